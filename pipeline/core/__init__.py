@@ -1,0 +1,58 @@
+"""The nouns: what flows through the pipeline, and what a plug-in must be. Imports numpy only."""
+
+from pipeline.core.alert import Alert, AlertState, Severity
+from pipeline.core.detections import Detections
+from pipeline.core.embedding import Embedding
+from pipeline.core.frame import Frame, FrameStamp, LetterboxedFrame
+from pipeline.core.identity import Correction, CorrectionKind, Identity, Match, Outcome, Sighting
+from pipeline.core.ports import (
+    AlertRule,
+    Clock,
+    Detector,
+    Embedder,
+    Gallery,
+    Metrics,
+    PoseEstimator,
+    PoseNeed,
+    Record,
+    Sink,
+    Source,
+    Tracker,
+)
+from pipeline.core.stage import Stage
+from pipeline.core.track import UNCONFIRMED, TrackId, Tracklet, TrackPath, TrackUpdate
+
+__all__ = [
+    "UNCONFIRMED",
+    "Alert",
+    "AlertRule",
+    "AlertState",
+    "Clock",
+    "Correction",
+    "CorrectionKind",
+    "Detections",
+    "Detector",
+    "Embedder",
+    "Embedding",
+    "Frame",
+    "FrameStamp",
+    "Gallery",
+    "Identity",
+    "LetterboxedFrame",
+    "Match",
+    "Metrics",
+    "Outcome",
+    "PoseEstimator",
+    "PoseNeed",
+    "Record",
+    "Severity",
+    "Sighting",
+    "Sink",
+    "Source",
+    "Stage",
+    "TrackId",
+    "TrackPath",
+    "TrackUpdate",
+    "Tracker",
+    "Tracklet",
+]

@@ -1,0 +1,51 @@
+"""What an operator is told."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pipeline.core.track import TrackId
+
+
+class Severity(StrEnum):
+    """How urgent an alert is."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class AlertState(StrEnum):
+    """Where an alert stands; the newest record of a key holds."""
+
+    RAISED = "raised"
+    AMENDED = "amended"
+    RETRACTED = "retracted"
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something worth an operator's look.
+
+    Attributes:
+        key: ``rule/person/started_at``, deterministic: delivery is at-least-once, receivers drop repeats by it.
+        rule: Name of the rule that raised it.
+        severity: How urgent.
+        person_id: Whom it is about.
+        camera_id: Where.
+        started_at: Unix seconds, event time: when what it reports began.
+        raised_at: Unix seconds, event time: when the rule knew.
+        message: One sentence for a person.
+        evidence: The tracks that show it.
+        state: RAISED first; a later correction may amend or retract it under the same key.
+    """
+
+    key: str
+    rule: str
+    severity: Severity
+    person_id: int
+    camera_id: str
+    started_at: float
+    raised_at: float
+    message: str
+    evidence: tuple[TrackId, ...]
+    state: AlertState = AlertState.RAISED

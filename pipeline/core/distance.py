@@ -1,0 +1,32 @@
+"""Closeness of appearance: cosine distance, lower is closer, everywhere."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.errors import EmbeddingSpaceError
+
+
+def cosine_distances(queries: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return cosine distances in [0, 2] of all pairs, shape ``(N, M)``.
+
+    Args:
+        queries: Shape ``(N, D)``, L2 norm 1 per row.
+        others: Shape ``(M, D)``, L2 norm 1 per row.
+
+    Example:
+        >>> cosine_distances(np.array([[1, 0]], np.float32), np.array([[1, 0], [0, 1]], np.float32))
+        array([[0., 1.]], dtype=float32)
+    """
+    return np.clip(1 - queries @ others.T, 0, 2)
+
+
+def check_same_space(expected: str, got: str) -> None:
+    """Raise unless two embedding spaces are the same.
+
+    Raises:
+        EmbeddingSpaceError: If they differ.
+    """
+    if expected != got:
+        raise EmbeddingSpaceError(
+            f"embedding space: expected {expected}, got {got}; start with an empty gallery after changing weights"
+        )

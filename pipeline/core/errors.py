@@ -1,0 +1,76 @@
+"""Everything that can go wrong, in one tree.
+
+::
+
+    ReidError
+    +-- ConfigError
+    |   +-- MissingDependencyError
+    +-- WeightsError
+    +-- DataError
+    |   +-- ShapeError
+    |   +-- FrameDecodeError
+    |   +-- WireFormatError
+    +-- ConnectorError
+    |   +-- SourceLostError
+    |   +-- SinkBusyError
+    +-- EmbeddingSpaceError
+
+A message reads *what: expected …, got …; do …* and is never empty.
+"""
+
+
+class ReidError(Exception):
+    """Base of every error that this project raises on purpose."""
+
+
+class ConfigError(ReidError):
+    """The run cannot start as configured; found before the first frame."""
+
+
+class MissingDependencyError(ConfigError):
+    """A chosen plug-in needs a package that is not installed."""
+
+
+class WeightsError(ReidError):
+    """A checkpoint is absent, altered, or does not fit its network."""
+
+
+class DataError(ReidError):
+    """One record is bad; the stream survives it."""
+
+
+class ShapeError(DataError):
+    """An array has another shape or dtype than its record promises."""
+
+
+class FrameDecodeError(DataError):
+    """The bytes of one frame are no picture."""
+
+
+class WireFormatError(DataError):
+    """A message does not follow the schema."""
+
+
+class ConnectorError(ReidError):
+    """The outside world failed."""
+
+
+class SourceLostError(ConnectorError):
+    """A camera or recording broke; opening it again may help."""
+
+
+class SinkBusyError(ConnectorError):
+    """A sink cannot take records now.
+
+    Args:
+        message: What is busy.
+        retry_after_s: Seconds to wait before the same records are written again.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class EmbeddingSpaceError(ReidError):
+    """Vectors of two models were about to be compared."""

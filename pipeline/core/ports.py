@@ -1,0 +1,186 @@
+"""What a plug-in must be: structural types, nothing to inherit, nothing to register.
+
+The docstrings are the contracts; ``tests/contracts`` runs every plug-in that a YAML names against them.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
+from typing import Protocol
+
+from pipeline.core.alert import Alert
+from pipeline.core.detections import Detections
+from pipeline.core.embedding import Embedding
+from pipeline.core.frame import Frame, FrameStamp, LetterboxedFrame
+from pipeline.core.identity import Correction, Identity, Match, Sighting
+from pipeline.core.track import Tracklet, TrackUpdate
+
+Record = Sighting | Correction | Alert
+"""What leaves the pipeline."""
+
+
+class Source(Protocol):
+    """Frames of one camera, in order of ``index``.
+
+    The constructor's first argument is ``camera_id``, the second ``uri``. It opens nothing; ``frames`` does.
+    """
+
+    camera_id: str
+    live: bool
+    """True: only the newest frame matters. False: every frame does, and times come from the recording."""
+
+    def check(self) -> None:
+        """Raise ``ConfigError`` at once if this can never work (no such file, not a video); opens live cameras too."""
+        ...
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield frames; blocks; returns at the end of a recording.
+
+        Calling it again after an error opens the source anew and goes on after the last frame where it can.
+
+        Raises:
+            SourceLostError: If it broke, or if a recording ends before its end.
+        """
+        ...
+
+    def ack(self, stamp: FrameStamp) -> None:
+        """Learn that nothing up to ``stamp`` is needed again; may commit offsets."""
+        ...
+
+    def close(self) -> None:
+        """Stop and free everything; idempotent, from any thread; unblocks ``frames``."""
+        ...
+
+
+class Sink(Protocol):
+    """Takes sightings, corrections and alerts away. Called by one thread."""
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Take records, in order; may buffer.
+
+        Raises:
+            SinkBusyError: None of them was taken; write the same ones again after ``retry_after_s``.
+            ConnectorError: It will never work again (full disk).
+        """
+        ...
+
+    def flush(self) -> None:
+        """Return only when everything written is safe. Raises as ``write``."""
+        ...
+
+    def close(self) -> None:
+        """Finish files and connections; idempotent. Called after the last ``flush``."""
+        ...
+
+
+class Detector(Protocol):
+    """Finds people. Same input, same output, bit for bit, whatever else is in the batch."""
+
+    input_hw: tuple[int, int]
+    """Height and width that frames are letter-boxed to."""
+
+    def detect(self, frames: Sequence[LetterboxedFrame]) -> list[Detections]:
+        """Return one record a frame, in the same order, boxes in pixels of the full frame; ``[]`` for ``[]``."""
+        ...
+
+
+class Tracker(Protocol):
+    """Follows people through one camera. Stateful; stamps ascend; times come from the stamps."""
+
+    def update(self, detections: Detections) -> TrackUpdate:
+        """Return a track number for every row, and the tracks that ended with this frame."""
+        ...
+
+
+class PoseNeed(StrEnum):
+    """What an embedder asks of the pose stage."""
+
+    NOTHING = "nothing"
+    KEYPOINTS = "keypoints"
+    HEATMAPS = "heatmaps"
+
+
+class PoseEstimator(Protocol):
+    """Finds the 17 COCO keypoints in crops."""
+
+    gives: PoseNeed
+    """KEYPOINTS, or HEATMAPS if it gives both."""
+
+    def estimate(self, tracklets: Sequence[Tracklet]) -> list[Tracklet]:
+        """Return the same tracklets, in the same order, with keypoints; inputs stay as they are."""
+        ...
+
+
+class Embedder(Protocol):
+    """Turns a tracklet into one vector. Same tracklet, same vector, whatever else is in the batch."""
+
+    space: str
+    clip_len: int
+    """The number T of crops it was made for."""
+    crop_size_hw: tuple[int, int]
+    needs: PoseNeed
+
+    def embed(self, tracklets: Sequence[Tracklet]) -> list[Embedding]:
+        """Return one embedding a tracklet, in the same order; ``[]`` for ``[]``."""
+        ...
+
+
+class Gallery(Protocol):
+    """Known people, searched by appearance."""
+
+    def nearest(self, embedding: Embedding, k: int) -> list[Match]:
+        """Return up to ``k`` people, ascending distance (of the nearest prototype), ties by ``person_id``.
+
+        Raises:
+            EmbeddingSpaceError: If the embedding is of another space than the gallery.
+        """
+        ...
+
+    def put(self, identity: Identity) -> None:
+        """Add a person, or replace what is known of them."""
+        ...
+
+    def drop(self, person_id: int) -> None:
+        """Forget a person; unknown ones are ignored."""
+        ...
+
+    def __len__(self) -> int:
+        """Return the number of people."""
+        ...
+
+
+class AlertRule(Protocol):
+    """Decides what is worth telling. Event time only; same events, same alerts."""
+
+    name: str
+
+    def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
+        """Return what this sighting leads to. Sightings come in event time."""
+        ...
+
+    def on_tick(self, now: float) -> Iterable[Alert]:
+        """Return what became due by event time ``now``, Unix seconds."""
+        ...
+
+
+class Clock(Protocol):
+    """The time of day; only actors and connectors hold one."""
+
+    def now(self) -> float:
+        """Return Unix seconds."""
+        ...
+
+
+class Metrics(Protocol):
+    """Counts and measures; the names are in ``pipeline/telemetry/metrics.py``."""
+
+    def count(self, name: str, value: float = 1, **labels: str) -> None:
+        """Add to a counter."""
+        ...
+
+    def observe(self, name: str, value: float, **labels: str) -> None:
+        """Add a value to a histogram."""
+        ...
+
+    def gauge(self, name: str, value: float, **labels: str) -> None:
+        """Set a gauge."""
+        ...

@@ -1,0 +1,17 @@
+"""Fixtures that every test may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of footage and weights for development; skips where it is absent."""
+    folder = Path(os.environ.get("PASSERBY_SHARED", ROOT.parent / "shared")).resolve()
+    if not (folder / "models").is_dir():
+        pytest.skip(f"no development material: set PASSERBY_SHARED (looked in {folder})")
+    return folder
