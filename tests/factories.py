@@ -84,6 +84,7 @@ def make_tracklet(
         crops=np.random.default_rng(seed).integers(0, 256, (num_crops, *crop_hw, 3), np.uint8),
         qualities=np.full(num_crops, 0.8, np.float32),
         path=path,
+        completed_at=float(path.captured_at[-1]),
         is_last=is_last,
     )
 
@@ -117,6 +118,7 @@ def make_embedding(
         vector=make_vector() if vector is None else vector,
         quality=quality,
         path=path,
+        completed_at=float(path.captured_at[-1]),
         is_last=is_last,
     )
 

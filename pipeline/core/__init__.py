@@ -20,7 +20,7 @@ from pipeline.core.ports import (
     Tracker,
 )
 from pipeline.core.stage import Stage
-from pipeline.core.track import UNCONFIRMED, TrackId, Tracklet, TrackPath, TrackUpdate
+from pipeline.core.track import UNCONFIRMED, TrackId, Tracklet, TrackPart, TrackPath, TrackUpdate
 
 __all__ = [
     "UNCONFIRMED",
@@ -51,6 +51,7 @@ __all__ = [
     "Source",
     "Stage",
     "TrackId",
+    "TrackPart",
     "TrackPath",
     "TrackUpdate",
     "Tracker",

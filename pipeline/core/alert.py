@@ -27,7 +27,8 @@ class Alert:
     """Something worth an operator's look.
 
     Attributes:
-        key: ``rule/person/started_at``, deterministic: delivery is at-least-once, receivers drop repeats by it.
+        key: ``rule/person/started_at``, deterministic: delivery is at-least-once, receivers drop repeats
+            by it.
         rule: Name of the rule that raised it.
         severity: How urgent.
         person_id: Whom it is about.

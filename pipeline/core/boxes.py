@@ -19,7 +19,8 @@ def area(boxes_xyxy: Boxes) -> NDArray[np.float32]:
 def clip(boxes_xyxy: Boxes, frame_hw: tuple[int, int]) -> Boxes:
     """Return the boxes cut to the frame, shape ``(N, 4)``."""
     height, width = frame_hw
-    return np.clip(boxes_xyxy, 0, np.array([width, height, width, height], np.float32))
+    clipped: Boxes = np.clip(boxes_xyxy, 0, np.array([width, height, width, height], np.float32))
+    return clipped
 
 
 def intersection_matrix(first_xyxy: Boxes, second_xyxy: Boxes) -> NDArray[np.float32]:
@@ -27,7 +28,8 @@ def intersection_matrix(first_xyxy: Boxes, second_xyxy: Boxes) -> NDArray[np.flo
     top_left = np.maximum(first_xyxy[:, None, :2], second_xyxy[None, :, :2])
     bottom_right = np.minimum(first_xyxy[:, None, 2:], second_xyxy[None, :, 2:])
     sides = np.clip(bottom_right - top_left, 0, None)
-    return sides[..., 0] * sides[..., 1]
+    areas: NDArray[np.float32] = sides[..., 0] * sides[..., 1]
+    return areas
 
 
 def iou_matrix(first_xyxy: Boxes, second_xyxy: Boxes) -> NDArray[np.float32]:
@@ -39,7 +41,8 @@ def iou_matrix(first_xyxy: Boxes, second_xyxy: Boxes) -> NDArray[np.float32]:
     """
     shared = intersection_matrix(first_xyxy, second_xyxy)
     union = area(first_xyxy)[:, None] + area(second_xyxy)[None, :] - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    iou: NDArray[np.float32] = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    return iou
 
 
 def foot_points(boxes_xyxy: Boxes) -> NDArray[np.float32]:

@@ -17,7 +17,8 @@ def cosine_distances(queries: NDArray[np.float32], others: NDArray[np.float32]) 
         >>> cosine_distances(np.array([[1, 0]], np.float32), np.array([[1, 0], [0, 1]], np.float32))
         array([[0., 1.]], dtype=float32)
     """
-    return np.clip(1 - queries @ others.T, 0, 2)
+    distances: NDArray[np.float32] = np.clip(1 - queries @ others.T, 0, 2)
+    return distances
 
 
 def check_same_space(expected: str, got: str) -> None:
@@ -27,6 +28,4 @@ def check_same_space(expected: str, got: str) -> None:
         EmbeddingSpaceError: If they differ.
     """
     if expected != got:
-        raise EmbeddingSpaceError(
-            f"embedding space: expected {expected}, got {got}; start with an empty gallery after changing weights"
-        )
+        raise EmbeddingSpaceError(f"embedding space: expected {expected}, got {got}; new weights need an empty gallery")

@@ -24,7 +24,9 @@ class Embedding:
         vector: Shape ``(D,)``, float32, L2 norm 1.
         quality: In (0, 1]: the mean quality of the crops it was made from.
         path: Every box of the track since the part before.
+        completed_at: Unix seconds, event time: what the order of judgement goes by.
         is_last: The track has ended.
+        is_continuous: Nobody was so near when this part began that the tracker may have changed persons.
     """
 
     track_id: TrackId
@@ -36,7 +38,9 @@ class Embedding:
     vector: NDArray[np.float32]
     quality: float
     path: TrackPath
+    completed_at: float
     is_last: bool
+    is_continuous: bool = True
 
     def __post_init__(self) -> None:
         check_array("box_xyxy", self.box_xyxy, (4,), np.float32)

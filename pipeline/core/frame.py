@@ -47,11 +47,11 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LetterboxedFrame:
-    """A frame made to fit a detector's input: all that has to cross a process border to be searched for people.
+    """A frame made to fit a detector's input: all that a search for people needs to cross a process border.
 
     Attributes:
         stamp: The frame it was made of.
-        image: Shape ``(h, w, 3)``, uint8, RGB; the frame, scaled, in the top left corner; the rest is grey (114).
+        image: Shape ``(h, w, 3)``, uint8, RGB; the scaled frame in the top left corner, the rest grey (114).
         scale: Pixels of ``image`` per pixel of the frame; above 0.
         frame_hw: Height and width of the frame, pixels.
     """

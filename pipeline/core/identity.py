@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.core.arrays import check_array, freeze
 from pipeline.core.frame import FrameStamp
-from pipeline.core.track import TrackId, TrackPath
+from pipeline.core.track import TrackId, TrackPart, TrackPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +110,11 @@ class Correction:
     """An earlier decision was wrong, or is now certain.
 
     Attributes:
-        kind: MERGED: ``person_ids`` are (kept, absorbed). SPLIT: (from, to), and ``track_ids`` now belong to *to*.
+        kind: MERGED: ``person_ids`` are (kept, absorbed). SPLIT: (from, to), and ``parts`` now belong to *to*.
         person_ids: Whom it concerns.
         by: An operator's name, or the rule that found it.
         at: Unix seconds, event time.
-        track_ids: The tracks that change their person; empty where the kind says it already.
+        parts: The sightings that change their person; empty where the kind says it already.
         reason: In words.
     """
 
@@ -122,5 +122,5 @@ class Correction:
     person_ids: tuple[int, ...]
     by: str
     at: float
-    track_ids: tuple[TrackId, ...] = field(default=())
+    parts: tuple[TrackPart, ...] = field(default=())
     reason: str = ""

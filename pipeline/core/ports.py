@@ -29,7 +29,7 @@ class Source(Protocol):
     """True: only the newest frame matters. False: every frame does, and times come from the recording."""
 
     def check(self) -> None:
-        """Raise ``ConfigError`` at once if this can never work (no such file, not a video); opens live cameras too."""
+        """Raise ``ConfigError`` if this cannot work (no such file, not a video); opens live cameras too."""
         ...
 
     def frames(self) -> Iterator[Frame]:
@@ -79,7 +79,7 @@ class Detector(Protocol):
     """Height and width that frames are letter-boxed to."""
 
     def detect(self, frames: Sequence[LetterboxedFrame]) -> list[Detections]:
-        """Return one record a frame, in the same order, boxes in pixels of the full frame; ``[]`` for ``[]``."""
+        """Return one record a frame, in order, boxes in pixels of the full frame; ``[]`` for ``[]``."""
         ...
 
 

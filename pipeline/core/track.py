@@ -47,12 +47,20 @@ class TrackId:
         return cls(parts[0], int(parts[1]), int(parts[2]))
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class TrackPart:
+    """Names one part of a track, and so the tracklet, the embedding and the sighting that came of it."""
+
+    track_id: TrackId
+    part: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackUpdate:
     """What a tracker says about one frame.
 
     Attributes:
-        numbers: Shape ``(N,)``, int64, row-aligned with the detections; ``UNCONFIRMED`` where there is no track.
+        numbers: Shape ``(N,)``, int64, row-aligned with the detections; ``UNCONFIRMED`` without a track.
         ended: Numbers of the tracks that will not come back.
     """
 
@@ -104,9 +112,12 @@ class Tracklet:
         boxes_xyxy: Shape ``(T, 4)``, float32, pixels of the full frame.
         scores: Shape ``(T,)``, float32, detector confidence in [0, 1].
         crops: Shape ``(T, h, w, 3)``, uint8, RGB.
-        qualities: Shape ``(T,)``, float32 in (0, 1]: how well the crop shows the whole person and nobody else.
+        qualities: Shape ``(T,)``, float32 in (0, 1]: how well the crop shows one whole person.
         path: Every box of the track since the part before.
+        completed_at: Unix seconds, event time: the frame with which it was complete; later than its own last box
+            where a track was lost before it ended.
         is_last: The track has ended.
+        is_continuous: Nobody was so near when this part began that the tracker may have changed persons.
         keypoints: Shape ``(T, 17, 3)``, float32, COCO order: x, y in [0, 1] of the crop, score; or None.
         heatmaps: Shape ``(T, 17, h', w')``, float32, or None.
     """
@@ -119,7 +130,9 @@ class Tracklet:
     crops: NDArray[np.uint8]
     qualities: NDArray[np.float32]
     path: TrackPath
+    completed_at: float
     is_last: bool
+    is_continuous: bool = True
     keypoints: NDArray[np.float32] | None = None
     heatmaps: NDArray[np.float32] | None = None
 

@@ -1,0 +1,130 @@
+"""Who every part of every track turned out to be: the last word after all sightings and corrections."""
+
+from array import array
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core import Correction, CorrectionKind, Sighting, TrackId, TrackPart
+
+NOBODY = -1
+"""Person of a part that was erased."""
+
+
+class Finals(NamedTuple):
+    """The last word, by slot.
+
+    Attributes:
+        person_ids: Shape ``(S,)``, int64; ``NOBODY`` where the part was erased.
+        track_numbers: Shape ``(S,)``, int64: the same for all parts of a track.
+    """
+
+    person_ids: NDArray[np.int64]
+    track_numbers: NDArray[np.int64]
+
+
+class FinalTracks:
+    """Maps parts of tracks to persons, and keeps the map right through corrections.
+
+    A part belongs to the person of its newest sighting. MERGED gives everything of the absorbed person to the
+    kept one, and what comes later under the absorbed number too. SPLIT gives the listed parts to a person, whose
+    number lives again if it was absorbed before. ERASED is final: what was seen of the person is nobody's, and
+    the number never comes back.
+
+    Parts are in groups and groups belong to persons, so that a merge touches a few groups and not every part.
+    Memory is about a hundred bytes a part.
+    """
+
+    def __init__(self) -> None:
+        self._slots: dict[TrackId, dict[int, int]] = {}
+        self._track_of_slot = array("q")
+        self._group_of_slot = array("q")
+        self._person_of_group = array("q", [NOBODY])
+        self._groups_of: dict[int, list[int]] = {}
+        # Absorbed number -> the number that took its place; never a chain.
+        self._kept_for: dict[int, int] = {}
+        self._erased: set[int] = set()
+        self._track_numbers: dict[TrackId, int] = {}
+
+    def see(self, sighting: Sighting) -> tuple[int, bool]:
+        """Learn from a sighting whose part it is.
+
+        Returns:
+            The slot of the part (0, 1, 2 … by first appearance), and whether it is the first sighting of it.
+        """
+        slots = self._slots.setdefault(sighting.track_id, {})
+        slot = slots.get(sighting.part)
+        group = self._group(self._kept_for.get(sighting.person_id, sighting.person_id))
+        if slot is not None:
+            self._group_of_slot[slot] = group
+            return slot, False
+        slot = slots[sighting.part] = len(self._group_of_slot)
+        self._group_of_slot.append(group)
+        number = self._track_numbers.setdefault(sighting.track_id, len(self._track_numbers))
+        self._track_of_slot.append(number)
+        return slot, True
+
+    def correct(self, correction: Correction) -> None:
+        """Apply a correction; kinds that move nobody are ignored."""
+        if correction.kind is CorrectionKind.MERGED:
+            kept, *absorbed = correction.person_ids
+            for person_id in absorbed:
+                self._merge(kept, person_id)
+        elif correction.kind is CorrectionKind.SPLIT:
+            to = correction.person_ids[-1]
+            self._kept_for.pop(to, None)
+            for part in correction.parts:
+                slot = self._slot(part)
+                if slot is not None:
+                    self._group_of_slot[slot] = self._group(to)
+        elif correction.kind is CorrectionKind.ERASED:
+            for person_id in correction.person_ids:
+                self._erase(person_id)
+
+    def person_of(self, part: TrackPart) -> int:
+        """Return whose part it is now; ``NOBODY`` if it was erased or never seen."""
+        slot = self._slot(part)
+        return NOBODY if slot is None else self._person_of_group[self._group_of_slot[slot]]
+
+    def finals(self) -> Finals:
+        """Return the last word on every part, by slot."""
+        groups = np.array(self._group_of_slot, np.int64)
+        return Finals(np.array(self._person_of_group, np.int64)[groups], np.array(self._track_of_slot, np.int64))
+
+    def _slot(self, part: TrackPart) -> int | None:
+        return self._slots.get(part.track_id, {}).get(part.part)
+
+    def _group(self, person_id: int) -> int:
+        """Return a group of this person; the first one belongs to nobody."""
+        if person_id in self._erased:
+            return 0
+        groups = self._groups_of.get(person_id)
+        if groups is None:
+            groups = self._groups_of[person_id] = [len(self._person_of_group)]
+            self._person_of_group.append(person_id)
+        return groups[0]
+
+    def _merge(self, kept: int, absorbed: int) -> None:
+        """Give everything of one person to another."""
+        kept = self._kept_for.get(kept, kept)
+        absorbed = self._kept_for.get(absorbed, absorbed)
+        if kept == absorbed or absorbed in self._erased:
+            return
+        self._kept_for.update({number: kept for number, person_id in self._kept_for.items() if person_id == absorbed})
+        self._kept_for[absorbed] = kept
+        self._move(absorbed, NOBODY if kept in self._erased else kept)
+
+    def _erase(self, person_id: int) -> None:
+        """Make everything of a person nobody's, for good."""
+        root = self._kept_for.get(person_id, person_id)
+        self._erased.update((person_id, root))
+        self._move(root, NOBODY)
+
+    def _move(self, person_id: int, to: int) -> None:
+        """Give all groups of a person to another, or to nobody."""
+        groups = self._groups_of.pop(person_id, [])
+        for group in groups:
+            self._person_of_group[group] = to
+        if to != NOBODY and groups:
+            self._groups_of.setdefault(to, []).extend(groups)

@@ -1,0 +1,93 @@
+"""MOTChallenge text: ``mot/<camera_id>.txt``, with final person numbers that hold in every camera.
+
+Needs: nothing.
+Guarantee: written once, by ``close``; a run that is killed before that leaves no text.
+When slow: ``write`` waits for the disk; a full disk is a ``ConnectorError`` that names the file.
+Secrets: none.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from connectors._final_boxes import FinalBoxes, check_file_name
+from pipeline.core import Record
+from pipeline.core.errors import ConnectorError
+
+LINE = "%d,%d,%.2f,%.2f,%.2f,%.2f,%.4f,-1,-1,-1"
+"""Frame from 1, person, left, top, width, height in pixels, score in [0, 1]."""
+
+
+class MotSink:
+    """Writes who was where in every frame, as corrected by the end of the run.
+
+    Boxes wait on disk until ``close`` (40 bytes each); a long live run should choose other sinks.
+
+    Args:
+        output_dir: The files are written to its subfolder ``mot``.
+        camera_ids: Each has a file, even if it saw nobody.
+        max_gap_s: Holes inside one track of up to this many seconds are filled by linear interpolation.
+
+    Raises:
+        ConfigError: If a camera's name cannot be a file's name.
+        ConnectorError: If the folder cannot be written.
+    """
+
+    def __init__(self, *, output_dir: str, camera_ids: Sequence[str], max_gap_s: float) -> None:
+        for camera_id in camera_ids:
+            check_file_name(camera_id)
+        self._folder = Path(output_dir) / "mot"
+        self._camera_ids = tuple(camera_ids)
+        self._max_gap_s = max_gap_s
+        self._boxes = FinalBoxes(self._folder)
+        self._is_closed = False
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Take sightings and corrections; the rest is ignored.
+
+        Raises:
+            ConnectorError: If the disk is full.
+        """
+        self._boxes.write(records)
+
+    def flush(self) -> None:
+        """Do nothing: the text is made of the end of the run, and there is none before it."""
+
+    def close(self) -> None:
+        """Write the text of every camera; idempotent.
+
+        Raises:
+            ConnectorError: If the disk is full.
+        """
+        if self._is_closed:
+            return
+        self._is_closed = True
+        for camera_id in dict.fromkeys((*self._camera_ids, *self._boxes.camera_ids)):
+            boxes = self._boxes.boxes(camera_id, max_gap_s=self._max_gap_s)
+            write_mot_text(self._folder / f"{camera_id}.txt", boxes)
+        self._boxes.close()
+
+
+def write_mot_text(path: Path, boxes: NDArray[np.void]) -> None:
+    """Write boxes of one camera as MOTChallenge text; the file appears whole.
+
+    Args:
+        path: Where to.
+        boxes: Shape ``(N,)``, dtype ``FINAL``, in the order of the lines.
+
+    Raises:
+        ConnectorError: If the disk is full.
+    """
+    box = boxes["box_xyxy"]
+    rows = np.column_stack(
+        [boxes["index"] + 1, boxes["person_id"], box[:, :2], box[:, 2:] - box[:, :2], boxes["score"]]
+    )
+    unfinished = path.with_name(f".{path.name}")
+    try:
+        np.savetxt(unfinished, rows, fmt=LINE, encoding="ascii")
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise ConnectorError(f"{path}: expected to write it, got {error.strerror}; check space and rights") from error

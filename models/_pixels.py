@@ -1,0 +1,42 @@
+"""Pictures to the tensor that a network takes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.errors import ConfigError
+
+
+class PixelScaling:
+    """Brings pictures into the colour order and the range that a network was trained with.
+
+    Args:
+        colour_order: rgb or bgr.
+        mean: Of the three channels, in that order and in the range [0, 255]; subtracted.
+        std: Of the three channels, likewise; divided by.
+
+    Raises:
+        ConfigError: If the order is another, there are not three numbers, or a ``std`` is not above 0.
+    """
+
+    def __init__(self, *, colour_order: str, mean: Sequence[float], std: Sequence[float]) -> None:
+        if colour_order not in ("rgb", "bgr"):
+            raise ConfigError(f"colour_order: expected rgb or bgr, got {colour_order!r}")
+        if len(mean) != 3 or len(std) != 3 or not all(value > 0 for value in std):
+            raise ConfigError(
+                f"mean, std: expected three numbers each, std above 0, got {list(mean)} and {list(std)}; "
+                "give them per channel, in the range of pixels (0 to 255)"
+            )
+        self._channels = [0, 1, 2] if colour_order == "rgb" else [2, 1, 0]
+        self._scale = np.array([1 / value for value in std], np.float32)[:, None, None]
+        self._shift = np.array([-a / b for a, b in zip(mean, std, strict=True)], np.float32)[:, None, None]
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return float32 ``(N, 3, h, w)`` of uint8 RGB ``(N, h, w, 3)``."""
+        pixels_NCHW = np.empty((len(images), 3, *images.shape[1:3]), np.float32)
+        for target, channel in enumerate(self._channels):
+            pixels_NCHW[:, target] = images[..., channel]
+        pixels_NCHW *= self._scale
+        pixels_NCHW += self._shift
+        return pixels_NCHW

@@ -1,0 +1,157 @@
+"""YOLO11, YOLO26 and RT-DETR through the ultralytics package, which is AGPL-3.0.
+
+Only the package's networks are used. Its ``predict`` needs torchvision's operators, which many builds lack, and
+mixes the pictures of a batch; letter-boxing and suppression are ours.
+"""
+
+import logging
+import os
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+# Read while the package is imported: it shall neither install packages nor report.
+os.environ.setdefault("YOLO_AUTOINSTALL", "false")
+os.environ.setdefault("YOLO_OFFLINE", "true")
+
+from ultralytics.nn.modules import RTDETRDecoder
+from ultralytics.nn.tasks import load_checkpoint
+
+from models._weights import locate_weights
+from models.detection._boxes import check_size, to_frame
+from models.detection._nms import suppress
+from pipeline.core.detections import Detections
+from pipeline.core.errors import ConfigError, WeightsError
+from pipeline.core.frame import LetterboxedFrame
+
+logger = logging.getLogger(__name__)
+
+_LOAD_ERRORS = (RuntimeError, TypeError, AttributeError, ImportError, EOFError, pickle.UnpicklingError)
+_SCORE, _LABEL = 4, 5
+
+
+class UltralyticsDetector:
+    """Finds people with a network that ultralytics trained or can train.
+
+    Frames go through the network one by one, so that neighbours in a batch cannot change a result.
+
+    Args:
+        weights: Path or name of a ``.pt`` file. Loading it runs code from it.
+        weights_dir: Where to look first.
+        sha256: Of the file; needed, because of what loading it does.
+        input_hw: Height and width of the network's input, multiples of 32.
+        person_label: The network's number for people; 0 in COCO.
+        min_score: In [0, 1].
+        nms_iou: In [0, 1]; of two boxes that overlap by more, the better one stays. Unused by networks that
+            need no suppression (YOLO26, RT-DETR).
+        device: cpu or cuda.
+        threads: Of the processor, for all of torch in this process.
+    """
+
+    def __init__(
+        self,
+        *,
+        weights: str,
+        weights_dir: str | Path | None,
+        sha256: str | None,
+        input_hw: Sequence[int],
+        person_label: int,
+        min_score: float,
+        nms_iou: float,
+        device: str,
+        threads: int,
+    ) -> None:
+        _check_device(device)
+        path = locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
+        logger.warning("ultralytics is AGPL-3.0: who offers this as a service owes its users the source")
+        self.input_hw = (input_hw[0], input_hw[1])
+        self._min_score = min_score
+        self._nms_iou = nms_iou
+        torch.set_num_threads(threads)
+        self._network = _load(path, device)
+        self._person_label = person_label
+        if not 0 <= person_label < len(self._network.names):
+            raise ConfigError(
+                f"person_label: expected one of the classes of {path}, {self._network.names}, got {person_label}"
+            )
+        self._is_normalised = isinstance(self._network.model[-1], RTDETRDecoder)
+        self._image_1CHW = np.empty((1, 3, *self.input_hw), np.float32)
+        self._device = device
+
+    @staticmethod
+    def preflight(
+        *, weights: str, weights_dir: str | Path | None, sha256: str | None, device: str, **_: object
+    ) -> None:
+        """Raise what the constructor would, without loading the network.
+
+        Raises:
+            WeightsError: If the weights are absent, altered, or given without their digest.
+            ConfigError: If the device is not there.
+        """
+        _check_device(device)
+        locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
+
+    def detect(self, frames: Sequence[LetterboxedFrame]) -> list[Detections]:
+        """Return one record a frame, in order.
+
+        Raises:
+            ShapeError: If a frame was letter-boxed to another size.
+        """
+        return [self._detect_one(frame) for frame in frames]
+
+    def _detect_one(self, frame: LetterboxedFrame) -> Detections:
+        check_size(frame, self.input_hw)
+        for plane, colour in zip(self._image_1CHW[0], cv2.split(frame.image), strict=True):
+            np.divide(colour, np.float32(255), out=plane)
+        with torch.inference_mode():
+            found = self._network(torch.from_numpy(self._image_1CHW).to(self._device))[0][0].cpu().numpy()
+        boxes_xyxy, scores = self._listed(found) if found.shape[1] == 6 else self._anchored(found)
+        return to_frame(frame, boxes_xyxy, scores)
+
+    def _listed(self, rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Read rows of box, score and class: the network has chosen already."""
+        rows = rows[(rows[:, _SCORE] >= self._min_score) & (rows[:, _LABEL] == self._person_label)]
+        boxes, scores = rows[:, :4], rows[:, _SCORE]
+        if not self._is_normalised:
+            return boxes, scores
+        sides_xyxy = np.array(self.input_hw[::-1] * 2, np.float32)
+        return _to_xyxy(boxes) * sides_xyxy, scores
+
+    def _anchored(self, columns: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Read one column an anchor, box then class scores, and choose."""
+        scores = columns[4 + self._person_label]
+        found = np.flatnonzero(scores >= self._min_score)
+        boxes_xyxy, scores = _to_xyxy(columns[:4, found].T), scores[found]
+        best = suppress(boxes_xyxy, scores, max_iou=self._nms_iou)
+        return boxes_xyxy[best], scores[best]
+
+
+def _check_device(device: str) -> None:
+    if device not in ("cpu", "cuda"):
+        raise ConfigError(f"device: expected cpu or cuda, got {device!r}")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device: expected a torch that finds a GPU for cuda, got one without; set device: cpu")
+
+
+def _load(path: Path, device: str) -> Any:
+    try:
+        network, _ = load_checkpoint(path, device=device)
+    except _LOAD_ERRORS as error:
+        reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(f"{path}: expected a checkpoint of ultralytics, got: {reason}") from error
+    head = network.model[-1]
+    if getattr(head, "one2one_cv2", None) is not None:
+        # Fusing keeps one of its two heads; this is the one that needs no suppression.
+        network.end2end = True
+    return network.fuse(verbose=False).eval()
+
+
+def _to_xyxy(boxes_cxcywh: NDArray[np.float32]) -> NDArray[np.float32]:
+    halves = boxes_cxcywh[:, 2:] / 2
+    return np.concatenate([boxes_cxcywh[:, :2] - halves, boxes_cxcywh[:, :2] + halves], axis=1)

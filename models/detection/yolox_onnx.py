@@ -1,0 +1,133 @@
+"""YOLOX through onnxruntime.
+
+Reference:
+    Ge et al., "YOLOX: Exceeding YOLO Series in 2021", arXiv:2107.08430; weights under Apache-2.0.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models._onnx import check_device, open_session
+from models._weights import locate_weights
+from models.detection._boxes import check_size, to_frame
+from models.detection._nms import suppress
+from pipeline.core.detections import Detections
+from pipeline.core.errors import WeightsError
+from pipeline.core.frame import LetterboxedFrame
+
+_STRIDES = (8, 16, 32)
+_OBJECTNESS, _PERSON = 4, 5
+
+
+class YoloxOnnxDetector:
+    """Finds people with a YOLOX network of COCO's 80 classes.
+
+    Frames go through the network one by one: the public files have a last reshape that mixes the images of a
+    batch, and batching gains nothing on a processor.
+
+    Args:
+        weights: File name in ``models/weights.yaml``, or a path.
+        weights_dir: Where to look first.
+        sha256: Of the file; None takes the one in ``models/weights.yaml``.
+        input_hw: Height and width of the network's input, multiples of 32.
+        min_score: In [0, 1]; objectness times class probability.
+        nms_iou: In [0, 1]; of two boxes that overlap by more, the better one stays.
+        device: cpu or cuda.
+        threads: Of the processor.
+    """
+
+    def __init__(
+        self,
+        *,
+        weights: str,
+        weights_dir: str | Path | None,
+        sha256: str | None,
+        input_hw: Sequence[int],
+        min_score: float,
+        nms_iou: float,
+        device: str,
+        threads: int,
+    ) -> None:
+        path = locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
+        self.input_hw = (input_hw[0], input_hw[1])
+        self._min_score = min_score
+        self._nms_iou = nms_iou
+        self._session = open_session(path, device=device, threads=threads)
+        self._input_name = self._session.get_inputs()[0].name
+        self._image_1CHW = np.empty((1, 3, *self.input_hw), np.float32)
+        self._cells, self._strides = _grid(self.input_hw)
+        self._check_network(path)
+
+    @staticmethod
+    def preflight(
+        *, weights: str, weights_dir: str | Path | None, sha256: str | None, device: str, **_: object
+    ) -> None:
+        """Raise what the constructor would, without loading the network.
+
+        Raises:
+            WeightsError: If the weights are absent or altered.
+            ConfigError: If the device is not there.
+        """
+        check_device(device)
+        locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
+
+    def detect(self, frames: Sequence[LetterboxedFrame]) -> list[Detections]:
+        """Return one record a frame, in order.
+
+        Raises:
+            ShapeError: If a frame was letter-boxed to another size.
+        """
+        return [self._detect_one(frame) for frame in frames]
+
+    def _detect_one(self, frame: LetterboxedFrame) -> Detections:
+        check_size(frame, self.input_hw)
+        # YOLOX was trained on BGR, 0 to 255.
+        for plane, colour in zip(self._image_1CHW[0, ::-1], cv2.split(frame.image), strict=True):
+            plane[:] = colour
+        (rows,) = self._session.run(None, {self._input_name: self._image_1CHW})[0]
+        scores = rows[:, _OBJECTNESS] * rows[:, _PERSON]
+        found = np.flatnonzero(scores >= self._min_score)
+        scores = scores[found]
+        boxes_xyxy = _decode(rows[found, :4], self._cells[found], self._strides[found])
+        best = suppress(boxes_xyxy, scores, max_iou=self._nms_iou)
+        return to_frame(frame, boxes_xyxy[best], scores[best])
+
+    def _check_network(self, path: Path) -> None:
+        """Raise unless the network takes this input and has a YOLOX head."""
+        expected_in, expected_out = [1, 3, *self.input_hw], [1, len(self._cells)]
+        shape_in = self._session.get_inputs()[0].shape
+        shape_out = self._session.get_outputs()[0].shape
+        if not (_fits(expected_in, shape_in) and _fits(expected_out, shape_out[:2]) and len(shape_out) == 3):
+            raise WeightsError(
+                f"{path}: expected a YOLOX network from {expected_in} to {[*expected_out, 'values']}, got "
+                f"{shape_in} to {shape_out}; set input_hw to what the network takes"
+            )
+
+
+def _fits(expected: list[int], got: list[object]) -> bool:
+    """Tell whether sizes agree; names stand for sizes that are free."""
+    return len(expected) == len(got) and all(
+        size == want or not isinstance(size, int) for want, size in zip(expected, got, strict=True)
+    )
+
+
+def _grid(input_hw: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the cells of all three levels: x and y, shape ``(A, 2)``, and strides, shape ``(A, 1)``."""
+    cells, strides = [], []
+    for stride in _STRIDES:
+        rows, columns = np.mgrid[: input_hw[0] // stride, : input_hw[1] // stride]
+        cells.append(np.stack([columns.ravel(), rows.ravel()], axis=1))
+        strides.append(np.full((rows.size, 1), stride))
+    return np.concatenate(cells).astype(np.float32), np.concatenate(strides).astype(np.float32)
+
+
+def _decode(rows: NDArray[np.float32], cells: NDArray[np.float32], strides: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return boxes in pixels of the input: rows are offset from the cell and log size, in strides."""
+    centres = (rows[:, :2] + cells) * strides
+    halves = np.exp(rows[:, 2:]) * strides / 2
+    boxes_xyxy: NDArray[np.float32] = np.concatenate([centres - halves, centres + halves], axis=1)
+    return boxes_xyxy

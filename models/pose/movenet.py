@@ -1,0 +1,86 @@
+"""MoveNet Lightning through OpenVINO, which reads TFLite files as they are.
+
+Reference:
+    TensorFlow Hub, movenet/singlepose/lightning, version 4, int8: 1x192x192x3 RGB in, 17 times y, x and
+    score out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models._openvino import check_device, compile_model
+from models._weights import locate_weights
+from models.pose._crops import letterbox_each
+from pipeline.core import PoseNeed, Tracklet
+from pipeline.core.errors import WeightsError
+
+_INPUT_HW = (192, 192)
+
+
+class MovenetEstimator:
+    """Finds keypoints one crop at a time; the file takes no more.
+
+    Args:
+        weights: Name or path of the ``.tflite`` file.
+        weights_dir: Where weights are looked for first.
+        sha256: Of the file; None takes the one in ``models/weights.yaml``.
+        margin: How much more than the crop the network sees, black: 1 or more.
+        device: As ``models._openvino`` knows them.
+        threads: Of the processor.
+
+    Raises:
+        ConfigError: If the device is not there.
+        WeightsError: If the weights are absent, altered or no such network.
+    """
+
+    gives = PoseNeed.KEYPOINTS
+
+    def __init__(
+        self,
+        *,
+        weights: str,
+        weights_dir: str | Path | None,
+        sha256: str | None,
+        margin: float,
+        device: str,
+        threads: int,
+    ) -> None:
+        path = locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
+        model = compile_model(path, device=device, threads=threads)
+        takes, gives = model.input(0).partial_shape, model.output(0).partial_shape
+        if str(takes) != "[1,192,192,3]" or str(gives) != "[1,1,17,3]":
+            raise WeightsError(
+                f"{weights}: expected MoveNet Lightning, [1,192,192,3] to [1,1,17,3], got {takes} to {gives}"
+            )
+        self._request = model.create_infer_request()
+        self._margin = margin
+
+    @staticmethod
+    def preflight(
+        *, weights: str, weights_dir: str | Path | None, sha256: str | None, device: str, **_: object
+    ) -> None:
+        """Check, without loading anything, that the constructor will find what it needs.
+
+        Raises:
+            ConfigError: If the device is not there.
+            WeightsError: If the weights are absent or altered.
+        """
+        check_device(device)
+        locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
+
+    def estimate(self, tracklets: Sequence[Tracklet]) -> list[Tracklet]:
+        """Return the same tracklets, in the same order, with keypoints; inputs stay as they are."""
+        return [replace(tracklet, keypoints=self._keypoints(tracklet)) for tracklet in tracklets]
+
+    def _keypoints(self, tracklet: Tracklet) -> NDArray[np.float32]:
+        keypoints = np.empty((len(tracklet), 17, 3), np.float32)
+        letterboxes = letterbox_each(tracklet, _INPUT_HW, margin=self._margin)
+        for target, crop, letterbox in zip(keypoints, tracklet.crops, letterboxes, strict=True):
+            y, x, score = self._request.infer([letterbox.apply(crop)[None]], share_inputs=True)[0][0, 0].T
+            target[:, :2] = letterbox.to_crop(np.stack([x, y], axis=1) * np.float32(_INPUT_HW[0]))
+            target[:, 2] = np.clip(score, 0, 1)
+        return keypoints

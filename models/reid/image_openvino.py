@@ -1,0 +1,99 @@
+"""Re-ID networks of single images of the Open Model Zoo, through OpenVINO, averaged over a tracklet.
+
+Reference:
+    Open Model Zoo, person-reidentification-retail-0288: 1x3x256x128 BGR in [0, 255] in, 256 numbers out.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models._openvino import check_device, compile_bgr_model
+from models._weights import locate_weights
+from models.reid._averaging import CropAverage
+from models.reid._space import name_space
+from pipeline.core import Embedding, PoseNeed, Tracklet
+from pipeline.core.errors import ConfigError
+
+
+class ImageOpenVinoEmbedder:
+    """Embeds each crop with an Open Model Zoo network and averages over the tracklet.
+
+    Args:
+        name: Of the embedding space, before the checksum of the weights.
+        weights: Name or path of the ``.xml`` file; the ``.bin`` file lies beside it.
+        weights_dir: Where weights are looked for first.
+        sha256: Of the file; None takes the one in ``models/weights.yaml``.
+        clip_len: The number of crops asked for; fewer and more work.
+        crop_size_hw: Height and width of the crops, pixels; the network's own.
+        quality_exponent: Crops count with ``quality ** quality_exponent``; 0 lets all count the same.
+        flip: Embed each crop mirrored as well; twice the work.
+        device: As ``models._openvino`` knows them.
+        threads: Of the processor.
+
+    Raises:
+        ConfigError: If the device is not there, or the network takes crops of another size.
+        WeightsError: If the weights are absent, altered or no such network.
+    """
+
+    needs = PoseNeed.NOTHING
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        weights: str,
+        weights_dir: str | Path | None,
+        sha256: str | None,
+        clip_len: int,
+        crop_size_hw: Sequence[int],
+        quality_exponent: float,
+        flip: bool,
+        device: str,
+        threads: int,
+    ) -> None:
+        topology = locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
+        model = compile_bgr_model(topology, device=device, threads=threads, batch=-1)
+        height, width = crop_size_hw
+        takes = model.input(0).partial_shape
+        if str(takes) != f"[?,{height},{width},3]":
+            raise ConfigError(f"crop_size_hw: expected the size that {weights} takes, {takes}, got {height}x{width}")
+        self.space = name_space(name, topology.with_suffix(".bin"))
+        self.clip_len = clip_len
+        self.crop_size_hw = (height, width)
+        self._request = model.create_infer_request()
+        self._average = CropAverage(
+            self._embed_crops,
+            space=self.space,
+            crop_size_hw=self.crop_size_hw,
+            quality_exponent=quality_exponent,
+            flip=flip,
+        )
+
+    @staticmethod
+    def preflight(
+        *, weights: str, weights_dir: str | Path | None, sha256: str | None, device: str, **_: object
+    ) -> None:
+        """Check, without loading anything, that the constructor will find what it needs.
+
+        Raises:
+            ConfigError: If the device is not there.
+            WeightsError: If the weights are absent or altered.
+        """
+        check_device(device)
+        locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
+
+    def embed(self, tracklets: Sequence[Tracklet]) -> list[Embedding]:
+        """Return one embedding a tracklet, in the same order; ``[]`` for ``[]``.
+
+        Raises:
+            ShapeError: If a tracklet has no crops or crops of another size than ``crop_size_hw``.
+            DataError: If the network returns nothing that has a direction.
+        """
+        return self._average.embed(tracklets)
+
+    def _embed_crops(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        vectors: NDArray[np.float32] = self._request.infer([crops], share_inputs=True)[0]
+        return vectors

@@ -1,0 +1,99 @@
+"""From a source's thread to asyncio: the newest item if it is live, every item, in a bounded wait, if not."""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class Mailbox(Generic[Item]):
+    """Reads an iterator in a thread of its own and yields its items in the loop that iterates.
+
+    Args:
+        items: May block; an exception in it is raised where the mailbox is read.
+        newest_only: True: an item that is not read in time makes room for the next, and is counted. False: the
+            thread waits while ``capacity`` items are unread.
+        capacity: Items that wait at most; 1 where only the newest matters.
+    """
+
+    def __init__(self, items: Iterator[Item], *, newest_only: bool, capacity: int) -> None:
+        self._items = items
+        self._newest_only = newest_only
+        self._capacity = 1 if newest_only else capacity
+        self._waiting: deque[Item] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._ended = False
+        self._error: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._arrived: asyncio.Event | None = None
+        self.num_read = 0
+        self.num_dropped = 0
+
+    def close(self) -> None:
+        """Stop reading; what waits is still yielded. From any thread; idempotent."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    async def __aiter__(self) -> AsyncIterator[Item]:
+        """Yield items until the iterator ends; raise what it raised."""
+        self._loop, self._arrived = asyncio.get_running_loop(), asyncio.Event()
+        thread = threading.Thread(target=self._read, name="source", daemon=True)
+        thread.start()
+        try:
+            while True:
+                self._arrived.clear()
+                while (item := self._take()) is not None:
+                    yield item
+                with self._changed:
+                    if self._ended and not self._waiting:
+                        break
+                await self._arrived.wait()
+        finally:
+            self.close()
+        if self._error is not None:
+            raise self._error
+
+    def _take(self) -> Item | None:
+        with self._changed:
+            if not self._waiting:
+                return None
+            self._changed.notify_all()
+            return self._waiting.popleft()
+
+    def _read(self) -> None:
+        try:
+            for item in self._items:
+                if not self._put(item):
+                    break
+        except BaseException as error:  # handed over to the reader, which raises it
+            self._error = error
+        with self._changed:
+            self._ended = True
+        self._tell()
+
+    def _put(self, item: Item) -> bool:
+        with self._changed:
+            self.num_read += 1
+            if self._newest_only and self._waiting:
+                self._waiting.clear()
+                self.num_dropped += 1
+            while len(self._waiting) >= self._capacity and not self._closed:
+                self._changed.wait()
+            if self._closed:
+                return False
+            self._waiting.append(item)
+        self._tell()
+        return True
+
+    def _tell(self) -> None:
+        assert self._loop is not None
+        assert self._arrived is not None
+        try:
+            self._loop.call_soon_threadsafe(self._arrived.set)
+        except RuntimeError:
+            return  # the loop is closed: nobody reads any more

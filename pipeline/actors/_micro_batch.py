@@ -1,0 +1,58 @@
+"""Batching in asyncio: calls that arrive while a batch is being worked on make the next one."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class MicroBatch(Generic[Item, Result]):
+    """Gathers single calls into batches and works on one batch at a time, in one thread of its own.
+
+    Args:
+        work: Items to results, same length and order.
+        max_items: Most items of a batch.
+        max_wait_s: Seconds that a batch waits for more; 0 takes what is there, which never adds latency.
+    """
+
+    def __init__(self, work: Callable[[Sequence[Item]], Sequence[Result]], *, max_items: int, max_wait_s: float):
+        self._work = work
+        self._max_items = max_items
+        self._max_wait_s = max_wait_s
+        self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batch")
+        self._task: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    async def call(self, item: Item) -> Result:
+        """Return the result of one item; raises what the work on its batch raised."""
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+        return await future
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            if len(self._waiting) < self._max_items and self._max_wait_s > 0:
+                await asyncio.sleep(self._max_wait_s)
+            batch, self._waiting = self._waiting[: self._max_items], self._waiting[self._max_items :]
+            batch = [(item, future) for item, future in batch if not future.cancelled()]
+            if not batch:
+                continue
+            try:
+                results = await loop.run_in_executor(self._thread, self._work, [item for item, _ in batch])
+            except Exception as error:  # each caller gets it; none may wait for ever
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(error)
+                continue
+            for (_, future), result in zip(batch, results, strict=True):
+                if not future.done():
+                    future.set_result(result)

@@ -1,0 +1,206 @@
+"""The single writer: puts the embeddings of all cameras in order, judges them, and publishes what follows."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from pipeline.core import Alert, Correction, Embedding, Record, Sighting, Sink, TrackPart
+from pipeline.core.errors import SinkBusyError
+from pipeline.ledger import Ledger
+from pipeline.stages.alert import AlertStage
+from pipeline.stages.match import MatchStage
+from pipeline.watermark import EventTimeBuffer
+
+
+@dataclass(frozen=True, slots=True)
+class MatchReport:
+    """What a run came to.
+
+    Attributes:
+        num_identities: People known.
+        num_sightings: Published.
+        num_corrections: Published.
+        num_alerts: Published, without amendments and retractions.
+        num_late: Embeddings that came after their turn.
+        num_sink_retries: Batches that a sink did not take at once.
+        latencies_s: Seconds from when each sighting's last frame was due to its publication; the newest ones.
+        digest: sha256 of the result.
+        busy_s: Seconds of work, by what it was.
+    """
+
+    num_identities: int
+    num_sightings: int
+    num_corrections: int
+    num_alerts: int
+    num_late: int
+    num_sink_retries: int
+    latencies_s: Sequence[float]
+    digest: str
+    busy_s: Mapping[str, float] = field(default_factory=dict)
+
+
+class MatchActor:
+    """Judges and publishes. What it returns from ``hand_over`` is what a source may forget.
+
+    Args:
+        camera_ids: The cameras that will hand over.
+        make_match: Builds the match stage.
+        make_alert: Builds the alert stage.
+        make_sinks: Build the sinks, by name.
+        ledger_path: The ledger's file.
+        window_s: Seconds of event time judged together.
+        max_lateness_s: See ``EventTimeBuffer``.
+        flush_every_s: Seconds between two flushes of the sinks.
+        max_waiting_embeddings: Cameras that are ahead wait while more than this many wait for the others.
+    """
+
+    MAX_LATENCIES = 100_000
+
+    def __init__(
+        self,
+        *,
+        camera_ids: Sequence[str],
+        make_match: Callable[[], MatchStage],
+        make_alert: Callable[[], AlertStage],
+        make_sinks: Mapping[str, Callable[[], Sink]],
+        ledger_path: Path,
+        window_s: float,
+        max_lateness_s: float,
+        flush_every_s: float,
+        max_waiting_embeddings: int,
+    ) -> None:
+        self._match = make_match()
+        self._alert = make_alert()
+        self._sinks = {name: make_sink() for name, make_sink in make_sinks.items()}
+        self._ledger = Ledger(ledger_path)
+        self._buffer = EventTimeBuffer(camera_ids, window_s=window_s, max_lateness_s=max_lateness_s)
+        self._flush_every_s = flush_every_s
+        self._max_waiting_embeddings = max_waiting_embeddings
+        self._turn = asyncio.Lock()
+        self._room = asyncio.Event()
+        self._due_at: dict[TrackPart, float] = {}
+        self._judged_until = self._safe_until = -inf
+        self._flushed_at = time.monotonic()
+        self._latencies_s: list[float] = []
+        self._counts = {Sighting: 0, Correction: 0, Alert: 0}
+        self._num_retries = 0
+        self._busy_s = {"match": 0.0, "alert": 0.0, "publish": 0.0}
+
+    async def ready(self) -> None:
+        """Return; everything is built."""
+
+    async def hand_over(
+        self, camera_id: str, embeddings: Sequence[Embedding], watermark: float, due_at: float
+    ) -> float:
+        """Take embeddings of one camera and learn how far it has come.
+
+        Does not wait for their release, but for room: while too many wait for slower cameras, the camera that is
+        furthest behind passes and the others do not.
+
+        Args:
+            camera_id: The camera.
+            embeddings: In the order in which they were completed.
+            watermark: Unix seconds: later ones will be complete no earlier than this. Infinite at the end.
+            due_at: Unix seconds by the wall clock: when the frame that completed them was due.
+
+        Returns:
+            Unix seconds of event time until which everything is published and safe.
+        """
+        for embedding in embeddings:
+            self._buffer.add(embedding)
+            self._due_at[TrackPart(embedding.track_id, embedding.part)] = due_at
+        self._buffer.advance(camera_id, watermark)
+        await self._release()
+        while len(self._buffer) > self._max_waiting_embeddings and watermark > self._buffer.watermark:
+            self._room.clear()
+            await self._room.wait()
+        return self._safe_until
+
+    async def finish(self) -> MatchReport:
+        """Judge what is left, publish it, close everything, and say what the run came to."""
+        async with self._turn:
+            for now, embeddings in self._buffer.release():
+                await self._judge(now, embeddings)
+            corrections = self._timed("match", self._match.flush)
+            alerts = self._timed("alert", partial(self._alert.process, corrections))
+            alerts += self._timed("alert", self._alert.flush)
+            await self._publish([*corrections, *alerts])
+            await self._flush()
+        loop = asyncio.get_running_loop()
+        for sink in self._sinks.values():
+            await loop.run_in_executor(None, sink.close)
+        self._ledger.close()
+        return MatchReport(
+            num_identities=self._match.num_identities,
+            num_sightings=self._counts[Sighting],
+            num_corrections=self._counts[Correction],
+            num_alerts=self._counts[Alert],
+            num_late=self._buffer.num_late,
+            num_sink_retries=self._num_retries,
+            latencies_s=self._latencies_s,
+            digest=self._ledger.digest,
+            busy_s=self._busy_s,
+        )
+
+    async def _release(self) -> None:
+        async with self._turn:
+            released = self._buffer.release()
+            for now, embeddings in released:
+                await self._judge(now, embeddings)
+            self._judged_until = max(self._judged_until, self._buffer.watermark)
+            if time.monotonic() - self._flushed_at >= self._flush_every_s:
+                await self._flush()
+        self._room.set()
+
+    async def _judge(self, now: float, embeddings: Sequence[Embedding]) -> None:
+        """Judge one window that ends at ``now``, Unix seconds of event time."""
+        records = self._timed("match", partial(self._match.process, embeddings))
+        alerts = self._timed("alert", partial(self._alert.process, records))
+        alerts += self._timed("alert", partial(self._alert.tick, now))
+        await self._publish([*records, *alerts])
+        published_at = time.time()
+        for embedding in embeddings:
+            due_at = self._due_at.pop(TrackPart(embedding.track_id, embedding.part))
+            if len(self._latencies_s) < self.MAX_LATENCIES:
+                self._latencies_s.append(published_at - due_at)
+
+    async def _publish(self, records: Sequence[Record]) -> None:
+        """Write to the ledger, then to every sink; a busy sink is waited for."""
+        if not records:
+            return
+        began = time.perf_counter()
+        self._ledger.append(records)
+        loop = asyncio.get_running_loop()
+        for sink in self._sinks.values():
+            await self._patiently(partial(loop.run_in_executor, None, sink.write, records))
+        for record in records:
+            self._counts[type(record)] += 1
+        self._busy_s["publish"] += time.perf_counter() - began
+
+    async def _flush(self) -> None:
+        loop = asyncio.get_running_loop()
+        for sink in self._sinks.values():
+            await self._patiently(partial(loop.run_in_executor, None, sink.flush))
+        self._flushed_at = time.monotonic()
+        self._safe_until = self._judged_until
+
+    async def _patiently(self, call: Callable[[], Any]) -> None:
+        while True:
+            try:
+                await call()
+            except SinkBusyError as busy:
+                self._num_retries += 1
+                await asyncio.sleep(busy.retry_after_s)
+            else:
+                return
+
+    def _timed(self, what: str, call: Callable[[], Any]) -> Any:
+        began = time.perf_counter()
+        result = call()
+        self._busy_s[what] += time.perf_counter() - began
+        return result

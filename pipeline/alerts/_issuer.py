@@ -1,0 +1,76 @@
+"""What all rules share: the name they sign with, and how an alert's key is made."""
+
+from collections.abc import Mapping
+
+from pipeline.core import Alert, Severity, Sighting, TrackId
+from pipeline.core.errors import ConfigError
+
+
+class Issuer:
+    """Writes alerts in the name of one rule.
+
+    Args:
+        name: Of the rule, as in its key in the configuration.
+        severity: info, warning or critical.
+
+    Raises:
+        ConfigError: If it is no severity.
+    """
+
+    def __init__(self, *, name: str, severity: str) -> None:
+        self.name = name
+        try:
+            self._severity = Severity(severity)
+        except ValueError as error:
+            choices = ", ".join(Severity)
+            raise self.wrong("severity", f"one of {choices}", severity) from error
+
+    def issue(
+        self, sighting: Sighting, *, started_at: float, message: str, evidence: tuple[TrackId, ...] = ()
+    ) -> Alert:
+        """Return an alert about the person of a sighting, which is when the rule knew.
+
+        Args:
+            sighting: What led to it.
+            started_at: Unix seconds: when what it reports began.
+            message: One sentence without the person's number: a correction may change that.
+            evidence: The tracks that show it; of the sighting alone if empty.
+        """
+        return Alert(
+            key=alert_key(self.name, sighting.person_id, started_at),
+            rule=self.name,
+            severity=self._severity,
+            person_id=sighting.person_id,
+            camera_id=sighting.track_id.camera_id,
+            started_at=started_at,
+            raised_at=sighting.last.captured_at,
+            message=message,
+            evidence=evidence or (sighting.track_id,),
+        )
+
+    def wrong(self, key: str, expected: str, got: object) -> ConfigError:
+        """Return the error of a value of this rule that cannot be."""
+        return ConfigError(f"alerts.{self.name}.{key}: expected {expected}, got {got!r}; correct the value")
+
+    def check_at_least(self, low: float, **values: float) -> None:
+        """Raise ``ConfigError`` unless all values are numbers from ``low`` up."""
+        for key, value in values.items():
+            if not isinstance(value, int | float) or not value >= low:
+                raise self.wrong(key, f"a number of at least {low:g}", value)
+
+    def check_block(self, key: str, block: object, keys: set[str]) -> Mapping[str, object]:
+        """Return the block; raise ``ConfigError`` unless it is a mapping with exactly these keys."""
+        if not isinstance(block, Mapping) or set(block) != keys:
+            got = sorted(map(str, block)) if isinstance(block, Mapping) else block
+            raise self.wrong(key, f"a block with {', '.join(sorted(keys))}", got)
+        return block
+
+
+def alert_key(rule: str, person_id: int, started_at: float) -> str:
+    """Return the key under which an alert is raised, amended and retracted.
+
+    Example:
+        >>> alert_key("zone_dwell", 7, 12.5)
+        'zone_dwell/7/12.500'
+    """
+    return f"{rule}/{person_id}/{started_at:.3f}"

@@ -1,0 +1,96 @@
+"""How well a network finds a person again among many: CMC, mAP and mINP of query and gallery."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.arrays import check_array, freeze
+from pipeline.core.distance import cosine_distances
+from pipeline.core.errors import DataError
+
+JUNK_ID = -1
+"""Gallery items of this identity are neither right nor wrong; the benchmarks leave them out."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledVectors:
+    """Vectors of known people.
+
+    Attributes:
+        vectors: Shape ``(N, D)``, float32, L2 norm 1 per row.
+        person_ids: Shape ``(N,)``, int64.
+        cameras: Shape ``(N,)``, int64: the number of the camera.
+    """
+
+    vectors: NDArray[np.float32]
+    person_ids: NDArray[np.int64]
+    cameras: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        check_array("vectors", self.vectors, (None, None), np.float32)
+        check_array("person_ids", self.person_ids, (len(self),), np.int64)
+        check_array("cameras", self.cameras, (len(self),), np.int64)
+        freeze(self.vectors, self.person_ids, self.cameras)
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RetrievalScore:
+    """How well queries find their person.
+
+    Attributes:
+        cmc: Shape ``(max_rank,)``, float64 in [0, 1]: part of the queries with a right answer among the first
+            1, 2, 3 … answers.
+        mean_ap: Mean average precision in [0, 1].
+        mean_inp: Mean inverse negative penalty in [0, 1]: how soon the last right answer is found.
+        num_queries: Queries that have a right answer at all; the others are left out.
+    """
+
+    cmc: NDArray[np.float64]
+    mean_ap: float
+    mean_inp: float
+    num_queries: int
+
+
+def score_retrieval(queries: LabelledVectors, gallery: LabelledVectors, *, max_rank: int = 20) -> RetrievalScore:
+    """Return how well the queries find their person in the gallery, nearest by cosine distance first.
+
+    Of a query's answers those of the same person in the same camera are left out, and junk. At equal distance
+    wrong answers come first, so that a network that tells nobody apart is not rewarded.
+
+    Args:
+        queries: Whom to look for.
+        gallery: Where to look.
+        max_rank: Length of ``cmc``, at least 1.
+
+    Raises:
+        DataError: If no query has a right answer in another camera.
+
+    Reference:
+        Average precision is the mean of the precision at each right answer, without interpolation. Inverse
+        negative penalty: number of right answers over the rank of the last of them (Ye et al., "Deep Learning
+        for Person Re-identification: A Survey and Outlook", TPAMI 2021).
+    """
+    first_ranks, precisions, penalties = [], [], []
+    for row, distances in enumerate(cosine_distances(queries.vectors, gallery.vectors)):
+        same_person = gallery.person_ids == queries.person_ids[row]
+        kept = ~(same_person & (gallery.cameras == queries.cameras[row])) & (gallery.person_ids != JUNK_ID)
+        right = same_person[kept]
+        ranks = 1 + np.flatnonzero(right[np.lexsort((right, distances[kept]))])
+        if not len(ranks):
+            continue
+        first_ranks.append(ranks[0])
+        precisions.append(np.mean(np.arange(1, len(ranks) + 1) / ranks))
+        penalties.append(len(ranks) / ranks[-1])
+    if not first_ranks:
+        raise DataError("queries: expected people who are in another camera of the gallery, got none; check ids")
+    found_at = np.array(first_ranks)[:, None]
+    return RetrievalScore(
+        cmc=np.mean(found_at <= np.arange(1, max_rank + 1), axis=0),
+        mean_ap=float(np.mean(precisions)),
+        mean_inp=float(np.mean(penalties)),
+        num_queries=len(first_ranks),
+    )

@@ -1,0 +1,54 @@
+"""Boxes with identities, as scores read them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.arrays import check_array, freeze
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackTable:
+    """Who was where in one camera, a row a box, in any order.
+
+    Attributes:
+        frames: Shape ``(N,)``, int64, frame indices from 0.
+        ids: Shape ``(N,)``, int64: true identities, or people that a run found; the same in all cameras.
+        boxes_xyxy: Shape ``(N, 4)``, float32, pixels of the full frame.
+    """
+
+    frames: NDArray[np.int64]
+    ids: NDArray[np.int64]
+    boxes_xyxy: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        check_array("frames", self.frames, (None,), np.int64)
+        check_array("ids", self.ids, (len(self),), np.int64)
+        check_array("boxes_xyxy", self.boxes_xyxy, (len(self), 4), np.float32)
+        freeze(self.frames, self.ids, self.boxes_xyxy)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @classmethod
+    def empty(cls) -> Self:
+        """Return a table in which nobody is."""
+        return cls(np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 4), np.float32))
+
+    def select(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
+        """Return the rows that ``keep`` marks or lists, in that order."""
+        return replace(self, frames=self.frames[keep], ids=self.ids[keep], boxes_xyxy=self.boxes_xyxy[keep])
+
+    def rows_by_frame(self) -> dict[int, NDArray[np.intp]]:
+        """Return the rows of every frame that has any, frames ascending, rows in the order of the table."""
+        order = np.argsort(self.frames, kind="stable")
+        frames, starts = np.unique(self.frames[order], return_index=True)
+        pieces = np.split(order, starts[1:])
+        return dict(zip(frames.tolist(), pieces, strict=True)) if len(frames) else {}
+
+
+CameraTables = Mapping[str, TrackTable]
+"""One table a camera, by ``camera_id``; identities are shared by all cameras."""

@@ -1,0 +1,198 @@
+"""How well people were followed, over all cameras together: IDF1, HOTA, CLEAR, and links between cameras."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+from trackeval.metrics import CLEAR, HOTA, Identity
+
+from pipeline.core.boxes import iou_matrix
+from pipeline.core.errors import DataError
+from pipeline.evaluation.track_table import CameraTables, TrackTable
+
+MIN_IOU = 0.5
+"""Overlap, in [0, 1], from which a box shows a true person; HOTA averages over many instead."""
+
+MIN_PIECE_BOXES = 5
+"""A shorter piece of a track says nothing about who is linked with whom."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingScore:
+    """How well people were followed; ratios in [0, 1] except ``mota``, which can fall below 0.
+
+    Attributes:
+        idf1: Balance of ``idp`` and ``idr``.
+        idp: Identity precision: part of the boxes that have the right identity.
+        idr: Identity recall: part of the true boxes that were given the right identity.
+        hota: Geometric mean of ``deta`` and ``assa``, averaged over the overlaps 0.05 … 0.95.
+        assa: How well boxes of one person hang together.
+        deta: How well boxes were found.
+        mota: 1 less the share of misses, false boxes and switches.
+        idsw: How often a person's number changes, from one camera to the next included.
+        num_ids: Different people in the result.
+        num_true_ids: Different people in truth.
+        link_precision: Part of the links between cameras that are right; None if there is no link.
+        link_recall: Part of the true links between cameras that were made; None if there is none to make.
+    """
+
+    idf1: float
+    idp: float
+    idr: float
+    hota: float
+    assa: float
+    deta: float
+    mota: float
+    idsw: int
+    num_ids: int
+    num_true_ids: int
+    link_precision: float | None
+    link_recall: float | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Moment:
+    """One frame of one camera; identities are numbered from 0."""
+
+    camera_id: str
+    true_ids: NDArray[np.intp]
+    ids: NDArray[np.intp]
+    iou: NDArray[np.float32]
+
+
+def score_tracks(truth: CameraTables, result: CameraTables, *, min_piece_boxes: int = MIN_PIECE_BOXES) -> TrackingScore:
+    """Return how well the result follows the people of the truth, over all cameras together.
+
+    The cameras (in the order of their ids) are put one behind the other, as one long film in which a person
+    keeps the number from camera to camera; that film is scored. So a person who gets a new number in the
+    second camera costs as much as one who gets it in the middle of the first.
+
+    Links between cameras: boxes are matched to true boxes frame by frame (IoU of at least 0.5, largest sum).
+    The matched boxes of one camera, one true person and one resulting person are a *piece*; pieces of fewer
+    than ``min_piece_boxes`` boxes are left out. Of all pairs of pieces from two different cameras,
+    ``link_precision`` is the part that truly shows one person among those with one resulting person, and
+    ``link_recall`` the part with one resulting person among those that truly show one person. Who was never
+    found is missing from ``deta`` and ``idr``, not here.
+
+    Several boxes of one resulting person in one frame: the first is that person, the others are strangers.
+
+    Args:
+        truth: True boxes; a camera in which nobody ever was has an empty table.
+        result: Boxes of a run; a camera that is absent found nobody.
+        min_piece_boxes: At least 1.
+
+    Raises:
+        DataError: If the result has a camera that the truth lacks, or a true person is twice in a frame.
+    """
+    if unknown := sorted(set(result) - set(truth)):
+        raise DataError(
+            f"result: expected cameras among {sorted(truth)}, got {unknown}; give the truth of every camera"
+        )
+    true_people, people = _people(truth), _people(result)
+    moments = list(_moments(truth, result, true_people, people))
+    film = _film(moments, num_true_people=len(true_people))
+    identity, clear, hota = (metric.eval_sequence(film) for metric in _metrics())
+    precision, recall = _links(moments, min_piece_boxes)
+    return TrackingScore(
+        idf1=float(identity["IDF1"]),
+        idp=float(identity["IDP"]),
+        idr=float(identity["IDR"]),
+        hota=float(np.mean(hota["HOTA"])),
+        assa=float(np.mean(hota["AssA"])),
+        deta=float(np.mean(hota["DetA"])),
+        mota=float(clear["MOTA"]),
+        idsw=int(clear["IDSW"]),
+        num_ids=len(people),
+        num_true_ids=len(true_people),
+        link_precision=precision,
+        link_recall=recall,
+    )
+
+
+def match_boxes(iou: NDArray[np.float32], *, min_iou: float = MIN_IOU) -> tuple[NDArray[np.intp], ...]:
+    """Return rows and columns of the pairs with the largest sum of overlaps, each of at least ``min_iou``.
+
+    Example:
+        >>> rows, columns = match_boxes(np.array([[0.6, 0.9], [0.0, 0.7]], np.float32))
+        >>> rows.tolist(), columns.tolist()
+        ([0, 1], [0, 1])
+    """
+    allowed = np.where(iou >= min_iou, iou, 0)
+    rows, columns = linear_sum_assignment(allowed, maximize=True)
+    matched = allowed[rows, columns] > 0
+    return rows[matched], columns[matched]
+
+
+def _people(tables: CameraTables) -> NDArray[np.int64]:
+    """Return the different ids, ascending."""
+    nobody = TrackTable.empty().ids
+    return np.unique(np.concatenate([nobody, *(table.ids for table in tables.values())]))
+
+
+def _metrics() -> tuple[Any, ...]:
+    quiet = {"THRESHOLD": MIN_IOU, "PRINT_CONFIG": False}
+    return Identity(dict(quiet)), CLEAR(dict(quiet)), HOTA()
+
+
+def _moments(
+    truth: CameraTables, result: CameraTables, true_people: NDArray[np.int64], people: NDArray[np.int64]
+) -> Iterator[_Moment]:
+    num_people = len(people)
+    nobody = np.empty(0, np.intp)
+    for camera_id in sorted(truth):
+        true_table, table = truth[camera_id], result.get(camera_id, TrackTable.empty())
+        true_rows, rows = true_table.rows_by_frame(), table.rows_by_frame()
+        for frame in sorted(true_rows.keys() | rows.keys()):
+            here_true, here = true_rows.get(frame, nobody), rows.get(frame, nobody)
+            true_ids = np.searchsorted(true_people, true_table.ids[here_true])
+            if len(np.unique(true_ids)) < len(true_ids):
+                raise DataError(
+                    f"truth of {camera_id}, frame {frame}: expected each person once, got "
+                    f"{sorted(true_table.ids[here_true].tolist())}; repair the truth"
+                )
+            ids = np.searchsorted(people, table.ids[here])
+            repeated = np.setdiff1d(np.arange(len(ids)), np.unique(ids, return_index=True)[1])
+            ids[repeated] = num_people + np.arange(len(repeated))
+            num_people += len(repeated)
+            iou = iou_matrix(true_table.boxes_xyxy[here_true], table.boxes_xyxy[here])
+            yield _Moment(camera_id, true_ids, ids, iou)
+
+
+def _film(moments: list[_Moment], *, num_true_people: int) -> dict[str, Any]:
+    """Return the moments as trackeval's metrics read them."""
+    return {
+        "num_timesteps": len(moments),
+        "num_gt_ids": num_true_people,
+        "num_tracker_ids": 1 + max(chain.from_iterable(moment.ids.tolist() for moment in moments), default=-1),
+        "num_gt_dets": sum(len(moment.true_ids) for moment in moments),
+        "num_tracker_dets": sum(len(moment.ids) for moment in moments),
+        "gt_ids": [moment.true_ids for moment in moments],
+        "tracker_ids": [moment.ids for moment in moments],
+        "similarity_scores": [moment.iou for moment in moments],
+    }
+
+
+def _links(moments: list[_Moment], min_piece_boxes: int) -> tuple[float | None, float | None]:
+    """Return precision and recall of the links between cameras."""
+    num_boxes: Counter[tuple[str, int, int]] = Counter()
+    for moment in moments:
+        true_rows, rows = match_boxes(moment.iou)
+        for true_id, identity in zip(moment.true_ids[true_rows], moment.ids[rows], strict=True):
+            num_boxes[moment.camera_id, int(true_id), int(identity)] += 1
+    pieces = [piece for piece, count in num_boxes.items() if count >= min_piece_boxes]
+    both = _num_pairs([(camera_id, (true_id, identity)) for camera_id, true_id, identity in pieces])
+    made = _num_pairs([(camera_id, identity) for camera_id, _, identity in pieces])
+    true = _num_pairs([(camera_id, true_id) for camera_id, true_id, _ in pieces])
+    return both / made if made else None, both / true if true else None
+
+
+def _num_pairs(labelled: list[tuple[str, object]]) -> int:
+    """Return how many pairs have one label and two cameras."""
+    in_camera, everywhere = Counter(labelled), Counter(label for _, label in labelled)
+    all_pairs = sum(count * (count - 1) // 2 for count in everywhere.values())
+    return all_pairs - sum(count * (count - 1) // 2 for count in in_camera.values())

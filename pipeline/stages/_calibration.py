@@ -1,0 +1,101 @@
+"""From cosine distance to evidence: how much more likely a distance is for one person than for two.
+
+Both kinds of distance are taken as normal. The values start as fitted at training time; the spread of distances
+between *different* people is then learned on site, from labels that cost nothing: two people in one frame of one
+camera are two people.
+"""
+
+from dataclasses import dataclass
+from math import exp, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+PRIOR_WEIGHT = 50.0
+"""Free labels after which what was learned on site counts as much as the start values."""
+
+
+@dataclass(frozen=True, slots=True)
+class DistanceModel:
+    """How distances are spread for one person and for two, as normal distributions in cosine distance.
+
+    Attributes:
+        same_mean: Of one person.
+        same_std: Of one person; above 0.
+        different_mean: Of two people; above ``same_mean``.
+        different_std: Of two people; above 0.
+    """
+
+    same_mean: float
+    same_std: float
+    different_mean: float
+    different_std: float
+
+
+class Calibration:
+    """Turns a distance into evidence, and a false-match rate into the evidence that it takes.
+
+    Args:
+        start: Fitted at training time, on other footage than the site's.
+        caution: In (0, 1]; scales evidence down, because distances of one pair of people are not independent.
+        max_evidence: Appearance alone never says more than this, in natural log-odds; above 0.
+    """
+
+    def __init__(self, start: DistanceModel, *, caution: float, max_evidence: float) -> None:
+        self._start = start
+        self._caution = caution
+        self._max_evidence = max_evidence
+        self._count = 0.0
+        self._sum = 0.0
+        self._square_sum = 0.0
+
+    def learn_different(self, distance: float) -> None:
+        """Take note of the distance between two people who are certainly two."""
+        self._count += 1
+        self._sum += distance
+        self._square_sum += distance * distance
+
+    @property
+    def model(self) -> DistanceModel:
+        """What is believed now."""
+        start, weight = self._start, PRIOR_WEIGHT
+        total = weight + self._count
+        mean = (weight * start.different_mean + self._sum) / total
+        second_moment = weight * (start.different_std**2 + start.different_mean**2) + self._square_sum
+        std = sqrt(max(second_moment / total - mean**2, 1e-4))
+        # Two people are never taken to be closer to each other than one person is to herself.
+        return DistanceModel(start.same_mean, start.same_std, max(mean, start.same_mean + start.same_std), std)
+
+    def evidence_of(self, distances: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the natural log-odds that distances give for one person, within ± ``max_evidence``.
+
+        Linear between the two means: with a common spread the ratio of two normal densities is exactly that, and
+        it cannot turn around in the tails as the ratio of two different spreads does.
+        """
+        model = self.model
+        variance = (model.same_std**2 + model.different_std**2) / 2
+        slope = self._caution * (model.different_mean - model.same_mean) / variance
+        middle = (model.different_mean + model.same_mean) / 2
+        evidence: NDArray[np.float64] = slope * (middle - distances)
+        return np.clip(evidence, -self._max_evidence, self._max_evidence)
+
+    def evidence(self, distance: float) -> float:
+        """Return ``evidence_of`` a single distance."""
+        return float(self.evidence_of(np.array(distance)))
+
+    def evidence_needed(self, max_false_match_rate: float) -> float:
+        """Return the evidence of the distance below which that fraction of different pairs lies; never below 0."""
+        model = self.model
+        distance = model.different_mean + norm.ppf(max_false_match_rate) * model.different_std
+        return max(0.0, self.evidence(float(distance)))
+
+
+def probability(evidence: float) -> float:
+    """Return the probability in [0, 1] of natural log-odds.
+
+    Example:
+        >>> probability(0.0)
+        0.5
+    """
+    return 1 / (1 + exp(-max(-50.0, min(50.0, evidence))))

@@ -1,0 +1,106 @@
+"""Who is who among many segments at once: constrained agglomerative clustering.
+
+The two groups with the strongest evidence are joined, again and again, until no evidence is above what is needed.
+Looks are compared as weighted means, so that a group costs as much as a segment. What the way says is that of the
+joined walk less that of the two walks it was made from: only who follows whom counts, as in a Markov chain. Groups
+that hold a pair that is ruled out, or that would make a walk nobody can walk, are never joined.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.stages._evidence import MAX_WAY, Rules, are_two_people, broken_walk, way_evidence
+from pipeline.stages._segment import Segment
+
+Evidence = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""Distances to log-odds, both of shape ``(N,)``."""
+
+
+def cluster(segments: Sequence[Segment], *, appearance: Evidence, needed: float, rules: Rules) -> list[list[int]]:
+    """Return which segments are one person, as lists of indices into ``segments``.
+
+    Args:
+        segments: In any order.
+        appearance: Distances, shape ``(N,)``, to evidence, shape ``(N,)``, log-odds.
+        needed: Evidence above which two groups are joined.
+        rules: What rules a link out.
+    """
+    order = sorted(range(len(segments)), key=lambda index: (segments[index].first.at, segments[index].parts[0]))
+    groups = _Groups([segments[index] for index in order], appearance, needed, rules)
+    while (pair := groups.best_pair()) is not None:
+        groups.join(*pair)
+    return [[order[index] for index in walk] for walk in groups.walks if walk]
+
+
+class _Groups:
+    """Disjoint groups of segments, and the evidence for joining each two of them.
+
+    ``walks`` lists the members of each group in order of time; a group that was joined to another is empty.
+    """
+
+    def __init__(self, segments: Sequence[Segment], appearance: Evidence, needed: float, rules: Rules) -> None:
+        count = len(segments)
+        self.walks = [[index] for index in range(count)]
+        self._segments = segments
+        self._appearance = appearance
+        self._needed = needed
+        self._rules = rules
+        self._weights = np.array([segment.weight for segment in segments])
+        self._sums = np.array([segment.vector_sum for segment in segments])
+        self._ruled_out = np.eye(count, dtype=bool)
+        for one, two in ((i, j) for i in range(count) for j in range(i)):
+            if are_two_people(segments[one], segments[two], rules):
+                self._ruled_out[one, two] = self._ruled_out[two, one] = True
+        self._ways: dict[tuple[int, int], float] = {}
+        self._evidence = np.array([self._row(index) for index in range(count)])
+
+    def best_pair(self) -> tuple[int, int] | None:
+        """Return the two groups that most probably are one person; None if none is probable enough."""
+        while self._evidence.size:
+            one, two = sorted(int(i) for i in np.unravel_index(self._evidence.argmax(), self._evidence.shape))
+            if not self._evidence[one, two] > self._needed:
+                return None
+            walk = [self._segments[index] for index in self._joined(one, two)]
+            if broken_walk(walk, self._rules) is None:
+                return one, two
+            self._evidence[one, two] = self._evidence[two, one] = -np.inf
+        return None
+
+    def join(self, keep: int, gone: int) -> None:
+        """Make one group of two."""
+        self.walks[keep], self.walks[gone] = self._joined(keep, gone), []
+        self._sums[keep] += self._sums[gone]
+        self._weights[keep] += self._weights[gone]
+        self._ruled_out[keep] |= self._ruled_out[gone]
+        self._ruled_out[:, keep] = self._ruled_out[keep]
+        self._ruled_out[gone] = self._ruled_out[:, gone] = True
+        self._evidence[gone] = self._evidence[:, gone] = -np.inf
+        self._evidence[keep] = self._evidence[:, keep] = self._row(keep)
+
+    def _row(self, index: int) -> NDArray[np.float64]:
+        distances = 1 - (self._sums @ self._sums[index]) / (self._weights * self._weights[index])
+        evidence = self._appearance(distances)
+        # Most pairs are hopeless by their looks; their ways need not be looked at.
+        hopeful = ~self._ruled_out[index] & (evidence + MAX_WAY > self._needed)
+        for other in np.flatnonzero(hopeful).tolist():
+            evidence[other] += self._gain(index, other)
+        return np.where(hopeful, evidence, -np.inf)
+
+    def _gain(self, one: int, two: int) -> float:
+        gain = self._walk_evidence(self._joined(one, two))
+        gain -= self._walk_evidence(self.walks[one]) + self._walk_evidence(self.walks[two])
+        return min(MAX_WAY, max(-MAX_WAY, gain))
+
+    def _joined(self, one: int, two: int) -> list[int]:
+        return sorted(self.walks[one] + self.walks[two])  # indices are in order of time
+
+    def _walk_evidence(self, walk: Sequence[int]) -> float:
+        total = 0.0
+        for pair in pairwise(walk):
+            if pair not in self._ways:
+                self._ways[pair] = way_evidence(self._segments[pair[0]], self._segments[pair[1]], self._rules.topology)
+            total += self._ways[pair]
+        return total

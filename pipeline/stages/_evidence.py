@@ -1,0 +1,81 @@
+"""Whether two segments can be, and probably are, one person, looks aside.
+
+Evidence is in natural log-odds: above 0 speaks for one person. What is ruled out is ruled out whatever the looks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import log, pi
+
+from pipeline.stages._segment import Segment
+from pipeline.stages._topology import Topology
+
+MOTION_MAX_GAP_S = 3.0
+"""After this long, where somebody was says little about where they are."""
+MIN_MOTION, MAX_MOTION = -6.0, 4.0
+MAX_WAY = 6.0
+"""The way alone never says more than this, for or against."""
+SLACK_S = 0.15
+"""Two tracks of one person may share this much time: a tracker notices a change late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What rules a link out.
+
+    Attributes:
+        topology: Of the site.
+        leave_after_s: Who leaves a picture over its border, is seen nowhere else for this long, and comes back to
+            the same camera begins a new visit, with a new number; infinite to give returning people their old one.
+    """
+
+    topology: Topology
+    leave_after_s: float
+
+
+def way_evidence(earlier: Segment, later: Segment, topology: Topology) -> float:
+    """Return what the way from one segment to the next says for one person, log-odds."""
+    gap_s = later.first.at - earlier.last.at
+    if gap_s < -SLACK_S:
+        return 0.0
+    if earlier.camera_id != later.camera_id:
+        return topology.walk_evidence(earlier.camera_id, later.camera_id, max(gap_s, 0.0))
+    return _motion_evidence(earlier, later, max(gap_s, 0.05)) if gap_s <= MOTION_MAX_GAP_S else 0.0
+
+
+def _motion_evidence(earlier: Segment, later: Segment, gap_s: float) -> float:
+    """Return what position and velocity say about two segments of one camera.
+
+    The density of a normal distribution around the place that the first velocity leads to, widening with the gap,
+    over that of a place anywhere in the picture. Distances are in heights of the person.
+    """
+    height = (earlier.last.height + later.first.height) / 2
+    error_x, error_y = (
+        earlier.last.foot[axis] + earlier.last.velocity[axis] * min(gap_s, 1.0) - later.first.foot[axis]
+        for axis in (0, 1)
+    )
+    variance = (0.25 + 0.5 * gap_s) ** 2
+    picture_area = earlier.frame_hw[0] * earlier.frame_hw[1] / height**2
+    square_error = (error_x**2 + error_y**2) / height**2
+    evidence = log(picture_area / (2 * pi * variance)) - square_error / (2 * variance)
+    return min(MAX_MOTION, max(MIN_MOTION, evidence))
+
+
+def are_two_people(first: Segment, second: Segment, rules: Rules) -> bool:
+    """Tell whether two segments cannot be one person wherever else that person was seen."""
+    shared_s = min(first.last.at, second.last.at) - max(first.first.at, second.first.at)
+    return shared_s > SLACK_S and not rules.topology.may_coincide(first.camera_id, second.camera_id)
+
+
+def broken_walk(segments: Sequence[Segment], rules: Rules) -> str | None:
+    """Return why one person cannot have walked these segments in turn; None if they can."""
+    ordered = sorted(segments, key=lambda segment: (segment.first.at, segment.last.at))
+    for earlier, later in pairwise(ordered):
+        gap_s = later.first.at - earlier.last.at
+        if earlier.camera_id == later.camera_id:
+            if earlier.last.is_leaving and gap_s > rules.leave_after_s:
+                return "left and came back: a new visit"
+        elif gap_s > 0 and not rules.topology.can_walk(earlier.camera_id, later.camera_id, gap_s):
+            return f"cannot walk from {earlier.camera_id} to {later.camera_id} in {gap_s:.1f} s"
+    return None

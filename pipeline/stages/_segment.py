@@ -1,0 +1,113 @@
+"""Segments: the stretches of a track that certainly show one person."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core import Embedding, TrackPart, TrackPath
+
+VELOCITY_POINTS = 10
+"""Boxes over which a velocity is measured."""
+BORDER_FRACTION = 0.03
+"""A box this near to the picture's left, right or lower border, as a fraction of its size, is at the border."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where and how somebody stood when a segment began or ended.
+
+    Attributes:
+        at: Unix seconds.
+        foot: x and y of the bottom centre of the box, pixels.
+        velocity: x and y, pixels a second.
+        height: Of the box, pixels.
+        is_leaving: At the border of the picture, or beyond it a second later at this velocity.
+    """
+
+    at: float
+    foot: tuple[float, float]
+    velocity: tuple[float, float]
+    height: float
+    is_leaving: bool
+
+
+@dataclass(slots=True, eq=False)
+class Segment:
+    """Consecutive parts of one track between which nobody came near enough to be confused.
+
+    Attributes:
+        camera_id: Where.
+        parts: In order.
+        first: How it began.
+        last: How it ends so far.
+        frame_hw: Size of the frames, pixels.
+        weight: Sum of the qualities of its embeddings.
+        vector_sum: Shape ``(D,)``: sum of the embeddings, each times its quality.
+        num_frames: Boxes in it.
+    """
+
+    camera_id: str
+    parts: list[TrackPart]
+    first: End
+    last: End
+    frame_hw: tuple[int, int]
+    weight: float
+    vector_sum: NDArray[np.float64]
+    num_frames: int
+
+    @classmethod
+    def begin(cls, embedding: Embedding) -> Self:
+        """Return the segment that this embedding alone makes."""
+        path = embedding.path
+        return cls(
+            camera_id=embedding.track_id.camera_id,
+            parts=[TrackPart(embedding.track_id, embedding.part)],
+            first=_end(path, slice(0, VELOCITY_POINTS), 0),
+            last=_end(path, slice(-VELOCITY_POINTS, None), -1),
+            frame_hw=path.frame_hw,
+            weight=embedding.quality,
+            vector_sum=embedding.quality * embedding.vector.astype(np.float64),
+            num_frames=len(path),
+        )
+
+    def extend(self, embedding: Embedding) -> None:
+        """Add the next part of the same track."""
+        self.parts.append(TrackPart(embedding.track_id, embedding.part))
+        self.last = _end(embedding.path, slice(-VELOCITY_POINTS, None), -1)
+        self.weight += embedding.quality
+        self.vector_sum = self.vector_sum + embedding.quality * embedding.vector
+        self.num_frames += len(embedding.path)
+
+    def absorb(self, later: Self) -> None:
+        """Add a later segment of the same person in the same camera, of whatever track."""
+        self.parts += later.parts
+        self.last = later.last
+        self.weight += later.weight
+        self.vector_sum = self.vector_sum + later.vector_sum
+        self.num_frames += later.num_frames
+
+
+def _end(path: TrackPath, rows: slice, row: int) -> End:
+    boxes_xyxy = path.boxes_xyxy[rows].astype(np.float64)
+    times = path.captured_at[rows]
+    feet = np.stack([(boxes_xyxy[:, 0] + boxes_xyxy[:, 2]) / 2, boxes_xyxy[:, 3]], axis=1)
+    span_s = times[-1] - times[0]
+    velocity = (feet[-1] - feet[0]) / span_s if span_s > 0 else np.zeros(2)
+    next_foot = feet[row] + velocity
+    height, width = path.frame_hw
+    left, _, right, bottom = boxes_xyxy[row]
+    return End(
+        at=float(path.captured_at[row]),
+        foot=(float(feet[row, 0]), float(feet[row, 1])),
+        velocity=(float(velocity[0]), float(velocity[1])),
+        height=float(np.median(boxes_xyxy[:, 3] - boxes_xyxy[:, 1])),
+        is_leaving=bool(
+            left <= BORDER_FRACTION * width
+            or right >= (1 - BORDER_FRACTION) * width
+            or bottom >= (1 - BORDER_FRACTION) * height
+            or not 0 <= next_foot[0] <= width
+            or next_foot[1] > height
+        ),
+    )

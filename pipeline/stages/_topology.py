@@ -1,0 +1,59 @@
+"""What is known of the place: which cameras see the same ground, and how long people walk between the others."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import log
+
+TYPICAL_WALK_S = 30.0
+"""Mean of the walking times that are believed in where nobody stated any."""
+CHANCE_WALK_S = 120.0
+"""Span over which the next person to appear is taken to appear at any time, when it is somebody else."""
+MIN_EVIDENCE = -3.0
+
+
+@dataclass(frozen=True, slots=True)
+class WalkingTime:
+    """How long people take between two cameras, either way, seconds."""
+
+    min_s: float
+    max_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """The cameras of a site and the ways between them.
+
+    Attributes:
+        walking_times: By pair of camera ids, sorted.
+        overlaps: Pairs of camera ids, sorted, that may see one person at once; None if nobody stated it, and then
+            nothing is held against a person in two pictures.
+    """
+
+    walking_times: Mapping[tuple[str, str], WalkingTime] = field(default_factory=dict)
+    overlaps: frozenset[tuple[str, str]] | None = None
+
+    def may_coincide(self, first_camera: str, second_camera: str) -> bool:
+        """Tell whether one person can be in both pictures at once."""
+        if first_camera == second_camera:
+            return False
+        return self.overlaps is None or _pair(first_camera, second_camera) in self.overlaps
+
+    def can_walk(self, from_camera: str, to_camera: str, gap_s: float) -> bool:
+        """Tell whether somebody last seen in one camera can first be seen in the other ``gap_s`` later."""
+        known = self.walking_times.get(_pair(from_camera, to_camera))
+        return known is None or known.min_s <= gap_s <= known.max_s
+
+    def walk_evidence(self, from_camera: str, to_camera: str, gap_s: float) -> float:
+        """Return what a walking time says for one person, natural log-odds.
+
+        The density of the walking time, uniform between the stated limits or else exponential, over that of
+        somebody else appearing by chance.
+        """
+        known = self.walking_times.get(_pair(from_camera, to_camera))
+        if known is not None:
+            return max(0.0, log(CHANCE_WALK_S / max(known.max_s - known.min_s, TYPICAL_WALK_S)))
+        return max(MIN_EVIDENCE, log(CHANCE_WALK_S / TYPICAL_WALK_S) - gap_s / TYPICAL_WALK_S)
+
+
+def _pair(first: str, second: str) -> tuple[str, str]:
+    return (first, second) if first <= second else (second, first)

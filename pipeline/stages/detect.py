@@ -1,0 +1,56 @@
+"""Frame to detections: which frames are searched, and which finds count.
+
+A frame is letter-boxed where it was decoded, so that only what the detector needs crosses a process border.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from pipeline.core import Detections, Detector, Frame, LetterboxedFrame
+
+PADDING = 114
+"""Grey of the padding; the value that YOLO networks are trained with."""
+
+
+class DetectStage:
+    """Finds people; drops those too small or too unsure to be followed.
+
+    Args:
+        detector: Finds people.
+        min_score: Detector confidence in [0, 1]; low, because the tracker uses unsure boxes too.
+        min_height_px: Least height of a box, pixels of the full frame.
+    """
+
+    def __init__(self, detector: Detector, *, min_score: float, min_height_px: float) -> None:
+        self._detector = detector
+        self._min_score = min_score
+        self._min_height_px = min_height_px
+
+    def process(self, batch: Sequence[LetterboxedFrame]) -> list[Detections]:
+        """Return one record a frame, in the same order; frames of many cameras may be mixed."""
+        return [self._reliable(found) for found in self._detector.detect(batch)]
+
+    def flush(self) -> list[Detections]:
+        """Return nothing: no frame is held."""
+        return []
+
+    def _reliable(self, found: Detections) -> Detections:
+        heights = found.boxes_xyxy[:, 3] - found.boxes_xyxy[:, 1]
+        return found.select((found.scores >= self._min_score) & (heights >= self._min_height_px))
+
+
+def letterbox(frame: Frame, input_hw: tuple[int, int]) -> LetterboxedFrame:
+    """Return the frame scaled to fit ``input_hw``, in the top left corner, padded with grey.
+
+    Args:
+        frame: Any size.
+        input_hw: Height and width of the detector's input, pixels.
+    """
+    height, width = frame.size_hw
+    scale = min(input_hw[0] / height, input_hw[1] / width)
+    scaled = cv2.resize(frame.image, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_LINEAR)
+    canvas = np.full((*input_hw, 3), PADDING, np.uint8)
+    canvas[: scaled.shape[0], : scaled.shape[1]] = scaled
+    return LetterboxedFrame(frame.stamp, canvas, scale, frame.size_hw)

@@ -1,0 +1,398 @@
+"""Embeddings to sightings: which person a tracklet shows, or that nobody like this was seen before.
+
+*At once*: the segments that begin in one window of event time are assigned to the known people together, one
+segment to one person, by what looks and ways say; what is not certain enough begins a new number.
+*Later*: every few seconds all segments of the last minutes are clustered anew. What comes out differently, because
+later pictures tell more, becomes a ``Correction``.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from pipeline.core import (
+    Correction,
+    CorrectionKind,
+    Embedding,
+    Gallery,
+    Identity,
+    Match,
+    Outcome,
+    Sighting,
+    TrackId,
+)
+from pipeline.core.distance import check_same_space
+from pipeline.stages._calibration import Calibration, probability
+from pipeline.stages._clustering import cluster
+from pipeline.stages._evidence import MAX_WAY, Rules, are_two_people, broken_walk, way_evidence
+from pipeline.stages._segment import Segment
+
+MAX_CANDIDATES = 20
+"""People of the gallery that a new segment is compared with closely."""
+BY_REVIEW = "review"
+"""Who signs the corrections that later insight makes."""
+
+
+@dataclass(slots=True, eq=False)
+class _Person:
+    person_id: int
+    segments: list[Segment] = field(default_factory=list)
+
+    @property
+    def weight(self) -> float:
+        return sum(segment.weight for segment in self.segments)
+
+    @property
+    def vector_sum(self) -> NDArray[np.float64]:
+        return np.sum([segment.vector_sum for segment in self.segments], axis=0)  # type: ignore[no-any-return]
+
+    def latest(self) -> Segment:
+        return max(self.segments, key=lambda segment: segment.last.at)
+
+    def settle(self, before: float) -> None:
+        """Join the segments of each camera that ended before that time: memory and reviews stay small."""
+        settled: dict[str, Segment] = {}
+        kept = []
+        for segment in sorted(self.segments, key=lambda segment: segment.first.at):
+            if segment.last.at >= before:
+                kept.append(segment)
+            elif segment.camera_id in settled:
+                settled[segment.camera_id].absorb(segment)
+            else:
+                settled[segment.camera_id] = segment
+        self.segments = [*settled.values(), *kept]
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A person whom a new segment may show; ``gate`` says what rules it out."""
+
+    person_id: int
+    distance: float
+    evidence: float
+    gate: str | None
+
+
+class MatchStage:
+    """Decides who is who. The only writer of identities; a function of its input alone.
+
+    Args:
+        gallery: Where people are searched by looks.
+        calibration: Distance to evidence.
+        rules: What rules a link out.
+        max_false_match_rate: Of 1 / this many different people, one may look close enough to be linked; in (0, 1).
+        review_every_s: Seconds of event time between two looks back.
+        review_window_s: How far a look back goes, seconds; what is older is settled.
+        forget_after_s: People not seen for this long are forgotten, seconds.
+        max_identities: The longest unseen above this number are forgotten.
+        max_prototypes: Views that the gallery keeps of each person.
+    """
+
+    def __init__(
+        self,
+        gallery: Gallery,
+        calibration: Calibration,
+        rules: Rules,
+        *,
+        max_false_match_rate: float,
+        review_every_s: float,
+        review_window_s: float,
+        forget_after_s: float,
+        max_identities: int,
+        max_prototypes: int,
+    ) -> None:
+        self._gallery = gallery
+        self._calibration = calibration
+        self._rules = rules
+        self._max_false_match_rate = max_false_match_rate
+        self._review_every_s = review_every_s
+        self._review_window_s = review_window_s
+        self._forget_after_s = forget_after_s
+        self._max_identities = max_identities
+        self._max_prototypes = max_prototypes
+        self._people: dict[int, _Person] = {}
+        self._open: dict[TrackId, tuple[Segment, int]] = {}
+        self._next_person_id = 1
+        self._space: str | None = None
+        self._now = float("-inf")
+        self._reviewed_at: float | None = None
+
+    @property
+    def num_identities(self) -> int:
+        """People known now."""
+        return len(self._people)
+
+    def process(self, batch: Sequence[Embedding]) -> list[Sighting | Correction]:
+        """Return the sightings of one window of event time, in order, and corrections of earlier ones.
+
+        Raises:
+            EmbeddingSpaceError: If an embedding is of another space than those before it.
+        """
+        if not batch:
+            return []
+        for embedding in batch:
+            self._space = self._space or embedding.space
+            check_same_space(self._space, embedding.space)
+            self._now = max(self._now, embedding.completed_at)
+        self._learn(batch)
+        new = [embedding for embedding in batch if not self._continues(embedding)]
+        found = dict(zip(map(id, new), self._assign(new), strict=True))
+        records: list[Sighting | Correction] = [
+            found[id(embedding)] if id(embedding) in found else self._continue(embedding) for embedding in batch
+        ]
+        if self._reviewed_at is None:
+            self._reviewed_at = self._now
+        if self._now - self._reviewed_at >= self._review_every_s:
+            records += self._review()
+        self._forget()
+        return records
+
+    def flush(self) -> list[Sighting | Correction]:
+        """Return the corrections of a last look back; nothing else will come."""
+        return list(self._review()) if self._people else []
+
+    # What is certain
+
+    def _learn(self, batch: Sequence[Embedding]) -> None:
+        """Take the free labels: who is in one camera at once on two tracks is two people."""
+        for index, one in enumerate(batch):
+            for two in batch[:index]:
+                shared_s = min(one.last.captured_at, two.last.captured_at) - max(
+                    one.first.captured_at, two.first.captured_at
+                )
+                if one.track_id.camera_id == two.track_id.camera_id and one.track_id != two.track_id and shared_s > 0:
+                    self._calibration.learn_different(float(1 - one.vector @ two.vector))
+
+    def _continues(self, embedding: Embedding) -> bool:
+        return embedding.is_continuous and embedding.track_id in self._open
+
+    def _continue(self, embedding: Embedding) -> Sighting:
+        segment, person_id = self._open[embedding.track_id]
+        person = self._people[person_id]
+        distance = _distance(segment, embedding)
+        segment.extend(embedding)
+        self._put(person)
+        return _sighting(
+            embedding,
+            person_id,
+            Outcome.MATCHED,
+            distance=distance,
+            probability=probability(self._calibration.evidence(distance) + MAX_WAY),
+            gates=("the track goes on",),
+        )
+
+    # At once
+
+    def _assign(self, batch: Sequence[Embedding]) -> list[Sighting]:
+        """Give each embedding that begins a segment to a person, no two to the same."""
+        segments = [Segment.begin(embedding) for embedding in batch]
+        candidates = [self._candidates(e, segment) for e, segment in zip(batch, segments, strict=True)]
+        needed = self._calibration.evidence_needed(self._max_false_match_rate)
+        people = sorted({c.person_id for of_one in candidates for c in of_one if c.gate is None})
+        column = {person_id: index for index, person_id in enumerate(people)}
+        gain = np.zeros((len(batch), len(people) + len(batch)))
+        for row, of_one in enumerate(candidates):
+            for candidate in of_one:
+                if candidate.gate is None:
+                    gain[row, column[candidate.person_id]] = candidate.evidence - needed
+        chosen = dict(zip(*linear_sum_assignment(gain, maximize=True), strict=True)) if len(batch) else {}
+        sightings = []
+        for row, (embedding, segment) in enumerate(zip(batch, segments, strict=True)):
+            is_match = chosen[row] < len(people) and gain[row, chosen[row]] > 0
+            person_id = people[chosen[row]] if is_match else None
+            sightings.append(self._decide(embedding, segment, candidates[row], person_id))
+        return sightings
+
+    def _candidates(self, embedding: Embedding, segment: Segment) -> list[_Candidate]:
+        """Return people by looks, and those who were just here; strongest evidence first."""
+        by_looks = {match.person_id for match in self._gallery.nearest(embedding, MAX_CANDIDATES)}
+        just_here = {
+            person.person_id
+            for person in self._people.values()
+            if abs(person.latest().last.at - segment.first.at) <= self._rules.leave_after_s
+            and person.latest().camera_id == segment.camera_id
+        }
+        found = [self._candidate(self._people[person_id], segment) for person_id in sorted(by_looks | just_here)]
+        return sorted(found, key=lambda candidate: (-candidate.evidence, candidate.person_id))
+
+    def _candidate(self, person: _Person, segment: Segment) -> _Candidate:
+        distance = float(1 - person.vector_sum @ segment.vector_sum / (person.weight * segment.weight))
+        gate = None
+        if any(are_two_people(segment, other, self._rules) for other in person.segments):
+            gate = "seen elsewhere at that time"
+        else:
+            gate = broken_walk([*person.segments, segment], self._rules)
+        way = way_evidence(person.latest(), segment, self._rules.topology)
+        return _Candidate(person.person_id, distance, self._calibration.evidence(distance) + way, gate)
+
+    def _decide(
+        self, embedding: Embedding, segment: Segment, candidates: Sequence[_Candidate], person_id: int | None
+    ) -> Sighting:
+        gates = tuple(f"not {c.person_id}: {c.gate}" for c in candidates if c.gate is not None and c.evidence > 0)
+        mine = next((c for c in candidates if c.person_id == person_id), None)
+        others = [c for c in candidates if c.person_id != person_id and c.gate is None]
+        runner_up = Match(others[0].person_id, others[0].distance) if others else None
+        if mine is not None:
+            person = self._people[mine.person_id]
+            outcome, distance, certainty = Outcome.MATCHED, mine.distance, probability(mine.evidence)
+        else:
+            person = self._new_person()
+            best = others[0].evidence if others else -MAX_WAY
+            outcome = Outcome.TENTATIVE if best > 0 else Outcome.NEW
+            distance, certainty = None, 1 - probability(best)
+        person.segments.append(segment)
+        self._open[embedding.track_id] = (segment, person.person_id)
+        self._put(person)
+        return _sighting(
+            embedding,
+            person.person_id,
+            outcome,
+            distance=distance,
+            probability=certainty,
+            runner_up=runner_up,
+            gates=gates,
+        )
+
+    def _new_person(self) -> _Person:
+        person = _Person(self._next_person_id)
+        self._people[person.person_id] = person
+        self._next_person_id += 1
+        return person
+
+    # Later
+
+    def _review(self) -> list[Correction]:
+        """Cluster the last minutes anew, and return how that differs from what was said."""
+        self._reviewed_at = self._now
+        since = self._now - self._review_window_s
+        segments: list[Segment] = []
+        before: list[int] = []
+        for person in self._people.values():
+            person.settle(since)
+            if person.latest().last.at >= since:
+                segments += person.segments
+                before += [person.person_id] * len(person.segments)
+        groups = cluster(
+            segments,
+            appearance=self._calibration.evidence_of,
+            needed=self._calibration.evidence_needed(self._max_false_match_rate),
+            rules=self._rules,
+        )
+        return self._renumber(segments, before, groups)
+
+    def _renumber(
+        self, segments: Sequence[Segment], before: Sequence[int], groups: Sequence[Sequence[int]]
+    ) -> list[Correction]:
+        """Give every group the number that most of its boxes have already; each number to one group."""
+        shares: dict[tuple[int, int], int] = {}
+        for group_index, group in enumerate(groups):
+            for index in group:
+                key = (group_index, before[index])
+                shares[key] = shares.get(key, 0) + segments[index].num_frames
+        number_of: dict[int, int] = {}
+        for group_index, person_id in sorted(shares, key=lambda key: (-shares[key], key[1], key[0])):
+            if group_index not in number_of and person_id not in number_of.values():
+                number_of[group_index] = person_id
+        for group_index, group in enumerate(groups):
+            if group_index not in number_of:
+                number_of[group_index] = self._new_person().person_id
+        moves: dict[tuple[int, int], list[Segment]] = {}
+        for group_index, group in enumerate(groups):
+            for index in group:
+                if number_of[group_index] != before[index]:
+                    moves.setdefault((before[index], number_of[group_index]), []).append(segments[index])
+        return [self._move(source, target, moved) for (source, target), moved in sorted(moves.items())]
+
+    def _move(self, source_id: int, target_id: int, moved: Sequence[Segment]) -> Correction:
+        source, target = self._people[source_id], self._people[target_id]
+        gone = {id(segment) for segment in moved}
+        source.segments = [segment for segment in source.segments if id(segment) not in gone]
+        target.segments += moved
+        for track_id, (segment, _) in self._open.items():
+            if id(segment) in gone:
+                self._open[track_id] = (segment, target_id)
+        self._put(target)
+        if source.segments:
+            self._put(source)
+            return Correction(
+                CorrectionKind.SPLIT,
+                (source_id, target_id),
+                by=BY_REVIEW,
+                at=self._now,
+                parts=tuple(sorted(part for segment in moved for part in segment.parts)),
+                reason="seen with what came later, these tracks fit the other person better",
+            )
+        self._drop(source_id)
+        return Correction(
+            CorrectionKind.MERGED,
+            (target_id, source_id),
+            by=BY_REVIEW,
+            at=self._now,
+            reason="seen with what came later, both numbers are one person",
+        )
+
+    # Memory
+
+    def _put(self, person: _Person) -> None:
+        assert self._space is not None
+        views = sorted(person.segments, key=lambda segment: (-segment.weight, segment.parts[0]))
+        prototypes = np.stack([segment.vector_sum for segment in views[: self._max_prototypes]])
+        prototypes /= np.linalg.norm(prototypes, axis=1, keepdims=True)
+        self._gallery.put(
+            Identity(
+                person.person_id,
+                self._space,
+                prototypes.astype(np.float32),
+                first_seen_at=min(segment.first.at for segment in person.segments),
+                last_seen_at=max(segment.last.at for segment in person.segments),
+                camera_ids=tuple(sorted({segment.camera_id for segment in person.segments})),
+            )
+        )
+
+    def _forget(self) -> None:
+        seen_at = {person.person_id: person.latest().last.at for person in self._people.values()}
+        too_old = [i for i, at in seen_at.items() if self._now - at > self._forget_after_s]
+        too_many = sorted(seen_at, key=lambda i: (-seen_at[i], i))[self._max_identities :]
+        for person_id in sorted({*too_old, *too_many}):
+            self._drop(person_id)
+        for track_id in [t for t, (_, person_id) in self._open.items() if person_id not in self._people]:
+            del self._open[track_id]
+
+    def _drop(self, person_id: int) -> None:
+        del self._people[person_id]
+        self._gallery.drop(person_id)
+
+
+def _distance(segment: Segment, embedding: Embedding) -> float:
+    mean = segment.vector_sum / np.linalg.norm(segment.vector_sum)
+    return float(np.clip(1 - mean @ embedding.vector, 0, 2))
+
+
+def _sighting(
+    embedding: Embedding,
+    person_id: int,
+    outcome: Outcome,
+    *,
+    distance: float | None,
+    probability: float,
+    gates: Iterable[str],
+    runner_up: Match | None = None,
+) -> Sighting:
+    return Sighting(
+        person_id=person_id,
+        track_id=embedding.track_id,
+        part=embedding.part,
+        first=embedding.first,
+        last=embedding.last,
+        box_xyxy=embedding.box_xyxy,
+        outcome=outcome,
+        distance=distance,
+        probability=probability,
+        runner_up=runner_up,
+        gates=tuple(gates),
+        path=embedding.path,
+        is_last=embedding.is_last,
+    )

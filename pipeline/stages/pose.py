@@ -1,0 +1,20 @@
+"""Tracklet to tracklet with keypoints, where the embedder asks for them."""
+
+from collections.abc import Sequence
+
+from pipeline.core import PoseEstimator, Tracklet
+
+
+class PoseStage:
+    """Finds the keypoints of every crop. Left out of the flow when the embedder needs none."""
+
+    def __init__(self, estimator: PoseEstimator) -> None:
+        self._estimator = estimator
+
+    def process(self, batch: Sequence[Tracklet]) -> list[Tracklet]:
+        """Return the same tracklets, in the same order, with keypoints; of many cameras mixed."""
+        return self._estimator.estimate(batch)
+
+    def flush(self) -> list[Tracklet]:
+        """Return nothing: no tracklet is held."""
+        return []

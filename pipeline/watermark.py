@@ -1,0 +1,69 @@
+"""Event time: in which order what happened is judged, whichever process was faster.
+
+Every camera says from time to time that nothing older than its *watermark* will come from it. What all cameras have
+passed can be put in order and judged.
+"""
+
+from collections.abc import Callable, Iterable
+from math import floor, inf
+
+from pipeline.core import Embedding
+
+
+class EventTimeBuffer:
+    """Holds embeddings of many cameras until no camera can send an earlier one, and releases them by windows.
+
+    A window is a span of event time ``[k · window_s, (k + 1) · window_s)``; its limits depend on nothing else, so
+    that the same embeddings make the same windows at any speed and on any runtime.
+
+    Args:
+        camera_ids: The cameras that will send.
+        window_s: Seconds of a window; above 0.
+        max_lateness_s: Cameras that are live and further behind the newest than this no longer hold the others
+            back; infinite for recordings, where nothing is late.
+    """
+
+    def __init__(self, camera_ids: Iterable[str], *, window_s: float, max_lateness_s: float = inf) -> None:
+        self._watermarks = dict.fromkeys(camera_ids, -inf)
+        self._window_s = window_s
+        self._max_lateness_s = max_lateness_s
+        self._held: dict[int, list[Embedding]] = {}
+        self._released_window = -inf
+        self.num_late = 0
+
+    def __len__(self) -> int:
+        return sum(len(window) for window in self._held.values())
+
+    def add(self, embedding: Embedding) -> None:
+        """Take an embedding; one whose window is gone is counted as late and judged with the next."""
+        window = floor(embedding.completed_at / self._window_s)
+        if window <= self._released_window:
+            self.num_late += 1
+            window = int(self._released_window) + 1
+        self._held.setdefault(window, []).append(embedding)
+
+    def advance(self, camera_id: str, watermark: float) -> None:
+        """Learn that nothing before ``watermark``, Unix seconds, will come from this camera; infinite at its end."""
+        self._watermarks[camera_id] = max(self._watermarks[camera_id], watermark)
+
+    @property
+    def watermark(self) -> float:
+        """Unix seconds that all cameras, but for those too far behind, have passed."""
+        newest = max((at for at in self._watermarks.values() if at < inf), default=inf)
+        return min((at for at in self._watermarks.values() if at >= newest - self._max_lateness_s), default=inf)
+
+    def release(self) -> list[tuple[float, list[Embedding]]]:
+        """Return the windows that are complete, as (end of the window in Unix seconds, embeddings in order)."""
+        return self._pop(lambda window: (window + 1) * self._window_s <= self.watermark)
+
+    def _pop(self, is_complete: Callable[[int], bool]) -> list[tuple[float, list[Embedding]]]:
+        released = []
+        for window in sorted(window for window in self._held if is_complete(window)):
+            embeddings = sorted(self._held.pop(window), key=_event_order)
+            released.append(((window + 1) * self._window_s, embeddings))
+            self._released_window = window
+        return released
+
+
+def _event_order(embedding: Embedding) -> tuple[object, ...]:
+    return (embedding.completed_at, embedding.track_id, embedding.part)

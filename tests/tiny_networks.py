@@ -1,0 +1,76 @@
+"""ONNX files of a few kB that have the inputs and outputs of real networks."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+
+def write_reid_onnx(
+    path: Path,
+    *,
+    dim: int = 16,
+    hw: Sequence[int] = (256, 128),
+    batch: int | str = "N",
+    seed: int = 0,
+    num_outputs: int = 1,
+) -> Path:
+    """Write a network of single images with random weights: one strided convolution, mean over places."""
+    weights = np.random.default_rng(seed).normal(size=(dim, 3, 16, 16)).astype(np.float32)
+    nodes = [
+        helper.make_node("Conv", ["pictures", "weights"], ["maps"], strides=[16, 16]),
+        helper.make_node("Relu", ["maps"], ["positive"]),
+        helper.make_node("GlobalAveragePool", ["positive"], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["vectors"]),
+    ]
+    outputs = {"vectors": [batch, dim], "pooled": [batch, dim, 1, 1]}
+    constants = {"weights": weights}
+    names = list(outputs)[:num_outputs]
+    return _write(path, nodes, {"pictures": [batch, 3, *hw]}, {name: outputs[name] for name in names}, constants)
+
+
+def write_rtmpose_onnx(
+    path: Path, *, hw: Sequence[int] = (256, 192), batch: int | str = "N", num_keypoints: int = 17
+) -> Path:
+    """Write a network whose keypoints all lie on the brightest spot of the picture; two bins a pixel."""
+    nodes, constants = [], {}
+    for axis, size, others in (("x", hw[1], [1, 2]), ("y", hw[0], [1, 3])):
+        constants |= {
+            f"others_{axis}": np.array(others, np.int64),
+            f"repeat_{axis}": np.array([1, num_keypoints, 1, 2], np.int64),
+            f"column_{axis}": np.array([-1, 1, size, 1], np.int64),
+            f"flat_{axis}": np.array([0, num_keypoints, 2 * size], np.int64),
+        }
+        nodes += [
+            helper.make_node("ReduceMax", ["pictures", f"others_{axis}"], [f"peaks_{axis}"], keepdims=0),
+            helper.make_node("Reshape", [f"peaks_{axis}", f"column_{axis}"], [f"unfolded_{axis}"]),
+            helper.make_node("Tile", [f"unfolded_{axis}", f"repeat_{axis}"], [f"tiled_{axis}"]),
+            helper.make_node("Reshape", [f"tiled_{axis}", f"flat_{axis}"], [f"simcc_{axis}"]),
+        ]
+    outputs = {
+        "simcc_x": [batch, num_keypoints, 2 * hw[1]],
+        "simcc_y": [batch, num_keypoints, 2 * hw[0]],
+    }
+    return _write(path, nodes, {"pictures": [batch, 3, *hw]}, outputs, constants)
+
+
+def _write(
+    path: Path,
+    nodes: list[onnx.NodeProto],
+    inputs: dict[str, list[int | str]],
+    outputs: dict[str, list[int | str]],
+    constants: dict[str, np.ndarray],
+) -> Path:
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+    return path
