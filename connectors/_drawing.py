@@ -1,7 +1,6 @@
 """Colours and lettering of annotated pictures. All images are RGB."""
 
 import colorsys
-from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -55,7 +54,6 @@ def readable_on(color: tuple[int, int, int]) -> tuple[int, int, int]:
     return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 160 else WHITE
 
 
-@lru_cache(maxsize=512)
 def lettering(
     text: str,
     *,
@@ -78,7 +76,8 @@ def lettering(
     padding = padding_px * scale
     # What the annotator draws is the same on black and on white only where it is opaque.
     canvas_hw = (size * 2 + 2 * padding, int(len(text) * size * 0.9) + size + 2 * padding)
-    place = sv.Detections(xyxy=np.zeros((1, 4)), class_id=np.zeros(1, int))
+    middle = np.array([[0, 0, canvas_hw[1], canvas_hw[0]]], np.float64)
+    place = sv.Detections(xyxy=middle, class_id=np.zeros(1, int))
     drawn = []
     for ground in (0, 255):
         annotator = sv.RichLabelAnnotator(
@@ -86,7 +85,7 @@ def lettering(
             text_color=sv.Color(*ink),
             font_size=size,
             text_padding=padding,
-            text_position=sv.Position.BOTTOM_RIGHT,
+            text_position=sv.Position.CENTER,
             border_radius=(size + 2 * padding) // 3,
         )
         scene = np.full((*canvas_hw, 3), ground, np.uint8)
@@ -102,6 +101,12 @@ def lettering(
     premultiplied = cv2.resize(on_black[part], small, interpolation=cv2.INTER_AREA)
     image = np.divide(premultiplied, alpha, out=np.zeros_like(premultiplied), where=alpha > 1e-3)
     return Stamp(np.clip(image, 0, 255).astype(np.uint8), alpha.astype(np.float32))
+
+
+def number_tag(person_id: int, *, font_px: int) -> Stamp:
+    """Return a person's number on a tag of their colour."""
+    color = person_color(person_id)
+    return lettering(str(person_id), font_px=font_px, ink=readable_on(color), background=color, padding_px=font_px // 3)
 
 
 def paste(image: Image, stamp: Stamp, *, left: int, top: int) -> None:

@@ -47,6 +47,7 @@ class FinalBoxes:
         self._spool = folder / ".spool"
         self._tracks = FinalTracks()
         self._files: dict[str, AppendFile] = {}
+        self._frame_hw: dict[str, tuple[int, int]] = {}
         try:
             if self._spool.exists():
                 shutil.rmtree(self._spool)
@@ -60,6 +61,10 @@ class FinalBoxes:
     def camera_ids(self) -> tuple[str, ...]:
         """The cameras that somebody was seen in, in order of appearance."""
         return tuple(self._files)
+
+    def frame_hw(self, camera_id: str) -> tuple[int, int] | None:
+        """Return height and width of a camera's frames, pixels; None if it saw nobody."""
+        return self._frame_hw.get(camera_id)
 
     def write(self, records: Sequence[Record]) -> None:
         """Take sightings and corrections, in order; ignore the rest.
@@ -111,6 +116,7 @@ class FinalBoxes:
             if not is_first:
                 continue
             path = sighting.path
+            self._frame_hw[sighting.track_id.camera_id] = path.frame_hw
             rows = np.zeros(len(path), SPOOLED)
             rows["slot"] = slot
             rows["index"] = path.indices

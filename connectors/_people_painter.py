@@ -7,7 +7,7 @@ import numpy as np
 import supervision as sv
 from numpy.typing import NDArray
 
-from connectors._drawing import INK, WHITE, Image, Stamp, lettering, paste, person_color, readable_on
+from connectors._drawing import INK, WHITE, Image, Stamp, lettering, number_tag, paste, person_color
 from pipeline.core import FrameStamp
 
 Foot = tuple[float, float, float]
@@ -28,6 +28,8 @@ class PeoplePainter:
         self._trail_s = trail_s
         self._max_gap_s = max_gap_s
         self._trails: dict[int, deque[Foot]] = {}
+        self._tags: dict[tuple[int, int], Stamp] = {}
+        self._caption: tuple[str, Stamp] | None = None
 
     def paint(self, image: Image, stamp: FrameStamp, boxes: NDArray[np.void], *, scale: float) -> None:
         """Draw into an image, in place.
@@ -45,18 +47,8 @@ class PeoplePainter:
             self._step(person_id, (stamp.captured_at, (left + right) / 2, bottom))
         self._draw_trails(image, stamp.captured_at, unit)
         if person_ids:
-            _draw_boxes(image, person_ids, boxes_xyxy, unit)
-        font_px = round(15 * unit)
-        caption = lettering(
-            f"{self._camera_id}   {_minutes(stamp.captured_at)}",
-            font_px=font_px,
-            ink=WHITE,
-            background=INK,
-            padding_px=font_px // 2,
-        )
-        see_through = Stamp(caption.image, caption.opacity * 0.8)
-        margin = round(10 * unit)
-        paste(image, see_through, left=margin, top=image.shape[0] - margin - caption.image.shape[0])
+            self._draw_boxes(image, person_ids, boxes_xyxy, unit)
+        self._write_caption(image, f"{self._camera_id}   {_minutes(stamp.captured_at)}", unit)
 
     def _step(self, person_id: int, foot: Foot) -> None:
         """Continue a person's trail, or begin a new one."""
@@ -96,27 +88,37 @@ class PeoplePainter:
         place = image[low[1] : high[1], low[0] : high[0]]
         place[:] = place * (1 - alpha) + np.array(color, np.float32) * alpha + 0.5
 
-
-def _draw_boxes(
-    image: Image, person_ids: list[int], boxes_xyxy: NDArray[np.float64], unit: float
-) -> None:
-    """Draw the boxes of one frame with their numbers."""
-    # The annotators think in BGR; here red and blue are swapped in the colours instead of in the image.
-    palette = sv.ColorPalette([sv.Color(*person_color(person_id)[::-1]) for person_id in person_ids])
-    lookup = np.arange(len(person_ids))
-    people = sv.Detections(xyxy=boxes_xyxy, class_id=lookup, tracker_id=np.array(person_ids))
-    sv.RoundBoxAnnotator(color=palette, thickness=max(1, round(1.5 * unit)), roundness=0.35).annotate(
-        image, people, custom_color_lookup=lookup
-    )
-    font_px = round(14 * unit)
-    for person_id, (left, top, right, _) in zip(person_ids, boxes_xyxy.tolist(), strict=True):
-        color = person_color(person_id)
-        tag = lettering(
-            str(person_id), font_px=font_px, ink=readable_on(color), background=color, padding_px=font_px // 3
+    def _draw_boxes(self, image: Image, person_ids: list[int], boxes_xyxy: NDArray[np.float64], unit: float) -> None:
+        """Draw the boxes of one frame with their numbers."""
+        # The annotators think in BGR; here red and blue are swapped in the colours instead of in the image.
+        palette = sv.ColorPalette([sv.Color(*person_color(person_id)[::-1]) for person_id in person_ids])
+        lookup = np.arange(len(person_ids))
+        people = sv.Detections(xyxy=boxes_xyxy, class_id=lookup, tracker_id=np.array(person_ids))
+        sv.RoundBoxAnnotator(color=palette, thickness=max(1, round(1.5 * unit)), roundness=0.35).annotate(
+            image, people, custom_color_lookup=lookup
         )
-        height, width = tag.image.shape[:2]
-        x = min(max(round((left + right - width) / 2), 0), image.shape[1] - width)
-        paste(image, tag, left=x, top=max(round(top) - height - round(3 * unit), 0))
+        for person_id, (left, top, right, _) in zip(person_ids, boxes_xyxy.tolist(), strict=True):
+            tag = self._tag(person_id, round(14 * unit))
+            height, width = tag.image.shape[:2]
+            x = min(max(round((left + right - width) / 2), 0), image.shape[1] - width)
+            paste(image, tag, left=x, top=max(round(top) - height - round(3 * unit), 0))
+
+    def _tag(self, person_id: int, font_px: int) -> Stamp:
+        """Return a person's number on their colour."""
+        tag = self._tags.get((person_id, font_px))
+        if tag is None:
+            tag = self._tags[person_id, font_px] = number_tag(person_id, font_px=font_px)
+        return tag
+
+    def _write_caption(self, image: Image, text: str, unit: float) -> None:
+        """Write camera and time into the lower left corner."""
+        if self._caption is None or self._caption[0] != text:
+            font_px = round(15 * unit)
+            letters = lettering(text, font_px=font_px, ink=WHITE, background=INK, padding_px=font_px // 2)
+            self._caption = (text, Stamp(letters.image, letters.opacity * 0.8))
+        caption = self._caption[1]
+        margin = round(10 * unit)
+        paste(image, caption, left=margin, top=image.shape[0] - margin - caption.image.shape[0])
 
 
 def _minutes(at: float) -> str:
@@ -124,9 +126,9 @@ def _minutes(at: float) -> str:
 
     Example:
         >>> _minutes(83.46), _minutes(1.7e9)
-        ('1:23.4', '22:13:20')
+        ('1:23', '22:13:20')
     """
     if 0 <= at < 86400:
-        return f"{int(at // 60)}:{int(at % 60):02}.{int(at * 10 % 10)}"
+        return f"{int(at // 60)}:{int(at % 60):02}"
     seconds = int(at) % 86400
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"

@@ -38,6 +38,8 @@ def plugin_factory(group: str, name: str, **overrides: Any) -> Callable[[], Any]
         if error.name is None or error.name.split(".")[0] in ("models", "connectors", "pipeline"):
             raise
         pytest.skip(f"{group}={name} needs {error.name}")
+    if missing := [key for key, value in arguments.items() if value == "???"]:
+        pytest.skip(f"{group}={name} needs {', '.join(missing)}")
     try:
         getattr(plugin, "preflight", lambda **_: None)(**arguments)
     except WeightsError as error:

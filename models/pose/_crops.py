@@ -67,6 +67,11 @@ def letterbox_each(tracklet: Tracklet, input_hw: tuple[int, int], *, margin: flo
     All crops have one size; the boxes tell how tall and wide the people were. Networks that were trained on
     undistorted people place keypoints a fifth nearer when they see them so (MoveNet on three recordings).
     """
+    return [Letterbox(shown_hw, input_hw, margin=margin) for shown_hw in shown_sizes(tracklet)]
+
+
+def shown_sizes(tracklet: Tracklet) -> list[tuple[float, float]]:
+    """Return height and width of what each crop shows, in pixels of the frame; at least 1."""
     boxes_xyxy = clip(tracklet.boxes_xyxy, tracklet.path.frame_hw)
     sides_hw = np.maximum(boxes_xyxy[:, [3, 2]] - boxes_xyxy[:, [1, 0]], 1)
-    return [Letterbox((height, width), input_hw, margin=margin) for height, width in sides_hw.tolist()]
+    return [(height, width) for height, width in sides_hw.tolist()]

@@ -62,7 +62,8 @@ def qualities(
         * np.sqrt(np.minimum(heights / FULL_HEIGHT_PX, 1))
         * np.where(is_cut, BORDER_QUALITY, 1)
     )
-    return np.clip(quality, MIN_QUALITY, 1).astype(np.float32)
+    clipped: NDArray[np.float32] = np.clip(quality, MIN_QUALITY, 1).astype(np.float32)
+    return clipped
 
 
 def cut(image: NDArray[np.uint8], box_xyxy: NDArray[np.float32], max_hw: tuple[int, int]) -> NDArray[np.uint8]:
@@ -87,7 +88,10 @@ def resize(image: NDArray[np.uint8], size_hw: tuple[int, int]) -> NDArray[np.uin
     """Return the picture at ``size_hw``; areas are averaged when it shrinks."""
     shrinks = image.shape[0] > size_hw[0]
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return cv2.resize(np.ascontiguousarray(image), (size_hw[1], size_hw[0]), interpolation=interpolation)  # type: ignore[return-value]
+    resized: NDArray[np.uint8] = cv2.resize(
+        np.ascontiguousarray(image), (size_hw[1], size_hw[0]), interpolation=interpolation
+    )
+    return resized
 
 
 class CropBuffer:
@@ -147,7 +151,8 @@ class CropBuffer:
 def still_life(image: NDArray[np.uint8], box_xyxy: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Return what is inside the box as a small blurred grey picture, to tell whether anything there moves."""
     small = cv2.resize(cut(image, box_xyxy, STILL_HW), STILL_HW[::-1], interpolation=cv2.INTER_AREA)
-    return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)  # type: ignore[return-value]
+    grey: NDArray[np.uint8] = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+    return grey
 
 
 def is_unmoved(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> bool:

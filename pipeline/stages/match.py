@@ -296,7 +296,7 @@ class MatchStage:
         for group_index, person_id in sorted(shares, key=lambda key: (-shares[key], key[1], key[0])):
             if group_index not in number_of and person_id not in number_of.values():
                 number_of[group_index] = person_id
-        for group_index, group in enumerate(groups):
+        for group_index in range(len(groups)):
             if group_index not in number_of:
                 number_of[group_index] = self._new_person().person_id
         moves: dict[tuple[int, int], list[Segment]] = {}

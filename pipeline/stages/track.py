@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from pipeline.core import UNCONFIRMED, Detections, Frame, FrameStamp, Tracker, TrackId, Tracklet, TrackPath
 from pipeline.stages._crops import Crop, CropBuffer, covered_fractions, cut, is_unmoved, qualities, resize, still_life
 
-
 MAX_CONTACT_PARTS = 5
 
 

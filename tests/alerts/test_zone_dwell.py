@@ -116,6 +116,15 @@ def test_a_stay_that_is_moved_entirely_is_not_told_of_again() -> None:
     assert run(rule, see(12.1, 20, person_id=2, part=1)) == []
 
 
+def test_both_people_of_a_long_stay_are_told_of_when_each_stayed_too_long() -> None:
+    rule = make_rule()
+    (alert,) = run(rule, see(0, 11), see(11.1, 25, part=1))
+    rule.on_correction(Correction(CorrectionKind.SPLIT, (1, 2), "test", 25.0, (TrackPart(TRACK, 1),)))
+    assert rule.reconsider(alert) == alert
+    alerts = run(rule, see(25.1, 26, person_id=2, part=2))
+    assert [alert.key for alert in alerts] == ["dwell/2/11.100"]
+
+
 def test_an_erased_person_was_never_there() -> None:
     rule = make_rule()
     run(rule, see(0, 9))

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from factories import make_path
@@ -77,7 +79,7 @@ def test_crossings_alternate_in_direction_where_nobody_can_walk_round_the_line(p
     path = np.array(points)
     path = path[np.abs(depths(path, LINE)) > 0.01]
     found = [direction for direction in crossings(path, LINE).tolist() if direction]
-    assert all(first == -second for first, second in zip(found, found[1:], strict=False))
+    assert all(first == -second for first, second in pairwise(found))
 
 
 @pytest.mark.parametrize(

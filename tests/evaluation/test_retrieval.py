@@ -61,9 +61,7 @@ def test_no_answer_at_all_is_an_error() -> None:
         score_retrieval(QUERY, make_vectors((0, 1, 0)))
 
 
-gallery_rows = st.lists(
-    st.tuples(st.integers(0, 180), st.integers(1, 3), st.integers(0, 2)), min_size=1, max_size=12
-)
+gallery_rows = st.lists(st.tuples(st.integers(0, 180), st.integers(1, 3), st.integers(0, 2)), min_size=1, max_size=12)
 
 
 @given(gallery_rows, st.randoms(use_true_random=False))

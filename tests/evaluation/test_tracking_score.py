@@ -116,9 +116,7 @@ def test_pieces_that_are_too_short_make_no_link() -> None:
 
 def test_a_false_box_costs_precision() -> None:
     truth = {"east": make_table(*make_walk(1, range(10)))}
-    score = score_tracks(
-        truth, {"east": make_table(*make_walk(1, range(10)), *make_walk(2, range(10), left=80))}
-    )
+    score = score_tracks(truth, {"east": make_table(*make_walk(1, range(10)), *make_walk(2, range(10), left=80))})
     assert score.idp == 0.5
     assert score.idr == 1.0
     assert score.mota == 0.0
@@ -129,6 +127,12 @@ def test_a_number_twice_in_a_frame_is_one_person_and_a_stranger() -> None:
     score = score_tracks(truth, {"east": make_table(*make_walk(1, range(10)), (3, 1, 80))})
     assert score.idp == pytest.approx(10 / 11)
     assert score.num_ids == 1
+
+
+def test_one_number_for_two_people_at_once_is_one_of_them_and_many_strangers() -> None:
+    # Person 1 in ten frames, and one of the ten strangers who look like person 2.
+    score = score_tracks({"east": TRUTH["east"]}, relabelled({"east": TRUTH["east"]}, {1: 1, 2: 1}))
+    assert score.idr == pytest.approx(11 / 20)
 
 
 @pytest.mark.parametrize("truth", [{}, {"east": TrackTable.empty()}], ids=["no camera", "nobody"])
@@ -183,9 +187,7 @@ def closed_form_idf1(truth: dict[str, TrackTable], result: dict[str, TrackTable]
 
 
 @given(tables(), tables())
-def test_idf1_is_what_its_definition_says(
-    truth: dict[str, TrackTable], result: dict[str, TrackTable]
-) -> None:
+def test_idf1_is_what_its_definition_says(truth: dict[str, TrackTable], result: dict[str, TrackTable]) -> None:
     assert score_tracks(truth, result).idf1 == pytest.approx(closed_form_idf1(truth, result))
 
 
@@ -200,9 +202,7 @@ def test_the_names_of_the_people_do_not_matter(
 
 
 @given(tables(), tables())
-def test_every_ratio_lies_between_zero_and_one(
-    truth: dict[str, TrackTable], result: dict[str, TrackTable]
-) -> None:
+def test_every_ratio_lies_between_zero_and_one(truth: dict[str, TrackTable], result: dict[str, TrackTable]) -> None:
     score = score_tracks(truth, result, min_piece_boxes=1)
     ratios = [score.idf1, score.idp, score.idr, score.hota, score.assa, score.deta]
     links = [ratio for ratio in (score.link_precision, score.link_recall) if ratio is not None]

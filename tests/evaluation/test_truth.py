@@ -30,9 +30,7 @@ def test_an_empty_mot_file_is_a_camera_in_which_nobody_was(tmp_path: Path) -> No
     assert len(read_mot(path)) == 0
 
 
-@pytest.mark.parametrize(
-    "line", ["one,2,3,4,5,6", "1,2,3,4,5", "0,2,3,4,5,6", "1,2.5,3,4,5,6", "nan,1,2,3,4,5"]
-)
+@pytest.mark.parametrize("line", ["one,2,3,4,5,6", "1,2,3,4,5", "0,2,3,4,5,6", "1,2.5,3,4,5,6", "nan,1,2,3,4,5"])
 def test_a_bad_line_of_mot_text_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "east.txt"
     path.write_text(f"1,1,1,1,1,1\n{line}\n")

@@ -6,6 +6,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import openvino as ov
 import pytest
 from factories import make_tracklet
 
@@ -49,6 +50,16 @@ def test_what_it_cannot_do_is_refused(shared: Path, changes: dict[str, Any], nam
 
 
 @pytest.mark.shared
+def test_it_computes_what_the_bare_network_does_on_bgr_pictures(shared: Path) -> None:
+    tracklet = make_tracklet(num_crops=1, crop_hw=CROP_HW)
+    (embedding,) = ImageOpenVinoEmbedder(**_arguments(shared)).embed([tracklet])
+    path = shared / "models/person-reidentification-retail-0288.xml"
+    network = ov.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    expected = network([tracklet.crops[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32)])[0][0]
+    np.testing.assert_allclose(embedding.vector, expected / np.linalg.norm(expected), atol=1e-5)
+
+
+@pytest.mark.shared
 @pytest.mark.slow
 def test_it_finds_people_again_in_the_other_half_of_the_picture(shared: Path) -> None:
     truth = read_pets(shared / "data/pets09/PETS2009-S2L1.xml")
@@ -75,5 +86,5 @@ def test_it_finds_people_again_in_the_other_half_of_the_picture(shared: Path) ->
         )
         for camera in (0, 1)
     ]
-    # Measured .587; a wrong colour order or range costs more than the margin (BGR for RGB: see the report).
-    assert score_retrieval(*halves).mean_ap > 0.56
+    # Measured .587.
+    assert score_retrieval(*halves).mean_ap > 0.57

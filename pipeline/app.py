@@ -1,0 +1,212 @@
+"""The program: compose, check, start, wait for the end or a signal, sum up, exit code."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
+
+import ray
+
+from pipeline.actors.batch_actor import BatchActor
+from pipeline.actors.camera_actor import CameraActor, CameraStatus
+from pipeline.actors.match_actor import MatchActor, MatchReport
+from pipeline.actors.supervisor import Factories, Line, Share, start_inline, start_on_ray, supervise
+from pipeline.config import CONFIGS, PipelineConfig, load_config, to_yaml
+from pipeline.core.errors import ConfigError, ConnectorError, ReidError, WeightsError
+from pipeline.evaluation.tracking import TrackingScore, score_tracks
+from pipeline.evaluation.truth import cut_out, read_mot, read_pets
+from pipeline.plan import Plan, make_plan
+from pipeline.summary import make_summary, print_summary, write_summary
+from pipeline.telemetry.logs import set_up_logs
+from pipeline.telemetry.progress import Progress
+
+DONE, FAILED, NOT_AS_CONFIGURED = 0, 1, 2
+ROOT = Path(__file__).resolve().parents[1]
+
+logger = logging.getLogger(__name__)
+
+HELP = """\
+python pipeline/run.py [key=value …]        follows people across the cameras of a site
+
+  site=NAME                                 a place in configs/site/
+  'site.cameras={east: /a/east.mp4}'        your own cameras: a file, a folder of images, rtsp://…, a device number
+  runtime=ray | inline                      actors, or one process; the same result either way
+  replay.speed=max | N                      recordings: as fast as possible, or N times real time
+  weights_dir=DIR  output_dir=DIR           where checkpoints are, where the results go
+
+Choices, one file each in configs/:
+"""
+
+
+def main() -> NoReturn:
+    """Run what the command line asks for, and exit."""
+    overrides = sys.argv[1:]
+    if any(word in ("-h", "--help") for word in overrides):
+        print(HELP + _choices())
+        sys.exit(DONE)
+    set_up_logs()
+    code = run(overrides)
+    sys.stdout.flush()
+    sys.exit(code)
+
+
+def run(overrides: list[str]) -> int:
+    """Run the line and return the exit code; errors are told in one line on standard error."""
+    try:
+        config = load_config(overrides)
+        plan = make_plan(config)
+        for make_source in plan.make_sources.values():
+            source = make_source()
+            source.check()
+            source.close()
+        plan.make_match()  # a mistake in the site is found here, not in an actor
+    except (ConfigError, WeightsError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return NOT_AS_CONFIGURED
+    try:
+        return asyncio.run(_run(config, plan))
+    except (ConfigError, WeightsError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return NOT_AS_CONFIGURED
+    except ReidError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return FAILED
+    finally:
+        if ray.is_initialized():
+            ray.shutdown()
+
+
+async def _run(config: PipelineConfig, plan: Plan) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    if config.runtime.kind == "ray":
+        _join_ray()
+    try:
+        plan.output_dir.mkdir(parents=True, exist_ok=True)
+        (plan.output_dir / "config.yaml").write_text(to_yaml(config))
+    except OSError as error:
+        raise ConfigError(f"output_dir: cannot be written: {error}; choose another with output_dir=…") from error
+    line = await _start(config, plan)
+    began = time.perf_counter()
+    with Progress() as progress:
+        cameras, report = await supervise(
+            line, stop=stop, drain_s=config.flow.drain_s, watch=progress.show, watch_every_s=0.5
+        )
+    if report is None:
+        print(f"error: not drained within flow.drain_s = {config.flow.drain_s} s", file=sys.stderr)
+        return FAILED
+    return _sum_up(config, plan, cameras, report, time.perf_counter() - began)
+
+
+def _sum_up(
+    config: PipelineConfig, plan: Plan, cameras: Mapping[str, CameraStatus], report: MatchReport, wall_s: float
+) -> int:
+    summary = make_summary(cameras, report, wall_s, _quality(config, plan.output_dir))
+    try:
+        write_summary(summary, plan.output_dir)
+    except OSError as error:
+        raise ConnectorError(f"summary.json: cannot be written: {error}; make room on the disk") from error
+    print_summary(summary, plan.output_dir)
+    lost = {camera_id: status.error for camera_id, status in cameras.items() if status.error is not None}
+    for camera_id, reason in lost.items():
+        print(f"error: camera {camera_id}: {reason}", file=sys.stderr)
+    return FAILED if lost else DONE
+
+
+async def _start(config: PipelineConfig, plan: Plan) -> Line:
+    batch = partial(BatchActor, max_items=config.runtime.batch.max_items, max_wait_s=config.runtime.batch.max_wait_s)
+    make_batches = {"detect": partial(batch, plan.make_detect), "embed": partial(batch, plan.make_embed)}
+    if plan.make_pose is not None:
+        make_batches["pose"] = partial(batch, plan.make_pose)
+    factories = Factories(
+        make_camera={
+            camera_id: partial(
+                CameraActor,
+                make_source=make_source,
+                make_track=plan.make_track,
+                input_hw=plan.input_hw,
+                limits=plan.limits,
+            )
+            for camera_id, make_source in plan.make_sources.items()
+        },
+        make_batches=make_batches,
+        make_match=partial(
+            MatchActor,
+            camera_ids=tuple(plan.make_sources),
+            make_match=plan.make_match,
+            make_alert=plan.make_alert,
+            make_sinks=plan.make_sinks,
+            ledger_path=plan.output_dir / "ledger.sqlite",
+            window_s=config.matcher.window_s,
+            max_lateness_s=_max_lateness_s(config, plan),
+            flush_every_s=config.flow.flush_every_s,
+            max_waiting_embeddings=config.flow.max_waiting_embeddings,
+        ),
+    )
+    if config.runtime.kind == "inline":
+        return await start_inline(factories)
+    runtime = config.runtime
+    shares = {
+        name: Share(share.num_cpus, share.num_gpus, share.replicas)
+        for name, share in (
+            ("camera", runtime.camera),
+            ("detect", runtime.detect),
+            ("pose", runtime.pose),
+            ("embed", runtime.embed),
+            ("match", runtime.match),
+        )
+    }
+    return await start_on_ray(factories, shares, runtime.max_restarts)
+
+
+def _max_lateness_s(config: PipelineConfig, plan: Plan) -> float:
+    """Recordings are waited for, however slow: their result must not depend on speed."""
+    is_live = any(make_source().live for make_source in plan.make_sources.values())
+    return config.matcher.max_lateness_s if is_live else float("inf")
+
+
+def _join_ray() -> None:
+    """Join the cluster that RAY_ADDRESS names (as in a submitted job), or start one on loopback."""
+    if os.environ.get("RAY_ADDRESS"):
+        ray.init(log_to_driver=False, logging_level=logging.ERROR)
+        return
+    # Every listener of a private cluster stays on loopback, and asks for a token.
+    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    ray.init(
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}},
+    )
+
+
+def _quality(config: PipelineConfig, output_dir: Path) -> TrackingScore | None:
+    """Return the score against the truth, where the site has one and the run wrote MOT text."""
+    truth = config.site.truth
+    if truth is None or "mot" not in config.sink:
+        return None
+    if truth.format not in ("pets_xml", "mot"):
+        raise ConfigError(f"site.truth.format: expected pets_xml or mot, got {truth.format}")
+    whole = (read_pets if truth.format == "pets_xml" else read_mot)(Path(truth.file))
+    true_tables = {
+        camera_id: whole if crop is None else cut_out(whole, tuple(crop)) for camera_id, crop in truth.crops.items()
+    }
+    found = {camera_id: read_mot(output_dir / "mot" / f"{camera_id}.txt") for camera_id in true_tables}
+    return score_tracks(true_tables, found)
+
+
+def _choices() -> str:
+    groups = sorted(folder for folder in CONFIGS.iterdir() if folder.is_dir())
+    return "\n".join(
+        f"  {group.name + '=':<12}{', '.join(sorted(path.stem for path in group.glob('*.yaml')))}" for group in groups
+    )

@@ -1,0 +1,121 @@
+"""From a plug-in's YAML to a checked, picklable factory; the only place that resolves ``_target_``.
+
+All of it happens on the driver in the first second, not on a GPU node ten minutes later.
+"""
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.errors import ConfigError, MissingDependencyError
+
+ALLOWED = ("models.", "connectors.", "pipeline.alerts.")
+"""Configuration can name any callable of Python; these are ours."""
+
+OWN = ("models", "connectors", "pipeline")
+EXTRAS = {
+    "ultralytics": ".[ultralytics]",
+    "faiss": ".[faiss]",
+    "torch": ".[ultralytics]",
+    "mmpose": "mmpose as the README says",
+    "mmengine": "mmpose as the README says",
+}
+
+
+def build(node: object, key: str, *leading: object) -> Callable[[], Any]:
+    """Return a factory that calls the plug-in's constructor; nothing is constructed.
+
+    Args:
+        node: The plug-in's configuration: ``_target_`` and keyword arguments.
+        key: Where it stands, for messages; for instance ``detector``.
+        leading: Positional arguments before those of the configuration.
+
+    Raises:
+        ConfigError: If it is no plug-in, or the arguments do not fit its constructor.
+        MissingDependencyError: If a package that it needs is not installed.
+        WeightsError: If its weights are absent or altered.
+    """
+    if not isinstance(node, Mapping) or "_target_" not in node:
+        raise ConfigError(f"{key}: expected a plug-in with _target_, got {node!r}; see configs/")
+    arguments = {name: _immutable(value) for name, value in node.items() if name != "_target_"}
+    plugin = _import(str(node["_target_"]), key)
+    try:
+        inspect.signature(plugin).bind(*leading, **arguments)
+    except TypeError as error:
+        known = ", ".join(name for name in inspect.signature(plugin).parameters)
+        raise ConfigError(f"{key}: {error}; {plugin.__name__} takes {known}") from error
+    preflight = getattr(plugin, "preflight", None)
+    if preflight is not None:
+        preflight(**arguments)
+    return partial(plugin, *leading, **arguments)
+
+
+def attribute(factory: Callable[[], Any], name: str) -> Any:
+    """Return an attribute of the class that a factory of ``build`` constructs."""
+    assert isinstance(factory, partial)
+    return getattr(factory.func, name)
+
+
+def build_source(camera_id: str, camera: object, sources: Mapping[str, Any]) -> Callable[[], Any]:
+    """Return a factory of the source that a camera's URI asks for.
+
+    Args:
+        camera_id: The camera.
+        camera: A URI, a device number, or a block with ``uri`` and options of that source.
+        sources: Plug-ins by the kind of URI they open.
+
+    Raises:
+        ConfigError: If no source opens such a URI, or the options do not fit.
+    """
+    key = f"site.cameras.{camera_id}"
+    options = dict(camera) if isinstance(camera, Mapping) else {"uri": camera}
+    if options.get("uri") is None:
+        raise ConfigError(f"{key}: expected a uri, got {sorted(options)}; for instance {key}: /a/east.mp4")
+    uri = str(options.pop("uri"))
+    kind = _kind(uri)
+    if kind not in sources:
+        raise ConfigError(
+            f"{key}: expected a file, a folder, a device number or one of {sorted(sources)}://, got {kind}://"
+        )
+    if "://" not in uri and kind in ("file", "images"):
+        uri = str(Path(uri).absolute())  # workers may stand elsewhere
+    return build({**sources[kind], **options}, key, camera_id, uri)
+
+
+def _kind(uri: str) -> str:
+    if uri.isdigit():
+        return "device"
+    if "://" in uri:
+        return uri.split("://", 1)[0].lower()
+    return "images" if Path(uri).is_dir() else "file"
+
+
+def _import(target: str, key: str) -> Callable[..., Any]:
+    module_name, _, class_name = target.rpartition(".")
+    if not target.startswith(ALLOWED):
+        raise ConfigError(f"{key}._target_: expected one of {', '.join(ALLOWED)}…, got {target}")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").split(".")[0]
+        if missing in OWN:
+            raise ConfigError(f"{key}._target_: there is no module {error.name}") from error
+        raise MissingDependencyError(
+            f"{key}: {module_name} needs {missing}; pip install '{EXTRAS.get(missing, missing)}'"
+        ) from error
+    plugin = getattr(module, class_name, None)
+    if not inspect.isclass(plugin):
+        raise ConfigError(f"{key}._target_: there is no class {class_name} in {module_name}")
+    return plugin
+
+
+def _immutable(value: object) -> object:
+    """Lists become tuples: constructors get what they cannot change."""
+    if isinstance(value, list):
+        return tuple(_immutable(item) for item in value)
+    if isinstance(value, dict):
+        return {name: _immutable(item) for name, item in value.items()}
+    return value

@@ -1,0 +1,243 @@
+"""The schema of everything that is not a plug-in, and the way from YAML to it.
+
+hydra composes the files of ``configs/``; these frozen dataclasses say which keys there are and of which type. Below
+``pipeline/app.py`` nobody sees hydra.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.errors import HydraException
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from pipeline.core.errors import ConfigError
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+
+
+@dataclass(frozen=True)
+class WalkConfig:
+    """How long people walk between two cameras, either way, seconds."""
+
+    between: list[str]
+    min_s: float
+    max_s: float
+
+
+@dataclass(frozen=True)
+class TruthConfig:
+    """Where the truth about a recording is: ``pets_xml`` or ``mot``; ``crops`` by camera, pixels or null."""
+
+    format: str
+    file: str
+    crops: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SiteConfig:
+    """A place: its cameras and what is known of it."""
+
+    cameras: dict[str, Any] = field(default_factory=dict)
+    zones: dict[str, Any] = field(default_factory=dict)
+    lines: dict[str, Any] = field(default_factory=dict)
+    overlaps: list[list[str]] | None = None
+    walking_times: list[WalkConfig] = field(default_factory=list)
+    truth: TruthConfig | None = None
+
+
+@dataclass(frozen=True)
+class ReplayConfig:
+    """How fast recordings are played: ``max``, or times real time."""
+
+    speed: Any = "max"
+
+
+@dataclass(frozen=True)
+class DetectConfig:
+    """See ``DetectStage``."""
+
+    min_score: float = MISSING
+    min_height_px: float = MISSING
+
+
+@dataclass(frozen=True)
+class BufferConfig:
+    """See ``TrackStage``."""
+
+    crop_size_hw: list[int] = MISSING
+    clip_len: int = MISSING
+    first_after_s: float = MISSING
+    part_s: float = MISSING
+    contact_coverage: float = MISSING
+    doubtful_score: float = MISSING
+    max_open_tracks: int = MISSING
+
+
+@dataclass(frozen=True)
+class EmbedConfig:
+    """See ``EmbedStage``."""
+
+    min_quality: float = MISSING
+
+
+@dataclass(frozen=True)
+class CalibrationConfig:
+    """See ``Calibration`` and ``DistanceModel``."""
+
+    same_mean: float = MISSING
+    same_std: float = MISSING
+    different_mean: float = MISSING
+    different_std: float = MISSING
+    caution: float = MISSING
+    max_evidence: float = MISSING
+
+
+@dataclass(frozen=True)
+class MatcherConfig:
+    """See ``MatchStage``, ``Rules`` and ``EventTimeBuffer``."""
+
+    window_s: float = MISSING
+    max_lateness_s: float = MISSING
+    max_false_match_rate: float = MISSING
+    leave_after_s: float = MISSING
+    review_every_s: float = MISSING
+    review_window_s: float = MISSING
+    forget_after_s: float = MISSING
+    max_identities: int = MISSING
+    max_prototypes: int = MISSING
+    calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
+
+
+@dataclass(frozen=True)
+class AlertingConfig:
+    """See ``AlertStage``."""
+
+    cooldown_s: float = MISSING
+    max_open: int = MISSING
+    max_parts: int = MISSING
+
+
+@dataclass(frozen=True)
+class FlowConfig:
+    """What bounds the flow; see ``CameraLimits`` and ``MatchActor``."""
+
+    max_inflight_frames: int = MISSING
+    max_waiting_tracklets: int = MISSING
+    read_ahead_frames: int = MISSING
+    max_waiting_embeddings: int = MISSING
+    flush_every_s: float = MISSING
+    drain_s: float = MISSING
+    max_reopens: int = MISSING
+    reopens_within_s: float = MISSING
+    min_backoff_s: float = MISSING
+    max_backoff_s: float = MISSING
+
+
+@dataclass(frozen=True)
+class BatchConfig:
+    """See ``BatchActor``."""
+
+    max_items: int = 16
+    max_wait_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class ShareConfig:
+    """What each actor of a kind reserves on a Ray cluster, and how many there are."""
+
+    replicas: int = 1
+    num_cpus: float = 0.0
+    num_gpus: float = 0.0
+
+
+@dataclass(frozen=True)
+class RuntimeConfig:
+    """In which processes the line runs: ``inline`` or ``ray``."""
+
+    kind: str = MISSING
+    threads: int = MISSING
+    batch: BatchConfig = field(default_factory=BatchConfig)
+    camera: ShareConfig = field(default_factory=ShareConfig)
+    detect: ShareConfig = field(default_factory=ShareConfig)
+    pose: ShareConfig = field(default_factory=ShareConfig)
+    embed: ShareConfig = field(default_factory=ShareConfig)
+    match: ShareConfig = field(default_factory=ShareConfig)
+    max_restarts: int = 0
+
+
+@dataclass(frozen=True)
+class PipelineConfig:
+    """A whole run. Plug-ins are dictionaries with ``_target_``; ``pipeline/build.py`` checks them."""
+
+    site: SiteConfig = field(default_factory=SiteConfig)
+    detector: Any = MISSING
+    tracker: Any = MISSING
+    pose: Any = MISSING
+    embedder: Any = MISSING
+    gallery: Any = MISSING
+    matcher: MatcherConfig = field(default_factory=MatcherConfig)
+    source: dict[str, Any] = field(default_factory=dict)
+    alerts: dict[str, Any] = field(default_factory=dict)
+    sink: dict[str, Any] = field(default_factory=dict)
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    weights_dir: str = MISSING
+    output_dir: str = MISSING
+    device: str = MISSING
+    threads: int = MISSING
+    replay: ReplayConfig = field(default_factory=ReplayConfig)
+    detect: DetectConfig = field(default_factory=DetectConfig)
+    buffer: BufferConfig = field(default_factory=BufferConfig)
+    embed: EmbedConfig = field(default_factory=EmbedConfig)
+    alerting: AlertingConfig = field(default_factory=AlertingConfig)
+    flow: FlowConfig = field(default_factory=FlowConfig)
+
+
+def load_config(overrides: Sequence[str]) -> PipelineConfig:
+    """Return the configuration that the files and these overrides make; plain values, nothing left to resolve.
+
+    Raises:
+        ConfigError: If a key is unknown, a value of the wrong type, or a choice not there; one line that names it.
+    """
+    overrides = list(overrides)
+    names = [override.split("=", 1)[0] for override in overrides]
+    if "site.cameras" in names and "site" not in names:
+        overrides.insert(0, "site=empty")  # whoever names cameras means these, not these and the default ones
+    ConfigStore.instance().store(name="schema", node=PipelineConfig)
+    try:
+        with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+            composed = compose("config", overrides=overrides)
+        OmegaConf.resolve(composed)
+        missing = OmegaConf.missing_keys(composed)
+        if missing:
+            raise ConfigError(f"{sorted(missing)[0]}: expected a value, got none; set it with {sorted(missing)[0]}=…")
+        return _typed(composed)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(_one_line(error)) from error
+
+
+def to_yaml(config: PipelineConfig) -> str:
+    """Return the configuration as YAML."""
+    return OmegaConf.to_yaml(OmegaConf.structured(config))
+
+
+def _typed(composed: DictConfig) -> PipelineConfig:
+    config = OmegaConf.to_object(composed)
+    assert isinstance(config, PipelineConfig)
+    return config
+
+
+def _one_line(error: Exception) -> str:
+    """Return what went wrong without the stack of hydra's own words."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    cause = error.__cause__
+    if cause is not None:
+        first = str(cause).strip().splitlines()[0] if str(cause).strip() else ""
+        if first and first not in lines[0]:
+            lines.insert(1, first)
+    kept = [line for line in lines if not line.startswith(("reference_type", "object_type", "See https"))]
+    return "; ".join(kept[:4])

@@ -1,0 +1,180 @@
+"""The plan of a run: which stage is built where, as picklable factories. Nothing is running yet."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from math import inf
+from pathlib import Path
+
+from pipeline.actors.camera_actor import CameraLimits
+from pipeline.build import attribute, build, build_source
+from pipeline.config import AlertingConfig, BufferConfig, MatcherConfig, PipelineConfig, SiteConfig
+from pipeline.core import AlertRule, Detector, Embedder, Gallery, PoseEstimator, PoseNeed, Sink, Source, Tracker
+from pipeline.core.errors import ConfigError
+from pipeline.stages._calibration import Calibration, DistanceModel
+from pipeline.stages._evidence import Rules
+from pipeline.stages._topology import Topology, WalkingTime
+from pipeline.stages.alert import AlertStage
+from pipeline.stages.detect import DetectStage
+from pipeline.stages.embed import EmbedStage
+from pipeline.stages.match import MatchStage
+from pipeline.stages.pose import PoseStage
+from pipeline.stages.track import TrackStage
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Factories of everything that a run is made of.
+
+    Attributes:
+        make_sources: By camera.
+        make_track: A new track stage; one a camera and session.
+        input_hw: What the detector wants, pixels.
+        make_detect: The detect stage.
+        make_pose: The pose stage; None where the embedder needs no keypoints.
+        make_embed: The embed stage.
+        make_match: The match stage.
+        make_alert: The alert stage.
+        make_sinks: By name.
+        limits: Of each camera.
+        output_dir: Where the run's files go.
+    """
+
+    make_sources: Mapping[str, Callable[[], Source]]
+    make_track: Callable[[], TrackStage]
+    input_hw: tuple[int, int]
+    make_detect: Callable[[], DetectStage]
+    make_pose: Callable[[], PoseStage] | None
+    make_embed: Callable[[], EmbedStage]
+    make_match: Callable[[], MatchStage]
+    make_alert: Callable[[], AlertStage]
+    make_sinks: Mapping[str, Callable[[], Sink]]
+    limits: CameraLimits
+    output_dir: Path
+
+
+def make_plan(config: PipelineConfig) -> Plan:
+    """Return the plan of a configuration.
+
+    Raises:
+        ConfigError: If it cannot be run; names the key.
+        WeightsError: If weights are absent or altered.
+    """
+    if not config.site.cameras:
+        raise ConfigError("site.cameras: expected at least one, got none; 'site.cameras={east: /a/east.mp4}'")
+    make_embedder = build(config.embedder, "embedder")
+    needs = attribute(make_embedder, "needs")
+    make_detector = build(config.detector, "detector")
+    make_tracker = build(config.tracker, "tracker")
+    return Plan(
+        make_sources={
+            camera_id: build_source(camera_id, camera, config.source)
+            for camera_id, camera in config.site.cameras.items()
+        },
+        make_track=partial(_track_stage, make_tracker, config.buffer),
+        input_hw=(config.detector["input_hw"][0], config.detector["input_hw"][1]),
+        make_detect=partial(_detect_stage, make_detector, config.detect.min_score, config.detect.min_height_px),
+        make_pose=None if needs is PoseNeed.NOTHING else partial(_pose_stage, build(config.pose, "pose"), needs),
+        make_embed=partial(_embed_stage, make_embedder, config.embed.min_quality),
+        make_match=partial(_match_stage, build(config.gallery, "gallery"), config.matcher, config.site),
+        make_alert=partial(
+            _alert_stage,
+            [build(node, f"alerts.{name}") for name, node in config.alerts.items()],
+            config.alerting,
+        ),
+        make_sinks={name: build(node, f"sink.{name}") for name, node in config.sink.items()},
+        limits=CameraLimits(
+            max_inflight_frames=config.flow.max_inflight_frames,
+            max_waiting_tracklets=config.flow.max_waiting_tracklets,
+            read_ahead_frames=config.flow.read_ahead_frames,
+            replay_speed=_replay_speed(config.replay.speed),
+            max_reopens=config.flow.max_reopens,
+            reopens_within_s=config.flow.reopens_within_s,
+            min_backoff_s=config.flow.min_backoff_s,
+            max_backoff_s=config.flow.max_backoff_s,
+        ),
+        output_dir=Path(config.output_dir).absolute(),
+    )
+
+
+def _replay_speed(speed: object) -> float:
+    if speed == "max":
+        return inf
+    if isinstance(speed, int | float) and not isinstance(speed, bool) and speed > 0:
+        return float(speed)
+    raise ConfigError(f"replay.speed: expected max or a number above 0, got {speed}")
+
+
+# What follows runs in the process where the stage will work.
+
+
+def _track_stage(make_tracker: Callable[[], Tracker], buffer: BufferConfig) -> TrackStage:
+    return TrackStage(
+        make_tracker(),
+        crop_size_hw=(buffer.crop_size_hw[0], buffer.crop_size_hw[1]),
+        clip_len=buffer.clip_len,
+        first_after_s=buffer.first_after_s,
+        part_s=buffer.part_s,
+        contact_coverage=buffer.contact_coverage,
+        doubtful_score=buffer.doubtful_score,
+        max_open_tracks=buffer.max_open_tracks,
+    )
+
+
+def _detect_stage(make_detector: Callable[[], Detector], min_score: float, min_height_px: float) -> DetectStage:
+    return DetectStage(make_detector(), min_score=min_score, min_height_px=min_height_px)
+
+
+def _pose_stage(make_estimator: Callable[[], PoseEstimator], needs: PoseNeed) -> PoseStage:
+    estimator = make_estimator()
+    if needs is PoseNeed.HEATMAPS and estimator.gives is not PoseNeed.HEATMAPS:
+        raise ConfigError("pose: expected one that gives heat-maps, as the embedder needs; choose pose=rtmpose_onnx")
+    return PoseStage(estimator)
+
+
+def _embed_stage(make_embedder: Callable[[], Embedder], min_quality: float) -> EmbedStage:
+    return EmbedStage(make_embedder(), min_quality=min_quality)
+
+
+def _match_stage(make_gallery: Callable[[], Gallery], matcher: MatcherConfig, site: SiteConfig) -> MatchStage:
+    start = matcher.calibration
+    return MatchStage(
+        make_gallery(),
+        Calibration(
+            DistanceModel(start.same_mean, start.same_std, start.different_mean, start.different_std),
+            caution=start.caution,
+            max_evidence=start.max_evidence,
+        ),
+        Rules(_topology(site), matcher.leave_after_s),
+        max_false_match_rate=matcher.max_false_match_rate,
+        review_every_s=matcher.review_every_s,
+        review_window_s=matcher.review_window_s,
+        forget_after_s=matcher.forget_after_s,
+        max_identities=matcher.max_identities,
+        max_prototypes=matcher.max_prototypes,
+    )
+
+
+def _topology(site: SiteConfig) -> Topology:
+    for key, pairs in (("overlaps", site.overlaps or []), ("walking_times", [w.between for w in site.walking_times])):
+        for pair in pairs:
+            if len(pair) != 2 or any(camera_id not in site.cameras for camera_id in pair):
+                raise ConfigError(f"site.{key}: expected two of {sorted(site.cameras)}, got {list(pair)}")
+    return Topology(
+        {_sorted_pair(walk.between): WalkingTime(walk.min_s, walk.max_s) for walk in site.walking_times},
+        None if site.overlaps is None else frozenset(_sorted_pair(pair) for pair in site.overlaps),
+    )
+
+
+def _sorted_pair(pair: list[str]) -> tuple[str, str]:
+    first, second = sorted(pair)
+    return first, second
+
+
+def _alert_stage(make_rules: list[Callable[[], AlertRule]], alerting: AlertingConfig) -> AlertStage:
+    return AlertStage(
+        [make_rule() for make_rule in make_rules],
+        cooldown_s=alerting.cooldown_s,
+        max_open=alerting.max_open,
+        max_parts=alerting.max_parts,
+    )

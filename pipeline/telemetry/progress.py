@@ -1,0 +1,109 @@
+"""What a person sees while the line runs: a live table on a terminal, a log line now and then elsewhere."""
+
+import logging
+import sys
+import time
+from collections.abc import Mapping
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+LOG_EVERY_S = 10.0
+
+logger = logging.getLogger(__name__)
+
+
+class Status(Protocol):
+    """How a camera is doing; see ``CameraStatus``."""
+
+    @property
+    def frames_processed(self) -> int:
+        """Frames tracked."""
+        ...
+
+    @property
+    def frames_dropped(self) -> int:
+        """Frames not tracked."""
+        ...
+
+    @property
+    def tracklets(self) -> int:
+        """Tracklets completed."""
+        ...
+
+    @property
+    def people_now(self) -> int:
+        """Open tracks."""
+        ...
+
+    @property
+    def lag_s(self) -> float:
+        """Seconds behind."""
+        ...
+
+    @property
+    def error(self) -> str | None:
+        """Why it was given up."""
+        ...
+
+
+class Progress:
+    """Shows how the cameras are doing, until it is left."""
+
+    def __init__(self) -> None:
+        self._console = Console()
+        self._live = Live(console=self._console, refresh_per_second=4) if sys.stdout.isatty() else None
+        self._began = self._logged_at = time.monotonic()
+        self._before: dict[str, tuple[float, int]] = {}
+        self._fps: dict[str, float] = {}
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def show(self, cameras: Mapping[str, Status]) -> None:
+        """Show the newest state."""
+        now = time.monotonic()
+        for camera_id, status in cameras.items():
+            at, frames = self._before.get(camera_id, (self._began, 0))
+            if now - at >= 1.0:
+                self._fps[camera_id] = (status.frames_processed - frames) / (now - at)
+                self._before[camera_id] = (now, status.frames_processed)
+        if self._live is not None:
+            self._live.update(self._table(cameras))
+        elif now - self._logged_at >= LOG_EVERY_S:
+            self._logged_at = now
+            for camera_id, status in cameras.items():
+                logger.info(
+                    "camera %s: %d frames, %.1f fps, %d dropped, lag %.1f s, people now %d",
+                    camera_id,
+                    status.frames_processed,
+                    self._fps.get(camera_id, 0.0),
+                    status.frames_dropped,
+                    status.lag_s,
+                    status.people_now,
+                )
+
+    def _table(self, cameras: Mapping[str, Status]) -> Table:
+        table = Table(box=None, pad_edge=False)
+        for heading in ("camera", "frames", "fps", "dropped", "lag", "people now", "tracklets", ""):
+            table.add_column(heading, justify="left" if heading in ("camera", "") else "right")
+        for camera_id, status in cameras.items():
+            table.add_row(
+                camera_id,
+                f"{status.frames_processed:,}",
+                f"{self._fps.get(camera_id, 0.0):.1f}",
+                f"{status.frames_dropped:,}",
+                f"{status.lag_s:.1f} s",
+                str(status.people_now),
+                f"{status.tracklets:,}",
+                "" if status.error is None else f"[red]{status.error}[/red]",
+            )
+        return table

@@ -1,0 +1,182 @@
+"""What every alert rule that a YAML names must do; a new rule is tested by having its YAML."""
+
+import importlib
+import pickle
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from factories import make_path, make_sighting
+from omegaconf import OmegaConf
+
+from pipeline.core import Alert, AlertRule, Correction, CorrectionKind, Sighting, TrackId, TrackPart, TrackPath
+from pipeline.stages.alert import CorrectableRule
+
+CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs" / "alerts").glob("*.yaml"))
+
+SITE = {
+    "zones": {"hall": {"camera": "east", "polygon": [[0, 0], [160, 0], [160, 120], [0, 120]]}},
+    "lines": {"gate": {"camera": "east", "from": [80, 120], "to": [80, 0], "forbidden": "both"}},
+}
+SETTINGS = {
+    "watchlist": {"people": {"somebody": 3}},
+    "restricted_camera": {"cameras": ["east", "west"]},
+}
+"""What a YAML leaves empty because no place is like another."""
+
+WEEK_S = 7 * 24 * 3600.0
+STARTED_AT = 23 * 3600.0
+"""In the night of the first of January 1970; multiples of an eighth of a second, so that shifts are exact."""
+
+
+@pytest.fixture(params=CONFIGS, ids=[path.stem for path in CONFIGS])
+def config(request: pytest.FixtureRequest) -> Path:
+    return request.param
+
+
+def make_rule(config: Path) -> AlertRule:
+    composed = OmegaConf.merge({"site": SITE, "alerts": SETTINGS.get(config.stem, {})}, OmegaConf.load(config))
+    call = OmegaConf.to_container(composed, resolve=True)[config.stem] | SETTINGS.get(config.stem, {})
+    module, name = call.pop("_target_").rsplit(".", 1)
+    return getattr(importlib.import_module(module), name)(**call)
+
+
+def make_visit(
+    person_id: int, track_id: TrackId, began_at: float, num_parts: int, velocity: float
+) -> Iterator[Sighting]:
+    """Parts of four seconds, at eight frames a second, of a walk to and fro through the picture."""
+    for part in range(num_parts):
+        path = make_path(first=32 * part, length=32)
+        times = began_at + np.arange(32 * part, 32 * (part + 1)) / 8
+        offsets = (60 + velocity * (times - began_at)) % 120
+        boxes = path.boxes_xyxy.copy()
+        boxes[:, [0, 2]] = (offsets[:, None] + [0, 20]).astype(np.float32)
+        path = TrackPath(path.indices, times, boxes, path.scores, path.frame_hw)
+        yield make_sighting(person_id, track_id, part, path)
+
+
+def make_events() -> list[Sighting]:
+    """Twelve people who come and go for two hours, in event time."""
+    random = np.random.default_rng(7)
+    events: list[Sighting] = []
+    for number in range(120):
+        camera_id = ("east", "west")[int(random.integers(2))]
+        began_at = STARTED_AT + int(random.integers(0, 7200 * 8)) / 8
+        events += make_visit(
+            int(random.integers(1, 13)),
+            TrackId(camera_id, 0, number + 1),
+            began_at,
+            int(random.integers(1, 14)),
+            float(random.integers(0, 16)),
+        )
+    return sorted(events, key=lambda event: (event.last.captured_at, event.track_id))
+
+
+EVENTS = make_events()
+
+
+def shifted(event: Sighting, by_s: float) -> Sighting:
+    path = event.path
+    moved = TrackPath(path.indices, path.captured_at + by_s, path.boxes_xyxy, path.scores, path.frame_hw)
+    first, last = (replace(stamp, captured_at=stamp.captured_at + by_s) for stamp in (event.first, event.last))
+    return replace(event, path=moved, first=first, last=last)
+
+
+def run(rule: AlertRule, events: Iterable[Sighting]) -> list[Alert]:
+    return [alert for event in events for alert in rule.on_sighting(event)]
+
+
+def test_a_rule_is_called_like_its_file(config: Path) -> None:
+    assert make_rule(config).name == config.stem
+
+
+def test_the_events_lead_to_alerts(config: Path) -> None:
+    rule = make_rule(config)
+    assert run(rule, EVENTS) + list(rule.on_tick(EVENTS[-1].last.captured_at + 3600))
+
+
+def test_the_same_events_lead_to_the_same_alerts(config: Path) -> None:
+    assert run(make_rule(config), EVENTS) == run(make_rule(config), EVENTS)
+
+
+def test_only_event_time_counts(config: Path) -> None:
+    alerts = run(make_rule(config), EVENTS)
+    a_week_later = run(make_rule(config), [shifted(event, WEEK_S) for event in EVENTS])
+    assert [
+        (alert.person_id, alert.started_at + WEEK_S, alert.raised_at + WEEK_S, alert.evidence) for alert in alerts
+    ] == [(alert.person_id, alert.started_at, alert.raised_at, alert.evidence) for alert in a_week_later]
+
+
+def test_keys_say_rule_person_and_beginning_and_are_unique(config: Path) -> None:
+    alerts = run(make_rule(config), EVENTS)
+    assert [alert.key for alert in alerts] == [
+        f"{config.stem}/{alert.person_id}/{alert.started_at:.3f}" for alert in alerts
+    ]
+    assert len({alert.key for alert in alerts}) == len(alerts)
+
+
+def test_an_alert_is_about_the_sighting_that_leads_to_it(config: Path) -> None:
+    rule = make_rule(config)
+    for event in EVENTS:
+        for alert in rule.on_sighting(event):
+            assert (alert.rule, alert.person_id) == (rule.name, event.person_id)
+            assert alert.camera_id == event.track_id.camera_id
+            assert alert.started_at <= alert.raised_at <= event.last.captured_at
+            assert event.track_id in alert.evidence
+            assert alert.message
+
+
+def test_how_often_the_time_is_told_does_not_matter(config: Path) -> None:
+    def run_with_ticks(every: int) -> set[str]:
+        rule = make_rule(config)
+        alerts: list[Alert] = []
+        for i, event in enumerate(EVENTS):
+            alerts += rule.on_sighting(event)
+            if i % every == 0:
+                alerts += rule.on_tick(event.last.captured_at)
+        return {alert.key for alert in (*alerts, *rule.on_tick(EVENTS[-1].last.captured_at + 3600))}
+
+    assert run_with_ticks(1) == run_with_ticks(100)
+
+
+def test_a_rule_goes_on_after_pickling(config: Path) -> None:
+    rule = make_rule(config)
+    half = len(EVENTS) // 2
+    alerts = run(rule, EVENTS[:half])
+    assert alerts + run(pickle.loads(pickle.dumps(rule)), EVENTS[half:]) == run(make_rule(config), EVENTS)
+
+
+def test_memory_does_not_grow_with_the_people_who_have_left(config: Path) -> None:
+    rule = make_rule(config)
+    sizes = []
+    for person_id in range(1, 10_001):
+        track_id = TrackId("east", 0, person_id)
+        run(rule, make_visit(person_id, track_id, STARTED_AT + 30 * person_id, 1, 0.0))
+        if person_id in (1_000, 10_000):
+            sizes.append(len(pickle.dumps(rule)))
+    assert sizes[1] < 1.2 * sizes[0]
+
+
+def test_a_rule_that_hears_of_corrections_bears_them_all(config: Path) -> None:
+    rule = make_rule(config)
+    if not isinstance(rule, CorrectableRule):
+        return
+    parts = tuple(TrackPart(event.track_id, event.part) for event in EVENTS if event.person_id == 5)
+    corrections = [
+        Correction(CorrectionKind.MERGED, (1, 2), "test", 0.0),
+        Correction(CorrectionKind.MERGED, (1, 999), "test", 0.0),
+        Correction(CorrectionKind.SPLIT, (5, 50), "test", 0.0, parts[::2]),
+        Correction(CorrectionKind.SPLIT, (5, 51), "test", 0.0, parts),
+        Correction(CorrectionKind.CONFIRMED, (4,), "test", 0.0),
+        Correction(CorrectionKind.ERASED, (6, 999), "test", 0.0),
+    ]
+    alerts: list[Alert] = []
+    for i in range(0, len(EVENTS), 50):
+        alerts += run(rule, EVENTS[i : i + 50])
+        for correction in corrections:
+            rule.on_correction(correction)
+    for alert in alerts:
+        again = rule.reconsider(alert)
+        assert again is None or again.key == alert.key
