@@ -122,7 +122,7 @@ class AnnotatedVideoSink:
         for camera_id, camera in self._cameras.items():
             source = open_recording(camera_id, camera)
             if source is None:
-                logger.info("camera %s is live: no film is drawn", camera_id)
+                logger.info("camera %s: its pictures cannot be had again, no film is drawn", camera_id)
                 continue
             recorded.append(camera_id)
             self._draw_film(camera_id, source, boxes[camera_id], ends_at, crops)

@@ -20,6 +20,8 @@ from pipeline.core.errors import ConnectorError
 LINE = "%d,%d,%.2f,%.2f,%.2f,%.2f,%.4f,-1,-1,-1"
 """Frame from 1, person, left, top, width, height in pixels, score in [0, 1]."""
 
+ROWS_AT_ONCE = 65_536
+
 
 class MotSink:
     """Writes who was where in every frame, as corrected by the end of the run.
@@ -81,13 +83,19 @@ def write_mot_text(path: Path, boxes: NDArray[np.void]) -> None:
     Raises:
         ConnectorError: If the disk is full.
     """
-    box = boxes["box_xyxy"]
-    rows = np.column_stack(
-        [boxes["index"] + 1, boxes["person_id"], box[:, :2], box[:, 2:] - box[:, :2], boxes["score"]]
-    )
     unfinished = path.with_name(f".{path.name}")
     try:
-        np.savetxt(unfinished, rows, fmt=LINE, encoding="ascii")
+        with unfinished.open("w", encoding="ascii") as file:
+            for start in range(0, len(boxes), ROWS_AT_ONCE):
+                np.savetxt(file, _mot_rows(boxes[start : start + ROWS_AT_ONCE]), fmt=LINE)
         os.replace(unfinished, path)
     except OSError as error:
         raise ConnectorError(f"{path}: expected to write it, got {error.strerror}; check space and rights") from error
+
+
+def _mot_rows(boxes: NDArray[np.void]) -> NDArray[np.float64]:
+    """Return the numbers of the lines, shape ``(N, 7)``."""
+    box = boxes["box_xyxy"]
+    return np.column_stack(
+        [boxes["index"] + 1, boxes["person_id"], box[:, :2], box[:, 2:] - box[:, :2], boxes["score"]]
+    )

@@ -19,6 +19,7 @@ from pipeline.actors.match_actor import MatchActor, MatchReport
 from pipeline.actors.supervisor import Factories, Line, Share, start_inline, start_on_ray, supervise
 from pipeline.config import CONFIGS, PipelineConfig, load_config, to_yaml
 from pipeline.core.errors import ConfigError, ConnectorError, ReidError, WeightsError
+from pipeline.evaluation.track_table import TrackTable
 from pipeline.evaluation.tracking import TrackingScore, score_tracks
 from pipeline.evaluation.truth import cut_out, read_mot, read_pets
 from pipeline.plan import Plan, make_plan
@@ -28,6 +29,7 @@ from pipeline.telemetry.progress import Progress
 
 DONE, FAILED, NOT_AS_CONFIGURED = 0, 1, 2
 ROOT = Path(__file__).resolve().parents[1]
+READ_TRUTH = {"pets_xml": read_pets, "mot": read_mot}
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +63,7 @@ def run(overrides: list[str]) -> int:
     try:
         config = load_config(overrides)
         plan = make_plan(config)
+        true_tables(config)
         for make_source in plan.make_sources.values():
             source = make_source()
             source.check()
@@ -88,13 +91,13 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
     if config.runtime.kind == "ray":
-        _join_ray()
+        join_ray()
     try:
         plan.output_dir.mkdir(parents=True, exist_ok=True)
         (plan.output_dir / "config.yaml").write_text(to_yaml(config))
     except OSError as error:
         raise ConfigError(f"output_dir: cannot be written: {error}; choose another with output_dir=…") from error
-    line = await _start(config, plan)
+    line = await start_line(config, plan)
     began = time.perf_counter()
     with Progress() as progress:
         cameras, report = await supervise(
@@ -109,7 +112,7 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
 def _sum_up(
     config: PipelineConfig, plan: Plan, cameras: Mapping[str, CameraStatus], report: MatchReport, wall_s: float
 ) -> int:
-    summary = make_summary(cameras, report, wall_s, _quality(config, plan.output_dir))
+    summary = make_summary(cameras, report, wall_s, quality(config, plan.output_dir))
     try:
         write_summary(summary, plan.output_dir)
     except OSError as error:
@@ -121,7 +124,8 @@ def _sum_up(
     return FAILED if lost else DONE
 
 
-async def _start(config: PipelineConfig, plan: Plan) -> Line:
+async def start_line(config: PipelineConfig, plan: Plan) -> Line:
+    """Build the line of a plan on the configured runtime, ready for its first frame."""
     batch = partial(BatchActor, max_items=config.runtime.batch.max_items, max_wait_s=config.runtime.batch.max_wait_s)
     make_batches = {"detect": partial(batch, plan.make_detect), "embed": partial(batch, plan.make_embed)}
     if plan.make_pose is not None:
@@ -151,8 +155,6 @@ async def _start(config: PipelineConfig, plan: Plan) -> Line:
             max_waiting_embeddings=config.flow.max_waiting_embeddings,
         ),
     )
-    if config.runtime.kind == "inline":
-        return await start_inline(factories)
     runtime = config.runtime
     shares = {
         name: Share(share.num_cpus, share.num_gpus, share.replicas)
@@ -164,6 +166,8 @@ async def _start(config: PipelineConfig, plan: Plan) -> Line:
             ("match", runtime.match),
         )
     }
+    if runtime.kind == "inline":
+        return await start_inline(factories, shares)
     return await start_on_ray(factories, shares, runtime.max_restarts)
 
 
@@ -173,7 +177,7 @@ def _max_lateness_s(config: PipelineConfig, plan: Plan) -> float:
     return config.matcher.max_lateness_s if is_live else float("inf")
 
 
-def _join_ray() -> None:
+def join_ray() -> None:
     """Join the cluster that RAY_ADDRESS names (as in a submitted job), or start one on loopback."""
     if os.environ.get("RAY_ADDRESS"):
         ray.init(log_to_driver=False, logging_level=logging.ERROR)
@@ -190,19 +194,32 @@ def _join_ray() -> None:
     )
 
 
-def _quality(config: PipelineConfig, output_dir: Path) -> TrackingScore | None:
-    """Return the score against the truth, where the site has one and the run wrote MOT text."""
+def true_tables(config: PipelineConfig) -> dict[str, TrackTable] | None:
+    """Return who truly was where in each camera; None where the site has no truth.
+
+    Raises:
+        ConfigError: If the truth is of an unknown format or not there.
+    """
     truth = config.site.truth
-    if truth is None or "mot" not in config.sink:
+    if truth is None:
         return None
-    if truth.format not in ("pets_xml", "mot"):
-        raise ConfigError(f"site.truth.format: expected pets_xml or mot, got {truth.format}")
-    whole = (read_pets if truth.format == "pets_xml" else read_mot)(Path(truth.file))
-    true_tables = {
+    if truth.format not in READ_TRUTH:
+        raise ConfigError(f"site.truth.format: expected one of {sorted(READ_TRUTH)}, got {truth.format}")
+    if not Path(truth.file).is_file():
+        raise ConfigError(f"site.truth.file: expected a file, got {truth.file}; leave site.truth out or correct it")
+    whole = READ_TRUTH[truth.format](Path(truth.file))
+    return {
         camera_id: whole if crop is None else cut_out(whole, tuple(crop)) for camera_id, crop in truth.crops.items()
     }
-    found = {camera_id: read_mot(output_dir / "mot" / f"{camera_id}.txt") for camera_id in true_tables}
-    return score_tracks(true_tables, found)
+
+
+def quality(config: PipelineConfig, output_dir: Path) -> TrackingScore | None:
+    """Return the score of a run against the truth, where the site has one and the run wrote MOT text."""
+    truth = true_tables(config)
+    if truth is None or "mot" not in config.sink:
+        return None
+    found = {camera_id: read_mot(output_dir / "mot" / f"{camera_id}.txt") for camera_id in truth}
+    return score_tracks(truth, found)
 
 
 def _choices() -> str:

@@ -1,7 +1,7 @@
 """The schema of everything that is not a plug-in, and the way from YAML to it.
 
-hydra composes the files of ``configs/``; these frozen dataclasses say which keys there are and of which type. Below
-``pipeline/app.py`` nobody sees hydra.
+hydra composes the files of ``configs/``; these dataclasses say which keys there are and of which type. Below
+``pipeline/app.py`` nobody sees hydra. They are not frozen, because hydra cannot fill what is; nothing changes them.
 """
 
 from collections.abc import Sequence
@@ -11,16 +11,20 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.core.errors import ConfigError
 
+REPLACED = ("site.cameras", "site.zones", "site.lines")
+"""Dictionaries that an override replaces; hydra would merge them with what the site has."""
+
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
 
-@dataclass(frozen=True)
+@dataclass
 class WalkConfig:
     """How long people walk between two cameras, either way, seconds."""
 
@@ -29,7 +33,7 @@ class WalkConfig:
     max_s: float
 
 
-@dataclass(frozen=True)
+@dataclass
 class TruthConfig:
     """Where the truth about a recording is: ``pets_xml`` or ``mot``; ``crops`` by camera, pixels or null."""
 
@@ -38,7 +42,7 @@ class TruthConfig:
     crops: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass
 class SiteConfig:
     """A place: its cameras and what is known of it."""
 
@@ -50,14 +54,14 @@ class SiteConfig:
     truth: TruthConfig | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class ReplayConfig:
     """How fast recordings are played: ``max``, or times real time."""
 
     speed: Any = "max"
 
 
-@dataclass(frozen=True)
+@dataclass
 class DetectConfig:
     """See ``DetectStage``."""
 
@@ -65,7 +69,7 @@ class DetectConfig:
     min_height_px: float = MISSING
 
 
-@dataclass(frozen=True)
+@dataclass
 class BufferConfig:
     """See ``TrackStage``."""
 
@@ -78,14 +82,14 @@ class BufferConfig:
     max_open_tracks: int = MISSING
 
 
-@dataclass(frozen=True)
+@dataclass
 class EmbedConfig:
     """See ``EmbedStage``."""
 
     min_quality: float = MISSING
 
 
-@dataclass(frozen=True)
+@dataclass
 class CalibrationConfig:
     """See ``Calibration`` and ``DistanceModel``."""
 
@@ -97,7 +101,7 @@ class CalibrationConfig:
     max_evidence: float = MISSING
 
 
-@dataclass(frozen=True)
+@dataclass
 class MatcherConfig:
     """See ``MatchStage``, ``Rules`` and ``EventTimeBuffer``."""
 
@@ -113,7 +117,7 @@ class MatcherConfig:
     calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
 
 
-@dataclass(frozen=True)
+@dataclass
 class AlertingConfig:
     """See ``AlertStage``."""
 
@@ -122,7 +126,7 @@ class AlertingConfig:
     max_parts: int = MISSING
 
 
-@dataclass(frozen=True)
+@dataclass
 class FlowConfig:
     """What bounds the flow; see ``CameraLimits`` and ``MatchActor``."""
 
@@ -138,7 +142,7 @@ class FlowConfig:
     max_backoff_s: float = MISSING
 
 
-@dataclass(frozen=True)
+@dataclass
 class BatchConfig:
     """See ``BatchActor``."""
 
@@ -146,7 +150,7 @@ class BatchConfig:
     max_wait_s: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class ShareConfig:
     """What each actor of a kind reserves on a Ray cluster, and how many there are."""
 
@@ -155,7 +159,7 @@ class ShareConfig:
     num_gpus: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class RuntimeConfig:
     """In which processes the line runs: ``inline`` or ``ray``."""
 
@@ -170,7 +174,7 @@ class RuntimeConfig:
     max_restarts: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass
 class PipelineConfig:
     """A whole run. Plug-ins are dictionaries with ``_target_``; ``pipeline/build.py`` checks them."""
 
@@ -206,11 +210,18 @@ def load_config(overrides: Sequence[str]) -> PipelineConfig:
     overrides = list(overrides)
     names = [override.split("=", 1)[0] for override in overrides]
     if "site.cameras" in names and "site" not in names:
-        overrides.insert(0, "site=empty")  # whoever names cameras means these, not these and the default ones
+        overrides.insert(0, "site=empty")  # whoever names cameras means these, at no place that we know
+        names.insert(0, "site")
     ConfigStore.instance().store(name="schema", node=PipelineConfig)
     try:
         with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-            composed = compose("config", overrides=overrides)
+            composed = compose(
+                "config", overrides=[o for o, name in zip(overrides, names, strict=True) if name not in REPLACED]
+            )
+        for override in OverridesParser.create().parse_overrides(
+            [o for o in overrides if o.split("=", 1)[0] in REPLACED]
+        ):
+            OmegaConf.update(composed, str(override.key_or_group), override.value(), merge=False, force_add=True)
         OmegaConf.resolve(composed)
         missing = OmegaConf.missing_keys(composed)
         if missing:

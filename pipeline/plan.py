@@ -30,6 +30,7 @@ class Plan:
         make_sources: By camera.
         make_track: A new track stage; one a camera and session.
         input_hw: What the detector wants, pixels.
+        crop_size_hw: What the embedder wants, pixels.
         make_detect: The detect stage.
         make_pose: The pose stage; None where the embedder needs no keypoints.
         make_embed: The embed stage.
@@ -43,6 +44,7 @@ class Plan:
     make_sources: Mapping[str, Callable[[], Source]]
     make_track: Callable[[], TrackStage]
     input_hw: tuple[int, int]
+    crop_size_hw: tuple[int, int]
     make_detect: Callable[[], DetectStage]
     make_pose: Callable[[], PoseStage] | None
     make_embed: Callable[[], EmbedStage]
@@ -73,6 +75,7 @@ def make_plan(config: PipelineConfig) -> Plan:
         },
         make_track=partial(_track_stage, make_tracker, config.buffer),
         input_hw=(config.detector["input_hw"][0], config.detector["input_hw"][1]),
+        crop_size_hw=(config.buffer.crop_size_hw[0], config.buffer.crop_size_hw[1]),
         make_detect=partial(_detect_stage, make_detector, config.detect.min_score, config.detect.min_height_px),
         make_pose=None if needs is PoseNeed.NOTHING else partial(_pose_stage, build(config.pose, "pose"), needs),
         make_embed=partial(_embed_stage, make_embedder, config.embed.min_quality),

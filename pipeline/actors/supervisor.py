@@ -48,12 +48,12 @@ class Line:
     Attributes:
         cameras: By camera.
         finish: Publishes what is left; after the last camera has ended.
-        busy: Seconds of work and items so far of each batch stage.
+        busy: Seconds of work and items so far of each batch actor, by stage.
     """
 
     cameras: Mapping[str, Camera]
     finish: Callable[[], Awaitable[MatchReport]]
-    busy: Mapping[str, Callable[[], Awaitable[tuple[float, int]]]]
+    busy: Mapping[str, Sequence[Callable[[], Awaitable[tuple[float, int]]]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +76,35 @@ async def leave_as_it_is(tracklet: Tracklet) -> Tracklet:
     return tracklet
 
 
-async def start_inline(factories: Factories) -> Line:
-    """Build the line in this process."""
-    batches = {name: make() for name, make in factories.make_batches.items()}
+class InTurn:
+    """Calls several async functions in turn, as one."""
+
+    def __init__(self, calls: Sequence[Callable[..., Awaitable[Any]]]) -> None:
+        self._calls = calls
+        self._turn = 0
+
+    async def __call__(self, *arguments: Any) -> Any:
+        """Return what the next one in turn returns."""
+        call = self._calls[self._turn % len(self._calls)]
+        self._turn += 1
+        return await call(*arguments)
+
+
+async def start_inline(factories: Factories, shares: Mapping[str, Share]) -> Line:
+    """Build the line in this process; replicas of a batch actor work in a thread each."""
+    batches = {name: [make() for _ in range(shares[name].replicas)] for name, make in factories.make_batches.items()}
     match = factories.make_match()
-    pose = batches["pose"].process if "pose" in batches else leave_as_it_is
+    calls = {name: InTurn([actor.process for actor in actors]) for name, actors in batches.items()}
     cameras = {
         camera_id: make(
-            detect=batches["detect"].process,
-            pose=pose,
-            embed=batches["embed"].process,
+            detect=calls["detect"],
+            pose=calls.get("pose", leave_as_it_is),
+            embed=calls["embed"],
             hand_over=match.hand_over,
         )
         for camera_id, make in factories.make_camera.items()
     }
-    return Line(cameras, match.finish, {name: batch.busy for name, batch in batches.items()})
+    return Line(cameras, match.finish, {name: [a.busy for a in actors] for name, actors in batches.items()})
 
 
 async def start_on_ray(factories: Factories, shares: Mapping[str, Share], max_restarts: int) -> Line:
@@ -133,7 +147,7 @@ async def start_on_ray(factories: Factories, shares: Mapping[str, Share], max_re
     return Line(
         {camera_id: Remote(handle) for camera_id, handle in cameras.items()},
         RemoteCall([match], "finish"),
-        {name: RemoteCall(handles, "busy") for name, handles in batches.items()},
+        {name: [RemoteCall([handle], "busy") for handle in handles] for name, handles in batches.items()},
     )
 
 

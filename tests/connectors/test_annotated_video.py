@@ -21,13 +21,15 @@ EAST = TrackId("east", 0, 1)
 WEST = TrackId("west", 0, 1)
 
 
-def make_film(path: Path, num_frames: int = 40, hw: tuple[int, int] = HW) -> str:
+def make_film(path: Path, num_frames: int = 40, hw: tuple[int, int] = HW, noise: bool = False) -> str:
     """A grey film at 10 fps."""
+    random = np.random.default_rng(0)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=10, options={"crf": "10"})
         stream.height, stream.width, stream.pix_fmt = *hw, "yuv420p"
         for index in range(num_frames):
-            frame = av.VideoFrame.from_ndarray(np.full((*hw, 3), 120, np.uint8), format="rgb24")
+            image = random.integers(0, 255, (*hw, 3), np.uint8) if noise else np.full((*hw, 3), 120, np.uint8)
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts, frame.time_base = index, Fraction(1, 10)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -109,10 +111,20 @@ def test_a_live_camera_is_left_out_and_said(tmp_path: Path, caplog: pytest.LogCa
     cameras = {"east": make_film(tmp_path / "east.mp4", 10), "door": "rtsp://u:p@10.0.0.1/s", "desk": 0}
     folder = draw(tmp_path, cameras, sighting(1, length=5), sighting(1, TrackId("door", 0, 1)))
     assert sorted(path.name for path in folder.iterdir()) == ["east.mp4", "people.jpg"]
-    assert [record.getMessage() for record in caplog.records if "is live" in record.getMessage()] == [
-        "camera door is live: no film is drawn",
-        "camera desk is live: no film is drawn",
+    assert [record.getMessage() for record in caplog.records if "had again" in record.getMessage()] == [
+        "camera door: its pictures cannot be had again, no film is drawn",
+        "camera desk: its pictures cannot be had again, no film is drawn",
     ]
+
+
+def test_a_recording_that_breaks_off_gives_the_film_up_to_there(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    whole = tmp_path / "east.mkv"
+    make_film(whole, noise=True)
+    broken = tmp_path / "broken.mkv"
+    broken.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    folder = draw(tmp_path, {"east": str(broken)}, sighting(1, length=40))
+    assert 5 < len(decoded(folder / "east.mp4")) < 35
+    assert "breaks off" in caplog.text
 
 
 def test_where_nobody_was_seen_nothing_is_drawn(tmp_path: Path):
@@ -159,11 +171,12 @@ def test_pictures_are_chosen_whole_alone_and_spread_over_time():
 
 def test_a_crop_is_widened_and_not_distorted():
     image = np.zeros((200, 200, 3), np.uint8)
-    cv2.circle(image, (100, 100), 30, (255, 255, 255), -1)
+    cv2.circle(image, (100, 100), 15, (255, 255, 255), -1)
     crop = cut(image, np.array([95, 50, 105, 150], np.float32))
     _, _, width, height = cv2.boundingRect((crop[:, :, 0] > 127).astype(np.uint8))
     assert crop.shape == (*CROP_HW, 3)
-    assert min(height, CROP_HW[1]) - width <= 1 or width == CROP_HW[1]
+    assert abs(width - height) <= 1
+    assert width == pytest.approx(31 * CROP_HW[0] / 106, abs=2)
 
 
 def test_a_crop_at_the_edge_has_the_same_size():

@@ -1,0 +1,47 @@
+# Each target does its own set-up: on a fresh machine `make run` and `make test` are all there is to type.
+# ARGS='…' is passed on: make run ARGS='site=pets runtime=inline'.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+ARGS ?=
+
+.PHONY: run test setup check format bench evaluate weights clean
+
+run: setup
+	$(BIN)/python pipeline/run.py $(ARGS)
+
+test: setup
+	$(BIN)/python -m pytest -m 'not gpu' $(ARGS)
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo 'Python 3.11 to 3.13 is needed: make PYTHON=python3.12 …'; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $(STAMP)
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_layers.py tests/test_house_rules.py tests/configs
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup
+	$(BIN)/python -m pipeline.bench $(ARGS)
+
+evaluate: setup
+	$(BIN)/python -m pipeline.evaluate $(ARGS)
+
+weights: setup
+	$(BIN)/python -m models.fetch_weights $(ARGS)
+
+clean:
+	rm -rf $(VENV) outputs .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,74 @@
+"""Rules that matter are tests: size of files, names, the error tree, what the repository holds."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import pipeline.core.errors as errors
+from pipeline.core.errors import ReidError
+
+ROOT = Path(__file__).resolve().parents[1]
+CODE = sorted(p for folder in ("pipeline", "models", "connectors") for p in (ROOT / folder).rglob("*.py"))
+PLUGIN_FOLDERS = {
+    "models/detection": ["detector"],
+    "models/tracking": ["tracker"],
+    "models/pose": ["pose"],
+    "models/reid": ["embedder"],
+    "models/gallery": ["gallery"],
+    "pipeline/alerts": ["alerts"],
+    "connectors": ["source", "sink"],
+}
+PLUGINS = [
+    (path, groups)
+    for folder, groups in PLUGIN_FOLDERS.items()
+    for path in sorted((ROOT / folder).glob("*.py"))
+    if not path.name.startswith("_")
+]
+
+
+def tracked_files() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listed.stdout.decode().split("\0") if name and (ROOT / name).exists()]
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_file_has_at_most_400_lines(path: Path) -> None:
+    limit = 600 if path.parent.name == "reid" else 400
+    assert len(path.read_text().splitlines()) <= limit
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_file_is_named_for_nothing(path: Path) -> None:
+    assert path.stem.strip("_") not in {"utils", "common", "helpers", "misc", "base", "manager"}
+
+
+def test_the_error_tree_is_drawn_as_it_is() -> None:
+    drawn = dict.fromkeys(re.findall(r"(?:\+-- |    )(\w+Error)$", errors.__doc__ or "", re.MULTILINE))
+    real = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, ReidError)}
+    assert set(drawn) == real
+    parents: list[str] = []
+    for line in (errors.__doc__ or "").splitlines():
+        if match := re.match(r"^    ((?:\|   )*)(?:\+-- )?(\w+Error)$", line):
+            depth = len(match[1]) // 4 + ("+--" in line)
+            parents[depth:] = [match[2]]
+            if depth:
+                assert getattr(errors, match[2]).__bases__ == (getattr(errors, parents[depth - 1]),)
+
+
+@pytest.mark.parametrize(("path", "groups"), PLUGINS, ids=lambda value: getattr(value, "stem", ""))
+def test_every_plug_in_is_named_by_a_yaml(path: Path, groups: list[str]) -> None:
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    texts = [p.read_text() for group in groups for p in (ROOT / "configs" / group).glob("*.yaml")]
+    assert any(f"_target_: {module}." in text for text in texts), f"no YAML in configs/{groups} names {module}"
+
+
+def test_the_repository_stays_small_enough_for_ray_to_ship() -> None:
+    assert sum(path.stat().st_size for path in tracked_files()) < 40e6
+
+
+def test_no_file_of_the_repository_is_a_pickle() -> None:
+    assert not [path for path in tracked_files() if path.suffix in {".pkl", ".pickle", ".pt", ".pth"}]

@@ -1,0 +1,77 @@
+"""Who may import whom (README, "Layers"), and no module that hides one of the standard library."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = sorted(p for folder in ("pipeline", "models", "connectors") for p in (ROOT / folder).rglob("*.py"))
+
+ARRAYS = {"numpy", "scipy", "cv2"}
+NETWORKS = {"onnxruntime", "openvino", "openvino_telemetry", "torch", "safetensors"}
+
+# The longest matching prefix decides. Standard library and the layer itself are always allowed.
+MAY_IMPORT: dict[str, set[str]] = {
+    "pipeline.core": {"numpy"},
+    "models": {
+        "pipeline.core",
+        *ARRAYS,
+        *NETWORKS,
+        *("faiss", "httpx", "mmengine", "mmpose", "rich", "supervision", "trackers", "ultralytics", "yaml"),
+    },
+    "connectors": {"pipeline.core", "pipeline.ledger", "numpy", "av", "cv2", "httpx", "rich", "supervision"},
+    "pipeline.stages": {"pipeline.core", *ARRAYS},
+    "pipeline.alerts": {"pipeline.core", "numpy", "scipy"},
+    "pipeline.flow": {"pipeline.core"},
+    "pipeline.watermark": {"pipeline.core"},
+    "pipeline.ledger": {"pipeline.core"},
+    "pipeline.evaluation": {"pipeline.core", "numpy", "scipy", "trackeval"},
+    "pipeline.telemetry": {"pipeline.core", "ray", "rich"},
+    "pipeline.actors": {
+        *("pipeline.core", "pipeline.stages", "pipeline.flow", "pipeline.watermark", "pipeline.ledger"),
+        *("pipeline.telemetry", "ray"),
+    },
+    "pipeline.config": {"pipeline.core", "hydra", "omegaconf"},
+    "pipeline.build": {"pipeline.core"},
+    # The program: it may know all of the pipeline, and no plug-in.
+    "pipeline": {"pipeline", "hydra", "omegaconf", "ray", "rich", "numpy"},
+}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def layer_of(module: str) -> str:
+    return max((layer for layer in MAY_IMPORT if module == layer or module.startswith(layer + ".")), key=len)
+
+
+def imported_modules(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            found.add(node.module or "")
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_stay_inside_the_layer(path: Path) -> None:
+    layer = layer_of(module_name(path))
+    for module in imported_modules(path):
+        if module.split(".")[0] in sys.stdlib_module_names or module == layer or module.startswith(layer + "."):
+            continue
+        allowed = any(module == name or module.startswith(name + ".") for name in MAY_IMPORT[layer])
+        assert allowed, f"{module_name(path)} ({layer}) must not import {module}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_module_in_the_script_folder_hides_the_standard_library(path: Path) -> None:
+    # Only pipeline/ is ever a script folder; names below it cannot hide anything.
+    if path.parent.name == "pipeline":
+        assert path.stem not in sys.stdlib_module_names
