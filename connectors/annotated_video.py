@@ -105,12 +105,14 @@ class AnnotatedVideoSink:
         if self._is_closed:
             return
         self._is_closed = True
-        boxes = {camera_id: self._boxes.boxes(camera_id, max_gap_s=self._max_gap_s) for camera_id in self._cameras}
-        if any(len(of_camera) for of_camera in boxes.values()):
-            self._draw(boxes)
-        else:
-            logger.info("nobody was seen: no film is drawn")
-        self._boxes.close()
+        try:
+            boxes = {camera_id: self._boxes.boxes(camera_id, max_gap_s=self._max_gap_s) for camera_id in self._cameras}
+            if any(len(of_camera) for of_camera in boxes.values()):
+                self._draw(boxes)
+            else:
+                logger.info("nobody was seen: no film is drawn")
+        finally:
+            self._boxes.close()
 
     def _draw(self, boxes: Mapping[str, NDArray[np.void]]) -> None:
         """Draw a film for each recording, then the sheet."""

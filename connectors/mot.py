@@ -67,10 +67,12 @@ class MotSink:
         if self._is_closed:
             return
         self._is_closed = True
-        for camera_id in dict.fromkeys((*self._camera_ids, *self._boxes.camera_ids)):
-            boxes = self._boxes.boxes(camera_id, max_gap_s=self._max_gap_s)
-            write_mot_text(self._folder / f"{camera_id}.txt", boxes)
-        self._boxes.close()
+        try:
+            for camera_id in dict.fromkeys((*self._camera_ids, *self._boxes.camera_ids)):
+                boxes = self._boxes.boxes(camera_id, max_gap_s=self._max_gap_s)
+                write_mot_text(self._folder / f"{camera_id}.txt", boxes)
+        finally:
+            self._boxes.close()
 
 
 def write_mot_text(path: Path, boxes: NDArray[np.void]) -> None:

@@ -16,10 +16,9 @@ from urllib.request import url2pathname
 
 import av
 import av.error
-import numpy as np
-from numpy.typing import NDArray
 
-from connectors._pictures import rgb_image
+from connectors._pictures import ToRgb
+from connectors._rectangle import check_inside, checked_rectangle
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import ConfigError, SourceLostError
 
@@ -30,6 +29,9 @@ logger = logging.getLogger(__name__)
 # 768x576 PyAV 1,510 / 1,560, OpenCV 2,090 / 1,900; 1080x1920 H.264 PyAV 190-290 / 230-330, OpenCV 257 / 290-370.
 USUAL_FPS = Fraction(25)
 """Assumed where the container does not say."""
+
+FORMATS_WITH_DURATION = ("matroska,webm", "flv", "asf")
+"""Of other formats without times of each stream, FFmpeg guesses the duration from the size."""
 
 MAX_MISSING_SHARE = 0.02
 MAX_MISSING_FRAMES = 3
@@ -66,7 +68,7 @@ class VideoFileSource:
         self.camera_id = camera_id
         self._path = _path(uri)
         self._starts_at = starts_at
-        self._crop = None if crop_xyxy is None else _rectangle(camera_id, crop_xyxy)
+        self._crop = None if crop_xyxy is None else checked_rectangle(camera_id, crop_xyxy)
         if stride < 1 or threads < 1:
             raise ConfigError(
                 f"site.cameras.{camera_id}: expected stride and threads of at least 1, got {stride} and {threads}; "
@@ -90,17 +92,13 @@ class VideoFileSource:
             raise ConfigError(f"{key}: expected a video, got the empty file {self._path}; copy it again")
         try:
             with _Recording(self._path, 1) as recording:
-                image = rgb_image(next(recording.pictures())[1])
+                image = ToRgb().image(next(recording.pictures())[1])
         except (av.error.FFmpegError, OSError, _BrokenError, StopIteration) as error:
             raise ConfigError(
                 f"{key}: expected a video, got {_reason(error)} from {self._path}; "
                 "see whether a player shows it, or copy it again"
             ) from error
-        if self._crop is not None and not _is_inside(self._crop, image):
-            raise ConfigError(
-                f"{key}.crop_xyxy: expected a rectangle inside {image.shape[1]}x{image.shape[0]} pixels, "
-                f"got {list(self._crop)}; correct it"
-            )
+        check_inside(self.camera_id, self._crop, image)
 
     def frames(self) -> Iterator[Frame]:
         """Yield the frames from the first one on; after an error, those that follow the last one yielded.
@@ -109,6 +107,7 @@ class VideoFileSource:
             SourceLostError: If the file cannot be read, or ends before its end.
         """
         number = -1
+        to_rgb = ToRgb()
         captured_at = float("-inf")
         try:
             with _Recording(self._path, self._threads) as recording:
@@ -119,7 +118,7 @@ class VideoFileSource:
                     captured_at = at if at > captured_at else captured_at + recording.frame_s
                     if number < self._resume_at or number % self._stride:
                         continue
-                    image = rgb_image(picture, self._crop)
+                    image = to_rgb.image(picture, self._crop)
                     yield Frame(FrameStamp(self.camera_id, number, captured_at), image)
         except (av.error.FFmpegError, OSError, _BrokenError) as error:
             self._resume_at = max(self._resume_at, number + 1)
@@ -148,18 +147,22 @@ class _Recording:
         # With its scheme, for FFmpeg would take "a:b.mp4" for a protocol.
         self._container = av.open(f"file:{path}")
         try:
-            if not self._container.streams.video:
+            stream = self._container.streams.best("video")
+            if stream is None:
                 raise _BrokenError("no pictures, sound at best,")
-            self._stream = self._container.streams.video[0]
+            self._stream = stream
             self._stream.codec_context.thread_count = threads
             self._stream.codec_context.thread_type = "AUTO"
         except BaseException:
             self._container.close()
             raise
-        self.frame_s = float(1 / (self._stream.average_rate or self._stream.guessed_rate or USUAL_FPS))
+        # One of the two is often that of the clock.
+        rates = [rate for rate in (self._stream.average_rate, self._stream.guessed_rate) if rate]
+        self.frame_s = float(1 / min(rates, default=USUAL_FPS))
         self._first_pts: int | None = None
         self._num_packets = 0
         self._last_s = 0.0
+        self._ends_at_s = 0.0
 
     def __enter__(self) -> "_Recording":
         return self
@@ -209,8 +212,12 @@ class _Recording:
     def _whole_packets(self) -> Iterator[av.Packet]:
         """Yield packets; raise if the last one is not whole."""
         doubtful: list[av.Packet] = []
-        for packet in self._container.demux(self._stream):
+        for packet in self._container.demux():
             if not packet.size:
+                continue
+            if packet.pts is not None:
+                self._ends_at_s = max(self._ends_at_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+            if packet.stream_index != self._stream.index:
                 continue
             if packet.is_corrupt:
                 doubtful.append(packet)
@@ -237,41 +244,21 @@ class _Recording:
         promises: list[tuple[float, float]] = []
         if self._stream.frames > 0:
             promises.append((self._num_packets, self._stream.frames))
-        promised_s = self._promised_s()
-        if promised_s is not None:
+        if self._stream.duration is not None and self._stream.time_base is not None:
+            promised_s = float(self._stream.duration * self._stream.time_base)
             promises.append((self._last_s / self.frame_s + 1, promised_s / self.frame_s))
+        elif self._container.duration is not None and self._container.format.name in FORMATS_WITH_DURATION:
+            promised_s = self._container.duration / av.time_base
+            promises.append((self._ends_at_s / self.frame_s, promised_s / self.frame_s))
         if promises and all(
             there < promised - max(MAX_MISSING_FRAMES, MAX_MISSING_SHARE * promised) for there, promised in promises
         ):
             raise _BrokenError(f"its end where {promises[0][1]:.0f} frames are promised,")
 
-    def _promised_s(self) -> float | None:
-        """Return how long the pictures last, seconds; None if the file does not say."""
-        if self._stream.duration is not None and self._stream.time_base is not None:
-            return float(self._stream.duration) * float(self._stream.time_base)
-        if self._container.duration is not None and len(self._container.streams) == 1:
-            return float(self._container.duration) / float(av.time_base)
-        return None
-
 
 def _path(uri: str) -> Path:
     """Return the path that a path or a ``file://`` URL means."""
     return Path(url2pathname(urlsplit(uri).path)) if uri.startswith("file://") else Path(uri)
-
-
-def _rectangle(camera_id: str, crop_xyxy: Sequence[int]) -> tuple[int, int, int, int]:
-    if len(crop_xyxy) == 4:
-        left, top, right, bottom = (int(side) for side in crop_xyxy)
-        if 0 <= left < right and 0 <= top < bottom:
-            return left, top, right, bottom
-    raise ConfigError(
-        f"site.cameras.{camera_id}.crop_xyxy: expected left < right and top < bottom, got {list(crop_xyxy)}; correct it"
-    )
-
-
-def _is_inside(crop: tuple[int, int, int, int], image: NDArray[np.uint8]) -> bool:
-    height, width = image.shape[:2]
-    return crop[2] <= width and crop[3] <= height
 
 
 def _reason(error: BaseException) -> str:

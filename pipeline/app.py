@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import signal
 import sys
 import time
@@ -11,10 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-import ray
-
 from pipeline.actors.batch_actor import BatchActor
 from pipeline.actors.camera_actor import CameraActor, CameraStatus
+from pipeline.actors.cluster import join_cluster, leave_cluster
 from pipeline.actors.match_actor import MatchActor, MatchReport
 from pipeline.actors.supervisor import Factories, Line, Share, start_inline, start_on_ray, supervise
 from pipeline.config import CONFIGS, PipelineConfig, load_config, to_yaml
@@ -28,8 +26,9 @@ from pipeline.telemetry.logs import set_up_logs
 from pipeline.telemetry.progress import Progress
 
 DONE, FAILED, NOT_AS_CONFIGURED = 0, 1, 2
-ROOT = Path(__file__).resolve().parents[1]
 READ_TRUTH = {"pets_xml": read_pets, "mot": read_mot}
+
+_LOADED_AT = time.perf_counter()
 
 logger = logging.getLogger(__name__)
 
@@ -81,8 +80,7 @@ def run(overrides: list[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return FAILED
     finally:
-        if ray.is_initialized():
-            ray.shutdown()
+        leave_cluster()
 
 
 async def _run(config: PipelineConfig, plan: Plan) -> int:
@@ -91,13 +89,14 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
     if config.runtime.kind == "ray":
-        join_ray()
+        join_cluster()
     try:
         plan.output_dir.mkdir(parents=True, exist_ok=True)
         (plan.output_dir / "config.yaml").write_text(to_yaml(config))
     except OSError as error:
         raise ConfigError(f"output_dir: cannot be written: {error}; choose another with output_dir=…") from error
     line = await start_line(config, plan)
+    logger.info("ready %.1f s after the start", time.perf_counter() - _LOADED_AT)
     began = time.perf_counter()
     with Progress() as progress:
         cameras, report = await supervise(
@@ -175,23 +174,6 @@ def _max_lateness_s(config: PipelineConfig, plan: Plan) -> float:
     """Recordings are waited for, however slow: their result must not depend on speed."""
     is_live = any(make_source().live for make_source in plan.make_sources.values())
     return config.matcher.max_lateness_s if is_live else float("inf")
-
-
-def join_ray() -> None:
-    """Join the cluster that RAY_ADDRESS names (as in a submitted job), or start one on loopback."""
-    if os.environ.get("RAY_ADDRESS"):
-        ray.init(log_to_driver=False, logging_level=logging.ERROR)
-        return
-    # Every listener of a private cluster stays on loopback, and asks for a token.
-    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
-    os.environ.setdefault("RAY_AUTH_MODE", "token")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    ray.init(
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}},
-    )
 
 
 def true_tables(config: PipelineConfig) -> dict[str, TrackTable] | None:

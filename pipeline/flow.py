@@ -5,6 +5,7 @@ slow makes the one before wait, back to the source, which then waits too or drop
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -56,7 +57,7 @@ async def frames_to_tracklets(
     frames: AsyncIterator[tuple[Frame, Detections]],
     track: Track,
     progress: "asyncio.Queue[Progress | None]",
-    seen: Callable[[Frame], None],
+    seen: Callable[[Frame, float], None],
 ) -> None:
     """Track frames until the source ends; hand on how far that led, and None at the end.
 
@@ -64,11 +65,12 @@ async def frames_to_tracklets(
         frames: Frames with what was found in them, in order.
         track: Of this camera.
         progress: Bounded; waits while it is full.
-        seen: Told of every frame that was tracked.
+        seen: Told of every frame that was tracked, and the seconds it took.
     """
     async for frame, detections in frames:
+        began = time.perf_counter()
         tracklets = track.process([(frame, detections)])
-        seen(frame)
+        seen(frame, time.perf_counter() - began)
         stamp = frame.stamp
         needed = track.oldest_needed()
         ack = stamp if needed is None else FrameStamp(stamp.camera_id, needed.index - 1, needed.captured_at)

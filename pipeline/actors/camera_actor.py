@@ -125,6 +125,8 @@ class CameraActor:
         self._due_at: dict[int, float] = {}
         self._began_at: float | None = None
         self._track: TrackStage | None = None
+        self._decode_s = 0.0
+        self._track_s = 0.0
         self._acks: deque[tuple[float, FrameStamp]] = deque()
 
     async def ready(self) -> None:
@@ -139,6 +141,8 @@ class CameraActor:
             frames_dropped=self._status.frames_dropped + (mailbox.num_dropped if mailbox else 0),
             still_lifes=self._status.still_lifes + (track.num_still if track else 0),
             people_now=track.num_open if track else 0,
+            track_s=self._track_s,
+            decode_s=self._decode_s,
         )
 
     async def stop(self) -> None:
@@ -249,7 +253,7 @@ class CameraActor:
             if frame is None:
                 return
             prepared = letterbox(frame, self._input_hw)
-            self._status = replace(self._status, decode_s=self._status.decode_s + time.perf_counter() - began)
+            self._decode_s += time.perf_counter() - began  # not in the status, which another thread replaces
             due_at = self._due(frame.stamp)
             self._due_at[frame.stamp.index] = due_at
             wait_s = due_at - time.time()
@@ -267,7 +271,8 @@ class CameraActor:
             self._began_at = time.time() - stamp.captured_at / self._limits.replay_speed
         return self._began_at + stamp.captured_at / self._limits.replay_speed
 
-    def _seen(self, frame: Frame) -> None:
+    def _seen(self, frame: Frame, track_s: float) -> None:
+        self._track_s += track_s
         self._status = replace(
             self._status,
             frames_processed=self._status.frames_processed + 1,

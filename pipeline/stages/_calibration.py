@@ -7,10 +7,10 @@ camera are two people.
 
 from dataclasses import dataclass
 from math import exp, sqrt
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 PRIOR_WEIGHT = 50.0
 """Free labels after which what was learned on site counts as much as the start values."""
@@ -87,8 +87,8 @@ class Calibration:
     def evidence_needed(self, max_false_match_rate: float) -> float:
         """Return the evidence of the distance below which that fraction of different pairs lies; never below 0."""
         model = self.model
-        distance = model.different_mean + norm.ppf(max_false_match_rate) * model.different_std
-        return max(0.0, self.evidence(float(distance)))
+        distance = NormalDist(model.different_mean, model.different_std).inv_cdf(max_false_match_rate)
+        return max(0.0, self.evidence(distance))
 
 
 def probability(evidence: float) -> float:

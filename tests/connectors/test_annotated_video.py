@@ -137,6 +137,14 @@ def test_options_of_the_source_hold_for_the_film(tmp_path: Path):
     assert decoded(folder / "east.mp4")[0].shape == (200, 160, 3)
 
 
+def test_a_folder_of_images_gives_a_film_too(tmp_path: Path):
+    (tmp_path / "east").mkdir()
+    for number in range(1, 9):
+        cv2.imwrite(str(tmp_path / "east" / f"{number:06}.png"), np.full((*HW, 3), 120, np.uint8))
+    folder = draw(tmp_path, {"east": str(tmp_path / "east")}, sighting(1, length=5))
+    assert len(decoded(folder / "east.mp4")) == 8
+
+
 def test_a_camera_whose_name_is_no_file_name_is_refused(tmp_path: Path):
     with pytest.raises(ConfigError, match=r"site\.cameras"):
         draw(tmp_path, {"../east": "east.mp4"})

@@ -1,0 +1,134 @@
+"""A camera read by a thread of its own, so that one that hangs never holds up whoever wants its pictures."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Picture = TypeVar("Picture")
+
+LINGER_S = 0.5
+"""Seconds to wait for a reader that was told to end; one that hangs is left to its own time-out."""
+
+
+class ReadingEndedError(Exception):
+    """No more pictures; the message says why. It holds no address and has no cause, for both may hold a password."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival(Generic[Picture]):
+    """A picture as it came.
+
+    Attributes:
+        index: Its number since the camera was first opened; a gap means that nobody took the pictures between.
+        arrived_at: Unix seconds.
+        picture: In the reader's own form.
+    """
+
+    index: int
+    arrived_at: float
+    picture: Picture
+
+
+class LiveReading(Generic[Picture]):
+    """Hands over the newest picture of a camera.
+
+    Args:
+        name: Of the thread.
+        read: Opens the camera and yields pictures; may block; raises ``ReadingEndedError``. Runs in the thread.
+        open_timeout_s: Seconds within which the first picture must come.
+        read_timeout_s: Seconds within which every further one must.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        read: Callable[[], Iterator[Picture]],
+        *,
+        open_timeout_s: float,
+        read_timeout_s: float,
+    ) -> None:
+        self._name = name
+        self._read = read
+        self._open_timeout_s = open_timeout_s
+        self._read_timeout_s = read_timeout_s
+        self._changed = threading.Condition()
+        self._closed = False
+        self._num_arrived = 0
+        self._last_at = 0.0
+
+    def arrivals(self) -> Iterator[Arrival[Picture]]:
+        """Open the camera and yield what comes; returns after ``close``.
+
+        Raises:
+            ReadingEndedError: If it cannot be opened, breaks, ends, or is silent for too long.
+        """
+        if self._closed:
+            return
+        session = _Session[Picture]()
+        thread = threading.Thread(target=self._run, args=(session,), name=self._name, daemon=True)
+        thread.start()
+        timeout_s, what = self._open_timeout_s, "no picture"
+        try:
+            while True:
+                with self._changed:
+                    is_told = self._changed.wait_for(
+                        lambda: self._closed or session.newest is not None or session.ended is not None, timeout_s
+                    )
+                    if self._closed:
+                        return
+                    arrival, session.newest = session.newest, None
+                    if arrival is None:
+                        raise ReadingEndedError(session.ended if is_told else f"{what} within {timeout_s:g} s")
+                yield arrival
+                timeout_s, what = self._read_timeout_s, "no further picture"
+        finally:
+            session.is_over = True
+            thread.join(LINGER_S)
+
+    def why_silent(self) -> str | None:
+        """Wait for one picture, then close; return why none came, None if one did."""
+        try:
+            for _ in self.arrivals():
+                self.close()
+        except ReadingEndedError as error:
+            return str(error)
+        return None
+
+    def close(self) -> None:
+        """End ``arrivals``, for good; idempotent, from any thread."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _run(self, session: "_Session[Picture]") -> None:
+        ended = "the end of the stream"
+        try:
+            for picture in self._read():
+                if session.is_over or self._closed:
+                    return
+                self._arrived(session, picture)
+        except ReadingEndedError as error:
+            ended = str(error)
+        finally:
+            with self._changed:
+                session.ended = ended
+                self._changed.notify_all()
+
+    def _arrived(self, session: "_Session[Picture]", picture: Picture) -> None:
+        with self._changed:
+            # The time of day may be set back; the stream's must not.
+            self._last_at = max(time.time(), self._last_at + 1e-6)
+            session.newest = Arrival(self._num_arrived, self._last_at, picture)
+            self._num_arrived += 1
+            self._changed.notify_all()
+
+
+class _Session(Generic[Picture]):
+    """One opening of the camera."""
+
+    def __init__(self) -> None:
+        self.newest: Arrival[Picture] | None = None
+        self.ended: str | None = None
+        self.is_over = False

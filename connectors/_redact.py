@@ -1,0 +1,32 @@
+"""Credentials out of URLs, before they reach a log, an error or a metric."""
+
+import re
+
+_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<rest>.*)", re.DOTALL)
+_HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(:[0-9]*)?")
+# Some cameras take the password in the path; its value may hold anything up to the next part.
+_SECRET = re.compile(
+    r"(?P<name>pass(?:word|wd|phrase)?|pwd|psw|secret|token|api_?key|key|auth|authorization|signature|sig|credentials?)"
+    r"=[^&;/?#]*",
+    re.IGNORECASE,
+)
+
+
+def redact_url(url: str) -> str:
+    """Return a URL with ``***`` for user and password, and for the values of secrets in path and query.
+
+    Example:
+        >>> redact_url("rtsp://ann:s3cret@10.0.0.1:554/live?channel=1&token=abc")
+        'rtsp://***@10.0.0.1:554/live?channel=1&token=***'
+    """
+    match = _URL.fullmatch(url)
+    if match is None:
+        return url
+    rest = match["rest"]
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    # A password with an unescaped slash makes a host that is none; then the last @ is the one that counts.
+    if "@" in authority or ("@" in rest and not _HOST.fullmatch(authority)):
+        before_query = re.split(r"[?#]", rest, maxsplit=1)[0]
+        end = (before_query if "@" in before_query else rest).rindex("@")
+        rest = "***" + rest[end:]
+    return match["scheme"] + _SECRET.sub(r"\g<name>=***", rest)
