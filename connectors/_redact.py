@@ -3,7 +3,6 @@
 import re
 
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<rest>.*)", re.DOTALL)
-_HOST = re.compile(r"(\[[^\]]*\]|[^:]*)(:[0-9]*)?")
 # Some cameras take the password in the path; its value may hold anything up to the next part.
 _SECRET = re.compile(
     r"(?P<name>pass(?:word|wd|phrase)?|pwd|psw|secret|token|api_?key|key|auth|authorization|signature|sig|credentials?)"
@@ -24,9 +23,7 @@ def redact_url(url: str) -> str:
         return url
     rest = match["rest"]
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    # A password with an unescaped slash makes a host that is none; then the last @ is the one that counts.
-    if "@" in authority or ("@" in rest and not _HOST.fullmatch(authority)):
-        before_query = re.split(r"[?#]", rest, maxsplit=1)[0]
-        end = (before_query if "@" in before_query else rest).rindex("@")
-        rest = "***" + rest[end:]
+    # A password may hold / ? # and @ that should have been escaped: only the last @ surely ends it.
+    if "@" in rest and ("@" in authority or ":" in authority):
+        rest = "***" + rest[rest.rindex("@") :]
     return match["scheme"] + _SECRET.sub(r"\g<name>=***", rest)

@@ -231,12 +231,13 @@ class _Recording:
 
     def seconds(self, picture: av.VideoFrame, number: int) -> float:
         """Return when a picture is shown, seconds after the first one."""
-        if picture.pts is None or picture.time_base is None:
+        # Not the picture's own time base: those that the decoder held back to the end have none.
+        if picture.pts is None or self._stream.time_base is None:
             self._last_s = number * self.frame_s
         else:
             if self._first_pts is None:
                 self._first_pts = picture.pts
-            self._last_s = float((picture.pts - self._first_pts) * picture.time_base)
+            self._last_s = float((picture.pts - self._first_pts) * self._stream.time_base)
         return self._last_s
 
     def _check_end(self) -> None:

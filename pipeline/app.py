@@ -6,9 +6,12 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
+
+import numpy as np
 
 from pipeline.actors.batch_actor import BatchActor
 from pipeline.actors.camera_actor import CameraActor, CameraStatus
@@ -179,6 +182,8 @@ def _max_lateness_s(config: PipelineConfig, plan: Plan) -> float:
 def true_tables(config: PipelineConfig) -> dict[str, TrackTable] | None:
     """Return who truly was where in each camera; None where the site has no truth.
 
+    Where people who return keep their number, they do in the truth as well.
+
     Raises:
         ConfigError: If the truth is of an unknown format or not there.
     """
@@ -190,6 +195,9 @@ def true_tables(config: PipelineConfig) -> dict[str, TrackTable] | None:
     if not Path(truth.file).is_file():
         raise ConfigError(f"site.truth.file: expected a file, got {truth.file}; leave site.truth out or correct it")
     whole = READ_TRUTH[truth.format](Path(truth.file))
+    if config.matcher.leave_after_s == float("inf"):
+        ids = [truth.returns.get(str(number), number) for number in whole.ids.tolist()]
+        whole = replace(whole, ids=np.array(ids, np.int64))
     return {
         camera_id: whole if crop is None else cut_out(whole, tuple(crop)) for camera_id, crop in truth.crops.items()
     }

@@ -35,11 +35,16 @@ class WalkConfig:
 
 @dataclass
 class TruthConfig:
-    """Where the truth about a recording is: ``pets_xml`` or ``mot``; ``crops`` by camera, pixels or null."""
+    """Where the truth about a recording is.
+
+    ``format`` is pets_xml or mot; ``crops`` says which part of the picture each camera shows, pixels or null;
+    ``returns`` gives true numbers that are people who had been there before, and their first number.
+    """
 
     format: str
     file: str
     crops: dict[str, Any] = field(default_factory=dict)
+    returns: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass

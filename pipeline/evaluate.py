@@ -5,6 +5,8 @@ They take a mean vector a track, and link by the nearest neighbour below one thr
 (offline), or by the truth. "Best" thresholds are chosen with the truth at hand, which nobody has in earnest.
 """
 
+import contextlib
+import io
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -90,7 +92,9 @@ def evaluate(overrides: list[str]) -> None:
         rows[f"{name}, best threshold {best:.2f}"] = row(link(best))
     rows["tracks, linked by the truth"] = row(link_by_truth(tracks, truth))
     with tempfile.TemporaryDirectory() as folder:
-        if run([*overrides, f"output_dir={folder}", "sink=[mot]"]) != 0:
+        with contextlib.redirect_stdout(io.StringIO()):
+            exit_code = run([*overrides, f"output_dir={folder}", "sink=[mot]"])
+        if exit_code != 0:
             raise ConfigError("the line did not run to its end; see above")
         ours = quality(config, Path(folder))
     assert ours is not None

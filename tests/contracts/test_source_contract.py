@@ -1,0 +1,205 @@
+"""What every source must do that can be tried without a camera; live ones have a server in their own tests."""
+
+import pickle
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from clips import FPS, HW, RED, cut_off, make_clip, picture
+from omegaconf import OmegaConf
+from plugins import ROOT, plugin_names
+
+from connectors.memory import MemorySource
+from pipeline.build import build_source
+from pipeline.core import Frame, FrameStamp, Source
+from pipeline.core.errors import ConfigError, SourceLostError
+
+NUM_FRAMES = 40
+LIVE = {"rtsp", "rtsps", "device"}
+NEEDS_A_SERVER = {"kafka", "world"}
+Make = Callable[[], Source]
+
+
+def plugins() -> dict[str, object]:
+    """All sources that the YAMLs name, as ``pipeline/build.py`` gets them."""
+    nodes: dict[str, object] = {}
+    for name in plugin_names("source"):
+        if name not in NEEDS_A_SERVER:
+            nodes |= OmegaConf.to_container(OmegaConf.load(ROOT / "configs" / "source" / f"{name}.yaml"))  # type: ignore
+    return nodes
+
+
+def video(folder: Path, ending: str) -> Path:
+    codec = {"avi": "mpeg4"}.get(ending, "libx264")
+    return make_clip(folder / f"clip.{ending}", num_frames=NUM_FRAMES, codec=codec)
+
+
+def image_folder(folder: Path) -> Path:
+    folder = folder / "images"
+    folder.mkdir()
+    for index in range(NUM_FRAMES):
+        cv2.imwrite(str(folder / f"{index}.png"), np.ascontiguousarray(picture(index)[:, :, ::-1]))
+    return folder
+
+
+def memory_source() -> MemorySource:
+    frames = [Frame(FrameStamp("east", index, index / FPS), picture(index)) for index in range(NUM_FRAMES)]
+    return MemorySource("east", frames)
+
+
+@pytest.fixture(params=["mp4", "avi", "mkv", "images", "memory"])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+    """The constructor call of a source of a recording: forty pictures, ten a second."""
+    if request.param == "memory":
+        return memory_source
+    path = image_folder(tmp_path) if request.param == "images" else video(tmp_path, request.param)
+    return build_source("east", str(path), plugins())
+
+
+def test_check_passes_for_what_is_whole(make: Make) -> None:
+    make().check()
+
+
+def test_the_constructor_call_crosses_processes(make: Make) -> None:
+    again = pickle.loads(pickle.dumps(make))
+    assert next(again().frames()).stamp == FrameStamp("east", 0, 0.0)
+
+
+def test_index_and_time_ascend_strictly(make: Make) -> None:
+    stamps = [frame.stamp for frame in make().frames()]
+    assert [stamp.index for stamp in stamps] == list(range(NUM_FRAMES))
+    np.testing.assert_allclose([stamp.captured_at for stamp in stamps], np.arange(NUM_FRAMES) / FPS, atol=1e-6)
+    assert (np.diff([stamp.captured_at for stamp in stamps]) > 0).all()
+
+
+def test_images_are_rgb_read_only_and_contiguous(make: Make) -> None:
+    for frame in make().frames():
+        assert frame.image.dtype == np.uint8
+        assert frame.size_hw == HW
+        assert frame.image.flags.c_contiguous
+        assert not frame.image.flags.writeable
+        np.testing.assert_allclose(frame.image[HW[0] // 2 :].reshape(-1, 3).mean(0), RED, atol=6)
+
+
+def test_a_frame_keeps_its_picture_when_later_ones_are_read(make: Make) -> None:
+    frames = make().frames()
+    first = next(frames)
+    before = first.image.copy()
+    for _ in frames:
+        pass
+    np.testing.assert_array_equal(first.image, before)
+
+
+def test_a_recording_gives_the_same_frames_each_time(make: Make) -> None:
+    source = make()
+    once, twice, other = (list(each.frames()) for each in (source, source, make()))
+    assert len(once) == NUM_FRAMES
+    for again in (twice, other):
+        assert [frame.stamp for frame in again] == [frame.stamp for frame in once]
+        assert all(np.array_equal(a.image, b.image) for a, b in zip(again, once, strict=True))
+
+
+def test_a_reader_that_stops_early_can_begin_again(make: Make) -> None:
+    source = make()
+    next(source.frames())
+    assert next(source.frames()).stamp.index == 0
+
+
+def test_ack_is_taken_at_any_time(make: Make) -> None:
+    source = make()
+    for frame in source.frames():
+        source.ack(frame.stamp)
+    source.close()
+    source.ack(FrameStamp("east", NUM_FRAMES - 1, 0.0))
+
+
+def test_close_is_idempotent_and_for_good(make: Make) -> None:
+    source = make()
+    source.close()
+    source.close()
+    assert list(source.frames()) == []
+
+
+def test_close_from_another_thread_ends_the_frames(make: Make) -> None:
+    source = make()
+    frames = source.frames()
+    next(frames)
+    thread = threading.Thread(target=source.close)
+    thread.start()
+    thread.join()
+    assert list(frames) == []
+
+
+def test_it_says_whether_it_is_live_before_it_is_opened(make: Make) -> None:
+    assert make().live is False
+    assert make().camera_id == "east"
+
+
+@pytest.mark.parametrize("kind", sorted(set(plugins()) - LIVE))
+def test_a_recording_that_is_not_there_is_said_so(tmp_path: Path, kind: str) -> None:
+    source = build_source("east", str(tmp_path / "gone"), {"file": plugins()[kind]})()
+    with pytest.raises(ConfigError, match=r"site\.cameras\.east: expected .*gone"):
+        source.check()
+    with pytest.raises(SourceLostError, match="gone"):
+        next(source.frames())
+
+
+@pytest.mark.parametrize("uri", ["rtsp://127.0.0.1:1/a", "rtsps://127.0.0.1:1/a", "97"])
+def test_a_camera_that_is_not_there_is_said_so(uri: str) -> None:
+    make = build_source("east", uri, plugins())
+    pickle.dumps(make)
+    source = make()
+    assert source.live is True
+    with pytest.raises(ConfigError, match=r"site\.cameras\.east: expected pictures"):
+        source.check()
+    with pytest.raises(SourceLostError, match="expected pictures"):
+        next(source.frames())
+    source.close()
+    assert list(source.frames()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 5000, b"this is no video\n" * 500, bytes(range(256)) * 40])
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.avi", "1.jpg", "1.png"])
+def test_a_file_of_something_else_is_said_so(tmp_path: Path, name: str, content: bytes) -> None:
+    folder = tmp_path / "material"
+    folder.mkdir()
+    path = folder / name
+    path.write_bytes(content)
+    source = build_source("east", str(path if name.startswith("clip") else folder), plugins())()
+    with pytest.raises(ConfigError, match=r"site\.cameras\.east: .*expected .*, got .+; "):
+        source.check()
+    with pytest.raises(SourceLostError, match=r"expected .*, got .+; "):
+        next(source.frames())
+
+
+@pytest.mark.parametrize("ending", ["mp4", "avi", "mkv"])
+def test_a_recording_cut_off_gives_what_is_whole_and_then_an_error(tmp_path: Path, ending: str) -> None:
+    codec = {"avi": "mpeg4"}.get(ending, "libx264")
+    path = cut_off(make_clip(tmp_path / f"clip.{ending}", num_frames=NUM_FRAMES, noisy=True, codec=codec))
+    source = build_source("east", str(path), plugins())()
+    frames: list[Frame] = []
+    with pytest.raises(SourceLostError, match=f"{path.name}.*expected"):
+        frames.extend(source.frames())
+    assert 0 < len(frames) < NUM_FRAMES
+
+
+def test_a_memory_source_breaks_once_and_goes_on() -> None:
+    frames = list(memory_source().frames())
+    source = MemorySource("east", frames, live=True, fail_after=3)
+    got: list[Frame] = []
+    with pytest.raises(SourceLostError):
+        got.extend(source.frames())
+    assert len(got) == 3
+    assert source.live
+    got.extend(source.frames())
+    assert [frame.stamp.index for frame in got] == list(range(NUM_FRAMES))
+
+
+def test_memory_sources_pickle_with_their_frames() -> None:
+    frames = list(memory_source().frames())[:2]
+    again = pickle.loads(pickle.dumps(partial(MemorySource, "east", frames)))
+    assert [frame.stamp for frame in again().frames()] == [frame.stamp for frame in frames]
