@@ -99,17 +99,18 @@ class ImagesSource:
         Raises:
             SourceLostError: If an image cannot be read, or some are missing.
         """
+        number = self._resume_at
         try:
             sequence = _read_sequence(self._folder, self._fps)
             first = -(-self._resume_at // self._stride) * self._stride
             for number in range(first, len(sequence.paths), self._stride):
                 if self._closed.is_set():
                     return
-                self._resume_at = number
                 image = _read_image(sequence.paths[number])
                 stamp = FrameStamp(self.camera_id, number, self._starts_at + number / sequence.fps)
                 yield Frame(stamp, cut(image, self._crop))
         except _UnreadableError as error:
+            self._resume_at = number
             raise SourceLostError(str(error)) from error
         self._resume_at = 0
 

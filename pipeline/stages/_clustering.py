@@ -7,12 +7,11 @@ that hold a pair that is ruled out, or that would make a walk nobody can walk, a
 """
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.stages._evidence import MAX_WAY, Rules, are_two_people, broken_walk, way_evidence
+from pipeline.stages._evidence import MAX_WAY, Rules, are_two_people, broken_walk, hand_overs, way_evidence
 from pipeline.stages._segment import Segment
 
 Evidence = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -99,8 +98,10 @@ class _Groups:
 
     def _walk_evidence(self, walk: Sequence[int]) -> float:
         total = 0.0
-        for pair in pairwise(walk):
+        for earlier, later in hand_overs([self._segments[index] for index in walk]):
+            pair = walk[earlier], walk[later]
             if pair not in self._ways:
-                self._ways[pair] = way_evidence(self._segments[pair[0]], self._segments[pair[1]], self._rules.topology)
+                first, second = self._segments[pair[0]], self._segments[pair[1]]
+                self._ways[pair] = way_evidence(first, second, self._rules.topology)
             total += self._ways[pair]
         return total

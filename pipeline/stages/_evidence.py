@@ -3,9 +3,8 @@
 Evidence is in natural log-odds: above 0 speaks for one person. What is ruled out is ruled out whatever the looks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from math import log, pi
 
 from pipeline.stages._segment import Segment
@@ -68,10 +67,26 @@ def are_two_people(first: Segment, second: Segment, rules: Rules) -> bool:
     return shared_s > SLACK_S and not rules.topology.may_coincide(first.camera_id, second.camera_id)
 
 
+def hand_overs(segments: Sequence[Segment]) -> Iterator[tuple[int, int]]:
+    """Yield who follows whom in one person's walk, as pairs of indices (earlier, later).
+
+    A segment follows the one that ended last before it began. Where cameras overlap, several may follow one; whoever
+    is already in another picture when a segment begins says nothing about where that one came from.
+    """
+    for later, segment in enumerate(segments):
+        before = [
+            (other.last.at, index)
+            for index, other in enumerate(segments)
+            if index != later and other.last.at <= segment.first.at + SLACK_S and other.first.at < segment.first.at
+        ]
+        if before:
+            yield max(before)[1], later
+
+
 def broken_walk(segments: Sequence[Segment], rules: Rules) -> str | None:
     """Return why one person cannot have walked these segments in turn; None if they can."""
-    ordered = sorted(segments, key=lambda segment: (segment.first.at, segment.last.at))
-    for earlier, later in pairwise(ordered):
+    for one, two in hand_overs(segments):
+        earlier, later = segments[one], segments[two]
         gap_s = later.first.at - earlier.last.at
         if earlier.camera_id == later.camera_id:
             if earlier.last.is_leaving and gap_s > rules.leave_after_s:

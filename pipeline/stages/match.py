@@ -27,7 +27,7 @@ from pipeline.core import (
 from pipeline.core.distance import check_same_space
 from pipeline.stages._calibration import Calibration, probability
 from pipeline.stages._clustering import cluster
-from pipeline.stages._evidence import MAX_WAY, Rules, are_two_people, broken_walk, way_evidence
+from pipeline.stages._evidence import MAX_WAY, Rules, are_two_people, broken_walk, hand_overs, way_evidence
 from pipeline.stages._segment import Segment
 
 MAX_CANDIDATES = 20
@@ -225,7 +225,9 @@ class MatchStage:
             gate = "seen elsewhere at that time"
         else:
             gate = broken_walk([*person.segments, segment], self._rules)
-        way = way_evidence(person.latest(), segment, self._rules.topology)
+        walk = [*person.segments, segment]
+        before = next((walk[one] for one, two in hand_overs(walk) if walk[two] is segment), None)
+        way = 0.0 if before is None else way_evidence(before, segment, self._rules.topology)
         return _Candidate(person.person_id, distance, self._calibration.evidence(distance) + way, gate)
 
     def _decide(

@@ -105,7 +105,9 @@ def test_a_recording_gives_the_same_frames_each_time(make: Make) -> None:
 
 def test_a_reader_that_stops_early_can_begin_again(make: Make) -> None:
     source = make()
-    next(source.frames())
+    frames = source.frames()
+    for _ in range(3):
+        next(frames)
     assert next(source.frames()).stamp.index == 0
 
 
