@@ -76,8 +76,7 @@ def make_tracklet(
         track_id=track_id,
         part=part,
         stamps=tuple(
-            FrameStamp(track_id.camera_id, int(path.indices[i]), float(path.captured_at[i]))
-            for i in range(num_crops)
+            FrameStamp(track_id.camera_id, int(path.indices[i]), float(path.captured_at[i])) for i in range(num_crops)
         ),
         boxes_xyxy=path.boxes_xyxy[:num_crops].copy(),
         scores=path.scores[:num_crops].copy(),
@@ -105,9 +104,7 @@ def make_embedding(
 ) -> Embedding:
     track_id = track_id or TrackId("east", 0, 1)
     path = path or make_path()
-    first, last = (
-        FrameStamp(track_id.camera_id, int(path.indices[i]), float(path.captured_at[i])) for i in (0, -1)
-    )
+    first, last = (FrameStamp(track_id.camera_id, int(path.indices[i]), float(path.captured_at[i])) for i in (0, -1))
     return Embedding(
         track_id=track_id,
         part=part,
