@@ -7,11 +7,9 @@ from pipeline.core.frame import Frame, FrameStamp, LetterboxedFrame
 from pipeline.core.identity import Correction, CorrectionKind, Identity, Match, Outcome, Sighting
 from pipeline.core.ports import (
     AlertRule,
-    Clock,
     Detector,
     Embedder,
     Gallery,
-    Metrics,
     PoseEstimator,
     PoseNeed,
     Record,
@@ -27,7 +25,6 @@ __all__ = [
     "Alert",
     "AlertRule",
     "AlertState",
-    "Clock",
     "Correction",
     "CorrectionKind",
     "Detections",
@@ -40,7 +37,6 @@ __all__ = [
     "Identity",
     "LetterboxedFrame",
     "Match",
-    "Metrics",
     "Outcome",
     "PoseEstimator",
     "PoseNeed",

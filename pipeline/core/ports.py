@@ -160,27 +160,3 @@ class AlertRule(Protocol):
     def on_tick(self, now: float) -> Iterable[Alert]:
         """Return what became due by event time ``now``, Unix seconds."""
         ...
-
-
-class Clock(Protocol):
-    """The time of day; only actors and connectors hold one."""
-
-    def now(self) -> float:
-        """Return Unix seconds."""
-        ...
-
-
-class Metrics(Protocol):
-    """Counts and measures; the names are in ``pipeline/telemetry/metrics.py``."""
-
-    def count(self, name: str, value: float = 1, **labels: str) -> None:
-        """Add to a counter."""
-        ...
-
-    def observe(self, name: str, value: float, **labels: str) -> None:
-        """Add a value to a histogram."""
-        ...
-
-    def gauge(self, name: str, value: float, **labels: str) -> None:
-        """Set a gauge."""
-        ...
