@@ -4,6 +4,7 @@ hydra composes the files of ``configs/``; these dataclasses say which keys there
 ``pipeline/app.py`` nobody sees hydra. They are not frozen, because hydra cannot fill what is; nothing changes them.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,13 @@ from pipeline.core.errors import ConfigError
 
 REPLACED = ("site.cameras", "site.zones", "site.lines")
 """Dictionaries that an override replaces; hydra would merge them with what the site has."""
+
+SECRETS = (
+    re.compile(r"(//)[^/\s'\"]*(?=@)"),  # //user:password@host
+    re.compile(r"([?&][^=&\s]*(?:token|secret|password|key|auth|sig)[^=&\s]*=)[^&\s'\"]+", re.IGNORECASE),
+    re.compile(r"^(\s*\w*(?:password|token|secret)\w*: )(?!null$|\w*_env: ).+$", re.IGNORECASE | re.MULTILINE),
+)
+"""What a written configuration must not show, behind a first group that it may."""
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
@@ -237,8 +245,11 @@ def load_config(overrides: Sequence[str]) -> PipelineConfig:
 
 
 def to_yaml(config: PipelineConfig) -> str:
-    """Return the configuration as YAML."""
-    return OmegaConf.to_yaml(OmegaConf.structured(config))
+    """Return the configuration as YAML, without the secrets in it."""
+    text = OmegaConf.to_yaml(OmegaConf.structured(config))
+    for pattern in SECRETS:
+        text = pattern.sub(r"\1***", text)
+    return text
 
 
 def _typed(composed: DictConfig) -> PipelineConfig:

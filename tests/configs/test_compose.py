@@ -99,3 +99,19 @@ def test_a_mistake_in_a_key_is_one_line_that_names_it(override: str, named: str)
 def test_what_cannot_run_is_refused_before_it_starts(overrides: list[str], named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         make_plan(load_config(overrides))
+
+
+@pytest.mark.parametrize(
+    ("override", "secret"),
+    [
+        ("site.cameras={a: 'rtsp://user:hunter@2@host/x'}", "hunter"),
+        ("site.cameras={a: 'rtsp://host/x?token=opensesame&n=1'}", "opensesame"),
+        ("+embedder.api_password=hunter2", "hunter2"),
+    ],
+)
+def test_the_written_configuration_shows_no_secret(override: str, secret: str) -> None:
+    written = to_yaml(load_config([override]))
+    assert "***" in written
+    assert f":{secret}" not in written
+    assert f"={secret}" not in written
+    assert f" {secret}" not in written

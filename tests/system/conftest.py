@@ -1,0 +1,33 @@
+"""Short clips of real footage: people walk through the left and the right half of one video."""
+
+from pathlib import Path
+
+import av
+import pytest
+
+
+@pytest.fixture(scope="session")
+def clip(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 frames of 10 a second, 768x576, several people."""
+    return write_clip(shared / "data/pets09/vtest.avi", tmp_path_factory.mktemp("clips") / "clip.mp4", 40)
+
+
+@pytest.fixture
+def halves(clip: Path, shared: Path) -> list[str]:
+    """Overrides: the clip's halves as two cameras."""
+    left = f"left: {{uri: {clip}, crop_xyxy: [0, 0, 384, 576]}}"
+    right = f"right: {{uri: {clip}, crop_xyxy: [384, 0, 768, 576]}}"
+    return [f"site.cameras={{{left}, {right}}}", f"weights_dir={shared / 'models'}"]
+
+
+def write_clip(source: Path, target: Path, num_frames: int) -> Path:
+    with av.open(str(source)) as footage, av.open(str(target), "w") as film:
+        stream = film.add_stream("libx264", rate=10, options={"crf": "18"})
+        stream.width, stream.height, stream.pix_fmt = 768, 576, "yuv420p"
+        for number, frame in enumerate(footage.decode(video=0)):
+            if number == num_frames:
+                break
+            picture = av.VideoFrame.from_ndarray(frame.to_ndarray(format="rgb24"))
+            film.mux(stream.encode(picture))
+        film.mux(stream.encode())
+    return target

@@ -1,0 +1,54 @@
+"""Mistakes are one line that names them, exit code 2, and nothing is written."""
+
+import socket
+from pathlib import Path
+
+import pytest
+from running import run
+
+pytestmark = [pytest.mark.shared, pytest.mark.slow]
+
+
+def test_unusable_input_is_refused_with_one_line(shared: Path, clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "text.mp4").write_text("no film")
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    (pictures / "0001.jpg").touch()
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        closed_port = held.getsockname()[1]
+    altered = tmp_path / "altered"
+    altered.mkdir()
+    for path in (shared / "models").glob("person-*"):
+        (altered / path.name).symlink_to(path)
+    weights = bytearray((shared / "models/opencv_zoo_yolox_nano.onnx").read_bytes())
+    weights[len(weights) // 2] ^= 1
+    (altered / "opencv_zoo_yolox_nano.onnx").write_bytes(weights)
+    good = f"site.cameras={{east: {clip}}}"
+    weights_dir = f"weights_dir={shared / 'models'}"
+    cases = {
+        "an unknown key": ([good, weights_dir, "flow.drain=1"], "flow"),
+        "a misspelt plug-in": ([good, weights_dir, "detector=yolox_onx"], "yolox_onx"),
+        "a missing file": ([f"site.cameras={{east: {tmp_path}/no.mp4}}", weights_dir], "no.mp4"),
+        "a file of no bytes": ([f"site.cameras={{east: {tmp_path}/empty.mp4}}", weights_dir], "empty.mp4"),
+        "a file that is no video": ([f"site.cameras={{east: {tmp_path}/text.mp4}}", weights_dir], "text.mp4"),
+        "a picture of no bytes": ([f"site.cameras={{east: {pictures}}}", weights_dir], "pictures"),
+        "a camera that is down": (
+            [f"site.cameras={{east: 'rtsp://u:hunter2@127.0.0.1:{closed_port}/x'}}", weights_dir],
+            "site.cameras.east",
+        ),
+        "absent weights": ([good, f"weights_dir={tmp_path}", "embedder.weights=nobody.xml"], "nobody.xml"),
+        "altered weights": ([good, f"weights_dir={altered}"], "opencv_zoo_yolox_nano.onnx"),
+        "a folder that cannot be": ([good, weights_dir, f"output_dir={clip}/below"], "output_dir"),
+    }
+    for what, (overrides, named) in cases.items():
+        output = tmp_path / "output"
+        finished = run([f"output_dir={output}", "runtime=inline", *overrides], timeout_s=60)
+        assert finished.code == 2, f"{what}: {finished}"
+        assert len(finished.errors) == 1, f"{what}: {finished.err}"
+        assert named in finished.errors[0], f"{what}: {finished.err}"
+        assert "Traceback" not in finished.err, f"{what}: {finished.err}"
+        assert "hunter2" not in finished.err, what
+        assert not output.exists(), f"{what}: something was written"
+        assert finished.seconds < 30, f"{what}: {finished.seconds:.0f} s"
