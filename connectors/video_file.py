@@ -6,6 +6,7 @@ When slow: waits.
 Secrets: none.
 """
 
+import logging
 import threading
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -21,9 +22,13 @@ from connectors._rectangle import check_inside, checked_rectangle
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import ConfigError, SourceLostError
 
-# PyAV, though OpenCV is somewhat faster on large pictures: OpenCV's read() returns the same at a break as at the end.
-# Decoded to RGB, frames/s, one thread / two, means of two runs on two shared cores:
-# 768x576 MPEG-4 PyAV 2,370 / 2,310, OpenCV 2,110 / 2,040; 1080x1920 H.264 PyAV 170 / 250, OpenCV 230 / 320.
+logger = logging.getLogger(__name__)
+
+# PyAV, though OpenCV is often faster: OpenCV's read() returns the same at a break as at the end. This source against
+# OpenCV, each picture kept until the next one, frames/s to RGB, one thread / two, medians in two runs on two shared
+# cores: 768x576 MPEG-4 860-1,270 / 1,150-1,320 against 1,680-2,160 / 1,910-2,000; 1080x1920 H.264 130-210 / 230-370
+# against 240-260 / 300-330. What it loses is mostly fresh memory for each picture: with a malloc that keeps it
+# (MALLOC_MMAP_THRESHOLD_ and MALLOC_TRIM_THRESHOLD_ above 1 GB; one run) one thread gives 1,820 and 255.
 USUAL_FPS = Fraction(25)
 """Assumed where the container does not say."""
 
@@ -103,21 +108,26 @@ class VideoFileSource:
     def frames(self) -> Iterator[Frame]:
         """Yield the frames from the first one on; after an error, those that follow the last one yielded.
 
+        A time that does not ascend is replaced by that of the frame before and one frame more; their number is logged.
+
         Raises:
             SourceLostError: If the file cannot be read, or ends before its end.
         """
         number = -1
         to_rgb = ToRgb()
         captured_at = float("-inf")
+        num_repaired = 0
         try:
             with _Recording(self._path, self._threads) as recording:
                 for number, picture in recording.pictures():
                     if self._closed.is_set():
                         return
                     at = self._starts_at + recording.seconds(picture, number)
-                    captured_at = at if at > captured_at else captured_at + recording.frame_s
+                    is_ascending = at > captured_at
+                    captured_at = at if is_ascending else captured_at + recording.frame_s
                     if number < self._resume_at or number % self._stride:
                         continue
+                    num_repaired += not is_ascending
                     image = to_rgb.image(picture, self._crop)
                     yield Frame(FrameStamp(self.camera_id, number, captured_at), image)
         except (av.error.FFmpegError, OSError, _BrokenError) as error:
@@ -126,6 +136,11 @@ class VideoFileSource:
                 f"{self._path}: expected a whole recording, got {_reason(error)} after {number + 1} frames; "
                 "copy it again, or repair it"
             ) from error
+        finally:
+            if num_repaired:
+                logger.warning(
+                    "camera %s: the times of %d frames did not ascend and were replaced", self.camera_id, num_repaired
+                )
         self._resume_at = 0
 
     def ack(self, stamp: FrameStamp) -> None:

@@ -1,19 +1,20 @@
 """Starts the line, in one process or on Ray, watches it, and stops it in order."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
 import ray
-from ray.exceptions import RayActorError
 
 from pipeline.actors._remote import Remote, RemoteCall
 from pipeline.actors.batch_actor import BatchActor
-from pipeline.actors.camera_actor import CameraActor, CameraStatus
+from pipeline.actors.camera_actor import CameraActor, CameraStatus, HandOver
 from pipeline.actors.match_actor import MatchActor, MatchReport
 from pipeline.core import Tracklet
+from pipeline.core.errors import ProcessLostError
 
 
 class Camera(Protocol):
@@ -47,11 +48,13 @@ class Line:
 
     Attributes:
         cameras: By camera.
+        hand_over: See ``MatchActor.hand_over``; used for cameras that can do so no more.
         finish: Publishes what is left; after the last camera has ended.
         busy: Seconds of work and items so far of each batch actor, by stage.
     """
 
     cameras: Mapping[str, Camera]
+    hand_over: HandOver
     finish: Callable[[], Awaitable[MatchReport]]
     busy: Mapping[str, Sequence[Callable[[], Awaitable[tuple[float, int]]]]]
 
@@ -104,7 +107,9 @@ async def start_inline(factories: Factories, shares: Mapping[str, Share]) -> Lin
         )
         for camera_id, make in factories.make_camera.items()
     }
-    return Line(cameras, match.finish, {name: [a.busy for a in actors] for name, actors in batches.items()})
+    return Line(
+        cameras, match.hand_over, match.finish, {name: [a.busy for a in actors] for name, actors in batches.items()}
+    )
 
 
 async def start_on_ray(factories: Factories, shares: Mapping[str, Share], max_restarts: int) -> Line:
@@ -129,25 +134,30 @@ async def start_on_ray(factories: Factories, shares: Mapping[str, Share], max_re
         for name, make in factories.make_batches.items()
     }
     match = actor("match", _Hosted, max_concurrency=1000).remote(factories.make_match)
-    pose = RemoteCall(batches["pose"], "process") if "pose" in batches else leave_as_it_is
+    pose = RemoteCall("pose", batches["pose"], "process") if "pose" in batches else leave_as_it_is
     cameras = {
         camera_id: actor("camera", _Hosted, max_concurrency=100).remote(
             partial(
                 make,
-                detect=RemoteCall(batches["detect"], "process"),
+                detect=RemoteCall("detect", batches["detect"], "process"),
                 pose=pose,
-                embed=RemoteCall(batches["embed"], "process"),
-                hand_over=RemoteCall([match], "hand_over"),
-            )
+                embed=RemoteCall("embed", batches["embed"], "process"),
+                hand_over=RemoteCall("match", [match], "hand_over"),
+            ),
         )
         for camera_id, make in factories.make_camera.items()
     }
-    built = [*cameras.values(), match, *(handle for handles in batches.values() for handle in handles)]
-    await asyncio.gather(*(handle.ready.remote() for handle in built))
+    named = [
+        ("match", match),
+        *((f"camera {camera_id}", handle) for camera_id, handle in cameras.items()),
+        *((name, handle) for name, handles in batches.items() for handle in handles),
+    ]
+    await asyncio.gather(*(RemoteCall(name, [handle], "ready")() for name, handle in named))
     return Line(
-        {camera_id: Remote(handle) for camera_id, handle in cameras.items()},
-        RemoteCall([match], "finish"),
-        {name: [RemoteCall([handle], "busy") for handle in handles] for name, handles in batches.items()},
+        {camera_id: Remote(f"camera {camera_id}", handle) for camera_id, handle in cameras.items()},
+        RemoteCall("match", [match], "hand_over"),
+        RemoteCall("match", [match], "finish"),
+        {name: [RemoteCall(name, [handle], "busy") for handle in handles] for name, handles in batches.items()},
     )
 
 
@@ -209,40 +219,47 @@ async def supervise(
     Returns:
         The last status of every camera, and what the run came to; None if draining took too long.
     """
-    runs = {camera_id: asyncio.create_task(_run(camera)) for camera_id, camera in line.cameras.items()}
-    everything: asyncio.Future[Any] = asyncio.gather(*runs.values())
-    stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
-    latest: dict[str, CameraStatus] = {camera_id: CameraStatus() for camera_id in line.cameras}
-    deadline: float | None = None
+    latest = dict.fromkeys(line.cameras, CameraStatus())
+    runs = {camera_id: asyncio.create_task(_run(line, camera_id, latest)) for camera_id in line.cameras}
+    stopping = asyncio.create_task(stop.wait())
+    deadline = float("inf")
     loop = asyncio.get_running_loop()
     try:
-        while not everything.done():
-            await asyncio.wait([everything, stopping], timeout=watch_every_s, return_when=asyncio.FIRST_COMPLETED)
-            if stop.is_set() and deadline is None:
+        while not all(run.done() for run in runs.values()):
+            waiting = [run for run in runs.values() if not run.done()]
+            await asyncio.wait(
+                waiting if stop.is_set() else [*waiting, stopping],
+                timeout=watch_every_s,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if stop.is_set() and deadline == float("inf"):
                 deadline = loop.time() + drain_s
-                await asyncio.gather(*(camera.stop() for camera in line.cameras.values()))
-                stopping = asyncio.ensure_future(asyncio.sleep(drain_s))
-            if deadline is not None and loop.time() >= deadline:
+                await asyncio.gather(*(camera.stop() for camera in line.cameras.values()), return_exceptions=True)
+            if loop.time() >= deadline:
                 return latest, None
             for camera_id, run in runs.items():
-                latest[camera_id] = (
-                    run.result() if run.done() else await _status(line.cameras[camera_id], latest[camera_id])
-                )
+                latest[camera_id] = run.result() if run.done() else await _status(line, camera_id, latest)
             watch(latest)
-        latest = dict(zip(runs, await everything, strict=True))
-        watch(latest)
-        return latest, await line.finish()
+        return {camera_id: run.result() for camera_id, run in runs.items()}, await line.finish()
     finally:
-        stopping.cancel()
-        everything.cancel()
+        for task in (stopping, *runs.values()):
+            task.cancel()
+        await asyncio.gather(stopping, *runs.values(), return_exceptions=True)
 
 
-async def _run(camera: Camera) -> CameraStatus:
-    return await camera.run()
-
-
-async def _status(camera: Camera, otherwise: CameraStatus) -> CameraStatus:
+async def _run(line: Line, camera_id: str, latest: Mapping[str, CameraStatus]) -> CameraStatus:
+    """Run one camera; one whose process dies is given up, and the others go on."""
     try:
-        return await camera.status()
-    except RayActorError:
-        return otherwise  # its run() will say so
+        return await line.cameras[camera_id].run()
+    except ProcessLostError as error:
+        if error.process != f"camera {camera_id}":
+            raise
+        await line.hand_over(camera_id, [], float("inf"), time.time())
+        return replace(latest[camera_id], error=str(error))
+
+
+async def _status(line: Line, camera_id: str, latest: Mapping[str, CameraStatus]) -> CameraStatus:
+    try:
+        return await line.cameras[camera_id].status()
+    except ProcessLostError:
+        return latest[camera_id]  # its run() will say so

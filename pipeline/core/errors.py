@@ -13,6 +13,7 @@
     +-- ConnectorError
     |   +-- SourceLostError
     |   +-- SinkBusyError
+    |   +-- ProcessLostError
     +-- EmbeddingSpaceError
 
 A message reads *what: expected …, got …; do …* and is never empty.
@@ -70,6 +71,21 @@ class SinkBusyError(ConnectorError):
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class ProcessLostError(ConnectorError):
+    """A process of the line died and could not be replaced.
+
+    Args:
+        process: Which one, for instance ``camera east``.
+    """
+
+    def __init__(self, process: str) -> None:
+        super().__init__(process)
+        self.process = process
+
+    def __str__(self) -> str:
+        return f"{self.process}: its process died; Ray's logs (/tmp/ray/session_latest/logs) say why"
 
 
 class EmbeddingSpaceError(ReidError):

@@ -55,7 +55,7 @@ def test_without_times_in_the_file_they_follow_from_the_frame_rate(tmp_path: Pat
     np.testing.assert_allclose(times(VideoFileSource("east", str(clip))), np.arange(10) / FPS, atol=1e-6)
 
 
-def test_times_that_jump_back_are_repaired(tmp_path: Path) -> None:
+def test_times_that_jump_back_are_repaired_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for name in ("a", "b"):
         make_clip(tmp_path / f"{name}.ts", num_frames=10)
     joined = tmp_path / "joined.ts"
@@ -63,6 +63,12 @@ def test_times_that_jump_back_are_repaired(tmp_path: Path) -> None:
     captured_at = times(VideoFileSource("east", str(joined), starts_at=1.7e9))
     assert len(captured_at) == 20
     assert (np.diff(captured_at) > 0).all()
+    assert "camera east: the times of 10 frames" in caplog.text
+
+
+def test_times_that_ascend_are_not_spoken_of(clip: Path, caplog: pytest.LogCaptureFixture) -> None:
+    times(VideoFileSource("east", str(clip)))
+    assert caplog.text == ""
 
 
 def test_a_stride_leaves_out_frames_and_keeps_their_numbers(clip: Path) -> None:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import av
 import pytest
+from footage import write_clip
 
 
 @pytest.fixture(scope="session")
@@ -18,16 +18,3 @@ def halves(clip: Path, shared: Path) -> list[str]:
     left = f"left: {{uri: {clip}, crop_xyxy: [0, 0, 384, 576]}}"
     right = f"right: {{uri: {clip}, crop_xyxy: [384, 0, 768, 576]}}"
     return [f"site.cameras={{{left}, {right}}}", f"weights_dir={shared / 'models'}"]
-
-
-def write_clip(source: Path, target: Path, num_frames: int) -> Path:
-    with av.open(str(source)) as footage, av.open(str(target), "w") as film:
-        stream = film.add_stream("libx264", rate=10, options={"crf": "18"})
-        stream.width, stream.height, stream.pix_fmt = 768, 576, "yuv420p"
-        for number, frame in enumerate(footage.decode(video=0)):
-            if number == num_frames:
-                break
-            picture = av.VideoFrame.from_ndarray(frame.to_ndarray(format="rgb24"))
-            film.mux(stream.encode(picture))
-        film.mux(stream.encode())
-    return target

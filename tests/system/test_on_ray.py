@@ -1,0 +1,128 @@
+"""What only a cluster can show: a submitted job, and processes that die."""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from rtsp_server import free_port
+from running import ROOT, environment, run, start
+
+pytestmark = [pytest.mark.shared, pytest.mark.ray, pytest.mark.slow]
+
+RAY = Path(sys.executable).with_name("ray")
+
+
+@pytest.fixture
+def cluster() -> Iterator[dict[str, str]]:
+    """The environment in which `ray job submit` finds a cluster of this test's own, on loopback."""
+    dashboard = free_port()
+    variables = environment(
+        RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0",
+        RAY_USAGE_STATS_ENABLED="0",
+        RAY_AUTH_MODE="token",
+        RAY_AUTH_TOKEN=secrets.token_hex(32),
+        PATH=f"{RAY.parent}{os.pathsep}{os.environ['PATH']}",
+    )
+    with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as folder:  # paths of sockets must be short
+        head = subprocess.Popen(
+            [
+                *(RAY, "start", "--head", "--block", "--num-cpus=2", f"--port={free_port()}", f"--temp-dir={folder}"),
+                *("--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}", "--node-ip-address=127.0.0.1"),
+            ],
+            env=variables,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            yield {**variables, "RAY_API_SERVER_ADDRESS": f"http://127.0.0.1:{dashboard}"}
+        finally:
+            everything = [psutil.Process(head.pid), *psutil.Process(head.pid).children(recursive=True)]
+            head.send_signal(signal.SIGTERM)
+            _, left = psutil.wait_procs(everything, timeout=20)
+            for process in left:
+                process.kill()
+
+
+def submit(cluster: dict[str, str], overrides: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [RAY, "job", "submit", "--working-dir", ".", "--", "python", "pipeline/run.py", *overrides],
+        cwd=ROOT,
+        env=cluster,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def test_a_submitted_job_leaves_every_file(cluster: dict[str, str], halves: list[str], tmp_path: Path) -> None:
+    deadline = time.monotonic() + 90
+    while True:
+        finished = submit(cluster, ["runtime=ray", *halves, f"output_dir={tmp_path}"])
+        if finished.returncode == 0 or time.monotonic() > deadline or (tmp_path / "config.yaml").exists():
+            break
+        time.sleep(2)  # the head is still starting
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert {camera["frames_processed"] for camera in summary["cameras"].values()} == {40}
+    for name in ("sightings.jsonl", "corrections.jsonl", "alerts.jsonl", "ledger.sqlite", "config.yaml"):
+        assert (tmp_path / name).exists()
+    assert (tmp_path / "mot/left.txt").read_text()
+
+
+def actors_below(pid: int, library: str) -> list[psutil.Process]:
+    """The Ray workers of a run that have loaded this library; only one kind of actor does."""
+    return [
+        process
+        for process in psutil.Process(pid).children(recursive=True)
+        if process.cmdline()
+        and process.cmdline()[0].startswith("ray::")
+        and any(library in mapped.path for mapped in process.memory_maps())
+    ]
+
+
+def kill_one(process: subprocess.Popen[str], library: str, sightings: Path) -> None:
+    deadline = time.monotonic() + 90
+    while not (sightings.exists() and sightings.read_text()):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    found = actors_below(process.pid, library)
+    assert found, [p.cmdline()[:1] for p in psutil.Process(process.pid).children(recursive=True)]
+    found[0].kill()
+
+
+def test_a_detector_that_is_killed_is_replaced_and_nothing_changes(
+    shared: Path, halves: list[str], tmp_path: Path
+) -> None:
+    expected = run(["runtime=inline", *halves, f"output_dir={tmp_path / 'inline'}"])
+    assert expected.code == 0, expected.err
+    process = start(["runtime=ray", *halves, f"output_dir={tmp_path / 'ray'}", "replay.speed=0.3"])
+    kill_one(process, "onnxruntime", tmp_path / "ray/sightings.jsonl")
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    inline, on_ray = (
+        json.loads((tmp_path / name / "summary.json").read_text())["result_sha256"] for name in ("inline", "ray")
+    )
+    assert on_ray == inline, out
+
+
+def test_a_camera_whose_process_dies_is_reported_and_the_others_go_on(
+    shared: Path, halves: list[str], tmp_path: Path
+) -> None:
+    process = start(["runtime=ray", *halves, f"output_dir={tmp_path}", "replay.speed=0.3"])
+    kill_one(process, "/av.libs/", tmp_path / "sightings.jsonl")
+    _, err = process.communicate(timeout=240)
+    assert process.returncode == 1, err
+    cameras = json.loads((tmp_path / "summary.json").read_text())["cameras"].values()
+    assert sorted(camera["error"] is None for camera in cameras) == [False, True]
+    assert max(camera["frames_processed"] for camera in cameras) == 40
