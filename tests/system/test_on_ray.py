@@ -50,6 +50,7 @@ def cluster() -> Iterator[dict[str, str]]:
             _, left = psutil.wait_procs(everything, timeout=20)
             for process in left:
                 process.kill()
+            head.wait()
 
 
 def submit(cluster: dict[str, str], overrides: list[str]) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,77 @@
+"""Event time: the same windows in the same order, whichever camera was faster."""
+
+from math import inf
+
+from factories import make_embedding, make_path
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.core import Embedding, TrackId
+from pipeline.watermark import EventTimeBuffer
+
+
+def embedding(camera_id: str, at: float, number: int = 1) -> Embedding:
+    return make_embedding(TrackId(camera_id, 0, number), path=make_path(first=round(at * 10), length=1))
+
+
+def names(windows: list[tuple[float, list[Embedding]]]) -> list[tuple[float, list[str]]]:
+    return [(end, [str(e.track_id) for e in window]) for end, window in windows]
+
+
+def test_nothing_is_released_before_every_camera_has_passed() -> None:
+    buffer = EventTimeBuffer(["east", "west"], window_s=1.0)
+    buffer.add(embedding("east", 0.3))
+    buffer.advance("east", 5.0)
+    assert buffer.release() == []
+    buffer.advance("west", 0.9)
+    assert buffer.release() == []
+    buffer.advance("west", 1.0)
+    assert names(buffer.release()) == [(1.0, ["east/0/1"])]
+
+
+def test_a_camera_that_has_ended_holds_nobody_back() -> None:
+    buffer = EventTimeBuffer(["east", "west"], window_s=1.0)
+    buffer.add(embedding("east", 0.3))
+    buffer.advance("west", inf)
+    buffer.advance("east", 1.0)
+    assert len(buffer.release()) == 1
+
+
+def test_a_live_camera_far_behind_holds_nobody_back_and_is_counted_as_late() -> None:
+    buffer = EventTimeBuffer(["east", "west"], window_s=1.0, max_lateness_s=3.0)
+    buffer.add(embedding("east", 0.3))
+    buffer.advance("west", 0.0)
+    buffer.advance("east", 2.5)
+    assert buffer.release() == []
+    buffer.advance("east", 3.5)
+    assert names(buffer.release()) == [(1.0, ["east/0/1"])]
+    buffer.add(embedding("west", 0.2))
+    buffer.advance("west", 4.0)
+    assert buffer.num_late == 1
+    assert names(buffer.release()) == [(2.0, ["west/0/1"])]
+
+
+moments = st.lists(st.integers(0, 60).map(lambda tenth: tenth / 10), min_size=1, max_size=12).map(sorted)
+
+
+@given(cameras=st.dictionaries(st.sampled_from("abc"), moments, min_size=1), seed=st.randoms(use_true_random=False))
+def test_windows_do_not_depend_on_who_was_faster(cameras, seed) -> None:
+    def released(order: list[str]) -> list[tuple[float, list[str]]]:
+        buffer = EventTimeBuffer(sorted(cameras), window_s=0.5)
+        windows = []
+        left = {camera_id: list(enumerate(times)) for camera_id, times in cameras.items()}
+        for camera_id in order:
+            number, at = left[camera_id].pop(0)
+            buffer.add(embedding(camera_id, at, number))
+            buffer.advance(camera_id, at)
+            windows += buffer.release()
+        for camera_id in cameras:
+            buffer.advance(camera_id, inf)
+        windows += buffer.release()
+        assert buffer.num_late == 0
+        return names(windows)
+
+    in_turn = [camera_id for camera_id, times in sorted(cameras.items()) for _ in times]
+    shuffled = list(in_turn)
+    seed.shuffle(shuffled)
+    assert released(in_turn) == released(shuffled)
