@@ -41,7 +41,7 @@ evaluate: setup
 	$(BIN)/python -m pipeline.evaluate $(ARGS)
 
 weights: setup
-	$(BIN)/python -m models.fetch_weights $(ARGS)
+	$(BIN)/python -m models._fetch $(ARGS)
 
 clean:
 	rm -rf $(VENV) outputs .pytest_cache .mypy_cache .ruff_cache .hypothesis

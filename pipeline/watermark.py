@@ -37,6 +37,8 @@ class EventTimeBuffer:
     def add(self, embedding: Embedding) -> None:
         """Take an embedding; one whose window is gone is counted as late and judged with the next."""
         window = floor(embedding.completed_at / self._window_s)
+        if (window + 1) * self._window_s <= embedding.completed_at:
+            window += 1  # the division was rounded down; ``release`` multiplies
         if window <= self._released_window:
             self.num_late += 1
             window = int(self._released_window) + 1

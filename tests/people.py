@@ -1,4 +1,4 @@
-"""People for tests of matching: looks at a chosen distance, embeddings at a chosen time, and a stage that judges them."""
+"""People for tests of matching: looks at a chosen distance, embeddings at a chosen time, a stage that judges them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace

@@ -48,11 +48,12 @@ class MicroBatch(Generic[Item, Result]):
                 continue
             try:
                 results = await loop.run_in_executor(self._thread, self._work, [item for item, _ in batch])
+                answers = list(zip(batch, results, strict=True))
             except Exception as error:  # each caller gets it; none may wait for ever
                 for _, future in batch:
                     if not future.done():
                         future.set_exception(error)
                 continue
-            for (_, future), result in zip(batch, results, strict=True):
+            for (_, future), result in answers:
                 if not future.done():
                     future.set_result(result)

@@ -26,6 +26,9 @@ from pipeline.stages.track import TrackStage
 
 logger = logging.getLogger(__name__)
 
+TELL_EVERY_S = 0.2
+"""Event time after which a camera says how far it has come, if there is nothing else to say."""
+
 HandOver = Callable[[str, Sequence[Embedding], float, float], Awaitable[float]]
 """camera, embeddings, watermark, due time → event time until which all is safe; as ``MatchActor.hand_over``."""
 
@@ -280,12 +283,15 @@ class CameraActor:
         )
 
     async def _hand_over_all(self, progress: "asyncio.Queue[Progress | None]") -> None:
-        due_at = time.time()
+        due_at, told_at = time.time(), -inf
         while (step := await progress.get()) is not None:
             if step.stamp is not None:
                 for index in [index for index in self._due_at if index <= step.stamp.index]:
                     due_at = self._due_at.pop(index)
             embeddings = await self._embedded(step)
+            if not embeddings and step.stamp is not None and step.watermark < told_at + TELL_EVERY_S:
+                continue
+            told_at = step.watermark
             # The end of a session is not the end of the camera: run() says when nothing more will come.
             watermark = step.watermark if step.stamp is not None else -inf
             safe_until = await self._hand_over(self._source.camera_id, embeddings, watermark, due_at)

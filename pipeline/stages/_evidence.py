@@ -63,8 +63,7 @@ def _motion_evidence(earlier: Segment, later: Segment, gap_s: float) -> float:
 
 def are_two_people(first: Segment, second: Segment, rules: Rules) -> bool:
     """Tell whether two segments cannot be one person wherever else that person was seen."""
-    shared_s = min(first.last.at, second.last.at) - max(first.first.at, second.first.at)
-    return shared_s > SLACK_S and not rules.topology.may_coincide(first.camera_id, second.camera_id)
+    return first.shared_s(second) > SLACK_S and not rules.topology.may_coincide(first.camera_id, second.camera_id)
 
 
 def hand_overs(segments: Sequence[Segment]) -> Iterator[tuple[int, int]]:

@@ -1,12 +1,15 @@
 """Segments: the stretches of a track that certainly show one person."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core import Embedding, TrackPart, TrackPath
+from pipeline.core import Embedding, TrackId, TrackPart, TrackPath
 
 VELOCITY_POINTS = 10
 """Boxes over which a velocity is measured."""
@@ -46,6 +49,7 @@ class Segment:
         weight: Sum of the qualities of its embeddings.
         vector_sum: Shape ``(D,)``: sum of the embeddings, each times its quality.
         num_frames: Boxes in it.
+        spans: When it was seen, first and last moment, Unix seconds, ascending; several if others were absorbed.
     """
 
     camera_id: str
@@ -56,6 +60,7 @@ class Segment:
     weight: float
     vector_sum: NDArray[np.float64]
     num_frames: int
+    spans: list[tuple[float, float]]
 
     @classmethod
     def begin(cls, embedding: Embedding) -> Self:
@@ -70,6 +75,7 @@ class Segment:
             weight=embedding.quality,
             vector_sum=embedding.quality * embedding.vector.astype(np.float64),
             num_frames=len(path),
+            spans=[(float(path.captured_at[0]), float(path.captured_at[-1]))],
         )
 
     def extend(self, embedding: Embedding) -> None:
@@ -79,6 +85,7 @@ class Segment:
         self.weight += embedding.quality
         self.vector_sum = self.vector_sum + embedding.quality * embedding.vector
         self.num_frames += len(embedding.path)
+        self.spans[-1] = (self.spans[-1][0], self.last.at)
 
     def absorb(self, later: Self) -> None:
         """Add a later segment of the same person in the same camera, of whatever track."""
@@ -87,6 +94,32 @@ class Segment:
         self.weight += later.weight
         self.vector_sum = self.vector_sum + later.vector_sum
         self.num_frames += later.num_frames
+        self.spans += later.spans
+
+    def shared_s(self, other: Self) -> float:
+        """Return the longest time for which both were seen at once, seconds; negative if they never were."""
+        longest, mine, theirs = -inf, 0, 0
+        while mine < len(self.spans) and theirs < len(other.spans):
+            first, second = self.spans[mine], other.spans[theirs]
+            longest = max(longest, min(first[1], second[1]) - max(first[0], second[0]))
+            if first[1] < second[1]:
+                mine += 1
+            else:
+                theirs += 1
+        return longest
+
+
+def turns(batch: Sequence[Embedding]) -> list[list[Embedding]]:
+    """Return the embeddings in turns, no track twice in one: what a part means depends on the part before."""
+    found: list[list[Embedding]] = []
+    num_before: Counter[TrackId] = Counter()
+    for embedding in batch:
+        turn = num_before[embedding.track_id]
+        if turn == len(found):
+            found.append([])
+        found[turn].append(embedding)
+        num_before[embedding.track_id] += 1
+    return found
 
 
 def _end(path: TrackPath, rows: slice, row: int) -> End:

@@ -20,8 +20,8 @@ class EmbedStage:
     def process(self, batch: Sequence[Tracklet]) -> list[Embedding | None]:
         """Return one embedding a tracklet, in the same order; None for the hopeless ones."""
         worth_it = [tracklet for tracklet in batch if tracklet.qualities.max() >= self._min_quality]
-        found = iter(self._embedder.embed(worth_it))
-        return [next(found) if tracklet.qualities.max() >= self._min_quality else None for tracklet in batch]
+        found = dict(zip(worth_it, self._embedder.embed(worth_it), strict=True))
+        return [found.get(tracklet) for tracklet in batch]
 
     def flush(self) -> list[Embedding | None]:
         """Return nothing: no tracklet is held."""

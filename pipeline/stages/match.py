@@ -28,7 +28,7 @@ from pipeline.core.distance import check_same_space
 from pipeline.stages._calibration import Calibration, probability
 from pipeline.stages._clustering import cluster
 from pipeline.stages._evidence import MAX_WAY, Rules, are_two_people, broken_walk, hand_overs, way_evidence
-from pipeline.stages._segment import Segment
+from pipeline.stages._segment import Segment, turns
 
 MAX_CANDIDATES = 20
 """People of the gallery that a new segment is compared with closely."""
@@ -138,11 +138,12 @@ class MatchStage:
             check_same_space(self._space, embedding.space)
             self._now = max(self._now, embedding.completed_at)
         self._learn(batch)
-        new = [embedding for embedding in batch if not self._continues(embedding)]
-        found = dict(zip(map(id, new), self._assign(new), strict=True))
-        records: list[Sighting | Correction] = [
-            found[id(embedding)] if id(embedding) in found else self._continue(embedding) for embedding in batch
-        ]
+        found: dict[Embedding, Sighting] = {}
+        for turn in turns(batch):
+            new = [embedding for embedding in turn if not self._continues(embedding)]
+            found |= {embedding: self._continue(embedding) for embedding in turn if self._continues(embedding)}
+            found |= zip(new, self._assign(new), strict=True)
+        records: list[Sighting | Correction] = [found[embedding] for embedding in batch]
         if self._reviewed_at is None:
             self._reviewed_at = self._now
         if self._now - self._reviewed_at >= self._review_every_s:
@@ -160,10 +161,9 @@ class MatchStage:
         """Take the free labels: who is in one camera at once on two tracks is two people."""
         for index, one in enumerate(batch):
             for two in batch[:index]:
-                shared_s = min(one.last.captured_at, two.last.captured_at) - max(
-                    one.first.captured_at, two.first.captured_at
-                )
-                if one.track_id.camera_id == two.track_id.camera_id and one.track_id != two.track_id and shared_s > 0:
+                began = max(one.first.captured_at, two.first.captured_at)
+                ended = min(one.last.captured_at, two.last.captured_at)
+                if one.track_id.camera_id == two.track_id.camera_id and one.track_id != two.track_id and ended > began:
                     self._calibration.learn_different(float(1 - one.vector @ two.vector))
 
     def _continues(self, embedding: Embedding) -> bool:

@@ -131,7 +131,9 @@ class TrackStage:
             if self._is_due(track):
                 if self._is_still_life(track.part, frame):
                     self.num_still += 1
+                    is_continuous = track.part.is_continuous
                     track.part = self._new_part()
+                    track.part.is_continuous = is_continuous
                 else:
                     done += self._emit(track, is_last=False)
         while len(self._open) > self._max_open_tracks:

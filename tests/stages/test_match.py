@@ -262,7 +262,8 @@ def test_a_track_that_was_moved_goes_on_with_its_new_number() -> None:
 
 
 def test_a_look_back_does_not_part_old_visits_of_one_person_to_several_cameras() -> None:
-    stage = make_match(topology=Topology(overlaps=frozenset()), review_window_s=60.0)
+    topology = Topology({("east", "west"): WalkingTime(5.0, 1000.0)}, overlaps=frozenset())
+    stage = make_match(topology=topology, review_window_s=60.0)
     visits = [("east", 0.0), ("west", 20.0), ("east", 40.0), ("west", 60.0), ("east", 300.0)]
     records = judge(stage, [see(c, n, start=at, stop=at + 5) for n, (c, at) in enumerate(visits)])
     assert numbers(records) == [1] * 5
@@ -272,7 +273,7 @@ def test_a_look_back_does_not_part_old_visits_of_one_person_to_several_cameras()
 def test_reviews_come_as_often_as_asked_in_event_time() -> None:
     embeddings = [see("east", 1, stop=1.0, quality=0.05), see("west", 1, start=10.0, stop=11.0, distance=0.5)]
     better = see("west", 1, part=1, start=11.1, stop=14.0, quality=1.0)
-    stage = make_match(review_every_s=4.0)
+    stage = make_match(review_every_s=3.0)
     records = [record for window in windows([*embeddings, better]) for record in stage.process(window)]
     assert [c.at for c in corrections(records)] == [14.0]
 
