@@ -24,6 +24,7 @@ from pipeline.evaluation.track_table import TrackTable
 from pipeline.evaluation.tracking import TrackingScore, score_tracks
 from pipeline.evaluation.truth import cut_out, read_mot, read_pets
 from pipeline.plan import Plan, make_plan
+from pipeline.stages.enrol import enrolment_tracklet
 from pipeline.summary import make_summary, print_summary, write_summary
 from pipeline.telemetry.logs import set_up_logs
 from pipeline.telemetry.progress import Progress
@@ -66,7 +67,7 @@ def run(overrides: list[str]) -> int:
         config = load_config(overrides)
         plan = make_plan(config)
         true_tables(config)
-        for make_source in plan.make_sources.values():
+        for make_source in (*plan.make_sources.values(), *plan.make_enrolled.values()):
             source = make_source()
             source.check()
             source.close()
@@ -99,6 +100,7 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
     except OSError as error:
         raise ConfigError(f"output_dir: cannot be written: {error}; choose another with output_dir=…") from error
     line = await start_line(config, plan)
+    await _enrol(plan, line)
     logger.info("ready %.1f s after the start", time.perf_counter() - _LOADED_AT)
     began = time.perf_counter()
     with Progress() as progress:
@@ -109,6 +111,18 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
         print(f"error: not drained within flow.drain_s = {config.flow.drain_s} s", file=sys.stderr)
         return FAILED
     return _sum_up(config, plan, cameras, report, time.perf_counter() - began)
+
+
+async def _enrol(plan: Plan, line: Line) -> None:
+    """Make the people known that the configuration has pictures of; they are 1, 2, … in its order."""
+    for number, (name, make_source) in enumerate(plan.make_enrolled.items(), start=1):
+        source = make_source()
+        tracklet = enrolment_tracklet(name, number, source.frames(), plan.crop_size_hw)
+        source.close()
+        embedding = await line.embed(await line.pose(tracklet))
+        if embedding is None:
+            raise ConfigError(f"enrol.{name}: expected pictures that show a person well, got none that does")
+        await line.enrol(number, embedding)
 
 
 def _sum_up(

@@ -59,18 +59,21 @@ def attribute(factory: Callable[[], Any], name: str) -> Any:
     return getattr(factory.func, name)
 
 
-def build_source(camera_id: str, camera: object, sources: Mapping[str, Any]) -> Callable[[], Any]:
+def build_source(
+    camera_id: str, camera: object, sources: Mapping[str, Any], *, key: str | None = None
+) -> Callable[[], Any]:
     """Return a factory of the source that a camera's URI asks for.
 
     Args:
         camera_id: The camera.
         camera: A URI, a device number, or a block with ``uri`` and options of that source.
         sources: Plug-ins by the kind of URI they open.
+        key: Where it stands, for messages; None: among the site's cameras.
 
     Raises:
         ConfigError: If no source opens such a URI, or the options do not fit.
     """
-    key = f"site.cameras.{camera_id}"
+    key = key or f"site.cameras.{camera_id}"
     options = dict(camera) if isinstance(camera, Mapping) else {"uri": camera}
     if options.get("uri") is None:
         raise ConfigError(f"{key}: expected a uri, got {sorted(options)}; for instance {key}: /a/east.mp4")

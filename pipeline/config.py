@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.core.errors import ConfigError
 
-REPLACED = ("site.cameras", "site.zones", "site.lines")
+REPLACED = ("site.cameras", "site.zones", "site.lines", "enrol")
 """Dictionaries that an override replaces; hydra would merge them with what the site has."""
 
 SECRETS = (
@@ -198,6 +198,7 @@ class PipelineConfig:
     embedder: Any = MISSING
     gallery: Any = MISSING
     matcher: MatcherConfig = field(default_factory=MatcherConfig)
+    enrol: dict[str, str] = field(default_factory=dict)
     source: dict[str, Any] = field(default_factory=dict)
     alerts: dict[str, Any] = field(default_factory=dict)
     sink: dict[str, Any] = field(default_factory=dict)
@@ -235,6 +236,9 @@ def load_config(overrides: Sequence[str]) -> PipelineConfig:
             [o for o in overrides if o.split("=", 1)[0] in REPLACED]
         ):
             OmegaConf.update(composed, str(override.key_or_group), override.value(), merge=False, force_add=True)
+        if "watchlist" in composed.alerts:
+            numbers = {name: number for number, name in enumerate(composed.enrol, start=1)}
+            composed.alerts.watchlist.people = {**numbers, **composed.alerts.watchlist.people}
         OmegaConf.resolve(composed)
         missing = OmegaConf.missing_keys(composed)
         if missing:

@@ -28,6 +28,7 @@ class Plan:
 
     Attributes:
         make_sources: By camera.
+        make_enrolled: Pictures of people who are known from the start, by name.
         make_track: A new track stage; one a camera and session.
         input_hw: What the detector wants, pixels.
         crop_size_hw: What the embedder wants, pixels.
@@ -42,6 +43,7 @@ class Plan:
     """
 
     make_sources: Mapping[str, Callable[[], Source]]
+    make_enrolled: Mapping[str, Callable[[], Source]]
     make_track: Callable[[], TrackStage]
     input_hw: tuple[int, int]
     crop_size_hw: tuple[int, int]
@@ -72,6 +74,10 @@ def make_plan(config: PipelineConfig) -> Plan:
         make_sources={
             camera_id: build_source(camera_id, camera, config.source)
             for camera_id, camera in config.site.cameras.items()
+        },
+        make_enrolled={
+            name: build_source(name, folder, config.source, key=f"enrol.{name}")
+            for name, folder in config.enrol.items()
         },
         make_track=partial(_track_stage, make_tracker, config.buffer),
         input_hw=(config.detector["input_hw"][0], config.detector["input_hw"][1]),

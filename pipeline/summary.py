@@ -83,7 +83,7 @@ def print_summary(summary: Mapping[str, Any], output_dir: Path) -> None:
         quality = summary["quality"]
         console.print(
             f"against the truth, all cameras together: IDF1 {quality['idf1']:.3f}, HOTA {quality['hota']:.3f}, "
-            f"{quality['num_ids']} people found of {quality['num_true_ids']}"
+            f"{quality['num_ids']} numbers for {quality['num_true_ids']} people"
         )
     console.print(f"files: {output_dir}")
 

@@ -94,6 +94,10 @@ class MatchActor:
     async def ready(self) -> None:
         """Return; everything is built."""
 
+    async def enrol(self, person_id: int, embedding: Embedding) -> None:
+        """Make a person known by pictures; before the first ``hand_over``."""
+        self._match.enrol(person_id, embedding)
+
     async def hand_over(
         self, camera_id: str, embeddings: Sequence[Embedding], watermark: float, due_at: float
     ) -> float:

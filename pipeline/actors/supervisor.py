@@ -13,8 +13,9 @@ from pipeline.actors._remote import Remote, RemoteCall
 from pipeline.actors.batch_actor import BatchActor
 from pipeline.actors.camera_actor import CameraActor, CameraStatus, HandOver
 from pipeline.actors.match_actor import MatchActor, MatchReport
-from pipeline.core import Tracklet
+from pipeline.core import Embedding, Tracklet
 from pipeline.core.errors import ProcessLostError
+from pipeline.flow import Embed, Pose
 
 
 class Camera(Protocol):
@@ -48,12 +49,18 @@ class Line:
 
     Attributes:
         cameras: By camera.
+        pose: Adds keypoints.
+        embed: Makes vectors.
+        enrol: See ``MatchActor.enrol``.
         hand_over: See ``MatchActor.hand_over``; used for cameras that can do so no more.
         finish: Publishes what is left; after the last camera has ended.
         busy: Seconds of work and items so far of each batch actor, by stage.
     """
 
     cameras: Mapping[str, Camera]
+    pose: Pose
+    embed: Embed
+    enrol: Callable[[int, Embedding], Awaitable[None]]
     hand_over: HandOver
     finish: Callable[[], Awaitable[MatchReport]]
     busy: Mapping[str, Sequence[Callable[[], Awaitable[tuple[float, int]]]]]
@@ -107,9 +114,9 @@ async def start_inline(factories: Factories, shares: Mapping[str, Share]) -> Lin
         )
         for camera_id, make in factories.make_camera.items()
     }
-    return Line(
-        cameras, match.hand_over, match.finish, {name: [a.busy for a in actors] for name, actors in batches.items()}
-    )
+    pose = calls.get("pose", leave_as_it_is)
+    busy = {name: [actor.busy for actor in actors] for name, actors in batches.items()}
+    return Line(cameras, pose, calls["embed"], match.enrol, match.hand_over, match.finish, busy)
 
 
 async def start_on_ray(factories: Factories, shares: Mapping[str, Share], max_restarts: int) -> Line:
@@ -155,6 +162,9 @@ async def start_on_ray(factories: Factories, shares: Mapping[str, Share], max_re
     await asyncio.gather(*(RemoteCall(name, [handle], "ready")() for name, handle in named))
     return Line(
         {camera_id: Remote(f"camera {camera_id}", handle) for camera_id, handle in cameras.items()},
+        pose,
+        RemoteCall("embed", batches["embed"], "process"),
+        RemoteCall("match", [match], "enrol"),
         RemoteCall("match", [match], "hand_over"),
         RemoteCall("match", [match], "finish"),
         {name: [RemoteCall(name, [handle], "busy") for handle in handles] for name, handles in batches.items()},
@@ -182,6 +192,9 @@ class _Hosted:
 
     async def busy(self) -> Any:
         return await self._hosted().busy()
+
+    async def enrol(self, *arguments: Any) -> None:
+        await self._hosted().enrol(*arguments)
 
     async def hand_over(self, *arguments: Any) -> Any:
         return await self._hosted().hand_over(*arguments)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import log, pi
 
-from pipeline.stages._segment import Segment
+from pipeline.stages._segment import ENROLLED, Segment
 from pipeline.stages._topology import Topology
 
 MOTION_MAX_GAP_S = 3.0
@@ -36,7 +36,7 @@ class Rules:
 def way_evidence(earlier: Segment, later: Segment, topology: Topology) -> float:
     """Return what the way from one segment to the next says for one person, log-odds."""
     gap_s = later.first.at - earlier.last.at
-    if gap_s < -SLACK_S:
+    if gap_s < -SLACK_S or earlier.camera_id == ENROLLED:
         return 0.0
     if earlier.camera_id != later.camera_id:
         return topology.walk_evidence(earlier.camera_id, later.camera_id, max(gap_s, 0.0))

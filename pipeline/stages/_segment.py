@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from pipeline.core import Embedding, TrackId, TrackPart, TrackPath
 
+ENROLLED = "enrolled"
+"""The camera of people who are known by pictures, and were not seen yet."""
 VELOCITY_POINTS = 10
 """Boxes over which a velocity is measured."""
 BORDER_FRACTION = 0.03

@@ -7,10 +7,9 @@ later pictures tell more, becomes a ``Correction``.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from pipeline.core import (
@@ -18,7 +17,6 @@ from pipeline.core import (
     CorrectionKind,
     Embedding,
     Gallery,
-    Identity,
     Match,
     Outcome,
     Sighting,
@@ -28,42 +26,15 @@ from pipeline.core.distance import check_same_space
 from pipeline.stages._calibration import Calibration, probability
 from pipeline.stages._clustering import cluster
 from pipeline.stages._evidence import MAX_WAY, Rules, are_two_people, broken_walk, hand_overs, way_evidence
+from pipeline.stages._person import Person
 from pipeline.stages._segment import Segment, turns
 
 MAX_CANDIDATES = 20
 """People of the gallery that a new segment is compared with closely."""
+ENROLLED_WEIGHT = 10**9
+"""Boxes that an enrolled segment counts for when groups are numbered: the number that was given stays."""
 BY_REVIEW = "review"
 """Who signs the corrections that later insight makes."""
-
-
-@dataclass(slots=True, eq=False)
-class _Person:
-    person_id: int
-    segments: list[Segment] = field(default_factory=list)
-
-    @property
-    def weight(self) -> float:
-        return sum(segment.weight for segment in self.segments)
-
-    @property
-    def vector_sum(self) -> NDArray[np.float64]:
-        return np.sum([segment.vector_sum for segment in self.segments], axis=0)  # type: ignore[no-any-return]
-
-    def latest(self) -> Segment:
-        return max(self.segments, key=lambda segment: segment.last.at)
-
-    def settle(self, before: float) -> None:
-        """Join the segments of each camera that ended before that time: memory and reviews stay small."""
-        settled: dict[str, Segment] = {}
-        kept = []
-        for segment in sorted(self.segments, key=lambda segment: segment.first.at):
-            if segment.last.at >= before:
-                kept.append(segment)
-            elif segment.camera_id in settled:
-                settled[segment.camera_id].absorb(segment)
-            else:
-                settled[segment.camera_id] = segment
-        self.segments = [*settled.values(), *kept]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +84,9 @@ class MatchStage:
         self._forget_after_s = forget_after_s
         self._max_identities = max_identities
         self._max_prototypes = max_prototypes
-        self._people: dict[int, _Person] = {}
+        self._people: dict[int, Person] = {}
         self._open: dict[TrackId, tuple[Segment, int]] = {}
+        self._enrolled: set[int] = set()
         self._next_person_id = 1
         self._space: str | None = None
         self._now = float("-inf")
@@ -150,6 +122,22 @@ class MatchStage:
             records += self._review()
         self._forget()
         return records
+
+    def enrol(self, person_id: int, embedding: Embedding) -> None:
+        """Make a person known by pictures; before the first window. Such people are never forgotten.
+
+        Raises:
+            EmbeddingSpaceError: If the embedding is of another space than those before it.
+        """
+        self._space = self._space or embedding.space
+        check_same_space(self._space, embedding.space)
+        segment = Segment.begin(embedding)
+        segment.num_frames = ENROLLED_WEIGHT
+        person = Person(person_id, [segment])
+        self._people[person_id] = person
+        self._enrolled.add(person_id)
+        self._next_person_id = max(self._next_person_id, person_id + 1)
+        self._put(person)
 
     def flush(self) -> list[Sighting | Correction]:
         """Return the corrections of a last look back; nothing else will come."""
@@ -218,7 +206,7 @@ class MatchStage:
         found = [self._candidate(self._people[person_id], segment) for person_id in sorted(by_looks | just_here)]
         return sorted(found, key=lambda candidate: (-candidate.evidence, candidate.person_id))
 
-    def _candidate(self, person: _Person, segment: Segment) -> _Candidate:
+    def _candidate(self, person: Person, segment: Segment) -> _Candidate:
         distance = float(1 - person.vector_sum @ segment.vector_sum / (person.weight * segment.weight))
         gate = None
         if any(are_two_people(segment, other, self._rules) for other in person.segments):
@@ -258,8 +246,8 @@ class MatchStage:
             gates=gates,
         )
 
-    def _new_person(self) -> _Person:
-        person = _Person(self._next_person_id)
+    def _new_person(self) -> Person:
+        person = Person(self._next_person_id)
         self._people[person.person_id] = person
         self._next_person_id += 1
         return person
@@ -338,24 +326,16 @@ class MatchStage:
 
     # Memory
 
-    def _put(self, person: _Person) -> None:
+    def _put(self, person: Person) -> None:
         assert self._space is not None
-        views = sorted(person.segments, key=lambda segment: (-segment.weight, segment.parts[0]))
-        prototypes = np.stack([segment.vector_sum for segment in views[: self._max_prototypes]])
-        prototypes /= np.linalg.norm(prototypes, axis=1, keepdims=True)
-        self._gallery.put(
-            Identity(
-                person.person_id,
-                self._space,
-                prototypes.astype(np.float32),
-                first_seen_at=min(segment.first.at for segment in person.segments),
-                last_seen_at=max(segment.last.at for segment in person.segments),
-                camera_ids=tuple(sorted({segment.camera_id for segment in person.segments})),
-            )
-        )
+        self._gallery.put(person.identity(self._space, self._max_prototypes))
 
     def _forget(self) -> None:
-        seen_at = {person.person_id: person.latest().last.at for person in self._people.values()}
+        seen_at = {
+            person.person_id: person.latest().last.at
+            for person in self._people.values()
+            if person.person_id not in self._enrolled
+        }
         too_old = [i for i, at in seen_at.items() if self._now - at > self._forget_after_s]
         too_many = sorted(seen_at, key=lambda i: (-seen_at[i], i))[self._max_identities :]
         for person_id in sorted({*too_old, *too_many}):
@@ -365,6 +345,7 @@ class MatchStage:
 
     def _drop(self, person_id: int) -> None:
         del self._people[person_id]
+        self._enrolled.discard(person_id)
         self._gallery.drop(person_id)
 
 

@@ -87,3 +87,37 @@ def test_closing_ends_a_reader_that_waits() -> None:
         return await asyncio.wait_for(read(mailbox), 5)
 
     assert asyncio.run(main()) == [1]
+
+
+def test_closing_lets_a_thread_go_that_waits_for_room() -> None:
+    ended = threading.Event()
+
+    def items() -> Iterator[int]:
+        try:
+            yield from range(100)
+        finally:
+            ended.set()
+
+    async def main() -> list[int]:
+        mailbox = Mailbox(items(), newest_only=False, capacity=2)
+        stream = aiter(mailbox)
+        found = [await anext(stream)]
+        await asyncio.sleep(0.02)  # the thread waits for room by now
+        mailbox.close()
+        return found + [item async for item in stream]
+
+    assert asyncio.run(main()) == [0, 1, 2]  # what waited is still there
+    assert ended.wait(5)
+
+
+def test_an_error_of_a_live_camera_reaches_the_reader_too() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise OSError("broken")
+
+    with pytest.raises(OSError, match="broken"):
+        asyncio.run(read(Mailbox(items(), newest_only=True, capacity=1)))
+
+
+def test_an_empty_source_ends_at_once() -> None:
+    assert asyncio.run(read(Mailbox(iter(()), newest_only=False, capacity=1))) == []

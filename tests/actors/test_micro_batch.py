@@ -49,3 +49,29 @@ def test_a_caller_who_gives_up_holds_nobody_up() -> None:
         return await asyncio.wait_for(batch.call(2), 5)
 
     assert asyncio.run(main()) == 2
+
+
+def test_work_that_gives_too_few_results_keeps_nobody_waiting() -> None:
+    async def main() -> list[object]:
+        batch = MicroBatch(lambda items: items[1:], max_items=8, max_wait_s=0.0)
+        calls = asyncio.gather(*(batch.call(n) for n in range(3)), return_exceptions=True)
+        return list(await asyncio.wait_for(calls, 5))
+
+    assert [type(error) for error in asyncio.run(main())] == [ValueError] * 3
+
+
+def test_a_batch_waits_for_more_if_it_is_told_to() -> None:
+    sizes = []
+
+    def work(items: Sequence[int]) -> Sequence[int]:
+        sizes.append(len(items))
+        return items
+
+    async def main() -> None:
+        batch = MicroBatch(work, max_items=8, max_wait_s=0.05)
+        first = asyncio.ensure_future(batch.call(1))
+        await asyncio.sleep(0.005)
+        await asyncio.gather(first, batch.call(2))
+
+    asyncio.run(main())
+    assert sizes == [2]

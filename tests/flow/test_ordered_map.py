@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.flow import ordered_map
 
@@ -106,3 +108,67 @@ def test_an_error_is_raised_and_nothing_is_left_running(breaks: str) -> None:
         return len(asyncio.all_tasks()) - 1
 
     assert asyncio.run(main()) == 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(waits=st.lists(st.integers(0, 3), max_size=15), max_inflight=st.integers(1, 6))
+def test_order_and_bound_hold_whatever_the_calls_take(waits: list[int], max_inflight: int) -> None:
+    now = most = 0
+
+    async def call(item: int) -> int:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        for _ in range(waits[item]):
+            await asyncio.sleep(0)
+        now -= 1
+        return -item
+
+    async def main() -> list[tuple[int, int]]:
+        return [pair async for pair in ordered_map(call, count(len(waits)), max_inflight)]
+
+    assert asyncio.run(main()) == [(n, -n) for n in range(len(waits))]
+    assert most <= max_inflight
+
+
+def test_whoever_stops_reading_early_leaves_no_call_open() -> None:
+    cancelled = []
+
+    async def call(item: int) -> int:
+        try:
+            await asyncio.sleep(10 if item else 0)
+        except asyncio.CancelledError:
+            cancelled.append(item)
+            raise
+        return item
+
+    async def main() -> int:
+        results = ordered_map(call, count(9), 3)
+        await anext(results)
+        await asyncio.sleep(0.01)
+        await results.aclose()
+        await asyncio.sleep(0.01)
+        return len(asyncio.all_tasks()) - 1
+
+    assert asyncio.run(main()) == 0
+    assert cancelled == [1, 2, 3]
+
+
+def test_what_came_before_a_source_broke_is_still_yielded() -> None:
+    async def items() -> AsyncIterator[int]:
+        yield 0
+        yield 1
+        raise ValueError("broken")
+
+    async def call(item: int) -> int:
+        await asyncio.sleep(0.01)
+        return item
+
+    async def main() -> list[int]:
+        found = []
+        with pytest.raises(ValueError, match="broken"):
+            async for item, _ in ordered_map(call, items(), 3):
+                found.append(item)
+        return found
+
+    assert asyncio.run(main()) == [0, 1]

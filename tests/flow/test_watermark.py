@@ -1,5 +1,6 @@
 """Event time: the same windows in the same order, whichever camera was faster."""
 
+from dataclasses import replace
 from math import inf
 
 from factories import make_embedding, make_path
@@ -75,3 +76,34 @@ def test_windows_do_not_depend_on_who_was_faster(cameras, seed) -> None:
     shuffled = list(in_turn)
     seed.shuffle(shuffled)
     assert released(in_turn) == released(shuffled)
+
+
+@given(number=st.integers(0, 10**6), window_s=st.sampled_from([0.1, 0.2, 0.3, 0.7, 1 / 3]))
+def test_what_comes_at_the_very_watermark_is_not_late_whatever_the_window(number: int, window_s: float) -> None:
+    at = number * window_s  # divided by window_s, this may be rounded to less than number
+    one = embedding("east", 0.0)
+    buffer = EventTimeBuffer(["east"], window_s=window_s)
+    buffer.add(replace(one, completed_at=at - window_s / 2))
+    buffer.advance("east", at)
+    buffer.release()
+    buffer.add(replace(one, completed_at=at))
+    assert buffer.num_late == 0
+    assert buffer.release() == []
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 40), st.booleans()), max_size=40))
+def test_nothing_is_lost_or_doubled_even_if_it_is_late(steps) -> None:
+    buffer = EventTimeBuffer("ab", window_s=0.5, max_lateness_s=1.0)
+    added, windows = [], []
+    for number, (camera_id, tenth, advances) in enumerate(steps):
+        added.append(f"{camera_id}/0/{number}")
+        buffer.add(embedding(camera_id, tenth / 10, number))
+        if advances:
+            buffer.advance(camera_id, tenth / 10)
+        windows += buffer.release()
+    for camera_id in "ab":
+        buffer.advance(camera_id, inf)
+    windows += buffer.release()
+    assert sorted(name for _, window in names(windows) for name in window) == sorted(added)
+    assert [end for end, _ in windows] == sorted({end for end, _ in windows})
+    assert len(buffer) == 0

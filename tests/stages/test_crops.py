@@ -114,7 +114,13 @@ def test_a_sure_tall_free_person_in_the_picture_has_the_best_quality() -> None:
 
 @pytest.mark.parametrize(
     "worse",
-    [{"score": 0.5}, {"covered": 0.3}, {"box": (20, 20, 40, 60)}, {"box": (0, 20, 60, 180)}, {"box": (20, 80, 80, 240)}],
+    [
+        {"score": 0.5},
+        {"covered": 0.3},
+        {"box": (20, 20, 40, 60)},
+        {"box": (0, 20, 60, 180)},
+        {"box": (20, 80, 80, 240)},
+    ],
     ids=["unsure", "covered", "small", "cut by the side", "cut by the lower border"],
 )
 def test_quality_falls_with(worse) -> None:

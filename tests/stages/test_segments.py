@@ -103,9 +103,7 @@ def test_a_person_walks_on_as_before() -> None:
     st.integers(10, 400),
 )
 def test_a_way_in_one_camera_never_says_more_than_allowed(here, there, first: int) -> None:
-    one, two = (
-        walking((x, y, x + 30, y + 80), first=index) for (x, y), index in ((here, 0), (there, first))
-    )
+    one, two = (walking((x, y, x + 30, y + 80), first=index) for (x, y), index in ((here, 0), (there, first)))
     assert MIN_MOTION <= way_evidence(one, two, Topology()) <= MAX_MOTION
 
 

@@ -62,9 +62,7 @@ def step(
     image: Callable[[int], np.ndarray] = flat_image,
 ) -> list[Tracklet]:
     stamp = make_stamp(index=index, captured_at=index / FPS)
-    found = Detections(
-        stamp, np.array(boxes, np.float32).reshape(-1, 4), np.full(len(boxes), score, np.float32)
-    )
+    found = Detections(stamp, np.array(boxes, np.float32).reshape(-1, 4), np.full(len(boxes), score, np.float32))
     return stage.process([(Frame(stamp, image(index)), found)])
 
 
