@@ -9,6 +9,7 @@ from typing import Protocol, Self
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 LOG_EVERY_S = 10.0
 
@@ -97,13 +98,13 @@ class Progress:
             table.add_column(heading, justify="left" if heading in ("camera", "") else "right")
         for camera_id, status in cameras.items():
             table.add_row(
-                camera_id,
+                Text(camera_id),
                 f"{status.frames_processed:,}",
                 f"{self._fps.get(camera_id, 0.0):.1f}",
                 f"{status.frames_dropped:,}",
                 f"{status.lag_s:.1f} s",
                 str(status.people_now),
                 f"{status.tracklets:,}",
-                "" if status.error is None else f"[red]{status.error}[/red]",
+                Text(status.error or "", style="red"),  # not markup: a message may hold brackets
             )
         return table

@@ -165,10 +165,10 @@ def test_what_came_before_a_source_broke_is_still_yielded() -> None:
         return item
 
     async def main() -> list[int]:
-        found = []
+        results = ordered_map(call, items(), 3)
+        found = [(await anext(results))[0], (await anext(results))[0]]
         with pytest.raises(ValueError, match="broken"):
-            async for item, _ in ordered_map(call, items(), 3):
-                found.append(item)
+            await anext(results)
         return found
 
     assert asyncio.run(main()) == [0, 1]

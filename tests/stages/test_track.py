@@ -17,7 +17,7 @@ CROP_HW, CLIP_LEN, FIRST_AFTER_S, PART_S = (16, 8), 4, 1.0, 3.0
 
 
 class TableTracker:
-    """Takes its answers from a table; whose detections come without numbers, the rows are the tracks 1, 2, 3 …"""
+    """Takes its answers from a table; where it says nothing, the rows are the tracks 1, 2, 3 and so on."""
 
     def __init__(self, numbers: Mapping[int, Sequence[int]], ended: Mapping[int, Sequence[int]]) -> None:
         self._numbers, self._ended = numbers, ended
@@ -149,7 +149,7 @@ def test_crops_are_few_spread_over_time_and_of_the_size_asked_for() -> None:
         length_s = np.ptp(tracklet.path.captured_at)
         assert len(tracklet) >= 2
         assert np.ptp(times) >= length_s / 2
-        assert set(stamp.index for stamp in tracklet.stamps) <= set(tracklet.path.indices.tolist())
+        assert {stamp.index for stamp in tracklet.stamps} <= set(tracklet.path.indices.tolist())
 
 
 def test_parts_of_a_track_are_whole_and_disjoint() -> None:
