@@ -5,7 +5,8 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -71,7 +72,8 @@ def run(overrides: list[str]) -> int:
             source = make_source()
             source.check()
             source.close()
-        plan.make_match()  # a mistake in the site is found here, not in an actor
+        plan.make_match()  # mistakes in the site and in alert rules are found here, not in an actor
+        plan.make_alert()
     except (ConfigError, WeightsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return NOT_AS_CONFIGURED
@@ -94,13 +96,10 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
         loop.add_signal_handler(name, stop.set)
     if config.runtime.kind == "ray":
         join_cluster()
-    try:
-        plan.output_dir.mkdir(parents=True, exist_ok=True)
-        (plan.output_dir / "config.yaml").write_text(to_yaml(config))
-    except OSError as error:
-        raise ConfigError(f"output_dir: cannot be written: {error}; choose another with output_dir=…") from error
-    line = await start_line(config, plan)
-    await _enrol(plan, line)
+    with _output_dir(plan.output_dir):
+        line = await start_line(config, plan)
+        await _enrol(plan, line)
+        _write_config(config, plan.output_dir)
     logger.info("ready %.1f s after the start", time.perf_counter() - _LOADED_AT)
     began = time.perf_counter()
     with Progress() as progress:
@@ -111,6 +110,30 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
         print(f"error: not drained within flow.drain_s = {config.flow.drain_s} s", file=sys.stderr)
         return FAILED
     return _sum_up(config, plan, cameras, report, time.perf_counter() - began)
+
+
+@contextmanager
+def _output_dir(folder: Path) -> Iterator[None]:
+    """Make the folder before the line needs it; take it away again if the line then turns out to be misconfigured."""
+    is_new = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"output_dir: cannot be written: {error}; choose another with output_dir=…") from error
+    try:
+        yield
+    except (ConfigError, WeightsError):
+        if is_new:
+            with suppress(OSError):  # there is something in it: the line got that far
+                folder.rmdir()
+        raise
+
+
+def _write_config(config: PipelineConfig, folder: Path) -> None:
+    try:
+        (folder / "config.yaml").write_text(to_yaml(config))
+    except OSError as error:
+        raise ConfigError(f"output_dir: cannot be written: {error}; choose another with output_dir=…") from error
 
 
 async def _enrol(plan: Plan, line: Line) -> None:

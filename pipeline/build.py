@@ -8,7 +8,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin
 
 from pipeline.core.errors import ConfigError, MissingDependencyError
 
@@ -42,11 +43,13 @@ def build(node: object, key: str, *leading: object) -> Callable[[], Any]:
         raise ConfigError(f"{key}: expected a plug-in with _target_, got {node!r}; see configs/")
     arguments = {name: _immutable(value) for name, value in node.items() if name != "_target_"}
     plugin = _import(str(node["_target_"]), key)
+    signature = inspect.signature(plugin)
     try:
-        inspect.signature(plugin).bind(*leading, **arguments)
+        signature.bind(*leading, **arguments)
     except TypeError as error:
-        known = ", ".join(name for name in inspect.signature(plugin).parameters)
-        raise ConfigError(f"{key}: {error}; {plugin.__name__} takes {known}") from error
+        raise ConfigError(f"{key}: {error}; {plugin.__name__} takes {', '.join(signature.parameters)}") from error
+    for name, value in arguments.items():
+        _check_type(signature.parameters[name].annotation, value, f"{key}.{name}")
     preflight = getattr(plugin, "preflight", None)
     if preflight is not None:
         preflight(**arguments)
@@ -113,6 +116,22 @@ def _import(target: str, key: str) -> Callable[..., Any]:
     if not inspect.isclass(plugin):
         raise ConfigError(f"{key}._target_: there is no class {class_name} in {module_name}")
     return plugin
+
+
+def _check_type(annotation: object, value: object, key: str) -> None:
+    """Raise ``ConfigError`` if a value is of none of the types that a constructor says; of containers, the outer."""
+    kinds = [
+        get_origin(kind) or kind
+        for kind in (get_args(annotation) if isinstance(annotation, UnionType) else [annotation])
+    ]
+    if annotation is inspect.Parameter.empty or not all(isinstance(kind, type) for kind in kinds):
+        return
+    if float in kinds:
+        kinds.append(int)
+    is_right = any(isinstance(value, kind) for kind in kinds if isinstance(kind, type))
+    if not is_right or (isinstance(value, bool) and not {bool, object} & set(kinds)):
+        expected = inspect.formatannotation(annotation).replace("collections.abc.", "")
+        raise ConfigError(f"{key}: expected {expected}, got {value!r}; correct it")
 
 
 def _immutable(value: object) -> object:

@@ -23,7 +23,7 @@ REPLACED = ("site.cameras", "site.zones", "site.lines", "enrol")
 """Dictionaries that an override replaces; hydra would merge them with what the site has."""
 
 SECRETS = (
-    re.compile(r"(//)[^/\s'\"]*(?=@)"),  # //user:password@host
+    re.compile(r"(//)\S*(?=@)"),  # //user:password@host; a password may hold what should have been escaped
     re.compile(r"([?&][^=&\s]*(?:token|secret|password|key|auth|sig)[^=&\s]*=)[^&\s'\"]+", re.IGNORECASE),
     re.compile(r"^(\s*\w*(?:password|token|secret)\w*: )(?!null$|\w*_env: ).+$", re.IGNORECASE | re.MULTILINE),
 )
@@ -250,7 +250,10 @@ def load_config(overrides: Sequence[str]) -> PipelineConfig:
 
 def to_yaml(config: PipelineConfig) -> str:
     """Return the configuration as YAML, without the secrets in it."""
-    text = OmegaConf.to_yaml(OmegaConf.structured(config))
+    return _masked(OmegaConf.to_yaml(OmegaConf.structured(config)))
+
+
+def _masked(text: str) -> str:
     for pattern in SECRETS:
         text = pattern.sub(r"\1***", text)
     return text
@@ -263,12 +266,19 @@ def _typed(composed: DictConfig) -> PipelineConfig:
 
 
 def _one_line(error: Exception) -> str:
-    """Return what went wrong without the stack of hydra's own words."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    """Return what went wrong, key first where hydra knows it, without the stack of its own words."""
+    text = str(error).split("Config search path:")[0]
+    text = text.replace(":\n\t", ": ").replace("\n\t", ", ")  # the choices there are
+    lines = [line.strip().rstrip(".") for line in text.splitlines() if line.strip()]
     cause = error.__cause__
     if cause is not None:
         first = str(cause).strip().splitlines()[0] if str(cause).strip() else ""
         if first and first not in lines[0]:
             lines.insert(1, first)
-    kept = [line for line in lines if not line.startswith(("reference_type", "object_type", "See https"))]
-    return "; ".join(kept[:4])
+    # hydra's advice to add a key leads nowhere here: the schema is closed.
+    unwanted = ("reference_type", "object_type", "See https", "To append")
+    kept = [line for line in lines if not line.startswith(unwanted)]
+    override = getattr(error, "override", None)
+    if override is not None:
+        kept.insert(0, f"{override.split('=', 1)[0]}: expected key=value as hydra reads it")
+    return _masked("; ".join(kept[:4]))

@@ -11,6 +11,7 @@ from pipeline.build import attribute, build, build_source
 from pipeline.config import AlertingConfig, BufferConfig, MatcherConfig, PipelineConfig, SiteConfig
 from pipeline.core import AlertRule, Detector, Embedder, Gallery, PoseEstimator, PoseNeed, Sink, Source, Tracker
 from pipeline.core.errors import ConfigError
+from pipeline.ranges import check_ranges
 from pipeline.stages._calibration import Calibration, DistanceModel
 from pipeline.stages._evidence import Rules
 from pipeline.stages._topology import Topology, WalkingTime
@@ -66,6 +67,8 @@ def make_plan(config: PipelineConfig) -> Plan:
     """
     if not config.site.cameras:
         raise ConfigError("site.cameras: expected at least one, got none; 'site.cameras={east: /a/east.mp4}'")
+    check_ranges(config)
+    _check_names(config.site)
     make_embedder = build(config.embedder, "embedder")
     needs = attribute(make_embedder, "needs")
     make_detector = build(config.detector, "detector")
@@ -80,8 +83,8 @@ def make_plan(config: PipelineConfig) -> Plan:
             for name, folder in config.enrol.items()
         },
         make_track=partial(_track_stage, make_tracker, config.buffer),
-        input_hw=(config.detector["input_hw"][0], config.detector["input_hw"][1]),
-        crop_size_hw=(config.buffer.crop_size_hw[0], config.buffer.crop_size_hw[1]),
+        input_hw=_size_hw(config.detector.get("input_hw"), "detector.input_hw"),
+        crop_size_hw=_size_hw(config.buffer.crop_size_hw, "buffer.crop_size_hw"),
         make_detect=partial(_detect_stage, make_detector, config.detect.min_score, config.detect.min_height_px),
         make_pose=None if needs is PoseNeed.NOTHING else partial(_pose_stage, build(config.pose, "pose"), needs),
         make_embed=partial(_embed_stage, make_embedder, config.embed.min_quality),
@@ -104,6 +107,28 @@ def make_plan(config: PipelineConfig) -> Plan:
         ),
         output_dir=Path(config.output_dir).absolute(),
     )
+
+
+def _check_names(site: SiteConfig) -> None:
+    """Raise ``ConfigError`` if a camera cannot be called so, or a zone or line is in a camera that is not there."""
+    for camera_id in site.cameras:
+        if not camera_id or camera_id.startswith(".") or any(sign in camera_id for sign in "/\\\0"):
+            raise ConfigError(
+                f"site.cameras: expected a name that can be a file's name, got {camera_id!r}; rename the camera"
+            )
+    for key, blocks in (("zones", site.zones), ("lines", site.lines)):
+        for name, block in blocks.items():
+            camera = block.get("camera") if isinstance(block, Mapping) else None
+            if camera not in site.cameras:
+                raise ConfigError(
+                    f"site.{key}.{name}.camera: expected one of {sorted(site.cameras)}, got {camera}; correct it"
+                )
+
+
+def _size_hw(size: object, key: str) -> tuple[int, int]:
+    if not (isinstance(size, list) and len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size)):
+        raise ConfigError(f"{key}: expected height and width in pixels, got {size}; correct it")
+    return size[0], size[1]
 
 
 def _replay_speed(speed: object) -> float:

@@ -1,11 +1,15 @@
 """Entry point of ``python pipeline/run.py`` and of ``ray job submit``."""
 
 if __name__ == "__main__":
+    import os
     import sys
     from pathlib import Path
 
     # Python puts this file's folder first; the repository root belongs there.
     sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+    # OpenCV tells of a camera that is not there in words of its own, beside ours; it reads this when it is imported.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
 
     from pipeline.app import main
 

@@ -155,11 +155,11 @@ async def start_on_ray(factories: Factories, shares: Mapping[str, Share], max_re
         for camera_id, make in factories.make_camera.items()
     }
     named = [
-        ("match", match),
         *((f"camera {camera_id}", handle) for camera_id, handle in cameras.items()),
         *((name, handle) for name, handles in batches.items() for handle in handles),
     ]
     await asyncio.gather(*(RemoteCall(name, [handle], "ready")() for name, handle in named))
+    await RemoteCall("match", [match], "ready")()  # after the networks: it opens files, and they may be of no use
     return Line(
         {camera_id: Remote(f"camera {camera_id}", handle) for camera_id, handle in cameras.items()},
         pose,

@@ -8,7 +8,8 @@ TYPICAL_WALK_S = 30.0
 """Mean of the walking times that are believed in where nobody stated any."""
 CHANCE_WALK_S = 120.0
 """Span over which the next person to appear is taken to appear at any time, when it is somebody else."""
-MIN_EVIDENCE = -3.0
+MIN_EVIDENCE = -1.5
+"""However long the way took: after some minutes time says little, and must not drown what looks say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,7 +155,10 @@ class MatchStage:
                     self._calibration.learn_different(float(1 - one.vector @ two.vector))
 
     def _continues(self, embedding: Embedding) -> bool:
-        return embedding.is_continuous and embedding.track_id in self._open
+        if not embedding.is_continuous or embedding.track_id not in self._open:
+            return False
+        segment, _ = self._open[embedding.track_id]
+        return segment.parts[-1].part + 1 == embedding.part  # a part between them was too poor to be embedded
 
     def _continue(self, embedding: Embedding) -> Sighting:
         segment, person_id = self._open[embedding.track_id]

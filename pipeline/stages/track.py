@@ -136,6 +136,7 @@ class TrackStage:
                     track.part.is_continuous = is_continuous
                 else:
                     done += self._emit(track, is_last=False)
+                    track.part.is_continuous = not track.in_contact
         while len(self._open) > self._max_open_tracks:
             done += self._end(min(self._open))
         return done

@@ -39,6 +39,7 @@ def start(overrides: Sequence[str], **changes: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,  # a test can signal all of its processes
     )
 
 
