@@ -31,7 +31,8 @@ def environment(**changes: str) -> dict[str, str]:
     return {**kept, **changes}
 
 
-def start(overrides: Sequence[str], **changes: str) -> subprocess.Popen[str]:
+def start(overrides: Sequence[str], *, own_session: bool = False, **changes: str) -> subprocess.Popen[str]:
+    """Start it; in a session of its own, a test can signal all of its processes at once."""
     return subprocess.Popen(
         [sys.executable, "pipeline/run.py", *overrides],
         cwd=ROOT,
@@ -39,7 +40,7 @@ def start(overrides: Sequence[str], **changes: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # a test can signal all of its processes
+        start_new_session=own_session,
     )
 
 

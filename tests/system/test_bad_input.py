@@ -40,12 +40,39 @@ def test_unusable_input_is_refused_with_one_line(shared: Path, clip: Path, tmp_p
         ),
         "absent weights": ([good, f"weights_dir={tmp_path}", "embedder.weights=nobody.xml"], "nobody.xml"),
         "altered weights": ([good, f"weights_dir={altered}"], "opencv_zoo_yolox_nano.onnx"),
+        "weights without a network": ([good, f"weights_dir={pictures}"], "person-reidentification-retail-0288.xml"),
+        "weights behind a network that is down": (
+            [good, f"weights_dir={altered}", "detector.weights=movenet_lightning_int8_v4.tflite"],
+            "movenet",
+        ),
+        "weights that are no network": ([good, weights_dir, f"detector.weights={tmp_path}/text.mp4"], "text.mp4"),
+        "an option of the wrong type": ([good, weights_dir, "tracker.lost_s=soon"], "tracker.lost_s"),
+        "a number that would hang": ([good, weights_dir, "flow.read_ahead_frames=0"], "flow.read_ahead_frames"),
+        "an unknown runtime": ([good, weights_dir, "runtime.kind=threads"], "runtime.kind"),
+        "a zone in no camera": (
+            [good, weights_dir, "site.zones={door: {camera: west, polygon: []}}"],
+            "site.zones.door",
+        ),
+        "a zone that is none": (
+            [good, weights_dir, "site.zones={door: {camera: east, polygon: [[0, 0]]}}"],
+            "zones.door.polygon",
+        ),
+        "a camera that no file can be named for": ([f"site.cameras={{a/b: {clip}}}", weights_dir], "a/b"),
+        "a brace that is missing": ([f"site.cameras={{east: 'rtsp://u:hunter2@{clip}'", weights_dir], "site.cameras"),
+        "a device that is not there": (["site.cameras={door: 99}", weights_dir], "site.cameras.door"),
         "a folder that cannot be": ([good, weights_dir, f"output_dir={clip}/below"], "output_dir"),
     }
     for what, (overrides, named) in cases.items():
         output = tmp_path / "output"
-        finished = run([f"output_dir={output}", "runtime=inline", *overrides], timeout_s=60)
+        finished = run(
+            [f"output_dir={output}", "runtime=inline", *overrides],
+            timeout_s=60,
+            XDG_CACHE_HOME=str(tmp_path / "cache"),
+            HTTPS_PROXY=f"http://127.0.0.1:{closed_port}",  # there is no network
+        )
         assert finished.code == 2, f"{what}: {finished}"
+        words = [line for line in finished.err.splitlines() if not line.startswith("{")]  # what is no log
+        assert words == finished.errors, f"{what}: {finished.err}"
         assert len(finished.errors) == 1, f"{what}: {finished.err}"
         assert named in finished.errors[0], f"{what}: {finished.err}"
         assert "Traceback" not in finished.err, f"{what}: {finished.err}"

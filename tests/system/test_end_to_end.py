@@ -105,11 +105,29 @@ def test_secrets_do_not_reach_the_written_configuration(halves: list[str], tmp_p
     assert "opensesame" not in written
 
 
-def test_a_person_who_walks_from_one_half_to_the_other_keeps_the_number(shared: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def whole(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output of one inline run of all 795 frames of both halves."""
+    folder = tmp_path_factory.mktemp("whole")
     finished = run(
-        ["runtime=inline", "site=pets_halves", f"output_dir={tmp_path}"], timeout_s=600, PASSERBY_SHARED=str(shared)
+        ["runtime=inline", "site=pets_halves", f"output_dir={folder}"], timeout_s=600, PASSERBY_SHARED=str(shared)
     )
     assert finished.code == 0, finished.err
-    quality = json.loads((tmp_path / "summary.json").read_text())["quality"]
+    return folder
+
+
+def test_a_person_who_walks_from_one_half_to_the_other_keeps_the_number(whole: Path) -> None:
+    quality = json.loads((whole / "summary.json").read_text())["quality"]
     assert quality["idf1"] > 0.70  # measured .85; offline clustering with the best threshold reaches .61
     assert quality["hota"] > 0.55
+
+
+@pytest.mark.ray
+def test_a_long_recording_gives_the_same_on_ray(whole: Path, shared: Path, tmp_path: Path) -> None:
+    finished = run(
+        ["runtime=ray", "site=pets_halves", f"output_dir={tmp_path}"], timeout_s=600, PASSERBY_SHARED=str(shared)
+    )
+    assert finished.code == 0, finished.err
+    assert result(tmp_path) == result(whole)
+    for name in ("sightings.jsonl", "corrections.jsonl", "alerts.jsonl", "mot/left.txt", "mot/right.txt"):
+        assert (tmp_path / name).read_bytes() == (whole / name).read_bytes()

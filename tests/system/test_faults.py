@@ -135,7 +135,10 @@ def test_a_webhook_that_answers_500_once_gets_every_alert_once(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs to mount a small file system")
-def test_a_full_disk_is_one_error_and_leaves_whole_lines(shared: Path, base: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("runtime", ["inline", pytest.param("ray", marks=pytest.mark.ray)])
+def test_a_full_disk_is_one_error_and_leaves_whole_lines(
+    shared: Path, base: list[str], tmp_path: Path, runtime: str
+) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", disk], check=False)
@@ -143,7 +146,12 @@ def test_a_full_disk_is_one_error_and_leaves_whole_lines(shared: Path, base: lis
         pytest.skip("cannot mount a small file system")
     try:
         finished = run(
-            [*base, f"site.cameras={{east: {shared / 'data/pets09/vtest.avi'}}}", f"output_dir={disk}/out"],
+            [
+                *base,
+                f"site.cameras={{east: {shared / 'data/pets09/vtest.avi'}}}",
+                f"output_dir={disk}/out",
+                f"runtime={runtime}",
+            ],
             timeout_s=240,
         )
         assert finished.code == 1

@@ -15,10 +15,10 @@ pytestmark = [pytest.mark.shared, pytest.mark.slow]
 RUNTIMES = ["inline", pytest.param("ray", marks=pytest.mark.ray)]
 
 
-def begin(runtime: str, shared: Path, folder: Path) -> subprocess.Popen[str]:
+def begin(runtime: str, shared: Path, folder: Path, *, own_session: bool = False) -> subprocess.Popen[str]:
     footage = shared / "data/pets09/vtest.avi"
     overrides = [f"site.cameras={{east: {footage}}}", "replay.speed=1", f"weights_dir={shared / 'models'}"]
-    process = start([f"runtime={runtime}", *overrides, f"output_dir={folder}"])
+    process = start([f"runtime={runtime}", *overrides, f"output_dir={folder}"], own_session=own_session)
     deadline = time.monotonic() + 90
     while not ((folder / "sightings.jsonl").exists() and (folder / "sightings.jsonl").read_text()):
         assert process.poll() is None, process.communicate()
@@ -59,6 +59,6 @@ def test_an_impatient_second_signal_changes_nothing(runtime: str, shared: Path, 
 
 @pytest.mark.ray
 def test_control_c_in_a_terminal_reaches_every_process_and_still_sums_up(shared: Path, tmp_path: Path) -> None:
-    process = begin("ray", shared, tmp_path)
+    process = begin("ray", shared, tmp_path, own_session=True)
     os.killpg(process.pid, signal.SIGINT)
     assert_it_is_summed_up(process, tmp_path)
