@@ -50,16 +50,6 @@ def test_a_recording_that_breaks_off_keeps_what_came_before(clip: Path, base: li
     assert (tmp_path / "out/mot/east.txt").read_text()
 
 
-def test_sigterm_drains_and_sums_up(shared: Path, base: list[str], tmp_path: Path) -> None:
-    process = start([*base, f"site.cameras={{east: {shared / 'data/pets09/vtest.avi'}}}", "replay.speed=1"])
-    wait_for(lambda: (tmp_path / "out/sightings.jsonl").exists() and (tmp_path / "out/sightings.jsonl").read_text())
-    finished = interrupt(process)
-    assert finished.code == 0, finished.err
-    assert finished.seconds < 20
-    assert 5 < summary(tmp_path / "out")["cameras"]["east"]["frames_processed"] < 795
-    assert (tmp_path / "out/mot/east.txt").read_text()
-
-
 def test_a_camera_that_dies_and_returns_goes_on(clip: Path, base: list[str], tmp_path: Path) -> None:
     media = tmp_path / "media"
     media.mkdir()
