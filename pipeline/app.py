@@ -160,7 +160,13 @@ def _sum_up(
     lost = {camera_id: status.error for camera_id, status in cameras.items() if status.error is not None}
     for camera_id, reason in lost.items():
         print(f"error: camera {camera_id}: {reason}", file=sys.stderr)
-    return FAILED if lost else DONE
+    for name in report.behind:
+        print(
+            f"error: sink.{name}: expected to take everything within flow.drain_s = {config.flow.drain_s:g} s, "
+            "it did not; what it lacks is in ledger.sqlite",
+            file=sys.stderr,
+        )
+    return FAILED if lost or report.behind else DONE
 
 
 async def start_line(config: PipelineConfig, plan: Plan) -> Line:

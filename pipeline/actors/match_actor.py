@@ -1,6 +1,7 @@
 """The single writer: puts the embeddings of all cameras in order, judges them, and publishes what follows."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from pipeline.ledger import Ledger
 from pipeline.stages.alert import AlertStage
 from pipeline.stages.match import MatchStage
 from pipeline.watermark import EventTimeBuffer
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class MatchReport:
         latencies_s: Seconds from when each sighting's last frame was due to its publication; the newest ones.
         digest: sha256 of the result.
         busy_s: Seconds of work, by what it was.
+        behind: Sinks that did not take everything in time.
     """
 
     num_identities: int
@@ -42,6 +46,7 @@ class MatchReport:
     latencies_s: Sequence[float]
     digest: str
     busy_s: Mapping[str, float] = field(default_factory=dict)
+    behind: Sequence[str] = ()
 
 
 class MatchActor:
@@ -83,6 +88,8 @@ class MatchActor:
         self._max_waiting_embeddings = max_waiting_embeddings
         self._turn = asyncio.Lock()
         self._room = asyncio.Event()
+        self._patient_until = inf
+        self._behind: dict[str, None] = {}
         self._due_at: dict[TrackPart, float] = {}
         self._judged_until = self._safe_until = -inf
         self._flushed_at = time.monotonic()
@@ -125,8 +132,13 @@ class MatchActor:
             await self._room.wait()
         return self._safe_until
 
-    async def finish(self) -> MatchReport:
-        """Judge what is left, publish it, close everything, and say what the run came to."""
+    async def finish(self, patience_s: float) -> MatchReport:
+        """Judge what is left, publish it, close everything, and say what the run came to.
+
+        Args:
+            patience_s: Seconds after which a busy sink is waited for no longer; the report names it.
+        """
+        self._patient_until = time.monotonic() + patience_s
         async with self._turn:
             for now, embeddings in self._buffer.release():
                 await self._judge(now, embeddings)
@@ -134,7 +146,8 @@ class MatchActor:
             alerts = self._timed("alert", partial(self._alert.process, corrections))
             alerts += self._timed("alert", self._alert.flush)
             await self._publish([*corrections, *alerts])
-            await self._flush()
+            for name, sink in self._sinks.items():
+                await self._patiently(name, sink.flush)
         loop = asyncio.get_running_loop()
         for sink in self._sinks.values():
             await loop.run_in_executor(None, sink.close)
@@ -149,6 +162,7 @@ class MatchActor:
             latencies_s=self._latencies_s,
             digest=self._ledger.digest,
             busy_s=self._busy_s,
+            behind=tuple(self._behind),
         )
 
     async def _release(self) -> None:
@@ -179,27 +193,40 @@ class MatchActor:
             return
         began = time.perf_counter()
         self._ledger.append(records)
-        loop = asyncio.get_running_loop()
-        for sink in self._sinks.values():
-            await self._patiently(partial(loop.run_in_executor, None, sink.write, records))
+        for name, sink in self._sinks.items():
+            await self._patiently(name, partial(sink.write, records))
         for record in records:
             self._counts[type(record)] += 1
         self._busy_s["publish"] += time.perf_counter() - began
 
     async def _flush(self) -> None:
+        """Flush the sinks; what one that is busy holds is not safe yet, but it still takes records until it is full."""
         loop = asyncio.get_running_loop()
+        is_safe = True
         for sink in self._sinks.values():
-            await self._patiently(partial(loop.run_in_executor, None, sink.flush))
+            try:
+                await loop.run_in_executor(None, sink.flush)
+            except SinkBusyError:
+                self._num_retries += 1
+                is_safe = False
         self._flushed_at = time.monotonic()
-        self._safe_until = self._judged_until
+        if is_safe:
+            self._safe_until = self._judged_until
 
-    async def _patiently(self, call: Callable[[], Any]) -> None:
+    async def _patiently(self, name: str, call: Callable[[], None]) -> None:
+        """Call a sink again and again until it takes what it is given, or patience ends."""
+        loop = asyncio.get_running_loop()
         while True:
             try:
-                await call()
+                await loop.run_in_executor(None, call)
             except SinkBusyError as busy:
                 self._num_retries += 1
-                await asyncio.sleep(busy.retry_after_s)
+                patience_s = self._patient_until - time.monotonic()
+                if patience_s <= 0:
+                    logger.error("sink %s is waited for no longer: %s", name, busy)
+                    self._behind[name] = None
+                    return
+                await asyncio.sleep(min(busy.retry_after_s, patience_s))
             else:
                 return
 

@@ -53,7 +53,7 @@ class Line:
         embed: Makes vectors.
         enrol: See ``MatchActor.enrol``.
         hand_over: See ``MatchActor.hand_over``; used for cameras that can do so no more.
-        finish: Publishes what is left; after the last camera has ended.
+        finish: Publishes what is left; after the last camera has ended. See ``MatchActor.finish``.
         busy: Seconds of work and items so far of each batch actor, by stage.
     """
 
@@ -62,7 +62,7 @@ class Line:
     embed: Embed
     enrol: Callable[[int, Embedding], Awaitable[None]]
     hand_over: HandOver
-    finish: Callable[[], Awaitable[MatchReport]]
+    finish: Callable[[float], Awaitable[MatchReport]]
     busy: Mapping[str, Sequence[Callable[[], Awaitable[tuple[float, int]]]]]
 
 
@@ -199,8 +199,8 @@ class _Hosted:
     async def hand_over(self, *arguments: Any) -> Any:
         return await self._hosted().hand_over(*arguments)
 
-    async def finish(self) -> Any:
-        return await self._hosted().finish()
+    async def finish(self, patience_s: float) -> Any:
+        return await self._hosted().finish(patience_s)
 
     async def status(self) -> Any:
         return await self._hosted().status()
@@ -253,7 +253,8 @@ async def supervise(
             for camera_id, run in runs.items():
                 latest[camera_id] = run.result() if run.done() else await _status(line, camera_id, latest)
             watch(latest)
-        return {camera_id: run.result() for camera_id, run in runs.items()}, await line.finish()
+        patience_s = min(drain_s, deadline - loop.time())
+        return {camera_id: run.result() for camera_id, run in runs.items()}, await line.finish(patience_s)
     finally:
         for task in (stopping, *runs.values()):
             task.cancel()

@@ -75,7 +75,7 @@ def make_actor(
 async def end(actor: MatchActor, *camera_ids: str) -> MatchReport:
     for camera_id in camera_ids or ("east", "west"):
         await actor.hand_over(camera_id, [], inf, 0.0)
-    return await actor.finish()
+    return await actor.finish(5.0)
 
 
 def sightings_in(sink: MemorySink) -> list[tuple[str, int, int]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from footage import write_clip
-from rtsp_server import RtspServer
+from rtsp_server import RtspServer, free_port
 from running import interrupt, run, start
 
 pytestmark = [pytest.mark.shared, pytest.mark.slow]
@@ -122,6 +122,32 @@ def test_a_webhook_that_answers_500_once_gets_every_alert_once(
     assert written
     assert [(alert["key"], alert["state"]) for alert in delivered] == [(a["key"], a["state"]) for a in written]
     assert summary(tmp_path / "out")["sink_retries"] >= 1
+
+
+@pytest.mark.parametrize("runtime", ["inline", pytest.param("ray", marks=pytest.mark.ray)])
+def test_a_webhook_that_is_down_holds_up_nobody_and_is_reported(
+    clip: Path, base: list[str], tmp_path: Path, runtime: str
+) -> None:
+    finished = run(
+        [
+            *base,
+            f"runtime={runtime}",
+            f"site.cameras={{east: {clip}}}",
+            "site.zones={all: {camera: east, polygon: [[0, 0], [768, 0], [768, 576], [0, 576]]}}",
+            "alerts=[zone_dwell]",
+            "alerts.zone_dwell.max_dwell_s=1",
+            "sink=[jsonl,mot,webhook]",
+            "flow.flush_every_s=0",
+            "flow.drain_s=2",
+        ],
+        PASSERBY_WEBHOOK_URL=f"http://127.0.0.1:{free_port()}/hook",
+    )
+    assert finished.code == 1
+    assert len(finished.errors) == 1, finished.err
+    assert "sink.webhook" in finished.errors[0]
+    assert summary(tmp_path / "out")["cameras"]["east"]["frames_processed"] == 40
+    assert (tmp_path / "out/alerts.jsonl").read_text()
+    assert (tmp_path / "out/mot/east.txt").read_text()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs to mount a small file system")

@@ -139,3 +139,13 @@ def test_a_camera_whose_process_dies_is_reported_and_the_others_go_on(
     cameras = json.loads((tmp_path / "summary.json").read_text())["cameras"].values()
     assert sorted(camera["error"] is None for camera in cameras) == [False, True]
     assert max(camera["frames_processed"] for camera in cameras) == 40
+
+
+def test_a_match_process_that_dies_ends_the_run_with_one_line(halves: list[str], tmp_path: Path) -> None:
+    process = start(["runtime=ray", *halves, f"output_dir={tmp_path}", "replay.speed=0.3"])
+    kill_one(process, "faiss", tmp_path / "sightings.jsonl")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    errors = [line for line in err.splitlines() if not line.startswith("{")]
+    assert len(errors) == 1, err
+    assert errors[0].startswith("error: match:")
