@@ -1,0 +1,68 @@
+"""Renders worlds: ``python -m connectors.world render|dataset …``."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from connectors.world.casting import WARDROBES
+from connectors.world.dataset import DatasetSpec, render_dataset
+from connectors.world.recording import render
+from connectors.world.world import Scenario, World
+from pipeline.core.errors import ReidError
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m connectors.world", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    usual = Scenario()
+    one = commands.add_parser("render", help="one world as videos and truth, a file of each for every camera")
+    one.add_argument("--out", type=Path, required=True, help="folder to write to")
+    one.add_argument("--place", default=usual.place, help="plaza, corridor, shop, … (default %(default)s)")
+    one.add_argument("--variant", type=int, default=0, help="0: the place as it is known; others by seed")
+    one.add_argument("--cameras", default="", help="names, separated by commas; default: all")
+    one.add_argument("--people", type=int, default=usual.people, help="who live there (default %(default)s)")
+    one.add_argument("--seed", type=int, default=0)
+    one.add_argument("--seconds", type=float, default=60.0, help="default %(default)s")
+    one.add_argument("--fps", type=float, default=usual.fps, help="default %(default)s")
+    one.add_argument("--wardrobe", choices=list(WARDROBES), default=usual.wardrobe)
+    one.add_argument("--lookalikes", type=float, default=usual.lookalikes, help="share of people, 0 to 1")
+    one.add_argument("--returns", type=float, default=usual.returns, help="share of people who come back, 0 to 1")
+    one.add_argument("--changes", type=float, default=usual.changes, help="share of those who changed clothes, 0 to 1")
+    one.add_argument("--groups", type=float, default=usual.groups, help="share of people who walk together, 0 to 1")
+    one.add_argument("--supersample", type=int, default=usual.supersample, help="1 fast, 2 smooth edges")
+    one.add_argument("--crf", type=int, default=23, help="of H.264 (default %(default)s)")
+    one.add_argument("--device", default="cpu", help="cpu or cuda")
+    many = commands.add_parser("dataset", help="a training set: many small worlds")
+    many.add_argument("--out", type=Path, required=True, help="folder to write to; what is there already stays")
+    many.add_argument("--worlds", type=int, default=100, help="default %(default)s")
+    many.add_argument("--seed", type=int, default=0)
+    many.add_argument("--people", type=int, default=14, help="of each world (default %(default)s)")
+    many.add_argument("--seconds", type=float, default=30.0, help="of each world (default %(default)s)")
+    many.add_argument("--fps", type=float, default=4.0, help="moments a second (default %(default)s)")
+    many.add_argument("--frame-every", type=int, default=4, help="moments between whole pictures; 0: none")
+    many.add_argument("--crop-every", type=int, default=2, help="moments between cut-outs; 0: none")
+    many.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default %(default)s)")
+    many.add_argument("--device", default="cpu", help="cpu or cuda")
+    return parser
+
+
+def main() -> None:
+    """Read the command line and render; exit code 2 for what cannot be rendered."""
+    given = vars(_parser().parse_args())
+    command, out = given.pop("command"), given.pop("out")
+    try:
+        if command == "dataset":
+            workers = given.pop("workers")
+            render_dataset(DatasetSpec(**given), out, workers=workers)
+        else:
+            cameras = [name for name in given.pop("cameras").split(",") if name]
+            seconds, crf = given.pop("seconds"), given.pop("crf")
+            render(World(Scenario(**given), cameras), out, seconds=seconds, crf=crf)
+    except ReidError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
