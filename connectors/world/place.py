@@ -1,0 +1,352 @@
+"""A place: what stands in it, its light, its cameras, and where people may walk and stand."""
+
+import heapq
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from connectors.world.camera import Camera
+from connectors.world.effects import CameraEffects
+from connectors.world.light import Light
+from connectors.world.solids import Color, Material, Point2, Solid
+from pipeline.core.errors import ConfigError
+
+_T = TypeVar("_T")
+
+# People touch what stands between these heights.
+_BODY_Z_M = (0.05, 1.9)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A straight way between two nodes.
+
+    Attributes:
+        first: Node.
+        second: Node; people walk either way.
+        half_width_m: How far to the side of the middle people may walk.
+    """
+
+    first: str
+    second: str
+    half_width_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where people stop for a while.
+
+    Attributes:
+        node: From where it is reached, in a straight line.
+        xy: Where one stands, metres.
+        heading: Where one looks, radians, 0 along x, counter-clockwise.
+        action: ``stand``, ``phone``, or ``talk`` (up to three people around the spot).
+    """
+
+    node: str
+    xy: Point2
+    heading: float
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacles:
+    """What people cannot walk through, seen from above.
+
+    Attributes:
+        boxes_xyxy: Shape ``(M, 4)``, metres.
+        circles: Shape ``(K, 3)``: x, y, radius, metres.
+    """
+
+    boxes_xyxy: NDArray[np.float64]
+    circles: NDArray[np.float64]
+
+    def clearance_m(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the distance of points, shape ``(N, 2)``, to the nearest obstacle, shape ``(N,)``; below 0 inside."""
+        x, y = points[:, :1], points[:, 1:]
+        low_x, low_y, high_x, high_y = self.boxes_xyxy.T
+        dx, dy = np.maximum(low_x - x, x - high_x), np.maximum(low_y - y, y - high_y)
+        boxes = np.hypot(np.maximum(dx, 0), np.maximum(dy, 0)) + np.minimum(np.maximum(dx, dy), 0)
+        circles = np.hypot(x - self.circles[:, 0], y - self.circles[:, 1]) - self.circles[:, 2]
+        nothing = np.full((len(points), 1), np.inf)
+        nearest: NDArray[np.float64] = np.hstack([boxes, circles, nothing]).min(1)
+        return nearest
+
+    def pushed_out(self, points: NDArray[np.float64], distance_m: float) -> NDArray[np.float64]:
+        """Return points, shape ``(N, 2)``, each moved to at least ``distance_m`` from what it was too near to."""
+        points = points.copy()
+        for i in np.flatnonzero(self.clearance_m(points) < distance_m).tolist():
+            x, y = points[i]
+            for low_x, low_y, high_x, high_y in self.boxes_xyxy:
+                inside = (x - low_x, high_x - x, y - low_y, high_y - y)
+                if min(inside) > -distance_m:
+                    side = int(np.argmin(inside))
+                    if side < 2:
+                        x = low_x - distance_m if side == 0 else high_x + distance_m
+                    else:
+                        y = low_y - distance_m if side == 2 else high_y + distance_m
+            for center_x, center_y, radius in self.circles:
+                gap = math.hypot(x - center_x, y - center_y)
+                if gap < radius + distance_m:
+                    scale = (radius + distance_m) / max(gap, 1e-6)
+                    x, y = center_x + (x - center_x) * scale, center_y + (y - center_y) * scale
+            points[i] = x, y
+        return points
+
+
+def obstacles_of(solids: Sequence[Solid]) -> Obstacles:
+    """Return what of the solids stands in people's way."""
+    boxes: list[tuple[float, float, float, float]] = []
+    circles: list[tuple[float, float, float]] = []
+    for solid in solids:
+        (x0, y0, z0), (x1, y1, z1) = solid.bounds
+        if z1 <= _BODY_Z_M[0] or z0 >= _BODY_Z_M[1]:
+            continue
+        if hasattr(solid, "low"):
+            boxes.append((x0, y0, x1, y1))
+        else:
+            circles.append(((x0 + x1) / 2, (y0 + y1) / 2, max(x1 - x0, y1 - y0) / 2))
+    return Obstacles(np.array(boxes, np.float64).reshape(-1, 4), np.array(circles, np.float64).reshape(-1, 3))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place and all that is known of it.
+
+    Attributes:
+        name: Of the place.
+        solids: What stands in it.
+        ground: The plane z = 0.
+        light: The same for all cameras.
+        cameras: With different names.
+        doors: Nodes where people come and go.
+        nodes: Name to x, y, metres.
+        edges: Ways between nodes.
+        spots: Where people stop.
+        capacity: How many people may be part of it.
+    """
+
+    name: str
+    solids: tuple[Solid, ...]
+    ground: Material
+    light: Light
+    cameras: tuple[Camera, ...]
+    doors: tuple[str, ...]
+    nodes: Mapping[str, Point2]
+    edges: tuple[Lane, ...]
+    spots: tuple[Spot, ...]
+    capacity: int
+
+    def __post_init__(self) -> None:
+        named = [camera.name for camera in self.cameras]
+        if len(set(named)) != len(named):
+            raise ConfigError(f"place {self.name}: expected cameras of different names, got {named}; rename one")
+        ends = [node for lane in self.edges for node in (lane.first, lane.second)]
+        for node in [*ends, *self.doors, *(spot.node for spot in self.spots)]:
+            if node not in self.nodes:
+                raise ConfigError(f"place {self.name}: expected a node of {sorted(self.nodes)}, got {node!r}; add it")
+        if len(self.doors) < 2:
+            raise ConfigError(f"place {self.name}: expected two doors or more, got {list(self.doors)}; add some")
+        if self.capacity < 1:
+            raise ConfigError(f"place {self.name}: expected a capacity of 1 or more, got {self.capacity}; raise it")
+        self._check_connected()
+        self._check_free()
+
+    def camera(self, name: str) -> Camera:
+        """Return a camera.
+
+        Raises:
+            ConfigError: If there is none of this name.
+        """
+        for camera in self.cameras:
+            if camera.name == name:
+                return camera
+        known = ", ".join(camera.name for camera in self.cameras)
+        raise ConfigError(f"camera of {self.name}: expected one of {known}, got {name!r}; name one of these")
+
+    def _check_connected(self) -> None:
+        reached, todo = set(), [self.doors[0]]
+        while todo:
+            node = todo.pop()
+            if node not in reached:
+                reached.add(node)
+                todo += [lane.second for lane in self.edges if lane.first == node]
+                todo += [lane.first for lane in self.edges if lane.second == node]
+        if missing := sorted(set(self.nodes) - reached):
+            raise ConfigError(
+                f"place {self.name}: expected ways from {self.doors[0]} to all nodes, got none to {missing}; add lanes"
+            )
+
+    def _check_free(self) -> None:
+        obstacles = obstacles_of(self.solids)
+        for lane in self.edges:
+            if obstacles.clearance_m(lane_points(self.nodes, lane)).min() < 0.2:
+                raise ConfigError(
+                    f"place {self.name}: expected nothing in the way from {lane.first} to {lane.second}, got a solid; "
+                    "move one of them"
+                )
+        for spot in self.spots:
+            if obstacles.clearance_m(np.array([spot.xy]))[0] < 0.2:
+                raise ConfigError(f"place {self.name}: expected free ground at spot {spot.xy}, got a solid; move it")
+
+
+def lane_points(nodes: Mapping[str, Point2], lane: Lane, step_m: float = 0.25) -> NDArray[np.float64]:
+    """Return points along the middle of a lane, shape ``(N, 2)``."""
+    a, b = np.array(nodes[lane.first]), np.array(nodes[lane.second])
+    count = max(2, math.ceil(float(np.linalg.norm(b - a)) / step_m) + 1)
+    return np.asarray(a + np.linspace(0, 1, count)[:, None] * (b - a), np.float64)
+
+
+def lengths_m(place: Place) -> dict[tuple[str, str], float]:
+    """Return the length of every way between neighbours, either direction, metres."""
+    lengths: dict[tuple[str, str], float] = {}
+    for lane in place.edges:
+        length = math.dist(place.nodes[lane.first], place.nodes[lane.second])
+        lengths[lane.first, lane.second] = lengths[lane.second, lane.first] = length
+    return lengths
+
+
+def shortest_route(lengths: Mapping[tuple[str, str], float], start: str, end: str) -> list[str]:
+    """Return the nodes from ``start`` to ``end`` with the least sum of lengths (Dijkstra 1959).
+
+    Args:
+        lengths: Of ways between neighbours, any unit, 0 and more; there is a way to the end.
+        start: Node.
+        end: Node.
+    """
+    neighbours: dict[str, list[tuple[str, float]]] = {}
+    for (first, second), length in lengths.items():
+        neighbours.setdefault(first, []).append((second, length))
+    came: dict[str, str] = {}
+    todo = [(0.0, start, start)]
+    while todo:
+        far, node, before = heapq.heappop(todo)
+        if node in came:
+            continue
+        came[node] = before
+        if node == end:
+            break
+        for other, length in neighbours[node]:
+            heapq.heappush(todo, (far + length, other, node))
+    route = [end]
+    while route[-1] != start:
+        route.append(came[route[-1]])
+    return route[::-1]
+
+
+def points_beside(place: Place, route: list[str], keep: float, abreast: float) -> list[tuple[float, float]]:
+    """Return the points of a route shifted to the side.
+
+    Args:
+        place: Of the route.
+        route: Nodes.
+        keep: Share of a lane's half width to the right of its middle.
+        abreast: Metres more to the left.
+    """
+    half = {}
+    for lane in place.edges:
+        half[lane.first, lane.second] = half[lane.second, lane.first] = lane.half_width_m
+    nodes = np.array([place.nodes[name] for name in route])
+    ways = np.diff(nodes, axis=0)
+    ways /= np.maximum(np.hypot(*ways.T), 1e-9)[:, None]
+    widths = np.array([half[pair] for pair in itertools.pairwise(route)])
+    points: list[tuple[float, float]] = []
+    for i, node in enumerate(nodes):
+        before, after = max(i - 1, 0), min(i, len(ways) - 1)
+        middle = ways[before] + ways[after]
+        middle /= max(float(np.hypot(*middle)), 0.5)
+        width = min(widths[before], widths[after])
+        left = float(np.clip(abreast - keep * width, -width, width))
+        points.append((float(node[0] - middle[1] * left), float(node[1] + middle[0] * left)))
+    return points
+
+
+class Dice:
+    """What differs between the variants of a place: variant 0 is as written, others are drawn.
+
+    Args:
+        name: Of the place; places of one variant differ.
+        variant: 0 and more.
+
+    Raises:
+        ConfigError: If the variant is negative.
+    """
+
+    def __init__(self, name: str, variant: int) -> None:
+        if variant < 0:
+            raise ConfigError(f"variant of {name}: expected 0 or more, got {variant}; name one")
+        self._fixed = variant == 0
+        self._rng = np.random.default_rng([variant, *name.encode()])
+
+    def number(self, written: float, low: float, high: float) -> float:
+        """Return what is written, or a number between ``low`` and ``high``."""
+        return written if self._fixed else float(self._rng.uniform(low, high))
+
+    def chance(self, written: bool, share: float) -> bool:
+        """Return what is written, or true in ``share`` of the variants."""
+        return written if self._fixed else bool(self._rng.random() < share)
+
+    def pick(self, written: _T, others: Sequence[_T]) -> _T:
+        """Return what is written, or one of it and the others."""
+        return written if self._fixed else [written, *others][int(self._rng.integers(len(others) + 1))]
+
+    def seed(self, written: int) -> int:
+        """Return what is written, or a seed."""
+        return written if self._fixed else int(self._rng.integers(1, 10_000))
+
+    def color(self, written: Color, spread: float = 60.0) -> Color:
+        """Return what is written, or a colour around it: other brightness and, less so, other hue."""
+        if self._fixed:
+            return written
+        shift = self._rng.normal(0, spread * 0.6) + self._rng.normal(0, spread * 0.4, 3)
+        red, green, blue = np.clip(np.asarray(written) + shift, 12, 245).astype(int).tolist()
+        return red, green, blue
+
+    def camera(self, written: Camera, *, roof_m: float = 8.5) -> Camera:
+        """Return what is written, or a camera near it with another lens, height and picture.
+
+        Args:
+            written: As in variant 0.
+            roof_m: How high it may hang; above 5 m a share of the cameras hangs on masts.
+        """
+        if self._fixed:
+            return written
+        rng = self._rng
+        x, y, z = written.position
+        tx, ty, tz = written.target
+        height = z + rng.uniform(-0.5, 0.8)
+        focal = written.focal_px * rng.uniform(0.8, 1.3)
+        if roof_m > 5 and rng.random() < 0.4:
+            # As from a mast or a first floor: steep, people 60 to 90 px tall.
+            height, focal = rng.uniform(5.5, roof_m), written.focal_px * rng.uniform(0.8, 1.05)
+        dx, dy = rng.uniform(-0.5, 0.5, 2)
+        ex, ey = rng.uniform(-1.0, 1.0, 2)
+        return replace(
+            written,
+            position=(x + float(dx), y + float(dy), float(np.clip(height, 2.3, roof_m))),
+            target=(tx + float(ex), ty + float(ey), tz),
+            focal_px=float(focal),
+            effects=self._effects(written.effects),
+            clock_offset_s=float(rng.uniform(-0.02, 0.02)),
+        )
+
+    def _effects(self, written: CameraEffects) -> CameraEffects:
+        rng = self._rng
+        soft = rng.random() < 0.25
+        return CameraEffects(
+            exposure=float(written.exposure * rng.uniform(0.65, 1.4)),
+            white_balance=(float(1 + rng.normal(0, 0.08)), 1.0, float(1 + rng.normal(0, 0.10))),
+            contrast=float(rng.uniform(0.82, 1.18)),
+            saturation=float(rng.uniform(0.45, 1.15)),
+            vignette=float(rng.uniform(0, 0.45)),
+            blur_px=float(rng.uniform(1.0, 1.7) if soft else rng.uniform(0.35, 0.9)),
+            noise=float(rng.uniform(0.008, 0.045)),
+            sharpen=float(rng.uniform(0, 0.7)),
+            jpeg_quality=int(rng.integers(45, 92)),
+            drift=float(rng.uniform(0, 0.06)),
+        )

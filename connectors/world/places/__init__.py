@@ -1,0 +1,22 @@
+"""The places that the world knows."""
+
+from connectors.world.place import Place
+from connectors.world.places.plaza import plaza
+from pipeline.core.errors import ConfigError
+
+_PLACES = {"plaza": plaza}
+
+
+def build_place(name: str, variant: int = 0) -> Place:
+    """Return a place.
+
+    Args:
+        name: One of the known ones.
+        variant: 0: as written; others differ in looks, light and cameras.
+
+    Raises:
+        ConfigError: If there is no such place.
+    """
+    if name not in _PLACES:
+        raise ConfigError(f"place: expected one of {', '.join(_PLACES)}, got {name!r}; name one of these")
+    return _PLACES[name](variant)
