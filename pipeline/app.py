@@ -235,15 +235,24 @@ def true_tables(config: PipelineConfig) -> dict[str, TrackTable] | None:
         return None
     if truth.format not in READ_TRUTH:
         raise ConfigError(f"site.truth.format: expected one of {sorted(READ_TRUTH)}, got {truth.format}")
-    if not Path(truth.file).is_file():
-        raise ConfigError(f"site.truth.file: expected a file, got {truth.file}; leave site.truth out or correct it")
-    whole = READ_TRUTH[truth.format](Path(truth.file))
+    if "{camera_id}" in truth.file:
+        return {
+            camera_id: _read_truth(truth.format, Path(truth.file.replace("{camera_id}", camera_id)))
+            for camera_id in config.site.cameras
+        }
+    whole = _read_truth(truth.format, Path(truth.file))
     if config.matcher.leave_after_s == float("inf"):
         ids = [truth.returns.get(str(number), number) for number in whole.ids.tolist()]
         whole = replace(whole, ids=np.array(ids, np.int64))
     return {
         camera_id: whole if crop is None else cut_out(whole, tuple(crop)) for camera_id, crop in truth.crops.items()
     }
+
+
+def _read_truth(format_: str, path: Path) -> TrackTable:
+    if not path.is_file():
+        raise ConfigError(f"site.truth.file: expected a file, got {path}; leave site.truth out or correct it")
+    return READ_TRUTH[format_](path)
 
 
 def quality(config: PipelineConfig, output_dir: Path) -> TrackingScore | None:

@@ -45,8 +45,9 @@ class WalkConfig:
 class TruthConfig:
     """Where the truth about a recording is.
 
-    ``format`` is pets_xml or mot; ``crops`` says which part of the picture each camera shows, pixels or null;
-    ``returns`` gives true numbers that are people who had been there before, and their first number.
+    ``format`` is pets_xml or mot; ``file`` has everybody in the whole picture, or ``{camera_id}`` in its name and
+    each camera's own; ``crops`` says which part of the picture each camera shows, pixels or null; ``returns`` gives
+    true numbers that are people who had been there before, and their first number.
     """
 
     format: str

@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("faiss", "httpx", "mmengine", "mmpose", "rich", "supervision", "trackers", "ultralytics", "yaml"),
     },
     "connectors": {"pipeline.core", "pipeline.ledger", "numpy", "av", "cv2", "httpx", "rich", "supervision"},
-    "connectors.world": {"pipeline.core", *ARRAYS, "warp"},
+    "connectors.world": {"pipeline.core", *ARRAYS, "anny", "av", "rich", "torch", "warp"},
     "pipeline.stages": {"pipeline.core", *ARRAYS},
     "pipeline.alerts": {"pipeline.core", "numpy", "scipy"},
     "pipeline.flow": {"pipeline.core"},

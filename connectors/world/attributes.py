@@ -13,9 +13,16 @@ TOP_COLOURS = ("black", "purple", "green", "blue", "gray", "white", "yellow", "r
 BOTTOM_COLOURS = ("white", "purple", "black", "green", "gray", "pink", "yellow", "blue", "brown", "complex")
 AGES = ("young", "teenager", "adult", "old")
 _NAMED: dict[str, Colour] = {
-    **{"black": (28, 28, 32), "white": (232, 232, 228), "gray": (125, 127, 130), "red": (170, 35, 40)},
-    **{"green": (60, 104, 60), "blue": (50, 80, 145), "yellow": (220, 180, 60), "purple": (98, 56, 128)},
-    **{"pink": (220, 140, 164), "brown": (98, 66, 44)},
+    "black": (28, 28, 32),
+    "white": (232, 232, 228),
+    "gray": (125, 127, 130),
+    "red": (170, 35, 40),
+    "green": (60, 104, 60),
+    "blue": (50, 80, 145),
+    "yellow": (220, 180, 60),
+    "purple": (98, 56, 128),
+    "pink": (220, 140, 164),
+    "brown": (98, 66, 44),
 }
 
 
@@ -25,7 +32,10 @@ def attributes(person: Person, outfit: Outfit) -> tuple[int, ...]:
     lower = outfit.skirt.fabric if outfit.skirt and outfit.top.kind != "coat" else outfit.bottom.fabric
     age = 3 if person.age_years >= 60 else 2 if person.age_years >= 20 else 1
     values = (
-        *(TOP_COLOURS.index(_named(outfit.top.fabric, TOP_COLOURS)), BOTTOM_COLOURS.index(_named(lower, BOTTOM_COLOURS))),
+        *(
+            TOP_COLOURS.index(_named(outfit.top.fabric, TOP_COLOURS)),
+            BOTTOM_COLOURS.index(_named(lower, BOTTOM_COLOURS)),
+        ),
         *(age, person.female, person.hair.style in ("long", "pony", "bob"), outfit.hat is not None, person.glasses),
         *(bag == "backpack", bag == "shoulder", bag == "hand", outfit.top.sleeve >= 1.5),
         *(outfit.bottom.length >= 1.5, outfit.skirt is not None and outfit.top.kind != "coat"),

@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from connectors.world.camera import Camera
 from connectors.world.light import Light
 from connectors.world.place import Place
-from connectors.world.solids import Box, Ellipsoid, Pixels, Solid, clouds, noise, surface
+from connectors.world.solids import Box, Ellipsoid, Material, Pixels, Solid, clouds, noise, surface
 
 FAR = 1000.0
 _SUN_RAYS = 4
 _SKY_RAYS = 12
 # Corners darken over about this distance, metres; rays into the open end there.
 _NEAR_M = 2.5
+_BURIED = Box((0.0, 0.0, -1000.0), (1.0, 1.0, -999.0), Material("plain", (0, 0, 0)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -251,8 +252,8 @@ def _cast_kernel(
 
 
 def _cast_rays(place: Place, camera: Camera, device: str) -> tuple[Pixels, Pixels, NDArray[np.int32], Pixels, Pixels]:
-    wp.config.log_level = wp.LOG_ERROR
-    solids = place.solids
+    # The tree must not be empty: where nothing stands, something lies deep below.
+    solids = place.solids or (_BURIED,)
     low = wp.array(np.array([s.bounds[0] for s in solids], np.float32), dtype=wp.vec3, device=device)
     high = wp.array(np.array([s.bounds[1] for s in solids], np.float32), dtype=wp.vec3, device=device)
     packed = [_packed(solid) for solid in solids]

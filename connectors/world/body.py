@@ -71,8 +71,8 @@ class BodyAsset:
     def body(self, coefficients: NDArray[np.floating]) -> Body:
         """Return the body of these weights of the principal shapes, shape ``(K,)``."""
         points = self.mean + np.tensordot(coefficients.astype(np.float32), self.shapes, axes=1)
-        points = points.astype(np.float64)
-        return Body(vertices=points[: self.num_vertices], skeleton=Skeleton(points[self.num_vertices :], PARENTS))
+        exact = np.asarray(points, np.float64)
+        return Body(vertices=exact[: self.num_vertices], skeleton=Skeleton(exact[self.num_vertices :], PARENTS))
 
     def at_texels(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
         """Spread values of vertices, shape ``(V, ...)``, over the texture: shape ``(S, S, ...)``."""

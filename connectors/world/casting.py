@@ -16,11 +16,26 @@ MIN_SKIN_CONTRAST = 26.0
 """Between a garment and the wearer's skin: nobody may look undressed."""
 
 COLOURS: dict[str, Colour] = {
-    **{"black": (28, 28, 32), "white": (232, 232, 228), "grey": (128, 130, 134), "charcoal": (58, 60, 66)},
-    **{"navy": (30, 40, 78), "red": (178, 34, 38), "blue": (45, 88, 168), "green": (44, 104, 62)},
-    **{"olive": (92, 92, 52), "beige": (202, 182, 148), "brown": (98, 66, 44), "yellow": (224, 184, 44)},
-    **{"orange": (222, 112, 34), "pink": (220, 140, 164), "purple": (98, 56, 128), "teal": (28, 128, 132)},
-    **{"denim": (72, 98, 138), "light blue": (150, 186, 216), "maroon": (98, 26, 42), "khaki": (168, 148, 106)},
+    "black": (28, 28, 32),
+    "white": (232, 232, 228),
+    "grey": (128, 130, 134),
+    "charcoal": (58, 60, 66),
+    "navy": (30, 40, 78),
+    "red": (178, 34, 38),
+    "blue": (45, 88, 168),
+    "green": (44, 104, 62),
+    "olive": (92, 92, 52),
+    "beige": (202, 182, 148),
+    "brown": (98, 66, 44),
+    "yellow": (224, 184, 44),
+    "orange": (222, 112, 34),
+    "pink": (220, 140, 164),
+    "purple": (98, 56, 128),
+    "teal": (28, 128, 132),
+    "denim": (72, 98, 138),
+    "light blue": (150, 186, 216),
+    "maroon": (98, 26, 42),
+    "khaki": (168, 148, 106),
 }
 _NEUTRAL = ("black", "black", "navy", "grey", "charcoal", "white", "beige", "denim", "olive", "brown")
 _LOWER = ("black", "navy", "grey", "charcoal", "beige", "brown", "khaki", "olive", "denim", "white", "maroon")

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -69,7 +70,9 @@ class DatasetSpec:
             variant=1 + int(rng.integers(1 << 30)),
             people=self.people,
             seed=int(rng.integers(1 << 30)),
-            wardrobe=str(rng.choice(["vivid", "everyday", "everyday", "muted", "uniform"], p=[0.2, 0.3, 0.25, 0.2, 0.05])),
+            wardrobe=str(
+                rng.choice(["vivid", "everyday", "everyday", "muted", "uniform"], p=[0.2, 0.3, 0.25, 0.2, 0.05])
+            ),
             lookalikes=float(rng.choice([0.0, 0.1, 0.3])),
             returns=0.6,
             changes=0.3,
@@ -96,7 +99,7 @@ class _Pictures:
         return {f"{name}_jpeg": joined, f"{name}_offset": np.cumsum(sizes)}
 
 
-def shard(spec: DatasetSpec, number: int) -> dict[str, NDArray[np.generic]]:
+def shard(spec: DatasetSpec, number: int) -> dict[str, NDArray[Any]]:
     """Render world ``number`` and return its arrays.
 
     F pictures, B boxes, C cut-outs, P people and outfits, K attributes:
@@ -158,7 +161,8 @@ def shard(spec: DatasetSpec, number: int) -> dict[str, NDArray[np.generic]]:
         "person_outfit": np.array([worn for _, worn in outfits], np.int16),
         "attribute_names": np.array(attributes.NAMES),
         "attributes": np.array(
-            [attributes.attributes(world.people[who], world.people[who].outfits[worn]) for who, worn in outfits], np.int16
+            [attributes.attributes(world.people[who], world.people[who].outfits[worn]) for who, worn in outfits],
+            np.int16,
         ),
         "size_hw": np.array(world.cameras[0].size_hw, np.int32),
         "camera_names": np.array([camera.name for camera in world.cameras]),
@@ -219,7 +223,7 @@ def _write(spec: DatasetSpec, number: int, worlds: Path) -> None:
     unfinished = path.with_name(f".{path.name}.part")
     try:
         with unfinished.open("wb") as file:
-            np.savez(file, **shard(spec, number))
+            np.savez(file, allow_pickle=False, **shard(spec, number))  # type: ignore[arg-type]
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)

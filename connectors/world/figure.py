@@ -82,8 +82,7 @@ def make_figure(person: Person, outfit_number: int) -> Figure:
     if outfit.bag and outfit.bag.kind == "hand":
         carries = "L" if outfit.bag.side > 0 else "R"
     clips = {
-        action: body.skeleton.pose(rotations(action, body.skeleton, person.gait, carries=carries))
-        for action in ACTIONS
+        action: body.skeleton.pose(rotations(action, body.skeleton, person.gait, carries=carries)) for action in ACTIONS
     }
     shares, cycle_m = _advance(clips["walk"], body.skeleton)
     skin = dress_skin(body, person, outfit, cover(vertex_surface(), outfit, person.hair), rng)
@@ -141,7 +140,9 @@ def _on_ground(
     clip: NDArray[np.float64], vertices: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return the clip raised or lowered so that the lowest point touches the floor at every phase."""
-    low = np.flatnonzero(weights[:, [BONES.index(f"{bone}.{side}") for bone in ("foot", "toes") for side in "LR"]].sum(1) > 0.5)
+    low = np.flatnonzero(
+        weights[:, [BONES.index(f"{bone}.{side}") for bone in ("foot", "toes") for side in "LR"]].sum(1) > 0.5
+    )
     blended = np.tensordot(weights[low], clip, axes=([1], [1]))  # N, P, 3, 4
     heights = np.einsum("vpj,vj->pv", blended[:, :, 2, :3], vertices[low]) + blended[:, :, 2, 3].T
     raised = clip.copy()
@@ -149,9 +150,7 @@ def _on_ground(
     return raised
 
 
-def _lay_out(
-    body: NDArray[np.float32], parts: list[Part]
-) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.float64]]]:
+def _lay_out(body: NDArray[np.float32], parts: list[Part]) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.float64]]]:
     """Return the texture, and of every slot its left, top, width and height as shares of it."""
     size = body.shape[0]
     image = np.zeros((size, 2 * size, 3), np.float32)
@@ -169,7 +168,9 @@ def _lay_out(
 def to_srgb(image: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Return linear light in [0, 1] as sRGB."""
     light = np.clip(image, 0, 1)
-    return np.round(255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)).astype(np.uint8)
+    return np.round(255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)).astype(
+        np.uint8
+    )
 
 
 def _join(

@@ -21,7 +21,7 @@ CELL = wp.constant(16)
 mat34 = wp.types.matrix(shape=(3, 4), dtype=wp.float32)
 
 
-@wp.kernel
+@wp.kernel(enable_backward=False)
 def skin(
     first: int,
     vertices: wp.array(dtype=wp.vec3),
@@ -44,7 +44,7 @@ def skin(
     out_normals[i] = wp.normalize(m * wp.vec4(n[0], n[1], n[2], 0.0))
 
 
-@wp.kernel
+@wp.kernel(enable_backward=False)
 def project(
     first: int,
     positions: wp.array(dtype=wp.vec3),
@@ -74,7 +74,7 @@ def mark(box: wp.array2d(dtype=wp.int32), row: int, x: int, y: int):
     wp.atomic_max(box, row, 4, y)
 
 
-@wp.kernel
+@wp.kernel(enable_backward=False)
 def rasterise(
     first: int,
     slot: int,
@@ -144,13 +144,13 @@ def lit(shadows: wp.array2d(dtype=wp.uint64), q: wp.vec3, bias: float, reach: in
             x = int(q[0]) + dx
             y = int(q[1]) + dy
             total += 1.0
-            if x >= 0 and y >= 0 and x < shadows.shape[1] and y < shadows.shape[0]:
-                if metres(shadows[y, x]) < q[2] - bias:
-                    blocked += 1.0
+            inside = x >= 0 and y >= 0 and x < shadows.shape[1] and y < shadows.shape[0]
+            if inside and metres(shadows[y, x]) < q[2] - bias:
+                blocked += 1.0
     return 1.0 - blocked / total
 
 
-@wp.kernel
+@wp.kernel(enable_backward=False)
 def occupy(shadows: wp.array2d(dtype=wp.uint64), occupied: wp.array2d(dtype=wp.int32)):
     """Mark the cells of the shadow map that people are in, and those around them."""
     y, x = wp.tid()
@@ -196,7 +196,7 @@ def texel(textures: wp.array4d(dtype=wp.uint8), slot: int, u: float, v: float):
     )
 
 
-@wp.kernel
+@wp.kernel(enable_backward=False)
 def shade(
     depth: wp.array2d(dtype=wp.uint64),
     faces: wp.array(dtype=wp.vec3i),
@@ -256,11 +256,7 @@ def shade(
         if wp.dot(n, e) < 0.0:
             n = -n
         t = uv[i, 0] * wa + uv[i, 1] * wb + uv[i, 2] * wc
-        albedo = wp.vec3(0.0, 0.0, 0.0)
-        if detail[slot] == 0:
-            albedo = texel(fine, slot, t[0], t[1])
-        else:
-            albedo = texel(coarse, slot, t[0], t[1])
+        albedo = texel(fine, slot, t[0], t[1]) if detail[slot] == 0 else texel(coarse, slot, t[0], t[1])
         # Cloth scatters light around its edge, and less of the sky reaches what is low or seen at a flat angle.
         facing = wp.abs(wp.dot(n, e))
         sky = (0.62 + 0.38 * n[2]) * (0.72 + 0.28 * wp.min(p[2] / 0.6, 1.0)) * (0.55 + 0.45 * facing)

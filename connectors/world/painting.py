@@ -45,11 +45,11 @@ def _paint_face(image: Image, s: Surface, covered: Covered, person: Person) -> I
     front = (s.face_back < -0.05) & (s.head > 0.5)
     cheeks = np.exp(-(((across - 0.04) / 0.02) ** 2 + (up / 0.02) ** 2)) * front
     sockets = np.exp(-(((across - 0.031) / 0.018) ** 2 + ((up - 0.042) / 0.012) ** 2)) * front
-    image = image * (1 - np.float32([0, 0.15, 0.15]) * cheeks[..., None])
-    image = _over(image, front & (np.abs(across - 0.032) < 0.018) & (np.abs(up - 0.063) < 0.005), hair * 0.7)
-    image = image * (1 - 0.45 * sockets)[..., None]
+    flushed = image * (1 - np.array([0, 0.15, 0.15], np.float32) * cheeks[..., None])
+    image = _over(flushed, front & (np.abs(across - 0.032) < 0.018) & (np.abs(up - 0.063) < 0.005), hair * 0.7)
+    image = np.asarray(image * (1 - 0.45 * sockets)[..., None], np.float32)
     lips = front & (across < 0.024) & (np.abs(up + 0.030) < 0.006)
-    image = np.where(lips[..., None], image * np.float32([0.85, 0.42, 0.42]), image)
+    image = np.where(lips[..., None], image * np.array([0.85, 0.42, 0.42], np.float32), image)
     if person.glasses:
         rims = np.abs(np.hypot((across - 0.032) / 1.2, up - 0.042) - 0.020) < 0.004
         bridge = (across < 0.012) & (np.abs(up - 0.048) < 0.003)
@@ -59,9 +59,7 @@ def _paint_face(image: Image, s: Surface, covered: Covered, person: Person) -> I
     return np.where(covered.beard[..., None], image * 0.25 + hair * 0.75, image).astype(np.float32)
 
 
-def _paint_clothes(
-    image: Image, s: Surface, covered: Covered, outfit: Outfit, rng: np.random.Generator
-) -> Image:
+def _paint_clothes(image: Image, s: Surface, covered: Covered, outfit: Outfit, rng: np.random.Generator) -> Image:
     top, bottom = outfit.top, outfit.bottom
     image = np.where(covered.bottom[..., None], paint_fabric(bottom.fabric, s, rng), image)
     if bottom.belt is not None:

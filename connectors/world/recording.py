@@ -102,14 +102,18 @@ def _told_plainly(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, FFmpegError) as error:
-        raise ConnectorError(f"{folder}: expected room for videos and truth, got: {error}; free some and begin again") from error
+        raise ConnectorError(
+            f"{folder}: expected room for videos and truth, got: {error}; free some and begin again"
+        ) from error
 
 
 def _people(world: World) -> str:
     people = [
         {
             "person_id": number + 1,
-            "outfits": [dict(zip(attributes.NAMES, attributes.attributes(person, worn), strict=True)) for worn in person.outfits],
+            "outfits": [
+                dict(zip(attributes.NAMES, attributes.attributes(person, worn), strict=True)) for worn in person.outfits
+            ],
             **asdict(person),
         }
         for number, person in enumerate(world.people)

@@ -319,9 +319,7 @@ def _in_sight(actor: Actor, camera: Camera) -> bool:
     x, y = points[:, 0], points[:, 1]
     if depth.min() < 0.3:
         return True
-    return bool(
-        x.max() > -margin and x.min() < width + margin and y.max() > -margin and y.min() < height + margin
-    )
+    return bool(x.max() > -margin and x.min() < width + margin and y.max() > -margin and y.min() < height + margin)
 
 
 def _feet(actors: Sequence[Actor], camera: Camera) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -350,7 +348,7 @@ def _whole_box(
     if counted[1] > 0 and counted[2] > 0 and counted[3] < size_hw[1] - 1 and counted[4] < size_hw[0] - 1:
         return _box(counted, scale)
     points = outline[outline[:, 2] > 0, :2]
-    return np.concatenate([points.min(axis=0), points.max(axis=0)]) / np.float32(scale)
+    return np.asarray(np.concatenate([points.min(axis=0), points.max(axis=0)]) / scale, np.float32)
 
 
 def _see_keypoints(
@@ -367,4 +365,3 @@ def _see_keypoints(
     visible = inside & (owners[rows, columns] == slot) & (points[:, 2] - in_front < 0.16)
     state = np.where(visible, 2, np.where(inside, 1, 0))
     return np.column_stack([points[:, :2] / scale, state]).astype(np.float32)
-

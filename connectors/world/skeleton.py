@@ -38,7 +38,7 @@ class Skeleton:
         """Return what takes points at rest to where the turned bones carry them.
 
         Args:
-            rotations: Shape ``(P, B, 3, 3)``: of each bone against its parent, in the axes of the body, for ``P`` poses.
+            rotations: Shape ``(P, B, 3, 3)``: of each bone against its parent, in the axes of the body.
 
         Returns:
             Shape ``(P, B, 3, 4)``.

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import fields
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from connectors.world.world import Scenario, World
@@ -38,24 +39,24 @@ class WorldSource:
         parts = urlsplit(uri)
         settings = dict(parse_qsl(parts.query, keep_blank_values=True))
         self.live = settings.pop("live", "0").lower() in _TRUE
-        self._seconds = self._number("seconds", settings.pop("seconds", str(seconds)), float)
+        self._seconds = self._value("seconds", settings.pop("seconds", str(seconds)), float)
         unknown = sorted(settings.keys() - _TYPES.keys() - {"place"})
         if unknown or self._seconds <= 0:
             raise ConfigError(
                 f"site.cameras.{camera_id}: expected settings among {sorted(_TYPES.keys() - {'place'})} and seconds "
                 f"above 0, got {unknown or self._seconds}; correct the address"
             )
-        given = {name: self._number(name, value, _TYPES[name]) for name, value in settings.items()}
+        given = {name: self._value(name, value, _TYPES[name]) for name, value in settings.items()}
         self._scenario = Scenario(**{"place": parts.netloc, "device": device, **given})
         self._name = parts.path.strip("/")
         self._closed = threading.Event()
 
-    def _number(self, name: str, value: str, kind: type) -> object:
+    def _value(self, name: str, value: str, kind: type) -> Any:
         try:
             return value.lower() in _TRUE if kind is bool else kind(value)
         except ValueError as error:
             raise ConfigError(
-                f"site.cameras.{self.camera_id}: expected {name} to be of type {kind.__name__}, got {value!r}; correct it"
+                f"site.cameras.{self.camera_id}: expected {name} to be of type {kind.__name__}, got {value!r}"
             ) from error
 
     def check(self) -> None:
@@ -67,7 +68,7 @@ class WorldSource:
         World(self._scenario, [self._name])
 
     def frames(self) -> Iterator[Frame]:
-        """Yield the frames from the beginning; what is live at its pace, what is recorded as fast as it is asked for."""
+        """Yield the frames from the beginning: at their pace if live, else as fast as they are asked for."""
         world = World(self._scenario, [self._name])
         num_frames = None if self.live else round(self._seconds * self._scenario.fps)
         began_at = time.time()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,7 +121,7 @@ def _along(points: NDArray[np.float64], joints: list[NDArray[np.float64]]) -> ND
     """Return how far along a chain of joints points lie: 1 at the second joint, 2 at the third; ends are open."""
     nearest, position = np.full(points.shape[:-1], np.inf), np.zeros(points.shape[:-1])
     last = len(joints) - 2
-    for number, (start, end) in enumerate(zip(joints[:-1], joints[1:], strict=True)):
+    for number, (start, end) in enumerate(pairwise(joints)):
         way = end - start
         share = (points - start) @ way / (way @ way)
         share = np.clip(share, 0.0 if number else -0.6, 1.0 if number < last else 1.3)

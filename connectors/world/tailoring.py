@@ -59,7 +59,8 @@ def normals_of(vertices: Points, faces: NDArray[np.integer]) -> Points:
     corners = vertices[faces]
     across = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     total = np.stack(
-        [np.bincount(faces.T.ravel(), np.tile(across[:, axis], 3), minlength=len(vertices)) for axis in range(3)], axis=1
+        [np.bincount(faces.T.ravel(), np.tile(across[:, axis], 3), minlength=len(vertices)) for axis in range(3)],
+        axis=1,
     )
     normals: Points = total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
     return normals
@@ -83,9 +84,7 @@ def dress_skin(body: Body, person: Person, outfit: Outfit, covered: Covered, rng
     return vertices + normals_of(vertices, faces) * offset[:, None]
 
 
-def _offsets(
-    s: Surface, hair: Hair, outfit: Outfit, covered: Covered, rng: np.random.Generator
-) -> NDArray[np.float64]:
+def _offsets(s: Surface, hair: Hair, outfit: Outfit, covered: Covered, rng: np.random.Generator) -> NDArray[np.float64]:
     """Return how far each vertex moves outwards, metres."""
     a, b, c, d = rng.uniform(0, 6, 4)
     folds = np.sin(37 * s.rise + 9 * s.x + a) * np.sin(23 * s.x + 31 * s.y + 11 * s.rise + b)
@@ -160,8 +159,7 @@ def _rigid(count: int, bone: str) -> Weights:
 def _at_rest(points: Points, weights: Weights, standing: NDArray[np.float64]) -> Points:
     """Return where points that were placed on the standing body are at rest."""
     blended = np.tensordot(weights, standing, axes=1)
-    rest: Points = np.linalg.solve(blended[:, :, :3], (points - blended[:, :, 3])[..., None])[..., 0]
-    return rest
+    return np.asarray(np.linalg.solve(blended[:, :, :3], (points - blended[:, :, 3])[..., None])[..., 0], np.float64)
 
 
 def _posed(points: Points, bone: str, standing: NDArray[np.float64]) -> Points:
@@ -187,7 +185,9 @@ def _skirt(body: Body, skirt: Skirt, standing: NDArray[np.float64], rng: np.rand
         near = legs[np.abs(legs[:, 2] - height) < 0.045]
         reach = ((near[:, :2] - centre) @ outwards.T).max(axis=0) if len(near) else radii
         below = height < hips[2] + 0.02
-        radii = np.maximum(np.maximum(reach, 0.02) + skirt.ease_m, (radii + skirt.flare * step_m) * (1.0 if below else 0.97))
+        radii = np.maximum(
+            np.maximum(reach, 0.02) + skirt.ease_m, (radii + skirt.flare * step_m) * (1.0 if below else 0.97)
+        )
         inner = radii[:-1]
         radii = np.append((inner + np.roll(inner, 1) + np.roll(inner, -1)) / 3, 0.0)
         radii[-1] = radii[0]
@@ -269,7 +269,7 @@ def _bag(body: Body, bag: Bag, ease_m: float, standing: NDArray[np.float64], rng
 
 def _shoe(body: Body, side: str, colour: Colour, sole: Colour, rng: np.random.Generator) -> Part:
     """Return a shoe around the foot at rest; its tip bends with the toes."""
-    points, faces, uv = _sphere(19, 13)
+    points, faces, _ = _sphere(19, 13)
     sign = 1.0 if side == "L" else -1.0
     foot = body.vertices[(vertex_surface().foot > 0.5) & (body.vertices[:, 0] * sign > 0)]
     ankle, toe = body.skeleton.head(f"foot.{side}"), body.skeleton.head(f"toes.{side}")
