@@ -3,6 +3,7 @@
 World frame: metres, x east, y north, z up, the ground at z = 0. Colours: sRGB, 0 to 255.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -127,6 +128,41 @@ def shown_on(wall: str, at: float, along: Point2, z: Point2, material: Material,
     return Box((low, along[0], z[0]), (high, along[1], z[1]), material)
 
 
+def wall(
+    facing: str, at: float, along: Point2, height_m: float, material: Material, gaps: Sequence[float] = ()
+) -> list[Solid]:
+    """Return a wall, 2 m thick, with doorways: whoever steps into one is out of sight.
+
+    Args:
+        facing: Where its surface looks: ``north``, ``south``, ``east`` or ``west``.
+        at: Coordinate of the surface, metres (y for north and south, x otherwise).
+        along: From, to along the wall, metres.
+        height_m: Of the wall; above 2.3.
+        material: Of the wall.
+        gaps: Middles of the doorways along the wall, each 1.3 m wide and 2.2 m high.
+    """
+    deep, half = 2.0 if facing in ("south", "west") else -2.0, 0.65
+    edges = [along[0], *(edge for gap in sorted(gaps) for edge in (gap - half, gap + half)), along[1]]
+    dark = Material("plain", (54, 50, 46))
+    parts = [(edges[i], edges[i + 1], 0.0, height_m, at, at + deep, material) for i in range(0, len(edges), 2)]
+    for gap in gaps:
+        parts.append((gap - half, gap + half, 2.2, height_m, at, at + deep, material))
+        parts.append((gap - half, gap + half, 0.0, 2.2, at + deep * 0.95, at + deep, dark))
+    boxes: list[Solid] = []
+    for first, last, low, high, near, far, surface_of in parts:
+        y0, y1 = min(near, far), max(near, far)
+        if facing in ("north", "south"):
+            boxes.append(Box((first, y0, low), (last, y1, high), surface_of))
+        else:
+            boxes.append(Box((y0, first, low), (y1, last, high), surface_of))
+    return boxes
+
+
+def patch(x: Point2, y: Point2, material: Material, *, height_m: float = 0.012) -> Box:
+    """Return a flat piece of other ground: a road, a line, a mat."""
+    return Box((x[0], y[0], 0.0), (x[1], y[1], height_m), material)
+
+
 def linear_rgb(color: tuple[int, int, int]) -> NDArray[np.float32]:
     """Return an sRGB colour (0 to 255) as linear reflectance, shape ``(3,)``, float32, 0 to 1."""
     return ((np.asarray(color, np.float32) / 255) ** np.float32(2.2)).astype(np.float32)
@@ -185,7 +221,8 @@ def surface(m: Material, u: Pixels, v: Pixels, uu: Pixels, vv: Pixels, size: Pix
         base = mixed(second, joint, width, plain * tone[:, None])
         if m.kind == "ceiling":
             lamp = (np.mod(np.floor(u / s), 4) == 1) & (np.mod(np.floor(v / s), 3) == 1) & ~joint
-            return base, lamp[:, None] * np.float32(1.6)
+            # What comes back from the floor.
+            return base, lamp[:, None] * np.float32(1.6) + 0.3 * base
         return base, 0.0
     if m.kind == "brick":
         row = np.floor(v / 0.085)
@@ -208,8 +245,12 @@ def surface(m: Material, u: Pixels, v: Pixels, uu: Pixels, vv: Pixels, size: Pix
         mirror = 0.03 + 0.30 * clouds(u * 1.1 + v * 0.3, v * 0.8, seed) ** 2
         return mixed(second, frame, 0.07, plain * 0.6 + mirror[:, None] * (0.85, 0.95, 1.08)), 0.0
     if m.kind == "poster":
-        blobs = [clouds(uu * k + 31.7 * m.seed, vv * k + 9.1 * m.seed, seed + 5 * k) for k in (3, 4, 5)]
-        base = np.stack(blobs, 1) ** 1.6 * 1.2 * (0.4 + color)
+        # A picture of four tints: the paper's, the ink's, and two of the seed's.
+        tints = np.random.default_rng(m.seed).random((2, 3)) ** 2 * 0.8
+        shapes = clouds(uu * 3 + 3.1 * m.seed, vv * 4 + 1.7 * m.seed, seed)
+        base = np.where((shapes > 0.47)[:, None], color, tints[0])
+        base = np.where((clouds(uu * 5, vv * 5 + m.seed, seed + 5) > 0.58)[:, None], tints[1], base)
+        base = base * (0.75 + 0.5 * clouds(uu * 9, vv * 9, seed + 9))[:, None]
         text = (np.mod(vv * 14, 1) < 0.45) & (vv < 0.33) & (_cell(uu * 26, vv * 14, seed) > 0.4)
         base = np.where(text[:, None], second, base)
         edge = (uu < 0.03) | (uu > 0.97) | (vv < 0.03) | (vv > 0.97)
@@ -224,7 +265,8 @@ def surface(m: Material, u: Pixels, v: Pixels, uu: Pixels, vv: Pixels, size: Pix
         base = np.where(((uu > 0.84) & (uu < 0.9) & (np.abs(vv - 0.48) < 0.02))[:, None], np.float32(0.6), base)
         return np.where(frame[:, None], second, base).astype(np.float32), 0.0
     if m.kind == "goods":
-        return _goods(u, v, s, color, second, seed), 0.0
+        packets = _goods(u, v, s, color, second, seed)
+        return np.where((vv > 0.995)[:, None], second, packets).astype(np.float32), 0.0
     if m.kind == "lamp":
         return plain, plain * np.float32(2.5)
     return plain, 0.0
@@ -237,6 +279,7 @@ def _goods(u: Pixels, v: Pixels, board_m: np.float32, color: Pixels, second: Pix
     width = 0.08 + 0.12 * _cell(run, board, seed)
     one = np.mod(u / width, 1)
     hue = np.stack([_cell(run + 11 * k, board + 17 * k, seed + k) for k in (1, 2, 3)], 1) ** 1.5
+    hue = hue.mean(1, keepdims=True) * 0.45 + hue * 0.55
     label = _cell(run + 5, board + 3, seed + 4)[:, None]
     up = np.mod(v / board_m, 1)
     band = ((up > 0.3) & (up < 0.3 + 0.3 * label[:, 0]))[:, None]

@@ -15,7 +15,7 @@ _ARRIVE_WITHIN_S = 25.0
 _WARM_UP_S = 40.0
 _BODY_M = 0.5
 _WALL_M = 0.27
-_GONE_S = 600.0
+_GONE_S = 120.0
 _DWELL_S = {"stand": (4.0, 14.0), "phone": (6.0, 20.0), "talk": (10.0, 30.0)}
 
 Vectors = NDArray[np.float64]
@@ -71,7 +71,7 @@ class Traffic:
         speeds_m_s: What each person likes to walk at; one number a person, above 0.
         seed: Of everything random.
         start_busy: Whether the place is in full swing at time 0; otherwise people arrive from then on.
-        returns: Share of leavings after which somebody comes back within a minute or so; others stay away for ten
+        returns: Share of leavings after which somebody comes back within a minute or so; others stay away for two
             minutes and more.
         changes: Share of comings back in the other outer wear.
         groups: Share of people who walk in company.
@@ -117,6 +117,7 @@ class Traffic:
             self._unit_of[unit] = number
         gaps = self._rng.exponential(_ARRIVE_WITHIN_S / max(len(self._units), 1), len(self._units))
         self._due = np.cumsum(gaps)
+        self._waiting: dict[str, list[int]] = {}
         self._door: list[str | None] = [None] * len(self._units)
         self._steps = -round(_WARM_UP_S / self.step_s) if start_busy else 0
         self._due += self._steps * self.step_s
@@ -128,7 +129,9 @@ class Traffic:
         self._steps += 1
         self.time_s = self._steps * self.step_s
         for unit in np.flatnonzero(self._due <= self.time_s).tolist():
-            self._enter(unit)
+            self._come(unit)
+        for door in [door for door, queue in self._waiting.items() if queue]:
+            self._enter(door)
         who = np.flatnonzero(self._inside)
         if len(who):
             self._move(who)
@@ -159,28 +162,30 @@ class Traffic:
             order = order[size:]
         return units
 
-    def _enter(self, unit: int) -> None:
-        """Let a unit in, unless somebody stands in the door."""
+    def _come(self, unit: int) -> None:
+        """Send a unit to its door; companions come through it one after the other."""
         start = self._door[unit] or self._drawn_door(None)
-        self._door[unit] = start
-        others = self._xy[self._inside]
-        if len(others) and np.hypot(*(others - self._place.nodes[start]).T).min() < 1.0:
-            return
         self._due[unit] = math.inf
         members = self._units[unit]
-        pace = float(self._speed[members].min())
-        for rank, plan in enumerate(self._planned(members, start)):
-            person = members[rank]
-            way = np.subtract(plan[1].xy, plan[0].xy)
-            way /= max(float(np.hypot(*way)), 1e-9)
-            # Companions come one behind the other through the door.
-            self._xy[person] = np.asarray(plan[0].xy) - 0.8 * rank * way
-            self._velocity[person] = way * pace
-            self._heading[person] = math.atan2(way[1], way[0])
-            self._walked[person] = self._stuck_s[person] = 0.0
-            self._walking[person], self._inside[person], self._standing[person] = 1.0, True, False
+        for person, plan in zip(members, self._planned(members, start), strict=True):
             self._plans[person] = plan
-            self._next(person)
+            self._waiting.setdefault(start, []).append(person)
+
+    def _enter(self, door: str) -> None:
+        """Let the first of those who wait at a door in, unless somebody stands there."""
+        others = self._xy[self._inside]
+        if len(others) and np.hypot(*(others - self._place.nodes[door]).T).min() < 0.75:
+            return
+        person = self._waiting[door].pop(0)
+        here, ahead = self._plans[person][:2]
+        way = np.subtract(ahead.xy, here.xy)
+        way /= max(float(np.hypot(*way)), 1e-9)
+        self._xy[person] = here.xy
+        self._velocity[person] = way * self._speed[person]
+        self._heading[person] = math.atan2(way[1], way[0])
+        self._walked[person] = self._stuck_s[person] = 0.0
+        self._walking[person], self._inside[person], self._standing[person] = 1.0, True, False
+        self._next(person)
 
     def _drawn_door(self, start: str | None) -> str:
         """Draw a door: any, or one to go to, the farther the likelier."""
@@ -267,7 +272,8 @@ class Traffic:
     def _leave(self, person: int) -> None:
         self._inside[person] = False
         unit = int(self._unit_of[person])
-        if self._inside[self._units[unit]].any():
+        waiting = {other for queue in self._waiting.values() for other in queue}
+        if self._inside[self._units[unit]].any() or not waiting.isdisjoint(self._units[unit]):
             return
         rng = self._rng
         if rng.random() < self._returns:

@@ -1,10 +1,12 @@
 """The places that the world knows."""
 
 from connectors.world.place import Place
+from connectors.world.places.corridor import corridor
 from connectors.world.places.plaza import plaza
+from connectors.world.places.shop import shop
 from pipeline.core.errors import ConfigError
 
-_PLACES = {"plaza": plaza}
+_PLACES = {"plaza": plaza, "corridor": corridor, "shop": shop}
 
 
 def build_place(name: str, variant: int = 0) -> Place:
@@ -15,7 +17,7 @@ def build_place(name: str, variant: int = 0) -> Place:
         variant: 0: as written; others differ in looks, light and cameras.
 
     Raises:
-        ConfigError: If there is no such place.
+        ConfigError: If there is no such place, or the variant is negative.
     """
     if name not in _PLACES:
         raise ConfigError(f"place: expected one of {', '.join(_PLACES)}, got {name!r}; name one of these")
