@@ -39,9 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     many.add_argument("--seed", type=int, default=0)
     many.add_argument("--people", type=int, default=14, help="of each world (default %(default)s)")
     many.add_argument("--seconds", type=float, default=30.0, help="of each world (default %(default)s)")
-    many.add_argument("--fps", type=float, default=4.0, help="moments a second (default %(default)s)")
-    many.add_argument("--frame-every", type=int, default=4, help="moments between whole pictures; 0: none")
-    many.add_argument("--crop-every", type=int, default=2, help="moments between cut-outs; 0: none")
+    many.add_argument("--fps", type=float, default=2.0, help="pictures a second (default %(default)s)")
     many.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default %(default)s)")
     many.add_argument("--device", default="cpu", help="cpu or cuda")
     return parser

@@ -40,9 +40,7 @@ class DatasetSpec:
         seed: Of all of them.
         people: Of each world.
         seconds: Of each world.
-        fps: Moments a second that are kept.
-        frame_every: Of these, every n-th is kept as whole pictures; 0: none.
-        crop_every: Of these, every n-th is kept as cut-outs; 0: none.
+        fps: Pictures a second of every camera.
         device: cpu or cuda.
     """
 
@@ -50,9 +48,7 @@ class DatasetSpec:
     seed: int
     people: int = 14
     seconds: float = 30.0
-    fps: float = 4.0
-    frame_every: int = 4
-    crop_every: int = 2
+    fps: float = 2.0
     device: str = "cpu"
 
     def __post_init__(self) -> None:
@@ -105,9 +101,8 @@ def shard(spec: DatasetSpec, number: int) -> dict[str, NDArray[Any]]:
     F pictures, B boxes, C cut-outs, P people and outfits, K attributes:
 
     - ``frame_jpeg`` uint8, all pictures; ``frame_offset`` (F+1,) where each begins; ``frame_camera``, ``frame_time``;
-    - ``box_frame`` (B,) row of the picture or -1 where it was not kept, ``box_camera``, ``box_time``,
-      ``box_person`` (unique in the set), ``box_outfit``, ``full_xyxy`` and ``visible_xyxy`` (B, 4) pixels,
-      ``visibility`` and ``truncation`` in [0, 1], ``keypoints`` (B, 17, 3) x, y and 0 outside, 1 hidden, 2 visible,
+    - ``box_frame`` (B,) row of the picture, ``box_person`` (unique in the set), ``box_outfit``, ``full_xyxy`` and
+      ``visible_xyxy`` (B, 4) pixels, ``visibility`` and ``truncation`` in [0, 1], ``keypoints`` (B, 17, 3) x, y and 0 outside, 1 hidden, 2 visible,
       ``heading`` radians as the camera sees it, ``speed`` m/s, ``action`` place in ``ACTIONS``;
     - ``crop_jpeg``, ``crop_offset``, ``crop_box`` (C,) row of the box, ``crop_xyxy`` (C, 4) what was cut;
     - ``person_id``, ``person_outfit`` (P,), ``attribute_names`` (K,), ``attributes`` (P, K);
@@ -116,34 +111,27 @@ def shard(spec: DatasetSpec, number: int) -> dict[str, NDArray[Any]]:
     world = World(spec.scenario(number))
     frames, crops = _Pictures(), _Pictures()
     frame_rows: list[tuple[int, float]] = []
-    boxes: list[tuple[int, int, float, TruePerson]] = []
+    boxes: list[tuple[int, TruePerson]] = []
     cuts: list[tuple[int, NDArray[np.float32]]] = []
-    for index, views in enumerate(world.moments(round(spec.seconds * spec.fps))):
-        keeps_frames = spec.frame_every > 0 and index % spec.frame_every == 0
-        keeps_crops = spec.crop_every > 0 and index % spec.crop_every == 0
+    for views in world.moments(round(spec.seconds * spec.fps)):
         for camera, view in enumerate(views):
-            row, stamp = -1, view.frame.stamp
-            if keeps_frames:
-                row = len(frame_rows)
-                frames.add(view.frame.image, 90)
-                frame_rows.append((camera, stamp.captured_at))
-            for person in view.people if keeps_frames or keeps_crops else ():
-                boxes.append((row, camera, stamp.captured_at, person))
-                if keeps_crops and _is_worth_a_look(person):
+            frames.add(view.frame.image, 90)
+            frame_rows.append((camera, view.frame.stamp.captured_at))
+            for person in view.people:
+                boxes.append((len(frame_rows) - 1, person))
+                if _is_worth_a_look(person):
                     box = _widened(person.full_xyxy, view.frame.size_hw)
                     left, top, right, bottom = box.astype(int)
                     crops.add(view.frame.image[top:bottom, left:right], 92)
                     cuts.append((len(boxes) - 1, box))
     outfits = [(number, worn) for number, person in enumerate(world.people) for worn in range(len(person.outfits))]
-    people = [box[3] for box in boxes]
+    people = [person for _, person in boxes]
     first_id = number * 1000
     return {
         **frames.arrays("frame"),
         "frame_camera": np.array([camera for camera, _ in frame_rows], np.int16),
         "frame_time": np.array([at for _, at in frame_rows], np.float64),
-        "box_frame": np.array([box[0] for box in boxes], np.int32),
-        "box_camera": np.array([box[1] for box in boxes], np.int16),
-        "box_time": np.array([box[2] for box in boxes], np.float64),
+        "box_frame": np.array([row for row, _ in boxes], np.int32),
         "box_person": np.array([first_id + person.person_id for person in people], np.int32),
         "box_outfit": np.array([person.outfit for person in people], np.int16),
         "full_xyxy": np.array([person.full_xyxy for person in people], np.float32).reshape(-1, 4),
