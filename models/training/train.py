@@ -24,10 +24,11 @@ from torch import nn
 from models.training._engine import Budget, Engine, Pace
 from models.training._worlds import World, split_worlds
 from models.training.detector.task import DetectorTask
+from models.training.keypoints.task import KeypointTask
 from models.training.reid.task import ReidTask
 from pipeline.core.errors import ConfigError, ReidError
 
-TrainingTask = DetectorTask | ReidTask
+TrainingTask = DetectorTask | KeypointTask | ReidTask
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -95,7 +96,11 @@ def make_task(config: TrainConfig, device: torch.device, worlds: list[World], he
         ConfigError: If there is no such task or option.
         DataError: If a world is damaged.
     """
-    tasks: dict[str, type[TrainingTask]] = {"detector": DetectorTask, "reid": ReidTask}
+    tasks: dict[str, type[TrainingTask]] = {
+        "detector": DetectorTask,
+        "keypoints": KeypointTask,
+        "reid": ReidTask,
+    }
     if config.task not in tasks:
         raise ConfigError(f"task: expected one of {', '.join(tasks)}, got {config.task!r}")
     known = {"seed": config.seed, "device": device, "max_bytes": int(config.cache_gb * 1e9)}
