@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     # Nothing but itself may import it: running the line needs none of its packages.
     "models.training": {
-        *("pipeline.core", "pipeline.evaluation", "pipeline.stages", "models"),
+        *("pipeline.core", "pipeline.evaluation", "pipeline.stages", "pipeline.build", "pipeline.config", "models"),
         *ARRAYS,
         *NETWORKS,
         *("omegaconf", "onnx", "rich", "yaml"),

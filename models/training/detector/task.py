@@ -15,6 +15,7 @@ from models.training.detector.loss import YoloxLoss
 from models.training.detector.network import YoloxSmall
 from models.training.detector.samples import IGNORED, PADDING, PERSON, DetectorSamples, Labelled
 from pipeline.core.boxes import iou_matrix
+from pipeline.evaluation.detection import find_hits
 
 _MIN_SCORE = 0.3
 _MIN_IOU = 0.5
@@ -93,9 +94,9 @@ class DetectorTask:
             found = self.find(network, truth.image)
             people = truth.boxes_xyxy[truth.kinds == PERSON]
             unsure = truth.boxes_xyxy[truth.kinds == IGNORED]
-            taken = _taken(iou_matrix(found, people))
-            excused = (iou_matrix(found, unsure) >= _MIN_IOU).any(1) & ~taken
-            hits += int(taken.sum())
+            hit = find_hits(found, people, min_iou=_MIN_IOU)
+            excused = (iou_matrix(found, unsure) >= _MIN_IOU).any(1) & ~hit
+            hits += int(hit.sum())
             num_found += len(found) - int(excused.sum())
             num_true += len(people)
         if not num_true:
@@ -120,15 +121,3 @@ class DetectorTask:
         fitted = cv2.resize(frame.image, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_LINEAR)
         canvas[: fitted.shape[0], : fitted.shape[1]] = fitted
         return Labelled(canvas, frame.boxes_xyxy * np.float32(scale), frame.kinds)
-
-
-def _taken(overlaps: np.ndarray) -> np.ndarray:
-    """Return which finds, best first, hit somebody whom none before hit."""
-    free = np.ones(overlaps.shape[1], np.bool_)
-    taken = np.zeros(len(overlaps), np.bool_)
-    for row, values in enumerate(overlaps):
-        values = np.where(free, values, 0)
-        if len(values) and values.max() >= _MIN_IOU:
-            free[values.argmax()] = False
-            taken[row] = True
-    return taken
