@@ -99,4 +99,5 @@ def _stand_alone(boxes_xyxy: NDArray[np.float32]) -> NDArray[np.bool_]:
         np.abs(centres[:, None] - centres) < (sides[:, None] + sides) / 2 * _ALONE, axis=-1
     )
     np.fill_diagonal(near, val=False)
-    return ~np.any(near, axis=1)
+    alone: NDArray[np.bool_] = ~np.any(near, axis=1)
+    return alone
