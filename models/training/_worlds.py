@@ -12,6 +12,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from pipeline.core.arrays import check_array
@@ -61,8 +62,8 @@ class World:
             DataError: If the file is damaged, or lacks one; it names the file.
         """
         try:
-            with np.load(self.path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in names}
+            with self.path.open("rb") as file, NpzFile(file, allow_pickle=False) as archive:
+                arrays = {name: archive[name] for name in names}
         except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
             raise self._broken(f"arrays {', '.join(names)}", f"{type(error).__name__}: {error}") from error
         sizes: dict[str, int] = {}

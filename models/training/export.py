@@ -103,7 +103,8 @@ def write_onnx(made: Deployable, path: Path) -> float:
     with warnings.catch_warnings():
         # The newer exporter needs a package more and gives the same graph for these networks.
         warnings.simplefilter("ignore", DeprecationWarning)
-        # Instance normalisation is the same in training and in use.
+        # Sizes are checked while it traces; and instance normalisation is the same in training and in use.
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
         warnings.filterwarnings("ignore", message=".*instance_norm.*", category=UserWarning)
         torch.onnx.export(
             made.network,
