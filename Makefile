@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
 
-.PHONY: run test setup check format bench evaluate weights clean
+.PHONY: run test setup check format bench evaluate train weights clean
 
 run: setup
 	$(BIN)/python pipeline/run.py $(ARGS)
@@ -39,6 +39,10 @@ bench: setup
 
 evaluate: setup
 	$(BIN)/python -m pipeline.evaluate $(ARGS)
+
+train: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
+	$(BIN)/python -m models.training.train $(ARGS)
 
 weights: setup
 	$(BIN)/python -m models._fetch $(ARGS)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from pipeline.core import Detector, Frame, FrameStamp
-from pipeline.core.boxes import iou_matrix
+from pipeline.evaluation.detection import find_hits
 from pipeline.stages.detect import letterbox
 
 
@@ -24,7 +24,7 @@ def precision_and_recall(
             frame = letterbox(Frame(FrameStamp("east", index, index / 10), image), detector.input_hw)
             found = detector.detect([frame])[0]
             found = found.select(found.scores >= min_score)
-            hits += _num_hits(iou_matrix(found.boxes_xyxy, truth[index]), min_iou)
+            hits += find_hits(found.boxes_xyxy, truth[index], min_iou=min_iou).sum()
             num_found += len(found)
             num_true += len(truth[index])
         index += 1
@@ -40,14 +40,3 @@ def _truth(path: Path) -> dict[int, np.ndarray]:
         @ np.array([[1, 0, 1, 0], [0, 1, 0, 1], [-0.5, 0, 0.5, 0], [0, -0.5, 0, 0.5]], np.float32)
         for frame in ElementTree.parse(path).getroot().iter("frame")
     }
-
-
-def _num_hits(overlaps: np.ndarray, min_iou: float) -> int:
-    free = np.ones(overlaps.shape[1], np.bool_)
-    hits = 0
-    for row in overlaps:
-        row = np.where(free, row, 0)
-        if len(row) and row.max() >= min_iou:
-            free[row.argmax()] = False
-            hits += 1
-    return hits

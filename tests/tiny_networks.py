@@ -56,6 +56,17 @@ def write_rtmpose_onnx(
     return _write(path, nodes, {"pictures": [batch, 3, *hw]}, outputs, constants)
 
 
+def write_heatmap_onnx(
+    path: Path, *, hw: Sequence[int] = (192, 96), batch: int | str = "N", num_keypoints: int = 17
+) -> Path:
+    """Write a network whose maps all show the picture itself, at a quarter of its size."""
+    # One filter a keypoint: the mean of 4 x 4 pixels and three colours.
+    weights = np.full((num_keypoints, 3, 4, 4), 1 / 48, np.float32)
+    nodes = [helper.make_node("Conv", ["pictures", "weights"], ["maps"], strides=[4, 4])]
+    shape = [batch, num_keypoints, hw[0] // 4, hw[1] // 4]
+    return _write(path, nodes, {"pictures": [batch, 3, *hw]}, {"maps": shape}, {"weights": weights})
+
+
 def _write(
     path: Path,
     nodes: list[onnx.NodeProto],

@@ -102,8 +102,9 @@ def shard(spec: DatasetSpec, number: int) -> dict[str, NDArray[Any]]:
 
     - ``frame_jpeg`` uint8, all pictures; ``frame_offset`` (F+1,) where each begins; ``frame_camera``, ``frame_time``;
     - ``box_frame`` (B,) row of the picture, ``box_person`` (unique in the set), ``box_outfit``, ``full_xyxy`` and
-      ``visible_xyxy`` (B, 4) pixels, ``visibility`` and ``truncation`` in [0, 1], ``keypoints`` (B, 17, 3) x, y and 0 outside, 1 hidden, 2 visible,
-      ``heading`` radians as the camera sees it, ``speed`` m/s, ``action`` place in ``ACTIONS``;
+      ``visible_xyxy`` (B, 4) pixels, ``visibility`` and ``truncation`` in [0, 1], ``keypoints`` (B, 17, 3) x, y and
+      0 outside, 1 hidden, 2 visible, ``heading`` radians as the camera sees it, ``speed`` m/s, ``action`` place in
+      ``ACTIONS``;
     - ``crop_jpeg``, ``crop_offset``, ``crop_box`` (C,) row of the box, ``crop_xyxy`` (C, 4) what was cut;
     - ``person_id``, ``person_outfit`` (P,), ``attribute_names`` (K,), ``attributes`` (P, K);
     - ``size_hw`` (2,), ``camera_names``, ``scenario``.
@@ -211,7 +212,7 @@ def _write(spec: DatasetSpec, number: int, worlds: Path) -> None:
     unfinished = path.with_name(f".{path.name}.part")
     try:
         with unfinished.open("wb") as file:
-            np.savez(file, allow_pickle=False, **shard(spec, number))  # type: ignore[arg-type]
+            np.savez(file, allow_pickle=False, **shard(spec, number))
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)

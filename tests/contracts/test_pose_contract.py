@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from factories import make_tracklet
 from plugins import plugin_factory, plugin_names
-from tiny_networks import write_rtmpose_onnx
+from tiny_networks import write_heatmap_onnx, write_rtmpose_onnx
 
 from pipeline.core import PoseEstimator, PoseNeed, TrackId
 
@@ -19,9 +19,10 @@ CROP_HW = (256, 128)
 @pytest.fixture(scope="module", params=plugin_names("pose"))
 def factory(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Factory:
     overrides = {}
-    if request.param == "rtmpose_onnx":
+    writers = {"rtmpose_onnx": write_rtmpose_onnx, "passerby": write_heatmap_onnx}
+    if request.param in writers:
         path = tmp_path_factory.mktemp("weights") / "tiny.onnx"
-        overrides["weights"] = str(write_rtmpose_onnx(path))
+        overrides["weights"] = str(writers[request.param](path))
     return plugin_factory("pose", request.param, **overrides)
 
 

@@ -1,0 +1,177 @@
+"""Top-down networks that answer with heat-maps, as ONNX files: ours, HRNet, SimpleBaseline and their like.
+
+Reference:
+    Xiao et al., "Simple Baselines for Human Pose Estimation and Tracking", arXiv:1804.06208: the keypoint lies a
+    quarter of a cell from the highest one towards its higher neighbour; cell ``i`` stands for pixel ``i * stride``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from models._onnx import check_device, open_session
+from models._pixels import PixelScaling
+from models._weights import locate_weights
+from models.pose._crops import Letterbox, letterbox_each
+from pipeline.core import PoseNeed, Tracklet
+from pipeline.core.errors import ConfigError, WeightsError
+
+Maps = NDArray[np.float32]
+"""Shape ``(17, rows, columns)``, over the network's input."""
+
+
+class HeatmapOnnxEstimator:
+    """Finds keypoints and heat-maps, one tracklet a call of the network.
+
+    The network has one input, float32 ``(N, 3, h, w)``, and one output, ``(N, 17, h', w')``. N is free, or 1. The
+    score of a keypoint is its peak, cut to [0, 1].
+
+    Args:
+        weights: Name or path of the ``.onnx`` file.
+        weights_dir: Where weights are looked for first.
+        sha256: Of the file, 64 hex digits; None if it is in ``models/weights.yaml`` or does not matter.
+        input_hw: Height and width of the network's input, pixels.
+        colour_order: rgb or bgr, of the network.
+        mean: Subtracted, three numbers in that order, in the range [0, 255].
+        std: Divided by, likewise.
+        margin: How much more than the crop the network sees, black: 1 or more.
+        heatmap_hw: Rows and columns of the heat-maps over a crop.
+        device: cpu or cuda.
+        threads: Of the processor.
+
+    Raises:
+        ConfigError: If the device is not there, or the network takes another input.
+        WeightsError: If the weights are absent, altered or no such network.
+    """
+
+    gives = PoseNeed.HEATMAPS
+
+    def __init__(
+        self,
+        *,
+        weights: str,
+        weights_dir: str | Path | None,
+        sha256: str | None,
+        input_hw: Sequence[int],
+        colour_order: str,
+        mean: Sequence[float],
+        std: Sequence[float],
+        margin: float,
+        heatmap_hw: Sequence[int],
+        device: str,
+        threads: int,
+    ) -> None:
+        path = locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
+        height, width = input_hw
+        rows, columns = heatmap_hw
+        self._input_hw = (height, width)
+        self._heatmap_hw = (rows, columns)
+        self._margin = margin
+        self._scaling = PixelScaling(colour_order=colour_order, mean=mean, std=std)
+        self._session = open_session(path, device=device, threads=threads)
+        self._input, self._one_by_one = _check_network(weights, self._session, self._input_hw)
+
+    @staticmethod
+    def preflight(
+        *,
+        weights: str,
+        weights_dir: str | Path | None,
+        sha256: str | None,
+        colour_order: str,
+        mean: Sequence[float],
+        std: Sequence[float],
+        device: str,
+        **_: object,
+    ) -> None:
+        """Check, without loading anything, that the constructor will find what it needs.
+
+        Raises:
+            ConfigError: If the device is not there, or the scaling makes no sense.
+            WeightsError: If the weights are absent or altered.
+        """
+        check_device(device)
+        PixelScaling(colour_order=colour_order, mean=mean, std=std)
+        locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
+
+    def estimate(self, tracklets: Sequence[Tracklet]) -> list[Tracklet]:
+        """Return the same tracklets, in order, with keypoints and heat-maps; inputs stay as they are."""
+        # One call a tracklet: the last bits of a result may depend on the size of the batch.
+        return [self._estimate_one(tracklet) for tracklet in tracklets]
+
+    def _estimate_one(self, tracklet: Tracklet) -> Tracklet:
+        letterboxes = letterbox_each(tracklet, self._input_hw, margin=self._margin)
+        fitted = [box.apply(crop) for box, crop in zip(letterboxes, tracklet.crops, strict=True)]
+        pixels = self._scaling(np.stack(fitted))
+        batches = np.split(pixels, len(pixels)) if self._one_by_one else [pixels]
+        maps = np.concatenate([self._session.run(None, {self._input: batch})[0] for batch in batches])
+        answers = list(zip(maps, letterboxes, strict=True))
+        return replace(
+            tracklet,
+            keypoints=np.stack([self._keypoints(one, box) for one, box in answers]),
+            heatmaps=np.stack([self._over_crop(one, box) for one, box in answers]),
+        )
+
+    def _keypoints(self, maps: Maps, letterbox: Letterbox) -> NDArray[np.float32]:
+        """Return x, y in [0, 1] of the crop and the score of each keypoint, shape ``(17, 3)``."""
+        keypoints = np.empty((len(maps), 3), np.float32)
+        keypoints[:, :2] = letterbox.to_crop(find_peaks(maps) * self._stride_xy(maps))
+        keypoints[:, 2] = np.clip(maps.max(axis=(1, 2)), 0, 1)
+        return keypoints
+
+    def _over_crop(self, maps: Maps, letterbox: Letterbox) -> NDArray[np.float32]:
+        """Return the maps resampled over the crop, at least 0: ``(17, h', w')``."""
+        edges = [letterbox.cells(axis, count) for axis, count in enumerate(self._heatmap_hw)]
+        stride_x, stride_y = self._stride_xy(maps)
+        rows, columns = ((e[1:] + e[:-1]) / 2 / stride for e, stride in zip(edges, (stride_y, stride_x), strict=True))
+        grid_x, grid_y = np.meshgrid(columns.astype(np.float32), rows.astype(np.float32))
+        resampled = [cv2.remap(one, grid_x, grid_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for one in maps]
+        heatmaps: NDArray[np.float32] = np.maximum(np.stack(resampled), np.float32(0))
+        return heatmaps
+
+    def _stride_xy(self, maps: Maps) -> NDArray[np.float32]:
+        height, width = self._input_hw
+        return np.array([width / maps.shape[2], height / maps.shape[1]], np.float32)
+
+
+def find_peaks(maps: Maps) -> NDArray[np.float32]:
+    """Return x and y of the peak of each map, in cells, shape ``(17, 2)``.
+
+    Example:
+        >>> maps = np.zeros((1, 3, 4), np.float32)
+        >>> maps[0, 1, 1:3] = 1, 0.5
+        >>> find_peaks(maps)
+        array([[1.25, 1.  ]], dtype=float32)
+    """
+    padded = np.pad(maps, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    rows, columns = np.unravel_index(maps.reshape(len(maps), -1).argmax(axis=1), maps.shape[1:])
+    number = np.arange(len(maps))
+    slope_x = padded[number, rows + 1, columns + 2] - padded[number, rows + 1, columns]
+    slope_y = padded[number, rows + 2, columns + 1] - padded[number, rows, columns + 1]
+    peaks: NDArray[np.float32] = np.stack([columns, rows], axis=1).astype(np.float32)
+    peaks += np.float32(0.25) * np.sign(np.stack([slope_x, slope_y], axis=1))
+    return peaks
+
+
+def _check_network(weights: str, session: onnxruntime.InferenceSession, input_hw: tuple[int, int]) -> tuple[str, bool]:
+    """Return the name of the input, and whether it takes one crop at a time."""
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if len(inputs) != 1 or len(inputs[0].shape) != 4 or len(outputs) != 1 or len(outputs[0].shape) != 4:
+        raise WeightsError(
+            f"{weights}: expected one input (N, 3, h, w) and one output (N, 17, h', w'), got inputs "
+            f"{[(i.name, i.shape) for i in inputs]} and outputs {[(o.name, o.shape) for o in outputs]}; "
+            "export the network that way"
+        )
+    if isinstance(outputs[0].shape[1], int) and outputs[0].shape[1] != 17:
+        raise WeightsError(f"{weights}: expected 17 keypoints (COCO), got {outputs[0].shape[1]}; use a body model")
+    num_crops, *sizes = inputs[0].shape
+    wanted = (3, *input_hw)
+    if any(isinstance(size, int) and size != want for size, want in zip(sizes, wanted, strict=True)):
+        raise ConfigError(f"input_hw: expected what {weights} takes, {sizes}, got {list(wanted)}")
+    if isinstance(num_crops, int) and num_crops != 1:
+        raise WeightsError(f"{weights}: expected any number of crops a call, or 1, got {num_crops}")
+    return inputs[0].name, num_crops == 1

@@ -1,0 +1,131 @@
+"""Training of the re-ID network of single crops."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.training._engine import Batch
+from models.training._worlds import World
+from models.training.reid.losses import batch_hard
+from models.training.reid.network import OmniSmall
+from models.training.reid.samples import ReidSamples
+from pipeline.core.errors import DataError
+from pipeline.evaluation.retrieval import LabelledVectors, score_retrieval
+
+_SMOOTHING = 0.1
+_MAX_SCORED = 3000
+_BATCH = 64
+
+
+class NamedPeople(nn.Module):
+    """The network with a classifier of everybody it learns from; only the network is used later.
+
+    Args:
+        num_identities: How many there are.
+        dim: Length of the vectors.
+    """
+
+    def __init__(self, num_identities: int, *, dim: int = 256) -> None:
+        super().__init__()
+        self.network = OmniSmall(dim=dim)
+        self.classifier = nn.Linear(dim, num_identities, bias=False)
+        nn.init.normal_(self.classifier.weight, std=0.001)
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the vectors before the neck, ``(N, dim)``, and the logits of everybody, ``(N, people)``."""
+        vectors, necked = self.network(pixels)
+        return vectors, self.classifier(necked)
+
+
+class ReidTask:
+    """Tells people apart.
+
+    Args:
+        worlds: To learn from.
+        held_out: To score with.
+        seed: Of the drawing.
+        device: Of the loss.
+        max_bytes: Of decoded crops.
+        crop_hw: Height and width of the network's input, pixels.
+        outfits: same or apart, as ``ReidSamples`` knows them.
+        min_visible: Least part of a person that a crop must show.
+        num_people: People a step.
+        crops_each: Crops of each of them.
+        learning_rate: At its highest.
+        weight_decay: Of AdamW.
+    """
+
+    def __init__(
+        self,
+        worlds: Sequence[World],
+        held_out: Sequence[World],
+        *,
+        seed: int,
+        device: torch.device,
+        max_bytes: int,
+        crop_hw: tuple[int, int] = (128, 64),
+        outfits: str = "same",
+        min_visible: float = 0.4,
+        num_people: int = 16,
+        crops_each: int = 4,
+        learning_rate: float = 2e-3,
+        weight_decay: float = 0.05,
+    ) -> None:
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self._seed = seed
+        self._device = device
+        self._num_people = num_people
+        self._crops_each = crops_each
+        size = (crop_hw[0], crop_hw[1])
+        self._samples = ReidSamples(worlds, crop_hw=size, outfits=outfits, min_visible=min_visible, max_bytes=max_bytes)
+        self._held_out = ReidSamples(held_out, crop_hw=size, outfits=outfits, min_visible=min_visible, max_bytes=0)
+
+    def make_network(self) -> NamedPeople:
+        """Return a network that knows nobody."""
+        return NamedPeople(self._samples.num_identities)
+
+    def draw(self, step: int) -> Batch:
+        """Return the crops ``(P * K, 3, h, w)`` of a step and who is on them."""
+        rng = np.random.default_rng([self._seed, step])
+        crops, identities = self._samples.draw(rng, num_people=self._num_people, crops_each=self._crops_each)
+        return {"pixels": np.ascontiguousarray(crops.transpose(0, 3, 1, 2)), "identities": identities}
+
+    def loss(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the loss and its parts."""
+        vectors, logits = network(batch["pixels"].float().contiguous(memory_format=torch.channels_last))
+        parts = {
+            "name": functional.cross_entropy(logits.float(), batch["identities"], label_smoothing=_SMOOTHING),
+            "triplet": batch_hard(vectors.float(), batch["identities"]),
+        }
+        return parts | {"loss": parts["name"] + parts["triplet"]}
+
+    def score(self, network: nn.Module) -> dict[str, float]:
+        """Return mAP and rank 1 of crops held out, each looked for in the other cameras."""
+        rows = self._held_out.rows
+        rows = rows[np.linspace(0, len(rows) - 1, min(_MAX_SCORED, len(rows))).astype(int)]
+        if not len(rows):
+            return {}
+        vectors = LabelledVectors(
+            self._embed(network, rows), self._held_out.identities[rows], self._held_out.cameras[rows]
+        )
+        try:
+            score = score_retrieval(vectors, vectors)
+        except DataError:
+            # Worlds in which nobody is seen twice have no score.
+            return {}
+        return {"mean_ap": score.mean_ap, "rank1": float(score.cmc[0])}
+
+    @torch.no_grad()
+    def _embed(self, network: nn.Module, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        assert isinstance(network, NamedPeople)
+        parts = []
+        for start in range(0, len(rows), _BATCH):
+            crops = np.stack([self._held_out.plain(row) for row in rows[start : start + _BATCH]])
+            pixels = torch.from_numpy(crops).permute(0, 3, 1, 2).float().to(self._device)
+            parts.append(functional.normalize(network.network(pixels)[1], dim=1).cpu().numpy())
+        return np.concatenate(parts)

@@ -1,0 +1,174 @@
+"""``make train``: trains one of the networks on rendered worlds.
+
+    make train ARGS='task=detector data=/a/rendered out=outputs/detector minutes=40'
+    make train ARGS='task=reid data=/a/rendered out=outputs/reid minutes=60 options.outfits=apart'
+
+A run that was interrupted goes on when the same command is given again. With ``steps`` in place of ``minutes`` the
+same seed gives the same network on the same machine.
+"""
+
+import json
+import logging
+import subprocess
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import torch
+from omegaconf import MISSING, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from torch import nn
+
+from models.training._engine import Budget, Engine, Pace
+from models.training._worlds import World, split_worlds
+from models.training.detector.task import DetectorTask
+from models.training.keypoints.task import KeypointTask
+from models.training.reid.task import ReidTask
+from pipeline.core.errors import ConfigError, ReidError
+
+TrainingTask = DetectorTask | KeypointTask | ReidTask
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class TrainConfig:
+    """What a run is told, as ``key=value``.
+
+    Attributes:
+        task: detector, keypoints or reid.
+        data: Folder that has ``worlds/``.
+        out: Folder for the checkpoint, the curve and the score.
+        minutes: Of training in all; 0 for any.
+        steps: In all; 0 for any.
+        seed: Of first weights and of drawing.
+        threads: Of the processor, for the network.
+        loaders: Processes that draw batches.
+        device: cpu, cuda, or auto: cuda where there is one.
+        precision: bfloat16, float32, or auto: bfloat16 where the device computes in it.
+        held_out: Part of the worlds that is only scored with.
+        cache_gb: Of decoded pictures in memory.
+        options: Of the task, as its class describes them.
+    """
+
+    task: str = MISSING
+    data: str = MISSING
+    out: str = MISSING
+    minutes: float = 0.0
+    steps: int = 0
+    seed: int = 0
+    threads: int = 2
+    loaders: int = 1
+    device: str = "auto"
+    precision: str = "auto"
+    held_out: float = 0.1
+    cache_gb: float = 6.0
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def read_config(arguments: list[str]) -> TrainConfig:
+    """Return what the command line says.
+
+    Raises:
+        ConfigError: If a key is unknown, mistyped or absent.
+    """
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(TrainConfig), OmegaConf.from_dotlist(arguments))
+        for key in ("task", "data", "out"):
+            if OmegaConf.is_missing(merged, key):
+                raise ConfigError(f"{key}: expected a value, got none; say {key}=…")
+        config = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(
+            f"command line: expected key=value of {', '.join(asdict(TrainConfig()))}, got: {reason}"
+        ) from error
+    assert isinstance(config, TrainConfig)
+    return config
+
+
+def make_task(config: TrainConfig, device: torch.device, worlds: list[World], held_out: list[World]) -> TrainingTask:
+    """Return what is to be trained.
+
+    Raises:
+        ConfigError: If there is no such task or option.
+        DataError: If a world is damaged.
+    """
+    tasks: dict[str, type[TrainingTask]] = {
+        "detector": DetectorTask,
+        "keypoints": KeypointTask,
+        "reid": ReidTask,
+    }
+    if config.task not in tasks:
+        raise ConfigError(f"task: expected one of {', '.join(tasks)}, got {config.task!r}")
+    known = {"seed": config.seed, "device": device, "max_bytes": int(config.cache_gb * 1e9)}
+    try:
+        return tasks[config.task](worlds, held_out, **known, **config.options)
+    except TypeError as error:
+        raise ConfigError(f"options: expected those of {config.task}, got: {error}") from error
+
+
+def choose_pace(config: TrainConfig) -> Pace:
+    """Return where and how to compute.
+
+    Raises:
+        ConfigError: If the device is not there, or a word is unknown.
+    """
+    has_cuda = torch.cuda.is_available()
+    name = ("cuda" if has_cuda else "cpu") if config.device == "auto" else config.device
+    if name not in ("cpu", "cuda") or (name == "cuda" and not has_cuda):
+        raise ConfigError(f"device: expected one that torch finds here, got {name!r}; set device=cpu")
+    if config.precision not in ("auto", "bfloat16", "float32"):
+        raise ConfigError(f"precision: expected auto, bfloat16 or float32, got {config.precision!r}")
+    # Without instructions of its own a processor is slower in bfloat16 than in float32.
+    is_native = name == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and is_native)
+    return Pace(device=torch.device(name), bfloat16=bfloat16, loaders=config.loaders)
+
+
+def build(config: TrainConfig) -> tuple[TrainingTask, nn.Module, Pace]:
+    """Return task, fresh network and pace of a run."""
+    pace = choose_pace(config)
+    worlds, held_out = split_worlds(Path(config.data), held_out=config.held_out)
+    task = make_task(config, pace.device, worlds, held_out)
+    torch.manual_seed(config.seed)
+    return task, task.make_network(), pace
+
+
+def main(arguments: list[str]) -> None:
+    """Train, then write ``score.json`` and print it."""
+    config = read_config(arguments)
+    torch.set_num_threads(config.threads)
+    cv2.setNumThreads(1)
+    budget = Budget(minutes=config.minutes or None, steps=config.steps or None)
+    task, network, pace = build(config)
+    folder = Path(config.out)
+    engine = Engine(task, network, pace=pace, folder=folder)
+    scores = engine.run(budget)
+    told = {
+        "config": asdict(config),
+        "scores": scores,
+        "steps": engine.position.step,
+        "minutes": round(engine.position.elapsed_s / 60, 1),
+        "bfloat16": pace.bfloat16,
+        "commit": _commit(),
+    }
+    (folder / "score.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(scores))
+
+
+def _commit() -> str | None:
+    told = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=_ROOT, capture_output=True, text=True, check=False
+    )
+    return told.stdout.strip() or None
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        main(sys.argv[1:])
+    except ReidError as error:
+        sys.exit(f"error: {error}")
