@@ -147,6 +147,11 @@ class Place:
         if len(set(named)) != len(named):
             raise ConfigError(f"place {self.name}: expected cameras of different names, got {named}; rename one")
         ends = [node for lane in self.edges for node in (lane.first, lane.second)]
+        for spot in self.spots:
+            if spot.action not in ("stand", "phone", "talk"):
+                raise ConfigError(
+                    f"place {self.name}: expected a spot to stand, phone or talk, got {spot.action!r}; name one of these"
+                )
         for node in [*ends, *self.doors, *(spot.node for spot in self.spots)]:
             if node not in self.nodes:
                 raise ConfigError(f"place {self.name}: expected a node of {sorted(self.nodes)}, got {node!r}; add it")
@@ -185,14 +190,17 @@ class Place:
     def _check_free(self) -> None:
         obstacles = obstacles_of(self.solids)
         for lane in self.edges:
-            if obstacles.clearance_m(lane_points(self.nodes, lane)).min() < 0.2:
+            if obstacles.clearance_m(lane_points(self.nodes, lane)).min() < 0.29:
                 raise ConfigError(
                     f"place {self.name}: expected nothing in the way from {lane.first} to {lane.second}, got a solid; "
                     "move one of them"
                 )
         for spot in self.spots:
-            if obstacles.clearance_m(np.array([spot.xy]))[0] < 0.2:
-                raise ConfigError(f"place {self.name}: expected free ground at spot {spot.xy}, got a solid; move it")
+            room_m = 0.79 if spot.action == "talk" else 0.29
+            if obstacles.clearance_m(np.array([spot.xy]))[0] < room_m:
+                raise ConfigError(
+                    f"place {self.name}: expected {room_m} m of free ground around spot {spot.xy}, got a solid; move it"
+                )
 
 
 def lane_points(nodes: Mapping[str, Point2], lane: Lane, step_m: float = 0.25) -> NDArray[np.float64]:

@@ -96,7 +96,7 @@ def _cameras(dice: Dice) -> tuple[Camera, ...]:
         dice.camera(Camera("west", (-14.0, -6.6, 3.4), (-6.4, -0.9, 0.6), 500, _SIZE_HW, west, 0.000)),
         dice.camera(Camera("east", (14.6, -6.2, 4.3), (6.0, -0.8, 0.5), 520, _SIZE_HW, east, 0.011)),
         dice.camera(Camera("north", (-4.0, 7.2, 3.3), (-1.9, 13.2, 0.4), 440, _SIZE_HW, north, -0.008)),
-        dice.camera(Camera("gate", (7.0, 22.0, 3.2), (8.5, 16.6, 0.4), 450, _SIZE_HW, gate, 0.019)),
+        dice.camera(Camera("gate", (7.0, 22.0, 3.2), (8.4, 16.9, 0.4), 530, _SIZE_HW, gate, 0.019)),
     )
 
 
