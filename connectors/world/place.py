@@ -150,7 +150,7 @@ class Place:
         for spot in self.spots:
             if spot.action not in ("stand", "phone", "talk"):
                 raise ConfigError(
-                    f"place {self.name}: expected a spot to stand, phone or talk, got {spot.action!r}; name one of these"
+                    f"spot of {self.name}: expected stand, phone or talk, got {spot.action!r}; name one of these"
                 )
         for node in [*ends, *self.doors, *(spot.node for spot in self.spots)]:
             if node not in self.nodes:
@@ -311,9 +311,20 @@ class Dice:
         """Return what is written, or a colour around it: other brightness and, less so, other hue."""
         if self._fixed:
             return written
-        shift = self._rng.normal(0, spread * 0.6) + self._rng.normal(0, spread * 0.4, 3)
+        shift = self._rng.normal(0, spread * 0.7) + self._rng.normal(0, spread * 0.22, 3)
         red, green, blue = np.clip(np.asarray(written) + shift, 12, 245).astype(int).tolist()
         return red, green, blue
+
+    def light(self, written: Light, others: Sequence[Light]) -> Light:
+        """Return what is written, or one of it and the others, from another side and a little stronger or weaker."""
+        if self._fixed:
+            return written
+        light = self.pick(written, others)
+        strength, angle = self._rng.uniform(0.8, 1.2), self._rng.uniform(0, 2 * math.pi)
+        across = math.hypot(*light.to_sun[:2])
+        red, green, blue = (float(strength * part) for part in light.sun_rgb)
+        to_sun = across * math.cos(angle), across * math.sin(angle), light.to_sun[2]
+        return replace(light, to_sun=to_sun, sun_rgb=(red, green, blue))
 
     def camera(self, written: Camera, *, roof_m: float = 8.5) -> Camera:
         """Return what is written, or a camera near it with another lens, height and picture.

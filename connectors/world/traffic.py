@@ -142,7 +142,10 @@ class Traffic:
 
     def _stance(self, person: int) -> Stance:
         speed = float(np.hypot(*self._velocity[person]))
-        action = self._plans[person][0].action if self._standing[person] else "walk"
+        stop = self._plans[person][0]
+        action = stop.action if self._standing[person] else "walk"
+        if action == "talk" and not any(self._standing[other] for other in self._taken[stop.spot] if other != person):
+            action = "stand"
         x, y = self._xy[person].tolist()
         return Stance(
             *(person, int(self._outfit[person]), x, y, float(self._heading[person]), float(self._walked[person])),
@@ -265,7 +268,7 @@ class Traffic:
                     self._next(person)
             elif stop.spot >= 0:
                 if left[i] < 0.12 or (left[i] < 0.5 and np.hypot(*self._velocity[person]) < 0.1):
-                    self._standing[person] = True
+                    self._standing[person], self._velocity[person] = True, 0
                     self._until[person] = self.time_s + stop.stay_s
             elif len(self._plans[person]) == 1:
                 self._leave(person)

@@ -60,18 +60,16 @@ def corridor(variant: int = 0) -> Place:
         Spot("g", (12.85, 7.4), math.pi, "phone"),
         Spot("i", (10.75, 12.0), math.pi, "stand"),
     )
-    ground = Material(
-        dice.pick("tiles", ("carpet", "tiles", "planks")),
-        dice.color((150, 150, 148)),
-        (110, 110, 108),
-        dice.number(0.6, 0.2, 0.9),
-        dice.seed(3),
+    tiles = Material(
+        "tiles", dice.color((150, 150, 148), 45), (110, 110, 108), dice.number(0.6, 0.2, 0.9), dice.seed(3)
     )
+    boards = Material("planks", dice.color((146, 112, 78), 35), size_m=0.16)
+    carpet = Material("carpet", dice.color((84, 88, 100), 35), (70, 72, 82), 0.5)
     return Place(
         name="corridor",
         solids=(*_walls(dice), *_things(dice)),
-        ground=ground,
-        light=dice.pick(INDOOR, (_COLD, _DIM)),
+        ground=dice.pick(tiles, (tiles, boards, carpet)),
+        light=dice.light(INDOOR, (_COLD, _DIM)),
         cameras=_cameras(dice),
         doors=("west_end", "office_1", "office_2", "lab_1", "lab_2", "stairs", "lift", "north_end"),
         nodes=nodes,

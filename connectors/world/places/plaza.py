@@ -77,7 +77,7 @@ def plaza(variant: int = 0) -> Place:
         name="plaza",
         solids=(*_houses(dice), *_things(dice)),
         ground=Material("tiles", dice.color((138, 132, 122)), (92, 88, 82), dice.number(0.75, 0.3, 1.2), dice.seed(1)),
-        light=dice.pick(SUN, (SUN, OVERCAST, DUSK)),
+        light=dice.light(SUN, (SUN, OVERCAST, DUSK)),
         cameras=_cameras(dice),
         doors=("west_street", "east_street", "cafe", "bank", "north_street", "back"),
         nodes=nodes,
@@ -181,7 +181,7 @@ def _things(dice: Dice) -> list[Solid]:
     leaves = dice.color((66, 104, 44), 40)
     things += tree(-5.2, 1.3, leaves=leaves, seed=dice.seed(1))
     if dice.chance(True, 0.6):
-        things += tree(5.4, 0.6, leaves=leaves, height_m=4.0, seed=dice.seed(2))
+        things += tree(5.4, 0.6, leaves=leaves, height_m=4.6, seed=dice.seed(2))
     if dice.chance(True, 0.6):
         things += tree(-13.6, 4.2, leaves=leaves, height_m=5.2, seed=dice.seed(3))
     if dice.chance(True, 0.7):
