@@ -147,6 +147,11 @@ class Place:
         if len(set(named)) != len(named):
             raise ConfigError(f"place {self.name}: expected cameras of different names, got {named}; rename one")
         ends = [node for lane in self.edges for node in (lane.first, lane.second)]
+        for spot in self.spots:
+            if spot.action not in ("stand", "phone", "talk"):
+                raise ConfigError(
+                    f"spot of {self.name}: expected stand, phone or talk, got {spot.action!r}; name one of these"
+                )
         for node in [*ends, *self.doors, *(spot.node for spot in self.spots)]:
             if node not in self.nodes:
                 raise ConfigError(f"place {self.name}: expected a node of {sorted(self.nodes)}, got {node!r}; add it")
@@ -185,14 +190,17 @@ class Place:
     def _check_free(self) -> None:
         obstacles = obstacles_of(self.solids)
         for lane in self.edges:
-            if obstacles.clearance_m(lane_points(self.nodes, lane)).min() < 0.2:
+            if obstacles.clearance_m(lane_points(self.nodes, lane)).min() < 0.29:
                 raise ConfigError(
                     f"place {self.name}: expected nothing in the way from {lane.first} to {lane.second}, got a solid; "
                     "move one of them"
                 )
         for spot in self.spots:
-            if obstacles.clearance_m(np.array([spot.xy]))[0] < 0.2:
-                raise ConfigError(f"place {self.name}: expected free ground at spot {spot.xy}, got a solid; move it")
+            room_m = 0.79 if spot.action == "talk" else 0.29
+            if obstacles.clearance_m(np.array([spot.xy]))[0] < room_m:
+                raise ConfigError(
+                    f"place {self.name}: expected {room_m} m of free ground around spot {spot.xy}, got a solid; move it"
+                )
 
 
 def lane_points(nodes: Mapping[str, Point2], lane: Lane, step_m: float = 0.25) -> NDArray[np.float64]:
@@ -303,9 +311,20 @@ class Dice:
         """Return what is written, or a colour around it: other brightness and, less so, other hue."""
         if self._fixed:
             return written
-        shift = self._rng.normal(0, spread * 0.6) + self._rng.normal(0, spread * 0.4, 3)
+        shift = self._rng.normal(0, spread * 0.7) + self._rng.normal(0, spread * 0.22, 3)
         red, green, blue = np.clip(np.asarray(written) + shift, 12, 245).astype(int).tolist()
         return red, green, blue
+
+    def light(self, written: Light, others: Sequence[Light]) -> Light:
+        """Return what is written, or one of it and the others, from another side and a little stronger or weaker."""
+        if self._fixed:
+            return written
+        light = self.pick(written, others)
+        strength, angle = self._rng.uniform(0.8, 1.2), self._rng.uniform(0, 2 * math.pi)
+        across = math.hypot(*light.to_sun[:2])
+        red, green, blue = (float(strength * part) for part in light.sun_rgb)
+        to_sun = across * math.cos(angle), across * math.sin(angle), light.to_sun[2]
+        return replace(light, to_sun=to_sun, sun_rgb=(red, green, blue))
 
     def camera(self, written: Camera, *, roof_m: float = 8.5) -> Camera:
         """Return what is written, or a camera near it with another lens, height and picture.

@@ -279,7 +279,7 @@ def _goods(u: Pixels, v: Pixels, board_m: np.float32, color: Pixels, second: Pix
     width = 0.08 + 0.12 * _cell(run, board, seed)
     one = np.mod(u / width, 1)
     hue = np.stack([_cell(run + 11 * k, board + 17 * k, seed + k) for k in (1, 2, 3)], 1) ** 1.5
-    hue = hue.mean(1, keepdims=True) * 0.45 + hue * 0.55
+    hue = hue.mean(1, keepdims=True) * 0.35 + hue * 0.65
     label = _cell(run + 5, board + 3, seed + 4)[:, None]
     up = np.mod(v / board_m, 1)
     band = ((up > 0.3) & (up < 0.3 + 0.3 * label[:, 0]))[:, None]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from connectors.world.place import Place, lengths_m, obstacles_of, points_beside, shortest_route
+from connectors.world.solids import Point2
 from pipeline.core.errors import ConfigError
 
 _ARRIVE_WITHIN_S = 25.0
@@ -50,9 +51,10 @@ class Stance:
 
 @dataclass(frozen=True, slots=True)
 class _Stop:
-    """A point of somebody's way; where ``spot`` is set they stay for a while."""
+    """A point of somebody's way beside the middle of it; where ``spot`` is set they stay for a while."""
 
-    xy: tuple[float, float]
+    xy: Point2
+    middle: Point2
     spot: int = -1
     heading: float = 0.0
     stay_s: float = 0.0
@@ -140,7 +142,10 @@ class Traffic:
 
     def _stance(self, person: int) -> Stance:
         speed = float(np.hypot(*self._velocity[person]))
-        action = self._plans[person][0].action if self._standing[person] else "walk"
+        stop = self._plans[person][0]
+        action = stop.action if self._standing[person] else "walk"
+        if action == "talk" and not any(self._standing[other] for other in self._taken[stop.spot] if other != person):
+            action = "stand"
         x, y = self._xy[person].tolist()
         return Stance(
             *(person, int(self._outfit[person]), x, y, float(self._heading[person]), float(self._walked[person])),
@@ -210,7 +215,8 @@ class Traffic:
         plans: list[list[_Stop]] = []
         for rank, person in enumerate(members):
             abreast = 0.75 * (rank - (len(members) - 1) / 2)
-            plan = [_Stop(xy) for xy in points_beside(place, route, keep, abreast)]
+            beside = points_beside(place, route, keep, abreast)
+            plan = [_Stop(xy, place.nodes[node]) for xy, node in zip(beside, route, strict=True)]
             if stop is not None:
                 at = route.index(place.spots[stop].node)
                 plan[at + 1 : at + 1] = [self._slot(stop, person, stay_s), plan[at]]
@@ -233,11 +239,11 @@ class Traffic:
         spot, taken = self._place.spots[number], self._taken[number]
         if spot.action != "talk":
             taken[person] = 0
-            return _Stop(spot.xy, number, spot.heading, stay_s, spot.action)
+            return _Stop(spot.xy, spot.xy, number, spot.heading, stay_s, spot.action)
         taken[person] = slot = min({0, 1, 2} - set(taken.values()))
         angle = spot.heading + slot * 2 * math.pi / 3
         xy = spot.xy[0] + 0.5 * math.cos(angle), spot.xy[1] + 0.5 * math.sin(angle)
-        return _Stop(xy, number, angle + math.pi, stay_s, "talk")
+        return _Stop(xy, xy, number, angle + math.pi, stay_s, "talk")
 
     def _next(self, person: int) -> None:
         """Head for the next point of the plan."""
@@ -262,7 +268,7 @@ class Traffic:
                     self._next(person)
             elif stop.spot >= 0:
                 if left[i] < 0.12 or (left[i] < 0.5 and np.hypot(*self._velocity[person]) < 0.1):
-                    self._standing[person] = True
+                    self._standing[person], self._velocity[person] = True, 0
                     self._until[person] = self.time_s + stop.stay_s
             elif len(self._plans[person]) == 1:
                 self._leave(person)
@@ -342,9 +348,12 @@ class Traffic:
             aside = 1.8 * np.clip(closing, 0, 2) * np.exp((0.6 - distance) / 1.1) * (in_front > 0.5)
             aside *= ~friends & (np.abs(lateral) < 0.9)
             np.add.at(push, i, right * (side * aside)[:, None])
-        # Who got stuck tries to the right.
-        stuck = self._stuck_s[who] > 1.5
-        push[stuck] += 2.0 * np.stack([toward[stuck][:, 1], -toward[stuck][:, 0]], 1)
+        # Who got stuck beside the way tries the middle of it, which is free.
+        for i in np.flatnonzero(self._stuck_s[who] > 1.0).tolist():
+            self._goal[who[i]] = self._plans[who[i]][0].middle
+            off, way = xy[i] - self._goal[who[i]], self._way[who[i]]
+            aslant = off - (off @ way) * way
+            push[i] -= 2.5 * aslant / max(float(np.hypot(*aslant)), 0.3)
         return push
 
     def _pushed_apart(self, xy: Vectors, standing: NDArray[np.bool_]) -> Vectors:
@@ -380,17 +389,12 @@ class Traffic:
 
 
 def _check(place: Place, people: int, speeds_m_s: Sequence[float], shares: dict[str, float]) -> None:
-    if people < 0:
-        raise ConfigError(f"people: expected 0 or more, got {people}; raise it")
-    if people > place.capacity:
+    if not 0 <= people <= place.capacity:
         raise ConfigError(
-            f"people: expected at most {place.capacity}, the capacity of {place.name}, got {people}; lower it"
+            f"people: expected 0 to {place.capacity}, the capacity of {place.name}, got {people}; ask for other numbers"
         )
     if len(speeds_m_s) != people or not all(0 < speed < math.inf for speed in speeds_m_s):
-        raise ConfigError(
-            f"speeds_m_s: expected {people} numbers above 0, one a person, got {len(speeds_m_s)}: {list(speeds_m_s)}; "
-            "mend them"
-        )
+        raise ConfigError(f"speeds_m_s: expected {people} numbers above 0, got {list(speeds_m_s)}; give one a person")
     for name, share in shares.items():
         if not 0 <= share <= 1:
             raise ConfigError(f"{name}: expected a share from 0 to 1, got {share}; mend it")

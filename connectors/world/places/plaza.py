@@ -77,7 +77,7 @@ def plaza(variant: int = 0) -> Place:
         name="plaza",
         solids=(*_houses(dice), *_things(dice)),
         ground=Material("tiles", dice.color((138, 132, 122)), (92, 88, 82), dice.number(0.75, 0.3, 1.2), dice.seed(1)),
-        light=dice.pick(SUN, (SUN, OVERCAST, DUSK)),
+        light=dice.light(SUN, (SUN, OVERCAST, DUSK)),
         cameras=_cameras(dice),
         doors=("west_street", "east_street", "cafe", "bank", "north_street", "back"),
         nodes=nodes,
@@ -96,7 +96,7 @@ def _cameras(dice: Dice) -> tuple[Camera, ...]:
         dice.camera(Camera("west", (-14.0, -6.6, 3.4), (-6.4, -0.9, 0.6), 500, _SIZE_HW, west, 0.000)),
         dice.camera(Camera("east", (14.6, -6.2, 4.3), (6.0, -0.8, 0.5), 520, _SIZE_HW, east, 0.011)),
         dice.camera(Camera("north", (-4.0, 7.2, 3.3), (-1.9, 13.2, 0.4), 440, _SIZE_HW, north, -0.008)),
-        dice.camera(Camera("gate", (7.0, 22.0, 3.2), (8.5, 16.6, 0.4), 450, _SIZE_HW, gate, 0.019)),
+        dice.camera(Camera("gate", (7.0, 22.0, 3.2), (8.4, 16.9, 0.4), 530, _SIZE_HW, gate, 0.019)),
     )
 
 
@@ -181,7 +181,7 @@ def _things(dice: Dice) -> list[Solid]:
     leaves = dice.color((66, 104, 44), 40)
     things += tree(-5.2, 1.3, leaves=leaves, seed=dice.seed(1))
     if dice.chance(True, 0.6):
-        things += tree(5.4, 0.6, leaves=leaves, height_m=4.0, seed=dice.seed(2))
+        things += tree(5.4, 0.6, leaves=leaves, height_m=4.6, seed=dice.seed(2))
     if dice.chance(True, 0.6):
         things += tree(-13.6, 4.2, leaves=leaves, height_m=5.2, seed=dice.seed(3))
     if dice.chance(True, 0.7):

@@ -55,18 +55,16 @@ def shop(variant: int = 0) -> Place:
         if x > -5:
             spots += [Spot(f"middle{i}", (x - 0.55, 1.9), math.pi, "stand")]
             spots += [Spot(f"middle{i}", (x - 0.5, -1.2), math.pi, "phone" if i % 2 else "stand")]
-    ground = Material(
-        dice.pick("tiles", ("planks", "tiles", "carpet")),
-        dice.color((176, 172, 164), 45),
-        (140, 136, 130),
-        dice.number(0.45, 0.2, 0.8),
-        dice.seed(2),
+    tiles = Material(
+        "tiles", dice.color((176, 172, 164), 45), (140, 136, 130), dice.number(0.45, 0.2, 0.8), dice.seed(2)
     )
+    boards = Material("planks", dice.color((146, 112, 78), 35), size_m=0.16)
+    carpet = Material("carpet", dice.color((84, 88, 100), 35), (70, 72, 82), 0.5)
     return Place(
         name="shop",
         solids=(*_walls(dice), *_things(dice)),
-        ground=ground,
-        light=dice.pick(INDOOR, (_NEON, _WARM)),
+        ground=dice.pick(tiles, (tiles, boards, carpet)),
+        light=dice.light(INDOOR, (_NEON, _WARM)),
         cameras=_cameras(dice),
         doors=("entrance", "exit", "store_room", "side_door"),
         nodes=nodes,
