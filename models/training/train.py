@@ -123,7 +123,7 @@ def choose_pace(config: TrainConfig) -> Pace:
     if config.precision not in ("auto", "bfloat16", "float32"):
         raise ConfigError(f"precision: expected auto, bfloat16 or float32, got {config.precision!r}")
     # Without instructions of its own a processor is slower in bfloat16 than in float32.
-    is_native = name == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    is_native = name == "cuda" or torch.cpu._is_avx512_bf16_supported()
     bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and is_native)
     return Pace(device=torch.device(name), bfloat16=bfloat16, loaders=config.loaders)
 
