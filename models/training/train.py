@@ -44,7 +44,7 @@ class TrainConfig:
         minutes: Of training in all; 0 for any.
         steps: In all; 0 for any.
         seed: Of first weights and of drawing.
-        threads: Of the processor, for the network.
+        threads: Of the processor, for the network. More than there are free cores make it ten times slower.
         loaders: Processes that draw batches.
         device: cpu, cuda, or auto: cuda where there is one.
         precision: bfloat16, float32, or auto: bfloat16 where the device computes in it.
@@ -59,7 +59,7 @@ class TrainConfig:
     minutes: float = 0.0
     steps: int = 0
     seed: int = 0
-    threads: int = 2
+    threads: int = 1
     loaders: int = 1
     device: str = "auto"
     precision: str = "auto"
