@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from connectors.world.camera import Camera
 from connectors.world.effects import CameraEffects
 from connectors.world.light import Light
-from connectors.world.solids import Color, Material, Point2, Solid
+from connectors.world.solids import Box, Color, Material, Point2, Solid
 from pipeline.core.errors import ConfigError
 
 _T = TypeVar("_T")
@@ -54,17 +54,37 @@ class Spot:
     action: str
 
 
-@dataclass(frozen=True, slots=True)
 class Obstacles:
     """What people cannot walk through, seen from above.
+
+    Args:
+        solids: Those that are neither overhead nor flat on the ground are in the way.
 
     Attributes:
         boxes_xyxy: Shape ``(M, 4)``, metres.
         circles: Shape ``(K, 3)``: x, y, radius, metres.
     """
 
-    boxes_xyxy: NDArray[np.float64]
-    circles: NDArray[np.float64]
+    _CELL_M = 0.5
+    _REACH_M = 0.6
+
+    def __init__(self, solids: Sequence[Solid]) -> None:
+        standing = [
+            solid for solid in solids if solid.bounds[1][2] > _BODY_Z_M[0] and solid.bounds[0][2] < _BODY_Z_M[1]
+        ]
+        bounds = np.array([(*low[:2], *high[:2]) for low, high in (solid.bounds for solid in standing)]).reshape(-1, 4)
+        is_box = np.array([isinstance(solid, Box) for solid in standing], bool)
+        self.boxes_xyxy = bounds[is_box]
+        round_ = bounds[~is_box]
+        self.circles = np.column_stack([(round_[:, :2] + round_[:, 2:]) / 2, np.ptp(round_[:, [0, 2]], axis=1) / 2])
+        # A map of the cells near anything spares most people most of the work.
+        self._origin = bounds[:, :2].min(0, initial=0) - 1
+        cells = (
+            (bounds - np.tile(self._origin, 2)) + (-self._REACH_M, -self._REACH_M, self._REACH_M, self._REACH_M)
+        ) / self._CELL_M
+        self._near = np.zeros(np.ceil(cells[:, 2:].max(0, initial=1)).astype(int) + 1, bool)
+        for x0, y0, x1, y1 in np.maximum(cells, 0).astype(int).tolist():
+            self._near[x0 : x1 + 1, y0 : y1 + 1] = True
 
     def clearance_m(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the distance of points, shape ``(N, 2)``, to the nearest obstacle, shape ``(N,)``; below 0 inside."""
@@ -78,40 +98,37 @@ class Obstacles:
         return nearest
 
     def pushed_out(self, points: NDArray[np.float64], distance_m: float) -> NDArray[np.float64]:
-        """Return points, shape ``(N, 2)``, each moved to at least ``distance_m`` from what it was too near to."""
+        """Return points, shape ``(N, 2)``, each at least ``distance_m`` (0.6 at most) from every obstacle.
+
+        Whoever is too near to a box leaves it by the nearest side.
+        """
         points = points.copy()
-        for i in np.flatnonzero(self.clearance_m(points) < distance_m).tolist():
-            x, y = points[i]
-            for low_x, low_y, high_x, high_y in self.boxes_xyxy:
-                inside = (x - low_x, high_x - x, y - low_y, high_y - y)
-                if min(inside) > -distance_m:
-                    side = int(np.argmin(inside))
-                    if side < 2:
-                        x = low_x - distance_m if side == 0 else high_x + distance_m
-                    else:
-                        y = low_y - distance_m if side == 2 else high_y + distance_m
-            for center_x, center_y, radius in self.circles:
-                gap = math.hypot(x - center_x, y - center_y)
-                if gap < radius + distance_m:
-                    scale = (radius + distance_m) / max(gap, 1e-6)
-                    x, y = center_x + (x - center_x) * scale, center_y + (y - center_y) * scale
-            points[i] = x, y
+        cells = np.floor((points - self._origin) / self._CELL_M).astype(int)
+        inside = ((cells >= 0) & (cells < self._near.shape)).all(1)
+        near = np.zeros(len(points), bool)
+        near[inside] = self._near[tuple(cells[inside].T)]
+        candidates = np.flatnonzero(near)
+        for i in candidates[self.clearance_m(points[candidates]) < distance_m].tolist():
+            points[i] = self._pushed(points[i], distance_m)
         return points
 
-
-def obstacles_of(solids: Sequence[Solid]) -> Obstacles:
-    """Return what of the solids stands in people's way."""
-    boxes: list[tuple[float, float, float, float]] = []
-    circles: list[tuple[float, float, float]] = []
-    for solid in solids:
-        (x0, y0, z0), (x1, y1, z1) = solid.bounds
-        if z1 <= _BODY_Z_M[0] or z0 >= _BODY_Z_M[1]:
-            continue
-        if hasattr(solid, "low"):
-            boxes.append((x0, y0, x1, y1))
-        else:
-            circles.append(((x0 + x1) / 2, (y0 + y1) / 2, max(x1 - x0, y1 - y0) / 2))
-    return Obstacles(np.array(boxes, np.float64).reshape(-1, 4), np.array(circles, np.float64).reshape(-1, 3))
+    def _pushed(self, point: NDArray[np.float64], distance_m: float) -> tuple[float, float]:
+        x, y = point.tolist()
+        # Who is pushed may get too near to the next one: two rounds are enough between neighbours.
+        for _ in range(2):
+            low, high = self.boxes_xyxy[:, :2] - distance_m, self.boxes_xyxy[:, 2:] + distance_m
+            for k in np.flatnonzero(((low < (x, y)) & (high > (x, y))).all(1)).tolist():
+                sides = (x - low[k, 0], high[k, 0] - x, y - low[k, 1], high[k, 1] - y)
+                side = int(np.argmin(sides))
+                if sides[side] > 0:
+                    x = float((low[k, 0], high[k, 0], x, x)[side])
+                    y = float((y, y, low[k, 1], high[k, 1])[side])
+            for center_x, center_y, radius in self.circles[
+                np.hypot(self.circles[:, 0] - x, self.circles[:, 1] - y) < self.circles[:, 2] + distance_m
+            ].tolist():
+                scale = (radius + distance_m) / max(math.hypot(x - center_x, y - center_y), 1e-6)
+                x, y = center_x + (x - center_x) * scale, center_y + (y - center_y) * scale
+        return x, y
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +205,7 @@ class Place:
             )
 
     def _check_free(self) -> None:
-        obstacles = obstacles_of(self.solids)
+        obstacles = Obstacles(self.solids)
         for lane in self.edges:
             if obstacles.clearance_m(lane_points(self.nodes, lane)).min() < 0.29:
                 raise ConfigError(

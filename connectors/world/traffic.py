@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from connectors.world.place import Place, lengths_m, obstacles_of, points_beside, shortest_route
+from connectors.world.place import Obstacles, Place, lengths_m, points_beside, shortest_route
 from connectors.world.solids import Point2
 from pipeline.core.errors import ConfigError
 
@@ -104,7 +104,7 @@ class Traffic:
         self._place = place
         self._rng = np.random.default_rng(seed)
         self._returns, self._changes = returns, changes
-        self._obstacles = obstacles_of(place.solids)
+        self._obstacles = Obstacles(place.solids)
         self._lengths = lengths_m(place)
         self._speed = np.array(speeds_m_s, np.float64)
         self._xy, self._velocity, self._goal, self._way = (np.zeros((people, 2)) for _ in range(4))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from connectors.world.place import obstacles_of
+from connectors.world.place import Obstacles
 from connectors.world.places import build_place
 from connectors.world.traffic import Stance, Traffic
 from pipeline.core.errors import ConfigError
@@ -37,7 +37,7 @@ def test_time_begins_at_zero_and_goes_on_in_steps() -> None:
 
 @pytest.mark.parametrize("name", PLACES)
 def test_nobody_walks_through_anybody_or_anything(name: str) -> None:
-    obstacles = obstacles_of(build_place(name).solids)
+    obstacles = Obstacles(build_place(name).solids)
     for stances in walked(traffic(name, 24, seed=1), 120):
         xy = np.array([(s.x, s.y) for s in stances]).reshape(-1, 2)
         assert (obstacles.clearance_m(xy) > 0.25).all()
@@ -161,3 +161,11 @@ def test_speeds_must_be_one_a_person_and_above_zero(speeds: list[float]) -> None
 def test_shares_are_between_0_and_1(share: str) -> None:
     with pytest.raises(ConfigError, match=f"{share}: expected a share from 0 to 1, got 1.5"):
         traffic(**{share: 1.5})
+
+
+def test_a_campus_of_500_people_moves_without_anybody_inside_a_wall() -> None:
+    obstacles = Obstacles(build_place("campus").solids)
+    for stances in walked(traffic("campus", 500, start_busy=False), 20):
+        xy = np.array([(s.x, s.y) for s in stances]).reshape(-1, 2)
+    assert len(xy) > 200
+    assert obstacles.clearance_m(xy).min() > 0.25
