@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from connectors.world.place import Obstacles
 from connectors.world.places import build_place
+from connectors.world.solids import Obstacles
 from connectors.world.traffic import Stance, Traffic
 from pipeline.core.errors import ConfigError
 
@@ -169,3 +169,22 @@ def test_a_campus_of_500_people_moves_without_anybody_inside_a_wall() -> None:
         xy = np.array([(s.x, s.y) for s in stances]).reshape(-1, 2)
     assert len(xy) > 200
     assert obstacles.clearance_m(xy).min() > 0.25
+
+
+def test_between_two_steps_people_are_between_their_places() -> None:
+    moving, stepped = traffic(seed=6), traffic(seed=6)
+    history = {round(k * 0.1, 1): stances for k, stances in enumerate(walked(stepped, 5), start=1)}
+    assert moving.at(0.5) == history[0.5]
+    middle = {s.person: s for s in moving.at(0.56)}
+    before, after = ({s.person: s for s in history[time]} for time in (0.5, 0.6))
+    for person in before.keys() & after.keys():
+        assert middle[person].x == pytest.approx(0.4 * before[person].x + 0.6 * after[person].x)
+        assert middle[person].walked_m >= before[person].walked_m
+    assert moving.at(4.0) == history[4.0]
+
+
+def test_time_does_not_go_back() -> None:
+    moving = traffic()
+    moving.at(3.0)
+    with pytest.raises(ConfigError, match=r"time_s: expected 2\.90 or later, got 1\.0"):
+        moving.at(1.0)
