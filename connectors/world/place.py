@@ -9,17 +9,15 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from connectors.world.camera import Camera
 from connectors.world.effects import CameraEffects
 from connectors.world.light import Light
-from connectors.world.solids import Color, Material, Point2, Solid
+from connectors.world.solids import Color, Material, Obstacles, Point2, Solid
 from pipeline.core.errors import ConfigError
 
 _T = TypeVar("_T")
-
-# People touch what stands between these heights.
-_BODY_Z_M = (0.05, 1.9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,66 +50,6 @@ class Spot:
     xy: Point2
     heading: float
     action: str
-
-
-@dataclass(frozen=True, slots=True)
-class Obstacles:
-    """What people cannot walk through, seen from above.
-
-    Attributes:
-        boxes_xyxy: Shape ``(M, 4)``, metres.
-        circles: Shape ``(K, 3)``: x, y, radius, metres.
-    """
-
-    boxes_xyxy: NDArray[np.float64]
-    circles: NDArray[np.float64]
-
-    def clearance_m(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the distance of points, shape ``(N, 2)``, to the nearest obstacle, shape ``(N,)``; below 0 inside."""
-        x, y = points[:, :1], points[:, 1:]
-        low_x, low_y, high_x, high_y = self.boxes_xyxy.T
-        dx, dy = np.maximum(low_x - x, x - high_x), np.maximum(low_y - y, y - high_y)
-        boxes = np.hypot(np.maximum(dx, 0), np.maximum(dy, 0)) + np.minimum(np.maximum(dx, dy), 0)
-        circles = np.hypot(x - self.circles[:, 0], y - self.circles[:, 1]) - self.circles[:, 2]
-        nothing = np.full((len(points), 1), np.inf)
-        nearest: NDArray[np.float64] = np.hstack([boxes, circles, nothing]).min(1)
-        return nearest
-
-    def pushed_out(self, points: NDArray[np.float64], distance_m: float) -> NDArray[np.float64]:
-        """Return points, shape ``(N, 2)``, each moved to at least ``distance_m`` from what it was too near to."""
-        points = points.copy()
-        for i in np.flatnonzero(self.clearance_m(points) < distance_m).tolist():
-            x, y = points[i]
-            for low_x, low_y, high_x, high_y in self.boxes_xyxy:
-                inside = (x - low_x, high_x - x, y - low_y, high_y - y)
-                if min(inside) > -distance_m:
-                    side = int(np.argmin(inside))
-                    if side < 2:
-                        x = low_x - distance_m if side == 0 else high_x + distance_m
-                    else:
-                        y = low_y - distance_m if side == 2 else high_y + distance_m
-            for center_x, center_y, radius in self.circles:
-                gap = math.hypot(x - center_x, y - center_y)
-                if gap < radius + distance_m:
-                    scale = (radius + distance_m) / max(gap, 1e-6)
-                    x, y = center_x + (x - center_x) * scale, center_y + (y - center_y) * scale
-            points[i] = x, y
-        return points
-
-
-def obstacles_of(solids: Sequence[Solid]) -> Obstacles:
-    """Return what of the solids stands in people's way."""
-    boxes: list[tuple[float, float, float, float]] = []
-    circles: list[tuple[float, float, float]] = []
-    for solid in solids:
-        (x0, y0, z0), (x1, y1, z1) = solid.bounds
-        if z1 <= _BODY_Z_M[0] or z0 >= _BODY_Z_M[1]:
-            continue
-        if hasattr(solid, "low"):
-            boxes.append((x0, y0, x1, y1))
-        else:
-            circles.append(((x0 + x1) / 2, (y0 + y1) / 2, max(x1 - x0, y1 - y0) / 2))
-    return Obstacles(np.array(boxes, np.float64).reshape(-1, 4), np.array(circles, np.float64).reshape(-1, 3))
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +112,14 @@ class Place:
         known = ", ".join(camera.name for camera in self.cameras)
         raise ConfigError(f"camera of {self.name}: expected one of {known}, got {name!r}; name one of these")
 
+    def drawn_door(self, rng: np.random.Generator, start: str | None) -> str:
+        """Draw a door: any, or one to go to from ``start``, the farther the likelier."""
+        doors = [door for door in self.doors if door != start]
+        if start is None:
+            return doors[int(rng.integers(len(doors)))]
+        far = np.array([math.dist(self.nodes[start], self.nodes[door]) for door in doors])
+        return doors[int(rng.choice(len(doors), p=far / far.sum()))]
+
     def _check_connected(self) -> None:
         reached, todo = set(), [self.doors[0]]
         while todo:
@@ -188,7 +134,7 @@ class Place:
             )
 
     def _check_free(self) -> None:
-        obstacles = obstacles_of(self.solids)
+        obstacles = Obstacles(self.solids)
         for lane in self.edges:
             if obstacles.clearance_m(lane_points(self.nodes, lane)).min() < 0.29:
                 raise ConfigError(
@@ -272,6 +218,36 @@ def points_beside(place: Place, route: list[str], keep: float, abreast: float) -
         left = float(np.clip(abreast - keep * width, -width, width))
         points.append((float(node[0] - middle[1] * left), float(node[1] + middle[0] * left)))
     return points
+
+
+# Widths of bodies, and how near to a wall they come.
+_BODY_M, _WALL_M = 0.5, 0.27
+
+
+def pushed_apart(xy: NDArray[np.float64], standing: NDArray[np.bool_], obstacles: Obstacles) -> NDArray[np.float64]:
+    """Return places, shape ``(N, 2)``, near the given ones where no body is in another one or in a solid.
+
+    Args:
+        xy: Shape ``(N, 2)``, metres.
+        standing: Who does not give way, shape ``(N,)``.
+        obstacles: Of the place.
+    """
+    xy = xy.copy()
+    for _ in range(3):
+        pairs = cKDTree(xy).query_pairs(_BODY_M, output_type="ndarray")
+        if len(pairs):
+            i, j = pairs[:, 0], pairs[:, 1]
+            apart = xy[i] - xy[j]
+            distance = np.hypot(*apart.T)[:, None]
+            away = np.where(distance > 1e-6, apart / np.maximum(distance, 1e-6), (1.0, 0.0))
+            share_i = np.where(standing[i], 0.0, np.where(standing[j], 1.0, 0.5))[:, None]
+            share_j = np.where(standing[j], 0.0, np.where(standing[i], 1.0, 0.5))[:, None]
+            np.add.at(xy, i, away * (_BODY_M - distance) * share_i)
+            np.add.at(xy, j, -away * (_BODY_M - distance) * share_j)
+        xy = obstacles.pushed_out(xy, _WALL_M)
+        if not len(pairs):
+            break
+    return xy
 
 
 class Dice:

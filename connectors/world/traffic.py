@@ -2,20 +2,18 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from connectors.world.place import Place, lengths_m, obstacles_of, points_beside, shortest_route
-from connectors.world.solids import Point2
+from connectors.world.place import Place, lengths_m, points_beside, pushed_apart, shortest_route
+from connectors.world.solids import Obstacles, Point2
 from pipeline.core.errors import ConfigError
 
 _ARRIVE_WITHIN_S = 25.0
 _WARM_UP_S = 40.0
-_BODY_M = 0.5
-_WALL_M = 0.27
 _GONE_S = 120.0
 _DWELL_S = {"stand": (4.0, 14.0), "phone": (6.0, 20.0), "talk": (10.0, 30.0)}
 
@@ -47,6 +45,15 @@ class Stance:
     speed_m_s: float
     walking: float
     action: str
+
+    def toward(self, later: "Stance", share: float) -> "Stance":
+        """Return the stance between this one and a later one of the same stay, ``share`` (0 to 1) of the way."""
+        turn = (later.heading - self.heading + math.pi) % (2 * math.pi) - math.pi
+        mixed = {
+            name: getattr(self, name) + share * (getattr(later, name) - getattr(self, name))
+            for name in ("x", "y", "walked_m", "speed_m_s", "walking")
+        }
+        return replace(self, heading=self.heading + share * turn, **mixed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +111,7 @@ class Traffic:
         self._place = place
         self._rng = np.random.default_rng(seed)
         self._returns, self._changes = returns, changes
-        self._obstacles = obstacles_of(place.solids)
+        self._obstacles = Obstacles(place.solids)
         self._lengths = lengths_m(place)
         self._speed = np.array(speeds_m_s, np.float64)
         self._xy, self._velocity, self._goal, self._way = (np.zeros((people, 2)) for _ in range(4))
@@ -121,6 +128,8 @@ class Traffic:
         self._due = np.cumsum(gaps)
         self._waiting: dict[str, list[int]] = {}
         self._door: list[str | None] = [None] * len(self._units)
+        self._before: list[Stance] = []
+        self._now: list[Stance] = []
         self._steps = -round(_WARM_UP_S / self.step_s) if start_busy else 0
         self._due += self._steps * self.step_s
         while self._steps < 0:
@@ -138,7 +147,24 @@ class Traffic:
         if len(who):
             self._move(who)
             self._follow(who)
-        return tuple(self._stance(person) for person in np.flatnonzero(self._inside).tolist())
+        self._before, self._now = self._now, [self._stance(person) for person in np.flatnonzero(self._inside).tolist()]
+        return tuple(self._now)
+
+    def at(self, time_s: float) -> tuple[Stance, ...]:
+        """Return who is in the place at a time, between steps too.
+
+        Raises:
+            ConfigError: If the time is more than a step back.
+        """
+        while time_s > self.time_s + 1e-9:
+            self.advance()
+        share = round(1 - (self.time_s - time_s) / self.step_s, 9)
+        if share < 0:
+            raise ConfigError(f"time_s: expected {self.time_s - self.step_s:.2f} or later, got {time_s}; begin anew")
+        before = {stance.person: stance for stance in self._before}
+        pairs = [(before.get(stance.person, stance), stance) for stance in self._now]
+        # Who has just come in, perhaps again, has nothing to come from.
+        return tuple(a.toward(b, share) if share < 1 and a.walked_m <= b.walked_m else b for a, b in pairs)
 
     def _stance(self, person: int) -> Stance:
         speed = float(np.hypot(*self._velocity[person]))
@@ -169,7 +195,7 @@ class Traffic:
 
     def _come(self, unit: int) -> None:
         """Send a unit to its door; companions come through it one after the other."""
-        start = self._door[unit] or self._drawn_door(None)
+        start = self._door[unit] or self._place.drawn_door(self._rng, None)
         self._due[unit] = math.inf
         members = self._units[unit]
         for person, plan in zip(members, self._planned(members, start), strict=True):
@@ -192,18 +218,10 @@ class Traffic:
         self._walking[person], self._inside[person], self._standing[person] = 1.0, True, False
         self._next(person)
 
-    def _drawn_door(self, start: str | None) -> str:
-        """Draw a door: any, or one to go to, the farther the likelier."""
-        doors = [door for door in self._place.doors if door != start]
-        if start is None:
-            return doors[int(self._rng.integers(len(doors)))]
-        far = np.array([math.dist(self._place.nodes[start], self._place.nodes[door]) for door in doors])
-        return doors[int(self._rng.choice(len(doors), p=far / far.sum()))]
-
     def _planned(self, members: list[int], start: str) -> list[list[_Stop]]:
         """Return the ways of a unit's members, door to door, perhaps with a stop."""
         rng, place = self._rng, self._place
-        end = self._drawn_door(start)
+        end = place.drawn_door(rng, start)
         self._door[self._unit_of[members[0]]] = end if rng.random() < 0.7 else None
         # Everybody finds another way the shortest.
         taste = {pair: length * rng.uniform(1.0, 1.8) for pair, length in self._lengths.items()}
@@ -307,7 +325,7 @@ class Traffic:
         speed = np.hypot(*velocity.T)
         velocity *= np.minimum(1, 1.3 * self._speed[who] / np.maximum(speed, 1e-6))[:, None]
         velocity[standing] = 0
-        moved = self._pushed_apart(xy + velocity * self.step_s, standing)
+        moved = pushed_apart(xy + velocity * self.step_s, standing, self._obstacles)
         step = moved - xy
         self._xy[who] = moved
         length = np.hypot(*step.T)
@@ -355,24 +373,6 @@ class Traffic:
             aslant = off - (off @ way) * way
             push[i] -= 2.5 * aslant / max(float(np.hypot(*aslant)), 0.3)
         return push
-
-    def _pushed_apart(self, xy: Vectors, standing: NDArray[np.bool_]) -> Vectors:
-        """Return places where no body is in another one or in a solid."""
-        for _ in range(3):
-            pairs = cKDTree(xy).query_pairs(_BODY_M, output_type="ndarray")
-            if len(pairs):
-                i, j = pairs[:, 0], pairs[:, 1]
-                apart = xy[i] - xy[j]
-                distance = np.hypot(*apart.T)[:, None]
-                away = np.where(distance > 1e-6, apart / np.maximum(distance, 1e-6), (1.0, 0.0))
-                share_i = np.where(standing[i], 0.0, np.where(standing[j], 1.0, 0.5))[:, None]
-                share_j = np.where(standing[j], 0.0, np.where(standing[i], 1.0, 0.5))[:, None]
-                np.add.at(xy, i, away * (_BODY_M - distance) * share_i)
-                np.add.at(xy, j, -away * (_BODY_M - distance) * share_j)
-            xy = self._obstacles.pushed_out(xy, _WALL_M)
-            if not len(pairs):
-                break
-        return xy
 
     def _turn(self, who: NDArray[np.int64], speed: Vectors) -> None:
         """Turn bodies towards where they go, or stand to look."""

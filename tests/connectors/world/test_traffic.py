@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from connectors.world.place import obstacles_of
 from connectors.world.places import build_place
+from connectors.world.solids import Obstacles
 from connectors.world.traffic import Stance, Traffic
 from pipeline.core.errors import ConfigError
 
@@ -37,7 +37,7 @@ def test_time_begins_at_zero_and_goes_on_in_steps() -> None:
 
 @pytest.mark.parametrize("name", PLACES)
 def test_nobody_walks_through_anybody_or_anything(name: str) -> None:
-    obstacles = obstacles_of(build_place(name).solids)
+    obstacles = Obstacles(build_place(name).solids)
     for stances in walked(traffic(name, 24, seed=1), 120):
         xy = np.array([(s.x, s.y) for s in stances]).reshape(-1, 2)
         assert (obstacles.clearance_m(xy) > 0.25).all()
@@ -161,3 +161,30 @@ def test_speeds_must_be_one_a_person_and_above_zero(speeds: list[float]) -> None
 def test_shares_are_between_0_and_1(share: str) -> None:
     with pytest.raises(ConfigError, match=f"{share}: expected a share from 0 to 1, got 1.5"):
         traffic(**{share: 1.5})
+
+
+def test_a_campus_of_500_people_moves_without_anybody_inside_a_wall() -> None:
+    obstacles = Obstacles(build_place("campus").solids)
+    for stances in walked(traffic("campus", 500, start_busy=False), 20):
+        xy = np.array([(s.x, s.y) for s in stances]).reshape(-1, 2)
+    assert len(xy) > 200
+    assert obstacles.clearance_m(xy).min() > 0.25
+
+
+def test_between_two_steps_people_are_between_their_places() -> None:
+    moving, stepped = traffic(seed=6), traffic(seed=6)
+    history = {round(k * 0.1, 1): stances for k, stances in enumerate(walked(stepped, 5), start=1)}
+    assert moving.at(0.5) == history[0.5]
+    middle = {s.person: s for s in moving.at(0.56)}
+    before, after = ({s.person: s for s in history[time]} for time in (0.5, 0.6))
+    for person in before.keys() & after.keys():
+        assert middle[person].x == pytest.approx(0.4 * before[person].x + 0.6 * after[person].x)
+        assert middle[person].walked_m >= before[person].walked_m
+    assert moving.at(4.0) == history[4.0]
+
+
+def test_time_does_not_go_back() -> None:
+    moving = traffic()
+    moving.at(3.0)
+    with pytest.raises(ConfigError, match=r"time_s: expected 2\.90 or later, got 1\.0"):
+        moving.at(1.0)
