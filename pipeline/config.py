@@ -229,6 +229,7 @@ def load_config(overrides: Sequence[str]) -> PipelineConfig:
         names.insert(0, "site")
     ConfigStore.instance().store(name="schema", node=PipelineConfig)
     try:
+        OmegaConf.register_new_resolver("root", lambda: str(CONFIGS.parent), replace=True)
         with initialize_config_dir(str(CONFIGS), version_base="1.3"):
             composed = compose(
                 "config", overrides=[o for o, name in zip(overrides, names, strict=True) if name not in REPLACED]
