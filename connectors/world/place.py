@@ -3,7 +3,7 @@
 import heapq
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from connectors.world.solids import Color, Material, Obstacles, Point2, Solid
 from pipeline.core.errors import ConfigError
 
 _T = TypeVar("_T")
+Box2 = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,9 @@ class Place:
                     f"place {self.name}: expected nothing in the way from {lane.first} to {lane.second}, got a solid; "
                     "move one of them"
                 )
+        for camera in self.cameras:
+            if any(bool(np.all((np.array(s.bounds) - camera.position) * ((1,), (-1,)) <= 0)) for s in self.solids):
+                raise ConfigError(f"camera {camera.name}: expected it in the open, got it inside a solid; move it")
         for spot in self.spots:
             room_m = 0.79 if spot.action == "talk" else 0.29
             if obstacles.clearance_m(np.array([spot.xy]))[0] < room_m:
@@ -302,6 +306,39 @@ class Dice:
         to_sun = across * math.cos(angle), across * math.sin(angle), light.to_sun[2]
         return replace(light, to_sun=to_sun, sun_rgb=(red, green, blue))
 
+    def strewn(
+        self, place: Place, area_xyxy: Box2, things: Sequence[Callable[[float, float], Sequence[Solid]]]
+    ) -> Place:
+        """Return the place with up to nine more things where nobody walks or stands; variant 0 as it is.
+
+        Args:
+            place: Without them.
+            area_xyxy: Where they may be, metres.
+            things: Each makes a thing at x, y.
+        """
+        if self._fixed:
+            return place
+        kept = [(lane_points(place.nodes, lane), lane.half_width_m + 0.25) for lane in place.edges]
+        ways_to = [{"a": place.nodes[spot.node], "b": spot.xy} for spot in place.spots]
+        kept += [(lane_points(ends, Lane("a", "b", 0.0)), 0.85) for ends in ways_to]
+        kept += [(np.array([camera.position[:2]]), 3.0) for camera in place.cameras]
+        solids = list(place.solids)
+        wanted = int(self._rng.integers(3, 10))
+        for _ in range(25 * wanted):
+            more = things[int(self._rng.integers(len(things)))](
+                *self._rng.uniform(area_xyxy[:2], area_xyxy[2:]).tolist()
+            )
+            itself, others = Obstacles(more), Obstacles(solids)
+            corners = np.array([corner[:2] for solid in more for corner in solid.bounds])
+            grid = np.stack(np.meshgrid(*np.linspace(corners.min(0), corners.max(0), 5).T), -1).reshape(-1, 2)
+            free = others.clearance_m(grid).min() > 0.15
+            if free and all(itself.clearance_m(points).min() > room_m for points, room_m in kept):
+                solids += more
+                wanted -= 1
+            if not wanted:
+                break
+        return replace(place, solids=tuple(solids))
+
     def camera(self, written: Camera, *, roof_m: float = 8.5) -> Camera:
         """Return what is written, or a camera near it with another lens, height and picture.
 
@@ -319,7 +356,7 @@ class Dice:
         if roof_m > 5 and rng.random() < 0.4:
             # As from a mast or a first floor: steep, people 60 to 90 px tall.
             height, focal = rng.uniform(5.5, roof_m), written.focal_px * rng.uniform(0.8, 1.05)
-        dx, dy = rng.uniform(-0.5, 0.5, 2)
+        dx, dy = rng.uniform(-0.25, 0.25, 2) if roof_m < 5 else rng.uniform(-0.5, 0.5, 2)
         ex, ey = rng.uniform(-1.0, 1.0, 2)
         return replace(
             written,

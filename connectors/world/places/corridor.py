@@ -1,12 +1,14 @@
 """An L of two corridors with doors on both sides; three cameras."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 from connectors.world.camera import Camera
 from connectors.world.effects import CameraEffects
 from connectors.world.light import INDOOR, Light, towards
 from connectors.world.place import Dice, Lane, Place, Spot
-from connectors.world.places.plaza import bench, litter_bin, planter
+from connectors.world.places.plaza import bench, board, crates, litter_bin, planter
 from connectors.world.solids import Box, Cylinder, Material, Point2, Solid, patch, shown_on, wall
 
 _SIZE_HW = (360, 640)
@@ -65,7 +67,7 @@ def corridor(variant: int = 0) -> Place:
     )
     boards = Material("planks", dice.color((146, 112, 78), 35), size_m=0.16)
     carpet = Material("carpet", dice.color((84, 88, 100), 35), (70, 72, 82), 0.5)
-    return Place(
+    place = Place(
         name="corridor",
         solids=(*_walls(dice), *_things(dice)),
         ground=dice.pick(tiles, (tiles, boards, carpet)),
@@ -77,6 +79,19 @@ def corridor(variant: int = 0) -> Place:
         spots=spots,
         capacity=24,
     )
+    return dice.strewn(place, (-13.5, -1.3, 13.2, 15.0), _strewn_things(dice))
+
+
+def _strewn_things(dice: Dice) -> list[Callable[[float, float], list[Solid]]]:
+    paint, seed = dice.color((120, 100, 80), 70), dice.seed(1)
+    return [
+        partial(litter_bin, color=paint),
+        partial(planter, size_m=(0.45, 0.45), seed=seed),
+        partial(board, seed=seed),
+        partial(board, seed=seed + 1, along="y"),
+        partial(crates, color=paint, seed=seed),
+        partial(crates, color=paint, seed=seed + 1),
+    ]
 
 
 def _cameras(dice: Dice) -> tuple[Camera, ...]:
@@ -84,8 +99,8 @@ def _cameras(dice: Dice) -> tuple[Camera, ...]:
     bend = CameraEffects(0.70, (0.95, 1.0, 1.06), 0.95, 0.75, 0.20, 0.80, 0.034, 0.1, 66, 0.02)
     north = CameraEffects(1.05, (1.00, 1.0, 0.97), 1.10, 1.05, 0.35, 0.60, 0.022, 0.5, 84, 0.02)
     return (
-        dice.camera(Camera("west", (-13.3, -1.05, 2.65), (-9.5, 0.0, 0.75), 440, _SIZE_HW, west, 0.004), roof_m=2.75),
-        dice.camera(Camera("bend", (12.9, -1.1, 2.65), (9.1, 0.05, 0.75), 450, _SIZE_HW, bend, -0.012), roof_m=2.75),
+        dice.camera(Camera("west", (-13.3, -1.05, 2.65), (-9.5, 0.0, 0.75), 485, _SIZE_HW, west, 0.004), roof_m=2.75),
+        dice.camera(Camera("bend", (12.9, -1.1, 2.65), (9.1, 0.05, 0.75), 490, _SIZE_HW, bend, -0.012), roof_m=2.75),
         dice.camera(Camera("north", (12.8, 14.4, 2.65), (11.7, 9.6, 0.75), 430, _SIZE_HW, north, 0.009), roof_m=2.75),
     )
 

@@ -1,6 +1,8 @@
 """A plaza with a fountain, a street to the north, and an alley to the north-east; four cameras."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 from connectors.world.camera import Camera
 from connectors.world.effects import CameraEffects
@@ -73,7 +75,7 @@ def plaza(variant: int = 0) -> Place:
         Spot("street", (-0.2, 15.5), 2.8, "phone"),
         Spot("alley", (9.9, 14.6), math.pi, "phone"),
     )
-    return Place(
+    place = Place(
         name="plaza",
         solids=(*_houses(dice), *_things(dice)),
         ground=Material("tiles", dice.color((138, 132, 122)), (92, 88, 82), dice.number(0.75, 0.3, 1.2), dice.seed(1)),
@@ -85,6 +87,23 @@ def plaza(variant: int = 0) -> Place:
         spots=spots,
         capacity=40,
     )
+    return dice.strewn(place, (-14.0, -7.8, 14.0, 6.4), _strewn_things(dice))
+
+
+def _strewn_things(dice: Dice) -> list[Callable[[float, float], list[Solid]]]:
+    metal, wood, seed = dice.color((60, 64, 70), 60), dice.color((128, 92, 58), 40), dice.seed(1)
+    return [
+        partial(litter_bin, color=metal),
+        partial(bench, wood=wood),
+        partial(bench, wood=wood, along="y"),
+        partial(planter, seed=seed),
+        partial(planter, size_m=(2.2, 0.7), seed=seed + 1),
+        partial(board, seed=seed),
+        partial(board, seed=seed + 1, along="y"),
+        partial(crates, color=wood, seed=seed),
+        partial(tree, seed=seed, height_m=5.0),
+        partial(car, color=dice.color((120, 120, 130), 110)),
+    ]
 
 
 def _cameras(dice: Dice) -> tuple[Camera, ...]:
@@ -95,7 +114,7 @@ def _cameras(dice: Dice) -> tuple[Camera, ...]:
     return (
         dice.camera(Camera("west", (-14.0, -6.6, 3.4), (-6.4, -0.9, 0.6), 500, _SIZE_HW, west, 0.000)),
         dice.camera(Camera("east", (14.6, -6.2, 4.3), (6.0, -0.8, 0.5), 520, _SIZE_HW, east, 0.011)),
-        dice.camera(Camera("north", (-4.0, 7.2, 3.3), (-1.9, 13.2, 0.4), 440, _SIZE_HW, north, -0.008)),
+        dice.camera(Camera("north", (-3.8, 7.2, 3.3), (-1.9, 13.2, 0.4), 440, _SIZE_HW, north, -0.008)),
         dice.camera(Camera("gate", (7.0, 22.0, 3.2), (8.4, 16.9, 0.4), 530, _SIZE_HW, gate, 0.019)),
     )
 
@@ -221,6 +240,22 @@ def _things(dice: Dice) -> list[Solid]:
             Cylinder((x, y), 0.05, (0.0, 0.7), Material("plain", (40, 40, 42))),
         ]
     return things
+
+
+def board(x: float, y: float, *, seed: int, along: str = "x") -> list[Solid]:
+    """Return a poster on a stand."""
+    paper = Material("poster", (200, 190, 170), (30, 30, 60), seed=seed)
+    return [placed((-0.4, -0.04, 0.05), (0.4, 0.04, 1.25), paper, x, y, along)]
+
+
+def crates(x: float, y: float, *, color: Color, seed: int = 0) -> list[Solid]:
+    """Return a stack of boxes."""
+    wood = Material("planks", color, size_m=0.12, seed=seed)
+    heights = (0.35, 0.7, 1.05, 1.4)
+    return [
+        Box((x - 0.3, y - 0.22, 0.0), (x + 0.3, y + 0.22, heights[seed % 4]), wood),
+        Box((x + 0.31, y - 0.2, 0.0), (x + 0.75, y + 0.2, 0.35), wood),
+    ]
 
 
 def bench(x: float, y: float, *, length_m: float = 1.8, along: str = "x", wood: Color = (128, 92, 58)) -> list[Solid]:

@@ -63,6 +63,13 @@ def test_a_lane_through_a_wall_is_refused() -> None:
         replace(place, solids=(*place.solids, wall))
 
 
+def test_a_camera_inside_a_wall_is_refused() -> None:
+    place = build_place("plaza")
+    inside = replace(place.cameras[0], name="blind", position=(20.0, -9.0, 3.0))
+    with pytest.raises(ConfigError, match="camera blind: expected it in the open"):
+        replace(place, cameras=(inside,))
+
+
 def test_a_lane_to_nowhere_is_refused() -> None:
     place = build_place("plaza")
     with pytest.raises(ConfigError, match=r"expected a node of .*got 'moon'"):
