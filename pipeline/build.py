@@ -20,6 +20,7 @@ OWN = ("models", "connectors", "pipeline")
 EXTRAS = {
     "ultralytics": ".[ultralytics]",
     "faiss": ".[faiss]",
+    "kafka": ".[kafka]",
     "torch": ".[ultralytics]",
     "mmpose": "mmpose as the README says",
     "mmengine": "mmpose as the README says",

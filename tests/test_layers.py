@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *NETWORKS,
         *("omegaconf", "onnx", "rich", "yaml"),
     },
-    "connectors": {"pipeline.core", "pipeline.ledger", "numpy", "av", "cv2", "httpx", "rich", "supervision"},
+    "connectors": {"pipeline.core", "pipeline.ledger", "numpy", "av", "cv2", "httpx", "kafka", "rich", "supervision"},
     "connectors.world": {"pipeline.core", *ARRAYS, "anny", "av", "rich", "torch", "warp"},
     "pipeline.stages": {"pipeline.core", *ARRAYS},
     "pipeline.alerts": {"pipeline.core", "numpy", "scipy"},

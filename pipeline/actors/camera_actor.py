@@ -63,7 +63,7 @@ class CameraStatus:
     """How a camera is doing.
 
     Attributes:
-        frames_read: From the source.
+        frames_read: That came: those processed, those dropped, and those that were broken.
         frames_processed: Tracked.
         frames_dropped: Not tracked, because newer ones were there.
         tracklets: Completed.
@@ -137,6 +137,16 @@ class CameraActor:
 
     async def status(self) -> CameraStatus:
         """Return how it is doing now."""
+        source, status = self._source, self._status_of_line()
+        return replace(
+            status,
+            frames_read=status.frames_read + source.num_dropped + source.num_bad,
+            frames_dropped=status.frames_dropped + source.num_dropped,
+            bad_records=status.bad_records + source.num_bad,
+        )
+
+    def _status_of_line(self) -> CameraStatus:
+        """Return the status without what the source itself left out."""
         mailbox, track = self._mailbox, self._track
         return replace(
             self._status,
@@ -209,7 +219,7 @@ class CameraActor:
             frames.cancel()
             handing_over.cancel()
             await asyncio.gather(frames, handing_over, return_exceptions=True)
-            self._status = replace(await self.status(), people_now=0)
+            self._status = replace(self._status_of_line(), people_now=0)
             self._mailbox = self._track = None
         if lost:
             raise lost[0]

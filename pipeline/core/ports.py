@@ -27,6 +27,10 @@ class Source(Protocol):
     camera_id: str
     live: bool
     """True: only the newest frame matters. False: every frame does, and times come from the recording."""
+    num_dropped: int
+    """Frames that it did not yield because newer ones were there."""
+    num_bad: int
+    """Frames that it did not yield because they were broken."""
 
     def check(self) -> None:
         """Raise ``ConfigError`` if this cannot work (no such file, not a video); opens live cameras too."""

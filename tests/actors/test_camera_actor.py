@@ -38,6 +38,7 @@ class HopelessSource:
     """Breaks whenever it is opened."""
 
     camera_id, live = "east", True
+    num_dropped = num_bad = 0
 
     def __init__(self, live: bool = True) -> None:
         self.live = live
