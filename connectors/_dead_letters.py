@@ -7,7 +7,7 @@ from kafka import KafkaProducer
 from kafka.consumer.fetcher import ConsumerRecord
 
 from connectors._frame_message import MAX_HEADER_BYTES, MAX_HEADERS, FaultyMessageError
-from connectors._kafka_client import connect
+from connectors._kafka_client import close_producer, connect
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +86,6 @@ class DeadLetters:
     def close(self) -> None:
         """Let the broker go; idempotent. What is not flushed is lost, and read again after a restart."""
         if self._producer is not None:
-            self._producer.close(timeout=1.0)
+            close_producer(self._producer, timeout_s=1.0)
             self._producer = None
         self._futures.clear()

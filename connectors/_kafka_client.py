@@ -3,12 +3,14 @@
 import logging
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
+from kafka import KafkaProducer
 from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
@@ -131,6 +133,20 @@ def connect(kind: Callable[..., Client], options: Mapping[str, Any]) -> Client:
         for net in opened:
             net.close()
         raise
+
+
+def close_producer(producer: KafkaProducer, *, timeout_s: float) -> None:
+    """Close a producer, within ``timeout_s`` seconds or little more; what it holds then is not delivered.
+
+    By itself it goes on for ever, in a thread, if the broker does not answer in time.
+    """
+    try:
+        producer.close(timeout=timeout_s)
+    except KafkaError:
+        producer._sender.force_close()
+        producer._sender.join(1.0)
+        with suppress(KafkaError):
+            producer.close(timeout=0)
 
 
 def reason(error: KafkaError) -> str:

