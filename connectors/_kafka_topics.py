@@ -7,9 +7,10 @@ from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
-from kafka.errors import TopicAlreadyExistsError
+from kafka.errors import KafkaError, TopicAlreadyExistsError
 
-from connectors._kafka_client import connect
+from connectors._kafka_client import connect, reason
+from pipeline.core.errors import ConnectorError
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,19 @@ class TopicSpec:
     partitions: int
     replication: int
     is_compacted: bool = False
+
+
+def ensure_topics(options: Mapping[str, Any], specs: Sequence[TopicSpec]) -> None:
+    """Make the topics that are not there.
+
+    Raises:
+        ConnectorError: If the broker cannot be reached, or does not let us.
+    """
+    try:
+        make_topics(options, specs)
+    except KafkaError as error:
+        names = ", ".join(spec.name for spec in specs)
+        raise ConnectorError(f"topic {names}: expected a broker, got {reason(error)}; check the address") from error
 
 
 def make_topics(options: Mapping[str, Any], specs: Sequence[TopicSpec]) -> None:

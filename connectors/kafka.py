@@ -192,6 +192,7 @@ class KafkaSource:
             for message in messages:
                 header = self._header(message, letters)
                 if header is not None and header.encoding is None:
+                    self._next_offset = None
                     return
                 frame = None if header is None else self._frame(message, header, letters)
                 self._next_offset = message.offset + 1

@@ -29,6 +29,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("omegaconf", "onnx", "rich", "yaml"),
     },
     "connectors": {"pipeline.core", "pipeline.ledger", "numpy", "av", "cv2", "httpx", "kafka", "rich", "supervision"},
+    # Programs of their own, beside the line; they read the same configuration.
+    "connectors.kafka_publish": {"connectors", "pipeline.core", "pipeline.build", "pipeline.config", "yaml"},
+    "connectors.alerts": {"connectors", "pipeline.core", "pipeline.config", "kafka", "rich"},
     "connectors.world": {"pipeline.core", *ARRAYS, "anny", "av", "rich", "torch", "warp"},
     "pipeline.stages": {"pipeline.core", *ARRAYS},
     "pipeline.alerts": {"pipeline.core", "numpy", "scipy"},
