@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import FPS, HW, make_clip
-from kafka_broker import Broker, wait_for
+from kafka_broker import Broker
 from plugins import ROOT
 from test_kafka_source import make_source
 
@@ -160,7 +160,7 @@ def test_a_signal_ends_it_in_order(broker: Broker, topic: str, tmp_path: Path) -
         stdout=subprocess.PIPE,
         text=True,
     )
-    wait_for(lambda: broker.read(topic))
+    broker.read(topic, 1)
     process.terminate()
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 0
