@@ -249,24 +249,28 @@ class KafkaSource:
             ahead_s = header.stamp.captured_at - time.time()
             if ahead_s > self._max_ahead_s:
                 raise FaultyMessageError(Fault.FUTURE, f"captured_at: expected the past, got {ahead_s:.1f} s from now")
-            stamp = self._numbering.stamp(self.camera_id, header.stamp)
-            return FrameHeader(stamp, header.size_hw, header.encoding)
+            return header
         except FaultyMessageError as error:
             self._put_aside(message, error, letters)
             return None
 
     def _frame(self, message: ConsumerRecord, header: FrameHeader, letters: DeadLetters) -> Frame | None:
-        """Return the frame; None if its picture is none, and was put aside."""
+        """Return the frame; None if it was put aside, because its picture is none or it is late."""
         assert header.encoding is not None
         try:
             image = decode_image(message.value or b"", header.encoding, header.size_hw)
+            # Not before: a time that comes with no picture may be anything, and would make the next ones late.
+            stamp = self._numbering.stamp(self.camera_id, header.stamp)
         except FrameDecodeError as error:
             self._put_aside(message, FaultyMessageError(Fault.IMAGE, str(error)), letters)
             return None
+        except FaultyMessageError as error:
+            self._put_aside(message, error, letters)
+            return None
         if self._group is not None:
             with self._acks:
-                self._unacked.append((header.stamp.index, message.offset + 1))
-        return Frame(header.stamp, image)
+                self._unacked.append((stamp.index, message.offset + 1))
+        return Frame(stamp, image)
 
     def _put_aside(self, message: ConsumerRecord, error: FaultyMessageError, letters: DeadLetters) -> None:
         self.num_bad += 1

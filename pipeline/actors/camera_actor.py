@@ -130,6 +130,7 @@ class CameraActor:
         self._track: TrackStage | None = None
         self._decode_s = 0.0
         self._track_s = 0.0
+        self._last: FrameStamp | None = None
         self._acks: deque[tuple[float, FrameStamp]] = deque()
 
     async def ready(self) -> None:
@@ -164,6 +165,11 @@ class CameraActor:
         self._source.close()
         if self._mailbox is not None:
             self._mailbox.close()
+
+    async def settle(self) -> None:
+        """Let the source forget everything that was tracked; after the last of it is published and safe."""
+        if self._last is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self._source.ack, self._last)
 
     async def run(self) -> CameraStatus:
         """Work until the source ends, and return the last status; a camera that is lost does not raise."""
@@ -285,6 +291,7 @@ class CameraActor:
         return self._began_at + stamp.captured_at / self._limits.replay_speed
 
     def _seen(self, frame: Frame, track_s: float) -> None:
+        self._last = frame.stamp
         self._track_s += track_s
         self._status = replace(
             self._status,
