@@ -150,21 +150,22 @@ class KafkaSource:
             ) from error
 
     def ack(self, stamp: FrameStamp) -> None:
-        """Let the group go on behind ``stamp``: soon, or at once if this was the last and nothing is read any more."""
+        """Let the group go on behind ``stamp``: while frames are read, soon; then with the next ``close``."""
         with self._acks:
             while self._unacked and self._unacked[0][0] <= stamp.index:
                 self._safe_offset = self._unacked.popleft()[1]
-            if self._is_reading or self._unacked or self._safe_offset == self._committed_offset:
+
+    def close(self) -> None:
+        """End ``frames``, for good, and commit what was acknowledged since; idempotent, from any thread."""
+        self._closed.set()
+        with self._acks:
+            if self._is_reading or self._safe_offset == self._committed_offset:
                 return
         try:
             with closing(self._open()) as reading:
                 self._commit(reading)
         except (KafkaError, TopicMissingError) as error:
             logger.warning("%s: the last offset is not committed: %s", self._address, _words(error))
-
-    def close(self) -> None:
-        """End ``frames``, for good; idempotent, from any thread."""
-        self._closed.set()
 
     def _open(self) -> PartitionReading:
         return PartitionReading(

@@ -169,7 +169,8 @@ class CameraActor:
     async def settle(self) -> None:
         """Let the source forget everything that was tracked; after the last of it is published and safe."""
         if self._last is not None:
-            await asyncio.get_running_loop().run_in_executor(None, self._source.ack, self._last)
+            self._source.ack(self._last)
+        await asyncio.get_running_loop().run_in_executor(None, self._source.close)
 
     async def run(self) -> CameraStatus:
         """Work until the source ends, and return the last status; a camera that is lost does not raise."""

@@ -47,7 +47,7 @@ class Source(Protocol):
         ...
 
     def ack(self, stamp: FrameStamp) -> None:
-        """Learn that nothing up to ``stamp`` is needed again; may commit offsets."""
+        """Learn that nothing up to ``stamp`` is needed again; may commit offsets, at the latest with ``close``."""
         ...
 
     def close(self) -> None:

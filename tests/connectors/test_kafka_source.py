@@ -156,6 +156,7 @@ def test_what_is_acknowledged_last_is_committed_after_the_end(
     received = list(source.frames())
     source.close()
     source.ack(received[-1].stamp)
+    source.close()
     assert stamps(make_source(broker, topic, group=topic)) == []
 
 
