@@ -1,6 +1,6 @@
 """Frames on the wire: the picture is the value, everything else stands in headers.
 
-``frames.asyncapi.yaml`` in ``connectors/schemas`` describes this for others.
+``passerby.asyncapi.yaml`` in ``connectors/schemas`` describes this for others.
 """
 
 import math

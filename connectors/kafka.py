@@ -31,7 +31,7 @@ POLL_S = 0.1
 
 
 class KafkaSource:
-    """Frames of one camera, written by ``connectors.kafka_publish`` or whoever follows ``frames.asyncapi.yaml``.
+    """Frames of one camera, written by ``connectors.kafka_publish`` or whoever follows ``passerby.asyncapi.yaml``.
 
     A camera's messages have its name as key, and so are in one partition, in order. Others there may be of other
     cameras, and are passed over, unless the address names the ``partition``: then it is the camera's own, and a
