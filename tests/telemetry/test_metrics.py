@@ -12,10 +12,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # In a process of its own: a cluster does not leave the one that began it as it was.
 TELL = """
-import sys, time, urllib.request
-import ray
+import time, urllib.request
 from pipeline.actors.camera_actor import CameraStatus
 from pipeline.telemetry.metrics import RayMetrics
+import ray  # last, as the program does: in another order Ray 2.60 does not find its own token
 
 ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, _system_config={"metrics_report_interval_ms": 500})
 metrics = RayMetrics()
