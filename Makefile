@@ -36,6 +36,7 @@ format: setup
 
 bench: setup
 	$(BIN)/python -m pipeline.bench $(ARGS)
+	PYTHONPATH=.:tests $(BIN)/python -W ignore tests/kafka_bench.py
 
 evaluate: setup
 	$(BIN)/python -m pipeline.evaluate $(ARGS)

@@ -8,6 +8,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from connectors._frame_message import MAX_HEADER_BYTES, MAX_HEADERS, FaultyMessageError
 from connectors._kafka_client import close_producer, connect
+from connectors._kafka_topics import AS_THE_BROKER_DOES, TopicSpec, make_topics
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class DeadLetters:
         """Put a message aside.
 
         Raises:
-            KafkaError: If the broker cannot be reached.
+            KafkaError: If the broker cannot be reached, or its topic cannot be made.
         """
         self.num_put += 1
         if error.fault not in self._said:
@@ -55,6 +56,7 @@ class DeadLetters:
         if self._topic is None:
             return
         if self._producer is None:
+            make_topics(self._options, [TopicSpec(self._topic, 1, AS_THE_BROKER_DOES)])
             self._producer = connect(KafkaProducer, self._options)
         headers = [
             (name[:MAX_HEADER_BYTES], (value or b"")[:MAX_HEADER_BYTES])

@@ -12,6 +12,9 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 from connectors._kafka_client import connect, reason
 from pipeline.core.errors import ConnectorError
 
+AS_THE_BROKER_DOES = -1
+"""In place of a replication."""
+
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from pipeline.core.errors import ConnectorError
 
+NUM_REMEMBERED = 1_000_000
+"""Delivered messages that are recognised when they are put again; about 100 bytes each."""
+
 _TABLE = """
 CREATE TABLE IF NOT EXISTS messages (
     number INTEGER PRIMARY KEY,
@@ -83,19 +86,27 @@ class Outbox:
             after: Only those with higher numbers.
             limit: So many at most.
         """
-        rows = self._database.execute(
-            "SELECT number, name, topic, key, value FROM messages "
-            "WHERE value IS NOT NULL AND number > ? ORDER BY number LIMIT ?",
-            (after, limit),
-        )
+        try:
+            rows = self._database.execute(
+                "SELECT number, name, topic, key, value FROM messages "
+                "WHERE value IS NOT NULL AND number > ? ORDER BY number LIMIT ?",
+                (after, limit),
+            ).fetchall()
+        except sqlite3.Error as error:
+            raise ConnectorError(f"{self._path}: cannot be read: {error}; check the disk") from error
         return [(number, OutboxMessage(*columns)) for number, *columns in rows]
 
     def delivered(self, numbers: Iterable[int]) -> None:
         """Forget the bodies of messages."""
+        rows = [(number,) for number in numbers]
+        if not rows:
+            return
         self._num_waiting -= self._change(
             "UPDATE messages SET topic = NULL, key = NULL, value = NULL WHERE number = ? AND value IS NOT NULL",
-            [(number,) for number in numbers],
+            rows,
         )
+        (newest,) = self._database.execute("SELECT max(number) FROM messages").fetchone()
+        self._change("DELETE FROM messages WHERE value IS NULL AND number <= ?", [((newest or 0) - NUM_REMEMBERED,)])
 
     def close(self) -> None:
         """Let the file go; idempotent."""

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors import _outbox
 from connectors._outbox import Outbox, OutboxMessage
 from pipeline.core.errors import ConnectorError
 
@@ -52,6 +53,18 @@ def test_waiting_comes_in_order_and_in_pieces(tmp_path: Path) -> None:
         seen += [message.name for _, message in piece]
         after = piece[-1][0]
     assert seen == [f"{i:03}" for i in range(250)]
+    outbox.close()
+
+
+def test_only_the_newest_names_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_outbox, "NUM_REMEMBERED", 3)
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    messages = [message(name) for name in "abcdef"]
+    outbox.put(messages)
+    outbox.delivered(number for number, waiting in outbox.waiting(after=0, limit=10) if waiting.name != "b")
+    outbox.put(messages)
+    assert names(outbox) == ["b", "a", "c"]
+    assert len(outbox) == 3
     outbox.close()
 
 

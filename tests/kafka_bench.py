@@ -1,0 +1,115 @@
+"""How fast frames go through Kafka, against kafka-python and OpenCV in a bare loop: python tests/kafka_bench.py."""
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+
+import cv2
+import numpy as np
+from factories import make_stamp
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka_broker import Broker
+
+from connectors._encoded_image import Encoding
+from connectors._frame_publisher import FramePublisher
+from connectors.kafka import KafkaSource
+from pipeline.core import Frame
+
+NUM_FRAMES = 300
+HW = (576, 768)
+ROUNDS = 5
+
+
+def make_frames() -> list[Frame]:
+    """Pictures that take about as many bytes as those of a camera."""
+    rng = np.random.default_rng(0)
+    soft = cv2.GaussianBlur(rng.integers(0, 256, (*HW, 3), np.uint8), (0, 0), 2.0)
+    return [Frame(make_stamp(index=i), np.roll(soft, 7 * i, axis=1)) for i in range(NUM_FRAMES)]
+
+
+def publish(broker: Broker, topic: str, frames: list[Frame]) -> None:
+    publisher = FramePublisher(
+        {"bootstrap_servers": broker.servers},
+        topic,
+        camera_id="east",
+        partition=None,
+        encoding=Encoding.JPEG,
+        quality=90,
+        max_bytes=None,
+    )
+    with closing(publisher):
+        for frame in frames:
+            publisher.publish(frame)
+        publisher.end(frames[-1].stamp)
+        publisher.flush()
+
+
+def publish_bare(broker: Broker, topic: str, frames: list[Frame]) -> None:
+    with closing(KafkaProducer(bootstrap_servers=broker.servers, max_request_size=2_000_000)) as producer:
+        futures = []
+        for frame in frames:
+            picture = cv2.cvtColor(np.asarray(frame.image), cv2.COLOR_RGB2BGR)
+            data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+            futures.append(producer.send(topic, data, key=b"east"))
+        for future in futures:
+            future.get(30)
+
+
+def read(broker: Broker, topic: str) -> None:
+    source = KafkaSource(
+        "east",
+        f"kafka://{broker.servers}/{topic}",
+        live=False,
+        start="earliest",
+        group=None,
+        dead_letters=None,
+        security={},
+        max_ahead_s=5.0,
+        max_image_px=50_000_000,
+        open_timeout_s=5.0,
+        read_timeout_s=30.0,
+        commit_every_s=1.0,
+    )
+    assert sum(1 for _ in source.frames()) == NUM_FRAMES
+
+
+def read_bare(broker: Broker, topic: str) -> None:
+    options = {"bootstrap_servers": broker.servers, "enable_auto_commit": False, "auto_offset_reset": "earliest"}
+    with closing(KafkaConsumer(**options)) as consumer:
+        partition = TopicPartition(topic, 0)
+        consumer.partitions_for_topic(topic)
+        consumer.assign([partition])
+        consumer.seek_to_beginning(partition)
+        num_read = 0
+        while num_read < NUM_FRAMES:
+            for message in consumer.poll(1000).get(partition, ()):
+                if message.value:
+                    cv2.imdecode(np.frombuffer(message.value, np.uint8), cv2.IMREAD_COLOR_RGB)
+                    num_read += 1
+
+
+def frames_per_s(work: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    work()
+    return NUM_FRAMES / (time.perf_counter() - began)
+
+
+def main() -> None:
+    """Print medians of rounds in which ours and the bare loop take turns."""
+    frames = make_frames()
+    rates: dict[str, list[float]] = {name: [] for name in ("publish", "publish bare", "read", "read bare")}
+    with Broker() as broker:
+        for _ in range(ROUNDS):
+            topic, other = broker.make_topic(), broker.make_topic()
+            rates["publish"].append(frames_per_s(lambda to=topic: publish(broker, to, frames)))  # type: ignore[misc]
+            rates["publish bare"].append(frames_per_s(lambda to=other: publish_bare(broker, to, frames)))  # type: ignore[misc]
+            rates["read"].append(frames_per_s(lambda of=topic: read(broker, of)))  # type: ignore[misc]
+            rates["read bare"].append(frames_per_s(lambda of=topic: read_bare(broker, of)))  # type: ignore[misc]
+        size_mb = np.mean([len(message.value) for message in broker.read(topic, NUM_FRAMES)]) / 1e6
+    for name in ("publish", "read"):
+        ours, bare = (float(np.median(rates[each])) for each in (name, f"{name} bare"))
+        print(f"{name}: {ours:.0f} frames/s, {ours * size_mb:.1f} MB/s; bare loop {bare:.0f}; ratio {ours / bare:.2f}")
+
+
+if __name__ == "__main__":
+    main()
