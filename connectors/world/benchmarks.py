@@ -1,11 +1,14 @@
 """The worlds that figures are quoted of: by name, so that anybody can render and score the same ones."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from connectors.world.dataset import write_shard
 from connectors.world.recording import render
 from connectors.world.world import Scenario, World
 from pipeline.core.errors import ConfigError
+
+CROPS_FPS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ BENCHMARKS = {
 
 
 def render_benchmark(name: str, folder: Path) -> None:
-    """Render the benchmark ``name`` into ``folder``.
+    """Render the benchmark ``name`` into ``folder``: videos and truth, and ``worlds/0000.npz`` to score networks on.
 
     Raises:
         ConfigError: If there is none of this name.
@@ -43,3 +46,7 @@ def render_benchmark(name: str, folder: Path) -> None:
         raise ConfigError(f"benchmark: expected one of {', '.join(BENCHMARKS)}, got {name!r}")
     benchmark = BENCHMARKS[name]
     render(World(benchmark.scenario), folder, seconds=benchmark.seconds, crf=benchmark.crf)
+    if name != "demo":
+        (folder / "worlds").mkdir(exist_ok=True)
+        slow = replace(benchmark.scenario, fps=CROPS_FPS)
+        write_shard(folder / "worlds" / "0000.npz", slow, seconds=benchmark.seconds, number=0)
