@@ -156,7 +156,7 @@ def test_a_recording_of_no_length_is_an_error(tmp_path: Path) -> None:
 
 
 def test_an_unknown_benchmark_is_named_with_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="crowd.*got 'moon'"):
+    with pytest.raises(ConfigError, match=r"crowd.*got 'moon'"):
         render_benchmark("moon", tmp_path)
 
 
