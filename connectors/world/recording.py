@@ -137,5 +137,10 @@ def site_yaml(world: World, folder: str) -> str:
         for walk in found.walks
         if {walk.first, walk.second} <= names
     ]
-    lines += ["truth:", "  format: mot", f"  file: {folder}/mot/{{camera_id}}.txt"]
+    lines += [
+        "leave_after_s: .inf   # whoever comes back has the number of before",
+        "truth:",
+        "  format: mot",
+        f"  file: {folder}/mot/{{camera_id}}.txt",
+    ]
     return "\n".join(lines) + "\n"
