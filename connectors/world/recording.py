@@ -19,9 +19,6 @@ from connectors.world.truth import to_json, to_mot
 from connectors.world.world import View, World
 from pipeline.core.errors import ConfigError, ConnectorError
 
-MIN_VISIBILITY = 0.25
-"""Who is hidden or cut off more than that is left out of the MOT text: nobody could be expected to see them."""
-
 
 class _Film:
     """One camera's files; they get their names when the last frame is in them."""
@@ -45,7 +42,7 @@ class _Film:
         picture = av.VideoFrame.from_ndarray(view.frame.image, format="rgb24")
         self._container.mux(self._stream.encode(picture))
         self._truth.write(to_json(view.frame.stamp, view.people) + "\n")
-        for line in to_mot(view.frame.stamp, view.people, min_visibility=MIN_VISIBILITY):
+        for line in to_mot(view.frame.stamp, view.people):
             self._mot.write(line + "\n")
 
     def finish(self) -> None:

@@ -17,7 +17,7 @@ from connectors.world.dataset import DatasetSpec, render_dataset, shard
 from connectors.world.recording import render
 from connectors.world.world import Scenario, World
 from pipeline.core.errors import ConfigError
-from pipeline.evaluation.truth import read_mot
+from pipeline.evaluation.truth import read_mot_truth
 
 ROOT = Path(__file__).resolve().parents[3]
 SCENARIO = Scenario(people=6, seed=2, fps=5.0)
@@ -68,12 +68,20 @@ def test_every_frame_has_a_line_of_truth_that_follows_its_schema(recorded: Path)
         jsonschema.validate(line, schema)
 
 
-def test_the_mot_text_has_who_can_be_seen(recorded: Path) -> None:
-    table = read_mot(recorded / "mot/east.txt")
+def test_the_mot_text_has_everybody_and_says_who_counts(recorded: Path) -> None:
+    table = read_mot_truth(recorded / "mot/east.txt")
     lines = [json.loads(line) for line in (recorded / "truth/east.jsonl").read_text().splitlines()]
-    seen = [p for line in lines for p in line["people"] if p["visibility"] * (1 - p["truncation"]) >= 0.25]
-    assert len(table.frames) == len(seen)
-    assert set(table.ids.tolist()) == {p["person_id"] for p in seen}
+    people = [person for line in lines for person in line["people"]]
+    assert table.ids.tolist() == [person["person_id"] for person in people]
+    for person, counts in zip(people, table.counts.tolist(), strict=True):
+        if (
+            person["visibility"] > 0.95
+            and person["truncation"] == 0
+            and person["full_xyxy"][3] - person["full_xyxy"][1] > 45
+        ):
+            assert counts
+        if person["visibility"] < 0.45:
+            assert not counts
 
 
 def test_the_people_are_told_with_their_attributes(recorded: Path) -> None:
