@@ -134,6 +134,10 @@ def site_yaml(world: World, folder: str) -> str:
         for walk in found.walks
         if {walk.first, walk.second} <= names
     ]
+    lines.append("ground:   # pixels to metres")
+    for camera in world.cameras:
+        rows = ", ".join("[" + ", ".join(f"{value:.6g}" for value in row) + "]" for row in camera.to_ground)
+        lines.append(f"  {camera.name}: [{rows}]")
     lines += [
         "leave_after_s: .inf   # whoever comes back has the number of before",
         "truth:",

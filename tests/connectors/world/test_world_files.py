@@ -29,6 +29,8 @@ from pathlib import Path
 from connectors.world.dataset import DatasetSpec, render_dataset
 from pipeline.core.errors import ConnectorError
 
+pytestmark = pytest.mark.slow
+
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
     try:
