@@ -182,6 +182,8 @@ def initialise(trunk: nn.Module) -> None:
     for layer in trunk.modules():
         if isinstance(layer, (nn.Conv2d, nn.Conv3d)):
             nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
         elif isinstance(layer, (nn.BatchNorm2d, nn.BatchNorm3d, nn.InstanceNorm2d)):
             nn.init.ones_(layer.weight)
             nn.init.zeros_(layer.bias)

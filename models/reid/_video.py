@@ -4,9 +4,11 @@ Shape suffixes: B clips, T frames of a clip, N pictures (B times T), C channels,
 a vector, P people.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 
 from pipeline.core import PoseNeed
@@ -113,6 +115,15 @@ def fold(clips_BTCHW: Tensor) -> Tensor:
 def unfold(frames_NC: Tensor, num_frames: int) -> Tensor:
     """Return frames as clips again, ``(B, T, …)``."""
     return frames_NC.unflatten(0, (-1, num_frames))
+
+
+def in_float32(like: Tensor) -> AbstractContextManager[None]:
+    """Return a context in which nothing is rounded to fewer bits; tensors that enter are made ``float()`` first."""
+    device = like.device.type
+    if not torch.amp.is_autocast_available(device):
+        return nullcontext()
+    context: AbstractContextManager[None] = torch.autocast(device, enabled=False)
+    return context
 
 
 def initialise_new(module: nn.Module) -> None:
