@@ -106,7 +106,9 @@ def test_it_does_not_matter_who_else_is_in_the_batch(network: nn.Module) -> None
     torch.testing.assert_close(network(pick(clips, order)).vector, network(clips).vector[order], atol=1e-5, rtol=1e-4)
 
 
-def test_bfloat16_gives_nearly_the_same_direction(network: nn.Module) -> None:
+def test_bfloat16_gives_nearly_the_same_direction(kind: Any) -> None:
+    # Which frame is RAPA's reference is a leap.
+    network = make_network(kind, **({"qe": False} if "qe" in settings_of(kind) else {}))
     clips = make_clips(needs=network.needs)
     with torch.autocast("cpu", torch.bfloat16):
         rough = network(clips).vector.float()
