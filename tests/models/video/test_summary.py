@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from video_networks import video_names
 
 from models.summary import main
 from pipeline.core.errors import ConfigError
@@ -46,3 +47,10 @@ def test_settings_can_be_changed(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_mistake_is_named(arguments: list[str], named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         main(arguments)
+
+
+@pytest.mark.parametrize("name", [name for name in video_names() if name.endswith("_light")])
+def test_what_is_called_light_has_under_four_million_parameters(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    summary = summary_of(capsys, f"model={name}")
+    assert summary["parameters"] < 4_000_000
+    assert summary["gmacs_per_frame"] < 0.5
