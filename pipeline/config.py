@@ -58,13 +58,14 @@ class TruthConfig:
 
 @dataclass
 class SiteConfig:
-    """A place: its cameras and what is known of it."""
+    """A place: its cameras and what is known of it; ``leave_after_s`` is ``matcher.leave_after_s`` there."""
 
     cameras: dict[str, Any] = field(default_factory=dict)
     zones: dict[str, Any] = field(default_factory=dict)
     lines: dict[str, Any] = field(default_factory=dict)
     overlaps: list[list[str]] | None = None
     walking_times: list[WalkConfig] = field(default_factory=list)
+    leave_after_s: float = 2.0
     truth: TruthConfig | None = None
 
 
@@ -229,6 +230,7 @@ def load_config(overrides: Sequence[str]) -> PipelineConfig:
         names.insert(0, "site")
     ConfigStore.instance().store(name="schema", node=PipelineConfig)
     try:
+        OmegaConf.register_new_resolver("root", lambda: str(CONFIGS.parent), replace=True)
         with initialize_config_dir(str(CONFIGS), version_base="1.3"):
             composed = compose(
                 "config", overrides=[o for o, name in zip(overrides, names, strict=True) if name not in REPLACED]

@@ -1,10 +1,11 @@
-"""Renders worlds: ``python -m connectors.world render|dataset …``."""
+"""Renders worlds: ``python -m connectors.world render|benchmark|dataset …``."""
 
 import argparse
 import os
 import sys
 from pathlib import Path
 
+from connectors.world.benchmarks import BENCHMARKS, render_benchmark
 from connectors.world.casting import WARDROBES
 from connectors.world.dataset import DatasetSpec, render_dataset
 from connectors.world.recording import render
@@ -33,6 +34,11 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--supersample", type=int, default=usual.supersample, help="1 fast, 2 smooth edges")
     one.add_argument("--crf", type=int, default=23, help="of H.264 (default %(default)s)")
     one.add_argument("--device", default="cpu", help="cpu or cuda")
+    named = commands.add_parser(
+        "benchmark", help="worlds that figures are quoted of, as configs/site/world_*.yaml want them"
+    )
+    named.add_argument("names", nargs="+", metavar="name", help=", ".join(BENCHMARKS))
+    named.add_argument("--out", type=Path, default=Path("outputs/worlds"), help="default %(default)s/<name>")
     many = commands.add_parser("dataset", help="a training set: many small worlds")
     many.add_argument("--out", type=Path, required=True, help="folder to write to; what is there already stays")
     many.add_argument("--worlds", type=int, default=100, help="default %(default)s")
@@ -53,6 +59,9 @@ def main() -> None:
         if command == "dataset":
             workers = given.pop("workers")
             render_dataset(DatasetSpec(**given), out, workers=workers)
+        elif command == "benchmark":
+            for name in given["names"]:
+                render_benchmark(name, out / name)
         else:
             cameras = [name for name in given.pop("cameras").split(",") if name]
             seconds, crf = given.pop("seconds"), given.pop("crf")

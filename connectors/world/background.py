@@ -151,7 +151,7 @@ def _first(
     until: float,
     skip_lamps: bool,
 ) -> wp.vec2:
-    """Distance to the first solid, and its number (-1: none before ``until``)."""
+    """Distance to the first solid, and its number (-1: none before ``until``); with ``skip_lamps`` any number."""
     best = until
     found = wp.int32(-1)
     query = wp.bvh_query_ray(tree, start, way)
@@ -164,6 +164,9 @@ def _first(
         if t < best:
             best = t
             found = i
+            # To know that light is blocked any solid will do.
+            if skip_lamps:
+                best = 0.0
     return wp.vec2(best, float(found))
 
 

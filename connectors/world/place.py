@@ -3,23 +3,22 @@
 import heapq
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from connectors.world.camera import Camera
 from connectors.world.effects import CameraEffects
 from connectors.world.light import Light
-from connectors.world.solids import Color, Material, Point2, Solid
+from connectors.world.solids import Color, Material, Obstacles, Point2, Solid
 from pipeline.core.errors import ConfigError
 
 _T = TypeVar("_T")
-
-# People touch what stands between these heights.
-_BODY_Z_M = (0.05, 1.9)
+Box2 = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,66 +54,6 @@ class Spot:
 
 
 @dataclass(frozen=True, slots=True)
-class Obstacles:
-    """What people cannot walk through, seen from above.
-
-    Attributes:
-        boxes_xyxy: Shape ``(M, 4)``, metres.
-        circles: Shape ``(K, 3)``: x, y, radius, metres.
-    """
-
-    boxes_xyxy: NDArray[np.float64]
-    circles: NDArray[np.float64]
-
-    def clearance_m(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the distance of points, shape ``(N, 2)``, to the nearest obstacle, shape ``(N,)``; below 0 inside."""
-        x, y = points[:, :1], points[:, 1:]
-        low_x, low_y, high_x, high_y = self.boxes_xyxy.T
-        dx, dy = np.maximum(low_x - x, x - high_x), np.maximum(low_y - y, y - high_y)
-        boxes = np.hypot(np.maximum(dx, 0), np.maximum(dy, 0)) + np.minimum(np.maximum(dx, dy), 0)
-        circles = np.hypot(x - self.circles[:, 0], y - self.circles[:, 1]) - self.circles[:, 2]
-        nothing = np.full((len(points), 1), np.inf)
-        nearest: NDArray[np.float64] = np.hstack([boxes, circles, nothing]).min(1)
-        return nearest
-
-    def pushed_out(self, points: NDArray[np.float64], distance_m: float) -> NDArray[np.float64]:
-        """Return points, shape ``(N, 2)``, each moved to at least ``distance_m`` from what it was too near to."""
-        points = points.copy()
-        for i in np.flatnonzero(self.clearance_m(points) < distance_m).tolist():
-            x, y = points[i]
-            for low_x, low_y, high_x, high_y in self.boxes_xyxy:
-                inside = (x - low_x, high_x - x, y - low_y, high_y - y)
-                if min(inside) > -distance_m:
-                    side = int(np.argmin(inside))
-                    if side < 2:
-                        x = low_x - distance_m if side == 0 else high_x + distance_m
-                    else:
-                        y = low_y - distance_m if side == 2 else high_y + distance_m
-            for center_x, center_y, radius in self.circles:
-                gap = math.hypot(x - center_x, y - center_y)
-                if gap < radius + distance_m:
-                    scale = (radius + distance_m) / max(gap, 1e-6)
-                    x, y = center_x + (x - center_x) * scale, center_y + (y - center_y) * scale
-            points[i] = x, y
-        return points
-
-
-def obstacles_of(solids: Sequence[Solid]) -> Obstacles:
-    """Return what of the solids stands in people's way."""
-    boxes: list[tuple[float, float, float, float]] = []
-    circles: list[tuple[float, float, float]] = []
-    for solid in solids:
-        (x0, y0, z0), (x1, y1, z1) = solid.bounds
-        if z1 <= _BODY_Z_M[0] or z0 >= _BODY_Z_M[1]:
-            continue
-        if hasattr(solid, "low"):
-            boxes.append((x0, y0, x1, y1))
-        else:
-            circles.append(((x0 + x1) / 2, (y0 + y1) / 2, max(x1 - x0, y1 - y0) / 2))
-    return Obstacles(np.array(boxes, np.float64).reshape(-1, 4), np.array(circles, np.float64).reshape(-1, 3))
-
-
-@dataclass(frozen=True, slots=True)
 class Place:
     """A place and all that is known of it.
 
@@ -147,6 +86,11 @@ class Place:
         if len(set(named)) != len(named):
             raise ConfigError(f"place {self.name}: expected cameras of different names, got {named}; rename one")
         ends = [node for lane in self.edges for node in (lane.first, lane.second)]
+        for spot in self.spots:
+            if spot.action not in ("stand", "phone", "talk"):
+                raise ConfigError(
+                    f"spot of {self.name}: expected stand, phone or talk, got {spot.action!r}; name one of these"
+                )
         for node in [*ends, *self.doors, *(spot.node for spot in self.spots)]:
             if node not in self.nodes:
                 raise ConfigError(f"place {self.name}: expected a node of {sorted(self.nodes)}, got {node!r}; add it")
@@ -169,6 +113,14 @@ class Place:
         known = ", ".join(camera.name for camera in self.cameras)
         raise ConfigError(f"camera of {self.name}: expected one of {known}, got {name!r}; name one of these")
 
+    def drawn_door(self, rng: np.random.Generator, start: str | None) -> str:
+        """Draw a door: any, or one to go to from ``start``, the farther the likelier."""
+        doors = [door for door in self.doors if door != start]
+        if start is None:
+            return doors[int(rng.integers(len(doors)))]
+        far = np.array([math.dist(self.nodes[start], self.nodes[door]) for door in doors])
+        return doors[int(rng.choice(len(doors), p=far / far.sum()))]
+
     def _check_connected(self) -> None:
         reached, todo = set(), [self.doors[0]]
         while todo:
@@ -183,16 +135,22 @@ class Place:
             )
 
     def _check_free(self) -> None:
-        obstacles = obstacles_of(self.solids)
+        obstacles = Obstacles(self.solids)
         for lane in self.edges:
-            if obstacles.clearance_m(lane_points(self.nodes, lane)).min() < 0.2:
+            if obstacles.clearance_m(lane_points(self.nodes, lane)).min() < 0.29:
                 raise ConfigError(
                     f"place {self.name}: expected nothing in the way from {lane.first} to {lane.second}, got a solid; "
                     "move one of them"
                 )
+        for camera in self.cameras:
+            if any(bool(np.all((np.array(s.bounds) - camera.position) * ((1,), (-1,)) <= 0)) for s in self.solids):
+                raise ConfigError(f"camera {camera.name}: expected it in the open, got it inside a solid; move it")
         for spot in self.spots:
-            if obstacles.clearance_m(np.array([spot.xy]))[0] < 0.2:
-                raise ConfigError(f"place {self.name}: expected free ground at spot {spot.xy}, got a solid; move it")
+            room_m = 0.79 if spot.action == "talk" else 0.29
+            if obstacles.clearance_m(np.array([spot.xy]))[0] < room_m:
+                raise ConfigError(
+                    f"place {self.name}: expected {room_m} m of free ground around spot {spot.xy}, got a solid; move it"
+                )
 
 
 def lane_points(nodes: Mapping[str, Point2], lane: Lane, step_m: float = 0.25) -> NDArray[np.float64]:
@@ -200,6 +158,13 @@ def lane_points(nodes: Mapping[str, Point2], lane: Lane, step_m: float = 0.25) -
     a, b = np.array(nodes[lane.first]), np.array(nodes[lane.second])
     count = max(2, math.ceil(float(np.linalg.norm(b - a)) / step_m) + 1)
     return np.asarray(a + np.linspace(0, 1, count)[:, None] * (b - a), np.float64)
+
+
+def lane_middles(place: Place) -> tuple[NDArray[np.float64], list[tuple[Point2, Point2]]]:
+    """Return points along the middle of all lanes, shape ``(N, 2)``, and the two ends of each point's lane."""
+    points = [lane_points(place.nodes, lane) for lane in place.edges]
+    ends = [(place.nodes[lane.first], place.nodes[lane.second]) for lane in place.edges]
+    return np.concatenate(points), [pair for pair, there in zip(ends, points, strict=True) for _ in there]
 
 
 def lengths_m(place: Place) -> dict[tuple[str, str], float]:
@@ -266,6 +231,36 @@ def points_beside(place: Place, route: list[str], keep: float, abreast: float) -
     return points
 
 
+# Widths of bodies, and how near to a wall they come.
+_BODY_M, _WALL_M = 0.5, 0.27
+
+
+def pushed_apart(xy: NDArray[np.float64], standing: NDArray[np.bool_], obstacles: Obstacles) -> NDArray[np.float64]:
+    """Return places, shape ``(N, 2)``, near the given ones where no body is in another one or in a solid.
+
+    Args:
+        xy: Shape ``(N, 2)``, metres.
+        standing: Who does not give way, shape ``(N,)``.
+        obstacles: Of the place.
+    """
+    xy = xy.copy()
+    for _ in range(3):
+        pairs = cKDTree(xy).query_pairs(_BODY_M, output_type="ndarray")
+        if len(pairs):
+            i, j = pairs[:, 0], pairs[:, 1]
+            apart = xy[i] - xy[j]
+            distance = np.hypot(*apart.T)[:, None]
+            away = np.where(distance > 1e-6, apart / np.maximum(distance, 1e-6), (1.0, 0.0))
+            share_i = np.where(standing[i], 0.0, np.where(standing[j], 1.0, 0.5))[:, None]
+            share_j = np.where(standing[j], 0.0, np.where(standing[i], 1.0, 0.5))[:, None]
+            np.add.at(xy, i, away * (_BODY_M - distance) * share_i)
+            np.add.at(xy, j, -away * (_BODY_M - distance) * share_j)
+        xy = obstacles.pushed_out(xy, _WALL_M)
+        if not len(pairs):
+            break
+    return xy
+
+
 class Dice:
     """What differs between the variants of a place: variant 0 is as written, others are drawn.
 
@@ -303,9 +298,53 @@ class Dice:
         """Return what is written, or a colour around it: other brightness and, less so, other hue."""
         if self._fixed:
             return written
-        shift = self._rng.normal(0, spread * 0.6) + self._rng.normal(0, spread * 0.4, 3)
+        shift = self._rng.normal(0, spread * 0.7) + self._rng.normal(0, spread * 0.22, 3)
         red, green, blue = np.clip(np.asarray(written) + shift, 12, 245).astype(int).tolist()
         return red, green, blue
+
+    def light(self, written: Light, others: Sequence[Light]) -> Light:
+        """Return what is written, or one of it and the others, from another side and a little stronger or weaker."""
+        if self._fixed:
+            return written
+        light = self.pick(written, others)
+        strength, angle = self._rng.uniform(0.8, 1.2), self._rng.uniform(0, 2 * math.pi)
+        across = math.hypot(*light.to_sun[:2])
+        red, green, blue = (float(strength * part) for part in light.sun_rgb)
+        to_sun = across * math.cos(angle), across * math.sin(angle), light.to_sun[2]
+        return replace(light, to_sun=to_sun, sun_rgb=(red, green, blue))
+
+    def strewn(
+        self, place: Place, area_xyxy: Box2, things: Sequence[Callable[[float, float], Sequence[Solid]]]
+    ) -> Place:
+        """Return the place with up to nine more things where nobody walks or stands; variant 0 as it is.
+
+        Args:
+            place: Without them.
+            area_xyxy: Where they may be, metres.
+            things: Each makes a thing at x, y.
+        """
+        if self._fixed:
+            return place
+        kept = [(lane_points(place.nodes, lane), lane.half_width_m + 0.25) for lane in place.edges]
+        ways_to = [{"a": place.nodes[spot.node], "b": spot.xy} for spot in place.spots]
+        kept += [(lane_points(ends, Lane("a", "b", 0.0)), 0.85) for ends in ways_to]
+        kept += [(np.array([camera.position[:2]]), 3.0) for camera in place.cameras]
+        solids = list(place.solids)
+        wanted = int(self._rng.integers(3, 10))
+        for _ in range(25 * wanted):
+            more = things[int(self._rng.integers(len(things)))](
+                *self._rng.uniform(area_xyxy[:2], area_xyxy[2:]).tolist()
+            )
+            itself, others = Obstacles(more), Obstacles(solids)
+            corners = np.array([corner[:2] for solid in more for corner in solid.bounds])
+            grid = np.stack(np.meshgrid(*np.linspace(corners.min(0), corners.max(0), 5).T), -1).reshape(-1, 2)
+            free = others.clearance_m(grid).min() > 0.15
+            if free and all(itself.clearance_m(points).min() > room_m for points, room_m in kept):
+                solids += more
+                wanted -= 1
+            if not wanted:
+                break
+        return replace(place, solids=tuple(solids))
 
     def camera(self, written: Camera, *, roof_m: float = 8.5) -> Camera:
         """Return what is written, or a camera near it with another lens, height and picture.
@@ -324,7 +363,7 @@ class Dice:
         if roof_m > 5 and rng.random() < 0.4:
             # As from a mast or a first floor: steep, people 60 to 90 px tall.
             height, focal = rng.uniform(5.5, roof_m), written.focal_px * rng.uniform(0.8, 1.05)
-        dx, dy = rng.uniform(-0.5, 0.5, 2)
+        dx, dy = rng.uniform(-0.25, 0.25, 2) if roof_m < 5 else rng.uniform(-0.5, 0.5, 2)
         ex, ey = rng.uniform(-1.0, 1.0, 2)
         return replace(
             written,

@@ -86,7 +86,7 @@ def render(world: World, folder: Path, *, seconds: float, crf: int) -> None:
         for film in films:
             film.finish()
         (folder / "people.json").write_text(_people(world), encoding="utf-8")
-        (folder / "site.yaml").write_text(_site(world), encoding="utf-8")
+        (folder / "site.yaml").write_text(site_yaml(world, str(folder)), encoding="utf-8")
 
 
 def _close_quietly(film: _Film) -> None:
@@ -121,19 +121,26 @@ def _people(world: World) -> str:
     return json.dumps({"schema": 1, "scenario": asdict(world.scenario), "people": people}, indent=1) + "\n"
 
 
-def _site(world: World) -> str:
-    """Return what a run needs to know of the place, as ``configs/site`` has it."""
-    found = survey(world.place)
+def site_yaml(world: World, folder: str) -> str:
+    """Return what a run needs to know of the place and its recording in ``folder``, as ``configs/site`` has it."""
+    found = survey(world.place, device=world.scenario.device)
     names = {camera.name for camera in world.cameras}
-    lines = ["# Written by `python -m connectors.world render`.", "cameras:"]
-    for camera in world.cameras:
-        lines.append(f"  {camera.name}: {{uri: {camera.name}.mp4, starts_at: {camera.clock_offset_s}}}")
-    lines.append("overlaps:")
-    lines += [f"  - [{a}, {b}]" for a, b in found.overlaps if {a, b} <= names]
-    lines.append("walking_times:")
-    for way in found.walking_times:
-        if set(way.between) <= names:
-            between = ", ".join(way.between)
-            lines.append(f"  - {{between: [{between}], min_s: {way.min_s:.1f}, max_s: {way.max_s:.1f}}}")
-    lines += ["truth:", "  format: mot", "  file: mot/{camera_id}.txt"]
+    lines = ["cameras:"]
+    lines += [
+        f'  {camera.name}: {{uri: "{folder}/{camera.name}.mp4", starts_at: {camera.clock_offset_s}}}'
+        for camera in world.cameras
+    ]
+    lines += ["overlaps:"] + [f"  - [{o.first}, {o.second}]" for o in found.overlaps if {o.first, o.second} <= names]
+    lines.append("walking_times:   # seconds")
+    lines += [
+        f"  - {{between: [{walk.first}, {walk.second}], min_s: {walk.min_s:.1f}, max_s: {walk.max_s:.1f}}}"
+        for walk in found.walks
+        if {walk.first, walk.second} <= names
+    ]
+    lines += [
+        "leave_after_s: .inf   # whoever comes back has the number of before",
+        "truth:",
+        "  format: mot",
+        f"  file: {folder}/mot/{{camera_id}}.txt",
+    ]
     return "\n".join(lines) + "\n"

@@ -1,8 +1,9 @@
-"""What stands in a place: boxes, cylinders and ellipsoids, and what their surfaces look like.
+"""What stands in a place: boxes, cylinders and ellipsoids, what their surfaces look like, what is in the way.
 
 World frame: metres, x east, y north, z up, the ground at z = 0. Colours: sRGB, 0 to 255.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -163,6 +164,87 @@ def patch(x: Point2, y: Point2, material: Material, *, height_m: float = 0.012) 
     return Box((x[0], y[0], 0.0), (x[1], y[1], height_m), material)
 
 
+# People touch what stands between these heights.
+_BODY_Z_M = (0.05, 1.9)
+
+
+class Obstacles:
+    """What people cannot walk through, seen from above.
+
+    Args:
+        solids: Those that are neither overhead nor flat on the ground are in the way.
+
+    Attributes:
+        boxes_xyxy: Shape ``(M, 4)``, metres.
+        circles: Shape ``(K, 3)``: x, y, radius, metres.
+    """
+
+    _CELL_M = 0.5
+    _REACH_M = 0.6
+
+    def __init__(self, solids: Sequence[Solid]) -> None:
+        standing = [
+            solid for solid in solids if solid.bounds[1][2] > _BODY_Z_M[0] and solid.bounds[0][2] < _BODY_Z_M[1]
+        ]
+        bounds = np.array([(*low[:2], *high[:2]) for low, high in (solid.bounds for solid in standing)]).reshape(-1, 4)
+        is_box = np.array([isinstance(solid, Box) for solid in standing], bool)
+        self.boxes_xyxy = bounds[is_box]
+        round_ = bounds[~is_box]
+        self.circles = np.column_stack([(round_[:, :2] + round_[:, 2:]) / 2, np.ptp(round_[:, [0, 2]], axis=1) / 2])
+        # A map of the cells near anything spares most people most of the work.
+        self._origin = bounds[:, :2].min(0, initial=0) - 1
+        cells = (
+            (bounds - np.tile(self._origin, 2)) + (-self._REACH_M, -self._REACH_M, self._REACH_M, self._REACH_M)
+        ) / self._CELL_M
+        self._near = np.zeros(np.ceil(cells[:, 2:].max(0, initial=1)).astype(int) + 1, bool)
+        for x0, y0, x1, y1 in np.maximum(cells, 0).astype(int).tolist():
+            self._near[x0 : x1 + 1, y0 : y1 + 1] = True
+
+    def clearance_m(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the distance of points, shape ``(N, 2)``, to the nearest obstacle, shape ``(N,)``; below 0 inside."""
+        x, y = points[:, :1], points[:, 1:]
+        low_x, low_y, high_x, high_y = self.boxes_xyxy.T
+        dx, dy = np.maximum(low_x - x, x - high_x), np.maximum(low_y - y, y - high_y)
+        boxes = np.hypot(np.maximum(dx, 0), np.maximum(dy, 0)) + np.minimum(np.maximum(dx, dy), 0)
+        circles = np.hypot(x - self.circles[:, 0], y - self.circles[:, 1]) - self.circles[:, 2]
+        nothing = np.full((len(points), 1), np.inf)
+        nearest: NDArray[np.float64] = np.hstack([boxes, circles, nothing]).min(1)
+        return nearest
+
+    def pushed_out(self, points: NDArray[np.float64], distance_m: float) -> NDArray[np.float64]:
+        """Return points, shape ``(N, 2)``, each at least ``distance_m`` (0.6 at most) from every obstacle.
+
+        Whoever is too near to a box leaves it by the nearest side.
+        """
+        points = points.copy()
+        cells = np.floor((points - self._origin) / self._CELL_M).astype(int)
+        inside = ((cells >= 0) & (cells < self._near.shape)).all(1)
+        near = np.zeros(len(points), bool)
+        near[inside] = self._near[tuple(cells[inside].T)]
+        candidates = np.flatnonzero(near)
+        for i in candidates[self.clearance_m(points[candidates]) < distance_m].tolist():
+            points[i] = self._pushed(points[i], distance_m)
+        return points
+
+    def _pushed(self, point: NDArray[np.float64], distance_m: float) -> tuple[float, float]:
+        x, y = point.tolist()
+        # Who is pushed may get too near to the next one: two rounds are enough between neighbours.
+        for _ in range(2):
+            low, high = self.boxes_xyxy[:, :2] - distance_m, self.boxes_xyxy[:, 2:] + distance_m
+            for k in np.flatnonzero(((low < (x, y)) & (high > (x, y))).all(1)).tolist():
+                sides = (x - low[k, 0], high[k, 0] - x, y - low[k, 1], high[k, 1] - y)
+                side = int(np.argmin(sides))
+                if sides[side] > 0:
+                    x = float((low[k, 0], high[k, 0], x, x)[side])
+                    y = float((y, y, low[k, 1], high[k, 1])[side])
+            for center_x, center_y, radius in self.circles[
+                np.hypot(self.circles[:, 0] - x, self.circles[:, 1] - y) < self.circles[:, 2] + distance_m
+            ].tolist():
+                scale = (radius + distance_m) / max(math.hypot(x - center_x, y - center_y), 1e-6)
+                x, y = center_x + (x - center_x) * scale, center_y + (y - center_y) * scale
+        return x, y
+
+
 def linear_rgb(color: tuple[int, int, int]) -> NDArray[np.float32]:
     """Return an sRGB colour (0 to 255) as linear reflectance, shape ``(3,)``, float32, 0 to 1."""
     return ((np.asarray(color, np.float32) / 255) ** np.float32(2.2)).astype(np.float32)
@@ -279,7 +361,7 @@ def _goods(u: Pixels, v: Pixels, board_m: np.float32, color: Pixels, second: Pix
     width = 0.08 + 0.12 * _cell(run, board, seed)
     one = np.mod(u / width, 1)
     hue = np.stack([_cell(run + 11 * k, board + 17 * k, seed + k) for k in (1, 2, 3)], 1) ** 1.5
-    hue = hue.mean(1, keepdims=True) * 0.45 + hue * 0.55
+    hue = hue.mean(1, keepdims=True) * 0.35 + hue * 0.65
     label = _cell(run + 5, board + 3, seed + 4)[:, None]
     up = np.mod(v / board_m, 1)
     band = ((up > 0.3) & (up < 0.3 + 0.3 * label[:, 0]))[:, None]

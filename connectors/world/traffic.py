@@ -2,19 +2,18 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from connectors.world.place import Place, lengths_m, obstacles_of, points_beside, shortest_route
+from connectors.world.place import Place, lane_middles, lengths_m, points_beside, pushed_apart, shortest_route
+from connectors.world.solids import Obstacles, Point2
 from pipeline.core.errors import ConfigError
 
 _ARRIVE_WITHIN_S = 25.0
 _WARM_UP_S = 40.0
-_BODY_M = 0.5
-_WALL_M = 0.27
 _GONE_S = 120.0
 _DWELL_S = {"stand": (4.0, 14.0), "phone": (6.0, 20.0), "talk": (10.0, 30.0)}
 
@@ -47,12 +46,21 @@ class Stance:
     walking: float
     action: str
 
+    def toward(self, later: "Stance", share: float) -> "Stance":
+        """Return the stance between this one and a later one of the same stay, ``share`` (0 to 1) of the way."""
+        turn = (later.heading - self.heading + math.pi) % (2 * math.pi) - math.pi
+        mixed = {
+            name: getattr(self, name) + share * (getattr(later, name) - getattr(self, name))
+            for name in ("x", "y", "walked_m", "speed_m_s", "walking")
+        }
+        return replace(self, heading=self.heading + share * turn, **mixed)
+
 
 @dataclass(frozen=True, slots=True)
 class _Stop:
     """A point of somebody's way; where ``spot`` is set they stay for a while."""
 
-    xy: tuple[float, float]
+    xy: Point2
     spot: int = -1
     heading: float = 0.0
     stay_s: float = 0.0
@@ -102,23 +110,24 @@ class Traffic:
         self._place = place
         self._rng = np.random.default_rng(seed)
         self._returns, self._changes = returns, changes
-        self._obstacles = obstacles_of(place.solids)
+        self._obstacles = Obstacles(place.solids)
         self._lengths = lengths_m(place)
+        self._middles, self._ends = lane_middles(place)
         self._speed = np.array(speeds_m_s, np.float64)
-        self._xy, self._velocity, self._goal, self._way = (np.zeros((people, 2)) for _ in range(4))
-        self._heading, self._walked, self._walking, self._until, self._stuck_s = (np.zeros(people) for _ in range(5))
-        self._inside, self._standing = np.zeros(people, bool), np.zeros(people, bool)
+        self._xy, self._velocity, self._goal, self._way = np.zeros((4, people, 2))
+        self._heading, self._walked, self._walking, self._until, self._stuck_s = np.zeros((5, people))
+        self._inside, self._standing = np.zeros((2, people), bool)
         self._outfit = np.zeros(people, np.int64)
         self._plans: list[list[_Stop]] = [[] for _ in range(people)]
         self._taken: dict[int, dict[int, int]] = {spot: {} for spot in range(len(place.spots))}
         self._units = self._formed(people, groups)
-        self._unit_of = np.zeros(people, np.int64)
-        for number, unit in enumerate(self._units):
-            self._unit_of[unit] = number
+        unit_of = {person: number for number, unit in enumerate(self._units) for person in unit}
+        self._unit_of = np.array([unit_of[person] for person in range(people)], np.int64)
         gaps = self._rng.exponential(_ARRIVE_WITHIN_S / max(len(self._units), 1), len(self._units))
         self._due = np.cumsum(gaps)
         self._waiting: dict[str, list[int]] = {}
         self._door: list[str | None] = [None] * len(self._units)
+        self._before, self._now = list[Stance](), list[Stance]()
         self._steps = -round(_WARM_UP_S / self.step_s) if start_busy else 0
         self._due += self._steps * self.step_s
         while self._steps < 0:
@@ -136,18 +145,36 @@ class Traffic:
         if len(who):
             self._move(who)
             self._follow(who)
-        return tuple(self._stance(person) for person in np.flatnonzero(self._inside).tolist())
+        self._before, self._now = self._now, [self._stance(person) for person in np.flatnonzero(self._inside).tolist()]
+        return tuple(self._now)
+
+    def at(self, time_s: float) -> tuple[Stance, ...]:
+        """Return who is in the place at a time, between steps too.
+
+        Raises:
+            ConfigError: If the time is more than a step back.
+        """
+        while time_s > self.time_s + 1e-9:
+            self.advance()
+        share = round(1 - (self.time_s - time_s) / self.step_s, 9)
+        if share < 0:
+            raise ConfigError(f"time_s: expected {self.time_s - self.step_s:.2f} or later, got {time_s}; begin anew")
+        before = {stance.person: stance for stance in self._before}
+        pairs = [(before.get(stance.person, stance), stance) for stance in self._now]
+        # Who has just come in, perhaps again, has nothing to come from.
+        return tuple(a.toward(b, share) if share < 1 and a.walked_m <= b.walked_m else b for a, b in pairs)
 
     def _stance(self, person: int) -> Stance:
         speed = float(np.hypot(*self._velocity[person]))
-        action = self._plans[person][0].action if self._standing[person] else "walk"
+        stop = self._plans[person][0]
+        action = stop.action if self._standing[person] else "walk"
+        if action == "talk" and not any(self._standing[other] for other in self._taken[stop.spot] if other != person):
+            action = "stand"
         x, y = self._xy[person].tolist()
         return Stance(
             *(person, int(self._outfit[person]), x, y, float(self._heading[person]), float(self._walked[person])),
             *(speed, float(self._walking[person]), action),
         )
-
-    # Who goes where.
 
     def _formed(self, people: int, groups: float) -> list[list[int]]:
         """Divide people into units: alone, or two or three who keep together."""
@@ -164,7 +191,7 @@ class Traffic:
 
     def _come(self, unit: int) -> None:
         """Send a unit to its door; companions come through it one after the other."""
-        start = self._door[unit] or self._drawn_door(None)
+        start = self._door[unit] or self._place.drawn_door(self._rng, None)
         self._due[unit] = math.inf
         members = self._units[unit]
         for person, plan in zip(members, self._planned(members, start), strict=True):
@@ -187,18 +214,10 @@ class Traffic:
         self._walking[person], self._inside[person], self._standing[person] = 1.0, True, False
         self._next(person)
 
-    def _drawn_door(self, start: str | None) -> str:
-        """Draw a door: any, or one to go to, the farther the likelier."""
-        doors = [door for door in self._place.doors if door != start]
-        if start is None:
-            return doors[int(self._rng.integers(len(doors)))]
-        far = np.array([math.dist(self._place.nodes[start], self._place.nodes[door]) for door in doors])
-        return doors[int(self._rng.choice(len(doors), p=far / far.sum()))]
-
     def _planned(self, members: list[int], start: str) -> list[list[_Stop]]:
         """Return the ways of a unit's members, door to door, perhaps with a stop."""
         rng, place = self._rng, self._place
-        end = self._drawn_door(start)
+        end = place.drawn_door(rng, start)
         self._door[self._unit_of[members[0]]] = end if rng.random() < 0.7 else None
         # Everybody finds another way the shortest.
         taste = {pair: length * rng.uniform(1.0, 1.8) for pair, length in self._lengths.items()}
@@ -221,11 +240,10 @@ class Traffic:
         """Draw a free spot on the way, or none."""
         if self._rng.random() < 0.45:
             return None
-        room = {"talk": 3, "stand": 1, "phone": 1}
         free = [
             number
             for number, spot in enumerate(self._place.spots)
-            if spot.node in route[1:-1] and len(self._taken[number]) + size <= room[spot.action]
+            if spot.node in route[1:-1] and len(self._taken[number]) + size <= (3 if spot.action == "talk" else 1)
         ]
         return free[int(self._rng.integers(len(free)))] if free else None
 
@@ -241,14 +259,25 @@ class Traffic:
 
     def _next(self, person: int) -> None:
         """Head for the next point of the plan."""
-        done, ahead = self._plans[person][0], self._plans[person][1]
-        self._plans[person] = self._plans[person][1:]
+        done = self._plans[person].pop(0)
+        ahead = self._plans[person][0]
         self._goal[person] = ahead.xy
         way = np.subtract(ahead.xy, done.xy)
         self._way[person] = way / max(float(np.hypot(*way)), 1e-9)
 
+    def _regain(self, person: int) -> None:
+        """Send somebody who got stuck to the middle of the nearest lane, which is free, and along it."""
+        near = int(np.hypot(*(self._middles - self._xy[person]).T).argmin())
+        x, y = self._middles[near].tolist()
+        end = min(self._ends[near], key=lambda xy: math.dist(xy, self._plans[person][0].xy))
+        self._plans[person] = [_Stop((x, y)), _Stop((x, y)), _Stop(end), *self._plans[person]]
+        self._stuck_s[person] = 0
+        self._next(person)
+
     def _follow(self, who: NDArray[np.int64]) -> None:
         """Let those who reached their point go on, stay, or leave."""
+        for person in who[self._stuck_s[who] > 2.0].tolist():
+            self._regain(person)
         to_goal = self._goal[who] - self._xy[who]
         left = np.hypot(*to_goal.T)
         passed = np.sum(to_goal * self._way[who], axis=1) < 0
@@ -262,7 +291,7 @@ class Traffic:
                     self._next(person)
             elif stop.spot >= 0:
                 if left[i] < 0.12 or (left[i] < 0.5 and np.hypot(*self._velocity[person]) < 0.1):
-                    self._standing[person] = True
+                    self._standing[person], self._velocity[person] = True, 0
                     self._until[person] = self.time_s + stop.stay_s
             elif len(self._plans[person]) == 1:
                 self._leave(person)
@@ -285,8 +314,6 @@ class Traffic:
             if rng.random() < self._changes:
                 self._outfit[member] = 1 - self._outfit[member]
 
-    # How they move.
-
     def _move(self, who: NDArray[np.int64]) -> None:
         xy, velocity, standing = self._xy[who], self._velocity[who], self._standing[who]
         to_goal = self._goal[who] - xy
@@ -301,7 +328,7 @@ class Traffic:
         speed = np.hypot(*velocity.T)
         velocity *= np.minimum(1, 1.3 * self._speed[who] / np.maximum(speed, 1e-6))[:, None]
         velocity[standing] = 0
-        moved = self._pushed_apart(xy + velocity * self.step_s, standing)
+        moved = pushed_apart(xy + velocity * self.step_s, standing, self._obstacles)
         step = moved - xy
         self._xy[who] = moved
         length = np.hypot(*step.T)
@@ -342,28 +369,7 @@ class Traffic:
             aside = 1.8 * np.clip(closing, 0, 2) * np.exp((0.6 - distance) / 1.1) * (in_front > 0.5)
             aside *= ~friends & (np.abs(lateral) < 0.9)
             np.add.at(push, i, right * (side * aside)[:, None])
-        # Who got stuck tries to the right.
-        stuck = self._stuck_s[who] > 1.5
-        push[stuck] += 2.0 * np.stack([toward[stuck][:, 1], -toward[stuck][:, 0]], 1)
         return push
-
-    def _pushed_apart(self, xy: Vectors, standing: NDArray[np.bool_]) -> Vectors:
-        """Return places where no body is in another one or in a solid."""
-        for _ in range(3):
-            pairs = cKDTree(xy).query_pairs(_BODY_M, output_type="ndarray")
-            if len(pairs):
-                i, j = pairs[:, 0], pairs[:, 1]
-                apart = xy[i] - xy[j]
-                distance = np.hypot(*apart.T)[:, None]
-                away = np.where(distance > 1e-6, apart / np.maximum(distance, 1e-6), (1.0, 0.0))
-                share_i = np.where(standing[i], 0.0, np.where(standing[j], 1.0, 0.5))[:, None]
-                share_j = np.where(standing[j], 0.0, np.where(standing[i], 1.0, 0.5))[:, None]
-                np.add.at(xy, i, away * (_BODY_M - distance) * share_i)
-                np.add.at(xy, j, -away * (_BODY_M - distance) * share_j)
-            xy = self._obstacles.pushed_out(xy, _WALL_M)
-            if not len(pairs):
-                break
-        return xy
 
     def _turn(self, who: NDArray[np.int64], speed: Vectors) -> None:
         """Turn bodies towards where they go, or stand to look."""
@@ -380,17 +386,12 @@ class Traffic:
 
 
 def _check(place: Place, people: int, speeds_m_s: Sequence[float], shares: dict[str, float]) -> None:
-    if people < 0:
-        raise ConfigError(f"people: expected 0 or more, got {people}; raise it")
-    if people > place.capacity:
+    if not 0 <= people <= place.capacity:
         raise ConfigError(
-            f"people: expected at most {place.capacity}, the capacity of {place.name}, got {people}; lower it"
+            f"people: expected 0 to {place.capacity}, the capacity of {place.name}, got {people}; ask for other numbers"
         )
     if len(speeds_m_s) != people or not all(0 < speed < math.inf for speed in speeds_m_s):
-        raise ConfigError(
-            f"speeds_m_s: expected {people} numbers above 0, one a person, got {len(speeds_m_s)}: {list(speeds_m_s)}; "
-            "mend them"
-        )
+        raise ConfigError(f"speeds_m_s: expected {people} numbers above 0, got {list(speeds_m_s)}; give one a person")
     for name, share in shares.items():
         if not 0 <= share <= 1:
             raise ConfigError(f"{name}: expected a share from 0 to 1, got {share}; mend it")

@@ -7,28 +7,31 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 
 
-def distort_colour(image: Image, rng: np.random.Generator) -> Image:
+def distort_colour(image: Image, rng: np.random.Generator, *, strength: float = 1.0) -> Image:
     """Return the picture under another light, through another camera: gain, gamma, contrast, hue, saturation.
 
     Args:
         image: Shape ``(H, W, 3)``, BGR.
         rng: Decides.
+        strength: 0 changes nothing, 1 all that cameras do to each other, and more.
     """
     levels = np.linspace(0, 1, 256)[:, None]
-    gains = rng.uniform(0.65, 1.35) * rng.uniform(0.88, 1.12, 3)
-    curve = (levels ** rng.uniform(0.7, 1.4) - 0.5) * rng.uniform(0.6, 1.3) + 0.5 + rng.uniform(-0.08, 0.08)
+    gains = (1 + strength * rng.uniform(-0.35, 0.35)) * (1 + strength * rng.uniform(-0.12, 0.12, 3))
+    gamma = np.exp(strength * rng.uniform(-0.35, 0.35))
+    contrast = 1 + strength * rng.uniform(-0.4, 0.3)
+    curve = (levels**gamma - 0.5) * contrast + 0.5 + strength * rng.uniform(-0.08, 0.08)
     table = np.clip(curve * gains * 255, 0, 255).astype(np.uint8)
     image = cv2.LUT(image, table[None]).astype(np.uint8)
-    if rng.random() < 0.08:
+    if rng.random() < 0.08 * strength:
         return np.repeat(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)[..., None], 3, axis=2)
     if rng.random() < 0.7:
-        image = np.asarray(cv2.transform(image, _colour_matrix(rng)), np.uint8)
+        image = np.asarray(cv2.transform(image, _colour_matrix(rng, strength)), np.uint8)
     return image
 
 
-def _colour_matrix(rng: np.random.Generator) -> NDArray[np.float32]:
+def _colour_matrix(rng: np.random.Generator, strength: float) -> NDArray[np.float32]:
     """Return a turn of the hue by up to 15 degrees and another saturation, about the grey axis."""
-    angle, saturation = np.deg2rad(rng.uniform(-15, 15)), rng.uniform(0.35, 1.4)
+    angle, saturation = np.deg2rad(strength * rng.uniform(-15, 15)), 1 + strength * rng.uniform(-0.65, 0.4)
     grey = np.full((3, 3), 1 / 3)
     # Turning about (1, 1, 1) / sqrt(3): Rodrigues' formula.
     cross = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)

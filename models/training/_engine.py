@@ -128,6 +128,7 @@ class Engine:
         if self._checkpoint.exists():
             self.position = load_checkpoint(self._checkpoint, self._network, self.mean, self._optimiser)
             logger.info("resumed %s at step %d", self._checkpoint, self.position.step)
+            self._forget_after(self.position.step)
 
     def run(self, budget: Budget) -> dict[str, float]:
         """Train to the end of the budget; return the score of the mean of the last weights.
@@ -199,6 +200,13 @@ class Engine:
         )
         for batch in loader:
             yield {name: value.to(self._pace.device, non_blocking=True) for name, value in batch.items()}
+
+    def _forget_after(self, step: int) -> None:
+        """Drop the part of the curve that will be drawn again."""
+        if self._curve.exists():
+            heading, *rows = self._curve.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [row for row in rows if int(row.split(",", 1)[0]) <= step]
+            self._curve.write_text("".join([heading, *kept]), encoding="utf-8")
 
     def _write(self, losses: Mapping[str, float]) -> None:
         row = {"step": self.position.step, "elapsed_s": round(self.position.elapsed_s, 1)}

@@ -29,7 +29,7 @@ from models.training._checkpoint import Position, load_mean
 from models.training._layers import count_macs, num_parameters
 from models.training.detector.network import ExportedYolox, YoloxSmall
 from models.training.keypoints.network import HeatmapSmall
-from models.training.reid.network import ExportedOmni, OmniSmall
+from models.training.reid.network import WIDTHS, ExportedOmni, OmniSmall
 from pipeline.core.errors import ConfigError, WeightsError
 
 _SHIPPED = CATALOGUE.parent / "weights"
@@ -82,7 +82,7 @@ def load_run(run: Path) -> tuple[Deployable, dict[str, Any], Position]:
         size = tuple(options.get("input_hw", (192, 96)))
         made = Deployable(pose.eval(), size, True, "Finds the 17 COCO keypoints in a crop.", "pose=passerby")
     elif task == "reid":
-        reid = OmniSmall()
+        reid = OmniSmall(widths=tuple(options.get("widths", WIDTHS)))
         position = load_mean(checkpoint, reid, below="network.")
         size = tuple(options.get("crop_hw", (128, 64)))
         made = Deployable(ExportedOmni(reid).eval(), size, True, "Tells people apart by crops.", "embedder=passerby")

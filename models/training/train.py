@@ -44,7 +44,7 @@ class TrainConfig:
         minutes: Of training in all; 0 for any.
         steps: In all; 0 for any.
         seed: Of first weights and of drawing.
-        threads: Of the processor, for the network.
+        threads: Of the processor, for the network. More than there are free cores make it ten times slower.
         loaders: Processes that draw batches.
         device: cpu, cuda, or auto: cuda where there is one.
         precision: bfloat16, float32, or auto: bfloat16 where the device computes in it.
@@ -59,7 +59,7 @@ class TrainConfig:
     minutes: float = 0.0
     steps: int = 0
     seed: int = 0
-    threads: int = 2
+    threads: int = 1
     loaders: int = 1
     device: str = "auto"
     precision: str = "auto"
@@ -123,7 +123,7 @@ def choose_pace(config: TrainConfig) -> Pace:
     if config.precision not in ("auto", "bfloat16", "float32"):
         raise ConfigError(f"precision: expected auto, bfloat16 or float32, got {config.precision!r}")
     # Without instructions of its own a processor is slower in bfloat16 than in float32.
-    is_native = name == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    is_native = name == "cuda" or torch.cpu._is_avx512_bf16_supported()
     bfloat16 = config.precision == "bfloat16" or (config.precision == "auto" and is_native)
     return Pace(device=torch.device(name), bfloat16=bfloat16, loaders=config.loaders)
 

@@ -37,6 +37,9 @@ class TrackingScore:
         idsw: How often a person's number changes, from one camera to the next included.
         num_ids: Different people in the result.
         num_true_ids: Different people in truth.
+        num_found_ids: True people of whom at least one piece was found.
+        wrong_merges: How many people too many share a number: 1 for each number with pieces of two people.
+        splits: How many numbers too many people have: 1 for each person with pieces under two numbers.
         link_precision: Part of the links between cameras that are right; None if there is no link.
         link_recall: Part of the true links between cameras that were made; None if there is none to make.
     """
@@ -51,6 +54,9 @@ class TrackingScore:
     idsw: int
     num_ids: int
     num_true_ids: int
+    num_found_ids: int
+    wrong_merges: int
+    splits: int
     link_precision: float | None
     link_recall: float | None
 
@@ -97,7 +103,10 @@ def score_tracks(truth: CameraTables, result: CameraTables, *, min_piece_boxes: 
     moments = list(_moments(truth, result, true_people, people))
     film = _film(moments, num_true_people=len(true_people))
     identity, clear, hota = (metric.eval_sequence(film) for metric in _metrics())
-    precision, recall = _links(moments, min_piece_boxes)
+    pieces = _pieces(moments, min_piece_boxes)
+    precision, recall = _links(pieces)
+    pairs = {(true_id, identity) for _, true_id, identity in pieces}
+    num_found, num_used = (len({pair[side] for pair in pairs}) for side in (0, 1))
     return TrackingScore(
         idf1=float(identity["IDF1"]),
         idp=float(identity["IDP"]),
@@ -109,6 +118,9 @@ def score_tracks(truth: CameraTables, result: CameraTables, *, min_piece_boxes: 
         idsw=int(clear["IDSW"]),
         num_ids=len(people),
         num_true_ids=len(true_people),
+        num_found_ids=num_found,
+        wrong_merges=len(pairs) - num_used,
+        splits=len(pairs) - num_found,
         link_precision=precision,
         link_recall=recall,
     )
@@ -177,14 +189,18 @@ def _film(moments: list[_Moment], *, num_true_people: int) -> dict[str, Any]:
     }
 
 
-def _links(moments: list[_Moment], min_piece_boxes: int) -> tuple[float | None, float | None]:
-    """Return precision and recall of the links between cameras."""
+def _pieces(moments: list[_Moment], min_piece_boxes: int) -> list[tuple[str, int, int]]:
+    """Return camera, true person and resulting person of every piece that is long enough."""
     num_boxes: Counter[tuple[str, int, int]] = Counter()
     for moment in moments:
         true_rows, rows = match_boxes(moment.iou)
         for true_id, identity in zip(moment.true_ids[true_rows], moment.ids[rows], strict=True):
             num_boxes[moment.camera_id, int(true_id), int(identity)] += 1
-    pieces = [piece for piece, count in num_boxes.items() if count >= min_piece_boxes]
+    return [piece for piece, count in num_boxes.items() if count >= min_piece_boxes]
+
+
+def _links(pieces: list[tuple[str, int, int]]) -> tuple[float | None, float | None]:
+    """Return precision and recall of the links between cameras."""
     both = _num_pairs([(camera_id, (true_id, identity)) for camera_id, true_id, identity in pieces])
     made = _num_pairs([(camera_id, identity) for camera_id, _, identity in pieces])
     true = _num_pairs([(camera_id, true_id) for camera_id, true_id, _ in pieces])

@@ -28,7 +28,7 @@ from pipeline.stages.detect import letterbox
 OPTIONS = {
     "detector": ["options.input_hw=[96,128]", "options.batch_size=8"],
     "keypoints": ["options.input_hw=[64,32]", "options.batch_size=8"],
-    "reid": ["options.crop_hw=[64,32]", "options.num_people=6", "options.crops_each=3"],
+    "reid": ["options.crop_hw=[64,32]", "options.widths=[32,48,64]", "options.num_people=6", "options.crops_each=3"],
 }
 
 

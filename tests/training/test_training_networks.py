@@ -61,6 +61,12 @@ def test_a_distorted_picture_is_a_picture_of_the_same_size(seed: int, height: in
     np.testing.assert_array_equal(image, before)
 
 
+def test_colours_stay_if_they_are_not_to_be_distorted() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (20, 20, 3), np.uint8)
+    distorted = distort_colour(image, np.random.default_rng(1), strength=0.0)
+    np.testing.assert_allclose(distorted.astype(int), image, atol=1)
+
+
 def test_drawing_is_repeatable_and_boxes_lie_in_the_picture(tmp_path: Path) -> None:
     samples = DetectorSamples([World(make_world(tmp_path))], input_hw=(96, 128), max_bytes=10**9)
     for seed in range(60):
@@ -142,7 +148,7 @@ def test_bumps_peak_at_the_keypoints() -> None:
 
 def test_the_crops_of_a_person_are_of_different_cameras_first(tmp_path: Path) -> None:
     worlds = [World(make_world(tmp_path, number)) for number in range(2)]
-    samples = ReidSamples(worlds, crop_hw=(64, 32), outfits="same", min_visible=0.4, max_bytes=10**9)
+    samples = ReidSamples(worlds, crop_hw=(64, 32), outfits="same", min_visible=0.4, colour=1.0, max_bytes=10**9)
     assert samples.num_identities == 12
     for person, rows in enumerate(samples._rows_of):
         assert (samples.identities[rows] == person).all()
@@ -158,7 +164,9 @@ def test_outfits_can_be_people_of_their_own(tmp_path: Path) -> None:
     outfits = np.arange(len(arrays["box_outfit"]), dtype=np.int16) % 2
     np.savez(path, **arrays | {"box_outfit": outfits})
     same, apart = (
-        ReidSamples([World(path)], crop_hw=(64, 32), outfits=how, min_visible=0.4, max_bytes=0).num_identities
+        ReidSamples(
+            [World(path)], crop_hw=(64, 32), outfits=how, min_visible=0.4, colour=1.0, max_bytes=0
+        ).num_identities
         for how in ("same", "apart")
     )
     assert apart > same
@@ -166,7 +174,7 @@ def test_outfits_can_be_people_of_their_own(tmp_path: Path) -> None:
 
 def test_an_unknown_way_with_outfits_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="outfits: expected same or apart"):
-        ReidSamples([], crop_hw=(64, 32), outfits="both", min_visible=0.4, max_bytes=0)
+        ReidSamples([], crop_hw=(64, 32), outfits="both", min_visible=0.4, colour=1.0, max_bytes=0)
 
 
 def test_the_triplet_loss_prefers_people_apart() -> None:

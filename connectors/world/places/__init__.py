@@ -1,12 +1,13 @@
 """The places that the world knows."""
 
 from connectors.world.place import Place
+from connectors.world.places.campus import campus
 from connectors.world.places.corridor import corridor
 from connectors.world.places.plaza import plaza
 from connectors.world.places.shop import shop
 from pipeline.core.errors import ConfigError
 
-_PLACES = {"plaza": plaza, "corridor": corridor, "shop": shop}
+_PLACES = {"plaza": plaza, "corridor": corridor, "shop": shop, "campus": campus}
 
 
 def build_place(name: str, variant: int = 0) -> Place:

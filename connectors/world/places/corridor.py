@@ -1,12 +1,14 @@
 """An L of two corridors with doors on both sides; three cameras."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 from connectors.world.camera import Camera
 from connectors.world.effects import CameraEffects
 from connectors.world.light import INDOOR, Light, towards
 from connectors.world.place import Dice, Lane, Place, Spot
-from connectors.world.places.plaza import bench, litter_bin, planter
+from connectors.world.places.plaza import bench, board, crates, litter_bin, planter
 from connectors.world.solids import Box, Cylinder, Material, Point2, Solid, patch, shown_on, wall
 
 _SIZE_HW = (360, 640)
@@ -54,24 +56,22 @@ def corridor(variant: int = 0) -> Place:
     spots = (
         Spot("b", (-7.4, -1.05), -math.pi / 2, "stand"),
         Spot("d", (0.4, 1.0), -1.2, "phone"),
-        Spot("e", (6.2, -0.95), 1.3, "talk"),
+        Spot("e", (6.2, -0.55), 1.3, "talk"),
         Spot("a", (-11.2, 0.95), -0.8, "phone"),
         Spot("corner", (12.4, -0.4), 2.3, "talk"),
         Spot("g", (12.85, 7.4), math.pi, "phone"),
         Spot("i", (10.75, 12.0), math.pi, "stand"),
     )
-    ground = Material(
-        dice.pick("tiles", ("carpet", "tiles", "planks")),
-        dice.color((150, 150, 148)),
-        (110, 110, 108),
-        dice.number(0.6, 0.2, 0.9),
-        dice.seed(3),
+    tiles = Material(
+        "tiles", dice.color((150, 150, 148), 45), (110, 110, 108), dice.number(0.6, 0.2, 0.9), dice.seed(3)
     )
-    return Place(
+    boards = Material("planks", dice.color((146, 112, 78), 35), size_m=0.16)
+    carpet = Material("carpet", dice.color((84, 88, 100), 35), (70, 72, 82), 0.5)
+    place = Place(
         name="corridor",
         solids=(*_walls(dice), *_things(dice)),
-        ground=ground,
-        light=dice.pick(INDOOR, (_COLD, _DIM)),
+        ground=dice.pick(tiles, (tiles, boards, carpet)),
+        light=dice.light(INDOOR, (_COLD, _DIM)),
         cameras=_cameras(dice),
         doors=("west_end", "office_1", "office_2", "lab_1", "lab_2", "stairs", "lift", "north_end"),
         nodes=nodes,
@@ -79,6 +79,19 @@ def corridor(variant: int = 0) -> Place:
         spots=spots,
         capacity=24,
     )
+    return dice.strewn(place, (-13.5, -1.3, 13.2, 15.0), _strewn_things(dice))
+
+
+def _strewn_things(dice: Dice) -> list[Callable[[float, float], list[Solid]]]:
+    paint, seed = dice.color((120, 100, 80), 70), dice.seed(1)
+    return [
+        partial(litter_bin, color=paint),
+        partial(planter, size_m=(0.45, 0.45), seed=seed),
+        partial(board, seed=seed),
+        partial(board, seed=seed + 1, along="y"),
+        partial(crates, color=paint, seed=seed),
+        partial(crates, color=paint, seed=seed + 1),
+    ]
 
 
 def _cameras(dice: Dice) -> tuple[Camera, ...]:
@@ -86,9 +99,9 @@ def _cameras(dice: Dice) -> tuple[Camera, ...]:
     bend = CameraEffects(0.70, (0.95, 1.0, 1.06), 0.95, 0.75, 0.20, 0.80, 0.034, 0.1, 66, 0.02)
     north = CameraEffects(1.05, (1.00, 1.0, 0.97), 1.10, 1.05, 0.35, 0.60, 0.022, 0.5, 84, 0.02)
     return (
-        dice.camera(Camera("west", (-13.3, -1.05, 2.65), (-6.5, 0.15, 0.75), 420, _SIZE_HW, west, 0.004), roof_m=2.75),
-        dice.camera(Camera("bend", (12.9, -1.1, 2.65), (5.6, 0.2, 0.8), 430, _SIZE_HW, bend, -0.012), roof_m=2.75),
-        dice.camera(Camera("north", (12.8, 14.4, 2.65), (11.7, 7.6, 0.75), 420, _SIZE_HW, north, 0.009), roof_m=2.75),
+        dice.camera(Camera("west", (-13.3, -1.05, 2.65), (-9.5, 0.0, 0.75), 485, _SIZE_HW, west, 0.004), roof_m=2.75),
+        dice.camera(Camera("bend", (12.9, -1.1, 2.65), (9.1, 0.05, 0.75), 490, _SIZE_HW, bend, -0.012), roof_m=2.75),
+        dice.camera(Camera("north", (12.8, 14.4, 2.65), (11.7, 9.6, 0.75), 430, _SIZE_HW, north, 0.009), roof_m=2.75),
     )
 
 

@@ -1,6 +1,8 @@
 """A plaza with a fountain, a street to the north, and an alley to the north-east; four cameras."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 from connectors.world.camera import Camera
 from connectors.world.effects import CameraEffects
@@ -73,11 +75,11 @@ def plaza(variant: int = 0) -> Place:
         Spot("street", (-0.2, 15.5), 2.8, "phone"),
         Spot("alley", (9.9, 14.6), math.pi, "phone"),
     )
-    return Place(
+    place = Place(
         name="plaza",
         solids=(*_houses(dice), *_things(dice)),
         ground=Material("tiles", dice.color((138, 132, 122)), (92, 88, 82), dice.number(0.75, 0.3, 1.2), dice.seed(1)),
-        light=dice.pick(SUN, (SUN, OVERCAST, DUSK)),
+        light=dice.light(SUN, (SUN, OVERCAST, DUSK)),
         cameras=_cameras(dice),
         doors=("west_street", "east_street", "cafe", "bank", "north_street", "back"),
         nodes=nodes,
@@ -85,6 +87,23 @@ def plaza(variant: int = 0) -> Place:
         spots=spots,
         capacity=40,
     )
+    return dice.strewn(place, (-14.0, -7.8, 14.0, 6.4), _strewn_things(dice))
+
+
+def _strewn_things(dice: Dice) -> list[Callable[[float, float], list[Solid]]]:
+    metal, wood, seed = dice.color((60, 64, 70), 60), dice.color((128, 92, 58), 40), dice.seed(1)
+    return [
+        partial(litter_bin, color=metal),
+        partial(bench, wood=wood),
+        partial(bench, wood=wood, along="y"),
+        partial(planter, seed=seed),
+        partial(planter, size_m=(2.2, 0.7), seed=seed + 1),
+        partial(board, seed=seed),
+        partial(board, seed=seed + 1, along="y"),
+        partial(crates, color=wood, seed=seed),
+        partial(tree, seed=seed, height_m=5.0),
+        partial(car, color=dice.color((120, 120, 130), 110)),
+    ]
 
 
 def _cameras(dice: Dice) -> tuple[Camera, ...]:
@@ -93,10 +112,10 @@ def _cameras(dice: Dice) -> tuple[Camera, ...]:
     north = CameraEffects(0.72, (1.10, 1.0, 0.86), 1.10, 1.10, 0.15, 0.60, 0.024, 0.5, 76, 0.02)
     gate = CameraEffects(1.00, (0.98, 1.0, 1.03), 0.90, 0.65, 0.30, 0.95, 0.034, 0.1, 62, 0.03)
     return (
-        dice.camera(Camera("west", (-14.0, -6.6, 3.4), (-6.4, -0.9, 0.6), 500, _SIZE_HW, west, 0.000)),
-        dice.camera(Camera("east", (14.6, -6.2, 4.3), (6.0, -0.8, 0.5), 520, _SIZE_HW, east, 0.011)),
-        dice.camera(Camera("north", (-4.0, 7.2, 3.3), (-1.9, 13.2, 0.4), 440, _SIZE_HW, north, -0.008)),
-        dice.camera(Camera("gate", (7.0, 22.0, 3.2), (8.5, 16.6, 0.4), 450, _SIZE_HW, gate, 0.019)),
+        dice.camera(Camera("west", (-14.0, -6.6, 4.8), (-8.4, -2.4, 0.8), 500, _SIZE_HW, west, 0.000)),
+        dice.camera(Camera("east", (14.6, -6.2, 4.9), (8.7, -2.5, 0.8), 520, _SIZE_HW, east, 0.011)),
+        dice.camera(Camera("north", (-3.8, 7.2, 3.3), (-1.9, 13.2, 0.4), 440, _SIZE_HW, north, -0.008)),
+        dice.camera(Camera("gate", (7.0, 22.0, 3.2), (8.4, 16.9, 0.4), 530, _SIZE_HW, gate, 0.019)),
     )
 
 
@@ -181,7 +200,7 @@ def _things(dice: Dice) -> list[Solid]:
     leaves = dice.color((66, 104, 44), 40)
     things += tree(-5.2, 1.3, leaves=leaves, seed=dice.seed(1))
     if dice.chance(True, 0.6):
-        things += tree(5.4, 0.6, leaves=leaves, height_m=4.0, seed=dice.seed(2))
+        things += tree(5.4, 0.6, leaves=leaves, height_m=4.6, seed=dice.seed(2))
     if dice.chance(True, 0.6):
         things += tree(-13.6, 4.2, leaves=leaves, height_m=5.2, seed=dice.seed(3))
     if dice.chance(True, 0.7):
@@ -221,6 +240,22 @@ def _things(dice: Dice) -> list[Solid]:
             Cylinder((x, y), 0.05, (0.0, 0.7), Material("plain", (40, 40, 42))),
         ]
     return things
+
+
+def board(x: float, y: float, *, seed: int, along: str = "x") -> list[Solid]:
+    """Return a poster on a stand."""
+    paper = Material("poster", (200, 190, 170), (30, 30, 60), seed=seed)
+    return [placed((-0.4, -0.04, 0.05), (0.4, 0.04, 1.25), paper, x, y, along)]
+
+
+def crates(x: float, y: float, *, color: Color, seed: int = 0) -> list[Solid]:
+    """Return a stack of boxes."""
+    wood = Material("planks", color, size_m=0.12, seed=seed)
+    heights = (0.35, 0.7, 1.05, 1.4)
+    return [
+        Box((x - 0.3, y - 0.22, 0.0), (x + 0.3, y + 0.22, heights[seed % 4]), wood),
+        Box((x + 0.31, y - 0.2, 0.0), (x + 0.75, y + 0.2, 0.35), wood),
+    ]
 
 
 def bench(x: float, y: float, *, length_m: float = 1.8, along: str = "x", wood: Color = (128, 92, 58)) -> list[Solid]:

@@ -25,13 +25,21 @@ def decode(rows: Tensor, cells_xy: Tensor, strides: Tensor) -> Tensor:
 
 def pairwise_iou(people: Tensor, boxes: Tensor) -> Tensor:
     """Return ``(N, G, A)`` of people ``(N, G, 4)`` and boxes ``(N, A, 4)``."""
-    first, second = people[:, :, None], boxes[:, None]
-    shared = (torch.minimum(first[..., 2:], second[..., 2:]) - torch.maximum(first[..., :2], second[..., :2])).clamp(
-        min=0
-    )
-    overlap = shared.prod(-1)
-    areas = [(box[..., 2:] - box[..., :2]).clamp(min=0).prod(-1) for box in (first, second)]
-    return overlap / (areas[0] + areas[1] - overlap).clamp(min=1e-6)
+    # Coordinate by coordinate: reductions over two or four values are slow on a processor.
+    left, top, right, bottom = people[..., None].unbind(2)
+    other_left, other_top, other_right, other_bottom = boxes[:, None].unbind(3)
+    widths = (torch.minimum(right, other_right) - torch.maximum(left, other_left)).clamp_(min=0)
+    heights = (torch.minimum(bottom, other_bottom) - torch.maximum(top, other_top)).clamp_(min=0)
+    overlap = widths * heights
+    areas = (right - left) * (bottom - top) + (other_right - other_left) * (other_bottom - other_top)
+    return overlap / (areas - overlap).clamp_(min=1e-6)
+
+
+def find_inside(points_xy: Tensor, boxes: Tensor) -> Tensor:
+    """Return which points ``(A, 2)`` lie in which boxes ``(N, G, 4)``: ``(N, G, A)``."""
+    x, y = points_xy.unbind(1)
+    left, top, right, bottom = boxes[..., None].unbind(2)
+    return (x > left) & (x < right) & (y > top) & (y < bottom)
 
 
 @torch.no_grad()
@@ -52,15 +60,15 @@ def assign(
         Which places answer, ``(N, A)`` bool; for which person, ``(N, A)`` int64; with which IoU, ``(N, A)``.
     """
     centres = (cells_xy + 0.5) * strides
-    inside = ((centres - people[:, :, None, :2]).amin(-1) > 0) & ((people[:, :, None, 2:] - centres).amin(-1) > 0)
-    middles = (people[..., :2] + people[..., 2:])[:, :, None] / 2
-    near = ((centres - middles).abs() < _RADIUS * strides).all(-1)
-    candidates = (inside | near).any(1)
-    iou = pairwise_iou(people, boxes)
-    iou = iou * (candidates[:, None] & is_person[..., None])
+    inside = find_inside(centres, people)
+    middle_x, middle_y = ((people[..., :2] + people[..., 2:])[..., None] / 2).unbind(2)
+    reach = _RADIUS * strides[:, 0]
+    near = ((centres[:, 0] - middle_x).abs() < reach) & ((centres[:, 1] - middle_y).abs() < reach)
+    possible = (inside | near) & is_person[..., None]
+    iou = pairwise_iou(people, boxes) * possible
     wrong_class = functional.binary_cross_entropy(scores, torch.ones_like(scores), reduction="none")
     cost = wrong_class[:, None] - _IOU_WEIGHT * (iou + 1e-8).log() + _FAR * ~(inside & near)
-    cost = cost.masked_fill(~candidates[:, None] | ~is_person[..., None], _NEVER)
+    cost = cost.masked_fill(~possible, _NEVER)
     most = min(_NEAREST, cost.shape[-1])
     num_places = iou.topk(most, dim=-1).values.sum(-1).int().clamp(min=1)
     cheapest, places = cost.topk(most, dim=-1, largest=False)

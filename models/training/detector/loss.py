@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.training.detector.assignment import assign, decode
+from models.training.detector.assignment import assign, decode, find_inside
 from models.training.detector.network import STRIDES
 
 _BOX_WEIGHT = 5.0
@@ -58,10 +58,7 @@ class YoloxLoss:
     def _ignored(self, boxes_xyxy: Tensor, kinds: Tensor) -> Tensor:
         """Return the places in the middle of boxes that count neither way, ``(N, A)``."""
         centres = (self.cells_xy + 0.5) * self.strides
-        inside = ((centres - boxes_xyxy[:, :, None, :2]).amin(-1) > 0) & (
-            (boxes_xyxy[:, :, None, 2:] - centres).amin(-1) > 0
-        )
-        return (inside & (kinds < 0)[..., None]).any(1)
+        return (find_inside(centres, boxes_xyxy) & (kinds < 0)[..., None]).any(1)
 
 
 def paired_iou(boxes: Tensor, others: Tensor) -> Tensor:

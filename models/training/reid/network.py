@@ -13,6 +13,8 @@ from torch.nn import functional
 
 from models.training._layers import PixelNorm, conv_bn_relu
 
+WIDTHS = (96, 160, 224)
+
 
 class HalfInstanceNorm(nn.Module):
     """Instance normalisation of the first half of the channels, batch normalisation of the rest.
@@ -76,7 +78,7 @@ class OmniSmall(nn.Module):
         dim: Length of the vector.
     """
 
-    def __init__(self, *, widths: tuple[int, int, int] = (96, 160, 224), dim: int = 256) -> None:
+    def __init__(self, *, widths: tuple[int, int, int] = WIDTHS, dim: int = 256) -> None:
         super().__init__()
         narrow, middle, wide = widths
         self.scale = PixelNorm()

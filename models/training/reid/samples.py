@@ -25,6 +25,7 @@ class ReidSamples:
         crop_hw: Height and width of the network's input, pixels.
         outfits: same: a person is one identity whatever they wear; apart: each outfit is one of its own.
         min_visible: Crops that show less of the person are left out.
+        colour: How strongly colours are distorted; 1 as by other cameras, 0 not at all.
         max_bytes: Of decoded crops.
 
     Raises:
@@ -32,11 +33,19 @@ class ReidSamples:
     """
 
     def __init__(
-        self, worlds: Sequence[World], *, crop_hw: tuple[int, int], outfits: str, min_visible: float, max_bytes: int
+        self,
+        worlds: Sequence[World],
+        *,
+        crop_hw: tuple[int, int],
+        outfits: str,
+        min_visible: float,
+        colour: float,
+        max_bytes: int,
     ) -> None:
         if outfits not in ("same", "apart"):
             raise ConfigError(f"outfits: expected same or apart, got {outfits!r}")
         self._crop_hw = crop_hw
+        self._colour = colour
         # Kept a little larger than needed, for what is cut off the edges.
         self._pictures = Pictures(worlds, "crop", max_bytes=max_bytes, fit=self._fit)
         names, cameras, usable = [], [], []
@@ -94,7 +103,7 @@ class ReidSamples:
         image = self._resize(image[top : height - bottom, left : width - right])
         if rng.random() < 0.5:
             image = np.ascontiguousarray(image[:, ::-1])
-        image = distort_detail(distort_colour(image, rng), rng)
+        image = distort_detail(distort_colour(image, rng, strength=self._colour), rng)
         return cover(image, rng, share=(0.15, 0.5)) if rng.random() < 0.4 else image
 
     def _fit(self, image: Image) -> Image:

@@ -11,7 +11,7 @@ from torch.nn import functional
 from models.training._engine import Batch
 from models.training._worlds import World
 from models.training.reid.losses import batch_hard
-from models.training.reid.network import OmniSmall
+from models.training.reid.network import WIDTHS, OmniSmall
 from models.training.reid.samples import ReidSamples
 from pipeline.core.errors import DataError
 from pipeline.evaluation.retrieval import LabelledVectors, score_retrieval
@@ -26,12 +26,13 @@ class NamedPeople(nn.Module):
 
     Args:
         num_identities: How many there are.
+        widths: Of the network.
         dim: Length of the vectors.
     """
 
-    def __init__(self, num_identities: int, *, dim: int = 256) -> None:
+    def __init__(self, num_identities: int, *, widths: tuple[int, int, int] = WIDTHS, dim: int = 256) -> None:
         super().__init__()
-        self.network = OmniSmall(dim=dim)
+        self.network = OmniSmall(widths=widths, dim=dim)
         self.classifier = nn.Linear(dim, num_identities, bias=False)
         nn.init.normal_(self.classifier.weight, std=0.001)
 
@@ -53,6 +54,8 @@ class ReidTask:
         crop_hw: Height and width of the network's input, pixels.
         outfits: same or apart, as ``ReidSamples`` knows them.
         min_visible: Least part of a person that a crop must show.
+        colour: How strongly colours are distorted.
+        widths: Channels of the network at strides 4, 8 and 16.
         num_people: People a step.
         crops_each: Crops of each of them.
         learning_rate: At its highest.
@@ -70,6 +73,8 @@ class ReidTask:
         crop_hw: tuple[int, int] = (128, 64),
         outfits: str = "same",
         min_visible: float = 0.4,
+        colour: float = 1.0,
+        widths: tuple[int, int, int] = WIDTHS,
         num_people: int = 16,
         crops_each: int = 4,
         learning_rate: float = 2e-3,
@@ -81,13 +86,18 @@ class ReidTask:
         self._device = device
         self._num_people = num_people
         self._crops_each = crops_each
+        self._widths = (widths[0], widths[1], widths[2])
         size = (crop_hw[0], crop_hw[1])
-        self._samples = ReidSamples(worlds, crop_hw=size, outfits=outfits, min_visible=min_visible, max_bytes=max_bytes)
-        self._held_out = ReidSamples(held_out, crop_hw=size, outfits=outfits, min_visible=min_visible, max_bytes=0)
+        self._samples = ReidSamples(
+            worlds, crop_hw=size, outfits=outfits, min_visible=min_visible, colour=colour, max_bytes=max_bytes
+        )
+        self._held_out = ReidSamples(
+            held_out, crop_hw=size, outfits=outfits, min_visible=min_visible, colour=colour, max_bytes=0
+        )
 
     def make_network(self) -> NamedPeople:
         """Return a network that knows nobody."""
-        return NamedPeople(self._samples.num_identities)
+        return NamedPeople(self._samples.num_identities, widths=self._widths)
 
     def draw(self, step: int) -> Batch:
         """Return the crops ``(P * K, 3, h, w)`` of a step and who is on them."""
