@@ -13,7 +13,6 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -107,11 +106,28 @@ def count_macs(network: nn.Module, *inputs: object, per_normalised: int = 0) -> 
     return total
 
 
-def read_model(arguments: Sequence[str]) -> tuple[Callable[..., nn.Module], Mapping[str, Any]]:
-    """Return what makes the network that a command line names, and the keywords it is to be called with.
+def read_embedder(model: str, changes: Mapping[str, str]) -> Callable[[], VideoEmbedder]:
+    """Return the factory of a choice of ``configs/embedder`` without weights, its settings changed.
+
+    Args:
+        model: The choice.
+        changes: Values by key, as on a command line; for instance ``network.width_mult``.
 
     Raises:
-        ConfigError: If there is no such model, key or setting, or it is no video network.
+        ConfigError: If there is no such choice, key or setting, or it is no network of clips.
+    """
+    overrides = [f"embedder.{key}={value}" for key, value in changes.items()]
+    config = load_config([f"embedder={model}", f"embedder.weights={RANDOM}", *overrides])
+    if config.embedder["_target_"] != f"{VideoEmbedder.__module__}.{VideoEmbedder.__name__}":
+        raise ConfigError(f"model: expected a network of clips, got {model}; see configs/embedder")
+    return build({**config.embedder, "device": "cpu"}, "model")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print the summary of the network that the command line names.
+
+    Raises:
+        ConfigError: If it names none, or one that is not there.
     """
     chosen = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
     if len(chosen) != len(arguments) or "model" not in chosen:
@@ -119,24 +135,15 @@ def read_model(arguments: Sequence[str]) -> tuple[Callable[..., nn.Module], Mapp
     model, num_ids = chosen.pop("model"), chosen.pop("num_ids", "0")
     if not num_ids.isdigit():
         raise ConfigError(f"num_ids: expected a number of people, got {num_ids!r}")
-    changes = [f"embedder.{key}={value}" for key, value in chosen.items()]
-    config = load_config([f"embedder={model}", f"embedder.weights={RANDOM}", *changes])
-    if config.embedder["_target_"] != f"{VideoEmbedder.__module__}.{VideoEmbedder.__name__}":
-        raise ConfigError(f"model: expected a network of clips, got {model}; see configs/embedder")
-    embedder = build({**config.embedder, "device": "cpu"}, "model")
+    embedder = read_embedder(model, chosen)
     height, width = attribute(embedder, "crop_size_hw")
-    keywords = {
-        "num_ids": int(num_ids),
-        "clip_len": attribute(embedder, "clip_len"),
-        "crop_size_hw": (height, width),
-    }
-    return attribute(embedder, "network"), keywords
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Print the summary of the network that the command line names."""
-    make_network, keywords = read_model(arguments)
-    print(json.dumps(asdict(summarise(make_network, **keywords))))
+    summary = summarise(
+        attribute(embedder, "network"),
+        num_ids=int(num_ids),
+        clip_len=attribute(embedder, "clip_len"),
+        crop_size_hw=(height, width),
+    )
+    print(json.dumps(asdict(summary)))
 
 
 if __name__ == "__main__":
