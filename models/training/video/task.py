@@ -6,9 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
-from models.reid._clips import clip_scheme
 from models.reid._video import Clips, VideoOutput
 from models.summary import read_embedder
 from models.training._engine import Batch
@@ -18,13 +16,10 @@ from models.training.video.batches import draw_epoch
 from models.training.video.frames import frame_scheme
 from models.training.video.objective import Objective
 from models.training.video.recipe import load_recipe
+from models.training.video.scoring import ClipSettings, distances_between, embed_tracklets
 from models.training.video.sources import ClipSource, WorldTracklets
-from pipeline.build import attribute
 from pipeline.core.errors import DataError
 from pipeline.evaluation.retrieval import LabelledVectors, score_distances
-
-_STRIDE = 16
-_CELL_SIGMA = 0.75
 
 
 class NamedClips(nn.Module):
@@ -83,26 +78,20 @@ class VideoTask:
         self.recipe = load_recipe(recipe or model.split("_")[0], **(recipe_changes or {}))
         self.learning_rate, self.weight_decay = self.recipe.learning_rate, self.recipe.weight_decay
         self._seed, self._device = seed, device
-        self._make = attribute(embedder, "network")
-        self._clip_len = attribute(embedder, "clip_len")
-        height, width = attribute(embedder, "crop_size_hw")
-        self._crop_hw = (height, width)
-        self._cut = clip_scheme(attribute(embedder, "clip_scheme"))
-        self._max_clips = attribute(embedder, "max_clips")
-        self._mean, self._std = (torch.tensor(attribute(embedder, key)) for key in ("mean", "std"))
+        self.settings = ClipSettings.of(embedder)
         self._frames = frame_scheme(self.recipe.frames)
         self.source: ClipSource = WorldTracklets(
-            worlds, crop_hw=self._crop_hw, min_visible=min_visible, max_bytes=max_bytes
+            worlds, crop_hw=self.settings.crop_hw, min_visible=min_visible, max_bytes=max_bytes
         )
         self.held_out: ClipSource = WorldTracklets(
-            held_out, crop_hw=self._crop_hw, min_visible=min_visible, max_bytes=0
+            held_out, crop_hw=self.settings.crop_hw, min_visible=min_visible, max_bytes=0
         )
         self.batches_per_epoch = len(self._draw_epoch(0))
 
     def make_network(self) -> NamedClips:
         """Return a network that knows nobody."""
         num_ids = int(self.source.people.max()) + 1
-        network = self._make(num_ids=num_ids, clip_len=self._clip_len, crop_size_hw=self._crop_hw)
+        network = self.settings.make(num_ids)
         feature_dim = network.necks[0].norm.num_features if hasattr(network, "necks") else network.vector_dim
         return NamedClips(network, Objective(self.recipe, num_ids=num_ids, feature_dim=feature_dim))
 
@@ -125,7 +114,7 @@ class VideoTask:
     def loss(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the loss and its parts."""
         assert isinstance(network, NamedClips)
-        output = network(self._clips(batch["pixels"], batch["keypoints"]))
+        output = network(self.settings.clips(batch["pixels"], batch["keypoints"]))
         parts: dict[str, Tensor] = network.objective(output, batch["identities"])
         return parts
 
@@ -138,28 +127,14 @@ class VideoTask:
         assert isinstance(network, NamedClips)
         if not len(source.people):
             return {}
-        with torch.no_grad():
-            vectors = torch.cat([self._embed(network, source, row) for row in range(len(source.people))])
-        if network.network.distance == "cosine":
-            vectors = functional.normalize(vectors, dim=1)
+        vectors = embed_tracklets(network.network, source, self.settings, self._device)
         labelled = LabelledVectors(vectors.cpu().numpy(), source.people, source.cameras)
-        distances = torch.cdist(vectors, vectors, compute_mode="donot_use_mm_for_euclid_dist").cpu().numpy()
         try:
-            score = score_distances(distances, labelled, labelled)
+            score = score_distances(distances_between(vectors, vectors), labelled, labelled)
         except DataError:
             # Worlds in which nobody is seen twice have no score.
             return {}
         return {"mean_ap": score.mean_ap, "rank1": float(score.cmc[0])}
-
-    def _embed(self, network: NamedClips, source: ClipSource, row: int) -> Tensor:
-        indices = self._cut(int(source.lengths[row]), self._clip_len)
-        images, keypoints = source.clip(row, indices[: self._max_clips].ravel())
-        shape = (-1, self._clip_len)
-        clips = self._clips(
-            torch.from_numpy(np.ascontiguousarray(images)).unflatten(0, shape).to(self._device),
-            torch.from_numpy(keypoints).unflatten(0, shape).to(self._device),
-        )
-        return network(clips).vector.float().mean(0, keepdim=True)
 
     def _draw_epoch(self, epoch: int) -> NDArray[np.int64]:
         recipe = self.recipe
@@ -173,25 +148,7 @@ class VideoTask:
         )
 
     def _draw_clip(self, row: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        indices = self._frames(int(self.source.lengths[row]), self._clip_len, rng)
+        indices = self._frames(int(self.source.lengths[row]), self.settings.clip_len, rng)
         images, keypoints = self.source.clip(row, indices)
         recipe = self.recipe
         return augment(images, keypoints, rng, flip=recipe.flip, crop=recipe.crop, erasing=recipe.erasing)
-
-    def _clips(self, pixels_BTHWC: Tensor, keypoints_BTK3: Tensor) -> Clips:
-        scaled = (pixels_BTHWC.float() - self._mean.to(self._device)) / self._std.to(self._device)
-        rows, columns = (-(-side // _STRIDE) for side in self._crop_hw)
-        return Clips(scaled.permute(0, 1, 4, 2, 3), keypoints_BTK3, draw_heatmaps(keypoints_BTK3, (rows, columns)))
-
-
-def draw_heatmaps(keypoints_BTK3: Tensor, grid_hw: tuple[int, int]) -> Tensor:
-    """Return a bump on a grid for each keypoint, as high as its score: ``(B, T, 17, h, w)``.
-
-    Args:
-        keypoints_BTK3: x, y in [0, 1] of the crop, score.
-        grid_hw: Rows and columns.
-    """
-    x, y, score = (part[..., None, None] for part in keypoints_BTK3.unbind(-1))
-    rows, columns = (torch.arange(size, device=x.device) + 0.5 for size in grid_hw)
-    squared = (columns - x * grid_hw[1]).square() + (rows[:, None] - y * grid_hw[0]).square()
-    return score * torch.exp(-squared / (2 * _CELL_SIGMA**2))

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from video_datasets import write_mars
 from worlds import make_world
@@ -14,8 +14,8 @@ from models.training._worlds import World
 from models.training.video.augment import augment, crop_padded, crop_scaled, erase, mirror
 from models.training.video.datasets.mars import load_mars
 from models.training.video.recipe import FOLDER, load_recipe
+from models.training.video.scoring import draw_heatmaps
 from models.training.video.sources import FileTracklets, WorldTracklets
-from models.training.video.task import draw_heatmaps
 from pipeline.core.errors import ConfigError, DataError
 
 CROP_HW = (64, 32)
@@ -98,6 +98,7 @@ def test_a_mirror_swaps_left_and_right_and_twice_is_nothing() -> None:
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 500))
 def test_what_is_cropped_keeps_its_keypoints_where_they_are(seed: int) -> None:
     for crop in (crop_padded, crop_scaled):

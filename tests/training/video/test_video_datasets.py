@@ -24,7 +24,7 @@ LOADERS: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Benchmark]]] =
     "ilids": (write_ilids, lambda root: load_ilids(root, split=0)),
     "prid": (write_prid, lambda root: load_prid(root, split=0, min_frames=2)),
     "duke": (write_duke, load_duke),
-    "lsvid": (write_lsvid, load_lsvid),
+    "lsvid": (write_lsvid, lambda root: load_lsvid(root, protocol="mixing")),
 }
 
 

@@ -77,7 +77,7 @@ def test_every_network_learns_to_find_everybody_again(data: Path, model: str) ->
     assert task.score_on(network.eval(), task.source)["rank1"] == 1
     # Whom a network knows by colour alone is found untrained; names have to be learnt.
     batch = batch_of(task, 999)
-    logits = network(task._clips(batch["pixels"], batch["keypoints"])).logits
+    logits = network(task.settings.clips(batch["pixels"], batch["keypoints"])).logits
     assert all((branch.argmax(1) == batch["identities"]).all() for branch in logits)
 
 
@@ -96,7 +96,7 @@ def test_every_network_has_the_losses_of_its_paper(data: Path, model: str) -> No
 def test_attributes_cost_something_where_they_are_known_and_pose_counts_more_once_they_are_learnt(data: Path) -> None:
     task = make_task(data, "asanet", pose_invariance=0.005)
     network, batch = task.make_network().train(), batch_of(task, 0)
-    output = network(task._clips(batch["pixels"], batch["keypoints"]))
+    output = network(task.settings.clips(batch["pixels"], batch["keypoints"]))
     targets = torch.zeros(8, 41), torch.zeros(8, 11)
     targets[0][:, 3] = 1
     objective = network.objective
@@ -113,7 +113,7 @@ def test_attributes_cost_something_where_they_are_known_and_pose_counts_more_onc
 def test_triplets_of_several_branches_are_summed(data: Path) -> None:
     task = make_task(data, "ctl")
     network, batch = task.make_network().train(), batch_of(task, 0)
-    output = network(task._clips(batch["pixels"], batch["keypoints"]))
+    output = network(task.settings.clips(batch["pixels"], batch["keypoints"]))
     expected = sum(
         batch_hard(euclidean_distances(feature), batch["identities"], margin=0.3) for feature in output.features
     )

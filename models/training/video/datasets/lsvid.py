@@ -29,7 +29,7 @@ LAYOUT = """LS-VID/
 SOURCE = "given by Peking University for research"
 
 
-def load_lsvid(root: Path, *, protocol: str = "mixing") -> Benchmark:
+def load_lsvid(root: Path, *, protocol: str) -> Benchmark:
     """Return LS-VID.
 
     Args:
