@@ -252,4 +252,5 @@ def _summaries(places_BTQHW: Tensor, granularity: int) -> Tensor:
 
 def _as_rows(places_BTQHW: Tensor) -> Tensor:
     """Return one row a place, ordered by time, row, column: ``(B, L, Q)``."""
-    return places_BTQHW.movedim(2, -1).flatten(1, 3)
+    # Rows that are scattered in memory would be multiplied out in full, D^1 and all.
+    return places_BTQHW.movedim(2, -1).flatten(1, 3).contiguous()

@@ -14,7 +14,7 @@ from models.reid._averaging import assemble, check_crop_size, normalise
 from models.reid._checkpoint import check_fits, load_network
 from models.reid._clips import Indices, clip_scheme
 from models.reid._space import name_space
-from models.reid._video import Clips
+from models.reid._video import Clips, prefer_channels_last
 from pipeline.core import Embedding, PoseNeed, Tracklet
 from pipeline.core.errors import ConfigError, DataError
 
@@ -88,6 +88,7 @@ class VideoEmbedder:
             load_network(path, made)
             self.space = name_space(name, path)
         self._network = made.eval().requires_grad_(False).to(self._device)
+        prefer_channels_last(self._network)
 
     @staticmethod
     def preflight(

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from models.reid._video import prefer_channels_last
 from models.training._checkpoint import Position, load_checkpoint, save_checkpoint
 from pipeline.core.errors import ConfigError, DataError
 
@@ -128,7 +129,8 @@ class Engine:
         self._task = task
         self._schedule = schedule
         self._pace = pace
-        self._network = network.to(pace.device, memory_format=torch.channels_last)
+        self._network = network.to(pace.device)
+        prefer_channels_last(self._network)
         self.mean = deepcopy(self._network).eval().requires_grad_(False)
         self._optimiser = torch.optim.AdamW(_groups(network, task.weight_decay), lr=task.learning_rate)
         self._checkpoint = folder / "checkpoint.safetensors"

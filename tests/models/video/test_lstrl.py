@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from video_networks import make_clips, make_network, reorder_frames
 
 from models.reid.lstrl import AppearanceExtractor, Lstrl, MotionEstimator
@@ -63,6 +64,17 @@ def test_what_is_never_held_equals_what_is_written_out(appearance: AppearanceExt
     rows = places.movedim(2, -1).flatten(1, 3)
     explicit = (appearance.relations(MAPS)[1] @ rows).unflatten(1, (3, 4, 3)).movedim(-1, 2)
     torch.testing.assert_close(appearance.aggregate(places, 1), explicit, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_the_largest_relation_is_never_held_as_a_whole(
+    appearance: AppearanceExtractor, memory_format: torch.memory_format
+) -> None:
+    maps = MAPS.flatten(0, 1).contiguous(memory_format=memory_format).unflatten(0, (2, 3))
+    # This kernel works block by block, and refuses what it cannot do that way.
+    with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
+        found = appearance(maps)
+    torch.testing.assert_close(found, appearance(MAPS), atol=1e-5, rtol=1e-5)
 
 
 def test_a_frame_is_related_to_all_places_as_a_loop_would_do_it(appearance: AppearanceExtractor) -> None:

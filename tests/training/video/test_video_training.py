@@ -166,6 +166,12 @@ def test_a_resumed_run_equals_an_uninterrupted_one(data: Path, tmp_path: Path, r
     assert losses(tmp_path)[-1] == losses(tmp_path / "whole")[-1]
 
 
+@pytest.mark.parametrize("model", PAPERS)
+def test_every_network_goes_through_the_engine(data: Path, tmp_path: Path, model: str) -> None:
+    main([*arguments(data, tmp_path, "steps=1"), f"options.model={model}"])
+    assert len(losses(tmp_path)) == 1
+
+
 def test_the_rate_is_the_recipes_where_it_is_asked_for(data: Path, tmp_path: Path) -> None:
     config = read_config(arguments(data, tmp_path, "steps=3", "schedule=recipe"))
     task, _, _ = build(config)
