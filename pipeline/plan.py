@@ -73,7 +73,7 @@ def make_plan(config: PipelineConfig) -> Plan:
     check_ranges(config)
     _check_names(config.site)
     make_embedder = build(config.embedder, "embedder")
-    needs = attribute(make_embedder, "needs")
+    needs = PoseNeed(attribute(make_embedder, "needs"))
     make_detector = build(config.detector, "detector")
     make_tracker = build(config.tracker, "tracker")
     return Plan(

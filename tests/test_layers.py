@@ -28,6 +28,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         *NETWORKS,
         *("omegaconf", "onnx", "rich", "yaml"),
     },
+    # A program of its own: it reads the configuration as the line does.
+    "models.summary": {"pipeline.core", "pipeline.build", "pipeline.config", "models", "torch"},
     "connectors": {"pipeline.core", "pipeline.ledger", "numpy", "av", "cv2", "httpx", "rich", "supervision"},
     "connectors.world": {"pipeline.core", *ARRAYS, "anny", "av", "rich", "torch", "warp"},
     "pipeline.stages": {"pipeline.core", *ARRAYS},
