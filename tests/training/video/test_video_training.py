@@ -11,6 +11,7 @@ import pytest
 import torch
 from factories import make_tracklet
 from safetensors import safe_open
+from video_datasets import write_mars
 from worlds import make_world
 
 from models.summary import read_embedder
@@ -74,7 +75,7 @@ def test_every_network_learns_to_find_everybody_again(data: Path, model: str) ->
         optimiser.step()
         losses.append(float(parts["loss"].detach()))
     assert losses[-1] < 0.5 * losses[0]
-    assert task.score_on(network.eval(), task.source)["rank1"] == 1
+    assert task.score_on(network.eval(), task.source, task.source)["rank1"] == 1
     # Whom a network knows by colour alone is found untrained; names have to be learnt.
     batch = batch_of(task, 999)
     logits = network(task.settings.clips(batch["pixels"], batch["keypoints"])).logits
@@ -170,6 +171,21 @@ def test_a_resumed_run_equals_an_uninterrupted_one(data: Path, tmp_path: Path, r
 def test_every_network_goes_through_the_engine(data: Path, tmp_path: Path, model: str) -> None:
     main([*arguments(data, tmp_path, "steps=1"), f"options.model={model}"])
     assert len(losses(tmp_path)) == 1
+
+
+def test_a_data_set_on_disk_is_learnt_from_and_scored_by_its_protocol(tmp_path: Path) -> None:
+    root = write_mars(tmp_path / "mars")
+    table = tmp_path / "attributes.csv"
+    classes = [3, 5, *[0] * 7, 8, 9, 3, *[1] * 9]
+    keys = [(person, camera) for person in (1, 3, 5, 7) for camera in (1, 2) for _ in range(2)]
+    rows = [[*key, number, *classes] for number, key in enumerate(keys)]
+    table.write_text("\n".join([",".join(["value"] * 24), *(",".join(map(str, row)) for row in rows)]))
+    dataset = f"{{name: mars, root: {root}, protocol: mixing, attributes: {table}}}"
+    told = arguments(root, tmp_path / "out", "steps=1")
+    main([*told, "options.model=asanet_light", f"options.dataset={dataset}"])
+    assert set(json.loads((tmp_path / "out" / "score.json").read_text())["scores"]) == {"mean_ap", "rank1"}
+    with (tmp_path / "out" / "curve.csv").open() as file:
+        assert float(next(csv.DictReader(file))["attributes"]) > 0
 
 
 def test_the_rate_is_the_recipes_where_it_is_asked_for(data: Path, tmp_path: Path) -> None:
