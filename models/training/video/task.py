@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from models.reid._backbones import ResNet50, ResNet50In3d, load_pretrained
+from models.reid._checkpoint import read_tensors
 from models.reid._video import Clips, VideoOutput
 from models.summary import read_embedder
 from models.training._engine import Batch
@@ -64,9 +66,11 @@ class VideoTask:
         dataset: In the place of worlds, a data set on disk: ``{name: mars, root: /a/mars}``, and of MARS and LS-VID
             perhaps the ``protocol`` that is scored by, of iLIDS-VID and PRID-2011 the ``split``, of MARS and
             DukeMTMC-VideoReID the table of ``attributes``.
+        pretrained: Published weights of trunks by name: ``{trunk: /a/resnet50.pth}``; of STCA ``trunk_2d`` and
+            ``trunk_3d``. Pickles are read as tensors alone, so that no code of theirs runs.
 
     Raises:
-        ConfigError: If there is no such model, recipe, setting or data set.
+        ConfigError: If there is no such model, recipe, setting, trunk or data set.
         DataError: If a world or a data set is damaged.
     """
 
@@ -84,11 +88,13 @@ class VideoTask:
         recipe_changes: Mapping[str, object] | None = None,
         min_visible: float = 0.4,
         dataset: Mapping[str, Any] | None = None,
+        pretrained: Mapping[str, str] | None = None,
     ) -> None:
         embedder = read_embedder(model, {key: str(value) for key, value in (changes or {}).items()})
         self.recipe = load_recipe(recipe or model.split("_")[0], **(recipe_changes or {}))
         self.learning_rate, self.weight_decay = self.recipe.learning_rate, self.recipe.weight_decay
         self._seed, self._device = seed, device
+        self._pretrained = {trunk: Path(path) for trunk, path in (pretrained or {}).items()}
         self.settings = ClipSettings.of(embedder)
         self._frames = frame_scheme(self.recipe.frames)
         self._targets: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
@@ -106,9 +112,19 @@ class VideoTask:
         self.batches_per_epoch = len(self._draw_epoch(0))
 
     def make_network(self) -> NamedClips:
-        """Return a network that knows nobody."""
+        """Return a network that knows nobody.
+
+        Raises:
+            ConfigError: If it has no trunk of a name that weights are given for.
+            WeightsError: If they are absent, damaged or of another trunk.
+        """
         num_ids = int(self.source.people.max()) + 1
         network = self.settings.make(num_ids)
+        for name, path in self._pretrained.items():
+            trunk = getattr(network, name, None)
+            if not isinstance(trunk, (ResNet50, ResNet50In3d)):
+                raise ConfigError(f"pretrained: expected trunks of {type(network).__name__}, got {name!r}")
+            load_pretrained(trunk, read_tensors(path))
         feature_dim = network.necks[0].norm.num_features if hasattr(network, "necks") else network.vector_dim
         return NamedClips(network, Objective(self.recipe, num_ids=num_ids, feature_dim=feature_dim))
 

@@ -11,9 +11,11 @@ import pytest
 import torch
 from factories import make_tracklet
 from safetensors import safe_open
+from safetensors.torch import save_file
 from video_datasets import write_mars
 from worlds import make_world
 
+from models.reid._backbones import ResNet50
 from models.summary import read_embedder
 from models.training._engine import Budget, Engine
 from models.training._worlds import World
@@ -41,7 +43,7 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def make_task(data: Path, model: str, **recipe: Any) -> VideoTask:
+def make_task(data: Path, model: str, pretrained: dict[str, str] | None = None, **recipe: Any) -> VideoTask:
     worlds = [World(data / "worlds" / "0000.npz")]
     return VideoTask(
         worlds,
@@ -52,7 +54,35 @@ def make_task(data: Path, model: str, **recipe: Any) -> VideoTask:
         model=model,
         changes=NARROW,
         recipe_changes=FEW | recipe,
+        pretrained=pretrained,
     )
+
+
+@pytest.mark.parametrize(("name", "wrapped"), [("trunk.pth", True), ("trunk.pth", False), ("trunk.safetensors", False)])
+def test_a_trunk_begins_with_published_weights(data: Path, tmp_path: Path, name: str, wrapped: bool) -> None:
+    weights = {
+        key: torch.full_like(value, 2) for key, value in ResNet50(last_stride=2, width_mult=0.125).state_dict().items()
+    }
+    path = tmp_path / name
+    if name.endswith(".pth"):
+        torch.save({"state_dict": weights, "epoch": 3} if wrapped else weights, path)
+    else:
+        save_file(weights, path)
+    network = make_task(data, "lstrl", pretrained={"trunk": str(path)}).make_network().network
+    assert all((tensor == 2).all() for tensor in network.trunk.state_dict().values())
+
+
+def test_trunks_and_weights_that_do_not_fit_are_named(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="pretrained: expected trunks of Lstrl, got 'neck'"):
+        make_task(data, "lstrl", pretrained={"neck": "x"}).make_network()
+    with pytest.raises(WeightsError, match="nowhere"):
+        make_task(data, "lstrl", pretrained={"trunk": str(tmp_path / "nowhere.pth")}).make_network()
+    (tmp_path / "cut.pth").write_bytes(b"PK")
+    with pytest.raises(WeightsError, match=r"cut\.pth: expected a checkpoint of tensors"):
+        make_task(data, "lstrl", pretrained={"trunk": str(tmp_path / "cut.pth")}).make_network()
+    torch.save({"note": "no tensors"}, tmp_path / "note.pth")
+    with pytest.raises(WeightsError, match="expected tensors by name"):
+        make_task(data, "lstrl", pretrained={"trunk": str(tmp_path / "note.pth")}).make_network()
 
 
 def batch_of(task: VideoTask, step: int) -> dict[str, torch.Tensor]:
