@@ -1,11 +1,13 @@
 """Weights of a video network as safetensors: no code in them, and nothing is loaded that does not fit."""
 
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import nn
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
 from pipeline.core.errors import WeightsError
 
@@ -60,3 +62,22 @@ def load_network(path: Path, network: nn.Module) -> None:
     names = network.state_dict().keys()
     with safe_open(path, "pt") as file:
         network.load_state_dict({name: file.get_tensor(name) for name in names})
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a published checkpoint: safetensors, or a pickle of tensors, of which no code is run.
+
+    Raises:
+        WeightsError: If there is no such file, or it holds anything else.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return dict(load_file(path))
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise WeightsError(f"{path}: expected a checkpoint of tensors, got: {reason}; convert it") from error
+    weights = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
+    if not isinstance(weights, dict) or not all(isinstance(tensor, Tensor) for tensor in weights.values()):
+        raise WeightsError(f"{path}: expected tensors by name, got {type(loaded).__name__}; save its state_dict")
+    return weights

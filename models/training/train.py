@@ -42,7 +42,7 @@ class TrainConfig:
 
     Attributes:
         task: detector, keypoints, reid or video.
-        data: Folder that has ``worlds/``.
+        data: Folder that has ``worlds/``; not read where ``options.dataset`` names another data set.
         out: Folder for the checkpoint, the curve and the score.
         minutes: Of training in all; 0 for any.
         steps: In all; 0 for any.
@@ -150,7 +150,8 @@ def choose_schedule(config: TrainConfig, task: TrainingTask) -> Callable[[int], 
 def build(config: TrainConfig) -> tuple[TrainingTask, nn.Module, Pace]:
     """Return task, fresh network and pace of a run."""
     pace = choose_pace(config)
-    worlds, held_out = split_worlds(Path(config.data), held_out=config.held_out)
+    has_dataset = config.options.get("dataset") is not None
+    worlds, held_out = ([], []) if has_dataset else split_worlds(Path(config.data), held_out=config.held_out)
     task = make_task(config, pace.device, worlds, held_out)
     torch.manual_seed(config.seed)
     return task, task.make_network(), pace

@@ -11,8 +11,11 @@ import pytest
 import torch
 from factories import make_tracklet
 from safetensors import safe_open
+from safetensors.torch import save_file
+from video_datasets import write_mars
 from worlds import make_world
 
+from models.reid._backbones import ResNet50
 from models.summary import read_embedder
 from models.training._engine import Budget, Engine
 from models.training._worlds import World
@@ -40,7 +43,7 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def make_task(data: Path, model: str, **recipe: Any) -> VideoTask:
+def make_task(data: Path, model: str, pretrained: dict[str, str] | None = None, **recipe: Any) -> VideoTask:
     worlds = [World(data / "worlds" / "0000.npz")]
     return VideoTask(
         worlds,
@@ -51,7 +54,35 @@ def make_task(data: Path, model: str, **recipe: Any) -> VideoTask:
         model=model,
         changes=NARROW,
         recipe_changes=FEW | recipe,
+        pretrained=pretrained,
     )
+
+
+@pytest.mark.parametrize(("name", "wrapped"), [("trunk.pth", True), ("trunk.pth", False), ("trunk.safetensors", False)])
+def test_a_trunk_begins_with_published_weights(data: Path, tmp_path: Path, name: str, wrapped: bool) -> None:
+    weights = {
+        key: torch.full_like(value, 2) for key, value in ResNet50(last_stride=2, width_mult=0.125).state_dict().items()
+    }
+    path = tmp_path / name
+    if name.endswith(".pth"):
+        torch.save({"state_dict": weights, "epoch": 3} if wrapped else weights, path)
+    else:
+        save_file(weights, path)
+    network = make_task(data, "lstrl", pretrained={"trunk": str(path)}).make_network().network
+    assert all((tensor == 2).all() for tensor in network.trunk.state_dict().values())
+
+
+def test_trunks_and_weights_that_do_not_fit_are_named(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="pretrained: expected trunks of Lstrl, got 'neck'"):
+        make_task(data, "lstrl", pretrained={"neck": "x"}).make_network()
+    with pytest.raises(WeightsError, match="nowhere"):
+        make_task(data, "lstrl", pretrained={"trunk": str(tmp_path / "nowhere.pth")}).make_network()
+    (tmp_path / "cut.pth").write_bytes(b"PK")
+    with pytest.raises(WeightsError, match=r"cut\.pth: expected a checkpoint of tensors"):
+        make_task(data, "lstrl", pretrained={"trunk": str(tmp_path / "cut.pth")}).make_network()
+    torch.save({"note": "no tensors"}, tmp_path / "note.pth")
+    with pytest.raises(WeightsError, match="expected tensors by name"):
+        make_task(data, "lstrl", pretrained={"trunk": str(tmp_path / "note.pth")}).make_network()
 
 
 def batch_of(task: VideoTask, step: int) -> dict[str, torch.Tensor]:
@@ -74,7 +105,7 @@ def test_every_network_learns_to_find_everybody_again(data: Path, model: str) ->
         optimiser.step()
         losses.append(float(parts["loss"].detach()))
     assert losses[-1] < 0.5 * losses[0]
-    assert task.score_on(network.eval(), task.source)["rank1"] == 1
+    assert task.score_on(network.eval(), task.source, task.source)["rank1"] == 1
     # Whom a network knows by colour alone is found untrained; names have to be learnt.
     batch = batch_of(task, 999)
     logits = network(task.settings.clips(batch["pixels"], batch["keypoints"])).logits
@@ -170,6 +201,21 @@ def test_a_resumed_run_equals_an_uninterrupted_one(data: Path, tmp_path: Path, r
 def test_every_network_goes_through_the_engine(data: Path, tmp_path: Path, model: str) -> None:
     main([*arguments(data, tmp_path, "steps=1"), f"options.model={model}"])
     assert len(losses(tmp_path)) == 1
+
+
+def test_a_data_set_on_disk_is_learnt_from_and_scored_by_its_protocol(tmp_path: Path) -> None:
+    root = write_mars(tmp_path / "mars")
+    table = tmp_path / "attributes.csv"
+    classes = [3, 5, *[0] * 7, 8, 9, 3, *[1] * 9]
+    keys = [(person, camera) for person in (1, 3, 5, 7) for camera in (1, 2) for _ in range(2)]
+    rows = [[*key, number, *classes] for number, key in enumerate(keys)]
+    table.write_text("\n".join([",".join(["value"] * 24), *(",".join(map(str, row)) for row in rows)]))
+    dataset = f"{{name: mars, root: {root}, protocol: mixing, attributes: {table}}}"
+    told = arguments(root, tmp_path / "out", "steps=1")
+    main([*told, "options.model=asanet_light", f"options.dataset={dataset}"])
+    assert set(json.loads((tmp_path / "out" / "score.json").read_text())["scores"]) == {"mean_ap", "rank1"}
+    with (tmp_path / "out" / "curve.csv").open() as file:
+        assert float(next(csv.DictReader(file))["attributes"]) > 0
 
 
 def test_the_rate_is_the_recipes_where_it_is_asked_for(data: Path, tmp_path: Path) -> None:
