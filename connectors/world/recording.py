@@ -108,7 +108,7 @@ def _people(world: World) -> str:
     people = [
         {
             "person_id": number + 1,
-            "outfits": [
+            "attributes": [
                 dict(zip(attributes.NAMES, attributes.attributes(person, worn), strict=True)) for worn in person.outfits
             ],
             **asdict(person),

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.slow
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
     try:
-        render_dataset(DatasetSpec(worlds=1, seed=3, people=4, seconds=1.0), Path(sys.argv[1]), workers=1)
+        render_dataset(SPEC, Path(sys.argv[1]), workers=1)
     except ConnectorError as error:
         print(error)
 """
@@ -89,7 +89,7 @@ def test_the_mot_text_has_everybody_and_says_who_counts(recorded: Path) -> None:
 def test_the_people_are_told_with_their_attributes(recorded: Path) -> None:
     people = json.loads((recorded / "people.json").read_text())["people"]
     assert [person["person_id"] for person in people] == list(range(1, 7))
-    assert set(NAMES) <= set(people[0]["outfits"][0])
+    assert set(NAMES) <= set(people[0]["attributes"][0])
 
 
 def test_the_site_says_what_a_run_needs(recorded: Path) -> None:
