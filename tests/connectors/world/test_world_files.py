@@ -29,10 +29,13 @@ FULL_DISK = """
 import resource, sys
 from pathlib import Path
 from connectors.world.dataset import DatasetSpec, render_dataset
+from connectors.world.world import World
 from pipeline.core.errors import ConnectorError
 
+SPEC = DatasetSpec(worlds=1, seed=3, people=4, seconds=1.0)
 
 if __name__ == "__main__":
+    next(World(SPEC.scenario(0)).moments(1))  # compiled kernels are kept on disk too
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
     try:
         render_dataset(SPEC, Path(sys.argv[1]), workers=1)
