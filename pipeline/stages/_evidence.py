@@ -102,10 +102,11 @@ def are_two_people(first: Segment, second: Segment, rules: Rules) -> bool:
     """Tell whether two segments cannot be one person wherever else that person was seen."""
     if first.shared_s(second) <= SLACK_S:
         return False
-    if not rules.topology.may_coincide(first.camera_id, second.camera_id):
-        return True
-    distance_m, shared_s = apart_m(first.trail, second.trail)
-    return shared_s >= MIN_SHARED_S and distance_m > TWO_PEOPLE_M
+    if first.camera_id != second.camera_id:
+        distance_m, shared_s = apart_m(first.trail, second.trail)
+        if shared_s >= MIN_SHARED_S:
+            return distance_m > TWO_PEOPLE_M  # the ground knows better than a list of cameras
+    return not rules.topology.may_coincide(first.camera_id, second.camera_id)
 
 
 def hand_overs(segments: Sequence[Segment]) -> Iterator[tuple[int, int]]:

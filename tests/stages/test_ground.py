@@ -2,16 +2,20 @@
 
 import numpy as np
 import pytest
-from factories import make_path
+from factories import make_embedding, make_path
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.world.camera import Camera
 from connectors.world.effects import CameraEffects
 from pipeline.config import load_config
+from pipeline.core import TrackId
 from pipeline.core.errors import ConfigError
 from pipeline.plan import make_plan
+from pipeline.stages._evidence import Rules, are_two_people, together_evidence
 from pipeline.stages._ground import Ground, apart_m, can_stride, missed_by_m
+from pipeline.stages._segment import Segment
+from pipeline.stages._topology import Topology
 
 METRES = Ground({"east": np.diag([0.01, 0.01, 1.0])})
 
@@ -67,3 +71,23 @@ def test_nobody_strides_faster_than_people_do() -> None:
 def test_a_ground_that_is_none_is_named(rows: str) -> None:
     with pytest.raises(ConfigError, match=r"site\.ground\.west"):
         make_plan(load_config(["site=demo", f"site.ground.west={rows}"]))
+
+
+@pytest.mark.parametrize(("shift_px", "two"), [(0, False), (900, True)], ids=["at one place", "nine metres apart"])
+def test_who_stands_at_one_place_in_two_pictures_may_be_one_whatever_is_said_of_overlaps(
+    shift_px: int, two: bool
+) -> None:
+    ground = Ground({"east": np.diag([0.01, 0.01, 1.0]), "west": np.diag([0.01, 0.01, 1.0])})
+    rules = Rules(Topology(overlaps=frozenset()), leave_after_s=2.0)
+    first, second = (
+        Segment.begin(
+            make_embedding(
+                track_id=TrackId(camera_id, 0, 1),
+                path=make_path(length=20, box=(100 + left, 100, 140 + left, 200), frame_hw=(1000, 2000)),
+            ),
+            ground,
+        )
+        for camera_id, left in (("east", 0), ("west", shift_px))
+    )
+    assert are_two_people(first, second, rules) == two
+    assert (together_evidence(first, second) > 0) != two
