@@ -172,11 +172,11 @@ def test_an_embedder_is_scored_beside_the_histogram(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "expected detector=… or embedder=… or pose=…, got none"),
+        (["data=/nowhere"], "expected detector=… or embedder=… or pose=…, got none"),
         (["pose"], "expected key=value, got 'pose'"),
-        (["pose=movenet"], "command line: expected data=FOLDER"),
+        (["pose=movenet"], "command line: expected values for data, .* got: .*data"),
         (["pose=movenet", "data=/nowhere"], "expected more worlds in /nowhere/worlds"),
-        (["pose=movenet", "data=/nowhere", "max_crops=many"], "command line: expected data=FOLDER and numbers"),
+        (["pose=movenet", "data=/nowhere", "max_crops=many"], "got: Value 'many'"),
         (["pose=movenet", "data=/nowhere", "max_crops=0"], "max_frames, max_crops: expected at least 1"),
     ],
 )
