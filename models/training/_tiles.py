@@ -17,6 +17,7 @@ RED: Colour = (235, 64, 52)
 BLUE: Colour = (70, 140, 255)
 WHITE: Colour = (255, 255, 255)
 PAPER: Colour = (250, 250, 247)
+GREY: Colour = (190, 190, 184)
 INK: Colour = (40, 42, 48)
 
 _GAP_PX = 8

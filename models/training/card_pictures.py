@@ -1,10 +1,11 @@
 """The pictures of our model cards: what the networks make of rendered worlds that they did not learn from.
 
-    python -m models.training.card_pictures data=/a/rendered held_out=0.1
+    python -m models.training.card_pictures data=/a/rendered
     python -m models.training.card_pictures data=/a/rendered of=pose pose.weights=/a/mine.onnx out=/elsewhere
 
 Each goes beside the network, named as its weights, and the card gets a line that shows it. Further ``key=value`` are
-passed on to the configuration. Frames, crops and queries are drawn by seed, not picked.
+passed on to the configuration. Nothing is picked by hand: crops and queries are drawn by seed, and so are the frames,
+of which the ones with the most people are shown.
 """
 
 import sys
@@ -25,6 +26,7 @@ from models.training._single_crops import to_tracklet
 from models.training._tiles import (
     BLUE,
     GREEN,
+    GREY,
     INK,
     RED,
     WHITE,
@@ -39,11 +41,18 @@ from models.training._world_people import TrueCrop, TrueFrame, read_true_crops, 
 from models.training._worlds import World, split_worlds
 from models.training.score_worlds import POSE_CROP_HW, count_people, embed_crops, mean_vectors, name_crops, sure_boxes
 from pipeline.core import Detector, Embedder, PoseEstimator
-from pipeline.core.errors import ConfigError, ReidError
+from pipeline.core.errors import ConfigError, DataError, ReidError
 from pipeline.evaluation.detection import find_matches
 from pipeline.stages.detect import letterbox
 
 MAX_BYTES = 150_000
+
+_FOUND = "Rendered worlds held out of the training. Green: found. Red: wrong. White: missed, as far as to be seen."
+_POSED = "Rendered people held out of the training. Green: left limbs. Blue: right limbs."
+_AGAIN = (
+    "Rendered people held out of the training, seen by one camera, and the five most alike by any other with their "
+    "cosines. Green: right. Red: wrong. Grey: wrong, but nobody right is left to be found."
+)
 
 _LEFT_LIMBS = ((5, 7, 9), (11, 13, 15), (5, 11))
 _RIGHT_LIMBS = ((6, 8, 10), (12, 14, 16), (6, 12))
@@ -58,14 +67,14 @@ class CardOptions:
 
     Attributes:
         data: Folder that has ``worlds/``.
-        held_out: Part of the worlds, the last ones, that the networks did not learn from; 0: all.
+        held_out: Part of the worlds, the last ones, that the networks did not learn from, as in training; 0: all.
         of: Which networks: detector, pose, embedder.
         out: Folder of the pictures.
         seed: Of the drawing.
     """
 
     data: str = MISSING
-    held_out: float = 0.0
+    held_out: float = 0.1
     of: str = "detector,pose,embedder"
     out: str = str(CATALOGUE.parent / "weights")
     seed: int = 0
@@ -110,9 +119,10 @@ def picture_keypoints(estimator: PoseEstimator, crops: Sequence[TrueCrop]) -> Im
 
 
 def picture_retrievals(embedder: Embedder, crops: Sequence[TrueCrop], *, seed: int) -> Image:
-    """Return people as one camera saw them, each with the five nearest of all other cameras, right ones green.
+    """Return people as one camera saw them, each with the five nearest of all other cameras.
 
-    A tracklet is the mean vector of a person in an outfit in a camera, shown by its tallest crop.
+    Right ones are green; wrong ones red, or grey where nobody right is left to be found. A tracklet is the mean
+    vector of a person in an outfit in a camera, shown by its tallest crop.
 
     Raises:
         DataError: If nobody is seen by two cameras.
@@ -122,6 +132,8 @@ def picture_retrievals(embedder: Embedder, crops: Sequence[TrueCrop], *, seed: i
     shown = [crops[int(np.argmax(np.where(rows == name, heights, -1)))].image for name in range(len(names))]
     pairs = (names[:, None, :2] == names[None, :, :2]).all(axis=2) & (names[:, None, 2] != names[None, :, 2])
     asked = np.random.default_rng(seed).permutation(np.flatnonzero(pairs.any(axis=1)))[:_NUM_QUERIES]
+    if not len(asked):
+        raise DataError("data: expected people whom two cameras see, got none; render longer worlds")
     panels = [_answers(int(query), names, means, shown, pairs) for query in asked]
     return join(panels, columns=2)
 
@@ -138,8 +150,10 @@ def _answers(
     others = np.flatnonzero(names[:, 2] != names[query, 2])
     ranked = others[np.argsort(-near[others], kind="stable")][:_NUM_ANSWERS]
     tiles = [frame_tile(fit(shown[query], size_hw)[0], INK, note="query")]
+    num_left = int(pairs[query].sum())
     for row in ranked:
-        colour = GREEN if pairs[query, row] else RED
+        colour = GREEN if pairs[query, row] else RED if num_left else GREY
+        num_left -= int(pairs[query, row])
         tiles.append(frame_tile(fit(shown[row], size_hw)[0], colour, note=f"{near[row]:.2f}"))
     return join(tiles, columns=1 + _NUM_ANSWERS)
 
@@ -162,13 +176,12 @@ def choose_crops(worlds: Sequence[World], *, count: int, seed: int) -> list[True
     return [list(each.values())[row] for row in chosen]
 
 
-def save(image: Image, path: Path) -> Path:
+def save(image: Image, path: Path, *, caption: str) -> Path:
     """Write a picture, and show it in the card beside it if there is one."""
     write_jpeg(path, image, max_bytes=MAX_BYTES)
     card = path.with_suffix(".md")
-    line = f"![On rendered worlds that were held out]({path.name})"
-    if card.exists() and line not in (text := card.read_text(encoding="utf-8")):
-        card.write_text(f"{text.rstrip()}\n\n{line}\n", encoding="utf-8")
+    if card.exists() and path.name not in (text := card.read_text(encoding="utf-8")):
+        card.write_text(f"{text.rstrip()}\n\n![{path.stem}]({path.name})\n\n{caption}\n", encoding="utf-8")
     return path
 
 
@@ -180,15 +193,15 @@ def main(arguments: list[str]) -> None:
 
     def draw_detector(detector: Detector) -> Path:
         frames = choose_frames(worlds, count=4, seed=seed)
-        return save(picture_detections(detector, frames), out / "passerby_detector.jpg")
+        return save(picture_detections(detector, frames), out / "passerby_detector.jpg", caption=_FOUND)
 
     def draw_pose(estimator: PoseEstimator) -> Path:
         crops = choose_crops(worlds, count=16, seed=seed)
-        return save(picture_keypoints(estimator, crops), out / "passerby_keypoints.jpg")
+        return save(picture_keypoints(estimator, crops), out / "passerby_keypoints.jpg", caption=_POSED)
 
     def draw_embedder(embedder: Embedder) -> Path:
         crops = read_true_crops(worlds, min_visibility=0.6, min_height_px=48, max_crops=1500, seed=seed)
-        return save(picture_retrievals(embedder, crops, seed=seed), out / "passerby_reid.jpg")
+        return save(picture_retrievals(embedder, crops, seed=seed), out / "passerby_reid.jpg", caption=_AGAIN)
 
     drawn: dict[str, Callable[[Any], Path]] = {
         "detector": draw_detector,
