@@ -10,20 +10,19 @@ be seen of somebody loses by it.
 
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from omegaconf import MISSING, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import MISSING
 
-from models.training._candidates import print_rows, read_candidates
+from models.training._candidates import print_rows, read_candidates, read_options
 from models.training._single_crops import embed_each, histogram_vectors, score_across_cameras, to_tracklet
 from models.training._world_people import TrueCrop, TrueFrame, read_true_crops, read_true_frames
 from models.training._worlds import split_worlds
 from models.training.keypoints.samples import VISIBLE
-from pipeline.core import Detector, Embedder, PoseEstimator
+from pipeline.core import Detections, Detector, Embedder, PoseEstimator
 from pipeline.core.boxes import iou_matrix
 from pipeline.core.errors import ConfigError, ReidError
 from pipeline.evaluation.detection import find_matches
@@ -35,7 +34,7 @@ _COUNTED_VISIBILITY = 0.2
 _COUNTED_PX = 20.0
 _RECALLED = ("over 60 px", "30 to 60 px", "occluded")
 _NEAR = 0.05
-_POSE_CROP_HW = (256, 128)
+POSE_CROP_HW = (256, 128)
 _AT_ONCE = 64
 
 
@@ -58,25 +57,6 @@ class Limits:
     seed: int = 0
 
 
-def read_limits(options: dict[str, str]) -> Limits:
-    """Return what the command line says.
-
-    Raises:
-        ConfigError: If a value is mistyped, or ``data`` absent.
-    """
-    try:
-        limits = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Limits), options))
-    except OmegaConfBaseException as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigError(f"command line: expected data=FOLDER and numbers, got: {reason}") from error
-    assert isinstance(limits, Limits)
-    if limits.max_frames < 1 or limits.max_crops < 1:
-        raise ConfigError(
-            f"max_frames, max_crops: expected at least 1, got {limits.max_frames}, {limits.max_crops}; raise them"
-        )
-    return limits
-
-
 def score_detector(detector: Detector, frames: Iterable[TrueFrame]) -> tuple[float, float, float, float, int]:
     """Return precision, the recall of three groups (``_RECALLED``), and how many people these are.
 
@@ -87,25 +67,39 @@ def score_detector(detector: Detector, frames: Iterable[TrueFrame]) -> tuple[flo
     num_recalled, num_people = np.zeros(3, int), np.zeros(3, int)
     for true in frames:
         (found,) = detector.detect([letterbox(true.frame, detector.input_hw)])
-        order = np.argsort(-found.scores, kind="stable")
-        boxes = found.boxes_xyxy[order[found.scores[order] >= _MIN_SCORE]]
-        heights = true.boxes_xyxy[:, 3] - true.boxes_xyxy[:, 1]
-        counts = (true.visibility > _COUNTED_VISIBILITY) & (heights >= _COUNTED_PX)
+        boxes = sure_boxes(found)
+        counts = count_people(true)
         matches = find_matches(boxes, true.boxes_xyxy[counts], min_iou=_MIN_IOU)
         on_others = iou_matrix(boxes[matches < 0], true.boxes_xyxy[~counts]).max(axis=1, initial=0)
         num_right += int((matches >= 0).sum())
         num_wrong += int((on_others < _MIN_IOU).sum())
-        is_found = np.zeros(len(heights), np.bool_)
+        is_found = np.zeros(len(counts), np.bool_)
         is_found[np.flatnonzero(counts)[matches[matches >= 0]]] = True
-        groups = _recall_groups(true, heights) & counts
+        groups = _recall_groups(true) & counts
         num_people += groups.sum(axis=1)
         num_recalled += (groups & is_found).sum(axis=1)
     tall, small, occluded = (num_recalled / np.maximum(num_people, 1)).tolist()
     return num_right / max(num_right + num_wrong, 1), tall, small, occluded, int(num_people.sum())
 
 
-def _recall_groups(true: TrueFrame, heights: NDArray[np.float32]) -> NDArray[np.bool_]:
+def sure_boxes(found: Detections) -> NDArray[np.float32]:
+    """Return the boxes that count as found, best first, shape ``(N, 4)``."""
+    order = np.argsort(-found.scores, kind="stable")
+    return found.boxes_xyxy[order[found.scores[order] >= _MIN_SCORE]]
+
+
+def count_people(true: TrueFrame) -> NDArray[np.bool_]:
+    """Return who can be seen well enough to be found, shape ``(N,)``."""
+    return (true.visibility > _COUNTED_VISIBILITY) & (_heights(true) >= _COUNTED_PX)
+
+
+def _heights(true: TrueFrame) -> NDArray[np.float32]:
+    return true.boxes_xyxy[:, 3] - true.boxes_xyxy[:, 1]
+
+
+def _recall_groups(true: TrueFrame) -> NDArray[np.bool_]:
     """Return who belongs to which group, shape ``(3, N)``."""
+    heights = _heights(true)
     whole = true.truncation < 0.05
     clear = true.visibility > 0.9
     return np.stack(
@@ -125,16 +119,28 @@ def embed_crops(embedder: Embedder, crops: Sequence[TrueCrop]) -> NDArray[np.flo
     )
 
 
+def mean_vectors(
+    vectors: NDArray[np.float32], names: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.intp]]:
+    """Return the mean vector of each name, L2 norm 1, the names ``(M, 3)``, and which one each row has, ``(N,)``."""
+    distinct, rows = np.unique(names, axis=0, return_inverse=True)
+    sums = np.zeros((len(distinct), vectors.shape[1]), np.float32)
+    np.add.at(sums, rows.ravel(), vectors)
+    return sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12), distinct, rows.ravel()
+
+
+def name_crops(crops: Sequence[TrueCrop]) -> NDArray[np.int64]:
+    """Return person, outfit and camera of each crop, shape ``(N, 3)``."""
+    return np.array([(crop.person_id, crop.outfit, crop.camera) for crop in crops], np.int64)
+
+
 def score_vectors(vectors: NDArray[np.float32], crops: Sequence[TrueCrop]) -> dict[str, tuple[float, float, int]]:
     """Return mAP, rank 1 and number of queries: of crops, of tracklets, and of people who changed their outer wear.
 
     A tracklet is the mean vector of a person in an outfit in a camera. What has no queries is left out.
     """
-    names = np.array([(crop.person_id, crop.outfit, crop.camera) for crop in crops], np.int64)
-    seen, rows = np.unique(names, axis=0, return_inverse=True)
-    sums = np.zeros((len(seen), vectors.shape[1]), np.float32)
-    np.add.at(sums, rows.ravel(), vectors)
-    means = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+    names = name_crops(crops)
+    means, seen, _ = mean_vectors(vectors, names)
     scores = {
         "crops": _score_named(vectors, names),
         "tracklets": _score_named(means, seen),
@@ -159,7 +165,7 @@ def score_pose(estimator: PoseEstimator, crops: Sequence[TrueCrop]) -> tuple[flo
     for start in range(0, len(crops), _AT_ONCE):
         some = crops[start : start + _AT_ONCE]
         posed = estimator.estimate(
-            [to_tracklet(it.image, it.box_xyxy, frame_hw=it.frame_hw, size_hw=_POSE_CROP_HW) for it in some]
+            [to_tracklet(it.image, it.box_xyxy, frame_hw=it.frame_hw, size_hw=POSE_CROP_HW) for it in some]
         )
         for true, tracklet in zip(some, posed, strict=True):
             assert tracklet.keypoints is not None
@@ -174,10 +180,12 @@ def score_pose(estimator: PoseEstimator, crops: Sequence[TrueCrop]) -> tuple[flo
 
 def main(arguments: list[str]) -> None:
     """Print a table for each kind of network."""
-    candidates = read_candidates(
-        arguments, ("detector", "embedder", "pose"), options=[field.name for field in fields(Limits)]
-    )
-    limits = read_limits(candidates.options)
+    limits, rest = read_options(arguments, Limits)
+    if limits.max_frames < 1 or limits.max_crops < 1:
+        raise ConfigError(
+            f"max_frames, max_crops: expected at least 1, got {limits.max_frames}, {limits.max_crops}; raise them"
+        )
+    candidates = read_candidates(rest, ("detector", "embedder", "pose"))
     learned_from, held_out = split_worlds(Path(limits.data), held_out=limits.held_out)
     worlds = held_out or learned_from
     if candidates.names["detector"]:
@@ -186,7 +194,7 @@ def main(arguments: list[str]) -> None:
             lambda it: score_detector(it, read_true_frames(worlds, max_frames=limits.max_frames, seed=limits.seed)),
             site="empty",
         )
-        print_rows(("precision", *(f"recall {group}" for group in _RECALLED), "people"), found)
+        print_rows(("precision", *(f"recall {group}" for group in _RECALLED), "boxes"), found)
     if candidates.names["embedder"]:
         crops = read_true_crops(
             worlds, min_visibility=0.6, min_height_px=48, max_crops=limits.max_crops, seed=limits.seed
