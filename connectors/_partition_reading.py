@@ -6,6 +6,7 @@ from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
+from kafka.errors import CorruptRecordError
 from kafka.partitioner import murmur2
 from kafka.structs import OffsetAndMetadata
 
@@ -66,6 +67,7 @@ class PartitionReading:
         }
         self._consumer = connect(KafkaConsumer, chosen)
         self._group = group
+        self._key = key
         try:
             self._partition = TopicPartition(topic, self._chosen(topic, partition, key))
             self._consumer.assign([self._partition])
@@ -105,10 +107,36 @@ class PartitionReading:
         self._consumer.position(self._partition)  # now, not when something arrives
 
     def poll(self, timeout_s: float) -> Sequence[ConsumerRecord]:
-        """Return what has come, in order; waits up to ``timeout_s`` seconds for a first message."""
-        found = self._consumer.poll(timeout_ms=round(timeout_s * 1000))
+        """Return what has come, in order; waits up to ``timeout_s`` seconds for a first message.
+
+        A message that kafka-python cannot read, and would stop at for ever, comes as one of ``key`` with nothing in it;
+        so do those behind it in the same batch of the same sender.
+        """
+        try:
+            found = self._consumer.poll(timeout_ms=round(timeout_s * 1000))
+        except CorruptRecordError:
+            return [self._passed_over()]
         messages: Sequence[ConsumerRecord] = found.get(self._partition, ())
         return messages
+
+    def _passed_over(self) -> ConsumerRecord:
+        offset = self._consumer.position(self._partition)
+        self._consumer.seek(self._partition, offset + 1)
+        return ConsumerRecord(
+            topic=self._partition.topic,
+            partition=self._partition.partition,
+            leader_epoch=-1,
+            offset=offset,
+            timestamp=-1,
+            timestamp_type=0,
+            key=self._key,
+            value=b"",
+            headers=[],
+            checksum=None,
+            serialized_key_size=len(self._key),
+            serialized_value_size=0,
+            serialized_header_size=0,
+        )
 
     def is_behind(self) -> bool:
         """Return whether the partition holds more, as far as is known."""

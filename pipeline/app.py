@@ -28,6 +28,7 @@ from pipeline.plan import Plan, make_plan
 from pipeline.stages.enrol import enrolment_tracklet
 from pipeline.summary import make_summary, print_summary, write_summary
 from pipeline.telemetry.logs import set_up_logs
+from pipeline.telemetry.metrics import RayMetrics
 from pipeline.telemetry.progress import Progress
 
 DONE, FAILED, NOT_AS_CONFIGURED = 0, 1, 2
@@ -102,10 +103,15 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
         _write_config(config, plan.output_dir)
     logger.info("ready %.1f s after the start", time.perf_counter() - _LOADED_AT)
     began = time.perf_counter()
+    metrics = RayMetrics() if config.runtime.kind == "ray" else None
     with Progress() as progress:
-        cameras, report = await supervise(
-            line, stop=stop, drain_s=config.flow.drain_s, watch=progress.show, watch_every_s=0.5
-        )
+
+        def watch(cameras: Mapping[str, CameraStatus]) -> None:
+            progress.show(cameras)
+            if metrics is not None:
+                metrics.show(cameras)
+
+        cameras, report = await supervise(line, stop=stop, drain_s=config.flow.drain_s, watch=watch, watch_every_s=0.5)
     if report is None:
         print(f"error: not drained within flow.drain_s = {config.flow.drain_s} s", file=sys.stderr)
         return FAILED

@@ -93,8 +93,12 @@ class Broker:
             described = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")
         return str(described["topic"][topic].get("cleanup.policy", {}).get("value"))
 
-    def write(self, topic: str, messages: Sequence[Message], partition: int | None = None) -> None:
-        with contextlib.closing(KafkaProducer(bootstrap_servers=self.servers, max_request_size=10_000_000)) as producer:
+    def write(self, topic: str, messages: Sequence[Message], partition: int | None = None, linger_ms: int = 0) -> None:
+        with contextlib.closing(
+            KafkaProducer(
+                bootstrap_servers=self.servers, max_request_size=10_000_000, linger_ms=linger_ms, batch_size=2**20
+            )
+        ) as producer:
             futures = [producer.send(topic, value, key, headers, partition) for key, value, headers in messages]
             for future in futures:
                 future.get(timeout=30)

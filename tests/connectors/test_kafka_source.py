@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from clips import picture
 from factories import make_frame, make_stamp
-from kafka_broker import Broker, end_message, frame_message, wait_for
+from kafka_broker import Broker, Message, end_message, frame_message, wait_for
 from omegaconf import OmegaConf
 from plugins import ROOT
 
@@ -249,6 +249,41 @@ def test_what_is_no_frame_is_put_aside_with_the_reason(broker: Broker, topic: st
     assert b"expected" in headers["fault_detail"]
     assert (headers["fault_topic"].decode(), headers["fault_offset"]) == (topic, b"1")
     assert (letter.key, letter.value) == (bad[0], bad[1])  # type: ignore[index]
+
+
+class NoUtf8(str):
+    """A name that producers write, and that no consumer can read."""
+
+    def encode(self, *_: object) -> bytes:
+        return b"\xff\xfe\xfa"
+
+
+def unreadable(frame: Frame) -> Message:
+    key, value, headers = frame_message(frame)
+    return key, value, [(NoUtf8("name"), b""), *headers]
+
+
+def test_what_the_client_library_cannot_read_is_passed_over(broker: Broker, topic: str) -> None:
+    sent = frames(6)
+    broker.write(topic, [*map(frame_message, sent[:2])])
+    broker.write(topic, [unreadable(sent[2])])
+    broker.write(topic, [*map(frame_message, sent[3:]), end_message()])
+    source = make_source(broker, topic)
+    assert [index for index, _ in stamps(source)] == [0, 1, 3, 4, 5]
+    (letter,) = broker.read(f"{topic}.dead", 1)
+    assert dict(letter.headers)["fault_offset"] == b"2"
+
+
+def test_what_cannot_be_read_spoils_no_more_than_its_batch(broker: Broker, topic: str) -> None:
+    sent = frames(10)
+    batch = [unreadable(frame) if frame.stamp.index == 3 else frame_message(frame) for frame in sent[:6]]
+    broker.write(topic, batch, linger_ms=500)
+    broker.write(topic, [*map(frame_message, sent[6:]), end_message()])
+    source = make_source(broker, topic)
+    received = [index for index, _ in stamps(source)]
+    assert received[:3] == [0, 1, 2]
+    assert received[-4:] == [6, 7, 8, 9]
+    assert len(received) + source.num_bad == 10
 
 
 def test_in_a_partition_of_its_own_another_key_is_a_fault(broker: Broker, topic: str) -> None:

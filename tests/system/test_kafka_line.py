@@ -12,7 +12,7 @@ import pytest
 from footage import write_clip
 from kafka_broker import Broker
 from running import ROOT, environment, run, start
-from test_on_ray import RAY, cluster
+from test_on_ray import RAY, actors_below, cluster
 
 __all__ = ["cluster"]
 
@@ -176,6 +176,24 @@ def test_a_job_that_is_killed_and_started_again_leaves_every_event_once(
     assert finished.code == 0, finished.err
     assert result(tmp_path) == result(from_file)
     assert 0 < there < len((from_file / "sightings.jsonl").read_text().splitlines())
+    assert_every_event_is_there_once(broker, events, from_file, by_key=True)
+
+
+@pytest.mark.ray
+def test_a_job_whose_match_process_is_killed_fails_and_started_again_leaves_every_event_once(
+    broker: Broker, frames: str, from_file: Path, weights: str, tmp_path: Path
+) -> None:
+    events = broker.make_topic()
+    chosen = ["runtime=ray", *overrides(broker, frames, events, tmp_path, weights)]
+    process = start([*chosen, "replay.speed=1"], KAFKA_BOOTSTRAP_SERVERS=broker.servers)
+    some_seen(broker, events, process)
+    (match,) = actors_below(process.pid, "faiss")
+    match.kill()
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 1, err
+    finished = run(chosen, timeout_s=240, KAFKA_BOOTSTRAP_SERVERS=broker.servers)
+    assert finished.code == 0, finished.err
+    assert result(tmp_path) == result(from_file)
     assert_every_event_is_there_once(broker, events, from_file, by_key=True)
 
 

@@ -1,0 +1,93 @@
+"""How the cameras are doing, as numbers for Prometheus through Ray's endpoint."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Protocol
+
+from ray.util.metrics import Counter, Gauge
+
+COUNTERS = {
+    "reid_frames_total": ("Frames by what became of them: processed, dropped or bad.", ("camera", "outcome")),
+    "reid_tracklets_total": ("Pieces of tracks that were completed.", ("camera",)),
+    "reid_reopens_total": ("Times that a camera broke and was opened again.", ("camera",)),
+}
+GAUGES = {
+    "reid_frame_age_seconds": ("From when the newest tracked frame was due until it was tracked.", ("camera",)),
+    "reid_open_tracks": ("People who are followed now.", ("camera",)),
+    "reid_cameras_lost": ("Cameras that were given up.", ()),
+}
+"""Name: what it says, and its labels. No label names a person."""
+
+
+class Status(Protocol):
+    """How a camera is doing; see ``CameraStatus``."""
+
+    @property
+    def frames_processed(self) -> int:
+        """Frames tracked."""
+        ...
+
+    @property
+    def frames_dropped(self) -> int:
+        """Frames not tracked, because newer ones were there."""
+        ...
+
+    @property
+    def bad_records(self) -> int:
+        """Frames or tracklets that were broken."""
+        ...
+
+    @property
+    def tracklets(self) -> int:
+        """Tracklets completed."""
+        ...
+
+    @property
+    def reopens(self) -> int:
+        """Times the source was opened again."""
+        ...
+
+    @property
+    def people_now(self) -> int:
+        """Open tracks."""
+        ...
+
+    @property
+    def lag_s(self) -> float:
+        """Seconds behind."""
+        ...
+
+    @property
+    def error(self) -> str | None:
+        """Why it was given up."""
+        ...
+
+
+class RayMetrics:
+    """Tells Ray what changed since the last time. Used in a process that is part of a cluster."""
+
+    def __init__(self) -> None:
+        self._counters = {name: Counter(name, text, labels) for name, (text, labels) in COUNTERS.items()}
+        self._gauges = {name: Gauge(name, text, labels) for name, (text, labels) in GAUGES.items()}
+        self._told: defaultdict[tuple[str, ...], int] = defaultdict(int)
+
+    def show(self, cameras: Mapping[str, Status]) -> None:
+        """Tell the newest state."""
+        for camera, status in cameras.items():
+            for outcome, count in (
+                ("processed", status.frames_processed),
+                ("dropped", status.frames_dropped),
+                ("bad", status.bad_records),
+            ):
+                self._count("reid_frames_total", count, camera=camera, outcome=outcome)
+            self._count("reid_tracklets_total", status.tracklets, camera=camera)
+            self._count("reid_reopens_total", status.reopens, camera=camera)
+            self._gauges["reid_frame_age_seconds"].set(status.lag_s, {"camera": camera})
+            self._gauges["reid_open_tracks"].set(status.people_now, {"camera": camera})
+        self._gauges["reid_cameras_lost"].set(sum(status.error is not None for status in cameras.values()))
+
+    def _count(self, name: str, total: int, **labels: str) -> None:
+        key = (name, *labels.values())
+        if total > self._told[key]:
+            self._counters[name].inc(total - self._told[key], labels)
+            self._told[key] = total

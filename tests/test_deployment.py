@@ -1,0 +1,111 @@
+"""What can be said of the deployment files where no engine runs: that they are whole, safe, and fit the programs."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from connectors.kafka_publish import _parser
+from pipeline.config import load_config
+from pipeline.telemetry.metrics import COUNTERS, GAUGES
+
+DOCKER = Path(__file__).resolve().parents[1] / "docker"
+VARIABLES = {"PASSERBY_WEIGHTS": "/w", "PASSERBY_FOOTAGE": "/a", "PASSERBY_FILM": "east.mp4"}
+OURS = ("publisher", "head", "worker", "job")
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    """The compose file's services, with our variables filled in as docker does it."""
+    text = re.sub(r"\$\{(\w+):\?[^}]*\}", lambda match: VARIABLES[match[1]], (DOCKER / "compose.yaml").read_text())
+    services: dict[str, Any] = yaml.safe_load(text)["services"]
+    return services
+
+
+def documents() -> list[Path]:
+    return sorted(path for path in DOCKER.rglob("*") if path.suffix in {".yaml", ".json"})
+
+
+@pytest.mark.parametrize("path", documents(), ids=lambda path: path.name)
+def test_every_file_can_be_read(path: Path) -> None:
+    assert yaml.safe_load(path.read_text())
+
+
+def test_nothing_listens_outside_the_machine(services: dict[str, Any]) -> None:
+    ports = [port for service in services.values() for port in service.get("ports", ())]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_containers_have_a_read_only_root_and_no_rights(services: dict[str, Any], name: str) -> None:
+    service = services[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+
+
+def test_the_image_does_not_run_as_root() -> None:
+    stages = re.split(r"^FROM ", (DOCKER / "Dockerfile").read_text(), flags=re.MULTILINE)[2:]
+    assert len(stages) == 2
+    assert all("USER 10001" in stage for stage in stages)
+
+
+def test_what_is_mounted_is_there(services: dict[str, Any]) -> None:
+    mounts = [volume for service in services.values() for volume in service.get("volumes", ())]
+    for mount in mounts:
+        if mount.startswith("./"):
+            assert (DOCKER / mount.split(":")[0]).exists(), mount
+
+
+def test_everybody_waits_for_somebody_who_is_there(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        for other, condition in service.get("depends_on", {}).items():
+            assert other in services, name
+            if condition["condition"] == "service_healthy":
+                assert "healthcheck" in services[other]
+
+
+def test_the_job_is_a_run_as_we_know_it(services: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    environment, command = services["job"]["environment"], services["job"]["command"]
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", environment["KAFKA_BOOTSTRAP_SERVERS"])
+    assert command[:2] == ["python", "/app/pipeline/run.py"]
+    config = load_config(command[2:])
+    assert config.site.cameras == {"east": "kafka://kafka:9092/passerby.frames"}
+    assert config.sink["kafka"]["servers"] == "kafka:9092"
+    assert config.sink["kafka"]["security"]["allow_plaintext"] is True
+
+
+def test_the_publisher_is_started_as_it_wants_to_be(services: dict[str, Any]) -> None:
+    parsed = _parser().parse_args(services["publisher"]["command"])
+    assert (parsed.camera, parsed.source, parsed.as_live) == ("east", "/footage/east.mp4", True)
+    assert load_config(["site=empty", *parsed.overrides]).source["kafka"]["security"]["allow_plaintext"] is True
+
+
+def test_the_topics_that_are_made_are_those_that_are_used(services: dict[str, Any]) -> None:
+    made = set(re.findall(r"--topic (\S+)", services["topics"]["command"][0]))
+    node = yaml.safe_load((DOCKER.parent / "configs/sink/kafka.yaml").read_text())["kafka"]
+    assert made == {*node["topics"].values(), "passerby.frames", "passerby.dead-letters"}
+    assert "--topic passerby.alerts --partitions 8 --config cleanup.policy=compact" in services["topics"]["command"][0]
+
+
+def test_the_board_shows_what_is_measured() -> None:
+    board = json.loads((DOCKER / "grafana/boards/passerby.json").read_text())
+    shown = {name for panel in board["panels"] for name in re.findall(r"ray_(\w+)", panel["targets"][0]["expr"])}
+    assert shown == {*COUNTERS, *GAUGES}
+
+
+@pytest.mark.parametrize("group", ["head", "gpu"])
+def test_every_node_of_the_ray_cluster_is_confined(group: str) -> None:
+    spec = yaml.safe_load((DOCKER / "kuberay.yaml").read_text())["spec"]
+    template = spec["headGroupSpec"]["template"] if group == "head" else spec["workerGroupSpecs"][0]["template"]
+    assert template["spec"]["securityContext"]["runAsNonRoot"] is True
+    (container,) = template["spec"]["containers"]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["resources"]["limits"]["memory"]
+    assert ("nvidia.com/gpu" in container["resources"]["limits"]) == (group == "gpu")
+    volumes = {volume["name"] for volume in template["spec"]["volumes"]}
+    assert {mount["name"] for mount in container["volumeMounts"]} == volumes
