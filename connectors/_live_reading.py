@@ -39,6 +39,9 @@ class LiveReading(Generic[Picture]):
         read: Opens the camera and yields pictures; may block; raises ``ReadingEndedError``. Runs in the thread.
         open_timeout_s: Seconds within which the first picture must come.
         read_timeout_s: Seconds within which every further one must.
+
+    Attributes:
+        num_missed: Pictures that newer ones took the place of.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class LiveReading(Generic[Picture]):
         self._changed = threading.Condition()
         self._closed = False
         self._num_arrived = 0
+        self.num_missed = 0
         self._last_at = 0.0
 
     def arrivals(self) -> Iterator[Arrival[Picture]]:
@@ -120,6 +124,7 @@ class LiveReading(Generic[Picture]):
         with self._changed:
             # The time of day may be set back; the stream's must not.
             self._last_at = max(time.time(), self._last_at + 1e-6)
+            self.num_missed += session.newest is not None
             session.newest = Arrival(self._num_arrived, self._last_at, picture)
             self._num_arrived += 1
             self._changed.notify_all()

@@ -54,6 +54,7 @@ class ImagesSource:
     """
 
     live = False
+    num_dropped = num_bad = 0
 
     def __init__(
         self,

@@ -26,6 +26,8 @@ class MemorySource:
         acked: Stamps that ``ack`` was given, in order.
     """
 
+    num_dropped = num_bad = 0
+
     def __init__(
         self, camera_id: str, frames: Sequence[Frame], live: bool = False, fail_after: int | None = None
     ) -> None:

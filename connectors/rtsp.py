@@ -34,6 +34,7 @@ class RtspSource:
     """
 
     live = True
+    num_bad = 0
 
     def __init__(self, camera_id: str, uri: str, *, open_timeout_s: float, read_timeout_s: float, threads: int) -> None:
         self.camera_id = camera_id
@@ -43,6 +44,11 @@ class RtspSource:
         self._read_timeout_s = read_timeout_s
         self._threads = threads
         self._reading = self._make_reading()
+
+    @property
+    def num_dropped(self) -> int:
+        """Pictures that nobody took in time."""
+        return self._reading.num_missed
 
     def check(self) -> None:
         """Wait for a picture.

@@ -59,6 +59,7 @@ class VideoFileSource:
     """
 
     live = False
+    num_dropped = num_bad = 0
 
     def __init__(
         self,

@@ -34,6 +34,7 @@ class WebcamSource:
     """
 
     live = True
+    num_bad = 0
 
     def __init__(
         self,
@@ -54,6 +55,11 @@ class WebcamSource:
         self._open_timeout_s = open_timeout_s
         self._read_timeout_s = read_timeout_s
         self._reading = self._make_reading()
+
+    @property
+    def num_dropped(self) -> int:
+        """Pictures that nobody took in time."""
+        return self._reading.num_missed
 
     def check(self) -> None:
         """Wait for a picture.

@@ -20,6 +20,8 @@ OWN = ("models", "connectors", "pipeline")
 EXTRAS = {
     "ultralytics": ".[ultralytics]",
     "faiss": ".[faiss]",
+    "kafka": ".[kafka]",
+    "warp": ".[world]",
     "safetensors": ".[video]",
     "torch": ".[video]",
     "mmpose": "mmpose as the README says",

@@ -1,9 +1,11 @@
 """Fixtures that every test may use."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kafka_broker import Broker
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -15,3 +17,10 @@ def shared() -> Path:
     if not (folder / "models").is_dir():
         pytest.skip(f"no development material: set PASSERBY_SHARED (looked in {folder})")
     return folder
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Broker]:
+    """A Kafka broker; the topics of earlier tests are in it."""
+    with Broker() as running:
+        yield running

@@ -20,11 +20,12 @@ PLUGIN_FOLDERS = {
     "pipeline/alerts": ["alerts"],
     "connectors": ["source", "sink"],
 }
+PROGRAMS = {"connectors/kafka_publish.py", "connectors/alerts.py"}
 PLUGINS = [
     (path, groups)
     for folder, groups in PLUGIN_FOLDERS.items()
     for path in sorted((ROOT / folder).glob("*.py"))
-    if not path.name.startswith("_")
+    if not path.name.startswith("_") and f"{folder}/{path.name}" not in PROGRAMS
 ]
 
 

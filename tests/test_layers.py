@@ -30,7 +30,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     # A program of its own: it reads the configuration as the line does.
     "models.summary": {"pipeline.core", "pipeline.build", "pipeline.config", "models", "torch"},
-    "connectors": {"pipeline.core", "pipeline.ledger", "numpy", "av", "cv2", "httpx", "rich", "supervision"},
+    "connectors": {"pipeline.core", "pipeline.ledger", "numpy", "av", "cv2", "httpx", "kafka", "rich", "supervision"},
+    # Programs of their own, beside the line; they read the same configuration.
+    "connectors.kafka_publish": {"connectors", "pipeline.core", "pipeline.build", "pipeline.config", "yaml"},
+    "connectors.alerts": {"connectors", "pipeline.core", "pipeline.config", "kafka", "rich"},
     "connectors.world": {"pipeline.core", *ARRAYS, "anny", "av", "rich", "torch", "warp"},
     "pipeline.stages": {"pipeline.core", *ARRAYS},
     "pipeline.alerts": {"pipeline.core", "numpy", "scipy"},

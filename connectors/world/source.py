@@ -34,6 +34,8 @@ class WorldSource:
         ConfigError: If the address names a setting that there is not, or a value that it cannot have.
     """
 
+    num_dropped = num_bad = 0
+
     def __init__(self, camera_id: str, uri: str, *, seconds: float, device: str) -> None:
         self.camera_id = camera_id
         parts = urlsplit(uri)

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -72,6 +72,8 @@ class Mailbox(Generic[Item]):
                     break
         except BaseException as error:  # handed over to the reader, which raises it
             self._error = error
+        if isinstance(self._items, Generator):
+            self._items.close()  # here, in the thread that used it
         with self._changed:
             self._ended = True
         self._tell()

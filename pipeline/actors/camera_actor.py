@@ -63,7 +63,7 @@ class CameraStatus:
     """How a camera is doing.
 
     Attributes:
-        frames_read: From the source.
+        frames_read: That came: those processed, those dropped, and those that were broken.
         frames_processed: Tracked.
         frames_dropped: Not tracked, because newer ones were there.
         tracklets: Completed.
@@ -130,6 +130,7 @@ class CameraActor:
         self._track: TrackStage | None = None
         self._decode_s = 0.0
         self._track_s = 0.0
+        self._last: FrameStamp | None = None
         self._acks: deque[tuple[float, FrameStamp]] = deque()
 
     async def ready(self) -> None:
@@ -137,6 +138,16 @@ class CameraActor:
 
     async def status(self) -> CameraStatus:
         """Return how it is doing now."""
+        source, status = self._source, self._status_of_line()
+        return replace(
+            status,
+            frames_read=status.frames_read + source.num_dropped + source.num_bad,
+            frames_dropped=status.frames_dropped + source.num_dropped,
+            bad_records=status.bad_records + source.num_bad,
+        )
+
+    def _status_of_line(self) -> CameraStatus:
+        """Return the status without what the source itself left out."""
         mailbox, track = self._mailbox, self._track
         return replace(
             self._status,
@@ -154,6 +165,12 @@ class CameraActor:
         self._source.close()
         if self._mailbox is not None:
             self._mailbox.close()
+
+    async def settle(self) -> None:
+        """Let the source forget everything that was tracked; after the last of it is published and safe."""
+        if self._last is not None:
+            self._source.ack(self._last)
+        await asyncio.get_running_loop().run_in_executor(None, self._source.close)
 
     async def run(self) -> CameraStatus:
         """Work until the source ends, and return the last status; a camera that is lost does not raise."""
@@ -209,7 +226,7 @@ class CameraActor:
             frames.cancel()
             handing_over.cancel()
             await asyncio.gather(frames, handing_over, return_exceptions=True)
-            self._status = replace(await self.status(), people_now=0)
+            self._status = replace(self._status_of_line(), people_now=0)
             self._mailbox = self._track = None
         if lost:
             raise lost[0]
@@ -275,6 +292,7 @@ class CameraActor:
         return self._began_at + stamp.captured_at / self._limits.replay_speed
 
     def _seen(self, frame: Frame, track_s: float) -> None:
+        self._last = frame.stamp
         self._track_s += track_s
         self._status = replace(
             self._status,

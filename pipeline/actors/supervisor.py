@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
@@ -31,6 +32,10 @@ class Camera(Protocol):
 
     async def stop(self) -> None:
         """Read no further."""
+        ...
+
+    async def settle(self) -> None:
+        """Let the source forget what was read."""
         ...
 
 
@@ -211,6 +216,9 @@ class _Hosted:
     async def stop(self) -> None:
         await self._hosted().stop()
 
+    async def settle(self) -> None:
+        await self._hosted().settle()
+
 
 async def supervise(
     line: Line,
@@ -254,7 +262,10 @@ async def supervise(
                 latest[camera_id] = run.result() if run.done() else await _status(line, camera_id, latest)
             watch(latest)
         patience_s = min(drain_s, deadline - loop.time())
-        return {camera_id: run.result() for camera_id, run in runs.items()}, await line.finish(patience_s)
+        report = await line.finish(patience_s)
+        if not report.behind:
+            await asyncio.gather(*(_settle(camera) for camera in line.cameras.values()))
+        return {camera_id: run.result() for camera_id, run in runs.items()}, report
     finally:
         for task in (stopping, *runs.values()):
             task.cancel()
@@ -270,6 +281,11 @@ async def _run(line: Line, camera_id: str, latest: Mapping[str, CameraStatus]) -
             raise
         await line.hand_over(camera_id, [], float("inf"), time.time())
         return replace(latest[camera_id], error=str(error))
+
+
+async def _settle(camera: Camera) -> None:
+    with suppress(ProcessLostError):  # its run() has said so
+        await camera.settle()
 
 
 async def _status(line: Line, camera_id: str, latest: Mapping[str, CameraStatus]) -> CameraStatus:

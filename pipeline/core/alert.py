@@ -19,6 +19,7 @@ class AlertState(StrEnum):
 
     RAISED = "raised"
     AMENDED = "amended"
+    ACKNOWLEDGED = "acknowledged"
     RETRACTED = "retracted"
 
 
@@ -37,7 +38,8 @@ class Alert:
         raised_at: Unix seconds, event time: when the rule knew.
         message: One sentence for a person.
         evidence: The tracks that show it.
-        state: RAISED first; a later correction may amend or retract it under the same key.
+        state: RAISED first; a later correction may amend or retract it under the same key, and an operator may
+            acknowledge it.
     """
 
     key: str

@@ -27,6 +27,10 @@ class Source(Protocol):
     camera_id: str
     live: bool
     """True: only the newest frame matters. False: every frame does, and times come from the recording."""
+    num_dropped: int
+    """Frames that it did not yield because newer ones were there."""
+    num_bad: int
+    """Frames that it did not yield because they were broken."""
 
     def check(self) -> None:
         """Raise ``ConfigError`` if this cannot work (no such file, not a video); opens live cameras too."""
@@ -43,7 +47,7 @@ class Source(Protocol):
         ...
 
     def ack(self, stamp: FrameStamp) -> None:
-        """Learn that nothing up to ``stamp`` is needed again; may commit offsets."""
+        """Learn that nothing up to ``stamp`` is needed again; may commit offsets, at the latest with ``close``."""
         ...
 
     def close(self) -> None:

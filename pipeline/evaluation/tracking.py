@@ -85,6 +85,8 @@ def score_tracks(truth: CameraTables, result: CameraTables, *, min_piece_boxes: 
     ``link_recall`` the part with one resulting person among those that truly show one person. Who was never
     found is missing from ``deta`` and ``idr``, not here.
 
+    People of the truth who need not be found (``TrackTable.counts``) are left out, and so are boxes on them.
+
     Several boxes of one resulting person in one frame: the first is that person, the others are strangers.
 
     Args:
@@ -99,6 +101,8 @@ def score_tracks(truth: CameraTables, result: CameraTables, *, min_piece_boxes: 
         raise DataError(
             f"result: expected cameras among {sorted(truth)}, got {unknown}; give the truth of every camera"
         )
+    result = {camera_id: _without_uncounted(table, truth[camera_id]) for camera_id, table in result.items()}
+    truth = {camera_id: table.select(table.counts) for camera_id, table in truth.items()}
     true_people, people = _people(truth), _people(result)
     moments = list(_moments(truth, result, true_people, people))
     film = _film(moments, num_true_people=len(true_people))
@@ -138,6 +142,18 @@ def match_boxes(iou: NDArray[np.float32], *, min_iou: float = MIN_IOU) -> tuple[
     rows, columns = linear_sum_assignment(allowed, maximize=True)
     matched = allowed[rows, columns] > 0
     return rows[matched], columns[matched]
+
+
+def _without_uncounted(table: TrackTable, truth: TrackTable) -> TrackTable:
+    """Return the boxes of a result that are not on somebody who need not be found, as MOTChallenge does."""
+    if truth.counts.all():
+        return table
+    keep, rows_of = np.ones(len(table), np.bool_), table.rows_by_frame()
+    for frame, true_rows in truth.rows_by_frame().items():
+        rows = rows_of.get(frame, np.empty(0, np.intp))
+        matched_true, matched = match_boxes(iou_matrix(truth.boxes_xyxy[true_rows], table.boxes_xyxy[rows]))
+        keep[rows[matched]] = truth.counts[true_rows[matched_true]]
+    return table.select(keep)
 
 
 def _people(tables: CameraTables) -> NDArray[np.int64]:

@@ -38,6 +38,7 @@ class HopelessSource:
     """Breaks whenever it is opened."""
 
     camera_id, live = "east", True
+    num_dropped = num_bad = 0
 
     def __init__(self, live: bool = True) -> None:
         self.live = live
@@ -348,3 +349,28 @@ def test_a_replayed_recording_takes_its_time() -> None:
         return asyncio.get_running_loop().time() - began
 
     assert asyncio.run(main()) >= 0.09  # half a second at five times the speed
+
+
+def test_once_all_is_safe_the_source_may_forget_what_was_tracked() -> None:
+    source = MemorySource("east", make_frames(20))
+    actor = make_actor(source, Line())
+
+    async def main() -> None:
+        await actor.run()
+        assert source.acked == []  # nothing was said to be safe
+        await actor.settle()
+
+    asyncio.run(main())
+    assert [stamp.index for stamp in source.acked] == [19]
+
+
+def test_a_camera_that_saw_nothing_has_nothing_to_forget() -> None:
+    source = MemorySource("east", [])
+    actor = make_actor(source, Line())
+
+    async def main() -> None:
+        await actor.run()
+        await actor.settle()
+
+    asyncio.run(main())
+    assert source.acked == []

@@ -30,6 +30,7 @@ def choices(groups: list[str]) -> list[tuple[str, str]]:
 def environment(monkeypatch: pytest.MonkeyPatch, shared: Path) -> None:
     monkeypatch.setenv("PASSERBY_SHARED", str(shared))
     monkeypatch.setenv("PASSERBY_WEBHOOK_URL", "http://127.0.0.1:9/hook")
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9")
     monkeypatch.setenv("CAMERA_USER", "u")
     monkeypatch.setenv("CAMERA_PASSWORD", "p")
 

@@ -27,7 +27,7 @@ RECORDS = [
     Correction(CorrectionKind.CONFIRMED, (1,), "ann", 9.0),
     Correction(CorrectionKind.ERASED, (3,), "ann", 10.0),
 ]
-NEEDS_A_SERVER = {"kafka", "console"}
+NEEDS_A_SERVER = {"console"}
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,24 @@ def address() -> Iterator[str]:
     server.server_close()
 
 
-@pytest.fixture(params=[name for name in plugin_names("sink") if name not in NEEDS_A_SERVER])
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=[pytest.mark.kafka] if name == "kafka" else [])
+        for name in plugin_names("sink")
+        if name not in NEEDS_A_SERVER
+    ]
+)
 def factory(
     request: pytest.FixtureRequest, tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], Sink]:
     """The constructor call of a YAML, as ``pipeline/build.py`` makes it."""
     monkeypatch.setenv("PASSERBY_WEBHOOK_URL", address)
+    if request.param == "kafka":
+        monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", request.getfixturevalue("broker").servers)
     settings = OmegaConf.create(
         {"output_dir": str(tmp_path / "out"), "threads": 1, "site": {"cameras": {"east": "rtsp://10.0.0.1/a"}}}
     )
+    settings.source = OmegaConf.load(ROOT / "configs/source/kafka.yaml")
     settings.sink = OmegaConf.load(ROOT / "configs" / "sink" / f"{request.param}.yaml")
     calls = OmegaConf.to_container(settings.sink, resolve=True)
     assert isinstance(calls, dict)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from clips import FPS, HW, RED, cut_off, make_clip, picture
+from kafka_broker import Broker, end_message, frame_message
 from omegaconf import OmegaConf
 from plugins import ROOT, plugin_names
 
@@ -51,11 +52,20 @@ def memory_source() -> MemorySource:
     return MemorySource("east", frames)
 
 
-@pytest.fixture(params=["mp4", "avi", "mkv", "images", "memory"])
+def kafka_source(broker: Broker) -> Make:
+    topic = broker.make_topic()
+    broker.write(topic, [*map(frame_message, memory_source().frames()), end_message()])
+    node = OmegaConf.to_container(OmegaConf.load(ROOT / "configs/source/kafka.yaml"))
+    return build_source("east", {"uri": f"kafka://{broker.servers}/{topic}", "live": False}, node)  # type: ignore
+
+
+@pytest.fixture(params=["mp4", "avi", "mkv", "images", "memory", pytest.param("kafka", marks=pytest.mark.kafka)])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     """The constructor call of a source of a recording: forty pictures, ten a second."""
     if request.param == "memory":
         return memory_source
+    if request.param == "kafka":
+        return kafka_source(request.getfixturevalue("broker"))
     path = image_folder(tmp_path) if request.param == "images" else video(tmp_path, request.param)
     return build_source("east", str(path), plugins())
 

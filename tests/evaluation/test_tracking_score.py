@@ -91,7 +91,8 @@ def test_one_number_for_everybody_finds_every_link_and_as_many_wrong_ones() -> N
 
 
 def test_who_shares_a_number_is_wrongly_merged_and_who_has_two_is_split() -> None:
-    merged = score_tracks(TRUTH, relabelled(TRUTH, {1: 1, 2: 1}))
+    in_turn = {"east": make_table(*make_walk(1, range(10)), *make_walk(2, range(10, 20)))}
+    merged = score_tracks(in_turn, relabelled(in_turn, {1: 1, 2: 1}))
     assert (merged.wrong_merges, merged.splits) == (1, 0)
     split = score_tracks(TRUTH, TRUTH | relabelled({"west": TRUTH["west"]}, {1: 3, 2: 2}))
     assert (split.num_found_ids, split.wrong_merges, split.splits) == (2, 0, 1)

@@ -11,6 +11,8 @@ import pytest
 from connectors.world.source import WorldSource
 from pipeline.core.errors import ConfigError
 
+pytestmark = pytest.mark.slow
+
 
 def make(uri: str, seconds: float = 0.6) -> WorldSource:
     return WorldSource("yard", uri, seconds=seconds, device="cpu")

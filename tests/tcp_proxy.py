@@ -1,0 +1,84 @@
+"""A TCP proxy on loopback that a test can cut."""
+
+import contextlib
+import select
+import socket
+import ssl
+import threading
+from types import TracebackType
+
+
+class TcpProxy:
+    """Passes bytes both ways between whoever connects and ``target``.
+
+    Args:
+        tls: Whoever connects must speak TLS, as this says; None: plain text.
+
+    Attributes:
+        address: Where it listens.
+        target: ``host:port``; set before the first connection, may change.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._server.getsockname()[1]}"
+        self.target = ""
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+        self._closed = False
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+
+    def __enter__(self) -> "TcpProxy":
+        self._threads[0].start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._closed = True
+        with contextlib.suppress(OSError):
+            socket.create_connection(self._server.getsockname(), timeout=1).close()  # wakes it
+        self.cut()
+        for thread in self._threads:
+            thread.join(5)
+        self._server.close()
+
+    def cut(self) -> None:
+        """Break every connection there is."""
+        with self._lock:
+            for side in self._open:
+                with contextlib.suppress(OSError):
+                    side.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        while not self._closed:
+            near, _ = self._server.accept()
+            thread = threading.Thread(target=self._pass_on, args=(near,), daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def _pass_on(self, near: socket.socket) -> None:
+        host, _, port = self.target.partition(":")
+        with near, contextlib.suppress(OSError):
+            near.settimeout(5)
+            side = near if self._tls is None else self._tls.wrap_socket(near, server_side=True)
+            with side, socket.create_connection((host, int(port)), timeout=5) as far:
+                self._pass_both_ways(side, far)
+
+    def _pass_both_ways(self, near: socket.socket, far: socket.socket) -> None:
+        with self._lock:
+            self._open |= {near, far}
+        try:
+            while not self._closed:
+                # What TLS has decrypted already is not seen by select.
+                is_pending = isinstance(near, ssl.SSLSocket) and near.pending()
+                readable = [near] if is_pending else select.select([near, far], [], [], 0.5)[0]
+                for side in readable:
+                    data = side.recv(65536)
+                    if not data:
+                        return
+                    (far if side is near else near).sendall(data)
+        finally:
+            with self._lock:
+                self._open -= {near, far}
