@@ -33,6 +33,8 @@ from pipeline.core.errors import ConfigError, ReidError
 from pipeline.evaluation.retrieval import LabelledVectors, RetrievalScore, score_distances
 
 _RANKS = (1, 5, 10, 20)
+_ALL = 10**9
+"""Papers embed whole tracklets; the line makes do with a few clips."""
 _OWN_KEYS = ("model", "weights", "dataset", "root", "protocol", "rerank", "device")
 
 
@@ -98,7 +100,7 @@ def main(arguments: Sequence[str]) -> None:
     told = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
     if len(told) != len(arguments) or not {"model", "weights", "dataset", "root"} <= told.keys():
         raise ConfigError(f"command line: expected model=… weights=… dataset=… root=…, got {' '.join(arguments)}")
-    changes = {key: value for key, value in told.items() if key not in _OWN_KEYS}
+    changes = {"max_clips": str(_ALL)} | {key: value for key, value in told.items() if key not in _OWN_KEYS}
     settings = ClipSettings.of(read_embedder(told["model"], changes))
     device = torch.device(told.get("device", "cuda" if torch.cuda.is_available() else "cpu"))
     benchmarks = load_benchmarks(told["dataset"], Path(told["root"]), told.get("protocol"))
