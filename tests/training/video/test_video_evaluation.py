@@ -74,6 +74,17 @@ def test_re_ranking_is_a_row_of_its_own(capsys: pytest.CaptureFixture[str], tmp_
     assert [row["rerank"] for row in rows] == [False, True]
 
 
+def test_vectors_can_be_compared_otherwise_than_the_paper_does(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, weights: Path
+) -> None:
+    root = write_duke(tmp_path / "duke")
+    told = ["model=lstrl", f"weights={weights}", "dataset=duke", f"root={root}"]
+    assert rows_of(capsys, *told)[0]["metric"] == "cosine"
+    assert rows_of(capsys, *told, "metric=euclidean")[0]["metric"] == "euclidean"
+    with pytest.raises(ConfigError, match="metric: expected cosine or euclidean"):
+        main([*told, *CHANGES, "metric=l1"])
+
+
 def test_ten_splits_have_a_mean_and_a_deviation(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, weights: Path
 ) -> None:
