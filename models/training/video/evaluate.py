@@ -6,7 +6,8 @@
 
 ``dataset`` is mars, lsvid (protocol usual or mixing; both if none is said), duke, ilids or prid (ten splits, mean and
 standard deviation; ``{split}`` in ``weights`` becomes the number of each). Weights that were trained on another data
-set give the cross-data-set figure. ``metric`` (cosine or euclidean) compares otherwise than the paper does. Other keys change the model's settings, as in ``models.summary``.
+set give the cross-data-set figure. ``metric`` (cosine or euclidean) compares otherwise than the paper does. Other keys
+change the model's settings, as in ``models.summary``.
 
 Data sets hold no keypoints, so RAPA needs ``network.pe=false`` (thirds of the map), and CTL cannot be evaluated here.
 """
