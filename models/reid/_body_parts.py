@@ -28,7 +28,7 @@ def part_masks(keypoints_FK3: Tensor, grid_hw: tuple[int, int], *, min_score: fl
     Returns:
         Bool ``(F, 3, H, W)``, at least a cell each, and bool ``(F, 3)``: True where it is a third of the map.
     """
-    rows, columns = grid_hw
+    rows, columns = (int(size) for size in grid_hw)
     x_FK, y_FK, score_FK = keypoints_FK3.float().unbind(-1)
     seen_FK = score_FK >= min_score
     shoulders, hips = (_mean(y_FK[:, points], seen_FK[:, points]) for points in (_SHOULDERS, _HIPS))
@@ -49,12 +49,13 @@ def part_masks(keypoints_FK3: Tensor, grid_hw: tuple[int, int], *, min_score: fl
     column_masks_FPW = _cells(left_FP.clamp(max=1), right_FP.clamp(min=0), columns)
     column_masks_FPW = column_masks_FPW | (left_FP > right_FP)[..., None]
     masks = row_masks_FPH[..., None] & column_masks_FPW[:, :, None]
-    return torch.where(is_third_FP[..., None, None], thirds(grid_hw, like=masks), masks), is_third_FP
+    is_third = is_third_FP[..., None, None]
+    return (is_third & thirds(grid_hw, like=masks)) | (~is_third & masks), is_third_FP
 
 
 def thirds(grid_hw: tuple[int, int], *, like: Tensor) -> Tensor:
     """Return head, body and leg as thirds of a map, bool ``(3, H, W)``, on the device of a tensor."""
-    rows, columns = grid_hw
+    rows, columns = (int(size) for size in grid_hw)
     borders = [round(part * rows / NUM_PARTS) for part in range(NUM_PARTS + 1)]
     number = torch.arange(rows, device=like.device)
     # Maps of fewer than three rows have parts in common.

@@ -108,7 +108,8 @@ class GraphConvolution(nn.Module):
         """Return the nodes of the frames around each, zeros beyond the ends: ``(B, T, V, C)``, frame by frame."""
         margin = self.tau // 2
         padded = functional.pad(nodes_BTNC, (0, 0, 0, 0, margin, margin))
-        return padded.unfold(1, self.tau, 1).movedim(-1, 2).flatten(2, 3)
+        num_frames = nodes_BTNC.shape[1]
+        return torch.cat([padded[:, shift : shift + num_frames] for shift in range(self.tau)], dim=2)
 
     def propagation(self, windows_BTVC: Tensor) -> Tensor:
         """Return D^-1/2 A D^-1/2, Eq. (4), ``(B, 1, V, V)``."""

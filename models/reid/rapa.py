@@ -225,8 +225,10 @@ class Rapa(nn.Module):
             quality_BT = maps_BTCHW.new_ones(maps_BTCHW.shape[:2])
         else:
             quality_BT = self.quality(maps_BTCHW.mean((3, 4)))
+        is_best_BT = quality_BT == quality_BT.amax(1, keepdim=True)
         # Of equal ones the first.
-        return quality_BT, quality_BT.detach().sort(dim=1, descending=True, stable=True).indices[:, 0]
+        earliness_T = torch.arange(quality_BT.shape[1], 0, -1, device=quality_BT.device)
+        return quality_BT, (is_best_BT * earliness_T).argmax(1)
 
     def describe(
         self, maps_BTCHW: Tensor, quality_BT: Tensor, best_B: Tensor, keypoints_BK3: Tensor | None

@@ -3,20 +3,17 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from models._pixels import PixelScaling
 from models._weights import locate_weights
-from models.reid._averaging import assemble, check_crop_size, normalise
 from models.reid._checkpoint import check_fits, load_network
-from models.reid._clips import Indices, clip_scheme
+from models.reid._clip_average import ClipAverage, Values, check_clips
 from models.reid._space import name_space
 from models.reid._video import Clips, prefer_channels_last
 from pipeline.core import Embedding, PoseNeed, Tracklet
-from pipeline.core.errors import ConfigError, DataError
+from pipeline.core.errors import ConfigError
 
 RANDOM = "random"
 _SEED = 0
@@ -69,13 +66,11 @@ class VideoEmbedder:
         device: str,
         threads: int,
     ) -> None:
-        _check_settings(clip_len=clip_len, max_clips=max_clips, precision=precision, device=device)
+        _check_device(precision=precision, device=device)
         height, width = crop_size_hw
         self.clip_len = clip_len
         self.crop_size_hw = (height, width)
         self.needs = PoseNeed(needs)
-        self._cut = _cutter(clip_scheme, clip_len, max_clips)
-        self._scaling = PixelScaling(colour_order="rgb", mean=mean, std=std)
         self._device = torch.device(device)
         self._autocast = torch.bfloat16 if precision == "bfloat16" else None
         torch.set_num_threads(threads)
@@ -89,6 +84,16 @@ class VideoEmbedder:
             self.space = name_space(name, path)
         self._network = made.eval().requires_grad_(False).to(self._device)
         prefer_channels_last(self._network)
+        self._average = ClipAverage(
+            self._embed_clips,
+            space=self.space,
+            clip_len=clip_len,
+            crop_size_hw=self.crop_size_hw,
+            needs=self.needs,
+            scheme=clip_scheme,
+            max_clips=max_clips,
+            scaling=PixelScaling(colour_order="rgb", mean=mean, std=std),
+        )
 
     @staticmethod
     def preflight(
@@ -114,8 +119,8 @@ class VideoEmbedder:
             ConfigError: If the device is not there, or a setting makes no sense.
             WeightsError: If the weights are absent, altered or of another network.
         """
-        _check_settings(clip_len=clip_len, max_clips=max_clips, precision=precision, device=device)
-        _cutter(clip_scheme, clip_len, max_clips)
+        _check_device(precision=precision, device=device)
+        check_clips(clip_len=clip_len, max_clips=max_clips, scheme=clip_scheme)
         PixelScaling(colour_order="rgb", mean=mean, std=std)
         if len(crop_size_hw) != 2 or min(crop_size_hw) < 1:
             raise ConfigError(f"crop_size_hw: expected height and width, got {list(crop_size_hw)}")
@@ -133,51 +138,24 @@ class VideoEmbedder:
             ShapeError: If a tracklet has no crops or crops of another size than ``crop_size_hw``.
             DataError: If keypoints or heat-maps are missing, or the network returns nothing that has a direction.
         """
-        for tracklet in tracklets:
-            check_crop_size(tracklet, self.crop_size_hw)
-            self._check_pose(tracklet)
-        # Each tracklet is a batch of its own: in another batch the last bits of its vector might be others.
-        return [assemble(tracklet, self._embed_one(tracklet), self.space) for tracklet in tracklets]
+        return self._average.embed(tracklets)
 
-    def _embed_one(self, tracklet: Tracklet) -> NDArray[np.float32]:
-        indices = self._cut(len(tracklet))
+    def _embed_clips(self, pixels: Values, pose: Values | None) -> Values:
+        found = None if pose is None else torch.from_numpy(pose).to(self._device)
         clips = Clips(
-            self._take(self._scaling(tracklet.crops), indices),
-            None if tracklet.keypoints is None else self._take(tracklet.keypoints, indices),
-            None if tracklet.heatmaps is None else self._take(tracklet.heatmaps, indices),
+            torch.from_numpy(pixels).to(self._device),
+            keypoints=found if self.needs is PoseNeed.KEYPOINTS else None,
+            heatmaps=found if self.needs is PoseNeed.HEATMAPS else None,
         )
         with (
             torch.inference_mode(),
             torch.autocast(self._device.type, self._autocast, enabled=self._autocast is not None),
         ):
-            vectors_BD: NDArray[np.float32] = self._network(clips).vector.float().cpu().numpy()
-        mean = vectors_BD.mean(axis=0, dtype=np.float64, keepdims=True)
-        vector: NDArray[np.float32] = normalise(mean)[0].astype(np.float32)
-        return vector
-
-    def _take(self, values: NDArray[np.float32], indices: Indices) -> Tensor:
-        return torch.from_numpy(values[indices]).to(self._device)
-
-    def _check_pose(self, tracklet: Tracklet) -> None:
-        for need, found in ((PoseNeed.KEYPOINTS, tracklet.keypoints), (PoseNeed.HEATMAPS, tracklet.heatmaps)):
-            if self.needs is need and found is None:
-                raise DataError(f"{tracklet.track_id}: expected {need}, as {self.space} needs, got none; set a pose")
+            vectors: Values = self._network(clips).vector.float().cpu().numpy()
+        return vectors
 
 
-def _cutter(scheme: str, clip_len: int, max_clips: int) -> Callable[[int], Indices]:
-    cut = clip_scheme(scheme)
-
-    def cut_some(num_crops: int) -> Indices:
-        indices = cut(num_crops, clip_len)
-        chosen = np.linspace(0, len(indices) - 1, min(max_clips, len(indices))).round().astype(np.intp)
-        return indices[chosen]
-
-    return cut_some
-
-
-def _check_settings(*, clip_len: int, max_clips: int, precision: str, device: str) -> None:
-    if clip_len < 1 or max_clips < 1:
-        raise ConfigError(f"clip_len, max_clips: expected 1 or more, got {clip_len} and {max_clips}")
+def _check_device(*, precision: str, device: str) -> None:
     if precision not in ("float32", "bfloat16"):
         raise ConfigError(f"precision: expected float32 or bfloat16, got {precision!r}")
     if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):

@@ -14,6 +14,7 @@ SINGLE = ["detector", "tracker", "pose", "embedder", "gallery"]
 SEVERAL = ["alerts", "sink"]
 OWED = {
     "image_onnx": ["embedder.weights=/x.onnx"],
+    "video_onnx": ["embedder.weights=/x.onnx"],
     "rtmpose_onnx": ["pose.weights=/x.onnx"],
     **{name: ["embedder.weights=random"] for name in video_names()},
     "mmpose": ["pose.model_config=/x.py", "pose.weights=/x.pth", "pose.sha256=0"],

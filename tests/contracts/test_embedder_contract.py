@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from factories import make_path, make_tracklet
 from plugins import plugin_factory, plugin_names
-from tiny_networks import write_reid_onnx
+from tiny_networks import write_clip_onnx, write_reid_onnx
 from video_networks import NARROW, video_names
 
 from pipeline.core import Embedder, PoseNeed, TrackId, Tracklet
@@ -24,6 +24,8 @@ def factory(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     overrides: dict[str, Any] = {}
     if request.param == "image_onnx":
         overrides["weights"] = str(write_reid_onnx(_folder(tmp_path_factory) / "tiny.onnx"))
+    if request.param == "video_onnx":
+        overrides["weights"] = str(write_clip_onnx(_folder(tmp_path_factory) / "tiny.onnx"))
     if request.param in video_names():
         overrides |= {"weights": "random", "network": {"width_mult": NARROW}}
     return plugin_factory("embedder", request.param, **overrides)

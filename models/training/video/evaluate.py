@@ -6,7 +6,8 @@
 
 ``dataset`` is mars, lsvid (protocol usual or mixing; both if none is said), duke, ilids or prid (ten splits, mean and
 standard deviation; ``{split}`` in ``weights`` becomes the number of each). Weights that were trained on another data
-set give the cross-data-set figure. Other keys change the model's settings, as in ``models.summary``.
+set give the cross-data-set figure. ``metric`` (cosine or euclidean) compares otherwise than the paper does. Other keys
+change the model's settings, as in ``models.summary``.
 
 Data sets hold no keypoints, so RAPA needs ``network.pe=false`` (thirds of the map), and CTL cannot be evaluated here.
 """
@@ -33,11 +34,19 @@ from pipeline.core.errors import ConfigError, ReidError
 from pipeline.evaluation.retrieval import LabelledVectors, RetrievalScore, score_distances
 
 _RANKS = (1, 5, 10, 20)
-_OWN_KEYS = ("model", "weights", "dataset", "root", "protocol", "rerank", "device")
+_ALL = 10**9
+"""Papers embed whole tracklets; the line makes do with a few clips."""
+_OWN_KEYS = ("model", "weights", "dataset", "root", "protocol", "metric", "rerank", "device")
 
 
 def evaluate(
-    benchmark: Benchmark, settings: ClipSettings, weights: Path, *, device: torch.device, is_reranked: bool
+    benchmark: Benchmark,
+    settings: ClipSettings,
+    weights: Path,
+    *,
+    device: torch.device,
+    metric: str | None,
+    is_reranked: bool,
 ) -> list[dict[str, Any]]:
     """Return the figures of weights on a benchmark, in percent, with their protocol; re-ranked ones in a second row.
 
@@ -49,6 +58,9 @@ def evaluate(
     network = settings.make(0)
     if network.needs is not PoseNeed.NOTHING and getattr(network, "pe", True):
         raise ConfigError(f"model: expected one without keypoints, {type(network).__name__} needs {network.needs}")
+    if metric not in (None, "cosine", "euclidean"):
+        raise ConfigError(f"metric: expected cosine or euclidean, got {metric!r}")
+    network.distance = metric or network.distance
     load_network(weights, network)
     network = network.eval().to(device)
 
@@ -61,7 +73,7 @@ def evaluate(
         for vectors, tracklets in ((queries, benchmark.query), (gallery, benchmark.gallery))
     ]
     distances = distances_between(queries, gallery)
-    found = {"protocol": benchmark.protocol, "rerank": False}
+    found = {"protocol": benchmark.protocol, "metric": network.distance, "rerank": False}
     rows = [found | _figures(score_distances(distances, *labelled), len(queries))]
     if is_reranked:
         mixed = rerank(distances, distances_between(queries, queries), distances_between(gallery, gallery))
@@ -98,14 +110,21 @@ def main(arguments: Sequence[str]) -> None:
     told = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
     if len(told) != len(arguments) or not {"model", "weights", "dataset", "root"} <= told.keys():
         raise ConfigError(f"command line: expected model=… weights=… dataset=… root=…, got {' '.join(arguments)}")
-    changes = {key: value for key, value in told.items() if key not in _OWN_KEYS}
+    changes = {"max_clips": str(_ALL)} | {key: value for key, value in told.items() if key not in _OWN_KEYS}
     settings = ClipSettings.of(read_embedder(told["model"], changes))
     device = torch.device(told.get("device", "cuda" if torch.cuda.is_available() else "cpu"))
     benchmarks = load_benchmarks(told["dataset"], Path(told["root"]), told.get("protocol"))
     rows = []
     for split, benchmark in enumerate(benchmarks):
         weights = Path(told["weights"].replace("{split}", str(split)))
-        rows += evaluate(benchmark, settings, weights, device=device, is_reranked=told.get("rerank") == "true")
+        rows += evaluate(
+            benchmark,
+            settings,
+            weights,
+            device=device,
+            metric=told.get("metric"),
+            is_reranked=told.get("rerank") == "true",
+        )
     for row in rows if len(benchmarks) != NUM_SPLITS else summarise_splits(benchmarks[0].name, rows):
         print(json.dumps(row))
 

@@ -18,6 +18,7 @@ from pipeline.build import attribute
 
 _STRIDE = 16
 _CELL_SIGMA = 0.75
+_CLIPS_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +103,16 @@ def embed_tracklets(network: nn.Module, source: ClipSource, settings: ClipSettin
     for row, length in enumerate(source.lengths.tolist()):
         indices = cut(length, settings.clip_len)
         spread = np.linspace(0, len(indices) - 1, min(settings.max_clips, len(indices))).round().astype(np.intp)
-        images, keypoints = source.clip(row, indices[spread].ravel())
-        shape = (-1, settings.clip_len)
-        clips = settings.clips(
-            torch.from_numpy(np.ascontiguousarray(images)).unflatten(0, shape).to(device),
-            torch.from_numpy(keypoints).unflatten(0, shape).to(device),
-        )
-        vectors.append(network(clips).vector.float().mean(0))
+        found = []
+        for start in range(0, len(spread), _CLIPS_AT_ONCE):
+            images, keypoints = source.clip(row, indices[spread[start : start + _CLIPS_AT_ONCE]].ravel())
+            shape = (-1, settings.clip_len)
+            clips = settings.clips(
+                torch.from_numpy(np.ascontiguousarray(images)).unflatten(0, shape).to(device),
+                torch.from_numpy(keypoints).unflatten(0, shape).to(device),
+            )
+            found.append(network(clips).vector.float())
+        vectors.append(torch.cat(found).mean(0))
     stacked = torch.stack(vectors)
     return functional.normalize(stacked, dim=1) if network.distance == "cosine" else stacked
 

@@ -13,10 +13,16 @@ from models.reid._checkpoint import save_network
 from models.reid.ctl import Ctl
 from models.reid.lstrl import Lstrl
 from models.reid.rapa import Rapa
+from models.summary import read_embedder
+from models.training.video.datasets.benchmark import TrackletFiles
+from models.training.video.datasets.mars import load_mars
 from models.training.video.evaluate import main
 from models.training.video.reranking import rerank
+from models.training.video.scoring import ClipSettings, embed_tracklets
+from models.training.video.sources import FileTracklets
 from pipeline.core.errors import ConfigError, WeightsError
 
+CLIPS = {"clip_len": "2", "crop_size_hw": "[64,32]"}
 CHANGES = ["network.width_mult=0.125", "clip_len=4", "crop_size_hw=[64,32]"]
 
 
@@ -47,10 +53,36 @@ def test_mars_is_scored_under_both_protocols_and_says_so(
         assert (row["queries"], row["queries_without_answer"]) == (9, 1)
 
 
+def test_all_clips_of_a_tracklet_count_however_many_there_are(tmp_path: Path) -> None:
+    settings = ClipSettings.of(read_embedder("lstrl", CLIPS | {"clip_scheme": "dense", "max_clips": "1000"}))
+    network = make_network(Lstrl, clip_len=2)
+    paths = load_mars(write_mars(tmp_path / "mars"), protocol="usual").train[0].paths
+    long = TrackletFiles(paths * 20, 0, 0, "long")
+    source = FileTracklets([long], crop_hw=(64, 32))
+    (vector,) = embed_tracklets(network, source, settings, torch.device("cpu"))
+    images, keypoints = source.clip(0, np.arange(len(long.paths)))
+    pixels = torch.from_numpy(images.copy()).unflatten(0, (-1, 2))
+    assert len(pixels) > 32
+    with torch.no_grad():
+        each = network(settings.clips(pixels, torch.from_numpy(keypoints).unflatten(0, (-1, 2)))).vector
+    torch.testing.assert_close(vector, torch.nn.functional.normalize(each.mean(0), dim=0), atol=1e-5, rtol=1e-4)
+
+
 def test_re_ranking_is_a_row_of_its_own(capsys: pytest.CaptureFixture[str], tmp_path: Path, weights: Path) -> None:
     root = write_duke(tmp_path / "duke")
     rows = rows_of(capsys, "model=lstrl", f"weights={weights}", "dataset=duke", f"root={root}", "rerank=true")
     assert [row["rerank"] for row in rows] == [False, True]
+
+
+def test_vectors_can_be_compared_otherwise_than_the_paper_does(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, weights: Path
+) -> None:
+    root = write_duke(tmp_path / "duke")
+    told = ["model=lstrl", f"weights={weights}", "dataset=duke", f"root={root}"]
+    assert rows_of(capsys, *told)[0]["metric"] == "cosine"
+    assert rows_of(capsys, *told, "metric=euclidean")[0]["metric"] == "euclidean"
+    with pytest.raises(ConfigError, match="metric: expected cosine or euclidean"):
+        main([*told, *CHANGES, "metric=l1"])
 
 
 def test_ten_splits_have_a_mean_and_a_deviation(

@@ -1,6 +1,7 @@
 """Networks of clips are trained: they learn, resume, and what is exported runs in the line."""
 
 import csv
+import inspect
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +17,15 @@ from video_datasets import write_mars
 from worlds import make_world
 
 from models.reid._backbones import ResNet50
+from models.reid.video import VideoEmbedder
+from models.reid.video_onnx import VideoOnnxEmbedder
 from models.summary import read_embedder
 from models.training._engine import Budget, Engine
 from models.training._worlds import World
 from models.training.train import build, choose_schedule, main, read_config
-from models.training.video.export import export
+from models.training.video.export import export, write_onnx
 from models.training.video.losses import batch_hard, euclidean_distances
+from models.training.video.scoring import ClipSettings
 from models.training.video.task import VideoTask
 from pipeline.core.errors import ConfigError, WeightsError
 
@@ -241,6 +245,28 @@ def test_what_is_exported_runs_in_the_line(run: Path, tmp_path: Path) -> None:
     (embedding,) = served.embed([tracklet])
     assert embedding.space.startswith("lstrl_light@")
     assert not np.array_equal(embedding.vector, embedder().embed([tracklet])[0].vector)
+
+
+@pytest.mark.parametrize("model", PAPERS)
+def test_every_network_computes_the_same_as_onnx(tmp_path: Path, model: str) -> None:
+    settings = ClipSettings.of(read_embedder(model, {key: str(value) for key, value in NARROW.items()}))
+    torch.manual_seed(0)
+    network = settings.make(0).eval()
+    path = tmp_path / "exported.onnx"
+    assert write_onnx(network, path, clip_len=settings.clip_len, crop_hw=settings.crop_hw) >= 0.999
+
+
+def test_a_run_exported_as_onnx_gives_the_vectors_of_its_weights(run: Path, tmp_path: Path) -> None:
+    embedder = read_embedder("lstrl_light", {key: str(value) for key, value in NARROW.items()})
+    tracklet = make_tracklet(num_crops=6, crop_hw=(64, 32))
+    vectors = []
+    for name, kind in (("a.safetensors", VideoEmbedder), ("a.onnx", VideoOnnxEmbedder)):
+        export(run, tmp_path / name)
+        given = embedder.keywords | {"weights": str(tmp_path / name)}
+        names = inspect.signature(kind).parameters
+        served = kind(**{key: value for key, value in given.items() if key in names})
+        vectors.append(served.embed([tracklet])[0].vector)
+    assert float(vectors[0] @ vectors[1]) > 0.9999
 
 
 def test_a_run_that_is_none_or_damaged_is_refused(run: Path, tmp_path: Path) -> None:
