@@ -10,7 +10,7 @@ ARGS ?=
 .PHONY: run test setup check format bench evaluate train weights clean
 
 run: setup
-	$(BIN)/python pipeline/run.py $(ARGS)
+	$(BIN)/python pipeline/run.py $(or $(ARGS),replay.speed=1 'sink=[jsonl,mot,terminal,annotated_video]')
 
 test: setup
 	$(BIN)/python -m pytest -m 'not gpu' $(ARGS)

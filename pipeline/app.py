@@ -23,7 +23,7 @@ from pipeline.config import CONFIGS, PipelineConfig, load_config, to_yaml
 from pipeline.core.errors import ConfigError, ConnectorError, ReidError, WeightsError
 from pipeline.evaluation.track_table import TrackTable
 from pipeline.evaluation.tracking import TrackingScore, score_tracks
-from pipeline.evaluation.truth import cut_out, read_mot, read_pets
+from pipeline.evaluation.truth import cut_out, read_mot, read_mot_truth, read_pets
 from pipeline.plan import Plan, make_plan
 from pipeline.stages.enrol import enrolment_tracklet
 from pipeline.summary import make_summary, print_summary, write_summary
@@ -32,7 +32,7 @@ from pipeline.telemetry.metrics import RayMetrics
 from pipeline.telemetry.progress import Progress
 
 DONE, FAILED, NOT_AS_CONFIGURED = 0, 1, 2
-READ_TRUTH = {"pets_xml": read_pets, "mot": read_mot}
+READ_TRUTH = {"pets_xml": read_pets, "mot": read_mot_truth}
 
 _LOADED_AT = time.perf_counter()
 

@@ -5,7 +5,7 @@ All of it happens on the driver in the first second, not on a GPU node ten minut
 
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import UnionType
@@ -21,7 +21,9 @@ EXTRAS = {
     "ultralytics": ".[ultralytics]",
     "faiss": ".[faiss]",
     "kafka": ".[kafka]",
-    "torch": ".[ultralytics]",
+    "warp": ".[world]",
+    "safetensors": ".[video]",
+    "torch": ".[video]",
     "mmpose": "mmpose as the README says",
     "mmengine": "mmpose as the README says",
 }
@@ -31,7 +33,8 @@ def build(node: object, key: str, *leading: object) -> Callable[[], Any]:
     """Return a factory that calls the plug-in's constructor; nothing is constructed.
 
     Args:
-        node: The plug-in's configuration: ``_target_`` and keyword arguments.
+        node: The plug-in's configuration: ``_target_`` and keyword arguments. An argument that has a ``_target_``
+            itself reaches the plug-in as a factory, which still takes what the configuration leaves out.
         key: Where it stands, for messages; for instance ``detector``.
         leading: Positional arguments before those of the configuration.
 
@@ -42,25 +45,17 @@ def build(node: object, key: str, *leading: object) -> Callable[[], Any]:
     """
     if not isinstance(node, Mapping) or "_target_" not in node:
         raise ConfigError(f"{key}: expected a plug-in with _target_, got {node!r}; see configs/")
-    arguments = {name: _immutable(value) for name, value in node.items() if name != "_target_"}
-    plugin = _import(str(node["_target_"]), key)
-    signature = inspect.signature(plugin)
-    try:
-        signature.bind(*leading, **arguments)
-    except TypeError as error:
-        raise ConfigError(f"{key}: {error}; {plugin.__name__} takes {', '.join(signature.parameters)}") from error
-    for name, value in arguments.items():
-        _check_type(signature.parameters[name].annotation, value, f"{key}.{name}")
-    preflight = getattr(plugin, "preflight", None)
+    factory = _bind(node, key, inspect.Signature.bind, leading)
+    preflight = getattr(factory.func, "preflight", None)
     if preflight is not None:
-        preflight(**arguments)
-    return partial(plugin, *leading, **arguments)
+        preflight(**factory.keywords)
+    return factory
 
 
 def attribute(factory: Callable[[], Any], name: str) -> Any:
-    """Return an attribute of the class that a factory of ``build`` constructs."""
+    """Return what a factory of ``build`` is told under a name, or else an attribute of the class it constructs."""
     assert isinstance(factory, partial)
-    return getattr(factory.func, name)
+    return factory.keywords[name] if name in factory.keywords else getattr(factory.func, name)
 
 
 def build_source(
@@ -98,6 +93,27 @@ def _kind(uri: str) -> str:
     if "://" in uri:
         return uri.split("://", 1)[0].lower()
     return "images" if Path(uri).is_dir() else "file"
+
+
+def _bind(
+    node: Mapping[str, object], key: str, bind: Callable[..., object], leading: Sequence[object] = ()
+) -> partial[Any]:
+    arguments = {name: _argument(value, f"{key}.{name}") for name, value in node.items() if name != "_target_"}
+    plugin = _import(str(node["_target_"]), key)
+    signature = inspect.signature(plugin)
+    try:
+        bind(signature, *leading, **arguments)
+    except TypeError as error:
+        raise ConfigError(f"{key}: {error}; {plugin.__name__} takes {', '.join(signature.parameters)}") from error
+    for name, value in arguments.items():
+        _check_type(signature.parameters[name].annotation, value, f"{key}.{name}")
+    return partial(plugin, *leading, **arguments)
+
+
+def _argument(value: object, key: str) -> object:
+    if isinstance(value, Mapping) and "_target_" in value:
+        return _bind(value, key, inspect.Signature.bind_partial)
+    return _immutable(value)
 
 
 def _import(target: str, key: str) -> Callable[..., Any]:

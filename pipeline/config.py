@@ -58,13 +58,19 @@ class TruthConfig:
 
 @dataclass
 class SiteConfig:
-    """A place: its cameras and what is known of it."""
+    """A place: its cameras and what is known of it.
+
+    ``ground`` has a homography for each camera, three rows that take pixels to metres on the ground;
+    ``leave_after_s`` is ``matcher.leave_after_s`` there.
+    """
 
     cameras: dict[str, Any] = field(default_factory=dict)
     zones: dict[str, Any] = field(default_factory=dict)
     lines: dict[str, Any] = field(default_factory=dict)
     overlaps: list[list[str]] | None = None
     walking_times: list[WalkConfig] = field(default_factory=list)
+    ground: dict[str, Any] = field(default_factory=dict)
+    leave_after_s: float = 2.0
     truth: TruthConfig | None = None
 
 

@@ -6,6 +6,8 @@ from functools import partial
 from math import inf
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.actors.camera_actor import CameraLimits
 from pipeline.build import attribute, build, build_source
 from pipeline.config import AlertingConfig, BufferConfig, MatcherConfig, PipelineConfig, SiteConfig
@@ -14,6 +16,7 @@ from pipeline.core.errors import ConfigError
 from pipeline.ranges import check_ranges
 from pipeline.stages._calibration import Calibration, DistanceModel
 from pipeline.stages._evidence import Rules
+from pipeline.stages._ground import Ground
 from pipeline.stages._topology import Topology, WalkingTime
 from pipeline.stages.alert import AlertStage
 from pipeline.stages.detect import DetectStage
@@ -70,7 +73,7 @@ def make_plan(config: PipelineConfig) -> Plan:
     check_ranges(config)
     _check_names(config.site)
     make_embedder = build(config.embedder, "embedder")
-    needs = attribute(make_embedder, "needs")
+    needs = PoseNeed(attribute(make_embedder, "needs"))
     make_detector = build(config.detector, "detector")
     make_tracker = build(config.tracker, "tracker")
     return Plan(
@@ -88,7 +91,9 @@ def make_plan(config: PipelineConfig) -> Plan:
         make_detect=partial(_detect_stage, make_detector, config.detect.min_score, config.detect.min_height_px),
         make_pose=None if needs is PoseNeed.NOTHING else partial(_pose_stage, build(config.pose, "pose"), needs),
         make_embed=partial(_embed_stage, make_embedder, config.embed.min_quality),
-        make_match=partial(_match_stage, build(config.gallery, "gallery"), config.matcher, config.site),
+        make_match=partial(
+            _match_stage, build(config.gallery, "gallery"), config.matcher, config.site, _ground(config.site)
+        ),
         make_alert=partial(
             _alert_stage,
             [build(node, f"alerts.{name}") for name, node in config.alerts.items()],
@@ -170,7 +175,9 @@ def _embed_stage(make_embedder: Callable[[], Embedder], min_quality: float) -> E
     return EmbedStage(make_embedder(), min_quality=min_quality)
 
 
-def _match_stage(make_gallery: Callable[[], Gallery], matcher: MatcherConfig, site: SiteConfig) -> MatchStage:
+def _match_stage(
+    make_gallery: Callable[[], Gallery], matcher: MatcherConfig, site: SiteConfig, ground: Ground
+) -> MatchStage:
     start = matcher.calibration
     return MatchStage(
         make_gallery(),
@@ -180,6 +187,7 @@ def _match_stage(make_gallery: Callable[[], Gallery], matcher: MatcherConfig, si
             max_evidence=start.max_evidence,
         ),
         Rules(_topology(site), matcher.leave_after_s),
+        ground,
         max_false_match_rate=matcher.max_false_match_rate,
         review_every_s=matcher.review_every_s,
         review_window_s=matcher.review_window_s,
@@ -198,6 +206,22 @@ def _topology(site: SiteConfig) -> Topology:
         {_sorted_pair(walk.between): WalkingTime(walk.min_s, walk.max_s) for walk in site.walking_times},
         None if site.overlaps is None else frozenset(_sorted_pair(pair) for pair in site.overlaps),
     )
+
+
+def _ground(site: SiteConfig) -> Ground:
+    homographies = {}
+    for camera_id, rows in site.ground.items():
+        try:
+            matrix = np.array(rows, np.float64)
+        except (TypeError, ValueError):
+            matrix = np.empty(0)
+        if camera_id not in site.cameras or matrix.shape != (3, 3) or abs(np.linalg.det(matrix)) < 1e-12:
+            raise ConfigError(
+                f"site.ground.{camera_id}: expected a camera of {sorted(site.cameras)} and three rows of three numbers "
+                f"that take pixels to metres, got {rows}; correct it"
+            )
+        homographies[camera_id] = matrix
+    return Ground(homographies)
 
 
 def _sorted_pair(pair: list[str]) -> tuple[str, str]:

@@ -53,6 +53,9 @@ def make_summary(
             "hota": round(quality.hota, 4),
             "num_ids": quality.num_ids,
             "num_true_ids": quality.num_true_ids,
+            "num_found_ids": quality.num_found_ids,
+            "wrong_merges": quality.wrong_merges,
+            "splits": quality.splits,
             "precision": round(quality.idp, 4),
             "recall": round(quality.idr, 4),
         }
@@ -83,7 +86,8 @@ def print_summary(summary: Mapping[str, Any], output_dir: Path) -> None:
         quality = summary["quality"]
         console.print(
             f"against the truth, all cameras together: IDF1 {quality['idf1']:.3f}, HOTA {quality['hota']:.3f}, "
-            f"{quality['num_ids']} numbers for {quality['num_true_ids']} people"
+            f"{quality['num_found_ids']} of {quality['num_true_ids']} people found under {quality['num_ids']} numbers, "
+            f"{quality['wrong_merges']} wrong merges, {quality['splits']} splits"
         )
     console.print(f"files: {output_dir}")
 

@@ -28,6 +28,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         *NETWORKS,
         *("omegaconf", "onnx", "rich", "yaml"),
     },
+    # A program of its own: it reads the configuration as the line does.
+    "models.summary": {"pipeline.core", "pipeline.build", "pipeline.config", "models", "torch"},
     "connectors": {"pipeline.core", "pipeline.ledger", "numpy", "av", "cv2", "httpx", "kafka", "rich", "supervision"},
     # Programs of their own, beside the line; they read the same configuration.
     "connectors.kafka_publish": {"connectors", "pipeline.core", "pipeline.build", "pipeline.config", "yaml"},

@@ -31,6 +31,22 @@ def write_reid_onnx(
     return _write(path, nodes, {"pictures": [batch, 3, *hw]}, {name: outputs[name] for name in names}, constants)
 
 
+def write_clip_onnx(path: Path, *, clip_len: int = 8, hw: Sequence[int] = (256, 128), pose: str | None = None) -> Path:
+    """Write a network of clips with random weights: a strided convolution of the mean frame, mean over places."""
+    weights = np.random.default_rng(0).normal(size=(16, 3, 16, 16)).astype(np.float32)
+    nodes = [
+        helper.make_node("ReduceMean", ["pixels", "time"], ["frame"], keepdims=0),
+        helper.make_node("Conv", ["frame", "weights"], ["maps"], strides=[16, 16]),
+        helper.make_node("Relu", ["maps"], ["positive"]),
+        helper.make_node("GlobalAveragePool", ["positive"], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["vectors"]),
+    ]
+    inputs: dict[str, list[int | str]] = {"pixels": [1, clip_len, 3, *hw]}
+    if pose is not None:
+        inputs[pose] = [1, clip_len, 17, 3]
+    return _write(path, nodes, inputs, {"vectors": [1, 16]}, {"weights": weights, "time": np.array([1], np.int64)})
+
+
 def write_rtmpose_onnx(
     path: Path, *, hw: Sequence[int] = (256, 192), batch: int | str = "N", num_keypoints: int = 17
 ) -> Path:

@@ -59,6 +59,15 @@ class Camera:
         height, width = self.size_hw
         return np.array([[self.focal_px, 0, width / 2], [0, self.focal_px, height / 2], [0, 0, 1]], np.float64)
 
+    @property
+    def to_ground(self) -> NDArray[np.float64]:
+        """Pixels to x and y on the ground in metres, shape ``(3, 3)``, homogeneous; lower right element 1."""
+        rotation = self.rotation
+        shift = -rotation @ np.asarray(self.position)
+        to_pixels = self.intrinsics @ np.column_stack([rotation[:, 0], rotation[:, 1], shift])
+        inverse: NDArray[np.float64] = np.linalg.inv(to_pixels)
+        return inverse / inverse[2, 2]
+
     def project(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return where points of the world appear.
 

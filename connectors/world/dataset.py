@@ -5,7 +5,6 @@ broken off goes on where it stopped, and a larger set contains the smaller one.
 """
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -95,8 +94,8 @@ class _Pictures:
         return {f"{name}_jpeg": joined, f"{name}_offset": np.cumsum(sizes)}
 
 
-def shard(spec: DatasetSpec, number: int) -> dict[str, NDArray[Any]]:
-    """Render world ``number`` and return its arrays.
+def shard(scenario: Scenario, *, seconds: float, number: int) -> dict[str, NDArray[Any]]:
+    """Render a world and return its arrays; ``number`` makes its people unique in a set.
 
     F pictures, B boxes, C cut-outs, P people and outfits, K attributes:
 
@@ -109,12 +108,12 @@ def shard(spec: DatasetSpec, number: int) -> dict[str, NDArray[Any]]:
     - ``person_id``, ``person_outfit`` (P,), ``attribute_names`` (K,), ``attributes`` (P, K);
     - ``size_hw`` (2,), ``camera_names``, ``scenario``.
     """
-    world = World(spec.scenario(number))
+    world = World(scenario)
     frames, crops = _Pictures(), _Pictures()
     frame_rows: list[tuple[int, float]] = []
     boxes: list[tuple[int, TruePerson]] = []
     cuts: list[tuple[int, NDArray[np.float32]]] = []
-    for views in world.moments(round(spec.seconds * spec.fps)):
+    for views in world.moments(round(seconds * scenario.fps)):
         for camera, view in enumerate(views):
             frames.add(view.frame.image, 90)
             frame_rows.append((camera, view.frame.stamp.captured_at))
@@ -208,11 +207,19 @@ def _path(worlds: Path, number: int) -> Path:
 
 
 def _write(spec: DatasetSpec, number: int, worlds: Path) -> None:
-    path = _path(worlds, number)
+    write_shard(_path(worlds, number), spec.scenario(number), seconds=spec.seconds, number=number)
+
+
+def write_shard(path: Path, scenario: Scenario, *, seconds: float, number: int) -> None:
+    """Render a world into the file ``path``, which is whole or not there.
+
+    Raises:
+        OSError: If the disk does not take it.
+    """
     unfinished = path.with_name(f".{path.name}.part")
     try:
         with unfinished.open("wb") as file:
-            np.savez(file, allow_pickle=False, **shard(spec, number))
+            np.savez(file, allow_pickle=False, **shard(scenario, seconds=seconds, number=number))
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
@@ -220,8 +227,3 @@ def _write(spec: DatasetSpec, number: int, worlds: Path) -> None:
         with suppress(OSError):
             unfinished.unlink()
         raise
-
-
-def iter_worlds(folder: Path) -> Iterator[Path]:
-    """Yield the finished worlds of a set, in order."""
-    yield from sorted(folder.glob("worlds/[0-9]*.npz"))

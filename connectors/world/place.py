@@ -160,6 +160,13 @@ def lane_points(nodes: Mapping[str, Point2], lane: Lane, step_m: float = 0.25) -
     return np.asarray(a + np.linspace(0, 1, count)[:, None] * (b - a), np.float64)
 
 
+def lane_middles(place: Place) -> tuple[NDArray[np.float64], list[tuple[Point2, Point2]]]:
+    """Return points along the middle of all lanes, shape ``(N, 2)``, and the two ends of each point's lane."""
+    points = [lane_points(place.nodes, lane) for lane in place.edges]
+    ends = [(place.nodes[lane.first], place.nodes[lane.second]) for lane in place.edges]
+    return np.concatenate(points), [pair for pair, there in zip(ends, points, strict=True) for _ in there]
+
+
 def lengths_m(place: Place) -> dict[tuple[str, str], float]:
     """Return the length of every way between neighbours, either direction, metres."""
     lengths: dict[tuple[str, str], float] = {}

@@ -19,9 +19,6 @@ from connectors.world.truth import to_json, to_mot
 from connectors.world.world import View, World
 from pipeline.core.errors import ConfigError, ConnectorError
 
-MIN_VISIBILITY = 0.25
-"""Who is hidden or cut off more than that is left out of the MOT text: nobody could be expected to see them."""
-
 
 class _Film:
     """One camera's files; they get their names when the last frame is in them."""
@@ -45,7 +42,7 @@ class _Film:
         picture = av.VideoFrame.from_ndarray(view.frame.image, format="rgb24")
         self._container.mux(self._stream.encode(picture))
         self._truth.write(to_json(view.frame.stamp, view.people) + "\n")
-        for line in to_mot(view.frame.stamp, view.people, min_visibility=MIN_VISIBILITY):
+        for line in to_mot(view.frame.stamp, view.people):
             self._mot.write(line + "\n")
 
     def finish(self) -> None:
@@ -111,7 +108,7 @@ def _people(world: World) -> str:
     people = [
         {
             "person_id": number + 1,
-            "outfits": [
+            "attributes": [
                 dict(zip(attributes.NAMES, attributes.attributes(person, worn), strict=True)) for worn in person.outfits
             ],
             **asdict(person),
@@ -127,7 +124,7 @@ def site_yaml(world: World, folder: str) -> str:
     names = {camera.name for camera in world.cameras}
     lines = ["cameras:"]
     lines += [
-        f"  {camera.name}: {{uri: {folder}/{camera.name}.mp4, starts_at: {camera.clock_offset_s}}}"
+        f'  {camera.name}: {{uri: "{folder}/{camera.name}.mp4", starts_at: {camera.clock_offset_s}}}'
         for camera in world.cameras
     ]
     lines += ["overlaps:"] + [f"  - [{o.first}, {o.second}]" for o in found.overlaps if {o.first, o.second} <= names]
@@ -137,5 +134,14 @@ def site_yaml(world: World, folder: str) -> str:
         for walk in found.walks
         if {walk.first, walk.second} <= names
     ]
-    lines += ["truth:", "  format: mot", f"  file: {folder}/mot/{{camera_id}}.txt"]
+    lines.append("ground:   # pixels to metres")
+    for camera in world.cameras:
+        rows = ", ".join("[" + ", ".join(f"{value:.6g}" for value in row) + "]" for row in camera.to_ground)
+        lines.append(f"  {camera.name}: [{rows}]")
+    lines += [
+        "leave_after_s: .inf   # whoever comes back has the number of before",
+        "truth:",
+        "  format: mot",
+        f"  file: {folder}/mot/{{camera_id}}.txt",
+    ]
     return "\n".join(lines) + "\n"

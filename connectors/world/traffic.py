@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from connectors.world.place import Place, lengths_m, points_beside, pushed_apart, shortest_route
+from connectors.world.place import Place, lane_middles, lengths_m, points_beside, pushed_apart, shortest_route
 from connectors.world.solids import Obstacles, Point2
 from pipeline.core.errors import ConfigError
 
@@ -58,10 +58,9 @@ class Stance:
 
 @dataclass(frozen=True, slots=True)
 class _Stop:
-    """A point of somebody's way beside the middle of it; where ``spot`` is set they stay for a while."""
+    """A point of somebody's way; where ``spot`` is set they stay for a while."""
 
     xy: Point2
-    middle: Point2
     spot: int = -1
     heading: float = 0.0
     stay_s: float = 0.0
@@ -113,23 +112,22 @@ class Traffic:
         self._returns, self._changes = returns, changes
         self._obstacles = Obstacles(place.solids)
         self._lengths = lengths_m(place)
+        self._middles, self._ends = lane_middles(place)
         self._speed = np.array(speeds_m_s, np.float64)
-        self._xy, self._velocity, self._goal, self._way = (np.zeros((people, 2)) for _ in range(4))
-        self._heading, self._walked, self._walking, self._until, self._stuck_s = (np.zeros(people) for _ in range(5))
-        self._inside, self._standing = np.zeros(people, bool), np.zeros(people, bool)
+        self._xy, self._velocity, self._goal, self._way = np.zeros((4, people, 2))
+        self._heading, self._walked, self._walking, self._until, self._stuck_s = np.zeros((5, people))
+        self._inside, self._standing = np.zeros((2, people), bool)
         self._outfit = np.zeros(people, np.int64)
         self._plans: list[list[_Stop]] = [[] for _ in range(people)]
         self._taken: dict[int, dict[int, int]] = {spot: {} for spot in range(len(place.spots))}
         self._units = self._formed(people, groups)
-        self._unit_of = np.zeros(people, np.int64)
-        for number, unit in enumerate(self._units):
-            self._unit_of[unit] = number
+        unit_of = {person: number for number, unit in enumerate(self._units) for person in unit}
+        self._unit_of = np.array([unit_of[person] for person in range(people)], np.int64)
         gaps = self._rng.exponential(_ARRIVE_WITHIN_S / max(len(self._units), 1), len(self._units))
         self._due = np.cumsum(gaps)
         self._waiting: dict[str, list[int]] = {}
         self._door: list[str | None] = [None] * len(self._units)
-        self._before: list[Stance] = []
-        self._now: list[Stance] = []
+        self._before, self._now = list[Stance](), list[Stance]()
         self._steps = -round(_WARM_UP_S / self.step_s) if start_busy else 0
         self._due += self._steps * self.step_s
         while self._steps < 0:
@@ -177,8 +175,6 @@ class Traffic:
             *(person, int(self._outfit[person]), x, y, float(self._heading[person]), float(self._walked[person])),
             *(speed, float(self._walking[person]), action),
         )
-
-    # Who goes where.
 
     def _formed(self, people: int, groups: float) -> list[list[int]]:
         """Divide people into units: alone, or two or three who keep together."""
@@ -233,8 +229,7 @@ class Traffic:
         plans: list[list[_Stop]] = []
         for rank, person in enumerate(members):
             abreast = 0.75 * (rank - (len(members) - 1) / 2)
-            beside = points_beside(place, route, keep, abreast)
-            plan = [_Stop(xy, place.nodes[node]) for xy, node in zip(beside, route, strict=True)]
+            plan = [_Stop(xy) for xy in points_beside(place, route, keep, abreast)]
             if stop is not None:
                 at = route.index(place.spots[stop].node)
                 plan[at + 1 : at + 1] = [self._slot(stop, person, stay_s), plan[at]]
@@ -245,11 +240,10 @@ class Traffic:
         """Draw a free spot on the way, or none."""
         if self._rng.random() < 0.45:
             return None
-        room = {"talk": 3, "stand": 1, "phone": 1}
         free = [
             number
             for number, spot in enumerate(self._place.spots)
-            if spot.node in route[1:-1] and len(self._taken[number]) + size <= room[spot.action]
+            if spot.node in route[1:-1] and len(self._taken[number]) + size <= (3 if spot.action == "talk" else 1)
         ]
         return free[int(self._rng.integers(len(free)))] if free else None
 
@@ -257,22 +251,33 @@ class Traffic:
         spot, taken = self._place.spots[number], self._taken[number]
         if spot.action != "talk":
             taken[person] = 0
-            return _Stop(spot.xy, spot.xy, number, spot.heading, stay_s, spot.action)
+            return _Stop(spot.xy, number, spot.heading, stay_s, spot.action)
         taken[person] = slot = min({0, 1, 2} - set(taken.values()))
         angle = spot.heading + slot * 2 * math.pi / 3
         xy = spot.xy[0] + 0.5 * math.cos(angle), spot.xy[1] + 0.5 * math.sin(angle)
-        return _Stop(xy, xy, number, angle + math.pi, stay_s, "talk")
+        return _Stop(xy, number, angle + math.pi, stay_s, "talk")
 
     def _next(self, person: int) -> None:
         """Head for the next point of the plan."""
-        done, ahead = self._plans[person][0], self._plans[person][1]
-        self._plans[person] = self._plans[person][1:]
+        done = self._plans[person].pop(0)
+        ahead = self._plans[person][0]
         self._goal[person] = ahead.xy
         way = np.subtract(ahead.xy, done.xy)
         self._way[person] = way / max(float(np.hypot(*way)), 1e-9)
 
+    def _regain(self, person: int) -> None:
+        """Send somebody who got stuck to the middle of the nearest lane, which is free, and along it."""
+        near = int(np.hypot(*(self._middles - self._xy[person]).T).argmin())
+        x, y = self._middles[near].tolist()
+        end = min(self._ends[near], key=lambda xy: math.dist(xy, self._plans[person][0].xy))
+        self._plans[person] = [_Stop((x, y)), _Stop((x, y)), _Stop(end), *self._plans[person]]
+        self._stuck_s[person] = 0
+        self._next(person)
+
     def _follow(self, who: NDArray[np.int64]) -> None:
         """Let those who reached their point go on, stay, or leave."""
+        for person in who[self._stuck_s[who] > 2.0].tolist():
+            self._regain(person)
         to_goal = self._goal[who] - self._xy[who]
         left = np.hypot(*to_goal.T)
         passed = np.sum(to_goal * self._way[who], axis=1) < 0
@@ -308,8 +313,6 @@ class Traffic:
         for member in self._units[unit]:
             if rng.random() < self._changes:
                 self._outfit[member] = 1 - self._outfit[member]
-
-    # How they move.
 
     def _move(self, who: NDArray[np.int64]) -> None:
         xy, velocity, standing = self._xy[who], self._velocity[who], self._standing[who]
@@ -366,12 +369,6 @@ class Traffic:
             aside = 1.8 * np.clip(closing, 0, 2) * np.exp((0.6 - distance) / 1.1) * (in_front > 0.5)
             aside *= ~friends & (np.abs(lateral) < 0.9)
             np.add.at(push, i, right * (side * aside)[:, None])
-        # Who got stuck beside the way tries the middle of it, which is free.
-        for i in np.flatnonzero(self._stuck_s[who] > 1.0).tolist():
-            self._goal[who[i]] = self._plans[who[i]][0].middle
-            off, way = xy[i] - self._goal[who[i]], self._way[who[i]]
-            aslant = off - (off @ way) * way
-            push[i] -= 2.5 * aslant / max(float(np.hypot(*aslant)), 0.3)
         return push
 
     def _turn(self, who: NDArray[np.int64], speed: Vectors) -> None:

@@ -14,6 +14,10 @@ from pipeline.core import FrameStamp
 SCHEMA = 1
 MIN_OWN_PX = 40.0
 """A silhouette smaller than this is nobody's."""
+MIN_COUNTED_SHARE = 0.5
+"""Share of a silhouette that must be in the picture and unhidden for its person to have to be found."""
+MIN_COUNTED_PX = 40.0
+"""Height of the box from which on its person has to be found."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,20 +116,20 @@ def _rounded(values: NDArray[np.float32]) -> list[float]:
     return [round(float(value), 2) for value in values]
 
 
-def to_mot(stamp: FrameStamp, people: Sequence[TruePerson], *, min_visibility: float) -> list[str]:
-    """Return lines of MOTChallenge ground truth: ``frame,id,left,top,width,height,1,1,visibility``.
+def to_mot(stamp: FrameStamp, people: Sequence[TruePerson]) -> list[str]:
+    """Return lines of MOTChallenge ground truth: ``frame,id,left,top,width,height,counts,1,visibility``.
+
+    Who is smaller than ``MIN_COUNTED_PX``, or shows less than ``MIN_COUNTED_SHARE``, does not count: 0, else 1.
 
     Args:
         stamp: Of the picture; frames count from 1 there.
         people: Who is in it.
-        min_visibility: In [0, 1]: who is hidden or cut off more than that is left out.
     """
     lines = []
     for person in people:
         shown = person.visibility * (1 - person.truncation)
-        if shown < min_visibility:
-            continue
         left, top, right, bottom = (float(value) for value in person.full_xyxy)
         box = f"{left:.1f},{top:.1f},{right - left:.1f},{bottom - top:.1f}"
-        lines.append(f"{stamp.index + 1},{person.person_id},{box},1,1,{shown:.3f}")
+        counts = shown >= MIN_COUNTED_SHARE and bottom - top >= MIN_COUNTED_PX
+        lines.append(f"{stamp.index + 1},{person.person_id},{box},{counts:d},1,{shown:.3f}")
     return lines

@@ -4,7 +4,7 @@ import csv
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from copy import deepcopy
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from models.reid._video import prefer_channels_last
 from models.training._checkpoint import Position, load_checkpoint, save_checkpoint
 from pipeline.core.errors import ConfigError, DataError
 
@@ -113,12 +114,23 @@ class Engine:
         network: Is changed.
         pace: How to compute.
         folder: For ``checkpoint.safetensors`` and ``curve.csv``; what lies there is resumed.
+        schedule: Learning rate of a step; None for a warm-up and half a cosine over the budget.
     """
 
-    def __init__(self, task: Task, network: nn.Module, *, pace: Pace, folder: Path) -> None:
+    def __init__(
+        self,
+        task: Task,
+        network: nn.Module,
+        *,
+        pace: Pace,
+        folder: Path,
+        schedule: Callable[[int], float] | None = None,
+    ) -> None:
         self._task = task
+        self._schedule = schedule
         self._pace = pace
-        self._network = network.to(pace.device, memory_format=torch.channels_last)
+        self._network = network.to(pace.device)
+        prefer_channels_last(self._network)
         self.mean = deepcopy(self._network).eval().requires_grad_(False)
         self._optimiser = torch.optim.AdamW(_groups(network, task.weight_decay), lr=task.learning_rate)
         self._checkpoint = folder / "checkpoint.safetensors"
@@ -164,10 +176,9 @@ class Engine:
         save_checkpoint(self._checkpoint, self._network, self.mean, self._optimiser, self.position)
 
     def _step(self, batch: Mapping[str, Tensor], spent: float) -> dict[str, Tensor]:
-        rate = min(1.0, (self.position.step + 1) / _WARM_UP_STEPS)
-        rate *= _LAST_RATE + (1 - _LAST_RATE) * 0.5 * (1 + math.cos(math.pi * min(spent, 1.0)))
+        rate = self._rate(spent) if self._schedule is None else self._schedule(self.position.step)
         for group in self._optimiser.param_groups:
-            group["lr"] = self._task.learning_rate * rate
+            group["lr"] = rate
         self._network.train()
         with self._pace.autocast():
             parts = self._task.loss(self._network, batch)
@@ -177,6 +188,11 @@ class Engine:
         self._optimiser.step()
         self._average()
         return parts
+
+    def _rate(self, spent: float) -> float:
+        rate = min(1.0, (self.position.step + 1) / _WARM_UP_STEPS)
+        rate *= _LAST_RATE + (1 - _LAST_RATE) * 0.5 * (1 + math.cos(math.pi * min(spent, 1.0)))
+        return self._task.learning_rate * rate
 
     @torch.no_grad()
     def _average(self) -> None:

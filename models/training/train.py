@@ -2,6 +2,7 @@
 
     make train ARGS='task=detector data=/a/rendered out=outputs/detector minutes=40'
     make train ARGS='task=reid data=/a/rendered out=outputs/reid minutes=60 options.outfits=apart'
+    make train ARGS='task=video data=/a/rendered out=outputs/lstrl minutes=60 options.model=lstrl_light'
 
 A run that was interrupted goes on when the same command is given again. With ``steps`` in place of ``minutes`` the
 same seed gives the same network on the same machine.
@@ -11,6 +12,7 @@ import json
 import logging
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,9 +28,10 @@ from models.training._worlds import World, split_worlds
 from models.training.detector.task import DetectorTask
 from models.training.keypoints.task import KeypointTask
 from models.training.reid.task import ReidTask
+from models.training.video.task import VideoTask
 from pipeline.core.errors import ConfigError, ReidError
 
-TrainingTask = DetectorTask | KeypointTask | ReidTask
+TrainingTask = DetectorTask | KeypointTask | ReidTask | VideoTask
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,8 +41,8 @@ class TrainConfig:
     """What a run is told, as ``key=value``.
 
     Attributes:
-        task: detector, keypoints or reid.
-        data: Folder that has ``worlds/``.
+        task: detector, keypoints, reid or video.
+        data: Folder that has ``worlds/``; not read where ``options.dataset`` names another data set.
         out: Folder for the checkpoint, the curve and the score.
         minutes: Of training in all; 0 for any.
         steps: In all; 0 for any.
@@ -50,6 +53,7 @@ class TrainConfig:
         precision: bfloat16, float32, or auto: bfloat16 where the device computes in it.
         held_out: Part of the worlds that is only scored with.
         cache_gb: Of decoded pictures in memory.
+        schedule: budget: the learning rate falls over the budget; recipe: as the paper's, of video alone.
         options: Of the task, as its class describes them.
     """
 
@@ -65,6 +69,7 @@ class TrainConfig:
     precision: str = "auto"
     held_out: float = 0.1
     cache_gb: float = 6.0
+    schedule: str = "budget"
     options: dict[str, Any] = field(default_factory=dict)
 
 
@@ -100,6 +105,7 @@ def make_task(config: TrainConfig, device: torch.device, worlds: list[World], he
         "detector": DetectorTask,
         "keypoints": KeypointTask,
         "reid": ReidTask,
+        "video": VideoTask,
     }
     if config.task not in tasks:
         raise ConfigError(f"task: expected one of {', '.join(tasks)}, got {config.task!r}")
@@ -128,10 +134,24 @@ def choose_pace(config: TrainConfig) -> Pace:
     return Pace(device=torch.device(name), bfloat16=bfloat16, loaders=config.loaders)
 
 
+def choose_schedule(config: TrainConfig, task: TrainingTask) -> Callable[[int], float] | None:
+    """Return the learning rate of a step where the recipe says so; None where the budget does.
+
+    Raises:
+        ConfigError: If the task has no recipe, or there is no such schedule.
+    """
+    if config.schedule == "recipe" and isinstance(task, VideoTask):
+        return task.rate
+    if config.schedule != "budget":
+        raise ConfigError(f"schedule: expected budget, or of video also recipe, got {config.schedule!r}")
+    return None
+
+
 def build(config: TrainConfig) -> tuple[TrainingTask, nn.Module, Pace]:
     """Return task, fresh network and pace of a run."""
     pace = choose_pace(config)
-    worlds, held_out = split_worlds(Path(config.data), held_out=config.held_out)
+    has_dataset = config.options.get("dataset") is not None
+    worlds, held_out = ([], []) if has_dataset else split_worlds(Path(config.data), held_out=config.held_out)
     task = make_task(config, pace.device, worlds, held_out)
     torch.manual_seed(config.seed)
     return task, task.make_network(), pace
@@ -145,7 +165,7 @@ def main(arguments: list[str]) -> None:
     budget = Budget(minutes=config.minutes or None, steps=config.steps or None)
     task, network, pace = build(config)
     folder = Path(config.out)
-    engine = Engine(task, network, pace=pace, folder=folder)
+    engine = Engine(task, network, pace=pace, folder=folder, schedule=choose_schedule(config, task))
     scores = engine.run(budget)
     told = {
         "config": asdict(config),

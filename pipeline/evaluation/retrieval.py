@@ -74,16 +74,46 @@ def score_retrieval(queries: LabelledVectors, gallery: LabelledVectors, *, max_r
         negative penalty: number of right answers over the rank of the last of them (Ye et al., "Deep Learning
         for Person Re-identification: A Survey and Outlook", TPAMI 2021).
     """
+    distances = cosine_distances(queries.vectors, gallery.vectors)
+    return score_distances(distances, queries, gallery, max_rank=max_rank, ties="wrong_first")
+
+
+def score_distances(
+    distances: NDArray[np.float32],
+    queries: LabelledVectors,
+    gallery: LabelledVectors,
+    *,
+    max_rank: int = 20,
+    precision: str = "step",
+    ties: str = "gallery_order",
+) -> RetrievalScore:
+    """Return how well the queries find their person by distances of any kind; as ``score_retrieval`` otherwise.
+
+    Args:
+        distances: Shape ``(queries, gallery)``; lower is closer.
+        queries: Whom to look for.
+        gallery: Where to look.
+        max_rank: Length of ``cmc``, at least 1.
+        precision: step, or trapezoid as in the official evaluation of MARS: the mean of the precision at each right
+            answer and at the one before it, the first of which counts as 1.
+        ties: gallery_order: as they stand, what benchmarks do; wrong_first.
+
+    Raises:
+        DataError: If no query has a right answer in another camera.
+        ShapeError: If the distances are of another shape.
+    """
+    check_array("distances", distances, (len(queries), len(gallery)), distances.dtype)
     first_ranks, precisions, penalties = [], [], []
-    for row, distances in enumerate(cosine_distances(queries.vectors, gallery.vectors)):
+    for row, to_gallery in enumerate(distances):
         same_person = gallery.person_ids == queries.person_ids[row]
         kept = ~(same_person & (gallery.cameras == queries.cameras[row])) & (gallery.person_ids != JUNK_ID)
         right = same_person[kept]
-        ranks = 1 + np.flatnonzero(right[np.lexsort((right, distances[kept]))])
+        second = right if ties == "wrong_first" else np.arange(len(right))
+        ranks = 1 + np.flatnonzero(right[np.lexsort((second, to_gallery[kept]))])
         if not len(ranks):
             continue
         first_ranks.append(ranks[0])
-        precisions.append(np.mean(np.arange(1, len(ranks) + 1) / ranks))
+        precisions.append(_average_precision(ranks, precision))
         penalties.append(len(ranks) / ranks[-1])
     if not first_ranks:
         raise DataError("queries: expected people who are in another camera of the gallery, got none; check ids")
@@ -94,3 +124,13 @@ def score_retrieval(queries: LabelledVectors, gallery: LabelledVectors, *, max_r
         mean_inp=float(np.mean(penalties)),
         num_queries=len(first_ranks),
     )
+
+
+def _average_precision(ranks: NDArray[np.intp], form: str) -> float:
+    """Return the average precision of a query whose right answers have these ranks, from 1, ascending."""
+    found = np.arange(1, len(ranks) + 1)
+    if form == "step":
+        return float(np.mean(found / ranks))
+    # The precision just before each right answer: how many were found among one rank fewer.
+    before = np.where(ranks > 1, (found - 1) / np.maximum(ranks - 1, 1), 1.0)
+    return float(np.mean((found / ranks + before) / 2))

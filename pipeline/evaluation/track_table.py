@@ -1,7 +1,7 @@
 """Boxes with identities, as scores read them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -18,17 +18,23 @@ class TrackTable:
         frames: Shape ``(N,)``, int64, frame indices from 0.
         ids: Shape ``(N,)``, int64: true identities, or people that a run found; the same in all cameras.
         boxes_xyxy: Shape ``(N, 4)``, float32, pixels of the full frame.
+        counts: Shape ``(N,)``, bool: of a truth, whether the person must be found there; whoever is too small or
+            too hidden need not be, and a box on them is neither right nor wrong. Absent: all must.
     """
 
     frames: NDArray[np.int64]
     ids: NDArray[np.int64]
     boxes_xyxy: NDArray[np.float32]
+    counts: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
 
     def __post_init__(self) -> None:
+        if not len(self.counts):
+            object.__setattr__(self, "counts", np.ones(len(self), np.bool_))
+        check_array("counts", self.counts, (len(self),), np.bool_)
         check_array("frames", self.frames, (None,), np.int64)
         check_array("ids", self.ids, (len(self),), np.int64)
         check_array("boxes_xyxy", self.boxes_xyxy, (len(self), 4), np.float32)
-        freeze(self.frames, self.ids, self.boxes_xyxy)
+        freeze(self.frames, self.ids, self.boxes_xyxy, self.counts)
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -40,7 +46,13 @@ class TrackTable:
 
     def select(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
         """Return the rows that ``keep`` marks or lists, in that order."""
-        return replace(self, frames=self.frames[keep], ids=self.ids[keep], boxes_xyxy=self.boxes_xyxy[keep])
+        return replace(
+            self,
+            frames=self.frames[keep],
+            ids=self.ids[keep],
+            boxes_xyxy=self.boxes_xyxy[keep],
+            counts=self.counts[keep],
+        )
 
     def rows_by_frame(self) -> dict[int, NDArray[np.intp]]:
         """Return the rows of every frame that has any, frames ascending, rows in the order of the table."""

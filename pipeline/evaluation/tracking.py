@@ -37,6 +37,9 @@ class TrackingScore:
         idsw: How often a person's number changes, from one camera to the next included.
         num_ids: Different people in the result.
         num_true_ids: Different people in truth.
+        num_found_ids: True people of whom at least one piece was found.
+        wrong_merges: How many people too many share a number: 1 for each number with pieces of two people.
+        splits: How many numbers too many people have: 1 for each person with pieces under two numbers.
         link_precision: Part of the links between cameras that are right; None if there is no link.
         link_recall: Part of the true links between cameras that were made; None if there is none to make.
     """
@@ -51,6 +54,9 @@ class TrackingScore:
     idsw: int
     num_ids: int
     num_true_ids: int
+    num_found_ids: int
+    wrong_merges: int
+    splits: int
     link_precision: float | None
     link_recall: float | None
 
@@ -79,6 +85,8 @@ def score_tracks(truth: CameraTables, result: CameraTables, *, min_piece_boxes: 
     ``link_recall`` the part with one resulting person among those that truly show one person. Who was never
     found is missing from ``deta`` and ``idr``, not here.
 
+    People of the truth who need not be found (``TrackTable.counts``) are left out, and so are boxes on them.
+
     Several boxes of one resulting person in one frame: the first is that person, the others are strangers.
 
     Args:
@@ -93,11 +101,16 @@ def score_tracks(truth: CameraTables, result: CameraTables, *, min_piece_boxes: 
         raise DataError(
             f"result: expected cameras among {sorted(truth)}, got {unknown}; give the truth of every camera"
         )
+    result = {camera_id: _without_uncounted(table, truth[camera_id]) for camera_id, table in result.items()}
+    truth = {camera_id: table.select(table.counts) for camera_id, table in truth.items()}
     true_people, people = _people(truth), _people(result)
     moments = list(_moments(truth, result, true_people, people))
     film = _film(moments, num_true_people=len(true_people))
     identity, clear, hota = (metric.eval_sequence(film) for metric in _metrics())
-    precision, recall = _links(moments, min_piece_boxes)
+    pieces = _pieces(moments, min_piece_boxes)
+    precision, recall = _links(pieces)
+    pairs = {(true_id, identity) for _, true_id, identity in pieces}
+    num_found, num_used = (len({pair[side] for pair in pairs}) for side in (0, 1))
     return TrackingScore(
         idf1=float(identity["IDF1"]),
         idp=float(identity["IDP"]),
@@ -109,6 +122,9 @@ def score_tracks(truth: CameraTables, result: CameraTables, *, min_piece_boxes: 
         idsw=int(clear["IDSW"]),
         num_ids=len(people),
         num_true_ids=len(true_people),
+        num_found_ids=num_found,
+        wrong_merges=len(pairs) - num_used,
+        splits=len(pairs) - num_found,
         link_precision=precision,
         link_recall=recall,
     )
@@ -126,6 +142,18 @@ def match_boxes(iou: NDArray[np.float32], *, min_iou: float = MIN_IOU) -> tuple[
     rows, columns = linear_sum_assignment(allowed, maximize=True)
     matched = allowed[rows, columns] > 0
     return rows[matched], columns[matched]
+
+
+def _without_uncounted(table: TrackTable, truth: TrackTable) -> TrackTable:
+    """Return the boxes of a result that are not on somebody who need not be found, as MOTChallenge does."""
+    if truth.counts.all():
+        return table
+    keep, rows_of = np.ones(len(table), np.bool_), table.rows_by_frame()
+    for frame, true_rows in truth.rows_by_frame().items():
+        rows = rows_of.get(frame, np.empty(0, np.intp))
+        matched_true, matched = match_boxes(iou_matrix(truth.boxes_xyxy[true_rows], table.boxes_xyxy[rows]))
+        keep[rows[matched]] = truth.counts[true_rows[matched_true]]
+    return table.select(keep)
 
 
 def _people(tables: CameraTables) -> NDArray[np.int64]:
@@ -177,14 +205,18 @@ def _film(moments: list[_Moment], *, num_true_people: int) -> dict[str, Any]:
     }
 
 
-def _links(moments: list[_Moment], min_piece_boxes: int) -> tuple[float | None, float | None]:
-    """Return precision and recall of the links between cameras."""
+def _pieces(moments: list[_Moment], min_piece_boxes: int) -> list[tuple[str, int, int]]:
+    """Return camera, true person and resulting person of every piece that is long enough."""
     num_boxes: Counter[tuple[str, int, int]] = Counter()
     for moment in moments:
         true_rows, rows = match_boxes(moment.iou)
         for true_id, identity in zip(moment.true_ids[true_rows], moment.ids[rows], strict=True):
             num_boxes[moment.camera_id, int(true_id), int(identity)] += 1
-    pieces = [piece for piece, count in num_boxes.items() if count >= min_piece_boxes]
+    return [piece for piece, count in num_boxes.items() if count >= min_piece_boxes]
+
+
+def _links(pieces: list[tuple[str, int, int]]) -> tuple[float | None, float | None]:
+    """Return precision and recall of the links between cameras."""
     both = _num_pairs([(camera_id, (true_id, identity)) for camera_id, true_id, identity in pieces])
     made = _num_pairs([(camera_id, identity) for camera_id, _, identity in pieces])
     true = _num_pairs([(camera_id, true_id) for camera_id, true_id, _ in pieces])

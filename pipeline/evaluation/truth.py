@@ -1,5 +1,6 @@
 """Readers of ground truth and of results: MOTChallenge text, the PETS 2009 XML, and parts of a picture."""
 
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,8 +14,20 @@ MIN_VISIBLE = 0.25
 """Part of a box, in (0, 1], that must lie in a picture for its person to count as being in it."""
 
 
+def read_mot_truth(path: Path) -> TrackTable:
+    """Return a ground truth of MOTChallenge: rows whose seventh field is 0 need not be found (``TrackTable.counts``).
+
+    Raises:
+        ConfigError: If there is no such file.
+        DataError: If a line is none of the format; it names the line.
+    """
+    table = read_mot(path)
+    lines = [line.split(",") for line in _read_text(path).splitlines() if line.strip()]
+    return replace(table, counts=np.array([len(line) < 7 or float(line[6]) != 0 for line in lines], np.bool_))
+
+
 def read_mot(path: Path) -> TrackTable:
-    """Return the rows of a MOTChallenge file, ground truth or result; every row counts.
+    """Return the rows of a MOTChallenge file; every row counts.
 
     A line reads ``frame,id,left,top,width,height`` and whatever follows. Frames count from 1 there, from 0
     in the table.

@@ -11,7 +11,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.stages._evidence import MAX_WAY, Rules, are_two_people, broken_walk, hand_overs, way_evidence
+from pipeline.stages._evidence import (
+    MAX_WAY,
+    Rules,
+    are_two_people,
+    broken_walk,
+    hand_overs,
+    together_evidence,
+    way_evidence,
+)
 from pipeline.stages._segment import Segment
 
 Evidence = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -54,6 +62,7 @@ class _Groups:
             if are_two_people(segments[one], segments[two], rules):
                 self._ruled_out[one, two] = self._ruled_out[two, one] = True
         self._ways: dict[tuple[int, int], float] = {}
+        self._at_once: dict[tuple[int, int], float] = {}
         self._evidence = np.array([self._row(index) for index in range(count)])
 
     def best_pair(self) -> tuple[int, int] | None:
@@ -91,10 +100,17 @@ class _Groups:
     def _gain(self, one: int, two: int) -> float:
         gain = self._walk_evidence(self._joined(one, two))
         gain -= self._walk_evidence(self.walks[one]) + self._walk_evidence(self.walks[two])
+        gain += sum(self._together(i, j) for i in self.walks[one] for j in self.walks[two])
         return min(MAX_WAY, max(-MAX_WAY, gain))
 
     def _joined(self, one: int, two: int) -> list[int]:
         return sorted(self.walks[one] + self.walks[two])  # indices are in order of time
+
+    def _together(self, one: int, two: int) -> float:
+        pair = (min(one, two), max(one, two))
+        if pair not in self._at_once:
+            self._at_once[pair] = together_evidence(self._segments[one], self._segments[two])
+        return self._at_once[pair]
 
     def _walk_evidence(self, walk: Sequence[int]) -> float:
         total = 0.0

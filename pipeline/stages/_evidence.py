@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import log, pi
 
+from pipeline.stages._ground import apart_m, can_stride, missed_by_m
 from pipeline.stages._segment import ENROLLED, Segment
 from pipeline.stages._topology import Topology
 
@@ -15,6 +16,18 @@ MOTION_MAX_GAP_S = 3.0
 MIN_MOTION, MAX_MOTION = -6.0, 4.0
 MAX_WAY = 6.0
 """The way alone never says more than this, for or against."""
+GROUND_MAX_GAP_S = 6.0
+"""The same between cameras whose ground is known."""
+GROUND_M2 = 150.0
+"""Ground that cameras have in sight: anybody else stands anywhere on it."""
+NEWCOMERS = 5.0
+"""Somebody else would have to appear at the place, and at the time: once in so many times they do."""
+FOOT_ERROR_M = 0.6
+"""Standard deviation of where a box says that somebody stands."""
+FASTEST_M_S = 3.0
+TWO_PEOPLE_M = 5.0
+"""Whom two cameras see this far apart at once are two people, however wrong the boxes."""
+MIN_SHARED_S = 0.4
 SLACK_S = 0.15
 """Two tracks of one person may share this much time: a tracker notices a change late."""
 
@@ -39,8 +52,32 @@ def way_evidence(earlier: Segment, later: Segment, topology: Topology) -> float:
     if gap_s < -SLACK_S or earlier.camera_id == ENROLLED:
         return 0.0
     if earlier.camera_id != later.camera_id:
+        if len(earlier.trail) and len(later.trail) and gap_s <= GROUND_MAX_GAP_S:
+            return _stride_evidence(earlier, later)
         return topology.walk_evidence(earlier.camera_id, later.camera_id, max(gap_s, 0.0))
     return _motion_evidence(earlier, later, max(gap_s, 0.05)) if gap_s <= MOTION_MAX_GAP_S else 0.0
+
+
+def _stride_evidence(earlier: Segment, later: Segment) -> float:
+    """Return what place and velocity on the ground say about segments of two cameras, as ``_motion_evidence`` does."""
+    # Feet are in sight later than bodies, and out of it earlier.
+    spread_m = FOOT_ERROR_M + 0.5 * max(later.trail[0, 0] - earlier.trail[-1, 0], 0.0)
+    missed_m = missed_by_m(earlier.trail, later.trail, straight_s=2.0)
+    return min(MAX_WAY, max(-MAX_WAY, log(NEWCOMERS) + _of_places(missed_m, spread_m)))
+
+
+def together_evidence(first: Segment, second: Segment) -> float:
+    """Return what two cameras that see somebody at once say, by how far apart the two stand on the ground."""
+    distance_m, shared_s = apart_m(first.trail, second.trail)
+    if first.camera_id == second.camera_id or shared_s < MIN_SHARED_S:
+        return 0.0
+    certainty = min(1.5, 0.5 + shared_s / 2)
+    return min(MAX_WAY, max(-MAX_WAY, certainty * _of_places(distance_m, FOOT_ERROR_M)))
+
+
+def _of_places(distance_m: float, spread_m: float) -> float:
+    """Return the log of a normal density around a place over that of anywhere on the ground in sight."""
+    return log(GROUND_M2 / (2 * pi * spread_m**2)) - distance_m**2 / (2 * spread_m**2)
 
 
 def _motion_evidence(earlier: Segment, later: Segment, gap_s: float) -> float:
@@ -63,7 +100,13 @@ def _motion_evidence(earlier: Segment, later: Segment, gap_s: float) -> float:
 
 def are_two_people(first: Segment, second: Segment, rules: Rules) -> bool:
     """Tell whether two segments cannot be one person wherever else that person was seen."""
-    return first.shared_s(second) > SLACK_S and not rules.topology.may_coincide(first.camera_id, second.camera_id)
+    if first.shared_s(second) <= SLACK_S:
+        return False
+    if first.camera_id != second.camera_id:
+        distance_m, shared_s = apart_m(first.trail, second.trail)
+        if shared_s >= MIN_SHARED_S:
+            return distance_m > TWO_PEOPLE_M  # the ground knows better than a list of cameras
+    return not rules.topology.may_coincide(first.camera_id, second.camera_id)
 
 
 def hand_overs(segments: Sequence[Segment]) -> Iterator[tuple[int, int]]:
@@ -90,6 +133,9 @@ def broken_walk(segments: Sequence[Segment], rules: Rules) -> str | None:
         if earlier.camera_id == later.camera_id:
             if earlier.last.is_leaving and gap_s > rules.leave_after_s:
                 return "left and came back: a new visit"
+        elif len(earlier.trail) and len(later.trail):
+            if not can_stride(earlier.trail, later.trail, max_m_s=FASTEST_M_S, slack_m=4 * FOOT_ERROR_M):
+                return f"too far to walk from {earlier.camera_id} to {later.camera_id} in {gap_s:.1f} s"
         elif gap_s > 0 and not rules.topology.can_walk(earlier.camera_id, later.camera_id, gap_s):
             return f"cannot walk from {earlier.camera_id} to {later.camera_id} in {gap_s:.1f} s"
     return None

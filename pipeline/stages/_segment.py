@@ -10,11 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core import Embedding, TrackId, TrackPart, TrackPath
+from pipeline.stages._ground import Ground, Trail
 
 ENROLLED = "enrolled"
 """The camera of people who are known by pictures, and were not seen yet."""
 VELOCITY_POINTS = 10
 """Boxes over which a velocity is measured."""
+MAX_TRAIL = 1200
+"""Points of a trail that are kept, the latest: ten minutes."""
+NO_GROUND = Ground()
 BORDER_FRACTION = 0.03
 """A box this near to the picture's left, right or lower border, as a fraction of its size, is at the border."""
 
@@ -52,6 +56,7 @@ class Segment:
         vector_sum: Shape ``(D,)``: sum of the embeddings, each times its quality.
         num_frames: Boxes in it.
         spans: When it was seen, first and last moment, Unix seconds, ascending; several if others were absorbed.
+        trail: Where it went on the ground; empty where nothing is known of it.
     """
 
     camera_id: str
@@ -63,9 +68,10 @@ class Segment:
     vector_sum: NDArray[np.float64]
     num_frames: int
     spans: list[tuple[float, float]]
+    trail: Trail
 
     @classmethod
-    def begin(cls, embedding: Embedding) -> Self:
+    def begin(cls, embedding: Embedding, ground: Ground = NO_GROUND) -> Self:
         """Return the segment that this embedding alone makes."""
         path = embedding.path
         return cls(
@@ -78,9 +84,10 @@ class Segment:
             vector_sum=embedding.quality * embedding.vector.astype(np.float64),
             num_frames=len(path),
             spans=[(float(path.captured_at[0]), float(path.captured_at[-1]))],
+            trail=ground.trail(embedding.track_id.camera_id, path),
         )
 
-    def extend(self, embedding: Embedding) -> None:
+    def extend(self, embedding: Embedding, ground: Ground = NO_GROUND) -> None:
         """Add the next part of the same track."""
         self.parts.append(TrackPart(embedding.track_id, embedding.part))
         self.last = _end(embedding.path, slice(-VELOCITY_POINTS, None), -1)
@@ -88,6 +95,7 @@ class Segment:
         self.vector_sum = self.vector_sum + embedding.quality * embedding.vector
         self.num_frames += len(embedding.path)
         self.spans[-1] = (self.spans[-1][0], self.last.at)
+        self.trail = _joined(self.trail, ground.trail(self.camera_id, embedding.path))
 
     def absorb(self, later: Self) -> None:
         """Add a later segment of the same person in the same camera, of whatever track."""
@@ -97,6 +105,7 @@ class Segment:
         self.vector_sum = self.vector_sum + later.vector_sum
         self.num_frames += later.num_frames
         self.spans += later.spans
+        self.trail = _joined(self.trail, later.trail)
 
     def shared_s(self, other: Self) -> float:
         """Return the longest time for which both were seen at once, seconds; negative if they never were."""
@@ -109,6 +118,10 @@ class Segment:
             else:
                 theirs += 1
         return longest
+
+
+def _joined(trail: Trail, later: Trail) -> Trail:
+    return np.concatenate([trail, later])[-MAX_TRAIL:]
 
 
 def turns(batch: Sequence[Embedding]) -> list[list[Embedding]]:

@@ -25,9 +25,18 @@ from pipeline.core import (
 from pipeline.core.distance import check_same_space
 from pipeline.stages._calibration import Calibration, probability
 from pipeline.stages._clustering import cluster
-from pipeline.stages._evidence import MAX_WAY, Rules, are_two_people, broken_walk, hand_overs, way_evidence
+from pipeline.stages._evidence import (
+    MAX_WAY,
+    Rules,
+    are_two_people,
+    broken_walk,
+    hand_overs,
+    together_evidence,
+    way_evidence,
+)
+from pipeline.stages._ground import Ground
 from pipeline.stages._person import Person
-from pipeline.stages._segment import Segment, turns
+from pipeline.stages._segment import NO_GROUND, Segment, turns
 
 MAX_CANDIDATES = 20
 """People of the gallery that a new segment is compared with closely."""
@@ -54,6 +63,7 @@ class MatchStage:
         gallery: Where people are searched by looks.
         calibration: Distance to evidence.
         rules: What rules a link out.
+        ground: How the cameras' pictures lie on one ground, where that is known.
         max_false_match_rate: Of 1 / this many different people, one may look close enough to be linked; in (0, 1).
         review_every_s: Seconds of event time between two looks back.
         review_window_s: How far a look back goes, seconds; what is older is settled.
@@ -67,6 +77,7 @@ class MatchStage:
         gallery: Gallery,
         calibration: Calibration,
         rules: Rules,
+        ground: Ground = NO_GROUND,
         *,
         max_false_match_rate: float,
         review_every_s: float,
@@ -78,6 +89,7 @@ class MatchStage:
         self._gallery = gallery
         self._calibration = calibration
         self._rules = rules
+        self._ground = ground
         self._max_false_match_rate = max_false_match_rate
         self._review_every_s = review_every_s
         self._review_window_s = review_window_s
@@ -164,7 +176,7 @@ class MatchStage:
         segment, person_id = self._open[embedding.track_id]
         person = self._people[person_id]
         distance = _distance(segment, embedding)
-        segment.extend(embedding)
+        segment.extend(embedding, self._ground)
         self._put(person)
         return _sighting(
             embedding,
@@ -179,7 +191,7 @@ class MatchStage:
 
     def _assign(self, batch: Sequence[Embedding]) -> list[Sighting]:
         """Give each embedding that begins a segment to a person, no two to the same."""
-        segments = [Segment.begin(embedding) for embedding in batch]
+        segments = [Segment.begin(embedding, self._ground) for embedding in batch]
         candidates = [self._candidates(e, segment) for e, segment in zip(batch, segments, strict=True)]
         needed = self._calibration.evidence_needed(self._max_false_match_rate)
         people = sorted({c.person_id for of_one in candidates for c in of_one if c.gate is None})
@@ -219,6 +231,8 @@ class MatchStage:
         walk = [*person.segments, segment]
         before = next((walk[one] for one, two in hand_overs(walk) if walk[two] is segment), None)
         way = 0.0 if before is None else way_evidence(before, segment, self._rules.topology)
+        way += sum(together_evidence(segment, other) for other in person.segments)
+        way = min(MAX_WAY, max(-MAX_WAY, way))
         return _Candidate(person.person_id, distance, self._calibration.evidence(distance) + way, gate)
 
     def _decide(

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from video_networks import video_names
 
 from pipeline.build import build, build_source
 from pipeline.config import CONFIGS, load_config, to_yaml
@@ -13,7 +14,9 @@ SINGLE = ["detector", "tracker", "pose", "embedder", "gallery"]
 SEVERAL = ["alerts", "sink"]
 OWED = {
     "image_onnx": ["embedder.weights=/x.onnx"],
+    "video_onnx": ["embedder.weights=/x.onnx"],
     "rtmpose_onnx": ["pose.weights=/x.onnx"],
+    **{name: ["embedder.weights=random"] for name in video_names()},
     "mmpose": ["pose.model_config=/x.py", "pose.weights=/x.pth", "pose.sha256=0"],
 }
 """What a user must give because no file is shipped."""

@@ -44,7 +44,7 @@ def test_a_cut_image_is_refused(encoding: Encoding, share: float) -> None:
 
 def test_another_size_than_promised_is_refused(encoding: Encoding) -> None:
     data = encode_image(image(), encoding, quality=90)
-    with pytest.raises(FrameDecodeError, match="expected .* of 96x73, got 96x72"):
+    with pytest.raises(FrameDecodeError, match=r"expected .* of 96x73, got 96x72"):
         decode_image(data, encoding, (73, 96))
 
 

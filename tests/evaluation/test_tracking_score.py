@@ -52,6 +52,9 @@ def test_the_truth_itself_scores_one() -> None:
         idsw=0,
         num_ids=2,
         num_true_ids=2,
+        num_found_ids=2,
+        wrong_merges=0,
+        splits=0,
         link_precision=1.0,
         link_recall=1.0,
     )
@@ -85,6 +88,14 @@ def test_one_number_for_everybody_finds_every_link_and_as_many_wrong_ones() -> N
     score = score_tracks(one_by_one, relabelled(one_by_one, {1: 1, 2: 1}))
     assert (score.link_precision, score.link_recall) == (0.5, 1.0)
     assert score.num_ids == 1
+
+
+def test_who_shares_a_number_is_wrongly_merged_and_who_has_two_is_split() -> None:
+    in_turn = {"east": make_table(*make_walk(1, range(10)), *make_walk(2, range(10, 20)))}
+    merged = score_tracks(in_turn, relabelled(in_turn, {1: 1, 2: 1}))
+    assert (merged.wrong_merges, merged.splits) == (1, 0)
+    split = score_tracks(TRUTH, TRUTH | relabelled({"west": TRUTH["west"]}, {1: 3, 2: 2}))
+    assert (split.num_found_ids, split.wrong_merges, split.splits) == (2, 0, 1)
 
 
 def test_a_missing_camera_is_missed_and_not_wrong() -> None:

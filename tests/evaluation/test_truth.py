@@ -6,7 +6,7 @@ import pytest
 from pipeline.core.errors import ConfigError, DataError
 from pipeline.evaluation.track_table import TrackTable
 from pipeline.evaluation.tracking import score_tracks
-from pipeline.evaluation.truth import cut_out, read_mot, read_pets
+from pipeline.evaluation.truth import cut_out, read_mot, read_mot_truth, read_pets
 
 PETS = """<?xml version="1.0"?><dataset>
 <frame number="4"><objectlist>
@@ -86,3 +86,14 @@ def test_sixteen_people_walk_through_both_halves_of_the_pets_recording(shared: P
     assert len(np.intersect1d(halves["left"].ids, halves["right"].ids)) == 16
     score = score_tracks(halves, halves)
     assert (score.idf1, score.num_true_ids) == (1.0, 19)
+
+
+def test_who_is_marked_in_a_truth_need_not_be_found(tmp_path: Path) -> None:
+    (tmp_path / "truth.txt").write_text("1,1,0,0,10,20,1,1,1\n1,2,50,0,10,20,0,1,0.2\n")
+    truth = {"east": read_mot_truth(tmp_path / "truth.txt")}
+    assert truth["east"].counts.tolist() == [True, False]
+    (tmp_path / "one.txt").write_text("1,7,0,0,10,20,0.9,-1,-1,-1\n")
+    (tmp_path / "both.txt").write_text("1,7,0,0,10,20,0.9,-1,-1,-1\n1,8,50,0,10,20,0.9,-1,-1,-1\n")
+    for name in ("one", "both"):
+        score = score_tracks(truth, {"east": read_mot(tmp_path / f"{name}.txt")})
+        assert (score.idf1, score.num_true_ids, score.num_ids) == (1.0, 1, 1)

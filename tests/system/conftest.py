@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from footage import write_clip
 
+PUBLIC = ["detector=yolox_onnx", "embedder=omz_0288"]
+
 
 @pytest.fixture(scope="session")
 def clip(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -14,7 +16,7 @@ def clip(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def halves(clip: Path, shared: Path) -> list[str]:
-    """Overrides: the clip's halves as two cameras."""
+    """Overrides: the clip's halves as two cameras, with public networks on two different libraries."""
     left = f"left: {{uri: {clip}, crop_xyxy: [0, 0, 384, 576]}}"
     right = f"right: {{uri: {clip}, crop_xyxy: [384, 0, 768, 576]}}"
-    return [f"site.cameras={{{left}, {right}}}", f"weights_dir={shared / 'models'}"]
+    return [f"site.cameras={{{left}, {right}}}", f"weights_dir={shared / 'models'}", *PUBLIC]

@@ -22,6 +22,7 @@ def test_unusable_input_is_refused_with_one_line(shared: Path, clip: Path, tmp_p
     altered.mkdir()
     for path in (shared / "models").glob("person-*"):
         (altered / path.name).symlink_to(path)
+    public = ["detector=yolox_onnx", "embedder=omz_0288"]
     weights = bytearray((shared / "models/opencv_zoo_yolox_nano.onnx").read_bytes())
     weights[len(weights) // 2] ^= 1
     (altered / "opencv_zoo_yolox_nano.onnx").write_bytes(weights)
@@ -38,11 +39,14 @@ def test_unusable_input_is_refused_with_one_line(shared: Path, clip: Path, tmp_p
             [f"site.cameras={{east: 'rtsp://u:hunter2@127.0.0.1:{closed_port}/x'}}", weights_dir],
             "site.cameras.east",
         ),
-        "absent weights": ([good, f"weights_dir={tmp_path}", "embedder.weights=nobody.xml"], "nobody.xml"),
-        "altered weights": ([good, f"weights_dir={altered}"], "opencv_zoo_yolox_nano.onnx"),
-        "weights without a network": ([good, f"weights_dir={pictures}"], "person-reidentification-retail-0288.xml"),
+        "absent weights": ([good, *public, f"weights_dir={tmp_path}", "embedder.weights=nobody.xml"], "nobody.xml"),
+        "altered weights": ([good, *public, f"weights_dir={altered}"], "opencv_zoo_yolox_nano.onnx"),
+        "weights without a network": (
+            [good, *public, f"weights_dir={pictures}"],
+            "person-reidentification-retail-0288.xml",
+        ),
         "weights behind a network that is down": (
-            [good, f"weights_dir={altered}", "detector.weights=movenet_lightning_int8_v4.tflite"],
+            [good, *public, f"weights_dir={altered}", "detector.weights=movenet_lightning_int8_v4.tflite"],
             "movenet",
         ),
         "weights that are no network": ([good, weights_dir, f"detector.weights={tmp_path}/text.mp4"], "text.mp4"),

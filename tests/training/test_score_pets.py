@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from models.training._pets import read_half_crops
-from models.training.score_pets import Footage, histogram_vectors, main, score_vectors
+from models.training._single_crops import histogram_vectors
+from models.training.score_pets import Footage, main, score_vectors
 from pipeline.core.errors import ConfigError
 
 

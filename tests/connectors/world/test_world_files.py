@@ -17,7 +17,9 @@ from connectors.world.dataset import DatasetSpec, render_dataset, shard
 from connectors.world.recording import render
 from connectors.world.world import Scenario, World
 from pipeline.core.errors import ConfigError
-from pipeline.evaluation.truth import read_mot
+from pipeline.evaluation.truth import read_mot_truth
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[3]
 SCENARIO = Scenario(people=6, seed=2, fps=5.0)
@@ -27,12 +29,16 @@ FULL_DISK = """
 import resource, sys
 from pathlib import Path
 from connectors.world.dataset import DatasetSpec, render_dataset
+from connectors.world.world import World
 from pipeline.core.errors import ConnectorError
 
+SPEC = DatasetSpec(worlds=1, seed=3, people=4, seconds=1.0)
+
 if __name__ == "__main__":
+    next(World(SPEC.scenario(0)).moments(1))  # compiled kernels are kept on disk too
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
     try:
-        render_dataset(DatasetSpec(worlds=1, seed=3, people=4, seconds=1.0), Path(sys.argv[1]), workers=1)
+        render_dataset(SPEC, Path(sys.argv[1]), workers=1)
     except ConnectorError as error:
         print(error)
 """
@@ -68,18 +74,26 @@ def test_every_frame_has_a_line_of_truth_that_follows_its_schema(recorded: Path)
         jsonschema.validate(line, schema)
 
 
-def test_the_mot_text_has_who_can_be_seen(recorded: Path) -> None:
-    table = read_mot(recorded / "mot/east.txt")
+def test_the_mot_text_has_everybody_and_says_who_counts(recorded: Path) -> None:
+    table = read_mot_truth(recorded / "mot/east.txt")
     lines = [json.loads(line) for line in (recorded / "truth/east.jsonl").read_text().splitlines()]
-    seen = [p for line in lines for p in line["people"] if p["visibility"] * (1 - p["truncation"]) >= 0.25]
-    assert len(table.frames) == len(seen)
-    assert set(table.ids.tolist()) == {p["person_id"] for p in seen}
+    people = [person for line in lines for person in line["people"]]
+    assert table.ids.tolist() == [person["person_id"] for person in people]
+    for person, counts in zip(people, table.counts.tolist(), strict=True):
+        if (
+            person["visibility"] > 0.95
+            and person["truncation"] == 0
+            and person["full_xyxy"][3] - person["full_xyxy"][1] > 45
+        ):
+            assert counts
+        if person["visibility"] < 0.45:
+            assert not counts
 
 
 def test_the_people_are_told_with_their_attributes(recorded: Path) -> None:
     people = json.loads((recorded / "people.json").read_text())["people"]
     assert [person["person_id"] for person in people] == list(range(1, 7))
-    assert set(NAMES) <= set(people[0]["outfits"][0])
+    assert set(NAMES) <= set(people[0]["attributes"][0])
 
 
 def test_the_site_says_what_a_run_needs(recorded: Path) -> None:
@@ -136,10 +150,11 @@ def test_a_full_disk_is_told_in_a_line_and_leaves_no_broken_world(tmp_path: Path
         [sys.executable, str(script), str(tmp_path / "set")],
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
         cwd=ROOT,
         env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(Path.home())},
     )
+    assert done.returncode == 0, done.stderr
     assert "expected room for a world" in done.stdout
     assert not list((tmp_path / "set/worlds").iterdir())
 
@@ -156,7 +171,7 @@ def test_a_recording_of_no_length_is_an_error(tmp_path: Path) -> None:
 
 
 def test_an_unknown_benchmark_is_named_with_those_there_are(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="crowd.*got 'moon'"):
+    with pytest.raises(ConfigError, match=r"crowd.*got 'moon'"):
         render_benchmark("moon", tmp_path)
 
 
@@ -170,7 +185,7 @@ def test_the_command_says_what_is_wrong_and_exits_with_2(arguments: list[str], t
 
 
 def test_shards_are_the_same_each_time() -> None:
-    first, again = shard(SPEC, 0), shard(SPEC, 0)
+    first, again = (shard(SPEC.scenario(0), seconds=1.0, number=0) for _ in range(2))
     assert all(np.array_equal(first[name], again[name]) for name in first)
 
 

@@ -17,6 +17,8 @@ from connectors.world.solids import Box, Material
 from connectors.world.world import Scenario, World
 from pipeline.core.errors import ConfigError
 
+pytestmark = pytest.mark.slow
+
 CAMERA = Camera("front", (0.0, -9.0, 2.5), (0.0, 0.0, 1.0), 500.0, (360, 640), CameraEffects())
 WALL = Box((-1.5, -2.0, 0.0), (1.5, -1.8, 2.5), Material("plain", (120, 120, 120)))
 

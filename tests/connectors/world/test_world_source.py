@@ -11,6 +11,8 @@ import pytest
 from connectors.world.source import WorldSource
 from pipeline.core.errors import ConfigError
 
+pytestmark = pytest.mark.slow
+
 
 def make(uri: str, seconds: float = 0.6) -> WorldSource:
     return WorldSource("yard", uri, seconds=seconds, device="cpu")
@@ -74,7 +76,8 @@ def test_an_address_that_cannot_be_is_an_error_that_names_it(uri: str, named: st
 
 
 @pytest.mark.parametrize(
-    ("uri", "named"), [("world://moon/east", "moon"), ("world://plaza/attic", "attic"), ("world://plaza/east?people=999", "999")]
+    ("uri", "named"),
+    [("world://moon/east", "moon"), ("world://plaza/attic", "attic"), ("world://plaza/east?people=999", "999")],
 )
 def test_a_place_that_is_not_there_is_found_out_before_the_run(uri: str, named: str) -> None:
     with pytest.raises(ConfigError, match=named):

@@ -1,0 +1,162 @@
+"""Networks that look at clips, in the live line: a tracklet is cut into clips, their vectors are averaged."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from models._pixels import PixelScaling
+from models._weights import locate_weights
+from models.reid._checkpoint import check_fits, load_network
+from models.reid._clip_average import ClipAverage, Values, check_clips
+from models.reid._space import name_space
+from models.reid._video import Clips, prefer_channels_last
+from pipeline.core import Embedding, PoseNeed, Tracklet
+from pipeline.core.errors import ConfigError
+
+RANDOM = "random"
+_SEED = 0
+
+
+class VideoEmbedder:
+    """Embeds tracklets with a network of clips.
+
+    The vector of a tracklet is the mean of its clips' vectors, brought to L2 norm 1. That is also done to RAPA's,
+    which are meant to be compared by their Euclidean distance: everything behind this port compares directions.
+
+    Args:
+        network: Makes the network; is given ``num_ids``, ``clip_len`` and ``crop_size_hw``.
+        name: Of the embedding space, before the checksum of the weights.
+        weights: Name or path of the ``.safetensors`` file; ``random`` for none: to try out, it tells nobody apart.
+        weights_dir: Where weights are looked for first.
+        sha256: Of the file, 64 hex digits; None if it is in ``models/weights.yaml`` or does not matter.
+        clip_len: Crops of a clip.
+        crop_size_hw: Height and width of the crops, pixels.
+        needs: nothing, keypoints or heatmaps: what the network asks of the pose stage.
+        clip_scheme: dense, interleaved, rrs_first or evenly: how clips are cut.
+        max_clips: Of a tracklet, spread over all of them.
+        mean: Of red, green and blue, in the range [0, 255]; subtracted.
+        std: Likewise; divided by.
+        precision: float32 or bfloat16, of the convolutions and products.
+        device: cpu or cuda.
+        threads: Of the processor; torch knows one number for the whole process.
+
+    Raises:
+        ConfigError: If the device is not there, or a setting makes no sense.
+        WeightsError: If the weights are absent, altered or of another network.
+    """
+
+    def __init__(
+        self,
+        *,
+        network: Callable[..., nn.Module],
+        name: str,
+        weights: str,
+        weights_dir: str | Path | None,
+        sha256: str | None,
+        clip_len: int,
+        crop_size_hw: Sequence[int],
+        needs: str,
+        clip_scheme: str,
+        max_clips: int,
+        mean: Sequence[float],
+        std: Sequence[float],
+        precision: str,
+        device: str,
+        threads: int,
+    ) -> None:
+        _check_device(precision=precision, device=device)
+        height, width = crop_size_hw
+        self.clip_len = clip_len
+        self.crop_size_hw = (height, width)
+        self.needs = PoseNeed(needs)
+        self._device = torch.device(device)
+        self._autocast = torch.bfloat16 if precision == "bfloat16" else None
+        torch.set_num_threads(threads)
+        with torch.random.fork_rng():
+            torch.manual_seed(_SEED)
+            made = network(num_ids=0, clip_len=clip_len, crop_size_hw=self.crop_size_hw)
+        self.space = f"{name}@{RANDOM}"
+        if weights != RANDOM:
+            path = locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
+            load_network(path, made)
+            self.space = name_space(name, path)
+        self._network = made.eval().requires_grad_(False).to(self._device)
+        prefer_channels_last(self._network)
+        self._average = ClipAverage(
+            self._embed_clips,
+            space=self.space,
+            clip_len=clip_len,
+            crop_size_hw=self.crop_size_hw,
+            needs=self.needs,
+            scheme=clip_scheme,
+            max_clips=max_clips,
+            scaling=PixelScaling(colour_order="rgb", mean=mean, std=std),
+        )
+
+    @staticmethod
+    def preflight(
+        *,
+        network: Callable[..., nn.Module],
+        weights: str,
+        weights_dir: str | Path | None,
+        sha256: str | None,
+        clip_len: int,
+        crop_size_hw: Sequence[int],
+        needs: str,
+        clip_scheme: str,
+        max_clips: int,
+        mean: Sequence[float],
+        std: Sequence[float],
+        precision: str,
+        device: str,
+        **_: object,
+    ) -> None:
+        """Check, without any tensor of the network in memory, that the constructor will find what it needs.
+
+        Raises:
+            ConfigError: If the device is not there, or a setting makes no sense.
+            WeightsError: If the weights are absent, altered or of another network.
+        """
+        _check_device(precision=precision, device=device)
+        check_clips(clip_len=clip_len, max_clips=max_clips, scheme=clip_scheme)
+        PixelScaling(colour_order="rgb", mean=mean, std=std)
+        if len(crop_size_hw) != 2 or min(crop_size_hw) < 1:
+            raise ConfigError(f"crop_size_hw: expected height and width, got {list(crop_size_hw)}")
+        with torch.device("meta"):
+            made = network(num_ids=0, clip_len=clip_len, crop_size_hw=tuple(crop_size_hw))
+        if needs != made.needs:
+            raise ConfigError(f"needs: expected {made.needs}, as {type(made).__name__} does, got {needs!r}")
+        if weights != RANDOM:
+            check_fits(locate_weights(weights, weights_dir=weights_dir, sha256=sha256), made)
+
+    def embed(self, tracklets: Sequence[Tracklet]) -> list[Embedding]:
+        """Return one embedding a tracklet, in the same order; ``[]`` for ``[]``.
+
+        Raises:
+            ShapeError: If a tracklet has no crops or crops of another size than ``crop_size_hw``.
+            DataError: If keypoints or heat-maps are missing, or the network returns nothing that has a direction.
+        """
+        return self._average.embed(tracklets)
+
+    def _embed_clips(self, pixels: Values, pose: Values | None) -> Values:
+        found = None if pose is None else torch.from_numpy(pose).to(self._device)
+        clips = Clips(
+            torch.from_numpy(pixels).to(self._device),
+            keypoints=found if self.needs is PoseNeed.KEYPOINTS else None,
+            heatmaps=found if self.needs is PoseNeed.HEATMAPS else None,
+        )
+        with (
+            torch.inference_mode(),
+            torch.autocast(self._device.type, self._autocast, enabled=self._autocast is not None),
+        ):
+            vectors: Values = self._network(clips).vector.float().cpu().numpy()
+        return vectors
+
+
+def _check_device(*, precision: str, device: str) -> None:
+    if precision not in ("float32", "bfloat16"):
+        raise ConfigError(f"precision: expected float32 or bfloat16, got {precision!r}")
+    if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
+        raise ConfigError(f"device: expected one that torch finds here, got {device!r}; set device: cpu")

@@ -1,0 +1,137 @@
+"""How well trained weights find people again on a benchmark; the protocol is printed with every figure.
+
+    python -m models.training.video.evaluate model=lstrl weights=/a/lstrl.safetensors dataset=mars root=/a/mars
+    python -m models.training.video.evaluate model=stca_light weights=… dataset=ilids root=/a/ilids-vid
+    python -m models.training.video.evaluate … dataset=lsvid root=/a/LS-VID protocol=usual rerank=true
+
+``dataset`` is mars, lsvid (protocol usual or mixing; both if none is said), duke, ilids or prid (ten splits, mean and
+standard deviation; ``{split}`` in ``weights`` becomes the number of each). Weights that were trained on another data
+set give the cross-data-set figure. ``metric`` (cosine or euclidean) compares otherwise than the paper does. Other keys
+change the model's settings, as in ``models.summary``.
+
+Data sets hold no keypoints, so RAPA needs ``network.pe=false`` (thirds of the map), and CTL cannot be evaluated here.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from models.reid._checkpoint import load_network
+from models.summary import read_embedder
+from models.training.video.datasets.benchmark import Benchmark, TrackletFiles, labels_of
+from models.training.video.datasets.choice import load_benchmarks
+from models.training.video.datasets.pairs import NUM_SPLITS
+from models.training.video.reranking import rerank
+from models.training.video.scoring import ClipSettings, distances_between, embed_tracklets
+from models.training.video.sources import FileTracklets
+from pipeline.core import PoseNeed
+from pipeline.core.errors import ConfigError, ReidError
+from pipeline.evaluation.retrieval import LabelledVectors, RetrievalScore, score_distances
+
+_RANKS = (1, 5, 10, 20)
+_ALL = 10**9
+"""Papers embed whole tracklets; the line makes do with a few clips."""
+_OWN_KEYS = ("model", "weights", "dataset", "root", "protocol", "metric", "rerank", "device")
+
+
+def evaluate(
+    benchmark: Benchmark,
+    settings: ClipSettings,
+    weights: Path,
+    *,
+    device: torch.device,
+    metric: str | None,
+    is_reranked: bool,
+) -> list[dict[str, Any]]:
+    """Return the figures of weights on a benchmark, in percent, with their protocol; re-ranked ones in a second row.
+
+    Raises:
+        ConfigError: If the network needs keypoints, which data sets have not.
+        DataError: If a picture is damaged, or nobody is to be found.
+        WeightsError: If the weights are absent or of another network.
+    """
+    network = settings.make(0)
+    if network.needs is not PoseNeed.NOTHING and getattr(network, "pe", True):
+        raise ConfigError(f"model: expected one without keypoints, {type(network).__name__} needs {network.needs}")
+    if metric not in (None, "cosine", "euclidean"):
+        raise ConfigError(f"metric: expected cosine or euclidean, got {metric!r}")
+    network.distance = metric or network.distance
+    load_network(weights, network)
+    network = network.eval().to(device)
+
+    def embed(tracklets: Sequence[TrackletFiles]) -> torch.Tensor:
+        return embed_tracklets(network, FileTracklets(tracklets, crop_hw=settings.crop_hw), settings, device)
+
+    queries, gallery = embed(benchmark.query), embed(benchmark.gallery)
+    labelled = [
+        LabelledVectors(vectors.cpu().numpy(), *labels_of(tracklets))
+        for vectors, tracklets in ((queries, benchmark.query), (gallery, benchmark.gallery))
+    ]
+    distances = distances_between(queries, gallery)
+    found = {"protocol": benchmark.protocol, "metric": network.distance, "rerank": False}
+    rows = [found | _figures(score_distances(distances, *labelled), len(queries))]
+    if is_reranked:
+        mixed = rerank(distances, distances_between(queries, queries), distances_between(gallery, gallery))
+        rows.append(found | {"rerank": True} | _figures(score_distances(mixed, *labelled), len(queries)))
+    return rows
+
+
+def _figures(score: RetrievalScore, num_queries: int) -> dict[str, float]:
+    ranks = {f"rank{rank}": 100 * float(score.cmc[rank - 1]) for rank in _RANKS}
+    counts = {"queries": score.num_queries, "queries_without_answer": num_queries - score.num_queries}
+    return ranks | {"mean_ap": 100 * score.mean_ap} | counts
+
+
+def summarise_splits(name: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the mean and the standard deviation of splits, plain and re-ranked."""
+    summaries = []
+    for is_reranked in sorted({row["rerank"] for row in rows}):
+        chosen = [row for row in rows if row["rerank"] is is_reranked]
+        keys = [f"rank{rank}" for rank in _RANKS]
+        summary: dict[str, Any] = {"protocol": f"{name}: mean of {len(chosen)} splits", "rerank": is_reranked}
+        for key in keys:
+            values = [row[key] for row in chosen]
+            summary |= {key: float(np.mean(values)), f"{key}_std": float(np.std(values))}
+        summaries.append(summary)
+    return summaries
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print a JSON object a protocol.
+
+    Raises:
+        ConfigError: If the command line makes no sense.
+    """
+    told = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
+    if len(told) != len(arguments) or not {"model", "weights", "dataset", "root"} <= told.keys():
+        raise ConfigError(f"command line: expected model=… weights=… dataset=… root=…, got {' '.join(arguments)}")
+    changes = {"max_clips": str(_ALL)} | {key: value for key, value in told.items() if key not in _OWN_KEYS}
+    settings = ClipSettings.of(read_embedder(told["model"], changes))
+    device = torch.device(told.get("device", "cuda" if torch.cuda.is_available() else "cpu"))
+    benchmarks = load_benchmarks(told["dataset"], Path(told["root"]), told.get("protocol"))
+    rows = []
+    for split, benchmark in enumerate(benchmarks):
+        weights = Path(told["weights"].replace("{split}", str(split)))
+        rows += evaluate(
+            benchmark,
+            settings,
+            weights,
+            device=device,
+            metric=told.get("metric"),
+            is_reranked=told.get("rerank") == "true",
+        )
+    for row in rows if len(benchmarks) != NUM_SPLITS else summarise_splits(benchmarks[0].name, rows):
+        print(json.dumps(row))
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except ReidError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

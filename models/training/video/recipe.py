@@ -1,0 +1,105 @@
+"""How a network is trained: what is drawn, what is done to it, and what it is punished for; ``configs/recipe``."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+
+from pipeline.core.errors import ConfigError
+
+FOLDER = Path(__file__).resolve().parents[3] / "configs" / "recipe"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A paper's recipe.
+
+    Attributes:
+        batches: pk_once or pk_all, as ``batches`` has them.
+        num_people: P of a batch.
+        num_each: K tracklets of each.
+        frames: consecutive, restricted, balanced, any or strided.
+        flip: Mirror every other clip.
+        crop: none, pad or scale.
+        erasing: Hide a rectangle of every other frame.
+        triplet: batch_hard, or weighted: regularised by weights, without margin.
+        metric: euclidean or cosine, of the triplet.
+        margin: Of batch_hard; None for the soft margin.
+        smoothing: Of labels, in [0, 1).
+        center: Weight of the centre loss; 0 for none.
+        frame_distance: Weight of RAPA's regularisation.
+        diversity: Weight of CTL's.
+        attributes: Weight of ASA-Net's attributes.
+        pose_invariance: Weight of ASA-Net's pose and motion invariant triplets.
+        learning_rate: At its highest.
+        weight_decay: Of all weights.
+        epochs: In all.
+        milestones: Epochs after which the rate is multiplied with ``gamma``.
+        gamma: Below 1.
+        warm_up_epochs: In which the rate grows from a hundredth.
+    """
+
+    batches: str
+    num_people: int
+    num_each: int
+    frames: str
+    flip: bool
+    crop: str
+    erasing: bool
+    triplet: str
+    metric: str
+    margin: float | None
+    smoothing: float
+    center: float
+    frame_distance: float
+    diversity: float
+    attributes: float
+    pose_invariance: float
+    learning_rate: float
+    weight_decay: float
+    epochs: int
+    milestones: tuple[int, ...]
+    gamma: float
+    warm_up_epochs: int
+
+    @classmethod
+    def of(cls, told: dict[str, Any]) -> Self:
+        """Return a recipe of plain values.
+
+        Raises:
+            ConfigError: If a key is unknown or absent, or a word is none of those that there are.
+        """
+        names = {field.name for field in fields(cls)}
+        if told.keys() != names:
+            raise ConfigError(f"recipe: expected {sorted(names)}, got others: {sorted(names ^ told.keys())}")
+        if told["triplet"] not in ("batch_hard", "weighted"):
+            raise ConfigError(f"recipe.triplet: expected batch_hard or weighted, got {told['triplet']!r}")
+        return cls(**told | {"milestones": tuple(told["milestones"])})
+
+    def rate(self, epoch: float) -> float:
+        """Return the learning rate at a moment, in epochs from the start.
+
+        Example:
+            >>> load_recipe("lstrl").rate(75)
+            2.9999999999999997e-05
+        """
+        warm = 1.0
+        if epoch < self.warm_up_epochs:
+            warm = 0.01 + 0.99 * epoch / self.warm_up_epochs
+        rate: float = self.learning_rate * warm * self.gamma ** sum(epoch >= milestone for milestone in self.milestones)
+        return rate
+
+
+def load_recipe(name: str, **changes: Any) -> Recipe:
+    """Return a recipe of ``configs/recipe`` with some of its values changed.
+
+    Raises:
+        ConfigError: If there is none of this name, or a value makes no sense.
+    """
+    path = FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(other.stem for other in FOLDER.glob("*.yaml")))
+        raise ConfigError(f"recipe: expected one of {known}, got {name!r}")
+    told: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return Recipe.of(told | changes)

@@ -1,0 +1,117 @@
+"""Where training clips come from: tracklets of rendered worlds, and tracklets of pictures on disk."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.training._pictures import Image, Pictures
+from models.training._worlds import World
+from models.training.video.datasets.benchmark import TrackletFiles, labels_of
+from pipeline.core.errors import ConfigError, DataError
+
+Keypoints = NDArray[np.float32]
+"""Shape ``(T, 17, 3)``: x, y in [0, 1] of the crop, score in [0, 1]."""
+
+
+class ClipSource(Protocol):
+    """Tracklets of known people."""
+
+    people: NDArray[np.int64]
+    """Shape ``(N,)``: whose each tracklet is, 0, 1, 2 …"""
+    cameras: NDArray[np.int64]
+    """Shape ``(N,)``."""
+    lengths: NDArray[np.int64]
+    """Shape ``(N,)``: frames, at least 1."""
+
+    def clip(self, row: int, indices: NDArray[np.int64]) -> tuple[Image, Keypoints]:
+        """Return frames of a tracklet, ``(T, h, w, 3)``, RGB, and where the keypoints are; scores 0 if unknown."""
+        ...
+
+
+class WorldTracklets:
+    """A person's crops in one camera of a world, in order of time.
+
+    Args:
+        worlds: To draw from.
+        crop_hw: Height and width that crops are brought to, pixels.
+        min_visible: Crops that show less of the person are left out.
+        max_bytes: Of decoded crops.
+
+    Raises:
+        ConfigError: If nothing is left.
+        DataError: If a world is damaged.
+    """
+
+    def __init__(
+        self, worlds: Sequence[World], *, crop_hw: tuple[int, int], min_visible: float, max_bytes: int
+    ) -> None:
+        self._crop_hw = crop_hw
+        self._pictures = Pictures(worlds, "crop", max_bytes=max_bytes, fit=self._fit)
+        keys, keypoints, times, usable = [], [], [], []
+        for number, world in enumerate(worlds):
+            read = world.read(
+                *("frame_camera", "frame_time", "box_frame", "box_person", "visibility", "keypoints"),
+                *("crop_box", "crop_xyxy"),
+            )
+            box, cut = read["crop_box"], read["crop_xyxy"]
+            frame = read["box_frame"][box]
+            camera = 1000 * number + read["frame_camera"][frame].astype(np.int64)
+            keys.append(np.stack([read["box_person"][box].astype(np.int64), camera], axis=1))
+            times.append(read["frame_time"][frame])
+            points = read["keypoints"][box].copy()
+            points[..., :2] = (points[..., :2] - cut[:, None, :2]) / (cut[:, 2:] - cut[:, :2])[:, None]
+            points[..., 2] = points[..., 2] > 0
+            keypoints.append(points)
+            usable.append(read["visibility"][box] >= min_visible)
+        self._keypoints = np.concatenate([*keypoints, np.empty((0, 17, 3), np.float32)])
+        rows = np.flatnonzero(np.concatenate(usable)) if usable else np.empty(0, np.intp)
+        if worlds and not len(rows):
+            raise ConfigError(f"data: expected crops with a visibility of {min_visible}, got none; lower min_visible")
+        key = np.concatenate([*keys, np.empty((0, 2), np.int64)])
+        time = np.concatenate([*times, np.empty(0)])
+        names, of_row = np.unique(key[rows], axis=0, return_inverse=True)
+        order = np.lexsort((time[rows], of_row.ravel()))
+        self.lengths = np.bincount(of_row.ravel(), minlength=len(names)).astype(np.int64)
+        self._rows = np.split(rows[order], np.cumsum(self.lengths)[:-1]) if len(names) else []
+        self.people = np.unique(names[:, 0], return_inverse=True)[1].ravel().astype(np.int64)
+        self.cameras = names[:, 1]
+
+    def clip(self, row: int, indices: NDArray[np.int64]) -> tuple[Image, Keypoints]:
+        """Return frames of a tracklet and their keypoints."""
+        chosen = self._rows[row][indices]
+        return np.stack([self._pictures[one] for one in chosen])[..., ::-1], self._keypoints[chosen]
+
+    def _fit(self, image: Image) -> Image:
+        return np.asarray(cv2.resize(image, self._crop_hw[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+class FileTracklets:
+    """Tracklets of a data set on disk; nothing is known of the pose.
+
+    Args:
+        tracklets: Of a benchmark.
+        crop_hw: Height and width that pictures are brought to, pixels.
+    """
+
+    def __init__(self, tracklets: Sequence[TrackletFiles], *, crop_hw: tuple[int, int]) -> None:
+        self._tracklets, self._crop_hw = tuple(tracklets), crop_hw
+        self.people, self.cameras = labels_of(self._tracklets)
+        self.lengths = np.array([len(tracklet.paths) for tracklet in self._tracklets], np.int64)
+
+    def clip(self, row: int, indices: NDArray[np.int64]) -> tuple[Image, Keypoints]:
+        """Return frames of a tracklet; keypoints have scores of 0.
+
+        Raises:
+            DataError: If a picture is absent or damaged; it names the file.
+        """
+        paths = [self._tracklets[row].paths[index] for index in indices]
+        images = []
+        for path in paths:
+            image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+            if image is None:
+                raise DataError(f"{path}: expected a picture, got none that can be decoded; copy it anew")
+            images.append(cv2.resize(image, self._crop_hw[::-1], interpolation=cv2.INTER_LINEAR))
+        return np.stack(images)[..., ::-1].astype(np.uint8), np.zeros((len(paths), 17, 3), np.float32)

@@ -1,0 +1,209 @@
+"""Training of a network of clips."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from models.reid._backbones import ResNet50, ResNet50In3d, load_pretrained
+from models.reid._checkpoint import read_tensors
+from models.reid._video import Clips, VideoOutput
+from models.summary import read_embedder
+from models.training._engine import Batch
+from models.training._worlds import World
+from models.training.video.attributes import read_attributes
+from models.training.video.augment import augment
+from models.training.video.batches import draw_epoch
+from models.training.video.datasets.benchmark import Benchmark
+from models.training.video.datasets.choice import load_benchmarks
+from models.training.video.frames import frame_scheme
+from models.training.video.objective import Objective
+from models.training.video.recipe import load_recipe
+from models.training.video.scoring import ClipSettings, distances_between, embed_tracklets
+from models.training.video.sources import ClipSource, FileTracklets, WorldTracklets
+from pipeline.core.errors import ConfigError, DataError
+from pipeline.evaluation.retrieval import LabelledVectors, score_distances
+
+
+class NamedClips(nn.Module):
+    """A network with classifiers of everybody it learns from, and what it is punished for.
+
+    Args:
+        network: A network of clips.
+        objective: Its losses.
+    """
+
+    def __init__(self, network: nn.Module, objective: Objective) -> None:
+        super().__init__()
+        self.network = network
+        self.objective = objective
+
+    def forward(self, clips: Clips) -> VideoOutput:
+        """Return what the network says."""
+        output: VideoOutput = self.network(clips)
+        return output
+
+
+class VideoTask:
+    """Tells people apart by clips.
+
+    Args:
+        worlds: To learn from.
+        held_out: To score with.
+        seed: Of the drawing.
+        device: Of the loss.
+        max_bytes: Of decoded crops.
+        model: A choice of ``configs/embedder`` that is a network of clips.
+        changes: Settings of it by key, as ``models.summary`` takes them: ``{network.width_mult: 0.25}``.
+        recipe: A choice of ``configs/recipe``; None for that of the model's paper.
+        recipe_changes: Values of it by key.
+        min_visible: Least part of a person that a crop of a world must show.
+        dataset: In the place of worlds, a data set on disk: ``{name: mars, root: /a/mars}``, and of MARS and LS-VID
+            perhaps the ``protocol`` that is scored by, of iLIDS-VID and PRID-2011 the ``split``, of MARS and
+            DukeMTMC-VideoReID the table of ``attributes``.
+        pretrained: Published weights of trunks by name: ``{trunk: /a/resnet50.pth}``; of STCA ``trunk_2d`` and
+            ``trunk_3d``. Pickles are read as tensors alone, so that no code of theirs runs.
+
+    Raises:
+        ConfigError: If there is no such model, recipe, setting, trunk or data set.
+        DataError: If a world or a data set is damaged.
+    """
+
+    def __init__(
+        self,
+        worlds: Sequence[World],
+        held_out: Sequence[World],
+        *,
+        seed: int,
+        device: torch.device,
+        max_bytes: int,
+        model: str = "lstrl_light",
+        changes: Mapping[str, object] | None = None,
+        recipe: str | None = None,
+        recipe_changes: Mapping[str, object] | None = None,
+        min_visible: float = 0.4,
+        dataset: Mapping[str, Any] | None = None,
+        pretrained: Mapping[str, str] | None = None,
+    ) -> None:
+        embedder = read_embedder(model, {key: str(value) for key, value in (changes or {}).items()})
+        self.recipe = load_recipe(recipe or model.split("_")[0], **(recipe_changes or {}))
+        self.learning_rate, self.weight_decay = self.recipe.learning_rate, self.recipe.weight_decay
+        self._seed, self._device = seed, device
+        self._pretrained = {trunk: Path(path) for trunk, path in (pretrained or {}).items()}
+        self.settings = ClipSettings.of(embedder)
+        self._frames = frame_scheme(self.recipe.frames)
+        self._targets: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+        self.source: ClipSource
+        self.queries: ClipSource
+        self.gallery: ClipSource
+        if dataset is None:
+            cut = partial(WorldTracklets, crop_hw=self.settings.crop_hw, min_visible=min_visible)
+            self.source = cut(worlds, max_bytes=max_bytes)
+            self.queries = self.gallery = cut(held_out, max_bytes=0)
+        else:
+            benchmark, self._targets = _read_dataset(**dataset)
+            read = partial(FileTracklets, crop_hw=self.settings.crop_hw)
+            self.source, self.queries, self.gallery = map(read, (benchmark.train, benchmark.query, benchmark.gallery))
+        self.batches_per_epoch = len(self._draw_epoch(0))
+
+    def make_network(self) -> NamedClips:
+        """Return a network that knows nobody.
+
+        Raises:
+            ConfigError: If it has no trunk of a name that weights are given for.
+            WeightsError: If they are absent, damaged or of another trunk.
+        """
+        num_ids = int(self.source.people.max()) + 1
+        network = self.settings.make(num_ids)
+        for name, path in self._pretrained.items():
+            trunk = getattr(network, name, None)
+            if not isinstance(trunk, (ResNet50, ResNet50In3d)):
+                raise ConfigError(f"pretrained: expected trunks of {type(network).__name__}, got {name!r}")
+            load_pretrained(trunk, read_tensors(path))
+        feature_dim = network.necks[0].norm.num_features if hasattr(network, "necks") else network.vector_dim
+        return NamedClips(network, Objective(self.recipe, num_ids=num_ids, feature_dim=feature_dim))
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step, as the recipe says."""
+        return self.recipe.rate(step / self.batches_per_epoch)
+
+    def draw(self, step: int) -> Batch:
+        """Return a step's clips ``(B, T, h, w, 3)``, keypoints ``(B, T, 17, 3)`` and who is on them."""
+        epoch, number = divmod(step, self.batches_per_epoch)
+        rows = self._draw_epoch(epoch)[number]
+        rng = np.random.default_rng([self._seed, 1, step])
+        clips = [self._draw_clip(row, rng) for row in rows]
+        batch: dict[str, NDArray[Any]] = {
+            "pixels": np.stack([images for images, _ in clips]),
+            "keypoints": np.stack([keypoints for _, keypoints in clips]),
+            "identities": self.source.people[rows],
+        }
+        if self._targets is not None:
+            batch |= {f"attributes/{number}": group[rows] for number, group in enumerate(self._targets)}
+        return batch
+
+    def loss(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the loss and its parts."""
+        assert isinstance(network, NamedClips)
+        output = network(self.settings.clips(batch["pixels"], batch["keypoints"]))
+        targets = tuple(batch[name] for name in sorted(batch) if name.startswith("attributes/"))
+        parts: dict[str, Tensor] = network.objective(output, batch["identities"], targets)
+        return parts
+
+    def score(self, network: nn.Module) -> dict[str, float]:
+        """Return mAP and rank 1 of what is held out, each looked for in the other cameras."""
+        return self.score_on(network, self.queries, self.gallery)
+
+    def score_on(self, network: nn.Module, queries: ClipSource, gallery: ClipSource) -> dict[str, float]:
+        """Return mAP and rank 1 of tracklets, each looked for in the other cameras; nothing if there are none."""
+        assert isinstance(network, NamedClips)
+        if not len(queries.people):
+            return {}
+        embed = partial(embed_tracklets, network.network, settings=self.settings, device=self._device)
+        vectors = embed(queries)
+        others = vectors if gallery is queries else embed(gallery)
+        labelled = [
+            LabelledVectors(found.cpu().numpy(), source.people, source.cameras)
+            for found, source in ((vectors, queries), (others, gallery))
+        ]
+        try:
+            score = score_distances(distances_between(vectors, others), *labelled)
+        except DataError:
+            # Worlds in which nobody is seen twice have no score.
+            return {}
+        return {"mean_ap": score.mean_ap, "rank1": float(score.cmc[0])}
+
+    def _draw_epoch(self, epoch: int) -> NDArray[np.int64]:
+        recipe = self.recipe
+        rng = np.random.default_rng([self._seed, 0, epoch])
+        return draw_epoch(
+            self.source.people,
+            scheme=recipe.batches,
+            num_people=recipe.num_people,
+            num_each=recipe.num_each,
+            rng=rng,
+        )
+
+    def _draw_clip(self, row: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        indices = self._frames(int(self.source.lengths[row]), self.settings.clip_len, rng)
+        images, keypoints = self.source.clip(row, indices)
+        recipe = self.recipe
+        return augment(images, keypoints, rng, flip=recipe.flip, crop=recipe.crop, erasing=recipe.erasing)
+
+
+def _read_dataset(
+    *, name: str, root: str, protocol: str | None = None, split: int = 0, attributes: str | None = None
+) -> tuple[Benchmark, tuple[NDArray[np.float32], NDArray[np.float32]] | None]:
+    """Return a data set, and the attributes of what is learnt from if there is a table of them."""
+    benchmarks = load_benchmarks(name, Path(root), protocol)
+    if not 0 <= split < len(benchmarks):
+        raise ConfigError(f"dataset.split: expected 0 to {len(benchmarks) - 1}, got {split}")
+    benchmark = benchmarks[split]
+    if attributes is None:
+        return benchmark, None
+    return benchmark, read_attributes(Path(attributes), name).targets(benchmark.train)

@@ -1,0 +1,69 @@
+"""Every network of clips serves the line: from footage through keypoints and heat-maps to sightings."""
+
+import json
+from pathlib import Path
+
+import pytest
+from running import run
+from tiny_networks import write_heatmap_onnx
+from video_networks import embedder_yaml, video_names
+
+pytestmark = [pytest.mark.shared, pytest.mark.slow]
+
+LIGHT = [name for name in video_names() if name.endswith("_light")]
+
+
+def overrides(name: str, folder: Path, halves: list[str]) -> list[str]:
+    """A run with a light network without weights, and with the pose that it needs."""
+    pose = {
+        "nothing": [],
+        "keypoints": ["pose=movenet"],
+        "heatmaps": ["pose=passerby", f"pose.weights={folder / 'pose.onnx'}"],
+    }[embedder_yaml(name)["needs"]]
+    write_heatmap_onnx(folder / "pose.onnx")
+    told = [*halves, f"embedder={name}", "embedder.weights=random", "embedder.network.width_mult=0.125"]
+    return [*told, *pose, f"output_dir={folder / 'out'}"]
+
+
+def check(folder: Path) -> str:
+    summary = json.loads((folder / "out" / "summary.json").read_text())
+    assert {camera["frames_processed"] for camera in summary["cameras"].values()} == {40}
+    assert summary["sightings"] > 0
+    return str(summary["result_sha256"])
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_footage_becomes_sightings(name: str, halves: list[str], tmp_path: Path) -> None:
+    finished = run(["runtime=inline", *overrides(name, tmp_path, halves)])
+    assert finished.code == 0, finished.err
+    check(tmp_path)
+
+
+@pytest.mark.ray
+@pytest.mark.parametrize("name", ["lstrl_light", "ctl_light"])
+def test_the_result_is_the_same_on_both_runtimes(name: str, halves: list[str], tmp_path: Path) -> None:
+    results = []
+    for runtime in ("inline", "ray"):
+        folder = tmp_path / runtime
+        folder.mkdir()
+        finished = run([f"runtime={runtime}", *overrides(name, folder, halves)])
+        assert finished.code == 0, finished.err
+        results.append(check(folder))
+    assert results[0] == results[1]
+
+
+def test_heat_maps_that_a_pose_does_not_give_are_missed_before_the_line_starts(
+    halves: list[str], tmp_path: Path
+) -> None:
+    told = [*halves, "embedder=ctl_light", "embedder.weights=random", "pose=movenet", f"output_dir={tmp_path / 'out'}"]
+    finished = run(["runtime=inline", *told])
+    assert finished.code == 2
+    assert "heat-maps" in finished.errors[0]
+
+
+def test_weights_that_are_missing_are_named(halves: list[str], tmp_path: Path) -> None:
+    told = [*halves, "embedder=lstrl", "embedder.weights=nowhere.safetensors", f"output_dir={tmp_path / 'out'}"]
+    finished = run(["runtime=inline", *told])
+    assert finished.code == 2
+    assert "nowhere.safetensors" in finished.errors[0]
+    assert not (tmp_path / "out").exists()
