@@ -8,8 +8,8 @@ Shape suffixes as in ``models.reid._video``; A channels of an attribute map, E o
 
 Reference:
     "ASA-Net: Attribute Salience Assisted Network for video-based person re-identification", 2021,
-    Eq. (1)-(9), Sec. III, on AGW (Ye et al., TPAMI 2021). Readings where printed sizes clash: C = 1024, and the linear layers W2 and W4 take
-    an attribute map's mean from C/2 to C/4 before it is called f_attr.
+    Eq. (1)-(9), Sec. III, on AGW (Ye et al., TPAMI 2021). Readings where printed sizes clash: C = 1024, and the
+    linear layers W2 and W4 take an attribute map's mean from C/2 to C/4 before it is called f_attr.
 """
 
 from collections.abc import Sequence

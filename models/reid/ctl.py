@@ -9,7 +9,8 @@ of a finer scale, E numbers of an embedding between scales.
 
 Reference:
     "Spatial-Temporal Correlation and Topology Learning for Person Re-Identification in Videos", CVPR 2021, Eq.
-    (1), (3)-(5), (8), Fig. 3, 4, Sec. 3.3-3.5. Where the printed equations cannot hold, the reading is said beside them.
+    (1), (3)-(5), (8), Fig. 3, 4, Sec. 3.3-3.5. Where the printed equations cannot hold, the reading is said beside
+    them.
 """
 
 from collections.abc import Sequence

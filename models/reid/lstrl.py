@@ -7,8 +7,9 @@ Shape suffixes as in ``models.reid._video``; L = T * H * W places of a clip, Q a
 
 Reference:
     Liu, Zhang and Lu, "Long Short-Term Representation Learning for Video-based Person Re-identification", 2023,
-    Eq. (1), (4), (5). Readings where the paper is silent: "Res2 and Res3" are layer2 and layer3 (512 and 1024 channels), "dot product" in Eq. (4)-(5) is channel by channel, convolutions have shifts and no normalisation: the
-    only ones that give the reported 24.79 and 29.06 million parameters and 4.09, 4.42 and 4.96 GFLOPs.
+    Eq. (1), (4), (5). Readings where the paper is silent: "Res2 and Res3" are layer2 and layer3 (512 and 1024
+    channels), "dot product" in Eq. (4)-(5) is channel by channel, convolutions have shifts and no normalisation: with
+    them come the reported 24.79 and 29.06 million parameters and 4.09, 4.42 and 4.96 GFLOPs.
 """
 
 from collections.abc import Sequence

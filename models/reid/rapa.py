@@ -7,7 +7,8 @@ it is attended. Nothing of that is learnt but one normalisation.
 Shape suffixes as in ``models.reid._video``; P parts (head, body, leg), R = 2P references (largest and mean of each).
 
 Reference:
-    "Reference-Aided Part-Aligned Feature Disentangling for Video Person Re-Identification", ICME 2021, Eq. (2)-(9), (12).
+    "Reference-Aided Part-Aligned Feature Disentangling for Video Person Re-Identification", ICME 2021, Eq.
+    (2)-(9), (12).
     What the paper leaves open is as in the authors' code: stride 2, a normalisation shared by all relations, maxima
     of both references (Eq. 5), vectors of 2048 / s numbers with s = 2 on MARS, 4 on iLIDS-VID, 8 on PRID-2011.
 """
