@@ -7,9 +7,9 @@ projection of the identity map. Attributes are needed for training alone.
 Shape suffixes as in ``models.reid._video``; A channels of an attribute map, E of a projection, K = H * W places.
 
 Reference:
-    "ASA-Net: Attribute Salience Assisted Network for video-based person re-identification", 2021, Eq. (1)-(10), on
-    AGW (Ye et al., TPAMI 2021). Readings where printed sizes clash: C = 1024, and the linear layers W2 and W4 take
-    an attribute map's mean from C/2 to C/4 before it is called f_attr.
+    "ASA-Net: Attribute Salience Assisted Network for video-based person re-identification", 2021,
+    Eq. (1)-(9), Sec. III, on AGW (Ye et al., TPAMI 2021). Readings where printed sizes clash: C = 1024, and the
+    linear layers W2 and W4 take an attribute map's mean from C/2 to C/4 before it is called f_attr.
 """
 
 from collections.abc import Sequence
@@ -75,7 +75,7 @@ class GemPool(nn.Module):
 
 
 class SalienceEnhancement(nn.Module):
-    """ASRE, Sec. III-C: an attribute map tells an identity map where to look.
+    """ASRE: an attribute map tells an identity map where to look.
 
     Args:
         channels: E, of the identity map.
@@ -97,7 +97,7 @@ class SalienceEnhancement(nn.Module):
 
     def forward(self, identity_NEHW: Tensor, attribute_NAHW: Tensor) -> tuple[Tensor, Tensor]:
         """Return the enhanced identity map, and the mask ``(N, 1, H, W)``."""
-        # Eq. (7), (8): rows are places of the identity, the softmax goes over those of the attribute.
+        # Rows are places of the identity, the softmax goes over those of the attribute.
         query_NKE = self.query(identity_NEHW).relu().flatten(2).transpose(1, 2)
         key_NKE = self.key(attribute_NAHW).relu().flatten(2).transpose(1, 2)
         value_NKE = self.value(attribute_NAHW).flatten(2).transpose(1, 2)
@@ -105,7 +105,7 @@ class SalienceEnhancement(nn.Module):
         # Eq. (9)
         mask = self.mask(found_NKE[:, 0].transpose(1, 2).reshape_as(identity_NEHW))
         mask = mask.sigmoid() if self.has_sigmoid else mask
-        # Eq. (10)
+        # X_I + alpha (M * X_I)
         return identity_NEHW + self.alpha * (mask * identity_NEHW), mask
 
     def relation(self, identity_NEHW: Tensor, attribute_NAHW: Tensor) -> Tensor:
@@ -217,7 +217,7 @@ class AsaNet(nn.Module):
             self.non_local.update({f"{stage}_{block}": NonLocal(channels, inner) for block in blocks})
         _, _, channels, deep_channels = self.trunk.channels
         dim = channels // 4
-        # F_re, F_ir, F_ID and W_re, W_ir, W_id of Eq. (2)-(6).
+        # F_re, F_ir, F_ID and W_re, W_ir, W_id; Eq. (6) lacks the last, the text of Sec. III-D has it.
         self.project = nn.ModuleDict({name: nn.Conv2d(deep_channels, dim, 1) for name in self.branches})
         self.linear = nn.ModuleDict({name: nn.Linear(dim, dim) for name in self.branches})
         initialise_new(self.project)

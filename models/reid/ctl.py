@@ -9,7 +9,8 @@ of a finer scale, E numbers of an embedding between scales.
 
 Reference:
     "Spatial-Temporal Correlation and Topology Learning for Person Re-Identification in Videos", CVPR 2021, Eq.
-    (1)-(8), Fig. 2-4. Where the printed equations cannot hold, the reading is said beside them.
+    (1), (3)-(5), (8), Fig. 3, 4, Sec. 3.3-3.5. Where the printed equations cannot hold, the reading is said beside
+    them.
 """
 
 from collections.abc import Sequence
@@ -97,7 +98,7 @@ class GraphConvolution(nn.Module):
             initialise_new(layer)
 
     def forward(self, nodes_BTNC: Tensor) -> Tensor:
-        """Return nodes of the same shape, Eq. (2)-(4)."""
+        """Return nodes of the same shape, Eq. (3), (4)."""
         windows_BTVC = self.windows(nodes_BTNC)
         propagation = self.propagation(windows_BTVC)
         hidden_BTVH = (propagation @ self.weight(windows_BTVC)).relu()
@@ -140,7 +141,7 @@ class RowBlock(nn.Module):
 
 
 class CrossScale(nn.Module):
-    """Sec. 3.4: what each large part takes from the nodes of a finer scale, frame by frame.
+    """What each large part takes from the nodes of a finer scale, frame by frame.
 
     Args:
         channels: Of the nodes.
@@ -156,7 +157,7 @@ class CrossScale(nn.Module):
         initialise_new(self.weight)
 
     def forward(self, source_BTSC: Tensor, target_BTNC: Tensor) -> Tensor:
-        """Return what the target's nodes take, ``(B, T, N, C)``, Eq. (6)."""
+        """Return what the target's nodes take, ``(B, T, N, C)``: ReLU(A X W)."""
         taken = self.relation(source_BTSC, target_BTNC) @ source_BTSC
         return self.weight(taken).relu()
 

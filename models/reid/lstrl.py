@@ -6,10 +6,10 @@ of the multi-granularity appearance extractor, F^m of the bi-directional motion 
 Shape suffixes as in ``models.reid._video``; L = T * H * W places of a clip, Q and E channels inside a block.
 
 Reference:
-    Liu, Zhang and Lu, "Long Short-Term Representation Learning for Video-based Person Re-identification", 2023, Eq.
-    (1)-(5), Fig. 2. Readings where the paper is silent: "Res2 and Res3" are layer2 and layer3 (512 and 1024
-    channels), "dot product" in Eq. (4)-(5) is channel by channel, convolutions have shifts and no normalisation: the
-    only ones that give the reported 24.79 and 29.06 million parameters and 4.09, 4.42 and 4.96 GFLOPs.
+    Liu, Zhang and Lu, "Long Short-Term Representation Learning for Video-based Person Re-identification", 2023,
+    Eq. (1), (4), (5). Readings where the paper is silent: "Res2 and Res3" are layer2 and layer3 (512 and 1024
+    channels), "dot product" in Eq. (4)-(5) is channel by channel, convolutions have shifts and no normalisation: with
+    them come the reported 24.79 and 29.06 million parameters and 4.09, 4.42 and 4.96 GFLOPs.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ ALL_GRANULARITIES = (1, 2, 3, 4)
 
 
 class AppearanceExtractor(nn.Module):
-    """MAE, Sec. 3.2: what is alike anywhere in the clip, for places, maps, frames and the whole.
+    """MAE: what is alike anywhere in the clip, for places, maps, frames and the whole.
 
     Args:
         channels: Of the maps, a multiple of 4.
@@ -49,11 +49,11 @@ class AppearanceExtractor(nn.Module):
         """Return F^a, of the same shape."""
         places_BTQHW = self._project(maps_BTCHW)
         aggregated = [self.aggregate(places_BTQHW, granularity) for granularity in self.granularities]
-        # Eq. (3)
+        # F^a = omega2([A_1, A_2, A_3, A_4])
         return unfold(self.omega2(fold(torch.cat(aggregated, dim=2))), maps_BTCHW.shape[1])
 
     def aggregate(self, places_BTQHW: Tensor, granularity: int) -> Tensor:
-        """Return A_i, repeated to the shape of the places, Eq. (2): D^i X_1 without ever holding D^i.
+        """Return A_i, repeated to the shape of the places: D^i X_1 without ever holding D^i.
 
         Args:
             places_BTQHW: What ``omega1`` gave.
@@ -85,7 +85,7 @@ class AppearanceExtractor(nn.Module):
 
 
 class MotionEstimator(nn.Module):
-    """BME, Sec. 3.3: how each frame relates to the one before and the one after.
+    """BME: how each frame relates to the one before and the one after.
 
     Args:
         channels: Of the maps, even.
@@ -134,7 +134,7 @@ class MotionEstimator(nn.Module):
             neighbours = [unfold(self.psi(fold(maps)), num_frames) for maps in moved]
         # Eq. (4), (5)
         motion = [self._relate(asking_BTEHW, neighbour) for neighbour in neighbours]
-        # Eq. (6)
+        # F^m = ReLU(upsilon([M^f, M^b]))
         return functional.relu(unfold(self.upsilon(fold(torch.cat(motion, dim=2))), num_frames))
 
     def _relate(self, asking_BTEHW: Tensor, neighbour_BTEHW: Tensor) -> Tensor:

@@ -7,7 +7,8 @@ it is attended. Nothing of that is learnt but one normalisation.
 Shape suffixes as in ``models.reid._video``; P parts (head, body, leg), R = 2P references (largest and mean of each).
 
 Reference:
-    "Reference-Aided Part-Aligned Feature Disentangling for Video Person Re-Identification", ICME 2021, Eq. (1)-(12).
+    "Reference-Aided Part-Aligned Feature Disentangling for Video Person Re-Identification", ICME 2021, Eq.
+    (2)-(9), (12).
     What the paper leaves open is as in the authors' code: stride 2, a normalisation shared by all relations, maxima
     of both references (Eq. 5), vectors of 2048 / s numbers with s = 2 on MARS, 4 on iLIDS-VID, 8 on PRID-2011.
 """
@@ -27,7 +28,7 @@ NUM_REFERENCES = 2 * NUM_PARTS
 
 
 class FrameScore(nn.Module):
-    """A score in (0, 1) a frame, from the mean of its maps: Eq. (1), (2).
+    """A score in (0, 1) a frame, from the mean of its maps; Eq. (2) for the quality.
 
     Args:
         channels: Of the mean.
@@ -69,7 +70,7 @@ class SoftmaxWeights(nn.Module):
 
 
 class PartAlignment(nn.Module):
-    """PFD, Sec. 2.3: what each frame has of each reference, and how much of the frame is like it.
+    """PFD: what each frame has of each reference, and how much of the frame is like it.
 
     Args:
         channels: Of the maps.
@@ -269,7 +270,7 @@ class Rapa(nn.Module):
         return self._output(features, extras)
 
     def _global(self, maps_BTCHW: Tensor) -> Tensor:
-        """Return f_global: a sum over time, divided by nothing, Eq. (1)."""
+        """Return f_global: a sum over time, divided by nothing."""
         assert self.weights is not None
         frames_BTC = maps_BTCHW.mean((3, 4))
         feature: Tensor = self.reduce["global"]((self.weights(frames_BTC)[..., None] * frames_BTC).sum(1))

@@ -7,7 +7,7 @@ Shape suffixes as in ``models.reid._video``; K = H * W places of a map.
 
 Reference:
     "STCA: Spatio-Temporal Cross Attention for video person re-identification", Image and Vision Computing, 2022,
-    Sec. 3.2-3.3, Fig. 3, Eq. (1)-(3). Readings where the paper contradicts itself follow the authors' code: the time
+    Sec. 3.2-3.3. Readings where the paper contradicts itself follow the authors' code: the time
     that is left of the 3D maps is averaged and stands for every frame; layer l is layer3; the softmax has a
     temperature of 0.025 and the kernel generator a reduction of 32, the ones that give the reported 0.002514 million
     parameters. The reported 12.97 GFLOPs are of a clip of one frame.
@@ -28,7 +28,7 @@ MODES = ("2d", "3d", "concat", "stca")
 
 
 class CrossAttention(nn.Module):
-    """CAN, Fig. 3: where a frame and its clip agree.
+    """CAN, Sec. 3.3: where a frame and its clip agree.
 
     Args:
         num_places: K, of a map; it is part of the weights.

@@ -1,7 +1,7 @@
 """Distances that know whose neighbours are whose: k-reciprocal re-ranking. No paper here reports figures with it.
 
 Reference:
-    Zhong et al., "Re-ranking Person Re-identification with k-reciprocal Encoding", CVPR 2017, Eq. (1)-(12).
+    Zhong et al., "Re-ranking Person Re-identification with k-reciprocal Encoding", CVPR 2017.
 """
 
 import numpy as np
@@ -31,7 +31,7 @@ def rerank(
     """
     num_queries = len(query_gallery)
     whole = np.block([[query_query, query_gallery], [query_gallery.T, gallery_gallery]]).astype(np.float32)
-    # Eq. (7) of the authors' code: squared, and no column's largest is above 1.
+    # As in the authors' code: squared, and no column's largest is above 1.
     whole = np.square(whole)
     whole = (whole / np.maximum(whole.max(axis=0), 1e-12)).T
     ranks = np.argsort(whole, axis=1, kind="stable")
@@ -48,7 +48,7 @@ def rerank(
 
 
 def _reciprocal(ranks: NDArray[np.int64], row: int, k: int) -> NDArray[np.int64]:
-    """Return those of the k nearest that count this one among their k nearest, Eq. (3)."""
+    """Return those of the k nearest that count this one among their k nearest."""
     forward = ranks[row, : k + 1]
     is_mutual = (ranks[forward, : k + 1] == row).any(axis=1)
     mutual: NDArray[np.int64] = forward[is_mutual]
@@ -56,7 +56,7 @@ def _reciprocal(ranks: NDArray[np.int64], row: int, k: int) -> NDArray[np.int64]
 
 
 def _expanded(ranks: NDArray[np.int64], row: int, k: int) -> NDArray[np.int64]:
-    """Return the reciprocal neighbours, and theirs where most are shared, Eq. (5)."""
+    """Return the reciprocal neighbours, and theirs where most are shared."""
     near = _reciprocal(ranks, row, k)
     found = near
     for candidate in near:
@@ -68,7 +68,7 @@ def _expanded(ranks: NDArray[np.int64], row: int, k: int) -> NDArray[np.int64]:
 
 
 def _jaccard(one: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the Jaccard distances of an encoding, Eq. (10), whose sums are 1."""
+    """Return the Jaccard distances of an encoding, whose sums are 1."""
     shared = np.minimum(one, others).sum(axis=1)
     distances: NDArray[np.float32] = 1 - shared / (2 - shared)
     return distances
