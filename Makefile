@@ -6,11 +6,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
+# What `make run` alone shows: at the pace of the recordings, with films of everybody at the end.
+DEMO := replay.speed=1 'sink=[jsonl,mot,terminal,annotated_video]'
 
 .PHONY: run test setup check format bench evaluate train weights clean
 
 run: setup
-	$(BIN)/python pipeline/run.py $(or $(ARGS),replay.speed=1 'sink=[jsonl,mot,terminal,annotated_video]')
+	$(BIN)/python pipeline/run.py $(if $(ARGS),$(ARGS),$(DEMO))
 
 test: setup
 	$(BIN)/python -m pytest -m 'not gpu' $(ARGS)
