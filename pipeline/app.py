@@ -17,7 +17,7 @@ import numpy as np
 from pipeline.actors.batch_actor import BatchActor
 from pipeline.actors.camera_actor import CameraActor, CameraStatus
 from pipeline.actors.cluster import join_cluster, leave_cluster
-from pipeline.actors.match_actor import MatchActor, MatchReport
+from pipeline.actors.match_actor import MatchActor, MatchReport, MatchStatus
 from pipeline.actors.supervisor import Factories, Line, Share, start_inline, start_on_ray, supervise
 from pipeline.config import CONFIGS, PipelineConfig, load_config, to_yaml
 from pipeline.core.errors import ConfigError, ConnectorError, ReidError, WeightsError
@@ -106,10 +106,10 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
     metrics = RayMetrics() if config.runtime.kind == "ray" else None
     with Progress() as progress:
 
-        def watch(cameras: Mapping[str, CameraStatus]) -> None:
+        def watch(cameras: Mapping[str, CameraStatus], match: MatchStatus) -> None:
             progress.show(cameras)
             if metrics is not None:
-                metrics.show(cameras)
+                metrics.show(cameras, match)
 
         cameras, report = await supervise(line, stop=stop, drain_s=config.flow.drain_s, watch=watch, watch_every_s=0.5)
     if report is None:

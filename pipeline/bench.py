@@ -21,6 +21,7 @@ from rich.table import Table
 
 from pipeline.actors.camera_actor import CameraStatus
 from pipeline.actors.cluster import join_cluster, leave_cluster
+from pipeline.actors.match_actor import MatchStatus
 from pipeline.actors.supervisor import supervise
 from pipeline.app import start_line
 from pipeline.config import load_config
@@ -158,7 +159,7 @@ def _line(overrides: Sequence[str]) -> tuple[Speed, int]:
             leave_cluster()
 
 
-def _nobody_looks(_: Mapping[str, CameraStatus]) -> None:
+def _nobody_looks(cameras: Mapping[str, CameraStatus], match: MatchStatus) -> None:
     return
 
 

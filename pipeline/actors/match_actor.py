@@ -49,6 +49,29 @@ class MatchReport:
     behind: Sequence[str] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class MatchStatus:
+    """How far the match actor has come; see ``MatchReport``.
+
+    Attributes:
+        num_identities: People known.
+        num_sightings: Published.
+        num_corrections: Published.
+        num_alerts: Published.
+        num_late: Embeddings that came after their turn.
+        num_sink_retries: Batches that a sink did not take at once.
+        num_waiting: Embeddings that wait for slower cameras.
+    """
+
+    num_identities: int = 0
+    num_sightings: int = 0
+    num_corrections: int = 0
+    num_alerts: int = 0
+    num_late: int = 0
+    num_sink_retries: int = 0
+    num_waiting: int = 0
+
+
 class MatchActor:
     """Judges and publishes. What it returns from ``hand_over`` is what a source may forget.
 
@@ -100,6 +123,18 @@ class MatchActor:
 
     async def ready(self) -> None:
         """Return; everything is built."""
+
+    async def status(self) -> MatchStatus:
+        """Return how far it has come."""
+        return MatchStatus(
+            num_identities=self._match.num_identities,
+            num_sightings=self._counts[Sighting],
+            num_corrections=self._counts[Correction],
+            num_alerts=self._counts[Alert],
+            num_late=self._buffer.num_late,
+            num_sink_retries=self._num_retries,
+            num_waiting=len(self._buffer),
+        )
 
     async def enrol(self, person_id: int, embedding: Embedding) -> None:
         """Make a person known by pictures; before the first ``hand_over``."""

@@ -13,7 +13,7 @@ import ray
 from pipeline.actors._remote import Remote, RemoteCall
 from pipeline.actors.batch_actor import BatchActor
 from pipeline.actors.camera_actor import CameraActor, CameraStatus, HandOver
-from pipeline.actors.match_actor import MatchActor, MatchReport
+from pipeline.actors.match_actor import MatchActor, MatchReport, MatchStatus
 from pipeline.core import Embedding, Tracklet
 from pipeline.core.errors import ProcessLostError
 from pipeline.flow import Embed, Pose
@@ -59,6 +59,7 @@ class Line:
         enrol: See ``MatchActor.enrol``.
         hand_over: See ``MatchActor.hand_over``; used for cameras that can do so no more.
         finish: Publishes what is left; after the last camera has ended. See ``MatchActor.finish``.
+        match_status: See ``MatchActor.status``.
         busy: Seconds of work and items so far of each batch actor, by stage.
     """
 
@@ -68,6 +69,7 @@ class Line:
     enrol: Callable[[int, Embedding], Awaitable[None]]
     hand_over: HandOver
     finish: Callable[[float], Awaitable[MatchReport]]
+    match_status: Callable[[], Awaitable[MatchStatus]]
     busy: Mapping[str, Sequence[Callable[[], Awaitable[tuple[float, int]]]]]
 
 
@@ -121,7 +123,7 @@ async def start_inline(factories: Factories, shares: Mapping[str, Share]) -> Lin
     }
     pose = calls.get("pose", leave_as_it_is)
     busy = {name: [actor.busy for actor in actors] for name, actors in batches.items()}
-    return Line(cameras, pose, calls["embed"], match.enrol, match.hand_over, match.finish, busy)
+    return Line(cameras, pose, calls["embed"], match.enrol, match.hand_over, match.finish, match.status, busy)
 
 
 async def start_on_ray(factories: Factories, shares: Mapping[str, Share], max_restarts: int) -> Line:
@@ -172,6 +174,7 @@ async def start_on_ray(factories: Factories, shares: Mapping[str, Share], max_re
         RemoteCall("match", [match], "enrol"),
         RemoteCall("match", [match], "hand_over"),
         RemoteCall("match", [match], "finish"),
+        RemoteCall("match", [match], "status"),
         {name: [RemoteCall(name, [handle], "busy") for handle in handles] for name, handles in batches.items()},
     )
 
@@ -225,7 +228,7 @@ async def supervise(
     *,
     stop: asyncio.Event,
     drain_s: float,
-    watch: Callable[[Mapping[str, CameraStatus]], None],
+    watch: Callable[[Mapping[str, CameraStatus], MatchStatus], None],
     watch_every_s: float,
 ) -> tuple[dict[str, CameraStatus], MatchReport | None]:
     """Run every camera until it ends or ``stop`` is set, then publish what is left.
@@ -234,7 +237,7 @@ async def supervise(
         line: Built.
         stop: Set from outside: read no further, drain, finish.
         drain_s: Seconds that draining may take.
-        watch: Told how the cameras are doing.
+        watch: Told how the cameras and the match actor are doing.
         watch_every_s: Seconds between two tellings.
 
     Returns:
@@ -260,7 +263,7 @@ async def supervise(
                 return latest, None
             for camera_id, run in runs.items():
                 latest[camera_id] = run.result() if run.done() else await _status(line, camera_id, latest)
-            watch(latest)
+            watch(latest, await line.match_status())
         patience_s = min(drain_s, deadline - loop.time())
         report = await line.finish(patience_s)
         if not report.behind:

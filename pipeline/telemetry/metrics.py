@@ -1,4 +1,4 @@
-"""How the cameras are doing, as numbers for Prometheus through Ray's endpoint."""
+"""How the line is doing, as numbers for Prometheus through Ray's endpoint."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -10,13 +10,59 @@ COUNTERS = {
     "reid_frames_total": ("Frames by what became of them: processed, dropped or bad.", ("camera", "outcome")),
     "reid_tracklets_total": ("Pieces of tracks that were completed.", ("camera",)),
     "reid_reopens_total": ("Times that a camera broke and was opened again.", ("camera",)),
+    "reid_sightings_total": ("Sightings that were published.", ()),
+    "reid_corrections_total": ("Corrections that were published.", ()),
+    "reid_alerts_total": ("Alerts that were published.", ()),
+    "reid_late_total": ("Tracklets that came after their turn.", ()),
+    "reid_sink_retries_total": ("Batches that a sink did not take at once.", ()),
 }
 GAUGES = {
     "reid_frame_age_seconds": ("From when the newest tracked frame was due until it was tracked.", ("camera",)),
     "reid_open_tracks": ("People who are followed now.", ("camera",)),
+    "reid_identities": ("People who are known.", ()),
+    "reid_waiting_items": ("Tracklets that wait for slower cameras to be judged.", ()),
     "reid_cameras_lost": ("Cameras that were given up.", ()),
 }
 """Name: what it says, and its labels. No label names a person."""
+
+
+class Match(Protocol):
+    """How far the match actor has come; see ``MatchStatus``."""
+
+    @property
+    def num_identities(self) -> int:
+        """People known."""
+        ...
+
+    @property
+    def num_sightings(self) -> int:
+        """Published."""
+        ...
+
+    @property
+    def num_corrections(self) -> int:
+        """Published."""
+        ...
+
+    @property
+    def num_alerts(self) -> int:
+        """Published."""
+        ...
+
+    @property
+    def num_late(self) -> int:
+        """Embeddings that came after their turn."""
+        ...
+
+    @property
+    def num_sink_retries(self) -> int:
+        """Batches that a sink did not take at once."""
+        ...
+
+    @property
+    def num_waiting(self) -> int:
+        """Embeddings that wait."""
+        ...
 
 
 class Status(Protocol):
@@ -71,8 +117,15 @@ class RayMetrics:
         self._gauges = {name: Gauge(name, text, labels) for name, (text, labels) in GAUGES.items()}
         self._told: defaultdict[tuple[str, ...], int] = defaultdict(int)
 
-    def show(self, cameras: Mapping[str, Status]) -> None:
+    def show(self, cameras: Mapping[str, Status], match: Match) -> None:
         """Tell the newest state."""
+        self._count("reid_sightings_total", match.num_sightings)
+        self._count("reid_corrections_total", match.num_corrections)
+        self._count("reid_alerts_total", match.num_alerts)
+        self._count("reid_late_total", match.num_late)
+        self._count("reid_sink_retries_total", match.num_sink_retries)
+        self._gauges["reid_identities"].set(match.num_identities)
+        self._gauges["reid_waiting_items"].set(match.num_waiting)
         for camera, status in cameras.items():
             for outcome, count in (
                 ("processed", status.frames_processed),

@@ -14,14 +14,16 @@ ROOT = Path(__file__).resolve().parents[2]
 TELL = """
 import time, urllib.request
 from pipeline.actors.camera_actor import CameraStatus
+from pipeline.actors.match_actor import MatchStatus
 from pipeline.telemetry.metrics import RayMetrics
 import ray  # last, as the program does: in another order Ray 2.60 does not find its own token
 
 ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, _system_config={"metrics_report_interval_ms": 500})
 metrics = RayMetrics()
 east = CameraStatus(frames_processed=20, frames_dropped=3, tracklets=2, people_now=4, lag_s=0.5)
-metrics.show({"east": east, "west": CameraStatus(error="lost")})
-metrics.show({"east": CameraStatus(frames_processed=30, frames_dropped=3, tracklets=2, people_now=1, lag_s=0.25)})
+metrics.show({"east": east, "west": CameraStatus(error="lost")}, MatchStatus(num_sightings=3))
+east = CameraStatus(frames_processed=30, frames_dropped=3, tracklets=2, people_now=1, lag_s=0.25)
+metrics.show({"east": east}, MatchStatus(num_sightings=5, num_identities=2))
 text, deadline = "", time.monotonic() + 60
 while "reid_open_tracks" not in text and time.monotonic() < deadline:
     time.sleep(1)
@@ -59,6 +61,8 @@ def test_what_the_cameras_do_is_there_for_prometheus() -> None:
         "reid_tracklets_total/east": 2.0,
         "reid_open_tracks/east": 1.0,
         "reid_frame_age_seconds/east": 0.25,
+        "reid_sightings_total": 5.0,
+        "reid_identities": 2.0,
     }
     assert expected.items() <= found.items(), found
 
