@@ -240,7 +240,11 @@ class Obstacles:
             for center_x, center_y, radius in self.circles[
                 np.hypot(self.circles[:, 0] - x, self.circles[:, 1] - y) < self.circles[:, 2] + distance_m
             ].tolist():
-                scale = (radius + distance_m) / max(math.hypot(x - center_x, y - center_y), 1e-6)
+                gap = math.hypot(x - center_x, y - center_y)
+                if gap < 1e-6:  # nowhere is nearer than anywhere else
+                    x, y = center_x + radius + distance_m, center_y
+                    continue
+                scale = (radius + distance_m) / gap
                 x, y = center_x + (x - center_x) * scale, center_y + (y - center_y) * scale
         return x, y
 
