@@ -13,7 +13,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ class TrainConfig:
         precision: bfloat16, float32, or auto: bfloat16 where the device computes in it.
         held_out: Part of the worlds that is only scored with.
         cache_gb: Of decoded pictures in memory.
+        score_every_epochs: Epochs between scores while training, of video alone; 0 scores at the end.
         schedule: budget: the learning rate falls over the budget; recipe: as the paper's, of video alone.
         options: Of the task, as its class describes them.
     """
@@ -69,6 +70,7 @@ class TrainConfig:
     precision: str = "auto"
     held_out: float = 0.1
     cache_gb: float = 6.0
+    score_every_epochs: float = 0.0
     schedule: str = "budget"
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -148,11 +150,21 @@ def choose_schedule(config: TrainConfig, task: TrainingTask) -> Callable[[int], 
 
 
 def build(config: TrainConfig) -> tuple[TrainingTask, nn.Module, Pace]:
-    """Return task, fresh network and pace of a run."""
+    """Return task, fresh network and pace of a run.
+
+    Raises:
+        ConfigError: If what is told makes no sense.
+        DataError: If what is to be learned from is damaged.
+    """
     pace = choose_pace(config)
     has_dataset = config.options.get("dataset") is not None
     worlds, held_out = ([], []) if has_dataset else split_worlds(Path(config.data), held_out=config.held_out)
     task = make_task(config, pace.device, worlds, held_out)
+    if config.score_every_epochs:
+        if not isinstance(task, VideoTask):
+            raise ConfigError(f"score_every_epochs: expected 0, as {config.task} has no epochs, got others")
+        every = max(1, round(config.score_every_epochs * task.batches_per_epoch))
+        pace = replace(pace, score_every=every)
     torch.manual_seed(config.seed)
     return task, task.make_network(), pace
 
@@ -165,7 +177,8 @@ def main(arguments: list[str]) -> None:
     budget = Budget(minutes=config.minutes or None, steps=config.steps or None)
     task, network, pace = build(config)
     folder = Path(config.out)
-    engine = Engine(task, network, pace=pace, folder=folder, schedule=choose_schedule(config, task))
+    schedule = choose_schedule(config, task)
+    engine = Engine(task, network, pace=pace, folder=folder, schedule=schedule, told=asdict(config))
     scores = engine.run(budget)
     told = {
         "config": asdict(config),

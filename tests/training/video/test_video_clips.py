@@ -155,7 +155,8 @@ def test_the_rate_grows_while_warming_up_and_falls_at_its_milestones() -> None:
     ("name", "changes", "named"),
     [
         ("nothing", {}, "recipe: expected one of asanet"),
-        ("ctl", {"colour": 1}, "colour"),
+        ("ctl", {"hue": 1}, "hue"),
+        ("ctl", {"optimiser": "sgd"}, "optimiser"),
         ("ctl", {"triplet": "x"}, "triplet"),
     ],
 )
