@@ -107,7 +107,7 @@ class WorldTracklets:
         """Return the person's box alone, as the line would have cut it."""
         rows, columns = (round(CROP_MARGIN * side) for side in image.shape[:2])
         image = image[rows : image.shape[0] - rows, columns : image.shape[1] - columns]
-        return np.asarray(cv2.resize(image, self._crop_hw[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
+        return resize(image, self._crop_hw)
 
 
 class FileTracklets:
@@ -135,5 +135,11 @@ class FileTracklets:
             image = cv2.imread(str(path), cv2.IMREAD_COLOR)
             if image is None:
                 raise DataError(f"{path}: expected a picture, got none that can be decoded; copy it anew")
-            images.append(cv2.resize(image, self._crop_hw[::-1], interpolation=cv2.INTER_LINEAR))
-        return np.stack(images)[..., ::-1].astype(np.uint8), np.zeros((len(paths), 17, 3), np.float32)
+            images.append(resize(np.asarray(image, np.uint8), self._crop_hw))
+        return np.stack(images)[..., ::-1], np.zeros((len(paths), 17, 3), np.float32)
+
+
+def resize(image: Image, size_hw: tuple[int, int]) -> Image:
+    """Return a picture of that height and width, distorted; as the line does."""
+    interpolation = cv2.INTER_AREA if image.shape[0] > size_hw[0] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, size_hw[::-1], interpolation=interpolation), np.uint8)
