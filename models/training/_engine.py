@@ -21,10 +21,12 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Dataset
 
 from models.reid._video import prefer_channels_last
 from models.training._checkpoint import Position, load_checkpoint, read_best, save_best, save_checkpoint
+from models.training._group import Group
 from pipeline.core.errors import ConfigError, DataError
 
 logger = logging.getLogger(__name__)
@@ -112,11 +114,22 @@ class Pace:
 
 
 class _Draws(Dataset[Batch]):
-    def __init__(self, task: Task) -> None:
-        self._task = task
+    def __init__(self, task: Task, group: Group) -> None:
+        self._task, self._group = task, group
 
     def __getitem__(self, step: int) -> Batch:
-        return self._task.draw(step)
+        return self._task.draw(step * self._group.size + self._group.rank)
+
+
+class _Loss(nn.Module):
+    """A network that answers a batch with what it costs, so that torch can average slopes over processes."""
+
+    def __init__(self, task: Task, network: nn.Module) -> None:
+        super().__init__()
+        self._task, self.network = task, network
+
+    def forward(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return self._task.loss(self.network, batch)
 
 
 class Engine:
@@ -130,6 +143,7 @@ class Engine:
             the way, also for ``scores.csv`` and ``best.safetensors``.
         schedule: Learning rate of a step; None for a warm-up and half a cosine over the budget.
         told: What the run was told, for the checkpoints.
+        group: The processes that train it.
     """
 
     def __init__(
@@ -141,13 +155,19 @@ class Engine:
         folder: Path,
         schedule: Callable[[int], float] | None = None,
         told: Mapping[str, object] | None = None,
+        group: Group | None = None,
     ) -> None:
         self._task = task
+        self._group = group or Group()
         self._schedule = schedule
         self._pace = pace
         self._network = network.to(pace.device)
         prefer_channels_last(self._network)
         self.mean = deepcopy(self._network).eval().requires_grad_(False)
+        self._loss: nn.Module = _Loss(task, self._network)
+        if self._group.size > 1:
+            # ASA-Net's heads learn nothing where no attributes are known.
+            self._loss = DistributedDataParallel(self._loss, find_unused_parameters=True)
         self._optimisers = task.optimisers(network)
         self._checkpoint, self._best = folder / "checkpoint.safetensors", folder / "best.safetensors"
         self._curve, self._scores = folder / "curve.csv", folder / "scores.csv"
@@ -157,7 +177,7 @@ class Engine:
         if self._checkpoint.exists():
             self.position = load_checkpoint(self._checkpoint, self._network, self.mean, self._optimisers)
             logger.info("resumed %s at step %d", self._checkpoint, self.position.step)
-            for table in (self._curve, self._scores):
+            for table in (self._curve, self._scores) if self._group.rank == 0 else ():
                 _forget_after(table, self.position.step)
 
     def run(self, budget: Budget) -> dict[str, float]:
@@ -170,17 +190,19 @@ class Engine:
         saved_at = time.monotonic()
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
         batches = self._batches(self.position.step)
-        with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn()) as progress:
+        is_quiet = self._group.rank > 0
+        with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), disable=is_quiet) as progress:
             bar = progress.add_task("", total=1.0)
             while (spent := budget.spent(self.position)) < 1:
                 parts = self._step(next(batches), spent)
-                self.position = Position(self.position.step + 1, time.monotonic() - started)
+                elapsed_s = self._group.of_first(time.monotonic() - started)
+                self.position = Position(self.position.step + 1, elapsed_s)
                 is_last = budget.spent(self.position) >= 1
                 if self.position.step % 20 == 0 or is_last:
                     losses = {name: float(value.detach()) for name, value in parts.items()}
                     if not math.isfinite(losses["loss"]):
                         raise self._broken(f"a loss that is a number, got {losses}")
-                    _write(self._curve, self.position, losses)
+                    self._write(self._curve, losses)
                     progress.update(bar, completed=spent, description=f"loss {losses['loss']:.3f}")
                 if self._pace.score_every and self.position.step % self._pace.score_every == 0 and not is_last:
                     self._score()
@@ -199,6 +221,8 @@ class Engine:
         weights = [value for value in self._network.state_dict().values() if value.dtype.is_floating_point]
         if not all(bool(value.isfinite().all()) for value in weights):
             raise self._broken("weights that are numbers, got others")
+        if self._group.rank > 0:
+            return
         save_checkpoint(self._checkpoint, self._network, self.mean, self._optimisers, self.position, self._told)
 
     def _broken(self, what: str) -> DataError:
@@ -207,22 +231,23 @@ class Engine:
         )
 
     def _score(self) -> dict[str, float]:
-        """Return the score of the mean, and keep the mean if none was better."""
-        scores = self._task.score(self.mean)
+        """Return the score of the mean, and keep the mean if none was better; the first process does."""
+        scores = self._task.score(self.mean) if self._group.rank == 0 else {}
         if scores and self._pace.score_every:
-            _write(self._scores, self.position, scores)
+            self._write(self._scores, scores)
             score = next(iter(scores.values()))
             if score >= read_best(self._best):
                 save_best(self._best, self.mean, self.position, score, self._told)
         return scores
 
     def _step(self, batch: Mapping[str, Tensor], spent: float) -> dict[str, Tensor]:
-        rate = self._rate(spent) if self._schedule is None else self._schedule(self.position.step)
+        num_drawn = self.position.step * self._group.size
+        rate = self._rate(spent) if self._schedule is None else self._schedule(num_drawn)
         for group in self._optimisers[0].param_groups:
             group["lr"] = rate
         self._network.train()
         with self._pace.autocast():
-            parts = self._task.loss(self._network, batch)
+            parts: dict[str, Tensor] = self._loss(batch)
         self._network.zero_grad(set_to_none=True)
         parts["loss"].backward()
         if self._task.max_norm is not None:
@@ -249,7 +274,7 @@ class Engine:
 
     def _batches(self, first: int) -> Iterator[dict[str, Tensor]]:
         loader = DataLoader(
-            _Draws(self._task),
+            _Draws(self._task, self._group),
             batch_size=None,
             sampler=_Steps(first),
             num_workers=self._pace.loaders,
@@ -260,6 +285,19 @@ class Engine:
         for batch in loader:
             yield {name: value.to(self._pace.device, non_blocking=True) for name, value in batch.items()}
 
+    def _write(self, table: Path, values: Mapping[str, float]) -> None:
+        """Append a row to a table."""
+        if self._group.rank > 0:
+            return
+        row = {"step": self.position.step, "elapsed_s": round(self.position.elapsed_s, 1)}
+        row |= {name: round(value, 5) for name, value in values.items()}
+        is_new = not table.exists()
+        with table.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, row)
+            if is_new:
+                writer.writeheader()
+            writer.writerow(row)
+
 
 def _forget_after(table: Path, step: int) -> None:
     """Drop the part of a table that will be written again."""
@@ -267,17 +305,6 @@ def _forget_after(table: Path, step: int) -> None:
         heading, *rows = table.read_text(encoding="utf-8").splitlines(keepends=True)
         kept = [row for row in rows if int(row.split(",", 1)[0]) <= step]
         table.write_text("".join([heading, *kept]), encoding="utf-8")
-
-
-def _write(table: Path, position: Position, values: Mapping[str, float]) -> None:
-    row = {"step": position.step, "elapsed_s": round(position.elapsed_s, 1)}
-    row |= {name: round(value, 5) for name, value in values.items()}
-    is_new = not table.exists()
-    with table.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, row)
-        if is_new:
-            writer.writeheader()
-        writer.writerow(row)
 
 
 class _Steps:

@@ -126,7 +126,7 @@ def read_datasets(options: Options, crop_hw: tuple[int, int]) -> Iterator[Datase
                 cut_tracklets(FileTracklets(part, crop_hw=crop_hw), num_crops=options.crops)
                 for part in (benchmark.query, benchmark.gallery)
             )
-            yield Dataset(f"{benchmark.name}, {benchmark.protocol}", queries, gallery)
+            yield Dataset(benchmark.protocol, queries, gallery)
 
 
 def make_embedder(name: str, options: Options, overrides: list[str]) -> Make:
@@ -169,12 +169,13 @@ def score(embedder: Embedder, dataset: Dataset, estimator: PoseEstimator | None)
 def main(arguments: list[str]) -> None:
     """Compare, write, and print the table."""
     options, overrides = read_options(arguments, Options)
+    if not (options.data or options.pets or any(getattr(options, name) for name in _BENCHMARKS)):
+        raise ConfigError(f"data, pets, {', '.join(_BENCHMARKS)}: expected at least one of them, got none; name one")
     names = [name for name in options.embedder.split(",") if name]
     factories = {name: make_embedder(name, options, overrides) for name in names}
     estimator = None
     if options.pose:
         estimator = build(load_config(["site=empty", f"pose={options.pose}", *overrides]).pose, "pose")()
-    torch.manual_seed(0)
     datasets: dict[tuple[int, int], list[Dataset]] = {}
     rows = {}
     for name, make in factories.items():

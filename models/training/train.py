@@ -5,7 +5,9 @@
     make train ARGS='task=video data=/a/rendered out=outputs/lstrl minutes=60 options.model=lstrl_light'
 
 A run that was interrupted goes on when the same command is given again. With ``steps`` in place of ``minutes`` the
-same seed gives the same network on the same machine.
+same seed gives the same network on the same machine. Several processes, on one machine or many, train one network:
+
+    torchrun --nproc-per-node 4 -m models.training.train task=video …
 """
 
 import json
@@ -24,6 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 from torch import nn
 
 from models.training._engine import Budget, Engine, Pace
+from models.training._group import join_group
 from models.training._worlds import World, split_worlds
 from models.training.detector.task import DetectorTask
 from models.training.keypoints.task import KeypointTask
@@ -175,11 +178,16 @@ def main(arguments: list[str]) -> None:
     torch.set_num_threads(config.threads)
     cv2.setNumThreads(1)
     budget = Budget(minutes=config.minutes or None, steps=config.steps or None)
-    task, network, pace = build(config)
-    folder = Path(config.out)
-    schedule = choose_schedule(config, task)
-    engine = Engine(task, network, pace=pace, folder=folder, schedule=schedule, told=asdict(config))
-    scores = engine.run(budget)
+    with join_group() as group:
+        task, network, pace = build(config)
+        schedule, folder = choose_schedule(config, task), Path(config.out)
+        engine = Engine(task, network, pace=pace, folder=folder, schedule=schedule, told=asdict(config), group=group)
+        scores = engine.run(budget)
+        if group.rank == 0:
+            _report(config, engine, scores, pace)
+
+
+def _report(config: TrainConfig, engine: Engine, scores: dict[str, float], pace: Pace) -> None:
     told = {
         "config": asdict(config),
         "scores": scores,
@@ -188,7 +196,7 @@ def main(arguments: list[str]) -> None:
         "bfloat16": pace.bfloat16,
         "commit": _commit(),
     }
-    (folder / "score.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    (Path(config.out) / "score.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(scores))
 
 

@@ -152,9 +152,10 @@ def _of_ctl(network: Ctl, clips: Clips) -> Iterator[tuple[str, Tensor]]:
 
 
 def _scaled(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the values between 0 and 1, over all frames together."""
-    low, high = float(values.min()), float(values.max())
-    return (values - low) / max(high - low, 1e-12)
+    """Return the values of each frame between 0 and 1."""
+    low, high = (bound(values, axis=(1, 2), keepdims=True) for bound in (np.min, np.max))
+    scaled: NDArray[np.float32] = (values - low) / np.maximum(high - low, 1e-12)
+    return scaled
 
 
 def _over(image: Image, values: NDArray[np.float32]) -> Image:

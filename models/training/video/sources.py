@@ -1,5 +1,6 @@
 """Where training clips come from: tracklets of rendered worlds, and tracklets of pictures on disk."""
 
+import logging
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -12,6 +13,8 @@ from models.training._worlds import CROP_MARGIN, World
 from models.training.video.datasets.benchmark import TrackletFiles, labels_of
 from models.training.video.world_attributes import irrelevant_of, relevant_of
 from pipeline.core.errors import ConfigError, DataError
+
+logger = logging.getLogger(__name__)
 
 Keypoints = NDArray[np.float32]
 """Shape ``(T, 17, 3)``: x, y in [0, 1] of the crop, score in [0, 1]."""
@@ -116,10 +119,14 @@ class FileTracklets:
     Args:
         tracklets: Of a benchmark.
         crop_hw: Height and width that pictures are brought to, pixels.
+        skip_damaged: In the place of a picture that is absent or damaged take the next of its tracklet that is not,
+            and say so in the log.
     """
 
-    def __init__(self, tracklets: Sequence[TrackletFiles], *, crop_hw: tuple[int, int]) -> None:
-        self._tracklets, self._crop_hw = tuple(tracklets), crop_hw
+    def __init__(
+        self, tracklets: Sequence[TrackletFiles], *, crop_hw: tuple[int, int], skip_damaged: bool = False
+    ) -> None:
+        self._tracklets, self._crop_hw, self._skip_damaged = tuple(tracklets), crop_hw, skip_damaged
         self.people, self.cameras = labels_of(self._tracklets)
         self.lengths = np.array([len(tracklet.paths) for tracklet in self._tracklets], np.int64)
 
@@ -127,16 +134,22 @@ class FileTracklets:
         """Return frames of a tracklet; keypoints have scores of 0.
 
         Raises:
-            DataError: If a picture is absent or damaged; it names the file.
+            DataError: If a picture is absent or damaged, or all of the tracklet where these are skipped; it names it.
         """
-        paths = [self._tracklets[row].paths[index] for index in indices]
-        images = []
-        for path in paths:
+        images = [self._read(row, int(index)) for index in indices]
+        return np.stack(images)[..., ::-1], np.zeros((len(images), 17, 3), np.float32)
+
+    def _read(self, row: int, index: int) -> Image:
+        paths = self._tracklets[row].paths
+        for path in [*paths[index:], *paths[:index]] if self._skip_damaged else [paths[index]]:
             image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-            if image is None:
-                raise DataError(f"{path}: expected a picture, got none that can be decoded; copy it anew")
-            images.append(resize(np.asarray(image, np.uint8), self._crop_hw))
-        return np.stack(images)[..., ::-1], np.zeros((len(paths), 17, 3), np.float32)
+            if image is not None:
+                return resize(np.asarray(image, np.uint8), self._crop_hw)
+            if self._skip_damaged:
+                logger.warning("%s: no picture that can be decoded; another of its tracklet is taken", path)
+        raise DataError(
+            f"{paths[index]}: expected a picture, got none that can be decoded; copy it anew or set skip_damaged=true"
+        )
 
 
 def resize(image: Image, size_hw: tuple[int, int]) -> Image:

@@ -67,7 +67,7 @@ class VideoTask:
         min_visible: Least part of a person that a crop of a world must show.
         dataset: In the place of worlds, a data set on disk: ``{name: mars, root: /a/mars}``, and of MARS and LS-VID
             perhaps the ``protocol`` that is scored by, of iLIDS-VID and PRID-2011 the ``split``, of MARS and
-            DukeMTMC-VideoReID the table of ``attributes``.
+            DukeMTMC-VideoReID the table of ``attributes``. ``skip_damaged: true`` does without damaged pictures.
         pretrained: Published weights of trunks by name: ``{trunk: /a/resnet50.pth}``; of STCA ``trunk_2d`` and
             ``trunk_3d``. Pickles are read as tensors alone, so that no code of theirs runs.
 
@@ -109,8 +109,10 @@ class VideoTask:
             self._targets = learnt.attributes() if self.recipe.attributes and worlds else None
             self.queries = self.gallery = cut(held_out, max_bytes=0)
         else:
-            benchmark, self._targets = _read_dataset(**dataset)
-            read = partial(FileTracklets, crop_hw=self.settings.crop_hw)
+            told = dict(dataset)
+            skip_damaged = bool(told.pop("skip_damaged", False))
+            benchmark, self._targets = _read_dataset(**told)
+            read = partial(FileTracklets, crop_hw=self.settings.crop_hw, skip_damaged=skip_damaged)
             self.source, self.queries, self.gallery = map(read, (benchmark.train, benchmark.query, benchmark.gallery))
         self.batches_per_epoch = len(self._draw_epoch(0))
 
