@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pipeline.alerts": {"pipeline.core", "numpy", "scipy"},
     "pipeline.flow": {"pipeline.core"},
     "pipeline.watermark": {"pipeline.core"},
-    "pipeline.ledger": {"pipeline.core"},
+    "pipeline.ledger": {"pipeline.core", "numpy", "rich"},
     "pipeline.evaluation": {"pipeline.core", "numpy", "scipy", "trackeval"},
     "pipeline.telemetry": {"pipeline.core", "ray", "rich"},
     "pipeline.actors": {

@@ -55,13 +55,15 @@ class WatchlistRule:
         return []
 
     def on_correction(self, correction: Correction) -> None:
-        """Let the list follow its people: who is merged into another number is listed under that one."""
+        """Let the list follow its people and those who name them; who is merged is listed under the kept number."""
         self._told.on_correction(correction)
         if correction.kind is CorrectionKind.MERGED:
             kept, absorbed = correction.person_ids
             if absorbed in self._people:
                 self._people.setdefault(kept, self._people.pop(absorbed))
-        elif correction.kind is CorrectionKind.ERASED:
+        elif correction.kind is CorrectionKind.NAMED and correction.name:
+            self._people[correction.person_ids[0]] = correction.name
+        elif correction.kind in (CorrectionKind.NAMED, CorrectionKind.ERASED):
             for person_id in correction.person_ids:
                 self._people.pop(person_id, None)
 

@@ -64,7 +64,7 @@ class ZoneDwellRule:
 
     def on_correction(self, correction: Correction) -> None:
         """Let stays follow their people."""
-        if correction.kind is CorrectionKind.CONFIRMED:
+        if correction.kind in (CorrectionKind.CONFIRMED, CorrectionKind.NAMED):
             return
         for (zone_name, person_id), stay in self._stays.items():
             if correction.kind is CorrectionKind.ERASED:

@@ -5,6 +5,7 @@ from pipeline.core.detections import Detections
 from pipeline.core.embedding import Embedding
 from pipeline.core.frame import Frame, FrameStamp, LetterboxedFrame
 from pipeline.core.identity import Correction, CorrectionKind, Identity, Match, Outcome, Sighting
+from pipeline.core.order import Order, OrderKind
 from pipeline.core.ports import (
     AlertRule,
     Detector,
@@ -37,6 +38,8 @@ __all__ = [
     "Identity",
     "LetterboxedFrame",
     "Match",
+    "Order",
+    "OrderKind",
     "Outcome",
     "PoseEstimator",
     "PoseNeed",
