@@ -25,7 +25,7 @@ def head_plane(to_ground: Matrix, frame_hw: tuple[int, int], height_m: float) ->
     plane = _to_picture(to_ground.tobytes(), frame_hw)
     if plane is None:
         return None
-    to_plane: Matrix = np.linalg.inv(plane[0] + height_m * plane[1])
+    to_plane: Matrix = np.linalg.inv(plane[0] + height_m * plane[1]).astype(np.float64)
     return to_plane
 
 
