@@ -1,4 +1,4 @@
-"""Frames on the wire: the picture is the value, everything else stands in headers.
+"""Frames on the wire: the picture, or what H.264 has of it, is the value, everything else stands in headers.
 
 ``passerby.asyncapi.yaml`` in ``connectors/schemas`` describes this for others.
 """
