@@ -210,6 +210,7 @@ class PipelineConfig:
     source: dict[str, Any] = field(default_factory=dict)
     alerts: dict[str, Any] = field(default_factory=dict)
     sink: dict[str, Any] = field(default_factory=dict)
+    monitor: Any = None
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     weights_dir: str = MISSING
     output_dir: str = MISSING

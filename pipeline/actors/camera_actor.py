@@ -13,7 +13,7 @@ from math import inf
 from pipeline.actors._mailbox import Mailbox
 from pipeline.actors.camera_status import CameraStatus
 from pipeline.actors.checkpoint import Checkpoint
-from pipeline.core import Detections, Embedding, Frame, FrameStamp, LetterboxedFrame, Source
+from pipeline.core import Detections, Embedding, Frame, FrameStamp, LetterboxedFrame, Monitor, Source
 from pipeline.core.errors import DataError, SourceLostError
 from pipeline.flow import (
     Detect,
@@ -76,6 +76,7 @@ class CameraActor:
         embed: Makes vectors; None for hopeless tracklets.
         hand_over: Takes embeddings away.
         limits: What bounds it.
+        make_monitor: Builds what shows people how the camera is doing; None: nobody is shown anything.
     """
 
     def __init__(
@@ -89,8 +90,10 @@ class CameraActor:
         embed: Embed,
         hand_over: HandOver,
         limits: CameraLimits,
+        make_monitor: Callable[[], Monitor] | None = None,
     ) -> None:
         self._source = make_source()
+        self._monitor = None if make_monitor is None else make_monitor()
         self._make_track = make_track
         self._input_hw = input_hw
         self._detect, self._pose, self._embed, self._hand_over = detect, pose, embed, hand_over
@@ -200,6 +203,8 @@ class CameraActor:
             else:
                 break
         self._source.close()
+        if self._monitor is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self._monitor.close)
         await self._hand_over(self._source.camera_id, [], inf, time.time())
         return await self.status()
 
@@ -304,6 +309,8 @@ class CameraActor:
         return self._began_at + stamp.captured_at / self._limits.replay_speed
 
     def _seen(self, frame: Frame, track_s: float) -> None:
+        if self._monitor is not None and self._track is not None:
+            self._monitor.show(frame, self._track.people_now())
         self._last = frame.stamp
         self._track_s += track_s
         self._status = replace(
@@ -354,6 +361,9 @@ class CameraActor:
         self._status = replace(self._status, tracklets=self._status.tracklets + len(step.tracklets))
         if not step.tracklets:
             return []
+        if self._monitor is not None:
+            for tracklet in step.tracklets:
+                self._monitor.keep(tracklet)
         try:
             return await tracklets_to_embeddings(step.tracklets, self._pose, self._embed)
         except DataError as error:

@@ -11,6 +11,7 @@ from pipeline.core.ports import (
     Detector,
     Embedder,
     Gallery,
+    Monitor,
     PoseEstimator,
     PoseNeed,
     Record,
@@ -18,7 +19,7 @@ from pipeline.core.ports import (
     Source,
     Tracker,
 )
-from pipeline.core.stage import Stage
+from pipeline.core.stage import Stage, Stateful
 from pipeline.core.track import UNCONFIRMED, TrackId, Tracklet, TrackPart, TrackPath, TrackUpdate
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Identity",
     "LetterboxedFrame",
     "Match",
+    "Monitor",
     "Order",
     "OrderKind",
     "Outcome",
@@ -49,6 +51,7 @@ __all__ = [
     "Sink",
     "Source",
     "Stage",
+    "Stateful",
     "TrackId",
     "TrackPart",
     "TrackPath",

@@ -3,16 +3,19 @@
 The docstrings are the contracts; ``tests/contracts`` runs every plug-in that a YAML names against them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.core.alert import Alert
 from pipeline.core.detections import Detections
 from pipeline.core.embedding import Embedding
 from pipeline.core.frame import Frame, FrameStamp, LetterboxedFrame
 from pipeline.core.identity import Correction, Identity, Match, Sighting
-from pipeline.core.track import Tracklet, TrackUpdate
+from pipeline.core.track import TrackId, Tracklet, TrackUpdate
 
 Record = Sighting | Correction | Alert
 """What leaves the pipeline."""
@@ -80,6 +83,22 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Finish files and connections; idempotent. Called after the last ``flush``."""
+        ...
+
+
+class Monitor(Protocol):
+    """Shows people how one camera is doing, beside the line. No call waits, raises or changes what comes out."""
+
+    def show(self, frame: Frame, people: Mapping[TrackId, NDArray[np.float32]]) -> None:
+        """Take a frame that was tracked, and everybody's box in it, shape ``(4,)``, pixels; only the newest counts."""
+        ...
+
+    def keep(self, tracklet: Tracklet) -> None:
+        """Take a part of a track that was completed, to keep a picture of it."""
+        ...
+
+    def close(self) -> None:
+        """Let everything go; idempotent, from any thread; may wait a few seconds."""
         ...
 
 
