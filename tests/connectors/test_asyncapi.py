@@ -25,6 +25,7 @@ from pipeline.core import Alert, Correction, CorrectionKind, Frame, Severity, Tr
 SCHEMAS = Path(__file__).resolve().parents[2] / "connectors/schemas"
 TRACK = TrackId("east", 0, 1)
 RECORDS = {
+    "tracklets": make_sighting(4, TRACK),
     "sightings": make_sighting(4, TRACK),
     "corrections": Correction(CorrectionKind.SPLIT, (4, 5), "rule", 7.0, (TrackPart(TRACK, 0),)),
     "alerts": Alert("dwell/4/4.5", "dwell", Severity.WARNING, 4, "east", 4.5, 6.0, "Stays.", (TRACK,)),
@@ -43,14 +44,19 @@ class Stranger:
         return described
 
     def resolved(self, node: Any) -> Any:
-        if not isinstance(node, Mapping) or "$ref" not in node:
+        """Return a node with everything in place that it refers to."""
+        if isinstance(node, list):
+            return [self.resolved(each) for each in node]
+        if not isinstance(node, Mapping):
             return node
+        if "$ref" not in node:
+            return {name: self.resolved(each) for name, each in node.items()}
         if not node["$ref"].startswith("#/"):
             return json.loads((SCHEMAS / node["$ref"]).read_text())
         found: Any = self.document
         for step in node["$ref"].removeprefix("#/").split("/"):
             found = found[step]
-        return found
+        return self.resolved(found)
 
     def check(self, channel: str, message: Message) -> Any:
         """Return what the value holds: an object, or the pixels of a picture."""
@@ -111,7 +117,7 @@ def test_a_stranger_reads_our_events(broker: Broker, tmp_path: Path) -> None:
         open_timeout_s=2.0,
         flush_timeout_s=5.0,
     )
-    sink.write(list(RECORDS.values()))
+    sink.write([RECORDS[kind] for kind in ("sightings", "corrections", "alerts")])
     sink.flush()
     sink.close()
     for kind in RECORDS:
@@ -152,5 +158,7 @@ def test_the_topics_are_those_of_the_configuration() -> None:
     root = SCHEMAS.parents[1]
     sink = yaml.safe_load((root / "configs/sink/kafka.yaml").read_text())["kafka"]
     source = yaml.safe_load((root / "configs/source/kafka.yaml").read_text())["kafka"]
-    assert {kind: channels[kind]["address"] for kind in RECORDS} == sink["topics"]
+    addresses = {kind: channels[kind]["address"] for kind in RECORDS}
+    assert addresses == {**sink["topics"], "tracklets": "passerby.tracklets"}
+    assert sink["topics"]["tracklets"] is None
     assert channels["deadLetters"]["address"] == source["dead_letters"]
