@@ -5,10 +5,11 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 from math import inf
 
+from pipeline.actors._deliveries import Deliveries, HandOver
 from pipeline.actors._mailbox import Mailbox
 from pipeline.core import Detections, Embedding, Frame, FrameStamp, LetterboxedFrame, Source
 from pipeline.core.errors import DataError, SourceLostError
@@ -28,9 +29,6 @@ logger = logging.getLogger(__name__)
 
 TELL_EVERY_S = 0.2
 """Event time after which a camera says how far it has come, if there is nothing else to say."""
-
-HandOver = Callable[[str, Sequence[Embedding], float, float], Awaitable[float]]
-"""camera, embeddings, watermark, due time → event time until which all is safe; as ``MatchActor.hand_over``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +118,8 @@ class CameraActor:
         self._source = make_source()
         self._make_track = make_track
         self._input_hw = input_hw
-        self._detect, self._pose, self._embed, self._hand_over = detect, pose, embed, hand_over
+        self._detect, self._pose, self._embed = detect, pose, embed
+        self._hand_over = Deliveries(hand_over)
         self._limits = limits
         self._status = CameraStatus()
         self._stopped = asyncio.Event()
@@ -200,7 +199,7 @@ class CameraActor:
             else:
                 break
         self._source.close()
-        await self._hand_over(self._source.camera_id, [], inf, time.time())
+        await self._hand_over.end(self._source.camera_id)
         return await self.status()
 
     async def _pause(self, seconds: float) -> None:

@@ -10,9 +10,10 @@ from typing import Any, Protocol
 
 import ray
 
+from pipeline.actors._deliveries import HandOver
 from pipeline.actors._remote import Remote, RemoteCall
 from pipeline.actors.batch_actor import BatchActor
-from pipeline.actors.camera_actor import CameraActor, CameraStatus, HandOver
+from pipeline.actors.camera_actor import CameraActor, CameraStatus
 from pipeline.actors.match_actor import MatchActor, MatchReport, MatchStatus
 from pipeline.core import Embedding, Tracklet
 from pipeline.core.errors import ProcessLostError
@@ -132,8 +133,8 @@ async def start_on_ray(factories: Factories, shares: Mapping[str, Share], max_re
     Args:
         factories: What it is built of.
         shares: By detect, pose, embed, camera and match.
-        max_restarts: Of batch actors: they hold nothing, and an open call is made again. Cameras and the match
-            actor hold tracks and people, and are not restarted under the run.
+        max_restarts: Of batch actors, which hold nothing, and of the match actor, which comes back from its ledger;
+            an open call is made again. Cameras hold tracks, and are not restarted under the run.
     """
 
     def actor(name: str, kind: type, **options: Any) -> Any:
@@ -147,7 +148,9 @@ async def start_on_ray(factories: Factories, shares: Mapping[str, Share], max_re
         ]
         for name, make in factories.make_batches.items()
     }
-    match = actor("match", _Hosted, max_concurrency=1000).remote(factories.make_match)
+    match = actor("match", _Hosted, max_restarts=max_restarts, max_task_retries=-1, max_concurrency=1000).remote(
+        factories.make_match
+    )
     pose = RemoteCall("pose", batches["pose"], "process") if "pose" in batches else leave_as_it_is
     cameras = {
         camera_id: actor("camera", _Hosted, max_concurrency=100).remote(
@@ -248,6 +251,7 @@ async def supervise(
     stopping = asyncio.create_task(stop.wait())
     deadline = float("inf")
     loop = asyncio.get_running_loop()
+    life = ""
     try:
         while not all(run.done() for run in runs.values()):
             waiting = [run for run in runs.values() if not run.done()]
@@ -263,7 +267,11 @@ async def supervise(
                 return latest, None
             for camera_id, run in runs.items():
                 latest[camera_id] = run.result() if run.done() else await _status(line, camera_id, latest)
-            watch(latest, await line.match_status())
+            match = await line.match_status()
+            if match.life != life:
+                life = match.life
+                await asyncio.gather(*(_tell_end(line, camera_id) for camera_id, run in runs.items() if run.done()))
+            watch(latest, match)
         patience_s = min(drain_s, deadline - loop.time())
         report = await line.finish(patience_s)
         if not report.behind:
@@ -282,8 +290,13 @@ async def _run(line: Line, camera_id: str, latest: Mapping[str, CameraStatus]) -
     except ProcessLostError as error:
         if error.process != f"camera {camera_id}":
             raise
-        await line.hand_over(camera_id, [], float("inf"), time.time())
+        await _tell_end(line, camera_id)
         return replace(latest[camera_id], error=str(error))
+
+
+async def _tell_end(line: Line, camera_id: str) -> None:
+    """Tell the match actor, which may have come back and know nothing of it, that a camera has ended."""
+    await line.hand_over(camera_id, [], float("inf"), time.time(), None)
 
 
 async def _settle(camera: Camera) -> None:
