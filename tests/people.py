@@ -61,13 +61,20 @@ def see(
     distance: float = 0.0,
     vector: NDArray[np.float32] | None = None,
     part: int = 0,
-    box: Sequence[float] = BOX,
+    box: Sequence[float] | None = None,
     quality: float = 0.8,
     is_last: bool = False,
     is_continuous: bool = True,
     completed_at: float | None = None,
 ) -> Embedding:
-    """Return what somebody looked like on a track between two moments, at ten frames a second."""
+    """Return what somebody looked like on a track between two moments, at ten frames a second.
+
+    Unless told otherwise the first five tracks stand side by side.
+    """
+    if box is None:
+        left, top, right, bottom = BOX
+        aside = 20.0 * ((number - 1) % 5)
+        box = (left + aside, top, right + aside, bottom)
     path = make_path(first=round(start * 10), length=max(1, round((stop - start) * 10) + 1), box=box)
     embedding = make_embedding(
         TrackId(camera_id, 0, number),
@@ -150,6 +157,12 @@ TRACKS = st.tuples(
 )
 
 
+def beside(number: int, border: bool) -> tuple[float, ...]:
+    """Return a box that shares nothing with those of other tracks."""
+    aside = 14.0 * number
+    return (0.0, 5.0 + aside, 30.0, 18.0 + aside) if border else (50.0 + aside, 10.0, 63.0 + aside, 90.0)
+
+
 def embeddings_of(tracks) -> list[Embedding]:
     """Return the parts of tracks that begin at any time, last any time and look like anybody."""
     return [
@@ -161,7 +174,7 @@ def embeddings_of(tracks) -> list[Embedding]:
             person=person,
             distance=distances[part],
             part=part,
-            box=AT_THE_BORDER if border else (60.0, 10.0, 90.0, 90.0),
+            box=beside(number, border),
             is_last=part == num_parts - 1,
             is_continuous=part == 0 or continuous[part],
         )

@@ -34,6 +34,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Programs of their own, beside the line; they read the same configuration.
     "connectors.kafka_publish": {"connectors", "pipeline.core", "pipeline.build", "pipeline.config", "yaml"},
     "connectors.alerts": {"connectors", "pipeline.core", "pipeline.config", "kafka", "rich"},
+    "connectors.console": {
+        *("pipeline.core", "pipeline.ledger", "numpy", "cv2", "yaml", "websockets"),
+        *("argon2", "fastapi", "itsdangerous", "pydantic", "starlette", "uvicorn"),
+    },
     "connectors.world": {"pipeline.core", *ARRAYS, "anny", "av", "rich", "torch", "warp"},
     "pipeline.packing": {"pipeline.core", "numpy", "msgspec"},
     "pipeline.stages": {"pipeline.core", "pipeline.packing", *ARRAYS},

@@ -28,6 +28,11 @@ class Deliveries:
         self._watermark = -inf
         self._pending: list[Embedding] = []
 
+    @property
+    def pending(self) -> tuple[Embedding, ...]:
+        """What was handed over and not judged yet."""
+        return tuple(self._pending)
+
     async def __call__(self, camera_id: str, embeddings: Sequence[Embedding], watermark: float, due_at: float) -> float:
         """Hand over; return the event time, Unix seconds, until which everything is published and safe."""
         self._pending += embeddings
@@ -35,7 +40,7 @@ class Deliveries:
         receipt = await self._hand_over(camera_id, embeddings, watermark, due_at, self._life)
         while not receipt.is_taken:
             self._life = receipt.life
-            receipt = await self._hand_over(camera_id, tuple(self._pending), self._watermark, due_at, self._life)
+            receipt = await self._hand_over(camera_id, self.pending, self._watermark, due_at, self._life)
         self._life = receipt.life
         self._pending = [embedding for embedding in self._pending if embedding.completed_at >= receipt.judged_until]
         return receipt.safe_until

@@ -92,6 +92,8 @@ class MatchActor:
     """
 
     MAX_LATENCIES = 100_000
+    MAX_KNOWN_PARTS = 100_000
+    """The newest ones; a camera that comes back hands over again what it did since its last checkpoint."""
 
     def __init__(
         self,
@@ -150,7 +152,12 @@ class MatchActor:
             await self._take(Enrolment(person_id, embedding))
 
     async def hand_over(
-        self, camera_id: str, embeddings: Sequence[Embedding], watermark: float, due_at: float, life: str | None
+        self,
+        camera_id: str,
+        embeddings: Sequence[Embedding],
+        watermark: float,
+        due_at: float,
+        life: str | None = None,
     ) -> Receipt:
         """Take embeddings of one camera and learn how far it has come.
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.core import Embedding, TrackId, TrackPart, TrackPath
 from pipeline.stages._ground import Ground, Trail
+from pipeline.stages._outline import Outline, outline
 
 ENROLLED = "enrolled"
 """The camera of people who are known by pictures, and were not seen yet."""
@@ -59,6 +60,7 @@ class Segment:
         num_frames: Boxes in it.
         spans: When it was seen, first and last moment, Unix seconds, ascending; several if others were absorbed.
         trail: Where it went on the ground; empty where nothing is known of it.
+        outline: Its box from time to time.
         times: When each part was seen, first and last moment, Unix seconds.
         bonds: What an operator put together: segments with one in common are one person.
         bans: What an operator put apart: a segment with k and one with -k are two people.
@@ -74,6 +76,7 @@ class Segment:
     num_frames: int
     spans: list[tuple[float, float]]
     trail: Trail
+    outline: Outline
     times: list[tuple[float, float]]
     bonds: frozenset[int] = frozenset()
     bans: frozenset[int] = frozenset()
@@ -93,6 +96,7 @@ class Segment:
             num_frames=len(path),
             spans=[(float(path.captured_at[0]), float(path.captured_at[-1]))],
             trail=ground.trail(embedding.track_id.camera_id, path),
+            outline=outline(path),
             times=[(float(path.captured_at[0]), float(path.captured_at[-1]))],
         )
 
@@ -105,6 +109,7 @@ class Segment:
         self.num_frames += len(embedding.path)
         self.spans[-1] = (self.spans[-1][0], self.last.at)
         self.trail = _joined(self.trail, ground.trail(self.camera_id, embedding.path))
+        self.outline = _joined(self.outline, outline(embedding.path))
         self.times.append((float(embedding.path.captured_at[0]), self.last.at))
 
     def absorb(self, later: Self) -> None:
@@ -116,6 +121,7 @@ class Segment:
         self.num_frames += later.num_frames
         self.spans += later.spans
         self.trail = _joined(self.trail, later.trail)
+        self.outline = _joined(self.outline, later.outline)
         self.times += later.times
         self.bonds |= later.bonds
         self.bans |= later.bans
@@ -135,7 +141,8 @@ class Segment:
             vector_sum=share * self.vector_sum,
             num_frames=max(1, round(share * self.num_frames)),
             spans=_spans(kept, times),
-            trail=self.trail[[any(a <= at <= b for a, b in times) for at in self.trail[:, 0]]],
+            trail=_within(self.trail, times),
+            outline=_within(self.outline, times),
         )
 
     def is_forbidden(self, other: Self) -> bool:
@@ -155,8 +162,14 @@ class Segment:
         return longest
 
 
-def _joined(trail: Trail, later: Trail) -> Trail:
-    return np.concatenate([trail, later])[-MAX_TRAIL:]
+def _joined(rows: NDArray[np.float64], later: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.concatenate([rows, later])[-MAX_TRAIL:]
+
+
+def _within(rows: NDArray[np.float64], times: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
+    """Return the rows of these times; all where there is none, for something was there."""
+    kept = [any(began <= at <= ended for began, ended in times) for at in rows[:, 0].tolist()]
+    return rows[kept] if any(kept) else rows
 
 
 def _spans(parts: Sequence[TrackPart], times: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

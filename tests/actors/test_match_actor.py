@@ -74,7 +74,7 @@ def make_actor(
 
 async def end(actor: MatchActor, *camera_ids: str) -> MatchReport:
     for camera_id in camera_ids or ("east", "west"):
-        await actor.hand_over(camera_id, [], inf, 0.0, None)
+        await actor.hand_over(camera_id, [], inf, 0.0)
     return await actor.finish(5.0)
 
 
@@ -88,9 +88,9 @@ def test_what_two_cameras_hand_over_is_judged_in_order_of_time(tmp_path: Path) -
     async def main() -> MatchReport:
         actor = make_actor(tmp_path, sink)
         await actor.ready()
-        await actor.hand_over("west", [see("west", 1, 4.0, 5.0), see("west", 2, 9.0, 10.0, person=1)], inf, 0.0, None)
+        await actor.hand_over("west", [see("west", 1, 4.0, 5.0), see("west", 2, 9.0, 10.0, person=1)], inf, 0.0)
         assert sink.records == []
-        await actor.hand_over("east", [see("east", 1, 0.0, 1.0)], 7.0, 0.0, None)
+        await actor.hand_over("east", [see("east", 1, 0.0, 1.0)], 7.0, 0.0)
         assert sightings_in(sink) == [("east", 1, 0), ("west", 1, 0)]
         return await end(actor, "east")
 
@@ -99,12 +99,27 @@ def test_what_two_cameras_hand_over_is_judged_in_order_of_time(tmp_path: Path) -
     assert (report.num_identities, report.num_sightings, report.num_corrections, report.num_late) == (2, 3, 0, 0)
 
 
+def test_what_a_camera_hands_over_twice_is_judged_once(tmp_path: Path) -> None:
+    sink = MemorySink()
+
+    async def main() -> MatchReport:
+        actor = make_actor(tmp_path, sink)
+        seen = [see("east", 1, 0.0, 1.0), see("east", 1, 1.1, 4.0, part=1)]
+        for handed_over in (seen[:1], seen, seen[1:]):
+            await actor.hand_over("east", handed_over, 5.0, 0.0)
+        return await end(actor)
+
+    report = asyncio.run(main())
+    assert sightings_in(sink) == [("east", 1, 0), ("east", 1, 1)]
+    assert (report.num_sightings, report.num_late) == (2, 0)
+
+
 def test_alerts_follow_the_sightings_of_their_window_and_are_counted(tmp_path: Path) -> None:
     sink = MemorySink()
 
     async def main() -> MatchReport:
         actor = make_actor(tmp_path, sink, rules=[EveryoneRule()])
-        await actor.hand_over("east", [see("east", 1), see("east", 2, person=1)], 0.0, 0.0, None)
+        await actor.hand_over("east", [see("east", 1), see("east", 2, person=1)], 0.0, 0.0)
         return await end(actor)
 
     report = asyncio.run(main())
@@ -118,7 +133,7 @@ def test_the_report_counts_the_last_corrections_too(tmp_path: Path) -> None:
     async def main() -> MatchReport:
         actor = make_actor(tmp_path, sink)
         later = see("east", 1, 1.1, 5.0, part=1)
-        await actor.hand_over("east", [see("east", 1, 0.0, 1.0), see("east", 2, 2.0, 3.0), later], 5.0, 0.0, None)
+        await actor.hand_over("east", [see("east", 1, 0.0, 1.0), see("east", 2, 2.0, 3.0), later], 5.0, 0.0)
         return await end(actor)
 
     report = asyncio.run(main())
@@ -131,7 +146,7 @@ def test_a_busy_sink_gets_the_same_batch_again_and_nothing_is_doubled(tmp_path: 
 
     async def main() -> MatchReport:
         actor = make_actor(tmp_path, busy, free)
-        await actor.hand_over("east", [see("east", 1), see("east", 2, 2.0, 3.0, person=1)], 3.0, 0.0, None)
+        await actor.hand_over("east", [see("east", 1), see("east", 2, 2.0, 3.0, person=1)], 3.0, 0.0)
         return await end(actor)
 
     report = asyncio.run(main())
@@ -148,7 +163,7 @@ def test_a_sink_that_is_busy_while_it_is_flushed_is_asked_again(tmp_path: Path) 
 def test_a_sink_that_will_never_work_again_ends_the_run(tmp_path: Path) -> None:
     async def main() -> None:
         actor = make_actor(tmp_path, BrokenSink())
-        await actor.hand_over("east", [see("east", 1)], 1.0, 0.0, None)
+        await actor.hand_over("east", [see("east", 1)], 1.0, 0.0)
         await end(actor)
 
     with pytest.raises(ConnectorError, match="disk is full"):
@@ -158,8 +173,8 @@ def test_a_sink_that_will_never_work_again_ends_the_run(tmp_path: Path) -> None:
 def test_nothing_is_safe_before_the_sinks_were_flushed(tmp_path: Path) -> None:
     async def main() -> list[float]:
         actor = make_actor(tmp_path, MemorySink(), camera_ids=["east"])
-        receipts = [await actor.hand_over("east", [see("east", 1)], 1.0, 0.0, None)]
-        receipts += [await actor.hand_over("east", [], at, 0.0, None) for at in (5.0, 9.0)]
+        receipts = [await actor.hand_over("east", [see("east", 1)], 1.0, 0.0)]
+        receipts += [await actor.hand_over("east", [], at, 0.0) for at in (5.0, 9.0)]
         return [receipt.safe_until for receipt in receipts]
 
     assert asyncio.run(main()) == [-inf, -inf, -inf]
@@ -171,7 +186,7 @@ def test_what_is_safe_is_what_all_cameras_have_passed_at_a_flush(tmp_path: Path)
     async def main() -> list[float]:
         actor = make_actor(tmp_path, sink, flush_every_s=0.0)
         return [
-            (await actor.hand_over(camera_id, [], at, 0.0, None)).safe_until
+            (await actor.hand_over(camera_id, [], at, 0.0)).safe_until
             for camera_id, at in [("east", 3.0), ("west", 1.0), ("east", 4.0), ("west", 8.0)]
         ]
 
@@ -189,14 +204,14 @@ def test_a_camera_that_is_ahead_waits_for_room_and_the_one_behind_does_not(tmp_p
     async def main() -> None:
         actor = make_actor(tmp_path, max_waiting_embeddings=2)
         many = [see("east", n, 10.0, 11.0, person=n) for n in range(5)]
-        ahead = asyncio.create_task(actor.hand_over("east", many, 11.0, 0.0, None))
+        ahead = asyncio.create_task(actor.hand_over("east", many, 11.0, 0.0))
         await asyncio.sleep(0.01)
-        await asyncio.wait_for(actor.hand_over("west", [], 2.0, 0.0, None), 5)
+        await asyncio.wait_for(actor.hand_over("west", [], 2.0, 0.0), 5)
         assert not ahead.done()
-        west = asyncio.create_task(actor.hand_over("west", [], 12.0, 0.0, None))
+        west = asyncio.create_task(actor.hand_over("west", [], 12.0, 0.0))
         await asyncio.wait_for(ahead, 5)
         assert not west.done()  # now it is ahead
-        await asyncio.wait_for(actor.hand_over("east", [], 12.0, 0.0, None), 5)
+        await asyncio.wait_for(actor.hand_over("east", [], 12.0, 0.0), 5)
         await asyncio.wait_for(west, 5)
 
     asyncio.run(main())
@@ -205,11 +220,11 @@ def test_a_camera_that_is_ahead_waits_for_room_and_the_one_behind_does_not(tmp_p
 def test_a_camera_that_waits_goes_on_when_the_one_behind_ends(tmp_path: Path) -> None:
     async def main() -> None:
         actor = make_actor(tmp_path, max_waiting_embeddings=0)
-        ahead = asyncio.create_task(actor.hand_over("east", [see("east", 1, 10.0, 11.0)], 11.0, 0.0, None))
+        ahead = asyncio.create_task(actor.hand_over("east", [see("east", 1, 10.0, 11.0)], 11.0, 0.0))
         await asyncio.sleep(0.01)
-        west = asyncio.create_task(actor.hand_over("west", [], inf, 0.0, None))
+        west = asyncio.create_task(actor.hand_over("west", [], inf, 0.0))
         await asyncio.wait_for(ahead, 5)
-        await actor.hand_over("east", [], inf, 0.0, None)
+        await actor.hand_over("east", [], inf, 0.0)
         await asyncio.wait_for(west, 5)
 
     asyncio.run(main())
@@ -220,9 +235,9 @@ def test_late_embeddings_are_judged_and_counted(tmp_path: Path) -> None:
 
     async def main() -> MatchReport:
         actor = make_actor(tmp_path, sink, max_lateness_s=1.0)
-        await actor.hand_over("west", [], 0.0, 0.0, None)
-        await actor.hand_over("east", [see("east", 1, 4.0, 5.0)], 9.0, 0.0, None)
-        await actor.hand_over("west", [see("west", 1, 0.0, 1.0, person=1)], 1.0, 0.0, None)
+        await actor.hand_over("west", [], 0.0, 0.0)
+        await actor.hand_over("east", [see("east", 1, 4.0, 5.0)], 9.0, 0.0)
+        await actor.hand_over("west", [see("west", 1, 0.0, 1.0, person=1)], 1.0, 0.0)
         return await end(actor)
 
     report = asyncio.run(main())
@@ -233,7 +248,7 @@ def test_late_embeddings_are_judged_and_counted(tmp_path: Path) -> None:
 def test_latency_is_measured_from_when_the_frame_was_due(tmp_path: Path) -> None:
     async def main() -> MatchReport:
         actor = make_actor(tmp_path, camera_ids=["east"])
-        await actor.hand_over("east", [see("east", 1)], 1.0, due_at=-1e9, life=None)
+        await actor.hand_over("east", [see("east", 1)], 1.0, due_at=-1e9)
         return await end(actor, "east")
 
     (latency_s,) = asyncio.run(main()).latencies_s
@@ -257,7 +272,7 @@ def test_the_digest_does_not_depend_on_which_camera_was_faster(tmp_path_factory,
         left = {camera_id: list(queue) for camera_id, queue in queues.items()}
         for camera_id in order:
             embedding = left[camera_id].pop(0)
-            await actor.hand_over(camera_id, [embedding], embedding.completed_at, 0.0, None)
+            await actor.hand_over(camera_id, [embedding], embedding.completed_at, 0.0)
         return (await end(actor)).digest
 
     in_turn = [camera_id for camera_id, queue in queues.items() for _ in queue]
