@@ -51,6 +51,8 @@ class Calibration:
         self._count = 0.0
         self._sum = 0.0
         self._square_sum = 0.0
+        self._same_count = 0.0
+        self._same_sum = 0.0
 
     def learn_different(self, distance: float) -> None:
         """Take note of the distance between two people who are certainly two."""
@@ -58,13 +60,19 @@ class Calibration:
         self._sum += distance
         self._square_sum += distance * distance
 
+    def learn_same(self, distance: float) -> None:
+        """Take note of the distance between two pieces of one person, as an operator says."""
+        self._same_count += 1
+        self._same_sum += distance
+
     def snapshot(self) -> bytes:
         """Return what was learned."""
-        return pack((self._count, self._sum, self._square_sum))
+        return pack((self._count, self._sum, self._square_sum, self._same_count, self._same_sum))
 
     def restore(self, state: bytes) -> None:
         """Know what another one learned. Raises ``WireFormatError`` as ``Stateful``."""
-        self._count, self._sum, self._square_sum = unpack(state, tuple[float, float, float])
+        loaded = unpack(state, tuple[float, float, float, float, float])
+        self._count, self._sum, self._square_sum, self._same_count, self._same_sum = loaded
 
     @property
     def model(self) -> DistanceModel:
@@ -74,8 +82,9 @@ class Calibration:
         mean = (weight * start.different_mean + self._sum) / total
         second_moment = weight * (start.different_std**2 + start.different_mean**2) + self._square_sum
         std = sqrt(max(second_moment / total - mean**2, 1e-4))
+        same_mean = (weight * start.same_mean + self._same_sum) / (weight + self._same_count)
         # Two people are never taken to be closer to each other than one person is to herself.
-        return DistanceModel(start.same_mean, start.same_std, max(mean, start.same_mean + start.same_std), std)
+        return DistanceModel(same_mean, start.same_std, max(mean, same_mean + start.same_std), std)
 
     def evidence_of(self, distances: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the natural log-odds that distances give for one person, within ± ``max_evidence``.

@@ -18,6 +18,7 @@ from pipeline.core import (
     Embedding,
     Gallery,
     Match,
+    Order,
     Outcome,
     Sighting,
 )
@@ -34,14 +35,13 @@ from pipeline.stages._evidence import (
     way_evidence,
 )
 from pipeline.stages._ground import Ground
+from pipeline.stages._operator import carry_out
 from pipeline.stages._person import Person
 from pipeline.stages._roster import Roster
-from pipeline.stages._segment import NO_GROUND, Segment, turns
+from pipeline.stages._segment import ENROLLED_WEIGHT, NO_GROUND, Segment, turns
 
 MAX_CANDIDATES = 20
 """People of the gallery that a new segment is compared with closely."""
-ENROLLED_WEIGHT = 10**9
-"""Boxes that an enrolled segment counts for when groups are numbered: the number that was given stays."""
 BY_REVIEW = "review"
 """Who signs the corrections that later insight makes."""
 
@@ -143,6 +143,24 @@ class MatchStage:
     def flush(self) -> list[Sighting | Correction]:
         """Return the corrections of a last look back; nothing else will come."""
         return list(self._review()) if self._roster.people else []
+
+    def is_known(self, person_id: int) -> bool:
+        """Return whether somebody has this number now."""
+        return person_id in self._roster.people
+
+    @property
+    def next_person_id(self) -> int:
+        """The number that the next new person gets."""
+        return self._roster.next_person_id
+
+    def apply(self, order: Order, correction: Correction) -> None:
+        """Do what an operator ordered, for good; people who are forgotten here, and not in the ledger, are no error.
+
+        Args:
+            order: What was wanted.
+            correction: What it comes to; a new person in it has ``next_person_id``, or that of a ledger beside.
+        """
+        carry_out(order, correction, self._roster, self._calibration)
 
     def snapshot(self) -> bytes:
         """Return everything that later decisions can depend on."""
