@@ -33,7 +33,7 @@ RATIO_DECIMALS = 4
 Message = dict[str, object]
 Choice = TypeVar("Choice", bound=StrEnum)
 
-CORRECTION_KEYS = frozenset({"schema", "event", "kind", "person_ids", "by", "at", "parts", "reason"})
+CORRECTION_KEYS = frozenset({"schema", "event", "kind", "person_ids", "by", "at", "parts", "reason", "name"})
 ALERT_KEYS = frozenset(
     {"schema", "event", "key", "state", "rule", "severity", "person_id", "camera_id"}
     | {"started_at", "raised_at", "message", "evidence"}
@@ -99,6 +99,7 @@ def correction_to_dict(correction: Correction) -> Message:
         "at": _rounded("at", correction.at, TIME_DECIMALS),
         "parts": [{"track": str(part.track_id), "part": part.part} for part in correction.parts],
         "reason": correction.reason,
+        "name": correction.name,
     }
 
 
@@ -134,6 +135,7 @@ def correction_from_dict(message: Mapping[str, object]) -> Correction:
         at=_number(message, "at"),
         parts=tuple(_part(f"parts[{i}]", item) for i, item in enumerate(_list(message, "parts"))),
         reason=_text(message, "reason"),
+        name=_text(message, "name"),
     )
 
 

@@ -12,6 +12,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.packing import pack, unpack
+
 CLEAR_QUALITY = 0.8
 """Of pictures that show as much of somebody as any do."""
 CLARITY_POWER = 0.25
@@ -59,6 +61,14 @@ class Calibration:
         self._count += 1
         self._sum += distance
         self._square_sum += distance * distance
+
+    def snapshot(self) -> bytes:
+        """Return what was learned."""
+        return pack((self._count, self._sum, self._square_sum))
+
+    def restore(self, state: bytes) -> None:
+        """Know what another one learned. Raises ``WireFormatError`` as ``Stateful``."""
+        self._count, self._sum, self._square_sum = unpack(state, tuple[float, float, float])
 
     @property
     def model(self) -> DistanceModel:

@@ -91,6 +91,14 @@ class TrackStage:
         """People followed now."""
         return len(self._open)
 
+    def people_now(self) -> dict[TrackId, NDArray[np.float32]]:
+        """Return the boxes of the newest frame by track: shape ``(4,)``, pixels."""
+        return {
+            track.track_id: track.part.boxes_xyxy[-1]
+            for track in self._open.values()
+            if track.part.captured_at and track.part.captured_at[-1] == self._now
+        }
+
     def oldest_needed(self) -> FrameStamp | None:
         """Return the first frame that a tracklet still to come shows; None if there is none."""
         starts = [
