@@ -103,6 +103,7 @@ class KafkaSource:
         self._next_offset: int | None = None
         self._resume_at: int | None = None
         self._numbering = _Numbering()
+        self._resumed: FrameStamp | None = None
         self._acks = threading.Lock()
         self._is_reading = False
         self._unacked: deque[tuple[int, int]] = deque()
@@ -149,6 +150,11 @@ class KafkaSource:
                 f"{self._address}: expected frames of {self._sender}, got {_words(error)}; check the broker"
             ) from error
 
+    def resume(self, stamp: FrameStamp) -> None:
+        """Let ``frames`` go on behind ``stamp``: a recording is read from its start, and known frames passed over."""
+        self._resumed = stamp
+        self._numbering = _Numbering(stamp)
+
     def ack(self, stamp: FrameStamp) -> None:
         """Let the group go on behind ``stamp``: while frames are read, soon; then with the next ``close``."""
         with self._acks:
@@ -183,7 +189,8 @@ class KafkaSource:
         self._next_offset, self._resume_at = self._resume_at, None
         if self._next_offset is not None:
             return self._next_offset
-        self._numbering = _Numbering()
+        if self._resumed is None:
+            self._numbering = _Numbering()
         committed = reading.committed()
         return self._start if committed is None else committed
 
@@ -247,6 +254,8 @@ class KafkaSource:
             header = from_headers(message.headers, camera_id=self._sender, max_image_px=self._max_image_px)
             if header.encoding is None:
                 return header
+            if self._resumed is not None and header.stamp.captured_at <= self._resumed.captured_at:
+                return None
             ahead_s = header.stamp.captured_at - time.time()
             if ahead_s > self._max_ahead_s:
                 raise FaultyMessageError(Fault.FUTURE, f"captured_at: expected the past, got {ahead_s:.1f} s from now")
@@ -268,6 +277,7 @@ class KafkaSource:
         except FaultyMessageError as error:
             self._put_aside(message, error, letters)
             return None
+        self._resumed = None
         if self._group is not None:
             with self._acks:
                 self._unacked.append((stamp.index, message.offset + 1))
@@ -298,8 +308,8 @@ class KafkaSource:
 class _Numbering:
     """Gives indices that ascend, also when the sender starts anew."""
 
-    def __init__(self) -> None:
-        self._last: FrameStamp | None = None
+    def __init__(self, last: FrameStamp | None = None) -> None:
+        self._last = last
         self._shift = 0
 
     def stamp(self, camera_id: str, sent: FrameStamp) -> FrameStamp:

@@ -15,7 +15,8 @@ from typing import NoReturn
 import numpy as np
 
 from pipeline.actors.batch_actor import BatchActor
-from pipeline.actors.camera_actor import CameraActor, CameraStatus
+from pipeline.actors.camera_actor import CameraActor
+from pipeline.actors.camera_status import CameraStatus
 from pipeline.actors.cluster import join_cluster, leave_cluster
 from pipeline.actors.match_actor import MatchActor, MatchReport, MatchStatus
 from pipeline.actors.supervisor import Factories, Line, Share, start_inline, start_on_ray, supervise
@@ -233,7 +234,12 @@ async def start_line(config: PipelineConfig, plan: Plan) -> Line:
     }
     if runtime.kind == "inline":
         return await start_inline(factories, shares)
-    return await start_on_ray(factories, shares, runtime.max_restarts)
+    return await start_on_ray(
+        factories,
+        shares,
+        max_restarts=runtime.max_restarts,
+        checkpoint_every_s=runtime.checkpoint_every_s,
+    )
 
 
 def _max_lateness_s(config: PipelineConfig, plan: Plan) -> float:

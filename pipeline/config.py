@@ -192,6 +192,7 @@ class RuntimeConfig:
     embed: ShareConfig = field(default_factory=ShareConfig)
     match: ShareConfig = field(default_factory=ShareConfig)
     max_restarts: int = 0
+    checkpoint_every_s: float = 5.0
 
 
 @dataclass

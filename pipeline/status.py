@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline.actors.camera_actor import CameraStatus
+from pipeline.actors.camera_status import CameraStatus
 from pipeline.actors.supervisor import Line
 from pipeline.core.errors import ProcessLostError
 

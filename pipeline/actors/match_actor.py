@@ -88,6 +88,8 @@ class MatchActor:
     """
 
     MAX_LATENCIES = 100_000
+    MAX_KNOWN_PARTS = 100_000
+    """The newest ones; a camera that comes back hands over again what it did since its last checkpoint."""
 
     def __init__(
         self,
@@ -114,6 +116,7 @@ class MatchActor:
         self._patient_until = inf
         self._behind: dict[str, None] = {}
         self._due_at: dict[TrackPart, float] = {}
+        self._known_parts: dict[TrackPart, None] = {}
         self._judged_until = self._safe_until = -inf
         self._flushed_at = time.monotonic()
         self._latencies_s: list[float] = []
@@ -150,7 +153,7 @@ class MatchActor:
 
         Args:
             camera_id: The camera.
-            embeddings: In the order in which they were completed.
+            embeddings: In the order in which they were completed; one that was taken before is passed over.
             watermark: Unix seconds: later ones will be complete no earlier than this. Infinite at the end.
             due_at: Unix seconds by the wall clock: when the frame that completed them was due.
 
@@ -158,8 +161,13 @@ class MatchActor:
             Unix seconds of event time until which everything is published and safe.
         """
         for embedding in embeddings:
-            self._buffer.add(embedding)
-            self._due_at[TrackPart(embedding.track_id, embedding.part)] = due_at
+            part = TrackPart(embedding.track_id, embedding.part)
+            if part not in self._known_parts:
+                self._known_parts[part] = None
+                self._due_at[part] = due_at
+                self._buffer.add(embedding)
+        while len(self._known_parts) > self.MAX_KNOWN_PARTS:
+            del self._known_parts[next(iter(self._known_parts))]
         self._buffer.advance(camera_id, watermark)
         await self._release()
         while len(self._buffer) > self._max_waiting_embeddings and watermark > self._buffer.watermark:

@@ -10,9 +10,11 @@ from typing import Any, Protocol
 
 import ray
 
+from pipeline.actors._lasting_camera import LastingCamera
 from pipeline.actors._remote import Remote, RemoteCall
 from pipeline.actors.batch_actor import BatchActor
-from pipeline.actors.camera_actor import CameraActor, CameraStatus, HandOver
+from pipeline.actors.camera_actor import CameraActor, HandOver
+from pipeline.actors.camera_status import CameraStatus
 from pipeline.actors.match_actor import MatchActor, MatchReport, MatchStatus
 from pipeline.core import Embedding, Tracklet
 from pipeline.core.errors import ProcessLostError
@@ -126,14 +128,17 @@ async def start_inline(factories: Factories, shares: Mapping[str, Share]) -> Lin
     return Line(cameras, pose, calls["embed"], match.enrol, match.hand_over, match.finish, match.status, busy)
 
 
-async def start_on_ray(factories: Factories, shares: Mapping[str, Share], max_restarts: int) -> Line:
+async def start_on_ray(
+    factories: Factories, shares: Mapping[str, Share], *, max_restarts: int, checkpoint_every_s: float
+) -> Line:
     """Build the line as actors of the Ray cluster that this process has joined.
 
     Args:
         factories: What it is built of.
         shares: By detect, pose, embed, camera and match.
-        max_restarts: Of batch actors: they hold nothing, and an open call is made again. Cameras and the match
-            actor hold tracks and people, and are not restarted under the run.
+        max_restarts: Of each batch actor, which holds nothing, so that an open call is made again; and of each camera,
+            which goes on from its last checkpoint. The match actor holds people, and is not restarted under the run.
+        checkpoint_every_s: Seconds between two checkpoints of a camera.
     """
 
     def actor(name: str, kind: type, **options: Any) -> Any:
@@ -149,26 +154,31 @@ async def start_on_ray(factories: Factories, shares: Mapping[str, Share], max_re
     }
     match = actor("match", _Hosted, max_concurrency=1000).remote(factories.make_match)
     pose = RemoteCall("pose", batches["pose"], "process") if "pose" in batches else leave_as_it_is
-    cameras = {
-        camera_id: actor("camera", _Hosted, max_concurrency=100).remote(
-            partial(
-                make,
-                detect=RemoteCall("detect", batches["detect"], "process"),
-                pose=pose,
-                embed=RemoteCall("embed", batches["embed"], "process"),
-                hand_over=RemoteCall("match", [match], "hand_over"),
-            ),
+
+    def start_camera(camera_id: str) -> Remote:
+        make = partial(
+            factories.make_camera[camera_id],
+            detect=RemoteCall("detect", batches["detect"], "process"),
+            pose=pose,
+            embed=RemoteCall("embed", batches["embed"], "process"),
+            hand_over=RemoteCall("match", [match], "hand_over"),
         )
-        for camera_id, make in factories.make_camera.items()
+        return Remote(f"camera {camera_id}", actor("camera", _Hosted, max_concurrency=100).remote(make))
+
+    cameras = {
+        camera_id: LastingCamera(
+            f"camera {camera_id}",
+            partial(start_camera, camera_id),
+            max_restarts=max_restarts,
+            checkpoint_every_s=checkpoint_every_s,
+        )
+        for camera_id in factories.make_camera
     }
-    named = [
-        *((f"camera {camera_id}", handle) for camera_id, handle in cameras.items()),
-        *((name, handle) for name, handles in batches.items() for handle in handles),
-    ]
-    await asyncio.gather(*(RemoteCall(name, [handle], "ready")() for name, handle in named))
+    networks = [RemoteCall(name, [handle], "ready") for name, handles in batches.items() for handle in handles]
+    await asyncio.gather(*(camera.ready() for camera in cameras.values()), *(ready() for ready in networks))
     await RemoteCall("match", [match], "ready")()  # after the networks: it opens files, and they may be of no use
     return Line(
-        {camera_id: Remote(f"camera {camera_id}", handle) for camera_id, handle in cameras.items()},
+        cameras,
         pose,
         RemoteCall("embed", batches["embed"], "process"),
         RemoteCall("match", [match], "enrol"),
@@ -213,8 +223,11 @@ class _Hosted:
     async def status(self) -> Any:
         return await self._hosted().status()
 
-    async def run(self) -> Any:
-        return await self._hosted().run()
+    async def run(self, *arguments: Any) -> Any:
+        return await self._hosted().run(*arguments)
+
+    async def checkpoint(self) -> Any:
+        return await self._hosted().checkpoint()
 
     async def stop(self) -> None:
         await self._hosted().stop()

@@ -19,7 +19,7 @@ from pipeline.core.ports import (
     Source,
     Tracker,
 )
-from pipeline.core.stage import Stage
+from pipeline.core.stage import Stage, Stateful
 from pipeline.core.track import UNCONFIRMED, TrackId, Tracklet, TrackPart, TrackPath, TrackUpdate
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "Sink",
     "Source",
     "Stage",
+    "Stateful",
     "TrackId",
     "TrackPart",
     "TrackPath",

@@ -49,6 +49,13 @@ class Source(Protocol):
         """
         ...
 
+    def resume(self, stamp: FrameStamp) -> None:
+        """Let ``frames`` go on behind ``stamp``, to which another process had come; before it is first called.
+
+        A recording yields what follows; a live camera goes on with its newest frame, and a higher ``index``.
+        """
+        ...
+
     def ack(self, stamp: FrameStamp) -> None:
         """Learn that nothing up to ``stamp`` is needed again; may commit offsets, at the latest with ``close``."""
         ...
@@ -107,7 +114,10 @@ class Detector(Protocol):
 
 
 class Tracker(Protocol):
-    """Follows people through one camera. Stateful; stamps ascend; times come from the stamps."""
+    """Follows people through one camera. Stateful; stamps ascend; times come from the stamps.
+
+    A copy, in another process too, goes on as it would itself.
+    """
 
     def update(self, detections: Detections) -> TrackUpdate:
         """Return a track number for every row, and the tracks that ended with this frame."""

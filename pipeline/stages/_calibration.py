@@ -12,6 +12,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.packing import pack, unpack
+
 PRIOR_WEIGHT = 50.0
 """Free labels after which what was learned on site counts as much as the start values."""
 
@@ -55,6 +57,14 @@ class Calibration:
         self._count += 1
         self._sum += distance
         self._square_sum += distance * distance
+
+    def snapshot(self) -> bytes:
+        """Return what was learned."""
+        return pack((self._count, self._sum, self._square_sum))
+
+    def restore(self, state: bytes) -> None:
+        """Know what another one learned. Raises ``WireFormatError`` as ``Stateful``."""
+        self._count, self._sum, self._square_sum = unpack(state, tuple[float, float, float])
 
     @property
     def model(self) -> DistanceModel:

@@ -35,8 +35,11 @@ class Person:
         """Return the segment that ended last."""
         return max(self.segments, key=lambda segment: segment.last.at)
 
-    def settle(self, before: float) -> None:
-        """Join the segments of each camera that ended before that time: memory and reviews stay small."""
+    def settle(self, before: float) -> bool:
+        """Join the segments of each camera that ended before that time; return whether there were any to join.
+
+        Memory and reviews stay small.
+        """
         settled: dict[str, Segment] = {}
         kept = []
         for segment in sorted(self.segments, key=lambda segment: segment.first.at):
@@ -46,7 +49,9 @@ class Person:
                 settled[segment.camera_id].absorb(segment)
             else:
                 settled[segment.camera_id] = segment
+        num_before = len(self.segments)
         self.segments = [*settled.values(), *kept]
+        return len(self.segments) < num_before
 
     def identity(self, space: str, max_prototypes: int) -> Identity:
         """Return what the gallery keeps of the person: the views of the heaviest segments."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.core import Embedding, TrackId, TrackPart, TrackPath
 from pipeline.stages._ground import Ground, Trail
+from pipeline.stages._outline import Outline, outline
 
 ENROLLED = "enrolled"
 """The camera of people who are known by pictures, and were not seen yet."""
@@ -57,6 +58,7 @@ class Segment:
         num_frames: Boxes in it.
         spans: When it was seen, first and last moment, Unix seconds, ascending; several if others were absorbed.
         trail: Where it went on the ground; empty where nothing is known of it.
+        outline: Its box from time to time.
     """
 
     camera_id: str
@@ -69,6 +71,7 @@ class Segment:
     num_frames: int
     spans: list[tuple[float, float]]
     trail: Trail
+    outline: Outline
 
     @classmethod
     def begin(cls, embedding: Embedding, ground: Ground = NO_GROUND) -> Self:
@@ -85,6 +88,7 @@ class Segment:
             num_frames=len(path),
             spans=[(float(path.captured_at[0]), float(path.captured_at[-1]))],
             trail=ground.trail(embedding.track_id.camera_id, path),
+            outline=outline(path),
         )
 
     def extend(self, embedding: Embedding, ground: Ground = NO_GROUND) -> None:
@@ -96,6 +100,7 @@ class Segment:
         self.num_frames += len(embedding.path)
         self.spans[-1] = (self.spans[-1][0], self.last.at)
         self.trail = _joined(self.trail, ground.trail(self.camera_id, embedding.path))
+        self.outline = _joined(self.outline, outline(embedding.path))
 
     def absorb(self, later: Self) -> None:
         """Add a later segment of the same person in the same camera, of whatever track."""
@@ -106,6 +111,7 @@ class Segment:
         self.num_frames += later.num_frames
         self.spans += later.spans
         self.trail = _joined(self.trail, later.trail)
+        self.outline = _joined(self.outline, later.outline)
 
     def shared_s(self, other: Self) -> float:
         """Return the longest time for which both were seen at once, seconds; negative if they never were."""
@@ -120,8 +126,8 @@ class Segment:
         return longest
 
 
-def _joined(trail: Trail, later: Trail) -> Trail:
-    return np.concatenate([trail, later])[-MAX_TRAIL:]
+def _joined(rows: NDArray[np.float64], later: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.concatenate([rows, later])[-MAX_TRAIL:]
 
 
 def turns(batch: Sequence[Embedding]) -> list[list[Embedding]]:

@@ -10,7 +10,8 @@ import pytest
 from factories import make_detections, make_embedding, make_frame, make_stamp
 
 from connectors.memory import MemorySource
-from pipeline.actors.camera_actor import TELL_EVERY_S, CameraActor, CameraLimits, CameraStatus
+from pipeline.actors.camera_actor import TELL_EVERY_S, CameraActor, CameraLimits
+from pipeline.actors.camera_status import CameraStatus
 from pipeline.core import Detections, Embedding, Frame, FrameStamp, LetterboxedFrame, Source, Tracklet, TrackUpdate
 from pipeline.core.errors import ProcessLostError, ShapeError, SourceLostError
 from pipeline.stages.track import TrackStage
@@ -263,7 +264,7 @@ def test_stop_works_off_what_was_read() -> None:
 
     status = asyncio.run(main())
     assert seen_frames(line) == line.searched == list(range(status.frames_processed))
-    assert line.embeddings[-1].is_last
+    assert status.people_now == 0
     assert line.watermarks[-1] == inf
 
 

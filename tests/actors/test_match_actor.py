@@ -99,6 +99,21 @@ def test_what_two_cameras_hand_over_is_judged_in_order_of_time(tmp_path: Path) -
     assert (report.num_identities, report.num_sightings, report.num_corrections, report.num_late) == (2, 3, 0, 0)
 
 
+def test_what_a_camera_hands_over_twice_is_judged_once(tmp_path: Path) -> None:
+    sink = MemorySink()
+
+    async def main() -> MatchReport:
+        actor = make_actor(tmp_path, sink)
+        seen = [see("east", 1, 0.0, 1.0), see("east", 1, 1.1, 4.0, part=1)]
+        for handed_over in (seen[:1], seen, seen[1:]):
+            await actor.hand_over("east", handed_over, 5.0, 0.0)
+        return await end(actor)
+
+    report = asyncio.run(main())
+    assert sightings_in(sink) == [("east", 1, 0), ("east", 1, 1)]
+    assert (report.num_sightings, report.num_late) == (2, 0)
+
+
 def test_alerts_follow_the_sightings_of_their_window_and_are_counted(tmp_path: Path) -> None:
     sink = MemorySink()
 

@@ -19,7 +19,8 @@ from kafka_broker import Broker, Message, end_message, frame_message
 from test_kafka_source import make_source
 
 from connectors._encoded_image import Encoding
-from pipeline.actors.camera_actor import CameraActor, CameraLimits, CameraStatus
+from pipeline.actors.camera_actor import CameraActor, CameraLimits
+from pipeline.actors.camera_status import CameraStatus
 from pipeline.core import Detections, Frame, FrameStamp, LetterboxedFrame, TrackUpdate
 from pipeline.stages.track import TrackStage
 

@@ -289,6 +289,12 @@ TRACKS = st.tuples(
 )
 
 
+def beside(number: int, border: bool) -> tuple[float, ...]:
+    """Return a box that shares nothing with those of other tracks."""
+    aside = 14.0 * number
+    return (0.0, 5.0 + aside, 30.0, 18.0 + aside) if border else (50.0 + aside, 10.0, 63.0 + aside, 90.0)
+
+
 def embeddings_of(tracks) -> list[Embedding]:
     """Return the parts of tracks that begin at any time, last any time and look like anybody."""
     return [
@@ -300,7 +306,7 @@ def embeddings_of(tracks) -> list[Embedding]:
             person=person,
             distance=distances[part],
             part=part,
-            box=AT_THE_BORDER if border else (60.0, 10.0, 90.0, 90.0),
+            box=beside(number, border),
             is_last=part == num_parts - 1,
             is_continuous=part == 0 or continuous[part],
         )

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from models.training._distortions import distort_colour, distort_detail
 from models.training._pictures import Image, Pictures
 from models.training._worlds import World
+from pipeline.stages.detect import PADDING
 
-PADDING = 114
 _HEIGHTS_PX = (15.0, 250.0)
 _MAX_SCALE = 2.5
 _MIN_VISIBLE = 0.3
