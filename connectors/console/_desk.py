@@ -56,7 +56,8 @@ class Desk:
         """
         moved: Sequence[TrackPart] = order.parts
         if order.kind is OrderKind.MERGE:
-            moved = [event.part for event in self.story.events_of(order.person_ids[1]) if event.part is not None]
+            absorbed = [event for person_id in order.person_ids[1:] for event in self.story.events_of(person_id)]
+            moved = [event.part for event in absorbed if event.part is not None]
         number = place_order(self.ledger_path, order)
         self.journal.remember_parts(number, moved)
         with self._carrying_out:
