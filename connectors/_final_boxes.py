@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors._append_file import AppendFile
-from connectors._final_tracks import NOBODY, Finals, FinalTracks
-from pipeline.core import Correction, Record, Sighting
+from pipeline.core import Correction, Record, Sighting, TrackPart
 from pipeline.core.errors import ConfigError, ConnectorError
+from pipeline.ledger import NOBODY, Finals, FinalTracks
 
 SPOOLED = np.dtype(
     [("slot", "<i4"), ("index", "<i8"), ("captured_at", "<f8"), ("box_xyxy", "<f4", (4,)), ("score", "<f4")]
@@ -112,7 +112,7 @@ class FinalBoxes:
         """Append the boxes of parts that were not seen before, one piece per camera."""
         pieces: dict[str, list[bytes]] = {}
         for sighting in sightings:
-            slot, is_first = self._tracks.see(sighting)
+            slot, is_first = self._tracks.see(TrackPart(sighting.track_id, sighting.part), sighting.person_id)
             if not is_first:
                 continue
             path = sighting.path

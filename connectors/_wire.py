@@ -1,7 +1,8 @@
 """The event format: records as JSON-able dicts with ``"schema": 1``.
 
-Described for others by the files in ``connectors/schemas``. The boxes of a sighting's path do not travel,
-their number does. Floats are rounded, so that files are readable and equal runs give equal bytes.
+Described for others by the files in ``connectors/schemas``. The boxes of a sighting's path do not travel with it,
+their number does; they are a tracklet, an event of its own. Floats are rounded, so that files are readable and equal
+runs give equal bytes.
 """
 
 import json
@@ -33,7 +34,7 @@ RATIO_DECIMALS = 4
 Message = dict[str, object]
 Choice = TypeVar("Choice", bound=StrEnum)
 
-CORRECTION_KEYS = frozenset({"schema", "event", "kind", "person_ids", "by", "at", "parts", "reason"})
+CORRECTION_KEYS = frozenset({"schema", "event", "kind", "person_ids", "by", "at", "parts", "reason", "name"})
 ALERT_KEYS = frozenset(
     {"schema", "event", "key", "state", "rule", "severity", "person_id", "camera_id"}
     | {"started_at", "raised_at", "message", "evidence"}
@@ -88,6 +89,32 @@ def sighting_to_dict(sighting: Sighting) -> Message:
     }
 
 
+def tracklet_to_dict(sighting: Sighting) -> Message:
+    """Return what was followed, without who it was, as described by ``tracklet.schema.json``."""
+    path = sighting.path
+    rows = zip(
+        path.indices.tolist(), path.captured_at.tolist(), path.boxes_xyxy.tolist(), path.scores.tolist(), strict=True
+    )
+    return {
+        "schema": SCHEMA,
+        "event": "tracklet",
+        "camera_id": sighting.track_id.camera_id,
+        "track": str(sighting.track_id),
+        "part": sighting.part,
+        "frame_hw": list(path.frame_hw),
+        "path": [
+            {
+                "index": index,
+                "captured_at": _rounded("path.captured_at", at, TIME_DECIMALS),
+                "box_xyxy": [_rounded("path.box_xyxy", side, PIXEL_DECIMALS) for side in box_xyxy],
+                "score": _rounded("path.score", score, RATIO_DECIMALS),
+            }
+            for index, at, box_xyxy, score in rows
+        ],
+        "is_last": sighting.is_last,
+    }
+
+
 def correction_to_dict(correction: Correction) -> Message:
     """Return a correction as described by ``correction.schema.json``."""
     return {
@@ -99,6 +126,7 @@ def correction_to_dict(correction: Correction) -> Message:
         "at": _rounded("at", correction.at, TIME_DECIMALS),
         "parts": [{"track": str(part.track_id), "part": part.part} for part in correction.parts],
         "reason": correction.reason,
+        "name": correction.name,
     }
 
 
@@ -134,6 +162,7 @@ def correction_from_dict(message: Mapping[str, object]) -> Correction:
         at=_number(message, "at"),
         parts=tuple(_part(f"parts[{i}]", item) for i, item in enumerate(_list(message, "parts"))),
         reason=_text(message, "reason"),
+        name=_text(message, "name"),
     )
 
 

@@ -105,6 +105,8 @@ def _correction_line(correction: Correction) -> Text:
     line = _start(correction.at, "CORRECTED", "magenta")
     people = ", ".join(map(str, correction.person_ids))
     line.append(f"{correction.kind}: {people}", style="bold")
+    if correction.name:
+        line.append(f" is {_printable(correction.name)!r}", style="bold")
     reason = f"{correction.reason}, " if correction.reason else ""
     line.append(_printable(f"  [{reason}by {correction.by}]"), style="dim")
     return line

@@ -72,3 +72,30 @@ def open_session(path: Path, *, device: str, threads: int) -> onnxruntime.Infere
             f"device: expected a working driver for {device}, got {session.get_providers()}; set device: cpu"
         )
     return session
+
+
+def input_of_crops(
+    session: onnxruntime.InferenceSession, crop_hw: tuple[int, int], *, weights: str, option: str
+) -> tuple[str, bool]:
+    """Return the name of the one input, which takes crops ``(N, 3, h, w)``, and whether it takes one at a time.
+
+    Args:
+        session: A network whose only input has four axes.
+        crop_hw: Height and width that crops will have, pixels.
+        weights: What the network is called in messages.
+        option: What the size is called in messages.
+
+    Raises:
+        ConfigError: If the network takes another size.
+        WeightsError: If it takes a fixed number of crops that is not 1.
+    """
+    (taken,) = session.get_inputs()
+    num_crops, *sizes = taken.shape
+    wanted = (3, *crop_hw)
+    if any(isinstance(size, int) and size != want for size, want in zip(sizes, wanted, strict=True)):
+        raise ConfigError(f"{option}: expected what {weights} takes, {sizes}, got {list(wanted)}")
+    if isinstance(num_crops, int) and num_crops != 1:
+        raise WeightsError(
+            f"{weights}: expected any number of crops a call, or 1, got {num_crops}; export it with a free N"
+        )
+    return str(taken.name), num_crops == 1

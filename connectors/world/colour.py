@@ -20,6 +20,14 @@ def linear(colour: Colour) -> NDArray[np.float32]:
     return light
 
 
+def to_srgb(image: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return linear light, clipped to [0, 1], as sRGB of the same shape."""
+    light = np.clip(image, 0, 1)
+    return np.round(255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)).astype(
+        np.uint8
+    )
+
+
 def lab(colour: Colour) -> NDArray[np.float64]:
     """Return CIE L*a*b* under D65, shape ``(3,)``."""
     to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])

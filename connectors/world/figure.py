@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.world.body import Body, load_body_asset
+from connectors.world.colour import to_srgb
 from connectors.world.gait import ACTIONS, NUM_PHASES, SECONDS_PER_CYCLE, rotations
 from connectors.world.painting import paint_body
 from connectors.world.person import Person
@@ -163,14 +164,6 @@ def _lay_out(body: NDArray[np.float32], parts: list[Part]) -> tuple[NDArray[np.u
                 image[top : top + SLOT_TEXELS, left : left + SLOT_TEXELS] = part.image
         slots[name] = np.array([left + 1, top + 1, SLOT_TEXELS - 2, SLOT_TEXELS - 2]) / (2 * size, size, 2 * size, size)
     return to_srgb(image), slots
-
-
-def to_srgb(image: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Return linear light in [0, 1] as sRGB."""
-    light = np.clip(image, 0, 1)
-    return np.round(255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)).astype(
-        np.uint8
-    )
 
 
 def _join(

@@ -74,6 +74,22 @@ def mark(box: wp.array2d(dtype=wp.int32), row: int, x: int, y: int):
     wp.atomic_max(box, row, 4, y)
 
 
+@wp.func
+def double_area(a: wp.vec3, b: wp.vec3, c: wp.vec3):
+    """Return twice the area of a triangle on the screen; its sign says which way it turns."""
+    return (b[1] - c[1]) * (a[0] - c[0]) + (c[0] - b[0]) * (a[1] - c[1])
+
+
+@wp.func
+def shares(a: wp.vec3, b: wp.vec3, c: wp.vec3, area: float, x: int, y: int):
+    """Return the barycentric coordinates of the middle of a pixel in a triangle on the screen."""
+    px = float(x) + 0.5
+    py = float(y) + 0.5
+    u = ((b[1] - c[1]) * (px - c[0]) + (c[0] - b[0]) * (py - c[1])) / area
+    v = ((c[1] - a[1]) * (px - c[0]) + (a[0] - c[0]) * (py - c[1])) / area
+    return wp.vec3(u, v, 1.0 - u - v)
+
+
 @wp.kernel(enable_backward=False)
 def rasterise(
     first: int,
@@ -98,7 +114,7 @@ def rasterise(
         x1 = wp.min(int(wp.floor(wp.max(wp.max(a[0], b[0]), c[0]) - 0.5)), width - 1)
         y0 = wp.max(int(wp.ceil(wp.min(wp.min(a[1], b[1]), c[1]) - 0.5)), 0)
         y1 = wp.min(int(wp.floor(wp.max(wp.max(a[1], b[1]), c[1]) - 0.5)), height - 1)
-        area = (b[1] - c[1]) * (a[0] - c[0]) + (c[0] - b[0]) * (a[1] - c[1])
+        area = double_area(a, b, c)
         if x0 <= x1 and y0 <= y1 and wp.abs(area) > 1.0e-12:
             ia = a[2]
             ib = b[2]
@@ -111,13 +127,9 @@ def rasterise(
             word = slot / 32
             for y in range(y0, y1 + 1):
                 for x in range(x0, x1 + 1):
-                    px = float(x) + 0.5
-                    py = float(y) + 0.5
-                    u = ((b[1] - c[1]) * (px - c[0]) + (c[0] - b[0]) * (py - c[1])) / area
-                    v = ((c[1] - a[1]) * (px - c[0]) + (a[0] - c[0]) * (py - c[1])) / area
-                    w = 1.0 - u - v
-                    if u >= 0.0 and v >= 0.0 and w >= 0.0:
-                        z = u * ia + v * ib + w * ic
+                    share = shares(a, b, c, area, x, y)
+                    if share[0] >= 0.0 and share[1] >= 0.0 and share[2] >= 0.0:
+                        z = share[0] * ia + share[1] * ib + share[2] * ic
                         if parallel == 0:
                             z = 1.0 / z
                         key = (wp.uint64(int(z * DEPTH_STEPS)) << wp.uint64(32)) | wp.uint64(i)
@@ -238,14 +250,10 @@ def shade(
         a = screen[f[0]]
         b = screen[f[1]]
         c = screen[f[2]]
-        px = float(x) + 0.5
-        py = float(y) + 0.5
-        area = (b[1] - c[1]) * (a[0] - c[0]) + (c[0] - b[0]) * (a[1] - c[1])
-        wa = ((b[1] - c[1]) * (px - c[0]) + (c[0] - b[0]) * (py - c[1])) / area
-        wb = ((c[1] - a[1]) * (px - c[0]) + (a[0] - c[0]) * (py - c[1])) / area
-        wc = (1.0 - wa - wb) / c[2]
-        wa = wa / a[2]
-        wb = wb / b[2]
+        share = shares(a, b, c, double_area(a, b, c), x, y)
+        wa = share[0] / a[2]
+        wb = share[1] / b[2]
+        wc = share[2] / c[2]
         total = wa + wb + wc
         wa = wa / total
         wb = wb / total

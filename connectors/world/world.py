@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from connectors.world.background import cast_background
 from connectors.world.camera import Camera
@@ -103,9 +102,6 @@ class World:
             changes=scenario.changes,
             groups=scenario.groups,
         )
-        self._before = self._traffic.advance()
-        self._after = self._traffic.advance()
-        self._num_steps = 0
         self._figures: OrderedDict[tuple[int, int], Figure] = OrderedDict()
         self._renderer: Renderer | None = None
         names = [camera.name for camera in self.place.cameras]
@@ -122,13 +118,8 @@ class World:
 
     def stances_at(self, time_s: float) -> tuple[Stance, ...]:
         """Return who is where; times must not descend."""
-        steps = time_s / self._traffic.step_s + 1e-9
-        while self._num_steps + 1 <= steps:
-            self._before, self._after = self._after, self._traffic.advance()
-            self._num_steps += 1
-        share = float(np.clip(steps - self._num_steps, 0, 1))
-        later = {stance.person: stance for stance in self._after}
-        return tuple(_between(stance, later.get(stance.person), share) for stance in self._before)
+        # Time 0 shows the first step.
+        return self._traffic.at(time_s + self._traffic.step_s)
 
     def _see(self, index: int, stances: Sequence[Stance]) -> tuple[View, ...]:
         renderer = self._renderer = self._renderer or self._build_renderer()
@@ -173,24 +164,3 @@ class World:
             supersample=scenario.supersample,
             device=scenario.device,
         )
-
-
-def _between(before: Stance, after: Stance | None, share: float) -> Stance:
-    """Return where somebody is between two steps of the traffic."""
-    if after is None or share <= 1e-6 or after.outfit != before.outfit:
-        return before
-    turned = (after.heading - before.heading + np.pi) % (2 * np.pi) - np.pi
-    mix: NDArray[np.float64] = np.array([before.x, before.y, before.walked_m, before.speed_m_s, before.walking])
-    mix = mix * (1 - share) + share * np.array([after.x, after.y, after.walked_m, after.speed_m_s, after.walking])
-    x, y, walked_m, speed_m_s, walking = (float(value) for value in mix)
-    return Stance(
-        person=before.person,
-        outfit=before.outfit,
-        x=x,
-        y=y,
-        heading=before.heading + share * float(turned),
-        walked_m=walked_m,
-        speed_m_s=speed_m_s,
-        walking=walking,
-        action=before.action,
-    )

@@ -13,12 +13,12 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from models._onnx import check_device, open_session
+from models._onnx import check_device, input_of_crops, open_session
 from models._pixels import PixelScaling
 from models._weights import locate_weights
 from models.pose._crops import Letterbox, letterbox_each
 from pipeline.core import PoseNeed, Tracklet
-from pipeline.core.errors import ConfigError, WeightsError
+from pipeline.core.errors import WeightsError
 
 Marginals = NDArray[np.float32]
 """Shape ``(..., 17, bins)``: how much speaks for each position along one axis of the input."""
@@ -159,10 +159,4 @@ def _check_network(weights: str, session: onnxruntime.InferenceSession, input_hw
         )
     if any(outputs[name][1:2] != [17] for name in ("simcc_x", "simcc_y")):
         raise WeightsError(f"{weights}: expected 17 keypoints (COCO), got {outputs}; use a body model")
-    num_crops, *sizes = inputs[0].shape
-    wanted = (3, *input_hw)
-    if any(isinstance(size, int) and size != want for size, want in zip(sizes, wanted, strict=True)):
-        raise ConfigError(f"input_hw: expected what {weights} takes, {sizes}, got {list(wanted)}")
-    if isinstance(num_crops, int) and num_crops != 1:
-        raise WeightsError(f"{weights}: expected any number of crops a call, or 1, got {num_crops}")
-    return inputs[0].name, num_crops == 1
+    return input_of_crops(session, input_hw, weights=weights, option="input_hw")

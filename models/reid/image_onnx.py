@@ -7,13 +7,13 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from models._onnx import check_device, open_session
+from models._onnx import check_device, input_of_crops, open_session
 from models._pixels import PixelScaling
 from models._weights import locate_weights
 from models.reid._averaging import CropAverage
 from models.reid._space import name_space
 from pipeline.core import Embedding, PoseNeed, Tracklet
-from pipeline.core.errors import ConfigError, WeightsError
+from pipeline.core.errors import WeightsError
 
 
 class ImageOnnxEmbedder:
@@ -124,14 +124,6 @@ def _check_network(
             f"{[(i.name, i.type, i.shape) for i in inputs]} and outputs {[o.name for o in outputs]}; "
             "export the network that way"
         )
-    num_crops, *sizes = inputs[0].shape
-    wanted = (3, *crop_size_hw)
-    if any(isinstance(size, int) and size != want for size, want in zip(sizes, wanted, strict=True)):
-        raise ConfigError(f"crop_size_hw: expected the size that {weights} takes, {sizes}, got {list(wanted)}")
-    if isinstance(num_crops, int) and num_crops != 1:
-        raise WeightsError(
-            f"{weights}: expected any number of crops a call, or 1, got {num_crops}; export it with a free N"
-        )
     if len(outputs[0].shape) != 2:
         raise WeightsError(f"{weights}: expected an output (N, D), got {outputs[0].shape}; export it flattened")
-    return inputs[0].name, num_crops == 1
+    return input_of_crops(session, crop_size_hw, weights=weights, option="crop_size_hw")

@@ -53,3 +53,14 @@ class Pictures:
     def _decode(self, row: int) -> Image:
         world, jpeg = self._jpegs[row]
         return self._fit(world.decode(jpeg))
+
+
+def spread(rows: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+    """Return at most ``most`` of the rows, evenly spread, in their order.
+
+    Example:
+        >>> spread(np.arange(10), 4).tolist()
+        [0, 3, 6, 9]
+    """
+    picked: NDArray[np.intp] = rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int)]
+    return picked

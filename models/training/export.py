@@ -35,6 +35,10 @@ from pipeline.core.errors import ConfigError, WeightsError
 _SHIPPED = CATALOGUE.parent / "weights"
 _OPSET = 18
 _TOLERANCE = 1e-3
+_FRAME_HW = (384, 640)
+"""A detector is trained on pieces of frames and finds more where frames are shrunk less: 640x360 is not at all."""
+_ANY_NUMBER = {"images": {0: "N"}, "output": {0: "N"}}
+_ANY_SIZE = {"images": {2: "height", 3: "width"}, "output": {1: "places"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +48,15 @@ class Deployable:
     Attributes:
         network: In evaluation mode, on the processor.
         size_hw: Height and width of its input, pixels.
-        free_batch: Takes any number of pictures; otherwise one.
+        free: Axes of the input and of the output that may have any size, by name, as ``torch.onnx.export`` takes
+            them; both sizes of a picture are multiples of 32 then.
         what: A line for the card.
         use: How to choose it.
     """
 
     network: nn.Module
     size_hw: tuple[int, int]
-    free_batch: bool
+    free: Mapping[str, Mapping[int, str]]
     what: str
     use: str
 
@@ -74,18 +79,19 @@ def load_run(run: Path) -> tuple[Deployable, dict[str, Any], Position]:
     if task == "detector":
         detector = YoloxSmall()
         position = load_mean(checkpoint, detector)
-        size = tuple(options.get("input_hw", (320, 416)))
-        made = Deployable(ExportedYolox(detector).eval(), size, False, "Finds people in frames.", "detector=passerby")
+        network = ExportedYolox(detector).eval()
+        made = Deployable(network, _FRAME_HW, _ANY_SIZE, "Finds people in frames.", "detector=passerby")
     elif task == "keypoints":
         pose = HeatmapSmall()
         position = load_mean(checkpoint, pose)
         size = tuple(options.get("input_hw", (192, 96)))
-        made = Deployable(pose.eval(), size, True, "Finds the 17 COCO keypoints in a crop.", "pose=passerby")
+        made = Deployable(pose.eval(), size, _ANY_NUMBER, "Finds the 17 COCO keypoints in a crop.", "pose=passerby")
     elif task == "reid":
         reid = OmniSmall(widths=tuple(options.get("widths", WIDTHS)))
         position = load_mean(checkpoint, reid, below="network.")
         size = tuple(options.get("crop_hw", (128, 64)))
-        made = Deployable(ExportedOmni(reid).eval(), size, True, "Tells people apart by crops.", "embedder=passerby")
+        network = ExportedOmni(reid).eval()
+        made = Deployable(network, size, _ANY_NUMBER, "Tells people apart by crops.", "embedder=passerby")
     else:
         raise ConfigError(f"run: expected a task that is known here, got {task!r} in {run}")
     return made, told, position
@@ -99,7 +105,6 @@ def write_onnx(made: Deployable, path: Path) -> float:
     """
     height, width = made.size_hw
     example = torch.full((1, 3, height, width), 114.0)
-    axes = {"images": {0: "N"}, "output": {0: "N"}} if made.free_batch else None
     with warnings.catch_warnings():
         # The newer exporter needs a package more and gives the same graph for these networks.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -112,7 +117,7 @@ def write_onnx(made: Deployable, path: Path) -> float:
             path,
             input_names=["images"],
             output_names=["output"],
-            dynamic_axes=axes,
+            dynamic_axes=made.free,
             opset_version=_OPSET,
             dynamo=False,
         )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pipeline.alerts._issuer import Issuer
 from pipeline.alerts._told import Told
 from pipeline.core import Alert, Correction, CorrectionKind, Sighting
+from pipeline.packing import pack, unpack
 
 
 class WatchlistRule:
@@ -55,13 +56,15 @@ class WatchlistRule:
         return []
 
     def on_correction(self, correction: Correction) -> None:
-        """Let the list follow its people: who is merged into another number is listed under that one."""
+        """Let the list follow its people and those who name them; who is merged is listed under the kept number."""
         self._told.on_correction(correction)
         if correction.kind is CorrectionKind.MERGED:
             kept, absorbed = correction.person_ids
             if absorbed in self._people:
                 self._people.setdefault(kept, self._people.pop(absorbed))
-        elif correction.kind is CorrectionKind.ERASED:
+        elif correction.kind is CorrectionKind.NAMED and correction.name:
+            self._people[correction.person_ids[0]] = correction.name
+        elif correction.kind in (CorrectionKind.NAMED, CorrectionKind.ERASED):
             for person_id in correction.person_ids:
                 self._people.pop(person_id, None)
 
@@ -69,6 +72,16 @@ class WatchlistRule:
         """Return the alert about whom it now concerns, or None if that person is not on the list."""
         listed = self._people.get(alert.person_id)
         return None if listed is None else replace(alert, message=_message(listed))
+
+    def snapshot(self) -> bytes:
+        """Return the list as it stands, and whom was told of."""
+        return pack((list(self._people.items()), self._told.snapshot()))
+
+    def restore(self, state: bytes) -> None:
+        """Know what another one knew. Raises ``WireFormatError`` as ``Stateful``."""
+        people, told = unpack(state, tuple[list[tuple[int, str]], bytes])
+        self._people = dict(people)
+        self._told.restore(told)
 
     def _checked(self, key: str, person_id: object) -> int:
         if not isinstance(person_id, int) or isinstance(person_id, bool):

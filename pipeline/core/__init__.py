@@ -5,19 +5,22 @@ from pipeline.core.detections import Detections
 from pipeline.core.embedding import Embedding
 from pipeline.core.frame import Frame, FrameStamp, LetterboxedFrame
 from pipeline.core.identity import Correction, CorrectionKind, Identity, Match, Outcome, Sighting
+from pipeline.core.order import Order, OrderKind
 from pipeline.core.ports import (
     AlertRule,
     Detector,
     Embedder,
     Gallery,
+    Monitor,
     PoseEstimator,
     PoseNeed,
     Record,
+    RewindableSink,
     Sink,
     Source,
     Tracker,
 )
-from pipeline.core.stage import Stage
+from pipeline.core.stage import Stage, Stateful
 from pipeline.core.track import UNCONFIRMED, TrackId, Tracklet, TrackPart, TrackPath, TrackUpdate
 
 __all__ = [
@@ -37,15 +40,20 @@ __all__ = [
     "Identity",
     "LetterboxedFrame",
     "Match",
+    "Monitor",
+    "Order",
+    "OrderKind",
     "Outcome",
     "PoseEstimator",
     "PoseNeed",
     "Record",
+    "RewindableSink",
     "Severity",
     "Sighting",
     "Sink",
     "Source",
     "Stage",
+    "Stateful",
     "TrackId",
     "TrackPart",
     "TrackPath",

@@ -102,6 +102,7 @@ class CorrectionKind(StrEnum):
     MERGED = "merged"
     SPLIT = "split"
     CONFIRMED = "confirmed"
+    NAMED = "named"
     ERASED = "erased"
 
 
@@ -111,11 +112,14 @@ class Correction:
 
     Attributes:
         kind: MERGED: ``person_ids`` are (kept, absorbed). SPLIT: (from, to), and ``parts`` now belong to *to*.
+            CONFIRMED: (person,) is who ``parts``, or all if empty, show. NAMED: (person,) is called ``name`` and is on
+            the watch-list, or is taken off it if that is empty. ERASED: (person,) is forgotten.
         person_ids: Whom it concerns.
         by: An operator's name, or the rule that found it.
         at: Unix seconds, event time.
         parts: The sightings that change their person; empty where the kind says it already.
         reason: In words.
+        name: What a person is called from now on; only of NAMED.
     """
 
     kind: CorrectionKind
@@ -124,3 +128,4 @@ class Correction:
     at: float
     parts: tuple[TrackPart, ...] = field(default=())
     reason: str = ""
+    name: str = ""

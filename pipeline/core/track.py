@@ -54,6 +54,23 @@ class TrackPart:
     track_id: TrackId
     part: int
 
+    def __str__(self) -> str:
+        return f"{self.track_id}:{self.part}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read what ``str`` wrote.
+
+        Raises:
+            ValueError: If it has not the form ``camera/session/number:part``.
+
+        Example:
+            >>> str(TrackPart.parse("east/0/7:2"))
+            'east/0/7:2'
+        """
+        track, _, part = text.rpartition(":")
+        return cls(TrackId.parse(track), int(part))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackUpdate:

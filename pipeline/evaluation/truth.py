@@ -1,6 +1,5 @@
 """Readers of ground truth and of results: MOTChallenge text, the PETS 2009 XML, and parts of a picture."""
 
-from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -21,9 +20,7 @@ def read_mot_truth(path: Path) -> TrackTable:
         ConfigError: If there is no such file.
         DataError: If a line is none of the format; it names the line.
     """
-    table = read_mot(path)
-    lines = [line.split(",") for line in _read_text(path).splitlines() if line.strip()]
-    return replace(table, counts=np.array([len(line) < 7 or float(line[6]) != 0 for line in lines], np.bool_))
+    return _read_mot(path, heeds_flags=True)
 
 
 def read_mot(path: Path) -> TrackTable:
@@ -36,20 +33,27 @@ def read_mot(path: Path) -> TrackTable:
         ConfigError: If there is no such file.
         DataError: If a line is none of the format; it names the line.
     """
-    rows = []
+    return _read_mot(path, heeds_flags=False)
+
+
+def _read_mot(path: Path, *, heeds_flags: bool) -> TrackTable:
+    rows, counts = [], []
     for number, line in enumerate(_read_text(path).splitlines(), start=1):
         if not line.strip():
             continue
+        fields = line.split(",")
         try:
-            frame, identity, *box = (float(field) for field in line.split(",")[:6])
+            frame, identity, *box = (float(field) for field in fields[:6])
+            counts.append(not heeds_flags or len(fields) < 7 or float(fields[6]) != 0)
         except ValueError as error:
             raise _not_mot(path, number, line) from error
         if len(box) != 4 or frame < 1 or not (frame.is_integer() and identity.is_integer()):
             raise _not_mot(path, number, line)
         rows.append((frame - 1, identity, *box))
     table = np.array(rows, np.float64).reshape(-1, 6)
-    boxes_xyxy = np.concatenate([table[:, 2:4], table[:, 2:4] + table[:, 4:6]], axis=1)
-    return TrackTable(table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), boxes_xyxy.astype(np.float32))
+    boxes_xyxy = np.concatenate([table[:, 2:4], table[:, 2:4] + table[:, 4:6]], axis=1).astype(np.float32)
+    frames, ids = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
+    return TrackTable(frames, ids, boxes_xyxy, np.array(counts, np.bool_))
 
 
 def read_pets(path: Path) -> TrackTable:

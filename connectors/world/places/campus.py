@@ -7,7 +7,7 @@ from connectors.world.camera import Camera
 from connectors.world.effects import CameraEffects
 from connectors.world.light import DUSK, OVERCAST, SUN
 from connectors.world.place import Dice, Lane, Place, Spot
-from connectors.world.places.plaza import bench, car, lamp_post, tree
+from connectors.world.places.furniture import bench, car, lamp_post, tree
 from connectors.world.solids import Box, Material, Point2, Solid, patch, shown_on
 
 _SIZE_HW = (360, 640)

@@ -1,14 +1,12 @@
 """An L of two corridors with doors on both sides; three cameras."""
 
 import math
-from collections.abc import Callable
-from functools import partial
 
 from connectors.world.camera import Camera
 from connectors.world.effects import CameraEffects
 from connectors.world.light import INDOOR, Light, towards
 from connectors.world.place import Dice, Lane, Place, Spot
-from connectors.world.places.plaza import bench, board, crates, litter_bin, planter
+from connectors.world.places.furniture import bench, indoor_floors, indoor_things, litter_bin, planter
 from connectors.world.solids import Box, Cylinder, Material, Point2, Solid, patch, shown_on, wall
 
 _SIZE_HW = (360, 640)
@@ -65,12 +63,11 @@ def corridor(variant: int = 0) -> Place:
     tiles = Material(
         "tiles", dice.color((150, 150, 148), 45), (110, 110, 108), dice.number(0.6, 0.2, 0.9), dice.seed(3)
     )
-    boards = Material("planks", dice.color((146, 112, 78), 35), size_m=0.16)
-    carpet = Material("carpet", dice.color((84, 88, 100), 35), (70, 72, 82), 0.5)
+    floors = indoor_floors(dice, tiles)
     place = Place(
         name="corridor",
         solids=(*_walls(dice), *_things(dice)),
-        ground=dice.pick(tiles, (tiles, boards, carpet)),
+        ground=dice.pick(tiles, floors),
         light=dice.light(INDOOR, (_COLD, _DIM)),
         cameras=_cameras(dice),
         doors=("west_end", "office_1", "office_2", "lab_1", "lab_2", "stairs", "lift", "north_end"),
@@ -79,19 +76,7 @@ def corridor(variant: int = 0) -> Place:
         spots=spots,
         capacity=24,
     )
-    return dice.strewn(place, (-13.5, -1.3, 13.2, 15.0), _strewn_things(dice))
-
-
-def _strewn_things(dice: Dice) -> list[Callable[[float, float], list[Solid]]]:
-    paint, seed = dice.color((120, 100, 80), 70), dice.seed(1)
-    return [
-        partial(litter_bin, color=paint),
-        partial(planter, size_m=(0.45, 0.45), seed=seed),
-        partial(board, seed=seed),
-        partial(board, seed=seed + 1, along="y"),
-        partial(crates, color=paint, seed=seed),
-        partial(crates, color=paint, seed=seed + 1),
-    ]
+    return dice.strewn(place, (-13.5, -1.3, 13.2, 15.0), indoor_things(dice))
 
 
 def _cameras(dice: Dice) -> tuple[Camera, ...]:

@@ -1,14 +1,12 @@
 """A shop floor with high shelves that hide people; four cameras in the corners."""
 
 import math
-from collections.abc import Callable
-from functools import partial
 
 from connectors.world.camera import Camera
 from connectors.world.effects import CameraEffects
 from connectors.world.light import INDOOR, Light, towards
 from connectors.world.place import Dice, Lane, Place, Spot
-from connectors.world.places.plaza import board, crates, litter_bin, placed, planter
+from connectors.world.places.furniture import indoor_floors, indoor_things, litter_bin, placed, planter
 from connectors.world.solids import Box, Cylinder, Ellipsoid, Material, Point2, Solid, patch, shown_on, wall
 
 _SIZE_HW = (360, 640)
@@ -60,12 +58,11 @@ def shop(variant: int = 0) -> Place:
     tiles = Material(
         "tiles", dice.color((176, 172, 164), 45), (140, 136, 130), dice.number(0.45, 0.2, 0.8), dice.seed(2)
     )
-    boards = Material("planks", dice.color((146, 112, 78), 35), size_m=0.16)
-    carpet = Material("carpet", dice.color((84, 88, 100), 35), (70, 72, 82), 0.5)
+    floors = indoor_floors(dice, tiles)
     place = Place(
         name="shop",
         solids=(*_walls(dice), *_things(dice)),
-        ground=dice.pick(tiles, (tiles, boards, carpet)),
+        ground=dice.pick(tiles, floors),
         light=dice.light(INDOOR, (_NEON, _WARM)),
         cameras=_cameras(dice),
         doors=("entrance", "exit", "store_room", "side_door"),
@@ -74,19 +71,7 @@ def shop(variant: int = 0) -> Place:
         spots=tuple(spots),
         capacity=30,
     )
-    return dice.strewn(place, (-8.5, -6.0, 8.5, 6.0), _strewn_things(dice))
-
-
-def _strewn_things(dice: Dice) -> list[Callable[[float, float], list[Solid]]]:
-    paint, seed = dice.color((120, 100, 80), 70), dice.seed(1)
-    return [
-        partial(litter_bin, color=paint),
-        partial(planter, size_m=(0.45, 0.45), seed=seed),
-        partial(board, seed=seed),
-        partial(board, seed=seed + 1, along="y"),
-        partial(crates, color=paint, seed=seed),
-        partial(crates, color=paint, seed=seed + 1),
-    ]
+    return dice.strewn(place, (-8.5, -6.0, 8.5, 6.0), indoor_things(dice))
 
 
 def _cameras(dice: Dice) -> tuple[Camera, ...]:

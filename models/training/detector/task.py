@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -13,9 +12,11 @@ from models.training._worlds import World
 from models.training.detector.assignment import decode
 from models.training.detector.loss import YoloxLoss
 from models.training.detector.network import YoloxSmall
-from models.training.detector.samples import IGNORED, PADDING, PERSON, DetectorSamples, Labelled
+from models.training.detector.samples import IGNORED, PERSON, DetectorSamples, Labelled
+from pipeline.core import Frame, FrameStamp
 from pipeline.core.boxes import iou_matrix
 from pipeline.evaluation.detection import find_hits
+from pipeline.stages.detect import letterbox
 
 _MIN_SCORE = 0.3
 _MIN_IOU = 0.5
@@ -120,9 +121,5 @@ class DetectorTask:
 
     def _fit(self, frame: Labelled) -> Labelled:
         """Letter-box a frame into the top left corner."""
-        height, width = frame.image.shape[:2]
-        scale = min(self.input_hw[0] / height, self.input_hw[1] / width)
-        canvas = np.full((*self.input_hw, 3), PADDING, np.uint8)
-        fitted = cv2.resize(frame.image, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_LINEAR)
-        canvas[: fitted.shape[0], : fitted.shape[1]] = fitted
-        return Labelled(canvas, frame.boxes_xyxy * np.float32(scale), frame.kinds)
+        fitted = letterbox(Frame(FrameStamp("held_out", 0, 0.0), frame.image), self.input_hw)
+        return Labelled(fitted.image, frame.boxes_xyxy * np.float32(fitted.scale), frame.kinds)

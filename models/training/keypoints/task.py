@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from models.training._engine import MAX_NORM, Batch, make_adamw
+from models.training._pictures import spread
 from models.training._worlds import World
 from models.training.keypoints.network import STRIDE, HeatmapSmall
 from models.training.keypoints.samples import HIDDEN, OUTSIDE, VISIBLE, KeypointSamples
@@ -89,8 +90,7 @@ class KeypointTask:
     @torch.no_grad()
     def score(self, network: nn.Module) -> dict[str, float]:
         """Return the part of visible keypoints within 5 % of the person's height, and the mean error in heights."""
-        rows = self._held_out.rows
-        rows = rows[np.linspace(0, len(rows) - 1, min(_MAX_SCORED, len(rows))).astype(int)]
+        rows = spread(self._held_out.rows, _MAX_SCORED)
         errors = [np.empty(0)]
         for row in rows:
             posed = self._held_out.plain(int(row))

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.training._engine import MAX_NORM, Batch, make_adamw
+from models.training._pictures import spread
 from models.training._worlds import World
 from models.training.reid.losses import batch_hard
 from models.training.reid.network import WIDTHS, OmniSmall
@@ -121,8 +122,7 @@ class ReidTask:
 
     def score(self, network: nn.Module) -> dict[str, float]:
         """Return mAP and rank 1 of crops held out, each looked for in the other cameras."""
-        rows = self._held_out.rows
-        rows = rows[np.linspace(0, len(rows) - 1, min(_MAX_SCORED, len(rows))).astype(int)]
+        rows = spread(self._held_out.rows, _MAX_SCORED)
         if not len(rows):
             return {}
         vectors = LabelledVectors(

@@ -126,7 +126,7 @@ def test_a_file_of_another_schema_is_refused(tmp_path: Path) -> None:
     database.execute("UPDATE about SET value = '99'")
     database.commit()
     database.close()
-    with pytest.raises(ConnectorError, match="expected ledger schema 1, got 99; use another output_dir"):
+    with pytest.raises(ConnectorError, match="expected ledger schema 2, got 99; use another output_dir"):
         Ledger(path)
 
 

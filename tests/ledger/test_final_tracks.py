@@ -1,9 +1,8 @@
-from factories import make_sighting
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors._final_tracks import NOBODY, FinalTracks
 from pipeline.core import Correction, CorrectionKind, TrackId, TrackPart
+from pipeline.ledger import NOBODY, FinalTracks
 
 PARTS = [TrackPart(TrackId("east", 0, track), part) for track in range(3) for part in range(3)]
 PEOPLE = st.integers(1, 6)
@@ -15,7 +14,7 @@ ERASED = st.tuples(st.just("erased"), PEOPLE, st.none())
 
 
 def see(tracks: FinalTracks, part: TrackPart, person_id: int) -> None:
-    tracks.see(make_sighting(person_id, part.track_id, part.part))
+    tracks.see(part, person_id)
 
 
 def merge(tracks: FinalTracks, kept: int, absorbed: int) -> None:

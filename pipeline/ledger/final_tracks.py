@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core import Correction, CorrectionKind, Sighting, TrackId, TrackPart
+from pipeline.core import Correction, CorrectionKind, TrackId, TrackPart
 
 NOBODY = -1
 """Person of a part that was erased."""
@@ -47,21 +47,21 @@ class FinalTracks:
         self._erased: set[int] = set()
         self._track_numbers: dict[TrackId, int] = {}
 
-    def see(self, sighting: Sighting) -> tuple[int, bool]:
+    def see(self, part: TrackPart, person_id: int) -> tuple[int, bool]:
         """Learn from a sighting whose part it is.
 
         Returns:
             The slot of the part (0, 1, 2 … by first appearance), and whether it is the first sighting of it.
         """
-        slots = self._slots.setdefault(sighting.track_id, {})
-        slot = slots.get(sighting.part)
-        group = self._group(self._kept_for.get(sighting.person_id, sighting.person_id))
+        slots = self._slots.setdefault(part.track_id, {})
+        slot = slots.get(part.part)
+        group = self._group(self._kept_for.get(person_id, person_id))
         if slot is not None:
             self._group_of_slot[slot] = group
             return slot, False
-        slot = slots[sighting.part] = len(self._group_of_slot)
+        slot = slots[part.part] = len(self._group_of_slot)
         self._group_of_slot.append(group)
-        number = self._track_numbers.setdefault(sighting.track_id, len(self._track_numbers))
+        number = self._track_numbers.setdefault(part.track_id, len(self._track_numbers))
         self._track_of_slot.append(number)
         return slot, True
 

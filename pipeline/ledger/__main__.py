@@ -1,0 +1,131 @@
+"""``python -m pipeline.ledger``: reads a ledger, and corrects it."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.core import Order, OrderKind, TrackPart
+from pipeline.core.errors import ConfigError, ReidError
+from pipeline.ledger.carry_out import carry_out_pending
+from pipeline.ledger.ledger import is_being_written
+from pipeline.ledger.orders import PlacedOrder, place_order
+from pipeline.ledger.reader import LedgerReader
+
+DONE, FAILED, NOT_AS_CONFIGURED = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line asks for, and return the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        code: int = options.do(options)
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return NOT_AS_CONFIGURED
+    except ReidError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return FAILED
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pipeline.ledger", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def command(name: str, words: str, do: object) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=words, description=words)
+        added.add_argument("ledger", type=_ledger, help="ledger.sqlite of a run, or its output_dir")
+        added.set_defaults(do=do)
+        return added
+
+    command("people", "print everybody who was seen", _people)
+    command("audit", "print who asked for what, when and why", _audit)
+    for kind, words in (
+        (OrderKind.MERGE, "two numbers are one person; the first is kept"),
+        (OrderKind.SPLIT, "these parts of tracks show somebody else, who gets a new number"),
+        (OrderKind.CONFIRM, "a person is who these parts, or all of them, show"),
+        (OrderKind.REJECT, "these parts do not show this person, whoever else they show"),
+        (OrderKind.NAME, "a person has this name and is on the watch-list; '' takes them off"),
+        (OrderKind.ERASE, "forget a person"),
+    ):
+        order = command(kind, words, _order)
+        order.add_argument("person_ids", type=int, nargs=2 if kind is OrderKind.MERGE else 1, metavar="person")
+        if kind in (OrderKind.SPLIT, OrderKind.REJECT, OrderKind.CONFIRM):
+            order.add_argument("parts", nargs="*", type=_part, help="as in east/0/7:2")
+        if kind is OrderKind.NAME:
+            order.add_argument("name")
+        order.add_argument("--by", required=True, help="your name")
+        order.add_argument("--reason", default="", help="in words")
+        order.set_defaults(kind=kind, parts=[], name="")
+    return parser
+
+
+def _ledger(text: str) -> Path:
+    path = Path(text)
+    return path / "ledger.sqlite" if path.is_dir() else path
+
+
+def _part(text: str) -> TrackPart:
+    try:
+        return TrackPart.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected camera/session/number:part, got {text!r}") from error
+
+
+def _people(options: argparse.Namespace) -> int:
+    reader = LedgerReader(options.ledger)
+    for person in reader.persons():
+        seconds = person.last_seen_at - person.first_seen_at
+        print(
+            f"{person.person_id:>6}  {person.num_sightings:>5} sightings  from {person.first_seen_at:.1f} "
+            f"for {seconds:.1f} s  {', '.join(person.camera_ids)}  {person.name}".rstrip()
+        )
+    reader.close()
+    return DONE
+
+
+def _audit(options: argparse.Namespace) -> int:
+    reader = LedgerReader(options.ledger)
+    for entry in reader.audit():
+        at = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(entry.at))
+        print(f"{entry.number:>5}  {at}  {entry.by}  {entry.action}  {entry.subject}  {entry.reason}".rstrip())
+    reader.close()
+    return DONE
+
+
+def _order(options: argparse.Namespace) -> int:
+    """Place an order; carry it out at once unless a run writes the ledger, which then does."""
+    order = Order(
+        kind=options.kind,
+        person_ids=tuple(options.person_ids),
+        by=options.by,
+        at=time.time(),
+        parts=tuple(options.parts),
+        name=options.name,
+        reason=options.reason,
+    )
+    number = place_order(options.ledger, order)
+    if is_being_written(options.ledger):
+        print(f"order {number} waits for the run that writes this ledger")
+        return DONE
+    carry_out_pending(options.ledger)
+    return _print_outcome(_placed(options.ledger, number))
+
+
+def _placed(path: Path, number: int) -> PlacedOrder:
+    reader = LedgerReader(path)
+    placed = next(placed for placed in reader.orders() if placed.number == number)
+    reader.close()
+    return placed
+
+
+def _print_outcome(placed: PlacedOrder) -> int:
+    print(f"order {placed.number} {placed.state}: {placed.outcome}")
+    return DONE if placed.state == "done" else FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""Who asked for what, when and why: rows that are chained, and hold numbers of people and nothing else of them."""
+
+import sqlite3
+from dataclasses import dataclass
+
+from pipeline.ledger._chain import START, link
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One line of the audit.
+
+    Attributes:
+        number: 1, 2, 3 …
+        at: Unix seconds by the wall clock.
+        by: The operator, or the part of the program.
+        action: What was done, for instance ``merge``.
+        subject: To what, for instance ``persons 3, 7``.
+        reason: Why, in the operator's words, or what came of it.
+    """
+
+    number: int
+    at: float
+    by: str
+    action: str
+    subject: str
+    reason: str
+
+
+def add_audit(database: sqlite3.Connection, at: float, by: str, action: str, subject: str, reason: str) -> None:
+    """Write a line; inside the caller's transaction."""
+    row = database.execute("SELECT chain FROM audit ORDER BY number DESC LIMIT 1").fetchone()
+    chain = link(row[0] if row else START, content(at, by, action, subject, reason))
+    database.execute(
+        "INSERT INTO audit (at, by, action, subject, reason, chain) VALUES (?, ?, ?, ?, ?, ?)",
+        (at, by, action, subject, reason, chain),
+    )
+
+
+def read_audit(database: sqlite3.Connection) -> list[AuditEntry]:
+    """Return all lines, in order."""
+    rows = database.execute("SELECT number, at, by, action, subject, reason FROM audit ORDER BY number")
+    return [AuditEntry(*row) for row in rows]
+
+
+def content(at: float, by: str, action: str, subject: str, reason: str) -> str:
+    """Return what the chain of a line is over."""
+    return "\0".join([repr(at), by, action, subject, reason])

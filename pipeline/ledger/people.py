@@ -1,0 +1,138 @@
+"""People as they stand after all that was corrected, folded from the events."""
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.core import CorrectionKind, TrackPart
+from pipeline.ledger.events import Event
+from pipeline.ledger.final_tracks import NOBODY, FinalTracks
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One person, all corrections applied.
+
+    Attributes:
+        person_id: The number.
+        name: What an operator calls them; empty if nobody named them.
+        num_sightings: Parts of tracks that show them.
+        first_seen_at: Unix seconds.
+        last_seen_at: Unix seconds.
+        camera_ids: Where they were seen, sorted.
+    """
+
+    person_id: int
+    name: str
+    num_sightings: int
+    first_seen_at: float
+    last_seen_at: float
+    camera_ids: tuple[str, ...]
+
+
+class People:
+    """Folds events, in order, into who is who. Memory is about 150 bytes a sighting.
+
+    Attributes:
+        tracks: Whose part of which track it is.
+        last_event: Number of the last event that was folded in; 0 before the first.
+        last_person_id: The highest number that a person has had.
+        last_at: Unix seconds of the newest event.
+    """
+
+    def __init__(self) -> None:
+        self.tracks = FinalTracks()
+        self.last_event = 0
+        self.last_person_id = 0
+        self.last_at = 0.0
+        self._names: dict[int, str] = {}
+        self._cameras: dict[str, int] = {}
+        # By slot of ``FinalTracks``.
+        self._event_of = array("q")
+        self._camera_of = array("i")
+        self._first_at = array("d")
+        self._last_at = array("d")
+
+    def fold(self, events: Iterable[Event]) -> None:
+        """Take the next events; alerts change nothing."""
+        for event in events:
+            self.last_event, self.last_at = event.number, max(self.last_at, event.at)
+            if event.is_erased:
+                continue
+            if event.kind == "sighting":
+                self._see(event)
+            elif event.kind == "correction":
+                self._correct(event)
+
+    def person_of(self, part: TrackPart) -> int:
+        """Return whose part it is now; ``NOBODY`` if it was erased or never seen."""
+        return self.tracks.person_of(part)
+
+    def is_known(self, person_id: int) -> bool:
+        """Return whether somebody of this number was seen or named, and neither erased nor merged into another."""
+        return person_id in self._names or self.num_parts(person_id) > 0
+
+    def num_parts(self, person_id: int) -> int:
+        """Return how many parts of tracks show a person now."""
+        return int(np.count_nonzero(self.tracks.finals().person_ids == person_id))
+
+    def persons(self) -> list[Person]:
+        """Return everybody who was seen, by number."""
+        person_ids = self.tracks.finals().person_ids
+        order = np.argsort(person_ids, kind="stable")
+        first_at, last_at = np.array(self._first_at), np.array(self._last_at)
+        cameras = np.array(self._camera_of)
+        names = list(self._cameras)
+        starts = np.flatnonzero(np.diff(person_ids[order], prepend=NOBODY - 1))
+        found = []
+        for slots in np.split(order, starts[1:]) if len(order) else []:
+            person_id = int(person_ids[slots[0]])
+            if person_id != NOBODY:
+                found.append(
+                    Person(
+                        person_id,
+                        self._names.get(person_id, ""),
+                        len(slots),
+                        float(first_at[slots].min()),
+                        float(last_at[slots].max()),
+                        tuple(sorted(names[camera] for camera in np.unique(cameras[slots]))),
+                    )
+                )
+        return found
+
+    def events_of(self, person_id: int) -> list[int]:
+        """Return the numbers of the sightings that now show a person, in order."""
+        if person_id == NOBODY:
+            return []
+        slots = np.flatnonzero(self.tracks.finals().person_ids == person_id)
+        return sorted(self._event_of[slot] for slot in slots.tolist())
+
+    def _see(self, event: Event) -> None:
+        assert event.part is not None
+        assert event.person_id is not None
+        self.last_person_id = max(self.last_person_id, event.person_id)
+        slot, is_first = self.tracks.see(event.part, event.person_id)
+        if not is_first:
+            self._event_of[slot] = event.number
+            return
+        first = event.body["first"]
+        assert isinstance(first, list)
+        self._event_of.append(event.number)
+        self._camera_of.append(self._cameras.setdefault(event.part.track_id.camera_id, len(self._cameras)))
+        self._first_at.append(float(first[1]))
+        self._last_at.append(event.at)
+
+    def _correct(self, event: Event) -> None:
+        correction = event.correction()
+        self.last_person_id = max(self.last_person_id, *correction.person_ids)
+        self.tracks.correct(correction)
+        person_id = correction.person_ids[0]
+        if correction.kind is CorrectionKind.NAMED:
+            self._names[person_id] = correction.name
+        elif correction.kind is CorrectionKind.MERGED and correction.person_ids[1] in self._names:
+            self._names.setdefault(person_id, self._names.pop(correction.person_ids[1]))
+        elif correction.kind is CorrectionKind.ERASED:
+            for erased in correction.person_ids:
+                self._names.pop(erased, None)

@@ -1,0 +1,119 @@
+"""The read side of a ledger, beside the process that writes it."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from pipeline.core import Alert, Correction, TrackPart
+from pipeline.core.errors import ConnectorError
+from pipeline.ledger._tables import check_schema, connect
+from pipeline.ledger.audit import AuditEntry, read_audit
+from pipeline.ledger.events import COLUMNS, Event, from_row
+from pipeline.ledger.orders import PlacedOrder, read_orders
+from pipeline.ledger.people import People, Person
+
+Result = TypeVar("Result")
+
+AT_ONCE = 5000
+"""Events that are read at once, or named in one query."""
+
+
+class LedgerReader:
+    """Reads a ledger, in any process, while another one writes it. Everything is as of the moment of the call.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ConnectorError: If it is not there, no ledger, or of another schema; the methods raise it if it is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._people = People()
+        if not path.is_file():
+            raise ConnectorError(f"{path}: expected a ledger, got no file; name the ledger.sqlite of a run")
+        self._database = connect(path, read_only=True)
+        check_schema(path, self._database)
+
+    def persons(self) -> list[Person]:
+        """Return everybody who was seen, after all corrections, by number."""
+        return self.people().persons()
+
+    def person_of(self, part: TrackPart) -> int:
+        """Return whose part it is after all corrections; ``NOBODY`` if it was erased or never seen."""
+        return self.people().person_of(part)
+
+    def sightings_of(self, person_id: int) -> list[Event]:
+        """Return the sightings that show a person after all corrections, in order."""
+        numbers = self.people().events_of(person_id)
+        return [
+            event
+            for start in range(0, len(numbers), AT_ONCE)
+            for event in self._numbered(numbers[start : start + AT_ONCE])
+        ]
+
+    def sighting(self, part: TrackPart) -> Event | None:
+        """Return the newest sighting of a part; None if there is none."""
+        found = self._events("track = ? AND part = ? ORDER BY number DESC LIMIT 1", str(part.track_id), part.part)
+        return found[0] if found else None
+
+    def events(self, *, after: int = 0, limit: int = AT_ONCE, kind: str | None = None) -> list[Event]:
+        """Return the next events, in order.
+
+        Args:
+            after: Only those with higher numbers.
+            limit: So many at most.
+            kind: ``sighting``, ``correction`` or ``alert``; None for all.
+        """
+        if kind is None:
+            return self._events("number > ? ORDER BY number LIMIT ?", after, limit)
+        return self._events("kind = ? AND number > ? ORDER BY number LIMIT ?", kind, after, limit)
+
+    def corrections(self, *, after: int = 0) -> list[tuple[int, Correction]]:
+        """Return all corrections behind an event, with the numbers of their events, in order."""
+        events = self.events(after=after, limit=-1, kind="correction")
+        return [(event.number, event.correction()) for event in events if not event.is_erased]
+
+    def alerts(self) -> list[Alert]:
+        """Return how every alert stands: the newest record of each key, in the order in which they were raised."""
+        newest: dict[str, Alert] = {}
+        for event in self.events(limit=-1, kind="alert"):
+            if not event.is_erased:
+                newest[event.alert().key] = event.alert()
+        return list(newest.values())
+
+    def orders(self) -> list[PlacedOrder]:
+        """Return all orders and what came of them."""
+        return self._read(lambda: read_orders(self._database))
+
+    def audit(self) -> list[AuditEntry]:
+        """Return who asked for what, when and why."""
+        return self._read(lambda: read_audit(self._database))
+
+    def people(self) -> People:
+        """Return who is who now; what came since the last call is folded in."""
+        while events := self.events(after=self._people.last_event):
+            self._people.fold(events)
+        return self._people
+
+    def close(self) -> None:
+        """Let the file go; idempotent."""
+        self._database.close()
+
+    def _numbered(self, numbers: Sequence[int]) -> list[Event]:
+        marks = ", ".join("?" * len(numbers))
+        return self._events(f"number IN ({marks}) ORDER BY number", *numbers)
+
+    def _events(self, where: str, *values: object) -> list[Event]:
+        query = f"SELECT {COLUMNS} FROM events WHERE {where}"
+        return self._read(lambda: [from_row(row) for row in self._database.execute(query, values)])
+
+    def _read(self, read: Callable[[], Result]) -> Result:
+        try:
+            return read()
+        except sqlite3.Error as error:
+            raise ConnectorError(
+                f"{self.path}: cannot be read: {error}; python -m pipeline.ledger check says what is left"
+            ) from error

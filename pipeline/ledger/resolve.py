@@ -1,0 +1,80 @@
+"""From an order of an operator to the corrections that it comes to, or the reason why it cannot be."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from pipeline.core import Alert, AlertState, Correction, CorrectionKind, Order, OrderKind, TrackPart
+from pipeline.core.errors import DataError
+from pipeline.ledger.people import People
+
+KINDS = {
+    OrderKind.MERGE: CorrectionKind.MERGED,
+    OrderKind.SPLIT: CorrectionKind.SPLIT,
+    OrderKind.REJECT: CorrectionKind.SPLIT,
+    OrderKind.CONFIRM: CorrectionKind.CONFIRMED,
+    OrderKind.NAME: CorrectionKind.NAMED,
+    OrderKind.ERASE: CorrectionKind.ERASED,
+}
+
+
+def resolve(order: Order, people: People, *, at: float, next_person_id: int) -> Correction:
+    """Return the correction that an order comes to.
+
+    Args:
+        order: What an operator wants.
+        people: As they stand.
+        at: Unix seconds of event time.
+        next_person_id: The number of a new person.
+
+    Raises:
+        DataError: If it cannot be carried out; says why.
+    """
+    for person_id in order.person_ids:
+        if not people.is_known(person_id):
+            raise DataError(f"person {person_id}: expected somebody who was seen and not erased; look who is there")
+    parts = tuple(sorted(set(order.parts)))
+    for part in parts:
+        _check_part(part, order.person_ids[0], people)
+    person_ids: Sequence[int] = order.person_ids
+    if order.kind in (OrderKind.SPLIT, OrderKind.REJECT):
+        if order.kind is OrderKind.SPLIT and len(parts) == people.num_parts(order.person_ids[0]):
+            raise DataError(f"parts: expected some of person {order.person_ids[0]}, got all; nothing would be left")
+        person_ids = (order.person_ids[0], next_person_id)
+    return Correction(
+        KINDS[order.kind], tuple(person_ids), by=order.by, at=at, parts=parts, reason=order.reason, name=order.name
+    )
+
+
+def describe(correction: Correction) -> str:
+    """Return what was done, in numbers of people."""
+    return f"{correction.kind}: {', '.join(map(str, correction.person_ids))}"
+
+
+def amended(alerts: Iterable[Alert], correction: Correction) -> list[Alert]:
+    """Return the alerts that a correction changes, as they read then, where the rules that raised them are not at hand.
+
+    Args:
+        alerts: How every alert stands.
+        correction: What changed.
+    """
+    changed = []
+    moved = {part.track_id for part in correction.parts}
+    for alert in alerts:
+        if alert.state is AlertState.RETRACTED or alert.person_id not in correction.person_ids:
+            continue
+        if correction.kind is CorrectionKind.ERASED:
+            changed.append(replace(alert, state=AlertState.RETRACTED))
+        elif correction.kind is CorrectionKind.MERGED and alert.person_id == correction.person_ids[1]:
+            changed.append(replace(alert, person_id=correction.person_ids[0], state=AlertState.AMENDED))
+        elif correction.kind is CorrectionKind.SPLIT and alert.evidence and moved.issuperset(alert.evidence):
+            changed.append(replace(alert, person_id=correction.person_ids[1], state=AlertState.AMENDED))
+    return changed
+
+
+def _check_part(part: TrackPart, person_id: int, people: People) -> None:
+    found = people.person_of(part)
+    if found != person_id:
+        raise DataError(
+            f"part {part}: expected to show person {person_id}, got "
+            f"{f'person {found}' if found > 0 else 'nobody'}; it may have been corrected meanwhile"
+        )

@@ -1,0 +1,117 @@
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from factories import make_path, make_sighting
+
+from pipeline.core import Alert, AlertState, Correction, CorrectionKind, Record, Severity, TrackId, TrackPart
+from pipeline.core.errors import ConnectorError
+from pipeline.ledger import NOBODY, Ledger, LedgerReader
+
+EAST, WEST = TrackId("east", 0, 1), TrackId("west", 0, 1)
+RAISED = Alert("watch/2/1.000", "watch", Severity.CRITICAL, 2, "west", 1.0, 2.0, "Here.", (WEST,))
+
+
+def write(folder: Path, *records: Record) -> Path:
+    ledger = Ledger(folder / "ledger.sqlite")
+    ledger.append(records)
+    ledger.close()
+    return folder / "ledger.sqlite"
+
+
+def seen() -> Sequence[Record]:
+    return [
+        make_sighting(1, EAST, 0, make_path(0)),
+        make_sighting(1, EAST, 1, make_path(10)),
+        make_sighting(2, WEST, 0, make_path(20)),
+    ]
+
+
+def correction(kind: CorrectionKind, *person_ids: int, parts: Sequence[TrackPart] = (), name: str = "") -> Correction:
+    return Correction(kind, person_ids, "ann", 9.0, tuple(parts), name=name)
+
+
+def test_people_are_those_that_were_seen(tmp_path: Path) -> None:
+    reader = LedgerReader(write(tmp_path, *seen()))
+    told = [(p.person_id, p.num_sightings, p.first_seen_at, p.last_seen_at, p.camera_ids) for p in reader.persons()]
+    reader.close()
+    assert told == [(1, 2, 0.0, 1.4, ("east",)), (2, 1, 2.0, 2.4, ("west",))]
+
+
+def test_people_who_were_merged_are_one(tmp_path: Path) -> None:
+    reader = LedgerReader(write(tmp_path, *seen(), correction(CorrectionKind.MERGED, 1, 2)))
+    (person,) = reader.persons()
+    assert (person.person_id, person.camera_ids, person.num_sightings) == (1, ("east", "west"), 3)
+    assert [event.part for event in reader.sightings_of(1)] == [
+        TrackPart(EAST, 0),
+        TrackPart(EAST, 1),
+        TrackPart(WEST, 0),
+    ]
+    reader.close()
+
+
+def test_parts_that_were_split_off_are_somebody_elses(tmp_path: Path) -> None:
+    split = correction(CorrectionKind.SPLIT, 1, 3, parts=[TrackPart(EAST, 1)])
+    reader = LedgerReader(write(tmp_path, *seen(), split))
+    assert [reader.person_of(TrackPart(EAST, part)) for part in range(3)] == [1, 3, NOBODY]
+    reader.close()
+
+
+def test_a_name_follows_its_person(tmp_path: Path) -> None:
+    named = correction(CorrectionKind.NAMED, 2, name="lost child")
+    reader = LedgerReader(write(tmp_path, *seen(), named, correction(CorrectionKind.MERGED, 1, 2)))
+    assert [(p.person_id, p.name) for p in reader.persons()] == [(1, "lost child")]
+    reader.close()
+
+
+def test_an_alert_stands_as_its_newest_record_says(tmp_path: Path) -> None:
+    retracted = Alert(**{name: getattr(RAISED, name) for name in RAISED.__slots__} | {"state": AlertState.RETRACTED})
+    reader = LedgerReader(write(tmp_path, *seen(), RAISED, retracted))
+    assert reader.alerts() == [retracted]
+    reader.close()
+
+
+def test_what_is_written_meanwhile_is_read_by_the_next_call(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger.append(seen()[:1])
+    reader = LedgerReader(tmp_path / "ledger.sqlite")
+    assert [p.num_sightings for p in reader.persons()] == [1]
+    ledger.append(seen()[1:])
+    assert [p.num_sightings for p in reader.persons()] == [2, 1]
+    reader.close()
+    ledger.close()
+
+
+def test_events_come_in_pages(tmp_path: Path) -> None:
+    reader = LedgerReader(write(tmp_path, *seen(), RAISED))
+    assert [event.number for event in reader.events(limit=2)] == [1, 2]
+    assert [event.number for event in reader.events(after=2, limit=9)] == [3, 4]
+    assert [event.kind for event in reader.events(kind="alert")] == ["alert"]
+    reader.close()
+
+
+def test_records_come_back_as_they_were(tmp_path: Path) -> None:
+    split = correction(CorrectionKind.SPLIT, 1, 3, parts=[TrackPart(EAST, 1)])
+    reader = LedgerReader(write(tmp_path, *seen(), split, RAISED))
+    assert reader.corrections() == [(4, split)]
+    assert reader.alerts() == [RAISED]
+    reader.close()
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConnectorError, match=r"ledger\.sqlite: expected a ledger, got no file"):
+        LedgerReader(tmp_path / "ledger.sqlite")
+
+
+def test_what_is_no_ledger_is_refused(tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / "ledger.sqlite").execute("CREATE TABLE other (x)").connection.close()
+    with pytest.raises(ConnectorError, match="cannot be opened as a ledger: no such table: about"):
+        LedgerReader(tmp_path / "ledger.sqlite")
+
+
+def test_a_reader_changes_nothing(tmp_path: Path) -> None:
+    reader = LedgerReader(write(tmp_path, *seen()))
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        reader._database.execute("DELETE FROM events")
+    reader.close()
