@@ -52,10 +52,8 @@ def main() -> None:
     print(f"{NUM_VIEWERS} viewers of {NUM_CAMERAS} cameras for {seconds:g} s")
     print(f"pictures: {len(ages) / seconds:.0f} a second, {np.mean(sizes[0]) / 1000:.0f} kB each")
     print(f"age on arrival: p50 {p50:.0f}, p95 {p95:.0f}, p99 {p99:.0f}, max {1000 * max(ages):.0f} ms")
-    print(
-        f"server: resident {sizes[1][0]:.0f} MB at the start, {max(sizes[1]):.0f} at most, {sizes[1][-1]:.0f} at the end"
-    )
-    print(f"server: {sizes[2]:.2f} of one core")
+    _, memory, share = sizes
+    print(f"server: {share:.2f} of one core; {memory[0]:.0f} MB resident at first, {max(memory):.0f} at most")
 
 
 def film(output_dir: str, seconds: float) -> None:

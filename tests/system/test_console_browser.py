@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import httpx
+import numpy as np
 import pytest
 from console_browser import chromium, go, opened
 from console_page import HOSTILE, PASSWORD, RunningPage
@@ -69,7 +71,9 @@ def shoot(page: Page, screenshots: Path, name: str) -> None:
     page.wait_for_function(
         "[...document.images].every(one => one.complete || one.getBoundingClientRect().top > innerHeight)"
     )
-    page.screenshot(path=screenshots / f"{name}.jpg", type="jpeg", quality=60)
+    shown = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+    small = cv2.resize(shown, (960, 645), interpolation=cv2.INTER_AREA)
+    cv2.imwrite(str(screenshots / f"{name}.webp"), small, [cv2.IMWRITE_WEBP_QUALITY, 72])
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
