@@ -49,7 +49,6 @@ class Story:
     def persons_of(self, tracks: Sequence[str]) -> dict[str, int]:
         """Return which persons tracks show now, as far as it is known."""
         with self._lock:
-            self.follow()
             newest = self._recent.newest_parts(tracks)
             persons = {track: self._reader.person_of(part) for track, part in newest.items()}
         return {track: person_id for track, person_id in persons.items() if person_id != NOBODY}
