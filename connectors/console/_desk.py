@@ -71,7 +71,7 @@ class Desk:
     @property
     def is_live(self) -> bool:
         """Whether a run is writing the ledger; it carries orders out itself."""
-        return is_being_written(self.ledger_path)
+        return self.settings.is_live or is_being_written(self.ledger_path)
 
     def follow(self) -> int:
         """Take in what is new in the ledger; return the number of the newest event.
