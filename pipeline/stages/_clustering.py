@@ -22,8 +22,8 @@ from pipeline.stages._evidence import (
 )
 from pipeline.stages._segment import Segment
 
-Evidence = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-"""Distances to log-odds, both of shape ``(N,)``."""
+Evidence = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
+"""Distances and clarity to log-odds, all of shape ``(N,)``."""
 
 
 def cluster(segments: Sequence[Segment], *, appearance: Evidence, needed: float, rules: Rules) -> list[list[int]]:
@@ -31,7 +31,7 @@ def cluster(segments: Sequence[Segment], *, appearance: Evidence, needed: float,
 
     Args:
         segments: In any order.
-        appearance: Distances, shape ``(N,)``, to evidence, shape ``(N,)``, log-odds.
+        appearance: Distances and clarity, shape ``(N,)``, to evidence, shape ``(N,)``, log-odds.
         needed: Evidence above which two groups are joined.
         rules: What rules a link out.
     """
@@ -57,6 +57,7 @@ class _Groups:
         self._needed = needed
         self._rules = rules
         self._weights = np.array([segment.weight for segment in segments])
+        self._clarity_sums = np.array([segment.clarity_sum for segment in segments])
         self._sums = np.array([segment.vector_sum for segment in segments])
         self._ruled_out = np.eye(count, dtype=bool)
         for one, two in ((i, j) for i in range(count) for j in range(i)):
@@ -96,6 +97,7 @@ class _Groups:
         self.walks[keep], self.walks[gone] = self._joined(keep, gone), []
         self._sums[keep] += self._sums[gone]
         self._weights[keep] += self._weights[gone]
+        self._clarity_sums[keep] += self._clarity_sums[gone]
         self._ruled_out[keep] |= self._ruled_out[gone]
         self._ruled_out[:, keep] = self._ruled_out[keep]
         self._ruled_out[gone] = self._ruled_out[:, gone] = True
@@ -104,7 +106,8 @@ class _Groups:
 
     def _row(self, index: int) -> NDArray[np.float64]:
         distances = 1 - (self._sums @ self._sums[index]) / (self._weights * self._weights[index])
-        evidence = self._appearance(distances)
+        clarity = self._clarity_sums / self._weights
+        evidence = self._appearance(distances, clarity * clarity[index])
         # Most pairs are hopeless by their looks; their ways need not be looked at.
         hopeful = ~self._ruled_out[index] & (evidence + MAX_WAY > self._needed)
         for other in np.flatnonzero(hopeful).tolist():

@@ -28,6 +28,11 @@ class Person:
         return sum(segment.weight for segment in self.segments)
 
     @property
+    def clarity(self) -> float:
+        """How clear the looks at her are, in (0, 1]."""
+        return sum(segment.clarity_sum for segment in self.segments) / self.weight
+
+    @property
     def vector_sum(self) -> NDArray[np.float64]:
         """Sum of the vectors of the segments, shape ``(D,)``."""
         return np.sum([segment.vector_sum for segment in self.segments], axis=0)  # type: ignore[no-any-return]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core import Embedding, TrackId, TrackPart, TrackPath
+from pipeline.stages._calibration import clarity_of
 from pipeline.stages._ground import Ground, Trail
 from pipeline.stages._outline import Outline, outline
 
@@ -57,6 +58,7 @@ class Segment:
         frame_hw: Size of the frames, pixels.
         weight: Sum of the qualities of its embeddings.
         vector_sum: Shape ``(D,)``: sum of the embeddings, each times its quality.
+        clarity_sum: Sum of how clear the embeddings are, each times its quality.
         num_frames: Boxes in it.
         spans: When it was seen, first and last moment, Unix seconds, ascending; several if others were absorbed.
         trail: Where it went on the ground; empty where nothing is known of it.
@@ -73,6 +75,7 @@ class Segment:
     frame_hw: tuple[int, int]
     weight: float
     vector_sum: NDArray[np.float64]
+    clarity_sum: float
     num_frames: int
     spans: list[tuple[float, float]]
     trail: Trail
@@ -93,6 +96,7 @@ class Segment:
             frame_hw=path.frame_hw,
             weight=embedding.quality,
             vector_sum=embedding.quality * embedding.vector.astype(np.float64),
+            clarity_sum=embedding.quality * clarity_of(embedding.quality),
             num_frames=len(path),
             spans=[(float(path.captured_at[0]), float(path.captured_at[-1]))],
             trail=ground.trail(embedding.track_id.camera_id, path),
@@ -106,6 +110,7 @@ class Segment:
         self.last = _end(embedding.path, slice(-VELOCITY_POINTS, None), -1)
         self.weight += embedding.quality
         self.vector_sum = self.vector_sum + embedding.quality * embedding.vector
+        self.clarity_sum += embedding.quality * clarity_of(embedding.quality)
         self.num_frames += len(embedding.path)
         self.spans[-1] = (self.spans[-1][0], self.last.at)
         self.trail = _joined(self.trail, ground.trail(self.camera_id, embedding.path))
@@ -118,6 +123,7 @@ class Segment:
         self.last = later.last
         self.weight += later.weight
         self.vector_sum = self.vector_sum + later.vector_sum
+        self.clarity_sum += later.clarity_sum
         self.num_frames += later.num_frames
         self.spans += later.spans
         self.trail = _joined(self.trail, later.trail)

@@ -27,6 +27,7 @@ from pipeline.stages._calibration import Calibration, probability
 from pipeline.stages._clustering import cluster
 from pipeline.stages._evidence import (
     MAX_WAY,
+    SLACK_S,
     Rules,
     are_two_people,
     broken_walk,
@@ -36,6 +37,7 @@ from pipeline.stages._evidence import (
 )
 from pipeline.stages._ground import Ground
 from pipeline.stages._operator import carry_out
+from pipeline.stages._outline import apart_s, outline
 from pipeline.stages._person import Person
 from pipeline.stages._roster import Roster
 from pipeline.stages._segment import ENROLLED_WEIGHT, NO_GROUND, Segment, turns
@@ -181,7 +183,12 @@ class MatchStage:
             for two in batch[:index]:
                 began = max(one.first.captured_at, two.first.captured_at)
                 ended = min(one.last.captured_at, two.last.captured_at)
-                if one.track_id.camera_id == two.track_id.camera_id and one.track_id != two.track_id and ended > began:
+                if (
+                    one.track_id.camera_id == two.track_id.camera_id
+                    and one.track_id != two.track_id
+                    and ended > began
+                    and apart_s(outline(one.path), outline(two.path)) > SLACK_S
+                ):
                     self._calibration.learn_different(float(1 - one.vector @ two.vector))
 
     def _continues(self, embedding: Embedding) -> bool:
@@ -251,7 +258,8 @@ class MatchStage:
         way = 0.0 if before is None else way_evidence(before, segment, self._rules.topology)
         way += sum(together_evidence(segment, other) for other in person.segments)
         way = min(MAX_WAY, max(-MAX_WAY, way))
-        return _Candidate(person.person_id, distance, self._calibration.evidence(distance) + way, gate)
+        clarity = person.clarity * segment.clarity_sum / segment.weight
+        return _Candidate(person.person_id, distance, self._calibration.evidence(distance, clarity) + way, gate)
 
     def _decide(
         self, embedding: Embedding, segment: Segment, candidates: Sequence[_Candidate], person_id: int | None

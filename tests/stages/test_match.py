@@ -238,7 +238,7 @@ def test_the_gallery_keeps_few_views_of_each_person() -> None:
 
 def test_two_numbers_become_one_when_later_pictures_say_so() -> None:
     stage = make_match()
-    first = [see("east", 1, stop=1.0, quality=0.05), see("west", 1, start=10.0, stop=11.0, distance=0.5)]
+    first = [see("east", 1, stop=1.0, quality=0.05), see("west", 1, start=10.0, stop=11.0, distance=0.65)]
     better = see("west", 1, part=1, start=11.1, stop=14.0, distance=0.0, quality=1.0)
     records = judge(stage, [*first, better])
     assert numbers(records) == [1, 2, 2]
@@ -282,7 +282,7 @@ def test_a_look_back_does_not_part_old_visits_of_one_person_to_several_cameras()
 
 
 def test_reviews_come_as_often_as_asked_in_event_time() -> None:
-    embeddings = [see("east", 1, stop=1.0, quality=0.05), see("west", 1, start=10.0, stop=11.0, distance=0.5)]
+    embeddings = [see("east", 1, stop=1.0, quality=0.05), see("west", 1, start=10.0, stop=11.0, distance=0.65)]
     better = see("west", 1, part=1, start=11.1, stop=14.0, quality=1.0)
     stage = make_match(review_every_s=3.0)
     records = [record for window in windows([*embeddings, better]) for record in stage.process(window)]
