@@ -8,7 +8,7 @@ from pipeline.core.errors import DataError
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.orders import Outcome, PlacedOrder
 from pipeline.ledger.reader import LedgerReader
-from pipeline.ledger.resolve import amended, resolve
+from pipeline.ledger.resolve import amended, describe, resolve
 
 
 def carry_out_pending(path: Path) -> list[PlacedOrder]:
@@ -39,9 +39,4 @@ def _carry_out(placed: PlacedOrder, ledger: Ledger, reader: LedgerReader) -> Non
         ledger.append([], outcomes=[Outcome(placed, time.time(), False, str(error))])
         return
     records: list[Record] = [correction, *amended(reader.alerts(), correction)]
-    ledger.append(records, outcomes=[Outcome(placed, time.time(), True, describe(correction.person_ids))])
-
-
-def describe(person_ids: tuple[int, ...]) -> str:
-    """Return what was done, in numbers of people."""
-    return "persons " + ", ".join(map(str, person_ids))
+    ledger.append(records, outcomes=[Outcome(placed, time.time(), True, describe(correction))])

@@ -148,12 +148,14 @@ def broken_walk(segments: Sequence[Segment], rules: Rules) -> str | None:
     for one, two in hand_overs(segments):
         earlier, later = segments[one], segments[two]
         gap_s = later.first.at - earlier.last.at
-        if earlier.camera_id == later.camera_id:
-            if earlier.last.is_leaving and gap_s > rules.leave_after_s:
-                return "left and came back: a new visit"
-        elif len(earlier.trail) and len(later.trail):
+        if earlier.bonds & later.bonds:
+            continue  # an operator knows that they did
+        is_elsewhere = earlier.camera_id != later.camera_id
+        if not is_elsewhere and earlier.last.is_leaving and gap_s > rules.leave_after_s:
+            return "left and came back: a new visit"
+        if len(earlier.trail) and len(later.trail):
             if not can_stride(earlier.trail, later.trail, max_m_s=FASTEST_M_S, slack_m=STRIDE_SLACK_M):
                 return f"too far to walk from {earlier.camera_id} to {later.camera_id} in {gap_s:.1f} s"
-        elif gap_s > 0 and not rules.topology.can_walk(earlier.camera_id, later.camera_id, gap_s):
+        elif is_elsewhere and gap_s > 0 and not rules.topology.can_walk(earlier.camera_id, later.camera_id, gap_s):
             return f"cannot walk from {earlier.camera_id} to {later.camera_id} in {gap_s:.1f} s"
     return None

@@ -18,6 +18,7 @@ from pipeline.core import (
     Embedding,
     Gallery,
     Match,
+    Order,
     Outcome,
     Sighting,
 )
@@ -26,6 +27,7 @@ from pipeline.stages._calibration import Calibration, probability
 from pipeline.stages._clustering import cluster
 from pipeline.stages._evidence import (
     MAX_WAY,
+    SLACK_S,
     Rules,
     are_two_people,
     broken_walk,
@@ -34,14 +36,14 @@ from pipeline.stages._evidence import (
     way_evidence,
 )
 from pipeline.stages._ground import Ground
+from pipeline.stages._operator import carry_out
+from pipeline.stages._outline import apart_s, outline
 from pipeline.stages._person import Person
 from pipeline.stages._roster import Roster
-from pipeline.stages._segment import NO_GROUND, Segment, turns
+from pipeline.stages._segment import ENROLLED_WEIGHT, NO_GROUND, Segment, turns
 
 MAX_CANDIDATES = 20
 """People of the gallery that a new segment is compared with closely."""
-ENROLLED_WEIGHT = 10**9
-"""Boxes that an enrolled segment counts for when groups are numbered: the number that was given stays."""
 BY_REVIEW = "review"
 """Who signs the corrections that later insight makes."""
 
@@ -144,6 +146,24 @@ class MatchStage:
         """Return the corrections of a last look back; nothing else will come."""
         return list(self._review()) if self._roster.people else []
 
+    def is_known(self, person_id: int) -> bool:
+        """Return whether somebody has this number now."""
+        return person_id in self._roster.people
+
+    @property
+    def next_person_id(self) -> int:
+        """The number that the next new person gets."""
+        return self._roster.next_person_id
+
+    def apply(self, order: Order, correction: Correction) -> None:
+        """Do what an operator ordered, for good; people who are forgotten here, and not in the ledger, are no error.
+
+        Args:
+            order: What was wanted.
+            correction: What it comes to; a new person in it has ``next_person_id``, or that of a ledger beside.
+        """
+        carry_out(order, correction, self._roster, self._calibration)
+
     def snapshot(self) -> bytes:
         """Return everything that later decisions can depend on."""
         return pack((self._roster.snapshot(), self._calibration.snapshot(), self._now, self._reviewed_at))
@@ -163,7 +183,12 @@ class MatchStage:
             for two in batch[:index]:
                 began = max(one.first.captured_at, two.first.captured_at)
                 ended = min(one.last.captured_at, two.last.captured_at)
-                if one.track_id.camera_id == two.track_id.camera_id and one.track_id != two.track_id and ended > began:
+                if (
+                    one.track_id.camera_id == two.track_id.camera_id
+                    and one.track_id != two.track_id
+                    and ended > began
+                    and apart_s(outline(one.path), outline(two.path)) > SLACK_S
+                ):
                     self._calibration.learn_different(float(1 - one.vector @ two.vector))
 
     def _continues(self, embedding: Embedding) -> bool:
@@ -233,7 +258,8 @@ class MatchStage:
         way = 0.0 if before is None else way_evidence(before, segment, self._rules.topology)
         way += sum(together_evidence(segment, other) for other in person.segments)
         way = min(MAX_WAY, max(-MAX_WAY, way))
-        return _Candidate(person.person_id, distance, self._calibration.evidence(distance) + way, gate)
+        clarity = person.clarity * segment.clarity_sum / segment.weight
+        return _Candidate(person.person_id, distance, self._calibration.evidence(distance, clarity) + way, gate)
 
     def _decide(
         self, embedding: Embedding, segment: Segment, candidates: Sequence[_Candidate], person_id: int | None

@@ -19,6 +19,7 @@ from kafka_broker import Broker, Message, end_message, frame_message
 from test_kafka_source import make_source
 
 from connectors._encoded_image import Encoding
+from pipeline.actors._receipt import Receipt
 from pipeline.actors.camera_actor import CameraActor, CameraLimits
 from pipeline.actors.camera_status import CameraStatus
 from pipeline.core import Detections, Frame, FrameStamp, LetterboxedFrame, TrackUpdate
@@ -120,8 +121,8 @@ def test_four_times_more_than_can_be_taken_is_counted_and_does_not_pile_up(broke
         lags.append(time.time() - frame.stamp.captured_at)
         return make_detections(boxes=(), stamp=frame.stamp)
 
-    async def hand_over(*_: object) -> float:
-        return -inf
+    async def hand_over(*_: object) -> Receipt:
+        return Receipt("one", True, inf, -inf)
 
     actor = CameraActor(
         make_source=lambda: source,

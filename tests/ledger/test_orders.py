@@ -61,7 +61,7 @@ def test_an_order_can_be_placed_while_a_run_writes_the_ledger(path: Path, capsys
 
 def test_two_people_are_merged_with_their_alerts(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command(path, "merge", "1", "2") == 0
-    assert capsys.readouterr().out == "order 1 done: persons 1, 2\n"
+    assert capsys.readouterr().out == "order 1 done: merged: 1, 2\n"
     assert people(path) == {1: 4}
     reader = LedgerReader(path)
     assert [(alert.person_id, alert.state) for alert in reader.alerts()] == [(1, AlertState.AMENDED)]
@@ -130,7 +130,7 @@ def test_who_ordered_what_when_and_why_is_audited(path: Path) -> None:
     assert told[:3] == [
         ("ann", "merge", "persons 1, 2", "same coat"),
         ("ann", "split", "person 2, 1 parts", "seen by eye"),
-        ("ann", "merge done", "persons 1, 2", "persons 1, 2"),
+        ("ann", "merge done", "persons 1, 2", "merged: 1, 2"),
     ]
     assert told[3][1] == "split refused"
 

@@ -121,7 +121,7 @@ def test_every_network_has_the_losses_of_its_paper(data: Path, model: str) -> No
     task = make_task(data, model, **({"pose_invariance": 0.005} if model == "asanet" else {}))
     network = task.make_network().train()
     parts = task.loss(network, batch_of(task, 0))
-    own = {"rapa": {"frames"}, "ctl": {"diversity"}, "stca": {"center"}, "asanet": {"center", "pose"}}
+    own = {"rapa": {"frames"}, "ctl": {"diversity"}, "stca": {"center"}, "asanet": {"center", "pose", "attributes"}}
     assert set(parts) == {"loss", "name", "triplet"} | own.get(model, set())
     torch.testing.assert_close(parts["loss"], sum(value for name, value in parts.items() if name != "loss"))
     parts["loss"].backward()
