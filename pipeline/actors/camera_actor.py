@@ -202,9 +202,9 @@ class CameraActor:
             else:
                 break
         self._source.close()
+        await self._hand_over.end(self._source.camera_id)
         if self._monitor is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._monitor.close)
-        await self._hand_over.end(self._source.camera_id)
         return await self.status()
 
     async def _pause(self, seconds: float) -> None:
