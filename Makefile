@@ -9,7 +9,7 @@ ARGS ?=
 # What `make run` alone shows: at the pace of the recordings, with films of everybody at the end.
 DEMO := replay.speed=1 'sink=[jsonl,mot,terminal,annotated_video]'
 
-.PHONY: run test setup check format bench evaluate train weights clean
+.PHONY: run test setup check format bench evaluate compare train weights clean
 
 run: setup
 	$(BIN)/python pipeline/run.py $(if $(ARGS),$(ARGS),$(DEMO))
@@ -42,6 +42,9 @@ bench: setup
 
 evaluate: setup
 	$(BIN)/python -m pipeline.evaluate $(ARGS)
+
+compare: setup
+	$(BIN)/python -m models.training.compare $(ARGS)
 
 train: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
