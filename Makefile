@@ -10,7 +10,7 @@ ARGS ?=
 DEMO := replay.speed=1 'sink=[jsonl,mot,terminal,annotated_video,console]' alerts.zone_dwell.max_dwell_s=8 \
 	'site.zones={plaza: {camera: west, polygon: [[120, 40], [560, 40], [560, 340], [120, 340]]}}'
 
-.PHONY: run test browser setup check format bench evaluate train weights clean
+.PHONY: run test browser setup check format bench evaluate compare train weights clean
 
 run: setup
 	$(BIN)/python pipeline/run.py $(if $(ARGS),$(ARGS),$(DEMO))
@@ -50,6 +50,9 @@ bench: setup
 
 evaluate: setup
 	$(BIN)/python -m pipeline.evaluate $(ARGS)
+
+compare: setup
+	$(BIN)/python -m models.training.compare $(ARGS)
 
 train: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
