@@ -41,7 +41,7 @@ class Desk:
         self.story = Story(self.ledger_path, self.site_file)
         self.accounts = accounts
         self.sessions = Sessions(self.accounts, max_age_s=settings.session_s, is_open=settings.is_open)
-        self.journal = Journal(settings.folder / "journal.sqlite")
+        self.journal = Journal(settings.folder / "journal.sqlite", self.ledger_path)
         self.pictures = PictureStore(
             settings.folder / "pictures.sqlite",
             keep_s=settings.keep_pictures_s,

@@ -99,6 +99,12 @@ class Story:
             is_known = self._reader.person_of(part) != NOBODY
         return None if event is None or event.is_erased or not is_known else event
 
+    def num_rows(self, parts: Sequence[TrackPart]) -> int:
+        """Return how many parts of tracks the ledger's file itself still says something of, whosever they are."""
+        with self._lock:
+            found = [self._reader.sighting(part) for part in parts]
+        return sum(event is not None and not event.is_erased for event in found)
+
     def shown(self, event: Event) -> dict[str, Any]:
         """Return a sighting as the page shows it."""
         assert event.part is not None
