@@ -128,6 +128,8 @@ class MatchActor:
         self._outlets.rewind(saved.marks)
         self._buffer.resume(self._judgement.judged_until)
         self._judged_until = self._judgement.judged_until
+        # Everything was closed before, by this very run or by one that is gone on with: its files stay as they are.
+        self._is_closed = self._judgement.is_ended and not saved.marks
 
     async def ready(self) -> None:
         """Return; everything is built."""
@@ -197,10 +199,12 @@ class MatchActor:
             await self._judge_released()
             if not self._judgement.is_ended:
                 await self._take(Ending())
-            if await self._outlets.flush():
+            if await self._outlets.flush() and not self._is_closed:
                 self._ledger.note_published(self._outlets.marks())
                 self._ledger.save(self._judgement.snapshot())
-        await self._outlets.close()
+        if not self._is_closed:
+            await self._outlets.close()
+            self._ledger.note_published({})
         self._reader.close()
         self._ledger.close()
         counts = self._judgement.counts
@@ -257,6 +261,7 @@ class MatchActor:
 
     async def _take(self, taken: Taken, outcomes: Sequence[Outcome] = ()) -> None:
         """Decide, and write what follows to the ledger, then to every sink; a busy sink is waited for."""
+        self._is_closed = False
         records = self._judgement.take(taken)
         began = time.perf_counter()
         self._ledger.append(records, taken=entry_of(taken), outcomes=outcomes)

@@ -173,6 +173,25 @@ def chained(chain: bytes, records: Iterable[Record]) -> list[tuple[*Row, bytes]]
     return rows
 
 
+def set_aside(path: Path) -> Path | None:
+    """Rename a ledger that a new run is not to go on with; return how it is called now, None if there is none.
+
+    Raises:
+        ConnectorError: If a run writes it, or the folder cannot be written.
+    """
+    if not path.exists():
+        return None
+    Ledger(path).close()  # nobody writes it, and all of it is in one file
+    number = 1
+    while (aside := path.with_name(f"{path.stem}.{number}{path.suffix}")).exists():
+        number += 1
+    try:
+        path.rename(aside)
+    except OSError as error:
+        raise ConnectorError(f"{path}: cannot be set aside: {error.strerror}; use another output_dir") from error
+    return aside
+
+
 def is_being_written(path: Path) -> bool:
     """Return whether a process has a ledger open to write it."""
     try:

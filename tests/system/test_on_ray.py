@@ -147,6 +147,34 @@ def test_a_camera_whose_process_dies_too_often_is_reported_and_the_others_go_on(
     assert max(camera["frames_processed"] for camera in cameras) == 40
 
 
+def without_repeats(path: Path) -> list[str]:
+    lines = path.read_text().splitlines()
+    assert len(set(lines)) == len(lines)
+    return lines
+
+
+@pytest.mark.timeout(600)
+def test_a_match_process_that_is_killed_comes_back_from_the_ledger_and_nothing_changes(
+    halves: list[str], tmp_path: Path
+) -> None:
+    options = [*halves, "matcher.review_every_s=1", "sink=[jsonl,mot]"]
+    expected = run(["runtime=inline", *options, f"output_dir={tmp_path / 'inline'}"])
+    assert expected.code == 0, expected.err
+    process = start(["runtime=ray", *options, f"output_dir={tmp_path / 'ray'}", "replay.speed=0.2"])
+    for _ in range(2):
+        kill_one(process, "/faiss/", tmp_path / "ray/sightings.jsonl", "onnxruntime")
+        time.sleep(8)
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    inline, on_ray = tmp_path / "inline", tmp_path / "ray"
+    digests = [json.loads((folder / "summary.json").read_text())["result_sha256"] for folder in (inline, on_ray)]
+    assert digests[0] == digests[1], out
+    for name in ("sightings.jsonl", "corrections.jsonl", "alerts.jsonl"):
+        assert without_repeats(on_ray / name) == without_repeats(inline / name)
+    for name in ("mot/left.txt", "mot/right.txt"):
+        assert (on_ray / name).read_text() == (inline / name).read_text()
+
+
 def test_a_match_process_that_dies_too_often_ends_the_run_with_one_line(halves: list[str], tmp_path: Path) -> None:
     never = "runtime.max_restarts=0"
     process = start(["runtime=ray", *halves, f"output_dir={tmp_path}", "replay.speed=0.3", never])
