@@ -1,6 +1,6 @@
 """Embedders side by side: how well they find people again by tracklets, and what that costs.
 
-    make evaluate-reid ARGS='data=/a/rendered embedder=lstrl_light,ctl_light,passerby weights=/a/{name}.safetensors'
+    make compare ARGS='data=/a/rendered embedder=lstrl_light,ctl_light,passerby weights=/a/{name}.safetensors'
     python -m models.training.compare pets=true embedder=lstrl_light,passerby weights=/a/{name}.safetensors
     python -m models.training.compare mars=/a/mars embedder=lstrl,stca weights=/a/{name}.safetensors pose=
 
@@ -41,6 +41,7 @@ from models.training.score_pets import locate_footage
 from models.training.video.datasets.choice import load_benchmarks
 from models.training.video.scoring import ClipSettings
 from models.training.video.sources import FileTracklets, WorldTracklets
+from models.training.video.task import read_estimator
 from pipeline.build import attribute, build
 from pipeline.config import load_config
 from pipeline.core import Embedder, PoseEstimator, Tracklet
@@ -175,7 +176,7 @@ def main(arguments: list[str]) -> None:
     factories = {name: make_embedder(name, options, overrides) for name in names}
     estimator = None
     if options.pose:
-        estimator = build(load_config(["site=empty", f"pose={options.pose}", *overrides]).pose, "pose")()
+        estimator = read_estimator(options.pose, overrides)()
     datasets: dict[tuple[int, int], list[Dataset]] = {}
     rows = {}
     for name, make in factories.items():

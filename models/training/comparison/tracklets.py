@@ -4,17 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from models.training._pets import HalfCrops
 from models.training._pictures import Image
-from models.training.video.scoring import draw_heatmaps
+from models.training.video.posed import make_tracklet
 from models.training.video.sources import ClipSource, Keypoints, resize
-from pipeline.core import Embedder, FrameStamp, PoseEstimator, PoseNeed, Tracklet
-from pipeline.core.track import TrackId, TrackPath
+from pipeline.core import Embedder, PoseEstimator, PoseNeed, Tracklet
 
-_CELL_PX = 16
 _AT_ONCE = 32
 
 
@@ -82,28 +79,5 @@ def cut_tracklets(source: ClipSource, *, num_crops: int) -> KnownTracklets:
     for row, length in enumerate(source.lengths.tolist()):
         indices = np.linspace(0, length - 1, min(num_crops, length)).round().astype(np.int64)
         images, keypoints = source.clip(row, indices)
-        tracklets.append(_tracklet(row, np.ascontiguousarray(images), keypoints))
+        tracklets.append(make_tracklet(row, images, keypoints))
     return KnownTracklets(tracklets, source.people, source.cameras)
-
-
-def _tracklet(number: int, images: Image, keypoints: Keypoints) -> Tracklet:
-    length, height, width = images.shape[:3]
-    boxes = np.tile(np.array([0, 0, width, height], np.float32), (length, 1))
-    ones = np.ones(length, np.float32)
-    at = np.arange(length)
-    is_known = bool(keypoints[..., 2].any())
-    grid_hw = (-(-height // _CELL_PX), -(-width // _CELL_PX))
-    return Tracklet(
-        track_id=TrackId("known", 0, number + 1),
-        part=0,
-        stamps=tuple(FrameStamp("known", int(one), float(one)) for one in at),
-        boxes_xyxy=boxes,
-        scores=ones.copy(),
-        crops=images,
-        qualities=ones.copy(),
-        path=TrackPath(at, at.astype(np.float64), boxes.copy(), ones.copy(), (height, width)),
-        completed_at=float(length),
-        is_last=True,
-        keypoints=keypoints.astype(np.float32) if is_known else None,
-        heatmaps=draw_heatmaps(torch.from_numpy(keypoints), grid_hw).float().numpy() if is_known else None,
-    )

@@ -1,7 +1,8 @@
 """Where training clips come from: tracklets of rendered worlds, and tracklets of pictures on disk."""
 
 import logging
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import cv2
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 from models.training._pictures import Image, Pictures
 from models.training._worlds import CROP_MARGIN, World
 from models.training.video.datasets.benchmark import TrackletFiles, labels_of
+from models.training.video.posed import make_tracklet
 from models.training.video.world_attributes import irrelevant_of, relevant_of
+from pipeline.core import PoseEstimator
 from pipeline.core.errors import ConfigError, DataError
 
 logger = logging.getLogger(__name__)
@@ -114,30 +117,45 @@ class WorldTracklets:
 
 
 class FileTracklets:
-    """Tracklets of a data set on disk; nothing is known of the pose.
+    """Tracklets of a data set on disk.
 
     Args:
         tracklets: Of a benchmark.
         crop_hw: Height and width that pictures are brought to, pixels.
         skip_damaged: In the place of a picture that is absent or damaged take the next of its tracklet that is not,
             and say so in the log.
+        make_estimator: Makes what finds keypoints, once in every process that asks for clips; None: they are unknown.
     """
 
     def __init__(
-        self, tracklets: Sequence[TrackletFiles], *, crop_hw: tuple[int, int], skip_damaged: bool = False
+        self,
+        tracklets: Sequence[TrackletFiles],
+        *,
+        crop_hw: tuple[int, int],
+        skip_damaged: bool = False,
+        make_estimator: Callable[[], PoseEstimator] | None = None,
     ) -> None:
         self._tracklets, self._crop_hw, self._skip_damaged = tuple(tracklets), crop_hw, skip_damaged
+        self._make_estimator = make_estimator
+        self._estimator: tuple[int, PoseEstimator] | None = None
         self.people, self.cameras = labels_of(self._tracklets)
         self.lengths = np.array([len(tracklet.paths) for tracklet in self._tracklets], np.int64)
 
     def clip(self, row: int, indices: NDArray[np.int64]) -> tuple[Image, Keypoints]:
-        """Return frames of a tracklet; keypoints have scores of 0.
+        """Return frames of a tracklet; keypoints have scores of 0 where nobody finds any.
 
         Raises:
             DataError: If a picture is absent or damaged, or all of the tracklet where these are skipped; it names it.
         """
-        images = [self._read(row, int(index)) for index in indices]
-        return np.stack(images)[..., ::-1], np.zeros((len(images), 17, 3), np.float32)
+        images = np.stack([self._read(row, int(index)) for index in indices])[..., ::-1]
+        if self._make_estimator is None:
+            return images, np.zeros((len(images), 17, 3), np.float32)
+        # Sessions do not survive a fork.
+        if self._estimator is None or self._estimator[0] != os.getpid():
+            self._estimator = (os.getpid(), self._make_estimator())
+        (posed,) = self._estimator[1].estimate([make_tracklet(row, images, None)])
+        assert posed.keypoints is not None
+        return images, posed.keypoints
 
     def _read(self, row: int, index: int) -> Image:
         paths = self._tracklets[row].paths

@@ -1,6 +1,6 @@
 """Training of a network of clips."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,9 @@ from models.training.video.objective import Objective
 from models.training.video.recipe import load_recipe
 from models.training.video.scoring import ClipSettings, distances_between, embed_tracklets
 from models.training.video.sources import ClipSource, FileTracklets, WorldTracklets
+from pipeline.build import build
+from pipeline.config import load_config
+from pipeline.core import PoseEstimator
 from pipeline.core.errors import ConfigError, DataError
 from pipeline.evaluation.retrieval import LabelledVectors, score_distances
 
@@ -67,7 +70,8 @@ class VideoTask:
         min_visible: Least part of a person that a crop of a world must show.
         dataset: In the place of worlds, a data set on disk: ``{name: mars, root: /a/mars}``, and of MARS and LS-VID
             perhaps the ``protocol`` that is scored by, of iLIDS-VID and PRID-2011 the ``split``, of MARS and
-            DukeMTMC-VideoReID the table of ``attributes``. ``skip_damaged: true`` does without damaged pictures.
+            DukeMTMC-VideoReID the table of ``attributes``. ``skip_damaged: true`` does without damaged pictures;
+            ``pose`` is a choice of ``configs/pose`` that finds the keypoints.
         pretrained: Published weights of trunks by name: ``{trunk: /a/resnet50.pth}``; of STCA ``trunk_2d`` and
             ``trunk_3d``. Pickles are read as tensors alone, so that no code of theirs runs.
 
@@ -110,9 +114,14 @@ class VideoTask:
             self.queries = self.gallery = cut(held_out, max_bytes=0)
         else:
             told = dict(dataset)
-            skip_damaged = bool(told.pop("skip_damaged", False))
+            pose = told.pop("pose", None)
+            read = partial(
+                FileTracklets,
+                crop_hw=self.settings.crop_hw,
+                skip_damaged=bool(told.pop("skip_damaged", False)),
+                make_estimator=read_estimator(pose) if pose else None,
+            )
             benchmark, self._targets = _read_dataset(**told)
-            read = partial(FileTracklets, crop_hw=self.settings.crop_hw, skip_damaged=skip_damaged)
             self.source, self.queries, self.gallery = map(read, (benchmark.train, benchmark.query, benchmark.gallery))
         self.batches_per_epoch = len(self._draw_epoch(0))
 
@@ -210,6 +219,16 @@ class VideoTask:
         images, keypoints = self.source.clip(row, indices)
         told = {name: getattr(self.recipe, name) for name in ("flip", "crop", "erasing", "colour")}
         return augment(images, keypoints, rng, **told)
+
+
+def read_estimator(pose: str, overrides: Sequence[str] = ()) -> Callable[[], PoseEstimator]:
+    """Return the factory of a choice of ``configs/pose``.
+
+    Raises:
+        ConfigError: If there is none.
+        WeightsError: If its weights are absent or altered.
+    """
+    return build(load_config(["site=empty", f"pose={pose}", *overrides]).pose, "pose")
 
 
 def _read_dataset(
