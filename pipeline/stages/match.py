@@ -23,7 +23,7 @@ from pipeline.core import (
     Sighting,
 )
 from pipeline.packing import pack, unpack
-from pipeline.stages._calibration import Calibration, probability
+from pipeline.stages._calibration import Calibration, CalibrationStatus, probability
 from pipeline.stages._clustering import cluster
 from pipeline.stages._evidence import (
     MAX_WAY,
@@ -50,11 +50,12 @@ BY_REVIEW = "review"
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A person whom a new segment may show; ``gate`` says what rules it out."""
+    """A person whom a new segment may show; matched only above ``needed``; ``gate`` says what rules it out."""
 
     person_id: int
     distance: float
     evidence: float
+    needed: float
     gate: str | None
 
 
@@ -106,6 +107,11 @@ class MatchStage:
         """People known now."""
         return len(self._roster.people)
 
+    @property
+    def calibration(self) -> CalibrationStatus:
+        """What the acceptance of matches rests on now."""
+        return self._calibration.status
+
     def process(self, batch: Sequence[Embedding]) -> list[Sighting | Correction]:
         """Return the sightings of one window of event time, in order, and corrections of earlier ones.
 
@@ -150,6 +156,15 @@ class MatchStage:
         """Return whether somebody has this number now."""
         return person_id in self._roster.people
 
+    def reserve(self, person_id: int) -> None:
+        """Give this number, and those below it, to nobody new."""
+        self._roster.reserve(person_id)
+
+    def traces_of(self, person_ids: Sequence[int]) -> list[bytes]:
+        """Return pieces of what is remembered of the looks of people, to look for once they are erased."""
+        known = [self._roster.people[person_id] for person_id in person_ids if person_id in self._roster.people]
+        return [segment.vector_sum.tobytes()[:64] for person in known for segment in person.segments]
+
     @property
     def next_person_id(self) -> int:
         """The number that the next new person gets."""
@@ -178,18 +193,27 @@ class MatchStage:
     # What is certain
 
     def _learn(self, batch: Sequence[Embedding]) -> None:
-        """Take the free labels: who is in one camera at once on two tracks is two people."""
+        """Take the free labels: who is seen at once where nobody can be twice is two people."""
         for index, one in enumerate(batch):
             for two in batch[:index]:
-                began = max(one.first.captured_at, two.first.captured_at)
-                ended = min(one.last.captured_at, two.last.captured_at)
-                if (
-                    one.track_id.camera_id == two.track_id.camera_id
-                    and one.track_id != two.track_id
-                    and ended > began
-                    and apart_s(outline(one.path), outline(two.path)) > SLACK_S
-                ):
-                    self._calibration.learn_different(float(1 - one.vector @ two.vector))
+                if one.track_id == two.track_id or not self._are_two(one, two):
+                    continue
+                distance = float(1 - one.vector @ two.vector)
+                first, second = sorted((one.track_id, two.track_id))
+                self._calibration.prove_different(
+                    (first.camera_id, second.camera_id), (str(first), str(second)), distance
+                )
+                if first.camera_id == second.camera_id:
+                    self._calibration.learn_different(distance)
+
+    def _are_two(self, one: Embedding, two: Embedding) -> bool:
+        began = max(one.first.captured_at, two.first.captured_at)
+        ended = min(one.last.captured_at, two.last.captured_at)
+        if ended - began <= SLACK_S:
+            return False
+        if one.track_id.camera_id == two.track_id.camera_id:
+            return apart_s(outline(one.path), outline(two.path)) > SLACK_S
+        return not self._rules.topology.may_coincide(one.track_id.camera_id, two.track_id.camera_id)
 
     def _continues(self, embedding: Embedding) -> bool:
         if not embedding.is_continuous or embedding.track_id not in self._roster.open:
@@ -201,6 +225,7 @@ class MatchStage:
         segment, person_id = self._roster.open[embedding.track_id]
         person = self._roster.people[person_id]
         distance = _distance(segment, embedding)
+        self._calibration.learn_same(distance)
         segment.extend(embedding, self._ground)
         self._roster.put(person)
         return _sighting(
@@ -218,14 +243,13 @@ class MatchStage:
         """Give each embedding that begins a segment to a person, no two to the same."""
         segments = [Segment.begin(embedding, self._ground) for embedding in batch]
         candidates = [self._candidates(e, segment) for e, segment in zip(batch, segments, strict=True)]
-        needed = self._calibration.evidence_needed(self._max_false_match_rate)
         people = sorted({c.person_id for of_one in candidates for c in of_one if c.gate is None})
         column = {person_id: index for index, person_id in enumerate(people)}
         gain = np.zeros((len(batch), len(people) + len(batch)))
         for row, of_one in enumerate(candidates):
             for candidate in of_one:
                 if candidate.gate is None:
-                    gain[row, column[candidate.person_id]] = candidate.evidence - needed
+                    gain[row, column[candidate.person_id]] = candidate.evidence - candidate.needed
         chosen = dict(zip(*linear_sum_assignment(gain, maximize=True), strict=True)) if len(batch) else {}
         sightings = []
         for row, (embedding, segment) in enumerate(zip(batch, segments, strict=True)):
@@ -259,7 +283,10 @@ class MatchStage:
         way += sum(together_evidence(segment, other) for other in person.segments)
         way = min(MAX_WAY, max(-MAX_WAY, way))
         clarity = person.clarity * segment.clarity_sum / segment.weight
-        return _Candidate(person.person_id, distance, self._calibration.evidence(distance, clarity) + way, gate)
+        evidence = self._calibration.evidence(distance, clarity) + way
+        first, second = sorted((person.latest().camera_id, segment.camera_id))
+        needed = self._calibration.evidence_needed(self._max_false_match_rate, (first, second))
+        return _Candidate(person.person_id, distance, evidence, needed, gate)
 
     def _decide(
         self, embedding: Embedding, segment: Segment, candidates: Sequence[_Candidate], person_id: int | None
@@ -292,6 +319,7 @@ class MatchStage:
     def _review(self) -> list[Correction]:
         """Cluster the last minutes anew, and return how that differs from what was said."""
         self._reviewed_at = self._now
+        self._calibration.refit(self._max_false_match_rate)
         since = self._now - self._review_window_s
         segments: list[Segment] = []
         before: list[int] = []

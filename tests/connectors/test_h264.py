@@ -10,13 +10,13 @@ from clips import HW, picture
 from factories import make_stamp
 from hypothesis import given
 from hypothesis import strategies as st
+from kafka_bench import publish
 from kafka_broker import Broker, Message, end_message, wait_for
 from test_kafka_source import make_source, stamps
 
 from connectors import _h264
 from connectors._encoded_image import Encoding
 from connectors._frame_message import FrameHeader, to_headers
-from connectors._frame_publisher import FramePublisher
 from connectors._h264 import H264Decoder, H264Encoder, is_key_frame
 from connectors._partition_reading import PartitionReading, ReadUpTo
 from pipeline.core import Frame
@@ -41,20 +41,8 @@ def message(index: int, unit: bytes, hw: tuple[int, int] = HW) -> Message:
 
 
 def publish_h264(broker: Broker, topic: str, count: int) -> None:
-    publisher = FramePublisher(
-        {"bootstrap_servers": broker.servers},
-        topic,
-        camera_id="east",
-        partition=None,
-        encoding=Encoding.H264,
-        quality=90,
-        max_bytes=None,
-    )
-    for index in range(count):
-        publisher.publish(Frame(make_stamp(index=index), picture(index)))
-    publisher.end(make_stamp(index=count - 1))
-    publisher.flush()
-    publisher.close()
+    frames = [Frame(make_stamp(index=index), picture(index)) for index in range(count)]
+    publish(broker, topic, frames, Encoding.H264)
 
 
 def test_every_picture_comes_at_once_and_nearly_as_it_was() -> None:

@@ -19,6 +19,7 @@ from kafka_broker import Broker, Message, end_message, frame_message
 from test_kafka_source import make_source
 
 from connectors._encoded_image import Encoding
+from connectors._h264 import H264Encoder
 from pipeline.actors._receipt import Receipt
 from pipeline.actors.camera_actor import CameraActor, CameraLimits
 from pipeline.actors.camera_status import CameraStatus
@@ -39,12 +40,15 @@ def bad_messages(seed: int) -> Iterator[Message]:
     frame = Frame(make_stamp(index=1), picture(1))
     key, jpeg, headers = frame_message(frame, Encoding.JPEG)
     png = frame_message(frame, Encoding.PNG)[1]
+    unit = H264Encoder().encode(picture(1))
     while True:
         at = {**dict(headers), "captured_at": repr(chance.uniform(0, time.time())).encode()}
         kinds: list[Message] = [
             (key, chance.randbytes(chance.randrange(2000)), list(at.items())),
             (key, jpeg[: chance.randrange(len(jpeg))], list(at.items())),
             (key, png[: chance.randrange(len(png))], list({**at, "encoding": b"png"}.items())),
+            (key, unit[: chance.randrange(len(unit) // 2)], list({**at, "encoding": b"h264"}.items())),
+            (key, chance.randbytes(chance.randrange(2000)), list({**at, "encoding": b"h264"}.items())),
             (key, jpeg, list({**at, "width": b"20000", "height": b"2500"}.items())),
             (key, jpeg, list({**at, "width": b"99999", "height": b"99999"}.items())),
             (key, jpeg, list({**at, "schema": str(chance.randrange(2, 99)).encode()}.items())),

@@ -43,7 +43,9 @@ def orders(path: Path) -> list[tuple[str, str]]:
 
 
 def test_an_order_waits_until_somebody_carries_it_out(path: Path) -> None:
+    ledger = Ledger(path)
     assert place_order(path, MERGE) == 1
+    ledger.close()
     reader = LedgerReader(path)
     (placed,) = reader.orders()
     assert (placed.order, placed.state) == (MERGE, "pending")
@@ -129,8 +131,8 @@ def test_who_ordered_what_when_and_why_is_audited(path: Path) -> None:
     reader.close()
     assert told[:3] == [
         ("ann", "merge", "persons 1, 2", "same coat"),
-        ("ann", "split", "person 2, 1 parts", "seen by eye"),
         ("ann", "merge done", "persons 1, 2", "merged: 1, 2"),
+        ("ann", "split", "person 2, 1 parts", "seen by eye"),
     ]
     assert told[3][1] == "split refused"
 
