@@ -31,7 +31,7 @@ def write_reid_onnx(
     return _write(path, nodes, {"pictures": [batch, 3, *hw]}, {name: outputs[name] for name in names}, constants)
 
 
-def write_clip_onnx(path: Path, *, clip_len: int = 8, hw: Sequence[int] = (256, 128), pose: str | None = None) -> Path:
+def write_clip_onnx(path: Path, *, clip_len: int = 4, hw: Sequence[int] = (128, 64), pose: str | None = None) -> Path:
     """Write a network of clips with random weights: a strided convolution of the mean frame, mean over places."""
     weights = np.random.default_rng(0).normal(size=(16, 3, 16, 16)).astype(np.float32)
     nodes = [

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from omegaconf import MISSING
@@ -192,14 +193,14 @@ def main(arguments: list[str]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     table = write_table(rows, kinds)
     (out / "table.md").write_text(table, encoding="utf-8")
-    if options.costs:
-        (out / "plot.svg").write_text(draw(rows, kinds[0]), encoding="utf-8")
+    if drawing := draw(rows, kinds[0]):
+        (out / "plot.svg").write_text(drawing, encoding="utf-8")
     if options.pictures:
         known = next(iter(datasets.values()))[0].queries
         sheet = picture_retrievals(factories[options.pictures](), known, seed=0)
         write_jpeg(out / "retrievals.jpg", sheet, max_bytes=_MAX_BYTES)
         looking = {name: make for name, make in factories.items() if is_of_clips(make)}
-        write_jpeg(out / "attention.jpg", picture_attention(looking, _longest(known)), max_bytes=_MAX_BYTES)
+        write_jpeg(out / "attention.jpg", picture_attention(looking, _clearest(known)), max_bytes=_MAX_BYTES)
     Console().print(Markdown(table))
 
 
@@ -234,20 +235,27 @@ def picture_attention(factories: Mapping[str, Make], tracklet: Tracklet) -> Imag
     return join([rows[column * height + row] for row in range(height) for column in range(_COLUMNS)], columns=_COLUMNS)
 
 
-def draw(rows: Mapping[str, Row], dataset: str) -> str:
-    """Return the plot of accuracy against cost."""
+def draw(rows: Mapping[str, Row], dataset: str) -> str | None:
+    """Return the plot of accuracy against operations; None if of nobody these are known."""
     baseline = baseline_among(rows)
     points = [
-        Point(name, row.cost.ms_per_tracklet, 100 * row.found[dataset].plain.mean_ap, is_other=name == baseline)
+        Point(name, row.cost.gmacs_per_frame, 100 * row.found[dataset].plain.mean_ap, is_other=name == baseline)
         for name, row in rows.items()
-        if row.cost is not None
+        if row.cost is not None and row.cost.gmacs_per_frame is not None
     ]
-    return plot(points, x_label="ms a tracklet, one thread", y_label=f"mAP in %, {dataset}")
+    return plot(points, x_label="GMAC a crop", y_label=f"mAP in %, {dataset}") if points else None
 
 
 def _longest(known: KnownTracklets) -> Tracklet:
     lengths = np.array([len(tracklet) for tracklet in known.tracklets])
     return known.tracklets[int(lengths.argmax())]
+
+
+def _clearest(known: KnownTracklets) -> Tracklet:
+    """Return the tracklet with the most detail, of the longest."""
+    most = len(_longest(known))
+    longest = [tracklet for tracklet in known.tracklets if len(tracklet) == most]
+    return max(longest, key=lambda tracklet: min(cv2.Laplacian(crop, cv2.CV_32F).var() for crop in tracklet.crops))
 
 
 if __name__ == "__main__":

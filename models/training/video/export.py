@@ -142,7 +142,7 @@ def export(run: Path, out: Path, *, best: bool = False, half: bool = False) -> N
         weights = _read(run / f"{'best' if best else 'checkpoint'}.safetensors")
         if half:
             weights = {name: value.half() if value.is_floating_point() else value for name, value in weights.items()}
-        save_file(weights, part, metadata={"told": json.dumps(told)})
+        save_file(weights, part, metadata={"told": json.dumps(_without_folders(told))})
         with torch.device("meta"):
             check_fits(part, settings.make(0))
         if out.suffix == ".onnx":
@@ -151,6 +151,13 @@ def export(run: Path, out: Path, *, best: bool = False, half: bool = False) -> N
             part = part.with_suffix(".onnx")
             write_onnx(network.eval(), part, clip_len=settings.clip_len, crop_hw=settings.crop_hw)
         part.replace(out)
+
+
+def _without_folders(told: Any) -> Any:
+    """Return what a run was told, without where things lie on the machine that it ran on."""
+    if isinstance(told, dict):
+        return {key: _without_folders(value) for key, value in told.items()}
+    return Path(told).name if isinstance(told, str) and "/" in told else told
 
 
 def _read(checkpoint: Path) -> dict[str, Tensor]:
