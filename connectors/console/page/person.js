@@ -75,7 +75,7 @@ export async function page(root, context, [asked]) {
         h("section", { className: "card" },
           h("h2", {}, "Sightings"),
           mayCorrect ? h("p", { className: "soft small" }, "Choose a picture to see why. Tick pictures that show somebody else, and split them off.") : null,
-          found.map((stay) => drawStay(stay, mayCorrect)), choice()),
+          h("div", { className: "stays" }, found.map((stay) => drawStay(stay, mayCorrect))), choice()),
         history(orders)));
   }
 
