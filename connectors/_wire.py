@@ -116,7 +116,8 @@ def tracklet_to_dict(sighting: Sighting) -> Message:
 
 
 def correction_to_dict(correction: Correction) -> Message:
-    """Return a correction as described by ``correction.schema.json``."""
+    """Return a correction as described by ``correction.schema.json``; what was erased is not named once more."""
+    parts = () if correction.kind is CorrectionKind.ERASED else correction.parts
     return {
         "schema": SCHEMA,
         "event": "correction",
@@ -124,7 +125,7 @@ def correction_to_dict(correction: Correction) -> Message:
         "person_ids": list(correction.person_ids),
         "by": correction.by,
         "at": _rounded("at", correction.at, TIME_DECIMALS),
-        "parts": [{"track": str(part.track_id), "part": part.part} for part in correction.parts],
+        "parts": [{"track": str(part.track_id), "part": part.part} for part in parts],
         "reason": correction.reason,
         "name": correction.name,
     }

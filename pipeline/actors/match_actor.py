@@ -11,9 +11,10 @@ from pathlib import Path
 from pipeline.actors._judgement import CarriedOut, Ending, Enrolment, Judgement, Taken, Window, entry_of
 from pipeline.actors._outlets import Outlets
 from pipeline.actors._receipt import Receipt
-from pipeline.core import Alert, Correction, Embedding, Sighting, Sink, TrackPart
+from pipeline.core import Alert, Correction, CorrectionKind, Embedding, Sighting, Sink, TrackPart
 from pipeline.core.errors import DataError
 from pipeline.ledger import Ledger, LedgerReader, Outcome, PlacedOrder, describe, resolve
+from pipeline.ledger.erasing import Erasure, erase_stores, lines_with, places_with
 from pipeline.stages.alert import AlertStage
 from pipeline.stages.match import MatchStage
 from pipeline.watermark import EventTimeBuffer
@@ -110,6 +111,7 @@ class MatchActor:
     ) -> None:
         self._judgement = Judgement(make_match(), make_alert())
         self._ledger = Ledger(ledger_path)
+        self._folder = ledger_path.parent
         self._reader = LedgerReader(ledger_path)
         self._outlets = Outlets({name: make_sink() for name, make_sink in make_sinks.items()})
         self._buffer = EventTimeBuffer(camera_ids, window_s=window_s, max_lateness_s=max_lateness_s)
@@ -256,8 +258,28 @@ class MatchActor:
         except DataError as error:
             self._ledger.append([], outcomes=[Outcome(placed, time.time(), False, str(error))])
             return
+        if correction.kind is CorrectionKind.ERASED:
+            text = await self._erase(CarriedOut(placed.order, correction), people.last_person_id)
+            self._ledger.append([], outcomes=[Outcome(placed, time.time(), True, text)])
+            return
         outcome = Outcome(placed, time.time(), True, describe(correction))
         await self._take(CarriedOut(placed.order, correction), outcomes=[outcome])
+
+    async def _erase(self, taken: CarriedOut, last_person_id: int) -> str:
+        """Forget a person everywhere, and return what was found and removed."""
+        await self._flush()  # what the journal holds cannot be published anew afterwards
+        loop = asyncio.get_running_loop()
+        correction = taken.correction
+        traces = self._judgement.match.traces_of(correction.person_ids)
+        records = self._judgement.take(taken)
+        removed, needles = self._ledger.erase(
+            correction, records, state=self._judgement.snapshot(), last_person_id=last_person_id
+        )
+        await self._outlets.write(records)  # a sink takes what it wrote of the person back
+        await self._flush()
+        removed |= await loop.run_in_executor(None, erase_stores, self._folder, correction.parts)
+        needles += [*traces, *lines_with(correction.parts)]
+        return str(Erasure(removed, await loop.run_in_executor(None, places_with, self._folder, needles)))
 
     async def _take(self, taken: Taken, outcomes: Sequence[Outcome] = ()) -> None:
         """Decide, and write what follows to the ledger, then to every sink; a busy sink is waited for."""

@@ -156,6 +156,15 @@ class MatchStage:
         """Return whether somebody has this number now."""
         return person_id in self._roster.people
 
+    def reserve(self, person_id: int) -> None:
+        """Give this number, and those below it, to nobody new."""
+        self._roster.reserve(person_id)
+
+    def traces_of(self, person_ids: Sequence[int]) -> list[bytes]:
+        """Return pieces of what is remembered of the looks of people, to look for once they are erased."""
+        known = [self._roster.people[person_id] for person_id in person_ids if person_id in self._roster.people]
+        return [segment.vector_sum.tobytes()[:64] for person in known for segment in person.segments]
+
     @property
     def next_person_id(self) -> int:
         """The number that the next new person gets."""
