@@ -32,7 +32,7 @@ FEED = "feed.json"
 """In the folder ``console`` of a run: where the page takes pictures, and the key to it."""
 
 LOOK, REST = "look", "rest"
-PATIENCE_S = 0.2
+PATIENCE_S = 0.4
 RETRY_S = 0.3
 MAX_KEPT = 64
 MIN_LEFT_PX = 4

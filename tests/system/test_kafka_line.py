@@ -47,14 +47,16 @@ def from_file(film: Path, weights: str, tmp_path_factory: pytest.TempPathFactory
     return folder
 
 
-def publish(broker: Broker, film: Path, topic: str, *, speed: str) -> list[subprocess.Popen[bytes]]:
+def publish(
+    broker: Broker, film: Path, topic: str, *, speed: str, encoding: str = "png"
+) -> list[subprocess.Popen[bytes]]:
     """Start a publisher for each half."""
     to = f"kafka://{broker.servers}/{topic}"
     return [
         subprocess.Popen(
             [
                 *(sys.executable, "-m", "connectors.kafka_publish", "--camera", name, "--to", to, "--speed", speed),
-                *("--source", f"{{uri: {film}, crop_xyxy: {crop}}}", "--encoding", "png"),
+                *("--source", f"{{uri: {film}, crop_xyxy: {crop}}}", "--encoding", encoding),
             ],
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
@@ -236,6 +238,25 @@ def test_a_process_that_is_killed_comes_back_and_changes_nothing(
     assert process.returncode == 0, err
     assert result(tmp_path) == result(from_file)
     assert_every_event_is_there_once(broker, events, from_file, by_key=True)
+
+
+@pytest.mark.ray
+def test_a_killed_camera_of_h264_goes_on_in_the_midst_of_what_hangs_together(
+    broker: Broker, film: Path, weights: str, tmp_path: Path
+) -> None:
+    frames, events = broker.make_topic(partitions=4), broker.make_topic()
+    for publisher in publish(broker, film, frames, speed="max", encoding="h264"):
+        assert publisher.wait(120) == 0
+    kafka = {"KAFKA_BOOTSTRAP_SERVERS": broker.servers}
+    undisturbed = run(["runtime=inline", *overrides(broker, frames, events, tmp_path / "inline", weights)], **kafka)
+    assert undisturbed.code == 0, undisturbed.err
+    chosen = overrides(broker, frames, f"{events}.again", tmp_path / "ray", weights)
+    process = start(["runtime=ray", "replay.speed=1", "runtime.checkpoint_every_s=1", *chosen], **kafka)
+    some_seen(broker, f"{events}.again", process)
+    actors_below(process.pid, "crc32c")[0].kill()
+    _, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    assert result(tmp_path / "ray") == result(tmp_path / "inline")
 
 
 def test_a_job_that_is_stopped_in_order_goes_on_where_it_was(
