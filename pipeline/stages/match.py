@@ -6,7 +6,7 @@ segment to one person, by what looks and ways say; what is not certain enough be
 later pictures tell more, becomes a ``Correction``.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from pipeline.core import (
     Correction,
     CorrectionKind,
     Embedding,
+    Evidence,
     Gallery,
     Match,
     Order,
@@ -41,6 +42,7 @@ from pipeline.stages._outline import apart_s, outline
 from pipeline.stages._person import Person
 from pipeline.stages._roster import Roster
 from pipeline.stages._segment import ENROLLED_WEIGHT, NO_GROUND, Segment, turns
+from pipeline.stages._sighting import sighting_of
 
 MAX_CANDIDATES = 20
 """People of the gallery that a new segment is compared with closely."""
@@ -55,8 +57,12 @@ class _Candidate:
     person_id: int
     distance: float
     evidence: float
+    way: float
     needed: float
     gate: str | None
+
+    def explained(self, quality: float) -> Evidence:
+        return ("looks", self.evidence - self.way), ("way", self.way), ("needed", self.needed), ("quality", quality)
 
 
 class MatchStage:
@@ -228,7 +234,7 @@ class MatchStage:
         self._calibration.learn_same(distance)
         segment.extend(embedding, self._ground)
         self._roster.put(person)
-        return _sighting(
+        return sighting_of(
             embedding,
             person_id,
             Outcome.MATCHED,
@@ -286,7 +292,7 @@ class MatchStage:
         evidence = self._calibration.evidence(distance, clarity) + way
         first, second = sorted((person.latest().camera_id, segment.camera_id))
         needed = self._calibration.evidence_needed(self._max_false_match_rate, (first, second))
-        return _Candidate(person.person_id, distance, evidence, needed, gate)
+        return _Candidate(person.person_id, distance, evidence, way, needed, gate)
 
     def _decide(
         self, embedding: Embedding, segment: Segment, candidates: Sequence[_Candidate], person_id: int | None
@@ -304,7 +310,9 @@ class MatchStage:
             outcome = Outcome.TENTATIVE if best > 0 else Outcome.NEW
             distance, certainty = None, 1 - probability(best)
         self._roster.begin(person, embedding.track_id, segment)
-        return _sighting(
+        told = mine or (others[0] if others else None)
+        evidence = told.explained(segment.weight) if told is not None else ()
+        return sighting_of(
             embedding,
             person.person_id,
             outcome,
@@ -312,6 +320,7 @@ class MatchStage:
             probability=certainty,
             runner_up=runner_up,
             gates=gates,
+            evidence=evidence,
         )
 
     # Later
@@ -384,30 +393,3 @@ class MatchStage:
 def _distance(segment: Segment, embedding: Embedding) -> float:
     mean = segment.vector_sum / np.linalg.norm(segment.vector_sum)
     return float(np.clip(1 - mean @ embedding.vector, 0, 2))
-
-
-def _sighting(
-    embedding: Embedding,
-    person_id: int,
-    outcome: Outcome,
-    *,
-    distance: float | None,
-    probability: float,
-    gates: Iterable[str],
-    runner_up: Match | None = None,
-) -> Sighting:
-    return Sighting(
-        person_id=person_id,
-        track_id=embedding.track_id,
-        part=embedding.part,
-        first=embedding.first,
-        last=embedding.last,
-        box_xyxy=embedding.box_xyxy,
-        outcome=outcome,
-        distance=distance,
-        probability=probability,
-        runner_up=runner_up,
-        gates=tuple(gates),
-        path=embedding.path,
-        is_last=embedding.is_last,
-    )
