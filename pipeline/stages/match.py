@@ -22,7 +22,7 @@ from pipeline.core import (
     Sighting,
 )
 from pipeline.packing import pack, unpack
-from pipeline.stages._calibration import Calibration, CalibrationStatus, probability
+from pipeline.stages._calibration import Calibration, CalibrationStatus, clarity_of, probability
 from pipeline.stages._clustering import cluster
 from pipeline.stages._evidence import (
     MAX_WAY,
@@ -44,6 +44,8 @@ MAX_CANDIDATES = 20
 """People of the gallery that a new segment is compared with closely."""
 ENROLLED_WEIGHT = 10**9
 """Boxes that an enrolled segment counts for when groups are numbered: the number that was given stays."""
+TRACKER_ODDS = 1.0
+"""Evidence that a track shows the same person as before, if nobody came near: trackers change persons unnoticed."""
 BY_REVIEW = "review"
 """Who signs the corrections that later insight makes."""
 
@@ -192,7 +194,10 @@ class MatchStage:
         if not embedding.is_continuous or embedding.track_id not in self._roster.open:
             return False
         segment, _ = self._roster.open[embedding.track_id]
-        return segment.parts[-1].part + 1 == embedding.part  # a part between them was too poor to be embedded
+        if segment.parts[-1].part + 1 != embedding.part:
+            return False  # a part between them was too poor to be embedded
+        clarity = segment.clarity_sum / segment.weight * clarity_of(embedding.quality)
+        return self._calibration.evidence(_distance(segment, embedding), clarity) + TRACKER_ODDS > 0
 
     def _continue(self, embedding: Embedding) -> Sighting:
         segment, person_id = self._roster.open[embedding.track_id]
