@@ -1,7 +1,8 @@
 """The event format: records as JSON-able dicts with ``"schema": 1``.
 
-Described for others by the files in ``connectors/schemas``. The boxes of a sighting's path do not travel,
-their number does. Floats are rounded, so that files are readable and equal runs give equal bytes.
+Described for others by the files in ``connectors/schemas``. The boxes of a sighting's path do not travel with it,
+their number does; they are a tracklet, an event of its own. Floats are rounded, so that files are readable and equal
+runs give equal bytes.
 """
 
 import json
@@ -84,6 +85,32 @@ def sighting_to_dict(sighting: Sighting) -> Message:
         },
         "gates": list(sighting.gates),
         "num_frames": len(sighting.path),
+        "is_last": sighting.is_last,
+    }
+
+
+def tracklet_to_dict(sighting: Sighting) -> Message:
+    """Return what was followed, without who it was, as described by ``tracklet.schema.json``."""
+    path = sighting.path
+    rows = zip(
+        path.indices.tolist(), path.captured_at.tolist(), path.boxes_xyxy.tolist(), path.scores.tolist(), strict=True
+    )
+    return {
+        "schema": SCHEMA,
+        "event": "tracklet",
+        "camera_id": sighting.track_id.camera_id,
+        "track": str(sighting.track_id),
+        "part": sighting.part,
+        "frame_hw": list(path.frame_hw),
+        "path": [
+            {
+                "index": index,
+                "captured_at": _rounded("path.captured_at", at, TIME_DECIMALS),
+                "box_xyxy": [_rounded("path.box_xyxy", side, PIXEL_DECIMALS) for side in box_xyxy],
+                "score": _rounded("path.score", score, RATIO_DECIMALS),
+            }
+            for index, at, box_xyxy, score in rows
+        ],
         "is_last": sighting.is_last,
     }
 

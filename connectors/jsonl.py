@@ -1,11 +1,12 @@
 """JSON lines: ``sightings.jsonl``, ``corrections.jsonl`` and ``alerts.jsonl``.
 
 Needs: nothing.
-Guarantee: at-least-once by ``flush`` (fsync); a line is whole or not there, even after a crash.
+Guarantee: once by ``flush`` (fsync), also if the match process dies; a line is whole or not there, even after a crash.
 When slow: ``write`` waits for the disk; a full disk is a ``ConnectorError`` that names the file.
 Secrets: none.
 """
 
+import json
 import logging
 import os
 from collections.abc import Sequence
@@ -68,6 +69,17 @@ class JsonlSink:
         """Return when every line is on the disk. Raises ``ConnectorError`` as ``write``."""
         for file in self._files.values():
             file.sync()
+
+    def mark(self) -> str:
+        """Return how long each file is."""
+        return json.dumps({file.path.name: file.num_bytes for file in self._files.values()})
+
+    def rewind(self, mark: str) -> None:
+        """Cut what was written after a mark; a file that is shorter by now, because somebody emptied it, stays."""
+        lengths = json.loads(mark)
+        for file in self._files.values():
+            if file.num_bytes > lengths.get(file.path.name, file.num_bytes):
+                file.truncate(lengths[file.path.name])
 
     def close(self) -> None:
         """Close the files; idempotent."""

@@ -25,6 +25,7 @@ from pipeline.core.errors import ConfigError, ConnectorError, ReidError, Weights
 from pipeline.evaluation.track_table import TrackTable
 from pipeline.evaluation.tracking import TrackingScore, score_tracks
 from pipeline.evaluation.truth import cut_out, read_mot, read_mot_truth, read_pets
+from pipeline.ledger import set_aside
 from pipeline.plan import Plan, make_plan
 from pipeline.stages.enrol import enrolment_tracklet
 from pipeline.status import in_background, write_status
@@ -48,6 +49,7 @@ python pipeline/run.py [key=value …]        follows people across the cameras 
   runtime=ray | inline                      actors, or one process; the same result either way
   replay.speed=max | N                      recordings: as fast as possible, or N times real time
   weights_dir=DIR  output_dir=DIR           where checkpoints are, where the results go
+  resume=true                               go on with the people and numbers of the run that output_dir holds
 
 Choices, one file each in configs/:
 """
@@ -100,6 +102,8 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
     if config.runtime.kind == "ray":
         join_cluster()
     with _output_dir(plan.output_dir):
+        if not config.resume and (aside := set_aside(plan.output_dir / "ledger.sqlite")) is not None:
+            logger.info("the ledger of an earlier run is now %s; resume=true goes on with it", aside.name)
         line = await start_line(config, plan)
         await _enrol(plan, line)
         _write_config(config, plan.output_dir)

@@ -214,6 +214,7 @@ class PipelineConfig:
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     weights_dir: str = MISSING
     output_dir: str = MISSING
+    resume: bool = False
     device: str = MISSING
     threads: int = MISSING
     replay: ReplayConfig = field(default_factory=ReplayConfig)

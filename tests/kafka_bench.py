@@ -27,13 +27,13 @@ def make_frames() -> list[Frame]:
     return [Frame(make_stamp(index=i), np.roll(soft, 7 * i, axis=1)) for i in range(NUM_FRAMES)]
 
 
-def publish(broker: Broker, topic: str, frames: list[Frame]) -> None:
+def publish(broker: Broker, topic: str, frames: list[Frame], encoding: Encoding = Encoding.JPEG) -> None:
     publisher = FramePublisher(
         {"bootstrap_servers": broker.servers},
         topic,
         camera_id="east",
         partition=None,
-        encoding=Encoding.JPEG,
+        encoding=encoding,
         quality=90,
         max_bytes=None,
     )

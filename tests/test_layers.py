@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # A program of its own: it reads the configuration as the line does.
     "models.summary": {"pipeline.core", "pipeline.build", "pipeline.config", "models", "torch"},
     "connectors": {"pipeline.core", "pipeline.ledger", "numpy", "av", "cv2", "httpx", "kafka", "rich", "supervision"},
+    "connectors.open_telemetry": {"connectors", "pipeline.core", "opentelemetry"},
     # Programs of their own, beside the line; they read the same configuration.
     "connectors.kafka_publish": {"connectors", "pipeline.core", "pipeline.build", "pipeline.config", "yaml"},
     "connectors.alerts": {"connectors", "pipeline.core", "pipeline.config", "kafka", "rich"},

@@ -16,16 +16,14 @@ from pathlib import Path
 import uvicorn
 
 from connectors.console._accounts import Accounts
-from connectors.console._app import make_app
 from connectors.console._desk import Desk
-from connectors.console._message import MAX_MESSAGE
+from connectors.console._server import make_server
 from connectors.console._settings import NOTE, Settings, is_loopback
 from connectors.console.monitor import FEED
 from pipeline.core.errors import ConfigError, ConnectorError, ReidError
 
 DONE, FAILED, NOT_AS_CONFIGURED = 0, 1, 2
 NUM_PORTS = 20
-MAX_CONNECTIONS = 500
 LEDGER_S = 120.0
 POLL_S = 0.1
 
@@ -50,21 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return FAILED
     feed_key = secrets.token_hex(32)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            make_app(desk, feed_key),
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            ws_max_size=MAX_MESSAGE,
-            ws_per_message_deflate=False,
-            limit_concurrency=MAX_CONNECTIONS,
-            timeout_graceful_shutdown=2,
-            ssl_certfile=settings.certificate,
-            ssl_keyfile=settings.certificate_key,
-        )
-    )
+    server = make_server(desk, feed_key)
     if parsed.with_parent:
         threading.Thread(target=_end_with_parent, args=(server,), daemon=True).start()
     _write_private(

@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 
 from connectors.console._account_routes import AccountRoutes
 from connectors.console._alert_routes import AlertRoutes
+from connectors.console._curl import add_examples
 from connectors.console._decide_routes import DecideRoutes
 from connectors.console._desk import Desk
 from connectors.console._health_routes import HealthRoutes
@@ -72,6 +73,8 @@ def make_app(desk: Desk, feed_key: str) -> FastAPI:
         PageFiles(),
     ):
         app.include_router(routes.router())
+    described = app.openapi
+    app.openapi = lambda: add_examples(described())  # type: ignore[method-assign]
     return app
 
 

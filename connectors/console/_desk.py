@@ -1,6 +1,7 @@
 """Everything that the page of one run works with."""
 
 import logging
+import threading
 from collections.abc import Sequence
 
 from connectors.console._accounts import Accounts
@@ -13,6 +14,8 @@ from connectors.console._story import Story
 from connectors.console._wall import Wall
 from pipeline.core import CorrectionKind, Order, OrderKind, TrackPart
 from pipeline.ledger import NOBODY, place_order
+from pipeline.ledger.carry_out import carry_out_pending
+from pipeline.ledger.ledger import is_being_written
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +44,7 @@ class Desk:
             keep_s=settings.keep_pictures_s,
             max_bytes=settings.max_picture_bytes,
         )
+        self._carrying_out = threading.Lock()
         self.wall = Wall(self.pictures, self.story.persons_of)
 
     def place(self, order: Order) -> int:
@@ -52,10 +56,19 @@ class Desk:
         """
         moved: Sequence[TrackPart] = order.parts
         if order.kind is OrderKind.MERGE:
-            moved = [event.part for event in self.story.events_of(order.person_ids[1]) if event.part is not None]
+            absorbed = [event for person_id in order.person_ids[1:] for event in self.story.events_of(person_id)]
+            moved = [event.part for event in absorbed if event.part is not None]
         number = place_order(self.ledger_path, order)
         self.journal.remember_parts(number, moved)
+        with self._carrying_out:
+            if not self.is_live:
+                carry_out_pending(self.ledger_path)
         return number
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a run is writing the ledger; it carries orders out itself."""
+        return is_being_written(self.ledger_path)
 
     def follow(self) -> int:
         """Take in what is new in the ledger; return the number of the newest event.

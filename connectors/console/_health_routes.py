@@ -32,7 +32,7 @@ class HealthRoutes:
         """How the line is doing; of a run that has ended, how it went."""
         folder = self._desk.settings.output_dir
         return {
-            "is_live": self._desk.settings.is_live,
+            "is_live": self._desk.is_live,
             "status": _json_of(folder / "status.json"),
             "summary": _json_of(folder / "summary.json"),
             "walks": self._desk.story.walks(),
@@ -51,7 +51,7 @@ class HealthRoutes:
             "walking_times": site.walking_times,
             "walks": self._desk.story.walks(),
             "areas": {name: area for name, area in self._desk.story.areas().items() if user.sees(name)},
-            "is_live": self._desk.settings.is_live,
+            "is_live": self._desk.is_live,
         }
 
 

@@ -97,10 +97,11 @@ class Journal:
         return [dict(zip(("at", "by", "text"), row, strict=True)) for row in rows]
 
     def forget_alerts(self, keys: Iterable[str]) -> None:
-        """Forget what was written about these alerts."""
+        """Forget what was written about these alerts, and leave nothing of it in the file."""
         rows = [(key,) for key in keys]
         self._database.change_many("DELETE FROM acknowledged WHERE key = ?", rows)
         self._database.change_many("DELETE FROM comments WHERE key = ?", rows)
+        self._database.fold()
 
     def mute(self, rule: str, until: float, by: str) -> None:
         """Mute a rule until a time by the wall clock; one that is past unmutes it."""

@@ -71,7 +71,7 @@ class PrivacyRoutes:
             "num_pictures": pictures.num_pictures(),
             "num_bytes": pictures.num_bytes(),
             "blurs_heads_on_wall": self._desk.site_file.site().blur_heads,
-            "is_live": self._desk.settings.is_live,
+            "is_live": self._desk.is_live,
         }
 
     def audit(self, user: Administrator) -> list[dict[str, Any]]:

@@ -9,6 +9,9 @@ from pipeline.core.errors import ConfigError
 NOTE = "open_at.txt"
 """In the folder of the page: where a page beside a run is, for whoever started the run; read once."""
 
+ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Addresses that mean every one of this machine, and one that it can be asked under."""
+
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1", "[::1]")
 
 
@@ -20,7 +23,7 @@ class Settings:
         output_dir: Of the run that it shows.
         host: Address to listen on.
         port: The first to try; the next free one is taken.
-        names: Names under which browsers may ask for it, besides loopback and ``host``.
+        names: Names under which browsers may ask for it, besides loopback and ``host``; cameras take the first.
         is_open: Without login; on loopback only.
         accounts: File of users; None: in the output folder.
         certificate: PEM file of the certificate; None: no TLS.
@@ -68,8 +71,9 @@ class Settings:
         return frozenset((*LOOPBACK_NAMES, self.host, *self.names))
 
     def url(self, port: int) -> str:
-        """Return where it is."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        """Return where it is, under its first name if it has one."""
+        host = self.names[0] if self.names else ANYWHERE.get(self.host, self.host)
+        host = f"[{host}]" if ":" in host else host
         return f"{'https' if self.certificate else 'http'}://{host}:{port}"
 
 

@@ -94,10 +94,11 @@ class Story:
             return sorted(self._reader.sightings_of(person_id), key=first_at)
 
     def sighting(self, part: TrackPart) -> Event | None:
-        """Return the newest sighting of a part of a track; None if there is none."""
+        """Return the newest sighting of a part of a track; None if there is none, or it was erased."""
         with self._lock:
             event = self._reader.sighting(part)
-        return None if event is None or event.is_erased else event
+            is_known = self._reader.person_of(part) != NOBODY
+        return None if event is None or event.is_erased or not is_known else event
 
     def shown(self, event: Event) -> dict[str, Any]:
         """Return a sighting as the page shows it."""

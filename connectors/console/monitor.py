@@ -127,7 +127,10 @@ class WallMonitor:
     def _connected(self) -> ClientConnection:
         """Return a connection. Raises ``OSError``, ``ValueError`` or ``KeyError`` where there is no page yet."""
         feed = json.loads(self._feed.read_text())
-        context = ssl.create_default_context(cafile=feed["certificate"]) if feed["certificate"] else None
+        context = None
+        if feed["certificate"]:
+            context = ssl.create_default_context(cafile=feed["certificate"])
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it is trusted itself, whoever signed it
         return connect(
             feed["url"],
             additional_headers={"authorization": f"Bearer {feed['key']}", "x-camera": json.dumps(self._camera_id)},

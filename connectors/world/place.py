@@ -136,14 +136,18 @@ class Place:
 
     def _check_free(self) -> None:
         obstacles = Obstacles(self.solids)
-        for lane in self.edges:
-            if obstacles.clearance_m(lane_points(self.nodes, lane)).min() < 0.29:
-                raise ConfigError(
-                    f"place {self.name}: expected nothing in the way from {lane.first} to {lane.second}, got a solid; "
-                    "move one of them"
-                )
+        lanes = [(lane, lane_points(self.nodes, lane)) for lane in self.edges]
+        lane_of = [lane for lane, points in lanes for _ in points]
+        clear_m = obstacles.clearance_m(np.concatenate([points for _, points in lanes]))
+        if clear_m.min() < 0.29:
+            lane = lane_of[int(np.argmax(clear_m < 0.29))]
+            raise ConfigError(
+                f"place {self.name}: expected nothing in the way from {lane.first} to {lane.second}, got a solid; "
+                "move one of them"
+            )
+        bounds = np.array([solid.bounds for solid in self.solids]).reshape(-1, 2, 3)
         for camera in self.cameras:
-            if any(bool(np.all((np.array(s.bounds) - camera.position) * ((1,), (-1,)) <= 0)) for s in self.solids):
+            if ((bounds[:, 0] <= camera.position) & (bounds[:, 1] >= camera.position)).all(axis=1).any():
                 raise ConfigError(f"camera {camera.name}: expected it in the open, got it inside a solid; move it")
         for spot in self.spots:
             room_m = 0.79 if spot.action == "talk" else 0.29
@@ -329,18 +333,19 @@ class Dice:
         ways_to = [{"a": place.nodes[spot.node], "b": spot.xy} for spot in place.spots]
         kept += [(lane_points(ends, Lane("a", "b", 0.0)), 0.85) for ends in ways_to]
         kept += [(np.array([camera.position[:2]]), 3.0) for camera in place.cameras]
-        solids = list(place.solids)
+        kept_xy = np.concatenate([points for points, _ in kept])
+        kept_m = np.repeat([room_m for _, room_m in kept], [len(points) for points, _ in kept])
+        solids, others = list(place.solids), Obstacles(place.solids)
         wanted = int(self._rng.integers(3, 10))
         for _ in range(25 * wanted):
             more = things[int(self._rng.integers(len(things)))](
                 *self._rng.uniform(area_xyxy[:2], area_xyxy[2:]).tolist()
             )
-            itself, others = Obstacles(more), Obstacles(solids)
             corners = np.array([corner[:2] for solid in more for corner in solid.bounds])
             grid = np.stack(np.meshgrid(*np.linspace(corners.min(0), corners.max(0), 5).T), -1).reshape(-1, 2)
-            free = others.clearance_m(grid).min() > 0.15
-            if free and all(itself.clearance_m(points).min() > room_m for points, room_m in kept):
+            if others.clearance_m(grid).min() > 0.15 and (Obstacles(more).clearance_m(kept_xy) > kept_m).all():
                 solids += more
+                others = Obstacles(solids)
                 wanted -= 1
             if not wanted:
                 break

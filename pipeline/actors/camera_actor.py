@@ -6,10 +6,11 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 from math import inf
 
+from pipeline.actors._deliveries import Deliveries, HandOver
 from pipeline.actors._mailbox import Mailbox
 from pipeline.actors.camera_status import CameraStatus
 from pipeline.actors.checkpoint import Checkpoint
@@ -34,9 +35,6 @@ TELL_EVERY_S = 0.2
 
 Prepared = tuple[Frame, LetterboxedFrame, float]
 """A frame, what the detector wants of it, and when it was due, Unix seconds."""
-
-HandOver = Callable[[str, Sequence[Embedding], float, float], Awaitable[float]]
-"""camera, embeddings, watermark, due time → event time until which all is safe; as ``MatchActor.hand_over``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,8 @@ class CameraActor:
         self._monitor = None if make_monitor is None else make_monitor()
         self._make_track = make_track
         self._input_hw = input_hw
-        self._detect, self._pose, self._embed, self._hand_over = detect, pose, embed, hand_over
+        self._detect, self._pose, self._embed = detect, pose, embed
+        self._hand_over = Deliveries(hand_over)
         self._limits = limits
         self._status = CameraStatus()
         self._stopped = asyncio.Event()
@@ -203,9 +202,9 @@ class CameraActor:
             else:
                 break
         self._source.close()
+        await self._hand_over.end(self._source.camera_id)
         if self._monitor is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._monitor.close)
-        await self._hand_over(self._source.camera_id, [], inf, time.time())
         return await self.status()
 
     async def _pause(self, seconds: float) -> None:
@@ -221,6 +220,8 @@ class CameraActor:
         self._track_s, self._decode_s = status.track_s, status.decode_s
         self._last = self._given = checkpoint.stamp
         self._source.resume(checkpoint.stamp)
+        # Whoever judges may have been lost as well; what was judged is passed over.
+        await self._hand_over(self._source.camera_id, checkpoint.pending, -inf, time.time())
         if not self._source.live:
             return track
         await self._hand_over_step(Progress(None, track.flush(), -inf, None))
@@ -353,7 +354,7 @@ class CameraActor:
         )
         for asked in self._asked:
             if not asked.cancelled():
-                asked.set_result(replace(checkpoint, status=status))
+                asked.set_result(replace(checkpoint, status=status, pending=self._hand_over.pending))
         self._asked.clear()
         self._given = checkpoint.stamp
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pipeline.actors.camera_status import CameraStatus
-from pipeline.core import FrameStamp
+from pipeline.core import Embedding, FrameStamp
 from pipeline.stages.track import TrackStage
 
 
@@ -15,8 +15,10 @@ class Checkpoint:
         stamp: The last frame that was tracked.
         track: The track stage as it was then.
         status: How the camera was doing then.
+        pending: What was handed over and not judged yet.
     """
 
     stamp: FrameStamp
     track: TrackStage
     status: CameraStatus
+    pending: tuple[Embedding, ...] = ()

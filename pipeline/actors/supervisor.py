@@ -10,10 +10,11 @@ from typing import Any, Protocol
 
 import ray
 
+from pipeline.actors._deliveries import HandOver
 from pipeline.actors._lasting_camera import LastingCamera
 from pipeline.actors._remote import Remote, RemoteCall
 from pipeline.actors.batch_actor import BatchActor
-from pipeline.actors.camera_actor import CameraActor, HandOver
+from pipeline.actors.camera_actor import CameraActor
 from pipeline.actors.camera_status import CameraStatus
 from pipeline.actors.match_actor import MatchActor, MatchReport, MatchStatus
 from pipeline.core import Embedding, Tracklet
@@ -136,8 +137,8 @@ async def start_on_ray(
     Args:
         factories: What it is built of.
         shares: By detect, pose, embed, camera and match.
-        max_restarts: Of each batch actor, which holds nothing, so that an open call is made again; and of each camera,
-            which goes on from its last checkpoint. The match actor holds people, and is not restarted under the run.
+        max_restarts: Of each batch actor, which holds nothing; of each camera, which goes on from its last checkpoint;
+            and of the match actor, which comes back from its ledger. An open call is made again.
         checkpoint_every_s: Seconds between two checkpoints of a camera.
     """
 
@@ -152,7 +153,9 @@ async def start_on_ray(
         ]
         for name, make in factories.make_batches.items()
     }
-    match = actor("match", _Hosted, max_concurrency=1000).remote(factories.make_match)
+    match = actor("match", _Hosted, max_restarts=max_restarts, max_task_retries=-1, max_concurrency=1000).remote(
+        factories.make_match
+    )
     pose = RemoteCall("pose", batches["pose"], "process") if "pose" in batches else leave_as_it_is
 
     def start_camera(camera_id: str) -> Remote:
@@ -261,6 +264,7 @@ async def supervise(
     stopping = asyncio.create_task(stop.wait())
     deadline = float("inf")
     loop = asyncio.get_running_loop()
+    life = ""
     try:
         while not all(run.done() for run in runs.values()):
             waiting = [run for run in runs.values() if not run.done()]
@@ -276,7 +280,11 @@ async def supervise(
                 return latest, None
             for camera_id, run in runs.items():
                 latest[camera_id] = run.result() if run.done() else await _status(line, camera_id, latest)
-            watch(latest, await line.match_status())
+            match = await line.match_status()
+            if match.life != life:
+                life = match.life
+                await asyncio.gather(*(_tell_end(line, camera_id) for camera_id, run in runs.items() if run.done()))
+            watch(latest, match)
         patience_s = min(drain_s, deadline - loop.time())
         report = await line.finish(patience_s)
         if not report.behind:
@@ -295,8 +303,13 @@ async def _run(line: Line, camera_id: str, latest: Mapping[str, CameraStatus]) -
     except ProcessLostError as error:
         if error.process != f"camera {camera_id}":
             raise
-        await line.hand_over(camera_id, [], float("inf"), time.time())
+        await _tell_end(line, camera_id)
         return replace(latest[camera_id], error=str(error))
+
+
+async def _tell_end(line: Line, camera_id: str) -> None:
+    """Tell the match actor, which may have come back and know nothing of it, that a camera has ended."""
+    await line.hand_over(camera_id, [], float("inf"), time.time(), None)
 
 
 async def _settle(camera: Camera) -> None:

@@ -5,7 +5,7 @@ The docstrings are the contracts; ``tests/contracts`` runs every plug-in that a 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +83,22 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Finish files and connections; idempotent. Called after the last ``flush``."""
+        ...
+
+
+@runtime_checkable
+class RewindableSink(Protocol):
+    """A sink that can go back to where it stood, so that what is written again after a crash is not there twice.
+
+    One that cannot is written the same records again, and those who read them drop repeats by their keys.
+    """
+
+    def mark(self) -> str:
+        """Return where it stands, after a ``flush``."""
+        ...
+
+    def rewind(self, mark: str) -> None:
+        """Forget what was written after a mark of an earlier instance; before the first ``write``."""
         ...
 
 

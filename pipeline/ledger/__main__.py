@@ -8,9 +8,8 @@ from pathlib import Path
 
 from pipeline.core import Order, OrderKind, TrackPart
 from pipeline.core.errors import ConfigError, ReidError
-from pipeline.ledger.carry_out import carry_out_pending
-from pipeline.ledger.ledger import is_being_written
-from pipeline.ledger.orders import PlacedOrder, place_order
+from pipeline.ledger.orders import PlacedOrder
+from pipeline.ledger.placing import place_order
 from pipeline.ledger.reader import LedgerReader
 
 DONE, FAILED, NOT_AS_CONFIGURED = 0, 1, 2
@@ -97,7 +96,7 @@ def _audit(options: argparse.Namespace) -> int:
 
 
 def _order(options: argparse.Namespace) -> int:
-    """Place an order; carry it out at once unless a run writes the ledger, which then does."""
+    """Place an order, and say what came of it."""
     order = Order(
         kind=options.kind,
         person_ids=tuple(options.person_ids),
@@ -108,11 +107,12 @@ def _order(options: argparse.Namespace) -> int:
         reason=options.reason,
     )
     number = place_order(options.ledger, order)
-    if is_being_written(options.ledger):
+    placed = _placed(options.ledger, number)
+    if placed.state == "pending":
         print(f"order {number} waits for the run that writes this ledger")
         return DONE
-    carry_out_pending(options.ledger)
-    return _print_outcome(_placed(options.ledger, number))
+    print(f"order {number} {placed.state}: {placed.outcome}")
+    return DONE if placed.state == "done" else FAILED
 
 
 def _placed(path: Path, number: int) -> PlacedOrder:
@@ -120,11 +120,6 @@ def _placed(path: Path, number: int) -> PlacedOrder:
     placed = next(placed for placed in reader.orders() if placed.number == number)
     reader.close()
     return placed
-
-
-def _print_outcome(placed: PlacedOrder) -> int:
-    print(f"order {placed.number} {placed.state}: {placed.outcome}")
-    return DONE if placed.state == "done" else FAILED
 
 
 if __name__ == "__main__":

@@ -47,16 +47,21 @@ CREATE TABLE audit (
     chain BLOB NOT NULL
 );
 CREATE TABLE journal (
-    number INTEGER PRIMARY KEY,
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
     kind TEXT NOT NULL,
-    event_number INTEGER NOT NULL,
-    body BLOB NOT NULL
+    body BLOB NOT NULL,
+    chain BLOB NOT NULL
 );
 CREATE TABLE snapshot (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     journal_number INTEGER NOT NULL,
-    event_number INTEGER NOT NULL,
-    body BLOB NOT NULL
+    body BLOB NOT NULL,
+    chain BLOB NOT NULL
+);
+CREATE TABLE published (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    journal_number INTEGER NOT NULL,
+    marks TEXT NOT NULL
 );
 """
 

@@ -5,30 +5,28 @@ from pathlib import Path
 
 from pipeline.core import Record
 from pipeline.core.errors import DataError
-from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.ledger import Ledger, is_being_written
 from pipeline.ledger.orders import Outcome, PlacedOrder
 from pipeline.ledger.reader import LedgerReader
-from pipeline.ledger.resolve import amended, resolve
+from pipeline.ledger.resolve import amended, describe, resolve
+from pipeline.packing import pack
+
+AT_REST = "order at rest"
+"""What the journal calls an order that was carried out while nobody decided who is who."""
 
 
-def carry_out_pending(path: Path) -> list[PlacedOrder]:
-    """Carry out the orders that wait, and return them with their outcome.
-
-    Raises:
-        ConnectorError: If a run is writing the ledger, which will carry them out itself.
-    """
+def carry_out_pending(path: Path) -> None:
+    """Carry out the orders that wait, or leave them to a run that has just begun to write the ledger."""
+    if is_being_written(path):
+        return
     ledger = Ledger(path)
+    reader = LedgerReader(path)
     try:
-        pending = ledger.pending_orders()
-        reader = LedgerReader(path)
-        for placed in pending:
+        for placed in ledger.pending_orders():
             _carry_out(placed, ledger, reader)
-        numbers = {placed.number for placed in pending}
-        settled = [placed for placed in reader.orders() if placed.number in numbers]
-        reader.close()
     finally:
+        reader.close()
         ledger.close()
-    return settled
 
 
 def _carry_out(placed: PlacedOrder, ledger: Ledger, reader: LedgerReader) -> None:
@@ -39,9 +37,5 @@ def _carry_out(placed: PlacedOrder, ledger: Ledger, reader: LedgerReader) -> Non
         ledger.append([], outcomes=[Outcome(placed, time.time(), False, str(error))])
         return
     records: list[Record] = [correction, *amended(reader.alerts(), correction)]
-    ledger.append(records, outcomes=[Outcome(placed, time.time(), True, describe(correction.person_ids))])
-
-
-def describe(person_ids: tuple[int, ...]) -> str:
-    """Return what was done, in numbers of people."""
-    return "persons " + ", ".join(map(str, person_ids))
+    taken = (AT_REST, pack({"order": placed.order, "correction": correction}))  # for a run that goes on from here
+    ledger.append(records, taken=taken, outcomes=[Outcome(placed, time.time(), True, describe(correction))])

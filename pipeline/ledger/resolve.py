@@ -45,6 +45,11 @@ def resolve(order: Order, people: People, *, at: float, next_person_id: int) -> 
     )
 
 
+def describe(correction: Correction) -> str:
+    """Return what was done, in numbers of people."""
+    return f"{correction.kind}: {', '.join(map(str, correction.person_ids))}"
+
+
 def amended(alerts: Iterable[Alert], correction: Correction) -> list[Alert]:
     """Return the alerts that a correction changes, as they read then, where the rules that raised them are not at hand.
 

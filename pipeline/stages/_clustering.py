@@ -37,6 +37,7 @@ def cluster(segments: Sequence[Segment], *, appearance: Evidence, needed: float,
     """
     order = sorted(range(len(segments)), key=lambda index: (segments[index].first.at, segments[index].parts[0]))
     groups = _Groups([segments[index] for index in order], appearance, needed, rules)
+    groups.bind()
     while (pair := groups.best_pair()) is not None:
         groups.join(*pair)
     return [[order[index] for index in walk] for walk in groups.walks if walk]
@@ -60,11 +61,24 @@ class _Groups:
         self._sums = np.array([segment.vector_sum for segment in segments])
         self._ruled_out = np.eye(count, dtype=bool)
         for one, two in ((i, j) for i in range(count) for j in range(i)):
-            if are_two_people(segments[one], segments[two], rules):
+            if segments[one].is_forbidden(segments[two]) or are_two_people(segments[one], segments[two], rules):
                 self._ruled_out[one, two] = self._ruled_out[two, one] = True
         self._ways: dict[tuple[int, int], float] = {}
         self._at_once: dict[tuple[int, int], float] = {}
         self._evidence = np.array([self._row(index) for index in range(count)])
+
+    def bind(self) -> None:
+        """Join what an operator put together, whatever speaks against it."""
+        group_of: dict[int, int] = {}
+        for index, segment in enumerate(self._segments):
+            mine = next(group for group, walk in enumerate(self.walks) if index in walk) if segment.bonds else index
+            for bond in sorted(segment.bonds):
+                other = group_of.setdefault(bond, mine)
+                if other != mine:
+                    keep, gone = sorted((other, mine))
+                    self.join(keep, gone)
+                    group_of = {b: keep if group == gone else group for b, group in group_of.items()}
+                    mine = keep
 
     def best_pair(self) -> tuple[int, int] | None:
         """Return the two groups that most probably are one person; None if none is probable enough."""

@@ -150,6 +150,8 @@ def broken_walk(segments: Sequence[Segment], rules: Rules) -> str | None:
     for one, two in hand_overs(segments):
         earlier, later = segments[one], segments[two]
         gap_s = later.first.at - earlier.last.at
+        if earlier.bonds & later.bonds:
+            continue  # an operator knows that they did
         is_elsewhere = earlier.camera_id != later.camera_id
         if not is_elsewhere and earlier.last.is_leaving and gap_s > rules.leave_after_s:
             return "left and came back: a new visit"

@@ -1,6 +1,7 @@
 """One known person, as the match stage holds her."""
 
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,10 @@ class Person:
     def vector_sum(self) -> NDArray[np.float64]:
         """Sum of the vectors of the segments, shape ``(D,)``."""
         return np.sum([segment.vector_sum for segment in self.segments], axis=0)  # type: ignore[no-any-return]
+
+    def distance_to(self, other: Self) -> float:
+        """Return how far apart two people look on average, cosine distance."""
+        return float(1 - self.vector_sum @ other.vector_sum / (self.weight * other.weight))
 
     def latest(self) -> Segment:
         """Return the segment that ended last."""

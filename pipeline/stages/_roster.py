@@ -1,12 +1,13 @@
 """Everybody who is known, and the gallery in step with it: where is written down who is who."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
-from pipeline.core import Embedding, Gallery, TrackId
+from pipeline.core import Embedding, Gallery, TrackId, TrackPart
 from pipeline.core.distance import check_same_space
 from pipeline.packing import pack, unpack
 from pipeline.stages._person import Person
+from pipeline.stages._recent import Recent
 from pipeline.stages._segment import Segment
 
 
@@ -19,6 +20,7 @@ class _State:
     open: list[tuple[TrackId, int, int]]
     enrolled: list[int]
     next_person_id: int
+    next_tie: int
     space: str | None
 
 
@@ -39,10 +41,17 @@ class Roster:
         self.people: dict[int, Person] = {}
         self.open: dict[TrackId, tuple[Segment, int]] = {}
         self.enrolled: set[int] = set()
+        self._recent = Recent()
         self._gallery = gallery
         self._max_prototypes = max_prototypes
         self._next_person_id = 1
+        self._next_tie = 1
         self._space: str | None = None
+
+    @property
+    def next_person_id(self) -> int:
+        """The number that the next new person gets."""
+        return self._next_person_id
 
     def check_space(self, embedding: Embedding) -> None:
         """Raise ``EmbeddingSpaceError`` if an embedding is of another space than those before it."""
@@ -51,16 +60,28 @@ class Roster:
 
     def new_person(self) -> Person:
         """Return somebody without segments under the next number."""
-        person = Person(self._next_person_id)
-        self.people[person.person_id] = person
-        self._next_person_id += 1
+        return self.adopt(self._next_person_id)
+
+    def adopt(self, person_id: int) -> Person:
+        """Return somebody without segments under a number that nobody has now."""
+        self.reserve(person_id)
+        person = self.people[person_id] = Person(person_id)
         return person
+
+    def reserve(self, person_id: int) -> None:
+        """Give this number to nobody new."""
+        self._next_person_id = max(self._next_person_id, person_id + 1)
+
+    def new_tie(self) -> int:
+        """Return a number that no bond and no ban has."""
+        self._next_tie += 1
+        return self._next_tie - 1
 
     def enrol(self, person: Person) -> None:
         """Take in somebody under a number of their own, never to be forgotten."""
         self.people[person.person_id] = person
         self.enrolled.add(person.person_id)
-        self._next_person_id = max(self._next_person_id, person.person_id + 1)
+        self.reserve(person.person_id)
         self.put(person)
 
     def begin(self, person: Person, track_id: TrackId, segment: Segment) -> None:
@@ -72,11 +93,17 @@ class Roster:
     def put(self, person: Person) -> None:
         """Tell the gallery how a person looks now."""
         assert self._space is not None
+        latest = person.latest()
+        self._recent.see(person.person_id, latest.last.at, latest.camera_id)
         self._gallery.put(person.identity(self._space, self._max_prototypes))
 
     def drop(self, person_id: int) -> None:
         """Forget a person."""
-        del self.people[person_id]
+        for segment in self.people.pop(person_id).segments:
+            for track_id in {part.track_id for part in segment.parts}:
+                if track_id in self.open and self.open[track_id][1] == person_id:
+                    del self.open[track_id]
+        self._recent.forget(person_id)
         self.enrolled.discard(person_id)
         self._gallery.drop(person_id)
 
@@ -94,19 +121,49 @@ class Roster:
         else:
             self.drop(source.person_id)
 
+    def cut(self, person: Person, parts: Set[TrackPart]) -> list[Segment]:
+        """Cut the segments of a person so that these parts are in none with others, and return those of these parts."""
+        found = []
+        for segment in list(person.segments):
+            away = parts & set(segment.parts)
+            if len(away) == len(segment.parts):
+                found.append(segment)
+            elif away:
+                rest, moved = segment.of_parts(set(segment.parts) - parts), segment.of_parts(away)
+                at = next(index for index, one in enumerate(person.segments) if one is segment)
+                person.segments[at : at + 1] = [rest, moved]
+                for track_id, (opened, person_id) in self.open.items():
+                    if opened is segment:
+                        self.open[track_id] = (moved if segment.parts[-1] in away else rest, person_id)
+                found.append(moved)
+        return found
+
+    def end(self, track_id: TrackId) -> None:
+        """Learn that a track will not go on."""
+        self.open.pop(track_id, None)
+
+    def just_here(self, camera_id: str, at: float, within_s: float) -> set[int]:
+        """Return who was last seen in a camera, at most this long before or after a moment."""
+        return self._recent.here(camera_id, at, within_s)
+
+    def unsettled(self) -> list[Person]:
+        """Return everybody who was seen since a look back settled them, by number."""
+        return [self.people[person_id] for person_id in sorted(self._recent.unsettled)]
+
+    def settle(self, person: Person, before: float) -> None:
+        """Join what was seen of a person before that time."""
+        if person.settle(before):
+            self.put(person)  # the gallery knows nothing that the segments do not say
+        if person.latest().last.at < before:
+            self._recent.unsettled.discard(person.person_id)
+
     def forget(self, now: float, *, forget_after_s: float, max_identities: int) -> None:
-        """Drop whoever was not seen for too long, and the longest unseen of too many; tracks of the unknown end."""
-        seen_at = {
-            person.person_id: person.latest().last.at
-            for person in self.people.values()
-            if person.person_id not in self.enrolled
-        }
-        too_old = [i for i, at in seen_at.items() if now - at > forget_after_s]
-        too_many = sorted(seen_at, key=lambda i: (-seen_at[i], i))[max_identities:]
-        for person_id in sorted({*too_old, *too_many}):
+        """Drop whoever was not seen for too long, and the longest unseen of too many."""
+        while (oldest := self._recent.oldest(self.enrolled)) is not None:
+            person_id, at = oldest
+            if now - at <= forget_after_s and len(self.people) - len(self.enrolled) <= max_identities:
+                return
             self.drop(person_id)
-        for track_id in [t for t, (_, person_id) in self.open.items() if person_id not in self.people]:
-            del self.open[track_id]
 
     def snapshot(self) -> bytes:
         """Return everybody and everything about them."""
@@ -122,6 +179,7 @@ class Roster:
                 [(track_id, index[id(segment)], who) for track_id, (segment, who) in self.open.items()],
                 sorted(self.enrolled),
                 self._next_person_id,
+                self._next_tie,
                 self._space,
             )
         )
@@ -133,7 +191,8 @@ class Roster:
             self._gallery.drop(person_id)
         self.open = {track_id: (loaded.segments[i], who) for track_id, i, who in loaded.open}
         self.enrolled = set(loaded.enrolled)
-        self._next_person_id, self._space = loaded.next_person_id, loaded.space
+        self._next_person_id, self._next_tie = loaded.next_person_id, loaded.next_tie
+        self._space, self._recent = loaded.space, Recent()
         self.people = {who: Person(who, _of(loaded.segments, indices)) for who, indices in loaded.people}
         for person in self.people.values():
             self.put(person)

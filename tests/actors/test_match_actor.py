@@ -173,8 +173,9 @@ def test_a_sink_that_will_never_work_again_ends_the_run(tmp_path: Path) -> None:
 def test_nothing_is_safe_before_the_sinks_were_flushed(tmp_path: Path) -> None:
     async def main() -> list[float]:
         actor = make_actor(tmp_path, MemorySink(), camera_ids=["east"])
-        safe = [await actor.hand_over("east", [see("east", 1)], 1.0, 0.0)]
-        return safe + [await actor.hand_over("east", [], at, 0.0) for at in (5.0, 9.0)]
+        receipts = [await actor.hand_over("east", [see("east", 1)], 1.0, 0.0)]
+        receipts += [await actor.hand_over("east", [], at, 0.0) for at in (5.0, 9.0)]
+        return [receipt.safe_until for receipt in receipts]
 
     assert asyncio.run(main()) == [-inf, -inf, -inf]
 
@@ -185,7 +186,7 @@ def test_what_is_safe_is_what_all_cameras_have_passed_at_a_flush(tmp_path: Path)
     async def main() -> list[float]:
         actor = make_actor(tmp_path, sink, flush_every_s=0.0)
         return [
-            await actor.hand_over(camera_id, [], at, 0.0)
+            (await actor.hand_over(camera_id, [], at, 0.0)).safe_until
             for camera_id, at in [("east", 3.0), ("west", 1.0), ("east", 4.0), ("west", 8.0)]
         ]
 

@@ -3,8 +3,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from people import look, make_match, see, windows
-from test_match import TRACKS, embeddings_of
+from people import TRACKS, embeddings_of, look, make_match, see, windows
 
 from pipeline.core import Correction, Embedding, Sighting
 from pipeline.core.errors import WireFormatError

@@ -7,9 +7,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from footage import write_clip
+from kafka.consumer.fetcher import ConsumerRecord
 from kafka_broker import Broker
 from running import ROOT, environment, run, start
 from test_on_ray import RAY, actors_below, cluster
@@ -72,7 +74,7 @@ def frames(broker: Broker, film: Path) -> str:
 
 def overrides(broker: Broker, frames: str, events: str, folder: Path, weights: str) -> list[str]:
     cameras = ", ".join(f'{name}: {{uri: "kafka://{broker.servers}/{frames}", live: false}}' for name in CROPS)
-    topics = [f"sink.kafka.topics.{kind}={events}.{kind}" for kind in EVENTS]
+    topics = [f"sink.kafka.topics.{kind}={events}.{kind}" for kind in (*EVENTS, "tracklets")]
     return [f"site.cameras={{{cameras}}}", weights, f"output_dir={folder}", "sink=[jsonl,kafka]", *topics, *RULES]
 
 
@@ -89,6 +91,29 @@ def assert_every_event_is_there_once(broker: Broker, events: str, expected: Path
         assert by_key or len(messages) == len(wanted), kind
         assert all(message.value == by_name[dict(message.headers)["event_key"]] for message in messages), kind
         assert sorted(map(repr, wanted)) == sorted(repr(json.loads(value)) for value in by_name.values()), kind
+
+
+def traces(messages: list[ConsumerRecord]) -> dict[str, list[ConsumerRecord]]:
+    found: dict[str, list[ConsumerRecord]] = {}
+    for message in messages:
+        found.setdefault(dict(message.headers)["traceparent"].decode().split("-")[1], []).append(message)
+    return found
+
+
+def assert_a_trace_leads_from_frame_to_alert(broker: Broker, frames: str, events: str) -> None:
+    of_frames = traces(broker.read(frames, 2 * (NUM_FRAMES + 1)))
+    assert len(of_frames) == 2 * NUM_FRAMES  # the end of a camera is of its last frame
+    of_tracklets, of_sightings, of_alerts = (
+        traces(broker.read(f"{events}.{kind}")) for kind in ("tracklets", "sightings", "alerts")
+    )
+    assert of_alerts.keys() <= of_sightings.keys() == of_tracklets.keys() <= of_frames.keys()
+    for trace, sightings in of_sightings.items():
+        boxes = {(body["track"], body["part"]): len(body["path"]) for body in bodies(of_tracklets[trace])}
+        assert {(body["track"], body["part"]): body["num_frames"] for body in bodies(sightings)} == boxes
+
+
+def bodies(messages: list[ConsumerRecord]) -> list[dict[str, Any]]:
+    return [json.loads(message.value) for message in messages]
 
 
 def some_seen(broker: Broker, events: str, process: "subprocess.Popen[str]") -> None:
@@ -109,6 +134,7 @@ def test_the_result_is_that_of_the_files(
     assert result(tmp_path) == result(from_file)
     assert (from_file / "alerts.jsonl").read_text(), "the footage shows nothing worth an alert"
     assert_every_event_is_there_once(broker, events, from_file)
+    assert_a_trace_leads_from_frame_to_alert(broker, frames, events)
 
 
 @pytest.mark.ray
@@ -180,9 +206,20 @@ def test_a_job_that_is_killed_and_started_again_leaves_every_event_once(
 
 
 @pytest.mark.ray
-@pytest.mark.parametrize("group", ["null", "own"])
-def test_a_camera_whose_process_is_killed_comes_back_and_changes_nothing(
-    broker: Broker, frames: str, from_file: Path, weights: str, tmp_path: Path, group: str
+@pytest.mark.parametrize(
+    ("library", "without", "group"),
+    [("crc32c", "/faiss/", "null"), ("crc32c", "/faiss/", "own"), ("/faiss/", "onnxruntime", "null")],
+    ids=["camera", "camera with a group", "match"],
+)
+def test_a_process_that_is_killed_comes_back_and_changes_nothing(
+    broker: Broker,
+    frames: str,
+    from_file: Path,
+    weights: str,
+    tmp_path: Path,
+    library: str,
+    without: str,
+    group: str,
 ) -> None:
     events = broker.make_topic()
     chosen = [
@@ -192,30 +229,11 @@ def test_a_camera_whose_process_is_killed_comes_back_and_changes_nothing(
     ]
     process = start(chosen, KAFKA_BOOTSTRAP_SERVERS=broker.servers)
     some_seen(broker, events, process)
-    cameras = actors_below(process.pid, "crc32c")
-    assert len(cameras) == len(CROPS)
-    cameras[0].kill()
+    killed = actors_below(process.pid, library, without)
+    assert len(killed) == (len(CROPS) if library == "crc32c" else 1)
+    killed[0].kill()
     _, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
-    assert "its process died" in err
-    assert result(tmp_path) == result(from_file)
-    assert_every_event_is_there_once(broker, events, from_file)
-
-
-@pytest.mark.ray
-def test_a_job_whose_match_process_is_killed_fails_and_started_again_leaves_every_event_once(
-    broker: Broker, frames: str, from_file: Path, weights: str, tmp_path: Path
-) -> None:
-    events = broker.make_topic()
-    chosen = ["runtime=ray", *overrides(broker, frames, events, tmp_path, weights)]
-    process = start([*chosen, "replay.speed=1"], KAFKA_BOOTSTRAP_SERVERS=broker.servers)
-    some_seen(broker, events, process)
-    (match,) = actors_below(process.pid, "faiss", without="onnxruntime")
-    match.kill()
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 1, err
-    finished = run(chosen, timeout_s=240, KAFKA_BOOTSTRAP_SERVERS=broker.servers)
-    assert finished.code == 0, finished.err
     assert result(tmp_path) == result(from_file)
     assert_every_event_is_there_once(broker, events, from_file, by_key=True)
 

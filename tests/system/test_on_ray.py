@@ -113,15 +113,19 @@ def kill_one(process: subprocess.Popen[str], library: str, sightings: Path, with
     found[0].kill()
 
 
-@pytest.mark.parametrize("library", ["onnxruntime", "libopenvino", "/av.libs/"], ids=["detect", "embed", "camera"])
+@pytest.mark.parametrize(
+    ("library", "without"),
+    [("onnxruntime", "/faiss/"), ("libopenvino", "/faiss/"), ("/av.libs/", "/faiss/"), ("/faiss/", "onnxruntime")],
+    ids=["detect", "embed", "camera", "match"],
+)
 def test_a_process_that_is_killed_is_replaced_and_nothing_changes(
-    halves: list[str], tmp_path: Path, library: str
+    halves: list[str], tmp_path: Path, library: str, without: str
 ) -> None:
     expected = run(["runtime=inline", *halves, f"output_dir={tmp_path / 'inline'}"])
     assert expected.code == 0, expected.err
     often = "runtime.checkpoint_every_s=1"
     process = start(["runtime=ray", *halves, f"output_dir={tmp_path / 'ray'}", "replay.speed=0.3", often])
-    kill_one(process, library, tmp_path / "ray/sightings.jsonl")
+    kill_one(process, library, tmp_path / "ray/sightings.jsonl", without)
     out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
     inline, on_ray = (
@@ -143,9 +147,38 @@ def test_a_camera_whose_process_dies_too_often_is_reported_and_the_others_go_on(
     assert max(camera["frames_processed"] for camera in cameras) == 40
 
 
-def test_a_match_process_that_dies_ends_the_run_with_one_line(halves: list[str], tmp_path: Path) -> None:
-    process = start(["runtime=ray", *halves, f"output_dir={tmp_path}", "replay.speed=0.3"])
-    kill_one(process, "faiss", tmp_path / "sightings.jsonl", without="/av.libs/")
+def without_repeats(path: Path) -> list[str]:
+    lines = path.read_text().splitlines()
+    assert len(set(lines)) == len(lines)
+    return lines
+
+
+@pytest.mark.timeout(600)
+def test_a_match_process_that_is_killed_comes_back_from_the_ledger_and_nothing_changes(
+    halves: list[str], tmp_path: Path
+) -> None:
+    options = [*halves, "matcher.review_every_s=1", "sink=[jsonl,mot]"]
+    expected = run(["runtime=inline", *options, f"output_dir={tmp_path / 'inline'}"])
+    assert expected.code == 0, expected.err
+    process = start(["runtime=ray", *options, f"output_dir={tmp_path / 'ray'}", "replay.speed=0.2"])
+    for _ in range(2):
+        kill_one(process, "/faiss/", tmp_path / "ray/sightings.jsonl", "onnxruntime")
+        time.sleep(8)
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    inline, on_ray = tmp_path / "inline", tmp_path / "ray"
+    digests = [json.loads((folder / "summary.json").read_text())["result_sha256"] for folder in (inline, on_ray)]
+    assert digests[0] == digests[1], out
+    for name in ("sightings.jsonl", "corrections.jsonl", "alerts.jsonl"):
+        assert without_repeats(on_ray / name) == without_repeats(inline / name)
+    for name in ("mot/left.txt", "mot/right.txt"):
+        assert (on_ray / name).read_text() == (inline / name).read_text()
+
+
+def test_a_match_process_that_dies_too_often_ends_the_run_with_one_line(halves: list[str], tmp_path: Path) -> None:
+    never = "runtime.max_restarts=0"
+    process = start(["runtime=ray", *halves, f"output_dir={tmp_path}", "replay.speed=0.3", never])
+    kill_one(process, "/faiss/", tmp_path / "sightings.jsonl", "onnxruntime")
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     errors = [line for line in err.splitlines() if not line.startswith("{")]

@@ -49,8 +49,8 @@ class Interrupted:
     """A task that is stopped at a step, as by Ctrl-C."""
 
     def __init__(self, task: Any, step: int) -> None:
-        self.learning_rate, self.weight_decay = task.learning_rate, task.weight_decay
-        self.loss, self.score = task.loss, task.score
+        self.learning_rate, self.max_norm = task.learning_rate, task.max_norm
+        self.loss, self.score, self.optimisers = task.loss, task.score, task.optimisers
         self._task, self._step = task, step
 
     def draw(self, step: int) -> Any:
@@ -100,7 +100,7 @@ def test_the_loss_falls(task: str, data: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_detector_finds_the_people_it_learned(data: Path, tmp_path: Path) -> None:
-    main(_arguments("detector", data, tmp_path / "out", 260))
+    main(_arguments("detector", data, tmp_path / "out", 400))
     path = export(tmp_path / "out", "tiny", folder=tmp_path / "weights", catalogue=None, note="")
     detector = YoloxOnnxDetector(
         weights=str(path),
@@ -121,7 +121,7 @@ def test_the_detector_finds_the_people_it_learned(data: Path, tmp_path: Path) ->
         truth = boxes["full_xyxy"][boxes["box_frame"] == number]
         hits += int(find_hits(found.boxes_xyxy, truth).sum())
         people += len(truth)
-    assert hits >= 0.6 * people  # .8 as a rule; a network that learned nothing finds none
+    assert hits >= 0.8 * people
 
 
 @pytest.fixture(scope="module", params=OPTIONS)

@@ -45,6 +45,7 @@ def test_nobody_walks_through_anybody_or_anything(name: str) -> None:
         assert apart.min(initial=9) > 0.35
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PLACES)
 def test_nobody_gets_stuck_in_any_variant(name: str) -> None:
     for variant in range(3):
