@@ -190,6 +190,7 @@ def test_the_catalogue_has_one_entry_a_file_and_the_newest(tmp_path: Path) -> No
         ("precision=float8", "precision"),
         ("data=/nowhere", "expected more worlds in /nowhere/worlds"),
         ("steps=0", "minutes, steps"),
+        ("score_every_epochs=1", "score_every_epochs: expected 0, as detector has no epochs"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_named(data: Path, tmp_path: Path, change: str, named: str) -> None:
