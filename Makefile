@@ -6,16 +6,24 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
-# What `make run` alone shows: at the pace of the recordings, with films of everybody at the end.
-DEMO := replay.speed=1 'sink=[jsonl,mot,terminal,annotated_video]'
+# What `make run` alone shows: at the pace of the recordings, with a page to watch, and films of everybody at the end.
+DEMO := replay.speed=1 'sink=[jsonl,mot,terminal,annotated_video,console]' alerts.zone_dwell.max_dwell_s=8 \
+	'site.zones={plaza: {camera: west, polygon: [[120, 40], [560, 40], [560, 340], [120, 340]]}}'
 
-.PHONY: run test setup check format bench evaluate train weights clean
+.PHONY: run test browser setup check format bench evaluate compare train weights clean
 
 run: setup
 	$(BIN)/python pipeline/run.py $(if $(ARGS),$(ARGS),$(DEMO))
 
-test: setup
+test: setup browser
 	$(BIN)/python -m pytest -m 'not gpu' $(ARGS)
+
+# Tests of the operator's page drive Debian's Chromium; where it cannot be installed they are skipped, and say so.
+browser:
+	@command -v chromium > /dev/null \
+		|| { test "$$(id -u)" = 0 && command -v apt-get > /dev/null && apt-get update -qq \
+			&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium > /dev/null; } \
+		|| echo 'no browser, its tests are skipped: apt-get install chromium'
 
 setup: $(STAMP)
 
@@ -42,6 +50,9 @@ bench: setup
 
 evaluate: setup
 	$(BIN)/python -m pipeline.evaluate $(ARGS)
+
+compare: setup
+	$(BIN)/python -m models.training.compare $(ARGS)
 
 train: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'

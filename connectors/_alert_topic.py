@@ -12,6 +12,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaError
 
 from connectors._kafka_client import close_producer, connect, reason
+from connectors._trace import HEADER, event_traceparent
 from connectors._wire import SCHEMA, alert_from_dict, alert_to_dict
 from pipeline.core import Alert, AlertState
 from pipeline.core.errors import ConnectorError, WireFormatError
@@ -90,9 +91,16 @@ class AlertTopic:
             found = "one that was retracted" if there else "none"
             raise ConnectorError(f"topic {self._topic}: expected an open alert {key}, got {found}; see the list")
         posted = PostedAlert(replace(there.alert, state=AlertState.ACKNOWLEDGED), by)
-        value = json.dumps(alert_to_dict(posted.alert), allow_nan=False).encode("ascii")
+        body = alert_to_dict(posted.alert)
+        value = json.dumps(body, allow_nan=False).encode("ascii")
         event_key = f"alert/{key}/{AlertState.ACKNOWLEDGED}/{by}"
-        headers = [("schema", str(SCHEMA).encode()), ("event_key", event_key.encode()), ("by", by.encode())]
+        texts = {
+            "schema": str(SCHEMA),
+            "event_key": event_key,
+            "by": by,
+            HEADER: str(event_traceparent(body, event_key)),
+        }
+        headers = [(name, text.encode()) for name, text in texts.items()]
         try:
             producer = connect(KafkaProducer, self._options)
             try:

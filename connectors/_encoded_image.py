@@ -1,4 +1,4 @@
-"""One picture as bytes: JPEG where small matters, PNG where every pixel does."""
+"""Pictures as bytes: JPEG where small matters, PNG where every pixel does, H.264 where the camera has nothing else."""
 
 from enum import StrEnum
 
@@ -20,6 +20,8 @@ class Encoding(StrEnum):
 
     JPEG = "jpeg"
     PNG = "png"
+    H264 = "h264"
+    """Not by itself: see ``connectors._h264``."""
 
 
 def encode_image(image: NDArray[np.uint8], encoding: Encoding, *, quality: int) -> bytes:
@@ -27,7 +29,7 @@ def encode_image(image: NDArray[np.uint8], encoding: Encoding, *, quality: int) 
 
     Args:
         image: Shape ``(H, W, 3)``, uint8, RGB.
-        encoding: PNG keeps every pixel.
+        encoding: JPEG or PNG, which keeps every pixel.
         quality: Of JPEG, 1 to 100.
     """
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if encoding is Encoding.JPEG else [cv2.IMWRITE_PNG_COMPRESSION, 1]
@@ -43,7 +45,7 @@ def decode_image(data: bytes, encoding: Encoding, size_hw: tuple[int, int]) -> N
 
     Args:
         data: Whole.
-        encoding: As promised.
+        encoding: As promised; JPEG or PNG.
         size_hw: As promised, pixels.
 
     Raises:

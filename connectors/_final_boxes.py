@@ -1,5 +1,6 @@
 """Every box of every person, kept on disk until it is known who is who."""
 
+import json
 import shutil
 from collections.abc import Sequence
 from itertools import groupby
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors._append_file import AppendFile
+from connectors._wire import correction_from_dict, to_line
 from pipeline.core import Correction, Record, Sighting, TrackPart
 from pipeline.core.errors import ConfigError, ConnectorError
 from pipeline.ledger import NOBODY, Finals, FinalTracks
@@ -34,10 +36,12 @@ FINAL = np.dtype(
 class FinalBoxes:
     """Boxes of all cameras by their final person.
 
-    Boxes wait in one binary file per camera; in memory is only who is who.
+    Boxes wait in one binary file per camera, and who is who in a file of its own, so that a process that takes over
+    from one that died goes on with them. In memory is only who is who.
 
     Args:
-        folder: The files wait in its subfolder ``.spool``, which is emptied now and removed by ``close``.
+        folder: The files wait in its subfolder ``.spool``, which ``close`` removes. What is in it now is set aside,
+            and comes back with ``rewind``.
 
     Raises:
         ConnectorError: If the folder cannot be made.
@@ -45,17 +49,47 @@ class FinalBoxes:
 
     def __init__(self, folder: Path) -> None:
         self._spool = folder / ".spool"
+        self._aside = folder / ".spool-before"
         self._tracks = FinalTracks()
         self._files: dict[str, AppendFile] = {}
         self._frame_hw: dict[str, tuple[int, int]] = {}
         try:
             if self._spool.exists():
-                shutil.rmtree(self._spool)
+                shutil.rmtree(self._aside, ignore_errors=True)
+                self._spool.rename(self._aside)
             self._spool.mkdir(parents=True)
         except OSError as error:
             raise ConnectorError(
                 f"{self._spool}: expected to make this folder, got {error.strerror}; check rights"
             ) from error
+        self._who = AppendFile(self._spool / "who.jsonl")
+
+    def mark(self) -> str:
+        """Return where it stands."""
+        cameras = [(camera_id, file.num_bytes, self._frame_hw[camera_id]) for camera_id, file in self._files.items()]
+        return json.dumps({"who": self._who.num_bytes, "cameras": cameras})
+
+    def rewind(self, mark: str) -> bool:
+        """Go back to where another one stood; return False if nothing of it is left, for it was closed."""
+        if not (self._aside / "who.jsonl").exists():
+            return False
+        stood = json.loads(mark)
+        self._who.close()
+        shutil.rmtree(self._spool)
+        self._aside.rename(self._spool)
+        self._who = AppendFile(self._spool / "who.jsonl")
+        self._who.truncate(stood["who"])
+        for number, (camera_id, num_bytes, frame_hw) in enumerate(stood["cameras"]):
+            self._files[camera_id] = AppendFile(self._spool / f"{number}.boxes")
+            self._files[camera_id].truncate(num_bytes)
+            self._frame_hw[camera_id] = (frame_hw[0], frame_hw[1])
+        for unknown in self._spool.glob("*.boxes"):
+            if int(unknown.stem) >= len(self._files):
+                unknown.unlink()
+        with (self._spool / "who.jsonl").open("rb") as lines:
+            for line in lines:
+                self._follow(json.loads(line))
+        return True
 
     @property
     def camera_ids(self) -> tuple[str, ...]:
@@ -79,6 +113,7 @@ class FinalBoxes:
             for record in group:
                 if isinstance(record, Correction):
                     self._tracks.correct(record)
+                    self._who.append(to_line(record))
 
     def boxes(self, camera_id: str, *, max_gap_s: float) -> NDArray[np.void]:
         """Return the boxes of one camera, by frame, then person.
@@ -104,13 +139,15 @@ class FinalBoxes:
 
     def close(self) -> None:
         """Remove the files; idempotent."""
-        for file in self._files.values():
+        for file in (self._who, *self._files.values()):
             file.close()
         shutil.rmtree(self._spool, ignore_errors=True)
+        shutil.rmtree(self._aside, ignore_errors=True)
 
     def _spool_boxes(self, sightings: Sequence[Sighting]) -> None:
         """Append the boxes of parts that were not seen before, one piece per camera."""
         pieces: dict[str, list[bytes]] = {}
+        self._who.append(b"".join(_who_line(sighting) for sighting in sightings))
         for sighting in sightings:
             slot, is_first = self._tracks.see(TrackPart(sighting.track_id, sighting.part), sighting.person_id)
             if not is_first:
@@ -128,6 +165,20 @@ class FinalBoxes:
             if camera_id not in self._files:
                 self._files[camera_id] = AppendFile(self._spool / f"{len(self._files)}.boxes")
             self._files[camera_id].append(b"".join(rows_of_camera))
+
+    def _follow(self, who: dict[str, object]) -> None:
+        """Take in a line that another one wrote of who is who."""
+        if "event" in who:
+            self._tracks.correct(correction_from_dict(who))
+        else:
+            part, person_id = who["part"], who["person_id"]
+            assert isinstance(person_id, int)
+            self._tracks.see(TrackPart.parse(str(part)), person_id)
+
+
+def _who_line(sighting: Sighting) -> bytes:
+    who = {"part": str(TrackPart(sighting.track_id, sighting.part)), "person_id": sighting.person_id}
+    return json.dumps(who).encode("ascii") + b"\n"
 
 
 def final_boxes(spooled: NDArray[np.void], finals: Finals, *, max_gap_s: float) -> NDArray[np.void]:

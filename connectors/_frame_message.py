@@ -1,4 +1,4 @@
-"""Frames on the wire: the picture is the value, everything else stands in headers.
+"""Frames on the wire: the picture, or what H.264 has of it, is the value, everything else stands in headers.
 
 ``passerby.asyncapi.yaml`` in ``connectors/schemas`` describes this for others.
 """
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from connectors._encoded_image import Encoding
+from connectors._trace import HEADER, frame_traceparent
 from pipeline.core import FrameStamp
 from pipeline.core.errors import WireFormatError
 
@@ -74,6 +75,7 @@ def to_headers(header: FrameHeader) -> list[tuple[str, bytes]]:
         "width": str(width),
         "height": str(height),
         "encoding": END if header.encoding is None else header.encoding.value,
+        HEADER: frame_traceparent(stamp.camera_id, stamp.captured_at),
     }
     return [(name, text.encode()) for name, text in texts.items()]
 

@@ -11,6 +11,7 @@ from kafka.errors import KafkaError
 
 from connectors._encoded_image import Encoding, encode_image
 from connectors._frame_message import FrameHeader, to_headers
+from connectors._h264 import H264Encoder
 from connectors._kafka_client import close_producer, connect, reason
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import ConnectorError
@@ -38,7 +39,7 @@ class FramePublisher:
         topic: Where to.
         camera_id: Under which name.
         partition: Which; None: the one that the name is hashed to.
-        encoding: JPEG, or PNG where every pixel counts.
+        encoding: JPEG, PNG where every pixel counts, or H.264 where the network is narrow.
         quality: Of JPEG, 1 to 100.
         max_bytes: Of a message; None: as the topic says.
 
@@ -67,6 +68,7 @@ class FramePublisher:
         self._partition = partition
         self._encoding = encoding
         self._quality = quality
+        self._h264 = H264Encoder()
         try:
             self._max_bytes = _limit(options, topic) if max_bytes is None else max_bytes
             self._producer = connect(
@@ -121,7 +123,10 @@ class FramePublisher:
     def _encoded(self, frame: Frame) -> bytes:
         room = self._max_bytes - OVERHEAD_BYTES
         quality = self._quality
-        data = encode_image(frame.image, self._encoding, quality=quality)
+        if self._encoding is Encoding.H264:
+            data = self._h264.encode(frame.image)
+        else:
+            data = encode_image(frame.image, self._encoding, quality=quality)
         while len(data) > room and self._encoding is Encoding.JPEG and quality > LOWEST_QUALITY:
             quality = max(LOWEST_QUALITY, round(quality * WORSE))
             data = encode_image(frame.image, self._encoding, quality=quality)

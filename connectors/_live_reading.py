@@ -91,6 +91,11 @@ class LiveReading(Generic[Picture]):
             session.is_over = True
             thread.join(LINGER_S)
 
+    def resume(self, index: int, arrived_at: float) -> None:
+        """Let what comes be later than this arrival; before the camera is opened."""
+        self._num_arrived = index + 1
+        self._last_at = arrived_at
+
     def why_silent(self) -> str | None:
         """Wait for one picture, then close; return why none came, None if one did."""
         try:

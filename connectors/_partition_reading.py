@@ -1,6 +1,7 @@
 """One partition of a topic, read in order."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +23,19 @@ CLOSE_TIMEOUT_MS = 1000
 
 class TopicMissingError(Exception):
     """There is no such topic or partition; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadUpTo:
+    """How far a group has come.
+
+    Attributes:
+        offset: Where it goes on.
+        known_before: Below this, messages are read only because later ones need them.
+    """
+
+    offset: int
+    known_before: int
 
 
 class PartitionReading:
@@ -85,10 +99,12 @@ class PartitionReading:
             raise TopicMissingError(f"no partition {partition} in topic {topic}, which has {len(there)}")
         return partition
 
-    def committed(self) -> int | None:
-        """Return the offset from which the group goes on; None if there is none."""
-        offset = None if self._group is None else self._consumer.committed(self._partition)
-        return None if offset is None else int(offset)
+    def committed(self) -> ReadUpTo | None:
+        """Return how far the group has come; None if it has not begun."""
+        found = None if self._group is None else self._consumer.committed(self._partition, metadata=True)
+        if found is None:
+            return None
+        return ReadUpTo(found.offset, int(found.metadata) if str(found.metadata).isdecimal() else found.offset)
 
     def seek(self, start: int | str) -> None:
         """Go on from an offset, from ``earliest``, ``latest``, or from the first message written at an ISO time."""
@@ -143,9 +159,10 @@ class PartitionReading:
         highwater = self._consumer.highwater(self._partition)
         return highwater is not None and self._consumer.position(self._partition) < highwater
 
-    def commit(self, offset: int) -> None:
-        """Say that the group goes on from ``offset``; returns when the broker has it."""
-        self._consumer.commit({self._partition: OffsetAndMetadata(offset, "", -1)}, timeout_ms=COMMIT_TIMEOUT_MS)
+    def commit(self, read: ReadUpTo) -> None:
+        """Say how far the group has come; returns when the broker has it."""
+        where = OffsetAndMetadata(read.offset, str(read.known_before), -1)
+        self._consumer.commit({self._partition: where}, timeout_ms=COMMIT_TIMEOUT_MS)
 
     def close(self) -> None:
         """Let the broker go; idempotent."""

@@ -1,7 +1,8 @@
 """The event format: records as JSON-able dicts with ``"schema": 1``.
 
-Described for others by the files in ``connectors/schemas``. The boxes of a sighting's path do not travel,
-their number does. Floats are rounded, so that files are readable and equal runs give equal bytes.
+Described for others by the files in ``connectors/schemas``. The boxes of a sighting's path do not travel with it,
+their number does; they are a tracklet, an event of its own. Floats are rounded, so that files are readable and equal
+runs give equal bytes.
 """
 
 import json
@@ -88,8 +89,35 @@ def sighting_to_dict(sighting: Sighting) -> Message:
     }
 
 
+def tracklet_to_dict(sighting: Sighting) -> Message:
+    """Return what was followed, without who it was, as described by ``tracklet.schema.json``."""
+    path = sighting.path
+    rows = zip(
+        path.indices.tolist(), path.captured_at.tolist(), path.boxes_xyxy.tolist(), path.scores.tolist(), strict=True
+    )
+    return {
+        "schema": SCHEMA,
+        "event": "tracklet",
+        "camera_id": sighting.track_id.camera_id,
+        "track": str(sighting.track_id),
+        "part": sighting.part,
+        "frame_hw": list(path.frame_hw),
+        "path": [
+            {
+                "index": index,
+                "captured_at": _rounded("path.captured_at", at, TIME_DECIMALS),
+                "box_xyxy": [_rounded("path.box_xyxy", side, PIXEL_DECIMALS) for side in box_xyxy],
+                "score": _rounded("path.score", score, RATIO_DECIMALS),
+            }
+            for index, at, box_xyxy, score in rows
+        ],
+        "is_last": sighting.is_last,
+    }
+
+
 def correction_to_dict(correction: Correction) -> Message:
-    """Return a correction as described by ``correction.schema.json``."""
+    """Return a correction as described by ``correction.schema.json``; what was erased is not named once more."""
+    parts = () if correction.kind is CorrectionKind.ERASED else correction.parts
     return {
         "schema": SCHEMA,
         "event": "correction",
@@ -97,7 +125,7 @@ def correction_to_dict(correction: Correction) -> Message:
         "person_ids": list(correction.person_ids),
         "by": correction.by,
         "at": _rounded("at", correction.at, TIME_DECIMALS),
-        "parts": [{"track": str(part.track_id), "part": part.part} for part in correction.parts],
+        "parts": [{"track": str(part.track_id), "part": part.part} for part in parts],
         "reason": correction.reason,
         "name": correction.name,
     }

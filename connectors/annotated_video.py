@@ -83,7 +83,7 @@ class AnnotatedVideoSink:
         self._num_crops = num_crops
         self._max_people = max_people
         self._boxes = FinalBoxes(self._folder)
-        self._is_closed = False
+        self._is_done = False
 
     def write(self, records: Sequence[Record]) -> None:
         """Take sightings and corrections; the rest is ignored.
@@ -96,16 +96,24 @@ class AnnotatedVideoSink:
     def flush(self) -> None:
         """Do nothing: there is no film before the end of the run."""
 
+    def mark(self) -> str:
+        """Return where the boxes stand."""
+        return self._boxes.mark()
+
+    def rewind(self, mark: str) -> None:
+        """Go back to where another sink stood; one that was closed has made the films, and this one leaves it."""
+        self._is_done = not self._boxes.rewind(mark)
+
     def close(self) -> None:
         """Draw everything; takes as long as reading and encoding the recordings; idempotent.
 
         Raises:
             ConnectorError: If the disk is full.
         """
-        if self._is_closed:
-            return
-        self._is_closed = True
+        is_done, self._is_done = self._is_done, True
         try:
+            if is_done:
+                return
             boxes = {camera_id: self._boxes.boxes(camera_id, max_gap_s=self._max_gap_s) for camera_id in self._cameras}
             if any(len(of_camera) for of_camera in boxes.values()):
                 self._draw(boxes)

@@ -1,11 +1,12 @@
 """JSON lines: ``sightings.jsonl``, ``corrections.jsonl`` and ``alerts.jsonl``.
 
 Needs: nothing.
-Guarantee: at-least-once by ``flush`` (fsync); a line is whole or not there, even after a crash.
+Guarantee: once by ``flush`` (fsync), also if the match process dies; a line is whole or not there, even after a crash.
 When slow: ``write`` waits for the disk; a full disk is a ``ConnectorError`` that names the file.
 Secrets: none.
 """
 
+import json
 import logging
 import os
 from collections.abc import Sequence
@@ -14,8 +15,9 @@ from typing import BinaryIO
 
 from connectors._append_file import AppendFile
 from connectors._wire import to_line
-from pipeline.core import Alert, Correction, Record, Sighting
+from pipeline.core import Alert, Correction, CorrectionKind, Record, Sighting
 from pipeline.core.errors import ConnectorError
+from pipeline.ledger.erasing import erase_lines
 
 logger = logging.getLogger(__name__)
 
@@ -63,11 +65,35 @@ class JsonlSink:
                 if file.num_bytes > num_bytes:
                     file.truncate(num_bytes)
             raise
+        for record in records:
+            if isinstance(record, Correction) and record.kind is CorrectionKind.ERASED:
+                self._erase(record)
+
+    def _erase(self, erased: Correction) -> None:
+        """Take the lines about erased people out of the files."""
+        for kind, file in self._files.items():
+            file.close()
+            try:
+                erase_lines(file.path, erased)
+            except OSError as error:
+                raise ConnectorError(f"{file.path}: expected to erase from it, got {error.strerror}") from error
+            self._files[kind] = AppendFile(file.path)
 
     def flush(self) -> None:
         """Return when every line is on the disk. Raises ``ConnectorError`` as ``write``."""
         for file in self._files.values():
             file.sync()
+
+    def mark(self) -> str:
+        """Return how long each file is."""
+        return json.dumps({file.path.name: file.num_bytes for file in self._files.values()})
+
+    def rewind(self, mark: str) -> None:
+        """Cut what was written after a mark; a file that is shorter by now, because somebody emptied it, stays."""
+        lengths = json.loads(mark)
+        for file in self._files.values():
+            if file.num_bytes > lengths.get(file.path.name, file.num_bytes):
+                file.truncate(lengths[file.path.name])
 
     def close(self) -> None:
         """Close the files; idempotent."""

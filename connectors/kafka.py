@@ -17,10 +17,12 @@ from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaError
 
 from connectors._dead_letters import DeadLetters
-from connectors._encoded_image import decode_image
+from connectors._encoded_image import Encoding, decode_image
 from connectors._frame_message import Fault, FaultyMessageError, FrameHeader, from_headers
+from connectors._frame_numbering import FrameNumbering
+from connectors._h264 import H264Decoder, is_key_frame
 from connectors._kafka_client import client_options, reason, split_uri
-from connectors._partition_reading import PartitionReading, TopicMissingError, timestamp_ms
+from connectors._partition_reading import PartitionReading, ReadUpTo, TopicMissingError, timestamp_ms
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import ConfigError, FrameDecodeError, SourceLostError
 
@@ -38,6 +40,9 @@ class KafkaSource:
     message with another key is a fault.
 
     Indices are those of the sender. When it starts anew, they go on from the last one, as the times must.
+
+    Of H.264 the units before the first key frame, and those from a broken one up to the next key frame, cannot be
+    read: of a recording they are put aside, live they count as let go by.
 
     Args:
         camera_id: The camera.
@@ -102,12 +107,15 @@ class KafkaSource:
         self._closed = threading.Event()
         self._next_offset: int | None = None
         self._resume_at: int | None = None
-        self._numbering = _Numbering()
+        self._numbering = FrameNumbering()
+        self._resumed: FrameStamp | None = None
+        self._decoder = H264Decoder()
+        self._key_offset = self._known_before = 0
         self._acks = threading.Lock()
         self._is_reading = False
-        self._unacked: deque[tuple[int, int]] = deque()
-        self._safe_offset: int | None = None
-        self._committed_offset: int | None = None
+        self._unacked: deque[tuple[int, ReadUpTo]] = deque()
+        self._safe: ReadUpTo | None = None
+        self._committed: ReadUpTo | None = None
 
     def check(self) -> None:
         """Ask the broker for the camera's partition.
@@ -149,17 +157,22 @@ class KafkaSource:
                 f"{self._address}: expected frames of {self._sender}, got {_words(error)}; check the broker"
             ) from error
 
+    def resume(self, stamp: FrameStamp) -> None:
+        """Let ``frames`` go on behind ``stamp``: a recording is read from its start, and known frames passed over."""
+        self._resumed = stamp
+        self._numbering = FrameNumbering(stamp)
+
     def ack(self, stamp: FrameStamp) -> None:
         """Let the group go on behind ``stamp``: while frames are read, soon; then with the next ``close``."""
         with self._acks:
             while self._unacked and self._unacked[0][0] <= stamp.index:
-                self._safe_offset = self._unacked.popleft()[1]
+                self._safe = self._unacked.popleft()[1]
 
     def close(self) -> None:
         """End ``frames``, for good, and commit what was acknowledged since; idempotent, from any thread."""
         self._closed.set()
         with self._acks:
-            if self._is_reading or self._safe_offset == self._committed_offset:
+            if self._is_reading or self._safe == self._committed:
                 return
         try:
             with closing(self._open()) as reading:
@@ -178,14 +191,19 @@ class KafkaSource:
         )
 
     def _first_offset(self, reading: PartitionReading) -> int | str:
+        self._next_offset, self._resume_at = self._resume_at, None
+        if self._next_offset is not None and not self.live:
+            return self._next_offset
+        self._decoder = H264Decoder()
         if self.live:
             return "latest"
-        self._next_offset, self._resume_at = self._resume_at, None
-        if self._next_offset is not None:
-            return self._next_offset
-        self._numbering = _Numbering()
+        if self._resumed is None:
+            self._numbering = FrameNumbering()
         committed = reading.committed()
-        return self._start if committed is None else committed
+        if committed is None:
+            return self._start
+        self._known_before = committed.known_before
+        return committed.offset
 
     def _all(self, reading: PartitionReading, letters: DeadLetters) -> Iterator[Frame]:
         """Yield every frame up to the end mark."""
@@ -204,16 +222,23 @@ class KafkaSource:
 
     def _newest(self, reading: PartitionReading, letters: DeadLetters) -> Iterator[Frame]:
         """Yield the newest frame whenever there is one."""
-        newest: tuple[ConsumerRecord, FrameHeader] | None = None
+        newest: tuple[ConsumerRecord, FrameHeader] | Frame | None = None
         for messages in self._polls(reading, letters):
             for message in messages:
                 header = self._header(message, letters)
                 if header is None or header.encoding is None:
                     continue
-                self.num_dropped += newest is not None
-                newest = message, header
+                found: tuple[ConsumerRecord, FrameHeader] | Frame | None = (message, header)
+                if header.encoding is Encoding.H264:  # each must be read, for the sake of the next
+                    if not (self._decoder.has_begun or is_key_frame(message.value or b"")):
+                        self.num_dropped += 1
+                        continue
+                    found = self._frame(message, header, letters)
+                if found is not None:
+                    self.num_dropped += newest is not None
+                    newest = found
             if newest is not None and not reading.is_behind():
-                frame = self._frame(*newest, letters)
+                frame = newest if isinstance(newest, Frame) else self._frame(*newest, letters)
                 newest = None
                 if frame is not None:
                     yield frame
@@ -256,10 +281,20 @@ class KafkaSource:
             return None
 
     def _frame(self, message: ConsumerRecord, header: FrameHeader, letters: DeadLetters) -> Frame | None:
-        """Return the frame; None if it was put aside, because its picture is none or it is late."""
+        """Return the frame; None if another process had it, or if it was put aside: it is no picture, or late."""
         assert header.encoding is not None
+        data: bytes = message.value or b""
+        is_known = message.offset < self._known_before or (
+            self._resumed is not None and header.stamp.captured_at <= self._resumed.captured_at
+        )
         try:
-            image = decode_image(message.value or b"", header.encoding, header.size_hw)
+            if header.encoding is Encoding.H264:
+                image = self._decoder.decode(data, header.size_hw)
+                self._key_offset = message.offset if is_key_frame(data) else self._key_offset
+            elif not is_known:
+                image = decode_image(data, header.encoding, header.size_hw)
+            if is_known:
+                return None
             # Not before: a time that comes with no picture may be anything, and would make the next ones late.
             stamp = self._numbering.stamp(self.camera_id, header.stamp)
         except FrameDecodeError as error:
@@ -268,9 +303,12 @@ class KafkaSource:
         except FaultyMessageError as error:
             self._put_aside(message, error, letters)
             return None
+        self._resumed = None
         if self._group is not None:
             with self._acks:
-                self._unacked.append((stamp.index, message.offset + 1))
+                next_offset = message.offset + 1
+                begin = self._key_offset if header.encoding is Encoding.H264 else next_offset
+                self._unacked.append((stamp.index, ReadUpTo(begin, next_offset)))
         return Frame(stamp, image)
 
     def _put_aside(self, message: ConsumerRecord, error: FaultyMessageError, letters: DeadLetters) -> None:
@@ -280,10 +318,10 @@ class KafkaSource:
     def _commit(self, reading: PartitionReading) -> None:
         """Commit what was acknowledged, if anything was since the last time."""
         with self._acks:
-            offset = self._safe_offset
-        if offset is not None and offset != self._committed_offset:
-            reading.commit(offset)
-            self._committed_offset = offset
+            safe = self._safe
+        if safe is not None and safe != self._committed:
+            reading.commit(safe)
+            self._committed = safe
 
     def _end_reading(self, reading: PartitionReading, letters: DeadLetters) -> None:
         with self._acks:
@@ -293,31 +331,6 @@ class KafkaSource:
             self._commit(reading)
         except KafkaError as error:
             logger.warning("%s: the last offset is not committed: %s", self._address, reason(error))
-
-
-class _Numbering:
-    """Gives indices that ascend, also when the sender starts anew."""
-
-    def __init__(self) -> None:
-        self._last: FrameStamp | None = None
-        self._shift = 0
-
-    def stamp(self, camera_id: str, sent: FrameStamp) -> FrameStamp:
-        """Return the stamp of a frame that was sent with ``sent``.
-
-        Raises:
-            FaultyMessageError: If it is no later than the frame before.
-        """
-        if self._last is not None:
-            if sent.captured_at <= self._last.captured_at:
-                raise FaultyMessageError(
-                    Fault.ORDER,
-                    f"captured_at: expected later than {self._last.captured_at}, got {sent.captured_at}",
-                )
-            if sent.index + self._shift <= self._last.index:
-                self._shift = self._last.index + 1 - sent.index
-        self._last = FrameStamp(camera_id, sent.index + self._shift, sent.captured_at)
-        return self._last
 
 
 def _partition(text: str | None, key: str) -> int | None:

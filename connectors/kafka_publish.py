@@ -169,7 +169,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--speed", type=_speed, default=1.0, help="recordings: times real time, or max; default 1")
     parser.add_argument("--stride", type=_natural, default=1, help="every n-th frame")
     parser.add_argument("--as-live", action="store_true", help="frames carry the time at which they are sent")
-    parser.add_argument("--encoding", choices=list(Encoding), default=Encoding.JPEG, help="png keeps every pixel")
+    parser.add_argument(
+        "--encoding", choices=list(Encoding), default=Encoding.JPEG, help="png keeps every pixel, h264 is small"
+    )
     parser.add_argument("--quality", type=_quality, default=90, help="of JPEG, 1 to 100; default 90")
     parser.add_argument("--max-bytes", type=_natural, help="of a message; default: as the topic says")
     parser.add_argument("--partitions", type=_natural, default=16, help="of a topic that is not there; default 16")

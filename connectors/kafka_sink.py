@@ -1,4 +1,4 @@
-"""Sightings, corrections and alerts to Kafka topics.
+"""Tracklets, sightings, corrections and alerts to Kafka topics.
 
 Needs: kafka-python (extra ``kafka``).
 Guarantee: at-least-once by ``flush``; an outbox on the disk survives the process, and knows what was delivered.
@@ -11,8 +11,9 @@ import json
 import logging
 import queue
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from kafka import KafkaProducer
 from kafka.errors import (
@@ -26,13 +27,21 @@ from kafka.errors import (
 from connectors._kafka_client import client_options, close_producer, connect, reason
 from connectors._kafka_topics import TopicSpec, make_topics
 from connectors._outbox import Outbox, OutboxMessage
-from connectors._wire import SCHEMA, to_dict
+from connectors._trace import HEADER, event_traceparent
+from connectors._wire import SCHEMA, Message, alert_to_dict, correction_to_dict, sighting_to_dict, tracklet_to_dict
 from pipeline.core import Alert, Correction, Record, Sighting
 from pipeline.core.errors import ConfigError, ConnectorError, SinkBusyError
 
 logger = logging.getLogger(__name__)
 
-KINDS: Mapping[str, type] = {"sightings": Sighting, "corrections": Correction, "alerts": Alert}
+KINDS: Mapping[str, tuple[type, Callable[[Any], Message]]] = {
+    "tracklets": (Sighting, tracklet_to_dict),
+    "sightings": (Sighting, sighting_to_dict),
+    "corrections": (Correction, correction_to_dict),
+    "alerts": (Alert, alert_to_dict),
+}
+"""Of each topic, the records it is made of, and the body."""
+
 HOPELESS = (
     ClusterAuthorizationFailedError,
     MessageSizeTooLargeError,
@@ -53,12 +62,13 @@ class KafkaSink:
     """Writes every record as JSON to the topic of its kind.
 
     The bodies are those of JSON lines, described in ``connectors/schemas``. Sightings and corrections have the
-    person as key, alerts their own: their topic is compacted, so that it always holds how each alert stands. The
-    header ``event_key`` is the same whenever an event is made anew: receivers drop repeats by it.
+    person as key, tracklets, which say where somebody was followed and not who it is, the camera, alerts their own:
+    their topic is compacted, so that it always holds how each alert stands. The header ``event_key`` is the same
+    whenever an event is made anew: receivers drop repeats by it.
 
     Args:
         servers: ``host:9092``, several with commas.
-        topics: Names by kind: ``sightings``, ``corrections``, ``alerts``; None or left out: not sent.
+        topics: Names by kind: ``tracklets``, ``sightings``, ``corrections``, ``alerts``; None or left out: not sent.
         outbox: File that holds what is not delivered yet.
         security: See ``connectors._kafka_client.Security``.
         partitions: Of topics that are not there yet, and
@@ -88,7 +98,7 @@ class KafkaSink:
         self._servers = servers
         self._topics = _checked_topics(topics)
         self._specs = [
-            TopicSpec(topic, partitions, replication, is_compacted=kind is Alert)
+            TopicSpec(topic, partitions, replication, is_compacted=kind == "alerts")
             for kind, topic in self._topics.items()
         ]
         timeout_ms = round(open_timeout_s * 1000)
@@ -120,7 +130,12 @@ class KafkaSink:
             SinkBusyError: If more than ``max_waiting`` events would wait.
             ConnectorError: If the disk takes no more, or the broker never will.
         """
-        messages = [_message(record, self._topics[type(record)]) for record in records if type(record) in self._topics]
+        messages = [
+            _message(record, KINDS[kind][1](record), topic)
+            for record in records
+            for kind, topic in self._topics.items()
+            if isinstance(record, KINDS[kind][0])
+        ]
         self._send()
         if messages and len(self._outbox) + len(messages) > self._max_waiting:
             raise self._busy()
@@ -163,6 +178,8 @@ class KafkaSink:
         room = MAX_IN_FLIGHT - self._num_in_flight
         for number, message in self._outbox.waiting(after=self._last_sent, limit=room) if room > 0 else ():
             headers = [("schema", str(SCHEMA).encode()), ("event_key", message.name.encode())]
+            if traceparent := event_traceparent(json.loads(message.value), message.name):
+                headers.append((HEADER, traceparent.encode()))
             try:
                 future = self._producer.send(message.topic, message.value, message.key.encode(), headers)
             except KafkaError as error:
@@ -242,32 +259,23 @@ class KafkaSink:
         )
 
 
-def _message(record: Record, topic: str) -> OutboxMessage:
-    body = to_dict(record)
+def _message(record: Record, body: Message, topic: str) -> OutboxMessage:
     value = json.dumps(body, allow_nan=False).encode("ascii")
-    return OutboxMessage(_event_key(record, value), topic, _partition_key(record), value)
-
-
-def _event_key(record: Record, value: bytes) -> str:
-    """Return what tells an event from all others, whoever makes it, and when."""
     digest = hashlib.sha256(value).hexdigest()[:8]
     if isinstance(record, Sighting):
-        return f"sighting/{record.track_id}/{record.part}"
-    if isinstance(record, Correction):
-        return f"correction/{record.kind}/{record.at:.6f}/{digest}"
-    return f"alert/{record.key}/{record.state}/{digest}"
+        name = f"{body['event']}/{record.track_id}/{record.part}"
+        key = record.track_id.camera_id if body["event"] == "tracklet" else str(record.person_id)
+    elif isinstance(record, Correction):
+        name, key = f"correction/{record.kind}/{record.at:.6f}/{digest}", str(record.person_ids[0])
+    else:
+        name, key = f"alert/{record.key}/{record.state}/{digest}", record.key
+    return OutboxMessage(name, topic, key, value)
 
 
-def _partition_key(record: Record) -> str:
-    if isinstance(record, Alert):
-        return record.key
-    return str(record.person_ids[0] if isinstance(record, Correction) else record.person_id)
-
-
-def _checked_topics(topics: Mapping[str, object]) -> dict[type, str]:
+def _checked_topics(topics: Mapping[str, object]) -> dict[str, str]:
     for name, topic in topics.items():
         if name not in KINDS or not (topic is None or (isinstance(topic, str) and topic)):
             raise ConfigError(
                 f"sink.kafka.topics.{name}: expected the name of a topic for one of {', '.join(KINDS)}, got {topic!r}"
             )
-    return {KINDS[name]: str(topic) for name, topic in topics.items() if topic is not None}
+    return {name: str(topic) for name, topic in topics.items() if topic is not None}

@@ -59,6 +59,10 @@ class MemorySource:
             yield self._frames[position]
             position += 1
 
+    def resume(self, stamp: FrameStamp) -> None:
+        """Let ``frames`` go on behind ``stamp``."""
+        self._resume_at = sum(frame.stamp.index <= stamp.index for frame in self._frames)
+
     def ack(self, stamp: FrameStamp) -> None:
         """Remember the stamp."""
         self.acked.append(stamp)

@@ -45,7 +45,7 @@ class MotSink:
         self._camera_ids = tuple(camera_ids)
         self._max_gap_s = max_gap_s
         self._boxes = FinalBoxes(self._folder)
-        self._is_closed = False
+        self._is_done = False
 
     def write(self, records: Sequence[Record]) -> None:
         """Take sightings and corrections; the rest is ignored.
@@ -58,17 +58,23 @@ class MotSink:
     def flush(self) -> None:
         """Do nothing: the text is made of the end of the run, and there is none before it."""
 
+    def mark(self) -> str:
+        """Return where the boxes stand."""
+        return self._boxes.mark()
+
+    def rewind(self, mark: str) -> None:
+        """Go back to where another sink stood; one that was closed has made the text, and this one leaves it."""
+        self._is_done = not self._boxes.rewind(mark)
+
     def close(self) -> None:
         """Write the text of every camera; idempotent.
 
         Raises:
             ConnectorError: If the disk is full.
         """
-        if self._is_closed:
-            return
-        self._is_closed = True
+        is_done, self._is_done = self._is_done, True
         try:
-            for camera_id in dict.fromkeys((*self._camera_ids, *self._boxes.camera_ids)):
+            for camera_id in () if is_done else dict.fromkeys((*self._camera_ids, *self._boxes.camera_ids)):
                 boxes = self._boxes.boxes(camera_id, max_gap_s=self._max_gap_s)
                 write_mot_text(self._folder / f"{camera_id}.txt", boxes)
         finally:

@@ -79,6 +79,10 @@ class RtspSource:
                 f"{self._address}: expected pictures, got {error}; check the camera and the way to it"
             ) from error
 
+    def resume(self, stamp: FrameStamp) -> None:
+        """Let indices and times go on behind ``stamp``."""
+        self._reading.resume(stamp.index, stamp.captured_at)
+
     def ack(self, stamp: FrameStamp) -> None:
         """Do nothing: what was not seen is gone."""
 

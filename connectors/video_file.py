@@ -144,6 +144,10 @@ class VideoFileSource:
                 )
         self._resume_at = 0
 
+    def resume(self, stamp: FrameStamp) -> None:
+        """Let ``frames`` go on behind ``stamp``."""
+        self._resume_at = stamp.index + 1
+
     def ack(self, stamp: FrameStamp) -> None:
         """Do nothing: a file stays."""
 

@@ -89,6 +89,10 @@ class WebcamSource:
                 f"capture device {self._number}: expected pictures, got {error}; check that it is plugged in"
             ) from error
 
+    def resume(self, stamp: FrameStamp) -> None:
+        """Let indices and times go on behind ``stamp``."""
+        self._reading.resume(stamp.index, stamp.captured_at)
+
     def ack(self, stamp: FrameStamp) -> None:
         """Do nothing: what was not seen is gone."""
 

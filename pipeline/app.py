@@ -15,7 +15,8 @@ from typing import NoReturn
 import numpy as np
 
 from pipeline.actors.batch_actor import BatchActor
-from pipeline.actors.camera_actor import CameraActor, CameraStatus
+from pipeline.actors.camera_actor import CameraActor
+from pipeline.actors.camera_status import CameraStatus
 from pipeline.actors.cluster import join_cluster, leave_cluster
 from pipeline.actors.match_actor import MatchActor, MatchReport, MatchStatus
 from pipeline.actors.supervisor import Factories, Line, Share, start_inline, start_on_ray, supervise
@@ -24,8 +25,10 @@ from pipeline.core.errors import ConfigError, ConnectorError, ReidError, Weights
 from pipeline.evaluation.track_table import TrackTable
 from pipeline.evaluation.tracking import TrackingScore, score_tracks
 from pipeline.evaluation.truth import cut_out, read_mot, read_mot_truth, read_pets
+from pipeline.ledger import set_aside
 from pipeline.plan import Plan, make_plan
 from pipeline.stages.enrol import enrolment_tracklet
+from pipeline.status import in_background, write_status
 from pipeline.summary import make_summary, print_summary, write_summary
 from pipeline.telemetry.logs import set_up_logs
 from pipeline.telemetry.metrics import RayMetrics
@@ -46,6 +49,7 @@ python pipeline/run.py [key=value …]        follows people across the cameras 
   runtime=ray | inline                      actors, or one process; the same result either way
   replay.speed=max | N                      recordings: as fast as possible, or N times real time
   weights_dir=DIR  output_dir=DIR           where checkpoints are, where the results go
+  resume=true                               go on with the people and numbers of the run that output_dir holds
 
 Choices, one file each in configs/:
 """
@@ -98,9 +102,12 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
     if config.runtime.kind == "ray":
         join_cluster()
     with _output_dir(plan.output_dir):
+        if not config.resume and (aside := set_aside(plan.output_dir / "ledger.sqlite")) is not None:
+            logger.info("the ledger of an earlier run is now %s; resume=true goes on with it", aside.name)
         line = await start_line(config, plan)
         await _enrol(plan, line)
         _write_config(config, plan.output_dir)
+    _show_notes(plan.output_dir)
     logger.info("ready %.1f s after the start", time.perf_counter() - _LOADED_AT)
     began = time.perf_counter()
     metrics = RayMetrics() if config.runtime.kind == "ray" else None
@@ -111,7 +118,11 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
             if metrics is not None:
                 metrics.show(cameras, match)
 
-        cameras, report = await supervise(line, stop=stop, drain_s=config.flow.drain_s, watch=watch, watch_every_s=0.5)
+        keep_status = partial(write_status, plan.output_dir, line) if plan.make_monitors else None
+        async with in_background(keep_status):
+            cameras, report = await supervise(
+                line, stop=stop, drain_s=config.flow.drain_s, watch=watch, watch_every_s=0.5
+            )
     if report is None:
         print(f"error: not drained within flow.drain_s = {config.flow.drain_s} s", file=sys.stderr)
         return FAILED
@@ -133,6 +144,13 @@ def _output_dir(folder: Path) -> Iterator[None]:
             with suppress(OSError):  # there is something in it: the line got that far
                 folder.rmdir()
         raise
+
+
+def _show_notes(folder: Path) -> None:
+    """Print what a sink has to say to whoever started the run: where its page is, for instance."""
+    for note in sorted(folder.glob("*/open_at.txt")):
+        print(note.read_text(), end="", flush=True)
+        note.unlink()
 
 
 def _write_config(config: PipelineConfig, folder: Path) -> None:
@@ -189,6 +207,7 @@ async def start_line(config: PipelineConfig, plan: Plan) -> Line:
                 make_track=plan.make_track,
                 input_hw=plan.input_hw,
                 limits=plan.limits,
+                make_monitor=plan.make_monitors.get(camera_id),
             )
             for camera_id, make_source in plan.make_sources.items()
         },
@@ -219,7 +238,12 @@ async def start_line(config: PipelineConfig, plan: Plan) -> Line:
     }
     if runtime.kind == "inline":
         return await start_inline(factories, shares)
-    return await start_on_ray(factories, shares, runtime.max_restarts)
+    return await start_on_ray(
+        factories,
+        shares,
+        max_restarts=runtime.max_restarts,
+        checkpoint_every_s=runtime.checkpoint_every_s,
+    )
 
 
 def _max_lateness_s(config: PipelineConfig, plan: Plan) -> float:

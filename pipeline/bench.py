@@ -19,7 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.actors.camera_actor import CameraStatus
+from pipeline.actors.camera_status import CameraStatus
 from pipeline.actors.cluster import join_cluster, leave_cluster
 from pipeline.actors.match_actor import MatchStatus
 from pipeline.actors.supervisor import supervise

@@ -192,6 +192,7 @@ class RuntimeConfig:
     embed: ShareConfig = field(default_factory=ShareConfig)
     match: ShareConfig = field(default_factory=ShareConfig)
     max_restarts: int = 0
+    checkpoint_every_s: float = 5.0
 
 
 @dataclass
@@ -209,9 +210,11 @@ class PipelineConfig:
     source: dict[str, Any] = field(default_factory=dict)
     alerts: dict[str, Any] = field(default_factory=dict)
     sink: dict[str, Any] = field(default_factory=dict)
+    monitor: Any = None
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     weights_dir: str = MISSING
     output_dir: str = MISSING
+    resume: bool = False
     device: str = MISSING
     threads: int = MISSING
     replay: ReplayConfig = field(default_factory=ReplayConfig)

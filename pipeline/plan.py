@@ -11,7 +11,18 @@ import numpy as np
 from pipeline.actors.camera_actor import CameraLimits
 from pipeline.build import attribute, build, build_source
 from pipeline.config import AlertingConfig, BufferConfig, MatcherConfig, PipelineConfig, SiteConfig
-from pipeline.core import AlertRule, Detector, Embedder, Gallery, PoseEstimator, PoseNeed, Sink, Source, Tracker
+from pipeline.core import (
+    AlertRule,
+    Detector,
+    Embedder,
+    Gallery,
+    Monitor,
+    PoseEstimator,
+    PoseNeed,
+    Sink,
+    Source,
+    Tracker,
+)
 from pipeline.core.errors import ConfigError
 from pipeline.ranges import check_ranges
 from pipeline.stages._calibration import Calibration, DistanceModel
@@ -42,6 +53,7 @@ class Plan:
         make_match: The match stage.
         make_alert: The alert stage.
         make_sinks: By name.
+        make_monitors: By camera; empty where nobody is shown how the cameras are doing.
         limits: Of each camera.
         output_dir: Where the run's files go.
     """
@@ -57,6 +69,7 @@ class Plan:
     make_match: Callable[[], MatchStage]
     make_alert: Callable[[], AlertStage]
     make_sinks: Mapping[str, Callable[[], Sink]]
+    make_monitors: Mapping[str, Callable[[], Monitor]]
     limits: CameraLimits
     output_dir: Path
 
@@ -100,6 +113,9 @@ def make_plan(config: PipelineConfig) -> Plan:
             config.alerting,
         ),
         make_sinks={name: build(node, f"sink.{name}") for name, node in config.sink.items()},
+        make_monitors={}
+        if config.monitor is None
+        else {camera_id: build(config.monitor, "monitor", camera_id) for camera_id in config.site.cameras},
         limits=CameraLimits(
             max_inflight_frames=config.flow.max_inflight_frames,
             max_waiting_tracklets=config.flow.max_waiting_tracklets,

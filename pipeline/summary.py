@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.actors.camera_actor import CameraStatus
+from pipeline.actors.camera_status import CameraStatus
 from pipeline.actors.match_actor import MatchReport
 from pipeline.evaluation.tracking import TrackingScore
 

@@ -5,7 +5,7 @@ passed can be put in order and judged.
 """
 
 from collections.abc import Callable, Iterable
-from math import floor, inf
+from math import floor, inf, isfinite
 
 from pipeline.core import Embedding
 
@@ -36,9 +36,7 @@ class EventTimeBuffer:
 
     def add(self, embedding: Embedding) -> None:
         """Take an embedding; one whose window is gone is counted as late and judged with the next."""
-        window = floor(embedding.completed_at / self._window_s)
-        if (window + 1) * self._window_s <= embedding.completed_at:
-            window += 1  # the division was rounded down; ``release`` multiplies
+        window = self._window_of(embedding.completed_at)
         if window <= self._released_window:
             self.num_late += 1
             window = int(self._released_window) + 1
@@ -54,9 +52,26 @@ class EventTimeBuffer:
         newest = max((at for at in self._watermarks.values() if at < inf), default=inf)
         return min((at for at in self._watermarks.values() if at >= newest - self._max_lateness_s), default=inf)
 
+    @property
+    def released_until(self) -> float:
+        """Unix seconds: the end of the last window that is complete, with embeddings or without."""
+        watermark = self.watermark
+        return self._window_of(watermark) * self._window_s if isfinite(watermark) else watermark
+
+    def resume(self, judged_until: float) -> None:
+        """Begin behind that time, Unix seconds: every window up to it is gone already."""
+        if isfinite(judged_until):
+            self._released_window = round(judged_until / self._window_s) - 1
+
     def release(self) -> list[tuple[float, list[Embedding]]]:
         """Return the windows that are complete, as (end of the window in Unix seconds, embeddings in order)."""
         return self._pop(lambda window: (window + 1) * self._window_s <= self.watermark)
+
+    def _window_of(self, at: float) -> int:
+        window = floor(at / self._window_s)
+        if (window + 1) * self._window_s <= at:
+            window += 1  # the division was rounded down; ``release`` multiplies
+        return window
 
     def _pop(self, is_complete: Callable[[int], bool]) -> list[tuple[float, list[Embedding]]]:
         released = []

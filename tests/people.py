@@ -6,6 +6,7 @@ from math import inf, sqrt
 
 import numpy as np
 from factories import BOX, make_embedding, make_path
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.core import Correction, CorrectionKind, Embedding, Identity, Match, Sighting, TrackId, TrackPart
@@ -60,13 +61,20 @@ def see(
     distance: float = 0.0,
     vector: NDArray[np.float32] | None = None,
     part: int = 0,
-    box: Sequence[float] = BOX,
+    box: Sequence[float] | None = None,
     quality: float = 0.8,
     is_last: bool = False,
     is_continuous: bool = True,
     completed_at: float | None = None,
 ) -> Embedding:
-    """Return what somebody looked like on a track between two moments, at ten frames a second."""
+    """Return what somebody looked like on a track between two moments, at ten frames a second.
+
+    Unless told otherwise the first five tracks stand side by side.
+    """
+    if box is None:
+        left, top, right, bottom = BOX
+        aside = 20.0 * ((number - 1) % 5)
+        box = (left + aside, top, right + aside, bottom)
     path = make_path(first=round(start * 10), length=max(1, round((stop - start) * 10) + 1), box=box)
     embedding = make_embedding(
         TrackId(camera_id, 0, number),
@@ -136,3 +144,40 @@ def person_of_part(records: Iterable[Sighting | Correction]) -> Mapping[TrackPar
             assert all(people[part] == source for part in record.parts)
             people |= dict.fromkeys(record.parts, target)
     return people
+
+
+TRACKS = st.tuples(
+    st.sampled_from(["east", "west"]),
+    st.integers(0, 200),  # tenths of a second
+    st.integers(1, 8),  # parts
+    st.integers(0, 3),  # whose looks
+    st.lists(st.sampled_from([0.0, 0.2, 0.45, 0.6]), min_size=8, max_size=8),
+    st.lists(st.booleans(), min_size=8, max_size=8),
+    st.booleans(),
+)
+
+
+def beside(number: int, border: bool) -> tuple[float, ...]:
+    """Return a box that shares nothing with those of other tracks."""
+    aside = 14.0 * number
+    return (0.0, 5.0 + aside, 30.0, 18.0 + aside) if border else (50.0 + aside, 10.0, 63.0 + aside, 90.0)
+
+
+def embeddings_of(tracks) -> list[Embedding]:
+    """Return the parts of tracks that begin at any time, last any time and look like anybody."""
+    return [
+        see(
+            camera_id,
+            number,
+            start=(begin + 12 * part) / 10,
+            stop=(begin + 12 * part + 11) / 10,
+            person=person,
+            distance=distances[part],
+            part=part,
+            box=beside(number, border),
+            is_last=part == num_parts - 1,
+            is_continuous=part == 0 or continuous[part],
+        )
+        for number, (camera_id, begin, num_parts, person, distances, continuous, border) in enumerate(tracks)
+        for part in range(num_parts)
+    ]

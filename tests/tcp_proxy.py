@@ -5,6 +5,7 @@ import select
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from types import TracebackType
 
 
@@ -13,14 +14,18 @@ class TcpProxy:
 
     Args:
         tls: Whoever connects must speak TLS, as this says; None: plain text.
+        gate: Called with both sides first; nobody for whom it returns False gets any further.
 
     Attributes:
         address: Where it listens.
         target: ``host:port``; set before the first connection, may change.
     """
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, tls: ssl.SSLContext | None = None, gate: Callable[[socket.socket, socket.socket], bool] | None = None
+    ) -> None:
         self._tls = tls
+        self._gate = gate
         self._server = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._server.getsockname()[1]}"
         self.target = ""
@@ -64,7 +69,8 @@ class TcpProxy:
             near.settimeout(5)
             side = near if self._tls is None else self._tls.wrap_socket(near, server_side=True)
             with side, socket.create_connection((host, int(port)), timeout=5) as far:
-                self._pass_both_ways(side, far)
+                if self._gate is None or self._gate(side, far):
+                    self._pass_both_ways(side, far)
 
     def _pass_both_ways(self, near: socket.socket, far: socket.socket) -> None:
         with self._lock:

@@ -2,11 +2,15 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import pytest
 import yaml
+from compose_spec import PyCompose
 
 from connectors.kafka_publish import _parser
 from pipeline.config import load_config
@@ -18,11 +22,50 @@ OURS = ("publisher", "head", "worker", "job")
 
 
 @pytest.fixture(scope="module")
-def services() -> dict[str, Any]:
-    """The compose file's services, with our variables filled in as docker does it."""
+def project() -> dict[str, Any]:
+    """The compose file, with our variables filled in as docker does it."""
     text = re.sub(r"\$\{(\w+):\?[^}]*\}", lambda match: VARIABLES[match[1]], (DOCKER / "compose.yaml").read_text())
-    services: dict[str, Any] = yaml.safe_load(text)["services"]
+    project: dict[str, Any] = yaml.safe_load(text)
+    return project
+
+
+@pytest.fixture
+def services(project: dict[str, Any]) -> dict[str, Any]:
+    services: dict[str, Any] = project["services"]
     return services
+
+
+def test_the_dockerfile_passes_its_linter() -> None:
+    hadolint = Path(sys.executable).with_name("hadolint")
+    found = subprocess.run([hadolint, DOCKER / "Dockerfile"], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout
+
+
+def test_the_compose_file_follows_its_specification(project: dict[str, Any]) -> None:
+    PyCompose.from_json(json.dumps(project)).validate()
+    with pytest.raises(ValueError, match="read_onlyy"):
+        PyCompose.from_json(json.dumps({**project, "services": {"job": {"image": "x", "read_onlyy": True}}}))
+
+
+@pytest.mark.parametrize("group", ["head", "gpu"])
+def test_the_pods_of_the_ray_cluster_are_as_kubernetes_knows_them(group: str) -> None:
+    template = pod_template(group)
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": group, **template.get("metadata", {})},
+        "spec": template["spec"],
+    }
+    kubernetes_validate.validate(pod, "1.34", strict=True)
+    with pytest.raises(kubernetes_validate.ValidationError, match="containerz"):
+        kubernetes_validate.validate({**pod, "spec": {**pod["spec"], "containerz": []}}, "1.34", strict=True)
+
+
+def pod_template(group: str) -> dict[str, Any]:
+    spec = yaml.safe_load((DOCKER / "kuberay.yaml").read_text())["spec"]
+    groups = {"head": spec["headGroupSpec"]} | {each["groupName"]: each for each in spec["workerGroupSpecs"]}
+    template: dict[str, Any] = groups[group]["template"]
+    return template
 
 
 def documents() -> list[Path]:
@@ -88,7 +131,7 @@ def test_the_publisher_is_started_as_it_wants_to_be(services: dict[str, Any]) ->
 def test_the_topics_that_are_made_are_those_that_are_used(services: dict[str, Any]) -> None:
     made = set(re.findall(r"--topic (\S+)", services["topics"]["command"][0]))
     node = yaml.safe_load((DOCKER.parent / "configs/sink/kafka.yaml").read_text())["kafka"]
-    assert made == {*node["topics"].values(), "passerby.frames", "passerby.dead-letters"}
+    assert made == {*filter(None, node["topics"].values()), "passerby.frames", "passerby.dead-letters"}
     assert "--topic passerby.alerts --partitions 8 --config cleanup.policy=compact" in services["topics"]["command"][0]
 
 
@@ -101,8 +144,7 @@ def test_the_board_shows_what_is_measured() -> None:
 
 @pytest.mark.parametrize("group", ["head", "gpu"])
 def test_every_node_of_the_ray_cluster_is_confined(group: str) -> None:
-    spec = yaml.safe_load((DOCKER / "kuberay.yaml").read_text())["spec"]
-    template = spec["headGroupSpec"]["template"] if group == "head" else spec["workerGroupSpecs"][0]["template"]
+    template = pod_template(group)
     assert template["spec"]["securityContext"]["runAsNonRoot"] is True
     (container,) = template["spec"]["containers"]
     assert container["securityContext"]["readOnlyRootFilesystem"] is True

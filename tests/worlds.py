@@ -7,6 +7,10 @@ import cv2
 import numpy as np
 
 FRAME_HW = (96, 128)
+ATTRIBUTES = (
+    *("top_colour", "bottom_colour", "age", "female", "long_hair", "hat", "glasses", "backpack", "shoulder_bag"),
+    *("handbag", "long_sleeves", "long_bottom", "skirt"),
+)
 
 
 def make_world(
@@ -72,8 +76,9 @@ def make_world(
         "crop_box": np.arange(num_boxes, dtype=np.int32),
         "crop_xyxy": np.stack([row["crop_xyxy"] for row in rows]),
         "person_id": np.arange(num_people, dtype=np.int32) + 1000 * number,
-        "attribute_names": np.array(["sex", "age"]),
-        "attributes": np.zeros((num_people, 2), np.int16),
+        "person_outfit": np.arange(num_people, dtype=np.int16) % 2,
+        "attribute_names": np.array(ATTRIBUTES),
+        "attributes": rng.integers(0, 2, (num_people, len(ATTRIBUTES))).astype(np.int16),
         "size_hw": np.array(FRAME_HW, np.int32),
         "camera_names": np.array([f"camera{n}" for n in range(num_cameras)]),
     }

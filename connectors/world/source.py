@@ -52,6 +52,7 @@ class WorldSource:
         self._scenario = Scenario(**{"place": parts.netloc, "device": device, **given})
         self._name = parts.path.strip("/")
         self._closed = threading.Event()
+        self._first_index = 0
 
     def _value(self, name: str, value: str, kind: type) -> Any:
         try:
@@ -79,12 +80,19 @@ class WorldSource:
                 return
             index = view.frame.stamp.index
             captured_at = view.frame.stamp.captured_at
+            if not self.live and index < self._first_index:
+                continue  # drawn all the same: each picture's noise follows from those before
             if self.live:
                 captured_at += began_at
                 wait_s = began_at + index / self._scenario.fps - time.time()
                 if wait_s > 0 and self._closed.wait(wait_s):
                     return
+                index += self._first_index
             yield Frame(FrameStamp(self.camera_id, index, captured_at), view.frame.image)
+
+    def resume(self, stamp: FrameStamp) -> None:
+        """Let ``frames`` go on behind ``stamp``; a live world begins anew, with higher indices."""
+        self._first_index = stamp.index + 1
 
     def ack(self, stamp: FrameStamp) -> None:
         """Do nothing: the world can be rendered again."""

@@ -11,10 +11,12 @@ Reference:
 """
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
 
+from models.reid._video import in_float32
 from pipeline.core.errors import ConfigError, WeightsError
 
 EXPANSION = 4
@@ -145,7 +147,11 @@ class ResNet50In3d(nn.Module):
 
     def forward(self, pixels_BCTHW: Tensor) -> Tensor:
         """Return the maps of the last stage, ``(B, C, t, H, W)``; t is 1 behind layer3 for T up to 8."""
-        maps = self.maxpool(self.relu(self.bn1(self.conv1(pixels_BCTHW))))
+        # On processors the slope of this convolution in bfloat16 crashes the process (torch 2.13).
+        on_processor = pixels_BCTHW.device.type == "cpu"
+        with in_float32(pixels_BCTHW) if on_processor else nullcontext():
+            maps = self.conv1(pixels_BCTHW)
+        maps = self.maxpool(self.relu(self.bn1(maps)))
         for name in self.stages:
             maps = getattr(self, name)(maps)
         out: Tensor = maps
@@ -190,17 +196,25 @@ def initialise(trunk: nn.Module) -> None:
 
 
 def load_pretrained(trunk: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Fill a trunk with a published checkpoint; its classifier, and stages that the trunk lacks, are left out.
+    """Fill a trunk with a published checkpoint, or with the trunk of one of our networks.
+
+    Its classifier, and stages that the trunk lacks, are left out. A trunk in 3D also takes flat kernels, which are
+    repeated over time and divided by how often; one with ``SplitNorm`` also takes plain normalisations, halved.
 
     Args:
         trunk: Of this module.
-        weights: By name, as ``torchvision``, IBN-Net or 3D-ResNets-PyTorch call them, ``module.`` before or not.
+        weights: By name, as ``torchvision``, IBN-Net or 3D-ResNets-PyTorch call them, ``module.`` before or not, or
+            ``trunk.`` as in our networks.
 
     Raises:
         WeightsError: If a tensor of the trunk is absent or of another shape.
+
+    Reference:
+        Carreira and Zisserman, "Quo Vadis, Action Recognition?", CVPR 2017, Sec. 2.2.
     """
-    named = {name.removeprefix("module."): tensor for name, tensor in weights.items()}
+    named = {name.removeprefix("module.").removeprefix("trunk."): tensor for name, tensor in weights.items()}
     wanted = trunk.state_dict()
+    named |= _inflated(named, wanted) | _split(named, wanted)
     # Checkpoints older than torch 0.4.1 do not count batches.
     missing = [name for name in wanted if name not in named and not name.endswith("num_batches_tracked")]
     unfit = [name for name in wanted if name in named and named[name].shape != wanted[name].shape]
@@ -210,3 +224,24 @@ def load_pretrained(trunk: nn.Module, weights: Mapping[str, Tensor]) -> None:
             f"{missing[:3]} and {len(unfit)} of another shape {unfit[:3]}; use width_mult: 1 and weights of this trunk"
         )
     trunk.load_state_dict({name: named[name] for name in wanted if name in named}, strict=False)
+
+
+def _inflated(named: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the flat kernels that are wanted in 3D."""
+    flat = {
+        name: tensor for name, tensor in named.items() if tensor.ndim == 4 and name in wanted and wanted[name].ndim == 5
+    }
+    return {
+        name: tensor[:, :, None].expand(-1, -1, frames := wanted[name].shape[2], -1, -1) / frames
+        for name, tensor in flat.items()
+    }
+
+
+def _split(named: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the plain normalisations that are wanted in two halves."""
+    halves = {}
+    for name in wanted.keys() - named.keys():
+        whole = named.get(name.replace(".IN.", ".").replace(".BN.", "."))
+        if whole is not None and whole.ndim:
+            halves[name] = whole[: len(whole) // 2] if ".IN." in name else whole[len(whole) // 2 :]
+    return halves

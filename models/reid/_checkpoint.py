@@ -77,7 +77,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     except (SafetensorError, OSError, EOFError, RuntimeError, ValueError, pickle.UnpicklingError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise WeightsError(f"{path}: expected a checkpoint of tensors, got: {reason}; convert it") from error
-    weights = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
+    # torchreid and most others say state_dict, fast-reid says model.
+    weights = loaded.get("state_dict", loaded.get("model", loaded)) if isinstance(loaded, dict) else None
     if not isinstance(weights, dict) or not all(isinstance(tensor, Tensor) for tensor in weights.values()):
         raise WeightsError(f"{path}: expected tensors by name, got {type(loaded).__name__}; save its state_dict")
     return weights

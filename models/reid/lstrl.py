@@ -173,6 +173,8 @@ class Lstrl(nn.Module):
         bme_direction: bi or forward, Table 5.
         bme_boundary: replicate, zero or circular.
         bme_share_psi: As ``MotionEstimator`` says.
+        init_scale: What the last weights of all blocks are multiplied with at first. With 1 everything that a trunk
+            has learnt before is drowned; 0 would let the motion never wake up.
 
     Raises:
         ConfigError: If a word is unknown.
@@ -199,6 +201,7 @@ class Lstrl(nn.Module):
         bme_direction: str = "bi",
         bme_boundary: str = "replicate",
         bme_share_psi: bool = False,
+        init_scale: float = 1.0,
     ) -> None:
         super().__init__()
         if order not in ("parallel", "serial") or not set(insert_after) <= set(STAGES):
@@ -221,6 +224,9 @@ class Lstrl(nn.Module):
                     boundary=bme_boundary,
                     share_psi=bme_share_psi,
                 )
+        lasts = [block.omega2 for block in self.mae.values()] + [block.upsilon for block in self.bme.values()]
+        for last in lasts:
+            last.weight.data.mul_(init_scale)
         self.vector_dim = self.trunk.channels[-1]
         self.neck = BnNeck(self.vector_dim, num_ids)
 

@@ -89,7 +89,7 @@ def _pairs(arguments: Sequence[str]) -> dict[str, str]:
 
 def print_rows(headings: Sequence[str], rows: Mapping[str, Figures], *, title: str = "") -> None:
     """Print a table: a name a row, fractions with three places."""
-    table = Table(title, box=None, pad_edge=False)
+    table = Table("", title=title or None, box=None, pad_edge=False)
     for heading in headings:
         table.add_column(heading, justify="right")
     for name, figures in rows.items():

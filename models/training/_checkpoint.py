@@ -1,6 +1,7 @@
 """Everything a training run needs to go on, in one file without code: safetensors."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,19 +27,25 @@ class Position:
 
 
 def save_checkpoint(
-    path: Path, network: nn.Module, mean: nn.Module, optimiser: torch.optim.Optimizer, position: Position
+    path: Path,
+    network: nn.Module,
+    mean: nn.Module,
+    optimisers: Sequence[torch.optim.Optimizer],
+    position: Position,
+    told: Mapping[str, str],
 ) -> None:
-    """Write a checkpoint in the place of the last one, wholly or not at all."""
+    """Write a checkpoint in the place of the last one, wholly or not at all; with what the run was told."""
     tensors = _named("network", network.state_dict()) | _named("mean", mean.state_dict())
-    for number, state in optimiser.state_dict()["state"].items():
-        tensors |= _named(f"optimiser/{number}", state)
-    part = path.with_suffix(".part")
-    save_file(tensors, part, metadata={"position": json.dumps(asdict(position))})
-    part.replace(path)
+    for place, optimiser in enumerate(optimisers):
+        for number, state in optimiser.state_dict()["state"].items():
+            tensors |= _named(f"optimiser/{place}/{number}", state)
+    _write(path, tensors, {"position": json.dumps(asdict(position)), **told})
 
 
-def load_checkpoint(path: Path, network: nn.Module, mean: nn.Module, optimiser: torch.optim.Optimizer) -> Position:
-    """Fill network, mean and optimiser; return how far the run was.
+def load_checkpoint(
+    path: Path, network: nn.Module, mean: nn.Module, optimisers: Sequence[torch.optim.Optimizer]
+) -> Position:
+    """Fill network, mean and optimisers; return how far the run was.
 
     Raises:
         WeightsError: If the file is damaged, or of another network.
@@ -46,12 +53,34 @@ def load_checkpoint(path: Path, network: nn.Module, mean: nn.Module, optimiser: 
     tensors, position = _read(path)
     _fill(path, network, _below("network/", tensors))
     _fill(path, mean, _below("mean/", tensors))
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in _below("optimiser/", tensors).items():
-        number, key = name.split("/")
-        state.setdefault(int(number), {})[key] = tensor
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    for place, optimiser in enumerate(optimisers):
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in _below(f"optimiser/{place}/", tensors).items():
+            number, key = name.split("/")
+            state.setdefault(int(number), {})[key] = tensor
+        optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
     return position
+
+
+def save_best(path: Path, mean: nn.Module, position: Position, score: float, told: Mapping[str, str]) -> None:
+    """Write the mean of the weights and its score in the place of the last best one, wholly or not at all."""
+    known = {"position": json.dumps(asdict(position)), "score": repr(score), **told}
+    _write(path, _named("mean", mean.state_dict()), known)
+
+
+def read_best(path: Path) -> float:
+    """Return the score of the best network so far; minus infinity if there is none.
+
+    Raises:
+        WeightsError: If the file is damaged.
+    """
+    if not path.exists():
+        return float("-inf")
+    try:
+        with safe_open(path, "pt") as file:
+            return float((file.metadata() or {})["score"])
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
+        raise _unfit(path, error) from error
 
 
 def load_mean(path: Path, network: nn.Module, *, below: str = "") -> Position:
@@ -89,6 +118,12 @@ def _fill(path: Path, network: nn.Module, tensors: dict[str, Tensor]) -> None:
 def _unfit(path: Path, error: Exception) -> WeightsError:
     reason = " ".join(str(error).split())[:200] or type(error).__name__
     return WeightsError(f"{path}: expected a checkpoint of this network, got: {reason}; set another out= or delete it")
+
+
+def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    part = path.with_suffix(".part")
+    save_file(tensors, part, metadata=metadata)
+    part.replace(path)
 
 
 def _named(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from pipeline.core.arrays import check_array
 from pipeline.core.errors import ConfigError, DataError
 
+CROP_MARGIN = 0.1 / 1.2
+"""Part of a crop's side that lies beyond the person's box, at either end."""
 _LAYOUT: dict[str, tuple[str | None, tuple[str | int, ...]]] = {
     "frame_jpeg": ("uint8", ("bytes of frames",)),
     "frame_offset": ("int64", ("F+1",)),
@@ -38,6 +40,7 @@ _LAYOUT: dict[str, tuple[str | None, tuple[str | int, ...]]] = {
     "crop_box": ("int32", ("C",)),
     "crop_xyxy": ("float32", ("C", 4)),
     "person_id": ("int32", ("P",)),
+    "person_outfit": ("int16", ("P",)),
     "attribute_names": (None, ("K",)),
     "attributes": ("int16", ("P", "K")),
     "size_hw": ("int32", (2,)),

@@ -119,10 +119,7 @@ def picture_keypoints(estimator: PoseEstimator, crops: Sequence[TrueCrop]) -> Im
 
 
 def picture_retrievals(embedder: Embedder, crops: Sequence[TrueCrop], *, seed: int) -> Image:
-    """Return people as one camera saw them, each with the five nearest of all other cameras.
-
-    Right ones are green; wrong ones red, or grey where nobody right is left to be found. A tracklet is the mean
-    vector of a person in an outfit in a camera, shown by its tallest crop.
+    """Return people as ``picture_answers`` does; a tracklet is the mean of a person in an outfit in a camera.
 
     Raises:
         DataError: If nobody is seen by two cameras.
@@ -130,23 +127,42 @@ def picture_retrievals(embedder: Embedder, crops: Sequence[TrueCrop], *, seed: i
     means, names, rows = mean_vectors(embed_crops(embedder, crops), name_crops(crops))
     heights = np.array([crop.image.shape[0] for crop in crops])
     shown = [crops[int(np.argmax(np.where(rows == name, heights, -1)))].image for name in range(len(names))]
+    return picture_answers(means, names, shown, seed=seed)
+
+
+def picture_answers(
+    vectors: NDArray[np.float32], names: NDArray[np.int64], shown: Sequence[Image], *, seed: int
+) -> Image:
+    """Return people as one camera saw them, each with the five nearest of all other cameras.
+
+    Right ones are green; wrong ones red, or grey where nobody right is left to be found.
+
+    Args:
+        vectors: Shape ``(N, D)``, L2 norm 1: of tracklets.
+        names: Shape ``(N, 3)``: person, outfit and camera of each.
+        shown: A picture of each.
+        seed: Of who is asked for.
+
+    Raises:
+        DataError: If nobody is seen by two cameras.
+    """
     pairs = (names[:, None, :2] == names[None, :, :2]).all(axis=2) & (names[:, None, 2] != names[None, :, 2])
     asked = np.random.default_rng(seed).permutation(np.flatnonzero(pairs.any(axis=1)))[:_NUM_QUERIES]
     if not len(asked):
         raise DataError("data: expected people whom two cameras see, got none; render longer worlds")
-    panels = [_answers(int(query), names, means, shown, pairs) for query in asked]
+    panels = [_answers(int(query), names, vectors, shown, pairs) for query in asked]
     return join(panels, columns=2)
 
 
 def _answers(
     query: int,
     names: NDArray[np.int64],
-    means: NDArray[np.float32],
+    vectors: NDArray[np.float32],
     shown: Sequence[Image],
     pairs: NDArray[np.bool_],
 ) -> Image:
     size_hw = (144, 72)
-    near = means @ means[query]
+    near = vectors @ vectors[query]
     others = np.flatnonzero(names[:, 2] != names[query, 2])
     ranked = others[np.argsort(-near[others], kind="stable")][:_NUM_ANSWERS]
     tiles = [frame_tile(fit(shown[query], size_hw)[0], INK, note="query")]

@@ -5,7 +5,9 @@
     make train ARGS='task=video data=/a/rendered out=outputs/lstrl minutes=60 options.model=lstrl_light'
 
 A run that was interrupted goes on when the same command is given again. With ``steps`` in place of ``minutes`` the
-same seed gives the same network on the same machine.
+same seed gives the same network on the same machine. Several processes, on one machine or many, train one network:
+
+    torchrun --nproc-per-node 4 -m models.training.train task=video …
 """
 
 import json
@@ -13,7 +15,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 from torch import nn
 
 from models.training._engine import Budget, Engine, Pace
+from models.training._group import join_group
 from models.training._worlds import World, split_worlds
 from models.training.detector.task import DetectorTask
 from models.training.keypoints.task import KeypointTask
@@ -53,6 +56,7 @@ class TrainConfig:
         precision: bfloat16, float32, or auto: bfloat16 where the device computes in it.
         held_out: Part of the worlds that is only scored with.
         cache_gb: Of decoded pictures in memory.
+        score_every_epochs: Epochs between scores while training, of video alone; 0 scores at the end.
         schedule: budget: the learning rate falls over the budget; recipe: as the paper's, of video alone.
         options: Of the task, as its class describes them.
     """
@@ -69,6 +73,7 @@ class TrainConfig:
     precision: str = "auto"
     held_out: float = 0.1
     cache_gb: float = 6.0
+    score_every_epochs: float = 0.0
     schedule: str = "budget"
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -148,11 +153,21 @@ def choose_schedule(config: TrainConfig, task: TrainingTask) -> Callable[[int], 
 
 
 def build(config: TrainConfig) -> tuple[TrainingTask, nn.Module, Pace]:
-    """Return task, fresh network and pace of a run."""
+    """Return task, fresh network and pace of a run.
+
+    Raises:
+        ConfigError: If what is told makes no sense.
+        DataError: If what is to be learned from is damaged.
+    """
     pace = choose_pace(config)
     has_dataset = config.options.get("dataset") is not None
     worlds, held_out = ([], []) if has_dataset else split_worlds(Path(config.data), held_out=config.held_out)
     task = make_task(config, pace.device, worlds, held_out)
+    if config.score_every_epochs:
+        if not isinstance(task, VideoTask):
+            raise ConfigError(f"score_every_epochs: expected 0, as {config.task} has no epochs, got others")
+        every = max(1, round(config.score_every_epochs * task.batches_per_epoch))
+        pace = replace(pace, score_every=every)
     torch.manual_seed(config.seed)
     return task, task.make_network(), pace
 
@@ -163,10 +178,16 @@ def main(arguments: list[str]) -> None:
     torch.set_num_threads(config.threads)
     cv2.setNumThreads(1)
     budget = Budget(minutes=config.minutes or None, steps=config.steps or None)
-    task, network, pace = build(config)
-    folder = Path(config.out)
-    engine = Engine(task, network, pace=pace, folder=folder, schedule=choose_schedule(config, task))
-    scores = engine.run(budget)
+    with join_group() as group:
+        task, network, pace = build(config)
+        schedule, folder = choose_schedule(config, task), Path(config.out)
+        engine = Engine(task, network, pace=pace, folder=folder, schedule=schedule, told=asdict(config), group=group)
+        scores = engine.run(budget)
+        if group.rank == 0:
+            _report(config, engine, scores, pace)
+
+
+def _report(config: TrainConfig, engine: Engine, scores: dict[str, float], pace: Pace) -> None:
     told = {
         "config": asdict(config),
         "scores": scores,
@@ -175,7 +196,7 @@ def main(arguments: list[str]) -> None:
         "bfloat16": pace.bfloat16,
         "commit": _commit(),
     }
-    (folder / "score.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    (Path(config.out) / "score.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(scores))
 
 

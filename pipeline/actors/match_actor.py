@@ -1,23 +1,23 @@
 """The single writer: puts the embeddings of all cameras in order, judges them, and publishes what follows."""
 
 import asyncio
-import logging
+import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from math import inf
 from pathlib import Path
-from typing import Any
 
-from pipeline.core import Alert, Correction, Embedding, Record, Sighting, Sink, TrackPart
-from pipeline.core.errors import SinkBusyError
-from pipeline.ledger import Ledger
+from pipeline.actors._judgement import CarriedOut, Ending, Enrolment, Judgement, Taken, Window, entry_of
+from pipeline.actors._outlets import Outlets
+from pipeline.actors._receipt import Receipt
+from pipeline.core import Alert, Correction, CorrectionKind, Embedding, Sighting, Sink, TrackPart
+from pipeline.core.errors import DataError
+from pipeline.ledger import Ledger, LedgerReader, Outcome, PlacedOrder, describe, resolve
+from pipeline.ledger.erasing import Erasure, erase_stores, lines_with, places_with
 from pipeline.stages.alert import AlertStage
 from pipeline.stages.match import MatchStage
 from pipeline.watermark import EventTimeBuffer
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ class MatchStatus:
         num_late: Embeddings that came after their turn.
         num_sink_retries: Batches that a sink did not take at once.
         num_waiting: Embeddings that wait for slower cameras.
+        life: Another one each time that it came back from its ledger.
     """
 
     num_identities: int = 0
@@ -70,10 +71,14 @@ class MatchStatus:
     num_late: int = 0
     num_sink_retries: int = 0
     num_waiting: int = 0
+    life: str = ""
 
 
 class MatchActor:
     """Judges and publishes. What it returns from ``hand_over`` is what a source may forget.
+
+    Where its ledger holds an earlier life of it, or an earlier run, it goes on from there as if nothing had happened:
+    what was judged is judged once, and what sinks may lack is written to them again.
 
     Args:
         camera_ids: The cameras that will hand over.
@@ -88,6 +93,8 @@ class MatchActor:
     """
 
     MAX_LATENCIES = 100_000
+    MAX_KNOWN_PARTS = 100_000
+    """The newest ones; a camera that comes back hands over again what it did since its last checkpoint."""
 
     def __init__(
         self,
@@ -102,47 +109,60 @@ class MatchActor:
         flush_every_s: float,
         max_waiting_embeddings: int,
     ) -> None:
-        self._match = make_match()
-        self._alert = make_alert()
-        self._sinks = {name: make_sink() for name, make_sink in make_sinks.items()}
+        self._judgement = Judgement(make_match(), make_alert())
         self._ledger = Ledger(ledger_path)
+        self._folder = ledger_path.parent
+        self._reader = LedgerReader(ledger_path)
+        self._outlets = Outlets({name: make_sink() for name, make_sink in make_sinks.items()})
         self._buffer = EventTimeBuffer(camera_ids, window_s=window_s, max_lateness_s=max_lateness_s)
         self._flush_every_s = flush_every_s
         self._max_waiting_embeddings = max_waiting_embeddings
         self._turn = asyncio.Lock()
         self._room = asyncio.Event()
-        self._patient_until = inf
-        self._behind: dict[str, None] = {}
         self._due_at: dict[TrackPart, float] = {}
-        self._judged_until = self._safe_until = -inf
+        self._safe_until = -inf
         self._flushed_at = time.monotonic()
         self._latencies_s: list[float] = []
-        self._counts = {Sighting: 0, Correction: 0, Alert: 0}
-        self._num_retries = 0
-        self._busy_s = {"match": 0.0, "alert": 0.0, "publish": 0.0}
+        self._publish_s = 0.0
+        self._life = secrets.token_hex(8)
+        saved = self._ledger.saved()
+        self._unpublished = self._judgement.bring_back(saved)
+        self._outlets.rewind(saved.marks)
+        self._buffer.resume(self._judgement.judged_until)
+        self._judged_until = self._judgement.judged_until
+        # Everything was closed before, by this very run or by one that is gone on with: its files stay as they are.
+        self._is_closed = self._judgement.is_ended and not saved.marks
 
     async def ready(self) -> None:
         """Return; everything is built."""
 
     async def status(self) -> MatchStatus:
         """Return how far it has come."""
+        counts = self._judgement.counts
         return MatchStatus(
-            num_identities=self._match.num_identities,
-            num_sightings=self._counts[Sighting],
-            num_corrections=self._counts[Correction],
-            num_alerts=self._counts[Alert],
+            num_identities=self._judgement.match.num_identities,
+            num_sightings=counts[Sighting],
+            num_corrections=counts[Correction],
+            num_alerts=counts[Alert],
             num_late=self._buffer.num_late,
-            num_sink_retries=self._num_retries,
+            num_sink_retries=self._outlets.num_retries,
             num_waiting=len(self._buffer),
+            life=self._life,
         )
 
     async def enrol(self, person_id: int, embedding: Embedding) -> None:
-        """Make a person known by pictures; before the first ``hand_over``."""
-        self._match.enrol(person_id, embedding)
+        """Make a person known by pictures, unless a run before has; before the first ``hand_over``."""
+        if not self._judgement.match.is_known(person_id):
+            await self._take(Enrolment(person_id, embedding))
 
     async def hand_over(
-        self, camera_id: str, embeddings: Sequence[Embedding], watermark: float, due_at: float
-    ) -> float:
+        self,
+        camera_id: str,
+        embeddings: Sequence[Embedding],
+        watermark: float,
+        due_at: float,
+        life: str | None = None,
+    ) -> Receipt:
         """Take embeddings of one camera and learn how far it has come.
 
         Does not wait for their release, but for room: while too many wait for slower cameras, the camera that is
@@ -150,22 +170,25 @@ class MatchActor:
 
         Args:
             camera_id: The camera.
-            embeddings: In the order in which they were completed.
+            embeddings: In the order in which they were completed; what was judged before is passed over.
             watermark: Unix seconds: later ones will be complete no earlier than this. Infinite at the end.
             due_at: Unix seconds by the wall clock: when the frame that completed them was due.
-
-        Returns:
-            Unix seconds of event time until which everything is published and safe.
+            life: Of the receipt before; None from a camera that handed nothing over yet. With that of an earlier life
+                nothing is taken: the camera has to hand over again what was not judged by then.
         """
+        if life not in (None, self._life):
+            return Receipt(self._life, False, -inf, -inf)
         for embedding in embeddings:
-            self._buffer.add(embedding)
-            self._due_at[TrackPart(embedding.track_id, embedding.part)] = due_at
+            part = TrackPart(embedding.track_id, embedding.part)
+            if part not in self._due_at and not self._is_judged(embedding, part):
+                self._buffer.add(embedding)
+                self._due_at[part] = due_at
         self._buffer.advance(camera_id, watermark)
         await self._release()
         while len(self._buffer) > self._max_waiting_embeddings and watermark > self._buffer.watermark:
             self._room.clear()
             await self._room.wait()
-        return self._safe_until
+        return Receipt(self._life, True, self._judged_until, self._safe_until)
 
     async def finish(self, patience_s: float) -> MatchReport:
         """Judge what is left, publish it, close everything, and say what the run came to.
@@ -173,100 +196,106 @@ class MatchActor:
         Args:
             patience_s: Seconds after which a busy sink is waited for no longer; the report names it.
         """
-        self._patient_until = time.monotonic() + patience_s
+        self._outlets.be_patient_for(patience_s)
         async with self._turn:
-            for now, embeddings in self._buffer.release():
-                await self._judge(now, embeddings)
-            corrections = self._timed("match", self._match.flush)
-            alerts = self._timed("alert", partial(self._alert.process, corrections))
-            alerts += self._timed("alert", self._alert.flush)
-            await self._publish([*corrections, *alerts])
-            for name, sink in self._sinks.items():
-                await self._patiently(name, sink.flush)
-        loop = asyncio.get_running_loop()
-        for sink in self._sinks.values():
-            await loop.run_in_executor(None, sink.close)
+            await self._judge_released()
+            if not self._judgement.is_ended:
+                await self._take(Ending())
+            if await self._outlets.flush() and not self._is_closed:
+                self._ledger.note_published(self._outlets.marks())
+                self._ledger.save(self._judgement.snapshot())
+        if not self._is_closed:
+            await self._outlets.close()
+            self._ledger.note_published({})
+        self._reader.close()
         self._ledger.close()
+        counts = self._judgement.counts
         return MatchReport(
-            num_identities=self._match.num_identities,
-            num_sightings=self._counts[Sighting],
-            num_corrections=self._counts[Correction],
-            num_alerts=self._counts[Alert],
+            num_identities=self._judgement.match.num_identities,
+            num_sightings=counts[Sighting],
+            num_corrections=counts[Correction],
+            num_alerts=counts[Alert],
             num_late=self._buffer.num_late,
-            num_sink_retries=self._num_retries,
+            num_sink_retries=self._outlets.num_retries,
             latencies_s=self._latencies_s,
             digest=self._ledger.digest,
-            busy_s=self._busy_s,
-            behind=tuple(self._behind),
+            busy_s={**self._judgement.busy_s, "publish": self._publish_s},
+            behind=tuple(self._outlets.behind),
         )
+
+    def _is_judged(self, embedding: Embedding, part: TrackPart) -> bool:
+        return embedding.completed_at < self._judged_until and self._ledger.has(part)
 
     async def _release(self) -> None:
         async with self._turn:
-            released = self._buffer.release()
-            for now, embeddings in released:
-                await self._judge(now, embeddings)
-            self._judged_until = max(self._judged_until, self._buffer.watermark)
+            await self._judge_released()
+            self._judged_until = max(self._judged_until, self._buffer.released_until)
             if time.monotonic() - self._flushed_at >= self._flush_every_s:
                 await self._flush()
         self._room.set()
 
-    async def _judge(self, now: float, embeddings: Sequence[Embedding]) -> None:
-        """Judge one window that ends at ``now``, Unix seconds of event time."""
-        records = self._timed("match", partial(self._match.process, embeddings))
-        alerts = self._timed("alert", partial(self._alert.process, records))
-        alerts += self._timed("alert", partial(self._alert.tick, now))
-        await self._publish([*records, *alerts])
-        published_at = time.time()
-        for embedding in embeddings:
-            due_at = self._due_at.pop(TrackPart(embedding.track_id, embedding.part))
-            if len(self._latencies_s) < self.MAX_LATENCIES:
-                self._latencies_s.append(published_at - due_at)
+    async def _judge_released(self) -> None:
+        unpublished, self._unpublished = self._unpublished, []
+        await self._outlets.write(unpublished)
+        for placed in self._ledger.pending_orders():
+            await self._carry_out(placed)
+        for now, embeddings in self._buffer.release():
+            await self._take(Window(now, embeddings))
+            published_at = time.time()
+            for embedding in embeddings:
+                due_at = self._due_at.pop(TrackPart(embedding.track_id, embedding.part))
+                if len(self._latencies_s) < self.MAX_LATENCIES:
+                    self._latencies_s.append(published_at - due_at)
 
-    async def _publish(self, records: Sequence[Record]) -> None:
-        """Write to the ledger, then to every sink; a busy sink is waited for."""
-        if not records:
+    async def _carry_out(self, placed: PlacedOrder) -> None:
+        """Do what an operator ordered, or say why not."""
+        loop = asyncio.get_running_loop()
+        people = await loop.run_in_executor(None, self._reader.people)
+        try:
+            correction = resolve(
+                placed.order, people, at=people.last_at, next_person_id=self._judgement.match.next_person_id
+            )
+        except DataError as error:
+            self._ledger.append([], outcomes=[Outcome(placed, time.time(), False, str(error))])
             return
+        if correction.kind is CorrectionKind.ERASED:
+            text = await self._erase(CarriedOut(placed.order, correction), people.last_person_id)
+            self._ledger.append([], outcomes=[Outcome(placed, time.time(), True, text)])
+            return
+        outcome = Outcome(placed, time.time(), True, describe(correction))
+        await self._take(CarriedOut(placed.order, correction), outcomes=[outcome])
+
+    async def _erase(self, taken: CarriedOut, last_person_id: int) -> str:
+        """Forget a person everywhere, and return what was found and removed."""
+        await self._flush()  # what the journal holds cannot be published anew afterwards
+        loop = asyncio.get_running_loop()
+        correction = taken.correction
+        traces = self._judgement.match.traces_of(correction.person_ids)
+        records = self._judgement.take(taken)
+        removed, needles = self._ledger.erase(
+            correction, records, state=self._judgement.snapshot(), last_person_id=last_person_id
+        )
+        await self._outlets.write(records)  # a sink takes what it wrote of the person back
+        await self._flush()
+        removed |= await loop.run_in_executor(None, erase_stores, self._folder, correction.parts)
+        needles += [*traces, *lines_with(correction.parts)]
+        return str(Erasure(removed, await loop.run_in_executor(None, places_with, self._folder, needles)))
+
+    async def _take(self, taken: Taken, outcomes: Sequence[Outcome] = ()) -> None:
+        """Decide, and write what follows to the ledger, then to every sink; a busy sink is waited for."""
+        self._is_closed = False
+        records = self._judgement.take(taken)
         began = time.perf_counter()
-        self._ledger.append(records)
-        for name, sink in self._sinks.items():
-            await self._patiently(name, partial(sink.write, records))
-        for record in records:
-            self._counts[type(record)] += 1
-        self._busy_s["publish"] += time.perf_counter() - began
+        self._ledger.append(records, taken=entry_of(taken), outcomes=outcomes)
+        await self._outlets.write(records)
+        self._publish_s += time.perf_counter() - began
 
     async def _flush(self) -> None:
-        """Flush the sinks; what one that is busy holds is not safe yet, but it still takes records until it is full."""
-        loop = asyncio.get_running_loop()
-        is_safe = True
-        for sink in self._sinks.values():
-            try:
-                await loop.run_in_executor(None, sink.flush)
-            except SinkBusyError:
-                self._num_retries += 1
-                is_safe = False
+        """Flush the sinks; where all have everything safe, it need never be written again."""
+        is_safe = await self._outlets.try_to_flush()
         self._flushed_at = time.monotonic()
         if is_safe:
             self._safe_until = self._judged_until
-
-    async def _patiently(self, name: str, call: Callable[[], None]) -> None:
-        """Call a sink again and again until it takes what it is given, or patience ends."""
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                await loop.run_in_executor(None, call)
-            except SinkBusyError as busy:
-                self._num_retries += 1
-                patience_s = self._patient_until - time.monotonic()
-                if patience_s <= 0:
-                    logger.error("sink %s is waited for no longer: %s", name, busy)
-                    self._behind[name] = None
-                    return
-                await asyncio.sleep(min(busy.retry_after_s, patience_s))
-            else:
-                return
-
-    def _timed(self, what: str, call: Callable[[], Any]) -> Any:
-        began = time.perf_counter()
-        result = call()
-        self._busy_s[what] += time.perf_counter() - began
-        return result
+            self._ledger.note_published(self._outlets.marks())
+            if self._ledger.wants_snapshot:
+                self._ledger.save(self._judgement.snapshot())

@@ -10,9 +10,12 @@ from typing import Any, Protocol
 
 import ray
 
+from pipeline.actors._deliveries import HandOver
+from pipeline.actors._lasting_camera import LastingCamera
 from pipeline.actors._remote import Remote, RemoteCall
 from pipeline.actors.batch_actor import BatchActor
-from pipeline.actors.camera_actor import CameraActor, CameraStatus, HandOver
+from pipeline.actors.camera_actor import CameraActor
+from pipeline.actors.camera_status import CameraStatus
 from pipeline.actors.match_actor import MatchActor, MatchReport, MatchStatus
 from pipeline.core import Embedding, Tracklet
 from pipeline.core.errors import ProcessLostError
@@ -126,14 +129,17 @@ async def start_inline(factories: Factories, shares: Mapping[str, Share]) -> Lin
     return Line(cameras, pose, calls["embed"], match.enrol, match.hand_over, match.finish, match.status, busy)
 
 
-async def start_on_ray(factories: Factories, shares: Mapping[str, Share], max_restarts: int) -> Line:
+async def start_on_ray(
+    factories: Factories, shares: Mapping[str, Share], *, max_restarts: int, checkpoint_every_s: float
+) -> Line:
     """Build the line as actors of the Ray cluster that this process has joined.
 
     Args:
         factories: What it is built of.
         shares: By detect, pose, embed, camera and match.
-        max_restarts: Of batch actors: they hold nothing, and an open call is made again. Cameras and the match
-            actor hold tracks and people, and are not restarted under the run.
+        max_restarts: Of each batch actor, which holds nothing; of each camera, which goes on from its last checkpoint;
+            and of the match actor, which comes back from its ledger. An open call is made again.
+        checkpoint_every_s: Seconds between two checkpoints of a camera.
     """
 
     def actor(name: str, kind: type, **options: Any) -> Any:
@@ -147,28 +153,35 @@ async def start_on_ray(factories: Factories, shares: Mapping[str, Share], max_re
         ]
         for name, make in factories.make_batches.items()
     }
-    match = actor("match", _Hosted, max_concurrency=1000).remote(factories.make_match)
+    match = actor("match", _Hosted, max_restarts=max_restarts, max_task_retries=-1, max_concurrency=1000).remote(
+        factories.make_match
+    )
     pose = RemoteCall("pose", batches["pose"], "process") if "pose" in batches else leave_as_it_is
-    cameras = {
-        camera_id: actor("camera", _Hosted, max_concurrency=100).remote(
-            partial(
-                make,
-                detect=RemoteCall("detect", batches["detect"], "process"),
-                pose=pose,
-                embed=RemoteCall("embed", batches["embed"], "process"),
-                hand_over=RemoteCall("match", [match], "hand_over"),
-            ),
+
+    def start_camera(camera_id: str) -> Remote:
+        make = partial(
+            factories.make_camera[camera_id],
+            detect=RemoteCall("detect", batches["detect"], "process"),
+            pose=pose,
+            embed=RemoteCall("embed", batches["embed"], "process"),
+            hand_over=RemoteCall("match", [match], "hand_over"),
         )
-        for camera_id, make in factories.make_camera.items()
+        return Remote(f"camera {camera_id}", actor("camera", _Hosted, max_concurrency=100).remote(make))
+
+    cameras = {
+        camera_id: LastingCamera(
+            f"camera {camera_id}",
+            partial(start_camera, camera_id),
+            max_restarts=max_restarts,
+            checkpoint_every_s=checkpoint_every_s,
+        )
+        for camera_id in factories.make_camera
     }
-    named = [
-        *((f"camera {camera_id}", handle) for camera_id, handle in cameras.items()),
-        *((name, handle) for name, handles in batches.items() for handle in handles),
-    ]
-    await asyncio.gather(*(RemoteCall(name, [handle], "ready")() for name, handle in named))
+    networks = [RemoteCall(name, [handle], "ready") for name, handles in batches.items() for handle in handles]
+    await asyncio.gather(*(camera.ready() for camera in cameras.values()), *(ready() for ready in networks))
     await RemoteCall("match", [match], "ready")()  # after the networks: it opens files, and they may be of no use
     return Line(
-        {camera_id: Remote(f"camera {camera_id}", handle) for camera_id, handle in cameras.items()},
+        cameras,
         pose,
         RemoteCall("embed", batches["embed"], "process"),
         RemoteCall("match", [match], "enrol"),
@@ -213,8 +226,11 @@ class _Hosted:
     async def status(self) -> Any:
         return await self._hosted().status()
 
-    async def run(self) -> Any:
-        return await self._hosted().run()
+    async def run(self, *arguments: Any) -> Any:
+        return await self._hosted().run(*arguments)
+
+    async def checkpoint(self) -> Any:
+        return await self._hosted().checkpoint()
 
     async def stop(self) -> None:
         await self._hosted().stop()
@@ -248,6 +264,7 @@ async def supervise(
     stopping = asyncio.create_task(stop.wait())
     deadline = float("inf")
     loop = asyncio.get_running_loop()
+    life = ""
     try:
         while not all(run.done() for run in runs.values()):
             waiting = [run for run in runs.values() if not run.done()]
@@ -263,7 +280,11 @@ async def supervise(
                 return latest, None
             for camera_id, run in runs.items():
                 latest[camera_id] = run.result() if run.done() else await _status(line, camera_id, latest)
-            watch(latest, await line.match_status())
+            match = await line.match_status()
+            if match.life != life:
+                life = match.life
+                await asyncio.gather(*(_tell_end(line, camera_id) for camera_id, run in runs.items() if run.done()))
+            watch(latest, match)
         patience_s = min(drain_s, deadline - loop.time())
         report = await line.finish(patience_s)
         if not report.behind:
@@ -282,8 +303,13 @@ async def _run(line: Line, camera_id: str, latest: Mapping[str, CameraStatus]) -
     except ProcessLostError as error:
         if error.process != f"camera {camera_id}":
             raise
-        await line.hand_over(camera_id, [], float("inf"), time.time())
+        await _tell_end(line, camera_id)
         return replace(latest[camera_id], error=str(error))
+
+
+async def _tell_end(line: Line, camera_id: str) -> None:
+    """Tell the match actor, which may have come back and know nothing of it, that a camera has ended."""
+    await line.hand_over(camera_id, [], float("inf"), time.time(), None)
 
 
 async def _settle(camera: Camera) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
 
+from pipeline.packing import pack, unpack
+
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
@@ -58,3 +60,21 @@ class Recent(Generic[Key, Value]):
     def items(self) -> Iterator[tuple[Key, Value]]:
         """Return all pairs; the memory may be changed meanwhile."""
         return iter([(key, value) for key, (_, value) in self._entries.items()])
+
+    def snapshot(self) -> bytes:
+        """Return everything it knows."""
+        entries = [(key, at, value) for key, (at, value) in self._entries.items()]
+        return pack((self._now, pack(entries)))
+
+    def restore(self, state: bytes, kind: type[list[tuple[Key, float, Value]]]) -> None:
+        """Know what another one knew.
+
+        Args:
+            state: Its ``snapshot``.
+            kind: What its entries are.
+
+        Raises:
+            WireFormatError: If they are something else.
+        """
+        self._now, entries = unpack(state, tuple[float, bytes])
+        self._entries = {key: (at, value) for key, at, value in unpack(entries, kind)}

@@ -30,3 +30,11 @@ class Told:
             if person_id == absorbed:
                 self._told.pop((absorbed, track_id))
                 self._told.set((kept, track_id), max(at, self._told.get((kept, track_id)) or at), at=at)
+
+    def snapshot(self) -> bytes:
+        """Return whom was told of."""
+        return self._told.snapshot()
+
+    def restore(self, state: bytes) -> None:
+        """Know what another one knew. Raises ``WireFormatError`` as ``Stateful``."""
+        self._told.restore(state, list[tuple[tuple[int, TrackId], float, float]])

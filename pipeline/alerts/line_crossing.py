@@ -59,6 +59,14 @@ class LineCrossingRule:
         """Return nothing: a crossing is seen or it is not."""
         return []
 
+    def snapshot(self) -> bytes:
+        """Return where everybody was last."""
+        return self._last_points.snapshot()
+
+    def restore(self, state: bytes) -> None:
+        """Know what another one knew. Raises ``WireFormatError`` as ``Stateful``."""
+        self._last_points.restore(state, list[tuple[tuple[str, TrackId], float, Points]])
+
     def _follow(self, line: Line, sighting: Sighting) -> Iterable[Alert]:
         key = line.name, sighting.track_id
         points = ground_points(sighting.path)

@@ -93,6 +93,14 @@ class ReappearanceRule:
         """Return the alert while both its tracks show one person, else None."""
         return alert if len(alert.evidence) == 2 else None
 
+    def snapshot(self) -> bytes:
+        """Return who was where until when."""
+        return self._presences.snapshot()
+
+    def restore(self, state: bytes) -> None:
+        """Know what another one knew. Raises ``WireFormatError`` as ``Stateful``."""
+        self._presences.restore(state, list[tuple[int, float, tuple[Presence, ...]]])
+
     def _move(self, source: int, target: int, presences: tuple[Presence, ...]) -> None:
         rest = set(self._presences.pop(source) or ()).difference(presences)
         if rest:

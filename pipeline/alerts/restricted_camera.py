@@ -76,6 +76,14 @@ class RestrictedCameraRule:
         """Return the alert: whoever it was, somebody was there."""
         return alert
 
+    def snapshot(self) -> bytes:
+        """Return whom was told of."""
+        return self._told.snapshot()
+
+    def restore(self, state: bytes) -> None:
+        """Know what another one knew. Raises ``WireFormatError`` as ``Stateful``."""
+        self._told.restore(state)
+
     def _is_restricted(self, at: float) -> bool:
         local = datetime.fromtimestamp(at, self._time_zone)
         hour = local.hour + local.minute / 60 + local.second / 3600

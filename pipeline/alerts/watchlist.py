@@ -6,6 +6,7 @@ from dataclasses import replace
 from pipeline.alerts._issuer import Issuer
 from pipeline.alerts._told import Told
 from pipeline.core import Alert, Correction, CorrectionKind, Sighting
+from pipeline.packing import pack, unpack
 
 
 class WatchlistRule:
@@ -71,6 +72,16 @@ class WatchlistRule:
         """Return the alert about whom it now concerns, or None if that person is not on the list."""
         listed = self._people.get(alert.person_id)
         return None if listed is None else replace(alert, message=_message(listed))
+
+    def snapshot(self) -> bytes:
+        """Return the list as it stands, and whom was told of."""
+        return pack((list(self._people.items()), self._told.snapshot()))
+
+    def restore(self, state: bytes) -> None:
+        """Know what another one knew. Raises ``WireFormatError`` as ``Stateful``."""
+        people, told = unpack(state, tuple[list[tuple[int, str]], bytes])
+        self._people = dict(people)
+        self._told.restore(told)
 
     def _checked(self, key: str, person_id: object) -> int:
         if not isinstance(person_id, int) or isinstance(person_id, bool):

@@ -97,6 +97,14 @@ class ZoneDwellRule:
         is_refuted = bool(stays) and all(stay.dwell_s <= self._max_dwell_s for stay in stays)
         return None if is_refuted else alert
 
+    def snapshot(self) -> bytes:
+        """Return all stays."""
+        return self._stays.snapshot()
+
+    def restore(self, state: bytes) -> None:
+        """Know what another one knew. Raises ``WireFormatError`` as ``Stateful``."""
+        self._stays.restore(state, list[tuple[tuple[str, int], float, Stay]])
+
     def _follow(self, zone: Zone, sighting: Sighting) -> Iterable[Alert]:
         path, part = sighting.path, TrackPart(sighting.track_id, sighting.part)
         stay = self._stays.get((zone.name, sighting.person_id))

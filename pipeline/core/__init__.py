@@ -11,14 +11,16 @@ from pipeline.core.ports import (
     Detector,
     Embedder,
     Gallery,
+    Monitor,
     PoseEstimator,
     PoseNeed,
     Record,
+    RewindableSink,
     Sink,
     Source,
     Tracker,
 )
-from pipeline.core.stage import Stage
+from pipeline.core.stage import Stage, Stateful
 from pipeline.core.track import UNCONFIRMED, TrackId, Tracklet, TrackPart, TrackPath, TrackUpdate
 
 __all__ = [
@@ -38,17 +40,20 @@ __all__ = [
     "Identity",
     "LetterboxedFrame",
     "Match",
+    "Monitor",
     "Order",
     "OrderKind",
     "Outcome",
     "PoseEstimator",
     "PoseNeed",
     "Record",
+    "RewindableSink",
     "Severity",
     "Sighting",
     "Sink",
     "Source",
     "Stage",
+    "Stateful",
     "TrackId",
     "TrackPart",
     "TrackPath",

@@ -3,16 +3,19 @@
 The docstrings are the contracts; ``tests/contracts`` runs every plug-in that a YAML names against them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.core.alert import Alert
 from pipeline.core.detections import Detections
 from pipeline.core.embedding import Embedding
 from pipeline.core.frame import Frame, FrameStamp, LetterboxedFrame
 from pipeline.core.identity import Correction, Identity, Match, Sighting
-from pipeline.core.track import Tracklet, TrackUpdate
+from pipeline.core.track import TrackId, Tracklet, TrackUpdate
 
 Record = Sighting | Correction | Alert
 """What leaves the pipeline."""
@@ -46,6 +49,13 @@ class Source(Protocol):
         """
         ...
 
+    def resume(self, stamp: FrameStamp) -> None:
+        """Let ``frames`` go on behind ``stamp``, to which another process had come; before it is first called.
+
+        A recording yields what follows; a live camera goes on with its newest frame, and a higher ``index``.
+        """
+        ...
+
     def ack(self, stamp: FrameStamp) -> None:
         """Learn that nothing up to ``stamp`` is needed again; may commit offsets, at the latest with ``close``."""
         ...
@@ -76,6 +86,38 @@ class Sink(Protocol):
         ...
 
 
+@runtime_checkable
+class RewindableSink(Protocol):
+    """A sink that can go back to where it stood, so that what is written again after a crash is not there twice.
+
+    One that cannot is written the same records again, and those who read them drop repeats by their keys.
+    """
+
+    def mark(self) -> str:
+        """Return where it stands, after a ``flush``."""
+        ...
+
+    def rewind(self, mark: str) -> None:
+        """Forget what was written after a mark of an earlier instance; before the first ``write``."""
+        ...
+
+
+class Monitor(Protocol):
+    """Shows people how one camera is doing, beside the line. No call waits, raises or changes what comes out."""
+
+    def show(self, frame: Frame, people: Mapping[TrackId, NDArray[np.float32]]) -> None:
+        """Take a frame that was tracked, and everybody's box in it, shape ``(4,)``, pixels; only the newest counts."""
+        ...
+
+    def keep(self, tracklet: Tracklet) -> None:
+        """Take a part of a track that was completed, to keep a picture of it."""
+        ...
+
+    def close(self) -> None:
+        """Let everything go; idempotent, from any thread; may wait a few seconds."""
+        ...
+
+
 class Detector(Protocol):
     """Finds people. Same input, same output, bit for bit, whatever else is in the batch."""
 
@@ -88,7 +130,10 @@ class Detector(Protocol):
 
 
 class Tracker(Protocol):
-    """Follows people through one camera. Stateful; stamps ascend; times come from the stamps."""
+    """Follows people through one camera. Stateful; stamps ascend; times come from the stamps.
+
+    A copy, in another process too, goes on as it would itself.
+    """
 
     def update(self, detections: Detections) -> TrackUpdate:
         """Return a track number for every row, and the tracks that ended with this frame."""

@@ -46,13 +46,18 @@ class RetrievalScore:
             1, 2, 3 … answers.
         mean_ap: Mean average precision in [0, 1].
         mean_inp: Mean inverse negative penalty in [0, 1]: how soon the last right answer is found.
-        num_queries: Queries that have a right answer at all; the others are left out.
+        average_precisions: Shape ``(num_queries,)``, float64 in [0, 1], in the order of the queries.
     """
 
     cmc: NDArray[np.float64]
     mean_ap: float
     mean_inp: float
-    num_queries: int
+    average_precisions: NDArray[np.float64]
+
+    @property
+    def num_queries(self) -> int:
+        """Queries that have a right answer at all; the others are left out."""
+        return len(self.average_precisions)
 
 
 def score_retrieval(queries: LabelledVectors, gallery: LabelledVectors, *, max_rank: int = 20) -> RetrievalScore:
@@ -122,7 +127,7 @@ def score_distances(
         cmc=np.mean(found_at <= np.arange(1, max_rank + 1), axis=0),
         mean_ap=float(np.mean(precisions)),
         mean_inp=float(np.mean(penalties)),
-        num_queries=len(first_ranks),
+        average_precisions=np.array(precisions),
     )
 
 

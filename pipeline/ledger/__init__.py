@@ -3,20 +3,29 @@
 from pipeline.ledger.audit import AuditEntry
 from pipeline.ledger.events import Event
 from pipeline.ledger.final_tracks import NOBODY, Finals, FinalTracks
-from pipeline.ledger.ledger import Ledger
-from pipeline.ledger.orders import PlacedOrder, place_order
+from pipeline.ledger.ledger import Ledger, set_aside
+from pipeline.ledger.orders import Outcome, PlacedOrder
 from pipeline.ledger.people import Person
+from pipeline.ledger.placing import place_order
 from pipeline.ledger.reader import LedgerReader
+from pipeline.ledger.resolve import describe, resolve
+from pipeline.ledger.saved import Entry, Saved
 
 __all__ = [
     "NOBODY",
     "AuditEntry",
+    "Entry",
     "Event",
     "FinalTracks",
     "Finals",
     "Ledger",
     "LedgerReader",
+    "Outcome",
     "Person",
     "PlacedOrder",
+    "Saved",
+    "describe",
     "place_order",
+    "resolve",
+    "set_aside",
 ]

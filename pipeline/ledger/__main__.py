@@ -8,10 +8,12 @@ from pathlib import Path
 
 from pipeline.core import Order, OrderKind, TrackPart
 from pipeline.core.errors import ConfigError, ReidError
-from pipeline.ledger.carry_out import carry_out_pending
-from pipeline.ledger.ledger import is_being_written
-from pipeline.ledger.orders import PlacedOrder, place_order
+from pipeline.ledger.checking import faults_of
+from pipeline.ledger.export import export
+from pipeline.ledger.orders import PlacedOrder
+from pipeline.ledger.placing import place_order
 from pipeline.ledger.reader import LedgerReader
+from pipeline.ledger.why import why
 
 DONE, FAILED, NOT_AS_CONFIGURED = 0, 1, 2
 
@@ -42,6 +44,11 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     command("people", "print everybody who was seen", _people)
+    command("check", "is it whole, in order, and unchanged? exit code 1 if not", _check)
+    explained = command("why", "why a sighting was given to its person", _why)
+    explained.add_argument("part", type=_part, help="as in east/0/7:2")
+    exported = command("export", "write every event as a row of a .csv or .parquet file", _export)
+    exported.add_argument("target", type=Path)
     command("audit", "print who asked for what, when and why", _audit)
     for kind, words in (
         (OrderKind.MERGE, "two numbers are one person; the first is kept"),
@@ -87,6 +94,29 @@ def _people(options: argparse.Namespace) -> int:
     return DONE
 
 
+def _check(options: argparse.Namespace) -> int:
+    faults = faults_of(options.ledger)
+    for fault in faults:
+        print(f"error: {options.ledger}: {fault}", file=sys.stderr)
+    if not faults:
+        print(f"{options.ledger}: whole, in order, unchanged")
+    return FAILED if faults else DONE
+
+
+def _why(options: argparse.Namespace) -> int:
+    reader = LedgerReader(options.ledger)
+    print("\n".join(why(reader, options.part)))
+    reader.close()
+    return DONE
+
+
+def _export(options: argparse.Namespace) -> int:
+    reader = LedgerReader(options.ledger)
+    print(f"{options.target}: {export(reader, options.target)} events")
+    reader.close()
+    return DONE
+
+
 def _audit(options: argparse.Namespace) -> int:
     reader = LedgerReader(options.ledger)
     for entry in reader.audit():
@@ -97,7 +127,7 @@ def _audit(options: argparse.Namespace) -> int:
 
 
 def _order(options: argparse.Namespace) -> int:
-    """Place an order; carry it out at once unless a run writes the ledger, which then does."""
+    """Place an order, and say what came of it."""
     order = Order(
         kind=options.kind,
         person_ids=tuple(options.person_ids),
@@ -108,11 +138,12 @@ def _order(options: argparse.Namespace) -> int:
         reason=options.reason,
     )
     number = place_order(options.ledger, order)
-    if is_being_written(options.ledger):
+    placed = _placed(options.ledger, number)
+    if placed.state == "pending":
         print(f"order {number} waits for the run that writes this ledger")
         return DONE
-    carry_out_pending(options.ledger)
-    return _print_outcome(_placed(options.ledger, number))
+    print(f"order {number} {placed.state}: {placed.outcome}")
+    return DONE if placed.state == "done" else FAILED
 
 
 def _placed(path: Path, number: int) -> PlacedOrder:
@@ -120,11 +151,6 @@ def _placed(path: Path, number: int) -> PlacedOrder:
     placed = next(placed for placed in reader.orders() if placed.number == number)
     reader.close()
     return placed
-
-
-def _print_outcome(placed: PlacedOrder) -> int:
-    print(f"order {placed.number} {placed.state}: {placed.outcome}")
-    return DONE if placed.state == "done" else FAILED
 
 
 if __name__ == "__main__":

@@ -1,37 +1,35 @@
 """Carries orders out on the ledger of a run that has ended, at the level of events."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.core import Record
+from pipeline.core import Correction, CorrectionKind, Record
 from pipeline.core.errors import DataError
-from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.erasing import Erasure, erase_files, lines_with, places_with
+from pipeline.ledger.ledger import Ledger, is_being_written
 from pipeline.ledger.orders import Outcome, PlacedOrder
 from pipeline.ledger.reader import LedgerReader
-from pipeline.ledger.resolve import amended, resolve
+from pipeline.ledger.resolve import amended, describe, resolve
+from pipeline.ledger.saved import AT_REST
+from pipeline.packing import pack
 
 
-def carry_out_pending(path: Path) -> list[PlacedOrder]:
-    """Carry out the orders that wait, and return them with their outcome.
-
-    Raises:
-        ConnectorError: If a run is writing the ledger, which will carry them out itself.
-    """
+def carry_out_pending(path: Path) -> None:
+    """Carry out the orders that wait, or leave them to a run that has just begun to write the ledger."""
+    if is_being_written(path):
+        return
     ledger = Ledger(path)
+    reader = LedgerReader(path)
     try:
-        pending = ledger.pending_orders()
-        reader = LedgerReader(path)
-        for placed in pending:
-            _carry_out(placed, ledger, reader)
-        numbers = {placed.number for placed in pending}
-        settled = [placed for placed in reader.orders() if placed.number in numbers]
-        reader.close()
+        for placed in ledger.pending_orders():
+            _carry_out(placed, ledger, reader, path)
     finally:
+        reader.close()
         ledger.close()
-    return settled
 
 
-def _carry_out(placed: PlacedOrder, ledger: Ledger, reader: LedgerReader) -> None:
+def _carry_out(placed: PlacedOrder, ledger: Ledger, reader: LedgerReader, path: Path) -> None:
     people = reader.people()
     try:
         correction = resolve(placed.order, people, at=people.last_at, next_person_id=people.last_person_id + 1)
@@ -39,9 +37,17 @@ def _carry_out(placed: PlacedOrder, ledger: Ledger, reader: LedgerReader) -> Non
         ledger.append([], outcomes=[Outcome(placed, time.time(), False, str(error))])
         return
     records: list[Record] = [correction, *amended(reader.alerts(), correction)]
-    ledger.append(records, outcomes=[Outcome(placed, time.time(), True, describe(correction.person_ids))])
+    if correction.kind is CorrectionKind.ERASED:
+        text = str(_erase(correction, records, ledger, path, people.last_person_id))
+        ledger.append([], outcomes=[Outcome(placed, time.time(), True, text)])
+        return
+    taken = (AT_REST, pack({"order": placed.order, "correction": correction}))  # for a run that goes on from here
+    ledger.append(records, taken=taken, outcomes=[Outcome(placed, time.time(), True, describe(correction))])
 
 
-def describe(person_ids: tuple[int, ...]) -> str:
-    """Return what was done, in numbers of people."""
-    return "persons " + ", ".join(map(str, person_ids))
+def _erase(
+    correction: Correction, records: Sequence[Record], ledger: Ledger, path: Path, last_person_id: int
+) -> Erasure:
+    removed, needles = ledger.erase(correction, records, state=None, last_person_id=last_person_id)
+    removed |= erase_files(path.parent, correction)
+    return Erasure(removed, places_with(path.parent, [*needles, *lines_with(correction.parts)]))

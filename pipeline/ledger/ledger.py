@@ -1,18 +1,29 @@
 """The one writer of a ledger."""
 
 import fcntl
+import json
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
+from typing import Any
 
-from pipeline.core import Record, TrackPart
+from pipeline.core import Correction, Record, TrackPart
 from pipeline.core.errors import ConnectorError
 from pipeline.ledger._chain import START, link
 from pipeline.ledger._tables import connect, make_or_migrate
-from pipeline.ledger.events import to_row
+from pipeline.ledger.audit import add_audit
+from pipeline.ledger.erasing import NEEDLE_BYTES, digest_of, redact
+from pipeline.ledger.events import Row, to_row
 from pipeline.ledger.orders import Outcome, PlacedOrder, read_orders, write_outcome
+from pipeline.ledger.saved import FORGOTTEN, Entry, Saved
+from pipeline.packing import pack
+
+MIN_JOURNAL_BYTES = 4_000_000
+"""A journal that is shorter is replayed in a moment; no snapshot is worth its while."""
 
 
 class Ledger:
@@ -36,11 +47,14 @@ class Ledger:
         try:
             self._database = connect(path, read_only=False)
             make_or_migrate(path, self._database)
-            row = self._read("SELECT chain FROM events ORDER BY number DESC LIMIT 1")
+            rows = self._rows("SELECT chain FROM events ORDER BY number DESC LIMIT 1")
+            sizes = "SELECT coalesce(sum(length(body)), 0)"
+            self._journal_bytes: int = self._rows(f"{sizes} FROM journal")[0][0]
+            self._snapshot_bytes: int = self._rows(f"{sizes} FROM snapshot")[0][0]
         except ConnectorError:
             os.close(self._lock)
             raise
-        self._chain: bytes = row[0] if row else START
+        self._chain: bytes = rows[0][0] if rows else START
         self._is_closed = False
 
     @property
@@ -48,11 +62,14 @@ class Ledger:
         """The end of the chain of hashes over all events that the file ever held, hex digits."""
         return self._chain.hex()
 
-    def append(self, records: Sequence[Record], *, outcomes: Sequence[Outcome] = ()) -> None:
-        """Write records, all or none.
+    def append(
+        self, records: Sequence[Record], *, taken: tuple[str, bytes] | None = None, outcomes: Sequence[Outcome] = ()
+    ) -> None:
+        """Write records and what they followed from, all or none.
 
         Args:
             records: In the order in which they were decided.
+            taken: What was taken in, as kind and bytes; into the journal.
             outcomes: Of the orders that led to them.
 
         Raises:
@@ -60,15 +77,112 @@ class Ledger:
         """
         with self._transaction():
             self._chain = self._write(records)
+            if taken is not None:
+                self._database.execute(
+                    "INSERT INTO journal (kind, body, chain) VALUES (?, ?, ?)", (*taken, self._chain)
+                )
             for outcome in outcomes:
                 write_outcome(self._database, outcome)
+        self._journal_bytes += len(taken[1]) if taken is not None else 0
+
+    @property
+    def wants_snapshot(self) -> bool:
+        """Whether the journal has outgrown the last snapshot: what is written is then a few times what is taken in."""
+        return self._journal_bytes >= max(MIN_JOURNAL_BYTES, self._snapshot_bytes)
+
+    def save(self, state: bytes) -> None:
+        """Keep a snapshot of the state after everything that was taken in, in place of the journal."""
+        with self._transaction():
+            row = self._database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'journal'").fetchone()
+            self._database.execute(
+                "INSERT OR REPLACE INTO snapshot VALUES (1, ?, ?, ?)", (row[0] if row else 0, state, self._chain)
+            )
+            self._database.execute("DELETE FROM journal")
+        self._journal_bytes, self._snapshot_bytes = 0, len(state)
+
+    def erase(
+        self, correction: Correction, records: Sequence[Record], *, state: bytes | None, last_person_id: int
+    ) -> tuple[dict[str, int], list[bytes]]:
+        """Write that people are erased, and empty everything about them; the free pages are overwritten.
+
+        Args:
+            correction: ERASED, with all numbers and parts.
+            records: It, and what followed from it.
+            state: A snapshot without these people; None where nobody can make one: then nobody's looks are known any
+                more, and a run that goes on from here knows only which numbers are taken.
+            last_person_id: The highest number that a person has had.
+
+        Returns:
+            How much was removed, by kind, and pieces of it to look for in files.
+        """
+        with self._transaction():
+            old = [row[0] for row in self._rows("SELECT body FROM journal UNION ALL SELECT body FROM snapshot")]
+            self._chain = self._write(records)
+            removed, needles = redact(self._database, correction)
+            self._database.execute("DELETE FROM journal")
+            if state is None:
+                self._database.execute("DELETE FROM snapshot")
+                taken = (FORGOTTEN, pack({"last_person_id": last_person_id}), self._chain)
+                self._database.execute("INSERT INTO journal (kind, body, chain) VALUES (?, ?, ?)", taken)
+                needles += [body[len(body) // 2 :][:NEEDLE_BYTES] for body in old]
+                removed["snapshots and inputs"] = len(old)
+        if state is not None:
+            self.save(state)
+        for statement in ("PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+            self._rows(statement)
+        return removed, needles
+
+    def compact(self, *, retention_s: float, max_events: int) -> int:
+        """Delete the oldest events; names stay. Return how many went.
+
+        Args:
+            retention_s: Seconds of event time before the newest event; infinite for all.
+            max_events: So many stay at most; 0 for all.
+        """
+        (oldest, newest, newest_at) = self._rows("SELECT min(number), max(number), max(at) FROM events")[0]
+        if newest is None:
+            return 0
+        until = newest - max_events if max_events else 0
+        if retention_s < inf:
+            kept = "SELECT coalesce(min(number), 0) - 1 FROM events WHERE at >= ?"
+            until = max(until, self._rows(kept, newest_at - retention_s)[0][0])
+        if until < oldest:
+            return 0
+        with self._transaction():
+            gone = self._database.execute(
+                "DELETE FROM events WHERE number <= ? AND NOT (kind = 'correction' AND "
+                "coalesce(json_extract(body, '$.kind'), '') IN ('named', 'erased'))",
+                (until,),
+            ).rowcount
+            if gone:
+                reason = f"{gone} events up to number {until}"
+                add_audit(self._database, time.time(), "retention", "compact", "events", reason)
+        return gone
+
+    def note_published(self, marks: Mapping[str, str]) -> None:
+        """Note that all sinks have everything safe, and where each stands; puts the log on the disk too."""
+        with self._transaction():
+            self._database.execute(
+                "INSERT OR REPLACE INTO published SELECT 1, coalesce(max(seq), 0), ? FROM sqlite_sequence "
+                "WHERE name = 'journal'",
+                (json.dumps(dict(marks)),),
+            )
+        self._rows("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def saved(self) -> Saved:
+        """Return what there is to go on from."""
+        snapshots = self._rows("SELECT body, chain FROM snapshot")
+        state, chain = snapshots[0] if snapshots else (None, START)
+        entries = [Entry(*row) for row in self._rows("SELECT number, kind, body, chain FROM journal ORDER BY number")]
+        published, marks = (self._rows("SELECT journal_number, marks FROM published") or [(0, "{}")])[0]
+        return Saved(state, chain, entries, published, json.loads(marks))
 
     def has(self, part: TrackPart) -> bool:
-        """Return whether there is a sighting of a part of a track."""
-        return (
-            self._read("SELECT 1 FROM events WHERE track = ? AND part = ? LIMIT 1", str(part.track_id), part.part)
-            is not None
+        """Return whether there is, or was until it was erased, a sighting of a part of a track."""
+        query = (
+            "SELECT 1 FROM events WHERE track = ? AND part = ? UNION ALL SELECT 1 FROM erased WHERE digest = ? LIMIT 1"
         )
+        return bool(self._rows(query, str(part.track_id), part.part, digest_of(part)))
 
     def pending_orders(self) -> list[PlacedOrder]:
         """Return the orders that wait to be carried out."""
@@ -86,16 +200,13 @@ class Ledger:
 
     def _write(self, records: Sequence[Record]) -> bytes:
         """Write events in the present transaction, and return the end of the chain then."""
-        chain, rows = self._chain, []
-        for row in map(to_row, records):
-            chain = link(chain, f"{row[0]} {row[-1]}")
-            rows.append((*row, chain))
+        rows = chained(self._chain, records)
         self._database.executemany(
             "INSERT INTO events (kind, at, person_id, camera_id, track, part, body, chain) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             rows,
         )
-        return chain
+        return rows[-1][-1] if rows else self._chain
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -111,13 +222,40 @@ class Ledger:
                 self._database.execute("ROLLBACK")
             raise ConnectorError(f"{self._path}: cannot be written: {error}; make room on the disk") from error
 
-    def _read(self, query: str, *values: object) -> tuple[bytes, ...] | None:
-        """Return the first row of a query."""
+    def _rows(self, query: str, *values: object) -> list[Any]:
+        """Return the rows of a query."""
         try:
-            row: tuple[bytes, ...] | None = self._database.execute(query, values).fetchone()
+            return self._database.execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise ConnectorError(f"{self._path}: cannot be read: {error}; check the disk") from error
-        return row
+
+
+def chained(chain: bytes, records: Iterable[Record]) -> list[tuple[*Row, bytes]]:
+    """Return records as rows, each with its link of the chain of hashes behind ``chain``."""
+    rows = []
+    for row in map(to_row, records):
+        chain = link(chain, f"{row[0]} {row[-1]}")
+        rows.append((*row, chain))
+    return rows
+
+
+def set_aside(path: Path) -> Path | None:
+    """Rename a ledger that a new run is not to go on with; return how it is called now, None if there is none.
+
+    Raises:
+        ConnectorError: If a run writes it, or the folder cannot be written.
+    """
+    if not path.exists():
+        return None
+    Ledger(path).close()  # nobody writes it, and all of it is in one file
+    number = 1
+    while (aside := path.with_name(f"{path.stem}.{number}{path.suffix}")).exists():
+        number += 1
+    try:
+        path.rename(aside)
+    except OSError as error:
+        raise ConnectorError(f"{path}: cannot be set aside: {error.strerror}; use another output_dir") from error
+    return aside
 
 
 def is_being_written(path: Path) -> bool:

@@ -1,13 +1,11 @@
-"""Orders of operators: placed in the ledger by any process, carried out by the one that writes it."""
+"""Orders of operators and what came of them, as the ledger keeps them."""
 
 import json
 import sqlite3
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from pipeline.core import Order, OrderKind, TrackId, TrackPart
-from pipeline.core.errors import ConfigError, ConnectorError
-from pipeline.ledger._tables import check_schema, connect
+from pipeline.core.errors import ConfigError
 from pipeline.ledger.audit import add_audit
 
 NUM_PEOPLE = {OrderKind.MERGE: 2}
@@ -50,29 +48,10 @@ class Outcome:
     text: str
 
 
-def place_order(path: Path, order: Order) -> int:
-    """Write an order into a ledger and return its number; safe beside the process that writes the ledger.
-
-    Raises:
-        ConfigError: If it names too many or too few people or parts, or nobody gave it.
-        ConnectorError: If there is no such ledger, or it cannot be written.
-    """
-    check_order(order)
-    if not path.is_file():
-        raise ConnectorError(f"{path}: expected a ledger, got no file; name the ledger.sqlite of a run")
-    database = connect(path, read_only=False)
-    try:
-        check_schema(path, database)
-        database.execute("BEGIN IMMEDIATE")
-        number = database.execute(
-            "INSERT INTO orders (body, state) VALUES (?, 'pending')", (order_body(order),)
-        ).lastrowid
-        add_audit(database, order.at, order.by, order.kind, subject_of(order), order.reason)
-        database.execute("COMMIT")
-    except sqlite3.Error as error:
-        raise ConnectorError(f"{path}: cannot be written: {error}; try again") from error
-    finally:
-        database.close()
+def add_order(database: sqlite3.Connection, order: Order) -> int:
+    """Write an order, inside the caller's transaction, and return its number."""
+    number = database.execute("INSERT INTO orders (body, state) VALUES (?, 'pending')", (order_body(order),)).lastrowid
+    add_audit(database, order.at, order.by, order.kind, subject_of(order), order.reason)
     assert number is not None
     return number
 

@@ -1,6 +1,7 @@
 """Which parts of tracks an alert stands on: what a correction has to move for the alert to move with them."""
 
 from pipeline.core import Alert, Correction, CorrectionKind, Sighting, TrackPart
+from pipeline.packing import pack, unpack
 
 
 class AlertBasis:
@@ -53,3 +54,11 @@ class AlertBasis:
         elif correction.kind is CorrectionKind.ERASED:
             erased = frozenset(correction.person_ids)
             self._seen = {part: seen for part, seen in self._seen.items() if seen[0] not in erased}
+
+    def snapshot(self) -> bytes:
+        """Return who was seen when."""
+        return pack(list(self._seen.items()))
+
+    def restore(self, state: bytes) -> None:
+        """Remember what another one did. Raises ``WireFormatError`` as ``Stateful``."""
+        self._seen = dict(unpack(state, list[tuple[TrackPart, tuple[int, float, float]]]))

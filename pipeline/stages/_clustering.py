@@ -22,8 +22,8 @@ from pipeline.stages._evidence import (
 )
 from pipeline.stages._segment import Segment
 
-Evidence = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-"""Distances to log-odds, both of shape ``(N,)``."""
+Evidence = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
+"""Distances and clarity to log-odds, all of shape ``(N,)``."""
 
 
 def cluster(segments: Sequence[Segment], *, appearance: Evidence, needed: float, rules: Rules) -> list[list[int]]:
@@ -31,12 +31,13 @@ def cluster(segments: Sequence[Segment], *, appearance: Evidence, needed: float,
 
     Args:
         segments: In any order.
-        appearance: Distances, shape ``(N,)``, to evidence, shape ``(N,)``, log-odds.
+        appearance: Distances and clarity, shape ``(N,)``, to evidence, shape ``(N,)``, log-odds.
         needed: Evidence above which two groups are joined.
         rules: What rules a link out.
     """
     order = sorted(range(len(segments)), key=lambda index: (segments[index].first.at, segments[index].parts[0]))
     groups = _Groups([segments[index] for index in order], appearance, needed, rules)
+    groups.bind()
     while (pair := groups.best_pair()) is not None:
         groups.join(*pair)
     return [[order[index] for index in walk] for walk in groups.walks if walk]
@@ -56,14 +57,28 @@ class _Groups:
         self._needed = needed
         self._rules = rules
         self._weights = np.array([segment.weight for segment in segments])
+        self._clarity_sums = np.array([segment.clarity_sum for segment in segments])
         self._sums = np.array([segment.vector_sum for segment in segments])
         self._ruled_out = np.eye(count, dtype=bool)
         for one, two in ((i, j) for i in range(count) for j in range(i)):
-            if are_two_people(segments[one], segments[two], rules):
+            if segments[one].is_forbidden(segments[two]) or are_two_people(segments[one], segments[two], rules):
                 self._ruled_out[one, two] = self._ruled_out[two, one] = True
         self._ways: dict[tuple[int, int], float] = {}
         self._at_once: dict[tuple[int, int], float] = {}
         self._evidence = np.array([self._row(index) for index in range(count)])
+
+    def bind(self) -> None:
+        """Join what an operator put together, whatever speaks against it."""
+        group_of: dict[int, int] = {}
+        for index, segment in enumerate(self._segments):
+            mine = next(group for group, walk in enumerate(self.walks) if index in walk) if segment.bonds else index
+            for bond in sorted(segment.bonds):
+                other = group_of.setdefault(bond, mine)
+                if other != mine:
+                    keep, gone = sorted((other, mine))
+                    self.join(keep, gone)
+                    group_of = {b: keep if group == gone else group for b, group in group_of.items()}
+                    mine = keep
 
     def best_pair(self) -> tuple[int, int] | None:
         """Return the two groups that most probably are one person; None if none is probable enough."""
@@ -82,6 +97,7 @@ class _Groups:
         self.walks[keep], self.walks[gone] = self._joined(keep, gone), []
         self._sums[keep] += self._sums[gone]
         self._weights[keep] += self._weights[gone]
+        self._clarity_sums[keep] += self._clarity_sums[gone]
         self._ruled_out[keep] |= self._ruled_out[gone]
         self._ruled_out[:, keep] = self._ruled_out[keep]
         self._ruled_out[gone] = self._ruled_out[:, gone] = True
@@ -90,7 +106,8 @@ class _Groups:
 
     def _row(self, index: int) -> NDArray[np.float64]:
         distances = 1 - (self._sums @ self._sums[index]) / (self._weights * self._weights[index])
-        evidence = self._appearance(distances)
+        clarity = self._clarity_sums / self._weights
+        evidence = self._appearance(distances, clarity * clarity[index])
         # Most pairs are hopeless by their looks; their ways need not be looked at.
         hopeful = ~self._ruled_out[index] & (evidence + MAX_WAY > self._needed)
         for other in np.flatnonzero(hopeful).tolist():

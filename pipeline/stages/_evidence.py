@@ -7,7 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import log, pi
 
-from pipeline.stages._ground import apart_m, can_stride, missed_by_m
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.stages._ground import apart_m, at_once, can_stride, log_density, missed_by
+from pipeline.stages._outline import apart_s
 from pipeline.stages._segment import ENROLLED, Segment
 from pipeline.stages._topology import Topology
 
@@ -22,8 +26,11 @@ GROUND_M2 = 150.0
 """Ground that cameras have in sight: anybody else stands anywhere on it."""
 NEWCOMERS = 5.0
 """Somebody else would have to appear at the place, and at the time: once in so many times they do."""
-FOOT_ERROR_M = 0.6
-"""Standard deviation of where a box says that somebody stands."""
+MISJUDGED = 0.03
+"""How often a box says nothing of where somebody stands."""
+DRIFT_M_S = 0.5
+"""How far people stray from where they were going, a second."""
+STRIDE_SLACK_M = 2.4
 FASTEST_M_S = 3.0
 TWO_PEOPLE_M = 5.0
 """Whom two cameras see this far apart at once are two people, however wrong the boxes."""
@@ -61,23 +68,32 @@ def way_evidence(earlier: Segment, later: Segment, topology: Topology) -> float:
 def _stride_evidence(earlier: Segment, later: Segment) -> float:
     """Return what place and velocity on the ground say about segments of two cameras, as ``_motion_evidence`` does."""
     # Feet are in sight later than bodies, and out of it earlier.
-    spread_m = FOOT_ERROR_M + 0.5 * max(later.trail[0, 0] - earlier.trail[-1, 0], 0.0)
-    missed_m = missed_by_m(earlier.trail, later.trail, straight_s=2.0)
-    return min(MAX_WAY, max(-MAX_WAY, log(NEWCOMERS) + _of_places(missed_m, spread_m)))
+    gap_s = max(float(later.trail[0, 0] - earlier.trail[-1, 0]), 0.0)
+    missed = missed_by(earlier.trail, later.trail, straight_s=2.0)
+    variances = earlier.trail[-1, 3:] + later.trail[0, 3:] + (DRIFT_M_S * gap_s) ** 2 * np.array([1.0, 0.0, 1.0])
+    evidence = log(NEWCOMERS) + float(_of_places(missed, np.tile(variances, (2, 1))).max())
+    return min(MAX_WAY, max(-MAX_WAY, evidence))
 
 
 def together_evidence(first: Segment, second: Segment) -> float:
     """Return what two cameras that see somebody at once say, by how far apart the two stand on the ground."""
-    distance_m, shared_s = apart_m(first.trail, second.trail)
-    if first.camera_id == second.camera_id or shared_s < MIN_SHARED_S:
+    if first.camera_id == second.camera_id:
+        return 0.0
+    one, two, shared_s = at_once(first.trail, second.trail)
+    if shared_s < MIN_SHARED_S:
         return 0.0
     certainty = min(1.5, 0.5 + shared_s / 2)
-    return min(MAX_WAY, max(-MAX_WAY, certainty * _of_places(distance_m, FOOT_ERROR_M)))
+    evidence = certainty * float(_of_places((one - two)[:, 1:3], (one + two)[:, 3:]).mean())
+    return min(MAX_WAY, max(-MAX_WAY, evidence))
 
 
-def _of_places(distance_m: float, spread_m: float) -> float:
-    """Return the log of a normal density around a place over that of anywhere on the ground in sight."""
-    return log(GROUND_M2 / (2 * pi * spread_m**2)) - distance_m**2 / (2 * spread_m**2)
+def _of_places(off: NDArray[np.float64], variances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the log of a normal density around a place over that of anywhere on the ground in sight, shape ``(N,)``.
+
+    Now and then a box tells nothing: its feet are behind something.
+    """
+    ratio: NDArray[np.float64] = np.log((1 - MISJUDGED) * GROUND_M2 * np.exp(log_density(off, variances)) + MISJUDGED)
+    return ratio
 
 
 def _motion_evidence(earlier: Segment, later: Segment, gap_s: float) -> float:
@@ -106,6 +122,8 @@ def are_two_people(first: Segment, second: Segment, rules: Rules) -> bool:
         distance_m, shared_s = apart_m(first.trail, second.trail)
         if shared_s >= MIN_SHARED_S:
             return distance_m > TWO_PEOPLE_M  # the ground knows better than a list of cameras
+    else:
+        return apart_s(first.outline, second.outline) > SLACK_S  # else two boxes may be drawn on one person
     return not rules.topology.may_coincide(first.camera_id, second.camera_id)
 
 
@@ -130,12 +148,14 @@ def broken_walk(segments: Sequence[Segment], rules: Rules) -> str | None:
     for one, two in hand_overs(segments):
         earlier, later = segments[one], segments[two]
         gap_s = later.first.at - earlier.last.at
-        if earlier.camera_id == later.camera_id:
-            if earlier.last.is_leaving and gap_s > rules.leave_after_s:
-                return "left and came back: a new visit"
-        elif len(earlier.trail) and len(later.trail):
-            if not can_stride(earlier.trail, later.trail, max_m_s=FASTEST_M_S, slack_m=4 * FOOT_ERROR_M):
+        if earlier.bonds & later.bonds:
+            continue  # an operator knows that they did
+        is_elsewhere = earlier.camera_id != later.camera_id
+        if not is_elsewhere and earlier.last.is_leaving and gap_s > rules.leave_after_s:
+            return "left and came back: a new visit"
+        if len(earlier.trail) and len(later.trail):
+            if not can_stride(earlier.trail, later.trail, max_m_s=FASTEST_M_S, slack_m=STRIDE_SLACK_M):
                 return f"too far to walk from {earlier.camera_id} to {later.camera_id} in {gap_s:.1f} s"
-        elif gap_s > 0 and not rules.topology.can_walk(earlier.camera_id, later.camera_id, gap_s):
+        elif is_elsewhere and gap_s > 0 and not rules.topology.can_walk(earlier.camera_id, later.camera_id, gap_s):
             return f"cannot walk from {earlier.camera_id} to {later.camera_id} in {gap_s:.1f} s"
     return None

@@ -1,8 +1,8 @@
 """Segments: the stretches of a track that certainly show one person."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Self
 
@@ -10,12 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core import Embedding, TrackId, TrackPart, TrackPath
+from pipeline.stages._calibration import clarity_of
 from pipeline.stages._ground import Ground, Trail
+from pipeline.stages._outline import Outline, outline
 
 ENROLLED = "enrolled"
 """The camera of people who are known by pictures, and were not seen yet."""
 VELOCITY_POINTS = 10
 """Boxes over which a velocity is measured."""
+ENROLLED_WEIGHT = 10**9
+"""Boxes that an enrolled segment counts for when groups are numbered: the number that was given stays."""
 MAX_TRAIL = 1200
 """Points of a trail that are kept, the latest: ten minutes."""
 NO_GROUND = Ground()
@@ -54,9 +58,14 @@ class Segment:
         frame_hw: Size of the frames, pixels.
         weight: Sum of the qualities of its embeddings.
         vector_sum: Shape ``(D,)``: sum of the embeddings, each times its quality.
+        clarity_sum: Sum of how clear the embeddings are, each times its quality.
         num_frames: Boxes in it.
         spans: When it was seen, first and last moment, Unix seconds, ascending; several if others were absorbed.
         trail: Where it went on the ground; empty where nothing is known of it.
+        outline: Its box from time to time.
+        times: When each part was seen, first and last moment, Unix seconds.
+        bonds: What an operator put together: segments with one in common are one person.
+        bans: What an operator put apart: a segment with k and one with -k are two people.
     """
 
     camera_id: str
@@ -66,9 +75,14 @@ class Segment:
     frame_hw: tuple[int, int]
     weight: float
     vector_sum: NDArray[np.float64]
+    clarity_sum: float
     num_frames: int
     spans: list[tuple[float, float]]
     trail: Trail
+    outline: Outline
+    times: list[tuple[float, float]]
+    bonds: frozenset[int] = frozenset()
+    bans: frozenset[int] = frozenset()
 
     @classmethod
     def begin(cls, embedding: Embedding, ground: Ground = NO_GROUND) -> Self:
@@ -82,9 +96,12 @@ class Segment:
             frame_hw=path.frame_hw,
             weight=embedding.quality,
             vector_sum=embedding.quality * embedding.vector.astype(np.float64),
+            clarity_sum=embedding.quality * clarity_of(embedding.quality),
             num_frames=len(path),
             spans=[(float(path.captured_at[0]), float(path.captured_at[-1]))],
             trail=ground.trail(embedding.track_id.camera_id, path),
+            outline=outline(path),
+            times=[(float(path.captured_at[0]), float(path.captured_at[-1]))],
         )
 
     def extend(self, embedding: Embedding, ground: Ground = NO_GROUND) -> None:
@@ -93,9 +110,12 @@ class Segment:
         self.last = _end(embedding.path, slice(-VELOCITY_POINTS, None), -1)
         self.weight += embedding.quality
         self.vector_sum = self.vector_sum + embedding.quality * embedding.vector
+        self.clarity_sum += embedding.quality * clarity_of(embedding.quality)
         self.num_frames += len(embedding.path)
         self.spans[-1] = (self.spans[-1][0], self.last.at)
         self.trail = _joined(self.trail, ground.trail(self.camera_id, embedding.path))
+        self.outline = _joined(self.outline, outline(embedding.path))
+        self.times.append((float(embedding.path.captured_at[0]), self.last.at))
 
     def absorb(self, later: Self) -> None:
         """Add a later segment of the same person in the same camera, of whatever track."""
@@ -103,9 +123,37 @@ class Segment:
         self.last = later.last
         self.weight += later.weight
         self.vector_sum = self.vector_sum + later.vector_sum
+        self.clarity_sum += later.clarity_sum
         self.num_frames += later.num_frames
         self.spans += later.spans
         self.trail = _joined(self.trail, later.trail)
+        self.outline = _joined(self.outline, later.outline)
+        self.times += later.times
+        self.bonds |= later.bonds
+        self.bans |= later.bans
+
+    def of_parts(self, parts: Set[TrackPart]) -> Self:
+        """Return what these of its parts are as a segment of their own; it looks as the whole does."""
+        rows = [row for row, part in enumerate(self.parts) if part in parts]
+        share = len(rows) / len(self.parts)
+        kept, times = [self.parts[row] for row in rows], [self.times[row] for row in rows]
+        return replace(
+            self,
+            parts=kept,
+            times=times,
+            first=replace(self.first, at=times[0][0]),
+            last=replace(self.last, at=times[-1][1]),
+            weight=share * self.weight,
+            vector_sum=share * self.vector_sum,
+            num_frames=max(1, round(share * self.num_frames)),
+            spans=_spans(kept, times),
+            trail=_within(self.trail, times),
+            outline=_within(self.outline, times),
+        )
+
+    def is_forbidden(self, other: Self) -> bool:
+        """Return whether an operator put these two apart."""
+        return any(-side in other.bans for side in self.bans)
 
     def shared_s(self, other: Self) -> float:
         """Return the longest time for which both were seen at once, seconds; negative if they never were."""
@@ -120,8 +168,25 @@ class Segment:
         return longest
 
 
-def _joined(trail: Trail, later: Trail) -> Trail:
-    return np.concatenate([trail, later])[-MAX_TRAIL:]
+def _joined(rows: NDArray[np.float64], later: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.concatenate([rows, later])[-MAX_TRAIL:]
+
+
+def _within(rows: NDArray[np.float64], times: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
+    """Return the rows of these times; all where there is none, for something was there."""
+    kept = [any(began <= at <= ended for began, ended in times) for at in rows[:, 0].tolist()]
+    return rows[kept] if any(kept) else rows
+
+
+def _spans(parts: Sequence[TrackPart], times: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return when parts were seen, those that follow each other on one track as one."""
+    spans = [times[0]]
+    for before, part, (first_at, last_at) in zip(parts, parts[1:], times[1:], strict=False):
+        if part == TrackPart(before.track_id, before.part + 1):
+            spans[-1] = (spans[-1][0], last_at)
+        else:
+            spans.append((first_at, last_at))
+    return spans
 
 
 def turns(batch: Sequence[Embedding]) -> list[list[Embedding]]:

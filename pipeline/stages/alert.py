@@ -15,8 +15,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
-from pipeline.core import Alert, AlertRule, AlertState, Correction, CorrectionKind, Sighting, TrackPart
+from pipeline.core import Alert, AlertRule, AlertState, Correction, CorrectionKind, Sighting, Stateful, TrackPart
 from pipeline.core.errors import ConfigError
+from pipeline.packing import pack, unpack
 from pipeline.stages._alert_basis import AlertBasis
 
 
@@ -44,6 +45,16 @@ class OpenAlert:
 
     alert: Alert
     parts: frozenset[TrackPart]
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What an alert stage remembers, in order."""
+
+    basis: bytes
+    open: list[tuple[str, OpenAlert]]
+    raised_at: list[tuple[tuple[str, int], float]]
+    rules: dict[str, bytes]
 
 
 class AlertStage:
@@ -90,6 +101,24 @@ class AlertStage:
     def flush(self) -> list[Alert]:
         """Return nothing: no alert is held back."""
         return []
+
+    def snapshot(self) -> bytes:
+        """Return everything that later events can depend on, that of the rules included."""
+        rules = {name: rule.snapshot() for name, rule in self._rules.items() if isinstance(rule, Stateful)}
+        return pack(_State(self._basis.snapshot(), list(self._open.items()), list(self._raised_at.items()), rules))
+
+    def restore(self, state: bytes) -> None:
+        """Know what another stage knew; rules that it did not have know nothing yet.
+
+        Raises:
+            WireFormatError: If these bytes are no snapshot of such a stage.
+        """
+        loaded = unpack(state, _State)
+        self._basis.restore(loaded.basis)
+        self._open, self._raised_at = dict(loaded.open), dict(loaded.raised_at)
+        for name, rule in self._rules.items():
+            if isinstance(rule, Stateful) and name in loaded.rules:
+                rule.restore(loaded.rules[name])
 
     def _admit(self, alerts: Iterable[Alert]) -> list[Alert]:
         admitted = []

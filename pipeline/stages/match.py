@@ -18,15 +18,16 @@ from pipeline.core import (
     Embedding,
     Gallery,
     Match,
+    Order,
     Outcome,
     Sighting,
-    TrackId,
 )
-from pipeline.core.distance import check_same_space
-from pipeline.stages._calibration import Calibration, probability
+from pipeline.packing import pack, unpack
+from pipeline.stages._calibration import Calibration, CalibrationStatus, probability
 from pipeline.stages._clustering import cluster
 from pipeline.stages._evidence import (
     MAX_WAY,
+    SLACK_S,
     Rules,
     are_two_people,
     broken_walk,
@@ -35,24 +36,26 @@ from pipeline.stages._evidence import (
     way_evidence,
 )
 from pipeline.stages._ground import Ground
+from pipeline.stages._operator import carry_out
+from pipeline.stages._outline import apart_s, outline
 from pipeline.stages._person import Person
-from pipeline.stages._segment import NO_GROUND, Segment, turns
+from pipeline.stages._roster import Roster
+from pipeline.stages._segment import ENROLLED_WEIGHT, NO_GROUND, Segment, turns
 
 MAX_CANDIDATES = 20
 """People of the gallery that a new segment is compared with closely."""
-ENROLLED_WEIGHT = 10**9
-"""Boxes that an enrolled segment counts for when groups are numbered: the number that was given stays."""
 BY_REVIEW = "review"
 """Who signs the corrections that later insight makes."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A person whom a new segment may show; ``gate`` says what rules it out."""
+    """A person whom a new segment may show; matched only above ``needed``; ``gate`` says what rules it out."""
 
     person_id: int
     distance: float
     evidence: float
+    needed: float
     gate: str | None
 
 
@@ -87,6 +90,7 @@ class MatchStage:
         max_prototypes: int,
     ) -> None:
         self._gallery = gallery
+        self._roster = Roster(gallery, max_prototypes=max_prototypes)
         self._calibration = calibration
         self._rules = rules
         self._ground = ground
@@ -95,19 +99,18 @@ class MatchStage:
         self._review_window_s = review_window_s
         self._forget_after_s = forget_after_s
         self._max_identities = max_identities
-        self._max_prototypes = max_prototypes
-        self._people: dict[int, Person] = {}
-        self._open: dict[TrackId, tuple[Segment, int]] = {}
-        self._enrolled: set[int] = set()
-        self._next_person_id = 1
-        self._space: str | None = None
         self._now = float("-inf")
         self._reviewed_at: float | None = None
 
     @property
     def num_identities(self) -> int:
         """People known now."""
-        return len(self._people)
+        return len(self._roster.people)
+
+    @property
+    def calibration(self) -> CalibrationStatus:
+        """What the acceptance of matches rests on now."""
+        return self._calibration.status
 
     def process(self, batch: Sequence[Embedding]) -> list[Sighting | Correction]:
         """Return the sightings of one window of event time, in order, and corrections of earlier ones.
@@ -118,8 +121,7 @@ class MatchStage:
         if not batch:
             return []
         for embedding in batch:
-            self._space = self._space or embedding.space
-            check_same_space(self._space, embedding.space)
+            self._roster.check_space(embedding)
             self._now = max(self._now, embedding.completed_at)
         self._learn(batch)
         found: dict[Embedding, Sighting] = {}
@@ -132,7 +134,7 @@ class MatchStage:
             self._reviewed_at = self._now
         if self._now - self._reviewed_at >= self._review_every_s:
             records += self._review()
-        self._forget()
+        self._roster.forget(self._now, forget_after_s=self._forget_after_s, max_identities=self._max_identities)
         return records
 
     def enrol(self, person_id: int, embedding: Embedding) -> None:
@@ -141,43 +143,91 @@ class MatchStage:
         Raises:
             EmbeddingSpaceError: If the embedding is of another space than those before it.
         """
-        self._space = self._space or embedding.space
-        check_same_space(self._space, embedding.space)
+        self._roster.check_space(embedding)
         segment = Segment.begin(embedding)
         segment.num_frames = ENROLLED_WEIGHT
-        person = Person(person_id, [segment])
-        self._people[person_id] = person
-        self._enrolled.add(person_id)
-        self._next_person_id = max(self._next_person_id, person_id + 1)
-        self._put(person)
+        self._roster.enrol(Person(person_id, [segment]))
 
     def flush(self) -> list[Sighting | Correction]:
         """Return the corrections of a last look back; nothing else will come."""
-        return list(self._review()) if self._people else []
+        return list(self._review()) if self._roster.people else []
+
+    def is_known(self, person_id: int) -> bool:
+        """Return whether somebody has this number now."""
+        return person_id in self._roster.people
+
+    def reserve(self, person_id: int) -> None:
+        """Give this number, and those below it, to nobody new."""
+        self._roster.reserve(person_id)
+
+    def traces_of(self, person_ids: Sequence[int]) -> list[bytes]:
+        """Return pieces of what is remembered of the looks of people, to look for once they are erased."""
+        known = [self._roster.people[person_id] for person_id in person_ids if person_id in self._roster.people]
+        return [segment.vector_sum.tobytes()[:64] for person in known for segment in person.segments]
+
+    @property
+    def next_person_id(self) -> int:
+        """The number that the next new person gets."""
+        return self._roster.next_person_id
+
+    def apply(self, order: Order, correction: Correction) -> None:
+        """Do what an operator ordered, for good; people who are forgotten here, and not in the ledger, are no error.
+
+        Args:
+            order: What was wanted.
+            correction: What it comes to; a new person in it has ``next_person_id``, or that of a ledger beside.
+        """
+        carry_out(order, correction, self._roster, self._calibration)
+
+    def snapshot(self) -> bytes:
+        """Return everything that later decisions can depend on."""
+        return pack((self._roster.snapshot(), self._calibration.snapshot(), self._now, self._reviewed_at))
+
+    def restore(self, state: bytes) -> None:
+        """Know what another stage knew. Raises ``WireFormatError`` as ``Stateful``."""
+        loaded = unpack(state, tuple[bytes, bytes, float, float | None])
+        self._roster.restore(loaded[0])
+        self._calibration.restore(loaded[1])
+        self._now, self._reviewed_at = loaded[2:]
 
     # What is certain
 
     def _learn(self, batch: Sequence[Embedding]) -> None:
-        """Take the free labels: who is in one camera at once on two tracks is two people."""
+        """Take the free labels: who is seen at once where nobody can be twice is two people."""
         for index, one in enumerate(batch):
             for two in batch[:index]:
-                began = max(one.first.captured_at, two.first.captured_at)
-                ended = min(one.last.captured_at, two.last.captured_at)
-                if one.track_id.camera_id == two.track_id.camera_id and one.track_id != two.track_id and ended > began:
-                    self._calibration.learn_different(float(1 - one.vector @ two.vector))
+                if one.track_id == two.track_id or not self._are_two(one, two):
+                    continue
+                distance = float(1 - one.vector @ two.vector)
+                first, second = sorted((one.track_id, two.track_id))
+                self._calibration.prove_different(
+                    (first.camera_id, second.camera_id), (str(first), str(second)), distance
+                )
+                if first.camera_id == second.camera_id:
+                    self._calibration.learn_different(distance)
+
+    def _are_two(self, one: Embedding, two: Embedding) -> bool:
+        began = max(one.first.captured_at, two.first.captured_at)
+        ended = min(one.last.captured_at, two.last.captured_at)
+        if ended - began <= SLACK_S:
+            return False
+        if one.track_id.camera_id == two.track_id.camera_id:
+            return apart_s(outline(one.path), outline(two.path)) > SLACK_S
+        return not self._rules.topology.may_coincide(one.track_id.camera_id, two.track_id.camera_id)
 
     def _continues(self, embedding: Embedding) -> bool:
-        if not embedding.is_continuous or embedding.track_id not in self._open:
+        if not embedding.is_continuous or embedding.track_id not in self._roster.open:
             return False
-        segment, _ = self._open[embedding.track_id]
+        segment, _ = self._roster.open[embedding.track_id]
         return segment.parts[-1].part + 1 == embedding.part  # a part between them was too poor to be embedded
 
     def _continue(self, embedding: Embedding) -> Sighting:
-        segment, person_id = self._open[embedding.track_id]
-        person = self._people[person_id]
+        segment, person_id = self._roster.open[embedding.track_id]
+        person = self._roster.people[person_id]
         distance = _distance(segment, embedding)
+        self._calibration.learn_same(distance)
         segment.extend(embedding, self._ground)
-        self._put(person)
+        self._roster.put(person)
         return _sighting(
             embedding,
             person_id,
@@ -193,14 +243,13 @@ class MatchStage:
         """Give each embedding that begins a segment to a person, no two to the same."""
         segments = [Segment.begin(embedding, self._ground) for embedding in batch]
         candidates = [self._candidates(e, segment) for e, segment in zip(batch, segments, strict=True)]
-        needed = self._calibration.evidence_needed(self._max_false_match_rate)
         people = sorted({c.person_id for of_one in candidates for c in of_one if c.gate is None})
         column = {person_id: index for index, person_id in enumerate(people)}
         gain = np.zeros((len(batch), len(people) + len(batch)))
         for row, of_one in enumerate(candidates):
             for candidate in of_one:
                 if candidate.gate is None:
-                    gain[row, column[candidate.person_id]] = candidate.evidence - needed
+                    gain[row, column[candidate.person_id]] = candidate.evidence - candidate.needed
         chosen = dict(zip(*linear_sum_assignment(gain, maximize=True), strict=True)) if len(batch) else {}
         sightings = []
         for row, (embedding, segment) in enumerate(zip(batch, segments, strict=True)):
@@ -214,11 +263,11 @@ class MatchStage:
         by_looks = {match.person_id for match in self._gallery.nearest(embedding, MAX_CANDIDATES)}
         just_here = {
             person.person_id
-            for person in self._people.values()
+            for person in self._roster.people.values()
             if abs(person.latest().last.at - segment.first.at) <= self._rules.leave_after_s
             and person.latest().camera_id == segment.camera_id
         }
-        found = [self._candidate(self._people[person_id], segment) for person_id in sorted(by_looks | just_here)]
+        found = [self._candidate(self._roster.people[person_id], segment) for person_id in sorted(by_looks | just_here)]
         return sorted(found, key=lambda candidate: (-candidate.evidence, candidate.person_id))
 
     def _candidate(self, person: Person, segment: Segment) -> _Candidate:
@@ -233,7 +282,11 @@ class MatchStage:
         way = 0.0 if before is None else way_evidence(before, segment, self._rules.topology)
         way += sum(together_evidence(segment, other) for other in person.segments)
         way = min(MAX_WAY, max(-MAX_WAY, way))
-        return _Candidate(person.person_id, distance, self._calibration.evidence(distance) + way, gate)
+        clarity = person.clarity * segment.clarity_sum / segment.weight
+        evidence = self._calibration.evidence(distance, clarity) + way
+        first, second = sorted((person.latest().camera_id, segment.camera_id))
+        needed = self._calibration.evidence_needed(self._max_false_match_rate, (first, second))
+        return _Candidate(person.person_id, distance, evidence, needed, gate)
 
     def _decide(
         self, embedding: Embedding, segment: Segment, candidates: Sequence[_Candidate], person_id: int | None
@@ -243,16 +296,14 @@ class MatchStage:
         others = [c for c in candidates if c.person_id != person_id and c.gate is None]
         runner_up = Match(others[0].person_id, others[0].distance) if others else None
         if mine is not None:
-            person = self._people[mine.person_id]
+            person = self._roster.people[mine.person_id]
             outcome, distance, certainty = Outcome.MATCHED, mine.distance, probability(mine.evidence)
         else:
-            person = self._new_person()
+            person = self._roster.new_person()
             best = others[0].evidence if others else -MAX_WAY
             outcome = Outcome.TENTATIVE if best > 0 else Outcome.NEW
             distance, certainty = None, 1 - probability(best)
-        person.segments.append(segment)
-        self._open[embedding.track_id] = (segment, person.person_id)
-        self._put(person)
+        self._roster.begin(person, embedding.track_id, segment)
         return _sighting(
             embedding,
             person.person_id,
@@ -263,22 +314,18 @@ class MatchStage:
             gates=gates,
         )
 
-    def _new_person(self) -> Person:
-        person = Person(self._next_person_id)
-        self._people[person.person_id] = person
-        self._next_person_id += 1
-        return person
-
     # Later
 
     def _review(self) -> list[Correction]:
         """Cluster the last minutes anew, and return how that differs from what was said."""
         self._reviewed_at = self._now
+        self._calibration.refit(self._max_false_match_rate)
         since = self._now - self._review_window_s
         segments: list[Segment] = []
         before: list[int] = []
-        for person in self._people.values():
-            person.settle(since)
+        for person in self._roster.people.values():
+            if person.settle(since):
+                self._roster.put(person)  # the gallery knows nothing that the segments do not say
             if person.latest().last.at >= since:
                 segments += person.segments
                 before += [person.person_id] * len(person.segments)
@@ -305,7 +352,7 @@ class MatchStage:
                 number_of[group_index] = person_id
         for group_index in range(len(groups)):
             if group_index not in number_of:
-                number_of[group_index] = self._new_person().person_id
+                number_of[group_index] = self._roster.new_person().person_id
         moves: dict[tuple[int, int], list[Segment]] = {}
         for group_index, group in enumerate(groups):
             for index in group:
@@ -314,16 +361,9 @@ class MatchStage:
         return [self._move(source, target, moved) for (source, target), moved in sorted(moves.items())]
 
     def _move(self, source_id: int, target_id: int, moved: Sequence[Segment]) -> Correction:
-        source, target = self._people[source_id], self._people[target_id]
-        gone = {id(segment) for segment in moved}
-        source.segments = [segment for segment in source.segments if id(segment) not in gone]
-        target.segments += moved
-        for track_id, (segment, _) in self._open.items():
-            if id(segment) in gone:
-                self._open[track_id] = (segment, target_id)
-        self._put(target)
+        source, target = self._roster.people[source_id], self._roster.people[target_id]
+        self._roster.move(source, target, moved)
         if source.segments:
-            self._put(source)
             return Correction(
                 CorrectionKind.SPLIT,
                 (source_id, target_id),
@@ -332,7 +372,6 @@ class MatchStage:
                 parts=tuple(sorted(part for segment in moved for part in segment.parts)),
                 reason="seen with what came later, these tracks fit the other person better",
             )
-        self._drop(source_id)
         return Correction(
             CorrectionKind.MERGED,
             (target_id, source_id),
@@ -340,30 +379,6 @@ class MatchStage:
             at=self._now,
             reason="seen with what came later, both numbers are one person",
         )
-
-    # Memory
-
-    def _put(self, person: Person) -> None:
-        assert self._space is not None
-        self._gallery.put(person.identity(self._space, self._max_prototypes))
-
-    def _forget(self) -> None:
-        seen_at = {
-            person.person_id: person.latest().last.at
-            for person in self._people.values()
-            if person.person_id not in self._enrolled
-        }
-        too_old = [i for i, at in seen_at.items() if self._now - at > self._forget_after_s]
-        too_many = sorted(seen_at, key=lambda i: (-seen_at[i], i))[self._max_identities :]
-        for person_id in sorted({*too_old, *too_many}):
-            self._drop(person_id)
-        for track_id in [t for t, (_, person_id) in self._open.items() if person_id not in self._people]:
-            del self._open[track_id]
-
-    def _drop(self, person_id: int) -> None:
-        del self._people[person_id]
-        self._enrolled.discard(person_id)
-        self._gallery.drop(person_id)
 
 
 def _distance(segment: Segment, embedding: Embedding) -> float:

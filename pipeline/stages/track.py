@@ -2,13 +2,14 @@
 
 A track is cut into parts. The first part is emitted as soon as there is something to recognise, further ones while
 the track lasts, the last when it ends. A part also ends where another person came so near that the tracker may have
-confused the two: what follows is judged by its looks, not by its track number.
+confused the two, and where the detector had lost it: what follows is judged by its looks, not by its track number.
 
 Things that do not move and that the detector is not sure of are no people.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from pipeline.core import UNCONFIRMED, Detections, Frame, FrameStamp, Tracker, T
 from pipeline.stages._crops import Crop, CropBuffer, covered_fractions, cut, is_unmoved, qualities, resize, still_life
 
 MAX_CONTACT_PARTS = 5
+SURE_SCORE = 0.5
+MAX_DOUBT_S = 0.5
+"""Whom the detector was not sure of for this long the tracker may have changed for somebody else."""
 
 
 @dataclass(slots=True)
@@ -38,6 +42,7 @@ class _OpenTrack:
     part: _OpenPart
     num_parts: int = 0
     in_contact: bool = False
+    sure_at: float = inf
 
 
 class TrackStage:
@@ -86,6 +91,14 @@ class TrackStage:
         """People followed now."""
         return len(self._open)
 
+    def people_now(self) -> dict[TrackId, NDArray[np.float32]]:
+        """Return the boxes of the newest frame by track: shape ``(4,)``, pixels."""
+        return {
+            track.track_id: track.part.boxes_xyxy[-1]
+            for track in self._open.values()
+            if track.part.captured_at and track.part.captured_at[-1] == self._now
+        }
+
     def oldest_needed(self) -> FrameStamp | None:
         """Return the first frame that a tracklet still to come shows; None if there is none."""
         starts = [
@@ -123,9 +136,13 @@ class TrackStage:
             track = self._open.get(number)
             if track is None:
                 track = self._begin(number, stamp)
-            if track.in_contact and not in_contact[row]:
+            is_sure = scores[row] >= SURE_SCORE
+            was_lost = is_sure and stamp.captured_at - track.sure_at > MAX_DOUBT_S
+            if (track.in_contact and not in_contact[row]) or was_lost:
                 done += self._emit(track, is_last=False)
                 track.part.is_continuous = False
+            if is_sure:
+                track.sure_at = stamp.captured_at
             track.in_contact = bool(in_contact[row])
             self._extend(track.part, frame, boxes_xyxy[row], float(scores[row]), float(quality[row]))
             if self._is_due(track):
@@ -144,7 +161,7 @@ class TrackStage:
     def _begin(self, number: int, stamp: FrameStamp) -> _OpenTrack:
         assert self._session is not None
         track_id = TrackId(stamp.camera_id, self._session, number)
-        self._open[number] = _OpenTrack(track_id, self._new_part())
+        self._open[number] = _OpenTrack(track_id, self._new_part(), sure_at=stamp.captured_at)
         return self._open[number]
 
     def _new_part(self) -> _OpenPart:

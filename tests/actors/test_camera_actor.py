@@ -10,7 +10,9 @@ import pytest
 from factories import make_detections, make_embedding, make_frame, make_stamp
 
 from connectors.memory import MemorySource
-from pipeline.actors.camera_actor import TELL_EVERY_S, CameraActor, CameraLimits, CameraStatus
+from pipeline.actors._receipt import Receipt
+from pipeline.actors.camera_actor import TELL_EVERY_S, CameraActor, CameraLimits
+from pipeline.actors.camera_status import CameraStatus
 from pipeline.core import Detections, Embedding, Frame, FrameStamp, LetterboxedFrame, Source, Tracklet, TrackUpdate
 from pipeline.core.errors import ProcessLostError, ShapeError, SourceLostError
 from pipeline.stages.track import TrackStage
@@ -99,10 +101,10 @@ class Line:
         return replace(make_embedding(tracklet.track_id, tracklet.part, tracklet.path), is_last=tracklet.is_last)
 
     async def hand_over(
-        self, camera_id: str, embeddings: Sequence[Embedding], watermark: float, due_at: float
-    ) -> float:
+        self, camera_id: str, embeddings: Sequence[Embedding], watermark: float, due_at: float, life: str | None
+    ) -> Receipt:
         self.handed_over.append((list(embeddings), watermark))
-        return self._safe_until
+        return Receipt("one", True, inf, self._safe_until)
 
     @property
     def embeddings(self) -> list[Embedding]:
@@ -263,7 +265,7 @@ def test_stop_works_off_what_was_read() -> None:
 
     status = asyncio.run(main())
     assert seen_frames(line) == line.searched == list(range(status.frames_processed))
-    assert line.embeddings[-1].is_last
+    assert status.people_now == 0
     assert line.watermarks[-1] == inf
 
 
@@ -319,15 +321,13 @@ def test_nothing_is_acknowledged_before_it_is_safe() -> None:
 
 
 def test_a_slow_end_of_the_line_makes_the_source_wait() -> None:
-    line = Line()
+    class NeverTaking(Line):
+        async def hand_over(self, *_: object) -> Receipt:
+            await asyncio.Event().wait()
+            raise AssertionError
+
     source = EndlessSource()
-    actor = make_actor(source, line)
-
-    async def never(*_: object) -> float:
-        await asyncio.Event().wait()
-        return -inf
-
-    actor._hand_over = never
+    actor = make_actor(source, NeverTaking())
 
     async def main() -> int:
         running = asyncio.create_task(actor.run())

@@ -99,6 +99,21 @@ def test_what_two_cameras_hand_over_is_judged_in_order_of_time(tmp_path: Path) -
     assert (report.num_identities, report.num_sightings, report.num_corrections, report.num_late) == (2, 3, 0, 0)
 
 
+def test_what_a_camera_hands_over_twice_is_judged_once(tmp_path: Path) -> None:
+    sink = MemorySink()
+
+    async def main() -> MatchReport:
+        actor = make_actor(tmp_path, sink)
+        seen = [see("east", 1, 0.0, 1.0), see("east", 1, 1.1, 4.0, part=1)]
+        for handed_over in (seen[:1], seen, seen[1:]):
+            await actor.hand_over("east", handed_over, 5.0, 0.0)
+        return await end(actor)
+
+    report = asyncio.run(main())
+    assert sightings_in(sink) == [("east", 1, 0), ("east", 1, 1)]
+    assert (report.num_sightings, report.num_late) == (2, 0)
+
+
 def test_alerts_follow_the_sightings_of_their_window_and_are_counted(tmp_path: Path) -> None:
     sink = MemorySink()
 
@@ -158,8 +173,9 @@ def test_a_sink_that_will_never_work_again_ends_the_run(tmp_path: Path) -> None:
 def test_nothing_is_safe_before_the_sinks_were_flushed(tmp_path: Path) -> None:
     async def main() -> list[float]:
         actor = make_actor(tmp_path, MemorySink(), camera_ids=["east"])
-        safe = [await actor.hand_over("east", [see("east", 1)], 1.0, 0.0)]
-        return safe + [await actor.hand_over("east", [], at, 0.0) for at in (5.0, 9.0)]
+        receipts = [await actor.hand_over("east", [see("east", 1)], 1.0, 0.0)]
+        receipts += [await actor.hand_over("east", [], at, 0.0) for at in (5.0, 9.0)]
+        return [receipt.safe_until for receipt in receipts]
 
     assert asyncio.run(main()) == [-inf, -inf, -inf]
 
@@ -170,7 +186,7 @@ def test_what_is_safe_is_what_all_cameras_have_passed_at_a_flush(tmp_path: Path)
     async def main() -> list[float]:
         actor = make_actor(tmp_path, sink, flush_every_s=0.0)
         return [
-            await actor.hand_over(camera_id, [], at, 0.0)
+            (await actor.hand_over(camera_id, [], at, 0.0)).safe_until
             for camera_id, at in [("east", 3.0), ("west", 1.0), ("east", 4.0), ("west", 8.0)]
         ]
 

@@ -83,3 +83,12 @@ def test_an_erased_person_is_not_listed_any_more() -> None:
 def test_a_person_is_a_number(person_id) -> None:
     with pytest.raises(ConfigError, match=r"alerts\.watch\.people\.lost child: expected a person's number"):
         make_rule({"lost child": person_id})
+
+
+def test_who_is_named_is_listed_and_who_loses_the_name_is_not() -> None:
+    rule = make_rule()
+    rule.on_correction(Correction(CorrectionKind.NAMED, (5,), "ann", 1.0, name="the man with the red bag"))
+    (alert,) = run(rule, see(5))
+    assert "the man with the red bag" in alert.message
+    rule.on_correction(Correction(CorrectionKind.NAMED, (5,), "ann", 2.0))
+    assert run(rule, see(5, OTHER)) == []

@@ -103,3 +103,29 @@ def test_a_folder_that_cannot_be_made_is_a_connector_error(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConnectorError, match="file"):
         JsonlSink(output_dir=str(tmp_path / "file" / "out"))
+
+
+def test_what_was_written_after_a_mark_can_be_written_again(tmp_path: Path) -> None:
+    sink = JsonlSink(output_dir=str(tmp_path))
+    sink.write([MERGED])
+    mark = sink.mark()
+    sink.write([MERGED, make_sighting(1)])
+    sink.close()
+    again = JsonlSink(output_dir=str(tmp_path))
+    again.rewind(mark)
+    again.write([MERGED])
+    again.close()
+    assert len((tmp_path / "corrections.jsonl").read_text().splitlines()) == 2
+    assert (tmp_path / "sightings.jsonl").read_text() == ""
+
+
+def test_a_file_that_somebody_emptied_stays_as_it_is(tmp_path: Path) -> None:
+    sink = JsonlSink(output_dir=str(tmp_path))
+    sink.write([MERGED])
+    mark = sink.mark()
+    sink.close()
+    (tmp_path / "corrections.jsonl").write_text("")
+    again = JsonlSink(output_dir=str(tmp_path))
+    again.rewind(mark)
+    again.close()
+    assert (tmp_path / "corrections.jsonl").read_text() == ""

@@ -19,7 +19,10 @@ from kafka_broker import Broker, Message, end_message, frame_message
 from test_kafka_source import make_source
 
 from connectors._encoded_image import Encoding
-from pipeline.actors.camera_actor import CameraActor, CameraLimits, CameraStatus
+from connectors._h264 import H264Encoder
+from pipeline.actors._receipt import Receipt
+from pipeline.actors.camera_actor import CameraActor, CameraLimits
+from pipeline.actors.camera_status import CameraStatus
 from pipeline.core import Detections, Frame, FrameStamp, LetterboxedFrame, TrackUpdate
 from pipeline.stages.track import TrackStage
 
@@ -37,12 +40,15 @@ def bad_messages(seed: int) -> Iterator[Message]:
     frame = Frame(make_stamp(index=1), picture(1))
     key, jpeg, headers = frame_message(frame, Encoding.JPEG)
     png = frame_message(frame, Encoding.PNG)[1]
+    unit = H264Encoder().encode(picture(1))
     while True:
         at = {**dict(headers), "captured_at": repr(chance.uniform(0, time.time())).encode()}
         kinds: list[Message] = [
             (key, chance.randbytes(chance.randrange(2000)), list(at.items())),
             (key, jpeg[: chance.randrange(len(jpeg))], list(at.items())),
             (key, png[: chance.randrange(len(png))], list({**at, "encoding": b"png"}.items())),
+            (key, unit[: chance.randrange(len(unit) // 2)], list({**at, "encoding": b"h264"}.items())),
+            (key, chance.randbytes(chance.randrange(2000)), list({**at, "encoding": b"h264"}.items())),
             (key, jpeg, list({**at, "width": b"20000", "height": b"2500"}.items())),
             (key, jpeg, list({**at, "width": b"99999", "height": b"99999"}.items())),
             (key, jpeg, list({**at, "schema": str(chance.randrange(2, 99)).encode()}.items())),
@@ -119,8 +125,8 @@ def test_four_times_more_than_can_be_taken_is_counted_and_does_not_pile_up(broke
         lags.append(time.time() - frame.stamp.captured_at)
         return make_detections(boxes=(), stamp=frame.stamp)
 
-    async def hand_over(*_: object) -> float:
-        return -inf
+    async def hand_over(*_: object) -> Receipt:
+        return Receipt("one", True, inf, -inf)
 
     actor = CameraActor(
         make_source=lambda: source,

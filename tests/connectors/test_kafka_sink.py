@@ -254,3 +254,16 @@ def test_options_that_cannot_be_are_named_before_the_run(make: Make, options: di
         make(**options)
     with pytest.raises(ConfigError, match=rf"sink\.kafka.*{named}"):
         KafkaSink.preflight(**{"servers": "127.0.0.1:1", "topics": {}, "security": {}, **options})  # type: ignore[arg-type]
+
+
+def test_what_was_followed_is_told_without_who_it_is(broker: Broker, topic: str, make: Make) -> None:
+    sink = make(topics={"tracklets": f"{topic}.tracklets"})
+    sink.write([SIGHTING, CORRECTION, ALERT])
+    sink.flush()
+    (message,) = broker.read(f"{topic}.tracklets")
+    body = json.loads(message.value)
+    schema = json.loads((ROOT / "connectors/schemas/tracklet.schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(body)
+    assert (message.key, dict(message.headers)["event_key"]) == (b"east", b"tracklet/east/0/1/0")
+    assert [row["index"] for row in body["path"]] == SIGHTING.path.indices.tolist()
+    assert "person" not in message.value.decode()

@@ -160,6 +160,41 @@ def test_what_is_acknowledged_last_is_committed_after_the_end(
     assert stamps(make_source(broker, topic, group=topic)) == []
 
 
+def test_another_process_goes_on_behind_the_last_frame_though_less_was_committed(
+    broker: Broker, topic: str, recording: list[Frame]
+) -> None:
+    source = make_source(broker, topic, group=topic)
+    received = list(source.frames())
+    source.ack(received[3].stamp)
+    source.close()
+    again = make_source(broker, topic, group=topic)
+    again.resume(received[6].stamp)
+    assert [index for index, _ in stamps(again)] == [7, 8, 9]
+    assert again.num_bad == 0
+    assert broker.read(f"{topic}.dead") == []
+
+
+def test_another_process_numbers_frames_of_a_sender_that_had_started_anew(broker: Broker, topic: str) -> None:
+    first = [Frame(FrameStamp("east", i, 100 + i / 10), picture(i)) for i in range(3)]
+    again = [Frame(FrameStamp("east", i, 200 + i / 10), picture(i)) for i in range(3)]
+    broker.write(topic, [*map(frame_message, [*first, *again]), end_message()])
+    whole = [frame.stamp for frame in make_source(broker, topic).frames()]
+    source = make_source(broker, topic)
+    source.resume(whole[3])
+    assert [frame.stamp for frame in source.frames()] == whole[4:]
+
+
+def test_a_live_camera_goes_on_with_higher_indices_in_another_process(broker: Broker, topic: str) -> None:
+    source = make_source(broker, topic, live=True)
+    source.resume(make_stamp(index=70, captured_at=7.0))
+    received = source.frames()
+    thread = threading.Timer(1.0, lambda: broker.write(topic, [frame_message(make_frame(make_stamp("east", 3, 99.0)))]))
+    thread.start()
+    assert next(received).stamp == make_stamp("east", 71, 99.0)
+    source.close()
+    thread.join()
+
+
 def test_what_nobody_acknowledged_is_read_again(broker: Broker, topic: str, recording: list[Frame]) -> None:
     for _ in range(2):
         assert len(stamps(make_source(broker, topic, group=topic))) == 10

@@ -1,4 +1,4 @@
-"""Through a broker that lets nobody in without a certificate."""
+"""Through a broker that lets nobody in without a certificate, or without a password."""
 
 import ssl
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from certificates import Authority
 from clips import picture
 from factories import make_sighting, make_stamp
 from kafka_broker import Broker
+from sasl_gate import MECHANISMS, SaslGate
 from tcp_proxy import TcpProxy
 from test_kafka_source import make_source
 
@@ -18,7 +19,7 @@ from connectors._frame_publisher import FramePublisher
 from connectors._kafka_client import client_options
 from connectors.kafka_sink import KafkaSink
 from pipeline.core import Frame
-from pipeline.core.errors import ConfigError, SinkBusyError
+from pipeline.core.errors import ConfigError, ConnectorError, SinkBusyError
 
 pytestmark = pytest.mark.kafka
 
@@ -76,7 +77,7 @@ class Address:
     servers: str
 
 
-def test_frames_and_events_go_through_mutual_tls(guarded: Guarded, tmp_path: Path) -> None:
+def assert_frames_and_events_pass(guarded: Guarded, tmp_path: Path) -> None:
     # The broker sends clients on to its TLS address, so that everything goes that way.
     sink = make_sink(guarded, "events", tmp_path, guarded.security)
     sink.write([make_sighting()])
@@ -100,6 +101,62 @@ def test_frames_and_events_go_through_mutual_tls(guarded: Guarded, tmp_path: Pat
     source = make_source(Address(guarded.servers), "events", security=guarded.security)  # type: ignore[arg-type]
     source.check()
     assert [frame.stamp.index for frame in source.frames()] == [0, 1, 2, 3, 4]
+
+
+def test_frames_and_events_go_through_mutual_tls(guarded: Guarded, tmp_path: Path) -> None:
+    assert_frames_and_events_pass(guarded, tmp_path)
+
+
+@pytest.fixture
+def gate() -> SaslGate:
+    return SaslGate("passerby", PASSWORD)
+
+
+@pytest.fixture(params=MECHANISMS)
+def by_password(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gate: SaslGate
+) -> Iterator[Guarded]:
+    authority = Authority(tmp_path, "authority")
+    server = authority.sign("server")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(server.cert, server.key)
+    monkeypatch.setenv("BROKER_PASSWORD", PASSWORD)
+    security: dict[str, object] = {
+        "protocol": "sasl_ssl",
+        "ca_file": str(authority.path),
+        "mechanism": request.param,
+        "username": "passerby",
+        "password_env": "BROKER_PASSWORD",
+    }
+    with TcpProxy(context, gate) as proxy, Broker(advertised=proxy.address) as broker:
+        proxy.target = broker.servers
+        yield Guarded(broker, proxy.address, security)
+
+
+def test_frames_and_events_go_through_a_password(by_password: Guarded, gate: SaslGate, tmp_path: Path) -> None:
+    assert_frames_and_events_pass(by_password, tmp_path)
+    assert set(gate.entered) == {by_password.security["mechanism"]}
+    assert gate.num_refused == 0
+
+
+@pytest.mark.parametrize("wrong", [{"username": "stranger"}, {"password_env": "WRONG_PASSWORD"}], ids=["user", "word"])
+def test_a_wrong_password_is_said_at_once_and_not_shown(
+    by_password: Guarded, gate: SaslGate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, object]
+) -> None:
+    monkeypatch.setenv("WRONG_PASSWORD", "hunter3")
+    security = {**by_password.security, **wrong}
+    source = make_source(Address(by_password.servers), "frames", security=security, open_timeout_s=2.0)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="expected a topic at") as caught:
+        source.check()
+    assert "hunter" not in str(caught.value)
+    sink = make_sink(by_password, "sightings", tmp_path, security)
+    sink.write([make_sighting()])
+    with pytest.raises((ConnectorError, SinkBusyError)) as refused:
+        sink.flush()
+    assert "hunter" not in str(refused.value)
+    sink.close()
+    assert gate.entered == []
+    assert gate.num_refused > 0
 
 
 @pytest.mark.parametrize(

@@ -156,3 +156,60 @@ def test_what_a_crash_left_does_not_come_back(tmp_path: Path):
 def test_a_camera_whose_name_is_no_file_name_is_refused(tmp_path: Path, camera_id: str):
     with pytest.raises(ConfigError, match=r"site\.cameras"):
         MotSink(output_dir=str(tmp_path), camera_ids=[camera_id], max_gap_s=0.5)
+
+
+def make_sink(tmp_path: Path) -> MotSink:
+    return MotSink(output_dir=str(tmp_path), camera_ids=["east", "west"], max_gap_s=0.5)
+
+
+def die(sink: MotSink) -> None:
+    """Let the files go as the kernel does."""
+    for file in (sink._boxes._who, *sink._boxes._files.values()):
+        file.close()
+
+
+def texts(tmp_path: Path) -> dict[str, str]:
+    return {path.stem: path.read_text() for path in sorted((tmp_path / "mot").glob("*.txt"))}
+
+
+def test_a_sink_goes_on_where_one_that_died_had_stood(tmp_path: Path):
+    before: list[Record] = [
+        make_sighting(1, ONE, path=make_path(length=3)),
+        make_sighting(2, WEST, path=make_path(length=3)),
+        correction(CorrectionKind.MERGED, 1, 2),
+    ]
+    after: list[Record] = [make_sighting(2, ONE, 1, make_path(3, 3)), make_sighting(4, TrackId("north", 0, 1))]
+    sink = make_sink(tmp_path / "whole")
+    sink.write([*before, *after])
+    sink.close()
+    sink = make_sink(tmp_path / "died")
+    sink.write(before)
+    mark = sink.mark()
+    sink.write(after)
+    die(sink)
+    sink = make_sink(tmp_path / "died")
+    sink.rewind(mark)
+    sink.write(after)
+    sink.close()
+    assert texts(tmp_path / "died") == texts(tmp_path / "whole")
+    assert not list((tmp_path / "died/mot").glob(".spool*"))
+
+
+def test_a_new_run_has_nothing_of_one_that_died(tmp_path: Path):
+    sink = make_sink(tmp_path)
+    sink.write([make_sighting(1, ONE)])
+    die(sink)
+    sink = make_sink(tmp_path)
+    sink.close()
+    assert texts(tmp_path) == {"east": "", "west": ""}
+
+
+def test_the_text_of_a_sink_that_was_closed_stays(tmp_path: Path):
+    sink = make_sink(tmp_path)
+    sink.write([make_sighting(1, ONE)])
+    mark = sink.mark()
+    sink.close()
+    again = make_sink(tmp_path)
+    again.rewind(mark)
+    again.close()
+    assert texts(tmp_path)["east"]

@@ -11,7 +11,17 @@ import pytest
 from factories import make_path, make_sighting
 from omegaconf import OmegaConf
 
-from pipeline.core import Alert, AlertRule, Correction, CorrectionKind, Sighting, TrackId, TrackPart, TrackPath
+from pipeline.core import (
+    Alert,
+    AlertRule,
+    Correction,
+    CorrectionKind,
+    Sighting,
+    Stateful,
+    TrackId,
+    TrackPart,
+    TrackPath,
+)
 from pipeline.stages.alert import CorrectableRule
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs" / "alerts").glob("*.yaml"))
@@ -148,6 +158,15 @@ def test_a_rule_goes_on_after_pickling(config: Path) -> None:
     assert alerts + run(pickle.loads(pickle.dumps(rule)), EVENTS[half:]) == run(make_rule(config), EVENTS)
 
 
+def test_a_rule_that_is_restored_from_its_snapshot_goes_on(config: Path) -> None:
+    rule, other = make_rule(config), make_rule(config)
+    assert isinstance(rule, Stateful)
+    half = len(EVENTS) // 2
+    alerts = run(rule, EVENTS[:half])
+    other.restore(rule.snapshot())
+    assert alerts + run(other, EVENTS[half:]) == run(make_rule(config), EVENTS)
+
+
 def test_memory_does_not_grow_with_the_people_who_have_left(config: Path) -> None:
     rule = make_rule(config)
     sizes = []
@@ -170,6 +189,8 @@ def test_a_rule_that_hears_of_corrections_bears_them_all(config: Path) -> None:
         Correction(CorrectionKind.SPLIT, (5, 50), "test", 0.0, parts[::2]),
         Correction(CorrectionKind.SPLIT, (5, 51), "test", 0.0, parts),
         Correction(CorrectionKind.CONFIRMED, (4,), "test", 0.0),
+        Correction(CorrectionKind.NAMED, (4,), "test", 0.0, name="somebody"),
+        Correction(CorrectionKind.NAMED, (4,), "test", 0.0),
         Correction(CorrectionKind.ERASED, (6, 999), "test", 0.0),
     ]
     alerts: list[Alert] = []

@@ -121,6 +121,21 @@ def test_a_reader_that_stops_early_can_begin_again(make: Make) -> None:
     assert next(source.frames()).stamp.index == 0
 
 
+def test_another_process_goes_on_where_one_ended(make: Make) -> None:
+    whole = list(make().frames())
+    source = make()
+    source.resume(whole[16].stamp)
+    rest = list(source.frames())
+    assert [frame.stamp for frame in rest] == [frame.stamp for frame in whole[17:]]
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(rest, whole[17:], strict=True))
+
+
+def test_behind_the_last_frame_there_is_nothing(make: Make) -> None:
+    source = make()
+    source.resume(list(source.frames())[-1].stamp)
+    assert list(source.frames()) == []
+
+
 def test_ack_is_taken_at_any_time(make: Make) -> None:
     source = make()
     for frame in source.frames():

@@ -43,7 +43,9 @@ def orders(path: Path) -> list[tuple[str, str]]:
 
 
 def test_an_order_waits_until_somebody_carries_it_out(path: Path) -> None:
+    ledger = Ledger(path)
     assert place_order(path, MERGE) == 1
+    ledger.close()
     reader = LedgerReader(path)
     (placed,) = reader.orders()
     assert (placed.order, placed.state) == (MERGE, "pending")
@@ -61,7 +63,7 @@ def test_an_order_can_be_placed_while_a_run_writes_the_ledger(path: Path, capsys
 
 def test_two_people_are_merged_with_their_alerts(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command(path, "merge", "1", "2") == 0
-    assert capsys.readouterr().out == "order 1 done: persons 1, 2\n"
+    assert capsys.readouterr().out == "order 1 done: merged: 1, 2\n"
     assert people(path) == {1: 4}
     reader = LedgerReader(path)
     assert [(alert.person_id, alert.state) for alert in reader.alerts()] == [(1, AlertState.AMENDED)]
@@ -129,8 +131,8 @@ def test_who_ordered_what_when_and_why_is_audited(path: Path) -> None:
     reader.close()
     assert told[:3] == [
         ("ann", "merge", "persons 1, 2", "same coat"),
+        ("ann", "merge done", "persons 1, 2", "merged: 1, 2"),
         ("ann", "split", "person 2, 1 parts", "seen by eye"),
-        ("ann", "merge done", "persons 1, 2", "persons 1, 2"),
     ]
     assert told[3][1] == "split refused"
 

@@ -230,6 +230,35 @@ corrections = st.one_of(
 )
 
 
+def events_of(drawn) -> list[Sighting | Correction]:
+    """Return sightings one second after another, and corrections that move every other part of a person."""
+    events: list[Sighting | Correction] = []
+    seen: list[tuple[int, TrackPart]] = []
+    for part, item in enumerate(drawn):
+        if isinstance(item[0], CorrectionKind):
+            moved = [part for owner, part in seen if owner == item[1]][::2]
+            events.append(correct(*item, parts=moved if item[0] is CorrectionKind.SPLIT else ()))
+        else:
+            events.append(see(1 + part, *item, part=part))
+            seen.append((item[0], TrackPart(item[1], part)))
+    return events
+
+
+@given(st.lists(st.one_of(sightings, corrections), max_size=30), st.integers(0, 30))
+def test_a_stage_that_was_restored_goes_on(drawn, cut: int) -> None:
+    def make() -> AlertStage:
+        dwell = ReappearanceRule(
+            name="back", severity="info", min_absence_s=2.0, max_absence_s=20.0, forget_after_s=60.0
+        )
+        return make_stage(EveryoneRule(), make_watchlist(), dwell, cooldown_s=3.0, max_open=10, max_parts=8)
+
+    events = events_of(drawn)
+    before, after = make(), make()
+    alerts = before.process(events[:cut])
+    after.restore(before.snapshot())
+    assert alerts + after.process(events[cut:]) == make().process(events)
+
+
 @given(st.lists(st.one_of(sightings, corrections), max_size=30), st.sampled_from([0.0, 5.0, 1000.0]))
 def test_whatever_is_corrected_a_key_lives_once_and_an_alert_follows_its_evidence(drawn, cooldown_s) -> None:
     events: list[Sighting | Correction] = []

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.stages._calibration import PRIOR_WEIGHT, Calibration, DistanceModel, probability
+from pipeline.stages._calibration import PRIOR_WEIGHT, Calibration, DistanceModel, clarity_of, probability
 
 START = DistanceModel(same_mean=0.35, same_std=0.1, different_mean=0.8, different_std=0.15)
 DISTANCES = st.floats(0.0, 2.0)
@@ -91,3 +91,10 @@ def test_evidence_is_a_probability(evidence: float) -> None:
     assert probability(evidence) + probability(-evidence) == pytest.approx(1.0)
     if abs(evidence) < 50:
         assert math.isclose(probability(evidence), 1 / (1 + math.exp(-evidence)))
+
+
+def test_poor_pictures_say_less_for_and_against() -> None:
+    calibration = make_calibration()
+    assert 0 < calibration.evidence(0.2, 0.4) < calibration.evidence(0.2, 1.0)
+    assert calibration.evidence(0.7, 1.0) < calibration.evidence(0.7, 0.4)
+    assert clarity_of(0.05) < clarity_of(0.4) < clarity_of(0.8) == clarity_of(1.0) == 1.0

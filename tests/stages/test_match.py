@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from people import AT_THE_BORDER, DictGallery, judge, look, make_match, person_of_part, see, windows
+from people import (
+    AT_THE_BORDER,
+    TRACKS,
+    DictGallery,
+    embeddings_of,
+    judge,
+    look,
+    make_match,
+    person_of_part,
+    see,
+    windows,
+)
 
 from pipeline.core import Correction, CorrectionKind, Embedding, Outcome, Sighting, TrackId, TrackPart
 from pipeline.core.errors import EmbeddingSpaceError
@@ -227,7 +238,7 @@ def test_the_gallery_keeps_few_views_of_each_person() -> None:
 
 def test_two_numbers_become_one_when_later_pictures_say_so() -> None:
     stage = make_match()
-    first = [see("east", 1, stop=1.0, quality=0.05), see("west", 1, start=10.0, stop=11.0, distance=0.5)]
+    first = [see("east", 1, stop=1.0, quality=0.05), see("west", 1, start=10.0, stop=11.0, distance=0.65)]
     better = see("west", 1, part=1, start=11.1, stop=14.0, distance=0.0, quality=1.0)
     records = judge(stage, [*first, better])
     assert numbers(records) == [1, 2, 2]
@@ -271,42 +282,11 @@ def test_a_look_back_does_not_part_old_visits_of_one_person_to_several_cameras()
 
 
 def test_reviews_come_as_often_as_asked_in_event_time() -> None:
-    embeddings = [see("east", 1, stop=1.0, quality=0.05), see("west", 1, start=10.0, stop=11.0, distance=0.5)]
+    embeddings = [see("east", 1, stop=1.0, quality=0.05), see("west", 1, start=10.0, stop=11.0, distance=0.65)]
     better = see("west", 1, part=1, start=11.1, stop=14.0, quality=1.0)
     stage = make_match(review_every_s=3.0)
     records = [record for window in windows([*embeddings, better]) for record in stage.process(window)]
     assert [c.at for c in corrections(records)] == [14.0]
-
-
-TRACKS = st.tuples(
-    st.sampled_from(["east", "west"]),
-    st.integers(0, 200),  # tenths of a second
-    st.integers(1, 8),  # parts
-    st.integers(0, 3),  # whose looks
-    st.lists(st.sampled_from([0.0, 0.2, 0.45, 0.6]), min_size=8, max_size=8),
-    st.lists(st.booleans(), min_size=8, max_size=8),
-    st.booleans(),
-)
-
-
-def embeddings_of(tracks) -> list[Embedding]:
-    """Return the parts of tracks that begin at any time, last any time and look like anybody."""
-    return [
-        see(
-            camera_id,
-            number,
-            start=(begin + 12 * part) / 10,
-            stop=(begin + 12 * part + 11) / 10,
-            person=person,
-            distance=distances[part],
-            part=part,
-            box=AT_THE_BORDER if border else (60.0, 10.0, 90.0, 90.0),
-            is_last=part == num_parts - 1,
-            is_continuous=part == 0 or continuous[part],
-        )
-        for number, (camera_id, begin, num_parts, person, distances, continuous, border) in enumerate(tracks)
-        for part in range(num_parts)
-    ]
 
 
 def doubles(people, embeddings) -> list[tuple[Embedding, Embedding]]:

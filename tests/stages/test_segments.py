@@ -134,9 +134,15 @@ def test_nobody_is_twice_in_one_camera_even_if_nobody_stated_overlaps() -> None:
 
 @pytest.mark.parametrize(("begin", "two"), [(0.5, True), (1.0 - SLACK_S / 2, False), (3.0, False)])
 def test_who_shares_more_time_than_a_tracker_takes_to_notice_is_two_people(begin: float, two: bool) -> None:
-    later = segment(start=0.0, stop=0.0)
+    later = segment(start=begin, stop=begin + 5.0, number=2)
     later.spans = [(begin, begin + 5.0)]
+    later.outline[0, 0] = begin
     assert are_two_people(segment(stop=1.0), later, ANYWHERE) is two
+
+
+def test_two_boxes_in_one_place_may_be_drawn_on_one_person() -> None:
+    assert not are_two_people(segment(stop=3.0), segment(start=1.0, stop=4.0, box=(12, 10, 40, 70)), ANYWHERE)
+    assert are_two_people(segment(stop=3.0), segment(start=1.0, stop=4.0, box=(35, 10, 65, 90)), ANYWHERE)
 
 
 def test_a_segment_follows_the_one_that_ended_last_before_it() -> None:

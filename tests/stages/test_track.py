@@ -233,10 +233,24 @@ def test_a_sure_person_who_stands_still_is_kept() -> None:
 def test_what_follows_a_dropped_part_is_no_more_certain_than_it_was() -> None:
     stage = make_stage()
     steps(stage, range(20), [LEFT, BEHIND_LEFT])
-    tracklets = steps(stage, range(20, 50), [LEFT, RIGHT], score=0.4)
+    tracklets = steps(stage, range(20, 50), [LEFT, RIGHT], score=0.55)
     assert stage.num_still == 2
     assert {t.is_continuous for t in tracklets} == {True}
     assert [t.is_continuous for t in steps(stage, range(50, 75), [LEFT, RIGHT], image=busy_image)] == [False, False]
+
+
+@pytest.mark.parametrize(("num_lost", "is_cut"), [(2, False), (8, True)], ids=["for a moment", "for long"])
+@pytest.mark.parametrize("score", [None, 0.3], ids=["no box", "unsure boxes"])
+def test_whom_the_detector_lost_may_be_somebody_else_afterwards(
+    num_lost: int, is_cut: bool, score: float | None
+) -> None:
+    stage = make_stage()
+    steps(stage, range(15), [LEFT], image=busy_image)
+    boxes = [LEFT] if score is not None else []
+    tracklets = steps(stage, range(15, 15 + num_lost), boxes, score=score or 0.9, image=busy_image)
+    tracklets += steps(stage, range(15 + num_lost, 40), [LEFT], image=busy_image)
+    tracklets += stage.flush()
+    assert (False in [t.is_continuous for t in tracklets]) is is_cut
 
 
 def test_nothing_is_needed_while_nobody_is_there() -> None:

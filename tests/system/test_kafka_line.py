@@ -7,9 +7,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from footage import write_clip
+from kafka.consumer.fetcher import ConsumerRecord
 from kafka_broker import Broker
 from running import ROOT, environment, run, start
 from test_on_ray import RAY, actors_below, cluster
@@ -45,14 +47,16 @@ def from_file(film: Path, weights: str, tmp_path_factory: pytest.TempPathFactory
     return folder
 
 
-def publish(broker: Broker, film: Path, topic: str, *, speed: str) -> list[subprocess.Popen[bytes]]:
+def publish(
+    broker: Broker, film: Path, topic: str, *, speed: str, encoding: str = "png"
+) -> list[subprocess.Popen[bytes]]:
     """Start a publisher for each half."""
     to = f"kafka://{broker.servers}/{topic}"
     return [
         subprocess.Popen(
             [
                 *(sys.executable, "-m", "connectors.kafka_publish", "--camera", name, "--to", to, "--speed", speed),
-                *("--source", f"{{uri: {film}, crop_xyxy: {crop}}}", "--encoding", "png"),
+                *("--source", f"{{uri: {film}, crop_xyxy: {crop}}}", "--encoding", encoding),
             ],
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
@@ -72,7 +76,7 @@ def frames(broker: Broker, film: Path) -> str:
 
 def overrides(broker: Broker, frames: str, events: str, folder: Path, weights: str) -> list[str]:
     cameras = ", ".join(f'{name}: {{uri: "kafka://{broker.servers}/{frames}", live: false}}' for name in CROPS)
-    topics = [f"sink.kafka.topics.{kind}={events}.{kind}" for kind in EVENTS]
+    topics = [f"sink.kafka.topics.{kind}={events}.{kind}" for kind in (*EVENTS, "tracklets")]
     return [f"site.cameras={{{cameras}}}", weights, f"output_dir={folder}", "sink=[jsonl,kafka]", *topics, *RULES]
 
 
@@ -89,6 +93,29 @@ def assert_every_event_is_there_once(broker: Broker, events: str, expected: Path
         assert by_key or len(messages) == len(wanted), kind
         assert all(message.value == by_name[dict(message.headers)["event_key"]] for message in messages), kind
         assert sorted(map(repr, wanted)) == sorted(repr(json.loads(value)) for value in by_name.values()), kind
+
+
+def traces(messages: list[ConsumerRecord]) -> dict[str, list[ConsumerRecord]]:
+    found: dict[str, list[ConsumerRecord]] = {}
+    for message in messages:
+        found.setdefault(dict(message.headers)["traceparent"].decode().split("-")[1], []).append(message)
+    return found
+
+
+def assert_a_trace_leads_from_frame_to_alert(broker: Broker, frames: str, events: str) -> None:
+    of_frames = traces(broker.read(frames, 2 * (NUM_FRAMES + 1)))
+    assert len(of_frames) == 2 * NUM_FRAMES  # the end of a camera is of its last frame
+    of_tracklets, of_sightings, of_alerts = (
+        traces(broker.read(f"{events}.{kind}")) for kind in ("tracklets", "sightings", "alerts")
+    )
+    assert of_alerts.keys() <= of_sightings.keys() == of_tracklets.keys() <= of_frames.keys()
+    for trace, sightings in of_sightings.items():
+        boxes = {(body["track"], body["part"]): len(body["path"]) for body in bodies(of_tracklets[trace])}
+        assert {(body["track"], body["part"]): body["num_frames"] for body in bodies(sightings)} == boxes
+
+
+def bodies(messages: list[ConsumerRecord]) -> list[dict[str, Any]]:
+    return [json.loads(message.value) for message in messages]
 
 
 def some_seen(broker: Broker, events: str, process: "subprocess.Popen[str]") -> None:
@@ -109,6 +136,7 @@ def test_the_result_is_that_of_the_files(
     assert result(tmp_path) == result(from_file)
     assert (from_file / "alerts.jsonl").read_text(), "the footage shows nothing worth an alert"
     assert_every_event_is_there_once(broker, events, from_file)
+    assert_a_trace_leads_from_frame_to_alert(broker, frames, events)
 
 
 @pytest.mark.ray
@@ -180,21 +208,55 @@ def test_a_job_that_is_killed_and_started_again_leaves_every_event_once(
 
 
 @pytest.mark.ray
-def test_a_job_whose_match_process_is_killed_fails_and_started_again_leaves_every_event_once(
-    broker: Broker, frames: str, from_file: Path, weights: str, tmp_path: Path
+@pytest.mark.parametrize(
+    ("library", "without", "group"),
+    [("crc32c", "/faiss/", "null"), ("crc32c", "/faiss/", "own"), ("/faiss/", "onnxruntime", "null")],
+    ids=["camera", "camera with a group", "match"],
+)
+def test_a_process_that_is_killed_comes_back_and_changes_nothing(
+    broker: Broker,
+    frames: str,
+    from_file: Path,
+    weights: str,
+    tmp_path: Path,
+    library: str,
+    without: str,
+    group: str,
 ) -> None:
     events = broker.make_topic()
-    chosen = ["runtime=ray", *overrides(broker, frames, events, tmp_path, weights)]
-    process = start([*chosen, "replay.speed=1"], KAFKA_BOOTSTRAP_SERVERS=broker.servers)
+    chosen = [
+        *("runtime=ray", "replay.speed=1", "runtime.checkpoint_every_s=1"),
+        f"source.kafka.group={events if group == 'own' else group}",
+        *overrides(broker, frames, events, tmp_path, weights),
+    ]
+    process = start(chosen, KAFKA_BOOTSTRAP_SERVERS=broker.servers)
     some_seen(broker, events, process)
-    (match,) = actors_below(process.pid, "faiss")
-    match.kill()
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 1, err
-    finished = run(chosen, timeout_s=240, KAFKA_BOOTSTRAP_SERVERS=broker.servers)
-    assert finished.code == 0, finished.err
+    killed = actors_below(process.pid, library, without)
+    assert len(killed) == (len(CROPS) if library == "crc32c" else 1)
+    killed[0].kill()
+    _, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
     assert result(tmp_path) == result(from_file)
     assert_every_event_is_there_once(broker, events, from_file, by_key=True)
+
+
+@pytest.mark.ray
+def test_a_killed_camera_of_h264_goes_on_in_the_midst_of_what_hangs_together(
+    broker: Broker, film: Path, weights: str, tmp_path: Path
+) -> None:
+    frames, events = broker.make_topic(partitions=4), broker.make_topic()
+    for publisher in publish(broker, film, frames, speed="max", encoding="h264"):
+        assert publisher.wait(120) == 0
+    kafka = {"KAFKA_BOOTSTRAP_SERVERS": broker.servers}
+    undisturbed = run(["runtime=inline", *overrides(broker, frames, events, tmp_path / "inline", weights)], **kafka)
+    assert undisturbed.code == 0, undisturbed.err
+    chosen = overrides(broker, frames, f"{events}.again", tmp_path / "ray", weights)
+    process = start(["runtime=ray", "replay.speed=1", "runtime.checkpoint_every_s=1", *chosen], **kafka)
+    some_seen(broker, f"{events}.again", process)
+    actors_below(process.pid, "crc32c")[0].kill()
+    _, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    assert result(tmp_path / "ray") == result(tmp_path / "inline")
 
 
 def test_a_job_that_is_stopped_in_order_goes_on_where_it_was(

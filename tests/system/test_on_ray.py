@@ -91,36 +91,41 @@ def test_a_submitted_job_leaves_every_file(cluster: dict[str, str], halves: list
     assert (tmp_path / "mot/left.txt").read_text()
 
 
-def actors_below(pid: int, library: str) -> list[psutil.Process]:
-    """The Ray workers of a run that have loaded this library; only one kind of actor does."""
-    return [
-        process
-        for process in psutil.Process(pid).children(recursive=True)
-        if process.cmdline()
-        and process.cmdline()[0].startswith("ray::")
-        and any(library in mapped.path for mapped in process.memory_maps())
-    ]
+def actors_below(pid: int, library: str, without: str = "/faiss/") -> list[psutil.Process]:
+    """The Ray workers of a run that have loaded the one library and not the other; only one kind of actor has."""
+    found = []
+    for process in psutil.Process(pid).children(recursive=True):
+        if process.cmdline() and process.cmdline()[0].startswith("ray::"):
+            loaded = {mapped.path for mapped in process.memory_maps()}
+            if any(library in path for path in loaded) and not any(without in path for path in loaded):
+                found.append(process)
+    return found
 
 
-def kill_one(process: subprocess.Popen[str], library: str, sightings: Path) -> None:
+def kill_one(process: subprocess.Popen[str], library: str, sightings: Path, without: str = "/faiss/") -> None:
     deadline = time.monotonic() + 90
     while not (sightings.exists() and sightings.read_text()):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    found = actors_below(process.pid, library)
+    found = actors_below(process.pid, library, without)
     assert found, [p.cmdline()[:1] for p in psutil.Process(process.pid).children(recursive=True)]
     found[0].kill()
 
 
-@pytest.mark.parametrize("library", ["onnxruntime", "libopenvino"], ids=["detect", "embed"])
-def test_a_network_whose_process_is_killed_is_replaced_and_nothing_changes(
-    halves: list[str], tmp_path: Path, library: str
+@pytest.mark.parametrize(
+    ("library", "without"),
+    [("onnxruntime", "/faiss/"), ("libopenvino", "/faiss/"), ("/av.libs/", "/faiss/"), ("/faiss/", "onnxruntime")],
+    ids=["detect", "embed", "camera", "match"],
+)
+def test_a_process_that_is_killed_is_replaced_and_nothing_changes(
+    halves: list[str], tmp_path: Path, library: str, without: str
 ) -> None:
     expected = run(["runtime=inline", *halves, f"output_dir={tmp_path / 'inline'}"])
     assert expected.code == 0, expected.err
-    process = start(["runtime=ray", *halves, f"output_dir={tmp_path / 'ray'}", "replay.speed=0.3"])
-    kill_one(process, library, tmp_path / "ray/sightings.jsonl")
+    often = "runtime.checkpoint_every_s=1"
+    process = start(["runtime=ray", *halves, f"output_dir={tmp_path / 'ray'}", "replay.speed=0.3", often])
+    kill_one(process, library, tmp_path / "ray/sightings.jsonl", without)
     out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
     inline, on_ray = (
@@ -129,10 +134,11 @@ def test_a_network_whose_process_is_killed_is_replaced_and_nothing_changes(
     assert on_ray == inline, out
 
 
-def test_a_camera_whose_process_dies_is_reported_and_the_others_go_on(
+def test_a_camera_whose_process_dies_too_often_is_reported_and_the_others_go_on(
     shared: Path, halves: list[str], tmp_path: Path
 ) -> None:
-    process = start(["runtime=ray", *halves, f"output_dir={tmp_path}", "replay.speed=0.3"])
+    never = "runtime.max_restarts=0"
+    process = start(["runtime=ray", *halves, f"output_dir={tmp_path}", "replay.speed=0.3", never])
     kill_one(process, "/av.libs/", tmp_path / "sightings.jsonl")
     _, err = process.communicate(timeout=240)
     assert process.returncode == 1, err
@@ -141,9 +147,38 @@ def test_a_camera_whose_process_dies_is_reported_and_the_others_go_on(
     assert max(camera["frames_processed"] for camera in cameras) == 40
 
 
-def test_a_match_process_that_dies_ends_the_run_with_one_line(halves: list[str], tmp_path: Path) -> None:
-    process = start(["runtime=ray", *halves, f"output_dir={tmp_path}", "replay.speed=0.3"])
-    kill_one(process, "faiss", tmp_path / "sightings.jsonl")
+def without_repeats(path: Path) -> list[str]:
+    lines = path.read_text().splitlines()
+    assert len(set(lines)) == len(lines)
+    return lines
+
+
+@pytest.mark.timeout(600)
+def test_a_match_process_that_is_killed_comes_back_from_the_ledger_and_nothing_changes(
+    halves: list[str], tmp_path: Path
+) -> None:
+    options = [*halves, "matcher.review_every_s=1", "sink=[jsonl,mot]"]
+    expected = run(["runtime=inline", *options, f"output_dir={tmp_path / 'inline'}"])
+    assert expected.code == 0, expected.err
+    process = start(["runtime=ray", *options, f"output_dir={tmp_path / 'ray'}", "replay.speed=0.2"])
+    for _ in range(2):
+        kill_one(process, "/faiss/", tmp_path / "ray/sightings.jsonl", "onnxruntime")
+        time.sleep(8)
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    inline, on_ray = tmp_path / "inline", tmp_path / "ray"
+    digests = [json.loads((folder / "summary.json").read_text())["result_sha256"] for folder in (inline, on_ray)]
+    assert digests[0] == digests[1], out
+    for name in ("sightings.jsonl", "corrections.jsonl", "alerts.jsonl"):
+        assert without_repeats(on_ray / name) == without_repeats(inline / name)
+    for name in ("mot/left.txt", "mot/right.txt"):
+        assert (on_ray / name).read_text() == (inline / name).read_text()
+
+
+def test_a_match_process_that_dies_too_often_ends_the_run_with_one_line(halves: list[str], tmp_path: Path) -> None:
+    never = "runtime.max_restarts=0"
+    process = start(["runtime=ray", *halves, f"output_dir={tmp_path}", "replay.speed=0.3", never])
+    kill_one(process, "/faiss/", tmp_path / "sightings.jsonl", "onnxruntime")
     _, err = process.communicate(timeout=60)
     assert process.returncode == 1
     errors = [line for line in err.splitlines() if not line.startswith("{")]

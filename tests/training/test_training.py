@@ -49,8 +49,8 @@ class Interrupted:
     """A task that is stopped at a step, as by Ctrl-C."""
 
     def __init__(self, task: Any, step: int) -> None:
-        self.learning_rate, self.weight_decay = task.learning_rate, task.weight_decay
-        self.loss, self.score = task.loss, task.score
+        self.learning_rate, self.max_norm = task.learning_rate, task.max_norm
+        self.loss, self.score, self.optimisers = task.loss, task.score, task.optimisers
         self._task, self._step = task, step
 
     def draw(self, step: int) -> Any:

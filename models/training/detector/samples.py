@@ -19,6 +19,7 @@ from pipeline.stages.detect import PADDING
 
 _HEIGHTS_PX = (15.0, 250.0)
 _MAX_SCALE = 2.5
+_ELSEWHERE = 0.25
 _MIN_VISIBLE = 0.3
 _MIN_LEFT = 0.35
 _MIN_HEIGHT_PX = 10.0
@@ -129,11 +130,14 @@ class DetectorSamples:
     def _view(
         self, frame: Labelled, tile_hw: tuple[int, int], rng: np.random.Generator
     ) -> tuple[float, NDArray[np.float64]]:
-        """Return a scale that makes somebody as tall as was drawn, and the point of the frame to look at."""
+        """Return a scale that makes somebody as tall as was drawn, and the point of the frame to look at.
+
+        Now and then it is any point: what stands where nobody walks is no person either.
+        """
         height, width = frame.image.shape[:2]
-        if len(frame.boxes_xyxy) == 0:
+        if len(frame.boxes_xyxy) == 0 or rng.random() < _ELSEWHERE:
             scale = float(np.exp(rng.uniform(np.log(0.5), np.log(1.5))))
-            middle = np.array([width, height]) / 2
+            middle = rng.random(2) * (width, height)
         else:
             box = frame.boxes_xyxy[rng.integers(len(frame.boxes_xyxy))]
             tallest = min(_HEIGHTS_PX[1], 0.9 * tile_hw[0])

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from models.detection._nms import suppress
-from models.training._engine import Batch
+from models.training._engine import MAX_NORM, Batch, make_adamw
 from models.training._worlds import World
 from models.training.detector.assignment import decode
 from models.training.detector.loss import YoloxLoss
@@ -53,7 +53,8 @@ class DetectorTask:
         weight_decay: float = 0.03,
     ) -> None:
         self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
+        self.max_norm: float | None = MAX_NORM
+        self._weight_decay = weight_decay
         self.input_hw = (input_hw[0], input_hw[1])
         self._seed = seed
         self._batch_size = batch_size
@@ -65,6 +66,10 @@ class DetectorTask:
     def make_network(self) -> YoloxSmall:
         """Return a network that knows nothing."""
         return YoloxSmall()
+
+    def optimisers(self, network: nn.Module) -> list[torch.optim.Optimizer]:
+        """Return what moves the weights."""
+        return [make_adamw(network, rate=self.learning_rate, decay=self._weight_decay)]
 
     def draw(self, step: int) -> Batch:
         """Return the pictures ``(N, 3, H, W)`` of a step and their boxes."""

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.training._engine import Batch
+from models.training._engine import MAX_NORM, Batch, make_adamw
 from models.training._pictures import spread
 from models.training._worlds import World
 from models.training.keypoints.network import STRIDE, HeatmapSmall
@@ -50,7 +50,8 @@ class KeypointTask:
         weight_decay: float = 0.03,
     ) -> None:
         self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
+        self.max_norm: float | None = MAX_NORM
+        self._weight_decay = weight_decay
         self._seed = seed
         self._device = device
         self._batch_size = batch_size
@@ -61,6 +62,10 @@ class KeypointTask:
     def make_network(self) -> HeatmapSmall:
         """Return a network that knows nothing."""
         return HeatmapSmall()
+
+    def optimisers(self, network: nn.Module) -> list[torch.optim.Optimizer]:
+        """Return what moves the weights."""
+        return [make_adamw(network, rate=self.learning_rate, decay=self._weight_decay)]
 
     def draw(self, step: int) -> Batch:
         """Return the crops ``(N, 3, h, w)`` of a step and their keypoints."""

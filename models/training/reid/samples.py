@@ -8,11 +8,9 @@ from numpy.typing import NDArray
 
 from models.training._distortions import cover, distort_colour, distort_detail
 from models.training._pictures import Image, Pictures
-from models.training._worlds import World
+from models.training._worlds import CROP_MARGIN, World
 from pipeline.core.errors import ConfigError
 
-_MARGIN = 0.1 / 1.2
-"""Part of a crop's side that lies beyond the person's box, at either end."""
 _MAX_INSET = 0.14
 _CUT_SHARE = 0.12
 
@@ -83,7 +81,7 @@ class ReidSamples:
     def plain(self, row: int) -> Image:
         """Return a crop as a perfect detector would have cut it, ``(h, w, 3)``."""
         image = self._pictures[row]
-        inset_y, inset_x = (round(_MARGIN * side) for side in image.shape[:2])
+        inset_y, inset_x = (round(CROP_MARGIN * side) for side in image.shape[:2])
         return self._resize(image[inset_y : image.shape[0] - inset_y, inset_x : image.shape[1] - inset_x])
 
     def _views(self, rows: NDArray[np.intp], count: int, rng: np.random.Generator) -> NDArray[np.intp]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.training._engine import Batch
+from models.training._engine import MAX_NORM, Batch, make_adamw
 from models.training._pictures import spread
 from models.training._worlds import World
 from models.training.reid.losses import batch_hard
@@ -82,7 +82,8 @@ class ReidTask:
         weight_decay: float = 0.05,
     ) -> None:
         self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
+        self.max_norm: float | None = MAX_NORM
+        self._weight_decay = weight_decay
         self._seed = seed
         self._device = device
         self._num_people = num_people
@@ -99,6 +100,10 @@ class ReidTask:
     def make_network(self) -> NamedPeople:
         """Return a network that knows nobody."""
         return NamedPeople(self._samples.num_identities, widths=self._widths)
+
+    def optimisers(self, network: nn.Module) -> list[torch.optim.Optimizer]:
+        """Return what moves the weights."""
+        return [make_adamw(network, rate=self.learning_rate, decay=self._weight_decay)]
 
     def draw(self, step: int) -> Batch:
         """Return the crops ``(P * K, 3, h, w)`` of a step and who is on them."""

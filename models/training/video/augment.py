@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.training._distortions import distort_colour
 from models.training._pictures import Image
 from models.training.video.sources import Keypoints
 from pipeline.core.errors import ConfigError
@@ -63,7 +64,14 @@ def erase(image: Image, rng: np.random.Generator) -> Image:
 
 
 def augment(
-    images: Image, keypoints: Keypoints, rng: np.random.Generator, *, flip: bool, crop: str, erasing: bool
+    images: Image,
+    keypoints: Keypoints,
+    rng: np.random.Generator,
+    *,
+    flip: bool,
+    crop: str,
+    erasing: bool,
+    colour: float = 0.0,
 ) -> tuple[Image, Keypoints]:
     """Return a clip as it is learnt from.
 
@@ -74,6 +82,7 @@ def augment(
         flip: Mirror every other clip.
         crop: none; pad: move by up to ten pixels; scale: pieces of a larger one.
         erasing: Hide a rectangle of every other frame.
+        colour: How far light and colours change, the same in all frames: 1 as between cameras, 0 not at all.
 
     Raises:
         ConfigError: If there is no such crop.
@@ -84,6 +93,9 @@ def augment(
         images, keypoints = mirror(images, keypoints)
     if crop != "none":
         images, keypoints = (crop_padded if crop == "pad" else crop_scaled)(images, keypoints, rng)
+    if colour:
+        # One tall picture is distorted alike everywhere.
+        images = distort_colour(images.reshape(-1, *images.shape[2:]), rng, strength=colour).reshape(images.shape)
     return (np.stack([erase(image, rng) for image in images]) if erasing else images), keypoints
 
 

@@ -6,10 +6,11 @@
 
 ``dataset`` is mars, lsvid (protocol usual or mixing; both if none is said), duke, ilids or prid (ten splits, mean and
 standard deviation; ``{split}`` in ``weights`` becomes the number of each). Weights that were trained on another data
-set give the cross-data-set figure. ``metric`` (cosine or euclidean) compares otherwise than the paper does. Other keys
-change the model's settings, as in ``models.summary``.
+set give the cross-data-set figure. ``metric`` (cosine or euclidean) compares otherwise than the paper does.
+``skip_damaged=true`` does without damaged pictures. Other keys change the model's settings, as in ``models.summary``.
 
-Data sets hold no keypoints, so RAPA needs ``network.pe=false`` (thirds of the map), and CTL cannot be evaluated here.
+Data sets hold no keypoints, so RAPA needs ``network.pe=false`` (thirds of the map); ``models.training.compare`` has
+them found by a pose network, and takes CTL too.
 """
 
 import json
@@ -36,7 +37,7 @@ from pipeline.evaluation.retrieval import LabelledVectors, RetrievalScore, score
 _RANKS = (1, 5, 10, 20)
 _ALL = 10**9
 """Papers embed whole tracklets; the line makes do with a few clips."""
-_OWN_KEYS = ("model", "weights", "dataset", "root", "protocol", "metric", "rerank", "device")
+_OWN_KEYS = ("model", "weights", "dataset", "root", "protocol", "metric", "rerank", "device", "skip_damaged")
 
 
 def evaluate(
@@ -47,6 +48,7 @@ def evaluate(
     device: torch.device,
     metric: str | None,
     is_reranked: bool,
+    skip_damaged: bool = False,
 ) -> list[dict[str, Any]]:
     """Return the figures of weights on a benchmark, in percent, with their protocol; re-ranked ones in a second row.
 
@@ -65,7 +67,8 @@ def evaluate(
     network = network.eval().to(device)
 
     def embed(tracklets: Sequence[TrackletFiles]) -> torch.Tensor:
-        return embed_tracklets(network, FileTracklets(tracklets, crop_hw=settings.crop_hw), settings, device)
+        source = FileTracklets(tracklets, crop_hw=settings.crop_hw, skip_damaged=skip_damaged)
+        return embed_tracklets(network, source, settings, device)
 
     queries, gallery = embed(benchmark.query), embed(benchmark.gallery)
     labelled = [
@@ -124,6 +127,7 @@ def main(arguments: Sequence[str]) -> None:
             device=device,
             metric=told.get("metric"),
             is_reranked=told.get("rerank") == "true",
+            skip_damaged=told.get("skip_damaged") == "true",
         )
     for row in rows if len(benchmarks) != NUM_SPLITS else summarise_splits(benchmarks[0].name, rows):
         print(json.dumps(row))

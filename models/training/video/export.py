@@ -4,7 +4,9 @@
     make run ARGS='embedder=lstrl_light embedder.weights=weights/lstrl_light.safetensors'
 
 The file has the weights' mean of the run, without classifiers, and what the run was told. ``out=….onnx`` writes a
-network for ``embedder=video_onnx`` in its place, which must agree with torch before it is kept.
+network for ``embedder=video_onnx`` in its place, which must agree with torch before it is kept. ``best=true`` takes the
+best network of a run that was scored on its way in the place of the last one: a choice by what is held out, so that its
+score is no longer one of the unseen. ``half=true`` keeps half of the bits of each number, which halves the file.
 """
 
 import json
@@ -81,7 +83,7 @@ def write_onnx(network: nn.Module, path: Path, *, clip_len: int, crop_hw: tuple[
         warnings.simplefilter("ignore", UserWarning)
         torch.onnx.export(
             made,
-            _example(network, 0, clip_len, crop_hw),
+            example_of(network, 0, clip_len, crop_hw),
             path,
             input_names=names,
             output_names=["vectors"],
@@ -91,7 +93,7 @@ def write_onnx(network: nn.Module, path: Path, *, clip_len: int, crop_hw: tuple[
     session = open_session(path, device="cpu", threads=1)
     cosines = []
     for seed in range(1, 5):
-        inputs = _example(network, seed, clip_len, crop_hw)
+        inputs = example_of(network, seed, clip_len, crop_hw)
         with torch.no_grad():
             expected = made(*inputs)
         (got,) = session.run(None, {name: value.numpy() for name, value in zip(names, inputs, strict=True)})
@@ -101,8 +103,8 @@ def write_onnx(network: nn.Module, path: Path, *, clip_len: int, crop_hw: tuple[
     return min(cosines)
 
 
-def _example(network: nn.Module, seed: int, clip_len: int, crop_hw: tuple[int, int]) -> tuple[Tensor, ...]:
-    """Return a clip and the pose that is needed, drawn at random."""
+def example_of(network: nn.Module, seed: int, clip_len: int, crop_hw: tuple[int, int]) -> tuple[Tensor, ...]:
+    """Return a clip ``(1, T, 3, h, w)`` and the pose that is needed, drawn at random."""
     generator = torch.Generator().manual_seed(seed)
     pixels = torch.randn(1, clip_len, 3, *crop_hw, generator=generator)
     shapes = {PoseNeed.KEYPOINTS: (3,), PoseNeed.HEATMAPS: _HEATMAP_HW}
@@ -112,12 +114,14 @@ def _example(network: nn.Module, seed: int, clip_len: int, crop_hw: tuple[int, i
     return pixels, torch.rand(shape, generator=generator)
 
 
-def export(run: Path, out: Path) -> None:
+def export(run: Path, out: Path, *, best: bool = False, half: bool = False) -> None:
     """Write the weights of a finished run.
 
     Args:
         run: Its folder.
         out: The ``.safetensors`` or ``.onnx`` file; replaced if it is there.
+        best: Take the network with the best score, not the last one.
+        half: Write float16.
 
     Raises:
         ConfigError: If it is no finished run of networks of clips.
@@ -135,7 +139,10 @@ def export(run: Path, out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
         part = Path(scratch) / "part.safetensors"
-        save_file(_read(run / "checkpoint.safetensors"), part, metadata={"told": json.dumps(told)})
+        weights = _read(run / f"{'best' if best else 'checkpoint'}.safetensors")
+        if half:
+            weights = {name: value.half() if value.is_floating_point() else value for name, value in weights.items()}
+        save_file(weights, part, metadata={"told": json.dumps(told)})
         with torch.device("meta"):
             check_fits(part, settings.make(0))
         if out.suffix == ".onnx":
@@ -159,9 +166,10 @@ def _read(checkpoint: Path) -> dict[str, Tensor]:
 def main(arguments: Sequence[str]) -> None:
     """Export the run that the command line names."""
     chosen = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
-    if chosen.keys() != {"run", "out"}:
+    flags = {name: chosen.get(name, "false") == "true" for name in ("best", "half")}
+    if not {"run", "out"} <= chosen.keys() <= {"run", "out", *flags}:
         raise ConfigError(f"command line: expected run=… out=…, got {' '.join(arguments) or 'nothing'}")
-    export(Path(chosen["run"]), Path(chosen["out"]))
+    export(Path(chosen["run"]), Path(chosen["out"]), **flags)
     print(chosen["out"])
 
 

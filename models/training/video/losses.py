@@ -150,12 +150,13 @@ def attribute_loss(
 class CenterLoss(nn.Module):
     """How far features are from a learnt centre of their label.
 
-    The centres have an optimiser of their own (SGD, rate 0.5), and their slope is divided by the weight of this loss
-    before it steps, so that how fast they move does not depend on the weight: see ``scale_gradient``.
+    The centres have an optimiser of their own (SGD, rate 0.5). Their slope is that of the loss before it is weighed, so
+    that how fast they move does not depend on the weight.
 
     Args:
         num_ids: Labels.
         dim: D.
+        weight: Of this loss among others.
         reduction: mean over samples, or sum.
         half: Half of it, as STCA Eq. (5) and ASA-Net Eq. (15) print.
         squared: False for the distance itself, as ASA-Net prints by mistake.
@@ -165,21 +166,30 @@ class CenterLoss(nn.Module):
     """
 
     def __init__(
-        self, num_ids: int, dim: int, *, reduction: str = "mean", half: bool = False, squared: bool = True
+        self,
+        num_ids: int,
+        dim: int,
+        *,
+        weight: float = 1.0,
+        reduction: str = "mean",
+        half: bool = False,
+        squared: bool = True,
     ) -> None:
         super().__init__()
         if reduction not in ("mean", "sum"):
             raise ConfigError(f"center_reduction: expected mean or sum, got {reduction!r}")
         self.centers = nn.Parameter(torch.randn(num_ids, dim))
-        self.is_sum, self.factor, self.squared = reduction == "sum", 0.5 if half else 1.0, squared
+        self.weight, self.squared = weight, squared
+        self.is_sum, self.factor = reduction == "sum", 0.5 if half else 1.0
 
     def forward(self, features_ND: Tensor, labels_N: Tensor) -> Tensor:
-        """Return the loss."""
-        squared_N = (features_ND.float() - self.centers[labels_N]).square().sum(1).clamp(_EPSILON, 1 / _EPSILON)
+        """Return the loss, weighed."""
+        features_ND, centers_ND = features_ND.float(), self.centers[labels_N]
+        of_centers = self._cost(features_ND.detach(), centers_ND)
+        # The second term is 0, and its slope that of the centres.
+        return self.weight * self._cost(features_ND, centers_ND.detach()) + (of_centers - of_centers.detach())
+
+    def _cost(self, features_ND: Tensor, centers_ND: Tensor) -> Tensor:
+        squared_N = (features_ND - centers_ND).square().sum(1).clamp(_EPSILON, 1 / _EPSILON)
         cost_N = squared_N if self.squared else squared_N.sqrt()
         return self.factor * (cost_N.sum() if self.is_sum else cost_N.mean())
-
-    def scale_gradient(self, weight: float) -> None:
-        """Divide the slope of the centres by the weight that this loss had; call between backward and step."""
-        if self.centers.grad is not None and weight > 0:
-            self.centers.grad /= weight

@@ -23,7 +23,7 @@ _LEARNT_ATTRIBUTES, _LATE_FACTOR = 0.15, 2.0
 
 
 class Objective(nn.Module):
-    """The losses of a recipe. It is trained along with the network: centres move.
+    """The losses of a recipe. Its centres are trained along with the network, by an optimiser of their own.
 
     Args:
         recipe: Which losses, and what they weigh.
@@ -34,7 +34,7 @@ class Objective(nn.Module):
     def __init__(self, recipe: Recipe, *, num_ids: int, feature_dim: int) -> None:
         super().__init__()
         self.recipe = recipe
-        self.centers = CenterLoss(num_ids, feature_dim) if recipe.center else None
+        self.centers = CenterLoss(num_ids, feature_dim, weight=recipe.center) if recipe.center else None
         self.register_buffer("has_learnt_attributes", torch.zeros((), dtype=torch.bool))
 
     def forward(self, output: VideoOutput, people_B: Tensor, attributes: tuple[Tensor, ...] = ()) -> dict[str, Tensor]:
@@ -50,7 +50,7 @@ class Objective(nn.Module):
         with in_float32(people_B):
             parts = self._of_branches(output, people_B) | self._of_extras(output.extras, attributes)
             if self.centers is not None:
-                parts["center"] = self.recipe.center * self.centers(output.features[0], people_B)
+                parts["center"] = self.centers(output.features[0], people_B)
             if self.recipe.pose_invariance:
                 weight = self.recipe.pose_invariance * (_LATE_FACTOR if self.has_learnt_attributes else 1.0)
                 poses = output.extras["pose_and_motion"]

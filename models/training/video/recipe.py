@@ -23,6 +23,7 @@ class Recipe:
         flip: Mirror every other clip.
         crop: none, pad or scale.
         erasing: Hide a rectangle of every other frame.
+        colour: How far light and colours of a clip change; 1 as between cameras, 0 not at all.
         triplet: batch_hard, or weighted: regularised by weights, without margin.
         metric: euclidean or cosine, of the triplet.
         margin: Of batch_hard; None for the soft margin.
@@ -32,6 +33,9 @@ class Recipe:
         diversity: Weight of CTL's.
         attributes: Weight of ASA-Net's attributes.
         pose_invariance: Weight of ASA-Net's pose and motion invariant triplets.
+        optimiser: adam, to whose slopes weights are added as they decay, as the papers do; or adamw, in which they
+            shrink by themselves.
+        max_norm: To which slopes are cut; None leaves them.
         learning_rate: At its highest.
         weight_decay: Of all weights.
         epochs: In all.
@@ -47,6 +51,7 @@ class Recipe:
     flip: bool
     crop: str
     erasing: bool
+    colour: float
     triplet: str
     metric: str
     margin: float | None
@@ -56,6 +61,8 @@ class Recipe:
     diversity: float
     attributes: float
     pose_invariance: float
+    optimiser: str
+    max_norm: float | None
     learning_rate: float
     weight_decay: float
     epochs: int
@@ -75,6 +82,8 @@ class Recipe:
             raise ConfigError(f"recipe: expected {sorted(names)}, got others: {sorted(names ^ told.keys())}")
         if told["triplet"] not in ("batch_hard", "weighted"):
             raise ConfigError(f"recipe.triplet: expected batch_hard or weighted, got {told['triplet']!r}")
+        if told["optimiser"] not in ("adam", "adamw"):
+            raise ConfigError(f"recipe.optimiser: expected adam or adamw, got {told['optimiser']!r}")
         return cls(**told | {"milestones": tuple(told["milestones"])})
 
     def rate(self, epoch: float) -> float:

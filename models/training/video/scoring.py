@@ -13,11 +13,10 @@ from torch.nn import functional
 
 from models.reid._clips import clip_scheme
 from models.reid._video import Clips
+from models.training.video.posed import draw_heatmaps, grid_of
 from models.training.video.sources import ClipSource
 from pipeline.build import attribute
 
-_STRIDE = 16
-_CELL_SIGMA = 0.75
 _CLIPS_AT_ONCE = 32
 
 
@@ -70,22 +69,8 @@ class ClipSettings:
             keypoints_BTK3: x, y in [0, 1] of the crop, score.
         """
         mean, std = (torch.tensor(values, device=pixels_BTHWC.device) for values in (self.mean, self.std))
-        rows, columns = (-(-side // _STRIDE) for side in self.crop_hw)
         pixels_BTCHW = ((pixels_BTHWC.float() - mean) / std).permute(0, 1, 4, 2, 3)
-        return Clips(pixels_BTCHW, keypoints_BTK3, draw_heatmaps(keypoints_BTK3, (rows, columns)))
-
-
-def draw_heatmaps(keypoints_BTK3: Tensor, grid_hw: tuple[int, int]) -> Tensor:
-    """Return a bump on a grid for each keypoint, as high as its score: ``(B, T, 17, h, w)``.
-
-    Args:
-        keypoints_BTK3: x, y in [0, 1] of the crop, score.
-        grid_hw: Rows and columns.
-    """
-    x, y, score = (part[..., None, None] for part in keypoints_BTK3.unbind(-1))
-    rows, columns = (torch.arange(size, device=x.device) + 0.5 for size in grid_hw)
-    squared = (columns - x * grid_hw[1]).square() + (rows[:, None] - y * grid_hw[0]).square()
-    return score * torch.exp(-squared / (2 * _CELL_SIGMA**2))
+        return Clips(pixels_BTCHW, keypoints_BTK3, draw_heatmaps(keypoints_BTK3, grid_of(self.crop_hw)))
 
 
 @torch.no_grad()

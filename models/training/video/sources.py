@@ -1,6 +1,8 @@
 """Where training clips come from: tracklets of rendered worlds, and tracklets of pictures on disk."""
 
-from collections.abc import Sequence
+import logging
+import os
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import cv2
@@ -8,9 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.training._pictures import Image, Pictures
-from models.training._worlds import World
+from models.training._worlds import CROP_MARGIN, World
 from models.training.video.datasets.benchmark import TrackletFiles, labels_of
+from models.training.video.posed import make_tracklet
+from models.training.video.world_attributes import irrelevant_of, relevant_of
+from pipeline.core import PoseEstimator
 from pipeline.core.errors import ConfigError, DataError
+
+logger = logging.getLogger(__name__)
 
 Keypoints = NDArray[np.float32]
 """Shape ``(T, 17, 3)``: x, y in [0, 1] of the crop, score in [0, 1]."""
@@ -32,7 +39,7 @@ class ClipSource(Protocol):
 
 
 class WorldTracklets:
-    """A person's crops in one camera of a world, in order of time.
+    """A person's crops in one camera of a world and one outfit, in order of time.
 
     Args:
         worlds: To draw from.
@@ -50,27 +57,32 @@ class WorldTracklets:
     ) -> None:
         self._crop_hw = crop_hw
         self._pictures = Pictures(worlds, "crop", max_bytes=max_bytes, fit=self._fit)
-        keys, keypoints, times, usable = [], [], [], []
+        keys, keypoints, times, usable, facing, speed = [], [], [], [], [], []
         for number, world in enumerate(worlds):
             read = world.read(
-                *("frame_camera", "frame_time", "box_frame", "box_person", "visibility", "keypoints"),
-                *("crop_box", "crop_xyxy"),
+                *("frame_camera", "frame_time", "box_frame", "box_person", "box_outfit", "visibility", "keypoints"),
+                *("crop_box", "crop_xyxy", "heading", "speed"),
             )
             box, cut = read["crop_box"], read["crop_xyxy"]
             frame = read["box_frame"][box]
             camera = 1000 * number + read["frame_camera"][frame].astype(np.int64)
-            keys.append(np.stack([read["box_person"][box].astype(np.int64), camera], axis=1))
+            worn = read["box_outfit"][box].astype(np.int64)
+            keys.append(np.stack([read["box_person"][box].astype(np.int64), camera, worn], axis=1))
             times.append(read["frame_time"][frame])
             points = read["keypoints"][box].copy()
             points[..., :2] = (points[..., :2] - cut[:, None, :2]) / (cut[:, 2:] - cut[:, :2])[:, None]
+            points[..., :2] = (points[..., :2] - CROP_MARGIN) / (1 - 2 * CROP_MARGIN)
             points[..., 2] = points[..., 2] > 0
             keypoints.append(points)
             usable.append(read["visibility"][box] >= min_visible)
+            facing.append(read["heading"][box])
+            speed.append(read["speed"][box])
+        self._facing, self._speed = (np.concatenate([*parts, np.empty(0, np.float32)]) for parts in (facing, speed))
         self._keypoints = np.concatenate([*keypoints, np.empty((0, 17, 3), np.float32)])
         rows = np.flatnonzero(np.concatenate(usable)) if usable else np.empty(0, np.intp)
         if worlds and not len(rows):
             raise ConfigError(f"data: expected crops with a visibility of {min_visible}, got none; lower min_visible")
-        key = np.concatenate([*keys, np.empty((0, 2), np.int64)])
+        key = np.concatenate([*keys, np.empty((0, 3), np.int64)])
         time = np.concatenate([*times, np.empty(0)])
         names, of_row = np.unique(key[rows], axis=0, return_inverse=True)
         order = np.lexsort((time[rows], of_row.ravel()))
@@ -78,6 +90,19 @@ class WorldTracklets:
         self._rows = np.split(rows[order], np.cumsum(self.lengths)[:-1]) if len(names) else []
         self.people = np.unique(names[:, 0], return_inverse=True)[1].ravel().astype(np.int64)
         self.cameras = names[:, 1]
+        self._worlds, self._outfits = tuple(worlds), [(int(person), int(worn)) for person, _, worn in names]
+
+    def attributes(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return what is known of the person and of pose and motion, ``(N, 41)`` and ``(N, 11)``.
+
+        Raises:
+            DataError: If a world does not say.
+        """
+        known: dict[tuple[int, int], NDArray[np.float32]] = {}
+        for world in self._worlds:
+            known |= relevant_of(world)
+        relevant = np.stack([known[outfit] for outfit in self._outfits])
+        return relevant, np.stack([irrelevant_of(self._facing[rows], self._speed[rows]) for rows in self._rows])
 
     def clip(self, row: int, indices: NDArray[np.int64]) -> tuple[Image, Keypoints]:
         """Return frames of a tracklet and their keypoints."""
@@ -85,33 +110,67 @@ class WorldTracklets:
         return np.stack([self._pictures[one] for one in chosen])[..., ::-1], self._keypoints[chosen]
 
     def _fit(self, image: Image) -> Image:
-        return np.asarray(cv2.resize(image, self._crop_hw[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
+        """Return the person's box alone, as the line would have cut it."""
+        rows, columns = (round(CROP_MARGIN * side) for side in image.shape[:2])
+        image = image[rows : image.shape[0] - rows, columns : image.shape[1] - columns]
+        return resize(image, self._crop_hw)
 
 
 class FileTracklets:
-    """Tracklets of a data set on disk; nothing is known of the pose.
+    """Tracklets of a data set on disk.
 
     Args:
         tracklets: Of a benchmark.
         crop_hw: Height and width that pictures are brought to, pixels.
+        skip_damaged: In the place of a picture that is absent or damaged take the next of its tracklet that is not,
+            and say so in the log.
+        make_estimator: Makes what finds keypoints, once in every process that asks for clips; None: they are unknown.
     """
 
-    def __init__(self, tracklets: Sequence[TrackletFiles], *, crop_hw: tuple[int, int]) -> None:
-        self._tracklets, self._crop_hw = tuple(tracklets), crop_hw
+    def __init__(
+        self,
+        tracklets: Sequence[TrackletFiles],
+        *,
+        crop_hw: tuple[int, int],
+        skip_damaged: bool = False,
+        make_estimator: Callable[[], PoseEstimator] | None = None,
+    ) -> None:
+        self._tracklets, self._crop_hw, self._skip_damaged = tuple(tracklets), crop_hw, skip_damaged
+        self._make_estimator = make_estimator
+        self._estimator: tuple[int, PoseEstimator] | None = None
         self.people, self.cameras = labels_of(self._tracklets)
         self.lengths = np.array([len(tracklet.paths) for tracklet in self._tracklets], np.int64)
 
     def clip(self, row: int, indices: NDArray[np.int64]) -> tuple[Image, Keypoints]:
-        """Return frames of a tracklet; keypoints have scores of 0.
+        """Return frames of a tracklet; keypoints have scores of 0 where nobody finds any.
 
         Raises:
-            DataError: If a picture is absent or damaged; it names the file.
+            DataError: If a picture is absent or damaged, or all of the tracklet where these are skipped; it names it.
         """
-        paths = [self._tracklets[row].paths[index] for index in indices]
-        images = []
-        for path in paths:
+        images = np.stack([self._read(row, int(index)) for index in indices])[..., ::-1]
+        if self._make_estimator is None:
+            return images, np.zeros((len(images), 17, 3), np.float32)
+        # Sessions do not survive a fork.
+        if self._estimator is None or self._estimator[0] != os.getpid():
+            self._estimator = (os.getpid(), self._make_estimator())
+        (posed,) = self._estimator[1].estimate([make_tracklet(row, images, None)])
+        assert posed.keypoints is not None
+        return images, posed.keypoints
+
+    def _read(self, row: int, index: int) -> Image:
+        paths = self._tracklets[row].paths
+        for path in [*paths[index:], *paths[:index]] if self._skip_damaged else [paths[index]]:
             image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-            if image is None:
-                raise DataError(f"{path}: expected a picture, got none that can be decoded; copy it anew")
-            images.append(cv2.resize(image, self._crop_hw[::-1], interpolation=cv2.INTER_LINEAR))
-        return np.stack(images)[..., ::-1].astype(np.uint8), np.zeros((len(paths), 17, 3), np.float32)
+            if image is not None:
+                return resize(np.asarray(image, np.uint8), self._crop_hw)
+            if self._skip_damaged:
+                logger.warning("%s: no picture that can be decoded; another of its tracklet is taken", path)
+        raise DataError(
+            f"{paths[index]}: expected a picture, got none that can be decoded; copy it anew or set skip_damaged=true"
+        )
+
+
+def resize(image: Image, size_hw: tuple[int, int]) -> Image:
+    """Return a picture of that height and width, distorted; as the line does."""
+    interpolation = cv2.INTER_AREA if image.shape[0] > size_hw[0] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, size_hw[::-1], interpolation=interpolation), np.uint8)

@@ -1,6 +1,6 @@
 """Training of a network of clips."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from models.reid._backbones import ResNet50, ResNet50In3d, load_pretrained
 from models.reid._checkpoint import read_tensors
 from models.reid._video import Clips, VideoOutput
 from models.summary import read_embedder
-from models.training._engine import Batch
+from models.training._engine import Batch, make_adamw
 from models.training._worlds import World
 from models.training.video.attributes import read_attributes
 from models.training.video.augment import augment
@@ -26,8 +26,13 @@ from models.training.video.objective import Objective
 from models.training.video.recipe import load_recipe
 from models.training.video.scoring import ClipSettings, distances_between, embed_tracklets
 from models.training.video.sources import ClipSource, FileTracklets, WorldTracklets
+from pipeline.build import build
+from pipeline.config import load_config
+from pipeline.core import PoseEstimator
 from pipeline.core.errors import ConfigError, DataError
 from pipeline.evaluation.retrieval import LabelledVectors, score_distances
+
+_CENTER_RATE = 0.5
 
 
 class NamedClips(nn.Module):
@@ -65,7 +70,8 @@ class VideoTask:
         min_visible: Least part of a person that a crop of a world must show.
         dataset: In the place of worlds, a data set on disk: ``{name: mars, root: /a/mars}``, and of MARS and LS-VID
             perhaps the ``protocol`` that is scored by, of iLIDS-VID and PRID-2011 the ``split``, of MARS and
-            DukeMTMC-VideoReID the table of ``attributes``.
+            DukeMTMC-VideoReID the table of ``attributes``. ``skip_damaged: true`` does without damaged pictures;
+            ``pose`` is a choice of ``configs/pose`` that finds the keypoints.
         pretrained: Published weights of trunks by name: ``{trunk: /a/resnet50.pth}``; of STCA ``trunk_2d`` and
             ``trunk_3d``. Pickles are read as tensors alone, so that no code of theirs runs.
 
@@ -92,7 +98,7 @@ class VideoTask:
     ) -> None:
         embedder = read_embedder(model, {key: str(value) for key, value in (changes or {}).items()})
         self.recipe = load_recipe(recipe or model.split("_")[0], **(recipe_changes or {}))
-        self.learning_rate, self.weight_decay = self.recipe.learning_rate, self.recipe.weight_decay
+        self.learning_rate, self.max_norm = self.recipe.learning_rate, self.recipe.max_norm
         self._seed, self._device = seed, device
         self._pretrained = {trunk: Path(path) for trunk, path in (pretrained or {}).items()}
         self.settings = ClipSettings.of(embedder)
@@ -103,11 +109,19 @@ class VideoTask:
         self.gallery: ClipSource
         if dataset is None:
             cut = partial(WorldTracklets, crop_hw=self.settings.crop_hw, min_visible=min_visible)
-            self.source = cut(worlds, max_bytes=max_bytes)
+            self.source = learnt = cut(worlds, max_bytes=max_bytes)
+            self._targets = learnt.attributes() if self.recipe.attributes and worlds else None
             self.queries = self.gallery = cut(held_out, max_bytes=0)
         else:
-            benchmark, self._targets = _read_dataset(**dataset)
-            read = partial(FileTracklets, crop_hw=self.settings.crop_hw)
+            told = dict(dataset)
+            pose = told.pop("pose", None)
+            read = partial(
+                FileTracklets,
+                crop_hw=self.settings.crop_hw,
+                skip_damaged=bool(told.pop("skip_damaged", False)),
+                make_estimator=read_estimator(pose) if pose else None,
+            )
+            benchmark, self._targets = _read_dataset(**told)
             self.source, self.queries, self.gallery = map(read, (benchmark.train, benchmark.query, benchmark.gallery))
         self.batches_per_epoch = len(self._draw_epoch(0))
 
@@ -127,6 +141,17 @@ class VideoTask:
             load_pretrained(trunk, read_tensors(path))
         feature_dim = network.necks[0].norm.num_features if hasattr(network, "necks") else network.vector_dim
         return NamedClips(network, Objective(self.recipe, num_ids=num_ids, feature_dim=feature_dim))
+
+    def optimisers(self, network: nn.Module) -> list[torch.optim.Optimizer]:
+        """Return what moves the weights, and what moves the centres of the loss if there are any."""
+        assert isinstance(network, NamedClips)
+        rate, decay = self.learning_rate, self.recipe.weight_decay
+        if self.recipe.optimiser == "adamw":
+            first = make_adamw(network.network, rate=rate, decay=decay)
+        else:
+            first = torch.optim.Adam(network.network.parameters(), lr=rate, weight_decay=decay)
+        centers = list(network.objective.parameters())
+        return [first, torch.optim.SGD(centers, lr=_CENTER_RATE)] if centers else [first]
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step, as the recipe says."""
@@ -192,8 +217,18 @@ class VideoTask:
     def _draw_clip(self, row: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         indices = self._frames(int(self.source.lengths[row]), self.settings.clip_len, rng)
         images, keypoints = self.source.clip(row, indices)
-        recipe = self.recipe
-        return augment(images, keypoints, rng, flip=recipe.flip, crop=recipe.crop, erasing=recipe.erasing)
+        told = {name: getattr(self.recipe, name) for name in ("flip", "crop", "erasing", "colour")}
+        return augment(images, keypoints, rng, **told)
+
+
+def read_estimator(pose: str, overrides: Sequence[str] = ()) -> Callable[[], PoseEstimator]:
+    """Return the factory of a choice of ``configs/pose``.
+
+    Raises:
+        ConfigError: If there is none.
+        WeightsError: If its weights are absent or altered.
+    """
+    return build(load_config(["site=empty", f"pose={pose}", *overrides]).pose, "pose")
 
 
 def _read_dataset(

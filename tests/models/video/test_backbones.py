@@ -96,6 +96,27 @@ def test_instance_normalisation_comes_first_and_has_no_running_statistics() -> N
     torch.testing.assert_close(out[:, 8:], maps[:, 8:], atol=1e-3, rtol=1e-4)
 
 
+def test_a_3d_trunk_begins_with_flat_kernels_and_sees_in_a_still_what_the_flat_one_sees() -> None:
+    torch.manual_seed(0)
+    flat, deep = ResNet50(last_stride=2, width_mult=0.125).eval(), ResNet50In3d(last_stage=3, width_mult=0.125).eval()
+    load_pretrained(deep, {f"trunk.{name}": tensor for name, tensor in flat.state_dict().items()})
+    torch.testing.assert_close(deep.layer1[0].conv2.weight.sum(2), flat.layer1[0].conv2.weight)
+    # Beyond the ends of a clip there is nothing, so only the stem's middle frame is that of a still.
+    still = torch.randn(1, 3, 1, 64, 32)
+    stems = deep.conv1(still.expand(-1, -1, 9, -1, -1))[:, :, 4], flat.conv1(still[:, :, 0])
+    torch.testing.assert_close(*stems, atol=1e-4, rtol=1e-4)
+
+
+def test_a_trunk_with_split_norms_begins_with_plain_ones() -> None:
+    plain, split = (ResNet50(last_stride=1, width_mult=0.125, is_ibn=is_ibn) for is_ibn in (False, True))
+    torch.nn.init.uniform_(plain.layer2[1].bn1.weight)
+    plain.layer2[1].bn1.running_mean.uniform_()
+    load_pretrained(split, plain.state_dict())
+    norm = split.layer2[1].bn1
+    torch.testing.assert_close(torch.cat([norm.IN.weight, norm.BN.weight]), plain.layer2[1].bn1.weight)
+    torch.testing.assert_close(norm.BN.running_mean, plain.layer2[1].bn1.running_mean[norm.half :])
+
+
 def test_weights_of_another_trunk_are_refused_with_their_names() -> None:
     trunk = ResNet50(last_stride=1, width_mult=1 / 16)
     wider = ResNet50(last_stride=1, width_mult=1 / 8).state_dict()

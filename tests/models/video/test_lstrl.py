@@ -178,3 +178,13 @@ def test_every_switch_of_the_tables_makes_another_network(settings: dict[str, ob
 def test_words_that_mean_nothing_are_refused(settings: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
         make_network(Lstrl, **settings)
+
+
+def test_blocks_that_begin_small_leave_what_the_trunk_has_learnt() -> None:
+    clips, vectors = make_clips(), {}
+    for scale in (0.0, 0.01, 1.0):
+        torch.manual_seed(0)
+        vectors[scale] = make_network(Lstrl, init_scale=scale)(clips).vector
+    near, far = (torch.cosine_similarity(vectors[0.0], vectors[scale]).mean() for scale in (0.01, 1.0))
+    assert near > 0.99
+    assert near > far

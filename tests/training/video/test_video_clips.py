@@ -1,5 +1,6 @@
 """Training clips: where they come from and what is done to them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ from worlds import make_world
 from models.training._worlds import World
 from models.training.video.augment import augment, crop_padded, crop_scaled, erase, mirror
 from models.training.video.datasets.mars import load_mars
+from models.training.video.posed import draw_heatmaps
 from models.training.video.recipe import FOLDER, load_recipe
-from models.training.video.scoring import draw_heatmaps
 from models.training.video.sources import FileTracklets, WorldTracklets
+from pipeline.core import PoseNeed, Tracklet
 from pipeline.core.errors import ConfigError, DataError
 
 CROP_HW = (64, 32)
@@ -89,6 +91,48 @@ def test_a_picture_that_is_damaged_is_named(tmp_path: Path) -> None:
         FileTracklets(train, crop_hw=(32, 16)).clip(0, np.array([0, 1]))
 
 
+def test_a_damaged_picture_is_skipped_and_named_if_that_is_asked(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    train = load_mars(write_mars(tmp_path), protocol="usual").train
+    train[0].paths[1].write_bytes(b"")
+    source = FileTracklets(train, crop_hw=(32, 16), skip_damaged=True)
+    images, _ = source.clip(0, np.array([1, 2]))
+    np.testing.assert_array_equal(images[0], images[1])
+    assert "0001C1T0000F002.jpg: no picture" in caplog.text
+    for path in train[0].paths:
+        path.unlink()
+    with pytest.raises(DataError, match=r"0001C1T0000F002\.jpg: expected a picture"):
+        source.clip(0, np.array([1]))
+
+
+class Waver:
+    """A pose estimator to whom everybody stands in the middle."""
+
+    gives = PoseNeed.KEYPOINTS
+
+    def estimate(self, tracklets: list[Tracklet]) -> list[Tracklet]:
+        return [replace(one, keypoints=np.full((len(one), 17, 3), 0.5, np.float32)) for one in tracklets]
+
+
+def test_keypoints_of_a_data_set_are_those_that_an_estimator_finds(tmp_path: Path) -> None:
+    train = load_mars(write_mars(tmp_path), protocol="usual").train
+    source = FileTracklets(train, crop_hw=(32, 16), make_estimator=Waver)
+    images, keypoints = source.clip(0, np.array([1, 0, 1]))
+    assert images.shape == (3, 32, 16, 3)
+    assert keypoints.shape == (3, 17, 3)
+    assert (keypoints == 0.5).all()
+
+
+def test_colours_change_alike_in_all_frames_of_a_clip() -> None:
+    images, keypoints = draw_clip()
+    images = np.repeat(images[:1], len(images), axis=0)
+    rng = np.random.default_rng(3)
+    found, _ = augment(images, keypoints, rng, flip=False, crop="none", erasing=False, colour=1.0)
+    assert not np.array_equal(found[0], images[0])
+    np.testing.assert_array_equal(found, np.repeat(found[:1], len(found), axis=0))
+
+
 def test_a_mirror_swaps_left_and_right_and_twice_is_nothing() -> None:
     images, keypoints = draw_clip()
     mirrored = mirror(images, keypoints)
@@ -155,7 +199,8 @@ def test_the_rate_grows_while_warming_up_and_falls_at_its_milestones() -> None:
     ("name", "changes", "named"),
     [
         ("nothing", {}, "recipe: expected one of asanet"),
-        ("ctl", {"colour": 1}, "colour"),
+        ("ctl", {"hue": 1}, "hue"),
+        ("ctl", {"optimiser": "sgd"}, "optimiser"),
         ("ctl", {"triplet": "x"}, "triplet"),
     ],
 )

@@ -121,7 +121,7 @@ def test_every_network_has_the_losses_of_its_paper(data: Path, model: str) -> No
     task = make_task(data, model, **({"pose_invariance": 0.005} if model == "asanet" else {}))
     network = task.make_network().train()
     parts = task.loss(network, batch_of(task, 0))
-    own = {"rapa": {"frames"}, "ctl": {"diversity"}, "stca": {"center"}, "asanet": {"center", "pose"}}
+    own = {"rapa": {"frames"}, "ctl": {"diversity"}, "stca": {"center"}, "asanet": {"center", "pose", "attributes"}}
     assert set(parts) == {"loss", "name", "triplet"} | own.get(model, set())
     torch.testing.assert_close(parts["loss"], sum(value for name, value in parts.items() if name != "loss"))
     parts["loss"].backward()
@@ -267,6 +267,24 @@ def test_a_run_exported_as_onnx_gives_the_vectors_of_its_weights(run: Path, tmp_
         served = kind(**{key: value for key, value in given.items() if key in names})
         vectors.append(served.embed([tracklet])[0].vector)
     assert float(vectors[0] @ vectors[1]) > 0.9999
+
+
+def test_weights_of_half_the_bits_are_half_as_long_and_give_nearly_the_same_vectors(run: Path, tmp_path: Path) -> None:
+    embedder = read_embedder("lstrl_light", {key: str(value) for key, value in NARROW.items()})
+    vectors, sizes = [], []
+    for half in (False, True):
+        path = tmp_path / f"{half}.safetensors"
+        export(run, path, half=half)
+        served = type(embedder())(**embedder.keywords | {"weights": str(path)})
+        vectors.append(served.embed([make_tracklet(num_crops=4, crop_hw=(64, 32))])[0].vector)
+        sizes.append(path.stat().st_size)
+    assert float(vectors[0] @ vectors[1]) > 0.999
+    assert sizes[1] < 0.7 * sizes[0]
+
+
+def test_the_best_network_of_a_run_without_scores_on_its_way_is_missed(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"best\.safetensors"):
+        export(run, tmp_path / "x.safetensors", best=True)
 
 
 def test_a_run_that_is_none_or_damaged_is_refused(run: Path, tmp_path: Path) -> None:

@@ -1,0 +1,85 @@
+"""Small private SQLite files: accounts, notes, pictures."""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.errors import ConnectorError
+
+Row = tuple[Any, ...]
+
+
+class Database:
+    """One file that only its owner may read; used from several threads.
+
+    Args:
+        path: The file; made if it is not there.
+        tables: SQL that makes what is missing.
+
+    Raises:
+        ConnectorError: If it cannot be opened.
+    """
+
+    def __init__(self, path: Path, tables: str) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            path.chmod(0o600)
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute("PRAGMA secure_delete = ON")
+            self._connection.executescript(tables)
+        except (OSError, sqlite3.Error) as error:
+            raise ConnectorError(f"{path}: cannot be opened: {error}; check rights and space") from error
+
+    def rows(self, sql: str, *values: object) -> list[Row]:
+        """Return what a query finds, or what a statement with RETURNING gives.
+
+        Raises:
+            ConnectorError: If the file cannot be read.
+        """
+        with self._lock:
+            try:
+                return self._connection.execute(sql, values).fetchall()
+            except (OverflowError, sqlite3.Error) as error:
+                raise ConnectorError(f"{self._path}: cannot be read: {error}") from error
+
+    def change(self, sql: str, *values: object) -> int:
+        """Run one statement and return how many rows it changed.
+
+        Raises:
+            ConnectorError: If the disk does not take it.
+        """
+        return self.change_many(sql, [values])
+
+    def change_many(self, sql: str, rows: Iterable[Sequence[object]]) -> int:
+        """Run one statement for each row, all or none, and return how many rows it changed. Raises as ``change``."""
+        with self._lock:
+            try:
+                self._connection.execute("BEGIN")
+                changed = self._connection.executemany(sql, rows).rowcount
+                self._connection.execute("COMMIT")
+            except (OverflowError, sqlite3.Error) as error:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise ConnectorError(f"{self._path}: cannot be written: {error}; make room on the disk") from error
+            return changed
+
+    def fold(self) -> None:
+        """Write the log into the file and empty it, so that nothing deleted is left in it. Raises as ``change``."""
+        with self._lock:
+            try:
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.Error as error:
+                raise ConnectorError(f"{self._path}: cannot be written: {error}") from error
+
+    def close(self) -> None:
+        """Let the file go; idempotent."""
+        with self._lock:
+            self._connection.close()

@@ -1,0 +1,63 @@
+"""How the line is doing, and what is known of the place."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter
+
+from connectors.console._desk import Desk
+from connectors.console._guard import Viewer
+
+
+class HealthRoutes:
+    """Routes of health.
+
+    Args:
+        desk: What the page works with.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def router(self) -> APIRouter:
+        """Return the routes."""
+        router = APIRouter(prefix="/api", tags=["health"])
+        add = router.add_api_route
+        add("/health", self.health, methods=["GET"], summary="How the line is doing")
+        add("/site", self.site, methods=["GET"], summary="Cameras, and what is known of the place")
+        return router
+
+    def health(self, user: Viewer) -> dict[str, Any]:
+        """How the line is doing; of a run that has ended, how it went."""
+        folder = self._desk.settings.output_dir
+        return {
+            "is_live": self._desk.is_live,
+            "status": _json_of(folder / "status.json"),
+            "summary": _json_of(folder / "summary.json"),
+            "walks": self._desk.story.walks(),
+            "viewers": self._desk.wall.num_viewers,
+            "connected": self._desk.wall.cameras,
+            "bad_messages": self._desk.wall.num_bad,
+        }
+
+    def site(self, user: Viewer) -> dict[str, Any]:
+        """Cameras, and what is known of the place."""
+        site = self._desk.site_file.site()
+        names = site.cameras or self._desk.wall.cameras
+        return {
+            "cameras": [camera_id for camera_id in names if user.sees(camera_id)],
+            "overlaps": site.overlaps,
+            "walking_times": site.walking_times,
+            "walks": self._desk.story.walks(),
+            "areas": {name: area for name, area in self._desk.story.areas().items() if user.sees(name)},
+            "is_live": self._desk.is_live,
+        }
+
+
+def _json_of(path: Path) -> Any:
+    """Return what a JSON file of the run holds; None while there is none."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,119 @@
+"""What stands before every request: whom it is for, how large it is, and what the answer lets a browser do."""
+
+from collections.abc import Set
+
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MAX_BODY = 65536
+
+HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+class Shield:
+    """Refuses requests for other names, from other pages and of too many bytes, and adds the headers of safety.
+
+    Args:
+        app: What stands behind.
+        hosts: Names that requests may be for.
+        is_tls: Browsers are told to come over TLS alone.
+    """
+
+    def __init__(self, app: ASGIApp, *, hosts: Set[str], is_tls: bool) -> None:
+        self._app = app
+        self._hosts = hosts
+        self._headers = dict(HEADERS)
+        if is_tls:
+            self._headers["strict-transport-security"] = "max-age=31536000"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer it."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        refusal = self._refusal(scope, headers)
+        if refusal is not None and scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008, "reason": refusal[1]})
+            return
+
+        async def send_safely(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                names = {name.lower() for name, _ in message["headers"]}
+                added = [(name.encode(), value.encode()) for name, value in self._headers.items()]
+                if b"cache-control" not in names:
+                    added.append((b"cache-control", b"no-store"))
+                message = {**message, "headers": [*message["headers"], *added]}
+            await send(message)
+
+        if refusal is not None:
+            await JSONResponse({"detail": refusal[1]}, refusal[0])(scope, receive, send_safely)
+            return
+        if scope["type"] == "websocket" or scope["method"] in ("GET", "HEAD"):
+            await self._app(scope, receive, send_safely)
+            return
+        body = await _body(receive)
+        if body is None:
+            await JSONResponse({"detail": f"expected at most {MAX_BODY} bytes"}, 413)(scope, receive, send_safely)
+            return
+        await self._app(scope, _given(body, receive), send_safely)
+
+    def _refusal(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
+        host = _without_port(headers.get("host", ""))
+        if host not in self._hosts:
+            return 421, "expected one of the names that this page is served under"
+        origin = headers.get("origin")
+        if origin is not None and origin.partition("://")[2] != headers.get("host"):
+            return 403, "expected a request of this page itself"
+        if scope["path"].startswith("/api") and headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+            return 403, "expected a request of this page itself"
+        length = headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > MAX_BODY:
+            return 413, f"expected at most {MAX_BODY} bytes"
+        return None
+
+
+def _without_port(host: str) -> str:
+    """Return the name in a Host header.
+
+    Example:
+        >>> _without_port("[::1]:8400"), _without_port("localhost:8400"), _without_port("a")
+        ('[::1]', 'localhost', 'a')
+    """
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdigit() else host
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """Return the whole body; None if it is too long."""
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return bytes(body)
+        body += bytes(message.get("body", b""))
+        if len(body) > MAX_BODY:
+            return None
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def _given(body: bytes, receive: Receive) -> Receive:
+    """Return what gives this body, and then what comes after it."""
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def give() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return give

@@ -1,0 +1,77 @@
+"""What the page knows of the place: the run's own configuration."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+Place = tuple[float, float]
+"""Metres on the ground."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place.
+
+    Attributes:
+        cameras: Names, in order.
+        overlaps: Pairs of cameras that see the same ground; None if nobody said.
+        walking_times: Stated by the site: ``between``, ``min_s``, ``max_s``.
+        ground: By camera, what takes pixels to metres: three rows of three numbers.
+        blur_heads: Live pictures have no faces.
+    """
+
+    cameras: tuple[str, ...] = ()
+    overlaps: list[list[str]] | None = None
+    walking_times: list[dict[str, Any]] = field(default_factory=list)
+    ground: Mapping[str, Any] = field(default_factory=dict)
+    blur_heads: bool = False
+
+    def place(self, camera_id: str, box_xyxy: Any) -> Place | None:
+        """Return where somebody stands, metres; None where the camera's ground is not known."""
+        rows = self.ground.get(camera_id)
+        if rows is None:
+            return None
+        left, _, right, bottom = box_xyxy
+        x, y, scale = (np.array(rows, np.float64) @ ((left + right) / 2, bottom, 1.0)).tolist()
+        return None if abs(scale) < 1e-9 else (round(x / scale, 2), round(y / scale, 2))
+
+
+class SiteFile:
+    """Knows a run's ``config.yaml``, also one that is written later.
+
+    Args:
+        output_dir: Of the run.
+    """
+
+    def __init__(self, output_dir: Path) -> None:
+        self._path = output_dir / "config.yaml"
+        self._written_at: float | None = None
+        self._site = Site()
+
+    def site(self) -> Site:
+        """Return what it says now; an empty site where there is none."""
+        try:
+            written_at = self._path.stat().st_mtime
+            if written_at != self._written_at:
+                self._site = _site(yaml.safe_load(self._path.read_text()))
+                self._written_at = written_at
+        except (OSError, yaml.YAMLError):
+            return self._site
+        return self._site
+
+
+def _site(config: Any) -> Site:
+    if not isinstance(config, dict) or not isinstance(config.get("site"), dict):
+        return Site()
+    site = config["site"]
+    return Site(
+        tuple(map(str, site.get("cameras") or {})),
+        site.get("overlaps"),
+        site.get("walking_times") or [],
+        site.get("ground") or {},
+        bool((config.get("monitor") or {}).get("blur_heads", False)),
+    )

@@ -1,0 +1,98 @@
+// Logging in, and who may.
+
+import { get, send } from "./api.js";
+import { acts, dialog, h, put, toast } from "./dom.js";
+import { wallClock } from "./format.js";
+
+// Shows the form until somebody has logged in.
+export function login(root) {
+  return new Promise((resolve) => {
+    const name = h("input", { autocomplete: "username", required: true, maxLength: 64 });
+    const password = h("input", { type: "password", autocomplete: "current-password", required: true, maxLength: 200 });
+    const error = h("p", { className: "error", role: "alert" });
+    const button = h("button", { className: "main", style: { justifyContent: "center" } }, "Log in");
+    const form = h("form", { onsubmit: async (event) => {
+      event.preventDefault();
+      button.disabled = true;
+      try {
+        await send("login", { name: name.value, password: password.value });
+        put(root);
+        resolve();
+      } catch (refused) {
+        put(error, refused.message);
+        button.disabled = false;
+        password.select();
+      }
+    } }, h("label", {}, "Name", name), h("label", {}, "Password", password), error, button);
+    put(root, h("div", { className: "card login" }, h("h1", {}, "Passerby"), form));
+    root.dataset.ready = "yes";
+    name.focus();
+  });
+}
+
+export async function page(root, context) {
+  async function attempt(work) {
+    try {
+      await work();
+      await refresh();
+    } catch (error) {
+      toast(error.message, { bad: true });
+    }
+  }
+
+  async function refresh() {
+    const [users, tokens] = await Promise.all([get("users"), get("tokens")]);
+    const mayManage = !context.me.is_open;
+    put(root,
+      h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, "Accounts"), h("p", {}, "Viewers look, operators correct, administrators manage accounts.")),
+        mayManage ? h("div", { className: "bar" }, h("button", { onclick: password }, "My password"), h("button", { onclick: token }, "New token"), h("button", { className: "main", onclick: user }, "New user")) : null),
+      mayManage ? null : h("p", { className: "soft" }, "Accounts are managed after a login: start the page with one (--login, or open=false)."),
+      h("div", { className: "cols" },
+        table("Users", ["name", "role", "cameras", ""], users.map((each) => [each.name, each.role, each.cameras?.join(", ") ?? "all",
+          mayManage ? h("button", { className: "danger", onclick: () => attempt(() => send(`users/${encodeURIComponent(each.name)}`, {}, "DELETE")) }, "Remove") : ""])),
+        table("Tokens for machines", ["label", "speaks for", "since", ""], tokens.map((each) => [each.label, each.name, wallClock(each.made_at),
+          mayManage ? h("button", { className: "danger", onclick: () => attempt(() => send(`tokens/${each.number}`, {}, "DELETE")) }, "Remove") : ""]))));
+  }
+
+  function user() {
+    const name = h("input", { maxLength: 64, pattern: "[\\w.@\\-]+" });
+    const secret = h("input", { type: "password", autocomplete: "new-password", minLength: 10 });
+    const role = h("select", {}, ["viewer", "operator", "administrator"].map((each) => h("option", {}, each)));
+    const cameras = context.site.cameras.map((camera) => h("input", { type: "checkbox", value: camera, checked: true }));
+    const box = dialog("New user", h("div", { className: "stack" }, h("label", {}, "Name", name), h("label", {}, "Password, ten signs at least", secret), h("label", {}, "Role", role),
+      h("div", { className: "bar" }, cameras.map((field) => h("label", { className: "bar" }, field, field.value)))));
+    acts(box, h("button", { className: "main", onclick: () => {
+      const chosen = cameras.filter((field) => field.checked).map((field) => field.value);
+      const body = { password: secret.value, role: role.value, cameras: chosen.length === cameras.length ? null : chosen };
+      attempt(async () => { await send(`users/${encodeURIComponent(name.value)}`, body, "PUT"); box.close(); });
+    } }, "Save"));
+  }
+
+  function password() {
+    const [old, fresh] = ["current-password", "new-password"].map((kind) => h("input", { type: "password", autocomplete: kind }));
+    const box = dialog("My password", h("div", { className: "stack" }, h("label", {}, "Old", old), h("label", {}, "New, ten signs at least", fresh)));
+    acts(box, h("button", { className: "main", onclick: async () => {
+      try {
+        await send("me/password", { old: old.value, new: fresh.value });
+        location.reload();
+      } catch (error) { toast(error.message, { bad: true }); }
+    } }, "Change"));
+  }
+
+  function token() {
+    const label = h("input", { maxLength: 100 });
+    const box = dialog("New token", h("p", { className: "soft" }, `It speaks for ${context.me.name}.`), h("label", {}, "What it is for", label));
+    acts(box, h("button", { className: "main", onclick: () => attempt(async () => {
+      const made = await send("tokens", { name: context.me.name, label: label.value });
+      box.close();
+      dialog("Keep it well: it is shown this once", h("pre", {}, made.token), h("form", { method: "dialog" }, h("button", { className: "main" }, "Close")));
+    }) }, "Make"));
+  }
+
+  await refresh();
+}
+
+function table(title, titles, rows) {
+  return h("section", { className: "card" }, h("h2", {}, title), rows.length ? h("div", { className: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, titles.map((each) => h("th", {}, each)))),
+    h("tbody", {}, rows.map((row) => h("tr", {}, row.map((cell) => h("td", {}, cell))))))) : h("p", { className: "soft" }, "None yet."));
+}

@@ -1,0 +1,85 @@
+// Numbers, times and colours as people read them.
+
+import { h } from "./dom.js";
+
+const YEAR_S = 365 * 86400;
+const GOLDEN = 0.618033988749895;
+const SATURATIONS = [0.72, 0.88, 0.58];
+const BRIGHTNESSES = [0.92, 0.74, 1.0];
+
+// A recording that does not say when it began starts at 0, and shows how long it has been running.
+export function clock(at) {
+  if (at === null || at === undefined) return "–";
+  if (Math.abs(at) < YEAR_S) {
+    const sign = at < 0 ? "−" : "";
+    const tenths = Math.round(Math.abs(at) * 10);
+    const [hours, minutes, rest] = [Math.floor(tenths / 36000), Math.floor(tenths / 600) % 60, tenths % 600];
+    const tail = `${String(minutes).padStart(2, "0")}:${String(Math.floor(rest / 10)).padStart(2, "0")}.${rest % 10}`;
+    return sign + (hours ? `${hours}:${tail}` : tail);
+  }
+  const date = new Date(at * 1000);
+  const today = date.toDateString() === new Date().toDateString();
+  return today ? date.toLocaleTimeString() : date.toLocaleString();
+}
+
+export function wallClock(at) {
+  return new Date(at * 1000).toLocaleString();
+}
+
+export function lasting(seconds) {
+  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 172800) return `${(seconds / 3600).toFixed(1)} h`;
+  return `${Math.round(seconds / 86400)} days`;
+}
+
+export function percent(share, digits = 0) {
+  return share === null || share === undefined ? "–" : `${(100 * share).toFixed(digits)} %`;
+}
+
+export function bytes(count) {
+  return count < 1e6 ? `${Math.round(count / 1e3)} kB` : `${(count / 1e6).toFixed(1)} MB`;
+}
+
+// The same colours as in the films of a run.
+export function colour(person) {
+  const hue = (0.58 + person * GOLDEN) % 1;
+  const [saturation, value] = [SATURATIONS[person % 3], BRIGHTNESSES[person % 3]];
+  const channel = (n) => {
+    const k = (n + hue * 6) % 6;
+    return Math.round(255 * (value - value * saturation * Math.max(0, Math.min(k, 4 - k, 1))));
+  };
+  const [red, green, blue] = [channel(5), channel(3), channel(1)];
+  return { css: `rgb(${red}, ${green}, ${blue})`, ink: luminance(red, green, blue) > 0.179 ? "#14171a" : "#ffffff" };
+}
+
+function luminance(...channels) {
+  const [red, green, blue] = channels.map((value) => {
+    const part = value / 255;
+    return part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
+export function tag(person, name = "") {
+  const { css, ink } = colour(person);
+  return h("a", {
+    className: "person", href: `#/person/${person}`, style: { background: css, color: ink },
+    "aria-label": `Person ${person}${name ? `, ${name}` : ""}`, "data-key": `person ${person}`,
+  }, String(person));
+}
+
+export function shot(which, about) {
+  if (!which) return h("div", { className: "shot none" }, "no picture");
+  const url = `/api/picture?${new URLSearchParams({ track: which.track, part: which.part })}`;
+  const image = h("img", { className: "shot", src: url, alt: about, loading: "lazy", decoding: "async" });
+  image.onerror = () => image.replaceWith(h("div", { className: "shot none" }, "no picture"));
+  return image;
+}
+
+const OUTCOMES = { matched: ["recognised", "good"], new: ["new", "info"], tentative: ["unsure", "warn"] };
+
+export function outcome(value) {
+  const [word, kind] = OUTCOMES[value] ?? [value, ""];
+  return h("span", { className: `tag ${kind}` }, word);
+}

@@ -1,0 +1,147 @@
+// Which page is shown, and who looks at it.
+
+import { get, knownAs, send, socket } from "./api.js";
+import { h, put, s, toast } from "./dom.js";
+import * as accounts from "./accounts.js";
+import * as alerts from "./alerts.js";
+import * as decide from "./decide.js";
+import * as health from "./health.js";
+import * as person from "./person.js";
+import * as privacy from "./privacy.js";
+import * as reference from "./reference.js";
+import * as search from "./search.js";
+import * as wall from "./wall.js";
+
+const PAGES = [
+  { name: "wall", title: "Live wall", module: wall, icon: "M3 5h18v12H3zM8 21h8M12 17v4" },
+  { name: "alerts", title: "Alerts", module: alerts, icon: "M6 16V11a6 6 0 0 1 12 0v5l2 2H4zM10 21h4" },
+  { name: "people", title: "People", module: search, icon: "M11 4a7 7 0 1 1 0 14 7 7 0 0 1 0-14zM16 16l5 5" },
+  { name: "decide", title: "To decide", module: decide, icon: "M3 6h8v12H3zM13 6h8v12h-8zM6 12l1.5 1.5L10 11" },
+  { name: "health", title: "Health", module: health, icon: "M3 12h4l3-7 4 14 3-7h4" },
+  { name: "privacy", title: "Privacy", module: privacy, icon: "M12 3l8 3v6c0 5-4 8-8 9-4-1-8-4-8-9V6z" },
+  { name: "accounts", title: "Accounts", module: accounts, icon: "M12 4a4 4 0 1 1 0 8 4 4 0 0 1 0-8zM4 21c0-5 4-7 8-7s8 2 8 7", role: "administrator" },
+  { name: "api", title: "API", module: reference, icon: "M8 7l-5 5 5 5M16 7l5 5-5 5M14 4l-4 16" },
+];
+const HIDDEN = { person: { name: "person", title: "Person", module: person, parent: "people" } };
+const RANK = { viewer: 0, operator: 1, administrator: 2 };
+
+const context = { me: null, site: null, may: (role) => RANK[context.me.role] >= RANK[role], listeners: new Set() };
+let leave = null;
+let turn = 0;
+
+async function start() {
+  setTheme(localStorage.getItem("theme") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
+  try {
+    context.me = await get("me");
+  } catch (refused) {
+    document.getElementById("nav").replaceChildren();
+    await accounts.login(document.getElementById("main"));
+    return start();
+  }
+  knownAs(context.me);
+  context.site = await get("site");
+  drawNav();
+  addEventListener("hashchange", show);
+  document.addEventListener("visibilitychange", listen);
+  listen();
+  await show();
+}
+
+async function show() {
+  const mine = (turn += 1);
+  const [name = "wall", ...rest] = location.hash.replace(/^#\/?/, "").split("/");
+  const page = PAGES.find((each) => each.name === name) ?? HIDDEN[name] ?? PAGES[0];
+  await leave?.();
+  leave = null;
+  context.listeners.clear();
+  for (const item of document.querySelectorAll("#nav a.item")) {
+    if (item.dataset.page === (page.parent ?? page.name)) item.setAttribute("aria-current", "page");
+    else item.removeAttribute("aria-current");
+  }
+  document.title = `${page.title} – Passerby`;
+  const root = h("div", { className: `page-${page.name}` });
+  const main = document.getElementById("main");
+  put(main, banner(), root);
+  try {
+    const left = await page.module.page(root, context, rest.map(decodeURIComponent));
+    if (mine === turn) leave = left ?? null;
+    else left?.();
+  } catch (error) {
+    put(root, h("div", { className: "empty" }, h("h1", {}, "This cannot be shown"), h("p", {}, error.message)));
+  }
+  root.dataset.ready = "yes";
+  if (mine > 1) main.focus({ preventScroll: true });
+}
+
+function banner() {
+  if (!context.me.is_open) return null;
+  return h("div", { className: "note", role: "note" },
+    "Demonstration: this page is open without a login, to this machine alone. Whatever is done here is done as “demonstration”.");
+}
+
+function drawNav() {
+  const items = PAGES.filter((page) => !page.role || context.may(page.role)).map((page) => h("a", {
+    className: "item", href: `#/${page.name}`, "data-page": page.name,
+  }, s("svg", { viewBox: "0 0 24 24", fill: "none", stroke: "currentColor", "stroke-width": "1.8", "stroke-linecap": "round", "stroke-linejoin": "round", "aria-hidden": "true" }, s("path", { d: page.icon })),
+  h("span", {}, page.title), h("span", { className: "count hidden" })));
+  put(document.getElementById("nav"),
+    h("div", { className: "brand" }, h("img", { src: "/page/icon.svg", alt: "" }), "Passerby"),
+    items,
+    h("div", { className: "foot" },
+      h("div", {}, context.me.name, h("br"), h("span", {}, context.me.role)),
+      h("button", { onclick: () => setTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark", true) }, "Light / dark"),
+      context.me.is_open ? null : h("button", { onclick: logOut }, "Log out")));
+  countAlerts();
+}
+
+async function countAlerts() {
+  const { alerts: found } = await get("alerts", { limit: 1000 });
+  const open = found.filter((alert) => alert.state === "raised" || alert.state === "amended").length;
+  const count = document.querySelector('#nav a[data-page="alerts"] .count');
+  count?.replaceChildren(String(open));
+  count?.classList.toggle("hidden", open === 0);
+}
+
+async function logOut() {
+  await send("logout");
+  location.reload();
+}
+
+function setTheme(theme, keep = false) {
+  document.documentElement.dataset.theme = theme;
+  if (keep) localStorage.setItem("theme", theme);
+}
+
+// While the tab is looked at, the server says when something is new; a tab that sleeps has no connection.
+let changes = null;
+let wait = null;
+function listen() {
+  if (document.hidden) {
+    changes?.close();
+    changes = null;
+    return;
+  }
+  if (changes) return;
+  const mine = socket("/api/changes", {
+    message: (text) => {
+      if (!JSON.parse(text).is_new || wait) return;
+      wait = setTimeout(() => { wait = null; changed(); }, 300);
+    },
+    closed: (event) => {
+      if (changes !== mine) return;
+      changes = null;
+      if (event.code === 4401) location.reload();
+      else setTimeout(listen, 2000);
+    },
+  });
+  changes = mine;
+}
+
+function changed() {
+  countAlerts().catch(() => {});
+  for (const listener of context.listeners) {
+    Promise.resolve(listener()).catch((error) => toast(error.message, { bad: true }));
+  }
+}
+
+start();

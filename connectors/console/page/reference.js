@@ -1,0 +1,17 @@
+// Everything that the page does, for machines.
+
+import { h, put } from "./dom.js";
+
+export async function page(root) {
+  const document_ = await (await fetch("/api/openapi.json")).json();
+  const operations = Object.entries(document_.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => ({ path, method, operation })));
+  const areas = [...new Set(operations.map(({ operation }) => operation.tags[0]))];
+  put(root,
+    h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, "API"),
+      h("p", {}, "Everything that the page does. Machines come with a token: ", h("code", {}, "Authorization: Bearer passerby_…"))),
+    h("a", { className: "button", href: "/api/openapi.json" }, "OpenAPI document")),
+    h("div", { className: "stack" }, areas.map((area) => h("section", { className: "card stack" }, h("h2", {}, area),
+      operations.filter(({ operation }) => operation.tags[0] === area).map(({ path, method, operation }) => h("div", {},
+        h("b", {}, operation.summary), h("span", { className: "soft small" }, ` ${method.toUpperCase()} ${path}`),
+        h("pre", { tabIndex: 0 }, operation["x-codeSamples"]?.[0]?.source ?? "")))))));
+}

@@ -1,0 +1,58 @@
+// Everybody who was seen, found by number, camera and time.
+
+import { get } from "./api.js";
+import { h, put } from "./dom.js";
+import { clock, shot, tag } from "./format.js";
+
+export async function page(root, context) {
+  const filter = {};
+  const people = h("div", { className: "people" });
+  const count = h("p", { "aria-live": "polite" });
+  const field = (name, label, props) => h("label", {}, label, h("input", {
+    ...props, onchange: (event) => { filter[name] = event.target.value; refresh(); },
+  }));
+  put(root,
+    h("div", { className: "head" },
+      h("div", { className: "grow" }, h("h1", {}, "People"), count),
+      h("form", { className: "bar", onsubmit: (event) => { event.preventDefault(); refresh(); } },
+        field("number", "Person number", { type: "number", min: 1, style: { width: "8em" } }),
+        h("label", {}, "Camera", h("select", { onchange: (event) => { filter.camera = event.target.value; refresh(); } },
+          h("option", { value: "" }, "all"), context.site.cameras.map((camera) => h("option", { value: camera }, camera)))),
+        field("since", "From", { placeholder: "0:00 or date", style: { width: "10em" } }),
+        field("until", "To", { placeholder: "1:30 or date", style: { width: "10em" } }),
+        h("button", { className: "main" }, "Search"))),
+    people);
+
+  async function refresh() {
+    const found = await get("people", { ...filter, since: moment(filter.since), until: moment(filter.until), limit: 120 });
+    put(count, found.num > found.people.length ? `${found.people.length} of ${found.num}, the newest first` : `${found.num} found, the newest first`);
+    put(people, found.people.length ? found.people.map(card) : h("div", { className: "empty" }, "Nobody fits."));
+  }
+
+  context.listeners.add(refresh);
+  await refresh();
+}
+
+function card(person) {
+  return h("a", { href: `#/person/${person.person}`, "data-key": `card ${person.person}`, "data-person": person.person },
+    shot(person.picture, `Person ${person.person}`),
+    h("div", { className: "about" },
+      h("div", { className: "bar" }, inert(tag(person.person, person.name)), person.name ? h("span", { className: "tag warn" }, person.name) : null),
+      h("span", {}, person.cameras.join(", ")),
+      h("span", { className: "num" }, `${clock(person.first_seen_at)} – ${clock(person.last_seen_at)}`)));
+}
+
+// A link within a link is none.
+export function inert(link) {
+  return h("span", { className: link.className, style: { background: link.style.background, color: link.style.color } }, link.textContent);
+}
+
+// Time since a recording began, as 1:30 or seconds, or a date.
+export function moment(text) {
+  if (!text?.trim()) return null;
+  if (/^[\d.]+$/.test(text)) return Number(text);
+  const parts = text.match(/^(?:(\d+):)?(\d+):([\d.]+)$/);
+  if (parts) return (Number(parts[1] ?? 0) * 60 + Number(parts[2])) * 60 + Number(parts[3]);
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? null : at / 1000;
+}

@@ -1,0 +1,144 @@
+// Every camera as it is now: the newest picture only, boxes in everybody's own colour.
+
+import { get, socket } from "./api.js";
+import { h, put } from "./dom.js";
+import { clock, colour, tag } from "./format.js";
+
+const SILENT_MS = 4000;
+const decoder = new TextDecoder();
+
+export async function page(root, context) {
+  const tiles = new Map(context.site.cameras.map((camera) => [camera, tile(camera)]));
+  const age = h("span", { className: "soft small num" });
+  put(root,
+    h("div", { className: "head" },
+      h("div", { className: "grow" }, h("h1", {}, "Live wall"), h("p", {}, "Choose a person in a picture to see where they went.")), age),
+    context.site.is_live ? null : h("div", { className: "empty" },
+      h("p", {}, "This run has ended: there are no live pictures."), h("p", {}, h("a", { href: "#/people" }, "Look at the people who were seen"), ".")),
+    h("div", { className: "wall" }, [...tiles.values()].map((each) => each.element)));
+  if (!context.site.is_live) {
+    for (const each of tiles.values()) each.element.classList.add("hidden");
+    return null;
+  }
+
+  let pictures = null;
+  let isOver = false;
+  const look = () => {
+    if (document.hidden || isOver) {
+      pictures?.close();
+      pictures = null;
+    } else if (!pictures) {
+      const mine = socket("/api/wall", {
+        binary: true,
+        message: (data) => draw(data, tiles, age),
+        closed: () => { if (pictures === mine) { pictures = null; setTimeout(look, 1500); } },
+      });
+      pictures = mine;
+    }
+  };
+  const ask = async () => {
+    if (document.hidden || isOver) return;
+    const { status } = await get("health").catch(() => ({ status: null }));
+    for (const [camera, each] of tiles) say(each, status?.cameras?.[camera]);
+  };
+  document.addEventListener("visibilitychange", look);
+  const timer = setInterval(ask, 2000);
+  look();
+  await ask();
+  return () => {
+    isOver = true;
+    clearInterval(timer);
+    document.removeEventListener("visibilitychange", look);
+    look();
+  };
+}
+
+function tile(camera) {
+  const canvas = h("canvas", { width: 640, height: 360, role: "img", "aria-label": `Camera ${camera}` });
+  const [people, fps, lag, state] = [h("span"), h("span"), h("span"), h("span", { className: "tag hidden" })];
+  const who = h("div", { className: "who" });
+  const each = { camera, canvas, people, fps, lag, state, who, shown: "", boxes: [], at: 0, isDrawing: false, waiting: null };
+  canvas.onclick = (event) => {
+    const frame = canvas.getBoundingClientRect();
+    const [x, y] = [(event.clientX - frame.left) / frame.width, (event.clientY - frame.top) / frame.height];
+    const hits = each.boxes.filter(({ box, person }) => person && x >= box[0] && x <= box[2] && y >= box[1] && y <= box[3]);
+    hits.sort((one, two) => area(one.box) - area(two.box));
+    if (hits.length) location.hash = `#/person/${hits[0].person}`;
+  };
+  each.element = h("figure", { className: "camera", "data-camera": camera }, canvas, h("figcaption", {},
+    h("div", { className: "line num" }, h("b", {}, camera), people, fps, lag, state), who));
+  return each;
+}
+
+function area(box) {
+  return (box[2] - box[0]) * (box[3] - box[1]);
+}
+
+function say(each, status) {
+  if (!status) return;
+  put(each.people, `${status.people_now} ${status.people_now === 1 ? "person" : "people"}`);
+  put(each.fps, `${status.fps.toFixed(1)} fps`);
+  put(each.lag, `lag ${status.lag_s.toFixed(1)} s`);
+  const isLost = Boolean(status.error) || (each.at > 0 && Date.now() - each.at > SILENT_MS && status.fps === 0);
+  each.element.classList.toggle("lost", isLost);
+  each.state.className = isLost ? "tag bad" : status.reopens ? "tag warn" : "tag hidden";
+  put(each.state, isLost ? (status.error ? "lost" : "no picture") : `reconnected ${status.reopens}×`);
+}
+
+async function draw(data, tiles, age) {
+  const length = new DataView(data).getUint32(0);
+  const header = JSON.parse(decoder.decode(new Uint8Array(data, 4, length)));
+  const each = tiles.get(header.camera);
+  if (!each) return;
+  each.waiting = { header, jpeg: new Blob([new Uint8Array(data, 4 + length)], { type: "image/jpeg" }) };
+  if (each.isDrawing) return;
+  each.isDrawing = true;
+  while (each.waiting) {
+    const { header: newest, jpeg } = each.waiting;
+    each.waiting = null;
+    const image = await createImageBitmap(jpeg).catch(() => null);
+    if (image) paint(each, newest, image);
+    put(age, `picture age ${Math.max(0, Math.round(Date.now() - newest.shown_at * 1000))} ms`);
+  }
+  each.isDrawing = false;
+}
+
+function paint(each, header, image) {
+  const { canvas } = each;
+  if (canvas.width !== image.width || canvas.height !== image.height) {
+    [canvas.width, canvas.height] = [image.width, image.height];
+    canvas.style.aspectRatio = `${image.width} / ${image.height}`;
+  }
+  const pen = canvas.getContext("2d");
+  pen.drawImage(image, 0, 0);
+  image.close();
+  each.at = Date.now();
+  each.boxes = header.people;
+  canvas.dataset.frame = header.index;
+  const unit = canvas.width / 640;
+  pen.font = `600 ${13 * unit}px system-ui, sans-serif`;
+  pen.textBaseline = "middle";
+  for (const { person, box } of header.people) {
+    const [left, top] = [box[0] * canvas.width, box[1] * canvas.height];
+    const { css, ink } = person ? colour(person) : { css: "#c9ced4", ink: "#14171a" };
+    pen.lineWidth = 2.5 * unit;
+    pen.strokeStyle = css;
+    pen.setLineDash(person ? [] : [5 * unit, 4 * unit]);
+    pen.strokeRect(left, top, (box[2] - box[0]) * canvas.width, (box[3] - box[1]) * canvas.height);
+    if (!person) continue;
+    const text = String(person);
+    const [width, height] = [pen.measureText(text).width + 10 * unit, 19 * unit];
+    const y = Math.max(0, top - height);
+    pen.fillStyle = css;
+    pen.fillRect(left - pen.lineWidth / 2, y, width, height);
+    pen.fillStyle = ink;
+    pen.fillText(text, left + 4 * unit, y + height / 2 + unit);
+  }
+  const persons = [...new Set(header.people.map(({ person }) => person).filter(Boolean))].sort((one, two) => one - two);
+  const key = persons.join();
+  canvas.setAttribute("aria-label", `Camera ${each.camera} at ${clock(header.captured_at)}, people ${key || "none"}`);
+  if (key !== each.shown || !each.who.childNodes.length) {
+    each.shown = key;
+    put(each.who, persons.length ? persons.map((person) => tag(person)) : h("span", { className: "soft small" }, "nobody"));
+  }
+}

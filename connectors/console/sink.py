@@ -1,0 +1,118 @@
+"""The page beside a run: starts its server, and stops it with the run.
+
+Needs: fastapi, uvicorn, websockets, argon2-cffi, itsdangerous (extra ``console``).
+Guarantee: the page reads the ledger, so it lacks nothing that is in it; nothing is handed to it.
+When slow: the line does not notice; the server is a process of its own.
+Secrets: see ``connectors.console``.
+"""
+
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from connectors.console._settings import NOTE, Settings
+from pipeline.core import Record
+from pipeline.core.errors import ConfigError
+
+logger = logging.getLogger(__name__)
+
+ROOT = Path(__file__).resolve().parents[2]
+START_S = 30.0
+STOP_S = 10.0
+POLL_S = 0.05
+
+
+class ConsoleSink:
+    """Serves the page of this run while it is on.
+
+    Args:
+        output_dir: Of the run.
+        host: Address to listen on.
+        port: The first to try; the next free one is taken, and said.
+        names: Names under which browsers may ask for it, besides loopback and ``host``.
+        open: Without login, for a demonstration; on loopback only.
+        accounts: File of users; None: in the output folder.
+        certificate: PEM file of the certificate; None: no TLS.
+        certificate_key: PEM file of its key.
+        session_hours: After which one must log in anew.
+        keep_pictures_hours: Pictures of sightings are deleted then.
+        max_pictures_gb: The oldest are deleted above.
+
+    Raises:
+        ConfigError: If it cannot be served so.
+    """
+
+    def __init__(
+        self,
+        *,
+        output_dir: str,
+        host: str,
+        port: int,
+        names: Sequence[str],
+        open: bool,  # noqa: A002 - as the configuration says it
+        accounts: str | None,
+        certificate: str | None,
+        certificate_key: str | None,
+        session_hours: float,
+        keep_pictures_hours: float,
+        max_pictures_gb: float,
+    ) -> None:
+        settings = Settings(
+            output_dir=Path(output_dir).absolute(),
+            host=host,
+            port=port,
+            names=tuple(names),
+            is_open=open,
+            certificate=Path(certificate) if certificate else None,
+            certificate_key=Path(certificate_key) if certificate_key else None,
+        )
+        self._note = settings.folder / NOTE
+        options = {
+            "--output": settings.output_dir,
+            "--host": host,
+            "--port": port,
+            "--session-hours": session_hours,
+            "--keep-pictures-hours": keep_pictures_hours,
+            "--max-pictures-gb": max_pictures_gb,
+            "--accounts": accounts,
+            "--certificate": certificate,
+            "--certificate-key": certificate_key,
+        }
+        self._command = [sys.executable, "-m", "connectors.console", "--with-parent"]
+        self._command += [f"{name}={value}" for name, value in options.items() if value is not None]
+        self._command += [f"--name={name}" for name in names] + ([] if open else ["--login"])
+        self._server: subprocess.Popen[bytes] | None = None
+        self._start()
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Do nothing: the page reads them from the ledger."""
+
+    def flush(self) -> None:
+        """Do nothing: nothing is held."""
+
+    def close(self) -> None:
+        """Stop the server; idempotent."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        assert server.stdin is not None
+        server.stdin.close()
+        try:
+            server.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+        self._note.unlink(missing_ok=True)
+
+    def _start(self) -> None:
+        self._note.unlink(missing_ok=True)
+        self._server = subprocess.Popen(self._command, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True)
+        give_up_at = time.monotonic() + START_S
+        while not self._note.exists():
+            if self._server.poll() is not None or time.monotonic() > give_up_at:
+                self.close()
+                raise ConfigError("sink.console: expected its server to start, it did not; see the line before this")
+            time.sleep(POLL_S)

@@ -1,0 +1,257 @@
+"""Embedders side by side: how well they find people again by tracklets, and what that costs.
+
+    make compare ARGS='data=/a/rendered embedder=lstrl_light,ctl_light,passerby weights=/a/{name}.safetensors'
+    python -m models.training.compare pets=true embedder=lstrl_light,passerby weights=/a/{name}.safetensors
+    python -m models.training.compare mars=/a/mars embedder=lstrl,stca weights=/a/{name}.safetensors pose=
+
+``weights`` are those of networks of clips, ``{name}`` being each; others have theirs from ``configs/``. Everybody gets
+the same crops. Who stands in no other camera is not looked for. ``Options`` lists what else can be said; further
+``key=value`` are passed on to the configuration. Into ``out`` go ``table.md``, ``plot.svg`` (accuracy against cost)
+and, if ``pictures`` names an embedder, ``retrievals.jpg`` and ``attention.jpg``.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from omegaconf import MISSING
+from rich.console import Console
+from rich.markdown import Markdown
+
+from models.reid._checkpoint import load_network
+from models.reid._clips import clip_scheme
+from models.reid.video import RANDOM, VideoEmbedder
+from models.training._candidates import read_options
+from models.training._pets import read_half_crops
+from models.training._pictures import Image
+from models.training._tiles import PAPER, join, write_jpeg
+from models.training._worlds import split_worlds
+from models.training.card_pictures import picture_answers
+from models.training.comparison.attention import draw_rows, looks_of
+from models.training.comparison.costs import measure
+from models.training.comparison.plot import Point, plot
+from models.training.comparison.scores import Found, find
+from models.training.comparison.table import Row, baseline_among, write_table
+from models.training.comparison.tracklets import HalfTracklets, KnownTracklets, cut_tracklets
+from models.training.score_pets import locate_footage
+from models.training.video.datasets.choice import load_benchmarks
+from models.training.video.scoring import ClipSettings
+from models.training.video.sources import FileTracklets, WorldTracklets
+from models.training.video.task import read_estimator
+from pipeline.build import attribute, build
+from pipeline.config import load_config
+from pipeline.core import Embedder, PoseEstimator, Tracklet
+from pipeline.core.errors import ConfigError, ReidError
+from pipeline.evaluation.retrieval import LabelledVectors
+
+_MIN_VISIBLE = 0.4
+_BENCHMARKS = ("mars", "lsvid", "duke", "ilids", "prid")
+_RENDERED = "rendered people, held out"
+_COLUMNS, _MAX_BYTES = 3, 130_000
+Make = Callable[[], Embedder]
+
+
+@dataclass
+class Options:
+    """What is compared, as ``key=value``.
+
+    Attributes:
+        embedder: Choices of ``configs/embedder``, with commas between.
+        weights: Of networks of clips; ``{name}`` stands for the choice.
+        data: Folder that has ``worlds/``, of rendered people; empty for none.
+        held_out: Part of the worlds, the last ones, that the networks did not learn from.
+        pets: Whether to look for people in the other half of real footage, too.
+        mars: Folder of the data set; empty for none. The same of the next.
+        lsvid: As above.
+        duke: As above.
+        ilids: As above.
+        prid: As above.
+        pose: A choice of ``configs/pose`` for what says nothing of the pose; empty for none.
+        crops: Of a tracklet at most.
+        costs: Whether to measure time and memory.
+        pictures: An embedder whose answers are shown, and where networks look; empty for none.
+        out: Folder for what is written.
+    """
+
+    embedder: str = MISSING
+    weights: str = RANDOM
+    data: str = ""
+    held_out: float = 0.1
+    pets: bool = False
+    mars: str = ""
+    lsvid: str = ""
+    duke: str = ""
+    ilids: str = ""
+    prid: str = ""
+    pose: str = "passerby"
+    crops: int = 8
+    costs: bool = True
+    pictures: str = ""
+    out: str = "outputs/comparison"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Whom to look for, and where."""
+
+    name: str
+    queries: KnownTracklets
+    gallery: KnownTracklets
+
+
+def read_datasets(options: Options, crop_hw: tuple[int, int]) -> Iterator[Dataset]:
+    """Yield what there is to compare on, with crops of a size.
+
+    Raises:
+        ConfigError: If there is nothing.
+        DataError: If something is damaged.
+    """
+    if options.data:
+        _, worlds = split_worlds(Path(options.data), held_out=options.held_out)
+        source = WorldTracklets(worlds, crop_hw=crop_hw, min_visible=_MIN_VISIBLE, max_bytes=0)
+        known = cut_tracklets(source, num_crops=options.crops)
+        yield Dataset(_RENDERED, known, known)
+    if options.pets:
+        footage = locate_footage([])
+        people = read_half_crops(footage.video, footage.truth)
+        known = cut_tracklets(HalfTracklets(people, crop_hw=crop_hw, num_crops=options.crops), num_crops=options.crops)
+        yield Dataset("PETS 2009, halves", known, known)
+    for name in _BENCHMARKS:
+        root = getattr(options, name)
+        for benchmark in load_benchmarks(name, Path(root), None) if root else ():
+            queries, gallery = (
+                cut_tracklets(FileTracklets(part, crop_hw=crop_hw), num_crops=options.crops)
+                for part in (benchmark.query, benchmark.gallery)
+            )
+            yield Dataset(benchmark.protocol, queries, gallery)
+
+
+def make_embedder(name: str, options: Options, overrides: list[str]) -> Make:
+    """Return the factory of an embedder.
+
+    Raises:
+        ConfigError: If there is none of that name.
+        WeightsError: If its weights are absent or of another network.
+    """
+    told = ["site=empty", f"embedder={name}", *overrides]
+    config = load_config([*told, f"embedder.weights={options.weights.replace('{name}', name)}"])
+    if config.embedder["_target_"] != f"{VideoEmbedder.__module__}.{VideoEmbedder.__name__}":
+        config = load_config(told)
+    return build(config.embedder, "embedder")
+
+
+def is_of_clips(make: Make) -> bool:
+    """Return whether a factory is of a network of clips with weights."""
+    return isinstance(make, partial) and make.func is VideoEmbedder and attribute(make, "weights") != RANDOM
+
+
+def score(embedder: Embedder, dataset: Dataset, estimator: PoseEstimator | None) -> Found:
+    """Return what an embedder makes of a data set.
+
+    Raises:
+        ConfigError: If it needs a pose that is not known, and there is no estimator.
+    """
+    parts = []
+    for known in (dataset.queries, dataset.gallery):
+        if known.lacks(embedder.needs):
+            if estimator is None:
+                raise ConfigError(
+                    f"pose: expected one, as {embedder.space} needs {embedder.needs}, got none; set pose="
+                )
+            known = known.posed(estimator)
+        parts.append(LabelledVectors(known.embed(embedder), known.people, known.cameras))
+    return find(*parts)
+
+
+def main(arguments: list[str]) -> None:
+    """Compare, write, and print the table."""
+    options, overrides = read_options(arguments, Options)
+    if not (options.data or options.pets or any(getattr(options, name) for name in _BENCHMARKS)):
+        raise ConfigError(f"data, pets, {', '.join(_BENCHMARKS)}: expected at least one of them, got none; name one")
+    names = [name for name in options.embedder.split(",") if name]
+    factories = {name: make_embedder(name, options, overrides) for name in names}
+    estimator = None
+    if options.pose:
+        estimator = read_estimator(options.pose, overrides)()
+    datasets: dict[tuple[int, int], list[Dataset]] = {}
+    rows = {}
+    for name, make in factories.items():
+        embedder = make()
+        size_hw = embedder.crop_size_hw
+        if size_hw not in datasets:
+            datasets[size_hw] = list(read_datasets(options, size_hw))
+        found = {dataset.name: score(embedder, dataset, estimator) for dataset in datasets[size_hw]}
+        cost = measure(make, _longest(datasets[size_hw][0].queries)) if options.costs else None
+        rows[name] = Row(found, cost)
+    kinds = [dataset.name for dataset in next(iter(datasets.values()))]
+    out = Path(options.out)
+    out.mkdir(parents=True, exist_ok=True)
+    table = write_table(rows, kinds)
+    (out / "table.md").write_text(table, encoding="utf-8")
+    if options.costs:
+        (out / "plot.svg").write_text(draw(rows, kinds[0]), encoding="utf-8")
+    if options.pictures:
+        known = next(iter(datasets.values()))[0].queries
+        sheet = picture_retrievals(factories[options.pictures](), known, seed=0)
+        write_jpeg(out / "retrievals.jpg", sheet, max_bytes=_MAX_BYTES)
+        looking = {name: make for name, make in factories.items() if is_of_clips(make)}
+        write_jpeg(out / "attention.jpg", picture_attention(looking, _longest(known)), max_bytes=_MAX_BYTES)
+    Console().print(Markdown(table))
+
+
+def picture_retrievals(embedder: Embedder, known: KnownTracklets, *, seed: int) -> Image:
+    """Return people and the five tracklets of other cameras that are most alike; each by its middle crop.
+
+    Raises:
+        DataError: If nobody is seen by two cameras.
+    """
+    names = np.stack([known.people, np.zeros_like(known.people), known.cameras], axis=1)
+    shown = [tracklet.crops[len(tracklet) // 2] for tracklet in known.tracklets]
+    return picture_answers(known.embed(embedder), names, shown, seed=seed)
+
+
+def picture_attention(factories: Mapping[str, Make], tracklet: Tracklet) -> Image:
+    """Return where networks of clips look in one tracklet, one below the other in three columns."""
+    rows: list[Image] = []
+    for name, make in factories.items():
+        settings = ClipSettings.of(make)
+        network = settings.make(0)
+        load_network(Path(attribute(make, "weights")), network)
+        indices = clip_scheme(settings.scheme)(len(tracklet), settings.clip_len)[0]
+        images = tracklet.crops[indices]
+        pose = (
+            np.zeros((len(indices), 17, 3), np.float32) if tracklet.keypoints is None else tracklet.keypoints[indices]
+        )
+        clips = settings.clips(torch.from_numpy(images)[None], torch.from_numpy(pose)[None])
+        if looks := looks_of(network.eval(), clips):
+            rows += draw_rows(images, looks, title=name)
+    height = -(-len(rows) // _COLUMNS)
+    rows += [np.full_like(rows[0], PAPER)] * (height * _COLUMNS - len(rows))
+    return join([rows[column * height + row] for row in range(height) for column in range(_COLUMNS)], columns=_COLUMNS)
+
+
+def draw(rows: Mapping[str, Row], dataset: str) -> str:
+    """Return the plot of accuracy against cost."""
+    baseline = baseline_among(rows)
+    points = [
+        Point(name, row.cost.ms_per_tracklet, 100 * row.found[dataset].plain.mean_ap, is_other=name == baseline)
+        for name, row in rows.items()
+        if row.cost is not None
+    ]
+    return plot(points, x_label="ms a tracklet, one thread", y_label=f"mAP in %, {dataset}")
+
+
+def _longest(known: KnownTracklets) -> Tracklet:
+    lengths = np.array([len(tracklet) for tracklet in known.tracklets])
+    return known.tracklets[int(lengths.argmax())]
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except ReidError as error:
+        sys.exit(f"error: {error}")

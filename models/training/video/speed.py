@@ -1,0 +1,190 @@
+"""How fast networks of clips are here, plain and with what makes them faster.
+
+    python -m models.training.video.speed models=lstrl_light,stca_light,rapa_light
+    python -m models.training.video.speed models=lstrl,stca device=cuda batch=32
+
+Milliseconds a tracklet of one clip, the best of several runs in turn; ``onnxruntime`` is of one clip a call, on the
+processor. Weights are random: they do not matter. Behind the fastest stands the part of the speed of a large product
+of matrices in the same numbers that its convolutions and linear layers reach.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import MISSING
+from torch import Tensor, nn
+
+from models._onnx import open_session
+from models.reid._video import prefer_channels_last
+from models.summary import read_embedder, summarise
+from models.training._candidates import print_rows, read_options
+from models.training.video.export import VectorOfClip, example_of, write_onnx
+from models.training.video.scoring import ClipSettings
+from pipeline.core.errors import ConfigError, ReidError
+
+_PRODUCT = 1024
+_GIGA = 1e9
+
+
+@dataclass
+class Options:
+    """What is measured, as ``key=value``.
+
+    Attributes:
+        models: Choices of ``configs/embedder`` that are networks of clips, with commas between.
+        device: cpu or cuda.
+        batch: Tracklets at once.
+        threads: Of the processor.
+        runs: Of each way.
+        compiled: Also measure torch.compile, which takes minutes a network to get ready, and on a processor needs g++.
+    """
+
+    models: str = MISSING
+    device: str = "cpu"
+    batch: int = 1
+    threads: int = 1
+    runs: int = 7
+    compiled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to compute a network.
+
+    Attributes:
+        run: Computes it.
+        num_tracklets: That one run takes.
+        dtype: Of the products.
+    """
+
+    run: Callable[[], object]
+    num_tracklets: int
+    dtype: torch.dtype
+
+
+def ways_of(
+    network: nn.Module, settings: ClipSettings, *, device: str, batch: int, folder: Path, compiled: bool = False
+) -> dict[str, Way]:
+    """Return the ways that there are on this machine, by name.
+
+    Args:
+        network: In evaluation mode, on the processor.
+        settings: Of its input.
+        device: cpu or cuda.
+        batch: Tracklets at once.
+        folder: For the exported network.
+        compiled: With that of torch.compile.
+
+    Raises:
+        WeightsError: If onnxruntime computes something else.
+    """
+    example = example_of(network, 0, settings.clip_len, settings.crop_hw)
+    inputs = tuple(value.expand(batch, *value.shape[1:]).contiguous().to(device) for value in example)
+    ways: dict[str, Way] = {}
+    if device == "cpu":
+        path = folder / "network.onnx"
+        write_onnx(network, path, clip_len=settings.clip_len, crop_hw=settings.crop_hw)
+        session = open_session(path, device="cpu", threads=torch.get_num_threads())
+        feed = dict(zip([put.name for put in session.get_inputs()], (value.numpy() for value in example), strict=True))
+        ways["onnxruntime"] = Way(lambda: session.run(None, feed), 1, torch.float32)
+    plain = VectorOfClip(network).to(device)
+    ways["eager"] = Way(lambda: plain(*inputs), batch, torch.float32)
+    return ways | _faster_ways(plain, inputs, device=device, batch=batch, compiled=compiled)
+
+
+def _faster_ways(
+    plain: nn.Module, inputs: tuple[Tensor, ...], *, device: str, batch: int, compiled: bool
+) -> dict[str, Way]:
+    def lay_out() -> nn.Module:
+        prefer_channels_last(plain)
+        return plain
+
+    def in_bfloat16(run: nn.Module) -> object:
+        with torch.autocast(device, torch.bfloat16):
+            return run(*inputs)
+
+    ways = {
+        "channels last": Way(lambda: lay_out()(*inputs), batch, torch.float32),
+        "bfloat16": Way(lambda: in_bfloat16(lay_out()), batch, torch.bfloat16),
+    }
+    if compiled:
+        made = torch.compile(plain)
+        ways["compiled"] = Way(lambda: made(*inputs), batch, torch.float32)
+    return ways
+
+
+def measure(ways: Mapping[str, Way], *, device: str, runs: int) -> dict[str, float]:
+    """Return the seconds of one tracklet, by way."""
+    best: dict[str, float] = {}
+    with torch.inference_mode():
+        for name, way in ways.items():
+            times_s = [_seconds(way.run, device) for _ in range(runs + 1)]
+            # The first makes ready.
+            best[name] = min(times_s[1:]) / way.num_tracklets
+    return best
+
+
+def product_speed(device: str, dtype: torch.dtype) -> float:
+    """Return the multiplications a second of a large product of matrices."""
+    one = torch.randn(_PRODUCT, _PRODUCT, device=device, dtype=dtype)
+    return float(_PRODUCT**3 / min(_seconds(lambda: one @ one, device) for _ in range(10)))
+
+
+def _seconds(run: Callable[[], Any], device: str) -> float:
+    if device == "cuda":
+        torch.cuda.synchronize()
+    started = time.perf_counter()
+    run()
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
+def main(arguments: list[str]) -> None:
+    """Print a row a network.
+
+    Raises:
+        ConfigError: If an argument makes no sense, or the device is not there.
+    """
+    options, rest = read_options(arguments, Options)
+    if rest or options.device not in ("cpu", "cuda") or (options.device == "cuda" and not torch.cuda.is_available()):
+        raise ConfigError(f"command line: expected models=… and device=cpu or a cuda that is there, got {arguments}")
+    if min(options.batch, options.threads, options.runs) < 1:
+        raise ConfigError("batch, threads, runs: expected 1 or more, got less")
+    torch.set_num_threads(options.threads)
+    rows: dict[str, dict[str, float]] = {}
+    for name in options.models.split(","):
+        settings = ClipSettings.of(read_embedder(name, {}))
+        torch.manual_seed(0)
+        network = settings.make(0).eval()
+        with tempfile.TemporaryDirectory() as folder:
+            ways = ways_of(
+                network,
+                settings,
+                device=options.device,
+                batch=options.batch,
+                folder=Path(folder),
+                compiled=options.compiled,
+            )
+            seconds = measure(ways, device=options.device, runs=options.runs)
+        fastest = min(seconds, key=seconds.__getitem__)
+        summary = summarise(settings.make_network, num_ids=0, clip_len=settings.clip_len, crop_size_hw=settings.crop_hw)
+        macs = summary.gmacs_per_frame * settings.clip_len * _GIGA
+        part = macs / seconds[fastest] / product_speed(options.device, ways[fastest].dtype)
+        rows[name] = {way: 1000 * value for way, value in seconds.items()}
+        rows[name] |= {"tracklets/s": 1 / seconds[fastest], "of a product": part}
+    headings = list(next(iter(rows.values())))
+    print_rows(headings, {name: list(row.values()) for name, row in rows.items()}, title="ms a tracklet")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except ReidError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,40 @@
+"""Where in the picture somebody was from time to time, to tell two people from two boxes on one."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core import TrackPath
+
+EVERY_S = 0.5
+"""Between two boxes of an outline."""
+SAME_PLACE = 0.4
+"""Two boxes that share this much of the smaller one may be drawn on one person."""
+
+Outline = NDArray[np.float64]
+"""Shape ``(N, 5)``: Unix seconds and a box (x, y, x, y), pixels; times ascend."""
+
+
+def outline(path: TrackPath) -> Outline:
+    """Return the first box of each half second, and the last of all."""
+    times = path.captured_at
+    rows = np.unique(np.floor((times - times[0]) / EVERY_S), return_index=True)[1]
+    rows = np.union1d(rows, [len(times) - 1])
+    return np.column_stack([times[rows], path.boxes_xyxy[rows].astype(np.float64)])
+
+
+def apart_s(first: Outline, second: Outline) -> float:
+    """Return for how many seconds both were in the picture at once, and at two places.
+
+    Example:
+        >>> one = np.array([[0.0, 0, 0, 10, 20], [2.0, 0, 0, 10, 20]])
+        >>> apart_s(one, one), apart_s(one, one + [1.0, 50, 0, 50, 0])
+        (0.0, 1.0)
+    """
+    began, ended = max(first[0, 0], second[0, 0]), min(first[-1, 0], second[-1, 0])
+    if ended <= began:
+        return 0.0
+    times = np.linspace(began, ended, 2 + int((ended - began) / EVERY_S))
+    one, two = (np.stack([np.interp(times, o[:, 0], o[:, side]) for side in range(1, 5)]) for o in (first, second))
+    size = np.maximum(np.minimum(one[2:], two[2:]) - np.maximum(one[:2], two[:2]), 0)
+    smaller = np.minimum(*(np.prod(box[2:] - box[:2], axis=0) for box in (one, two)))
+    return float((size[0] * size[1] < SAME_PLACE * smaller).mean() * (ended - began))

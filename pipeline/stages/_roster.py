@@ -1,0 +1,181 @@
+"""Everybody who is known, and the gallery in step with it: where is written down who is who."""
+
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass
+
+from pipeline.core import Embedding, Gallery, TrackId, TrackPart
+from pipeline.core.distance import check_same_space
+from pipeline.packing import pack, unpack
+from pipeline.stages._person import Person
+from pipeline.stages._segment import Segment
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """A roster as values: segments once and named by their index, dictionaries in their order."""
+
+    segments: list[Segment]
+    people: list[tuple[int, list[int]]]
+    open: list[tuple[TrackId, int, int]]
+    enrolled: list[int]
+    next_person_id: int
+    next_tie: int
+    space: str | None
+
+
+class Roster:
+    """The known people. What the gallery holds of a person is always what her segments say.
+
+    Args:
+        gallery: Where people are searched by looks.
+        max_prototypes: Views that the gallery keeps of each person.
+
+    Attributes:
+        people: By number.
+        open: Of every track that may go on, the segment it is in and whose that is.
+        enrolled: Numbers of those who are never forgotten.
+    """
+
+    def __init__(self, gallery: Gallery, *, max_prototypes: int) -> None:
+        self.people: dict[int, Person] = {}
+        self.open: dict[TrackId, tuple[Segment, int]] = {}
+        self.enrolled: set[int] = set()
+        self._gallery = gallery
+        self._max_prototypes = max_prototypes
+        self._next_person_id = 1
+        self._next_tie = 1
+        self._space: str | None = None
+
+    @property
+    def next_person_id(self) -> int:
+        """The number that the next new person gets."""
+        return self._next_person_id
+
+    def check_space(self, embedding: Embedding) -> None:
+        """Raise ``EmbeddingSpaceError`` if an embedding is of another space than those before it."""
+        self._space = self._space or embedding.space
+        check_same_space(self._space, embedding.space)
+
+    def new_person(self) -> Person:
+        """Return somebody without segments under the next number."""
+        return self.adopt(self._next_person_id)
+
+    def adopt(self, person_id: int) -> Person:
+        """Return somebody without segments under a number that nobody has now."""
+        self.reserve(person_id)
+        person = self.people[person_id] = Person(person_id)
+        return person
+
+    def reserve(self, person_id: int) -> None:
+        """Give this number to nobody new."""
+        self._next_person_id = max(self._next_person_id, person_id + 1)
+
+    def new_tie(self) -> int:
+        """Return a number that no bond and no ban has."""
+        self._next_tie += 1
+        return self._next_tie - 1
+
+    def enrol(self, person: Person) -> None:
+        """Take in somebody under a number of their own, never to be forgotten."""
+        self.people[person.person_id] = person
+        self.enrolled.add(person.person_id)
+        self.reserve(person.person_id)
+        self.put(person)
+
+    def begin(self, person: Person, track_id: TrackId, segment: Segment) -> None:
+        """Give a person a segment that may go on."""
+        person.segments.append(segment)
+        self.open[track_id] = (segment, person.person_id)
+        self.put(person)
+
+    def put(self, person: Person) -> None:
+        """Tell the gallery how a person looks now."""
+        assert self._space is not None
+        self._gallery.put(person.identity(self._space, self._max_prototypes))
+
+    def drop(self, person_id: int) -> None:
+        """Forget a person."""
+        del self.people[person_id]
+        self.enrolled.discard(person_id)
+        self._gallery.drop(person_id)
+
+    def move(self, source: Person, target: Person, moved: Iterable[Segment]) -> None:
+        """Give segments of one person to another; a person without any is dropped."""
+        gone = {id(segment): segment for segment in moved}
+        source.segments = [segment for segment in source.segments if id(segment) not in gone]
+        target.segments += gone.values()
+        for track_id, (segment, _) in self.open.items():
+            if id(segment) in gone:
+                self.open[track_id] = (segment, target.person_id)
+        self.put(target)
+        if source.segments:
+            self.put(source)
+        else:
+            self.drop(source.person_id)
+
+    def cut(self, person: Person, parts: Set[TrackPart]) -> list[Segment]:
+        """Cut the segments of a person so that these parts are in none with others, and return those of these parts."""
+        found = []
+        for segment in list(person.segments):
+            away = parts & set(segment.parts)
+            if len(away) == len(segment.parts):
+                found.append(segment)
+            elif away:
+                rest, moved = segment.of_parts(set(segment.parts) - parts), segment.of_parts(away)
+                at = next(index for index, one in enumerate(person.segments) if one is segment)
+                person.segments[at : at + 1] = [rest, moved]
+                for track_id, (opened, person_id) in self.open.items():
+                    if opened is segment:
+                        self.open[track_id] = (moved if segment.parts[-1] in away else rest, person_id)
+                found.append(moved)
+        return found
+
+    def forget(self, now: float, *, forget_after_s: float, max_identities: int) -> None:
+        """Drop whoever was not seen for too long, and the longest unseen of too many; tracks of the unknown end."""
+        seen_at = {
+            person.person_id: person.latest().last.at
+            for person in self.people.values()
+            if person.person_id not in self.enrolled
+        }
+        too_old = [i for i, at in seen_at.items() if now - at > forget_after_s]
+        too_many = sorted(seen_at, key=lambda i: (-seen_at[i], i))[max_identities:]
+        for person_id in sorted({*too_old, *too_many}):
+            self.drop(person_id)
+        for track_id in [t for t, (_, person_id) in self.open.items() if person_id not in self.people]:
+            del self.open[track_id]
+
+    def snapshot(self) -> bytes:
+        """Return everybody and everything about them."""
+        segments: dict[int, Segment] = {}
+        for person in self.people.values():
+            segments.update((id(segment), segment) for segment in person.segments)
+        segments.update((id(segment), segment) for segment, _ in self.open.values())
+        index = {key: number for number, key in enumerate(segments)}
+        return pack(
+            _State(
+                list(segments.values()),
+                [(p.person_id, [index[id(segment)] for segment in p.segments]) for p in self.people.values()],
+                [(track_id, index[id(segment)], who) for track_id, (segment, who) in self.open.items()],
+                sorted(self.enrolled),
+                self._next_person_id,
+                self._next_tie,
+                self._space,
+            )
+        )
+
+    def restore(self, state: bytes) -> None:
+        """Know whom another roster knew; the gallery too. Raises ``WireFormatError`` as ``Stateful``."""
+        loaded = unpack(state, _State)
+        for person_id in self.people:
+            self._gallery.drop(person_id)
+        self.open = {track_id: (loaded.segments[i], who) for track_id, i, who in loaded.open}
+        self.enrolled = set(loaded.enrolled)
+        self._next_person_id, self._next_tie = loaded.next_person_id, loaded.next_tie
+        self._space = loaded.space
+        self.people = {who: Person(who, _of(loaded.segments, indices)) for who, indices in loaded.people}
+        for person in self.people.values():
+            self.put(person)
+
+
+def _of(segments: Sequence[Segment], indices: Sequence[int]) -> list[Segment]:
+    return [segments[index] for index in indices]

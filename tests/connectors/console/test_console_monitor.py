@@ -1,0 +1,135 @@
+"""Pictures from a camera to the page: live while somebody looks, one of each part of a track to keep."""
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from console_page import FEED_KEY, RunningPage
+from factories import make_frame, make_stamp, make_tracklet
+from websockets.sync.client import connect
+
+from connectors.console._best_pictures import BestPictures, blurred
+from connectors.console._message import unpack
+from connectors.console.monitor import FEED, WallMonitor
+from pipeline.core import Monitor, TrackId, TrackPart
+from pipeline.core.errors import WireFormatError
+
+TRACK = TrackId("east", 0, 1)
+SMALL, LARGE = (np.array(box, np.float32) for box in ((60, 40, 80, 80), (50, 20, 90, 110)))
+
+
+@pytest.fixture
+def page(tmp_path: Path):
+    with RunningPage(tmp_path / "run", is_open=True) as running:
+        feed = {"url": running.url.replace("http", "ws") + "/feed", "key": FEED_KEY, "certificate": None}
+        (running.settings.folder / FEED).write_text(json.dumps(feed))
+        yield running
+
+
+def make_monitor(output_dir: Path, **changes: object) -> WallMonitor:
+    options = {"max_rate_hz": 100.0, "max_side_px": 80, "jpeg_quality": 80, "blur_heads": False}
+    return WallMonitor("east", output_dir=str(output_dir), **{**options, **changes})  # type: ignore[arg-type]
+
+
+def test_it_is_a_monitor_and_closing_it_twice_is_closing_it_once(tmp_path: Path) -> None:
+    monitor: Monitor = make_monitor(tmp_path)
+    monitor.show(make_frame(), {TRACK: LARGE})
+    monitor.keep(make_tracklet(TRACK))
+    monitor.close()
+    monitor.close()
+
+
+def test_whoever_looks_gets_the_newest_picture_with_everybodys_number(page: RunningPage) -> None:
+    monitor = make_monitor(page.settings.output_dir)
+    with connect(f"ws://127.0.0.1:{page.port}/api/wall", proxy=None) as viewer:
+        index, found = 0, None
+        while found is None:
+            index += 1
+            monitor.show(make_frame(make_stamp(index=index)), {TRACK: LARGE, TrackId("east", 0, 99): SMALL})
+            try:
+                found = viewer.recv(timeout=0.05)
+            except TimeoutError:
+                continue
+        assert isinstance(found, bytes)
+        header, jpeg = unpack(found)
+        assert header["camera"] == "east"
+        assert [each["person"] for each in header["people"]] == [1, None]
+        assert header["people"][0]["box"] == pytest.approx([50 / 160, 20 / 120, 90 / 160, 110 / 120], abs=1e-3)
+        assert jpeg.startswith(b"\xff\xd8")
+    monitor.close()
+
+
+def test_nothing_is_encoded_while_nobody_looks(page: RunningPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.console.monitor.encoded", lambda *_: pytest.fail("somebody encodes"))
+    monitor = make_monitor(page.settings.output_dir)
+    while not page.desk.wall.cameras:
+        time.sleep(0.01)
+    for index in range(50):
+        monitor.show(make_frame(make_stamp(index=index)), {TRACK: LARGE})
+        time.sleep(0.002)
+    monitor.close()
+    assert page.desk.wall.num_bad == 0
+
+
+def test_the_best_picture_of_a_part_is_kept(page: RunningPage) -> None:
+    monitor = make_monitor(page.settings.output_dir)
+    for index, box in enumerate((SMALL, LARGE, SMALL)):
+        monitor.show(make_frame(make_stamp(index=index), seed=index), {TRACK: box})
+    monitor.keep(make_tracklet(TRACK, part=7))
+    while (picture := page.desk.pictures.get(TrackPart(TRACK, 7))) is None:
+        time.sleep(0.01)
+    assert picture.captured_at == make_stamp(index=1).captured_at
+    monitor.close()
+
+
+def test_a_part_without_a_new_picture_keeps_none(page: RunningPage) -> None:
+    best = BestPictures()
+    best.see(make_frame(), {TRACK: LARGE})
+    assert best.take(TRACK) is not None
+    assert best.take(TRACK) is None
+
+
+def test_heads_of_others_in_a_picture_are_known() -> None:
+    best = BestPictures()
+    best.see(make_frame(), {TRACK: LARGE, TrackId("east", 0, 2): np.array([70, 60, 120, 118], np.float32)})
+    picture = best.take(TRACK)
+    assert picture is not None
+    ((left, top, right, bottom),) = picture.heads_xyxy
+    assert 0 < left < right <= 1
+    assert 0 < top < bottom <= 1
+
+
+def test_what_is_blurred_has_lost_its_details_and_nothing_else_has() -> None:
+    image = make_frame().image
+    result = blurred(image, [(10.0, 10.0, 50.0, 50.0)])
+    inside, outside = result[12:48, 12:48].astype(float), result[60:]
+    assert (
+        np.abs(np.diff(inside, axis=1)).mean() < 5 < np.abs(np.diff(image[12:48, 12:48].astype(float), axis=1)).mean()
+    )
+    assert np.array_equal(outside, image[60:])
+
+
+def test_a_frame_without_anybody_and_a_box_outside_are_no_trouble() -> None:
+    best = BestPictures()
+    best.see(make_frame(), {})
+    best.see(make_frame(), {TRACK: np.array([-50, -50, -10, -10], np.float32)})
+    assert best.take(TRACK) is None
+
+
+@pytest.mark.parametrize("message", [b"", b"\0\0\0\5[1,2]", b"\xff\xff\xff\xffx", b"\0\0\0\2{]", b"\0\0\0\x04null"])
+def test_what_is_no_picture_is_refused(message: bytes) -> None:
+    with pytest.raises(WireFormatError):
+        unpack(message)
+
+
+def test_what_is_no_picture_of_that_camera_is_let_go(page: RunningPage) -> None:
+    headers = {"authorization": f"Bearer {FEED_KEY}", "x-camera": '"east"'}
+    with connect(f"ws://127.0.0.1:{page.port}/feed", additional_headers=headers, proxy=None) as socket:
+        socket.send(b"nonsense")
+        header = b'{"kind":"picture","track":"west/0/1","part":0,"captured_at":0,"quality":1,"heads":[]}'
+        socket.send(len(header).to_bytes(4, "big") + header + b"\xff\xd8")
+        while page.desk.wall.num_bad < 2:
+            time.sleep(0.01)
+    assert page.desk.pictures.num_pictures() == 0

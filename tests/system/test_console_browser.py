@@ -1,0 +1,286 @@
+"""The operator's page in a browser, on a run of the demo: live first, then what it left."""
+
+import json
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+from console_browser import chromium, go, opened
+from console_page import HOSTILE, PASSWORD, RunningPage, write_ledger
+from playwright.sync_api import Browser, Page, expect
+from running import start
+
+from connectors.console._accounts import Role
+from pipeline.actors.camera_status import CameraStatus
+from pipeline.ledger import Ledger
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
+
+PERSON = "person"
+"""Stands for whoever was seen most."""
+PAGES = ("wall", "alerts", "people", PERSON, "decide", "decide/audit", "health", "privacy", "accounts", "api")
+ZONE = "{plaza: {camera: west, polygon: [[0, 0], [640, 0], [640, 360], [0, 360]]}}"
+LIVE_S = 25.0
+"""Of the demo that the run is left alone with, at least."""
+
+
+@dataclass(frozen=True)
+class Run:
+    url: str
+    folder: Path
+    began: float
+    live_s: float
+    process: subprocess.Popen[str]
+
+    def stop(self) -> None:
+        """Let it go on until there is something to look at, then stop it as a user does; idempotent."""
+        if self.process.poll() is None:
+            time.sleep(max(0.0, self.began + self.live_s - time.monotonic()))
+            self.process.send_signal(signal.SIGTERM)
+            _, said = self.process.communicate(timeout=200)
+            assert self.process.returncode == 0, said
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as launched:
+        yield launched
+
+
+@pytest.fixture(scope="module")
+def run(browser: Browser, tmp_path_factory: pytest.TempPathFactory, screenshots: Path | None) -> Iterator[Run]:
+    """A run of the demo with its page, told to stop when the tests of it are over."""
+    folder = tmp_path_factory.mktemp("demo")
+    process = start(
+        [
+            *("site=demo", "runtime=inline", "replay.speed=1", "sink=[jsonl,console]", f"output_dir={folder}"),
+            *("sink.console.port=0", f"site.zones={ZONE}", "alerts.zone_dwell.max_dwell_s=4"),
+        ]
+    )
+    assert process.stdout is not None
+    url = next(found[1] for line in process.stdout if (found := re.match(r"console: (\S+) ", line)))
+    running = Run(url, folder, time.monotonic(), LIVE_S if screenshots is None else 4 * LIVE_S, process)
+    yield running
+    running.stop()
+
+
+def shoot(page: Page, screenshots: Path, name: str) -> None:
+    page.wait_for_function(
+        "() => [...document.images].every(one => one.complete || one.getBoundingClientRect().top > innerHeight)"
+    )
+    shown = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+    small = cv2.resize(shown, (960, 645), interpolation=cv2.INTER_AREA)
+    cv2.imwrite(str(screenshots / f"{name}.webp"), small, [cv2.IMWRITE_WEBP_QUALITY, 72])
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_wall_moves(browser: Browser, run: Run, theme: str, screenshots: Path | None) -> None:
+    with opened(browser, f"{run.url}/#/wall", color_scheme=theme) as page:
+        canvas = page.locator("[data-camera=west] canvas[data-frame]")
+        before = canvas.get_attribute("data-frame")
+        assert before is not None
+        expect(canvas).not_to_have_attribute("data-frame", before)
+        page.wait_for_selector("[data-camera=west] .who .person")
+        if screenshots is not None:
+            time.sleep(1)
+            shoot(page, screenshots, f"wall-{theme}")
+
+
+def test_a_tab_that_sleeps_costs_nothing(browser: Browser, run: Run) -> None:
+    with opened(browser, f"{run.url}/#/wall") as page, httpx.Client(base_url=run.url) as client:
+        page.wait_for_selector("canvas[data-frame]")
+        assert client.get("/api/health").json()["viewers"] == 1
+        page.evaluate(
+            "() => { Object.defineProperty(document, 'hidden', { get: () => true });"
+            " document.dispatchEvent(new Event('visibilitychange')); }"
+        )
+        while client.get("/api/health").json()["viewers"]:
+            time.sleep(0.05)
+
+
+def test_whoever_is_chosen_on_the_wall_is_shown_with_their_way(browser: Browser, run: Run) -> None:
+    with opened(browser, f"{run.url}/#/wall") as page:
+        page.locator("[data-camera=east] .who .person").first.click()
+        page.wait_for_selector(".page-person[data-ready] .tline button")
+
+
+def test_an_alert_arrives_by_itself(browser: Browser, run: Run) -> None:
+    with opened(browser, f"{run.url}/#/alerts") as page:
+        page.wait_for_selector("article.alert")
+        count = page.locator("article.alert").count()
+        page.wait_for_function("count => document.querySelectorAll('article.alert').length !== count", arg=count)
+        page.get_by_role("button", name="Acknowledge").first.click()
+        page.wait_for_selector("text=demonstration takes care")
+
+
+def test_the_line_carries_out_what_an_operator_orders(run: Run) -> None:
+    with httpx.Client(base_url=run.url, timeout=30) as client:
+        client.headers["x-csrf-token"] = client.get("/api/me").json()["csrf"]
+        person_id = client.get("/api/people").json()["people"][0]["person"]
+        asked = {"kind": "name", "person_ids": [person_id], "name": "red bag"}
+        order = client.post("/api/orders", json=asked).json()
+        while order["state"] == "pending":
+            time.sleep(0.1)
+            order = client.get(f"/api/orders/{order['number']}").json()
+        assert order["state"] == "done", order
+        while client.get(f"/api/people/{person_id}").json()["name"] != "red bag":
+            time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def past(run: Run) -> Iterator[RunningPage]:
+    """What that run left: ledger, pictures and configuration, behind a login."""
+    run.stop()
+    with RunningPage(run.folder) as running:
+        for role in Role:
+            running.accounts.put(role.value, PASSWORD, role, None)
+        yield running
+
+
+def address(past: RunningPage, name: str) -> str:
+    """Return where a page of ``PAGES`` is."""
+    if name != PERSON:
+        return name
+    people = past.desk.story.people(past.accounts.users()[0])
+    return f"person/{max(people, key=lambda person: (len(person.camera_ids), person.num_sightings)).person_id}"
+
+
+def logged_in(past: RunningPage, role: Role) -> dict[str, object]:
+    """Return the cookies of somebody who has logged in."""
+    cookie = past.desk.sessions.cookie(past.accounts.log_in(role.value, PASSWORD))  # type: ignore[arg-type]
+    return {
+        "storage_state": {
+            "cookies": [
+                {"name": "passerby_session", "value": cookie, "domain": "127.0.0.1", "path": "/", "expires": -1}
+                | {"httpOnly": True, "secure": False, "sameSite": "Strict"}
+            ],
+            "origins": [],
+        }
+    }
+
+
+def test_one_logs_in_with_the_keyboard_alone(browser: Browser, past: RunningPage) -> None:
+    with opened(browser, past.url) as page:
+        page.wait_for_selector("form")
+        page.keyboard.type("viewer")
+        page.keyboard.press("Tab")
+        page.keyboard.type(PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".page-wall[data-ready]")
+        page.keyboard.press("Tab")
+        page.get_by_role("link", name="People", exact=True).focus()
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".page-people[data-ready] [data-person]")
+        page.locator("[data-person]").first.focus()
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".page-person[data-ready]")
+        assert page.get_by_role("button", name="Merge with").count() == 0
+        assert page.get_by_role("button", name="Erase").count() == 0
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_can_be_shown(browser: Browser, past: RunningPage, theme: str, screenshots: Path | None) -> None:
+    options = {"color_scheme": theme, **logged_in(past, Role.ADMINISTRATOR)}
+    with opened(browser, past.url, **options) as page:
+        for name in PAGES:
+            go(page, address(past, name))
+            if screenshots is not None and name != "wall":
+                shoot(page, screenshots, f"{name.replace('/', '-')}-{theme}")
+        assert page.evaluate("document.documentElement.dataset.theme") == theme
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_whatever_can_be_used_has_a_name_for_those_who_cannot_see_it(
+    browser: Browser, past: RunningPage, name: str
+) -> None:
+    with opened(browser, past.url, **logged_in(past, Role.ADMINISTRATOR)) as page:
+        go(page, address(past, name))
+        nameless = page.evaluate(
+            """() => [...document.querySelectorAll("a, button, input, select, textarea, img, canvas")].filter((one) =>
+                !(one.textContent.trim() || one.getAttribute("aria-label") || one.labels?.length || one.title
+                || one.getAttribute("alt") !== null || one.querySelector("img[alt]:not([alt=''])"))
+            ).map((one) => one.outerHTML.slice(0, 200))"""
+        )
+        assert nameless == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_fits_on_a_phone(browser: Browser, past: RunningPage, name: str) -> None:
+    options = {"viewport": {"width": 360, "height": 740}, **logged_in(past, Role.ADMINISTRATOR)}
+    with opened(browser, past.url, **options) as page:
+        go(page, address(past, name))
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_two_keys_decide(browser: Browser, past: RunningPage) -> None:
+    with opened(browser, past.url, **logged_in(past, Role.OPERATOR)) as page:
+        go(page, "decide")
+        for key in "sd":
+            pair = page.get_attribute("[data-pair]", "data-pair")
+            page.keyboard.press(key)
+            page.wait_for_function("pair => document.querySelector('[data-pair]')?.dataset.pair !== pair", arg=pair)
+    assert len(past.desk.journal.labels("queue")) == 2
+
+
+def test_a_merge_shows_everywhere_and_a_split_undoes_it(browser: Browser, past: RunningPage) -> None:
+    people = past.desk.story.people(past.accounts.users()[0])
+    kept, absorbed = (person.person_id for person in people[:2])
+    with (
+        opened(browser, past.url, **logged_in(past, Role.OPERATOR)) as page,
+        opened(browser, past.url, **logged_in(past, Role.VIEWER)) as watching,
+    ):
+        go(watching, "people")
+        watching.wait_for_selector(f'[data-person="{absorbed}"]')
+        go(page, f"person/{kept}")
+        page.get_by_role("button", name="Merge with").click()
+        page.get_by_label("Person number").fill(str(absorbed))
+        page.get_by_role("button", name="Merge", exact=True).click()
+        page.wait_for_selector("text=Done: merge")
+        expect(watching.locator(f'[data-person="{absorbed}"]')).to_have_count(0)
+        page.locator(".toast").get_by_role("button", name="Undo").click()
+        page.wait_for_selector("text=Undone")
+        # Who is split off has a new number.
+        expect(watching.locator("[data-person]")).to_have_count(len(people))
+
+
+def test_who_is_erased_is_gone_from_every_page(browser: Browser, past: RunningPage) -> None:
+    gone = past.desk.story.people(past.accounts.users()[0])[-1].person_id
+    parts = [event.part for event in past.desk.story.events_of(gone)]
+    with opened(browser, past.url, **logged_in(past, Role.OPERATOR)) as page:
+        go(page, f"person/{gone}")
+        page.get_by_role("button", name="Erase").click()
+        page.get_by_role("button", name="Erase for good").click()
+        page.wait_for_selector('[data-proof="done"]')
+        go(page, "people")
+        assert page.locator(f'[data-person="{gone}"]').count() == 0
+    assert all(past.desk.pictures.get(part) is None for part in parts if part is not None)
+
+
+def test_a_camera_that_is_lost_has_a_red_frame(browser: Browser, tmp_path: Path) -> None:
+    write_ledger(tmp_path)
+    ledger = Ledger(tmp_path / "ledger.sqlite")  # somebody writes it: the run is on
+    fine = {**asdict(CameraStatus()), "fps": 9.0}
+    status = {"cameras": {"east": {**fine, "error": "no route to host"}, "west": fine}}
+    (tmp_path / "status.json").write_text(json.dumps(status))
+    with RunningPage(tmp_path, is_open=True) as running, opened(browser, f"{running.url}/#/wall") as page:
+        page.wait_for_selector("[data-camera=east].lost >> text=lost")
+        assert page.locator("[data-camera=west].lost").count() == 0
+    ledger.close()
+
+
+def test_the_evil_name_of_a_camera_is_shown_as_it_is(browser: Browser, tmp_path: Path) -> None:
+    with RunningPage(tmp_path / "run", is_open=True) as running, opened(browser, running.url) as page:
+        running.add_pictures()
+        for name in ("wall", "people", "person/4", "health"):
+            go(page, name)
+        go(page, "people")
+        assert HOSTILE in page.inner_text("#main")
+        assert page.locator("#main script").count() == 0

@@ -1,0 +1,51 @@
+"""A whole run that was killed, and goes on."""
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from running import run, start
+
+pytestmark = [pytest.mark.shared, pytest.mark.slow]
+
+
+def lines(folder: Path, name: str) -> list[str]:
+    return (folder / name).read_text().splitlines()
+
+
+def digest(folder: Path) -> str:
+    return str(json.loads((folder / "summary.json").read_text())["result_sha256"])
+
+
+@pytest.mark.timeout(600)
+def test_a_run_that_was_killed_goes_on_to_the_result_of_an_undisturbed_one(halves: list[str], tmp_path: Path) -> None:
+    options = ["runtime=inline", *halves, "matcher.review_every_s=1", "sink=[jsonl,mot]", "flow.flush_every_s=0.2"]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert run([*options, f"output_dir={whole}"]).code == 0
+    sightings = killed / "sightings.jsonl"
+    for num_lines in (3, 12):
+        process = start([*options, f"output_dir={killed}", "replay.speed=1", "resume=true"])
+        deadline = time.monotonic() + 120
+        while not (sightings.exists() and len(lines(killed, "sightings.jsonl")) >= num_lines):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    finished = run([*options, f"output_dir={killed}", "resume=true"])
+    assert finished.code == 0, finished.err
+    assert digest(killed) == digest(whole)
+    for name in ("sightings.jsonl", "corrections.jsonl", "alerts.jsonl", "mot/left.txt", "mot/right.txt"):
+        assert lines(killed, name) == lines(whole, name), name
+
+
+def test_a_run_that_is_not_to_go_on_sets_the_ledger_aside(halves: list[str], tmp_path: Path) -> None:
+    options = ["runtime=inline", *halves, f"output_dir={tmp_path}"]
+    digests = []
+    for _ in range(2):
+        assert run(options).code == 0
+        digests.append(digest(tmp_path))
+    assert digests[0] == digests[1]
+    assert sorted(path.name for path in tmp_path.glob("ledger*")) == ["ledger.1.sqlite", "ledger.sqlite"]
