@@ -19,6 +19,9 @@ from pipeline.stages.alert import AlertStage
 from pipeline.stages.match import MatchStage
 from pipeline.watermark import EventTimeBuffer
 
+COMPACT_EVERY_S = 60.0
+"""Seconds between two times that old events are deleted."""
+
 
 @dataclass(frozen=True, slots=True)
 class MatchReport:
@@ -90,6 +93,8 @@ class MatchActor:
         max_lateness_s: See ``EventTimeBuffer``.
         flush_every_s: Seconds between two flushes of the sinks.
         max_waiting_embeddings: Cameras that are ahead wait while more than this many wait for the others.
+        retention_s: Seconds of event time after which events leave the ledger.
+        max_events: So many events stay in the ledger at most; 0 for all.
     """
 
     MAX_LATENCIES = 100_000
@@ -108,6 +113,8 @@ class MatchActor:
         max_lateness_s: float,
         flush_every_s: float,
         max_waiting_embeddings: int,
+        retention_s: float = inf,
+        max_events: int = 0,
     ) -> None:
         self._judgement = Judgement(make_match(), make_alert())
         self._ledger = Ledger(ledger_path)
@@ -117,6 +124,8 @@ class MatchActor:
         self._buffer = EventTimeBuffer(camera_ids, window_s=window_s, max_lateness_s=max_lateness_s)
         self._flush_every_s = flush_every_s
         self._max_waiting_embeddings = max_waiting_embeddings
+        self._retention_s, self._max_events = retention_s, max_events
+        self._compacted_at = -inf
         self._turn = asyncio.Lock()
         self._room = asyncio.Event()
         self._due_at: dict[TrackPart, float] = {}
@@ -299,3 +308,6 @@ class MatchActor:
             self._ledger.note_published(self._outlets.marks())
             if self._ledger.wants_snapshot:
                 self._ledger.save(self._judgement.snapshot())
+        if self._flushed_at - self._compacted_at >= COMPACT_EVERY_S:
+            self._compacted_at = self._flushed_at
+            self._ledger.compact(retention_s=self._retention_s, max_events=self._max_events)

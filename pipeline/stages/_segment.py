@@ -144,6 +144,7 @@ class Segment:
             first=replace(self.first, at=times[0][0]),
             last=replace(self.last, at=times[-1][1]),
             weight=share * self.weight,
+            clarity_sum=share * self.clarity_sum,
             vector_sum=share * self.vector_sum,
             num_frames=max(1, round(share * self.num_frames)),
             spans=_spans(kept, times),

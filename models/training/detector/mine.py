@@ -54,7 +54,7 @@ def find_false_boxes(network: YoloxSmall, worlds: list[World]) -> NDArray[np.flo
     for row in track(middle_frames(worlds), "frames"):
         frame = samples.frame(row)
         fitted = letterbox(Frame(FrameStamp("training", row, 0.0), frame.image), _FRAME_HW)
-        boxes = task.find(network, fitted.image) / np.float32(fitted.scale)
+        boxes = (task.find(network, fitted.image) / fitted.scale).astype(np.float32)
         false = boxes[iou_matrix(boxes, frame.boxes_xyxy).max(axis=1, initial=0.0) < _MAX_IOU]
         found.append(np.column_stack([np.full(len(false), row, np.float32), false]))
     return np.concatenate(found).astype(np.float32)
