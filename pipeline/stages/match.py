@@ -35,7 +35,7 @@ from pipeline.stages._evidence import (
     together_evidence,
     way_evidence,
 )
-from pipeline.stages._free_labels import learn_from
+from pipeline.stages._free_labels import learn_from, learn_walks
 from pipeline.stages._ground import Ground
 from pipeline.stages._operator import carry_out
 from pipeline.stages._person import Person
@@ -176,14 +176,16 @@ class MatchStage:
 
     def snapshot(self) -> bytes:
         """Return everything that later decisions can depend on."""
-        return pack((self._roster.snapshot(), self._calibration.snapshot(), self._now, self._reviewed_at))
+        times = self._rules.topology.learned.times
+        return pack((self._roster.snapshot(), self._calibration.snapshot(), times, self._now, self._reviewed_at))
 
     def restore(self, state: bytes) -> None:
         """Know what another stage knew. Raises ``WireFormatError`` as ``Stateful``."""
-        loaded = unpack(state, tuple[bytes, bytes, float, float | None])
+        loaded = unpack(state, tuple[bytes, bytes, dict[tuple[str, str], list[float]], float, float | None])
         self._roster.restore(loaded[0])
         self._calibration.restore(loaded[1])
-        self._now, self._reviewed_at = loaded[2:]
+        self._rules.topology.learned.restore(loaded[2])
+        self._now, self._reviewed_at = loaded[3:]
 
     # What is certain
 
@@ -245,21 +247,21 @@ class MatchStage:
 
     def _candidate(self, person: Person, segment: Segment) -> _Candidate:
         distance = float(1 - person.vector_sum @ segment.vector_sum / (person.weight * segment.weight))
-        gate = None
+        evidence = self._calibration.evidence(distance, person.clarity * segment.clarity_sum / segment.weight)
+        first, second = sorted((person.latest().camera_id, segment.camera_id))
+        needed = self._calibration.evidence_needed(self._max_false_match_rate, (first, second))
+        if evidence + MAX_WAY <= 0:
+            return _Candidate(person.person_id, distance, evidence, needed, None)  # no way can make up for the looks
+        walk, gate = [*person.segments, segment], None
         if any(are_two_people(segment, other, self._rules) for other in person.segments):
             gate = "seen elsewhere at that time"
         else:
-            gate = broken_walk([*person.segments, segment], self._rules)
-        walk = [*person.segments, segment]
+            gate = broken_walk(walk, self._rules)
         before = next((walk[one] for one, two in hand_overs(walk) if walk[two] is segment), None)
         way = 0.0 if before is None else way_evidence(before, segment, self._rules.topology)
         way += sum(together_evidence(segment, other) for other in person.segments)
         way = min(MAX_WAY, max(-MAX_WAY, way))
-        clarity = person.clarity * segment.clarity_sum / segment.weight
-        evidence = self._calibration.evidence(distance, clarity) + way
-        first, second = sorted((person.latest().camera_id, segment.camera_id))
-        needed = self._calibration.evidence_needed(self._max_false_match_rate, (first, second))
-        return _Candidate(person.person_id, distance, evidence, needed, gate)
+        return _Candidate(person.person_id, distance, evidence + way, needed, gate)
 
     def _decide(
         self, embedding: Embedding, segment: Segment, candidates: Sequence[_Candidate], person_id: int | None
@@ -300,6 +302,7 @@ class MatchStage:
         before: list[int] = []
         unsettled = self._roster.unsettled()
         for person in unsettled:
+            learn_walks(person.segments, since, self._rules.topology)
             self._roster.settle(person, since)
         for person in sorted(unsettled, key=lambda person: (-person.latest().last.at, person.person_id)):
             if person.latest().last.at < since or len(segments) + len(person.segments) > MAX_REVIEWED:
