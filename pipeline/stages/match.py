@@ -6,7 +6,8 @@ segment to one person, by what looks and ways say; what is not certain enough be
 later pictures tell more, becomes a ``Correction``.
 """
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,10 +38,14 @@ from pipeline.stages._evidence import (
 )
 from pipeline.stages._free_labels import learn_from, learn_walks
 from pipeline.stages._ground import Ground
+from pipeline.stages._inspection import flaw
 from pipeline.stages._operator import carry_out
 from pipeline.stages._person import Person
 from pipeline.stages._roster import Roster
 from pipeline.stages._segment import ENROLLED_WEIGHT, NO_GROUND, Segment, turns
+from pipeline.stages._sighting import sighting_of
+
+logger = logging.getLogger(__name__)
 
 MAX_CANDIDATES = 20
 """People of the gallery that a new segment is compared with closely."""
@@ -77,6 +82,9 @@ class MatchStage:
         forget_after_s: People not seen for this long are forgotten, seconds.
         max_identities: The longest unseen above this number are forgotten.
         max_prototypes: Views that the gallery keeps of each person.
+
+    Attributes:
+        num_unusable: Embeddings that were left out because something was wrong with them.
     """
 
     def __init__(
@@ -105,6 +113,7 @@ class MatchStage:
         self._max_identities = max_identities
         self._now = float("-inf")
         self._reviewed_at: float | None = None
+        self.num_unusable = 0
 
     @property
     def num_identities(self) -> int:
@@ -122,6 +131,7 @@ class MatchStage:
         Raises:
             EmbeddingSpaceError: If an embedding is of another space than those before it.
         """
+        batch = [embedding for embedding in batch if self._is_sound(embedding)]
         if not batch:
             return []
         for embedding in batch:
@@ -187,6 +197,14 @@ class MatchStage:
         self._rules.topology.learned.restore(loaded[2])
         self._now, self._reviewed_at = loaded[3:]
 
+    def _is_sound(self, embedding: Embedding) -> bool:
+        opened = self._roster.open.get(embedding.track_id)
+        why = flaw(embedding, None if opened is None else opened[0].last.at)
+        if why is not None:
+            self.num_unusable += 1
+            logger.warning("track %s, part %d is left out: %s", embedding.track_id, embedding.part, why)
+        return why is None
+
     # What is certain
 
     def _continues(self, embedding: Embedding) -> bool:
@@ -207,7 +225,7 @@ class MatchStage:
         self._roster.put(person)
         if embedding.is_last:
             self._roster.end(embedding.track_id)
-        return _sighting(
+        return sighting_of(
             embedding,
             person_id,
             Outcome.MATCHED,
@@ -281,7 +299,7 @@ class MatchStage:
         self._roster.begin(person, embedding.track_id, segment)
         if embedding.is_last:
             self._roster.end(embedding.track_id)
-        return _sighting(
+        return sighting_of(
             embedding,
             person.person_id,
             outcome,
@@ -364,30 +382,3 @@ class MatchStage:
 def _distance(segment: Segment, embedding: Embedding) -> float:
     mean = segment.vector_sum / np.linalg.norm(segment.vector_sum)
     return float(np.clip(1 - mean @ embedding.vector, 0, 2))
-
-
-def _sighting(
-    embedding: Embedding,
-    person_id: int,
-    outcome: Outcome,
-    *,
-    distance: float | None,
-    probability: float,
-    gates: Iterable[str],
-    runner_up: Match | None = None,
-) -> Sighting:
-    return Sighting(
-        person_id=person_id,
-        track_id=embedding.track_id,
-        part=embedding.part,
-        first=embedding.first,
-        last=embedding.last,
-        box_xyxy=embedding.box_xyxy,
-        outcome=outcome,
-        distance=distance,
-        probability=probability,
-        runner_up=runner_up,
-        gates=tuple(gates),
-        path=embedding.path,
-        is_last=embedding.is_last,
-    )
