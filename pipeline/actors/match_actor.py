@@ -64,6 +64,9 @@ class MatchStatus:
         num_late: Embeddings that came after their turn.
         num_sink_retries: Batches that a sink did not take at once.
         num_waiting: Embeddings that wait for slower cameras.
+        num_unusable: Embeddings that were left out because something was wrong with them.
+        calibration_labels: Pairs of tracks that were certainly two people.
+        calibration_drift: How far looks of different people are from those of training, in standard deviations.
         life: Another one each time that it came back from its ledger.
     """
 
@@ -74,6 +77,9 @@ class MatchStatus:
     num_late: int = 0
     num_sink_retries: int = 0
     num_waiting: int = 0
+    num_unusable: int = 0
+    calibration_labels: int = 0
+    calibration_drift: float = 0.0
     life: str = ""
 
 
@@ -156,6 +162,9 @@ class MatchActor:
             num_late=self._buffer.num_late,
             num_sink_retries=self._outlets.num_retries,
             num_waiting=len(self._buffer),
+            num_unusable=self._judgement.match.num_unusable,
+            calibration_labels=self._judgement.match.calibration.num_labels,
+            calibration_drift=self._judgement.match.calibration.drift,
             life=self._life,
         )
 

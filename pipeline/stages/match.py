@@ -6,6 +6,7 @@ segment to one person, by what looks and ways say; what is not certain enough be
 later pictures tell more, becomes a ``Correction``.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,13 +37,16 @@ from pipeline.stages._evidence import (
     together_evidence,
     way_evidence,
 )
-from pipeline.stages._free_labels import learn_from
+from pipeline.stages._free_labels import learn_from, learn_walks
 from pipeline.stages._ground import Ground
+from pipeline.stages._inspection import flaw
 from pipeline.stages._operator import carry_out
 from pipeline.stages._person import Person
 from pipeline.stages._roster import Roster
 from pipeline.stages._segment import ENROLLED_WEIGHT, NO_GROUND, Segment, turns
 from pipeline.stages._sighting import sighting_of
+
+logger = logging.getLogger(__name__)
 
 MAX_CANDIDATES = 20
 """People of the gallery that a new segment is compared with closely."""
@@ -83,6 +87,9 @@ class MatchStage:
         forget_after_s: People not seen for this long are forgotten, seconds.
         max_identities: The longest unseen above this number are forgotten.
         max_prototypes: Views that the gallery keeps of each person.
+
+    Attributes:
+        num_unusable: Embeddings that were left out because something was wrong with them.
     """
 
     def __init__(
@@ -111,6 +118,7 @@ class MatchStage:
         self._max_identities = max_identities
         self._now = float("-inf")
         self._reviewed_at: float | None = None
+        self.num_unusable = 0
 
     @property
     def num_identities(self) -> int:
@@ -128,6 +136,7 @@ class MatchStage:
         Raises:
             EmbeddingSpaceError: If an embedding is of another space than those before it.
         """
+        batch = [embedding for embedding in batch if self._is_sound(embedding)]
         if not batch:
             return []
         for embedding in batch:
@@ -191,14 +200,24 @@ class MatchStage:
 
     def snapshot(self) -> bytes:
         """Return everything that later decisions can depend on."""
-        return pack((self._roster.snapshot(), self._calibration.snapshot(), self._now, self._reviewed_at))
+        times = self._rules.topology.learned.times
+        return pack((self._roster.snapshot(), self._calibration.snapshot(), times, self._now, self._reviewed_at))
 
     def restore(self, state: bytes) -> None:
         """Know what another stage knew. Raises ``WireFormatError`` as ``Stateful``."""
-        loaded = unpack(state, tuple[bytes, bytes, float, float | None])
+        loaded = unpack(state, tuple[bytes, bytes, dict[tuple[str, str], list[float]], float, float | None])
         self._roster.restore(loaded[0])
         self._calibration.restore(loaded[1])
-        self._now, self._reviewed_at = loaded[2:]
+        self._rules.topology.learned.restore(loaded[2])
+        self._now, self._reviewed_at = loaded[3:]
+
+    def _is_sound(self, embedding: Embedding) -> bool:
+        opened = self._roster.open.get(embedding.track_id)
+        why = flaw(embedding, None if opened is None else opened[0].last.at)
+        if why is not None:
+            self.num_unusable += 1
+            logger.warning("track %s, part %d is left out: %s", embedding.track_id, embedding.part, why)
+        return why is None
 
     # What is certain
 
@@ -260,21 +279,23 @@ class MatchStage:
 
     def _candidate(self, person: Person, segment: Segment) -> _Candidate:
         distance = float(1 - person.vector_sum @ segment.vector_sum / (person.weight * segment.weight))
-        gate = None
+        evidence = self._calibration.evidence(distance, person.clarity * segment.clarity_sum / segment.weight)
+        first, second = sorted((person.latest().camera_id, segment.camera_id))
+        needed = self._calibration.evidence_needed(self._max_false_match_rate, (first, second))
+        if evidence + MAX_WAY <= 0:
+            return _Candidate(
+                person.person_id, distance, evidence, 0.0, needed, None
+            )  # no way can make up for the looks
+        walk, gate = [*person.segments, segment], None
         if any(are_two_people(segment, other, self._rules) for other in person.segments):
             gate = "seen elsewhere at that time"
         else:
-            gate = broken_walk([*person.segments, segment], self._rules)
-        walk = [*person.segments, segment]
+            gate = broken_walk(walk, self._rules)
         before = next((walk[one] for one, two in hand_overs(walk) if walk[two] is segment), None)
         way = 0.0 if before is None else way_evidence(before, segment, self._rules.topology)
         way += sum(together_evidence(segment, other) for other in person.segments)
         way = min(MAX_WAY, max(-MAX_WAY, way))
-        clarity = person.clarity * segment.clarity_sum / segment.weight
-        evidence = self._calibration.evidence(distance, clarity) + way
-        first, second = sorted((person.latest().camera_id, segment.camera_id))
-        needed = self._calibration.evidence_needed(self._max_false_match_rate, (first, second))
-        return _Candidate(person.person_id, distance, evidence, way, needed, gate)
+        return _Candidate(person.person_id, distance, evidence + way, way, needed, gate)
 
     def _decide(
         self, embedding: Embedding, segment: Segment, candidates: Sequence[_Candidate], person_id: int | None
@@ -318,6 +339,7 @@ class MatchStage:
         before: list[int] = []
         unsettled = self._roster.unsettled()
         for person in unsettled:
+            learn_walks(person.segments, since, self._rules.topology)
             self._roster.settle(person, since)
         for person in sorted(unsettled, key=lambda person: (-person.latest().last.at, person.person_id)):
             if person.latest().last.at < since or len(segments) + len(person.segments) > MAX_REVIEWED:
