@@ -24,11 +24,11 @@ from pipeline.core import (
     Sighting,
 )
 from pipeline.packing import pack, unpack
-from pipeline.stages._calibration import Calibration, CalibrationStatus, probability
+from pipeline.stages._calibration import Calibration, CalibrationStatus, clarity_of, probability
 from pipeline.stages._clustering import cluster
 from pipeline.stages._evidence import (
     MAX_WAY,
-    SLACK_S,
+    MOTION_MAX_GAP_S,
     Rules,
     are_two_people,
     broken_walk,
@@ -36,9 +36,9 @@ from pipeline.stages._evidence import (
     together_evidence,
     way_evidence,
 )
+from pipeline.stages._free_labels import learn_from
 from pipeline.stages._ground import Ground
 from pipeline.stages._operator import carry_out
-from pipeline.stages._outline import apart_s, outline
 from pipeline.stages._person import Person
 from pipeline.stages._roster import Roster
 from pipeline.stages._segment import ENROLLED_WEIGHT, NO_GROUND, Segment, turns
@@ -46,6 +46,10 @@ from pipeline.stages._sighting import sighting_of
 
 MAX_CANDIDATES = 20
 """People of the gallery that a new segment is compared with closely."""
+MAX_REVIEWED = 600
+"""Segments that are clustered in one look back, the latest: its time and memory grow with their square."""
+TRACKER_ODDS = 1.0
+"""Evidence that a track shows the same person as before, if nobody came near: trackers change persons unnoticed."""
 BY_REVIEW = "review"
 """Who signs the corrections that later insight makes."""
 
@@ -129,7 +133,7 @@ class MatchStage:
         for embedding in batch:
             self._roster.check_space(embedding)
             self._now = max(self._now, embedding.completed_at)
-        self._learn(batch)
+        learn_from(batch, self._calibration, self._rules.topology)
         found: dict[Embedding, Sighting] = {}
         for turn in turns(batch):
             new = [embedding for embedding in turn if not self._continues(embedding)]
@@ -198,34 +202,14 @@ class MatchStage:
 
     # What is certain
 
-    def _learn(self, batch: Sequence[Embedding]) -> None:
-        """Take the free labels: who is seen at once where nobody can be twice is two people."""
-        for index, one in enumerate(batch):
-            for two in batch[:index]:
-                if one.track_id == two.track_id or not self._are_two(one, two):
-                    continue
-                distance = float(1 - one.vector @ two.vector)
-                first, second = sorted((one.track_id, two.track_id))
-                self._calibration.prove_different(
-                    (first.camera_id, second.camera_id), (str(first), str(second)), distance
-                )
-                if first.camera_id == second.camera_id:
-                    self._calibration.learn_different(distance)
-
-    def _are_two(self, one: Embedding, two: Embedding) -> bool:
-        began = max(one.first.captured_at, two.first.captured_at)
-        ended = min(one.last.captured_at, two.last.captured_at)
-        if ended - began <= SLACK_S:
-            return False
-        if one.track_id.camera_id == two.track_id.camera_id:
-            return apart_s(outline(one.path), outline(two.path)) > SLACK_S
-        return not self._rules.topology.may_coincide(one.track_id.camera_id, two.track_id.camera_id)
-
     def _continues(self, embedding: Embedding) -> bool:
         if not embedding.is_continuous or embedding.track_id not in self._roster.open:
             return False
         segment, _ = self._roster.open[embedding.track_id]
-        return segment.parts[-1].part + 1 == embedding.part  # a part between them was too poor to be embedded
+        if segment.parts[-1].part + 1 != embedding.part:
+            return False  # a part between them was too poor to be embedded
+        clarity = segment.clarity_sum / segment.weight * clarity_of(embedding.quality)
+        return self._calibration.evidence(_distance(segment, embedding), clarity) + TRACKER_ODDS > 0
 
     def _continue(self, embedding: Embedding) -> Sighting:
         segment, person_id = self._roster.open[embedding.track_id]
@@ -234,6 +218,8 @@ class MatchStage:
         self._calibration.learn_same(distance)
         segment.extend(embedding, self._ground)
         self._roster.put(person)
+        if embedding.is_last:
+            self._roster.end(embedding.track_id)
         return sighting_of(
             embedding,
             person_id,
@@ -267,12 +253,8 @@ class MatchStage:
     def _candidates(self, embedding: Embedding, segment: Segment) -> list[_Candidate]:
         """Return people by looks, and those who were just here; strongest evidence first."""
         by_looks = {match.person_id for match in self._gallery.nearest(embedding, MAX_CANDIDATES)}
-        just_here = {
-            person.person_id
-            for person in self._roster.people.values()
-            if abs(person.latest().last.at - segment.first.at) <= self._rules.leave_after_s
-            and person.latest().camera_id == segment.camera_id
-        }
+        within_s = min(self._rules.leave_after_s, MOTION_MAX_GAP_S)
+        just_here = self._roster.just_here(segment.camera_id, segment.first.at, within_s)
         found = [self._candidate(self._roster.people[person_id], segment) for person_id in sorted(by_looks | just_here)]
         return sorted(found, key=lambda candidate: (-candidate.evidence, candidate.person_id))
 
@@ -310,6 +292,8 @@ class MatchStage:
             outcome = Outcome.TENTATIVE if best > 0 else Outcome.NEW
             distance, certainty = None, 1 - probability(best)
         self._roster.begin(person, embedding.track_id, segment)
+        if embedding.is_last:
+            self._roster.end(embedding.track_id)
         told = mine or (others[0] if others else None)
         evidence = told.explained(segment.weight) if told is not None else ()
         return sighting_of(
@@ -332,12 +316,14 @@ class MatchStage:
         since = self._now - self._review_window_s
         segments: list[Segment] = []
         before: list[int] = []
-        for person in self._roster.people.values():
-            if person.settle(since):
-                self._roster.put(person)  # the gallery knows nothing that the segments do not say
-            if person.latest().last.at >= since:
-                segments += person.segments
-                before += [person.person_id] * len(person.segments)
+        unsettled = self._roster.unsettled()
+        for person in unsettled:
+            self._roster.settle(person, since)
+        for person in sorted(unsettled, key=lambda person: (-person.latest().last.at, person.person_id)):
+            if person.latest().last.at < since or len(segments) + len(person.segments) > MAX_REVIEWED:
+                break
+            segments += person.segments
+            before += [person.person_id] * len(person.segments)
         groups = cluster(
             segments,
             appearance=self._calibration.evidence_of,
