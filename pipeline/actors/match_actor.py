@@ -198,7 +198,7 @@ class MatchActor:
             return Receipt(self._life, False, -inf, -inf)
         for embedding in embeddings:
             part = TrackPart(embedding.track_id, embedding.part)
-            if part not in self._due_at and not self._is_judged(embedding, part):
+            if part not in self._due_at and not self._ledger.has(part):
                 self._buffer.add(embedding)
                 self._due_at[part] = due_at
         self._buffer.advance(camera_id, watermark)
@@ -240,9 +240,6 @@ class MatchActor:
             busy_s={**self._judgement.busy_s, "publish": self._publish_s},
             behind=tuple(self._outlets.behind),
         )
-
-    def _is_judged(self, embedding: Embedding, part: TrackPart) -> bool:
-        return embedding.completed_at < self._judged_until and self._ledger.has(part)
 
     async def _release(self) -> None:
         async with self._turn:

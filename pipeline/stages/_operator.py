@@ -29,7 +29,7 @@ def carry_out(order: Order, correction: Correction, roster: Roster, calibration:
         elif order.kind is OrderKind.NAME:
             _name(person, correction.name, roster)
         else:
-            roster.erase(person.person_id)
+            roster.drop(person.person_id)
 
 
 def _merge(person_ids: Sequence[int], roster: Roster, calibration: Calibration) -> None:
@@ -91,8 +91,8 @@ def _name(person: Person, name: str, roster: Roster) -> None:
         roster.enrolled.add(person.person_id)
         heaviest.num_frames += ENROLLED_WEIGHT
     elif not name and is_kept:
-        roster.enrolled.discard(person.person_id)
         heaviest.num_frames %= ENROLLED_WEIGHT
+        roster.release(person)
 
 
 def _bind(segments: Sequence[Segment], roster: Roster) -> None:

@@ -84,6 +84,12 @@ class Roster:
         self.reserve(person.person_id)
         self.put(person)
 
+    def release(self, person: Person) -> None:
+        """Let an enrolled person be forgotten as everybody else."""
+        self.enrolled.discard(person.person_id)
+        self._recent.forget(person.person_id)
+        self.put(person)
+
     def begin(self, person: Person, track_id: TrackId, segment: Segment) -> None:
         """Give a person a segment that may go on."""
         person.segments.append(segment)
@@ -106,11 +112,6 @@ class Roster:
         self._recent.forget(person_id)
         self.enrolled.discard(person_id)
         self._gallery.drop(person_id)
-
-    def erase(self, person_id: int) -> None:
-        """Forget a person and the tracks that she is on; what goes on of them begins anew."""
-        self.drop(person_id)
-        self.open = {track_id: (segment, who) for track_id, (segment, who) in self.open.items() if who != person_id}
 
     def move(self, source: Person, target: Person, moved: Iterable[Segment]) -> None:
         """Give segments of one person to another; a person without any is dropped."""

@@ -211,3 +211,32 @@ def test_who_is_erased_while_the_run_goes_on_is_in_no_file_any_more(tmp_path: Pa
     (placed,) = reader.orders()
     assert (placed.state, placed.outcome[-33:]) == ("done", "; nothing of it is found any more")
     reader.close()
+
+
+async def watch(folder: Path, *embeddings: Embedding) -> list[int]:
+    """Let a run see these people and end; return who they were."""
+    sink = MemorySink()
+    actor = make_actor(folder, sink)
+    await actor.hand_over("west", [], inf, 0.0)
+    await actor.hand_over("east", embeddings, inf, 0.0)
+    await actor.finish(5.0)
+    return [record.person_id for record in sink.records if isinstance(record, Sighting)]
+
+
+def test_a_run_that_goes_on_knows_what_operators_ordered_meanwhile(tmp_path: Path) -> None:
+    assert asyncio.run(watch(tmp_path, see("east", 1, person=0), see("east", 2, person=1))) == [1, 2]
+    place_order(tmp_path / "ledger.sqlite", Order(OrderKind.MERGE, (1, 2), "ann", 1.7e9))
+    place_order(tmp_path / "ledger.sqlite", Order(OrderKind.NAME, (1,), "ann", 1.7e9, name="lost child"))
+    assert asyncio.run(watch(tmp_path, see("east", 3, 50.0, 51.0, person=4))) == [3]
+    reader = LedgerReader(tmp_path / "ledger.sqlite")
+    assert [(person.person_id, person.name) for person in reader.persons()] == [(1, "lost child"), (3, "")]
+    reader.close()
+    assert asyncio.run(watch(tmp_path)) == []  # the state of then could be replayed
+
+
+def test_after_an_erasure_at_rest_looks_are_forgotten_and_numbers_are_not_given_again(tmp_path: Path) -> None:
+    assert asyncio.run(watch(tmp_path, see("east", 1, person=0), see("east", 2, person=1))) == [1, 2]
+    place_order(tmp_path / "ledger.sqlite", Order(OrderKind.ERASE, (2,), "ann", 1.7e9))
+    # Known from before are only the parts of tracks, which a recording shows once more.
+    again = [see("east", 1, person=0), see("east", 2, person=1), see("east", 3, 50.0, 51.0, person=0)]
+    assert asyncio.run(watch(tmp_path, *again)) == [3]
