@@ -148,7 +148,6 @@ class Segment:
             weight=share * self.weight,
             clarity_sum=share * self.clarity_sum,
             vector_sum=share * self.vector_sum,
-            clarity_sum=share * self.clarity_sum,
             num_frames=max(1, round(share * self.num_frames)),
             spans=_spans(kept, times),
             trail=_within(self.trail, times),

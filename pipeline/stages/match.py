@@ -8,7 +8,6 @@ later pictures tell more, becomes a ``Correction``.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -17,7 +16,6 @@ from pipeline.core import (
     Correction,
     CorrectionKind,
     Embedding,
-    Evidence,
     Gallery,
     Match,
     Order,
@@ -26,6 +24,7 @@ from pipeline.core import (
 )
 from pipeline.packing import pack, unpack
 from pipeline.stages._calibration import Calibration, CalibrationStatus, clarity_of, probability
+from pipeline.stages._candidate import Candidate
 from pipeline.stages._clustering import cluster
 from pipeline.stages._evidence import (
     MAX_WAY,
@@ -56,21 +55,6 @@ TRACKER_ODDS = 1.0
 """Evidence that a track shows the same person as before, if nobody came near: trackers change persons unnoticed."""
 BY_REVIEW = "review"
 """Who signs the corrections that later insight makes."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A person whom a new segment may show; matched only above ``needed``; ``gate`` says what rules it out."""
-
-    person_id: int
-    distance: float
-    evidence: float
-    way: float
-    needed: float
-    gate: str | None
-
-    def explained(self, quality: float) -> Evidence:
-        return ("looks", self.evidence - self.way), ("way", self.way), ("needed", self.needed), ("quality", quality)
 
 
 class MatchStage:
@@ -269,7 +253,7 @@ class MatchStage:
             sightings.append(self._decide(embedding, segment, candidates[row], person_id))
         return sightings
 
-    def _candidates(self, embedding: Embedding, segment: Segment) -> list[_Candidate]:
+    def _candidates(self, embedding: Embedding, segment: Segment) -> list[Candidate]:
         """Return people by looks, and those who were just here; strongest evidence first."""
         by_looks = {match.person_id for match in self._gallery.nearest(embedding, MAX_CANDIDATES)}
         within_s = min(self._rules.leave_after_s, MOTION_MAX_GAP_S)
@@ -277,13 +261,13 @@ class MatchStage:
         found = [self._candidate(self._roster.people[person_id], segment) for person_id in sorted(by_looks | just_here)]
         return sorted(found, key=lambda candidate: (-candidate.evidence, candidate.person_id))
 
-    def _candidate(self, person: Person, segment: Segment) -> _Candidate:
+    def _candidate(self, person: Person, segment: Segment) -> Candidate:
         distance = float(1 - person.vector_sum @ segment.vector_sum / (person.weight * segment.weight))
         evidence = self._calibration.evidence(distance, person.clarity * segment.clarity_sum / segment.weight)
         first, second = sorted((person.latest().camera_id, segment.camera_id))
         needed = self._calibration.evidence_needed(self._max_false_match_rate, (first, second))
         if evidence + MAX_WAY <= 0:
-            return _Candidate(
+            return Candidate(
                 person.person_id, distance, evidence, 0.0, needed, None
             )  # no way can make up for the looks
         walk, gate = [*person.segments, segment], None
@@ -295,10 +279,10 @@ class MatchStage:
         way = 0.0 if before is None else way_evidence(before, segment, self._rules.topology)
         way += sum(together_evidence(segment, other) for other in person.segments)
         way = min(MAX_WAY, max(-MAX_WAY, way))
-        return _Candidate(person.person_id, distance, evidence + way, way, needed, gate)
+        return Candidate(person.person_id, distance, evidence + way, way, needed, gate)
 
     def _decide(
-        self, embedding: Embedding, segment: Segment, candidates: Sequence[_Candidate], person_id: int | None
+        self, embedding: Embedding, segment: Segment, candidates: Sequence[Candidate], person_id: int | None
     ) -> Sighting:
         gates = tuple(f"not {c.person_id}: {c.gate}" for c in candidates if c.gate is not None and c.evidence > 0)
         mine = next((c for c in candidates if c.person_id == person_id), None)
