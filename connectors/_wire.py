@@ -86,6 +86,7 @@ def sighting_to_dict(sighting: Sighting) -> Message:
         "gates": list(sighting.gates),
         "num_frames": len(sighting.path),
         "is_last": sighting.is_last,
+        "evidence": {name: _rounded("evidence", value, RATIO_DECIMALS) for name, value in sighting.evidence},
     }
 
 
@@ -112,6 +113,7 @@ def tracklet_to_dict(sighting: Sighting) -> Message:
             for index, at, box_xyxy, score in rows
         ],
         "is_last": sighting.is_last,
+        "evidence": {name: _rounded("evidence", value, RATIO_DECIMALS) for name, value in sighting.evidence},
     }
 
 

@@ -150,7 +150,7 @@ class PrivacyRoutes:
                 "people": int(story.person(person_id) is not None),
                 "rows": story.num_rows(parts),
             },
-            "not_touched": "files of other sinks (JSON lines, MOT text, films, Kafka) and copies handed out before",
+            "not_touched": "what was sent away: Kafka topics, webhooks, and copies that were handed out before",
         }
 
     def _outcome(self, number: int) -> tuple[str, str]:

@@ -19,6 +19,9 @@ from pipeline.stages.alert import AlertStage
 from pipeline.stages.match import MatchStage
 from pipeline.watermark import EventTimeBuffer
 
+COMPACT_EVERY_S = 60.0
+"""Seconds between two times that old events are deleted."""
+
 
 @dataclass(frozen=True, slots=True)
 class MatchReport:
@@ -61,6 +64,9 @@ class MatchStatus:
         num_late: Embeddings that came after their turn.
         num_sink_retries: Batches that a sink did not take at once.
         num_waiting: Embeddings that wait for slower cameras.
+        num_unusable: Embeddings that were left out because something was wrong with them.
+        calibration_labels: Pairs of tracks that were certainly two people.
+        calibration_drift: How far looks of different people are from those of training, in standard deviations.
         life: Another one each time that it came back from its ledger.
     """
 
@@ -71,6 +77,9 @@ class MatchStatus:
     num_late: int = 0
     num_sink_retries: int = 0
     num_waiting: int = 0
+    num_unusable: int = 0
+    calibration_labels: int = 0
+    calibration_drift: float = 0.0
     life: str = ""
 
 
@@ -90,6 +99,8 @@ class MatchActor:
         max_lateness_s: See ``EventTimeBuffer``.
         flush_every_s: Seconds between two flushes of the sinks.
         max_waiting_embeddings: Cameras that are ahead wait while more than this many wait for the others.
+        retention_s: Seconds of event time after which events leave the ledger.
+        max_events: So many events stay in the ledger at most; 0 for all.
     """
 
     MAX_LATENCIES = 100_000
@@ -108,6 +119,8 @@ class MatchActor:
         max_lateness_s: float,
         flush_every_s: float,
         max_waiting_embeddings: int,
+        retention_s: float = inf,
+        max_events: int = 0,
     ) -> None:
         self._judgement = Judgement(make_match(), make_alert())
         self._ledger = Ledger(ledger_path)
@@ -117,6 +130,8 @@ class MatchActor:
         self._buffer = EventTimeBuffer(camera_ids, window_s=window_s, max_lateness_s=max_lateness_s)
         self._flush_every_s = flush_every_s
         self._max_waiting_embeddings = max_waiting_embeddings
+        self._retention_s, self._max_events = retention_s, max_events
+        self._compacted_at = -inf
         self._turn = asyncio.Lock()
         self._room = asyncio.Event()
         self._due_at: dict[TrackPart, float] = {}
@@ -147,6 +162,9 @@ class MatchActor:
             num_late=self._buffer.num_late,
             num_sink_retries=self._outlets.num_retries,
             num_waiting=len(self._buffer),
+            num_unusable=self._judgement.match.num_unusable,
+            calibration_labels=self._judgement.match.calibration.num_labels,
+            calibration_drift=self._judgement.match.calibration.drift,
             life=self._life,
         )
 
@@ -180,7 +198,7 @@ class MatchActor:
             return Receipt(self._life, False, -inf, -inf)
         for embedding in embeddings:
             part = TrackPart(embedding.track_id, embedding.part)
-            if part not in self._due_at and not self._is_judged(embedding, part):
+            if part not in self._due_at and not self._ledger.has(part):
                 self._buffer.add(embedding)
                 self._due_at[part] = due_at
         self._buffer.advance(camera_id, watermark)
@@ -222,9 +240,6 @@ class MatchActor:
             busy_s={**self._judgement.busy_s, "publish": self._publish_s},
             behind=tuple(self._outlets.behind),
         )
-
-    def _is_judged(self, embedding: Embedding, part: TrackPart) -> bool:
-        return embedding.completed_at < self._judged_until and self._ledger.has(part)
 
     async def _release(self) -> None:
         async with self._turn:
@@ -299,3 +314,6 @@ class MatchActor:
             self._ledger.note_published(self._outlets.marks())
             if self._ledger.wants_snapshot:
                 self._ledger.save(self._judgement.snapshot())
+        if self._flushed_at - self._compacted_at >= COMPACT_EVERY_S:
+            self._compacted_at = self._flushed_at
+            self._ledger.compact(retention_s=self._retention_s, max_events=self._max_events)

@@ -110,6 +110,7 @@ def _sighting_body(sighting: Sighting) -> dict[str, object]:
         "gates": sighting.gates,
         "num_frames": len(sighting.path),
         "is_last": sighting.is_last,
+        "evidence": {name: _rounded(value) for name, value in sighting.evidence},
     }
 
 

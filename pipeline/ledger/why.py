@@ -27,7 +27,8 @@ def why(reader: LedgerReader, part: TrackPart) -> list[str]:
         lines.append(f"  looks: cosine distance {distance:.3f} to this person")
     evidence = body.get("evidence")
     if isinstance(evidence, dict):
-        lines += [f"  {name}: {value:+.2f} log-odds" for name, value in evidence.items()]
+        about = "" if distance is not None else " (of the runner-up)"
+        lines += [f"  {name}: {value:+.2f}{about}" for name, value in evidence.items()]
     if isinstance(runner_up, list):
         lines.append(f"  runner-up: person {runner_up[0]}, at {runner_up[1]:.3f}")
     else:

@@ -11,10 +11,10 @@ they only ever raise the distance that is expected of one person, and are no mea
 
 from dataclasses import dataclass, field
 from math import exp, sqrt
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from pipeline.packing import pack, unpack
 from pipeline.stages._labels import POOLED, Labels
@@ -102,10 +102,11 @@ class Calibration:
         self._caution = caution
         self._max_evidence = max_evidence
         self._learned = Learned()
+        self._model: DistanceModel | None = None
 
     def learn_different(self, distance: float) -> None:
         """Take note of the distance between two people who are certainly two."""
-        learned = self._learned
+        learned, self._model = self._learned, None
         learned.count += 1
         learned.sum += distance
         learned.square_sum += distance * distance
@@ -118,6 +119,7 @@ class Calibration:
 
     def learn_same(self, distance: float) -> None:
         """Take note of the distance between two clips of one track."""
+        self._model = None
         self._learned.same_count += 1
         self._learned.same_sum += distance
 
@@ -139,11 +141,16 @@ class Calibration:
 
     def restore(self, state: bytes) -> None:
         """Know what another one learned. Raises ``WireFormatError`` as ``Stateful``."""
-        self._learned = unpack(state, Learned)
+        self._learned, self._model = unpack(state, Learned), None
 
     @property
     def model(self) -> DistanceModel:
         """What is believed now."""
+        if self._model is None:
+            self._model = self._fitted()
+        return self._model
+
+    def _fitted(self) -> DistanceModel:
         start, learned, weight = self._start, self._learned, PRIOR_WEIGHT
         total = weight + learned.count
         mean = (weight * start.different_mean + learned.sum) / total
@@ -187,12 +194,12 @@ class Calibration:
             max_false_match_rate: In (0, 1); the one that ``refit`` was given.
             cameras: Whose labels count, if they are enough: two, sorted; None for all together.
         """
-        model = self.model
         proven = self._learned.labels.threshold(cameras or POOLED)
         if proven is not None:
             distance, _ = proven
         else:
-            distance = NormalDist(model.different_mean, model.different_std).inv_cdf(max_false_match_rate)
+            model = self.model
+            distance = model.different_mean + model.different_std * float(ndtri(max_false_match_rate))
         return max(0.0, self.evidence(distance))
 
 

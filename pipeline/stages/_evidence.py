@@ -35,6 +35,8 @@ FASTEST_M_S = 3.0
 TWO_PEOPLE_M = 5.0
 """Whom two cameras see this far apart at once are two people, however wrong the boxes."""
 MIN_SHARED_S = 0.4
+MIN_APART_S = 0.3
+"""Two boxes of one camera are two people only if they were at two places for so long."""
 SLACK_S = 0.15
 """Two tracks of one person may share this much time: a tracker notices a change late."""
 
@@ -123,7 +125,7 @@ def are_two_people(first: Segment, second: Segment, rules: Rules) -> bool:
         if shared_s >= MIN_SHARED_S:
             return distance_m > TWO_PEOPLE_M  # the ground knows better than a list of cameras
     else:
-        return apart_s(first.outline, second.outline) > SLACK_S  # else two boxes may be drawn on one person
+        return apart_s(first.outline, second.outline) > MIN_APART_S  # else two boxes may be drawn on one person
     return not rules.topology.may_coincide(first.camera_id, second.camera_id)
 
 

@@ -91,8 +91,8 @@ def _name(person: Person, name: str, roster: Roster) -> None:
         roster.enrolled.add(person.person_id)
         heaviest.num_frames += ENROLLED_WEIGHT
     elif not name and is_kept:
-        roster.enrolled.discard(person.person_id)
         heaviest.num_frames %= ENROLLED_WEIGHT
+        roster.release(person)
 
 
 def _bind(segments: Sequence[Segment], roster: Roster) -> None:

@@ -7,6 +7,7 @@ from pipeline.core import Embedding, Gallery, TrackId, TrackPart
 from pipeline.core.distance import check_same_space
 from pipeline.packing import pack, unpack
 from pipeline.stages._person import Person
+from pipeline.stages._recent import Recent
 from pipeline.stages._segment import Segment
 
 
@@ -40,6 +41,7 @@ class Roster:
         self.people: dict[int, Person] = {}
         self.open: dict[TrackId, tuple[Segment, int]] = {}
         self.enrolled: set[int] = set()
+        self._recent = Recent()
         self._gallery = gallery
         self._max_prototypes = max_prototypes
         self._next_person_id = 1
@@ -82,6 +84,12 @@ class Roster:
         self.reserve(person.person_id)
         self.put(person)
 
+    def release(self, person: Person) -> None:
+        """Let an enrolled person be forgotten as everybody else."""
+        self.enrolled.discard(person.person_id)
+        self._recent.forget(person.person_id)
+        self.put(person)
+
     def begin(self, person: Person, track_id: TrackId, segment: Segment) -> None:
         """Give a person a segment that may go on."""
         person.segments.append(segment)
@@ -91,11 +99,17 @@ class Roster:
     def put(self, person: Person) -> None:
         """Tell the gallery how a person looks now."""
         assert self._space is not None
+        latest = person.latest()
+        self._recent.see(person.person_id, latest.last.at, latest.camera_id)
         self._gallery.put(person.identity(self._space, self._max_prototypes))
 
     def drop(self, person_id: int) -> None:
         """Forget a person."""
-        del self.people[person_id]
+        for segment in self.people.pop(person_id).segments:
+            for track_id in {part.track_id for part in segment.parts}:
+                if track_id in self.open and self.open[track_id][1] == person_id:
+                    del self.open[track_id]
+        self._recent.forget(person_id)
         self.enrolled.discard(person_id)
         self._gallery.drop(person_id)
 
@@ -130,19 +144,32 @@ class Roster:
                 found.append(moved)
         return found
 
+    def end(self, track_id: TrackId) -> None:
+        """Learn that a track will not go on."""
+        self.open.pop(track_id, None)
+
+    def just_here(self, camera_id: str, at: float, within_s: float) -> set[int]:
+        """Return who was last seen in a camera, at most this long before or after a moment."""
+        return self._recent.here(camera_id, at, within_s)
+
+    def unsettled(self) -> list[Person]:
+        """Return everybody who was seen since a look back settled them, by number."""
+        return [self.people[person_id] for person_id in sorted(self._recent.unsettled)]
+
+    def settle(self, person: Person, before: float) -> None:
+        """Join what was seen of a person before that time."""
+        if person.settle(before):
+            self.put(person)  # the gallery knows nothing that the segments do not say
+        if person.latest().last.at < before:
+            self._recent.unsettled.discard(person.person_id)
+
     def forget(self, now: float, *, forget_after_s: float, max_identities: int) -> None:
-        """Drop whoever was not seen for too long, and the longest unseen of too many; tracks of the unknown end."""
-        seen_at = {
-            person.person_id: person.latest().last.at
-            for person in self.people.values()
-            if person.person_id not in self.enrolled
-        }
-        too_old = [i for i, at in seen_at.items() if now - at > forget_after_s]
-        too_many = sorted(seen_at, key=lambda i: (-seen_at[i], i))[max_identities:]
-        for person_id in sorted({*too_old, *too_many}):
+        """Drop whoever was not seen for too long, and the longest unseen of too many."""
+        while (oldest := self._recent.oldest(self.enrolled)) is not None:
+            person_id, at = oldest
+            if now - at <= forget_after_s and len(self.people) - len(self.enrolled) <= max_identities:
+                return
             self.drop(person_id)
-        for track_id in [t for t, (_, person_id) in self.open.items() if person_id not in self.people]:
-            del self.open[track_id]
 
     def snapshot(self) -> bytes:
         """Return everybody and everything about them."""
@@ -171,7 +198,7 @@ class Roster:
         self.open = {track_id: (loaded.segments[i], who) for track_id, i, who in loaded.open}
         self.enrolled = set(loaded.enrolled)
         self._next_person_id, self._next_tie = loaded.next_person_id, loaded.next_tie
-        self._space = loaded.space
+        self._space, self._recent = loaded.space, Recent()
         self.people = {who: Person(who, _of(loaded.segments, indices)) for who, indices in loaded.people}
         for person in self.people.values():
             self.put(person)

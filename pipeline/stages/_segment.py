@@ -66,6 +66,7 @@ class Segment:
         times: When each part was seen, first and last moment, Unix seconds.
         bonds: What an operator put together: segments with one in common are one person.
         bans: What an operator put apart: a segment with k and one with -k are two people.
+        is_walked: The way to it was taken note of, for the walking times.
     """
 
     camera_id: str
@@ -83,6 +84,7 @@ class Segment:
     times: list[tuple[float, float]]
     bonds: frozenset[int] = frozenset()
     bans: frozenset[int] = frozenset()
+    is_walked: bool = False
 
     @classmethod
     def begin(cls, embedding: Embedding, ground: Ground = NO_GROUND) -> Self:
@@ -144,6 +146,7 @@ class Segment:
             first=replace(self.first, at=times[0][0]),
             last=replace(self.last, at=times[-1][1]),
             weight=share * self.weight,
+            clarity_sum=share * self.clarity_sum,
             vector_sum=share * self.vector_sum,
             num_frames=max(1, round(share * self.num_frames)),
             spans=_spans(kept, times),

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import log
 
+from pipeline.stages._walks import Walks
+
 TYPICAL_WALK_S = 30.0
 """Mean of the walking times that are believed in where nobody stated any."""
 CHANCE_WALK_S = 120.0
 """Span over which the next person to appear is taken to appear at any time, when it is somebody else."""
+MAX_EVIDENCE = 3.0
 MIN_EVIDENCE = -1.5
 """However long the way took: after some minutes time says little, and must not drown what looks say."""
 
@@ -28,10 +31,12 @@ class Topology:
         walking_times: By pair of camera ids, sorted.
         overlaps: Pairs of camera ids, sorted, that may see one person at once; None if nobody stated it, and then
             nothing is held against a person in two pictures.
+        learned: How long people took so far; what was stated still rules out what it ruled out.
     """
 
     walking_times: Mapping[tuple[str, str], WalkingTime] = field(default_factory=dict)
     overlaps: frozenset[tuple[str, str]] | None = None
+    learned: Walks = field(default_factory=Walks)
 
     def may_coincide(self, first_camera: str, second_camera: str) -> bool:
         """Tell whether one person can be in both pictures at once."""
@@ -47,9 +52,13 @@ class Topology:
     def walk_evidence(self, from_camera: str, to_camera: str, gap_s: float) -> float:
         """Return what a walking time says for one person, natural log-odds.
 
-        The density of the walking time, uniform between the stated limits or else exponential, over that of
-        somebody else appearing by chance.
+        The density of the walking time over that of somebody else appearing by chance: as learned on site, else
+        uniform between the stated limits, else exponential.
         """
+        walk = self.learned.walk(from_camera, to_camera)
+        if walk is not None:
+            evidence = log(CHANCE_WALK_S) + walk.log_density(gap_s)
+            return min(MAX_EVIDENCE, max(MIN_EVIDENCE, evidence))
         known = self.walking_times.get(_pair(from_camera, to_camera))
         if known is not None:
             return max(0.0, log(CHANCE_WALK_S / max(known.max_s - known.min_s, TYPICAL_WALK_S)))

@@ -6,8 +6,8 @@ segment to one person, by what looks and ways say; what is not certain enough be
 later pictures tell more, becomes a ``Correction``.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -23,11 +23,12 @@ from pipeline.core import (
     Sighting,
 )
 from pipeline.packing import pack, unpack
-from pipeline.stages._calibration import Calibration, CalibrationStatus, probability
+from pipeline.stages._calibration import Calibration, CalibrationStatus, clarity_of, probability
+from pipeline.stages._candidate import Candidate
 from pipeline.stages._clustering import cluster
 from pipeline.stages._evidence import (
     MAX_WAY,
-    SLACK_S,
+    MOTION_MAX_GAP_S,
     Rules,
     are_two_people,
     broken_walk,
@@ -35,28 +36,25 @@ from pipeline.stages._evidence import (
     together_evidence,
     way_evidence,
 )
+from pipeline.stages._free_labels import learn_from, learn_walks
 from pipeline.stages._ground import Ground
+from pipeline.stages._inspection import flaw
 from pipeline.stages._operator import carry_out
-from pipeline.stages._outline import apart_s, outline
 from pipeline.stages._person import Person
 from pipeline.stages._roster import Roster
 from pipeline.stages._segment import ENROLLED_WEIGHT, NO_GROUND, Segment, turns
+from pipeline.stages._sighting import sighting_of
+
+logger = logging.getLogger(__name__)
 
 MAX_CANDIDATES = 20
 """People of the gallery that a new segment is compared with closely."""
+MAX_REVIEWED = 600
+"""Segments that are clustered in one look back, the latest: its time and memory grow with their square."""
+TRACKER_ODDS = 1.0
+"""Evidence that a track shows the same person as before, if nobody came near: trackers change persons unnoticed."""
 BY_REVIEW = "review"
 """Who signs the corrections that later insight makes."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A person whom a new segment may show; matched only above ``needed``; ``gate`` says what rules it out."""
-
-    person_id: int
-    distance: float
-    evidence: float
-    needed: float
-    gate: str | None
 
 
 class MatchStage:
@@ -73,6 +71,9 @@ class MatchStage:
         forget_after_s: People not seen for this long are forgotten, seconds.
         max_identities: The longest unseen above this number are forgotten.
         max_prototypes: Views that the gallery keeps of each person.
+
+    Attributes:
+        num_unusable: Embeddings that were left out because something was wrong with them.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class MatchStage:
         self._max_identities = max_identities
         self._now = float("-inf")
         self._reviewed_at: float | None = None
+        self.num_unusable = 0
 
     @property
     def num_identities(self) -> int:
@@ -118,12 +120,13 @@ class MatchStage:
         Raises:
             EmbeddingSpaceError: If an embedding is of another space than those before it.
         """
+        batch = [embedding for embedding in batch if self._is_sound(embedding)]
         if not batch:
             return []
         for embedding in batch:
             self._roster.check_space(embedding)
             self._now = max(self._now, embedding.completed_at)
-        self._learn(batch)
+        learn_from(batch, self._calibration, self._rules.topology)
         found: dict[Embedding, Sighting] = {}
         for turn in turns(batch):
             new = [embedding for embedding in turn if not self._continues(embedding)]
@@ -181,45 +184,35 @@ class MatchStage:
 
     def snapshot(self) -> bytes:
         """Return everything that later decisions can depend on."""
-        return pack((self._roster.snapshot(), self._calibration.snapshot(), self._now, self._reviewed_at))
+        times = self._rules.topology.learned.times
+        return pack((self._roster.snapshot(), self._calibration.snapshot(), times, self._now, self._reviewed_at))
 
     def restore(self, state: bytes) -> None:
         """Know what another stage knew. Raises ``WireFormatError`` as ``Stateful``."""
-        loaded = unpack(state, tuple[bytes, bytes, float, float | None])
+        loaded = unpack(state, tuple[bytes, bytes, dict[tuple[str, str], list[float]], float, float | None])
         self._roster.restore(loaded[0])
         self._calibration.restore(loaded[1])
-        self._now, self._reviewed_at = loaded[2:]
+        self._rules.topology.learned.restore(loaded[2])
+        self._now, self._reviewed_at = loaded[3:]
+
+    def _is_sound(self, embedding: Embedding) -> bool:
+        opened = self._roster.open.get(embedding.track_id)
+        why = flaw(embedding, None if opened is None else opened[0].last.at)
+        if why is not None:
+            self.num_unusable += 1
+            logger.warning("track %s, part %d is left out: %s", embedding.track_id, embedding.part, why)
+        return why is None
 
     # What is certain
-
-    def _learn(self, batch: Sequence[Embedding]) -> None:
-        """Take the free labels: who is seen at once where nobody can be twice is two people."""
-        for index, one in enumerate(batch):
-            for two in batch[:index]:
-                if one.track_id == two.track_id or not self._are_two(one, two):
-                    continue
-                distance = float(1 - one.vector @ two.vector)
-                first, second = sorted((one.track_id, two.track_id))
-                self._calibration.prove_different(
-                    (first.camera_id, second.camera_id), (str(first), str(second)), distance
-                )
-                if first.camera_id == second.camera_id:
-                    self._calibration.learn_different(distance)
-
-    def _are_two(self, one: Embedding, two: Embedding) -> bool:
-        began = max(one.first.captured_at, two.first.captured_at)
-        ended = min(one.last.captured_at, two.last.captured_at)
-        if ended - began <= SLACK_S:
-            return False
-        if one.track_id.camera_id == two.track_id.camera_id:
-            return apart_s(outline(one.path), outline(two.path)) > SLACK_S
-        return not self._rules.topology.may_coincide(one.track_id.camera_id, two.track_id.camera_id)
 
     def _continues(self, embedding: Embedding) -> bool:
         if not embedding.is_continuous or embedding.track_id not in self._roster.open:
             return False
         segment, _ = self._roster.open[embedding.track_id]
-        return segment.parts[-1].part + 1 == embedding.part  # a part between them was too poor to be embedded
+        if segment.parts[-1].part + 1 != embedding.part:
+            return False  # a part between them was too poor to be embedded
+        clarity = segment.clarity_sum / segment.weight * clarity_of(embedding.quality)
+        return self._calibration.evidence(_distance(segment, embedding), clarity) + TRACKER_ODDS > 0
 
     def _continue(self, embedding: Embedding) -> Sighting:
         segment, person_id = self._roster.open[embedding.track_id]
@@ -228,7 +221,9 @@ class MatchStage:
         self._calibration.learn_same(distance)
         segment.extend(embedding, self._ground)
         self._roster.put(person)
-        return _sighting(
+        if embedding.is_last:
+            self._roster.end(embedding.track_id)
+        return sighting_of(
             embedding,
             person_id,
             Outcome.MATCHED,
@@ -258,38 +253,36 @@ class MatchStage:
             sightings.append(self._decide(embedding, segment, candidates[row], person_id))
         return sightings
 
-    def _candidates(self, embedding: Embedding, segment: Segment) -> list[_Candidate]:
+    def _candidates(self, embedding: Embedding, segment: Segment) -> list[Candidate]:
         """Return people by looks, and those who were just here; strongest evidence first."""
         by_looks = {match.person_id for match in self._gallery.nearest(embedding, MAX_CANDIDATES)}
-        just_here = {
-            person.person_id
-            for person in self._roster.people.values()
-            if abs(person.latest().last.at - segment.first.at) <= self._rules.leave_after_s
-            and person.latest().camera_id == segment.camera_id
-        }
+        within_s = min(self._rules.leave_after_s, MOTION_MAX_GAP_S)
+        just_here = self._roster.just_here(segment.camera_id, segment.first.at, within_s)
         found = [self._candidate(self._roster.people[person_id], segment) for person_id in sorted(by_looks | just_here)]
         return sorted(found, key=lambda candidate: (-candidate.evidence, candidate.person_id))
 
-    def _candidate(self, person: Person, segment: Segment) -> _Candidate:
+    def _candidate(self, person: Person, segment: Segment) -> Candidate:
         distance = float(1 - person.vector_sum @ segment.vector_sum / (person.weight * segment.weight))
-        gate = None
+        evidence = self._calibration.evidence(distance, person.clarity * segment.clarity_sum / segment.weight)
+        first, second = sorted((person.latest().camera_id, segment.camera_id))
+        needed = self._calibration.evidence_needed(self._max_false_match_rate, (first, second))
+        if evidence + MAX_WAY <= 0:
+            return Candidate(
+                person.person_id, distance, evidence, 0.0, needed, None
+            )  # no way can make up for the looks
+        walk, gate = [*person.segments, segment], None
         if any(are_two_people(segment, other, self._rules) for other in person.segments):
             gate = "seen elsewhere at that time"
         else:
-            gate = broken_walk([*person.segments, segment], self._rules)
-        walk = [*person.segments, segment]
+            gate = broken_walk(walk, self._rules)
         before = next((walk[one] for one, two in hand_overs(walk) if walk[two] is segment), None)
         way = 0.0 if before is None else way_evidence(before, segment, self._rules.topology)
         way += sum(together_evidence(segment, other) for other in person.segments)
         way = min(MAX_WAY, max(-MAX_WAY, way))
-        clarity = person.clarity * segment.clarity_sum / segment.weight
-        evidence = self._calibration.evidence(distance, clarity) + way
-        first, second = sorted((person.latest().camera_id, segment.camera_id))
-        needed = self._calibration.evidence_needed(self._max_false_match_rate, (first, second))
-        return _Candidate(person.person_id, distance, evidence, needed, gate)
+        return Candidate(person.person_id, distance, evidence + way, way, needed, gate)
 
     def _decide(
-        self, embedding: Embedding, segment: Segment, candidates: Sequence[_Candidate], person_id: int | None
+        self, embedding: Embedding, segment: Segment, candidates: Sequence[Candidate], person_id: int | None
     ) -> Sighting:
         gates = tuple(f"not {c.person_id}: {c.gate}" for c in candidates if c.gate is not None and c.evidence > 0)
         mine = next((c for c in candidates if c.person_id == person_id), None)
@@ -304,7 +297,11 @@ class MatchStage:
             outcome = Outcome.TENTATIVE if best > 0 else Outcome.NEW
             distance, certainty = None, 1 - probability(best)
         self._roster.begin(person, embedding.track_id, segment)
-        return _sighting(
+        if embedding.is_last:
+            self._roster.end(embedding.track_id)
+        told = mine or (others[0] if others else None)
+        evidence = told.explained(segment.weight) if told is not None else ()
+        return sighting_of(
             embedding,
             person.person_id,
             outcome,
@@ -312,6 +309,7 @@ class MatchStage:
             probability=certainty,
             runner_up=runner_up,
             gates=gates,
+            evidence=evidence,
         )
 
     # Later
@@ -323,12 +321,15 @@ class MatchStage:
         since = self._now - self._review_window_s
         segments: list[Segment] = []
         before: list[int] = []
-        for person in self._roster.people.values():
-            if person.settle(since):
-                self._roster.put(person)  # the gallery knows nothing that the segments do not say
-            if person.latest().last.at >= since:
-                segments += person.segments
-                before += [person.person_id] * len(person.segments)
+        unsettled = self._roster.unsettled()
+        for person in unsettled:
+            learn_walks(person.segments, since, self._rules.topology)
+            self._roster.settle(person, since)
+        for person in sorted(unsettled, key=lambda person: (-person.latest().last.at, person.person_id)):
+            if person.latest().last.at < since or len(segments) + len(person.segments) > MAX_REVIEWED:
+                break
+            segments += person.segments
+            before += [person.person_id] * len(person.segments)
         groups = cluster(
             segments,
             appearance=self._calibration.evidence_of,
@@ -384,30 +385,3 @@ class MatchStage:
 def _distance(segment: Segment, embedding: Embedding) -> float:
     mean = segment.vector_sum / np.linalg.norm(segment.vector_sum)
     return float(np.clip(1 - mean @ embedding.vector, 0, 2))
-
-
-def _sighting(
-    embedding: Embedding,
-    person_id: int,
-    outcome: Outcome,
-    *,
-    distance: float | None,
-    probability: float,
-    gates: Iterable[str],
-    runner_up: Match | None = None,
-) -> Sighting:
-    return Sighting(
-        person_id=person_id,
-        track_id=embedding.track_id,
-        part=embedding.part,
-        first=embedding.first,
-        last=embedding.last,
-        box_xyxy=embedding.box_xyxy,
-        outcome=outcome,
-        distance=distance,
-        probability=probability,
-        runner_up=runner_up,
-        gates=tuple(gates),
-        path=embedding.path,
-        is_last=embedding.is_last,
-    )

@@ -43,6 +43,7 @@ class _OpenTrack:
     num_parts: int = 0
     in_contact: bool = False
     sure_at: float = inf
+    is_still: bool = False
 
 
 class TrackStage:
@@ -55,8 +56,9 @@ class TrackStage:
         first_after_s: Seconds of a track after which its first part is emitted.
         part_s: Seconds after which any further part is emitted.
         contact_coverage: Fraction of a box under another from which on two people may be confused, in (0, 1).
-        doubtful_score: A part whose mean score is below this is dropped if nothing in its box moved for ``part_s``: a
-            sign or a bin that the detector takes for a person; in [0, 1].
+        doubtful_score: A part whose mean score is below this is dropped if nothing moved in its place for ``part_s``: a
+            sign or a bin that the detector takes for a person; in [0, 1]. From the second such part on, half as near to
+            1 is doubtful enough.
         max_open_tracks: The oldest open tracks above this number are ended; bounds memory.
     """
 
@@ -146,7 +148,7 @@ class TrackStage:
             track.in_contact = bool(in_contact[row])
             self._extend(track.part, frame, boxes_xyxy[row], float(scores[row]), float(quality[row]))
             if self._is_due(track):
-                if self._is_still_life(track.part, frame):
+                if self._is_still_life(track, frame):
                     self.num_still += 1
                     is_continuous = track.part.is_continuous
                     track.part = self._new_part()
@@ -186,12 +188,18 @@ class TrackStage:
             wait_s = MAX_CONTACT_PARTS * self._part_s  # better crops will come when they part; memory is bounded
         return track.part.captured_at[-1] - track.part.captured_at[0] >= wait_s
 
-    def _is_still_life(self, part: _OpenPart, frame: Frame) -> bool:
+    def _is_still_life(self, track: _OpenTrack, frame: Frame) -> bool:
+        """Tell whether nothing moved where the part is, and the detector is not sure enough of it."""
+        part = track.part
         assert part.first_look is not None
-        lasts = part.captured_at[-1] - part.captured_at[0] >= self._part_s
-        if not lasts or np.mean(part.scores) >= self._doubtful_score:
+        if part.captured_at[-1] - part.captured_at[0] < self._part_s:
             return False
-        return is_unmoved(part.first_look, still_life(frame.image, part.boxes_xyxy[0]))
+        was_still, track.is_still = (
+            track.is_still,
+            is_unmoved(part.first_look, still_life(frame.image, part.boxes_xyxy[0])),
+        )
+        doubtful_score = (1 + self._doubtful_score) / 2 if was_still else self._doubtful_score
+        return track.is_still and bool(np.mean(part.scores) < doubtful_score)
 
     def _end(self, number: int) -> list[Tracklet]:
         track = self._open.pop(number, None)

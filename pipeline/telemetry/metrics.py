@@ -14,6 +14,7 @@ COUNTERS = {
     "reid_corrections_total": ("Corrections that were published.", ()),
     "reid_alerts_total": ("Alerts that were published.", ()),
     "reid_late_total": ("Tracklets that came after their turn.", ()),
+    "reid_unusable_total": ("Tracklets that were left out because something was wrong with them.", ()),
     "reid_sink_retries_total": ("Batches that a sink did not take at once.", ()),
 }
 GAUGES = {
@@ -21,6 +22,8 @@ GAUGES = {
     "reid_open_tracks": ("People who are followed now.", ("camera",)),
     "reid_identities": ("People who are known.", ()),
     "reid_waiting_items": ("Tracklets that wait for slower cameras to be judged.", ()),
+    "reid_calibration_labels": ("Pairs of tracks that were certainly two people.", ()),
+    "reid_calibration_drift": ("How far looks of different people are from training, standard deviations.", ()),
     "reid_cameras_lost": ("Cameras that were given up.", ()),
 }
 """Name: what it says, and its labels. No label names a person."""
@@ -62,6 +65,21 @@ class Match(Protocol):
     @property
     def num_waiting(self) -> int:
         """Embeddings that wait."""
+        ...
+
+    @property
+    def num_unusable(self) -> int:
+        """Embeddings that were left out."""
+        ...
+
+    @property
+    def calibration_labels(self) -> int:
+        """Pairs of tracks that were certainly two people."""
+        ...
+
+    @property
+    def calibration_drift(self) -> float:
+        """Of looks, since training."""
         ...
 
 
@@ -124,6 +142,9 @@ class RayMetrics:
         self._count("reid_alerts_total", match.num_alerts)
         self._count("reid_late_total", match.num_late)
         self._count("reid_sink_retries_total", match.num_sink_retries)
+        self._count("reid_unusable_total", match.num_unusable)
+        self._gauges["reid_calibration_labels"].set(match.calibration_labels)
+        self._gauges["reid_calibration_drift"].set(match.calibration_drift)
         self._gauges["reid_identities"].set(match.num_identities)
         self._gauges["reid_waiting_items"].set(match.num_waiting)
         for camera, status in cameras.items():

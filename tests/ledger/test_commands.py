@@ -9,7 +9,7 @@ from factories import make_path, make_sighting
 from connectors.jsonl import JsonlSink
 from pipeline.core import Alert, AlertState, Correction, CorrectionKind, Record, Severity, TrackId, TrackPart
 from pipeline.core.errors import ConnectorError
-from pipeline.ledger import Ledger, LedgerReader
+from pipeline.ledger import Ledger, LedgerReader, _tables
 from pipeline.ledger.__main__ import main
 from pipeline.ledger.checking import faults_of
 
@@ -176,3 +176,20 @@ def test_old_events_go_and_names_stay(folder: Path) -> None:
     reader = LedgerReader(folder / "ledger.sqlite")
     assert [correction.name for _, correction in reader.corrections()] == ["lost child"]
     reader.close()
+
+
+def test_what_a_reader_still_holds_in_the_log_is_said_and_gone_with_the_reader(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_tables, "BUSY_S", 0.1)
+    ledger = Ledger(folder / "ledger.sqlite")
+    ledger.append([make_sighting(2, WEST, 7, make_path(90))])
+    reading = sqlite3.connect(folder / "ledger.sqlite", isolation_level=None)
+    reading.execute("BEGIN")
+    reading.execute("SELECT count(*) FROM events").fetchone()
+    ledger.close()
+    assert main(["erase", str(folder), "2", "--by", "ann"]) == 0
+    assert "STILL FOUND in ledger.sqlite" in capsys.readouterr().out
+    reading.close()
+    Ledger(folder / "ledger.sqlite").close()
+    assert not (folder / "ledger.sqlite-wal").exists()

@@ -19,7 +19,7 @@ from people import (
 
 from pipeline.core import Correction, CorrectionKind, Embedding, Outcome, Sighting, TrackId, TrackPart
 from pipeline.core.errors import EmbeddingSpaceError
-from pipeline.stages._evidence import SLACK_S
+from pipeline.stages._evidence import MIN_APART_S
 from pipeline.stages._topology import Topology, WalkingTime
 
 MATCHED, NEW, TENTATIVE = Outcome.MATCHED, Outcome.NEW, Outcome.TENTATIVE
@@ -105,10 +105,10 @@ def test_two_tracks_that_begin_together_are_assigned_so_that_both_fit_best() -> 
     assert numbers(records) == [2, 1]
 
 
-def test_a_track_keeps_its_number_whatever_its_later_parts_look_like() -> None:
+def test_a_track_keeps_its_number_where_its_later_parts_look_a_little_different() -> None:
     stage = make_match()
     stage.process([see(stop=1.0)])
-    (sighting,) = stage.process([see(part=1, start=1.1, stop=4.0, person=1)])
+    (sighting,) = stage.process([see(part=1, start=1.1, stop=4.0, distance=0.55)])
     assert (sighting.person_id, sighting.outcome, sighting.gates) == (1, MATCHED, ("the track goes on",))
 
 
@@ -238,7 +238,7 @@ def test_the_gallery_keeps_few_views_of_each_person() -> None:
 
 def test_two_numbers_become_one_when_later_pictures_say_so() -> None:
     stage = make_match()
-    first = [see("east", 1, stop=1.0, quality=0.05), see("west", 1, start=10.0, stop=11.0, distance=0.65)]
+    first = [see("east", 1, stop=1.0, quality=0.05), see("west", 1, start=10.0, stop=11.0, distance=0.58)]
     better = see("west", 1, part=1, start=11.1, stop=14.0, distance=0.0, quality=1.0)
     records = judge(stage, [*first, better])
     assert numbers(records) == [1, 2, 2]
@@ -282,15 +282,23 @@ def test_a_look_back_does_not_part_old_visits_of_one_person_to_several_cameras()
 
 
 def test_reviews_come_as_often_as_asked_in_event_time() -> None:
-    embeddings = [see("east", 1, stop=1.0, quality=0.05), see("west", 1, start=10.0, stop=11.0, distance=0.65)]
+    embeddings = [see("east", 1, stop=1.0, quality=0.05), see("west", 1, start=10.0, stop=11.0, distance=0.58)]
     better = see("west", 1, part=1, start=11.1, stop=14.0, quality=1.0)
     stage = make_match(review_every_s=3.0)
     records = [record for window in windows([*embeddings, better]) for record in stage.process(window)]
     assert [c.at for c in corrections(records)] == [14.0]
 
 
+def test_a_track_is_believed_only_as_long_as_looks_agree() -> None:
+    stage = make_match()
+    records = judge(
+        stage, [see(part=0, stop=1.0), see(part=1, start=1.1, stop=4.0, person=1), see("west", 1, 0.0, 4.0)]
+    )
+    assert numbers(records)[0] != numbers(records)[1]
+
+
 def doubles(people, embeddings) -> list[tuple[Embedding, Embedding]]:
-    """Return pairs of sightings of one person on two tracks of one camera at one time, but for the tracker's slack."""
+    """Return pairs of sightings of one person on two tracks of one camera at one time for long."""
     return [
         (one, two)
         for i, one in enumerate(embeddings)
@@ -299,7 +307,7 @@ def doubles(people, embeddings) -> list[tuple[Embedding, Embedding]]:
         and one.track_id != two.track_id
         and people[TrackPart(one.track_id, one.part)] == people[TrackPart(two.track_id, two.part)]
         and min(one.last.captured_at, two.last.captured_at) - max(one.first.captured_at, two.first.captured_at)
-        > SLACK_S + 1e-9
+        > MIN_APART_S + 0.1 + 1e-9
     ]
 
 

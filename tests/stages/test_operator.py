@@ -120,7 +120,7 @@ def test_who_is_erased_is_nobody_and_comes_back_as_a_stranger() -> None:
     order(stage, OrderKind.ERASE, 1)
     assert stage.num_identities == 0
     assert stage.traces_of([1]) == []
-    assert number(stage, "east", 2, 5.0, 6.0) == 2
+    assert number(stage, "east", 1, 1.1, 2.0, part=1) == 2
 
 
 def test_an_operators_word_is_a_label_for_the_calibration() -> None:

@@ -224,6 +224,13 @@ def test_a_doubtful_person_who_moves_is_kept() -> None:
     assert stage.num_still == 0
 
 
+def test_what_does_not_move_for_long_must_be_surer() -> None:
+    stage = make_stage()
+    tracklets = steps(stage, range(160), [LEFT], score=0.7)
+    assert [t.part for t in tracklets] == [0, 1]
+    assert stage.num_still > 2
+
+
 def test_a_sure_person_who_stands_still_is_kept() -> None:
     stage = make_stage()
     assert len(steps(stage, range(80), [LEFT], score=0.9)) == 3

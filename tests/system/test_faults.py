@@ -157,7 +157,7 @@ def test_a_full_disk_is_one_error_and_leaves_whole_lines(
 ) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", disk], check=False)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", disk], check=False)
     if mounted.returncode:
         pytest.skip("cannot mount a small file system")
     try:

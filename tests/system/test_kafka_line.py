@@ -13,7 +13,7 @@ import pytest
 from footage import write_clip
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka_broker import Broker
-from running import ROOT, environment, run, start
+from running import ROOT, environment, interrupt, run, start
 from test_on_ray import RAY, actors_below, cluster
 
 __all__ = ["cluster"]
@@ -257,6 +257,51 @@ def test_a_killed_camera_of_h264_goes_on_in_the_midst_of_what_hangs_together(
     _, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
     assert result(tmp_path / "ray") == result(tmp_path / "inline")
+
+
+@pytest.mark.ray
+def test_a_live_camera_whose_process_is_killed_follows_people_anew_and_tells_nothing_twice(
+    broker: Broker, shared: Path, weights: str, tmp_path: Path
+) -> None:
+    frames, events = broker.make_topic(), broker.make_topic()
+    address = f"kafka://{broker.servers}/{frames}"
+    film = str(shared / "data/pets09/vtest.avi")
+    to = ["--camera", "left", "--to", address, "--as-live", "--speed", "0.5", "--source", film]
+    publisher = subprocess.Popen([sys.executable, "-m", "connectors.kafka_publish", *to], cwd=ROOT)
+    process = start(
+        [
+            *overrides(broker, frames, events, tmp_path, weights),
+            *("runtime=ray", "runtime.checkpoint_every_s=1", f'site.cameras={{left: "{address}"}}'),
+            "alerts.restricted_camera.cameras=[left]",
+        ],
+        KAFKA_BOOTSTRAP_SERVERS=broker.servers,
+    )
+    try:
+        some_seen(broker, events, process)
+        actors_below(process.pid, "crc32c")[0].kill()
+        deadline = time.monotonic() + 60
+        while len(sessions(broker, events)) < 2:
+            assert time.monotonic() < deadline, process.communicate()
+        finished = interrupt(process)
+    finally:
+        publisher.kill()
+        publisher.wait()
+    assert finished.code == 0, finished.err
+    messages = broker.read(f"{events}.sightings")
+    assert len({dict(message.headers)["event_key"] for message in messages}) == len(messages)
+    before, after = sessions(broker, events)
+    assert max(body["last"]["index"] for body in before) < min(body["first"]["index"] for body in after)
+    camera = json.loads((tmp_path / "summary.json").read_text())["cameras"]["left"]
+    assert camera["error"] is None
+    assert camera["reopens"] == 1
+
+
+def sessions(broker: Broker, events: str) -> list[list[dict[str, Any]]]:
+    """Return what was sighted, by the sessions of the tracker, in order of time."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    for body in bodies(broker.read(f"{events}.sightings")):
+        found.setdefault(int(body["track"].split("/")[1]), []).append(body)
+    return [found[session] for session in sorted(found)]
 
 
 def test_a_job_that_is_stopped_in_order_goes_on_where_it_was(

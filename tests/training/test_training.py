@@ -99,6 +99,7 @@ def test_the_loss_falls(task: str, data: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_the_detector_finds_the_people_it_learned(data: Path, tmp_path: Path) -> None:
     main(_arguments("detector", data, tmp_path / "out", 400))
     path = export(tmp_path / "out", "tiny", folder=tmp_path / "weights", catalogue=None, note="")

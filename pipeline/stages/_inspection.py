@@ -1,0 +1,27 @@
+"""Embeddings that cannot be judged, and must not spoil what is known of anybody."""
+
+import numpy as np
+
+from pipeline.core import Embedding
+
+NORM_TOLERANCE = 1e-2
+
+
+def flaw(embedding: Embedding, seen_until: float | None) -> str | None:
+    """Return what is wrong with an embedding, in words; None if nothing is.
+
+    Args:
+        embedding: Any.
+        seen_until: When its track was last seen, Unix seconds; None if it was not.
+    """
+    norm = float(np.linalg.norm(embedding.vector))
+    if not abs(norm - 1) <= NORM_TOLERANCE:  # not a number is caught here, too
+        return f"a vector of norm {norm:g}"
+    times = embedding.path.captured_at
+    if not len(times) or not np.isfinite(times).all() or not np.isfinite(embedding.path.boxes_xyxy).all():
+        return "a path without times or boxes"
+    if (np.diff(times) < 0).any() or (seen_until is not None and times[0] < seen_until):
+        return "a track that goes back in time"
+    if not 0 < embedding.quality <= 1:
+        return f"a quality of {embedding.quality:g}"
+    return None
