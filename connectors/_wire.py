@@ -86,6 +86,7 @@ def sighting_to_dict(sighting: Sighting) -> Message:
         "gates": list(sighting.gates),
         "num_frames": len(sighting.path),
         "is_last": sighting.is_last,
+        "evidence": {name: _rounded("evidence", value, RATIO_DECIMALS) for name, value in sighting.evidence},
     }
 
 
@@ -112,11 +113,13 @@ def tracklet_to_dict(sighting: Sighting) -> Message:
             for index, at, box_xyxy, score in rows
         ],
         "is_last": sighting.is_last,
+        "evidence": {name: _rounded("evidence", value, RATIO_DECIMALS) for name, value in sighting.evidence},
     }
 
 
 def correction_to_dict(correction: Correction) -> Message:
-    """Return a correction as described by ``correction.schema.json``."""
+    """Return a correction as described by ``correction.schema.json``; what was erased is not named once more."""
+    parts = () if correction.kind is CorrectionKind.ERASED else correction.parts
     return {
         "schema": SCHEMA,
         "event": "correction",
@@ -124,7 +127,7 @@ def correction_to_dict(correction: Correction) -> Message:
         "person_ids": list(correction.person_ids),
         "by": correction.by,
         "at": _rounded("at", correction.at, TIME_DECIMALS),
-        "parts": [{"track": str(part.track_id), "part": part.part} for part in correction.parts],
+        "parts": [{"track": str(part.track_id), "part": part.part} for part in parts],
         "reason": correction.reason,
         "name": correction.name,
     }

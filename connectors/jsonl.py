@@ -15,8 +15,9 @@ from typing import BinaryIO
 
 from connectors._append_file import AppendFile
 from connectors._wire import to_line
-from pipeline.core import Alert, Correction, Record, Sighting
+from pipeline.core import Alert, Correction, CorrectionKind, Record, Sighting
 from pipeline.core.errors import ConnectorError
+from pipeline.ledger.erasing import erase_lines
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,19 @@ class JsonlSink:
                 if file.num_bytes > num_bytes:
                     file.truncate(num_bytes)
             raise
+        for record in records:
+            if isinstance(record, Correction) and record.kind is CorrectionKind.ERASED:
+                self._erase(record)
+
+    def _erase(self, erased: Correction) -> None:
+        """Take the lines about erased people out of the files."""
+        for kind, file in self._files.items():
+            file.close()
+            try:
+                erase_lines(file.path, erased)
+            except OSError as error:
+                raise ConnectorError(f"{file.path}: expected to erase from it, got {error.strerror}") from error
+            self._files[kind] = AppendFile(file.path)
 
     def flush(self) -> None:
         """Return when every line is on the disk. Raises ``ConnectorError`` as ``write``."""

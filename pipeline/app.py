@@ -223,6 +223,8 @@ async def start_line(config: PipelineConfig, plan: Plan) -> Line:
             max_lateness_s=_max_lateness_s(config, plan),
             flush_every_s=config.flow.flush_every_s,
             max_waiting_embeddings=config.flow.max_waiting_embeddings,
+            retention_s=config.ledger.retention_s,
+            max_events=config.ledger.max_events,
         ),
     )
     runtime = config.runtime

@@ -22,6 +22,7 @@ EXTRAS = {
     "faiss": ".[faiss]",
     "kafka": ".[kafka]",
     "warp": ".[world]",
+    "websockets": ".[console]",
     "safetensors": ".[video]",
     "torch": ".[video]",
     "mmpose": "mmpose as the README says",

@@ -138,6 +138,14 @@ class MatcherConfig:
 
 
 @dataclass
+class LedgerConfig:
+    """See ``Ledger.compact``."""
+
+    retention_s: float = MISSING
+    max_events: int = MISSING
+
+
+@dataclass
 class AlertingConfig:
     """See ``AlertStage``."""
 
@@ -221,6 +229,7 @@ class PipelineConfig:
     detect: DetectConfig = field(default_factory=DetectConfig)
     buffer: BufferConfig = field(default_factory=BufferConfig)
     embed: EmbedConfig = field(default_factory=EmbedConfig)
+    ledger: LedgerConfig = field(default_factory=LedgerConfig)
     alerting: AlertingConfig = field(default_factory=AlertingConfig)
     flow: FlowConfig = field(default_factory=FlowConfig)
 

@@ -25,6 +25,7 @@ EXCEPTIONS: dict[str, Range] = {
     "embed.min_quality": FROM_0_TO_1,
     "flow.max_backoff_s": ABOVE_0,
     "flow.min_backoff_s": ABOVE_0,
+    "ledger.max_events": AT_LEAST_0,
     "matcher.calibration.caution": ("a number above 0, 1 at most", lambda value: 0 < value <= 1),
     "matcher.calibration.different_std": ABOVE_0,
     "matcher.calibration.max_evidence": ABOVE_0,

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,30 +36,48 @@ async def in_background(work: Callable[[], Awaitable[None]] | None) -> AsyncIter
 async def write_status(folder: Path, line: Line) -> None:
     """Write how a line is doing into ``status.json``, for ever; the file is always whole."""
     path = folder / "status.json"
-    before: dict[str, tuple[float, int]] = {}
-    fps: dict[str, float] = {}
+    speeds: dict[str, _Speed] = {}
     while True:
-        cameras = {}
-        for camera_id, camera in line.cameras.items():
-            try:
-                status = await camera.status()
-            except ProcessLostError as error:
-                status = CameraStatus(error=str(error))
-            now = time.monotonic()
-            if camera_id in before:
-                at, frames = before[camera_id]
-                fps[camera_id] = round((status.frames_processed - frames) / (now - at), 2)
-            before[camera_id] = (now, status.frames_processed)
-            cameras[camera_id] = {**asdict(status), "fps": fps.get(camera_id, 0.0)}
-        written = {
-            "at": time.time(),
-            "cameras": cameras,
-            "match": asdict(await line.match_status()),
-            "busy": await _busy(line),
-        }
-        if not _write(path, written):
-            return
+        try:
+            written = await _status_of(line, speeds)
+        except ProcessLostError as error:
+            logger.debug("%s waits: %s", path.name, error)  # whoever watches the process says so
+        else:
+            if not _write(path, written):
+                return
         await asyncio.sleep(EVERY_S)
+
+
+@dataclass(slots=True)
+class _Speed:
+    """Frames a second of one camera, from one look to the next."""
+
+    at: float
+    frames: int
+    fps: float = 0.0
+
+    def look(self, frames: int) -> float:
+        now = time.monotonic()
+        self.fps = round(max(0, frames - self.frames) / max(now - self.at, 1e-6), 2)
+        self.at, self.frames = now, frames
+        return self.fps
+
+
+async def _status_of(line: Line, speeds: dict[str, _Speed]) -> dict[str, Any]:
+    cameras = {}
+    for camera_id, camera in line.cameras.items():
+        try:
+            status = await camera.status()
+        except ProcessLostError as error:
+            status = CameraStatus(error=str(error))
+        speed = speeds.setdefault(camera_id, _Speed(time.monotonic(), status.frames_processed))
+        cameras[camera_id] = {**asdict(status), "fps": speed.look(status.frames_processed)}
+    return {
+        "at": time.time(),
+        "cameras": cameras,
+        "match": asdict(await line.match_status()),
+        "busy": await _busy(line),
+    }
 
 
 async def _busy(line: Line) -> dict[str, dict[str, float]]:

@@ -45,7 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pipeline.alerts": {"pipeline.core", "pipeline.packing", "numpy", "scipy"},
     "pipeline.flow": {"pipeline.core"},
     "pipeline.watermark": {"pipeline.core"},
-    "pipeline.ledger": {"pipeline.core", "pipeline.packing", "numpy", "rich"},
+    "pipeline.ledger": {"pipeline.core", "pipeline.packing", "numpy", "pyarrow"},
     "pipeline.evaluation": {"pipeline.core", "numpy", "scipy", "trackeval"},
     # Programs of their own: the match stage without a line, and what a ledger tells of a place.
     "pipeline.evaluation.simulation": {"pipeline.core", "pipeline.stages", "models.gallery", *ARRAYS, "faiss", "rich"},

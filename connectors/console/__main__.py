@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -24,6 +25,10 @@ from pipeline.core.errors import ConfigError, ConnectorError, ReidError
 
 DONE, FAILED, NOT_AS_CONFIGURED = 0, 1, 2
 NUM_PORTS = 20
+PORT = "port"
+"""In the folder of the page: where it listened last."""
+
+AGAIN_S = 5.0
 LEDGER_S = 120.0
 POLL_S = 0.1
 
@@ -39,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         listener = _listener(settings)
         accounts = Accounts(settings.accounts or settings.folder / "accounts.sqlite")
         port = listener.getsockname()[1]
+        _write_private(settings.folder / PORT, str(port))
         _greet(settings, accounts, port)
         desk = _desk(settings, accounts)
     except ConfigError as error:
@@ -127,17 +133,31 @@ def _listener(settings: Settings) -> socket.socket:
     Raises:
         ConfigError: If none is free, or the address is not of this machine.
     """
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     num_ports = NUM_PORTS if settings.port else 1
-    for port in range(settings.port, min(settings.port + num_ports, 65536)):
+    ports = range(settings.port, min(settings.port + num_ports, 65536))
+    before = settings.folder / PORT
+    text = before.read_text() if settings.is_live and before.exists() else ""
+    if text.isdigit() and (settings.port == 0 or int(text) in ports):
+        # This run's page was there; whoever looks at it finds it again, as soon as the old one is gone.
+        give_up_at = time.monotonic() + AGAIN_S
+        while time.monotonic() < give_up_at:
+            with suppress(OSError):
+                return _bound(settings.host, int(text))
+            time.sleep(POLL_S)
+    for port in ports:
         try:
-            return socket.create_server((settings.host, port), family=family)
+            return _bound(settings.host, port)
         except OSError as error:
             reason = error.strerror
     raise ConfigError(
         f"console.port: expected a free one of {settings.host}:{settings.port} and the next {num_ports - 1}, "
         f"got {reason}; choose another"
     )
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; raises ``OSError`` where the port is taken."""
+    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -19,6 +19,9 @@ from pipeline.ledger.ledger import is_being_written
 
 logger = logging.getLogger(__name__)
 
+UNUSED_S = 600.0
+"""A picture of which no sighting came for so long is of no use, and could not be erased with its person."""
+
 
 class Desk:
     """Opens the files of a run, and keeps what belongs together in step.
@@ -38,7 +41,7 @@ class Desk:
         self.story = Story(self.ledger_path, self.site_file)
         self.accounts = accounts
         self.sessions = Sessions(self.accounts, max_age_s=settings.session_s, is_open=settings.is_open)
-        self.journal = Journal(settings.folder / "journal.sqlite")
+        self.journal = Journal(settings.folder / "journal.sqlite", self.ledger_path)
         self.pictures = PictureStore(
             settings.folder / "pictures.sqlite",
             keep_s=settings.keep_pictures_s,
@@ -68,7 +71,7 @@ class Desk:
     @property
     def is_live(self) -> bool:
         """Whether a run is writing the ledger; it carries orders out itself."""
-        return is_being_written(self.ledger_path)
+        return self.settings.is_live or is_being_written(self.ledger_path)
 
     def follow(self) -> int:
         """Take in what is new in the ledger; return the number of the newest event.
@@ -87,6 +90,12 @@ class Desk:
         self.story.forget(gone)
         self.journal.forget_parts(gone)
         return self.pictures.drop(gone)
+
+    def tidy(self) -> int:
+        """Delete pictures that are too old or too many, and those that no sighting came of; return these."""
+        self.pictures.tidy()
+        gone = [part for part in self.pictures.parts(older_than_s=UNUSED_S) if self.story.person_of(part) == NOBODY]
+        return self.pictures.drop(gone) if gone else 0
 
     def _is_erased(self, part: TrackPart) -> bool:
         return self.story.person_of(part) == NOBODY and self.story.was_seen(part)

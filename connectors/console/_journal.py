@@ -8,11 +8,9 @@ from typing import Any
 
 from connectors.console._database import Database
 from pipeline.core import TrackId, TrackPart
+from pipeline.ledger.audit import write_audit
 
 TABLES = """
-CREATE TABLE IF NOT EXISTS audit (
-    number INTEGER PRIMARY KEY, at REAL NOT NULL, by TEXT NOT NULL, what TEXT NOT NULL, about TEXT NOT NULL
-);
 CREATE TABLE IF NOT EXISTS acknowledged (key TEXT PRIMARY KEY, at REAL NOT NULL, by TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS comments (
     number INTEGER PRIMARY KEY, key TEXT NOT NULL, at REAL NOT NULL, by TEXT NOT NULL, text TEXT NOT NULL
@@ -54,27 +52,24 @@ class Label:
 
 
 class Journal:
-    """One private file of what operators did.
+    """One private file of what operators wrote down; who did what is in the ledger's audit.
 
     Args:
         path: The file.
+        ledger_path: The ledger.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, ledger_path: Path) -> None:
         self._database = Database(path, TABLES)
+        self._ledger_path = ledger_path
 
     def note(self, by: str, what: str, about: str) -> None:
-        """Write down who did what."""
-        self._database.change(
-            "INSERT INTO audit (at, by, what, about) VALUES (?, ?, ?, ?)", time.time(), by, what, about
-        )
+        """Write down who did what.
 
-    def notes(self, *, before: int, limit: int) -> list[dict[str, Any]]:
-        """Return who did what, newest first, from below a number on."""
-        rows = self._database.rows(
-            "SELECT number, at, by, what, about FROM audit WHERE number < ? ORDER BY number DESC LIMIT ?", before, limit
-        )
-        return [dict(zip(("number", "at", "by", "what", "about"), row, strict=True)) for row in rows]
+        Raises:
+            ConnectorError: If the ledger cannot be written.
+        """
+        write_audit(self._ledger_path, at=time.time(), by=by, action=what, subject=about)
 
     def acknowledge(self, key: str, by: str) -> None:
         """Write down that somebody takes care of an alert; the first one stays."""

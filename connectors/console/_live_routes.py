@@ -3,15 +3,24 @@
 import asyncio
 import hmac
 import json
+import logging
+import time
 
 from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from connectors.console._desk import Desk
 from connectors.console._sessions import Visitor
+from pipeline.core.errors import ConnectorError
+
+logger = logging.getLogger(__name__)
 
 FOLLOW_EVERY_S = 0.4
+REST_EVERY_S = 2.0
+"""While nobody looks."""
+
 HEARTBEAT_S = 15.0
+TIDY_EVERY_S = 60.0
 NOT_LOGGED_IN = 4401
 
 
@@ -29,6 +38,7 @@ class LiveRoutes:
         self._last_event = 0
         self._last_orders = 0
         self._changed = asyncio.Condition()
+        self._num_listening = 0
 
     def router(self) -> APIRouter:
         """Return the routes."""
@@ -39,14 +49,25 @@ class LiveRoutes:
         return router
 
     async def follow(self) -> None:
-        """Look for new events, for ever, and tell those who wait."""
+        """Look for new events, for ever, and tell those who wait; tidy up now and then."""
+        tidied_at = -TIDY_EVERY_S
         while True:
-            last_event, last_orders = await asyncio.to_thread(self._look)
-            if (last_event, last_orders) != (self._last_event, self._last_orders):
-                self._last_event, self._last_orders = last_event, last_orders
-                async with self._changed:
-                    self._changed.notify_all()
-            await asyncio.sleep(FOLLOW_EVERY_S)
+            try:
+                if time.monotonic() - tidied_at > TIDY_EVERY_S:
+                    tidied_at = time.monotonic()
+                    await asyncio.to_thread(self._desk.tidy)
+                await self._follow_once()
+            except ConnectorError as error:
+                logger.warning("the ledger cannot be followed now: %s", error)
+            is_watched = self._num_listening or self._desk.wall.num_viewers
+            await asyncio.sleep(FOLLOW_EVERY_S if is_watched else REST_EVERY_S)
+
+    async def _follow_once(self) -> None:
+        last_event, last_orders = await asyncio.to_thread(self._look)
+        if (last_event, last_orders) != (self._last_event, self._last_orders):
+            self._last_event, self._last_orders = last_event, last_orders
+            async with self._changed:
+                self._changed.notify_all()
 
     def _look(self) -> tuple[int, int]:
         return self._desk.follow(), sum(placed.state != "pending" for placed in self._desk.story.orders())
@@ -82,12 +103,14 @@ class LiveRoutes:
         if await self._visitor(socket) is None:
             return
         watching = asyncio.create_task(self._tell(socket))
+        self._num_listening += 1
         try:
             while True:
                 await socket.receive_text()
         except (WebSocketDisconnect, KeyError):
             return
         finally:
+            self._num_listening -= 1
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
 

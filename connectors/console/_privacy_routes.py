@@ -75,18 +75,17 @@ class PrivacyRoutes:
         }
 
     def audit(self, user: Administrator) -> list[dict[str, Any]]:
-        """Who did what: what the page wrote down, and the audit of the ledger."""
-        of_page = self._desk.journal.notes(before=2**62, limit=500)
-        of_ledger = [
+        """Who did what: the audit of the ledger, newest first."""
+        return [
             {
+                "number": entry.number,
                 "at": entry.at,
                 "by": entry.by,
                 "what": entry.action,
                 "about": "; ".join(filter(None, (entry.subject, entry.reason))),
             }
-            for entry in self._desk.story.audit()[-500:]
+            for entry in reversed(self._desk.story.audit()[-500:])
         ]
-        return sorted([*of_page, *of_ledger], key=lambda entry: -float(entry["at"]))[:500]
 
     def export(self, user: Operator, person_id: PersonId) -> Response:
         """All that is kept of a person, as a zip; heads of others are blurred in the pictures."""
@@ -128,6 +127,7 @@ class PrivacyRoutes:
         story, pictures = self._desk.story, self._desk.pictures
         parts = [event.part for event in story.events_of(person_id) if event.part is not None]
         keys = [alert.key for alert in story.alerts() if story.kept_for(alert.person_id) == person_id]
+        num_rows = story.num_rows(parts)
         num_pictures = sum(pictures.get(part) is not None for part in parts)
         number = self._desk.place(Order(OrderKind.ERASE, (person_id,), user.name, time.time(), reason=why.reason))
         state, outcome = self._outcome(number)
@@ -143,13 +143,14 @@ class PrivacyRoutes:
             "order": number,
             "state": state,
             "outcome": outcome,
-            "was_there": {"sightings": len(parts), "pictures": num_pictures, "alerts": len(keys)},
+            "was_there": {"sightings": len(parts), "rows": num_rows, "pictures": num_pictures, "alerts": len(keys)},
             "is_left": {
                 "sightings": len(story.events_of(person_id)),
                 "pictures": sum(pictures.get(part) is not None for part in parts),
                 "people": int(story.person(person_id) is not None),
+                "rows": story.num_rows(parts),
             },
-            "not_touched": "files of other sinks (JSON lines, MOT text, films, Kafka) and copies handed out before",
+            "not_touched": "what was sent away: Kafka topics, webhooks, and copies that were handed out before",
         }
 
     def _outcome(self, number: int) -> tuple[str, str]:

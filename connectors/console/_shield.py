@@ -76,6 +76,8 @@ class Shield:
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2] != headers.get("host"):
             return 403, "expected a request of this page itself"
+        if scope["path"].startswith("/api") and headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+            return 403, "expected a request of this page itself"
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > MAX_BODY:
             return 413, f"expected at most {MAX_BODY} bytes"

@@ -49,7 +49,6 @@ class Story:
     def persons_of(self, tracks: Sequence[str]) -> dict[str, int]:
         """Return which persons tracks show now, as far as it is known."""
         with self._lock:
-            self.follow()
             newest = self._recent.newest_parts(tracks)
             persons = {track: self._reader.person_of(part) for track, part in newest.items()}
         return {track: person_id for track, person_id in persons.items() if person_id != NOBODY}
@@ -99,6 +98,12 @@ class Story:
             event = self._reader.sighting(part)
             is_known = self._reader.person_of(part) != NOBODY
         return None if event is None or event.is_erased or not is_known else event
+
+    def num_rows(self, parts: Sequence[TrackPart]) -> int:
+        """Return how many parts of tracks the ledger's file itself still says something of, whosever they are."""
+        with self._lock:
+            found = [self._reader.sighting(part) for part in parts]
+        return sum(event is not None and not event.is_erased for event in found)
 
     def shown(self, event: Event) -> dict[str, Any]:
         """Return a sighting as the page shows it."""

@@ -25,6 +25,7 @@ from websockets.sync.client import ClientConnection, connect
 from connectors.console._best_pictures import BestPictures, blurred, encoded, head_of
 from connectors.console._message import pack
 from pipeline.core import Frame, TrackId, Tracklet, TrackPart
+from pipeline.core.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +33,10 @@ FEED = "feed.json"
 """In the folder ``console`` of a run: where the page takes pictures, and the key to it."""
 
 LOOK, REST = "look", "rest"
-PATIENCE_S = 0.2
+PATIENCE_S = 0.4
 RETRY_S = 0.3
 MAX_KEPT = 64
+MIN_SIDE_PX = 64
 MIN_LEFT_PX = 4
 
 
@@ -50,6 +52,9 @@ class WallMonitor:
         max_side_px: Larger live pictures are scaled down to this.
         jpeg_quality: In [1, 100].
         blur_heads: Heads are made unrecognisable in live pictures.
+
+    Raises:
+        ConfigError: If a number is out of its range.
     """
 
     def __init__(
@@ -62,6 +67,11 @@ class WallMonitor:
         jpeg_quality: int,
         blur_heads: bool,
     ) -> None:
+        if max_rate_hz <= 0 or max_side_px < MIN_SIDE_PX or not 1 <= jpeg_quality <= 100:
+            raise ConfigError(
+                f"monitor: expected max_rate_hz above 0, max_side_px from {MIN_SIDE_PX} on, jpeg_quality in 1 to 100, "
+                f"got {max_rate_hz}, {max_side_px} and {jpeg_quality}; correct them"
+            )
         self._camera_id = camera_id
         self._feed = Path(output_dir) / "console" / FEED
         self._period_s = 1 / max_rate_hz

@@ -1,4 +1,4 @@
-"""Renders worlds: ``python -m connectors.world render|benchmark|dataset …``."""
+"""Renders worlds: ``python -m connectors.world render|benchmark|dataset|speed …``."""
 
 import argparse
 import os
@@ -9,6 +9,7 @@ from connectors.world.benchmarks import BENCHMARKS, render_benchmark
 from connectors.world.casting import WARDROBES
 from connectors.world.dataset import DatasetSpec, render_dataset
 from connectors.world.recording import render
+from connectors.world.speed import print_speed
 from connectors.world.world import Scenario, World
 from pipeline.core.errors import ReidError
 
@@ -31,6 +32,8 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--returns", type=float, default=usual.returns, help="share of people who come back, 0 to 1")
     one.add_argument("--changes", type=float, default=usual.changes, help="share of those who changed clothes, 0 to 1")
     one.add_argument("--groups", type=float, default=usual.groups, help="share of people who walk together, 0 to 1")
+    one.add_argument("--scale", type=float, default=usual.scale, help="of the pictures' sides, 0.1 to 1")
+    one.add_argument("--shutter-s", type=float, default=usual.shutter_s, help="above 0: whoever moves is blurred")
     one.add_argument("--supersample", type=int, default=usual.supersample, help="1 fast, 2 smooth edges")
     one.add_argument("--crf", type=int, default=23, help="of H.264 (default %(default)s)")
     one.add_argument("--device", default="cpu", help="cpu or cuda")
@@ -48,13 +51,15 @@ def _parser() -> argparse.ArgumentParser:
     many.add_argument("--fps", type=float, default=2.0, help="pictures a second (default %(default)s)")
     many.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default %(default)s)")
     many.add_argument("--device", default="cpu", help="cpu or cuda")
+    fast = commands.add_parser("speed", help="pictures a second of one core, over people and cameras")
+    fast.add_argument("--device", default="cpu", help="cpu or cuda")
     return parser
 
 
 def main() -> None:
     """Read the command line and render; exit code 2 for what cannot be rendered."""
     given = vars(_parser().parse_args())
-    command, out = given.pop("command"), given.pop("out")
+    command, out = given.pop("command"), given.pop("out", None)
     try:
         if command == "dataset":
             workers = given.pop("workers")
@@ -62,6 +67,8 @@ def main() -> None:
         elif command == "benchmark":
             for name in given["names"]:
                 render_benchmark(name, out / name)
+        elif command == "speed":
+            print_speed(given["device"])
         else:
             cameras = [name for name in given.pop("cameras").split(",") if name]
             seconds, crf = given.pop("seconds"), given.pop("crf")

@@ -13,11 +13,12 @@ CROPS_FPS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A scenario, how long it lasts, and how much its videos are compressed (``crf`` of H.264)."""
+    """A scenario, how long it lasts, how much its videos are compressed (``crf`` of H.264), and if it has cut-outs."""
 
     scenario: Scenario
     seconds: float
     crf: int = 23
+    crops: bool = True
 
 
 BENCHMARKS = {
@@ -26,12 +27,15 @@ BENCHMARKS = {
         Scenario("plaza", people=15, seed=39, returns=0.7, changes=0.2, lookalikes=0.12, groups=0.2, supersample=2),
         seconds=60.0,
         crf=29,
+        crops=False,
     ),
     "easy": Benchmark(Scenario("plaza", people=10, seed=101, wardrobe="vivid", groups=0.0), seconds=90.0),
     "crowd": Benchmark(
-        Scenario("plaza", people=38, seed=102, wardrobe="muted", lookalikes=0.3, groups=0.5), seconds=60.0
+        Scenario("plaza", people=38, seed=102, wardrobe="muted", lookalikes=0.8, groups=0.5), seconds=60.0
     ),
     "change": Benchmark(Scenario("plaza", people=14, seed=103, returns=1.0, changes=1.0), seconds=120.0),
+    # 32 cameras, 500 people, small pictures.
+    "large": Benchmark(Scenario("campus", people=500, seed=104, fps=5.0, scale=0.5), seconds=60.0, crops=False),
 }
 
 
@@ -46,7 +50,7 @@ def render_benchmark(name: str, folder: Path) -> None:
         raise ConfigError(f"benchmark: expected one of {', '.join(BENCHMARKS)}, got {name!r}")
     benchmark = BENCHMARKS[name]
     render(World(benchmark.scenario), folder, seconds=benchmark.seconds, crf=benchmark.crf)
-    if name != "demo":
+    if benchmark.crops:
         (folder / "worlds").mkdir(exist_ok=True)
         slow = replace(benchmark.scenario, fps=CROPS_FPS)
         write_shard(folder / "worlds" / "0000.npz", slow, seconds=benchmark.seconds, number=0)

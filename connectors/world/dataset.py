@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from connectors.world import attributes
+from connectors.world.gait import ACTIONS
 from connectors.world.truth import TruePerson
 from connectors.world.world import Scenario, World
 from pipeline.core.errors import ConfigError, ConnectorError
 
-ACTIONS = ("walk", "stand", "phone", "talk")
 PLACES = ("plaza", "corridor", "shop")
 MAX_WORLDS = 10_000
 CROP_MARGIN = 0.1
@@ -103,7 +103,7 @@ def shard(scenario: Scenario, *, seconds: float, number: int) -> dict[str, NDArr
     - ``box_frame`` (B,) row of the picture, ``box_person`` (unique in the set), ``box_outfit``, ``full_xyxy`` and
       ``visible_xyxy`` (B, 4) pixels, ``visibility`` and ``truncation`` in [0, 1], ``keypoints`` (B, 17, 3) x, y and
       0 outside, 1 hidden, 2 visible, ``heading`` radians as the camera sees it, ``speed`` m/s, ``action`` place in
-      ``ACTIONS``;
+      ``gait.ACTIONS``;
     - ``crop_jpeg``, ``crop_offset``, ``crop_box`` (C,) row of the box, ``crop_xyxy`` (C, 4) what was cut;
     - ``person_id``, ``person_outfit`` (P,), ``attribute_names`` (K,), ``attributes`` (P, K);
     - ``size_hw`` (2,), ``camera_names``, ``scenario``.

@@ -124,7 +124,7 @@ def site_yaml(world: World, folder: str) -> str:
     names = {camera.name for camera in world.cameras}
     lines = ["cameras:"]
     lines += [
-        f'  {camera.name}: {{uri: "{folder}/{camera.name}.mp4", starts_at: {camera.clock_offset_s}}}'
+        f'  {camera.name}: {{uri: "{folder}/{camera.name}.mp4", starts_at: {round(camera.clock_offset_s, 4)}}}'
         for camera in world.cameras
     ]
     lines += ["overlaps:"] + [f"  - [{o.first}, {o.second}]" for o in found.overlaps if {o.first, o.second} <= names]

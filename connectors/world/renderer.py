@@ -19,6 +19,8 @@ SLOT_VERTICES, SLOT_FACES = 17_000, 33_000
 _SHADOW_TEXELS = 1024
 _ANKLES = (15, 16)
 _NOTHING = (0, 1 << 20, 1 << 20, -1, -1)
+_SMALLEST_PX = 10.0
+"""People whose height is less are too far away to be drawn."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -228,7 +230,7 @@ class Renderer:
         for key in [key for key in self._slots if key not in present]:
             del self._slots[key]
         if len(actors) > self._num_slots:
-            self._grow(2 * len(actors))
+            self._grow(len(actors) + max(8, len(actors) // 4))
         free = iter(sorted(set(range(self._num_slots)) - set(self._slots.values())))
         for actor in actors:
             if actor.key not in self._slots:
@@ -312,7 +314,7 @@ def _in_sight(actor: Actor, camera: Camera) -> bool:
     """Tell whether a person may be in the picture: their keypoints with an arm's length around."""
     points = camera.project(actor.keypoints)
     depth = points[:, 2]
-    if depth.max() < 0.3:
+    if depth.max() < 0.3 or 1.7 * camera.focal_px < _SMALLEST_PX * depth.min():
         return False
     margin = 0.5 * camera.focal_px / max(float(depth.min()), 0.3)
     height, width = camera.size_hw

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from connectors.world.background import cast_background
 from connectors.world.camera import Camera
@@ -19,7 +20,9 @@ from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import ConfigError
 
 MAX_FIGURES = 64
-"""Figures kept for people who come back; a figure takes 3 MB."""
+"""Figures kept of people who left and may come back, with those who are there; a figure takes 3 MB."""
+_SHUTTER = (-0.4, -0.2, 0.0, 0.2, 0.4)
+"""When a picture with an open shutter is looked at, in times of the shutter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class Scenario:
         groups: In [0, 1]: share of people who walk with others.
         busy: Whether people are on their way from the start.
         fps: Frames a second, above 0.
+        scale: Of the pictures' sides, 0.1 to 1: 0.5 has half as many rows and columns.
+        shutter_s: How long the shutter is open, 0 to a frame's time: whoever moves is blurred. It costs five pictures.
         supersample: Samples a pixel and side; 1 is fast, 2 has smooth edges.
         device: cpu or cuda.
     """
@@ -53,6 +58,8 @@ class Scenario:
     groups: float = 0.15
     busy: bool = True
     fps: float = 10.0
+    scale: float = 1.0
+    shutter_s: float = 0.0
     supersample: int = 1
     device: str = "cpu"
 
@@ -60,10 +67,14 @@ class Scenario:
         shares = (self.lookalikes, self.returns, self.changes, self.groups)
         if not all(0 <= share <= 1 for share in shares):
             raise ConfigError(f"lookalikes, returns, changes, groups: expected values in [0, 1], got {shares}")
+        if not 0.1 <= self.scale <= 1:
+            raise ConfigError(f"scale: expected 0.1 to 1, got {self.scale}")
         if not 0 < self.fps <= 60 or self.supersample not in (1, 2, 3):
             raise ConfigError(
                 f"fps, supersample: expected 0 to 60, and 1, 2 or 3, got {self.fps} and {self.supersample}"
             )
+        if not 0 <= self.shutter_s <= 1 / self.fps:
+            raise ConfigError(f"shutter_s: expected 0 to {1 / self.fps:g}, a frame's time, got {self.shutter_s}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,7 +99,8 @@ class World:
     def __init__(self, scenario: Scenario, cameras: Sequence[str] = ()) -> None:
         self.scenario = scenario
         self.place = build_place(scenario.place, scenario.variant)
-        self.cameras: tuple[Camera, ...] = tuple(self.place.camera(name) for name in cameras) or self.place.cameras
+        wanted = tuple(self.place.camera(name) for name in cameras) or self.place.cameras
+        self.cameras: tuple[Camera, ...] = tuple(camera.scaled(scenario.scale) for camera in wanted)
         self.people = draw_people(
             scenario.people, seed=scenario.seed, wardrobe=scenario.wardrobe, lookalikes=scenario.lookalikes
         )
@@ -112,8 +124,7 @@ class World:
         """Yield the pictures of all cameras at one moment after the other; endless without ``num_frames``."""
         index = 0
         while num_frames is None or index < num_frames:
-            stances = self.stances_at(index / self.scenario.fps)
-            yield self._see(index, stances)
+            yield self._see(index)
             index += 1
 
     def stances_at(self, time_s: float) -> tuple[Stance, ...]:
@@ -121,28 +132,39 @@ class World:
         # Time 0 shows the first step.
         return self._traffic.at(time_s + self._traffic.step_s)
 
-    def _see(self, index: int, stances: Sequence[Stance]) -> tuple[View, ...]:
-        renderer = self._renderer = self._renderer or self._build_renderer()
-        time_s = index / self.scenario.fps
-        actors = {(stance.person, stance.outfit): self._actor(stance, time_s) for stance in stances}
-        where = {(stance.person, stance.outfit): stance for stance in stances}
-        renderer.place(list(actors.values()))
+    def _see(self, index: int) -> tuple[View, ...]:
+        time_s, shutter_s = index / self.scenario.fps, self.scenario.shutter_s
+        looks = [self._look(time_s + shutter_s * share) for share in (_SHUTTER if shutter_s else (0.0,))]
         views = []
         for number, camera in enumerate(self.cameras):
-            light, seen = renderer.render(number)
+            light, people = looks[len(looks) // 2][number]
+            if shutter_s:
+                light = np.mean([look[number][0] for look in looks], axis=0)
             image = develop(light, camera.effects, self._noise[number], frame_index=index)
             stamp = FrameStamp(camera.name, index, time_s + camera.clock_offset_s)
-            at = (camera.position[0], camera.position[1])
-            people = [true_person(where[key], actors[key], seen[key], camera_xy=at) for key in sorted(seen)]
-            views.append(View(Frame(stamp, image), tuple(person for person in people if person)))
+            views.append(View(Frame(stamp, image), people))
         return tuple(views)
+
+    def _look(self, time_s: float) -> list[tuple[NDArray[np.float32], tuple[TruePerson, ...]]]:
+        """Return the light that reaches each camera at a moment, shape ``(H, W, 3)``, and what is true of it."""
+        renderer = self._renderer = self._renderer or self._build_renderer()
+        where = {(stance.person, stance.outfit): stance for stance in self.stances_at(time_s)}
+        actors = {key: self._actor(stance, time_s) for key, stance in where.items()}
+        while len(self._figures) > max(MAX_FIGURES, len(actors)):
+            self._figures.popitem(last=False)
+        renderer.place(list(actors.values()))
+        looks = []
+        for number, camera in enumerate(self.cameras):
+            light, seen = renderer.render(number)
+            at = camera.position[:2]
+            people = [true_person(where[key], actors[key], seen[key], camera_xy=at) for key in sorted(seen)]
+            looks.append((light, tuple(person for person in people if person)))
+        return looks
 
     def _actor(self, stance: Stance, time_s: float) -> Actor:
         key = (stance.person, stance.outfit)
         figure = self._figures.pop(key, None) or make_figure(self.people[stance.person], stance.outfit)
         self._figures[key] = figure
-        while len(self._figures) > MAX_FIGURES:
-            self._figures.popitem(last=False)
         # Nobody sways in step with others.
         own_time_s = time_s + 1.7 * stance.person
         bones = figure.pose(stance.action, walked_m=stance.walked_m, time_s=own_time_s, walking=stance.walking)

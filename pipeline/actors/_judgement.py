@@ -10,6 +10,7 @@ from pipeline.core import Alert, Correction, Embedding, Order, Record, Sighting
 from pipeline.core.errors import ConnectorError
 from pipeline.ledger import Saved
 from pipeline.ledger.ledger import chained
+from pipeline.ledger.saved import AT_REST, FORGOTTEN
 from pipeline.packing import pack, unpack
 from pipeline.stages.alert import AlertStage
 from pipeline.stages.match import MatchStage
@@ -44,12 +45,20 @@ class Ending:
     """Nothing else will come: a last look back."""
 
 
-Taken = Window | Enrolment | CarriedOut | Ending
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """Who was known was forgotten, all at once; their numbers are not given again."""
+
+    last_person_id: int
+
+
+Taken = Window | Forgotten | Enrolment | CarriedOut | Ending
 KINDS: dict[str, type[Any]] = {
     "window": Window,
     "enrolment": Enrolment,
     "order": CarriedOut,
-    "order at rest": CarriedOut,  # the ledger was written without this class, and so its alerts were found otherwise
+    AT_REST: CarriedOut,
+    FORGOTTEN: Forgotten,
     "ending": Ending,
 }
 
@@ -105,7 +114,8 @@ class Judgement:
         for entry in saved.entries:
             records = self.take(unpack(entry.body, KINDS[entry.kind]))
             rows = chained(chain, records)
-            if entry.kind != "order at rest" and (rows[-1][-1] if rows else chain) != entry.chain:
+            # Those were carried out without the rules that raise alerts.
+            if entry.kind not in (AT_REST, FORGOTTEN) and (rows[-1][-1] if rows else chain) != entry.chain:
                 raise ConnectorError(
                     "ledger: expected to come to the same events again, got others; the configuration or the program "
                     "changed since it was broken off: go on with those of then, or use another output_dir"
@@ -128,6 +138,9 @@ class Judgement:
         self.counts = dict(zip(self.counts, state.counts, strict=True))
 
     def _records(self, taken: Taken) -> list[Record]:
+        if isinstance(taken, Forgotten):
+            self.match.reserve(taken.last_person_id)
+            return []
         if isinstance(taken, Enrolment):
             self.match.enrol(taken.person_id, taken.embedding)
             return []

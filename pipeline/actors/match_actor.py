@@ -11,12 +11,16 @@ from pathlib import Path
 from pipeline.actors._judgement import CarriedOut, Ending, Enrolment, Judgement, Taken, Window, entry_of
 from pipeline.actors._outlets import Outlets
 from pipeline.actors._receipt import Receipt
-from pipeline.core import Alert, Correction, Embedding, Sighting, Sink, TrackPart
+from pipeline.core import Alert, Correction, CorrectionKind, Embedding, Sighting, Sink, TrackPart
 from pipeline.core.errors import DataError
 from pipeline.ledger import Ledger, LedgerReader, Outcome, PlacedOrder, describe, resolve
+from pipeline.ledger.erasing import Erasure, erase_stores, lines_with, places_with
 from pipeline.stages.alert import AlertStage
 from pipeline.stages.match import MatchStage
 from pipeline.watermark import EventTimeBuffer
+
+COMPACT_EVERY_S = 60.0
+"""Seconds between two times that old events are deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,8 @@ class MatchActor:
         max_lateness_s: See ``EventTimeBuffer``.
         flush_every_s: Seconds between two flushes of the sinks.
         max_waiting_embeddings: Cameras that are ahead wait while more than this many wait for the others.
+        retention_s: Seconds of event time after which events leave the ledger.
+        max_events: So many events stay in the ledger at most; 0 for all.
     """
 
     MAX_LATENCIES = 100_000
@@ -113,14 +119,19 @@ class MatchActor:
         max_lateness_s: float,
         flush_every_s: float,
         max_waiting_embeddings: int,
+        retention_s: float = inf,
+        max_events: int = 0,
     ) -> None:
         self._judgement = Judgement(make_match(), make_alert())
         self._ledger = Ledger(ledger_path)
+        self._folder = ledger_path.parent
         self._reader = LedgerReader(ledger_path)
         self._outlets = Outlets({name: make_sink() for name, make_sink in make_sinks.items()})
         self._buffer = EventTimeBuffer(camera_ids, window_s=window_s, max_lateness_s=max_lateness_s)
         self._flush_every_s = flush_every_s
         self._max_waiting_embeddings = max_waiting_embeddings
+        self._retention_s, self._max_events = retention_s, max_events
+        self._compacted_at = -inf
         self._turn = asyncio.Lock()
         self._room = asyncio.Event()
         self._due_at: dict[TrackPart, float] = {}
@@ -265,8 +276,28 @@ class MatchActor:
         except DataError as error:
             self._ledger.append([], outcomes=[Outcome(placed, time.time(), False, str(error))])
             return
+        if correction.kind is CorrectionKind.ERASED:
+            text = await self._erase(CarriedOut(placed.order, correction), people.last_person_id)
+            self._ledger.append([], outcomes=[Outcome(placed, time.time(), True, text)])
+            return
         outcome = Outcome(placed, time.time(), True, describe(correction))
         await self._take(CarriedOut(placed.order, correction), outcomes=[outcome])
+
+    async def _erase(self, taken: CarriedOut, last_person_id: int) -> str:
+        """Forget a person everywhere, and return what was found and removed."""
+        await self._flush()  # what the journal holds cannot be published anew afterwards
+        loop = asyncio.get_running_loop()
+        correction = taken.correction
+        traces = self._judgement.match.traces_of(correction.person_ids)
+        records = self._judgement.take(taken)
+        removed, needles = self._ledger.erase(
+            correction, records, state=self._judgement.snapshot(), last_person_id=last_person_id
+        )
+        await self._outlets.write(records)  # a sink takes what it wrote of the person back
+        await self._flush()
+        removed |= await loop.run_in_executor(None, erase_stores, self._folder, correction.parts)
+        needles += [*traces, *lines_with(correction.parts)]
+        return str(Erasure(removed, await loop.run_in_executor(None, places_with, self._folder, needles)))
 
     async def _take(self, taken: Taken, outcomes: Sequence[Outcome] = ()) -> None:
         """Decide, and write what follows to the ledger, then to every sink; a busy sink is waited for."""
@@ -286,3 +317,6 @@ class MatchActor:
             self._ledger.note_published(self._outlets.marks())
             if self._ledger.wants_snapshot:
                 self._ledger.save(self._judgement.snapshot())
+        if self._flushed_at - self._compacted_at >= COMPACT_EVERY_S:
+            self._compacted_at = self._flushed_at
+            self._ledger.compact(retention_s=self._retention_s, max_events=self._max_events)

@@ -4,7 +4,7 @@ from pipeline.core.alert import Alert, AlertState, Severity
 from pipeline.core.detections import Detections
 from pipeline.core.embedding import Embedding
 from pipeline.core.frame import Frame, FrameStamp, LetterboxedFrame
-from pipeline.core.identity import Correction, CorrectionKind, Identity, Match, Outcome, Sighting
+from pipeline.core.identity import Correction, CorrectionKind, Evidence, Identity, Match, Outcome, Sighting
 from pipeline.core.order import Order, OrderKind
 from pipeline.core.ports import (
     AlertRule,
@@ -34,6 +34,7 @@ __all__ = [
     "Detector",
     "Embedder",
     "Embedding",
+    "Evidence",
     "Frame",
     "FrameStamp",
     "Gallery",

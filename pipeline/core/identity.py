@@ -57,6 +57,10 @@ class Outcome(StrEnum):
     TENTATIVE = "tentative"
 
 
+Evidence = tuple[tuple[str, float], ...]
+"""What spoke for one person or against, by name: ``looks``, ``way``, ``needed`` in natural log-odds, ``quality``."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Sighting:
     """This piece of a track shows that person.
@@ -75,6 +79,8 @@ class Sighting:
         gates: Why this person and not another, in words.
         path: Every box of the track since the part before.
         is_last: The track has ended.
+        evidence: About the person, or if new about the runner-up: what looks and way say, how much was needed, and
+            how good the pictures were; empty where nobody was compared.
     """
 
     person_id: int
@@ -90,6 +96,7 @@ class Sighting:
     gates: tuple[str, ...]
     path: TrackPath
     is_last: bool
+    evidence: Evidence = ()
 
     def __post_init__(self) -> None:
         check_array("box_xyxy", self.box_xyxy, (4,), np.float32)

@@ -8,9 +8,12 @@ from pathlib import Path
 
 from pipeline.core import Order, OrderKind, TrackPart
 from pipeline.core.errors import ConfigError, ReidError
+from pipeline.ledger.checking import faults_of
+from pipeline.ledger.export import export
 from pipeline.ledger.orders import PlacedOrder
 from pipeline.ledger.placing import place_order
 from pipeline.ledger.reader import LedgerReader
+from pipeline.ledger.why import why
 
 DONE, FAILED, NOT_AS_CONFIGURED = 0, 1, 2
 
@@ -41,6 +44,11 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     command("people", "print everybody who was seen", _people)
+    command("check", "is it whole, in order, and unchanged? exit code 1 if not", _check)
+    explained = command("why", "why a sighting was given to its person", _why)
+    explained.add_argument("part", type=_part, help="as in east/0/7:2")
+    exported = command("export", "write every event as a row of a .csv or .parquet file", _export)
+    exported.add_argument("target", type=Path)
     command("audit", "print who asked for what, when and why", _audit)
     for kind, words in (
         (OrderKind.MERGE, "two numbers are one person; the first is kept"),
@@ -82,6 +90,29 @@ def _people(options: argparse.Namespace) -> int:
             f"{person.person_id:>6}  {person.num_sightings:>5} sightings  from {person.first_seen_at:.1f} "
             f"for {seconds:.1f} s  {', '.join(person.camera_ids)}  {person.name}".rstrip()
         )
+    reader.close()
+    return DONE
+
+
+def _check(options: argparse.Namespace) -> int:
+    faults = faults_of(options.ledger)
+    for fault in faults:
+        print(f"error: {options.ledger}: {fault}", file=sys.stderr)
+    if not faults:
+        print(f"{options.ledger}: whole, in order, unchanged")
+    return FAILED if faults else DONE
+
+
+def _why(options: argparse.Namespace) -> int:
+    reader = LedgerReader(options.ledger)
+    print("\n".join(why(reader, options.part)))
+    reader.close()
+    return DONE
+
+
+def _export(options: argparse.Namespace) -> int:
+    reader = LedgerReader(options.ledger)
+    print(f"{options.target}: {export(reader, options.target)} events")
     reader.close()
     return DONE
 

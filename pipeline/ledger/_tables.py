@@ -22,7 +22,8 @@ CREATE TABLE events (
     track TEXT,
     part INTEGER,
     body TEXT,
-    chain BLOB NOT NULL
+    chain BLOB NOT NULL,
+    is_redacted INTEGER NOT NULL DEFAULT 0
 );
 """
 
@@ -58,6 +59,7 @@ CREATE TABLE snapshot (
     body BLOB NOT NULL,
     chain BLOB NOT NULL
 );
+CREATE TABLE erased (digest BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE published (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     journal_number INTEGER NOT NULL,
@@ -141,7 +143,7 @@ def _migrate_1(database: sqlite3.Connection) -> None:
     )
     for *columns, body in rows:
         chain = link(chain, f"{columns[1]} {body}")
-        database.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*columns, body, chain))
+        database.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", (*columns, body, chain))
     database.execute("DROP TABLE events_1")
     database.execute("UPDATE about SET value = ? WHERE key = 'schema'", (str(SCHEMA),))
 

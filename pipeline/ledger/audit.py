@@ -2,8 +2,11 @@
 
 import sqlite3
 from dataclasses import dataclass
+from pathlib import Path
 
+from pipeline.core.errors import ConnectorError
 from pipeline.ledger._chain import START, link
+from pipeline.ledger._tables import check_schema, connect
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,24 @@ def add_audit(database: sqlite3.Connection, at: float, by: str, action: str, sub
         "INSERT INTO audit (at, by, action, subject, reason, chain) VALUES (?, ?, ?, ?, ?, ?)",
         (at, by, action, subject, reason, chain),
     )
+
+
+def write_audit(path: Path, *, at: float, by: str, action: str, subject: str, reason: str = "") -> None:
+    """Write a line about something that changes nothing in the ledger, a search for instance; from any process.
+
+    Raises:
+        ConnectorError: If there is no such ledger, or it cannot be written.
+    """
+    database = connect(path, read_only=False)
+    try:
+        check_schema(path, database)
+        database.execute("BEGIN IMMEDIATE")
+        add_audit(database, at, by, action, subject, reason)
+        database.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise ConnectorError(f"{path}: cannot be written: {error}; try again") from error
+    finally:
+        database.close()
 
 
 def read_audit(database: sqlite3.Connection) -> list[AuditEntry]:

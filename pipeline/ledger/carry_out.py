@@ -1,18 +1,18 @@
 """Carries orders out on the ledger of a run that has ended, at the level of events."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.core import Record
+from pipeline.core import Correction, CorrectionKind, Record
 from pipeline.core.errors import DataError
+from pipeline.ledger.erasing import Erasure, erase_files, lines_with, places_with
 from pipeline.ledger.ledger import Ledger, is_being_written
 from pipeline.ledger.orders import Outcome, PlacedOrder
 from pipeline.ledger.reader import LedgerReader
 from pipeline.ledger.resolve import amended, describe, resolve
+from pipeline.ledger.saved import AT_REST
 from pipeline.packing import pack
-
-AT_REST = "order at rest"
-"""What the journal calls an order that was carried out while nobody decided who is who."""
 
 
 def carry_out_pending(path: Path) -> None:
@@ -23,13 +23,13 @@ def carry_out_pending(path: Path) -> None:
     reader = LedgerReader(path)
     try:
         for placed in ledger.pending_orders():
-            _carry_out(placed, ledger, reader)
+            _carry_out(placed, ledger, reader, path)
     finally:
         reader.close()
         ledger.close()
 
 
-def _carry_out(placed: PlacedOrder, ledger: Ledger, reader: LedgerReader) -> None:
+def _carry_out(placed: PlacedOrder, ledger: Ledger, reader: LedgerReader, path: Path) -> None:
     people = reader.people()
     try:
         correction = resolve(placed.order, people, at=people.last_at, next_person_id=people.last_person_id + 1)
@@ -37,5 +37,17 @@ def _carry_out(placed: PlacedOrder, ledger: Ledger, reader: LedgerReader) -> Non
         ledger.append([], outcomes=[Outcome(placed, time.time(), False, str(error))])
         return
     records: list[Record] = [correction, *amended(reader.alerts(), correction)]
+    if correction.kind is CorrectionKind.ERASED:
+        text = str(_erase(correction, records, ledger, path, people.last_person_id))
+        ledger.append([], outcomes=[Outcome(placed, time.time(), True, text)])
+        return
     taken = (AT_REST, pack({"order": placed.order, "correction": correction}))  # for a run that goes on from here
     ledger.append(records, taken=taken, outcomes=[Outcome(placed, time.time(), True, describe(correction))])
+
+
+def _erase(
+    correction: Correction, records: Sequence[Record], ledger: Ledger, path: Path, last_person_id: int
+) -> Erasure:
+    removed, needles = ledger.erase(correction, records, state=None, last_person_id=last_person_id)
+    removed |= erase_files(path.parent, correction)
+    return Erasure(removed, places_with(path.parent, [*needles, *lines_with(correction.parts)]))

@@ -89,8 +89,9 @@ def from_row(row: tuple[int, str, float, int | None, str | None, str | None, int
 
 
 def correction_body(correction: Correction) -> str:
-    """Return a correction as JSON."""
-    return _json({**asdict(correction), "parts": [[str(part.track_id), part.part] for part in correction.parts]})
+    """Return a correction as JSON; what was erased is not named once more."""
+    parts = () if correction.kind is CorrectionKind.ERASED else correction.parts
+    return _json({**asdict(correction), "parts": [[str(part.track_id), part.part] for part in parts]})
 
 
 def _sighting_body(sighting: Sighting) -> dict[str, object]:
@@ -109,6 +110,7 @@ def _sighting_body(sighting: Sighting) -> dict[str, object]:
         "gates": sighting.gates,
         "num_frames": len(sighting.path),
         "is_last": sighting.is_last,
+        "evidence": {name: _rounded(value) for name, value in sighting.evidence},
     }
 
 

@@ -87,6 +87,20 @@ class FinalTracks:
         slot = self._slot(part)
         return NOBODY if slot is None else self._person_of_group[self._group_of_slot[slot]]
 
+    def parts_of(self, person_id: int) -> list[TrackPart]:
+        """Return whatever parts are a person's now."""
+        groups = {group for group, owner in enumerate(self._person_of_group) if owner == person_id}
+        return [
+            TrackPart(track_id, part)
+            for track_id, slots in self._slots.items()
+            for part, slot in slots.items()
+            if self._group_of_slot[slot] in groups
+        ]
+
+    def aliases_of(self, person_id: int) -> list[int]:
+        """Return the number and those that were absorbed by it, sorted."""
+        return sorted({person_id, *(old for old, kept in self._kept_for.items() if kept == person_id)})
+
     def finals(self) -> Finals:
         """Return the last word on every part, by slot."""
         groups = np.array(self._group_of_slot, np.int64)

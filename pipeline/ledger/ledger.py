@@ -4,18 +4,23 @@ import fcntl
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from math import inf
 from pathlib import Path
 from typing import Any
 
-from pipeline.core import Record, TrackPart
+from pipeline.core import Correction, Record, TrackPart
 from pipeline.core.errors import ConnectorError
 from pipeline.ledger._chain import START, link
 from pipeline.ledger._tables import connect, make_or_migrate
+from pipeline.ledger.audit import add_audit
+from pipeline.ledger.erasing import NEEDLE_BYTES, digest_of, redact
 from pipeline.ledger.events import Row, to_row
 from pipeline.ledger.orders import Outcome, PlacedOrder, read_orders, write_outcome
-from pipeline.ledger.saved import Entry, Saved
+from pipeline.ledger.saved import FORGOTTEN, Entry, Saved
+from pipeline.packing import pack
 
 MIN_JOURNAL_BYTES = 4_000_000
 """A journal that is shorter is replayed in a moment; no snapshot is worth its while."""
@@ -95,6 +100,67 @@ class Ledger:
             self._database.execute("DELETE FROM journal")
         self._journal_bytes, self._snapshot_bytes = 0, len(state)
 
+    def erase(
+        self, correction: Correction, records: Sequence[Record], *, state: bytes | None, last_person_id: int
+    ) -> tuple[dict[str, int], list[bytes]]:
+        """Write that people are erased, and empty everything about them; the free pages are overwritten.
+
+        Args:
+            correction: ERASED, with all numbers and parts.
+            records: It, and what followed from it.
+            state: A snapshot without these people; None where nobody can make one: then nobody's looks are known any
+                more, and a run that goes on from here knows only which numbers are taken.
+            last_person_id: The highest number that a person has had.
+
+        Returns:
+            How much was removed, by kind, and pieces of it to look for in files.
+        """
+        with self._transaction():
+            old = [row[0] for row in self._rows("SELECT body FROM journal UNION ALL SELECT body FROM snapshot")]
+            self._chain = self._write(records)
+            removed, needles = redact(self._database, correction)
+            self._database.execute("DELETE FROM journal")
+            if state is None:
+                self._database.execute("DELETE FROM snapshot")
+                taken = (FORGOTTEN, pack({"last_person_id": last_person_id}), self._chain)
+                self._database.execute("INSERT INTO journal (kind, body, chain) VALUES (?, ?, ?)", taken)
+                needles += [body[len(body) // 2 :][:NEEDLE_BYTES] for body in old]
+                removed["snapshots and inputs"] = len(old)
+        if state is not None:
+            self.save(state)
+        for statement in ("PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+            # While somebody reads, old pages may stay in the log; who looks for them then says so.
+            with suppress(sqlite3.OperationalError):
+                self._database.execute(statement).fetchall()
+        return removed, needles
+
+    def compact(self, *, retention_s: float, max_events: int) -> int:
+        """Delete the oldest events; names stay. Return how many went.
+
+        Args:
+            retention_s: Seconds of event time before the newest event; infinite for all.
+            max_events: So many stay at most; 0 for all.
+        """
+        (oldest, newest, newest_at) = self._rows("SELECT min(number), max(number), max(at) FROM events")[0]
+        if newest is None:
+            return 0
+        until = newest - max_events if max_events else 0
+        if retention_s < inf:
+            kept = "SELECT coalesce(min(number), 0) - 1 FROM events WHERE at >= ?"
+            until = max(until, self._rows(kept, newest_at - retention_s)[0][0])
+        if until < oldest:
+            return 0
+        with self._transaction():
+            gone = self._database.execute(
+                "DELETE FROM events WHERE number <= ? AND NOT (kind = 'correction' AND "
+                "coalesce(json_extract(body, '$.kind'), '') IN ('named', 'erased'))",
+                (until,),
+            ).rowcount
+            if gone:
+                reason = f"{gone} events up to number {until}"
+                add_audit(self._database, time.time(), "retention", "compact", "events", reason)
+        return gone
+
     def note_published(self, marks: Mapping[str, str]) -> None:
         """Note that all sinks have everything safe, and where each stands; puts the log on the disk too."""
         with self._transaction():
@@ -114,9 +180,11 @@ class Ledger:
         return Saved(state, chain, entries, published, json.loads(marks))
 
     def has(self, part: TrackPart) -> bool:
-        """Return whether there is a sighting of a part of a track."""
-        query = "SELECT 1 FROM events WHERE track = ? AND part = ? LIMIT 1"
-        return bool(self._rows(query, str(part.track_id), part.part))
+        """Return whether there is, or was until it was erased, a sighting of a part of a track."""
+        query = (
+            "SELECT 1 FROM events WHERE track = ? AND part = ? UNION ALL SELECT 1 FROM erased WHERE digest = ? LIMIT 1"
+        )
+        return bool(self._rows(query, str(part.track_id), part.part, digest_of(part)))
 
     def pending_orders(self) -> list[PlacedOrder]:
         """Return the orders that wait to be carried out."""

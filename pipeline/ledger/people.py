@@ -102,6 +102,10 @@ class People:
                 )
         return found
 
+    def parts_of(self, person_id: int) -> list[TrackPart]:
+        """Return which parts of tracks show a person now."""
+        return self.tracks.parts_of(person_id)
+
     def events_of(self, person_id: int) -> list[int]:
         """Return the numbers of the sightings that now show a person, in order."""
         if person_id == NOBODY:

@@ -40,6 +40,10 @@ def resolve(order: Order, people: People, *, at: float, next_person_id: int) -> 
         if order.kind is OrderKind.SPLIT and len(parts) == people.num_parts(order.person_ids[0]):
             raise DataError(f"parts: expected some of person {order.person_ids[0]}, got all; nothing would be left")
         person_ids = (order.person_ids[0], next_person_id)
+    if order.kind is OrderKind.ERASE:
+        # Those who keep copies need to know of what; the ledger itself keeps no parts of it.
+        person_ids = people.tracks.aliases_of(order.person_ids[0])
+        parts = tuple(sorted(people.parts_of(order.person_ids[0])))
     return Correction(
         KINDS[order.kind], tuple(person_ids), by=order.by, at=at, parts=parts, reason=order.reason, name=order.name
     )

@@ -3,6 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+AT_REST = "order at rest"
+"""What the journal calls an order that was carried out while nobody decided who is who."""
+FORGOTTEN = "forgotten"
+"""What the journal holds when somebody was erased while nobody could make a snapshot without them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

@@ -29,7 +29,7 @@ def carry_out(order: Order, correction: Correction, roster: Roster, calibration:
         elif order.kind is OrderKind.NAME:
             _name(person, correction.name, roster)
         else:
-            roster.drop(person.person_id)
+            roster.erase(person.person_id)
 
 
 def _merge(person_ids: Sequence[int], roster: Roster, calibration: Calibration) -> None:

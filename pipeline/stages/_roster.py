@@ -107,6 +107,11 @@ class Roster:
         self.enrolled.discard(person_id)
         self._gallery.drop(person_id)
 
+    def erase(self, person_id: int) -> None:
+        """Forget a person and the tracks that she is on; what goes on of them begins anew."""
+        self.drop(person_id)
+        self.open = {track_id: (segment, who) for track_id, (segment, who) in self.open.items() if who != person_id}
+
     def move(self, source: Person, target: Person, moved: Iterable[Segment]) -> None:
         """Give segments of one person to another; a person without any is dropped."""
         gone = {id(segment): segment for segment in moved}

@@ -1,8 +1,8 @@
-"""What is said of an embedding."""
+"""From an embedding and a decision to a sighting."""
 
 from collections.abc import Iterable
 
-from pipeline.core import Embedding, Match, Outcome, Sighting
+from pipeline.core import Embedding, Evidence, Match, Outcome, Sighting
 
 
 def sighting_of(
@@ -14,8 +14,9 @@ def sighting_of(
     probability: float,
     gates: Iterable[str],
     runner_up: Match | None = None,
+    evidence: Evidence = (),
 ) -> Sighting:
-    """Return the sighting that an embedding makes of a person; see ``Sighting``."""
+    """Return that this embedding shows that person; see ``Sighting`` for the rest."""
     return Sighting(
         person_id=person_id,
         track_id=embedding.track_id,
@@ -30,4 +31,5 @@ def sighting_of(
         gates=tuple(gates),
         path=embedding.path,
         is_last=embedding.is_last,
+        evidence=evidence,
     )

@@ -17,6 +17,7 @@ from pipeline.core import (
     Correction,
     CorrectionKind,
     Embedding,
+    Evidence,
     Gallery,
     Match,
     Order,
@@ -64,8 +65,12 @@ class _Candidate:
     person_id: int
     distance: float
     evidence: float
+    way: float
     needed: float
     gate: str | None
+
+    def explained(self, quality: float) -> Evidence:
+        return ("looks", self.evidence - self.way), ("way", self.way), ("needed", self.needed), ("quality", quality)
 
 
 class MatchStage:
@@ -170,6 +175,15 @@ class MatchStage:
         """Return whether somebody has this number now."""
         return person_id in self._roster.people
 
+    def reserve(self, person_id: int) -> None:
+        """Give this number, and those below it, to nobody new."""
+        self._roster.reserve(person_id)
+
+    def traces_of(self, person_ids: Sequence[int]) -> list[bytes]:
+        """Return pieces of what is remembered of the looks of people, to look for once they are erased."""
+        known = [self._roster.people[person_id] for person_id in person_ids if person_id in self._roster.people]
+        return [segment.vector_sum.tobytes()[:64] for person in known for segment in person.segments]
+
     @property
     def next_person_id(self) -> int:
         """The number that the next new person gets."""
@@ -200,7 +214,7 @@ class MatchStage:
     def _is_sound(self, embedding: Embedding) -> bool:
         opened = self._roster.open.get(embedding.track_id)
         why = flaw(embedding, None if opened is None else opened[0].last.at)
-        if why is not None:
+        if why:
             self.num_unusable += 1
             logger.warning("track %s, part %d is left out: %s", embedding.track_id, embedding.part, why)
         return why is None
@@ -269,17 +283,15 @@ class MatchStage:
         first, second = sorted((person.latest().camera_id, segment.camera_id))
         needed = self._calibration.evidence_needed(self._max_false_match_rate, (first, second))
         if evidence + MAX_WAY <= 0:
-            return _Candidate(person.person_id, distance, evidence, needed, None)  # no way can make up for the looks
-        walk, gate = [*person.segments, segment], None
-        if any(are_two_people(segment, other, self._rules) for other in person.segments):
-            gate = "seen elsewhere at that time"
-        else:
-            gate = broken_walk(walk, self._rules)
+            return _Candidate(person.person_id, distance, evidence, 0.0, needed, None)  # no way makes up for the looks
+        walk = [*person.segments, segment]
+        is_two = any(are_two_people(segment, other, self._rules) for other in person.segments)
+        gate = "seen elsewhere at that time" if is_two else broken_walk(walk, self._rules)
         before = next((walk[one] for one, two in hand_overs(walk) if walk[two] is segment), None)
         way = 0.0 if before is None else way_evidence(before, segment, self._rules.topology)
         way += sum(together_evidence(segment, other) for other in person.segments)
         way = min(MAX_WAY, max(-MAX_WAY, way))
-        return _Candidate(person.person_id, distance, evidence + way, needed, gate)
+        return _Candidate(person.person_id, distance, evidence + way, way, needed, gate)
 
     def _decide(
         self, embedding: Embedding, segment: Segment, candidates: Sequence[_Candidate], person_id: int | None
@@ -299,6 +311,8 @@ class MatchStage:
         self._roster.begin(person, embedding.track_id, segment)
         if embedding.is_last:
             self._roster.end(embedding.track_id)
+        told = mine or (others[0] if others else None)
+        evidence = told.explained(segment.weight) if told is not None else ()
         return sighting_of(
             embedding,
             person.person_id,
@@ -307,6 +321,7 @@ class MatchStage:
             probability=certainty,
             runner_up=runner_up,
             gates=gates,
+            evidence=evidence,
         )
 
     # Later

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from people import TRACKS, embeddings_of, see
 from test_match_actor import EveryoneRule, make_actor
 
+from connectors.jsonl import JsonlSink
 from connectors.memory import MemorySink
 from pipeline.actors._deliveries import Deliveries
 from pipeline.actors._receipt import Receipt
@@ -179,4 +180,34 @@ def test_orders_are_carried_out_between_windows_and_survive_a_death(tmp_path: Pa
         ("refused", "person 9: expect"),
     ]
     assert reader.person_of(TrackPart(TrackId("east", 0, 2), 1)) == 1
+    reader.close()
+
+
+def test_who_is_erased_while_the_run_goes_on_is_in_no_file_any_more(tmp_path: Path) -> None:
+    sink = JsonlSink(output_dir=str(tmp_path))
+
+    async def main() -> bytes:
+        actor = make_actor(tmp_path, sink, flush_every_s=0.0)
+        await actor.hand_over("west", [], 2.0, 0.0)
+        await actor.hand_over("east", [see("east", 1), see("east", 2, person=1)], 2.0, 0.0)
+        before = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+        place_order(tmp_path / "ledger.sqlite", Order(OrderKind.ERASE, (2,), "ann", 1.7e9, reason="asked for it"))
+        await actor.hand_over("west", [], 3.0, 0.0)
+        # A track of hers that goes on is somebody nobody knows; the part before is not judged again.
+        await actor.hand_over("east", [see("east", 2, person=1), see("east", 2, 1.1, 3.0, person=1, part=1)], 3.0, 0.0)
+        for camera_id in ("east", "west"):
+            await actor.hand_over(camera_id, [], inf, 0.0)
+        await actor.finish(5.0)
+        return before
+
+    before = asyncio.run(main())
+    after = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    # A bit of the other is in the front of the file; of her whole part nothing.
+    assert b'"track": "east/0/2", "part": 0' in before
+    assert b'"track": "east/0/2", "part": 0' not in after
+    assert b'"track": "east/0/1", "part": 0' in after
+    reader = LedgerReader(tmp_path / "ledger.sqlite")
+    assert [person.person_id for person in reader.persons()] == [1, 3]
+    (placed,) = reader.orders()
+    assert (placed.state, placed.outcome[-33:]) == ("done", "; nothing of it is found any more")
     reader.close()

@@ -167,6 +167,7 @@ def test_a_rule_that_is_restored_from_its_snapshot_goes_on(config: Path) -> None
     assert alerts + run(other, EVENTS[half:]) == run(make_rule(config), EVENTS)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_people_who_have_left(config: Path) -> None:
     rule = make_rule(config)
     sizes = []

@@ -1,11 +1,12 @@
 """The operator's page in a browser, on a run of the demo: live first, then what it left."""
 
+import json
 import re
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
@@ -13,15 +14,19 @@ import httpx
 import numpy as np
 import pytest
 from console_browser import chromium, go, opened
-from console_page import HOSTILE, PASSWORD, RunningPage
+from console_page import HOSTILE, PASSWORD, RunningPage, write_ledger
 from playwright.sync_api import Browser, Page, expect
 from running import start
 
 from connectors.console._accounts import Role
+from pipeline.actors.camera_status import CameraStatus
+from pipeline.ledger import Ledger
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
-PAGES = ("wall", "alerts", "people", "person/1", "decide", "decide/audit", "health", "privacy", "accounts", "api")
+PERSON = "person"
+"""Stands for whoever was seen most."""
+PAGES = ("wall", "alerts", "people", PERSON, "decide", "decide/audit", "health", "privacy", "accounts", "api")
 ZONE = "{plaza: {camera: west, polygon: [[0, 0], [640, 0], [640, 360], [0, 360]]}}"
 LIVE_S = 25.0
 """Of the demo that the run is left alone with, at least."""
@@ -56,7 +61,7 @@ def run(browser: Browser, tmp_path_factory: pytest.TempPathFactory, screenshots:
     folder = tmp_path_factory.mktemp("demo")
     process = start(
         [
-            *("site=demo", "runtime=inline", "replay.speed=1", "sink=[jsonl,console]", f"output_dir={folder}"),
+            *("site=demo", "runtime=inline", "replay.speed=0.5", "sink=[jsonl,console]", f"output_dir={folder}"),
             *("sink.console.port=0", f"site.zones={ZONE}", "alerts.zone_dwell.max_dwell_s=4"),
         ]
     )
@@ -69,7 +74,7 @@ def run(browser: Browser, tmp_path_factory: pytest.TempPathFactory, screenshots:
 
 def shoot(page: Page, screenshots: Path, name: str) -> None:
     page.wait_for_function(
-        "[...document.images].every(one => one.complete || one.getBoundingClientRect().top > innerHeight)"
+        "() => [...document.images].every(one => one.complete || one.getBoundingClientRect().top > innerHeight)"
     )
     shown = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
     small = cv2.resize(shown, (960, 645), interpolation=cv2.INTER_AREA)
@@ -92,7 +97,8 @@ def test_the_wall_moves(browser: Browser, run: Run, theme: str, screenshots: Pat
 def test_a_tab_that_sleeps_costs_nothing(browser: Browser, run: Run) -> None:
     with opened(browser, f"{run.url}/#/wall") as page, httpx.Client(base_url=run.url) as client:
         page.wait_for_selector("canvas[data-frame]")
-        assert client.get("/api/health").json()["viewers"] == 1
+        while client.get("/api/health").json()["viewers"] != 1:  # that of the test before goes
+            time.sleep(0.05)
         page.evaluate(
             "() => { Object.defineProperty(document, 'hidden', { get: () => true });"
             " document.dispatchEvent(new Event('visibilitychange')); }"
@@ -116,6 +122,20 @@ def test_an_alert_arrives_by_itself(browser: Browser, run: Run) -> None:
         page.wait_for_selector("text=demonstration takes care")
 
 
+def test_the_line_carries_out_what_an_operator_orders(run: Run) -> None:
+    with httpx.Client(base_url=run.url, timeout=30) as client:
+        client.headers["x-csrf-token"] = client.get("/api/me").json()["csrf"]
+        person_id = client.get("/api/people").json()["people"][0]["person"]
+        asked = {"kind": "name", "person_ids": [person_id], "name": "red bag"}
+        order = client.post("/api/orders", json=asked).json()
+        while order["state"] == "pending":
+            time.sleep(0.1)
+            order = client.get(f"/api/orders/{order['number']}").json()
+        assert order["state"] == "done", order
+        while client.get(f"/api/people/{person_id}").json()["name"] != "red bag":
+            time.sleep(0.1)
+
+
 @pytest.fixture(scope="module")
 def past(run: Run) -> Iterator[RunningPage]:
     """What that run left: ledger, pictures and configuration, behind a login."""
@@ -124,6 +144,14 @@ def past(run: Run) -> Iterator[RunningPage]:
         for role in Role:
             running.accounts.put(role.value, PASSWORD, role, None)
         yield running
+
+
+def address(past: RunningPage, name: str) -> str:
+    """Return where a page of ``PAGES`` is."""
+    if name != PERSON:
+        return name
+    people = past.desk.story.people(past.accounts.users()[0])
+    return f"person/{max(people, key=lambda person: (len(person.camera_ids), person.num_sightings)).person_id}"
 
 
 def logged_in(past: RunningPage, role: Role) -> dict[str, object]:
@@ -164,17 +192,32 @@ def test_every_page_can_be_shown(browser: Browser, past: RunningPage, theme: str
     options = {"color_scheme": theme, **logged_in(past, Role.ADMINISTRATOR)}
     with opened(browser, past.url, **options) as page:
         for name in PAGES:
-            go(page, name)
+            go(page, address(past, name))
             if screenshots is not None and name != "wall":
                 shoot(page, screenshots, f"{name.replace('/', '-')}-{theme}")
         assert page.evaluate("document.documentElement.dataset.theme") == theme
 
 
 @pytest.mark.parametrize("name", PAGES)
+def test_whatever_can_be_used_has_a_name_for_those_who_cannot_see_it(
+    browser: Browser, past: RunningPage, name: str
+) -> None:
+    with opened(browser, past.url, **logged_in(past, Role.ADMINISTRATOR)) as page:
+        go(page, address(past, name))
+        nameless = page.evaluate(
+            """() => [...document.querySelectorAll("a, button, input, select, textarea, img, canvas")].filter((one) =>
+                !(one.textContent.trim() || one.getAttribute("aria-label") || one.labels?.length || one.title
+                || one.getAttribute("alt") !== null || one.querySelector("img[alt]:not([alt=''])"))
+            ).map((one) => one.outerHTML.slice(0, 200))"""
+        )
+        assert nameless == []
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_a_page_fits_on_a_phone(browser: Browser, past: RunningPage, name: str) -> None:
     options = {"viewport": {"width": 360, "height": 740}, **logged_in(past, Role.ADMINISTRATOR)}
     with opened(browser, past.url, **options) as page:
-        go(page, name)
+        go(page, address(past, name))
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
@@ -220,6 +263,18 @@ def test_who_is_erased_is_gone_from_every_page(browser: Browser, past: RunningPa
         go(page, "people")
         assert page.locator(f'[data-person="{gone}"]').count() == 0
     assert all(past.desk.pictures.get(part) is None for part in parts if part is not None)
+
+
+def test_a_camera_that_is_lost_has_a_red_frame(browser: Browser, tmp_path: Path) -> None:
+    write_ledger(tmp_path)
+    ledger = Ledger(tmp_path / "ledger.sqlite")  # somebody writes it: the run is on
+    fine = {**asdict(CameraStatus()), "fps": 9.0}
+    status = {"cameras": {"east": {**fine, "error": "no route to host"}, "west": fine}}
+    (tmp_path / "status.json").write_text(json.dumps(status))
+    with RunningPage(tmp_path, is_open=True) as running, opened(browser, f"{running.url}/#/wall") as page:
+        page.wait_for_selector("[data-camera=east].lost >> text=lost")
+        assert page.locator("[data-camera=west].lost").count() == 0
+    ledger.close()
 
 
 def test_the_evil_name_of_a_camera_is_shown_as_it_is(browser: Browser, tmp_path: Path) -> None:

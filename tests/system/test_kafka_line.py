@@ -13,7 +13,7 @@ import pytest
 from footage import write_clip
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka_broker import Broker
-from running import ROOT, environment, run, start
+from running import ROOT, environment, interrupt, run, start
 from test_on_ray import RAY, actors_below, cluster
 
 __all__ = ["cluster"]
@@ -47,14 +47,16 @@ def from_file(film: Path, weights: str, tmp_path_factory: pytest.TempPathFactory
     return folder
 
 
-def publish(broker: Broker, film: Path, topic: str, *, speed: str) -> list[subprocess.Popen[bytes]]:
+def publish(
+    broker: Broker, film: Path, topic: str, *, speed: str, encoding: str = "png"
+) -> list[subprocess.Popen[bytes]]:
     """Start a publisher for each half."""
     to = f"kafka://{broker.servers}/{topic}"
     return [
         subprocess.Popen(
             [
                 *(sys.executable, "-m", "connectors.kafka_publish", "--camera", name, "--to", to, "--speed", speed),
-                *("--source", f"{{uri: {film}, crop_xyxy: {crop}}}", "--encoding", "png"),
+                *("--source", f"{{uri: {film}, crop_xyxy: {crop}}}", "--encoding", encoding),
             ],
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
@@ -236,6 +238,70 @@ def test_a_process_that_is_killed_comes_back_and_changes_nothing(
     assert process.returncode == 0, err
     assert result(tmp_path) == result(from_file)
     assert_every_event_is_there_once(broker, events, from_file, by_key=True)
+
+
+@pytest.mark.ray
+def test_a_killed_camera_of_h264_goes_on_in_the_midst_of_what_hangs_together(
+    broker: Broker, film: Path, weights: str, tmp_path: Path
+) -> None:
+    frames, events = broker.make_topic(partitions=4), broker.make_topic()
+    for publisher in publish(broker, film, frames, speed="max", encoding="h264"):
+        assert publisher.wait(120) == 0
+    kafka = {"KAFKA_BOOTSTRAP_SERVERS": broker.servers}
+    undisturbed = run(["runtime=inline", *overrides(broker, frames, events, tmp_path / "inline", weights)], **kafka)
+    assert undisturbed.code == 0, undisturbed.err
+    chosen = overrides(broker, frames, f"{events}.again", tmp_path / "ray", weights)
+    process = start(["runtime=ray", "replay.speed=1", "runtime.checkpoint_every_s=1", *chosen], **kafka)
+    some_seen(broker, f"{events}.again", process)
+    actors_below(process.pid, "crc32c")[0].kill()
+    _, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    assert result(tmp_path / "ray") == result(tmp_path / "inline")
+
+
+@pytest.mark.ray
+def test_a_live_camera_whose_process_is_killed_follows_people_anew_and_tells_nothing_twice(
+    broker: Broker, shared: Path, weights: str, tmp_path: Path
+) -> None:
+    frames, events = broker.make_topic(), broker.make_topic()
+    address = f"kafka://{broker.servers}/{frames}"
+    film = str(shared / "data/pets09/vtest.avi")
+    to = ["--camera", "left", "--to", address, "--as-live", "--speed", "0.5", "--source", film]
+    publisher = subprocess.Popen([sys.executable, "-m", "connectors.kafka_publish", *to], cwd=ROOT)
+    process = start(
+        [
+            *overrides(broker, frames, events, tmp_path, weights),
+            *("runtime=ray", "runtime.checkpoint_every_s=1", f'site.cameras={{left: "{address}"}}'),
+            "alerts.restricted_camera.cameras=[left]",
+        ],
+        KAFKA_BOOTSTRAP_SERVERS=broker.servers,
+    )
+    try:
+        some_seen(broker, events, process)
+        actors_below(process.pid, "crc32c")[0].kill()
+        deadline = time.monotonic() + 60
+        while len(sessions(broker, events)) < 2:
+            assert time.monotonic() < deadline, process.communicate()
+        finished = interrupt(process)
+    finally:
+        publisher.kill()
+        publisher.wait()
+    assert finished.code == 0, finished.err
+    messages = broker.read(f"{events}.sightings")
+    assert len({dict(message.headers)["event_key"] for message in messages}) == len(messages)
+    before, after = sessions(broker, events)
+    assert max(body["last"]["index"] for body in before) < min(body["first"]["index"] for body in after)
+    camera = json.loads((tmp_path / "summary.json").read_text())["cameras"]["left"]
+    assert camera["error"] is None
+    assert camera["reopens"] == 1
+
+
+def sessions(broker: Broker, events: str) -> list[list[dict[str, Any]]]:
+    """Return what was sighted, by the sessions of the tracker, in order of time."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    for body in bodies(broker.read(f"{events}.sightings")):
+        found.setdefault(int(body["track"].split("/")[1]), []).append(body)
+    return [found[session] for session in sorted(found)]
 
 
 def test_a_job_that_is_stopped_in_order_goes_on_where_it_was(

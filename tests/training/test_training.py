@@ -99,6 +99,7 @@ def test_the_loss_falls(task: str, data: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_the_detector_finds_the_people_it_learned(data: Path, tmp_path: Path) -> None:
     main(_arguments("detector", data, tmp_path / "out", 400))
     path = export(tmp_path / "out", "tiny", folder=tmp_path / "weights", catalogue=None, note="")
@@ -190,6 +191,7 @@ def test_the_catalogue_has_one_entry_a_file_and_the_newest(tmp_path: Path) -> No
         ("precision=float8", "precision"),
         ("data=/nowhere", "expected more worlds in /nowhere/worlds"),
         ("steps=0", "minutes, steps"),
+        ("score_every_epochs=1", "score_every_epochs: expected 0, as detector has no epochs"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_named(data: Path, tmp_path: Path, change: str, named: str) -> None:

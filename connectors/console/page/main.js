@@ -76,7 +76,7 @@ async function show() {
 function banner() {
   if (!context.me.is_open) return null;
   return h("div", { className: "note", role: "note" },
-    "Demonstration: this page is open without a login, to this machine alone. Whatever is done here is done as “demonstration”.");
+    "Demonstration: open without a login, to this machine alone.");
 }
 
 function drawNav() {

@@ -75,7 +75,7 @@ export async function page(root, context, [asked]) {
         h("section", { className: "card" },
           h("h2", {}, "Sightings"),
           mayCorrect ? h("p", { className: "soft small" }, "Choose a picture to see why. Tick pictures that show somebody else, and split them off.") : null,
-          found.map((stay) => drawStay(stay, mayCorrect)), choice()),
+          h("div", { className: "stays" }, found.map((stay) => drawStay(stay, mayCorrect))), choice()),
         history(orders)));
   }
 
@@ -219,7 +219,8 @@ function erased(proof) {
     h("h1", {}, isDone ? `Person ${proof.person} is erased` : `Person ${proof.person} is not erased yet`),
     h("p", {}, isDone ? "This is what was there, and what was found when it was looked for again." : proof.outcome || "The line has not carried the order out yet."),
     h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, ""), h("th", { className: "r" }, "before"), h("th", { className: "r" }, "now"))),
-      h("tbody", {}, row("sightings", proof.was_there.sightings, proof.is_left.sightings), row("pictures", proof.was_there.pictures, proof.is_left.pictures))),
+      h("tbody", {}, row("sightings", proof.was_there.sightings, proof.is_left.sightings), row("pictures", proof.was_there.pictures, proof.is_left.pictures), row("rows in the ledger’s file", proof.was_there.rows, proof.is_left.rows))),
+    isDone ? h("p", { className: "small" }, `The ledger says: ${proof.outcome}.`) : null,
     h("p", { className: "soft small" }, `Not touched: ${proof.not_touched}.`),
     h("p", {}, h("a", { href: "#/people" }, "Back to the people")));
 }

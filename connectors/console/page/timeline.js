@@ -50,15 +50,16 @@ function ground(person, sightings, site) {
   const at = ([x, y]) => [30 + (x - left) * scale, height - 30 - (y - low) * scale];
   const points = (places) => places.map((place) => at(place).map((side) => side.toFixed(1)).join()).join(" ");
   const { css } = colour(person);
-  const areas = Object.entries(site.areas).flatMap(([camera, places]) => {
+  const areas = Object.values(site.areas).map((places) => s("polygon", { points: points(places), class: "area" }));
+  const names = Object.entries(site.areas).map(([camera, places]) => {
     const middle = at([0, 1].map((side) => places.reduce((sum, place) => sum + place[side], 0) / places.length));
-    return [s("polygon", { points: points(places), class: "area" }), s("text", { x: middle[0], y: middle[1], "text-anchor": "middle", opacity: 0.75 }, camera)];
+    return s("text", { x: middle[0], y: middle[1], "text-anchor": "middle", opacity: 0.75 }, camera);
   });
   const walk = sightings.map((each) => each.place);
   const [start, end] = [at(walk[0]), at(walk.at(-1))];
   const bar = 5 * scale;
   const picture = s("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `The way of person ${person} on the ground` },
-    ...areas,
+    ...areas, ...names,
     s("polyline", { points: points(walk), class: "walk" }),
     ...walk.map((place) => s("circle", { cx: at(place)[0], cy: at(place)[1], r: 3, class: "dot" })),
     s("circle", { cx: start[0], cy: start[1], r: 7, class: "dot" }), s("text", { x: start[0] + 10, y: start[1] + 4 }, "start"),

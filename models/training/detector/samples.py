@@ -20,6 +20,7 @@ from pipeline.stages.detect import PADDING
 _HEIGHTS_PX = (15.0, 250.0)
 _MAX_SCALE = 2.5
 _ELSEWHERE = 0.25
+_AT_FALSE_BOXES = 0.15
 _MIN_VISIBLE = 0.3
 _MIN_LEFT = 0.35
 _MIN_HEIGHT_PX = 10.0
@@ -49,11 +50,20 @@ class DetectorSamples:
         worlds: To draw from.
         input_hw: Height and width of the pictures, pixels.
         max_bytes: Of decoded frames.
+        false_boxes: Shape ``(M, 5)``, row of the frame and a box in its pixels: looked at now and then, see ``mine``.
     """
 
-    def __init__(self, worlds: Sequence[World], *, input_hw: tuple[int, int], max_bytes: int) -> None:
+    def __init__(
+        self,
+        worlds: Sequence[World],
+        *,
+        input_hw: tuple[int, int],
+        max_bytes: int,
+        false_boxes: NDArray[np.float32] | None = None,
+    ) -> None:
         self._pictures = Pictures(worlds, "frame", max_bytes=max_bytes)
         self._input_hw = input_hw
+        self._false_boxes = np.empty((0, 5), np.float32) if false_boxes is None else false_boxes
         self._boxes: list[NDArray[np.float32]] = []
         self._kinds: list[NDArray[np.int64]] = []
         for world in worlds:
@@ -95,9 +105,13 @@ class DetectorSamples:
         self, canvas: Image, tile: tuple[int, int, int, int], rng: np.random.Generator
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Fill a tile (top, left, bottom, right) of the canvas; return the boxes in it."""
-        frame = self.frame(int(rng.integers(len(self))))
+        looked_at = None
+        row = int(rng.integers(len(self)))
+        if len(self._false_boxes) and rng.random() < _AT_FALSE_BOXES:
+            row, looked_at = self._false_box(rng)
+        frame = self.frame(row)
         top, left, bottom, right = tile
-        scale, (x, y) = self._view(frame, (bottom - top, right - left), rng)
+        scale, (x, y) = self._view(frame, (bottom - top, right - left), looked_at, rng)
         stretch = rng.uniform(0.9, 1.1)
         flip = rng.random() < 0.5
         # Frame to tile: the point x, y of the frame comes to the middle.
@@ -127,19 +141,28 @@ class DetectorSamples:
         seen = cut_sides.min(1) > 1
         return (cut + np.array([left, top, left, top], np.float32)).astype(np.float32)[seen], kinds[seen]
 
+    def _false_box(self, rng: np.random.Generator) -> tuple[int, NDArray[np.float32]]:
+        """Return a frame and a box in it where somebody was found who is not there."""
+        row, *box = self._false_boxes[rng.integers(len(self._false_boxes))]
+        return int(row), np.array(box, np.float32)
+
     def _view(
-        self, frame: Labelled, tile_hw: tuple[int, int], rng: np.random.Generator
+        self,
+        frame: Labelled,
+        tile_hw: tuple[int, int],
+        looked_at: NDArray[np.float32] | None,
+        rng: np.random.Generator,
     ) -> tuple[float, NDArray[np.float64]]:
-        """Return a scale that makes somebody as tall as was drawn, and the point of the frame to look at.
+        """Return a scale that makes somebody, or what is looked at, as tall as was drawn, and the point to look at.
 
         Now and then it is any point: what stands where nobody walks is no person either.
         """
         height, width = frame.image.shape[:2]
-        if len(frame.boxes_xyxy) == 0 or rng.random() < _ELSEWHERE:
+        if looked_at is None and (len(frame.boxes_xyxy) == 0 or rng.random() < _ELSEWHERE):
             scale = float(np.exp(rng.uniform(np.log(0.5), np.log(1.5))))
             middle = rng.random(2) * (width, height)
         else:
-            box = frame.boxes_xyxy[rng.integers(len(frame.boxes_xyxy))]
+            box = frame.boxes_xyxy[rng.integers(len(frame.boxes_xyxy))] if looked_at is None else looked_at
             tallest = min(_HEIGHTS_PX[1], 0.9 * tile_hw[0])
             wanted = np.exp(rng.uniform(np.log(_HEIGHTS_PX[0]), np.log(tallest)))
             scale = min(wanted / max(float(box[3] - box[1]), 1.0), _MAX_SCALE)

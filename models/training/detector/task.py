@@ -37,6 +37,7 @@ class DetectorTask:
         batch_size: Pictures a step.
         learning_rate: At its highest.
         weight_decay: Of AdamW.
+        false_boxes: File that ``mine`` wrote, of these worlds; None to look at people and by chance only.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class DetectorTask:
         batch_size: int = 16,
         learning_rate: float = 2e-3,
         weight_decay: float = 0.03,
+        false_boxes: str | None = None,
     ) -> None:
         self.learning_rate = learning_rate
         self.max_norm: float | None = MAX_NORM
@@ -59,7 +61,12 @@ class DetectorTask:
         self._seed = seed
         self._batch_size = batch_size
         self._device = device
-        self._samples = DetectorSamples(worlds, input_hw=self.input_hw, max_bytes=max_bytes)
+        self._samples = DetectorSamples(
+            worlds,
+            input_hw=self.input_hw,
+            max_bytes=max_bytes,
+            false_boxes=None if false_boxes is None else np.load(false_boxes, allow_pickle=False),
+        )
         self._held_out = DetectorSamples(held_out, input_hw=self.input_hw, max_bytes=0)
         self._loss = YoloxLoss(self.input_hw, device)
 

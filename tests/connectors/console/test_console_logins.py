@@ -116,6 +116,7 @@ def test_other_pages_and_other_names_are_refused(fresh: RunningPage) -> None:
     with fresh.client("jan") as client:
         assert client.get("/api/people", headers={"origin": "https://evil.example"}).status_code == 403
         assert client.get("/api/people", headers={"host": "evil.example"}).status_code == 421
+        assert client.get("/api/people", headers={"sec-fetch-site": "cross-site"}).status_code == 403
 
 
 def test_a_viewer_cannot_correct_and_an_operator_cannot_manage_accounts(fresh: RunningPage) -> None:

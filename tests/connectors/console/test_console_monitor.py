@@ -14,7 +14,7 @@ from connectors.console._best_pictures import BestPictures, blurred
 from connectors.console._message import unpack
 from connectors.console.monitor import FEED, WallMonitor
 from pipeline.core import Monitor, TrackId, TrackPart
-from pipeline.core.errors import WireFormatError
+from pipeline.core.errors import ConfigError, WireFormatError
 
 TRACK = TrackId("east", 0, 1)
 SMALL, LARGE = (np.array(box, np.float32) for box in ((60, 40, 80, 80), (50, 20, 90, 110)))
@@ -39,6 +39,12 @@ def test_it_is_a_monitor_and_closing_it_twice_is_closing_it_once(tmp_path: Path)
     monitor.keep(make_tracklet(TRACK))
     monitor.close()
     monitor.close()
+
+
+@pytest.mark.parametrize("wrong", [{"max_rate_hz": 0.0}, {"max_side_px": 0}, {"jpeg_quality": 101}])
+def test_numbers_out_of_range_are_refused(tmp_path: Path, wrong: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match="monitor"):
+        make_monitor(tmp_path, **wrong)
 
 
 def test_whoever_looks_gets_the_newest_picture_with_everybodys_number(page: RunningPage) -> None:

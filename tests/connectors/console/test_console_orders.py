@@ -100,8 +100,9 @@ def test_who_is_erased_is_in_no_answer_and_no_file_of_the_page(page: RunningPage
     order(client, kind="split", person_ids=[1], parts=[{"track": "west/0/1", "part": 0}])
     proof = client.post("/api/people/1/erase", json={"reason": "asked for"}).json()
     assert proof["state"] == "done"
-    assert proof["was_there"] == {"sightings": 2, "pictures": 2, "alerts": 1}
-    assert proof["is_left"] == {"sightings": 0, "pictures": 0, "people": 0}
+    assert proof["was_there"] == {"sightings": 2, "rows": 2, "pictures": 2, "alerts": 1}
+    assert proof["is_left"] == {"sightings": 0, "pictures": 0, "people": 0, "rows": 0}
+    assert "nothing of it is found any more" in proof["outcome"]
     assert client.get("/api/people/1").status_code == 404
     assert client.get("/api/picture", params=PART).status_code == 404
     assert client.get("/api/why", params=PART).status_code == 404

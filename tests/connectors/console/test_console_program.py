@@ -104,6 +104,24 @@ def test_the_page_ends_when_the_run_is_killed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_run_that_comes_back_has_its_page_where_it_was(tmp_path: Path) -> None:
+    write_ledger(tmp_path)
+    first = make_sink(tmp_path)
+    url = url_of(tmp_path)
+    wait_for(url)
+    csrf = httpx.get(f"{url}/api/me").json()["csrf"]
+    assert first._server is not None
+    first._server.kill()
+    first._server.wait()
+    second = make_sink(tmp_path)
+    assert url_of(tmp_path) == url
+    wait_for(url)
+    assert httpx.get(f"{url}/api/me").json()["csrf"] == csrf
+    second.close()
+    first.close()
+
+
+@pytest.mark.slow
 def test_over_what_a_run_left_the_first_start_says_the_password_once(tmp_path: Path) -> None:
     write_ledger(tmp_path)
     command = [sys.executable, "-m", "connectors.console", "--output", str(tmp_path), "--port", "0", "--login"]

@@ -15,6 +15,7 @@ from connectors.world.attributes import NAMES
 from connectors.world.benchmarks import BENCHMARKS, render_benchmark
 from connectors.world.dataset import DatasetSpec, render_dataset, shard
 from connectors.world.recording import render
+from connectors.world.speed import frames_per_second
 from connectors.world.world import Scenario, World
 from pipeline.core.errors import ConfigError
 from pipeline.evaluation.truth import read_mot_truth
@@ -39,6 +40,23 @@ if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
     try:
         render_dataset(SPEC, Path(sys.argv[1]), workers=1)
+    except ConnectorError as error:
+        print(error)
+"""
+
+FULL_DISK_OF_VIDEOS = """
+import resource, sys
+from pathlib import Path
+from connectors.world.recording import render
+from connectors.world.world import Scenario, World
+from pipeline.core.errors import ConnectorError
+
+if __name__ == "__main__":
+    scenario = Scenario(people=4, seed=3, fps=5.0)
+    next(World(scenario, ["east"]).moments(1))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+    try:
+        render(World(scenario, ["east"]), Path(sys.argv[1]), seconds=2.0, crf=10)
     except ConnectorError as error:
         print(error)
 """
@@ -143,11 +161,12 @@ def test_worlds_of_a_set_differ() -> None:
     assert len({(spec.scenario(n).place, spec.scenario(n).variant, spec.scenario(n).seed) for n in range(30)}) == 30
 
 
-def test_a_full_disk_is_told_in_a_line_and_leaves_no_broken_world(tmp_path: Path) -> None:
-    script = tmp_path / "full.py"
-    script.write_text(FULL_DISK)
+def run_script(text: str, folder: Path) -> str:
+    """Run a program beside ``folder`` with it as its argument, and return what it prints."""
+    script = folder.with_suffix(".py")
+    script.write_text(text)
     done = subprocess.run(
-        [sys.executable, str(script), str(tmp_path / "set")],
+        [sys.executable, str(script), str(folder)],
         capture_output=True,
         text=True,
         check=False,
@@ -155,8 +174,17 @@ def test_a_full_disk_is_told_in_a_line_and_leaves_no_broken_world(tmp_path: Path
         env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(Path.home())},
     )
     assert done.returncode == 0, done.stderr
-    assert "expected room for a world" in done.stdout
+    return done.stdout
+
+
+def test_a_full_disk_is_told_in_a_line_and_leaves_no_broken_world(tmp_path: Path) -> None:
+    assert "expected room for a world" in run_script(FULL_DISK, tmp_path / "set")
     assert not list((tmp_path / "set/worlds").iterdir())
+
+
+def test_a_full_disk_leaves_no_video_that_looks_whole(tmp_path: Path) -> None:
+    assert "expected room for videos and truth" in run_script(FULL_DISK_OF_VIDEOS, tmp_path / "films")
+    assert all(path.name.endswith(".part") for path in (tmp_path / "films").rglob("*") if path.is_file())
 
 
 @pytest.mark.parametrize("wrong", [{"worlds": 0}, {"people": 0}, {"seconds": 0.0}, {"worlds": 10**9}])
@@ -182,6 +210,10 @@ def test_the_command_says_what_is_wrong_and_exits_with_2(arguments: list[str], t
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_the_speed_of_rendering_is_measured() -> None:
+    assert frames_per_second(2, 1, moments=1) > 0
 
 
 def test_shards_are_the_same_each_time() -> None:

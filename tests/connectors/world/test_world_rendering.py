@@ -146,6 +146,30 @@ def test_another_seed_is_another_world() -> None:
     assert not np.array_equal(first, second)
 
 
+def test_a_smaller_picture_shows_the_same_people_at_smaller_places() -> None:
+    scenario = Scenario(people=6, seed=4)
+    (whole,), (small,) = (next(World(it, ["east"]).moments(1)) for it in (scenario, replace(scenario, scale=0.5)))
+    assert small.frame.size_hw == (180, 320)
+    boxes = {person.person_id: person.full_xyxy for person in whole.people}
+    for person in small.people:
+        np.testing.assert_allclose(2 * person.full_xyxy, boxes[person.person_id], atol=2.5)
+
+
+def test_an_open_shutter_blurs_who_walks_and_leaves_the_truth_as_it_is() -> None:
+    scenario = Scenario(people=12, seed=4)
+    sharp, blurred = (
+        list(World(it, ["east"]).moments(3))[-1][0] for it in (scenario, replace(scenario, shutter_s=0.05))
+    )
+    assert [person.person_id for person in sharp.people] == [person.person_id for person in blurred.people]
+    for person, same in zip(sharp.people, blurred.people, strict=True):
+        np.testing.assert_allclose(person.full_xyxy, same.full_xyxy, atol=1e-3)
+    apart = np.abs(sharp.frame.image.astype(int) - blurred.frame.image).max(axis=2) > 30
+    walker = max((it for it in sharp.people if it.visibility > 0.9), key=lambda it: it.speed_m_s)
+    left, top, right, bottom = walker.visible_xyxy.astype(int)
+    assert walker.speed_m_s > 0.8
+    assert apart[top:bottom, left:right].mean() > 5 * apart.mean()
+
+
 def test_between_two_steps_people_are_between_their_places() -> None:
     world = World(Scenario(people=10, seed=3))
     before, half, after = (
@@ -165,6 +189,8 @@ def test_between_two_steps_people_are_between_their_places() -> None:
         ({"people": -3}, "-3"),
         ({"returns": 1.5}, "1.5"),
         ({"fps": 0.0}, "0.0"),
+        ({"scale": 0.0}, "0.0"),
+        ({"shutter_s": 0.2}, "0.2"),
         ({"supersample": 9}, "9"),
         ({"wardrobe": "festive"}, "festive"),
     ],

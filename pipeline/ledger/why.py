@@ -1,0 +1,59 @@
+"""Why a part of a track was given to a person: what the ledger knows of one sighting, in words."""
+
+from collections.abc import Iterator
+
+from pipeline.core import TrackPart
+from pipeline.core.errors import DataError
+from pipeline.ledger.events import Event
+from pipeline.ledger.reader import LedgerReader
+
+
+def why(reader: LedgerReader, part: TrackPart) -> list[str]:
+    """Return lines about one sighting: what was decided and from what, what else could have been, what came later.
+
+    Raises:
+        DataError: If there is no such sighting.
+    """
+    event = reader.sighting(part)
+    if event is None:
+        raise DataError(f"{part}: expected a sighting of the ledger, got none; look into sightings.jsonl")
+    body = event.body
+    lines = [
+        f"{part} at {event.at:.1f} was taken for person {event.person_id}: {body['outcome']}, "
+        f"{_percent(body['probability'])} sure"
+    ]
+    distance, runner_up, gates = body["distance"], body["runner_up"], body["gates"]
+    if distance is not None:
+        lines.append(f"  looks: cosine distance {distance:.3f} to this person")
+    evidence = body.get("evidence")
+    if isinstance(evidence, dict):
+        about = "" if distance is not None else " (of the runner-up)"
+        lines += [f"  {name}: {value:+.2f}{about}" for name, value in evidence.items()]
+    if isinstance(runner_up, list):
+        lines.append(f"  runner-up: person {runner_up[0]}, at {runner_up[1]:.3f}")
+    else:
+        lines.append("  runner-up: nobody who could have been there")
+    assert isinstance(gates, list)
+    lines += [f"  {gate}" for gate in gates] or ["  nobody was ruled out"]
+    return [*lines, *_later(reader, part, event), f"now: {_now(reader, part)}"]
+
+
+def _later(reader: LedgerReader, part: TrackPart, event: Event) -> Iterator[str]:
+    people = {event.person_id}
+    for _, correction in reader.corrections(after=event.number):
+        is_about = part in correction.parts or (not correction.parts and people.intersection(correction.person_ids))
+        if is_about:
+            people.update(correction.person_ids)
+            reason = f" ({correction.reason})" if correction.reason else ""
+            ids = ", ".join(map(str, correction.person_ids))
+            yield f"then {correction.kind}: {ids}, by {correction.by}{reason}"
+
+
+def _now(reader: LedgerReader, part: TrackPart) -> str:
+    person_id = reader.person_of(part)
+    return f"person {person_id}" if person_id > 0 else "nobody"
+
+
+def _percent(value: object) -> str:
+    assert isinstance(value, int | float)
+    return f"{value:.0%}"
