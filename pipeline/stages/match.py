@@ -198,7 +198,7 @@ class MatchStage:
     def _is_sound(self, embedding: Embedding) -> bool:
         opened = self._roster.open.get(embedding.track_id)
         why = flaw(embedding, None if opened is None else opened[0].last.at)
-        if why is not None:
+        if why:
             self.num_unusable += 1
             logger.warning("track %s, part %d is left out: %s", embedding.track_id, embedding.part, why)
         return why is None
@@ -267,14 +267,10 @@ class MatchStage:
         first, second = sorted((person.latest().camera_id, segment.camera_id))
         needed = self._calibration.evidence_needed(self._max_false_match_rate, (first, second))
         if evidence + MAX_WAY <= 0:
-            return Candidate(
-                person.person_id, distance, evidence, 0.0, needed, None
-            )  # no way can make up for the looks
-        walk, gate = [*person.segments, segment], None
-        if any(are_two_people(segment, other, self._rules) for other in person.segments):
-            gate = "seen elsewhere at that time"
-        else:
-            gate = broken_walk(walk, self._rules)
+            return Candidate(person.person_id, distance, evidence, 0.0, needed, None)  # no way makes up for the looks
+        walk = [*person.segments, segment]
+        is_two = any(are_two_people(segment, other, self._rules) for other in person.segments)
+        gate = "seen elsewhere at that time" if is_two else broken_walk(walk, self._rules)
         before = next((walk[one] for one, two in hand_overs(walk) if walk[two] is segment), None)
         way = 0.0 if before is None else way_evidence(before, segment, self._rules.topology)
         way += sum(together_evidence(segment, other) for other in person.segments)

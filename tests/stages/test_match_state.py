@@ -1,4 +1,6 @@
 from collections.abc import Sequence
+from math import inf
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from people import TRACKS, embeddings_of, look, make_match, see, windows
 from pipeline.core import Correction, Embedding, Sighting
 from pipeline.core.errors import WireFormatError
 from pipeline.stages.match import MatchStage
+from pipeline.watermark import EventTimeBuffer
 
 
 def told(records: Sequence[Sighting | Correction]) -> list[str]:
@@ -67,3 +70,30 @@ def test_a_snapshot_holds_each_vector_once() -> None:
     batch: list[Embedding] = [see("east", n, person=n, vector=look(n)) for n in range(4)]
     stage.process(batch)
     assert stage.snapshot().count(look(2).astype("f8").tobytes()) <= 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(TRACKS, min_size=1, max_size=6), st.randoms(use_true_random=False), st.integers(1, 5))
+def test_the_result_is_the_same_in_whatever_order_and_however_late_the_cameras_deliver(
+    tracks, random: Random, at_once: int
+) -> None:
+    def judged(arrivals: list[Embedding], step: int) -> list[tuple[str, int, int]]:
+        stage, buffer = make_match(review_every_s=2.0), EventTimeBuffer(["east", "west"], window_s=0.5)
+        waiting = {camera: [e for e in arrivals if e.track_id.camera_id == camera] for camera in ("east", "west")}
+        records = []
+        for start in range(0, len(arrivals) + step, step):
+            for embedding in arrivals[start : start + step]:
+                buffer.add(embedding)
+                waiting[embedding.track_id.camera_id].remove(embedding)
+            for camera, rest in waiting.items():
+                buffer.advance(camera, min((e.completed_at for e in rest), default=inf))
+            for _, window in buffer.release():
+                records += stage.process(window)
+        return [
+            (str(r.track_id), r.part, r.person_id) if isinstance(r, Sighting) else (str(r.kind), 0, r.person_ids[0])
+            for r in [*records, *stage.flush()]
+        ]
+
+    embeddings = embeddings_of(tracks)
+    shuffled = random.sample(embeddings, len(embeddings))
+    assert judged(shuffled, at_once) == judged(sorted(embeddings, key=lambda e: e.completed_at), 1)
