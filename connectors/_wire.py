@@ -113,7 +113,6 @@ def tracklet_to_dict(sighting: Sighting) -> Message:
             for index, at, box_xyxy, score in rows
         ],
         "is_last": sighting.is_last,
-        "evidence": {name: _rounded("evidence", value, RATIO_DECIMALS) for name, value in sighting.evidence},
     }
 
 
