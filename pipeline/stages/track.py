@@ -15,9 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core import UNCONFIRMED, Detections, Frame, FrameStamp, Tracker, TrackId, Tracklet, TrackPath
+from pipeline.core.boxes import area, intersection_matrix
 from pipeline.stages._crops import Crop, CropBuffer, covered_fractions, cut, is_unmoved, qualities, resize, still_life
 
 MAX_CONTACT_PARTS = 5
+HIDDEN_S, HIDDEN = 1.0, 0.6
+"""A new box this much inside one that another track had this long ago was a part of it: there were two people in it."""
 SURE_SCORE = 0.5
 MAX_DOUBT_S = 0.5
 """Whom the detector was not sure of for this long the tracker may have changed for somebody else."""
@@ -28,7 +31,6 @@ class _OpenPart:
     """What is known of a track since its last part."""
 
     crops: CropBuffer
-    first_look: NDArray[np.uint8] | None = None
     is_continuous: bool = True
     indices: list[int] = field(default_factory=list)
     captured_at: list[float] = field(default_factory=list)
@@ -36,12 +38,23 @@ class _OpenPart:
     scores: list[float] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Look:
+    """What a place looked like: to tell whether anything moves there."""
+
+    at: float
+    box_xyxy: NDArray[np.float32]
+    picture: NDArray[np.uint8]
+
+
 @dataclass(slots=True)
 class _OpenTrack:
     track_id: TrackId
     part: _OpenPart
+    look: _Look
     num_parts: int = 0
     in_contact: bool = False
+    is_doubted: bool = False
     sure_at: float = inf
     is_still: bool = False
 
@@ -137,34 +150,40 @@ class TrackStage:
         for row, number in enumerate(update.numbers[rows].tolist()):
             track = self._open.get(number)
             if track is None:
-                track = self._begin(number, stamp)
+                self._doubt_those_who_hid(boxes_xyxy[row], stamp.captured_at)
+                track = self._begin(number, frame, boxes_xyxy[row])
             is_sure = scores[row] >= SURE_SCORE
             was_lost = is_sure and stamp.captured_at - track.sure_at > MAX_DOUBT_S
-            if (track.in_contact and not in_contact[row]) or was_lost:
-                done += self._emit(track, is_last=False)
-                track.part.is_continuous = False
+            if (track.in_contact and not in_contact[row]) or was_lost or track.is_doubted:
+                done += self._emit_unless_still(track, frame)
+                track.part.is_continuous = track.is_doubted = False
             if is_sure:
                 track.sure_at = stamp.captured_at
             track.in_contact = bool(in_contact[row])
             self._extend(track.part, frame, boxes_xyxy[row], float(scores[row]), float(quality[row]))
             if self._is_due(track):
-                if self._is_still_life(track, frame):
-                    self.num_still += 1
-                    is_continuous = track.part.is_continuous
-                    track.part = self._new_part()
-                    track.part.is_continuous = is_continuous
-                else:
-                    done += self._emit(track, is_last=False)
-                    track.part.is_continuous = not track.in_contact
+                was_continuous, num_parts = track.part.is_continuous, track.num_parts
+                done += self._emit_unless_still(track, frame)
+                is_told = track.num_parts > num_parts
+                track.part.is_continuous = not track.in_contact if is_told else was_continuous
         while len(self._open) > self._max_open_tracks:
             done += self._end(min(self._open))
         return done
 
-    def _begin(self, number: int, stamp: FrameStamp) -> _OpenTrack:
+    def _begin(self, number: int, frame: Frame, box_xyxy: NDArray[np.float32]) -> _OpenTrack:
         assert self._session is not None
-        track_id = TrackId(stamp.camera_id, self._session, number)
-        self._open[number] = _OpenTrack(track_id, self._new_part(), sure_at=stamp.captured_at)
+        track_id = TrackId(frame.stamp.camera_id, self._session, number)
+        look = _look(frame, box_xyxy)
+        self._open[number] = _OpenTrack(track_id, self._new_part(), look, sure_at=look.at)
         return self._open[number]
+
+    def _doubt_those_who_hid(self, box_xyxy: NDArray[np.float32], now: float) -> None:
+        """Doubt the tracks in whose box there were two people until now: whom they go on with is not certain."""
+        for track in self._open.values():
+            times = zip(track.part.boxes_xyxy, track.part.captured_at, strict=True)
+            recent = [box for box, at in times if now - HIDDEN_S <= at < now]
+            inside = intersection_matrix(box_xyxy[None], np.array(recent).reshape(-1, 4)).max(initial=0.0)
+            track.is_doubted |= bool(inside > HIDDEN * area(box_xyxy[None])[0])
 
     def _new_part(self) -> _OpenPart:
         return _OpenPart(CropBuffer(self._clip_len, span_s=self._first_after_s / self._clip_len))
@@ -172,8 +191,6 @@ class TrackStage:
     def _extend(
         self, part: _OpenPart, frame: Frame, box_xyxy: NDArray[np.float32], score: float, quality: float
     ) -> None:
-        if part.first_look is None:
-            part.first_look = still_life(frame.image, box_xyxy)
         part.indices.append(frame.stamp.index)
         part.captured_at.append(frame.stamp.captured_at)
         part.boxes_xyxy.append(box_xyxy)
@@ -188,16 +205,21 @@ class TrackStage:
             wait_s = MAX_CONTACT_PARTS * self._part_s  # better crops will come when they part; memory is bounded
         return track.part.captured_at[-1] - track.part.captured_at[0] >= wait_s
 
+    def _emit_unless_still(self, track: _OpenTrack, frame: Frame) -> list[Tracklet]:
+        if not track.part.indices or not self._is_still_life(track, frame):
+            return self._emit(track, is_last=False)
+        self.num_still += 1
+        track.part = self._new_part()
+        return []
+
     def _is_still_life(self, track: _OpenTrack, frame: Frame) -> bool:
-        """Tell whether nothing moved where the part is, and the detector is not sure enough of it."""
-        part = track.part
-        assert part.first_look is not None
-        if part.captured_at[-1] - part.captured_at[0] < self._part_s:
+        """Tell whether nothing has moved where the track is, and the detector is not sure enough of it."""
+        look, part = track.look, track.part
+        if frame.stamp.captured_at - look.at < self._part_s:
             return False
-        was_still, track.is_still = (
-            track.is_still,
-            is_unmoved(part.first_look, still_life(frame.image, part.boxes_xyxy[0])),
-        )
+        was_still, track.is_still = track.is_still, is_unmoved(look.picture, still_life(frame.image, look.box_xyxy))
+        if not track.is_still:
+            track.look = _look(frame, part.boxes_xyxy[-1])
         doubtful_score = (1 + self._doubtful_score) / 2 if was_still else self._doubtful_score
         return track.is_still and bool(np.mean(part.scores) < doubtful_score)
 
@@ -232,3 +254,7 @@ class TrackStage:
         track.num_parts += 1
         track.part = self._new_part()
         return [tracklet]
+
+
+def _look(frame: Frame, box_xyxy: NDArray[np.float32]) -> _Look:
+    return _Look(frame.stamp.captured_at, box_xyxy, still_life(frame.image, box_xyxy))

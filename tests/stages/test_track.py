@@ -246,6 +246,31 @@ def test_what_follows_a_dropped_part_is_no_more_certain_than_it_was() -> None:
     assert [t.is_continuous for t in steps(stage, range(50, 75), [LEFT, RIGHT], image=busy_image)] == [False, False]
 
 
+def test_a_doubtful_thing_that_is_often_lost_stays_one_that_does_not_move() -> None:
+    stage = make_stage()
+    tracklets = []
+    for start in range(0, 96, 16):  # too short for a part of its own
+        tracklets += steps(stage, range(start, start + 8), [LEFT], score=0.55)
+        tracklets += steps(stage, range(start + 8, start + 16), [LEFT], score=0.2)
+    assert max(t.path.captured_at[-1] for t in tracklets) <= PART_S + 1
+    assert stage.num_still > 2
+
+
+def test_whoever_comes_out_of_the_box_of_a_track_may_be_whom_it_followed() -> None:
+    stage = make_stage()
+    steps(stage, range(20), [LEFT], image=busy_image)
+    tracklets = steps(stage, range(20, 60), [MIDDLE, LEFT], image=busy_image)
+    first = [t for t in tracklets if t.track_id.number == 1]
+    assert [(int(t.path.indices[-1]), t.is_continuous) for t in first][:2] == [(20, True), (45, False)]
+
+
+def test_whoever_comes_from_elsewhere_casts_no_doubt_on_a_track() -> None:
+    stage = make_stage()
+    steps(stage, range(20), [LEFT], image=busy_image)
+    tracklets = steps(stage, range(20, 60), [LEFT, RIGHT], image=busy_image)
+    assert all(t.is_continuous for t in tracklets)
+
+
 @pytest.mark.parametrize(("num_lost", "is_cut"), [(2, False), (8, True)], ids=["for a moment", "for long"])
 @pytest.mark.parametrize("score", [None, 0.3], ids=["no box", "unsure boxes"])
 def test_whom_the_detector_lost_may_be_somebody_else_afterwards(
