@@ -54,12 +54,21 @@ def load_checkpoint(
     _fill(path, network, _below("network/", tensors))
     _fill(path, mean, _below("mean/", tensors))
     for place, optimiser in enumerate(optimisers):
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in _below(f"optimiser/{place}/", tensors).items():
-            number, key = name.split("/")
-            state.setdefault(int(number), {})[key] = tensor
+        try:
+            state = _by_parameter(_below(f"optimiser/{place}/", tensors))
+        except ValueError as error:
+            raise _unfit(path, error) from error
         optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
     return position
+
+
+def _by_parameter(tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    """Return what an optimiser keeps, by the number of the parameter."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        number, key = name.split("/")
+        state.setdefault(int(number), {})[key] = tensor
+    return state
 
 
 def save_best(path: Path, mean: nn.Module, position: Position, score: float, told: Mapping[str, str]) -> None:
