@@ -162,10 +162,10 @@ class TrackStage:
             track.in_contact = bool(in_contact[row])
             self._extend(track.part, frame, boxes_xyxy[row], float(scores[row]), float(quality[row]))
             if self._is_due(track):
-                was_continuous, num_parts = track.part.is_continuous, track.num_parts
-                done += self._emit_unless_still(track, frame)
-                is_told = track.num_parts > num_parts
-                track.part.is_continuous = not track.in_contact if is_told else was_continuous
+                was_continuous = track.part.is_continuous
+                told = self._emit_unless_still(track, frame)
+                track.part.is_continuous = not track.in_contact if told else was_continuous
+                done += told
         while len(self._open) > self._max_open_tracks:
             done += self._end(min(self._open))
         return done
