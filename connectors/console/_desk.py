@@ -1,11 +1,15 @@
 """Everything that the page of one run works with."""
 
+import json
 import logging
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 from connectors.console._accounts import Accounts
 from connectors.console._journal import Journal
+from connectors.console._likeness import Likeness
+from connectors.console._network import RunNetworks
 from connectors.console._pictures import PictureStore
 from connectors.console._sessions import Sessions
 from connectors.console._settings import Settings
@@ -47,6 +51,8 @@ class Desk:
             keep_s=settings.keep_pictures_s,
             max_bytes=settings.max_picture_bytes,
         )
+        self.networks = RunNetworks(settings.output_dir)
+        self.likeness = Likeness(self.story, self.pictures, self.networks)
         self._carrying_out = threading.Lock()
         self.wall = Wall(self.pictures, self.story.persons_of)
 
@@ -72,6 +78,19 @@ class Desk:
     def is_live(self) -> bool:
         """Whether a run is writing the ledger; it carries orders out itself."""
         return self.settings.is_live or is_being_written(self.ledger_path)
+
+    def report(self, name: str) -> Any:
+        """Return what ``status.json`` or ``summary.json`` of the run holds; None while there is none."""
+        try:
+            return json.loads((self.settings.output_dir / name).read_text())
+        except (OSError, ValueError):
+            return None
+
+    def learned_distances(self) -> list[float] | None:
+        """Return what the line takes distances to be like now, as ``DistanceModel``; None where it does not say."""
+        status = self.report("status.json")
+        found = status.get("match", {}).get("calibration_model") if isinstance(status, dict) else None
+        return [float(value) for value in found] if found else None
 
     def follow(self) -> int:
         """Take in what is new in the ledger; return the number of the newest event.

@@ -1,7 +1,5 @@
 """How the line is doing, and what is known of the place."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
@@ -30,11 +28,10 @@ class HealthRoutes:
 
     def health(self, user: Viewer) -> dict[str, Any]:
         """How the line is doing; of a run that has ended, how it went."""
-        folder = self._desk.settings.output_dir
         return {
             "is_live": self._desk.is_live,
-            "status": _json_of(folder / "status.json"),
-            "summary": _json_of(folder / "summary.json"),
+            "status": self._desk.report("status.json"),
+            "summary": self._desk.report("summary.json"),
             "walks": self._desk.story.walks(),
             "viewers": self._desk.wall.num_viewers,
             "connected": self._desk.wall.cameras,
@@ -53,11 +50,3 @@ class HealthRoutes:
             "areas": {name: area for name, area in self._desk.story.areas().items() if user.sees(name)},
             "is_live": self._desk.is_live,
         }
-
-
-def _json_of(path: Path) -> Any:
-    """Return what a JSON file of the run holds; None while there is none."""
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None

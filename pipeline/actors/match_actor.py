@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from math import inf
 from pathlib import Path
 
@@ -124,6 +124,7 @@ class MatchActor:
     async def status(self) -> MatchStatus:
         """Return how far it has come."""
         counts = self._judgement.counts
+        calibration = self._judgement.match.calibration
         return MatchStatus(
             num_identities=self._judgement.match.num_identities,
             num_sightings=counts[Sighting],
@@ -133,8 +134,9 @@ class MatchActor:
             num_sink_retries=self._outlets.num_retries,
             num_waiting=len(self._buffer),
             num_unusable=self._judgement.match.num_unusable,
-            calibration_labels=self._judgement.match.calibration.num_labels,
-            calibration_drift=self._judgement.match.calibration.drift,
+            calibration_labels=calibration.num_labels,
+            calibration_drift=calibration.drift,
+            calibration_model=astuple(calibration.model),
             life=self._life,
         )
 

@@ -18,6 +18,8 @@ class MatchStatus:
         num_unusable: Embeddings that were left out because something was wrong with them.
         calibration_labels: Pairs of tracks that were certainly two people.
         calibration_drift: How far looks of different people are from those of training, in standard deviations.
+        calibration_model: What distances of looks are taken to be like: mean and standard deviation of one person, and
+            of two people; empty before it is known.
         life: Another one each time that it came back from its ledger.
     """
 
@@ -31,4 +33,5 @@ class MatchStatus:
     num_unusable: int = 0
     calibration_labels: int = 0
     calibration_drift: float = 0.0
+    calibration_model: tuple[float, ...] = ()
     life: str = ""
