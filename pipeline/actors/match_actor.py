@@ -17,6 +17,7 @@ from pipeline.ledger import Ledger, LedgerReader, Outcome, PlacedOrder, describe
 from pipeline.ledger.erasing import Erasure, erase_stores, lines_with, places_with
 from pipeline.stages.alert import AlertStage
 from pipeline.stages.match import MatchStage
+from pipeline.telemetry.match_status import MatchStatus
 from pipeline.watermark import EventTimeBuffer
 
 COMPACT_EVERY_S = 60.0
@@ -50,37 +51,6 @@ class MatchReport:
     digest: str
     busy_s: Mapping[str, float] = field(default_factory=dict)
     behind: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class MatchStatus:
-    """How far the match actor has come; see ``MatchReport``.
-
-    Attributes:
-        num_identities: People known.
-        num_sightings: Published.
-        num_corrections: Published.
-        num_alerts: Published.
-        num_late: Embeddings that came after their turn.
-        num_sink_retries: Batches that a sink did not take at once.
-        num_waiting: Embeddings that wait for slower cameras.
-        num_unusable: Embeddings that were left out because something was wrong with them.
-        calibration_labels: Pairs of tracks that were certainly two people.
-        calibration_drift: How far looks of different people are from those of training, in standard deviations.
-        life: Another one each time that it came back from its ledger.
-    """
-
-    num_identities: int = 0
-    num_sightings: int = 0
-    num_corrections: int = 0
-    num_alerts: int = 0
-    num_late: int = 0
-    num_sink_retries: int = 0
-    num_waiting: int = 0
-    num_unusable: int = 0
-    calibration_labels: int = 0
-    calibration_drift: float = 0.0
-    life: str = ""
 
 
 class MatchActor:

@@ -14,10 +14,10 @@ from test_camera_actor import Line, make_actor, make_frames
 from connectors.memory import MemorySource
 from pipeline.actors._lasting_camera import LastingCamera
 from pipeline.actors.camera_actor import CameraActor
-from pipeline.actors.camera_status import CameraStatus
 from pipeline.actors.checkpoint import Checkpoint
 from pipeline.core import Detections, Embedding, Frame, LetterboxedFrame
 from pipeline.core.errors import ProcessLostError, ShapeError
+from pipeline.telemetry.camera_status import CameraStatus
 
 NUM_FRAMES = 120
 

@@ -19,8 +19,8 @@ from playwright.sync_api import Browser, Page, expect
 from running import start
 
 from connectors.console._accounts import Role
-from pipeline.actors.camera_status import CameraStatus
 from pipeline.ledger import Ledger
+from pipeline.telemetry.camera_status import CameraStatus
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
