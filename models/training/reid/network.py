@@ -4,8 +4,8 @@ Reference:
     Blocks of streams with growing receptive field and a shared gate: Zhou et al., "Omni-Scale Feature Learning for
     Person Re-Identification", arXiv:1905.00953, here with plain narrow convolutions, which train faster on a
     processor than depthwise ones. Means of stripes of the height: Sun et al., "Beyond Part Models (PCB)",
-    arXiv:1711.09349, here into one vector. Instance normalisation inside the early blocks, against the look of one camera:
-    Pan et al., "Two at Once (IBN-Net)", arXiv:1807.09441. BNNeck: Luo et al., arXiv:1903.07071.
+    arXiv:1711.09349, here into one vector. Instance normalisation inside the early blocks, against the look of one
+    camera: Pan et al., "Two at Once (IBN-Net)", arXiv:1807.09441. BNNeck: Luo et al., arXiv:1903.07071.
 """
 
 import torch
