@@ -60,8 +60,8 @@ class TruthConfig:
 class SiteConfig:
     """A place: its cameras and what is known of it.
 
-    ``ground`` has a homography for each camera, three rows that take pixels to metres on the ground;
-    ``leave_after_s`` is ``matcher.leave_after_s`` there.
+    ``ground`` has a homography for each camera, three rows that take pixels to metres on the ground; ``max_dwell_s`` is
+    how long somebody may stay in a zone, ``leave_after_s`` is ``matcher.leave_after_s`` there.
     """
 
     cameras: dict[str, Any] = field(default_factory=dict)
@@ -70,6 +70,7 @@ class SiteConfig:
     overlaps: list[list[str]] | None = None
     walking_times: list[WalkConfig] = field(default_factory=list)
     ground: dict[str, Any] = field(default_factory=dict)
+    max_dwell_s: float = 30.0
     leave_after_s: float = 2.0
     truth: TruthConfig | None = None
 

@@ -106,7 +106,7 @@ def tracklet(number: int, at: float, vector: NDArray[np.float32], camera_id: str
 def make_stage(*, max_identities: int, forget_after_s: float = inf, max_false_match_rate: float = 0.01) -> MatchStage:
     """Return the stage as the line builds it, but for the site."""
     return MatchStage(
-        FaissGallery(device="cpu", threads=1),
+        FaissGallery(device="cpu", threads=1, approximate_above=inf),
         Calibration(START, caution=1.0, max_evidence=12.0),
         Rules(Topology(), inf),
         max_false_match_rate=max_false_match_rate,

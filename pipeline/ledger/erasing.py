@@ -149,8 +149,9 @@ def erase_files(folder: Path, correction: Correction) -> dict[str, int]:
     for path in sorted(folder.glob("mot/*.txt")):
         removed[f"mot/{path.name}"] = _rewritten(path, lambda line: line.split(b",", 2)[1] in people)
     for path in sorted(folder.glob("annotated/*.*")):
-        path.unlink()
-        removed[f"annotated/{path.name}"] = 1
+        if path.suffix != ".sqlite":
+            path.unlink()
+            removed[f"annotated/{path.name}"] = 1
     return {**removed, **erase_stores(folder, correction.parts)}
 
 

@@ -278,3 +278,37 @@ def test_the_digest_does_not_depend_on_which_camera_was_faster(tmp_path_factory,
     in_turn = [camera_id for camera_id, queue in queues.items() for _ in queue]
     shuffled = random.sample(in_turn, len(in_turn))
     assert asyncio.run(digest(in_turn)) == asyncio.run(digest(shuffled))
+
+
+MAX_DELAY_S = 3.0
+
+
+@settings(max_examples=20, deadline=None)
+@given(TRACKS, st.lists(st.floats(0.0, MAX_DELAY_S), min_size=12, max_size=12))
+def test_delays_that_live_cameras_are_granted_change_nothing(tmp_path_factory, tracks, delays: list[float]) -> None:
+    seen = [
+        see(camera_id, number, start / 10, start / 10 + 1, person)
+        for number, (camera_id, start, person) in enumerate(sorted(tracks, key=lambda track: track[1]))
+    ]
+
+    async def report(delay_of: dict[str, float]) -> MatchReport:
+        actor = make_actor(
+            tmp_path_factory.mktemp("run"), MemorySink(), max_lateness_s=MAX_DELAY_S + 0.1, review_every_s=2.0
+        )
+        arrivals, last = list[tuple[float, Embedding]](), {"east": -inf, "west": -inf}
+        for embedding in seen:  # a camera hands over in order, whatever holds it up
+            camera_id = embedding.track_id.camera_id
+            delay = delay_of.get(str(embedding.track_id), 0.0)
+            last[camera_id] = max(last[camera_id], embedding.completed_at + delay)
+            arrivals.append((last[camera_id], embedding))
+        for now, embedding in sorted(arrivals, key=lambda arrival: arrival[0]):
+            camera_id = embedding.track_id.camera_id
+            other = "west" if camera_id == "east" else "east"
+            await actor.hand_over(other, [], now - MAX_DELAY_S, 0.0)
+            await actor.hand_over(camera_id, [embedding], embedding.completed_at, 0.0)
+        return await end(actor)
+
+    delay_of = {str(embedding.track_id): delay for embedding, delay in zip(seen, delays, strict=False)}
+    at_once, delayed = asyncio.run(report({})), asyncio.run(report(delay_of))
+    assert (delayed.num_late, delayed.num_sightings) == (0, len(seen))
+    assert delayed.digest == at_once.digest

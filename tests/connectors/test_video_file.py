@@ -78,6 +78,15 @@ def test_a_stride_leaves_out_frames_and_keeps_their_numbers(clip: Path) -> None:
     assert all(np.array_equal(a.image, b.image) for a, b in zip(some, every[::7], strict=True))
 
 
+def test_a_piece_from_the_beginning_is_as_long_as_was_asked_for(clip: Path) -> None:
+    every = list(VideoFileSource("east", str(clip), starts_at=100.0).frames())
+    some = list(VideoFileSource("east", str(clip), starts_at=100.0, seconds=0.5).frames())
+    assert [frame.stamp for frame in some] == [frame.stamp for frame in every if frame.stamp.captured_at < 100.5]
+    assert 0 < len(some) < len(every)
+    with pytest.raises(ConfigError, match=r"east\.seconds: expected more than 0"):
+        VideoFileSource("east", str(clip), seconds=0.0)
+
+
 def test_a_rectangle_is_cut_out(clip: Path) -> None:
     whole = next(VideoFileSource("east", str(clip)).frames()).image
     source = VideoFileSource("east", str(clip), crop_xyxy=(80, 10, 160, 120))
