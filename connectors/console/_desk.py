@@ -10,6 +10,7 @@ from connectors.console._accounts import Accounts
 from connectors.console._journal import Journal
 from connectors.console._likeness import Likeness
 from connectors.console._network import RunNetworks
+from connectors.console._odds import Odds
 from connectors.console._pictures import PictureStore
 from connectors.console._sessions import Sessions
 from connectors.console._settings import Settings
@@ -18,7 +19,6 @@ from connectors.console._story import Story
 from connectors.console._wall import Wall
 from pipeline.core import CorrectionKind, Order, OrderKind, TrackPart
 from pipeline.ledger import NOBODY, place_order
-from pipeline.ledger.carry_out import carry_out_pending
 from pipeline.ledger.ledger import is_being_written
 
 logger = logging.getLogger(__name__)
@@ -51,9 +51,10 @@ class Desk:
             keep_s=settings.keep_pictures_s,
             max_bytes=settings.max_picture_bytes,
         )
+        self._placing = threading.Lock()
         self.networks = RunNetworks(settings.output_dir)
-        self.likeness = Likeness(self.story, self.pictures, self.networks)
-        self._carrying_out = threading.Lock()
+        self.odds = Odds(settings.output_dir)
+        self.likeness = Likeness(self.story, self.pictures, self.networks, self.odds)
         self.wall = Wall(self.pictures, self.story.persons_of)
 
     def place(self, order: Order) -> int:
@@ -67,11 +68,9 @@ class Desk:
         if order.kind is OrderKind.MERGE:
             absorbed = [event for person_id in order.person_ids[1:] for event in self.story.events_of(person_id)]
             moved = [event.part for event in absorbed if event.part is not None]
-        number = place_order(self.ledger_path, order)
+        with self._placing:  # where the run has ended, one carries out at a time
+            number = place_order(self.ledger_path, order)
         self.journal.remember_parts(number, moved)
-        with self._carrying_out:
-            if not self.is_live:
-                carry_out_pending(self.ledger_path)
         return number
 
     @property
@@ -85,12 +84,6 @@ class Desk:
             return json.loads((self.settings.output_dir / name).read_text())
         except (OSError, ValueError):
             return None
-
-    def learned_distances(self) -> list[float] | None:
-        """Return what the line takes distances to be like now, as ``DistanceModel``; None where it does not say."""
-        status = self.report("status.json")
-        found = status.get("match", {}).get("calibration_model") if isinstance(status, dict) else None
-        return [float(value) for value in found] if found else None
 
     def follow(self) -> int:
         """Take in what is new in the ledger; return the number of the newest event.

@@ -5,7 +5,6 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +58,9 @@ def record_zip(
                 file.writestr(name, _without_others(picture))
                 files.append({"file": name, "track": str(part.track_id), "parts": [part.part]})
         num_pictures = len(files)
-        for track_id, stay in groupby(parts, key=lambda part: part.track_id):
-            shown = [(part, clip) for part in stay if (clip := pictures.clip(part)) is not None]
+        for track_id in dict.fromkeys(part.track_id for part in parts):
+            of_track = sorted(part for part in parts if part.track_id == track_id)
+            shown = [(part, clip) for part in of_track if (clip := pictures.clip(part)) is not None]
             if shown and len(files) - num_pictures < MAX_FILMS:
                 name = f"clips/{len(files) - num_pictures + 1:04}.mp4"
                 file.writestr(name, film_of([clip for _, clip in shown]))

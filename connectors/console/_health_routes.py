@@ -4,8 +4,10 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from connectors.console._decide_routes import QUEUE, answers
 from connectors.console._desk import Desk
 from connectors.console._guard import Viewer
+from pipeline.core.errors import ConfigError
 
 
 class HealthRoutes:
@@ -33,10 +35,18 @@ class HealthRoutes:
             "status": self._desk.report("status.json"),
             "summary": self._desk.report("summary.json"),
             "walks": self._desk.story.walks(),
+            "calibration": self._calibration(),
+            "answers": answers(self._desk.journal.labels(QUEUE)),
+            "bad_messages": self._desk.wall.num_bad,
             "viewers": self._desk.wall.num_viewers,
             "connected": self._desk.wall.cameras,
-            "bad_messages": self._desk.wall.num_bad,
         }
+
+    def _calibration(self) -> dict[str, Any] | None:
+        try:
+            return self._desk.odds.curve()
+        except ConfigError:
+            return None  # of this run there are only the ledger and its pictures
 
     def site(self, user: Viewer) -> dict[str, Any]:
         """Cameras, and what is known of the place."""

@@ -1,7 +1,6 @@
 """Who looks like that: pictures of sightings ranked by how likely they show the same person."""
 
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from connectors.console._accounts import User
 from connectors.console._network import RunNetworks
+from connectors.console._odds import Odds
 from connectors.console._pictures import PictureStore
 from connectors.console._story import Story
 from pipeline.core import TrackId, TrackPart
@@ -43,23 +43,19 @@ class Likeness:
         story: Whose pictures they are.
         pictures: The pictures.
         networks: Of the run.
+        odds: Of the run.
     """
 
-    def __init__(self, story: Story, pictures: PictureStore, networks: RunNetworks) -> None:
+    def __init__(self, story: Story, pictures: PictureStore, networks: RunNetworks, odds: Odds) -> None:
         self._story = story
         self._pictures = pictures
         self._networks = networks
+        self._odds = odds
         self._vectors: dict[TrackPart, NDArray[np.float32]] = {}
         self._lock = threading.Lock()
 
     def rank(
-        self,
-        image: Image,
-        user: User,
-        *,
-        learned: Sequence[float] | None,
-        limit: int,
-        other_than: TrackId | None = None,
+        self, image: Image, user: User, *, limit: int, other_than: TrackId | None = None
     ) -> tuple[list[Likely], int]:
         """Return who may be in a picture, the likeliest first, and how many pictures were compared.
 
@@ -68,7 +64,6 @@ class Likeness:
         Args:
             image: One whole person, cut out.
             user: Who asks; pictures of cameras that they may not see are not compared.
-            learned: See ``RunNetworks.probabilities``.
             limit: So many people at most.
             other_than: A track whose pictures are left out.
 
@@ -85,7 +80,7 @@ class Likeness:
             persons.setdefault(person_id, []).append((float(1 - wanted @ vector), part))
         means = {person_id: float(np.mean([distance for distance, _ in found])) for person_id, found in persons.items()}
         ranked = sorted(means, key=means.__getitem__)[:limit]
-        sure = self._networks.probabilities([means[person_id] for person_id in ranked], learned)
+        sure = self._odds.probabilities([means[person_id] for person_id in ranked])
         nearest = [min(persons[person_id], key=lambda each: each[0])[1] for person_id in ranked]
         return [Likely(*each) for each in zip(ranked, sure, nearest, strict=True)], sum(map(len, persons.values()))
 

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from pipeline.build import attribute, build
 from pipeline.core import Frame, FrameStamp, PoseNeed
 from pipeline.core.errors import ConfigError
-from pipeline.stages._calibration import Calibration, DistanceModel, probability
 from pipeline.stages.detect import DetectStage, letterbox
 from pipeline.stages.embed import EmbedStage
 from pipeline.stages.enrol import enrolment_tracklet
@@ -40,9 +39,6 @@ class Networks:
         pose: Finds keypoints; None where the embedder asks for none.
         embed: Crops to vectors.
         crop_size_hw: What it wants, pixels.
-        start: What the line takes distances to be like at first.
-        caution: See ``Calibration``.
-        max_evidence: See ``Calibration``.
     """
 
     detect: DetectStage
@@ -50,9 +46,6 @@ class Networks:
     pose: PoseStage | None
     embed: EmbedStage
     crop_size_hw: tuple[int, int]
-    start: DistanceModel
-    caution: float
-    max_evidence: float
 
 
 class RunNetworks:
@@ -107,22 +100,6 @@ class RunNetworks:
                     vectors.append(embedding.vector)
         return np.stack(vectors) if vectors else np.empty((0, 0), np.float32)
 
-    def probabilities(self, distances: Sequence[float], learned: Sequence[float] | None) -> list[float]:
-        """Return how likely two looks are of one person, in [0, 1], by their distances.
-
-        Args:
-            distances: Cosine distances.
-            learned: What the line takes distances to be like now, as ``DistanceModel``; None: as it did at first.
-
-        Raises:
-            ReidError: If the run's networks are not here.
-        """
-        with self._lock:
-            built = self._networks()
-        model = built.start if learned is None else DistanceModel(*learned)
-        calibration = Calibration(model, caution=built.caution, max_evidence=built.max_evidence)
-        return [probability(calibration.evidence(distance)) for distance in distances]
-
     def _networks(self) -> Networks:
         if self._built is None:
             self._built = _built(self._path)
@@ -133,9 +110,7 @@ class RunNetworks:
 def _built(path: Path) -> Networks:
     try:
         config = yaml.safe_load(path.read_text())
-        pose, calibration = config.get("pose"), config["matcher"]["calibration"]
         height, width = config["buffer"]["crop_size_hw"]
-        start = [float(calibration[name]) for name in ("same_mean", "same_std", "different_mean", "different_std")]
         make_embedder = build(config["embedder"], "embedder")
         needs = PoseNeed(attribute(make_embedder, "needs"))
         input_hw = config["detector"]["input_hw"]
@@ -144,12 +119,9 @@ def _built(path: Path) -> Networks:
                 build(config["detector"], "detector")(), min_score=MIN_SCORE, min_height_px=MIN_HEIGHT_PX
             ),
             input_hw=(int(input_hw[0]), int(input_hw[1])),
-            pose=None if needs is PoseNeed.NOTHING else PoseStage(build(pose, "pose")()),
+            pose=None if needs is PoseNeed.NOTHING else PoseStage(build(config["pose"], "pose")()),
             embed=EmbedStage(make_embedder(), min_quality=0.0),
             crop_size_hw=(int(height), int(width)),
-            start=DistanceModel(*start),
-            caution=float(calibration["caution"]),
-            max_evidence=float(calibration["max_evidence"]),
         )
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigError(

@@ -93,9 +93,8 @@ class SearchRoutes:
     def _ranked(
         self, image: NDArray[np.uint8], user: User, limit: int, *, other_than: TrackId | None = None
     ) -> dict[str, Any]:
-        learned = self._desk.learned_distances()
         found, num_compared = self._asked(
-            lambda: self._desk.likeness.rank(image, user, learned=learned, limit=limit, other_than=other_than)
+            lambda: self._desk.likeness.rank(image, user, limit=limit, other_than=other_than)
         )
         return {"num_compared": num_compared, "found": self._shown(found, user)}
 
