@@ -64,7 +64,7 @@ def make_app(desk: Desk, feed_key: str) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _not_as_described)
     for routes in (
         AccountRoutes(desk.accounts, desk.sessions, desk.journal, cookie_is_secure=is_tls),
-        AlertRoutes(desk.story, desk.journal),
+        AlertRoutes(desk.story, desk.pictures, desk.journal),
         PeopleRoutes(desk.story, desk.pictures, desk.journal),
         SearchRoutes(desk),
         OrderRoutes(desk),

@@ -55,6 +55,7 @@ class PrivacyRoutes:
             "keep_pictures_s": settings.keep_pictures_s,
             "max_picture_bytes": settings.max_picture_bytes,
             "num_pictures": pictures.num_pictures(),
+            "num_clips": pictures.num_clips(),
             "num_bytes": pictures.num_bytes(),
             "blurs_heads_on_wall": self._desk.site_file.site().blur_heads,
             "is_live": self._desk.is_live,
