@@ -14,6 +14,7 @@ MAX_PIXELS = 40_000_000
 MAX_SIDE_PX = 1600
 """Larger pictures are scaled down to this."""
 MIN_SIDE_PX = 16
+SIZE = f"picture: expected at least {MIN_SIDE_PX} pixels a side and {MAX_PIXELS} in all"
 TYPES = ("JPEG", "PNG", "WEBP")
 
 
@@ -33,13 +34,12 @@ def redrawn(data: bytes) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(data), formats=TYPES) as opened:
             width, height = opened.size
             if width * height > MAX_PIXELS or min(width, height) < MIN_SIDE_PX:
-                raise DataError(
-                    f"picture: expected at least {MIN_SIDE_PX} pixels a side and {MAX_PIXELS} in all, "
-                    f"got {width}x{height}; scale it"
-                )
+                raise DataError(f"{SIZE}, got {width}x{height}; scale it")
             opened.draft("RGB", (MAX_SIDE_PX, MAX_SIDE_PX))
             upright = ImageOps.exif_transpose(opened).convert("RGB")
             upright.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX))
             return np.array(upright, np.uint8)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{SIZE}, got far more; scale it") from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise DataError("picture: expected a JPEG, PNG or WebP file, got something else; choose another") from error
