@@ -10,7 +10,7 @@ from people import make_match, see
 
 from connectors.memory import MemorySink
 from pipeline.actors.match_actor import MatchActor, MatchReport
-from pipeline.core import Alert, Correction, Embedding, Record, Severity, Sighting, Sink
+from pipeline.core import Alert, AlertRule, Correction, Embedding, Record, Severity, Sighting, Sink
 from pipeline.core.errors import ConnectorError, SinkBusyError
 from pipeline.stages.alert import AlertStage
 
@@ -53,7 +53,7 @@ def make_actor(
     folder: Path,
     *sinks: Sink,
     camera_ids: Sequence[str] = ("east", "west"),
-    rules: Sequence[EveryoneRule] = (),
+    rules: Sequence[AlertRule] = (),
     max_lateness_s: float = inf,
     flush_every_s: float = 1e9,
     max_waiting_embeddings: int = 100,
