@@ -81,7 +81,7 @@ class OngoingCameras:
 
     def _show(self, camera_id: str, second: int) -> None:
         link = self._folder / f".{camera_id}"
-        link.symlink_to(self._pieces / f"{camera_id}_{second}.mp4")
+        link.hardlink_to(self._pieces / f"{camera_id}_{second}.mp4")
         os.replace(link, self._folder / f"{camera_id}.mp4")
 
     def _encoded(self, camera_id: str) -> Path:
