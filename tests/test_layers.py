@@ -54,10 +54,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "pipeline.packing",
         *("pipeline.telemetry", "ray"),
     },
-    "pipeline.config": {"pipeline.core", "hydra", "omegaconf"},
+    "pipeline.config": {"pipeline.core", "hydra", "omegaconf", "yaml"},
     "pipeline.build": {"pipeline.core"},
     # The program: it may know all of the pipeline, and no plug-in.
-    "pipeline": {"pipeline", "hydra", "omegaconf", "ray", "rich", "numpy"},
+    "pipeline": {"pipeline", "hydra", "omegaconf", "yaml", "ray", "rich", "numpy"},
 }
 
 

@@ -10,8 +10,9 @@ from people import make_match, see
 
 from connectors.memory import MemorySink
 from pipeline.actors.match_actor import MatchActor, MatchReport
-from pipeline.core import Alert, Correction, Embedding, Record, Severity, Sighting, Sink
+from pipeline.core import Alert, AlertRule, Correction, Embedding, Record, Severity, Sighting, Sink
 from pipeline.core.errors import ConnectorError, SinkBusyError
+from pipeline.ledger import LedgerReader
 from pipeline.stages.alert import AlertStage
 
 
@@ -53,7 +54,7 @@ def make_actor(
     folder: Path,
     *sinks: Sink,
     camera_ids: Sequence[str] = ("east", "west"),
-    rules: Sequence[EveryoneRule] = (),
+    rules: Sequence[AlertRule] = (),
     max_lateness_s: float = inf,
     flush_every_s: float = 1e9,
     max_waiting_embeddings: int = 100,
@@ -277,6 +278,21 @@ def test_the_digest_does_not_depend_on_which_camera_was_faster(tmp_path_factory,
     in_turn = [camera_id for camera_id, queue in queues.items() for _ in queue]
     shuffled = random.sample(in_turn, len(in_turn))
     assert asyncio.run(digest(in_turn)) == asyncio.run(digest(shuffled))
+
+
+def test_who_is_made_known_by_pictures_is_in_the_audit_once(tmp_path: Path) -> None:
+    async def enrolled() -> None:
+        actor = make_actor(tmp_path, MemorySink())
+        await actor.enrol(1, see("pictures", 1))
+        await end(actor)
+
+    for _ in range(2):  # the second run goes on
+        asyncio.run(enrolled())
+    reader = LedgerReader(tmp_path / "ledger.sqlite")
+    assert [(entry.by, entry.action, entry.subject) for entry in reader.audit()] == [
+        ("configuration", "enrol", "person 1")
+    ]
+    reader.close()
 
 
 MAX_DELAY_S = 3.0
