@@ -34,7 +34,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "connectors.kafka_publish": {"connectors", "pipeline.core", "pipeline.build", "pipeline.config", "yaml"},
     "connectors.alerts": {"connectors", "pipeline.core", "pipeline.config", "kafka", "rich"},
     "connectors.console": {
-        *("pipeline.core", "pipeline.ledger", "numpy", "cv2", "yaml", "websockets"),
+        *("pipeline.core", "pipeline.ledger", "pipeline.build", "pipeline.stages", "connectors._film"),
+        *("numpy", "cv2", "yaml", "websockets", "PIL"),
         *("argon2", "fastapi", "itsdangerous", "pydantic", "starlette", "uvicorn"),
     },
     "connectors.world": {"pipeline.core", *ARRAYS, "anny", "av", "rich", "torch", "warp"},
