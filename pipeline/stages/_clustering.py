@@ -7,6 +7,7 @@ that hold a pair that is ruled out, or that would make a walk nobody can walk, a
 """
 
 from collections.abc import Callable, Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,8 +66,12 @@ class _Groups:
         self._clarity_sums = np.array([segment.clarity_sum for segment in segments])
         self._sums = np.array([segment.vector_sum for segment in segments])
         self._ruled_out = np.eye(count, dtype=bool)
-        for one, two in ((i, j) for i in range(count) for j in range(i)):
-            if segments[one].is_forbidden(segments[two]) or are_two_people(segments[one], segments[two], rules):
+        for one, two in _meeting(segments):
+            if are_two_people(segments[one], segments[two], rules):
+                self._ruled_out[one, two] = self._ruled_out[two, one] = True
+        banned = [index for index, segment in enumerate(segments) if segment.bans]
+        for one, two in combinations(banned, 2):
+            if segments[one].is_forbidden(segments[two]):
                 self._ruled_out[one, two] = self._ruled_out[two, one] = True
         self._ways: dict[tuple[int, int], float] = {}
         self._at_once: dict[tuple[int, int], float] = {}
@@ -145,3 +150,12 @@ class _Groups:
                 self._ways[pair] = way_evidence(first, second, self._rules.topology)
             total += self._ways[pair]
         return total
+
+
+def _meeting(segments: Sequence[Segment]) -> list[list[int]]:
+    """Return the pairs of segments that may have been seen at once, as indices; others are not worth a look."""
+    began = np.array([segment.spans[0][0] for segment in segments])
+    ended = np.array([max(last for _, last in segment.spans) for segment in segments])
+    shared_s = np.minimum.outer(ended, ended) - np.maximum.outer(began, began)
+    pairs: list[list[int]] = np.argwhere(np.tril(shared_s > 0, -1)).tolist()
+    return pairs
