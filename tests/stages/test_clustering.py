@@ -36,7 +36,8 @@ def segments_of(sightings) -> list[Segment]:
 
 
 def groups_of(segments: list[Segment], rules: Rules = PLACE, needed: float = NEEDED) -> list[list[int]]:
-    return cluster(segments, appearance=CALIBRATION.evidence_of, needed=needed, rules=rules)
+    matrix = np.full((len(segments), len(segments)), needed)
+    return cluster(segments, appearance=CALIBRATION.evidence_of, needed=matrix, rules=rules)
 
 
 def test_nothing_makes_no_groups() -> None:
@@ -92,3 +93,12 @@ def test_the_segments_stay_as_they_are(sightings) -> None:
     for segment, (weight, vector_sum, parts) in zip(segments, before, strict=True):
         assert (segment.weight, segment.parts) == (weight, parts)
         np.testing.assert_array_equal(segment.vector_sum, vector_sum)
+
+
+def test_two_cameras_that_need_more_are_joined_later_than_others() -> None:
+    segments = segments_of([("east", 0, 20, 0, 0.0), ("west", 60, 20, 0, 0.35), ("gate", 120, 20, 0, 0.2)])
+    needed = np.zeros((3, 3))
+    needed[0, 1] = needed[1, 0] = 20.0
+    groups = cluster(segments, appearance=CALIBRATION.evidence_of, needed=needed, rules=PLACE)
+    assert [1] in groups or [0] in groups
+    assert sorted(map(sorted, groups_of(segments, needed=0.0))) == [[0, 1, 2]]
