@@ -26,6 +26,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         *NETWORKS,
         *("omegaconf", "onnx", "rich", "yaml"),
     },
+    # The same on a cluster.
+    "models.training.on_ray": {"pipeline.core", "pipeline.actors.cluster", "models", "ray", "torch"},
     # A program of its own: it reads the configuration as the line does.
     "models.summary": {"pipeline.core", "pipeline.build", "pipeline.config", "models", "torch"},
     "connectors": {"pipeline.core", "pipeline.ledger", "numpy", "av", "cv2", "httpx", "kafka", "rich", "supervision"},
