@@ -26,6 +26,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         *NETWORKS,
         *("omegaconf", "onnx", "rich", "yaml"),
     },
+    # The same on a cluster.
+    "models.training.on_ray": {"pipeline.core", "pipeline.actors.cluster", "models", "ray", "torch"},
     # A program of its own: it reads the configuration as the line does.
     "models.summary": {"pipeline.core", "pipeline.build", "pipeline.config", "models", "torch"},
     "connectors": {"pipeline.core", "pipeline.ledger", "numpy", "av", "cv2", "httpx", "kafka", "rich", "supervision"},
@@ -55,10 +57,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "pipeline.packing",
         *("pipeline.telemetry", "ray"),
     },
-    "pipeline.config": {"pipeline.core", "hydra", "omegaconf"},
+    "pipeline.config": {"pipeline.core", "hydra", "omegaconf", "yaml"},
     "pipeline.build": {"pipeline.core"},
     # The program: it may know all of the pipeline, and no plug-in.
-    "pipeline": {"pipeline", "hydra", "omegaconf", "ray", "rich", "numpy"},
+    "pipeline": {"pipeline", "hydra", "omegaconf", "yaml", "ray", "rich", "numpy"},
 }
 
 

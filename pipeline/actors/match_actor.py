@@ -17,6 +17,7 @@ from pipeline.core import Alert, Correction, CorrectionKind, Embedding, Sighting
 from pipeline.core.errors import DataError
 from pipeline.ledger import Ledger, LedgerReader, Outcome, PlacedOrder, describe, resolve
 from pipeline.ledger.erasing import Erasure, erase_stores, lines_with, places_with
+from pipeline.ledger.export import renew_exports
 from pipeline.stages.alert import AlertStage
 from pipeline.stages.match import MatchStage
 from pipeline.telemetry.match_status import MatchStatus
@@ -153,6 +154,7 @@ class MatchActor:
         """Make a person known by pictures, unless a run before has; before the first ``hand_over``."""
         if not self._judgement.match.is_known(person_id):
             await self._take(Enrolment(person_id, embedding))
+            self._ledger.note("configuration", "enrol", f"person {person_id}")
 
     async def hand_over(
         self,
@@ -273,8 +275,10 @@ class MatchActor:
         await self._outlets.write(records)  # a sink takes what it wrote of the person back
         await self._flush()
         removed |= await loop.run_in_executor(None, erase_stores, self._folder, correction.parts)
+        removed["exports"], away = await loop.run_in_executor(None, renew_exports, self._reader)
         needles += [*traces, *lines_with(correction.parts)]
-        return str(Erasure(removed, await loop.run_in_executor(None, places_with, self._folder, needles)))
+        left = await loop.run_in_executor(None, places_with, self._folder, needles)
+        return str(Erasure(removed, left, tuple(away)))
 
     async def _take(self, taken: Taken, outcomes: Sequence[Outcome] = ()) -> None:
         """Decide, and write what follows to the ledger, then to every sink; a busy sink is waited for."""

@@ -17,6 +17,8 @@ from pipeline.stages._segment import ENROLLED_WEIGHT, Segment
 
 def carry_out(order: Order, correction: Correction, roster: Roster, calibration: Calibration) -> None:
     """Do what an operator ordered, as far as the people are still known here; the ledger knows the rest."""
+    for person_id in correction.person_ids:
+        roster.doubts.pop(person_id, None)  # somebody looked, and the correction tells everybody
     if order.kind is OrderKind.MERGE:
         _merge(correction.person_ids, roster, calibration)
     elif order.kind in (OrderKind.SPLIT, OrderKind.REJECT):

@@ -4,14 +4,15 @@ from math import inf
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from people import make_match, see
 
 from connectors.memory import MemorySink
 from pipeline.actors.match_actor import MatchActor, MatchReport
-from pipeline.core import Alert, Correction, Embedding, Record, Severity, Sighting, Sink
+from pipeline.core import Alert, AlertRule, Correction, Embedding, Record, Severity, Sighting, Sink
 from pipeline.core.errors import ConnectorError, SinkBusyError
+from pipeline.ledger import LedgerReader
 from pipeline.stages.alert import AlertStage
 
 
@@ -53,7 +54,7 @@ def make_actor(
     folder: Path,
     *sinks: Sink,
     camera_ids: Sequence[str] = ("east", "west"),
-    rules: Sequence[EveryoneRule] = (),
+    rules: Sequence[AlertRule] = (),
     max_lateness_s: float = inf,
     flush_every_s: float = 1e9,
     max_waiting_embeddings: int = 100,
@@ -260,7 +261,6 @@ TRACKS = st.lists(
 )
 
 
-@settings(max_examples=20, deadline=None)
 @given(TRACKS, st.randoms(use_true_random=False))
 def test_the_digest_does_not_depend_on_which_camera_was_faster(tmp_path_factory, tracks, random) -> None:
     queues: dict[str, list[Embedding]] = {"east": [], "west": []}
@@ -280,10 +280,24 @@ def test_the_digest_does_not_depend_on_which_camera_was_faster(tmp_path_factory,
     assert asyncio.run(digest(in_turn)) == asyncio.run(digest(shuffled))
 
 
+def test_who_is_made_known_by_pictures_is_in_the_audit_once(tmp_path: Path) -> None:
+    async def enrolled() -> None:
+        actor = make_actor(tmp_path, MemorySink())
+        await actor.enrol(1, see("pictures", 1))
+        await end(actor)
+
+    for _ in range(2):  # the second run goes on
+        asyncio.run(enrolled())
+    reader = LedgerReader(tmp_path / "ledger.sqlite")
+    assert [(entry.by, entry.action, entry.subject) for entry in reader.audit()] == [
+        ("configuration", "enrol", "person 1")
+    ]
+    reader.close()
+
+
 MAX_DELAY_S = 3.0
 
 
-@settings(max_examples=20, deadline=None)
 @given(TRACKS, st.lists(st.floats(0.0, MAX_DELAY_S), min_size=12, max_size=12))
 def test_delays_that_live_cameras_are_granted_change_nothing(tmp_path_factory, tracks, delays: list[float]) -> None:
     seen = [
