@@ -26,6 +26,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         *NETWORKS,
         *("omegaconf", "onnx", "rich", "yaml"),
     },
+    # The same on a cluster.
+    "models.training.on_ray": {"pipeline.core", "pipeline.actors.cluster", "models", "ray", "torch"},
     # A program of its own: it reads the configuration as the line does.
     "models.summary": {"pipeline.core", "pipeline.build", "pipeline.config", "models", "torch"},
     "connectors": {"pipeline.core", "pipeline.ledger", "numpy", "av", "cv2", "httpx", "kafka", "rich", "supervision"},
@@ -34,7 +36,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "connectors.kafka_publish": {"connectors", "pipeline.core", "pipeline.build", "pipeline.config", "yaml"},
     "connectors.alerts": {"connectors", "pipeline.core", "pipeline.config", "kafka", "rich"},
     "connectors.console": {
-        *("pipeline.core", "pipeline.ledger", "numpy", "cv2", "yaml", "websockets"),
+        *("pipeline.core", "pipeline.ledger", "pipeline.build", "pipeline.stages", "connectors._film"),
+        *("numpy", "cv2", "yaml", "websockets", "PIL"),
         *("argon2", "fastapi", "itsdangerous", "pydantic", "starlette", "uvicorn"),
     },
     "connectors.world": {"pipeline.core", *ARRAYS, "anny", "av", "rich", "torch", "warp"},

@@ -58,7 +58,9 @@ class Cells:
             alive: Rows that count.
             is_exact: Look into every cell.
         """
-        parameters = faiss.SearchParametersIVF(sel=alive, nprobe=NUM_CELLS if is_exact else PROBED)
+        parameters = faiss.SearchParametersIVF()
+        parameters.sel = alive
+        parameters.nprobe = NUM_CELLS if is_exact else PROBED
         products, rows = self._index.search(query, num_rows, params=parameters)
         return products[0], rows[0]
 

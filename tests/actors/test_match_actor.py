@@ -4,7 +4,7 @@ from math import inf
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from people import make_match, see
 
@@ -261,7 +261,6 @@ TRACKS = st.lists(
 )
 
 
-@settings(max_examples=20, deadline=None)
 @given(TRACKS, st.randoms(use_true_random=False))
 def test_the_digest_does_not_depend_on_which_camera_was_faster(tmp_path_factory, tracks, random) -> None:
     queues: dict[str, list[Embedding]] = {"east": [], "west": []}
@@ -299,7 +298,6 @@ def test_who_is_made_known_by_pictures_is_in_the_audit_once(tmp_path: Path) -> N
 MAX_DELAY_S = 3.0
 
 
-@settings(max_examples=20, deadline=None)
 @given(TRACKS, st.lists(st.floats(0.0, MAX_DELAY_S), min_size=12, max_size=12))
 def test_delays_that_live_cameras_are_granted_change_nothing(tmp_path_factory, tracks, delays: list[float]) -> None:
     seen = [

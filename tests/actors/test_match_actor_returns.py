@@ -6,7 +6,7 @@ from math import inf
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from people import TRACKS, embeddings_of, see
 from test_match_actor import EveryoneRule, make_actor
@@ -77,7 +77,7 @@ def told(records: Sequence[Record]) -> list[str]:
     ]
 
 
-@settings(max_examples=40, deadline=None)
+@pytest.mark.slow
 @given(st.lists(TRACKS, min_size=1, max_size=6), st.sets(st.integers(0, 40), max_size=4), st.sampled_from([0.0, 1e9]))
 def test_however_often_it_dies_the_result_is_that_of_an_undisturbed_run(
     tmp_path_factory: pytest.TempPathFactory, tracks, deaths: set[int], flush_every_s: float

@@ -48,6 +48,7 @@ def test_every_choice_binds_to_its_constructor(group: str, name: str) -> None:
         pytest.skip(str(error))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for _, name in choices(["site"]) if name != "empty"])
 def test_every_camera_of_every_site_has_a_source(name: str) -> None:
     config = load_config([f"site={name}"])

@@ -150,6 +150,7 @@ def test_names_of_any_kind_are_found(tmp_path: Path, name: str, uri: str) -> Non
     assert len(list(source.frames())) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["mp4", "mkv", "avi", "flv", "webm"])
 @pytest.mark.parametrize("share", [0.5, 0.8])
 def test_a_file_cut_off_gives_its_whole_frames_then_is_lost(tmp_path: Path, ending: str, share: float) -> None:
@@ -241,6 +242,7 @@ def test_a_file_that_vanishes_after_the_check_is_lost(clip: Path) -> None:
         next(source.frames())
 
 
+@pytest.mark.slow
 def test_decoding_leaves_other_threads_their_turn(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "large.mp4", num_frames=10, noisy=True, hw=(720, 1280))
     turns = 0

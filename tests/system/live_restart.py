@@ -1,6 +1,6 @@
 """Who keeps the number when a run on live cameras is killed and goes on.
 
-    PYTHONPATH=.:tests:tests/system python tests/live_restart.py
+    PYTHONPATH=.:tests:tests/system python tests/system/live_restart.py
 
 Four RTSP cameras show the demo's plaza, and go on showing it while nobody looks. The run is killed with ``kill -9`` and
 started again at once with ``resume=true``. Of the people who were seen before and after, counted is who has the same
