@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -34,11 +35,12 @@ CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
 @dataclass
 class WalkConfig:
-    """How long people walk between two cameras, either way, seconds."""
+    """How long people walk between two cameras, either way, seconds; ``typical_s`` is believed until it was learned."""
 
     between: list[str]
     min_s: float
     max_s: float
+    typical_s: float | None = None
 
 
 @dataclass
@@ -60,6 +62,7 @@ class TruthConfig:
 class SiteConfig:
     """A place: its cameras and what is known of it.
 
+    ``no_way`` has pairs of cameras (from, to): nobody walks straight from the first to the second.
     ``ground`` has a homography for each camera, three rows that take pixels to metres on the ground;
     ``leave_after_s`` is ``matcher.leave_after_s`` there.
     """
@@ -69,6 +72,7 @@ class SiteConfig:
     lines: dict[str, Any] = field(default_factory=dict)
     overlaps: list[list[str]] | None = None
     walking_times: list[WalkConfig] = field(default_factory=list)
+    no_way: list[list[str]] = field(default_factory=list)
     ground: dict[str, Any] = field(default_factory=dict)
     leave_after_s: float = 2.0
     truth: TruthConfig | None = None
@@ -252,6 +256,9 @@ def load_config(overrides: Sequence[str]) -> PipelineConfig:
             composed = compose(
                 "config", overrides=[o for o, name in zip(overrides, names, strict=True) if name not in REPLACED]
             )
+        for text in overrides:
+            if text.split("=", 1)[0] in REPLACED:
+                _check_names_once(text)
         for override in OverridesParser.create().parse_overrides(
             [o for o in overrides if o.split("=", 1)[0] in REPLACED]
         ):
@@ -266,6 +273,21 @@ def load_config(overrides: Sequence[str]) -> PipelineConfig:
         return _typed(composed)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(_one_line(error)) from error
+    except yaml.YAMLError as error:
+        raise ConfigError("; ".join(line.strip() for line in str(error).splitlines()[:4])) from error
+
+
+def _check_names_once(override: str) -> None:
+    """Raise ``ConfigError`` if a value names something twice, of which hydra would take the last."""
+    key, _, text = override.partition("=")
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError:
+        return  # hydra's own way of writing; it says itself what is wrong
+    names = [name.value for name, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"{key}: expected each name once, got {name!r} twice; rename one")
 
 
 def to_yaml(config: PipelineConfig) -> str:

@@ -54,7 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "pipeline.packing",
         *("pipeline.telemetry", "ray"),
     },
-    "pipeline.config": {"pipeline.core", "hydra", "omegaconf"},
+    "pipeline.config": {"pipeline.core", "hydra", "omegaconf", "yaml"},
     "pipeline.build": {"pipeline.core"},
     # The program: it may know all of the pipeline, and no plug-in.
     "pipeline": {"pipeline", "hydra", "omegaconf", "ray", "rich", "numpy"},

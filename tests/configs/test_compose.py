@@ -1,5 +1,7 @@
 """Every YAML composes, resolves, and binds to its constructor."""
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -119,3 +121,32 @@ def test_the_written_configuration_shows_no_secret(override: str, secret: str) -
     assert f":{secret}" not in written
     assert f"={secret}" not in written
     assert f" {secret}" not in written
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("site.cameras={a: /x.mp4, b: /y.mp4, a: /z.mp4}", "site.cameras: expected each name once, got 'a' twice"),
+        ("site.no_way=[[left, gate]]", "site.no_way: expected two of"),
+        (
+            "site.walking_times=[{between: [left, right], min_s: 9, max_s: 3}]",
+            "site.walking_times: expected 0 <= min_s",
+        ),
+        (
+            "site.walking_times=[{between: [left, right], min_s: 1, max_s: 3, typical_s: 5}]",
+            "site.walking_times: expected 0 <= min_s <= typical_s <= max_s",
+        ),
+    ],
+    ids=["two cameras of one name", "no way to nowhere", "backwards", "not typical"],
+)
+def test_a_place_that_cannot_be_is_refused(override: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        make_plan(load_config(["site=pets_halves", "runtime=inline", override]))
+
+
+def test_two_cameras_of_one_name_in_a_file_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configs = shutil.copytree(CONFIGS, tmp_path / "configs")
+    (configs / "site" / "twice.yaml").write_text("cameras:\n  a: /x.mp4\n  b: /y.mp4\n  a: /z.mp4\n")
+    monkeypatch.setattr("pipeline.config.CONFIGS", configs)
+    with pytest.raises(ConfigError, match="duplicate key a"):
+        load_config(["site=twice"])
