@@ -91,7 +91,8 @@ def test_imports_stay_inside_the_layer(path: Path) -> None:
     for module in imported_modules(path):
         if module.split(".")[0] in sys.stdlib_module_names or module == layer or module.startswith(layer + "."):
             continue
-        assert not module.startswith("models.training"), f"{module_name(path)} must not import {module}"
+        is_training = layer.startswith("models.training")
+        assert is_training or not module.startswith("models.training"), f"{module_name(path)} must not import {module}"
         allowed = any(module == name or module.startswith(name + ".") for name in MAY_IMPORT[layer])
         assert allowed, f"{module_name(path)} ({layer}) must not import {module}"
 
