@@ -7,8 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
 # What `make run` alone shows: at the pace of the recordings, with a page to watch, and films of everybody at the end.
-DEMO := replay.speed=1 'sink=[jsonl,mot,terminal,annotated_video,console]' alerts.zone_dwell.max_dwell_s=8 \
-	'site.zones={plaza: {camera: west, polygon: [[120, 40], [560, 40], [560, 340], [120, 340]]}}'
+DEMO := replay.speed=1 'sink=[jsonl,mot,terminal,annotated_video,console]'
 
 .PHONY: run test browser setup check format bench evaluate compare train weights clean
 
@@ -16,7 +15,7 @@ run: setup
 	$(BIN)/python pipeline/run.py $(if $(ARGS),$(ARGS),$(DEMO))
 
 test: setup browser
-	$(BIN)/python -m pytest -m 'not gpu' $(ARGS)
+	$(BIN)/python -m pytest -m 'not gpu' --hypothesis-profile=thorough $(ARGS)
 
 # Tests of the operator's page drive Debian's Chromium; where it cannot be installed they are skipped, and say so.
 browser:

@@ -78,6 +78,7 @@ def test_a_published_checkpoint_fills_every_tensor(trunk: nn.Module, prefix: str
     assert all((tensor == 3).all() for tensor in trunk.state_dict().values())
 
 
+@pytest.mark.slow
 def test_names_are_those_of_torchvision_ibn_net_and_3d_resnets() -> None:
     with torch.device("meta"):
         plain, ibn, in_3d = (
