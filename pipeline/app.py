@@ -16,9 +16,8 @@ import numpy as np
 
 from pipeline.actors.batch_actor import BatchActor
 from pipeline.actors.camera_actor import CameraActor
-from pipeline.actors.camera_status import CameraStatus
 from pipeline.actors.cluster import join_cluster, leave_cluster
-from pipeline.actors.match_actor import MatchActor, MatchReport, MatchStatus
+from pipeline.actors.match_actor import MatchActor, MatchReport
 from pipeline.actors.supervisor import Factories, Line, Share, start_inline, start_on_ray, supervise
 from pipeline.config import CONFIGS, PipelineConfig, load_config, to_yaml
 from pipeline.core.errors import ConfigError, ConnectorError, ReidError, WeightsError
@@ -30,7 +29,9 @@ from pipeline.plan import Plan, make_plan
 from pipeline.stages.enrol import enrolment_tracklet
 from pipeline.status import in_background, write_status
 from pipeline.summary import make_summary, print_summary, write_summary
+from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.logs import set_up_logs
+from pipeline.telemetry.match_status import MatchStatus
 from pipeline.telemetry.metrics import RayMetrics
 from pipeline.telemetry.progress import Progress
 

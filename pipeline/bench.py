@@ -19,9 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.actors.camera_status import CameraStatus
 from pipeline.actors.cluster import join_cluster, leave_cluster
-from pipeline.actors.match_actor import MatchStatus
 from pipeline.actors.supervisor import supervise
 from pipeline.app import start_line
 from pipeline.config import load_config
@@ -29,6 +27,8 @@ from pipeline.core import Tracklet
 from pipeline.core.errors import ReidError
 from pipeline.plan import Plan, make_plan
 from pipeline.stages.detect import letterbox
+from pipeline.telemetry.camera_status import CameraStatus
+from pipeline.telemetry.match_status import MatchStatus
 
 PASSES = "bench.passes="
 

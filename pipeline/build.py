@@ -25,8 +25,8 @@ EXTRAS = {
     "websockets": ".[console]",
     "safetensors": ".[video]",
     "torch": ".[video]",
-    "mmpose": "mmpose as the README says",
-    "mmengine": "mmpose as the README says",
+    "mmpose": "mmpose as models/README.md says",
+    "mmengine": "mmpose as models/README.md says",
 }
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -256,6 +257,7 @@ def load_config(overrides: Sequence[str]) -> PipelineConfig:
         for override in OverridesParser.create().parse_overrides(
             [o for o in overrides if o.split("=", 1)[0] in REPLACED]
         ):
+            _check_named_once(str(override.key_or_group), str(override.input_line).partition("=")[2])
             OmegaConf.update(composed, str(override.key_or_group), override.value(), merge=False, force_add=True)
         if "watchlist" in composed.alerts:
             numbers = {name: number for number, name in enumerate(composed.enrol, start=1)}
@@ -265,8 +267,20 @@ def load_config(overrides: Sequence[str]) -> PipelineConfig:
         if missing:
             raise ConfigError(f"{sorted(missing)[0]}: expected a value, got none; set it with {sorted(missing)[0]}=…")
         return _typed(composed)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         raise ConfigError(_one_line(error)) from error
+
+
+def _check_named_once(key: str, text: str) -> None:
+    """Raise ``ConfigError`` if a dictionary has a name twice, of which hydra would take the last."""
+    try:
+        node = yaml.compose(text)
+    except yaml.YAMLError:
+        return  # hydra's own words, such as ${oc.env:NAME}, are not all YAML
+    names = [name.value for name, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"{key}: expected a different name for each, got {', '.join(twice)} twice; rename one")
 
 
 def to_yaml(config: PipelineConfig) -> str:

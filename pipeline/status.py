@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.actors.camera_status import CameraStatus
 from pipeline.actors.supervisor import Line
 from pipeline.core.errors import ProcessLostError
+from pipeline.telemetry.camera_status import CameraStatus
 
 EVERY_S = 1.0
 

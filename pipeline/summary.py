@@ -12,9 +12,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.actors.camera_status import CameraStatus
 from pipeline.actors.match_actor import MatchReport
 from pipeline.evaluation.tracking import TrackingScore
+from pipeline.telemetry.camera_status import CameraStatus
 
 SCHEMA = 1
 PACKAGES = ("numpy", "opencv-python", "av", "onnxruntime", "openvino", "trackers", "supervision", "ray", "faiss-cpu")

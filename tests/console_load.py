@@ -76,7 +76,13 @@ def cost_to_the_line(num_frames: int = 500) -> tuple[float, float]:
     ]
     best = BestPictures()
     monitor = WallMonitor(
-        "west", output_dir="/nowhere", max_rate_hz=6.0, max_side_px=640, jpeg_quality=80, blur_heads=False
+        "west",
+        output_dir="/nowhere",
+        max_rate_hz=6.0,
+        max_side_px=640,
+        jpeg_quality=80,
+        blur_heads=False,
+        clip_rate_hz=2.0,
     )
     began = time.process_time()
     for frame, people in shown:
@@ -93,7 +99,7 @@ def film(output_dir: str, seconds: float) -> None:
     """Show frames of all cameras, each 640x360 with eight people, ten times a second."""
     while not (Path(output_dir) / "console" / FEED).exists():
         time.sleep(0.05)
-    options = {"max_rate_hz": 6.0, "max_side_px": 640, "jpeg_quality": 80, "blur_heads": False}
+    options = {"max_rate_hz": 6.0, "max_side_px": 640, "jpeg_quality": 80, "blur_heads": False, "clip_rate_hz": 2.0}
     monitors = [WallMonitor(f"c{n}", output_dir=output_dir, **options) for n in range(NUM_CAMERAS)]
     noise = np.random.default_rng(0).integers(0, 256, (45, 80, 3), np.uint8)
     images = [cv2.resize(np.roll(noise, step, axis=1), (640, 360), interpolation=cv2.INTER_CUBIC) for step in range(40)]

@@ -137,7 +137,7 @@ def person_of_part(records: Iterable[Sighting | Correction]) -> Mapping[TrackPar
         elif record.kind is CorrectionKind.MERGED:
             kept, absorbed = record.person_ids
             people = {part: kept if who == absorbed else who for part, who in people.items()}
-        else:
+        elif record.kind is not CorrectionKind.CONFIRMED:
             assert record.kind is CorrectionKind.SPLIT
             source, target = record.person_ids
             assert record.parts

@@ -14,7 +14,9 @@ NOBODY = -1
 _MIN_ROWS = 64
 
 CoarseSearch = Callable[[int], tuple[NDArray[np.float32], NDArray[np.int64]]]
-"""Number of rows wanted -> the nearest rows' cosine distances, ascending, and their numbers in the table."""
+"""Number of rows wanted -> the nearest rows' cosine distances, ascending, and their numbers in the table.
+
+Fewer rows than wanted are all that the search can find."""
 
 
 class PrototypeTable:
@@ -36,6 +38,7 @@ class PrototypeTable:
     _owners: NDArray[np.int64]
     _rows_of: dict[int, slice]
     _num_dead: int
+    _alive: NDArray[np.uint8]
 
     def __init__(self) -> None:
         self.generation = 0
@@ -54,6 +57,16 @@ class PrototypeTable:
         """Whose row it is, shape ``(size,)``; ``NOBODY`` for dead ones."""
         return self._owners[: self.size]
 
+    @property
+    def num_alive(self) -> int:
+        """Rows that are somebody's."""
+        return self.size - self._num_dead
+
+    @property
+    def alive(self) -> NDArray[np.uint8]:
+        """A bit a row, the lowest first: whether it is somebody's."""
+        return self._alive[: (self.size + 7) // 8]
+
     def put(self, identity: Identity) -> None:
         """Add a person, or replace their prototypes.
 
@@ -69,6 +82,9 @@ class PrototypeTable:
             raise ShapeError(f"prototypes of person {identity.person_id}: expected one or more, got none")
         if not self._rows_of:
             self._clear(identity.space, prototypes.shape[1])
+        rows = self._rows_of.get(identity.person_id)
+        if rows is not None and np.array_equal(self._vectors[rows], prototypes):
+            return
         self._bury(identity.person_id)
         self._append(identity.person_id, prototypes)
         self._pack_if_mostly_dead()
@@ -107,8 +123,7 @@ class PrototypeTable:
         check_array("vector", embedding.vector, (self._vectors.shape[1],), np.float32)
         query = embedding.vector.astype(np.float64)
         people = self._candidates(k, search, self.size if max_rows is None else min(self.size, max_rows + 1))
-        matches = [Match(person_id, self._distance(person_id, query)) for person_id in people]
-        return sorted(matches, key=lambda match: (match.distance, match.person_id))[:k]
+        return self._in_order(sorted(people), query)[:k]
 
     def _candidates(self, k: int, search: CoarseSearch, too_many_rows: int) -> set[int]:
         # Twice the worst rounding error of a dot product of unit vectors, D * 2**-24, and of the subtraction.
@@ -116,19 +131,29 @@ class PrototypeTable:
         num_rows = 4 * k
         while num_rows < too_many_rows:
             distances, rows = search(num_rows)
+            is_all = len(rows) < num_rows
             owners = self.owners[rows]
             alive = owners != NOBODY
             people, first = np.unique(owners[alive], return_index=True)
             if len(people) >= k:
                 limit = np.sort(distances[alive][first])[k - 1] + slack
-                if distances[-1] > limit:
+                if is_all or distances[-1] > limit:
                     return set(people[distances[alive][first] <= limit].tolist())
+            if is_all:
+                return set(people.tolist())
             num_rows *= 4
         return set(self._rows_of)
 
-    def _distance(self, person_id: int, query: NDArray[np.float64]) -> float:
-        prototypes = self._vectors[self._rows_of[person_id]].astype(np.float64)
-        return float(np.clip(1 - np.sum(prototypes * query, axis=1), 0, 2).min())
+    def _in_order(self, people: list[int], query: NDArray[np.float64]) -> list[Match]:
+        """Return people, ascending, by the distance of their nearest prototype: each row by itself."""
+        if not people:
+            return []
+        blocks = [self._vectors[self._rows_of[person_id]] for person_id in people]
+        starts = np.cumsum([0, *(len(block) for block in blocks[:-1])])
+        rows = np.clip(1 - np.sum(np.concatenate(blocks).astype(np.float64) * query, axis=1), 0, 2)
+        distances = np.minimum.reduceat(rows, starts)
+        order = np.argsort(distances, kind="stable").tolist()
+        return [Match(people[index], float(distances[index])) for index in order]
 
     def _append(self, person_id: int, prototypes: NDArray[np.float32]) -> None:
         rows = slice(self.size, self.size + len(prototypes))
@@ -138,7 +163,10 @@ class PrototypeTable:
             self._vectors = np.empty((capacity, prototypes.shape[1]), np.float32)
             self._owners = np.full(capacity, NOBODY, np.int64)
             self._vectors[: self.size], self._owners[: self.size] = vectors, owners
+            self._alive = np.concatenate([self._alive, np.zeros(capacity // 8 + 1 - len(self._alive), np.uint8)])
         self._vectors[rows], self._owners[rows] = prototypes, person_id
+        for row in range(rows.start, rows.stop):
+            self._alive[row // 8] |= 1 << row % 8
         self._rows_of[person_id] = rows
         self.size = rows.stop
 
@@ -147,6 +175,8 @@ class PrototypeTable:
         if rows is not None:
             self._owners[rows] = NOBODY
             self._num_dead += rows.stop - rows.start
+            for row in range(rows.start, rows.stop):
+                self._alive[row // 8] &= ~(1 << row % 8) & 0xFF
 
     def _pack_if_mostly_dead(self) -> None:
         if 2 * self._num_dead <= max(self.size, _MIN_ROWS):
@@ -164,3 +194,4 @@ class PrototypeTable:
         self._rows_of = {}
         self._vectors = np.empty((_MIN_ROWS, dim), np.float32)
         self._owners = np.full(_MIN_ROWS, NOBODY, np.int64)
+        self._alive = np.zeros(_MIN_ROWS // 8 + 1, np.uint8)

@@ -1,7 +1,7 @@
 """Any top-down model of an installed MMPose: keypoints, and heat-maps where the model makes them.
 
 Needs: mmpose 1.3.2 with mmengine, mmcv (with its ops), mmdet and torchvision; in no extra, because its packages
-need a fixed order of installation (see the README).
+need a fixed order of installation (see models/README.md).
 """
 
 import pickle

@@ -8,7 +8,6 @@ passed on to the configuration. Nothing is picked by hand: crops and queries are
 of which the ones with the most people are shown.
 """
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import MISSING
 
+from models._command import run_command
 from models._weights import CATALOGUE
 from models.training._candidates import Candidates, read_options
 from models.training._pictures import Image
@@ -41,7 +41,7 @@ from models.training._world_people import TrueCrop, TrueFrame, read_true_crops, 
 from models.training._worlds import World, split_worlds
 from models.training.score_worlds import POSE_CROP_HW, count_people, embed_crops, mean_vectors, name_crops, sure_boxes
 from pipeline.core import Detector, Embedder, PoseEstimator
-from pipeline.core.errors import ConfigError, DataError, ReidError
+from pipeline.core.errors import ConfigError, DataError
 from pipeline.evaluation.detection import find_matches
 from pipeline.stages.detect import letterbox
 
@@ -240,7 +240,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except ReidError as error:
-        sys.exit(f"error: {error}")
+    run_command(main)

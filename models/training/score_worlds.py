@@ -8,7 +8,6 @@ the configuration. Boxes are those of whole people, hidden or not, in the truth;
 be seen of somebody loses by it.
 """
 
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import MISSING
 
+from models._command import run_command
 from models.training._candidates import print_rows, read_candidates, read_options
 from models.training._single_crops import embed_each, histogram_vectors, score_across_cameras, to_tracklet
 from models.training._world_people import CAMERAS_PER_WORLD, TrueCrop, TrueFrame, read_true_crops, read_true_frames
@@ -24,7 +24,7 @@ from models.training._worlds import split_worlds
 from models.training.keypoints.samples import VISIBLE
 from pipeline.core import Detections, Detector, Embedder, PoseEstimator
 from pipeline.core.boxes import iou_matrix
-from pipeline.core.errors import ConfigError, ReidError
+from pipeline.core.errors import ConfigError
 from pipeline.evaluation.detection import find_matches
 from pipeline.stages.detect import letterbox
 
@@ -238,7 +238,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except ReidError as error:
-        sys.exit(f"error: {error}")
+    run_command(main)

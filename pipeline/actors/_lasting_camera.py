@@ -6,9 +6,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from pipeline.actors._remote import Remote
-from pipeline.actors.camera_status import CameraStatus
 from pipeline.actors.checkpoint import Checkpoint
 from pipeline.core.errors import ProcessLostError
+from pipeline.telemetry.camera_status import CameraStatus
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,6 @@ from math import inf
 
 from pipeline.actors._deliveries import Deliveries, HandOver
 from pipeline.actors._mailbox import Mailbox
-from pipeline.actors.camera_status import CameraStatus
 from pipeline.actors.checkpoint import Checkpoint
 from pipeline.core import Detections, Embedding, Frame, FrameStamp, LetterboxedFrame, Monitor, Source
 from pipeline.core.errors import DataError, SourceLostError
@@ -27,6 +26,7 @@ from pipeline.flow import (
 )
 from pipeline.stages.detect import letterbox
 from pipeline.stages.track import TrackStage
+from pipeline.telemetry.camera_status import CameraStatus
 
 logger = logging.getLogger(__name__)
 

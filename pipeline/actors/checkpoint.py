@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from pipeline.actors.camera_status import CameraStatus
 from pipeline.core import Embedding, FrameStamp
 from pipeline.stages.track import TrackStage
+from pipeline.telemetry.camera_status import CameraStatus
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,11 +15,12 @@ from pipeline.actors._lasting_camera import LastingCamera
 from pipeline.actors._remote import Remote, RemoteCall
 from pipeline.actors.batch_actor import BatchActor
 from pipeline.actors.camera_actor import CameraActor
-from pipeline.actors.camera_status import CameraStatus
-from pipeline.actors.match_actor import MatchActor, MatchReport, MatchStatus
+from pipeline.actors.match_actor import MatchActor, MatchReport
 from pipeline.core import Embedding, Tracklet
 from pipeline.core.errors import ProcessLostError
 from pipeline.flow import Embed, Pose
+from pipeline.telemetry.camera_status import CameraStatus
+from pipeline.telemetry.match_status import MatchStatus
 
 
 class Camera(Protocol):

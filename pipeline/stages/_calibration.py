@@ -9,6 +9,7 @@ Two clips of one track are one person, and nearer to each other than two of diff
 they only ever raise the distance that is expected of one person, and are no measure of what cameras do to looks.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import exp, sqrt
 
@@ -80,12 +81,14 @@ class CalibrationStatus:
             distribution, begun with values of other footage.
         drift: How far the newest distances of different people are from those of training, in their standard
             deviations.
+        model: What distances are taken to be like.
     """
 
     num_labels: int
     num_camera_pairs: int
     is_proven: bool
     drift: float
+    model: DistanceModel
 
 
 class Calibration:
@@ -133,7 +136,9 @@ class Calibration:
         learned, start = self._learned, self._start
         drift = 0.0 if learned.recent is None else (learned.recent - start.different_mean) / start.different_std
         proven = learned.labels.thresholds
-        return CalibrationStatus(learned.labels.pooled.total, len(proven.keys() - {POOLED}), POOLED in proven, drift)
+        return CalibrationStatus(
+            learned.labels.pooled.total, len(proven.keys() - {POOLED}), POOLED in proven, drift, self.model
+        )
 
     def snapshot(self) -> bytes:
         """Return what was learned."""
@@ -188,19 +193,36 @@ class Calibration:
         return float(self.evidence_of(np.array(distance), clarity))
 
     def evidence_needed(self, max_false_match_rate: float, cameras: tuple[str, str] | None = None) -> float:
+        """Return ``evidence_needed_of`` one pair of cameras; None for all together."""
+        return float(self.evidence_needed_of(max_false_match_rate, [cameras or POOLED])[0])
+
+    def evidence_needed_of(
+        self, max_false_match_rate: float, cameras: Sequence[tuple[str, str]]
+    ) -> NDArray[np.float64]:
         """Return the evidence of the distance below which that fraction of different pairs lies; never below 0.
 
         Args:
             max_false_match_rate: In (0, 1); the one that ``refit`` was given.
-            cameras: Whose labels count, if they are enough: two, sorted; None for all together.
+            cameras: N times two, sorted, whose labels count if they are enough.
+
+        Returns:
+            Shape ``(N,)``.
         """
-        proven = self._learned.labels.threshold(cameras or POOLED)
-        if proven is not None:
-            distance, _ = proven
-        else:
-            model = self.model
-            distance = model.different_mean + model.different_std * float(ndtri(max_false_match_rate))
-        return max(0.0, self.evidence(distance))
+        proven = [self._learned.labels.threshold(pair) for pair in cameras]
+        model = self.model
+        believed = model.different_mean + model.different_std * float(ndtri(max_false_match_rate))
+        distances = np.array([believed if found is None else found[0] for found in proven], np.float64)
+        return np.maximum(0.0, self.evidence_of(distances))
+
+    def evidence_needed_between(self, max_false_match_rate: float, cameras: Sequence[str]) -> NDArray[np.float64]:
+        """Return ``evidence_needed_of`` each two of N cameras, shape ``(N, N)``."""
+        needed = np.full((len(cameras), len(cameras)), self.evidence_needed(max_false_match_rate))
+        rows = {camera: np.flatnonzero(np.array(cameras) == camera) for camera in set(cameras)}
+        proven = [pair for pair in sorted(self._learned.labels.thresholds) if pair[0] in rows and pair[1] in rows]
+        for pair, evidence in zip(proven, self.evidence_needed_of(max_false_match_rate, proven), strict=True):
+            needed[np.ix_(rows[pair[0]], rows[pair[1]])] = evidence
+            needed[np.ix_(rows[pair[1]], rows[pair[0]])] = evidence
+        return needed
 
 
 def clarity_of(quality: float) -> float:

@@ -1,5 +1,6 @@
 """One known person, as the match stage holds her."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -10,6 +11,23 @@ from pipeline.core import Identity
 from pipeline.stages._segment import Segment
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Looks:
+    """What all segments of a person come to.
+
+    Attributes:
+        weight: Sum of their weights.
+        clarity: How clear the looks are, in (0, 1].
+        vector_sum: Sum of their vectors, shape ``(D,)``.
+        latest: The one that ended last.
+    """
+
+    weight: float
+    clarity: float
+    vector_sum: NDArray[np.float64]
+    latest: Segment
+
+
 @dataclass(slots=True, eq=False)
 class Person:
     """One known person: the segments that show her.
@@ -17,33 +35,28 @@ class Person:
     Attributes:
         person_id: The number.
         segments: In any order; at least one, but for a moment.
+        known: What they come to, if it was asked for since they changed.
     """
 
     person_id: int
     segments: list[Segment] = field(default_factory=list)
+    known: Looks | None = None
 
     @property
-    def weight(self) -> float:
-        """Sum of the weights of the segments."""
-        return sum(segment.weight for segment in self.segments)
+    def looks(self) -> Looks:
+        """What the segments come to; see ``changed``."""
+        if self.known is None:
+            self.known = _looks(self.segments)
+        return self.known
 
-    @property
-    def clarity(self) -> float:
-        """How clear the looks at her are, in (0, 1]."""
-        return sum(segment.clarity_sum for segment in self.segments) / self.weight
-
-    @property
-    def vector_sum(self) -> NDArray[np.float64]:
-        """Sum of the vectors of the segments, shape ``(D,)``."""
-        return np.sum([segment.vector_sum for segment in self.segments], axis=0)  # type: ignore[no-any-return]
+    def changed(self) -> None:
+        """Learn that the segments are others, or longer, than they were."""
+        self.known = None
 
     def distance_to(self, other: Self) -> float:
         """Return how far apart two people look on average, cosine distance."""
-        return float(1 - self.vector_sum @ other.vector_sum / (self.weight * other.weight))
-
-    def latest(self) -> Segment:
-        """Return the segment that ended last."""
-        return max(self.segments, key=lambda segment: segment.last.at)
+        one, two = _looks(self.segments), _looks(other.segments)
+        return float(1 - one.vector_sum @ two.vector_sum / (one.weight * two.weight))
 
     def settle(self, before: float) -> bool:
         """Join the segments of each camera that ended before that time; return whether there were any to join.
@@ -76,3 +89,13 @@ class Person:
             last_seen_at=max(segment.last.at for segment in self.segments),
             camera_ids=tuple(sorted({segment.camera_id for segment in self.segments})),
         )
+
+
+def _looks(segments: Sequence[Segment]) -> Looks:
+    weight = sum(segment.weight for segment in segments)
+    return Looks(
+        weight,
+        clarity=sum(segment.clarity_sum for segment in segments) / weight,
+        vector_sum=np.sum([segment.vector_sum for segment in segments], axis=0),
+        latest=max(segments, key=lambda segment: segment.last.at),
+    )

@@ -22,6 +22,7 @@ class _State:
     next_person_id: int
     next_tie: int
     space: str | None
+    doubts: dict[int, int]
 
 
 class Roster:
@@ -35,12 +36,14 @@ class Roster:
         people: By number.
         open: Of every track that may go on, the segment it is in and whose that is.
         enrolled: Numbers of those who are never forgotten.
+        doubts: Who may be whom: a number that was given for now, and the person of before that it may be.
     """
 
     def __init__(self, gallery: Gallery, *, max_prototypes: int) -> None:
         self.people: dict[int, Person] = {}
         self.open: dict[TrackId, tuple[Segment, int]] = {}
         self.enrolled: set[int] = set()
+        self.doubts: dict[int, int] = {}
         self._recent = Recent()
         self._gallery = gallery
         self._max_prototypes = max_prototypes
@@ -99,7 +102,8 @@ class Roster:
     def put(self, person: Person) -> None:
         """Tell the gallery how a person looks now."""
         assert self._space is not None
-        latest = person.latest()
+        person.changed()
+        latest = person.looks.latest
         self._recent.see(person.person_id, latest.last.at, latest.camera_id)
         self._gallery.put(person.identity(self._space, self._max_prototypes))
 
@@ -111,6 +115,7 @@ class Roster:
                     del self.open[track_id]
         self._recent.forget(person_id)
         self.enrolled.discard(person_id)
+        self.doubts.pop(person_id, None)
         self._gallery.drop(person_id)
 
     def move(self, source: Person, target: Person, moved: Iterable[Segment]) -> None:
@@ -160,7 +165,7 @@ class Roster:
         """Join what was seen of a person before that time."""
         if person.settle(before):
             self.put(person)  # the gallery knows nothing that the segments do not say
-        if person.latest().last.at < before:
+        if person.looks.latest.last.at < before:
             self._recent.unsettled.discard(person.person_id)
 
     def forget(self, now: float, *, forget_after_s: float, max_identities: int) -> None:
@@ -187,6 +192,7 @@ class Roster:
                 self._next_person_id,
                 self._next_tie,
                 self._space,
+                self.doubts,
             )
         )
 
@@ -199,6 +205,7 @@ class Roster:
         self.enrolled = set(loaded.enrolled)
         self._next_person_id, self._next_tie = loaded.next_person_id, loaded.next_tie
         self._space, self._recent = loaded.space, Recent()
+        self.doubts = loaded.doubts
         self.people = {who: Person(who, _of(loaded.segments, indices)) for who, indices in loaded.people}
         for person in self.people.values():
             self.put(person)

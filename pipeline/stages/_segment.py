@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from math import inf
+from statistics import median
 from typing import Self
 
 import numpy as np
@@ -218,7 +219,7 @@ def _end(path: TrackPath, rows: slice, row: int) -> End:
         at=float(path.captured_at[row]),
         foot=(float(feet[row, 0]), float(feet[row, 1])),
         velocity=(float(velocity[0]), float(velocity[1])),
-        height=float(np.median(boxes_xyxy[:, 3] - boxes_xyxy[:, 1])),
+        height=median((boxes_xyxy[:, 3] - boxes_xyxy[:, 1]).tolist()),
         is_leaving=bool(
             left <= BORDER_FRACTION * width
             or right >= (1 - BORDER_FRACTION) * width

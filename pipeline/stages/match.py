@@ -3,7 +3,7 @@
 *At once*: the segments that begin in one window of event time are assigned to the known people together, one
 segment to one person, by what looks and ways say; what is not certain enough begins a new number.
 *Later*: every few seconds all segments of the last minutes are clustered anew. What comes out differently, because
-later pictures tell more, becomes a ``Correction``.
+later pictures tell more, becomes a ``Correction``; so does the end of a doubt (``TENTATIVE``), either way.
 """
 
 import logging
@@ -12,35 +12,17 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from pipeline.core import (
-    Correction,
-    CorrectionKind,
-    Embedding,
-    Gallery,
-    Match,
-    Order,
-    Outcome,
-    Sighting,
-)
+from pipeline.core import Correction, Embedding, Gallery, Match, Order, Outcome, Sighting
 from pipeline.packing import pack, unpack
 from pipeline.stages._calibration import Calibration, CalibrationStatus, clarity_of, probability
-from pipeline.stages._candidate import Candidate
-from pipeline.stages._clustering import cluster
-from pipeline.stages._evidence import (
-    MAX_WAY,
-    MOTION_MAX_GAP_S,
-    Rules,
-    are_two_people,
-    broken_walk,
-    hand_overs,
-    together_evidence,
-    way_evidence,
-)
-from pipeline.stages._free_labels import learn_from, learn_walks
+from pipeline.stages._candidate import Candidate, compare
+from pipeline.stages._evidence import MAX_WAY, MOTION_MAX_GAP_S, Rules
+from pipeline.stages._free_labels import learn_from
 from pipeline.stages._ground import Ground
 from pipeline.stages._inspection import flaw
 from pipeline.stages._operator import carry_out
 from pipeline.stages._person import Person
+from pipeline.stages._review import look_back
 from pipeline.stages._roster import Roster
 from pipeline.stages._segment import ENROLLED_WEIGHT, NO_GROUND, Segment, turns
 from pipeline.stages._sighting import sighting_of
@@ -49,12 +31,8 @@ logger = logging.getLogger(__name__)
 
 MAX_CANDIDATES = 20
 """People of the gallery that a new segment is compared with closely."""
-MAX_REVIEWED = 600
-"""Segments that are clustered in one look back, the latest: its time and memory grow with their square."""
 TRACKER_ODDS = 1.0
 """Evidence that a track shows the same person as before, if nobody came near: trackers change persons unnoticed."""
-BY_REVIEW = "review"
-"""Who signs the corrections that later insight makes."""
 
 
 class MatchStage:
@@ -258,24 +236,13 @@ class MatchStage:
         by_looks = {match.person_id for match in self._gallery.nearest(embedding, MAX_CANDIDATES)}
         within_s = min(self._rules.leave_after_s, MOTION_MAX_GAP_S)
         just_here = self._roster.just_here(segment.camera_id, segment.first.at, within_s)
-        found = [self._candidate(self._roster.people[person_id], segment) for person_id in sorted(by_looks | just_here)]
-        return sorted(found, key=lambda candidate: (-candidate.evidence, candidate.person_id))
-
-    def _candidate(self, person: Person, segment: Segment) -> Candidate:
-        distance = float(1 - person.vector_sum @ segment.vector_sum / (person.weight * segment.weight))
-        evidence = self._calibration.evidence(distance, person.clarity * segment.clarity_sum / segment.weight)
-        first, second = sorted((person.latest().camera_id, segment.camera_id))
-        needed = self._calibration.evidence_needed(self._max_false_match_rate, (first, second))
-        if evidence + MAX_WAY <= 0:
-            return Candidate(person.person_id, distance, evidence, 0.0, needed, None)  # no way makes up for the looks
-        walk = [*person.segments, segment]
-        is_two = any(are_two_people(segment, other, self._rules) for other in person.segments)
-        gate = "seen elsewhere at that time" if is_two else broken_walk(walk, self._rules)
-        before = next((walk[one] for one, two in hand_overs(walk) if walk[two] is segment), None)
-        way = 0.0 if before is None else way_evidence(before, segment, self._rules.topology)
-        way += sum(together_evidence(segment, other) for other in person.segments)
-        way = min(MAX_WAY, max(-MAX_WAY, way))
-        return Candidate(person.person_id, distance, evidence + way, way, needed, gate)
+        return compare(
+            segment,
+            (self._roster.people[person_id] for person_id in by_looks | just_here),
+            calibration=self._calibration,
+            rules=self._rules,
+            max_false_match_rate=self._max_false_match_rate,
+        )
 
     def _decide(
         self, embedding: Embedding, segment: Segment, candidates: Sequence[Candidate], person_id: int | None
@@ -291,6 +258,8 @@ class MatchStage:
             person = self._roster.new_person()
             best = others[0].evidence if others else -MAX_WAY
             outcome = Outcome.TENTATIVE if best > 0 else Outcome.NEW
+            if outcome is Outcome.TENTATIVE:
+                self._roster.doubts[person.person_id] = others[0].person_id
             distance, certainty = None, 1 - probability(best)
         self._roster.begin(person, embedding.track_id, segment)
         if embedding.is_last:
@@ -314,67 +283,13 @@ class MatchStage:
         """Cluster the last minutes anew, and return how that differs from what was said."""
         self._reviewed_at = self._now
         self._calibration.refit(self._max_false_match_rate)
-        since = self._now - self._review_window_s
-        segments: list[Segment] = []
-        before: list[int] = []
-        unsettled = self._roster.unsettled()
-        for person in unsettled:
-            learn_walks(person.segments, since, self._rules.topology)
-            self._roster.settle(person, since)
-        for person in sorted(unsettled, key=lambda person: (-person.latest().last.at, person.person_id)):
-            if person.latest().last.at < since or len(segments) + len(person.segments) > MAX_REVIEWED:
-                break
-            segments += person.segments
-            before += [person.person_id] * len(person.segments)
-        groups = cluster(
-            segments,
-            appearance=self._calibration.evidence_of,
-            needed=self._calibration.evidence_needed(self._max_false_match_rate),
-            rules=self._rules,
-        )
-        return self._renumber(segments, before, groups)
-
-    def _renumber(
-        self, segments: Sequence[Segment], before: Sequence[int], groups: Sequence[Sequence[int]]
-    ) -> list[Correction]:
-        """Give every group the number that most of its boxes have already; each number to one group."""
-        shares: dict[tuple[int, int], int] = {}
-        for group_index, group in enumerate(groups):
-            for index in group:
-                key = (group_index, before[index])
-                shares[key] = shares.get(key, 0) + segments[index].num_frames
-        number_of: dict[int, int] = {}
-        for group_index, person_id in sorted(shares, key=lambda key: (-shares[key], key[1], key[0])):
-            if group_index not in number_of and person_id not in number_of.values():
-                number_of[group_index] = person_id
-        for group_index in range(len(groups)):
-            if group_index not in number_of:
-                number_of[group_index] = self._roster.new_person().person_id
-        moves: dict[tuple[int, int], list[Segment]] = {}
-        for group_index, group in enumerate(groups):
-            for index in group:
-                if number_of[group_index] != before[index]:
-                    moves.setdefault((before[index], number_of[group_index]), []).append(segments[index])
-        return [self._move(source, target, moved) for (source, target), moved in sorted(moves.items())]
-
-    def _move(self, source_id: int, target_id: int, moved: Sequence[Segment]) -> Correction:
-        source, target = self._roster.people[source_id], self._roster.people[target_id]
-        self._roster.move(source, target, moved)
-        if source.segments:
-            return Correction(
-                CorrectionKind.SPLIT,
-                (source_id, target_id),
-                by=BY_REVIEW,
-                at=self._now,
-                parts=tuple(sorted(part for segment in moved for part in segment.parts)),
-                reason="seen with what came later, these tracks fit the other person better",
-            )
-        return Correction(
-            CorrectionKind.MERGED,
-            (target_id, source_id),
-            by=BY_REVIEW,
-            at=self._now,
-            reason="seen with what came later, both numbers are one person",
+        return look_back(
+            self._roster,
+            self._calibration,
+            self._rules,
+            now=self._now,
+            window_s=self._review_window_s,
+            max_false_match_rate=self._max_false_match_rate,
         )
 
 

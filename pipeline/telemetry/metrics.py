@@ -2,9 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Protocol
 
 from ray.util.metrics import Counter, Gauge
+
+from pipeline.telemetry.camera_status import CameraStatus
+from pipeline.telemetry.match_status import MatchStatus
 
 COUNTERS = {
     "reid_frames_total": ("Frames by what became of them: processed, dropped or bad.", ("camera", "outcome")),
@@ -29,104 +31,6 @@ GAUGES = {
 """Name: what it says, and its labels. No label names a person."""
 
 
-class Match(Protocol):
-    """How far the match actor has come; see ``MatchStatus``."""
-
-    @property
-    def num_identities(self) -> int:
-        """People known."""
-        ...
-
-    @property
-    def num_sightings(self) -> int:
-        """Published."""
-        ...
-
-    @property
-    def num_corrections(self) -> int:
-        """Published."""
-        ...
-
-    @property
-    def num_alerts(self) -> int:
-        """Published."""
-        ...
-
-    @property
-    def num_late(self) -> int:
-        """Embeddings that came after their turn."""
-        ...
-
-    @property
-    def num_sink_retries(self) -> int:
-        """Batches that a sink did not take at once."""
-        ...
-
-    @property
-    def num_waiting(self) -> int:
-        """Embeddings that wait."""
-        ...
-
-    @property
-    def num_unusable(self) -> int:
-        """Embeddings that were left out."""
-        ...
-
-    @property
-    def calibration_labels(self) -> int:
-        """Pairs of tracks that were certainly two people."""
-        ...
-
-    @property
-    def calibration_drift(self) -> float:
-        """Of looks, since training."""
-        ...
-
-
-class Status(Protocol):
-    """How a camera is doing; see ``CameraStatus``."""
-
-    @property
-    def frames_processed(self) -> int:
-        """Frames tracked."""
-        ...
-
-    @property
-    def frames_dropped(self) -> int:
-        """Frames not tracked, because newer ones were there."""
-        ...
-
-    @property
-    def bad_records(self) -> int:
-        """Frames or tracklets that were broken."""
-        ...
-
-    @property
-    def tracklets(self) -> int:
-        """Tracklets completed."""
-        ...
-
-    @property
-    def reopens(self) -> int:
-        """Times the source was opened again."""
-        ...
-
-    @property
-    def people_now(self) -> int:
-        """Open tracks."""
-        ...
-
-    @property
-    def lag_s(self) -> float:
-        """Seconds behind."""
-        ...
-
-    @property
-    def error(self) -> str | None:
-        """Why it was given up."""
-        ...
-
-
 class RayMetrics:
     """Tells Ray what changed since the last time. Used in a process that is part of a cluster."""
 
@@ -135,7 +39,7 @@ class RayMetrics:
         self._gauges = {name: Gauge(name, text, labels) for name, (text, labels) in GAUGES.items()}
         self._told: defaultdict[tuple[str, ...], int] = defaultdict(int)
 
-    def show(self, cameras: Mapping[str, Status], match: Match) -> None:
+    def show(self, cameras: Mapping[str, CameraStatus], match: MatchStatus) -> None:
         """Tell the newest state."""
         self._count("reid_sightings_total", match.num_sightings)
         self._count("reid_corrections_total", match.num_corrections)

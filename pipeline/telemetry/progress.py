@@ -4,50 +4,18 @@ import logging
 import sys
 import time
 from collections.abc import Mapping
-from typing import Protocol, Self
+from typing import Self
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.telemetry.camera_status import CameraStatus
+
 LOG_EVERY_S = 10.0
 
 logger = logging.getLogger(__name__)
-
-
-class Status(Protocol):
-    """How a camera is doing; see ``CameraStatus``."""
-
-    @property
-    def frames_processed(self) -> int:
-        """Frames tracked."""
-        ...
-
-    @property
-    def frames_dropped(self) -> int:
-        """Frames not tracked."""
-        ...
-
-    @property
-    def tracklets(self) -> int:
-        """Tracklets completed."""
-        ...
-
-    @property
-    def people_now(self) -> int:
-        """Open tracks."""
-        ...
-
-    @property
-    def lag_s(self) -> float:
-        """Seconds behind."""
-        ...
-
-    @property
-    def error(self) -> str | None:
-        """Why it was given up."""
-        ...
 
 
 class Progress:
@@ -69,7 +37,7 @@ class Progress:
         if self._live is not None:
             self._live.stop()
 
-    def show(self, cameras: Mapping[str, Status]) -> None:
+    def show(self, cameras: Mapping[str, CameraStatus]) -> None:
         """Show the newest state."""
         now = time.monotonic()
         for camera_id, status in cameras.items():
@@ -92,7 +60,7 @@ class Progress:
                     status.people_now,
                 )
 
-    def _table(self, cameras: Mapping[str, Status]) -> Table:
+    def _table(self, cameras: Mapping[str, CameraStatus]) -> Table:
         table = Table(box=None, pad_edge=False)
         for heading in ("camera", "frames", "fps", "dropped", "lag", "people now", "tracklets", ""):
             table.add_column(heading, justify="left" if heading in ("camera", "") else "right")

@@ -12,10 +12,10 @@ from factories import make_detections, make_embedding, make_frame, make_stamp
 from connectors.memory import MemorySource
 from pipeline.actors._receipt import Receipt
 from pipeline.actors.camera_actor import TELL_EVERY_S, CameraActor, CameraLimits
-from pipeline.actors.camera_status import CameraStatus
 from pipeline.core import Detections, Embedding, Frame, FrameStamp, LetterboxedFrame, Source, Tracklet, TrackUpdate
 from pipeline.core.errors import ProcessLostError, ShapeError, SourceLostError
 from pipeline.stages.track import TrackStage
+from pipeline.telemetry.camera_status import CameraStatus
 
 LIMITS = CameraLimits(
     max_inflight_frames=3,

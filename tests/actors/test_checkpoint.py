@@ -14,10 +14,10 @@ from test_camera_actor import Line, make_actor, make_frames
 from connectors.memory import MemorySource
 from pipeline.actors._lasting_camera import LastingCamera
 from pipeline.actors.camera_actor import CameraActor
-from pipeline.actors.camera_status import CameraStatus
 from pipeline.actors.checkpoint import Checkpoint
 from pipeline.core import Detections, Embedding, Frame, LetterboxedFrame
 from pipeline.core.errors import ProcessLostError, ShapeError
+from pipeline.telemetry.camera_status import CameraStatus
 
 NUM_FRAMES = 120
 
@@ -107,6 +107,7 @@ def undisturbed() -> dict[tuple[str, int], Embedding]:
     return whole(line)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dies_at", [(0,), (7,), (50,), (NUM_FRAMES - 1,), (20, 21, 90)])
 def test_a_recording_goes_on_as_if_nothing_had_happened(
     dies_at: tuple[int, ...], undisturbed: dict[tuple[str, int], Embedding]

@@ -1,10 +1,12 @@
 """Every YAML composes, resolves, and binds to its constructor."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 from video_networks import video_names
 
+from pipeline import config
 from pipeline.build import build, build_source
 from pipeline.config import CONFIGS, load_config, to_yaml
 from pipeline.core.errors import ConfigError, MissingDependencyError, WeightsError
@@ -46,6 +48,7 @@ def test_every_choice_binds_to_its_constructor(group: str, name: str) -> None:
         pytest.skip(str(error))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for _, name in choices(["site"]) if name != "empty"])
 def test_every_camera_of_every_site_has_a_source(name: str) -> None:
     config = load_config([f"site={name}"])
@@ -83,6 +86,28 @@ def test_a_mistake_in_a_key_is_one_line_that_names_it(override: str, named: str)
     with pytest.raises(ConfigError) as caught:
         make_plan(load_config(["site=pets_halves", override]))
     assert named in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "site.cameras={east: /a.mp4, west: /b.mp4, east: /c.mp4}",
+        "site.cameras={east: {uri: /a.mp4, stride: 2}, east: 'rtsp://u:hunter2@host/s'}",
+    ],
+)
+def test_two_cameras_of_one_name_are_refused(override: str) -> None:
+    with pytest.raises(ConfigError, match=r"site\.cameras: .* a different name for each, got east twice") as caught:
+        load_config([override])
+    assert "hunter2" not in str(caught.value)
+
+
+def test_two_cameras_of_one_name_in_a_sites_file_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(CONFIGS, tmp_path / "configs")
+    (tmp_path / "configs/site/twice.yaml").write_text("cameras:\n  east: /a.mp4\n  east: /b.mp4\n")
+    monkeypatch.setattr(config, "CONFIGS", tmp_path / "configs")
+    with pytest.raises(ConfigError, match=r"found duplicate key east.*twice\.yaml") as caught:
+        load_config(["site=twice"])
     assert "\n" not in str(caught.value)
 
 

@@ -22,9 +22,9 @@ from connectors._encoded_image import Encoding
 from connectors._h264 import H264Encoder
 from pipeline.actors._receipt import Receipt
 from pipeline.actors.camera_actor import CameraActor, CameraLimits
-from pipeline.actors.camera_status import CameraStatus
 from pipeline.core import Detections, Frame, FrameStamp, LetterboxedFrame, TrackUpdate
 from pipeline.stages.track import TrackStage
+from pipeline.telemetry.camera_status import CameraStatus
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 

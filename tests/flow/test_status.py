@@ -5,11 +5,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipeline.actors.camera_status import CameraStatus
-from pipeline.actors.match_actor import MatchStatus
 from pipeline.actors.supervisor import Line
 from pipeline.core.errors import ProcessLostError
 from pipeline.status import in_background, write_status
+from pipeline.telemetry.camera_status import CameraStatus
+from pipeline.telemetry.match_status import MatchStatus
 
 
 class Lost:

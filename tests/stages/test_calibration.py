@@ -98,3 +98,18 @@ def test_poor_pictures_say_less_for_and_against() -> None:
     assert 0 < calibration.evidence(0.2, 0.4) < calibration.evidence(0.2, 1.0)
     assert calibration.evidence(0.7, 1.0) < calibration.evidence(0.7, 0.4)
     assert clarity_of(0.05) < clarity_of(0.4) < clarity_of(0.8) == clarity_of(1.0) == 1.0
+
+
+def test_each_two_cameras_need_what_their_own_labels_prove() -> None:
+    calibration = make_calibration()
+    for number in range(320):
+        calibration.prove_different(("east", "west"), (f"east/0/{number}", "west/0/1"), 0.4)
+        calibration.prove_different(("east", "east"), (f"east/0/{number}", "east/0/x"), 0.55)
+    calibration.refit(0.01)
+    cameras = ["west", "east", "gate", "east"]
+    needed = calibration.evidence_needed_between(0.01, cameras)
+    for row, one in enumerate(cameras):
+        for column, two in enumerate(cameras):
+            first, second = sorted((one, two))
+            assert needed[row, column] == calibration.evidence_needed(0.01, (first, second))
+    assert needed[0, 1] > needed[1, 3]

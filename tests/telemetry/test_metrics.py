@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # In a process of its own: a cluster does not leave the one that began it as it was.
 TELL = """
 import time, urllib.request
-from pipeline.actors.camera_status import CameraStatus
-from pipeline.actors.match_actor import MatchStatus
+from pipeline.telemetry.camera_status import CameraStatus
+from pipeline.telemetry.match_status import MatchStatus
 from pipeline.telemetry.metrics import RayMetrics
 import ray  # last, as the program does: in another order Ray 2.60 does not find its own token
 

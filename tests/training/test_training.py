@@ -25,6 +25,8 @@ from pipeline.core.errors import ConfigError, WeightsError
 from pipeline.evaluation.detection import find_hits
 from pipeline.stages.detect import letterbox
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = {
     "detector": ["options.input_hw=[96,128]", "options.batch_size=8"],
     "keypoints": ["options.input_hw=[64,32]", "options.batch_size=8"],
@@ -91,14 +93,12 @@ def test_a_resumed_run_equals_an_uninterrupted_one(task: str, data: Path, tmp_pa
 
 
 @pytest.mark.parametrize("task", OPTIONS)
-@pytest.mark.slow
 def test_the_loss_falls(task: str, data: Path, tmp_path: Path) -> None:
     main(_arguments(task, data, tmp_path / "out", 120))
     losses = _losses(tmp_path / "out")
     assert losses[-1] < 0.8 * losses[0]
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_detector_finds_the_people_it_learned(data: Path, tmp_path: Path) -> None:
     main(_arguments("detector", data, tmp_path / "out", 400))

@@ -9,7 +9,6 @@ of matrices in the same numbers that its convolutions and linear layers reach.
 """
 
 import math
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -21,13 +20,14 @@ import torch
 from omegaconf import MISSING
 from torch import Tensor, nn
 
+from models._command import run_command
 from models._onnx import open_session
 from models.reid._video import prefer_channels_last
 from models.summary import read_embedder, summarise
 from models.training._candidates import print_rows, read_options
 from models.training.video.export import VectorOfClip, example_of, write_onnx
 from models.training.video.scoring import ClipSettings
-from pipeline.core.errors import ConfigError, ReidError
+from pipeline.core.errors import ConfigError
 
 _PRODUCT = {"cpu": 512, "cuda": 8192}
 _GIGA = 1e9
@@ -188,7 +188,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except ReidError as error:
-        sys.exit(f"error: {error}")
+    run_command(main)

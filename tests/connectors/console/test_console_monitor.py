@@ -29,7 +29,7 @@ def page(tmp_path: Path):
 
 
 def make_monitor(output_dir: Path, **changes: object) -> WallMonitor:
-    options = {"max_rate_hz": 100.0, "max_side_px": 80, "jpeg_quality": 80, "blur_heads": False}
+    options = {"max_rate_hz": 100.0, "max_side_px": 80, "jpeg_quality": 80, "blur_heads": False, "clip_rate_hz": 5.0}
     return WallMonitor("east", output_dir=str(output_dir), **{**options, **changes})  # type: ignore[arg-type]
 
 

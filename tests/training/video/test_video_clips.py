@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from video_datasets import write_mars
 from worlds import make_world
@@ -142,7 +142,6 @@ def test_a_mirror_swaps_left_and_right_and_twice_is_nothing() -> None:
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 500))
 def test_what_is_cropped_keeps_its_keypoints_where_they_are(seed: int) -> None:
     for crop in (crop_padded, crop_scaled):

@@ -29,6 +29,8 @@ from models.training.video.scoring import ClipSettings
 from models.training.video.task import VideoTask
 from pipeline.core.errors import ConfigError, WeightsError
 
+pytestmark = pytest.mark.slow
+
 PAPERS = ["baseline", "lstrl", "stca", "asanet", "ctl", "rapa"]
 NARROW = {"network.width_mult": 0.125, "clip_len": 4, "crop_size_hw": "[64,32]"}
 FEW = {"num_people": 4, "num_each": 2}
@@ -93,7 +95,6 @@ def batch_of(task: VideoTask, step: int) -> dict[str, torch.Tensor]:
     return {name: torch.from_numpy(value.copy()) for name, value in task.draw(step).items()}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("model", PAPERS)
 def test_every_network_learns_to_find_everybody_again(data: Path, model: str) -> None:
     task = make_task(data, model, flip=False, crop="none", erasing=False)

@@ -1,0 +1,147 @@
+"""``python -m pipeline.evaluation.simulation``: what the match stage costs, how long it holds, and how often it errs.
+
+    python -m pipeline.evaluation.simulation people=1000,10000,100000,1000000 tracklets=1000 cameras=5000
+    python -m pipeline.evaluation.simulation search people=5000,20000,100000
+    python -m pipeline.evaluation.simulation soak tracklets=1000000 cap=2000
+    python -m pipeline.evaluation.simulation rates seeds=20
+
+Each prints a table and writes it, with pictures of how it grows, to ``out``.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from pipeline.core.errors import ConfigError
+from pipeline.evaluation.simulation.chart import to_svg
+from pipeline.evaluation.simulation.cost import compare_searches, measure
+from pipeline.evaluation.simulation.soak import Lap, soak
+
+OPTIONS: dict[str, dict[str, str]] = {
+    "scale": {
+        "people": "1000,10000,100000",
+        "tracklets": "1000",
+        "cameras": "5000",
+        "approximate_above": "20000",
+        "seed": "0",
+        "out": "outputs/simulation",
+    },
+    "search": {"people": "5000,20000,100000", "queries": "200", "seed": "0", "out": "outputs/simulation"},
+    "soak": {
+        "tracklets": "1000000",
+        "cap": "2000",
+        "cameras": "200",
+        "laps": "50",
+        "seed": "0",
+        "out": "outputs/simulation",
+    },
+}
+
+
+def main() -> None:
+    """Do what the words say; exit code 2 for words that say nothing."""
+    words = sys.argv[1:]
+    command = words.pop(0) if words and "=" not in words[0] else "scale"
+    try:
+        options = _options(command, words)
+        out = Path(options["out"])
+        out.mkdir(parents=True, exist_ok=True)
+        {"scale": _scale, "search": _search, "soak": _soak}[command](options, out)
+    except (ConfigError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _options(command: str, words: Sequence[str]) -> Mapping[str, str]:
+    if command not in OPTIONS:
+        raise ConfigError(f"{command}: expected one of {', '.join(OPTIONS)}; correct it")
+    options = dict(OPTIONS[command])
+    for word in words:
+        key, _, value = word.partition("=")
+        if key not in options:
+            raise ConfigError(f"{word}: expected one of {', '.join(f'{name}=…' for name in options)}; correct it")
+        options[key] = value
+    return options
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",")]
+
+
+def _scale(options: Mapping[str, str], out: Path) -> None:
+    costs = [
+        measure(
+            people,
+            int(options["tracklets"]),
+            seed=int(options["seed"]),
+            num_cameras=int(options["cameras"]),
+            approximate_above=float(options["approximate_above"]),
+        )
+        for people in _numbers(options["people"])
+    ]
+    _tell("scale", [asdict(cost) for cost in costs], out)
+    _draw(out / "scale_time.svg", [(c.people, c.tracklet_ms) for c in costs], "Time a tracklet", "people known", "ms")
+    _draw(out / "scale_memory.svg", [(c.people, c.kb_each) for c in costs], "Memory a person", "people known", "kB")
+
+
+def _search(options: Mapping[str, str], out: Path) -> None:
+    queries, seed = int(options["queries"]), int(options["seed"])
+    found = [compare_searches(people, queries, seed=seed) for people in _numbers(options["people"])]
+    _tell("search", [asdict(one) for one in found], out)
+
+
+def _soak(options: Mapping[str, str], out: Path) -> None:
+    total, laps = int(options["tracklets"]), []
+    columns = (
+        *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()),
+        TextColumn("{task.fields[now]}"),
+    )
+    with Progress(*columns) as progress:
+        task = progress.add_task("tracklets", total=total, now="")
+        for lap in soak(
+            total,
+            max_identities=int(options["cap"]),
+            num_cameras=int(options["cameras"]),
+            seed=int(options["seed"]),
+            num_laps=int(options["laps"]),
+        ):
+            laps.append(lap)
+            now = f"{lap.tracklet_ms:.2f} ms each, {lap.resident_mb:.0f} MB, {lap.num_identities} people"
+            progress.update(task, completed=min(lap.num_tracklets, total), now=now)
+            _draw_soak(laps, out)
+            _write("soak", [asdict(one) for one in laps], out)
+    _tell("soak", [asdict(lap) for lap in laps], out)
+
+
+def _draw_soak(laps: Sequence[Lap], out: Path) -> None:
+    times = [(lap.num_tracklets / 1000, lap.tracklet_ms) for lap in laps]
+    memory = [(lap.num_tracklets / 1000, lap.resident_mb) for lap in laps]
+    _draw(out / "soak_time.svg", times, "Time a tracklet", "thousand tracklets", "ms")
+    _draw(out / "soak_memory.svg", memory, "Memory", "thousand tracklets", "MB")
+
+
+def _draw(path: Path, points: Sequence[tuple[float, float]], title: str, x: str, y: str) -> None:
+    path.write_text(to_svg(points, title=title, x=x, y=y), encoding="utf-8")
+
+
+def _tell(name: str, rows: Sequence[Mapping[str, Any]], out: Path) -> None:
+    table = Table(*(key.replace("_", " ") for key in rows[0]), box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" for value in row.values()))
+    Console().print(table)
+    _write(name, rows, out)
+
+
+def _write(name: str, rows: Sequence[Mapping[str, Any]], out: Path) -> None:
+    (out / f"{name}.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
