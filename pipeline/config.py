@@ -63,8 +63,8 @@ class SiteConfig:
     """A place: its cameras and what is known of it.
 
     ``no_way`` has pairs of cameras (from, to): nobody walks straight from the first to the second.
-        ``ground`` has a homography for each camera, three rows that take pixels to metres on the ground; ``max_dwell_s`` is
-        how long somebody may stay in a zone, ``leave_after_s`` is ``matcher.leave_after_s`` there.
+    ``ground`` has a homography for each camera, three rows that take pixels to metres on the ground; ``max_dwell_s`` is
+    how long somebody may stay in a zone, ``leave_after_s`` is ``matcher.leave_after_s`` there.
     """
 
     cameras: dict[str, Any] = field(default_factory=dict)
