@@ -50,6 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pipeline.evaluation": {"pipeline.core", "numpy", "scipy", "trackeval"},
     # Programs of their own: the match stage without a line, and what a ledger tells of a place.
     "pipeline.evaluation.simulation": {"pipeline.core", "pipeline.stages", "models.gallery", *ARRAYS, "faiss", "rich"},
+    "pipeline.evaluation.determinism": {"ray"},
     "pipeline.evaluation.walks": {"pipeline.core", "pipeline.stages", "pipeline.ledger"},
     "pipeline.telemetry": {"pipeline.core", "ray", "rich"},
     "pipeline.actors": {
@@ -93,7 +94,7 @@ def foreign_imports(path: Path) -> list[str]:
         if module.split(".")[0] not in sys.stdlib_module_names
         and (
             not any(module == name or module.startswith(name + ".") for name in allowed)
-            or (module.startswith("models.training") and layer != "models.training")
+            or (module.startswith("models.training") and not layer.startswith("models.training"))
         )
     ]
 
