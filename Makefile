@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
+COMPARE ?=
 # What `make run` alone shows: at the pace of the recordings, with a page to watch, and films of everybody at the end.
 DEMO := replay.speed=1 'sink=[jsonl,mot,terminal,annotated_video,console]'
 
@@ -47,8 +48,10 @@ bench: setup
 	$(BIN)/python -m pipeline.bench $(ARGS)
 	PYTHONPATH=.:tests $(BIN)/python -W ignore tests/kafka_bench.py
 
+# With COMPARE='data=/a/rendered embedder=… weights=…' embedders are compared on data sets, too, as `make compare` does.
 evaluate: setup
 	$(BIN)/python -m pipeline.evaluate $(ARGS)
+	$(if $(COMPARE),$(BIN)/python -m models.training.compare $(COMPARE))
 
 compare: setup
 	$(BIN)/python -m models.training.compare $(ARGS)

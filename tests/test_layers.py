@@ -94,7 +94,7 @@ def foreign_imports(path: Path) -> list[str]:
         if module.split(".")[0] not in sys.stdlib_module_names
         and (
             not any(module == name or module.startswith(name + ".") for name in allowed)
-            or (module.startswith("models.training") and layer != "models.training")
+            or (module.startswith("models.training") and not layer.startswith("models.training"))
         )
     ]
 

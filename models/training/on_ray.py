@@ -18,7 +18,7 @@ from models._command import run_command
 from models.training._candidates import read_options
 from models.training.train import TrainConfig, read_config, train
 from pipeline.actors.cluster import join_cluster, leave_cluster
-from pipeline.core.errors import ConfigError
+from pipeline.core.errors import ConfigError, ReidError
 
 
 @dataclass
@@ -48,17 +48,21 @@ def main(arguments: list[str]) -> None:
     config = replace(config, data=str(Path(config.data).resolve()), out=str(Path(config.out).resolve()))
     join_cluster()
     # Imported before a cluster is joined, this lets nobody join one (Ray 2.60).
-    from ray.train import RunConfig, ScalingConfig
+    from ray.train import RunConfig, ScalingConfig, WorkerGroupError
     from ray.train.torch import TorchTrainer
 
+    Path(config.out).mkdir(parents=True, exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory() as scratch:
+        with tempfile.TemporaryDirectory(prefix="ray-", dir=config.out) as scratch:
             TorchTrainer(
                 _train,
                 train_loop_config=asdict(config),
                 scaling_config=ScalingConfig(num_workers=options.workers, use_gpu=options.gpu),
                 run_config=RunConfig(storage_path=scratch),
             ).fit()
+    except WorkerGroupError as error:
+        ours = [failure for failure in error.worker_failures.values() if isinstance(failure, ReidError)]
+        raise (ours[0] if ours else error) from error
     finally:
         leave_cluster()
 
