@@ -35,11 +35,12 @@ CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 
 @dataclass
 class WalkConfig:
-    """How long people walk between two cameras, either way, seconds."""
+    """How long people walk between two cameras, either way, seconds; ``typical_s`` is believed until it was learned."""
 
     between: list[str]
     min_s: float
     max_s: float
+    typical_s: float | None = None
 
 
 @dataclass
@@ -61,6 +62,7 @@ class TruthConfig:
 class SiteConfig:
     """A place: its cameras and what is known of it.
 
+    ``no_way`` has pairs of cameras (from, to): nobody walks straight from the first to the second.
     ``ground`` has a homography for each camera, three rows that take pixels to metres on the ground; ``max_dwell_s`` is
     how long somebody may stay in a zone, ``leave_after_s`` is ``matcher.leave_after_s`` there.
     """
@@ -70,6 +72,7 @@ class SiteConfig:
     lines: dict[str, Any] = field(default_factory=dict)
     overlaps: list[list[str]] | None = None
     walking_times: list[WalkConfig] = field(default_factory=list)
+    no_way: list[list[str]] = field(default_factory=list)
     ground: dict[str, Any] = field(default_factory=dict)
     max_dwell_s: float = 30.0
     leave_after_s: float = 2.0

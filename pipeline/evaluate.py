@@ -17,11 +17,12 @@ from rich.console import Console
 from rich.progress import track as progress_bar
 from rich.table import Table
 
-from pipeline.app import quality, run, true_tables
+from pipeline.app import run, true_tables
 from pipeline.build import build
 from pipeline.config import load_config
 from pipeline.core import Embedding, Tracker, TrackPath
 from pipeline.core.errors import ConfigError
+from pipeline.evaluation.decisions import Decisions, Share, decisions
 from pipeline.evaluation.naive import (
     Track,
     best_threshold,
@@ -33,6 +34,7 @@ from pipeline.evaluation.naive import (
 )
 from pipeline.evaluation.track_table import TrackTable
 from pipeline.evaluation.tracking import TrackingScore, score_tracks
+from pipeline.evaluation.truth import read_mot
 from pipeline.plan import Plan, make_plan
 from pipeline.stages.detect import letterbox
 from pipeline.stages.track import TrackStage
@@ -47,6 +49,8 @@ LIBRARY_DEFAULTS = {
     "frame_rate": 30.0,
 }
 NEVER = float("inf")
+
+Row = tuple[TrackingScore, Decisions]
 
 
 def main() -> None:
@@ -73,8 +77,9 @@ def evaluate(overrides: list[str]) -> None:
     make_tracker = build({**config.tracker, **LIBRARY_DEFAULTS}, "tracker")
     tracks = _naive_tracks(plan, make_tracker)
 
-    def row(people: list[int]) -> TrackingScore:
-        return score_tracks(truth, {**nobody, **to_tables(tracks, people)})
+    def row(people: list[int]) -> Row:
+        tables = {**nobody, **to_tables(tracks, people)}
+        return score_tracks(truth, tables), decisions(truth, tables)
 
     def online(threshold: float) -> list[int]:
         return naive_online(tracks, max_distance=threshold)
@@ -83,12 +88,12 @@ def evaluate(overrides: list[str]) -> None:
         return cluster_offline(tracks, max_distance=threshold)
 
     middle = (config.matcher.calibration.same_mean + config.matcher.calibration.different_mean) / 2
-    rows: dict[str, TrackingScore] = {
+    rows: dict[str, Row] = {
         "tracks, not linked": row(list(range(1, len(tracks) + 1))),
         f"naive online, threshold {middle:.2f} of other footage": row(online(middle)),
     }
     for name, link in (("naive online", online), ("offline clustering", offline)):
-        best = best_threshold(link, lambda people: row(people).idf1, THRESHOLDS)
+        best = best_threshold(link, lambda people: row(people)[0].idf1, THRESHOLDS)
         rows[f"{name}, best threshold {best:.2f}"] = row(link(best))
     rows["tracks, linked by the truth"] = row(link_by_truth(tracks, truth))
     with tempfile.TemporaryDirectory() as folder:
@@ -96,9 +101,8 @@ def evaluate(overrides: list[str]) -> None:
             exit_code = run([*overrides, f"output_dir={folder}", "sink=[mot]"])
         if exit_code != 0:
             raise ConfigError("the line did not run to its end; see above")
-        ours = quality(config, Path(folder))
-    assert ours is not None
-    rows["this line"] = ours
+        ours = {camera_id: read_mot(Path(folder) / "mot" / f"{camera_id}.txt") for camera_id in truth}
+    rows["this line"] = score_tracks(truth, ours), decisions(truth, ours)
     _print(rows)
 
 
@@ -147,15 +151,23 @@ def _whole(camera_id: str, number: int, parts: Sequence[Embedding]) -> Track:
     return Track(camera_id, number, float(path.captured_at[0]), vector, path)
 
 
-def _print(rows: Mapping[str, TrackingScore]) -> None:
+def _print(rows: Mapping[str, Row]) -> None:
+    headings = ("", "IDF1", "HOTA", "AssA", "MOTA", "people", "link precision", "link recall")
     table = Table(box=None, pad_edge=False)
-    for heading in ("", "IDF1", "HOTA", "AssA", "MOTA", "people", "link precision", "link recall"):
+    for heading in (*headings, "false matches", "false new"):
         table.add_column(heading, justify="left" if not heading else "right")
-    for name, score in rows.items():
+    for name, (score, decided) in rows.items():
         links = ["–" if value is None else f"{value:.3f}" for value in (score.link_precision, score.link_recall)]
         figures = [f"{value:.3f}" for value in (score.idf1, score.hota, score.assa, score.mota)]
-        table.add_row(name, *figures, f"{score.num_ids} of {score.num_true_ids}", *links)
-    Console().print(table)
+        shares = [_share(decided.false_matches), _share(decided.false_news)]
+        table.add_row(name, *figures, f"{score.num_ids} of {score.num_true_ids}", *links, *shares)
+    Console(width=200).print(table)
+    print("false matches: of those given a number that was there, it had shown somebody else")
+    print("false new: of those seen before, they were given a new number")
+
+
+def _share(share: Share) -> str:
+    return "–" if share.rate is None else f"{share.rate:.3f} ({share.count} of {share.total})"
 
 
 if __name__ == "__main__":

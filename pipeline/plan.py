@@ -85,6 +85,7 @@ def make_plan(config: PipelineConfig) -> Plan:
         raise ConfigError("site.cameras: expected at least one, got none; 'site.cameras={east: /a/east.mp4}'")
     check_ranges(config)
     _check_names(config.site)
+    _topology(config.site)  # fails here, and not in the process that needs it
     make_embedder = build(config.embedder, "embedder")
     needs = PoseNeed(attribute(make_embedder, "needs"))
     make_detector = build(config.detector, "detector")
@@ -214,13 +215,23 @@ def _match_stage(
 
 
 def _topology(site: SiteConfig) -> Topology:
-    for key, pairs in (("overlaps", site.overlaps or []), ("walking_times", [w.between for w in site.walking_times])):
+    walks = site.walking_times
+    groups = {"overlaps": site.overlaps or [], "walking_times": [w.between for w in walks], "no_way": site.no_way}
+    for key, pairs in groups.items():
         for pair in pairs:
             if len(pair) != 2 or any(camera_id not in site.cameras for camera_id in pair):
                 raise ConfigError(f"site.{key}: expected two of {sorted(site.cameras)}, got {list(pair)}")
+    for walk in walks:
+        typical_s = walk.min_s if walk.typical_s is None else walk.typical_s
+        if not 0 <= walk.min_s <= typical_s <= walk.max_s or walk.typical_s == 0:
+            raise ConfigError(
+                f"site.walking_times: expected 0 <= min_s <= typical_s <= max_s between {list(walk.between)}, "
+                f"got {walk.min_s:g}, {walk.typical_s}, {walk.max_s:g}; correct it"
+            )
     return Topology(
-        {_sorted_pair(walk.between): WalkingTime(walk.min_s, walk.max_s) for walk in site.walking_times},
+        {_sorted_pair(walk.between): WalkingTime(walk.min_s, walk.max_s, walk.typical_s) for walk in walks},
         None if site.overlaps is None else frozenset(_sorted_pair(pair) for pair in site.overlaps),
+        frozenset((from_camera, to_camera) for from_camera, to_camera in site.no_way),
     )
 
 

@@ -10,6 +10,8 @@ from connectors.console._upload import MAX_UPLOAD
 MAX_BODY = 65536
 MAX_BODY_AT = {"/api/search/picture": MAX_UPLOAD}
 """Where more is allowed."""
+MAX_LARGE = 4
+"""Of those at once: what is read before it is known who asks is bounded in memory."""
 
 HEADERS = {
     "content-security-policy": (
@@ -37,6 +39,7 @@ class Shield:
     def __init__(self, app: ASGIApp, *, hosts: Set[str], is_tls: bool) -> None:
         self._app = app
         self._hosts = hosts
+        self._num_large = 0
         self._headers = dict(HEADERS)
         if is_tls:
             self._headers["strict-transport-security"] = "max-age=31536000"
@@ -67,11 +70,25 @@ class Shield:
         if scope["type"] == "websocket" or scope["method"] in ("GET", "HEAD"):
             await self._app(scope, receive, send_safely)
             return
+        if scope["path"] not in MAX_BODY_AT:
+            await self._pass_on(scope, receive, send_safely)
+            return
+        if self._num_large >= MAX_LARGE:
+            busy = f"expected at most {MAX_LARGE} of these at once; try again"
+            await JSONResponse({"detail": busy}, 429)(scope, receive, send_safely)
+            return
+        self._num_large += 1
+        try:
+            await self._pass_on(scope, receive, send_safely)
+        finally:
+            self._num_large -= 1
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _body(receive, _max_body(scope))
         if body is None:
-            await JSONResponse({"detail": _too_long(scope)}, 413)(scope, receive, send_safely)
+            await JSONResponse({"detail": _too_long(scope)}, 413)(scope, receive, send)
             return
-        await self._app(scope, _given(body, receive), send_safely)
+        await self._app(scope, _given(body, receive), send)
 
     def _refusal(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
         host = _without_port(headers.get("host", ""))

@@ -155,6 +155,8 @@ def broken_walk(segments: Sequence[Segment], rules: Rules) -> str | None:
         is_elsewhere = earlier.camera_id != later.camera_id
         if not is_elsewhere and earlier.last.is_leaving and gap_s > rules.leave_after_s:
             return "left and came back: a new visit"
+        if (earlier.camera_id, later.camera_id) in rules.topology.no_way:
+            return f"no way from {earlier.camera_id} to {later.camera_id}"
         if len(earlier.trail) and len(later.trail):
             if not can_stride(earlier.trail, later.trail, max_m_s=FASTEST_M_S, slack_m=STRIDE_SLACK_M):
                 return f"too far to walk from {earlier.camera_id} to {later.camera_id} in {gap_s:.1f} s"

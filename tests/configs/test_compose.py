@@ -1,5 +1,6 @@
 """Every YAML composes, resolves, and binds to its constructor."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -144,3 +145,23 @@ def test_the_written_configuration_shows_no_secret(override: str, secret: str) -
     assert f":{secret}" not in written
     assert f"={secret}" not in written
     assert f" {secret}" not in written
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("site.no_way=[[left, gate]]", "site.no_way: expected two of"),
+        (
+            "site.walking_times=[{between: [left, right], min_s: 9, max_s: 3}]",
+            "site.walking_times: expected 0 <= min_s",
+        ),
+        (
+            "site.walking_times=[{between: [left, right], min_s: 1, max_s: 3, typical_s: 5}]",
+            "site.walking_times: expected 0 <= min_s <= typical_s <= max_s",
+        ),
+    ],
+    ids=["no way to nowhere", "backwards", "not typical"],
+)
+def test_a_place_that_cannot_be_is_refused(override: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        make_plan(load_config(["site=pets_halves", "runtime=inline", override]))

@@ -370,3 +370,12 @@ def test_every_embedding_becomes_one_sighting_in_its_place(tracks) -> None:
         sightings = [record for record in stage.process(window) if isinstance(record, Sighting)]
         assert [(s.track_id, s.part) for s in sightings] == [(e.track_id, e.part) for e in window]
         assert all(0 <= s.probability <= 1 for s in sightings)
+
+
+def test_nobody_goes_where_there_is_no_way_and_the_way_back_may_be_one() -> None:
+    topology = Topology(no_way=frozenset({("east", "west")}))
+    there, back = make_match(topology=topology), make_match(topology=topology)
+    records = judge(there, [see("east", 1), see("west", 2, 10.0, 11.0)])
+    assert numbers(records) == [1, 2]
+    assert records[1].gates == ("not 1: no way from east to west",)
+    assert numbers(judge(back, [see("west", 1), see("east", 2, 10.0, 11.0)])) == [1, 1]

@@ -87,3 +87,11 @@ def test_walks_are_written_as_json_and_as_a_picture() -> None:
     assert json.loads(to_json(walks))["walks"][0]["median_s"] == pytest.approx(4.0)
     assert ElementTree.fromstring(to_svg(walks)).tag.endswith("svg")
     assert ElementTree.fromstring(to_svg({})).tag.endswith("svg")
+
+
+def test_a_stated_time_is_believed_until_it_was_learned() -> None:
+    stated = {("east", "west"): WalkingTime(5.0, 60.0, typical_s=40.0)}
+    place, taught = Topology(stated), Topology(stated, learned=walked())
+    at_12_s, at_40_s = (place.walk_evidence("west", "east", gap_s) for gap_s in (12.0, 40.0))
+    assert at_40_s > at_12_s
+    assert taught.walk_evidence("east", "west", 12.0) > taught.walk_evidence("east", "west", 40.0)

@@ -210,6 +210,24 @@ def test_a_checkpoint_of_another_network_is_refused(data: Path, tmp_path: Path) 
         _engine("keypoints", data, tmp_path)
 
 
+def test_a_network_begins_with_the_convolutions_of_another_run_and_with_a_head_of_its_own(
+    data: Path, tmp_path: Path
+) -> None:
+    first = _engine("reid", data, tmp_path)
+    first.save()
+    told = f"options.begin_with={tmp_path / 'checkpoint.safetensors'}"
+    _, network, _ = build(read_config(_arguments("reid", data, tmp_path / "next", 1, "seed=1", told)))
+    older, newer = first.mean.state_dict(), network.state_dict()
+    taken = {name for name, value in newer.items() if value.numel() > 1 and torch.equal(value, older[name])}
+    assert "network.blocks.0.entry.0.weight" in taken
+    assert not {"network.embed.weight", "classifier.weight"} & taken
+
+
+def test_what_a_network_cannot_begin_with_is_refused(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="absent"):
+        build(read_config(_arguments("reid", data, tmp_path, 1, f"options.begin_with={tmp_path / 'absent'}")))
+
+
 def test_a_damaged_checkpoint_is_refused(data: Path, tmp_path: Path) -> None:
     (tmp_path / "checkpoint.safetensors").write_bytes(b"no weights")
     with pytest.raises(WeightsError, match=r"checkpoint\.safetensors"):

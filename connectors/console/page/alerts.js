@@ -40,7 +40,7 @@ export async function page(root, context) {
     put(list,
       muted.map(([rule, until]) => h("div", { className: "note" }, `${rule} is muted until ${wallClock(until)}. `,
         context.may("operator") ? h("button", { className: "plain", onclick: () => act("alerts/mute", { rule, seconds: 0 }) }, "Unmute") : null)),
-      shown.filter((alert) => !(alert.rule in found.muted) || filter.rule === alert.rule).map((alert) => card(alert)),
+      shown.map((alert) => card(alert, alert.rule in found.muted)),
       shown.length ? null : h("div", { className: "empty" }, "No alert fits. Alerts appear here by themselves."));
     const key = found.alerts[0]?.key ?? null;
     if (newest !== null && key !== newest && key && sound.checked && !(found.alerts[0].rule in found.muted)) beep();
@@ -56,17 +56,18 @@ export async function page(root, context) {
     }
   }
 
-  function card(alert) {
+  function card(alert, isMuted) {
     const isOver = alert.state === "retracted";
     const isTaken = alert.state === "acknowledged";
     const states = { raised: ["open", "bad"], amended: ["amended", "warn"], acknowledged: ["taken care of", "good"], retracted: ["retracted", ""] };
     const [word, kind] = states[alert.state];
-    return h("article", { className: `card alert ${alert.severity} ${isOver ? "retracted done" : isTaken ? "done" : ""}`, "data-alert": alert.key },
+    return h("article", { className: `card alert ${alert.severity} ${isOver ? "retracted done" : isTaken || isMuted ? "done" : ""}`, "data-alert": alert.key },
       shot(alert.picture, `Person ${alert.person}`),
       h("div", {},
         h("p", { className: "message" }, alert.message),
         h("div", { className: "facts" }, tag(alert.person), h("span", {}, alert.camera), h("time", { className: "num" }, clock(alert.raised_at)),
           h("span", {}, alert.rule), h("span", { className: `tag ${kind}` }, word),
+          isMuted ? h("span", { className: "tag" }, "muted") : null,
           alert.was_amended && alert.state !== "amended" ? h("span", { className: "tag warn" }, "amended") : null),
         h("ul", { className: "said" },
           alert.acknowledged ? h("li", { className: "soft" }, `${alert.acknowledged.by} takes care, ${wallClock(alert.acknowledged.at)}`) : null,

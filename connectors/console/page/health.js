@@ -46,13 +46,14 @@ function cameras(status) {
 }
 
 function work(status) {
-  const rows = Object.entries(status.busy).map(([stage, { busy_s: busy, items }]) => [stage, items, items ? `${(1000 * busy / items).toFixed(1)} ms` : "–", lasting(busy)]);
+  const rows = Object.entries(status.busy).map(([stage, { busy_s: busy, items, waiting }]) => [stage, items, items ? `${(1000 * busy / items).toFixed(1)} ms` : "–", lasting(busy), waiting ?? "–"]);
   const cameras = Object.values(status.cameras);
   for (const [stage, name] of [["decode", "decode_s"], ["track", "track_s"]]) {
     const [busy, items] = [cameras.reduce((sum, camera) => sum + camera[name], 0), cameras.reduce((sum, camera) => sum + camera.frames_processed, 0)];
-    rows.push([stage, items, items ? `${(1000 * busy / items).toFixed(1)} ms` : "–", lasting(busy)]);
+    rows.push([stage, items, items ? `${(1000 * busy / items).toFixed(1)} ms` : "–", lasting(busy), "–"]);
   }
-  return section("Time by stage", ["stage", "items", "each", "in all"], rows);
+  rows.push(["match", status.match.num_sightings, "–", "–", status.match.num_waiting]);
+  return section("Time and queues by stage", ["stage", "items", "each", "in all", "waiting"], rows);
 }
 
 function fresh(seconds) {

@@ -3,6 +3,7 @@
 import { get, ordered, send } from "./api.js";
 import { acts, dialog, h, put, toast } from "./dom.js";
 import { clock, colour, lasting, outcome, shot, sure, tag, wallClock } from "./format.js";
+import { inert } from "./likeness.js";
 import { map, stays, timeline } from "./timeline.js";
 
 const MAX_BEST = 8;
@@ -72,7 +73,7 @@ export async function page(root, context, [asked]) {
               h("p", { className: "soft small" }, "By the line’s own doubt, the likeliest first."),
               h("div", { className: "people few" }, person.likely.map((each) => h("a", { href: `#/person/${each.person}` },
                 shot(each.picture, `Person ${each.person}`),
-                h("div", { className: "about" }, `Person ${each.person} · ${sure(each.probability)}`))))) : null),
+                h("div", { className: "about bar" }, inert(tag(each.person)), sure(each.probability)))))) : null),
           h("section", { className: "card" }, h("h2", {}, "The way"), map(id, person.sightings, found, site))),
         h("section", { className: "card" },
           h("h2", {}, "Sightings"),

@@ -58,7 +58,7 @@ function tile(camera, maySearch) {
   const canvas = h("canvas", { width: 640, height: 360, role: "img", "aria-label": `Camera ${camera}` });
   const [people, fps, lag, state] = [h("span"), h("span"), h("span"), h("span", { className: "tag hidden" })];
   const who = h("div", { className: "who" });
-  const each = { camera, canvas, people, fps, lag, state, who, shown: "", boxes: [], clean: null, at: 0, isDrawing: false, waiting: null };
+  const each = { camera, canvas, people, fps, lag, state, who, shown: "", boxes: [], clean: null, maySearch, at: 0, isDrawing: false, waiting: null };
   canvas.onclick = (event) => {
     const frame = canvas.getBoundingClientRect();
     const [x, y] = [(event.clientX - frame.left) / frame.width, (event.clientY - frame.top) / frame.height];
@@ -70,6 +70,14 @@ function tile(camera, maySearch) {
   each.element = h("figure", { className: "camera", "data-camera": camera }, canvas, h("figcaption", {},
     h("div", { className: "line num" }, h("b", {}, camera), people, fps, lag, state), who));
   return each;
+}
+
+// The way without a mouse to whoever has no number yet.
+function asking(each, track) {
+  return h("button", { className: "person unknown", "data-key": `who ${track}`, "aria-label": "Search for somebody without a number", onclick: () => {
+    const now = each.boxes.find((one) => one.track === track);
+    if (now) cutOut(each.clean, now.box);
+  } }, "?");
 }
 
 // Whoever has no number yet is searched for by their looks.
@@ -147,9 +155,11 @@ function paint(each, header, image) {
   }
   const persons = [...new Set(header.people.map(({ person }) => person).filter(Boolean))].sort((one, two) => one - two);
   const key = persons.join();
+  const unknown = each.maySearch ? header.people.filter(({ person }) => !person).map(({ track }) => track).sort() : [];
+  const shown = `${key}|${unknown.join()}`;
   canvas.setAttribute("aria-label", `Camera ${each.camera} at ${clock(header.captured_at)}, people ${key || "none"}`);
-  if (key !== each.shown || !each.who.childNodes.length) {
-    each.shown = key;
-    put(each.who, persons.length ? persons.map((person) => tag(person)) : h("span", { className: "soft small" }, "nobody"));
+  if (shown !== each.shown || !each.who.childNodes.length) {
+    each.shown = shown;
+    put(each.who, persons.map((person) => tag(person)), unknown.map((track) => asking(each, track)), persons.length || unknown.length ? null : h("span", { className: "soft small" }, "nobody"));
   }
 }

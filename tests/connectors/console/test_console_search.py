@@ -2,6 +2,8 @@
 
 import io
 import json
+import select
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from PIL import Image
 from connectors.console._accounts import Role
 from connectors.console._odds import Odds
 from connectors.console._pictures import Picture
-from connectors.console._shield import MAX_BODY
+from connectors.console._shield import MAX_BODY, MAX_LARGE
 from connectors.console._upload import MAX_SIDE_PX, MAX_UPLOAD, redrawn
 from pipeline.config import load_config, to_yaml
 from pipeline.core.errors import ConfigError, DataError
@@ -99,6 +101,18 @@ def test_what_is_no_picture_of_a_known_type_is_refused(client: httpx.Client, dat
 def test_a_picture_of_too_many_bytes_is_refused(client: httpx.Client) -> None:
     assert search(client, bytes(MAX_UPLOAD + 1)).status_code == 413
     assert search(client, bytes(MAX_BODY + 1)).status_code == 415  # more than other requests may have
+
+
+def test_few_uploads_are_read_at_once_whoever_sends_them(page: RunningPage) -> None:
+    head = f"POST /api/search/picture HTTP/1.1\r\nHost: 127.0.0.1:{page.port}\r\nContent-Length: 1000\r\n\r\n"
+    waiting = [socket.create_connection(("127.0.0.1", page.port)) for _ in range(MAX_LARGE + 1)]
+    for each in waiting:
+        each.sendall(head.encode() + b"x")
+    ready, _, _ = select.select(waiting, [], [], 30)
+    assert len(ready) == 1
+    assert b" 429 " in ready[0].recv(100)
+    for each in waiting:
+        each.close()
 
 
 def test_a_small_file_of_very_many_pixels_is_refused() -> None:
