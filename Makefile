@@ -6,9 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
+COMPARE ?=
 # What `make run` alone shows: at the pace of the recordings, with a page to watch, and films of everybody at the end.
-DEMO := replay.speed=1 'sink=[jsonl,mot,terminal,annotated_video,console]' alerts.zone_dwell.max_dwell_s=8 \
-	'site.zones={plaza: {camera: west, polygon: [[120, 40], [560, 40], [560, 340], [120, 340]]}}'
+DEMO := replay.speed=1 'sink=[jsonl,mot,terminal,annotated_video,console]'
 
 .PHONY: run test browser setup check format bench evaluate compare train weights clean
 
@@ -16,7 +16,7 @@ run: setup
 	$(BIN)/python pipeline/run.py $(if $(ARGS),$(ARGS),$(DEMO))
 
 test: setup browser
-	$(BIN)/python -m pytest -m 'not gpu' $(ARGS)
+	$(BIN)/python -m pytest -m 'not gpu' --hypothesis-profile=thorough $(ARGS)
 
 # Tests of the operator's page drive Debian's Chromium; where it cannot be installed they are skipped, and say so.
 browser:
@@ -48,8 +48,10 @@ bench: setup
 	$(BIN)/python -m pipeline.bench $(ARGS)
 	PYTHONPATH=.:tests $(BIN)/python -W ignore tests/kafka_bench.py
 
+# With COMPARE='data=/a/rendered embedder=… weights=…' embedders are compared on data sets, too, as `make compare` does.
 evaluate: setup
 	$(BIN)/python -m pipeline.evaluate $(ARGS)
+	$(if $(COMPARE),$(BIN)/python -m models.training.compare $(COMPARE))
 
 compare: setup
 	$(BIN)/python -m models.training.compare $(ARGS)

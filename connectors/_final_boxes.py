@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors._append_file import AppendFile
+from connectors._kept_boxes import KeptPart, read_kept, write_kept
 from connectors._wire import correction_from_dict, to_line
 from pipeline.core import Correction, Record, Sighting, TrackPart
 from pipeline.core.errors import ConfigError, ConnectorError
@@ -41,13 +42,14 @@ class FinalBoxes:
 
     Args:
         folder: The files wait in its subfolder ``.spool``, which ``close`` removes. What is in it now is set aside,
-            and comes back with ``rewind``.
+            and comes back with ``rewind``. What ``keep`` leaves in ``boxes.sqlite`` comes back with ``bring_back``.
 
     Raises:
         ConnectorError: If the folder cannot be made.
     """
 
     def __init__(self, folder: Path) -> None:
+        self._kept = folder / "boxes.sqlite"
         self._spool = folder / ".spool"
         self._aside = folder / ".spool-before"
         self._tracks = FinalTracks()
@@ -137,6 +139,43 @@ class FinalBoxes:
             raise ConnectorError(f"{file.path}: expected to read it, got {error.strerror}; run again") from error
         return final_boxes(spooled, self._tracks.finals(), max_gap_s=max_gap_s)
 
+    def keep(self) -> None:
+        """Leave the boxes of everybody who was not erased in one file, for ``bring_back``.
+
+        Raises:
+            ConnectorError: If the disk does not take it.
+        """
+        parts, finals = self._tracks.parts(), self._tracks.finals()
+        pieces: dict[int, KeptPart] = {}
+        for camera_id, file in self._files.items():
+            spooled = np.fromfile(file.path, SPOOLED)
+            for rows in np.split(spooled, np.flatnonzero(np.diff(spooled["slot"])) + 1):
+                slot = int(rows["slot"][0])
+                if finals.person_ids[slot] != NOBODY:
+                    pieces[slot] = KeptPart(parts[slot], self._frame_hw[camera_id], rows.tobytes())
+        write_kept(self._kept, [pieces[slot] for slot in sorted(pieces)])
+
+    def bring_back(self, person_of: Callable[[TrackPart], int]) -> None:
+        """Take in what another one kept, with who is who now; parts that nobody knows any more are left out.
+
+        Raises:
+            ConnectorError: If nothing was kept, it is damaged, or none of it is known; this one is closed then.
+        """
+        try:
+            kept = read_kept(self._kept)
+            people = [person_of(part.part) for part in kept]
+            if kept and set(people) == {NOBODY}:
+                raise ConnectorError(f"{self._kept}: expected boxes of people whom the ledger knows, got none of them")
+        except ConnectorError:
+            self.close()
+            raise
+        for part, person_id in zip(kept, people, strict=True):
+            if person_id != NOBODY:
+                slot, _ = self._tracks.see(part.part, person_id)
+                rows = np.frombuffer(part.boxes, SPOOLED).copy()
+                rows["slot"] = slot
+                self._append(part.part.track_id.camera_id, part.frame_hw, rows.tobytes())
+
     def close(self) -> None:
         """Remove the files; idempotent."""
         for file in (self._who, *self._files.values()):
@@ -146,25 +185,28 @@ class FinalBoxes:
 
     def _spool_boxes(self, sightings: Sequence[Sighting]) -> None:
         """Append the boxes of parts that were not seen before, one piece per camera."""
-        pieces: dict[str, list[bytes]] = {}
+        pieces: dict[str, tuple[tuple[int, int], list[bytes]]] = {}
         self._who.append(b"".join(_who_line(sighting) for sighting in sightings))
         for sighting in sightings:
             slot, is_first = self._tracks.see(TrackPart(sighting.track_id, sighting.part), sighting.person_id)
             if not is_first:
                 continue
             path = sighting.path
-            self._frame_hw[sighting.track_id.camera_id] = path.frame_hw
             rows = np.zeros(len(path), SPOOLED)
             rows["slot"] = slot
             rows["index"] = path.indices
             rows["captured_at"] = path.captured_at
             rows["box_xyxy"] = path.boxes_xyxy
             rows["score"] = path.scores
-            pieces.setdefault(sighting.track_id.camera_id, []).append(rows.tobytes())
-        for camera_id, rows_of_camera in pieces.items():
-            if camera_id not in self._files:
-                self._files[camera_id] = AppendFile(self._spool / f"{len(self._files)}.boxes")
-            self._files[camera_id].append(b"".join(rows_of_camera))
+            pieces.setdefault(sighting.track_id.camera_id, (path.frame_hw, []))[1].append(rows.tobytes())
+        for camera_id, (frame_hw, rows_of_camera) in pieces.items():
+            self._append(camera_id, frame_hw, b"".join(rows_of_camera))
+
+    def _append(self, camera_id: str, frame_hw: tuple[int, int], rows: bytes) -> None:
+        self._frame_hw[camera_id] = frame_hw
+        if camera_id not in self._files:
+            self._files[camera_id] = AppendFile(self._spool / f"{len(self._files)}.boxes")
+        self._files[camera_id].append(rows)
 
     def _follow(self, who: dict[str, object]) -> None:
         """Take in a line that another one wrote of who is who."""

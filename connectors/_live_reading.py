@@ -34,6 +34,9 @@ class Arrival(Generic[Picture]):
 class LiveReading(Generic[Picture]):
     """Hands over the newest picture of a camera.
 
+    Whether the time of day is set, forward or back, does not show in the times of one opening; the next begins with the
+    time of day, or behind the last arrival if that is later.
+
     Args:
         name: Of the thread.
         read: Opens the camera and yields pictures; may block; raises ``ReadingEndedError``. Runs in the thread.
@@ -113,6 +116,8 @@ class LiveReading(Generic[Picture]):
 
     def _run(self, session: "_Session[Picture]") -> None:
         ended = "the end of the stream"
+        with self._changed:
+            session.ahead_s = max(time.time(), self._last_at) - time.monotonic()
         try:
             for picture in self._read():
                 if session.is_over or self._closed:
@@ -127,8 +132,7 @@ class LiveReading(Generic[Picture]):
 
     def _arrived(self, session: "_Session[Picture]", picture: Picture) -> None:
         with self._changed:
-            # The time of day may be set back; the stream's must not.
-            self._last_at = max(time.time(), self._last_at + 1e-6)
+            self._last_at = max(time.monotonic() + session.ahead_s, self._last_at + 1e-6)
             self.num_missed += session.newest is not None
             session.newest = Arrival(self._num_arrived, self._last_at, picture)
             self._num_arrived += 1
@@ -142,3 +146,5 @@ class _Session(Generic[Picture]):
         self.newest: Arrival[Picture] | None = None
         self.ended: str | None = None
         self.is_over = False
+        self.ahead_s = 0.0
+        """Unix seconds of arrivals, less those of the monotonic clock."""

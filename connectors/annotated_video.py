@@ -2,13 +2,14 @@
 
 Needs: av, opencv-python, supervision, rich.
 Guarantee: written once, by ``close``, from the recordings as they are then; a run that is killed before has none.
+``boxes.sqlite`` beside them keeps the boxes, so that ``python -m pipeline.remake`` can draw the films anew.
 When slow: ``write`` waits for the disk; ``close`` reads and encodes every recording again.
 Secrets: none.
 """
 
 import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from connectors._film import Film
 from connectors._final_boxes import FinalBoxes, check_file_name
 from connectors._people_painter import PeoplePainter
 from connectors._recordings import open_recording
-from pipeline.core import Frame, Record, Source
+from pipeline.core import Frame, Record, Source, TrackPart
 from pipeline.core.errors import ConnectorError, SourceLostError
 
 logger = logging.getLogger(__name__)
@@ -104,6 +105,10 @@ class AnnotatedVideoSink:
         """Go back to where another sink stood; one that was closed has made the films, and this one leaves it."""
         self._is_done = not self._boxes.rewind(mark)
 
+    def remake(self, person_of: Callable[[TrackPart], int]) -> None:
+        """Let ``close`` draw what another sink drew, with who is who now. Raises as ``close``."""
+        self._boxes.bring_back(person_of)
+
     def close(self) -> None:
         """Draw everything; takes as long as reading and encoding the recordings; idempotent.
 
@@ -119,6 +124,7 @@ class AnnotatedVideoSink:
                 self._draw(boxes)
             else:
                 logger.info("nobody was seen: no film is drawn")
+            self._boxes.keep()
         finally:
             self._boxes.close()
 

@@ -1,20 +1,21 @@
 """MOTChallenge text: ``mot/<camera_id>.txt``, with final person numbers that hold in every camera.
 
 Needs: nothing.
-Guarantee: written once, by ``close``; a run that is killed before that leaves no text.
+Guarantee: written once, by ``close``; a run that is killed before that leaves no text. ``boxes.sqlite`` beside it keeps
+the boxes by part of a track, so that ``python -m pipeline.remake`` can write the text anew.
 When slow: ``write`` waits for the disk; a full disk is a ``ConnectorError`` that names the file.
 Secrets: none.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from connectors._final_boxes import FinalBoxes, check_file_name
-from pipeline.core import Record
+from pipeline.core import Record, TrackPart
 from pipeline.core.errors import ConnectorError
 
 LINE = "%d,%d,%.2f,%.2f,%.2f,%.2f,%.4f,-1,-1,-1"
@@ -66,6 +67,10 @@ class MotSink:
         """Go back to where another sink stood; one that was closed has made the text, and this one leaves it."""
         self._is_done = not self._boxes.rewind(mark)
 
+    def remake(self, person_of: Callable[[TrackPart], int]) -> None:
+        """Let ``close`` write what another sink wrote, with who is who now. Raises as ``close``."""
+        self._boxes.bring_back(person_of)
+
     def close(self) -> None:
         """Write the text of every camera; idempotent.
 
@@ -77,6 +82,8 @@ class MotSink:
             for camera_id in () if is_done else dict.fromkeys((*self._camera_ids, *self._boxes.camera_ids)):
                 boxes = self._boxes.boxes(camera_id, max_gap_s=self._max_gap_s)
                 write_mot_text(self._folder / f"{camera_id}.txt", boxes)
+            if not is_done:
+                self._boxes.keep()
         finally:
             self._boxes.close()
 

@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from math import inf
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -52,6 +53,7 @@ class VideoFileSource:
         starts_at: Unix seconds of the first frame.
         crop_xyxy: Left, top, right, bottom in pixels: the part of the picture that this camera sees; None: all.
         stride: Every n-th frame is yielded; at least 1. ``index`` stays the frame's number in the recording.
+        seconds: Of the recording, from its beginning; above 0. None: all.
         threads: For the decoder; at least 1.
 
     Raises:
@@ -69,6 +71,7 @@ class VideoFileSource:
         starts_at: float = 0.0,
         crop_xyxy: Sequence[int] | None = None,
         stride: int = 1,
+        seconds: float | None = None,
         threads: int = 1,
     ) -> None:
         self.camera_id = camera_id
@@ -80,7 +83,12 @@ class VideoFileSource:
                 f"site.cameras.{camera_id}: expected stride and threads of at least 1, got {stride} and {threads}; "
                 "correct them"
             )
+        if seconds is not None and seconds <= 0:
+            raise ConfigError(
+                f"site.cameras.{camera_id}.seconds: expected more than 0, or null for all, got {seconds}; correct it"
+            )
         self._stride = stride
+        self._ends_after_s = inf if seconds is None else seconds
         self._threads = threads
         self._resume_at = 0
         self._closed = threading.Event()
@@ -123,7 +131,10 @@ class VideoFileSource:
                 for number, picture in recording.pictures():
                     if self._closed.is_set():
                         return
-                    at = self._starts_at + recording.seconds(picture, number)
+                    seconds = recording.seconds(picture, number)
+                    if seconds >= self._ends_after_s:
+                        break
+                    at = self._starts_at + seconds
                     is_ascending = at > captured_at
                     captured_at = at if is_ascending else captured_at + recording.frame_s
                     if number < self._resume_at or number % self._stride:

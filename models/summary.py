@@ -10,18 +10,18 @@ pooling and activations are not counted, as in the papers.
 """
 
 import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor, nn
 
+from models._command import run_command
 from models.reid._video import NUM_KEYPOINTS, Clips
 from models.reid.video import RANDOM, VideoEmbedder
 from pipeline.build import attribute, build
 from pipeline.config import load_config
-from pipeline.core.errors import ConfigError, ReidError
+from pipeline.core.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +147,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except ReidError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run_command(main)

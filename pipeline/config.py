@@ -63,8 +63,8 @@ class SiteConfig:
     """A place: its cameras and what is known of it.
 
     ``no_way`` has pairs of cameras (from, to): nobody walks straight from the first to the second.
-    ``ground`` has a homography for each camera, three rows that take pixels to metres on the ground;
-    ``leave_after_s`` is ``matcher.leave_after_s`` there.
+    ``ground`` has a homography for each camera, three rows that take pixels to metres on the ground; ``max_dwell_s`` is
+    how long somebody may stay in a zone, ``leave_after_s`` is ``matcher.leave_after_s`` there.
     """
 
     cameras: dict[str, Any] = field(default_factory=dict)
@@ -74,6 +74,7 @@ class SiteConfig:
     walking_times: list[WalkConfig] = field(default_factory=list)
     no_way: list[list[str]] = field(default_factory=list)
     ground: dict[str, Any] = field(default_factory=dict)
+    max_dwell_s: float = 30.0
     leave_after_s: float = 2.0
     truth: TruthConfig | None = None
 
@@ -256,12 +257,10 @@ def load_config(overrides: Sequence[str]) -> PipelineConfig:
             composed = compose(
                 "config", overrides=[o for o, name in zip(overrides, names, strict=True) if name not in REPLACED]
             )
-        for text in overrides:
-            if text.split("=", 1)[0] in REPLACED:
-                _check_names_once(text)
         for override in OverridesParser.create().parse_overrides(
             [o for o in overrides if o.split("=", 1)[0] in REPLACED]
         ):
+            _check_named_once(str(override.key_or_group), str(override.input_line).partition("=")[2])
             OmegaConf.update(composed, str(override.key_or_group), override.value(), merge=False, force_add=True)
         if "watchlist" in composed.alerts:
             numbers = {name: number for number, name in enumerate(composed.enrol, start=1)}
@@ -271,23 +270,20 @@ def load_config(overrides: Sequence[str]) -> PipelineConfig:
         if missing:
             raise ConfigError(f"{sorted(missing)[0]}: expected a value, got none; set it with {sorted(missing)[0]}=…")
         return _typed(composed)
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         raise ConfigError(_one_line(error)) from error
-    except yaml.YAMLError as error:
-        raise ConfigError("; ".join(line.strip() for line in str(error).splitlines()[:4])) from error
 
 
-def _check_names_once(override: str) -> None:
-    """Raise ``ConfigError`` if a value names something twice, of which hydra would take the last."""
-    key, _, text = override.partition("=")
+def _check_named_once(key: str, text: str) -> None:
+    """Raise ``ConfigError`` if a dictionary has a name twice, of which hydra would take the last."""
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text)
     except yaml.YAMLError:
-        return  # hydra's own way of writing; it says itself what is wrong
+        return  # hydra's own words, such as ${oc.env:NAME}, are not all YAML
     names = [name.value for name, _ in node.value] if isinstance(node, yaml.MappingNode) else []
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigError(f"{key}: expected each name once, got {name!r} twice; rename one")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"{key}: expected a different name for each, got {', '.join(twice)} twice; rename one")
 
 
 def to_yaml(config: PipelineConfig) -> str:

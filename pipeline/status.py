@@ -81,12 +81,13 @@ async def _status_of(line: Line, speeds: dict[str, _Speed]) -> dict[str, Any]:
 
 
 async def _busy(line: Line) -> dict[str, dict[str, float]]:
-    """Return seconds of work and items so far, by stage."""
+    """Return seconds of work and items so far, and items that wait, by stage."""
     found = {}
     for stage, actors in line.busy.items():
-        pairs = await asyncio.gather(*(busy() for busy in actors), return_exceptions=True)
-        done = [pair for pair in pairs if not isinstance(pair, BaseException)]
-        found[stage] = {"busy_s": sum(seconds for seconds, _ in done), "items": float(sum(n for _, n in done))}
+        told = await asyncio.gather(*(busy() for busy in actors), return_exceptions=True)
+        done = [each for each in told if not isinstance(each, BaseException)]
+        busy_s, items, waiting = (sum(values) for values in zip(*done, strict=True)) if done else (0.0, 0, 0)
+        found[stage] = {"busy_s": busy_s, "items": float(items), "waiting": float(waiting)}
     return found
 
 

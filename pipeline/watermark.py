@@ -28,19 +28,24 @@ class EventTimeBuffer:
         self._window_s = window_s
         self._max_lateness_s = max_lateness_s
         self._held: dict[int, list[Embedding]] = {}
+        self._late: list[Embedding] = []
         self._released_window = -inf
         self.num_late = 0
 
     def __len__(self) -> int:
-        return sum(len(window) for window in self._held.values())
+        return len(self._late) + sum(len(window) for window in self._held.values())
 
     def add(self, embedding: Embedding) -> None:
-        """Take an embedding; one whose window is gone is counted as late and judged with the next."""
+        """Take an embedding; one whose window is gone is counted as late, and released at once.
+
+        It must not wait for the next window: a camera whose clock was set back an hour would be silent for as long.
+        """
         window = self._window_of(embedding.completed_at)
         if window <= self._released_window:
             self.num_late += 1
-            window = int(self._released_window) + 1
-        self._held.setdefault(window, []).append(embedding)
+            self._late.append(embedding)
+        else:
+            self._held.setdefault(window, []).append(embedding)
 
     def advance(self, camera_id: str, watermark: float) -> None:
         """Learn that nothing before ``watermark``, Unix seconds, will come from this camera; infinite at its end."""
@@ -64,8 +69,13 @@ class EventTimeBuffer:
             self._released_window = round(judged_until / self._window_s) - 1
 
     def release(self) -> list[tuple[float, list[Embedding]]]:
-        """Return the windows that are complete, as (end of the window in Unix seconds, embeddings in order)."""
-        return self._pop(lambda window: (window + 1) * self._window_s <= self.watermark)
+        """Return the windows that are complete, as (end of the window in Unix seconds, embeddings in order).
+
+        What is late comes first, with the end of the last window that was released before.
+        """
+        late, self._late = sorted(self._late, key=_event_order), []
+        released = [((self._released_window + 1) * self._window_s, late)] if late else []
+        return released + self._pop(lambda window: (window + 1) * self._window_s <= self.watermark)
 
     def _window_of(self, at: float) -> int:
         window = floor(at / self._window_s)

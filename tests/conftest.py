@@ -10,10 +10,11 @@ from kafka_broker import Broker
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# A change is judged by what it changed, not by what chance draws that day; everybody's own runs go on searching.
-settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+# Plain pytest tries each invariant a little, `make test` hard. In CI a change is judged by what it changed, not by what
+# chance draws that day; everybody's own runs go on searching.
+settings.register_profile("quick", max_examples=10, deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=60)
+settings.load_profile("quick")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

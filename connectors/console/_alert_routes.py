@@ -10,6 +10,7 @@ from pydantic import Field
 from connectors.console._accounts import User
 from connectors.console._guard import Operator, Viewer
 from connectors.console._journal import Journal
+from connectors.console._pictures import PictureStore
 from connectors.console._story import Story
 from pipeline.core import Alert, AlertState
 
@@ -47,11 +48,13 @@ class AlertRoutes:
 
     Args:
         story: The ledger.
+        pictures: Pictures of sightings.
         journal: What operators wrote down.
     """
 
-    def __init__(self, story: Story, journal: Journal) -> None:
+    def __init__(self, story: Story, pictures: PictureStore, journal: Journal) -> None:
         self._story = story
+        self._pictures = pictures
         self._journal = journal
 
     def router(self) -> APIRouter:
@@ -117,7 +120,8 @@ class AlertRoutes:
         raise HTTPException(404, "there is no such alert")
 
     def _shown(self, alert: Alert) -> dict[str, Any]:
-        track = str(alert.evidence[0]) if alert.evidence else None
+        track_id = alert.evidence[0] if alert.evidence else None
+        qualities = {} if track_id is None else self._pictures.qualities(track_id)
         acknowledged = self._journal.acknowledged(alert.key)
         state = alert.state
         if acknowledged is not None and state is not AlertState.RETRACTED:
@@ -130,7 +134,10 @@ class AlertRoutes:
             "was_amended": alert.state is AlertState.AMENDED,
             "person": self._story.kept_for(alert.person_id),
             "camera": alert.camera_id,
-            "track": track,
+            "track": None if track_id is None else str(track_id),
+            "picture": {"track": str(track_id), "part": max(qualities, key=qualities.__getitem__)}
+            if qualities
+            else None,
             "started_at": alert.started_at,
             "raised_at": alert.raised_at,
             "message": alert.message,

@@ -21,6 +21,7 @@ from connectors.console._order_routes import OrderRoutes
 from connectors.console._page_files import PageFiles
 from connectors.console._people_routes import PeopleRoutes
 from connectors.console._privacy_routes import PrivacyRoutes
+from connectors.console._search_routes import SearchRoutes
 from connectors.console._shield import Shield
 from pipeline.core.errors import ConnectorError
 
@@ -63,8 +64,9 @@ def make_app(desk: Desk, feed_key: str) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _not_as_described)
     for routes in (
         AccountRoutes(desk.accounts, desk.sessions, desk.journal, cookie_is_secure=is_tls),
-        AlertRoutes(desk.story, desk.journal),
+        AlertRoutes(desk.story, desk.pictures, desk.journal),
         PeopleRoutes(desk.story, desk.pictures, desk.journal),
+        SearchRoutes(desk),
         OrderRoutes(desk),
         DecideRoutes(desk),
         HealthRoutes(desk),

@@ -53,7 +53,7 @@ def _curl(path: str, method: str, operation: dict[str, Any], document: dict[str,
         if each["in"] == "query" and each.get("required")
     )
     words = ["curl", "-X", method.upper()] if method not in ("get",) else ["curl"]
-    if path.endswith((".zip", "/picture")):
+    if path.endswith((".zip", "/picture")) and method == "get":
         words.append("-OJ" if path.endswith(".zip") else "-o picture.jpg")
     if path != "/api/login":
         words.append('-H "Authorization: Bearer $TOKEN"')
@@ -63,4 +63,6 @@ def _curl(path: str, method: str, operation: dict[str, Any], document: dict[str,
         schema = document["components"]["schemas"][body["$ref"].rpartition("/")[2]]
         given = {name: EXAMPLES[name] for name in schema["properties"] if name in schema.get("required", ())}
         words += ["--json", f"'{json.dumps(given)}'"]
+    if "image/jpeg" in operation.get("requestBody", {}).get("content", {}):
+        words.append("-H 'Content-Type: image/jpeg' --data-binary @picture.jpg")
     return " ".join(words)

@@ -1,7 +1,7 @@
 """What an operator can decide better: doubtful sightings, and a sample of pairs that tells how good the line is."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
@@ -81,7 +81,7 @@ class DecideRoutes:
                 }
                 for question, event in found[:limit]
             ],
-            "calibration": self._calibration(),
+            "calibration": answers(self._desk.journal.labels(QUEUE)),
         }
 
     def answer(self, user: Operator, answer: Answer) -> dict[str, Any]:
@@ -119,7 +119,8 @@ class DecideRoutes:
             return Order(OrderKind.MERGE, (other, owner), by, time.time(), reason=reason)
         if not is_same and owner == other:
             return Order(OrderKind.REJECT, (owner,), by, time.time(), of_track, reason=reason)
-        return Order(OrderKind.CONFIRM, (owner,), by, time.time(), of_track, reason=reason)
+        who = (owner,) if is_same or other == NOBODY else (owner, other)
+        return Order(OrderKind.CONFIRM, who, by, time.time(), of_track, reason=reason)
 
     def audit_sample(self, user: Viewer) -> dict[str, Any]:
         """Pairs to label, half of which the line says are one person; precision and recall with 95 % intervals."""
@@ -203,16 +204,16 @@ class DecideRoutes:
         is_tentative = event.body["outcome"] == Outcome.TENTATIVE
         return 1 - probability(event) if is_tentative else probability(event)
 
-    def _calibration(self) -> list[dict[str, Any]]:
-        """Return how often operators say *same* where the line was how sure of it, from the answers of the queue."""
-        labels = self._desk.journal.labels(QUEUE)
-        bins: list[list[bool]] = [[] for _ in range(NUM_BINS)]
-        for label in labels:
-            bins[min(int(label.probability * NUM_BINS), NUM_BINS - 1)].append(label.is_same)
-        return [
-            {"from": index / NUM_BINS, "to": (index + 1) / NUM_BINS, "num": len(given), "same": sum(given)}
-            for index, given in enumerate(bins)
-        ]
+
+def answers(labels: Sequence[Label]) -> list[dict[str, Any]]:
+    """Return how often operators say *same* where the line was how sure of it."""
+    bins: list[list[bool]] = [[] for _ in range(NUM_BINS)]
+    for label in labels:
+        bins[min(int(label.probability * NUM_BINS), NUM_BINS - 1)].append(label.is_same)
+    return [
+        {"from": index / NUM_BINS, "to": (index + 1) / NUM_BINS, "num": len(given), "same": sum(given)}
+        for index, given in enumerate(bins)
+    ]
 
 
 def _shown_pair(first: TrackPart, second: TrackPart) -> dict[str, Any]:

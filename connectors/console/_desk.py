@@ -1,11 +1,16 @@
 """Everything that the page of one run works with."""
 
+import json
 import logging
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 from connectors.console._accounts import Accounts
 from connectors.console._journal import Journal
+from connectors.console._likeness import Likeness
+from connectors.console._network import RunNetworks
+from connectors.console._odds import Odds
 from connectors.console._pictures import PictureStore
 from connectors.console._sessions import Sessions
 from connectors.console._settings import Settings
@@ -14,7 +19,6 @@ from connectors.console._story import Story
 from connectors.console._wall import Wall
 from pipeline.core import CorrectionKind, Order, OrderKind, TrackPart
 from pipeline.ledger import NOBODY, place_order
-from pipeline.ledger.carry_out import carry_out_pending
 from pipeline.ledger.ledger import is_being_written
 
 logger = logging.getLogger(__name__)
@@ -47,7 +51,10 @@ class Desk:
             keep_s=settings.keep_pictures_s,
             max_bytes=settings.max_picture_bytes,
         )
-        self._carrying_out = threading.Lock()
+        self._placing = threading.Lock()
+        self.networks = RunNetworks(settings.output_dir)
+        self.odds = Odds(settings.output_dir)
+        self.likeness = Likeness(self.story, self.pictures, self.networks, self.odds)
         self.wall = Wall(self.pictures, self.story.persons_of)
 
     def place(self, order: Order) -> int:
@@ -61,17 +68,22 @@ class Desk:
         if order.kind is OrderKind.MERGE:
             absorbed = [event for person_id in order.person_ids[1:] for event in self.story.events_of(person_id)]
             moved = [event.part for event in absorbed if event.part is not None]
-        number = place_order(self.ledger_path, order)
+        with self._placing:  # where the run has ended, one carries out at a time
+            number = place_order(self.ledger_path, order)
         self.journal.remember_parts(number, moved)
-        with self._carrying_out:
-            if not self.is_live:
-                carry_out_pending(self.ledger_path)
         return number
 
     @property
     def is_live(self) -> bool:
         """Whether a run is writing the ledger; it carries orders out itself."""
         return self.settings.is_live or is_being_written(self.ledger_path)
+
+    def report(self, name: str) -> Any:
+        """Return what ``status.json`` or ``summary.json`` of the run holds; None while there is none."""
+        try:
+            return json.loads((self.settings.output_dir / name).read_text())
+        except (OSError, ValueError):
+            return None
 
     def follow(self) -> int:
         """Take in what is new in the ledger; return the number of the newest event.

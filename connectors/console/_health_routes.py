@@ -1,13 +1,13 @@
 """How the line is doing, and what is known of the place."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
 
+from connectors.console._decide_routes import QUEUE, answers
 from connectors.console._desk import Desk
 from connectors.console._guard import Viewer
+from pipeline.core.errors import ConfigError
 
 
 class HealthRoutes:
@@ -30,16 +30,23 @@ class HealthRoutes:
 
     def health(self, user: Viewer) -> dict[str, Any]:
         """How the line is doing; of a run that has ended, how it went."""
-        folder = self._desk.settings.output_dir
         return {
             "is_live": self._desk.is_live,
-            "status": _json_of(folder / "status.json"),
-            "summary": _json_of(folder / "summary.json"),
+            "status": self._desk.report("status.json"),
+            "summary": self._desk.report("summary.json"),
             "walks": self._desk.story.walks(),
+            "calibration": self._calibration(),
+            "answers": answers(self._desk.journal.labels(QUEUE)),
+            "bad_messages": self._desk.wall.num_bad,
             "viewers": self._desk.wall.num_viewers,
             "connected": self._desk.wall.cameras,
-            "bad_messages": self._desk.wall.num_bad,
         }
+
+    def _calibration(self) -> dict[str, Any] | None:
+        try:
+            return self._desk.odds.curve()
+        except ConfigError:
+            return None  # of this run there are only the ledger and its pictures
 
     def site(self, user: Viewer) -> dict[str, Any]:
         """Cameras, and what is known of the place."""
@@ -53,11 +60,3 @@ class HealthRoutes:
             "areas": {name: area for name, area in self._desk.story.areas().items() if user.sees(name)},
             "is_live": self._desk.is_live,
         }
-
-
-def _json_of(path: Path) -> Any:
-    """Return what a JSON file of the run holds; None while there is none."""
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None

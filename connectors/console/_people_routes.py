@@ -106,7 +106,7 @@ class PeopleRoutes:
 
     def why(self, user: Viewer, track: TrackName, part: PartNumber) -> dict[str, Any]:
         """Why a part of a track has its number: the sighting, and pictures of the person and of the runner-up."""
-        which = _asked_part(track, part)
+        which = asked_part(track, part)
         event = self._story.sighting(which)
         if event is None or not user.sees(which.track_id.camera_id):
             raise HTTPException(404, "there is no such sighting")
@@ -121,7 +121,7 @@ class PeopleRoutes:
 
     def picture(self, user: Viewer, track: TrackName, part: PartNumber) -> Response:
         """The picture of a part of a track, JPEG."""
-        which = _asked_part(track, part)
+        which = asked_part(track, part)
         picture = self._pictures.get(which) if user.sees(which.track_id.camera_id) else None
         if picture is None:
             raise HTTPException(404, "there is no picture of it")
@@ -189,7 +189,8 @@ def shown_person(person: Person, user: User) -> dict[str, Any]:
     }
 
 
-def _asked_part(track: str, part: int) -> TrackPart:
+def asked_part(track: str, part: int) -> TrackPart:
+    """Return the part of a track that is asked for; 422 if there can be none."""
     try:
         return part_of(track, part)
     except ValueError as error:

@@ -1,37 +1,23 @@
 """What is kept of people, handing it out, and forgetting it."""
 
-import io
-import json
 import time
-import zipfile
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import cv2
-import numpy as np
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import Response
 from pydantic import Field
 
 from connectors.console._accounts import User
-from connectors.console._best_pictures import blurred, encoded
 from connectors.console._desk import Desk
+from connectors.console._export import record_zip
 from connectors.console._guard import Administrator, Operator, Viewer
 from connectors.console._people_routes import PersonId
-from connectors.console._pictures import Picture
 from connectors.console._story import may_correct
 from pipeline.core import Order, OrderKind
 
-MAX_PICTURES = 500
-EXPORT_QUALITY = 92
 ERASE_PATIENCE_S = 20.0
 POLL_S = 0.2
-
-ABOUT_EXPORT = """\
-What was kept of person {person_id}: {num_sightings} sightings (record.json) and {num_pictures} pictures (pictures/).
-Heads of other people in these pictures are blurred. Times are Unix seconds. No film is kept.
-Exported by {by}.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +55,7 @@ class PrivacyRoutes:
             "keep_pictures_s": settings.keep_pictures_s,
             "max_picture_bytes": settings.max_picture_bytes,
             "num_pictures": pictures.num_pictures(),
+            "num_clips": pictures.num_clips(),
             "num_bytes": pictures.num_bytes(),
             "blurs_heads_on_wall": self._desk.site_file.site().blur_heads,
             "is_live": self._desk.is_live,
@@ -88,35 +75,25 @@ class PrivacyRoutes:
         ]
 
     def export(self, user: Operator, person_id: PersonId) -> Response:
-        """All that is kept of a person, as a zip; heads of others are blurred in the pictures."""
+        """All that is kept of a person, as a zip; heads of others are made unrecognisable in pictures and films."""
         person_id = self._correctable(person_id, user)
-        sightings = self._desk.story.sightings_of(person_id, user)
-        archive = io.BytesIO()
-        num_pictures = 0
-        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-            for event in self._desk.story.events_of(person_id):
-                picture = self._desk.pictures.get(event.part) if event.part is not None else None
-                if picture is not None and num_pictures < MAX_PICTURES:
-                    num_pictures += 1
-                    file.writestr(f"pictures/{num_pictures:04}.jpg", _without_others(picture))
-            alerts = [alert for alert in self._desk.story.alerts() if alert.person_id == person_id]
-            record = {
-                "person": person_id,
-                "sightings": sightings,
-                "corrections": self._desk.story.corrections_of(person_id),
-                "alerts": [{"key": each.key, "at": each.raised_at, "message": each.message} for each in alerts],
-            }
-            file.writestr("record.json", json.dumps(record, indent=1))
-            file.writestr(
-                "README.txt",
-                ABOUT_EXPORT.format(
-                    person_id=person_id, num_sightings=len(sightings), num_pictures=num_pictures, by=user.name
-                ),
-            )
+        story = self._desk.story
+        record = {
+            "person": person_id,
+            "sightings": story.sightings_of(person_id, user),
+            "corrections": story.corrections_of(person_id),
+            "alerts": [
+                {"key": alert.key, "at": alert.raised_at, "message": alert.message}
+                for alert in story.alerts()
+                if story.kept_for(alert.person_id) == person_id
+            ],
+        }
+        parts = [event.part for event in story.events_of(person_id) if event.part is not None]
+        archive = record_zip(person_id, parts, record, self._desk.pictures, by=user.name)
         self._desk.journal.note(user.name, "export", f"person {person_id}")
         name = f"person-{person_id}.zip"
         return Response(
-            archive.getvalue(),
+            archive,
             media_type="application/zip",
             headers={"content-disposition": f'attachment; filename="{name}"'},
         )
@@ -168,14 +145,3 @@ class PrivacyRoutes:
         if not may_correct(user, {person_id: self._desk.story.person(person_id)}):
             raise HTTPException(404, "there is no such person, or not all of their cameras are yours")
         return person_id
-
-
-def _without_others(picture: Picture) -> bytes:
-    """Return a picture in which nobody else can be recognised."""
-    if not picture.heads_xyxy:
-        return picture.jpeg
-    bgr = cv2.imdecode(np.frombuffer(picture.jpeg, np.uint8), cv2.IMREAD_COLOR)
-    image = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
-    height, width = image.shape[:2]
-    heads = [(a * width, b * height, c * width, d * height) for a, b, c, d in picture.heads_xyxy]
-    return encoded(blurred(image, heads), EXPORT_QUALITY)

@@ -5,7 +5,13 @@ from collections.abc import Set
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from connectors.console._upload import MAX_UPLOAD
+
 MAX_BODY = 65536
+MAX_BODY_AT = {"/api/search/picture": MAX_UPLOAD}
+"""Where more is allowed."""
+MAX_LARGE = 4
+"""Of those at once: what is read before it is known who asks is bounded in memory."""
 
 HEADERS = {
     "content-security-policy": (
@@ -33,6 +39,7 @@ class Shield:
     def __init__(self, app: ASGIApp, *, hosts: Set[str], is_tls: bool) -> None:
         self._app = app
         self._hosts = hosts
+        self._num_large = 0
         self._headers = dict(HEADERS)
         if is_tls:
             self._headers["strict-transport-security"] = "max-age=31536000"
@@ -63,11 +70,25 @@ class Shield:
         if scope["type"] == "websocket" or scope["method"] in ("GET", "HEAD"):
             await self._app(scope, receive, send_safely)
             return
-        body = await _body(receive)
-        if body is None:
-            await JSONResponse({"detail": f"expected at most {MAX_BODY} bytes"}, 413)(scope, receive, send_safely)
+        if scope["path"] not in MAX_BODY_AT:
+            await self._pass_on(scope, receive, send_safely)
             return
-        await self._app(scope, _given(body, receive), send_safely)
+        if self._num_large >= MAX_LARGE:
+            busy = f"expected at most {MAX_LARGE} of these at once; try again"
+            await JSONResponse({"detail": busy}, 429)(scope, receive, send_safely)
+            return
+        self._num_large += 1
+        try:
+            await self._pass_on(scope, receive, send_safely)
+        finally:
+            self._num_large -= 1
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _body(receive, _max_body(scope))
+        if body is None:
+            await JSONResponse({"detail": _too_long(scope)}, 413)(scope, receive, send)
+            return
+        await self._app(scope, _given(body, receive), send)
 
     def _refusal(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
         host = _without_port(headers.get("host", ""))
@@ -79,9 +100,17 @@ class Shield:
         if scope["path"].startswith("/api") and headers.get("sec-fetch-site") in ("cross-site", "same-site"):
             return 403, "expected a request of this page itself"
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > MAX_BODY:
-            return 413, f"expected at most {MAX_BODY} bytes"
+        if not length.isdigit() or int(length) > _max_body(scope):
+            return 413, _too_long(scope)
         return None
+
+
+def _max_body(scope: Scope) -> int:
+    return MAX_BODY_AT.get(scope["path"], MAX_BODY)
+
+
+def _too_long(scope: Scope) -> str:
+    return f"expected at most {_max_body(scope)} bytes"
 
 
 def _without_port(host: str) -> str:
@@ -95,15 +124,15 @@ def _without_port(host: str) -> str:
     return name if colon and port.isdigit() else host
 
 
-async def _body(receive: Receive) -> bytes | None:
+async def _body(receive: Receive, max_bytes: int) -> bytes | None:
     """Return the whole body; None if it is too long."""
-    body = b""
+    body = bytearray()
     while True:
         message = await receive()
         if message["type"] != "http.request":
             return bytes(body)
-        body += bytes(message.get("body", b""))
-        if len(body) > MAX_BODY:
+        body += message.get("body", b"")
+        if len(body) > max_bytes:
             return None
         if not message.get("more_body", False):
             return bytes(body)

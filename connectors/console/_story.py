@@ -121,6 +121,7 @@ class Story:
             "probability": probability(event),
             "runner_up": None if other is None else self.kept_for(other),
             "gates": event.body["gates"],
+            "evidence": event.body.get("evidence") or None,
             "place": self._site.site().place(event.camera_id or "", event.body["box_xyxy"]),
         }
 

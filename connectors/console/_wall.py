@@ -9,7 +9,7 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from connectors.console._message import pack, unpack
-from connectors.console._pictures import Picture, PictureStore
+from connectors.console._pictures import Clip, Picture, PictureStore, Rectangle
 from connectors.console.monitor import LOOK, REST
 from pipeline.core import TrackId, TrackPart
 from pipeline.core.errors import WireFormatError
@@ -106,6 +106,8 @@ class Wall:
             header, jpeg = unpack(message)
             if header.get("kind") == "picture":
                 await asyncio.to_thread(self._pictures.put, _picture(camera_id, header, jpeg))
+            elif header.get("kind") == "clip":
+                await asyncio.to_thread(self._pictures.put_clip, _clip(camera_id, header, jpeg))
             else:
                 self._show(camera_id, header, jpeg)
         except (WireFormatError, KeyError, TypeError, ValueError):
@@ -131,14 +133,33 @@ class Wall:
             viewer.changed.set()
 
 
-def _picture(camera_id: str, header: dict[str, Any], jpeg: bytes) -> Picture:
-    """Return a picture that a camera sent. Raises ``ValueError`` and its kin if it is none of that camera's."""
+def _part(camera_id: str, header: dict[str, Any], jpeg: bytes) -> TrackPart:
+    """Return what a camera sent a JPEG of. Raises ``ValueError`` and its kin if it is none of that camera's."""
     track_id = TrackId.parse(header["track"])
     if track_id.camera_id != camera_id or not jpeg.startswith(b"\xff\xd8"):
         raise ValueError("picture: expected a JPEG of the camera that sends it")
-    heads = tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in header["heads"])
-    part = TrackPart(track_id, int(header["part"]))
+    return TrackPart(track_id, int(header["part"]))
+
+
+def _rectangle(sides: Sequence[float]) -> Rectangle:
+    a, b, c, d = map(float, sides)
+    return a, b, c, d
+
+
+def _picture(camera_id: str, header: dict[str, Any], jpeg: bytes) -> Picture:
+    """Return a picture that a camera sent; raises as ``_part``."""
+    heads = tuple(map(_rectangle, header["heads"]))
+    part = _part(camera_id, header, jpeg)
     return Picture(part, float(header["captured_at"]), float(header["quality"]), jpeg, heads)
+
+
+def _clip(camera_id: str, header: dict[str, Any], jpeg: bytes) -> Clip:
+    """Return a clip that a camera sent; raises as ``_part``."""
+    times = tuple(map(float, header["captured_at"]))
+    heads = tuple(tuple(map(_rectangle, of_frame)) for of_frame in header["heads"])
+    if not times or len(heads) != len(times):
+        raise ValueError("clip: expected the heads of each frame")
+    return Clip(_part(camera_id, header, jpeg), times, jpeg, heads)
 
 
 async def _tell(socket: WebSocket, feed: _Feed) -> None:

@@ -12,7 +12,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from connectors.console._best_pictures import BestPictures, blurred, encoded, head_of
 from connectors.console._message import pack
-from pipeline.core import Frame, TrackId, Tracklet, TrackPart
+from connectors.console._strips import Strips
+from pipeline.core import Frame, TrackId, Tracklet
 from pipeline.core.errors import ConfigError
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ FEED = "feed.json"
 LOOK, REST = "look", "rest"
 PATIENCE_S = 0.4
 RETRY_S = 0.3
-MAX_KEPT = 64
+MAX_KEPT = 128
 MIN_SIDE_PX = 64
 MIN_LEFT_PX = 4
 
@@ -52,6 +53,7 @@ class WallMonitor:
         max_side_px: Larger live pictures are scaled down to this.
         jpeg_quality: In [1, 100].
         blur_heads: Heads are made unrecognisable in live pictures.
+        clip_rate_hz: Frames a second that are kept of everybody, small; 0: no film of anybody is kept.
 
     Raises:
         ConfigError: If a number is out of its range.
@@ -66,11 +68,13 @@ class WallMonitor:
         max_side_px: int,
         jpeg_quality: int,
         blur_heads: bool,
+        clip_rate_hz: float,
     ) -> None:
-        if max_rate_hz <= 0 or max_side_px < MIN_SIDE_PX or not 1 <= jpeg_quality <= 100:
+        if max_rate_hz <= 0 or max_side_px < MIN_SIDE_PX or not 1 <= jpeg_quality <= 100 or clip_rate_hz < 0:
             raise ConfigError(
                 f"monitor: expected max_rate_hz above 0, max_side_px from {MIN_SIDE_PX} on, jpeg_quality in 1 to 100, "
-                f"got {max_rate_hz}, {max_side_px} and {jpeg_quality}; correct them"
+                f"clip_rate_hz from 0 on, got {max_rate_hz}, {max_side_px}, {jpeg_quality} and {clip_rate_hz}; "
+                "correct them"
             )
         self._camera_id = camera_id
         self._feed = Path(output_dir) / "console" / FEED
@@ -79,9 +83,10 @@ class WallMonitor:
         self._jpeg_quality = jpeg_quality
         self._blur_heads = blur_heads
         self._best = BestPictures()
+        self._strips = Strips(clip_rate_hz)
         self._changed = threading.Condition()
         self._newest: tuple[Frame, dict[TrackId, NDArray[np.float32]], float] | None = None
-        self._kept: deque[tuple[dict[str, Any], NDArray[np.uint8]]] = deque(maxlen=MAX_KEPT)
+        self._kept: deque[tuple[dict[str, Any], Sequence[NDArray[np.uint8]]]] = deque(maxlen=MAX_KEPT)
         self._is_watched = False
         self._is_closed = False
         self._sent_at = 0.0
@@ -91,6 +96,7 @@ class WallMonitor:
     def show(self, frame: Frame, people: Mapping[TrackId, NDArray[np.float32]]) -> None:
         """Take one frame that was tracked; only the newest is shown."""
         self._best.see(frame, people)
+        self._strips.see(frame, people)
         if not self._is_watched or time.monotonic() < self._sent_at + self._period_s:
             return
         with self._changed:
@@ -98,22 +104,21 @@ class WallMonitor:
             self._changed.notify()
 
     def keep(self, tracklet: Tracklet) -> None:
-        """Keep the best picture of a part of a track."""
-        best = self._best.take(tracklet.track_id)
-        if best is None:
-            return
-        part = TrackPart(tracklet.track_id, tracklet.part)
-        header = {
-            "kind": "picture",
-            "track": str(part.track_id),
-            "part": part.part,
-            "captured_at": best.captured_at,
-            "quality": best.quality,
-            "heads": best.heads_xyxy,
-        }
-        with self._changed:
-            self._kept.append((header, best.image))
-            self._changed.notify()
+        """Keep the best picture of a part of a track, and a few frames of it."""
+        track = {"track": str(tracklet.track_id), "part": tracklet.part}
+        kept: list[tuple[dict[str, Any], Sequence[NDArray[np.uint8]]]] = []
+        best, strip = self._best.take(tracklet.track_id), self._strips.take(tracklet.track_id)
+        if best is not None:
+            about = {"captured_at": best.captured_at, "quality": best.quality, "heads": best.heads_xyxy}
+            kept.append(({"kind": "picture", **track, **about}, [best.image]))
+        if strip is not None:
+            kept.append(
+                ({"kind": "clip", **track, "captured_at": strip.captured_at, "heads": strip.heads_xyxy}, strip.frames)
+            )
+        if kept:
+            with self._changed:
+                self._kept.extend(kept)
+                self._changed.notify()
 
     def close(self) -> None:
         """Send what is kept, for at most two seconds, and stop; idempotent."""
@@ -160,8 +165,8 @@ class WallMonitor:
                 self._kept.clear()
                 newest, self._newest = self._newest, None
                 is_last = self._is_closed
-            for header, image in kept:
-                socket.send(pack(header, encoded(image, self._jpeg_quality)))
+            for header, images in kept:
+                socket.send(pack(header, encoded(np.hstack(images), self._jpeg_quality)))
             if newest is not None:
                 self._sent_at = time.monotonic()
                 socket.send(self._live_message(*newest))

@@ -2,12 +2,14 @@
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from connectors.world.effects import CameraEffects
 from connectors.world.solids import Point3
+from pipeline.core.arrays import freeze
 from pipeline.core.errors import ConfigError
 
 
@@ -47,11 +49,7 @@ class Camera:
     @property
     def rotation(self) -> NDArray[np.float64]:
         """World to camera, shape ``(3, 3)``: rows are right, down and forward."""
-        forward = np.subtract(self.target, self.position)
-        forward = forward / np.linalg.norm(forward)
-        right = np.cross(forward, (0.0, 0.0, 1.0))
-        right /= np.linalg.norm(right)
-        return np.stack([right, np.cross(forward, right), forward])
+        return _rotation(self.position, self.target)
 
     @property
     def intrinsics(self) -> NDArray[np.float64]:
@@ -88,3 +86,14 @@ class Camera:
         """Return the same view with ``factor`` times as many pixels along each side."""
         height, width = (round(side * factor) for side in self.size_hw)
         return replace(self, focal_px=self.focal_px * factor, size_hw=(height, width))
+
+
+@lru_cache(maxsize=256)
+def _rotation(position: Point3, target: Point3) -> NDArray[np.float64]:
+    forward = np.subtract(target, position)
+    forward = forward / np.linalg.norm(forward)
+    right = np.cross(forward, (0.0, 0.0, 1.0))
+    right /= np.linalg.norm(right)
+    rotation = np.stack([right, np.cross(forward, right), forward])
+    freeze(rotation)
+    return rotation

@@ -16,10 +16,10 @@ from scipy.ndimage import distance_transform_edt
 from scipy.sparse import csr_matrix
 
 from connectors.world.body import ASSET
+from connectors.world.free_bodies import RIG, TOPOLOGY, check_free
 from connectors.world.skeleton import BONES, Skeleton, turn
 from pipeline.core.errors import ConfigError
 
-TOPOLOGY, RIG = "anny", "anny"
 NUM_BODIES, NUM_SHAPES, TEXELS = 1200, 24, 384
 COCO = (
     *("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder"),
@@ -51,8 +51,7 @@ def load_anny(topology: str, rig: str) -> anny.Anny:
     Raises:
         ConfigError: If topology or rig are not free: others download files for non-commercial use.
     """
-    if (topology, rig) != (TOPOLOGY, RIG):
-        raise ConfigError(f"topology, rig: expected {TOPOLOGY} and {RIG}, the free ones, got {topology} and {rig}")
+    check_free(topology, rig)
     return anny.Anny(topology=topology, rig=rig, phenotypes="all").to(dtype=torch.float32)
 
 

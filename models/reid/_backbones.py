@@ -147,10 +147,13 @@ class ResNet50In3d(nn.Module):
 
     def forward(self, pixels_BCTHW: Tensor) -> Tensor:
         """Return the maps of the last stage, ``(B, C, t, H, W)``; t is 1 behind layer3 for T up to 8."""
-        # On processors the slope of this convolution in bfloat16 crashes the process (torch 2.13).
-        on_processor = pixels_BCTHW.device.type == "cpu"
-        with in_float32(pixels_BCTHW) if on_processor else nullcontext():
-            maps = self.conv1(pixels_BCTHW)
+        # On processors slopes of kernels in 3D, in bfloat16, are made of memory that nobody has written (torch 2.13).
+        is_unsafe = pixels_BCTHW.device.type == "cpu" and torch.is_grad_enabled()
+        with in_float32(pixels_BCTHW) if is_unsafe else nullcontext():
+            return self._maps(pixels_BCTHW)
+
+    def _maps(self, pixels_BCTHW: Tensor) -> Tensor:
+        maps = self.conv1(pixels_BCTHW)
         maps = self.maxpool(self.relu(self.bn1(maps)))
         for name in self.stages:
             maps = getattr(self, name)(maps)

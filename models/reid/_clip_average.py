@@ -27,7 +27,11 @@ class ClipAverage:
         needs: What the network asks of the pose stage.
         scheme: How clips are cut.
         max_clips: Of a tracklet, spread over all of them.
-        scaling: Of pixels.
+        mean: Of red, green and blue, in the range [0, 255]; subtracted.
+        std: Likewise; divided by.
+
+    Raises:
+        ConfigError: If clips cannot be cut so.
     """
 
     def __init__(
@@ -36,17 +40,27 @@ class ClipAverage:
         *,
         space: str,
         clip_len: int,
-        crop_size_hw: tuple[int, int],
-        needs: PoseNeed,
+        crop_size_hw: Sequence[int],
+        needs: str,
         scheme: str,
         max_clips: int,
-        scaling: PixelScaling,
+        mean: Sequence[float],
+        std: Sequence[float],
     ) -> None:
-        check_clips(clip_len=clip_len, max_clips=max_clips, scheme=scheme)
-        self._embed_clips, self._space, self._needs = embed_clips, space, needs
-        self._clip_len, self._crop_size_hw, self._max_clips = clip_len, crop_size_hw, max_clips
+        check_clips(
+            clip_len=clip_len,
+            crop_size_hw=crop_size_hw,
+            needs=needs,
+            scheme=scheme,
+            max_clips=max_clips,
+            mean=mean,
+            std=std,
+        )
+        height, width = crop_size_hw
+        self.clip_len, self.crop_size_hw, self.needs, self.space = clip_len, (height, width), PoseNeed(needs), space
+        self._embed_clips, self._max_clips = embed_clips, max_clips
         self._cut = clip_scheme(scheme)
-        self._scaling = scaling
+        self._scaling = PixelScaling(colour_order="rgb", mean=mean, std=std)
 
     def embed(self, tracklets: Sequence[Tracklet]) -> list[Embedding]:
         """Return one embedding a tracklet, in the same order.
@@ -56,13 +70,13 @@ class ClipAverage:
             DataError: If keypoints or heat-maps are missing, or the network returns nothing that has a direction.
         """
         for tracklet in tracklets:
-            check_crop_size(tracklet, self._crop_size_hw)
+            check_crop_size(tracklet, self.crop_size_hw)
             self._pose(tracklet)
         # Each tracklet is a batch of its own: in another batch the last bits of its vector might be others.
-        return [assemble(tracklet, self._average(tracklet), self._space) for tracklet in tracklets]
+        return [assemble(tracklet, self._average(tracklet), self.space) for tracklet in tracklets]
 
     def _average(self, tracklet: Tracklet) -> Values:
-        indices = self._cut(len(tracklet), self._clip_len)
+        indices = self._cut(len(tracklet), self.clip_len)
         spread = np.linspace(0, len(indices) - 1, min(self._max_clips, len(indices))).round().astype(np.intp)
         indices, pose = indices[spread], self._pose(tracklet)
         vectors_BD = self._embed_clips(self._scaling(tracklet.crops)[indices], None if pose is None else pose[indices])
@@ -70,22 +84,34 @@ class ClipAverage:
         return vector
 
     def _pose(self, tracklet: Tracklet) -> Values | None:
-        if self._needs is PoseNeed.NOTHING:
+        if self.needs is PoseNeed.NOTHING:
             return None
-        pose = tracklet.keypoints if self._needs is PoseNeed.KEYPOINTS else tracklet.heatmaps
+        pose = tracklet.keypoints if self.needs is PoseNeed.KEYPOINTS else tracklet.heatmaps
         if pose is None:
-            raise DataError(
-                f"{tracklet.track_id}: expected {self._needs}, as {self._space} needs, got none; set a pose"
-            )
+            raise DataError(f"{tracklet.track_id}: expected {self.needs}, as {self.space} needs, got none; set a pose")
         return pose
 
 
-def check_clips(*, clip_len: int, max_clips: int, scheme: str) -> None:
-    """Raise unless clips can be cut so.
+def check_clips(
+    *,
+    clip_len: int,
+    crop_size_hw: Sequence[int],
+    needs: str,
+    scheme: str,
+    max_clips: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+) -> None:
+    """Raise unless tracklets can be cut and scaled so.
 
     Raises:
         ConfigError: If not.
     """
     clip_scheme(scheme)
+    PixelScaling(colour_order="rgb", mean=mean, std=std)
     if clip_len < 1 or max_clips < 1:
         raise ConfigError(f"clip_len, max_clips: expected 1 or more, got {clip_len} and {max_clips}")
+    if len(crop_size_hw) != 2 or min(crop_size_hw) < 1:
+        raise ConfigError(f"crop_size_hw: expected height and width, got {list(crop_size_hw)}")
+    if needs not in set(PoseNeed):
+        raise ConfigError(f"needs: expected one of {', '.join(PoseNeed)}, got {needs!r}")

@@ -6,7 +6,6 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from models._pixels import PixelScaling
 from models._weights import locate_weights
 from models.reid._checkpoint import check_fits, load_network
 from models.reid._clip_average import ClipAverage, Values, check_clips
@@ -67,16 +66,12 @@ class VideoEmbedder:
         threads: int,
     ) -> None:
         _check_device(precision=precision, device=device)
-        height, width = crop_size_hw
-        self.clip_len = clip_len
-        self.crop_size_hw = (height, width)
-        self.needs = PoseNeed(needs)
         self._device = torch.device(device)
         self._autocast = torch.bfloat16 if precision == "bfloat16" else None
         torch.set_num_threads(threads)
         with torch.random.fork_rng():
             torch.manual_seed(_SEED)
-            made = network(num_ids=0, clip_len=clip_len, crop_size_hw=self.crop_size_hw)
+            made = network(num_ids=0, clip_len=clip_len, crop_size_hw=tuple(crop_size_hw))
         self.space = f"{name}@{RANDOM}"
         if weights != RANDOM:
             path = locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
@@ -88,12 +83,14 @@ class VideoEmbedder:
             self._embed_clips,
             space=self.space,
             clip_len=clip_len,
-            crop_size_hw=self.crop_size_hw,
-            needs=self.needs,
+            crop_size_hw=crop_size_hw,
+            needs=needs,
             scheme=clip_scheme,
             max_clips=max_clips,
-            scaling=PixelScaling(colour_order="rgb", mean=mean, std=std),
+            mean=mean,
+            std=std,
         )
+        self.clip_len, self.crop_size_hw, self.needs = clip_len, self._average.crop_size_hw, self._average.needs
 
     @staticmethod
     def preflight(
@@ -120,10 +117,15 @@ class VideoEmbedder:
             WeightsError: If the weights are absent, altered or of another network.
         """
         _check_device(precision=precision, device=device)
-        check_clips(clip_len=clip_len, max_clips=max_clips, scheme=clip_scheme)
-        PixelScaling(colour_order="rgb", mean=mean, std=std)
-        if len(crop_size_hw) != 2 or min(crop_size_hw) < 1:
-            raise ConfigError(f"crop_size_hw: expected height and width, got {list(crop_size_hw)}")
+        check_clips(
+            clip_len=clip_len,
+            crop_size_hw=crop_size_hw,
+            needs=needs,
+            scheme=clip_scheme,
+            max_clips=max_clips,
+            mean=mean,
+            std=std,
+        )
         with torch.device("meta"):
             made = network(num_ids=0, clip_len=clip_len, crop_size_hw=tuple(crop_size_hw))
         if needs != made.needs:

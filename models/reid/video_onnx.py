@@ -7,7 +7,6 @@ import numpy as np
 import onnxruntime
 
 from models._onnx import check_device, open_session
-from models._pixels import PixelScaling
 from models._weights import locate_weights
 from models.reid._clip_average import ClipAverage, Values, check_clips
 from models.reid._space import name_space
@@ -59,23 +58,21 @@ class VideoOnnxEmbedder:
         threads: int,
     ) -> None:
         path = locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
-        height, width = crop_size_hw
-        self.clip_len = clip_len
-        self.crop_size_hw = (height, width)
-        self.needs = PoseNeed(needs)
         self.space = name_space(name, path)
         self._session = open_session(path, device=device, threads=threads)
-        _check_network(weights, self._session, [1, clip_len, 3, height, width], self.needs)
         self._average = ClipAverage(
             self._embed_clips,
             space=self.space,
             clip_len=clip_len,
-            crop_size_hw=self.crop_size_hw,
-            needs=self.needs,
+            crop_size_hw=crop_size_hw,
+            needs=needs,
             scheme=clip_scheme,
             max_clips=max_clips,
-            scaling=PixelScaling(colour_order="rgb", mean=mean, std=std),
+            mean=mean,
+            std=std,
         )
+        self.clip_len, self.crop_size_hw, self.needs = clip_len, self._average.crop_size_hw, self._average.needs
+        _check_network(weights, self._session, [1, clip_len, 3, *self.crop_size_hw], self.needs)
 
     @staticmethod
     def preflight(
@@ -84,6 +81,7 @@ class VideoOnnxEmbedder:
         weights_dir: str | Path | None,
         sha256: str | None,
         clip_len: int,
+        crop_size_hw: Sequence[int],
         needs: str,
         clip_scheme: str,
         max_clips: int,
@@ -99,10 +97,15 @@ class VideoOnnxEmbedder:
             WeightsError: If the weights are absent or altered.
         """
         check_device(device)
-        check_clips(clip_len=clip_len, max_clips=max_clips, scheme=clip_scheme)
-        PixelScaling(colour_order="rgb", mean=mean, std=std)
-        if needs not in set(PoseNeed):
-            raise ConfigError(f"needs: expected one of {', '.join(PoseNeed)}, got {needs!r}")
+        check_clips(
+            clip_len=clip_len,
+            crop_size_hw=crop_size_hw,
+            needs=needs,
+            scheme=clip_scheme,
+            max_clips=max_clips,
+            mean=mean,
+            std=std,
+        )
         locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
 
     def embed(self, tracklets: Sequence[Tracklet]) -> list[Embedding]:

@@ -1,4 +1,4 @@
-"""Processes that train one network together, as torchrun starts them; one alone is a group too."""
+"""Processes that train one network together, as torchrun or Ray start them; one alone is a group too."""
 
 import os
 from collections.abc import Iterator
@@ -34,8 +34,11 @@ class Group:
 
 @contextmanager
 def join_group() -> Iterator[Group]:
-    """Join the processes that torchrun started, for as long as the context lasts; be alone if it did not."""
-    if distributed.is_available() and distributed.is_torchelastic_launched():
+    """Join the processes that torchrun or Ray started, for as long as the context lasts; be alone if neither did."""
+    if distributed.is_available() and distributed.is_initialized():
+        # Ray has them meet, and parts them.
+        yield Group(distributed.get_rank(), distributed.get_world_size())
+    elif distributed.is_available() and distributed.is_torchelastic_launched():
         with_cuda = torch.cuda.is_available()
         if with_cuda:
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))

@@ -15,7 +15,7 @@ from pipeline.core import Frame, FrameStamp
 from pipeline.core.boxes import clip
 from pipeline.core.errors import ConfigError
 
-_CAMERAS_PER_WORLD = 1000
+CAMERAS_PER_WORLD = 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +103,7 @@ def read_true_crops(
     crops = [
         crop
         for number, rows in _drawn(usable, max_crops, seed)
-        for crop in _read_crops(worlds[number], rows, first_camera=number * _CAMERAS_PER_WORLD)
+        for crop in _read_crops(worlds[number], rows, first_camera=number * CAMERAS_PER_WORLD)
     ]
     if not crops:
         raise ConfigError(

@@ -8,7 +8,6 @@ passed on to the configuration. Nothing is picked by hand: crops and queries are
 of which the ones with the most people are shown.
 """
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import MISSING
 
+from models._command import run_command
 from models._weights import CATALOGUE
 from models.training._candidates import Candidates, read_options
 from models.training._pictures import Image
@@ -41,7 +41,7 @@ from models.training._world_people import TrueCrop, TrueFrame, read_true_crops, 
 from models.training._worlds import World, split_worlds
 from models.training.score_worlds import POSE_CROP_HW, count_people, embed_crops, mean_vectors, name_crops, sure_boxes
 from pipeline.core import Detector, Embedder, PoseEstimator
-from pipeline.core.errors import ConfigError, DataError, ReidError
+from pipeline.core.errors import ConfigError, DataError
 from pipeline.evaluation.detection import find_matches
 from pipeline.stages.detect import letterbox
 
@@ -57,7 +57,7 @@ _AGAIN = (
 _LEFT_LIMBS = ((5, 7, 9), (11, 13, 15), (5, 11))
 _RIGHT_LIMBS = ((6, 8, 10), (12, 14, 16), (6, 12))
 _MIDDLE_LIMBS = ((3, 1, 0, 2, 4), (5, 6), (11, 12))
-_MIN_KEYPOINT_SCORE = 0.2
+MIN_KEYPOINT_SCORE = 0.2
 _NUM_QUERIES, _NUM_ANSWERS = 8, 5
 
 
@@ -100,22 +100,30 @@ def picture_detections(detector: Detector, frames: Sequence[TrueFrame]) -> Image
 
 def picture_keypoints(estimator: PoseEstimator, crops: Sequence[TrueCrop]) -> Image:
     """Return crops, eight in a row: left limbs green, right limbs blue, the rest white."""
+    found = find_keypoints(estimator, crops)
+    return join([draw_skeleton(crop.image, points) for crop, points in zip(crops, found, strict=True)], columns=8)
+
+
+def find_keypoints(estimator: PoseEstimator, crops: Sequence[TrueCrop]) -> NDArray[np.float32]:
+    """Return x and y in parts of the crop, and score, shape ``(N, 17, 3)``."""
     posed = estimator.estimate(
         [to_tracklet(it.image, it.box_xyxy, frame_hw=it.frame_hw, size_hw=POSE_CROP_HW) for it in crops]
     )
-    tiles = []
-    for crop, tracklet in zip(crops, posed, strict=True):
-        assert tracklet.keypoints is not None
-        tile, scale, corner = fit(crop.image, (256, 128))
-        points = tracklet.keypoints[0, :, :2] * np.array(crop.image.shape[1::-1], np.float32) * scale + corner
-        sure = tracklet.keypoints[0, :, 2] >= _MIN_KEYPOINT_SCORE
-        for limbs, colour in ((_MIDDLE_LIMBS, WHITE), (_RIGHT_LIMBS, BLUE), (_LEFT_LIMBS, GREEN)):
-            for limb in limbs:
-                for bone in pairwise(limb):
-                    if sure[list(bone)].all():
-                        draw_line(tile, points[list(bone)], colour)
-        tiles.append(tile)
-    return join(tiles, columns=8)
+    found = [tracklet.keypoints for tracklet in posed if tracklet.keypoints is not None]
+    return np.concatenate(found)
+
+
+def draw_skeleton(image: Image, keypoints: NDArray[np.float32]) -> Image:
+    """Return a tile of the picture with the limbs whose ends are sure."""
+    tile, scale, corner = fit(image, (256, 128))
+    points = keypoints[:, :2] * np.array(image.shape[1::-1], np.float32) * scale + corner
+    sure = keypoints[:, 2] >= MIN_KEYPOINT_SCORE
+    for limbs, colour in ((_MIDDLE_LIMBS, WHITE), (_RIGHT_LIMBS, BLUE), (_LEFT_LIMBS, GREEN)):
+        for limb in limbs:
+            for bone in pairwise(limb):
+                if sure[list(bone)].all():
+                    draw_line(tile, points[list(bone)], colour)
+    return tile
 
 
 def picture_retrievals(embedder: Embedder, crops: Sequence[TrueCrop], *, seed: int) -> Image:
@@ -192,10 +200,10 @@ def choose_crops(worlds: Sequence[World], *, count: int, seed: int) -> list[True
     return [list(each.values())[row] for row in chosen]
 
 
-def save(image: Image, path: Path, *, caption: str) -> Path:
-    """Write a picture, and show it in the card beside it if there is one."""
+def save(image: Image, path: Path, *, caption: str, network: str = "") -> Path:
+    """Write a picture, and show it in the card beside it, of its own name or of the network's, if there is one."""
     write_jpeg(path, image, max_bytes=MAX_BYTES)
-    card = path.with_suffix(".md")
+    card = path.with_name(f"{network or path.stem}.md")
     if card.exists() and path.name not in (text := card.read_text(encoding="utf-8")):
         card.write_text(f"{text.rstrip()}\n\n![{path.stem}]({path.name})\n\n{caption}\n", encoding="utf-8")
     return path
@@ -232,7 +240,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except ReidError as error:
-        sys.exit(f"error: {error}")
+    run_command(main)

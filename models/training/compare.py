@@ -10,7 +10,6 @@ the same crops. Who stands in no other camera is not looked for. ``Options`` lis
 and, if ``pictures`` names an embedder, ``retrievals.jpg`` and ``attention.jpg``.
 """
 
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +22,7 @@ from omegaconf import MISSING
 from rich.console import Console
 from rich.markdown import Markdown
 
+from models._command import run_command
 from models.reid._checkpoint import load_network
 from models.reid._clips import clip_scheme
 from models.reid.video import RANDOM, VideoEmbedder
@@ -46,7 +46,7 @@ from models.training.video.task import read_estimator
 from pipeline.build import attribute, build
 from pipeline.config import load_config
 from pipeline.core import Embedder, PoseEstimator, Tracklet
-from pipeline.core.errors import ConfigError, ReidError
+from pipeline.core.errors import ConfigError
 from pipeline.evaluation.retrieval import LabelledVectors
 
 _MIN_VISIBLE = 0.4
@@ -259,7 +259,4 @@ def _clearest(known: KnownTracklets) -> Tracklet:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except ReidError as error:
-        sys.exit(f"error: {error}")
+    run_command(main)

@@ -10,7 +10,6 @@ Torch and onnxruntime must agree before anything is kept. Scores on real footage
 import hashlib
 import json
 import re
-import sys
 import tempfile
 import warnings
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models._command import run_command
 from models._onnx import open_session
 from models._weights import CATALOGUE
 from models.training._checkpoint import Position, load_mean
@@ -217,7 +217,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except (ConfigError, WeightsError) as error:
-        sys.exit(f"error: {error}")
+    run_command(main)

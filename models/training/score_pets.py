@@ -7,19 +7,18 @@ Any plug-in with a YAML can be named; further ``key=value`` are passed on. A col
 0288 show that the protocol is that of the published figures. The footage is looked for in ``$PASSERBY_SHARED``.
 """
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models._command import run_command
 from models.training._candidates import Figures, print_rows, read_candidates
 from models.training._pets import HalfCrops, read_frames, read_half_crops
 from models.training._single_crops import embed_each, histogram_vectors, score_across_cameras, to_tracklet
 from pipeline.config import load_config
 from pipeline.core import Detector, Embedder
-from pipeline.core.errors import ReidError
 from pipeline.evaluation.detection import find_hits
 from pipeline.evaluation.truth import read_pets
 from pipeline.stages.detect import letterbox
@@ -109,7 +108,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except ReidError as error:
-        sys.exit(f"error: {error}")
+    run_command(main)

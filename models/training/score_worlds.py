@@ -8,7 +8,6 @@ the configuration. Boxes are those of whole people, hidden or not, in the truth;
 be seen of somebody loses by it.
 """
 
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import MISSING
 
+from models._command import run_command
 from models.training._candidates import print_rows, read_candidates, read_options
 from models.training._single_crops import embed_each, histogram_vectors, score_across_cameras, to_tracklet
-from models.training._world_people import TrueCrop, TrueFrame, read_true_crops, read_true_frames
+from models.training._world_people import CAMERAS_PER_WORLD, TrueCrop, TrueFrame, read_true_crops, read_true_frames
 from models.training._worlds import split_worlds
 from models.training.keypoints.samples import VISIBLE
 from pipeline.core import Detections, Detector, Embedder, PoseEstimator
 from pipeline.core.boxes import iou_matrix
-from pipeline.core.errors import ConfigError, ReidError
+from pipeline.core.errors import ConfigError
 from pipeline.evaluation.detection import find_matches
 from pipeline.stages.detect import letterbox
 
@@ -33,6 +33,7 @@ _MIN_IOU = 0.5
 _COUNTED_VISIBILITY = 0.2
 _COUNTED_PX = 20.0
 _RECALLED = ("over 60 px", "30 to 60 px", "occluded")
+_SPREAD = ("same_mean", "same_std", "different_mean", "different_std", "same pairs", "different pairs")
 _NEAR = 0.05
 POSE_CROP_HW = (256, 128)
 _AT_ONCE = 64
@@ -156,6 +157,27 @@ def _score_named(
     return score_across_cameras(vectors, people, cameras, outfits=outfits, change=change)
 
 
+def spread_distances(
+    vectors: NDArray[np.float32], crops: Sequence[TrueCrop]
+) -> tuple[float, float, float, float, int, int]:
+    """Return what ``configs/calibration`` wants to know of an embedder.
+
+    Mean and standard deviation of cosine distances between tracklets of one person in one outfit by two cameras, and
+    between tracklets of two people of one world; and how many pairs of either there are.
+    """
+    means, names, _ = mean_vectors(vectors, name_crops(crops))
+    first, second = np.triu_indices(len(names), 1)
+    people, outfits, cameras = (names[first] == names[second]).T
+    apart = 1.0 - np.sum(means[first] * means[second], axis=1)
+    same = apart[people & outfits & ~cameras]
+    world = names[:, 2] // CAMERAS_PER_WORLD
+    different = apart[~people & (world[first] == world[second])]
+    if not len(same) or not len(different):
+        raise ConfigError("data: expected people whom two cameras see, and others, got none; render longer worlds")
+    spread = (same.mean(), same.std(), different.mean(), different.std())
+    return *(float(value) for value in spread), len(same), len(different)  # type: ignore[return-value]
+
+
 def score_pose(estimator: PoseEstimator, crops: Sequence[TrueCrop]) -> tuple[float, float, int]:
     """Return the median error of visible keypoints, the part that is nearer than 0.05, and how many there are.
 
@@ -199,12 +221,14 @@ def main(arguments: list[str]) -> None:
         crops = read_true_crops(
             worlds, min_visibility=0.6, min_height_px=48, max_crops=limits.max_crops, seed=limits.seed
         )
-        scores = {
-            "colour histogram": score_vectors(histogram_vectors([crop.image for crop in crops]), crops),
-            **candidates.score("embedder", lambda it: score_vectors(embed_crops(it, crops), crops), site="empty"),
+        vectors = {
+            "colour histogram": histogram_vectors([crop.image for crop in crops]),
+            **candidates.score("embedder", lambda it: embed_crops(it, crops), site="empty"),
         }
+        scores = {name: score_vectors(its, crops) for name, its in vectors.items()}
         rows = {f"{name}, {what}": figures for name, score in scores.items() for what, figures in score.items()}
         print_rows(("mAP", "rank 1", "queries"), rows)
+        print_rows(_SPREAD, {name: spread_distances(its, crops) for name, its in vectors.items()})
     if candidates.names["pose"]:
         crops = read_true_crops(
             worlds, min_visibility=0.9, min_height_px=0, max_crops=limits.max_crops, seed=limits.seed
@@ -214,7 +238,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except ReidError as error:
-        sys.exit(f"error: {error}")
+    run_command(main)

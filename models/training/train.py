@@ -2,18 +2,19 @@
 
     make train ARGS='task=detector data=/a/rendered out=outputs/detector minutes=40'
     make train ARGS='task=reid data=/a/rendered out=outputs/reid minutes=60 options.outfits=apart'
-    make train ARGS='task=video data=/a/rendered out=outputs/lstrl minutes=60 options.model=lstrl_light'
+    make train ARGS='model=lstrl_light data=/a/rendered out=outputs/lstrl minutes=60'
+    make train ARGS='model=lstrl dataset=mars data=/a/mars out=outputs/lstrl steps=31200 schedule=recipe'
 
 A run that was interrupted goes on when the same command is given again. With ``steps`` in place of ``minutes`` the
 same seed gives the same network on the same machine. Several processes, on one machine or many, train one network:
 
-    torchrun --nproc-per-node 4 -m models.training.train task=video …
+    torchrun --nproc-per-node 4 -m models.training.train model=…
+    python -m models.training.on_ray workers=4 gpu=true model=…
 """
 
 import json
 import logging
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from torch import nn
 
+from models._command import run_command
 from models.training._engine import Budget, Engine, Pace
 from models.training._group import join_group
 from models.training._worlds import World, split_worlds
@@ -32,10 +34,11 @@ from models.training.detector.task import DetectorTask
 from models.training.keypoints.task import KeypointTask
 from models.training.reid.task import ReidTask
 from models.training.video.task import VideoTask
-from pipeline.core.errors import ConfigError, ReidError
+from pipeline.core.errors import ConfigError
 
 TrainingTask = DetectorTask | KeypointTask | ReidTask | VideoTask
 
+RENDERED = "rendered"
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -44,8 +47,10 @@ class TrainConfig:
     """What a run is told, as ``key=value``.
 
     Attributes:
-        task: detector, keypoints, reid or video.
-        data: Folder that has ``worlds/``; not read where ``options.dataset`` names another data set.
+        task: detector, keypoints, reid or video; a model makes it video.
+        model: Of video: a choice of ``configs/embedder``.
+        dataset: What ``data`` holds: rendered, or of video also mars, lsvid, duke, ilids or prid.
+        data: Folder of the data set; of rendered worlds the one that has ``worlds/``.
         out: Folder for the checkpoint, the curve and the score.
         minutes: Of training in all; 0 for any.
         steps: In all; 0 for any.
@@ -61,7 +66,9 @@ class TrainConfig:
         options: Of the task, as its class describes them.
     """
 
-    task: str = MISSING
+    task: str = ""
+    model: str = ""
+    dataset: str = RENDERED
     data: str = MISSING
     out: str = MISSING
     minutes: float = 0.0
@@ -86,7 +93,7 @@ def read_config(arguments: list[str]) -> TrainConfig:
     """
     try:
         merged = OmegaConf.merge(OmegaConf.structured(TrainConfig), OmegaConf.from_dotlist(arguments))
-        for key in ("task", "data", "out"):
+        for key in ("data", "out"):
             if OmegaConf.is_missing(merged, key):
                 raise ConfigError(f"{key}: expected a value, got none; say {key}=…")
         config = OmegaConf.to_object(merged)
@@ -96,7 +103,19 @@ def read_config(arguments: list[str]) -> TrainConfig:
             f"command line: expected key=value of {', '.join(asdict(TrainConfig()))}, got: {reason}"
         ) from error
     assert isinstance(config, TrainConfig)
-    return config
+    return _settle(config)
+
+
+def _settle(config: TrainConfig) -> TrainConfig:
+    """Return the same with what it says in short written out."""
+    options = dict(config.options)
+    if config.model:
+        if config.task not in ("", "video") or options.get("model", config.model) != config.model:
+            raise ConfigError(f"model: expected a network of clips and no other task, got {config.task or options}")
+        options["model"] = config.model
+    if config.dataset != RENDERED:
+        options["dataset"] = {"name": config.dataset, "root": config.data} | (options.get("dataset") or {})
+    return replace(config, task="video" if config.model else config.task, options=options)
 
 
 def make_task(config: TrainConfig, device: torch.device, worlds: list[World], held_out: list[World]) -> TrainingTask:
@@ -173,8 +192,17 @@ def build(config: TrainConfig) -> tuple[TrainingTask, nn.Module, Pace]:
 
 
 def main(arguments: list[str]) -> None:
-    """Train, then write ``score.json`` and print it."""
-    config = read_config(arguments)
+    """Train as the command line says."""
+    train(read_config(arguments))
+
+
+def train(config: TrainConfig) -> None:
+    """Train, then write ``score.json`` and print it.
+
+    Raises:
+        ConfigError: If what is told makes no sense.
+        DataError: If what is to be learned from is damaged, or the loss is no number any more.
+    """
     torch.set_num_threads(config.threads)
     cv2.setNumThreads(1)
     budget = Budget(minutes=config.minutes or None, steps=config.steps or None)
@@ -209,7 +237,4 @@ def _commit() -> str | None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        main(sys.argv[1:])
-    except ReidError as error:
-        sys.exit(f"error: {error}")
+    run_command(main)

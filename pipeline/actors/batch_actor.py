@@ -30,9 +30,9 @@ class BatchActor:
         """Return what the stage makes of one item."""
         return await self._batch.call(item)
 
-    async def busy(self) -> tuple[float, int]:
-        """Return the seconds of work so far, and the number of items."""
-        return self._busy_s, self._num_items
+    async def busy(self) -> tuple[float, int, int]:
+        """Return the seconds of work so far, the number of items, and how many wait now."""
+        return self._busy_s, self._num_items, len(self._batch)
 
     def _work(self, items: Sequence[Any]) -> Sequence[Any]:
         began = time.perf_counter()

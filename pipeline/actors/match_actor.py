@@ -3,8 +3,10 @@
 import asyncio
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
+from itertools import islice
 from math import inf
 from pathlib import Path
 
@@ -15,11 +17,14 @@ from pipeline.core import Alert, Correction, CorrectionKind, Embedding, Sighting
 from pipeline.core.errors import DataError
 from pipeline.ledger import Ledger, LedgerReader, Outcome, PlacedOrder, describe, resolve
 from pipeline.ledger.erasing import Erasure, erase_stores, lines_with, places_with
+from pipeline.ledger.export import renew_exports
 from pipeline.stages.alert import AlertStage
 from pipeline.stages.match import MatchStage
 from pipeline.telemetry.match_status import MatchStatus
 from pipeline.watermark import EventTimeBuffer
 
+NUM_FRESH = 1000
+"""Sightings that tell how fresh what is published is now."""
 COMPACT_EVERY_S = 60.0
 """Seconds between two times that old events are deleted."""
 
@@ -107,7 +112,7 @@ class MatchActor:
         self._due_at: dict[TrackPart, float] = {}
         self._safe_until = -inf
         self._flushed_at = time.monotonic()
-        self._latencies_s: list[float] = []
+        self._latencies_s: deque[float] = deque(maxlen=self.MAX_LATENCIES)
         self._publish_s = 0.0
         self._life = secrets.token_hex(8)
         saved = self._ledger.saved()
@@ -124,6 +129,7 @@ class MatchActor:
     async def status(self) -> MatchStatus:
         """Return how far it has come."""
         counts = self._judgement.counts
+        calibration = self._judgement.match.calibration
         return MatchStatus(
             num_identities=self._judgement.match.num_identities,
             num_sightings=counts[Sighting],
@@ -133,15 +139,22 @@ class MatchActor:
             num_sink_retries=self._outlets.num_retries,
             num_waiting=len(self._buffer),
             num_unusable=self._judgement.match.num_unusable,
-            calibration_labels=self._judgement.match.calibration.num_labels,
-            calibration_drift=self._judgement.match.calibration.drift,
+            freshness_p95_s=self._freshness_p95_s(),
+            calibration_labels=calibration.num_labels,
+            calibration_drift=calibration.drift,
+            calibration_model=astuple(calibration.model),
             life=self._life,
         )
+
+    def _freshness_p95_s(self) -> float | None:
+        newest = sorted(islice(reversed(self._latencies_s), NUM_FRESH))
+        return newest[int(0.95 * (len(newest) - 1))] if newest else None
 
     async def enrol(self, person_id: int, embedding: Embedding) -> None:
         """Make a person known by pictures, unless a run before has; before the first ``hand_over``."""
         if not self._judgement.match.is_known(person_id):
             await self._take(Enrolment(person_id, embedding))
+            self._ledger.note("configuration", "enrol", f"person {person_id}")
 
     async def hand_over(
         self,
@@ -205,7 +218,7 @@ class MatchActor:
             num_alerts=counts[Alert],
             num_late=self._buffer.num_late,
             num_sink_retries=self._outlets.num_retries,
-            latencies_s=self._latencies_s,
+            latencies_s=list(self._latencies_s),
             digest=self._ledger.digest,
             busy_s={**self._judgement.busy_s, "publish": self._publish_s},
             behind=tuple(self._outlets.behind),
@@ -229,8 +242,7 @@ class MatchActor:
             published_at = time.time()
             for embedding in embeddings:
                 due_at = self._due_at.pop(TrackPart(embedding.track_id, embedding.part))
-                if len(self._latencies_s) < self.MAX_LATENCIES:
-                    self._latencies_s.append(published_at - due_at)
+                self._latencies_s.append(published_at - due_at)
 
     async def _carry_out(self, placed: PlacedOrder) -> None:
         """Do what an operator ordered, or say why not."""
@@ -263,8 +275,10 @@ class MatchActor:
         await self._outlets.write(records)  # a sink takes what it wrote of the person back
         await self._flush()
         removed |= await loop.run_in_executor(None, erase_stores, self._folder, correction.parts)
+        removed["exports"], away = await loop.run_in_executor(None, renew_exports, self._reader)
         needles += [*traces, *lines_with(correction.parts)]
-        return str(Erasure(removed, await loop.run_in_executor(None, places_with, self._folder, needles)))
+        left = await loop.run_in_executor(None, places_with, self._folder, needles)
+        return str(Erasure(removed, left, tuple(away)))
 
     async def _take(self, taken: Taken, outcomes: Sequence[Outcome] = ()) -> None:
         """Decide, and write what follows to the ledger, then to every sink; a busy sink is waited for."""

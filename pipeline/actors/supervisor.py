@@ -64,7 +64,7 @@ class Line:
         hand_over: See ``MatchActor.hand_over``; used for cameras that can do so no more.
         finish: Publishes what is left; after the last camera has ended. See ``MatchActor.finish``.
         match_status: See ``MatchActor.status``.
-        busy: Seconds of work and items so far of each batch actor, by stage.
+        busy: Seconds of work and items so far of each batch actor, and items that wait, by stage.
     """
 
     cameras: Mapping[str, Camera]
@@ -74,7 +74,7 @@ class Line:
     hand_over: HandOver
     finish: Callable[[float], Awaitable[MatchReport]]
     match_status: Callable[[], Awaitable[MatchStatus]]
-    busy: Mapping[str, Sequence[Callable[[], Awaitable[tuple[float, int]]]]]
+    busy: Mapping[str, Sequence[Callable[[], Awaitable[tuple[float, int, int]]]]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,8 +119,9 @@ class Correction:
 
     Attributes:
         kind: MERGED: ``person_ids`` are (kept, absorbed). SPLIT: (from, to), and ``parts`` now belong to *to*.
-            CONFIRMED: (person,) is who ``parts``, or all if empty, show. NAMED: (person,) is called ``name`` and is on
-            the watch-list, or is taken off it if that is empty. ERASED: (person,) is forgotten.
+            CONFIRMED: (person,) is who ``parts``, or all if empty, show, and a second one is not. NAMED: (person,) is
+            called ``name`` and is on the watch-list, or is taken off it if that is empty. ERASED: (person,) is
+            forgotten.
         person_ids: Whom it concerns.
         by: An operator's name, or the rule that found it.
         at: Unix seconds, event time.

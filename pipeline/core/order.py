@@ -23,9 +23,10 @@ class Order:
 
     Attributes:
         kind: MERGE: ``person_ids`` are (kept, absorbed). SPLIT: ``parts`` of (person,) show another, new person.
-            CONFIRM: ``parts`` of (person,), or all of them if empty, do show that person. REJECT: ``parts`` do not show
-            (person,), whoever else they show. NAME: (person,) is called ``name`` and on the watch-list; an empty name
-            takes them off. ERASE: everything about (person,) is to be forgotten.
+            CONFIRM: ``parts`` of (person,), or all of them if empty, do show that person; of (person, other), and the
+            other is somebody else. REJECT: ``parts`` do not show (person,), whoever else they show. NAME: (person,) is
+            called ``name`` and on the watch-list; an empty name takes them off. ERASE: everything about (person,) is
+            to be forgotten.
         person_ids: Whom it concerns.
         by: The operator's name.
         at: Unix seconds by the wall clock: when it was given.

@@ -3,7 +3,7 @@
 The docstrings are the contracts; ``tests/contracts`` runs every plug-in that a YAML names against them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
@@ -15,7 +15,7 @@ from pipeline.core.detections import Detections
 from pipeline.core.embedding import Embedding
 from pipeline.core.frame import Frame, FrameStamp, LetterboxedFrame
 from pipeline.core.identity import Correction, Identity, Match, Sighting
-from pipeline.core.track import TrackId, Tracklet, TrackUpdate
+from pipeline.core.track import TrackId, Tracklet, TrackPart, TrackUpdate
 
 Record = Sighting | Correction | Alert
 """What leaves the pipeline."""
@@ -99,6 +99,19 @@ class RewindableSink(Protocol):
 
     def rewind(self, mark: str) -> None:
         """Forget what was written after a mark of an earlier instance; before the first ``write``."""
+        ...
+
+
+@runtime_checkable
+class RemakableSink(Protocol):
+    """A sink whose files say who everybody was in the end, and can be made anew when that was corrected later."""
+
+    def remake(self, person_of: Callable[[TrackPart], int]) -> None:
+        """Let ``close`` make what another instance made, with who is who now; in place of every ``write``.
+
+        Raises:
+            ConnectorError: If that one left nothing to make it of.
+        """
         ...
 
 

@@ -1,6 +1,7 @@
 """``python -m pipeline.ledger``: reads a ledger, and corrects it."""
 
 import argparse
+import getpass
 import os
 import sys
 import time
@@ -9,8 +10,9 @@ from pathlib import Path
 
 from pipeline.core import Order, OrderKind, TrackPart
 from pipeline.core.errors import ConfigError, ReidError
+from pipeline.ledger.audit import write_audit
 from pipeline.ledger.checking import faults_of
-from pipeline.ledger.export import export
+from pipeline.ledger.export import EXPORTED, export
 from pipeline.ledger.orders import PlacedOrder
 from pipeline.ledger.placing import place_order
 from pipeline.ledger.reader import LedgerReader
@@ -51,8 +53,11 @@ def _parser() -> argparse.ArgumentParser:
     command("check", "is it whole, in order, and unchanged? exit code 1 if not", _check)
     explained = command("why", "why a sighting was given to its person", _why)
     explained.add_argument("part", type=_part, help="as in east/0/7:2")
-    exported = command("export", "write every event as a row of a .csv or .parquet file", _export)
+    exported = command(
+        "export", "write every event as a row of a .csv or .parquet file, which erasing will reach", _export
+    )
     exported.add_argument("target", type=Path)
+    exported.add_argument("--by", default=getpass.getuser(), help="your name, for the audit; default %(default)s")
     command("audit", "print who asked for what, when and why", _audit)
     for kind, words in (
         (OrderKind.MERGE, "two numbers are one person; the first is kept"),
@@ -116,8 +121,13 @@ def _why(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     reader = LedgerReader(options.ledger)
-    print(f"{options.target}: {export(reader, options.target)} events")
+    count = export(reader, options.target)
     reader.close()
+    target = str(options.target.resolve())
+    write_audit(
+        options.ledger, at=time.time(), by=options.by, action=EXPORTED, subject=target, reason=f"{count} events"
+    )
+    print(f"{options.target}: {count} events")
     return DONE
 
 

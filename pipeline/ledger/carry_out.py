@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.core import Correction, CorrectionKind, Record
 from pipeline.core.errors import DataError
 from pipeline.ledger.erasing import Erasure, erase_files, lines_with, places_with
+from pipeline.ledger.export import renew_exports
 from pipeline.ledger.ledger import Ledger, is_being_written
 from pipeline.ledger.orders import Outcome, PlacedOrder
 from pipeline.ledger.reader import LedgerReader
@@ -23,13 +24,13 @@ def carry_out_pending(path: Path) -> None:
     reader = LedgerReader(path)
     try:
         for placed in ledger.pending_orders():
-            _carry_out(placed, ledger, reader, path)
+            _carry_out(placed, ledger, reader)
     finally:
         reader.close()
         ledger.close()
 
 
-def _carry_out(placed: PlacedOrder, ledger: Ledger, reader: LedgerReader, path: Path) -> None:
+def _carry_out(placed: PlacedOrder, ledger: Ledger, reader: LedgerReader) -> None:
     people = reader.people()
     try:
         correction = resolve(placed.order, people, at=people.last_at, next_person_id=people.last_person_id + 1)
@@ -38,7 +39,7 @@ def _carry_out(placed: PlacedOrder, ledger: Ledger, reader: LedgerReader, path: 
         return
     records: list[Record] = [correction, *amended(reader.alerts(), correction)]
     if correction.kind is CorrectionKind.ERASED:
-        text = str(_erase(correction, records, ledger, path, people.last_person_id))
+        text = str(_erase(correction, records, ledger, reader, people.last_person_id))
         ledger.append([], outcomes=[Outcome(placed, time.time(), True, text)])
         return
     taken = (AT_REST, pack({"order": placed.order, "correction": correction}))  # for a run that goes on from here
@@ -46,8 +47,10 @@ def _carry_out(placed: PlacedOrder, ledger: Ledger, reader: LedgerReader, path: 
 
 
 def _erase(
-    correction: Correction, records: Sequence[Record], ledger: Ledger, path: Path, last_person_id: int
+    correction: Correction, records: Sequence[Record], ledger: Ledger, reader: LedgerReader, last_person_id: int
 ) -> Erasure:
+    folder = reader.path.parent
     removed, needles = ledger.erase(correction, records, state=None, last_person_id=last_person_id)
-    removed |= erase_files(path.parent, correction)
-    return Erasure(removed, places_with(path.parent, [*needles, *lines_with(correction.parts)]))
+    removed |= erase_files(folder, correction)
+    removed["exports"], away = renew_exports(reader)
+    return Erasure(removed, places_with(folder, [*needles, *lines_with(correction.parts)]), tuple(away))

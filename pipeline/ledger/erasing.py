@@ -27,14 +27,18 @@ class Erasure:
     Attributes:
         removed: By place: how many things were removed there; 0 where nothing was found.
         left: Places in which something was still found afterwards; empty if all went well.
+        away: Exports that are no longer where they were written, and so were not reached.
     """
 
     removed: dict[str, int]
     left: tuple[str, ...]
+    away: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         words = [f"{place}: {count}" for place, count in self.removed.items()]
         tail = f"; STILL FOUND in {', '.join(self.left)}" if self.left else "; nothing of it is found any more"
+        if self.away:
+            tail = f"; NOT REACHED, moved since they were exported: {', '.join(self.away)}{tail}"
         return "removed " + ", ".join(words) + tail
 
 
@@ -149,8 +153,9 @@ def erase_files(folder: Path, correction: Correction) -> dict[str, int]:
     for path in sorted(folder.glob("mot/*.txt")):
         removed[f"mot/{path.name}"] = _rewritten(path, lambda line: line.split(b",", 2)[1] in people)
     for path in sorted(folder.glob("annotated/*.*")):
-        path.unlink()
-        removed[f"annotated/{path.name}"] = 1
+        if path.suffix != ".sqlite":
+            path.unlink()
+            removed[f"annotated/{path.name}"] = 1
     return {**removed, **erase_stores(folder, correction.parts)}
 
 

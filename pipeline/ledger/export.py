@@ -12,6 +12,8 @@ from pipeline.ledger.reader import LedgerReader
 
 COLUMNS = ("number", "kind", "at", "person_id", "person_id_now", "camera_id", "track", "part", "body")
 FORMATS = ("csv", "parquet")
+EXPORTED = "export"
+"""What the audit says of an export, with its path."""
 
 
 def export(reader: LedgerReader, target: Path) -> int:
@@ -30,6 +32,30 @@ def export(reader: LedgerReader, target: Path) -> int:
         return _write_csv(reader, target) if kind == "csv" else _write_parquet(reader, target)
     except OSError as error:
         raise ConnectorError(f"{target}: expected to write it, got {error.strerror or error}; check space") from error
+
+
+def renew_exports(reader: LedgerReader) -> tuple[int, list[str]]:
+    """Write every export anew, as the ledger is now: without who was erased since.
+
+    Returns:
+        How many there were, and which are no longer where they were written, and so were not reached.
+    """
+    paths = [Path(text) for text in dict.fromkeys(e.subject for e in reader.audit() if e.action == EXPORTED)]
+    there = [path for path in paths if _is_export(path)]
+    for path in there:
+        export(reader, path)
+    return len(there), [str(path) for path in paths if path not in there]
+
+
+def _is_export(path: Path) -> bool:
+    """Return whether a file is an export; another may have its name by now."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"PAR1" or (
+                file.seek(0) == 0 and file.readline().decode().split(",")[0] == COLUMNS[0]
+            )
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def _write_csv(reader: LedgerReader, target: Path) -> int:

@@ -87,6 +87,13 @@ class FinalTracks:
         slot = self._slot(part)
         return NOBODY if slot is None else self._person_of_group[self._group_of_slot[slot]]
 
+    def parts(self) -> list[TrackPart]:
+        """Return all parts, by slot."""
+        found = {
+            slot: TrackPart(track_id, part) for track_id, slots in self._slots.items() for part, slot in slots.items()
+        }
+        return [found[slot] for slot in range(len(found))]
+
     def parts_of(self, person_id: int) -> list[TrackPart]:
         """Return whatever parts are a person's now."""
         groups = {group for group, owner in enumerate(self._person_of_group) if owner == person_id}

@@ -161,6 +161,11 @@ class Ledger:
                 add_audit(self._database, time.time(), "retention", "compact", "events", reason)
         return gone
 
+    def note(self, by: str, action: str, subject: str) -> None:
+        """Write into the audit who did what with whom."""
+        with self._transaction():
+            add_audit(self._database, time.time(), by, action, subject, "")
+
     def note_published(self, marks: Mapping[str, str]) -> None:
         """Note that all sinks have everything safe, and where each stands; puts the log on the disk too."""
         with self._transaction():

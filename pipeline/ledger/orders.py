@@ -8,7 +8,7 @@ from pipeline.core import Order, OrderKind, TrackId, TrackPart
 from pipeline.core.errors import ConfigError
 from pipeline.ledger.audit import add_audit
 
-NUM_PEOPLE = {OrderKind.MERGE: 2}
+NUM_PEOPLE = {OrderKind.MERGE: (2,), OrderKind.CONFIRM: (1, 2)}
 """How many people an order names; one but for these."""
 
 NEEDS_PARTS = (OrderKind.SPLIT, OrderKind.REJECT)
@@ -58,9 +58,10 @@ def add_order(database: sqlite3.Connection, order: Order) -> int:
 
 def check_order(order: Order) -> None:
     """Raise ``ConfigError`` unless an order can mean something."""
-    num_people = NUM_PEOPLE.get(order.kind, 1)
-    if len(order.person_ids) != num_people or len(set(order.person_ids)) != num_people:
-        raise ConfigError(f"{order.kind}: expected {num_people} different people, got {list(order.person_ids)}")
+    num_people = NUM_PEOPLE.get(order.kind, (1,))
+    if len(order.person_ids) not in num_people or len(set(order.person_ids)) != len(order.person_ids):
+        expected = " or ".join(map(str, num_people))
+        raise ConfigError(f"{order.kind}: expected {expected} different people, got {list(order.person_ids)}")
     if order.kind in NEEDS_PARTS and not order.parts:
         raise ConfigError(f"{order.kind}: expected parts of tracks such as east/0/7:2, got none")
     if not order.by.strip():

@@ -81,12 +81,14 @@ class CalibrationStatus:
             distribution, begun with values of other footage.
         drift: How far the newest distances of different people are from those of training, in their standard
             deviations.
+        model: What distances are taken to be like.
     """
 
     num_labels: int
     num_camera_pairs: int
     is_proven: bool
     drift: float
+    model: DistanceModel
 
 
 class Calibration:
@@ -134,7 +136,9 @@ class Calibration:
         learned, start = self._learned, self._start
         drift = 0.0 if learned.recent is None else (learned.recent - start.different_mean) / start.different_std
         proven = learned.labels.thresholds
-        return CalibrationStatus(learned.labels.pooled.total, len(proven.keys() - {POOLED}), POOLED in proven, drift)
+        return CalibrationStatus(
+            learned.labels.pooled.total, len(proven.keys() - {POOLED}), POOLED in proven, drift, self.model
+        )
 
     def snapshot(self) -> bytes:
         """Return what was learned."""

@@ -28,6 +28,8 @@ def carry_out(order: Order, correction: Correction, roster: Roster, calibration:
         person = roster.people[order.person_ids[0]]
         if order.kind is OrderKind.CONFIRM:
             _confirm(person, correction.parts, roster, calibration)
+            for other_id in order.person_ids[1:]:
+                _tell_apart(person, roster.people.get(other_id), roster, calibration)
         elif order.kind is OrderKind.NAME:
             _name(person, correction.name, roster)
         else:
@@ -65,12 +67,7 @@ def _split(correction: Correction, roster: Roster, calibration: Calibration, *, 
     for segment in moved:
         segment.bonds -= bonds_of_rest
     if rest:
-        calibration.learn_different(source.distance_to(target))
-        ban = roster.new_tie()
-        for segment in rest:
-            segment.bans |= {-ban}
-        for segment in moved:
-            segment.bans |= {ban}
+        _tell_apart(source, target, roster, calibration, moved)
     if is_one_person:
         _bind(moved, roster)
 
@@ -83,6 +80,20 @@ def _confirm(person: Person, parts: Sequence[TrackPart], roster: Roster, calibra
         calibration.learn_same(Person(person.person_id, confirmed).distance_to(Person(person.person_id, others)))
         confirmed.append(max(others, key=lambda segment: segment.weight))
     _bind(confirmed, roster)
+
+
+def _tell_apart(
+    one: Person, two: Person | None, roster: Roster, calibration: Calibration, of_two: Sequence[Segment] | None = None
+) -> None:
+    """Keep two people apart for good; of the second one, perhaps only some segments."""
+    if two is None:
+        return
+    calibration.learn_different(one.distance_to(two))
+    ban = roster.new_tie()
+    for segment in one.segments:
+        segment.bans |= {-ban}
+    for segment in two.segments if of_two is None else of_two:
+        segment.bans |= {ban}
 
 
 def _name(person: Person, name: str, roster: Roster) -> None:

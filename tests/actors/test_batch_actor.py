@@ -25,16 +25,16 @@ class Doubling:
 def test_calls_of_many_cameras_share_batches_and_each_gets_its_own_result() -> None:
     stage = Doubling()
 
-    async def main() -> tuple[list[int], tuple[float, int]]:
+    async def main() -> tuple[list[int], tuple[float, int, int]]:
         actor = BatchActor(lambda: stage, max_items=4, max_wait_s=0.0)
         await actor.ready()
         return await asyncio.gather(*(actor.process(n) for n in range(10))), await actor.busy()
 
-    results, (busy_s, num_items) = asyncio.run(main())
+    results, (busy_s, num_items, num_waiting) = asyncio.run(main())
     assert results == [2 * n for n in range(10)]
     assert max(stage.sizes) <= 4
     assert len(stage.sizes) < 10
-    assert num_items == 10
+    assert (num_items, num_waiting) == (10, 0)
     assert busy_s >= 0
 
 

@@ -107,6 +107,7 @@ def undisturbed() -> dict[tuple[str, int], Embedding]:
     return whole(line)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dies_at", [(0,), (7,), (50,), (NUM_FRAMES - 1,), (20, 21, 90)])
 def test_a_recording_goes_on_as_if_nothing_had_happened(
     dies_at: tuple[int, ...], undisturbed: dict[tuple[str, int], Embedding]

@@ -6,7 +6,7 @@ from math import inf
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from people import TRACKS, embeddings_of, see
 from test_match_actor import EveryoneRule, make_actor
@@ -16,7 +16,8 @@ from connectors.memory import MemorySink
 from pipeline.actors._deliveries import Deliveries
 from pipeline.actors._receipt import Receipt
 from pipeline.actors.match_actor import MatchActor, MatchReport
-from pipeline.core import Embedding, Order, OrderKind, Record, Sighting, TrackId, TrackPart
+from pipeline.alerts.watchlist import WatchlistRule
+from pipeline.core import Alert, Correction, Embedding, Order, OrderKind, Record, Sighting, TrackId, TrackPart
 from pipeline.core.errors import ConnectorError
 from pipeline.ledger import LedgerReader, place_order
 from pipeline.ledger import ledger as ledger_module
@@ -76,7 +77,7 @@ def told(records: Sequence[Record]) -> list[str]:
     ]
 
 
-@settings(max_examples=40, deadline=None)
+@pytest.mark.slow
 @given(st.lists(TRACKS, min_size=1, max_size=6), st.sets(st.integers(0, 40), max_size=4), st.sampled_from([0.0, 1e9]))
 def test_however_often_it_dies_the_result_is_that_of_an_undisturbed_run(
     tmp_path_factory: pytest.TempPathFactory, tracks, deaths: set[int], flush_every_s: float
@@ -240,3 +241,80 @@ def test_after_an_erasure_at_rest_looks_are_forgotten_and_numbers_are_not_given_
     # Known from before are only the parts of tracks, which a recording shows once more.
     again = [see("east", 1, person=0), see("east", 2, person=1), see("east", 3, 50.0, 51.0, person=0)]
     assert asyncio.run(watch(tmp_path, *again)) == [3]
+
+
+def watchlist() -> WatchlistRule:
+    return WatchlistRule(name="watch", severity="critical", people={}, min_probability=0.0, forget_after_s=60.0)
+
+
+@pytest.mark.parametrize("is_at_rest", [False, True], ids=["while it runs, and it is killed", "after its end"])
+def test_who_was_put_on_the_watch_list_raises_an_alert_after_the_restart(tmp_path: Path, is_at_rest: bool) -> None:
+    name = Order(OrderKind.NAME, (1,), "ann", 1.7e9, name="lost child")
+
+    async def life(sink: MemorySink, *, number: int, start: float, is_killed: bool) -> None:
+        actor = make_actor(tmp_path, sink, rules=[watchlist()], flush_every_s=0.0)
+        await actor.hand_over("west", [], start + 5.0, 0.0)
+        await actor.hand_over("east", [see("east", number, start, start + 1.0)], start + 5.0, 0.0)
+        if is_killed:
+            place_order(tmp_path / "ledger.sqlite", name)
+            await actor.hand_over("east", [], start + 6.0, 0.0)
+            actor._reader.close()
+            actor._ledger.close()
+        else:
+            for camera_id in ("east", "west"):
+                await actor.hand_over(camera_id, [], inf, 0.0)
+            await actor.finish(5.0)
+
+    before, after = MemorySink(), MemorySink()
+    asyncio.run(life(before, number=1, start=0.0, is_killed=not is_at_rest))
+    assert [record for record in before.records if isinstance(record, Alert)] == []
+    if is_at_rest:
+        place_order(tmp_path / "ledger.sqlite", name)
+    asyncio.run(life(after, number=2, start=50.0, is_killed=False))
+    alerts = [record for record in after.records if isinstance(record, Alert)]
+    assert [(alert.rule, alert.person_id, alert.message) for alert in alerts] == [
+        ("watch", 1, "'lost child' of the watch list is here.")
+    ]
+    # Whoever listens learns of the order, at the latest when the run goes on.
+    told = [*before.records, *after.records]
+    assert [record.name for record in told if isinstance(record, Correction)] == ["lost child"]
+
+
+def test_an_order_at_rest_is_told_once_to_those_who_listen_when_the_run_goes_on(tmp_path: Path) -> None:
+    assert asyncio.run(watch(tmp_path, see("east", 1, person=0), see("east", 2, person=1))) == [1, 2]
+    place_order(tmp_path / "ledger.sqlite", Order(OrderKind.MERGE, (1, 2), "ann", 1.7e9))
+
+    async def go_on(sink: MemorySink) -> None:
+        actor = make_actor(tmp_path, sink)
+        for camera_id in ("east", "west"):
+            await actor.hand_over(camera_id, [], inf, 0.0)
+        await actor.finish(5.0)
+
+    sinks = MemorySink(), MemorySink()
+    for sink in sinks:
+        asyncio.run(go_on(sink))
+    assert [[record.person_ids for record in sink.records if isinstance(record, Correction)] for sink in sinks] == [
+        [(1, 2)],
+        [],
+    ]
+
+
+@pytest.mark.parametrize("is_at_rest", [False, True], ids=["while it runs", "after its end"])
+def test_an_order_is_a_label_for_the_calibration_also_after_a_restart(tmp_path: Path, is_at_rest: bool) -> None:
+    async def begin() -> float:
+        actor = make_actor(tmp_path, MemorySink())
+        await actor.hand_over("west", [], 2.0, 0.0)
+        await actor.hand_over("east", [see("east", 1, person=0), see("east", 2, person=1)], 2.0, 0.0)
+        before = actor._judgement.match._calibration.model.same_mean
+        if not is_at_rest:
+            place_order(tmp_path / "ledger.sqlite", Order(OrderKind.MERGE, (1, 2), "ann", 1.7e9))
+        for camera_id in ("east", "west"):
+            await actor.hand_over(camera_id, [], inf, 0.0)
+        await actor.finish(5.0)
+        return before
+
+    before = asyncio.run(begin())
+    if is_at_rest:
+        place_order(tmp_path / "ledger.sqlite", Order(OrderKind.MERGE, (1, 2), "ann", 1.7e9))
+    actor = make_actor(tmp_path, MemorySink())
+    assert actor._judgement.match._calibration.model.same_mean > before

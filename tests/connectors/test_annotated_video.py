@@ -110,7 +110,7 @@ def test_a_live_camera_is_left_out_and_said(tmp_path: Path, caplog: pytest.LogCa
     caplog.set_level(logging.INFO)
     cameras = {"east": make_film(tmp_path / "east.mp4", 10), "door": "rtsp://u:p@10.0.0.1/s", "desk": 0}
     folder = draw(tmp_path, cameras, sighting(1, length=5), sighting(1, TrackId("door", 0, 1)))
-    assert sorted(path.name for path in folder.iterdir()) == ["east.mp4", "people.jpg"]
+    assert sorted(path.name for path in folder.iterdir()) == ["boxes.sqlite", "east.mp4", "people.jpg"]
     assert [record.getMessage() for record in caplog.records if "had again" in record.getMessage()] == [
         "camera door: its pictures cannot be had again, no film is drawn",
         "camera desk: its pictures cannot be had again, no film is drawn",
@@ -128,7 +128,7 @@ def test_a_recording_that_breaks_off_gives_the_film_up_to_there(tmp_path: Path, 
 
 
 def test_where_nobody_was_seen_nothing_is_drawn(tmp_path: Path):
-    assert list(draw(tmp_path, {"east": make_film(tmp_path / "east.mp4")}).iterdir()) == []
+    assert list(draw(tmp_path, {"east": make_film(tmp_path / "east.mp4")}).glob("*.mp4")) == []
 
 
 def test_options_of_the_source_hold_for_the_film(tmp_path: Path):

@@ -25,8 +25,16 @@ NODE = OmegaConf.to_container(OmegaConf.load(ROOT / "configs/source/kafka.yaml")
 
 
 def make_source(broker: Broker, topic: str, query: str = "", camera_id: str = "east", **options: object) -> KafkaSource:
-    """A source as a configuration makes it: of a recording, from its beginning, unless told otherwise."""
-    block = {"uri": f"kafka://{broker.servers}/{topic}{query}", "live": False, "dead_letters": f"{topic}.dead"}
+    """A source as a configuration makes it: of a recording, from its beginning, unless told otherwise.
+
+    On a busy machine a broker may be silent for more than the usual five seconds; that is not what tests are about.
+    """
+    block = {
+        "uri": f"kafka://{broker.servers}/{topic}{query}",
+        "live": False,
+        "dead_letters": f"{topic}.dead",
+        "open_timeout_s": 60.0,
+    }
     made = build_source(camera_id, {**block, **options}, NODE)()  # type: ignore[arg-type]
     assert isinstance(made, KafkaSource)
     return made

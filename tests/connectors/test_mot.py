@@ -5,8 +5,9 @@ import pytest
 from factories import make_path, make_sighting
 
 from connectors.mot import MotSink
-from pipeline.core import Correction, CorrectionKind, Record, TrackId, TrackPart, TrackPath
-from pipeline.core.errors import ConfigError
+from pipeline.core import Correction, CorrectionKind, Record, Sighting, TrackId, TrackPart, TrackPath
+from pipeline.core.errors import ConfigError, ConnectorError
+from pipeline.ledger import FinalTracks
 
 ONE = TrackId("east", 0, 1)
 TWO = TrackId("east", 0, 2)
@@ -19,7 +20,7 @@ def written(tmp_path: Path, *records: Record, max_gap_s: float = 0.5) -> dict[st
         sink.write([record])
     sink.flush()
     sink.close()
-    return {path.stem: path.read_text().splitlines() for path in (tmp_path / "mot").iterdir()}
+    return {path.stem: path.read_text().splitlines() for path in (tmp_path / "mot").glob("*.txt")}
 
 
 def ids(lines: list[str]) -> list[tuple[int, int]]:
@@ -139,9 +140,9 @@ def test_the_same_sighting_twice_counts_once(tmp_path: Path):
     assert len(written(tmp_path, sighting, sighting)["east"]) == 3
 
 
-def test_only_the_text_is_left_behind(tmp_path: Path):
+def test_only_the_text_and_what_it_was_made_of_are_left_behind(tmp_path: Path):
     written(tmp_path, make_sighting(1, ONE))
-    assert sorted(path.name for path in (tmp_path / "mot").iterdir()) == ["east.txt", "west.txt"]
+    assert sorted(path.name for path in (tmp_path / "mot").iterdir()) == ["boxes.sqlite", "east.txt", "west.txt"]
 
 
 def test_what_a_crash_left_does_not_come_back(tmp_path: Path):
@@ -213,3 +214,50 @@ def test_the_text_of_a_sink_that_was_closed_stays(tmp_path: Path):
     again.rewind(mark)
     again.close()
     assert texts(tmp_path)["east"]
+
+
+BEFORE: list[Record] = [
+    make_sighting(1, ONE, 0, make_path(0, 3)),
+    make_sighting(2, WEST, 0, make_path(0, 3)),
+    make_sighting(1, ONE, 1, path_with_hole(slice(3, 6))),
+    make_sighting(3, TWO, 0, make_path(2, 4)),
+]
+AFTERWARDS = {
+    "nothing": [],
+    "a merger": [correction(CorrectionKind.MERGED, 1, 2)],
+    "a split": [correction(CorrectionKind.SPLIT, 1, 4, parts=(TrackPart(ONE, 1),))],
+    "an erasure": [correction(CorrectionKind.ERASED, 3)],
+}
+
+
+@pytest.mark.parametrize("afterwards", AFTERWARDS.values(), ids=AFTERWARDS)
+def test_what_is_made_anew_is_what_a_run_would_have_written(tmp_path: Path, afterwards: list[Correction]):
+    written(tmp_path / "run", *BEFORE)
+    people = FinalTracks()
+    for record in [*BEFORE, *afterwards]:
+        if isinstance(record, Correction):
+            people.correct(record)
+        elif isinstance(record, Sighting):
+            people.see(TrackPart(record.track_id, record.part), record.person_id)
+    for _ in range(2):  # what is made anew can be made anew
+        sink = make_sink(tmp_path / "run")
+        sink.remake(people.person_of)
+        sink.close()
+        assert texts(tmp_path / "run") == {
+            camera_id: "".join(f"{line}\n" for line in lines)
+            for camera_id, lines in written(tmp_path / "told", *BEFORE, *afterwards).items()
+        }
+
+
+def test_boxes_that_the_ledger_does_not_know_leave_the_text_as_it_is(tmp_path: Path):
+    before = written(tmp_path, *BEFORE)
+    sink = make_sink(tmp_path)
+    with pytest.raises(ConnectorError, match=r"boxes\.sqlite: expected boxes of people whom the ledger knows"):
+        sink.remake(FinalTracks().person_of)
+    assert {path.stem: path.read_text().splitlines() for path in (tmp_path / "mot").glob("*.txt")} == before
+    assert not list((tmp_path / "mot").glob(".spool*"))
+
+
+def test_a_folder_in_which_nothing_was_kept_is_one_clear_error(tmp_path: Path):
+    with pytest.raises(ConnectorError, match=r"boxes\.sqlite: expected the boxes of a run that has ended"):
+        make_sink(tmp_path).remake(FinalTracks().person_of)

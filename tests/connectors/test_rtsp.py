@@ -14,6 +14,8 @@ from connectors.rtsp import RtspSource
 from pipeline.core import Frame
 from pipeline.core.errors import ConfigError, SourceLostError
 
+pytestmark = pytest.mark.slow
+
 USER = "ann:s3cret"
 
 

@@ -78,6 +78,15 @@ def test_a_stride_leaves_out_frames_and_keeps_their_numbers(clip: Path) -> None:
     assert all(np.array_equal(a.image, b.image) for a, b in zip(some, every[::7], strict=True))
 
 
+def test_a_piece_from_the_beginning_is_as_long_as_was_asked_for(clip: Path) -> None:
+    every = list(VideoFileSource("east", str(clip), starts_at=100.0).frames())
+    some = list(VideoFileSource("east", str(clip), starts_at=100.0, seconds=0.5).frames())
+    assert [frame.stamp for frame in some] == [frame.stamp for frame in every if frame.stamp.captured_at < 100.5]
+    assert 0 < len(some) < len(every)
+    with pytest.raises(ConfigError, match=r"east\.seconds: expected more than 0"):
+        VideoFileSource("east", str(clip), seconds=0.0)
+
+
 def test_a_rectangle_is_cut_out(clip: Path) -> None:
     whole = next(VideoFileSource("east", str(clip)).frames()).image
     source = VideoFileSource("east", str(clip), crop_xyxy=(80, 10, 160, 120))
@@ -141,6 +150,7 @@ def test_names_of_any_kind_are_found(tmp_path: Path, name: str, uri: str) -> Non
     assert len(list(source.frames())) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["mp4", "mkv", "avi", "flv", "webm"])
 @pytest.mark.parametrize("share", [0.5, 0.8])
 def test_a_file_cut_off_gives_its_whole_frames_then_is_lost(tmp_path: Path, ending: str, share: float) -> None:
@@ -232,6 +242,7 @@ def test_a_file_that_vanishes_after_the_check_is_lost(clip: Path) -> None:
         next(source.frames())
 
 
+@pytest.mark.slow
 def test_decoding_leaves_other_threads_their_turn(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "large.mp4", num_frames=10, noisy=True, hw=(720, 1280))
     turns = 0

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from factories import make_embedding
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from plugins import plugin_factory, plugin_names
 
@@ -147,7 +147,6 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(steps=steps, query_seed=st.integers(0, 30), k=st.integers(1, 6))
 def test_answers_depend_on_who_is_in_it_and_on_nothing_else(
     factory: Factory, steps: list[tuple[str, int, int, int]], query_seed: int, k: int

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.flow import ordered_map
@@ -110,7 +110,6 @@ def test_an_error_is_raised_and_nothing_is_left_running(breaks: str) -> None:
     assert asyncio.run(main()) == 0
 
 
-@settings(max_examples=40, deadline=None)
 @given(waits=st.lists(st.integers(0, 3), max_size=15), max_inflight=st.integers(1, 6))
 def test_order_and_bound_hold_whatever_the_calls_take(waits: list[int], max_inflight: int) -> None:
     now = most = 0

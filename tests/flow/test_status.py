@@ -28,8 +28,8 @@ def make_line(cameras: dict[str, Any], match_status: Any) -> Line:
     async def nothing(*_: object) -> Any:
         return None
 
-    async def busy() -> tuple[float, int]:
-        return 1.5, 3
+    async def busy() -> tuple[float, int, int]:
+        return 1.5, 3, 2
 
     return Line(cameras, nothing, nothing, nothing, nothing, nothing, match_status, {"detect": [busy, busy]})  # type: ignore[arg-type]
 
@@ -55,7 +55,7 @@ def test_it_says_how_every_camera_and_the_matcher_are_doing(tmp_path: Path) -> N
     found = written_after(make_line({"west": Well()}, fine), tmp_path)
     assert found["cameras"]["west"]["people_now"] == 2
     assert found["match"]["num_identities"] == 4
-    assert found["busy"]["detect"] == {"busy_s": 3.0, "items": 6.0}
+    assert found["busy"]["detect"] == {"busy_s": 3.0, "items": 6.0, "waiting": 4.0}
 
 
 def test_a_camera_that_is_lost_is_said_to_be(tmp_path: Path) -> None:

@@ -149,6 +149,36 @@ def test_an_erased_person_is_in_no_file_any_more(folder: Path, capsys: pytest.Ca
     assert faults_of(folder / "ledger.sqlite") == []
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_erasing_reaches_exports_wherever_they_are_and_names_those_that_were_moved(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str], ending: str
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    there, moved, other = (elsewhere / f"{name}.{ending}" for name in ("there", "moved", "other"))
+    for target in (there, moved, other):
+        assert main(["export", str(folder), str(target), "--by", "bob"]) == 0
+    moved.rename(elsewhere / "gone")
+    other.write_text("not an export any more")
+    capsys.readouterr()
+    assert main(["erase", str(folder), "2", "--by", "ann"]) == 0
+    told = capsys.readouterr().out
+    assert "exports: 1; NOT REACHED, moved since they were exported: " in told
+    assert str(moved) in told
+    assert str(there) not in told
+    assert other.read_text() == "not an export any more"
+    table = (
+        pq.read_table(there).to_pylist()
+        if ending == "parquet"
+        else list(csv.DictReader(there.read_text().splitlines()))
+    )
+    assert {str(row["person_id_now"]) for row in table if row["kind"] == "sighting"} == {"1", "3"}
+    assert "lost child" not in str(table)
+    reader = LedgerReader(folder / "ledger.sqlite")
+    assert ("bob", "export", str(there)) in [(entry.by, entry.action, entry.subject) for entry in reader.audit()]
+    reader.close()
+    assert faults_of(folder / "ledger.sqlite") == []
+
+
 def test_an_erased_person_goes_with_all_earlier_numbers(folder: Path) -> None:
     assert main(["merge", str(folder), "1", "2", "--by", "ann"]) == 0
     reader = LedgerReader(folder / "ledger.sqlite")

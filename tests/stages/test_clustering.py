@@ -2,7 +2,7 @@ from itertools import combinations
 from math import inf
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from people import MODEL, see
 
@@ -56,7 +56,6 @@ def test_what_is_between_two_looks_joins_them() -> None:
     assert [sorted(g) for g in groups_of(segments, rules)] == [[0, 1, 2]]
 
 
-@settings(max_examples=80, deadline=None)
 @given(SIGHTINGS)
 def test_every_segment_is_in_one_group(sightings) -> None:
     groups = groups_of(segments_of(sightings))
@@ -64,7 +63,6 @@ def test_every_segment_is_in_one_group(sightings) -> None:
     assert all(groups)
 
 
-@settings(max_examples=80, deadline=None)
 @given(SIGHTINGS, st.floats(0.0, 4.0))
 def test_what_is_ruled_out_is_never_joined(sightings, needed: float) -> None:
     segments = segments_of(sightings)
@@ -73,7 +71,6 @@ def test_what_is_ruled_out_is_never_joined(sightings, needed: float) -> None:
         assert broken_walk([segments[index] for index in group], PLACE) is None
 
 
-@settings(max_examples=80, deadline=None)
 @given(SIGHTINGS, st.randoms(use_true_random=False))
 def test_groups_do_not_depend_on_the_order_of_the_input(sightings, random) -> None:
     segments = segments_of(sightings)
@@ -83,13 +80,11 @@ def test_groups_do_not_depend_on_the_order_of_the_input(sightings, random) -> No
     assert {frozenset(order[index] for index in g) for g in shuffled} == {frozenset(g) for g in groups_of(segments)}
 
 
-@settings(max_examples=40, deadline=None)
 @given(SIGHTINGS)
 def test_needing_more_evidence_than_there_can_be_joins_nobody(sightings) -> None:
     assert all(len(group) == 1 for group in groups_of(segments_of(sightings), needed=13.0))
 
 
-@settings(max_examples=40, deadline=None)
 @given(SIGHTINGS)
 def test_the_segments_stay_as_they_are(sightings) -> None:
     segments = segments_of(sightings)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.packing import pack, unpack
@@ -51,7 +51,6 @@ def test_thin_data_proves_nothing() -> None:
     assert sample(draw(rng, 290)).threshold(0.05) is not None
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0.0, 2.0), min_size=300, max_size=600), st.floats(0.01, 0.5))
 def test_fewer_labels_than_stated_lie_below_the_threshold(distances: list[float], rate: float) -> None:
     threshold = sample(np.array(distances)).threshold(rate)

@@ -2,7 +2,7 @@ from math import inf
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from people import (
     AT_THE_BORDER,
@@ -311,7 +311,6 @@ def doubles(people, embeddings) -> list[tuple[Embedding, Embedding]]:
     ]
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(TRACKS, min_size=1, max_size=7), st.sampled_from([1.0, 5.0, 1e9]))
 def test_in_the_end_nobody_is_twice_in_one_picture(tracks, review_every_s: float) -> None:
     embeddings = embeddings_of(tracks)
@@ -319,7 +318,6 @@ def test_in_the_end_nobody_is_twice_in_one_picture(tracks, review_every_s: float
     assert doubles(people, embeddings) == []
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(TRACKS, min_size=1, max_size=7))
 def test_at_once_nobody_is_given_a_track_that_overlaps_what_was_seen_of_them_before(tracks) -> None:
     stage = make_match()
@@ -338,7 +336,6 @@ def test_at_once_nobody_is_given_a_track_that_overlaps_what_was_seen_of_them_bef
         seen += sightings
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(TRACKS, min_size=1, max_size=7), st.sampled_from([1.0, 5.0, 1e9]))
 def test_whoever_applies_the_corrections_knows_what_the_stage_knows(tracks, review_every_s: float) -> None:
     gallery = DictGallery()
@@ -352,7 +349,6 @@ def test_whoever_applies_the_corrections_knows_what_the_stage_knows(tracks, revi
         assert identity.camera_ids == tuple(sorted({e.track_id.camera_id for e in mine}))
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.lists(TRACKS, min_size=1, max_size=7))
 def test_the_same_input_gives_the_same_output_bit_for_bit(tracks) -> None:
     def told() -> list[str]:
@@ -367,7 +363,6 @@ def test_the_same_input_gives_the_same_output_bit_for_bit(tracks) -> None:
     assert told() == told()
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.lists(TRACKS, min_size=1, max_size=7))
 def test_every_embedding_becomes_one_sighting_in_its_place(tracks) -> None:
     stage = make_match()

@@ -3,7 +3,7 @@ from math import inf
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from people import TRACKS, embeddings_of, look, make_match, see, windows
 
@@ -28,7 +28,6 @@ def make_stage() -> MatchStage:
     return make_match(review_every_s=2.0, review_window_s=6.0, forget_after_s=15.0, max_identities=5, leave_after_s=2.0)
 
 
-@settings(max_examples=80, deadline=None)
 @given(st.lists(TRACKS, min_size=1, max_size=7), st.sets(st.integers(0, 40), min_size=1, max_size=4))
 def test_a_stage_that_was_restored_goes_on_bit_for_bit(tracks, cuts: set[int]) -> None:
     undisturbed, stage = make_stage(), make_stage()
@@ -72,7 +71,6 @@ def test_a_snapshot_holds_each_vector_once() -> None:
     assert stage.snapshot().count(look(2).astype("f8").tobytes()) <= 1
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.lists(TRACKS, min_size=1, max_size=6), st.randoms(use_true_random=False), st.integers(1, 5))
 def test_the_result_is_the_same_in_whatever_order_and_however_late_the_cameras_deliver(
     tracks, random: Random, at_once: int

@@ -1,7 +1,7 @@
 """What operators order, and that no later look back undoes it."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from people import AT_THE_BORDER, TRACKS, DictGallery, embeddings_of, make_match, person_of_part, see, windows
 
@@ -139,7 +139,6 @@ def test_people_who_are_forgotten_here_are_no_error(kind: OrderKind) -> None:
     assert number(stage, "east", 2, 5.0, 6.0) >= 1
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(TRACKS, min_size=2, max_size=6), st.integers(0, 20), st.data())
 def test_whatever_comes_later_what_an_operator_put_together_and_apart_stays_so(tracks, moment: int, data) -> None:
     stage = make_match(review_every_s=1.0)

@@ -3,7 +3,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pytest
 from factories import make_stamp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core import UNCONFIRMED, Detections, Frame, FrameStamp, Tracklet, TrackUpdate
@@ -121,7 +121,6 @@ def test_detections_without_a_track_are_left_out() -> None:
     np.testing.assert_array_equal(tracklet.path.boxes_xyxy, np.tile(np.float32(RIGHT), (9, 1)))
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.lists(st.permutations([1, 2, 3]), min_size=20, max_size=20))
 def test_boxes_and_crops_stay_with_their_track_in_whatever_order_they_come(orders) -> None:
     home = {1: LEFT, 2: MIDDLE, 3: RIGHT}
@@ -301,7 +300,6 @@ def test_the_oldest_frame_needed_is_the_first_of_the_oldest_open_part() -> None:
     assert stage.oldest_needed() == FrameStamp("east", 5, 5 / FPS)
 
 
-@settings(max_examples=30, deadline=None)
 @given(
     st.lists(
         st.tuples(st.sets(st.integers(1, 3)), st.sampled_from([LEFT, BEHIND_LEFT, RIGHT])), min_size=1, max_size=60

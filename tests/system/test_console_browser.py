@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import cv2
 import httpx
@@ -26,7 +27,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
 PERSON = "person"
 """Stands for whoever was seen most."""
-PAGES = ("wall", "alerts", "people", PERSON, "decide", "decide/audit", "health", "privacy", "accounts", "api")
+LIKE = "people/like"
+"""Stands for who looks like them."""
+PAGES = ("wall", "alerts", "people", LIKE, PERSON, "decide", "decide/audit", "health", "privacy", "accounts", "api")
+CONTRAST = (Path(__file__).parents[1] / "page_contrast.js").read_text()
 ZONE = "{plaza: {camera: west, polygon: [[0, 0], [640, 0], [640, 360], [0, 360]]}}"
 LIVE_S = 25.0
 """Of the demo that the run is left alone with, at least."""
@@ -148,10 +152,15 @@ def past(run: Run) -> Iterator[RunningPage]:
 
 def address(past: RunningPage, name: str) -> str:
     """Return where a page of ``PAGES`` is."""
-    if name != PERSON:
+    if name not in (PERSON, LIKE):
         return name
     people = past.desk.story.people(past.accounts.users()[0])
-    return f"person/{max(people, key=lambda person: (len(person.camera_ids), person.num_sightings)).person_id}"
+    person_id = max(people, key=lambda person: (len(person.camera_ids), person.num_sightings)).person_id
+    if name == PERSON:
+        return f"person/{person_id}"
+    parts = [event.part for event in past.desk.story.events_of(person_id) if event.part is not None]
+    part = next(part for part in parts if past.desk.pictures.get(part) is not None)
+    return f"people/like/{quote(str(part.track_id), safe='')}/{part.part}"
 
 
 def logged_in(past: RunningPage, role: Role) -> dict[str, object]:
@@ -193,6 +202,7 @@ def test_every_page_can_be_shown(browser: Browser, past: RunningPage, theme: str
     with opened(browser, past.url, **options) as page:
         for name in PAGES:
             go(page, address(past, name))
+            assert page.evaluate(CONTRAST) == [], name
             if screenshots is not None and name != "wall":
                 shoot(page, screenshots, f"{name.replace('/', '-')}-{theme}")
         assert page.evaluate("document.documentElement.dataset.theme") == theme
@@ -219,6 +229,26 @@ def test_a_page_fits_on_a_phone(browser: Browser, past: RunningPage, name: str) 
     with opened(browser, past.url, **options) as page:
         go(page, address(past, name))
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_search_by_click_and_by_an_uploaded_picture_finds_the_person_in_the_other_camera(
+    browser: Browser, past: RunningPage, tmp_path: Path
+) -> None:
+    with opened(browser, past.url, **logged_in(past, Role.OPERATOR)) as page:
+        where = address(past, PERSON)
+        person_id = where.partition("/")[2]
+        go(page, where)
+        assert page.locator(".tline b").count() > 1  # cameras
+        page.get_by_role("link", name="Who looks like this").click()
+        page.wait_for_selector(f'li:first-child [data-found="{person_id}"]')
+        picture = page.locator(".asked img").get_attribute("src")
+        assert picture is not None
+        (tmp_path / "them.jpg").write_bytes(page.request.get(f"{past.url}{picture}").body())
+        go(page, "people")
+        page.get_by_label("By picture").set_input_files(tmp_path / "them.jpg")
+        page.wait_for_selector(f'li:first-child [data-found="{person_id}"]')
+        page.locator("[data-found]").first.click()
+        page.wait_for_selector(".page-person[data-ready]")
 
 
 def test_two_keys_decide(browser: Browser, past: RunningPage) -> None:

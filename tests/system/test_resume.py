@@ -2,13 +2,18 @@
 
 import json
 import signal
+import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from factories import make_sighting
 from running import run, start
 
-pytestmark = [pytest.mark.shared, pytest.mark.slow]
+from pipeline.ledger import Ledger
+
+pytestmark = [pytest.mark.slow]
 
 
 def lines(folder: Path, name: str) -> list[str]:
@@ -19,6 +24,7 @@ def digest(folder: Path) -> str:
     return str(json.loads((folder / "summary.json").read_text())["result_sha256"])
 
 
+@pytest.mark.shared
 @pytest.mark.timeout(600)
 def test_a_run_that_was_killed_goes_on_to_the_result_of_an_undisturbed_one(halves: list[str], tmp_path: Path) -> None:
     options = ["runtime=inline", *halves, "matcher.review_every_s=1", "sink=[jsonl,mot]", "flow.flush_every_s=0.2"]
@@ -41,6 +47,7 @@ def test_a_run_that_was_killed_goes_on_to_the_result_of_an_undisturbed_one(halve
         assert lines(killed, name) == lines(whole, name), name
 
 
+@pytest.mark.shared
 def test_a_run_that_is_not_to_go_on_sets_the_ledger_aside(halves: list[str], tmp_path: Path) -> None:
     options = ["runtime=inline", *halves, f"output_dir={tmp_path}"]
     digests = []
@@ -49,3 +56,35 @@ def test_a_run_that_is_not_to_go_on_sets_the_ledger_aside(halves: list[str], tmp
         digests.append(digest(tmp_path))
     assert digests[0] == digests[1]
     assert sorted(path.name for path in tmp_path.glob("ledger*")) == ["ledger.1.sqlite", "ledger.sqlite"]
+
+
+def of_the_future(ledger: Path) -> None:
+    with sqlite3.connect(ledger) as database:
+        database.execute("UPDATE about SET value = '99' WHERE key = 'schema'")
+    database.close()
+
+
+def damaged(ledger: Path) -> None:
+    pages = ledger.read_bytes()
+    ledger.write_bytes(pages[:4096] + b"\xff" * (len(pages) - 4096))
+
+
+@pytest.mark.parametrize("resume", ["true", "false"])
+@pytest.mark.parametrize(
+    ("spoil", "named"), [(of_the_future, "expected ledger schema 2, got 99"), (damaged, "malformed")]
+)
+def test_a_ledger_that_cannot_be_gone_on_with_is_one_line_and_stays_as_it_is(
+    tmp_path: Path, spoil: Callable[[Path], None], named: str, resume: str
+) -> None:
+    ledger = tmp_path / "ledger.sqlite"
+    made = Ledger(ledger)
+    made.append([make_sighting(1)])
+    made.close()
+    spoil(ledger)
+    before = ledger.read_bytes()
+    piece = ["site=demo", "source.file.seconds=1", "runtime=inline", "sink=[jsonl]"]
+    finished = run([*piece, f"output_dir={tmp_path}", f"resume={resume}"])
+    assert (finished.code, len(finished.errors)) == (1, 1), finished.err
+    assert named in finished.errors[0]
+    assert "Traceback" not in finished.err
+    assert ledger.read_bytes() == before

@@ -32,16 +32,9 @@ def check(folder: Path) -> str:
     return str(summary["result_sha256"])
 
 
-@pytest.mark.parametrize("name", LIGHT)
-def test_footage_becomes_sightings(name: str, halves: list[str], tmp_path: Path) -> None:
-    finished = run(["runtime=inline", *overrides(name, tmp_path, halves)])
-    assert finished.code == 0, finished.err
-    check(tmp_path)
-
-
 @pytest.mark.ray
-@pytest.mark.parametrize("name", ["lstrl_light", "ctl_light"])
-def test_the_result_is_the_same_on_both_runtimes(name: str, halves: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", LIGHT)
+def test_footage_becomes_the_same_sightings_on_both_runtimes(name: str, halves: list[str], tmp_path: Path) -> None:
     results = []
     for runtime in ("inline", "ray"):
         folder = tmp_path / runtime

@@ -21,6 +21,8 @@ from models.training._checkpoint import Position, load_mean, read_best, save_bes
 from models.training._engine import Budget, Engine, Pace
 from pipeline.core.errors import DataError, WeightsError
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACE = Pace(device=torch.device("cpu"), bfloat16=False, loaders=0, save_every_s=0.0)
 

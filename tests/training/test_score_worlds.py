@@ -12,7 +12,7 @@ from worlds import FRAME_HW, make_world
 from models.training._single_crops import histogram_vectors, score_across_cameras
 from models.training._world_people import TrueFrame, read_true_crops, read_true_frames
 from models.training._worlds import World
-from models.training.score_worlds import main, score_detector, score_pose, score_vectors
+from models.training.score_worlds import main, score_detector, score_pose, score_vectors, spread_distances
 from pipeline.core import Detections, Frame, FrameStamp, LetterboxedFrame, PoseNeed, Tracklet
 from pipeline.core.errors import ConfigError
 
@@ -142,6 +142,17 @@ def test_another_outfit_is_neither_right_nor_wrong_unless_it_is_asked_for() -> N
     vectors[3] = [0.9, np.sqrt(0.19)]  # between the right answer and the other outfit
     assert score_across_cameras(vectors, people, cameras, outfits=outfits, asked=asked) == (0.5, 0, 1)
     assert score_across_cameras(vectors, people, cameras, outfits=outfits, change=True, asked=asked) == (1, 1, 1)
+
+
+def test_distances_are_of_one_person_across_cameras_and_of_two_in_one_world(tmp_path: Path) -> None:
+    drawn = read_true_crops([world(tmp_path)], min_visibility=0.0, min_height_px=0, max_crops=1, seed=0)[0]
+    seen = [(1, 0, 0), (1, 0, 1), (1, 1, 1), (2, 0, 0), (3, 0, 1000)]
+    crops = [replace(drawn, person_id=who, outfit=worn, camera=camera) for who, worn, camera in seen]
+    vectors = np.array([[1, 0], [0.6, 0.8], [0, 1], [0, 1], [1, 0]], np.float32)
+    # One person in one outfit: the first two. Two people of one world: 2 and any of the first three.
+    *spread, num_same, num_different = spread_distances(vectors, crops)
+    assert (num_same, num_different) == (1, 3)
+    assert spread == pytest.approx([0.4, 0.0, 0.4, np.std([1.0, 0.2, 0.0])], abs=1e-6)
 
 
 def test_errors_of_keypoints_are_in_heights(tmp_path: Path) -> None:

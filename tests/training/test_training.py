@@ -25,6 +25,8 @@ from pipeline.core.errors import ConfigError, WeightsError
 from pipeline.evaluation.detection import find_hits
 from pipeline.stages.detect import letterbox
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = {
     "detector": ["options.input_hw=[96,128]", "options.batch_size=8"],
     "keypoints": ["options.input_hw=[64,32]", "options.batch_size=8"],
@@ -91,14 +93,12 @@ def test_a_resumed_run_equals_an_uninterrupted_one(task: str, data: Path, tmp_pa
 
 
 @pytest.mark.parametrize("task", OPTIONS)
-@pytest.mark.slow
 def test_the_loss_falls(task: str, data: Path, tmp_path: Path) -> None:
     main(_arguments(task, data, tmp_path / "out", 120))
     losses = _losses(tmp_path / "out")
     assert losses[-1] < 0.8 * losses[0]
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_detector_finds_the_people_it_learned(data: Path, tmp_path: Path) -> None:
     main(_arguments("detector", data, tmp_path / "out", 400))
@@ -208,6 +208,24 @@ def test_a_checkpoint_of_another_network_is_refused(data: Path, tmp_path: Path) 
     _engine("detector", data, tmp_path).save()
     with pytest.raises(WeightsError, match=r"checkpoint\.safetensors: expected a checkpoint of this network"):
         _engine("keypoints", data, tmp_path)
+
+
+def test_a_network_begins_with_the_convolutions_of_another_run_and_with_a_head_of_its_own(
+    data: Path, tmp_path: Path
+) -> None:
+    first = _engine("reid", data, tmp_path)
+    first.save()
+    told = f"options.begin_with={tmp_path / 'checkpoint.safetensors'}"
+    _, network, _ = build(read_config(_arguments("reid", data, tmp_path / "next", 1, "seed=1", told)))
+    older, newer = first.mean.state_dict(), network.state_dict()
+    taken = {name for name, value in newer.items() if value.numel() > 1 and torch.equal(value, older[name])}
+    assert "network.blocks.0.entry.0.weight" in taken
+    assert not {"network.embed.weight", "classifier.weight"} & taken
+
+
+def test_what_a_network_cannot_begin_with_is_refused(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="absent"):
+        build(read_config(_arguments("reid", data, tmp_path, 1, f"options.begin_with={tmp_path / 'absent'}")))
 
 
 def test_a_damaged_checkpoint_is_refused(data: Path, tmp_path: Path) -> None:

@@ -15,11 +15,41 @@ from models.training.train import build, read_config
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def arguments(data: Path, out: Path) -> list[str]:
-    told = ["task=video", f"data={data}", f"out={out}", "steps=1", "threads=1", "loaders=0", "held_out=0.5"]
-    told += ["device=cpu", "precision=float32", "schedule=recipe", "options.model=lstrl_light"]
+def arguments(data: Path, out: Path, *, steps: int = 1) -> list[str]:
+    told = [
+        "model=lstrl_light",
+        f"data={data}",
+        f"out={out}",
+        f"steps={steps}",
+        "threads=1",
+        "loaders=0",
+        "held_out=0.5",
+    ]
+    told += ["device=cpu", "precision=float32", "schedule=recipe"]
     told += ["options.recipe_changes={num_people: 4, num_each: 2, weight_decay: 0.0}"]
     return [*told, "options.changes={network.width_mult: 0.125, clip_len: 2, crop_size_hw: '[64,32]'}"]
+
+
+def run(command: list[str]) -> None:
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", *command]
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.slow
+@pytest.mark.ray
+def test_on_ray_and_by_torchrun_the_same_is_learnt(tmp_path: Path) -> None:
+    for number in range(2):
+        make_world(tmp_path, number, frames_per_camera=10)
+    out = {name: tmp_path / name for name in ("torchrun", "ray")}
+    start = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "models.training.train"]
+    run([*start, *arguments(tmp_path, out["torchrun"], steps=2)])
+    run(["models.training.on_ray", "workers=2", *arguments(tmp_path, out["ray"], steps=2)])
+    ours, theirs = (load_file(folder / "checkpoint.safetensors") for folder in (out["ray"], out["torchrun"]))
+    assert ours.keys() == theirs.keys()
+    for name in ours.keys() - {"progress"}:
+        torch.testing.assert_close(ours[name], theirs[name], msg=lambda text, name=name: f"{name}: {text}")
 
 
 @pytest.mark.slow
@@ -27,12 +57,7 @@ def test_two_processes_step_by_the_mean_of_their_slopes(tmp_path: Path) -> None:
     for number in range(2):
         make_world(tmp_path, number, frames_per_camera=10)
     told = arguments(tmp_path, tmp_path / "out")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command += ["-m", "models.training.train", *told]
-    done = subprocess.run(
-        command, cwd=REPOSITORY, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    run(["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "models.training.train", *told])
     assert len((tmp_path / "out" / "curve.csv").read_text().splitlines()) == 2
 
     torch.set_num_threads(1)

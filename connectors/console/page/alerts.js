@@ -2,12 +2,12 @@
 
 import { get, send } from "./api.js";
 import { acts, dialog, h, put, toast } from "./dom.js";
-import { clock, lasting, shot, tag, wallClock } from "./format.js";
+import { clock, lasting, moment, shot, tag, wallClock } from "./format.js";
 
 const MUTES = [[900, "15 minutes"], [3600, "one hour"], [86400, "one day"]];
 
 export async function page(root, context) {
-  const filter = { rule: "", camera: "", state: "" };
+  const filter = { rule: "", camera: "", state: "", since: "", until: "" };
   const list = h("div", { className: "stack", "aria-label": "Alerts" });
   const bar = h("div", { className: "bar" });
   const count = h("p", {});
@@ -19,23 +19,28 @@ export async function page(root, context) {
     onchange: (event) => { filter[name] = event.target.value; refresh(); },
   }, h("option", { value: "" }, "all"), values.map((value) => h("option", { value, selected: value === filter[name] }, value))));
 
+  const when = (name, label, placeholder) => h("label", {}, label, h("input", {
+    "data-key": `filter ${name}`, value: filter[name], placeholder, style: { width: "7.5em" },
+    onchange: (event) => { filter[name] = event.target.value; refresh(); },
+  }));
+
   const sound = h("input", {
     type: "checkbox", checked: localStorage.getItem("sound") === "on",
     onchange: () => localStorage.setItem("sound", sound.checked ? "on" : "off"),
   });
 
   async function refresh() {
-    const found = await get("alerts", { rule: filter.rule, camera: filter.camera });
+    const found = await get("alerts", { rule: filter.rule, camera: filter.camera, since: moment(filter.since), until: moment(filter.until) });
     const shown = found.alerts.filter((alert) => !filter.state || alert.state === filter.state);
     const open = found.alerts.filter((alert) => ["raised", "amended"].includes(alert.state)).length;
     put(count, found.num ? `${open} open of ${found.num}` : "Nothing was reported.");
     put(bar, choice("rule", "Rule", found.rules), choice("camera", "Camera", context.site.cameras),
-      choice("state", "State", ["raised", "amended", "acknowledged", "retracted"]), h("label", {}, "Sound", sound));
+      when("since", "From", "0:00 or date"), when("until", "To", "1:30 or date"), choice("state", "State", ["raised", "amended", "acknowledged", "retracted"]), h("label", {}, "Sound", sound));
     const muted = Object.entries(found.muted);
     put(list,
       muted.map(([rule, until]) => h("div", { className: "note" }, `${rule} is muted until ${wallClock(until)}. `,
         context.may("operator") ? h("button", { className: "plain", onclick: () => act("alerts/mute", { rule, seconds: 0 }) }, "Unmute") : null)),
-      shown.filter((alert) => !(alert.rule in found.muted) || filter.rule === alert.rule).map((alert) => card(alert)),
+      shown.map((alert) => card(alert, alert.rule in found.muted)),
       shown.length ? null : h("div", { className: "empty" }, "No alert fits. Alerts appear here by themselves."));
     const key = found.alerts[0]?.key ?? null;
     if (newest !== null && key !== newest && key && sound.checked && !(found.alerts[0].rule in found.muted)) beep();
@@ -51,17 +56,18 @@ export async function page(root, context) {
     }
   }
 
-  function card(alert) {
+  function card(alert, isMuted) {
     const isOver = alert.state === "retracted";
     const isTaken = alert.state === "acknowledged";
     const states = { raised: ["open", "bad"], amended: ["amended", "warn"], acknowledged: ["taken care of", "good"], retracted: ["retracted", ""] };
     const [word, kind] = states[alert.state];
-    return h("article", { className: `card alert ${alert.severity} ${isOver ? "retracted done" : isTaken ? "done" : ""}`, "data-alert": alert.key },
-      shot(alert.track && { track: alert.track, part: 0 }, `Person ${alert.person}`),
+    return h("article", { className: `card alert ${alert.severity} ${isOver ? "retracted done" : isTaken || isMuted ? "done" : ""}`, "data-alert": alert.key },
+      shot(alert.picture, `Person ${alert.person}`),
       h("div", {},
         h("p", { className: "message" }, alert.message),
         h("div", { className: "facts" }, tag(alert.person), h("span", {}, alert.camera), h("time", { className: "num" }, clock(alert.raised_at)),
           h("span", {}, alert.rule), h("span", { className: `tag ${kind}` }, word),
+          isMuted ? h("span", { className: "tag" }, "muted") : null,
           alert.was_amended && alert.state !== "amended" ? h("span", { className: "tag warn" }, "amended") : null),
         h("ul", { className: "said" },
           alert.acknowledged ? h("li", { className: "soft" }, `${alert.acknowledged.by} takes care, ${wallClock(alert.acknowledged.at)}`) : null,

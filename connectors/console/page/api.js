@@ -27,6 +27,12 @@ export async function send(path, body = {}, method = "POST") {
   return answer(await fetch(`/api/${path}`, { method, headers, body: JSON.stringify(body) }));
 }
 
+export async function upload(path, file) {
+  const headers = { "content-type": file.type || "application/octet-stream" };
+  if (csrf) headers["x-csrf-token"] = csrf;
+  return answer(await fetch(`/api/${path}`, { method: "POST", headers, body: file }));
+}
+
 async function answer(response) {
   const text = await response.text();
   let found = null;

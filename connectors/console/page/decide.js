@@ -2,7 +2,7 @@
 
 import { get, send } from "./api.js";
 import { h, put, toast } from "./dom.js";
-import { percent, shot, tag } from "./format.js";
+import { percent, shot, sure, tag, width } from "./format.js";
 
 export async function page(root, context, [tab = "queue"]) {
   const body = h("div");
@@ -34,7 +34,7 @@ export async function page(root, context, [tab = "queue"]) {
         h("button", { "data-key": "different", onclick: () => say(false) }, "Different ", h("kbd", {}, "D")),
         h("button", { className: "plain", "data-key": "skip", onclick: skip }, "Cannot say ", h("kbd", {}, "N"))) : h("p", { className: "soft" }, "Operators decide."),
       h("p", { className: "soft small", style: { textAlign: "center", maxWidth: "none" } },
-        isQueue ? `The line thinks ${percent(current.probability)} that they are the same. ${found.num} to decide.` : `${found.num_labelled} of ${found.num} labelled.`));
+        isQueue ? `The line: ${sure(current.probability)} that they are the same. ${found.num} to decide.` : `${found.num_labelled} of ${found.num} labelled.`));
   }
 
   async function say(isSame) {
@@ -86,5 +86,5 @@ function calibration(bins) {
     h("p", { className: "soft small" }, "How often operators said “same”, by how sure the line was."),
     h("table", {}, h("thead", {}, h("tr", {}, ["the line says", "operators say same", "", "answers"].map((title) => h("th", {}, title)))),
       h("tbody", {}, bins.filter((bin) => bin.num).map((bin) => h("tr", {}, h("td", {}, `${percent(bin.from)} – ${percent(bin.to)}`), h("td", {}, percent(bin.same / bin.num)),
-        h("td", {}, h("div", { className: "meter" }, h("i", { style: { width: percent(bin.same / bin.num) } }))), h("td", {}, bin.num))))));
+        h("td", {}, h("div", { className: "meter" }, h("i", { style: width(bin.same / bin.num) }))), h("td", {}, bin.num))))));
 }

@@ -22,6 +22,16 @@ export function clock(at) {
   return today ? date.toLocaleTimeString() : date.toLocaleString();
 }
 
+// Time since a recording began, as 1:30 or seconds, or a date.
+export function moment(text) {
+  if (!text?.trim()) return null;
+  if (/^[\d.]+$/.test(text)) return Number(text);
+  const parts = text.match(/^(?:(\d+):)?(\d+):([\d.]+)$/);
+  if (parts) return (Number(parts[1] ?? 0) * 60 + Number(parts[2])) * 60 + Number(parts[3]);
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? null : at / 1000;
+}
+
 export function wallClock(at) {
   return new Date(at * 1000).toLocaleString();
 }
@@ -37,8 +47,20 @@ export function percent(share, digits = 0) {
   return share === null || share === undefined ? "–" : `${(100 * share).toFixed(digits)} %`;
 }
 
+// How full a bar is.
+export function width(share) {
+  return { width: `${(100 * share).toFixed(1)}%` };
+}
+
+// Nothing is certain: 99.7 % does not read as 100 %.
+export function sure(probability) {
+  if (probability > 0.99) return "> 99 %";
+  return probability < 0.01 ? "< 1 %" : percent(probability);
+}
+
 export function bytes(count) {
-  return count < 1e6 ? `${Math.round(count / 1e3)} kB` : `${(count / 1e6).toFixed(1)} MB`;
+  if (count < 1e6) return `${Math.round(count / 1e3)} kB`;
+  return count < 1e9 ? `${(count / 1e6).toFixed(1)} MB` : `${(count / 1e9).toFixed(1)} GB`;
 }
 
 // The same colours as in the films of a run.

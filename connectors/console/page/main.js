@@ -95,8 +95,8 @@ function drawNav() {
 }
 
 async function countAlerts() {
-  const { alerts: found } = await get("alerts", { limit: 1000 });
-  const open = found.filter((alert) => alert.state === "raised" || alert.state === "amended").length;
+  const { alerts: found, muted } = await get("alerts", { limit: 1000 });
+  const open = found.filter((alert) => ["raised", "amended"].includes(alert.state) && !(alert.rule in muted)).length;
   const count = document.querySelector('#nav a[data-page="alerts"] .count');
   count?.replaceChildren(String(open));
   count?.classList.toggle("hidden", open === 0);

@@ -2,7 +2,8 @@
 
 import { get, ordered, send } from "./api.js";
 import { acts, dialog, h, put, toast } from "./dom.js";
-import { clock, colour, lasting, outcome, percent, shot, tag, wallClock } from "./format.js";
+import { clock, colour, lasting, outcome, shot, sure, tag, wallClock } from "./format.js";
+import { inert } from "./likeness.js";
 import { map, stays, timeline } from "./timeline.js";
 
 const MAX_BEST = 8;
@@ -60,18 +61,20 @@ export async function page(root, context, [asked]) {
           h("button", { "data-key": "merge", onclick: merge }, "Merge with…"),
           h("button", { "data-key": "name", onclick: name }, person.name ? "Rename" : "Put on watch-list"),
           h("button", { "data-key": "confirm", onclick: () => order("confirm", [id], { reason: "all of it" }) }, "Confirm all"),
+          shown.length ? h("a", { className: "button", href: like(best[0]), "data-key": "like" }, "Who looks like this") : null,
           h("a", { className: "button", href: `/api/people/${id}/export.zip`, download: "" }, "Export"),
           h("button", { className: "danger", "data-key": "erase", onclick: erase }, "Erase")) : null),
       h("div", { className: "stack" },
         shown.length ? h("div", { className: "strip" }, shown.map((each) => shot(each, `${each.camera} at ${clock(each.first_at)}`))) : null,
         h("div", { className: "two" },
-          h("section", { className: "card" }, h("h2", {}, "When and where"), timeline(id, found, jump)),
+          h("div", { className: "stack" },
+            h("section", { className: "card" }, h("h2", {}, "When and where"), timeline(id, found, jump)),
+            person.likely.length ? h("section", { className: "card" }, h("h2", {}, "May be the same as"),
+              h("p", { className: "soft small" }, "By the line’s own doubt, the likeliest first."),
+              h("div", { className: "people few" }, person.likely.map((each) => h("a", { href: `#/person/${each.person}` },
+                shot(each.picture, `Person ${each.person}`),
+                h("div", { className: "about bar" }, inert(tag(each.person)), sure(each.probability)))))) : null),
           h("section", { className: "card" }, h("h2", {}, "The way"), map(id, person.sightings, found, site))),
-        person.likely.length ? h("section", { className: "card" }, h("h2", {}, "May be the same as"),
-          h("p", { className: "soft small" }, "By the line’s own doubt, the likeliest first."),
-          h("div", { className: "people" }, person.likely.map((each) => h("a", { href: `#/person/${each.person}` },
-            shot(each.picture, `Person ${each.person}`),
-            h("div", { className: "about" }, `Person ${each.person} · ${percent(each.probability)}`))))) : null,
         h("section", { className: "card" },
           h("h2", {}, "Sightings"),
           mayCorrect ? h("p", { className: "soft small" }, "Choose a picture to see why. Tick pictures that show somebody else, and split them off.") : null,
@@ -90,7 +93,7 @@ export async function page(root, context, [asked]) {
     const key = `${each.track} ${each.part}`;
     const box = h("div", { className: chosen.has(key) ? "part chosen" : "part" },
       h("button", { "data-key": `why ${key}`, "aria-label": `Why: ${each.camera} at ${clock(each.first_at)}`, onclick: () => why(each) }, shot(each.quality === null ? null : each, "")),
-      h("span", { className: "sure num" }, each.outcome === "new" ? "new" : percent(each.probability)));
+      h("span", { className: "sure num" }, each.person_then !== each.person ? "corrected" : each.outcome === "new" ? "new" : sure(each.probability)));
     if (mayCorrect) {
       box.append(h("input", {
         type: "checkbox", checked: chosen.has(key), "aria-label": `${each.camera} at ${clock(each.first_at)}`, "data-part": key,
@@ -133,11 +136,12 @@ export async function page(root, context, [asked]) {
         figure(found.quality === null ? null : found, "This sighting", `${found.camera}, ${clock(found.first_at)}`),
         figure(found.person_picture, `Person ${found.person}`, "another picture of theirs"),
         found.runner_up === null || found.runner_up === found.person ? null : figure(found.runner_up_picture, `Person ${found.runner_up}`, "the best other candidate")),
-      h("p", {}, outcome(found.outcome), ` The line is ${percent(found.probability, 1)} sure.`,
+      h("p", {}, outcome(found.outcome), ` The line was ${sure(found.probability)} sure.`,
         found.person_then === found.person ? null : ` At first it was person ${found.person_then}; a correction changed that.`),
+      found.evidence ? weighed(found.evidence) : null,
       found.gates.length ? h("ul", { className: "gates" }, found.gates.map((gate) => h("li", {}, gate))) : null);
     const parts = [each];
-    acts(box, ...(context.may("operator") ? [
+    acts(box, found.quality === null ? null : h("a", { className: "button", href: like(each), onclick: () => box.close() }, "Who looks like this"), ...(context.may("operator") ? [
       h("button", { onclick: () => { box.close(); order("reject", [person.person], { parts, reason: "not this person" }); } }, "Not this person"),
       h("button", { className: "main", onclick: () => { box.close(); order("confirm", [person.person], { parts, reason: "looked at" }); } }, "It is them"),
     ] : []));
@@ -153,7 +157,7 @@ export async function page(root, context, [asked]) {
     };
     const box = dialog(`Merge person ${person.person} with`,
       h("p", { className: "soft" }, `Everything of that person becomes person ${person.person}. It can be undone.`), number, preview,
-      person.likely.length ? h("div", { className: "bar" }, "Likely: ", person.likely.map((each) => h("button", { onclick: () => { number.value = each.person; number.oninput(); } }, `${each.person} (${percent(each.probability)})`))) : null);
+      person.likely.length ? h("div", { className: "bar" }, "Likely: ", person.likely.map((each) => h("button", { onclick: () => { number.value = each.person; number.oninput(); } }, `${each.person} (${sure(each.probability)})`))) : null);
     acts(box, h("button", { className: "main", onclick: () => {
       if (!Number(number.value)) return;
       box.close();
@@ -202,6 +206,10 @@ export async function page(root, context, [asked]) {
   await refresh();
 }
 
+function like({ track, part }) {
+  return `#/people/like/${encodeURIComponent(track)}/${part}`;
+}
+
 // The best picture of each track first, then the second best of each, and so on.
 function spread(best) {
   const seen = new Map();
@@ -210,6 +218,19 @@ function spread(best) {
     seen.set(each.track, rank + 1);
     return { each, rank };
   }).sort((one, two) => one.rank - two.rank).map(({ each }) => each);
+}
+
+// What spoke for the number and against, in natural log-odds: 0 says nothing, 3 is 20 to 1.
+function weighed({ looks, way, needed }) {
+  if (looks === undefined) return null;
+  const row = (name, value, about) => h("tr", {}, h("td", {}, name), h("td", { className: "r" }, value > 0 ? `+${value.toFixed(1)}` : value.toFixed(1)), h("td", { className: "soft" }, about));
+  return h("table", { className: "weighed" }, h("tbody", {}, row("looks", looks, odds(looks)), row("way and time", way ?? 0, odds(way ?? 0)), row("needed", needed ?? 0, "to link two pieces at the allowed rate of mistakes")));
+}
+
+function odds(value) {
+  if (Math.abs(value) < 0.1) return "says nothing";
+  const times = Math.exp(Math.abs(value));
+  return `${times < 10 ? times.toFixed(1) : Math.round(times)} to 1 ${value > 0 ? "for" : "against"} the same person`;
 }
 
 function erased(proof) {

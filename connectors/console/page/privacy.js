@@ -12,13 +12,15 @@ export async function page(root, context) {
     h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, "Privacy"), h("p", {}, "What is kept of people, and who did what with it."))),
     h("div", { className: "stack" },
       h("div", { className: "tiles" },
-        tile(String(kept.num_pictures), `pictures, ${bytes(kept.num_bytes)} of ${bytes(kept.max_picture_bytes)}`),
-        tile(lasting(kept.keep_pictures_s), "pictures are kept, then deleted"),
+        tile(String(kept.num_pictures), "pictures of sightings"),
+        tile(String(kept.num_clips), "clips, a few frames each"),
+        tile(bytes(kept.num_bytes), `of ${bytes(kept.max_picture_bytes)} at most`),
+        tile(lasting(kept.keep_pictures_s), "they are kept, then deleted"),
         tile(kept.blurs_heads_on_wall ? "yes" : "no", "heads are blurred on the live wall"),
         tile("yes", "heads of others are blurred in exports")),
       h("section", { className: "card" }, h("h2", {}, "One person’s rights"),
         h("p", {}, "On a person’s page, ", h("b", {}, "Export"), " gives everything that is kept of them as a zip, and ", h("b", {}, "Erase"),
-          " deletes it and shows what was found when it was looked for again. Live pictures are never stored."),
+          " deletes it and shows what was found when it was looked for again. Live pictures and pictures that are searched with are never stored."),
         h("p", {}, h("a", { href: "#/people" }, "Find the person"))),
       context.may("administrator") ? audit : null));
 

@@ -2,9 +2,12 @@
 
 import { get } from "./api.js";
 import { h, put } from "./dom.js";
-import { clock, shot, tag } from "./format.js";
+import { clock, moment, shot, tag } from "./format.js";
+import * as likeness from "./likeness.js";
+import { chooser, dropping, inert } from "./likeness.js";
 
-export async function page(root, context) {
+export async function page(root, context, rest) {
+  if (rest[0] === "picture" || rest[0] === "like") return likeness.page(root, context, rest);
   const filter = {};
   const people = h("div", { className: "people" });
   const count = h("p", { "aria-live": "polite" });
@@ -20,7 +23,7 @@ export async function page(root, context) {
           h("option", { value: "" }, "all"), context.site.cameras.map((camera) => h("option", { value: camera }, camera)))),
         field("since", "From", { placeholder: "0:00 or date", style: { width: "10em" } }),
         field("until", "To", { placeholder: "1:30 or date", style: { width: "10em" } }),
-        h("button", { className: "main" }, "Search"))),
+        h("button", { className: "main" }, "Search"), context.may("operator") ? chooser() : null)),
     people);
 
   async function refresh() {
@@ -29,6 +32,7 @@ export async function page(root, context) {
     put(people, found.people.length ? found.people.map(card) : h("div", { className: "empty" }, "Nobody fits."));
   }
 
+  if (context.may("operator")) dropping(root);
   context.listeners.add(refresh);
   await refresh();
 }
@@ -40,19 +44,4 @@ function card(person) {
       h("div", { className: "bar" }, inert(tag(person.person, person.name)), person.name ? h("span", { className: "tag warn" }, person.name) : null),
       h("span", {}, person.cameras.join(", ")),
       h("span", { className: "num" }, `${clock(person.first_seen_at)} – ${clock(person.last_seen_at)}`)));
-}
-
-// A link within a link is none.
-export function inert(link) {
-  return h("span", { className: link.className, style: { background: link.style.background, color: link.style.color } }, link.textContent);
-}
-
-// Time since a recording began, as 1:30 or seconds, or a date.
-export function moment(text) {
-  if (!text?.trim()) return null;
-  if (/^[\d.]+$/.test(text)) return Number(text);
-  const parts = text.match(/^(?:(\d+):)?(\d+):([\d.]+)$/);
-  if (parts) return (Number(parts[1] ?? 0) * 60 + Number(parts[2])) * 60 + Number(parts[3]);
-  const at = Date.parse(text);
-  return Number.isNaN(at) ? null : at / 1000;
 }

@@ -70,27 +70,57 @@ function ground(person, sightings, site) {
   return picture;
 }
 
+// Where cameras are drawn: where people stood in front of them, if that is known, or else in a ring.
+function layout(cameras, areas, width, height) {
+  const middles = cameras.map((camera) => areas?.[camera] && [0, 1].map((side) => areas[camera].reduce((sum, place) => sum + place[side], 0) / areas[camera].length));
+  const [rx, ry] = cameras.length > 1 ? [width / 2 - 60, height / 2 - 56] : [0, 0];
+  if (cameras.length > 1 && middles.every(Boolean)) {
+    const [left, right] = [Math.min(...middles.map((p) => p[0])), Math.max(...middles.map((p) => p[0]))];
+    const [low, high] = [Math.min(...middles.map((p) => p[1])), Math.max(...middles.map((p) => p[1]))];
+    const at = new Map(cameras.map((camera, index) => [camera, [
+      width / 2 + rx * (2 * (middles[index][0] - left) / Math.max(right - left, 1) - 1), height / 2 - ry * (2 * (middles[index][1] - low) / Math.max(high - low, 1) - 1)]]));
+    const places = [...at.values()];
+    if (places.every((one, index) => places.slice(index + 1).every((two) => Math.hypot(one[0] - two[0], one[1] - two[1]) > 90))) return at;
+  }
+  return new Map(cameras.map((camera, index) => {
+    const angle = (2 * Math.PI * index) / cameras.length - Math.PI / 2;
+    return [camera, [width / 2 + rx * Math.cos(angle), height / 2 + ry * Math.sin(angle)]];
+  }));
+}
+
+function node(camera, [x, y], kind) {
+  return [s("circle", { cx: x, cy: y, r: 22, class: kind }), s("text", { x, y: y + 40, "text-anchor": "middle" }, camera)];
+}
+
+function bow([x1, y1], [x2, y2], bend) {
+  const middle = [(x1 + x2) / 2 + (y2 - y1) * bend, (y1 + y2) / 2 - (x2 - x1) * bend];
+  return { d: `M${x1} ${y1}Q${middle[0]} ${middle[1]} ${x2} ${y2}`, label: [(x1 + x2) / 4 + middle[0] / 2, (y1 + y2) / 4 + middle[1] / 2] };
+}
+
 // Only the cameras are known, and how long people walked between them.
 function graph(found, site) {
   const cameras = site.cameras.length ? site.cameras : [...new Set(found.map((each) => each.camera))];
-  const at = new Map(cameras.map((camera, index) => {
-    const angle = (2 * Math.PI * index) / cameras.length - Math.PI / 2;
-    return [camera, [320 + (cameras.length > 1 ? 210 : 0) * Math.cos(angle), 190 + (cameras.length > 1 ? 130 : 0) * Math.sin(angle)]];
-  }));
+  const at = layout(cameras, site.areas, 480, 330);
   const edges = site.walks.filter((walk) => at.has(walk.from) && at.has(walk.to)).flatMap((walk) => {
     const [[x1, y1], [x2, y2]] = [at.get(walk.from), at.get(walk.to)];
     return [s("line", { x1, y1, x2, y2, class: "edge", "stroke-width": 1 + Math.min(6, walk.num) })];
   });
   const steps = found.slice(1).map((each, index) => [found[index], each]).filter(([one, two]) => one.camera !== two.camera && at.has(one.camera) && at.has(two.camera));
   const walk = steps.flatMap(([one, two], index) => {
-    const [[x1, y1], [x2, y2]] = [at.get(one.camera), at.get(two.camera)];
-    const [mx, my] = [(x1 + x2) / 2 + (y2 - y1) * 0.12, (y1 + y2) / 2 - (x2 - x1) * 0.12];
-    return [s("path", { d: `M${x1} ${y1}Q${mx} ${my} ${x2} ${y2}`, class: "walk" }),
-      s("text", { x: mx, y: my, "text-anchor": "middle" }, `${index + 1}. ${lasting(Math.max(0, two.from - one.until))}`)];
+    const { d, label: [x, y] } = bow(at.get(one.camera), at.get(two.camera), 0.24);
+    return [s("path", { d, class: "walk" }), s("text", { x, y, "text-anchor": "middle" }, `${index + 1}. ${lasting(Math.max(0, two.from - one.until))}`)];
   });
-  const nodes = [...at].flatMap(([camera, [x, y]]) => {
-    const wasThere = found.some((each) => each.camera === camera);
-    return [s("circle", { cx: x, cy: y, r: 26, class: wasThere ? "dot" : "area" }), s("text", { x, y: y + 44, "text-anchor": "middle" }, camera)];
-  });
-  return s("svg", { viewBox: "0 0 640 400", role: "img", "aria-label": "The cameras, and the way between them" }, ...edges, ...walk, ...nodes);
+  const nodes = [...at].flatMap(([camera, place]) => node(camera, place, found.some((each) => each.camera === camera) ? "dot" : "area"));
+  return s("svg", { viewBox: "0 0 480 330", role: "img", "aria-label": "The cameras, and the way between them" }, ...edges, ...walk, ...nodes);
+}
+
+// How long people walked between cameras, as it was seen: the more did, the thicker the line.
+export function walkGraph({ cameras, areas, walks }) {
+  const at = layout(cameras, areas, 480, 330);
+  const most = Math.max(...walks.map((walk) => walk.num));
+  const drawn = walks.filter((walk) => at.has(walk.from) && at.has(walk.to)).map((walk) => ({ walk, ...bow(at.get(walk.from), at.get(walk.to), 0.22) }));
+  return h("div", { className: "map" }, s("svg", { viewBox: "0 0 480 330", role: "img", "aria-label": "Walking times between the cameras; the table below says the same" },
+    ...drawn.map(({ walk, d }) => s("path", { d, class: "walk", "stroke-width": 1 + (5 * walk.num) / most, opacity: 0.35 + (0.65 * walk.num) / most })),
+    ...[...at].flatMap(([camera, place]) => node(camera, place, "dot")),
+    ...drawn.map(({ walk, label: [x, y] }) => s("text", { x, y: y + 4, "text-anchor": "middle", class: "haloed" }, lasting(walk.median_s)))));
 }

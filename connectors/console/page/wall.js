@@ -3,16 +3,17 @@
 import { get, socket } from "./api.js";
 import { h, put } from "./dom.js";
 import { clock, colour, tag } from "./format.js";
+import { hand } from "./likeness.js";
 
 const SILENT_MS = 4000;
 const decoder = new TextDecoder();
 
 export async function page(root, context) {
-  const tiles = new Map(context.site.cameras.map((camera) => [camera, tile(camera)]));
+  const tiles = new Map(context.site.cameras.map((camera) => [camera, tile(camera, context.may("operator"))]));
   const age = h("span", { className: "soft small num" });
   put(root,
     h("div", { className: "head" },
-      h("div", { className: "grow" }, h("h1", {}, "Live wall"), h("p", {}, "Choose a person in a picture to see where they went.")), age),
+      h("div", { className: "grow" }, h("h1", {}, "Live wall"), h("p", {}, "Choose a person in a picture to see where they went", context.may("operator") ? "; one without a number, to search who looks like them." : ".")), age),
     context.site.is_live ? null : h("div", { className: "empty" },
       h("p", {}, "This run has ended: there are no live pictures."), h("p", {}, h("a", { href: "#/people" }, "Look at the people who were seen"), ".")),
     h("div", { className: "wall" }, [...tiles.values()].map((each) => each.element)));
@@ -53,21 +54,38 @@ export async function page(root, context) {
   };
 }
 
-function tile(camera) {
+function tile(camera, maySearch) {
   const canvas = h("canvas", { width: 640, height: 360, role: "img", "aria-label": `Camera ${camera}` });
   const [people, fps, lag, state] = [h("span"), h("span"), h("span"), h("span", { className: "tag hidden" })];
   const who = h("div", { className: "who" });
-  const each = { camera, canvas, people, fps, lag, state, who, shown: "", boxes: [], at: 0, isDrawing: false, waiting: null };
+  const each = { camera, canvas, people, fps, lag, state, who, shown: "", boxes: [], clean: null, maySearch, at: 0, isDrawing: false, waiting: null };
   canvas.onclick = (event) => {
     const frame = canvas.getBoundingClientRect();
     const [x, y] = [(event.clientX - frame.left) / frame.width, (event.clientY - frame.top) / frame.height];
-    const hits = each.boxes.filter(({ box, person }) => person && x >= box[0] && x <= box[2] && y >= box[1] && y <= box[3]);
+    const hits = each.boxes.filter(({ box, person }) => (person || maySearch) && x >= box[0] && x <= box[2] && y >= box[1] && y <= box[3]);
     hits.sort((one, two) => area(one.box) - area(two.box));
-    if (hits.length) location.hash = `#/person/${hits[0].person}`;
+    if (hits.length && hits[0].person) location.hash = `#/person/${hits[0].person}`;
+    else if (hits.length) cutOut(each.clean, hits[0].box);
   };
   each.element = h("figure", { className: "camera", "data-camera": camera }, canvas, h("figcaption", {},
     h("div", { className: "line num" }, h("b", {}, camera), people, fps, lag, state), who));
   return each;
+}
+
+// The way without a mouse to whoever has no number yet.
+function asking(each, track) {
+  return h("button", { className: "person unknown", "data-key": `who ${track}`, "aria-label": "Search for somebody without a number", onclick: () => {
+    const now = each.boxes.find((one) => one.track === track);
+    if (now) cutOut(each.clean, now.box);
+  } }, "?");
+}
+
+// Whoever has no number yet is searched for by their looks.
+function cutOut(picture, [left, top, right, bottom]) {
+  const [width, height] = [picture.width, picture.height];
+  const cut = h("canvas", { width: Math.max(16, (right - left) * width), height: Math.max(16, (bottom - top) * height) });
+  cut.getContext("2d").drawImage(picture, left * width, top * height, (right - left) * width, (bottom - top) * height, 0, 0, cut.width, cut.height);
+  cut.toBlob((file) => hand(file), "image/jpeg", 0.95);
 }
 
 function area(box) {
@@ -111,7 +129,8 @@ function paint(each, header, image) {
   }
   const pen = canvas.getContext("2d");
   pen.drawImage(image, 0, 0);
-  image.close();
+  each.clean?.close();
+  each.clean = image;
   each.at = Date.now();
   each.boxes = header.people;
   canvas.dataset.frame = header.index;
@@ -136,9 +155,11 @@ function paint(each, header, image) {
   }
   const persons = [...new Set(header.people.map(({ person }) => person).filter(Boolean))].sort((one, two) => one - two);
   const key = persons.join();
+  const unknown = each.maySearch ? header.people.filter(({ person }) => !person).map(({ track }) => track).sort() : [];
+  const shown = `${key}|${unknown.join()}`;
   canvas.setAttribute("aria-label", `Camera ${each.camera} at ${clock(header.captured_at)}, people ${key || "none"}`);
-  if (key !== each.shown || !each.who.childNodes.length) {
-    each.shown = key;
-    put(each.who, persons.length ? persons.map((person) => tag(person)) : h("span", { className: "soft small" }, "nobody"));
+  if (shown !== each.shown || !each.who.childNodes.length) {
+    each.shown = shown;
+    put(each.who, persons.map((person) => tag(person)), unknown.map((track) => asking(each, track)), persons.length || unknown.length ? null : h("span", { className: "soft small" }, "nobody"));
   }
 }

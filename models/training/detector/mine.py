@@ -8,7 +8,6 @@ Reference:
     IEEE TPAMI 20(1), 1998.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import track
 
+from models._command import run_command
 from models.training._checkpoint import load_mean
 from models.training._worlds import World, split_worlds
 from models.training.detector.network import YoloxSmall
@@ -23,7 +23,7 @@ from models.training.detector.samples import DetectorSamples
 from models.training.detector.task import DetectorTask
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.boxes import iou_matrix
-from pipeline.core.errors import ConfigError, ReidError
+from pipeline.core.errors import ConfigError
 from pipeline.stages.detect import letterbox
 
 _FRAME_HW = (384, 640)
@@ -74,7 +74,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except ReidError as error:
-        sys.exit(f"error: {error}")
+    run_command(main)

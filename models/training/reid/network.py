@@ -3,8 +3,9 @@
 Reference:
     Blocks of streams with growing receptive field and a shared gate: Zhou et al., "Omni-Scale Feature Learning for
     Person Re-Identification", arXiv:1905.00953, here with plain narrow convolutions, which train faster on a
-    processor than depthwise ones. Instance normalisation inside the early blocks, against the look of one camera:
-    Pan et al., "Two at Once (IBN-Net)", arXiv:1807.09441. BNNeck: Luo et al., arXiv:1903.07071.
+    processor than depthwise ones. Means of stripes of the height: Sun et al., "Beyond Part Models (PCB)",
+    arXiv:1711.09349, here into one vector. Instance normalisation inside the early blocks, against the look of one
+    camera: Pan et al., "Two at Once (IBN-Net)", arXiv:1807.09441. BNNeck: Luo et al., arXiv:1903.07071.
 """
 
 import torch
@@ -14,6 +15,7 @@ from torch.nn import functional
 from models.training._layers import PixelNorm, conv_bn_relu
 
 WIDTHS = (96, 160, 224)
+_STRIPES = 4
 
 
 class HalfInstanceNorm(nn.Module):
@@ -98,7 +100,8 @@ class OmniSmall(nn.Module):
             OmniBlock(middle, wide, half_instance=False),
             OmniBlock(wide, wide, half_instance=False),
         )
-        self.embed = nn.Linear(2 * wide, dim, bias=False)
+        # Where on a body a colour is tells more than that it is there.
+        self.embed = nn.Linear((_STRIPES + 1) * wide, dim, bias=False)
         self.neck = nn.BatchNorm1d(dim)
         self.neck.bias.requires_grad_(False)
 
@@ -112,7 +115,8 @@ class OmniSmall(nn.Module):
             Twice ``(N, dim)``: for distances between crops, and for the classifier and for use.
         """
         maps = self.blocks(self.stem(self.scale(pixels)))
-        vectors = self.embed(torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], dim=1))
+        stripes = functional.adaptive_avg_pool2d(maps, (_STRIPES, 1)).flatten(1)
+        vectors = self.embed(torch.cat([stripes, maps.amax((2, 3))], dim=1))
         return vectors, self.neck(vectors)
 
 

@@ -1,6 +1,7 @@
 """Training of the re-ID network of single crops."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.training._checkpoint import load_mean
 from models.training._engine import MAX_NORM, Batch, make_adamw
 from models.training._pictures import spread
 from models.training._worlds import World
@@ -61,6 +63,7 @@ class ReidTask:
         crops_each: Crops of each of them.
         learning_rate: At its highest.
         weight_decay: Of AdamW.
+        begin_with: Checkpoint of another run, whose convolutions the network begins with; None for random ones.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class ReidTask:
         crops_each: int = 4,
         learning_rate: float = 2e-3,
         weight_decay: float = 0.05,
+        begin_with: str | None = None,
     ) -> None:
         self.learning_rate = learning_rate
         self.max_norm: float | None = MAX_NORM
@@ -89,6 +93,7 @@ class ReidTask:
         self._num_people = num_people
         self._crops_each = crops_each
         self._widths = (widths[0], widths[1], widths[2])
+        self._begin_with = None if begin_with is None else Path(begin_with)
         size = (crop_hw[0], crop_hw[1])
         self._samples = ReidSamples(
             worlds, crop_hw=size, outfits=outfits, min_visible=min_visible, colour=colour, max_bytes=max_bytes
@@ -98,8 +103,16 @@ class ReidTask:
         )
 
     def make_network(self) -> NamedPeople:
-        """Return a network that knows nobody."""
-        return NamedPeople(self._samples.num_identities, widths=self._widths)
+        """Return a network that knows nobody.
+
+        Raises:
+            WeightsError: If what it is to begin with is absent, damaged or of other convolutions.
+        """
+        made = NamedPeople(self._samples.num_identities, widths=self._widths)
+        if self._begin_with is not None:
+            for part in ("stem", "blocks"):
+                load_mean(self._begin_with, getattr(made.network, part), below=f"network.{part}.")
+        return made
 
     def optimisers(self, network: nn.Module) -> list[torch.optim.Optimizer]:
         """Return what moves the weights."""

@@ -8,7 +8,6 @@ Known are checkpoints of ResNet-50 of torchreid (``resnet50``; ``last_stride: 2`
 runs. The baseline averages what the network says of each crop, as users of single images do.
 """
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,9 +15,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from models._command import run_command
 from models.reid._checkpoint import check_fits, read_tensors
 from models.reid.baseline import Baseline
-from pipeline.core.errors import ConfigError, ReidError
+from pipeline.core.errors import ConfigError
 
 _LEFT_OUT = ("classifier.", "heads.weight", "heads.cls_layer.", "pixel_mean", "pixel_std", "fc.")
 
@@ -85,8 +85,4 @@ def main(arguments: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except ReidError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run_command(main)

@@ -14,16 +14,19 @@ them found by a pose network, and takes CTL too.
 """
 
 import json
-import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from omegaconf import MISSING
 
+from models._command import run_command
 from models.reid._checkpoint import load_network
 from models.summary import read_embedder
+from models.training._candidates import read_options
 from models.training.video.datasets.benchmark import Benchmark, TrackletFiles, labels_of
 from models.training.video.datasets.choice import load_benchmarks
 from models.training.video.datasets.pairs import NUM_SPLITS
@@ -31,13 +34,39 @@ from models.training.video.reranking import rerank
 from models.training.video.scoring import ClipSettings, distances_between, embed_tracklets
 from models.training.video.sources import FileTracklets
 from pipeline.core import PoseNeed
-from pipeline.core.errors import ConfigError, ReidError
+from pipeline.core.errors import ConfigError
 from pipeline.evaluation.retrieval import LabelledVectors, RetrievalScore, score_distances
 
 _RANKS = (1, 5, 10, 20)
 _ALL = 10**9
 """Papers embed whole tracklets; the line makes do with a few clips."""
-_OWN_KEYS = ("model", "weights", "dataset", "root", "protocol", "metric", "rerank", "device", "skip_damaged")
+
+
+@dataclass
+class Options:
+    """What is evaluated, as ``key=value`` and as the module says.
+
+    Attributes:
+        model: A choice of ``configs/embedder``.
+        weights: Of it.
+        dataset: Its name.
+        root: Its folder.
+        protocol: One of its protocols; None for all.
+        metric: cosine or euclidean; None for the network's own.
+        rerank: Also re-ranked.
+        device: cpu or cuda; None for cuda where there is one.
+        skip_damaged: Do without damaged pictures.
+    """
+
+    model: str = MISSING
+    weights: str = MISSING
+    dataset: str = MISSING
+    root: str = MISSING
+    protocol: str | None = None
+    metric: str | None = None
+    rerank: bool = False
+    device: str | None = None
+    skip_damaged: bool = False
 
 
 def evaluate(
@@ -110,32 +139,25 @@ def main(arguments: Sequence[str]) -> None:
     Raises:
         ConfigError: If the command line makes no sense.
     """
-    told = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
-    if len(told) != len(arguments) or not {"model", "weights", "dataset", "root"} <= told.keys():
-        raise ConfigError(f"command line: expected model=… weights=… dataset=… root=…, got {' '.join(arguments)}")
-    changes = {"max_clips": str(_ALL)} | {key: value for key, value in told.items() if key not in _OWN_KEYS}
-    settings = ClipSettings.of(read_embedder(told["model"], changes))
-    device = torch.device(told.get("device", "cuda" if torch.cuda.is_available() else "cpu"))
-    benchmarks = load_benchmarks(told["dataset"], Path(told["root"]), told.get("protocol"))
+    options, rest = read_options(arguments, Options)
+    changes = {"max_clips": str(_ALL)} | dict(argument.split("=", 1) for argument in rest)
+    settings = ClipSettings.of(read_embedder(options.model, changes))
+    device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    benchmarks = load_benchmarks(options.dataset, Path(options.root), options.protocol)
     rows = []
     for split, benchmark in enumerate(benchmarks):
-        weights = Path(told["weights"].replace("{split}", str(split)))
         rows += evaluate(
             benchmark,
             settings,
-            weights,
+            Path(options.weights.replace("{split}", str(split))),
             device=device,
-            metric=told.get("metric"),
-            is_reranked=told.get("rerank") == "true",
-            skip_damaged=told.get("skip_damaged") == "true",
+            metric=options.metric,
+            is_reranked=options.rerank,
+            skip_damaged=options.skip_damaged,
         )
     for row in rows if len(benchmarks) != NUM_SPLITS else summarise_splits(benchmarks[0].name, rows):
         print(json.dumps(row))
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except ReidError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run_command(main)

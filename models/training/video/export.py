@@ -10,32 +10,52 @@ score is no longer one of the unseen. ``half=true`` keeps half of the bits of ea
 """
 
 import json
-import sys
 import tempfile
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from omegaconf import MISSING
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models._command import run_command
 from models._onnx import open_session
 from models.reid._checkpoint import check_fits, load_network
 from models.reid._video import NUM_KEYPOINTS, Clips
 from models.summary import read_embedder
+from models.training._candidates import read_options
 from models.training.video.scoring import ClipSettings
 from pipeline.core import PoseNeed
-from pipeline.core.errors import ConfigError, ReidError, WeightsError
+from pipeline.core.errors import ConfigError, WeightsError
 
 _PREFIX = "mean/network."
 _OPSET = 18
 _MIN_COSINE = 0.999
 _HEATMAP_HW = (64, 32)
 """What pose estimators give by default."""
+
+
+@dataclass
+class Options:
+    """What is exported, as ``key=value``.
+
+    Attributes:
+        run: Folder of a finished training.
+        out: The ``.safetensors`` or ``.onnx`` file.
+        best: As the module says.
+        half: Likewise.
+    """
+
+    run: str = MISSING
+    out: str = MISSING
+    best: bool = False
+    half: bool = False
 
 
 class VectorOfClip(nn.Module):
@@ -172,17 +192,12 @@ def _read(checkpoint: Path) -> dict[str, Tensor]:
 
 def main(arguments: Sequence[str]) -> None:
     """Export the run that the command line names."""
-    chosen = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
-    flags = {name: chosen.get(name, "false") == "true" for name in ("best", "half")}
-    if not {"run", "out"} <= chosen.keys() <= {"run", "out", *flags}:
-        raise ConfigError(f"command line: expected run=… out=…, got {' '.join(arguments) or 'nothing'}")
-    export(Path(chosen["run"]), Path(chosen["out"]), **flags)
-    print(chosen["out"])
+    options, rest = read_options(arguments, Options)
+    if rest:
+        raise ConfigError(f"command line: expected run=… out=… and perhaps best=… half=…, got {' '.join(rest)}")
+    export(Path(options.run), Path(options.out), best=options.best, half=options.half)
+    print(options.out)
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except ReidError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run_command(main)

@@ -4,32 +4,37 @@
     python -m models.training.video.speed models=lstrl,stca device=cuda batch=32
 
 Milliseconds a tracklet of one clip, the best of several runs in turn; ``onnxruntime`` is of one clip a call, on the
-processor. Weights are random: they do not matter. Behind the fastest stands the part of the speed of a large product
-of matrices in the same numbers that its convolutions and linear layers reach.
+processor. There it is processor time over threads, so that other work on the machine counts little. Weights are random:
+they do not matter. ``of peak`` is the part of the speed of a large product of matrices in the same numbers, measured
+in turn with them, that the fastest way's convolutions and linear layers reach.
 """
 
 import math
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import onnx
 import torch
 from omegaconf import MISSING
+from onnx import TensorProto, helper
 from torch import Tensor, nn
 
+from models._command import run_command
 from models._onnx import open_session
 from models.reid._video import prefer_channels_last
 from models.summary import read_embedder, summarise
 from models.training._candidates import print_rows, read_options
 from models.training.video.export import VectorOfClip, example_of, write_onnx
 from models.training.video.scoring import ClipSettings
-from pipeline.core.errors import ConfigError, ReidError
+from pipeline.core.errors import ConfigError
 
 _PRODUCT = {"cpu": 512, "cuda": 8192}
+_OPSET, _IR = 18, 9
 _GIGA = 1e9
 
 
@@ -132,21 +137,36 @@ def measure(ways: Mapping[str, Way], *, device: str, runs: int) -> dict[str, flo
     return best
 
 
-def product_speed(device: str, dtype: torch.dtype, *, runs: int) -> float:
-    """Return the multiplications a second of a large product of matrices, at best."""
+def product(device: str, dtype: torch.dtype, *, folder: Path) -> Way:
+    """Return a large product of matrices, which is as fast as a device can multiply.
+
+    Args:
+        device: cpu or cuda.
+        dtype: Of the numbers.
+        folder: For a network of nothing else: onnxruntime multiplies float32 faster than torch on some processors.
+    """
     size = _PRODUCT[device]
-    one = torch.randn(size, size, device=device, dtype=dtype)
-    way = Way(lambda: one @ one, 1, dtype)
-    return float(size**3 / measure({"": way}, device=device, runs=10 * runs)[""])
+    one = torch.randn(size, size, device=device).to(dtype)
+    if device != "cpu" or dtype is not torch.float32:
+        return Way(lambda: one @ one, 1, dtype)
+    value = partial(helper.make_tensor_value_info, elem_type=TensorProto.FLOAT, shape=[size, size])
+    graph = helper.make_graph([helper.make_node("MatMul", ["one", "one"], ["out"])], "", [value("one")], [value("out")])
+    path = folder / "product.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR), path)
+    session = open_session(path, device="cpu", threads=torch.get_num_threads())
+    return Way(lambda: session.run(None, {"one": one.numpy()}), 1, dtype)
 
 
 def _seconds(run: Callable[[], Any], device: str) -> float:
-    if device == "cuda":
-        torch.cuda.synchronize()
+    if device == "cpu":
+        started = time.process_time()
+        run()
+        threads: int = torch.get_num_threads()
+        return (time.process_time() - started) / threads
+    torch.cuda.synchronize()
     started = time.perf_counter()
     run()
-    if device == "cuda":
-        torch.cuda.synchronize()
+    torch.cuda.synchronize()
     return time.perf_counter() - started
 
 
@@ -176,19 +196,19 @@ def main(arguments: list[str]) -> None:
                 folder=Path(folder),
                 compiled=options.compiled,
             )
-            seconds = measure(ways, device=options.device, runs=options.runs)
+            dtypes = (torch.float32, torch.bfloat16)
+            named = {str(dtype): product(options.device, dtype, folder=Path(folder)) for dtype in dtypes}
+            seconds = measure(ways | named, device=options.device, runs=options.runs)
+        peaks = {name: _PRODUCT[options.device] ** 3 / seconds.pop(name) for name in named}
         fastest = min(seconds, key=seconds.__getitem__)
         summary = summarise(settings.make_network, num_ids=0, clip_len=settings.clip_len, crop_size_hw=settings.crop_hw)
         macs = summary.gmacs_per_frame * settings.clip_len * _GIGA
-        part = macs / seconds[fastest] / product_speed(options.device, ways[fastest].dtype, runs=options.runs)
+        part = macs / seconds[fastest] / peaks[str(ways[fastest].dtype)]
         rows[name] = {way: 1000 * value for way, value in seconds.items()}
-        rows[name] |= {"tracklets/s": 1 / seconds[fastest], "of a product": part}
+        rows[name] |= {"tracklets/s": 1 / seconds[fastest], "of peak": part}
     headings = list(next(iter(rows.values())))
     print_rows(headings, {name: list(row.values()) for name, row in rows.items()}, title="ms a tracklet")
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except ReidError as error:
-        sys.exit(f"error: {error}")
+    run_command(main)

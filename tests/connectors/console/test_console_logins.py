@@ -12,6 +12,8 @@ from connectors.console._settings import Settings
 from connectors.console._throttle import FREE_TRIES, Throttle
 from pipeline.core.errors import ConfigError
 
+pytestmark = pytest.mark.slow
+
 MERGE = {"kind": "merge", "person_ids": [1, 2]}
 
 

@@ -11,7 +11,9 @@ from factories import make_frame, make_stamp, make_tracklet
 from websockets.sync.client import connect
 
 from connectors.console._best_pictures import BestPictures, blurred
+from connectors.console._likeness import decoded
 from connectors.console._message import unpack
+from connectors.console._strips import FRAME_HW
 from connectors.console.monitor import FEED, WallMonitor
 from pipeline.core import Monitor, TrackId, TrackPart
 from pipeline.core.errors import ConfigError, WireFormatError
@@ -29,7 +31,7 @@ def page(tmp_path: Path):
 
 
 def make_monitor(output_dir: Path, **changes: object) -> WallMonitor:
-    options = {"max_rate_hz": 100.0, "max_side_px": 80, "jpeg_quality": 80, "blur_heads": False}
+    options = {"max_rate_hz": 100.0, "max_side_px": 80, "jpeg_quality": 80, "blur_heads": False, "clip_rate_hz": 5.0}
     return WallMonitor("east", output_dir=str(output_dir), **{**options, **changes})  # type: ignore[arg-type]
 
 
@@ -41,7 +43,9 @@ def test_it_is_a_monitor_and_closing_it_twice_is_closing_it_once(tmp_path: Path)
     monitor.close()
 
 
-@pytest.mark.parametrize("wrong", [{"max_rate_hz": 0.0}, {"max_side_px": 0}, {"jpeg_quality": 101}])
+@pytest.mark.parametrize(
+    "wrong", [{"max_rate_hz": 0.0}, {"max_side_px": 0}, {"jpeg_quality": 101}, {"clip_rate_hz": -1.0}]
+)
 def test_numbers_out_of_range_are_refused(tmp_path: Path, wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match="monitor"):
         make_monitor(tmp_path, **wrong)
@@ -90,6 +94,19 @@ def test_the_best_picture_of_a_part_is_kept(page: RunningPage) -> None:
     monitor.close()
 
 
+def test_a_few_frames_of_a_part_are_kept_as_a_clip(page: RunningPage) -> None:
+    monitor = make_monitor(page.settings.output_dir, clip_rate_hz=100.0)
+    for index in range(3):
+        monitor.show(make_frame(make_stamp(index=index)), {TRACK: LARGE, TrackId("east", 0, 2): LARGE})
+    monitor.keep(make_tracklet(TRACK, part=7))
+    while (clip := page.desk.pictures.clip(TrackPart(TRACK, 7))) is None:
+        time.sleep(0.01)
+    assert clip.captured_at == tuple(make_stamp(index=index).captured_at for index in range(3))
+    assert decoded(clip.jpeg).shape == (FRAME_HW[0], 3 * FRAME_HW[1], 3)
+    assert [len(heads) for heads in clip.heads_xyxy] == [1, 1, 1]
+    monitor.close()
+
+
 def test_a_part_without_a_new_picture_keeps_none(page: RunningPage) -> None:
     best = BestPictures()
     best.see(make_frame(), {TRACK: LARGE})
@@ -134,8 +151,12 @@ def test_what_is_no_picture_of_that_camera_is_let_go(page: RunningPage) -> None:
     headers = {"authorization": f"Bearer {FEED_KEY}", "x-camera": '"east"'}
     with connect(f"ws://127.0.0.1:{page.port}/feed", additional_headers=headers, proxy=None) as socket:
         socket.send(b"nonsense")
-        header = b'{"kind":"picture","track":"west/0/1","part":0,"captured_at":0,"quality":1,"heads":[]}'
-        socket.send(len(header).to_bytes(4, "big") + header + b"\xff\xd8")
-        while page.desk.wall.num_bad < 2:
+        for header in (
+            b'{"kind":"picture","track":"west/0/1","part":0,"captured_at":0,"quality":1,"heads":[]}',
+            b'{"kind":"clip","track":"west/0/1","part":0,"captured_at":[0],"heads":[[]]}',
+            b'{"kind":"clip","track":"east/0/1","part":0,"captured_at":[0],"heads":[]}',
+        ):
+            socket.send(len(header).to_bytes(4, "big") + header + b"\xff\xd8")
+        while page.desk.wall.num_bad < 4:
             time.sleep(0.01)
-    assert page.desk.pictures.num_pictures() == 0
+    assert page.desk.pictures.num_pictures() + page.desk.pictures.num_clips() == 0

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.console._pair_audit import Stratum, pairs, precision_and_recall, sample
@@ -29,7 +29,6 @@ def test_the_same_pairs_are_sampled_every_time_and_half_of_them_are_said_to_be_o
     assert sum(pair.stratum is Stratum.SAME for pair in chosen) == 20
 
 
-@settings(max_examples=30, deadline=None)
 @given(same=ANSWERS, doubted=ANSWERS, other=ANSWERS)
 def test_an_estimate_is_a_share_inside_its_interval(same: list[bool], doubted: list[bool], other: list[bool]) -> None:
     sizes = {Stratum.SAME: 50, Stratum.DOUBTED: 20, Stratum.OTHER: 400}

@@ -32,7 +32,7 @@ def make_sink(folder: Path, **changes: object) -> ConsoleSink:
 
 
 def make_monitor(folder: Path) -> WallMonitor:
-    options = {"max_rate_hz": 1.0, "max_side_px": 80, "jpeg_quality": 80, "blur_heads": False}
+    options = {"max_rate_hz": 1.0, "max_side_px": 80, "jpeg_quality": 80, "blur_heads": False, "clip_rate_hz": 5.0}
     return WallMonitor("east", output_dir=str(folder), **options)  # type: ignore[arg-type]
 
 

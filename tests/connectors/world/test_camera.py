@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.world.camera import Camera
@@ -34,7 +34,6 @@ def test_intrinsics_and_rotation_say_the_same_as_project() -> None:
     assert np.allclose(homogeneous[:, :2] / homogeneous[:, 2:], NORTHWARD.project(points)[:, :2])
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.tuples(*[st.floats(-20, 20)] * 3), st.tuples(*[st.floats(-20, 20)] * 3))
 def test_a_rotation_is_a_rotation(position: tuple[float, float, float], target: tuple[float, float, float]) -> None:
     if np.hypot(position[0] - target[0], position[1] - target[1]) < 0.1:

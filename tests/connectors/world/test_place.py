@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.world.place import Lane, Spot, lane_points, lengths_m, shortest_route
@@ -29,12 +29,14 @@ def test_a_negative_variant_is_refused() -> None:
         build_place("plaza", -1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "variants"), [("plaza", 25), ("corridor", 25), ("shop", 25), ("campus", 3)])
 def test_every_variant_is_a_valid_place_and_the_same_each_time(name: str, variants: int) -> None:
     for variant in range(variants):
         assert build_place(name, variant) == build_place(name, variant)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PLACES)
 def test_variants_differ_in_looks_and_cameras_but_not_in_ways(name: str) -> None:
     first, second = build_place(name, 1), build_place(name, 2)
@@ -107,7 +109,6 @@ def test_leaves_overhead_and_lines_on_the_ground_are_no_obstacles() -> None:
     assert obstacles.circles.tolist() == [[5.0, 5.0, 0.5]]
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.floats(-4, 4), st.floats(-4, 4))
 def test_who_is_pushed_out_is_out_and_nobody_else_moves(x: float, y: float) -> None:
     obstacles = Obstacles(

@@ -11,6 +11,7 @@ def found() -> Survey:
     return survey(build_place("plaza"))
 
 
+@pytest.mark.slow
 def test_every_pair_of_cameras_shares_ground_or_is_some_way_apart(found: Survey) -> None:
     pairs = {frozenset((pair.first, pair.second)) for pair in (*found.overlaps, *found.walks)}
     assert pairs == {frozenset(pair) for pair in itertools.combinations(("west", "east", "north", "gate"), 2)}

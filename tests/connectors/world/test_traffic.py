@@ -10,6 +10,8 @@ from connectors.world.solids import Obstacles
 from connectors.world.traffic import Stance, Traffic
 from pipeline.core.errors import ConfigError
 
+pytestmark = pytest.mark.slow
+
 PLACES = ("plaza", "corridor", "shop")
 
 
@@ -45,7 +47,6 @@ def test_nobody_walks_through_anybody_or_anything(name: str) -> None:
         assert apart.min(initial=9) > 0.35
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", PLACES)
 def test_nobody_gets_stuck_in_any_variant(name: str) -> None:
     for variant in range(3):

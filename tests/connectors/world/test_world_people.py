@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.world.attributes import NAMES, attributes
@@ -40,7 +40,6 @@ def test_no_garment_has_the_colour_of_its_wearers_skin(wardrobe: str) -> None:
 
 
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=40, deadline=None)
 def test_everybody_is_covered_from_the_shoulders_to_the_middle_of_the_thighs(seed: int) -> None:
     person, surface = one(seed), vertex_surface()
     for outfit in person.outfits:
@@ -110,7 +109,6 @@ def test_figures_fit_the_renderers_slots() -> None:
 
 
 @given(number=st.integers(0, 9), walked_m=st.floats(0, 1000), action=st.sampled_from(ACTIONS))
-@settings(max_examples=60, deadline=None)
 def test_joints_are_where_joints_are_in_every_pose(
     figures: list[Figure], number: int, walked_m: float, action: str
 ) -> None:

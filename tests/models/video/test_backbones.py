@@ -78,6 +78,7 @@ def test_a_published_checkpoint_fills_every_tensor(trunk: nn.Module, prefix: str
     assert all((tensor == 3).all() for tensor in trunk.state_dict().values())
 
 
+@pytest.mark.slow
 def test_names_are_those_of_torchvision_ibn_net_and_3d_resnets() -> None:
     with torch.device("meta"):
         plain, ibn, in_3d = (
@@ -129,3 +130,16 @@ def test_weights_of_another_trunk_are_refused_with_their_names() -> None:
 def test_a_width_without_two_channels_is_refused(width_mult: float) -> None:
     with pytest.raises(ConfigError, match="width_mult"):
         scale_width(width_mult)
+
+
+def test_on_a_processor_slopes_of_3d_kernels_are_those_of_float32() -> None:
+    trunk = ResNet50In3d(last_stage=3, width_mult=0.0625).train()
+    clip = torch.randn(2, 3, 4, 32, 16, generator=torch.Generator().manual_seed(0))
+
+    def slopes(*, bfloat16: bool) -> list[torch.Tensor]:
+        trunk.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            trunk(clip).square().mean().backward()
+        return [parameter.grad.clone() for parameter in trunk.parameters() if parameter.grad is not None]
+
+    assert all(map(torch.equal, slopes(bfloat16=True), slopes(bfloat16=False)))

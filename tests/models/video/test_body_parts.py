@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.reid._body_parts import part_masks, thirds
@@ -71,7 +71,6 @@ def test_thirds_of_eight_rows_have_three_two_and_three() -> None:
     assert columns_of(masks[None]) == [[0, 1, 2, 3]] * 3
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10_000), st.tuples(st.integers(1, 9), st.integers(1, 9)), st.floats(-0.5, 1.5))
 def test_no_part_is_ever_empty(seed: int, grid_hw: tuple[int, int], shift: float) -> None:
     generator = torch.Generator().manual_seed(seed)

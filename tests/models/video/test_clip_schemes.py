@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.reid._clips import clip_scheme, cut_dense, cut_evenly, cut_interleaved, cut_rrs_first
@@ -13,7 +13,6 @@ CLIP_LENS = st.integers(1, 12)
 
 
 @pytest.mark.parametrize("name", ["dense", "interleaved", "rrs_first", "evenly"])
-@settings(deadline=None)
 @given(LENGTHS, CLIP_LENS)
 def test_every_index_is_a_crop_and_every_clip_is_whole(name: str, num_crops: int, clip_len: int) -> None:
     indices = clip_scheme(name)(num_crops, clip_len)
@@ -23,7 +22,6 @@ def test_every_index_is_a_crop_and_every_clip_is_whole(name: str, num_crops: int
     assert indices.max() < num_crops
 
 
-@settings(deadline=None)
 @given(LENGTHS, CLIP_LENS)
 def test_dense_and_even_clips_visit_every_crop(num_crops: int, clip_len: int) -> None:
     assert set(cut_dense(num_crops, clip_len).ravel()) == set(range(num_crops))
@@ -31,13 +29,11 @@ def test_dense_and_even_clips_visit_every_crop(num_crops: int, clip_len: int) ->
         assert set(cut_evenly(num_crops, clip_len).ravel()) == set(range(num_crops))
 
 
-@settings(deadline=None)
 @given(LENGTHS, CLIP_LENS)
 def test_dense_clips_are_as_few_as_can_be(num_crops: int, clip_len: int) -> None:
     assert len(cut_dense(num_crops, clip_len)) == -(-num_crops // clip_len)
 
 
-@settings(deadline=None)
 @given(LENGTHS, CLIP_LENS)
 def test_interleaved_clips_visit_each_crop_once_but_the_last_few(num_crops: int, clip_len: int) -> None:
     visited = cut_interleaved(num_crops, clip_len).ravel()
@@ -45,7 +41,6 @@ def test_interleaved_clips_visit_each_crop_once_but_the_last_few(num_crops: int,
         assert sorted(visited) == list(range(num_crops // clip_len * clip_len))
 
 
-@settings(deadline=None)
 @given(LENGTHS, CLIP_LENS)
 def test_the_first_of_each_chunk_ascends_from_the_first_crop(num_crops: int, clip_len: int) -> None:
     (clip,) = cut_rrs_first(num_crops, clip_len)

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from video_networks import make_clips, make_network
 
@@ -162,7 +162,6 @@ def test_the_edges_of_a_clip_have_rows_of_norm_one() -> None:
     torch.testing.assert_close(block(torch.randn(2, 5, 12, 6)).norm(dim=2), torch.ones(2, 12))
 
 
-@settings(deadline=None)
 @given(st.integers(0, 1000), st.floats(0.01, 30))
 def test_no_degree_is_zero_whatever_the_signs_of_edges(seed: int, strength: float) -> None:
     for degree in ("abs", "clamp"):

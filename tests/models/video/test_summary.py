@@ -49,6 +49,7 @@ def test_a_mistake_is_named(arguments: list[str], named: str) -> None:
         main(arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in video_names() if name.endswith("_light")])
 def test_what_is_called_light_has_under_four_million_parameters(capsys: pytest.CaptureFixture[str], name: str) -> None:
     summary = summary_of(capsys, f"model={name}")

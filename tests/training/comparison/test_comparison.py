@@ -25,6 +25,8 @@ from pipeline.core import PoseNeed
 from pipeline.core.errors import ConfigError
 from pipeline.evaluation.retrieval import LabelledVectors
 
+pytestmark = pytest.mark.slow
+
 NARROW = {"network.width_mult": "0.125", "clip_len": "4", "crop_size_hw": "[64,32]"}
 
 
@@ -136,7 +138,6 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.slow
 def test_everything_is_compared_and_written(data: Path, weights: Path, tmp_path: Path) -> None:
     told = [f"data={data}", "held_out=0.5", f"out={tmp_path}", f"weights={weights}/{{name}}.safetensors"]
     main([*told, "embedder=baseline_light,rapa_light", "pictures=rapa_light", f"mars={write_mars(tmp_path / 'mars')}"])

@@ -13,6 +13,8 @@ from models.reid.baseline import Baseline
 from models.training.video.adopt import adopt, main
 from pipeline.core.errors import ConfigError, WeightsError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def trunk() -> ResNet50:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.io import loadmat
 
@@ -27,7 +27,6 @@ def labels_of(histogram: list[int]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("scheme", ["pk_once", "pk_all"])
-@settings(deadline=None)
 @given(HISTOGRAMS, st.integers(0, 99))
 def test_every_batch_holds_groups_of_one_person_each(scheme: str, histogram: list[int], seed: int) -> None:
     labels = labels_of(histogram)
@@ -39,7 +38,6 @@ def test_every_batch_holds_groups_of_one_person_each(scheme: str, histogram: lis
             assert len(set(rows)) == 3
 
 
-@settings(deadline=None)
 @given(HISTOGRAMS, st.integers(0, 99))
 def test_once_has_everybody_once_but_those_that_fill_no_batch(histogram: list[int], seed: int) -> None:
     labels = labels_of(histogram)
@@ -49,7 +47,6 @@ def test_once_has_everybody_once_but_those_that_fill_no_batch(histogram: list[in
     assert len(set(people)) == len(people)
 
 
-@settings(deadline=None)
 @given(HISTOGRAMS, st.integers(0, 99))
 def test_all_has_as_many_groups_of_everybody_as_they_have_tracklets_for(histogram: list[int], seed: int) -> None:
     labels = labels_of(histogram)
@@ -86,7 +83,6 @@ def test_too_few_people_for_a_batch_are_told() -> None:
 
 
 @pytest.mark.parametrize("name", SCHEMES)
-@settings(deadline=None)
 @given(st.integers(1, 300), st.integers(1, 12), st.integers(0, 99))
 def test_frames_are_of_the_tracklet_and_as_many_as_a_clip_has(
     name: str, num_frames: int, clip_len: int, seed: int
@@ -98,13 +94,11 @@ def test_frames_are_of_the_tracklet_and_as_many_as_a_clip_has(
 
 
 @pytest.mark.parametrize("name", ["restricted", "balanced", "any", "strided"])
-@settings(deadline=None)
 @given(st.integers(1, 300), st.integers(1, 12), st.integers(0, 99))
 def test_frames_come_in_their_order(name: str, num_frames: int, clip_len: int, seed: int) -> None:
     assert (np.diff(frame_scheme(name)(num_frames, clip_len, np.random.default_rng(seed))) >= 0).all()
 
 
-@settings(deadline=None)
 @given(st.integers(1, 50), st.integers(1, 12), st.integers(0, 99))
 def test_a_run_is_consecutive_and_a_short_tracklet_is_repeated(num_frames: int, clip_len: int, seed: int) -> None:
     indices = draw_consecutive(num_frames, clip_len, np.random.default_rng(seed))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from video_datasets import write_mars
 from worlds import make_world
@@ -142,7 +142,6 @@ def test_a_mirror_swaps_left_and_right_and_twice_is_nothing() -> None:
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 500))
 def test_what_is_cropped_keeps_its_keypoints_where_they_are(seed: int) -> None:
     for crop in (crop_padded, crop_scaled):
@@ -185,7 +184,7 @@ def test_heat_maps_have_their_peak_at_the_keypoint_as_high_as_its_score() -> Non
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_can_be_read(name: str) -> None:
     recipe = load_recipe(name)
-    assert recipe.num_people * recipe.num_each == 32
+    assert recipe.num_people * recipe.num_each == (24 if name == "rendered" else 32)
     assert 0 < recipe.rate(recipe.epochs - 1) < recipe.rate(recipe.warm_up_epochs) == recipe.learning_rate
 
 

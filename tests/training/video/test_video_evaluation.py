@@ -22,6 +22,8 @@ from models.training.video.scoring import ClipSettings, embed_tracklets
 from models.training.video.sources import FileTracklets
 from pipeline.core.errors import ConfigError, WeightsError
 
+pytestmark = pytest.mark.slow
+
 CLIPS = {"clip_len": "2", "crop_size_hw": "[64,32]"}
 CHANGES = ["network.width_mult=0.125", "clip_len=4", "crop_size_hw=[64,32]"]
 

@@ -10,6 +10,8 @@ from models.training.video.scoring import ClipSettings
 from models.training.video.speed import main, measure, ways_of
 from pipeline.core.errors import ConfigError
 
+pytestmark = pytest.mark.slow
+
 NARROW = {"network.width_mult": "0.125", "clip_len": "2", "crop_size_hw": "[64,32]"}
 
 

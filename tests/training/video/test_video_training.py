@@ -29,6 +29,8 @@ from models.training.video.scoring import ClipSettings
 from models.training.video.task import VideoTask
 from pipeline.core.errors import ConfigError, WeightsError
 
+pytestmark = pytest.mark.slow
+
 PAPERS = ["baseline", "lstrl", "stca", "asanet", "ctl", "rapa"]
 NARROW = {"network.width_mult": 0.125, "clip_len": 4, "crop_size_hw": "[64,32]"}
 FEW = {"num_people": 4, "num_each": 2}
@@ -93,7 +95,6 @@ def batch_of(task: VideoTask, step: int) -> dict[str, torch.Tensor]:
     return {name: torch.from_numpy(value.copy()) for name, value in task.draw(step).items()}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("model", PAPERS)
 def test_every_network_learns_to_find_everybody_again(data: Path, model: str) -> None:
     task = make_task(data, model, flip=False, crop="none", erasing=False)
@@ -214,12 +215,19 @@ def test_a_data_set_on_disk_is_learnt_from_and_scored_by_its_protocol(tmp_path: 
     keys = [(person, camera) for person in (1, 3, 5, 7) for camera in (1, 2) for _ in range(2)]
     rows = [[*key, number, *classes] for number, key in enumerate(keys)]
     table.write_text("\n".join([",".join(["value"] * 24), *(",".join(map(str, row)) for row in rows)]))
-    dataset = f"{{name: mars, root: {root}, protocol: mixing, attributes: {table}}}"
-    told = arguments(root, tmp_path / "out", "steps=1")
-    main([*told, "options.model=asanet_light", f"options.dataset={dataset}"])
+    told = arguments(root, tmp_path / "out", "steps=1", "dataset=mars", "options.model=asanet_light")
+    main([*told, f"options.dataset={{protocol: mixing, attributes: {table}}}"])
     assert set(json.loads((tmp_path / "out" / "score.json").read_text())["scores"]) == {"mean_ap", "rank1"}
     with (tmp_path / "out" / "curve.csv").open() as file:
         assert float(next(csv.DictReader(file))["attributes"]) > 0
+
+
+def test_model_and_data_set_are_keys_of_their_own(tmp_path: Path) -> None:
+    config = read_config(["model=lstrl", "dataset=mars", "data=/a/mars", f"out={tmp_path}", "options.dataset.split=1"])
+    assert config.task == "video"
+    assert config.options == {"model": "lstrl", "dataset": {"name": "mars", "root": "/a/mars", "split": 1}}
+    with pytest.raises(ConfigError, match="model: expected a network of clips and no other task, got reid"):
+        read_config(["task=reid", "model=lstrl", "data=/a", f"out={tmp_path}"])
 
 
 def test_the_rate_is_the_recipes_where_it_is_asked_for(data: Path, tmp_path: Path) -> None:

@@ -1,0 +1,79 @@
+"""Trains a network in several processes of a Ray cluster; everything else is as ``models.training.train`` says.
+
+    python -m models.training.on_ray workers=4 gpu=true model=lstrl dataset=mars data=/a/mars out=/a/run steps=9000
+    ray job submit --working-dir . -- python -m models.training.on_ray workers=4 gpu=true …
+
+``data`` and ``out`` have to be folders that all machines share. A run that was interrupted goes on when the same
+command is given again, on as many processes.
+"""
+
+import tempfile
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models._command import run_command
+from models.training._candidates import read_options
+from models.training.train import TrainConfig, read_config, train
+from pipeline.actors.cluster import join_cluster, leave_cluster
+from pipeline.core.errors import ConfigError, ReidError
+
+
+@dataclass
+class Options:
+    """Where a run is computed, as ``key=value``.
+
+    Attributes:
+        workers: Processes.
+        gpu: One GPU for each.
+    """
+
+    workers: int = 2
+    gpu: bool = False
+
+
+def main(arguments: list[str]) -> None:
+    """Train.
+
+    Raises:
+        ConfigError: If what is told makes no sense.
+    """
+    options, rest = read_options(arguments, Options)
+    if options.workers < 1:
+        raise ConfigError(f"workers: expected 1 or more, got {options.workers}")
+    config = read_config(rest)
+    # Workers have a folder of their own.
+    config = replace(config, data=str(Path(config.data).resolve()), out=str(Path(config.out).resolve()))
+    join_cluster()
+    # Imported before a cluster is joined, this lets nobody join one (Ray 2.60).
+    from ray.train import RunConfig, ScalingConfig, WorkerGroupError
+    from ray.train.torch import TorchTrainer
+
+    Path(config.out).mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix="ray-", dir=config.out) as scratch:
+            TorchTrainer(
+                _train,
+                train_loop_config=asdict(config),
+                scaling_config=ScalingConfig(num_workers=options.workers, use_gpu=options.gpu),
+                run_config=RunConfig(storage_path=scratch),
+            ).fit()
+    except WorkerGroupError as error:
+        ours = [failure for failure in error.worker_failures.values() if isinstance(failure, ReidError)]
+        raise (ours[0] if ours else error) from error
+    finally:
+        leave_cluster()
+
+
+def _train(told: dict[str, Any]) -> None:
+    from ray.train.torch import get_device
+
+    if (device := get_device()).type == "cuda":
+        torch.cuda.set_device(device)
+    train(TrainConfig(**told))
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,262 @@
+"""``python -m pipeline.evaluation.determinism``: one result at any speed, on any number of workers, killed or not.
+
+Runs the program again and again on a short piece of a recording, as a user would, and compares what every run leaves:
+``result_sha256``, and the bytes of its JSON lines and MOT text.
+
+- inline and on Ray with several numbers of workers, at several speeds, several times each;
+- on Ray, with ``kill -9`` of the process that writes the ledger, at a random moment each time;
+- with ``kill -9`` of the whole run, inline and on Ray in turn, and another that goes on with ``resume=true``.
+
+Prints a line a run; the exit code is 0 if there was one result, else 1. Linux: it looks for processes in ``/proc``.
+
+    python -m pipeline.evaluation.determinism                                    # everything; half an hour
+    python -m pipeline.evaluation.determinism --repeats 1 --workers 2 --kills 2
+    python -m pipeline.evaluation.determinism site=pets_halves detector=yolox_onnx embedder=omz_0288
+"""
+
+import argparse
+import json
+import logging
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+import ray
+
+ROOT = Path(__file__).resolve().parents[2]
+ALWAYS = ("matcher.review_every_s=1", "flow.flush_every_s=0.2", "sink=[jsonl,mot]", "alerts.zone_dwell.max_dwell_s=2")
+DEMO = ("site=demo", "site.zones={plaza: {camera: west, polygon: [[0, 0], [640, 0], [640, 360], [0, 360]]}}")
+FILES = ("*.jsonl", "mot/*.txt")
+LIMIT_S = 600.0
+"""A run that takes longer hangs."""
+MAX_DRAWS = 5
+"""So often a moment is drawn anew, because the run had ended before."""
+
+
+class Result(NamedTuple):
+    """What a run left.
+
+    Attributes:
+        digest: ``result_sha256``.
+        files: sha256 over its JSON lines and MOT text, hex digits.
+    """
+
+    digest: str
+    files: str
+
+
+class FailedRunError(Exception):
+    """A run ended otherwise than it should; the message has its last words."""
+
+
+class Runs:
+    """Starts runs, each with an output folder of its own.
+
+    Args:
+        folder: Where those go.
+        overrides: Of every run.
+        environment: Variables of every run, besides ours.
+    """
+
+    def __init__(self, folder: Path, overrides: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._folder, self._overrides, self._environment = folder, overrides, environment
+        self._count = 0
+
+    def new(self) -> Path:
+        """Return the output folder of a new run."""
+        self._count += 1
+        return self._folder / f"{self._count:03}"
+
+    def start(self, output: Path, *more: str) -> "subprocess.Popen[bytes]":
+        """Start a run, its words in a file beside its output."""
+        with output.with_suffix(".txt").open("ab") as words:
+            return subprocess.Popen(
+                [sys.executable, "pipeline/run.py", *self._overrides, f"output_dir={output}", *more],
+                cwd=ROOT,
+                env={**os.environ, **self._environment},
+                stdout=words,
+                stderr=subprocess.STDOUT,
+            )
+
+    def finish(self, process: "subprocess.Popen[bytes]", output: Path) -> Result:
+        """Wait for the end of a run, and return what it left.
+
+        Raises:
+            FailedRunError: If it fails, or does not end.
+        """
+        try:
+            code: object = process.wait(LIMIT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            code = f"no end after {LIMIT_S:.0f} s"
+        if code != 0:
+            tail = output.with_suffix(".txt").read_text(errors="replace")[-2000:]
+            raise FailedRunError(f"{output}: expected exit code 0, got {code}:\n{tail}")
+        files = sha256()
+        for path in sorted(path for pattern in FILES for path in output.glob(pattern)):
+            files.update(path.name.encode() + path.read_bytes())
+        return Result(json.loads((output / "summary.json").read_text())["result_sha256"], files.hexdigest())
+
+
+@contextmanager
+def cluster() -> Iterator[dict[str, str]]:
+    """Keep a Ray cluster on this machine for all runs to join, which saves time; yield how they find it."""
+    os.environ["PYTHONPATH"] = str(ROOT)  # of its workers
+    started = ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        yield {"RAY_ADDRESS": started.address_info["gcs_address"]}
+    finally:
+        ray.shutdown()
+
+
+def on(workers: int | None) -> tuple[str, ...]:
+    """Return what makes a run inline, or with so many detectors and embedders on Ray."""
+    if workers is None:
+        return ("runtime=inline",)
+    return "runtime=ray", f"runtime.detect.replicas={workers}", f"runtime.embed.replicas={workers}"
+
+
+def undisturbed(runs: Runs, workers: int | None, speed: str) -> Result:
+    """Return what a run leaves."""
+    output = runs.new()
+    return runs.finish(runs.start(output, *on(workers), f"replay.speed={speed}"), output)
+
+
+def with_a_killed_match_process(runs: Runs, moment_s: float) -> Result | None:
+    """Return what a run on Ray leaves whose match process was killed; None if it had ended before."""
+    output = runs.new()
+    process = runs.start(output, *on(2), "replay.speed=1")
+    writer = _writer_after(process, output, moment_s, lambda pid: pid != process.pid)
+    if writer is None:
+        runs.finish(process, output)
+        return None
+    os.kill(writer, signal.SIGKILL)
+    return runs.finish(process, output)
+
+
+def with_a_killed_run(runs: Runs, workers: int | None, moment_s: float) -> Result | None:
+    """Return what is there after a killed run and one that goes on; None if the first had ended before."""
+    output = runs.new()
+    process = runs.start(output, *on(workers), "replay.speed=1")
+    if _writer_after(process, output, moment_s, lambda _: True) is None:
+        runs.finish(process, output)
+        return None
+    process.kill()
+    process.wait()
+    while _writer(output):  # on Ray, processes end with the one that started them
+        time.sleep(0.05)
+    return runs.finish(runs.start(output, *on(workers), "replay.speed=max", "resume=true"), output)
+
+
+def _writer_after(
+    process: "subprocess.Popen[bytes]", output: Path, moment_s: float, is_wanted: Callable[[int], bool]
+) -> int | None:
+    """Return who writes the ledger so many seconds after somebody began to; None if the run ends before."""
+    while not any(map(is_wanted, _writer(output))):
+        if process.poll() is not None:
+            return None
+        time.sleep(0.05)
+    time.sleep(moment_s)
+    return next(filter(is_wanted, _writer(output)), None) if process.poll() is None else None
+
+
+def _writer(output: Path) -> list[int]:
+    """Return the processes that have the ledger of a run open."""
+    ledger = str((output / "ledger.sqlite").resolve())
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended, or is somebody else's
+            if any(os.readlink(link) == ledger for link in (process / "fd").iterdir()):
+                found.append(int(process.name))
+    return found
+
+
+def cases(options: argparse.Namespace, runs: Runs) -> Iterator[tuple[str, Callable[[], Result | None]]]:
+    """Yield every run that is to be made, in words and as a call; repeats come last, so that one sees soon."""
+    undisturbed_ones = [
+        (f"{'inline' if workers is None else f'ray, {workers} workers'}, speed {speed}", (workers, speed))
+        for workers in (None, *options.workers)
+        for speed in options.speeds
+    ]
+    seeds = range(options.seed, options.seed + options.kills)
+    for number in range(1, options.repeats + 1):
+        for words, case in undisturbed_ones:
+            yield f"{words}, run {number}", partial(undisturbed, runs, *case)
+        for seed in seeds if number == 1 else ():
+            run = partial(with_a_killed_match_process, runs)
+            yield f"ray, match process killed, seed {seed}", partial(_drawn, seed, options.seconds, run)
+            workers = 2 if seed % 2 else None
+            run = partial(with_a_killed_run, runs, workers)
+            where = "ray" if workers else "inline"
+            yield f"{where}, run killed, seed {seed}", partial(_drawn, seed, options.seconds, run)
+
+
+def _drawn(seed: int, seconds: float, run: Callable[[float], Result | None]) -> Result | None:
+    """Kill at moments that a seed draws until one falls into a run."""
+    chance = random.Random(seed)
+    for _ in range(MAX_DRAWS):
+        moment_s = chance.uniform(0.0, seconds)
+        result = run(moment_s)
+        if result is not None:
+            print(f"    killed after {moment_s:.2f} s", flush=True)
+            return result
+    return None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run everything, say how it went, and return the exit code."""
+    options = _parser().parse_args(arguments)
+    piece = () if any(word.startswith("site") for word in options.overrides) else DEMO
+    expected: Result | None = None
+    others = 0
+    count = 0
+    with tempfile.TemporaryDirectory(prefix="determinism") as folder, cluster() as environment:
+        runs = Runs(
+            Path(folder), [*piece, *ALWAYS, f"source.file.seconds={options.seconds:g}", *options.overrides], environment
+        )
+        for words, run in cases(options, runs):
+            began = time.monotonic()
+            try:
+                result = run()
+            except FailedRunError as error:
+                print(f"{words}: FAILED: {error}", flush=True)
+                return 1
+            count += 1
+            expected = expected or result
+            is_same = result == expected
+            others += not is_same
+            told = "same" if is_same else f"ANOTHER: {result}"
+            print(f"{words}: {told}, {time.monotonic() - began:.1f} s", flush=True)
+        print(f"{count} runs, {count - others} with one result; result_sha256 {expected and expected.digest}")
+        counts = {path.stem: len(path.read_text().splitlines()) for path in Path(folder).glob("001/*.jsonl")}
+        print(", ".join(f"{number} {name}" for name, number in sorted(counts.items())))
+    return 1 if others else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pipeline.evaluation.determinism", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--seconds", type=float, default=8.0, help="of the recording; default %(default)s")
+    parser.add_argument("--repeats", type=int, default=5, help="of each undisturbed run; default %(default)s")
+    parser.add_argument("--workers", type=int, nargs="*", default=[1, 2, 4], help="on Ray; default 1 2 4")
+    parser.add_argument("--speeds", nargs="+", default=["1", "8", "max"], help="default 1 8 max")
+    parser.add_argument(
+        "--kills", type=int, default=10, help="of the match process and of the run; default %(default)s"
+    )
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6), help="default: any")
+    parser.add_argument("overrides", nargs="*", help="key=value as of a run")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
