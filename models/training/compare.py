@@ -177,7 +177,7 @@ def main(arguments: list[str]) -> None:
     factories = {name: make_embedder(name, options, overrides) for name in names}
     estimator = None
     if options.pose:
-        estimator = read_estimator(options.pose, overrides)()
+        estimator = read_estimator(options.pose, [told for told in overrides if not told.startswith("embedder.")])()
     datasets: dict[tuple[int, int], list[Dataset]] = {}
     rows = {}
     for name, make in factories.items():
