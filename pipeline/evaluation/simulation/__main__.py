@@ -29,7 +29,7 @@ from pipeline.evaluation.simulation.soak import Lap, soak
 from pipeline.evaluation.simulation.stage import MAX_FALSE_MATCH_RATE
 
 OPTIONS: dict[str, dict[str, str]] = {
-    "scale": {"people": "1000,10000,100000", "tracklets": "1000", "cameras": "5000", "approximate_above": "20000"},
+    "scale": {"people": "1000,10000,100000", "tracklets": "1000", "cameras": "5000", "approximate_above": "50000"},
     "search": {"people": "5000,20000,100000", "queries": "200"},
     "soak": {"tracklets": "1000000", "cap": "2000", "cameras": "200", "laps": "50"},
     "rates": {"seeds": "20", "tracklets": "1500", "cameras": "8"},
