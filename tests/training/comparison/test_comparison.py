@@ -133,13 +133,14 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weights")
     for model in ("baseline_light", "rapa_light"):
         torch.manual_seed(0)
-        network = ClipSettings.of(read_embedder(model, {})).make(0)
+        network = ClipSettings.of(read_embedder(model, NARROW)).make(0)
         save_file(network.state_dict(), folder / f"{model}.safetensors")
     return folder
 
 
 def test_everything_is_compared_and_written(data: Path, weights: Path, tmp_path: Path) -> None:
     told = [f"data={data}", "held_out=0.5", f"out={tmp_path}", f"weights={weights}/{{name}}.safetensors"]
+    told += [f"embedder.{key}={value}" for key, value in NARROW.items()]
     main([*told, "embedder=baseline_light,rapa_light", "pictures=rapa_light", f"mars={write_mars(tmp_path / 'mars')}"])
     table = (tmp_path / "table.md").read_text()
     for part in (
@@ -159,7 +160,7 @@ def test_a_network_that_needs_a_pose_asks_for_one(weights: Path, tmp_path: Path)
     root = write_mars(tmp_path / "mars")
     told = [f"mars={root}", f"out={tmp_path}", f"weights={weights}/{{name}}.safetensors", "costs=false"]
     with pytest.raises(ConfigError, match=r"pose: expected one, as rapa_light@.* needs keypoints"):
-        main([*told, "embedder=rapa_light", "pose="])
+        main([*told, "embedder=rapa_light", "pose=", *(f"embedder.{key}={value}" for key, value in NARROW.items())])
 
 
 def test_nothing_to_compare_on_is_told(weights: Path) -> None:
