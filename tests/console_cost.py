@@ -55,8 +55,8 @@ def main() -> None:
             passes[name].append(asyncio.run(run(name, overrides)))
             done = passes[name][-1]
             print(
-                f"pass {number + 1}, {name}: {done.frames_per_s:.1f} frames/s, {done.line_ms:.2f} ms of processor time a "
-                f"frame, the page's {done.page_s:.1f} s, {done.num_pictures} pictures",
+                f"pass {number + 1}, {name}: {done.frames_per_s:.1f} frames/s, {done.line_ms:.2f} ms of processor time "
+                f"a frame, the page's {done.page_s:.1f} s, {done.num_pictures} pictures",
                 flush=True,
             )
     table = Table(box=None, pad_edge=False)
