@@ -53,7 +53,12 @@ def main() -> None:
     for number in range(parsed.passes):
         for name in passes if number % 2 == 0 else reversed(passes):
             passes[name].append(asyncio.run(run(name, overrides)))
-            print(f"pass {number + 1}, {name}: {passes[name][-1].frames_per_s:.1f} frames/s", flush=True)
+            done = passes[name][-1]
+            print(
+                f"pass {number + 1}, {name}: {done.frames_per_s:.1f} frames/s, {done.line_ms:.2f} ms of processor time "
+                f"a frame, the page's {done.page_s:.1f} s, {done.num_pictures} pictures",
+                flush=True,
+            )
     table = Table(box=None, pad_edge=False)
     for heading in (
         "median of the passes",
@@ -65,16 +70,16 @@ def main() -> None:
     ):
         table.add_column(heading, justify="right" if table.columns else "left")
     plain = passes[WITHOUT]
-    for name, done in passes.items():
-        speeds = median(one.frames_per_s / before.frames_per_s for one, before in zip(done, plain, strict=True))
-        times = median(one.line_ms / before.line_ms for one, before in zip(done, plain, strict=True))
+    for name, runs in passes.items():
+        speeds = median(one.frames_per_s / before.frames_per_s for one, before in zip(runs, plain, strict=True))
+        times = median(one.line_ms / before.line_ms for one, before in zip(runs, plain, strict=True))
         table.add_row(
             name,
-            f"{median(one.frames_per_s for one in done):.1f}",
+            f"{median(one.frames_per_s for one in runs):.1f}",
             f"{speeds:.3f}",
-            f"{median(one.line_ms for one in done):.2f} ms a frame, {times:.3f} of without",
-            f"{median(one.page_s for one in done):.1f} s",
-            f"{median(one.num_pictures for one in done):.0f}",
+            f"{median(one.line_ms for one in runs):.2f} ms a frame, {times:.3f} of without",
+            f"{median(one.page_s for one in runs):.1f} s",
+            f"{median(one.num_pictures for one in runs):.0f}",
         )
     Console(width=120).print(table)
 
@@ -112,7 +117,7 @@ async def view(feed: Path) -> int:
     url = json.loads(feed.read_text())["url"].removesuffix("/feed")
     num_pictures = 0
     with suppress(WebSocketException, OSError):
-        async with connect(f"{url}/api/wall", compression=None, proxy=None) as socket:
+        async with connect(f"{url}/api/wall", compression=None, proxy=None, open_timeout=60) as socket:
             async for _ in socket:
                 num_pictures += 1
     return num_pictures

@@ -49,7 +49,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pipeline.ledger": {"pipeline.core", "pipeline.packing", "numpy", "pyarrow"},
     "pipeline.evaluation": {"pipeline.core", "numpy", "scipy", "trackeval"},
     # Programs of their own: the match stage without a line, and what a ledger tells of a place.
-    "pipeline.evaluation.simulation": {"pipeline.core", "pipeline.stages", "models.gallery", *ARRAYS, "faiss", "rich"},
+    "pipeline.evaluation.simulation": {
+        *("pipeline.core", "pipeline.stages", "pipeline.ledger", "pipeline.evaluation", "models.gallery"),
+        *ARRAYS,
+        *("faiss", "rich"),
+    },
     "pipeline.evaluation.determinism": {"ray"},
     "pipeline.evaluation.walks": {"pipeline.core", "pipeline.stages", "pipeline.ledger"},
     "pipeline.telemetry": {"pipeline.core", "ray", "rich"},

@@ -1,8 +1,9 @@
 """Prototypes sorted into cells by the nearest of some fixed directions, so that a search looks at a part of them.
 
 The directions are drawn once for all, and not learned from the people: whose row is in which cell, and so what a search
-answers, depends on who is in the gallery and on nothing else, whatever came and went before. On looks spread as those
-of a re-ID network are, k-means finds no more people for the same work (README.md, "The matcher alone").
+answers, depends on who is in the gallery and on nothing else, whatever came and went before. Learned ones find no more:
+of new looks spread as those of the network shipped, among 100,000 people, 96 % were among the first 20 with 256 of
+these cells looked into, 91 % with as many of k-means, 99 % with everything.
 
 Reference:
     Jégou et al., "Product Quantization for Nearest Neighbor Search", 2011 (the inverted file); Charikar, "Similarity
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 NUM_CELLS = 1024
 PROBED = 288
-"""Cells that a search looks into: found are 98 of 100 of those whom a search of everything finds."""
+"""Cells that a search looks into: found are 97 of 100 and more of those whom a search of everything finds."""
 SEED = 20100
 _CHUNK = 16_384
 

@@ -1,6 +1,7 @@
 """Who was taken for whom: of the links that were made the false ones, of the people who were known the missed ones."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from scipy.special import betaincinv
@@ -67,10 +68,20 @@ def decisions(truth: CameraTables, result: CameraTables) -> Decisions:
     pieces = sorted(
         piece for camera_id, table in result.items() for piece in _pieces(camera_id, truth[camera_id], table)
     )
+    return decisions_in_turn((true_id, number, num_boxes) for _, _, true_id, number, num_boxes in pieces)
+
+
+def decisions_in_turn(appearances: Iterable[tuple[int, int, int]]) -> Decisions:
+    """Return how numbers were given; each appearance is a true person, the number that was given, and a weight.
+
+    Example:
+        >>> decisions_in_turn([(1, 7, 1), (2, 7, 1), (1, 8, 1)]).false_news
+        Share(count=1, total=1)
+    """
     shown: dict[int, Counter[int]] = {}
     seen: set[int] = set()
     num_links = num_false = num_known = num_missed = 0
-    for _, _, true_id, number, num_boxes in pieces:
+    for true_id, number, weight in appearances:
         is_known = true_id in seen
         num_known += is_known
         if number in shown:
@@ -78,7 +89,7 @@ def decisions(truth: CameraTables, result: CameraTables) -> Decisions:
             num_false += shown[number].most_common(1)[0][0] != true_id
         else:
             num_missed += is_known
-        shown.setdefault(number, Counter())[true_id] += num_boxes
+        shown.setdefault(number, Counter())[true_id] += weight
         seen.add(true_id)
     return Decisions(Share(num_false, num_links), Share(num_missed, num_known))
 

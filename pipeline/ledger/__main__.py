@@ -157,6 +157,9 @@ def _order(options: argparse.Namespace) -> int:
         print(f"order {number} waits for the run that writes this ledger")
         return DONE
     print(f"order {number} {placed.state}: {placed.outcome}")
+    folder = options.ledger.parent
+    if placed.state == "done" and any(folder.glob("*/boxes.sqlite")):
+        print(f"MOT text and films are as they were: python -m pipeline.remake {folder}")
     return DONE if placed.state == "done" else FAILED
 
 

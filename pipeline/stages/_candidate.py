@@ -1,4 +1,11 @@
-"""Who somebody may be: known people and a new segment, by looks and by ways."""
+"""Who somebody may be: known people and a new segment, by looks and by ways.
+
+Re-ranking the candidates by the neighbours that they share (k-reciprocal encoding: Zhong et al., "Re-ranking Person
+Re-identification with k-reciprocal Encoding", CVPR 2017, among the 20 or so candidates) was tried, and left out. Over
+the demo, the real halves and three other rendered places, of 444 links told at once 35 were false, and of 498 people
+known 62 were missed; re-ranked (k1 = 10, 30 % of the distance) it was 33 of 441 and 63, with k1 = 6 28 to 30, and 68 to
+78. So it trades one error for the other, as the stated rate does; what was said in the end was the same.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -92,10 +92,10 @@ class Person:
 
 
 def _looks(segments: Sequence[Segment]) -> Looks:
-    weight = sum(segment.weight for segment in segments)
+    weight, one = sum(segment.weight for segment in segments), segments[0]
     return Looks(
         weight,
         clarity=sum(segment.clarity_sum for segment in segments) / weight,
-        vector_sum=np.sum([segment.vector_sum for segment in segments], axis=0),
+        vector_sum=np.sum([segment.vector_sum for segment in segments], axis=0) if segments[1:] else one.vector_sum,
         latest=max(segments, key=lambda segment: segment.last.at),
     )

@@ -59,6 +59,7 @@ def make_actor(
     flush_every_s: float = 1e9,
     max_waiting_embeddings: int = 100,
     review_every_s: float = 1e9,
+    max_events: int = 0,
 ) -> MatchActor:
     return MatchActor(
         camera_ids=camera_ids,
@@ -70,6 +71,7 @@ def make_actor(
         max_lateness_s=max_lateness_s,
         flush_every_s=flush_every_s,
         max_waiting_embeddings=max_waiting_embeddings,
+        max_events=max_events,
     )
 
 

@@ -13,6 +13,7 @@ from test_match_actor import EveryoneRule, make_actor
 
 from connectors.jsonl import JsonlSink
 from connectors.memory import MemorySink
+from pipeline.actors import match_actor
 from pipeline.actors._deliveries import Deliveries
 from pipeline.actors._receipt import Receipt
 from pipeline.actors.match_actor import MatchActor, MatchReport
@@ -21,13 +22,17 @@ from pipeline.core import Alert, Correction, Embedding, Order, OrderKind, Record
 from pipeline.core.errors import ConnectorError
 from pipeline.ledger import LedgerReader, place_order
 from pipeline.ledger import ledger as ledger_module
+from pipeline.ledger.checking import faults_of
 
 
 class Mortal:
     """A match actor in this process that can be killed: nothing is flushed, closed or told."""
 
-    def __init__(self, folder: Path, sink: MemorySink | None = None, flush_every_s: float = 0.0) -> None:
+    def __init__(
+        self, folder: Path, sink: MemorySink | None = None, flush_every_s: float = 0.0, max_events: int = 0
+    ) -> None:
         self._folder, self._sink, self._flush_every_s = folder, sink or MemorySink(), flush_every_s
+        self._max_events = max_events
         self.actor = self._make()
 
     def kill(self) -> None:
@@ -45,6 +50,7 @@ class Mortal:
             rules=[EveryoneRule()],
             flush_every_s=self._flush_every_s,
             review_every_s=2.0,
+            max_events=self._max_events,
         )
 
 
@@ -106,6 +112,24 @@ def test_a_snapshot_takes_the_place_of_the_journal(tmp_path: Path, monkeypatch: 
         (tmp_path / name).mkdir()
         reports.append(asyncio.run(live(Mortal(tmp_path / name), embeddings, deaths)))
     assert reports[0].digest == reports[1].digest
+
+
+def test_events_that_have_to_go_change_nothing_that_is_decided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(match_actor, "COMPACT_EVERY_S", 0.0)
+    embeddings = embeddings_of([("east", 10 * n, 6, n % 3, [0.0] * 8, [True] * 8, False) for n in range(4)])
+    reports = []
+    for name, max_events, deaths in (("all", 0, set()), ("ten", 10, {3, 7, 15})):
+        (tmp_path / name).mkdir()
+        reports.append(asyncio.run(live(Mortal(tmp_path / name, max_events=max_events), embeddings, deaths)))
+    assert reports[0].digest == reports[1].digest
+    counts = []
+    for name in ("all", "ten"):
+        reader = LedgerReader(tmp_path / name / "ledger.sqlite")
+        counts.append(len(reader.events(limit=-1)))
+        reader.close()
+        assert faults_of(tmp_path / name / "ledger.sqlite") == []
+    assert counts[0] > 40
+    assert counts[1] < 20
 
 
 def test_what_was_handed_over_in_an_earlier_life_is_not_taken(tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ import pytest
 from pipeline.evaluation.simulation.chart import to_svg
 from pipeline.evaluation.simulation.cost import compare_searches, measure
 from pipeline.evaluation.simulation.crowd import Crowd, Site
+from pipeline.evaluation.simulation.rates import run, summary
 from pipeline.evaluation.simulation.soak import soak
+from pipeline.evaluation.simulation.stage import MAX_FALSE_MATCH_RATE
 
 
 def test_the_same_seed_makes_the_same_tracklets() -> None:
@@ -64,3 +66,21 @@ def test_a_chart_says_what_it_shows() -> None:
     picture = to_svg([(1000, 0.5), (1_000_000, 2.0)], title="ms & people", x="people", y="ms")
     assert "ms &amp; people" in picture
     assert "1,000,000" in picture or "1e+06" in picture
+
+
+@pytest.mark.slow
+def test_over_twenty_seeds_the_stated_rate_holds_and_the_stage_is_ahead_of_the_naive_line() -> None:
+    runs = [run(seed, num_tracklets=600, num_cameras=8) for seed in range(20)]
+    assert all(one.is_proven for one in runs)
+    # Of twenty that hold with 95 % confidence each, one does not on average.
+    assert sum((one.comparisons.rate or 0.0) > MAX_FALSE_MATCH_RATE for one in runs) <= 2
+    ways = {way.name: way for way in summary(runs)}
+    ours, naive = ways["this stage, in the end"], ways["naive online, threshold half-way"]
+    assert ours.idf1 > naive.idf1
+    assert ours.false_matches.interval[1] < naive.false_matches.interval[0]
+
+
+def test_the_naive_line_is_beside_the_stage() -> None:
+    ways = summary([run(0, num_tracklets=60, num_cameras=4)])
+    assert len({way.name for way in ways}) == 5
+    assert all(0 < way.idf1 <= 1 and 0 < way.hota <= 1 for way in ways)

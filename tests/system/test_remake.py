@@ -15,7 +15,9 @@ def people_in(folder: Path) -> set[str]:
 
 
 @pytest.mark.slow
-def test_text_and_films_follow_an_order_that_was_placed_after_the_run(tmp_path: Path) -> None:
+def test_text_and_films_follow_an_order_that_was_placed_after_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     piece = ["site=demo", "source.file.seconds=3", "runtime=inline", "sink=[jsonl,mot,annotated_video]"]
     assert run([*piece, f"output_dir={tmp_path}"]).code == 0
     texts = {path: path.read_text() for path in tmp_path.glob("mot/*.txt")}
@@ -24,6 +26,7 @@ def test_text_and_films_follow_an_order_that_was_placed_after_the_run(tmp_path: 
     assert {path: path.read_text() for path in texts} == texts
     first, second, third = sorted(people_in(tmp_path), key=int)[:3]
     assert ledger(["merge", str(tmp_path), first, second, "--by", "ann"]) == 0
+    assert f"python -m pipeline.remake {tmp_path}" in capsys.readouterr().out
     assert ledger(["erase", str(tmp_path), third, "--by", "ann"]) == 0
     assert main([str(tmp_path)]) == 0
     assert {second, third} & people_in(tmp_path) == set()

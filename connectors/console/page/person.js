@@ -73,7 +73,7 @@ export async function page(root, context, [asked]) {
               h("p", { className: "soft small" }, "By the line’s own doubt, the likeliest first."),
               h("div", { className: "people few" }, person.likely.map((each) => h("a", { href: `#/person/${each.person}` },
                 shot(each.picture, `Person ${each.person}`),
-                h("div", { className: "about bar" }, inert(tag(each.person)), sure(each.probability)))))) : null),
+                h("div", { className: "about" }, h("div", { className: "bar" }, inert(tag(each.person)), h("b", { className: "num" }, sure(each.probability)))))))) : null),
           h("section", { className: "card" }, h("h2", {}, "The way"), map(id, person.sightings, found, site))),
         h("section", { className: "card" },
           h("h2", {}, "Sightings"),

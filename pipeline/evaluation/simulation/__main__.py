@@ -17,32 +17,24 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import track as progress_bar
 from rich.table import Table
 
 from pipeline.core.errors import ConfigError
+from pipeline.evaluation.decisions import Share
 from pipeline.evaluation.simulation.chart import to_svg
 from pipeline.evaluation.simulation.cost import compare_searches, measure
+from pipeline.evaluation.simulation.rates import run, summary
 from pipeline.evaluation.simulation.soak import Lap, soak
+from pipeline.evaluation.simulation.stage import MAX_FALSE_MATCH_RATE
 
 OPTIONS: dict[str, dict[str, str]] = {
-    "scale": {
-        "people": "1000,10000,100000",
-        "tracklets": "1000",
-        "cameras": "5000",
-        "approximate_above": "20000",
-        "seed": "0",
-        "out": "outputs/simulation",
-    },
-    "search": {"people": "5000,20000,100000", "queries": "200", "seed": "0", "out": "outputs/simulation"},
-    "soak": {
-        "tracklets": "1000000",
-        "cap": "2000",
-        "cameras": "200",
-        "laps": "50",
-        "seed": "0",
-        "out": "outputs/simulation",
-    },
+    "scale": {"people": "1000,10000,100000", "tracklets": "1000", "cameras": "5000", "approximate_above": "50000"},
+    "search": {"people": "5000,20000,100000", "queries": "200"},
+    "soak": {"tracklets": "1000000", "cap": "2000", "cameras": "200", "laps": "50"},
+    "rates": {"seeds": "20", "tracklets": "1500", "cameras": "8"},
 }
+EVERYWHERE = {"seed": "0", "out": "outputs/simulation"}
 
 
 def main() -> None:
@@ -53,7 +45,7 @@ def main() -> None:
         options = _options(command, words)
         out = Path(options["out"])
         out.mkdir(parents=True, exist_ok=True)
-        {"scale": _scale, "search": _search, "soak": _soak}[command](options, out)
+        {"scale": _scale, "search": _search, "soak": _soak, "rates": _rates}[command](options, out)
     except (ConfigError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
@@ -62,7 +54,7 @@ def main() -> None:
 def _options(command: str, words: Sequence[str]) -> Mapping[str, str]:
     if command not in OPTIONS:
         raise ConfigError(f"{command}: expected one of {', '.join(OPTIONS)}; correct it")
-    options = dict(OPTIONS[command])
+    options = OPTIONS[command] | EVERYWHERE
     for word in words:
         key, _, value = word.partition("=")
         if key not in options:
@@ -120,6 +112,28 @@ def _soak(options: Mapping[str, str], out: Path) -> None:
     _tell("soak", [asdict(lap) for lap in laps], out)
 
 
+def _rates(options: Mapping[str, str], out: Path) -> None:
+    seeds = range(int(options["seed"]), int(options["seed"]) + int(options["seeds"]))
+    runs = [
+        run(seed, num_tracklets=int(options["tracklets"]), num_cameras=int(options["cameras"]))
+        for seed in progress_bar(seeds, description="seeds", transient=True)
+    ]
+    rates = [one.comparisons.rate or 0.0 for one in runs]
+    above = Share(sum(rate > MAX_FALSE_MATCH_RATE for rate in rates), len(rates))
+    print(f"comparisons of different people that look close enough, stated: {MAX_FALSE_MATCH_RATE:g}")
+    print(f"  by seed: {min(rates):.4f} to {max(rates):.4f}, mean {sum(rates) / len(rates):.4f}")
+    print(f"  above the stated rate: {above.count} of {above.total} seeds, where 1 of 20 may be")
+    print(f"  thresholds proven by free labels: {sum(one.is_proven for one in runs)} of {len(runs)}")
+    rows = []
+    for way in summary(runs):
+        row: dict[str, Any] = {"": way.name, "IDF1": way.idf1, "HOTA": way.hota}
+        for name, share in (("false matches", way.false_matches), ("false new", way.false_news)):
+            low, high = share.interval
+            row[name] = f"{share.rate or 0.0:.3f} ({low:.3f} to {high:.3f})"
+        rows.append(row)
+    _tell("rates", rows, out)
+
+
 def _draw_soak(laps: Sequence[Lap], out: Path) -> None:
     times = [(lap.num_tracklets / 1000, lap.tracklet_ms) for lap in laps]
     memory = [(lap.num_tracklets / 1000, lap.resident_mb) for lap in laps]
@@ -134,8 +148,8 @@ def _draw(path: Path, points: Sequence[tuple[float, float]], title: str, x: str,
 def _tell(name: str, rows: Sequence[Mapping[str, Any]], out: Path) -> None:
     table = Table(*(key.replace("_", " ") for key in rows[0]), box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*(f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" for value in row.values()))
-    Console().print(table)
+        table.add_row(*(value if isinstance(value, str) else f"{value:,.4g}" for value in row.values()))
+    Console(width=160).print(table)
     _write(name, rows, out)
 
 

@@ -91,13 +91,23 @@ class Site:
         num_cameras: In the ring; people walk on to the next.
         returning: Of those who come, this part was there before, among the last ``memory``.
         memory: Of whom somebody may return.
+        per_window: Tracklets that a window has, about.
     """
 
-    def __init__(self, crowd: Crowd, *, num_cameras: int, returning: float = 0.2, memory: int = 1000) -> None:
+    def __init__(
+        self,
+        crowd: Crowd,
+        *,
+        num_cameras: int,
+        returning: float = 0.2,
+        memory: int = 1000,
+        per_window: int = PER_WINDOW,
+    ) -> None:
         self._crowd = crowd
         self._num_cameras = num_cameras
         self._returning = returning
         self._memory = memory
+        self._per_window = per_window
         self._looks: dict[int, NDArray[np.float32]] = {}
         self._num_people = 0
         self._num_tracks = 0
@@ -108,7 +118,7 @@ class Site:
         """Yield windows of about ``PER_WINDOW`` tracklets in order of time, each with who it shows; for ever."""
         while True:
             self._at += WINDOW_S
-            while len(self._waiting) < PER_WINDOW * PART_S / WINDOW_S:
+            while len(self._waiting) < self._per_window * 2 * PART_S / WINDOW_S:
                 self._arrive()
             due = []
             while self._waiting and self._waiting[0][0].at <= self._at:
@@ -133,7 +143,7 @@ class Site:
             self._looks.pop(person - self._memory - STILL_THERE, None)
         if any(visit.person == person for visit, _ in self._waiting):
             return
-        first = self._at + PART_S * (0.5 + self._crowd.number(1000) / 1000)
+        first = self._at + PART_S * (1.5 + self._crowd.number(1000) / 1000)  # may have been here until now
         self._begin(Visit(first, person, self._crowd.number(self._num_cameras), 0, 2 + self._crowd.number(5)))
 
     def _begin(self, visit: Visit) -> None:

@@ -1,5 +1,6 @@
 """The match stage as the line builds it, for a site of numbers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from models.gallery.faiss_index import FaissGallery
 from pipeline.stages._calibration import Calibration, DistanceModel
 from pipeline.stages._evidence import Rules
-from pipeline.stages._topology import Topology
+from pipeline.stages._topology import Topology, WalkingTime
 from pipeline.stages.match import MatchStage
 
 CLEAR = DistanceModel(same_mean=0.35, same_std=0.06, different_mean=1.0, different_std=0.08)
@@ -26,12 +27,14 @@ class Settings:
     approximate_above: float = inf
 
 
-def make_stage(calibration: Calibration, settings: Settings) -> MatchStage:
-    """Return the stage; no two cameras see the same ground, and a walk may take any time."""
+def make_stage(
+    calibration: Calibration, settings: Settings, walking_times: Mapping[tuple[str, str], WalkingTime] | None = None
+) -> MatchStage:
+    """Return the stage; no two cameras see the same ground, and a walk may take any time but where it is stated."""
     return MatchStage(
         FaissGallery(device="cpu", threads=1, approximate_above=settings.approximate_above),
         calibration,
-        Rules(Topology(overlaps=frozenset()), inf),
+        Rules(Topology(walking_times or {}, overlaps=frozenset()), inf),
         max_false_match_rate=MAX_FALSE_MATCH_RATE,
         review_every_s=settings.review_every_s,
         review_window_s=settings.review_window_s,
