@@ -39,6 +39,7 @@ def run(command: list[str]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.ray
+@pytest.mark.timeout(600)
 def test_on_ray_and_by_torchrun_the_same_is_learnt(tmp_path: Path) -> None:
     for number in range(2):
         make_world(tmp_path, number, frames_per_camera=10)
