@@ -62,7 +62,9 @@ class Walks:
         del times[:-MAX_WALKS]
         self.known.pop((from_camera, to_camera), None)
         while len(self.times) > MAX_PAIRS:
-            del self.times[next(iter(self.times))]
+            oldest = next(iter(self.times))
+            del self.times[oldest]
+            self.known.pop(oldest, None)
 
     def restore(self, times: dict[tuple[str, str], list[float]]) -> None:
         """Know the times that another one learned."""
@@ -71,8 +73,10 @@ class Walks:
     def walk(self, from_camera: str, to_camera: str) -> Walk | None:
         """Return what is known of a way; None where too few were seen to walk it."""
         pair = from_camera, to_camera
+        if pair not in self.times:
+            return None  # and nothing is kept: a large site has more pairs than anybody walks
         if pair not in self.known:
-            self.known[pair] = _fitted(self.times.get(pair, []))
+            self.known[pair] = _fitted(self.times[pair])
         return self.known[pair]
 
     def walks(self) -> dict[tuple[str, str], Walk]:

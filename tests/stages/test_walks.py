@@ -95,3 +95,15 @@ def test_a_stated_time_is_believed_until_it_was_learned() -> None:
     at_12_s, at_40_s = (place.walk_evidence("west", "east", gap_s) for gap_s in (12.0, 40.0))
     assert at_40_s > at_12_s
     assert taught.walk_evidence("east", "west", 12.0) > taught.walk_evidence("east", "west", 40.0)
+
+
+def test_what_is_kept_of_ways_is_bounded_however_many_cameras_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.stages._walks.MAX_PAIRS", 5)
+    walks = walked(MIN_WALKS)
+    for number in range(20):
+        assert walks.walk("gate", f"camera{number}") is None
+        walks.learn("gate", f"camera{number}", 3.0)
+        walks.walk("gate", f"camera{number}")
+    assert walks.walk("east", "west") is None
+    assert len(walks.times) == 5
+    assert walks.known.keys() <= walks.times.keys()
