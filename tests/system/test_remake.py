@@ -15,11 +15,12 @@ def people_in(folder: Path) -> set[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_text_and_films_follow_an_order_that_was_placed_after_the_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     piece = ["site=demo", "source.file.seconds=3", "runtime=inline", "sink=[jsonl,mot,annotated_video]"]
-    assert run([*piece, f"output_dir={tmp_path}"]).code == 0
+    assert run([*piece, f"output_dir={tmp_path}"], timeout_s=300).code == 0
     texts = {path: path.read_text() for path in tmp_path.glob("mot/*.txt")}
     films = {path: path.read_bytes() for path in tmp_path.glob("annotated/*.mp4")}
     assert main([str(tmp_path)]) == 0

@@ -69,6 +69,7 @@ def damaged(ledger: Path) -> None:
     ledger.write_bytes(pages[:4096] + b"\xff" * (len(pages) - 4096))
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("resume", ["true", "false"])
 @pytest.mark.parametrize(
     ("spoil", "named"), [(of_the_future, "expected ledger schema 2, got 99"), (damaged, "malformed")]
@@ -83,7 +84,7 @@ def test_a_ledger_that_cannot_be_gone_on_with_is_one_line_and_stays_as_it_is(
     spoil(ledger)
     before = ledger.read_bytes()
     piece = ["site=demo", "source.file.seconds=1", "runtime=inline", "sink=[jsonl]"]
-    finished = run([*piece, f"output_dir={tmp_path}", f"resume={resume}"])
+    finished = run([*piece, f"output_dir={tmp_path}", f"resume={resume}"], timeout_s=300)
     assert (finished.code, len(finished.errors)) == (1, 1), finished.err
     assert named in finished.errors[0]
     assert "Traceback" not in finished.err
