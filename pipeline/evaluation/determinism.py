@@ -9,7 +9,7 @@ Runs the program again and again on a short piece of a recording, as a user woul
 
 Prints a line a run; the exit code is 0 if there was one result, else 1. Linux: it looks for processes in ``/proc``.
 
-    python -m pipeline.evaluation.determinism                                    # everything; half an hour
+    python -m pipeline.evaluation.determinism                                    # everything: 80 runs
     python -m pipeline.evaluation.determinism --repeats 1 --workers 2 --kills 2
     python -m pipeline.evaluation.determinism site=pets_halves detector=yolox_onnx embedder=omz_0288
 """
