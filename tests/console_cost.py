@@ -34,7 +34,7 @@ class Pass:
 
     Attributes:
         frames_per_s: Of all cameras together.
-        line_ms: Processor time of the line's process, ms a frame, its start included.
+        line_ms: Processor time of the line's process, ms a frame, without its start.
         page_s: Processor time of the page's process, its start included.
         num_pictures: How many the viewer got.
     """
@@ -90,20 +90,35 @@ async def run(name: str, overrides: list[str]) -> Pass:
         sinks = "jsonl" if name == WITHOUT else "jsonl,console"
         command = [sys.executable, "pipeline/run.py", "runtime=inline", *overrides]
         line = subprocess.Popen(
-            [*command, f"sink=[{sinks}]", f"output_dir={folder}"], cwd=ROOT, stdout=subprocess.DEVNULL
+            [*command, f"sink=[{sinks}]", f"output_dir={folder}"],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         viewer = asyncio.create_task(view(Path(folder) / "console" / "feed.json")) if name == SEEN else None
+        started_s = await asyncio.to_thread(start_s, line)
         await asyncio.to_thread(os.waitid, os.P_PID, line.pid, os.WEXITED | os.WNOWAIT)
         line_s, page_s = processor_times_s(line.pid)
         assert line.wait() == 0, f"the run ended with {line.returncode}"
         num_pictures = 0 if viewer is None else await viewer
         summary = json.loads((Path(folder) / "summary.json").read_text())
         num_frames = sum(camera["frames_processed"] for camera in summary["cameras"].values())
-        return Pass(summary["frames_per_s"], 1000 * line_s / num_frames, page_s, num_pictures)
+        return Pass(summary["frames_per_s"], 1000 * (line_s - started_s) / num_frames, page_s, num_pictures)
+
+
+def start_s(line: subprocess.Popen[str]) -> float:
+    """Return the processor time that a line had taken when it was ready; read what it says until it ends."""
+    assert line.stderr is not None
+    started_s = 0.0
+    for said in line.stderr:
+        if '"ready ' in said:
+            started_s, _ = processor_times_s(line.pid)
+    return started_s
 
 
 def processor_times_s(pid: int) -> tuple[float, float]:
-    """Return the processor time of a process that has ended but was not waited for, and of those it waited for."""
+    """Return the processor time of a process that was not waited for yet, and of those that it waited for."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     own, children = sum(map(int, fields[11:13])), sum(map(int, fields[13:15]))
     return own / os.sysconf("SC_CLK_TCK"), children / os.sysconf("SC_CLK_TCK")
