@@ -1,4 +1,5 @@
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -126,6 +127,11 @@ def test_plain_text_to_another_machine_is_refused() -> None:
     assert main(["tail", "--servers", "kafka.example:9092"]) == 2
 
 
+def heed_interrupts() -> None:
+    # Where tests run in the background of a script, interrupts are ignored, and so they are by what these start.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_tail_shows_alerts_as_they_come(broker: Broker, topic: str, post: Raise) -> None:
     post(ALERT)
     process = subprocess.Popen(
@@ -133,11 +139,12 @@ def test_tail_shows_alerts_as_they_come(broker: Broker, topic: str, post: Raise)
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_interrupts,
     )
     assert process.stdout is not None
     assert json.loads(process.stdout.readline())["key"] == ALERT.key
     post(OTHER)
     assert json.loads(process.stdout.readline())["key"] == OTHER.key
-    process.send_signal(2)
+    process.send_signal(signal.SIGINT)
     assert process.wait(10) == 0
     process.stdout.close()
