@@ -37,7 +37,7 @@ def cluster() -> Iterator[dict[str, str]]:
             [
                 *(RAY, "start", "--head", "--block", "--num-cpus=2", f"--port={free_port()}", f"--temp-dir={folder}"),
                 *("--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}", "--node-ip-address=127.0.0.1"),
-                f"--dashboard-agent-listen-port={free_port()}",  # jobs arrive there; by default it is one for all clusters
+                f"--dashboard-agent-listen-port={free_port()}",  # where jobs arrive; else one for all clusters
             ],
             env=variables,
             stdout=subprocess.DEVNULL,
