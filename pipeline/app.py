@@ -5,7 +5,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -293,8 +293,12 @@ def quality(config: PipelineConfig, output_dir: Path) -> TrackingScore | None:
     truth = true_tables(config)
     if truth is None or "mot" not in config.sink:
         return None
-    found = {camera_id: read_mot(output_dir / "mot" / f"{camera_id}.txt") for camera_id in truth}
-    return score_tracks(truth, found)
+    return score_tracks(truth, found_tables(truth, output_dir))
+
+
+def found_tables(camera_ids: Iterable[str], output_dir: Path) -> dict[str, TrackTable]:
+    """Return who was where in each camera, as the MOT text of a run says."""
+    return {camera_id: read_mot(output_dir / "mot" / f"{camera_id}.txt") for camera_id in camera_ids}
 
 
 def _choices() -> str:

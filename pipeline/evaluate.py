@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import track as progress_bar
 from rich.table import Table
 
-from pipeline.app import run, true_tables
+from pipeline.app import found_tables, run, true_tables
 from pipeline.build import build
 from pipeline.config import load_config
 from pipeline.core import Embedding, Tracker, TrackPath
@@ -34,7 +34,6 @@ from pipeline.evaluation.naive import (
 )
 from pipeline.evaluation.track_table import TrackTable
 from pipeline.evaluation.tracking import TrackingScore, score_tracks
-from pipeline.evaluation.truth import read_mot
 from pipeline.plan import Plan, make_plan
 from pipeline.stages.detect import letterbox
 from pipeline.stages.track import TrackStage
@@ -77,9 +76,11 @@ def evaluate(overrides: list[str]) -> None:
     make_tracker = build({**config.tracker, **LIBRARY_DEFAULTS}, "tracker")
     tracks = _naive_tracks(plan, make_tracker)
 
-    def row(people: list[int]) -> Row:
-        tables = {**nobody, **to_tables(tracks, people)}
-        return score_tracks(truth, tables), decisions(truth, tables)
+    def tables(people: list[int]) -> dict[str, TrackTable]:
+        return {**nobody, **to_tables(tracks, people)}
+
+    def row(found: Mapping[str, TrackTable]) -> Row:
+        return score_tracks(truth, found), decisions(truth, found)
 
     def online(threshold: float) -> list[int]:
         return naive_online(tracks, max_distance=threshold)
@@ -89,20 +90,19 @@ def evaluate(overrides: list[str]) -> None:
 
     middle = (config.matcher.calibration.same_mean + config.matcher.calibration.different_mean) / 2
     rows: dict[str, Row] = {
-        "tracks, not linked": row(list(range(1, len(tracks) + 1))),
-        f"naive online, threshold {middle:.2f} of other footage": row(online(middle)),
+        "tracks, not linked": row(tables(list(range(1, len(tracks) + 1)))),
+        f"naive online, threshold {middle:.2f} of other footage": row(tables(online(middle))),
     }
     for name, link in (("naive online", online), ("offline clustering", offline)):
-        best = best_threshold(link, lambda people: row(people)[0].idf1, THRESHOLDS)
-        rows[f"{name}, best threshold {best:.2f}"] = row(link(best))
-    rows["tracks, linked by the truth"] = row(link_by_truth(tracks, truth))
+        best = best_threshold(link, lambda people: score_tracks(truth, tables(people)).idf1, THRESHOLDS)
+        rows[f"{name}, best threshold {best:.2f}"] = row(tables(link(best)))
+    rows["tracks, linked by the truth"] = row(tables(link_by_truth(tracks, truth)))
     with tempfile.TemporaryDirectory() as folder:
         with contextlib.redirect_stdout(io.StringIO()):
             exit_code = run([*overrides, f"output_dir={folder}", "sink=[mot]"])
         if exit_code != 0:
             raise ConfigError("the line did not run to its end; see above")
-        ours = {camera_id: read_mot(Path(folder) / "mot" / f"{camera_id}.txt") for camera_id in truth}
-    rows["this line"] = score_tracks(truth, ours), decisions(truth, ours)
+        rows["this line"] = row(found_tables(truth, Path(folder)))
     _print(rows)
 
 
