@@ -7,8 +7,8 @@ from pathlib import Path
 import av
 import av.error
 import numpy as np
+from numpy.typing import NDArray
 
-from connectors._drawing import Image
 from pipeline.core.errors import ConnectorError
 
 TICKS_PER_S = 90_000
@@ -33,7 +33,7 @@ class Film:
         self._first_at = 0.0
         self._last_tick = -1
 
-    def add(self, image: Image, captured_at: float) -> None:
+    def add(self, image: NDArray[np.uint8], captured_at: float) -> None:
         """Append a picture.
 
         Args:
@@ -71,7 +71,7 @@ class Film:
         except (OSError, av.error.FFmpegError) as error:
             raise self._failed(error) from error
 
-    def _open(self, image: Image, captured_at: float) -> None:
+    def _open(self, image: NDArray[np.uint8], captured_at: float) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._container = av.open(str(self._unfinished), "w", format="mp4", options={"movflags": "+faststart"})
         stream = self._container.add_stream("libx264", rate=25, options=self._options)

@@ -15,9 +15,9 @@ from connectors._kafka_client import client_options
 from connectors._wire import alert_to_dict
 from connectors.terminal import TerminalSink
 from pipeline.config import load_config
-from pipeline.core.errors import ConfigError, ReidError
+from pipeline.core.errors import ReidError
 
-DONE, FAILED, NOT_AS_CONFIGURED = 0, 1, 2
+DONE = 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,12 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 _show(posted, parsed.json)
     except KeyboardInterrupt:
         return DONE
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return NOT_AS_CONFIGURED
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
-        return FAILED
+        return error.exit_code
     return DONE
 
 

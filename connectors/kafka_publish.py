@@ -27,7 +27,7 @@ from pipeline.core.errors import ConfigError, ReidError, SourceLostError
 
 logger = logging.getLogger(__name__)
 
-DONE, FAILED, NOT_AS_CONFIGURED = 0, 1, 2
+DONE, FAILED = 0, 1
 REOPEN_AFTER_S = 2.0
 
 
@@ -41,9 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         servers, topic, query = split_uri(parsed.to, "--to")
         options = client_options(servers, config.source["kafka"]["security"], "source.kafka")
         partition = _partition(query)
-    except ConfigError as error:
+    except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
-        return NOT_AS_CONFIGURED
+        return error.exit_code
     stopped = threading.Event()
 
     def stop(*_: object) -> None:

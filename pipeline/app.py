@@ -35,7 +35,7 @@ from pipeline.telemetry.match_status import MatchStatus
 from pipeline.telemetry.metrics import RayMetrics
 from pipeline.telemetry.progress import Progress
 
-DONE, FAILED, NOT_AS_CONFIGURED = 0, 1, 2
+DONE, FAILED = 0, 1
 READ_TRUTH = {"pets_xml": read_pets, "mot": read_mot_truth}
 
 _LOADED_AT = time.perf_counter()
@@ -80,17 +80,14 @@ def run(overrides: list[str]) -> int:
             source.close()
         plan.make_match()  # mistakes in the site and in alert rules are found here, not in an actor
         plan.make_alert()
-    except (ConfigError, WeightsError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return NOT_AS_CONFIGURED
-    try:
-        return asyncio.run(_run(config, plan))
-    except (ConfigError, WeightsError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return NOT_AS_CONFIGURED
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
-        return FAILED
+        return error.exit_code
+    try:
+        return asyncio.run(_run(config, plan))
+    except ReidError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
     finally:
         leave_cluster()
 

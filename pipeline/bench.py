@@ -9,7 +9,6 @@ the other, in this process. Then the line runs inline and on Ray. What counts is
 
 import asyncio
 import resource
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -24,7 +23,7 @@ from pipeline.actors.supervisor import supervise
 from pipeline.app import start_line
 from pipeline.config import load_config
 from pipeline.core import Tracklet
-from pipeline.core.errors import ReidError
+from pipeline.core.command import run_command
 from pipeline.plan import Plan, make_plan
 from pipeline.stages.detect import letterbox
 from pipeline.telemetry.camera_status import CameraStatus
@@ -50,18 +49,14 @@ class Speed:
     digest: str
 
 
-def main() -> None:
+def main(words: list[str]) -> None:
     """Print the table for the configuration that the command line makes."""
-    overrides = [word for word in sys.argv[1:] if not word.startswith(PASSES)]
-    passes = next((int(word[len(PASSES) :]) for word in sys.argv[1:] if word.startswith(PASSES)), 0)
-    try:
-        if passes:
-            watch_memory(overrides, passes)
-        else:
-            compare(overrides)
-    except ReidError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    overrides = [word for word in words if not word.startswith(PASSES)]
+    passes = next((int(word[len(PASSES) :]) for word in words if word.startswith(PASSES)), 0)
+    if passes:
+        watch_memory(overrides, passes)
+    else:
+        compare(overrides)
 
 
 def compare(overrides: Sequence[str]) -> None:
@@ -176,4 +171,4 @@ def _resident_mb() -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -7,7 +7,6 @@ They take a mean vector a track, and link by the nearest neighbour below one thr
 
 import contextlib
 import io
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from pipeline.app import found_tables, run, true_tables
 from pipeline.build import build
 from pipeline.config import load_config
 from pipeline.core import Embedding, Tracker, TrackPath
+from pipeline.core.command import run_command
 from pipeline.core.errors import ConfigError
 from pipeline.evaluation.decisions import Decisions, Share, decisions
 from pipeline.evaluation.naive import (
@@ -50,15 +50,6 @@ LIBRARY_DEFAULTS = {
 NEVER = float("inf")
 
 Row = tuple[TrackingScore, Decisions]
-
-
-def main() -> None:
-    """Print the table for the configuration that the command line makes."""
-    try:
-        evaluate(sys.argv[1:])
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
 
 
 def evaluate(overrides: list[str]) -> None:
@@ -171,4 +162,4 @@ def _share(share: Share) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(evaluate)

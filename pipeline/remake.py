@@ -19,7 +19,7 @@ from pipeline.core.errors import ConfigError, ConnectorError, ReidError
 from pipeline.ledger import LedgerReader
 from pipeline.ledger.ledger import is_being_written
 
-DONE, FAILED, NOT_AS_CONFIGURED = 0, 1, 2
+DONE = 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,12 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         names = remake(options.output_dir)
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return NOT_AS_CONFIGURED
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
-        return FAILED
+        return error.exit_code
     print(f"{options.output_dir}: made anew: {', '.join(names)}")
     return DONE
 

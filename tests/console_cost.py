@@ -1,9 +1,10 @@
 """What the operator's page costs the line: the same run without it, with it, and with one viewer of the wall.
 
-    PYTHONPATH=.:tests python tests/console_cost.py [--passes 3] [overrides]
+    PYTHONPATH=.:tests python tests/console_cost.py [--passes 3] [--times 3] [overrides]
 
-Passes take turns, so that what else the machine does meets all three alike. Everything shares this machine's cores:
-the line, the page's server and the viewer, who takes every picture of every camera.
+Eight cameras, as fast as they can be read: the demo's four clips twice, each so many times over. Passes take turns, so
+that what else the machine does meets all three alike. Everything shares this machine's cores: the line, the page's
+server and the viewer, who takes every picture of every camera.
 """
 
 import argparse
@@ -18,12 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+import av
 from rich.console import Console
 from rich.table import Table
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 ROOT = Path(__file__).resolve().parents[1]
+DEMO = ROOT / "connectors" / "world" / "demo"
 WITHOUT, UNSEEN, SEEN = "without the page", "with it, nobody looks", "with it, one viewer"
 RETRY_S = 0.1
 
@@ -47,18 +50,52 @@ class Pass:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--passes", type=int, default=3)
+    parser.add_argument("--passes", type=int, default=3, help="turns of all three; default %(default)s")
+    parser.add_argument("--times", type=int, default=3, help="that each clip is seen; default %(default)s")
     parsed, overrides = parser.parse_known_args()
     passes: dict[str, list[Pass]] = {WITHOUT: [], UNSEEN: [], SEEN: []}
-    for number in range(parsed.passes):
-        for name in passes if number % 2 == 0 else reversed(passes):
-            passes[name].append(asyncio.run(run(name, overrides)))
-            done = passes[name][-1]
-            print(
-                f"pass {number + 1}, {name}: {done.frames_per_s:.1f} frames/s, {done.line_ms:.2f} ms of processor time "
-                f"a frame, the page's {done.page_s:.1f} s, {done.num_pictures} pictures",
-                flush=True,
-            )
+    with tempfile.TemporaryDirectory() as folder:
+        overrides = [cameras_override(Path(folder), parsed.times), *overrides]
+        for number in range(parsed.passes):
+            for name in passes if number % 2 == 0 else reversed(passes):
+                passes[name].append(asyncio.run(run(name, overrides)))
+                done = passes[name][-1]
+                print(
+                    f"pass {number + 1}, {name}: {done.frames_per_s:.1f} frames/s, {done.line_ms:.2f} ms of processor "
+                    f"time a frame, the page's {done.page_s:.1f} s, {done.num_pictures} pictures",
+                    flush=True,
+                )
+    print_medians(passes)
+
+
+def cameras_override(folder: Path, times: int) -> str:
+    """Return the override that names the demo's cameras twice; writes their clips, each so many times over."""
+    cameras = {}
+    for clip in sorted(DEMO.glob("*.mp4")):
+        repeat(clip, folder / clip.name, times)
+        cameras |= {f"{clip.stem}{number}": {"uri": str(folder / clip.name)} for number in range(2)}
+    return "site.cameras=" + json.dumps(cameras).replace('"', "")
+
+
+def repeat(clip: Path, path: Path, times: int) -> None:
+    """Write a recording that shows another so many times, its packets as they are."""
+    with av.open(path, "w") as written:
+        stream, begin = None, 0
+        for _ in range(times):
+            with av.open(clip) as read:
+                stream = stream or written.add_stream_from_template(read.streams.video[0])
+                end = begin
+                for packet in read.demux(video=0):
+                    if packet.pts is None or packet.dts is None or packet.duration is None:
+                        continue
+                    packet.pts, packet.dts, packet.stream = packet.pts + begin, packet.dts + begin, stream
+                    end = max(end, packet.pts + packet.duration)
+                    written.mux(packet)
+                begin = end
+
+
+def print_medians(passes: dict[str, list[Pass]]) -> None:
+    """Print what the passes show."""
     table = Table(box=None, pad_edge=False)
     for heading in (
         "median of the passes",

@@ -23,7 +23,7 @@ from connectors.console._settings import NOTE, Settings, is_loopback
 from connectors.console.monitor import FEED
 from pipeline.core.errors import ConfigError, ConnectorError, ReidError
 
-DONE, FAILED, NOT_AS_CONFIGURED = 0, 1, 2
+DONE = 0
 NUM_PORTS = 20
 PORT = "port"
 """In the folder of the page: where it listened last."""
@@ -47,12 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _write_private(settings.folder / PORT, str(port))
         _greet(settings, accounts, port)
         desk = _desk(settings, accounts)
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return NOT_AS_CONFIGURED
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
-        return FAILED
+        return error.exit_code
     feed_key = secrets.token_hex(32)
     server = make_server(desk, feed_key)
     if parsed.with_parent:

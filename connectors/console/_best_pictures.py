@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 import cv2
 import numpy as np
@@ -18,6 +19,9 @@ HEAD = 0.22
 
 BETTER = 1.15
 """A picture must be so much better than the one there is to be cut out."""
+
+LOOK_EVERY_S = 0.25
+"""Of event time; somebody of whom there is no picture yet is looked at in every frame."""
 
 MAX_HEIGHT_PX = 320
 MAX_TRACKS = 400
@@ -42,9 +46,10 @@ class BestPicture:
 
 @dataclass(slots=True)
 class BestPictures:
-    """Looks at every frame, and copies only what is better than what it has."""
+    """Looks at everybody a few times a second, and copies only what is better than what it has."""
 
     _best: dict[TrackId, BestPicture] = field(default_factory=dict)
+    _looked_at: float = -inf
     _order: deque[TrackId] = field(default_factory=deque)
 
     def see(self, frame: Frame, people: Mapping[TrackId, NDArray[np.float32]]) -> None:
@@ -54,8 +59,10 @@ class BestPictures:
             frame: The frame.
             people: Boxes of shape ``(4,)``, pixels, by track.
         """
-        if not people:
+        now = frame.stamp.captured_at
+        if not people or (now < self._looked_at + LOOK_EVERY_S and people.keys() <= self._best.keys()):
             return
+        self._looked_at = now
         boxes_xyxy = np.stack(list(people.values()))
         for row, (track_id, quality) in enumerate(zip(people, _qualities(boxes_xyxy, frame.size_hw), strict=True)):
             best = self._best.get(track_id)

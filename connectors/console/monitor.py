@@ -34,6 +34,9 @@ FEED = "feed.json"
 """In the folder ``console`` of a run: where the page takes pictures, and the key to it."""
 
 LOOK, REST = "look", "rest"
+MAX_SHARE = 0.02
+"""Of a camera's time, for live pictures: where all cores are taken and a picture takes long, fewer are sent."""
+
 PATIENCE_S = 0.4
 RETRY_S = 0.3
 MAX_KEPT = 128
@@ -89,7 +92,7 @@ class WallMonitor:
         self._kept: deque[tuple[dict[str, Any], Sequence[NDArray[np.uint8]]]] = deque(maxlen=MAX_KEPT)
         self._is_watched = False
         self._is_closed = False
-        self._sent_at = 0.0
+        self._next_at = 0.0
         self._thread = threading.Thread(target=self._run, name=f"monitor {camera_id}", daemon=True)
         self._thread.start()
 
@@ -97,7 +100,7 @@ class WallMonitor:
         """Take one frame that was tracked; only the newest is shown."""
         self._best.see(frame, people)
         self._strips.see(frame, people)
-        if not self._is_watched or time.monotonic() < self._sent_at + self._period_s:
+        if not self._is_watched or time.monotonic() < self._next_at:
             return
         with self._changed:
             self._newest = (frame, dict(people), time.time())
@@ -168,8 +171,10 @@ class WallMonitor:
             for header, images in kept:
                 socket.send(pack(header, encoded(np.hstack(images), self._jpeg_quality)))
             if newest is not None:
-                self._sent_at = time.monotonic()
+                began_at = time.monotonic()
                 socket.send(self._live_message(*newest))
+                took_s = time.monotonic() - began_at
+                self._next_at = began_at + max(self._period_s, took_s / MAX_SHARE)
             if is_last:
                 return
             try:

@@ -75,7 +75,7 @@ def main() -> None:
             render(World(Scenario(**given), cameras), out, seconds=seconds, crf=crf)
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from torch import nn
 
 from models._weights import locate_weights
 from models.reid._checkpoint import check_fits, load_network
-from models.reid._clip_average import ClipAverage, Values, check_clips
+from models.reid._clip_average import ClipAverage, ClipSettings, Values
 from models.reid._space import name_space
 from models.reid._video import Clips, prefer_channels_last
 from pipeline.core import Embedding, PoseNeed, Tracklet
@@ -66,6 +66,15 @@ class VideoEmbedder:
         threads: int,
     ) -> None:
         _check_device(precision=precision, device=device)
+        settings = ClipSettings(
+            clip_len=clip_len,
+            crop_size_hw=crop_size_hw,
+            needs=needs,
+            clip_scheme=clip_scheme,
+            max_clips=max_clips,
+            mean=mean,
+            std=std,
+        )
         self._device = torch.device(device)
         self._autocast = torch.bfloat16 if precision == "bfloat16" else None
         torch.set_num_threads(threads)
@@ -79,17 +88,7 @@ class VideoEmbedder:
             self.space = name_space(name, path)
         self._network = made.eval().requires_grad_(False).to(self._device)
         prefer_channels_last(self._network)
-        self._average = ClipAverage(
-            self._embed_clips,
-            space=self.space,
-            clip_len=clip_len,
-            crop_size_hw=crop_size_hw,
-            needs=needs,
-            scheme=clip_scheme,
-            max_clips=max_clips,
-            mean=mean,
-            std=std,
-        )
+        self._average = ClipAverage(self._embed_clips, space=self.space, settings=settings)
         self.clip_len, self.crop_size_hw, self.needs = clip_len, self._average.crop_size_hw, self._average.needs
 
     @staticmethod
@@ -117,11 +116,11 @@ class VideoEmbedder:
             WeightsError: If the weights are absent, altered or of another network.
         """
         _check_device(precision=precision, device=device)
-        check_clips(
+        ClipSettings(
             clip_len=clip_len,
             crop_size_hw=crop_size_hw,
             needs=needs,
-            scheme=clip_scheme,
+            clip_scheme=clip_scheme,
             max_clips=max_clips,
             mean=mean,
             std=std,

@@ -8,7 +8,7 @@ import onnxruntime
 
 from models._onnx import check_device, open_session
 from models._weights import locate_weights
-from models.reid._clip_average import ClipAverage, Values, check_clips
+from models.reid._clip_average import ClipAverage, ClipSettings, Values
 from models.reid._space import name_space
 from pipeline.core import Embedding, PoseNeed, Tracklet
 from pipeline.core.errors import ConfigError, WeightsError
@@ -57,20 +57,19 @@ class VideoOnnxEmbedder:
         device: str,
         threads: int,
     ) -> None:
-        path = locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
-        self.space = name_space(name, path)
-        self._session = open_session(path, device=device, threads=threads)
-        self._average = ClipAverage(
-            self._embed_clips,
-            space=self.space,
+        settings = ClipSettings(
             clip_len=clip_len,
             crop_size_hw=crop_size_hw,
             needs=needs,
-            scheme=clip_scheme,
+            clip_scheme=clip_scheme,
             max_clips=max_clips,
             mean=mean,
             std=std,
         )
+        path = locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
+        self.space = name_space(name, path)
+        self._session = open_session(path, device=device, threads=threads)
+        self._average = ClipAverage(self._embed_clips, space=self.space, settings=settings)
         self.clip_len, self.crop_size_hw, self.needs = clip_len, self._average.crop_size_hw, self._average.needs
         _check_network(weights, self._session, [1, clip_len, 3, *self.crop_size_hw], self.needs)
 
@@ -97,11 +96,11 @@ class VideoOnnxEmbedder:
             WeightsError: If the weights are absent or altered.
         """
         check_device(device)
-        check_clips(
+        ClipSettings(
             clip_len=clip_len,
             crop_size_hw=crop_size_hw,
             needs=needs,
-            scheme=clip_scheme,
+            clip_scheme=clip_scheme,
             max_clips=max_clips,
             mean=mean,
             std=std,

@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import MISSING
 
-from models._command import run_command
 from models._weights import CATALOGUE
 from models.training._candidates import Candidates, read_options
 from models.training._pictures import Image
@@ -41,6 +40,7 @@ from models.training._world_people import TrueCrop, TrueFrame, read_true_crops, 
 from models.training._worlds import World, split_worlds
 from models.training.score_worlds import POSE_CROP_HW, count_people, embed_crops, mean_vectors, name_crops, sure_boxes
 from pipeline.core import Detector, Embedder, PoseEstimator
+from pipeline.core.command import run_command
 from pipeline.core.errors import ConfigError, DataError
 from pipeline.evaluation.detection import find_matches
 from pipeline.stages.detect import letterbox

@@ -22,7 +22,6 @@ from omegaconf import MISSING
 from rich.console import Console
 from rich.markdown import Markdown
 
-from models._command import run_command
 from models.reid._checkpoint import load_network
 from models.reid._clips import clip_scheme
 from models.reid.video import RANDOM, VideoEmbedder
@@ -40,12 +39,13 @@ from models.training.comparison.table import Row, baseline_among, write_table
 from models.training.comparison.tracklets import HalfTracklets, KnownTracklets, cut_tracklets
 from models.training.score_pets import locate_footage
 from models.training.video.datasets.choice import load_benchmarks
-from models.training.video.scoring import ClipSettings
+from models.training.video.scoring import NetworkInput
 from models.training.video.sources import FileTracklets, WorldTracklets
 from models.training.video.task import read_estimator
 from pipeline.build import attribute, build
 from pipeline.config import load_config
 from pipeline.core import Embedder, PoseEstimator, Tracklet
+from pipeline.core.command import run_command
 from pipeline.core.errors import ConfigError
 from pipeline.evaluation.retrieval import LabelledVectors
 
@@ -219,7 +219,7 @@ def picture_attention(factories: Mapping[str, Make], tracklet: Tracklet) -> Imag
     """Return where networks of clips look in one tracklet, one below the other in three columns."""
     rows: list[Image] = []
     for name, make in factories.items():
-        settings = ClipSettings.of(make)
+        settings = NetworkInput.of(make)
         network = settings.make(0)
         load_network(Path(attribute(make, "weights")), network)
         indices = clip_scheme(settings.scheme)(len(tracklet), settings.clip_len)[0]

@@ -22,7 +22,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models._command import run_command
 from models._onnx import open_session
 from models._weights import CATALOGUE
 from models.training._checkpoint import Position, load_mean
@@ -30,6 +29,7 @@ from models.training._layers import count_macs, num_parameters
 from models.training.detector.network import ExportedYolox, YoloxSmall
 from models.training.keypoints.network import HeatmapSmall
 from models.training.reid.network import WIDTHS, ExportedOmni, OmniSmall
+from pipeline.core.command import run_command
 from pipeline.core.errors import ConfigError, WeightsError
 
 _SHIPPED = CATALOGUE.parent / "weights"

@@ -14,10 +14,10 @@ from typing import Any
 
 import torch
 
-from models._command import run_command
 from models.training._candidates import read_options
 from models.training.train import TrainConfig, read_config, train
 from pipeline.actors.cluster import join_cluster, leave_cluster
+from pipeline.core.command import run_command
 from pipeline.core.errors import ConfigError, ReidError
 
 

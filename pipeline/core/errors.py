@@ -19,13 +19,23 @@
 A message reads *what: expected …, got …; do …* and is never empty.
 """
 
+from typing import ClassVar
+
 
 class ReidError(Exception):
-    """Base of every error that this project raises on purpose."""
+    """Base of every error that this project raises on purpose.
+
+    Attributes:
+        exit_code: Of a command that ends so: 2 if it could not begin as it was told, else 1.
+    """
+
+    exit_code: ClassVar[int] = 1
 
 
 class ConfigError(ReidError):
     """The run cannot start as configured; found before the first frame."""
+
+    exit_code = 2
 
 
 class MissingDependencyError(ConfigError):
@@ -34,6 +44,8 @@ class MissingDependencyError(ConfigError):
 
 class WeightsError(ReidError):
     """A checkpoint is absent, altered, or does not fit its network."""
+
+    exit_code = 2
 
 
 class DataError(ReidError):

@@ -7,7 +7,6 @@ JSON (walks, median and spread in seconds, by ordered pair) and as a picture in 
 """
 
 import json
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from html import escape
@@ -15,7 +14,7 @@ from itertools import pairwise
 from math import cos, hypot, pi, sin
 from pathlib import Path
 
-from pipeline.core.errors import ReidError
+from pipeline.core.command import run_command
 from pipeline.ledger.events import Event
 from pipeline.ledger.reader import LedgerReader
 from pipeline.stages._walks import Walk, Walks
@@ -88,17 +87,17 @@ def _visit(event: Event) -> Visit:
     return float(first[1]), event.at, camera_id
 
 
-def main() -> None:
-    """Read a ledger and write both files; exit code 2 if that cannot be done."""
-    ledger = next((word for word in sys.argv[1:] if "=" not in word), "")
-    out = Path(next((word.removeprefix("out=") for word in sys.argv[1:] if word.startswith("out=")), "outputs/walks"))
-    try:
-        reader = LedgerReader(Path(ledger))
-        people = [[_visit(event) for event in reader.sightings_of(person.person_id)] for person in reader.persons()]
-        reader.close()
-    except ReidError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+def main(words: list[str]) -> None:
+    """Read a ledger and write both files.
+
+    Raises:
+        ReidError: If that cannot be done.
+    """
+    ledger = next((word for word in words if "=" not in word), "")
+    out = Path(next((word.removeprefix("out=") for word in words if word.startswith("out=")), "outputs/walks"))
+    reader = LedgerReader(Path(ledger))
+    people = [[_visit(event) for event in reader.sightings_of(person.person_id)] for person in reader.persons()]
+    reader.close()
     walks = learn(people).walks()
     out.mkdir(parents=True, exist_ok=True)
     (out / "walks.json").write_text(to_json(walks), encoding="utf-8")
@@ -107,4 +106,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.core import Order, OrderKind, TrackPart
-from pipeline.core.errors import ConfigError, ReidError
+from pipeline.core.errors import ReidError
 from pipeline.ledger.audit import write_audit
 from pipeline.ledger.checking import faults_of
 from pipeline.ledger.export import EXPORTED, export
@@ -18,7 +18,7 @@ from pipeline.ledger.placing import place_order
 from pipeline.ledger.reader import LedgerReader
 from pipeline.ledger.why import why
 
-DONE, FAILED, NOT_AS_CONFIGURED = 0, 1, 2
+DONE, FAILED = 0, 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,12 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         code: int = options.do(options)
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return NOT_AS_CONFIGURED
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
-        return FAILED
+        return error.exit_code
     except BrokenPipeError:  # whoever reads has seen enough
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - Python flushes it once more on its way out
         return DONE

@@ -15,7 +15,6 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import track
 
-from models._command import run_command
 from models.training._checkpoint import load_mean
 from models.training._worlds import World, split_worlds
 from models.training.detector.network import YoloxSmall
@@ -23,6 +22,7 @@ from models.training.detector.samples import DetectorSamples
 from models.training.detector.task import DetectorTask
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.boxes import iou_matrix
+from pipeline.core.command import run_command
 from pipeline.core.errors import ConfigError
 from pipeline.stages.detect import letterbox
 

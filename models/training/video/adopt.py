@@ -15,9 +15,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from models._command import run_command
 from models.reid._checkpoint import check_fits, read_tensors
 from models.reid.baseline import Baseline
+from pipeline.core.command import run_command
 from pipeline.core.errors import ConfigError
 
 _LEFT_OUT = ("classifier.", "heads.weight", "heads.cls_layer.", "pixel_mean", "pixel_std", "fc.")

@@ -23,7 +23,6 @@ import numpy as np
 import torch
 from omegaconf import MISSING
 
-from models._command import run_command
 from models.reid._checkpoint import load_network
 from models.summary import read_embedder
 from models.training._candidates import read_options
@@ -31,9 +30,10 @@ from models.training.video.datasets.benchmark import Benchmark, TrackletFiles, l
 from models.training.video.datasets.choice import load_benchmarks
 from models.training.video.datasets.pairs import NUM_SPLITS
 from models.training.video.reranking import rerank
-from models.training.video.scoring import ClipSettings, distances_between, embed_tracklets
+from models.training.video.scoring import NetworkInput, distances_between, embed_tracklets
 from models.training.video.sources import FileTracklets
 from pipeline.core import PoseNeed
+from pipeline.core.command import run_command
 from pipeline.core.errors import ConfigError
 from pipeline.evaluation.retrieval import LabelledVectors, RetrievalScore, score_distances
 
@@ -71,7 +71,7 @@ class Options:
 
 def evaluate(
     benchmark: Benchmark,
-    settings: ClipSettings,
+    settings: NetworkInput,
     weights: Path,
     *,
     device: torch.device,
@@ -141,7 +141,7 @@ def main(arguments: Sequence[str]) -> None:
     """
     options, rest = read_options(arguments, Options)
     changes = {"max_clips": str(_ALL)} | dict(argument.split("=", 1) for argument in rest)
-    settings = ClipSettings.of(read_embedder(options.model, changes))
+    settings = NetworkInput.of(read_embedder(options.model, changes))
     device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     benchmarks = load_benchmarks(options.dataset, Path(options.root), options.protocol)
     rows = []

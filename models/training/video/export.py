@@ -24,14 +24,14 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models._command import run_command
 from models._onnx import open_session
 from models.reid._checkpoint import check_fits, load_network
 from models.reid._video import NUM_KEYPOINTS, Clips
 from models.summary import read_embedder
 from models.training._candidates import read_options
-from models.training.video.scoring import ClipSettings
+from models.training.video.scoring import NetworkInput
 from pipeline.core import PoseNeed
+from pipeline.core.command import run_command
 from pipeline.core.errors import ConfigError, WeightsError
 
 _PREFIX = "mean/network."
@@ -155,7 +155,7 @@ def export(run: Path, out: Path, *, best: bool = False, half: bool = False) -> N
     if options is None:
         raise ConfigError(f"run: expected one of task=video, got {told['config']['task']} in {run}")
     changes = {key: str(value) for key, value in options.get("changes", {}).items()}
-    settings = ClipSettings.of(read_embedder(options.get("model", "lstrl_light"), changes))
+    settings = NetworkInput.of(read_embedder(options.get("model", "lstrl_light"), changes))
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as scratch:
         part = Path(scratch) / "part.safetensors"

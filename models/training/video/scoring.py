@@ -21,7 +21,7 @@ _CLIPS_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
-class ClipSettings:
+class NetworkInput:
     """What an embedder's configuration says of its network's input.
 
     Attributes:
@@ -43,7 +43,7 @@ class ClipSettings:
     std: tuple[float, float, float]
 
     @classmethod
-    def of(cls, embedder: Callable[[], Any]) -> "ClipSettings":
+    def of(cls, embedder: Callable[[], Any]) -> "NetworkInput":
         """Return the settings of a factory of ``VideoEmbedder``."""
         told = partial(attribute, embedder)
         height, width = told("crop_size_hw")
@@ -74,7 +74,7 @@ class ClipSettings:
 
 
 @torch.no_grad()
-def embed_tracklets(network: nn.Module, source: ClipSource, settings: ClipSettings, device: torch.device) -> Tensor:
+def embed_tracklets(network: nn.Module, source: ClipSource, settings: NetworkInput, device: torch.device) -> Tensor:
     """Return a vector a tracklet, the mean of its clips' vectors; of norm 1 where cosines are compared.
 
     Args:

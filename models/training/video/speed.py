@@ -24,13 +24,13 @@ from omegaconf import MISSING
 from onnx import TensorProto, helper
 from torch import Tensor, nn
 
-from models._command import run_command
 from models._onnx import open_session
 from models.reid._video import prefer_channels_last
 from models.summary import read_embedder, summarise
 from models.training._candidates import print_rows, read_options
 from models.training.video.export import VectorOfClip, example_of, write_onnx
-from models.training.video.scoring import ClipSettings
+from models.training.video.scoring import NetworkInput
+from pipeline.core.command import run_command
 from pipeline.core.errors import ConfigError
 
 _PRODUCT = {"cpu": 512, "cuda": 8192}
@@ -75,7 +75,7 @@ class Way:
 
 
 def ways_of(
-    network: nn.Module, settings: ClipSettings, *, device: str, batch: int, folder: Path, compiled: bool = False
+    network: nn.Module, settings: NetworkInput, *, device: str, batch: int, folder: Path, compiled: bool = False
 ) -> dict[str, Way]:
     """Return the ways that there are on this machine, by name.
 
@@ -184,7 +184,7 @@ def main(arguments: list[str]) -> None:
     torch.set_num_threads(options.threads)
     rows: dict[str, dict[str, float]] = {}
     for name in options.models.split(","):
-        settings = ClipSettings.of(read_embedder(name, {}))
+        settings = NetworkInput.of(read_embedder(name, {}))
         torch.manual_seed(0)
         network = settings.make(0).eval()
         with tempfile.TemporaryDirectory() as folder:

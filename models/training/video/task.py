@@ -24,7 +24,7 @@ from models.training.video.datasets.choice import load_benchmarks
 from models.training.video.frames import frame_scheme
 from models.training.video.objective import Objective
 from models.training.video.recipe import load_recipe
-from models.training.video.scoring import ClipSettings, distances_between, embed_tracklets
+from models.training.video.scoring import NetworkInput, distances_between, embed_tracklets
 from models.training.video.sources import ClipSource, FileTracklets, WorldTracklets
 from pipeline.build import build
 from pipeline.config import load_config
@@ -101,7 +101,7 @@ class VideoTask:
         self.learning_rate, self.max_norm = self.recipe.learning_rate, self.recipe.max_norm
         self._seed, self._device = seed, device
         self._pretrained = {trunk: Path(path) for trunk, path in (pretrained or {}).items()}
-        self.settings = ClipSettings.of(embedder)
+        self.settings = NetworkInput.of(embedder)
         self._frames = frame_scheme(self.recipe.frames)
         self._targets: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
         self.source: ClipSource

@@ -9,7 +9,6 @@ Each prints a table and writes it, with pictures of how it grows, to ``out``.
 """
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.progress import track as progress_bar
 from rich.table import Table
 
+from pipeline.core.command import run_command
 from pipeline.core.errors import ConfigError
 from pipeline.evaluation.decisions import Share
 from pipeline.evaluation.simulation.chart import to_svg
@@ -37,18 +37,20 @@ OPTIONS: dict[str, dict[str, str]] = {
 EVERYWHERE = {"seed": "0", "out": "outputs/simulation"}
 
 
-def main() -> None:
-    """Do what the words say; exit code 2 for words that say nothing."""
-    words = sys.argv[1:]
+def main(words: list[str]) -> None:
+    """Do what the words say.
+
+    Raises:
+        ConfigError: If they say nothing.
+    """
     command = words.pop(0) if words and "=" not in words[0] else "scale"
+    options = _options(command, words)
+    out = Path(options["out"])
+    out.mkdir(parents=True, exist_ok=True)
     try:
-        options = _options(command, words)
-        out = Path(options["out"])
-        out.mkdir(parents=True, exist_ok=True)
         {"scale": _scale, "search": _search, "soak": _soak, "rates": _rates}[command](options, out)
-    except (ConfigError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def _options(command: str, words: Sequence[str]) -> Mapping[str, str]:
@@ -158,4 +160,4 @@ def _write(name: str, rows: Sequence[Mapping[str, Any]], out: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

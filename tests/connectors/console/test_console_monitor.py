@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from connectors.console._best_pictures import BestPictures, blurred
 from connectors.console._likeness import decoded
 from connectors.console._message import unpack
 from connectors.console._strips import FRAME_HW
-from connectors.console.monitor import FEED, WallMonitor
+from connectors.console.monitor import FEED, MAX_SHARE, WallMonitor
 from pipeline.core import Monitor, TrackId, TrackPart
 from pipeline.core.errors import ConfigError, WireFormatError
 
@@ -83,14 +84,35 @@ def test_nothing_is_encoded_while_nobody_looks(page: RunningPage, monkeypatch: p
     assert page.desk.wall.num_bad == 0
 
 
+def test_where_a_picture_takes_long_fewer_are_sent(page: RunningPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    took_s = 0.004
+    plain = WallMonitor._live_message
+
+    def slow(monitor: WallMonitor, *shown: object) -> bytes:
+        time.sleep(took_s)
+        return plain(monitor, *shown)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(WallMonitor, "_live_message", slow)
+    monitor = make_monitor(page.settings.output_dir)
+    got_at: list[float] = []
+    with connect(f"ws://127.0.0.1:{page.port}/api/wall", proxy=None) as viewer:
+        while len(got_at) < 3:
+            monitor.show(make_frame(make_stamp(index=len(got_at))), {TRACK: LARGE})
+            with suppress(TimeoutError):
+                header, _ = unpack(viewer.recv(timeout=0.01))  # type: ignore[arg-type]
+                got_at.append(header["shown_at"])
+    monitor.close()
+    assert min(np.diff(got_at)) >= took_s / MAX_SHARE - took_s
+
+
 def test_the_best_picture_of_a_part_is_kept(page: RunningPage) -> None:
     monitor = make_monitor(page.settings.output_dir)
-    for index, box in enumerate((SMALL, LARGE, SMALL)):
+    for index, box in ((0, SMALL), (3, LARGE), (6, SMALL)):
         monitor.show(make_frame(make_stamp(index=index), seed=index), {TRACK: box})
     monitor.keep(make_tracklet(TRACK, part=7))
     while (picture := page.desk.pictures.get(TrackPart(TRACK, 7))) is None:
         time.sleep(0.01)
-    assert picture.captured_at == make_stamp(index=1).captured_at
+    assert picture.captured_at == make_stamp(index=3).captured_at
     monitor.close()
 
 
@@ -105,6 +127,20 @@ def test_a_few_frames_of_a_part_are_kept_as_a_clip(page: RunningPage) -> None:
     assert decoded(clip.jpeg).shape == (FRAME_HW[0], 3 * FRAME_HW[1], 3)
     assert [len(heads) for heads in clip.heads_xyxy] == [1, 1, 1]
     monitor.close()
+
+
+def test_somebody_is_looked_at_a_few_times_a_second_and_a_newcomer_at_once() -> None:
+    best, newcomer = BestPictures(), TrackId("east", 0, 2)
+    best.see(make_frame(make_stamp(captured_at=0.0)), {TRACK: SMALL})
+    best.see(make_frame(make_stamp(captured_at=0.1)), {TRACK: LARGE})
+    early = best.take(TRACK)
+    assert early is not None
+    assert early.captured_at == 0.0
+    best.see(make_frame(make_stamp(captured_at=0.2)), {TRACK: SMALL})
+    best.see(make_frame(make_stamp(captured_at=0.21)), {TRACK: SMALL, newcomer: SMALL})
+    best.see(make_frame(make_stamp(captured_at=0.5)), {TRACK: LARGE, newcomer: SMALL})
+    taken = {track_id: best.take(track_id) for track_id in (TRACK, newcomer)}
+    assert [picture and picture.captured_at for picture in taken.values()] == [0.5, 0.21]
 
 
 def test_a_part_without_a_new_picture_keeps_none(page: RunningPage) -> None:

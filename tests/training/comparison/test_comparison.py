@@ -20,7 +20,7 @@ from models.training.comparison.plot import Point, plot
 from models.training.comparison.scores import compare, find
 from models.training.comparison.table import Row, write_table
 from models.training.comparison.tracklets import HalfTracklets, cut_tracklets
-from models.training.video.scoring import ClipSettings
+from models.training.video.scoring import NetworkInput
 from pipeline.core import PoseNeed
 from pipeline.core.errors import ConfigError
 from pipeline.evaluation.retrieval import LabelledVectors
@@ -109,7 +109,7 @@ def test_people_of_the_halves_are_cut_a_few_crops_at_a_time() -> None:
     ("model", "num_maps"), [("lstrl", 5), ("stca", 2), ("asanet", 2), ("rapa", 3), ("ctl", 3), ("baseline", 0)]
 )
 def test_networks_are_shown_where_they_look(model: str, num_maps: int) -> None:
-    settings = ClipSettings.of(read_embedder(model, NARROW))
+    settings = NetworkInput.of(read_embedder(model, NARROW))
     torch.manual_seed(0)
     network = settings.make(0).eval()
     looks = looks_of(network, make_clips(1, needs=network.needs))
@@ -133,7 +133,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weights")
     for model in ("baseline_light", "rapa_light"):
         torch.manual_seed(0)
-        network = ClipSettings.of(read_embedder(model, NARROW)).make(0)
+        network = NetworkInput.of(read_embedder(model, NARROW)).make(0)
         save_file(network.state_dict(), folder / f"{model}.safetensors")
     return folder
 

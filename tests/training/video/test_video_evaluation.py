@@ -18,7 +18,7 @@ from models.training.video.datasets.benchmark import TrackletFiles
 from models.training.video.datasets.mars import load_mars
 from models.training.video.evaluate import main
 from models.training.video.reranking import rerank
-from models.training.video.scoring import ClipSettings, embed_tracklets
+from models.training.video.scoring import NetworkInput, embed_tracklets
 from models.training.video.sources import FileTracklets
 from pipeline.core.errors import ConfigError, WeightsError
 
@@ -56,7 +56,7 @@ def test_mars_is_scored_under_both_protocols_and_says_so(
 
 
 def test_all_clips_of_a_tracklet_count_however_many_there_are(tmp_path: Path) -> None:
-    settings = ClipSettings.of(read_embedder("lstrl", CLIPS | {"clip_scheme": "dense", "max_clips": "1000"}))
+    settings = NetworkInput.of(read_embedder("lstrl", CLIPS | {"clip_scheme": "dense", "max_clips": "1000"}))
     network = make_network(Lstrl, clip_len=2)
     paths = load_mars(write_mars(tmp_path / "mars"), protocol="usual").train[0].paths
     long = TrackletFiles(paths * 20, 0, 0, "long")

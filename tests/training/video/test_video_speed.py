@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models.summary import read_embedder
-from models.training.video.scoring import ClipSettings
+from models.training.video.scoring import NetworkInput
 from models.training.video.speed import main, measure, ways_of
 from pipeline.core.errors import ConfigError
 
@@ -18,7 +18,7 @@ NARROW = {"network.width_mult": "0.125", "clip_len": "2", "crop_size_hw": "[64,3
 @pytest.mark.parametrize("model", ["lstrl", "rapa"])
 def test_all_ways_compute_the_same_vectors(model: str, tmp_path: Path) -> None:
     torch.set_num_threads(1)
-    settings = ClipSettings.of(read_embedder(model, NARROW))
+    settings = NetworkInput.of(read_embedder(model, NARROW))
     torch.manual_seed(0)
     network = settings.make(0).eval()
     ways = ways_of(network, settings, device="cpu", batch=3, folder=tmp_path)

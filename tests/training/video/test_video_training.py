@@ -25,7 +25,7 @@ from models.training._worlds import World
 from models.training.train import build, choose_schedule, main, read_config
 from models.training.video.export import export, write_onnx
 from models.training.video.losses import batch_hard, euclidean_distances
-from models.training.video.scoring import ClipSettings
+from models.training.video.scoring import NetworkInput
 from models.training.video.task import VideoTask
 from pipeline.core.errors import ConfigError, WeightsError
 
@@ -257,7 +257,7 @@ def test_what_is_exported_runs_in_the_line(run: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("model", PAPERS)
 def test_every_network_computes_the_same_as_onnx(tmp_path: Path, model: str) -> None:
-    settings = ClipSettings.of(read_embedder(model, {key: str(value) for key, value in NARROW.items()}))
+    settings = NetworkInput.of(read_embedder(model, {key: str(value) for key, value in NARROW.items()}))
     torch.manual_seed(0)
     network = settings.make(0).eval()
     path = tmp_path / "exported.onnx"
