@@ -189,7 +189,7 @@ class _Draw:
             bottom = Bottom("tights", self._fabric({"plain": 1.0}, "black", "navy", "charcoal", "maroon"), 2.0, 0.002)
             cloth = self._fabric({"plain": 0.55, "stripes": 0.15, "dots": 0.15, "check": 0.15})
             cloth = top.fabric if kind == "dress" else cloth
-            length_m, flared = float(rng.uniform(0.30, 0.75)), float(rng.uniform(0.08, 0.4))
+            length_m, flared = float(rng.uniform(0.30, 0.75)), float(rng.uniform(0.05, 0.2))
             skirt = Skirt(cloth, length_m, 0.14 if kind == "dress" else 0.12, flared, 0.014)
         else:
             bottom = Bottom(kind, fabric, 1.99, ease_m, flare, belt)
