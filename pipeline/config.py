@@ -103,6 +103,7 @@ class BufferConfig:
     first_after_s: float = MISSING
     part_s: float = MISSING
     contact_coverage: float = MISSING
+    sure_score: float = MISSING
     doubtful_score: float = MISSING
     max_open_tracks: int = MISSING
 

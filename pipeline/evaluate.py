@@ -109,6 +109,7 @@ def _naive_tracks(plan: Plan, make_tracker: Callable[[], Tracker]) -> list[Track
             first_after_s=1.0,
             part_s=1.0,
             contact_coverage=NEVER,
+            sure_score=0.0,
             doubtful_score=0.0,
             max_open_tracks=10_000,
         )

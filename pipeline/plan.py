@@ -172,6 +172,7 @@ def _track_stage(make_tracker: Callable[[], Tracker], buffer: BufferConfig) -> T
         first_after_s=buffer.first_after_s,
         part_s=buffer.part_s,
         contact_coverage=buffer.contact_coverage,
+        sure_score=buffer.sure_score,
         doubtful_score=buffer.doubtful_score,
         max_open_tracks=buffer.max_open_tracks,
     )

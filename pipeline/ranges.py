@@ -19,6 +19,7 @@ FROM_0_TO_1: Range = ("a number from 0 to 1", lambda value: 0 <= value <= 1)
 
 EXCEPTIONS: dict[str, Range] = {
     "buffer.contact_coverage": FROM_0_TO_1,
+    "buffer.sure_score": FROM_0_TO_1,
     "buffer.doubtful_score": FROM_0_TO_1,
     "buffer.part_s": ABOVE_0,
     "detect.min_score": FROM_0_TO_1,

@@ -4,7 +4,7 @@ A track is cut into parts. The first part is emitted as soon as there is somethi
 the track lasts, the last when it ends. A part also ends where another person came so near that the tracker may have
 confused the two, and where the detector had lost it: what follows is judged by its looks, not by its track number.
 
-Things that do not move and that the detector is not sure of are no people.
+Things that do not move and that the detector is not sure of are no people, and where it is never sure there is nobody.
 """
 
 from collections.abc import Sequence
@@ -69,6 +69,8 @@ class TrackStage:
         first_after_s: Seconds of a track after which its first part is emitted.
         part_s: Seconds after which any further part is emitted.
         contact_coverage: Fraction of a box under another from which on two people may be confused, in (0, 1).
+        sure_score: A part none of whose boxes reaches this is dropped: ByteTrack follows weak boxes through occlusions,
+            and on things for ever; in [0, 1].
         doubtful_score: A part whose mean score is below this is dropped if nothing moved in its place for ``part_s``: a
             sign or a bin that the detector takes for a person; in [0, 1]. From the second such part on, half as near to
             1 is doubtful enough.
@@ -84,6 +86,7 @@ class TrackStage:
         first_after_s: float,
         part_s: float,
         contact_coverage: float,
+        sure_score: float,
         doubtful_score: float,
         max_open_tracks: int,
     ) -> None:
@@ -93,6 +96,7 @@ class TrackStage:
         self._first_after_s = first_after_s
         self._part_s = part_s
         self._contact_coverage = contact_coverage
+        self._sure_score = sure_score
         self._doubtful_score = doubtful_score
         self._max_open_tracks = max_open_tracks
         self._session: int | None = None
@@ -229,7 +233,8 @@ class TrackStage:
 
     def _emit(self, track: _OpenTrack, *, is_last: bool) -> list[Tracklet]:
         part = track.part
-        if not part.indices:
+        if not part.indices or max(part.scores) < self._sure_score:
+            track.part = self._new_part()
             return []
         crops = part.crops.crops()
         tracklet = Tracklet(

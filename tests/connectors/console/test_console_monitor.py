@@ -85,7 +85,7 @@ def test_nothing_is_encoded_while_nobody_looks(page: RunningPage, monkeypatch: p
 
 
 def test_where_a_picture_takes_long_fewer_are_sent(page: RunningPage, monkeypatch: pytest.MonkeyPatch) -> None:
-    took_s = 0.004
+    took_s = 0.002
     plain = WallMonitor._live_message
 
     def slow(monitor: WallMonitor, *shown: object) -> bytes:
