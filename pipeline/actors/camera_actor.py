@@ -148,6 +148,7 @@ class CameraActor:
             frames_read=self._status.frames_read + (mailbox.num_read if mailbox else 0),
             frames_dropped=self._status.frames_dropped + (mailbox.num_dropped if mailbox else 0),
             still_lifes=self._status.still_lifes + (track.num_still if track else 0),
+            unsure_parts=self._status.unsure_parts + (track.num_unsure if track else 0),
             people_now=track.num_open if track else 0,
             track_s=self._track_s,
             decode_s=self._decode_s,
@@ -216,7 +217,12 @@ class CameraActor:
     async def _resumed(self, checkpoint: Checkpoint) -> TrackStage | None:
         """Take over from another process; return the track stage to go on with, None for a new one."""
         track, status = checkpoint.track, checkpoint.status
-        self._status = replace(status, still_lifes=status.still_lifes - track.num_still, reopens=status.reopens + 1)
+        self._status = replace(
+            status,
+            still_lifes=status.still_lifes - track.num_still,
+            unsure_parts=status.unsure_parts - track.num_unsure,
+            reopens=status.reopens + 1,
+        )
         self._track_s, self._decode_s = status.track_s, status.decode_s
         self._last = self._given = checkpoint.stamp
         self._source.resume(checkpoint.stamp)

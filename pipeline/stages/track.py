@@ -104,6 +104,7 @@ class TrackStage:
         self._frame_hw = (0, 0)
         self._now = 0.0
         self.num_still = 0
+        self.num_unsure = 0
 
     @property
     def num_open(self) -> int:
@@ -233,7 +234,10 @@ class TrackStage:
 
     def _emit(self, track: _OpenTrack, *, is_last: bool) -> list[Tracklet]:
         part = track.part
-        if not part.indices or max(part.scores) < self._sure_score:
+        if not part.indices:
+            return []
+        if max(part.scores) < self._sure_score:
+            self.num_unsure += 1
             track.part = self._new_part()
             return []
         crops = part.crops.crops()

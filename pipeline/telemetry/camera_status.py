@@ -13,6 +13,7 @@ class CameraStatus:
         frames_dropped: Not tracked, because newer ones were there.
         tracklets: Completed.
         still_lifes: Parts of tracks that were dropped because nothing in them moved.
+        unsure_parts: Those that were dropped because the detector was never sure of them.
         bad_records: Frames or tracklets that were dropped because they were broken.
         people_now: Open tracks.
         lag_s: Seconds from when the newest tracked frame was due until it was tracked.
@@ -27,6 +28,7 @@ class CameraStatus:
     frames_dropped: int = 0
     tracklets: int = 0
     still_lifes: int = 0
+    unsure_parts: int = 0
     bad_records: int = 0
     people_now: int = 0
     lag_s: float = 0.0

@@ -125,6 +125,7 @@ def make_actor(source: Source, line: Line, limits: CameraLimits = LIMITS) -> Cam
             first_after_s=1.0,
             part_s=3.0,
             contact_coverage=0.3,
+            sure_score=0.0,
             doubtful_score=0.0,
             max_open_tracks=10,
         ),

@@ -136,6 +136,7 @@ def test_four_times_more_than_can_be_taken_is_counted_and_does_not_pile_up(broke
             first_after_s=1.0,
             part_s=3.0,
             contact_coverage=0.3,
+            sure_score=0.0,
             doubtful_score=0.0,
             max_open_tracks=10,
         ),

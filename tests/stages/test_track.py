@@ -33,6 +33,7 @@ def make_stage(
     ended: Mapping[int, Sequence[int]] | None = None,
     *,
     max_open_tracks: int = 100,
+    sure_score: float = 0.0,
 ) -> TrackStage:
     return TrackStage(
         TableTracker(numbers or {}, ended or {}),
@@ -41,6 +42,7 @@ def make_stage(
         first_after_s=FIRST_AFTER_S,
         part_s=PART_S,
         contact_coverage=0.3,
+        sure_score=sure_score,
         doubtful_score=0.6,
         max_open_tracks=max_open_tracks,
     )
@@ -253,6 +255,21 @@ def test_a_doubtful_thing_that_is_often_lost_stays_one_that_does_not_move() -> N
         tracklets += steps(stage, range(start + 8, start + 16), [LEFT], score=0.2)
     assert max(t.path.captured_at[-1] for t in tracklets) <= PART_S + 1
     assert stage.num_still > 2
+
+
+def test_where_the_detector_is_never_sure_there_is_nobody() -> None:
+    stage = make_stage(sure_score=0.6)
+    tracklets = [*steps(stage, range(80), [LEFT], score=0.55, image=busy_image), *stage.flush()]
+    assert tracklets == []
+    assert stage.num_unsure == 9  # each after FIRST_AFTER_S
+
+
+def test_one_sure_box_is_enough_for_a_part() -> None:
+    stage = make_stage(sure_score=0.6)
+    steps(stage, range(30), [LEFT], score=0.55, image=busy_image)
+    step(stage, 30, [LEFT], score=0.65, image=busy_image)
+    tracklets = [*steps(stage, range(31, 50), [LEFT], score=0.2, image=busy_image), *stage.flush()]
+    assert [(t.part, 30 in t.path.indices, t.is_last) for t in tracklets] == [(0, True, False)]
 
 
 def test_whoever_comes_out_of_the_box_of_a_track_may_be_whom_it_followed() -> None:

@@ -69,6 +69,7 @@ function leftOut({ status, bad_messages: bad }) {
     ["frames", "newer ones were there: the line was behind", sum("frames_dropped")],
     ["frames and tracklets", "broken, or no picture", sum("bad_records")],
     ["parts of tracks", "nothing in them moved: a thing, not a person", sum("still_lifes")],
+    ["parts of tracks", "the detector was never sure of anybody there", sum("unsure_parts")],
     ["tracklets", "no picture good enough to tell anybody", Math.max(0, sum("tracklets") - embedded)],
     ["looks", "something was wrong with them", status.match.num_unusable],
     ["looks", "they came after their turn", status.match.num_late],
