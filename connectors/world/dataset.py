@@ -41,6 +41,7 @@ class DatasetSpec:
         seconds: Of each world.
         fps: Pictures a second of every camera.
         device: cpu or cuda.
+        as_known: Places look as they are known; else each world has its own layout, colours, light and cameras.
     """
 
     worlds: int
@@ -49,6 +50,7 @@ class DatasetSpec:
     seconds: float = 30.0
     fps: float = 2.0
     device: str = "cpu"
+    as_known: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.worlds <= MAX_WORLDS or self.people < 1 or self.seconds <= 0:
@@ -60,9 +62,10 @@ class DatasetSpec:
     def scenario(self, number: int) -> Scenario:
         """Return the world of this number: its place, wardrobe and habits are drawn by seed."""
         rng = np.random.default_rng([self.seed, number])
+        variant = 1 + int(rng.integers(1 << 30))
         return Scenario(
             place=PLACES[number % len(PLACES)],
-            variant=1 + int(rng.integers(1 << 30)),
+            variant=0 if self.as_known else variant,
             people=self.people,
             seed=int(rng.integers(1 << 30)),
             wardrobe=str(

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -154,6 +155,13 @@ def test_a_set_that_was_broken_off_goes_on_where_it_stopped(rendered: Path, tmp_
 def test_a_larger_set_contains_the_smaller_one() -> None:
     first, larger = DatasetSpec(worlds=1, seed=3), DatasetSpec(worlds=50, seed=3)
     assert first.scenario(0) == larger.scenario(0)
+
+
+def test_places_as_they_are_known_have_the_same_people() -> None:
+    varied, known = DatasetSpec(worlds=6, seed=3), DatasetSpec(worlds=6, seed=3, as_known=True)
+    for number in range(6):
+        assert known.scenario(number) == replace(varied.scenario(number), variant=0)
+        assert varied.scenario(number).variant > 0
 
 
 def test_worlds_of_a_set_differ() -> None:
