@@ -51,9 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     many.add_argument("--fps", type=float, default=2.0, help="pictures a second (default %(default)s)")
     many.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default %(default)s)")
     many.add_argument("--device", default="cpu", help="cpu or cuda")
-    many.add_argument(
-        "--as-known", action="store_true", help="places as they are known, not each with its own look"
-    )
+    many.add_argument("--as-known", action="store_true", help="places as they are known, not each with its own look")
     fast = commands.add_parser("speed", help="pictures a second of one core, over people and cameras")
     fast.add_argument("--device", default="cpu", help="cpu or cuda")
     return parser
