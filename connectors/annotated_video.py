@@ -9,7 +9,7 @@ Secrets: none.
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
 
+from connectors._afterwards import AfterwardsSink
 from connectors._contact_sheet import CropPlace, choose_crops, cut, draw_sheet
 from connectors._drawing import Image
 from connectors._film import Film
-from connectors._final_boxes import FinalBoxes, check_file_name
 from connectors._people_painter import PeoplePainter
 from connectors._recordings import open_recording
-from pipeline.core import Frame, Record, Source, TrackPart
+from pipeline.core import Frame, Source
 from pipeline.core.errors import ConnectorError, SourceLostError
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ Crops = dict[tuple[int, str], list[Image]]
 """Pictures by person and camera."""
 
 
-class AnnotatedVideoSink:
+class AnnotatedVideoSink(AfterwardsSink):
     """Draws the people into the recordings once the run is over and it is known who is who.
 
     ``annotated/<camera_id>.mp4`` has boxes, numbers and fading trails; ``annotated/people.jpg`` has a row for each
@@ -72,9 +72,7 @@ class AnnotatedVideoSink:
         num_crops: int,
         max_people: int,
     ) -> None:
-        for camera_id in cameras:
-            check_file_name(camera_id)
-        self._folder = Path(output_dir) / "annotated"
+        super().__init__(Path(output_dir) / "annotated", cameras)
         self._cameras = dict(cameras)
         self._max_gap_s = max_gap_s
         self._trail_s = trail_s
@@ -83,50 +81,13 @@ class AnnotatedVideoSink:
         self._threads = threads
         self._num_crops = num_crops
         self._max_people = max_people
-        self._boxes = FinalBoxes(self._folder)
-        self._is_done = False
 
-    def write(self, records: Sequence[Record]) -> None:
-        """Take sightings and corrections; the rest is ignored.
-
-        Raises:
-            ConnectorError: If the disk is full.
-        """
-        self._boxes.write(records)
-
-    def flush(self) -> None:
-        """Do nothing: there is no film before the end of the run."""
-
-    def mark(self) -> str:
-        """Return where the boxes stand."""
-        return self._boxes.mark()
-
-    def rewind(self, mark: str) -> None:
-        """Go back to where another sink stood; one that was closed has made the films, and this one leaves it."""
-        self._is_done = not self._boxes.rewind(mark)
-
-    def remake(self, person_of: Callable[[TrackPart], int]) -> None:
-        """Let ``close`` draw what another sink drew, with who is who now. Raises as ``close``."""
-        self._boxes.bring_back(person_of)
-
-    def close(self) -> None:
-        """Draw everything; takes as long as reading and encoding the recordings; idempotent.
-
-        Raises:
-            ConnectorError: If the disk is full.
-        """
-        is_done, self._is_done = self._is_done, True
-        try:
-            if is_done:
-                return
-            boxes = {camera_id: self._boxes.boxes(camera_id, max_gap_s=self._max_gap_s) for camera_id in self._cameras}
-            if any(len(of_camera) for of_camera in boxes.values()):
-                self._draw(boxes)
-            else:
-                logger.info("nobody was seen: no film is drawn")
-            self._boxes.keep()
-        finally:
-            self._boxes.close()
+    def _make(self) -> None:
+        boxes = {camera_id: self._boxes.boxes(camera_id, max_gap_s=self._max_gap_s) for camera_id in self._cameras}
+        if any(len(of_camera) for of_camera in boxes.values()):
+            self._draw(boxes)
+        else:
+            logger.info("nobody was seen: no film is drawn")
 
     def _draw(self, boxes: Mapping[str, NDArray[np.void]]) -> None:
         """Draw a film for each recording, then the sheet."""

@@ -8,14 +8,13 @@ Secrets: none.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors._final_boxes import FinalBoxes, check_file_name
-from pipeline.core import Record, TrackPart
+from connectors._afterwards import AfterwardsSink
 from pipeline.core.errors import ConnectorError
 
 LINE = "%d,%d,%.2f,%.2f,%.2f,%.2f,%.4f,-1,-1,-1"
@@ -24,7 +23,7 @@ LINE = "%d,%d,%.2f,%.2f,%.2f,%.2f,%.4f,-1,-1,-1"
 ROWS_AT_ONCE = 65_536
 
 
-class MotSink:
+class MotSink(AfterwardsSink):
     """Writes who was where in every frame, as corrected by the end of the run.
 
     Boxes wait on disk until ``close`` (40 bytes each); a long live run should choose other sinks.
@@ -40,52 +39,14 @@ class MotSink:
     """
 
     def __init__(self, *, output_dir: str, camera_ids: Sequence[str], max_gap_s: float) -> None:
-        for camera_id in camera_ids:
-            check_file_name(camera_id)
-        self._folder = Path(output_dir) / "mot"
+        super().__init__(Path(output_dir) / "mot", camera_ids)
         self._camera_ids = tuple(camera_ids)
         self._max_gap_s = max_gap_s
-        self._boxes = FinalBoxes(self._folder)
-        self._is_done = False
 
-    def write(self, records: Sequence[Record]) -> None:
-        """Take sightings and corrections; the rest is ignored.
-
-        Raises:
-            ConnectorError: If the disk is full.
-        """
-        self._boxes.write(records)
-
-    def flush(self) -> None:
-        """Do nothing: the text is made of the end of the run, and there is none before it."""
-
-    def mark(self) -> str:
-        """Return where the boxes stand."""
-        return self._boxes.mark()
-
-    def rewind(self, mark: str) -> None:
-        """Go back to where another sink stood; one that was closed has made the text, and this one leaves it."""
-        self._is_done = not self._boxes.rewind(mark)
-
-    def remake(self, person_of: Callable[[TrackPart], int]) -> None:
-        """Let ``close`` write what another sink wrote, with who is who now. Raises as ``close``."""
-        self._boxes.bring_back(person_of)
-
-    def close(self) -> None:
-        """Write the text of every camera; idempotent.
-
-        Raises:
-            ConnectorError: If the disk is full.
-        """
-        is_done, self._is_done = self._is_done, True
-        try:
-            for camera_id in () if is_done else dict.fromkeys((*self._camera_ids, *self._boxes.camera_ids)):
-                boxes = self._boxes.boxes(camera_id, max_gap_s=self._max_gap_s)
-                write_mot_text(self._folder / f"{camera_id}.txt", boxes)
-            if not is_done:
-                self._boxes.keep()
-        finally:
-            self._boxes.close()
+    def _make(self) -> None:
+        for camera_id in dict.fromkeys((*self._camera_ids, *self._boxes.camera_ids)):
+            boxes = self._boxes.boxes(camera_id, max_gap_s=self._max_gap_s)
+            write_mot_text(self._folder / f"{camera_id}.txt", boxes)
 
 
 def write_mot_text(path: Path, boxes: NDArray[np.void]) -> None:
