@@ -80,16 +80,13 @@ def run(overrides: list[str]) -> int:
             source.close()
         plan.make_match()  # mistakes in the site and in alert rules are found here, not in an actor
         plan.make_alert()
+        try:
+            return asyncio.run(_run(config, plan))
+        finally:
+            leave_cluster()
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    try:
-        return asyncio.run(_run(config, plan))
-    except ReidError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
-    finally:
-        leave_cluster()
 
 
 async def _run(config: PipelineConfig, plan: Plan) -> int:

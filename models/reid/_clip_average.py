@@ -1,7 +1,8 @@
 """One vector for a tracklet out of one vector a clip: what all networks of clips share."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,11 @@ class ClipSettings:
             raise ConfigError(f"crop_size_hw: expected height and width, got {list(self.crop_size_hw)}")
         if self.needs not in set(PoseNeed):
             raise ConfigError(f"needs: expected one of {', '.join(PoseNeed)}, got {self.needs!r}")
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Self:
+        """Return the settings among all that an embedder is told. Raises as the constructor."""
+        return cls(**{field.name: told[field.name] for field in fields(cls)})
 
     def scaling(self) -> PixelScaling:
         """Return what makes pixels the network's input."""

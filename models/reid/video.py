@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -98,16 +99,9 @@ class VideoEmbedder:
         weights: str,
         weights_dir: str | Path | None,
         sha256: str | None,
-        clip_len: int,
-        crop_size_hw: Sequence[int],
-        needs: str,
-        clip_scheme: str,
-        max_clips: int,
-        mean: Sequence[float],
-        std: Sequence[float],
         precision: str,
         device: str,
-        **_: object,
+        **told: Any,
     ) -> None:
         """Check, without any tensor of the network in memory, that the constructor will find what it needs.
 
@@ -116,19 +110,11 @@ class VideoEmbedder:
             WeightsError: If the weights are absent, altered or of another network.
         """
         _check_device(precision=precision, device=device)
-        ClipSettings(
-            clip_len=clip_len,
-            crop_size_hw=crop_size_hw,
-            needs=needs,
-            clip_scheme=clip_scheme,
-            max_clips=max_clips,
-            mean=mean,
-            std=std,
-        )
+        settings = ClipSettings.of(told)
         with torch.device("meta"):
-            made = network(num_ids=0, clip_len=clip_len, crop_size_hw=tuple(crop_size_hw))
-        if needs != made.needs:
-            raise ConfigError(f"needs: expected {made.needs}, as {type(made).__name__} does, got {needs!r}")
+            made = network(num_ids=0, clip_len=settings.clip_len, crop_size_hw=tuple(settings.crop_size_hw))
+        if settings.needs != made.needs:
+            raise ConfigError(f"needs: expected {made.needs}, as {type(made).__name__} does, got {settings.needs!r}")
         if weights != RANDOM:
             check_fits(locate_weights(weights, weights_dir=weights_dir, sha256=sha256), made)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -79,15 +80,8 @@ class VideoOnnxEmbedder:
         weights: str,
         weights_dir: str | Path | None,
         sha256: str | None,
-        clip_len: int,
-        crop_size_hw: Sequence[int],
-        needs: str,
-        clip_scheme: str,
-        max_clips: int,
-        mean: Sequence[float],
-        std: Sequence[float],
         device: str,
-        **_: object,
+        **told: Any,
     ) -> None:
         """Check, without loading anything, that the constructor will find what it needs.
 
@@ -96,15 +90,7 @@ class VideoOnnxEmbedder:
             WeightsError: If the weights are absent or altered.
         """
         check_device(device)
-        ClipSettings(
-            clip_len=clip_len,
-            crop_size_hw=crop_size_hw,
-            needs=needs,
-            clip_scheme=clip_scheme,
-            max_clips=max_clips,
-            mean=mean,
-            std=std,
-        )
+        ClipSettings.of(told)
         locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
 
     def embed(self, tracklets: Sequence[Tracklet]) -> list[Embedding]:
