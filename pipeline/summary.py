@@ -49,15 +49,15 @@ def make_summary(
     }
     if quality is not None:
         summary["quality"] = {
-            "idf1": round(quality.idf1, 4),
-            "hota": round(quality.hota, 4),
+            "idf1": round(quality.idf1, 6),
+            "hota": round(quality.hota, 6),
             "num_ids": quality.num_ids,
             "num_true_ids": quality.num_true_ids,
             "num_found_ids": quality.num_found_ids,
             "wrong_merges": quality.wrong_merges,
             "splits": quality.splits,
-            "precision": round(quality.idp, 4),
-            "recall": round(quality.idr, 4),
+            "precision": round(quality.idp, 6),
+            "recall": round(quality.idr, 6),
         }
     return summary
 

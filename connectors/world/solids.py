@@ -315,7 +315,10 @@ def surface(m: Material, u: Pixels, v: Pixels, uu: Pixels, vv: Pixels, size: Pix
         along = u / 0.24 + 0.5 * np.mod(row, 2)
         joint = (np.mod(along, 1) < 0.05) | (np.mod(v / 0.085, 1) < 0.13)
         tone = 1 + 0.6 * (_cell(along, row, seed) - 0.5) * np.clip(0.2 / np.maximum(size, 1e-6), 0, 1)
-        return mixed(second, joint, 0.012, plain * tone[:, None]), 0.0
+        # Courses that a pixel hardly resolves would beat with the rows of the picture: their mean stands for them.
+        fine = np.clip((0.021 - size) / 0.011, 0, 1)
+        base = plain * tone[:, None]
+        return base + (second - base) * (fine * joint + (1 - fine) * (1 - 0.95 * 0.87))[:, None], 0.0
     if m.kind == "planks":
         tone = 1 + 0.4 * (_cell(u / s, np.zeros_like(u), seed) - 0.5) + 0.25 * (noise(u * 8, v * 50, seed) - 0.5)
         return mixed(color * 0.4, np.mod(u, s) < 0.1 * s, 0.1 * float(s), plain * tone[:, None]), 0.0

@@ -111,7 +111,7 @@ def _cameras(dice: Dice) -> tuple[Camera, ...]:
     north = CameraEffects(0.72, (1.10, 1.0, 0.86), 1.10, 1.10, 0.15, 0.60, 0.024, 0.5, 76, 0.02)
     gate = CameraEffects(1.00, (0.98, 1.0, 1.03), 0.90, 0.65, 0.30, 0.95, 0.034, 0.1, 62, 0.03)
     return (
-        dice.camera(Camera("west", (-14.0, -6.6, 4.8), (-8.4, -2.4, 0.8), 500, _SIZE_HW, west, 0.000)),
+        dice.camera(Camera("west", (-14.0, -6.6, 3.8), (-4.5, -0.5, 0.8), 600, _SIZE_HW, west, 0.000)),
         dice.camera(Camera("east", (14.6, -6.2, 4.9), (8.7, -2.5, 0.8), 520, _SIZE_HW, east, 0.011)),
         dice.camera(Camera("north", (-3.8, 7.2, 3.3), (-1.9, 13.2, 0.4), 440, _SIZE_HW, north, -0.008)),
         dice.camera(Camera("gate", (7.0, 22.0, 3.2), (8.4, 16.9, 0.4), 530, _SIZE_HW, gate, 0.019)),

@@ -81,11 +81,11 @@ def _cameras(dice: Dice) -> tuple[Camera, ...]:
     bakery = CameraEffects(0.55, (1.10, 1.0, 0.84), 1.00, 1.10, 0.20, 0.60, 0.024, 0.5, 78, 0.02)
     return (
         dice.camera(
-            Camera("entrance", (-8.6, -0.2, 3.0), (-6.3, -5.0, 0.7), 330, _SIZE_HW, entrance, 0.006), roof_m=3.2
+            Camera("entrance", (-8.6, -0.2, 2.7), (-6.1, -5.0, 0.7), 430, _SIZE_HW, entrance, 0.006), roof_m=3.2
         ),
         dice.camera(Camera("tills", (8.6, -6.1, 3.0), (2.4, -3.9, 0.6), 390, _SIZE_HW, tills, -0.010), roof_m=3.2),
         dice.camera(Camera("dairy", (-8.6, 6.1, 3.0), (-3.2, 3.3, 0.6), 380, _SIZE_HW, dairy, 0.015), roof_m=3.2),
-        dice.camera(Camera("bakery", (8.6, 6.1, 3.0), (3.8, 3.4, 0.6), 380, _SIZE_HW, bakery, 0.0), roof_m=3.2),
+        dice.camera(Camera("bakery", (8.6, 6.1, 3.0), (2.6, 3.2, 0.9), 420, _SIZE_HW, bakery, 0.0), roof_m=3.2),
     )
 
 
