@@ -16,7 +16,7 @@ run: setup
 	$(BIN)/python pipeline/run.py $(if $(ARGS),$(ARGS),$(DEMO))
 
 test: setup browser
-	$(BIN)/python -m pytest -m 'not gpu' --hypothesis-profile=thorough $(ARGS)
+	$(BIN)/python -m pytest -n 0 -m 'not gpu' --hypothesis-profile=thorough $(ARGS)
 
 # Tests of the operator's page drive Debian's Chromium; where it cannot be installed they are skipped, and say so.
 browser:

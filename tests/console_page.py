@@ -14,6 +14,8 @@ import cv2
 import httpx
 import numpy as np
 import uvicorn
+from argon2 import PasswordHasher
+from argon2.profiles import CHEAPEST
 from factories import make_path, make_sighting
 
 from connectors.console._accounts import Accounts, Role
@@ -82,7 +84,9 @@ class RunningPage:
         if not (folder / "ledger.sqlite").exists():
             write_ledger(folder)
         self.settings = Settings(output_dir=folder, **settings)
-        self.accounts = Accounts(self.settings.accounts or self.settings.folder / "accounts.sqlite")
+        self.accounts = Accounts(
+            self.settings.accounts or self.settings.folder / "accounts.sqlite", PasswordHasher.from_parameters(CHEAPEST)
+        )
         self.desk = Desk(self.settings, self.accounts)
         self._listener = socket.create_server((ADDRESS, 0))
         self.port = self._listener.getsockname()[1]

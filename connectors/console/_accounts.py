@@ -71,11 +71,12 @@ class Accounts:
 
     Args:
         path: The file.
+        hasher: How dear a try at a password is; None: as dear as argon2-cffi advises.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, hasher: PasswordHasher | None = None) -> None:
         self._database = Database(path, TABLES)
-        self._hasher = PasswordHasher()
+        self._hasher = hasher or PasswordHasher()
         self._nobody = self._hasher.hash(secrets.token_hex(16))
         self._database.change("INSERT OR IGNORE INTO about VALUES ('secret', ?)", secrets.token_hex(32))
 

@@ -117,6 +117,7 @@ def test_a_live_camera_is_left_out_and_said(tmp_path: Path, caplog: pytest.LogCa
     ]
 
 
+@pytest.mark.slow
 def test_a_recording_that_breaks_off_gives_the_film_up_to_there(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     whole = tmp_path / "east.mkv"
     make_film(whole, noise=True)

@@ -11,7 +11,7 @@ import pytest
 from factories import make_path, make_tracklet
 from plugins import plugin_factory, plugin_names
 from tiny_networks import write_clip_onnx, write_reid_onnx
-from video_networks import NARROW, video_names
+from video_networks import CROP_HW, NARROW, video_names
 
 from pipeline.core import Embedder, PoseNeed, TrackId, Tracklet
 from pipeline.core.errors import ShapeError
@@ -27,7 +27,7 @@ def factory(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     if request.param == "video_onnx":
         overrides["weights"] = str(write_clip_onnx(_folder(tmp_path_factory) / "tiny.onnx"))
     if request.param in video_names():
-        overrides |= {"weights": "random", "network": {"width_mult": NARROW}}
+        overrides |= {"weights": "random", "network": {"width_mult": NARROW}, "crop_size_hw": CROP_HW}
     return plugin_factory("embedder", request.param, **overrides)
 
 
@@ -61,7 +61,8 @@ def _tracklet(embedder: Embedder, number: int = 1, num_crops: int | None = None)
         keypoints = generator.uniform(0, 1, (num_crops, 17, 3)).astype(np.float32)
         tracklet = replace(tracklet, keypoints=keypoints)
     if embedder.needs is PoseNeed.HEATMAPS:
-        heatmaps = generator.uniform(0, 1, (num_crops, 17, 64, 32)).astype(np.float32)
+        height, width = embedder.crop_size_hw
+        heatmaps = generator.uniform(0, 1, (num_crops, 17, height // 4, width // 4)).astype(np.float32)
         tracklet = replace(tracklet, heatmaps=heatmaps)
     return tracklet
 

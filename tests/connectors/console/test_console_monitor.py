@@ -84,6 +84,7 @@ def test_nothing_is_encoded_while_nobody_looks(page: RunningPage, monkeypatch: p
     assert page.desk.wall.num_bad == 0
 
 
+@pytest.mark.slow
 def test_where_a_picture_takes_long_fewer_are_sent(page: RunningPage, monkeypatch: pytest.MonkeyPatch) -> None:
     took_s = 0.002
     plain = WallMonitor._live_message

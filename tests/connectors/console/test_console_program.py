@@ -76,6 +76,7 @@ def test_two_pages_take_two_ports(tmp_path: Path) -> None:
         sink.close()
 
 
+@pytest.mark.slow
 def test_a_page_that_cannot_be_served_as_configured_is_not_started(tmp_path: Path) -> None:
     for changes in ({"host": "0.0.0.0"}, {"certificate": "/none.pem", "certificate_key": "/none.pem"}, {"port": -1}):
         with pytest.raises(ConfigError, match="console"):
@@ -139,6 +140,7 @@ def test_over_what_a_run_left_the_first_start_says_the_password_once(tmp_path: P
     assert len(passwords) == 1
 
 
+@pytest.mark.slow
 def test_a_folder_without_a_ledger_is_one_line(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "connectors.console", "--output", str(tmp_path), "--port", "0"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

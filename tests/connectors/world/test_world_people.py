@@ -108,6 +108,7 @@ def test_figures_fit_the_renderers_slots() -> None:
         assert abs(figure.height_m - person.height_m) < 0.16  # hair, hat and shoes
 
 
+@pytest.mark.slow
 @given(number=st.integers(0, 9), walked_m=st.floats(0, 1000), action=st.sampled_from(ACTIONS))
 def test_joints_are_where_joints_are_in_every_pose(
     figures: list[Figure], number: int, walked_m: float, action: str
