@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,10 +16,12 @@ import numpy as np
 import pytest
 from console_browser import chromium, go, opened
 from console_page import HOSTILE, PASSWORD, RunningPage, write_ledger
+from factories import make_path, make_sighting
 from playwright.sync_api import Browser, Page, expect
 from running import start
 
 from connectors.console._accounts import Role
+from pipeline.core import Match, Outcome, TrackId
 from pipeline.ledger import Ledger
 from pipeline.telemetry.camera_status import CameraStatus
 
@@ -208,6 +210,18 @@ def test_every_page_can_be_shown(browser: Browser, past: RunningPage, theme: str
         assert page.evaluate("document.documentElement.dataset.theme") == theme
 
 
+def test_everybodys_number_can_be_read_on_their_colour(browser: Browser, past: RunningPage) -> None:
+    with opened(browser, past.url) as page:
+        page.wait_for_selector("form")
+        page.evaluate(
+            """async () => {
+                const { tag } = await import("/page/format.js");
+                document.body.replaceChildren(...Array.from({ length: 1000 }, (_, person) => tag(person + 1)));
+            }"""
+        )
+        assert page.evaluate(CONTRAST) == []
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_whatever_can_be_used_has_a_name_for_those_who_cannot_see_it(
     browser: Browser, past: RunningPage, name: str
@@ -251,14 +265,20 @@ def test_search_by_click_and_by_an_uploaded_picture_finds_the_person_in_the_othe
         page.wait_for_selector(".page-person[data-ready]")
 
 
-def test_two_keys_decide(browser: Browser, past: RunningPage) -> None:
-    with opened(browser, past.url, **logged_in(past, Role.OPERATOR)) as page:
+def test_two_keys_decide(browser: Browser, tmp_path: Path) -> None:
+    write_ledger(tmp_path)
+    doubt = make_sighting(5, TrackId("west", 0, 3), path=make_path(500, 10), outcome=Outcome.TENTATIVE)
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger.append([replace(doubt, runner_up=Match(3, 0.3), probability=0.5)])
+    ledger.close()
+    with RunningPage(tmp_path, is_open=True) as running, opened(browser, running.url) as page:
+        running.add_pictures()
         go(page, "decide")
         for key in "sd":
             pair = page.get_attribute("[data-pair]", "data-pair")
             page.keyboard.press(key)
             page.wait_for_function("pair => document.querySelector('[data-pair]')?.dataset.pair !== pair", arg=pair)
-    assert len(past.desk.journal.labels("queue")) == 2
+        assert len(running.desk.journal.labels("queue")) == 2
 
 
 def test_a_merge_shows_everywhere_and_a_split_undoes_it(browser: Browser, past: RunningPage) -> None:
