@@ -23,8 +23,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """Plain pytest takes every core; what is asked for by name runs in this process, where a debugger can stop it."""
-    return None if config.args_source is pytest.Config.ArgsSource.TESTPATHS else 0
+    """Plain pytest takes every core; what is asked for runs in this process, where a debugger can stop it."""
+    is_plain = config.args_source is pytest.Config.ArgsSource.TESTPATHS and "-m" not in config.invocation_params.args
+    return None if is_plain else 0
 
 
 @pytest.fixture(scope="session")

@@ -294,7 +294,9 @@ def surface(m: Material, u: Pixels, v: Pixels, uu: Pixels, vv: Pixels, size: Pix
     s, seed = np.float32(m.size_m), m.seed * 7
     plain = np.broadcast_to(color, (len(u), 3))
 
-    def mixed(other: Pixels | NDArray[np.float64], where: NDArray[np.bool_], width_m: float, base: Pixels) -> Pixels:
+    def mixed(
+        other: Pixels | NDArray[np.float64], where: NDArray[np.bool_] | Pixels, width_m: float, base: Pixels
+    ) -> Pixels:
         weight = where * np.clip(width_m / np.maximum(size, 1e-6), 0, 1)
         return np.asarray(base + (other - base) * weight[:, None], np.float32)
 
@@ -313,12 +315,13 @@ def surface(m: Material, u: Pixels, v: Pixels, uu: Pixels, vv: Pixels, size: Pix
     if m.kind == "brick":
         row = np.floor(v / 0.085)
         along = u / 0.24 + 0.5 * np.mod(row, 2)
-        joint = (np.mod(along, 1) < 0.05) | (np.mod(v / 0.085, 1) < 0.13)
+        head, bed = 0.05, 0.13  # shares that are mortar
+        joint = (np.mod(along, 1) < head) | (np.mod(v / 0.085, 1) < bed)
         tone = 1 + 0.6 * (_cell(along, row, seed) - 0.5) * np.clip(0.2 / np.maximum(size, 1e-6), 0, 1)
         # Courses that a pixel hardly resolves would beat with the rows of the picture: their mean stands for them.
         fine = np.clip((0.021 - size) / 0.011, 0, 1)
-        base = plain * tone[:, None]
-        return base + (second - base) * (fine * joint + (1 - fine) * (1 - 0.95 * 0.87))[:, None], 0.0
+        mortar = fine * joint + (1 - fine) * (1 - (1 - head) * (1 - bed))
+        return mixed(second, mortar, np.inf, plain * tone[:, None]), 0.0
     if m.kind == "planks":
         tone = 1 + 0.4 * (_cell(u / s, np.zeros_like(u), seed) - 0.5) + 0.25 * (noise(u * 8, v * 50, seed) - 0.5)
         return mixed(color * 0.4, np.mod(u, s) < 0.1 * s, 0.1 * float(s), plain * tone[:, None]), 0.0

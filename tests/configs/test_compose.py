@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from video_networks import NARROW, video_names
+from video_networks import video_names
 
 from pipeline import config
 from pipeline.build import build, build_source
@@ -19,10 +19,10 @@ OWED = {
     "image_onnx": ["embedder.weights=/x.onnx"],
     "video_onnx": ["embedder.weights=/x.onnx"],
     "rtmpose_onnx": ["pose.weights=/x.onnx"],
-    **{name: ["embedder.weights=random", f"embedder.network.width_mult={NARROW}"] for name in video_names()},
+    **{name: ["embedder.weights=random"] for name in video_names()},
     "mmpose": ["pose.model_config=/x.py", "pose.weights=/x.pth", "pose.sha256=0"],
 }
-"""What a user must give because no file is shipped; networks are narrow to be made quickly."""
+"""What a user must give because no file is shipped."""
 
 
 def choices(groups: list[str]) -> list[tuple[str, str]]:
