@@ -38,19 +38,19 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q tests/test_layers.py tests/test_house_rules.py tests/configs
+	$(BIN)/python -m pytest -q tests/test_layers.py tests/test_house_rules.py tests/unit/config
 
 format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 bench: setup
-	$(BIN)/python -m pipeline.bench $(ARGS)
-	PYTHONPATH=.:tests $(BIN)/python -W ignore tests/kafka_bench.py
+	$(BIN)/passerby bench $(ARGS)
+	PYTHONPATH=.:tests/support $(BIN)/python -W ignore tests/benchmarks/kafka_bench.py
 
 # With COMPARE='data=/a/rendered embedder=… weights=…' embedders are compared on data sets, too, as `make compare` does.
 evaluate: setup
-	$(BIN)/python -m pipeline.evaluate $(ARGS)
+	$(BIN)/passerby evaluate $(ARGS)
 	$(if $(COMPARE),$(BIN)/python -m models.training.compare $(COMPARE))
 
 compare: setup
@@ -61,7 +61,7 @@ train: setup
 	$(BIN)/python -m models.training.train $(ARGS)
 
 weights: setup
-	$(BIN)/python -m models._fetch $(ARGS)
+	$(BIN)/passerby weights $(ARGS)
 
 clean:
 	rm -rf $(VENV) outputs .pytest_cache .mypy_cache .ruff_cache .hypothesis

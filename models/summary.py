@@ -16,11 +16,11 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor, nn
 
-from models.reid._video import NUM_KEYPOINTS, Clips
+from models.reid.networks.clip_network import NUM_KEYPOINTS, Clips
 from models.reid.video import RANDOM, VideoEmbedder
-from pipeline.build import attribute, build
-from pipeline.config import load_config
-from pipeline.core.command import run_command
+from pipeline.config.plugins import attribute, build
+from pipeline.config.schema import load_config
+from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError
 
 

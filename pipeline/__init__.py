@@ -5,7 +5,7 @@ Layers, lowest first; a layer may import those above it in this list and no othe
     pipeline.core                         the nouns
     models, connectors                    plug-ins; named only in configuration
     pipeline.stages, pipeline.alerts      policy without a process
-    pipeline.flow, .watermark, .ledger    the verbs
-    pipeline.actors                       processes
-    pipeline.app, pipeline.run            the program
+    pipeline.runtime.flow, .watermark, .ledger    the verbs
+    pipeline.runtime                       processes
+    pipeline.cli.run, pipeline.run            the program
 """

@@ -11,6 +11,6 @@ if __name__ == "__main__":
     # OpenCV tells of a camera that is not there in words of its own, beside ours; it reads this when it is imported.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
 
-    from pipeline.app import main
+    from pipeline.cli.run import main
 
     main()

@@ -12,8 +12,8 @@ import pytest
 import yaml
 from compose_spec import PyCompose
 
-from connectors.kafka_publish import _parser
-from pipeline.config import load_config
+from pipeline.cli.publish import _parser
+from pipeline.config.schema import load_config
 from pipeline.telemetry.metrics import COUNTERS, GAUGES
 
 DOCKER = Path(__file__).resolve().parents[1] / "docker"

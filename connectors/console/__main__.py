@@ -1,4 +1,4 @@
-"""The page over a run's output: ``python -m connectors.console --output DIR``."""
+"""The page over a run's output: ``passerby console --output DIR``."""
 
 import argparse
 import asyncio
@@ -16,11 +16,11 @@ from pathlib import Path
 
 import uvicorn
 
-from connectors.console._accounts import Accounts
-from connectors.console._desk import Desk
-from connectors.console._server import make_server
-from connectors.console._settings import NOTE, Settings, is_loopback
-from connectors.console.monitor import FEED
+from connectors.console.app_state import Desk
+from connectors.console.camera.monitor import FEED
+from connectors.console.server import make_server
+from connectors.console.settings import NOTE, Settings, is_loopback
+from connectors.console.store.accounts import Accounts
 from pipeline.core.errors import ConfigError, ConnectorError, ReidError
 
 DONE = 0
@@ -172,7 +172,7 @@ def _end_with_parent(server: uvicorn.Server) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m connectors.console", description=__doc__)
+    parser = argparse.ArgumentParser(prog="passerby console", description=__doc__)
     add = parser.add_argument
     add("--output", required=True, metavar="DIR", help="what a run left, or leaves just now")
     add("--host", default="127.0.0.1", help="address to listen on; default %(default)s")

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from connectors.console._settings import NOTE, Settings
+from connectors.console.settings import NOTE, Settings
 from pipeline.core import Record
 from pipeline.core.errors import ConfigError
 

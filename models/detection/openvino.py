@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from models._openvino import check_device, compile_bgr_model
-from models._weights import locate_weights
-from models.detection._boxes import check_size, to_frame
-from models.detection._nms import suppress
+from models.backends.openvino import check_device, compile_bgr_model
+from models.detection.boxes import check_size, to_frame
+from models.detection.nms import suppress
+from models.weights.store import locate_weights
 from pipeline.core.detections import Detections
 from pipeline.core.errors import WeightsError
 from pipeline.core.frame import LetterboxedFrame
@@ -20,9 +20,9 @@ class OpenVinoSsdDetector:
     """Finds people with a network that ends in SSD's DetectionOutput.
 
     Args:
-        weights: File name in ``models/weights.yaml``, or a path to an ``.xml`` with its ``.bin`` beside it.
+        weights: File name in ``models/weights/catalogue.yaml``, or a path to an ``.xml`` with its ``.bin`` beside it.
         weights_dir: Where to look first.
-        sha256: Of the file; None takes the one in ``models/weights.yaml``.
+        sha256: Of the file; None takes the one in ``models/weights/catalogue.yaml``.
         input_hw: Height and width of the network's input.
         person_label: The network's number for people.
         min_score: In [0, 1].

@@ -23,9 +23,9 @@ os.environ.setdefault("YOLO_OFFLINE", "true")
 from ultralytics.nn.modules import RTDETRDecoder
 from ultralytics.nn.tasks import load_checkpoint
 
-from models._weights import locate_weights
-from models.detection._boxes import check_size, to_frame
-from models.detection._nms import suppress
+from models.detection.boxes import check_size, to_frame
+from models.detection.nms import suppress
+from models.weights.store import locate_weights
 from pipeline.core.detections import Detections
 from pipeline.core.errors import ConfigError, WeightsError
 from pipeline.core.frame import LetterboxedFrame

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models._onnx import check_device, open_session
-from models._weights import locate_weights
-from models.detection._boxes import check_size, to_frame
-from models.detection._nms import suppress
+from models.backends.onnx_runtime import check_device, open_session
+from models.detection.boxes import check_size, to_frame
+from models.detection.nms import suppress
+from models.weights.store import locate_weights
 from pipeline.core.detections import Detections
 from pipeline.core.errors import WeightsError
 from pipeline.core.frame import LetterboxedFrame
@@ -30,9 +30,9 @@ class YoloxOnnxDetector:
     batch, and batching gains nothing on a processor.
 
     Args:
-        weights: File name in ``models/weights.yaml``, or a path.
+        weights: File name in ``models/weights/catalogue.yaml``, or a path.
         weights_dir: Where to look first.
-        sha256: Of the file; None takes the one in ``models/weights.yaml``.
+        sha256: Of the file; None takes the one in ``models/weights/catalogue.yaml``.
         input_hw: Height and width of the network's input, multiples of 32.
         min_score: In [0, 1]; objectness times class probability.
         nms_iou: In [0, 1]; of two boxes that overlap by more, the better one stays.

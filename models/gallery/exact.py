@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from models.gallery._prototypes import NOBODY, PrototypeTable
+from models.gallery.prototypes import NOBODY, PrototypeTable
 from pipeline.core import Embedding, Identity, Match
 from pipeline.core.distance import cosine_distances
 

@@ -8,8 +8,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from models.gallery._cells import Cells
-from models.gallery._prototypes import PrototypeTable
+from models.gallery.cells import Cells
+from models.gallery.prototypes import PrototypeTable
 from pipeline.core import Embedding, Identity, Match
 from pipeline.core.errors import ConfigError
 

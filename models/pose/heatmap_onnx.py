@@ -14,10 +14,10 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from models._onnx import check_device, input_of_crops, open_session
-from models._pixels import PixelScaling
-from models._weights import locate_weights
-from models.pose._crops import Letterbox, letterbox_each
+from models.backends.onnx_runtime import check_device, input_of_crops, open_session
+from models.backends.pixels import PixelScaling
+from models.pose.crops import Letterbox, letterbox_each
+from models.weights.store import locate_weights
 from pipeline.core import PoseNeed, Tracklet
 from pipeline.core.errors import WeightsError
 
@@ -34,7 +34,7 @@ class HeatmapOnnxEstimator:
     Args:
         weights: Name or path of the ``.onnx`` file.
         weights_dir: Where weights are looked for first.
-        sha256: Of the file, 64 hex digits; None if it is in ``models/weights.yaml`` or does not matter.
+        sha256: Of the file, 64 hex digits; None if it is in ``models/weights/catalogue.yaml`` or does not matter.
         input_hw: Height and width of the network's input, pixels.
         colour_order: rgb or bgr, of the network.
         mean: Subtracted, three numbers in that order, in the range [0, 255].

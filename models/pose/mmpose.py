@@ -18,8 +18,8 @@ from mmengine.registry import init_default_scope
 from mmpose.apis import init_model
 from numpy.typing import NDArray
 
-from models._weights import locate_weights
-from models.pose._crops import shown_sizes
+from models.pose.crops import shown_sizes
+from models.weights.store import locate_weights
 from pipeline.core import PoseNeed, Tracklet
 from pipeline.core.errors import ConfigError, WeightsError
 

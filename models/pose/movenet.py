@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models._openvino import check_device, compile_model
-from models._weights import locate_weights
-from models.pose._crops import letterbox_each
+from models.backends.openvino import check_device, compile_model
+from models.pose.crops import letterbox_each
+from models.weights.store import locate_weights
 from pipeline.core import PoseNeed, Tracklet
 from pipeline.core.errors import WeightsError
 
@@ -27,9 +27,9 @@ class MovenetEstimator:
     Args:
         weights: Name or path of the ``.tflite`` file.
         weights_dir: Where weights are looked for first.
-        sha256: Of the file; None takes the one in ``models/weights.yaml``.
+        sha256: Of the file; None takes the one in ``models/weights/catalogue.yaml``.
         margin: How much more than the crop the network sees, black: 1 or more.
-        device: As ``models._openvino`` knows them.
+        device: As ``models.backends.openvino`` knows them.
         threads: Of the processor.
 
     Raises:

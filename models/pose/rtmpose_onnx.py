@@ -13,10 +13,10 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from models._onnx import check_device, input_of_crops, open_session
-from models._pixels import PixelScaling
-from models._weights import locate_weights
-from models.pose._crops import Letterbox, letterbox_each
+from models.backends.onnx_runtime import check_device, input_of_crops, open_session
+from models.backends.pixels import PixelScaling
+from models.pose.crops import Letterbox, letterbox_each
+from models.weights.store import locate_weights
 from pipeline.core import PoseNeed, Tracklet
 from pipeline.core.errors import WeightsError
 

@@ -7,11 +7,11 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from models._onnx import check_device, input_of_crops, open_session
-from models._pixels import PixelScaling
-from models._weights import locate_weights
-from models.reid._averaging import CropAverage
-from models.reid._space import name_space
+from models.backends.onnx_runtime import check_device, input_of_crops, open_session
+from models.backends.pixels import PixelScaling
+from models.reid.averaging import CropAverage
+from models.reid.space import name_space
+from models.weights.store import locate_weights
 from pipeline.core import Embedding, PoseNeed, Tracklet
 from pipeline.core.errors import WeightsError
 
@@ -25,7 +25,7 @@ class ImageOnnxEmbedder:
         name: Of the embedding space, before the checksum of the weights.
         weights: Name or path of the ``.onnx`` file.
         weights_dir: Where weights are looked for first.
-        sha256: Of the file, 64 hex digits; None if it is in ``models/weights.yaml`` or does not matter.
+        sha256: Of the file, 64 hex digits; None if it is in ``models/weights/catalogue.yaml`` or does not matter.
         clip_len: The number of crops asked for; fewer and more work.
         crop_size_hw: Height and width of the crops, pixels; what the network takes.
         colour_order: rgb or bgr, of the network.

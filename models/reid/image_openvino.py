@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models._openvino import check_device, compile_bgr_model
-from models._weights import locate_weights
-from models.reid._averaging import CropAverage
-from models.reid._space import name_space
+from models.backends.openvino import check_device, compile_bgr_model
+from models.reid.averaging import CropAverage
+from models.reid.space import name_space
+from models.weights.store import locate_weights
 from pipeline.core import Embedding, PoseNeed, Tracklet
 from pipeline.core.errors import ConfigError
 
@@ -25,12 +25,12 @@ class ImageOpenVinoEmbedder:
         name: Of the embedding space, before the checksum of the weights.
         weights: Name or path of the ``.xml`` file; the ``.bin`` file lies beside it.
         weights_dir: Where weights are looked for first.
-        sha256: Of the file; None takes the one in ``models/weights.yaml``.
+        sha256: Of the file; None takes the one in ``models/weights/catalogue.yaml``.
         clip_len: The number of crops asked for; fewer and more work.
         crop_size_hw: Height and width of the crops, pixels; the network's own.
         quality_exponent: Crops count with ``quality ** quality_exponent``; 0 lets all count the same.
         flip: Embed each crop mirrored as well; twice the work.
-        device: As ``models._openvino`` knows them.
+        device: As ``models.backends.openvino`` knows them.
         threads: Of the processor.
 
     Raises:

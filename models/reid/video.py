@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from models._weights import locate_weights
-from models.reid._checkpoint import check_fits, load_network
-from models.reid._clip_average import ClipAverage, ClipSettings, Values
-from models.reid._space import name_space
-from models.reid._video import Clips, prefer_channels_last
+from models.reid.checkpoint import check_fits, load_network
+from models.reid.clip_average import ClipAverage, ClipSettings, Values
+from models.reid.networks.clip_network import Clips, prefer_channels_last
+from models.reid.space import name_space
+from models.weights.store import locate_weights
 from pipeline.core import Embedding, PoseNeed, Tracklet
 from pipeline.core.errors import ConfigError
 
@@ -30,7 +30,7 @@ class VideoEmbedder:
         name: Of the embedding space, before the checksum of the weights.
         weights: Name or path of the ``.safetensors`` file; ``random`` for none: to try out, it tells nobody apart.
         weights_dir: Where weights are looked for first.
-        sha256: Of the file, 64 hex digits; None if it is in ``models/weights.yaml`` or does not matter.
+        sha256: Of the file, 64 hex digits; None if it is in ``models/weights/catalogue.yaml`` or does not matter.
         clip_len: Crops of a clip.
         crop_size_hw: Height and width of the crops, pixels.
         needs: nothing, keypoints or heatmaps: what the network asks of the pose stage.

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from models._onnx import check_device, open_session
-from models._weights import locate_weights
-from models.reid._clip_average import ClipAverage, ClipSettings, Values
-from models.reid._space import name_space
+from models.backends.onnx_runtime import check_device, open_session
+from models.reid.clip_average import ClipAverage, ClipSettings, Values
+from models.reid.space import name_space
+from models.weights.store import locate_weights
 from pipeline.core import Embedding, PoseNeed, Tracklet
 from pipeline.core.errors import ConfigError, WeightsError
 
@@ -25,7 +25,7 @@ class VideoOnnxEmbedder:
         name: Of the embedding space, before the checksum of the weights.
         weights: Name or path of the ``.onnx`` file.
         weights_dir: Where weights are looked for first.
-        sha256: Of the file, 64 hex digits; None if it is in ``models/weights.yaml`` or does not matter.
+        sha256: Of the file, 64 hex digits; None if it is in ``models/weights/catalogue.yaml`` or does not matter.
         clip_len: Crops of a clip; what the network takes.
         crop_size_hw: Height and width of the crops, pixels; what the network takes.
         needs: nothing, keypoints or heatmaps: what the network takes besides pixels.

@@ -22,30 +22,30 @@ from omegaconf import MISSING
 from rich.console import Console
 from rich.markdown import Markdown
 
-from models.reid._checkpoint import load_network
-from models.reid._clips import clip_scheme
+from models.reid.checkpoint import load_network
+from models.reid.clips import clip_scheme
 from models.reid.video import RANDOM, VideoEmbedder
-from models.training._candidates import read_options
-from models.training._pets import read_half_crops
-from models.training._pictures import Image
-from models.training._tiles import PAPER, join, write_jpeg
-from models.training._worlds import split_worlds
-from models.training.card_pictures import picture_answers
+from models.training.candidates import read_options
+from models.training.card_figures import picture_answers
 from models.training.comparison.attention import draw_rows, looks_of
 from models.training.comparison.costs import measure
 from models.training.comparison.plot import Point, plot
 from models.training.comparison.scores import Found, find
 from models.training.comparison.table import Row, baseline_among, write_table
 from models.training.comparison.tracklets import HalfTracklets, KnownTracklets, cut_tracklets
+from models.training.image_grid import PAPER, join, write_jpeg
+from models.training.pets import read_half_crops
+from models.training.pictures import Image
 from models.training.score_pets import locate_footage
 from models.training.video.datasets.choice import load_benchmarks
 from models.training.video.scoring import NetworkInput
 from models.training.video.sources import FileTracklets, WorldTracklets
 from models.training.video.task import read_estimator
-from pipeline.build import attribute, build
-from pipeline.config import load_config
+from models.training.worlds import split_worlds
+from pipeline.config.plugins import attribute, build
+from pipeline.config.schema import load_config
 from pipeline.core import Embedder, PoseEstimator, Tracklet
-from pipeline.core.command import run_command
+from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError
 from pipeline.evaluation.retrieval import LabelledVectors
 

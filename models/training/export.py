@@ -22,14 +22,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models._onnx import open_session
-from models._weights import CATALOGUE
-from models.training._checkpoint import Position, load_mean
-from models.training._layers import count_macs, num_parameters
+from models.backends.onnx_runtime import open_session
+from models.training.checkpoint import Position, load_mean
 from models.training.detector.network import ExportedYolox, YoloxSmall
 from models.training.keypoints.network import HeatmapSmall
+from models.training.layers import count_macs, num_parameters
 from models.training.reid.network import WIDTHS, ExportedOmni, OmniSmall
-from pipeline.core.command import run_command
+from models.weights.store import CATALOGUE
+from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError, WeightsError
 
 _SHIPPED = CATALOGUE.parent / "weights"

@@ -14,11 +14,11 @@ from typing import Any
 
 import torch
 
-from models.training._candidates import read_options
+from models.training.candidates import read_options
 from models.training.train import TrainConfig, read_config, train
-from pipeline.actors.cluster import join_cluster, leave_cluster
-from pipeline.core.command import run_command
+from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError, ReidError
+from pipeline.runtime.cluster import join_cluster, leave_cluster
 
 
 @dataclass

@@ -16,14 +16,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models._weights import CATALOGUE
-from models.training._candidates import Candidates, print_rows, read_options
-from models.training._pets import HalfCrops, read_half_crops
-from models.training._pictures import Image
-from models.training._tiles import INK, join
-from models.training._world_people import TrueCrop
-from models.training.card_pictures import MIN_KEYPOINT_SCORE, draw_skeleton, find_keypoints, save
+from models.training.candidates import Candidates, print_rows, read_options
+from models.training.card_figures import MIN_KEYPOINT_SCORE, draw_skeleton, find_keypoints, save
+from models.training.image_grid import INK, join
+from models.training.pets import HalfCrops, read_half_crops
+from models.training.pictures import Image
 from models.training.score_pets import locate_footage
+from models.training.world_people import TrueCrop
+from models.weights.store import CATALOGUE
 from pipeline.core.errors import ConfigError, ReidError
 
 _NETWORK = "passerby_keypoints"

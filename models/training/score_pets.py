@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training._candidates import Figures, print_rows, read_candidates
-from models.training._pets import HalfCrops, read_frames, read_half_crops
-from models.training._single_crops import embed_each, histogram_vectors, score_across_cameras, to_tracklet
-from pipeline.config import load_config
+from models.training.candidates import Figures, print_rows, read_candidates
+from models.training.pets import HalfCrops, read_frames, read_half_crops
+from models.training.single_crops import embed_each, histogram_vectors, score_across_cameras, to_tracklet
+from pipeline.camera.detection import letterbox
+from pipeline.config.schema import load_config
 from pipeline.core import Detector, Embedder
-from pipeline.core.command import run_command
+from pipeline.core.command_line import run_command
 from pipeline.evaluation.detection import find_hits
 from pipeline.evaluation.truth import read_pets
-from pipeline.stages.detect import letterbox
 
 _MIN_SCORE = 0.3
 _DETECT_EVERY = 10

@@ -16,17 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import MISSING
 
-from models.training._candidates import print_rows, read_candidates, read_options
-from models.training._single_crops import embed_each, histogram_vectors, score_across_cameras, to_tracklet
-from models.training._world_people import CAMERAS_PER_WORLD, TrueCrop, TrueFrame, read_true_crops, read_true_frames
-from models.training._worlds import split_worlds
+from models.training.candidates import print_rows, read_candidates, read_options
 from models.training.keypoints.samples import VISIBLE
+from models.training.single_crops import embed_each, histogram_vectors, score_across_cameras, to_tracklet
+from models.training.world_people import CAMERAS_PER_WORLD, TrueCrop, TrueFrame, read_true_crops, read_true_frames
+from models.training.worlds import split_worlds
+from pipeline.camera.detection import letterbox
 from pipeline.core import Detections, Detector, Embedder, PoseEstimator
 from pipeline.core.boxes import iou_matrix
-from pipeline.core.command import run_command
+from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError
 from pipeline.evaluation.detection import find_matches
-from pipeline.stages.detect import letterbox
 
 _MIN_SCORE = 0.3
 _MIN_IOU = 0.5

@@ -26,14 +26,14 @@ from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from torch import nn
 
-from models.training._engine import Budget, Engine, Pace
-from models.training._group import join_group
-from models.training._worlds import World, split_worlds
 from models.training.detector.task import DetectorTask
+from models.training.engine import Budget, Engine, Pace
 from models.training.keypoints.task import KeypointTask
+from models.training.process_group import join_group
 from models.training.reid.task import ReidTask
 from models.training.video.task import VideoTask
-from pipeline.core.command import run_command
+from models.training.worlds import World, split_worlds
+from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError
 
 TrainingTask = DetectorTask | KeypointTask | ReidTask | VideoTask

@@ -1,12 +1,12 @@
 """The nouns: what flows through the pipeline, and what a plug-in must be. Imports numpy only."""
 
 from pipeline.core.alert import Alert, AlertState, Severity
+from pipeline.core.correction_command import Order, OrderKind
 from pipeline.core.detections import Detections
 from pipeline.core.embedding import Embedding
 from pipeline.core.frame import Frame, FrameStamp, LetterboxedFrame
 from pipeline.core.identity import Correction, CorrectionKind, Evidence, Identity, Match, Outcome, Sighting
-from pipeline.core.order import Order, OrderKind
-from pipeline.core.ports import (
+from pipeline.core.interfaces import (
     AlertRule,
     Detector,
     Embedder,

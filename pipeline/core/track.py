@@ -11,6 +11,8 @@ from pipeline.core.frame import FrameStamp
 
 UNCONFIRMED = -1
 """Track number of a detection that belongs to no track yet."""
+ENROLLED = "enrolled"
+"""The camera of people who are known by pictures and were not seen yet."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

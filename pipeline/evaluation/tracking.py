@@ -60,6 +60,20 @@ class TrackingScore:
     link_precision: float | None
     link_recall: float | None
 
+    def summary(self) -> dict[str, float | int]:
+        """Return what ``summary.json`` says of it."""
+        return {
+            "idf1": round(self.idf1, 6),
+            "hota": round(self.hota, 6),
+            "num_ids": self.num_ids,
+            "num_true_ids": self.num_true_ids,
+            "num_found_ids": self.num_found_ids,
+            "wrong_merges": self.wrong_merges,
+            "splits": self.splits,
+            "precision": round(self.idp, 6),
+            "recall": round(self.idr, 6),
+        }
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Moment:

@@ -1,15 +1,15 @@
 """The identity ledger: what was seen, decided, corrected and told, in order, in one SQLite file."""
 
 from pipeline.ledger.audit import AuditEntry
+from pipeline.ledger.commands import Outcome, PlacedOrder
 from pipeline.ledger.events import Event
 from pipeline.ledger.final_tracks import NOBODY, Finals, FinalTracks
 from pipeline.ledger.ledger import Ledger, set_aside
-from pipeline.ledger.orders import Outcome, PlacedOrder
 from pipeline.ledger.people import Person
-from pipeline.ledger.placing import place_order
 from pipeline.ledger.reader import LedgerReader
 from pipeline.ledger.resolve import describe, resolve
-from pipeline.ledger.saved import Entry, Saved
+from pipeline.ledger.snapshot import Entry, Saved
+from pipeline.ledger.submit import place_order
 
 __all__ = [
     "NOBODY",

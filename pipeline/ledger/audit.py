@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.core.errors import ConnectorError
-from pipeline.ledger._chain import START, link
-from pipeline.ledger._tables import check_schema, connect
+from pipeline.ledger.hash_chain import START, link
+from pipeline.ledger.tables import check_schema, connect
 
 
 @dataclass(frozen=True, slots=True)

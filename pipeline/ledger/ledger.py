@@ -13,14 +13,14 @@ from typing import Any
 
 from pipeline.core import Correction, Record, TrackPart
 from pipeline.core.errors import ConnectorError
-from pipeline.ledger._chain import START, link
-from pipeline.ledger._tables import connect, make_or_migrate
+from pipeline.core.serialisation import pack
 from pipeline.ledger.audit import add_audit
-from pipeline.ledger.erasing import NEEDLE_BYTES, digest_of, redact
+from pipeline.ledger.commands import Outcome, PlacedOrder, read_orders, write_outcome
+from pipeline.ledger.erasure import NEEDLE_BYTES, digest_of, redact
 from pipeline.ledger.events import Row, to_row
-from pipeline.ledger.orders import Outcome, PlacedOrder, read_orders, write_outcome
-from pipeline.ledger.saved import FORGOTTEN, Entry, Saved
-from pipeline.packing import pack
+from pipeline.ledger.hash_chain import START, link
+from pipeline.ledger.snapshot import FORGOTTEN, Entry, Saved
+from pipeline.ledger.tables import connect, make_or_migrate
 
 MIN_JOURNAL_BYTES = 4_000_000
 """A journal that is shorter is replayed in a moment; no snapshot is worth its while."""

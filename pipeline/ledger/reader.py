@@ -7,11 +7,11 @@ from typing import TypeVar
 
 from pipeline.core import Alert, Correction, TrackPart
 from pipeline.core.errors import ConnectorError
-from pipeline.ledger._tables import check_schema, connect
 from pipeline.ledger.audit import AuditEntry, read_audit
+from pipeline.ledger.commands import PlacedOrder, read_orders
 from pipeline.ledger.events import COLUMNS, Event, from_row
-from pipeline.ledger.orders import PlacedOrder, read_orders
 from pipeline.ledger.people import People, Person
+from pipeline.ledger.tables import check_schema, connect
 
 Result = TypeVar("Result")
 
@@ -115,5 +115,5 @@ class LedgerReader:
             return read()
         except sqlite3.Error as error:
             raise ConnectorError(
-                f"{self.path}: cannot be read: {error}; python -m pipeline.ledger check says what is left"
+                f"{self.path}: cannot be read: {error}; passerby ledger check says what is left"
             ) from error

@@ -11,6 +11,7 @@ import pytest
 from factories import make_path, make_sighting
 from omegaconf import OmegaConf
 
+from pipeline.alerts.engine import CorrectableRule
 from pipeline.core import (
     Alert,
     AlertRule,
@@ -22,7 +23,6 @@ from pipeline.core import (
     TrackPart,
     TrackPath,
 )
-from pipeline.stages.alert import CorrectableRule
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs" / "alerts").glob("*.yaml"))
 

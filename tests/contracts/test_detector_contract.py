@@ -11,9 +11,9 @@ import pytest
 from factories import make_frame, make_stamp
 from plugins import plugin_factory, plugin_names
 
+from pipeline.camera.detection import letterbox
 from pipeline.core import Detections, Detector, Frame, LetterboxedFrame
 from pipeline.core.errors import ShapeError, WeightsError
-from pipeline.stages.detect import letterbox
 
 pytestmark = pytest.mark.shared
 

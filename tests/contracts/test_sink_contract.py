@@ -68,7 +68,7 @@ def address() -> Iterator[str]:
 def factory(
     request: pytest.FixtureRequest, tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], Sink]:
-    """The constructor call of a YAML, as ``pipeline/build.py`` makes it."""
+    """The constructor call of a YAML, as ``pipeline/config/plugins.py`` makes it."""
     monkeypatch.setenv("PASSERBY_WEBHOOK_URL", address)
     if request.param == "kafka":
         monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", request.getfixturevalue("broker").servers)

@@ -14,8 +14,8 @@ from kafka_broker import Broker, end_message, frame_message
 from omegaconf import OmegaConf
 from plugins import ROOT, plugin_names
 
-from connectors.memory import MemorySource
-from pipeline.build import build_source
+from connectors.sources.memory import MemorySource
+from pipeline.config.plugins import build_source
 from pipeline.core import Frame, FrameStamp, Source
 from pipeline.core.errors import ConfigError, SourceLostError
 
@@ -26,7 +26,7 @@ Make = Callable[[], Source]
 
 
 def plugins() -> dict[str, object]:
-    """All sources that the YAMLs name, as ``pipeline/build.py`` gets them."""
+    """All sources that the YAMLs name, as ``pipeline/config/plugins.py`` gets them."""
     nodes: dict[str, object] = {}
     for name in plugin_names("source"):
         if name not in NEEDS_A_SERVER:

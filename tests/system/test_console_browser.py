@@ -20,7 +20,7 @@ from factories import make_path, make_sighting
 from playwright.sync_api import Browser, Page, expect
 from running import start
 
-from connectors.console._accounts import Role
+from connectors.console.store.accounts import Role
 from pipeline.core import Match, Outcome, TrackId
 from pipeline.ledger import Ledger
 from pipeline.telemetry.camera_status import CameraStatus
@@ -32,7 +32,7 @@ PERSON = "person"
 LIKE = "people/like"
 """Stands for who looks like them."""
 PAGES = ("wall", "alerts", "people", LIKE, PERSON, "decide", "decide/audit", "health", "privacy", "accounts", "api")
-CONTRAST = (Path(__file__).parents[1] / "page_contrast.js").read_text()
+CONTRAST = (Path(__file__).parents[1] / "support/page_contrast.js").read_text()
 ZONE = "{plaza: {camera: west, polygon: [[0, 0], [640, 0], [640, 360], [0, 360]]}}"
 LIVE_S = 25.0
 """Of the demo that the run is left alone with, at least."""

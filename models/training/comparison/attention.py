@@ -10,14 +10,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.reid._video import Clips
-from models.reid.asanet import AsaNet
-from models.reid.ctl import Ctl, GraphConvolution
-from models.reid.lstrl import AppearanceExtractor, Lstrl, MotionEstimator
-from models.reid.rapa import Rapa
-from models.reid.stca import Stca
-from models.training._pictures import Image
-from models.training._tiles import INK, PAPER
+from models.reid.networks.asanet import AsaNet
+from models.reid.networks.clip_network import Clips
+from models.reid.networks.ctl import Ctl, GraphConvolution
+from models.reid.networks.lstrl import AppearanceExtractor, Lstrl, MotionEstimator
+from models.reid.networks.rapa import Rapa
+from models.reid.networks.stca import Stca
+from models.training.image_grid import INK, PAPER
+from models.training.pictures import Image
 
 _TILE_HW = (96, 48)
 _LABEL_WIDTH = 140

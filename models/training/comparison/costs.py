@@ -10,7 +10,7 @@ from pathlib import Path
 
 from models.reid.video import VideoEmbedder
 from models.summary import summarise
-from pipeline.build import attribute
+from pipeline.config.plugins import attribute
 from pipeline.core import Embedder, Tracklet
 from pipeline.core.errors import ConfigError
 

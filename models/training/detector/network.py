@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.training._layers import Bottleneck, PixelNorm, conv_bn_relu
+from models.training.layers import Bottleneck, PixelNorm, conv_bn_relu
 
 STRIDES = (8, 16, 32)
 _PRIOR = 0.01

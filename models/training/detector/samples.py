@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training._distortions import distort_colour, distort_detail
-from models.training._pictures import Image, Pictures
-from models.training._worlds import World
-from pipeline.stages.detect import PADDING
+from models.training.distortions import distort_colour, distort_detail
+from models.training.pictures import Image, Pictures
+from models.training.worlds import World
+from pipeline.camera.detection import PADDING
 
 _HEIGHTS_PX = (15.0, 250.0)
 _MAX_SCALE = 2.5

@@ -6,17 +6,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.detection._nms import suppress
-from models.training._engine import MAX_NORM, Batch, make_adamw
-from models.training._worlds import World
+from models.detection.nms import suppress
 from models.training.detector.assignment import decode
 from models.training.detector.loss import YoloxLoss
 from models.training.detector.network import YoloxSmall
 from models.training.detector.samples import IGNORED, PERSON, DetectorSamples, Labelled
+from models.training.engine import MAX_NORM, Batch, make_adamw
+from models.training.worlds import World
+from pipeline.camera.detection import letterbox
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.boxes import iou_matrix
 from pipeline.evaluation.detection import find_hits
-from pipeline.stages.detect import letterbox
 
 _MIN_SCORE = 0.3
 _MIN_IOU = 0.5

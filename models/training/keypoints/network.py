@@ -8,7 +8,7 @@ Reference:
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.training._layers import Bottleneck, PixelNorm, conv_bn_relu
+from models.training.layers import Bottleneck, PixelNorm, conv_bn_relu
 
 NUM_KEYPOINTS = 17
 STRIDE = 4

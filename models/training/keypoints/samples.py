@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training._distortions import cover, distort_colour, distort_detail
-from models.training._pictures import Image, Pictures
-from models.training._worlds import World
+from models.training.distortions import cover, distort_colour, distort_detail
+from models.training.pictures import Image, Pictures
+from models.training.worlds import World
 from pipeline.core.errors import ConfigError
 
 OUTSIDE, HIDDEN, VISIBLE = 0, 1, 2

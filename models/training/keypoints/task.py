@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.training._engine import MAX_NORM, Batch, make_adamw
-from models.training._pictures import spread
-from models.training._worlds import World
+from models.training.engine import MAX_NORM, Batch, make_adamw
 from models.training.keypoints.network import STRIDE, HeatmapSmall
 from models.training.keypoints.samples import HIDDEN, OUTSIDE, VISIBLE, KeypointSamples
+from models.training.pictures import spread
+from models.training.worlds import World
 
 _SIGMA_CELLS = 1.5
 _WEIGHTS = {OUTSIDE: 0.2, HIDDEN: 0.4, VISIBLE: 1.0}

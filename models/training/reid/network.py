@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.training._layers import PixelNorm, conv_bn_relu
+from models.training.layers import PixelNorm, conv_bn_relu
 
 WIDTHS = (96, 160, 224)
 _STRIPES = 4

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.training._checkpoint import load_mean
-from models.training._engine import MAX_NORM, Batch, make_adamw
-from models.training._pictures import spread
-from models.training._worlds import World
+from models.training.checkpoint import load_mean
+from models.training.engine import MAX_NORM, Batch, make_adamw
+from models.training.pictures import spread
 from models.training.reid.losses import batch_hard
 from models.training.reid.network import WIDTHS, OmniSmall
 from models.training.reid.samples import ReidSamples
+from models.training.worlds import World
 from pipeline.core.errors import DataError
 from pipeline.evaluation.retrieval import LabelledVectors, score_retrieval
 

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training._distortions import distort_colour
-from models.training._pictures import Image
+from models.training.distortions import distort_colour
+from models.training.pictures import Image
 from models.training.video.sources import Keypoints
 from pipeline.core.errors import ConfigError
 

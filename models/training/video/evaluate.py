@@ -23,9 +23,9 @@ import numpy as np
 import torch
 from omegaconf import MISSING
 
-from models.reid._checkpoint import load_network
+from models.reid.checkpoint import load_network
 from models.summary import read_embedder
-from models.training._candidates import read_options
+from models.training.candidates import read_options
 from models.training.video.datasets.benchmark import Benchmark, TrackletFiles, labels_of
 from models.training.video.datasets.choice import load_benchmarks
 from models.training.video.datasets.pairs import NUM_SPLITS
@@ -33,7 +33,7 @@ from models.training.video.reranking import rerank
 from models.training.video.scoring import NetworkInput, distances_between, embed_tracklets
 from models.training.video.sources import FileTracklets
 from pipeline.core import PoseNeed
-from pipeline.core.command import run_command
+from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError
 from pipeline.evaluation.retrieval import LabelledVectors, RetrievalScore, score_distances
 

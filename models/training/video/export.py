@@ -24,14 +24,14 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models._onnx import open_session
-from models.reid._checkpoint import check_fits, load_network
-from models.reid._video import NUM_KEYPOINTS, Clips
+from models.backends.onnx_runtime import open_session
+from models.reid.checkpoint import check_fits, load_network
+from models.reid.networks.clip_network import NUM_KEYPOINTS, Clips
 from models.summary import read_embedder
-from models.training._candidates import read_options
+from models.training.candidates import read_options
 from models.training.video.scoring import NetworkInput
 from pipeline.core import PoseNeed
-from pipeline.core.command import run_command
+from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError, WeightsError
 
 _PREFIX = "mean/network."

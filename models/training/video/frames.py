@@ -1,4 +1,4 @@
-"""Which frames of a tracklet make up a clip while training; in use ``models.reid._clips`` says so.
+"""Which frames of a tracklet make up a clip while training; in use ``models.reid.clips`` says so.
 
 Each returns indices, shape ``(clip_len,)``, int64, into a tracklet of ``num_frames``; both are at least 1.
 """

@@ -4,10 +4,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.reid._video import VideoOutput, in_float32
-from models.reid.asanet import IRRELEVANT, RELEVANT
-from models.reid.ctl import diversity
-from models.reid.rapa import inter_frame_distance
+from models.reid.networks.asanet import IRRELEVANT, RELEVANT
+from models.reid.networks.clip_network import VideoOutput, in_float32
+from models.reid.networks.ctl import diversity
+from models.reid.networks.rapa import inter_frame_distance
 from models.training.video.losses import (
     CenterLoss,
     attribute_loss,

@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.training._pictures import Image
+from models.training.pictures import Image
 from pipeline.core import FrameStamp, Tracklet
 from pipeline.core.track import TrackId, TrackPath
 

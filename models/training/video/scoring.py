@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.reid._clips import clip_scheme
-from models.reid._video import Clips
+from models.reid.clips import clip_scheme
+from models.reid.networks.clip_network import Clips
 from models.training.video.posed import draw_heatmaps, grid_of
 from models.training.video.sources import ClipSource
-from pipeline.build import attribute
+from pipeline.config.plugins import attribute
 
 _CLIPS_AT_ONCE = 32
 

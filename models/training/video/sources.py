@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training._pictures import Image, Pictures
-from models.training._worlds import CROP_MARGIN, World
+from models.training.pictures import Image, Pictures
 from models.training.video.datasets.benchmark import TrackletFiles, labels_of
 from models.training.video.posed import make_tracklet
 from models.training.video.world_attributes import irrelevant_of, relevant_of
+from models.training.worlds import CROP_MARGIN, World
 from pipeline.core import PoseEstimator
 from pipeline.core.errors import ConfigError, DataError
 

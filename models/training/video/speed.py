@@ -24,13 +24,13 @@ from omegaconf import MISSING
 from onnx import TensorProto, helper
 from torch import Tensor, nn
 
-from models._onnx import open_session
-from models.reid._video import prefer_channels_last
+from models.backends.onnx_runtime import open_session
+from models.reid.networks.clip_network import prefer_channels_last
 from models.summary import read_embedder, summarise
-from models.training._candidates import print_rows, read_options
+from models.training.candidates import print_rows, read_options
 from models.training.video.export import VectorOfClip, example_of, write_onnx
 from models.training.video.scoring import NetworkInput
-from pipeline.core.command import run_command
+from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError
 
 _PRODUCT = {"cpu": 512, "cuda": 8192}

@@ -10,12 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.reid._backbones import ResNet50, ResNet50In3d, load_pretrained
-from models.reid._checkpoint import read_tensors
-from models.reid._video import Clips, VideoOutput
+from models.reid.checkpoint import read_tensors
+from models.reid.networks.backbones import ResNet50, ResNet50In3d, load_pretrained
+from models.reid.networks.clip_network import Clips, VideoOutput
 from models.summary import read_embedder
-from models.training._engine import Batch, make_adamw
-from models.training._worlds import World
+from models.training.engine import Batch, make_adamw
 from models.training.video.attributes import read_attributes
 from models.training.video.augment import augment
 from models.training.video.batches import draw_epoch
@@ -26,8 +25,9 @@ from models.training.video.objective import Objective
 from models.training.video.recipe import load_recipe
 from models.training.video.scoring import NetworkInput, distances_between, embed_tracklets
 from models.training.video.sources import ClipSource, FileTracklets, WorldTracklets
-from pipeline.build import build
-from pipeline.config import load_config
+from models.training.worlds import World
+from pipeline.config.plugins import build
+from pipeline.config.schema import load_config
 from pipeline.core import PoseEstimator
 from pipeline.core.errors import ConfigError, DataError
 from pipeline.evaluation.retrieval import LabelledVectors, score_distances

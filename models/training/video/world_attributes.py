@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training._worlds import World
+from models.training.worlds import World
 from pipeline.core.errors import DataError
 
 _CLASSES = {"top_colour": 9, "bottom_colour": 10, "age": 4} | dict.fromkeys(

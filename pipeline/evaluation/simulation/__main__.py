@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.progress import track as progress_bar
 from rich.table import Table
 
-from pipeline.core.command import run_command
+from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError
 from pipeline.evaluation.decisions import Share
 from pipeline.evaluation.simulation.chart import to_svg

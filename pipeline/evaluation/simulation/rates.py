@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.optimize import linear_sum_assignment
 
+from pipeline.association.calibration.likelihood_ratio import Calibration
+from pipeline.association.geometry.topology import WalkingTime
 from pipeline.core import Embedding, Sighting, TrackPart
 from pipeline.evaluation.decisions import Share, decisions_in_turn
 from pipeline.evaluation.simulation.crowd import Crowd, Site, unit
 from pipeline.evaluation.simulation.stage import MAX_FALSE_MATCH_RATE, Settings, make_calibration, make_stage
 from pipeline.ledger.final_tracks import FinalTracks
-from pipeline.stages._calibration import Calibration
-from pipeline.stages._topology import WalkingTime
 
 NUM_COMPARED = 400
 """People of whom each two are compared, for the rate of comparisons."""

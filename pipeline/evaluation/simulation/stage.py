@@ -6,10 +6,10 @@ from math import inf
 from pathlib import Path
 
 from models.gallery.faiss_index import FaissGallery
-from pipeline.stages._calibration import Calibration, DistanceModel
-from pipeline.stages._evidence import Rules
-from pipeline.stages._topology import Topology, WalkingTime
-from pipeline.stages.match import MatchStage
+from pipeline.association.calibration.likelihood_ratio import Calibration, DistanceModel
+from pipeline.association.cues import Rules
+from pipeline.association.geometry.topology import Topology, WalkingTime
+from pipeline.association.matcher import MatchStage
 
 CLEAR = DistanceModel(same_mean=0.35, same_std=0.06, different_mean=1.0, different_std=0.08)
 AS_SHIPPED = DistanceModel(same_mean=0.42, same_std=0.17, different_mean=0.85, different_std=0.17)

@@ -1,0 +1,146 @@
+"""Alerts: what stands, who takes care of it, what was said about it."""
+
+import time
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Query
+from pydantic import Field
+
+from connectors.console.api.permissions import Operator, Viewer
+from connectors.console.store.accounts import User
+from connectors.console.store.ledger_view import Story
+from connectors.console.store.notes import Journal
+from connectors.console.store.pictures import PictureStore
+from pipeline.core import Alert, AlertState
+
+Key = Annotated[str, Field(min_length=1, max_length=500)]
+Text = Annotated[str, Field(min_length=1, max_length=2000)]
+Filter = Annotated[str | None, Query(max_length=200)]
+Moment = Annotated[float | None, Query(ge=-1e15, le=1e15)]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertKey:
+    """Which alert."""
+
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """What is said about an alert."""
+
+    key: Key
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """A rule that is not to be heard of for so many seconds; 0: it is again."""
+
+    rule: Annotated[str, Field(min_length=1, max_length=200)]
+    seconds: Annotated[float, Field(ge=0, le=31 * 86400)]
+
+
+class AlertRoutes:
+    """Routes of alerts.
+
+    Args:
+        story: The ledger.
+        pictures: Pictures of sightings.
+        journal: What operators wrote down.
+    """
+
+    def __init__(self, story: Story, pictures: PictureStore, journal: Journal) -> None:
+        self._story = story
+        self._pictures = pictures
+        self._journal = journal
+
+    def router(self) -> APIRouter:
+        """Return the routes."""
+        router = APIRouter(prefix="/api/alerts", tags=["alerts"])
+        add = router.add_api_route
+        add("", self.alerts, methods=["GET"], summary="Alerts as they stand, newest first")
+        add("/acknowledge", self.acknowledge, methods=["POST"], summary="Say that one takes care of an alert")
+        add("/comment", self.comment, methods=["POST"], summary="Say something about an alert")
+        add("/mute", self.mute, methods=["POST"], summary="Mute a rule for a while")
+        return router
+
+    def alerts(
+        self,
+        user: Viewer,
+        rule: Filter = None,
+        camera: Filter = None,
+        since: Moment = None,
+        until: Moment = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+    ) -> dict[str, Any]:
+        """Alerts as they stand; times are Unix seconds of event time."""
+        visible = [alert for alert in self._story.alerts() if user.sees(alert.camera_id)]
+        chosen = [
+            alert
+            for alert in visible
+            if (rule is None or alert.rule == rule)
+            and (camera is None or alert.camera_id == camera)
+            and (since is None or alert.raised_at >= since)
+            and (until is None or alert.raised_at <= until)
+        ]
+        return {
+            "alerts": [self._shown(alert) for alert in chosen[:limit]],
+            "num": len(chosen),
+            "rules": sorted({alert.rule for alert in visible}),
+            "muted": self._journal.muted(),
+        }
+
+    def acknowledge(self, user: Operator, which: AlertKey) -> dict[str, Any]:
+        """Take care of an alert."""
+        alert = self._alert(which.key, user)
+        self._journal.acknowledge(alert.key, user.name)
+        self._journal.note(user.name, "alert acknowledged", alert.key)
+        return self._shown(alert)
+
+    def comment(self, user: Operator, comment: Comment) -> dict[str, Any]:
+        """Say something about an alert."""
+        alert = self._alert(comment.key, user)
+        self._journal.comment(alert.key, user.name, comment.text)
+        self._journal.note(user.name, "alert commented", alert.key)
+        return self._shown(alert)
+
+    def mute(self, user: Operator, mute: Mute) -> dict[str, Any]:
+        """Mute a rule for everybody; its alerts stay in the list."""
+        self._journal.mute(mute.rule, time.time() + mute.seconds, user.name)
+        self._journal.note(user.name, "rule muted", f"{mute.rule} for {mute.seconds:g} s")
+        return {"muted": self._journal.muted()}
+
+    def _alert(self, key: str, user: User) -> Alert:
+        for alert in self._story.alerts():
+            if alert.key == key and user.sees(alert.camera_id):
+                return alert
+        raise HTTPException(404, "there is no such alert")
+
+    def _shown(self, alert: Alert) -> dict[str, Any]:
+        track_id = alert.evidence[0] if alert.evidence else None
+        qualities = {} if track_id is None else self._pictures.qualities(track_id)
+        acknowledged = self._journal.acknowledged(alert.key)
+        state = alert.state
+        if acknowledged is not None and state is not AlertState.RETRACTED:
+            state = AlertState.ACKNOWLEDGED
+        return {
+            "key": alert.key,
+            "rule": alert.rule,
+            "severity": alert.severity,
+            "state": state,
+            "was_amended": alert.state is AlertState.AMENDED,
+            "person": self._story.kept_for(alert.person_id),
+            "camera": alert.camera_id,
+            "track": None if track_id is None else str(track_id),
+            "picture": {"track": str(track_id), "part": max(qualities, key=qualities.__getitem__)}
+            if qualities
+            else None,
+            "started_at": alert.started_at,
+            "raised_at": alert.raised_at,
+            "message": alert.message,
+            "acknowledged": acknowledged,
+            "comments": self._journal.comments(alert.key),
+        }

@@ -1,0 +1,96 @@
+"""The page's server: routes, errors, and what follows the ledger while it runs."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+
+from connectors.console.api.accounts import AccountRoutes
+from connectors.console.api.alerts import AlertRoutes
+from connectors.console.api.corrections import OrderRoutes
+from connectors.console.api.curl_examples import add_examples
+from connectors.console.api.health import HealthRoutes
+from connectors.console.api.live import LiveRoutes
+from connectors.console.api.page_files import PageFiles
+from connectors.console.api.people import PeopleRoutes
+from connectors.console.api.privacy import PrivacyRoutes
+from connectors.console.api.review_queue import DecideRoutes
+from connectors.console.api.search import SearchRoutes
+from connectors.console.api.security_middleware import Shield
+from connectors.console.app_state import Desk
+from pipeline.core.errors import ConnectorError
+
+logger = logging.getLogger(__name__)
+
+
+def make_app(desk: Desk, feed_key: str) -> FastAPI:
+    """Return the server of a desk.
+
+    Args:
+        desk: What it works with.
+        feed_key: What cameras show to be let in.
+    """
+    live = LiveRoutes(desk, feed_key)
+    is_tls = desk.settings.certificate is not None
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        following = asyncio.create_task(live.follow())
+        try:
+            yield
+        finally:
+            following.cancel()
+            with suppress(asyncio.CancelledError):
+                await following
+
+    app = FastAPI(
+        title="Passerby",
+        version="1",
+        description="Who went where, why the line thinks so, and the power to correct it.",
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.sessions = desk.sessions
+    app.add_middleware(Shield, hosts=desk.settings.allowed_hosts, is_tls=is_tls)
+    app.add_exception_handler(ConnectorError, _not_now)
+    app.add_exception_handler(RequestValidationError, _not_as_described)
+    for routes in (
+        AccountRoutes(desk.accounts, desk.sessions, desk.journal, cookie_is_secure=is_tls),
+        AlertRoutes(desk.story, desk.pictures, desk.journal),
+        PeopleRoutes(desk.story, desk.pictures, desk.journal),
+        SearchRoutes(desk),
+        OrderRoutes(desk),
+        DecideRoutes(desk),
+        HealthRoutes(desk),
+        PrivacyRoutes(desk),
+        live,
+        PageFiles(),
+    ):
+        app.include_router(routes.router())
+    described = app.openapi
+    app.openapi = lambda: add_examples(described())  # type: ignore[method-assign]
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return f"{route.tags[0] if route.tags else 'page'}_{route.name}"
+
+
+async def _not_now(_: Request, error: Exception) -> JSONResponse:
+    logger.error("the page cannot answer: %s", error)
+    return JSONResponse({"detail": "the ledger or a file of the page cannot be used now; see the log"}, 503)
+
+
+async def _not_as_described(_: Request, error: Exception) -> JSONResponse:
+    """Say what was expected where, and never what was given: it may be a password."""
+    assert isinstance(error, RequestValidationError)
+    found = [{"loc": each["loc"], "msg": each["msg"], "type": each["type"]} for each in error.errors()]
+    return JSONResponse({"detail": found}, 422)

@@ -1,0 +1,197 @@
+"""People: who was seen where and when, and why the line thinks so."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Path, Query
+from fastapi.responses import Response
+
+from connectors.console.api.permissions import Viewer
+from connectors.console.store.accounts import User
+from connectors.console.store.ledger_view import Story
+from connectors.console.store.notes import Journal
+from connectors.console.store.pictures import PictureStore
+from connectors.console.store.recent_events import part_of, runner_up
+from pipeline.core import TrackId, TrackPart
+from pipeline.ledger import NOBODY, Person
+
+PersonId = Annotated[int, Path(ge=1, le=2**62)]
+TrackName = Annotated[str, Query(min_length=5, max_length=300)]
+PartNumber = Annotated[int, Query(ge=0, le=2**31)]
+Moment = Annotated[float | None, Query(ge=-1e15, le=1e15)]
+
+MAX_LIKELY = 12
+
+
+class PeopleRoutes:
+    """Routes of people.
+
+    Args:
+        story: The ledger.
+        pictures: Pictures of sightings.
+        journal: What operators did.
+    """
+
+    def __init__(self, story: Story, pictures: PictureStore, journal: Journal) -> None:
+        self._story = story
+        self._pictures = pictures
+        self._journal = journal
+
+    def router(self) -> APIRouter:
+        """Return the routes."""
+        router = APIRouter(prefix="/api", tags=["people"])
+        add = router.add_api_route
+        add("/people", self.people, methods=["GET"], summary="Who was seen, by number, camera and time")
+        add(
+            "/people/{person_id}",
+            self.person,
+            methods=["GET"],
+            summary="One person: sightings, corrections, others it may be",
+        )
+        add("/why", self.why, methods=["GET"], summary="Why a part of a track has its number")
+        add(
+            "/picture",
+            self.picture,
+            methods=["GET"],
+            summary="The picture of a part of a track",
+            response_class=Response,
+        )
+        return router
+
+    def people(
+        self,
+        user: Viewer,
+        number: Annotated[int | None, Query(ge=1, le=2**62)] = None,
+        camera: Annotated[str | None, Query(max_length=200)] = None,
+        since: Moment = None,
+        until: Moment = None,
+        limit: Annotated[int, Query(ge=1, le=500)] = 60,
+    ) -> dict[str, Any]:
+        """Who was seen, the newest first; times are Unix seconds of event time."""
+        if number is not None or camera is not None or since is not None or until is not None:
+            self._journal.note(user.name, "search", f"number={number} camera={camera} since={since} until={until}")
+        found = self._story.people(user)
+        if number is not None:
+            number = self._story.kept_for(number)
+            found = [person for person in found if person.person_id == number]
+        if camera is not None or since is not None or until is not None:
+            there = {
+                person_id
+                for span, person_id in self._story.spans()
+                if (camera is None or span.part.track_id.camera_id == camera)
+                and user.sees(span.part.track_id.camera_id)
+                and (since is None or span.last_at >= since)
+                and (until is None or span.first_at <= until)
+            }
+            found = [person for person in found if person.person_id in there]
+        faces = self._best_parts([person.person_id for person in found[:limit]], user)
+        return {
+            "people": [
+                {**shown_person(person, user), "picture": faces.get(person.person_id)} for person in found[:limit]
+            ],
+            "num": len(found),
+        }
+
+    def person(self, user: Viewer, person_id: PersonId) -> dict[str, Any]:
+        """One person; a number that was merged leads to the one that was kept."""
+        person = self._visible(self._story.kept_for(person_id), user)
+        sightings = self._story.sightings_of(person.person_id, user)
+        return {
+            **shown_person(person, user),
+            "asked_for": person_id,
+            "sightings": self._with_pictures(sightings),
+            "corrections": self._story.corrections_of(person.person_id),
+            "likely": self._likely(person.person_id, user),
+        }
+
+    def why(self, user: Viewer, track: TrackName, part: PartNumber) -> dict[str, Any]:
+        """Why a part of a track has its number: the sighting, and pictures of the person and of the runner-up."""
+        which = asked_part(track, part)
+        event = self._story.sighting(which)
+        if event is None or not user.sees(which.track_id.camera_id):
+            raise HTTPException(404, "there is no such sighting")
+        shown = self._story.shown(event)
+        others = [person_id for person_id in (shown["person"], shown["runner_up"]) if person_id not in (None, NOBODY)]
+        faces = self._best_parts(others, user, other_than=which.track_id)
+        return {
+            **self._with_pictures([shown])[0],
+            "person_picture": faces.get(shown["person"]),
+            "runner_up_picture": faces.get(shown["runner_up"]),
+        }
+
+    def picture(self, user: Viewer, track: TrackName, part: PartNumber) -> Response:
+        """The picture of a part of a track, JPEG."""
+        which = asked_part(track, part)
+        picture = self._pictures.get(which) if user.sees(which.track_id.camera_id) else None
+        if picture is None:
+            raise HTTPException(404, "there is no picture of it")
+        return Response(picture.jpeg, media_type="image/jpeg", headers={"cache-control": "private, max-age=60"})
+
+    def _visible(self, person_id: int, user: User) -> Person:
+        person = self._story.person(person_id)
+        if person is None or not any(map(user.sees, person.camera_ids)):
+            raise HTTPException(404, "there is no such person")
+        return person
+
+    def _with_pictures(self, sightings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return sightings with how good the picture of each is; None where there is none."""
+        by_track = {track: self._pictures.qualities(TrackId.parse(track)) for track in {s["track"] for s in sightings}}
+        return [{**shown, "quality": by_track[shown["track"]].get(shown["part"])} for shown in sightings]
+
+    def _best_parts(
+        self, person_ids: Sequence[int], user: User, *, other_than: TrackId | None = None
+    ) -> dict[int, dict[str, Any]]:
+        """Return which part of a track has the best picture of each person; of other tracks where there are."""
+        wanted = set(person_ids)
+        best: dict[int, tuple[bool, float, TrackPart]] = {}
+        qualities: dict[TrackId, dict[int, float]] = {}
+        for span, person_id in self._story.spans():
+            track_id = span.part.track_id
+            if person_id not in wanted or not user.sees(track_id.camera_id):
+                continue
+            if track_id not in qualities:
+                qualities[track_id] = self._pictures.qualities(track_id)
+            quality = qualities[track_id].get(span.part.part)
+            if quality is not None:
+                best[person_id] = max(
+                    best.get(person_id, (False, -1.0, span.part)), (track_id != other_than, quality, span.part)
+                )
+        return {person_id: {"track": str(part.track_id), "part": part.part} for person_id, (_, _, part) in best.items()}
+
+    def _likely(self, person_id: int, user: User) -> list[dict[str, Any]]:
+        """Return others whom this person may be, ranked by the line's own doubt."""
+        doubts: dict[int, float] = {}
+        for event in self._story.unsure():
+            assert event.part is not None
+            owner, other = self._story.person_of(event.part), self._story.kept_for(runner_up(event) or NOBODY)
+            if NOBODY in (owner, other) or owner == other or person_id not in (owner, other):
+                continue
+            them = other if owner == person_id else owner
+            doubts[them] = max(doubts.get(them, 0.0), 1.0 - self._story.shown(event)["probability"])
+        ranked = sorted(doubts, key=lambda each: -doubts[each])[:MAX_LIKELY]
+        faces = self._best_parts(ranked, user)
+        return [
+            {"person": each, "probability": round(doubts[each], 4), "picture": faces[each]}
+            for each in ranked
+            if each in faces
+        ]
+
+
+def shown_person(person: Person, user: User) -> dict[str, Any]:
+    """Return a person as a user may see them."""
+    return {
+        "person": person.person_id,
+        "name": person.name,
+        "num_sightings": person.num_sightings,
+        "first_seen_at": person.first_seen_at,
+        "last_seen_at": person.last_seen_at,
+        "cameras": [camera_id for camera_id in person.camera_ids if user.sees(camera_id)],
+    }
+
+
+def asked_part(track: str, part: int) -> TrackPart:
+    """Return the part of a track that is asked for; 422 if there can be none."""
+    try:
+        return part_of(track, part)
+    except ValueError as error:
+        raise HTTPException(422, "track: expected camera/session/number") from error

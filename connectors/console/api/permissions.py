@@ -1,0 +1,51 @@
+"""Who may ask what; dependencies of the routes."""
+
+import hmac
+from typing import Annotated
+
+from fastapi import Depends, HTTPException
+from starlette.requests import HTTPConnection
+
+from connectors.console.api.sessions import CSRF_HEADER, Sessions, Visitor
+from connectors.console.store.accounts import Role, User
+
+SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+def visitor_of(connection: HTTPConnection) -> Visitor:
+    """Return who asks; a request that changes something must carry the session's CSRF token."""
+    sessions: Sessions = connection.app.state.sessions
+    visitor = sessions.visitor(connection.headers, connection.cookies)
+    if visitor is None:
+        raise HTTPException(401, "expected a login", {"www-authenticate": "Bearer"})
+    if visitor.csrf is not None and connection.scope.get("method", "GET") not in SAFE:
+        given = connection.headers.get(CSRF_HEADER, "")
+        if not hmac.compare_digest(given.encode(), visitor.csrf.encode()):
+            raise HTTPException(403, f"expected the header {CSRF_HEADER} of this session")
+    return visitor
+
+
+def _user_with(visitor: Visitor, role: Role) -> User:
+    if not visitor.user.role.may(role):
+        raise HTTPException(403, f"expected the role {role}, got {visitor.user.role}")
+    return visitor.user
+
+
+def viewer_of(visitor: Annotated[Visitor, Depends(visitor_of)]) -> User:
+    """Return who asks, who may look."""
+    return _user_with(visitor, Role.VIEWER)
+
+
+def operator_of(visitor: Annotated[Visitor, Depends(visitor_of)]) -> User:
+    """Return who asks, who may correct."""
+    return _user_with(visitor, Role.OPERATOR)
+
+
+def administrator_of(visitor: Annotated[Visitor, Depends(visitor_of)]) -> User:
+    """Return who asks, who may manage accounts."""
+    return _user_with(visitor, Role.ADMINISTRATOR)
+
+
+Viewer = Annotated[User, Depends(viewer_of)]
+Operator = Annotated[User, Depends(operator_of)]
+Administrator = Annotated[User, Depends(administrator_of)]

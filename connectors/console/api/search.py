@@ -1,0 +1,124 @@
+"""Search by picture: an uploaded one, or that of a sighting."""
+
+import base64
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeVar
+
+import numpy as np
+from fastapi import APIRouter, HTTPException, Query, Request
+from numpy.typing import NDArray
+from starlette.concurrency import run_in_threadpool
+
+from connectors.console.api.people import PartNumber, TrackName, asked_part, shown_person
+from connectors.console.api.permissions import Operator, Viewer
+from connectors.console.api.upload import MAX_UPLOAD, redrawn
+from connectors.console.app_state import Desk
+from connectors.console.camera.best_pictures import encoded
+from connectors.console.search.similarity import Likely, decoded
+from connectors.console.store.accounts import User
+from pipeline.core import TrackId
+from pipeline.core.errors import ConnectorError, DataError, ReidError
+
+Limit = Annotated[int, Query(ge=1, le=100)]
+
+Result = TypeVar("Result")
+
+MAX_FOUND = 6
+"""People in one picture that are searched for, the largest."""
+QUALITY = 88
+MIN_WIDTH_PX, MIN_HEIGHT_PX = 8, 16
+UPLOADED = {
+    "required": True,
+    "content": {
+        each: {"schema": {"type": "string", "format": "binary"}} for each in ("image/jpeg", "image/png", "image/webp")
+    },
+}
+
+
+class SearchRoutes:
+    """Routes of search by picture.
+
+    Args:
+        desk: What the page works with.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def router(self) -> APIRouter:
+        """Return the routes."""
+        router = APIRouter(prefix="/api/search", tags=["search"])
+        add = router.add_api_route
+        add("/sighting", self.by_sighting, methods=["GET"], summary="Who looks like the person of a sighting")
+        add(
+            "/picture",
+            self.by_picture,
+            methods=["POST"],
+            summary=f"Who looks like the people in a picture: JPEG, PNG or WebP of at most {MAX_UPLOAD // 10**6} MB",
+            openapi_extra={"requestBody": UPLOADED},
+        )
+        return router
+
+    def by_sighting(self, user: Viewer, track: TrackName, part: PartNumber, limit: Limit = 24) -> dict[str, Any]:
+        """Who looks like the person of a sighting, the likeliest first; its own track is left out."""
+        which = asked_part(track, part)
+        picture = self._desk.pictures.get(which) if user.sees(which.track_id.camera_id) else None
+        if picture is None:
+            raise HTTPException(404, "there is no picture of it")
+        self._desk.journal.note(user.name, "search", f"by the picture of {which}")
+        return self._ranked(decoded(picture.jpeg), user, limit, other_than=which.track_id)
+
+    async def by_picture(self, user: Operator, request: Request, limit: Limit = 24) -> dict[str, Any]:
+        """Who looks like each of the people in a picture; it is drawn anew, looked at, and not kept."""
+        return await run_in_threadpool(self._by_picture, user, await request.body(), limit)
+
+    def _by_picture(self, user: User, data: bytes, limit: int) -> dict[str, Any]:
+        try:
+            image = redrawn(data)
+        except DataError as error:
+            raise HTTPException(415, str(error)) from error
+        boxes = [
+            box
+            for box in self._asked(lambda: self._desk.networks.people_in(image))
+            if box[2] - box[0] >= MIN_WIDTH_PX and box[3] - box[1] >= MIN_HEIGHT_PX
+        ][:MAX_FOUND]
+        height, width = image.shape[:2]
+        self._desk.journal.note(user.name, "search", f"by a picture of {width}x{height} with {len(boxes)} people")
+        crops = [image[top:bottom, left:right] for left, top, right, bottom in boxes] or [image]
+        return {
+            "is_whole": not boxes,
+            "people": [{"picture": _as_text(crop), **self._ranked(crop, user, limit)} for crop in crops],
+        }
+
+    def _ranked(
+        self, image: NDArray[np.uint8], user: User, limit: int, *, other_than: TrackId | None = None
+    ) -> dict[str, Any]:
+        found, num_compared = self._asked(
+            lambda: self._desk.likeness.rank(image, user, limit=limit, other_than=other_than)
+        )
+        return {"num_compared": num_compared, "found": self._shown(found, user)}
+
+    def _shown(self, found: Sequence[Likely], user: User) -> list[dict[str, Any]]:
+        people = {person.person_id: person for person in self._desk.story.people(user)}
+        return [
+            {
+                **shown_person(people[each.person_id], user),
+                "probability": round(each.probability, 4),
+                "picture": {"track": str(each.part.track_id), "part": each.part.part},
+            }
+            for each in found
+            if each.person_id in people
+        ]
+
+    def _asked(self, ask: Callable[[], Result]) -> Result:
+        """Return what the networks say; 409 where this machine does not have them."""
+        try:
+            return ask()
+        except ConnectorError:
+            raise
+        except ReidError as error:
+            raise HTTPException(409, f"search by picture needs the networks of the run: {error}") from error
+
+
+def _as_text(image: NDArray[np.uint8]) -> str:
+    return base64.b64encode(encoded(np.ascontiguousarray(image), QUALITY)).decode()

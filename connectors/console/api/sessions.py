@@ -1,0 +1,77 @@
+"""Who asks: signed cookies, CSRF tokens, tokens for machines."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from itsdangerous import BadData, URLSafeTimedSerializer
+
+from connectors.console.store.accounts import DEMONSTRATION, Accounts, User
+
+COOKIE = "passerby_session"
+CSRF_HEADER = "x-csrf-token"
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody who asks.
+
+    Attributes:
+        user: Who.
+        csrf: What every request that changes something must carry; None for tokens, which no browser sends by itself.
+    """
+
+    user: User
+    csrf: str | None
+
+
+class Sessions:
+    """Gives cookies and knows them again.
+
+    Args:
+        accounts: Who there is.
+        max_age_s: Seconds after which one must log in anew.
+        is_open: Whoever comes without a cookie is the demonstration's user; for loopback only.
+    """
+
+    def __init__(self, accounts: Accounts, *, max_age_s: float, is_open: bool) -> None:
+        self._accounts = accounts
+        self._max_age_s = max_age_s
+        self._secret = accounts.secret.encode()
+        self._serializer = URLSafeTimedSerializer(self._secret, salt="passerby session")
+        self.is_open = is_open
+
+    def cookie(self, user: User) -> str:
+        """Return the signed cookie of a new session."""
+        return str(self._serializer.dumps([user.name, user.epoch, secrets.token_hex(8)]))
+
+    def visitor(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Visitor | None:
+        """Return who asks; None if that is not known.
+
+        Args:
+            headers: Of the request, names in lower case.
+            cookies: Of the request.
+        """
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            user = self._accounts.user_of_token(token.strip())
+            return None if user is None else Visitor(user, None)
+        known = self._of_cookie(cookies.get(COOKIE, ""))
+        if known is None and self.is_open:
+            return Visitor(DEMONSTRATION, self._csrf("open"))
+        return known
+
+    def _of_cookie(self, cookie: str) -> Visitor | None:
+        try:
+            name, epoch, nonce = self._serializer.loads(cookie, max_age=round(self._max_age_s))
+        except (BadData, TypeError, ValueError):
+            return None
+        user = self._accounts.user(str(name))
+        if user is None or user.epoch != epoch:
+            return None
+        return Visitor(user, self._csrf(str(nonce)))
+
+    def _csrf(self, nonce: str) -> str:
+        return hmac.new(self._secret, f"csrf {nonce}".encode(), hashlib.sha256).hexdigest()

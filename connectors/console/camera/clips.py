@@ -1,0 +1,99 @@
+"""A few frames of everybody who is in front of one camera: what becomes a short film of a sighting."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from connectors.console.camera.best_pictures import Image, Rectangle, head_of
+from pipeline.core import Frame, TrackId
+
+FRAME_HW = (192, 112)
+AROUND = 1.25
+"""Of a person's height that is shown."""
+MAX_FRAMES = 12
+MAX_TRACKS = 64
+
+
+@dataclass(slots=True)
+class Strip:
+    """Frames of one person, side by side.
+
+    Attributes:
+        captured_at: Unix seconds, event time, of each.
+        frames: Shape ``(*FRAME_HW, 3)`` each, uint8, RGB.
+        heads_xyxy: Where heads of others are in each, sides in [0, 1] of the frame.
+    """
+
+    captured_at: list[float] = field(default_factory=list)
+    frames: list[Image] = field(default_factory=list)
+    heads_xyxy: list[list[Rectangle]] = field(default_factory=list)
+
+
+class Strips:
+    """Cuts out everybody now and then.
+
+    Args:
+        rate_hz: Frames a second of event time; 0 for none at all.
+    """
+
+    def __init__(self, rate_hz: float) -> None:
+        self._period_s = 1 / rate_hz if rate_hz else float("inf")
+        self._strips: OrderedDict[TrackId, Strip] = OrderedDict()
+        self._last_at: dict[TrackId, float] = {}
+
+    def see(self, frame: Frame, people: Mapping[TrackId, NDArray[np.float32]]) -> None:
+        """Take note of one frame; boxes of shape ``(4,)``, pixels, by track."""
+        if self._period_s == float("inf"):
+            return
+        now = frame.stamp.captured_at
+        self._last_at = {track_id: at for track_id, at in self._last_at.items() if track_id in people}
+        for track_id in people:
+            if now - self._last_at.get(track_id, -float("inf")) < self._period_s:
+                continue
+            self._last_at[track_id] = now
+            strip = self._strips.setdefault(track_id, Strip())
+            if len(strip.frames) < MAX_FRAMES:
+                image, heads = _cut(frame, people, track_id)
+                strip.captured_at.append(now)
+                strip.frames.append(image)
+                strip.heads_xyxy.append(heads)
+        while len(self._strips) > MAX_TRACKS:
+            self._strips.popitem(last=False)
+
+    def take(self, track_id: TrackId) -> Strip | None:
+        """Return the frames since the last strip that was taken; None if there are none."""
+        return self._strips.pop(track_id, None)
+
+
+def _cut(
+    frame: Frame, people: Mapping[TrackId, NDArray[np.float32]], track_id: TrackId
+) -> tuple[Image, list[Rectangle]]:
+    """Return a person and a little of what is around, and where heads of others are in it."""
+    left, top, right, bottom = (float(side) for side in people[track_id])
+    high = max(8.0, AROUND * (bottom - top))
+    wide = high * FRAME_HW[1] / FRAME_HW[0]
+    x0, y0 = (left + right - wide) / 2, (top + bottom - high) / 2
+    height, width = frame.size_hw
+    inside = frame.image[max(0, int(y0)) : min(height, int(y0 + high)), max(0, int(x0)) : min(width, int(x0 + wide))]
+    canvas = np.zeros((*FRAME_HW, 3), np.uint8)
+    scale = FRAME_HW[0] / high
+    at_x, at_y = round(max(0.0, -x0) * scale), round(max(0.0, -y0) * scale)
+    size = (
+        min(FRAME_HW[1] - at_x, round(inside.shape[1] * scale)),
+        min(FRAME_HW[0] - at_y, round(inside.shape[0] * scale)),
+    )
+    if inside.size and min(size) > 0:
+        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        canvas[at_y : at_y + size[1], at_x : at_x + size[0]] = cv2.resize(inside, size, interpolation=way)
+    heads = []
+    for other, box in people.items():
+        a, b, c, d = head_of(box.tolist())
+        a, c = ((side - x0) / wide for side in (a, c))
+        b, d = ((side - y0) / high for side in (b, d))
+        if other != track_id and a < 1 and b < 1 and c > 0 and d > 0:
+            heads.append((max(a, 0.0), max(b, 0.0), min(c, 1.0), min(d, 1.0)))
+    return canvas, heads

@@ -1,0 +1,204 @@
+"""The camera's end of the page: live pictures while somebody looks, and one picture of each part of a track.
+
+Needs: websockets, opencv-python.
+Guarantee: none: the newest picture only; what cannot be sent is let go.
+When slow: pictures are let go; no call waits.
+Secrets: the key of the feed is read from a private file of this run.
+"""
+
+import json
+import logging
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import ClientConnection, connect
+
+from connectors.console.camera.best_pictures import BestPictures, blurred, encoded, head_of
+from connectors.console.camera.clips import Strips
+from connectors.console.camera.message import pack
+from pipeline.core import Frame, TrackId, Tracklet
+from pipeline.core.errors import ConfigError
+
+logger = logging.getLogger(__name__)
+
+FEED = "feed.json"
+"""In the folder ``console`` of a run: where the page takes pictures, and the key to it."""
+
+LOOK, REST = "look", "rest"
+MAX_SHARE = 0.02
+"""Of a camera's time, for live pictures: where all cores are taken and a picture takes long, fewer are sent."""
+
+PATIENCE_S = 0.4
+RETRY_S = 0.3
+MAX_KEPT = 128
+MIN_SIDE_PX = 64
+MIN_LEFT_PX = 4
+
+
+class WallMonitor:
+    """Sends pictures of one camera to the page of the same run, from a thread of its own.
+
+    Nothing is scaled or encoded while nobody looks.
+
+    Args:
+        camera_id: The camera.
+        output_dir: Of the run; the page says there how it is reached.
+        max_rate_hz: Live pictures a second at most.
+        max_side_px: Larger live pictures are scaled down to this.
+        jpeg_quality: In [1, 100].
+        blur_heads: Heads are made unrecognisable in live pictures.
+        clip_rate_hz: Frames a second that are kept of everybody, small; 0: no film of anybody is kept.
+
+    Raises:
+        ConfigError: If a number is out of its range.
+    """
+
+    def __init__(
+        self,
+        camera_id: str,
+        *,
+        output_dir: str,
+        max_rate_hz: float,
+        max_side_px: int,
+        jpeg_quality: int,
+        blur_heads: bool,
+        clip_rate_hz: float,
+    ) -> None:
+        if max_rate_hz <= 0 or max_side_px < MIN_SIDE_PX or not 1 <= jpeg_quality <= 100 or clip_rate_hz < 0:
+            raise ConfigError(
+                f"monitor: expected max_rate_hz above 0, max_side_px from {MIN_SIDE_PX} on, jpeg_quality in 1 to 100, "
+                f"clip_rate_hz from 0 on, got {max_rate_hz}, {max_side_px}, {jpeg_quality} and {clip_rate_hz}; "
+                "correct them"
+            )
+        self._camera_id = camera_id
+        self._feed = Path(output_dir) / "console" / FEED
+        self._period_s = 1 / max_rate_hz
+        self._max_side_px = max_side_px
+        self._jpeg_quality = jpeg_quality
+        self._blur_heads = blur_heads
+        self._best = BestPictures()
+        self._strips = Strips(clip_rate_hz)
+        self._changed = threading.Condition()
+        self._newest: tuple[Frame, dict[TrackId, NDArray[np.float32]], float] | None = None
+        self._kept: deque[tuple[dict[str, Any], Sequence[NDArray[np.uint8]]]] = deque(maxlen=MAX_KEPT)
+        self._is_watched = False
+        self._is_closed = False
+        self._next_at = 0.0
+        self._thread = threading.Thread(target=self._run, name=f"monitor {camera_id}", daemon=True)
+        self._thread.start()
+
+    def show(self, frame: Frame, people: Mapping[TrackId, NDArray[np.float32]]) -> None:
+        """Take one frame that was tracked; only the newest is shown."""
+        self._best.see(frame, people)
+        self._strips.see(frame, people)
+        if not self._is_watched or time.monotonic() < self._next_at:
+            return
+        with self._changed:
+            self._newest = (frame, dict(people), time.time())
+            self._changed.notify()
+
+    def keep(self, tracklet: Tracklet) -> None:
+        """Keep the best picture of a part of a track, and a few frames of it."""
+        track = {"track": str(tracklet.track_id), "part": tracklet.part}
+        kept: list[tuple[dict[str, Any], Sequence[NDArray[np.uint8]]]] = []
+        best, strip = self._best.take(tracklet.track_id), self._strips.take(tracklet.track_id)
+        if best is not None:
+            about = {"captured_at": best.captured_at, "quality": best.quality, "heads": best.heads_xyxy}
+            kept.append(({"kind": "picture", **track, **about}, [best.image]))
+        if strip is not None:
+            kept.append(
+                ({"kind": "clip", **track, "captured_at": strip.captured_at, "heads": strip.heads_xyxy}, strip.frames)
+            )
+        if kept:
+            with self._changed:
+                self._kept.extend(kept)
+                self._changed.notify()
+
+    def close(self) -> None:
+        """Send what is kept, for at most two seconds, and stop; idempotent."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify()
+        self._thread.join(2.0)
+
+    def _run(self) -> None:
+        while not self._is_closed:
+            try:
+                with self._connected() as socket:
+                    self._serve(socket)
+            except (OSError, WebSocketException, ValueError, KeyError) as error:
+                logger.debug("camera %s: no page: %s", self._camera_id, error)
+            self._is_watched = False
+            with self._changed:
+                if not self._is_closed:
+                    self._changed.wait(RETRY_S)
+
+    def _connected(self) -> ClientConnection:
+        """Return a connection. Raises ``OSError``, ``ValueError`` or ``KeyError`` where there is no page yet."""
+        feed = json.loads(self._feed.read_text())
+        context = None
+        if feed["certificate"]:
+            context = ssl.create_default_context(cafile=feed["certificate"])
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it is trusted itself, whoever signed it
+        return connect(
+            feed["url"],
+            additional_headers={"authorization": f"Bearer {feed['key']}", "x-camera": json.dumps(self._camera_id)},
+            compression=None,
+            ssl=context,
+            proxy=None,
+            open_timeout=5,
+            close_timeout=1,
+        )
+
+    def _serve(self, socket: ClientConnection) -> None:
+        while True:
+            with self._changed:
+                if not self._kept and self._newest is None and not self._is_closed:
+                    self._changed.wait(PATIENCE_S)
+                kept = list(self._kept)
+                self._kept.clear()
+                newest, self._newest = self._newest, None
+                is_last = self._is_closed
+            for header, images in kept:
+                socket.send(pack(header, encoded(np.hstack(images), self._jpeg_quality)))
+            if newest is not None:
+                began_at = time.monotonic()
+                socket.send(self._live_message(*newest))
+                took_s = time.monotonic() - began_at
+                self._next_at = began_at + max(self._period_s, took_s / MAX_SHARE)
+            if is_last:
+                return
+            try:
+                self._is_watched = socket.recv(timeout=0) == LOOK
+            except TimeoutError:
+                continue
+
+    def _live_message(self, frame: Frame, people: dict[TrackId, NDArray[np.float32]], shown_at: float) -> bytes:
+        image = frame.image
+        height, width = frame.size_hw
+        if self._blur_heads:
+            image = blurred(image, [head_of(box.tolist()) for box in people.values()])
+        scale = self._max_side_px / max(height, width)
+        if scale < 1:
+            size = (max(MIN_LEFT_PX, round(width * scale)), max(MIN_LEFT_PX, round(height * scale)))
+            image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        header = {
+            "kind": "live",
+            "index": frame.stamp.index,
+            "captured_at": frame.stamp.captured_at,
+            "shown_at": shown_at,
+            "people": [
+                [str(track_id), *(round(float(box[side]) / (width, height)[side % 2], 4) for side in range(4))]
+                for track_id, box in people.items()
+            ],
+        }
+        return pack(header, encoded(image, self._jpeg_quality))

@@ -1,0 +1,184 @@
+"""Live pictures: in from the cameras, out to whoever looks; the newest only."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from connectors.console.camera.message import pack, unpack
+from connectors.console.camera.monitor import LOOK, REST
+from connectors.console.store.pictures import Clip, Picture, PictureStore, Rectangle
+from pipeline.core import TrackId, TrackPart
+from pipeline.core.errors import WireFormatError
+
+MAX_CAMERAS = 1000
+
+
+@dataclass(slots=True, eq=False)
+class _Feed:
+    """A camera that sends pictures."""
+
+    watchers: int = 0
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(slots=True, eq=False)
+class _Viewer:
+    """A page that looks at some cameras."""
+
+    cameras: frozenset[str]
+    newest: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Wall:
+    """Hands each picture on to those who look at its camera, and lets the cameras rest while nobody does.
+
+    Args:
+        pictures: Where pictures of sightings are kept.
+        persons_of: Which person each of these tracks shows, as far as that is known.
+    """
+
+    def __init__(self, pictures: PictureStore, persons_of: Callable[[Sequence[str]], Mapping[str, int]]) -> None:
+        self._pictures = pictures
+        self._persons_of = persons_of
+        self._feeds: dict[str, _Feed] = {}
+        self._viewers: set[_Viewer] = set()
+        self.num_bad = 0
+
+    @property
+    def num_viewers(self) -> int:
+        """Pages that look."""
+        return len(self._viewers)
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Cameras that are connected."""
+        return tuple(sorted(self._feeds))
+
+    async def feed(self, socket: WebSocket, camera_id: str) -> None:
+        """Take pictures of one camera until it goes."""
+        if len(self._feeds) >= MAX_CAMERAS:
+            await socket.close(1013)
+            return
+        feed = _Feed(sum(camera_id in viewer.cameras for viewer in self._viewers))
+        self._feeds[camera_id] = feed
+        telling = asyncio.create_task(_tell(socket, feed))
+        try:
+            while True:
+                await self._take(camera_id, await socket.receive_bytes())
+        except (WebSocketDisconnect, KeyError):
+            return
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+            if self._feeds.get(camera_id) is feed:
+                del self._feeds[camera_id]
+
+    async def view(self, socket: WebSocket, cameras: frozenset[str]) -> None:
+        """Send pictures of these cameras until the viewer goes."""
+        viewer = _Viewer(cameras)
+        self._viewers.add(viewer)
+        self._count(cameras, 1)
+        sending = asyncio.create_task(_send(socket, viewer))
+        try:
+            while True:
+                await socket.receive_text()  # nothing is expected; this is how one learns that it went
+        except (WebSocketDisconnect, KeyError):
+            return
+        finally:
+            self._viewers.discard(viewer)
+            self._count(cameras, -1)
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+
+    def _count(self, cameras: frozenset[str], step: int) -> None:
+        for camera_id in cameras & self._feeds.keys():
+            feed = self._feeds[camera_id]
+            feed.watchers += step
+            feed.changed.set()
+
+    async def _take(self, camera_id: str, message: bytes) -> None:
+        try:
+            header, jpeg = unpack(message)
+            if header.get("kind") == "picture":
+                await asyncio.to_thread(self._pictures.put, _picture(camera_id, header, jpeg))
+            elif header.get("kind") == "clip":
+                await asyncio.to_thread(self._pictures.put_clip, _clip(camera_id, header, jpeg))
+            else:
+                self._show(camera_id, header, jpeg)
+        except (WireFormatError, KeyError, TypeError, ValueError):
+            self.num_bad += 1
+
+    def _show(self, camera_id: str, header: dict[str, Any], jpeg: bytes) -> None:
+        viewers = [viewer for viewer in self._viewers if camera_id in viewer.cameras]
+        if not viewers:
+            return
+        people = header["people"]
+        persons = self._persons_of([str(track) for track, *_ in people])
+        shown = {
+            "camera": camera_id,
+            **{name: float(header[name]) for name in ("index", "captured_at", "shown_at")},
+            "people": [
+                {"track": str(track), "person": persons.get(str(track)), "box": [float(side) for side in box]}
+                for track, *box in people
+            ],
+        }
+        message = pack(shown, jpeg)
+        for viewer in viewers:
+            viewer.newest[camera_id] = message
+            viewer.changed.set()
+
+
+def _part(camera_id: str, header: dict[str, Any], jpeg: bytes) -> TrackPart:
+    """Return what a camera sent a JPEG of. Raises ``ValueError`` and its kin if it is none of that camera's."""
+    track_id = TrackId.parse(header["track"])
+    if track_id.camera_id != camera_id or not jpeg.startswith(b"\xff\xd8"):
+        raise ValueError("picture: expected a JPEG of the camera that sends it")
+    return TrackPart(track_id, int(header["part"]))
+
+
+def _rectangle(sides: Sequence[float]) -> Rectangle:
+    a, b, c, d = map(float, sides)
+    return a, b, c, d
+
+
+def _picture(camera_id: str, header: dict[str, Any], jpeg: bytes) -> Picture:
+    """Return a picture that a camera sent; raises as ``_part``."""
+    heads = tuple(map(_rectangle, header["heads"]))
+    part = _part(camera_id, header, jpeg)
+    return Picture(part, float(header["captured_at"]), float(header["quality"]), jpeg, heads)
+
+
+def _clip(camera_id: str, header: dict[str, Any], jpeg: bytes) -> Clip:
+    """Return a clip that a camera sent; raises as ``_part``."""
+    times = tuple(map(float, header["captured_at"]))
+    heads = tuple(tuple(map(_rectangle, of_frame)) for of_frame in header["heads"])
+    if not times or len(heads) != len(times):
+        raise ValueError("clip: expected the heads of each frame")
+    return Clip(_part(camera_id, header, jpeg), times, jpeg, heads)
+
+
+async def _tell(socket: WebSocket, feed: _Feed) -> None:
+    """Tell a camera whether somebody looks, whenever that changes."""
+    told: str | None = None
+    while True:
+        word = LOOK if feed.watchers > 0 else REST
+        if word != told:
+            await socket.send_text(word)
+            told = word
+        await feed.changed.wait()
+        feed.changed.clear()
+
+
+async def _send(socket: WebSocket, viewer: _Viewer) -> None:
+    """Send what is newest, camera by camera; while one is being sent, newer ones take the place of those that wait."""
+    while True:
+        await viewer.changed.wait()
+        viewer.changed.clear()
+        while viewer.newest:
+            _, message = viewer.newest.popitem(last=False)
+            await socket.send_bytes(message)

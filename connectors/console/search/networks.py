@@ -1,0 +1,129 @@
+"""The run's own networks, for pictures that are searched for: where people are in one, and what they look like."""
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from pipeline.camera.detection import DetectStage, letterbox
+from pipeline.config.plugins import attribute, build
+from pipeline.core import Frame, FrameStamp, PoseNeed
+from pipeline.core.errors import ConfigError
+from pipeline.embedding.embedding import EmbedStage
+from pipeline.embedding.enrolment import enrolment_tracklet
+from pipeline.embedding.pose import PoseStage
+
+logger = logging.getLogger(__name__)
+
+Image = NDArray[np.uint8]
+Vectors = NDArray[np.float32]
+
+MIN_SCORE = 0.4
+"""A picture that somebody chose shows people clearly."""
+MIN_HEIGHT_PX = 32.0
+BATCH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """What a run's configuration says about looks, built.
+
+    Attributes:
+        detect: Finds people.
+        input_hw: What it wants, pixels.
+        pose: Finds keypoints; None where the embedder asks for none.
+        embed: Crops to vectors.
+        crop_size_hw: What it wants, pixels.
+    """
+
+    detect: DetectStage
+    input_hw: tuple[int, int]
+    pose: PoseStage | None
+    embed: EmbedStage
+    crop_size_hw: tuple[int, int]
+
+
+class RunNetworks:
+    """Builds the networks of a run when they are first needed; one caller at a time uses them.
+
+    Args:
+        output_dir: Of the run; ``config.yaml`` is there.
+    """
+
+    def __init__(self, output_dir: Path) -> None:
+        self._path = output_dir / "config.yaml"
+        self._built: Networks | None = None
+        self._lock = threading.Lock()
+
+    def people_in(self, image: Image) -> list[tuple[int, int, int, int]]:
+        """Return where people are in a picture, pixels, the largest first.
+
+        Raises:
+            ReidError: If the run's networks are not here.
+        """
+        with self._lock:
+            built = self._networks()
+            frame = Frame(FrameStamp("picture", 0, 0.0), image)
+            found = built.detect.process([letterbox(frame, built.input_hw)])[0]
+        height, width = image.shape[:2]
+        boxes = [
+            (max(0, int(left)), max(0, int(top)), min(width, int(right) + 1), min(height, int(bottom) + 1))
+            for left, top, right, bottom in found.boxes_xyxy.tolist()
+        ]
+        return sorted(boxes, key=lambda box: -(box[2] - box[0]) * (box[3] - box[1]))
+
+    def looks(self, pictures: Sequence[Image]) -> Vectors:
+        """Return one vector a picture of one whole person, shape ``(N, D)``, L2 norm 1.
+
+        Raises:
+            ReidError: If the run's networks are not here.
+        """
+        vectors: list[Vectors] = []
+        with self._lock:
+            built = self._networks()
+            for start in range(0, len(pictures), BATCH):
+                tracklets = [
+                    enrolment_tracklet(
+                        "picture", number, [Frame(FrameStamp("picture", 0, 0.0), image)], built.crop_size_hw
+                    )
+                    for number, image in enumerate(pictures[start : start + BATCH], start=1)
+                ]
+                if built.pose is not None:
+                    tracklets = built.pose.process(tracklets)
+                for embedding in built.embed.process(tracklets):
+                    assert embedding is not None  # their quality is 1
+                    vectors.append(embedding.vector)
+        return np.stack(vectors) if vectors else np.empty((0, 0), np.float32)
+
+    def _networks(self) -> Networks:
+        if self._built is None:
+            self._built = _built(self._path)
+            logger.info("search by picture uses the networks of %s", self._path)
+        return self._built
+
+
+def _built(path: Path) -> Networks:
+    try:
+        config = yaml.safe_load(path.read_text())
+        height, width = config["buffer"]["crop_size_hw"]
+        make_embedder = build(config["embedder"], "embedder")
+        needs = PoseNeed(attribute(make_embedder, "needs"))
+        input_hw = config["detector"]["input_hw"]
+        return Networks(
+            detect=DetectStage(
+                build(config["detector"], "detector")(), min_score=MIN_SCORE, min_height_px=MIN_HEIGHT_PX
+            ),
+            input_hw=(int(input_hw[0]), int(input_hw[1])),
+            pose=None if needs is PoseNeed.NOTHING else PoseStage(build(config["pose"], "pose")()),
+            embed=EmbedStage(make_embedder(), min_quality=0.0),
+            crop_size_hw=(int(height), int(width)),
+        )
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ConfigError(
+            f"{path}: expected the configuration of a run, got {error!r}; search needs its networks"
+        ) from error

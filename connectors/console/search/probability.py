@@ -1,0 +1,70 @@
+"""From the distance of two looks to how likely they are of one person: the line's own calibration, as it stands."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from pipeline.association.calibration.likelihood_ratio import Calibration, DistanceModel, probability
+from pipeline.core.errors import ConfigError
+
+NAMES = ("same_mean", "same_std", "different_mean", "different_std")
+CURVE = np.linspace(0.0, 1.6, 81)
+
+
+class Odds:
+    """Knows a run's calibration: what it learned by now, or where it does not say, what it began with.
+
+    Args:
+        output_dir: Of the run; ``config.yaml`` and ``status.json`` are there.
+    """
+
+    def __init__(self, output_dir: Path) -> None:
+        self._folder = output_dir
+
+    def probabilities(self, distances: list[float]) -> list[float]:
+        """Return how likely two looks are of one person, in [0, 1], by their cosine distances.
+
+        Raises:
+            ConfigError: If the run's configuration is not here.
+        """
+        calibration = self._calibration()
+        return [probability(calibration.evidence(distance)) for distance in distances]
+
+    def curve(self) -> dict[str, Any]:
+        """Return the calibration as it stands, to be drawn; raises as ``probabilities``."""
+        calibration = self._calibration()
+        model = calibration.model
+        distances = CURVE.tolist()
+
+        def density(mean: float, std: float) -> list[float]:
+            values = np.exp(-0.5 * ((CURVE - mean) / std) ** 2) / (std * np.sqrt(2 * np.pi))
+            return [round(value, 4) for value in values.tolist()]
+
+        return {
+            "distances": [round(distance, 3) for distance in distances],
+            "probability": [round(probability(calibration.evidence(distance)), 4) for distance in distances],
+            "same": density(model.same_mean, model.same_std),
+            "different": density(model.different_mean, model.different_std),
+            "is_learned": self._learned() is not None,
+        }
+
+    def _calibration(self) -> Calibration:
+        path = self._folder / "config.yaml"
+        try:
+            start = yaml.safe_load(path.read_text())["matcher"]["calibration"]
+            model = DistanceModel(*(self._learned() or [float(start[name]) for name in NAMES]))
+            return Calibration(model, caution=float(start["caution"]), max_evidence=float(start["max_evidence"]))
+        except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+            raise ConfigError(
+                f"{path}: expected the calibration of a run, got {error!r}; probabilities need it"
+            ) from error
+
+    def _learned(self) -> list[float] | None:
+        try:
+            found = json.loads((self._folder / "status.json").read_text())["match"]["calibration_model"]
+            return [float(value) for value in found] if len(found) == len(NAMES) else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None

@@ -1,0 +1,181 @@
+"""Who may use the page, and what they may do."""
+
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from connectors.console.store.database import Database
+from pipeline.core.errors import ConfigError
+
+MIN_PASSWORD = 10
+TOKEN_PREFIX = "passerby_"
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS users (
+    name TEXT PRIMARY KEY, hash TEXT NOT NULL, role TEXT NOT NULL, cameras TEXT, epoch INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE IF NOT EXISTS tokens (
+    number INTEGER PRIMARY KEY, name TEXT NOT NULL, label TEXT NOT NULL, sha256 TEXT NOT NULL UNIQUE,
+    made_at REAL NOT NULL
+);
+"""
+
+
+class Role(StrEnum):
+    """What somebody may do; each may do all that the one before may."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMINISTRATOR = "administrator"
+
+    def may(self, role: "Role") -> bool:
+        """Return whether this role may do what that one may."""
+        order = list(Role)
+        return order.index(self) >= order.index(role)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Somebody who may use the page.
+
+    Attributes:
+        name: Unique.
+        role: What they may do.
+        cameras: Whose pictures and sightings they may see; None for all.
+        epoch: Sessions of an earlier one are over.
+    """
+
+    name: str
+    role: Role
+    cameras: tuple[str, ...] | None = None
+    epoch: int = 0
+
+    def sees(self, camera_id: str) -> bool:
+        """Return whether they may see a camera."""
+        return self.cameras is None or camera_id in self.cameras
+
+
+DEMONSTRATION = User("demonstration", Role.ADMINISTRATOR)
+"""Whoever opens a page that needs no login."""
+
+
+class Accounts:
+    """Users and tokens in one private file; passwords as argon2id, tokens as sha256.
+
+    Args:
+        path: The file.
+        hasher: How dear a try at a password is; None: as dear as argon2-cffi advises.
+    """
+
+    def __init__(self, path: Path, hasher: PasswordHasher | None = None) -> None:
+        self._database = Database(path, TABLES)
+        self._hasher = hasher or PasswordHasher()
+        self._nobody = self._hasher.hash(secrets.token_hex(16))
+        self._database.change("INSERT OR IGNORE INTO about VALUES ('secret', ?)", secrets.token_hex(32))
+
+    @property
+    def secret(self) -> str:
+        """What cookies are signed with."""
+        return str(self._database.rows("SELECT value FROM about WHERE key = 'secret'")[0][0])
+
+    def make_first(self) -> str | None:
+        """Make an administrator if there is nobody yet, and return the password; it can never be read again."""
+        if self._database.rows("SELECT 1 FROM users LIMIT 1"):
+            return None
+        password = secrets.token_urlsafe(12)
+        self.put("admin", password, Role.ADMINISTRATOR, None)
+        return password
+
+    def put(self, name: str, password: str, role: Role, cameras: tuple[str, ...] | None) -> None:
+        """Add a user, or change one; whoever was logged in under that name no longer is.
+
+        Raises:
+            ConfigError: If the password is too short.
+        """
+        if len(password) < MIN_PASSWORD:
+            raise ConfigError(f"password: expected at least {MIN_PASSWORD} signs, got {len(password)}; choose a longer")
+        self._database.change(
+            "INSERT INTO users (name, hash, role, cameras) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
+            "hash = excluded.hash, role = excluded.role, cameras = excluded.cameras, epoch = epoch + 1",
+            *(name, self._hasher.hash(password), role.value, None if cameras is None else json.dumps(cameras)),
+        )
+
+    def drop(self, name: str) -> bool:
+        """Remove a user and their tokens; return whether there was one.
+
+        Raises:
+            ConfigError: If nobody could manage accounts then.
+        """
+        administrators = [user.name for user in self.users() if user.role is Role.ADMINISTRATOR]
+        if administrators == [name]:
+            raise ConfigError(f"{name}: expected another administrator to stay, got none; make one first")
+        self._database.change("DELETE FROM tokens WHERE name = ?", name)
+        return self._database.change("DELETE FROM users WHERE name = ?", name) > 0
+
+    def users(self) -> list[User]:
+        """Return everybody, by name."""
+        return [_user(row) for row in self._database.rows("SELECT name, role, cameras, epoch FROM users ORDER BY name")]
+
+    def user(self, name: str) -> User | None:
+        """Return somebody; None if there is no such user."""
+        rows = self._database.rows("SELECT name, role, cameras, epoch FROM users WHERE name = ?", name)
+        return _user(rows[0]) if rows else None
+
+    def log_in(self, name: str, password: str) -> User | None:
+        """Return the user if the password is right; takes as long where there is no such user."""
+        rows = self._database.rows("SELECT hash FROM users WHERE name = ?", name)
+        try:
+            self._hasher.verify(rows[0][0] if rows else self._nobody, password)
+        except (VerificationError, InvalidHashError):
+            return None
+        return self.user(name)
+
+    def log_out(self, name: str) -> None:
+        """End every session of a user."""
+        self._database.change("UPDATE users SET epoch = epoch + 1 WHERE name = ?", name)
+
+    def make_token(self, name: str, label: str, now: float) -> str:
+        """Return a new token that speaks for a user; it can never be read again."""
+        token = TOKEN_PREFIX + secrets.token_urlsafe(32)
+        self._database.change(
+            "INSERT INTO tokens (name, label, sha256, made_at) VALUES (?, ?, ?, ?)", name, label, _sha256(token), now
+        )
+        return token
+
+    def tokens(self) -> list[tuple[int, str, str, float]]:
+        """Return number, user, label and Unix seconds of making of every token."""
+        return [
+            (number, name, label, made_at)
+            for number, name, label, made_at in self._database.rows(
+                "SELECT number, name, label, made_at FROM tokens ORDER BY number"
+            )
+        ]
+
+    def drop_token(self, number: int) -> bool:
+        """Make a token worthless; return whether there was one."""
+        return self._database.change("DELETE FROM tokens WHERE number = ?", number) > 0
+
+    def user_of_token(self, token: str) -> User | None:
+        """Return whom a token speaks for; None if it is none of ours."""
+        rows = self._database.rows("SELECT name FROM tokens WHERE sha256 = ?", _sha256(token))
+        return self.user(rows[0][0]) if rows else None
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._database.close()
+
+
+def _user(row: tuple[str, str, str | None, int]) -> User:
+    name, role, cameras, epoch = row
+    return User(name, Role(role), None if cameras is None else tuple(json.loads(cameras)), epoch)
+
+
+def _sha256(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,140 @@
+"""The topic of alerts, as operators see it."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
+from kafka.errors import KafkaError
+
+from connectors.kafka.client import close_producer, connect, reason
+from connectors.kafka.trace_context import HEADER, event_traceparent
+from pipeline.core import Alert, AlertState
+from pipeline.core.errors import ConnectorError, WireFormatError
+from pipeline.ledger.codec import SCHEMA, alert_from_dict, alert_to_dict
+
+POLL_S = 0.2
+QUIET_S = 1.0
+"""Seconds without a message after which a topic counts as read to its end."""
+
+DELIVERY_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class PostedAlert:
+    """An alert as it stands in the topic.
+
+    Attributes:
+        alert: The alert.
+        by: The operator who acknowledged it; empty if nobody did.
+    """
+
+    alert: Alert
+    by: str
+
+
+class AlertTopic:
+    """Reads alerts, and acknowledges them.
+
+    Args:
+        options: Of the client.
+        topic: Its name.
+
+    Attributes:
+        num_bad: Messages that were no alerts.
+    """
+
+    def __init__(self, options: Mapping[str, Any], topic: str) -> None:
+        self._options = options
+        self._topic = topic
+        self.num_bad = 0
+
+    def posted(self, *, start: str, follow: bool) -> Iterator[PostedAlert]:
+        """Yield what is posted, the messages of each alert in order.
+
+        Args:
+            start: ``earliest`` or ``latest``.
+            follow: Wait for more; otherwise end where the topic does.
+
+        Raises:
+            ConnectorError: If the broker cannot be reached, or has no such topic.
+        """
+        try:
+            for message in self._messages(start, follow=follow):
+                try:
+                    posted = _posted(message)
+                except WireFormatError:
+                    self.num_bad += 1
+                else:
+                    yield posted
+        except KafkaError as error:
+            raise ConnectorError(
+                f"topic {self._topic}: expected alerts, got {reason(error)}; check the broker"
+            ) from error
+
+    def standing(self) -> dict[str, PostedAlert]:
+        """Return how every alert stands, by key. Raises as ``posted``."""
+        return {each.alert.key: each for each in self.posted(start="earliest", follow=False)}
+
+    def acknowledge(self, key: str, by: str) -> PostedAlert:
+        """Post that an operator knows of an alert; return how it stands then.
+
+        Raises:
+            ConnectorError: If there is no such alert, it was retracted, or the broker cannot be reached.
+        """
+        there = self.standing().get(key)
+        if there is None or there.alert.state is AlertState.RETRACTED:
+            found = "one that was retracted" if there else "none"
+            raise ConnectorError(f"topic {self._topic}: expected an open alert {key}, got {found}; see the list")
+        posted = PostedAlert(replace(there.alert, state=AlertState.ACKNOWLEDGED), by)
+        body = alert_to_dict(posted.alert)
+        value = json.dumps(body, allow_nan=False).encode("ascii")
+        event_key = f"alert/{key}/{AlertState.ACKNOWLEDGED}/{by}"
+        texts = {
+            "schema": str(SCHEMA),
+            "event_key": event_key,
+            "by": by,
+            HEADER: str(event_traceparent(body, event_key)),
+        }
+        headers = [(name, text.encode()) for name, text in texts.items()]
+        try:
+            producer = connect(KafkaProducer, self._options)
+            try:
+                producer.send(self._topic, value, key.encode(), headers).get(timeout=DELIVERY_TIMEOUT_S)
+            finally:
+                close_producer(producer, timeout_s=1.0)
+        except KafkaError as error:
+            raise ConnectorError(
+                f"topic {self._topic}: expected it to take an acknowledgement, got {reason(error)}; try again"
+            ) from error
+        return posted
+
+    def _messages(self, start: str, *, follow: bool) -> Iterator[ConsumerRecord]:
+        options = {**self._options, "enable_auto_commit": False, "auto_offset_reset": start}
+        with closing(connect(KafkaConsumer, {**options, "allow_auto_create_topics": False})) as consumer:
+            numbers: Sequence[int] = sorted(consumer.partitions_for_topic(self._topic) or ())
+            if not numbers:
+                raise ConnectorError(f"topic {self._topic}: expected alerts, got no such topic; check its name")
+            partitions = [TopicPartition(self._topic, number) for number in numbers]
+            consumer.assign(partitions)
+            (consumer.seek_to_end if start == "latest" else consumer.seek_to_beginning)(*partitions)
+            heard_at = time.monotonic()
+            while follow or time.monotonic() - heard_at < QUIET_S:
+                for messages in consumer.poll(round(POLL_S * 1000)).values():
+                    heard_at = time.monotonic()
+                    yield from messages
+
+
+def _posted(message: ConsumerRecord) -> PostedAlert:
+    try:
+        alert = alert_from_dict(json.loads(message.value or b""))
+        by = dict(message.headers).get("by", b"").decode()
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, or brackets without end
+        raise WireFormatError(f"alert: expected a JSON object, got {type(error).__name__}") from error
+    if message.key != alert.key.encode():
+        raise WireFormatError(f"alert: expected the message's key to be {alert.key}, got {message.key!r:.60}")
+    return PostedAlert(alert, by)

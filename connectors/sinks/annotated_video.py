@@ -1,0 +1,191 @@
+"""Films with everybody's final number, and one picture of all people: ``annotated/``.
+
+Needs: av, opencv-python, supervision, rich.
+Guarantee: written once, by ``close``, from the recordings as they are then; a run that is killed before has none.
+``boxes.sqlite`` beside them keeps the boxes, so that ``passerby re-export`` can draw the films anew.
+When slow: ``write`` waits for the disk; ``close`` reads and encodes every recording again.
+Secrets: none.
+"""
+
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import Progress
+
+from connectors.pictures.contact_sheet import CropPlace, choose_crops, cut, draw_sheet
+from connectors.pictures.drawing import Image
+from connectors.pictures.people_painter import PeoplePainter
+from connectors.pictures.video_writer import Film
+from connectors.sinks.end_of_run import AfterwardsSink
+from connectors.sources.recording import open_recording
+from pipeline.core import Frame, Source
+from pipeline.core.errors import ConnectorError, SourceLostError
+
+logger = logging.getLogger(__name__)
+
+JPEG_QUALITY = 92
+
+Crops = dict[tuple[int, str], list[Image]]
+"""Pictures by person and camera."""
+
+
+class AnnotatedVideoSink(AfterwardsSink):
+    """Draws the people into the recordings once the run is over and it is known who is who.
+
+    ``annotated/<camera_id>.mp4`` has boxes, numbers and fading trails; ``annotated/people.jpg`` has a row for each
+    person and a column for each camera. Films end soon after the last person was seen anywhere. Live cameras are
+    left out, for their pictures are gone.
+
+    Args:
+        output_dir: The files are written to its subfolder ``annotated``.
+        cameras: By name: an address, or a block with ``uri`` and options of the source.
+        max_gap_s: Holes inside one track of up to this many seconds are filled by linear interpolation.
+        trail_s: Seconds that a trail lasts.
+        max_side_px: Larger pictures are scaled down to this.
+        crf: Quality of the films: 18 is very good, 28 is small.
+        threads: For the encoder; at least 1.
+        num_crops: Pictures of a person from each camera on the sheet, at most.
+        max_people: Rows of the sheet at most.
+
+    Raises:
+        ConfigError: If a camera's name cannot be a file's name.
+        ConnectorError: If the folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        *,
+        output_dir: str,
+        cameras: Mapping[str, object],
+        max_gap_s: float,
+        trail_s: float,
+        max_side_px: int,
+        crf: int,
+        threads: int,
+        num_crops: int,
+        max_people: int,
+    ) -> None:
+        super().__init__(Path(output_dir) / "annotated", cameras)
+        self._cameras = dict(cameras)
+        self._max_gap_s = max_gap_s
+        self._trail_s = trail_s
+        self._max_side_px = max_side_px
+        self._crf = crf
+        self._threads = threads
+        self._num_crops = num_crops
+        self._max_people = max_people
+
+    def _make(self) -> None:
+        boxes = {camera_id: self._boxes.boxes(camera_id, max_gap_s=self._max_gap_s) for camera_id in self._cameras}
+        if any(len(of_camera) for of_camera in boxes.values()):
+            self._draw(boxes)
+        else:
+            logger.info("nobody was seen: no film is drawn")
+
+    def _draw(self, boxes: Mapping[str, NDArray[np.void]]) -> None:
+        """Draw a film for each recording, then the sheet."""
+        ends_at = self._trail_s + max(
+            float(of_camera["captured_at"].max()) for of_camera in boxes.values() if len(of_camera)
+        )
+        crops: Crops = {}
+        recorded = []
+        for camera_id, camera in self._cameras.items():
+            source = open_recording(camera_id, camera)
+            if source is None:
+                logger.info("camera %s: its pictures cannot be had again, no film is drawn", camera_id)
+                continue
+            recorded.append(camera_id)
+            self._draw_film(camera_id, source, boxes[camera_id], ends_at, crops)
+        seen_s: dict[int, float] = {}
+        for camera_id in recorded:
+            for person_id, seconds in _seconds_seen(boxes[camera_id]).items():
+                seen_s[person_id] = seen_s.get(person_id, 0.0) + seconds
+        if crops:
+            sheet = draw_sheet(crops, recorded, seen_s, num_crops=self._num_crops, max_people=self._max_people)
+            _write_jpeg(self._folder / "people.jpg", sheet)
+
+    def _draw_film(self, camera_id: str, source: Source, boxes: NDArray[np.void], ends_at: float, crops: Crops) -> None:
+        """Draw one film, and cut the pictures for the sheet on the way."""
+        wanted: dict[int, list[CropPlace]] = {}
+        frame_hw = self._boxes.frame_hw(camera_id)
+        if frame_hw is not None:
+            for place in choose_crops(camera_id, boxes, frame_hw=frame_hw, num_crops=self._num_crops):
+                wanted.setdefault(place.index, []).append(place)
+        painter = PeoplePainter(camera_id, trail_s=self._trail_s, max_gap_s=self._max_gap_s)
+        film = Film(self._folder / f"{camera_id}.mp4", crf=self._crf, threads=self._threads)
+        last = int(boxes["index"][-1]) + 1 if len(boxes) else None
+        for frame in _with_progress(_frames_until(source, ends_at), camera_id, last):
+            index = frame.stamp.index
+            for place in wanted.get(index, ()):
+                crops.setdefault((place.person_id, camera_id), []).append(cut(frame.image, place.box_xyxy))
+            image, scale = _scaled(frame.image, self._max_side_px)
+            start, end = np.searchsorted(boxes["index"], [index, index + 1])
+            painter.paint(image, frame.stamp, boxes[start:end], scale=scale)
+            film.add(image, frame.stamp.captured_at)
+        film.finish()
+
+
+def _frames_until(source: Source, ends_at: float) -> Iterator[Frame]:
+    """Yield a recording's frames up to a time; a recording that breaks off ends there."""
+    frames = source.frames()
+    try:
+        for frame in frames:
+            if frame.stamp.captured_at > ends_at:
+                break
+            yield frame
+    except SourceLostError as error:
+        logger.warning("camera %s: its film ends where the recording breaks off: %s", source.camera_id, error)
+    finally:
+        source.close()
+
+
+def _with_progress(frames: Iterator[Frame], camera_id: str, total: int | None) -> Iterator[Frame]:
+    """Yield the frames, with a bar on standard error if that is a terminal."""
+    with _progress() as progress:
+        task = progress.add_task(f"drawing {camera_id}", total=total)
+        for frame in frames:
+            yield frame
+            progress.advance(task)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
+        yield progress
+
+
+def _scaled(image: Image, max_side_px: int) -> tuple[Image, float]:
+    """Return a writeable copy of at most this size, with even sides, and its scale."""
+    height, width = image.shape[:2]
+    scale = min(1.0, max_side_px / max(height, width))
+    even_wh = (max(2, round(width * scale) // 2 * 2), max(2, round(height * scale) // 2 * 2))
+    if even_wh == (width, height):
+        return image.copy(), 1.0
+    if scale == 1.0:
+        return image[: even_wh[1], : even_wh[0]].copy(), 1.0
+    return np.asarray(cv2.resize(image, even_wh, interpolation=cv2.INTER_AREA), np.uint8), scale
+
+
+def _seconds_seen(boxes: NDArray[np.void]) -> dict[int, float]:
+    """Return how long each person was in one camera, seconds."""
+    times = np.unique(boxes["captured_at"])
+    frame_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    person_ids, counts = np.unique(boxes["person_id"], return_counts=True)
+    return {int(person_id): int(count) * frame_s for person_id, count in zip(person_ids, counts, strict=True)}
+
+
+def _write_jpeg(path: Path, image: Image) -> None:
+    """Write an RGB image."""
+    _, data = cv2.imencode(".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    try:
+        path.write_bytes(data.tobytes())
+    except OSError as error:
+        raise ConnectorError(f"{path}: expected to write it, got {error.strerror}; check space and rights") from error

@@ -1,0 +1,253 @@
+"""Alerts by HTTP POST, one JSON object each, signed.
+
+Needs: httpx.
+Guarantee: at-least-once by ``flush``; what was delivered in this run is not sent again.
+When slow: ``write`` waits up to ``timeout_s``, then keeps ``max_waiting`` alerts, then ``SinkBusyError``.
+Secrets: the signing secret is read from the environment variable that ``secret_env`` names.
+"""
+
+import hashlib
+import hmac
+import json
+import logging
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import quote
+
+import httpx
+
+from pipeline.core import Alert, Record, Severity
+from pipeline.core.errors import ConfigError, SinkBusyError
+from pipeline.ledger.codec import alert_to_dict
+
+logger = logging.getLogger(__name__)
+
+FIRST_RETRY_S = 1.0
+MAX_RETRY_S = 60.0
+"""The wait doubles with every failure in a row up to this."""
+
+MAX_RETRY_AFTER_S = 3600.0
+"""A receiver that asks for a longer pause does not get it."""
+
+NUM_REMEMBERED = 10_000
+"""Delivered alerts that are recognised when they are written again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """One request to make."""
+
+    name: str
+    body: bytes
+
+
+class WebhookSink:
+    """POSTs every alert of some urgency to one address.
+
+    The body follows ``alert.schema.json``. ``X-Passerby-Signature: sha256=<hex>`` is the HMAC-SHA256 of the body.
+    ``X-Passerby-Delivery`` is ``<key>/<state>/<8 hex digits of the body's hash>``, percent-encoded: the same for
+    every attempt at the same alert, another one for another amendment. Redirects are not followed.
+
+    A 2xx answer is a delivery. After 5xx, 429 or a broken connection the alert waits. Any other answer means
+    that the receiver will never take it: it is dropped and counted.
+
+    Args:
+        url: Where to; ``http`` or ``https``. May hold a user and a password.
+        secret_env: Environment variable with the signing secret; None sends no signature.
+        timeout_s: Seconds to wait for the connection, and for each part of the answer.
+        max_waiting: Alerts that may wait for a receiver that is down before ``write`` refuses more.
+        min_severity: ``info``, ``warning`` or ``critical``; what is less urgent is not sent.
+
+    Attributes:
+        num_delivered: Alerts that the receiver took.
+        num_dropped: Alerts that it refused for good.
+
+    Raises:
+        ConfigError: If the address is none, the variable is not set, or the severity is unknown.
+    """
+
+    def __init__(
+        self, *, url: str, secret_env: str | None, timeout_s: float, max_waiting: int, min_severity: str
+    ) -> None:
+        self._url = _checked_url(url)
+        self._secret = _secret(secret_env)
+        self._severities = _severities_from(min_severity)
+        self._max_waiting = max_waiting
+        self._waiting: dict[_Delivery, None] = {}
+        self._delivered: dict[_Delivery, None] = {}
+        self._num_failures = 0
+        self._retry_at = 0.0
+        self._refused_with: set[int] = set()
+        self.num_delivered = 0
+        self.num_dropped = 0
+        # httpx logs every request with its whole URL, which may hold a token.
+        logging.getLogger("httpx").addFilter(_is_no_request_line)
+        self._client = httpx.Client(timeout=timeout_s, follow_redirects=False)
+
+    @staticmethod
+    def preflight(*, url: str, secret_env: str | None, timeout_s: float, max_waiting: int, min_severity: str) -> None:
+        """Raise ``ConfigError`` where the constructor would; sends nothing."""
+        _checked_url(url)
+        _secret(secret_env)
+        _severities_from(min_severity)
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Send the alerts among the records; those that cannot be sent now wait, if there is room.
+
+        Raises:
+            SinkBusyError: If more than ``max_waiting`` alerts would wait.
+        """
+        new: dict[_Delivery, None] = {}
+        for record in records:
+            if isinstance(record, Alert) and record.severity in self._severities:
+                delivery = _delivery(record)
+                if delivery not in self._waiting and delivery not in self._delivered:
+                    new[delivery] = None
+        if not new:
+            return
+        self._waiting.update(new)
+        try:
+            self._deliver()
+        except SinkBusyError:
+            if len(self._waiting) <= self._max_waiting:
+                return
+            for delivery in new:
+                self._waiting.pop(delivery, None)
+            raise
+
+    def flush(self) -> None:
+        """Return when every alert was delivered or refused for good.
+
+        Raises:
+            SinkBusyError: If the receiver cannot take one now.
+        """
+        self._deliver()
+
+    def close(self) -> None:
+        """Close the connection; idempotent. What still waits is lost, and said."""
+        self._client.close()
+        if self._waiting:
+            logger.error("webhook: closed with %d alerts undelivered", len(self._waiting))
+            self._waiting.clear()
+        if self.num_dropped and self._refused_with:
+            logger.warning("webhook: the receiver refused %d alerts in all", self.num_dropped)
+            self._refused_with.clear()
+
+    def _deliver(self) -> None:
+        """Send what waits, in order, until one cannot be sent."""
+        pause_s = self._retry_at - time.monotonic()
+        if self._waiting and pause_s > 0:
+            raise SinkBusyError("webhook: receiver is not available yet", retry_after_s=pause_s)
+        while self._waiting:
+            delivery = next(iter(self._waiting))
+            self._post(delivery)
+            del self._waiting[delivery]
+            self._delivered[delivery] = None
+            if len(self._delivered) > NUM_REMEMBERED:
+                del self._delivered[next(iter(self._delivered))]
+
+    def _post(self, delivery: _Delivery) -> None:
+        """Send one alert; return if it was taken or refused for good."""
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "passerby",
+            "X-Passerby-Delivery": delivery.name,
+        }
+        if self._secret is not None:
+            digest = hmac.new(self._secret, delivery.body, hashlib.sha256).hexdigest()
+            headers["X-Passerby-Signature"] = f"sha256={digest}"
+        try:
+            response = self._client.post(self._url, content=delivery.body, headers=headers)
+        except httpx.HTTPError as error:
+            raise self._busy(type(error).__name__, None) from error
+        status = response.status_code
+        if status == 429 or status >= 500:
+            raise self._busy(f"status {status}", _retry_after_s(response.headers.get("Retry-After")))
+        self._num_failures = 0
+        if response.is_success:
+            self.num_delivered += 1
+            return
+        self.num_dropped += 1
+        if status not in self._refused_with:
+            self._refused_with.add(status)
+            logger.error(
+                "webhook: expected a 2xx answer, got %d from %s; alerts refused so are dropped",
+                status,
+                self._url.host,
+            )
+
+    def _busy(self, reason: str, asked_s: float | None) -> SinkBusyError:
+        """Count a failure and return the error that says when to come again."""
+        pause_s = min(MAX_RETRY_S, FIRST_RETRY_S * 2 ** min(self._num_failures, 16))
+        if asked_s is not None:
+            pause_s = min(MAX_RETRY_AFTER_S, max(asked_s, 0.0))
+        self._num_failures += 1
+        self._retry_at = time.monotonic() + pause_s
+        return SinkBusyError(
+            f"webhook: expected a 2xx answer from {self._url.host}, got {reason}; trying again in {pause_s:g} s",
+            retry_after_s=pause_s,
+        )
+
+
+def _delivery(alert: Alert) -> _Delivery:
+    """Return the request for an alert; equal alerts give equal requests."""
+    body = json.dumps(alert_to_dict(alert), allow_nan=False).encode("ascii")
+    digest = hashlib.sha256(body).hexdigest()[:8]
+    return _Delivery(quote(f"{alert.key}/{alert.state}/{digest}", safe="/:@+,="), body)
+
+
+def _checked_url(url: str) -> httpx.URL:
+    """Return the address; the message of the error does not repeat it."""
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise ConfigError(f"sink.webhook.url: expected an address, got none ({error}); correct it") from error
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise ConfigError(f"sink.webhook.url: expected http(s)://host/…, got scheme {parsed.scheme!r}; correct it")
+    return parsed
+
+
+def _secret(secret_env: str | None) -> bytes | None:
+    """Return the secret that an environment variable holds."""
+    if secret_env is None:
+        return None
+    secret = os.environ.get(secret_env, "")
+    if not secret:
+        raise ConfigError(
+            f"sink.webhook.secret_env: expected a secret in the environment variable {secret_env}, got nothing; set it"
+        )
+    return secret.encode()
+
+
+def _severities_from(min_severity: str) -> frozenset[Severity]:
+    """Return the severities that are at least this urgent."""
+    order = list(Severity)
+    if min_severity not in order:
+        raise ConfigError(
+            f"sink.webhook.min_severity: expected one of {', '.join(order)}, got {min_severity!r}; correct it"
+        )
+    return frozenset(order[order.index(Severity(min_severity)) :])
+
+
+def _retry_after_s(header: str | None) -> float | None:
+    """Return the seconds that a Retry-After header asks for, given as a number or as a date; None if unreadable."""
+    if header is None:
+        return None
+    if header.strip().isdigit():
+        return float(header)
+    try:
+        at = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    return (at - datetime.now(UTC)).total_seconds()
+
+
+def _is_no_request_line(record: logging.LogRecord) -> bool:
+    """Keep warnings and worse only."""
+    return record.levelno > logging.INFO

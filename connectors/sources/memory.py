@@ -1,0 +1,72 @@
+"""Frames from a list: for tests and examples.
+
+Needs: nothing.
+Guarantee: everything, in order.
+When slow: waits.
+Secrets: none.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+
+from pipeline.core import Frame, FrameStamp
+from pipeline.core.errors import SourceLostError
+
+
+class MemorySource:
+    """Frames that are there already.
+
+    Args:
+        camera_id: The camera.
+        frames: To be yielded, in order.
+        live: What the source says of itself.
+        fail_after: It breaks once, after so many frames, and goes on when it is read again; None: never.
+
+    Attributes:
+        acked: Stamps that ``ack`` was given, in order.
+    """
+
+    num_dropped = num_bad = 0
+
+    def __init__(
+        self, camera_id: str, frames: Sequence[Frame], live: bool = False, fail_after: int | None = None
+    ) -> None:
+        self.camera_id = camera_id
+        self.live = live
+        self.acked: list[FrameStamp] = []
+        self._frames = tuple(frames)
+        self._fail_after = fail_after
+        self._resume_at = 0
+        self._closed = threading.Event()
+
+    def check(self) -> None:
+        """Do nothing: the frames are there."""
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield the frames; after an error, those that follow the last one yielded.
+
+        Raises:
+            SourceLostError: Once, after ``fail_after`` frames.
+        """
+        position, self._resume_at = self._resume_at, 0
+        while not self._closed.is_set():
+            if position == self._fail_after:
+                self._fail_after = None
+                self._resume_at = position
+                raise SourceLostError(f"{self.camera_id}: told to break after {position} frames; read it again")
+            if position == len(self._frames):
+                return
+            yield self._frames[position]
+            position += 1
+
+    def resume(self, stamp: FrameStamp) -> None:
+        """Let ``frames`` go on behind ``stamp``."""
+        self._resume_at = sum(frame.stamp.index <= stamp.index for frame in self._frames)
+
+    def ack(self, stamp: FrameStamp) -> None:
+        """Remember the stamp."""
+        self.acked.append(stamp)
+
+    def close(self) -> None:
+        """End ``frames``, for good; idempotent, from any thread."""
+        self._closed.set()

@@ -1,0 +1,56 @@
+"""The worlds that figures are quoted of: by name, so that anybody can render and score the same ones."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from connectors.synthetic.dataset import write_shard
+from connectors.synthetic.recording import render
+from connectors.synthetic.world import Scenario, World
+from pipeline.core.errors import ConfigError
+
+CROPS_FPS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """A scenario, how long it lasts, how much its videos are compressed (``crf`` of H.264), and if it has cut-outs."""
+
+    scenario: Scenario
+    seconds: float
+    crf: int = 23
+    crops: bool = True
+
+
+BENCHMARKS = {
+    # What `make run` shows; its clips are in the repository. Two look alike, and one comes back in another jacket.
+    "demo": Benchmark(
+        Scenario("plaza", people=15, seed=39, returns=0.7, changes=0.2, lookalikes=0.12, groups=0.2, supersample=2),
+        seconds=60.0,
+        crf=29,
+        crops=False,
+    ),
+    "easy": Benchmark(Scenario("plaza", people=10, seed=101, wardrobe="vivid", groups=0.0), seconds=90.0),
+    "crowd": Benchmark(
+        Scenario("plaza", people=38, seed=102, wardrobe="muted", lookalikes=0.8, groups=0.5), seconds=60.0
+    ),
+    "change": Benchmark(Scenario("plaza", people=14, seed=103, returns=1.0, changes=1.0), seconds=120.0),
+    # 32 cameras, 500 people, small pictures.
+    "large": Benchmark(Scenario("campus", people=500, seed=104, fps=5.0, scale=0.5), seconds=30.0, crops=False),
+}
+
+
+def render_benchmark(name: str, folder: Path) -> None:
+    """Render the benchmark ``name`` into ``folder``: videos and truth, and ``worlds/0000.npz`` to score networks on.
+
+    Raises:
+        ConfigError: If there is none of this name.
+        ConnectorError: If the disk does not take it.
+    """
+    if name not in BENCHMARKS:
+        raise ConfigError(f"benchmark: expected one of {', '.join(BENCHMARKS)}, got {name!r}")
+    benchmark = BENCHMARKS[name]
+    render(World(benchmark.scenario), folder, seconds=benchmark.seconds, crf=benchmark.crf)
+    if benchmark.crops:
+        (folder / "worlds").mkdir(exist_ok=True)
+        slow = replace(benchmark.scenario, fps=CROPS_FPS)
+        write_shard(folder / "worlds" / "0000.npz", slow, seconds=benchmark.seconds, number=0)

@@ -1,0 +1,147 @@
+"""Renders a world to files: a video and its truth for each camera."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+from typing import TextIO
+
+import av
+from av.error import FFmpegError
+from rich.progress import track
+
+from connectors.synthetic import attributes
+from connectors.synthetic.camera import Camera
+from connectors.synthetic.camera_survey import survey
+from connectors.synthetic.truth import to_json, to_mot
+from connectors.synthetic.world import View, World
+from pipeline.core.errors import ConfigError, ConnectorError
+
+
+class _Film:
+    """One camera's files; they get their names when the last frame is in them."""
+
+    def __init__(self, folder: Path, camera: Camera, *, fps: float, crf: int) -> None:
+        name = camera.name
+        self._final = (folder / f"{name}.mp4", folder / "truth" / f"{name}.jsonl", folder / "mot" / f"{name}.txt")
+        for path in self._final:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        video, truth, mot = (path.with_name(f".{path.name}.part") for path in self._final)
+        self._container = av.open(str(video), "w", format="mp4")
+        self._stream = self._container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1000))
+        self._stream.height, self._stream.width = camera.size_hw
+        self._stream.pix_fmt = "yuv420p"
+        self._stream.options = {"crf": str(crf), "preset": "medium", "threads": "1"}
+        self._truth: TextIO = truth.open("w", encoding="utf-8")
+        self._mot: TextIO = mot.open("w", encoding="utf-8")
+        self._unfinished = (video, truth, mot)
+
+    def add(self, view: View) -> None:
+        picture = av.VideoFrame.from_ndarray(view.frame.image, format="rgb24")
+        self._container.mux(self._stream.encode(picture))
+        self._truth.write(to_json(view.frame.stamp, view.people) + "\n")
+        for line in to_mot(view.frame.stamp, view.people):
+            self._mot.write(line + "\n")
+
+    def finish(self) -> None:
+        self._container.mux(self._stream.encode())
+        self.close()
+        for unfinished, final in zip(self._unfinished, self._final, strict=True):
+            unfinished.replace(final)
+
+    def close(self) -> None:
+        self._container.close()
+        self._truth.close()
+        self._mot.close()
+
+
+def render(world: World, folder: Path, *, seconds: float, crf: int) -> None:
+    """Write ``<camera>.mp4``, ``truth/<camera>.jsonl``, ``mot/<camera>.txt``, ``people.json`` and ``site.yaml``.
+
+    Args:
+        world: What to render.
+        folder: Where to; made if absent.
+        seconds: How long, above 0.
+        crf: Of H.264: 0 loses nothing, 51 nearly all.
+
+    Raises:
+        ConfigError: If ``seconds`` is not above 0.
+        ConnectorError: If the disk does not take the files; no unfinished file has a final name.
+    """
+    if seconds <= 0:
+        raise ConfigError(f"seconds: expected a number above 0, got {seconds}")
+    num_frames = round(seconds * world.scenario.fps)
+    with _told_plainly(folder), ExitStack() as stack:
+        films = [_Film(folder, camera, fps=world.scenario.fps, crf=crf) for camera in world.cameras]
+        for film in films:
+            stack.callback(_close_quietly, film)
+        for views in track(world.moments(num_frames), total=num_frames, description=f"rendering {folder}"):
+            for film, view in zip(films, views, strict=True):
+                film.add(view)
+        for film in films:
+            film.finish()
+        (folder / "people.json").write_text(_people(world), encoding="utf-8")
+        (folder / "site.yaml").write_text(site_yaml(world, str(folder)), encoding="utf-8")
+
+
+def _close_quietly(film: _Film) -> None:
+    """Close what an error left open: what the disk does not take was said already."""
+    try:
+        film.close()
+    except (OSError, FFmpegError):
+        return
+
+
+@contextmanager
+def _told_plainly(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, FFmpegError) as error:
+        raise ConnectorError(
+            f"{folder}: expected room for videos and truth, got: {error}; free some and begin again"
+        ) from error
+
+
+def _people(world: World) -> str:
+    people = [
+        {
+            "person_id": number + 1,
+            "attributes": [
+                dict(zip(attributes.NAMES, attributes.attributes(person, worn), strict=True)) for worn in person.outfits
+            ],
+            **asdict(person),
+        }
+        for number, person in enumerate(world.people)
+    ]
+    return json.dumps({"schema": 1, "scenario": asdict(world.scenario), "people": people}, indent=1) + "\n"
+
+
+def site_yaml(world: World, folder: str) -> str:
+    """Return what a run needs to know of the place and its recording in ``folder``, as ``configs/site`` has it."""
+    found = survey(world.place, device=world.scenario.device)
+    names = {camera.name for camera in world.cameras}
+    lines = ["cameras:"]
+    lines += [
+        f'  {camera.name}: {{uri: "{folder}/{camera.name}.mp4", starts_at: {round(camera.clock_offset_s, 4)}}}'
+        for camera in world.cameras
+    ]
+    lines += ["overlaps:"] + [f"  - [{o.first}, {o.second}]" for o in found.overlaps if {o.first, o.second} <= names]
+    lines.append("walking_times:   # seconds")
+    lines += [
+        f"  - {{between: [{walk.first}, {walk.second}], min_s: {walk.min_s:.1f}, max_s: {walk.max_s:.1f}}}"
+        for walk in found.walks
+        if {walk.first, walk.second} <= names
+    ]
+    lines.append("ground:   # pixels to metres")
+    for camera in world.cameras:
+        rows = ", ".join("[" + ", ".join(f"{value:.6g}" for value in row) + "]" for row in camera.to_ground)
+        lines.append(f"  {camera.name}: [{rows}]")
+    lines += [
+        "leave_after_s: .inf   # whoever comes back has the number of before",
+        "truth:",
+        "  format: mot",
+        f"  file: {folder}/mot/{{camera_id}}.txt",
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,110 @@
+"""One vector for a tracklet out of one vector a clip: what all networks of clips share."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.backends.pixels import PixelScaling
+from models.reid.averaging import assemble, check_crop_size, normalise
+from models.reid.clips import clip_scheme
+from pipeline.core import Embedding, PoseNeed, Tracklet
+from pipeline.core.errors import ConfigError, DataError
+
+Values = NDArray[np.float32]
+ClipNetwork = Callable[[Values, Values | None], Values]
+"""Scaled pixels ``(B, T, 3, h, w)``, and the keypoints or heat-maps that are needed, to vectors ``(B, D)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSettings:
+    """How tracklets are cut into clips and scaled.
+
+    Attributes:
+        clip_len: Crops of a clip.
+        crop_size_hw: Height and width of the crops, pixels.
+        needs: nothing, keypoints or heatmaps: what the network asks of the pose stage.
+        clip_scheme: How clips are cut.
+        max_clips: Of a tracklet, spread over all of them.
+        mean: Of red, green and blue, in the range [0, 255]; subtracted.
+        std: Likewise; divided by.
+
+    Raises:
+        ConfigError: If clips cannot be cut or scaled so.
+    """
+
+    clip_len: int
+    crop_size_hw: Sequence[int]
+    needs: str
+    clip_scheme: str
+    max_clips: int
+    mean: Sequence[float]
+    std: Sequence[float]
+
+    def __post_init__(self) -> None:
+        clip_scheme(self.clip_scheme)
+        self.scaling()
+        if self.clip_len < 1 or self.max_clips < 1:
+            raise ConfigError(f"clip_len, max_clips: expected 1 or more, got {self.clip_len} and {self.max_clips}")
+        if len(self.crop_size_hw) != 2 or min(self.crop_size_hw) < 1:
+            raise ConfigError(f"crop_size_hw: expected height and width, got {list(self.crop_size_hw)}")
+        if self.needs not in set(PoseNeed):
+            raise ConfigError(f"needs: expected one of {', '.join(PoseNeed)}, got {self.needs!r}")
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Self:
+        """Return the settings among all that an embedder is told. Raises as the constructor."""
+        return cls(**{field.name: told[field.name] for field in fields(cls)})
+
+    def scaling(self) -> PixelScaling:
+        """Return what makes pixels the network's input."""
+        return PixelScaling(colour_order="rgb", mean=self.mean, std=self.std)
+
+
+class ClipAverage:
+    """Cuts tracklets into clips, embeds these and averages; the mean is brought to norm 1.
+
+    Args:
+        embed_clips: The network, for any B.
+        space: Model and weights.
+        settings: How clips are cut.
+    """
+
+    def __init__(self, embed_clips: ClipNetwork, *, space: str, settings: ClipSettings) -> None:
+        height, width = settings.crop_size_hw
+        self.crop_size_hw, self.needs, self.space = (height, width), PoseNeed(settings.needs), space
+        self._embed_clips = embed_clips
+        self._clip_len, self._max_clips = settings.clip_len, settings.max_clips
+        self._cut = clip_scheme(settings.clip_scheme)
+        self._scaling = settings.scaling()
+
+    def embed(self, tracklets: Sequence[Tracklet]) -> list[Embedding]:
+        """Return one embedding a tracklet, in the same order.
+
+        Raises:
+            ShapeError: If a tracklet has no crops or crops of another size.
+            DataError: If keypoints or heat-maps are missing, or the network returns nothing that has a direction.
+        """
+        for tracklet in tracklets:
+            check_crop_size(tracklet, self.crop_size_hw)
+            self._pose(tracklet)
+        # Each tracklet is a batch of its own: in another batch the last bits of its vector might be others.
+        return [assemble(tracklet, self._average(tracklet), self.space) for tracklet in tracklets]
+
+    def _average(self, tracklet: Tracklet) -> Values:
+        indices = self._cut(len(tracklet), self._clip_len)
+        spread = np.linspace(0, len(indices) - 1, min(self._max_clips, len(indices))).round().astype(np.intp)
+        indices, pose = indices[spread], self._pose(tracklet)
+        vectors_BD = self._embed_clips(self._scaling(tracklet.crops)[indices], None if pose is None else pose[indices])
+        vector: Values = normalise(vectors_BD.mean(axis=0, dtype=np.float64, keepdims=True))[0].astype(np.float32)
+        return vector
+
+    def _pose(self, tracklet: Tracklet) -> Values | None:
+        if self.needs is PoseNeed.NOTHING:
+            return None
+        pose = tracklet.keypoints if self.needs is PoseNeed.KEYPOINTS else tracklet.heatmaps
+        if pose is None:
+            raise DataError(f"{tracklet.track_id}: expected {self.needs}, as {self.space} needs, got none; set a pose")
+        return pose

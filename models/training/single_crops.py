@@ -1,0 +1,108 @@
+"""Crops that are tracklets by themselves, and how well people are found again by them."""
+
+from collections.abc import Iterable, Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.training.pictures import Image
+from pipeline.core import Embedder, FrameStamp, Tracklet
+from pipeline.core.track import TrackId, TrackPath
+from pipeline.evaluation.retrieval import LabelledVectors, score_retrieval
+
+_AT_ONCE = 64
+
+
+def to_tracklet(
+    crop: Image, box_xyxy: NDArray[np.float32], *, frame_hw: tuple[int, int], size_hw: tuple[int, int], number: int = 0
+) -> Tracklet:
+    """Return a crop as a tracklet of its own.
+
+    Args:
+        crop: Shape ``(h, w, 3)``, uint8, RGB: what is inside the box.
+        box_xyxy: Shape ``(4,)``, float32, pixels of the frame.
+        frame_hw: Height and width of the frame, pixels.
+        size_hw: Height and width that the crop is brought to, pixels.
+        number: Of the track; it has no other name.
+    """
+    interpolation = cv2.INTER_AREA if crop.shape[0] > size_hw[0] else cv2.INTER_LINEAR
+    resized = np.asarray(cv2.resize(crop, size_hw[::-1], interpolation=interpolation), np.uint8)
+    scores = np.ones(1, np.float32)
+    return Tracklet(
+        track_id=TrackId("crops", 0, number + 1),
+        part=0,
+        stamps=(FrameStamp("crops", number, float(number)),),
+        boxes_xyxy=box_xyxy[None],
+        scores=scores,
+        crops=resized[None],
+        qualities=scores.copy(),
+        path=TrackPath(np.array([number]), np.array([float(number)]), box_xyxy[None], scores, frame_hw),
+        completed_at=float(number),
+        is_last=True,
+    )
+
+
+def embed_each(embedder: Embedder, tracklets: Sequence[Tracklet]) -> NDArray[np.float32]:
+    """Return one vector a tracklet, shape ``(N, D)``, L2 norm 1."""
+    vectors = [
+        embedding.vector
+        for start in range(0, len(tracklets), _AT_ONCE)
+        for embedding in embedder.embed(tracklets[start : start + _AT_ONCE])
+    ]
+    return np.stack(vectors)
+
+
+def histogram_vectors(crops: Iterable[Image]) -> NDArray[np.float32]:
+    """Return roots of hue and saturation histograms of four stripes, L2 norm 1: the least that re-ID must beat."""
+    vectors = []
+    for crop in crops:
+        hsv = cv2.cvtColor(cv2.resize(crop, (48, 96)), cv2.COLOR_RGB2HSV)
+        stripes = np.split(hsv, 4)
+        counts = [cv2.calcHist([stripe], [0, 1], None, [12, 6], [0, 180, 0, 256]).ravel() for stripe in stripes]
+        roots = np.sqrt(np.concatenate(counts))
+        vectors.append(roots / np.linalg.norm(roots))
+    return np.stack(vectors).astype(np.float32)
+
+
+def score_across_cameras(
+    vectors: NDArray[np.float32],
+    person_ids: NDArray[np.int64],
+    cameras: NDArray[np.int64],
+    *,
+    outfits: NDArray[np.int64] | None = None,
+    change: bool = False,
+    asked: NDArray[np.bool_] | None = None,
+) -> tuple[float, float, int]:
+    """Return mAP, rank 1 and the number of queries, each looked for among everything of the other cameras.
+
+    Queries without a right answer are left out. In another outfit the person is neither right nor wrong.
+
+    Args:
+        vectors: Shape ``(N, D)``, float32, L2 norm 1 per row.
+        person_ids: Shape ``(N,)``, int64.
+        cameras: Shape ``(N,)``, int64.
+        outfits: Shape ``(N,)``, int64; None: nobody changes.
+        change: Queries are people in outfit 0, and right is the same person in another one.
+        asked: Shape ``(N,)``: which rows are queries; None: all.
+    """
+    outfits = np.zeros_like(person_ids) if outfits is None else outfits
+    names = np.stack([person_ids, outfits, cameras], axis=1)
+    is_asked = np.ones(len(names), np.bool_) if asked is None else asked
+    total_ap = total_first = 0.0
+    num_queries = 0
+    for person, outfit, camera in np.unique(names[is_asked], axis=0):
+        queries = is_asked & (names == (person, outfit, camera)).all(axis=1)
+        elsewhere = cameras != camera
+        is_person = person_ids == person
+        right = elsewhere & is_person & ((outfits != outfit) if change else (outfits == outfit))
+        if not right.any() or (change and outfit != 0):
+            continue
+        gallery = (elsewhere & ~is_person) | right
+        score = score_retrieval(
+            *(LabelledVectors(vectors[rows], person_ids[rows], cameras[rows]) for rows in (queries, gallery))
+        )
+        total_ap += score.mean_ap * score.num_queries
+        total_first += float(score.cmc[0]) * score.num_queries
+        num_queries += score.num_queries
+    return total_ap / max(num_queries, 1), total_first / max(num_queries, 1), num_queries

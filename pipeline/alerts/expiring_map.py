@@ -1,0 +1,80 @@
+"""Memory that forgets."""
+
+from collections.abc import Hashable, Iterator
+from typing import Generic, TypeVar
+
+from pipeline.core.serialisation import pack, unpack
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+
+
+class Recent(Generic[Key, Value]):
+    """What is known of the keys that were set within the last ``forget_after_s`` of event time.
+
+    The newest time that was ever set is the present. So what is forgotten depends on the events alone, and
+    not on how often somebody looked at a clock.
+
+    Args:
+        forget_after_s: Seconds, at least 0.
+
+    Example:
+        >>> recent = Recent(forget_after_s=10)
+        >>> recent.set("a", 1, at=0)
+        >>> recent.set("b", 2, at=11)
+        >>> recent.get("a"), recent.get("b")
+        (None, 2)
+    """
+
+    def __init__(self, *, forget_after_s: float) -> None:
+        self._forget_after_s = forget_after_s
+        self._entries: dict[Key, tuple[float, Value]] = {}
+        self._now = float("-inf")
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: Key) -> Value | None:
+        """Return the value, or None if it was never set or is forgotten."""
+        entry = self._entries.get(key)
+        return None if entry is None else entry[1]
+
+    def set(self, key: Key, value: Value, *, at: float) -> None:
+        """Keep a value until ``forget_after_s`` after ``at``, Unix seconds; forget what is too old."""
+        self._now = max(self._now, at)
+        # Entries stand in the order in which they were set: that of time, but for what comes late.
+        self._entries.pop(key, None)
+        self._entries[key] = (at, value)
+        oldest = self._now - self._forget_after_s
+        while self._entries:
+            first = next(iter(self._entries))
+            if self._entries[first][0] >= oldest:
+                break
+            del self._entries[first]
+
+    def pop(self, key: Key) -> Value | None:
+        """Forget a key now and return what was known of it."""
+        entry = self._entries.pop(key, None)
+        return None if entry is None else entry[1]
+
+    def items(self) -> Iterator[tuple[Key, Value]]:
+        """Return all pairs; the memory may be changed meanwhile."""
+        return iter([(key, value) for key, (_, value) in self._entries.items()])
+
+    def snapshot(self) -> bytes:
+        """Return everything it knows."""
+        entries = [(key, at, value) for key, (at, value) in self._entries.items()]
+        return pack((self._now, pack(entries)))
+
+    def restore(self, state: bytes, kind: type[list[tuple[Key, float, Value]]]) -> None:
+        """Know what another one knew.
+
+        Args:
+            state: Its ``snapshot``.
+            kind: What its entries are.
+
+        Raises:
+            WireFormatError: If they are something else.
+        """
+        self._now, entries = unpack(state, tuple[float, bytes])
+        self._entries = {key: (at, value) for key, at, value in unpack(entries, kind)}

@@ -1,0 +1,93 @@
+"""A person crosses a line in the forbidden direction."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.alerts.alert_builder import Issuer
+from pipeline.alerts.expiring_map import Recent
+from pipeline.alerts.zones import Crossing, Line, Points, crossings, depths, ground_points, parse_lines
+from pipeline.core import Alert, Sighting, TrackId
+
+
+class LineCrossingRule:
+    """Tells when a track's foot point goes over a line in the forbidden direction.
+
+    Left and right are those of the screen, looking from the line's ``from`` to its ``to``. Foot points that
+    are not further than ``min_depth_px`` from the line count as on it: who walks along the line does not
+    cross it, and who crosses it is told of once well over. Pieces of one track are joined.
+
+    Args:
+        name: Of the rule.
+        severity: info, warning or critical.
+        lines: ``{name: {camera: …, from: [x, y], to: [x, y], forbidden: left_to_right}}``, pixels of that
+            camera's frame; forbidden is left_to_right, right_to_left or both.
+        min_depth_px: Pixels, at least 0.
+        forget_after_s: Seconds after which a track that was not seen is forgotten.
+
+    Raises:
+        ConfigError: If a value cannot be.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        severity: str,
+        lines: Mapping[str, object],
+        min_depth_px: float,
+        forget_after_s: float,
+    ) -> None:
+        self.name = name
+        self._issuer = Issuer(name=name, severity=severity)
+        self._issuer.check_at_least(0, min_depth_px=min_depth_px, forget_after_s=forget_after_s)
+        self._lines = parse_lines(lines, self._issuer)
+        self._min_depth_px = min_depth_px
+        self._last_points: Recent[tuple[str, TrackId], Points] = Recent(forget_after_s=forget_after_s)
+
+    def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
+        """Return an alert for every forbidden crossing in this piece of a track."""
+        return [
+            alert
+            for line in self._lines
+            if line.camera_id == sighting.track_id.camera_id
+            for alert in self._follow(line, sighting)
+        ]
+
+    def on_tick(self, now: float) -> Iterable[Alert]:
+        """Return nothing: a crossing is seen or it is not."""
+        return []
+
+    def snapshot(self) -> bytes:
+        """Return where everybody was last."""
+        return self._last_points.snapshot()
+
+    def restore(self, state: bytes) -> None:
+        """Know what another one knew. Raises ``WireFormatError`` as ``Stateful``."""
+        self._last_points.restore(state, list[tuple[tuple[str, TrackId], float, Points]])
+
+    def _follow(self, line: Line, sighting: Sighting) -> Iterable[Alert]:
+        key = line.name, sighting.track_id
+        points = ground_points(sighting.path)
+        is_clear = np.abs(depths(points, line.ends)) > self._min_depth_px
+        if not is_clear.any():
+            return []
+        before = self._last_points.get(key)
+        self._last_points.set(key, points[is_clear][-1:], at=sighting.last.captured_at)
+        earlier = np.empty((0, 2)) if before is None else before
+        directions = crossings(np.concatenate([earlier, points[is_clear]]), line.ends)
+        arrived_at = sighting.path.captured_at[is_clear][1 - len(earlier) :]
+        return [
+            self._issuer.issue(
+                sighting,
+                started_at=at,
+                message=f"Somebody crosses {line.name!r} in the forbidden direction.",
+            )
+            for at in arrived_at[_is_forbidden(directions, line.forbidden)].tolist()
+        ]
+
+
+def _is_forbidden(directions: NDArray[np.int64], forbidden: Crossing) -> NDArray[np.bool_]:
+    listed = {Crossing.LEFT_TO_RIGHT: [1], Crossing.RIGHT_TO_LEFT: [-1], Crossing.BOTH: [1, -1]}
+    return np.isin(directions, listed[forbidden])

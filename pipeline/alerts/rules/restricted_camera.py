@@ -1,0 +1,101 @@
+"""Anybody is seen in a camera during hours in which nobody should be there."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pipeline.alerts.alert_builder import Issuer
+from pipeline.alerts.dedup_set import Told
+from pipeline.core import Alert, Correction, Sighting
+
+
+class RestrictedCameraRule:
+    """Tells when somebody is seen in one of some cameras in certain hours of the day, once a track.
+
+    Args:
+        name: Of the rule.
+        severity: info, warning or critical.
+        cameras: Camera ids.
+        from_hour: In [0, 24], for instance 22.5 for half past ten.
+        to_hour: In [0, 24], not included; below ``from_hour`` it is an hour of the next day.
+        time_zone: ``UTC``, or a name like ``Europe/Vienna``.
+        forget_after_s: Seconds after which a track that was not seen is forgotten.
+
+    Raises:
+        ConfigError: If a value cannot be.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        severity: str,
+        cameras: Sequence[str],
+        from_hour: float,
+        to_hour: float,
+        time_zone: str,
+        forget_after_s: float,
+    ) -> None:
+        self.name = name
+        self._issuer = Issuer(name=name, severity=severity)
+        self._issuer.check_at_least(0, from_hour=from_hour, to_hour=to_hour, forget_after_s=forget_after_s)
+        if max(from_hour, to_hour) > 24 or from_hour == to_hour:
+            raise self._issuer.wrong("from_hour and .to_hour", "two different hours up to 24", (from_hour, to_hour))
+        if isinstance(cameras, str):
+            raise self._issuer.wrong("cameras", "a list of camera ids", cameras)
+        self._cameras = frozenset(cameras)
+        self._from_hour = from_hour
+        self._to_hour = to_hour
+        self._time_zone = self._checked(time_zone)
+        self._told = Told(forget_after_s=forget_after_s)
+
+    def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
+        """Return an alert if a track is there in these hours for the first time."""
+        if sighting.track_id.camera_id not in self._cameras:
+            return []
+        began_at = next((at for at in sighting.path.captured_at.tolist() if self._is_restricted(at)), None)
+        if began_at is None or not self._told.is_first(sighting):
+            return []
+        return [
+            self._issuer.issue(
+                sighting,
+                started_at=began_at,
+                message=f"Somebody is in {sighting.track_id.camera_id!r} when nobody should be.",
+            )
+        ]
+
+    def on_tick(self, now: float) -> Iterable[Alert]:
+        """Return nothing."""
+        return []
+
+    def on_correction(self, correction: Correction) -> None:
+        """Let what was told follow its people."""
+        self._told.on_correction(correction)
+
+    def reconsider(self, alert: Alert) -> Alert | None:
+        """Return the alert: whoever it was, somebody was there."""
+        return alert
+
+    def snapshot(self) -> bytes:
+        """Return whom was told of."""
+        return self._told.snapshot()
+
+    def restore(self, state: bytes) -> None:
+        """Know what another one knew. Raises ``WireFormatError`` as ``Stateful``."""
+        self._told.restore(state)
+
+    def _is_restricted(self, at: float) -> bool:
+        local = datetime.fromtimestamp(at, self._time_zone)
+        hour = local.hour + local.minute / 60 + local.second / 3600
+        if self._from_hour < self._to_hour:
+            return self._from_hour <= hour < self._to_hour
+        return hour >= self._from_hour or hour < self._to_hour
+
+    def _checked(self, time_zone: str) -> tzinfo:
+        # UTC works also where no time zone database is installed.
+        if time_zone == "UTC":
+            return UTC
+        try:
+            return ZoneInfo(time_zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise self._issuer.wrong("time_zone", "UTC or a name like Europe/Vienna", time_zone) from error

@@ -1,0 +1,49 @@
+"""What teaches itself: who is seen at once where nobody can be twice is two people, and how long people walked."""
+
+from collections.abc import Sequence
+
+from pipeline.association.calibration.likelihood_ratio import Calibration
+from pipeline.association.cues import SLACK_S, hand_overs
+from pipeline.association.geometry.sampled_boxes import apart_s, outline
+from pipeline.association.geometry.topology import Topology
+from pipeline.association.track_segment import Segment
+from pipeline.core import Embedding
+from pipeline.core.track import ENROLLED
+
+MAX_BATCH = 64
+"""Embeddings of a window that are compared with each other; a window of a large site has more than enough."""
+
+
+def learn_from(batch: Sequence[Embedding], calibration: Calibration, topology: Topology) -> None:
+    """Take the labels that a window gives: within each camera, and between cameras that see nothing in common."""
+    for index, one in enumerate(batch[:MAX_BATCH]):
+        for two in batch[:index]:
+            if one.track_id == two.track_id or not _are_two(one, two, topology):
+                continue
+            distance = float(1 - one.vector @ two.vector)
+            first, second = sorted((one.track_id, two.track_id))
+            calibration.prove_different((first.camera_id, second.camera_id), (str(first), str(second)), distance)
+            if first.camera_id == second.camera_id:
+                calibration.learn_different(distance)
+
+
+def _are_two(one: Embedding, two: Embedding, topology: Topology) -> bool:
+    began = max(one.first.captured_at, two.first.captured_at)
+    ended = min(one.last.captured_at, two.last.captured_at)
+    if ended - began <= SLACK_S:
+        return False
+    if one.track_id.camera_id == two.track_id.camera_id:
+        return apart_s(outline(one.path), outline(two.path)) > SLACK_S
+    return not topology.may_coincide(one.track_id.camera_id, two.track_id.camera_id)
+
+
+def learn_walks(segments: Sequence[Segment], settled_before: float, topology: Topology) -> None:
+    """Take note of how long a person took between cameras, once it is too late for a look back to undo it."""
+    for one, two in hand_overs(segments):
+        earlier, later = segments[one], segments[two]
+        gap_s = later.first.at - earlier.last.at
+        if later.is_walked or later.last.at >= settled_before or earlier.camera_id == ENROLLED:
+            continue
+        later.is_walked = True
+        if earlier.camera_id != later.camera_id and gap_s > 0:
+            topology.learned.learn(earlier.camera_id, later.camera_id, gap_s)

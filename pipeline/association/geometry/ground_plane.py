@@ -1,0 +1,179 @@
+"""Where people stand: from their boxes to metres on the ground that cameras share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.association.geometry.camera_pose import head_plane
+from pipeline.core import TrackPath
+
+EVERY_S = 0.5
+"""Between two points of a trail."""
+VELOCITY_S = 2.5
+"""Over which a velocity is measured."""
+BORDER_PX = 2.0
+"""Whose box ends this near to the border of the picture goes on behind it."""
+BODY_M, BODY_SPREAD_M = 1.7, 0.1
+"""How tall people are."""
+SHORT = 0.8
+"""Whose box is less than this fraction of how tall people are there has the feet hidden."""
+BOX_NOISE, NOISE_PX = 0.04, 1.5
+"""How far the side of a box is off: a fraction of its height, and pixels."""
+CUT_NOISE = 3.0
+"""So much worse is a box that the upper border cuts."""
+STEP_M = 0.3
+"""Feet are not where the body is, and cameras' clocks not quite the same."""
+
+Trail = NDArray[np.float64]
+"""Shape ``(N, 6)``: Unix seconds, x and y in metres, and their variances and covariance (xx, xy, yy) in square metres;
+times ascend. Empty where nothing is known of the ground."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """How the pictures of cameras lie on one ground.
+
+    Attributes:
+        homographies: By camera, shape ``(3, 3)``: pixels to metres, as of four points that were measured on site.
+    """
+
+    homographies: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    def trail(self, camera_id: str, path: TrackPath) -> Trail:
+        """Return where a track went on the ground.
+
+        Somebody stands where the feet are. If these are below the picture or hidden, the head tells it instead,
+        where the camera's pose is known.
+        """
+        homography = self.homographies.get(camera_id)
+        times = path.captured_at
+        if homography is None or not len(times):
+            return np.empty((0, 6))
+        boxes_xyxy = path.boxes_xyxy.astype(np.float64)
+        points, known = _places(homography, boxes_xyxy, path.frame_hw)
+        steps = np.floor((times - times[0]) / EVERY_S)
+        # The first of each half second, and the last of all.
+        rows = np.flatnonzero(known)[np.unique(steps[known], return_index=True)[1]]
+        if known.any():
+            rows = np.union1d(rows, np.flatnonzero(known)[-1:])
+        return np.column_stack([times[rows], points[rows]])
+
+
+def _places(
+    to_ground: NDArray[np.float64], boxes_xyxy: NDArray[np.float64], frame_hw: tuple[int, int]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return where each box stands, shape ``(N, 5)`` as in a trail, and for which that is known, shape ``(N,)``."""
+    noise_px = BOX_NOISE * (boxes_xyxy[:, 3] - boxes_xyxy[:, 1]) + NOISE_PX
+    middle = (boxes_xyxy[:, 0] + boxes_xyxy[:, 2]) / 2
+    has_feet = boxes_xyxy[:, 3] < frame_hw[0] - BORDER_PX
+    has_head = boxes_xyxy[:, 1] > 2 * noise_px
+    noise_px = np.where(has_head, noise_px, CUT_NOISE * noise_px)
+    places, spread = _project(to_ground, middle, boxes_xyxy[:, 3], noise_px)
+    to_head = head_plane(to_ground, frame_hw, BODY_M)
+    if to_head is not None:
+        expected = np.linalg.inv(to_head) @ np.stack([*places.T, np.ones(len(middle))])
+        tall_px = boxes_xyxy[:, 3] - expected[1] / expected[2]
+        is_short = has_head & has_feet & (boxes_xyxy[:, 3] - boxes_xyxy[:, 1] < SHORT * tall_px)
+        by_head, head_spread = _project(to_head, middle, boxes_xyxy[:, 1], noise_px)
+        taller = head_plane(to_ground, frame_hw, BODY_M + BODY_SPREAD_M)
+        assert taller is not None
+        head_spread = head_spread + _square(_project(taller, middle, boxes_xyxy[:, 1], noise_px)[0] - by_head)
+        # Of a short box either the feet are hidden or the head.
+        half = (by_head - places) / 2
+        both, both_spread = places + half, (spread + head_spread) / 2 + _square(half)
+        places = np.where(is_short[:, None], both, np.where(has_feet[:, None], places, by_head))
+        spread = np.where(is_short[:, None, None], both_spread, np.where(has_feet[:, None, None], spread, head_spread))
+        has_feet |= has_head
+    spread = spread + STEP_M**2 * np.eye(2)
+    return np.column_stack([places, spread[:, 0, 0], spread[:, 0, 1], spread[:, 1, 1]]), has_feet
+
+
+def _square(off: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the outer product of each row with itself, shape ``(N, 2, 2)``."""
+    return off[:, :, None] * off[:, None, :]
+
+
+def _project(
+    homography: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64], noise_px: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return pixels in metres, shape ``(N, 2)``, and what their noise comes to, shape ``(N, 2, 2)``."""
+    points = homography @ np.stack([x, y, np.ones(len(x))])
+    places = (points[:2] / points[2]).T
+    slopes = (homography[None, :2, :2] - places[:, :, None] * homography[None, 2:, :2]) / points[2][:, None, None]
+    return places, noise_px[:, None, None] ** 2 * (slopes @ slopes.transpose(0, 2, 1))
+
+
+def apart_m(first: Trail, second: Trail) -> tuple[float, float]:
+    """Return how far two people were apart while both were seen, median metres, and for how many seconds that was.
+
+    Example:
+        >>> still = np.array([[0.0, 1.0, 1.0, 0.1, 0.0, 0.1], [2.0, 1.0, 1.0, 0.1, 0.0, 0.1]])
+        >>> apart_m(still, still + [1.0, 0.0, 3.0, 0.0, 0.0, 0.0])
+        (3.0, 1.0)
+    """
+    one, two, shared_s = at_once(first, second)
+    return (float(np.median(np.hypot(*(one - two)[:, 1:3].T))), shared_s) if len(one) else (0.0, 0.0)
+
+
+def at_once(first: Trail, second: Trail) -> tuple[Trail, Trail, float]:
+    """Return both trails at the same moments, while both were seen, and for how many seconds that was."""
+    none = np.empty((0, 6))
+    if not len(first) or not len(second):
+        return none, none, 0.0
+    began, ended = max(first[0, 0], second[0, 0]), min(first[-1, 0], second[-1, 0])
+    if ended < began:
+        return none, none, 0.0
+    times = np.linspace(began, ended, 2 + int((ended - began) / EVERY_S))
+    one, two = (
+        np.column_stack([times, *(np.interp(times, trail[:, 0], trail[:, column]) for column in range(1, 6))])
+        for trail in (first, second)
+    )
+    return one, two, float(ended - began)
+
+
+def log_density(off: NDArray[np.float64], variances: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the log of a normal density, of shape ``(N,)``, per square metre.
+
+    Args:
+        off: Shape ``(N, 2)``, metres from the middle.
+        variances: Shape ``(N, 3)``: xx, xy, yy.
+    """
+    xx, xy, yy = variances.T
+    determinant = xx * yy - xy**2
+    square = (yy * off[:, 0] ** 2 - 2 * xy * off[:, 0] * off[:, 1] + xx * off[:, 1] ** 2) / determinant
+    density: NDArray[np.float64] = -square / 2 - np.log(2 * np.pi * np.sqrt(determinant))
+    return density
+
+
+def missed_by(earlier: Trail, later: Trail, *, straight_s: float) -> NDArray[np.float64]:
+    """Return how far the second trail begins from where the first one led to, and the other way round, metres.
+
+    Both count, because who is far from one camera, and badly measured there, is often near the other.
+
+    Args:
+        earlier: At least one point.
+        later: At least one point.
+        straight_s: For how long people are taken to go on as they went.
+
+    Returns:
+        Shape ``(2, 2)``: x and y, forward and backward.
+    """
+    ahead_s = min(max(float(later[0, 0] - earlier[-1, 0]), 0.0), straight_s)
+    forward = earlier[-1, 1:3] + _velocity(earlier[::-1]) * ahead_s - later[0, 1:3]
+    backward = later[0, 1:3] - _velocity(later) * ahead_s - earlier[-1, 1:3]
+    return np.stack([forward, backward])
+
+
+def _velocity(trail: Trail) -> NDArray[np.float64]:
+    """Return metres a second near the first point of a trail, which may run backwards."""
+    near = trail[np.abs(trail[:, 0] - trail[0, 0]) <= VELOCITY_S]
+    span_s = near[-1, 0] - near[0, 0]
+    return (near[-1, 1:3] - near[0, 1:3]) / span_s if span_s else np.zeros(2)
+
+
+def can_stride(earlier: Trail, later: Trail, *, max_m_s: float, slack_m: float) -> bool:
+    """Tell whether somebody at the end of one trail can be where the other one begins in the time between."""
+    gap_s = max(float(later[0, 0] - earlier[-1, 0]), 0.0)
+    return float(np.hypot(*(later[0, 1:3] - earlier[-1, 1:3]))) <= slack_m + max_m_s * gap_s

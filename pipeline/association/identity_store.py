@@ -1,0 +1,215 @@
+"""Everybody who is known, and the gallery in step with it: where is written down who is who."""
+
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass
+
+from pipeline.association.last_seen import Recent
+from pipeline.association.person import Person
+from pipeline.association.track_segment import Segment
+from pipeline.core import Embedding, Gallery, TrackId, TrackPart
+from pipeline.core.distance import check_same_space
+from pipeline.core.serialisation import pack, unpack
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """A roster as values: segments once and named by their index, dictionaries in their order."""
+
+    segments: list[Segment]
+    people: list[tuple[int, list[int]]]
+    open: list[tuple[TrackId, int, int]]
+    enrolled: list[int]
+    next_person_id: int
+    next_tie: int
+    space: str | None
+    doubts: dict[int, int]
+
+
+class Roster:
+    """The known people. What the gallery holds of a person is always what her segments say.
+
+    Args:
+        gallery: Where people are searched by looks.
+        max_prototypes: Views that the gallery keeps of each person.
+
+    Attributes:
+        people: By number.
+        open: Of every track that may go on, the segment it is in and whose that is.
+        enrolled: Numbers of those who are never forgotten.
+        doubts: Who may be whom: a number that was given for now, and the person of before that it may be.
+    """
+
+    def __init__(self, gallery: Gallery, *, max_prototypes: int) -> None:
+        self.people: dict[int, Person] = {}
+        self.open: dict[TrackId, tuple[Segment, int]] = {}
+        self.enrolled: set[int] = set()
+        self.doubts: dict[int, int] = {}
+        self._recent = Recent()
+        self._gallery = gallery
+        self._max_prototypes = max_prototypes
+        self._next_person_id = 1
+        self._next_tie = 1
+        self._space: str | None = None
+
+    @property
+    def next_person_id(self) -> int:
+        """The number that the next new person gets."""
+        return self._next_person_id
+
+    def check_space(self, embedding: Embedding) -> None:
+        """Raise ``EmbeddingSpaceError`` if an embedding is of another space than those before it."""
+        self._space = self._space or embedding.space
+        check_same_space(self._space, embedding.space)
+
+    def new_person(self) -> Person:
+        """Return somebody without segments under the next number."""
+        return self.adopt(self._next_person_id)
+
+    def adopt(self, person_id: int) -> Person:
+        """Return somebody without segments under a number that nobody has now."""
+        self.reserve(person_id)
+        person = self.people[person_id] = Person(person_id)
+        return person
+
+    def reserve(self, person_id: int) -> None:
+        """Give this number to nobody new."""
+        self._next_person_id = max(self._next_person_id, person_id + 1)
+
+    def new_tie(self) -> int:
+        """Return a number that no bond and no ban has."""
+        self._next_tie += 1
+        return self._next_tie - 1
+
+    def enrol(self, person: Person) -> None:
+        """Take in somebody under a number of their own, never to be forgotten."""
+        self.people[person.person_id] = person
+        self.enrolled.add(person.person_id)
+        self.reserve(person.person_id)
+        self.put(person)
+
+    def release(self, person: Person) -> None:
+        """Let an enrolled person be forgotten as everybody else."""
+        self.enrolled.discard(person.person_id)
+        self._recent.forget(person.person_id)
+        self.put(person)
+
+    def begin(self, person: Person, track_id: TrackId, segment: Segment) -> None:
+        """Give a person a segment that may go on."""
+        person.segments.append(segment)
+        self.open[track_id] = (segment, person.person_id)
+        self.put(person)
+
+    def put(self, person: Person) -> None:
+        """Tell the gallery how a person looks now."""
+        assert self._space is not None
+        person.changed()
+        latest = person.looks.latest
+        self._recent.see(person.person_id, latest.last.at, latest.camera_id)
+        self._gallery.put(person.identity(self._space, self._max_prototypes))
+
+    def drop(self, person_id: int) -> None:
+        """Forget a person."""
+        for segment in self.people.pop(person_id).segments:
+            for track_id in {part.track_id for part in segment.parts}:
+                if track_id in self.open and self.open[track_id][1] == person_id:
+                    del self.open[track_id]
+        self._recent.forget(person_id)
+        self.enrolled.discard(person_id)
+        self.doubts.pop(person_id, None)
+        self._gallery.drop(person_id)
+
+    def move(self, source: Person, target: Person, moved: Iterable[Segment]) -> None:
+        """Give segments of one person to another; a person without any is dropped."""
+        gone = {id(segment): segment for segment in moved}
+        source.segments = [segment for segment in source.segments if id(segment) not in gone]
+        target.segments += gone.values()
+        for track_id, (segment, _) in self.open.items():
+            if id(segment) in gone:
+                self.open[track_id] = (segment, target.person_id)
+        self.put(target)
+        if source.segments:
+            self.put(source)
+        else:
+            self.drop(source.person_id)
+
+    def cut(self, person: Person, parts: Set[TrackPart]) -> list[Segment]:
+        """Cut the segments of a person so that these parts are in none with others, and return those of these parts."""
+        found = []
+        for segment in list(person.segments):
+            away = parts & set(segment.parts)
+            if len(away) == len(segment.parts):
+                found.append(segment)
+            elif away:
+                rest, moved = segment.of_parts(set(segment.parts) - parts), segment.of_parts(away)
+                at = next(index for index, one in enumerate(person.segments) if one is segment)
+                person.segments[at : at + 1] = [rest, moved]
+                for track_id, (opened, person_id) in self.open.items():
+                    if opened is segment:
+                        self.open[track_id] = (moved if segment.parts[-1] in away else rest, person_id)
+                found.append(moved)
+        return found
+
+    def end(self, track_id: TrackId) -> None:
+        """Learn that a track will not go on."""
+        self.open.pop(track_id, None)
+
+    def just_here(self, camera_id: str, at: float, within_s: float) -> set[int]:
+        """Return who was last seen in a camera, at most this long before or after a moment."""
+        return self._recent.here(camera_id, at, within_s)
+
+    def unsettled(self) -> list[Person]:
+        """Return everybody who was seen since a look back settled them, by number."""
+        return [self.people[person_id] for person_id in sorted(self._recent.unsettled)]
+
+    def settle(self, person: Person, before: float) -> None:
+        """Join what was seen of a person before that time."""
+        if person.settle(before):
+            self.put(person)  # the gallery knows nothing that the segments do not say
+        if person.looks.latest.last.at < before:
+            self._recent.unsettled.discard(person.person_id)
+
+    def forget(self, now: float, *, forget_after_s: float, max_identities: int) -> None:
+        """Drop whoever was not seen for too long, and the longest unseen of too many."""
+        while (oldest := self._recent.oldest(self.enrolled)) is not None:
+            person_id, at = oldest
+            if now - at <= forget_after_s and len(self.people) - len(self.enrolled) <= max_identities:
+                return
+            self.drop(person_id)
+
+    def snapshot(self) -> bytes:
+        """Return everybody and everything about them."""
+        segments: dict[int, Segment] = {}
+        for person in self.people.values():
+            segments.update((id(segment), segment) for segment in person.segments)
+        segments.update((id(segment), segment) for segment, _ in self.open.values())
+        index = {key: number for number, key in enumerate(segments)}
+        return pack(
+            _State(
+                list(segments.values()),
+                [(p.person_id, [index[id(segment)] for segment in p.segments]) for p in self.people.values()],
+                [(track_id, index[id(segment)], who) for track_id, (segment, who) in self.open.items()],
+                sorted(self.enrolled),
+                self._next_person_id,
+                self._next_tie,
+                self._space,
+                self.doubts,
+            )
+        )
+
+    def restore(self, state: bytes) -> None:
+        """Know whom another roster knew; the gallery too. Raises ``WireFormatError`` as ``Stateful``."""
+        loaded = unpack(state, _State)
+        for person_id in self.people:
+            self._gallery.drop(person_id)
+        self.open = {track_id: (loaded.segments[i], who) for track_id, i, who in loaded.open}
+        self.enrolled = set(loaded.enrolled)
+        self._next_person_id, self._next_tie = loaded.next_person_id, loaded.next_tie
+        self._space, self._recent = loaded.space, Recent()
+        self.doubts = loaded.doubts
+        self.people = {who: Person(who, _of(loaded.segments, indices)) for who, indices in loaded.people}
+        for person in self.people.values():
+            self.put(person)
+
+
+def _of(segments: Sequence[Segment], indices: Sequence[int]) -> list[Segment]:
+    return [segments[index] for index in indices]

@@ -1,0 +1,269 @@
+"""Frames and detections of one camera to tracklets: the tracklet buffer.
+
+A track is cut into parts. The first part is emitted as soon as there is something to recognise, further ones while
+the track lasts, the last when it ends. A part also ends where another person came so near that the tracker may have
+confused the two, and where the detector had lost it: what follows is judged by its looks, not by its track number.
+
+Things that do not move and that the detector is not sure of are no people, and where it is never sure there is nobody.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import inf
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.camera.crops import Crop, CropBuffer, covered_fractions, cut, is_unmoved, qualities, resize, still_life
+from pipeline.core import UNCONFIRMED, Detections, Frame, FrameStamp, Tracker, TrackId, Tracklet, TrackPath
+from pipeline.core.boxes import area, intersection_matrix
+
+MAX_CONTACT_PARTS = 5
+HIDDEN_S, HIDDEN = 1.0, 0.6
+"""A new box this much inside one that another track had this long ago was a part of it: there were two people in it."""
+SURE_SCORE = 0.5
+MAX_DOUBT_S = 0.5
+"""Whom the detector was not sure of for this long the tracker may have changed for somebody else."""
+
+
+@dataclass(slots=True)
+class _OpenPart:
+    """What is known of a track since its last part."""
+
+    crops: CropBuffer
+    is_continuous: bool = True
+    indices: list[int] = field(default_factory=list)
+    captured_at: list[float] = field(default_factory=list)
+    boxes_xyxy: list[NDArray[np.float32]] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Look:
+    """What a place looked like: to tell whether anything moves there."""
+
+    at: float
+    box_xyxy: NDArray[np.float32]
+    picture: NDArray[np.uint8]
+
+
+@dataclass(slots=True)
+class _OpenTrack:
+    track_id: TrackId
+    part: _OpenPart
+    look: _Look
+    num_parts: int = 0
+    in_contact: bool = False
+    is_doubted: bool = False
+    sure_at: float = inf
+    is_still: bool = False
+
+
+class TrackStage:
+    """Follows people through one camera and cuts their tracks into tracklets. One camera per instance.
+
+    Args:
+        tracker: Links boxes of consecutive frames.
+        crop_size_hw: Height and width that the embedder wants, pixels.
+        clip_len: Most crops of a tracklet, T.
+        first_after_s: Seconds of a track after which its first part is emitted.
+        part_s: Seconds after which any further part is emitted.
+        contact_coverage: Fraction of a box under another from which on two people may be confused, in (0, 1).
+        sure_score: A part none of whose boxes reaches this is dropped: ByteTrack follows weak boxes through occlusions,
+            and on things for ever; in [0, 1].
+        doubtful_score: A part whose mean score is below this is dropped if nothing moved in its place for ``part_s``: a
+            sign or a bin that the detector takes for a person; in [0, 1]. From the second such part on, half as near to
+            1 is doubtful enough.
+        max_open_tracks: The oldest open tracks above this number are ended; bounds memory.
+    """
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        *,
+        crop_size_hw: tuple[int, int],
+        clip_len: int,
+        first_after_s: float,
+        part_s: float,
+        contact_coverage: float,
+        sure_score: float,
+        doubtful_score: float,
+        max_open_tracks: int,
+    ) -> None:
+        self._tracker = tracker
+        self._crop_size_hw = crop_size_hw
+        self._clip_len = clip_len
+        self._first_after_s = first_after_s
+        self._part_s = part_s
+        self._contact_coverage = contact_coverage
+        self._sure_score = sure_score
+        self._doubtful_score = doubtful_score
+        self._max_open_tracks = max_open_tracks
+        self._session: int | None = None
+        self._open: dict[int, _OpenTrack] = {}
+        self._frame_hw = (0, 0)
+        self._now = 0.0
+        self.num_still = 0
+        self.num_unsure = 0
+
+    @property
+    def num_open(self) -> int:
+        """People followed now."""
+        return len(self._open)
+
+    def people_now(self) -> dict[TrackId, NDArray[np.float32]]:
+        """Return the boxes of the newest frame by track: shape ``(4,)``, pixels."""
+        return {
+            track.track_id: track.part.boxes_xyxy[-1]
+            for track in self._open.values()
+            if track.part.captured_at and track.part.captured_at[-1] == self._now
+        }
+
+    def oldest_needed(self) -> FrameStamp | None:
+        """Return the first frame that a tracklet still to come shows; None if there is none."""
+        starts = [
+            FrameStamp(track.track_id.camera_id, track.part.indices[0], track.part.captured_at[0])
+            for track in self._open.values()
+            if track.part.indices
+        ]
+        return min(starts, key=lambda stamp: stamp.index, default=None)
+
+    def process(self, batch: Sequence[tuple[Frame, Detections]]) -> list[Tracklet]:
+        """Return the tracklets that these frames complete."""
+        return [tracklet for frame, detections in batch for tracklet in self._one_frame(frame, detections)]
+
+    def flush(self) -> list[Tracklet]:
+        """Return the last part of every open track; the stream has ended."""
+        return [tracklet for number in list(self._open) for tracklet in self._end(number)]
+
+    def _one_frame(self, frame: Frame, detections: Detections) -> list[Tracklet]:
+        stamp = frame.stamp
+        if self._session is None:
+            self._session = int(stamp.captured_at)
+        self._frame_hw = frame.size_hw
+        self._now = stamp.captured_at
+        update = self._tracker.update(detections)
+        done: list[Tracklet] = []
+        for number in update.ended:
+            done += self._end(number)
+
+        rows = np.flatnonzero(update.numbers != UNCONFIRMED)
+        boxes_xyxy, scores = detections.boxes_xyxy[rows], detections.scores[rows]
+        covered = covered_fractions(boxes_xyxy)
+        quality = qualities(boxes_xyxy, scores, covered, frame.size_hw)
+        in_contact = covered > self._contact_coverage
+        for row, number in enumerate(update.numbers[rows].tolist()):
+            track = self._open.get(number)
+            if track is None:
+                self._doubt_those_who_hid(boxes_xyxy[row], stamp.captured_at)
+                track = self._begin(number, frame, boxes_xyxy[row])
+            is_sure = scores[row] >= SURE_SCORE
+            was_lost = is_sure and stamp.captured_at - track.sure_at > MAX_DOUBT_S
+            if (track.in_contact and not in_contact[row]) or was_lost or track.is_doubted:
+                done += self._emit_unless_still(track, frame)
+                track.part.is_continuous = track.is_doubted = False
+            if is_sure:
+                track.sure_at = stamp.captured_at
+            track.in_contact = bool(in_contact[row])
+            self._extend(track.part, frame, boxes_xyxy[row], float(scores[row]), float(quality[row]))
+            if self._is_due(track):
+                was_continuous = track.part.is_continuous
+                told = self._emit_unless_still(track, frame)
+                track.part.is_continuous = not track.in_contact if told else was_continuous
+                done += told
+        while len(self._open) > self._max_open_tracks:
+            done += self._end(min(self._open))
+        return done
+
+    def _begin(self, number: int, frame: Frame, box_xyxy: NDArray[np.float32]) -> _OpenTrack:
+        assert self._session is not None
+        track_id = TrackId(frame.stamp.camera_id, self._session, number)
+        look = _look(frame, box_xyxy)
+        self._open[number] = _OpenTrack(track_id, self._new_part(), look, sure_at=look.at)
+        return self._open[number]
+
+    def _doubt_those_who_hid(self, box_xyxy: NDArray[np.float32], now: float) -> None:
+        """Doubt the tracks in whose box there were two people until now: whom they go on with is not certain."""
+        for track in self._open.values():
+            times = zip(track.part.boxes_xyxy, track.part.captured_at, strict=True)
+            recent = [box for box, at in times if now - HIDDEN_S <= at < now]
+            inside = intersection_matrix(box_xyxy[None], np.array(recent).reshape(-1, 4)).max(initial=0.0)
+            track.is_doubted |= bool(inside > HIDDEN * area(box_xyxy[None])[0])
+
+    def _new_part(self) -> _OpenPart:
+        return _OpenPart(CropBuffer(self._clip_len, span_s=self._first_after_s / self._clip_len))
+
+    def _extend(
+        self, part: _OpenPart, frame: Frame, box_xyxy: NDArray[np.float32], score: float, quality: float
+    ) -> None:
+        part.indices.append(frame.stamp.index)
+        part.captured_at.append(frame.stamp.captured_at)
+        part.boxes_xyxy.append(box_xyxy)
+        part.scores.append(score)
+        if part.crops.wants(frame.stamp.captured_at, quality):
+            image = cut(frame.image, box_xyxy, self._crop_size_hw)
+            part.crops.add(Crop(frame.stamp, box_xyxy, score, image, quality))
+
+    def _is_due(self, track: _OpenTrack) -> bool:
+        wait_s = self._first_after_s if track.num_parts == 0 else self._part_s
+        if track.in_contact:
+            wait_s = MAX_CONTACT_PARTS * self._part_s  # better crops will come when they part; memory is bounded
+        return track.part.captured_at[-1] - track.part.captured_at[0] >= wait_s
+
+    def _emit_unless_still(self, track: _OpenTrack, frame: Frame) -> list[Tracklet]:
+        if not track.part.indices or not self._is_still_life(track, frame):
+            return self._emit(track, is_last=False)
+        self.num_still += 1
+        track.part = self._new_part()
+        return []
+
+    def _is_still_life(self, track: _OpenTrack, frame: Frame) -> bool:
+        """Tell whether nothing has moved where the track is, and the detector is not sure enough of it."""
+        look, part = track.look, track.part
+        if frame.stamp.captured_at - look.at < self._part_s:
+            return False
+        was_still, track.is_still = track.is_still, is_unmoved(look.picture, still_life(frame.image, look.box_xyxy))
+        if not track.is_still:
+            track.look = _look(frame, part.boxes_xyxy[-1])
+        doubtful_score = (1 + self._doubtful_score) / 2 if was_still else self._doubtful_score
+        return track.is_still and bool(np.mean(part.scores) < doubtful_score)
+
+    def _end(self, number: int) -> list[Tracklet]:
+        track = self._open.pop(number, None)
+        return [] if track is None else self._emit(track, is_last=True)
+
+    def _emit(self, track: _OpenTrack, *, is_last: bool) -> list[Tracklet]:
+        part = track.part
+        if not part.indices:
+            return []
+        if max(part.scores) < self._sure_score:
+            self.num_unsure += 1
+            track.part = self._new_part()
+            return []
+        crops = part.crops.crops()
+        tracklet = Tracklet(
+            track_id=track.track_id,
+            part=track.num_parts,
+            stamps=tuple(crop.stamp for crop in crops),
+            boxes_xyxy=np.stack([crop.box_xyxy for crop in crops]),
+            scores=np.array([crop.score for crop in crops], np.float32),
+            crops=np.stack([resize(crop.image, self._crop_size_hw) for crop in crops]),
+            qualities=np.array([crop.quality for crop in crops], np.float32),
+            path=TrackPath(
+                np.array(part.indices, np.int64),
+                np.array(part.captured_at, np.float64),
+                np.stack(part.boxes_xyxy),
+                np.array(part.scores, np.float32),
+                self._frame_hw,
+            ),
+            completed_at=self._now,
+            is_last=is_last,
+            is_continuous=part.is_continuous,
+        )
+        track.num_parts += 1
+        track.part = self._new_part()
+        return [tracklet]
+
+
+def _look(frame: Frame, box_xyxy: NDArray[np.float32]) -> _Look:
+    return _Look(frame.stamp.captured_at, box_xyxy, still_life(frame.image, box_xyxy))

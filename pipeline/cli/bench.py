@@ -1,0 +1,179 @@
+"""``make bench``: how fast the line is, beside what it is made of.
+
+The floor is the bare loop: decode, detect and embed the same frames and tracklets with the same plug-ins, one after
+the other, in this process. Then the line runs inline and on Ray. What counts is the ratio, in one run on one machine:
+
+    make bench ARGS='site=pets_halves'                     floor, inline, Ray
+    make bench ARGS='site=pets_halves bench.passes=10'     inline ten times over, with the memory after each pass
+"""
+
+import asyncio
+import resource
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.camera.detection import letterbox
+from pipeline.cli.run import start_line
+from pipeline.config.plan import Plan, make_plan
+from pipeline.config.schema import load_config
+from pipeline.core import Tracklet
+from pipeline.core.command_line import run_command
+from pipeline.runtime.cluster import join_cluster, leave_cluster
+from pipeline.runtime.supervisor import supervise
+from pipeline.telemetry.camera_status import CameraStatus
+from pipeline.telemetry.match_status import MatchStatus
+
+PASSES = "bench.passes="
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """How a run went.
+
+    Attributes:
+        frames_per_s: Of all cameras together.
+        start_s: Seconds until the line was ready for its first frame.
+        work_s: Seconds of work by stage.
+        digest: sha256 of the result.
+    """
+
+    frames_per_s: float
+    start_s: float
+    work_s: Mapping[str, float]
+    digest: str
+
+
+def main() -> None:
+    """Measure as the command line says."""
+    run_command(benchmark)
+
+
+def benchmark(words: list[str]) -> None:
+    """Print the table for the configuration that the command line makes."""
+    overrides = [word for word in words if not word.startswith(PASSES)]
+    passes = next((int(word[len(PASSES) :]) for word in words if word.startswith(PASSES)), 0)
+    if passes:
+        watch_memory(overrides, passes)
+    else:
+        compare(overrides)
+
+
+def compare(overrides: Sequence[str]) -> None:
+    """Measure the floor, the line inline and the line on Ray."""
+    plan = make_plan(load_config([*overrides, "runtime=inline"]))
+    tracklets = _tracklets(plan)
+    floor, floor_work = _bare(plan, tracklets)
+    console = Console()
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "frames/s", "of the floor", "start", "where the time goes, ms a frame"):
+        table.add_column(heading, justify="left" if heading in ("", "where the time goes, ms a frame") else "right")
+    table.add_row("floor: bare plug-ins", f"{floor:.1f}", "1.00", "", _shares(floor_work))
+    for runtime in ("inline", "ray"):
+        speed, num_frames = _line([*overrides, f"runtime={runtime}"])
+        work = {name: 1000 * seconds / num_frames for name, seconds in speed.work_s.items()}
+        ratio = f"{speed.frames_per_s / floor:.2f}"
+        table.add_row(runtime, f"{speed.frames_per_s:.1f}", ratio, f"{speed.start_s:.1f} s", _shares(work))
+        console.print(f"{runtime}: result {speed.digest[:16]}")
+    console.print(table)
+
+
+def watch_memory(overrides: Sequence[str], passes: int) -> None:
+    """Run the line again and again in this process, and print the memory it holds after each pass."""
+    for number in range(1, passes + 1):
+        speed, _ = _line([*overrides, "runtime=inline"])
+        print(f"pass {number}: {speed.frames_per_s:.1f} frames/s, resident {_resident_mb():.0f} MB", flush=True)
+
+
+def _tracklets(plan: Plan) -> list[Tracklet]:
+    """Return the tracklets that the line makes, so that the floor embeds the same."""
+    detect = plan.make_detect()
+    tracklets = []
+    for make_source in plan.make_sources.values():
+        source, track = make_source(), plan.make_track()
+        for frame in source.frames():
+            tracklets += track.process([(frame, detect.process([letterbox(frame, plan.input_hw)])[0])])
+        tracklets += track.flush()
+        source.close()
+    return tracklets
+
+
+def _bare(plan: Plan, tracklets: Sequence[Tracklet]) -> tuple[float, dict[str, float]]:
+    """Return frames a second of the plug-ins alone, and ms a frame by plug-in."""
+    detect, embed = plan.make_detect(), plan.make_embed()
+    work = {"decode": 0.0, "detect": 0.0, "embed": 0.0}
+    num_frames = 0
+    for make_source in plan.make_sources.values():
+        source = make_source()
+        at = time.perf_counter()
+        for frame in source.frames():
+            prepared = letterbox(frame, plan.input_hw)
+            decoded_at = time.perf_counter()
+            detect.process([prepared])
+            done_at = time.perf_counter()
+            work["decode"] += decoded_at - at
+            work["detect"] += done_at - decoded_at
+            at = done_at
+            num_frames += 1
+        source.close()
+    began = time.perf_counter()
+    for tracklet in tracklets:
+        embed.process([tracklet])
+    work["embed"] = time.perf_counter() - began
+    return num_frames / sum(work.values()), {name: 1000 * seconds / num_frames for name, seconds in work.items()}
+
+
+def _line(overrides: Sequence[str]) -> tuple[Speed, int]:
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        config = load_config([*overrides, f"output_dir={folder}"])
+        plan = make_plan(config)
+
+        async def measured() -> tuple[Speed, int]:
+            if config.runtime.kind == "ray":
+                join_cluster()
+            line = await start_line(config, plan)
+            ready_at = time.perf_counter()
+            cameras, report = await supervise(
+                line, stop=asyncio.Event(), drain_s=60.0, watch=_nobody_looks, watch_every_s=0.5
+            )
+            wall_s = time.perf_counter() - ready_at
+            assert report is not None
+            num_frames = sum(status.frames_processed for status in cameras.values())
+            work = {
+                "decode": sum(status.decode_s for status in cameras.values()),
+                "track": sum(status.track_s for status in cameras.values()),
+                **report.busy_s,
+            }
+            return Speed(num_frames / wall_s, ready_at - began, work, report.digest), num_frames
+
+        Path(folder).mkdir(exist_ok=True)
+        try:
+            return asyncio.run(measured())
+        finally:
+            leave_cluster()
+
+
+def _nobody_looks(cameras: Mapping[str, CameraStatus], match: MatchStatus) -> None:
+    return
+
+
+def _shares(work_ms: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {ms:.2f}" for name, ms in work_ms.items())
+
+
+def _resident_mb() -> float:
+    """Return the resident memory now, MB; the peak where the system does not tell."""
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        return int(statm.read_text().split()[1]) * resource.getpagesize() / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""``passerby ledger``: reads a ledger, and corrects it."""
+
+import argparse
+import getpass
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.core import Order, OrderKind, TrackPart
+from pipeline.core.errors import ReidError
+from pipeline.ledger.audit import write_audit
+from pipeline.ledger.commands import PlacedOrder
+from pipeline.ledger.export import EXPORTED, export
+from pipeline.ledger.reader import LedgerReader
+from pipeline.ledger.submit import place_order
+from pipeline.ledger.verification import faults_of
+from pipeline.ledger.why import why
+
+DONE, FAILED = 0, 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line asks for, and return the exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        code: int = options.do(options)
+    except ReidError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:  # whoever reads has seen enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - Python flushes it once more on its way out
+        return DONE
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="passerby ledger", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def command(name: str, words: str, do: object) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=words, description=words)
+        added.add_argument("ledger", type=_ledger, help="ledger.sqlite of a run, or its output_dir")
+        added.set_defaults(do=do)
+        return added
+
+    command("people", "print everybody who was seen", _people)
+    command("check", "is it whole, in order, and unchanged? exit code 1 if not", _check)
+    explained = command("why", "why a sighting was given to its person", _why)
+    explained.add_argument("part", type=_part, help="as in east/0/7:2")
+    exported = command(
+        "export", "write every event as a row of a .csv or .parquet file, which erasing will reach", _export
+    )
+    exported.add_argument("target", type=Path)
+    exported.add_argument("--by", default=getpass.getuser(), help="your name, for the audit; default %(default)s")
+    command("audit", "print who asked for what, when and why", _audit)
+    for kind, words in (
+        (OrderKind.MERGE, "two numbers are one person; the first is kept"),
+        (OrderKind.SPLIT, "these parts of tracks show somebody else, who gets a new number"),
+        (OrderKind.CONFIRM, "a person is who these parts, or all of them, show"),
+        (OrderKind.REJECT, "these parts do not show this person, whoever else they show"),
+        (OrderKind.NAME, "a person has this name and is on the watch-list; '' takes them off"),
+        (OrderKind.ERASE, "forget a person"),
+    ):
+        order = command(kind, words, _order)
+        order.add_argument("person_ids", type=int, nargs=2 if kind is OrderKind.MERGE else 1, metavar="person")
+        if kind in (OrderKind.SPLIT, OrderKind.REJECT, OrderKind.CONFIRM):
+            order.add_argument("parts", nargs="*", type=_part, help="as in east/0/7:2")
+        if kind is OrderKind.NAME:
+            order.add_argument("name")
+        order.add_argument("--by", required=True, help="your name")
+        order.add_argument("--reason", default="", help="in words")
+        order.set_defaults(kind=kind, parts=[], name="")
+    return parser
+
+
+def _ledger(text: str) -> Path:
+    path = Path(text)
+    return path / "ledger.sqlite" if path.is_dir() else path
+
+
+def _part(text: str) -> TrackPart:
+    try:
+        return TrackPart.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected camera/session/number:part, got {text!r}") from error
+
+
+def _people(options: argparse.Namespace) -> int:
+    reader = LedgerReader(options.ledger)
+    for person in reader.persons():
+        seconds = person.last_seen_at - person.first_seen_at
+        print(
+            f"{person.person_id:>6}  {person.num_sightings:>5} sightings  from {person.first_seen_at:.1f} "
+            f"for {seconds:.1f} s  {', '.join(person.camera_ids)}  {person.name}".rstrip()
+        )
+    reader.close()
+    return DONE
+
+
+def _check(options: argparse.Namespace) -> int:
+    faults = faults_of(options.ledger)
+    for fault in faults:
+        print(f"error: {options.ledger}: {fault}", file=sys.stderr)
+    if not faults:
+        print(f"{options.ledger}: whole, in order, unchanged")
+    return FAILED if faults else DONE
+
+
+def _why(options: argparse.Namespace) -> int:
+    reader = LedgerReader(options.ledger)
+    print("\n".join(why(reader, options.part)))
+    reader.close()
+    return DONE
+
+
+def _export(options: argparse.Namespace) -> int:
+    reader = LedgerReader(options.ledger)
+    count = export(reader, options.target)
+    reader.close()
+    target = str(options.target.resolve())
+    write_audit(
+        options.ledger, at=time.time(), by=options.by, action=EXPORTED, subject=target, reason=f"{count} events"
+    )
+    print(f"{options.target}: {count} events")
+    return DONE
+
+
+def _audit(options: argparse.Namespace) -> int:
+    reader = LedgerReader(options.ledger)
+    for entry in reader.audit():
+        at = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(entry.at))
+        print(f"{entry.number:>5}  {at}  {entry.by}  {entry.action}  {entry.subject}  {entry.reason}".rstrip())
+    reader.close()
+    return DONE
+
+
+def _order(options: argparse.Namespace) -> int:
+    """Place an order, and say what came of it."""
+    order = Order(
+        kind=options.kind,
+        person_ids=tuple(options.person_ids),
+        by=options.by,
+        at=time.time(),
+        parts=tuple(options.parts),
+        name=options.name,
+        reason=options.reason,
+    )
+    number = place_order(options.ledger, order)
+    placed = _placed(options.ledger, number)
+    if placed.state == "pending":
+        print(f"order {number} waits for the run that writes this ledger")
+        return DONE
+    print(f"order {number} {placed.state}: {placed.outcome}")
+    folder = options.ledger.parent
+    if placed.state == "done" and any(folder.glob("*/boxes.sqlite")):
+        print(f"MOT text and films are as they were: passerby re-export {folder}")
+    return DONE if placed.state == "done" else FAILED
+
+
+def _placed(path: Path, number: int) -> PlacedOrder:
+    reader = LedgerReader(path)
+    placed = next(placed for placed in reader.orders() if placed.number == number)
+    reader.close()
+    return placed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,184 @@
+"""Publishes a camera to Kafka: ``passerby publish --camera east --source /a/east.mp4``.
+
+Whatever the pipeline can read can be published: a file, a folder of images, ``rtsp://…``, a device number,
+``world://…``, or a block ``{uri: …, …}`` with options of that source.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from math import inf
+
+import yaml
+
+from connectors.kafka.client import client_options, split_uri
+from connectors.kafka.frame_publisher import FramePublisher
+from connectors.kafka.topics import TopicSpec, ensure_topics
+from connectors.pictures.encoded_image import Encoding
+from pipeline.config.plugins import build_source
+from pipeline.config.schema import load_config
+from pipeline.core import Frame, FrameStamp, Source
+from pipeline.core.errors import ConfigError, ReidError, SourceLostError
+
+logger = logging.getLogger(__name__)
+
+DONE, FAILED = 0, 1
+REOPEN_AFTER_S = 2.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Publish until the source ends or a signal comes; return the exit code, errors in one line."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        config = load_config(["site=empty", *parsed.overrides])
+        source: Source = build_source(parsed.camera, _camera(parsed.source), config.source, key="--source")()
+        source.check()
+        servers, topic, query = split_uri(parsed.to, "--to")
+        options = client_options(servers, config.source["kafka"]["security"], "source.kafka")
+        partition = _partition(query)
+    except ReidError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    stopped = threading.Event()
+
+    def stop(*_: object) -> None:
+        stopped.set()
+        source.close()
+
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, stop)
+    try:
+        ensure_topics(options, [TopicSpec(topic, parsed.partitions, parsed.replication)])
+        publisher = FramePublisher(
+            options,
+            topic,
+            camera_id=parsed.camera,
+            partition=partition,
+            encoding=Encoding(parsed.encoding),
+            quality=parsed.quality,
+            max_bytes=parsed.max_bytes,
+        )
+        try:
+            began = time.perf_counter()
+            _publish(source, publisher, parsed, stopped)
+            _tell(publisher, parsed, time.perf_counter() - began)
+        finally:
+            publisher.close()
+    except ReidError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return FAILED
+    return DONE
+
+
+def _publish(source: Source, publisher: FramePublisher, parsed: argparse.Namespace, stopped: threading.Event) -> None:
+    last: FrameStamp | None = None
+    for frame in _paced(_frames(source, stopped), inf if source.live else parsed.speed, stopped):
+        if frame.stamp.index % parsed.stride:
+            continue
+        last = frame.stamp
+        if parsed.as_live:
+            last = FrameStamp(last.camera_id, last.index, time.time())
+        publisher.publish(Frame(last, frame.image))
+    if not (source.live or stopped.is_set()) and last is not None:
+        publisher.end(last)
+    publisher.flush()
+
+
+def _frames(source: Source, stopped: threading.Event) -> Iterator[Frame]:
+    """Yield frames; a live camera that breaks is opened again, for ever."""
+    while not stopped.is_set():
+        try:
+            yield from source.frames()
+        except SourceLostError as error:
+            if not source.live:
+                raise
+            logger.warning("%s; opened again in %.0f s", error, REOPEN_AFTER_S)
+            stopped.wait(REOPEN_AFTER_S)
+        else:
+            return
+
+
+def _paced(frames: Iterator[Frame], speed: float, stopped: threading.Event) -> Iterator[Frame]:
+    """Yield frames no sooner than they were taken, at ``speed`` times real time."""
+    origin: float | None = None
+    for frame in frames:
+        due_at = frame.stamp.captured_at / speed
+        if origin is None:
+            origin = time.monotonic() - due_at
+        wait_s = origin + due_at - time.monotonic()
+        if wait_s > 0 and stopped.wait(wait_s):
+            return
+        yield frame
+
+
+def _tell(publisher: FramePublisher, parsed: argparse.Namespace, seconds: float) -> None:
+    shrunk = f", {publisher.num_shrunk} at a lower quality, to fit" if publisher.num_shrunk else ""
+    print(
+        f"{parsed.camera}: {publisher.num_frames} frames, {publisher.num_bytes / 1e6:.1f} MB, "
+        f"{publisher.num_frames / seconds:.1f} frames/s{shrunk}"
+    )
+
+
+def _camera(text: str) -> object:
+    """Return what ``site.cameras`` would hold: an address, or a block with one."""
+    if not text.startswith("{"):
+        return text
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--source: expected {{uri: …, option: …}}, got {text!r}; correct it") from error
+
+
+def _partition(query: dict[str, str]) -> int | None:
+    text = query.pop("partition", None)
+    if query or not (text is None or text.isdigit()):
+        raise ConfigError(f"--to: expected nothing but partition=N after the ?, got {query or text}; correct it")
+    return None if text is None else int(text)
+
+
+def _speed(text: str) -> float:
+    speed = inf if text == "max" else float(text)
+    if not speed > 0:
+        raise ValueError(text)
+    return speed
+
+
+def _natural(text: str) -> int:
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
+def _quality(text: str) -> int:
+    if not 1 <= int(text) <= 100:
+        raise ValueError(text)
+    return int(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="passerby publish", description=__doc__)
+    servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
+    parser.add_argument("--camera", required=True, help="its name, the key of the messages")
+    parser.add_argument("--source", required=True, help="what the pipeline would read, or {uri: …, option: …}")
+    parser.add_argument("--to", default=f"kafka://{servers}/passerby.frames", help="default %(default)s")
+    parser.add_argument("--speed", type=_speed, default=1.0, help="recordings: times real time, or max; default 1")
+    parser.add_argument("--stride", type=_natural, default=1, help="every n-th frame")
+    parser.add_argument("--as-live", action="store_true", help="frames carry the time at which they are sent")
+    parser.add_argument(
+        "--encoding", choices=list(Encoding), default=Encoding.JPEG, help="png keeps every pixel, h264 is small"
+    )
+    parser.add_argument("--quality", type=_quality, default=90, help="of JPEG, 1 to 100; default 90")
+    parser.add_argument("--max-bytes", type=_natural, help="of a message; default: as the topic says")
+    parser.add_argument("--partitions", type=_natural, default=16, help="of a topic that is not there; default 16")
+    parser.add_argument("--replication", type=_natural, default=1, help="of a topic that is not there; default 1")
+    parser.add_argument("overrides", nargs="*", help="key=value as of a run, for instance source.kafka.security.…")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,26 @@
+"""``make weights``: every checkpoint that the project knows, found or downloaded, checked, and listed."""
+
+import os
+import sys
+
+import yaml
+
+from models.weights.store import CATALOGUE, locate_weights
+from pipeline.core.errors import WeightsError
+
+
+def main() -> None:
+    """Print where each checkpoint lies, or why it does not; exit 1 if one is missing."""
+    shared = os.environ.get("PASSERBY_SHARED", "../shared")
+    missing = 0
+    for name, entry in yaml.safe_load(CATALOGUE.read_text(encoding="utf-8")).items():
+        try:
+            print(f"{name} ({entry['licence']}): {locate_weights(name, weights_dir=f'{shared}/models')}")
+        except WeightsError as error:
+            missing += 1
+            print(f"error: {error}", file=sys.stderr)
+    sys.exit(1 if missing else 0)
+
+
+if __name__ == "__main__":
+    main()

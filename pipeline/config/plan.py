@@ -1,0 +1,266 @@
+"""The plan of a run: which stage is built where, as picklable factories. Nothing is running yet."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from math import inf
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.alerts.engine import AlertStage
+from pipeline.association.calibration.likelihood_ratio import Calibration, DistanceModel
+from pipeline.association.cues import Rules
+from pipeline.association.geometry.ground_plane import Ground
+from pipeline.association.geometry.topology import Topology, WalkingTime
+from pipeline.association.matcher import MatchStage
+from pipeline.camera.detection import DetectStage
+from pipeline.camera.tracking import TrackStage
+from pipeline.config.plugins import attribute, build, build_source
+from pipeline.config.schema import AlertingConfig, BufferConfig, MatcherConfig, PipelineConfig, SiteConfig
+from pipeline.config.validation import check_ranges
+from pipeline.core import (
+    AlertRule,
+    Detector,
+    Embedder,
+    Gallery,
+    Monitor,
+    PoseEstimator,
+    PoseNeed,
+    Sink,
+    Source,
+    Tracker,
+)
+from pipeline.core.errors import ConfigError
+from pipeline.embedding.embedding import EmbedStage
+from pipeline.embedding.pose import PoseStage
+from pipeline.runtime.camera_actor import CameraLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Factories of everything that a run is made of.
+
+    Attributes:
+        make_sources: By camera.
+        make_enrolled: Pictures of people who are known from the start, by name.
+        make_track: A new track stage; one a camera and session.
+        input_hw: What the detector wants, pixels.
+        crop_size_hw: What the embedder wants, pixels.
+        make_detect: The detect stage.
+        make_pose: The pose stage; None where the embedder needs no keypoints.
+        make_embed: The embed stage.
+        make_match: The match stage.
+        make_alert: The alert stage.
+        make_sinks: By name.
+        make_monitors: By camera; empty where nobody is shown how the cameras are doing.
+        limits: Of each camera.
+        output_dir: Where the run's files go.
+    """
+
+    make_sources: Mapping[str, Callable[[], Source]]
+    make_enrolled: Mapping[str, Callable[[], Source]]
+    make_track: Callable[[], TrackStage]
+    input_hw: tuple[int, int]
+    crop_size_hw: tuple[int, int]
+    make_detect: Callable[[], DetectStage]
+    make_pose: Callable[[], PoseStage] | None
+    make_embed: Callable[[], EmbedStage]
+    make_match: Callable[[], MatchStage]
+    make_alert: Callable[[], AlertStage]
+    make_sinks: Mapping[str, Callable[[], Sink]]
+    make_monitors: Mapping[str, Callable[[], Monitor]]
+    limits: CameraLimits
+    output_dir: Path
+
+
+def make_plan(config: PipelineConfig) -> Plan:
+    """Return the plan of a configuration.
+
+    Raises:
+        ConfigError: If it cannot be run; names the key.
+        WeightsError: If weights are absent or altered.
+    """
+    if not config.site.cameras:
+        raise ConfigError("site.cameras: expected at least one, got none; 'site.cameras={east: /a/east.mp4}'")
+    check_ranges(config)
+    _check_names(config.site)
+    _topology(config.site)  # fails here, and not in the process that needs it
+    make_embedder = build(config.embedder, "embedder")
+    needs = PoseNeed(attribute(make_embedder, "needs"))
+    make_detector = build(config.detector, "detector")
+    make_tracker = build(config.tracker, "tracker")
+    return Plan(
+        make_sources={
+            camera_id: build_source(camera_id, camera, config.source)
+            for camera_id, camera in config.site.cameras.items()
+        },
+        make_enrolled={
+            name: build_source(name, folder, config.source, key=f"enrol.{name}")
+            for name, folder in config.enrol.items()
+        },
+        make_track=partial(_track_stage, make_tracker, config.buffer),
+        input_hw=_size_hw(config.detector.get("input_hw"), "detector.input_hw"),
+        crop_size_hw=_size_hw(config.buffer.crop_size_hw, "buffer.crop_size_hw"),
+        make_detect=partial(_detect_stage, make_detector, config.detect.min_score, config.detect.min_height_px),
+        make_pose=None if needs is PoseNeed.NOTHING else partial(_pose_stage, build(config.pose, "pose"), needs),
+        make_embed=partial(_embed_stage, make_embedder, config.embed.min_quality),
+        make_match=partial(
+            _match_stage, build(config.gallery, "gallery"), config.matcher, config.site, _ground(config.site)
+        ),
+        make_alert=partial(
+            _alert_stage,
+            [build(node, f"alerts.{name}") for name, node in config.alerts.items()],
+            config.alerting,
+        ),
+        make_sinks={name: build(node, f"sink.{name}") for name, node in config.sink.items()},
+        make_monitors={}
+        if config.monitor is None
+        else {camera_id: build(config.monitor, "monitor", camera_id) for camera_id in config.site.cameras},
+        limits=CameraLimits(
+            max_inflight_frames=config.flow.max_inflight_frames,
+            max_waiting_tracklets=config.flow.max_waiting_tracklets,
+            read_ahead_frames=config.flow.read_ahead_frames,
+            replay_speed=_replay_speed(config.replay.speed),
+            max_reopens=config.flow.max_reopens,
+            reopens_within_s=config.flow.reopens_within_s,
+            min_backoff_s=config.flow.min_backoff_s,
+            max_backoff_s=config.flow.max_backoff_s,
+        ),
+        output_dir=Path(config.output_dir).absolute(),
+    )
+
+
+def _check_names(site: SiteConfig) -> None:
+    """Raise ``ConfigError`` if a camera cannot be called so, or a zone or line is in a camera that is not there."""
+    for camera_id in site.cameras:
+        if not camera_id or camera_id.startswith(".") or any(sign in camera_id for sign in "/\\\0"):
+            raise ConfigError(
+                f"site.cameras: expected a name that can be a file's name, got {camera_id!r}; rename the camera"
+            )
+    for key, blocks in (("zones", site.zones), ("lines", site.lines)):
+        for name, block in blocks.items():
+            camera = block.get("camera") if isinstance(block, Mapping) else None
+            if camera not in site.cameras:
+                raise ConfigError(
+                    f"site.{key}.{name}.camera: expected one of {sorted(site.cameras)}, got {camera}; correct it"
+                )
+
+
+def _size_hw(size: object, key: str) -> tuple[int, int]:
+    if not (isinstance(size, list) and len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size)):
+        raise ConfigError(f"{key}: expected height and width in pixels, got {size}; correct it")
+    return size[0], size[1]
+
+
+def _replay_speed(speed: object) -> float:
+    if speed == "max":
+        return inf
+    if isinstance(speed, int | float) and not isinstance(speed, bool) and speed > 0:
+        return float(speed)
+    raise ConfigError(f"replay.speed: expected max or a number above 0, got {speed}")
+
+
+# What follows runs in the process where the stage will work.
+
+
+def _track_stage(make_tracker: Callable[[], Tracker], buffer: BufferConfig) -> TrackStage:
+    return TrackStage(
+        make_tracker(),
+        crop_size_hw=(buffer.crop_size_hw[0], buffer.crop_size_hw[1]),
+        clip_len=buffer.clip_len,
+        first_after_s=buffer.first_after_s,
+        part_s=buffer.part_s,
+        contact_coverage=buffer.contact_coverage,
+        sure_score=buffer.sure_score,
+        doubtful_score=buffer.doubtful_score,
+        max_open_tracks=buffer.max_open_tracks,
+    )
+
+
+def _detect_stage(make_detector: Callable[[], Detector], min_score: float, min_height_px: float) -> DetectStage:
+    return DetectStage(make_detector(), min_score=min_score, min_height_px=min_height_px)
+
+
+def _pose_stage(make_estimator: Callable[[], PoseEstimator], needs: PoseNeed) -> PoseStage:
+    estimator = make_estimator()
+    if needs is PoseNeed.HEATMAPS and estimator.gives is not PoseNeed.HEATMAPS:
+        raise ConfigError("pose: expected one that gives heat-maps, as the embedder needs; choose pose=rtmpose_onnx")
+    return PoseStage(estimator)
+
+
+def _embed_stage(make_embedder: Callable[[], Embedder], min_quality: float) -> EmbedStage:
+    return EmbedStage(make_embedder(), min_quality=min_quality)
+
+
+def _match_stage(
+    make_gallery: Callable[[], Gallery], matcher: MatcherConfig, site: SiteConfig, ground: Ground
+) -> MatchStage:
+    start = matcher.calibration
+    return MatchStage(
+        make_gallery(),
+        Calibration(
+            DistanceModel(start.same_mean, start.same_std, start.different_mean, start.different_std),
+            caution=start.caution,
+            max_evidence=start.max_evidence,
+        ),
+        Rules(_topology(site), matcher.leave_after_s),
+        ground,
+        max_false_match_rate=matcher.max_false_match_rate,
+        review_every_s=matcher.review_every_s,
+        review_window_s=matcher.review_window_s,
+        forget_after_s=matcher.forget_after_s,
+        max_identities=matcher.max_identities,
+        max_prototypes=matcher.max_prototypes,
+    )
+
+
+def _topology(site: SiteConfig) -> Topology:
+    walks = site.walking_times
+    groups = {"overlaps": site.overlaps or [], "walking_times": [w.between for w in walks], "no_way": site.no_way}
+    for key, pairs in groups.items():
+        for pair in pairs:
+            if len(pair) != 2 or any(camera_id not in site.cameras for camera_id in pair):
+                raise ConfigError(f"site.{key}: expected two of {sorted(site.cameras)}, got {list(pair)}")
+    for walk in walks:
+        typical_s = walk.min_s if walk.typical_s is None else walk.typical_s
+        if not 0 <= walk.min_s <= typical_s <= walk.max_s or walk.typical_s == 0:
+            raise ConfigError(
+                f"site.walking_times: expected 0 <= min_s <= typical_s <= max_s between {list(walk.between)}, "
+                f"got {walk.min_s:g}, {walk.typical_s}, {walk.max_s:g}; correct it"
+            )
+    return Topology(
+        {_sorted_pair(walk.between): WalkingTime(walk.min_s, walk.max_s, walk.typical_s) for walk in walks},
+        None if site.overlaps is None else frozenset(_sorted_pair(pair) for pair in site.overlaps),
+        frozenset((from_camera, to_camera) for from_camera, to_camera in site.no_way),
+    )
+
+
+def _ground(site: SiteConfig) -> Ground:
+    homographies = {}
+    for camera_id, rows in site.ground.items():
+        try:
+            matrix = np.array(rows, np.float64)
+        except (TypeError, ValueError):
+            matrix = np.empty(0)
+        if camera_id not in site.cameras or matrix.shape != (3, 3) or abs(np.linalg.det(matrix)) < 1e-12:
+            raise ConfigError(
+                f"site.ground.{camera_id}: expected a camera of {sorted(site.cameras)} and three rows of three numbers "
+                f"that take pixels to metres, got {rows}; correct it"
+            )
+        homographies[camera_id] = matrix
+    return Ground(homographies)
+
+
+def _sorted_pair(pair: list[str]) -> tuple[str, str]:
+    first, second = sorted(pair)
+    return first, second
+
+
+def _alert_stage(make_rules: list[Callable[[], AlertRule]], alerting: AlertingConfig) -> AlertStage:
+    return AlertStage(
+        [make_rule() for make_rule in make_rules],
+        cooldown_s=alerting.cooldown_s,
+        max_open=alerting.max_open,
+        max_parts=alerting.max_parts,
+    )

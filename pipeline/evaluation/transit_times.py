@@ -1,0 +1,109 @@
+"""``python -m pipeline.evaluation.transit_times ledger.sqlite``: the ways between cameras that a run's people took.
+
+Read from the final person of every part in a ledger: who was last seen in one camera and next in another. Written as
+JSON (walks, median and spread in seconds, by ordered pair) and as a picture in SVG.
+
+    python -m pipeline.evaluation.transit_times outputs/…/ledger.sqlite out=outputs/walks
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from html import escape
+from itertools import pairwise
+from math import cos, hypot, pi, sin
+from pathlib import Path
+
+from pipeline.association.geometry.transit_times import Walk, Walks
+from pipeline.core.command_line import run_command
+from pipeline.ledger.events import Event
+from pipeline.ledger.reader import LedgerReader
+
+Visit = tuple[float, float, str]
+"""First and last moment, Unix seconds, and camera."""
+SIZE = 560
+
+
+def learn(people: Iterable[Iterable[Visit]]) -> Walks:
+    """Return how long people took who were seen so.
+
+    Example:
+        >>> learn([[(0.0, 2.0, "east"), (10.0, 12.0, "west")]]).times
+        {('east', 'west'): [8.0]}
+    """
+    walks = Walks()
+    found = []
+    for visits in people:
+        ordered = sorted(visits)
+        for before, after in pairwise(ordered):
+            if before[2] != after[2] and after[0] >= before[1]:
+                found.append((after[0], before[2], after[2], after[0] - before[1]))
+    for _, from_camera, to_camera, gap_s in sorted(found):
+        walks.learn(from_camera, to_camera, gap_s)
+    return walks
+
+
+def to_json(walks: Mapping[tuple[str, str], Walk]) -> str:
+    """Return the ways as JSON, in order."""
+    rows = [{"from": pair[0], "to": pair[1], **asdict(walk)} for pair, walk in sorted(walks.items())]
+    return json.dumps({"walks": rows}, indent=1)
+
+
+def to_svg(walks: Mapping[tuple[str, str], Walk]) -> str:
+    """Return the ways as a picture: cameras in a circle, an arrow a way, as wide as it is walked often."""
+    cameras = sorted({camera for pair in walks for camera in pair})
+    middle, radius = SIZE / 2, SIZE / 2 - 80
+    turns = [2 * pi * index / max(len(cameras), 1) for index in range(len(cameras))]
+    places = {c: (middle + radius * sin(t), middle - radius * cos(t)) for c, t in zip(cameras, turns, strict=True)}
+    most = max((walk.num_walks for walk in walks.values()), default=1)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{SIZE}" height="{SIZE}" font-family="sans-serif" '
+        'font-size="12">',
+        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto" '
+        'markerUnits="userSpaceOnUse"><path d="M0 0 8 4 0 8z" fill="#36c"/></marker></defs>',
+        f'<rect width="{SIZE}" height="{SIZE}" fill="white"/>',
+    ]
+    for (one, two), walk in sorted(walks.items()):
+        (x1, y1), (x2, y2) = places[one], places[two]
+        length = hypot(x2 - x1, y2 - y1)
+        aside_x, aside_y = 8 * (y2 - y1) / length, -8 * (x2 - x1) / length  # there and back side by side
+        cut_x, cut_y = 26 * (x2 - x1) / length, 26 * (y2 - y1) / length
+        start = f'x1="{x1 + cut_x + aside_x:.1f}" y1="{y1 + cut_y + aside_y:.1f}"'
+        stop = f'x2="{x2 - cut_x + aside_x:.1f}" y2="{y2 - cut_y + aside_y:.1f}"'
+        width = 1 + 4 * walk.num_walks / most
+        parts.append(f'<line {start} {stop} stroke="#36c" stroke-width="{width:.1f}" marker-end="url(#tip)"/>')
+        text_x, text_y = x1 + 0.35 * (x2 - x1) + 2 * aside_x, y1 + 0.35 * (y2 - y1) + 2 * aside_y
+        parts.append(f'<text x="{text_x:.1f}" y="{text_y:.1f}">{walk.median_s:.1f} s ({walk.num_walks})</text>')
+    for camera, (x, y) in places.items():
+        parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="22" fill="#fd8" stroke="#333"/>')
+        parts.append(f'<text x="{x:.1f}" y="{y + 38:.1f}" text-anchor="middle">{escape(camera)}</text>')
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def _visit(event: Event) -> Visit:
+    first, camera_id = event.body["first"], event.camera_id
+    assert isinstance(first, list)
+    assert camera_id is not None
+    return float(first[1]), event.at, camera_id
+
+
+def main(words: list[str]) -> None:
+    """Read a ledger and write both files.
+
+    Raises:
+        ReidError: If that cannot be done.
+    """
+    ledger = next((word for word in words if "=" not in word), "")
+    out = Path(next((word.removeprefix("out=") for word in words if word.startswith("out=")), "outputs/walks"))
+    reader = LedgerReader(Path(ledger))
+    people = [[_visit(event) for event in reader.sightings_of(person.person_id)] for person in reader.persons()]
+    reader.close()
+    walks = learn(people).walks()
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "walks.json").write_text(to_json(walks), encoding="utf-8")
+    (out / "walks.svg").write_text(to_svg(walks), encoding="utf-8")
+    print(f"{len(walks)} ways: {out / 'walks.json'}, {out / 'walks.svg'}")
+
+
+if __name__ == "__main__":
+    run_command(main)

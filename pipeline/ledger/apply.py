@@ -1,0 +1,56 @@
+"""Carries orders out on the ledger of a run that has ended, at the level of events."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.core import Correction, CorrectionKind, Record
+from pipeline.core.errors import DataError
+from pipeline.core.serialisation import pack
+from pipeline.ledger.commands import Outcome, PlacedOrder
+from pipeline.ledger.erasure import Erasure, erase_files, lines_with, places_with
+from pipeline.ledger.export import renew_exports
+from pipeline.ledger.ledger import Ledger, is_being_written
+from pipeline.ledger.reader import LedgerReader
+from pipeline.ledger.resolve import amended, describe, resolve
+from pipeline.ledger.snapshot import AT_REST
+
+
+def carry_out_pending(path: Path) -> None:
+    """Carry out the orders that wait, or leave them to a run that has just begun to write the ledger."""
+    if is_being_written(path):
+        return
+    ledger = Ledger(path)
+    reader = LedgerReader(path)
+    try:
+        for placed in ledger.pending_orders():
+            _carry_out(placed, ledger, reader)
+    finally:
+        reader.close()
+        ledger.close()
+
+
+def _carry_out(placed: PlacedOrder, ledger: Ledger, reader: LedgerReader) -> None:
+    people = reader.people()
+    try:
+        correction = resolve(placed.order, people, at=people.last_at, next_person_id=people.last_person_id + 1)
+    except DataError as error:
+        ledger.append([], outcomes=[Outcome(placed, time.time(), False, str(error))])
+        return
+    records: list[Record] = [correction, *amended(reader.alerts(), correction)]
+    if correction.kind is CorrectionKind.ERASED:
+        text = str(_erase(correction, records, ledger, reader, people.last_person_id))
+        ledger.append([], outcomes=[Outcome(placed, time.time(), True, text)])
+        return
+    taken = (AT_REST, pack({"order": placed.order, "correction": correction}))  # for a run that goes on from here
+    ledger.append(records, taken=taken, outcomes=[Outcome(placed, time.time(), True, describe(correction))])
+
+
+def _erase(
+    correction: Correction, records: Sequence[Record], ledger: Ledger, reader: LedgerReader, last_person_id: int
+) -> Erasure:
+    folder = reader.path.parent
+    removed, needles = ledger.erase(correction, records, state=None, last_person_id=last_person_id)
+    removed |= erase_files(folder, correction)
+    removed["exports"], away = renew_exports(reader)
+    return Erasure(removed, places_with(folder, [*needles, *lines_with(correction.parts)]), tuple(away))

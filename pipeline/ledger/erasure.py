@@ -1,0 +1,210 @@
+"""Takes a person out of everything that a run left, and looks afterwards whether anything is left."""
+
+import json
+import mmap
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence, Set
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from pipeline.core import Correction, CorrectionKind, TrackPart
+from pipeline.core.errors import ConnectorError
+from pipeline.ledger.commands import order_body, order_from
+from pipeline.ledger.events import correction_body, from_row
+
+NEEDLE_BYTES = 100
+"""Of what was removed, so much is looked for afterwards."""
+MAX_NEEDLES = 100
+"""Pieces that are looked for at most, evenly over all there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What was searched, and what of it was removed.
+
+    Attributes:
+        removed: By place: how many things were removed there; 0 where nothing was found.
+        left: Places in which something was still found afterwards; empty if all went well.
+        away: Exports that are no longer where they were written, and so were not reached.
+    """
+
+    removed: dict[str, int]
+    left: tuple[str, ...]
+    away: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        words = [f"{place}: {count}" for place, count in self.removed.items()]
+        tail = f"; STILL FOUND in {', '.join(self.left)}" if self.left else "; nothing of it is found any more"
+        if self.away:
+            tail = f"; NOT REACHED, moved since they were exported: {', '.join(self.away)}{tail}"
+        return "removed " + ", ".join(words) + tail
+
+
+def redact(database: sqlite3.Connection, correction: Correction) -> tuple[dict[str, int], list[bytes]]:
+    """Empty the events and orders about erased people, inside the caller's transaction.
+
+    Args:
+        database: Of the ledger.
+        correction: ERASED, with every number that they had and every part of a track that showed them.
+
+    Returns:
+        What was removed, by kind, and pieces of it to look for afterwards.
+    """
+    parts = frozenset(correction.parts)
+    people = ", ".join(str(int(person_id)) for person_id in correction.person_ids)
+    columns = "number, kind, at, person_id, camera_id, track, part, body"
+    gone: dict[str, list[int]] = {"sighting": [], "correction": [], "alert": []}
+    needles: list[bytes] = []
+    for part in parts:
+        found = database.execute(
+            "SELECT number, body FROM events WHERE track = ? AND part = ? AND body IS NOT NULL",
+            (str(part.track_id), part.part),
+        ).fetchall()
+        gone["sighting"] += [number for number, _ in found]
+        needles += [body.encode() for _, body in found]
+    keys = f"SELECT json_extract(body, '$.key') FROM events WHERE kind = 'alert' AND person_id IN ({people})"
+    for number, body in database.execute(
+        f"SELECT number, body FROM events WHERE kind = 'alert' AND json_extract(body, '$.key') IN ({keys})"
+    ).fetchall():
+        gone["alert"].append(number)
+        needles.append(body.encode())
+    for row in database.execute(
+        f"SELECT {columns} FROM events WHERE kind = 'correction' AND body IS NOT NULL"
+    ).fetchall():
+        event = from_row(row)
+        made = event.correction()
+        if made.kind is CorrectionKind.ERASED:
+            continue
+        rest = tuple(part for part in made.parts if part not in parts)
+        if set(made.person_ids) <= set(correction.person_ids) or (made.parts and not rest):
+            gone["correction"].append(event.number)
+        elif len(rest) < len(made.parts):
+            body = correction_body(
+                Correction(made.kind, made.person_ids, made.by, made.at, rest, made.reason, made.name)
+            )
+            database.execute("UPDATE events SET body = ?, is_redacted = 1 WHERE number = ?", (body, event.number))
+    for numbers in gone.values():
+        database.executemany(
+            "UPDATE events SET person_id = NULL, camera_id = NULL, track = NULL, part = NULL, body = NULL, "
+            "is_redacted = 1 WHERE number = ?",
+            [(number,) for number in numbers],
+        )
+    database.executemany("INSERT OR IGNORE INTO erased VALUES (?)", [(digest_of(part),) for part in parts])
+    removed = {f"{kind}s": len(numbers) for kind, numbers in gone.items()}
+    removed["orders"] = _redact_orders(database, frozenset(correction.person_ids))
+    return removed, [needle[-NEEDLE_BYTES:] for needle in needles]
+
+
+def digest_of(part: TrackPart) -> bytes:
+    """Return what is kept of an erased part, so that a recording that is read again does not bring it back."""
+    return sha256(str(part).encode()).digest()
+
+
+def lines_with(parts: Iterable[TrackPart]) -> list[bytes]:
+    """Return what JSON lines say of these parts, to look for."""
+    return [
+        f'"track": {json.dumps(str(part.track_id))}, "part": {part.part}{tail}'.encode()
+        for part in parts
+        for tail in (",", "}")
+    ]
+
+
+def _redact_orders(database: sqlite3.Connection, person_ids: Set[int]) -> int:
+    """Take names, parts and reasons out of orders about erased people."""
+    num_orders = 0
+    for number, body in database.execute("SELECT number, body FROM orders").fetchall():
+        order = order_from(body)
+        if person_ids & set(order.person_ids) and (order.parts or order.name):
+            empty = type(order)(order.kind, order.person_ids, order.by, order.at)
+            database.execute("UPDATE orders SET body = ? WHERE number = ?", (order_body(empty), number))
+            num_orders += 1
+    return num_orders
+
+
+def erase_lines(path: Path, correction: Correction) -> int:
+    """Take the lines about erased people out of a file of JSON lines; return how many there were."""
+    parts = {(str(part.track_id), part.part) for part in correction.parts}
+    people = set(correction.person_ids)
+
+    def is_about(line: bytes) -> bool:
+        message = json.loads(line)
+        if message.get("event") == "sighting":
+            return (message["track"], message["part"]) in parts
+        if message.get("event") == "correction" and message["kind"] != "erased":
+            named = [(part["track"], part["part"]) for part in message["parts"]]
+            return bool(named and parts.issuperset(named)) or people.issuperset(message["person_ids"])
+        return message.get("event") == "alert" and message["person_id"] in people
+
+    return _rewritten(path, is_about)
+
+
+def erase_files(folder: Path, correction: Correction) -> dict[str, int]:
+    """Take erased people out of the files of a run that has ended, and out of whatever keeps pictures beside it.
+
+    JSON lines and MOT text lose their lines. Films and sheets of pictures, which show many people, are deleted. Every
+    other SQLite file that has a table with the columns ``track`` and ``part`` loses those rows.
+    """
+    removed = {}
+    for path in sorted(folder.glob("*.jsonl")):
+        removed[path.name] = erase_lines(path, correction)
+    people = {str(person_id).encode() for person_id in correction.person_ids}
+    for path in sorted(folder.glob("mot/*.txt")):
+        removed[f"mot/{path.name}"] = _rewritten(path, lambda line: line.split(b",", 2)[1] in people)
+    for path in sorted(folder.glob("annotated/*.*")):
+        if path.suffix != ".sqlite":
+            path.unlink()
+            removed[f"annotated/{path.name}"] = 1
+    return {**removed, **erase_stores(folder, correction.parts)}
+
+
+def erase_stores(folder: Path, parts: Sequence[TrackPart]) -> dict[str, int]:
+    """Delete the rows of these parts of tracks in every SQLite file but ledgers; return how many there were."""
+    removed = {}
+    for path in sorted(folder.rglob("*.sqlite")):
+        if path.name.startswith("ledger"):
+            continue
+        try:
+            database = sqlite3.connect(path, timeout=10)
+            database.execute("PRAGMA secure_delete = ON")
+            names = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            for name in names:
+                columns = {row[1] for row in database.execute(f'PRAGMA table_info("{name}")')}
+                if {"track", "part"} <= columns:
+                    removed[f"{path.relative_to(folder)} {name}"] = database.executemany(
+                        f'DELETE FROM "{name}" WHERE track = ? AND part = ?',
+                        [(str(part.track_id), part.part) for part in parts],
+                    ).rowcount
+            database.commit()
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            database.close()
+        except sqlite3.Error as error:
+            raise ConnectorError(f"{path}: expected to erase from it, got {error}; erase once more") from error
+    return removed
+
+
+def places_with(folder: Path, needles: Sequence[bytes]) -> tuple[str, ...]:
+    """Return the files below a folder in whose bytes something that was removed is still found."""
+    wanted = needles[:: 1 + len(needles) // MAX_NEEDLES]
+    return tuple(
+        str(path.relative_to(folder))
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.stat().st_size and _holds(path, wanted)
+    )
+
+
+def _holds(path: Path, needles: Iterable[bytes]) -> bool:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return any(data.find(needle) >= 0 for needle in needles if needle)
+
+
+def _rewritten(path: Path, is_gone: Callable[[bytes], bool]) -> int:
+    """Write a file anew without some of its lines; return how many they were."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    kept = [line for line in lines if not line.strip() or not is_gone(line)]
+    if len(kept) < len(lines):
+        unfinished = path.with_name(f".{path.name}")
+        unfinished.write_bytes(b"".join(kept))
+        os.replace(unfinished, path)
+    return len(lines) - len(kept)

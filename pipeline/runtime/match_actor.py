@@ -1,0 +1,275 @@
+"""The single writer: puts the embeddings of all cameras in order, judges them, and publishes what follows."""
+
+import asyncio
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple
+from itertools import islice
+from math import inf
+from pathlib import Path
+
+from pipeline.alerts.engine import AlertStage
+from pipeline.association.matcher import MatchStage
+from pipeline.core import Alert, Correction, CorrectionKind, Embedding, Sighting, Sink, TrackPart
+from pipeline.core.errors import DataError
+from pipeline.ledger import Ledger, LedgerReader, Outcome, PlacedOrder, describe, resolve
+from pipeline.ledger.erasure import Erasure, erase_stores, lines_with, places_with
+from pipeline.ledger.export import renew_exports
+from pipeline.runtime.acknowledgement import Receipt
+from pipeline.runtime.event_time import EventTimeBuffer
+from pipeline.runtime.reducer import CarriedOut, Ending, Enrolment, Judgement, Taken, Window, entry_of
+from pipeline.runtime.sink_fanout import Outlets
+from pipeline.telemetry.match_report import MatchReport
+from pipeline.telemetry.match_status import MatchStatus
+
+NUM_FRESH = 1000
+"""Sightings that tell how fresh what is published is now."""
+COMPACT_EVERY_S = 60.0
+"""Seconds between two times that old events are deleted."""
+
+
+class MatchActor:
+    """Judges and publishes. What it returns from ``hand_over`` is what a source may forget.
+
+    Where its ledger holds an earlier life of it, or an earlier run, it goes on from there as if nothing had happened:
+    what was judged is judged once, and what sinks may lack is written to them again.
+
+    Args:
+        camera_ids: The cameras that will hand over.
+        make_match: Builds the match stage.
+        make_alert: Builds the alert stage.
+        make_sinks: Build the sinks, by name.
+        ledger_path: The ledger's file.
+        window_s: Seconds of event time judged together.
+        max_lateness_s: See ``EventTimeBuffer``.
+        flush_every_s: Seconds between two flushes of the sinks.
+        max_waiting_embeddings: Cameras that are ahead wait while more than this many wait for the others.
+        retention_s: Seconds of event time after which events leave the ledger.
+        max_events: So many events stay in the ledger at most; 0 for all.
+    """
+
+    MAX_LATENCIES = 100_000
+    MAX_KNOWN_PARTS = 100_000
+    """The newest ones; a camera that comes back hands over again what it did since its last checkpoint."""
+
+    def __init__(
+        self,
+        *,
+        camera_ids: Sequence[str],
+        make_match: Callable[[], MatchStage],
+        make_alert: Callable[[], AlertStage],
+        make_sinks: Mapping[str, Callable[[], Sink]],
+        ledger_path: Path,
+        window_s: float,
+        max_lateness_s: float,
+        flush_every_s: float,
+        max_waiting_embeddings: int,
+        retention_s: float = inf,
+        max_events: int = 0,
+    ) -> None:
+        self._judgement = Judgement(make_match(), make_alert())
+        self._ledger = Ledger(ledger_path)
+        self._folder = ledger_path.parent
+        self._reader = LedgerReader(ledger_path)
+        self._outlets = Outlets({name: make_sink() for name, make_sink in make_sinks.items()})
+        self._buffer = EventTimeBuffer(camera_ids, window_s=window_s, max_lateness_s=max_lateness_s)
+        self._flush_every_s = flush_every_s
+        self._max_waiting_embeddings = max_waiting_embeddings
+        self._retention_s, self._max_events = retention_s, max_events
+        self._compacted_at = -inf
+        self._turn = asyncio.Lock()
+        self._room = asyncio.Event()
+        self._due_at: dict[TrackPart, float] = {}
+        self._safe_until = -inf
+        self._flushed_at = time.monotonic()
+        self._latencies_s: deque[float] = deque(maxlen=self.MAX_LATENCIES)
+        self._publish_s = 0.0
+        self._life = secrets.token_hex(8)
+        saved = self._ledger.saved()
+        self._unpublished = self._judgement.bring_back(saved)
+        self._outlets.rewind(saved.marks)
+        self._buffer.resume(self._judgement.judged_until)
+        self._judged_until = self._judgement.judged_until
+        # Everything was closed before, by this very run or by one that is gone on with: its files stay as they are.
+        self._is_closed = self._judgement.is_ended and not saved.marks
+
+    async def ready(self) -> None:
+        """Return; everything is built."""
+
+    async def status(self) -> MatchStatus:
+        """Return how far it has come."""
+        counts = self._judgement.counts
+        calibration = self._judgement.match.calibration
+        return MatchStatus(
+            num_identities=self._judgement.match.num_identities,
+            num_sightings=counts[Sighting],
+            num_corrections=counts[Correction],
+            num_alerts=counts[Alert],
+            num_late=self._buffer.num_late,
+            num_sink_retries=self._outlets.num_retries,
+            num_waiting=len(self._buffer),
+            num_unusable=self._judgement.match.num_unusable,
+            freshness_p95_s=self._freshness_p95_s(),
+            calibration_labels=calibration.num_labels,
+            calibration_drift=calibration.drift,
+            calibration_model=astuple(calibration.model),
+            life=self._life,
+        )
+
+    def _freshness_p95_s(self) -> float | None:
+        newest = sorted(islice(reversed(self._latencies_s), NUM_FRESH))
+        return newest[int(0.95 * (len(newest) - 1))] if newest else None
+
+    async def enrol(self, person_id: int, embedding: Embedding) -> None:
+        """Make a person known by pictures, unless a run before has; before the first ``hand_over``."""
+        if not self._judgement.match.is_known(person_id):
+            await self._take(Enrolment(person_id, embedding))
+            self._ledger.note("configuration", "enrol", f"person {person_id}")
+
+    async def hand_over(
+        self,
+        camera_id: str,
+        embeddings: Sequence[Embedding],
+        watermark: float,
+        due_at: float,
+        life: str | None = None,
+    ) -> Receipt:
+        """Take embeddings of one camera and learn how far it has come.
+
+        Does not wait for their release, but for room: while too many wait for slower cameras, the camera that is
+        furthest behind passes and the others do not.
+
+        Args:
+            camera_id: The camera.
+            embeddings: In the order in which they were completed; what was judged before is passed over.
+            watermark: Unix seconds: later ones will be complete no earlier than this. Infinite at the end.
+            due_at: Unix seconds by the wall clock: when the frame that completed them was due.
+            life: Of the receipt before; None from a camera that handed nothing over yet. With that of an earlier life
+                nothing is taken: the camera has to hand over again what was not judged by then.
+        """
+        if life not in (None, self._life):
+            return Receipt(self._life, False, -inf, -inf)
+        for embedding in embeddings:
+            part = TrackPart(embedding.track_id, embedding.part)
+            if part not in self._due_at and not self._ledger.has(part):
+                self._buffer.add(embedding)
+                self._due_at[part] = due_at
+        self._buffer.advance(camera_id, watermark)
+        await self._release()
+        while len(self._buffer) > self._max_waiting_embeddings and watermark > self._buffer.watermark:
+            self._room.clear()
+            await self._room.wait()
+        return Receipt(self._life, True, self._judged_until, self._safe_until)
+
+    async def finish(self, patience_s: float) -> MatchReport:
+        """Judge what is left, publish it, close everything, and say what the run came to.
+
+        Args:
+            patience_s: Seconds after which a busy sink is waited for no longer; the report names it.
+        """
+        self._outlets.be_patient_for(patience_s)
+        async with self._turn:
+            await self._judge_released()
+            if not self._judgement.is_ended:
+                await self._take(Ending())
+            if await self._outlets.flush() and not self._is_closed:
+                self._ledger.note_published(self._outlets.marks())
+                self._ledger.save(self._judgement.snapshot())
+        if not self._is_closed:
+            await self._outlets.close()
+            self._ledger.note_published({})
+        self._reader.close()
+        self._ledger.close()
+        counts = self._judgement.counts
+        return MatchReport(
+            num_identities=self._judgement.match.num_identities,
+            num_sightings=counts[Sighting],
+            num_corrections=counts[Correction],
+            num_alerts=counts[Alert],
+            num_late=self._buffer.num_late,
+            num_sink_retries=self._outlets.num_retries,
+            latencies_s=list(self._latencies_s),
+            digest=self._ledger.digest,
+            busy_s={**self._judgement.busy_s, "publish": self._publish_s},
+            behind=tuple(self._outlets.behind),
+        )
+
+    async def _release(self) -> None:
+        async with self._turn:
+            await self._judge_released()
+            self._judged_until = max(self._judged_until, self._buffer.released_until)
+            if time.monotonic() - self._flushed_at >= self._flush_every_s:
+                await self._flush()
+        self._room.set()
+
+    async def _judge_released(self) -> None:
+        unpublished, self._unpublished = self._unpublished, []
+        await self._outlets.write(unpublished)
+        for placed in self._ledger.pending_orders():
+            await self._carry_out(placed)
+        for now, embeddings in self._buffer.release():
+            await self._take(Window(now, embeddings))
+            published_at = time.time()
+            for embedding in embeddings:
+                due_at = self._due_at.pop(TrackPart(embedding.track_id, embedding.part))
+                self._latencies_s.append(published_at - due_at)
+
+    async def _carry_out(self, placed: PlacedOrder) -> None:
+        """Do what an operator ordered, or say why not."""
+        loop = asyncio.get_running_loop()
+        people = await loop.run_in_executor(None, self._reader.people)
+        try:
+            correction = resolve(
+                placed.order, people, at=people.last_at, next_person_id=self._judgement.match.next_person_id
+            )
+        except DataError as error:
+            self._ledger.append([], outcomes=[Outcome(placed, time.time(), False, str(error))])
+            return
+        if correction.kind is CorrectionKind.ERASED:
+            text = await self._erase(CarriedOut(placed.order, correction), people.last_person_id)
+            self._ledger.append([], outcomes=[Outcome(placed, time.time(), True, text)])
+            return
+        outcome = Outcome(placed, time.time(), True, describe(correction))
+        await self._take(CarriedOut(placed.order, correction), outcomes=[outcome])
+
+    async def _erase(self, taken: CarriedOut, last_person_id: int) -> str:
+        """Forget a person everywhere, and return what was found and removed."""
+        await self._flush()  # what the journal holds cannot be published anew afterwards
+        loop = asyncio.get_running_loop()
+        correction = taken.correction
+        traces = self._judgement.match.traces_of(correction.person_ids)
+        records = self._judgement.take(taken)
+        removed, needles = self._ledger.erase(
+            correction, records, state=self._judgement.snapshot(), last_person_id=last_person_id
+        )
+        await self._outlets.write(records)  # a sink takes what it wrote of the person back
+        await self._flush()
+        removed |= await loop.run_in_executor(None, erase_stores, self._folder, correction.parts)
+        removed["exports"], away = await loop.run_in_executor(None, renew_exports, self._reader)
+        needles += [*traces, *lines_with(correction.parts)]
+        left = await loop.run_in_executor(None, places_with, self._folder, needles)
+        return str(Erasure(removed, left, tuple(away)))
+
+    async def _take(self, taken: Taken, outcomes: Sequence[Outcome] = ()) -> None:
+        """Decide, and write what follows to the ledger, then to every sink; a busy sink is waited for."""
+        self._is_closed = False
+        records = self._judgement.take(taken)
+        began = time.perf_counter()
+        self._ledger.append(records, taken=entry_of(taken), outcomes=outcomes)
+        await self._outlets.write(records)
+        self._publish_s += time.perf_counter() - began
+
+    async def _flush(self) -> None:
+        """Flush the sinks; where all have everything safe, it need never be written again."""
+        is_safe = await self._outlets.try_to_flush()
+        self._flushed_at = time.monotonic()
+        if is_safe:
+            self._safe_until = self._judged_until
+            self._ledger.note_published(self._outlets.marks())
+            if self._ledger.wants_snapshot:
+                self._ledger.save(self._judgement.snapshot())
+        if self._flushed_at - self._compacted_at >= COMPACT_EVERY_S:
+            self._compacted_at = self._flushed_at
+            self._ledger.compact(retention_s=self._retention_s, max_events=self._max_events)

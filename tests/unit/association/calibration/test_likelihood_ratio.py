@@ -1,0 +1,121 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.association.calibration.likelihood_ratio import (
+    PRIOR_WEIGHT,
+    Calibration,
+    DistanceModel,
+    clarity_of,
+    probability,
+)
+
+START = DistanceModel(same_mean=0.35, same_std=0.1, different_mean=0.8, different_std=0.15)
+DISTANCES = st.floats(0.0, 2.0)
+RATES = st.floats(1e-6, 0.5)
+
+
+def make_calibration(*learned: float, caution: float = 1.0, max_evidence: float = 6.0) -> Calibration:
+    calibration = Calibration(START, caution=caution, max_evidence=max_evidence)
+    for distance in learned:
+        calibration.learn_different(distance)
+    return calibration
+
+
+@given(DISTANCES, DISTANCES, st.lists(DISTANCES, max_size=200))
+def test_nearer_is_never_less_evidence_whatever_was_learned(one: float, two: float, learned: list[float]) -> None:
+    calibration = make_calibration(*learned)
+    assert calibration.evidence(min(one, two)) >= calibration.evidence(max(one, two))
+
+
+@given(DISTANCES, st.floats(0.1, 8.0), st.lists(DISTANCES, max_size=50))
+def test_looks_never_say_more_than_allowed(distance: float, most: float, learned: list[float]) -> None:
+    assert abs(make_calibration(*learned, max_evidence=most).evidence(distance)) <= most
+
+
+@given(RATES, RATES, st.lists(DISTANCES, max_size=200))
+def test_a_lower_false_match_rate_needs_more_evidence(one: float, two: float, learned: list[float]) -> None:
+    calibration = make_calibration(*learned)
+    assert calibration.evidence_needed(min(one, two)) >= calibration.evidence_needed(max(one, two)) >= 0.0
+
+
+def test_half_way_between_the_means_says_nothing() -> None:
+    assert make_calibration().evidence((0.35 + 0.8) / 2) == pytest.approx(0.0)
+
+
+def test_many_distances_are_judged_as_each_of_them() -> None:
+    calibration = make_calibration()
+    distances = np.array([0.0, 0.4, 0.5, 0.9, 2.0])
+    assert calibration.evidence_of(distances).tolist() == [calibration.evidence(d) for d in distances]
+
+
+def test_caution_makes_every_distance_say_less() -> None:
+    assert make_calibration(caution=0.5).evidence(0.5) == pytest.approx(make_calibration().evidence(0.5) / 2)
+
+
+def test_nothing_learned_is_what_was_fitted() -> None:
+    model = make_calibration().model
+    assert (model.different_mean, model.different_std) == pytest.approx((0.8, 0.15))
+
+
+def test_what_is_learned_counts_as_much_as_the_start_after_so_many_labels() -> None:
+    model = make_calibration(*[0.6] * int(PRIOR_WEIGHT)).model
+    assert model.different_mean == pytest.approx(0.7)
+    assert (model.same_mean, model.same_std) == (0.35, 0.1)
+
+
+def test_enough_labels_outweigh_the_start_values() -> None:
+    random = np.random.default_rng(0)
+    model = make_calibration(*random.normal(0.65, 0.08, 20_000).tolist()).model
+    assert model.different_mean == pytest.approx(0.65, abs=0.01)
+    assert model.different_std == pytest.approx(0.08, abs=0.01)
+
+
+def linking_distance(calibration: Calibration) -> float:
+    """Return the largest distance at which two looks are linked by looks alone."""
+    needed = calibration.evidence_needed(0.01)
+    return max(d for d in np.linspace(0, 1, 1001) if calibration.evidence(d) >= needed)
+
+
+def test_where_strangers_look_alike_people_must_look_more_alike_to_be_linked() -> None:
+    alike = make_calibration(*np.random.default_rng(0).normal(0.65, 0.15, 500).tolist())
+    assert linking_distance(alike) < linking_distance(make_calibration()) - 0.05
+
+
+def test_two_people_are_never_taken_to_be_nearer_than_one_person_to_herself() -> None:
+    model = make_calibration(*[0.0] * 10_000).model
+    assert model.different_mean >= model.same_mean + model.same_std
+    assert model.different_std > 0
+
+
+@given(st.floats(-1000, 1000))
+def test_evidence_is_a_probability(evidence: float) -> None:
+    assert 0.0 <= probability(evidence) <= 1.0
+    assert probability(evidence) + probability(-evidence) == pytest.approx(1.0)
+    if abs(evidence) < 50:
+        assert math.isclose(probability(evidence), 1 / (1 + math.exp(-evidence)))
+
+
+def test_poor_pictures_say_less_for_and_against() -> None:
+    calibration = make_calibration()
+    assert 0 < calibration.evidence(0.2, 0.4) < calibration.evidence(0.2, 1.0)
+    assert calibration.evidence(0.7, 1.0) < calibration.evidence(0.7, 0.4)
+    assert clarity_of(0.05) < clarity_of(0.4) < clarity_of(0.8) == clarity_of(1.0) == 1.0
+
+
+def test_each_two_cameras_need_what_their_own_labels_prove() -> None:
+    calibration = make_calibration()
+    for number in range(320):
+        calibration.prove_different(("east", "west"), (f"east/0/{number}", "west/0/1"), 0.4)
+        calibration.prove_different(("east", "east"), (f"east/0/{number}", "east/0/x"), 0.55)
+    calibration.refit(0.01)
+    cameras = ["west", "east", "gate", "east"]
+    needed = calibration.evidence_needed_between(0.01, cameras)
+    for row, one in enumerate(cameras):
+        for column, two in enumerate(cameras):
+            first, second = sorted((one, two))
+            assert needed[row, column] == calibration.evidence_needed(0.01, (first, second))
+    assert needed[0, 1] > needed[1, 3]

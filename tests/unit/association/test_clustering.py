@@ -1,0 +1,104 @@
+from itertools import combinations
+from math import inf
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from people import MODEL, see
+
+from pipeline.association.calibration.likelihood_ratio import Calibration
+from pipeline.association.clustering import cluster
+from pipeline.association.cues import Rules, are_two_people, broken_walk
+from pipeline.association.geometry.topology import Topology, WalkingTime
+from pipeline.association.track_segment import Segment
+
+CALIBRATION = Calibration(MODEL, caution=1.0, max_evidence=6.0)
+PLACE = Rules(Topology({("east", "west"): WalkingTime(1.0, 20.0)}, frozenset({("east", "north")})), 2.0)
+NEEDED = CALIBRATION.evidence_needed(0.01)
+
+SIGHTINGS = st.lists(
+    st.tuples(
+        st.sampled_from(["east", "north", "west"]),
+        st.integers(0, 300),
+        st.integers(3, 60),
+        st.integers(0, 2),
+        st.floats(0.0, 0.7),
+    ),
+    max_size=10,
+)
+
+
+def segments_of(sightings) -> list[Segment]:
+    return [
+        Segment.begin(see(camera_id, number, start / 10, (start + length) / 10, person, distance=distance))
+        for number, (camera_id, start, length, person, distance) in enumerate(sightings)
+    ]
+
+
+def groups_of(segments: list[Segment], rules: Rules = PLACE, needed: float = NEEDED) -> list[list[int]]:
+    matrix = np.full((len(segments), len(segments)), needed)
+    return cluster(segments, appearance=CALIBRATION.evidence_of, needed=matrix, rules=rules)
+
+
+def test_nothing_makes_no_groups() -> None:
+    assert groups_of([]) == []
+
+
+def test_one_look_in_two_cameras_is_one_person_and_another_look_is_not() -> None:
+    segments = segments_of([("east", 0, 20, 0, 0.0), ("west", 60, 20, 0, 0.1), ("west", 61, 20, 1, 0.0)])
+    assert sorted(map(sorted, groups_of(segments))) == [[0, 1], [2]]
+
+
+def test_what_is_between_two_looks_joins_them() -> None:
+    segments = segments_of([("east", 0, 20, 0, 0.0), ("west", 60, 20, 0, 0.6), ("east", 100, 20, 0, 0.25)])
+    rules = Rules(Topology({("east", "west"): WalkingTime(1.0, 120.0)}, frozenset()), inf)
+    assert [sorted(g) for g in groups_of(segments[:2], rules)] == [[0], [1]]
+    assert [sorted(g) for g in groups_of(segments, rules)] == [[0, 1, 2]]
+
+
+@given(SIGHTINGS)
+def test_every_segment_is_in_one_group(sightings) -> None:
+    groups = groups_of(segments_of(sightings))
+    assert sorted(index for group in groups for index in group) == list(range(len(sightings)))
+    assert all(groups)
+
+
+@given(SIGHTINGS, st.floats(0.0, 4.0))
+def test_what_is_ruled_out_is_never_joined(sightings, needed: float) -> None:
+    segments = segments_of(sightings)
+    for group in groups_of(segments, needed=needed):
+        assert not any(are_two_people(segments[one], segments[two], PLACE) for one, two in combinations(group, 2))
+        assert broken_walk([segments[index] for index in group], PLACE) is None
+
+
+@given(SIGHTINGS, st.randoms(use_true_random=False))
+def test_groups_do_not_depend_on_the_order_of_the_input(sightings, random) -> None:
+    segments = segments_of(sightings)
+    order = list(range(len(segments)))
+    random.shuffle(order)
+    shuffled = groups_of([segments[index] for index in order])
+    assert {frozenset(order[index] for index in g) for g in shuffled} == {frozenset(g) for g in groups_of(segments)}
+
+
+@given(SIGHTINGS)
+def test_needing_more_evidence_than_there_can_be_joins_nobody(sightings) -> None:
+    assert all(len(group) == 1 for group in groups_of(segments_of(sightings), needed=13.0))
+
+
+@given(SIGHTINGS)
+def test_the_segments_stay_as_they_are(sightings) -> None:
+    segments = segments_of(sightings)
+    before = [(s.weight, s.vector_sum.copy(), list(s.parts)) for s in segments]
+    groups_of(segments)
+    for segment, (weight, vector_sum, parts) in zip(segments, before, strict=True):
+        assert (segment.weight, segment.parts) == (weight, parts)
+        np.testing.assert_array_equal(segment.vector_sum, vector_sum)
+
+
+def test_two_cameras_that_need_more_are_joined_later_than_others() -> None:
+    segments = segments_of([("east", 0, 20, 0, 0.0), ("west", 60, 20, 0, 0.35), ("gate", 120, 20, 0, 0.2)])
+    needed = np.zeros((3, 3))
+    needed[0, 1] = needed[1, 0] = 20.0
+    groups = cluster(segments, appearance=CALIBRATION.evidence_of, needed=needed, rules=PLACE)
+    assert [1] in groups or [0] in groups
+    assert sorted(map(sorted, groups_of(segments, needed=0.0))) == [[0, 1, 2]]

@@ -1,0 +1,351 @@
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pytest
+from factories import make_stamp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.camera.tracking import MAX_CONTACT_PARTS, TrackStage
+from pipeline.core import UNCONFIRMED, Detections, Frame, FrameStamp, Tracklet, TrackUpdate
+
+HW = (120, 160)
+FPS = 8  # whose times are exact
+LEFT, MIDDLE, RIGHT = (10.0, 10.0, 40.0, 90.0), (60.0, 10.0, 90.0, 90.0), (110.0, 10.0, 140.0, 90.0)
+BEHIND_LEFT = (15.0, 10.0, 45.0, 90.0)
+CROP_HW, CLIP_LEN, FIRST_AFTER_S, PART_S = (16, 8), 4, 1.0, 3.0
+
+
+class TableTracker:
+    """Takes its answers from a table; where it says nothing, the rows are the tracks 1, 2, 3 and so on."""
+
+    def __init__(self, numbers: Mapping[int, Sequence[int]], ended: Mapping[int, Sequence[int]]) -> None:
+        self._numbers, self._ended = numbers, ended
+
+    def update(self, detections: Detections) -> TrackUpdate:
+        index = detections.stamp.index
+        numbers = self._numbers.get(index, range(1, len(detections) + 1))
+        return TrackUpdate(np.array(numbers, np.int64), tuple(self._ended.get(index, ())))
+
+
+def make_stage(
+    numbers: Mapping[int, Sequence[int]] | None = None,
+    ended: Mapping[int, Sequence[int]] | None = None,
+    *,
+    max_open_tracks: int = 100,
+    sure_score: float = 0.0,
+) -> TrackStage:
+    return TrackStage(
+        TableTracker(numbers or {}, ended or {}),
+        crop_size_hw=CROP_HW,
+        clip_len=CLIP_LEN,
+        first_after_s=FIRST_AFTER_S,
+        part_s=PART_S,
+        contact_coverage=0.3,
+        sure_score=sure_score,
+        doubtful_score=0.6,
+        max_open_tracks=max_open_tracks,
+    )
+
+
+def flat_image(index: int) -> np.ndarray:
+    return np.full((*HW, 3), 100, np.uint8)
+
+
+def busy_image(index: int) -> np.ndarray:
+    return np.random.default_rng(index).integers(0, 256, (*HW, 3), np.uint8)
+
+
+def step(
+    stage: TrackStage,
+    index: int,
+    boxes: Sequence[Sequence[float]],
+    score: float = 0.9,
+    image: Callable[[int], np.ndarray] = flat_image,
+) -> list[Tracklet]:
+    stamp = make_stamp(index=index, captured_at=index / FPS)
+    found = Detections(stamp, np.array(boxes, np.float32).reshape(-1, 4), np.full(len(boxes), score, np.float32))
+    return stage.process([(Frame(stamp, image(index)), found)])
+
+
+def steps(stage: TrackStage, indices: range, boxes: Sequence[Sequence[float]], **options) -> list[Tracklet]:
+    return [tracklet for index in indices for tracklet in step(stage, index, boxes, **options)]
+
+
+def spans(tracklets: Sequence[Tracklet]) -> list[tuple[int, int, int, int]]:
+    """Return number of the track, part, first and last index."""
+    return [(t.track_id.number, t.part, int(t.path.indices[0]), int(t.path.indices[-1])) for t in tracklets]
+
+
+def test_the_first_tracklet_comes_soon_and_further_ones_later() -> None:
+    stage = make_stage()
+    tracklets = steps(stage, range(80), [LEFT])
+    assert spans(tracklets) == [(1, 0, 0, 8), (1, 1, 9, 33), (1, 2, 34, 58)]
+    assert not any(t.is_last for t in tracklets)
+    assert [t.completed_at for t in tracklets] == [1.0, 33 / FPS, 58 / FPS]
+
+
+def test_the_last_part_comes_when_the_track_ends() -> None:
+    stage = make_stage(ended={20: [1]})
+    steps(stage, range(15), [LEFT])
+    steps(stage, range(15, 20), [])
+    (last,) = step(stage, 20, [])
+    assert spans([last]) == [(1, 1, 9, 14)]
+    assert (last.is_last, last.completed_at) == (True, 20 / FPS)
+    assert stage.num_open == 0
+
+
+def test_a_track_that_ends_with_nothing_new_gives_no_empty_tracklet() -> None:
+    stage = make_stage(ended={9: [1]})
+    assert len(steps(stage, range(9), [LEFT])) == 1
+    assert step(stage, 9, []) == []
+
+
+def test_flush_gives_the_last_part_of_every_track() -> None:
+    stage = make_stage()
+    steps(stage, range(5), [LEFT, RIGHT])
+    tracklets = stage.flush()
+    assert spans(tracklets) == [(1, 0, 0, 4), (2, 0, 0, 4)]
+    assert all(t.is_last for t in tracklets)
+    assert stage.flush() == []
+
+
+def test_a_track_is_named_by_camera_session_and_number() -> None:
+    stage = make_stage(numbers={index: [7] for index in range(800, 900)})
+    (tracklet,) = steps(stage, range(800, 815), [LEFT])
+    assert str(tracklet.track_id) == "east/100/7"
+
+
+def test_detections_without_a_track_are_left_out() -> None:
+    stage = make_stage(numbers={index: [UNCONFIRMED, 4] for index in range(9)})
+    (tracklet,) = steps(stage, range(9), [LEFT, RIGHT])
+    assert tracklet.track_id.number == 4
+    np.testing.assert_array_equal(tracklet.path.boxes_xyxy, np.tile(np.float32(RIGHT), (9, 1)))
+
+
+@given(st.lists(st.permutations([1, 2, 3]), min_size=20, max_size=20))
+def test_boxes_and_crops_stay_with_their_track_in_whatever_order_they_come(orders) -> None:
+    home = {1: LEFT, 2: MIDDLE, 3: RIGHT}
+    image = np.zeros((*HW, 3), np.uint8)
+    for number, (left, top, right, bottom) in home.items():
+        image[int(top) : int(bottom), int(left) : int(right)] = 50 * number
+    stage = make_stage(numbers=dict(enumerate(orders)))
+    tracklets = [
+        t
+        for index, order in enumerate(orders)
+        for t in step(stage, index, [home[number] for number in order], image=lambda _: image)
+    ]
+    for tracklet in [*tracklets, *stage.flush()]:
+        number = tracklet.track_id.number
+        assert (tracklet.path.boxes_xyxy == np.float32(home[number])).all()
+        assert (tracklet.crops == 50 * number).all()
+        assert len(tracklet) == len(tracklet.stamps) == len(tracklet.qualities) == len(tracklet.boxes_xyxy)
+
+
+def test_crops_are_few_spread_over_time_and_of_the_size_asked_for() -> None:
+    tracklets = steps(make_stage(), range(80), [LEFT])
+    for tracklet in tracklets:
+        assert tracklet.crops.shape == (CLIP_LEN, *CROP_HW, 3) or len(tracklet) < CLIP_LEN
+        times = np.array([stamp.captured_at for stamp in tracklet.stamps])
+        length_s = np.ptp(tracklet.path.captured_at)
+        assert len(tracklet) >= 2
+        assert np.ptp(times) >= length_s / 2
+        assert {stamp.index for stamp in tracklet.stamps} <= set(tracklet.path.indices.tolist())
+
+
+def test_parts_of_a_track_are_whole_and_disjoint() -> None:
+    stage = make_stage()
+    tracklets = [*steps(stage, range(95), [LEFT]), *stage.flush()]
+    assert np.concatenate([t.path.indices for t in tracklets]).tolist() == list(range(95))
+    assert [t.part for t in tracklets] == list(range(len(tracklets)))
+
+
+def test_a_part_is_cut_where_two_people_part_again() -> None:
+    stage = make_stage()
+    tracklets = steps(stage, range(20), [LEFT, RIGHT])
+    tracklets += steps(stage, range(20, 30), [LEFT, BEHIND_LEFT])
+    tracklets += steps(stage, range(30, 35), [LEFT, RIGHT])
+    tracklets += stage.flush()
+    mine = [t for t in tracklets if t.track_id.number == 1]
+    assert spans(mine) == [(1, 0, 0, 8), (1, 1, 9, 29), (1, 2, 30, 34)]
+    assert [t.is_continuous for t in mine] == [True, True, False]
+
+
+def test_people_side_by_side_are_not_in_contact() -> None:
+    stage = make_stage()
+    tracklets = [*steps(stage, range(20), [LEFT, (35.0, 10.0, 65.0, 90.0)]), *stage.flush()]
+    assert all(t.is_continuous for t in tracklets)
+
+
+def test_a_track_that_comes_out_of_a_contact_alone_is_cut_too() -> None:
+    stage = make_stage(numbers={index: [1] for index in range(15, 30)})
+    steps(stage, range(12), [LEFT, BEHIND_LEFT])
+    tracklets = [*steps(stage, range(15, 20), [LEFT]), *stage.flush()]
+    assert [(t.part, t.is_continuous) for t in tracklets if t.track_id.number == 1] == [(0, True), (1, False)]
+
+
+def test_people_in_contact_for_ever_take_no_more_memory() -> None:
+    stage = make_stage()
+    tracklets = steps(stage, range(1000), [LEFT, BEHIND_LEFT])
+    longest_s = MAX_CONTACT_PARTS * PART_S
+    assert max(np.ptp(t.path.captured_at) for t in tracklets) <= longest_s + 1 / FPS
+    needed = stage.oldest_needed()
+    assert needed is not None
+    assert needed.captured_at >= 999 / FPS - longest_s
+
+
+def test_a_track_that_lasts_for_ever_takes_no_more_memory() -> None:
+    stage = make_stage()
+    tracklets = steps(stage, range(1000), [LEFT])
+    assert max(len(t.path) for t in tracklets) <= PART_S * FPS + 1
+    assert max(len(t) for t in tracklets) <= CLIP_LEN
+
+
+def test_no_more_tracks_are_open_than_allowed_and_the_oldest_end() -> None:
+    stage = make_stage(numbers={index: [index + 1] for index in range(10)}, max_open_tracks=3)
+    tracklets = []
+    for index in range(10):
+        tracklets += step(stage, index, [LEFT])
+        assert stage.num_open <= 3
+    assert [t.track_id.number for t in tracklets] == [1, 2, 3, 4, 5, 6, 7]
+    assert all(t.is_last for t in tracklets)
+
+
+def test_a_doubtful_thing_that_does_not_move_is_no_person() -> None:
+    stage = make_stage()
+    tracklets = steps(stage, range(80), [LEFT], score=0.4)
+    assert [t.part for t in tracklets] == [0]  # a first look comes before it can be told
+    assert stage.num_still == 2
+
+
+def test_a_doubtful_person_who_moves_is_kept() -> None:
+    stage = make_stage()
+    tracklets = steps(stage, range(80), [LEFT], score=0.4, image=busy_image)
+    assert [t.part for t in tracklets] == [0, 1, 2]
+    assert stage.num_still == 0
+
+
+def test_what_does_not_move_for_long_must_be_surer() -> None:
+    stage = make_stage()
+    tracklets = steps(stage, range(160), [LEFT], score=0.7)
+    assert [t.part for t in tracklets] == [0, 1]
+    assert stage.num_still > 2
+
+
+def test_a_sure_person_who_stands_still_is_kept() -> None:
+    stage = make_stage()
+    assert len(steps(stage, range(80), [LEFT], score=0.9)) == 3
+    assert stage.num_still == 0
+
+
+def test_what_follows_a_dropped_part_is_no_more_certain_than_it_was() -> None:
+    stage = make_stage()
+    steps(stage, range(20), [LEFT, BEHIND_LEFT])
+    tracklets = steps(stage, range(20, 50), [LEFT, RIGHT], score=0.55)
+    assert stage.num_still == 2
+    assert {t.is_continuous for t in tracklets} == {True}
+    assert [t.is_continuous for t in steps(stage, range(50, 75), [LEFT, RIGHT], image=busy_image)] == [False, False]
+
+
+def test_a_doubtful_thing_that_is_often_lost_stays_one_that_does_not_move() -> None:
+    stage = make_stage()
+    tracklets = []
+    for start in range(0, 96, 16):  # too short for a part of its own
+        tracklets += steps(stage, range(start, start + 8), [LEFT], score=0.55)
+        tracklets += steps(stage, range(start + 8, start + 16), [LEFT], score=0.2)
+    assert max(t.path.captured_at[-1] for t in tracklets) <= PART_S + 1
+    assert stage.num_still > 2
+
+
+def test_where_the_detector_is_never_sure_there_is_nobody() -> None:
+    stage = make_stage(sure_score=0.6)
+    tracklets = [*steps(stage, range(80), [LEFT], score=0.55, image=busy_image), *stage.flush()]
+    assert tracklets == []
+    assert stage.num_unsure == 9  # each after FIRST_AFTER_S
+
+
+def test_one_sure_box_is_enough_for_a_part() -> None:
+    stage = make_stage(sure_score=0.6)
+    steps(stage, range(30), [LEFT], score=0.55, image=busy_image)
+    step(stage, 30, [LEFT], score=0.65, image=busy_image)
+    tracklets = [*steps(stage, range(31, 50), [LEFT], score=0.2, image=busy_image), *stage.flush()]
+    assert [(t.part, 30 in t.path.indices, t.is_last) for t in tracklets] == [(0, True, False)]
+
+
+def test_whoever_comes_out_of_the_box_of_a_track_may_be_whom_it_followed() -> None:
+    stage = make_stage()
+    steps(stage, range(20), [LEFT], image=busy_image)
+    tracklets = steps(stage, range(20, 60), [MIDDLE, LEFT], image=busy_image)
+    first = [t for t in tracklets if t.track_id.number == 1]
+    assert [(int(t.path.indices[-1]), t.is_continuous) for t in first][:2] == [(20, True), (45, False)]
+
+
+def test_whoever_comes_from_elsewhere_casts_no_doubt_on_a_track() -> None:
+    stage = make_stage()
+    steps(stage, range(20), [LEFT], image=busy_image)
+    tracklets = steps(stage, range(20, 60), [LEFT, RIGHT], image=busy_image)
+    assert all(t.is_continuous for t in tracklets)
+
+
+@pytest.mark.parametrize(("num_lost", "is_cut"), [(2, False), (8, True)], ids=["for a moment", "for long"])
+@pytest.mark.parametrize("score", [None, 0.3], ids=["no box", "unsure boxes"])
+def test_whom_the_detector_lost_may_be_somebody_else_afterwards(
+    num_lost: int, is_cut: bool, score: float | None
+) -> None:
+    stage = make_stage()
+    steps(stage, range(15), [LEFT], image=busy_image)
+    boxes = [LEFT] if score is not None else []
+    tracklets = steps(stage, range(15, 15 + num_lost), boxes, score=score or 0.9, image=busy_image)
+    tracklets += steps(stage, range(15 + num_lost, 40), [LEFT], image=busy_image)
+    tracklets += stage.flush()
+    assert (False in [t.is_continuous for t in tracklets]) is is_cut
+
+
+def test_nothing_is_needed_while_nobody_is_there() -> None:
+    stage = make_stage()
+    assert stage.oldest_needed() is None
+    step(stage, 0, [])
+    assert stage.oldest_needed() is None
+
+
+def test_the_oldest_frame_needed_is_the_first_of_the_oldest_open_part() -> None:
+    stage = make_stage()
+    steps(stage, range(5), [LEFT])
+    steps(stage, range(5, 8), [LEFT, RIGHT])
+    assert stage.oldest_needed() == FrameStamp("east", 0, 0.0)
+    steps(stage, range(8, 9), [LEFT, RIGHT])
+    assert stage.oldest_needed() == FrameStamp("east", 5, 5 / FPS)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sets(st.integers(1, 3)), st.sampled_from([LEFT, BEHIND_LEFT, RIGHT])), min_size=1, max_size=60
+    )
+)
+def test_every_box_of_a_track_is_in_one_tracklet_whatever_happens(frames) -> None:
+    stage = make_stage(numbers={index: sorted(there) for index, (there, _) in enumerate(frames)})
+    places = {1: LEFT, 3: MIDDLE}
+    tracklets = [
+        t
+        for index, (there, wanderer) in enumerate(frames)
+        for t in step(stage, index, [places.get(number, wanderer) for number in sorted(there)])
+    ]
+    tracklets += stage.flush()
+    for number in (1, 2, 3):
+        mine = [t for t in tracklets if t.track_id.number == number]
+        boxes = [index for t in mine for index in t.path.indices.tolist()]
+        assert boxes == [index for index, (there, _) in enumerate(frames) if number in there]
+        assert [t.part for t in mine] == list(range(len(mine)))
+        assert not any(t.is_last for t in mine[:-1])
+
+
+def test_an_empty_batch_is_nothing() -> None:
+    assert make_stage().process([]) == []
+
+
+@pytest.mark.parametrize("index", [0, 5])
+def test_a_camera_may_begin_at_any_frame(index: int) -> None:
+    stage = make_stage()
+    step(stage, index, [LEFT])
+    (tracklet,) = stage.flush()
+    assert tracklet.path.indices.tolist() == [index]

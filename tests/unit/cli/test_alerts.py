@@ -1,0 +1,150 @@
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from kafka_broker import Broker
+from plugins import ROOT
+
+from connectors.sinks.kafka import KafkaSink
+from pipeline.cli.alerts import main
+from pipeline.core import Alert, AlertState, Severity, TrackId
+from pipeline.ledger.codec import alert_to_dict
+
+pytestmark = pytest.mark.kafka
+
+ALERT = Alert("dwell/4/4.5", "dwell", Severity.WARNING, 4, "east", 4.5, 6.0, "Stays.", (TrackId("east", 0, 1),))
+OTHER = replace(ALERT, key="dwell/5/9.0", person_id=5)
+
+Raise = Callable[..., None]
+
+
+@pytest.fixture
+def topic(broker: Broker) -> str:
+    return f"{broker.make_topic()}.alerts"
+
+
+@pytest.fixture
+def post(broker: Broker, topic: str, tmp_path: Path) -> Raise:
+    """Posts alerts as a run does."""
+
+    def write(*alerts: Alert) -> None:
+        sink = KafkaSink(
+            servers=broker.servers,
+            topics={"alerts": topic},
+            outbox=str(tmp_path / "outbox.sqlite"),
+            security={},
+            partitions=4,
+            replication=1,
+            max_waiting=1000,
+            open_timeout_s=1.0,
+            flush_timeout_s=5.0,
+        )
+        sink.write(alerts)
+        sink.flush()
+        sink.close()
+
+    return write
+
+
+@pytest.fixture
+def command(broker: Broker, topic: str, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = main([*arguments, "--servers", broker.servers, "--topic", topic])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+def standing(command: Command) -> dict[str, dict[str, object]]:
+    code, out, _ = command("tail", "--once", "--json")
+    assert code == 0
+    return {alert["key"]: alert for alert in map(json.loads, out.splitlines())}
+
+
+def test_an_operator_sees_how_each_alert_stands(post: Raise, command: Command) -> None:
+    post(ALERT, OTHER, replace(ALERT, state=AlertState.AMENDED, message="Stays long."))
+    alerts = standing(command)
+    assert {key: alert["state"] for key, alert in alerts.items()} == {ALERT.key: "amended", OTHER.key: "raised"}
+    assert alerts[OTHER.key] == {**alert_to_dict(OTHER), "by": ""}
+
+
+def test_an_acknowledged_alert_says_by_whom(post: Raise, command: Command) -> None:
+    post(ALERT, OTHER)
+    code, out, _ = command("ack", ALERT.key, "--by", "ann")
+    assert code == 0
+    assert "acknowledged: Stays." in out
+    assert "'ann' knows" in out
+    alerts = standing(command)
+    assert (alerts[ALERT.key]["state"], alerts[ALERT.key]["by"]) == ("acknowledged", "ann")
+    assert alerts[OTHER.key]["state"] == "raised"
+
+
+def test_what_is_retracted_later_is_retracted(post: Raise, command: Command) -> None:
+    post(ALERT)
+    command("ack", ALERT.key, "--by", "ann")
+    post(replace(ALERT, state=AlertState.RETRACTED))
+    assert standing(command)[ALERT.key]["state"] == "retracted"
+    code, _, error = command("ack", ALERT.key)
+    assert code == 1
+    assert "one that was retracted" in error
+
+
+def test_what_nobody_raised_cannot_be_acknowledged(post: Raise, command: Command) -> None:
+    post(ALERT)
+    code, _, error = command("ack", "dwell/99/1.0")
+    assert code == 1
+    assert error.startswith("error: ")
+    assert "dwell/99/1.0" in error
+
+
+@pytest.mark.parametrize(
+    "value", [b"", b"\xff\xfe", b"[" * 100_000, b'{"schema": 2}', b"null", json.dumps(alert_to_dict(OTHER)).encode()]
+)
+def test_what_is_no_alert_is_passed_over(
+    broker: Broker, topic: str, post: Raise, command: Command, value: bytes
+) -> None:
+    post(ALERT)
+    broker.write(topic, [(b"strange", value, [])])
+    assert set(standing(command)) == {ALERT.key}
+
+
+def test_a_topic_that_is_not_there_is_said_so(command: Command) -> None:
+    code, _, error = command("tail", "--once")
+    assert code == 1
+    assert "no such topic" in error
+
+
+def test_plain_text_to_another_machine_is_refused() -> None:
+    assert main(["tail", "--servers", "kafka.example:9092"]) == 2
+
+
+def heed_interrupts() -> None:
+    # Where tests run in the background of a script, interrupts are ignored, and so they are by what these start.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def test_tail_shows_alerts_as_they_come(broker: Broker, topic: str, post: Raise) -> None:
+    post(ALERT)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipeline.cli.alerts", "tail", "--servers", broker.servers, "--topic", topic, "--json"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_interrupts,
+    )
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline())["key"] == ALERT.key
+    post(OTHER)
+    assert json.loads(process.stdout.readline())["key"] == OTHER.key
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 0
+    process.stdout.close()

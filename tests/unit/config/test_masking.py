@@ -1,0 +1,43 @@
+"""No password reaches the written configuration, or the message about a mistake on the command line."""
+
+import pytest
+
+from pipeline.config.schema import load_config, to_yaml
+from pipeline.core.errors import ConfigError
+
+ADDRESSES = [
+    "rtsp://ann:hunter2@10.0.0.1:554/live",
+    "rtsp://ann:hun/ter2@10.0.0.1/live",
+    "rtsp://ann:p@hunter2@10.0.0.1/live",
+    "rtsp://hunter2@10.0.0.1/live",
+    "rtsp://10.0.0.1/live?user=ann&password=hunter2",
+    "rtsp://10.0.0.1/live?channel=1&access_token=hunter2&subtype=0",
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_an_address_is_written_without_its_secrets(address: str) -> None:
+    for camera in (f"'{address}'", f"{{uri: '{address}', read_timeout_s: 3}}"):
+        written = to_yaml(load_config([f"site.cameras={{east: {camera}, west: /a/west.mp4}}"]))
+        assert "hunter2" not in written
+        assert "ter2" not in written
+        assert "10.0.0.1" in written
+        assert "/a/west.mp4" in written
+
+
+@pytest.mark.parametrize("key", ["secret", "api_token", "camera_password"])
+def test_the_value_of_a_secret_key_is_not_written(key: str) -> None:
+    written = to_yaml(load_config([f"site.cameras={{east: {{uri: /a/east.mp4, {key}: hunter2}}}}"]))
+    assert "hunter2" not in written
+    assert "/a/east.mp4" in written
+
+
+def test_a_mistake_beside_a_password_is_told_without_it() -> None:
+    with pytest.raises(ConfigError, match=r"site\.cameras") as caught:
+        load_config(['site.cameras={east: "rtsp://ann:hunter2@10.0.0.1/live"'])
+    assert "hunter2" not in str(caught.value)
+
+
+def test_all_choices_of_a_group_are_told() -> None:
+    with pytest.raises(ConfigError, match="campus, demo, empty, pets, pets_halves"):
+        load_config(["site=nowhere"])

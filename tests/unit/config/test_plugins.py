@@ -1,0 +1,170 @@
+import pickle
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline.config.plugins import attribute, build, build_source
+from pipeline.core.errors import ConfigError, MissingDependencyError, WeightsError
+
+SINK = "connectors.sinks.memory.MemorySink"
+SOURCE = "connectors.sources.memory.MemorySource"
+PLUGIN = """
+from pipeline.core.errors import WeightsError
+
+CALLS = []
+
+
+class Plugin:
+    size = 7
+
+    def __init__(self, camera_id, uri, *, paths=(), options=None):
+        self.arguments = (camera_id, uri, paths, options)
+
+    @staticmethod
+    def preflight(paths=(), options=None):
+        CALLS.append(paths)
+        if "absent" in paths:
+            raise WeightsError("absent: not there")
+
+
+def function():
+    raise AssertionError("never called")
+"""
+
+
+@pytest.fixture
+def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Modules that stand where plug-ins do: one that works, and some that need what is not installed."""
+    import connectors
+
+    (tmp_path / "given.py").write_text(PLUGIN)
+    (tmp_path / "hungry.py").write_text("import no_such_package.inner\n")
+    (tmp_path / "muddled.py").write_text("from connectors import not_there_at_all\nimport connectors.gone\n")
+    monkeypatch.setattr(connectors, "__path__", [*connectors.__path__, str(tmp_path)])
+    yield "connectors.given.Plugin"
+    for name in ("given", "hungry", "muddled"):
+        sys.modules.pop(f"connectors.{name}", None)
+        vars(connectors).pop(name, None)
+
+
+def test_a_plug_in_is_constructed_when_its_factory_is_called(plugins: str) -> None:
+    plugin = build({"_target_": plugins, "options": {"a": 1}}, "source.given", "east", "/a")()
+    assert plugin.arguments == ("east", "/a", (), {"a": 1})
+
+
+def test_a_factory_can_be_sent_to_another_process() -> None:
+    factory = pickle.loads(pickle.dumps(build({"_target_": SINK, "busy_times": 2}, "sink.memory")))
+    assert factory().records == []
+
+
+def test_lists_become_tuples_however_deep(plugins: str) -> None:
+    node = {"_target_": plugins, "paths": ["a", ["b"]], "options": {"sizes": [1, 2]}}
+    assert build(node, "source.given", "east", "/a")().arguments[2:] == (("a", ("b",)), {"sizes": (1, 2)})
+
+
+def test_an_attribute_of_the_class_is_known_before_it_is_constructed(plugins: str) -> None:
+    assert attribute(build({"_target_": plugins}, "source.given", "east", "/a"), "size") == 7
+
+
+def test_preflight_is_called_with_the_same_keywords(plugins: str) -> None:
+    build({"_target_": plugins, "paths": ["a"]}, "source.given", "east", "/a")
+    assert sys.modules["connectors.given"].CALLS == [("a",)]
+
+
+def test_preflight_says_what_is_absent_before_anything_is_built(plugins: str) -> None:
+    with pytest.raises(WeightsError, match="absent: not there"):
+        build({"_target_": plugins, "paths": ["absent"]}, "source.given", "east", "/a")
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["os.system", "subprocess.Popen", "builtins.eval", "modelsx.evil.Thing", "pipeline.run.main", "Popen", ""],
+)
+def test_only_our_own_plug_ins_may_be_named(target: str) -> None:
+    with pytest.raises(ConfigError, match=r"^sink\.mine\._target_: expected one of models\., "):
+        build({"_target_": target}, "sink.mine")
+
+
+@pytest.mark.parametrize("node", [None, "memory", ["a"], {}, {"target": SINK}], ids=repr)
+def test_what_is_no_plug_in_is_named_by_its_key(node) -> None:
+    with pytest.raises(ConfigError, match=r"^sink\.mine: expected a plug-in with _target_, got .*; see configs/"):
+        build(node, "sink.mine")
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it(plugins: str) -> None:
+    with pytest.raises(MissingDependencyError, match=r"connectors\.hungry needs no_such_package; pip install 'no_such"):
+        build({"_target_": "connectors.hungry.Plugin"}, "source.hungry")
+
+
+def test_a_package_that_is_an_extra_is_installed_as_one(plugins: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.config.plugins.EXTRAS", {"no_such_package": ".[hungry]"})
+    with pytest.raises(MissingDependencyError, match=r"pip install '\.\[hungry\]'"):
+        build({"_target_": "connectors.hungry.Plugin"}, "source.hungry")
+
+
+def test_a_module_of_ours_that_is_not_there_is_no_missing_package() -> None:
+    with pytest.raises(ConfigError, match=r"there is no module connectors\.nowhere") as caught:
+        build({"_target_": "connectors.nowhere.Thing"}, "sink.mine")
+    assert not isinstance(caught.value, MissingDependencyError)
+
+
+@pytest.mark.parametrize("name", ["Absent", "function"])
+def test_what_is_no_class_is_refused(plugins: str, name: str) -> None:
+    with pytest.raises(ConfigError, match=f"there is no class {name} in connectors.given"):
+        build({"_target_": f"connectors.given.{name}"}, "sink.mine")
+
+
+def test_a_wrong_argument_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match=r"^sink\.memory: .*'bussy_times'; MemorySink takes records, busy_times"):
+        build({"_target_": SINK, "bussy_times": 1}, "sink.memory")
+
+
+def test_a_missing_argument_is_found_before_construction(plugins: str) -> None:
+    with pytest.raises(ConfigError, match="missing a required argument: 'uri'; Plugin takes camera_id, uri"):
+        build({"_target_": plugins}, "source.given", "east")
+
+
+def sources(*kinds: str) -> dict[str, dict[str, str]]:
+    return {kind: {"_target_": "connectors.given.Plugin"} for kind in kinds}
+
+
+@pytest.mark.parametrize(
+    ("uri", "kind"),
+    [
+        ("rtsp://host/1", "rtsp"),
+        ("RTSP://host/1", "rtsp"),
+        ("kafka://host/topic", "kafka"),
+        ("0", "device"),
+        (0, "device"),
+    ],
+)
+def test_the_kind_of_uri_chooses_the_source(plugins: str, uri: object, kind: str) -> None:
+    assert build_source("east", uri, sources(kind))().arguments[:2] == ("east", str(uri))
+
+
+def test_a_path_is_a_file_or_a_folder_of_pictures_and_made_absolute(
+    plugins: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert build_source("east", "a.mp4", sources("file"))().arguments[1] == str(tmp_path / "a.mp4")
+    assert build_source("east", "folder", sources("images"))().arguments[1] == str(tmp_path / "folder")
+
+
+def test_a_block_gives_options_to_the_source_of_that_camera(plugins: str) -> None:
+    block = {"uri": "rtsp://host/1", "paths": ["a"]}
+    assert build_source("east", block, sources("rtsp"))().arguments == ("east", "rtsp://host/1", ("a",), None)
+    assert block == {"uri": "rtsp://host/1", "paths": ["a"]}
+
+
+def test_a_uri_that_no_source_opens_is_answered_with_those_that_are() -> None:
+    with pytest.raises(ConfigError, match=r"^site\.cameras\.east: expected .*\['file', 'rtsp'\]://, got gopher://"):
+        build_source("east", "gopher://host", sources("rtsp", "file"))
+
+
+@pytest.mark.parametrize("camera", [None, {}, {"fps": 5}, {"uri": None}], ids=repr)
+def test_a_camera_without_a_uri_is_refused(camera) -> None:
+    with pytest.raises(ConfigError, match=r"^site\.cameras\.east: expected a uri"):
+        build_source("east", camera, sources("file"))

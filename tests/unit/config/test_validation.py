@@ -1,0 +1,48 @@
+"""Numbers that would make the line hang, divide by zero or do nothing are refused before it starts."""
+
+import pytest
+
+from pipeline.config.schema import load_config
+from pipeline.config.validation import EXCEPTIONS, _numbers, check_ranges
+from pipeline.core.errors import ConfigError
+
+CAMERA = "site.cameras={east: /a/east.mp4}"
+
+
+@pytest.mark.parametrize("kind", ["inline", "ray"])
+def test_what_is_shipped_is_in_range(kind: str) -> None:
+    check_ranges(load_config([CAMERA, f"runtime={kind}"]))
+
+
+def test_every_exception_names_a_number_that_there_is() -> None:
+    assert set(EXCEPTIONS) <= dict(_numbers(load_config([CAMERA]))).keys()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("runtime.kind", "foo"),
+        ("runtime.threads", "0"),
+        ("runtime.detect.replicas", "0"),
+        ("runtime.batch.max_items", "0"),
+        ("runtime.embed.num_gpus", "-1"),
+        ("flow.max_inflight_frames", "0"),
+        ("flow.read_ahead_frames", "-8"),
+        ("flow.max_reopens", "0"),
+        ("flow.drain_s", "nan"),
+        ("matcher.window_s", "0"),
+        ("matcher.max_false_match_rate", "1"),
+        ("matcher.max_false_match_rate", "nan"),
+        ("matcher.calibration.same_std", "0"),
+        ("matcher.calibration.different_mean", "0.1"),
+        ("detect.min_score", "1.5"),
+    ],
+)
+def test_a_number_out_of_range_is_refused_by_its_key(key: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=key):
+        check_ranges(load_config([CAMERA, f"{key}={value}"]))
+
+
+@pytest.mark.parametrize(("key", "value"), [("matcher.leave_after_s", "inf"), ("runtime.max_restarts", "0")])
+def test_the_edges_of_a_range_are_in_it(key: str, value: str) -> None:
+    check_ranges(load_config([CAMERA, f"{key}={value}"]))

@@ -1,0 +1,95 @@
+"""Short films of a person, and the zip of what is kept of them."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from console_page import RunningPage
+from factories import make_frame, make_stamp
+
+from connectors.console.camera.clips import FRAME_HW, MAX_FRAMES, Strips
+from connectors.console.store.export import ENLARGED, film_of
+from connectors.console.store.pictures import Clip
+from pipeline.core import Frame, TrackId, TrackPart
+
+ANN, BEA = TrackId("east", 0, 1), TrackId("east", 0, 2)
+BOX = np.array([60, 20, 90, 100], np.float32)
+
+
+def frame(index: int) -> Frame:
+    return make_frame(make_stamp(index=index, captured_at=index / 10))
+
+
+def clip(part: TrackPart, first_at: float, heads: tuple = ()) -> Clip:
+    checks = np.indices((FRAME_HW[0], 2 * FRAME_HW[1])).sum(axis=0) // 4 % 2 * 255
+    jpeg = bytes(cv2.imencode(".jpg", np.repeat(checks[:, :, None], 3, axis=2).astype(np.uint8))[1])
+    return Clip(part, (first_at, first_at + 0.5), jpeg, (heads, heads))
+
+
+def pictures_of(film: bytes) -> list[np.ndarray]:
+    with av.open(io.BytesIO(film)) as container:
+        return [picture.to_ndarray(format="rgb24") for picture in container.decode(video=0)]
+
+
+def test_a_few_frames_a_second_are_kept_of_everybody() -> None:
+    strips = Strips(2.0)
+    for index in range(11):
+        strips.see(frame(index), {ANN: BOX})
+    strip = strips.take(ANN)
+    assert strip is not None
+    assert strip.captured_at == [0.0, 0.5, 1.0]
+    assert {image.shape for image in strip.frames} == {(*FRAME_HW, 3)}
+    assert strips.take(ANN) is None
+
+
+def test_a_strip_is_bounded_and_none_is_kept_at_a_rate_of_zero() -> None:
+    strips, none = Strips(10.0), Strips(0.0)
+    for index in range(10 * MAX_FRAMES):
+        strips.see(frame(index), {ANN: BOX})
+        none.see(frame(index), {ANN: BOX})
+    strip = strips.take(ANN)
+    assert strip is not None
+    assert len(strip.frames) == MAX_FRAMES
+    assert none.take(ANN) is None
+
+
+def test_it_is_known_where_heads_of_others_are() -> None:
+    strips = Strips(10.0)
+    strips.see(frame(0), {ANN: BOX, BEA: BOX + np.float32([10, 0, 10, 0])})
+    strip = strips.take(ANN)
+    assert strip is not None
+    ((head,),) = strip.heads_xyxy
+    assert head[0] < head[2]
+    assert head[1] < head[3] < 0.5
+
+
+def test_nobody_elses_head_can_be_recognised_in_a_film() -> None:
+    part = TrackPart(ANN, 0)
+    plain, hidden = (pictures_of(film_of([clip(part, 0.0, heads)])) for heads in ((), ((0.0, 0.0, 1.0, 0.5),)))
+    assert [len(plain), len(hidden)] == [2, 2]
+    assert plain[0].shape == (FRAME_HW[0] * ENLARGED, FRAME_HW[1] * ENLARGED, 3)
+    half = plain[0].shape[0] // 2
+    assert plain[0][: half - 16].std() > 40
+    assert hidden[0][: half - 16].std() < 10
+    assert hidden[0][half + 16 :].std() > 40
+
+
+def test_an_export_has_a_film_of_each_stay_and_erasing_takes_the_clips(tmp_path: Path) -> None:
+    with RunningPage(tmp_path / "run") as page, page.client("ann") as client:
+        page.add_pictures()
+        east, west = TrackId("east", 0, 1), TrackId("west", 0, 1)
+        parts = [TrackPart(east, 0), TrackPart(east, 1), TrackPart(west, 0)]
+        for part in parts:
+            page.desk.pictures.put_clip(clip(part, 10.0 * part.part))
+        with zipfile.ZipFile(io.BytesIO(client.get("/api/people/1/export.zip").content)) as archive:
+            films = [name for name in archive.namelist() if name.startswith("clips/")]
+            record = json.loads(archive.read("record.json"))
+            assert [len(pictures_of(archive.read(name))) for name in films] == [4, 2]
+        about = [each for each in record["files"] if each["file"] in films]
+        assert [(each["track"], each["parts"]) for each in about] == [("east/0/1", [0, 1]), ("west/0/1", [0])]
+        client.post("/api/people/1/erase", json={})
+        assert [page.desk.pictures.clip(part) for part in parts] == [None] * 3

@@ -1,0 +1,193 @@
+"""Who may come in, and what they may do then."""
+
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from console_page import PASSWORD, RunningPage
+
+from connectors.console.api.throttle import FREE_TRIES, Throttle
+from connectors.console.settings import Settings
+from connectors.console.store.accounts import Accounts, Role
+from pipeline.core.errors import ConfigError
+
+pytestmark = pytest.mark.slow
+
+MERGE = {"kind": "merge", "person_ids": [1, 2]}
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory):
+    with RunningPage(tmp_path_factory.mktemp("run")) as running:
+        yield running
+
+
+@pytest.mark.parametrize("path", ["/api/people", "/api/alerts", "/api/picture?track=a/0/1&part=0", "/api/users"])
+def test_whoever_has_not_logged_in_sees_nothing(page: RunningPage, path: str) -> None:
+    with page.client() as client:
+        assert client.get(path).status_code == 401
+
+
+def test_the_first_start_makes_one_administrator_and_no_later_one_does(tmp_path: Path) -> None:
+    accounts = Accounts(tmp_path / "accounts.sqlite")
+    password = accounts.make_first()
+    assert password is not None
+    assert accounts.make_first() is None
+    found = accounts.log_in("admin", password)
+    assert found is not None
+    assert found.role is Role.ADMINISTRATOR
+    assert password.encode() not in (tmp_path / "accounts.sqlite").read_bytes()
+
+
+def test_only_the_owner_may_read_the_files_of_the_page(page: RunningPage) -> None:
+    for path in page.settings.folder.iterdir():
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_a_wrong_password_is_refused(page: RunningPage) -> None:
+    with page.client("carl") as client:
+        assert client.post("/api/login", json={"name": "carl", "password": "x"}).status_code == 401
+        assert client.post("/api/login", json={"name": "nobody", "password": "x"}).status_code == 401
+
+
+def test_after_some_failures_further_tries_must_wait(page: RunningPage) -> None:
+    page.accounts.put("dora", PASSWORD, Role.VIEWER, None)
+    with page.client() as client:
+        wrong = {"name": "dora", "password": "wrong"}
+        codes = [client.post("/api/login", json=wrong).status_code for _ in range(FREE_TRIES + 1)]
+        assert codes[-1] == 429
+        right = client.post("/api/login", json={"name": "dora", "password": PASSWORD})
+        assert right.status_code == 429
+        assert int(right.headers["retry-after"]) >= 1
+
+
+def test_those_who_fail_are_not_remembered_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.console.api.throttle.MAX_REMEMBERED", 3)
+    throttle = Throttle()
+    for number in range(10):
+        for _ in range(FREE_TRIES):
+            throttle.failed(str(number))
+    assert [throttle.wait_s(str(number)) > 0 for number in range(10)] == [False] * 7 + [True] * 3
+
+
+def test_the_cookie_cannot_be_read_by_scripts_nor_sent_from_other_pages(page: RunningPage) -> None:
+    page.accounts.put("eve", PASSWORD, Role.VIEWER, None)
+    with RunningPage(page.settings.output_dir.parent / "other") as other, other.client("eve") as client:
+        answer = client.post("/api/login", json={"name": "eve", "password": PASSWORD})
+        assert "httponly" in answer.headers["set-cookie"].lower()
+        assert "samesite=strict" in answer.headers["set-cookie"].lower()
+
+
+@pytest.fixture
+def fresh(tmp_path: Path):
+    """A page of its own: nobody has failed to log in there yet."""
+    with RunningPage(tmp_path / "fresh") as running:
+        yield running
+
+
+def test_a_forged_cookie_is_refused(fresh: RunningPage) -> None:
+    with fresh.client("fred") as client:
+        cookie = client.cookies["passerby_session"]
+        assert client.get("/api/people").status_code == 200
+        # Not the last character: it has bits that mean nothing.
+        changed = cookie[:-9] + ("A" if cookie[-9] != "A" else "B") + cookie[-8:]
+        for forged in (changed, "", "a.b.c", cookie.split(".")[0]):
+            answer = httpx.get(f"{fresh.url}/api/people", headers={"cookie": f"passerby_session={forged}"})
+            assert answer.status_code == 401
+
+
+def test_a_session_is_over_when_its_owner_logs_out_or_changes_the_password(fresh: RunningPage) -> None:
+    with fresh.client("gina") as one, fresh.client("gina") as other:
+        assert one.get("/api/people").status_code == 401  # made anew, with a password of its own
+        change = {"old": PASSWORD, "new": "another password"}
+        assert other.post("/api/me/password", json=change).status_code == 200
+        assert other.get("/api/people").status_code == 401
+    with fresh.client("hugo") as client:
+        assert client.post("/api/logout", json={}).status_code == 200
+        assert client.get("/api/people").status_code == 401
+
+
+def test_what_changes_something_needs_the_token_of_the_session(fresh: RunningPage) -> None:
+    with fresh.client("ida") as client:
+        del client.headers["x-csrf-token"]
+        assert client.post("/api/orders", json=MERGE).status_code == 403
+        assert client.post("/api/orders", json=MERGE, headers={"x-csrf-token": "0" * 64}).status_code == 403
+        assert fresh.desk.story.orders() == []
+
+
+def test_other_pages_and_other_names_are_refused(fresh: RunningPage) -> None:
+    with fresh.client("jan") as client:
+        assert client.get("/api/people", headers={"origin": "https://evil.example"}).status_code == 403
+        assert client.get("/api/people", headers={"host": "evil.example"}).status_code == 421
+        assert client.get("/api/people", headers={"sec-fetch-site": "cross-site"}).status_code == 403
+
+
+def test_a_viewer_cannot_correct_and_an_operator_cannot_manage_accounts(fresh: RunningPage) -> None:
+    with fresh.client("kim", Role.VIEWER) as viewer, fresh.client("leo", Role.OPERATOR) as operator:
+        assert viewer.get("/api/people/1").status_code == 200
+        for path, body in (
+            ("/api/orders", MERGE),
+            ("/api/people/1/erase", {}),
+            ("/api/alerts/acknowledge", {"key": "dwell/1/0.5"}),
+        ):
+            assert viewer.post(path, json=body).status_code == 403
+        assert viewer.get("/api/people/1/export.zip").status_code == 403
+        assert operator.get("/api/users").status_code == 403
+        assert operator.get("/api/audit").status_code == 403
+        assert fresh.desk.story.orders() == []
+
+
+def test_who_may_see_one_camera_sees_nothing_of_the_others(fresh: RunningPage) -> None:
+    fresh.add_pictures()
+    with fresh.client("mia", Role.OPERATOR, ("west",)) as client:
+        assert [each["person"] for each in client.get("/api/people").json()["people"]] == [2, 1]
+        assert {each["camera"] for each in client.get("/api/people/1").json()["sightings"]} == {"west"}
+        assert client.get("/api/people/3").status_code == 404
+        assert client.get("/api/picture", params={"track": "east/0/1", "part": 0}).status_code == 404
+        assert client.get("/api/why", params={"track": "east/0/1", "part": 0}).status_code == 404
+        assert [each["camera"] for each in client.get("/api/alerts").json()["alerts"]] == ["west"]
+        assert client.get("/api/site").json()["cameras"] == ["west"]
+        # Person 1 was in another camera as well: what is not seen is not corrected.
+        assert client.post("/api/orders", json=MERGE).status_code == 404
+
+
+def test_a_token_speaks_for_its_user_until_it_is_dropped(fresh: RunningPage) -> None:
+    with fresh.client("nora", Role.ADMINISTRATOR) as client:
+        token = client.post("/api/tokens", json={"name": "nora", "label": "nightly"}).json()["token"]
+        with httpx.Client(base_url=fresh.url, headers={"authorization": f"Bearer {token}"}) as machine:
+            assert machine.get("/api/users").status_code == 200
+            assert machine.post("/api/alerts/mute", json={"rule": "dwell", "seconds": 5}).status_code == 200
+            number = machine.get("/api/tokens").json()[0]["number"]
+            assert client.delete(f"/api/tokens/{number}").status_code == 200
+            assert machine.get("/api/users").status_code == 401
+
+
+def test_the_last_administrator_stays(fresh: RunningPage) -> None:
+    with fresh.client("olga", Role.ADMINISTRATOR) as client:
+        assert client.delete("/api/users/olga").status_code == 409
+        new = {"password": PASSWORD, "role": "viewer", "cameras": ["east"]}
+        assert client.put("/api/users/paul", json=new).json() == {"name": "paul", "role": "viewer", "cameras": ["east"]}
+        assert client.delete("/api/users/paul").status_code == 200
+
+
+def test_an_open_page_needs_no_login_and_still_a_token_for_changes(tmp_path: Path) -> None:
+    with RunningPage(tmp_path, is_open=True) as page, page.client() as client:
+        me = client.get("/api/me").json()
+        assert me["is_open"]
+        assert client.post("/api/alerts/mute", json={"rule": "dwell", "seconds": 5}).status_code == 403
+        client.headers["x-csrf-token"] = me["csrf"]
+        assert client.post("/api/alerts/mute", json={"rule": "dwell", "seconds": 5}).status_code == 200
+        assert client.post("/api/tokens", json={"name": "demonstration", "label": "x"}).status_code == 403
+
+
+def test_a_page_is_open_on_loopback_only(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=re.escape("0.0.0.0")):
+        Settings(output_dir=tmp_path, host="0.0.0.0", is_open=True)
+
+
+def test_refusals_do_not_repeat_what_was_given(fresh: RunningPage) -> None:
+    with fresh.client() as client:
+        answer = client.post("/api/login", json={"name": "x" * 100, "password": "hunter2hunter2"})
+        assert answer.status_code == 422
+        assert "hunter2" not in answer.text

@@ -1,0 +1,43 @@
+"""Whatever the OpenAPI document allows, and what it does not: no request makes the server fail."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from console_page import RunningPage
+
+from connectors.console.store.accounts import Role
+
+
+@pytest.mark.slow
+def test_no_request_makes_the_server_fail(tmp_path: Path) -> None:
+    with RunningPage(tmp_path / "run") as page:
+        page.add_pictures()
+        page.accounts.put("ann", "correct horse", Role.ADMINISTRATOR, None)
+        token = page.accounts.make_token("ann", "schemathesis", 0.0)
+        done = subprocess.run(
+            [
+                *(Path(sys.executable).with_name("st"), "run", f"{page.url}/api/openapi.json"),
+                *("--header", f"Authorization: Bearer {token}", "--checks", "not_a_server_error"),
+                *("--phases", "examples,coverage,fuzzing", "--max-examples", "15", "--seed", "1", "--no-color"),
+                # Who removes the account that asks, or ends its sessions, asks no more.
+                *("--exclude-path", "/api/logout", "--exclude-path", "/api/users/{name}"),
+                *("--exclude-path", "/api/tokens/{number}"),
+            ],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+
+
+def test_every_operation_says_what_it_does_and_how_to_ask_for_it(tmp_path: Path) -> None:
+    with RunningPage(tmp_path / "run") as page, page.client() as client:
+        document = client.get("/api/openapi.json").json()
+        operations = [each for methods in document["paths"].values() for each in methods.values()]
+        assert len(operations) > 25
+        for operation in operations:
+            assert operation["summary"]
+            assert operation["x-codeSamples"][0]["source"].startswith("curl ")

@@ -1,0 +1,153 @@
+"""Search by picture: what may be uploaded, and who is found."""
+
+import io
+import json
+import select
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+from console_page import RunningPage, make_jpeg
+from PIL import Image
+
+from connectors.console.api.security_middleware import MAX_BODY, MAX_LARGE
+from connectors.console.api.upload import MAX_SIDE_PX, MAX_UPLOAD, redrawn
+from connectors.console.search.probability import Odds
+from connectors.console.store.accounts import Role
+from connectors.console.store.pictures import Picture
+from pipeline.config.schema import load_config, to_yaml
+from pipeline.core.errors import ConfigError, DataError
+
+PEOPLE = {name: (Path("connectors/synthetic/demo") / f"{name}.mp4") for name in ("east", "west")}
+
+
+def coat(colour: tuple[int, int, int], seed: int) -> bytes:
+    """A picture that a network can tell from another: one colour above, one below."""
+    random = np.random.default_rng(seed)
+    image = np.full((160, 64, 3), 90, np.uint8)
+    image[24:80, 12:52], image[80:150, 18:46] = colour, (40, 40, 60)
+    noisy = np.clip(image + random.normal(0, 6, image.shape), 0, 255).astype(np.uint8)
+    return bytes(cv2.imencode(".jpg", noisy)[1])
+
+
+RED, BLUE = (30, 30, 200), (200, 60, 30)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPage]:
+    """A run whose person 1 wears red in both cameras, everybody else blue; with the networks of the default run."""
+    folder = tmp_path_factory.mktemp("run")
+    with RunningPage(folder) as running:
+        for seed, (span, person_id) in enumerate(running.desk.story.spans()):
+            picture = coat(RED if person_id == 1 else BLUE, seed)
+            running.desk.pictures.put(Picture(span.part, span.first_at, 10.0, picture))
+        cameras = "site.cameras={east: /a.mp4, west: /b.mp4}"
+        (folder / "config.yaml").write_text(to_yaml(load_config([cameras, "runtime=inline", "threads=1"])))
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(page: RunningPage) -> Iterator[httpx.Client]:
+    with page.client("ann") as logged_in:
+        yield logged_in
+
+
+def search(client: httpx.Client, picture: bytes, kind: str = "image/jpeg") -> httpx.Response:
+    return client.post("/api/search/picture", content=picture, headers={"content-type": kind})
+
+
+def test_whoever_is_in_an_uploaded_picture_is_found_with_a_probability(client: httpx.Client) -> None:
+    answer = search(client, coat(RED, 99)).json()
+    assert answer["is_whole"]  # a drawing is nobody whom a detector finds
+    (person,) = answer["people"]
+    assert person["found"][0]["person"] == 1
+    sure = [each["probability"] for each in person["found"]]
+    assert sure == sorted(sure, reverse=True)
+    assert 0.5 < sure[0] <= 1.0
+    assert "distance" not in json.dumps(answer)
+
+
+def test_a_sighting_finds_the_person_in_the_other_camera(client: httpx.Client) -> None:
+    found = client.get("/api/search/sighting", params={"track": "east/0/1", "part": 0}).json()["found"]
+    assert (found[0]["person"], found[0]["picture"]["track"]) == (1, "west/0/1")
+
+
+def test_whoever_does_not_see_a_camera_finds_nobody_there(page: RunningPage) -> None:
+    with page.client("bob", Role.OPERATOR, ("west",)) as bob:
+        found = search(bob, coat(RED, 99)).json()["people"][0]["found"]
+        assert {each["picture"]["track"].split("/")[0] for each in found} == {"west"}
+        assert bob.get("/api/search/sighting", params={"track": "east/0/1", "part": 0}).status_code == 404
+
+
+def test_a_viewer_cannot_upload_and_every_search_is_in_the_audit(page: RunningPage, client: httpx.Client) -> None:
+    with page.client("vic", Role.VIEWER) as viewer:
+        assert search(viewer, coat(RED, 1)).status_code == 403
+    search(client, coat(RED, 1))
+    newest = page.desk.story.audit()[-1]
+    assert (newest.by, newest.action, newest.subject) == ("ann", "search", "by a picture of 64x160 with 0 people")
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"GIF89a" + bytes(64), b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"\xff\xd8\xff"]
+)
+def test_what_is_no_picture_of_a_known_type_is_refused(client: httpx.Client, data: bytes) -> None:
+    assert search(client, data, "image/png").status_code == 415
+
+
+def test_a_picture_of_too_many_bytes_is_refused(client: httpx.Client) -> None:
+    assert search(client, bytes(MAX_UPLOAD + 1)).status_code == 413
+    assert search(client, bytes(MAX_BODY + 1)).status_code == 415  # more than other requests may have
+
+
+def test_few_uploads_are_read_at_once_whoever_sends_them(page: RunningPage) -> None:
+    head = f"POST /api/search/picture HTTP/1.1\r\nHost: 127.0.0.1:{page.port}\r\nContent-Length: 1000\r\n\r\n"
+    waiting = [socket.create_connection(("127.0.0.1", page.port)) for _ in range(MAX_LARGE + 1)]
+    for each in waiting:
+        each.sendall(head.encode() + b"x")
+    ready, _, _ = select.select(waiting, [], [], 30)
+    assert len(ready) == 1
+    assert b" 429 " in ready[0].recv(100)
+    for each in waiting:
+        each.close()
+
+
+def test_a_small_file_of_very_many_pixels_is_refused() -> None:
+    bomb = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(bomb, "PNG")
+    assert len(bomb.getvalue()) < MAX_UPLOAD
+    with pytest.raises(DataError, match="scale it"):
+        redrawn(bomb.getvalue())
+
+
+def test_a_picture_is_drawn_anew_upright_and_no_larger_than_needed() -> None:
+    image = Image.new("RGB", (2 * MAX_SIDE_PX, MAX_SIDE_PX), "red")
+    rotated = image.getexif()
+    rotated[0x0112] = 6  # the camera was held on its side
+    file = io.BytesIO()
+    image.save(file, "JPEG", exif=rotated, comment=b"secret")
+    drawn = redrawn(file.getvalue())
+    assert drawn.shape == (MAX_SIDE_PX, MAX_SIDE_PX // 2, 3)
+
+
+def test_without_the_networks_of_the_run_a_search_says_so(tmp_path: Path) -> None:
+    with RunningPage(tmp_path / "run") as running, running.client("ann") as client:
+        answer = search(client, make_jpeg())
+        assert answer.status_code == 409
+        assert "needs the networks of the run" in answer.json()["detail"]
+
+
+def test_probabilities_follow_what_the_line_learned(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(to_yaml(load_config(["site.cameras={east: /a.mp4}"])))
+    odds = Odds(tmp_path)
+    (before,) = odds.probabilities([0.6])
+    (tmp_path / "status.json").write_text(json.dumps({"match": {"calibration_model": [0.2, 0.1, 0.5, 0.1]}}))
+    (after,) = odds.probabilities([0.6])
+    assert after < before
+    assert odds.curve()["is_learned"]
+    (tmp_path / "config.yaml").write_text("site: {}")
+    with pytest.raises(ConfigError, match="calibration of a run"):
+        odds.probabilities([0.6])

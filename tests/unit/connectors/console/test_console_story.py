@@ -1,0 +1,127 @@
+"""What the page says about people, alerts and doubts."""
+
+import io
+import json
+import zipfile
+
+import cv2
+import numpy as np
+import pytest
+from console_page import PART, RunningPage
+
+from connectors.console.store.accounts import Role
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory):
+    with RunningPage(tmp_path_factory.mktemp("run")) as running:
+        running.add_pictures()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(page: RunningPage):
+    with page.client("ann", Role.ADMINISTRATOR) as logged_in:
+        yield logged_in
+
+
+def numbers(answer) -> list[int]:
+    return [each["person"] for each in answer.json()["people"]]
+
+
+def test_everybody_is_listed_the_newest_first(client) -> None:
+    assert numbers(client.get("/api/people")) == [4, 3, 2, 1]
+
+
+def test_people_are_found_by_number_camera_and_time(client) -> None:
+    assert numbers(client.get("/api/people", params={"number": 3})) == [3]
+    assert numbers(client.get("/api/people", params={"camera": "west"})) == [2, 1]
+    assert numbers(client.get("/api/people", params={"since": 25})) == [4, 3]
+    assert numbers(client.get("/api/people", params={"camera": "east", "until": 5})) == [1]
+
+
+def test_a_person_comes_with_sightings_in_order_and_others_whom_they_may_be(client) -> None:
+    person = client.get("/api/people/1").json()
+    assert [(each["track"], each["part"]) for each in person["sightings"]] == [
+        ("east/0/1", 0),
+        ("east/0/1", 1),
+        ("west/0/1", 0),
+    ]
+    assert all(each["quality"] is not None for each in person["sightings"])
+    assert [(each["person"], each["probability"]) for each in person["likely"]] == [(2, 0.4)]
+
+
+def test_why_shows_the_doubt_and_the_other_candidate(client) -> None:
+    why = client.get("/api/why", params={"track": "west/0/2", "part": 0}).json()
+    assert (why["outcome"], why["probability"], why["runner_up"]) == ("tentative", 0.6, 1)
+    assert why["gates"] == ["looks like person 1"]
+    assert why["runner_up_picture"]["track"] in ("east/0/1", "west/0/1")
+
+
+def test_a_picture_is_a_jpeg(client) -> None:
+    answer = client.get("/api/picture", params=PART)
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.content.startswith(b"\xff\xd8")
+
+
+def test_alerts_are_filtered_acknowledged_commented_and_muted(client) -> None:
+    assert [each["rule"] for each in client.get("/api/alerts").json()["alerts"]] == ["line", "dwell"]
+    assert [each["rule"] for each in client.get("/api/alerts", params={"camera": "east"}).json()["alerts"]] == ["dwell"]
+    assert client.get("/api/alerts", params={"since": 5, "rule": "dwell"}).json()["num"] == 0
+    taken = client.post("/api/alerts/acknowledge", json={"key": "dwell/1/0.5"}).json()
+    assert (taken["state"], taken["acknowledged"]["by"]) == ("acknowledged", "ann")
+    said = client.post("/api/alerts/comment", json={"key": "dwell/1/0.5", "text": "<b>waits for a friend</b>"}).json()
+    assert said["comments"][0]["text"] == "<b>waits for a friend</b>"
+    assert client.post("/api/alerts/comment", json={"key": "none", "text": "x"}).status_code == 404
+    assert "dwell" in client.post("/api/alerts/mute", json={"rule": "dwell", "seconds": 60}).json()["muted"]
+    assert client.post("/api/alerts/mute", json={"rule": "dwell", "seconds": 0}).json()["muted"] == {}
+
+
+def test_a_doubtful_sighting_is_a_question(client) -> None:
+    found = client.get("/api/decide").json()
+    assert found["num"] == 1
+    (question,) = found["questions"]
+    assert question["first"]["track"] == "west/0/2"
+    assert question["persons"] == [2, 1]
+    assert question["probability"] == 0.4
+
+
+def test_the_audit_asks_for_pairs_and_then_knows_precision_and_recall(page: RunningPage, client) -> None:
+    found = client.get("/api/audit-sample").json()
+    assert found["precision"] is None
+    for pair in found["pairs"]:
+        is_same = {pair["first"]["track"], pair["second"]["track"]} == {"east/0/1", "west/0/1"}
+        first, second = ({"track": pair[side]["track"], "part": pair[side]["part"]} for side in ("first", "second"))
+        answer = {"first": first, "second": second, "is_same": is_same, "purpose": "audit"}
+        assert client.post("/api/decide", json=answer).json()["order"] is None
+    found = client.get("/api/audit-sample").json()
+    assert found["num_labelled"] == found["num"] > 1
+    assert found["precision"]["value"] == found["recall"]["value"] == 1.0
+    assert found["precision"]["low"] < 0.5  # one pair of one person is next to nothing
+    assert page.desk.story.orders() == []
+
+
+def test_an_export_has_the_record_and_nobody_elses_head(page: RunningPage, client) -> None:
+    answer = client.get("/api/people/1/export.zip")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as file:
+        record = json.loads(file.read("record.json"))
+        assert [each["camera"] for each in record["sightings"]] == ["east", "east", "west"]
+        assert [each["key"] for each in record["alerts"]] == ["dwell/1/0.5"]
+        given = cv2.imdecode(np.frombuffer(file.read("pictures/0001.jpg"), np.uint8), cv2.IMREAD_COLOR)
+        kept = cv2.imdecode(np.frombuffer(client.get("/api/picture", params=PART).content, np.uint8), cv2.IMREAD_COLOR)
+    half = kept.shape[0] // 2
+    change = np.abs(given.astype(int) - kept.astype(int)).mean(axis=(1, 2))
+    assert change[: half - 8].mean() > 10 * change[half + 8 :].mean()
+
+
+def test_search_and_export_are_in_the_audit(client) -> None:
+    client.get("/api/people", params={"number": 2})
+    client.get("/api/people/2/export.zip")
+    written = {(entry["what"], entry["by"]) for entry in client.get("/api/audit").json()}
+    assert {("search", "ann"), ("export", "ann"), ("login", "ann")} <= written
+
+
+def test_health_knows_how_long_people_walked(client) -> None:
+    (walk,) = client.get("/api/health").json()["walks"]
+    assert (walk["from"], walk["to"], walk["num"]) == ("east", "west", 1)
+    assert walk["median_s"] == pytest.approx(8.1)

@@ -1,0 +1,178 @@
+"""More than can be read, and what nobody should send."""
+
+import asyncio
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from math import inf
+
+import numpy as np
+import psutil
+import pytest
+from clips import picture
+from factories import make_detections, make_stamp
+from kafka import KafkaProducer
+from kafka_broker import Broker, Message, end_message, frame_message
+from kafka_source import make_source
+
+from connectors.pictures.encoded_image import Encoding
+from connectors.pictures.h264 import H264Encoder
+from pipeline.camera.tracking import TrackStage
+from pipeline.core import Detections, Frame, FrameStamp, LetterboxedFrame, TrackUpdate
+from pipeline.runtime.acknowledgement import Receipt
+from pipeline.runtime.camera_actor import CameraActor, CameraLimits
+from pipeline.telemetry.camera_status import CameraStatus
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+
+NUM_BAD = 10_000
+NUM_GOOD = 500
+MAX_GROWTH_BYTES = 150e6
+"""Of the memory while all is read: what one fetch may hold, several times over."""
+
+
+def bad_messages(seed: int) -> Iterator[Message]:
+    """Endless: random bytes, cut pictures, headers that lie, deep JSON, sizes of 50 MB and more."""
+    chance = random.Random(seed)
+    frame = Frame(make_stamp(index=1), picture(1))
+    key, jpeg, headers = frame_message(frame, Encoding.JPEG)
+    png = frame_message(frame, Encoding.PNG)[1]
+    unit = H264Encoder().encode(picture(1))
+    while True:
+        at = {**dict(headers), "captured_at": repr(chance.uniform(0, time.time())).encode()}
+        kinds: list[Message] = [
+            (key, chance.randbytes(chance.randrange(2000)), list(at.items())),
+            (key, jpeg[: chance.randrange(len(jpeg))], list(at.items())),
+            (key, png[: chance.randrange(len(png))], list({**at, "encoding": b"png"}.items())),
+            (key, unit[: chance.randrange(len(unit) // 2)], list({**at, "encoding": b"h264"}.items())),
+            (key, chance.randbytes(chance.randrange(2000)), list({**at, "encoding": b"h264"}.items())),
+            (key, jpeg, list({**at, "width": b"20000", "height": b"2500"}.items())),
+            (key, jpeg, list({**at, "width": b"99999", "height": b"99999"}.items())),
+            (key, jpeg, list({**at, "schema": str(chance.randrange(2, 99)).encode()}.items())),
+            (key, jpeg, list({**at, "captured_at": repr(time.time() + 1e6).encode()}.items())),
+            (key, jpeg, [(chance.choice("abc"), chance.randbytes(50)) for _ in range(chance.randrange(60))]),
+            (key, b'{"a":' * 10_000, list(at.items())),
+            (key, b"", []),
+        ]
+        yield chance.choice(kinds)
+
+
+@pytest.mark.timeout(600)
+def test_ten_thousand_messages_that_are_no_frames_cost_no_good_one_and_no_memory(broker: Broker) -> None:
+    topic = broker.make_topic()
+    bad = bad_messages(seed=1)
+    began = time.time() - 1000
+    good = [Frame(FrameStamp("east", i, began + i / 10), picture(i)) for i in range(NUM_GOOD)]
+    with closing(KafkaProducer(bootstrap_servers=broker.servers, linger_ms=5)) as producer:
+        for number in range(NUM_BAD):
+            key, value, headers = next(bad)
+            producer.send(topic, value, key, headers)
+            if number % (NUM_BAD // NUM_GOOD) == 0:
+                key, value, headers = frame_message(good[number // (NUM_BAD // NUM_GOOD)])
+                producer.send(topic, value, key, headers)
+        key, value, headers = end_message()
+        producer.send(topic, value, key, headers)
+        producer.flush()
+    process = psutil.Process()
+    source = make_source(broker, topic)
+    received: list[int] = []
+    before = peak = process.memory_info().rss
+    for frame in source.frames():
+        received.append(frame.stamp.index)
+        peak = max(peak, process.memory_info().rss)
+    assert received == list(range(NUM_GOOD))
+    assert source.num_bad == NUM_BAD
+    letters = broker.read(f"{topic}.dead", NUM_BAD, timeout_s=300)
+    assert len({dict(letter.headers)["fault_offset"] for letter in letters}) == NUM_BAD
+    faults = Counter(dict(letter.headers)["fault"].decode() for letter in letters)
+    assert set(faults) >= {"schema", "header", "size", "future", "image"}
+    assert peak - before < MAX_GROWTH_BYTES
+
+
+class NoTracker:
+    def update(self, detections: Detections) -> TrackUpdate:
+        return TrackUpdate(np.full(len(detections.boxes_xyxy), -1, np.int64), ())
+
+
+LIMITS = CameraLimits(
+    max_inflight_frames=2,
+    max_waiting_tracklets=4,
+    read_ahead_frames=4,
+    replay_speed=inf,
+    max_reopens=3,
+    reopens_within_s=60.0,
+    min_backoff_s=0.01,
+    max_backoff_s=0.02,
+)
+DETECT_S = 0.05
+"""Seconds a frame: twenty a second is what this machine can take."""
+
+
+@pytest.mark.timeout(300)
+def test_four_times_more_than_can_be_taken_is_counted_and_does_not_pile_up(broker: Broker) -> None:
+    topic = broker.make_topic()
+    num_sent, fps = 800, 4 / DETECT_S
+    newest = num_sent - 2  # the last message is no frame
+    source = make_source(broker, topic, live=True, read_timeout_s=3.0)
+    taken: list[int] = []
+
+    async def detect(frame: LetterboxedFrame) -> Detections:
+        await asyncio.sleep(DETECT_S * LIMITS.max_inflight_frames)
+        taken.append(frame.stamp.index)
+        return make_detections(boxes=(), stamp=frame.stamp)
+
+    async def hand_over(*_: object) -> Receipt:
+        return Receipt("one", True, inf, -inf)
+
+    actor = CameraActor(
+        make_source=lambda: source,
+        make_track=lambda: TrackStage(
+            NoTracker(),
+            crop_size_hw=(16, 8),
+            clip_len=4,
+            first_after_s=1.0,
+            part_s=3.0,
+            contact_coverage=0.3,
+            sure_score=0.0,
+            doubtful_score=0.0,
+            max_open_tracks=10,
+        ),
+        input_hw=(32, 32),
+        detect=detect,
+        pose=None,  # type: ignore[arg-type]
+        embed=None,  # type: ignore[arg-type]
+        hand_over=hand_over,
+        limits=LIMITS,
+    )
+
+    def publish() -> None:
+        with closing(KafkaProducer(bootstrap_servers=broker.servers)) as producer:
+            bad = bad_messages(seed=2)
+            for index in range(num_sent):
+                stamp = FrameStamp("east", index, time.time())
+                message = frame_message(Frame(stamp, picture(index, hw=(480, 640))), Encoding.JPEG)
+                key, value, headers = next(bad) if index % 50 == 49 else message
+                producer.send(topic, value, key, headers)
+                time.sleep(1 / fps)
+            producer.flush()
+
+    async def main() -> CameraStatus:
+        running = asyncio.create_task(actor.run())
+        await asyncio.sleep(1.0)
+        thread = threading.Thread(target=publish)
+        thread.start()
+        while thread.is_alive():
+            await asyncio.sleep(0.1)
+        while taken[-1] < newest or (await actor.status()).frames_read < num_sent:
+            await asyncio.sleep(0.1)
+        await actor.stop()
+        return await running
+
+    before = psutil.Process().memory_info().rss
+    status = asyncio.run(main())
+    assert psutil.Process().memory_info().rss - before < MAX_GROWTH_BYTES
+    assert status.frames_processed + status.frames_dropped + status.bad_records == status.frames_read == num_sent
+    assert status.frames_dropped > num_sent / 2

@@ -1,0 +1,84 @@
+from pathlib import Path
+
+import pytest
+
+from connectors.kafka import outbox as outbox_module
+from connectors.kafka.outbox import Outbox, OutboxMessage
+from pipeline.core.errors import ConnectorError
+
+
+def message(name: str, value: bytes = b"{}") -> OutboxMessage:
+    return OutboxMessage(name, "topic", "7", value)
+
+
+def names(outbox: Outbox, after: int = 0, limit: int = 100) -> list[str]:
+    return [message.name for _, message in outbox.waiting(after=after, limit=limit)]
+
+
+def test_what_waits_is_there_after_the_process_ended(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    outbox.put([message("a"), message("b"), message("c")])
+    ((number, first), *_) = outbox.waiting(after=0, limit=1)
+    assert first == message("a")
+    outbox.delivered([number])
+    again = Outbox(tmp_path / "outbox.sqlite")  # nothing was closed
+    assert names(again) == ["b", "c"]
+    assert len(again) == len(outbox) == 2
+    outbox.close()
+    again.close()
+
+
+def test_what_was_delivered_is_not_taken_again(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    outbox.put([message("a"), message("b")])
+    outbox.delivered(number for number, _ in outbox.waiting(after=0, limit=10))
+    outbox.put([message("a"), message("b"), message("c")])
+    assert names(outbox) == ["c"]
+    outbox.close()
+
+
+def test_another_body_of_the_same_name_is_taken(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    outbox.put([message("a", b"1"), message("a", b"2"), message("a", b"1")])
+    assert [message.value for _, message in outbox.waiting(after=0, limit=10)] == [b"1", b"2"]
+    outbox.close()
+
+
+def test_waiting_comes_in_order_and_in_pieces(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    outbox.put([message(f"{i:03}") for i in range(250)])
+    seen: list[str] = []
+    after = 0
+    while piece := outbox.waiting(after=after, limit=100):
+        seen += [message.name for _, message in piece]
+        after = piece[-1][0]
+    assert seen == [f"{i:03}" for i in range(250)]
+    outbox.close()
+
+
+def test_only_the_newest_names_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox_module, "NUM_REMEMBERED", 3)
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    messages = [message(name) for name in "abcdef"]
+    outbox.put(messages)
+    outbox.delivered(number for number, waiting in outbox.waiting(after=0, limit=10) if waiting.name != "b")
+    outbox.put(messages)
+    assert names(outbox) == ["b", "a", "c"]
+    assert len(outbox) == 3
+    outbox.close()
+
+
+def test_to_deliver_twice_is_to_deliver_once(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    outbox.put([message("a"), message("b")])
+    outbox.delivered([1])
+    outbox.delivered([1])
+    assert len(outbox) == 1
+    outbox.close()
+
+
+def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.sqlite"
+    path.write_bytes(b"no database" * 100)
+    with pytest.raises(ConnectorError, match=r"outbox\.sqlite: expected an outbox, got .*; use another output_dir"):
+        Outbox(path)

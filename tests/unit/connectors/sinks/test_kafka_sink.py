@@ -1,0 +1,269 @@
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import pytest
+from factories import make_sighting
+from kafka_broker import Broker, wait_for
+from plugins import ROOT
+from tcp_proxy import TcpProxy
+
+from connectors.sinks.kafka import KafkaSink
+from pipeline.core import Alert, AlertState, Correction, CorrectionKind, Record, Severity, Sighting, TrackId, TrackPart
+from pipeline.core.errors import ConfigError, SinkBusyError
+from pipeline.ledger.codec import to_dict
+
+pytestmark = [pytest.mark.kafka]
+
+TRACK = TrackId("east", 0, 1)
+SIGHTING = make_sighting(4, TRACK)
+CORRECTION = Correction(CorrectionKind.MERGED, (4, 5), "rule", 7.0, (TrackPart(TRACK, 0),))
+ALERT = Alert("dwell/4/4.5", "dwell", Severity.WARNING, 4, "east", 4.5, 6.0, "Stays.", (TRACK,))
+
+Make = Callable[..., KafkaSink]
+
+
+def sightings(count: int, first: int = 0) -> list[Sighting]:
+    return [make_sighting(1 + i % 5, TrackId("east", 0, i)) for i in range(first, first + count)]
+
+
+@pytest.fixture
+def topic(broker: Broker) -> str:
+    """The beginning of the names of a test's topics."""
+    return broker.make_topic()
+
+
+@pytest.fixture
+def make(broker: Broker, topic: str, tmp_path: Path) -> Iterator[Make]:
+    made: list[KafkaSink] = []
+
+    def make_sink(**options: object) -> KafkaSink:
+        defaults = {
+            "servers": broker.servers,
+            "topics": {kind: f"{topic}.{kind}" for kind in ("sightings", "corrections", "alerts")},
+            "outbox": str(tmp_path / "outbox.sqlite"),
+            "security": {},
+            "partitions": 4,
+            "replication": 1,
+            "max_waiting": 1000,
+            "open_timeout_s": 1.0,
+            "flush_timeout_s": 5.0,
+        }
+        made.append(KafkaSink(**{**defaults, **options}))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make_sink
+    for sink in made:
+        sink.close()
+
+
+def flush_at_last(sink: KafkaSink, seconds: float = 30) -> None:
+    def is_flushed() -> bool:
+        try:
+            sink.flush()
+        except SinkBusyError:
+            time.sleep(0.1)
+            return False
+        return True
+
+    wait_for(is_flushed, seconds)
+
+
+def event_keys(broker: Broker, topic: str, count: int | None = None) -> list[str]:
+    return [dict(message.headers)["event_key"].decode() for message in broker.read(topic, count)]
+
+
+@pytest.mark.parametrize(
+    ("record", "kind", "key", "event_key"),
+    [
+        (SIGHTING, "sightings", b"4", "sighting/east/0/1/0"),
+        (CORRECTION, "corrections", b"4", "correction/merged/7.000000/"),
+        (ALERT, "alerts", b"dwell/4/4.5", "alert/dwell/4/4.5/raised/"),
+    ],
+    ids=["sighting", "correction", "alert"],
+)
+def test_a_record_arrives_as_its_schema_says(
+    broker: Broker, topic: str, make: Make, record: Record, kind: str, key: bytes, event_key: str
+) -> None:
+    sink = make()
+    sink.write([record])
+    sink.flush()
+    (message,) = broker.read(f"{topic}.{kind}", 1)
+    body = json.loads(message.value)
+    jsonschema.validate(body, json.loads((ROOT / f"connectors/schemas/{kind[:-1]}.schema.json").read_text()))
+    assert body == to_dict(record)
+    assert message.key == key
+    headers = {name: value.decode() for name, value in message.headers}
+    assert headers["schema"] == "1"
+    assert headers["event_key"].startswith(event_key)
+
+
+def test_events_of_a_person_stay_in_order(broker: Broker, topic: str, make: Make) -> None:
+    sink = make()
+    sent = sightings(200)
+    for start in range(0, 200, 20):
+        sink.write(sent[start : start + 20])
+    sink.flush()
+    received = broker.read(f"{topic}.sightings", 200)
+    for person_id in range(1, 6):
+        tracks = [json.loads(message.value)["track"] for message in received if message.key == str(person_id).encode()]
+        assert tracks == [str(each.track_id) for each in sent if each.person_id == person_id]
+
+
+def test_the_topic_of_alerts_is_compacted(broker: Broker, topic: str, make: Make) -> None:
+    sink = make()
+    sink.write([SIGHTING])
+    sink.flush()
+    assert broker.policy(f"{topic}.alerts") == "compact"
+    assert broker.policy(f"{topic}.sightings") != "compact"
+
+
+def test_an_alert_keeps_its_key_whatever_becomes_of_it(broker: Broker, topic: str, make: Make) -> None:
+    sink = make()
+    states = [ALERT.state, AlertState.AMENDED, AlertState.RETRACTED]
+    sink.write([replace(ALERT, state=state) for state in states])
+    sink.flush()
+    messages = broker.read(f"{topic}.alerts", 3)
+    assert {message.key for message in messages} == {b"dwell/4/4.5"}
+    assert [json.loads(message.value)["state"] for message in messages] == ["raised", "amended", "retracted"]
+
+
+def test_kinds_without_a_topic_are_not_sent(broker: Broker, topic: str, make: Make) -> None:
+    sink = make(topics={"alerts": f"{topic}.alerts", "sightings": None})
+    sink.write([SIGHTING, CORRECTION, ALERT])
+    sink.flush()
+    assert len(broker.read(f"{topic}.alerts", 1)) == 1
+    assert broker.read(f"{topic}.sightings") == []
+
+
+def test_what_an_earlier_run_delivered_is_not_delivered_again(broker: Broker, topic: str, make: Make) -> None:
+    first = make()
+    first.write(sightings(10))
+    first.flush()
+    first.close()
+    again = make()
+    again.write(sightings(15))
+    again.flush()
+    assert event_keys(broker, f"{topic}.sightings") == event_keys(broker, f"{topic}.sightings", 15)
+
+
+def test_what_an_earlier_run_could_not_deliver_is_delivered_by_the_next(broker: Broker, topic: str, make: Make) -> None:
+    absent = make(servers="127.0.0.1:1", open_timeout_s=0.2)
+    absent.write(sightings(10))
+    absent.close()
+    after = make()
+    after.flush()
+    assert len(event_keys(broker, f"{topic}.sightings", 10)) == 10
+
+
+def test_without_a_broker_events_wait_on_the_disk_up_to_a_bound(make: Make) -> None:
+    sink = make(servers="127.0.0.1:1", open_timeout_s=0.2, max_waiting=25)
+    sink.write(sightings(20))
+    with pytest.raises(SinkBusyError, match=r"sink\.kafka: expected 127\.0\.0\.1:1 to take 20 events") as busy:
+        sink.flush()
+    assert busy.value.retry_after_s > 0
+    with pytest.raises(SinkBusyError):
+        sink.write(sightings(10, first=20))
+    sink.write(sightings(5, first=20))
+
+
+def test_a_broker_that_is_away_does_not_hold_the_line_up_again_and_again(make: Make) -> None:
+    sink = make(servers="127.0.0.1:1", open_timeout_s=0.3)
+    began = time.monotonic()
+    for number in range(50):
+        sink.write(sightings(1, first=number))
+        with pytest.raises(SinkBusyError):
+            sink.flush()
+    assert time.monotonic() - began < 2
+
+
+@contextmanager
+def own_broker() -> Iterator[tuple[Broker, TcpProxy]]:
+    """A broker that only this test disturbs, behind a proxy."""
+    with TcpProxy() as proxy, Broker(advertised=proxy.address) as broker:
+        proxy.target = broker.servers
+        yield broker, proxy
+
+
+@pytest.mark.slow
+def test_a_broker_that_stops_for_a_while_gets_every_event_once(topic: str, make: Make) -> None:
+    with Broker() as broker:
+        sink = make(servers=broker.servers, flush_timeout_s=1.0)
+        sink.write(sightings(100))
+        sink.flush()
+        broker.freeze()
+        began = time.monotonic()
+        for number in range(100, 200, 10):
+            sink.write(sightings(10, first=number))
+            time.sleep(0.5)
+        with pytest.raises(SinkBusyError):
+            sink.flush()
+        time.sleep(max(0.0, 20 - (time.monotonic() - began)))
+        broker.thaw()
+        flush_at_last(sink)
+        keys = event_keys(broker, f"{topic}.sightings")
+        assert sorted(keys) == sorted(f"sighting/east/0/{i}/0" for i in range(200))
+        sink.close()
+
+
+def test_connections_that_are_cut_lose_and_double_nothing(topic: str, make: Make) -> None:
+    with own_broker() as (broker, proxy):
+        sink = make(servers=proxy.address)
+        for number in range(0, 200, 10):
+            sink.write(sightings(10, first=number))
+            if number % 50 == 0:
+                proxy.cut()
+        flush_at_last(sink)
+        keys = event_keys(broker, f"{topic}.sightings")
+        assert sorted(keys) == sorted(f"sighting/east/0/{i}/0" for i in range(200))
+        sink.close()
+
+
+def test_a_broker_that_lost_its_memory_gets_what_was_not_delivered(topic: str, make: Make) -> None:
+    with TcpProxy() as proxy:
+        with Broker(advertised=proxy.address) as first:
+            proxy.target = first.servers
+            sink = make(servers=proxy.address, flush_timeout_s=1.0)
+            sink.write(sightings(10))
+            sink.flush()
+        proxy.cut()
+        sink.write(sightings(10, first=10))
+        with Broker(advertised=proxy.address) as second:
+            proxy.target = second.servers
+            flush_at_last(sink, 60)
+            keys = event_keys(second, f"{topic}.sightings")
+            assert sorted(set(keys)) == sorted(f"sighting/east/0/{i}/0" for i in range(10, 20))
+            sink.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"topics": {"alarms": "x"}}, "alarms"),
+        ({"topics": {"alerts": 7}}, "alerts"),
+        ({"servers": "kafka.example:9092"}, "security.protocol"),
+        ({"security": {"protocl": "ssl"}}, "protocl"),
+    ],
+)
+def test_options_that_cannot_be_are_named_before_the_run(make: Make, options: dict[str, object], named: str) -> None:
+    with pytest.raises(ConfigError, match=rf"sink\.kafka.*{named}"):
+        make(**options)
+    with pytest.raises(ConfigError, match=rf"sink\.kafka.*{named}"):
+        KafkaSink.preflight(**{"servers": "127.0.0.1:1", "topics": {}, "security": {}, **options})  # type: ignore[arg-type]
+
+
+def test_what_was_followed_is_told_without_who_it_is(broker: Broker, topic: str, make: Make) -> None:
+    sink = make(topics={"tracklets": f"{topic}.tracklets"})
+    sink.write([SIGHTING, CORRECTION, ALERT])
+    sink.flush()
+    (message,) = broker.read(f"{topic}.tracklets")
+    body = json.loads(message.value)
+    schema = json.loads((ROOT / "connectors/schemas/tracklet.schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(body)
+    assert (message.key, dict(message.headers)["event_key"]) == (b"east", b"tracklet/east/0/1/0")
+    assert [row["index"] for row in body["path"]] == SIGHTING.path.indices.tolist()
+    assert "person" not in message.value.decode()

@@ -1,0 +1,326 @@
+import hashlib
+import hmac
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from factories import make_sighting
+
+from connectors.sinks import webhook
+from connectors.sinks.webhook import WebhookSink
+from pipeline.core import Alert, AlertState, Severity
+from pipeline.core.errors import ConfigError, SinkBusyError
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Receiver(ThreadingHTTPServer):
+    """A real server that answers as told, then 200, and keeps what it took."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.answers: list[Answer] = []
+        self.requests: list[tuple[str, dict[str, str], bytes]] = []
+        self.taken: list[dict[str, object]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/hook?token=geheim"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.requests.append((self.path, dict(self.headers), body))
+        answer = self.server.answers.pop(0) if self.server.answers else Answer(200)
+        if answer.status == 200:
+            self.server.taken.append(json.loads(body))
+        self.send_response(answer.status)
+        for name, value in answer.headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    server = Receiver()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook, "FIRST_RETRY_S", 0.05)
+
+
+@pytest.fixture
+def sinks() -> Iterator[list[WebhookSink]]:
+    opened: list[WebhookSink] = []
+    yield opened
+    for sink in opened:
+        sink.close()
+
+
+def make_sink(
+    sinks: list[WebhookSink],
+    url: str,
+    secret_env: str | None = None,
+    max_waiting: int = 0,
+    min_severity: str = "info",
+) -> WebhookSink:
+    sinks.append(
+        WebhookSink(url=url, secret_env=secret_env, timeout_s=2, max_waiting=max_waiting, min_severity=min_severity)
+    )
+    return sinks[-1]
+
+
+def make_alert(number: int = 1, severity: Severity = Severity.WARNING) -> Alert:
+    return Alert(f"dwell/{number}/4.5", "dwell", severity, number, "east", 4.5, 6.0, "Stays.", ())
+
+
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_every_alert_is_one_post_of_json(receiver: Receiver, sinks: list[WebhookSink]):
+    sink = make_sink(sinks, receiver.url)
+    sink.write([make_alert(1), make_sighting(), make_alert(2)])
+    sink.flush()
+    assert [body["person_id"] for body in receiver.taken] == [1, 2]
+    path, headers, _ = receiver.requests[0]
+    assert path == "/hook?token=geheim"
+    assert headers["Content-Type"] == "application/json"
+    assert sink.num_delivered == 2
+
+
+def test_the_signature_verifies(receiver: Receiver, sinks: list[WebhookSink], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOOK_SECRET", "s3cret")
+    make_sink(sinks, receiver.url, secret_env="HOOK_SECRET").write([make_alert()])
+    _, headers, body = receiver.requests[0]
+    expected = hmac.new(b"s3cret", body, hashlib.sha256).hexdigest()
+    assert headers["X-Passerby-Signature"] == f"sha256={expected}"
+
+
+def test_without_a_secret_there_is_no_signature(receiver: Receiver, sinks: list[WebhookSink]):
+    make_sink(sinks, receiver.url).write([make_alert()])
+    assert "X-Passerby-Signature" not in receiver.requests[0][1]
+
+
+def test_a_500_then_a_200_delivers_once(receiver: Receiver, sinks: list[WebhookSink]):
+    sink = make_sink(sinks, receiver.url)
+    receiver.answers = [Answer(500)]
+    with pytest.raises(SinkBusyError) as busy:
+        sink.write([make_alert()])
+    time.sleep(busy.value.retry_after_s)
+    sink.write([make_alert()])
+    sink.flush()
+    assert len(receiver.taken) == 1
+    assert len({headers["X-Passerby-Delivery"] for _, headers, _ in receiver.requests}) == 1
+
+
+def test_what_was_delivered_is_not_sent_again_with_the_same_batch(receiver: Receiver, sinks: list[WebhookSink]):
+    sink = make_sink(sinks, receiver.url)
+    batch = [make_alert(number) for number in range(1, 5)]
+    receiver.answers = [Answer(200), Answer(200), Answer(503)]
+    with pytest.raises(SinkBusyError) as busy:
+        sink.write(batch)
+    time.sleep(busy.value.retry_after_s)
+    sink.write(batch)
+    assert [body["person_id"] for body in receiver.taken] == [1, 2, 3, 4]
+
+
+def test_waiting_alerts_are_sent_in_order_by_a_later_flush(receiver: Receiver, sinks: list[WebhookSink]):
+    sink = make_sink(sinks, receiver.url, max_waiting=2)
+    receiver.answers = [Answer(500)]
+    sink.write([make_alert(1)])
+    sink.write([make_alert(2)])
+    with pytest.raises(SinkBusyError) as busy:
+        sink.flush()
+    with pytest.raises(SinkBusyError):
+        sink.write([make_alert(3)])
+    time.sleep(busy.value.retry_after_s)
+    sink.write([make_alert(3)])
+    sink.flush()
+    assert [body["person_id"] for body in receiver.taken] == [1, 2, 3]
+
+
+def test_writing_a_batch_again_after_a_failed_flush_sends_it_once(receiver: Receiver, sinks: list[WebhookSink]):
+    sink = make_sink(sinks, receiver.url, max_waiting=10)
+    batch = [make_alert(1), make_alert(2)]
+    receiver.answers = [Answer(200), Answer(500)]
+    sink.write(batch)
+    with pytest.raises(SinkBusyError) as busy:
+        sink.flush()
+    time.sleep(busy.value.retry_after_s)
+    sink.write(batch)
+    sink.flush()
+    assert [body["person_id"] for body in receiver.taken] == [1, 2]
+
+
+def test_a_receiver_that_is_down_makes_the_sink_busy_for_longer_and_longer(sinks: list[WebhookSink]):
+    sink = make_sink(sinks, f"http://127.0.0.1:{closed_port()}/")
+    waits = []
+    for _ in range(3):
+        with pytest.raises(SinkBusyError, match="ConnectError") as busy:
+            sink.write([make_alert()])
+        waits.append(busy.value.retry_after_s)
+        time.sleep(waits[-1])
+    assert waits == [0.05, 0.1, 0.2]
+
+
+def test_nothing_is_tried_before_the_wait_is_over(receiver: Receiver, sinks: list[WebhookSink]):
+    sink = make_sink(sinks, receiver.url)
+    receiver.answers = [Answer(429, (("Retry-After", "30"),))]
+    with pytest.raises(SinkBusyError) as first:
+        sink.write([make_alert()])
+    with pytest.raises(SinkBusyError) as second:
+        sink.write([make_alert()])
+    assert first.value.retry_after_s == 30
+    assert 29 < second.value.retry_after_s < 30
+    assert len(receiver.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "expected_s"),
+    [
+        ("7", 7),
+        (timedelta(seconds=1800), 1800),
+        ("99999999", webhook.MAX_RETRY_AFTER_S),
+        (timedelta(days=-1), 0),
+        ("soon", 0.05),
+    ],
+)
+def test_retry_after_is_honoured(
+    receiver: Receiver, sinks: list[WebhookSink], header: str | timedelta, expected_s: float
+):
+    sink = make_sink(sinks, receiver.url)
+    if isinstance(header, timedelta):
+        header = format_datetime(datetime.now(UTC) + header)
+    receiver.answers = [Answer(503, (("Retry-After", header),))]
+    with pytest.raises(SinkBusyError) as busy:
+        sink.write([make_alert()])
+    assert busy.value.retry_after_s == pytest.approx(expected_s, abs=10 if expected_s == 1800 else 0)
+
+
+def test_a_400_is_dropped_counted_and_said_once(
+    receiver: Receiver, sinks: list[WebhookSink], caplog: pytest.LogCaptureFixture
+):
+    sink = make_sink(sinks, receiver.url)
+    receiver.answers = [Answer(400), Answer(400)]
+    sink.write([make_alert(1), make_alert(2), make_alert(3)])
+    assert [body["person_id"] for body in receiver.taken] == [3]
+    assert sink.num_dropped == 2
+    errors = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(errors) == 1
+    assert "400" in errors[0].getMessage()
+
+
+def test_a_redirect_is_not_followed(receiver: Receiver, sinks: list[WebhookSink]):
+    sink = make_sink(sinks, receiver.url)
+    receiver.answers = [Answer(307, (("Location", receiver.url),))]
+    sink.write([make_alert()])
+    assert len(receiver.requests) == 1
+    assert sink.num_dropped == 1
+
+
+def test_less_urgent_alerts_are_not_sent(receiver: Receiver, sinks: list[WebhookSink]):
+    sink = make_sink(sinks, receiver.url, min_severity="warning")
+    sink.write([make_alert(number, severity) for number, severity in enumerate(Severity)])
+    assert [body["severity"] for body in receiver.taken] == ["warning", "critical"]
+
+
+def test_amendments_and_retractions_are_deliveries_of_their_own(receiver: Receiver, sinks: list[WebhookSink]):
+    alert = make_alert()
+    amended = replace(alert, state=AlertState.AMENDED, person_id=5)
+    again = replace(alert, state=AlertState.AMENDED, person_id=6)
+    make_sink(sinks, receiver.url).write([alert, amended, again, replace(alert, state=AlertState.RETRACTED)])
+    names = [headers["X-Passerby-Delivery"] for _, headers, _ in receiver.requests]
+    assert len(set(names)) == 4
+    assert [name.rsplit("/", 1)[0] for name in names] == [
+        "dwell/1/4.5/raised",
+        "dwell/1/4.5/amended",
+        "dwell/1/4.5/amended",
+        "dwell/1/4.5/retracted",
+    ]
+
+
+def test_a_key_with_any_sign_is_a_header(receiver: Receiver, sinks: list[WebhookSink]):
+    make_sink(sinks, receiver.url).write([replace(make_alert(), key="Tür\r\nX-Evil: 1/3/4.5")])
+    _, headers, _ = receiver.requests[0]
+    assert "X-Evil" not in headers
+    assert headers["X-Passerby-Delivery"].startswith("T%C3%BCr%0D%0AX-Evil:%201/3/4.5/raised/")
+
+
+def test_neither_password_nor_token_reach_a_log_or_an_error(
+    receiver: Receiver, sinks: list[WebhookSink], caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.DEBUG)
+    sink = make_sink(sinks, receiver.url.replace("http://", "http://ann:pass-w0rd@"))
+    receiver.answers = [Answer(404), Answer(500)]
+    with pytest.raises(SinkBusyError) as busy:
+        sink.write([make_alert(1), make_alert(2)])
+    said = caplog.text + str(busy.value)
+    assert receiver.requests[0][1]["Authorization"].startswith("Basic ")
+    assert "pass-w0rd" not in said
+    assert "geheim" not in said
+
+
+def test_what_is_lost_at_the_end_is_said(sinks: list[WebhookSink], caplog: pytest.LogCaptureFixture):
+    sink = make_sink(sinks, f"http://127.0.0.1:{closed_port()}/", max_waiting=5)
+    sink.write([make_alert()])
+    sink.close()
+    sink.close()
+    assert [record.getMessage() for record in caplog.records if record.name == "connectors.sinks.webhook"] == [
+        "webhook: closed with 1 alerts undelivered"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"url": "ftp://host/"}, "url"),
+        ({"url": "not an address"}, "url"),
+        ({"url": "http://host:port/"}, "url"),
+        ({"secret_env": "PASSERBY_NOT_SET"}, "PASSERBY_NOT_SET"),
+        ({"min_severity": "urgent"}, "min_severity"),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_found_before_the_run(change: dict[str, str], named: str):
+    arguments = {
+        "url": "https://host/",
+        "secret_env": None,
+        "timeout_s": 1,
+        "max_waiting": 1,
+        "min_severity": "info",
+    }
+    with pytest.raises(ConfigError, match=named):
+        WebhookSink.preflight(**{**arguments, **change})
+    with pytest.raises(ConfigError, match=named):
+        WebhookSink(**{**arguments, **change})

@@ -1,0 +1,318 @@
+import pickle
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from itertools import islice
+
+import numpy as np
+import pytest
+from clips import picture
+from factories import make_frame, make_stamp
+from kafka_broker import Broker, Message, end_message, frame_message, wait_for
+from kafka_source import NODE, frames, make_source, stamps
+
+from connectors.pictures.encoded_image import Encoding
+from pipeline.config.plugins import build_source
+from pipeline.core import Frame, FrameStamp
+from pipeline.core.errors import ConfigError, SourceLostError
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture
+def topic(broker: Broker) -> str:
+    return broker.make_topic()
+
+
+@pytest.fixture
+def recording(broker: Broker, topic: str) -> list[Frame]:
+    """Ten frames and an end mark in the topic."""
+    sent = frames(10)
+    broker.write(topic, [*map(frame_message, sent), end_message()])
+    return sent
+
+
+def test_every_pixel_and_every_stamp_arrives(broker: Broker, topic: str, recording: list[Frame]) -> None:
+    received = list(make_source(broker, topic).frames())
+    assert [frame.stamp for frame in received] == [frame.stamp for frame in recording]
+    for frame, sent in zip(received, recording, strict=True):
+        np.testing.assert_array_equal(frame.image, sent.image)
+        assert not frame.image.flags.writeable
+
+
+def test_jpeg_arrives_nearly_as_it_was(broker: Broker, topic: str) -> None:
+    (sent,) = frames(1)
+    broker.write(topic, [frame_message(sent, Encoding.JPEG), end_message()])
+    (received,) = make_source(broker, topic).frames()
+    assert abs(received.image.astype(int) - sent.image).mean() < 3
+
+
+def test_a_recording_gives_the_same_frames_each_time(broker: Broker, topic: str, recording: list[Frame]) -> None:
+    source = make_source(broker, topic)
+    assert stamps(source) == stamps(source) == stamps(make_source(broker, topic))
+
+
+def test_its_constructor_call_can_be_sent_to_another_process(broker: Broker, topic: str) -> None:
+    make = build_source("east", {"uri": f"kafka://{broker.servers}/{topic}"}, NODE)  # type: ignore[arg-type]
+    assert pickle.loads(pickle.dumps(make))().live is True
+
+
+def test_close_is_idempotent_and_ends_the_frames_from_another_thread(broker: Broker, topic: str) -> None:
+    source = make_source(broker, topic)
+    threading.Timer(0.5, source.close).start()
+    assert list(source.frames()) == []
+    source.close()
+    assert list(source.frames()) == []
+
+
+def test_cameras_share_a_topic_and_each_gets_its_own(broker: Broker) -> None:
+    topic = broker.make_topic(partitions=2)
+    cameras = ["east", "west", "north", "south"]
+    for camera_id in cameras:
+        broker.write(topic, [*map(frame_message, frames(3, camera_id)), end_message(camera_id)])
+    for camera_id in cameras:
+        received = list(make_source(broker, topic, camera_id=camera_id).frames())
+        assert [frame.stamp for frame in received] == [make_stamp(camera_id, index) for index in range(3)]
+
+
+def test_a_camera_may_be_called_otherwise_by_its_sender(broker: Broker, topic: str) -> None:
+    broker.write(topic, [*map(frame_message, frames(2, "cam-17")), end_message("cam-17")])
+    received = list(make_source(broker, topic, "?camera=cam-17").frames())
+    assert [frame.stamp for frame in received] == [make_stamp("east", 0), make_stamp("east", 1)]
+
+
+def test_indices_go_on_when_the_sender_starts_anew(broker: Broker, topic: str) -> None:
+    first = [Frame(FrameStamp("east", i, 100 + i / 10), picture(i)) for i in range(3)]
+    again = [Frame(FrameStamp("east", i, 200 + i / 10), picture(i)) for i in range(3)]
+    broker.write(topic, [*map(frame_message, [*first, *again]), end_message()])
+    assert [index for index, _ in stamps(make_source(broker, topic))] == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(("start", "expected"), [("earliest", 0), (4, 4)])
+def test_a_recording_can_begin_at_an_offset(
+    broker: Broker, topic: str, recording: list[Frame], start: int | str, expected: int
+) -> None:
+    assert next(make_source(broker, topic, start=start).frames()).stamp.index == expected
+
+
+def test_a_recording_can_begin_at_a_time(broker: Broker, topic: str) -> None:
+    broker.write(topic, [*map(frame_message, frames(3))])
+    time.sleep(0.05)
+    now = np.datetime64(time.time_ns(), "ns")
+    time.sleep(0.05)
+    broker.write(topic, [*map(frame_message, frames(3, first=3)), end_message()])
+    assert next(make_source(broker, topic, start=f"{now.astype('datetime64[ms]')}Z").frames()).stamp.index == 3
+
+
+def test_a_group_goes_on_behind_what_was_acknowledged(broker: Broker, topic: str, recording: list[Frame]) -> None:
+    source = make_source(broker, topic, group=topic)
+    received = source.frames()
+    taken = [next(received) for _ in range(6)]
+    source.ack(taken[3].stamp)
+    source.close()
+    list(received)
+    assert stamps(make_source(broker, topic, group=topic))[0][0] == 4
+
+
+def test_what_is_acknowledged_while_reading_is_committed_while_reading(
+    broker: Broker, topic: str, recording: list[Frame]
+) -> None:
+    source = make_source(broker, topic, group=topic, commit_every_s=0.0)
+    received = source.frames()
+    source.ack(next(received).stamp)
+    frozen = list(islice(received, 9))
+    source.ack(frozen[4].stamp)
+    thread = threading.Thread(target=lambda: list(received))
+    thread.start()
+    thread.join()
+    assert stamps(make_source(broker, topic, group=topic))[0][0] == 6
+
+
+def test_what_is_acknowledged_last_is_committed_after_the_end(
+    broker: Broker, topic: str, recording: list[Frame]
+) -> None:
+    source = make_source(broker, topic, group=topic)
+    received = list(source.frames())
+    source.close()
+    source.ack(received[-1].stamp)
+    source.close()
+    assert stamps(make_source(broker, topic, group=topic)) == []
+
+
+def test_another_process_goes_on_behind_the_last_frame_though_less_was_committed(
+    broker: Broker, topic: str, recording: list[Frame]
+) -> None:
+    source = make_source(broker, topic, group=topic)
+    received = list(source.frames())
+    source.ack(received[3].stamp)
+    source.close()
+    again = make_source(broker, topic, group=topic)
+    again.resume(received[6].stamp)
+    assert [index for index, _ in stamps(again)] == [7, 8, 9]
+    assert again.num_bad == 0
+    assert broker.read(f"{topic}.dead") == []
+
+
+def test_another_process_numbers_frames_of_a_sender_that_had_started_anew(broker: Broker, topic: str) -> None:
+    first = [Frame(FrameStamp("east", i, 100 + i / 10), picture(i)) for i in range(3)]
+    again = [Frame(FrameStamp("east", i, 200 + i / 10), picture(i)) for i in range(3)]
+    broker.write(topic, [*map(frame_message, [*first, *again]), end_message()])
+    whole = [frame.stamp for frame in make_source(broker, topic).frames()]
+    source = make_source(broker, topic)
+    source.resume(whole[3])
+    assert [frame.stamp for frame in source.frames()] == whole[4:]
+
+
+def test_a_live_camera_goes_on_with_higher_indices_in_another_process(broker: Broker, topic: str) -> None:
+    source = make_source(broker, topic, live=True)
+    source.resume(make_stamp(index=70, captured_at=7.0))
+    received = source.frames()
+    thread = threading.Timer(1.0, lambda: broker.write(topic, [frame_message(make_frame(make_stamp("east", 3, 99.0)))]))
+    thread.start()
+    assert next(received).stamp == make_stamp("east", 71, 99.0)
+    source.close()
+    thread.join()
+
+
+def test_what_nobody_acknowledged_is_read_again(broker: Broker, topic: str, recording: list[Frame]) -> None:
+    for _ in range(2):
+        assert len(stamps(make_source(broker, topic, group=topic))) == 10
+
+
+def test_a_live_camera_begins_with_what_comes_next_and_drops_all_but_the_newest(broker: Broker, topic: str) -> None:
+    broker.write(topic, [*map(frame_message, frames(5))])
+    source = make_source(broker, topic, live=True)
+    received: list[int] = []
+
+    def read() -> None:
+        for frame in source.frames():
+            received.append(frame.stamp.index)
+            time.sleep(0.5)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    time.sleep(1.0)
+    broker.write(topic, [*map(frame_message, frames(1, first=5))])
+    wait_for(lambda: 5 in received)
+    broker.write(topic, [*map(frame_message, frames(30, first=6))])
+    wait_for(lambda: received[-1] == 35)
+    source.close()
+    thread.join()
+    assert min(received) >= 4  # Tansu takes for the end what is the last batch's begin
+    assert source.num_dropped > 20
+
+
+def test_silence_is_a_lost_camera(broker: Broker, topic: str) -> None:
+    with pytest.raises(SourceLostError, match=r"expected a message of east, got none in 0\.3 s"):
+        list(make_source(broker, topic, read_timeout_s=0.3).frames())
+
+
+def test_a_broken_camera_goes_on_behind_the_last_frame(broker: Broker, topic: str) -> None:
+    broker.write(topic, [*map(frame_message, frames(3))])
+    source = make_source(broker, topic, read_timeout_s=0.3)
+    received: list[Frame] = []
+    with pytest.raises(SourceLostError):
+        received.extend(source.frames())
+    broker.write(topic, [*map(frame_message, frames(3, first=3)), end_message()])
+    received.extend(source.frames())
+    assert [frame.stamp.index for frame in received] == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("query", ["", "?partition=7"])
+def test_a_topic_that_is_not_there_is_said_so(broker: Broker, topic: str, query: str) -> None:
+    source = make_source(broker, topic if query else "nowhere", query)
+    with pytest.raises(ConfigError, match=r"site\.cameras\.east: expected a topic at .*, got no (topic|partition)"):
+        source.check()
+    with pytest.raises(SourceLostError, match=r"got no (topic|partition)"):
+        next(source.frames())
+
+
+def test_a_broker_that_is_not_there_is_said_so(broker: Broker) -> None:
+    source = build_source("east", {"uri": "kafka://127.0.0.1:1/frames", "open_timeout_s": 0.5}, NODE)()  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"site\.cameras\.east: expected a topic at kafka://127\.0\.0\.1:1/frames"):
+        source.check()
+    with pytest.raises(SourceLostError, match="check the broker"):
+        next(source.frames())
+
+
+def test_a_topic_with_its_frames_passes_the_check(broker: Broker, topic: str) -> None:
+    make_source(broker, topic).check()
+
+
+FAULTS: dict[str, Callable[[Frame], object]] = {
+    "schema": partial(frame_message, schema=b"2"),
+    "header": partial(frame_message, frame_index=None),
+    "size": partial(frame_message, width=b"60000", height=b"60000"),
+    "future": lambda frame: frame_message(Frame(FrameStamp("east", 1, time.time() + 3600), frame.image)),
+    "order": lambda frame: frame_message(Frame(FrameStamp("east", 1, -5.0), frame.image)),
+    "image": lambda frame: (b"east", b"no picture", frame_message(frame)[2]),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_is_no_frame_is_put_aside_with_the_reason(broker: Broker, topic: str, fault: str) -> None:
+    good = frames(3)
+    bad = FAULTS[fault](make_frame(make_stamp(index=1)))
+    broker.write(topic, [frame_message(good[0]), bad, frame_message(good[2]), end_message()])  # type: ignore[list-item]
+    source = make_source(broker, topic)
+    assert [index for index, _ in stamps(source)] == [0, 2]
+    assert source.num_bad == 1
+    (letter,) = broker.read(f"{topic}.dead", 1)
+    headers = dict(letter.headers)
+    assert headers["fault"].decode() == fault
+    assert b"expected" in headers["fault_detail"]
+    assert (headers["fault_topic"].decode(), headers["fault_offset"]) == (topic, b"1")
+    assert (letter.key, letter.value) == (bad[0], bad[1])  # type: ignore[index]
+
+
+class NoUtf8(str):
+    """A name that producers write, and that no consumer can read."""
+
+    def encode(self, *_: object) -> bytes:
+        return b"\xff\xfe\xfa"
+
+
+def unreadable(frame: Frame) -> Message:
+    key, value, headers = frame_message(frame)
+    return key, value, [(NoUtf8("name"), b""), *headers]
+
+
+def test_what_the_client_library_cannot_read_is_passed_over(broker: Broker, topic: str) -> None:
+    sent = frames(6)
+    broker.write(topic, [*map(frame_message, sent[:2])])
+    broker.write(topic, [unreadable(sent[2])])
+    broker.write(topic, [*map(frame_message, sent[3:]), end_message()])
+    source = make_source(broker, topic)
+    assert [index for index, _ in stamps(source)] == [0, 1, 3, 4, 5]
+    (letter,) = broker.read(f"{topic}.dead", 1)
+    assert dict(letter.headers)["fault_offset"] == b"2"
+
+
+def test_what_cannot_be_read_spoils_no_more_than_its_batch(broker: Broker, topic: str) -> None:
+    sent = frames(10)
+    batch = [unreadable(frame) if frame.stamp.index == 3 else frame_message(frame) for frame in sent[:6]]
+    broker.write(topic, batch, linger_ms=500)
+    broker.write(topic, [*map(frame_message, sent[6:]), end_message()])
+    source = make_source(broker, topic)
+    received = [index for index, _ in stamps(source)]
+    assert received[:3] == [0, 1, 2]
+    assert received[-4:] == [6, 7, 8, 9]
+    assert len(received) + source.num_bad == 10
+
+
+def test_in_a_partition_of_its_own_another_key_is_a_fault(broker: Broker, topic: str) -> None:
+    stranger = (b"\xff\x00", b"?", [])
+    broker.write(topic, [stranger, *map(frame_message, frames(1)), end_message()], partition=0)
+    source = make_source(broker, topic, "?partition=0")
+    assert len(stamps(source)) == 1
+    (letter,) = broker.read(f"{topic}.dead", 1)
+    assert dict(letter.headers)["fault"] == b"key"
+
+
+def test_without_a_dead_letter_topic_faults_are_counted(broker: Broker, topic: str) -> None:
+    broker.write(topic, [(b"east", b"?", []), end_message()])
+    source = make_source(broker, topic, dead_letters=None)
+    assert stamps(source) == []
+    assert source.num_bad == 1
+    assert broker.read(f"{topic}.dead") == []

@@ -1,0 +1,192 @@
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import RED, make_clip
+from rtsp_server import RtspServer, free_port
+
+from connectors.sources.rtsp import RtspSource
+from pipeline.core import Frame
+from pipeline.core.errors import ConfigError, SourceLostError
+
+pytestmark = pytest.mark.slow
+
+USER = "ann:s3cret"
+
+
+def make_source(uri: str, **options: float) -> RtspSource:
+    return RtspSource("east", uri, **{"open_timeout_s": 5.0, "read_timeout_s": 1.0, "threads": 1, **options})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("media")
+    # As cameras send it: no pictures out of order, and often one that stands for itself.
+    camera = {"bf": "0", "g": "10"}
+    make_clip(folder / "long.mp4", num_frames=200, fps=20, codec_options=camera)
+    make_clip(folder / "short.mp4", num_frames=10, codec_options=camera)
+    return folder
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[RtspServer]:
+    with RtspServer(folder) as server:
+        yield server
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def take(source: RtspSource, count: int) -> list[Frame]:
+    frames = source.frames()
+    taken = [next(frames) for _ in range(count)]
+    frames.close()  # type: ignore[attr-defined]
+    return taken
+
+
+def test_frames_arrive_in_rgb_with_the_time_of_their_arrival(server: RtspServer) -> None:
+    before = time.time()
+    frames = take(make_source(server.url("long.mp4")), 5)
+    after = time.time()
+    for frame in frames:
+        np.testing.assert_allclose(frame.image[60:].reshape(-1, 3).mean(0), RED, atol=6)
+        assert frame.image.flags.c_contiguous
+    times = [before, *(frame.stamp.captured_at for frame in frames), after]
+    assert times == sorted(set(times))
+    assert [frame.stamp.index for frame in frames] == sorted({frame.stamp.index for frame in frames})
+
+
+def test_the_first_frame_comes_soon(server: RtspServer) -> None:
+    began = time.monotonic()
+    take(make_source(server.url("long.mp4")), 1)
+    assert time.monotonic() - began < 3.0
+
+
+def test_a_slow_reader_gets_the_newest_frame_and_sees_the_gap(server: RtspServer) -> None:
+    frames = make_source(server.url("long.mp4")).frames()
+    first = next(frames)
+    time.sleep(1.0)
+    second = next(frames)
+    assert second.stamp.index > first.stamp.index + 5
+    assert time.time() - second.stamp.captured_at < 0.5
+
+
+def test_a_camera_that_dies_is_lost_at_once_and_found_again(server: RtspServer) -> None:
+    source = make_source(server.url("long.mp4"))
+    frames = source.frames()
+    first = next(frames)
+    server.kill()
+    began = time.monotonic()
+    with pytest.raises(SourceLostError, match="expected pictures, got"):
+        deque(frames)
+    assert time.monotonic() - began < 2.0
+    with pytest.raises(SourceLostError, match="Connection refused"):
+        next(source.frames())
+    server.start()
+    again = take(source, 2)
+    assert again[0].stamp.index > first.stamp.index
+    assert again[0].stamp.captured_at > first.stamp.captured_at
+
+
+def test_a_camera_that_falls_silent_is_lost_within_the_time_out(server: RtspServer) -> None:
+    frames = make_source(server.url("long.mp4", endless=True)).frames()
+    next(frames)
+    server.freeze()
+    began = time.monotonic()
+    with pytest.raises(SourceLostError):
+        deque(frames)
+    assert time.monotonic() - began < 2.5
+
+
+def test_the_end_of_the_stream_is_a_loss_for_live_streams_do_not_end(server: RtspServer) -> None:
+    frames: list[Frame] = []
+    with pytest.raises(SourceLostError):
+        frames.extend(make_source(server.url("short.mp4")).frames())
+    assert frames
+
+
+def test_close_from_another_thread_ends_the_wait_for_a_silent_camera(server: RtspServer) -> None:
+    source = make_source(server.url("long.mp4"), read_timeout_s=30.0)
+    frames = source.frames()
+    next(frames)
+    server.freeze()
+    closer = threading.Timer(0.3, source.close)
+    closer.start()
+    began = time.monotonic()
+    assert len(list(frames)) < 100
+    assert time.monotonic() - began < 1.5
+    closer.join()
+    server.kill()
+
+
+def test_close_ends_the_wait_for_a_camera_that_takes_connections_and_says_nothing(silent_port: int) -> None:
+    source = make_source(f"rtsp://127.0.0.1:{silent_port}/a", open_timeout_s=3.0)
+    closer = threading.Timer(0.2, source.close)
+    closer.start()
+    began = time.monotonic()
+    assert list(source.frames()) == []
+    assert time.monotonic() - began < 1.3
+    closer.join()
+
+
+def test_frames_returns_at_once_after_close() -> None:
+    source = make_source(f"rtsp://127.0.0.1:{free_port()}/a")
+    source.close()
+    source.close()
+    assert list(source.frames()) == []
+
+
+def test_check_passes_for_a_camera_that_sends_and_the_frames_still_begin_at_0(server: RtspServer) -> None:
+    source = make_source(server.url("long.mp4"))
+    source.check()
+    assert take(source, 1)[0].stamp.index < 10
+
+
+def test_check_names_the_camera_and_hides_the_password() -> None:
+    with pytest.raises(ConfigError, match=r"site\.cameras\.east: .*rtsp://\*\*\*@127\.0\.0\.1.*Connection refused"):
+        make_source(f"rtsp://{USER}@127.0.0.1:{free_port()}/a").check()
+
+
+def test_check_gives_up_on_a_silent_camera_within_the_time_out(silent_port: int) -> None:
+    began = time.monotonic()
+    with pytest.raises(ConfigError, match="no picture within 1 s"):
+        make_source(f"rtsp://127.0.0.1:{silent_port}/a", open_timeout_s=1.0).check()
+    assert time.monotonic() - began < 2.0
+
+
+def test_check_says_what_the_server_says_of_a_path_that_it_does_not_have(server: RtspServer) -> None:
+    with pytest.raises(ConfigError, match="404"):
+        make_source(server.url("none.mp4")).check()
+
+
+@pytest.mark.parametrize("path", ["none.mp4", "none.mp4?password=s3cret"])
+def test_no_error_holds_the_password_anywhere(server: RtspServer, path: str) -> None:
+    with pytest.raises(SourceLostError) as caught:
+        next(make_source(server.url(path, user=USER)).frames())
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert "s3cret" not in repr(error) + str(vars(error)) + str(getattr(error, "filename", ""))
+        error = error.__cause__ or error.__context__
+
+
+def test_an_encrypted_camera_that_is_not_there_is_said_so() -> None:
+    with pytest.raises(ConfigError, match="Connection refused"):
+        make_source(f"rtsps://{USER}@127.0.0.1:{free_port()}/a").check()
+
+
+def test_no_thread_is_left_behind(server: RtspServer) -> None:
+    before = threading.active_count()
+    take(make_source(server.url("long.mp4")), 2)
+    deadline = time.monotonic() + 3.0
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert threading.active_count() <= before

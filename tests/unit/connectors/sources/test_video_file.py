@@ -1,0 +1,282 @@
+import os
+import threading
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from clips import FPS, HW, RED, cut_off, make_clip
+
+from connectors.sources.video_file import VideoFileSource
+from pipeline.core import Frame
+from pipeline.core.errors import ConfigError, SourceLostError
+
+IDENTITY = np.array([65536, 0, 0, 0, 65536, 0, 0, 0, 0x40000000], ">i4").tobytes()
+QUARTER_TURN = np.array([0, 65536, 0, -65536, 0, 0, 0, 0, 0x40000000], ">i4").tobytes()
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return make_clip(tmp_path / "clip.mp4")
+
+
+def times(source: VideoFileSource) -> list[float]:
+    return [frame.stamp.captured_at for frame in source.frames()]
+
+
+def read_until_lost(source: VideoFileSource) -> tuple[list[Frame], str]:
+    frames: list[Frame] = []
+    with pytest.raises(SourceLostError) as caught:
+        frames.extend(source.frames())
+    return frames, str(caught.value)
+
+
+def test_frames_are_numbered_and_timed_from_the_start_of_the_recording(clip: Path) -> None:
+    stamps = [frame.stamp for frame in VideoFileSource("east", str(clip), starts_at=1000.0).frames()]
+    assert [stamp.index for stamp in stamps] == list(range(30))
+    np.testing.assert_allclose([stamp.captured_at for stamp in stamps], 1000 + np.arange(30) / FPS)
+    assert {stamp.camera_id for stamp in stamps} == {"east"}
+
+
+def test_uneven_times_are_kept(tmp_path: Path) -> None:
+    times_ms = [0, 40, 80, 500, 510, 2000, 2040]
+    clip = make_clip(tmp_path / "uneven.mp4", num_frames=7, times_ms=times_ms)
+    np.testing.assert_allclose(times(VideoFileSource("east", str(clip))), np.array(times_ms) / 1000, atol=1e-4)
+
+
+def test_a_recording_that_starts_late_starts_at_its_first_frame(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "late.mkv", num_frames=5, times_ms=[3000, 3100, 3200, 3300, 3400])
+    np.testing.assert_allclose(times(VideoFileSource("east", str(clip))), [0.0, 0.1, 0.2, 0.3, 0.4], atol=1e-6)
+
+
+def test_without_times_in_the_file_they_follow_from_the_frame_rate(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "raw.h264", num_frames=10, file_format="h264")
+    np.testing.assert_allclose(times(VideoFileSource("east", str(clip))), np.arange(10) / FPS, atol=1e-6)
+
+
+def test_times_that_jump_back_are_repaired_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("a", "b"):
+        make_clip(tmp_path / f"{name}.ts", num_frames=10)
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes((tmp_path / "a.ts").read_bytes() + (tmp_path / "b.ts").read_bytes())
+    captured_at = times(VideoFileSource("east", str(joined), starts_at=1.7e9))
+    assert len(captured_at) == 20
+    assert (np.diff(captured_at) > 0).all()
+    assert "camera east: the times of 10 frames" in caplog.text
+
+
+def test_times_that_ascend_are_not_spoken_of(clip: Path, caplog: pytest.LogCaptureFixture) -> None:
+    times(VideoFileSource("east", str(clip)))
+    assert caplog.text == ""
+
+
+def test_a_stride_leaves_out_frames_and_keeps_their_numbers(clip: Path) -> None:
+    every = list(VideoFileSource("east", str(clip)).frames())
+    some = list(VideoFileSource("east", str(clip), stride=7).frames())
+    assert [frame.stamp for frame in some] == [frame.stamp for frame in every[::7]]
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(some, every[::7], strict=True))
+
+
+def test_a_piece_from_the_beginning_is_as_long_as_was_asked_for(clip: Path) -> None:
+    every = list(VideoFileSource("east", str(clip), starts_at=100.0).frames())
+    some = list(VideoFileSource("east", str(clip), starts_at=100.0, seconds=0.5).frames())
+    assert [frame.stamp for frame in some] == [frame.stamp for frame in every if frame.stamp.captured_at < 100.5]
+    assert 0 < len(some) < len(every)
+    with pytest.raises(ConfigError, match=r"east\.seconds: expected more than 0"):
+        VideoFileSource("east", str(clip), seconds=0.0)
+
+
+def test_a_rectangle_is_cut_out(clip: Path) -> None:
+    whole = next(VideoFileSource("east", str(clip)).frames()).image
+    source = VideoFileSource("east", str(clip), crop_xyxy=(80, 10, 160, 120))
+    source.check()
+    image = next(source.frames()).image
+    np.testing.assert_array_equal(image, whole[10:120, 80:160])
+    assert image.flags.c_contiguous
+
+
+@pytest.mark.parametrize("crop_xyxy", [(0, 0, 161, 120), (0, 0, 160, 121)])
+def test_a_rectangle_outside_the_picture_is_found_by_check(clip: Path, crop_xyxy: tuple[int, ...]) -> None:
+    with pytest.raises(ConfigError, match=r"site\.cameras\.east\.crop_xyxy: .*160x120"):
+        VideoFileSource("east", str(clip), crop_xyxy=crop_xyxy).check()
+
+
+@pytest.mark.parametrize("crop_xyxy", [(10, 0, 10, 20), (-1, 0, 10, 20), (0, 0, 10), (0, 30, 10, 20)])
+def test_what_is_no_rectangle_is_refused(crop_xyxy: tuple[int, ...]) -> None:
+    with pytest.raises(ConfigError, match="crop_xyxy"):
+        VideoFileSource("east", "a.mp4", crop_xyxy=crop_xyxy)
+
+
+@pytest.mark.parametrize("options", [{"stride": 0}, {"threads": 0}])
+def test_options_out_of_range_are_refused(options: dict[str, int]) -> None:
+    with pytest.raises(ConfigError, match="at least 1"):
+        VideoFileSource("east", "a.mp4", **options)  # type: ignore[arg-type]
+
+
+def test_colours_are_rgb(clip: Path) -> None:
+    image = next(VideoFileSource("east", str(clip)).frames()).image
+    np.testing.assert_allclose(image.reshape(-1, 3).mean(0), RED, atol=4)
+
+
+def test_a_recording_made_on_its_side_is_turned_upright(clip: Path) -> None:
+    data = clip.read_bytes()
+    at = data.index(IDENTITY, data.index(b"tkhd"))
+    clip.write_bytes(data[:at] + QUARTER_TURN + data[at + len(IDENTITY) :])
+    image = list(VideoFileSource("east", str(clip)).frames())[20].image
+    assert image.shape == (*HW[::-1], 3)
+    capture = cv2.VideoCapture(str(clip))
+    for _ in range(21):
+        _, expected = capture.read()
+    np.testing.assert_allclose(image.astype(int), expected[:, :, ::-1], atol=2)
+
+
+@pytest.mark.parametrize("threads", [2, 4])
+def test_threads_change_no_bit(tmp_path: Path, threads: int) -> None:
+    clip = str(make_clip(tmp_path / "noisy.mp4", noisy=True))
+    one = [frame.image for frame in VideoFileSource("east", clip, threads=1).frames()]
+    many = [frame.image for frame in VideoFileSource("east", clip, threads=threads).frames()]
+    assert len(one) == len(many) == 30
+    assert all(np.array_equal(a, b) for a, b in zip(one, many, strict=True))
+
+
+@pytest.mark.parametrize("uri", ["{path}", "file://{path}"])
+@pytest.mark.parametrize("name", ["a:b.mp4", "two words ü.mp4", "100%.mp4"])
+def test_names_of_any_kind_are_found(tmp_path: Path, name: str, uri: str) -> None:
+    path = make_clip(tmp_path / "clip.mp4", num_frames=3).rename(tmp_path / name)
+    given = path.as_uri() if uri.startswith("file") else str(path)
+    source = VideoFileSource("east", given)
+    source.check()
+    assert len(list(source.frames())) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "avi", "flv", "webm"])
+@pytest.mark.parametrize("share", [0.5, 0.8])
+def test_a_file_cut_off_gives_its_whole_frames_then_is_lost(tmp_path: Path, ending: str, share: float) -> None:
+    codec = {"avi": "mpeg4", "webm": "libvpx"}.get(ending, "libx264")
+    clip = make_clip(tmp_path / f"clip.{ending}", num_frames=60, noisy=True, codec=codec)
+    whole = list(VideoFileSource("east", str(clip)).frames())
+    source = VideoFileSource("east", str(cut_off(clip, share)))
+    source.check()
+    frames, message = read_until_lost(source)
+    assert 60 * share / 4 < len(frames) < 60
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(frames, whole, strict=False))
+    assert str(clip) in message
+    assert f"after {len(frames)} frames" in message
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_a_file_cut_off_between_two_frames_is_lost_too(tmp_path: Path, ending: str) -> None:
+    clip = make_clip(tmp_path / f"clip.{ending}", num_frames=60, noisy=True)
+    with av.open(str(clip)) as container:
+        places = sorted(packet.pos for packet in container.demux(video=0) if packet.size)
+    os.truncate(clip, places[30])
+    frames, _ = read_until_lost(VideoFileSource("east", str(clip)))
+    assert len(frames) == 30
+
+
+def test_after_a_loss_frames_goes_on_behind_the_last_one_and_is_lost_again(tmp_path: Path) -> None:
+    clip = cut_off(make_clip(tmp_path / "clip.mp4", num_frames=60, noisy=True))
+    source = VideoFileSource("east", str(clip))
+    assert read_until_lost(source)[0]
+    assert read_until_lost(source)[0] == []
+
+
+def test_a_file_made_whole_after_a_loss_goes_on_where_it_broke(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", num_frames=60, noisy=True)
+    data = clip.read_bytes()
+    source = VideoFileSource("east", str(cut_off(clip)))
+    before, _ = read_until_lost(source)
+    clip.write_bytes(data)
+    after = list(source.frames())
+    assert [frame.stamp.index for frame in (*before, *after)] == list(range(60))
+
+
+def test_damage_amid_the_file_is_a_loss(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", num_frames=60, noisy=True)
+    data = bytearray(clip.read_bytes())
+    half = len(data) // 2
+    data[half : half + len(data) // 4] = bytes(len(data) // 4)
+    clip.write_bytes(data)
+    frames, message = read_until_lost(VideoFileSource("east", str(clip)))
+    assert 10 < len(frames) < 60
+    assert "Invalid data" in message
+
+
+def test_sound_that_lasts_longer_than_the_pictures_is_no_loss(tmp_path: Path) -> None:
+    for ending in ("mp4", "mkv", "ts"):
+        path = tmp_path / f"sound.{ending}"
+        with av.open(str(path), "w") as container:
+            video = container.add_stream("libx264", rate=FPS)
+            video.height, video.width = HW
+            audio = container.add_stream("aac", rate=16000)
+            for _ in range(10):
+                container.mux(video.encode(av.VideoFrame.from_ndarray(np.zeros((*HW, 3), np.uint8), format="rgb24")))
+            container.mux(video.encode(None))
+            for index in range(150):
+                sound = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+                sound.sample_rate, sound.pts = 16000, index * 1024
+                container.mux(audio.encode(sound))
+            container.mux(audio.encode(None))
+        assert len(list(VideoFileSource("east", str(path)).frames())) == 10
+
+
+def test_sound_alone_is_no_video(tmp_path: Path) -> None:
+    path = tmp_path / "sound.mp4"
+    with av.open(str(path), "w") as container:
+        audio = container.add_stream("aac", rate=16000)
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        sound.sample_rate = 16000
+        container.mux(audio.encode(sound))
+        container.mux(audio.encode(None))
+    with pytest.raises(ConfigError, match="no pictures"):
+        VideoFileSource("east", str(path)).check()
+
+
+def test_a_file_that_vanishes_after_the_check_is_lost(clip: Path) -> None:
+    source = VideoFileSource("east", str(clip))
+    source.check()
+    clip.unlink()
+    with pytest.raises(SourceLostError, match="No such file"):
+        next(source.frames())
+
+
+@pytest.mark.slow
+def test_decoding_leaves_other_threads_their_turn(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "large.mp4", num_frames=10, noisy=True, hw=(720, 1280))
+    turns = 0
+    done = threading.Event()
+
+    def count() -> None:
+        nonlocal turns
+        while not done.wait(0.001):
+            turns += 1
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    num_frames = sum(1 for _ in VideoFileSource("east", str(clip)).frames())
+    done.set()
+    thread.join()
+    assert num_frames == 10
+    assert turns > 10
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+def test_no_recording_at_hand_is_taken_for_a_broken_one(shared: Path) -> None:
+    clips = sorted(path for path in (shared / "data").rglob("*") if path.suffix in {".avi", ".mp4"})
+    assert clips
+    for clip in clips:
+        source = VideoFileSource("east", str(clip))
+        source.check()
+        captured_at = times(source)
+        assert len(captured_at) >= 100, clip
+        assert (np.diff(captured_at) > 0).all(), clip
+
+
+@pytest.mark.shared
+def test_the_pets_video_has_as_many_frames_as_its_ground_truth(shared: Path) -> None:
+    stamps = [frame.stamp for frame in VideoFileSource("view_001", str(shared / "data/pets09/vtest.avi")).frames()]
+    assert len(stamps) == 795
+    np.testing.assert_allclose([stamp.captured_at for stamp in stamps], np.arange(795) / 10)

@@ -1,0 +1,36 @@
+import time
+
+import pytest
+
+from connectors.sources.webcam import WebcamSource
+from pipeline.core.errors import ConfigError, SourceLostError
+
+NOT_THERE = "97"
+
+
+def make_source(uri: str = NOT_THERE) -> WebcamSource:
+    return WebcamSource("door", uri, size_wh=(640, 480), fps=None, open_timeout_s=5.0, read_timeout_s=1.0)
+
+
+def test_check_says_that_there_is_no_such_device_and_what_to_do() -> None:
+    began = time.monotonic()
+    with pytest.raises(ConfigError, match=r"site\.cameras\.door: .*device 97.*cannot be opened.*/dev/video"):
+        make_source().check()
+    assert time.monotonic() - began < 3.0
+
+
+def test_a_device_that_is_not_there_is_lost() -> None:
+    with pytest.raises(SourceLostError, match="capture device 97"):
+        next(make_source().frames())
+
+
+def test_a_name_is_no_device() -> None:
+    with pytest.raises(ConfigError, match="expected a device number"):
+        make_source("front")
+
+
+def test_frames_returns_at_once_after_close() -> None:
+    source = make_source()
+    source.close()
+    source.close()
+    assert list(source.frames()) == []

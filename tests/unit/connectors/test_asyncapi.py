@@ -1,0 +1,164 @@
+"""A stranger who has only the AsyncAPI document understands us, and is understood."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import jsonschema
+import numpy as np
+import pytest
+import yaml
+from clips import picture
+from factories import make_sighting, make_stamp
+from kafka_broker import Broker, Message, end_message, frame_message
+from kafka_source import make_source
+from test_h264 import publish_h264
+
+from connectors.kafka.frame_message import Fault
+from connectors.pictures.encoded_image import Encoding
+from connectors.sinks.kafka import KafkaSink
+from pipeline.core import Alert, Correction, CorrectionKind, Frame, Severity, TrackId, TrackPart
+
+SCHEMAS = Path(__file__).resolve().parents[3] / "connectors/schemas"
+TRACK = TrackId("east", 0, 1)
+RECORDS = {
+    "tracklets": make_sighting(4, TRACK),
+    "sightings": make_sighting(4, TRACK),
+    "corrections": Correction(CorrectionKind.SPLIT, (4, 5), "rule", 7.0, (TrackPart(TRACK, 0),)),
+    "alerts": Alert("dwell/4/4.5", "dwell", Severity.WARNING, 4, "east", 4.5, 6.0, "Stays.", (TRACK,)),
+}
+
+
+class Stranger:
+    """Checks messages by nothing but the document."""
+
+    def __init__(self) -> None:
+        self.document = yaml.safe_load((SCHEMAS / "passerby.asyncapi.yaml").read_text())
+
+    def described(self, channel: str) -> dict[str, Any]:
+        ((_, reference),) = self.document["channels"][channel]["messages"].items()
+        described: dict[str, Any] = self.resolved(reference)
+        return described
+
+    def resolved(self, node: Any) -> Any:
+        """Return a node with everything in place that it refers to."""
+        if isinstance(node, list):
+            return [self.resolved(each) for each in node]
+        if not isinstance(node, Mapping):
+            return node
+        if "$ref" not in node:
+            return {name: self.resolved(each) for name, each in node.items()}
+        if not node["$ref"].startswith("#/"):
+            return json.loads((SCHEMAS / node["$ref"]).read_text())
+        found: Any = self.document
+        for step in node["$ref"].removeprefix("#/").split("/"):
+            found = found[step]
+        return self.resolved(found)
+
+    def check(self, channel: str, message: Message) -> Any:
+        """Return what the value holds: an object, or the pixels of a picture."""
+        key, value, headers = message
+        described = self.described(channel)
+        texts = {name: text.decode() for name, text in headers}
+        jsonschema.validate(texts, self.resolved(described["headers"]))
+        if "bindings" in described:
+            assert key is not None
+            jsonschema.validate(key.decode(), described["bindings"]["kafka"]["key"])
+        if described["contentType"] == "application/json":
+            content = json.loads(value)
+            jsonschema.validate(content, self.resolved(described["payload"]))
+            return content
+        if not value or texts["encoding"] == "h264":
+            return None
+        return cv2.imdecode(np.frombuffer(value, np.uint8), cv2.IMREAD_COLOR_RGB)
+
+
+@pytest.mark.parametrize("encoding", [Encoding.JPEG, Encoding.PNG])
+def test_a_stranger_sees_our_frames(encoding: Encoding) -> None:
+    frame = Frame(make_stamp(index=3), picture(3))
+    seen = Stranger().check("frames", frame_message(frame, encoding))
+    assert abs(seen.astype(int) - frame.image).mean() < 3
+
+
+def test_a_stranger_sees_the_end() -> None:
+    assert Stranger().check("frames", end_message()) is None
+
+
+@pytest.mark.kafka
+def test_a_stranger_sees_our_access_units(broker: Broker) -> None:
+    topic = broker.make_topic()
+    publish_h264(broker, topic, 12)
+    messages = broker.read(topic, 13)
+    decoder = av.CodecContext.create("h264", "r")
+    pictures = []
+    for message in messages[:-1]:
+        Stranger().check("frames", (message.key, message.value, message.headers))
+        pictures += decoder.decode(av.Packet(message.value))
+    pictures += decoder.decode(None)
+    assert len(pictures) == 12
+    for index, seen in enumerate(pictures):
+        assert abs(seen.to_ndarray(format="rgb24").astype(int) - picture(index)).mean() < 5
+
+
+@pytest.mark.kafka
+def test_a_stranger_reads_our_events(broker: Broker, tmp_path: Path) -> None:
+    topic = broker.make_topic()
+    sink = KafkaSink(
+        servers=broker.servers,
+        topics={kind: f"{topic}.{kind}" for kind in RECORDS},
+        outbox=str(tmp_path / "outbox.sqlite"),
+        security={},
+        partitions=1,
+        replication=1,
+        max_waiting=10,
+        open_timeout_s=2.0,
+        flush_timeout_s=5.0,
+    )
+    sink.write([RECORDS[kind] for kind in ("sightings", "corrections", "alerts")])
+    sink.flush()
+    sink.close()
+    for kind in RECORDS:
+        (message,) = broker.read(f"{topic}.{kind}", 1)
+        assert Stranger().check(kind, (message.key, message.value, message.headers))["event"] == kind[:-1]
+
+
+@pytest.mark.kafka
+def test_a_stranger_reads_our_dead_letters(broker: Broker) -> None:
+    topic = broker.make_topic()
+    broker.write(topic, [(b"east", b"", []), end_message()])
+    assert list(make_source(broker, topic).frames()) == []
+    (letter,) = broker.read(f"{topic}.dead", 1)
+    Stranger().check("deadLetters", (letter.key, letter.value, letter.headers))
+
+
+@pytest.mark.kafka
+def test_we_see_the_frames_of_a_stranger(broker: Broker) -> None:
+    (example,) = Stranger().described("frames")["examples"]
+    texts = example["headers"]
+    image = np.full((int(texts["height"]), int(texts["width"]), 3), 200, np.uint8)
+    value = cv2.imencode(".jpg", image)[1].tobytes()
+    topic = broker.make_topic()
+    headers = [(name, text.encode()) for name, text in texts.items()]
+    broker.write(topic, [(texts["camera_id"].encode(), value, headers), end_message()])
+    (frame,) = make_source(broker, topic).frames()
+    assert (frame.stamp.index, frame.stamp.captured_at) == (17, 1767225600.25)
+    assert abs(frame.image.astype(int) - 200).max() < 5
+
+
+def test_every_fault_there_can_be_is_described() -> None:
+    headers = Stranger().described("deadLetters")["headers"]
+    assert set(headers["properties"]["fault"]["enum"]) == set(Fault)
+
+
+def test_the_topics_are_those_of_the_configuration() -> None:
+    channels = Stranger().document["channels"]
+    root = SCHEMAS.parents[1]
+    sink = yaml.safe_load((root / "configs/sink/kafka.yaml").read_text())["kafka"]
+    source = yaml.safe_load((root / "configs/source/kafka.yaml").read_text())["kafka"]
+    addresses = {kind: channels[kind]["address"] for kind in RECORDS}
+    assert addresses == {**sink["topics"], "tracklets": "passerby.tracklets"}
+    assert sink["topics"]["tracklets"] is None
+    assert channels["deadLetters"]["address"] == source["dead_letters"]

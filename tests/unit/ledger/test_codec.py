@@ -1,0 +1,183 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from factories import make_sighting
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.core import (
+    Alert,
+    AlertState,
+    Correction,
+    CorrectionKind,
+    Match,
+    Outcome,
+    Severity,
+    TrackId,
+    TrackPart,
+)
+from pipeline.core.errors import WireFormatError
+from pipeline.ledger import codec
+
+SCHEMAS = Path(__file__).resolve().parents[3] / "connectors/schemas"
+
+TIMES = st.floats(0, 4e9).map(lambda value: round(value, 6))
+TRACKS = st.builds(TrackId, st.text(min_size=1), st.integers(0, 2**40), st.integers(0, 2**31))
+ALERTS = st.builds(
+    Alert,
+    key=st.text(),
+    rule=st.text(),
+    severity=st.sampled_from(Severity),
+    person_id=st.integers(1),
+    camera_id=st.text(),
+    started_at=TIMES,
+    raised_at=TIMES,
+    message=st.text(),
+    evidence=st.lists(TRACKS, max_size=3).map(tuple),
+    state=st.sampled_from(AlertState),
+)
+CORRECTIONS = st.builds(
+    Correction,
+    kind=st.sampled_from(CorrectionKind),
+    person_ids=st.lists(st.integers(1), max_size=3).map(tuple),
+    by=st.text(),
+    at=TIMES,
+    parts=st.lists(st.builds(TrackPart, TRACKS, st.integers(0, 99)), max_size=3).map(tuple),
+    reason=st.text(),
+)
+
+
+def check(name: str, message: object) -> None:
+    schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(message)
+
+
+def make_alert() -> Alert:
+    return Alert("dwell/3/4.5", "dwell", Severity.INFO, 3, "east", 4.5, 6.0, "Stays.", (TrackId("east", 0, 1),))
+
+
+@given(ALERTS)
+def test_an_alert_survives_the_wire(alert: Alert):
+    message = json.loads(codec.to_line(alert))
+    assert codec.alert_from_dict(message) == alert
+
+
+@given(CORRECTIONS)
+def test_a_correction_survives_the_wire(correction: Correction):
+    message = json.loads(codec.to_line(correction))
+    # What was erased is not named once more.
+    parts = () if correction.kind is CorrectionKind.ERASED else correction.parts
+    assert codec.correction_from_dict(message) == replace(correction, parts=parts)
+
+
+@given(ALERTS, CORRECTIONS)
+def test_alerts_and_corrections_follow_their_schemas(alert: Alert, correction: Correction):
+    # JSON Schema's patterns know no line breaks inside names; cameras have none.
+    alert = replace(alert, evidence=(TrackId("east", 0, 7),))
+    correction = replace(correction, parts=(TrackPart(TrackId("east", 0, 7), 2),))
+    check("alert", codec.to_dict(alert))
+    check("correction", codec.to_dict(correction))
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+@pytest.mark.parametrize("runner_up", [None, Match(4, 0.30000001)])
+def test_a_sighting_follows_its_schema(outcome: Outcome, runner_up: Match | None):
+    check("sighting", codec.to_dict(replace(make_sighting(outcome=outcome), runner_up=runner_up)))
+
+
+@pytest.mark.parametrize("name", ["sighting", "correction", "alert"])
+def test_every_schema_is_closed_and_describes_every_key(name: str):
+    schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["additionalProperties"] is False
+    assert schema["required"] == list(schema["properties"])
+    assert all(value["description"] for value in schema["properties"].values())
+
+
+def test_a_sighting_is_written_with_rounded_numbers_and_without_its_path():
+    box = np.array([1.23456, 2, 3, 4.999], np.float32)
+    sighting = replace(make_sighting(person_id=7), box_xyxy=box, probability=0.9512345, runner_up=Match(2, 1 / 3))
+    assert json.loads(codec.to_line(sighting)) == {
+        "schema": 1,
+        "event": "sighting",
+        "person_id": 7,
+        "camera_id": "east",
+        "track": "east/0/1",
+        "part": 0,
+        "first": {"index": 0, "captured_at": 0.0},
+        "last": {"index": 4, "captured_at": 0.4},
+        "box_xyxy": [1.23, 2.0, 3.0, 5.0],
+        "outcome": "new",
+        "distance": None,
+        "probability": 0.9512,
+        "runner_up": {"person_id": 2, "distance": 0.3333},
+        "gates": [],
+        "num_frames": 5,
+        "is_last": False,
+        "evidence": {},
+    }
+
+
+def test_a_record_is_one_line():
+    line = codec.to_line(replace(make_alert(), message="two\nlines\u2028and more"))
+    assert len(line.decode().splitlines()) == 1
+
+
+def test_a_number_that_is_not_finite_is_not_written():
+    with pytest.raises(WireFormatError, match="probability: expected a finite number, got nan"):
+        codec.to_dict(replace(make_sighting(), probability=float("nan")))
+
+
+def test_a_record_of_another_kind_has_no_wire_form():
+    with pytest.raises(WireFormatError, match="got str"):
+        codec.to_dict("hello")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("schema", 2),
+        ("schema", True),
+        ("event", "correction"),
+        ("severity", "urgent"),
+        ("person_id", "3"),
+        ("person_id", True),
+        ("started_at", float("inf")),
+        ("started_at", "4.5"),
+        ("message", None),
+        ("evidence", "east/0/1"),
+        ("evidence", ["east"]),
+        ("evidence", [7]),
+        ("state", 1),
+        ("colour", "red"),
+    ],
+)
+def test_a_bad_alert_is_refused_by_the_name_of_the_key(key: str, value: object):
+    with pytest.raises(WireFormatError, match=key):
+        codec.alert_from_dict({**codec.alert_to_dict(make_alert()), key: value})
+
+
+@pytest.mark.parametrize("key", sorted(codec.CORRECTION_KEYS))
+def test_a_correction_without_a_key_is_refused_by_its_name(key: str):
+    message = codec.correction_to_dict(Correction(CorrectionKind.MERGED, (1, 2), "ann", 3.0))
+    del message[key]
+    with pytest.raises(WireFormatError, match=key):
+        codec.correction_from_dict(message)
+
+
+@pytest.mark.parametrize(
+    "part", [7, {}, {"track": "a/0/1"}, {"track": "a", "part": 0}, {"track": "a/0/1", "part": "0"}]
+)
+def test_a_bad_part_is_refused(part: object):
+    message = codec.correction_to_dict(Correction(CorrectionKind.SPLIT, (1, 2), "ann", 3.0))
+    with pytest.raises(WireFormatError, match=r"parts\[0\]"):
+        codec.correction_from_dict({**message, "parts": [part]})
+
+
+def test_what_is_no_object_is_refused():
+    with pytest.raises(WireFormatError, match="expected a JSON object, got list"):
+        codec.alert_from_dict([])  # type: ignore[arg-type]

@@ -1,0 +1,175 @@
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from factories import make_path, make_sighting
+
+from pipeline.cli.ledger import main
+from pipeline.core import Alert, AlertState, Order, OrderKind, Severity, TrackId, TrackPart
+from pipeline.core.errors import ConfigError, ConnectorError
+from pipeline.ledger import Ledger, LedgerReader, place_order
+
+EAST, WEST = TrackId("east", 0, 1), TrackId("west", 0, 1)
+MERGE = Order(OrderKind.MERGE, (1, 2), "ann", 1.7e9, reason="same coat")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger.append([make_sighting(1, EAST, part, make_path(10 * part)) for part in range(3)])
+    ledger.append([make_sighting(2, WEST, 0, make_path(50))])
+    ledger.append([Alert("dwell/2/5.000", "dwell", Severity.INFO, 2, "west", 5.0, 5.4, "Stays.", (WEST,))])
+    ledger.close()
+    return tmp_path / "ledger.sqlite"
+
+
+def command(path: Path, *words: str) -> int:
+    return main([words[0], str(path.parent), *words[1:], "--by", "ann", "--reason", "seen by eye"])
+
+
+def people(path: Path) -> dict[int, int]:
+    reader = LedgerReader(path)
+    found = {person.person_id: person.num_sightings for person in reader.persons()}
+    reader.close()
+    return found
+
+
+def orders(path: Path) -> list[tuple[str, str]]:
+    reader = LedgerReader(path)
+    found = [(placed.state, placed.outcome) for placed in reader.orders()]
+    reader.close()
+    return found
+
+
+def test_an_order_waits_until_somebody_carries_it_out(path: Path) -> None:
+    ledger = Ledger(path)
+    assert place_order(path, MERGE) == 1
+    ledger.close()
+    reader = LedgerReader(path)
+    (placed,) = reader.orders()
+    assert (placed.order, placed.state) == (MERGE, "pending")
+    assert people(path) == {1: 3, 2: 1}
+    reader.close()
+
+
+def test_an_order_can_be_placed_while_a_run_writes_the_ledger(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ledger = Ledger(path)
+    assert command(path, "merge", "1", "2") == 0
+    assert capsys.readouterr().out == "order 1 waits for the run that writes this ledger\n"
+    assert [placed.order.person_ids for placed in ledger.pending_orders()] == [(1, 2)]
+    ledger.close()
+
+
+def test_two_people_are_merged_with_their_alerts(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(path, "merge", "1", "2") == 0
+    assert capsys.readouterr().out == "order 1 done: merged: 1, 2\n"
+    assert people(path) == {1: 4}
+    reader = LedgerReader(path)
+    assert [(alert.person_id, alert.state) for alert in reader.alerts()] == [(1, AlertState.AMENDED)]
+    reader.close()
+
+
+def test_parts_are_split_off_to_a_new_number(path: Path) -> None:
+    assert command(path, "split", "1", "east/0/1:1", "east/0/1:2") == 0
+    assert people(path) == {1: 1, 2: 1, 3: 2}
+
+
+def test_parts_that_are_rejected_are_somebody_elses(path: Path) -> None:
+    assert command(path, "reject", "2", "west/0/1:0") == 0
+    assert people(path) == {1: 3, 3: 1}
+
+
+def test_a_name_and_a_confirmation_move_nobody(path: Path) -> None:
+    assert command(path, "name", "2", "the man with the red bag") == 0
+    assert command(path, "confirm", "1") == 0
+    assert people(path) == {1: 3, 2: 1}
+    reader = LedgerReader(path)
+    assert [person.name for person in reader.persons()] == ["", "the man with the red bag"]
+    reader.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("merge", "1", "9"), "person 9: expected somebody who was seen"),
+        (("split", "1", "west/0/1:0"), "part west/0/1:0: expected to show person 1, got person 2"),
+        (("split", "1", "west/0/1:7"), "got nobody"),
+        (("split", "2", "west/0/1:0"), "expected some of person 2, got all"),
+    ],
+    ids=["a stranger", "another's part", "a part that is not there", "everything"],
+)
+def test_what_cannot_be_is_refused_with_a_reason(path: Path, words: tuple[str, ...], reason: str) -> None:
+    assert command(path, *words) == 1
+    ((state, outcome),) = orders(path)
+    assert state == "refused"
+    assert reason in outcome
+    assert people(path) == {1: 3, 2: 1}
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        replace(MERGE, person_ids=(1,)),
+        replace(MERGE, person_ids=(1, 1)),
+        replace(MERGE, by=" "),
+        replace(MERGE, kind=OrderKind.SPLIT, person_ids=(1,)),
+    ],
+    ids=["one person", "twice the same", "nobody", "no part"],
+)
+def test_an_order_that_means_nothing_is_not_placed(path: Path, order: Order) -> None:
+    with pytest.raises(ConfigError, match="expected"):
+        place_order(path, order)
+    assert orders(path) == []
+
+
+def test_who_ordered_what_when_and_why_is_audited(path: Path) -> None:
+    place_order(path, MERGE)
+    command(path, "split", "2", "west/0/1:0")
+    reader = LedgerReader(path)
+    told = [(entry.by, entry.action, entry.subject, entry.reason) for entry in reader.audit()]
+    reader.close()
+    assert told[:3] == [
+        ("ann", "merge", "persons 1, 2", "same coat"),
+        ("ann", "merge done", "persons 1, 2", "merged: 1, 2"),
+        ("ann", "split", "person 2, 1 parts", "seen by eye"),
+    ]
+    assert told[3][1] == "split refused"
+
+
+def test_only_one_process_writes_a_ledger(path: Path) -> None:
+    ledger = Ledger(path)
+    with pytest.raises(ConnectorError, match="expected nobody else to write it, got a run that does"):
+        Ledger(path)
+    ledger.close()
+    Ledger(path).close()
+
+
+def test_a_part_is_written_as_track_and_number() -> None:
+    assert TrackPart.parse("a:b/-1/7:2") == TrackPart(TrackId("a:b", -1, 7), 2)
+
+
+OF_SCHEMA_1 = """
+CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE events (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, at REAL NOT NULL, person_id INTEGER,
+    camera_id TEXT, body TEXT NOT NULL);
+CREATE INDEX events_of_person ON events (person_id, number);
+INSERT INTO about VALUES ('schema', '1');
+"""
+
+
+def test_a_ledger_of_the_schema_before_becomes_one_of_this(path: Path, tmp_path: Path) -> None:
+    old = tmp_path / "old" / "ledger.sqlite"
+    old.parent.mkdir()
+    database = sqlite3.connect(old)
+    database.executescript(OF_SCHEMA_1)
+    database.execute("ATTACH ? AS new", (str(path),))
+    database.execute("INSERT INTO events SELECT number, kind, at, person_id, camera_id, body FROM new.events")
+    database.commit()
+    database.close()
+    migrated, new = Ledger(old), Ledger(path)
+    assert migrated.digest == new.digest
+    assert migrated.has(TrackPart(EAST, 2))
+    migrated.close()
+    new.close()
+    assert people(old) == {1: 3, 2: 1}

@@ -1,0 +1,159 @@
+"""Ledgers that were cut off at any byte, damaged, of the future, or on a full disk: nothing from before is lost."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from factories import make_path, make_sighting
+
+from pipeline.core import Order, OrderKind, Record, TrackId
+from pipeline.core.errors import ConnectorError
+from pipeline.ledger import Ledger, LedgerReader, place_order, set_aside
+from pipeline.ledger.verification import faults_of
+
+EVERY_BYTES = 397
+"""Steps of the cut; prime, so that cuts fall everywhere into pages."""
+
+
+def batch(number: int) -> list[Record]:
+    return [make_sighting(1 + n, TrackId("east", number, n), 0, make_path(0)) for n in range(3)]
+
+
+def batches_in(path: Path) -> list[int]:
+    reader = LedgerReader(path)
+    found = [event.part.track_id.session for event in reader.events(limit=-1) if event.part is not None]
+    reader.close()
+    return found
+
+
+def test_a_log_that_was_cut_at_any_byte_holds_what_was_acknowledged_until_there(tmp_path: Path) -> None:
+    path, log = tmp_path / "ledger.sqlite", tmp_path / "ledger.sqlite-wal"
+    ledger = Ledger(path)
+    acknowledged = [(0, log.stat().st_size)]
+    for number in range(1, 5):
+        ledger.append(batch(number), taken=("window", b"x" * 1000))
+        acknowledged.append((number, log.stat().st_size))
+    whole, first = log.read_bytes(), acknowledged[0][1]
+    for cut in range(first, len(whole) + 1, EVERY_BYTES):
+        copy = tmp_path / "copy" / "ledger.sqlite"
+        copy.parent.mkdir()
+        shutil.copy(path, copy)
+        copy.with_name(log.name).write_bytes(whole[:cut])
+        Ledger(copy).close()
+        found = batches_in(copy)
+        last = max(number for number, size in acknowledged if size <= cut)
+        assert found == [number for number in range(1, last + 1) for _ in range(3)], cut
+        shutil.rmtree(copy.parent)
+    ledger.close()
+
+
+def test_a_writer_that_died_while_it_made_the_file_leaves_one_that_can_be_made(tmp_path: Path) -> None:
+    made = Ledger(tmp_path / "made.sqlite")
+    log = (tmp_path / "made.sqlite-wal").read_bytes()
+    front = (tmp_path / "made.sqlite").read_bytes()
+    made.close()
+    path = tmp_path / "new" / "ledger.sqlite"
+    for cut in range(0, len(log), 16 * EVERY_BYTES):
+        path.parent.mkdir()
+        path.write_bytes(front)
+        path.with_name("ledger.sqlite-wal").write_bytes(log[:cut])
+        ledger = Ledger(path)
+        ledger.append(batch(1))
+        ledger.close()
+        assert batches_in(path) == [1, 1, 1]
+        shutil.rmtree(path.parent)
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Path:
+    """A ledger of 500 events, some of them in an order."""
+    path = tmp_path / "ledger.sqlite"
+    ledger = Ledger(path)
+    for number in range(170):
+        ledger.append(batch(number))
+    ledger.close()
+    return path
+
+
+USES: dict[str, Callable[[Path], object]] = {
+    "a run": Ledger,
+    "a run that sets it aside": set_aside,
+    "a reader": LedgerReader,
+    "an order": lambda path: place_order(path, Order(OrderKind.MERGE, (1, 2), "ann", 1.7e9)),
+    "a check": faults_of,
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_a_ledger_of_the_future_is_refused_by_everybody_and_stays_as_it_is(
+    full: Path, use: Callable[[Path], object]
+) -> None:
+    with sqlite3.connect(full) as database:
+        database.execute("UPDATE about SET value = '99' WHERE key = 'schema'")
+    database.close()
+    before = full.read_bytes()
+    with pytest.raises(ConnectorError, match="expected ledger schema 2, got 99; use another output_dir"):
+        use(full)
+    assert full.read_bytes() == before
+
+
+def test_what_came_before_a_damaged_page_can_still_be_read(full: Path) -> None:
+    pages = bytearray(full.read_bytes())
+    middle = len(pages) // 2 // 4096 * 4096
+    pages[middle : middle + 20 * 4096] = b"\xff" * 20 * 4096
+    full.write_bytes(bytes(pages))
+    assert faults_of(full) != []
+    reader = LedgerReader(full)
+    with pytest.raises(ConnectorError, match=r"cannot be read: .*; python -m pipeline\.ledger check says what is left"):
+        reader.events(limit=-1)
+    assert [event.number for event in reader.events(limit=50)] == list(range(1, 51))
+    reader.close()
+
+
+def test_a_run_does_not_go_on_with_a_damaged_ledger(full: Path) -> None:
+    pages = bytearray(full.read_bytes())
+    pages[4096:] = b"\xff" * (len(pages) - 4096)
+    full.write_bytes(bytes(pages))
+    with pytest.raises(ConnectorError, match=r"ledger\.sqlite: .*(malformed|not a database)"):
+        Ledger(full)
+    assert full.read_bytes() == bytes(pages)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    if os.geteuid() != 0:
+        pytest.skip("needs to mount a small file system")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", disk], check=False).returncode:
+        pytest.skip("cannot mount a small file system")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def test_a_full_disk_is_an_error_and_takes_nothing_that_was_written(small_disk: Path) -> None:
+    (small_disk / "ballast").write_bytes(b"x" * 200_000)
+    path, written = small_disk / "ledger.sqlite", list[int]()
+    ledger = Ledger(path)
+
+    def write() -> None:
+        ledger.append(batch(len(written)), taken=("window", b"x" * 1000))
+        written.append(len(written))
+
+    def fill() -> None:
+        while len(written) < 1000:
+            write()
+
+    with pytest.raises(ConnectorError, match=r"ledger\.sqlite: cannot be written: .*full; make room on the disk"):
+        fill()
+    assert len(written) > 5
+    assert batches_in(path) == [number for number in written for _ in range(3)]
+    (small_disk / "ballast").unlink()  # somebody makes room
+    write()
+    ledger.close()
+    assert batches_in(path) == [number for number in written for _ in range(3)]
+    assert faults_of(path) == []

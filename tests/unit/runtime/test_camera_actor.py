@@ -1,0 +1,377 @@
+import asyncio
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from math import inf
+
+import numpy as np
+import pytest
+from factories import make_detections, make_embedding, make_frame, make_stamp
+
+from connectors.sources.memory import MemorySource
+from pipeline.camera.tracking import TrackStage
+from pipeline.core import Detections, Embedding, Frame, FrameStamp, LetterboxedFrame, Source, Tracklet, TrackUpdate
+from pipeline.core.errors import ProcessLostError, ShapeError, SourceLostError
+from pipeline.runtime.acknowledgement import Receipt
+from pipeline.runtime.camera_actor import TELL_EVERY_S, CameraActor, CameraLimits
+from pipeline.telemetry.camera_status import CameraStatus
+
+LIMITS = CameraLimits(
+    max_inflight_frames=3,
+    max_waiting_tracklets=4,
+    read_ahead_frames=8,
+    replay_speed=inf,
+    max_reopens=3,
+    reopens_within_s=100.0,
+    min_backoff_s=0.001,
+    max_backoff_s=0.002,
+)
+
+
+class OneTracker:
+    """Whoever is there is track 1."""
+
+    def update(self, detections: Detections) -> TrackUpdate:
+        return TrackUpdate(np.ones(len(detections), np.int64), ())
+
+
+class HopelessSource:
+    """Breaks whenever it is opened."""
+
+    camera_id, live = "east", True
+    num_dropped = num_bad = 0
+
+    def __init__(self, live: bool = True) -> None:
+        self.live = live
+        self.num_opened = 0
+        self.num_closed = 0
+
+    def check(self) -> None: ...
+
+    def frames(self) -> Iterator[Frame]:
+        self.num_opened += 1
+        raise SourceLostError("east: no route to host")
+        yield
+
+    def ack(self, stamp: FrameStamp) -> None: ...
+
+    def close(self) -> None:
+        self.num_closed += 1
+
+
+class EndlessSource(HopelessSource):
+    """Gives frames until it is closed, and then waits for ever if it is stuck."""
+
+    def __init__(self) -> None:
+        super().__init__(live=False)
+        self._closed = threading.Event()
+
+    def frames(self) -> Iterator[Frame]:
+        index = 0
+        while not self._closed.is_set():
+            yield make_frame(make_stamp(index=index))
+            index += 1
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+class Line:
+    """What a camera hands its work to; remembers what came."""
+
+    def __init__(self, *, safe_until: float = -inf, bad_frames: Sequence[int] = (), lost: bool = False) -> None:
+        self.handed_over: list[tuple[list[Embedding], float]] = []
+        self.searched: list[int] = []
+        self._safe_until, self._bad_frames, self._lost = safe_until, bad_frames, lost
+
+    async def detect(self, frame: LetterboxedFrame) -> Detections:
+        await asyncio.sleep(0)
+        if self._lost:
+            raise ProcessLostError("detect")
+        if frame.stamp.index in self._bad_frames:
+            raise ShapeError("image: broken")
+        self.searched.append(frame.stamp.index)
+        return make_detections(stamp=frame.stamp)
+
+    async def pose(self, tracklet: Tracklet) -> Tracklet:
+        return tracklet
+
+    async def embed(self, tracklet: Tracklet) -> Embedding | None:
+        return replace(make_embedding(tracklet.track_id, tracklet.part, tracklet.path), is_last=tracklet.is_last)
+
+    async def hand_over(
+        self, camera_id: str, embeddings: Sequence[Embedding], watermark: float, due_at: float, life: str | None
+    ) -> Receipt:
+        self.handed_over.append((list(embeddings), watermark))
+        return Receipt("one", True, inf, self._safe_until)
+
+    @property
+    def embeddings(self) -> list[Embedding]:
+        return [embedding for embeddings, _ in self.handed_over for embedding in embeddings]
+
+    @property
+    def watermarks(self) -> list[float]:
+        return [watermark for _, watermark in self.handed_over]
+
+
+def make_actor(source: Source, line: Line, limits: CameraLimits = LIMITS) -> CameraActor:
+    return CameraActor(
+        make_source=lambda: source,
+        make_track=lambda: TrackStage(
+            OneTracker(),
+            crop_size_hw=(16, 8),
+            clip_len=4,
+            first_after_s=1.0,
+            part_s=3.0,
+            contact_coverage=0.3,
+            sure_score=0.0,
+            doubtful_score=0.0,
+            max_open_tracks=10,
+        ),
+        input_hw=(32, 32),
+        detect=line.detect,
+        pose=line.pose,
+        embed=line.embed,
+        hand_over=line.hand_over,
+        limits=limits,
+    )
+
+
+def make_frames(num: int) -> list[Frame]:
+    return [make_frame(make_stamp(index=index)) for index in range(num)]
+
+
+def run(source: Source, line: Line, limits: CameraLimits = LIMITS) -> CameraStatus:
+    return asyncio.run(asyncio.wait_for(make_actor(source, line, limits).run(), 60))
+
+
+def seen_frames(line: Line) -> list[int]:
+    return [index for embedding in line.embeddings for index in embedding.path.indices.tolist()]
+
+
+def test_every_frame_of_a_recording_is_followed_and_handed_over() -> None:
+    line = Line()
+    status = run(MemorySource("east", make_frames(60)), line)
+    assert seen_frames(line) == list(range(60))
+    assert [e.part for e in line.embeddings] == [0, 1, 2]
+    assert (status.frames_read, status.frames_processed, status.frames_dropped) == (60, 60, 0)
+    assert (status.tracklets, status.people_now, status.error, status.reopens) == (3, 0, None, 0)
+
+
+def test_watermarks_rise_with_the_frames_and_the_last_word_is_that_nothing_more_will_come() -> None:
+    line = Line()
+    run(MemorySource("east", make_frames(20)), line)
+    *on_the_way, session, last = line.watermarks
+    assert on_the_way[0] == 0.0
+    assert all(0 < after - before <= 2 * TELL_EVERY_S for before, after in pairwise(on_the_way))
+    assert (session, last) == (-inf, inf)
+
+
+def test_nothing_completed_is_older_than_the_watermark_before_it() -> None:
+    line = Line()
+    run(MemorySource("east", make_frames(60)), line)
+    reached = -inf
+    for embeddings, watermark in line.handed_over:
+        assert all(embedding.completed_at >= reached for embedding in embeddings)
+        reached = max(reached, watermark)
+
+
+def test_an_empty_recording_ends_at_once() -> None:
+    line = Line()
+    status = run(MemorySource("east", []), line)
+    assert (status.frames_read, status.error) == (0, None)
+    assert line.watermarks[-1] == inf
+
+
+def test_a_recording_that_breaks_keeps_what_came_before_and_says_so() -> None:
+    line = Line()
+    status = run(MemorySource("east", make_frames(40), fail_after=25), line)
+    assert seen_frames(line) == list(range(25))
+    assert status.error is not None
+    assert "told to break after 25 frames" in status.error
+    assert (status.frames_processed, status.reopens) == (25, 0)
+    assert line.watermarks[-1] == inf
+
+
+def test_a_live_camera_that_breaks_is_opened_again() -> None:
+    line = Line()
+    status = run(MemorySource("east", make_frames(40), live=True, fail_after=25), line)
+    assert (status.reopens, status.error) == (1, None)
+    assert status.frames_read == 40
+    assert status.frames_processed + status.frames_dropped == 40
+    assert line.watermarks[-1] == inf
+
+
+def test_a_live_camera_that_keeps_breaking_is_given_up() -> None:
+    source, line = HopelessSource(), Line()
+    status = run(source, line)
+    assert status.error == "east: no route to host"
+    assert (source.num_opened, status.reopens) == (3, 2)
+    assert source.num_closed >= 1
+    assert line.watermarks[-1] == inf
+
+
+def test_breaks_long_ago_do_not_count() -> None:
+    source, line = HopelessSource(), Line()
+    actor = make_actor(source, line, replace(LIMITS, reopens_within_s=0.0))
+
+    async def main() -> CameraStatus:
+        running = asyncio.create_task(actor.run())
+        while source.num_opened < 10:
+            await asyncio.sleep(0.001)
+        await actor.stop()
+        return await asyncio.wait_for(running, 10)
+
+    assert asyncio.run(main()).error is None
+
+
+def test_the_pause_before_opening_again_grows_up_to_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+
+    async def pause(self: CameraActor, seconds: float) -> None:
+        pauses.append(seconds)
+
+    monkeypatch.setattr(CameraActor, "_pause", pause)
+    limits = replace(LIMITS, max_reopens=7, min_backoff_s=1.0, max_backoff_s=8.0)
+    run(HopelessSource(), Line(), limits)
+    for seconds, expected in zip(pauses, [1, 2, 4, 8, 8, 8], strict=True):
+        assert 0.75 * expected <= seconds <= 1.25 * expected
+
+
+def test_stop_ends_a_pause() -> None:
+    source = HopelessSource()
+    actor = make_actor(source, Line(), replace(LIMITS, min_backoff_s=1000.0, max_backoff_s=1000.0))
+
+    async def main() -> CameraStatus:
+        running = asyncio.create_task(actor.run())
+        while (await actor.status()).reopens == 0:
+            await asyncio.sleep(0.001)
+        await actor.stop()
+        return await asyncio.wait_for(running, 10)
+
+    assert asyncio.run(main()).error is None
+
+
+def test_stop_works_off_what_was_read() -> None:
+    line = Line()
+    actor = make_actor(EndlessSource(), line)
+
+    async def main() -> CameraStatus:
+        running = asyncio.create_task(actor.run())
+        while len(line.searched) < 30:
+            await asyncio.sleep(0.001)
+        await actor.stop()
+        return await asyncio.wait_for(running, 10)
+
+    status = asyncio.run(main())
+    assert seen_frames(line) == line.searched == list(range(status.frames_processed))
+    assert status.people_now == 0
+    assert line.watermarks[-1] == inf
+
+
+def test_a_camera_that_was_stopped_before_it_began_reads_nothing() -> None:
+    line = Line()
+    actor = make_actor(MemorySource("east", make_frames(10)), line)
+
+    async def main() -> CameraStatus:
+        await actor.stop()
+        return await actor.run()
+
+    assert asyncio.run(main()).frames_read == 0
+    assert line.handed_over == [([], inf)]
+
+
+def test_a_broken_frame_is_dropped_and_counted() -> None:
+    line = Line(bad_frames=[3, 7])
+    status = run(MemorySource("east", make_frames(20)), line)
+    assert seen_frames(line) == [index for index in range(20) if index not in (3, 7)]
+    assert (status.bad_records, status.frames_processed, status.error) == (2, 18, None)
+
+
+def test_a_broken_tracklet_is_dropped_and_counted() -> None:
+    class Choosy(Line):
+        async def embed(self, tracklet: Tracklet) -> Embedding | None:
+            if tracklet.part == 1:
+                raise ShapeError("crops: broken")
+            return await super().embed(tracklet)
+
+    line = Choosy()
+    status = run(MemorySource("east", make_frames(60)), line)
+    assert [e.part for e in line.embeddings] == [0, 2]
+    assert (status.bad_records, status.error) == (1, None)
+
+
+def test_a_process_that_is_lost_is_raised_and_not_waited_for() -> None:
+    with pytest.raises(ProcessLostError):
+        run(MemorySource("east", make_frames(20)), Line(lost=True))
+
+
+def test_only_what_is_safe_and_not_needed_again_is_acknowledged() -> None:
+    source = MemorySource("east", make_frames(60))
+    run(source, Line(safe_until=2.0))
+    assert source.acked == sorted(source.acked, key=lambda stamp: stamp.index)
+    # Part 0 holds the frames up to 10; part 1, which begins with 11, is complete only at 4.1 s.
+    assert source.acked[-1].index == 10
+
+
+def test_nothing_is_acknowledged_before_it_is_safe() -> None:
+    source = MemorySource("east", make_frames(60))
+    run(source, Line(safe_until=-inf))
+    assert source.acked == []
+
+
+def test_a_slow_end_of_the_line_makes_the_source_wait() -> None:
+    class NeverTaking(Line):
+        async def hand_over(self, *_: object) -> Receipt:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    source = EndlessSource()
+    actor = make_actor(source, NeverTaking())
+
+    async def main() -> int:
+        running = asyncio.create_task(actor.run())
+        await asyncio.sleep(0.3)
+        read = (await actor.status()).frames_read
+        await actor.stop()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        return read
+
+    limit = LIMITS.read_ahead_frames + LIMITS.max_inflight_frames + LIMITS.max_waiting_tracklets
+    assert asyncio.run(main()) <= limit + 4
+
+
+def test_a_replayed_recording_takes_its_time() -> None:
+    async def main() -> float:
+        began = asyncio.get_running_loop().time()
+        await make_actor(MemorySource("east", make_frames(6)), Line(), replace(LIMITS, replay_speed=5.0)).run()
+        return asyncio.get_running_loop().time() - began
+
+    assert asyncio.run(main()) >= 0.09  # half a second at five times the speed
+
+
+def test_once_all_is_safe_the_source_may_forget_what_was_tracked() -> None:
+    source = MemorySource("east", make_frames(20))
+    actor = make_actor(source, Line())
+
+    async def main() -> None:
+        await actor.run()
+        assert source.acked == []  # nothing was said to be safe
+        await actor.settle()
+
+    asyncio.run(main())
+    assert [stamp.index for stamp in source.acked] == [19]
+
+
+def test_a_camera_that_saw_nothing_has_nothing_to_forget() -> None:
+    source = MemorySource("east", [])
+    actor = make_actor(source, Line())
+
+    async def main() -> None:
+        await actor.run()
+        await actor.settle()
+
+    asyncio.run(main())
+    assert source.acked == []

@@ -1,0 +1,138 @@
+"""Event time: the same windows in the same order, whichever camera was faster."""
+
+from dataclasses import replace
+from math import inf
+
+import pytest
+from factories import make_embedding, make_path
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.core import Embedding, TrackId
+from pipeline.runtime.event_time import EventTimeBuffer
+
+
+def embedding(camera_id: str, at: float, number: int = 1) -> Embedding:
+    return make_embedding(TrackId(camera_id, 0, number), path=make_path(first=round(at * 10), length=1))
+
+
+def names(windows: list[tuple[float, list[Embedding]]]) -> list[tuple[float, list[str]]]:
+    return [(end, [str(e.track_id) for e in window]) for end, window in windows]
+
+
+def test_nothing_is_released_before_every_camera_has_passed() -> None:
+    buffer = EventTimeBuffer(["east", "west"], window_s=1.0)
+    buffer.add(embedding("east", 0.3))
+    buffer.advance("east", 5.0)
+    assert buffer.release() == []
+    buffer.advance("west", 0.9)
+    assert buffer.release() == []
+    buffer.advance("west", 1.0)
+    assert names(buffer.release()) == [(1.0, ["east/0/1"])]
+
+
+def test_a_camera_that_has_ended_holds_nobody_back() -> None:
+    buffer = EventTimeBuffer(["east", "west"], window_s=1.0)
+    buffer.add(embedding("east", 0.3))
+    buffer.advance("west", inf)
+    buffer.advance("east", 1.0)
+    assert len(buffer.release()) == 1
+
+
+def test_a_live_camera_far_behind_holds_nobody_back_and_is_counted_as_late() -> None:
+    buffer = EventTimeBuffer(["east", "west"], window_s=1.0, max_lateness_s=3.0)
+    buffer.add(embedding("east", 0.3))
+    buffer.advance("west", 0.0)
+    buffer.advance("east", 2.5)
+    assert buffer.release() == []
+    buffer.advance("east", 3.5)
+    assert names(buffer.release()) == [(1.0, ["east/0/1"])]
+    buffer.add(embedding("west", 0.2))
+    assert buffer.num_late == 1
+    assert names(buffer.release()) == [(1.0, ["west/0/1"])]
+
+
+@pytest.mark.parametrize("hour_s", [3600.0, -3600.0], ids=["forward", "back"])
+@pytest.mark.parametrize("jumping", ["east", "east and west"])
+def test_a_clock_that_jumps_an_hour_holds_up_nobody_and_loses_nobody(hour_s: float, jumping: str) -> None:
+    buffer = EventTimeBuffer(["east", "west"], window_s=1.0, max_lateness_s=3.0)
+    released = []
+    for second in range(20):
+        for camera_id in ("east", "west"):
+            at = 10_000.0 + second + (hour_s if second >= 10 and camera_id in jumping else 0.0)
+            buffer.add(embedding(camera_id, at, second))
+            buffer.advance(camera_id, at)
+        released += buffer.release()
+        assert len(buffer) <= 8  # nothing waits for longer than before
+    for camera_id in ("east", "west"):
+        buffer.advance(camera_id, inf)
+    released += buffer.release()
+    assert sorted(name for _, window in names(released) for name in window) == sorted(
+        f"{camera_id}/0/{second}" for camera_id in ("east", "west") for second in range(20)
+    )
+    assert [end for end, _ in released] == sorted(end for end, _ in released)
+    assert (buffer.num_late > 0) == (hour_s < 0 or jumping == "east")  # those who are behind are counted
+
+
+def test_a_run_that_goes_on_after_the_clock_was_set_back_is_not_silent() -> None:
+    buffer = EventTimeBuffer(["east"], window_s=1.0, max_lateness_s=3.0)
+    buffer.resume(10_000.0)
+    buffer.add(embedding("east", 6400.0))
+    assert names(buffer.release()) == [(10_000.0, ["east/0/1"])]
+
+
+moments = st.lists(st.integers(0, 60).map(lambda tenth: tenth / 10), min_size=1, max_size=12).map(sorted)
+
+
+@given(cameras=st.dictionaries(st.sampled_from("abc"), moments, min_size=1), seed=st.randoms(use_true_random=False))
+def test_windows_do_not_depend_on_who_was_faster(cameras, seed) -> None:
+    def released(order: list[str]) -> list[tuple[float, list[str]]]:
+        buffer = EventTimeBuffer(sorted(cameras), window_s=0.5)
+        windows = []
+        left = {camera_id: list(enumerate(times)) for camera_id, times in cameras.items()}
+        for camera_id in order:
+            number, at = left[camera_id].pop(0)
+            buffer.add(embedding(camera_id, at, number))
+            buffer.advance(camera_id, at)
+            windows += buffer.release()
+        for camera_id in cameras:
+            buffer.advance(camera_id, inf)
+        windows += buffer.release()
+        assert buffer.num_late == 0
+        return names(windows)
+
+    in_turn = [camera_id for camera_id, times in sorted(cameras.items()) for _ in times]
+    shuffled = list(in_turn)
+    seed.shuffle(shuffled)
+    assert released(in_turn) == released(shuffled)
+
+
+@given(number=st.integers(0, 10**6), window_s=st.sampled_from([0.1, 0.2, 0.3, 0.7, 1 / 3]))
+def test_what_comes_at_the_very_watermark_is_not_late_whatever_the_window(number: int, window_s: float) -> None:
+    at = number * window_s  # divided by window_s, this may be rounded to less than number
+    one = embedding("east", 0.0)
+    buffer = EventTimeBuffer(["east"], window_s=window_s)
+    buffer.add(replace(one, completed_at=at - window_s / 2))
+    buffer.advance("east", at)
+    buffer.release()
+    buffer.add(replace(one, completed_at=at))
+    assert buffer.num_late == 0
+    assert buffer.release() == []
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 40), st.booleans()), max_size=40))
+def test_nothing_is_lost_or_doubled_even_if_it_is_late(steps) -> None:
+    buffer = EventTimeBuffer("ab", window_s=0.5, max_lateness_s=1.0)
+    added, windows = [], []
+    for number, (camera_id, tenth, advances) in enumerate(steps):
+        added.append(f"{camera_id}/0/{number}")
+        buffer.add(embedding(camera_id, tenth / 10, number))
+        if advances:
+            buffer.advance(camera_id, tenth / 10)
+        windows += buffer.release()
+    for camera_id in "ab":
+        buffer.advance(camera_id, inf)
+    windows += buffer.release()
+    assert sorted(name for _, window in names(windows) for name in window) == sorted(added)
+    assert [end for end, _ in windows] == sorted(end for end, _ in windows)
+    assert len(buffer) == 0

@@ -1,0 +1,123 @@
+"""From a source's thread to asyncio."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from pipeline.runtime.frame_queue import Mailbox
+
+
+async def read(mailbox: Mailbox[int], pause_s: float = 0.0) -> list[int]:
+    found = []
+    async for item in mailbox:
+        found.append(item)
+        if pause_s:
+            await asyncio.sleep(pause_s)
+    return found
+
+
+def test_a_recording_loses_nothing_however_slow_the_reader() -> None:
+    mailbox = Mailbox(iter(range(50)), newest_only=False, capacity=3)
+    assert asyncio.run(read(mailbox, pause_s=0.001)) == list(range(50))
+    assert (mailbox.num_read, mailbox.num_dropped) == (50, 0)
+
+
+def test_no_more_wait_than_there_is_room_for() -> None:
+    taken = []
+
+    def items() -> Iterator[int]:
+        for number in range(100):
+            taken.append(number)
+            yield number
+
+    async def main() -> None:
+        mailbox = Mailbox(items(), newest_only=False, capacity=4)
+        stream = aiter(mailbox)
+        await anext(stream)
+        await asyncio.sleep(0.05)
+        assert len(taken) <= 6  # one read, four waiting, one in the thread's hand
+        await stream.aclose()
+
+    asyncio.run(main())
+
+
+def test_of_a_live_camera_only_the_newest_waits_and_the_rest_is_counted() -> None:
+    def items() -> Iterator[int]:
+        for number in range(20):
+            time.sleep(0.002)
+            yield number
+
+    mailbox = Mailbox(items(), newest_only=True, capacity=9)
+    found = asyncio.run(read(mailbox, pause_s=0.01))
+    assert found == sorted(found)
+    assert found[-1] == 19
+    assert mailbox.num_dropped > 0
+    assert len(found) + mailbox.num_dropped == mailbox.num_read == 20
+
+
+def test_an_error_of_the_source_reaches_the_reader_after_what_came_before() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        yield 2
+        raise OSError("broken")
+
+    async def main() -> list[int]:
+        stream = aiter(Mailbox(items(), newest_only=False, capacity=5))
+        found = [await anext(stream), await anext(stream)]
+        with pytest.raises(OSError, match="broken"):
+            await anext(stream)
+        return found
+
+    assert asyncio.run(main()) == [1, 2]
+
+
+def test_closing_ends_a_reader_that_waits() -> None:
+    gate = threading.Event()
+
+    def items() -> Iterator[int]:
+        yield 1
+        gate.wait(5)
+
+    async def main() -> list[int]:
+        mailbox = Mailbox(items(), newest_only=False, capacity=2)
+        asyncio.get_running_loop().call_later(0.02, lambda: (mailbox.close(), gate.set()))
+        return await asyncio.wait_for(read(mailbox), 5)
+
+    assert asyncio.run(main()) == [1]
+
+
+def test_closing_lets_a_thread_go_that_waits_for_room() -> None:
+    ended = threading.Event()
+
+    def items() -> Iterator[int]:
+        try:
+            yield from range(100)
+        finally:
+            ended.set()
+
+    async def main() -> list[int]:
+        mailbox = Mailbox(items(), newest_only=False, capacity=2)
+        stream = aiter(mailbox)
+        found = [await anext(stream)]
+        await asyncio.sleep(0.02)  # the thread waits for room by now
+        mailbox.close()
+        return found + [item async for item in stream]
+
+    assert asyncio.run(main()) == [0, 1, 2]  # what waited is still there
+    assert ended.wait(5)
+
+
+def test_an_error_of_a_live_camera_reaches_the_reader_too() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise OSError("broken")
+
+    with pytest.raises(OSError, match="broken"):
+        asyncio.run(read(Mailbox(items(), newest_only=True, capacity=1)))
+
+
+def test_an_empty_source_ends_at_once() -> None:
+    assert asyncio.run(read(Mailbox(iter(()), newest_only=False, capacity=1))) == []

@@ -1,0 +1,331 @@
+import asyncio
+from collections.abc import Iterable, Sequence
+from math import inf
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from people import make_match, see
+
+from connectors.sinks.memory import MemorySink
+from pipeline.alerts.engine import AlertStage
+from pipeline.core import Alert, AlertRule, Correction, Embedding, Record, Severity, Sighting, Sink
+from pipeline.core.errors import ConnectorError, SinkBusyError
+from pipeline.ledger import LedgerReader
+from pipeline.runtime.match_actor import MatchActor
+from pipeline.telemetry.match_report import MatchReport
+
+
+class EveryoneRule:
+    name = "everyone"
+
+    def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
+        at, who = sighting.last.captured_at, sighting.person_id
+        yield Alert(f"everyone/{who}/{at:.1f}", self.name, Severity.INFO, who, "east", at, at, "Hello.", ())
+
+    def on_tick(self, now: float) -> Iterable[Alert]:
+        return ()
+
+
+class BrokenSink:
+    def write(self, records: Sequence[Record]) -> None:
+        raise ConnectorError("disk is full")
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class SlowFlushSink(MemorySink):
+    """Is busy when it is flushed, so many times."""
+
+    def __init__(self, busy_times: int) -> None:
+        super().__init__()
+        self._busy_flushes = busy_times
+
+    def flush(self) -> None:
+        if self._busy_flushes:
+            self._busy_flushes -= 1
+            raise SinkBusyError("busy", retry_after_s=0.0)
+        super().flush()
+
+
+def make_actor(
+    folder: Path,
+    *sinks: Sink,
+    camera_ids: Sequence[str] = ("east", "west"),
+    rules: Sequence[AlertRule] = (),
+    max_lateness_s: float = inf,
+    flush_every_s: float = 1e9,
+    max_waiting_embeddings: int = 100,
+    review_every_s: float = 1e9,
+    max_events: int = 0,
+) -> MatchActor:
+    return MatchActor(
+        camera_ids=camera_ids,
+        make_match=lambda: make_match(review_every_s=review_every_s),
+        make_alert=lambda: AlertStage(rules, cooldown_s=0.0, max_open=100, max_parts=100),
+        make_sinks={f"sink{index}": (lambda sink=sink: sink) for index, sink in enumerate(sinks)},
+        ledger_path=folder / "ledger.sqlite",
+        window_s=0.5,
+        max_lateness_s=max_lateness_s,
+        flush_every_s=flush_every_s,
+        max_waiting_embeddings=max_waiting_embeddings,
+        max_events=max_events,
+    )
+
+
+async def end(actor: MatchActor, *camera_ids: str) -> MatchReport:
+    for camera_id in camera_ids or ("east", "west"):
+        await actor.hand_over(camera_id, [], inf, 0.0)
+    return await actor.finish(5.0)
+
+
+def sightings_in(sink: MemorySink) -> list[tuple[str, int, int]]:
+    return [(r.track_id.camera_id, r.track_id.number, r.part) for r in sink.records if isinstance(r, Sighting)]
+
+
+def test_what_two_cameras_hand_over_is_judged_in_order_of_time(tmp_path: Path) -> None:
+    sink = MemorySink()
+
+    async def main() -> MatchReport:
+        actor = make_actor(tmp_path, sink)
+        await actor.ready()
+        await actor.hand_over("west", [see("west", 1, 4.0, 5.0), see("west", 2, 9.0, 10.0, person=1)], inf, 0.0)
+        assert sink.records == []
+        await actor.hand_over("east", [see("east", 1, 0.0, 1.0)], 7.0, 0.0)
+        assert sightings_in(sink) == [("east", 1, 0), ("west", 1, 0)]
+        return await end(actor, "east")
+
+    report = asyncio.run(main())
+    assert sightings_in(sink) == [("east", 1, 0), ("west", 1, 0), ("west", 2, 0)]
+    assert (report.num_identities, report.num_sightings, report.num_corrections, report.num_late) == (2, 3, 0, 0)
+
+
+def test_what_a_camera_hands_over_twice_is_judged_once(tmp_path: Path) -> None:
+    sink = MemorySink()
+
+    async def main() -> MatchReport:
+        actor = make_actor(tmp_path, sink)
+        seen = [see("east", 1, 0.0, 1.0), see("east", 1, 1.1, 4.0, part=1)]
+        for handed_over in (seen[:1], seen, seen[1:]):
+            await actor.hand_over("east", handed_over, 5.0, 0.0)
+        return await end(actor)
+
+    report = asyncio.run(main())
+    assert sightings_in(sink) == [("east", 1, 0), ("east", 1, 1)]
+    assert (report.num_sightings, report.num_late) == (2, 0)
+
+
+def test_alerts_follow_the_sightings_of_their_window_and_are_counted(tmp_path: Path) -> None:
+    sink = MemorySink()
+
+    async def main() -> MatchReport:
+        actor = make_actor(tmp_path, sink, rules=[EveryoneRule()])
+        await actor.hand_over("east", [see("east", 1), see("east", 2, person=1)], 0.0, 0.0)
+        return await end(actor)
+
+    report = asyncio.run(main())
+    assert [type(record) for record in sink.records] == [Sighting, Sighting, Alert, Alert]
+    assert (report.num_sightings, report.num_alerts) == (2, 2)
+
+
+def test_the_report_counts_the_last_corrections_too(tmp_path: Path) -> None:
+    sink = MemorySink()
+
+    async def main() -> MatchReport:
+        actor = make_actor(tmp_path, sink)
+        later = see("east", 1, 1.1, 5.0, part=1)
+        await actor.hand_over("east", [see("east", 1, 0.0, 1.0), see("east", 2, 2.0, 3.0), later], 5.0, 0.0)
+        return await end(actor)
+
+    report = asyncio.run(main())
+    assert isinstance(sink.records[-1], Correction)
+    assert (report.num_corrections, report.num_identities) == (1, 2)
+
+
+def test_a_busy_sink_gets_the_same_batch_again_and_nothing_is_doubled(tmp_path: Path) -> None:
+    busy, free = MemorySink(busy_times=3), MemorySink()
+
+    async def main() -> MatchReport:
+        actor = make_actor(tmp_path, busy, free)
+        await actor.hand_over("east", [see("east", 1), see("east", 2, 2.0, 3.0, person=1)], 3.0, 0.0)
+        return await end(actor)
+
+    report = asyncio.run(main())
+    assert sightings_in(busy) == sightings_in(free) == [("east", 1, 0), ("east", 2, 0)]
+    assert report.num_sink_retries == 3
+
+
+def test_a_sink_that_is_busy_while_it_is_flushed_is_asked_again(tmp_path: Path) -> None:
+    sink = SlowFlushSink(busy_times=2)
+    report = asyncio.run(end(make_actor(tmp_path, sink)))
+    assert (report.num_sink_retries, sink.num_flushes) == (2, 1)
+
+
+def test_a_sink_that_will_never_work_again_ends_the_run(tmp_path: Path) -> None:
+    async def main() -> None:
+        actor = make_actor(tmp_path, BrokenSink())
+        await actor.hand_over("east", [see("east", 1)], 1.0, 0.0)
+        await end(actor)
+
+    with pytest.raises(ConnectorError, match="disk is full"):
+        asyncio.run(main())
+
+
+def test_nothing_is_safe_before_the_sinks_were_flushed(tmp_path: Path) -> None:
+    async def main() -> list[float]:
+        actor = make_actor(tmp_path, MemorySink(), camera_ids=["east"])
+        receipts = [await actor.hand_over("east", [see("east", 1)], 1.0, 0.0)]
+        receipts += [await actor.hand_over("east", [], at, 0.0) for at in (5.0, 9.0)]
+        return [receipt.safe_until for receipt in receipts]
+
+    assert asyncio.run(main()) == [-inf, -inf, -inf]
+
+
+def test_what_is_safe_is_what_all_cameras_have_passed_at_a_flush(tmp_path: Path) -> None:
+    sink = MemorySink()
+
+    async def main() -> list[float]:
+        actor = make_actor(tmp_path, sink, flush_every_s=0.0)
+        return [
+            (await actor.hand_over(camera_id, [], at, 0.0)).safe_until
+            for camera_id, at in [("east", 3.0), ("west", 1.0), ("east", 4.0), ("west", 8.0)]
+        ]
+
+    assert asyncio.run(main()) == [-inf, 1.0, 1.0, 4.0]
+    assert sink.num_flushes == 4
+
+
+def test_sinks_are_flushed_and_closed_at_the_end(tmp_path: Path) -> None:
+    sinks = [MemorySink(), MemorySink()]
+    asyncio.run(end(make_actor(tmp_path, *sinks)))
+    assert [(sink.num_flushes, sink.is_closed) for sink in sinks] == [(1, True), (1, True)]
+
+
+def test_a_camera_that_is_ahead_waits_for_room_and_the_one_behind_does_not(tmp_path: Path) -> None:
+    async def main() -> None:
+        actor = make_actor(tmp_path, max_waiting_embeddings=2)
+        many = [see("east", n, 10.0, 11.0, person=n) for n in range(5)]
+        ahead = asyncio.create_task(actor.hand_over("east", many, 11.0, 0.0))
+        await asyncio.sleep(0.01)
+        await asyncio.wait_for(actor.hand_over("west", [], 2.0, 0.0), 5)
+        assert not ahead.done()
+        west = asyncio.create_task(actor.hand_over("west", [], 12.0, 0.0))
+        await asyncio.wait_for(ahead, 5)
+        assert not west.done()  # now it is ahead
+        await asyncio.wait_for(actor.hand_over("east", [], 12.0, 0.0), 5)
+        await asyncio.wait_for(west, 5)
+
+    asyncio.run(main())
+
+
+def test_a_camera_that_waits_goes_on_when_the_one_behind_ends(tmp_path: Path) -> None:
+    async def main() -> None:
+        actor = make_actor(tmp_path, max_waiting_embeddings=0)
+        ahead = asyncio.create_task(actor.hand_over("east", [see("east", 1, 10.0, 11.0)], 11.0, 0.0))
+        await asyncio.sleep(0.01)
+        west = asyncio.create_task(actor.hand_over("west", [], inf, 0.0))
+        await asyncio.wait_for(ahead, 5)
+        await actor.hand_over("east", [], inf, 0.0)
+        await asyncio.wait_for(west, 5)
+
+    asyncio.run(main())
+
+
+def test_late_embeddings_are_judged_and_counted(tmp_path: Path) -> None:
+    sink = MemorySink()
+
+    async def main() -> MatchReport:
+        actor = make_actor(tmp_path, sink, max_lateness_s=1.0)
+        await actor.hand_over("west", [], 0.0, 0.0)
+        await actor.hand_over("east", [see("east", 1, 4.0, 5.0)], 9.0, 0.0)
+        await actor.hand_over("west", [see("west", 1, 0.0, 1.0, person=1)], 1.0, 0.0)
+        return await end(actor)
+
+    report = asyncio.run(main())
+    assert sightings_in(sink) == [("east", 1, 0), ("west", 1, 0)]
+    assert report.num_late == 1
+
+
+def test_latency_is_measured_from_when_the_frame_was_due(tmp_path: Path) -> None:
+    async def main() -> MatchReport:
+        actor = make_actor(tmp_path, camera_ids=["east"])
+        await actor.hand_over("east", [see("east", 1)], 1.0, due_at=-1e9)
+        return await end(actor, "east")
+
+    (latency_s,) = asyncio.run(main()).latencies_s
+    assert latency_s > 1e9
+
+
+TRACKS = st.lists(
+    st.tuples(st.sampled_from(["east", "west"]), st.integers(0, 100), st.integers(0, 3)), min_size=1, max_size=12
+)
+
+
+@given(TRACKS, st.randoms(use_true_random=False))
+def test_the_digest_does_not_depend_on_which_camera_was_faster(tmp_path_factory, tracks, random) -> None:
+    queues: dict[str, list[Embedding]] = {"east": [], "west": []}
+    for number, (camera_id, start, person) in enumerate(sorted(tracks, key=lambda track: track[1])):
+        queues[camera_id].append(see(camera_id, number, start / 10, start / 10 + 1, person))
+
+    async def digest(order: Sequence[str]) -> str:
+        actor = make_actor(tmp_path_factory.mktemp("run"), MemorySink(), review_every_s=2.0)
+        left = {camera_id: list(queue) for camera_id, queue in queues.items()}
+        for camera_id in order:
+            embedding = left[camera_id].pop(0)
+            await actor.hand_over(camera_id, [embedding], embedding.completed_at, 0.0)
+        return (await end(actor)).digest
+
+    in_turn = [camera_id for camera_id, queue in queues.items() for _ in queue]
+    shuffled = random.sample(in_turn, len(in_turn))
+    assert asyncio.run(digest(in_turn)) == asyncio.run(digest(shuffled))
+
+
+def test_who_is_made_known_by_pictures_is_in_the_audit_once(tmp_path: Path) -> None:
+    async def enrolled() -> None:
+        actor = make_actor(tmp_path, MemorySink())
+        await actor.enrol(1, see("pictures", 1))
+        await end(actor)
+
+    for _ in range(2):  # the second run goes on
+        asyncio.run(enrolled())
+    reader = LedgerReader(tmp_path / "ledger.sqlite")
+    assert [(entry.by, entry.action, entry.subject) for entry in reader.audit()] == [
+        ("configuration", "enrol", "person 1")
+    ]
+    reader.close()
+
+
+MAX_DELAY_S = 3.0
+
+
+@given(TRACKS, st.lists(st.floats(0.0, MAX_DELAY_S), min_size=12, max_size=12))
+def test_delays_that_live_cameras_are_granted_change_nothing(tmp_path_factory, tracks, delays: list[float]) -> None:
+    seen = [
+        see(camera_id, number, start / 10, start / 10 + 1, person)
+        for number, (camera_id, start, person) in enumerate(sorted(tracks, key=lambda track: track[1]))
+    ]
+
+    async def report(delay_of: dict[str, float]) -> MatchReport:
+        actor = make_actor(
+            tmp_path_factory.mktemp("run"), MemorySink(), max_lateness_s=MAX_DELAY_S + 0.1, review_every_s=2.0
+        )
+        arrivals, last = list[tuple[float, Embedding]](), {"east": -inf, "west": -inf}
+        for embedding in seen:  # a camera hands over in order, whatever holds it up
+            camera_id = embedding.track_id.camera_id
+            delay = delay_of.get(str(embedding.track_id), 0.0)
+            last[camera_id] = max(last[camera_id], embedding.completed_at + delay)
+            arrivals.append((last[camera_id], embedding))
+        for now, embedding in sorted(arrivals, key=lambda arrival: arrival[0]):
+            camera_id = embedding.track_id.camera_id
+            other = "west" if camera_id == "east" else "east"
+            await actor.hand_over(other, [], now - MAX_DELAY_S, 0.0)
+            await actor.hand_over(camera_id, [embedding], embedding.completed_at, 0.0)
+        return await end(actor)
+
+    delay_of = {str(embedding.track_id): delay for embedding, delay in zip(seen, delays, strict=False)}
+    at_once, delayed = asyncio.run(report({})), asyncio.run(report(delay_of))
+    assert (delayed.num_late, delayed.num_sightings) == (0, len(seen))
+    assert delayed.digest == at_once.digest
