@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from models.reid.networks.clip_network import NUM_KEYPOINTS, Clips
 from models.reid.video import RANDOM, VideoEmbedder
+from pipeline.config.composition import load_config
 from pipeline.config.plugins import attribute, build
-from pipeline.config.schema import load_config
 from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError
 

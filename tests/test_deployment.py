@@ -13,7 +13,7 @@ import yaml
 from compose_spec import PyCompose
 
 from pipeline.cli.publish import _parser
-from pipeline.config.schema import load_config
+from pipeline.config.composition import load_config
 from pipeline.telemetry.metrics import COUNTERS, GAUGES
 
 DOCKER = Path(__file__).resolve().parents[1] / "docker"

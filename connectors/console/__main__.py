@@ -16,7 +16,7 @@ from pathlib import Path
 
 import uvicorn
 
-from connectors.console.app_state import Desk
+from connectors.console.app_state import AppState
 from connectors.console.camera.monitor import FEED
 from connectors.console.server import make_server
 from connectors.console.settings import NOTE, Settings, is_loopback
@@ -46,12 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         port = listener.getsockname()[1]
         _write_private(settings.folder / PORT, str(port))
         _greet(settings, accounts, port)
-        desk = _desk(settings, accounts)
+        state = _state(settings, accounts)
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     feed_key = secrets.token_hex(32)
-    server = make_server(desk, feed_key)
+    server = make_server(state, feed_key)
     if parsed.with_parent:
         threading.Thread(target=_end_with_parent, args=(server,), daemon=True).start()
     _write_private(
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return DONE
     finally:
         (settings.folder / FEED).unlink(missing_ok=True)
-        desk.close()
+        state.close()
     return DONE
 
 
@@ -90,7 +90,7 @@ def _greet(settings: Settings, accounts: Accounts, port: int) -> None:
         print(text, end="", flush=True)
 
 
-def _desk(settings: Settings, accounts: Accounts) -> Desk:
+def _state(settings: Settings, accounts: Accounts) -> AppState:
     """Return the desk; beside a run that is starting, the ledger is waited for.
 
     Raises:
@@ -99,7 +99,7 @@ def _desk(settings: Settings, accounts: Accounts) -> Desk:
     give_up_at = time.monotonic() + (LEDGER_S if settings.is_live else 0.0)
     while True:
         try:
-            return Desk(settings, accounts)
+            return AppState(settings, accounts)
         except ConnectorError:
             if time.monotonic() >= give_up_at:
                 raise

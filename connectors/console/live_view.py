@@ -34,7 +34,7 @@ class _Viewer:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class Wall:
+class LiveView:
     """Hands each picture on to those who look at its camera, and lets the cameras rest while nobody does.
 
     Args:

@@ -3,24 +3,24 @@
 import uvicorn
 
 from connectors.console.api.app import make_app
-from connectors.console.app_state import Desk
+from connectors.console.app_state import AppState
 from connectors.console.camera.message import MAX_MESSAGE
 
 MAX_CONNECTIONS = 500
 STOP_S = 2
 
 
-def make_server(desk: Desk, feed_key: str) -> uvicorn.Server:
+def make_server(state: AppState, feed_key: str) -> uvicorn.Server:
     """Return a server that is to be given a socket that listens.
 
     Args:
-        desk: What it works with.
+        state: What it works with.
         feed_key: What cameras show to be let in.
     """
-    settings = desk.settings
+    settings = state.settings
     return uvicorn.Server(
         uvicorn.Config(
-            make_app(desk, feed_key),
+            make_app(state, feed_key),
             log_level="warning",
             access_log=False,
             server_header=False,

@@ -23,7 +23,7 @@ from connectors.pictures.contact_sheet import CropPlace, choose_crops, cut, draw
 from connectors.pictures.drawing import Image
 from connectors.pictures.people_painter import PeoplePainter
 from connectors.pictures.video_writer import Film
-from connectors.sinks.end_of_run import AfterwardsSink
+from connectors.sinks.end_of_run import EndOfRunSink
 from connectors.sources.recording import open_recording
 from pipeline.core import Frame, Source
 from pipeline.core.errors import ConnectorError, SourceLostError
@@ -36,7 +36,7 @@ Crops = dict[tuple[int, str], list[Image]]
 """Pictures by person and camera."""
 
 
-class AnnotatedVideoSink(AfterwardsSink):
+class AnnotatedVideoSink(EndOfRunSink):
     """Draws the people into the recordings once the run is over and it is known who is who.
 
     ``annotated/<camera_id>.mp4`` has boxes, numbers and fading trails; ``annotated/people.jpg`` has a row for each

@@ -15,7 +15,7 @@ TABLE = "CREATE TABLE boxes (track TEXT, part INTEGER, height INTEGER, width INT
 
 
 @dataclass(frozen=True, slots=True)
-class KeptPart:
+class StoredPart:
     """Where a part of a track was.
 
     Attributes:
@@ -29,7 +29,7 @@ class KeptPart:
     boxes: bytes
 
 
-def write_kept(path: Path, parts: Iterable[KeptPart]) -> None:
+def write_boxes(path: Path, parts: Iterable[StoredPart]) -> None:
     """Write parts in order; the file appears whole.
 
     Raises:
@@ -48,7 +48,7 @@ def write_kept(path: Path, parts: Iterable[KeptPart]) -> None:
         raise ConnectorError(f"{path}: expected to write it, got {error}; check space and rights") from error
 
 
-def read_kept(path: Path) -> list[KeptPart]:
+def read_boxes(path: Path) -> list[StoredPart]:
     """Return what was written, in order, without those who were erased since.
 
     Raises:
@@ -60,6 +60,6 @@ def read_kept(path: Path) -> list[KeptPart]:
     except sqlite3.Error as error:
         raise ConnectorError(f"{path}: expected the boxes of a run that has ended, got {error}") from error
     return [
-        KeptPart(TrackPart(TrackId.parse(track), part), (height, width), boxes)
+        StoredPart(TrackPart(TrackId.parse(track), part), (height, width), boxes)
         for track, part, height, width, boxes in rows
     ]

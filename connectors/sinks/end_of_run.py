@@ -8,7 +8,7 @@ from connectors.sinks.final_boxes import FinalBoxes, check_file_name
 from pipeline.core import Record, TrackPart
 
 
-class AfterwardsSink(ABC):
+class EndOfRunSink(ABC):
     """Keeps boxes on disk until ``close``, and goes on with those of another sink that died.
 
     Args:
@@ -54,7 +54,7 @@ class AfterwardsSink(ABC):
         """Go back to where another sink stood; one that was closed has made everything, and this one leaves it."""
         self._is_done = not self._boxes.rewind(mark)
 
-    def remake(self, person_of: Callable[[TrackPart], int]) -> None:
+    def re_export(self, person_of: Callable[[TrackPart], int]) -> None:
         """Let ``close`` make anew what another sink made, with who is who now. Raises as ``close``."""
         self._boxes.bring_back(person_of)
 

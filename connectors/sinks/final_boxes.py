@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.sinks.append_file import AppendFile
-from connectors.sinks.box_store import KeptPart, read_kept, write_kept
+from connectors.sinks.box_store import StoredPart, read_boxes, write_boxes
 from pipeline.core import Correction, Record, Sighting, TrackPart
 from pipeline.core.errors import ConfigError, ConnectorError
 from pipeline.ledger import NOBODY, Finals, FinalTracks
@@ -146,14 +146,14 @@ class FinalBoxes:
             ConnectorError: If the disk does not take it.
         """
         parts, finals = self._tracks.parts(), self._tracks.finals()
-        pieces: dict[int, KeptPart] = {}
+        pieces: dict[int, StoredPart] = {}
         for camera_id, file in self._files.items():
             spooled = np.fromfile(file.path, SPOOLED)
             for rows in np.split(spooled, np.flatnonzero(np.diff(spooled["slot"])) + 1):
                 slot = int(rows["slot"][0])
                 if finals.person_ids[slot] != NOBODY:
-                    pieces[slot] = KeptPart(parts[slot], self._frame_hw[camera_id], rows.tobytes())
-        write_kept(self._kept, [pieces[slot] for slot in sorted(pieces)])
+                    pieces[slot] = StoredPart(parts[slot], self._frame_hw[camera_id], rows.tobytes())
+        write_boxes(self._kept, [pieces[slot] for slot in sorted(pieces)])
 
     def bring_back(self, person_of: Callable[[TrackPart], int]) -> None:
         """Take in what another one kept, with who is who now; parts that nobody knows any more are left out.
@@ -162,7 +162,7 @@ class FinalBoxes:
             ConnectorError: If nothing was kept, it is damaged, or none of it is known; this one is closed then.
         """
         try:
-            kept = read_kept(self._kept)
+            kept = read_boxes(self._kept)
             people = [person_of(part.part) for part in kept]
             if kept and set(people) == {NOBODY}:
                 raise ConnectorError(f"{self._kept}: expected boxes of people whom the ledger knows, got none of them")

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.sinks.end_of_run import AfterwardsSink
+from connectors.sinks.end_of_run import EndOfRunSink
 from pipeline.core.errors import ConnectorError
 
 LINE = "%d,%d,%.2f,%.2f,%.2f,%.2f,%.4f,-1,-1,-1"
@@ -23,7 +23,7 @@ LINE = "%d,%d,%.2f,%.2f,%.2f,%.2f,%.4f,-1,-1,-1"
 ROWS_AT_ONCE = 65_536
 
 
-class MotSink(AfterwardsSink):
+class MotSink(EndOfRunSink):
     """Writes who was where in every frame, as corrected by the end of the run.
 
     Boxes wait on disk until ``close`` (40 bytes each); a long live run should choose other sinks.

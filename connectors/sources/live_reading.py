@@ -80,14 +80,14 @@ class LiveReading(Generic[Picture]):
         try:
             while True:
                 with self._changed:
-                    is_told = self._changed.wait_for(
+                    is_alerted = self._changed.wait_for(
                         lambda: self._closed or session.newest is not None or session.ended is not None, timeout_s
                     )
                     if self._closed:
                         return
                     arrival, session.newest = session.newest, None
                     if arrival is None:
-                        raise ReadingEndedError(session.ended if is_told else f"{what} within {timeout_s:g} s")
+                        raise ReadingEndedError(session.ended if is_alerted else f"{what} within {timeout_s:g} s")
                 yield arrival
                 timeout_s, what = self._read_timeout_s, "no further picture"
         finally:

@@ -67,7 +67,7 @@ class _Stop:
     action: str = "walk"
 
 
-class Traffic:
+class CrowdSimulation:
     """The people of a place, moved in steps; the same arguments give the same walks.
 
     Bodies do not enter each other or what stands. Companions keep together. Whoever leaves may come back after a

@@ -14,7 +14,7 @@ from rich.progress import track
 
 from connectors.synthetic import attributes
 from connectors.synthetic.camera import Camera
-from connectors.synthetic.camera_survey import survey
+from connectors.synthetic.camera_calibration import survey
 from connectors.synthetic.truth import to_json, to_mot
 from connectors.synthetic.world import View, World
 from pipeline.core.errors import ConfigError, ConnectorError
@@ -128,7 +128,7 @@ def site_yaml(world: World, folder: str) -> str:
         for camera in world.cameras
     ]
     lines += ["overlaps:"] + [f"  - [{o.first}, {o.second}]" for o in found.overlaps if {o.first, o.second} <= names]
-    lines.append("walking_times:   # seconds")
+    lines.append("transit_times:   # seconds")
     lines += [
         f"  - {{between: [{walk.first}, {walk.second}], min_s: {walk.min_s:.1f}, max_s: {walk.max_s:.1f}}}"
         for walk in found.walks

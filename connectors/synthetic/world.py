@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from connectors.synthetic.background import cast_background
 from connectors.synthetic.camera import Camera
 from connectors.synthetic.character_sampling import draw_people
-from connectors.synthetic.crowd_simulation import Stance, Traffic
+from connectors.synthetic.crowd_simulation import CrowdSimulation, Stance
 from connectors.synthetic.effects import develop
 from connectors.synthetic.figure import Figure, make_figure
 from connectors.synthetic.places import build_place
@@ -104,7 +104,7 @@ class World:
         self.people = draw_people(
             scenario.people, seed=scenario.seed, wardrobe=scenario.wardrobe, lookalikes=scenario.lookalikes
         )
-        self._traffic = Traffic(
+        self._traffic = CrowdSimulation(
             self.place,
             people=scenario.people,
             speeds_m_s=[person.speed_m_s for person in self.people],

@@ -9,8 +9,8 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.table import Table
 
+from pipeline.config.composition import load_config
 from pipeline.config.plugins import build
-from pipeline.config.schema import load_config
 from pipeline.core.errors import ConfigError
 
 Figures = Sequence[float | int]

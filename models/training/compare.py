@@ -42,8 +42,8 @@ from models.training.video.scoring import NetworkInput
 from models.training.video.sources import FileTracklets, WorldTracklets
 from models.training.video.task import read_estimator
 from models.training.worlds import split_worlds
+from pipeline.config.composition import load_config
 from pipeline.config.plugins import attribute, build
-from pipeline.config.schema import load_config
 from pipeline.core import Embedder, PoseEstimator, Tracklet
 from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError

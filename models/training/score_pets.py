@@ -17,7 +17,7 @@ from models.training.candidates import Figures, print_rows, read_candidates
 from models.training.pets import HalfCrops, read_frames, read_half_crops
 from models.training.single_crops import embed_each, histogram_vectors, score_across_cameras, to_tracklet
 from pipeline.camera.detection import letterbox
-from pipeline.config.schema import load_config
+from pipeline.config.composition import load_config
 from pipeline.core import Detector, Embedder
 from pipeline.core.command_line import run_command
 from pipeline.evaluation.detection import find_hits

@@ -6,7 +6,7 @@ from pipeline.core import Alert, Severity, Sighting, TrackId
 from pipeline.core.errors import ConfigError
 
 
-class Issuer:
+class AlertBuilder:
     """Writes alerts in the name of one rule.
 
     Args:

@@ -1,7 +1,7 @@
 """Which parts of tracks an alert stands on: what a correction has to move for the alert to move with them."""
 
 from pipeline.core import Alert, Correction, CorrectionKind, Sighting, TrackPart
-from pipeline.core.serialisation import pack, unpack
+from pipeline.core.serialisation import deserialise, serialise
 
 
 class AlertBasis:
@@ -57,8 +57,8 @@ class AlertBasis:
 
     def snapshot(self) -> bytes:
         """Return who was seen when."""
-        return pack(list(self._seen.items()))
+        return serialise(list(self._seen.items()))
 
     def restore(self, state: bytes) -> None:
         """Remember what another one did. Raises ``WireFormatError`` as ``Stateful``."""
-        self._seen = dict(unpack(state, list[tuple[TrackPart, tuple[int, float, float]]]))
+        self._seen = dict(deserialise(state, list[tuple[TrackPart, tuple[int, float, float]]]))

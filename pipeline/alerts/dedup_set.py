@@ -1,10 +1,10 @@
 """Whom a rule has already told of."""
 
-from pipeline.alerts.expiring_map import Recent
+from pipeline.alerts.expiring_map import ExpiringMap
 from pipeline.core import Correction, CorrectionKind, Sighting, TrackId
 
 
-class Told:
+class DedupSet:
     """Lets a rule tell of a person once a track.
 
     Args:
@@ -12,13 +12,13 @@ class Told:
     """
 
     def __init__(self, *, forget_after_s: float) -> None:
-        self._told: Recent[tuple[int, TrackId], float] = Recent(forget_after_s=forget_after_s)
+        self._alerted: ExpiringMap[tuple[int, TrackId], float] = ExpiringMap(forget_after_s=forget_after_s)
 
     def is_first(self, sighting: Sighting) -> bool:
         """Return whether this person was not told of in this track before, and take it as told."""
         key, at = (sighting.person_id, sighting.track_id), sighting.last.captured_at
-        is_first = self._told.get(key) is None
-        self._told.set(key, at, at=at)
+        is_first = self._alerted.get(key) is None
+        self._alerted.set(key, at, at=at)
         return is_first
 
     def on_correction(self, correction: Correction) -> None:
@@ -26,15 +26,15 @@ class Told:
         if correction.kind is not CorrectionKind.MERGED:
             return
         kept, absorbed = correction.person_ids
-        for (person_id, track_id), at in self._told.items():
+        for (person_id, track_id), at in self._alerted.items():
             if person_id == absorbed:
-                self._told.pop((absorbed, track_id))
-                self._told.set((kept, track_id), max(at, self._told.get((kept, track_id)) or at), at=at)
+                self._alerted.pop((absorbed, track_id))
+                self._alerted.set((kept, track_id), max(at, self._alerted.get((kept, track_id)) or at), at=at)
 
     def snapshot(self) -> bytes:
         """Return whom was told of."""
-        return self._told.snapshot()
+        return self._alerted.snapshot()
 
     def restore(self, state: bytes) -> None:
         """Know what another one knew. Raises ``WireFormatError`` as ``Stateful``."""
-        self._told.restore(state, list[tuple[tuple[int, TrackId], float, float]])
+        self._alerted.restore(state, list[tuple[tuple[int, TrackId], float, float]])

@@ -10,7 +10,7 @@ MAX_PIECES = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Interval:
     """What one part of a track contributes.
 
     Attributes:
@@ -25,26 +25,26 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Stay:
+class Dwell:
     """One person's presence in one zone without a longer absence.
 
     Attributes:
-        pieces: At least one, by ``since``.
-        is_told: An alert was raised.
+        intervals: At least one, by ``since``.
+        is_alerted: An alert was raised.
     """
 
-    pieces: tuple[Piece, ...]
-    is_told: bool
+    intervals: tuple[Interval, ...]
+    is_alerted: bool
 
     @property
     def since(self) -> float:
         """Unix seconds: when it began."""
-        return self.pieces[0].since
+        return self.intervals[0].since
 
     @property
     def until(self) -> float:
         """Unix seconds: when the person was last seen there."""
-        return max(piece.until for piece in self.pieces)
+        return max(interval.until for interval in self.intervals)
 
     @property
     def dwell_s(self) -> float:
@@ -54,28 +54,28 @@ class Stay:
     @property
     def tracks(self) -> tuple[TrackId, ...]:
         """The tracks that show it, in the order of time."""
-        return tuple(dict.fromkeys(piece.part.track_id for piece in self.pieces))
+        return tuple(dict.fromkeys(interval.part.track_id for interval in self.intervals))
 
-    def split(self, parts: Set[TrackPart], *, max_absence_s: float) -> tuple["Stay | None", "Stay | None"]:
+    def split(self, parts: Set[TrackPart], *, max_absence_s: float) -> tuple["Dwell | None", "Dwell | None"]:
         """Return what is left, and what these parts were; None where that is nothing."""
-        rest = [piece for piece in self.pieces if piece.part not in parts]
-        moved = [piece for piece in self.pieces if piece.part in parts]
+        rest = [interval for interval in self.intervals if interval.part not in parts]
+        moved = [interval for interval in self.intervals if interval.part in parts]
         return (
-            last_stay(rest, max_absence_s=max_absence_s, is_told=self.is_told),
+            last_dwell(rest, max_absence_s=max_absence_s, is_alerted=self.is_alerted),
             # Where something is left, the alert stays with it.
-            last_stay(moved, max_absence_s=max_absence_s, is_told=self.is_told and not rest),
+            last_dwell(moved, max_absence_s=max_absence_s, is_alerted=self.is_alerted and not rest),
         )
 
 
-def last_stay(pieces: Iterable[Piece], *, max_absence_s: float, is_told: bool) -> Stay | None:
+def last_dwell(intervals: Iterable[Interval], *, max_absence_s: float, is_alerted: bool) -> Dwell | None:
     """Return the latest stay that these pieces make: the part after the last absence; None without pieces."""
-    run: list[Piece] = []
+    run: list[Interval] = []
     until = float("-inf")
-    for piece in sorted(pieces, key=lambda piece: (piece.since, piece.until, piece.part)):
-        if piece.since - until > max_absence_s:
+    for interval in sorted(intervals, key=lambda interval: (interval.since, interval.until, interval.part)):
+        if interval.since - until > max_absence_s:
             run = []
-        run.append(piece)
-        until = max(until, piece.until)
+        run.append(interval)
+        until = max(until, interval.until)
     while len(run) > MAX_PIECES:
         run[:2] = [replace(run[0], until=max(run[0].until, run[1].until))]
-    return Stay(tuple(run), is_told) if run else None
+    return Dwell(tuple(run), is_alerted) if run else None

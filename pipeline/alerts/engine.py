@@ -18,7 +18,7 @@ from typing import Protocol, runtime_checkable
 from pipeline.alerts.basis import AlertBasis
 from pipeline.core import Alert, AlertRule, AlertState, Correction, CorrectionKind, Sighting, Stateful, TrackPart
 from pipeline.core.errors import ConfigError
-from pipeline.core.serialisation import pack, unpack
+from pipeline.core.serialisation import deserialise, serialise
 
 
 @runtime_checkable
@@ -57,7 +57,7 @@ class _State:
     rules: dict[str, bytes]
 
 
-class AlertStage:
+class AlertEngine:
     """Decides which alerts go out, and keeps them true while people are corrected.
 
     Args:
@@ -105,7 +105,7 @@ class AlertStage:
     def snapshot(self) -> bytes:
         """Return everything that later events can depend on, that of the rules included."""
         rules = {name: rule.snapshot() for name, rule in self._rules.items() if isinstance(rule, Stateful)}
-        return pack(_State(self._basis.snapshot(), list(self._open.items()), list(self._raised_at.items()), rules))
+        return serialise(_State(self._basis.snapshot(), list(self._open.items()), list(self._raised_at.items()), rules))
 
     def restore(self, state: bytes) -> None:
         """Know what another stage knew; rules that it did not have know nothing yet.
@@ -113,7 +113,7 @@ class AlertStage:
         Raises:
             WireFormatError: If these bytes are no snapshot of such a stage.
         """
-        loaded = unpack(state, _State)
+        loaded = deserialise(state, _State)
         self._basis.restore(loaded.basis)
         self._open, self._raised_at = dict(loaded.open), dict(loaded.raised_at)
         for name, rule in self._rules.items():

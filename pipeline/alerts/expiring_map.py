@@ -3,13 +3,13 @@
 from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
 
-from pipeline.core.serialisation import pack, unpack
+from pipeline.core.serialisation import deserialise, serialise
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
-class Recent(Generic[Key, Value]):
+class ExpiringMap(Generic[Key, Value]):
     """What is known of the keys that were set within the last ``forget_after_s`` of event time.
 
     The newest time that was ever set is the present. So what is forgotten depends on the events alone, and
@@ -64,7 +64,7 @@ class Recent(Generic[Key, Value]):
     def snapshot(self) -> bytes:
         """Return everything it knows."""
         entries = [(key, at, value) for key, (at, value) in self._entries.items()]
-        return pack((self._now, pack(entries)))
+        return serialise((self._now, serialise(entries)))
 
     def restore(self, state: bytes, kind: type[list[tuple[Key, float, Value]]]) -> None:
         """Know what another one knew.
@@ -76,5 +76,5 @@ class Recent(Generic[Key, Value]):
         Raises:
             WireFormatError: If they are something else.
         """
-        self._now, entries = unpack(state, tuple[float, bytes])
-        self._entries = {key: (at, value) for key, at, value in unpack(entries, kind)}
+        self._now, entries = deserialise(state, tuple[float, bytes])
+        self._entries = {key: (at, value) for key, at, value in deserialise(entries, kind)}

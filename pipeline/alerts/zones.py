@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.alerts.alert_builder import Issuer
+from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.core import TrackPath
 from pipeline.core.arrays import check_array, freeze
 from pipeline.core.boxes import foot_points
@@ -63,7 +63,7 @@ class Line:
         freeze(self.ends)
 
 
-def parse_zones(zones: Mapping[str, object], issuer: Issuer) -> tuple[Zone, ...]:
+def parse_zones(zones: Mapping[str, object], builder: AlertBuilder) -> tuple[Zone, ...]:
     """Return the zones of ``{name: {camera: …, polygon: [[x, y], …]}}``.
 
     Raises:
@@ -71,15 +71,15 @@ def parse_zones(zones: Mapping[str, object], issuer: Issuer) -> tuple[Zone, ...]
     """
     parsed = []
     for name, given in zones.items():
-        block = issuer.check_block(f"zones.{name}", given, {"camera", "polygon"})
+        block = builder.check_block(f"zones.{name}", given, {"camera", "polygon"})
         polygon = _points(block["polygon"])
         if polygon is None or len(polygon) < 3:
-            raise issuer.wrong(f"zones.{name}.polygon", "at least three corners [x, y] in pixels", block["polygon"])
+            raise builder.wrong(f"zones.{name}.polygon", "at least three corners [x, y] in pixels", block["polygon"])
         parsed.append(Zone(name, str(block["camera"]), polygon))
     return tuple(parsed)
 
 
-def parse_lines(lines: Mapping[str, object], issuer: Issuer) -> tuple[Line, ...]:
+def parse_lines(lines: Mapping[str, object], builder: AlertBuilder) -> tuple[Line, ...]:
     """Return the lines of ``{name: {camera: …, from: [x, y], to: [x, y], forbidden: left_to_right}}``.
 
     Raises:
@@ -87,15 +87,15 @@ def parse_lines(lines: Mapping[str, object], issuer: Issuer) -> tuple[Line, ...]
     """
     parsed = []
     for name, given in lines.items():
-        block = issuer.check_block(f"lines.{name}", given, {"camera", "from", "to", "forbidden"})
+        block = builder.check_block(f"lines.{name}", given, {"camera", "from", "to", "forbidden"})
         ends = _points([block["from"], block["to"]])
         if ends is None or np.array_equal(ends[0], ends[1]):
-            raise issuer.wrong(
+            raise builder.wrong(
                 f"lines.{name}.from and .to", "two different points [x, y]", [block["from"], block["to"]]
             )
         if block["forbidden"] not in list(Crossing):
             choices = ", ".join(Crossing)
-            raise issuer.wrong(f"lines.{name}.forbidden", f"one of {choices}", block["forbidden"])
+            raise builder.wrong(f"lines.{name}.forbidden", f"one of {choices}", block["forbidden"])
         parsed.append(Line(name, str(block["camera"]), ends, Crossing(str(block["forbidden"]))))
     return tuple(parsed)
 

@@ -14,16 +14,16 @@ import numpy as np
 
 from pipeline.association.calibration.likelihood_ratio import Calibration
 from pipeline.association.cues import (
-    MAX_WAY,
+    MAX_CUE_LLR,
     Rules,
     are_two_people,
-    broken_walk,
-    hand_overs,
-    together_evidence,
-    way_evidence,
+    camera_transitions,
+    co_location_llr,
+    impossible_transit,
+    motion_llr,
 )
 from pipeline.association.person import Person
-from pipeline.association.track_segment import Segment
+from pipeline.association.track_segment import TrackSegment
 from pipeline.core import Evidence
 
 
@@ -33,18 +33,18 @@ class Candidate:
 
     person_id: int
     distance: float
-    evidence: float
-    way: float
+    llr: float
+    motion: float
     needed: float
     gate: str | None
 
     def explained(self, quality: float) -> Evidence:
         """Return what the evidence is made of; ``quality`` is that of the segment's pictures."""
-        return ("looks", self.evidence - self.way), ("way", self.way), ("needed", self.needed), ("quality", quality)
+        return ("looks", self.llr - self.motion), ("way", self.motion), ("needed", self.needed), ("quality", quality)
 
 
 def compare(
-    segment: Segment,
+    segment: TrackSegment,
     people: Iterable[Person],
     *,
     calibration: Calibration,
@@ -55,32 +55,34 @@ def compare(
     known = sorted(people, key=lambda person: person.person_id)
     if not known:
         return []
-    looks = [person.looks for person in known]
-    distances = [float(1 - one.vector_sum @ segment.vector_sum / (one.weight * segment.weight)) for one in looks]
-    clarity = segment.clarity_sum / segment.weight
-    by_looks = calibration.evidence_of(np.array(distances), np.array([one.clarity * clarity for one in looks]))
-    pairs = [_sorted_pair(one.latest.camera_id, segment.camera_id) for one in looks]
-    needed = calibration.evidence_needed_of(max_false_match_rate, pairs)
+    appearance = [person.appearance for person in known]
+    distances = [float(1 - one.vector_sum @ segment.vector_sum / (one.weight * segment.weight)) for one in appearance]
+    reliability = segment.reliability_sum / segment.weight
+    by_appearance = calibration.llrs(
+        np.array(distances), np.array([one.reliability * reliability for one in appearance])
+    )
+    pairs = [_sorted_pair(one.latest.camera_id, segment.camera_id) for one in appearance]
+    needed = calibration.thresholds_of(max_false_match_rate, pairs)
     found = [
-        _candidate(person, segment, distance, evidence, enough, rules)
-        for person, distance, evidence, enough in zip(known, distances, by_looks.tolist(), needed.tolist(), strict=True)
+        _candidate(person, segment, distance, llr, enough, rules)
+        for person, distance, llr, enough in zip(known, distances, by_appearance.tolist(), needed.tolist(), strict=True)
     ]
-    return sorted(found, key=lambda candidate: (-candidate.evidence, candidate.person_id))
+    return sorted(found, key=lambda candidate: (-candidate.llr, candidate.person_id))
 
 
 def _candidate(
-    person: Person, segment: Segment, distance: float, evidence: float, needed: float, rules: Rules
+    person: Person, segment: TrackSegment, distance: float, llr: float, needed: float, rules: Rules
 ) -> Candidate:
-    if evidence + MAX_WAY <= 0:
-        return Candidate(person.person_id, distance, evidence, 0.0, needed, None)  # no way makes up for the looks
-    walk = [*person.segments, segment]
+    if llr + MAX_CUE_LLR <= 0:
+        return Candidate(person.person_id, distance, llr, 0.0, needed, None)  # no way makes up for the looks
+    chain = [*person.segments, segment]
     is_two = any(are_two_people(segment, other, rules) for other in person.segments)
-    gate = "seen elsewhere at that time" if is_two else broken_walk(walk, rules)
-    before = next((walk[one] for one, two in hand_overs(walk) if walk[two] is segment), None)
-    way = 0.0 if before is None else way_evidence(before, segment, rules.topology)
-    way += sum(together_evidence(segment, other) for other in person.segments)
-    way = min(MAX_WAY, max(-MAX_WAY, way))
-    return Candidate(person.person_id, distance, evidence + way, way, needed, gate)
+    gate = "seen elsewhere at that time" if is_two else impossible_transit(chain, rules)
+    before = next((chain[one] for one, two in camera_transitions(chain) if chain[two] is segment), None)
+    motion = 0.0 if before is None else motion_llr(before, segment, rules.topology)
+    motion += sum(co_location_llr(segment, other) for other in person.segments)
+    motion = min(MAX_CUE_LLR, max(-MAX_CUE_LLR, motion))
+    return Candidate(person.person_id, distance, llr + motion, motion, needed, gate)
 
 
 def _sorted_pair(one: str, two: str) -> tuple[str, str]:

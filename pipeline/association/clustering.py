@@ -13,22 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.association.cues import (
-    MAX_WAY,
+    MAX_CUE_LLR,
     Rules,
     are_two_people,
-    broken_walk,
-    hand_overs,
-    together_evidence,
-    way_evidence,
+    camera_transitions,
+    co_location_llr,
+    impossible_transit,
+    motion_llr,
 )
-from pipeline.association.track_segment import Segment
+from pipeline.association.track_segment import TrackSegment
 
 Evidence = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 """Distances and clarity to log-odds, all of shape ``(N,)``."""
 
 
 def cluster(
-    segments: Sequence[Segment], *, appearance: Evidence, needed: NDArray[np.float64], rules: Rules
+    segments: Sequence[TrackSegment], *, appearance: Evidence, needed: NDArray[np.float64], rules: Rules
 ) -> list[list[int]]:
     """Return which segments are one person, as lists of indices into ``segments``.
 
@@ -44,36 +44,36 @@ def cluster(
     groups.bind()
     while (pair := groups.best_pair()) is not None:
         groups.join(*pair)
-    return [[order[index] for index in walk] for walk in groups.walks if walk]
+    return [[order[index] for index in chain] for chain in groups.chains if chain]
 
 
 class _Groups:
     """Disjoint groups of segments, and the surplus: evidence for joining each two of them, less what is needed.
 
-    ``walks`` lists the members of each group in order of time; a group that was joined to another is empty.
+    ``chains`` lists the members of each group in order of time; a group that was joined to another is empty.
     """
 
     def __init__(
-        self, segments: Sequence[Segment], appearance: Evidence, needed: NDArray[np.float64], rules: Rules
+        self, segments: Sequence[TrackSegment], appearance: Evidence, needed: NDArray[np.float64], rules: Rules
     ) -> None:
         count = len(segments)
-        self.walks = [[index] for index in range(count)]
+        self.chains = [[index] for index in range(count)]
         self._segments = segments
         self._appearance = appearance
         self._needed = needed
         self._rules = rules
         self._weights = np.array([segment.weight for segment in segments])
-        self._clarity_sums = np.array([segment.clarity_sum for segment in segments])
+        self._reliability_sums = np.array([segment.reliability_sum for segment in segments])
         self._sums = np.array([segment.vector_sum for segment in segments])
         self._ruled_out = np.eye(count, dtype=bool)
         for one, two in _meeting(segments):
             if are_two_people(segments[one], segments[two], rules):
                 self._ruled_out[one, two] = self._ruled_out[two, one] = True
-        banned = [index for index, segment in enumerate(segments) if segment.bans]
+        banned = [index for index, segment in enumerate(segments) if segment.cannot_links]
         for one, two in combinations(banned, 2):
             if segments[one].is_forbidden(segments[two]):
                 self._ruled_out[one, two] = self._ruled_out[two, one] = True
-        self._ways: dict[tuple[int, int], float] = {}
+        self._motion_llrs: dict[tuple[int, int], float] = {}
         self._at_once: dict[tuple[int, int], float] = {}
         self._surplus = np.array([self._row(index) for index in range(count)])
 
@@ -81,9 +81,13 @@ class _Groups:
         """Join what an operator put together, whatever speaks against it."""
         group_of: dict[int, int] = {}
         for index, segment in enumerate(self._segments):
-            mine = next(group for group, walk in enumerate(self.walks) if index in walk) if segment.bonds else index
-            for bond in sorted(segment.bonds):
-                other = group_of.setdefault(bond, mine)
+            mine = (
+                next(group for group, chain in enumerate(self.chains) if index in chain)
+                if segment.must_links
+                else index
+            )
+            for link in sorted(segment.must_links):
+                other = group_of.setdefault(link, mine)
                 if other != mine:
                     keep, gone = sorted((other, mine))
                     self.join(keep, gone)
@@ -96,18 +100,18 @@ class _Groups:
             one, two = sorted(int(i) for i in np.unravel_index(self._surplus.argmax(), self._surplus.shape))
             if not self._surplus[one, two] > 0:
                 return None
-            walk = [self._segments[index] for index in self._joined(one, two)]
-            if broken_walk(walk, self._rules) is None:
+            chain = [self._segments[index] for index in self._joined(one, two)]
+            if impossible_transit(chain, self._rules) is None:
                 return one, two
             self._surplus[one, two] = self._surplus[two, one] = -np.inf
         return None
 
     def join(self, keep: int, gone: int) -> None:
         """Make one group of two."""
-        self.walks[keep], self.walks[gone] = self._joined(keep, gone), []
+        self.chains[keep], self.chains[gone] = self._joined(keep, gone), []
         self._sums[keep] += self._sums[gone]
         self._weights[keep] += self._weights[gone]
-        self._clarity_sums[keep] += self._clarity_sums[gone]
+        self._reliability_sums[keep] += self._reliability_sums[gone]
         self._ruled_out[keep] |= self._ruled_out[gone]
         self._ruled_out[:, keep] = self._ruled_out[keep]
         self._ruled_out[gone] = self._ruled_out[:, gone] = True
@@ -118,41 +122,41 @@ class _Groups:
 
     def _row(self, index: int) -> NDArray[np.float64]:
         distances = 1 - (self._sums @ self._sums[index]) / (self._weights * self._weights[index])
-        clarity = self._clarity_sums / self._weights
-        evidence = self._appearance(distances, clarity * clarity[index])
+        reliability = self._reliability_sums / self._weights
+        llr = self._appearance(distances, reliability * reliability[index])
         # Most pairs are hopeless by their looks; their ways need not be looked at.
-        hopeful = ~self._ruled_out[index] & (evidence + MAX_WAY > self._needed[index])
+        hopeful = ~self._ruled_out[index] & (llr + MAX_CUE_LLR > self._needed[index])
         for other in np.flatnonzero(hopeful).tolist():
-            evidence[other] += self._gain(index, other)
-        return np.where(hopeful, evidence - self._needed[index], -np.inf)
+            llr[other] += self._gain(index, other)
+        return np.where(hopeful, llr - self._needed[index], -np.inf)
 
     def _gain(self, one: int, two: int) -> float:
-        gain = self._walk_evidence(self._joined(one, two))
-        gain -= self._walk_evidence(self.walks[one]) + self._walk_evidence(self.walks[two])
-        gain += sum(self._together(i, j) for i in self.walks[one] for j in self.walks[two])
-        return min(MAX_WAY, max(-MAX_WAY, gain))
+        gain = self._chain_llr(self._joined(one, two))
+        gain -= self._chain_llr(self.chains[one]) + self._chain_llr(self.chains[two])
+        gain += sum(self._together(i, j) for i in self.chains[one] for j in self.chains[two])
+        return min(MAX_CUE_LLR, max(-MAX_CUE_LLR, gain))
 
     def _joined(self, one: int, two: int) -> list[int]:
-        return sorted(self.walks[one] + self.walks[two])  # indices are in order of time
+        return sorted(self.chains[one] + self.chains[two])  # indices are in order of time
 
     def _together(self, one: int, two: int) -> float:
         pair = (min(one, two), max(one, two))
         if pair not in self._at_once:
-            self._at_once[pair] = together_evidence(self._segments[one], self._segments[two])
+            self._at_once[pair] = co_location_llr(self._segments[one], self._segments[two])
         return self._at_once[pair]
 
-    def _walk_evidence(self, walk: Sequence[int]) -> float:
+    def _chain_llr(self, chain: Sequence[int]) -> float:
         total = 0.0
-        for earlier, later in hand_overs([self._segments[index] for index in walk]):
-            pair = walk[earlier], walk[later]
-            if pair not in self._ways:
+        for earlier, later in camera_transitions([self._segments[index] for index in chain]):
+            pair = chain[earlier], chain[later]
+            if pair not in self._motion_llrs:
                 first, second = self._segments[pair[0]], self._segments[pair[1]]
-                self._ways[pair] = way_evidence(first, second, self._rules.topology)
-            total += self._ways[pair]
+                self._motion_llrs[pair] = motion_llr(first, second, self._rules.topology)
+            total += self._motion_llrs[pair]
         return total
 
 
-def _meeting(segments: Sequence[Segment]) -> list[list[int]]:
+def _meeting(segments: Sequence[TrackSegment]) -> list[list[int]]:
     """Return the pairs of segments that may have been seen at once, as indices; others are not worth a look."""
     began = np.array([segment.spans[0][0] for segment in segments])
     ended = np.array([max(last for _, last in segment.spans) for segment in segments])

@@ -10,16 +10,16 @@ from math import log, pi
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.association.geometry.ground_plane import apart_m, at_once, can_stride, log_density, missed_by
-from pipeline.association.geometry.sampled_boxes import apart_s
+from pipeline.association.geometry.ground_plane import at_once, can_move, log_density, prediction_errors, separation_m
+from pipeline.association.geometry.sampled_boxes import separated_s
 from pipeline.association.geometry.topology import Topology
-from pipeline.association.track_segment import Segment
+from pipeline.association.track_segment import TrackSegment
 from pipeline.core.track import ENROLLED
 
 MOTION_MAX_GAP_S = 3.0
 """After this long, where somebody was says little about where they are."""
 MIN_MOTION, MAX_MOTION = -6.0, 4.0
-MAX_WAY = 6.0
+MAX_CUE_LLR = 6.0
 """The way alone never says more than this, for or against."""
 GROUND_MAX_GAP_S = 6.0
 """The same between cameras whose ground is known."""
@@ -31,8 +31,8 @@ MISJUDGED = 0.03
 """How often a box says nothing of where somebody stands."""
 DRIFT_M_S = 0.5
 """How far people stray from where they were going, a second."""
-STRIDE_SLACK_M = 2.4
-FASTEST_M_S = 3.0
+MOTION_SLACK_M = 2.4
+MAX_SPEED_M_S = 3.0
 TWO_PEOPLE_M = 5.0
 """Whom two cameras see this far apart at once are two people, however wrong the boxes."""
 MIN_SHARED_S = 0.4
@@ -56,38 +56,40 @@ class Rules:
     leave_after_s: float
 
 
-def way_evidence(earlier: Segment, later: Segment, topology: Topology) -> float:
+def motion_llr(earlier: TrackSegment, later: TrackSegment, topology: Topology) -> float:
     """Return what the way from one segment to the next says for one person, log-odds."""
     gap_s = later.first.at - earlier.last.at
     if gap_s < -SLACK_S or earlier.camera_id == ENROLLED:
         return 0.0
     if earlier.camera_id != later.camera_id:
-        if len(earlier.trail) and len(later.trail) and gap_s <= GROUND_MAX_GAP_S:
-            return _stride_evidence(earlier, later)
-        return topology.walk_evidence(earlier.camera_id, later.camera_id, max(gap_s, 0.0))
-    return _motion_evidence(earlier, later, max(gap_s, 0.05)) if gap_s <= MOTION_MAX_GAP_S else 0.0
+        if len(earlier.trajectory) and len(later.trajectory) and gap_s <= GROUND_MAX_GAP_S:
+            return _ground_motion_llr(earlier, later)
+        return topology.transit_llr(earlier.camera_id, later.camera_id, max(gap_s, 0.0))
+    return _image_motion_llr(earlier, later, max(gap_s, 0.05)) if gap_s <= MOTION_MAX_GAP_S else 0.0
 
 
-def _stride_evidence(earlier: Segment, later: Segment) -> float:
-    """Return what place and velocity on the ground say about segments of two cameras, as ``_motion_evidence`` does."""
+def _ground_motion_llr(earlier: TrackSegment, later: TrackSegment) -> float:
+    """Return what place and velocity on the ground say about segments of two cameras, as ``_image_motion_llr`` does."""
     # Feet are in sight later than bodies, and out of it earlier.
-    gap_s = max(float(later.trail[0, 0] - earlier.trail[-1, 0]), 0.0)
-    missed = missed_by(earlier.trail, later.trail, straight_s=2.0)
-    variances = earlier.trail[-1, 3:] + later.trail[0, 3:] + (DRIFT_M_S * gap_s) ** 2 * np.array([1.0, 0.0, 1.0])
-    evidence = log(NEWCOMERS) + float(_of_places(missed, np.tile(variances, (2, 1))).max())
-    return min(MAX_WAY, max(-MAX_WAY, evidence))
+    gap_s = max(float(later.trajectory[0, 0] - earlier.trajectory[-1, 0]), 0.0)
+    missed = prediction_errors(earlier.trajectory, later.trajectory, straight_s=2.0)
+    variances = (
+        earlier.trajectory[-1, 3:] + later.trajectory[0, 3:] + (DRIFT_M_S * gap_s) ** 2 * np.array([1.0, 0.0, 1.0])
+    )
+    llr = log(NEWCOMERS) + float(_of_places(missed, np.tile(variances, (2, 1))).max())
+    return min(MAX_CUE_LLR, max(-MAX_CUE_LLR, llr))
 
 
-def together_evidence(first: Segment, second: Segment) -> float:
+def co_location_llr(first: TrackSegment, second: TrackSegment) -> float:
     """Return what two cameras that see somebody at once say, by how far apart the two stand on the ground."""
     if first.camera_id == second.camera_id:
         return 0.0
-    one, two, shared_s = at_once(first.trail, second.trail)
+    one, two, shared_s = at_once(first.trajectory, second.trajectory)
     if shared_s < MIN_SHARED_S:
         return 0.0
     certainty = min(1.5, 0.5 + shared_s / 2)
-    evidence = certainty * float(_of_places((one - two)[:, 1:3], (one + two)[:, 3:]).mean())
-    return min(MAX_WAY, max(-MAX_WAY, evidence))
+    llr = certainty * float(_of_places((one - two)[:, 1:3], (one + two)[:, 3:]).mean())
+    return min(MAX_CUE_LLR, max(-MAX_CUE_LLR, llr))
 
 
 def _of_places(off: NDArray[np.float64], variances: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -99,7 +101,7 @@ def _of_places(off: NDArray[np.float64], variances: NDArray[np.float64]) -> NDAr
     return ratio
 
 
-def _motion_evidence(earlier: Segment, later: Segment, gap_s: float) -> float:
+def _image_motion_llr(earlier: TrackSegment, later: TrackSegment, gap_s: float) -> float:
     """Return what position and velocity say about two segments of one camera.
 
     The density of a normal distribution around the place that the first velocity leads to, widening with the gap,
@@ -113,24 +115,26 @@ def _motion_evidence(earlier: Segment, later: Segment, gap_s: float) -> float:
     variance = (0.25 + 0.5 * gap_s) ** 2
     picture_area = earlier.frame_hw[0] * earlier.frame_hw[1] / height**2
     square_error = (error_x**2 + error_y**2) / height**2
-    evidence = log(picture_area / (2 * pi * variance)) - square_error / (2 * variance)
-    return min(MAX_MOTION, max(MIN_MOTION, evidence))
+    llr = log(picture_area / (2 * pi * variance)) - square_error / (2 * variance)
+    return min(MAX_MOTION, max(MIN_MOTION, llr))
 
 
-def are_two_people(first: Segment, second: Segment, rules: Rules) -> bool:
+def are_two_people(first: TrackSegment, second: TrackSegment, rules: Rules) -> bool:
     """Tell whether two segments cannot be one person wherever else that person was seen."""
     if first.shared_s(second) <= SLACK_S:
         return False
     if first.camera_id != second.camera_id:
-        distance_m, shared_s = apart_m(first.trail, second.trail)
+        distance_m, shared_s = separation_m(first.trajectory, second.trajectory)
         if shared_s >= MIN_SHARED_S:
             return distance_m > TWO_PEOPLE_M  # the ground knows better than a list of cameras
     else:
-        return apart_s(first.outline, second.outline) > MIN_APART_S  # else two boxes may be drawn on one person
+        return (
+            separated_s(first.sampled_boxes, second.sampled_boxes) > MIN_APART_S
+        )  # else two boxes may be drawn on one person
     return not rules.topology.may_coincide(first.camera_id, second.camera_id)
 
 
-def hand_overs(segments: Sequence[Segment]) -> Iterator[tuple[int, int]]:
+def camera_transitions(segments: Sequence[TrackSegment]) -> Iterator[tuple[int, int]]:
     """Yield who follows whom in one person's walk, as pairs of indices (earlier, later).
 
     A segment follows the one that ended last before it began. Where cameras overlap, several may follow one; whoever
@@ -146,21 +150,21 @@ def hand_overs(segments: Sequence[Segment]) -> Iterator[tuple[int, int]]:
             yield max(before)[1], later
 
 
-def broken_walk(segments: Sequence[Segment], rules: Rules) -> str | None:
+def impossible_transit(segments: Sequence[TrackSegment], rules: Rules) -> str | None:
     """Return why one person cannot have walked these segments in turn; None if they can."""
-    for one, two in hand_overs(segments):
+    for one, two in camera_transitions(segments):
         earlier, later = segments[one], segments[two]
         gap_s = later.first.at - earlier.last.at
-        if earlier.bonds & later.bonds:
+        if earlier.must_links & later.must_links:
             continue  # an operator knows that they did
         is_elsewhere = earlier.camera_id != later.camera_id
         if not is_elsewhere and earlier.last.is_leaving and gap_s > rules.leave_after_s:
             return "left and came back: a new visit"
-        if (earlier.camera_id, later.camera_id) in rules.topology.no_way:
+        if (earlier.camera_id, later.camera_id) in rules.topology.no_transit:
             return f"no way from {earlier.camera_id} to {later.camera_id}"
-        if len(earlier.trail) and len(later.trail):
-            if not can_stride(earlier.trail, later.trail, max_m_s=FASTEST_M_S, slack_m=STRIDE_SLACK_M):
+        if len(earlier.trajectory) and len(later.trajectory):
+            if not can_move(earlier.trajectory, later.trajectory, max_m_s=MAX_SPEED_M_S, slack_m=MOTION_SLACK_M):
                 return f"too far to walk from {earlier.camera_id} to {later.camera_id} in {gap_s:.1f} s"
-        elif is_elsewhere and gap_s > 0 and not rules.topology.can_walk(earlier.camera_id, later.camera_id, gap_s):
+        elif is_elsewhere and gap_s > 0 and not rules.topology.can_transit(earlier.camera_id, later.camera_id, gap_s):
             return f"cannot walk from {earlier.camera_id} to {later.camera_id} in {gap_s:.1f} s"
     return None

@@ -9,106 +9,112 @@ from collections.abc import Sequence
 from itertools import chain
 
 from pipeline.association.calibration.likelihood_ratio import Calibration
-from pipeline.association.identity_store import Roster
+from pipeline.association.identity_store import IdentityStore
 from pipeline.association.person import Person
-from pipeline.association.track_segment import ENROLLED_WEIGHT, Segment
-from pipeline.core import Correction, Order, OrderKind, TrackPart
+from pipeline.association.track_segment import ENROLLED_WEIGHT, TrackSegment
+from pipeline.core import CommandKind, Correction, CorrectionCommand, TrackPart
 
 
-def carry_out(order: Order, correction: Correction, roster: Roster, calibration: Calibration) -> None:
+def apply_command(
+    command: CorrectionCommand, correction: Correction, store: IdentityStore, calibration: Calibration
+) -> None:
     """Do what an operator ordered, as far as the people are still known here; the ledger knows the rest."""
     for person_id in correction.person_ids:
-        roster.doubts.pop(person_id, None)  # somebody looked, and the correction tells everybody
-    if order.kind is OrderKind.MERGE:
-        _merge(correction.person_ids, roster, calibration)
-    elif order.kind in (OrderKind.SPLIT, OrderKind.REJECT):
-        roster.reserve(correction.person_ids[1])
-        _split(correction, roster, calibration, is_one_person=order.kind is OrderKind.SPLIT)
-    elif order.person_ids[0] in roster.people:
-        person = roster.people[order.person_ids[0]]
-        if order.kind is OrderKind.CONFIRM:
-            _confirm(person, correction.parts, roster, calibration)
-            for other_id in order.person_ids[1:]:
-                _tell_apart(person, roster.people.get(other_id), roster, calibration)
-        elif order.kind is OrderKind.NAME:
-            _name(person, correction.name, roster)
+        store.pending.pop(person_id, None)  # somebody looked, and the correction tells everybody
+    if command.kind is CommandKind.MERGE:
+        _merge(correction.person_ids, store, calibration)
+    elif command.kind in (CommandKind.SPLIT, CommandKind.REJECT):
+        store.reserve(correction.person_ids[1])
+        _split(correction, store, calibration, is_one_person=command.kind is CommandKind.SPLIT)
+    elif command.person_ids[0] in store.people:
+        person = store.people[command.person_ids[0]]
+        if command.kind is CommandKind.CONFIRM:
+            _confirm(person, correction.parts, store, calibration)
+            for other_id in command.person_ids[1:]:
+                _add_cannot_link(person, store.people.get(other_id), store, calibration)
+        elif command.kind is CommandKind.NAME:
+            _name(person, correction.name, store)
         else:
-            roster.drop(person.person_id)
+            store.drop(person.person_id)
 
 
-def _merge(person_ids: Sequence[int], roster: Roster, calibration: Calibration) -> None:
+def _merge(person_ids: Sequence[int], store: IdentityStore, calibration: Calibration) -> None:
     kept_id, absorbed_id = person_ids
-    absorbed = roster.people.get(absorbed_id)
+    absorbed = store.people.get(absorbed_id)
     if absorbed is None:
         return
-    kept = roster.people.get(kept_id) or roster.adopt(kept_id)
+    kept = store.people.get(kept_id) or store.adopt(kept_id)
     if kept.segments:
         calibration.learn_same(kept.distance_to(absorbed))
-    if absorbed_id in roster.enrolled:
-        roster.enrolled.add(kept_id)
-    roster.move(absorbed, kept, absorbed.segments)
-    _bind(kept.segments, roster)
-    sides = frozenset(chain.from_iterable(segment.bans for segment in kept.segments))
+    if absorbed_id in store.enrolled:
+        store.enrolled.add(kept_id)
+    store.move(absorbed, kept, absorbed.segments)
+    _bind(kept.segments, store)
+    sides = frozenset(chain.from_iterable(segment.cannot_links for segment in kept.segments))
     lifted = {side for side in sides if -side in sides}
     for segment in kept.segments:
-        segment.bans -= lifted
+        segment.cannot_links -= lifted
 
 
-def _split(correction: Correction, roster: Roster, calibration: Calibration, *, is_one_person: bool) -> None:
+def _split(correction: Correction, store: IdentityStore, calibration: Calibration, *, is_one_person: bool) -> None:
     source_id, target_id = correction.person_ids
-    source = roster.people.get(source_id)
-    moved = [] if source is None else roster.cut(source, frozenset(correction.parts))
+    source = store.people.get(source_id)
+    moved = [] if source is None else store.cut(source, frozenset(correction.parts))
     if source is None or not moved:
         return
-    target = roster.adopt(target_id)
-    roster.move(source, target, moved)
+    target = store.adopt(target_id)
+    store.move(source, target, moved)
     rest = source.segments
-    bonds_of_rest = frozenset(chain.from_iterable(segment.bonds for segment in rest))
+    links_of_rest = frozenset(chain.from_iterable(segment.must_links for segment in rest))
     for segment in moved:
-        segment.bonds -= bonds_of_rest
+        segment.must_links -= links_of_rest
     if rest:
-        _tell_apart(source, target, roster, calibration, moved)
+        _add_cannot_link(source, target, store, calibration, moved)
     if is_one_person:
-        _bind(moved, roster)
+        _bind(moved, store)
 
 
-def _confirm(person: Person, parts: Sequence[TrackPart], roster: Roster, calibration: Calibration) -> None:
+def _confirm(person: Person, parts: Sequence[TrackPart], store: IdentityStore, calibration: Calibration) -> None:
     named = frozenset(parts)
     confirmed = [segment for segment in person.segments if not named or named.intersection(segment.parts)]
     others = [segment for segment in person.segments if not any(segment is one for one in confirmed)]
     if confirmed and others:
         calibration.learn_same(Person(person.person_id, confirmed).distance_to(Person(person.person_id, others)))
         confirmed.append(max(others, key=lambda segment: segment.weight))
-    _bind(confirmed, roster)
+    _bind(confirmed, store)
 
 
-def _tell_apart(
-    one: Person, two: Person | None, roster: Roster, calibration: Calibration, of_two: Sequence[Segment] | None = None
+def _add_cannot_link(
+    one: Person,
+    two: Person | None,
+    store: IdentityStore,
+    calibration: Calibration,
+    of_two: Sequence[TrackSegment] | None = None,
 ) -> None:
     """Keep two people apart for good; of the second one, perhaps only some segments."""
     if two is None:
         return
     calibration.learn_different(one.distance_to(two))
-    ban = roster.new_tie()
+    link = store.new_link()
     for segment in one.segments:
-        segment.bans |= {-ban}
+        segment.cannot_links |= {-link}
     for segment in two.segments if of_two is None else of_two:
-        segment.bans |= {ban}
+        segment.cannot_links |= {link}
 
 
-def _name(person: Person, name: str, roster: Roster) -> None:
+def _name(person: Person, name: str, store: IdentityStore) -> None:
     """Keep whoever has a name, and her number, through everything that is found later."""
-    is_kept = person.person_id in roster.enrolled
+    is_kept = person.person_id in store.enrolled
     heaviest = max(person.segments, key=lambda segment: segment.num_frames)
     if name and not is_kept:
-        roster.enrolled.add(person.person_id)
+        store.enrolled.add(person.person_id)
         heaviest.num_frames += ENROLLED_WEIGHT
     elif not name and is_kept:
         heaviest.num_frames %= ENROLLED_WEIGHT
-        roster.release(person)
+        store.release(person)
 
 
-def _bind(segments: Sequence[Segment], roster: Roster) -> None:
-    bond = roster.new_tie()
+def _bind(segments: Sequence[TrackSegment], store: IdentityStore) -> None:
+    link = store.new_link()
     for segment in segments:
-        segment.bonds |= {bond}
+        segment.must_links |= {link}

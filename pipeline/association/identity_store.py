@@ -3,29 +3,29 @@
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
-from pipeline.association.last_seen import Recent
+from pipeline.association.last_seen import LastSeen
 from pipeline.association.person import Person
-from pipeline.association.track_segment import Segment
+from pipeline.association.track_segment import TrackSegment
 from pipeline.core import Embedding, Gallery, TrackId, TrackPart
 from pipeline.core.distance import check_same_space
-from pipeline.core.serialisation import pack, unpack
+from pipeline.core.serialisation import deserialise, serialise
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
     """A roster as values: segments once and named by their index, dictionaries in their order."""
 
-    segments: list[Segment]
+    segments: list[TrackSegment]
     people: list[tuple[int, list[int]]]
     open: list[tuple[TrackId, int, int]]
     enrolled: list[int]
     next_person_id: int
     next_tie: int
     space: str | None
-    doubts: dict[int, int]
+    pending: dict[int, int]
 
 
-class Roster:
+class IdentityStore:
     """The known people. What the gallery holds of a person is always what her segments say.
 
     Args:
@@ -36,15 +36,15 @@ class Roster:
         people: By number.
         open: Of every track that may go on, the segment it is in and whose that is.
         enrolled: Numbers of those who are never forgotten.
-        doubts: Who may be whom: a number that was given for now, and the person of before that it may be.
+        pending: Who may be whom: a number that was given for now, and the person of before that it may be.
     """
 
     def __init__(self, gallery: Gallery, *, max_prototypes: int) -> None:
         self.people: dict[int, Person] = {}
-        self.open: dict[TrackId, tuple[Segment, int]] = {}
+        self.open: dict[TrackId, tuple[TrackSegment, int]] = {}
         self.enrolled: set[int] = set()
-        self.doubts: dict[int, int] = {}
-        self._recent = Recent()
+        self.pending: dict[int, int] = {}
+        self._last_seen = LastSeen()
         self._gallery = gallery
         self._max_prototypes = max_prototypes
         self._next_person_id = 1
@@ -75,7 +75,7 @@ class Roster:
         """Give this number to nobody new."""
         self._next_person_id = max(self._next_person_id, person_id + 1)
 
-    def new_tie(self) -> int:
+    def new_link(self) -> int:
         """Return a number that no bond and no ban has."""
         self._next_tie += 1
         return self._next_tie - 1
@@ -90,10 +90,10 @@ class Roster:
     def release(self, person: Person) -> None:
         """Let an enrolled person be forgotten as everybody else."""
         self.enrolled.discard(person.person_id)
-        self._recent.forget(person.person_id)
+        self._last_seen.forget(person.person_id)
         self.put(person)
 
-    def begin(self, person: Person, track_id: TrackId, segment: Segment) -> None:
+    def begin(self, person: Person, track_id: TrackId, segment: TrackSegment) -> None:
         """Give a person a segment that may go on."""
         person.segments.append(segment)
         self.open[track_id] = (segment, person.person_id)
@@ -103,8 +103,8 @@ class Roster:
         """Tell the gallery how a person looks now."""
         assert self._space is not None
         person.changed()
-        latest = person.looks.latest
-        self._recent.see(person.person_id, latest.last.at, latest.camera_id)
+        latest = person.appearance.latest
+        self._last_seen.see(person.person_id, latest.last.at, latest.camera_id)
         self._gallery.put(person.identity(self._space, self._max_prototypes))
 
     def drop(self, person_id: int) -> None:
@@ -113,12 +113,12 @@ class Roster:
             for track_id in {part.track_id for part in segment.parts}:
                 if track_id in self.open and self.open[track_id][1] == person_id:
                     del self.open[track_id]
-        self._recent.forget(person_id)
+        self._last_seen.forget(person_id)
         self.enrolled.discard(person_id)
-        self.doubts.pop(person_id, None)
+        self.pending.pop(person_id, None)
         self._gallery.drop(person_id)
 
-    def move(self, source: Person, target: Person, moved: Iterable[Segment]) -> None:
+    def move(self, source: Person, target: Person, moved: Iterable[TrackSegment]) -> None:
         """Give segments of one person to another; a person without any is dropped."""
         gone = {id(segment): segment for segment in moved}
         source.segments = [segment for segment in source.segments if id(segment) not in gone]
@@ -132,7 +132,7 @@ class Roster:
         else:
             self.drop(source.person_id)
 
-    def cut(self, person: Person, parts: Set[TrackPart]) -> list[Segment]:
+    def cut(self, person: Person, parts: Set[TrackPart]) -> list[TrackSegment]:
         """Cut the segments of a person so that these parts are in none with others, and return those of these parts."""
         found = []
         for segment in list(person.segments):
@@ -155,22 +155,22 @@ class Roster:
 
     def just_here(self, camera_id: str, at: float, within_s: float) -> set[int]:
         """Return who was last seen in a camera, at most this long before or after a moment."""
-        return self._recent.here(camera_id, at, within_s)
+        return self._last_seen.here(camera_id, at, within_s)
 
     def unsettled(self) -> list[Person]:
         """Return everybody who was seen since a look back settled them, by number."""
-        return [self.people[person_id] for person_id in sorted(self._recent.unsettled)]
+        return [self.people[person_id] for person_id in sorted(self._last_seen.unsettled)]
 
     def settle(self, person: Person, before: float) -> None:
         """Join what was seen of a person before that time."""
         if person.settle(before):
             self.put(person)  # the gallery knows nothing that the segments do not say
-        if person.looks.latest.last.at < before:
-            self._recent.unsettled.discard(person.person_id)
+        if person.appearance.latest.last.at < before:
+            self._last_seen.unsettled.discard(person.person_id)
 
     def forget(self, now: float, *, forget_after_s: float, max_identities: int) -> None:
         """Drop whoever was not seen for too long, and the longest unseen of too many."""
-        while (oldest := self._recent.oldest(self.enrolled)) is not None:
+        while (oldest := self._last_seen.oldest(self.enrolled)) is not None:
             person_id, at = oldest
             if now - at <= forget_after_s and len(self.people) - len(self.enrolled) <= max_identities:
                 return
@@ -178,12 +178,12 @@ class Roster:
 
     def snapshot(self) -> bytes:
         """Return everybody and everything about them."""
-        segments: dict[int, Segment] = {}
+        segments: dict[int, TrackSegment] = {}
         for person in self.people.values():
             segments.update((id(segment), segment) for segment in person.segments)
         segments.update((id(segment), segment) for segment, _ in self.open.values())
         index = {key: number for number, key in enumerate(segments)}
-        return pack(
+        return serialise(
             _State(
                 list(segments.values()),
                 [(p.person_id, [index[id(segment)] for segment in p.segments]) for p in self.people.values()],
@@ -192,24 +192,24 @@ class Roster:
                 self._next_person_id,
                 self._next_tie,
                 self._space,
-                self.doubts,
+                self.pending,
             )
         )
 
     def restore(self, state: bytes) -> None:
         """Know whom another roster knew; the gallery too. Raises ``WireFormatError`` as ``Stateful``."""
-        loaded = unpack(state, _State)
+        loaded = deserialise(state, _State)
         for person_id in self.people:
             self._gallery.drop(person_id)
         self.open = {track_id: (loaded.segments[i], who) for track_id, i, who in loaded.open}
         self.enrolled = set(loaded.enrolled)
         self._next_person_id, self._next_tie = loaded.next_person_id, loaded.next_tie
-        self._space, self._recent = loaded.space, Recent()
-        self.doubts = loaded.doubts
+        self._space, self._last_seen = loaded.space, LastSeen()
+        self.pending = loaded.pending
         self.people = {who: Person(who, _of(loaded.segments, indices)) for who, indices in loaded.people}
         for person in self.people.values():
             self.put(person)
 
 
-def _of(segments: Sequence[Segment], indices: Sequence[int]) -> list[Segment]:
+def _of(segments: Sequence[TrackSegment], indices: Sequence[int]) -> list[TrackSegment]:
     return [segments[index] for index in indices]

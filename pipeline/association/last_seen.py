@@ -10,7 +10,7 @@ MIN_HEAP = 64
 
 
 @dataclass(slots=True)
-class Recent:
+class LastSeen:
     """The last sighting of everybody.
 
     Attributes:

@@ -12,40 +12,45 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from pipeline.association.calibration.likelihood_ratio import Calibration, CalibrationStatus, clarity_of, probability
+from pipeline.association.calibration.likelihood_ratio import (
+    Calibration,
+    CalibrationStatus,
+    probability,
+    reliability_of,
+)
 from pipeline.association.calibration.self_supervised_labels import learn_from
 from pipeline.association.candidates import Candidate, compare
-from pipeline.association.cues import MAX_WAY, MOTION_MAX_GAP_S, Rules
-from pipeline.association.feedback import carry_out
+from pipeline.association.cues import MAX_CUE_LLR, MOTION_MAX_GAP_S, Rules
+from pipeline.association.feedback import apply_command
 from pipeline.association.geometry.ground_plane import Ground
-from pipeline.association.identity_store import Roster
+from pipeline.association.identity_store import IdentityStore
 from pipeline.association.inspection import flaw
 from pipeline.association.person import Person
-from pipeline.association.reclustering import look_back
+from pipeline.association.reclustering import recluster
 from pipeline.association.sighting import sighting_of
-from pipeline.association.track_segment import ENROLLED_WEIGHT, NO_GROUND, Segment, turns
-from pipeline.core import Correction, Embedding, Gallery, Match, Order, Outcome, Sighting
-from pipeline.core.serialisation import pack, unpack
+from pipeline.association.track_segment import ENROLLED_WEIGHT, NO_GROUND, TrackSegment, turns
+from pipeline.core import Correction, CorrectionCommand, Embedding, Gallery, Match, Outcome, Sighting
+from pipeline.core.serialisation import deserialise, serialise
 
 logger = logging.getLogger(__name__)
 
 MAX_CANDIDATES = 20
 """People of the gallery that a new segment is compared with closely."""
-TRACKER_ODDS = 1.0
+TRACKER_LLR = 1.0
 """Evidence that a track shows the same person as before, if nobody came near: trackers change persons unnoticed."""
 
 
-class MatchStage:
+class Matcher:
     """Decides who is who. The only writer of identities; a function of its input alone.
 
     Args:
         gallery: Where people are searched by looks.
-        calibration: Distance to evidence.
+        calibration: Distance to log-likelihood ratio.
         rules: What rules a link out.
         ground: How the cameras' pictures lie on one ground, where that is known.
         max_false_match_rate: Of 1 / this many different people, one may look close enough to be linked; in (0, 1).
-        review_every_s: Seconds of event time between two looks back.
-        review_window_s: How far a look back goes, seconds; what is older is settled.
+        recluster_every_s: Seconds of event time between two looks back.
+        recluster_window_s: How far a look back goes, seconds; what is older is settled.
         forget_after_s: People not seen for this long are forgotten, seconds.
         max_identities: The longest unseen above this number are forgotten.
         max_prototypes: Views that the gallery keeps of each person.
@@ -62,30 +67,30 @@ class MatchStage:
         ground: Ground = NO_GROUND,
         *,
         max_false_match_rate: float,
-        review_every_s: float,
-        review_window_s: float,
+        recluster_every_s: float,
+        recluster_window_s: float,
         forget_after_s: float,
         max_identities: int,
         max_prototypes: int,
     ) -> None:
         self._gallery = gallery
-        self._roster = Roster(gallery, max_prototypes=max_prototypes)
+        self._store = IdentityStore(gallery, max_prototypes=max_prototypes)
         self._calibration = calibration
         self._rules = rules
         self._ground = ground
         self._max_false_match_rate = max_false_match_rate
-        self._review_every_s = review_every_s
-        self._review_window_s = review_window_s
+        self._recluster_every_s = recluster_every_s
+        self._recluster_window_s = recluster_window_s
         self._forget_after_s = forget_after_s
         self._max_identities = max_identities
         self._now = float("-inf")
-        self._reviewed_at: float | None = None
+        self._reclustered_at: float | None = None
         self.num_unusable = 0
 
     @property
     def num_identities(self) -> int:
         """People known now."""
-        return len(self._roster.people)
+        return len(self._store.people)
 
     @property
     def calibration(self) -> CalibrationStatus:
@@ -102,7 +107,7 @@ class MatchStage:
         if not batch:
             return []
         for embedding in batch:
-            self._roster.check_space(embedding)
+            self._store.check_space(embedding)
             self._now = max(self._now, embedding.completed_at)
         learn_from(batch, self._calibration, self._rules.topology)
         found: dict[Embedding, Sighting] = {}
@@ -111,11 +116,11 @@ class MatchStage:
             found |= {embedding: self._continue(embedding) for embedding in turn if self._continues(embedding)}
             found |= zip(new, self._assign(new), strict=True)
         records: list[Sighting | Correction] = [found[embedding] for embedding in batch]
-        if self._reviewed_at is None:
-            self._reviewed_at = self._now
-        if self._now - self._reviewed_at >= self._review_every_s:
+        if self._reclustered_at is None:
+            self._reclustered_at = self._now
+        if self._now - self._reclustered_at >= self._recluster_every_s:
             records += self._review()
-        self._roster.forget(self._now, forget_after_s=self._forget_after_s, max_identities=self._max_identities)
+        self._store.forget(self._now, forget_after_s=self._forget_after_s, max_identities=self._max_identities)
         return records
 
     def enrol(self, person_id: int, embedding: Embedding) -> None:
@@ -124,57 +129,57 @@ class MatchStage:
         Raises:
             EmbeddingSpaceError: If the embedding is of another space than those before it.
         """
-        self._roster.check_space(embedding)
-        segment = Segment.begin(embedding)
+        self._store.check_space(embedding)
+        segment = TrackSegment.begin(embedding)
         segment.num_frames = ENROLLED_WEIGHT
-        self._roster.enrol(Person(person_id, [segment]))
+        self._store.enrol(Person(person_id, [segment]))
 
     def flush(self) -> list[Sighting | Correction]:
         """Return the corrections of a last look back; nothing else will come."""
-        return list(self._review()) if self._roster.people else []
+        return list(self._review()) if self._store.people else []
 
     def is_known(self, person_id: int) -> bool:
         """Return whether somebody has this number now."""
-        return person_id in self._roster.people
+        return person_id in self._store.people
 
     def reserve(self, person_id: int) -> None:
         """Give this number, and those below it, to nobody new."""
-        self._roster.reserve(person_id)
+        self._store.reserve(person_id)
 
     def traces_of(self, person_ids: Sequence[int]) -> list[bytes]:
         """Return pieces of what is remembered of the looks of people, to look for once they are erased."""
-        known = [self._roster.people[person_id] for person_id in person_ids if person_id in self._roster.people]
+        known = [self._store.people[person_id] for person_id in person_ids if person_id in self._store.people]
         return [segment.vector_sum.tobytes()[:64] for person in known for segment in person.segments]
 
     @property
     def next_person_id(self) -> int:
         """The number that the next new person gets."""
-        return self._roster.next_person_id
+        return self._store.next_person_id
 
-    def apply(self, order: Order, correction: Correction) -> None:
+    def apply(self, command: CorrectionCommand, correction: Correction) -> None:
         """Do what an operator ordered, for good; people who are forgotten here, and not in the ledger, are no error.
 
         Args:
-            order: What was wanted.
+            command: What was wanted.
             correction: What it comes to; a new person in it has ``next_person_id``, or that of a ledger beside.
         """
-        carry_out(order, correction, self._roster, self._calibration)
+        apply_command(command, correction, self._store, self._calibration)
 
     def snapshot(self) -> bytes:
         """Return everything that later decisions can depend on."""
         times = self._rules.topology.learned.times
-        return pack((self._roster.snapshot(), self._calibration.snapshot(), times, self._now, self._reviewed_at))
+        return serialise((self._store.snapshot(), self._calibration.snapshot(), times, self._now, self._reclustered_at))
 
     def restore(self, state: bytes) -> None:
         """Know what another stage knew. Raises ``WireFormatError`` as ``Stateful``."""
-        loaded = unpack(state, tuple[bytes, bytes, dict[tuple[str, str], list[float]], float, float | None])
-        self._roster.restore(loaded[0])
+        loaded = deserialise(state, tuple[bytes, bytes, dict[tuple[str, str], list[float]], float, float | None])
+        self._store.restore(loaded[0])
         self._calibration.restore(loaded[1])
         self._rules.topology.learned.restore(loaded[2])
-        self._now, self._reviewed_at = loaded[3:]
+        self._now, self._reclustered_at = loaded[3:]
 
     def _is_sound(self, embedding: Embedding) -> bool:
-        opened = self._roster.open.get(embedding.track_id)
+        opened = self._store.open.get(embedding.track_id)
         why = flaw(embedding, None if opened is None else opened[0].last.at)
         if why:
             self.num_unusable += 1
@@ -184,29 +189,29 @@ class MatchStage:
     # What is certain
 
     def _continues(self, embedding: Embedding) -> bool:
-        if not embedding.is_continuous or embedding.track_id not in self._roster.open:
+        if not embedding.is_continuous or embedding.track_id not in self._store.open:
             return False
-        segment, _ = self._roster.open[embedding.track_id]
+        segment, _ = self._store.open[embedding.track_id]
         if segment.parts[-1].part + 1 != embedding.part:
             return False  # a part between them was too poor to be embedded
-        clarity = segment.clarity_sum / segment.weight * clarity_of(embedding.quality)
-        return self._calibration.evidence(_distance(segment, embedding), clarity) + TRACKER_ODDS > 0
+        reliability = segment.reliability_sum / segment.weight * reliability_of(embedding.quality)
+        return self._calibration.llr(_distance(segment, embedding), reliability) + TRACKER_LLR > 0
 
     def _continue(self, embedding: Embedding) -> Sighting:
-        segment, person_id = self._roster.open[embedding.track_id]
-        person = self._roster.people[person_id]
+        segment, person_id = self._store.open[embedding.track_id]
+        person = self._store.people[person_id]
         distance = _distance(segment, embedding)
         self._calibration.learn_same(distance)
         segment.extend(embedding, self._ground)
-        self._roster.put(person)
+        self._store.put(person)
         if embedding.is_last:
-            self._roster.end(embedding.track_id)
+            self._store.end(embedding.track_id)
         return sighting_of(
             embedding,
             person_id,
             Outcome.MATCHED,
             distance=distance,
-            probability=probability(self._calibration.evidence(distance) + MAX_WAY),
+            probability=probability(self._calibration.llr(distance) + MAX_CUE_LLR),
             gates=("the track goes on",),
         )
 
@@ -214,7 +219,7 @@ class MatchStage:
 
     def _assign(self, batch: Sequence[Embedding]) -> list[Sighting]:
         """Give each embedding that begins a segment to a person, no two to the same."""
-        segments = [Segment.begin(embedding, self._ground) for embedding in batch]
+        segments = [TrackSegment.begin(embedding, self._ground) for embedding in batch]
         candidates = [self._candidates(e, segment) for e, segment in zip(batch, segments, strict=True)]
         people = sorted({c.person_id for of_one in candidates for c in of_one if c.gate is None})
         column = {person_id: index for index, person_id in enumerate(people)}
@@ -222,7 +227,7 @@ class MatchStage:
         for row, of_one in enumerate(candidates):
             for candidate in of_one:
                 if candidate.gate is None:
-                    gain[row, column[candidate.person_id]] = candidate.evidence - candidate.needed
+                    gain[row, column[candidate.person_id]] = candidate.llr - candidate.needed
         chosen = dict(zip(*linear_sum_assignment(gain, maximize=True), strict=True)) if len(batch) else {}
         sightings = []
         for row, (embedding, segment) in enumerate(zip(batch, segments, strict=True)):
@@ -231,39 +236,39 @@ class MatchStage:
             sightings.append(self._decide(embedding, segment, candidates[row], person_id))
         return sightings
 
-    def _candidates(self, embedding: Embedding, segment: Segment) -> list[Candidate]:
-        """Return people by looks, and those who were just here; strongest evidence first."""
-        by_looks = {match.person_id for match in self._gallery.nearest(embedding, MAX_CANDIDATES)}
+    def _candidates(self, embedding: Embedding, segment: TrackSegment) -> list[Candidate]:
+        """Return people by looks, and those who were just here; highest log-likelihood ratio first."""
+        by_appearance = {match.person_id for match in self._gallery.nearest(embedding, MAX_CANDIDATES)}
         within_s = min(self._rules.leave_after_s, MOTION_MAX_GAP_S)
-        just_here = self._roster.just_here(segment.camera_id, segment.first.at, within_s)
+        just_here = self._store.just_here(segment.camera_id, segment.first.at, within_s)
         return compare(
             segment,
-            (self._roster.people[person_id] for person_id in by_looks | just_here),
+            (self._store.people[person_id] for person_id in by_appearance | just_here),
             calibration=self._calibration,
             rules=self._rules,
             max_false_match_rate=self._max_false_match_rate,
         )
 
     def _decide(
-        self, embedding: Embedding, segment: Segment, candidates: Sequence[Candidate], person_id: int | None
+        self, embedding: Embedding, segment: TrackSegment, candidates: Sequence[Candidate], person_id: int | None
     ) -> Sighting:
-        gates = tuple(f"not {c.person_id}: {c.gate}" for c in candidates if c.gate is not None and c.evidence > 0)
+        gates = tuple(f"not {c.person_id}: {c.gate}" for c in candidates if c.gate is not None and c.llr > 0)
         mine = next((c for c in candidates if c.person_id == person_id), None)
         others = [c for c in candidates if c.person_id != person_id and c.gate is None]
         runner_up = Match(others[0].person_id, others[0].distance) if others else None
         if mine is not None:
-            person = self._roster.people[mine.person_id]
-            outcome, distance, certainty = Outcome.MATCHED, mine.distance, probability(mine.evidence)
+            person = self._store.people[mine.person_id]
+            outcome, distance, certainty = Outcome.MATCHED, mine.distance, probability(mine.llr)
         else:
-            person = self._roster.new_person()
-            best = others[0].evidence if others else -MAX_WAY
+            person = self._store.new_person()
+            best = others[0].llr if others else -MAX_CUE_LLR
             outcome = Outcome.TENTATIVE if best > 0 else Outcome.NEW
             if outcome is Outcome.TENTATIVE:
-                self._roster.doubts[person.person_id] = others[0].person_id
+                self._store.pending[person.person_id] = others[0].person_id
             distance, certainty = None, 1 - probability(best)
-        self._roster.begin(person, embedding.track_id, segment)
+        self._store.begin(person, embedding.track_id, segment)
         if embedding.is_last:
-            self._roster.end(embedding.track_id)
+            self._store.end(embedding.track_id)
         told = mine or (others[0] if others else None)
         evidence = told.explained(segment.weight) if told is not None else ()
         return sighting_of(
@@ -281,18 +286,18 @@ class MatchStage:
 
     def _review(self) -> list[Correction]:
         """Cluster the last minutes anew, and return how that differs from what was said."""
-        self._reviewed_at = self._now
+        self._reclustered_at = self._now
         self._calibration.refit(self._max_false_match_rate)
-        return look_back(
-            self._roster,
+        return recluster(
+            self._store,
             self._calibration,
             self._rules,
             now=self._now,
-            window_s=self._review_window_s,
+            window_s=self._recluster_window_s,
             max_false_match_rate=self._max_false_match_rate,
         )
 
 
-def _distance(segment: Segment, embedding: Embedding) -> float:
+def _distance(segment: TrackSegment, embedding: Embedding) -> float:
     mean = segment.vector_sum / np.linalg.norm(segment.vector_sum)
     return float(np.clip(1 - mean @ embedding.vector, 0, 2))

@@ -7,25 +7,25 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.association.track_segment import Segment
+from pipeline.association.track_segment import TrackSegment
 from pipeline.core import Identity
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Looks:
+class Appearance:
     """What all segments of a person come to.
 
     Attributes:
         weight: Sum of their weights.
-        clarity: How clear the looks are, in (0, 1].
+        reliability: How clear the looks are, in (0, 1].
         vector_sum: Sum of their vectors, shape ``(D,)``.
         latest: The one that ended last.
     """
 
     weight: float
-    clarity: float
+    reliability: float
     vector_sum: NDArray[np.float64]
-    latest: Segment
+    latest: TrackSegment
 
 
 @dataclass(slots=True, eq=False)
@@ -39,14 +39,14 @@ class Person:
     """
 
     person_id: int
-    segments: list[Segment] = field(default_factory=list)
-    known: Looks | None = None
+    segments: list[TrackSegment] = field(default_factory=list)
+    known: Appearance | None = None
 
     @property
-    def looks(self) -> Looks:
+    def appearance(self) -> Appearance:
         """What the segments come to; see ``changed``."""
         if self.known is None:
-            self.known = _looks(self.segments)
+            self.known = _appearance(self.segments)
         return self.known
 
     def changed(self) -> None:
@@ -55,7 +55,7 @@ class Person:
 
     def distance_to(self, other: Self) -> float:
         """Return how far apart two people look on average, cosine distance."""
-        one, two = _looks(self.segments), _looks(other.segments)
+        one, two = _appearance(self.segments), _appearance(other.segments)
         return float(1 - one.vector_sum @ two.vector_sum / (one.weight * two.weight))
 
     def settle(self, before: float) -> bool:
@@ -63,7 +63,7 @@ class Person:
 
         Memory and reviews stay small.
         """
-        settled: dict[str, Segment] = {}
+        settled: dict[str, TrackSegment] = {}
         kept = []
         for segment in sorted(self.segments, key=lambda segment: segment.first.at):
             if segment.last.at >= before:
@@ -91,11 +91,11 @@ class Person:
         )
 
 
-def _looks(segments: Sequence[Segment]) -> Looks:
+def _appearance(segments: Sequence[TrackSegment]) -> Appearance:
     weight, one = sum(segment.weight for segment in segments), segments[0]
-    return Looks(
+    return Appearance(
         weight,
-        clarity=sum(segment.clarity_sum for segment in segments) / weight,
+        reliability=sum(segment.reliability_sum for segment in segments) / weight,
         vector_sum=np.sum([segment.vector_sum for segment in segments], axis=0) if segments[1:] else one.vector_sum,
         latest=max(segments, key=lambda segment: segment.last.at),
     )

@@ -10,16 +10,16 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.association.calibration.likelihood_ratio import clarity_of
-from pipeline.association.geometry.ground_plane import Ground, Trail
-from pipeline.association.geometry.sampled_boxes import Outline, outline
+from pipeline.association.calibration.likelihood_ratio import reliability_of
+from pipeline.association.geometry.ground_plane import Ground, GroundTrajectory
+from pipeline.association.geometry.sampled_boxes import SampledBoxes, sample_boxes
 from pipeline.core import Embedding, TrackId, TrackPart, TrackPath
 
 VELOCITY_POINTS = 10
 """Boxes over which a velocity is measured."""
 ENROLLED_WEIGHT = 10**9
 """Boxes that an enrolled segment counts for when groups are numbered: the number that was given stays."""
-MAX_TRAIL = 1200
+MAX_TRAJECTORY = 1200
 """Points of a trail that are kept, the latest: ten minutes."""
 NO_GROUND = Ground()
 BORDER_FRACTION = 0.03
@@ -46,7 +46,7 @@ class End:
 
 
 @dataclass(slots=True, eq=False)
-class Segment:
+class TrackSegment:
     """Consecutive parts of one track between which nobody came near enough to be confused.
 
     Attributes:
@@ -57,15 +57,15 @@ class Segment:
         frame_hw: Size of the frames, pixels.
         weight: Sum of the qualities of its embeddings.
         vector_sum: Shape ``(D,)``: sum of the embeddings, each times its quality.
-        clarity_sum: Sum of how clear the embeddings are, each times its quality.
+        reliability_sum: Sum of how clear the embeddings are, each times its quality.
         num_frames: Boxes in it.
         spans: When it was seen, first and last moment, Unix seconds, ascending; several if others were absorbed.
-        trail: Where it went on the ground; empty where nothing is known of it.
-        outline: Its box from time to time.
+        trajectory: Where it went on the ground; empty where nothing is known of it.
+        sampled_boxes: Its box from time to time.
         times: When each part was seen, first and last moment, Unix seconds.
-        bonds: What an operator put together: segments with one in common are one person.
-        bans: What an operator put apart: a segment with k and one with -k are two people.
-        is_walked: The way to it was taken note of, for the walking times.
+        must_links: What an operator put together: segments with one in common are one person.
+        cannot_links: What an operator put apart: a segment with k and one with -k are two people.
+        is_learned: The way to it was taken note of, for the walking times.
     """
 
     camera_id: str
@@ -75,15 +75,15 @@ class Segment:
     frame_hw: tuple[int, int]
     weight: float
     vector_sum: NDArray[np.float64]
-    clarity_sum: float
+    reliability_sum: float
     num_frames: int
     spans: list[tuple[float, float]]
-    trail: Trail
-    outline: Outline
+    trajectory: GroundTrajectory
+    sampled_boxes: SampledBoxes
     times: list[tuple[float, float]]
-    bonds: frozenset[int] = frozenset()
-    bans: frozenset[int] = frozenset()
-    is_walked: bool = False
+    must_links: frozenset[int] = frozenset()
+    cannot_links: frozenset[int] = frozenset()
+    is_learned: bool = False
 
     @classmethod
     def begin(cls, embedding: Embedding, ground: Ground = NO_GROUND) -> Self:
@@ -97,11 +97,11 @@ class Segment:
             frame_hw=path.frame_hw,
             weight=embedding.quality,
             vector_sum=embedding.quality * embedding.vector.astype(np.float64),
-            clarity_sum=embedding.quality * clarity_of(embedding.quality),
+            reliability_sum=embedding.quality * reliability_of(embedding.quality),
             num_frames=len(path),
             spans=[(float(path.captured_at[0]), float(path.captured_at[-1]))],
-            trail=ground.trail(embedding.track_id.camera_id, path),
-            outline=outline(path),
+            trajectory=ground.trajectory(embedding.track_id.camera_id, path),
+            sampled_boxes=sample_boxes(path),
             times=[(float(path.captured_at[0]), float(path.captured_at[-1]))],
         )
 
@@ -111,11 +111,11 @@ class Segment:
         self.last = _end(embedding.path, slice(-VELOCITY_POINTS, None), -1)
         self.weight += embedding.quality
         self.vector_sum = self.vector_sum + embedding.quality * embedding.vector
-        self.clarity_sum += embedding.quality * clarity_of(embedding.quality)
+        self.reliability_sum += embedding.quality * reliability_of(embedding.quality)
         self.num_frames += len(embedding.path)
         self.spans[-1] = (self.spans[-1][0], self.last.at)
-        self.trail = _joined(self.trail, ground.trail(self.camera_id, embedding.path))
-        self.outline = _joined(self.outline, outline(embedding.path))
+        self.trajectory = _joined(self.trajectory, ground.trajectory(self.camera_id, embedding.path))
+        self.sampled_boxes = _joined(self.sampled_boxes, sample_boxes(embedding.path))
         self.times.append((float(embedding.path.captured_at[0]), self.last.at))
 
     def absorb(self, later: Self) -> None:
@@ -124,14 +124,14 @@ class Segment:
         self.last = later.last
         self.weight += later.weight
         self.vector_sum = self.vector_sum + later.vector_sum
-        self.clarity_sum += later.clarity_sum
+        self.reliability_sum += later.reliability_sum
         self.num_frames += later.num_frames
         self.spans += later.spans
-        self.trail = _joined(self.trail, later.trail)
-        self.outline = _joined(self.outline, later.outline)
+        self.trajectory = _joined(self.trajectory, later.trajectory)
+        self.sampled_boxes = _joined(self.sampled_boxes, later.sampled_boxes)
         self.times += later.times
-        self.bonds |= later.bonds
-        self.bans |= later.bans
+        self.must_links |= later.must_links
+        self.cannot_links |= later.cannot_links
 
     def of_parts(self, parts: Set[TrackPart]) -> Self:
         """Return what these of its parts are as a segment of their own; it looks as the whole does."""
@@ -145,17 +145,17 @@ class Segment:
             first=replace(self.first, at=times[0][0]),
             last=replace(self.last, at=times[-1][1]),
             weight=share * self.weight,
-            clarity_sum=share * self.clarity_sum,
+            reliability_sum=share * self.reliability_sum,
             vector_sum=share * self.vector_sum,
             num_frames=max(1, round(share * self.num_frames)),
             spans=_spans(kept, times),
-            trail=_within(self.trail, times),
-            outline=_within(self.outline, times),
+            trajectory=_within(self.trajectory, times),
+            sampled_boxes=_within(self.sampled_boxes, times),
         )
 
     def is_forbidden(self, other: Self) -> bool:
         """Return whether an operator put these two apart."""
-        return any(-side in other.bans for side in self.bans)
+        return any(-side in other.cannot_links for side in self.cannot_links)
 
     def shared_s(self, other: Self) -> float:
         """Return the longest time for which both were seen at once, seconds; negative if they never were."""
@@ -171,7 +171,7 @@ class Segment:
 
 
 def _joined(rows: NDArray[np.float64], later: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.concatenate([rows, later])[-MAX_TRAIL:]
+    return np.concatenate([rows, later])[-MAX_TRAJECTORY:]
 
 
 def _within(rows: NDArray[np.float64], times: Sequence[tuple[float, float]]) -> NDArray[np.float64]:

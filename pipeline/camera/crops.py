@@ -16,8 +16,8 @@ MIN_QUALITY = 0.01
 FULL_HEIGHT_PX = 128.0
 """People at least this tall are seen well enough by a re-ID network."""
 
-STILL_HW = (32, 16)
-STILL_NOISE = 2.0
+STATIC_HW = (32, 16)
+STATIC_NOISE = 2.0
 """Mean difference in grey levels of 255 below which nothing moved; people who stand still show 4 and more."""
 
 
@@ -148,13 +148,13 @@ class CropBuffer:
             self.add(crop)
 
 
-def still_life(image: NDArray[np.uint8], box_xyxy: NDArray[np.float32]) -> NDArray[np.uint8]:
+def static_patch(image: NDArray[np.uint8], box_xyxy: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Return what is inside the box as a small blurred grey picture, to tell whether anything there moves."""
-    small = cv2.resize(cut(image, box_xyxy, STILL_HW), STILL_HW[::-1], interpolation=cv2.INTER_AREA)
+    small = cv2.resize(cut(image, box_xyxy, STATIC_HW), STATIC_HW[::-1], interpolation=cv2.INTER_AREA)
     grey: NDArray[np.uint8] = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     return grey
 
 
-def is_unmoved(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> bool:
+def is_static_pair(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> bool:
     """Tell whether two such pictures differ by no more than a camera's noise."""
-    return float(np.abs(first.astype(np.int16) - second).mean()) < STILL_NOISE
+    return float(np.abs(first.astype(np.int16) - second).mean()) < STATIC_NOISE

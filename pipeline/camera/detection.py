@@ -14,7 +14,7 @@ PADDING = 114
 """Grey of the padding; the value that YOLO networks are trained with."""
 
 
-class DetectStage:
+class DetectionStage:
     """Finds people; drops those too small or too unsure to be followed.
 
     Args:

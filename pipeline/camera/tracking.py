@@ -14,15 +14,24 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.camera.crops import Crop, CropBuffer, covered_fractions, cut, is_unmoved, qualities, resize, still_life
+from pipeline.camera.crops import (
+    Crop,
+    CropBuffer,
+    covered_fractions,
+    cut,
+    is_static_pair,
+    qualities,
+    resize,
+    static_patch,
+)
 from pipeline.core import UNCONFIRMED, Detections, Frame, FrameStamp, Tracker, TrackId, Tracklet, TrackPath
 from pipeline.core.boxes import area, intersection_matrix
 
 MAX_CONTACT_PARTS = 5
 HIDDEN_S, HIDDEN = 1.0, 0.6
 """A new box this much inside one that another track had this long ago was a part of it: there were two people in it."""
-SURE_SCORE = 0.5
-MAX_DOUBT_S = 0.5
+HIGH_SCORE = 0.5
+MAX_LOW_SCORE_S = 0.5
 """Whom the detector was not sure of for this long the tracker may have changed for somebody else."""
 
 
@@ -54,12 +63,12 @@ class _OpenTrack:
     look: _Look
     num_parts: int = 0
     in_contact: bool = False
-    is_doubted: bool = False
+    is_suspect: bool = False
     sure_at: float = inf
     is_still: bool = False
 
 
-class TrackStage:
+class TrackingStage:
     """Follows people through one camera and cuts their tracks into tracklets. One camera per instance.
 
     Args:
@@ -69,11 +78,10 @@ class TrackStage:
         first_after_s: Seconds of a track after which its first part is emitted.
         part_s: Seconds after which any further part is emitted.
         contact_coverage: Fraction of a box under another from which on two people may be confused, in (0, 1).
-        sure_score: A part none of whose boxes reaches this is dropped: ByteTrack follows weak boxes through occlusions,
-            and on things for ever; in [0, 1].
-        doubtful_score: A part whose mean score is below this is dropped if nothing moved in its place for ``part_s``: a
-            sign or a bin that the detector takes for a person; in [0, 1]. From the second such part on, half as near to
-            1 is doubtful enough.
+        min_peak_score: In [0, 1]. A part is dropped if none of its boxes reaches this score: ByteTrack follows
+            low-scoring boxes through occlusions, and keeps following them on objects.
+        static_min_score: In [0, 1]. A part whose mean score is lower is dropped if nothing moved in its place for
+            ``part_s``: a sign or a bin taken for a person. From the second such part on the limit is halfway to 1.
         max_open_tracks: The oldest open tracks above this number are ended; bounds memory.
     """
 
@@ -86,8 +94,8 @@ class TrackStage:
         first_after_s: float,
         part_s: float,
         contact_coverage: float,
-        sure_score: float,
-        doubtful_score: float,
+        min_peak_score: float,
+        static_min_score: float,
         max_open_tracks: int,
     ) -> None:
         self._tracker = tracker
@@ -96,15 +104,15 @@ class TrackStage:
         self._first_after_s = first_after_s
         self._part_s = part_s
         self._contact_coverage = contact_coverage
-        self._sure_score = sure_score
-        self._doubtful_score = doubtful_score
+        self._min_peak_score = min_peak_score
+        self._static_min_score = static_min_score
         self._max_open_tracks = max_open_tracks
         self._session: int | None = None
         self._open: dict[int, _OpenTrack] = {}
         self._frame_hw = (0, 0)
         self._now = 0.0
-        self.num_still = 0
-        self.num_unsure = 0
+        self.num_static = 0
+        self.num_low_score = 0
 
     @property
     def num_open(self) -> int:
@@ -155,20 +163,20 @@ class TrackStage:
         for row, number in enumerate(update.numbers[rows].tolist()):
             track = self._open.get(number)
             if track is None:
-                self._doubt_those_who_hid(boxes_xyxy[row], stamp.captured_at)
+                self._suspect_hiding_tracks(boxes_xyxy[row], stamp.captured_at)
                 track = self._begin(number, frame, boxes_xyxy[row])
-            is_sure = scores[row] >= SURE_SCORE
-            was_lost = is_sure and stamp.captured_at - track.sure_at > MAX_DOUBT_S
-            if (track.in_contact and not in_contact[row]) or was_lost or track.is_doubted:
-                done += self._emit_unless_still(track, frame)
-                track.part.is_continuous = track.is_doubted = False
+            is_sure = scores[row] >= HIGH_SCORE
+            was_lost = is_sure and stamp.captured_at - track.sure_at > MAX_LOW_SCORE_S
+            if (track.in_contact and not in_contact[row]) or was_lost or track.is_suspect:
+                done += self._emit_unless_static(track, frame)
+                track.part.is_continuous = track.is_suspect = False
             if is_sure:
                 track.sure_at = stamp.captured_at
             track.in_contact = bool(in_contact[row])
             self._extend(track.part, frame, boxes_xyxy[row], float(scores[row]), float(quality[row]))
             if self._is_due(track):
                 was_continuous = track.part.is_continuous
-                told = self._emit_unless_still(track, frame)
+                told = self._emit_unless_static(track, frame)
                 track.part.is_continuous = not track.in_contact if told else was_continuous
                 done += told
         while len(self._open) > self._max_open_tracks:
@@ -182,13 +190,13 @@ class TrackStage:
         self._open[number] = _OpenTrack(track_id, self._new_part(), look, sure_at=look.at)
         return self._open[number]
 
-    def _doubt_those_who_hid(self, box_xyxy: NDArray[np.float32], now: float) -> None:
+    def _suspect_hiding_tracks(self, box_xyxy: NDArray[np.float32], now: float) -> None:
         """Doubt the tracks in whose box there were two people until now: whom they go on with is not certain."""
         for track in self._open.values():
             times = zip(track.part.boxes_xyxy, track.part.captured_at, strict=True)
             recent = [box for box, at in times if now - HIDDEN_S <= at < now]
             inside = intersection_matrix(box_xyxy[None], np.array(recent).reshape(-1, 4)).max(initial=0.0)
-            track.is_doubted |= bool(inside > HIDDEN * area(box_xyxy[None])[0])
+            track.is_suspect |= bool(inside > HIDDEN * area(box_xyxy[None])[0])
 
     def _new_part(self) -> _OpenPart:
         return _OpenPart(CropBuffer(self._clip_len, span_s=self._first_after_s / self._clip_len))
@@ -210,23 +218,26 @@ class TrackStage:
             wait_s = MAX_CONTACT_PARTS * self._part_s  # better crops will come when they part; memory is bounded
         return track.part.captured_at[-1] - track.part.captured_at[0] >= wait_s
 
-    def _emit_unless_still(self, track: _OpenTrack, frame: Frame) -> list[Tracklet]:
-        if not track.part.indices or not self._is_still_life(track, frame):
+    def _emit_unless_static(self, track: _OpenTrack, frame: Frame) -> list[Tracklet]:
+        if not track.part.indices or not self._is_static(track, frame):
             return self._emit(track, is_last=False)
-        self.num_still += 1
+        self.num_static += 1
         track.part = self._new_part()
         return []
 
-    def _is_still_life(self, track: _OpenTrack, frame: Frame) -> bool:
+    def _is_static(self, track: _OpenTrack, frame: Frame) -> bool:
         """Tell whether nothing has moved where the track is, and the detector is not sure enough of it."""
         look, part = track.look, track.part
         if frame.stamp.captured_at - look.at < self._part_s:
             return False
-        was_still, track.is_still = track.is_still, is_unmoved(look.picture, still_life(frame.image, look.box_xyxy))
+        was_still, track.is_still = (
+            track.is_still,
+            is_static_pair(look.picture, static_patch(frame.image, look.box_xyxy)),
+        )
         if not track.is_still:
             track.look = _look(frame, part.boxes_xyxy[-1])
-        doubtful_score = (1 + self._doubtful_score) / 2 if was_still else self._doubtful_score
-        return track.is_still and bool(np.mean(part.scores) < doubtful_score)
+        static_min_score = (1 + self._static_min_score) / 2 if was_still else self._static_min_score
+        return track.is_still and bool(np.mean(part.scores) < static_min_score)
 
     def _end(self, number: int) -> list[Tracklet]:
         track = self._open.pop(number, None)
@@ -236,8 +247,8 @@ class TrackStage:
         part = track.part
         if not part.indices:
             return []
-        if max(part.scores) < self._sure_score:
-            self.num_unsure += 1
+        if max(part.scores) < self._min_peak_score:
+            self.num_low_score += 1
             track.part = self._new_part()
             return []
         crops = part.crops.crops()
@@ -266,4 +277,4 @@ class TrackStage:
 
 
 def _look(frame: Frame, box_xyxy: NDArray[np.float32]) -> _Look:
-    return _Look(frame.stamp.captured_at, box_xyxy, still_life(frame.image, box_xyxy))
+    return _Look(frame.stamp.captured_at, box_xyxy, static_patch(frame.image, box_xyxy))

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from connectors.kafka.alert_topic import AlertTopic, PostedAlert
 from connectors.kafka.client import client_options
 from connectors.sinks.terminal import TerminalSink
-from pipeline.config.schema import load_config
+from pipeline.config.composition import load_config
 from pipeline.core.errors import ReidError
 from pipeline.ledger.codec import alert_to_dict
 

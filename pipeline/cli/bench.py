@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.camera.detection import letterbox
-from pipeline.cli.run import start_line
+from pipeline.cli.run import start_pipeline
+from pipeline.config.composition import load_config
 from pipeline.config.plan import Plan, make_plan
-from pipeline.config.schema import load_config
 from pipeline.core import Tracklet
 from pipeline.core.command_line import run_command
 from pipeline.runtime.cluster import join_cluster, leave_cluster
@@ -137,10 +137,10 @@ def _line(overrides: Sequence[str]) -> tuple[Speed, int]:
         async def measured() -> tuple[Speed, int]:
             if config.runtime.kind == "ray":
                 join_cluster()
-            line = await start_line(config, plan)
+            running = await start_pipeline(config, plan)
             ready_at = time.perf_counter()
             cameras, report = await supervise(
-                line, stop=asyncio.Event(), drain_s=60.0, watch=_nobody_looks, watch_every_s=0.5
+                running, stop=asyncio.Event(), drain_s=60.0, watch=_nobody_looks, watch_every_s=0.5
             )
             wall_s = time.perf_counter() - ready_at
             assert report is not None

@@ -17,11 +17,11 @@ from rich.progress import track as progress_bar
 from rich.table import Table
 
 from pipeline.camera.detection import letterbox
-from pipeline.camera.tracking import TrackStage
+from pipeline.camera.tracking import TrackingStage
 from pipeline.cli.run import found_tables, run, true_tables
+from pipeline.config.composition import load_config
 from pipeline.config.plan import Plan, make_plan
 from pipeline.config.plugins import build
-from pipeline.config.schema import load_config
 from pipeline.core import Embedding, Tracker, TrackPath
 from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError
@@ -107,15 +107,15 @@ def _naive_tracks(plan: Plan, make_tracker: Callable[[], Tracker]) -> list[Track
     detect, embed = plan.make_detect(), plan.make_embed()
     tracks = []
     for camera_id, make_source in plan.make_sources.items():
-        stage = TrackStage(
+        stage = TrackingStage(
             make_tracker(),
             crop_size_hw=plan.crop_size_hw,
             clip_len=1,
             first_after_s=1.0,
             part_s=1.0,
             contact_coverage=NEVER,
-            sure_score=0.0,
-            doubtful_score=0.0,
+            min_peak_score=0.0,
+            static_min_score=0.0,
             max_open_tracks=10_000,
         )
         source = make_source()

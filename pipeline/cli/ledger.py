@@ -8,13 +8,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.core import Order, OrderKind, TrackPart
+from pipeline.core import CommandKind, CorrectionCommand, TrackPart
 from pipeline.core.errors import ReidError
 from pipeline.ledger.audit import write_audit
-from pipeline.ledger.commands import PlacedOrder
+from pipeline.ledger.commands import SubmittedCommand
 from pipeline.ledger.export import EXPORTED, export
 from pipeline.ledger.reader import LedgerReader
-from pipeline.ledger.submit import place_order
+from pipeline.ledger.submit import submit_command
 from pipeline.ledger.verification import faults_of
 from pipeline.ledger.why import why
 
@@ -57,22 +57,24 @@ def _parser() -> argparse.ArgumentParser:
     exported.add_argument("--by", default=getpass.getuser(), help="your name, for the audit; default %(default)s")
     command("audit", "print who asked for what, when and why", _audit)
     for kind, words in (
-        (OrderKind.MERGE, "two numbers are one person; the first is kept"),
-        (OrderKind.SPLIT, "these parts of tracks show somebody else, who gets a new number"),
-        (OrderKind.CONFIRM, "a person is who these parts, or all of them, show"),
-        (OrderKind.REJECT, "these parts do not show this person, whoever else they show"),
-        (OrderKind.NAME, "a person has this name and is on the watch-list; '' takes them off"),
-        (OrderKind.ERASE, "forget a person"),
+        (CommandKind.MERGE, "two numbers are one person; the first is kept"),
+        (CommandKind.SPLIT, "these parts of tracks show somebody else, who gets a new number"),
+        (CommandKind.CONFIRM, "a person is who these parts, or all of them, show"),
+        (CommandKind.REJECT, "these parts do not show this person, whoever else they show"),
+        (CommandKind.NAME, "a person has this name and is on the watch-list; '' takes them off"),
+        (CommandKind.ERASE, "forget a person"),
     ):
-        order = command(kind, words, _order)
-        order.add_argument("person_ids", type=int, nargs=2 if kind is OrderKind.MERGE else 1, metavar="person")
-        if kind in (OrderKind.SPLIT, OrderKind.REJECT, OrderKind.CONFIRM):
-            order.add_argument("parts", nargs="*", type=_part, help="as in east/0/7:2")
-        if kind is OrderKind.NAME:
-            order.add_argument("name")
-        order.add_argument("--by", required=True, help="your name")
-        order.add_argument("--reason", default="", help="in words")
-        order.set_defaults(kind=kind, parts=[], name="")
+        parser_of_kind = command(kind, words, _command)
+        parser_of_kind.add_argument(
+            "person_ids", type=int, nargs=2 if kind is CommandKind.MERGE else 1, metavar="person"
+        )
+        if kind in (CommandKind.SPLIT, CommandKind.REJECT, CommandKind.CONFIRM):
+            parser_of_kind.add_argument("parts", nargs="*", type=_part, help="as in east/0/7:2")
+        if kind is CommandKind.NAME:
+            parser_of_kind.add_argument("name")
+        parser_of_kind.add_argument("--by", required=True, help="your name")
+        parser_of_kind.add_argument("--reason", default="", help="in words")
+        parser_of_kind.set_defaults(kind=kind, parts=[], name="")
     return parser
 
 
@@ -137,9 +139,9 @@ def _audit(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _order(options: argparse.Namespace) -> int:
+def _command(options: argparse.Namespace) -> int:
     """Place an order, and say what came of it."""
-    order = Order(
+    command = CorrectionCommand(
         kind=options.kind,
         person_ids=tuple(options.person_ids),
         by=options.by,
@@ -148,23 +150,23 @@ def _order(options: argparse.Namespace) -> int:
         name=options.name,
         reason=options.reason,
     )
-    number = place_order(options.ledger, order)
-    placed = _placed(options.ledger, number)
-    if placed.state == "pending":
+    number = submit_command(options.ledger, command)
+    submitted = _placed(options.ledger, number)
+    if submitted.state == "pending":
         print(f"order {number} waits for the run that writes this ledger")
         return DONE
-    print(f"order {number} {placed.state}: {placed.outcome}")
+    print(f"order {number} {submitted.state}: {submitted.outcome}")
     folder = options.ledger.parent
-    if placed.state == "done" and any(folder.glob("*/boxes.sqlite")):
+    if submitted.state == "done" and any(folder.glob("*/boxes.sqlite")):
         print(f"MOT text and films are as they were: passerby re-export {folder}")
-    return DONE if placed.state == "done" else FAILED
+    return DONE if submitted.state == "done" else FAILED
 
 
-def _placed(path: Path, number: int) -> PlacedOrder:
+def _placed(path: Path, number: int) -> SubmittedCommand:
     reader = LedgerReader(path)
-    placed = next(placed for placed in reader.orders() if placed.number == number)
+    submitted = next(submitted for submitted in reader.commands() if submitted.number == number)
     reader.close()
-    return placed
+    return submitted
 
 
 if __name__ == "__main__":

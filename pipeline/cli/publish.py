@@ -20,8 +20,8 @@ from connectors.kafka.client import client_options, split_uri
 from connectors.kafka.frame_publisher import FramePublisher
 from connectors.kafka.topics import TopicSpec, ensure_topics
 from connectors.pictures.encoded_image import Encoding
+from pipeline.config.composition import load_config
 from pipeline.config.plugins import build_source
-from pipeline.config.schema import load_config
 from pipeline.core import Frame, FrameStamp, Source
 from pipeline.core.errors import ConfigError, ReidError, SourceLostError
 

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("output_dir", type=Path, help="of a run that has ended")
     options = parser.parse_args(arguments)
     try:
-        names = remake(options.output_dir)
+        names = re_export(options.output_dir)
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return DONE
 
 
-def remake(folder: Path) -> list[str]:
+def re_export(folder: Path) -> list[str]:
     """Let every sink of a run that can make its files anew do so; return their names.
 
     Raises:
@@ -52,7 +52,7 @@ def remake(folder: Path) -> list[str]:
             raise ConfigError(f"{folder}: expected a run with the sink mot or annotated_video, got one without")
         for make in makers.values():
             sink = make()
-            sink.remake(reader.person_of)
+            sink.re_export(reader.person_of)
             sink.close()
     finally:
         reader.close()
@@ -60,7 +60,7 @@ def remake(folder: Path) -> list[str]:
 
 
 def _makers(folder: Path) -> dict[str, Callable[[], Any]]:
-    """Return factories of the sinks of a run that are a ``RemakableSink``, by name."""
+    """Return factories of the sinks of a run that are a ``ReExportableSink``, by name."""
     path = folder / "config.yaml"
     try:
         config: Any = OmegaConf.to_container(OmegaConf.load(path))
@@ -72,7 +72,7 @@ def _makers(folder: Path) -> dict[str, Callable[[], Any]]:
         for name, node in nodes.items()
         if isinstance(node, dict) and "output_dir" in node
     }
-    return {name: make for name, make in made.items() if hasattr(getattr(make, "func", None), "remake")}
+    return {name: make for name, make in made.items() if hasattr(getattr(make, "func", None), "re_export")}
 
 
 if __name__ == "__main__":

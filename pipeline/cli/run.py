@@ -14,8 +14,9 @@ from typing import NoReturn
 
 import numpy as np
 
+from pipeline.config.composition import CONFIGS, load_config, to_yaml
 from pipeline.config.plan import Plan, make_plan
-from pipeline.config.schema import CONFIGS, PipelineConfig, load_config, to_yaml
+from pipeline.config.schema import PipelineConfig
 from pipeline.core.errors import ConfigError, ConnectorError, ReidError, WeightsError
 from pipeline.embedding.enrolment import enrolment_tracklet
 from pipeline.evaluation.track_table import TrackTable
@@ -26,7 +27,7 @@ from pipeline.runtime.batch_actor import BatchActor
 from pipeline.runtime.camera_actor import CameraActor
 from pipeline.runtime.cluster import join_cluster, leave_cluster
 from pipeline.runtime.match_actor import MatchActor
-from pipeline.runtime.supervisor import Factories, Line, Share, start_inline, start_on_ray, supervise
+from pipeline.runtime.supervisor import Factories, RunningPipeline, Share, start_inline, start_on_ray, supervise
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.logs import set_up_logs
 from pipeline.telemetry.match_report import MatchReport
@@ -100,8 +101,8 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
     with _output_dir(plan.output_dir):
         if not config.resume and (aside := set_aside(plan.output_dir / "ledger.sqlite")) is not None:
             logger.info("the ledger of an earlier run is now %s; resume=true goes on with it", aside.name)
-        line = await start_line(config, plan)
-        await _enrol(plan, line)
+        running = await start_pipeline(config, plan)
+        await _enrol(plan, running)
         _write_config(config, plan.output_dir)
     _show_notes(plan.output_dir)
     logger.info("ready %.1f s after the start", time.perf_counter() - _LOADED_AT)
@@ -114,10 +115,10 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
             if metrics is not None:
                 metrics.show(cameras, match)
 
-        keep_status = partial(write_status, plan.output_dir, line) if plan.make_monitors else None
+        keep_status = partial(write_status, plan.output_dir, running) if plan.make_monitors else None
         async with in_background(keep_status):
             cameras, report = await supervise(
-                line, stop=stop, drain_s=config.flow.drain_s, watch=watch, watch_every_s=0.5
+                running, stop=stop, drain_s=config.flow.drain_s, watch=watch, watch_every_s=0.5
             )
     if report is None:
         print(f"error: not drained within flow.drain_s = {config.flow.drain_s} s", file=sys.stderr)
@@ -156,16 +157,16 @@ def _write_config(config: PipelineConfig, folder: Path) -> None:
         raise ConfigError(f"output_dir: cannot be written: {error}; choose another with output_dir=…") from error
 
 
-async def _enrol(plan: Plan, line: Line) -> None:
+async def _enrol(plan: Plan, running: RunningPipeline) -> None:
     """Make the people known that the configuration has pictures of; they are 1, 2, … in its order."""
     for number, (name, make_source) in enumerate(plan.make_enrolled.items(), start=1):
         source = make_source()
         tracklet = enrolment_tracklet(name, number, source.frames(), plan.crop_size_hw)
         source.close()
-        embedding = await line.embed(await line.pose(tracklet))
+        embedding = await running.embed(await running.pose(tracklet))
         if embedding is None:
             raise ConfigError(f"enrol.{name}: expected pictures that show a person well, got none that does")
-        await line.enrol(number, embedding)
+        await running.enrol(number, embedding)
 
 
 def _sum_up(
@@ -190,7 +191,7 @@ def _sum_up(
     return FAILED if lost or report.behind else DONE
 
 
-async def start_line(config: PipelineConfig, plan: Plan) -> Line:
+async def start_pipeline(config: PipelineConfig, plan: Plan) -> RunningPipeline:
     """Build the line of a plan on the configured runtime, ready for its first frame."""
     batch = partial(BatchActor, max_items=config.runtime.batch.max_items, max_wait_s=config.runtime.batch.max_wait_s)
     make_batches = {"detect": partial(batch, plan.make_detect), "embed": partial(batch, plan.make_embed)}

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.alerts.engine import AlertStage
+from pipeline.alerts.engine import AlertEngine
 from pipeline.association.calibration.likelihood_ratio import Calibration, DistanceModel
 from pipeline.association.cues import Rules
 from pipeline.association.geometry.ground_plane import Ground
-from pipeline.association.geometry.topology import Topology, WalkingTime
-from pipeline.association.matcher import MatchStage
-from pipeline.camera.detection import DetectStage
-from pipeline.camera.tracking import TrackStage
+from pipeline.association.geometry.topology import Topology, TransitBounds
+from pipeline.association.matcher import Matcher
+from pipeline.camera.detection import DetectionStage
+from pipeline.camera.tracking import TrackingStage
 from pipeline.config.plugins import attribute, build, build_source
 from pipeline.config.schema import AlertingConfig, BufferConfig, MatcherConfig, PipelineConfig, SiteConfig
 from pipeline.config.validation import check_ranges
@@ -32,7 +32,7 @@ from pipeline.core import (
     Tracker,
 )
 from pipeline.core.errors import ConfigError
-from pipeline.embedding.embedding import EmbedStage
+from pipeline.embedding.embedding import EmbeddingStage
 from pipeline.embedding.pose import PoseStage
 from pipeline.runtime.camera_actor import CameraLimits
 
@@ -60,14 +60,14 @@ class Plan:
 
     make_sources: Mapping[str, Callable[[], Source]]
     make_enrolled: Mapping[str, Callable[[], Source]]
-    make_track: Callable[[], TrackStage]
+    make_track: Callable[[], TrackingStage]
     input_hw: tuple[int, int]
     crop_size_hw: tuple[int, int]
-    make_detect: Callable[[], DetectStage]
+    make_detect: Callable[[], DetectionStage]
     make_pose: Callable[[], PoseStage] | None
-    make_embed: Callable[[], EmbedStage]
-    make_match: Callable[[], MatchStage]
-    make_alert: Callable[[], AlertStage]
+    make_embed: Callable[[], EmbeddingStage]
+    make_match: Callable[[], Matcher]
+    make_alert: Callable[[], AlertEngine]
     make_sinks: Mapping[str, Callable[[], Sink]]
     make_monitors: Mapping[str, Callable[[], Monitor]]
     limits: CameraLimits
@@ -164,22 +164,22 @@ def _replay_speed(speed: object) -> float:
 # What follows runs in the process where the stage will work.
 
 
-def _track_stage(make_tracker: Callable[[], Tracker], buffer: BufferConfig) -> TrackStage:
-    return TrackStage(
+def _track_stage(make_tracker: Callable[[], Tracker], buffer: BufferConfig) -> TrackingStage:
+    return TrackingStage(
         make_tracker(),
         crop_size_hw=(buffer.crop_size_hw[0], buffer.crop_size_hw[1]),
         clip_len=buffer.clip_len,
         first_after_s=buffer.first_after_s,
         part_s=buffer.part_s,
         contact_coverage=buffer.contact_coverage,
-        sure_score=buffer.sure_score,
-        doubtful_score=buffer.doubtful_score,
+        min_peak_score=buffer.min_peak_score,
+        static_min_score=buffer.static_min_score,
         max_open_tracks=buffer.max_open_tracks,
     )
 
 
-def _detect_stage(make_detector: Callable[[], Detector], min_score: float, min_height_px: float) -> DetectStage:
-    return DetectStage(make_detector(), min_score=min_score, min_height_px=min_height_px)
+def _detect_stage(make_detector: Callable[[], Detector], min_score: float, min_height_px: float) -> DetectionStage:
+    return DetectionStage(make_detector(), min_score=min_score, min_height_px=min_height_px)
 
 
 def _pose_stage(make_estimator: Callable[[], PoseEstimator], needs: PoseNeed) -> PoseStage:
@@ -189,26 +189,26 @@ def _pose_stage(make_estimator: Callable[[], PoseEstimator], needs: PoseNeed) ->
     return PoseStage(estimator)
 
 
-def _embed_stage(make_embedder: Callable[[], Embedder], min_quality: float) -> EmbedStage:
-    return EmbedStage(make_embedder(), min_quality=min_quality)
+def _embed_stage(make_embedder: Callable[[], Embedder], min_quality: float) -> EmbeddingStage:
+    return EmbeddingStage(make_embedder(), min_quality=min_quality)
 
 
 def _match_stage(
     make_gallery: Callable[[], Gallery], matcher: MatcherConfig, site: SiteConfig, ground: Ground
-) -> MatchStage:
+) -> Matcher:
     start = matcher.calibration
-    return MatchStage(
+    return Matcher(
         make_gallery(),
         Calibration(
             DistanceModel(start.same_mean, start.same_std, start.different_mean, start.different_std),
             caution=start.caution,
-            max_evidence=start.max_evidence,
+            max_llr=start.max_llr,
         ),
         Rules(_topology(site), matcher.leave_after_s),
         ground,
         max_false_match_rate=matcher.max_false_match_rate,
-        review_every_s=matcher.review_every_s,
-        review_window_s=matcher.review_window_s,
+        recluster_every_s=matcher.recluster_every_s,
+        recluster_window_s=matcher.recluster_window_s,
         forget_after_s=matcher.forget_after_s,
         max_identities=matcher.max_identities,
         max_prototypes=matcher.max_prototypes,
@@ -216,8 +216,12 @@ def _match_stage(
 
 
 def _topology(site: SiteConfig) -> Topology:
-    walks = site.walking_times
-    groups = {"overlaps": site.overlaps or [], "walking_times": [w.between for w in walks], "no_way": site.no_way}
+    walks = site.transit_times
+    groups = {
+        "overlaps": site.overlaps or [],
+        "transit_times": [w.between for w in walks],
+        "no_transit": site.no_transit,
+    }
     for key, pairs in groups.items():
         for pair in pairs:
             if len(pair) != 2 or any(camera_id not in site.cameras for camera_id in pair):
@@ -226,13 +230,13 @@ def _topology(site: SiteConfig) -> Topology:
         typical_s = walk.min_s if walk.typical_s is None else walk.typical_s
         if not 0 <= walk.min_s <= typical_s <= walk.max_s or walk.typical_s == 0:
             raise ConfigError(
-                f"site.walking_times: expected 0 <= min_s <= typical_s <= max_s between {list(walk.between)}, "
+                f"site.transit_times: expected 0 <= min_s <= typical_s <= max_s between {list(walk.between)}, "
                 f"got {walk.min_s:g}, {walk.typical_s}, {walk.max_s:g}; correct it"
             )
     return Topology(
-        {_sorted_pair(walk.between): WalkingTime(walk.min_s, walk.max_s, walk.typical_s) for walk in walks},
+        {_sorted_pair(walk.between): TransitBounds(walk.min_s, walk.max_s, walk.typical_s) for walk in walks},
         None if site.overlaps is None else frozenset(_sorted_pair(pair) for pair in site.overlaps),
-        frozenset((from_camera, to_camera) for from_camera, to_camera in site.no_way),
+        frozenset((from_camera, to_camera) for from_camera, to_camera in site.no_transit),
     )
 
 
@@ -257,8 +261,8 @@ def _sorted_pair(pair: list[str]) -> tuple[str, str]:
     return first, second
 
 
-def _alert_stage(make_rules: list[Callable[[], AlertRule]], alerting: AlertingConfig) -> AlertStage:
-    return AlertStage(
+def _alert_stage(make_rules: list[Callable[[], AlertRule]], alerting: AlertingConfig) -> AlertEngine:
+    return AlertEngine(
         [make_rule() for make_rule in make_rules],
         cooldown_s=alerting.cooldown_s,
         max_open=alerting.max_open,

@@ -1,40 +1,33 @@
-"""The schema of everything that is not a plug-in, and the way from YAML to it.
+"""The schema of everything that is not a plug-in: which keys there are, of which type, and in which range.
 
-hydra composes the files of ``configs/``; these dataclasses say which keys there are and of which type. Below
-``pipeline/cli/run.py`` nobody sees hydra. They are not frozen, because hydra cannot fill what is; nothing changes them.
+The dataclasses are not frozen, because hydra cannot fill frozen ones; nothing changes them. A number that names no
+range counts something (whole numbers: at least 1) or measures something (others: at least 0).
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import yaml
-from hydra import compose, initialize_config_dir
-from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
-from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import MISSING
 
-from pipeline.core.errors import ConfigError
+Range = tuple[str, Callable[[float], bool]]
+"""What is expected, in words, and whether a number is that. Not-a-number is in no range."""
 
-REPLACED = ("site.cameras", "site.zones", "site.lines", "enrol")
-"""Dictionaries that an override replaces; hydra would merge them with what the site has."""
+ABOVE_0: Range = ("a number above 0", lambda value: value > 0)
+AT_LEAST_0: Range = ("a number of at least 0", lambda value: value >= 0)
+AT_LEAST_1: Range = ("at least 1", lambda value: value >= 1)
+FROM_0_TO_1: Range = ("a number from 0 to 1", lambda value: 0 <= value <= 1)
+ABOVE_0_TO_1: Range = ("a number above 0, 1 at most", lambda value: 0 < value <= 1)
+BETWEEN_0_AND_1: Range = ("a number between 0 and 1", lambda value: 0 < value < 1)
 
-SECRETS = (
-    re.compile(r"(//)\S*(?=@)"),  # //user:password@host; a password may hold what should have been escaped
-    re.compile(r"([?&][^=&\s]*(?:token|secret|password|key|auth|sig)[^=&\s]*=)[^&\s'\"]+", re.IGNORECASE),
-    re.compile(r"^(\s*\w*(?:password|token|secret)\w*: )(?!null$|\w*_env: ).+$", re.IGNORECASE | re.MULTILINE),
-)
-"""What a written configuration must not show, behind a first group that it may."""
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+def number(valid: Range, default: Any = MISSING) -> Any:
+    """Return a field for a number in a range that its type does not say."""
+    return field(default=default, metadata={"range": valid})
 
 
 @dataclass
-class WalkConfig:
+class TransitConfig:
     """How long people walk between two cameras, either way, seconds; ``typical_s`` is believed until it was learned."""
 
     between: list[str]
@@ -62,7 +55,7 @@ class TruthConfig:
 class SiteConfig:
     """A place: its cameras and what is known of it.
 
-    ``no_way`` has pairs of cameras (from, to): nobody walks straight from the first to the second.
+    ``no_transit`` has pairs of cameras (from, to): nobody walks straight from the first to the second.
     ``ground`` has a homography for each camera, three rows that take pixels to metres on the ground; ``max_dwell_s`` is
     how long somebody may stay in a zone, ``leave_after_s`` is ``matcher.leave_after_s`` there.
     """
@@ -71,8 +64,8 @@ class SiteConfig:
     zones: dict[str, Any] = field(default_factory=dict)
     lines: dict[str, Any] = field(default_factory=dict)
     overlaps: list[list[str]] | None = None
-    walking_times: list[WalkConfig] = field(default_factory=list)
-    no_way: list[list[str]] = field(default_factory=list)
+    transit_times: list[TransitConfig] = field(default_factory=list)
+    no_transit: list[list[str]] = field(default_factory=list)
     ground: dict[str, Any] = field(default_factory=dict)
     max_dwell_s: float = 30.0
     leave_after_s: float = 2.0
@@ -88,31 +81,31 @@ class ReplayConfig:
 
 @dataclass
 class DetectConfig:
-    """See ``DetectStage``."""
+    """See ``DetectionStage``."""
 
-    min_score: float = MISSING
+    min_score: float = number(FROM_0_TO_1)
     min_height_px: float = MISSING
 
 
 @dataclass
 class BufferConfig:
-    """See ``TrackStage``."""
+    """See ``TrackingStage``."""
 
     crop_size_hw: list[int] = MISSING
     clip_len: int = MISSING
     first_after_s: float = MISSING
-    part_s: float = MISSING
-    contact_coverage: float = MISSING
-    sure_score: float = MISSING
-    doubtful_score: float = MISSING
+    part_s: float = number(ABOVE_0)
+    contact_coverage: float = number(FROM_0_TO_1)
+    min_peak_score: float = number(FROM_0_TO_1)
+    static_min_score: float = number(FROM_0_TO_1)
     max_open_tracks: int = MISSING
 
 
 @dataclass
 class EmbedConfig:
-    """See ``EmbedStage``."""
+    """See ``EmbeddingStage``."""
 
-    min_quality: float = MISSING
+    min_quality: float = number(FROM_0_TO_1)
 
 
 @dataclass
@@ -120,24 +113,24 @@ class CalibrationConfig:
     """See ``Calibration`` and ``DistanceModel``."""
 
     same_mean: float = MISSING
-    same_std: float = MISSING
+    same_std: float = number(ABOVE_0)
     different_mean: float = MISSING
-    different_std: float = MISSING
-    caution: float = MISSING
-    max_evidence: float = MISSING
+    different_std: float = number(ABOVE_0)
+    caution: float = number(ABOVE_0_TO_1)
+    max_llr: float = number(ABOVE_0)
 
 
 @dataclass
 class MatcherConfig:
-    """See ``MatchStage``, ``Rules`` and ``EventTimeBuffer``."""
+    """See ``Matcher``, ``Rules`` and ``EventTimeBuffer``."""
 
-    window_s: float = MISSING
+    window_s: float = number(ABOVE_0)
     max_lateness_s: float = MISSING
-    max_false_match_rate: float = MISSING
+    max_false_match_rate: float = number(BETWEEN_0_AND_1)
     leave_after_s: float = MISSING
-    review_every_s: float = MISSING
-    review_window_s: float = MISSING
-    forget_after_s: float = MISSING
+    recluster_every_s: float = number(ABOVE_0)
+    recluster_window_s: float = MISSING
+    forget_after_s: float = number(ABOVE_0)
     max_identities: int = MISSING
     max_prototypes: int = MISSING
     calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
@@ -148,12 +141,12 @@ class LedgerConfig:
     """See ``Ledger.compact``."""
 
     retention_s: float = MISSING
-    max_events: int = MISSING
+    max_events: int = number(AT_LEAST_0)
 
 
 @dataclass
 class AlertingConfig:
-    """See ``AlertStage``."""
+    """See ``AlertEngine``."""
 
     cooldown_s: float = MISSING
     max_open: int = MISSING
@@ -172,8 +165,8 @@ class FlowConfig:
     drain_s: float = MISSING
     max_reopens: int = MISSING
     reopens_within_s: float = MISSING
-    min_backoff_s: float = MISSING
-    max_backoff_s: float = MISSING
+    min_backoff_s: float = number(ABOVE_0)
+    max_backoff_s: float = number(ABOVE_0)
 
 
 @dataclass
@@ -205,7 +198,7 @@ class RuntimeConfig:
     pose: ShareConfig = field(default_factory=ShareConfig)
     embed: ShareConfig = field(default_factory=ShareConfig)
     match: ShareConfig = field(default_factory=ShareConfig)
-    max_restarts: int = 0
+    max_restarts: int = number(AT_LEAST_0, 0)
     checkpoint_every_s: float = 5.0
 
 
@@ -238,86 +231,3 @@ class PipelineConfig:
     ledger: LedgerConfig = field(default_factory=LedgerConfig)
     alerting: AlertingConfig = field(default_factory=AlertingConfig)
     flow: FlowConfig = field(default_factory=FlowConfig)
-
-
-def load_config(overrides: Sequence[str]) -> PipelineConfig:
-    """Return the configuration that the files and these overrides make; plain values, nothing left to resolve.
-
-    Raises:
-        ConfigError: If a key is unknown, a value of the wrong type, or a choice not there; one line that names it.
-    """
-    overrides = list(overrides)
-    names = [override.split("=", 1)[0] for override in overrides]
-    if "site.cameras" in names and "site" not in names:
-        overrides.insert(0, "site=empty")  # whoever names cameras means these, at no place that we know
-        names.insert(0, "site")
-    ConfigStore.instance().store(name="schema", node=PipelineConfig)
-    try:
-        OmegaConf.register_new_resolver("root", lambda: str(CONFIGS.parent), replace=True)
-        with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-            composed = compose(
-                "config", overrides=[o for o, name in zip(overrides, names, strict=True) if name not in REPLACED]
-            )
-        for override in OverridesParser.create().parse_overrides(
-            [o for o in overrides if o.split("=", 1)[0] in REPLACED]
-        ):
-            _check_named_once(str(override.key_or_group), str(override.input_line).partition("=")[2])
-            OmegaConf.update(composed, str(override.key_or_group), override.value(), merge=False, force_add=True)
-        if "watchlist" in composed.alerts:
-            numbers = {name: number for number, name in enumerate(composed.enrol, start=1)}
-            composed.alerts.watchlist.people = {**numbers, **composed.alerts.watchlist.people}
-        OmegaConf.resolve(composed)
-        missing = OmegaConf.missing_keys(composed)
-        if missing:
-            raise ConfigError(f"{sorted(missing)[0]}: expected a value, got none; set it with {sorted(missing)[0]}=…")
-        return _typed(composed)
-    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
-        raise ConfigError(_one_line(error)) from error
-
-
-def _check_named_once(key: str, text: str) -> None:
-    """Raise ``ConfigError`` if a dictionary has a name twice, of which hydra would take the last."""
-    try:
-        node = yaml.compose(text)
-    except yaml.YAMLError:
-        return  # hydra's own words, such as ${oc.env:NAME}, are not all YAML
-    names = [name.value for name, _ in node.value] if isinstance(node, yaml.MappingNode) else []
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ConfigError(f"{key}: expected a different name for each, got {', '.join(twice)} twice; rename one")
-
-
-def to_yaml(config: PipelineConfig) -> str:
-    """Return the configuration as YAML, without the secrets in it."""
-    return _masked(OmegaConf.to_yaml(OmegaConf.structured(config)))
-
-
-def _masked(text: str) -> str:
-    for pattern in SECRETS:
-        text = pattern.sub(r"\1***", text)
-    return text
-
-
-def _typed(composed: DictConfig) -> PipelineConfig:
-    config = OmegaConf.to_object(composed)
-    assert isinstance(config, PipelineConfig)
-    return config
-
-
-def _one_line(error: Exception) -> str:
-    """Return what went wrong, key first where hydra knows it, without the stack of its own words."""
-    text = str(error).split("Config search path:")[0]
-    text = text.replace(":\n\t", ": ").replace("\n\t", ", ")  # the choices there are
-    lines = [line.strip().rstrip(".") for line in text.splitlines() if line.strip()]
-    cause = error.__cause__
-    if cause is not None:
-        first = str(cause).strip().splitlines()[0] if str(cause).strip() else ""
-        if first and first not in lines[0]:
-            lines.insert(1, first)
-    # hydra's advice to add a key leads nowhere here: the schema is closed.
-    unwanted = ("reference_type", "object_type", "See https", "To append")
-    kept = [line for line in lines if not line.startswith(unwanted)]
-    override = getattr(error, "override", None)
-    if override is not None:
-        kept.insert(0, f"{override.split('=', 1)[0]}: expected key=value as hydra reads it")
-    return _masked("; ".join(kept[:4]))

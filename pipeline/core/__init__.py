@@ -1,7 +1,7 @@
 """The nouns: what flows through the pipeline, and what a plug-in must be. Imports numpy only."""
 
 from pipeline.core.alert import Alert, AlertState, Severity
-from pipeline.core.correction_command import Order, OrderKind
+from pipeline.core.correction_command import CommandKind, CorrectionCommand
 from pipeline.core.detections import Detections
 from pipeline.core.embedding import Embedding
 from pipeline.core.frame import Frame, FrameStamp, LetterboxedFrame
@@ -15,7 +15,7 @@ from pipeline.core.interfaces import (
     PoseEstimator,
     PoseNeed,
     Record,
-    RemakableSink,
+    ReExportableSink,
     RewindableSink,
     Sink,
     Source,
@@ -29,7 +29,9 @@ __all__ = [
     "Alert",
     "AlertRule",
     "AlertState",
+    "CommandKind",
     "Correction",
+    "CorrectionCommand",
     "CorrectionKind",
     "Detections",
     "Detector",
@@ -43,13 +45,11 @@ __all__ = [
     "LetterboxedFrame",
     "Match",
     "Monitor",
-    "Order",
-    "OrderKind",
     "Outcome",
     "PoseEstimator",
     "PoseNeed",
+    "ReExportableSink",
     "Record",
-    "RemakableSink",
     "RewindableSink",
     "Severity",
     "Sighting",

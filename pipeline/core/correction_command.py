@@ -6,7 +6,7 @@ from enum import StrEnum
 from pipeline.core.track import TrackPart
 
 
-class OrderKind(StrEnum):
+class CommandKind(StrEnum):
     """What an order does."""
 
     MERGE = "merge"
@@ -18,7 +18,7 @@ class OrderKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class CorrectionCommand:
     """An operator's decision; no later insight undoes it.
 
     Attributes:
@@ -35,7 +35,7 @@ class Order:
         reason: In words.
     """
 
-    kind: OrderKind
+    kind: CommandKind
     person_ids: tuple[int, ...]
     by: str
     at: float

@@ -103,10 +103,10 @@ class RewindableSink(Protocol):
 
 
 @runtime_checkable
-class RemakableSink(Protocol):
+class ReExportableSink(Protocol):
     """A sink whose files say who everybody was in the end, and can be made anew when that was corrected later."""
 
-    def remake(self, person_of: Callable[[TrackPart], int]) -> None:
+    def re_export(self, person_of: Callable[[TrackPart], int]) -> None:
         """Let ``close`` make what another instance made, with who is who now; in place of every ``write``.
 
         Raises:

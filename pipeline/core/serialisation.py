@@ -10,36 +10,36 @@ from pipeline.core.errors import WireFormatError
 Value = TypeVar("Value")
 
 
-def pack(value: object) -> bytes:
+def serialise(value: object) -> bytes:
     """Return a value as bytes.
 
     Args:
         value: Dataclasses, numbers, texts, enums, arrays, and lists, tuples, sets and dictionaries of them.
 
     Example:
-        >>> unpack(pack([(1, "a")]), list[tuple[int, str]])
+        >>> deserialise(serialise([(1, "a")]), list[tuple[int, str]])
         [(1, 'a')]
     """
-    return msgspec.msgpack.encode(value, enc_hook=_packed)
+    return msgspec.msgpack.encode(value, enc_hook=_encoded)
 
 
-def unpack(data: bytes, kind: type[Value]) -> Value:
+def deserialise(data: bytes, kind: type[Value]) -> Value:
     """Return the value that was packed.
 
     Args:
-        data: Of ``pack``.
+        data: Of ``serialise``.
         kind: What it is, with type arguments.
 
     Raises:
         WireFormatError: If the bytes hold something else.
     """
     try:
-        return msgspec.msgpack.decode(data, type=kind, dec_hook=_unpacked)
+        return msgspec.msgpack.decode(data, type=kind, dec_hook=_decoded)
     except msgspec.MsgspecError as error:
         raise WireFormatError(f"packed bytes: expected {kind}, got something else: {error}") from error
 
 
-def _packed(value: Any) -> object:
+def _encoded(value: Any) -> object:
     if isinstance(value, np.ndarray):
         return value.dtype.str, value.shape, np.ascontiguousarray(value).tobytes()
     if isinstance(value, np.generic):
@@ -47,7 +47,7 @@ def _packed(value: Any) -> object:
     raise TypeError(f"value: expected something that can be packed, got {type(value).__name__}")
 
 
-def _unpacked(kind: type, value: Any) -> object:
+def _decoded(kind: type, value: Any) -> object:
     if get_origin(kind) is np.ndarray:
         dtype, shape, data = value
         # A copy: aligned as any other array, and writable as the one before.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pipeline.core import Embedder, Embedding, Tracklet
 
 
-class EmbedStage:
+class EmbeddingStage:
     """Turns tracklets into vectors; of many cameras mixed. Pixels end here.
 
     Args:

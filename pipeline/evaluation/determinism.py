@@ -34,7 +34,12 @@ from typing import NamedTuple
 import ray
 
 ROOT = Path(__file__).resolve().parents[2]
-ALWAYS = ("matcher.review_every_s=1", "flow.flush_every_s=0.2", "sink=[jsonl,mot]", "alerts.zone_dwell.max_dwell_s=2")
+ALWAYS = (
+    "matcher.recluster_every_s=1",
+    "flow.flush_every_s=0.2",
+    "sink=[jsonl,mot]",
+    "alerts.zone_dwell.max_dwell_s=2",
+)
 DEMO = ("site=demo", "site.zones={plaza: {camera: west, polygon: [[0, 0], [640, 0], [640, 360], [0, 360]]}}")
 FILES = ("*.jsonl", "mot/*.txt")
 LIMIT_S = 600.0

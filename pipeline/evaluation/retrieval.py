@@ -77,7 +77,7 @@ def score_retrieval(queries: LabelledVectors, gallery: LabelledVectors, *, max_r
     Reference:
         Average precision is the mean of the precision at each right answer, without interpolation. Inverse
         negative penalty: number of right answers over the rank of the last of them (Ye et al., "Deep Learning
-        for Person Re-identification: A Survey and Outlook", TPAMI 2021).
+        for Person Re-identification: A CameraCalibration and Outlook", TPAMI 2021).
     """
     distances = cosine_distances(queries.vectors, gallery.vectors)
     return score_distances(distances, queries, gallery, max_rank=max_rank, ties="wrong_first")

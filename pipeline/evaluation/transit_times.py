@@ -14,7 +14,7 @@ from itertools import pairwise
 from math import cos, hypot, pi, sin
 from pathlib import Path
 
-from pipeline.association.geometry.transit_times import Walk, Walks
+from pipeline.association.geometry.transit_times import TransitTime, TransitTimes
 from pipeline.core.command_line import run_command
 from pipeline.ledger.events import Event
 from pipeline.ledger.reader import LedgerReader
@@ -24,14 +24,14 @@ Visit = tuple[float, float, str]
 SIZE = 560
 
 
-def learn(people: Iterable[Iterable[Visit]]) -> Walks:
+def learn(people: Iterable[Iterable[Visit]]) -> TransitTimes:
     """Return how long people took who were seen so.
 
     Example:
         >>> learn([[(0.0, 2.0, "east"), (10.0, 12.0, "west")]]).times
         {('east', 'west'): [8.0]}
     """
-    walks = Walks()
+    walks = TransitTimes()
     found = []
     for visits in people:
         ordered = sorted(visits)
@@ -43,19 +43,19 @@ def learn(people: Iterable[Iterable[Visit]]) -> Walks:
     return walks
 
 
-def to_json(walks: Mapping[tuple[str, str], Walk]) -> str:
+def to_json(walks: Mapping[tuple[str, str], TransitTime]) -> str:
     """Return the ways as JSON, in order."""
     rows = [{"from": pair[0], "to": pair[1], **asdict(walk)} for pair, walk in sorted(walks.items())]
     return json.dumps({"walks": rows}, indent=1)
 
 
-def to_svg(walks: Mapping[tuple[str, str], Walk]) -> str:
+def to_svg(walks: Mapping[tuple[str, str], TransitTime]) -> str:
     """Return the ways as a picture: cameras in a circle, an arrow a way, as wide as it is walked often."""
     cameras = sorted({camera for pair in walks for camera in pair})
     middle, radius = SIZE / 2, SIZE / 2 - 80
     turns = [2 * pi * index / max(len(cameras), 1) for index in range(len(cameras))]
     places = {c: (middle + radius * sin(t), middle - radius * cos(t)) for c, t in zip(cameras, turns, strict=True)}
-    most = max((walk.num_walks for walk in walks.values()), default=1)
+    most = max((walk.num_transits for walk in walks.values()), default=1)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{SIZE}" height="{SIZE}" font-family="sans-serif" '
         'font-size="12">',
@@ -70,10 +70,10 @@ def to_svg(walks: Mapping[tuple[str, str], Walk]) -> str:
         cut_x, cut_y = 26 * (x2 - x1) / length, 26 * (y2 - y1) / length
         start = f'x1="{x1 + cut_x + aside_x:.1f}" y1="{y1 + cut_y + aside_y:.1f}"'
         stop = f'x2="{x2 - cut_x + aside_x:.1f}" y2="{y2 - cut_y + aside_y:.1f}"'
-        width = 1 + 4 * walk.num_walks / most
+        width = 1 + 4 * walk.num_transits / most
         parts.append(f'<line {start} {stop} stroke="#36c" stroke-width="{width:.1f}" marker-end="url(#tip)"/>')
         text_x, text_y = x1 + 0.35 * (x2 - x1) + 2 * aside_x, y1 + 0.35 * (y2 - y1) + 2 * aside_y
-        parts.append(f'<text x="{text_x:.1f}" y="{text_y:.1f}">{walk.median_s:.1f} s ({walk.num_walks})</text>')
+        parts.append(f'<text x="{text_x:.1f}" y="{text_y:.1f}">{walk.median_s:.1f} s ({walk.num_transits})</text>')
     for camera, (x, y) in places.items():
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="22" fill="#fd8" stroke="#333"/>')
         parts.append(f'<text x="{x:.1f}" y="{y + 38:.1f}" text-anchor="middle">{escape(camera)}</text>')

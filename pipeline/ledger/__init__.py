@@ -1,7 +1,7 @@
 """The identity ledger: what was seen, decided, corrected and told, in order, in one SQLite file."""
 
 from pipeline.ledger.audit import AuditEntry
-from pipeline.ledger.commands import Outcome, PlacedOrder
+from pipeline.ledger.commands import Outcome, SubmittedCommand
 from pipeline.ledger.events import Event
 from pipeline.ledger.final_tracks import NOBODY, Finals, FinalTracks
 from pipeline.ledger.ledger import Ledger, set_aside
@@ -9,7 +9,7 @@ from pipeline.ledger.people import Person
 from pipeline.ledger.reader import LedgerReader
 from pipeline.ledger.resolve import describe, resolve
 from pipeline.ledger.snapshot import Entry, Saved
-from pipeline.ledger.submit import place_order
+from pipeline.ledger.submit import submit_command
 
 __all__ = [
     "NOBODY",
@@ -22,10 +22,10 @@ __all__ = [
     "LedgerReader",
     "Outcome",
     "Person",
-    "PlacedOrder",
     "Saved",
+    "SubmittedCommand",
     "describe",
-    "place_order",
     "resolve",
     "set_aside",
+    "submit_command",
 ]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pipeline.core import Correction, CorrectionKind, Record
 from pipeline.core.errors import DataError
-from pipeline.core.serialisation import pack
-from pipeline.ledger.commands import Outcome, PlacedOrder
+from pipeline.core.serialisation import serialise
+from pipeline.ledger.commands import Outcome, SubmittedCommand
 from pipeline.ledger.erasure import Erasure, erase_files, lines_with, places_with
 from pipeline.ledger.export import renew_exports
 from pipeline.ledger.ledger import Ledger, is_being_written
@@ -16,34 +16,37 @@ from pipeline.ledger.resolve import amended, describe, resolve
 from pipeline.ledger.snapshot import AT_REST
 
 
-def carry_out_pending(path: Path) -> None:
+def apply_pending(path: Path) -> None:
     """Carry out the orders that wait, or leave them to a run that has just begun to write the ledger."""
     if is_being_written(path):
         return
     ledger = Ledger(path)
     reader = LedgerReader(path)
     try:
-        for placed in ledger.pending_orders():
-            _carry_out(placed, ledger, reader)
+        for submitted in ledger.pending_commands():
+            _carry_out(submitted, ledger, reader)
     finally:
         reader.close()
         ledger.close()
 
 
-def _carry_out(placed: PlacedOrder, ledger: Ledger, reader: LedgerReader) -> None:
+def _carry_out(submitted: SubmittedCommand, ledger: Ledger, reader: LedgerReader) -> None:
     people = reader.people()
     try:
-        correction = resolve(placed.order, people, at=people.last_at, next_person_id=people.last_person_id + 1)
+        correction = resolve(submitted.command, people, at=people.last_at, next_person_id=people.last_person_id + 1)
     except DataError as error:
-        ledger.append([], outcomes=[Outcome(placed, time.time(), False, str(error))])
+        ledger.append([], outcomes=[Outcome(submitted, time.time(), False, str(error))])
         return
     records: list[Record] = [correction, *amended(reader.alerts(), correction)]
     if correction.kind is CorrectionKind.ERASED:
         text = str(_erase(correction, records, ledger, reader, people.last_person_id))
-        ledger.append([], outcomes=[Outcome(placed, time.time(), True, text)])
+        ledger.append([], outcomes=[Outcome(submitted, time.time(), True, text)])
         return
-    taken = (AT_REST, pack({"order": placed.order, "correction": correction}))  # for a run that goes on from here
-    ledger.append(records, taken=taken, outcomes=[Outcome(placed, time.time(), True, describe(correction))])
+    entry = (
+        AT_REST,
+        serialise({"command": submitted.command, "correction": correction}),
+    )  # for a run that goes on from here
+    ledger.append(records, entry=entry, outcomes=[Outcome(submitted, time.time(), True, describe(correction))])
 
 
 def _erase(

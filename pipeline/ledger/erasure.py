@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline.core import Correction, CorrectionKind, TrackPart
 from pipeline.core.errors import ConnectorError
-from pipeline.ledger.commands import order_body, order_from
+from pipeline.ledger.commands import command_body, command_from
 from pipeline.ledger.events import correction_body, from_row
 
 NEEDLE_BYTES = 100
@@ -93,7 +93,7 @@ def redact(database: sqlite3.Connection, correction: Correction) -> tuple[dict[s
         )
     database.executemany("INSERT OR IGNORE INTO erased VALUES (?)", [(digest_of(part),) for part in parts])
     removed = {f"{kind}s": len(numbers) for kind, numbers in gone.items()}
-    removed["orders"] = _redact_orders(database, frozenset(correction.person_ids))
+    removed["orders"] = _redact_commands(database, frozenset(correction.person_ids))
     return removed, [needle[-NEEDLE_BYTES:] for needle in needles]
 
 
@@ -111,14 +111,14 @@ def lines_with(parts: Iterable[TrackPart]) -> list[bytes]:
     ]
 
 
-def _redact_orders(database: sqlite3.Connection, person_ids: Set[int]) -> int:
+def _redact_commands(database: sqlite3.Connection, person_ids: Set[int]) -> int:
     """Take names, parts and reasons out of orders about erased people."""
     num_orders = 0
     for number, body in database.execute("SELECT number, body FROM orders").fetchall():
-        order = order_from(body)
-        if person_ids & set(order.person_ids) and (order.parts or order.name):
-            empty = type(order)(order.kind, order.person_ids, order.by, order.at)
-            database.execute("UPDATE orders SET body = ? WHERE number = ?", (order_body(empty), number))
+        command = command_from(body)
+        if person_ids & set(command.person_ids) and (command.parts or command.name):
+            empty = type(command)(command.kind, command.person_ids, command.by, command.at)
+            database.execute("UPDATE orders SET body = ? WHERE number = ?", (command_body(empty), number))
             num_orders += 1
     return num_orders
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from pipeline.core import Correction, Record, TrackPart
 from pipeline.core.errors import ConnectorError
-from pipeline.core.serialisation import pack
+from pipeline.core.serialisation import serialise
 from pipeline.ledger.audit import add_audit
-from pipeline.ledger.commands import Outcome, PlacedOrder, read_orders, write_outcome
+from pipeline.ledger.commands import Outcome, SubmittedCommand, read_commands, write_outcome
 from pipeline.ledger.erasure import NEEDLE_BYTES, digest_of, redact
 from pipeline.ledger.events import Row, to_row
 from pipeline.ledger.hash_chain import START, link
@@ -63,13 +63,13 @@ class Ledger:
         return self._chain.hex()
 
     def append(
-        self, records: Sequence[Record], *, taken: tuple[str, bytes] | None = None, outcomes: Sequence[Outcome] = ()
+        self, records: Sequence[Record], *, entry: tuple[str, bytes] | None = None, outcomes: Sequence[Outcome] = ()
     ) -> None:
         """Write records and what they followed from, all or none.
 
         Args:
             records: In the order in which they were decided.
-            taken: What was taken in, as kind and bytes; into the journal.
+            entry: What the reducer was given, as kind and bytes; into the journal.
             outcomes: Of the orders that led to them.
 
         Raises:
@@ -77,13 +77,13 @@ class Ledger:
         """
         with self._transaction():
             self._chain = self._write(records)
-            if taken is not None:
+            if entry is not None:
                 self._database.execute(
-                    "INSERT INTO journal (kind, body, chain) VALUES (?, ?, ?)", (*taken, self._chain)
+                    "INSERT INTO journal (kind, body, chain) VALUES (?, ?, ?)", (*entry, self._chain)
                 )
             for outcome in outcomes:
                 write_outcome(self._database, outcome)
-        self._journal_bytes += len(taken[1]) if taken is not None else 0
+        self._journal_bytes += len(entry[1]) if entry is not None else 0
 
     @property
     def wants_snapshot(self) -> bool:
@@ -122,8 +122,8 @@ class Ledger:
             self._database.execute("DELETE FROM journal")
             if state is None:
                 self._database.execute("DELETE FROM snapshot")
-                taken = (FORGOTTEN, pack({"last_person_id": last_person_id}), self._chain)
-                self._database.execute("INSERT INTO journal (kind, body, chain) VALUES (?, ?, ?)", taken)
+                forgotten = (FORGOTTEN, serialise({"last_person_id": last_person_id}), self._chain)
+                self._database.execute("INSERT INTO journal (kind, body, chain) VALUES (?, ?, ?)", forgotten)
                 needles += [body[len(body) // 2 :][:NEEDLE_BYTES] for body in old]
                 removed["snapshots and inputs"] = len(old)
         if state is not None:
@@ -191,10 +191,10 @@ class Ledger:
         )
         return bool(self._rows(query, str(part.track_id), part.part, digest_of(part)))
 
-    def pending_orders(self) -> list[PlacedOrder]:
+    def pending_commands(self) -> list[SubmittedCommand]:
         """Return the orders that wait to be carried out."""
         try:
-            return read_orders(self._database, "pending")
+            return read_commands(self._database, "pending")
         except sqlite3.Error as error:
             raise ConnectorError(f"{self._path}: cannot be read: {error}; check the disk") from error
 

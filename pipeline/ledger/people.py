@@ -81,13 +81,13 @@ class People:
     def persons(self) -> list[Person]:
         """Return everybody who was seen, by number."""
         person_ids = self.tracks.finals().person_ids
-        order = np.argsort(person_ids, kind="stable")
+        command = np.argsort(person_ids, kind="stable")
         first_at, last_at = np.array(self._first_at), np.array(self._last_at)
         cameras = np.array(self._camera_of)
         names = list(self._cameras)
-        starts = np.flatnonzero(np.diff(person_ids[order], prepend=NOBODY - 1))
+        starts = np.flatnonzero(np.diff(person_ids[command], prepend=NOBODY - 1))
         found = []
-        for slots in np.split(order, starts[1:]) if len(order) else []:
+        for slots in np.split(command, starts[1:]) if len(command) else []:
             person_id = int(person_ids[slots[0]])
             if person_id != NOBODY:
                 found.append(

@@ -8,7 +8,7 @@ from typing import TypeVar
 from pipeline.core import Alert, Correction, TrackPart
 from pipeline.core.errors import ConnectorError
 from pipeline.ledger.audit import AuditEntry, read_audit
-from pipeline.ledger.commands import PlacedOrder, read_orders
+from pipeline.ledger.commands import SubmittedCommand, read_commands
 from pipeline.ledger.events import COLUMNS, Event, from_row
 from pipeline.ledger.people import People, Person
 from pipeline.ledger.tables import check_schema, connect
@@ -84,9 +84,9 @@ class LedgerReader:
                 newest[event.alert().key] = event.alert()
         return list(newest.values())
 
-    def orders(self) -> list[PlacedOrder]:
+    def commands(self) -> list[SubmittedCommand]:
         """Return all orders and what came of them."""
-        return self._read(lambda: read_orders(self._database))
+        return self._read(lambda: read_commands(self._database))
 
     def audit(self) -> list[AuditEntry]:
         """Return who asked for what, when and why."""

@@ -3,25 +3,25 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from pipeline.core import Alert, AlertState, Correction, CorrectionKind, Order, OrderKind, TrackPart
+from pipeline.core import Alert, AlertState, CommandKind, Correction, CorrectionCommand, CorrectionKind, TrackPart
 from pipeline.core.errors import DataError
 from pipeline.ledger.people import People
 
 KINDS = {
-    OrderKind.MERGE: CorrectionKind.MERGED,
-    OrderKind.SPLIT: CorrectionKind.SPLIT,
-    OrderKind.REJECT: CorrectionKind.SPLIT,
-    OrderKind.CONFIRM: CorrectionKind.CONFIRMED,
-    OrderKind.NAME: CorrectionKind.NAMED,
-    OrderKind.ERASE: CorrectionKind.ERASED,
+    CommandKind.MERGE: CorrectionKind.MERGED,
+    CommandKind.SPLIT: CorrectionKind.SPLIT,
+    CommandKind.REJECT: CorrectionKind.SPLIT,
+    CommandKind.CONFIRM: CorrectionKind.CONFIRMED,
+    CommandKind.NAME: CorrectionKind.NAMED,
+    CommandKind.ERASE: CorrectionKind.ERASED,
 }
 
 
-def resolve(order: Order, people: People, *, at: float, next_person_id: int) -> Correction:
+def resolve(command: CorrectionCommand, people: People, *, at: float, next_person_id: int) -> Correction:
     """Return the correction that an order comes to.
 
     Args:
-        order: What an operator wants.
+        command: What an operator wants.
         people: As they stand.
         at: Unix seconds of event time.
         next_person_id: The number of a new person.
@@ -29,23 +29,29 @@ def resolve(order: Order, people: People, *, at: float, next_person_id: int) -> 
     Raises:
         DataError: If it cannot be carried out; says why.
     """
-    for person_id in order.person_ids:
+    for person_id in command.person_ids:
         if not people.is_known(person_id):
             raise DataError(f"person {person_id}: expected somebody who was seen and not erased; look who is there")
-    parts = tuple(sorted(set(order.parts)))
+    parts = tuple(sorted(set(command.parts)))
     for part in parts:
-        _check_part(part, order.person_ids[0], people)
-    person_ids: Sequence[int] = order.person_ids
-    if order.kind in (OrderKind.SPLIT, OrderKind.REJECT):
-        if order.kind is OrderKind.SPLIT and len(parts) == people.num_parts(order.person_ids[0]):
-            raise DataError(f"parts: expected some of person {order.person_ids[0]}, got all; nothing would be left")
-        person_ids = (order.person_ids[0], next_person_id)
-    if order.kind is OrderKind.ERASE:
+        _check_part(part, command.person_ids[0], people)
+    person_ids: Sequence[int] = command.person_ids
+    if command.kind in (CommandKind.SPLIT, CommandKind.REJECT):
+        if command.kind is CommandKind.SPLIT and len(parts) == people.num_parts(command.person_ids[0]):
+            raise DataError(f"parts: expected some of person {command.person_ids[0]}, got all; nothing would be left")
+        person_ids = (command.person_ids[0], next_person_id)
+    if command.kind is CommandKind.ERASE:
         # Those who keep copies need to know of what; the ledger itself keeps no parts of it.
-        person_ids = people.tracks.aliases_of(order.person_ids[0])
-        parts = tuple(sorted(people.parts_of(order.person_ids[0])))
+        person_ids = people.tracks.aliases_of(command.person_ids[0])
+        parts = tuple(sorted(people.parts_of(command.person_ids[0])))
     return Correction(
-        KINDS[order.kind], tuple(person_ids), by=order.by, at=at, parts=parts, reason=order.reason, name=order.name
+        KINDS[command.kind],
+        tuple(person_ids),
+        by=command.by,
+        at=at,
+        parts=parts,
+        reason=command.reason,
+        name=command.name,
     )
 
 

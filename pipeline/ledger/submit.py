@@ -3,14 +3,14 @@
 import sqlite3
 from pathlib import Path
 
-from pipeline.core import Order
+from pipeline.core import CorrectionCommand
 from pipeline.core.errors import ConnectorError
-from pipeline.ledger.apply import carry_out_pending
-from pipeline.ledger.commands import add_order, check_order
+from pipeline.ledger.apply import apply_pending
+from pipeline.ledger.commands import add_command, check_command
 from pipeline.ledger.tables import check_schema, connect
 
 
-def place_order(path: Path, order: Order) -> int:
+def submit_command(path: Path, command: CorrectionCommand) -> int:
     """Write an order into a ledger and return its number; safe beside the run that writes the ledger.
 
     The run carries it out between two windows of event time; where none writes the ledger, it is carried out now.
@@ -19,18 +19,18 @@ def place_order(path: Path, order: Order) -> int:
         ConfigError: If it names too many or too few people or parts, or nobody gave it.
         ConnectorError: If there is no such ledger, or it cannot be written.
     """
-    check_order(order)
+    check_command(command)
     if not path.is_file():
         raise ConnectorError(f"{path}: expected a ledger, got no file; name the ledger.sqlite of a run")
     database = connect(path, read_only=False)
     try:
         check_schema(path, database)
         database.execute("BEGIN IMMEDIATE")
-        number = add_order(database, order)
+        number = add_command(database, command)
         database.execute("COMMIT")
     except sqlite3.Error as error:
         raise ConnectorError(f"{path}: cannot be written: {error}; try again") from error
     finally:
         database.close()
-    carry_out_pending(path)
+    apply_pending(path)
     return number

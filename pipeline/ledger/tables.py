@@ -37,7 +37,7 @@ CREATE TABLE orders (
     state TEXT NOT NULL CHECK (state IN ('pending', 'done', 'refused')),
     outcome TEXT NOT NULL DEFAULT ''
 );
-CREATE INDEX pending_orders ON orders (number) WHERE state = 'pending';
+CREATE INDEX pending_commands ON orders (number) WHERE state = 'pending';
 CREATE TABLE audit (
     number INTEGER PRIMARY KEY,
     at REAL NOT NULL,

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from math import inf
 
 from pipeline.camera.detection import letterbox
-from pipeline.camera.tracking import TrackStage
+from pipeline.camera.tracking import TrackingStage
 from pipeline.core import Detections, Embedding, Frame, FrameStamp, LetterboxedFrame, Monitor, Source
 from pipeline.core.errors import DataError, SourceLostError
 from pipeline.runtime.checkpoint import Checkpoint
-from pipeline.runtime.deliveries import Deliveries, HandOver
+from pipeline.runtime.deliveries import Deliver, Deliveries
 from pipeline.runtime.flow import (
     Detect,
     Embed,
@@ -25,7 +25,7 @@ from pipeline.runtime.flow import (
     ordered_map,
     tracklets_to_embeddings,
 )
-from pipeline.runtime.frame_queue import Mailbox
+from pipeline.runtime.frame_queue import FrameQueue
 from pipeline.telemetry.camera_status import CameraStatus
 
 logger = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class CameraActor:
         detect: Finds people.
         pose: Adds keypoints; gives tracklets back as they are where none are needed.
         embed: Makes vectors; None for hopeless tracklets.
-        hand_over: Takes embeddings away.
+        deliver: Takes embeddings away.
         limits: What bounds it.
         make_monitor: Builds what shows people how the camera is doing; None: nobody is shown anything.
     """
@@ -81,12 +81,12 @@ class CameraActor:
         self,
         *,
         make_source: Callable[[], Source],
-        make_track: Callable[[], TrackStage],
+        make_track: Callable[[], TrackingStage],
         input_hw: tuple[int, int],
         detect: Detect,
         pose: Pose,
         embed: Embed,
-        hand_over: HandOver,
+        deliver: Deliver,
         limits: CameraLimits,
         make_monitor: Callable[[], Monitor] | None = None,
     ) -> None:
@@ -95,14 +95,14 @@ class CameraActor:
         self._make_track = make_track
         self._input_hw = input_hw
         self._detect, self._pose, self._embed = detect, pose, embed
-        self._hand_over = Deliveries(hand_over)
+        self._hand_over = Deliveries(deliver)
         self._limits = limits
         self._status = CameraStatus()
         self._stopped = asyncio.Event()
-        self._mailbox: Mailbox[Prepared] | None = None
+        self._mailbox: FrameQueue[Prepared] | None = None
         self._due_at: dict[int, float] = {}
         self._began_at: float | None = None
-        self._track: TrackStage | None = None
+        self._track: TrackingStage | None = None
         self._decode_s = 0.0
         self._track_s = 0.0
         self._last: FrameStamp | None = None
@@ -132,7 +132,7 @@ class CameraActor:
         return await asked
 
     def _whole_status(self) -> CameraStatus:
-        source, status = self._source, self._status_of_line()
+        source, status = self._source, self._pipeline_status()
         return replace(
             status,
             frames_read=status.frames_read + source.num_dropped + source.num_bad,
@@ -140,15 +140,15 @@ class CameraActor:
             bad_records=status.bad_records + source.num_bad,
         )
 
-    def _status_of_line(self) -> CameraStatus:
+    def _pipeline_status(self) -> CameraStatus:
         """Return the status without what the source itself left out."""
         mailbox, track = self._mailbox, self._track
         return replace(
             self._status,
             frames_read=self._status.frames_read + (mailbox.num_read if mailbox else 0),
             frames_dropped=self._status.frames_dropped + (mailbox.num_dropped if mailbox else 0),
-            still_lifes=self._status.still_lifes + (track.num_still if track else 0),
-            unsure_parts=self._status.unsure_parts + (track.num_unsure if track else 0),
+            static_false_positives=self._status.static_false_positives + (track.num_static if track else 0),
+            low_score_parts=self._status.low_score_parts + (track.num_low_score if track else 0),
             people_now=track.num_open if track else 0,
             track_s=self._track_s,
             decode_s=self._decode_s,
@@ -214,13 +214,13 @@ class CameraActor:
         except TimeoutError:
             return
 
-    async def _resumed(self, checkpoint: Checkpoint) -> TrackStage | None:
+    async def _resumed(self, checkpoint: Checkpoint) -> TrackingStage | None:
         """Take over from another process; return the track stage to go on with, None for a new one."""
         track, status = checkpoint.track, checkpoint.status
         self._status = replace(
             status,
-            still_lifes=status.still_lifes - track.num_still,
-            unsure_parts=status.unsure_parts - track.num_unsure,
+            static_false_positives=status.static_false_positives - track.num_static,
+            low_score_parts=status.low_score_parts - track.num_low_score,
             reopens=status.reopens + 1,
         )
         self._track_s, self._decode_s = status.track_s, status.decode_s
@@ -230,15 +230,15 @@ class CameraActor:
         await self._hand_over(self._source.camera_id, checkpoint.pending, -inf, time.time())
         if not self._source.live:
             return track
-        await self._hand_over_step(Progress(None, track.flush(), -inf, None))
+        await self._deliver_step(Progress(None, track.flush(), -inf, None))
         return None
 
-    async def _session(self, track: TrackStage) -> None:
+    async def _session(self, track: TrackingStage) -> None:
         """Follow people from one opening of the source to its end, and hand everything over, also if it breaks."""
         self._track = track
         progress: asyncio.Queue[Progress | None] = asyncio.Queue(self._limits.max_waiting_tracklets)
         lost: list[SourceLostError] = []
-        handing_over = asyncio.create_task(self._hand_over_all(progress))
+        handing_over = asyncio.create_task(self._deliver_all(progress))
         frames = asyncio.create_task(
             frames_to_tracklets(self._searched_frames(lost), self._track, progress, self._seen)
         )
@@ -250,14 +250,14 @@ class CameraActor:
             frames.cancel()
             handing_over.cancel()
             await asyncio.gather(frames, handing_over, return_exceptions=True)
-            self._status = replace(self._status_of_line(), people_now=0)
+            self._status = replace(self._pipeline_status(), people_now=0)
             self._mailbox = self._track = self._made = None
         if lost:
             raise lost[0]
 
     async def _searched_frames(self, lost: list[SourceLostError]) -> AsyncIterator[tuple[Frame, Detections]]:
         """Yield frames with what was found in them; a source that breaks ends them and is noted in ``lost``."""
-        self._mailbox = Mailbox(
+        self._mailbox = FrameQueue(
             self._prepared_frames(),
             newest_only=self._source.live,
             capacity=self._limits.read_ahead_frames,
@@ -267,7 +267,7 @@ class CameraActor:
 
         async def items() -> AsyncIterator[Prepared]:
             try:
-                async for item in self._mailbox_items():
+                async for item in self._queued_frames():
                     yield item
             except SourceLostError as error:
                 lost.append(error)
@@ -284,7 +284,7 @@ class CameraActor:
                 self._due_at[frame.stamp.index] = due_at
                 yield frame, detections
 
-    async def _mailbox_items(self) -> AsyncIterator[Prepared]:
+    async def _queued_frames(self) -> AsyncIterator[Prepared]:
         assert self._mailbox is not None
         async for item in self._mailbox:
             yield item
@@ -328,14 +328,14 @@ class CameraActor:
         if self._asked and self._made is None and self._track is not None:
             self._made = Checkpoint(frame.stamp, copy.deepcopy(self._track), self._whole_status())
 
-    async def _hand_over_all(self, progress: "asyncio.Queue[Progress | None]") -> None:
+    async def _deliver_all(self, progress: "asyncio.Queue[Progress | None]") -> None:
         while (step := await progress.get()) is not None:
-            await self._hand_over_step(step)
+            await self._deliver_step(step)
             if self._made is not None and step.stamp is not None and step.stamp.index >= self._made.stamp.index:
                 self._give(self._made)
                 self._made = None
 
-    async def _hand_over_step(self, step: Progress) -> None:
+    async def _deliver_step(self, step: Progress) -> None:
         if step.stamp is not None:
             for index in [index for index in self._due_at if index <= step.stamp.index]:
                 self._last_due_at = self._due_at.pop(index)

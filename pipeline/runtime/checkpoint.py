@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pipeline.camera.tracking import TrackStage
+from pipeline.camera.tracking import TrackingStage
 from pipeline.core import Embedding, FrameStamp
 from pipeline.telemetry.camera_status import CameraStatus
 
@@ -19,6 +19,6 @@ class Checkpoint:
     """
 
     stamp: FrameStamp
-    track: TrackStage
+    track: TrackingStage
     status: CameraStatus
     pending: tuple[Embedding, ...] = ()

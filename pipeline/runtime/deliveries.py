@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from math import inf
 
 from pipeline.core import Embedding
-from pipeline.runtime.acknowledgement import Receipt
+from pipeline.runtime.acknowledgement import Acknowledgement
 
-HandOver = Callable[[str, Sequence[Embedding], float, float, str | None], Awaitable[Receipt]]
-"""camera, embeddings, watermark, due time, life → receipt; as ``MatchActor.hand_over``."""
+Deliver = Callable[[str, Sequence[Embedding], float, float, str | None], Awaitable[Acknowledgement]]
+"""camera, embeddings, watermark, due time, life → receipt; as ``MatchActor.deliver``."""
 
 ASK_EVERY_S = 0.1
 """Seconds between two questions whether the last embeddings are judged."""
@@ -19,12 +19,12 @@ class Deliveries:
     """Hands over what one camera sees, one call after another, so that nothing is lost with the one who takes it.
 
     Args:
-        hand_over: Takes embeddings away.
+        deliver: Takes embeddings away.
     """
 
-    def __init__(self, hand_over: HandOver) -> None:
-        self._hand_over = hand_over
-        self._life: str | None = None
+    def __init__(self, deliver: Deliver) -> None:
+        self._hand_over = deliver
+        self._epoch: str | None = None
         self._watermark = -inf
         self._pending: list[Embedding] = []
 
@@ -37,11 +37,11 @@ class Deliveries:
         """Hand over; return the event time, Unix seconds, until which everything is published and safe."""
         self._pending += embeddings
         self._watermark = max(self._watermark, watermark)
-        receipt = await self._hand_over(camera_id, embeddings, watermark, due_at, self._life)
-        while not receipt.is_taken:
-            self._life = receipt.life
-            receipt = await self._hand_over(camera_id, self.pending, self._watermark, due_at, self._life)
-        self._life = receipt.life
+        receipt = await self._hand_over(camera_id, embeddings, watermark, due_at, self._epoch)
+        while not receipt.is_accepted:
+            self._epoch = receipt.epoch
+            receipt = await self._hand_over(camera_id, self.pending, self._watermark, due_at, self._epoch)
+        self._epoch = receipt.epoch
         self._pending = [embedding for embedding in self._pending if embedding.completed_at >= receipt.judged_until]
         return receipt.safe_until
 

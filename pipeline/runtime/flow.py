@@ -21,7 +21,7 @@ Embed = Callable[[Tracklet], Awaitable[Embedding | None]]
 
 
 class Track(Protocol):
-    """The tracking of one camera, as ``TrackStage`` does it."""
+    """The tracking of one camera, as ``TrackingStage`` does it."""
 
     def process(self, batch: list[tuple[Frame, Detections]]) -> list[Tracklet]:
         """Return the tracklets that these frames complete."""
@@ -65,7 +65,7 @@ async def frames_to_tracklets(
         frames: Frames with what was found in them, in order.
         track: Of this camera.
         progress: Bounded; waits while it is full.
-        seen: Told of every frame that was tracked, and the seconds it took.
+        seen: DedupSet of every frame that was tracked, and the seconds it took.
     """
     async for frame, detections in frames:
         began = time.perf_counter()

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
-class Mailbox(Generic[Item]):
+class FrameQueue(Generic[Item]):
     """Reads an iterator in a thread of its own and yields its items in the loop that iterates.
 
     Args:
@@ -47,7 +47,7 @@ class Mailbox(Generic[Item]):
         try:
             while True:
                 self._arrived.clear()
-                while (item := self._take()) is not None:
+                while (item := self._reduce()) is not None:
                     yield item
                 with self._changed:
                     if self._ended and not self._waiting:
@@ -58,7 +58,7 @@ class Mailbox(Generic[Item]):
         if self._error is not None:
             raise self._error
 
-    def _take(self) -> Item | None:
+    def _reduce(self) -> Item | None:
         with self._changed:
             if not self._waiting:
                 return None

@@ -10,17 +10,17 @@ from itertools import islice
 from math import inf
 from pathlib import Path
 
-from pipeline.alerts.engine import AlertStage
-from pipeline.association.matcher import MatchStage
+from pipeline.alerts.engine import AlertEngine
+from pipeline.association.matcher import Matcher
 from pipeline.core import Alert, Correction, CorrectionKind, Embedding, Sighting, Sink, TrackPart
 from pipeline.core.errors import DataError
-from pipeline.ledger import Ledger, LedgerReader, Outcome, PlacedOrder, describe, resolve
+from pipeline.ledger import Ledger, LedgerReader, Outcome, SubmittedCommand, describe, resolve
 from pipeline.ledger.erasure import Erasure, erase_stores, lines_with, places_with
 from pipeline.ledger.export import renew_exports
-from pipeline.runtime.acknowledgement import Receipt
+from pipeline.runtime.acknowledgement import Acknowledgement
 from pipeline.runtime.event_time import EventTimeBuffer
-from pipeline.runtime.reducer import CarriedOut, Ending, Enrolment, Judgement, Taken, Window, entry_of
-from pipeline.runtime.sink_fanout import Outlets
+from pipeline.runtime.reducer import AppliedCommand, EndOfStream, Enrolment, InputEvent, Reducer, Window, entry_of
+from pipeline.runtime.sink_fanout import SinkFanout
 from pipeline.telemetry.match_report import MatchReport
 from pipeline.telemetry.match_status import MatchStatus
 
@@ -31,7 +31,7 @@ COMPACT_EVERY_S = 60.0
 
 
 class MatchActor:
-    """Judges and publishes. What it returns from ``hand_over`` is what a source may forget.
+    """Judges and publishes. What it returns from ``deliver`` is what a source may forget.
 
     Where its ledger holds an earlier life of it, or an earlier run, it goes on from there as if nothing had happened:
     what was judged is judged once, and what sinks may lack is written to them again.
@@ -58,8 +58,8 @@ class MatchActor:
         self,
         *,
         camera_ids: Sequence[str],
-        make_match: Callable[[], MatchStage],
-        make_alert: Callable[[], AlertStage],
+        make_match: Callable[[], Matcher],
+        make_alert: Callable[[], AlertEngine],
         make_sinks: Mapping[str, Callable[[], Sink]],
         ledger_path: Path,
         window_s: float,
@@ -69,11 +69,11 @@ class MatchActor:
         retention_s: float = inf,
         max_events: int = 0,
     ) -> None:
-        self._judgement = Judgement(make_match(), make_alert())
+        self._reducer = Reducer(make_match(), make_alert())
         self._ledger = Ledger(ledger_path)
         self._folder = ledger_path.parent
         self._reader = LedgerReader(ledger_path)
-        self._outlets = Outlets({name: make_sink() for name, make_sink in make_sinks.items()})
+        self._sinks = SinkFanout({name: make_sink() for name, make_sink in make_sinks.items()})
         self._buffer = EventTimeBuffer(camera_ids, window_s=window_s, max_lateness_s=max_lateness_s)
         self._flush_every_s = flush_every_s
         self._max_waiting_embeddings = max_waiting_embeddings
@@ -86,36 +86,36 @@ class MatchActor:
         self._flushed_at = time.monotonic()
         self._latencies_s: deque[float] = deque(maxlen=self.MAX_LATENCIES)
         self._publish_s = 0.0
-        self._life = secrets.token_hex(8)
+        self._epoch = secrets.token_hex(8)
         saved = self._ledger.saved()
-        self._unpublished = self._judgement.bring_back(saved)
-        self._outlets.rewind(saved.marks)
-        self._buffer.resume(self._judgement.judged_until)
-        self._judged_until = self._judgement.judged_until
+        self._unpublished = self._reducer.bring_back(saved)
+        self._sinks.rewind(saved.marks)
+        self._buffer.resume(self._reducer.judged_until)
+        self._judged_until = self._reducer.judged_until
         # Everything was closed before, by this very run or by one that is gone on with: its files stay as they are.
-        self._is_closed = self._judgement.is_ended and not saved.marks
+        self._is_closed = self._reducer.is_ended and not saved.marks
 
     async def ready(self) -> None:
         """Return; everything is built."""
 
     async def status(self) -> MatchStatus:
         """Return how far it has come."""
-        counts = self._judgement.counts
-        calibration = self._judgement.match.calibration
+        counts = self._reducer.counts
+        calibration = self._reducer.match.calibration
         return MatchStatus(
-            num_identities=self._judgement.match.num_identities,
+            num_identities=self._reducer.match.num_identities,
             num_sightings=counts[Sighting],
             num_corrections=counts[Correction],
             num_alerts=counts[Alert],
             num_late=self._buffer.num_late,
-            num_sink_retries=self._outlets.num_retries,
+            num_sink_retries=self._sinks.num_retries,
             num_waiting=len(self._buffer),
-            num_unusable=self._judgement.match.num_unusable,
+            num_unusable=self._reducer.match.num_unusable,
             freshness_p95_s=self._freshness_p95_s(),
             calibration_labels=calibration.num_labels,
             calibration_drift=calibration.drift,
             calibration_model=astuple(calibration.model),
-            life=self._life,
+            epoch=self._epoch,
         )
 
     def _freshness_p95_s(self) -> float | None:
@@ -123,19 +123,19 @@ class MatchActor:
         return newest[int(0.95 * (len(newest) - 1))] if newest else None
 
     async def enrol(self, person_id: int, embedding: Embedding) -> None:
-        """Make a person known by pictures, unless a run before has; before the first ``hand_over``."""
-        if not self._judgement.match.is_known(person_id):
-            await self._take(Enrolment(person_id, embedding))
+        """Make a person known by pictures, unless a run before has; before the first ``deliver``."""
+        if not self._reducer.match.is_known(person_id):
+            await self._reduce(Enrolment(person_id, embedding))
             self._ledger.note("configuration", "enrol", f"person {person_id}")
 
-    async def hand_over(
+    async def deliver(
         self,
         camera_id: str,
         embeddings: Sequence[Embedding],
         watermark: float,
         due_at: float,
-        life: str | None = None,
-    ) -> Receipt:
+        epoch: str | None = None,
+    ) -> Acknowledgement:
         """Take embeddings of one camera and learn how far it has come.
 
         Does not wait for their release, but for room: while too many wait for slower cameras, the camera that is
@@ -146,11 +146,11 @@ class MatchActor:
             embeddings: In the order in which they were completed; what was judged before is passed over.
             watermark: Unix seconds: later ones will be complete no earlier than this. Infinite at the end.
             due_at: Unix seconds by the wall clock: when the frame that completed them was due.
-            life: Of the receipt before; None from a camera that handed nothing over yet. With that of an earlier life
+            epoch: Of the receipt before; None from a camera that handed nothing over yet. With that of an earlier life
                 nothing is taken: the camera has to hand over again what was not judged by then.
         """
-        if life not in (None, self._life):
-            return Receipt(self._life, False, -inf, -inf)
+        if epoch not in (None, self._epoch):
+            return Acknowledgement(self._epoch, False, -inf, -inf)
         for embedding in embeddings:
             part = TrackPart(embedding.track_id, embedding.part)
             if part not in self._due_at and not self._ledger.has(part):
@@ -161,7 +161,7 @@ class MatchActor:
         while len(self._buffer) > self._max_waiting_embeddings and watermark > self._buffer.watermark:
             self._room.clear()
             await self._room.wait()
-        return Receipt(self._life, True, self._judged_until, self._safe_until)
+        return Acknowledgement(self._epoch, True, self._judged_until, self._safe_until)
 
     async def finish(self, patience_s: float) -> MatchReport:
         """Judge what is left, publish it, close everything, and say what the run came to.
@@ -169,31 +169,31 @@ class MatchActor:
         Args:
             patience_s: Seconds after which a busy sink is waited for no longer; the report names it.
         """
-        self._outlets.be_patient_for(patience_s)
+        self._sinks.be_patient_for(patience_s)
         async with self._turn:
             await self._judge_released()
-            if not self._judgement.is_ended:
-                await self._take(Ending())
-            if await self._outlets.flush() and not self._is_closed:
-                self._ledger.note_published(self._outlets.marks())
-                self._ledger.save(self._judgement.snapshot())
+            if not self._reducer.is_ended:
+                await self._reduce(EndOfStream())
+            if await self._sinks.flush() and not self._is_closed:
+                self._ledger.note_published(self._sinks.marks())
+                self._ledger.save(self._reducer.snapshot())
         if not self._is_closed:
-            await self._outlets.close()
+            await self._sinks.close()
             self._ledger.note_published({})
         self._reader.close()
         self._ledger.close()
-        counts = self._judgement.counts
+        counts = self._reducer.counts
         return MatchReport(
-            num_identities=self._judgement.match.num_identities,
+            num_identities=self._reducer.match.num_identities,
             num_sightings=counts[Sighting],
             num_corrections=counts[Correction],
             num_alerts=counts[Alert],
             num_late=self._buffer.num_late,
-            num_sink_retries=self._outlets.num_retries,
+            num_sink_retries=self._sinks.num_retries,
             latencies_s=list(self._latencies_s),
             digest=self._ledger.digest,
-            busy_s={**self._judgement.busy_s, "publish": self._publish_s},
-            behind=tuple(self._outlets.behind),
+            busy_s={**self._reducer.busy_s, "publish": self._publish_s},
+            behind=tuple(self._sinks.behind),
         )
 
     async def _release(self) -> None:
@@ -206,45 +206,45 @@ class MatchActor:
 
     async def _judge_released(self) -> None:
         unpublished, self._unpublished = self._unpublished, []
-        await self._outlets.write(unpublished)
-        for placed in self._ledger.pending_orders():
-            await self._carry_out(placed)
+        await self._sinks.write(unpublished)
+        for submitted in self._ledger.pending_commands():
+            await self._carry_out(submitted)
         for now, embeddings in self._buffer.release():
-            await self._take(Window(now, embeddings))
+            await self._reduce(Window(now, embeddings))
             published_at = time.time()
             for embedding in embeddings:
                 due_at = self._due_at.pop(TrackPart(embedding.track_id, embedding.part))
                 self._latencies_s.append(published_at - due_at)
 
-    async def _carry_out(self, placed: PlacedOrder) -> None:
+    async def _carry_out(self, submitted: SubmittedCommand) -> None:
         """Do what an operator ordered, or say why not."""
         loop = asyncio.get_running_loop()
         people = await loop.run_in_executor(None, self._reader.people)
         try:
             correction = resolve(
-                placed.order, people, at=people.last_at, next_person_id=self._judgement.match.next_person_id
+                submitted.command, people, at=people.last_at, next_person_id=self._reducer.match.next_person_id
             )
         except DataError as error:
-            self._ledger.append([], outcomes=[Outcome(placed, time.time(), False, str(error))])
+            self._ledger.append([], outcomes=[Outcome(submitted, time.time(), False, str(error))])
             return
         if correction.kind is CorrectionKind.ERASED:
-            text = await self._erase(CarriedOut(placed.order, correction), people.last_person_id)
-            self._ledger.append([], outcomes=[Outcome(placed, time.time(), True, text)])
+            text = await self._erase(AppliedCommand(submitted.command, correction), people.last_person_id)
+            self._ledger.append([], outcomes=[Outcome(submitted, time.time(), True, text)])
             return
-        outcome = Outcome(placed, time.time(), True, describe(correction))
-        await self._take(CarriedOut(placed.order, correction), outcomes=[outcome])
+        outcome = Outcome(submitted, time.time(), True, describe(correction))
+        await self._reduce(AppliedCommand(submitted.command, correction), outcomes=[outcome])
 
-    async def _erase(self, taken: CarriedOut, last_person_id: int) -> str:
+    async def _erase(self, event: AppliedCommand, last_person_id: int) -> str:
         """Forget a person everywhere, and return what was found and removed."""
         await self._flush()  # what the journal holds cannot be published anew afterwards
         loop = asyncio.get_running_loop()
-        correction = taken.correction
-        traces = self._judgement.match.traces_of(correction.person_ids)
-        records = self._judgement.take(taken)
+        correction = event.correction
+        traces = self._reducer.match.traces_of(correction.person_ids)
+        records = self._reducer.apply(event)
         removed, needles = self._ledger.erase(
-            correction, records, state=self._judgement.snapshot(), last_person_id=last_person_id
+            correction, records, state=self._reducer.snapshot(), last_person_id=last_person_id
         )
-        await self._outlets.write(records)  # a sink takes what it wrote of the person back
+        await self._sinks.write(records)  # a sink takes what it wrote of the person back
         await self._flush()
         removed |= await loop.run_in_executor(None, erase_stores, self._folder, correction.parts)
         removed["exports"], away = await loop.run_in_executor(None, renew_exports, self._reader)
@@ -252,24 +252,24 @@ class MatchActor:
         left = await loop.run_in_executor(None, places_with, self._folder, needles)
         return str(Erasure(removed, left, tuple(away)))
 
-    async def _take(self, taken: Taken, outcomes: Sequence[Outcome] = ()) -> None:
+    async def _reduce(self, event: InputEvent, outcomes: Sequence[Outcome] = ()) -> None:
         """Decide, and write what follows to the ledger, then to every sink; a busy sink is waited for."""
         self._is_closed = False
-        records = self._judgement.take(taken)
+        records = self._reducer.apply(event)
         began = time.perf_counter()
-        self._ledger.append(records, taken=entry_of(taken), outcomes=outcomes)
-        await self._outlets.write(records)
+        self._ledger.append(records, entry=entry_of(event), outcomes=outcomes)
+        await self._sinks.write(records)
         self._publish_s += time.perf_counter() - began
 
     async def _flush(self) -> None:
         """Flush the sinks; where all have everything safe, it need never be written again."""
-        is_safe = await self._outlets.try_to_flush()
+        is_safe = await self._sinks.try_to_flush()
         self._flushed_at = time.monotonic()
         if is_safe:
             self._safe_until = self._judged_until
-            self._ledger.note_published(self._outlets.marks())
+            self._ledger.note_published(self._sinks.marks())
             if self._ledger.wants_snapshot:
-                self._ledger.save(self._judgement.snapshot())
+                self._ledger.save(self._reducer.snapshot())
         if self._flushed_at - self._compacted_at >= COMPACT_EVERY_S:
             self._compacted_at = self._flushed_at
             self._ledger.compact(retention_s=self._retention_s, max_events=self._max_events)

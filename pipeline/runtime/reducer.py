@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from pipeline.alerts.engine import AlertStage
-from pipeline.association.matcher import MatchStage
-from pipeline.core import Alert, Correction, Embedding, Order, Record, Sighting
+from pipeline.alerts.engine import AlertEngine
+from pipeline.association.matcher import Matcher
+from pipeline.core import Alert, Correction, CorrectionCommand, Embedding, Record, Sighting
 from pipeline.core.errors import ConnectorError
-from pipeline.core.serialisation import pack, unpack
+from pipeline.core.serialisation import deserialise, serialise
 from pipeline.ledger import Saved
 from pipeline.ledger.ledger import chained
 from pipeline.ledger.snapshot import AT_REST, FORGOTTEN
@@ -33,15 +33,15 @@ class Enrolment:
 
 
 @dataclass(frozen=True, slots=True)
-class CarriedOut:
+class AppliedCommand:
     """An order of an operator, and the correction that it came to."""
 
-    order: Order
+    command: CorrectionCommand
     correction: Correction
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class EndOfStream:
     """Nothing else will come: a last look back."""
 
 
@@ -52,14 +52,14 @@ class Forgotten:
     last_person_id: int
 
 
-Taken = Window | Forgotten | Enrolment | CarriedOut | Ending
+InputEvent = Window | Forgotten | Enrolment | AppliedCommand | EndOfStream
 KINDS: dict[str, type[Any]] = {
     "window": Window,
     "enrolment": Enrolment,
-    "order": CarriedOut,
-    AT_REST: CarriedOut,
+    "order": AppliedCommand,
+    AT_REST: AppliedCommand,
     FORGOTTEN: Forgotten,
-    "ending": Ending,
+    "ending": EndOfStream,
 }
 
 
@@ -72,7 +72,7 @@ class _State:
     counts: tuple[int, int, int]
 
 
-class Judgement:
+class Reducer:
     """The match and the alert stage as one, which can be brought back from a ledger.
 
     Args:
@@ -86,7 +86,7 @@ class Judgement:
         busy_s: Seconds of work, by stage.
     """
 
-    def __init__(self, match: MatchStage, alert: AlertStage) -> None:
+    def __init__(self, match: Matcher, alert: AlertEngine) -> None:
         self.match = match
         self._alert = alert
         self.judged_until = -inf
@@ -94,10 +94,10 @@ class Judgement:
         self.counts: dict[type, int] = {Sighting: 0, Correction: 0, Alert: 0}
         self.busy_s = {"match": 0.0, "alert": 0.0}
 
-    def take(self, taken: Taken) -> list[Record]:
+    def apply(self, event: InputEvent) -> list[Record]:
         """Return the records that follow."""
-        records = self._records(taken)
-        self.is_ended = isinstance(taken, Ending)
+        records = self._records(event)
+        self.is_ended = isinstance(event, EndOfStream)
         for record in records:
             self.counts[type(record)] += 1
         return records
@@ -109,10 +109,10 @@ class Judgement:
             ConnectorError: If what follows is not what the ledger says: something else decides now.
         """
         if saved.state is not None:
-            self._restore(unpack(saved.state, _State))
+            self._restore(deserialise(saved.state, _State))
         chain, unpublished = saved.chain, list[Record]()
         for entry in saved.entries:
-            records = self.take(unpack(entry.body, KINDS[entry.kind]))
+            records = self.apply(deserialise(entry.body, KINDS[entry.kind]))
             rows = chained(chain, records)
             # Those were carried out without the rules that raise alerts.
             if entry.kind not in (AT_REST, FORGOTTEN) and (rows[-1][-1] if rows else chain) != entry.chain:
@@ -127,7 +127,7 @@ class Judgement:
     def snapshot(self) -> bytes:
         """Return the whole state."""
         counts = tuple(self.counts.values())
-        return pack(
+        return serialise(
             _State(self.match.snapshot(), self._alert.snapshot(), self.judged_until, self.is_ended, counts)  # type: ignore[arg-type]
         )
 
@@ -137,25 +137,25 @@ class Judgement:
         self.judged_until, self.is_ended = state.judged_until, state.is_ended
         self.counts = dict(zip(self.counts, state.counts, strict=True))
 
-    def _records(self, taken: Taken) -> list[Record]:
-        if isinstance(taken, Forgotten):
-            self.match.reserve(taken.last_person_id)
+    def _records(self, event: InputEvent) -> list[Record]:
+        if isinstance(event, Forgotten):
+            self.match.reserve(event.last_person_id)
             return []
-        if isinstance(taken, Enrolment):
-            self.match.enrol(taken.person_id, taken.embedding)
+        if isinstance(event, Enrolment):
+            self.match.enrol(event.person_id, event.embedding)
             return []
-        if isinstance(taken, Window):
-            found: Sequence[Sighting | Correction] = self._timed("match", lambda: self.match.process(taken.embeddings))
-            self.judged_until = taken.now
-        elif isinstance(taken, CarriedOut):
-            self._timed("match", lambda: self.match.apply(taken.order, taken.correction))
-            found = [taken.correction]
+        if isinstance(event, Window):
+            found: Sequence[Sighting | Correction] = self._timed("match", lambda: self.match.process(event.embeddings))
+            self.judged_until = event.now
+        elif isinstance(event, AppliedCommand):
+            self._timed("match", lambda: self.match.apply(event.command, event.correction))
+            found = [event.correction]
         else:
             found = self._timed("match", self.match.flush)
         alerts: list[Alert] = self._timed("alert", lambda: self._alert.process(found))
-        if isinstance(taken, Window):
-            alerts += self._timed("alert", lambda: self._alert.tick(taken.now))
-        elif isinstance(taken, Ending):
+        if isinstance(event, Window):
+            alerts += self._timed("alert", lambda: self._alert.tick(event.now))
+        elif isinstance(event, EndOfStream):
             alerts += self._timed("alert", self._alert.flush)
         return [*found, *alerts]
 
@@ -166,7 +166,7 @@ class Judgement:
         return result
 
 
-def entry_of(taken: Taken) -> tuple[str, bytes]:
+def entry_of(event: InputEvent) -> tuple[str, bytes]:
     """Return what is taken in as a ledger's journal keeps it."""
-    kind = next(kind for kind, of_kind in KINDS.items() if of_kind is type(taken))
-    return kind, pack(taken)
+    kind = next(kind for kind, of_kind in KINDS.items() if of_kind is type(event))
+    return kind, serialise(event)

@@ -13,7 +13,7 @@ from pipeline.telemetry.camera_status import CameraStatus
 logger = logging.getLogger(__name__)
 
 
-class LastingCamera:
+class RestartingCamera:
     """A camera actor in a process of its own, and its last checkpoint, from which a new process goes on.
 
     Args:

@@ -13,7 +13,7 @@ from pipeline.core.errors import SinkBusyError
 logger = logging.getLogger(__name__)
 
 
-class Outlets:
+class SinkFanout:
     """All sinks of a run, by name.
 
     Args:

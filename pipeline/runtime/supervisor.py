@@ -14,11 +14,11 @@ from pipeline.core import Embedding, Tracklet
 from pipeline.core.errors import ProcessLostError
 from pipeline.runtime.batch_actor import BatchActor
 from pipeline.runtime.camera_actor import CameraActor
-from pipeline.runtime.deliveries import HandOver
+from pipeline.runtime.deliveries import Deliver
 from pipeline.runtime.flow import Embed, Pose
 from pipeline.runtime.match_actor import MatchActor
 from pipeline.runtime.remote import Remote, RemoteCall
-from pipeline.runtime.restarting_camera import LastingCamera
+from pipeline.runtime.restarting_camera import RestartingCamera
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_report import MatchReport
 from pipeline.telemetry.match_status import MatchStatus
@@ -54,7 +54,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class RunningPipeline:
     """A line that is built and waits for its frames.
 
     Attributes:
@@ -62,7 +62,7 @@ class Line:
         pose: Adds keypoints.
         embed: Makes vectors.
         enrol: See ``MatchActor.enrol``.
-        hand_over: See ``MatchActor.hand_over``; used for cameras that can do so no more.
+        deliver: See ``MatchActor.deliver``; used for cameras that can do so no more.
         finish: Publishes what is left; after the last camera has ended. See ``MatchActor.finish``.
         match_status: See ``MatchActor.status``.
         busy: Seconds of work and items so far of each batch actor, and items that wait, by stage.
@@ -72,7 +72,7 @@ class Line:
     pose: Pose
     embed: Embed
     enrol: Callable[[int, Embedding], Awaitable[None]]
-    hand_over: HandOver
+    deliver: Deliver
     finish: Callable[[float], Awaitable[MatchReport]]
     match_status: Callable[[], Awaitable[MatchStatus]]
     busy: Mapping[str, Sequence[Callable[[], Awaitable[tuple[float, int, int]]]]]
@@ -83,7 +83,7 @@ class Factories:
     """What a line is built of; see ``pipeline.config.plan.Plan``.
 
     Attributes:
-        make_camera: By camera; called with detect, pose, embed and hand_over.
+        make_camera: By camera; called with detect, pose, embed and deliver.
         make_batches: Batch actors by name: detect, embed and, if it is needed, pose.
         make_match: The match actor.
     """
@@ -98,7 +98,7 @@ async def leave_as_it_is(tracklet: Tracklet) -> Tracklet:
     return tracklet
 
 
-class InTurn:
+class RoundRobin:
     """Calls several async functions in turn, as one."""
 
     def __init__(self, calls: Sequence[Callable[..., Awaitable[Any]]]) -> None:
@@ -112,28 +112,28 @@ class InTurn:
         return await call(*arguments)
 
 
-async def start_inline(factories: Factories, shares: Mapping[str, Share]) -> Line:
+async def start_inline(factories: Factories, shares: Mapping[str, Share]) -> RunningPipeline:
     """Build the line in this process; replicas of a batch actor work in a thread each."""
     batches = {name: [make() for _ in range(shares[name].replicas)] for name, make in factories.make_batches.items()}
     match = factories.make_match()
-    calls = {name: InTurn([actor.process for actor in actors]) for name, actors in batches.items()}
+    calls = {name: RoundRobin([actor.process for actor in actors]) for name, actors in batches.items()}
     cameras = {
         camera_id: make(
             detect=calls["detect"],
             pose=calls.get("pose", leave_as_it_is),
             embed=calls["embed"],
-            hand_over=match.hand_over,
+            deliver=match.deliver,
         )
         for camera_id, make in factories.make_camera.items()
     }
     pose = calls.get("pose", leave_as_it_is)
     busy = {name: [actor.busy for actor in actors] for name, actors in batches.items()}
-    return Line(cameras, pose, calls["embed"], match.enrol, match.hand_over, match.finish, match.status, busy)
+    return RunningPipeline(cameras, pose, calls["embed"], match.enrol, match.deliver, match.finish, match.status, busy)
 
 
 async def start_on_ray(
     factories: Factories, shares: Mapping[str, Share], *, max_restarts: int, checkpoint_every_s: float
-) -> Line:
+) -> RunningPipeline:
     """Build the line as actors of the Ray cluster that this process has joined.
 
     Args:
@@ -166,12 +166,12 @@ async def start_on_ray(
             detect=RemoteCall("detect", batches["detect"], "process"),
             pose=pose,
             embed=RemoteCall("embed", batches["embed"], "process"),
-            hand_over=RemoteCall("match", [match], "hand_over"),
+            deliver=RemoteCall("match", [match], "deliver"),
         )
         return Remote(f"camera {camera_id}", actor("camera", _Hosted, max_concurrency=100).remote(make))
 
     cameras = {
-        camera_id: LastingCamera(
+        camera_id: RestartingCamera(
             f"camera {camera_id}",
             partial(start_camera, camera_id),
             max_restarts=max_restarts,
@@ -182,12 +182,12 @@ async def start_on_ray(
     networks = [RemoteCall(name, [handle], "ready") for name, handles in batches.items() for handle in handles]
     await asyncio.gather(*(camera.ready() for camera in cameras.values()), *(ready() for ready in networks))
     await RemoteCall("match", [match], "ready")()  # after the networks: it opens files, and they may be of no use
-    return Line(
+    return RunningPipeline(
         cameras,
         pose,
         RemoteCall("embed", batches["embed"], "process"),
         RemoteCall("match", [match], "enrol"),
-        RemoteCall("match", [match], "hand_over"),
+        RemoteCall("match", [match], "deliver"),
         RemoteCall("match", [match], "finish"),
         RemoteCall("match", [match], "status"),
         {name: [RemoteCall(name, [handle], "busy") for handle in handles] for name, handles in batches.items()},
@@ -219,8 +219,8 @@ class _Hosted:
     async def enrol(self, *arguments: Any) -> None:
         await self._hosted().enrol(*arguments)
 
-    async def hand_over(self, *arguments: Any) -> Any:
-        return await self._hosted().hand_over(*arguments)
+    async def deliver(self, *arguments: Any) -> Any:
+        return await self._hosted().deliver(*arguments)
 
     async def finish(self, patience_s: float) -> Any:
         return await self._hosted().finish(patience_s)
@@ -242,7 +242,7 @@ class _Hosted:
 
 
 async def supervise(
-    line: Line,
+    running: RunningPipeline,
     *,
     stop: asyncio.Event,
     drain_s: float,
@@ -252,21 +252,21 @@ async def supervise(
     """Run every camera until it ends or ``stop`` is set, then publish what is left.
 
     Args:
-        line: Built.
+        running: Built.
         stop: Set from outside: read no further, drain, finish.
         drain_s: Seconds that draining may take.
-        watch: Told how the cameras and the match actor are doing.
+        watch: DedupSet how the cameras and the match actor are doing.
         watch_every_s: Seconds between two tellings.
 
     Returns:
         The last status of every camera, and what the run came to; None if draining took too long.
     """
-    latest = dict.fromkeys(line.cameras, CameraStatus())
-    runs = {camera_id: asyncio.create_task(_run(line, camera_id, latest)) for camera_id in line.cameras}
+    latest = dict.fromkeys(running.cameras, CameraStatus())
+    runs = {camera_id: asyncio.create_task(_run(running, camera_id, latest)) for camera_id in running.cameras}
     stopping = asyncio.create_task(stop.wait())
     deadline = float("inf")
     loop = asyncio.get_running_loop()
-    life = ""
+    epoch = ""
     try:
         while not all(run.done() for run in runs.values()):
             waiting = [run for run in runs.values() if not run.done()]
@@ -277,20 +277,20 @@ async def supervise(
             )
             if stop.is_set() and deadline == float("inf"):
                 deadline = loop.time() + drain_s
-                await asyncio.gather(*(camera.stop() for camera in line.cameras.values()), return_exceptions=True)
+                await asyncio.gather(*(camera.stop() for camera in running.cameras.values()), return_exceptions=True)
             if loop.time() >= deadline:
                 return latest, None
             for camera_id, run in runs.items():
-                latest[camera_id] = run.result() if run.done() else await _status(line, camera_id, latest)
-            match = await line.match_status()
-            if match.life != life:
-                life = match.life
-                await asyncio.gather(*(_tell_end(line, camera_id) for camera_id, run in runs.items() if run.done()))
+                latest[camera_id] = run.result() if run.done() else await _status(running, camera_id, latest)
+            match = await running.match_status()
+            if match.epoch != epoch:
+                epoch = match.epoch
+                await asyncio.gather(*(_tell_end(running, camera_id) for camera_id, run in runs.items() if run.done()))
             watch(latest, match)
         patience_s = min(drain_s, deadline - loop.time())
-        report = await line.finish(patience_s)
+        report = await running.finish(patience_s)
         if not report.behind:
-            await asyncio.gather(*(_settle(camera) for camera in line.cameras.values()))
+            await asyncio.gather(*(_settle(camera) for camera in running.cameras.values()))
         return {camera_id: run.result() for camera_id, run in runs.items()}, report
     finally:
         for task in (stopping, *runs.values()):
@@ -298,20 +298,20 @@ async def supervise(
         await asyncio.gather(stopping, *runs.values(), return_exceptions=True)
 
 
-async def _run(line: Line, camera_id: str, latest: Mapping[str, CameraStatus]) -> CameraStatus:
+async def _run(running: RunningPipeline, camera_id: str, latest: Mapping[str, CameraStatus]) -> CameraStatus:
     """Run one camera; one whose process dies is given up, and the others go on."""
     try:
-        return await line.cameras[camera_id].run()
+        return await running.cameras[camera_id].run()
     except ProcessLostError as error:
         if error.process != f"camera {camera_id}":
             raise
-        await _tell_end(line, camera_id)
+        await _tell_end(running, camera_id)
         return replace(latest[camera_id], error=str(error))
 
 
-async def _tell_end(line: Line, camera_id: str) -> None:
+async def _tell_end(running: RunningPipeline, camera_id: str) -> None:
     """Tell the match actor, which may have come back and know nothing of it, that a camera has ended."""
-    await line.hand_over(camera_id, [], float("inf"), time.time(), None)
+    await running.deliver(camera_id, [], float("inf"), time.time(), None)
 
 
 async def _settle(camera: Camera) -> None:
@@ -319,8 +319,8 @@ async def _settle(camera: Camera) -> None:
         await camera.settle()
 
 
-async def _status(line: Line, camera_id: str, latest: Mapping[str, CameraStatus]) -> CameraStatus:
+async def _status(running: RunningPipeline, camera_id: str, latest: Mapping[str, CameraStatus]) -> CameraStatus:
     try:
-        return await line.cameras[camera_id].status()
+        return await running.cameras[camera_id].status()
     except ProcessLostError:
         return latest[camera_id]  # its run() will say so

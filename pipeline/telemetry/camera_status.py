@@ -12,8 +12,8 @@ class CameraStatus:
         frames_processed: Tracked.
         frames_dropped: Not tracked, because newer ones were there.
         tracklets: Completed.
-        still_lifes: Parts of tracks that were dropped because nothing in them moved.
-        unsure_parts: Those that were dropped because the detector was never sure of them.
+        static_false_positives: Parts of tracks that were dropped because nothing in them moved.
+        low_score_parts: Those that were dropped because the detector was never sure of them.
         bad_records: Frames or tracklets that were dropped because they were broken.
         people_now: Open tracks.
         lag_s: Seconds from when the newest tracked frame was due until it was tracked.
@@ -27,8 +27,8 @@ class CameraStatus:
     frames_processed: int = 0
     frames_dropped: int = 0
     tracklets: int = 0
-    still_lifes: int = 0
-    unsure_parts: int = 0
+    static_false_positives: int = 0
+    low_score_parts: int = 0
     bad_records: int = 0
     people_now: int = 0
     lag_s: float = 0.0

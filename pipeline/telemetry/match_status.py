@@ -22,7 +22,7 @@ class MatchStatus:
         calibration_drift: How far looks of different people are from those of training, in standard deviations.
         calibration_model: What distances of looks are taken to be like: mean and standard deviation of one person, and
             of two people; empty before it is known.
-        life: Another one each time that it came back from its ledger.
+        epoch: Another one each time that it came back from its ledger.
     """
 
     num_identities: int = 0
@@ -37,4 +37,4 @@ class MatchStatus:
     calibration_labels: int = 0
     calibration_drift: float = 0.0
     calibration_model: tuple[float, ...] = ()
-    life: str = ""
+    epoch: str = ""

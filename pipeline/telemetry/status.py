@@ -60,13 +60,13 @@ async def in_background(work: Callable[[], Awaitable[None]] | None) -> AsyncIter
                 await task
 
 
-async def write_status(folder: Path, line: Watched) -> None:
+async def write_status(folder: Path, running: Watched) -> None:
     """Write how a line is doing into ``status.json``, for ever; the file is always whole."""
     path = folder / "status.json"
     speeds: dict[str, _Speed] = {}
     while True:
         try:
-            written = await _status_of(line, speeds)
+            written = await _status_of(running, speeds)
         except ProcessLostError as error:
             logger.debug("%s waits: %s", path.name, error)  # whoever watches the process says so
         else:
@@ -90,9 +90,9 @@ class _Speed:
         return self.fps
 
 
-async def _status_of(line: Watched, speeds: dict[str, _Speed]) -> dict[str, Any]:
+async def _status_of(running: Watched, speeds: dict[str, _Speed]) -> dict[str, Any]:
     cameras = {}
-    for camera_id, camera in line.cameras.items():
+    for camera_id, camera in running.cameras.items():
         try:
             status = await camera.status()
         except ProcessLostError as error:
@@ -102,15 +102,15 @@ async def _status_of(line: Watched, speeds: dict[str, _Speed]) -> dict[str, Any]
     return {
         "at": time.time(),
         "cameras": cameras,
-        "match": asdict(await line.match_status()),
-        "busy": await _busy(line),
+        "match": asdict(await running.match_status()),
+        "busy": await _busy(running),
     }
 
 
-async def _busy(line: Watched) -> dict[str, dict[str, float]]:
+async def _busy(running: Watched) -> dict[str, dict[str, float]]:
     """Return seconds of work and items so far, and items that wait, by stage."""
     found = {}
-    for stage, actors in line.busy.items():
+    for stage, actors in running.busy.items():
         told = await asyncio.gather(*(busy() for busy in actors), return_exceptions=True)
         done = [each for each in told if not isinstance(each, BaseException)]
         busy_s, items, waiting = (sum(values) for values in zip(*done, strict=True)) if done else (0.0, 0, 0)

@@ -19,9 +19,9 @@ from console_page import write_ledger
 from websockets.asyncio.client import connect
 
 from connectors.console.camera.best_pictures import BestPictures, encoded
-from connectors.console.camera.clips import Strips
+from connectors.console.camera.clips import ClipBuffer
 from connectors.console.camera.message import unpack
-from connectors.console.camera.monitor import FEED, WallMonitor
+from connectors.console.camera.monitor import FEED, LiveViewMonitor
 from pipeline.core import Alert, Frame, FrameStamp, Severity, TrackId
 from pipeline.ledger import Ledger
 
@@ -79,7 +79,7 @@ def cost_to_the_line(num_frames: int = 500) -> tuple[float, float]:
         )
         for index in range(num_frames)
     ]
-    monitor = WallMonitor(
+    monitor = LiveViewMonitor(
         "west",
         output_dir="/nowhere",
         max_rate_hz=6.0,
@@ -88,7 +88,7 @@ def cost_to_the_line(num_frames: int = 500) -> tuple[float, float]:
         blur_heads=False,
         clip_rate_hz=2.0,
     )
-    best, strips = BestPictures(), Strips(2.0)
+    best, strips = BestPictures(), ClipBuffer(2.0)
     began = time.process_time()
     for index, (frame, people) in enumerate(shown):
         best.see(frame, people)
@@ -113,7 +113,7 @@ def film(output_dir: str, seconds: float) -> None:
     while not (Path(output_dir) / "console" / FEED).exists():
         time.sleep(0.05)
     options = {"max_rate_hz": 6.0, "max_side_px": 640, "jpeg_quality": 80, "blur_heads": False, "clip_rate_hz": 2.0}
-    monitors = [WallMonitor(f"c{n}", output_dir=output_dir, **options) for n in range(NUM_CAMERAS)]
+    monitors = [LiveViewMonitor(f"c{n}", output_dir=output_dir, **options) for n in range(NUM_CAMERAS)]
     noise = np.random.default_rng(0).integers(0, 256, (45, 80, 3), np.uint8)
     images = [cv2.resize(np.roll(noise, step, axis=1), (640, 360), interpolation=cv2.INTER_CUBIC) for step in range(40)]
     people = [np.array([40 + 70 * n, 100, 80 + 70 * n, 220], np.float32) for n in range(8)]

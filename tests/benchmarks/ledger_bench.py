@@ -33,9 +33,9 @@ def main() -> None:
             began = time.perf_counter()
             for start in range(0, NUM_TRACKLETS, NUM_PER_WINDOW):
                 rows = slice(start, start + NUM_PER_WINDOW)
-                taken = None if what == "events alone" else entry_of(Window(1.0, embeddings[rows]))
-                num_bytes += len(taken[1]) if taken else 0
-                ledger.append(sightings[rows], taken=taken)
+                entry = None if what == "events alone" else entry_of(Window(1.0, embeddings[rows]))
+                num_bytes += len(entry[1]) if entry else 0
+                ledger.append(sightings[rows], entry=entry)
             print(f"{what}: {(time.perf_counter() - began) / NUM_TRACKLETS * 1e6:.0f} µs a tracklet")
         print(f"inputs: {num_bytes / NUM_TRACKLETS:.0f} bytes a tracklet")
         ledger.close()

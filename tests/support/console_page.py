@@ -18,7 +18,7 @@ from argon2 import PasswordHasher
 from argon2.profiles import CHEAPEST
 from factories import make_path, make_sighting
 
-from connectors.console.app_state import Desk
+from connectors.console.app_state import AppState
 from connectors.console.server import make_server
 from connectors.console.settings import Settings
 from connectors.console.store.accounts import Accounts, Role
@@ -35,7 +35,7 @@ ADDRESS = "127.0.0.1"
 CONFIG = """\
 site:
   cameras: {east: /a.mp4, west: /b.mp4, "<script>alert(1)<script>": /c.mp4}
-  walking_times: []
+  transit_times: []
   ground: {}
 """
 
@@ -87,11 +87,11 @@ class RunningPage:
         self.accounts = Accounts(
             self.settings.accounts or self.settings.folder / "accounts.sqlite", PasswordHasher.from_parameters(CHEAPEST)
         )
-        self.desk = Desk(self.settings, self.accounts)
+        self.state = AppState(self.settings, self.accounts)
         self._listener = socket.create_server((ADDRESS, 0))
         self.port = self._listener.getsockname()[1]
         self.url = self.settings.url(self.port)
-        self._server: uvicorn.Server = make_server(self.desk, FEED_KEY)
+        self._server: uvicorn.Server = make_server(self.state, FEED_KEY)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]})
 
     def __enter__(self) -> Self:
@@ -105,13 +105,13 @@ class RunningPage:
         self._server.should_exit = True
         self._thread.join()
         self._listener.close()
-        self.desk.close()
+        self.state.close()
 
     def add_pictures(self) -> None:
         """Give every sighting a picture."""
-        for seed, (span, _) in enumerate(self.desk.story.spans()):
+        for seed, (span, _) in enumerate(self.state.ledger_view.spans()):
             heads = ((0.0, 0.0, 1.0, 0.5),)
-            self.desk.pictures.put(Picture(span.part, span.first_at, 10.0 + seed, make_jpeg(seed), heads))
+            self.state.pictures.put(Picture(span.part, span.first_at, 10.0 + seed, make_jpeg(seed), heads))
 
     @contextmanager
     def client(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipeline.association.calibration.likelihood_ratio import Calibration, DistanceModel
 from pipeline.association.cues import Rules
 from pipeline.association.geometry.topology import Topology
-from pipeline.association.matcher import MatchStage
+from pipeline.association.matcher import Matcher
 from pipeline.core import Correction, CorrectionKind, Embedding, Identity, Match, Sighting, TrackId, TrackPart
 from pipeline.core.distance import check_same_space
 
@@ -95,19 +95,19 @@ def make_match(
     leave_after_s: float = inf,
     model: DistanceModel = MODEL,
     max_false_match_rate: float = 0.01,
-    review_every_s: float = 1e9,
-    review_window_s: float = 300.0,
+    recluster_every_s: float = 1e9,
+    recluster_window_s: float = 300.0,
     forget_after_s: float = 3600.0,
     max_identities: int = 1000,
     max_prototypes: int = 8,
-) -> MatchStage:
-    return MatchStage(
+) -> Matcher:
+    return Matcher(
         DictGallery() if gallery is None else gallery,
-        Calibration(model, caution=1.0, max_evidence=6.0),
+        Calibration(model, caution=1.0, max_llr=6.0),
         Rules(topology or Topology(), leave_after_s),
         max_false_match_rate=max_false_match_rate,
-        review_every_s=review_every_s,
-        review_window_s=review_window_s,
+        recluster_every_s=recluster_every_s,
+        recluster_window_s=recluster_window_s,
         forget_after_s=forget_after_s,
         max_identities=max_identities,
         max_prototypes=max_prototypes,
@@ -122,7 +122,7 @@ def windows(embeddings: Iterable[Embedding], window_s: float = 0.5) -> list[list
     return [held[window] for window in sorted(held)]
 
 
-def judge(stage: MatchStage, embeddings: Iterable[Embedding]) -> list[Sighting | Correction]:
+def judge(stage: Matcher, embeddings: Iterable[Embedding]) -> list[Sighting | Correction]:
     """Return all that the stage says, to the end."""
     records = [record for window in windows(embeddings) for record in stage.process(window)]
     return [*records, *stage.flush()]

@@ -156,18 +156,18 @@ def address(past: RunningPage, name: str) -> str:
     """Return where a page of ``PAGES`` is."""
     if name not in (PERSON, LIKE):
         return name
-    people = past.desk.story.people(past.accounts.users()[0])
+    people = past.state.ledger_view.people(past.accounts.users()[0])
     person_id = max(people, key=lambda person: (len(person.camera_ids), person.num_sightings)).person_id
     if name == PERSON:
         return f"person/{person_id}"
-    parts = [event.part for event in past.desk.story.events_of(person_id) if event.part is not None]
-    part = next(part for part in parts if past.desk.pictures.get(part) is not None)
+    parts = [event.part for event in past.state.ledger_view.events_of(person_id) if event.part is not None]
+    part = next(part for part in parts if past.state.pictures.get(part) is not None)
     return f"people/like/{quote(str(part.track_id), safe='')}/{part.part}"
 
 
 def logged_in(past: RunningPage, role: Role) -> dict[str, object]:
     """Return the cookies of somebody who has logged in."""
-    cookie = past.desk.sessions.cookie(past.accounts.log_in(role.value, PASSWORD))  # type: ignore[arg-type]
+    cookie = past.state.sessions.cookie(past.accounts.log_in(role.value, PASSWORD))  # type: ignore[arg-type]
     return {
         "storage_state": {
             "cookies": [
@@ -280,11 +280,11 @@ def test_two_keys_decide(browser: Browser, tmp_path: Path) -> None:
                 pair = page.get_attribute("[data-pair]", "data-pair")
                 page.keyboard.press(key)
                 page.wait_for_function("pair => document.querySelector('[data-pair]')?.dataset.pair !== pair", arg=pair)
-        assert len(running.desk.journal.labels("queue")) == 2
+        assert len(running.state.notes.labels("queue")) == 2
 
 
 def test_a_merge_shows_everywhere_and_a_split_undoes_it(browser: Browser, past: RunningPage) -> None:
-    people = past.desk.story.people(past.accounts.users()[0])
+    people = past.state.ledger_view.people(past.accounts.users()[0])
     kept, absorbed = (person.person_id for person in people[:2])
     with (
         opened(browser, past.url, **logged_in(past, Role.OPERATOR)) as page,
@@ -305,8 +305,8 @@ def test_a_merge_shows_everywhere_and_a_split_undoes_it(browser: Browser, past: 
 
 
 def test_who_is_erased_is_gone_from_every_page(browser: Browser, past: RunningPage) -> None:
-    gone = past.desk.story.people(past.accounts.users()[0])[-1].person_id
-    parts = [event.part for event in past.desk.story.events_of(gone)]
+    gone = past.state.ledger_view.people(past.accounts.users()[0])[-1].person_id
+    parts = [event.part for event in past.state.ledger_view.events_of(gone)]
     with opened(browser, past.url, **logged_in(past, Role.OPERATOR)) as page:
         go(page, f"person/{gone}")
         page.get_by_role("button", name="Erase").click()
@@ -314,7 +314,7 @@ def test_who_is_erased_is_gone_from_every_page(browser: Browser, past: RunningPa
         page.wait_for_selector('[data-proof="done"]')
         go(page, "people")
         assert page.locator(f'[data-person="{gone}"]').count() == 0
-    assert all(past.desk.pictures.get(part) is None for part in parts if part is not None)
+    assert all(past.state.pictures.get(part) is None for part in parts if part is not None)
 
 
 def test_a_camera_that_is_lost_has_a_red_frame(browser: Browser, tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def without_repeats(path: Path) -> list[str]:
 def test_a_match_process_that_is_killed_comes_back_from_the_ledger_and_nothing_changes(
     halves: list[str], tmp_path: Path
 ) -> None:
-    options = [*halves, "matcher.review_every_s=1", "sink=[jsonl,mot]"]
+    options = [*halves, "matcher.recluster_every_s=1", "sink=[jsonl,mot]"]
     expected = run(["runtime=inline", *options, f"output_dir={tmp_path / 'inline'}"])
     assert expected.code == 0, expected.err
     process = start(["runtime=ray", *options, f"output_dir={tmp_path / 'ray'}", "replay.speed=0.2"])

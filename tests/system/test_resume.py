@@ -27,7 +27,7 @@ def digest(folder: Path) -> str:
 @pytest.mark.shared
 @pytest.mark.timeout(600)
 def test_a_run_that_was_killed_goes_on_to_the_result_of_an_undisturbed_one(halves: list[str], tmp_path: Path) -> None:
-    options = ["runtime=inline", *halves, "matcher.review_every_s=1", "sink=[jsonl,mot]", "flow.flush_every_s=0.2"]
+    options = ["runtime=inline", *halves, "matcher.recluster_every_s=1", "sink=[jsonl,mot]", "flow.flush_every_s=0.2"]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert run([*options, f"output_dir={whole}"]).code == 0
     sightings = killed / "sightings.jsonl"

@@ -11,7 +11,7 @@ from connectors.console.api.permissions import Administrator, Viewer, visitor_of
 from connectors.console.api.sessions import COOKIE, Sessions
 from connectors.console.api.throttle import Throttle
 from connectors.console.store.accounts import MIN_PASSWORD, Accounts, Role, User
-from connectors.console.store.notes import Journal
+from connectors.console.store.notes import NotesStore
 from pipeline.core.errors import ConfigError
 
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\w.@-]+$")]
@@ -58,14 +58,14 @@ class AccountRoutes:
     Args:
         accounts: Users and tokens.
         sessions: Cookies.
-        journal: What is written down about who did what.
+        notes: What is written down about who did what.
         cookie_is_secure: The page is served over TLS.
     """
 
-    def __init__(self, accounts: Accounts, sessions: Sessions, journal: Journal, *, cookie_is_secure: bool) -> None:
+    def __init__(self, accounts: Accounts, sessions: Sessions, notes: NotesStore, *, cookie_is_secure: bool) -> None:
         self._accounts = accounts
         self._sessions = sessions
-        self._journal = journal
+        self._notes = notes
         self._cookie_is_secure = cookie_is_secure
         self._throttle = Throttle()
 
@@ -95,10 +95,10 @@ class AccountRoutes:
         user = self._accounts.log_in(credentials.name, credentials.password)
         if user is None:
             self._throttle.failed(*keys)
-            self._journal.note(credentials.name, "login refused", address)
+            self._notes.note(credentials.name, "login refused", address)
             raise HTTPException(401, "this name and password do not fit")
         self._throttle.succeeded(*keys)
-        self._journal.note(user.name, "login", address)
+        self._notes.note(user.name, "login", address)
         response.set_cookie(
             COOKIE,
             self._sessions.cookie(user),
@@ -112,7 +112,7 @@ class AccountRoutes:
     def log_out(self, response: Response, user: Viewer) -> dict[str, Any]:
         """End every session of whoever asks."""
         self._accounts.log_out(user.name)
-        self._journal.note(user.name, "logout", "")
+        self._notes.note(user.name, "logout", "")
         response.delete_cookie(COOKIE, path="/")
         return {"name": user.name}
 
@@ -135,7 +135,7 @@ class AccountRoutes:
             self._throttle.failed(*keys)
             raise HTTPException(403, "the old password is another")
         self._accounts.put(user.name, change.new, user.role, user.cameras)
-        self._journal.note(user.name, "password changed", "")
+        self._notes.note(user.name, "password changed", "")
         return _shown(user)
 
     def users(self, user: Administrator) -> list[dict[str, Any]]:
@@ -146,7 +146,7 @@ class AccountRoutes:
         """Add a user, or change one."""
         self._refuse_if_open(user)
         self._accounts.put(name, new.password, new.role, new.cameras)
-        self._journal.note(user.name, "user put", f"{name} as {new.role}")
+        self._notes.note(user.name, "user put", f"{name} as {new.role}")
         return _shown(User(name, new.role, new.cameras))
 
     def drop_user(self, user: Administrator, name: Annotated[Name, Path()]) -> dict[str, Any]:
@@ -158,7 +158,7 @@ class AccountRoutes:
             raise HTTPException(409, str(error)) from error
         if not was_there:
             raise HTTPException(404, "there is no such user")
-        self._journal.note(user.name, "user dropped", name)
+        self._notes.note(user.name, "user dropped", name)
         return {"name": name}
 
     def tokens(self, user: Administrator) -> list[dict[str, Any]]:
@@ -173,7 +173,7 @@ class AccountRoutes:
         self._refuse_if_open(user)
         if self._accounts.user(new.name) is None:
             raise HTTPException(404, "there is no such user")
-        self._journal.note(user.name, "token made", f"{new.label} for {new.name}")
+        self._notes.note(user.name, "token made", f"{new.label} for {new.name}")
         return {"token": self._accounts.make_token(new.name, new.label, time.time())}
 
     def drop_token(self, user: Administrator, number: Number) -> dict[str, Any]:
@@ -181,7 +181,7 @@ class AccountRoutes:
         self._refuse_if_open(user)
         if not self._accounts.drop_token(number):
             raise HTTPException(404, "there is no such token")
-        self._journal.note(user.name, "token dropped", str(number))
+        self._notes.note(user.name, "token dropped", str(number))
         return {"number": number}
 
     def _refuse_if_open(self, user: User) -> None:

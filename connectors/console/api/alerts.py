@@ -9,8 +9,8 @@ from pydantic import Field
 
 from connectors.console.api.permissions import Operator, Viewer
 from connectors.console.store.accounts import User
-from connectors.console.store.ledger_view import Story
-from connectors.console.store.notes import Journal
+from connectors.console.store.ledger_view import LedgerView
+from connectors.console.store.notes import NotesStore
 from connectors.console.store.pictures import PictureStore
 from pipeline.core import Alert, AlertState
 
@@ -47,15 +47,15 @@ class AlertRoutes:
     """Routes of alerts.
 
     Args:
-        story: The ledger.
+        ledger_view: The ledger.
         pictures: Pictures of sightings.
-        journal: What operators wrote down.
+        notes: What operators wrote down.
     """
 
-    def __init__(self, story: Story, pictures: PictureStore, journal: Journal) -> None:
-        self._story = story
+    def __init__(self, ledger_view: LedgerView, pictures: PictureStore, notes: NotesStore) -> None:
+        self._ledger_view = ledger_view
         self._pictures = pictures
-        self._journal = journal
+        self._notes = notes
 
     def router(self) -> APIRouter:
         """Return the routes."""
@@ -77,7 +77,7 @@ class AlertRoutes:
         limit: Annotated[int, Query(ge=1, le=1000)] = 200,
     ) -> dict[str, Any]:
         """Alerts as they stand; times are Unix seconds of event time."""
-        visible = [alert for alert in self._story.alerts() if user.sees(alert.camera_id)]
+        visible = [alert for alert in self._ledger_view.alerts() if user.sees(alert.camera_id)]
         chosen = [
             alert
             for alert in visible
@@ -90,31 +90,31 @@ class AlertRoutes:
             "alerts": [self._shown(alert) for alert in chosen[:limit]],
             "num": len(chosen),
             "rules": sorted({alert.rule for alert in visible}),
-            "muted": self._journal.muted(),
+            "muted": self._notes.muted(),
         }
 
     def acknowledge(self, user: Operator, which: AlertKey) -> dict[str, Any]:
         """Take care of an alert."""
         alert = self._alert(which.key, user)
-        self._journal.acknowledge(alert.key, user.name)
-        self._journal.note(user.name, "alert acknowledged", alert.key)
+        self._notes.acknowledge(alert.key, user.name)
+        self._notes.note(user.name, "alert acknowledged", alert.key)
         return self._shown(alert)
 
     def comment(self, user: Operator, comment: Comment) -> dict[str, Any]:
         """Say something about an alert."""
         alert = self._alert(comment.key, user)
-        self._journal.comment(alert.key, user.name, comment.text)
-        self._journal.note(user.name, "alert commented", alert.key)
+        self._notes.comment(alert.key, user.name, comment.text)
+        self._notes.note(user.name, "alert commented", alert.key)
         return self._shown(alert)
 
     def mute(self, user: Operator, mute: Mute) -> dict[str, Any]:
         """Mute a rule for everybody; its alerts stay in the list."""
-        self._journal.mute(mute.rule, time.time() + mute.seconds, user.name)
-        self._journal.note(user.name, "rule muted", f"{mute.rule} for {mute.seconds:g} s")
-        return {"muted": self._journal.muted()}
+        self._notes.mute(mute.rule, time.time() + mute.seconds, user.name)
+        self._notes.note(user.name, "rule muted", f"{mute.rule} for {mute.seconds:g} s")
+        return {"muted": self._notes.muted()}
 
     def _alert(self, key: str, user: User) -> Alert:
-        for alert in self._story.alerts():
+        for alert in self._ledger_view.alerts():
             if alert.key == key and user.sees(alert.camera_id):
                 return alert
         raise HTTPException(404, "there is no such alert")
@@ -122,7 +122,7 @@ class AlertRoutes:
     def _shown(self, alert: Alert) -> dict[str, Any]:
         track_id = alert.evidence[0] if alert.evidence else None
         qualities = {} if track_id is None else self._pictures.qualities(track_id)
-        acknowledged = self._journal.acknowledged(alert.key)
+        acknowledged = self._notes.acknowledged(alert.key)
         state = alert.state
         if acknowledged is not None and state is not AlertState.RETRACTED:
             state = AlertState.ACKNOWLEDGED
@@ -132,7 +132,7 @@ class AlertRoutes:
             "severity": alert.severity,
             "state": state,
             "was_amended": alert.state is AlertState.AMENDED,
-            "person": self._story.kept_for(alert.person_id),
+            "person": self._ledger_view.kept_for(alert.person_id),
             "camera": alert.camera_id,
             "track": None if track_id is None else str(track_id),
             "picture": {"track": str(track_id), "part": max(qualities, key=qualities.__getitem__)}
@@ -142,5 +142,5 @@ class AlertRoutes:
             "raised_at": alert.raised_at,
             "message": alert.message,
             "acknowledged": acknowledged,
-            "comments": self._journal.comments(alert.key),
+            "comments": self._notes.comments(alert.key),
         }

@@ -12,31 +12,31 @@ from fastapi.routing import APIRoute
 
 from connectors.console.api.accounts import AccountRoutes
 from connectors.console.api.alerts import AlertRoutes
-from connectors.console.api.corrections import OrderRoutes
+from connectors.console.api.corrections import CorrectionRoutes
 from connectors.console.api.curl_examples import add_examples
 from connectors.console.api.health import HealthRoutes
 from connectors.console.api.live import LiveRoutes
 from connectors.console.api.page_files import PageFiles
 from connectors.console.api.people import PeopleRoutes
 from connectors.console.api.privacy import PrivacyRoutes
-from connectors.console.api.review_queue import DecideRoutes
+from connectors.console.api.review_queue import ReviewRoutes
 from connectors.console.api.search import SearchRoutes
-from connectors.console.api.security_middleware import Shield
-from connectors.console.app_state import Desk
+from connectors.console.api.security_middleware import SecurityMiddleware
+from connectors.console.app_state import AppState
 from pipeline.core.errors import ConnectorError
 
 logger = logging.getLogger(__name__)
 
 
-def make_app(desk: Desk, feed_key: str) -> FastAPI:
+def make_app(state: AppState, feed_key: str) -> FastAPI:
     """Return the server of a desk.
 
     Args:
-        desk: What it works with.
+        state: What it works with.
         feed_key: What cameras show to be let in.
     """
-    live = LiveRoutes(desk, feed_key)
-    is_tls = desk.settings.certificate is not None
+    live = LiveRoutes(state, feed_key)
+    is_tls = state.settings.certificate is not None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -58,19 +58,19 @@ def make_app(desk: Desk, feed_key: str) -> FastAPI:
         lifespan=lifespan,
         generate_unique_id_function=_operation_id,
     )
-    app.state.sessions = desk.sessions
-    app.add_middleware(Shield, hosts=desk.settings.allowed_hosts, is_tls=is_tls)
+    app.state.sessions = state.sessions
+    app.add_middleware(SecurityMiddleware, hosts=state.settings.allowed_hosts, is_tls=is_tls)
     app.add_exception_handler(ConnectorError, _not_now)
     app.add_exception_handler(RequestValidationError, _not_as_described)
     for routes in (
-        AccountRoutes(desk.accounts, desk.sessions, desk.journal, cookie_is_secure=is_tls),
-        AlertRoutes(desk.story, desk.pictures, desk.journal),
-        PeopleRoutes(desk.story, desk.pictures, desk.journal),
-        SearchRoutes(desk),
-        OrderRoutes(desk),
-        DecideRoutes(desk),
-        HealthRoutes(desk),
-        PrivacyRoutes(desk),
+        AccountRoutes(state.accounts, state.sessions, state.notes, cookie_is_secure=is_tls),
+        AlertRoutes(state.ledger_view, state.pictures, state.notes),
+        PeopleRoutes(state.ledger_view, state.pictures, state.notes),
+        SearchRoutes(state),
+        CorrectionRoutes(state),
+        ReviewRoutes(state),
+        HealthRoutes(state),
+        PrivacyRoutes(state),
         live,
         PageFiles(),
     ):

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from connectors.console.api.sessions import Visitor
-from connectors.console.app_state import Desk
+from connectors.console.app_state import AppState
 from pipeline.core.errors import ConnectorError
 
 logger = logging.getLogger(__name__)
@@ -28,12 +28,12 @@ class LiveRoutes:
     """Routes of WebSockets.
 
     Args:
-        desk: What the page works with.
+        state: What the page works with.
         feed_key: What cameras show to be let in.
     """
 
-    def __init__(self, desk: Desk, feed_key: str) -> None:
-        self._desk = desk
+    def __init__(self, state: AppState, feed_key: str) -> None:
+        self._state = state
         self._feed_key = feed_key
         self._last_event = 0
         self._last_orders = 0
@@ -55,11 +55,11 @@ class LiveRoutes:
             try:
                 if time.monotonic() - tidied_at > TIDY_EVERY_S:
                     tidied_at = time.monotonic()
-                    await asyncio.to_thread(self._desk.tidy)
+                    await asyncio.to_thread(self._state.tidy)
                 await self._follow_once()
             except ConnectorError as error:
                 logger.warning("the ledger cannot be followed now: %s", error)
-            is_watched = self._num_listening or self._desk.wall.num_viewers
+            is_watched = self._num_listening or self._state.wall.num_viewers
             await asyncio.sleep(FOLLOW_EVERY_S if is_watched else REST_EVERY_S)
 
     async def _follow_once(self) -> None:
@@ -70,7 +70,7 @@ class LiveRoutes:
                 self._changed.notify_all()
 
     def _look(self) -> tuple[int, int]:
-        return self._desk.follow(), sum(placed.state != "pending" for placed in self._desk.story.orders())
+        return self._state.follow(), sum(placed.state != "pending" for placed in self._state.ledger_view.commands())
 
     async def feed(self, socket: WebSocket) -> None:
         """Take pictures of a camera that knows the key."""
@@ -83,20 +83,20 @@ class LiveRoutes:
             await socket.close(1008)
             return
         await socket.accept()
-        await self._desk.wall.feed(socket, camera_id)
+        await self._state.wall.feed(socket, camera_id)
 
     async def wall(self, socket: WebSocket) -> None:
         """Send live pictures of the cameras that are asked for: ``?cameras=`` as JSON; all without."""
         visitor = await self._visitor(socket)
         if visitor is None:
             return
-        names = self._desk.site_file.site().cameras or self._desk.wall.cameras
+        names = self._state.site_file.site().cameras or self._state.wall.cameras
         try:
             asked = json.loads(socket.query_params.get("cameras", "null"))
         except ValueError:
             asked = []
         wanted = set(names) if asked is None else set(map(str, asked)) if isinstance(asked, list) else set()
-        await self._desk.wall.view(socket, frozenset(name for name in wanted if visitor.user.sees(name)))
+        await self._state.wall.view(socket, frozenset(name for name in wanted if visitor.user.sees(name)))
 
     async def changes(self, socket: WebSocket) -> None:
         """Send ``{"event": N}`` whenever the ledger holds something new, and now and then anyway."""
@@ -132,7 +132,7 @@ class LiveRoutes:
 
     async def _visitor(self, socket: WebSocket) -> Visitor | None:
         """Return who looks, and let them in; None if they may not."""
-        visitor = await asyncio.to_thread(self._desk.sessions.visitor, socket.headers, socket.cookies)
+        visitor = await asyncio.to_thread(self._state.sessions.visitor, socket.headers, socket.cookies)
         await socket.accept()
         if visitor is None:
             await socket.close(NOT_LOGGED_IN)

@@ -8,8 +8,8 @@ from fastapi.responses import Response
 
 from connectors.console.api.permissions import Viewer
 from connectors.console.store.accounts import User
-from connectors.console.store.ledger_view import Story
-from connectors.console.store.notes import Journal
+from connectors.console.store.ledger_view import LedgerView
+from connectors.console.store.notes import NotesStore
 from connectors.console.store.pictures import PictureStore
 from connectors.console.store.recent_events import part_of, runner_up
 from pipeline.core import TrackId, TrackPart
@@ -20,22 +20,22 @@ TrackName = Annotated[str, Query(min_length=5, max_length=300)]
 PartNumber = Annotated[int, Query(ge=0, le=2**31)]
 Moment = Annotated[float | None, Query(ge=-1e15, le=1e15)]
 
-MAX_LIKELY = 12
+MAX_SIMILAR = 12
 
 
 class PeopleRoutes:
     """Routes of people.
 
     Args:
-        story: The ledger.
+        ledger_view: The ledger.
         pictures: Pictures of sightings.
-        journal: What operators did.
+        notes: What operators did.
     """
 
-    def __init__(self, story: Story, pictures: PictureStore, journal: Journal) -> None:
-        self._story = story
+    def __init__(self, ledger_view: LedgerView, pictures: PictureStore, notes: NotesStore) -> None:
+        self._ledger_view = ledger_view
         self._pictures = pictures
-        self._journal = journal
+        self._notes = notes
 
     def router(self) -> APIRouter:
         """Return the routes."""
@@ -69,15 +69,15 @@ class PeopleRoutes:
     ) -> dict[str, Any]:
         """Who was seen, the newest first; times are Unix seconds of event time."""
         if number is not None or camera is not None or since is not None or until is not None:
-            self._journal.note(user.name, "search", f"number={number} camera={camera} since={since} until={until}")
-        found = self._story.people(user)
+            self._notes.note(user.name, "search", f"number={number} camera={camera} since={since} until={until}")
+        found = self._ledger_view.people(user)
         if number is not None:
-            number = self._story.kept_for(number)
+            number = self._ledger_view.kept_for(number)
             found = [person for person in found if person.person_id == number]
         if camera is not None or since is not None or until is not None:
             there = {
                 person_id
-                for span, person_id in self._story.spans()
+                for span, person_id in self._ledger_view.spans()
                 if (camera is None or span.part.track_id.camera_id == camera)
                 and user.sees(span.part.track_id.camera_id)
                 and (since is None or span.last_at >= since)
@@ -94,23 +94,23 @@ class PeopleRoutes:
 
     def person(self, user: Viewer, person_id: PersonId) -> dict[str, Any]:
         """One person; a number that was merged leads to the one that was kept."""
-        person = self._visible(self._story.kept_for(person_id), user)
-        sightings = self._story.sightings_of(person.person_id, user)
+        person = self._visible(self._ledger_view.kept_for(person_id), user)
+        sightings = self._ledger_view.sightings_of(person.person_id, user)
         return {
             **shown_person(person, user),
             "asked_for": person_id,
             "sightings": self._with_pictures(sightings),
-            "corrections": self._story.corrections_of(person.person_id),
-            "likely": self._likely(person.person_id, user),
+            "corrections": self._ledger_view.corrections_of(person.person_id),
+            "likely": self._similar(person.person_id, user),
         }
 
     def why(self, user: Viewer, track: TrackName, part: PartNumber) -> dict[str, Any]:
         """Why a part of a track has its number: the sighting, and pictures of the person and of the runner-up."""
         which = asked_part(track, part)
-        event = self._story.sighting(which)
+        event = self._ledger_view.sighting(which)
         if event is None or not user.sees(which.track_id.camera_id):
             raise HTTPException(404, "there is no such sighting")
-        shown = self._story.shown(event)
+        shown = self._ledger_view.shown(event)
         others = [person_id for person_id in (shown["person"], shown["runner_up"]) if person_id not in (None, NOBODY)]
         faces = self._best_parts(others, user, other_than=which.track_id)
         return {
@@ -128,7 +128,7 @@ class PeopleRoutes:
         return Response(picture.jpeg, media_type="image/jpeg", headers={"cache-control": "private, max-age=60"})
 
     def _visible(self, person_id: int, user: User) -> Person:
-        person = self._story.person(person_id)
+        person = self._ledger_view.person(person_id)
         if person is None or not any(map(user.sees, person.camera_ids)):
             raise HTTPException(404, "there is no such person")
         return person
@@ -145,7 +145,7 @@ class PeopleRoutes:
         wanted = set(person_ids)
         best: dict[int, tuple[bool, float, TrackPart]] = {}
         qualities: dict[TrackId, dict[int, float]] = {}
-        for span, person_id in self._story.spans():
+        for span, person_id in self._ledger_view.spans():
             track_id = span.part.track_id
             if person_id not in wanted or not user.sees(track_id.camera_id):
                 continue
@@ -158,17 +158,20 @@ class PeopleRoutes:
                 )
         return {person_id: {"track": str(part.track_id), "part": part.part} for person_id, (_, _, part) in best.items()}
 
-    def _likely(self, person_id: int, user: User) -> list[dict[str, Any]]:
+    def _similar(self, person_id: int, user: User) -> list[dict[str, Any]]:
         """Return others whom this person may be, ranked by the line's own doubt."""
         doubts: dict[int, float] = {}
-        for event in self._story.unsure():
+        for event in self._ledger_view.unsure():
             assert event.part is not None
-            owner, other = self._story.person_of(event.part), self._story.kept_for(runner_up(event) or NOBODY)
+            owner, other = (
+                self._ledger_view.person_of(event.part),
+                self._ledger_view.kept_for(runner_up(event) or NOBODY),
+            )
             if NOBODY in (owner, other) or owner == other or person_id not in (owner, other):
                 continue
             them = other if owner == person_id else owner
-            doubts[them] = max(doubts.get(them, 0.0), 1.0 - self._story.shown(event)["probability"])
-        ranked = sorted(doubts, key=lambda each: -doubts[each])[:MAX_LIKELY]
+            doubts[them] = max(doubts.get(them, 0.0), 1.0 - self._ledger_view.shown(event)["probability"])
+        ranked = sorted(doubts, key=lambda each: -doubts[each])[:MAX_SIMILAR]
         faces = self._best_parts(ranked, user)
         return [
             {"person": each, "probability": round(doubts[each], 4), "picture": faces[each]}

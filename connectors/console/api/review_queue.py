@@ -8,15 +8,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Query
 from pydantic import Field
 
-from connectors.console.api.corrections import AskedPart
+from connectors.console.api.corrections import PartRequest
 from connectors.console.api.permissions import Operator, Viewer
-from connectors.console.app_state import Desk
+from connectors.console.app_state import AppState
 from connectors.console.search.pair_audit import Stratum, pairs, precision_and_recall, sample
 from connectors.console.store.accounts import User
 from connectors.console.store.ledger_view import may_correct
 from connectors.console.store.notes import Label
 from connectors.console.store.recent_events import Span, probability, runner_up
-from pipeline.core import Order, OrderKind, Outcome, TrackId, TrackPart
+from pipeline.core import CommandKind, CorrectionCommand, Outcome, TrackId, TrackPart
 from pipeline.core.errors import ConfigError
 from pipeline.ledger import NOBODY, Event
 
@@ -29,21 +29,21 @@ NUM_BINS = 5
 class Answer:
     """Whether two parts of tracks show the same person, and what the question was for."""
 
-    first: AskedPart
-    second: AskedPart
+    first: PartRequest
+    second: PartRequest
     is_same: bool
     purpose: Annotated[str, Field(pattern=f"^({QUEUE}|{AUDIT})$")]
 
 
-class DecideRoutes:
+class ReviewRoutes:
     """Routes of decisions.
 
     Args:
-        desk: What the page works with.
+        state: What the page works with.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, state: AppState) -> None:
+        self._state = state
 
     def router(self) -> APIRouter:
         """Return the routes."""
@@ -56,11 +56,11 @@ class DecideRoutes:
 
     def queue(self, user: Viewer, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> dict[str, Any]:
         """Doubtful sightings with a picture of each side, the most doubtful first."""
-        labelled = {frozenset((label.first.track_id, label.second.track_id)) for label in self._desk.journal.labels()}
+        labelled = {frozenset((label.first.track_id, label.second.track_id)) for label in self._state.notes.labels()}
         best = self._best_of_tracks(user)
         asked: set[frozenset[TrackId]] = set()
         found = []
-        for event in self._desk.story.unsure():
+        for event in self._state.ledger_view.unsure():
             question = self._question(event, best, user)
             if question is None:
                 continue
@@ -76,62 +76,62 @@ class DecideRoutes:
                 {
                     **_shown_pair(*question),
                     "probability": round(self._probability_of_same(event), 4),
-                    "persons": [self._desk.story.person_of(part) for part in question],
+                    "persons": [self._state.ledger_view.person_of(part) for part in question],
                     "gates": event.body["gates"],
                 }
                 for question, event in found[:limit]
             ],
-            "calibration": answers(self._desk.journal.labels(QUEUE)),
+            "calibration": answers(self._state.notes.labels(QUEUE)),
         }
 
     def answer(self, user: Operator, answer: Answer) -> dict[str, Any]:
         """Write down what an operator says; of a doubtful sighting, order the correction that follows of it."""
-        story = self._desk.story
+        ledger_view = self._state.ledger_view
         first, second = answer.first.track_part(), answer.second.track_part()
-        persons = (story.person_of(first), story.person_of(second))
-        found = {person_id: story.person(person_id) for person_id in persons}
+        persons = (ledger_view.person_of(first), ledger_view.person_of(second))
+        found = {person_id: ledger_view.person(person_id) for person_id in persons}
         if not may_correct(user, found):
             raise HTTPException(404, "there is nobody in one of these pictures, or not all of their cameras are yours")
         says_same = persons[0] == persons[1]
-        event = story.sighting(first)
+        event = ledger_view.sighting(first)
         sure = 1.0 if event is None else self._probability_of_same(event)
-        self._desk.journal.label(Label(first, second, answer.is_same, says_same, sure, answer.purpose, user.name))
-        self._desk.journal.note(user.name, "label", f"{first.track_id} and {second.track_id}: same={answer.is_same}")
+        self._state.notes.label(Label(first, second, answer.is_same, says_same, sure, answer.purpose, user.name))
+        self._state.notes.note(user.name, "label", f"{first.track_id} and {second.track_id}: same={answer.is_same}")
         number = None
         if answer.purpose == QUEUE:
             try:
-                number = self._desk.place(self._order(first, second, is_same=answer.is_same, by=user.name))
+                number = self._state.place(self._order(first, second, is_same=answer.is_same, by=user.name))
             except ConfigError as error:
                 raise HTTPException(409, str(error)) from error
         return {"says_same": says_same, "is_same": answer.is_same, "order": number}
 
-    def _order(self, first: TrackPart, second: TrackPart, *, is_same: bool, by: str) -> Order:
+    def _order(self, first: TrackPart, second: TrackPart, *, is_same: bool, by: str) -> CorrectionCommand:
         """Return what follows of an answer: the line is confirmed, or corrected."""
-        story = self._desk.story
-        owner, other = story.person_of(first), story.person_of(second)
+        ledger_view = self._state.ledger_view
+        owner, other = ledger_view.person_of(first), ledger_view.person_of(second)
         of_track = tuple(
             event.part
-            for event in story.events_of(owner)
+            for event in ledger_view.events_of(owner)
             if event.part is not None and event.part.track_id == first.track_id
         )
         reason = "decided from two pictures"
         if is_same and owner != other:
-            return Order(OrderKind.MERGE, (other, owner), by, time.time(), reason=reason)
+            return CorrectionCommand(CommandKind.MERGE, (other, owner), by, time.time(), reason=reason)
         if not is_same and owner == other:
-            return Order(OrderKind.REJECT, (owner,), by, time.time(), of_track, reason=reason)
+            return CorrectionCommand(CommandKind.REJECT, (owner,), by, time.time(), of_track, reason=reason)
         who = (owner,) if is_same or other == NOBODY else (owner, other)
-        return Order(OrderKind.CONFIRM, who, by, time.time(), of_track, reason=reason)
+        return CorrectionCommand(CommandKind.CONFIRM, who, by, time.time(), of_track, reason=reason)
 
     def audit_sample(self, user: Viewer) -> dict[str, Any]:
         """Pairs to label, half of which the line says are one person; precision and recall with 95 % intervals."""
         best = self._best_of_tracks(user)
-        persons = {track_id: self._desk.story.person_of(part) for track_id, part in best.items()}
+        persons = {track_id: self._state.ledger_view.person_of(part) for track_id, part in best.items()}
         population = pairs(
             {track_id: person_id for track_id, person_id in persons.items() if person_id != NOBODY}, self._doubted()
         )
         labels = {
             frozenset((label.first.track_id, label.second.track_id)): label.is_same
-            for label in self._desk.journal.labels(AUDIT)
+            for label in self._state.notes.labels(AUDIT)
         }
         chosen = sample(population, SAMPLE)
         by_stratum: dict[Stratum, list[bool]] = {}
@@ -153,14 +153,14 @@ class DecideRoutes:
         self, event: Event, best: Mapping[TrackId, TrackPart], user: User
     ) -> tuple[TrackPart, TrackPart] | None:
         """Return the two parts that a doubtful sighting is about; None if there is nothing to ask any more."""
-        story = self._desk.story
+        ledger_view = self._state.ledger_view
         assert event.part is not None
-        owner = story.person_of(event.part)
+        owner = ledger_view.person_of(event.part)
         track_id = event.part.track_id
         if owner == NOBODY or track_id not in best:
             return None
         if event.body["outcome"] == Outcome.TENTATIVE:
-            them = story.kept_for(runner_up(event) or NOBODY)
+            them = ledger_view.kept_for(runner_up(event) or NOBODY)
             if them in (owner, NOBODY):
                 return None
         else:
@@ -171,31 +171,31 @@ class DecideRoutes:
     def _face_of(self, person_id: int, best: Mapping[TrackId, TrackPart], other_than: TrackId) -> TrackPart | None:
         """Return the best picture of a person in another track."""
         of_person = [
-            (self._desk.pictures.qualities(track_id).get(part.part, 0.0), part)
+            (self._state.pictures.qualities(track_id).get(part.part, 0.0), part)
             for track_id, part in best.items()
-            if track_id != other_than and self._desk.story.person_of(part) == person_id
+            if track_id != other_than and self._state.ledger_view.person_of(part) == person_id
         ]
         return max(of_person)[1] if of_person else None
 
     def _best_of_tracks(self, user: User) -> dict[TrackId, TrackPart]:
         """Return the part with the best picture of each of the newest tracks that a user may see."""
         spans: dict[TrackId, list[Span]] = {}
-        for span, _ in self._desk.story.spans():
+        for span, _ in self._state.ledger_view.spans():
             if user.sees(span.part.track_id.camera_id):
                 spans.setdefault(span.part.track_id, []).append(span)
         best = {}
         for track_id, parts in spans.items():
-            qualities = self._desk.pictures.qualities(track_id)
+            qualities = self._state.pictures.qualities(track_id)
             pictured = [span.part for span in parts if span.part.part in qualities]
             if pictured:
                 best[track_id] = max(pictured, key=lambda part: qualities[part.part])
         return best
 
     def _doubted(self) -> set[frozenset[int]]:
-        story = self._desk.story
+        ledger_view = self._state.ledger_view
         return {
-            frozenset((story.person_of(event.part), story.kept_for(runner_up(event) or NOBODY)))
-            for event in story.unsure()
+            frozenset((ledger_view.person_of(event.part), ledger_view.kept_for(runner_up(event) or NOBODY)))
+            for event in ledger_view.unsure()
             if event.part is not None
         }
 

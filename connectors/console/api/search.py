@@ -12,9 +12,9 @@ from starlette.concurrency import run_in_threadpool
 from connectors.console.api.people import PartNumber, TrackName, asked_part, shown_person
 from connectors.console.api.permissions import Operator, Viewer
 from connectors.console.api.upload import MAX_UPLOAD, redrawn
-from connectors.console.app_state import Desk
+from connectors.console.app_state import AppState
 from connectors.console.camera.best_pictures import encoded
-from connectors.console.search.similarity import Likely, decoded
+from connectors.console.search.similarity import SimilarPerson, decoded
 from connectors.console.store.accounts import User
 from pipeline.core import TrackId
 from pipeline.core.errors import ConnectorError, DataError, ReidError
@@ -39,11 +39,11 @@ class SearchRoutes:
     """Routes of search by picture.
 
     Args:
-        desk: What the page works with.
+        state: What the page works with.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, state: AppState) -> None:
+        self._state = state
 
     def router(self) -> APIRouter:
         """Return the routes."""
@@ -62,10 +62,10 @@ class SearchRoutes:
     def by_sighting(self, user: Viewer, track: TrackName, part: PartNumber, limit: Limit = 24) -> dict[str, Any]:
         """Who looks like the person of a sighting, the likeliest first; its own track is left out."""
         which = asked_part(track, part)
-        picture = self._desk.pictures.get(which) if user.sees(which.track_id.camera_id) else None
+        picture = self._state.pictures.get(which) if user.sees(which.track_id.camera_id) else None
         if picture is None:
             raise HTTPException(404, "there is no picture of it")
-        self._desk.journal.note(user.name, "search", f"by the picture of {which}")
+        self._state.notes.note(user.name, "search", f"by the picture of {which}")
         return self._ranked(decoded(picture.jpeg), user, limit, other_than=which.track_id)
 
     async def by_picture(self, user: Operator, request: Request, limit: Limit = 24) -> dict[str, Any]:
@@ -79,11 +79,11 @@ class SearchRoutes:
             raise HTTPException(415, str(error)) from error
         boxes = [
             box
-            for box in self._asked(lambda: self._desk.networks.people_in(image))
+            for box in self._asked(lambda: self._state.networks.people_in(image))
             if box[2] - box[0] >= MIN_WIDTH_PX and box[3] - box[1] >= MIN_HEIGHT_PX
         ][:MAX_FOUND]
         height, width = image.shape[:2]
-        self._desk.journal.note(user.name, "search", f"by a picture of {width}x{height} with {len(boxes)} people")
+        self._state.notes.note(user.name, "search", f"by a picture of {width}x{height} with {len(boxes)} people")
         crops = [image[top:bottom, left:right] for left, top, right, bottom in boxes] or [image]
         return {
             "is_whole": not boxes,
@@ -94,12 +94,12 @@ class SearchRoutes:
         self, image: NDArray[np.uint8], user: User, limit: int, *, other_than: TrackId | None = None
     ) -> dict[str, Any]:
         found, num_compared = self._asked(
-            lambda: self._desk.likeness.rank(image, user, limit=limit, other_than=other_than)
+            lambda: self._state.similarity.rank(image, user, limit=limit, other_than=other_than)
         )
         return {"num_compared": num_compared, "found": self._shown(found, user)}
 
-    def _shown(self, found: Sequence[Likely], user: User) -> list[dict[str, Any]]:
-        people = {person.person_id: person for person in self._desk.story.people(user)}
+    def _shown(self, found: Sequence[SimilarPerson], user: User) -> list[dict[str, Any]]:
+        people = {person.person_id: person for person in self._state.ledger_view.people(user)}
         return [
             {
                 **shown_person(people[each.person_id], user),

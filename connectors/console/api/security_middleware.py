@@ -27,7 +27,7 @@ HEADERS = {
 }
 
 
-class Shield:
+class SecurityMiddleware:
     """Refuses requests for other names, from other pages and of too many bytes, and adds the headers of safety.
 
     Args:

@@ -19,7 +19,7 @@ MAX_TRACKS = 64
 
 
 @dataclass(slots=True)
-class Strip:
+class FrameClip:
     """Frames of one person, side by side.
 
     Attributes:
@@ -33,7 +33,7 @@ class Strip:
     heads_xyxy: list[list[Rectangle]] = field(default_factory=list)
 
 
-class Strips:
+class ClipBuffer:
     """Cuts out everybody now and then.
 
     Args:
@@ -42,7 +42,7 @@ class Strips:
 
     def __init__(self, rate_hz: float) -> None:
         self._period_s = 1 / rate_hz if rate_hz else float("inf")
-        self._strips: OrderedDict[TrackId, Strip] = OrderedDict()
+        self._clips: OrderedDict[TrackId, FrameClip] = OrderedDict()
         self._last_at: dict[TrackId, float] = {}
 
     def see(self, frame: Frame, people: Mapping[TrackId, NDArray[np.float32]]) -> None:
@@ -55,18 +55,18 @@ class Strips:
             if now - self._last_at.get(track_id, -float("inf")) < self._period_s:
                 continue
             self._last_at[track_id] = now
-            strip = self._strips.setdefault(track_id, Strip())
+            strip = self._clips.setdefault(track_id, FrameClip())
             if len(strip.frames) < MAX_FRAMES:
                 image, heads = _cut(frame, people, track_id)
                 strip.captured_at.append(now)
                 strip.frames.append(image)
                 strip.heads_xyxy.append(heads)
-        while len(self._strips) > MAX_TRACKS:
-            self._strips.popitem(last=False)
+        while len(self._clips) > MAX_TRACKS:
+            self._clips.popitem(last=False)
 
-    def take(self, track_id: TrackId) -> Strip | None:
+    def take(self, track_id: TrackId) -> FrameClip | None:
         """Return the frames since the last strip that was taken; None if there are none."""
-        return self._strips.pop(track_id, None)
+        return self._clips.pop(track_id, None)
 
 
 def _cut(

@@ -23,7 +23,7 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from connectors.console.camera.best_pictures import BestPictures, blurred, encoded, head_of
-from connectors.console.camera.clips import Strips
+from connectors.console.camera.clips import ClipBuffer
 from connectors.console.camera.message import pack
 from pipeline.core import Frame, TrackId, Tracklet
 from pipeline.core.errors import ConfigError
@@ -44,7 +44,7 @@ MIN_SIDE_PX = 64
 MIN_LEFT_PX = 4
 
 
-class WallMonitor:
+class LiveViewMonitor:
     """Sends pictures of one camera to the page of the same run, from a thread of its own.
 
     Nothing is scaled or encoded while nobody looks.
@@ -86,7 +86,7 @@ class WallMonitor:
         self._jpeg_quality = jpeg_quality
         self._blur_heads = blur_heads
         self._best = BestPictures()
-        self._strips = Strips(clip_rate_hz)
+        self._clips = ClipBuffer(clip_rate_hz)
         self._changed = threading.Condition()
         self._newest: tuple[Frame, dict[TrackId, NDArray[np.float32]], float] | None = None
         self._kept: deque[tuple[dict[str, Any], Sequence[NDArray[np.uint8]]]] = deque(maxlen=MAX_KEPT)
@@ -99,7 +99,7 @@ class WallMonitor:
     def show(self, frame: Frame, people: Mapping[TrackId, NDArray[np.float32]]) -> None:
         """Take one frame that was tracked; only the newest is shown."""
         self._best.see(frame, people)
-        self._strips.see(frame, people)
+        self._clips.see(frame, people)
         if not self._is_watched or time.monotonic() < self._next_at:
             return
         with self._changed:
@@ -110,7 +110,7 @@ class WallMonitor:
         """Keep the best picture of a part of a track, and a few frames of it."""
         track = {"track": str(tracklet.track_id), "part": tracklet.part}
         kept: list[tuple[dict[str, Any], Sequence[NDArray[np.uint8]]]] = []
-        best, strip = self._best.take(tracklet.track_id), self._strips.take(tracklet.track_id)
+        best, strip = self._best.take(tracklet.track_id), self._clips.take(tracklet.track_id)
         if best is not None:
             about = {"captured_at": best.captured_at, "quality": best.quality, "heads": best.heads_xyxy}
             kept.append(({"kind": "picture", **track, **about}, [best.image]))

@@ -41,7 +41,7 @@ function cameras(status) {
   const titles = ["camera", "state", "fps", "lag", "people", "processed", "dropped", "bad", "still lifes", "tracklets", "reopened"];
   return section("Cameras", titles, Object.entries(status.cameras).map(([name, camera]) => [
     name, h("span", { className: `tag ${camera.error ? "bad" : camera.reopens ? "warn" : "good"}` }, camera.error ? "lost" : camera.reopens ? "came back" : "fine"),
-    camera.fps.toFixed(1), `${camera.lag_s.toFixed(2)} s`, camera.people_now, camera.frames_processed, camera.frames_dropped, camera.bad_records, camera.still_lifes, camera.tracklets, camera.reopens,
+    camera.fps.toFixed(1), `${camera.lag_s.toFixed(2)} s`, camera.people_now, camera.frames_processed, camera.frames_dropped, camera.bad_records, camera.static_false_positives, camera.tracklets, camera.reopens,
   ]));
 }
 
@@ -68,8 +68,8 @@ function leftOut({ status, bad_messages: bad }) {
   return section("Left out, and why", ["what", "why", "how many"], [
     ["frames", "newer ones were there: the line was behind", sum("frames_dropped")],
     ["frames and tracklets", "broken, or no picture", sum("bad_records")],
-    ["parts of tracks", "nothing in them moved: a thing, not a person", sum("still_lifes")],
-    ["parts of tracks", "the detector was never sure of anybody there", sum("unsure_parts")],
+    ["parts of tracks", "nothing in them moved: a thing, not a person", sum("static_false_positives")],
+    ["parts of tracks", "the detector was never sure of anybody there", sum("low_score_parts")],
     ["tracklets", "no picture good enough to tell anybody", Math.max(0, sum("tracklets") - embedded)],
     ["looks", "something was wrong with them", status.match.num_unusable],
     ["looks", "they came after their turn", status.match.num_late],

@@ -157,7 +157,7 @@ export async function page(root, context, [asked]) {
     };
     const box = dialog(`Merge person ${person.person} with`,
       h("p", { className: "soft" }, `Everything of that person becomes person ${person.person}. It can be undone.`), number, preview,
-      person.likely.length ? h("div", { className: "bar" }, "Likely: ", person.likely.map((each) => h("button", { onclick: () => { number.value = each.person; number.oninput(); } }, `${each.person} (${sure(each.probability)})`))) : null);
+      person.likely.length ? h("div", { className: "bar" }, "SimilarPerson: ", person.likely.map((each) => h("button", { onclick: () => { number.value = each.person; number.oninput(); } }, `${each.person} (${sure(each.probability)})`))) : null);
     acts(box, h("button", { className: "main", onclick: () => {
       if (!Number(number.value)) return;
       box.close();

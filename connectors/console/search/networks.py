@@ -10,11 +10,11 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from pipeline.camera.detection import DetectStage, letterbox
+from pipeline.camera.detection import DetectionStage, letterbox
 from pipeline.config.plugins import attribute, build
 from pipeline.core import Frame, FrameStamp, PoseNeed
 from pipeline.core.errors import ConfigError
-from pipeline.embedding.embedding import EmbedStage
+from pipeline.embedding.embedding import EmbeddingStage
 from pipeline.embedding.enrolment import enrolment_tracklet
 from pipeline.embedding.pose import PoseStage
 
@@ -41,10 +41,10 @@ class Networks:
         crop_size_hw: What it wants, pixels.
     """
 
-    detect: DetectStage
+    detect: DetectionStage
     input_hw: tuple[int, int]
     pose: PoseStage | None
-    embed: EmbedStage
+    embed: EmbeddingStage
     crop_size_hw: tuple[int, int]
 
 
@@ -115,12 +115,12 @@ def _built(path: Path) -> Networks:
         needs = PoseNeed(attribute(make_embedder, "needs"))
         input_hw = config["detector"]["input_hw"]
         return Networks(
-            detect=DetectStage(
+            detect=DetectionStage(
                 build(config["detector"], "detector")(), min_score=MIN_SCORE, min_height_px=MIN_HEIGHT_PX
             ),
             input_hw=(int(input_hw[0]), int(input_hw[1])),
             pose=None if needs is PoseNeed.NOTHING else PoseStage(build(config["pose"], "pose")()),
-            embed=EmbedStage(make_embedder(), min_quality=0.0),
+            embed=EmbeddingStage(make_embedder(), min_quality=0.0),
             crop_size_hw=(int(height), int(width)),
         )
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:

@@ -14,7 +14,7 @@ NAMES = ("same_mean", "same_std", "different_mean", "different_std")
 CURVE = np.linspace(0.0, 1.6, 81)
 
 
-class Odds:
+class ProbabilityScale:
     """Knows a run's calibration: what it learned by now, or where it does not say, what it began with.
 
     Args:
@@ -31,7 +31,7 @@ class Odds:
             ConfigError: If the run's configuration is not here.
         """
         calibration = self._calibration()
-        return [probability(calibration.evidence(distance)) for distance in distances]
+        return [probability(calibration.llr(distance)) for distance in distances]
 
     def curve(self) -> dict[str, Any]:
         """Return the calibration as it stands, to be drawn; raises as ``probabilities``."""
@@ -45,7 +45,7 @@ class Odds:
 
         return {
             "distances": [round(distance, 3) for distance in distances],
-            "probability": [round(probability(calibration.evidence(distance)), 4) for distance in distances],
+            "probability": [round(probability(calibration.llr(distance)), 4) for distance in distances],
             "same": density(model.same_mean, model.same_std),
             "different": density(model.different_mean, model.different_std),
             "is_learned": self._learned() is not None,
@@ -56,7 +56,7 @@ class Odds:
         try:
             start = yaml.safe_load(path.read_text())["matcher"]["calibration"]
             model = DistanceModel(*(self._learned() or [float(start[name]) for name in NAMES]))
-            return Calibration(model, caution=float(start["caution"]), max_evidence=float(start["max_evidence"]))
+            return Calibration(model, caution=float(start["caution"]), max_llr=float(start["max_llr"]))
         except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
             raise ConfigError(
                 f"{path}: expected the calibration of a run, got {error!r}; probabilities need it"

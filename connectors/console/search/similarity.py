@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.console.search.networks import RunNetworks
-from connectors.console.search.probability import Odds
+from connectors.console.search.probability import ProbabilityScale
 from connectors.console.store.accounts import User
-from connectors.console.store.ledger_view import Story
+from connectors.console.store.ledger_view import LedgerView
 from connectors.console.store.pictures import PictureStore
 from pipeline.core import TrackId, TrackPart
 
@@ -22,7 +22,7 @@ PER_TRACK = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Likely:
+class SimilarPerson:
     """Somebody who looks like a picture.
 
     Attributes:
@@ -36,27 +36,33 @@ class Likely:
     part: TrackPart
 
 
-class Likeness:
+class SimilaritySearch:
     """Knows what the kept pictures look like; vectors are made when first needed, and stay in memory alone.
 
     Args:
-        story: Whose pictures they are.
+        ledger_view: Whose pictures they are.
         pictures: The pictures.
         networks: Of the run.
-        odds: Of the run.
+        probability_scale: Of the run.
     """
 
-    def __init__(self, story: Story, pictures: PictureStore, networks: RunNetworks, odds: Odds) -> None:
-        self._story = story
+    def __init__(
+        self,
+        ledger_view: LedgerView,
+        pictures: PictureStore,
+        networks: RunNetworks,
+        probability_scale: ProbabilityScale,
+    ) -> None:
+        self._ledger_view = ledger_view
         self._pictures = pictures
         self._networks = networks
-        self._odds = odds
+        self._odds = probability_scale
         self._vectors: dict[TrackPart, NDArray[np.float32]] = {}
         self._lock = threading.Lock()
 
     def rank(
         self, image: Image, user: User, *, limit: int, other_than: TrackId | None = None
-    ) -> tuple[list[Likely], int]:
+    ) -> tuple[list[SimilarPerson], int]:
         """Return who may be in a picture, the likeliest first, and how many pictures were compared.
 
         A person is as far away as all of their pictures on average, which is how the line itself compares.
@@ -76,13 +82,15 @@ class Likeness:
         for part, vector in known.items():
             if part.track_id == other_than or not user.sees(part.track_id.camera_id):
                 continue
-            person_id = self._story.person_of(part)
+            person_id = self._ledger_view.person_of(part)
             persons.setdefault(person_id, []).append((float(1 - wanted @ vector), part))
         means = {person_id: float(np.mean([distance for distance, _ in found])) for person_id, found in persons.items()}
         ranked = sorted(means, key=means.__getitem__)[:limit]
         sure = self._odds.probabilities([means[person_id] for person_id in ranked])
         nearest = [min(persons[person_id], key=lambda each: each[0])[1] for person_id in ranked]
-        return [Likely(*each) for each in zip(ranked, sure, nearest, strict=True)], sum(map(len, persons.values()))
+        return [SimilarPerson(*each) for each in zip(ranked, sure, nearest, strict=True)], sum(
+            map(len, persons.values())
+        )
 
     def _known(self) -> dict[TrackPart, NDArray[np.float32]]:
         """Return what the best pictures of the newest tracks look like; those that are gone are forgotten."""
@@ -96,7 +104,7 @@ class Likeness:
 
     def _best(self) -> list[TrackPart]:
         by_track: dict[TrackId, list[tuple[float, TrackPart]]] = {}
-        for span, _ in self._story.spans():
+        for span, _ in self._ledger_view.spans():
             quality = self._pictures.qualities(span.part.track_id).get(span.part.part)
             if quality is not None:
                 by_track.setdefault(span.part.track_id, []).append((quality, span.part))

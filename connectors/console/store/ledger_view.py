@@ -10,18 +10,18 @@ import cv2
 import numpy as np
 
 from connectors.console.store.accounts import User
-from connectors.console.store.recent_events import Recent, Span, first_at, probability, runner_up
-from connectors.console.store.site import Place, SiteFile
+from connectors.console.store.recent_events import RecentEvents, Span, first_at, probability, runner_up
+from connectors.console.store.site import Place, SiteReader
 from pipeline.core import Alert, Correction, TrackPart
-from pipeline.ledger import NOBODY, AuditEntry, Event, LedgerReader, Person, PlacedOrder
+from pipeline.ledger import NOBODY, AuditEntry, Event, LedgerReader, Person, SubmittedCommand
 
-LONGEST_WALK_S = 300.0
+LONGEST_TRANSIT_S = 300.0
 """Gaps between two cameras up to this long count as walks."""
 
 MIN_PLACES = 3
 
 
-class Story:
+class LedgerView:
     """What was seen, by whom it was; may be asked from several threads.
 
     Args:
@@ -32,10 +32,10 @@ class Story:
         ConnectorError: If there is no ledger; every method raises it if it is damaged.
     """
 
-    def __init__(self, ledger_path: Path, site: SiteFile) -> None:
+    def __init__(self, ledger_path: Path, site: SiteReader) -> None:
         self._reader = LedgerReader(ledger_path)
         self._site = site
-        self._recent = Recent()
+        self._recent = RecentEvents()
         self._lock = threading.RLock()
 
     def follow(self) -> tuple[int, list[Correction]]:
@@ -149,7 +149,7 @@ class Story:
             for before, after in pairwise(spans):
                 cameras = (before.part.track_id.camera_id, after.part.track_id.camera_id)
                 gap_s = after.first_at - before.last_at
-                if cameras[0] != cameras[1] and 0 <= gap_s <= LONGEST_WALK_S:
+                if cameras[0] != cameras[1] and 0 <= gap_s <= LONGEST_TRANSIT_S:
                     gaps.setdefault(cameras, []).append(gap_s)
         return [
             {
@@ -200,10 +200,10 @@ class Story:
         with self._lock:
             return sorted(self._reader.alerts(), key=lambda alert: -alert.raised_at)
 
-    def orders(self) -> list[PlacedOrder]:
-        """Return all orders and what came of them."""
+    def commands(self) -> list[SubmittedCommand]:
+        """Return all correction commands and what came of them."""
         with self._lock:
-            return self._reader.orders()
+            return self._reader.commands()
 
     def audit(self) -> list[AuditEntry]:
         """Return who asked for what."""

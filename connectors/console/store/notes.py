@@ -51,7 +51,7 @@ class Label:
     by: str
 
 
-class Journal:
+class NotesStore:
     """One private file of what operators wrote down; who did what is in the ledger's audit.
 
     Args:

@@ -31,7 +31,7 @@ class Span:
 
 
 @dataclass(slots=True)
-class Recent:
+class RecentEvents:
     """Bounded in memory: of what is older, the ledger knows."""
 
     last_event: int = 0

@@ -19,14 +19,14 @@ class Site:
     Attributes:
         cameras: Names, in order.
         overlaps: Pairs of cameras that see the same ground; None if nobody said.
-        walking_times: Stated by the site: ``between``, ``min_s``, ``max_s``.
+        transit_times: Stated by the site: ``between``, ``min_s``, ``max_s``.
         ground: By camera, what takes pixels to metres: three rows of three numbers.
         blur_heads: Live pictures have no faces.
     """
 
     cameras: tuple[str, ...] = ()
     overlaps: list[list[str]] | None = None
-    walking_times: list[dict[str, Any]] = field(default_factory=list)
+    transit_times: list[dict[str, Any]] = field(default_factory=list)
     ground: Mapping[str, Any] = field(default_factory=dict)
     blur_heads: bool = False
 
@@ -40,7 +40,7 @@ class Site:
         return None if abs(scale) < 1e-9 else (round(x / scale, 2), round(y / scale, 2))
 
 
-class SiteFile:
+class SiteReader:
     """Knows a run's ``config.yaml``, also one that is written later.
 
     Args:
@@ -71,7 +71,7 @@ def _site(config: Any) -> Site:
     return Site(
         tuple(map(str, site.get("cameras") or {})),
         site.get("overlaps"),
-        site.get("walking_times") or [],
+        site.get("transit_times") or [],
         site.get("ground") or {},
         bool((config.get("monitor") or {}).get("blur_heads", False)),
     )

@@ -26,8 +26,8 @@ from models.training.video.recipe import load_recipe
 from models.training.video.scoring import NetworkInput, distances_between, embed_tracklets
 from models.training.video.sources import ClipSource, FileTracklets, WorldTracklets
 from models.training.worlds import World
+from pipeline.config.composition import load_config
 from pipeline.config.plugins import build
-from pipeline.config.schema import load_config
 from pipeline.core import PoseEstimator
 from pipeline.core.errors import ConfigError, DataError
 from pipeline.evaluation.retrieval import LabelledVectors, score_distances

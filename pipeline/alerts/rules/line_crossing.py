@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.alerts.alert_builder import Issuer
-from pipeline.alerts.expiring_map import Recent
+from pipeline.alerts.alert_builder import AlertBuilder
+from pipeline.alerts.expiring_map import ExpiringMap
 from pipeline.alerts.zones import Crossing, Line, Points, crossings, depths, ground_points, parse_lines
 from pipeline.core import Alert, Sighting, TrackId
 
@@ -40,11 +40,11 @@ class LineCrossingRule:
         forget_after_s: float,
     ) -> None:
         self.name = name
-        self._issuer = Issuer(name=name, severity=severity)
-        self._issuer.check_at_least(0, min_depth_px=min_depth_px, forget_after_s=forget_after_s)
-        self._lines = parse_lines(lines, self._issuer)
+        self._builder = AlertBuilder(name=name, severity=severity)
+        self._builder.check_at_least(0, min_depth_px=min_depth_px, forget_after_s=forget_after_s)
+        self._lines = parse_lines(lines, self._builder)
         self._min_depth_px = min_depth_px
-        self._last_points: Recent[tuple[str, TrackId], Points] = Recent(forget_after_s=forget_after_s)
+        self._last_points: ExpiringMap[tuple[str, TrackId], Points] = ExpiringMap(forget_after_s=forget_after_s)
 
     def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
         """Return an alert for every forbidden crossing in this piece of a track."""
@@ -79,7 +79,7 @@ class LineCrossingRule:
         directions = crossings(np.concatenate([earlier, points[is_clear]]), line.ends)
         arrived_at = sighting.path.captured_at[is_clear][1 - len(earlier) :]
         return [
-            self._issuer.issue(
+            self._builder.issue(
                 sighting,
                 started_at=at,
                 message=f"Somebody crosses {line.name!r} in the forbidden direction.",

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pipeline.alerts.alert_builder import Issuer
-from pipeline.alerts.expiring_map import Recent
+from pipeline.alerts.alert_builder import AlertBuilder
+from pipeline.alerts.expiring_map import ExpiringMap
 from pipeline.core import Alert, Correction, CorrectionKind, Sighting, TrackPart
 
 MAX_PRESENCES = 16
@@ -43,13 +43,13 @@ class ReappearanceRule:
         self, *, name: str, severity: str, min_absence_s: float, max_absence_s: float, forget_after_s: float
     ) -> None:
         self.name = name
-        self._issuer = Issuer(name=name, severity=severity)
-        self._issuer.check_at_least(0, min_absence_s=min_absence_s)
-        self._issuer.check_at_least(min_absence_s, max_absence_s=max_absence_s)
-        self._issuer.check_at_least(max_absence_s, forget_after_s=forget_after_s)
+        self._builder = AlertBuilder(name=name, severity=severity)
+        self._builder.check_at_least(0, min_absence_s=min_absence_s)
+        self._builder.check_at_least(min_absence_s, max_absence_s=max_absence_s)
+        self._builder.check_at_least(max_absence_s, forget_after_s=forget_after_s)
         self._min_absence_s = min_absence_s
         self._max_absence_s = max_absence_s
-        self._presences: Recent[int, tuple[Presence, ...]] = Recent(forget_after_s=forget_after_s)
+        self._presences: ExpiringMap[int, tuple[Presence, ...]] = ExpiringMap(forget_after_s=forget_after_s)
 
     def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
         """Return an alert if this person was away for long enough and not too long."""
@@ -63,7 +63,7 @@ class ReappearanceRule:
             return []
         last_track = before[-1].part.track_id
         return [
-            self._issuer.issue(
+            self._builder.issue(
                 sighting,
                 started_at=sighting.first.captured_at,
                 message=f"Somebody is back after {absence_s:.0f} s, last seen in {last_track.camera_id!r}.",

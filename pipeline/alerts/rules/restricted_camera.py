@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pipeline.alerts.alert_builder import Issuer
-from pipeline.alerts.dedup_set import Told
+from pipeline.alerts.alert_builder import AlertBuilder
+from pipeline.alerts.dedup_set import DedupSet
 from pipeline.core import Alert, Correction, Sighting
 
 
@@ -37,27 +37,27 @@ class RestrictedCameraRule:
         forget_after_s: float,
     ) -> None:
         self.name = name
-        self._issuer = Issuer(name=name, severity=severity)
-        self._issuer.check_at_least(0, from_hour=from_hour, to_hour=to_hour, forget_after_s=forget_after_s)
+        self._builder = AlertBuilder(name=name, severity=severity)
+        self._builder.check_at_least(0, from_hour=from_hour, to_hour=to_hour, forget_after_s=forget_after_s)
         if max(from_hour, to_hour) > 24 or from_hour == to_hour:
-            raise self._issuer.wrong("from_hour and .to_hour", "two different hours up to 24", (from_hour, to_hour))
+            raise self._builder.wrong("from_hour and .to_hour", "two different hours up to 24", (from_hour, to_hour))
         if isinstance(cameras, str):
-            raise self._issuer.wrong("cameras", "a list of camera ids", cameras)
+            raise self._builder.wrong("cameras", "a list of camera ids", cameras)
         self._cameras = frozenset(cameras)
         self._from_hour = from_hour
         self._to_hour = to_hour
         self._time_zone = self._checked(time_zone)
-        self._told = Told(forget_after_s=forget_after_s)
+        self._alerted = DedupSet(forget_after_s=forget_after_s)
 
     def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
         """Return an alert if a track is there in these hours for the first time."""
         if sighting.track_id.camera_id not in self._cameras:
             return []
         began_at = next((at for at in sighting.path.captured_at.tolist() if self._is_restricted(at)), None)
-        if began_at is None or not self._told.is_first(sighting):
+        if began_at is None or not self._alerted.is_first(sighting):
             return []
         return [
-            self._issuer.issue(
+            self._builder.issue(
                 sighting,
                 started_at=began_at,
                 message=f"Somebody is in {sighting.track_id.camera_id!r} when nobody should be.",
@@ -70,7 +70,7 @@ class RestrictedCameraRule:
 
     def on_correction(self, correction: Correction) -> None:
         """Let what was told follow its people."""
-        self._told.on_correction(correction)
+        self._alerted.on_correction(correction)
 
     def reconsider(self, alert: Alert) -> Alert | None:
         """Return the alert: whoever it was, somebody was there."""
@@ -78,11 +78,11 @@ class RestrictedCameraRule:
 
     def snapshot(self) -> bytes:
         """Return whom was told of."""
-        return self._told.snapshot()
+        return self._alerted.snapshot()
 
     def restore(self, state: bytes) -> None:
         """Know what another one knew. Raises ``WireFormatError`` as ``Stateful``."""
-        self._told.restore(state)
+        self._alerted.restore(state)
 
     def _is_restricted(self, at: float) -> bool:
         local = datetime.fromtimestamp(at, self._time_zone)
@@ -98,4 +98,4 @@ class RestrictedCameraRule:
         try:
             return ZoneInfo(time_zone)
         except (ZoneInfoNotFoundError, ValueError) as error:
-            raise self._issuer.wrong("time_zone", "UTC or a name like Europe/Vienna", time_zone) from error
+            raise self._builder.wrong("time_zone", "UTC or a name like Europe/Vienna", time_zone) from error

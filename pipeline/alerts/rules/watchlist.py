@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from pipeline.alerts.alert_builder import Issuer
-from pipeline.alerts.dedup_set import Told
+from pipeline.alerts.alert_builder import AlertBuilder
+from pipeline.alerts.dedup_set import DedupSet
 from pipeline.core import Alert, Correction, CorrectionKind, Sighting
-from pipeline.core.serialisation import pack, unpack
+from pipeline.core.serialisation import deserialise, serialise
 
 
 class WatchlistRule:
@@ -36,20 +36,20 @@ class WatchlistRule:
         forget_after_s: float,
     ) -> None:
         self.name = name
-        self._issuer = Issuer(name=name, severity=severity)
-        self._issuer.check_at_least(0, min_probability=min_probability, forget_after_s=forget_after_s)
+        self._builder = AlertBuilder(name=name, severity=severity)
+        self._builder.check_at_least(0, min_probability=min_probability, forget_after_s=forget_after_s)
         self._people = {self._checked(key, person_id): key for key, person_id in people.items()}
         self._min_probability = min_probability
-        self._told = Told(forget_after_s=forget_after_s)
+        self._alerted = DedupSet(forget_after_s=forget_after_s)
 
     def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
         """Return an alert if a track shows a listed person for the first time."""
         listed = self._people.get(sighting.person_id)
         if listed is None or sighting.probability < self._min_probability:
             return []
-        if not self._told.is_first(sighting):
+        if not self._alerted.is_first(sighting):
             return []
-        return [self._issuer.issue(sighting, started_at=sighting.first.captured_at, message=_message(listed))]
+        return [self._builder.issue(sighting, started_at=sighting.first.captured_at, message=_message(listed))]
 
     def on_tick(self, now: float) -> Iterable[Alert]:
         """Return nothing."""
@@ -57,7 +57,7 @@ class WatchlistRule:
 
     def on_correction(self, correction: Correction) -> None:
         """Let the list follow its people and those who name them; who is merged is listed under the kept number."""
-        self._told.on_correction(correction)
+        self._alerted.on_correction(correction)
         if correction.kind is CorrectionKind.MERGED:
             kept, absorbed = correction.person_ids
             if absorbed in self._people:
@@ -75,17 +75,17 @@ class WatchlistRule:
 
     def snapshot(self) -> bytes:
         """Return the list as it stands, and whom was told of."""
-        return pack((list(self._people.items()), self._told.snapshot()))
+        return serialise((list(self._people.items()), self._alerted.snapshot()))
 
     def restore(self, state: bytes) -> None:
         """Know what another one knew. Raises ``WireFormatError`` as ``Stateful``."""
-        people, told = unpack(state, tuple[list[tuple[int, str]], bytes])
+        people, alerted = deserialise(state, tuple[list[tuple[int, str]], bytes])
         self._people = dict(people)
-        self._told.restore(told)
+        self._alerted.restore(alerted)
 
     def _checked(self, key: str, person_id: object) -> int:
         if not isinstance(person_id, int) or isinstance(person_id, bool):
-            raise self._issuer.wrong(f"people.{key}", "a person's number", person_id)
+            raise self._builder.wrong(f"people.{key}", "a person's number", person_id)
         return person_id
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from pipeline.alerts.alert_builder import Issuer
-from pipeline.alerts.dwell import Piece, Stay, last_stay
-from pipeline.alerts.expiring_map import Recent
+from pipeline.alerts.alert_builder import AlertBuilder
+from pipeline.alerts.dwell import Dwell, Interval, last_dwell
+from pipeline.alerts.expiring_map import ExpiringMap
 from pipeline.alerts.zones import Zone, ground_points, is_inside, parse_zones
 from pipeline.core import Alert, Correction, CorrectionKind, Sighting, TrackPart
 
@@ -41,13 +41,13 @@ class ZoneDwellRule:
         forget_after_s: float,
     ) -> None:
         self.name = name
-        self._issuer = Issuer(name=name, severity=severity)
-        self._issuer.check_at_least(0, max_dwell_s=max_dwell_s, max_absence_s=max_absence_s)
-        self._issuer.check_at_least(max_absence_s, forget_after_s=forget_after_s)
-        self._zones = parse_zones(zones, self._issuer)
+        self._builder = AlertBuilder(name=name, severity=severity)
+        self._builder.check_at_least(0, max_dwell_s=max_dwell_s, max_absence_s=max_absence_s)
+        self._builder.check_at_least(max_absence_s, forget_after_s=forget_after_s)
+        self._zones = parse_zones(zones, self._builder)
         self._max_dwell_s = max_dwell_s
         self._max_absence_s = max_absence_s
-        self._stays: Recent[tuple[str, int], Stay] = Recent(forget_after_s=forget_after_s)
+        self._dwells: ExpiringMap[tuple[str, int], Dwell] = ExpiringMap(forget_after_s=forget_after_s)
 
     def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
         """Return an alert for every zone in which the person has now been too long."""
@@ -66,19 +66,19 @@ class ZoneDwellRule:
         """Let stays follow their people."""
         if correction.kind in (CorrectionKind.CONFIRMED, CorrectionKind.NAMED):
             return
-        for (zone_name, person_id), stay in self._stays.items():
+        for (zone_name, person_id), dwell in self._dwells.items():
             if correction.kind is CorrectionKind.ERASED:
                 if person_id in correction.person_ids:
-                    self._stays.pop((zone_name, person_id))
+                    self._dwells.pop((zone_name, person_id))
             elif correction.kind is CorrectionKind.MERGED:
                 kept, absorbed = correction.person_ids
                 if person_id == absorbed:
                     self._keep(zone_name, absorbed, None)
-                    self._join(zone_name, kept, stay)
+                    self._join(zone_name, kept, dwell)
             else:
                 source, target = correction.person_ids
                 if person_id == source:
-                    rest, moved = stay.split(frozenset(correction.parts), max_absence_s=self._max_absence_s)
+                    rest, moved = dwell.split(frozenset(correction.parts), max_absence_s=self._max_absence_s)
                     if moved is not None:
                         self._keep(zone_name, source, rest)
                         self._join(zone_name, target, moved)
@@ -86,70 +86,70 @@ class ZoneDwellRule:
     def reconsider(self, alert: Alert) -> Alert | None:
         """Return the alert, or None if the person's stay of that time proves to be shorter than allowed."""
         cameras = {zone.name: zone.camera_id for zone in self._zones}
-        stays = [
-            stay
-            for (zone_name, person_id), stay in self._stays.items()
+        dwells = [
+            dwell
+            for (zone_name, person_id), dwell in self._dwells.items()
             if person_id == alert.person_id
             and cameras[zone_name] == alert.camera_id
-            and stay.since <= alert.raised_at
-            and stay.until >= alert.started_at
+            and dwell.since <= alert.raised_at
+            and dwell.until >= alert.started_at
         ]
-        is_refuted = bool(stays) and all(stay.dwell_s <= self._max_dwell_s for stay in stays)
+        is_refuted = bool(dwells) and all(dwell.dwell_s <= self._max_dwell_s for dwell in dwells)
         return None if is_refuted else alert
 
     def snapshot(self) -> bytes:
         """Return all stays."""
-        return self._stays.snapshot()
+        return self._dwells.snapshot()
 
     def restore(self, state: bytes) -> None:
         """Know what another one knew. Raises ``WireFormatError`` as ``Stateful``."""
-        self._stays.restore(state, list[tuple[tuple[str, int], float, Stay]])
+        self._dwells.restore(state, list[tuple[tuple[str, int], float, Dwell]])
 
     def _follow(self, zone: Zone, sighting: Sighting) -> Iterable[Alert]:
         path, part = sighting.path, TrackPart(sighting.track_id, sighting.part)
-        stay = self._stays.get((zone.name, sighting.person_id))
+        dwell = self._dwells.get((zone.name, sighting.person_id))
         alerts = []
         for at in path.captured_at[is_inside(ground_points(path), zone.polygon)].tolist():
-            stay = self._extended(stay, part, at)
-            if not stay.is_told and stay.dwell_s > self._max_dwell_s:
-                stay = replace(stay, is_told=True)
+            dwell = self._extended(dwell, part, at)
+            if not dwell.is_alerted and dwell.dwell_s > self._max_dwell_s:
+                dwell = replace(dwell, is_alerted=True)
                 alerts.append(
-                    self._issuer.issue(
+                    self._builder.issue(
                         sighting,
-                        started_at=stay.since,
+                        started_at=dwell.since,
                         message=f"Somebody stays in {zone.name!r} for more than {self._max_dwell_s:g} s.",
-                        evidence=stay.tracks,
+                        evidence=dwell.tracks,
                     )
                 )
-        self._keep(zone.name, sighting.person_id, stay)
+        self._keep(zone.name, sighting.person_id, dwell)
         return alerts
 
-    def _extended(self, stay: Stay | None, part: TrackPart, at: float) -> Stay:
+    def _extended(self, dwell: Dwell | None, part: TrackPart, at: float) -> Dwell:
         """Return the stay with one more moment, or a new one after too long an absence."""
-        if stay is None or at - stay.until > self._max_absence_s:
-            return Stay((Piece(part, at, at),), is_told=False)
-        for i in reversed(range(len(stay.pieces))):
-            piece = stay.pieces[i]
-            if piece.part == part:
-                longer = replace(piece, until=max(piece.until, at))
-                return replace(stay, pieces=(*stay.pieces[:i], longer, *stay.pieces[i + 1 :]))
-        return self._joined([*stay.pieces, Piece(part, at, at)], is_told=stay.is_told) or stay
+        if dwell is None or at - dwell.until > self._max_absence_s:
+            return Dwell((Interval(part, at, at),), is_alerted=False)
+        for i in reversed(range(len(dwell.intervals))):
+            interval = dwell.intervals[i]
+            if interval.part == part:
+                longer = replace(interval, until=max(interval.until, at))
+                return replace(dwell, intervals=(*dwell.intervals[:i], longer, *dwell.intervals[i + 1 :]))
+        return self._joined([*dwell.intervals, Interval(part, at, at)], is_alerted=dwell.is_alerted) or dwell
 
-    def _join(self, zone_name: str, person_id: int, stay: Stay) -> None:
-        other = self._stays.get((zone_name, person_id))
+    def _join(self, zone_name: str, person_id: int, dwell: Dwell) -> None:
+        other = self._dwells.get((zone_name, person_id))
         if other is not None:
-            is_told = stay.is_told or other.is_told
-            self._keep(zone_name, person_id, self._joined([*stay.pieces, *other.pieces], is_told=is_told))
+            is_alerted = dwell.is_alerted or other.is_alerted
+            self._keep(zone_name, person_id, self._joined([*dwell.intervals, *other.intervals], is_alerted=is_alerted))
         else:
-            self._keep(zone_name, person_id, stay)
+            self._keep(zone_name, person_id, dwell)
 
-    def _joined(self, pieces: list[Piece], *, is_told: bool) -> Stay | None:
-        return last_stay(pieces, max_absence_s=self._max_absence_s, is_told=is_told)
+    def _joined(self, intervals: list[Interval], *, is_alerted: bool) -> Dwell | None:
+        return last_dwell(intervals, max_absence_s=self._max_absence_s, is_alerted=is_alerted)
 
-    def _keep(self, zone_name: str, person_id: int, stay: Stay | None) -> None:
-        if stay is None:
-            self._stays.pop((zone_name, person_id))
+    def _keep(self, zone_name: str, person_id: int, dwell: Dwell | None) -> None:
+        if dwell is None:
+            self._dwells.pop((zone_name, person_id))
         else:
             # Who is too short of the limit now has not been told of.
-            is_told = stay.is_told and stay.dwell_s > self._max_dwell_s
-            self._stays.set((zone_name, person_id), replace(stay, is_told=is_told), at=stay.until)
+            is_alerted = dwell.is_alerted and dwell.dwell_s > self._max_dwell_s
+            self._dwells.set((zone_name, person_id), replace(dwell, is_alerted=is_alerted), at=dwell.until)

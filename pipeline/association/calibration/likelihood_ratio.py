@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from pipeline.association.calibration.acceptance_threshold import POOLED, Labels
-from pipeline.core.serialisation import pack, unpack
+from pipeline.core.serialisation import deserialise, serialise
 
-CLEAR_QUALITY = 0.8
+RELIABLE_QUALITY = 0.8
 """Of pictures that show as much of somebody as any do."""
-CLARITY_POWER = 0.25
+RELIABILITY_POWER = 0.25
 """Measured with two networks, on rendered and on real footage: a fifth of that quality leaves two thirds."""
 PRIOR_WEIGHT = 50.0
 """Free labels after which what was learned on site counts as much as the start values."""
@@ -97,13 +97,13 @@ class Calibration:
     Args:
         start: Fitted at training time, on other footage than the site's.
         caution: In (0, 1]; scales evidence down, because distances of one pair of people are not independent.
-        max_evidence: Appearance alone never says more than this, in natural log-odds; above 0.
+        max_llr: Appearance alone never says more than this, in natural log-odds; above 0.
     """
 
-    def __init__(self, start: DistanceModel, *, caution: float, max_evidence: float) -> None:
+    def __init__(self, start: DistanceModel, *, caution: float, max_llr: float) -> None:
         self._start = start
         self._caution = caution
-        self._max_evidence = max_evidence
+        self._max_evidence = max_llr
         self._learned = Learned()
         self._model: DistanceModel | None = None
 
@@ -116,7 +116,7 @@ class Calibration:
         before = distance if learned.recent is None else learned.recent
         learned.recent = before + (distance - before) / min(learned.count, RECENT_WEIGHT)
 
-    def prove_different(self, cameras: tuple[str, str], tracks: tuple[str, str], distance: float) -> None:
+    def add_label(self, cameras: tuple[str, str], tracks: tuple[str, str], distance: float) -> None:
         """Take the distance of two tracks, once, as a label of their cameras; both pairs sorted."""
         self._learned.labels.add(cameras, tracks, distance)
 
@@ -142,11 +142,11 @@ class Calibration:
 
     def snapshot(self) -> bytes:
         """Return what was learned."""
-        return pack(self._learned)
+        return serialise(self._learned)
 
     def restore(self, state: bytes) -> None:
         """Know what another one learned. Raises ``WireFormatError`` as ``Stateful``."""
-        self._learned, self._model = unpack(state, Learned), None
+        self._learned, self._model = deserialise(state, Learned), None
 
     @property
     def model(self) -> DistanceModel:
@@ -166,15 +166,15 @@ class Calibration:
         # Two people are never taken to be closer to each other than one person is to herself.
         return DistanceModel(same_mean, start.same_std, max(mean, same_mean + start.same_std), std)
 
-    def evidence_of(
-        self, distances: NDArray[np.float64], clarity: NDArray[np.float64] | float = 1.0
+    def llrs(
+        self, distances: NDArray[np.float64], reliability: NDArray[np.float64] | float = 1.0
     ) -> NDArray[np.float64]:
-        """Return the natural log-odds that distances give for one person, within ± ``max_evidence``.
+        """Return the natural log-odds that distances give for one person, within ± ``max_llr``.
 
         Args:
             distances: Of any shape.
-            clarity: In (0, 1], of the same shape or one for all: how much of what tells people apart is left in the
-                two looks together (``clarity_of``). Poor pictures of one person are farther apart than good ones,
+            reliability: In (0, 1], of the same shape or one for all: how much of what tells people apart is left in the
+                two looks together (``reliability_of``). Poor pictures of one person are farther apart than good ones,
                 those of two people are not: they say less, for and against.
 
         Linear between the two means: with a common spread the ratio of two normal densities is exactly that, and
@@ -182,23 +182,21 @@ class Calibration:
         """
         model = self.model
         variance = (model.same_std**2 + model.different_std**2) / 2
-        between = (model.different_mean - model.same_mean) * clarity
+        between = (model.different_mean - model.same_mean) * reliability
         slope = self._caution * between / variance
         middle = model.different_mean - between / 2
-        evidence: NDArray[np.float64] = slope * (middle - distances)
-        return np.clip(evidence, -self._max_evidence, self._max_evidence)
+        llr: NDArray[np.float64] = slope * (middle - distances)
+        return np.clip(llr, -self._max_evidence, self._max_evidence)
 
-    def evidence(self, distance: float, clarity: float = 1.0) -> float:
-        """Return ``evidence_of`` a single distance."""
-        return float(self.evidence_of(np.array(distance), clarity))
+    def llr(self, distance: float, reliability: float = 1.0) -> float:
+        """Return ``llrs`` a single distance."""
+        return float(self.llrs(np.array(distance), reliability))
 
-    def evidence_needed(self, max_false_match_rate: float, cameras: tuple[str, str] | None = None) -> float:
-        """Return ``evidence_needed_of`` one pair of cameras; None for all together."""
-        return float(self.evidence_needed_of(max_false_match_rate, [cameras or POOLED])[0])
+    def threshold(self, max_false_match_rate: float, cameras: tuple[str, str] | None = None) -> float:
+        """Return ``thresholds_of`` one pair of cameras; None for all together."""
+        return float(self.thresholds_of(max_false_match_rate, [cameras or POOLED])[0])
 
-    def evidence_needed_of(
-        self, max_false_match_rate: float, cameras: Sequence[tuple[str, str]]
-    ) -> NDArray[np.float64]:
+    def thresholds_of(self, max_false_match_rate: float, cameras: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
         """Return the evidence of the distance below which that fraction of different pairs lies; never below 0.
 
         Args:
@@ -212,34 +210,34 @@ class Calibration:
         model = self.model
         believed = model.different_mean + model.different_std * float(ndtri(max_false_match_rate))
         distances = np.array([believed if found is None else found[0] for found in proven], np.float64)
-        return np.maximum(0.0, self.evidence_of(distances))
+        return np.maximum(0.0, self.llrs(distances))
 
-    def evidence_needed_between(self, max_false_match_rate: float, cameras: Sequence[str]) -> NDArray[np.float64]:
-        """Return ``evidence_needed_of`` each two of N cameras, shape ``(N, N)``."""
-        needed = np.full((len(cameras), len(cameras)), self.evidence_needed(max_false_match_rate))
+    def thresholds_between(self, max_false_match_rate: float, cameras: Sequence[str]) -> NDArray[np.float64]:
+        """Return ``thresholds_of`` each two of N cameras, shape ``(N, N)``."""
+        needed = np.full((len(cameras), len(cameras)), self.threshold(max_false_match_rate))
         rows = {camera: np.flatnonzero(np.array(cameras) == camera) for camera in set(cameras)}
         proven = [pair for pair in sorted(self._learned.labels.thresholds) if pair[0] in rows and pair[1] in rows]
-        for pair, evidence in zip(proven, self.evidence_needed_of(max_false_match_rate, proven), strict=True):
-            needed[np.ix_(rows[pair[0]], rows[pair[1]])] = evidence
-            needed[np.ix_(rows[pair[1]], rows[pair[0]])] = evidence
+        for pair, llr in zip(proven, self.thresholds_of(max_false_match_rate, proven), strict=True):
+            needed[np.ix_(rows[pair[0]], rows[pair[1]])] = llr
+            needed[np.ix_(rows[pair[1]], rows[pair[0]])] = llr
         return needed
 
 
-def clarity_of(quality: float) -> float:
+def reliability_of(quality: float) -> float:
     """Return how much of what tells people apart is left in a look at pictures of this quality, in (0, 1].
 
     Example:
-        >>> clarity_of(0.9), round(clarity_of(0.05), 3)
+        >>> reliability_of(0.9), round(reliability_of(0.05), 3)
         (1.0, 0.5)
     """
-    return float((min(quality, CLEAR_QUALITY) / CLEAR_QUALITY) ** CLARITY_POWER)
+    return float((min(quality, RELIABLE_QUALITY) / RELIABLE_QUALITY) ** RELIABILITY_POWER)
 
 
-def probability(evidence: float) -> float:
+def probability(llr: float) -> float:
     """Return the probability in [0, 1] of natural log-odds.
 
     Example:
         >>> probability(0.0)
         0.5
     """
-    return 1 / (1 + exp(-max(-50.0, min(50.0, evidence))))
+    return 1 / (1 + exp(-max(-50.0, min(50.0, llr))))

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from pipeline.association.calibration.likelihood_ratio import Calibration
-from pipeline.association.cues import SLACK_S, hand_overs
-from pipeline.association.geometry.sampled_boxes import apart_s, outline
+from pipeline.association.cues import SLACK_S, camera_transitions
+from pipeline.association.geometry.sampled_boxes import sample_boxes, separated_s
 from pipeline.association.geometry.topology import Topology
-from pipeline.association.track_segment import Segment
+from pipeline.association.track_segment import TrackSegment
 from pipeline.core import Embedding
 from pipeline.core.track import ENROLLED
 
@@ -22,7 +22,7 @@ def learn_from(batch: Sequence[Embedding], calibration: Calibration, topology: T
                 continue
             distance = float(1 - one.vector @ two.vector)
             first, second = sorted((one.track_id, two.track_id))
-            calibration.prove_different((first.camera_id, second.camera_id), (str(first), str(second)), distance)
+            calibration.add_label((first.camera_id, second.camera_id), (str(first), str(second)), distance)
             if first.camera_id == second.camera_id:
                 calibration.learn_different(distance)
 
@@ -33,17 +33,17 @@ def _are_two(one: Embedding, two: Embedding, topology: Topology) -> bool:
     if ended - began <= SLACK_S:
         return False
     if one.track_id.camera_id == two.track_id.camera_id:
-        return apart_s(outline(one.path), outline(two.path)) > SLACK_S
+        return separated_s(sample_boxes(one.path), sample_boxes(two.path)) > SLACK_S
     return not topology.may_coincide(one.track_id.camera_id, two.track_id.camera_id)
 
 
-def learn_walks(segments: Sequence[Segment], settled_before: float, topology: Topology) -> None:
+def learn_transits(segments: Sequence[TrackSegment], settled_before: float, topology: Topology) -> None:
     """Take note of how long a person took between cameras, once it is too late for a look back to undo it."""
-    for one, two in hand_overs(segments):
+    for one, two in camera_transitions(segments):
         earlier, later = segments[one], segments[two]
         gap_s = later.first.at - earlier.last.at
-        if later.is_walked or later.last.at >= settled_before or earlier.camera_id == ENROLLED:
+        if later.is_learned or later.last.at >= settled_before or earlier.camera_id == ENROLLED:
             continue
-        later.is_walked = True
+        later.is_learned = True
         if earlier.camera_id != later.camera_id and gap_s > 0:
             topology.learned.learn(earlier.camera_id, later.camera_id, gap_s)

@@ -26,7 +26,7 @@ CUT_NOISE = 3.0
 STEP_M = 0.3
 """Feet are not where the body is, and cameras' clocks not quite the same."""
 
-Trail = NDArray[np.float64]
+GroundTrajectory = NDArray[np.float64]
 """Shape ``(N, 6)``: Unix seconds, x and y in metres, and their variances and covariance (xx, xy, yy) in square metres;
 times ascend. Empty where nothing is known of the ground."""
 
@@ -41,7 +41,7 @@ class Ground:
 
     homographies: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
-    def trail(self, camera_id: str, path: TrackPath) -> Trail:
+    def trajectory(self, camera_id: str, path: TrackPath) -> GroundTrajectory:
         """Return where a track went on the ground.
 
         Somebody stands where the feet are. If these are below the picture or hidden, the head tells it instead,
@@ -105,19 +105,19 @@ def _project(
     return places, noise_px[:, None, None] ** 2 * (slopes @ slopes.transpose(0, 2, 1))
 
 
-def apart_m(first: Trail, second: Trail) -> tuple[float, float]:
+def separation_m(first: GroundTrajectory, second: GroundTrajectory) -> tuple[float, float]:
     """Return how far two people were apart while both were seen, median metres, and for how many seconds that was.
 
     Example:
         >>> still = np.array([[0.0, 1.0, 1.0, 0.1, 0.0, 0.1], [2.0, 1.0, 1.0, 0.1, 0.0, 0.1]])
-        >>> apart_m(still, still + [1.0, 0.0, 3.0, 0.0, 0.0, 0.0])
+        >>> separation_m(still, still + [1.0, 0.0, 3.0, 0.0, 0.0, 0.0])
         (3.0, 1.0)
     """
     one, two, shared_s = at_once(first, second)
     return (float(np.median(np.hypot(*(one - two)[:, 1:3].T))), shared_s) if len(one) else (0.0, 0.0)
 
 
-def at_once(first: Trail, second: Trail) -> tuple[Trail, Trail, float]:
+def at_once(first: GroundTrajectory, second: GroundTrajectory) -> tuple[GroundTrajectory, GroundTrajectory, float]:
     """Return both trails at the same moments, while both were seen, and for how many seconds that was."""
     none = np.empty((0, 6))
     if not len(first) or not len(second):
@@ -127,8 +127,8 @@ def at_once(first: Trail, second: Trail) -> tuple[Trail, Trail, float]:
         return none, none, 0.0
     times = np.linspace(began, ended, 2 + int((ended - began) / EVERY_S))
     one, two = (
-        np.column_stack([times, *(np.interp(times, trail[:, 0], trail[:, column]) for column in range(1, 6))])
-        for trail in (first, second)
+        np.column_stack([times, *(np.interp(times, trajectory[:, 0], trajectory[:, column]) for column in range(1, 6))])
+        for trajectory in (first, second)
     )
     return one, two, float(ended - began)
 
@@ -147,7 +147,7 @@ def log_density(off: NDArray[np.float64], variances: NDArray[np.float64]) -> NDA
     return density
 
 
-def missed_by(earlier: Trail, later: Trail, *, straight_s: float) -> NDArray[np.float64]:
+def prediction_errors(earlier: GroundTrajectory, later: GroundTrajectory, *, straight_s: float) -> NDArray[np.float64]:
     """Return how far the second trail begins from where the first one led to, and the other way round, metres.
 
     Both count, because who is far from one camera, and badly measured there, is often near the other.
@@ -166,14 +166,14 @@ def missed_by(earlier: Trail, later: Trail, *, straight_s: float) -> NDArray[np.
     return np.stack([forward, backward])
 
 
-def _velocity(trail: Trail) -> NDArray[np.float64]:
+def _velocity(trajectory: GroundTrajectory) -> NDArray[np.float64]:
     """Return metres a second near the first point of a trail, which may run backwards."""
-    near = trail[np.abs(trail[:, 0] - trail[0, 0]) <= VELOCITY_S]
+    near = trajectory[np.abs(trajectory[:, 0] - trajectory[0, 0]) <= VELOCITY_S]
     span_s = near[-1, 0] - near[0, 0]
     return (near[-1, 1:3] - near[0, 1:3]) / span_s if span_s else np.zeros(2)
 
 
-def can_stride(earlier: Trail, later: Trail, *, max_m_s: float, slack_m: float) -> bool:
+def can_move(earlier: GroundTrajectory, later: GroundTrajectory, *, max_m_s: float, slack_m: float) -> bool:
     """Tell whether somebody at the end of one trail can be where the other one begins in the time between."""
     gap_s = max(float(later[0, 0] - earlier[-1, 0]), 0.0)
     return float(np.hypot(*(later[0, 1:3] - earlier[-1, 1:3]))) <= slack_m + max_m_s * gap_s

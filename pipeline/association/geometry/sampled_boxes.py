@@ -6,15 +6,15 @@ from numpy.typing import NDArray
 from pipeline.core import TrackPath
 
 EVERY_S = 0.5
-"""Between two boxes of an outline."""
+"""Seconds between two sampled boxes."""
 SAME_PLACE = 0.4
 """Two boxes that share this much of the smaller one may be drawn on one person."""
 
-Outline = NDArray[np.float64]
+SampledBoxes = NDArray[np.float64]
 """Shape ``(N, 5)``: Unix seconds and a box (x, y, x, y), pixels; times ascend."""
 
 
-def outline(path: TrackPath) -> Outline:
+def sample_boxes(path: TrackPath) -> SampledBoxes:
     """Return the first box of each half second, and the last of all."""
     times = path.captured_at
     rows = np.unique(np.floor((times - times[0]) / EVERY_S), return_index=True)[1]
@@ -22,12 +22,12 @@ def outline(path: TrackPath) -> Outline:
     return np.column_stack([times[rows], path.boxes_xyxy[rows].astype(np.float64)])
 
 
-def apart_s(first: Outline, second: Outline) -> float:
+def separated_s(first: SampledBoxes, second: SampledBoxes) -> float:
     """Return for how many seconds both were in the picture at once, and at two places.
 
     Example:
         >>> one = np.array([[0.0, 0, 0, 10, 20], [2.0, 0, 0, 10, 20]])
-        >>> apart_s(one, one), apart_s(one, one + [1.0, 50, 0, 50, 0])
+        >>> separated_s(one, one), separated_s(one, one + [1.0, 50, 0, 50, 0])
         (0.0, 1.0)
     """
     began, ended = max(first[0, 0], second[0, 0]), min(first[-1, 0], second[-1, 0])

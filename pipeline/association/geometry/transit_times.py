@@ -8,12 +8,12 @@ old fade. Pairs that nobody was seen to walk, and those with few walks, keep wha
 from dataclasses import dataclass, field
 from math import exp, log, pi, sqrt
 
-MIN_WALKS = 8
+MIN_TRANSITS = 8
 """Fewer say nothing."""
-MAX_WALKS = 200
+MAX_TRANSITS = 200
 """Newest times that are kept of an ordered pair of cameras."""
 MAX_PAIRS = 10_000
-HALF_LIFE_WALKS = 50.0
+HALF_LIFE_TRANSITS = 50.0
 """A time counts half as much after so many newer ones."""
 MIN_SPREAD = 0.15
 """Of the logarithm of a time: people are not clockwork."""
@@ -23,16 +23,16 @@ SHORTEST_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
+class TransitTime:
     """How long people take from one camera to another.
 
     Attributes:
-        num_walks: It was learned from.
+        num_transits: It was learned from.
         median_s: Seconds; half are faster.
         spread: Standard deviation of the logarithm.
     """
 
-    num_walks: int
+    num_transits: int
     median_s: float
     spread: float
 
@@ -44,7 +44,7 @@ class Walk:
 
 
 @dataclass(slots=True)
-class Walks:
+class TransitTimes:
     """What was learned of all ways.
 
     Attributes:
@@ -53,13 +53,13 @@ class Walks:
     """
 
     times: dict[tuple[str, str], list[float]] = field(default_factory=dict)
-    known: dict[tuple[str, str], Walk | None] = field(default_factory=dict)
+    known: dict[tuple[str, str], TransitTime | None] = field(default_factory=dict)
 
     def learn(self, from_camera: str, to_camera: str, gap_s: float) -> None:
         """Take note that somebody certainly walked from one camera to the other in so many seconds."""
         times = self.times.setdefault((from_camera, to_camera), [])
         times.append(max(gap_s, SHORTEST_S))
-        del times[:-MAX_WALKS]
+        del times[:-MAX_TRANSITS]
         self.known.pop((from_camera, to_camera), None)
         while len(self.times) > MAX_PAIRS:
             oldest = next(iter(self.times))
@@ -70,7 +70,7 @@ class Walks:
         """Know the times that another one learned."""
         self.times, self.known = times, {}
 
-    def walk(self, from_camera: str, to_camera: str) -> Walk | None:
+    def walk(self, from_camera: str, to_camera: str) -> TransitTime | None:
         """Return what is known of a way; None where too few were seen to walk it."""
         pair = from_camera, to_camera
         if pair not in self.times:
@@ -79,20 +79,20 @@ class Walks:
             self.known[pair] = _fitted(self.times[pair])
         return self.known[pair]
 
-    def walks(self) -> dict[tuple[str, str], Walk]:
+    def walks(self) -> dict[tuple[str, str], TransitTime]:
         """Return all that is known, by ordered pair of cameras."""
         found = {pair: self.walk(*pair) for pair in sorted(self.times)}
         return {pair: walk for pair, walk in found.items() if walk is not None}
 
 
-def _fitted(times: list[float]) -> Walk | None:
-    if len(times) < MIN_WALKS:
+def _fitted(times: list[float]) -> TransitTime | None:
+    if len(times) < MIN_TRANSITS:
         return None
-    weights = [0.5 ** ((len(times) - 1 - index) / HALF_LIFE_WALKS) for index in range(len(times))]
+    weights = [0.5 ** ((len(times) - 1 - index) / HALF_LIFE_TRANSITS) for index in range(len(times))]
     logs = [log(gap_s) for gap_s in times]
     middle = _median(logs, weights)
     spread = DEVIATION * _median([abs(value - middle) for value in logs], weights)
-    return Walk(len(times), exp(middle), max(spread, MIN_SPREAD))
+    return TransitTime(len(times), exp(middle), max(spread, MIN_SPREAD))
 
 
 def _median(values: list[float], weights: list[float]) -> float:

@@ -111,14 +111,14 @@ def compare_searches(num_people: int, num_queries: int, *, seed: int) -> Search:
     crowd = Crowd(seed, is_clear=False)
     everybody = crowd.draw(num_people)
     chosen = crowd.choose(num_people, num_queries)
-    looks = crowd.look(everybody[chosen])
+    appearance = crowd.look(everybody[chosen])
     stages = {}
     for above in (float("inf"), 0.0):
         gallery = FaissGallery(device="cpu", threads=1, approximate_above=above)
         for person, vector in enumerate(everybody):
             gallery.put(Identity(person, SPACE, vector[None], 0.0, 0.0, ()))
         found, spent_s = [], []
-        for number, look in enumerate(looks):
+        for number, look in enumerate(appearance):
             query = _seen(number, FIRST_AT, look[None], 1)
             began = time.process_time()
             matches = gallery.nearest(query, 20)

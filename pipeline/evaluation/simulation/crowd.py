@@ -108,7 +108,7 @@ class Site:
         self._returning = returning
         self._memory = memory
         self._per_window = per_window
-        self._looks: dict[int, NDArray[np.float32]] = {}
+        self._appearance: dict[int, NDArray[np.float32]] = {}
         self._num_people = 0
         self._num_tracks = 0
         self._waiting: list[tuple[Visit, int]] = []
@@ -123,11 +123,11 @@ class Site:
             due = []
             while self._waiting and self._waiting[0][0].at <= self._at:
                 due.append(heapq.heappop(self._waiting))
-            people = np.array([self._looks[visit.person] for visit, _ in due], np.float32).reshape(-1, DIM)
-            looks = self._crowd.look(people)
+            people = np.array([self._appearance[visit.person] for visit, _ in due], np.float32).reshape(-1, DIM)
+            appearance = self._crowd.look(people)
             yield [
                 (visit.person, tracklet(visit, track, look, is_last=visit.part == 1))
-                for (visit, track), look in zip(due, looks, strict=True)
+                for (visit, track), look in zip(due, appearance, strict=True)
             ]
             for visit, track in due:
                 self._go_on(visit, track)
@@ -139,8 +139,8 @@ class Site:
         else:
             person = self._num_people
             self._num_people += 1
-            self._looks[person] = self._crowd.draw(1)[0]
-            self._looks.pop(person - self._memory - STILL_THERE, None)
+            self._appearance[person] = self._crowd.draw(1)[0]
+            self._appearance.pop(person - self._memory - STILL_THERE, None)
         if any(visit.person == person for visit, _ in self._waiting):
             return
         first = self._at + PART_S * (1.5 + self._crowd.number(1000) / 1000)  # may have been here until now

@@ -15,7 +15,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.optimize import linear_sum_assignment
 
 from pipeline.association.calibration.likelihood_ratio import Calibration
-from pipeline.association.geometry.topology import WalkingTime
+from pipeline.association.geometry.topology import TransitBounds
 from pipeline.core import Embedding, Sighting, TrackPart
 from pipeline.evaluation.decisions import Share, decisions_in_turn
 from pipeline.evaluation.simulation.crowd import Crowd, Site, unit
@@ -67,11 +67,13 @@ def run(seed: int, *, num_tracklets: int, num_cameras: int) -> Run:
     """Let the stage judge a site whose looks are as hard to tell apart as those of the networks shipped."""
     crowd = Crowd(seed, is_clear=False)
     calibration = make_calibration(is_clear=False)
-    stage = make_stage(calibration, Settings(10_000, review_every_s=10.0, review_window_s=300.0), _ways(num_cameras))
+    stage = make_stage(
+        calibration, Settings(10_000, recluster_every_s=10.0, recluster_window_s=300.0), _ways(num_cameras)
+    )
     finals = FinalTracks()
     true_of: dict[str, int] = {}
     parts: dict[str, TrackPart] = {}
-    looks: dict[str, list[NDArray[np.float32]]] = {}
+    appearance: dict[str, list[NDArray[np.float32]]] = {}
     at_once: dict[str, int] = {}
     for window in _windows(crowd, num_cameras, num_tracklets):
         records = stage.process([embedding for _, embedding in window])
@@ -79,7 +81,7 @@ def run(seed: int, *, num_tracklets: int, num_cameras: int) -> Run:
             track = str(embedding.track_id)
             true_of.setdefault(track, person)
             parts[track] = TrackPart(embedding.track_id, embedding.part)
-            looks.setdefault(track, []).append(embedding.vector)
+            appearance.setdefault(track, []).append(embedding.vector)
         for record in records:
             if isinstance(record, Sighting):
                 finals.see(TrackPart(record.track_id, record.part), record.person_id)
@@ -89,7 +91,7 @@ def run(seed: int, *, num_tracklets: int, num_cameras: int) -> Run:
     for correction in stage.flush():
         if not isinstance(correction, Sighting):
             finals.correct(correction)
-    vectors = unit(np.array([np.mean(of_one, axis=0) for of_one in looks.values()], np.float32))
+    vectors = unit(np.array([np.mean(of_one, axis=0) for of_one in appearance.values()], np.float32))
     true_ids = np.array(list(true_of.values()), np.int64)
     middle = (calibration.model.same_mean + calibration.model.different_mean) / 2
     return Run(
@@ -123,10 +125,10 @@ def summary(runs: Sequence[Run]) -> list[Linking]:
     return found
 
 
-def _ways(num_cameras: int) -> dict[tuple[str, str], WalkingTime]:
+def _ways(num_cameras: int) -> dict[tuple[str, str], TransitBounds]:
     """Return what the file of such a site would state: to the next camera people take some 8 s, or come much later."""
     pairs = [sorted((f"camera{camera}", f"camera{(camera + 1) % num_cameras}")) for camera in range(num_cameras)]
-    return {(one, two): WalkingTime(2.0, inf, typical_s=8.0) for one, two in pairs}
+    return {(one, two): TransitBounds(2.0, inf, typical_s=8.0) for one, two in pairs}
 
 
 def _windows(crowd: Crowd, num_cameras: int, num_tracklets: int) -> list[list[tuple[int, Embedding]]]:
@@ -140,11 +142,11 @@ def _windows(crowd: Crowd, num_cameras: int, num_tracklets: int) -> list[list[tu
 
 
 def _comparisons(crowd: Crowd, calibration: Calibration) -> Share:
-    needed = calibration.evidence_needed(MAX_FALSE_MATCH_RATE)
+    needed = calibration.threshold(MAX_FALSE_MATCH_RATE)
     people = crowd.draw(NUM_COMPARED)
     one, two = crowd.look(people), crowd.look(people)
     distances = (1 - one @ two.T)[~np.eye(NUM_COMPARED, dtype=bool)].astype(np.float64)
-    return Share(int((calibration.evidence_of(distances) > needed).sum()), len(distances))
+    return Share(int((calibration.llrs(distances) > needed).sum()), len(distances))
 
 
 def _naive(vectors: NDArray[np.float32], max_distance: float) -> NDArray[np.int64]:

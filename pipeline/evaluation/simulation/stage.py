@@ -8,8 +8,8 @@ from pathlib import Path
 from models.gallery.faiss_index import FaissGallery
 from pipeline.association.calibration.likelihood_ratio import Calibration, DistanceModel
 from pipeline.association.cues import Rules
-from pipeline.association.geometry.topology import Topology, WalkingTime
-from pipeline.association.matcher import MatchStage
+from pipeline.association.geometry.topology import Topology, TransitBounds
+from pipeline.association.matcher import Matcher
 
 CLEAR = DistanceModel(same_mean=0.35, same_std=0.06, different_mean=1.0, different_std=0.08)
 AS_SHIPPED = DistanceModel(same_mean=0.42, same_std=0.17, different_mean=0.85, different_std=0.17)
@@ -18,26 +18,26 @@ MAX_FALSE_MATCH_RATE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What of ``MatchStage`` and ``FaissGallery`` differs from simulation to simulation."""
+    """What of ``Matcher`` and ``FaissGallery`` differs from simulation to simulation."""
 
     max_identities: int
     forget_after_s: float = inf
-    review_every_s: float = 60.0
-    review_window_s: float = 30.0
+    recluster_every_s: float = 60.0
+    recluster_window_s: float = 30.0
     approximate_above: float = inf
 
 
 def make_stage(
-    calibration: Calibration, settings: Settings, walking_times: Mapping[tuple[str, str], WalkingTime] | None = None
-) -> MatchStage:
+    calibration: Calibration, settings: Settings, transit_times: Mapping[tuple[str, str], TransitBounds] | None = None
+) -> Matcher:
     """Return the stage; no two cameras see the same ground, and a walk may take any time but where it is stated."""
-    return MatchStage(
+    return Matcher(
         FaissGallery(device="cpu", threads=1, approximate_above=settings.approximate_above),
         calibration,
-        Rules(Topology(walking_times or {}, overlaps=frozenset()), inf),
+        Rules(Topology(transit_times or {}, overlaps=frozenset()), inf),
         max_false_match_rate=MAX_FALSE_MATCH_RATE,
-        review_every_s=settings.review_every_s,
-        review_window_s=settings.review_window_s,
+        recluster_every_s=settings.recluster_every_s,
+        recluster_window_s=settings.recluster_window_s,
         forget_after_s=settings.forget_after_s,
         max_identities=settings.max_identities,
         max_prototypes=4,
@@ -46,7 +46,7 @@ def make_stage(
 
 def make_calibration(*, is_clear: bool) -> Calibration:
     """Return one that has learned nothing yet."""
-    return Calibration(CLEAR if is_clear else AS_SHIPPED, caution=1.0, max_evidence=12.0 if is_clear else 6.0)
+    return Calibration(CLEAR if is_clear else AS_SHIPPED, caution=1.0, max_llr=12.0 if is_clear else 6.0)
 
 
 def resident_mb() -> float:

@@ -6,7 +6,7 @@ from factories import make_path, make_sighting
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.alerts.engine import AlertStage
+from pipeline.alerts.engine import AlertEngine
 from pipeline.alerts.rules.reappearance import ReappearanceRule
 from pipeline.alerts.rules.watchlist import WatchlistRule
 from pipeline.alerts.rules.zone_dwell import ZoneDwellRule
@@ -43,8 +43,8 @@ class EveryoneRule:
         return Alert(key, self.name, Severity.INFO, person_id, track_id.camera_id, at, at, "Hello.", (track_id,))
 
 
-def make_stage(*rules, cooldown_s: float = 60.0, max_open: int = 100, max_parts: int = 100) -> AlertStage:
-    return AlertStage(rules or (EveryoneRule(),), cooldown_s=cooldown_s, max_open=max_open, max_parts=max_parts)
+def make_stage(*rules, cooldown_s: float = 60.0, max_open: int = 100, max_parts: int = 100) -> AlertEngine:
+    return AlertEngine(rules or (EveryoneRule(),), cooldown_s=cooldown_s, max_open=max_open, max_parts=max_parts)
 
 
 def make_watchlist() -> WatchlistRule:
@@ -61,7 +61,7 @@ def correct(kind: CorrectionKind, *person_ids: int, parts: Sequence[TrackPart] =
     return Correction(kind, person_ids, "test", 0.0, tuple(parts))
 
 
-def told(alerts: Sequence[Alert]) -> list[tuple[str, AlertState, int]]:
+def alerted(alerts: Sequence[Alert]) -> list[tuple[str, AlertState, int]]:
     return [(alert.key, alert.state, alert.person_id) for alert in alerts]
 
 
@@ -78,7 +78,7 @@ def test_every_person_and_every_rule_cools_down_for_itself() -> None:
 
 def test_a_tick_raises_alerts_too_and_cools_down_too() -> None:
     stage = make_stage()
-    assert told(stage.tick(10.0)) == [("everyone/99/10.000", RAISED, 99)]
+    assert alerted(stage.tick(10.0)) == [("everyone/99/10.000", RAISED, 99)]
     assert stage.tick(20.0) == []
 
 
@@ -96,7 +96,7 @@ def test_nothing_is_held_back_until_the_end() -> None:
 def test_a_merger_gives_an_alert_to_the_kept_person_under_its_old_key() -> None:
     stage = make_stage()
     stage.process([see(1, person_id=2)])
-    assert told(stage.process([correct(CorrectionKind.MERGED, 1, 2)])) == [("everyone/2/1.000", AMENDED, 1)]
+    assert alerted(stage.process([correct(CorrectionKind.MERGED, 1, 2)])) == [("everyone/2/1.000", AMENDED, 1)]
 
 
 @pytest.mark.parametrize(("kept_at", "absorbed_at"), [(1, 5), (5, 1)], ids=["kept first", "absorbed first"])
@@ -116,7 +116,7 @@ def test_a_merger_retracts_the_later_of_two_alerts_that_are_one(kept_at: float, 
 def test_a_merger_leaves_alerts_that_lie_apart() -> None:
     stage = make_stage()
     stage.process([see(1), see(100, person_id=2, track_id=WEST)])
-    assert told(stage.process([correct(CorrectionKind.MERGED, 1, 2)])) == [("everyone/2/100.000", AMENDED, 1)]
+    assert alerted(stage.process([correct(CorrectionKind.MERGED, 1, 2)])) == [("everyone/2/100.000", AMENDED, 1)]
 
 
 def test_a_merger_is_no_reason_to_tell_again() -> None:
@@ -129,14 +129,14 @@ def test_a_split_gives_an_alert_to_whom_its_evidence_shows() -> None:
     stage = make_stage()
     stage.process([see(1)])
     split = correct(CorrectionKind.SPLIT, 1, 2, parts=[TrackPart(EAST, 0)])
-    assert told(stage.process([split])) == [("everyone/1/1.000", AMENDED, 2)]
+    assert alerted(stage.process([split])) == [("everyone/1/1.000", AMENDED, 2)]
 
 
 def test_after_a_split_each_person_cools_down_for_what_is_his() -> None:
     stage = make_stage()
     stage.process([see(1), correct(CorrectionKind.SPLIT, 1, 2, parts=[TrackPart(EAST, 0)])])
     alerts = stage.process([see(10, 1, WEST), see(11, 2, EAST, part=1)])
-    assert told(alerts) == [("everyone/1/10.000", RAISED, 1)]
+    assert alerted(alerts) == [("everyone/1/10.000", RAISED, 1)]
 
 
 def test_a_split_of_other_parts_leaves_an_alert_alone() -> None:
@@ -148,7 +148,7 @@ def test_a_split_of_other_parts_leaves_an_alert_alone() -> None:
 def test_an_erased_person_leaves_no_alert() -> None:
     stage = make_stage()
     stage.process([see(1), see(2, person_id=2)])
-    assert told(stage.process([correct(CorrectionKind.ERASED, 1)])) == [("everyone/1/1.000", RETRACTED, 1)]
+    assert alerted(stage.process([correct(CorrectionKind.ERASED, 1)])) == [("everyone/1/1.000", RETRACTED, 1)]
     assert stage.process([correct(CorrectionKind.ERASED, 1)]) == []
 
 
@@ -162,14 +162,14 @@ def test_a_watch_list_alert_that_proves_false_is_retracted_and_silences_nothing(
     stage = make_stage(make_watchlist())
     stage.process([see(1, 17)])
     split = correct(CorrectionKind.SPLIT, 17, 40, parts=[TrackPart(EAST, 0)])
-    assert told(stage.process([split])) == [("watch/17/0.600", RETRACTED, 17)]
-    assert told(stage.process([see(5, 17, WEST)])) == [("watch/17/4.600", RAISED, 17)]
+    assert alerted(stage.process([split])) == [("watch/17/0.600", RETRACTED, 17)]
+    assert alerted(stage.process([see(5, 17, WEST)])) == [("watch/17/4.600", RAISED, 17)]
 
 
 def test_a_watch_list_alert_stays_true_when_the_person_is_renumbered() -> None:
     stage = make_stage(make_watchlist())
     stage.process([see(1, 17)])
-    assert told(stage.process([correct(CorrectionKind.MERGED, 3, 17)])) == [("watch/17/0.600", AMENDED, 3)]
+    assert alerted(stage.process([correct(CorrectionKind.MERGED, 3, 17)])) == [("watch/17/0.600", AMENDED, 3)]
 
 
 def test_a_return_of_somebody_else_is_retracted() -> None:
@@ -246,7 +246,7 @@ def events_of(drawn) -> list[Sighting | Correction]:
 
 @given(st.lists(st.one_of(sightings, corrections), max_size=30), st.integers(0, 30))
 def test_a_stage_that_was_restored_goes_on(drawn, cut: int) -> None:
-    def make() -> AlertStage:
+    def make() -> AlertEngine:
         dwell = ReappearanceRule(
             name="back", severity="info", min_absence_s=2.0, max_absence_s=20.0, forget_after_s=60.0
         )

@@ -1,11 +1,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.alerts.expiring_map import Recent
+from pipeline.alerts.expiring_map import ExpiringMap
 
 
 def test_what_was_not_set_for_long_is_forgotten() -> None:
-    recent: Recent[str, int] = Recent(forget_after_s=10)
+    recent: ExpiringMap[str, int] = ExpiringMap(forget_after_s=10)
     recent.set("a", 1, at=0)
     recent.set("b", 2, at=5)
     recent.set("a", 3, at=12)
@@ -14,7 +14,7 @@ def test_what_was_not_set_for_long_is_forgotten() -> None:
 
 
 def test_what_comes_late_does_not_turn_time_back() -> None:
-    recent: Recent[str, int] = Recent(forget_after_s=10)
+    recent: ExpiringMap[str, int] = ExpiringMap(forget_after_s=10)
     recent.set("a", 1, at=100)
     recent.set("b", 2, at=0)
     recent.set("c", 3, at=111)
@@ -22,7 +22,7 @@ def test_what_comes_late_does_not_turn_time_back() -> None:
 
 
 def test_memory_can_change_while_it_is_listed() -> None:
-    recent: Recent[str, int] = Recent(forget_after_s=10)
+    recent: ExpiringMap[str, int] = ExpiringMap(forget_after_s=10)
     recent.set("a", 1, at=0)
     recent.set("b", 2, at=0)
     for key, _ in recent.items():
@@ -32,7 +32,7 @@ def test_memory_can_change_while_it_is_listed() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.floats(0, 100)), max_size=50))
 def test_in_order_of_time_exactly_the_recent_is_known(events: list[tuple[int, float]]) -> None:
-    recent: Recent[int, float] = Recent(forget_after_s=10)
+    recent: ExpiringMap[int, float] = ExpiringMap(forget_after_s=10)
     last: dict[int, float] = {}
     now = 0.0
     for key, now in sorted(events, key=lambda event: event[1]):

@@ -6,11 +6,11 @@ from factories import make_path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.alerts.alert_builder import Issuer
+from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.zones import crossings, depths, ground_points, is_inside, parse_lines, parse_zones
 from pipeline.core.errors import ConfigError
 
-ISSUER = Issuer(name="rule", severity="info")
+ISSUER = AlertBuilder(name="rule", severity="info")
 ARROW = np.array([[0, 0], [10, 0], [10, 10], [5, 4], [0, 10]], float)
 
 

@@ -8,13 +8,13 @@ from people import MODEL, see
 
 from pipeline.association.calibration.likelihood_ratio import Calibration
 from pipeline.association.clustering import cluster
-from pipeline.association.cues import Rules, are_two_people, broken_walk
-from pipeline.association.geometry.topology import Topology, WalkingTime
-from pipeline.association.track_segment import Segment
+from pipeline.association.cues import Rules, are_two_people, impossible_transit
+from pipeline.association.geometry.topology import Topology, TransitBounds
+from pipeline.association.track_segment import TrackSegment
 
-CALIBRATION = Calibration(MODEL, caution=1.0, max_evidence=6.0)
-PLACE = Rules(Topology({("east", "west"): WalkingTime(1.0, 20.0)}, frozenset({("east", "north")})), 2.0)
-NEEDED = CALIBRATION.evidence_needed(0.01)
+CALIBRATION = Calibration(MODEL, caution=1.0, max_llr=6.0)
+PLACE = Rules(Topology({("east", "west"): TransitBounds(1.0, 20.0)}, frozenset({("east", "north")})), 2.0)
+NEEDED = CALIBRATION.threshold(0.01)
 
 SIGHTINGS = st.lists(
     st.tuples(
@@ -28,16 +28,16 @@ SIGHTINGS = st.lists(
 )
 
 
-def segments_of(sightings) -> list[Segment]:
+def segments_of(sightings) -> list[TrackSegment]:
     return [
-        Segment.begin(see(camera_id, number, start / 10, (start + length) / 10, person, distance=distance))
+        TrackSegment.begin(see(camera_id, number, start / 10, (start + length) / 10, person, distance=distance))
         for number, (camera_id, start, length, person, distance) in enumerate(sightings)
     ]
 
 
-def groups_of(segments: list[Segment], rules: Rules = PLACE, needed: float = NEEDED) -> list[list[int]]:
+def groups_of(segments: list[TrackSegment], rules: Rules = PLACE, needed: float = NEEDED) -> list[list[int]]:
     matrix = np.full((len(segments), len(segments)), needed)
-    return cluster(segments, appearance=CALIBRATION.evidence_of, needed=matrix, rules=rules)
+    return cluster(segments, appearance=CALIBRATION.llrs, needed=matrix, rules=rules)
 
 
 def test_nothing_makes_no_groups() -> None:
@@ -51,7 +51,7 @@ def test_one_look_in_two_cameras_is_one_person_and_another_look_is_not() -> None
 
 def test_what_is_between_two_looks_joins_them() -> None:
     segments = segments_of([("east", 0, 20, 0, 0.0), ("west", 60, 20, 0, 0.6), ("east", 100, 20, 0, 0.25)])
-    rules = Rules(Topology({("east", "west"): WalkingTime(1.0, 120.0)}, frozenset()), inf)
+    rules = Rules(Topology({("east", "west"): TransitBounds(1.0, 120.0)}, frozenset()), inf)
     assert [sorted(g) for g in groups_of(segments[:2], rules)] == [[0], [1]]
     assert [sorted(g) for g in groups_of(segments, rules)] == [[0, 1, 2]]
 
@@ -68,7 +68,7 @@ def test_what_is_ruled_out_is_never_joined(sightings, needed: float) -> None:
     segments = segments_of(sightings)
     for group in groups_of(segments, needed=needed):
         assert not any(are_two_people(segments[one], segments[two], PLACE) for one, two in combinations(group, 2))
-        assert broken_walk([segments[index] for index in group], PLACE) is None
+        assert impossible_transit([segments[index] for index in group], PLACE) is None
 
 
 @given(SIGHTINGS, st.randoms(use_true_random=False))
@@ -99,6 +99,6 @@ def test_two_cameras_that_need_more_are_joined_later_than_others() -> None:
     segments = segments_of([("east", 0, 20, 0, 0.0), ("west", 60, 20, 0, 0.35), ("gate", 120, 20, 0, 0.2)])
     needed = np.zeros((3, 3))
     needed[0, 1] = needed[1, 0] = 20.0
-    groups = cluster(segments, appearance=CALIBRATION.evidence_of, needed=needed, rules=PLACE)
+    groups = cluster(segments, appearance=CALIBRATION.llrs, needed=needed, rules=PLACE)
     assert [1] in groups or [0] in groups
     assert sorted(map(sorted, groups_of(segments, needed=0.0))) == [[0, 1, 2]]

@@ -5,26 +5,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from people import AT_THE_BORDER, TRACKS, DictGallery, embeddings_of, make_match, person_of_part, see, windows
 
-from pipeline.association.matcher import MatchStage
-from pipeline.core import Correction, CorrectionKind, Order, OrderKind, Sighting, TrackId, TrackPart
+from pipeline.association.matcher import Matcher
+from pipeline.core import CommandKind, Correction, CorrectionCommand, CorrectionKind, Sighting, TrackId, TrackPart
 
 KINDS = {
-    OrderKind.MERGE: CorrectionKind.MERGED,
-    OrderKind.SPLIT: CorrectionKind.SPLIT,
-    OrderKind.REJECT: CorrectionKind.SPLIT,
-    OrderKind.CONFIRM: CorrectionKind.CONFIRMED,
-    OrderKind.NAME: CorrectionKind.NAMED,
-    OrderKind.ERASE: CorrectionKind.ERASED,
+    CommandKind.MERGE: CorrectionKind.MERGED,
+    CommandKind.SPLIT: CorrectionKind.SPLIT,
+    CommandKind.REJECT: CorrectionKind.SPLIT,
+    CommandKind.CONFIRM: CorrectionKind.CONFIRMED,
+    CommandKind.NAME: CorrectionKind.NAMED,
+    CommandKind.ERASE: CorrectionKind.ERASED,
 }
 
 
-def order(
-    stage: MatchStage, kind: OrderKind, *person_ids: int, parts: tuple[TrackPart, ...] = (), name: str = ""
+def command(
+    stage: Matcher, kind: CommandKind, *person_ids: int, parts: tuple[TrackPart, ...] = (), name: str = ""
 ) -> Correction:
     """Have an order carried out; return what it comes to."""
     ids = (*person_ids, stage.next_person_id) if KINDS[kind] is CorrectionKind.SPLIT else person_ids
     correction = Correction(KINDS[kind], ids, "ann", 0.0, parts, name=name)
-    stage.apply(Order(kind, person_ids, "ann", 0.0, parts, name), correction)
+    stage.apply(CorrectionCommand(kind, person_ids, "ann", 0.0, parts, name), correction)
     return correction
 
 
@@ -32,16 +32,16 @@ def parts(camera_id: str, number: int, *numbers: int) -> tuple[TrackPart, ...]:
     return tuple(TrackPart(TrackId(camera_id, 0, number), part) for part in numbers)
 
 
-def number(stage: MatchStage, *args, **kwargs) -> int:
+def number(stage: Matcher, *args, **kwargs) -> int:
     (sighting,) = [r for r in stage.process([see(*args, **kwargs)]) if isinstance(r, Sighting)]
     return sighting.person_id
 
 
 def test_two_people_who_are_merged_stay_one_however_they_look() -> None:
-    stage = make_match(review_every_s=1.0)
+    stage = make_match(recluster_every_s=1.0)
     assert number(stage, "east", 1, 0.0, 1.0, person=0) == 1
     assert number(stage, "west", 1, 5.0, 6.0, person=1) == 2
-    order(stage, OrderKind.MERGE, 1, 2)
+    command(stage, CommandKind.MERGE, 1, 2)
     number(stage, "west", 2, 30.0, 31.0, person=4)
     assert stage.flush() == []
     assert stage.num_identities == 2
@@ -51,14 +51,14 @@ def test_visits_that_an_operator_joins_are_one_person_who_goes_on() -> None:
     stage = make_match(leave_after_s=2.0)
     assert number(stage, "east", 1, 0.0, 1.0, box=AT_THE_BORDER) == 1
     assert number(stage, "east", 2, 50.0, 51.0) == 2
-    order(stage, OrderKind.MERGE, 1, 2)
+    command(stage, CommandKind.MERGE, 1, 2)
     assert number(stage, "west", 1, 55.0, 56.0) == 1
 
 
 def test_parts_that_are_split_off_never_come_back() -> None:
-    stage = make_match(review_every_s=1.0)
+    stage = make_match(recluster_every_s=1.0)
     assert [number(stage, "east", n, 5.0 * n, 5.0 * n + 1) for n in range(3)] == [1, 1, 1]
-    split = order(stage, OrderKind.SPLIT, 1, parts=parts("east", 1, 0))
+    split = command(stage, CommandKind.SPLIT, 1, parts=parts("east", 1, 0))
     assert split.person_ids == (1, 2)
     number(stage, "west", 1, 30.0, 31.0)
     assert stage.flush() == []
@@ -70,7 +70,7 @@ def test_a_split_cuts_a_stretch_of_a_track_at_the_parts_that_were_named() -> Non
     stage = make_match(gallery)
     for part in range(4):
         number(stage, "east", 1, 3.0 * part, 3.0 * part + 2.9, part=part)
-    order(stage, OrderKind.SPLIT, 1, parts=parts("east", 1, 2, 3))
+    command(stage, CommandKind.SPLIT, 1, parts=parts("east", 1, 2, 3))
     seen = {person_id: (who.first_seen_at, who.last_seen_at) for person_id, who in gallery.people.items()}
     assert seen == {1: (0.0, 5.9), 2: (6.0, 11.9)}
     assert number(stage, "east", 1, 12.0, 13.0, part=4) == 2  # the track goes on as who it was last
@@ -80,25 +80,25 @@ def test_a_new_number_is_given_to_nobody_else() -> None:
     stage = make_match()
     number(stage, "east", 1, 0.0, 1.0)
     number(stage, "east", 2, 2.0, 3.0)
-    order(stage, OrderKind.SPLIT, 1, parts=parts("east", 2, 0))
+    command(stage, CommandKind.SPLIT, 1, parts=parts("east", 2, 0))
     assert number(stage, "east", 9, 5.0, 6.0, person=4) == 3
 
 
 def test_who_was_rejected_may_be_somebody_else_and_not_that_person() -> None:
-    stage = make_match(review_every_s=1.0)
+    stage = make_match(recluster_every_s=1.0)
     assert number(stage, "east", 1, 0.0, 1.0, person=0) == 1
     assert number(stage, "west", 1, 5.0, 6.0, person=0) == 1
-    order(stage, OrderKind.REJECT, 1, parts=parts("west", 1, 0))
+    command(stage, CommandKind.REJECT, 1, parts=parts("west", 1, 0))
     assert number(stage, "north", 1, 20.0, 21.0, person=0) in (1, 2)
     assert all(set(correction.person_ids) != {1, 2} for correction in stage.flush())
 
 
 def test_a_merger_lifts_what_was_put_apart_before() -> None:
-    stage = make_match(review_every_s=1.0)
+    stage = make_match(recluster_every_s=1.0)
     number(stage, "east", 1, 0.0, 1.0)
     number(stage, "west", 1, 5.0, 6.0)
-    order(stage, OrderKind.REJECT, 1, parts=parts("west", 1, 0))
-    order(stage, OrderKind.MERGE, 1, 2)
+    command(stage, CommandKind.REJECT, 1, parts=parts("west", 1, 0))
+    command(stage, CommandKind.MERGE, 1, 2)
     assert stage.flush() == []
     assert stage.num_identities == 1
 
@@ -106,9 +106,9 @@ def test_a_merger_lifts_what_was_put_apart_before() -> None:
 def test_a_person_with_a_name_is_not_forgotten_and_keeps_the_number() -> None:
     stage = make_match(forget_after_s=60.0)
     number(stage, "east", 1, 0.0, 1.0)
-    order(stage, OrderKind.NAME, 1, name="the man with the red bag")
+    command(stage, CommandKind.NAME, 1, name="the man with the red bag")
     assert number(stage, "west", 1, 1000.0, 1001.0) == 1
-    order(stage, OrderKind.NAME, 1)
+    command(stage, CommandKind.NAME, 1)
     number(stage, "west", 2, 2000.0, 2001.0, person=4)
     assert not stage.is_known(1)
 
@@ -117,7 +117,7 @@ def test_who_is_erased_is_nobody_and_comes_back_as_a_stranger() -> None:
     stage = make_match()
     number(stage, "east", 1, 0.0, 1.0)
     assert stage.traces_of([1])
-    order(stage, OrderKind.ERASE, 1)
+    command(stage, CommandKind.ERASE, 1)
     assert stage.num_identities == 0
     assert stage.traces_of([1]) == []
     assert number(stage, "east", 1, 1.1, 2.0, part=1) == 2
@@ -128,20 +128,20 @@ def test_an_operators_word_is_a_label_for_the_calibration() -> None:
     number(stage, "east", 1, 0.0, 1.0, person=0)
     number(stage, "west", 1, 5.0, 6.0, person=1)
     before = stage._calibration.model
-    order(stage, OrderKind.MERGE, 1, 2)
+    command(stage, CommandKind.MERGE, 1, 2)
     assert stage._calibration.model.same_mean > before.same_mean
 
 
-@pytest.mark.parametrize("kind", list(OrderKind))
-def test_people_who_are_forgotten_here_are_no_error(kind: OrderKind) -> None:
+@pytest.mark.parametrize("kind", list(CommandKind))
+def test_people_who_are_forgotten_here_are_no_error(kind: CommandKind) -> None:
     stage = make_match()
-    order(stage, kind, *((8, 9) if kind is OrderKind.MERGE else (8,)), parts=parts("east", 1, 0))
+    command(stage, kind, *((8, 9) if kind is CommandKind.MERGE else (8,)), parts=parts("east", 1, 0))
     assert number(stage, "east", 2, 5.0, 6.0) >= 1
 
 
 @given(st.lists(TRACKS, min_size=2, max_size=6), st.integers(0, 20), st.data())
 def test_whatever_comes_later_what_an_operator_put_together_and_apart_stays_so(tracks, moment: int, data) -> None:
-    stage = make_match(review_every_s=1.0)
+    stage = make_match(recluster_every_s=1.0)
     together: list[tuple[TrackPart, TrackPart]] = []
     apart: list[tuple[TrackPart, TrackPart]] = []
     records: list[Sighting | Correction] = []
@@ -153,10 +153,10 @@ def test_whatever_comes_later_what_an_operator_put_together_and_apart_stays_so(t
             continue
         of = {who: [part for part, one in people.items() if one == who] for who in ids}
         if len(ids) > 1 and data.draw(st.booleans()):
-            records.append(order(stage, OrderKind.MERGE, ids[0], ids[1]))
+            records.append(command(stage, CommandKind.MERGE, ids[0], ids[1]))
             together.append((of[ids[0]][0], of[ids[1]][0]))
         elif len(of[ids[0]]) > 1:
-            records.append(order(stage, OrderKind.SPLIT, ids[0], parts=tuple(of[ids[0]][1:])))
+            records.append(command(stage, CommandKind.SPLIT, ids[0], parts=tuple(of[ids[0]][1:])))
             apart.append((of[ids[0]][0], of[ids[0]][1]))
     records += stage.flush()
     people = person_of_part(records)

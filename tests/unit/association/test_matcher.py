@@ -18,7 +18,7 @@ from people import (
 )
 
 from pipeline.association.cues import MIN_APART_S
-from pipeline.association.geometry.topology import Topology, WalkingTime
+from pipeline.association.geometry.topology import Topology, TransitBounds
 from pipeline.core import Correction, CorrectionKind, Embedding, Outcome, Sighting, TrackId, TrackPart
 from pipeline.core.errors import EmbeddingSpaceError
 
@@ -136,7 +136,7 @@ def test_the_end_of_a_part_before_a_contact_stays_with_the_person_before_it() ->
 
 
 def test_nobody_walks_faster_than_stated() -> None:
-    topology = Topology({("east", "west"): WalkingTime(5.0, 60.0)})
+    topology = Topology({("east", "west"): TransitBounds(5.0, 60.0)})
     stage = make_match(topology=topology)
     stage.process([see("east", stop=2.0)])
     (sighting,) = stage.process([see("west", start=4.0, stop=5.0)])
@@ -144,13 +144,13 @@ def test_nobody_walks_faster_than_stated() -> None:
 
 
 def test_nobody_walks_slower_than_stated() -> None:
-    stage = make_match(topology=Topology({("east", "west"): WalkingTime(5.0, 60.0)}))
+    stage = make_match(topology=Topology({("east", "west"): TransitBounds(5.0, 60.0)}))
     stage.process([see("east", stop=2.0)])
     assert numbers(stage.process([see("west", start=80.0, stop=81.0)])) == [2]
 
 
 def test_who_walks_as_stated_is_matched() -> None:
-    stage = make_match(topology=Topology({("east", "west"): WalkingTime(5.0, 60.0)}))
+    stage = make_match(topology=Topology({("east", "west"): TransitBounds(5.0, 60.0)}))
     stage.process([see("east", stop=2.0)])
     assert numbers(stage.process([see("west", start=10.0, stop=11.0)])) == [1]
 
@@ -265,7 +265,7 @@ def test_a_number_is_split_when_its_tracks_turn_out_to_have_been_in_one_picture_
 
 
 def test_a_track_that_was_moved_goes_on_with_its_new_number() -> None:
-    stage = make_match(review_every_s=1.0)
+    stage = make_match(recluster_every_s=1.0)
     stage.process([see(number=1, start=0.0, stop=1.0)])
     stage.process([see(number=2, start=2.0, stop=3.0)])
     stage.process([see(number=1, part=1, start=1.1, stop=5.0)])
@@ -273,8 +273,8 @@ def test_a_track_that_was_moved_goes_on_with_its_new_number() -> None:
 
 
 def test_a_look_back_does_not_part_old_visits_of_one_person_to_several_cameras() -> None:
-    topology = Topology({("east", "west"): WalkingTime(5.0, 1000.0)}, overlaps=frozenset())
-    stage = make_match(topology=topology, review_window_s=60.0)
+    topology = Topology({("east", "west"): TransitBounds(5.0, 1000.0)}, overlaps=frozenset())
+    stage = make_match(topology=topology, recluster_window_s=60.0)
     visits = [("east", 0.0), ("west", 20.0), ("east", 40.0), ("west", 60.0), ("east", 300.0)]
     records = judge(stage, [see(c, n, start=at, stop=at + 5) for n, (c, at) in enumerate(visits)])
     assert numbers(records) == [1] * 5
@@ -284,7 +284,7 @@ def test_a_look_back_does_not_part_old_visits_of_one_person_to_several_cameras()
 def test_reviews_come_as_often_as_asked_in_event_time() -> None:
     embeddings = [see("east", 1, stop=1.0, quality=0.05), see("west", 1, start=10.0, stop=11.0, distance=0.58)]
     better = see("west", 1, part=1, start=11.1, stop=14.0, quality=1.0)
-    stage = make_match(review_every_s=3.0)
+    stage = make_match(recluster_every_s=3.0)
     records = [record for window in windows([*embeddings, better]) for record in stage.process(window)]
     assert [c.at for c in corrections(records)] == [14.0]
 
@@ -312,9 +312,9 @@ def doubles(people, embeddings) -> list[tuple[Embedding, Embedding]]:
 
 
 @given(st.lists(TRACKS, min_size=1, max_size=7), st.sampled_from([1.0, 5.0, 1e9]))
-def test_in_the_end_nobody_is_twice_in_one_picture(tracks, review_every_s: float) -> None:
+def test_in_the_end_nobody_is_twice_in_one_picture(tracks, recluster_every_s: float) -> None:
     embeddings = embeddings_of(tracks)
-    people = person_of_part(judge(make_match(review_every_s=review_every_s), embeddings))
+    people = person_of_part(judge(make_match(recluster_every_s=recluster_every_s), embeddings))
     assert doubles(people, embeddings) == []
 
 
@@ -337,10 +337,10 @@ def test_at_once_nobody_is_given_a_track_that_overlaps_what_was_seen_of_them_bef
 
 
 @given(st.lists(TRACKS, min_size=1, max_size=7), st.sampled_from([1.0, 5.0, 1e9]))
-def test_whoever_applies_the_corrections_knows_what_the_stage_knows(tracks, review_every_s: float) -> None:
+def test_whoever_applies_the_corrections_knows_what_the_stage_knows(tracks, recluster_every_s: float) -> None:
     gallery = DictGallery()
     embeddings = embeddings_of(tracks)
-    people = person_of_part(judge(make_match(gallery, review_every_s=review_every_s), embeddings))
+    people = person_of_part(judge(make_match(gallery, recluster_every_s=recluster_every_s), embeddings))
     assert sorted(gallery.people) == sorted(set(people.values()))
     for person_id, identity in gallery.people.items():
         mine = [e for e in embeddings if people[TrackPart(e.track_id, e.part)] == person_id]
@@ -352,7 +352,7 @@ def test_whoever_applies_the_corrections_knows_what_the_stage_knows(tracks, revi
 @given(st.lists(TRACKS, min_size=1, max_size=7))
 def test_the_same_input_gives_the_same_output_bit_for_bit(tracks) -> None:
     def told() -> list[str]:
-        stage = make_match(review_every_s=2.0)
+        stage = make_match(recluster_every_s=2.0)
         return [
             repr(record)
             if isinstance(record, Correction)
@@ -373,7 +373,7 @@ def test_every_embedding_becomes_one_sighting_in_its_place(tracks) -> None:
 
 
 def test_nobody_goes_where_there_is_no_way_and_the_way_back_may_be_one() -> None:
-    topology = Topology(no_way=frozenset({("east", "west")}))
+    topology = Topology(no_transit=frozenset({("east", "west")}))
     there, back = make_match(topology=topology), make_match(topology=topology)
     records = judge(there, [see("east", 1), see("west", 2, 10.0, 11.0)])
     assert numbers(records) == [1, 2]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from people import TRACKS, embeddings_of, look, make_match, see, windows
 
-from pipeline.association.matcher import MatchStage
+from pipeline.association.matcher import Matcher
 from pipeline.core import Correction, Embedding, Sighting
 from pipeline.core.errors import WireFormatError
 from pipeline.runtime.event_time import EventTimeBuffer
@@ -24,8 +24,10 @@ def told(records: Sequence[Sighting | Correction]) -> list[str]:
     ]
 
 
-def make_stage() -> MatchStage:
-    return make_match(review_every_s=2.0, review_window_s=6.0, forget_after_s=15.0, max_identities=5, leave_after_s=2.0)
+def make_stage() -> Matcher:
+    return make_match(
+        recluster_every_s=2.0, recluster_window_s=6.0, forget_after_s=15.0, max_identities=5, leave_after_s=2.0
+    )
 
 
 @given(st.lists(TRACKS, min_size=1, max_size=7), st.sets(st.integers(0, 40), min_size=1, max_size=4))
@@ -76,7 +78,7 @@ def test_the_result_is_the_same_in_whatever_order_and_however_late_the_cameras_d
     tracks, random: Random, at_once: int
 ) -> None:
     def judged(arrivals: list[Embedding], step: int) -> list[tuple[str, int, int]]:
-        stage, buffer = make_match(review_every_s=2.0), EventTimeBuffer(["east", "west"], window_s=0.5)
+        stage, buffer = make_match(recluster_every_s=2.0), EventTimeBuffer(["east", "west"], window_s=0.5)
         waiting = {camera: [e for e in arrivals if e.track_id.camera_id == camera] for camera in ("east", "west")}
         records = []
         for start in range(0, len(arrivals) + step, step):

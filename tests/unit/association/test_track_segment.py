@@ -10,30 +10,30 @@ from hypothesis import strategies as st
 from people import AT_THE_BORDER, see
 
 from pipeline.association.cues import (
+    MAX_CUE_LLR,
     MAX_MOTION,
-    MAX_WAY,
     MIN_MOTION,
     SLACK_S,
     Rules,
     are_two_people,
-    broken_walk,
-    hand_overs,
-    way_evidence,
+    camera_transitions,
+    impossible_transit,
+    motion_llr,
 )
-from pipeline.association.geometry.topology import Topology, WalkingTime
-from pipeline.association.track_segment import Segment, turns
+from pipeline.association.geometry.topology import Topology, TransitBounds
+from pipeline.association.track_segment import TrackSegment, turns
 from pipeline.core import TrackId, TrackPart
 
 ANYWHERE = Rules(Topology(), inf)
 CAMERAS = st.sampled_from(["east", "north", "west"])
 
 
-def segment(camera_id: str = "east", start: float = 0.0, stop: float = 1.0, **options) -> Segment:
-    return Segment.begin(see(camera_id, start=start, stop=stop, **options))
+def segment(camera_id: str = "east", start: float = 0.0, stop: float = 1.0, **options) -> TrackSegment:
+    return TrackSegment.begin(see(camera_id, start=start, stop=stop, **options))
 
 
-def walking(box, velocity=(0.0, 0.0), first=0, length=10) -> Segment:
-    return Segment.begin(make_embedding(path=make_path(first=first, length=length, box=box, velocity=velocity)))
+def walking(box, velocity=(0.0, 0.0), first=0, length=10) -> TrackSegment:
+    return TrackSegment.begin(make_embedding(path=make_path(first=first, length=length, box=box, velocity=velocity)))
 
 
 def test_a_segment_is_what_its_parts_are_together() -> None:
@@ -94,7 +94,7 @@ def test_a_person_walks_on_as_before() -> None:
     before = walking((40.0, 20.0, 70.0, 90.0), (2.0, 0.0))
     on = walking((62.0, 20.0, 92.0, 90.0), first=11)
     back = walking((18.0, 20.0, 48.0, 90.0), first=11)
-    assert way_evidence(before, on, Topology()) > way_evidence(before, back, Topology())
+    assert motion_llr(before, on, Topology()) > motion_llr(before, back, Topology())
 
 
 @given(
@@ -104,27 +104,27 @@ def test_a_person_walks_on_as_before() -> None:
 )
 def test_a_way_in_one_camera_never_says_more_than_allowed(here, there, first: int) -> None:
     one, two = (walking((x, y, x + 30, y + 80), first=index) for (x, y), index in ((here, 0), (there, first)))
-    assert MIN_MOTION <= way_evidence(one, two, Topology()) <= MAX_MOTION
+    assert MIN_MOTION <= motion_llr(one, two, Topology()) <= MAX_MOTION
 
 
 @given(CAMERAS, CAMERAS, st.floats(0, 10_000))
 def test_a_walk_never_says_more_than_allowed(one: str, two: str, gap_s: float) -> None:
-    stated = Topology({("east", "west"): WalkingTime(5.0, 60.0)})
-    assert abs(stated.walk_evidence(one, two, gap_s)) <= MAX_WAY
+    stated = Topology({("east", "west"): TransitBounds(5.0, 60.0)})
+    assert abs(stated.transit_llr(one, two, gap_s)) <= MAX_CUE_LLR
 
 
 @given(st.floats(0, 1000), st.floats(0, 1000))
 def test_a_longer_walk_that_nobody_stated_never_says_more(one: float, two: float) -> None:
     place = Topology()
-    assert place.walk_evidence("east", "west", min(one, two)) >= place.walk_evidence("east", "west", max(one, two))
+    assert place.transit_llr("east", "west", min(one, two)) >= place.transit_llr("east", "west", max(one, two))
 
 
 @given(CAMERAS, CAMERAS, st.floats(0, 100))
 def test_walking_times_and_overlaps_hold_both_ways(one: str, two: str, gap_s: float) -> None:
-    place = Topology({("east", "west"): WalkingTime(5.0, 60.0)}, frozenset({("east", "north")}))
-    assert place.can_walk(one, two, gap_s) == place.can_walk(two, one, gap_s)
+    place = Topology({("east", "west"): TransitBounds(5.0, 60.0)}, frozenset({("east", "north")}))
+    assert place.can_transit(one, two, gap_s) == place.can_transit(two, one, gap_s)
     assert place.may_coincide(one, two) == place.may_coincide(two, one)
-    assert place.walk_evidence(one, two, gap_s) == place.walk_evidence(two, one, gap_s)
+    assert place.transit_llr(one, two, gap_s) == place.transit_llr(two, one, gap_s)
 
 
 def test_nobody_is_twice_in_one_camera_even_if_nobody_stated_overlaps() -> None:
@@ -136,7 +136,7 @@ def test_nobody_is_twice_in_one_camera_even_if_nobody_stated_overlaps() -> None:
 def test_who_shares_more_time_than_a_tracker_takes_to_notice_is_two_people(begin: float, two: bool) -> None:
     later = segment(start=begin, stop=begin + 5.0, number=2)
     later.spans = [(begin, begin + 5.0)]
-    later.outline[0, 0] = begin
+    later.sampled_boxes[0, 0] = begin
     assert are_two_people(segment(stop=1.0), later, ANYWHERE) is two
 
 
@@ -147,17 +147,20 @@ def test_two_boxes_in_one_place_may_be_drawn_on_one_person() -> None:
 
 def test_a_segment_follows_the_one_that_ended_last_before_it() -> None:
     walk = [segment("east", 0.0, 4.0), segment("west", 1.0, 3.0), segment("north", 5.0, 6.0), segment("east", 8.0, 9.0)]
-    assert list(hand_overs(walk)) == [(0, 2), (2, 3)]
+    assert list(camera_transitions(walk)) == [(0, 2), (2, 3)]
 
 
 @given(st.permutations(range(4)))
 def test_who_follows_whom_does_not_depend_on_the_order_of_the_list(order) -> None:
     walk = [segment("east", 0.0, 4.0), segment("west", 1.0, 3.0), segment("north", 5.0, 6.0), segment("east", 8.0, 9.0)]
-    pairs = {(order[one], order[two]) for one, two in hand_overs([walk[index] for index in order])}
-    assert pairs == set(hand_overs(walk))
+    pairs = {(order[one], order[two]) for one, two in camera_transitions([walk[index] for index in order])}
+    assert pairs == set(camera_transitions(walk))
 
 
 def test_a_walk_that_somebody_can_walk_is_not_broken() -> None:
-    rules = Rules(Topology({("east", "west"): WalkingTime(1.0, 10.0)}), 2.0)
-    assert broken_walk([segment("east"), segment("west", 4.0, 5.0)], rules) is None
-    assert broken_walk([segment("east"), segment("west", 1.5, 5.0)], rules) == "cannot walk from east to west in 0.5 s"
+    rules = Rules(Topology({("east", "west"): TransitBounds(1.0, 10.0)}), 2.0)
+    assert impossible_transit([segment("east"), segment("west", 4.0, 5.0)], rules) is None
+    assert (
+        impossible_transit([segment("east"), segment("west", 1.5, 5.0)], rules)
+        == "cannot walk from east to west in 0.5 s"
+    )

@@ -10,10 +10,10 @@ from pipeline.camera.crops import (
     CropBuffer,
     covered_fractions,
     cut,
-    is_unmoved,
+    is_static_pair,
     qualities,
     resize,
-    still_life,
+    static_patch,
 )
 
 
@@ -161,6 +161,6 @@ def test_noise_is_no_movement_and_a_person_is() -> None:
     noisy = (image + random.integers(0, 4, image.shape)).astype(np.uint8)
     moved = image.copy()
     moved[40:90, 20:40] = 160
-    first = still_life(image, box_xyxy)
-    assert is_unmoved(first, still_life(noisy, box_xyxy))
-    assert not is_unmoved(first, still_life(moved, box_xyxy))
+    first = static_patch(image, box_xyxy)
+    assert is_static_pair(first, static_patch(noisy, box_xyxy))
+    assert not is_static_pair(first, static_patch(moved, box_xyxy))

@@ -6,7 +6,7 @@ from factories import make_stamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.camera.tracking import MAX_CONTACT_PARTS, TrackStage
+from pipeline.camera.tracking import MAX_CONTACT_PARTS, TrackingStage
 from pipeline.core import UNCONFIRMED, Detections, Frame, FrameStamp, Tracklet, TrackUpdate
 
 HW = (120, 160)
@@ -33,17 +33,17 @@ def make_stage(
     ended: Mapping[int, Sequence[int]] | None = None,
     *,
     max_open_tracks: int = 100,
-    sure_score: float = 0.0,
-) -> TrackStage:
-    return TrackStage(
+    min_peak_score: float = 0.0,
+) -> TrackingStage:
+    return TrackingStage(
         TableTracker(numbers or {}, ended or {}),
         crop_size_hw=CROP_HW,
         clip_len=CLIP_LEN,
         first_after_s=FIRST_AFTER_S,
         part_s=PART_S,
         contact_coverage=0.3,
-        sure_score=sure_score,
-        doubtful_score=0.6,
+        min_peak_score=min_peak_score,
+        static_min_score=0.6,
         max_open_tracks=max_open_tracks,
     )
 
@@ -57,7 +57,7 @@ def busy_image(index: int) -> np.ndarray:
 
 
 def step(
-    stage: TrackStage,
+    stage: TrackingStage,
     index: int,
     boxes: Sequence[Sequence[float]],
     score: float = 0.9,
@@ -68,7 +68,7 @@ def step(
     return stage.process([(Frame(stamp, image(index)), found)])
 
 
-def steps(stage: TrackStage, indices: range, boxes: Sequence[Sequence[float]], **options) -> list[Tracklet]:
+def steps(stage: TrackingStage, indices: range, boxes: Sequence[Sequence[float]], **options) -> list[Tracklet]:
     return [tracklet for index in indices for tracklet in step(stage, index, boxes, **options)]
 
 
@@ -215,34 +215,34 @@ def test_a_doubtful_thing_that_does_not_move_is_no_person() -> None:
     stage = make_stage()
     tracklets = steps(stage, range(80), [LEFT], score=0.4)
     assert [t.part for t in tracklets] == [0]  # a first look comes before it can be told
-    assert stage.num_still == 2
+    assert stage.num_static == 2
 
 
 def test_a_doubtful_person_who_moves_is_kept() -> None:
     stage = make_stage()
     tracklets = steps(stage, range(80), [LEFT], score=0.4, image=busy_image)
     assert [t.part for t in tracklets] == [0, 1, 2]
-    assert stage.num_still == 0
+    assert stage.num_static == 0
 
 
 def test_what_does_not_move_for_long_must_be_surer() -> None:
     stage = make_stage()
     tracklets = steps(stage, range(160), [LEFT], score=0.7)
     assert [t.part for t in tracklets] == [0, 1]
-    assert stage.num_still > 2
+    assert stage.num_static > 2
 
 
 def test_a_sure_person_who_stands_still_is_kept() -> None:
     stage = make_stage()
     assert len(steps(stage, range(80), [LEFT], score=0.9)) == 3
-    assert stage.num_still == 0
+    assert stage.num_static == 0
 
 
 def test_what_follows_a_dropped_part_is_no_more_certain_than_it_was() -> None:
     stage = make_stage()
     steps(stage, range(20), [LEFT, BEHIND_LEFT])
     tracklets = steps(stage, range(20, 50), [LEFT, RIGHT], score=0.55)
-    assert stage.num_still == 2
+    assert stage.num_static == 2
     assert {t.is_continuous for t in tracklets} == {True}
     assert [t.is_continuous for t in steps(stage, range(50, 75), [LEFT, RIGHT], image=busy_image)] == [False, False]
 
@@ -254,18 +254,18 @@ def test_a_doubtful_thing_that_is_often_lost_stays_one_that_does_not_move() -> N
         tracklets += steps(stage, range(start, start + 8), [LEFT], score=0.55)
         tracklets += steps(stage, range(start + 8, start + 16), [LEFT], score=0.2)
     assert max(t.path.captured_at[-1] for t in tracklets) <= PART_S + 1
-    assert stage.num_still > 2
+    assert stage.num_static > 2
 
 
 def test_where_the_detector_is_never_sure_there_is_nobody() -> None:
-    stage = make_stage(sure_score=0.6)
+    stage = make_stage(min_peak_score=0.6)
     tracklets = [*steps(stage, range(80), [LEFT], score=0.55, image=busy_image), *stage.flush()]
     assert tracklets == []
-    assert stage.num_unsure == 9  # each after FIRST_AFTER_S
+    assert stage.num_low_score == 9  # each after FIRST_AFTER_S
 
 
 def test_one_sure_box_is_enough_for_a_part() -> None:
-    stage = make_stage(sure_score=0.6)
+    stage = make_stage(min_peak_score=0.6)
     steps(stage, range(30), [LEFT], score=0.55, image=busy_image)
     step(stage, 30, [LEFT], score=0.65, image=busy_image)
     tracklets = [*steps(stage, range(31, 50), [LEFT], score=0.2, image=busy_image), *stage.flush()]

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from video_networks import video_names
 
-from pipeline.config import schema
+from pipeline.config import composition
+from pipeline.config.composition import CONFIGS, load_config, to_yaml
 from pipeline.config.plan import make_plan
 from pipeline.config.plugins import build, build_source
-from pipeline.config.schema import CONFIGS, load_config, to_yaml
 from pipeline.core.errors import ConfigError, MissingDependencyError, WeightsError
 
 SINGLE = ["detector", "tracker", "pose", "embedder", "gallery"]
@@ -106,7 +106,7 @@ def test_two_cameras_of_one_name_are_refused(override: str) -> None:
 def test_two_cameras_of_one_name_in_a_sites_file_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(CONFIGS, tmp_path / "configs")
     (tmp_path / "configs/site/twice.yaml").write_text("cameras:\n  east: /a.mp4\n  east: /b.mp4\n")
-    monkeypatch.setattr(schema, "CONFIGS", tmp_path / "configs")
+    monkeypatch.setattr(composition, "CONFIGS", tmp_path / "configs")
     with pytest.raises(ConfigError, match=r"found duplicate key east.*twice\.yaml") as caught:
         load_config(["site=twice"])
     assert "\n" not in str(caught.value)
@@ -150,14 +150,14 @@ def test_the_written_configuration_shows_no_secret(override: str, secret: str) -
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("site.no_way=[[left, gate]]", "site.no_way: expected two of"),
+        ("site.no_transit=[[left, gate]]", "site.no_transit: expected two of"),
         (
-            "site.walking_times=[{between: [left, right], min_s: 9, max_s: 3}]",
-            "site.walking_times: expected 0 <= min_s",
+            "site.transit_times=[{between: [left, right], min_s: 9, max_s: 3}]",
+            "site.transit_times: expected 0 <= min_s",
         ),
         (
-            "site.walking_times=[{between: [left, right], min_s: 1, max_s: 3, typical_s: 5}]",
-            "site.walking_times: expected 0 <= min_s <= typical_s <= max_s",
+            "site.transit_times=[{between: [left, right], min_s: 1, max_s: 3, typical_s: 5}]",
+            "site.transit_times: expected 0 <= min_s <= typical_s <= max_s",
         ),
     ],
     ids=["no way to nowhere", "backwards", "not typical"],
@@ -165,3 +165,19 @@ def test_the_written_configuration_shows_no_secret(override: str, secret: str) -
 def test_a_place_that_cannot_be_is_refused(override: str, said: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(said)):
         make_plan(load_config(["site=pets_halves", "runtime=inline", override]))
+
+
+@pytest.mark.parametrize(("old", "now"), sorted(composition.RENAMED.items()))
+def test_a_key_of_an_earlier_version_is_refused_with_its_new_name(old: str, now: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{re.escape(old)}: this key is now {re.escape(now)}"):
+        load_config([f"{old}=1"])
+
+
+def test_a_site_written_for_an_earlier_version_is_told_the_new_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(CONFIGS, tmp_path / "configs")
+    (tmp_path / "configs/site/old.yaml").write_text("walking_times: []\n")
+    monkeypatch.setattr(composition, "CONFIGS", tmp_path / "configs")
+    with pytest.raises(ConfigError, match=r"site\.walking_times is now site\.transit_times"):
+        load_config(["site=old"])

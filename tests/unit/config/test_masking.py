@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.config.schema import load_config, to_yaml
+from pipeline.config.composition import load_config, to_yaml
 from pipeline.core.errors import ConfigError
 
 ADDRESSES = [

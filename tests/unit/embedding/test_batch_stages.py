@@ -8,9 +8,9 @@ from factories import make_detections, make_embedding, make_frame, make_stamp, m
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.camera.detection import PADDING, DetectStage, letterbox
+from pipeline.camera.detection import PADDING, DetectionStage, letterbox
 from pipeline.core import Detections, Embedding, LetterboxedFrame, PoseNeed, TrackId, Tracklet
-from pipeline.embedding.embedding import EmbedStage
+from pipeline.embedding.embedding import EmbeddingStage
 from pipeline.embedding.pose import PoseStage
 
 
@@ -50,7 +50,7 @@ def tracklet_of(number: int, quality: float) -> Tracklet:
 
 
 def search(boxes, scores, num_frames: int = 1) -> list[Detections]:
-    stage = DetectStage(FixedDetector(boxes, scores), min_score=0.3, min_height_px=20.0)
+    stage = DetectionStage(FixedDetector(boxes, scores), min_score=0.3, min_height_px=20.0)
     return stage.process([letterbox(make_frame(make_stamp(index=i)), (64, 64)) for i in range(num_frames)])
 
 
@@ -90,7 +90,7 @@ def test_a_frame_of_the_right_size_is_not_changed_by_letterboxing() -> None:
 @given(st.lists(st.sampled_from([0.01, 0.02, 0.5]), max_size=8))
 def test_hopeless_tracklets_become_none_and_the_others_keep_their_places(best: list[float]) -> None:
     batch = [tracklet_of(number, quality) for number, quality in enumerate(best)]
-    found = EmbedStage(NamingEmbedder(), min_quality=0.015).process(batch)
+    found = EmbeddingStage(NamingEmbedder(), min_quality=0.015).process(batch)
     assert [None if e is None else e.track_id.number for e in found] == [
         None if quality < 0.015 else number for number, quality in enumerate(best)
     ]
@@ -98,7 +98,7 @@ def test_hopeless_tracklets_become_none_and_the_others_keep_their_places(best: l
 
 def test_an_embedder_that_forgets_a_tracklet_is_an_error() -> None:
     with pytest.raises(ValueError, match="shorter"):
-        EmbedStage(NamingEmbedder(num_missing=1), min_quality=0.0).process([make_tracklet(), make_tracklet()])
+        EmbeddingStage(NamingEmbedder(num_missing=1), min_quality=0.0).process([make_tracklet(), make_tracklet()])
 
 
 def test_the_pose_stage_gives_back_what_the_estimator_says() -> None:
@@ -107,6 +107,6 @@ def test_the_pose_stage_gives_back_what_the_estimator_says() -> None:
 
 
 def test_stages_without_a_memory_have_nothing_to_flush() -> None:
-    assert DetectStage(FixedDetector([], []), min_score=0.0, min_height_px=0.0).flush() == []
-    assert EmbedStage(NamingEmbedder(), min_quality=0.0).flush() == []
+    assert DetectionStage(FixedDetector([], []), min_score=0.0, min_height_px=0.0).flush() == []
+    assert EmbeddingStage(NamingEmbedder(), min_quality=0.0).flush() == []
     assert PoseStage(EmptyPose()).flush() == []

@@ -8,20 +8,20 @@ from models.gallery.exact import ExactGallery
 from pipeline.association.calibration.likelihood_ratio import Calibration, DistanceModel
 from pipeline.association.cues import Rules
 from pipeline.association.geometry.topology import Topology
-from pipeline.association.matcher import MatchStage
+from pipeline.association.matcher import Matcher
 from pipeline.core import Embedding, Outcome, Sighting, TrackId
 from pipeline.core.errors import ConfigError
 from pipeline.embedding.enrolment import LONG_AGO, enrolment_tracklet
 
 
-def match_stage(forget_after_s: float = 60.0) -> MatchStage:
-    return MatchStage(
+def match_stage(forget_after_s: float = 60.0) -> Matcher:
+    return Matcher(
         ExactGallery(),
-        Calibration(DistanceModel(0.3, 0.1, 0.9, 0.1), caution=1.0, max_evidence=6.0),
+        Calibration(DistanceModel(0.3, 0.1, 0.9, 0.1), caution=1.0, max_llr=6.0),
         Rules(Topology(overlaps=frozenset()), leave_after_s=2.0),
         max_false_match_rate=0.01,
-        review_every_s=10.0,
-        review_window_s=60.0,
+        recluster_every_s=10.0,
+        recluster_window_s=60.0,
         forget_after_s=forget_after_s,
         max_identities=100,
         max_prototypes=4,
@@ -32,7 +32,7 @@ def seen(vector: np.ndarray, first: int = 0) -> Embedding:
     return make_embedding(TrackId("east", 0, first + 1), path=make_path(first=first, length=10), vector=vector)
 
 
-def enrolled(stage: MatchStage, number: int, vector: np.ndarray) -> None:
+def enrolled(stage: Matcher, number: int, vector: np.ndarray) -> None:
     tracklet = enrolment_tracklet("somebody", number, [make_frame(), make_frame()], (64, 32))
     path = tracklet.path
     stage.enrol(number, make_embedding(tracklet.track_id, path=path, vector=vector))

@@ -6,12 +6,12 @@ import pytest
 from factories import make_path, make_sighting
 
 from pipeline.cli.ledger import main
-from pipeline.core import Alert, AlertState, Order, OrderKind, Severity, TrackId, TrackPart
+from pipeline.core import Alert, AlertState, CommandKind, CorrectionCommand, Severity, TrackId, TrackPart
 from pipeline.core.errors import ConfigError, ConnectorError
-from pipeline.ledger import Ledger, LedgerReader, place_order
+from pipeline.ledger import Ledger, LedgerReader, submit_command
 
 EAST, WEST = TrackId("east", 0, 1), TrackId("west", 0, 1)
-MERGE = Order(OrderKind.MERGE, (1, 2), "ann", 1.7e9, reason="same coat")
+MERGE = CorrectionCommand(CommandKind.MERGE, (1, 2), "ann", 1.7e9, reason="same coat")
 
 
 @pytest.fixture
@@ -35,20 +35,20 @@ def people(path: Path) -> dict[int, int]:
     return found
 
 
-def orders(path: Path) -> list[tuple[str, str]]:
+def commands(path: Path) -> list[tuple[str, str]]:
     reader = LedgerReader(path)
-    found = [(placed.state, placed.outcome) for placed in reader.orders()]
+    found = [(submitted.state, submitted.outcome) for submitted in reader.commands()]
     reader.close()
     return found
 
 
 def test_an_order_waits_until_somebody_carries_it_out(path: Path) -> None:
     ledger = Ledger(path)
-    assert place_order(path, MERGE) == 1
+    assert submit_command(path, MERGE) == 1
     ledger.close()
     reader = LedgerReader(path)
-    (placed,) = reader.orders()
-    assert (placed.order, placed.state) == (MERGE, "pending")
+    (submitted,) = reader.commands()
+    assert (submitted.command, submitted.state) == (MERGE, "pending")
     assert people(path) == {1: 3, 2: 1}
     reader.close()
 
@@ -57,7 +57,7 @@ def test_an_order_can_be_placed_while_a_run_writes_the_ledger(path: Path, capsys
     ledger = Ledger(path)
     assert command(path, "merge", "1", "2") == 0
     assert capsys.readouterr().out == "order 1 waits for the run that writes this ledger\n"
-    assert [placed.order.person_ids for placed in ledger.pending_orders()] == [(1, 2)]
+    assert [submitted.command.person_ids for submitted in ledger.pending_commands()] == [(1, 2)]
     ledger.close()
 
 
@@ -101,30 +101,30 @@ def test_a_name_and_a_confirmation_move_nobody(path: Path) -> None:
 )
 def test_what_cannot_be_is_refused_with_a_reason(path: Path, words: tuple[str, ...], reason: str) -> None:
     assert command(path, *words) == 1
-    ((state, outcome),) = orders(path)
+    ((state, outcome),) = commands(path)
     assert state == "refused"
     assert reason in outcome
     assert people(path) == {1: 3, 2: 1}
 
 
 @pytest.mark.parametrize(
-    "order",
+    "command",
     [
         replace(MERGE, person_ids=(1,)),
         replace(MERGE, person_ids=(1, 1)),
         replace(MERGE, by=" "),
-        replace(MERGE, kind=OrderKind.SPLIT, person_ids=(1,)),
+        replace(MERGE, kind=CommandKind.SPLIT, person_ids=(1,)),
     ],
     ids=["one person", "twice the same", "nobody", "no part"],
 )
-def test_an_order_that_means_nothing_is_not_placed(path: Path, order: Order) -> None:
+def test_an_order_that_means_nothing_is_not_placed(path: Path, command: CorrectionCommand) -> None:
     with pytest.raises(ConfigError, match="expected"):
-        place_order(path, order)
-    assert orders(path) == []
+        submit_command(path, command)
+    assert commands(path) == []
 
 
 def test_who_ordered_what_when_and_why_is_audited(path: Path) -> None:
-    place_order(path, MERGE)
+    submit_command(path, MERGE)
     command(path, "split", "2", "west/0/1:0")
     reader = LedgerReader(path)
     told = [(entry.by, entry.action, entry.subject, entry.reason) for entry in reader.audit()]

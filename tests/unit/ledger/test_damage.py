@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from factories import make_path, make_sighting
 
-from pipeline.core import Order, OrderKind, Record, TrackId
+from pipeline.core import CommandKind, CorrectionCommand, Record, TrackId
 from pipeline.core.errors import ConnectorError
-from pipeline.ledger import Ledger, LedgerReader, place_order, set_aside
+from pipeline.ledger import Ledger, LedgerReader, set_aside, submit_command
 from pipeline.ledger.verification import faults_of
 
 EVERY_BYTES = 397
@@ -35,7 +35,7 @@ def test_a_log_that_was_cut_at_any_byte_holds_what_was_acknowledged_until_there(
     ledger = Ledger(path)
     acknowledged = [(0, log.stat().st_size)]
     for number in range(1, 5):
-        ledger.append(batch(number), taken=("window", b"x" * 1000))
+        ledger.append(batch(number), entry=("window", b"x" * 1000))
         acknowledged.append((number, log.stat().st_size))
     whole, first = log.read_bytes(), acknowledged[0][1]
     for cut in range(first, len(whole) + 1, EVERY_BYTES):
@@ -83,7 +83,7 @@ USES: dict[str, Callable[[Path], object]] = {
     "a run": Ledger,
     "a run that sets it aside": set_aside,
     "a reader": LedgerReader,
-    "an order": lambda path: place_order(path, Order(OrderKind.MERGE, (1, 2), "ann", 1.7e9)),
+    "an order": lambda path: submit_command(path, CorrectionCommand(CommandKind.MERGE, (1, 2), "ann", 1.7e9)),
     "a check": faults_of,
 }
 
@@ -108,7 +108,7 @@ def test_what_came_before_a_damaged_page_can_still_be_read(full: Path) -> None:
     full.write_bytes(bytes(pages))
     assert faults_of(full) != []
     reader = LedgerReader(full)
-    with pytest.raises(ConnectorError, match=r"cannot be read: .*; python -m pipeline\.ledger check says what is left"):
+    with pytest.raises(ConnectorError, match=r"cannot be read: .*; passerby ledger check says what is left"):
         reader.events(limit=-1)
     assert [event.number for event in reader.events(limit=50)] == list(range(1, 51))
     reader.close()
@@ -141,7 +141,7 @@ def test_a_full_disk_is_an_error_and_takes_nothing_that_was_written(small_disk: 
     ledger = Ledger(path)
 
     def write() -> None:
-        ledger.append(batch(len(written)), taken=("window", b"x" * 1000))
+        ledger.append(batch(len(written)), entry=("window", b"x" * 1000))
         written.append(len(written))
 
     def fill() -> None:

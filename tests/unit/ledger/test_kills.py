@@ -23,7 +23,7 @@ writer = Ledger(Path(sys.argv[1]))
 batch = int(sys.argv[2])
 while True:
     records = [make_sighting(1 + n, TrackId("east", batch, n), 0, make_path(0)) for n in range(3)]
-    writer.append(records, taken=("window", b"x" * 1000))
+    writer.append(records, entry=("window", b"x" * 1000))
     if batch % 3 == 0:
         writer.note_published({"jsonl": "{}"})
     if writer.wants_snapshot:

@@ -34,9 +34,9 @@ def records() -> list[Record]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     ledger = Ledger(tmp_path / "ledger.sqlite")
-    ledger.append(records(), taken=("window", b"looks of everybody, and more of them than anybody would want" * 9))
+    ledger.append(records(), entry=("window", b"looks of everybody, and more of them than anybody would want" * 9))
     ledger.save(b"the same looks once more, kept for a run that would like to go on from here" * 9)
-    ledger.append([], taken=("window", b"and what came in after that, which is looks again, of all the people" * 9))
+    ledger.append([], entry=("window", b"and what came in after that, which is looks again, of all the people" * 9))
     ledger.close()
     sink = JsonlSink(output_dir=str(tmp_path))
     sink.write(records())
@@ -100,7 +100,7 @@ def test_a_damaged_page_is_one_clear_error(tmp_path: Path, capsys: pytest.Captur
     assert main(["check", str(tmp_path)]) == 1
     assert "cannot be read to the end" in capsys.readouterr().err
     reader = LedgerReader(path)
-    with pytest.raises(ConnectorError, match=r"cannot be read: .*; python -m pipeline\.ledger check says what is left"):
+    with pytest.raises(ConnectorError, match=r"cannot be read: .*; passerby ledger check says what is left"):
         reader.persons()
     reader.close()
 

@@ -10,10 +10,10 @@ import pytest
 from factories import make_detections, make_embedding, make_frame, make_stamp
 
 from connectors.sources.memory import MemorySource
-from pipeline.camera.tracking import TrackStage
+from pipeline.camera.tracking import TrackingStage
 from pipeline.core import Detections, Embedding, Frame, FrameStamp, LetterboxedFrame, Source, Tracklet, TrackUpdate
 from pipeline.core.errors import ProcessLostError, ShapeError, SourceLostError
-from pipeline.runtime.acknowledgement import Receipt
+from pipeline.runtime.acknowledgement import Acknowledgement
 from pipeline.runtime.camera_actor import TELL_EVERY_S, CameraActor, CameraLimits
 from pipeline.telemetry.camera_status import CameraStatus
 
@@ -77,7 +77,7 @@ class EndlessSource(HopelessSource):
         self._closed.set()
 
 
-class Line:
+class RunningPipeline:
     """What a camera hands its work to; remembers what came."""
 
     def __init__(self, *, safe_until: float = -inf, bad_frames: Sequence[int] = (), lost: bool = False) -> None:
@@ -100,11 +100,11 @@ class Line:
     async def embed(self, tracklet: Tracklet) -> Embedding | None:
         return replace(make_embedding(tracklet.track_id, tracklet.part, tracklet.path), is_last=tracklet.is_last)
 
-    async def hand_over(
-        self, camera_id: str, embeddings: Sequence[Embedding], watermark: float, due_at: float, life: str | None
-    ) -> Receipt:
+    async def deliver(
+        self, camera_id: str, embeddings: Sequence[Embedding], watermark: float, due_at: float, epoch: str | None
+    ) -> Acknowledgement:
         self.handed_over.append((list(embeddings), watermark))
-        return Receipt("one", True, inf, self._safe_until)
+        return Acknowledgement("one", True, inf, self._safe_until)
 
     @property
     def embeddings(self) -> list[Embedding]:
@@ -115,25 +115,25 @@ class Line:
         return [watermark for _, watermark in self.handed_over]
 
 
-def make_actor(source: Source, line: Line, limits: CameraLimits = LIMITS) -> CameraActor:
+def make_actor(source: Source, running: RunningPipeline, limits: CameraLimits = LIMITS) -> CameraActor:
     return CameraActor(
         make_source=lambda: source,
-        make_track=lambda: TrackStage(
+        make_track=lambda: TrackingStage(
             OneTracker(),
             crop_size_hw=(16, 8),
             clip_len=4,
             first_after_s=1.0,
             part_s=3.0,
             contact_coverage=0.3,
-            sure_score=0.0,
-            doubtful_score=0.0,
+            min_peak_score=0.0,
+            static_min_score=0.0,
             max_open_tracks=10,
         ),
         input_hw=(32, 32),
-        detect=line.detect,
-        pose=line.pose,
-        embed=line.embed,
-        hand_over=line.hand_over,
+        detect=running.detect,
+        pose=running.pose,
+        embed=running.embed,
+        deliver=running.deliver,
         limits=limits,
     )
 
@@ -142,79 +142,79 @@ def make_frames(num: int) -> list[Frame]:
     return [make_frame(make_stamp(index=index)) for index in range(num)]
 
 
-def run(source: Source, line: Line, limits: CameraLimits = LIMITS) -> CameraStatus:
-    return asyncio.run(asyncio.wait_for(make_actor(source, line, limits).run(), 60))
+def run(source: Source, running: RunningPipeline, limits: CameraLimits = LIMITS) -> CameraStatus:
+    return asyncio.run(asyncio.wait_for(make_actor(source, running, limits).run(), 60))
 
 
-def seen_frames(line: Line) -> list[int]:
-    return [index for embedding in line.embeddings for index in embedding.path.indices.tolist()]
+def seen_frames(running: RunningPipeline) -> list[int]:
+    return [index for embedding in running.embeddings for index in embedding.path.indices.tolist()]
 
 
 def test_every_frame_of_a_recording_is_followed_and_handed_over() -> None:
-    line = Line()
-    status = run(MemorySource("east", make_frames(60)), line)
-    assert seen_frames(line) == list(range(60))
-    assert [e.part for e in line.embeddings] == [0, 1, 2]
+    running = RunningPipeline()
+    status = run(MemorySource("east", make_frames(60)), running)
+    assert seen_frames(running) == list(range(60))
+    assert [e.part for e in running.embeddings] == [0, 1, 2]
     assert (status.frames_read, status.frames_processed, status.frames_dropped) == (60, 60, 0)
     assert (status.tracklets, status.people_now, status.error, status.reopens) == (3, 0, None, 0)
 
 
 def test_watermarks_rise_with_the_frames_and_the_last_word_is_that_nothing_more_will_come() -> None:
-    line = Line()
-    run(MemorySource("east", make_frames(20)), line)
-    *on_the_way, session, last = line.watermarks
+    running = RunningPipeline()
+    run(MemorySource("east", make_frames(20)), running)
+    *on_the_way, session, last = running.watermarks
     assert on_the_way[0] == 0.0
     assert all(0 < after - before <= 2 * TELL_EVERY_S for before, after in pairwise(on_the_way))
     assert (session, last) == (-inf, inf)
 
 
 def test_nothing_completed_is_older_than_the_watermark_before_it() -> None:
-    line = Line()
-    run(MemorySource("east", make_frames(60)), line)
+    running = RunningPipeline()
+    run(MemorySource("east", make_frames(60)), running)
     reached = -inf
-    for embeddings, watermark in line.handed_over:
+    for embeddings, watermark in running.handed_over:
         assert all(embedding.completed_at >= reached for embedding in embeddings)
         reached = max(reached, watermark)
 
 
 def test_an_empty_recording_ends_at_once() -> None:
-    line = Line()
-    status = run(MemorySource("east", []), line)
+    running = RunningPipeline()
+    status = run(MemorySource("east", []), running)
     assert (status.frames_read, status.error) == (0, None)
-    assert line.watermarks[-1] == inf
+    assert running.watermarks[-1] == inf
 
 
 def test_a_recording_that_breaks_keeps_what_came_before_and_says_so() -> None:
-    line = Line()
-    status = run(MemorySource("east", make_frames(40), fail_after=25), line)
-    assert seen_frames(line) == list(range(25))
+    running = RunningPipeline()
+    status = run(MemorySource("east", make_frames(40), fail_after=25), running)
+    assert seen_frames(running) == list(range(25))
     assert status.error is not None
     assert "told to break after 25 frames" in status.error
     assert (status.frames_processed, status.reopens) == (25, 0)
-    assert line.watermarks[-1] == inf
+    assert running.watermarks[-1] == inf
 
 
 def test_a_live_camera_that_breaks_is_opened_again() -> None:
-    line = Line()
-    status = run(MemorySource("east", make_frames(40), live=True, fail_after=25), line)
+    running = RunningPipeline()
+    status = run(MemorySource("east", make_frames(40), live=True, fail_after=25), running)
     assert (status.reopens, status.error) == (1, None)
     assert status.frames_read == 40
     assert status.frames_processed + status.frames_dropped == 40
-    assert line.watermarks[-1] == inf
+    assert running.watermarks[-1] == inf
 
 
 def test_a_live_camera_that_keeps_breaking_is_given_up() -> None:
-    source, line = HopelessSource(), Line()
-    status = run(source, line)
+    source, running = HopelessSource(), RunningPipeline()
+    status = run(source, running)
     assert status.error == "east: no route to host"
     assert (source.num_opened, status.reopens) == (3, 2)
     assert source.num_closed >= 1
-    assert line.watermarks[-1] == inf
+    assert running.watermarks[-1] == inf
 
 
 def test_breaks_long_ago_do_not_count() -> None:
-    source, line = HopelessSource(), Line()
-    actor = make_actor(source, line, replace(LIMITS, reopens_within_s=0.0))
+    source, running = HopelessSource(), RunningPipeline()
+    actor = make_actor(source, running, replace(LIMITS, reopens_within_s=0.0))
 
     async def main() -> CameraStatus:
         running = asyncio.create_task(actor.run())
@@ -234,14 +234,14 @@ def test_the_pause_before_opening_again_grows_up_to_its_limit(monkeypatch: pytes
 
     monkeypatch.setattr(CameraActor, "_pause", pause)
     limits = replace(LIMITS, max_reopens=7, min_backoff_s=1.0, max_backoff_s=8.0)
-    run(HopelessSource(), Line(), limits)
+    run(HopelessSource(), RunningPipeline(), limits)
     for seconds, expected in zip(pauses, [1, 2, 4, 8, 8, 8], strict=True):
         assert 0.75 * expected <= seconds <= 1.25 * expected
 
 
 def test_stop_ends_a_pause() -> None:
     source = HopelessSource()
-    actor = make_actor(source, Line(), replace(LIMITS, min_backoff_s=1000.0, max_backoff_s=1000.0))
+    actor = make_actor(source, RunningPipeline(), replace(LIMITS, min_backoff_s=1000.0, max_backoff_s=1000.0))
 
     async def main() -> CameraStatus:
         running = asyncio.create_task(actor.run())
@@ -254,62 +254,62 @@ def test_stop_ends_a_pause() -> None:
 
 
 def test_stop_works_off_what_was_read() -> None:
-    line = Line()
-    actor = make_actor(EndlessSource(), line)
+    running = RunningPipeline()
+    actor = make_actor(EndlessSource(), running)
 
     async def main() -> CameraStatus:
-        running = asyncio.create_task(actor.run())
-        while len(line.searched) < 30:
+        task = asyncio.create_task(actor.run())
+        while len(running.searched) < 30:
             await asyncio.sleep(0.001)
         await actor.stop()
-        return await asyncio.wait_for(running, 10)
+        return await asyncio.wait_for(task, 10)
 
     status = asyncio.run(main())
-    assert seen_frames(line) == line.searched == list(range(status.frames_processed))
+    assert seen_frames(running) == running.searched == list(range(status.frames_processed))
     assert status.people_now == 0
-    assert line.watermarks[-1] == inf
+    assert running.watermarks[-1] == inf
 
 
 def test_a_camera_that_was_stopped_before_it_began_reads_nothing() -> None:
-    line = Line()
-    actor = make_actor(MemorySource("east", make_frames(10)), line)
+    running = RunningPipeline()
+    actor = make_actor(MemorySource("east", make_frames(10)), running)
 
     async def main() -> CameraStatus:
         await actor.stop()
         return await actor.run()
 
     assert asyncio.run(main()).frames_read == 0
-    assert line.handed_over == [([], inf)]
+    assert running.handed_over == [([], inf)]
 
 
 def test_a_broken_frame_is_dropped_and_counted() -> None:
-    line = Line(bad_frames=[3, 7])
-    status = run(MemorySource("east", make_frames(20)), line)
-    assert seen_frames(line) == [index for index in range(20) if index not in (3, 7)]
+    running = RunningPipeline(bad_frames=[3, 7])
+    status = run(MemorySource("east", make_frames(20)), running)
+    assert seen_frames(running) == [index for index in range(20) if index not in (3, 7)]
     assert (status.bad_records, status.frames_processed, status.error) == (2, 18, None)
 
 
 def test_a_broken_tracklet_is_dropped_and_counted() -> None:
-    class Choosy(Line):
+    class Choosy(RunningPipeline):
         async def embed(self, tracklet: Tracklet) -> Embedding | None:
             if tracklet.part == 1:
                 raise ShapeError("crops: broken")
             return await super().embed(tracklet)
 
-    line = Choosy()
-    status = run(MemorySource("east", make_frames(60)), line)
-    assert [e.part for e in line.embeddings] == [0, 2]
+    running = Choosy()
+    status = run(MemorySource("east", make_frames(60)), running)
+    assert [e.part for e in running.embeddings] == [0, 2]
     assert (status.bad_records, status.error) == (1, None)
 
 
 def test_a_process_that_is_lost_is_raised_and_not_waited_for() -> None:
     with pytest.raises(ProcessLostError):
-        run(MemorySource("east", make_frames(20)), Line(lost=True))
+        run(MemorySource("east", make_frames(20)), RunningPipeline(lost=True))
 
 
 def test_only_what_is_safe_and_not_needed_again_is_acknowledged() -> None:
     source = MemorySource("east", make_frames(60))
-    run(source, Line(safe_until=2.0))
+    run(source, RunningPipeline(safe_until=2.0))
     assert source.acked == sorted(source.acked, key=lambda stamp: stamp.index)
     # Part 0 holds the frames up to 10; part 1, which begins with 11, is complete only at 4.1 s.
     assert source.acked[-1].index == 10
@@ -317,13 +317,13 @@ def test_only_what_is_safe_and_not_needed_again_is_acknowledged() -> None:
 
 def test_nothing_is_acknowledged_before_it_is_safe() -> None:
     source = MemorySource("east", make_frames(60))
-    run(source, Line(safe_until=-inf))
+    run(source, RunningPipeline(safe_until=-inf))
     assert source.acked == []
 
 
 def test_a_slow_end_of_the_line_makes_the_source_wait() -> None:
-    class NeverTaking(Line):
-        async def hand_over(self, *_: object) -> Receipt:
+    class NeverTaking(RunningPipeline):
+        async def deliver(self, *_: object) -> Acknowledgement:
             await asyncio.Event().wait()
             raise AssertionError
 
@@ -346,7 +346,9 @@ def test_a_slow_end_of_the_line_makes_the_source_wait() -> None:
 def test_a_replayed_recording_takes_its_time() -> None:
     async def main() -> float:
         began = asyncio.get_running_loop().time()
-        await make_actor(MemorySource("east", make_frames(6)), Line(), replace(LIMITS, replay_speed=5.0)).run()
+        await make_actor(
+            MemorySource("east", make_frames(6)), RunningPipeline(), replace(LIMITS, replay_speed=5.0)
+        ).run()
         return asyncio.get_running_loop().time() - began
 
     assert asyncio.run(main()) >= 0.09  # half a second at five times the speed
@@ -354,7 +356,7 @@ def test_a_replayed_recording_takes_its_time() -> None:
 
 def test_once_all_is_safe_the_source_may_forget_what_was_tracked() -> None:
     source = MemorySource("east", make_frames(20))
-    actor = make_actor(source, Line())
+    actor = make_actor(source, RunningPipeline())
 
     async def main() -> None:
         await actor.run()
@@ -367,7 +369,7 @@ def test_once_all_is_safe_the_source_may_forget_what_was_tracked() -> None:
 
 def test_a_camera_that_saw_nothing_has_nothing_to_forget() -> None:
     source = MemorySource("east", [])
-    actor = make_actor(source, Line())
+    actor = make_actor(source, RunningPipeline())
 
     async def main() -> None:
         await actor.run()

@@ -9,20 +9,20 @@ from math import inf
 import numpy as np
 import pytest
 from factories import make_frame, make_stamp
-from test_camera_actor import Line, make_actor, make_frames
+from test_camera_actor import RunningPipeline, make_actor, make_frames
 
 from connectors.sources.memory import MemorySource
 from pipeline.core import Detections, Embedding, Frame, LetterboxedFrame
 from pipeline.core.errors import ProcessLostError, ShapeError
 from pipeline.runtime.camera_actor import CameraActor
 from pipeline.runtime.checkpoint import Checkpoint
-from pipeline.runtime.restarting_camera import LastingCamera
+from pipeline.runtime.restarting_camera import RestartingCamera
 from pipeline.telemetry.camera_status import CameraStatus
 
 NUM_FRAMES = 120
 
 
-class MortalLine(Line):
+class MortalLine(RunningPipeline):
     """Lets nobody go on once so many frames were searched: as if the process was gone."""
 
     def __init__(self, dies_at: int, *, safe_until: float = inf) -> None:
@@ -49,8 +49,8 @@ class PacedSource(MemorySource):
 class Process:
     """A camera actor as another process would be: what goes in and out is copied, and it dies."""
 
-    def __init__(self, actor: CameraActor, line: MortalLine | Line) -> None:
-        self._actor, self._line = actor, line
+    def __init__(self, actor: CameraActor, running: MortalLine | RunningPipeline) -> None:
+        self._actor, self._line = actor, running
 
     async def ready(self) -> None: ...
 
@@ -77,34 +77,34 @@ class Process:
         return await running
 
 
-def come_back(*dies_at: int, live: bool = False, max_restarts: int = 3) -> tuple[list[Line], CameraStatus]:
+def come_back(*dies_at: int, live: bool = False, max_restarts: int = 3) -> tuple[list[RunningPipeline], CameraStatus]:
     """Run a camera whose process dies at these frames; return what each process handed over."""
-    lines: list[Line] = [*map(MortalLine, dies_at), Line()]
+    lines: list[RunningPipeline] = [*map(MortalLine, dies_at), RunningPipeline()]
     begun: list[Process] = []
 
     def start() -> Process:
-        line = lines[len(begun)]
+        running = lines[len(begun)]
         source = PacedSource("east", make_frames(NUM_FRAMES), live=live)
-        begun.append(Process(make_actor(source, line), line))
+        begun.append(Process(make_actor(source, running), running))
         return begun[-1]
 
     async def main() -> CameraStatus:
-        camera = LastingCamera("camera east", start, max_restarts=max_restarts, checkpoint_every_s=0.0)  # type: ignore[arg-type]
+        camera = RestartingCamera("camera east", start, max_restarts=max_restarts, checkpoint_every_s=0.0)  # type: ignore[arg-type]
         return await asyncio.wait_for(camera.run(), 60)
 
     status = asyncio.run(main())
     return lines, status
 
 
-def whole(line: Line) -> dict[tuple[str, int], Embedding]:
-    return {(str(each.track_id), each.part): each for each in line.embeddings}
+def whole(running: RunningPipeline) -> dict[tuple[str, int], Embedding]:
+    return {(str(each.track_id), each.part): each for each in running.embeddings}
 
 
 @pytest.fixture(scope="module")
 def undisturbed() -> dict[tuple[str, int], Embedding]:
-    line = Line()
-    asyncio.run(make_actor(MemorySource("east", make_frames(NUM_FRAMES)), line).run())
-    return whole(line)
+    running = RunningPipeline()
+    asyncio.run(make_actor(MemorySource("east", make_frames(NUM_FRAMES)), running).run())
+    return whole(running)
 
 
 @pytest.mark.slow
@@ -113,10 +113,10 @@ def test_a_recording_goes_on_as_if_nothing_had_happened(
     dies_at: tuple[int, ...], undisturbed: dict[tuple[str, int], Embedding]
 ) -> None:
     lines, status = come_back(*dies_at)
-    found = {key: each for line in reversed(lines) for key, each in whole(line).items()}
+    found = {key: each for running in reversed(lines) for key, each in whole(running).items()}
     assert found.keys() == undisturbed.keys()
-    for line in lines:
-        for key, each in whole(line).items():
+    for running in lines:
+        for key, each in whole(running).items():
             np.testing.assert_array_equal(each.path.indices, undisturbed[key].path.indices)
             assert (each.completed_at, each.is_last) == (undisturbed[key].completed_at, undisturbed[key].is_last)
     assert (status.frames_read, status.frames_processed, status.tracklets) == (NUM_FRAMES, NUM_FRAMES, len(undisturbed))
@@ -151,25 +151,25 @@ def test_a_mistake_is_not_tried_again() -> None:
         async def run(self, _: object) -> CameraStatus:
             raise ShapeError("image: expected one")
 
-    camera = LastingCamera("camera east", Broken, max_restarts=3, checkpoint_every_s=0.0)  # type: ignore[arg-type]
+    camera = RestartingCamera("camera east", Broken, max_restarts=3, checkpoint_every_s=0.0)  # type: ignore[arg-type]
     with pytest.raises(ShapeError):
         asyncio.run(camera.run())
 
 
 def test_the_source_forgets_nothing_that_the_last_checkpoint_needs() -> None:
-    source, line = PacedSource("east", make_frames(NUM_FRAMES)), Line(safe_until=inf)
+    source, running = PacedSource("east", make_frames(NUM_FRAMES)), RunningPipeline(safe_until=inf)
 
     async def main() -> tuple[Checkpoint, list[int], list[int]]:
-        actor = make_actor(source, line)
+        actor = make_actor(source, running)
         asking = asyncio.create_task(actor.checkpoint())
         await asyncio.sleep(0)
-        running = asyncio.create_task(actor.run())
+        task = asyncio.create_task(actor.run())
         first = await asking
-        while len(line.searched) < 60:
+        while len(running.searched) < 60:
             await asyncio.sleep(0.001)
         before = [stamp.index for stamp in source.acked]
         again = asyncio.create_task(actor.checkpoint())
-        await running
+        await task
         again.cancel()
         return first, before, [stamp.index for stamp in source.acked]
 
@@ -179,20 +179,20 @@ def test_the_source_forgets_nothing_that_the_last_checkpoint_needs() -> None:
 
 
 def test_a_camera_that_was_stopped_works_off_what_its_lost_process_had_read() -> None:
-    line = Line()
+    running = RunningPipeline()
 
     async def main() -> Checkpoint:
-        actor = make_actor(PacedSource("east", make_frames(NUM_FRAMES)), line)
-        running = asyncio.create_task(actor.run())
-        while len(line.searched) < 30:
+        actor = make_actor(PacedSource("east", make_frames(NUM_FRAMES)), running)
+        task = asyncio.create_task(actor.run())
+        while len(running.searched) < 30:
             await asyncio.sleep(0.001)
         checkpoint = await actor.checkpoint()
         await actor.stop()
-        await running
+        await task
         return checkpoint
 
     checkpoint = asyncio.run(main())
-    rest = Line()
+    rest = RunningPipeline()
 
     async def go_on() -> CameraStatus:
         actor = make_actor(MemorySource("east", make_frames(NUM_FRAMES)), rest)

@@ -86,11 +86,11 @@ moments = st.lists(st.integers(0, 60).map(lambda tenth: tenth / 10), min_size=1,
 
 @given(cameras=st.dictionaries(st.sampled_from("abc"), moments, min_size=1), seed=st.randoms(use_true_random=False))
 def test_windows_do_not_depend_on_who_was_faster(cameras, seed) -> None:
-    def released(order: list[str]) -> list[tuple[float, list[str]]]:
+    def released(command: list[str]) -> list[tuple[float, list[str]]]:
         buffer = EventTimeBuffer(sorted(cameras), window_s=0.5)
         windows = []
         left = {camera_id: list(enumerate(times)) for camera_id, times in cameras.items()}
-        for camera_id in order:
+        for camera_id in command:
             number, at = left[camera_id].pop(0)
             buffer.add(embedding(camera_id, at, number))
             buffer.advance(camera_id, at)

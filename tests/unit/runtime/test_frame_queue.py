@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.runtime.frame_queue import Mailbox
+from pipeline.runtime.frame_queue import FrameQueue
 
 
-async def read(mailbox: Mailbox[int], pause_s: float = 0.0) -> list[int]:
+async def read(mailbox: FrameQueue[int], pause_s: float = 0.0) -> list[int]:
     found = []
     async for item in mailbox:
         found.append(item)
@@ -20,25 +20,25 @@ async def read(mailbox: Mailbox[int], pause_s: float = 0.0) -> list[int]:
 
 
 def test_a_recording_loses_nothing_however_slow_the_reader() -> None:
-    mailbox = Mailbox(iter(range(50)), newest_only=False, capacity=3)
+    mailbox = FrameQueue(iter(range(50)), newest_only=False, capacity=3)
     assert asyncio.run(read(mailbox, pause_s=0.001)) == list(range(50))
     assert (mailbox.num_read, mailbox.num_dropped) == (50, 0)
 
 
 def test_no_more_wait_than_there_is_room_for() -> None:
-    taken = []
+    event = []
 
     def items() -> Iterator[int]:
         for number in range(100):
-            taken.append(number)
+            event.append(number)
             yield number
 
     async def main() -> None:
-        mailbox = Mailbox(items(), newest_only=False, capacity=4)
+        mailbox = FrameQueue(items(), newest_only=False, capacity=4)
         stream = aiter(mailbox)
         await anext(stream)
         await asyncio.sleep(0.05)
-        assert len(taken) <= 6  # one read, four waiting, one in the thread's hand
+        assert len(event) <= 6  # one read, four waiting, one in the thread's hand
         await stream.aclose()
 
     asyncio.run(main())
@@ -50,7 +50,7 @@ def test_of_a_live_camera_only_the_newest_waits_and_the_rest_is_counted() -> Non
             time.sleep(0.002)
             yield number
 
-    mailbox = Mailbox(items(), newest_only=True, capacity=9)
+    mailbox = FrameQueue(items(), newest_only=True, capacity=9)
     found = asyncio.run(read(mailbox, pause_s=0.01))
     assert found == sorted(found)
     assert found[-1] == 19
@@ -65,7 +65,7 @@ def test_an_error_of_the_source_reaches_the_reader_after_what_came_before() -> N
         raise OSError("broken")
 
     async def main() -> list[int]:
-        stream = aiter(Mailbox(items(), newest_only=False, capacity=5))
+        stream = aiter(FrameQueue(items(), newest_only=False, capacity=5))
         found = [await anext(stream), await anext(stream)]
         with pytest.raises(OSError, match="broken"):
             await anext(stream)
@@ -82,7 +82,7 @@ def test_closing_ends_a_reader_that_waits() -> None:
         gate.wait(5)
 
     async def main() -> list[int]:
-        mailbox = Mailbox(items(), newest_only=False, capacity=2)
+        mailbox = FrameQueue(items(), newest_only=False, capacity=2)
         asyncio.get_running_loop().call_later(0.02, lambda: (mailbox.close(), gate.set()))
         return await asyncio.wait_for(read(mailbox), 5)
 
@@ -99,7 +99,7 @@ def test_closing_lets_a_thread_go_that_waits_for_room() -> None:
             ended.set()
 
     async def main() -> list[int]:
-        mailbox = Mailbox(items(), newest_only=False, capacity=2)
+        mailbox = FrameQueue(items(), newest_only=False, capacity=2)
         stream = aiter(mailbox)
         found = [await anext(stream)]
         await asyncio.sleep(0.02)  # the thread waits for room by now
@@ -116,8 +116,8 @@ def test_an_error_of_a_live_camera_reaches_the_reader_too() -> None:
         raise OSError("broken")
 
     with pytest.raises(OSError, match="broken"):
-        asyncio.run(read(Mailbox(items(), newest_only=True, capacity=1)))
+        asyncio.run(read(FrameQueue(items(), newest_only=True, capacity=1)))
 
 
 def test_an_empty_source_ends_at_once() -> None:
-    assert asyncio.run(read(Mailbox(iter(()), newest_only=False, capacity=1))) == []
+    assert asyncio.run(read(FrameQueue(iter(()), newest_only=False, capacity=1))) == []

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from people import make_match, see
 
 from connectors.sinks.memory import MemorySink
-from pipeline.alerts.engine import AlertStage
+from pipeline.alerts.engine import AlertEngine
 from pipeline.core import Alert, AlertRule, Correction, Embedding, Record, Severity, Sighting, Sink
 from pipeline.core.errors import ConnectorError, SinkBusyError
 from pipeline.ledger import LedgerReader
@@ -59,13 +59,13 @@ def make_actor(
     max_lateness_s: float = inf,
     flush_every_s: float = 1e9,
     max_waiting_embeddings: int = 100,
-    review_every_s: float = 1e9,
+    recluster_every_s: float = 1e9,
     max_events: int = 0,
 ) -> MatchActor:
     return MatchActor(
         camera_ids=camera_ids,
-        make_match=lambda: make_match(review_every_s=review_every_s),
-        make_alert=lambda: AlertStage(rules, cooldown_s=0.0, max_open=100, max_parts=100),
+        make_match=lambda: make_match(recluster_every_s=recluster_every_s),
+        make_alert=lambda: AlertEngine(rules, cooldown_s=0.0, max_open=100, max_parts=100),
         make_sinks={f"sink{index}": (lambda sink=sink: sink) for index, sink in enumerate(sinks)},
         ledger_path=folder / "ledger.sqlite",
         window_s=0.5,
@@ -78,7 +78,7 @@ def make_actor(
 
 async def end(actor: MatchActor, *camera_ids: str) -> MatchReport:
     for camera_id in camera_ids or ("east", "west"):
-        await actor.hand_over(camera_id, [], inf, 0.0)
+        await actor.deliver(camera_id, [], inf, 0.0)
     return await actor.finish(5.0)
 
 
@@ -92,9 +92,9 @@ def test_what_two_cameras_hand_over_is_judged_in_order_of_time(tmp_path: Path) -
     async def main() -> MatchReport:
         actor = make_actor(tmp_path, sink)
         await actor.ready()
-        await actor.hand_over("west", [see("west", 1, 4.0, 5.0), see("west", 2, 9.0, 10.0, person=1)], inf, 0.0)
+        await actor.deliver("west", [see("west", 1, 4.0, 5.0), see("west", 2, 9.0, 10.0, person=1)], inf, 0.0)
         assert sink.records == []
-        await actor.hand_over("east", [see("east", 1, 0.0, 1.0)], 7.0, 0.0)
+        await actor.deliver("east", [see("east", 1, 0.0, 1.0)], 7.0, 0.0)
         assert sightings_in(sink) == [("east", 1, 0), ("west", 1, 0)]
         return await end(actor, "east")
 
@@ -110,7 +110,7 @@ def test_what_a_camera_hands_over_twice_is_judged_once(tmp_path: Path) -> None:
         actor = make_actor(tmp_path, sink)
         seen = [see("east", 1, 0.0, 1.0), see("east", 1, 1.1, 4.0, part=1)]
         for handed_over in (seen[:1], seen, seen[1:]):
-            await actor.hand_over("east", handed_over, 5.0, 0.0)
+            await actor.deliver("east", handed_over, 5.0, 0.0)
         return await end(actor)
 
     report = asyncio.run(main())
@@ -123,7 +123,7 @@ def test_alerts_follow_the_sightings_of_their_window_and_are_counted(tmp_path: P
 
     async def main() -> MatchReport:
         actor = make_actor(tmp_path, sink, rules=[EveryoneRule()])
-        await actor.hand_over("east", [see("east", 1), see("east", 2, person=1)], 0.0, 0.0)
+        await actor.deliver("east", [see("east", 1), see("east", 2, person=1)], 0.0, 0.0)
         return await end(actor)
 
     report = asyncio.run(main())
@@ -137,7 +137,7 @@ def test_the_report_counts_the_last_corrections_too(tmp_path: Path) -> None:
     async def main() -> MatchReport:
         actor = make_actor(tmp_path, sink)
         later = see("east", 1, 1.1, 5.0, part=1)
-        await actor.hand_over("east", [see("east", 1, 0.0, 1.0), see("east", 2, 2.0, 3.0), later], 5.0, 0.0)
+        await actor.deliver("east", [see("east", 1, 0.0, 1.0), see("east", 2, 2.0, 3.0), later], 5.0, 0.0)
         return await end(actor)
 
     report = asyncio.run(main())
@@ -150,7 +150,7 @@ def test_a_busy_sink_gets_the_same_batch_again_and_nothing_is_doubled(tmp_path: 
 
     async def main() -> MatchReport:
         actor = make_actor(tmp_path, busy, free)
-        await actor.hand_over("east", [see("east", 1), see("east", 2, 2.0, 3.0, person=1)], 3.0, 0.0)
+        await actor.deliver("east", [see("east", 1), see("east", 2, 2.0, 3.0, person=1)], 3.0, 0.0)
         return await end(actor)
 
     report = asyncio.run(main())
@@ -167,7 +167,7 @@ def test_a_sink_that_is_busy_while_it_is_flushed_is_asked_again(tmp_path: Path) 
 def test_a_sink_that_will_never_work_again_ends_the_run(tmp_path: Path) -> None:
     async def main() -> None:
         actor = make_actor(tmp_path, BrokenSink())
-        await actor.hand_over("east", [see("east", 1)], 1.0, 0.0)
+        await actor.deliver("east", [see("east", 1)], 1.0, 0.0)
         await end(actor)
 
     with pytest.raises(ConnectorError, match="disk is full"):
@@ -177,8 +177,8 @@ def test_a_sink_that_will_never_work_again_ends_the_run(tmp_path: Path) -> None:
 def test_nothing_is_safe_before_the_sinks_were_flushed(tmp_path: Path) -> None:
     async def main() -> list[float]:
         actor = make_actor(tmp_path, MemorySink(), camera_ids=["east"])
-        receipts = [await actor.hand_over("east", [see("east", 1)], 1.0, 0.0)]
-        receipts += [await actor.hand_over("east", [], at, 0.0) for at in (5.0, 9.0)]
+        receipts = [await actor.deliver("east", [see("east", 1)], 1.0, 0.0)]
+        receipts += [await actor.deliver("east", [], at, 0.0) for at in (5.0, 9.0)]
         return [receipt.safe_until for receipt in receipts]
 
     assert asyncio.run(main()) == [-inf, -inf, -inf]
@@ -190,7 +190,7 @@ def test_what_is_safe_is_what_all_cameras_have_passed_at_a_flush(tmp_path: Path)
     async def main() -> list[float]:
         actor = make_actor(tmp_path, sink, flush_every_s=0.0)
         return [
-            (await actor.hand_over(camera_id, [], at, 0.0)).safe_until
+            (await actor.deliver(camera_id, [], at, 0.0)).safe_until
             for camera_id, at in [("east", 3.0), ("west", 1.0), ("east", 4.0), ("west", 8.0)]
         ]
 
@@ -208,14 +208,14 @@ def test_a_camera_that_is_ahead_waits_for_room_and_the_one_behind_does_not(tmp_p
     async def main() -> None:
         actor = make_actor(tmp_path, max_waiting_embeddings=2)
         many = [see("east", n, 10.0, 11.0, person=n) for n in range(5)]
-        ahead = asyncio.create_task(actor.hand_over("east", many, 11.0, 0.0))
+        ahead = asyncio.create_task(actor.deliver("east", many, 11.0, 0.0))
         await asyncio.sleep(0.01)
-        await asyncio.wait_for(actor.hand_over("west", [], 2.0, 0.0), 5)
+        await asyncio.wait_for(actor.deliver("west", [], 2.0, 0.0), 5)
         assert not ahead.done()
-        west = asyncio.create_task(actor.hand_over("west", [], 12.0, 0.0))
+        west = asyncio.create_task(actor.deliver("west", [], 12.0, 0.0))
         await asyncio.wait_for(ahead, 5)
         assert not west.done()  # now it is ahead
-        await asyncio.wait_for(actor.hand_over("east", [], 12.0, 0.0), 5)
+        await asyncio.wait_for(actor.deliver("east", [], 12.0, 0.0), 5)
         await asyncio.wait_for(west, 5)
 
     asyncio.run(main())
@@ -224,11 +224,11 @@ def test_a_camera_that_is_ahead_waits_for_room_and_the_one_behind_does_not(tmp_p
 def test_a_camera_that_waits_goes_on_when_the_one_behind_ends(tmp_path: Path) -> None:
     async def main() -> None:
         actor = make_actor(tmp_path, max_waiting_embeddings=0)
-        ahead = asyncio.create_task(actor.hand_over("east", [see("east", 1, 10.0, 11.0)], 11.0, 0.0))
+        ahead = asyncio.create_task(actor.deliver("east", [see("east", 1, 10.0, 11.0)], 11.0, 0.0))
         await asyncio.sleep(0.01)
-        west = asyncio.create_task(actor.hand_over("west", [], inf, 0.0))
+        west = asyncio.create_task(actor.deliver("west", [], inf, 0.0))
         await asyncio.wait_for(ahead, 5)
-        await actor.hand_over("east", [], inf, 0.0)
+        await actor.deliver("east", [], inf, 0.0)
         await asyncio.wait_for(west, 5)
 
     asyncio.run(main())
@@ -239,9 +239,9 @@ def test_late_embeddings_are_judged_and_counted(tmp_path: Path) -> None:
 
     async def main() -> MatchReport:
         actor = make_actor(tmp_path, sink, max_lateness_s=1.0)
-        await actor.hand_over("west", [], 0.0, 0.0)
-        await actor.hand_over("east", [see("east", 1, 4.0, 5.0)], 9.0, 0.0)
-        await actor.hand_over("west", [see("west", 1, 0.0, 1.0, person=1)], 1.0, 0.0)
+        await actor.deliver("west", [], 0.0, 0.0)
+        await actor.deliver("east", [see("east", 1, 4.0, 5.0)], 9.0, 0.0)
+        await actor.deliver("west", [see("west", 1, 0.0, 1.0, person=1)], 1.0, 0.0)
         return await end(actor)
 
     report = asyncio.run(main())
@@ -252,7 +252,7 @@ def test_late_embeddings_are_judged_and_counted(tmp_path: Path) -> None:
 def test_latency_is_measured_from_when_the_frame_was_due(tmp_path: Path) -> None:
     async def main() -> MatchReport:
         actor = make_actor(tmp_path, camera_ids=["east"])
-        await actor.hand_over("east", [see("east", 1)], 1.0, due_at=-1e9)
+        await actor.deliver("east", [see("east", 1)], 1.0, due_at=-1e9)
         return await end(actor, "east")
 
     (latency_s,) = asyncio.run(main()).latencies_s
@@ -270,12 +270,12 @@ def test_the_digest_does_not_depend_on_which_camera_was_faster(tmp_path_factory,
     for number, (camera_id, start, person) in enumerate(sorted(tracks, key=lambda track: track[1])):
         queues[camera_id].append(see(camera_id, number, start / 10, start / 10 + 1, person))
 
-    async def digest(order: Sequence[str]) -> str:
-        actor = make_actor(tmp_path_factory.mktemp("run"), MemorySink(), review_every_s=2.0)
+    async def digest(command: Sequence[str]) -> str:
+        actor = make_actor(tmp_path_factory.mktemp("run"), MemorySink(), recluster_every_s=2.0)
         left = {camera_id: list(queue) for camera_id, queue in queues.items()}
-        for camera_id in order:
+        for camera_id in command:
             embedding = left[camera_id].pop(0)
-            await actor.hand_over(camera_id, [embedding], embedding.completed_at, 0.0)
+            await actor.deliver(camera_id, [embedding], embedding.completed_at, 0.0)
         return (await end(actor)).digest
 
     in_turn = [camera_id for camera_id, queue in queues.items() for _ in queue]
@@ -310,7 +310,7 @@ def test_delays_that_live_cameras_are_granted_change_nothing(tmp_path_factory, t
 
     async def report(delay_of: dict[str, float]) -> MatchReport:
         actor = make_actor(
-            tmp_path_factory.mktemp("run"), MemorySink(), max_lateness_s=MAX_DELAY_S + 0.1, review_every_s=2.0
+            tmp_path_factory.mktemp("run"), MemorySink(), max_lateness_s=MAX_DELAY_S + 0.1, recluster_every_s=2.0
         )
         arrivals, last = list[tuple[float, Embedding]](), {"east": -inf, "west": -inf}
         for embedding in seen:  # a camera hands over in order, whatever holds it up
@@ -321,8 +321,8 @@ def test_delays_that_live_cameras_are_granted_change_nothing(tmp_path_factory, t
         for now, embedding in sorted(arrivals, key=lambda arrival: arrival[0]):
             camera_id = embedding.track_id.camera_id
             other = "west" if camera_id == "east" else "east"
-            await actor.hand_over(other, [], now - MAX_DELAY_S, 0.0)
-            await actor.hand_over(camera_id, [embedding], embedding.completed_at, 0.0)
+            await actor.deliver(other, [], now - MAX_DELAY_S, 0.0)
+            await actor.deliver(camera_id, [embedding], embedding.completed_at, 0.0)
         return await end(actor)
 
     delay_of = {str(embedding.track_id): delay for embedding, delay in zip(seen, delays, strict=False)}

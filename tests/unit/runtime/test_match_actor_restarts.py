@@ -14,13 +14,23 @@ from test_match_actor import EveryoneRule, make_actor
 from connectors.sinks.jsonl import JsonlSink
 from connectors.sinks.memory import MemorySink
 from pipeline.alerts.rules.watchlist import WatchlistRule
-from pipeline.core import Alert, Correction, Embedding, Order, OrderKind, Record, Sighting, TrackId, TrackPart
+from pipeline.core import (
+    Alert,
+    CommandKind,
+    Correction,
+    CorrectionCommand,
+    Embedding,
+    Record,
+    Sighting,
+    TrackId,
+    TrackPart,
+)
 from pipeline.core.errors import ConnectorError
-from pipeline.ledger import LedgerReader, place_order
+from pipeline.ledger import LedgerReader, submit_command
 from pipeline.ledger import ledger as ledger_module
 from pipeline.ledger.verification import faults_of
 from pipeline.runtime import match_actor
-from pipeline.runtime.acknowledgement import Receipt
+from pipeline.runtime.acknowledgement import Acknowledgement
 from pipeline.runtime.deliveries import Deliveries
 from pipeline.runtime.match_actor import MatchActor
 from pipeline.telemetry.match_report import MatchReport
@@ -41,8 +51,8 @@ class Mortal:
         self.actor._ledger.close()
         self.actor = self._make()
 
-    async def hand_over(self, *arguments: object) -> Receipt:
-        return await self.actor.hand_over(*arguments)  # type: ignore[arg-type]
+    async def deliver(self, *arguments: object) -> Acknowledgement:
+        return await self.actor.deliver(*arguments)  # type: ignore[arg-type]
 
     def _make(self) -> MatchActor:
         return make_actor(
@@ -50,14 +60,14 @@ class Mortal:
             self._sink,
             rules=[EveryoneRule()],
             flush_every_s=self._flush_every_s,
-            review_every_s=2.0,
+            recluster_every_s=2.0,
             max_events=self._max_events,
         )
 
 
 async def live(mortal: Mortal, embeddings: Sequence[Embedding], deaths: set[int]) -> MatchReport:
     """Hand over from two cameras in order of time; the actor dies before the calls of these numbers."""
-    cameras = {camera_id: Deliveries(mortal.hand_over) for camera_id in ("east", "west")}
+    cameras = {camera_id: Deliveries(mortal.deliver) for camera_id in ("east", "west")}
     for number, embedding in enumerate(sorted(embeddings, key=lambda e: (e.completed_at, e.track_id, e.part))):
         if number in deaths:
             mortal.kill()
@@ -73,7 +83,7 @@ async def live(mortal: Mortal, embeddings: Sequence[Embedding], deaths: set[int]
         mortal.kill()
         # Whoever supervises the cameras tells it that they have ended.
         for camera_id in cameras:
-            await mortal.hand_over(camera_id, [], inf, 0.0, None)
+            await mortal.deliver(camera_id, [], inf, 0.0, None)
     return await mortal.actor.finish(5.0)
 
 
@@ -134,15 +144,15 @@ def test_events_that_have_to_go_change_nothing_that_is_decided(tmp_path: Path, m
 
 
 def test_what_was_handed_over_in_an_earlier_life_is_not_taken(tmp_path: Path) -> None:
-    async def main() -> tuple[Receipt, Receipt]:
+    async def main() -> tuple[Acknowledgement, Acknowledgement]:
         mortal = Mortal(tmp_path)
-        first = await mortal.hand_over("east", [], 1.0, 0.0, None)
+        first = await mortal.deliver("east", [], 1.0, 0.0, None)
         mortal.kill()
-        return first, await mortal.hand_over("east", [see("east", 1)], 2.0, 0.0, first.life)
+        return first, await mortal.deliver("east", [see("east", 1)], 2.0, 0.0, first.epoch)
 
     first, second = asyncio.run(main())
-    assert (first.is_taken, second.is_taken) == (True, False)
-    assert second.life != first.life
+    assert (first.is_accepted, second.is_accepted) == (True, False)
+    assert second.epoch != first.epoch
 
 
 def test_a_run_that_was_killed_goes_on_with_its_numbers(tmp_path: Path) -> None:
@@ -150,15 +160,15 @@ def test_a_run_that_was_killed_goes_on_with_its_numbers(tmp_path: Path) -> None:
 
     async def first() -> None:
         mortal = Mortal(tmp_path, sink)
-        await mortal.hand_over("east", [see("east", 1), see("east", 2, person=1)], 5.0, 0.0, None)
-        await mortal.hand_over("west", [], 5.0, 0.0, None)
+        await mortal.deliver("east", [see("east", 1), see("east", 2, person=1)], 5.0, 0.0, None)
+        await mortal.deliver("west", [], 5.0, 0.0, None)
         mortal.actor._reader.close()
         mortal.actor._ledger.close()
 
     async def second() -> MatchReport:
         mortal = Mortal(tmp_path, sink)
-        await mortal.hand_over("west", [see("west", 1, 10.0, 11.0, person=1)], inf, 0.0, None)
-        await mortal.hand_over("east", [see("east", 1), see("east", 2, person=1)], inf, 0.0, None)
+        await mortal.deliver("west", [see("west", 1, 10.0, 11.0, person=1)], inf, 0.0, None)
+        await mortal.deliver("east", [see("east", 1), see("east", 2, person=1)], inf, 0.0, None)
         return await mortal.actor.finish(5.0)
 
     asyncio.run(first())
@@ -170,8 +180,8 @@ def test_a_run_that_was_killed_goes_on_with_its_numbers(tmp_path: Path) -> None:
 def test_another_configuration_is_an_error_and_no_other_history(tmp_path: Path) -> None:
     async def first() -> None:
         actor = make_actor(tmp_path, MemorySink())
-        await actor.hand_over("east", [see("east", 1), see("east", 2, 2.0, 3.0)], 5.0, 0.0, None)
-        await actor.hand_over("west", [], 5.0, 0.0, None)
+        await actor.deliver("east", [see("east", 1), see("east", 2, 2.0, 3.0)], 5.0, 0.0, None)
+        await actor.deliver("west", [], 5.0, 0.0, None)
         actor._reader.close()
         actor._ledger.close()
 
@@ -185,13 +195,13 @@ def test_orders_are_carried_out_between_windows_and_survive_a_death(tmp_path: Pa
 
     async def main() -> MatchReport:
         mortal = Mortal(tmp_path, sink)
-        cameras = {camera_id: Deliveries(mortal.hand_over) for camera_id in ("east", "west")}
+        cameras = {camera_id: Deliveries(mortal.deliver) for camera_id in ("east", "west")}
         await cameras["west"]("west", [], 1.0, 0.0)
         await cameras["east"]("east", [see("east", 1), see("east", 2, person=1)], 1.0, 0.0)
         await cameras["west"]("west", [], 2.0, 0.0)
         await cameras["east"]("east", [], 2.0, 0.0)
-        place_order(tmp_path / "ledger.sqlite", Order(OrderKind.MERGE, (1, 2), "ann", 1.7e9))
-        place_order(tmp_path / "ledger.sqlite", Order(OrderKind.MERGE, (1, 9), "ann", 1.7e9))
+        submit_command(tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.MERGE, (1, 2), "ann", 1.7e9))
+        submit_command(tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.MERGE, (1, 9), "ann", 1.7e9))
         await cameras["east"]("east", [], 3.0, 0.0)
         mortal.kill()
         await cameras["east"]("east", [see("east", 2, 1.1, 4.0, person=1, part=1)], 4.0, 0.0)
@@ -201,7 +211,7 @@ def test_orders_are_carried_out_between_windows_and_survive_a_death(tmp_path: Pa
     report = asyncio.run(main())
     assert (report.num_identities, report.num_corrections) == (1, 1)
     reader = LedgerReader(tmp_path / "ledger.sqlite")
-    assert [(placed.state, placed.outcome[:16]) for placed in reader.orders()] == [
+    assert [(submitted.state, submitted.outcome[:16]) for submitted in reader.commands()] == [
         ("done", "merged: 1, 2"),
         ("refused", "person 9: expect"),
     ]
@@ -214,15 +224,17 @@ def test_who_is_erased_while_the_run_goes_on_is_in_no_file_any_more(tmp_path: Pa
 
     async def main() -> bytes:
         actor = make_actor(tmp_path, sink, flush_every_s=0.0)
-        await actor.hand_over("west", [], 2.0, 0.0)
-        await actor.hand_over("east", [see("east", 1), see("east", 2, person=1)], 2.0, 0.0)
+        await actor.deliver("west", [], 2.0, 0.0)
+        await actor.deliver("east", [see("east", 1), see("east", 2, person=1)], 2.0, 0.0)
         before = b"".join(path.read_bytes() for path in tmp_path.iterdir())
-        place_order(tmp_path / "ledger.sqlite", Order(OrderKind.ERASE, (2,), "ann", 1.7e9, reason="asked for it"))
-        await actor.hand_over("west", [], 3.0, 0.0)
+        submit_command(
+            tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.ERASE, (2,), "ann", 1.7e9, reason="asked for it")
+        )
+        await actor.deliver("west", [], 3.0, 0.0)
         # A track of hers that goes on is somebody nobody knows; the part before is not judged again.
-        await actor.hand_over("east", [see("east", 2, person=1), see("east", 2, 1.1, 3.0, person=1, part=1)], 3.0, 0.0)
+        await actor.deliver("east", [see("east", 2, person=1), see("east", 2, 1.1, 3.0, person=1, part=1)], 3.0, 0.0)
         for camera_id in ("east", "west"):
-            await actor.hand_over(camera_id, [], inf, 0.0)
+            await actor.deliver(camera_id, [], inf, 0.0)
         await actor.finish(5.0)
         return before
 
@@ -234,8 +246,8 @@ def test_who_is_erased_while_the_run_goes_on_is_in_no_file_any_more(tmp_path: Pa
     assert b'"track": "east/0/1", "part": 0' in after
     reader = LedgerReader(tmp_path / "ledger.sqlite")
     assert [person.person_id for person in reader.persons()] == [1, 3]
-    (placed,) = reader.orders()
-    assert (placed.state, placed.outcome[-33:]) == ("done", "; nothing of it is found any more")
+    (submitted,) = reader.commands()
+    assert (submitted.state, submitted.outcome[-33:]) == ("done", "; nothing of it is found any more")
     reader.close()
 
 
@@ -243,16 +255,18 @@ async def watch(folder: Path, *embeddings: Embedding) -> list[int]:
     """Let a run see these people and end; return who they were."""
     sink = MemorySink()
     actor = make_actor(folder, sink)
-    await actor.hand_over("west", [], inf, 0.0)
-    await actor.hand_over("east", embeddings, inf, 0.0)
+    await actor.deliver("west", [], inf, 0.0)
+    await actor.deliver("east", embeddings, inf, 0.0)
     await actor.finish(5.0)
     return [record.person_id for record in sink.records if isinstance(record, Sighting)]
 
 
 def test_a_run_that_goes_on_knows_what_operators_ordered_meanwhile(tmp_path: Path) -> None:
     assert asyncio.run(watch(tmp_path, see("east", 1, person=0), see("east", 2, person=1))) == [1, 2]
-    place_order(tmp_path / "ledger.sqlite", Order(OrderKind.MERGE, (1, 2), "ann", 1.7e9))
-    place_order(tmp_path / "ledger.sqlite", Order(OrderKind.NAME, (1,), "ann", 1.7e9, name="lost child"))
+    submit_command(tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.MERGE, (1, 2), "ann", 1.7e9))
+    submit_command(
+        tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.NAME, (1,), "ann", 1.7e9, name="lost child")
+    )
     assert asyncio.run(watch(tmp_path, see("east", 3, 50.0, 51.0, person=4))) == [3]
     reader = LedgerReader(tmp_path / "ledger.sqlite")
     assert [(person.person_id, person.name) for person in reader.persons()] == [(1, "lost child"), (3, "")]
@@ -262,7 +276,7 @@ def test_a_run_that_goes_on_knows_what_operators_ordered_meanwhile(tmp_path: Pat
 
 def test_after_an_erasure_at_rest_looks_are_forgotten_and_numbers_are_not_given_again(tmp_path: Path) -> None:
     assert asyncio.run(watch(tmp_path, see("east", 1, person=0), see("east", 2, person=1))) == [1, 2]
-    place_order(tmp_path / "ledger.sqlite", Order(OrderKind.ERASE, (2,), "ann", 1.7e9))
+    submit_command(tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.ERASE, (2,), "ann", 1.7e9))
     # Known from before are only the parts of tracks, which a recording shows once more.
     again = [see("east", 1, person=0), see("east", 2, person=1), see("east", 3, 50.0, 51.0, person=0)]
     assert asyncio.run(watch(tmp_path, *again)) == [3]
@@ -274,28 +288,28 @@ def watchlist() -> WatchlistRule:
 
 @pytest.mark.parametrize("is_at_rest", [False, True], ids=["while it runs, and it is killed", "after its end"])
 def test_who_was_put_on_the_watch_list_raises_an_alert_after_the_restart(tmp_path: Path, is_at_rest: bool) -> None:
-    name = Order(OrderKind.NAME, (1,), "ann", 1.7e9, name="lost child")
+    name = CorrectionCommand(CommandKind.NAME, (1,), "ann", 1.7e9, name="lost child")
 
-    async def life(sink: MemorySink, *, number: int, start: float, is_killed: bool) -> None:
+    async def epoch(sink: MemorySink, *, number: int, start: float, is_killed: bool) -> None:
         actor = make_actor(tmp_path, sink, rules=[watchlist()], flush_every_s=0.0)
-        await actor.hand_over("west", [], start + 5.0, 0.0)
-        await actor.hand_over("east", [see("east", number, start, start + 1.0)], start + 5.0, 0.0)
+        await actor.deliver("west", [], start + 5.0, 0.0)
+        await actor.deliver("east", [see("east", number, start, start + 1.0)], start + 5.0, 0.0)
         if is_killed:
-            place_order(tmp_path / "ledger.sqlite", name)
-            await actor.hand_over("east", [], start + 6.0, 0.0)
+            submit_command(tmp_path / "ledger.sqlite", name)
+            await actor.deliver("east", [], start + 6.0, 0.0)
             actor._reader.close()
             actor._ledger.close()
         else:
             for camera_id in ("east", "west"):
-                await actor.hand_over(camera_id, [], inf, 0.0)
+                await actor.deliver(camera_id, [], inf, 0.0)
             await actor.finish(5.0)
 
     before, after = MemorySink(), MemorySink()
-    asyncio.run(life(before, number=1, start=0.0, is_killed=not is_at_rest))
+    asyncio.run(epoch(before, number=1, start=0.0, is_killed=not is_at_rest))
     assert [record for record in before.records if isinstance(record, Alert)] == []
     if is_at_rest:
-        place_order(tmp_path / "ledger.sqlite", name)
-    asyncio.run(life(after, number=2, start=50.0, is_killed=False))
+        submit_command(tmp_path / "ledger.sqlite", name)
+    asyncio.run(epoch(after, number=2, start=50.0, is_killed=False))
     alerts = [record for record in after.records if isinstance(record, Alert)]
     assert [(alert.rule, alert.person_id, alert.message) for alert in alerts] == [
         ("watch", 1, "'lost child' of the watch list is here.")
@@ -307,12 +321,12 @@ def test_who_was_put_on_the_watch_list_raises_an_alert_after_the_restart(tmp_pat
 
 def test_an_order_at_rest_is_told_once_to_those_who_listen_when_the_run_goes_on(tmp_path: Path) -> None:
     assert asyncio.run(watch(tmp_path, see("east", 1, person=0), see("east", 2, person=1))) == [1, 2]
-    place_order(tmp_path / "ledger.sqlite", Order(OrderKind.MERGE, (1, 2), "ann", 1.7e9))
+    submit_command(tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.MERGE, (1, 2), "ann", 1.7e9))
 
     async def go_on(sink: MemorySink) -> None:
         actor = make_actor(tmp_path, sink)
         for camera_id in ("east", "west"):
-            await actor.hand_over(camera_id, [], inf, 0.0)
+            await actor.deliver(camera_id, [], inf, 0.0)
         await actor.finish(5.0)
 
     sinks = MemorySink(), MemorySink()
@@ -328,18 +342,18 @@ def test_an_order_at_rest_is_told_once_to_those_who_listen_when_the_run_goes_on(
 def test_an_order_is_a_label_for_the_calibration_also_after_a_restart(tmp_path: Path, is_at_rest: bool) -> None:
     async def begin() -> float:
         actor = make_actor(tmp_path, MemorySink())
-        await actor.hand_over("west", [], 2.0, 0.0)
-        await actor.hand_over("east", [see("east", 1, person=0), see("east", 2, person=1)], 2.0, 0.0)
-        before = actor._judgement.match._calibration.model.same_mean
+        await actor.deliver("west", [], 2.0, 0.0)
+        await actor.deliver("east", [see("east", 1, person=0), see("east", 2, person=1)], 2.0, 0.0)
+        before = actor._reducer.match._calibration.model.same_mean
         if not is_at_rest:
-            place_order(tmp_path / "ledger.sqlite", Order(OrderKind.MERGE, (1, 2), "ann", 1.7e9))
+            submit_command(tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.MERGE, (1, 2), "ann", 1.7e9))
         for camera_id in ("east", "west"):
-            await actor.hand_over(camera_id, [], inf, 0.0)
+            await actor.deliver(camera_id, [], inf, 0.0)
         await actor.finish(5.0)
         return before
 
     before = asyncio.run(begin())
     if is_at_rest:
-        place_order(tmp_path / "ledger.sqlite", Order(OrderKind.MERGE, (1, 2), "ann", 1.7e9))
+        submit_command(tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.MERGE, (1, 2), "ann", 1.7e9))
     actor = make_actor(tmp_path, MemorySink())
-    assert actor._judgement.match._calibration.model.same_mean > before
+    assert actor._reducer.match._calibration.model.same_mean > before

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from pipeline.runtime.flow import ordered_map
 
 
-async def count(num: int, taken: list[int] | None = None) -> AsyncIterator[int]:
+async def count(num: int, event: list[int] | None = None) -> AsyncIterator[int]:
     for number in range(num):
-        if taken is not None:
-            taken.append(number)
+        if event is not None:
+            event.append(number)
         yield number
 
 
@@ -48,7 +48,7 @@ def test_no_more_calls_are_open_than_allowed() -> None:
 
 
 def test_items_are_not_read_while_all_places_are_taken() -> None:
-    taken: list[int] = []
+    event: list[int] = []
 
     async def main() -> None:
         never = asyncio.Event()
@@ -57,7 +57,7 @@ def test_items_are_not_read_while_all_places_are_taken() -> None:
             await never.wait()
             return item
 
-        results = ordered_map(call, count(100, taken), 3)
+        results = ordered_map(call, count(100, event), 3)
         reader = asyncio.ensure_future(anext(results))
         await asyncio.sleep(0.02)
         reader.cancel()
@@ -65,7 +65,7 @@ def test_items_are_not_read_while_all_places_are_taken() -> None:
         await results.aclose()
 
     asyncio.run(main())
-    assert taken == [0, 1, 2]
+    assert event == [0, 1, 2]
 
 
 def test_the_first_result_does_not_wait_for_the_second() -> None:

@@ -50,8 +50,8 @@ def test_what_the_cameras_do_is_there_for_prometheus() -> None:
         check=True,
     )
     found = {}
-    for line in told.stdout.splitlines():
-        if match := re.fullmatch(r"ray_(reid_\w+)\{(.*)\} (\S+)", line):
+    for running in told.stdout.splitlines():
+        if match := re.fullmatch(r"ray_(reid_\w+)\{(.*)\} (\S+)", running):
             labels = dict(re.findall(r'(\w+)="([^"]*)"', match[2]))
             ours = [labels[name] for name in ("camera", "outcome") if name in labels]
             found["/".join([match[1], *ours])] = float(match[3])

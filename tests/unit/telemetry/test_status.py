@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import ProcessLostError
-from pipeline.runtime.supervisor import Line
+from pipeline.runtime.supervisor import RunningPipeline
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_status import MatchStatus
 from pipeline.telemetry.status import in_background, write_status
@@ -24,25 +24,25 @@ class Well:
         return CameraStatus(frames_processed=7, people_now=2)
 
 
-def make_line(cameras: dict[str, Any], match_status: Any) -> Line:
+def make_pipeline(cameras: dict[str, Any], match_status: Any) -> RunningPipeline:
     async def nothing(*_: object) -> Any:
         return None
 
     async def busy() -> tuple[float, int, int]:
         return 1.5, 3, 2
 
-    return Line(cameras, nothing, nothing, nothing, nothing, nothing, match_status, {"detect": [busy, busy]})  # type: ignore[arg-type]
+    return RunningPipeline(cameras, nothing, nothing, nothing, nothing, nothing, match_status, {"detect": [busy, busy]})  # type: ignore[arg-type]
 
 
 async def fine() -> MatchStatus:
     return MatchStatus(num_identities=4)
 
 
-def written_after(line: Line, folder: Path) -> dict[str, Any]:
+def written_after(running: RunningPipeline, folder: Path) -> dict[str, Any]:
     path = folder / "status.json"
 
     async def run() -> None:
-        async with in_background(lambda: write_status(folder, line)):
+        async with in_background(lambda: write_status(folder, running)):
             while not path.exists():
                 await asyncio.sleep(0.01)
 
@@ -52,14 +52,14 @@ def written_after(line: Line, folder: Path) -> dict[str, Any]:
 
 
 def test_it_says_how_every_camera_and_the_matcher_are_doing(tmp_path: Path) -> None:
-    found = written_after(make_line({"west": Well()}, fine), tmp_path)
+    found = written_after(make_pipeline({"west": Well()}, fine), tmp_path)
     assert found["cameras"]["west"]["people_now"] == 2
     assert found["match"]["num_identities"] == 4
     assert found["busy"]["detect"] == {"busy_s": 3.0, "items": 6.0, "waiting": 4.0}
 
 
 def test_a_camera_that_is_lost_is_said_to_be(tmp_path: Path) -> None:
-    found = written_after(make_line({"east": Lost(), "west": Well()}, fine), tmp_path)
+    found = written_after(make_pipeline({"east": Lost(), "west": Well()}, fine), tmp_path)
     assert "east" in found["cameras"]["east"]["error"]
     assert found["cameras"]["west"]["error"] is None
 
@@ -73,12 +73,12 @@ def test_a_matcher_that_is_gone_for_a_while_stops_nothing(tmp_path: Path, monkey
             raise error
         return MatchStatus(num_identities=4)
 
-    assert written_after(make_line({}, comes_back), tmp_path)["match"]["num_identities"] == 4
+    assert written_after(make_pipeline({}, comes_back), tmp_path)["match"]["num_identities"] == 4
 
 
 def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     async def run() -> None:
-        async with in_background(lambda: write_status(tmp_path / "none", make_line({}, fine))):
+        async with in_background(lambda: write_status(tmp_path / "none", make_pipeline({}, fine))):
             await asyncio.sleep(0.05)
 
     asyncio.run(run())

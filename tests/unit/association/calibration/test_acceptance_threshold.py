@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.association.calibration.acceptance_threshold import MAX_LABELS, MAX_TAKEN, POOLED, Distances, Labels
-from pipeline.core.serialisation import pack, unpack
+from pipeline.core.serialisation import deserialise, serialise
 
 RATE = 0.01
 
@@ -93,4 +93,4 @@ def test_labels_survive_packing() -> None:
     for number in range(310):
         labels.add(("a", "b"), (str(number), "x"), 0.8)
     labels.refit(RATE)
-    assert unpack(pack(labels), Labels) == labels
+    assert deserialise(serialise(labels), Labels) == labels

@@ -9,8 +9,8 @@ from pipeline.association.calibration.likelihood_ratio import (
     PRIOR_WEIGHT,
     Calibration,
     DistanceModel,
-    clarity_of,
     probability,
+    reliability_of,
 )
 
 START = DistanceModel(same_mean=0.35, same_std=0.1, different_mean=0.8, different_std=0.15)
@@ -18,8 +18,8 @@ DISTANCES = st.floats(0.0, 2.0)
 RATES = st.floats(1e-6, 0.5)
 
 
-def make_calibration(*learned: float, caution: float = 1.0, max_evidence: float = 6.0) -> Calibration:
-    calibration = Calibration(START, caution=caution, max_evidence=max_evidence)
+def make_calibration(*learned: float, caution: float = 1.0, max_llr: float = 6.0) -> Calibration:
+    calibration = Calibration(START, caution=caution, max_llr=max_llr)
     for distance in learned:
         calibration.learn_different(distance)
     return calibration
@@ -28,32 +28,32 @@ def make_calibration(*learned: float, caution: float = 1.0, max_evidence: float 
 @given(DISTANCES, DISTANCES, st.lists(DISTANCES, max_size=200))
 def test_nearer_is_never_less_evidence_whatever_was_learned(one: float, two: float, learned: list[float]) -> None:
     calibration = make_calibration(*learned)
-    assert calibration.evidence(min(one, two)) >= calibration.evidence(max(one, two))
+    assert calibration.llr(min(one, two)) >= calibration.llr(max(one, two))
 
 
 @given(DISTANCES, st.floats(0.1, 8.0), st.lists(DISTANCES, max_size=50))
 def test_looks_never_say_more_than_allowed(distance: float, most: float, learned: list[float]) -> None:
-    assert abs(make_calibration(*learned, max_evidence=most).evidence(distance)) <= most
+    assert abs(make_calibration(*learned, max_llr=most).llr(distance)) <= most
 
 
 @given(RATES, RATES, st.lists(DISTANCES, max_size=200))
 def test_a_lower_false_match_rate_needs_more_evidence(one: float, two: float, learned: list[float]) -> None:
     calibration = make_calibration(*learned)
-    assert calibration.evidence_needed(min(one, two)) >= calibration.evidence_needed(max(one, two)) >= 0.0
+    assert calibration.threshold(min(one, two)) >= calibration.threshold(max(one, two)) >= 0.0
 
 
 def test_half_way_between_the_means_says_nothing() -> None:
-    assert make_calibration().evidence((0.35 + 0.8) / 2) == pytest.approx(0.0)
+    assert make_calibration().llr((0.35 + 0.8) / 2) == pytest.approx(0.0)
 
 
 def test_many_distances_are_judged_as_each_of_them() -> None:
     calibration = make_calibration()
     distances = np.array([0.0, 0.4, 0.5, 0.9, 2.0])
-    assert calibration.evidence_of(distances).tolist() == [calibration.evidence(d) for d in distances]
+    assert calibration.llrs(distances).tolist() == [calibration.llr(d) for d in distances]
 
 
 def test_caution_makes_every_distance_say_less() -> None:
-    assert make_calibration(caution=0.5).evidence(0.5) == pytest.approx(make_calibration().evidence(0.5) / 2)
+    assert make_calibration(caution=0.5).llr(0.5) == pytest.approx(make_calibration().llr(0.5) / 2)
 
 
 def test_nothing_learned_is_what_was_fitted() -> None:
@@ -76,8 +76,8 @@ def test_enough_labels_outweigh_the_start_values() -> None:
 
 def linking_distance(calibration: Calibration) -> float:
     """Return the largest distance at which two looks are linked by looks alone."""
-    needed = calibration.evidence_needed(0.01)
-    return max(d for d in np.linspace(0, 1, 1001) if calibration.evidence(d) >= needed)
+    needed = calibration.threshold(0.01)
+    return max(d for d in np.linspace(0, 1, 1001) if calibration.llr(d) >= needed)
 
 
 def test_where_strangers_look_alike_people_must_look_more_alike_to_be_linked() -> None:
@@ -92,30 +92,30 @@ def test_two_people_are_never_taken_to_be_nearer_than_one_person_to_herself() ->
 
 
 @given(st.floats(-1000, 1000))
-def test_evidence_is_a_probability(evidence: float) -> None:
-    assert 0.0 <= probability(evidence) <= 1.0
-    assert probability(evidence) + probability(-evidence) == pytest.approx(1.0)
-    if abs(evidence) < 50:
-        assert math.isclose(probability(evidence), 1 / (1 + math.exp(-evidence)))
+def test_evidence_is_a_probability(llr: float) -> None:
+    assert 0.0 <= probability(llr) <= 1.0
+    assert probability(llr) + probability(-llr) == pytest.approx(1.0)
+    if abs(llr) < 50:
+        assert math.isclose(probability(llr), 1 / (1 + math.exp(-llr)))
 
 
 def test_poor_pictures_say_less_for_and_against() -> None:
     calibration = make_calibration()
-    assert 0 < calibration.evidence(0.2, 0.4) < calibration.evidence(0.2, 1.0)
-    assert calibration.evidence(0.7, 1.0) < calibration.evidence(0.7, 0.4)
-    assert clarity_of(0.05) < clarity_of(0.4) < clarity_of(0.8) == clarity_of(1.0) == 1.0
+    assert 0 < calibration.llr(0.2, 0.4) < calibration.llr(0.2, 1.0)
+    assert calibration.llr(0.7, 1.0) < calibration.llr(0.7, 0.4)
+    assert reliability_of(0.05) < reliability_of(0.4) < reliability_of(0.8) == reliability_of(1.0) == 1.0
 
 
 def test_each_two_cameras_need_what_their_own_labels_prove() -> None:
     calibration = make_calibration()
     for number in range(320):
-        calibration.prove_different(("east", "west"), (f"east/0/{number}", "west/0/1"), 0.4)
-        calibration.prove_different(("east", "east"), (f"east/0/{number}", "east/0/x"), 0.55)
+        calibration.add_label(("east", "west"), (f"east/0/{number}", "west/0/1"), 0.4)
+        calibration.add_label(("east", "east"), (f"east/0/{number}", "east/0/x"), 0.55)
     calibration.refit(0.01)
     cameras = ["west", "east", "gate", "east"]
-    needed = calibration.evidence_needed_between(0.01, cameras)
+    needed = calibration.thresholds_between(0.01, cameras)
     for row, one in enumerate(cameras):
         for column, two in enumerate(cameras):
             first, second = sorted((one, two))
-            assert needed[row, column] == calibration.evidence_needed(0.01, (first, second))
+            assert needed[row, column] == calibration.threshold(0.01, (first, second))
     assert needed[0, 1] > needed[1, 3]

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from connectors.synthetic.camera import Camera
 from connectors.synthetic.effects import CameraEffects
-from pipeline.association.cues import Rules, are_two_people, together_evidence
-from pipeline.association.geometry.ground_plane import Ground, apart_m, can_stride, log_density, missed_by
+from pipeline.association.cues import Rules, are_two_people, co_location_llr
+from pipeline.association.geometry.ground_plane import Ground, can_move, log_density, prediction_errors, separation_m
 from pipeline.association.geometry.topology import Topology
-from pipeline.association.track_segment import Segment
+from pipeline.association.track_segment import TrackSegment
+from pipeline.config.composition import load_config
 from pipeline.config.plan import make_plan
-from pipeline.config.schema import load_config
 from pipeline.core import TrackId
 from pipeline.core.errors import ConfigError
 
@@ -36,32 +36,32 @@ def test_a_camera_of_the_world_knows_where_its_pixels_lie_on_the_ground(x: float
 
 def test_a_trail_has_a_point_for_every_half_second_and_the_last() -> None:
     path = make_path(first=0, length=26, box=(100, 100, 140, 200), velocity=(10, 0), frame_hw=(360, 640))
-    trail = METRES.trail("east", path)
-    assert 5 <= len(trail) <= 8
-    assert trail[-1, 0] == path.captured_at[-1]
-    np.testing.assert_allclose(trail[0, 1:3], [1.2, 2.0])
+    trajectory = METRES.trajectory("east", path)
+    assert 5 <= len(trajectory) <= 8
+    assert trajectory[-1, 0] == path.captured_at[-1]
+    np.testing.assert_allclose(trajectory[0, 1:3], [1.2, 2.0])
 
 
 def test_nothing_is_known_of_the_ground_of_other_cameras() -> None:
-    assert METRES.trail("west", make_path()).shape == (0, 6)
+    assert METRES.trajectory("west", make_path()).shape == (0, 6)
 
 
 def test_whose_feet_are_below_the_picture_leaves_no_trail() -> None:
     whole, cut = (make_path(box=(100, 100, 140, bottom), frame_hw=(360, 640)) for bottom in (340, 360))
-    assert len(METRES.trail("east", whole)) > 0
-    assert len(METRES.trail("east", cut)) == 0
+    assert len(METRES.trajectory("east", whole)) > 0
+    assert len(METRES.trajectory("east", cut)) == 0
 
 
 def test_two_who_walk_side_by_side_are_as_far_apart_as_they_are() -> None:
     first, second = walk(0, 5, 0.0), walk(1, 8, 1.0) + np.array([0.0, 0.0, 2.0, 0.0, 0.0, 0.0])
-    assert apart_m(first, second) == (2.0, 4.0)
-    assert apart_m(first, walk(6, 8, 0.0)) == (0.0, 0.0)
+    assert separation_m(first, second) == (2.0, 4.0)
+    assert separation_m(first, walk(6, 8, 0.0)) == (0.0, 0.0)
 
 
 def test_who_goes_on_as_they_went_misses_nothing() -> None:
-    np.testing.assert_allclose(missed_by(walk(0, 3, 0.0), walk(4, 6, 4.0), straight_s=2.0), 0.0, atol=1e-9)
+    np.testing.assert_allclose(prediction_errors(walk(0, 3, 0.0), walk(4, 6, 4.0), straight_s=2.0), 0.0, atol=1e-9)
     np.testing.assert_allclose(
-        missed_by(walk(0, 3, 0.0), walk(4, 6, 9.0), straight_s=2.0), [[-5.0, 0.0], [5.0, 0.0]], atol=1e-9
+        prediction_errors(walk(0, 3, 0.0), walk(4, 6, 9.0), straight_s=2.0), [[-5.0, 0.0], [5.0, 0.0]], atol=1e-9
     )
 
 
@@ -72,10 +72,10 @@ def test_somebody_stands_where_feet_or_head_say(x: float, y: float, tall_m: floa
     ground = Ground({"a": camera.to_ground})
     box = (feet[0] - 10, head[1], feet[0] + 10, feet[1])
     for sides in (box, (*box[:3], 360.0)):
-        trail = ground.trail("a", make_path(length=1, box=sides, frame_hw=(360, 640)))
-        off = trail[:, 1:3] - [x, y]
+        trajectory = ground.trajectory("a", make_path(length=1, box=sides, frame_hw=(360, 640)))
+        off = trajectory[:, 1:3] - [x, y]
         assert (
-            log_density(off, trail[:, 3:])[0]
+            log_density(off, trajectory[:, 3:])[0]
             > log_density(np.array([[2.5, 0.0]]), np.eye(3)[:1] + np.eye(3)[2:])[0] - 9
         )
 
@@ -85,15 +85,17 @@ def test_where_little_is_seen_of_somebody_the_place_is_less_certain() -> None:
     ground = Ground({"a": camera.to_ground})
     feet, head = (camera.project(np.array([[0.0, 0.0, height]]))[0] for height in (0.0, 1.7))
     whole, half = (
-        ground.trail("a", make_path(length=1, box=(feet[0] - 10, head[1], feet[0] + 10, bottom), frame_hw=(360, 640)))
+        ground.trajectory(
+            "a", make_path(length=1, box=(feet[0] - 10, head[1], feet[0] + 10, bottom), frame_hw=(360, 640))
+        )
         for bottom in (feet[1], (feet[1] + head[1]) / 2)
     )
     assert np.linalg.det(half[0, [3, 4, 4, 5]].reshape(2, 2)) > 4 * np.linalg.det(whole[0, [3, 4, 4, 5]].reshape(2, 2))
 
 
 def test_nobody_strides_faster_than_people_do() -> None:
-    assert can_stride(walk(0, 3, 0.0), walk(5, 6, 8.0), max_m_s=3.0, slack_m=1.0)
-    assert not can_stride(walk(0, 3, 0.0), walk(4, 6, 9.0), max_m_s=3.0, slack_m=1.0)
+    assert can_move(walk(0, 3, 0.0), walk(5, 6, 8.0), max_m_s=3.0, slack_m=1.0)
+    assert not can_move(walk(0, 3, 0.0), walk(4, 6, 9.0), max_m_s=3.0, slack_m=1.0)
 
 
 @pytest.mark.parametrize("rows", ["[[1,0],[0,1]]", "[[0,0,0],[0,0,0],[0,0,0]]", "[[a,b,c],[1,2,3],[4,5,6]]"])
@@ -109,7 +111,7 @@ def test_who_stands_at_one_place_in_two_pictures_may_be_one_whatever_is_said_of_
     ground = Ground({"east": np.diag([0.01, 0.01, 1.0]), "west": np.diag([0.01, 0.01, 1.0])})
     rules = Rules(Topology(overlaps=frozenset()), leave_after_s=2.0)
     first, second = (
-        Segment.begin(
+        TrackSegment.begin(
             make_embedding(
                 track_id=TrackId(camera_id, 0, 1),
                 path=make_path(length=20, box=(100 + left, 100, 140 + left, 200), frame_hw=(1000, 2000)),
@@ -119,4 +121,4 @@ def test_who_stands_at_one_place_in_two_pictures_may_be_one_whatever_is_said_of_
         for camera_id, left in (("east", 0), ("west", shift_px))
     )
     assert are_two_people(first, second, rules) == two
-    assert (together_evidence(first, second) > 0) != two
+    assert (co_location_llr(first, second) > 0) != two

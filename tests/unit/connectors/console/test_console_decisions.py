@@ -11,7 +11,7 @@ from console_page import RunningPage, make_jpeg
 from people import make_match, see
 
 from connectors.console.store.pictures import Picture
-from pipeline.alerts.engine import AlertStage
+from pipeline.alerts.engine import AlertEngine
 from pipeline.core import Embedding
 from pipeline.runtime.match_actor import MatchActor
 from pipeline.telemetry.match_status import MatchStatus
@@ -25,8 +25,8 @@ FARTHER_THAN_USUAL = 0.4
 def make_actor(folder: Path) -> MatchActor:
     return MatchActor(
         camera_ids=("east",),
-        make_match=lambda: make_match(review_every_s=5.0),
-        make_alert=lambda: AlertStage([], cooldown_s=0.0, max_open=100, max_parts=100),
+        make_match=lambda: make_match(recluster_every_s=5.0),
+        make_alert=lambda: AlertEngine([], cooldown_s=0.0, max_open=100, max_parts=100),
         make_sinks={},
         ledger_path=folder / "ledger.sqlite",
         window_s=0.5,
@@ -41,17 +41,17 @@ async def decide(
 ) -> tuple[MatchStatus, MatchStatus, str, int]:
     """Return how the line stood before and after an answer about the first two tracks, what came of it, and people."""
     actor = make_actor(folder)
-    await actor.hand_over("east", seen, 100.0, 0.0)
+    await actor.deliver("east", seen, 100.0, 0.0)
     before = await actor.status()
     with RunningPage(folder, is_open=True) as page:
-        for seed, (span, _) in enumerate(page.desk.story.spans()):
-            page.desk.pictures.put(Picture(span.part, span.first_at, 10.0, make_jpeg(seed)))
+        for seed, (span, _) in enumerate(page.state.ledger_view.spans()):
+            page.state.pictures.put(Picture(span.part, span.first_at, 10.0, make_jpeg(seed)))
         number = await asyncio.to_thread(answer, page.url, seen, is_same)
-        await actor.hand_over("east", [see("east", 9, 200.0, 201.0, person=5)], 300.0, 0.0)
-        state = page.desk.story.orders()[number - 1].state
+        await actor.deliver("east", [see("east", 9, 200.0, 201.0, person=5)], 300.0, 0.0)
+        state = page.state.ledger_view.commands()[number - 1].state
         people = await asyncio.to_thread(lambda: httpx.get(f"{page.url}/api/people").json()["num"])
     after = await actor.status()
-    await actor.hand_over("east", [], inf, 0.0)
+    await actor.deliver("east", [], inf, 0.0)
     await actor.finish(5.0)
     return before, after, state, people
 

@@ -11,7 +11,7 @@ import numpy as np
 from console_page import RunningPage
 from factories import make_frame, make_stamp
 
-from connectors.console.camera.clips import FRAME_HW, MAX_FRAMES, Strips
+from connectors.console.camera.clips import FRAME_HW, MAX_FRAMES, ClipBuffer
 from connectors.console.store.export import ENLARGED, film_of
 from connectors.console.store.pictures import Clip
 from pipeline.core import Frame, TrackId, TrackPart
@@ -36,31 +36,31 @@ def pictures_of(film: bytes) -> list[np.ndarray]:
 
 
 def test_a_few_frames_a_second_are_kept_of_everybody() -> None:
-    strips = Strips(2.0)
+    clips = ClipBuffer(2.0)
     for index in range(11):
-        strips.see(frame(index), {ANN: BOX})
-    strip = strips.take(ANN)
+        clips.see(frame(index), {ANN: BOX})
+    strip = clips.take(ANN)
     assert strip is not None
     assert strip.captured_at == [0.0, 0.5, 1.0]
     assert {image.shape for image in strip.frames} == {(*FRAME_HW, 3)}
-    assert strips.take(ANN) is None
+    assert clips.take(ANN) is None
 
 
 def test_a_strip_is_bounded_and_none_is_kept_at_a_rate_of_zero() -> None:
-    strips, none = Strips(10.0), Strips(0.0)
+    clips, none = ClipBuffer(10.0), ClipBuffer(0.0)
     for index in range(10 * MAX_FRAMES):
-        strips.see(frame(index), {ANN: BOX})
+        clips.see(frame(index), {ANN: BOX})
         none.see(frame(index), {ANN: BOX})
-    strip = strips.take(ANN)
+    strip = clips.take(ANN)
     assert strip is not None
     assert len(strip.frames) == MAX_FRAMES
     assert none.take(ANN) is None
 
 
 def test_it_is_known_where_heads_of_others_are() -> None:
-    strips = Strips(10.0)
-    strips.see(frame(0), {ANN: BOX, BEA: BOX + np.float32([10, 0, 10, 0])})
-    strip = strips.take(ANN)
+    clips = ClipBuffer(10.0)
+    clips.see(frame(0), {ANN: BOX, BEA: BOX + np.float32([10, 0, 10, 0])})
+    strip = clips.take(ANN)
     assert strip is not None
     ((head,),) = strip.heads_xyxy
     assert head[0] < head[2]
@@ -84,7 +84,7 @@ def test_an_export_has_a_film_of_each_stay_and_erasing_takes_the_clips(tmp_path:
         east, west = TrackId("east", 0, 1), TrackId("west", 0, 1)
         parts = [TrackPart(east, 0), TrackPart(east, 1), TrackPart(west, 0)]
         for part in parts:
-            page.desk.pictures.put_clip(clip(part, 10.0 * part.part))
+            page.state.pictures.put_clip(clip(part, 10.0 * part.part))
         with zipfile.ZipFile(io.BytesIO(client.get("/api/people/1/export.zip").content)) as archive:
             films = [name for name in archive.namelist() if name.startswith("clips/")]
             record = json.loads(archive.read("record.json"))
@@ -92,4 +92,4 @@ def test_an_export_has_a_film_of_each_stay_and_erasing_takes_the_clips(tmp_path:
         about = [each for each in record["files"] if each["file"] in films]
         assert [(each["track"], each["parts"]) for each in about] == [("east/0/1", [0, 1]), ("west/0/1", [0])]
         client.post("/api/people/1/erase", json={})
-        assert [page.desk.pictures.clip(part) for part in parts] == [None] * 3
+        assert [page.state.pictures.clip(part) for part in parts] == [None] * 3

@@ -113,7 +113,7 @@ def test_what_changes_something_needs_the_token_of_the_session(fresh: RunningPag
         del client.headers["x-csrf-token"]
         assert client.post("/api/orders", json=MERGE).status_code == 403
         assert client.post("/api/orders", json=MERGE, headers={"x-csrf-token": "0" * 64}).status_code == 403
-        assert fresh.desk.story.orders() == []
+        assert fresh.state.ledger_view.commands() == []
 
 
 def test_other_pages_and_other_names_are_refused(fresh: RunningPage) -> None:
@@ -135,7 +135,7 @@ def test_a_viewer_cannot_correct_and_an_operator_cannot_manage_accounts(fresh: R
         assert viewer.get("/api/people/1/export.zip").status_code == 403
         assert operator.get("/api/users").status_code == 403
         assert operator.get("/api/audit").status_code == 403
-        assert fresh.desk.story.orders() == []
+        assert fresh.state.ledger_view.commands() == []
 
 
 def test_who_may_see_one_camera_sees_nothing_of_the_others(fresh: RunningPage) -> None:

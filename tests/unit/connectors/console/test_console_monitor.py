@@ -14,7 +14,7 @@ from websockets.sync.client import connect
 from connectors.console.camera.best_pictures import BestPictures, blurred
 from connectors.console.camera.clips import FRAME_HW
 from connectors.console.camera.message import unpack
-from connectors.console.camera.monitor import FEED, MAX_SHARE, WallMonitor
+from connectors.console.camera.monitor import FEED, MAX_SHARE, LiveViewMonitor
 from connectors.console.search.similarity import decoded
 from pipeline.core import Monitor, TrackId, TrackPart
 from pipeline.core.errors import ConfigError, WireFormatError
@@ -31,9 +31,9 @@ def page(tmp_path: Path):
         yield running
 
 
-def make_monitor(output_dir: Path, **changes: object) -> WallMonitor:
+def make_monitor(output_dir: Path, **changes: object) -> LiveViewMonitor:
     options = {"max_rate_hz": 100.0, "max_side_px": 80, "jpeg_quality": 80, "blur_heads": False, "clip_rate_hz": 5.0}
-    return WallMonitor("east", output_dir=str(output_dir), **{**options, **changes})  # type: ignore[arg-type]
+    return LiveViewMonitor("east", output_dir=str(output_dir), **{**options, **changes})  # type: ignore[arg-type]
 
 
 def test_it_is_a_monitor_and_closing_it_twice_is_closing_it_once(tmp_path: Path) -> None:
@@ -75,25 +75,25 @@ def test_whoever_looks_gets_the_newest_picture_with_everybodys_number(page: Runn
 def test_nothing_is_encoded_while_nobody_looks(page: RunningPage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connectors.console.camera.monitor.encoded", lambda *_: pytest.fail("somebody encodes"))
     monitor = make_monitor(page.settings.output_dir)
-    while not page.desk.wall.cameras:
+    while not page.state.wall.cameras:
         time.sleep(0.01)
     for index in range(50):
         monitor.show(make_frame(make_stamp(index=index)), {TRACK: LARGE})
         time.sleep(0.002)
     monitor.close()
-    assert page.desk.wall.num_bad == 0
+    assert page.state.wall.num_bad == 0
 
 
 @pytest.mark.slow
 def test_where_a_picture_takes_long_fewer_are_sent(page: RunningPage, monkeypatch: pytest.MonkeyPatch) -> None:
     took_s = 0.002
-    plain = WallMonitor._live_message
+    plain = LiveViewMonitor._live_message
 
-    def slow(monitor: WallMonitor, *shown: object) -> bytes:
+    def slow(monitor: LiveViewMonitor, *shown: object) -> bytes:
         time.sleep(took_s)
         return plain(monitor, *shown)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(WallMonitor, "_live_message", slow)
+    monkeypatch.setattr(LiveViewMonitor, "_live_message", slow)
     monitor = make_monitor(page.settings.output_dir)
     got_at: list[float] = []
     with connect(f"ws://127.0.0.1:{page.port}/api/wall", proxy=None) as viewer:
@@ -111,7 +111,7 @@ def test_the_best_picture_of_a_part_is_kept(page: RunningPage) -> None:
     for index, box in ((0, SMALL), (3, LARGE), (6, SMALL)):
         monitor.show(make_frame(make_stamp(index=index), seed=index), {TRACK: box})
     monitor.keep(make_tracklet(TRACK, part=7))
-    while (picture := page.desk.pictures.get(TrackPart(TRACK, 7))) is None:
+    while (picture := page.state.pictures.get(TrackPart(TRACK, 7))) is None:
         time.sleep(0.01)
     assert picture.captured_at == make_stamp(index=3).captured_at
     monitor.close()
@@ -122,7 +122,7 @@ def test_a_few_frames_of_a_part_are_kept_as_a_clip(page: RunningPage) -> None:
     for index in range(3):
         monitor.show(make_frame(make_stamp(index=index)), {TRACK: LARGE, TrackId("east", 0, 2): LARGE})
     monitor.keep(make_tracklet(TRACK, part=7))
-    while (clip := page.desk.pictures.clip(TrackPart(TRACK, 7))) is None:
+    while (clip := page.state.pictures.clip(TrackPart(TRACK, 7))) is None:
         time.sleep(0.01)
     assert clip.captured_at == tuple(make_stamp(index=index).captured_at for index in range(3))
     assert decoded(clip.jpeg).shape == (FRAME_HW[0], 3 * FRAME_HW[1], 3)
@@ -194,6 +194,6 @@ def test_what_is_no_picture_of_that_camera_is_let_go(page: RunningPage) -> None:
             b'{"kind":"clip","track":"east/0/1","part":0,"captured_at":[0],"heads":[]}',
         ):
             socket.send(len(header).to_bytes(4, "big") + header + b"\xff\xd8")
-        while page.desk.wall.num_bad < 4:
+        while page.state.wall.num_bad < 4:
             time.sleep(0.01)
-    assert page.desk.pictures.num_pictures() + page.desk.pictures.num_clips() == 0
+    assert page.state.pictures.num_pictures() + page.state.pictures.num_clips() == 0

@@ -8,9 +8,9 @@ import pytest
 from console_page import EAST_PART, PART, RunningPage, make_jpeg
 
 from connectors.console.store.pictures import Picture
-from pipeline.core import Order, OrderKind
-from pipeline.ledger import place_order
-from pipeline.ledger.apply import carry_out_pending
+from pipeline.core import CommandKind, CorrectionCommand
+from pipeline.ledger import submit_command
+from pipeline.ledger.apply import apply_pending
 
 
 @pytest.fixture
@@ -112,30 +112,30 @@ def test_who_is_erased_is_in_no_answer_and_no_file_of_the_page(page: RunningPage
 
 
 def test_pictures_of_somebody_who_was_erased_elsewhere_go_as_well(page: RunningPage, client: httpx.Client) -> None:
-    page.desk.follow()
+    page.state.follow()
 
-    place_order(page.desk.ledger_path, Order(OrderKind.ERASE, (1,), "bob", 0.0))
-    carry_out_pending(page.desk.ledger_path)
-    page.desk.follow()
-    assert page.desk.pictures.get(EAST_PART) is None
+    submit_command(page.state.ledger_path, CorrectionCommand(CommandKind.ERASE, (1,), "bob", 0.0))
+    apply_pending(page.state.ledger_path)
+    page.state.follow()
+    assert page.state.pictures.get(EAST_PART) is None
 
 
 def test_the_oldest_pictures_go_when_there_is_no_room(tmp_path: Path) -> None:
     with RunningPage(tmp_path, max_picture_bytes=3000) as page:
         page.add_pictures()
-        page.desk.pictures.put(Picture(EAST_PART, 0.0, 1.0, make_jpeg(9)))
-        page.desk.pictures.tidy()
-        assert page.desk.pictures.num_bytes() <= 3000
+        page.state.pictures.put(Picture(EAST_PART, 0.0, 1.0, make_jpeg(9)))
+        page.state.pictures.tidy()
+        assert page.state.pictures.num_bytes() <= 3000
 
 
 def test_pictures_are_deleted_when_they_were_kept_long_enough(tmp_path: Path) -> None:
     with RunningPage(tmp_path, keep_pictures_s=0.0) as page:
         page.add_pictures()
-        page.desk.pictures.tidy()
-        assert page.desk.pictures.num_pictures() == 0
+        page.state.pictures.tidy()
+        assert page.state.pictures.num_pictures() == 0
 
 
 def test_the_ledger_knows_who_ordered_what(page: RunningPage, client: httpx.Client) -> None:
     order(client, kind="confirm", person_ids=[3])
-    with sqlite3.connect(page.desk.ledger_path) as ledger:
+    with sqlite3.connect(page.state.ledger_path) as ledger:
         assert ("ann", "confirm") in ledger.execute("SELECT by, action FROM audit").fetchall()

@@ -16,10 +16,10 @@ import pytest
 from certificates import Authority
 from console_page import write_ledger
 
-from connectors.console.camera.monitor import FEED, REST, WallMonitor
+from connectors.console.camera.monitor import FEED, REST, LiveViewMonitor
 from connectors.console.settings import NOTE
 from connectors.console.sink import ConsoleSink
-from pipeline.config.schema import load_config
+from pipeline.config.composition import load_config
 from pipeline.core.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -31,9 +31,9 @@ def make_sink(folder: Path, **changes: object) -> ConsoleSink:
     return ConsoleSink(**{**options, "port": 0, **changes})
 
 
-def make_monitor(folder: Path) -> WallMonitor:
+def make_monitor(folder: Path) -> LiveViewMonitor:
     options = {"max_rate_hz": 1.0, "max_side_px": 80, "jpeg_quality": 80, "blur_heads": False, "clip_rate_hz": 5.0}
-    return WallMonitor("east", output_dir=str(folder), **options)  # type: ignore[arg-type]
+    return LiveViewMonitor("east", output_dir=str(folder), **options)  # type: ignore[arg-type]
 
 
 def url_of(folder: Path) -> str:

@@ -16,10 +16,10 @@ from PIL import Image
 
 from connectors.console.api.security_middleware import MAX_BODY, MAX_LARGE
 from connectors.console.api.upload import MAX_SIDE_PX, MAX_UPLOAD, redrawn
-from connectors.console.search.probability import Odds
+from connectors.console.search.probability import ProbabilityScale
 from connectors.console.store.accounts import Role
 from connectors.console.store.pictures import Picture
-from pipeline.config.schema import load_config, to_yaml
+from pipeline.config.composition import load_config, to_yaml
 from pipeline.core.errors import ConfigError, DataError
 
 PEOPLE = {name: (Path("connectors/synthetic/demo") / f"{name}.mp4") for name in ("east", "west")}
@@ -42,9 +42,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPage]:
     """A run whose person 1 wears red in both cameras, everybody else blue; with the networks of the default run."""
     folder = tmp_path_factory.mktemp("run")
     with RunningPage(folder) as running:
-        for seed, (span, person_id) in enumerate(running.desk.story.spans()):
+        for seed, (span, person_id) in enumerate(running.state.ledger_view.spans()):
             picture = coat(RED if person_id == 1 else BLUE, seed)
-            running.desk.pictures.put(Picture(span.part, span.first_at, 10.0, picture))
+            running.state.pictures.put(Picture(span.part, span.first_at, 10.0, picture))
         cameras = "site.cameras={east: /a.mp4, west: /b.mp4}"
         (folder / "config.yaml").write_text(to_yaml(load_config([cameras, "runtime=inline", "threads=1"])))
         yield running
@@ -87,7 +87,7 @@ def test_a_viewer_cannot_upload_and_every_search_is_in_the_audit(page: RunningPa
     with page.client("vic", Role.VIEWER) as viewer:
         assert search(viewer, coat(RED, 1)).status_code == 403
     search(client, coat(RED, 1))
-    newest = page.desk.story.audit()[-1]
+    newest = page.state.ledger_view.audit()[-1]
     assert (newest.by, newest.action, newest.subject) == ("ann", "search", "by a picture of 64x160 with 0 people")
 
 
@@ -142,12 +142,12 @@ def test_without_the_networks_of_the_run_a_search_says_so(tmp_path: Path) -> Non
 
 def test_probabilities_follow_what_the_line_learned(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(to_yaml(load_config(["site.cameras={east: /a.mp4}"])))
-    odds = Odds(tmp_path)
-    (before,) = odds.probabilities([0.6])
+    probability_scale = ProbabilityScale(tmp_path)
+    (before,) = probability_scale.probabilities([0.6])
     (tmp_path / "status.json").write_text(json.dumps({"match": {"calibration_model": [0.2, 0.1, 0.5, 0.1]}}))
-    (after,) = odds.probabilities([0.6])
+    (after,) = probability_scale.probabilities([0.6])
     assert after < before
-    assert odds.curve()["is_learned"]
+    assert probability_scale.curve()["is_learned"]
     (tmp_path / "config.yaml").write_text("site: {}")
     with pytest.raises(ConfigError, match="calibration of a run"):
-        odds.probabilities([0.6])
+        probability_scale.probabilities([0.6])

@@ -98,7 +98,7 @@ def test_the_audit_asks_for_pairs_and_then_knows_precision_and_recall(page: Runn
     assert found["num_labelled"] == found["num"] > 1
     assert found["precision"]["value"] == found["recall"]["value"] == 1.0
     assert found["precision"]["low"] < 0.5  # one pair of one person is next to nothing
-    assert page.desk.story.orders() == []
+    assert page.state.ledger_view.commands() == []
 
 
 def test_an_export_has_the_record_and_nobody_elses_head(page: RunningPage, client) -> None:

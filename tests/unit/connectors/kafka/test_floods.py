@@ -20,9 +20,9 @@ from kafka_source import make_source
 
 from connectors.pictures.encoded_image import Encoding
 from connectors.pictures.h264 import H264Encoder
-from pipeline.camera.tracking import TrackStage
+from pipeline.camera.tracking import TrackingStage
 from pipeline.core import Detections, Frame, FrameStamp, LetterboxedFrame, TrackUpdate
-from pipeline.runtime.acknowledgement import Receipt
+from pipeline.runtime.acknowledgement import Acknowledgement
 from pipeline.runtime.camera_actor import CameraActor, CameraLimits
 from pipeline.telemetry.camera_status import CameraStatus
 
@@ -124,27 +124,27 @@ def test_four_times_more_than_can_be_taken_is_counted_and_does_not_pile_up(broke
         taken.append(frame.stamp.index)
         return make_detections(boxes=(), stamp=frame.stamp)
 
-    async def hand_over(*_: object) -> Receipt:
-        return Receipt("one", True, inf, -inf)
+    async def deliver(*_: object) -> Acknowledgement:
+        return Acknowledgement("one", True, inf, -inf)
 
     actor = CameraActor(
         make_source=lambda: source,
-        make_track=lambda: TrackStage(
+        make_track=lambda: TrackingStage(
             NoTracker(),
             crop_size_hw=(16, 8),
             clip_len=4,
             first_after_s=1.0,
             part_s=3.0,
             contact_coverage=0.3,
-            sure_score=0.0,
-            doubtful_score=0.0,
+            min_peak_score=0.0,
+            static_min_score=0.0,
             max_open_tracks=10,
         ),
         input_hw=(32, 32),
         detect=detect,
         pose=None,  # type: ignore[arg-type]
         embed=None,  # type: ignore[arg-type]
-        hand_over=hand_over,
+        deliver=deliver,
         limits=LIMITS,
     )
 

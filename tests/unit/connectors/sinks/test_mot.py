@@ -241,7 +241,7 @@ def test_what_is_made_anew_is_what_a_run_would_have_written(tmp_path: Path, afte
             people.see(TrackPart(record.track_id, record.part), record.person_id)
     for _ in range(2):  # what is made anew can be made anew
         sink = make_sink(tmp_path / "run")
-        sink.remake(people.person_of)
+        sink.re_export(people.person_of)
         sink.close()
         assert texts(tmp_path / "run") == {
             camera_id: "".join(f"{line}\n" for line in lines)
@@ -253,11 +253,11 @@ def test_boxes_that_the_ledger_does_not_know_leave_the_text_as_it_is(tmp_path: P
     before = written(tmp_path, *BEFORE)
     sink = make_sink(tmp_path)
     with pytest.raises(ConnectorError, match=r"boxes\.sqlite: expected boxes of people whom the ledger knows"):
-        sink.remake(FinalTracks().person_of)
+        sink.re_export(FinalTracks().person_of)
     assert {path.stem: path.read_text().splitlines() for path in (tmp_path / "mot").glob("*.txt")} == before
     assert not list((tmp_path / "mot").glob(".spool*"))
 
 
 def test_a_folder_in_which_nothing_was_kept_is_one_clear_error(tmp_path: Path):
     with pytest.raises(ConnectorError, match=r"boxes\.sqlite: expected the boxes of a run that has ended"):
-        make_sink(tmp_path).remake(FinalTracks().person_of)
+        make_sink(tmp_path).re_export(FinalTracks().person_of)

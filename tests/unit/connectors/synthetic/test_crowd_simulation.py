@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from connectors.synthetic.crowd_simulation import Stance, Traffic
+from connectors.synthetic.crowd_simulation import CrowdSimulation, Stance
 from connectors.synthetic.places import build_place
 from connectors.synthetic.primitives import Obstacles
 from pipeline.core.errors import ConfigError
@@ -15,12 +15,12 @@ pytestmark = pytest.mark.slow
 PLACES = ("plaza", "corridor", "shop")
 
 
-def traffic(name: str = "plaza", people: int = 20, seed: int = 0, **options: Any) -> Traffic:
+def traffic(name: str = "plaza", people: int = 20, seed: int = 0, **options: Any) -> CrowdSimulation:
     speeds = np.random.default_rng(seed).normal(1.3, 0.15, people).clip(0.8)
-    return Traffic(build_place(name), people=people, speeds_m_s=speeds.tolist(), seed=seed, **options)
+    return CrowdSimulation(build_place(name), people=people, speeds_m_s=speeds.tolist(), seed=seed, **options)
 
 
-def walked(moving: Traffic, seconds: float) -> list[tuple[Stance, ...]]:
+def walked(moving: CrowdSimulation, seconds: float) -> list[tuple[Stance, ...]]:
     return [moving.advance() for _ in range(round(seconds / moving.step_s))]
 
 
@@ -51,7 +51,7 @@ def test_nobody_walks_through_anybody_or_anything(name: str) -> None:
 def test_nobody_gets_stuck_in_any_variant(name: str) -> None:
     for variant in range(3):
         speeds = np.random.default_rng(variant).normal(1.3, 0.15, 24).clip(0.8).tolist()
-        moving = Traffic(build_place(name, variant), people=24, speeds_m_s=speeds, seed=variant, returns=1.0)
+        moving = CrowdSimulation(build_place(name, variant), people=24, speeds_m_s=speeds, seed=variant, returns=1.0)
         stay_s: dict[int, float] = {}
         for stances in walked(moving, 120):
             stay_s = {s.person: stay_s.get(s.person, 0) + moving.step_s for s in stances}
@@ -152,13 +152,13 @@ def test_more_people_than_the_place_holds_are_refused_with_both_numbers() -> Non
 
 def test_a_negative_number_of_people_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"people: expected 0 to 40.*got -1"):
-        Traffic(build_place("plaza"), people=-1, speeds_m_s=[], seed=0)
+        CrowdSimulation(build_place("plaza"), people=-1, speeds_m_s=[], seed=0)
 
 
 @pytest.mark.parametrize("speeds", [[1.2], [1.2, 0.0], [1.2, -1.0], [1.2, math.nan]])
 def test_speeds_must_be_one_a_person_and_above_zero(speeds: list[float]) -> None:
     with pytest.raises(ConfigError, match="speeds_m_s: expected 2 numbers above 0"):
-        Traffic(build_place("plaza"), people=2, speeds_m_s=speeds, seed=0)
+        CrowdSimulation(build_place("plaza"), people=2, speeds_m_s=speeds, seed=0)
 
 
 @pytest.mark.parametrize("share", ["returns", "changes", "groups"])

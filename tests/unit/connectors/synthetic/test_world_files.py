@@ -119,7 +119,7 @@ def test_the_site_says_what_a_run_needs(recorded: Path) -> None:
     site = yaml.safe_load((recorded / "site.yaml").read_text())
     assert set(site["cameras"]) == {"east", "west"}
     assert Path(site["cameras"]["east"]["uri"]).is_file()
-    pairs = [set(pair) for pair in site["overlaps"] or []] + [set(w["between"]) for w in site["walking_times"] or []]
+    pairs = [set(pair) for pair in site["overlaps"] or []] + [set(w["between"]) for w in site["transit_times"] or []]
     assert {"east", "west"} in pairs
 
 

@@ -22,7 +22,7 @@ TALL, SMALL, HIDDEN, FAINT = np.array(
 VISIBILITY = np.array([1.0, 0.95, 0.5, 0.1], np.float32)
 
 
-class Told:
+class DedupSet:
     """A detector that finds what it is told to."""
 
     input_hw = (120, 200)
@@ -58,32 +58,32 @@ def world(tmp_path: Path) -> World:
 
 
 def test_everybody_found_is_perfect() -> None:
-    assert score_detector(Told(TALL, SMALL, HIDDEN), crowd()) == (1, 1, 1, 1, 3)
+    assert score_detector(DedupSet(TALL, SMALL, HIDDEN), crowd()) == (1, 1, 1, 1, 3)
 
 
 def test_each_group_has_its_own_recall() -> None:
-    assert score_detector(Told(TALL, HIDDEN), crowd())[1:4] == (1, 0, 1)
-    assert score_detector(Told(SMALL), crowd())[1:4] == (0, 1, 0)
+    assert score_detector(DedupSet(TALL, HIDDEN), crowd())[1:4] == (1, 0, 1)
+    assert score_detector(DedupSet(SMALL), crowd())[1:4] == (0, 1, 0)
 
 
 def test_a_box_on_somebody_who_can_hardly_be_seen_is_neither_right_nor_wrong() -> None:
-    assert score_detector(Told(TALL, FAINT), crowd())[0] == 1
+    assert score_detector(DedupSet(TALL, FAINT), crowd())[0] == 1
 
 
 def test_a_box_on_nobody_and_a_second_one_on_somebody_are_wrong() -> None:
     nobody = np.array([350, 120, 380, 200], np.float32)
-    assert score_detector(Told(TALL, nobody), crowd())[0] == 0.5
-    assert score_detector(Told(TALL, TALL), crowd())[0] == 0.5
+    assert score_detector(DedupSet(TALL, nobody), crowd())[0] == 0.5
+    assert score_detector(DedupSet(TALL, TALL), crowd())[0] == 0.5
 
 
 def test_unsure_boxes_do_not_count() -> None:
-    assert score_detector(Told(TALL, SMALL, score=0.2), crowd())[:2] == (0, 0)
+    assert score_detector(DedupSet(TALL, SMALL, score=0.2), crowd())[:2] == (0, 0)
 
 
 def test_who_is_cut_by_the_frame_is_in_no_group_but_may_be_found() -> None:
     (frame,) = crowd()
     cut = replace(frame, truncation=np.array([0.3, 0, 0, 0], np.float32))
-    precision, *_, people = score_detector(Told(TALL), [cut])
+    precision, *_, people = score_detector(DedupSet(TALL), [cut])
     assert (precision, people) == (1, 2)
 
 

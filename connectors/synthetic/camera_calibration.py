@@ -41,14 +41,14 @@ class Walk:
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class CameraCalibration:
     """Every pair of cameras is either in ``overlaps`` or in ``walks``, if both see ground where people walk."""
 
     overlaps: tuple[Overlap, ...]
     walks: tuple[Walk, ...]
 
 
-def survey(place: Place, *, device: str = "cpu") -> Survey:
+def survey(place: Place, *, device: str = "cpu") -> CameraCalibration:
     """Return overlaps and walking times of a place's cameras.
 
     Args:
@@ -68,7 +68,7 @@ def survey(place: Place, *, device: str = "cpu") -> Survey:
         from_first = dijkstra(ways, directed=False, indices=np.flatnonzero(a), min_only=True)
         far_m = float(from_first[b].min())
         walks.append(Walk(first, second, far_m / _FAST_M_S, far_m / _USUAL_M_S, _DETOUR * far_m / _SLOW_M_S + _STOP_S))
-    return Survey(tuple(overlaps), tuple(walks))
+    return CameraCalibration(tuple(overlaps), tuple(walks))
 
 
 def _walkable(place: Place) -> tuple[NDArray[np.float64], csr_array]:
