@@ -40,6 +40,7 @@ LIBRARIES: dict[str, set[str]] = {
     "pipeline.evaluation": {"numpy", "scipy", "trackeval", "faiss", "rich", "ray"},
     "pipeline.runtime": {"ray"},
     "pipeline.cli": {"hydra", "omegaconf", "yaml", "ray", "rich", "numpy", "kafka"},
+    "pipeline.cli.doctor": {"av", "kafka", "onnxruntime", "rich", "yaml"},
     "pipeline.run": set(),
     "models": ARRAYS
     | NETWORKS

@@ -13,6 +13,8 @@ COMMANDS = {
     "evaluate": ("pipeline.cli.evaluate", "score a site with ground truth against baselines"),
     "bench": ("pipeline.cli.bench", "measure speed against the bare plug-ins"),
     "weights": ("pipeline.cli.weights", "list checkpoints, and download what is missing"),
+    "doctor": ("pipeline.cli.doctor", "say what is installed, and what is missing"),
+    "completion": ("pipeline.cli.completion", "print a script that completes these words in bash or zsh"),
     "world": ("connectors.synthetic.__main__", "render synthetic cameras, benchmarks and data sets"),
 }
 """Command: the module whose ``main`` carries it out, and what it does."""

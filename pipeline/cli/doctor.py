@@ -1,0 +1,224 @@
+"""``passerby doctor``: what is installed, which devices and codecs there are, and what is missing.
+
+Exit code 0 if the default run can work, 1 if something it needs is missing.
+"""
+
+import argparse
+import ctypes
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import metadata
+from importlib.util import find_spec
+
+import av
+import onnxruntime
+import yaml
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from models.weights.store import CATALOGUE, locate_weights
+from pipeline.core.errors import WeightsError
+
+NEEDED = (
+    "numpy",
+    "scipy",
+    "cv2",
+    "av",
+    "onnxruntime",
+    "faiss",
+    "supervision",
+    "trackers",
+    "trackeval",
+    "ray",
+    "fastapi",
+)
+"""Modules that the default run imports."""
+EXTRAS = {
+    "kafka": ("kafka", "frames from Kafka, events to Kafka"),
+    "openvino": ("openvino", "detector=openvino, pose=movenet, embedder=omz_0288"),
+    "parquet": ("pyarrow", "ledger export as Parquet"),
+    "traces": ("opentelemetry.exporter.otlp.proto.http", "sink=open_telemetry"),
+    "train": ("onnx", "training networks"),
+    "ultralytics": ("ultralytics", "detector=ultralytics"),
+    "video": ("safetensors", "re-ID networks of clips"),
+    "world": ("warp", "cameras of a synthetic world"),
+}
+"""Extra: a module that it brings, and what it is for."""
+CODECS = ("h264", "hevc", "av1", "vp9", "mjpeg")
+BROKER_TIMEOUT_MS = 5000
+TIME_ERROR = 5
+"""What ``adjtimex`` returns when the clock of the machine is not synchronised (Linux, adjtimex(2))."""
+
+
+class State(StrEnum):
+    """How one check went."""
+
+    OK = "ok"
+    NOTE = "note"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found.
+
+    Attributes:
+        state: Only ``MISSING`` means that the default run cannot work.
+        name: What was checked.
+        text: What was found, and what to do where something is missing.
+    """
+
+    state: State
+    name: str
+    text: str
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print every finding, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="passerby doctor", description=__doc__)
+    parser.add_argument("--broker", default=os.environ.get("KAFKA_BOOTSTRAP_SERVERS"), help="a Kafka broker, host:port")
+    options = parser.parse_args(arguments)
+    checks: list[Callable[[], list[Finding]]] = [packages, extras, devices, codecs, weights, clock, disk]
+    findings = [finding for check in checks for finding in check()]
+    if options.broker:
+        findings += broker(options.broker)
+    table = Table(box=None, pad_edge=False, show_header=False)
+    colours = {State.OK: "green", State.NOTE: "yellow", State.MISSING: "red"}
+    for finding in findings:
+        table.add_row(f"[{colours[finding.state]}]{finding.state}[/]", finding.name, escape(finding.text))
+    Console().print(table)
+    return int(any(finding.state is State.MISSING for finding in findings))
+
+
+def packages() -> list[Finding]:
+    """Return whether everything is installed that the default run imports."""
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    version = f"passerby {metadata.version('passerby')}, Python {platform.python_version()}, {platform.platform()}"
+    if missing:
+        return [Finding(State.MISSING, "packages", f"{', '.join(missing)} not found; pip install passerby again")]
+    return [Finding(State.OK, "packages", version)]
+
+
+def extras() -> list[Finding]:
+    """Return which optional parts are installed."""
+    found = []
+    for extra, (module, purpose) in EXTRAS.items():
+        if _is_there(module):
+            found.append(Finding(State.OK, f"extra {extra}", purpose))
+        else:
+            found.append(
+                Finding(State.NOTE, f"extra {extra}", f"not installed ({purpose}): pip install 'passerby[{extra}]'")
+            )
+    return found
+
+
+def devices() -> list[Finding]:
+    """Return what networks can run on."""
+    providers = onnxruntime.get_available_providers()
+    cores = f"{os.cpu_count()} processor cores"
+    if "CUDAExecutionProvider" in providers:
+        return [Finding(State.OK, "devices", f"{cores}; ONNX Runtime offers CUDA: device=cuda")]
+    return [Finding(State.OK, "devices", f"{cores}; no CUDA in ONNX Runtime {onnxruntime.__version__}: device=cpu")]
+
+
+def codecs() -> list[Finding]:
+    """Return which video can be decoded, and whether films can be written."""
+    missing = [name for name in CODECS if not _has_codec(name, "r")]
+    findings = [
+        Finding(State.NOTE, "decoders", f"no {', '.join(missing)} in PyAV {av.__version__}")
+        if missing
+        else Finding(State.OK, "decoders", f"{', '.join(CODECS)} (PyAV {av.__version__})")
+    ]
+    if not _has_codec("libx264", "w"):
+        findings.append(Finding(State.NOTE, "encoder", "no libx264: sink=annotated_video cannot write films"))
+    return findings
+
+
+def weights() -> list[Finding]:
+    """Return where the checkpoints are that ship with Passerby."""
+    known = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
+    missing = []
+    for name, entry in known.items():
+        if entry.get("url") is None and name.startswith("passerby"):
+            try:
+                locate_weights(name, weights_dir=None)
+            except WeightsError:
+                missing.append(name)
+    if missing:
+        return [Finding(State.MISSING, "weights", f"{', '.join(missing)} not found or altered; install Passerby again")]
+    return [Finding(State.OK, "weights", "those of the default run are there; passerby weights lists the others")]
+
+
+def clock() -> list[Finding]:
+    """Return whether the clock is kept by a time server; event time of live cameras rests on it."""
+    now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+    state = _clock_state()
+    if state is None:
+        return [Finding(State.NOTE, "clock", f"{now}; the system does not say whether it is synchronised")]
+    if state == TIME_ERROR:
+        return [Finding(State.NOTE, "clock", f"{now}; not synchronised: run a time service on every machine")]
+    return [Finding(State.OK, "clock", f"{now}, synchronised")]
+
+
+def disk() -> list[Finding]:
+    """Return how much room there is for results in the folder that this runs in."""
+    free_gb = shutil.disk_usage(".").free / 1e9
+    state = State.OK if free_gb > 5 else State.NOTE
+    return [Finding(state, "disk", f"{free_gb:.0f} GB free here")]
+
+
+def broker(servers: str) -> list[Finding]:
+    """Return whether a Kafka broker answers."""
+    if not _is_there("kafka"):
+        return [Finding(State.NOTE, "broker", "not asked: pip install 'passerby[kafka]'")]
+    from kafka import KafkaAdminClient
+    from kafka.errors import KafkaError
+
+    from connectors.kafka.client import client_options, connect, reason  # only where kafka-python is installed
+
+    options = {**client_options(servers, {}, "broker"), "bootstrap_timeout_ms": BROKER_TIMEOUT_MS}
+    try:
+        admin = connect(KafkaAdminClient, options)
+    except KafkaError as error:
+        return [Finding(State.MISSING, "broker", f"{servers}: {reason(error)}; start it, or correct the address")]
+    topics = admin.list_topics()
+    admin.close()
+    return [Finding(State.OK, "broker", f"{servers} answers; {len(topics)} topics")]
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # a package that it is in
+        return False
+
+
+def _has_codec(name: str, mode: str) -> bool:
+    try:
+        av.codec.Codec(name, mode)
+    except av.codec.codec.UnknownCodecError:
+        return False
+    return True
+
+
+def _clock_state() -> int | None:
+    """Return what ``adjtimex`` says, reading only; None where there is none."""
+    if not sys.platform.startswith("linux"):
+        return None
+    buffer = ctypes.create_string_buffer(512)  # struct timex is smaller; modes = 0 reads
+    try:
+        state = ctypes.CDLL(None, use_errno=True).adjtimex(buffer)
+    except (OSError, AttributeError):
+        return None
+    return None if state < 0 else int(state)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""``passerby doctor`` and shell completion."""
+
+import subprocess
+import sys
+
+import pytest
+from plugins import ROOT
+
+from pipeline.cli import doctor
+from pipeline.cli.completion import script
+from pipeline.cli.main import COMMANDS
+
+
+def test_a_complete_installation_is_said_to_be_complete(capsys: pytest.CaptureFixture[str]) -> None:
+    assert doctor.main([]) == 0
+    printed = capsys.readouterr().out
+    assert "ok" in printed
+    assert "missing" not in printed
+
+
+def test_a_package_that_the_default_run_needs_is_missed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(doctor, "NEEDED", ("numpy", "no_such_module"))
+    assert doctor.main([]) == 1
+    assert "no_such_module not found" in capsys.readouterr().out
+
+
+def test_an_extra_that_is_not_installed_comes_with_the_line_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(doctor, "EXTRAS", {"kafka": ("no_such.module", "frames from Kafka")})
+    assert doctor.main([]) == 0
+    assert "pip install 'passerby[kafka]'" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_broker_that_is_not_there_is_missed(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("kafka")
+    assert doctor.main(["--broker", "127.0.0.1:1"]) == 1
+    assert "127.0.0.1:1" in capsys.readouterr().out
+
+
+def test_the_shell_completes_commands_and_choices() -> None:
+    def completed(*words: str) -> list[str]:
+        ask = f"COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; _passerby; echo ${{COMPREPLY[@]}}"
+        done = subprocess.run(["bash", "-c", f"{script()}\n{ask}"], capture_output=True, text=True, check=True)
+        return done.stdout.split()
+
+    assert completed("passerby", "led") == ["ledger"]
+    assert completed("passerby", "run", "runtime=i") == ["runtime=inline"]
+
+
+@pytest.mark.parametrize("words", [["--help"], []])
+def test_without_a_command_every_command_is_listed(words: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.cli.main", *words], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert all(name in done.stdout for name in COMMANDS)
+
+
+def test_a_command_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.cli.main", "rnu"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "rnu: expected one of run, publish" in done.stderr
