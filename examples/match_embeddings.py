@@ -13,7 +13,7 @@ from pipeline.association.calibration.likelihood_ratio import Calibration, Dista
 from pipeline.association.cues import Rules
 from pipeline.association.geometry.topology import Topology
 from pipeline.association.matcher import Matcher
-from pipeline.core import Embedding, FrameStamp, TrackId, TrackPath
+from pipeline.core import Embedding, FrameStamp, Sighting, TrackId, TrackPath
 
 
 def seen(camera_id: str, number: int, at: float, vector: NDArray[np.float32]) -> Embedding:
@@ -58,5 +58,6 @@ if __name__ == "__main__":
         [seen("west", 1, 8.0, bob + blur[0]), seen("west", 2, 8.0, ann + blur[1])],
     ]
     for window in windows:
-        for sighting in matcher.process(window):
-            print(f"{sighting.track_id} is person {sighting.person_id} ({sighting.outcome})")
+        for record in matcher.process(window):  # sightings, and corrections of earlier ones
+            if isinstance(record, Sighting):
+                print(f"{record.track_id} is person {record.person_id} ({record.outcome})")
