@@ -169,7 +169,7 @@ async def view(feed: Path) -> int:
     url = json.loads(feed.read_text())["url"].removesuffix("/feed")
     num_pictures = 0
     with suppress(WebSocketException, OSError):
-        async with connect(f"{url}/api/wall", compression=None, proxy=None, open_timeout=60) as socket:
+        async with connect(f"{url}/api/live", compression=None, proxy=None, open_timeout=60) as socket:
             async for _ in socket:
                 num_pictures += 1
     return num_pictures

@@ -88,18 +88,18 @@ def cost_to_the_line(num_frames: int = 500) -> tuple[float, float]:
         blur_heads=False,
         clip_rate_hz=2.0,
     )
-    best, strips = BestPictures(), ClipBuffer(2.0)
+    best, buffer = BestPictures(), ClipBuffer(2.0)
     began = time.process_time()
     for index, (frame, people) in enumerate(shown):
         best.see(frame, people)
-        strips.see(frame, people)
+        buffer.see(frame, people)
         if index % 30 == 29:  # the tracks end
             for track_id in people:
-                picture, strip = best.take(track_id), strips.take(track_id)
+                picture, clip = best.take(track_id), buffer.take(track_id)
                 assert picture is not None
-                assert strip is not None
+                assert clip is not None
                 encoded(picture.image, 80)
-                encoded(np.hstack(strip.frames), 80)
+                encoded(np.hstack(clip.frames), 80)
     seen = time.process_time()
     for frame, people in shown:
         monitor._live_message(frame, people, 0.0)
@@ -141,7 +141,7 @@ async def watch(
     is_on = asyncio.Event()
 
     async def view() -> None:
-        async with connect(f"{url}/api/wall", compression=None, proxy=None) as socket:
+        async with connect(f"{url}/api/live", compression=None, proxy=None) as socket:
             while True:
                 message = await socket.recv()
                 is_on.set()
