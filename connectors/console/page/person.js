@@ -56,7 +56,7 @@ export async function page(root, context, [asked]) {
         h("span", { className: "person", style: { background: css, color: ink, fontSize: "1.5rem", padding: "4px 16px" } }, String(id)),
         h("div", { className: "grow" },
           h("h1", {}, person.name || `Person ${id}`),
-          h("p", { className: "num" }, `${eventTime(person.first_seen_at)} – ${eventTime(person.last_seen_at)} · ${person.cameras.join(", ")} · ${person.num_sightings} sightings`,
+          h("p", { className: "num" }, `${eventTime(person.first_seen_at)} – ${eventTime(person.last_seen_at)} · ${person.cameras.join(", ")} · ${person.num_sightings} ${person.num_sightings === 1 ? "sighting" : "sightings"}`,
             person.asked_for === id ? null : ` · merged with number ${person.asked_for}`)),
         mayCorrect ? h("div", { className: "bar" },
           h("button", { "data-key": "merge", onclick: merge }, "Merge with…"),
