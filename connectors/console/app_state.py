@@ -96,7 +96,7 @@ class AppState:
     def follow(self) -> int:
         """Read the new events of the ledger; return the number of the newest one.
 
-        If a person was erased, by whichever way, delete their pictures and notes too.
+        If a person was erased, in whichever way, delete their pictures and notes too.
         """
         last_event, corrections = self.ledger_view.follow()
         if any(correction.kind is CorrectionKind.ERASED for correction in corrections):

@@ -186,7 +186,7 @@ def test_login_and_navigation_work_with_the_keyboard_only(browser: Browser, past
         page.keyboard.press("Tab")
         page.keyboard.type(PASSWORD)
         page.keyboard.press("Enter")
-        page.wait_for_selector(".page-wall[data-ready]")
+        page.wait_for_selector(".page-live[data-ready]")
         page.keyboard.press("Tab")
         page.get_by_role("link", name="People", exact=True).focus()
         page.keyboard.press("Enter")

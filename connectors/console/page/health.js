@@ -30,7 +30,7 @@ function tiles({ is_live: isLive, status, summary, viewers, connected }) {
     ["sightings", status?.match.num_sightings ?? summary?.sightings ?? "–"],
     ["frames per second", isLive ? sum("fps").toFixed(1) : summary?.frames_per_s?.toFixed(1) ?? "–"],
     ["freshness, p95", fresh(status?.match.freshness_p95_s ?? summary?.latency_s?.p95)],
-    ["sightings waiting", status?.match.num_waiting ?? "–"],
+    ["embeddings waiting", status?.match.num_waiting ?? "–"],
     ["live viewers", viewers],
     ["cameras connected", isLive ? connected.length : "–"],
   ];

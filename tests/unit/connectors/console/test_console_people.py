@@ -122,6 +122,6 @@ def test_search_and_export_are_in_the_audit(client) -> None:
 
 
 def test_health_has_the_observed_transit_times(client) -> None:
-    (walk,) = client.get("/api/health").json()["transits"]
-    assert (walk["from"], walk["to"], walk["num"]) == ("east", "west", 1)
-    assert walk["median_s"] == pytest.approx(8.1)
+    (transit,) = client.get("/api/health").json()["transits"]
+    assert (transit["from"], transit["to"], transit["num"]) == ("east", "west", 1)
+    assert transit["median_s"] == pytest.approx(8.1)
