@@ -48,5 +48,5 @@ export function dialog(title, ...children) {
 }
 
 export function addButtons(box, ...buttons) {
-  box.append(h("div", { className: "addButtons" }, h("button", { onclick: () => box.close() }, "Cancel"), ...buttons));
+  box.append(h("div", { className: "buttons" }, h("button", { onclick: () => box.close() }, "Cancel"), ...buttons));
 }
