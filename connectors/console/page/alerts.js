@@ -2,7 +2,7 @@
 
 import { get, send } from "./api.js";
 import { addButtons, dialog, h, put, toast } from "./dom.js";
-import { eventTime, duration, parseTime, thumbnail, personLink, wallClock } from "./format.js";
+import { duration, eventTime, parseTime, personLink, thumbnail, wallClock } from "./format.js";
 
 const MUTES = [[900, "15 minutes"], [3600, "one hour"], [86400, "one day"]];
 

@@ -2,7 +2,7 @@
 
 import { get, socket } from "./api.js";
 import { h, put } from "./dom.js";
-import { eventTime, colour, personLink } from "./format.js";
+import { colour, eventTime, personLink } from "./format.js";
 import { searchFor } from "./similarity.js";
 
 const SILENT_MS = 4000;

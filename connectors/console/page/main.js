@@ -1,6 +1,6 @@
 // Shows the page that the address names, with the menu around it.
 
-import { get, setSession, send, socket } from "./api.js";
+import { get, send, setSession, socket } from "./api.js";
 import { h, put, s, toast } from "./dom.js";
 import * as accounts from "./accounts.js";
 import * as alerts from "./alerts.js";

@@ -2,9 +2,9 @@
 
 import { get } from "./api.js";
 import { h, put } from "./dom.js";
-import { eventTime, parseTime, thumbnail, personLink } from "./format.js";
+import { eventTime, parseTime, personLink, thumbnail } from "./format.js";
 import * as similarity from "./similarity.js";
-import { fileChooser, acceptDrops, unlinked } from "./similarity.js";
+import { acceptDrops, fileChooser, unlinked } from "./similarity.js";
 
 export async function page(root, context, rest) {
   if (rest[0] === "picture" || rest[0] === "similar") return similarity.page(root, context, rest);

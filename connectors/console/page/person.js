@@ -1,8 +1,8 @@
 // One person: pictures, where they went, why the pipeline decided so, and corrections.
 
-import { get, waitUntilApplied, send } from "./api.js";
+import { get, send, waitUntilApplied } from "./api.js";
 import { addButtons, dialog, h, put, toast } from "./dom.js";
-import { eventTime, colour, duration, outcome, thumbnail, probabilityText, personLink, wallClock } from "./format.js";
+import { colour, duration, eventTime, outcome, personLink, probabilityText, thumbnail, wallClock } from "./format.js";
 import { unlinked } from "./similarity.js";
 import { map } from "./map.js";
 import { segments, timeline } from "./timeline.js";

@@ -2,7 +2,7 @@
 
 import { get, send } from "./api.js";
 import { h, put, toast } from "./dom.js";
-import { percent, thumbnail, probabilityText, personLink, width } from "./format.js";
+import { percent, personLink, probabilityText, thumbnail, width } from "./format.js";
 
 export async function page(root, context, [tab = "queue"]) {
   const body = h("div");

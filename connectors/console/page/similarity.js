@@ -2,7 +2,7 @@
 
 import { get, upload } from "./api.js";
 import { h, put } from "./dom.js";
-import { eventTime, thumbnail, probabilityText, personLink, width } from "./format.js";
+import { eventTime, personLink, probabilityText, thumbnail, width } from "./format.js";
 
 const TYPES = "image/jpeg,image/png,image/webp";
 const MAX_BYTES = 8e6;

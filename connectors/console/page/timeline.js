@@ -1,7 +1,7 @@
 // When a person was where: track segments as bars on a time axis.
 
-import { h, s } from "./dom.js";
-import { eventTime, colour, duration } from "./format.js";
+import { h } from "./dom.js";
+import { colour, eventTime } from "./format.js";
 
 // Groups consecutive sightings of one track into segments.
 export function segments(sightings) {
