@@ -1,7 +1,7 @@
-"""The operator's page: who went where, why the line thinks so, and the power to correct it.
+"""The operator's page: where each person went, why the pipeline decided so, and the means to correct it.
 
 Needs: fastapi, uvicorn, websockets, argon2-cffi, itsdangerous, opencv-python (extra ``console``).
-Guarantee: reads the ledger, places orders in it and never reaches into an actor; pictures are the newest only.
-When slow: pictures are let go; the line waits for nothing here.
-Secrets: passwords are kept as argon2 hashes, tokens as sha256; the first password is printed once.
+Guarantee: reads the ledger and submits correction commands to it; calls no actor. Shows only the newest live pictures.
+When slow: live pictures are dropped. The pipeline never waits for the page.
+Secrets: passwords are stored as argon2 hashes, tokens as sha256; the first password is printed once.
 """

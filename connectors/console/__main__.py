@@ -1,4 +1,4 @@
-"""The page over a run's output: ``passerby console --output DIR``."""
+"""Serve the page over the output of a run: ``passerby console --output DIR``."""
 
 import argparse
 import asyncio
@@ -19,18 +19,25 @@ import uvicorn
 from connectors.console.app_state import AppState
 from connectors.console.camera.monitor import FEED
 from connectors.console.server import make_server
-from connectors.console.settings import NOTE, Settings, is_loopback
+from connectors.console.settings import URL_FILE, Settings, is_loopback
 from connectors.console.store.accounts import Accounts
 from pipeline.core.errors import ConfigError, ConnectorError, ReidError
 
 DONE = 0
 NUM_PORTS = 20
-PORT = "port"
-"""In the folder of the page: where it listened last."""
+"""Ports to try, from the configured one on; a larger number helps only where this many pages share a machine."""
 
-AGAIN_S = 5.0
-LEDGER_S = 120.0
+PORT_FILE = "port"
+"""File in the page's folder: the port that it listened on last."""
+
+SAME_PORT_TIMEOUT_S = 5.0
+"""Seconds to wait for the port of the previous page of this run; longer delays a restart on a port that stays taken."""
+
+LEDGER_TIMEOUT_S = 120.0
+"""Seconds to wait for the ledger of a run that is starting: the run creates it after its sinks."""
+
 POLL_S = 0.1
+"""Seconds between two tries."""
 
 logger = logging.getLogger(__name__)
 
@@ -44,16 +51,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         listener = _listener(settings)
         accounts = Accounts(settings.accounts or settings.folder / "accounts.sqlite")
         port = listener.getsockname()[1]
-        _write_private(settings.folder / PORT, str(port))
-        _greet(settings, accounts, port)
-        state = _state(settings, accounts)
+        _write_private(settings.folder / PORT_FILE, str(port))
+        _announce(settings, accounts, port)
+        state = _open_state(settings, accounts)
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     feed_key = secrets.token_hex(32)
     server = make_server(state, feed_key)
     if parsed.with_parent:
-        threading.Thread(target=_end_with_parent, args=(server,), daemon=True).start()
+        threading.Thread(target=_stop_with_parent, args=(server,), daemon=True).start()
     _write_private(
         settings.folder / FEED,
         json.dumps(
@@ -74,29 +81,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return DONE
 
 
-def _greet(settings: Settings, accounts: Accounts, port: int) -> None:
-    """Say where the page is and how one gets in; the first administrator's password is said here and never again."""
+def _announce(settings: Settings, accounts: Accounts, port: int) -> None:
+    """Print the page's address; the first administrator's password is printed here and never again."""
     url = settings.url(port)
     if settings.is_open:
-        text = f"console: {url} (open without a login, for a demonstration, on this machine alone)\n"
+        text = f"console: {url} (open without a login, reachable from this machine only)\n"
     else:
         password = accounts.make_first()
         text = f"console: {url}\n"
         if password is not None:
-            text += f"console: first login: admin / {password} (this is shown once; change it)\n"
+            text += f"console: first login: admin / {password} (shown once; change it)\n"
     if settings.is_live:
-        _write_private(settings.folder / NOTE, text)  # the run shows it where people look, and takes it away
+        _write_private(settings.folder / URL_FILE, text)  # the run prints it and deletes the file
     else:
         print(text, end="", flush=True)
 
 
-def _state(settings: Settings, accounts: Accounts) -> AppState:
-    """Return the desk; beside a run that is starting, the ledger is waited for.
+def _open_state(settings: Settings, accounts: Accounts) -> AppState:
+    """Open the files of the run; beside a run that is starting, wait for its ledger.
 
     Raises:
         ConnectorError: If a file cannot be opened.
     """
-    give_up_at = time.monotonic() + (LEDGER_S if settings.is_live else 0.0)
+    give_up_at = time.monotonic() + (LEDGER_TIMEOUT_S if settings.is_live else 0.0)
     while True:
         try:
             return AppState(settings, accounts)
@@ -125,18 +132,19 @@ def _settings(parsed: argparse.Namespace) -> Settings:
 
 
 def _listener(settings: Settings) -> socket.socket:
-    """Return a socket on the first free port from the configured one on.
+    """Return a socket on the first free port, starting at the configured one.
+
+    A page that comes back after a restart takes its previous port, so that open browser tabs reconnect.
 
     Raises:
-        ConfigError: If none is free, or the address is not of this machine.
+        ConfigError: If no port is free, or this machine does not have the address.
     """
     num_ports = NUM_PORTS if settings.port else 1
     ports = range(settings.port, min(settings.port + num_ports, 65536))
-    before = settings.folder / PORT
-    text = before.read_text() if settings.is_live and before.exists() else ""
+    previous = settings.folder / PORT_FILE
+    text = previous.read_text() if settings.is_live and previous.exists() else ""
     if text.isdigit() and (settings.port == 0 or int(text) in ports):
-        # This run's page was there; whoever looks at it finds it again, as soon as the old one is gone.
-        give_up_at = time.monotonic() + AGAIN_S
+        give_up_at = time.monotonic() + SAME_PORT_TIMEOUT_S
         while time.monotonic() < give_up_at:
             with suppress(OSError):
                 return _bound(settings.host, int(text))
@@ -147,26 +155,26 @@ def _listener(settings: Settings) -> socket.socket:
         except OSError as error:
             reason = error.strerror
     raise ConfigError(
-        f"console.port: expected a free one of {settings.host}:{settings.port} and the next {num_ports - 1}, "
-        f"got {reason}; choose another"
+        f"console.port: expected {settings.host}:{settings.port} or one of the next {num_ports - 1} ports to be free, "
+        f"got {reason}; choose another port"
     )
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; raises ``OSError`` where the port is taken."""
+    """Return a listening socket; raise ``OSError`` if the port is taken."""
     return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
 
 
 def _write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read."""
+    """Write a file that only its owner can read."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
 
 
-def _end_with_parent(server: uvicorn.Server) -> None:
-    """Stop when standard input ends, as it does when the process that started this one is gone, however it went."""
+def _stop_with_parent(server: uvicorn.Server) -> None:
+    """Stop when standard input ends: it does so when the parent process exits, even if it was killed."""
     sys.stdin.buffer.read()
     server.should_exit = True
 
@@ -174,17 +182,17 @@ def _end_with_parent(server: uvicorn.Server) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="passerby console", description=__doc__)
     add = parser.add_argument
-    add("--output", required=True, metavar="DIR", help="what a run left, or leaves just now")
+    add("--output", required=True, metavar="DIR", help="output folder of a run, finished or still going on")
     add("--host", default="127.0.0.1", help="address to listen on; default %(default)s")
-    add("--port", type=int, default=8400, help="the first to try; default %(default)s")
-    add("--name", action="append", default=[], help="a name under which browsers may ask for it; may be repeated")
-    add("--login", action="store_true", help="ask for a login on loopback as well; elsewhere it always does")
-    add("--accounts", metavar="FILE", help="users, kept over runs; default: in the output folder")
-    add("--certificate", metavar="PEM", help="serve over TLS, with")
-    add("--certificate-key", metavar="PEM", help="the key of it")
-    add("--session-hours", type=float, default=12.0, help="then one logs in anew; default %(default)s")
-    add("--keep-pictures-hours", type=float, default=168.0, help="pictures of sightings; default %(default)s")
-    add("--max-pictures-gb", type=float, default=2.0, help="all of them together; default %(default)s")
+    add("--port", type=int, default=8400, help="first port to try; default %(default)s")
+    add("--name", action="append", default=[], help="a host name that browsers may use for the page; may be repeated")
+    add("--login", action="store_true", help="require a login on loopback too; other addresses always require one")
+    add("--accounts", metavar="FILE", help="file of users, to share between runs; default: in the output folder")
+    add("--certificate", metavar="PEM", help="serve over TLS with this certificate")
+    add("--certificate-key", metavar="PEM", help="key of the certificate")
+    add("--session-hours", type=float, default=12.0, help="a session ends after this; default %(default)s")
+    add("--keep-pictures-hours", type=float, default=168.0, help="delete pictures after this; default %(default)s")
+    add("--max-pictures-gb", type=float, default=2.0, help="size of all pictures together; default %(default)s")
     add("--with-parent", action="store_true", help=argparse.SUPPRESS)
     return parser
 

@@ -1,4 +1,4 @@
-"""Everything that the page of one run works with."""
+"""State of the page of one run: its files, its networks and its live view."""
 
 import json
 import logging
@@ -23,16 +23,20 @@ from pipeline.ledger.ledger import is_being_written
 
 logger = logging.getLogger(__name__)
 
-UNUSED_S = 600.0
-"""A picture of which no sighting came for so long is of no use, and could not be erased with its person."""
+ORPHAN_AGE_S = 600.0
+"""Seconds after which a picture without a sighting is deleted.
+
+The sighting of a picture follows within seconds. A picture that never gets one belongs to no person and could not be
+erased with its person. A smaller value deletes pictures whose sightings are late; a larger one keeps orphans longer.
+"""
 
 
 class AppState:
-    """Opens the files of a run, and keeps what belongs together in step.
+    """Opens the files of a run and keeps pictures and notes in step with the ledger.
 
     Args:
         settings: How the page is served.
-        accounts: Who may use it.
+        accounts: Users and tokens.
 
     Raises:
         ConnectorError: If there is no ledger, or a file cannot be opened.
@@ -51,17 +55,19 @@ class AppState:
             keep_s=settings.keep_pictures_s,
             max_bytes=settings.max_picture_bytes,
         )
-        self._placing = threading.Lock()
+        self._submitting = threading.Lock()
         self.networks = RunNetworks(settings.output_dir)
         self.probability_scale = ProbabilityScale(settings.output_dir)
         self.similarity = SimilaritySearch(self.ledger_view, self.pictures, self.networks, self.probability_scale)
-        self.wall = LiveView(self.pictures, self.ledger_view.persons_of)
+        self.live_view = LiveView(self.pictures, self.ledger_view.persons_of)
 
-    def place(self, command: CorrectionCommand) -> int:
-        """Place an order and return its number; where the run has ended, it is carried out at once.
+    def submit(self, command: CorrectionCommand) -> int:
+        """Submit a correction command and return its number.
+
+        A running pipeline applies it; after the run it is applied before this returns.
 
         Raises:
-            ConfigError: If it cannot mean anything.
+            ConfigError: If the command is not valid.
             ConnectorError: If the ledger cannot be written.
         """
         moved: Sequence[TrackPart] = command.parts
@@ -70,35 +76,35 @@ class AppState:
                 event for person_id in command.person_ids[1:] for event in self.ledger_view.events_of(person_id)
             ]
             moved = [event.part for event in absorbed if event.part is not None]
-        with self._placing:  # where the run has ended, one carries out at a time
+        with self._submitting:  # after the run, commands are applied here, one at a time
             number = submit_command(self.ledger_path, command)
         self.notes.remember_parts(number, moved)
         return number
 
     @property
     def is_live(self) -> bool:
-        """Whether a run is writing the ledger; it carries orders out itself."""
+        """Whether a run is writing the ledger; such a run applies the commands itself."""
         return self.settings.is_live or is_being_written(self.ledger_path)
 
     def report(self, name: str) -> Any:
-        """Return what ``status.json`` or ``summary.json`` of the run holds; None while there is none."""
+        """Return the content of ``status.json`` or ``summary.json``; None if there is no such file yet."""
         try:
             return json.loads((self.settings.output_dir / name).read_text())
         except (OSError, ValueError):
             return None
 
     def follow(self) -> int:
-        """Take in what is new in the ledger; return the number of the newest event.
+        """Read the new events of the ledger; return the number of the newest one.
 
-        Pictures and notes of whoever was erased, by whomever, go with them.
+        If a person was erased, in whichever way, delete their pictures and notes too.
         """
         last_event, corrections = self.ledger_view.follow()
         if any(correction.kind is CorrectionKind.ERASED for correction in corrections):
-            self.forget_nobody()
+            self.drop_erased()
         return last_event
 
-    def forget_nobody(self) -> int:
-        """Delete pictures and notes of what is nobody's any more; return how many pictures there were."""
+    def drop_erased(self) -> int:
+        """Delete pictures and notes of erased sightings; return the number of pictures deleted."""
         gone = [part for part in self.pictures.parts() if self._is_erased(part)]
         gone += [part for part in self.notes.noted_parts() if self._is_erased(part)]
         self.ledger_view.forget(gone)
@@ -106,18 +112,17 @@ class AppState:
         return self.pictures.drop(gone)
 
     def tidy(self) -> int:
-        """Delete pictures that are too old or too many, and those that no sighting came of; return these."""
+        """Delete pictures that are too old or too many, and orphans; return the number of orphans deleted."""
         self.pictures.tidy()
-        gone = [
-            part for part in self.pictures.parts(older_than_s=UNUSED_S) if self.ledger_view.person_of(part) == NOBODY
-        ]
-        return self.pictures.drop(gone) if gone else 0
+        old = self.pictures.parts(older_than_s=ORPHAN_AGE_S)
+        orphans = [part for part in old if self.ledger_view.person_of(part) == NOBODY]
+        return self.pictures.drop(orphans) if orphans else 0
 
     def _is_erased(self, part: TrackPart) -> bool:
         return self.ledger_view.person_of(part) == NOBODY and self.ledger_view.was_seen(part)
 
     def close(self) -> None:
-        """Let the files go."""
+        """Close the files."""
         self.ledger_view.close()
         self.accounts.close()
         self.notes.close()

@@ -1,4 +1,4 @@
-"""Live pictures: in from the cameras, out to whoever looks; the newest only."""
+"""Live pictures: from the cameras to the viewers, only the newest picture of each camera."""
 
 import asyncio
 from collections import OrderedDict
@@ -9,12 +9,13 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from connectors.console.camera.message import pack, unpack
-from connectors.console.camera.monitor import LOOK, REST
+from connectors.console.camera.monitor import UNWATCHED, WATCHED
 from connectors.console.store.pictures import Clip, Picture, PictureStore, Rectangle
 from pipeline.core import TrackId, TrackPart
 from pipeline.core.errors import WireFormatError
 
 MAX_CAMERAS = 1000
+"""Cameras connected at once; a bound on memory, far above the size of a site."""
 
 
 @dataclass(slots=True, eq=False)
@@ -27,7 +28,7 @@ class _Feed:
 
 @dataclass(slots=True, eq=False)
 class _Viewer:
-    """A page that looks at some cameras."""
+    """A browser that watches some cameras."""
 
     cameras: frozenset[str]
     newest: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
@@ -35,11 +36,11 @@ class _Viewer:
 
 
 class LiveView:
-    """Hands each picture on to those who look at its camera, and lets the cameras rest while nobody does.
+    """Passes each picture to the viewers of its camera, and tells each camera whether it has viewers.
 
     Args:
-        pictures: Where pictures of sightings are kept.
-        persons_of: Which person each of these tracks shows, as far as that is known.
+        pictures: Store of the pictures and clips of sightings.
+        persons_of: Returns the person of each track that has one.
     """
 
     def __init__(self, pictures: PictureStore, persons_of: Callable[[Sequence[str]], Mapping[str, int]]) -> None:
@@ -51,22 +52,22 @@ class LiveView:
 
     @property
     def num_viewers(self) -> int:
-        """Pages that look."""
+        """Browsers that watch now."""
         return len(self._viewers)
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        """Cameras that are connected."""
+        """Cameras that are connected now."""
         return tuple(sorted(self._feeds))
 
     async def feed(self, socket: WebSocket, camera_id: str) -> None:
-        """Take pictures of one camera until it goes."""
+        """Receive pictures of one camera until it disconnects."""
         if len(self._feeds) >= MAX_CAMERAS:
             await socket.close(1013)
             return
         feed = _Feed(sum(camera_id in viewer.cameras for viewer in self._viewers))
         self._feeds[camera_id] = feed
-        telling = asyncio.create_task(_tell(socket, feed))
+        telling = asyncio.create_task(_send_watched(socket, feed))
         try:
             while True:
                 await self._take(camera_id, await socket.receive_bytes())
@@ -79,14 +80,14 @@ class LiveView:
                 del self._feeds[camera_id]
 
     async def view(self, socket: WebSocket, cameras: frozenset[str]) -> None:
-        """Send pictures of these cameras until the viewer goes."""
+        """Send pictures of these cameras until the viewer disconnects."""
         viewer = _Viewer(cameras)
         self._viewers.add(viewer)
         self._count(cameras, 1)
-        sending = asyncio.create_task(_send(socket, viewer))
+        sending = asyncio.create_task(_send_newest(socket, viewer))
         try:
             while True:
-                await socket.receive_text()  # nothing is expected; this is how one learns that it went
+                await socket.receive_text()  # a viewer sends nothing; this raises when it disconnects
         except (WebSocketDisconnect, KeyError):
             return
         finally:
@@ -134,10 +135,14 @@ class LiveView:
 
 
 def _part(camera_id: str, header: dict[str, Any], jpeg: bytes) -> TrackPart:
-    """Return what a camera sent a JPEG of. Raises ``ValueError`` and its kin if it is none of that camera's."""
+    """Return the part of a track that a JPEG shows.
+
+    Raises:
+        KeyError, TypeError, ValueError: If the header is malformed, it is no JPEG, or it is of another camera.
+    """
     track_id = TrackId.parse(header["track"])
     if track_id.camera_id != camera_id or not jpeg.startswith(b"\xff\xd8"):
-        raise ValueError("picture: expected a JPEG of the camera that sends it")
+        raise ValueError("picture: expected a JPEG of the camera that sends it, got another")
     return TrackPart(track_id, int(header["part"]))
 
 
@@ -147,35 +152,35 @@ def _rectangle(sides: Sequence[float]) -> Rectangle:
 
 
 def _picture(camera_id: str, header: dict[str, Any], jpeg: bytes) -> Picture:
-    """Return a picture that a camera sent; raises as ``_part``."""
+    """Return the picture in a message of a camera; raises as ``_part``."""
     heads = tuple(map(_rectangle, header["heads"]))
     part = _part(camera_id, header, jpeg)
     return Picture(part, float(header["captured_at"]), float(header["quality"]), jpeg, heads)
 
 
 def _clip(camera_id: str, header: dict[str, Any], jpeg: bytes) -> Clip:
-    """Return a clip that a camera sent; raises as ``_part``."""
+    """Return the clip in a message of a camera; raises as ``_part``."""
     times = tuple(map(float, header["captured_at"]))
     heads = tuple(tuple(map(_rectangle, of_frame)) for of_frame in header["heads"])
     if not times or len(heads) != len(times):
-        raise ValueError("clip: expected the heads of each frame")
+        raise ValueError(f"clip: expected the heads of each of {len(times)} frames, got {len(heads)}")
     return Clip(_part(camera_id, header, jpeg), times, jpeg, heads)
 
 
-async def _tell(socket: WebSocket, feed: _Feed) -> None:
-    """Tell a camera whether somebody looks, whenever that changes."""
-    told: str | None = None
+async def _send_watched(socket: WebSocket, feed: _Feed) -> None:
+    """Tell a camera whether it has viewers, whenever that changes."""
+    sent: str | None = None
     while True:
-        word = LOOK if feed.watchers > 0 else REST
-        if word != told:
+        word = WATCHED if feed.watchers > 0 else UNWATCHED
+        if word != sent:
             await socket.send_text(word)
-            told = word
+            sent = word
         await feed.changed.wait()
         feed.changed.clear()
 
 
-async def _send(socket: WebSocket, viewer: _Viewer) -> None:
-    """Send what is newest, camera by camera; while one is being sent, newer ones take the place of those that wait."""
+async def _send_newest(socket: WebSocket, viewer: _Viewer) -> None:
+    """Send the newest picture of each camera in turn; newer pictures replace those that wait."""
     while True:
         await viewer.changed.wait()
         viewer.changed.clear()

@@ -7,15 +7,18 @@ from connectors.console.app_state import AppState
 from connectors.console.camera.message import MAX_MESSAGE
 
 MAX_CONNECTIONS = 500
+"""Connections at once; more are refused, which bounds memory."""
+
 STOP_S = 2
+"""Seconds that open requests get to finish at shutdown; a larger value delays the end of a run."""
 
 
 def make_server(state: AppState, feed_key: str) -> uvicorn.Server:
-    """Return a server that is to be given a socket that listens.
+    """Return a server; the caller passes it a listening socket.
 
     Args:
-        state: What it works with.
-        feed_key: What cameras show to be let in.
+        state: State of the page.
+        feed_key: Key that a camera must present.
     """
     settings = state.settings
     return uvicorn.Server(

@@ -1,4 +1,4 @@
-"""How a page is served."""
+"""Settings of the page's server, checked."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -6,32 +6,35 @@ from pathlib import Path
 
 from pipeline.core.errors import ConfigError
 
-NOTE = "open_at.txt"
-"""In the folder of the page: where a page beside a run is, for whoever started the run; read once."""
+URL_FILE = "open_at.txt"
+"""File in the page's folder: the address of the page beside a run. The run prints it and deletes the file."""
 
-ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-"""Addresses that mean every one of this machine, and one that it can be asked under."""
+ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Addresses that mean all of this machine's, each with the loopback address that reaches the same server."""
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1", "[::1]")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a page is served.
+    """Settings of the page's server.
 
     Attributes:
-        output_dir: Of the run that it shows.
+        output_dir: Output folder of the run that the page shows.
         host: Address to listen on.
-        port: The first to try; the next free one is taken.
-        names: Names under which browsers may ask for it, besides loopback and ``host``; cameras take the first.
-        is_open: Without login; on loopback only.
+        port: First port to try; the next free one is taken. 0: any free port.
+        names: Host names that browsers may use, besides loopback and ``host``; cameras use the first.
+        is_open: No login; allowed on loopback only.
         accounts: File of users; None: in the output folder.
         certificate: PEM file of the certificate; None: no TLS.
         certificate_key: PEM file of its key.
-        session_s: Seconds after which one must log in anew.
+        session_s: Seconds after which a session ends.
         keep_pictures_s: Seconds that pictures of sightings are kept.
-        max_picture_bytes: Of all of them together.
-        is_live: The run is still on: orders are left to it.
+        max_picture_bytes: Size of all pictures and clips together, bytes.
+        is_live: The page belongs to a run, which applies the correction commands.
+
+    Raises:
+        ConfigError: If a value is out of range, or the page is open on an address other than loopback.
     """
 
     output_dir: Path
@@ -50,10 +53,10 @@ class Settings:
     def __post_init__(self) -> None:
         if self.is_open and not is_loopback(self.host):
             raise ConfigError(
-                f"console.open: expected a login on {self.host}, got an open page; open=false, or host=127.0.0.1"
+                f"console.open: expected false on {self.host}, got true; set open=false, or host=127.0.0.1"
             )
         if (self.certificate is None) != (self.certificate_key is None):
-            raise ConfigError("console.certificate: expected a certificate and its key, got one of them; state both")
+            raise ConfigError("console.certificate: expected a certificate and its key, got one of them; give both")
         for path in (self.certificate, self.certificate_key):
             if path is not None and not path.is_file():
                 raise ConfigError(f"console.certificate: expected a PEM file, got {path}; correct it")
@@ -62,23 +65,23 @@ class Settings:
 
     @property
     def folder(self) -> Path:
-        """Where the page keeps what is its own."""
+        """Folder of the page's own files."""
         return self.output_dir / "console"
 
     @property
     def allowed_hosts(self) -> frozenset[str]:
-        """Names that a request may be for; another is somebody else's page that points here."""
+        """Host names that a request may carry; another name means DNS rebinding."""
         return frozenset((*LOOPBACK_NAMES, self.host, *self.names))
 
     def url(self, port: int) -> str:
-        """Return where it is, under its first name if it has one."""
-        host = self.names[0] if self.names else ANYWHERE.get(self.host, self.host)
+        """Return the page's address, with its first name if it has one."""
+        host = self.names[0] if self.names else ANY_ADDRESS.get(self.host, self.host)
         host = f"[{host}]" if ":" in host else host
         return f"{'https' if self.certificate else 'http'}://{host}:{port}"
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach an address.
+    """Return whether an address is reachable from this machine only.
 
     Example:
         >>> is_loopback("127.0.0.1"), is_loopback("0.0.0.0"), is_loopback("localhost")

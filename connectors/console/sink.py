@@ -1,8 +1,8 @@
-"""The page beside a run: starts its server, and stops it with the run.
+"""The page beside a run: starts its server with the run and stops it with the run.
 
 Needs: fastapi, uvicorn, websockets, argon2-cffi, itsdangerous (extra ``console``).
-Guarantee: the page reads the ledger, so it lacks nothing that is in it; nothing is handed to it.
-When slow: the line does not notice; the server is a process of its own.
+Guarantee: the page reads all records from the ledger; this sink passes it none.
+When slow: the pipeline is not affected, because the server is a separate process.
 Secrets: see ``connectors.console``.
 """
 
@@ -13,36 +13,41 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from connectors.console.settings import NOTE, Settings
+from connectors.console.settings import URL_FILE, Settings
 from pipeline.core import Record
 from pipeline.core.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parents[2]
-START_S = 30.0
-STOP_S = 10.0
+START_TIMEOUT_S = 30.0
+"""Seconds that the server may take to start: it imports fastapi and hashes a password."""
+
+STOP_TIMEOUT_S = 10.0
+"""Seconds that the server may take to stop; it is killed then."""
+
 POLL_S = 0.05
+"""Seconds between two looks at whether it has started."""
 
 
 class ConsoleSink:
-    """Serves the page of this run while it is on.
+    """Serves the page of this run while the run goes on.
 
     Args:
-        output_dir: Of the run.
+        output_dir: Output folder of the run.
         host: Address to listen on.
-        port: The first to try; the next free one is taken, and said.
-        names: Names under which browsers may ask for it, besides loopback and ``host``.
-        open: Without login, for a demonstration; on loopback only.
+        port: First port to try; the next free one is taken, and printed.
+        names: Host names that browsers may use, besides loopback and ``host``.
+        open: No login, for a demonstration; allowed on loopback only.
         accounts: File of users; None: in the output folder.
         certificate: PEM file of the certificate; None: no TLS.
         certificate_key: PEM file of its key.
-        session_hours: After which one must log in anew.
-        keep_pictures_hours: Pictures of sightings are deleted then.
-        max_pictures_gb: The oldest are deleted above.
+        session_hours: Hours after which a session ends.
+        keep_pictures_hours: Hours after which pictures of sightings are deleted.
+        max_pictures_gb: Size of all pictures together, GB; the oldest are deleted above it.
 
     Raises:
-        ConfigError: If it cannot be served so.
+        ConfigError: If an argument is not valid, or the server does not start.
     """
 
     def __init__(
@@ -69,7 +74,7 @@ class ConsoleSink:
             certificate=Path(certificate) if certificate else None,
             certificate_key=Path(certificate_key) if certificate_key else None,
         )
-        self._note = settings.folder / NOTE
+        self._url_file = settings.folder / URL_FILE
         options = {
             "--output": settings.output_dir,
             "--host": host,
@@ -88,7 +93,7 @@ class ConsoleSink:
         self._start()
 
     def write(self, records: Sequence[Record]) -> None:
-        """Do nothing: the page reads them from the ledger."""
+        """Do nothing: the page reads the records from the ledger."""
 
     def flush(self) -> None:
         """Do nothing: nothing is held."""
@@ -101,18 +106,18 @@ class ConsoleSink:
         assert server.stdin is not None
         server.stdin.close()
         try:
-            server.wait(STOP_S)
+            server.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
-        self._note.unlink(missing_ok=True)
+        self._url_file.unlink(missing_ok=True)
 
     def _start(self) -> None:
-        self._note.unlink(missing_ok=True)
+        self._url_file.unlink(missing_ok=True)
         self._server = subprocess.Popen(self._command, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True)
-        give_up_at = time.monotonic() + START_S
-        while not self._note.exists():
+        give_up_at = time.monotonic() + START_TIMEOUT_S
+        while not self._url_file.exists():
             if self._server.poll() is not None or time.monotonic() > give_up_at:
                 self.close()
-                raise ConfigError("sink.console: expected its server to start, it did not; see the line before this")
+                raise ConfigError("sink.console: expected its server to start, got no address; see its error above")
             time.sleep(POLL_S)

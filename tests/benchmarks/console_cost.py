@@ -1,10 +1,10 @@
-"""What the operator's page costs the line: the same run without it, with it, and with one viewer of the wall.
+"""What the operator's page costs the pipeline: the same run without it, with it, and with one viewer.
 
     PYTHONPATH=.:tests/support python tests/benchmarks/console_cost.py [--passes 3] [--times 3] [overrides]
 
-Eight cameras, as fast as they can be read: the demo's four clips twice, each so many times over. Passes take turns, so
-that what else the machine does meets all three alike. Everything shares this machine's cores: the line, the page's
-server and the viewer, who takes every picture of every camera.
+Eight cameras, as fast as they can be read: the demo's four clips twice, each repeated ``--times`` times. The three
+variants take turns, so that other load of the machine affects them alike. The pipeline, the page's server and the
+viewer, who receives every picture of every camera, share this machine's cores.
 """
 
 import argparse
@@ -26,34 +26,34 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 ROOT = Path(__file__).resolve().parents[2]
-DEMO = ROOT / "connectors" / "world" / "demo"
-WITHOUT, UNSEEN, SEEN = "without the page", "with it, nobody looks", "with it, one viewer"
+DEMO = ROOT / "connectors" / "synthetic" / "demo"
+WITHOUT, UNWATCHED, WATCHED = "without the page", "with it, no viewer", "with it, one viewer"
 RETRY_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """How one run went.
+    """Measurements of one run.
 
     Attributes:
-        frames_per_s: Of all cameras together.
-        line_ms: Processor time of the line's process, ms a frame, without its start.
-        page_s: Processor time of the page's process, its start included.
-        num_pictures: How many the viewer got.
+        frames_per_s: Frames per second of all cameras together.
+        pipeline_ms: Processor time of the pipeline's process, ms per frame, without its start.
+        page_s: Processor time of the page's process, seconds, its start included.
+        num_pictures: Pictures that the viewer received.
     """
 
     frames_per_s: float
-    line_ms: float
+    pipeline_ms: float
     page_s: float
     num_pictures: int
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--passes", type=int, default=3, help="turns of all three; default %(default)s")
-    parser.add_argument("--times", type=int, default=3, help="that each clip is seen; default %(default)s")
+    parser.add_argument("--passes", type=int, default=3, help="passes of each variant; default %(default)s")
+    parser.add_argument("--times", type=int, default=3, help="repetitions of each clip; default %(default)s")
     parsed, overrides = parser.parse_known_args()
-    passes: dict[str, list[Pass]] = {WITHOUT: [], UNSEEN: [], SEEN: []}
+    passes: dict[str, list[Pass]] = {WITHOUT: [], UNWATCHED: [], WATCHED: []}
     with tempfile.TemporaryDirectory() as folder:
         overrides = [cameras_override(Path(folder), parsed.times), *overrides]
         for number in range(parsed.passes):
@@ -61,15 +61,15 @@ def main() -> None:
                 passes[name].append(asyncio.run(run(name, overrides)))
                 done = passes[name][-1]
                 print(
-                    f"pass {number + 1}, {name}: {done.frames_per_s:.1f} frames/s, {done.line_ms:.2f} ms of processor "
-                    f"time a frame, the page's {done.page_s:.1f} s, {done.num_pictures} pictures",
+                    f"pass {number + 1}, {name}: {done.frames_per_s:.1f} frames/s, pipeline {done.pipeline_ms:.2f} ms "
+                    f"per frame, page {done.page_s:.1f} s, {done.num_pictures} pictures",
                     flush=True,
                 )
     print_medians(passes)
 
 
 def cameras_override(folder: Path, times: int) -> str:
-    """Return the override that names the demo's cameras twice; writes their clips, each so many times over."""
+    """Write the demo's clips, each repeated ``times`` times; return the override that names each of them twice."""
     cameras = {}
     for clip in sorted(DEMO.glob("*.mp4")):
         repeat(clip, folder / clip.name, times)
@@ -78,7 +78,7 @@ def cameras_override(folder: Path, times: int) -> str:
 
 
 def repeat(clip: Path, path: Path, times: int) -> None:
-    """Write a recording that shows another so many times, its packets as they are."""
+    """Write a recording that repeats another, without encoding it again."""
     with av.open(path, "w") as written:
         stream, begin = None, 0
         for _ in range(times):
@@ -95,26 +95,26 @@ def repeat(clip: Path, path: Path, times: int) -> None:
 
 
 def print_medians(passes: dict[str, list[Pass]]) -> None:
-    """Print what the passes show."""
+    """Print a table of the medians."""
     table = Table(box=None, pad_edge=False)
     for heading in (
         "median of the passes",
         "frames/s",
-        "of without",
-        "the line's processor time",
-        "the page's",
+        "relative speed",
+        "pipeline's processor time",
+        "page's",
         "pictures",
     ):
         table.add_column(heading, justify="right" if table.columns else "left")
     plain = passes[WITHOUT]
     for name, runs in passes.items():
         speeds = median(one.frames_per_s / before.frames_per_s for one, before in zip(runs, plain, strict=True))
-        times = median(one.line_ms / before.line_ms for one, before in zip(runs, plain, strict=True))
+        times = median(one.pipeline_ms / before.pipeline_ms for one, before in zip(runs, plain, strict=True))
         table.add_row(
             name,
             f"{median(one.frames_per_s for one in runs):.1f}",
             f"{speeds:.3f}",
-            f"{median(one.line_ms for one in runs):.2f} ms a frame, {times:.3f} of without",
+            f"{median(one.pipeline_ms for one in runs):.2f} ms per frame, {times:.3f} relative",
             f"{median(one.page_s for one in runs):.1f} s",
             f"{median(one.num_pictures for one in runs):.0f}",
         )
@@ -122,54 +122,54 @@ def print_medians(passes: dict[str, list[Pass]]) -> None:
 
 
 async def run(name: str, overrides: list[str]) -> Pass:
-    """Run the line once; overrides are those of ``pipeline/run.py``."""
+    """Run the pipeline once; overrides are those of ``pipeline/run.py``."""
     with tempfile.TemporaryDirectory() as folder:
         sinks = "jsonl" if name == WITHOUT else "jsonl,console"
         command = [sys.executable, "pipeline/run.py", "runtime=inline", *overrides]
-        line = subprocess.Popen(
+        process = subprocess.Popen(
             [*command, f"sink=[{sinks}]", f"output_dir={folder}"],
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
         )
-        viewer = asyncio.create_task(view(Path(folder) / "console" / "feed.json")) if name == SEEN else None
-        started_s = await asyncio.to_thread(start_s, line)
-        await asyncio.to_thread(os.waitid, os.P_PID, line.pid, os.WEXITED | os.WNOWAIT)
-        line_s, page_s = processor_times_s(line.pid)
-        assert line.wait() == 0, f"the run ended with {line.returncode}"
+        viewer = asyncio.create_task(view(Path(folder) / "console" / "feed.json")) if name == WATCHED else None
+        started_s = await asyncio.to_thread(start_s, process)
+        await asyncio.to_thread(os.waitid, os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        pipeline_s, page_s = processor_times_s(process.pid)
+        assert process.wait() == 0, f"the run ended with {process.returncode}"
         num_pictures = 0 if viewer is None else await viewer
         summary = json.loads((Path(folder) / "summary.json").read_text())
         num_frames = sum(camera["frames_processed"] for camera in summary["cameras"].values())
-        return Pass(summary["frames_per_s"], 1000 * (line_s - started_s) / num_frames, page_s, num_pictures)
+        return Pass(summary["frames_per_s"], 1000 * (pipeline_s - started_s) / num_frames, page_s, num_pictures)
 
 
-def start_s(line: subprocess.Popen[str]) -> float:
-    """Return the processor time that a line had taken when it was ready; read what it says until it ends."""
-    assert line.stderr is not None
+def start_s(process: subprocess.Popen[str]) -> float:
+    """Read the pipeline's log until it ends; return the processor time that it had taken when it was ready, seconds."""
+    assert process.stderr is not None
     started_s = 0.0
-    for said in line.stderr:
-        if '"ready ' in said:
-            started_s, _ = processor_times_s(line.pid)
+    for message in process.stderr:
+        if '"ready ' in message:
+            started_s, _ = processor_times_s(process.pid)
     return started_s
 
 
 def processor_times_s(pid: int) -> tuple[float, float]:
-    """Return the processor time of a process that was not waited for yet, and of those that it waited for."""
+    """Return the processor times of a process and of its children that have ended, seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     own, children = sum(map(int, fields[11:13])), sum(map(int, fields[13:15]))
     return own / os.sysconf("SC_CLK_TCK"), children / os.sysconf("SC_CLK_TCK")
 
 
 async def view(feed: Path) -> int:
-    """Take pictures of every camera until the page goes; return how many came."""
+    """Receive pictures of every camera until the page ends; return their number."""
     while not feed.exists():
         await asyncio.sleep(RETRY_S)
     await asyncio.sleep(RETRY_S)
     url = json.loads(feed.read_text())["url"].removesuffix("/feed")
     num_pictures = 0
     with suppress(WebSocketException, OSError):
-        async with connect(f"{url}/api/wall", compression=None, proxy=None, open_timeout=60) as socket:
+        async with connect(f"{url}/api/live", compression=None, proxy=None, open_timeout=60) as socket:
             async for _ in socket:
                 num_pictures += 1
     return num_pictures

@@ -1,4 +1,4 @@
-"""Twenty viewers of eight cameras on loopback: how old pictures and alerts are when they arrive, and what they cost.
+"""Twenty viewers of eight cameras on loopback: the age of pictures and alerts on arrival, and their cost.
 
 PYTHONPATH=.:tests/support python tests/benchmarks/console_load.py [seconds]
 """
@@ -35,9 +35,9 @@ NUM_ALERTS = 20
 
 def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 20.0
-    unwatched_ms, watched_ms = cost_to_the_line()
+    unwatched_ms, watched_ms = cost_to_a_camera()
     print(
-        f"in a camera's process: {unwatched_ms:.2f} ms a frame while nobody looks, {watched_ms:.2f} ms a live picture"
+        f"in a camera's process: {unwatched_ms:.2f} ms per frame without viewers, {watched_ms:.2f} ms per live picture"
     )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -66,8 +66,8 @@ def main() -> None:
     print(f"server: {share:.2f} of one core; {memory[0]:.0f} MB resident at first, {max(memory):.0f} at most")
 
 
-def cost_to_the_line(num_frames: int = 500) -> tuple[float, float]:
-    """Return processor time in ms: of a frame of 640x360 with five people, and of a picture of it for viewers."""
+def cost_to_a_camera(num_frames: int = 500) -> tuple[float, float]:
+    """Return processor time in ms: of a frame of 640x360 with five people, and of a live picture of it."""
     film = cv2.VideoCapture(str(ROOT / "connectors/synthetic/demo/west.mp4"))
     image = np.ascontiguousarray(film.read()[1][:, :, ::-1])
     film.release()
@@ -88,18 +88,18 @@ def cost_to_the_line(num_frames: int = 500) -> tuple[float, float]:
         blur_heads=False,
         clip_rate_hz=2.0,
     )
-    best, strips = BestPictures(), ClipBuffer(2.0)
+    best, buffer = BestPictures(), ClipBuffer(2.0)
     began = time.process_time()
     for index, (frame, people) in enumerate(shown):
         best.see(frame, people)
-        strips.see(frame, people)
+        buffer.see(frame, people)
         if index % 30 == 29:  # the tracks end
             for track_id in people:
-                picture, strip = best.take(track_id), strips.take(track_id)
+                picture, clip = best.take(track_id), buffer.take(track_id)
                 assert picture is not None
-                assert strip is not None
+                assert clip is not None
                 encoded(picture.image, 80)
-                encoded(np.hstack(strip.frames), 80)
+                encoded(np.hstack(clip.frames), 80)
     seen = time.process_time()
     for frame, people in shown:
         monitor._live_message(frame, people, 0.0)
@@ -141,7 +141,7 @@ async def watch(
     is_on = asyncio.Event()
 
     async def view() -> None:
-        async with connect(f"{url}/api/wall", compression=None, proxy=None) as socket:
+        async with connect(f"{url}/api/live", compression=None, proxy=None) as socket:
             while True:
                 message = await socket.recv()
                 is_on.set()
@@ -167,18 +167,18 @@ async def watch(
 
 
 async def delays_of_alerts(url: str, folder: Path) -> list[float]:
-    """Return how long it takes from the ledger to a page that is told and asks for the alerts, seconds."""
+    """Return the time from the ledger to a page that is notified and asks for the alerts, seconds."""
     delays = []
     ledger = Ledger(folder / "ledger.sqlite")
-    async with connect(f"{url}/api/changes", proxy=None) as told:
-        await told.recv()
+    async with connect(f"{url}/api/changes", proxy=None) as notices:
+        await notices.recv()
         for number in range(NUM_ALERTS):
             alert = Alert(f"load/{number}", "load", Severity.INFO, 1, "east", 0.0, 1.0 + number, "Hello.", ())
             began = time.monotonic()
             ledger.append([alert])
             keys: set[str] = set()
             while alert.key not in keys:
-                await told.recv()
+                await notices.recv()
                 answer = await asyncio.to_thread(httpx.get, f"{url.replace('ws', 'http', 1)}/api/alerts")
                 keys = {each["key"] for each in answer.json()["alerts"]}
             delays.append(time.monotonic() - began)

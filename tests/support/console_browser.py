@@ -1,4 +1,4 @@
-"""Debian's Chromium, driven by Playwright; never a browser that Playwright downloads."""
+"""Debian's Chromium, driven by Playwright, which downloads no browser of its own."""
 
 import shutil
 from collections.abc import Iterator
@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-PATIENCE_MS = 60_000
-"""Not what is measured: machines that test are busy."""
+TIMEOUT_MS = 60_000
+"""Longest wait for anything on a page, ms; generous, because test machines are busy."""
 
 
 @contextmanager
@@ -25,22 +25,22 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def opened(browser: Browser, url: str, **options: object) -> Iterator[Page]:
-    """Give a page of its own that fails the test if a script fails or the browser refuses something."""
-    wrong: list[str] = []
+    """Open a page in a new context; fail the test if a script fails or the browser refuses something."""
+    problems: list[str] = []
     context = browser.new_context(**{"viewport": {"width": 1280, "height": 860}, **options})
-    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_timeout(TIMEOUT_MS)
     page = context.new_page()
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
-    page.on("dialog", lambda shown: wrong.append(shown.message))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on("dialog", lambda shown: problems.append(shown.message))
     page.goto(url)
     yield page
     page.close()
     context.close()
-    assert [each for each in wrong if "401" not in each and "404" not in each] == []
+    assert [each for each in problems if "401" not in each and "404" not in each] == []
 
 
 def go(page: Page, name: str) -> None:
-    """Show one page of the page, whole."""
+    """Go to one view of the page, and wait until it is complete."""
     page.goto(f"{page.url.split('#')[0]}#/{name}")
     page.wait_for_selector(f".page-{name.split('/')[0]}[data-ready]")

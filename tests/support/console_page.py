@@ -27,7 +27,7 @@ from pipeline.core import Alert, Match, Outcome, Severity, TrackId, TrackPart
 from pipeline.ledger import Ledger
 
 HOSTILE = "<script>alert(1)<script>"
-"""A camera's name."""
+"""Name of a camera that attempts to inject a script."""
 PASSWORD = "correct horse"
 FEED_KEY = "key of the feed"
 ADDRESS = "127.0.0.1"
@@ -46,21 +46,21 @@ def make_jpeg(seed: int = 0, hw: tuple[int, int] = (96, 40)) -> bytes:
 
 
 def write_ledger(folder: Path) -> None:
-    """Person 1 is in east and then in west, 2 may be the same, 3 is somebody else, 4 is in a camera of evil name."""
+    """Person 1 is in east and then in west, 2 may be the same, 3 is another person, 4 is in the hostile camera."""
     east, west, other, hostile = (
         TrackId("east", 0, 1),
         TrackId("west", 0, 1),
         TrackId("west", 0, 2),
         TrackId(HOSTILE, 0, 1),
     )
-    doubtful = make_sighting(2, other, path=make_path(200, 20), outcome=Outcome.TENTATIVE)
+    uncertain = make_sighting(2, other, path=make_path(200, 20), outcome=Outcome.TENTATIVE)
     ledger = Ledger(folder / "ledger.sqlite")
     ledger.append(
         [
             make_sighting(1, east, 0, make_path(0, 10)),
             make_sighting(1, east, 1, make_path(10, 10), Outcome.MATCHED, is_last=True),
             make_sighting(1, west, 0, make_path(100, 10), Outcome.MATCHED),
-            replace(doubtful, runner_up=Match(1, 0.3), probability=0.6, gates=("looks like person 1",)),
+            replace(uncertain, runner_up=Match(1, 0.3), probability=0.6, gates=("looks like person 1",)),
             make_sighting(3, TrackId("east", 0, 2), path=make_path(300, 10)),
             make_sighting(4, hostile, path=make_path(400, 10)),
             Alert("dwell/1/0.5", "dwell", Severity.WARNING, 1, "east", 0.5, 1.0, "Stays <b>long</b>.", (east,)),
@@ -72,10 +72,10 @@ def write_ledger(folder: Path) -> None:
 
 
 class RunningPage:
-    """Serves a page while it is entered.
+    """Context manager that serves a page.
 
     Args:
-        folder: Of the run; gets a ledger if it has none.
+        folder: Output folder of the run; gets a ledger if it has none.
         settings: See ``Settings``.
     """
 
@@ -117,7 +117,7 @@ class RunningPage:
     def client(
         self, name: str | None = None, role: Role = Role.OPERATOR, cameras: tuple[str, ...] | None = None
     ) -> Iterator[httpx.Client]:
-        """Give a client, logged in under a name that is made for it; without a name as nobody."""
+        """Give a client that is logged in as a new user; without a name, not logged in."""
         with httpx.Client(base_url=self.url, timeout=30) as client:
             if name is not None:
                 self.accounts.put(name, PASSWORD, role, cameras)

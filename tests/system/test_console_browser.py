@@ -1,4 +1,4 @@
-"""The operator's page in a browser, on a run of the demo: live first, then what it left."""
+"""The operator's page in a browser: beside a run of the demo, and then over its output."""
 
 import json
 import re
@@ -28,14 +28,14 @@ from pipeline.telemetry.camera_status import CameraStatus
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
 PERSON = "person"
-"""Stands for whoever was seen most."""
-LIKE = "people/like"
-"""Stands for who looks like them."""
-PAGES = ("wall", "alerts", "people", LIKE, PERSON, "decide", "decide/audit", "health", "privacy", "accounts", "api")
+"""Stands for the page of the person with the most cameras and sightings."""
+SIMILAR = "people/similar"
+"""Stands for the similarity search for that person."""
+PAGES = ("live", "alerts", "people", SIMILAR, PERSON, "review", "review/audit", "health", "privacy", "accounts", "api")
 CONTRAST = (Path(__file__).parents[1] / "support/page_contrast.js").read_text()
 ZONE = "{plaza: {camera: west, polygon: [[0, 0], [640, 0], [640, 360], [0, 360]]}}"
 LIVE_S = 25.0
-"""Of the demo that the run is left alone with, at least."""
+"""Shortest time that the run of the demo goes on, seconds."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ class Run:
     process: subprocess.Popen[str]
 
     def stop(self) -> None:
-        """Let it go on until there is something to look at, then stop it as a user does; idempotent."""
+        """Wait until the run has output to show, then stop it as a user does; idempotent."""
         if self.process.poll() is None:
             time.sleep(max(0.0, self.began + self.live_s - time.monotonic()))
             self.process.send_signal(signal.SIGTERM)
-            _, said = self.process.communicate(timeout=200)
-            assert self.process.returncode == 0, said
+            _, output = self.process.communicate(timeout=200)
+            assert self.process.returncode == 0, output
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def run(browser: Browser, tmp_path_factory: pytest.TempPathFactory, screenshots: Path | None) -> Iterator[Run]:
-    """A run of the demo with its page, told to stop when the tests of it are over."""
+    """A run of the demo with its page; stopped after its tests."""
     folder = tmp_path_factory.mktemp("demo")
     process = start(
         [
@@ -88,8 +88,8 @@ def shoot(page: Page, screenshots: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_wall_moves(browser: Browser, run: Run, theme: str, screenshots: Path | None) -> None:
-    with opened(browser, f"{run.url}/#/wall", color_scheme=theme) as page:
+def test_the_live_view_shows_new_pictures(browser: Browser, run: Run, theme: str, screenshots: Path | None) -> None:
+    with opened(browser, f"{run.url}/#/live", color_scheme=theme) as page:
         canvas = page.locator("[data-camera=west] canvas[data-frame]")
         before = canvas.get_attribute("data-frame")
         assert before is not None
@@ -97,13 +97,13 @@ def test_the_wall_moves(browser: Browser, run: Run, theme: str, screenshots: Pat
         page.wait_for_selector("[data-camera=west] .who .person:not(.unknown)")
         if screenshots is not None:
             time.sleep(1)
-            shoot(page, screenshots, f"wall-{theme}")
+            shoot(page, screenshots, f"live-{theme}")
 
 
-def test_a_tab_that_sleeps_costs_nothing(browser: Browser, run: Run) -> None:
-    with opened(browser, f"{run.url}/#/wall") as page, httpx.Client(base_url=run.url) as client:
+def test_a_hidden_tab_is_no_viewer(browser: Browser, run: Run) -> None:
+    with opened(browser, f"{run.url}/#/live") as page, httpx.Client(base_url=run.url) as client:
         page.wait_for_selector("canvas[data-frame]")
-        while client.get("/api/health").json()["viewers"] != 1:  # that of the test before goes
+        while client.get("/api/health").json()["viewers"] != 1:  # the viewer of the test before disconnects
             time.sleep(0.05)
         page.evaluate(
             "() => { Object.defineProperty(document, 'hidden', { get: () => true });"
@@ -113,38 +113,38 @@ def test_a_tab_that_sleeps_costs_nothing(browser: Browser, run: Run) -> None:
             time.sleep(0.05)
 
 
-def test_whoever_is_chosen_on_the_wall_is_shown_with_their_way(browser: Browser, run: Run) -> None:
-    with opened(browser, f"{run.url}/#/wall") as page:
+def test_selecting_a_person_in_the_live_view_shows_where_they_went(browser: Browser, run: Run) -> None:
+    with opened(browser, f"{run.url}/#/live") as page:
         page.locator("[data-camera=east] .who .person:not(.unknown)").first.click()
-        page.wait_for_selector(".page-person[data-ready] .tline button")
+        page.wait_for_selector(".page-person[data-ready] .timeline button")
 
 
-def test_an_alert_arrives_by_itself(browser: Browser, run: Run) -> None:
+def test_a_new_alert_appears_without_a_reload(browser: Browser, run: Run) -> None:
     with opened(browser, f"{run.url}/#/alerts") as page:
         page.wait_for_selector("article.alert")
         count = page.locator("article.alert").count()
         page.wait_for_function("count => document.querySelectorAll('article.alert').length !== count", arg=count)
         page.get_by_role("button", name="Acknowledge").first.click()
-        page.wait_for_selector("text=demonstration takes care")
+        page.wait_for_selector("text=Acknowledged by demonstration")
 
 
-def test_the_line_carries_out_what_an_operator_orders(run: Run) -> None:
+def test_the_pipeline_applies_a_correction_of_an_operator(run: Run) -> None:
     with httpx.Client(base_url=run.url, timeout=30) as client:
         client.headers["x-csrf-token"] = client.get("/api/me").json()["csrf"]
         person_id = client.get("/api/people").json()["people"][0]["person"]
         asked = {"kind": "name", "person_ids": [person_id], "name": "red bag"}
-        order = client.post("/api/orders", json=asked).json()
-        while order["state"] == "pending":
+        correction = client.post("/api/corrections", json=asked).json()
+        while correction["state"] == "pending":
             time.sleep(0.1)
-            order = client.get(f"/api/orders/{order['number']}").json()
-        assert order["state"] == "done", order
+            correction = client.get(f"/api/corrections/{correction['number']}").json()
+        assert correction["state"] == "done", correction
         while client.get(f"/api/people/{person_id}").json()["name"] != "red bag":
             time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
 def past(run: Run) -> Iterator[RunningPage]:
-    """What that run left: ledger, pictures and configuration, behind a login."""
+    """A page with a login over the output of that run."""
     run.stop()
     with RunningPage(run.folder) as running:
         for role in Role:
@@ -153,8 +153,8 @@ def past(run: Run) -> Iterator[RunningPage]:
 
 
 def address(past: RunningPage, name: str) -> str:
-    """Return where a page of ``PAGES`` is."""
-    if name not in (PERSON, LIKE):
+    """Return the address of an entry of ``PAGES``."""
+    if name not in (PERSON, SIMILAR):
         return name
     people = past.state.ledger_view.people(past.accounts.users()[0])
     person_id = max(people, key=lambda person: (len(person.camera_ids), person.num_sightings)).person_id
@@ -162,11 +162,11 @@ def address(past: RunningPage, name: str) -> str:
         return f"person/{person_id}"
     parts = [event.part for event in past.state.ledger_view.events_of(person_id) if event.part is not None]
     part = next(part for part in parts if past.state.pictures.get(part) is not None)
-    return f"people/like/{quote(str(part.track_id), safe='')}/{part.part}"
+    return f"people/similar/{quote(str(part.track_id), safe='')}/{part.part}"
 
 
 def logged_in(past: RunningPage, role: Role) -> dict[str, object]:
-    """Return the cookies of somebody who has logged in."""
+    """Return browser options with the cookie of a logged-in user."""
     cookie = past.state.sessions.cookie(past.accounts.log_in(role.value, PASSWORD))  # type: ignore[arg-type]
     return {
         "storage_state": {
@@ -179,14 +179,14 @@ def logged_in(past: RunningPage, role: Role) -> dict[str, object]:
     }
 
 
-def test_one_logs_in_with_the_keyboard_alone(browser: Browser, past: RunningPage) -> None:
+def test_login_and_navigation_work_with_the_keyboard_only(browser: Browser, past: RunningPage) -> None:
     with opened(browser, past.url) as page:
         page.wait_for_selector("form")
         page.keyboard.type("viewer")
         page.keyboard.press("Tab")
         page.keyboard.type(PASSWORD)
         page.keyboard.press("Enter")
-        page.wait_for_selector(".page-wall[data-ready]")
+        page.wait_for_selector(".page-live[data-ready]")
         page.keyboard.press("Tab")
         page.get_by_role("link", name="People", exact=True).focus()
         page.keyboard.press("Enter")
@@ -199,33 +199,33 @@ def test_one_logs_in_with_the_keyboard_alone(browser: Browser, past: RunningPage
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_page_can_be_shown(browser: Browser, past: RunningPage, theme: str, screenshots: Path | None) -> None:
+def test_every_page_loads_with_readable_contrast(
+    browser: Browser, past: RunningPage, theme: str, screenshots: Path | None
+) -> None:
     options = {"color_scheme": theme, **logged_in(past, Role.ADMINISTRATOR)}
     with opened(browser, past.url, **options) as page:
         for name in PAGES:
             go(page, address(past, name))
             assert page.evaluate(CONTRAST) == [], name
-            if screenshots is not None and name != "wall":
+            if screenshots is not None and name != "live":
                 shoot(page, screenshots, f"{name.replace('/', '-')}-{theme}")
         assert page.evaluate("document.documentElement.dataset.theme") == theme
 
 
-def test_everybodys_number_can_be_read_on_their_colour(browser: Browser, past: RunningPage) -> None:
+def test_every_person_number_is_readable_on_its_colour(browser: Browser, past: RunningPage) -> None:
     with opened(browser, past.url) as page:
         page.wait_for_selector("form")
         page.evaluate(
             """async () => {
-                const { tag } = await import("/page/format.js");
-                document.body.replaceChildren(...Array.from({ length: 1000 }, (_, person) => tag(person + 1)));
+                const { personLink } = await import("/page/format.js");
+                document.body.replaceChildren(...Array.from({ length: 1000 }, (_, person) => personLink(person + 1)));
             }"""
         )
         assert page.evaluate(CONTRAST) == []
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_whatever_can_be_used_has_a_name_for_those_who_cannot_see_it(
-    browser: Browser, past: RunningPage, name: str
-) -> None:
+def test_every_control_has_an_accessible_name(browser: Browser, past: RunningPage, name: str) -> None:
     with opened(browser, past.url, **logged_in(past, Role.ADMINISTRATOR)) as page:
         go(page, address(past, name))
         nameless = page.evaluate(
@@ -245,17 +245,17 @@ def test_a_page_fits_on_a_phone(browser: Browser, past: RunningPage, name: str) 
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
-def test_search_by_click_and_by_an_uploaded_picture_finds_the_person_in_the_other_camera(
+def test_search_by_sighting_and_by_upload_finds_the_person_in_the_other_camera(
     browser: Browser, past: RunningPage, tmp_path: Path
 ) -> None:
     with opened(browser, past.url, **logged_in(past, Role.OPERATOR)) as page:
         where = address(past, PERSON)
         person_id = where.partition("/")[2]
         go(page, where)
-        assert page.locator(".tline b").count() > 1  # cameras
-        page.get_by_role("link", name="Who looks like this").click()
+        assert page.locator(".timeline b").count() > 1  # cameras
+        page.get_by_role("link", name="Search by picture").click()
         page.wait_for_selector(f'li:first-child [data-found="{person_id}"]')
-        picture = page.locator(".asked img").get_attribute("src")
+        picture = page.locator(".query img").get_attribute("src")
         assert picture is not None
         (tmp_path / "them.jpg").write_bytes(page.request.get(f"{past.url}{picture}").body())
         go(page, "people")
@@ -265,17 +265,17 @@ def test_search_by_click_and_by_an_uploaded_picture_finds_the_person_in_the_othe
         page.wait_for_selector(".page-person[data-ready]")
 
 
-def test_two_keys_decide(browser: Browser, tmp_path: Path) -> None:
+def test_the_review_queue_works_with_two_keys(browser: Browser, tmp_path: Path) -> None:
     write_ledger(tmp_path)
-    doubt = make_sighting(5, TrackId("west", 0, 3), path=make_path(500, 10), outcome=Outcome.TENTATIVE)
+    uncertain = make_sighting(5, TrackId("west", 0, 3), path=make_path(500, 10), outcome=Outcome.TENTATIVE)
     ledger = Ledger(tmp_path / "ledger.sqlite")
-    ledger.append([replace(doubt, runner_up=Match(3, 0.3), probability=0.5)])
+    ledger.append([replace(uncertain, runner_up=Match(3, 0.3), probability=0.5)])
     ledger.close()
     with RunningPage(tmp_path) as running:
         running.add_pictures()
         running.accounts.put(Role.OPERATOR.value, PASSWORD, Role.OPERATOR, None)
         with opened(browser, running.url, **logged_in(running, Role.OPERATOR)) as page:
-            go(page, "decide")
+            go(page, "review")
             for key in "sd":
                 pair = page.get_attribute("[data-pair]", "data-pair")
                 page.keyboard.press(key)
@@ -283,7 +283,7 @@ def test_two_keys_decide(browser: Browser, tmp_path: Path) -> None:
         assert len(running.state.notes.labels("queue")) == 2
 
 
-def test_a_merge_shows_everywhere_and_a_split_undoes_it(browser: Browser, past: RunningPage) -> None:
+def test_a_merge_shows_in_every_open_page_and_can_be_undone(browser: Browser, past: RunningPage) -> None:
     people = past.state.ledger_view.people(past.accounts.users()[0])
     kept, absorbed = (person.person_id for person in people[:2])
     with (
@@ -300,17 +300,17 @@ def test_a_merge_shows_everywhere_and_a_split_undoes_it(browser: Browser, past: 
         expect(watching.locator(f'[data-person="{absorbed}"]')).to_have_count(0)
         page.locator(".toast").get_by_role("button", name="Undo").click()
         page.wait_for_selector("text=Undone")
-        # Who is split off has a new number.
+        # The person who is split off has a new number.
         expect(watching.locator("[data-person]")).to_have_count(len(people))
 
 
-def test_who_is_erased_is_gone_from_every_page(browser: Browser, past: RunningPage) -> None:
+def test_an_erased_person_is_on_no_page(browser: Browser, past: RunningPage) -> None:
     gone = past.state.ledger_view.people(past.accounts.users()[0])[-1].person_id
     parts = [event.part for event in past.state.ledger_view.events_of(gone)]
     with opened(browser, past.url, **logged_in(past, Role.OPERATOR)) as page:
         go(page, f"person/{gone}")
         page.get_by_role("button", name="Erase").click()
-        page.get_by_role("button", name="Erase for good").click()
+        page.get_by_role("button", name="Erase permanently").click()
         page.wait_for_selector('[data-proof="done"]')
         go(page, "people")
         assert page.locator(f'[data-person="{gone}"]').count() == 0
@@ -319,20 +319,20 @@ def test_who_is_erased_is_gone_from_every_page(browser: Browser, past: RunningPa
 
 def test_a_camera_that_is_lost_has_a_red_frame(browser: Browser, tmp_path: Path) -> None:
     write_ledger(tmp_path)
-    ledger = Ledger(tmp_path / "ledger.sqlite")  # somebody writes it: the run is on
+    ledger = Ledger(tmp_path / "ledger.sqlite")  # an open ledger means that the run goes on
     fine = {**asdict(CameraStatus()), "fps": 9.0}
     status = {"cameras": {"east": {**fine, "error": "no route to host"}, "west": fine}}
     (tmp_path / "status.json").write_text(json.dumps(status))
-    with RunningPage(tmp_path, is_open=True) as running, opened(browser, f"{running.url}/#/wall") as page:
+    with RunningPage(tmp_path, is_open=True) as running, opened(browser, f"{running.url}/#/live") as page:
         page.wait_for_selector("[data-camera=east].lost >> text=lost")
         assert page.locator("[data-camera=west].lost").count() == 0
     ledger.close()
 
 
-def test_the_evil_name_of_a_camera_is_shown_as_it_is(browser: Browser, tmp_path: Path) -> None:
+def test_a_hostile_camera_name_is_shown_as_text(browser: Browser, tmp_path: Path) -> None:
     with RunningPage(tmp_path / "run", is_open=True) as running, opened(browser, running.url) as page:
         running.add_pictures()
-        for name in ("wall", "people", "person/4", "health"):
+        for name in ("live", "people", "person/4", "health"):
             go(page, name)
         go(page, "people")
         assert HOSTILE in page.inner_text("#main")

@@ -1,4 +1,4 @@
-"""Alerts: what stands, who takes care of it, what was said about it."""
+"""Routes of alerts: their current state, acknowledgements, comments and muted rules."""
 
 import time
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ Moment = Annotated[float | None, Query(ge=-1e15, le=1e15)]
 
 @dataclass(frozen=True, slots=True)
 class AlertKey:
-    """Which alert."""
+    """The key of an alert."""
 
     key: Key
 
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """What is said about an alert."""
+    """A comment on an alert."""
 
     key: Key
     text: Text
@@ -37,7 +37,7 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Mute:
-    """A rule that is not to be heard of for so many seconds; 0: it is again."""
+    """A rule to mute for some seconds; 0: unmute it."""
 
     rule: Annotated[str, Field(min_length=1, max_length=200)]
     seconds: Annotated[float, Field(ge=0, le=31 * 86400)]
@@ -49,7 +49,7 @@ class AlertRoutes:
     Args:
         ledger_view: The ledger.
         pictures: Pictures of sightings.
-        notes: What operators wrote down.
+        notes: Notes of operators.
     """
 
     def __init__(self, ledger_view: LedgerView, pictures: PictureStore, notes: NotesStore) -> None:
@@ -61,10 +61,10 @@ class AlertRoutes:
         """Return the routes."""
         router = APIRouter(prefix="/api/alerts", tags=["alerts"])
         add = router.add_api_route
-        add("", self.alerts, methods=["GET"], summary="Alerts as they stand, newest first")
-        add("/acknowledge", self.acknowledge, methods=["POST"], summary="Say that one takes care of an alert")
-        add("/comment", self.comment, methods=["POST"], summary="Say something about an alert")
-        add("/mute", self.mute, methods=["POST"], summary="Mute a rule for a while")
+        add("", self.alerts, methods=["GET"], summary="List alerts with their current state, newest first")
+        add("/acknowledge", self.acknowledge, methods=["POST"], summary="Acknowledge an alert")
+        add("/comment", self.comment, methods=["POST"], summary="Comment on an alert")
+        add("/mute", self.mute, methods=["POST"], summary="Mute a rule for some time")
         return router
 
     def alerts(
@@ -76,7 +76,7 @@ class AlertRoutes:
         until: Moment = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 200,
     ) -> dict[str, Any]:
-        """Alerts as they stand; times are Unix seconds of event time."""
+        """Alerts with their current state, newest first; times are Unix seconds of event time."""
         visible = [alert for alert in self._ledger_view.alerts() if user.sees(alert.camera_id)]
         chosen = [
             alert
@@ -94,23 +94,23 @@ class AlertRoutes:
         }
 
     def acknowledge(self, user: Operator, which: AlertKey) -> dict[str, Any]:
-        """Take care of an alert."""
+        """Acknowledge an alert: the user who asks handles it."""
         alert = self._alert(which.key, user)
         self._notes.acknowledge(alert.key, user.name)
-        self._notes.note(user.name, "alert acknowledged", alert.key)
+        self._notes.audit(user.name, "alert acknowledged", alert.key)
         return self._shown(alert)
 
     def comment(self, user: Operator, comment: Comment) -> dict[str, Any]:
-        """Say something about an alert."""
+        """Comment on an alert."""
         alert = self._alert(comment.key, user)
         self._notes.comment(alert.key, user.name, comment.text)
-        self._notes.note(user.name, "alert commented", alert.key)
+        self._notes.audit(user.name, "alert commented", alert.key)
         return self._shown(alert)
 
     def mute(self, user: Operator, mute: Mute) -> dict[str, Any]:
-        """Mute a rule for everybody; its alerts stay in the list."""
+        """Mute a rule for all users; its alerts stay in the list."""
         self._notes.mute(mute.rule, time.time() + mute.seconds, user.name)
-        self._notes.note(user.name, "rule muted", f"{mute.rule} for {mute.seconds:g} s")
+        self._notes.audit(user.name, "rule muted", f"{mute.rule} for {mute.seconds:g} s")
         return {"muted": self._notes.muted()}
 
     def _alert(self, key: str, user: User) -> Alert:
@@ -132,7 +132,7 @@ class AlertRoutes:
             "severity": alert.severity,
             "state": state,
             "was_amended": alert.state is AlertState.AMENDED,
-            "person": self._ledger_view.kept_for(alert.person_id),
+            "person": self._ledger_view.current_id(alert.person_id),
             "camera": alert.camera_id,
             "track": None if track_id is None else str(track_id),
             "picture": {"track": str(track_id), "part": max(qualities, key=qualities.__getitem__)}

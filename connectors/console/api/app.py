@@ -1,4 +1,4 @@
-"""The page's server: routes, errors, and what follows the ledger while it runs."""
+"""The web application of the page: its routes, its error answers, and the task that follows the ledger."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ from connectors.console.api.live import LiveRoutes
 from connectors.console.api.page_files import PageFiles
 from connectors.console.api.people import PeopleRoutes
 from connectors.console.api.privacy import PrivacyRoutes
-from connectors.console.api.review_queue import ReviewRoutes
+from connectors.console.api.review import ReviewRoutes
 from connectors.console.api.search import SearchRoutes
 from connectors.console.api.security_middleware import SecurityMiddleware
 from connectors.console.app_state import AppState
@@ -29,11 +29,11 @@ logger = logging.getLogger(__name__)
 
 
 def make_app(state: AppState, feed_key: str) -> FastAPI:
-    """Return the server of a desk.
+    """Return the web application of the page.
 
     Args:
-        state: What it works with.
-        feed_key: What cameras show to be let in.
+        state: State of the page.
+        feed_key: Key that a camera must present.
     """
     live = LiveRoutes(state, feed_key)
     is_tls = state.settings.certificate is not None
@@ -51,7 +51,7 @@ def make_app(state: AppState, feed_key: str) -> FastAPI:
     app = FastAPI(
         title="Passerby",
         version="1",
-        description="Who went where, why the line thinks so, and the power to correct it.",
+        description="Where each person went, why the pipeline decided so, and the means to correct it.",
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -60,8 +60,8 @@ def make_app(state: AppState, feed_key: str) -> FastAPI:
     )
     app.state.sessions = state.sessions
     app.add_middleware(SecurityMiddleware, hosts=state.settings.allowed_hosts, is_tls=is_tls)
-    app.add_exception_handler(ConnectorError, _not_now)
-    app.add_exception_handler(RequestValidationError, _not_as_described)
+    app.add_exception_handler(ConnectorError, _unavailable)
+    app.add_exception_handler(RequestValidationError, _invalid)
     for routes in (
         AccountRoutes(state.accounts, state.sessions, state.notes, cookie_is_secure=is_tls),
         AlertRoutes(state.ledger_view, state.pictures, state.notes),
@@ -84,13 +84,13 @@ def _operation_id(route: APIRoute) -> str:
     return f"{route.tags[0] if route.tags else 'page'}_{route.name}"
 
 
-async def _not_now(_: Request, error: Exception) -> JSONResponse:
+async def _unavailable(_: Request, error: Exception) -> JSONResponse:
     logger.error("the page cannot answer: %s", error)
-    return JSONResponse({"detail": "the ledger or a file of the page cannot be used now; see the log"}, 503)
+    return JSONResponse({"detail": "the ledger or a file of the page is not available now; see the log"}, 503)
 
 
-async def _not_as_described(_: Request, error: Exception) -> JSONResponse:
-    """Say what was expected where, and never what was given: it may be a password."""
+async def _invalid(_: Request, error: Exception) -> JSONResponse:
+    """Answer what was expected in which field, but not what was given: it may be a password."""
     assert isinstance(error, RequestValidationError)
     found = [{"loc": each["loc"], "msg": each["msg"], "type": each["type"]} for each in error.errors()]
     return JSONResponse({"detail": found}, 422)

@@ -1,10 +1,10 @@
-"""One curl example for everything that the page can be asked."""
+"""One curl example for each operation of the API."""
 
 import json
 import re
 from typing import Any
 
-EXAMPLES: dict[str, object] = {
+EXAMPLE_VALUES: dict[str, object] = {
     "person_id": 7,
     "person_ids": [7, 9],
     "number": 1,
@@ -28,10 +28,11 @@ EXAMPLES: dict[str, object] = {
     "is_same": True,
     "purpose": "queue",
 }
+"""A value for each required parameter and field of the API, by its name."""
 
 
 def add_examples(document: dict[str, Any]) -> dict[str, Any]:
-    """Return an OpenAPI document whose operations have an example each, as ``x-codeSamples``."""
+    """Return an OpenAPI document with an example of each operation, as ``x-codeSamples``."""
     paths = {
         path: {
             method: {
@@ -46,9 +47,9 @@ def add_examples(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _curl(path: str, method: str, operation: dict[str, Any], document: dict[str, Any]) -> str:
-    filled = re.sub(r"{(\w+)}", lambda found: str(EXAMPLES[found[1]]), path)
+    filled = re.sub(r"{(\w+)}", lambda found: str(EXAMPLE_VALUES[found[1]]), path)
     query = "&".join(
-        f"{each['name']}={EXAMPLES[each['name']]}"
+        f"{each['name']}={EXAMPLE_VALUES[each['name']]}"
         for each in operation.get("parameters", [])
         if each["in"] == "query" and each.get("required")
     )
@@ -61,7 +62,7 @@ def _curl(path: str, method: str, operation: dict[str, Any], document: dict[str,
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
     if body is not None:
         schema = document["components"]["schemas"][body["$ref"].rpartition("/")[2]]
-        given = {name: EXAMPLES[name] for name in schema["properties"] if name in schema.get("required", ())}
+        given = {name: EXAMPLE_VALUES[name] for name in schema["properties"] if name in schema.get("required", ())}
         words += ["--json", f"'{json.dumps(given)}'"]
     if "image/jpeg" in operation.get("requestBody", {}).get("content", {}):
         words.append("-H 'Content-Type: image/jpeg' --data-binary @picture.jpg")

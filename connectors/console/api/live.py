@@ -1,4 +1,4 @@
-"""WebSockets: pictures from cameras, pictures to viewers, and word that something changed."""
+"""WebSockets: pictures from cameras, pictures to viewers, and notices of changes."""
 
 import asyncio
 import hmac
@@ -16,27 +16,34 @@ from pipeline.core.errors import ConnectorError
 logger = logging.getLogger(__name__)
 
 FOLLOW_EVERY_S = 0.4
-REST_EVERY_S = 2.0
-"""While nobody looks."""
+"""Seconds between two reads of the ledger while a page is open; the longest delay of an alert on the page."""
+
+FOLLOW_IDLE_EVERY_S = 2.0
+"""The same while no page is open."""
 
 HEARTBEAT_S = 15.0
+"""Seconds after which a notice is sent even without a change, so that proxies keep the connection."""
+
 TIDY_EVERY_S = 60.0
+"""Seconds between two deletions of old pictures."""
+
 NOT_LOGGED_IN = 4401
+"""Close code of a WebSocket without a login; 4000 to 4999 are for private use (RFC 6455, 7.4.2)."""
 
 
 class LiveRoutes:
     """Routes of WebSockets.
 
     Args:
-        state: What the page works with.
-        feed_key: What cameras show to be let in.
+        state: State of the page.
+        feed_key: Key that a camera must present.
     """
 
     def __init__(self, state: AppState, feed_key: str) -> None:
         self._state = state
         self._feed_key = feed_key
         self._last_event = 0
-        self._last_orders = 0
+        self._last_corrections = 0
         self._changed = asyncio.Condition()
         self._num_listening = 0
 
@@ -44,12 +51,12 @@ class LiveRoutes:
         """Return the routes."""
         router = APIRouter()
         router.add_api_websocket_route("/feed", self.feed)
-        router.add_api_websocket_route("/api/wall", self.wall)
+        router.add_api_websocket_route("/api/live", self.live)
         router.add_api_websocket_route("/api/changes", self.changes)
         return router
 
     async def follow(self) -> None:
-        """Look for new events, for ever, and tell those who wait; tidy up now and then."""
+        """Read new events and notify the open pages, until cancelled; delete old pictures from time to time."""
         tidied_at = -TIDY_EVERY_S
         while True:
             try:
@@ -59,21 +66,23 @@ class LiveRoutes:
                 await self._follow_once()
             except ConnectorError as error:
                 logger.warning("the ledger cannot be followed now: %s", error)
-            is_watched = self._num_listening or self._state.wall.num_viewers
-            await asyncio.sleep(FOLLOW_EVERY_S if is_watched else REST_EVERY_S)
+            is_watched = self._num_listening or self._state.live_view.num_viewers
+            await asyncio.sleep(FOLLOW_EVERY_S if is_watched else FOLLOW_IDLE_EVERY_S)
 
     async def _follow_once(self) -> None:
-        last_event, last_orders = await asyncio.to_thread(self._look)
-        if (last_event, last_orders) != (self._last_event, self._last_orders):
-            self._last_event, self._last_orders = last_event, last_orders
+        last_event, last_corrections = await asyncio.to_thread(self._read)
+        if (last_event, last_corrections) != (self._last_event, self._last_corrections):
+            self._last_event, self._last_corrections = last_event, last_corrections
             async with self._changed:
                 self._changed.notify_all()
 
-    def _look(self) -> tuple[int, int]:
-        return self._state.follow(), sum(placed.state != "pending" for placed in self._state.ledger_view.commands())
+    def _read(self) -> tuple[int, int]:
+        """Return the number of the newest event, and how many commands were answered."""
+        last_event = self._state.follow()
+        return last_event, sum(submitted.state != "pending" for submitted in self._state.ledger_view.commands())
 
     async def feed(self, socket: WebSocket) -> None:
-        """Take pictures of a camera that knows the key."""
+        """Receive pictures of a camera that presents the key."""
         given = socket.headers.get("authorization", "").removeprefix("Bearer ")
         try:
             camera_id = json.loads(socket.headers.get("x-camera", ""))
@@ -83,26 +92,26 @@ class LiveRoutes:
             await socket.close(1008)
             return
         await socket.accept()
-        await self._state.wall.feed(socket, camera_id)
+        await self._state.live_view.feed(socket, camera_id)
 
-    async def wall(self, socket: WebSocket) -> None:
-        """Send live pictures of the cameras that are asked for: ``?cameras=`` as JSON; all without."""
+    async def live(self, socket: WebSocket) -> None:
+        """Send live pictures of the cameras in ``?cameras=``, a JSON array; of all cameras without it."""
         visitor = await self._visitor(socket)
         if visitor is None:
             return
-        names = self._state.site_file.site().cameras or self._state.wall.cameras
+        names = self._state.site_file.site().cameras or self._state.live_view.cameras
         try:
             asked = json.loads(socket.query_params.get("cameras", "null"))
         except ValueError:
             asked = []
         wanted = set(names) if asked is None else set(map(str, asked)) if isinstance(asked, list) else set()
-        await self._state.wall.view(socket, frozenset(name for name in wanted if visitor.user.sees(name)))
+        await self._state.live_view.view(socket, frozenset(name for name in wanted if visitor.user.sees(name)))
 
     async def changes(self, socket: WebSocket) -> None:
-        """Send ``{"event": N}`` whenever the ledger holds something new, and now and then anyway."""
+        """Send ``{"event": N, "corrections": M, "is_new": true}`` after each change, and a heartbeat between."""
         if await self._visitor(socket) is None:
             return
-        watching = asyncio.create_task(self._tell(socket))
+        watching = asyncio.create_task(self._notify(socket))
         self._num_listening += 1
         try:
             while True:
@@ -114,24 +123,24 @@ class LiveRoutes:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
 
-    async def _tell(self, socket: WebSocket) -> None:
-        told: tuple[int, int] | None = None
+    async def _notify(self, socket: WebSocket) -> None:
+        sent: tuple[int, int] | None = None
         while True:
-            now = (self._last_event, self._last_orders)
-            await socket.send_text(json.dumps({"event": now[0], "orders": now[1], "is_new": now != told}))
-            told = now
+            now = (self._last_event, self._last_corrections)
+            await socket.send_text(json.dumps({"event": now[0], "corrections": now[1], "is_new": now != sent}))
+            sent = now
             try:
-                await asyncio.wait_for(self._news(told), HEARTBEAT_S)
+                await asyncio.wait_for(self._wait_for_change(sent), HEARTBEAT_S)
             except TimeoutError:
                 continue
 
-    async def _news(self, told: tuple[int, int]) -> None:
-        """Wait until there is something else than what was told."""
+    async def _wait_for_change(self, sent: tuple[int, int]) -> None:
+        """Wait until the state differs from what was sent."""
         async with self._changed:
-            await self._changed.wait_for(lambda: (self._last_event, self._last_orders) != told)
+            await self._changed.wait_for(lambda: (self._last_event, self._last_corrections) != sent)
 
     async def _visitor(self, socket: WebSocket) -> Visitor | None:
-        """Return who looks, and let them in; None if they may not."""
+        """Accept the connection and return who asks; close it and return None without a login."""
         visitor = await asyncio.to_thread(self._state.sessions.visitor, socket.headers, socket.cookies)
         await socket.accept()
         if visitor is None:

@@ -1,4 +1,4 @@
-"""The files of the page; they are read once, and nothing else of the disk can be asked for."""
+"""Routes of the page's files: they are read once at the start, so no request reads the disk."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ TYPES = {
 
 
 class PageFiles:
-    """Serves what is in ``page/``."""
+    """Serves the files in ``page/``."""
 
     def __init__(self) -> None:
         self._files = {path.name: path.read_bytes() for path in FOLDER.iterdir() if path.suffix in TYPES}
@@ -28,7 +28,7 @@ class PageFiles:
         return router
 
     def index(self) -> Response:
-        """Return the page."""
+        """Return the page's HTML."""
         return self.file("index.html")
 
     def file(self, name: str) -> Response:

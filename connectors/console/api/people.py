@@ -1,4 +1,4 @@
-"""People: who was seen where and when, and why the line thinks so."""
+"""Routes of people: where and when each person was seen, and why the pipeline decided so."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ from connectors.console.store.accounts import User
 from connectors.console.store.ledger_view import LedgerView
 from connectors.console.store.notes import NotesStore
 from connectors.console.store.pictures import PictureStore
-from connectors.console.store.recent_events import part_of, runner_up
+from connectors.console.store.recent_events import probability, runner_up
 from pipeline.core import TrackId, TrackPart
 from pipeline.ledger import NOBODY, Person
 
@@ -20,7 +20,8 @@ TrackName = Annotated[str, Query(min_length=5, max_length=300)]
 PartNumber = Annotated[int, Query(ge=0, le=2**31)]
 Moment = Annotated[float | None, Query(ge=-1e15, le=1e15)]
 
-MAX_SIMILAR = 12
+MAX_CANDIDATES = 12
+"""Other people listed whom a person may be; more clutter the page with improbable ones."""
 
 
 class PeopleRoutes:
@@ -29,7 +30,7 @@ class PeopleRoutes:
     Args:
         ledger_view: The ledger.
         pictures: Pictures of sightings.
-        notes: What operators did.
+        notes: Writes the audit.
     """
 
     def __init__(self, ledger_view: LedgerView, pictures: PictureStore, notes: NotesStore) -> None:
@@ -41,21 +42,12 @@ class PeopleRoutes:
         """Return the routes."""
         router = APIRouter(prefix="/api", tags=["people"])
         add = router.add_api_route
-        add("/people", self.people, methods=["GET"], summary="Who was seen, by number, camera and time")
-        add(
-            "/people/{person_id}",
-            self.person,
-            methods=["GET"],
-            summary="One person: sightings, corrections, others it may be",
-        )
-        add("/why", self.why, methods=["GET"], summary="Why a part of a track has its number")
-        add(
-            "/picture",
-            self.picture,
-            methods=["GET"],
-            summary="The picture of a part of a track",
-            response_class=Response,
-        )
+        about_person = "Get a person: sightings, corrections, and others whom the person may be"
+        add("/people", self.people, methods=["GET"], summary="Search people by number, camera and time")
+        add("/people/{person_id}", self.person, methods=["GET"], summary=about_person)
+        add("/why", self.why, methods=["GET"], summary="Explain why a part of a track was given its person")
+        picture = "Get the picture of a part of a track"
+        add("/picture", self.picture, methods=["GET"], summary=picture, response_class=Response)
         return router
 
     def people(
@@ -67,12 +59,12 @@ class PeopleRoutes:
         until: Moment = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 60,
     ) -> dict[str, Any]:
-        """Who was seen, the newest first; times are Unix seconds of event time."""
+        """People who fit all filters, the newest first; times are Unix seconds of event time."""
         if number is not None or camera is not None or since is not None or until is not None:
-            self._notes.note(user.name, "search", f"number={number} camera={camera} since={since} until={until}")
+            self._notes.audit(user.name, "search", f"number={number} camera={camera} since={since} until={until}")
         found = self._ledger_view.people(user)
         if number is not None:
-            number = self._ledger_view.kept_for(number)
+            number = self._ledger_view.current_id(number)
             found = [person for person in found if person.person_id == number]
         if camera is not None or since is not None or until is not None:
             there = {
@@ -93,19 +85,19 @@ class PeopleRoutes:
         }
 
     def person(self, user: Viewer, person_id: PersonId) -> dict[str, Any]:
-        """One person; a number that was merged leads to the one that was kept."""
-        person = self._visible(self._ledger_view.kept_for(person_id), user)
+        """One person; the number of a merged person leads to the person that was kept."""
+        person = self._visible(self._ledger_view.current_id(person_id), user)
         sightings = self._ledger_view.sightings_of(person.person_id, user)
         return {
             **shown_person(person, user),
             "asked_for": person_id,
             "sightings": self._with_pictures(sightings),
             "corrections": self._ledger_view.corrections_of(person.person_id),
-            "likely": self._similar(person.person_id, user),
+            "candidates": self._candidates(person.person_id, user),
         }
 
     def why(self, user: Viewer, track: TrackName, part: PartNumber) -> dict[str, Any]:
-        """Why a part of a track has its number: the sighting, and pictures of the person and of the runner-up."""
+        """Why a part of a track has its person: the sighting, and pictures of the person and of the runner-up."""
         which = asked_part(track, part)
         event = self._ledger_view.sighting(which)
         if event is None or not user.sees(which.track_id.camera_id):
@@ -120,11 +112,11 @@ class PeopleRoutes:
         }
 
     def picture(self, user: Viewer, track: TrackName, part: PartNumber) -> Response:
-        """The picture of a part of a track, JPEG."""
+        """The best picture of a part of a track, a JPEG."""
         which = asked_part(track, part)
         picture = self._pictures.get(which) if user.sees(which.track_id.camera_id) else None
         if picture is None:
-            raise HTTPException(404, "there is no picture of it")
+            raise HTTPException(404, "there is no picture of this part of a track")
         return Response(picture.jpeg, media_type="image/jpeg", headers={"cache-control": "private, max-age=60"})
 
     def _visible(self, person_id: int, user: User) -> Person:
@@ -134,14 +126,14 @@ class PeopleRoutes:
         return person
 
     def _with_pictures(self, sightings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return sightings with how good the picture of each is; None where there is none."""
+        """Return sightings with the quality of the picture of each; None where there is no picture."""
         by_track = {track: self._pictures.qualities(TrackId.parse(track)) for track in {s["track"] for s in sightings}}
         return [{**shown, "quality": by_track[shown["track"]].get(shown["part"])} for shown in sightings]
 
     def _best_parts(
         self, person_ids: Sequence[int], user: User, *, other_than: TrackId | None = None
     ) -> dict[int, dict[str, Any]]:
-        """Return which part of a track has the best picture of each person; of other tracks where there are."""
+        """Return the part of a track with the best picture of each person; from ``other_than`` only if need be."""
         wanted = set(person_ids)
         best: dict[int, tuple[bool, float, TrackPart]] = {}
         qualities: dict[TrackId, dict[int, float]] = {}
@@ -158,30 +150,30 @@ class PeopleRoutes:
                 )
         return {person_id: {"track": str(part.track_id), "part": part.part} for person_id, (_, _, part) in best.items()}
 
-    def _similar(self, person_id: int, user: User) -> list[dict[str, Any]]:
-        """Return others whom this person may be, ranked by the line's own doubt."""
-        doubts: dict[int, float] = {}
-        for event in self._ledger_view.unsure():
+    def _candidates(self, person_id: int, user: User) -> list[dict[str, Any]]:
+        """Return others whom this person may be, ranked by the probability that the pipeline gave them."""
+        chances: dict[int, float] = {}
+        for event in self._ledger_view.uncertain():
             assert event.part is not None
             owner, other = (
                 self._ledger_view.person_of(event.part),
-                self._ledger_view.kept_for(runner_up(event) or NOBODY),
+                self._ledger_view.current_id(runner_up(event) or NOBODY),
             )
             if NOBODY in (owner, other) or owner == other or person_id not in (owner, other):
                 continue
-            them = other if owner == person_id else owner
-            doubts[them] = max(doubts.get(them, 0.0), 1.0 - self._ledger_view.shown(event)["probability"])
-        ranked = sorted(doubts, key=lambda each: -doubts[each])[:MAX_SIMILAR]
+            candidate = other if owner == person_id else owner
+            chances[candidate] = max(chances.get(candidate, 0.0), 1.0 - probability(event))
+        ranked = sorted(chances, key=lambda each: -chances[each])[:MAX_CANDIDATES]
         faces = self._best_parts(ranked, user)
         return [
-            {"person": each, "probability": round(doubts[each], 4), "picture": faces[each]}
+            {"person": each, "probability": round(chances[each], 4), "picture": faces[each]}
             for each in ranked
             if each in faces
         ]
 
 
 def shown_person(person: Person, user: User) -> dict[str, Any]:
-    """Return a person as a user may see them."""
+    """Return a person as a JSON object, with the cameras that the user may see."""
     return {
         "person": person.person_id,
         "name": person.name,
@@ -193,8 +185,8 @@ def shown_person(person: Person, user: User) -> dict[str, Any]:
 
 
 def asked_part(track: str, part: int) -> TrackPart:
-    """Return the part of a track that is asked for; 422 if there can be none."""
+    """Return the part of a track that a request names; 422 if the track is malformed."""
     try:
-        return part_of(track, part)
+        return TrackPart(TrackId.parse(track), part)
     except ValueError as error:
         raise HTTPException(422, "track: expected camera/session/number") from error

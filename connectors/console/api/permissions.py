@@ -1,4 +1,4 @@
-"""Who may ask what; dependencies of the routes."""
+"""Permissions: dependencies of the routes that check login, CSRF token and role."""
 
 import hmac
 from typing import Annotated
@@ -13,7 +13,7 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 def visitor_of(connection: HTTPConnection) -> Visitor:
-    """Return who asks; a request that changes something must carry the session's CSRF token."""
+    """Return who asks; 401 without a login, 403 if a change lacks the session's CSRF token."""
     sessions: Sessions = connection.app.state.sessions
     visitor = sessions.visitor(connection.headers, connection.cookies)
     if visitor is None:
@@ -21,7 +21,7 @@ def visitor_of(connection: HTTPConnection) -> Visitor:
     if visitor.csrf is not None and connection.scope.get("method", "GET") not in SAFE:
         given = connection.headers.get(CSRF_HEADER, "")
         if not hmac.compare_digest(given.encode(), visitor.csrf.encode()):
-            raise HTTPException(403, f"expected the header {CSRF_HEADER} of this session")
+            raise HTTPException(403, f"expected this session's token in the header {CSRF_HEADER}")
     return visitor
 
 
@@ -32,17 +32,17 @@ def _user_with(visitor: Visitor, role: Role) -> User:
 
 
 def viewer_of(visitor: Annotated[Visitor, Depends(visitor_of)]) -> User:
-    """Return who asks, who may look."""
+    """Return the user who asks; 403 unless the user is at least a viewer."""
     return _user_with(visitor, Role.VIEWER)
 
 
 def operator_of(visitor: Annotated[Visitor, Depends(visitor_of)]) -> User:
-    """Return who asks, who may correct."""
+    """Return the user who asks; 403 unless the user is at least an operator."""
     return _user_with(visitor, Role.OPERATOR)
 
 
 def administrator_of(visitor: Annotated[Visitor, Depends(visitor_of)]) -> User:
-    """Return who asks, who may manage accounts."""
+    """Return the user who asks; 403 unless the user is an administrator."""
     return _user_with(visitor, Role.ADMINISTRATOR)
 
 

@@ -1,4 +1,4 @@
-"""What is kept of people, handing it out, and forgetting it."""
+"""Routes of privacy: what is kept, the audit, and export and erasure of a person."""
 
 import time
 from dataclasses import dataclass
@@ -16,13 +16,19 @@ from connectors.console.store.export import record_zip
 from connectors.console.store.ledger_view import may_correct
 from pipeline.core import CommandKind, CorrectionCommand
 
-ERASE_PATIENCE_S = 20.0
+ERASE_TIMEOUT_S = 20.0
+"""Seconds that the pipeline may take to erase a person; the answer says "pending" then."""
+
 POLL_S = 0.2
+"""Seconds between two looks at the state of the erasure."""
+
+MAX_AUDIT = 500
+"""Entries of the audit that are listed, the newest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why somebody is to be forgotten."""
+    """Why a person is erased."""
 
     reason: Annotated[str, Field(max_length=500)] = ""
 
@@ -31,7 +37,7 @@ class PrivacyRoutes:
     """Routes of privacy.
 
     Args:
-        state: What the page works with.
+        state: State of the page.
     """
 
     def __init__(self, state: AppState) -> None:
@@ -41,11 +47,11 @@ class PrivacyRoutes:
         """Return the routes."""
         router = APIRouter(prefix="/api", tags=["privacy"])
         add = router.add_api_route
-        add("/privacy", self.privacy, methods=["GET"], summary="What is kept, and for how long")
-        add("/audit", self.audit, methods=["GET"], summary="Who did what, newest first")
+        add("/privacy", self.privacy, methods=["GET"], summary="Get what is kept, and for how long")
+        add("/audit", self.audit, methods=["GET"], summary="List who did what, newest first")
         export, erase = "/people/{person_id}/export.zip", "/people/{person_id}/erase"
-        add(export, self.export, methods=["GET"], summary="All that is kept of a person", response_class=Response)
-        add(erase, self.erase, methods=["POST"], summary="Forget a person, and prove it")
+        add(export, self.export, methods=["GET"], summary="Export all data of a person", response_class=Response)
+        add(erase, self.erase, methods=["POST"], summary="Erase a person, and show what is left")
         return router
 
     def privacy(self, user: Viewer) -> dict[str, Any]:
@@ -57,7 +63,7 @@ class PrivacyRoutes:
             "num_pictures": pictures.num_pictures(),
             "num_clips": pictures.num_clips(),
             "num_bytes": pictures.num_bytes(),
-            "blurs_heads_on_wall": self._state.site_file.site().blur_heads,
+            "blurs_live_heads": self._state.site_file.site().blur_heads,
             "is_live": self._state.is_live,
         }
 
@@ -71,11 +77,11 @@ class PrivacyRoutes:
                 "what": entry.action,
                 "about": "; ".join(filter(None, (entry.subject, entry.reason))),
             }
-            for entry in reversed(self._state.ledger_view.audit()[-500:])
+            for entry in reversed(self._state.ledger_view.audit()[-MAX_AUDIT:])
         ]
 
     def export(self, user: Operator, person_id: PersonId) -> Response:
-        """All that is kept of a person, as a zip; heads of others are made unrecognisable in pictures and films."""
+        """All data of a person, as a zip; heads of others are made unrecognisable in pictures and films."""
         person_id = self._correctable(person_id, user)
         ledger_view = self._state.ledger_view
         record = {
@@ -85,12 +91,12 @@ class PrivacyRoutes:
             "alerts": [
                 {"key": alert.key, "at": alert.raised_at, "message": alert.message}
                 for alert in ledger_view.alerts()
-                if ledger_view.kept_for(alert.person_id) == person_id
+                if ledger_view.current_id(alert.person_id) == person_id
             ],
         }
         parts = [event.part for event in ledger_view.events_of(person_id) if event.part is not None]
         archive = record_zip(person_id, parts, record, self._state.pictures, by=user.name)
-        self._state.notes.note(user.name, "export", f"person {person_id}")
+        self._state.notes.audit(user.name, "export", f"person {person_id}")
         name = f"person-{person_id}.zip"
         return Response(
             archive,
@@ -99,19 +105,19 @@ class PrivacyRoutes:
         )
 
     def erase(self, user: Operator, person_id: PersonId, why: Reason) -> dict[str, Any]:
-        """Forget a person: events, pictures and notes; returns what was there and what is left."""
+        """Erase a person's events, pictures and notes; the answer says what was there and what is left."""
         person_id = self._correctable(person_id, user)
         ledger_view, pictures = self._state.ledger_view, self._state.pictures
         parts = [event.part for event in ledger_view.events_of(person_id) if event.part is not None]
-        keys = [alert.key for alert in ledger_view.alerts() if ledger_view.kept_for(alert.person_id) == person_id]
+        keys = [alert.key for alert in ledger_view.alerts() if ledger_view.current_id(alert.person_id) == person_id]
         num_rows = ledger_view.num_rows(parts)
         num_pictures = sum(pictures.get(part) is not None for part in parts)
-        number = self._state.place(
+        number = self._state.submit(
             CorrectionCommand(CommandKind.ERASE, (person_id,), user.name, time.time(), reason=why.reason)
         )
         state, outcome = self._outcome(number)
         if state == "done":
-            # Pictures that came while the line carried the order out go as well.
+            # Pictures that arrived while the pipeline applied the command are deleted too.
             self._state.follow()
             pictures.drop(parts)
             self._state.notes.forget_parts(parts)
@@ -119,7 +125,7 @@ class PrivacyRoutes:
             ledger_view.forget(parts)
         return {
             "person": person_id,
-            "order": number,
+            "correction": number,
             "state": state,
             "outcome": outcome,
             "was_there": {"sightings": len(parts), "rows": num_rows, "pictures": num_pictures, "alerts": len(keys)},
@@ -129,21 +135,21 @@ class PrivacyRoutes:
                 "people": int(ledger_view.person(person_id) is not None),
                 "rows": ledger_view.num_rows(parts),
             },
-            "not_touched": "what was sent away: Kafka topics, webhooks, and copies that were handed out before",
+            "not_touched": "data that left the system: Kafka topics, webhooks, and earlier exports",
         }
 
     def _outcome(self, number: int) -> tuple[str, str]:
-        """Wait for an order to be carried out; return its state and what came of it."""
-        give_up_at = time.monotonic() + ERASE_PATIENCE_S
+        """Wait for a command to be applied; return its state and its outcome."""
+        give_up_at = time.monotonic() + ERASE_TIMEOUT_S
         while True:
-            placed = next(each for each in reversed(self._state.ledger_view.commands()) if each.number == number)
-            if placed.state != "pending" or time.monotonic() > give_up_at:
-                return placed.state, placed.outcome
+            submitted = next(each for each in reversed(self._state.ledger_view.commands()) if each.number == number)
+            if submitted.state != "pending" or time.monotonic() > give_up_at:
+                return submitted.state, submitted.outcome
             time.sleep(POLL_S)
 
     def _correctable(self, person_id: int, user: User) -> int:
-        """Return the number that somebody has now; 404 unless the user sees all of them."""
-        person_id = self._state.ledger_view.kept_for(person_id)
+        """Return the person's current ID; 404 unless the user may see all of the person's cameras."""
+        person_id = self._state.ledger_view.current_id(person_id)
         if not may_correct(user, {person_id: self._state.ledger_view.person(person_id)}):
-            raise HTTPException(404, "there is no such person, or not all of their cameras are yours")
+            raise HTTPException(404, "there is no such person, or you may not see all of their cameras")
         return person_id

@@ -1,4 +1,4 @@
-"""Search by picture: an uploaded one, or that of a sighting."""
+"""Routes of search by picture: an uploaded picture, or the picture of a sighting."""
 
 import base64
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from connectors.console.api.people import PartNumber, TrackName, asked_part, shown_person
 from connectors.console.api.permissions import Operator, Viewer
-from connectors.console.api.upload import MAX_UPLOAD, redrawn
+from connectors.console.api.upload import MAX_UPLOAD, decode_upload
 from connectors.console.app_state import AppState
 from connectors.console.camera.best_pictures import encoded
 from connectors.console.search.similarity import SimilarPerson, decoded
@@ -24,9 +24,13 @@ Limit = Annotated[int, Query(ge=1, le=100)]
 Result = TypeVar("Result")
 
 MAX_FOUND = 6
-"""People in one picture that are searched for, the largest."""
+"""People in an uploaded picture that are searched for, the largest; more make the search slower."""
+
 QUALITY = 88
+"""JPEG quality of the cut-outs in the answer, in [1, 100]."""
+
 MIN_WIDTH_PX, MIN_HEIGHT_PX = 8, 16
+"""Smallest cut-out of a person, pixels; smaller ones are hard to recognise."""
 UPLOADED = {
     "required": True,
     "content": {
@@ -39,7 +43,7 @@ class SearchRoutes:
     """Routes of search by picture.
 
     Args:
-        state: What the page works with.
+        state: State of the page.
     """
 
     def __init__(self, state: AppState) -> None:
@@ -49,32 +53,27 @@ class SearchRoutes:
         """Return the routes."""
         router = APIRouter(prefix="/api/search", tags=["search"])
         add = router.add_api_route
-        add("/sighting", self.by_sighting, methods=["GET"], summary="Who looks like the person of a sighting")
-        add(
-            "/picture",
-            self.by_picture,
-            methods=["POST"],
-            summary=f"Who looks like the people in a picture: JPEG, PNG or WebP of at most {MAX_UPLOAD // 10**6} MB",
-            openapi_extra={"requestBody": UPLOADED},
-        )
+        upload = f"Search for the people in a picture: JPEG, PNG or WebP of at most {MAX_UPLOAD // 10**6} MB"
+        add("/sighting", self.by_sighting, methods=["GET"], summary="Search for the person of a sighting by picture")
+        add("/picture", self.by_picture, methods=["POST"], summary=upload, openapi_extra={"requestBody": UPLOADED})
         return router
 
     def by_sighting(self, user: Viewer, track: TrackName, part: PartNumber, limit: Limit = 24) -> dict[str, Any]:
-        """Who looks like the person of a sighting, the likeliest first; its own track is left out."""
+        """People similar to the person of a sighting, the most probable first; its own track is left out."""
         which = asked_part(track, part)
         picture = self._state.pictures.get(which) if user.sees(which.track_id.camera_id) else None
         if picture is None:
-            raise HTTPException(404, "there is no picture of it")
-        self._state.notes.note(user.name, "search", f"by the picture of {which}")
+            raise HTTPException(404, "there is no picture of this part of a track")
+        self._state.notes.audit(user.name, "search", f"by the picture of {which}")
         return self._ranked(decoded(picture.jpeg), user, limit, other_than=which.track_id)
 
     async def by_picture(self, user: Operator, request: Request, limit: Limit = 24) -> dict[str, Any]:
-        """Who looks like each of the people in a picture; it is drawn anew, looked at, and not kept."""
+        """People similar to each person in a picture. The picture is re-encoded, searched for, and not kept."""
         return await run_in_threadpool(self._by_picture, user, await request.body(), limit)
 
     def _by_picture(self, user: User, data: bytes, limit: int) -> dict[str, Any]:
         try:
-            image = redrawn(data)
+            image = decode_upload(data)
         except DataError as error:
             raise HTTPException(415, str(error)) from error
         boxes = [
@@ -83,7 +82,7 @@ class SearchRoutes:
             if box[2] - box[0] >= MIN_WIDTH_PX and box[3] - box[1] >= MIN_HEIGHT_PX
         ][:MAX_FOUND]
         height, width = image.shape[:2]
-        self._state.notes.note(user.name, "search", f"by a picture of {width}x{height} with {len(boxes)} people")
+        self._state.notes.audit(user.name, "search", f"by a picture of {width}x{height} with {len(boxes)} people")
         crops = [image[top:bottom, left:right] for left, top, right, bottom in boxes] or [image]
         return {
             "is_whole": not boxes,
@@ -111,7 +110,7 @@ class SearchRoutes:
         ]
 
     def _asked(self, ask: Callable[[], Result]) -> Result:
-        """Return what the networks say; 409 where this machine does not have them."""
+        """Return the networks' answer; 409 if this machine cannot build them."""
         try:
             return ask()
         except ConnectorError:

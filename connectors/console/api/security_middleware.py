@@ -1,4 +1,4 @@
-"""What stands before every request: whom it is for, how large it is, and what the answer lets a browser do."""
+"""Security middleware: checks host, origin and size of each request, and adds security headers to each answer."""
 
 from collections.abc import Set
 
@@ -8,10 +8,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from connectors.console.api.upload import MAX_UPLOAD
 
 MAX_BODY = 65536
+"""Bytes of a request's body."""
+
 MAX_BODY_AT = {"/api/search/picture": MAX_UPLOAD}
-"""Where more is allowed."""
+"""Paths with a larger limit, bytes."""
+
 MAX_LARGE = 4
-"""Of those at once: what is read before it is known who asks is bounded in memory."""
+"""Such requests at once. Bodies are read before the user is known, so this bounds the memory they take."""
 
 HEADERS = {
     "content-security-policy": (
@@ -28,12 +31,12 @@ HEADERS = {
 
 
 class SecurityMiddleware:
-    """Refuses requests for other names, from other pages and of too many bytes, and adds the headers of safety.
+    """Refuses requests for other hosts, from other origins and of too many bytes; adds security headers.
 
     Args:
-        app: What stands behind.
-        hosts: Names that requests may be for.
-        is_tls: Browsers are told to come over TLS alone.
+        app: The application behind it.
+        hosts: Host names that a request may carry.
+        is_tls: Whether to tell browsers to use TLS only.
     """
 
     def __init__(self, app: ASGIApp, *, hosts: Set[str], is_tls: bool) -> None:
@@ -45,7 +48,7 @@ class SecurityMiddleware:
             self._headers["strict-transport-security"] = "max-age=31536000"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through, or answer it."""
+        """Pass a request on, or refuse it."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
@@ -55,7 +58,7 @@ class SecurityMiddleware:
             await send({"type": "websocket.close", "code": 1008, "reason": refusal[1]})
             return
 
-        async def send_safely(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 names = {name.lower() for name, _ in message["headers"]}
                 added = [(name.encode(), value.encode()) for name, value in self._headers.items()]
@@ -65,21 +68,21 @@ class SecurityMiddleware:
             await send(message)
 
         if refusal is not None:
-            await JSONResponse({"detail": refusal[1]}, refusal[0])(scope, receive, send_safely)
+            await JSONResponse({"detail": refusal[1]}, refusal[0])(scope, receive, send_with_headers)
             return
         if scope["type"] == "websocket" or scope["method"] in ("GET", "HEAD"):
-            await self._app(scope, receive, send_safely)
+            await self._app(scope, receive, send_with_headers)
             return
         if scope["path"] not in MAX_BODY_AT:
-            await self._pass_on(scope, receive, send_safely)
+            await self._pass_on(scope, receive, send_with_headers)
             return
         if self._num_large >= MAX_LARGE:
-            busy = f"expected at most {MAX_LARGE} of these at once; try again"
-            await JSONResponse({"detail": busy}, 429)(scope, receive, send_safely)
+            busy = f"expected at most {MAX_LARGE} uploads at once; try again"
+            await JSONResponse({"detail": busy}, 429)(scope, receive, send_with_headers)
             return
         self._num_large += 1
         try:
-            await self._pass_on(scope, receive, send_safely)
+            await self._pass_on(scope, receive, send_with_headers)
         finally:
             self._num_large -= 1
 
@@ -88,17 +91,17 @@ class SecurityMiddleware:
         if body is None:
             await JSONResponse({"detail": _too_long(scope)}, 413)(scope, receive, send)
             return
-        await self._app(scope, _given(body, receive), send)
+        await self._app(scope, _replay(body, receive), send)
 
     def _refusal(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
         host = _without_port(headers.get("host", ""))
         if host not in self._hosts:
-            return 421, "expected one of the names that this page is served under"
+            return 421, "expected a host name of this page, got another; see sink.console.names"
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2] != headers.get("host"):
-            return 403, "expected a request of this page itself"
+            return 403, "expected a request from this page, got one from another origin"
         if scope["path"].startswith("/api") and headers.get("sec-fetch-site") in ("cross-site", "same-site"):
-            return 403, "expected a request of this page itself"
+            return 403, "expected a request from this page, got one from another site"
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > _max_body(scope):
             return 413, _too_long(scope)
@@ -114,7 +117,7 @@ def _too_long(scope: Scope) -> str:
 
 
 def _without_port(host: str) -> str:
-    """Return the name in a Host header.
+    """Return the host name of a Host header.
 
     Example:
         >>> _without_port("[::1]:8400"), _without_port("localhost:8400"), _without_port("a")
@@ -125,7 +128,7 @@ def _without_port(host: str) -> str:
 
 
 async def _body(receive: Receive, max_bytes: int) -> bytes | None:
-    """Return the whole body; None if it is too long."""
+    """Return the whole body; None if it has more than ``max_bytes``."""
     body = bytearray()
     while True:
         message = await receive()
@@ -138,8 +141,8 @@ async def _body(receive: Receive, max_bytes: int) -> bytes | None:
             return bytes(body)
 
 
-def _given(body: bytes, receive: Receive) -> Receive:
-    """Return what gives this body, and then what comes after it."""
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Return a ``receive`` that gives this body first, and then what follows it."""
     waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def give() -> Message:

@@ -1,4 +1,4 @@
-"""Who asks: signed cookies, CSRF tokens, tokens for machines."""
+"""Sessions: signed cookies, CSRF tokens and API tokens tell who asks."""
 
 import hashlib
 import hmac
@@ -16,11 +16,12 @@ CSRF_HEADER = "x-csrf-token"
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody who asks.
+    """The sender of a request.
 
     Attributes:
-        user: Who.
-        csrf: What every request that changes something must carry; None for tokens, which no browser sends by itself.
+        user: The user.
+        csrf: Token that a request must carry to change something. None with an API token, which no browser sends by
+            itself.
     """
 
     user: User
@@ -28,12 +29,12 @@ class Visitor:
 
 
 class Sessions:
-    """Gives cookies and knows them again.
+    """Makes session cookies and verifies them.
 
     Args:
-        accounts: Who there is.
-        max_age_s: Seconds after which one must log in anew.
-        is_open: Whoever comes without a cookie is the demonstration's user; for loopback only.
+        accounts: Users and tokens.
+        max_age_s: Seconds after which a session ends.
+        is_open: Whether a request without a cookie is of the user ``demonstration``; for loopback only.
     """
 
     def __init__(self, accounts: Accounts, *, max_age_s: float, is_open: bool) -> None:
@@ -48,11 +49,11 @@ class Sessions:
         return str(self._serializer.dumps([user.name, user.epoch, secrets.token_hex(8)]))
 
     def visitor(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Visitor | None:
-        """Return who asks; None if that is not known.
+        """Return who asks; None without a valid login.
 
         Args:
-            headers: Of the request, names in lower case.
-            cookies: Of the request.
+            headers: Headers of the request, names in lower case.
+            cookies: Cookies of the request.
         """
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":

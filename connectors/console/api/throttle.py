@@ -1,30 +1,37 @@
-"""Passwords cannot be tried at will."""
+"""Throttle of logins, against guessing of passwords."""
 
 import threading
 import time
 from collections import OrderedDict
 
 FREE_TRIES = 5
+"""Failures without a wait; more help a guesser, fewer hinder a user who mistypes."""
+
 FIRST_WAIT_S = 2.0
+"""Seconds of the first wait; each further failure doubles it."""
+
 MAX_WAIT_S = 300.0
+"""Longest wait, seconds."""
+
 MAX_REMEMBERED = 10_000
+"""Keys remembered; the oldest are forgotten, which bounds memory."""
 
 
 class Throttle:
-    """Counts failures by whoever tries; from the sixth on each doubles the wait. Bounded in memory."""
+    """Counts failures by key, such as a name or an address; from the fifth on, each one doubles the wait."""
 
     def __init__(self) -> None:
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._lock = threading.Lock()
 
     def wait_s(self, *keys: str) -> float:
-        """Return how many seconds the next try must wait; 0 if it need not."""
+        """Return how many seconds the next try must wait, the longest of these keys."""
         now = time.monotonic()
         with self._lock:
             return max(0.0, *(self._failures.get(key, (0, 0.0))[1] - now for key in keys))
 
     def failed(self, *keys: str) -> None:
-        """Take note of a failure, under each of these keys."""
+        """Count a failure for each of these keys."""
         now = time.monotonic()
         with self._lock:
             for key in keys:

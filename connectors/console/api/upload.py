@@ -1,4 +1,4 @@
-"""Pictures that people upload: of few types, bounded, and drawn anew before anything else looks at them."""
+"""Uploaded pictures: few types, bounded, and re-encoded before any other code reads them."""
 
 import io
 
@@ -9,23 +9,29 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from pipeline.core.errors import DataError
 
 MAX_UPLOAD = 8_000_000
-"""Bytes."""
+"""Bytes of an uploaded file: a photograph of a phone fits."""
+
 MAX_PIXELS = 40_000_000
+"""Pixels of an uploaded picture; a small file may hold very many, which would exhaust memory."""
+
 MAX_SIDE_PX = 1600
-"""Larger pictures are scaled down to this."""
+"""Longer side that is kept, pixels; larger pictures are scaled down. A larger value slows detection."""
+
 MIN_SIDE_PX = 16
+"""Shortest side of an uploaded picture, pixels."""
+
 SIZE = f"picture: expected at least {MIN_SIDE_PX} pixels a side and {MAX_PIXELS} in all"
 TYPES = ("JPEG", "PNG", "WEBP")
 
 
-def redrawn(data: bytes) -> NDArray[np.uint8]:
-    """Return the pixels of an uploaded picture, the right way up; nothing else of the file is kept.
+def decode_upload(data: bytes) -> NDArray[np.uint8]:
+    """Return the pixels of an uploaded picture, rotated as its EXIF data says; all other data is dropped.
 
     Args:
         data: A file of one of ``TYPES``.
 
     Returns:
-        Shape ``(h, w, 3)``, RGB, no side longer than ``MAX_SIDE_PX``.
+        Shape ``(h, w, 3)``, uint8, RGB, no side longer than ``MAX_SIDE_PX``.
 
     Raises:
         DataError: If it is no such picture, or too large or too small.
@@ -36,9 +42,9 @@ def redrawn(data: bytes) -> NDArray[np.uint8]:
             if width * height > MAX_PIXELS or min(width, height) < MIN_SIDE_PX:
                 raise DataError(f"{SIZE}, got {width}x{height}; scale it")
             opened.draft("RGB", (MAX_SIDE_PX, MAX_SIDE_PX))
-            upright = ImageOps.exif_transpose(opened).convert("RGB")
-            upright.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX))
-            return np.array(upright, np.uint8)
+            rotated = ImageOps.exif_transpose(opened).convert("RGB")
+            rotated.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX))
+            return np.array(rotated, np.uint8)
     except Image.DecompressionBombError as error:
         raise DataError(f"{SIZE}, got far more; scale it") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:

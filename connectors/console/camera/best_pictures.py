@@ -1,4 +1,4 @@
-"""The best picture of everybody who is in front of one camera."""
+"""The best picture of each track of one camera."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -15,16 +15,22 @@ Image = NDArray[np.uint8]
 Rectangle = tuple[float, float, float, float]
 
 HEAD = 0.22
-"""Of a person's height, from the top: head and face."""
+"""Share of a person's box, from the top, that holds head and face; a larger share blurs more of the shoulders."""
 
 BETTER = 1.15
-"""A picture must be so much better than the one there is to be cut out."""
+"""Factor by which a new picture's quality must exceed the current one to replace it; a larger one copies less often."""
 
 LOOK_EVERY_S = 0.25
-"""Of event time; somebody of whom there is no picture yet is looked at in every frame."""
+"""Seconds of event time between two looks at known tracks. A track without a picture is looked at in every frame."""
 
 MAX_HEIGHT_PX = 320
+"""Height of a picture, pixels; larger cut-outs are scaled down. A larger value needs more disk space."""
+
 MAX_TRACKS = 400
+"""Tracks whose pictures are held at once; the oldest are dropped, which bounds memory at about 50 MB."""
+
+MARGIN = 0.04
+"""Share of a person's height that is shown around the box."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ class BestPicture:
         captured_at: Unix seconds, event time.
         quality: Higher is better.
         image: Shape ``(h, w, 3)``, uint8, RGB.
-        heads_xyxy: Where heads of others are in it, each side in [0, 1] of the picture.
+        heads_xyxy: Heads of other people in the picture, each side in [0, 1] of its size.
     """
 
     captured_at: float
@@ -46,18 +52,18 @@ class BestPicture:
 
 @dataclass(slots=True)
 class BestPictures:
-    """Looks at everybody a few times a second, and copies only what is better than what it has."""
+    """Looks at each track a few times a second, and copies only a picture that is better than the one it has."""
 
     _best: dict[TrackId, BestPicture] = field(default_factory=dict)
     _looked_at: float = -inf
     _order: deque[TrackId] = field(default_factory=deque)
 
     def see(self, frame: Frame, people: Mapping[TrackId, NDArray[np.float32]]) -> None:
-        """Take note of one frame.
+        """Look at one frame.
 
         Args:
             frame: The frame.
-            people: Boxes of shape ``(4,)``, pixels, by track.
+            people: By track, a box of shape ``(4,)``, float32, pixels.
         """
         now = frame.stamp.captured_at
         if not people or (now < self._looked_at + LOOK_EVERY_S and people.keys() <= self._best.keys()):
@@ -78,7 +84,7 @@ class BestPictures:
             self._best.pop(self._order.popleft(), None)
 
     def take(self, track_id: TrackId) -> BestPicture | None:
-        """Return the best picture since the last one taken; None if there is none."""
+        """Return the best picture since the last call for this track, and drop it; None if there is none."""
         best = self._best.pop(track_id, None)
         if best is not None:
             self._order.remove(track_id)
@@ -86,7 +92,7 @@ class BestPictures:
 
 
 def head_of(box_xyxy: Sequence[float]) -> Rectangle:
-    """Return where a person's head is, pixels of the frame.
+    """Return the rectangle of a person's head, pixels of the frame.
 
     Example:
         >>> head_of((0, 0, 10, 100))
@@ -97,14 +103,14 @@ def head_of(box_xyxy: Sequence[float]) -> Rectangle:
 
 
 def blurred(image: Image, rectangles_xyxy: Sequence[Rectangle]) -> Image:
-    """Return a copy in which these parts, in pixels, cannot be recognised any more."""
+    """Return a copy in which these rectangles, in pixels, are unrecognisable."""
     result = image.copy()
     height, width = image.shape[:2]
     for left, top, right, bottom in rectangles_xyxy:
         part = np.s_[max(0, int(top)) : min(height, int(bottom) + 1), max(0, int(left)) : min(width, int(right) + 1)]
         inside = result[part]
         if inside.size:
-            # A few colours in place of a face: a blur alone could be undone.
+            # Nine colours replace a face, because a mere blur can be inverted.
             few = cv2.resize(inside, (3, 3), interpolation=cv2.INTER_AREA)
             result[part] = cv2.resize(few, inside.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     return result
@@ -117,7 +123,7 @@ def encoded(image: Image, quality: int) -> bytes:
 
 
 def _qualities(boxes_xyxy: NDArray[np.float32], frame_hw: tuple[int, int]) -> NDArray[np.float32]:
-    """Return how well each box would do as a picture: large, whole, alone."""
+    """Return the quality of each box as a picture: high if it is large, inside the frame and not covered."""
     area = boxes.area(boxes_xyxy)
     inside = boxes.area(boxes.clip(boxes_xyxy, frame_hw)) / np.maximum(area, 1)
     overlap = boxes.intersection_matrix(boxes_xyxy, boxes_xyxy)
@@ -132,7 +138,7 @@ def _qualities(boxes_xyxy: NDArray[np.float32], frame_hw: tuple[int, int]) -> ND
 
 def _cut(frame: Frame, boxes_xyxy: NDArray[np.float32], row: int, quality: float) -> BestPicture | None:
     left, top, right, bottom = (float(side) for side in boxes_xyxy[row])
-    margin = 0.04 * (bottom - top)
+    margin = MARGIN * (bottom - top)
     height, width = frame.size_hw
     x0, y0 = max(0, int(left - margin)), max(0, int(top - margin))
     x1, y1 = min(width, int(right + margin) + 1), min(height, int(bottom + margin) + 1)

@@ -1,4 +1,4 @@
-"""A few frames of everybody who is in front of one camera: what becomes a short film of a sighting."""
+"""A few frames a second of each track of one camera, for the short film of a sighting."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -12,20 +12,26 @@ from connectors.console.camera.best_pictures import Image, Rectangle, head_of
 from pipeline.core import Frame, TrackId
 
 FRAME_HW = (192, 112)
+"""Height and width of a frame of a clip, pixels; larger frames need more disk space."""
+
 AROUND = 1.25
-"""Of a person's height that is shown."""
+"""Height of a frame in heights of the person's box; a larger one shows more of the surroundings."""
+
 MAX_FRAMES = 12
+"""Frames of one clip: six seconds at two a second. Longer parts of tracks lack their end."""
+
 MAX_TRACKS = 64
+"""Tracks whose clips are held at once; the oldest are dropped, which bounds memory at about 50 MB."""
 
 
 @dataclass(slots=True)
 class FrameClip:
-    """Frames of one person, side by side.
+    """Frames of one track.
 
     Attributes:
-        captured_at: Unix seconds, event time, of each.
-        frames: Shape ``(*FRAME_HW, 3)`` each, uint8, RGB.
-        heads_xyxy: Where heads of others are in each, sides in [0, 1] of the frame.
+        captured_at: Unix seconds, event time, of each frame.
+        frames: Each of shape ``(*FRAME_HW, 3)``, uint8, RGB.
+        heads_xyxy: Heads of other people in each frame, each side in [0, 1] of the frame's size.
     """
 
     captured_at: list[float] = field(default_factory=list)
@@ -34,10 +40,10 @@ class FrameClip:
 
 
 class ClipBuffer:
-    """Cuts out everybody now and then.
+    """Cuts out each track at a fixed rate.
 
     Args:
-        rate_hz: Frames a second of event time; 0 for none at all.
+        rate_hz: Frames a second of event time; 0: no clips.
     """
 
     def __init__(self, rate_hz: float) -> None:
@@ -46,7 +52,12 @@ class ClipBuffer:
         self._last_at: dict[TrackId, float] = {}
 
     def see(self, frame: Frame, people: Mapping[TrackId, NDArray[np.float32]]) -> None:
-        """Take note of one frame; boxes of shape ``(4,)``, pixels, by track."""
+        """Look at one frame.
+
+        Args:
+            frame: The frame.
+            people: By track, a box of shape ``(4,)``, float32, pixels.
+        """
         if self._period_s == float("inf"):
             return
         now = frame.stamp.captured_at
@@ -55,24 +66,24 @@ class ClipBuffer:
             if now - self._last_at.get(track_id, -float("inf")) < self._period_s:
                 continue
             self._last_at[track_id] = now
-            strip = self._clips.setdefault(track_id, FrameClip())
-            if len(strip.frames) < MAX_FRAMES:
+            clip = self._clips.setdefault(track_id, FrameClip())
+            if len(clip.frames) < MAX_FRAMES:
                 image, heads = _cut(frame, people, track_id)
-                strip.captured_at.append(now)
-                strip.frames.append(image)
-                strip.heads_xyxy.append(heads)
+                clip.captured_at.append(now)
+                clip.frames.append(image)
+                clip.heads_xyxy.append(heads)
         while len(self._clips) > MAX_TRACKS:
             self._clips.popitem(last=False)
 
     def take(self, track_id: TrackId) -> FrameClip | None:
-        """Return the frames since the last strip that was taken; None if there are none."""
+        """Return the frames since the last call for this track, and drop them; None if there are none."""
         return self._clips.pop(track_id, None)
 
 
 def _cut(
     frame: Frame, people: Mapping[TrackId, NDArray[np.float32]], track_id: TrackId
 ) -> tuple[Image, list[Rectangle]]:
-    """Return a person and a little of what is around, and where heads of others are in it."""
+    """Return a cut-out of a person with some surroundings, and the heads of others in it."""
     left, top, right, bottom = (float(side) for side in people[track_id])
     high = max(8.0, AROUND * (bottom - top))
     wide = high * FRAME_HW[1] / FRAME_HW[0]
@@ -87,8 +98,8 @@ def _cut(
         min(FRAME_HW[0] - at_y, round(inside.shape[0] * scale)),
     )
     if inside.size and min(size) > 0:
-        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        canvas[at_y : at_y + size[1], at_x : at_x + size[0]] = cv2.resize(inside, size, interpolation=way)
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        canvas[at_y : at_y + size[1], at_x : at_x + size[0]] = cv2.resize(inside, size, interpolation=method)
     heads = []
     for other, box in people.items():
         a, b, c, d = head_of(box.tolist())

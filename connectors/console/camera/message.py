@@ -1,4 +1,7 @@
-"""What a camera sends, and what a viewer gets: a JSON object and a JPEG in one binary message."""
+"""Wire format of pictures, from camera to page and from page to viewer: a JSON header and a JPEG in one message.
+
+A message is the header's length (four bytes, big endian), the header (UTF-8 JSON object), and the JPEG.
+"""
 
 import json
 import struct
@@ -7,12 +10,15 @@ from typing import Any
 from pipeline.core.errors import WireFormatError
 
 MAX_MESSAGE = 4_000_000
+"""Bytes of a message; a larger one closes the connection. It bounds the memory of the server."""
+
 MAX_HEADER = 200_000
+"""Bytes of a header: enough for more than a thousand people in one picture."""
 _LENGTH = struct.Struct(">I")
 
 
 def pack(header: dict[str, Any], jpeg: bytes) -> bytes:
-    """Return one message.
+    """Return a message of a header and a JPEG.
 
     Example:
         >>> unpack(pack({"camera": "east"}, b"jpeg"))
@@ -23,10 +29,10 @@ def pack(header: dict[str, Any], jpeg: bytes) -> bytes:
 
 
 def unpack(message: bytes) -> tuple[dict[str, Any], bytes]:
-    """Return what was packed.
+    """Return the header and the JPEG of a message.
 
     Raises:
-        WireFormatError: If it is no such message.
+        WireFormatError: If the message is malformed.
     """
     if len(message) < _LENGTH.size:
         raise WireFormatError(f"picture: expected at least {_LENGTH.size} bytes, got {len(message)}")

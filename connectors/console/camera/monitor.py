@@ -1,8 +1,8 @@
-"""The camera's end of the page: live pictures while somebody looks, and one picture of each part of a track.
+"""The camera's end of the page: live pictures while there are viewers, and a picture and a clip of each track part.
 
 Needs: websockets, opencv-python.
-Guarantee: none: the newest picture only; what cannot be sent is let go.
-When slow: pictures are let go; no call waits.
+Guarantee: none. Only the newest live picture is sent; what cannot be sent is dropped.
+When slow: pictures are dropped; no call waits.
 Secrets: the key of the feed is read from a private file of this run.
 """
 
@@ -31,35 +31,52 @@ from pipeline.core.errors import ConfigError
 logger = logging.getLogger(__name__)
 
 FEED = "feed.json"
-"""In the folder ``console`` of a run: where the page takes pictures, and the key to it."""
+"""File in the folder ``console`` of a run: the address at which the page receives pictures, and the key for it."""
 
-LOOK, REST = "look", "rest"
+WATCHED, UNWATCHED = "watched", "unwatched"
+"""What the page sends a camera when its first viewer comes, and when its last viewer leaves."""
+
 MAX_SHARE = 0.02
-"""Of a camera's time, for live pictures: where all cores are taken and a picture takes long, fewer are sent."""
+"""Largest share of a camera's time spent on live pictures.
 
-PATIENCE_S = 0.4
+Where all cores are busy and a picture takes long, fewer are sent. A larger share slows the pipeline more.
+"""
+
+POLL_S = 0.4
+"""Seconds after which the thread checks for a message of the page; longer delays the first live picture."""
+
 RETRY_S = 0.3
+"""Seconds between two tries to connect."""
+
 MAX_KEPT = 128
+"""Pictures and clips that wait to be sent; the oldest are dropped, which bounds memory at about 100 MB."""
+
+CLOSE_TIMEOUT_S = 2.0
+"""Seconds that ``close`` waits for pictures to be sent; longer delays the end of a run without a page."""
+
 MIN_SIDE_PX = 64
-MIN_LEFT_PX = 4
+"""Smallest allowed ``max_side_px``."""
+
+MIN_SCALED_PX = 4
+"""Smallest side of a scaled picture: an extremely narrow frame must not scale to nothing."""
 
 
 class LiveViewMonitor:
-    """Sends pictures of one camera to the page of the same run, from a thread of its own.
+    """Sends pictures of one camera to the page of the same run, from its own thread.
 
-    Nothing is scaled or encoded while nobody looks.
+    It scales and encodes live pictures only while the camera has viewers.
 
     Args:
         camera_id: The camera.
-        output_dir: Of the run; the page says there how it is reached.
-        max_rate_hz: Live pictures a second at most.
-        max_side_px: Larger live pictures are scaled down to this.
+        output_dir: Output folder of the run; the page writes its address there.
+        max_rate_hz: Live pictures a second, at most.
+        max_side_px: Longer side of a live picture, at most; larger pictures are scaled down.
         jpeg_quality: In [1, 100].
-        blur_heads: Heads are made unrecognisable in live pictures.
-        clip_rate_hz: Frames a second that are kept of everybody, small; 0: no film of anybody is kept.
+        blur_heads: Whether heads are made unrecognisable in live pictures.
+        clip_rate_hz: Small frames a second that are kept of each track; 0: no clips.
 
     Raises:
-        ConfigError: If a number is out of its range.
+        ConfigError: If a number is out of range.
     """
 
     def __init__(
@@ -97,7 +114,7 @@ class LiveViewMonitor:
         self._thread.start()
 
     def show(self, frame: Frame, people: Mapping[TrackId, NDArray[np.float32]]) -> None:
-        """Take one frame that was tracked; only the newest is shown."""
+        """Take one tracked frame; only the newest is sent to viewers."""
         self._best.see(frame, people)
         self._clips.see(frame, people)
         if not self._is_watched or time.monotonic() < self._next_at:
@@ -107,16 +124,16 @@ class LiveViewMonitor:
             self._changed.notify()
 
     def keep(self, tracklet: Tracklet) -> None:
-        """Keep the best picture of a part of a track, and a few frames of it."""
+        """Send the best picture of a part of a track, and its clip, to be stored."""
         track = {"track": str(tracklet.track_id), "part": tracklet.part}
         kept: list[tuple[dict[str, Any], Sequence[NDArray[np.uint8]]]] = []
-        best, strip = self._best.take(tracklet.track_id), self._clips.take(tracklet.track_id)
+        best, clip = self._best.take(tracklet.track_id), self._clips.take(tracklet.track_id)
         if best is not None:
-            about = {"captured_at": best.captured_at, "quality": best.quality, "heads": best.heads_xyxy}
-            kept.append(({"kind": "picture", **track, **about}, [best.image]))
-        if strip is not None:
+            details = {"captured_at": best.captured_at, "quality": best.quality, "heads": best.heads_xyxy}
+            kept.append(({"kind": "picture", **track, **details}, [best.image]))
+        if clip is not None:
             kept.append(
-                ({"kind": "clip", **track, "captured_at": strip.captured_at, "heads": strip.heads_xyxy}, strip.frames)
+                ({"kind": "clip", **track, "captured_at": clip.captured_at, "heads": clip.heads_xyxy}, clip.frames)
             )
         if kept:
             with self._changed:
@@ -124,11 +141,11 @@ class LiveViewMonitor:
                 self._changed.notify()
 
     def close(self) -> None:
-        """Send what is kept, for at most two seconds, and stop; idempotent."""
+        """Send what waits, for at most ``CLOSE_TIMEOUT_S``, and stop; idempotent."""
         with self._changed:
             self._is_closed = True
             self._changed.notify()
-        self._thread.join(2.0)
+        self._thread.join(CLOSE_TIMEOUT_S)
 
     def _run(self) -> None:
         while not self._is_closed:
@@ -136,19 +153,19 @@ class LiveViewMonitor:
                 with self._connected() as socket:
                     self._serve(socket)
             except (OSError, WebSocketException, ValueError, KeyError) as error:
-                logger.debug("camera %s: no page: %s", self._camera_id, error)
+                logger.debug("camera %s: the page is not reachable: %s", self._camera_id, error)
             self._is_watched = False
             with self._changed:
                 if not self._is_closed:
                     self._changed.wait(RETRY_S)
 
     def _connected(self) -> ClientConnection:
-        """Return a connection. Raises ``OSError``, ``ValueError`` or ``KeyError`` where there is no page yet."""
+        """Return a connection; raise ``OSError``, ``ValueError`` or ``KeyError`` if there is no page yet."""
         feed = json.loads(self._feed.read_text())
         context = None
         if feed["certificate"]:
             context = ssl.create_default_context(cafile=feed["certificate"])
-            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it is trusted itself, whoever signed it
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # trust this certificate itself, even self-signed
         return connect(
             feed["url"],
             additional_headers={"authorization": f"Bearer {feed['key']}", "x-camera": json.dumps(self._camera_id)},
@@ -163,7 +180,7 @@ class LiveViewMonitor:
         while True:
             with self._changed:
                 if not self._kept and self._newest is None and not self._is_closed:
-                    self._changed.wait(PATIENCE_S)
+                    self._changed.wait(POLL_S)
                 kept = list(self._kept)
                 self._kept.clear()
                 newest, self._newest = self._newest, None
@@ -178,7 +195,7 @@ class LiveViewMonitor:
             if is_last:
                 return
             try:
-                self._is_watched = socket.recv(timeout=0) == LOOK
+                self._is_watched = socket.recv(timeout=0) == WATCHED
             except TimeoutError:
                 continue
 
@@ -189,7 +206,7 @@ class LiveViewMonitor:
             image = blurred(image, [head_of(box.tolist()) for box in people.values()])
         scale = self._max_side_px / max(height, width)
         if scale < 1:
-            size = (max(MIN_LEFT_PX, round(width * scale)), max(MIN_LEFT_PX, round(height * scale)))
+            size = (max(MIN_SCALED_PX, round(width * scale)), max(MIN_SCALED_PX, round(height * scale)))
             image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
         header = {
             "kind": "live",

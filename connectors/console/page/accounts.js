@@ -1,10 +1,10 @@
-// Logging in, and who may.
+// Login, users and API tokens.
 
 import { get, send } from "./api.js";
-import { acts, dialog, h, put, toast } from "./dom.js";
+import { addButtons, dialog, h, put, toast } from "./dom.js";
 import { wallClock } from "./format.js";
 
-// Shows the form until somebody has logged in.
+// Shows the login form; resolves after a login.
 export function login(root) {
   return new Promise((resolve) => {
     const name = h("input", { autocomplete: "username", required: true, maxLength: 64 });
@@ -44,13 +44,13 @@ export async function page(root, context) {
     const [users, tokens] = await Promise.all([get("users"), get("tokens")]);
     const mayManage = !context.me.is_open;
     put(root,
-      h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, "Accounts"), h("p", {}, "Viewers look, operators correct, administrators manage accounts.")),
+      h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, "Accounts"), h("p", {}, "Viewers see people and alerts. Operators correct and erase. Administrators manage accounts.")),
         mayManage ? h("div", { className: "bar" }, h("button", { onclick: password }, "My password"), h("button", { onclick: token }, "New token"), h("button", { className: "main", onclick: user }, "New user")) : null),
-      mayManage ? null : h("p", { className: "soft" }, "Accounts are managed after a login: start the page with one (--login, or open=false)."),
+      mayManage ? null : h("p", { className: "soft" }, "This page has no login. To manage accounts, start it with --login or open=false."),
       h("div", { className: "cols" },
         table("Users", ["name", "role", "cameras", ""], users.map((each) => [each.name, each.role, each.cameras?.join(", ") ?? "all",
           mayManage ? h("button", { className: "danger", onclick: () => attempt(() => send(`users/${encodeURIComponent(each.name)}`, {}, "DELETE")) }, "Remove") : ""])),
-        table("Tokens for machines", ["label", "speaks for", "since", ""], tokens.map((each) => [each.label, each.name, wallClock(each.made_at),
+        table("API tokens", ["label", "acts for", "made", ""], tokens.map((each) => [each.label, each.name, wallClock(each.made_at),
           mayManage ? h("button", { className: "danger", onclick: () => attempt(() => send(`tokens/${each.number}`, {}, "DELETE")) }, "Remove") : ""]))));
   }
 
@@ -59,9 +59,9 @@ export async function page(root, context) {
     const secret = h("input", { type: "password", autocomplete: "new-password", minLength: 10 });
     const role = h("select", {}, ["viewer", "operator", "administrator"].map((each) => h("option", {}, each)));
     const cameras = context.site.cameras.map((camera) => h("input", { type: "checkbox", value: camera, checked: true }));
-    const box = dialog("New user", h("div", { className: "stack" }, h("label", {}, "Name", name), h("label", {}, "Password, ten signs at least", secret), h("label", {}, "Role", role),
+    const box = dialog("New user", h("div", { className: "stack" }, h("label", {}, "Name", name), h("label", {}, "Password, at least ten characters", secret), h("label", {}, "Role", role),
       h("div", { className: "bar" }, cameras.map((field) => h("label", { className: "bar" }, field, field.value)))));
-    acts(box, h("button", { className: "main", onclick: () => {
+    addButtons(box, h("button", { className: "main", onclick: () => {
       const chosen = cameras.filter((field) => field.checked).map((field) => field.value);
       const body = { password: secret.value, role: role.value, cameras: chosen.length === cameras.length ? null : chosen };
       attempt(async () => { await send(`users/${encodeURIComponent(name.value)}`, body, "PUT"); box.close(); });
@@ -70,8 +70,8 @@ export async function page(root, context) {
 
   function password() {
     const [old, fresh] = ["current-password", "new-password"].map((kind) => h("input", { type: "password", autocomplete: kind }));
-    const box = dialog("My password", h("div", { className: "stack" }, h("label", {}, "Old", old), h("label", {}, "New, ten signs at least", fresh)));
-    acts(box, h("button", { className: "main", onclick: async () => {
+    const box = dialog("My password", h("div", { className: "stack" }, h("label", {}, "Old password", old), h("label", {}, "New password, at least ten characters", fresh)));
+    addButtons(box, h("button", { className: "main", onclick: async () => {
       try {
         await send("me/password", { old: old.value, new: fresh.value });
         location.reload();
@@ -81,11 +81,11 @@ export async function page(root, context) {
 
   function token() {
     const label = h("input", { maxLength: 100 });
-    const box = dialog("New token", h("p", { className: "soft" }, `It speaks for ${context.me.name}.`), h("label", {}, "What it is for", label));
-    acts(box, h("button", { className: "main", onclick: () => attempt(async () => {
+    const box = dialog("New token", h("p", { className: "soft" }, `It acts for ${context.me.name}.`), h("label", {}, "Purpose", label));
+    addButtons(box, h("button", { className: "main", onclick: () => attempt(async () => {
       const made = await send("tokens", { name: context.me.name, label: label.value });
       box.close();
-      dialog("Keep it well: it is shown this once", h("pre", {}, made.token), h("form", { method: "dialog" }, h("button", { className: "main" }, "Close")));
+      dialog("Store this token now: it is not shown again", h("pre", {}, made.token), h("form", { method: "dialog" }, h("button", { className: "main" }, "Close")));
     }) }, "Make"));
   }
 

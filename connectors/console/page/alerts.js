@@ -1,8 +1,8 @@
-// What the rules found, newest first, and who takes care of it.
+// Alerts, newest first: filter, acknowledge, comment, mute.
 
 import { get, send } from "./api.js";
-import { acts, dialog, h, put, toast } from "./dom.js";
-import { clock, lasting, moment, shot, tag, wallClock } from "./format.js";
+import { addButtons, dialog, h, put, toast } from "./dom.js";
+import { duration, eventTime, parseTime, personLink, thumbnail, wallClock } from "./format.js";
 
 const MUTES = [[900, "15 minutes"], [3600, "one hour"], [86400, "one day"]];
 
@@ -30,10 +30,10 @@ export async function page(root, context) {
   });
 
   async function refresh() {
-    const found = await get("alerts", { rule: filter.rule, camera: filter.camera, since: moment(filter.since), until: moment(filter.until) });
+    const found = await get("alerts", { rule: filter.rule, camera: filter.camera, since: parseTime(filter.since), until: parseTime(filter.until) });
     const shown = found.alerts.filter((alert) => !filter.state || alert.state === filter.state);
     const open = found.alerts.filter((alert) => ["raised", "amended"].includes(alert.state)).length;
-    put(count, found.num ? `${open} open of ${found.num}` : "Nothing was reported.");
+    put(count, found.num ? `${open} open of ${found.num}` : "There are no alerts.");
     put(bar, choice("rule", "Rule", found.rules), choice("camera", "Camera", context.site.cameras),
       when("since", "From", "0:00 or date"), when("until", "To", "1:30 or date"), choice("state", "State", ["raised", "amended", "acknowledged", "retracted"]), h("label", {}, "Sound", sound));
     const muted = Object.entries(found.muted);
@@ -41,7 +41,7 @@ export async function page(root, context) {
       muted.map(([rule, until]) => h("div", { className: "note" }, `${rule} is muted until ${wallClock(until)}. `,
         context.may("operator") ? h("button", { className: "plain", onclick: () => act("alerts/mute", { rule, seconds: 0 }) }, "Unmute") : null)),
       shown.map((alert) => card(alert, alert.rule in found.muted)),
-      shown.length ? null : h("div", { className: "empty" }, "No alert fits. Alerts appear here by themselves."));
+      shown.length ? null : h("div", { className: "empty" }, "No alert matches. New alerts appear here automatically."));
     const key = found.alerts[0]?.key ?? null;
     if (newest !== null && key !== newest && key && sound.checked && !(found.alerts[0].rule in found.muted)) beep();
     newest = key ?? "";
@@ -57,23 +57,23 @@ export async function page(root, context) {
   }
 
   function card(alert, isMuted) {
-    const isOver = alert.state === "retracted";
-    const isTaken = alert.state === "acknowledged";
-    const states = { raised: ["open", "bad"], amended: ["amended", "warn"], acknowledged: ["taken care of", "good"], retracted: ["retracted", ""] };
+    const isRetracted = alert.state === "retracted";
+    const isAcknowledged = alert.state === "acknowledged";
+    const states = { raised: ["open", "bad"], amended: ["amended", "warn"], acknowledged: ["acknowledged", "good"], retracted: ["retracted", ""] };
     const [word, kind] = states[alert.state];
-    return h("article", { className: `card alert ${alert.severity} ${isOver ? "retracted done" : isTaken || isMuted ? "done" : ""}`, "data-alert": alert.key },
-      shot(alert.picture, `Person ${alert.person}`),
+    return h("article", { className: `card alert ${alert.severity} ${isRetracted ? "retracted done" : isAcknowledged || isMuted ? "done" : ""}`, "data-alert": alert.key },
+      thumbnail(alert.picture, `Person ${alert.person}`),
       h("div", {},
         h("p", { className: "message" }, alert.message),
-        h("div", { className: "facts" }, tag(alert.person), h("span", {}, alert.camera), h("time", { className: "num" }, clock(alert.raised_at)),
+        h("div", { className: "facts" }, personLink(alert.person), h("span", {}, alert.camera), h("time", { className: "num" }, eventTime(alert.raised_at)),
           h("span", {}, alert.rule), h("span", { className: `tag ${kind}` }, word),
           isMuted ? h("span", { className: "tag" }, "muted") : null,
           alert.was_amended && alert.state !== "amended" ? h("span", { className: "tag warn" }, "amended") : null),
-        h("ul", { className: "said" },
-          alert.acknowledged ? h("li", { className: "soft" }, `${alert.acknowledged.by} takes care, ${wallClock(alert.acknowledged.at)}`) : null,
+        h("ul", { className: "comments" },
+          alert.acknowledged ? h("li", { className: "soft" }, `Acknowledged by ${alert.acknowledged.by}, ${wallClock(alert.acknowledged.at)}`) : null,
           alert.comments.map((each) => h("li", {}, h("b", {}, each.by), `: ${each.text}`)))),
-      context.may("operator") ? h("div", { className: "acts" },
-        isOver || isTaken ? null : h("button", { className: "main", "data-key": `ack ${alert.key}`, onclick: () => act("alerts/acknowledge", { key: alert.key }) }, "Acknowledge"),
+      context.may("operator") ? h("div", { className: "buttons" },
+        isRetracted || isAcknowledged ? null : h("button", { className: "main", "data-key": `ack ${alert.key}`, onclick: () => act("alerts/acknowledge", { key: alert.key }) }, "Acknowledge"),
         h("button", { "data-key": `say ${alert.key}`, onclick: () => comment(alert) }, "Comment"),
         h("button", { "data-key": `mute ${alert.key}`, onclick: () => mute(alert.rule) }, "Mute rule")) : null);
   }
@@ -81,13 +81,13 @@ export async function page(root, context) {
   function comment(alert) {
     const text = h("textarea", { rows: 3, maxLength: 2000, required: true, "aria-label": "Comment" });
     const box = dialog("Comment", h("p", { className: "soft" }, alert.message), text);
-    acts(box, h("button", { className: "main", onclick: () => { if (text.value.trim()) { act("alerts/comment", { key: alert.key, text: text.value }); box.close(); } } }, "Save"));
+    addButtons(box, h("button", { className: "main", onclick: () => { if (text.value.trim()) { act("alerts/comment", { key: alert.key, text: text.value }); box.close(); } } }, "Save"));
   }
 
   function mute(rule) {
     const choice = h("select", { "aria-label": "How long" }, MUTES.map(([seconds, name]) => h("option", { value: seconds }, name)));
-    const box = dialog(`Mute ${rule}`, h("p", {}, "Its alerts stay in the list; nobody is told of new ones."), choice);
-    acts(box, h("button", { className: "main", onclick: () => { act("alerts/mute", { rule, seconds: Number(choice.value) }); toast(`${rule} is muted for ${lasting(Number(choice.value))}`); box.close(); } }, "Mute"));
+    const box = dialog(`Mute ${rule}`, h("p", {}, "Its alerts stay in the list, without a sound and without a count."), choice);
+    addButtons(box, h("button", { className: "main", onclick: () => { act("alerts/mute", { rule, seconds: Number(choice.value) }); toast(`${rule} is muted for ${duration(Number(choice.value))}`); box.close(); } }, "Mute"));
   }
 
   context.listeners.add(refresh);

@@ -1,15 +1,15 @@
-// What the server is asked. Every change carries the session's token.
+// Requests to the server. Every change carries the session's CSRF token.
 
 let csrf = null;
 
-export class Refused extends Error {
+export class ApiError extends Error {
   constructor(status, message) {
     super(message);
     this.status = status;
   }
 }
 
-export function knownAs(me) {
+export function setSession(me) {
   csrf = me.csrf;
 }
 
@@ -39,18 +39,18 @@ async function answer(response) {
   try { found = JSON.parse(text); } catch { found = { detail: response.statusText }; }
   if (response.ok) return found;
   const detail = Array.isArray(found.detail) ? found.detail.map((each) => `${each.loc.at(-1)}: ${each.msg}`).join("; ") : found.detail;
-  throw new Refused(response.status, detail || response.statusText);
+  throw new ApiError(response.status, detail || response.statusText);
 }
 
-// An order is done when the line has carried it out; returns how it ended.
-export async function ordered(placed) {
-  let order = placed;
-  for (let tries = 0; order.state === "pending" && tries < 60; tries += 1) {
+// Waits until the pipeline has applied a correction, for 30 seconds at most; returns its last state.
+export async function waitUntilApplied(submitted) {
+  let correction = submitted;
+  for (let tries = 0; correction.state === "pending" && tries < 60; tries += 1) {
     await new Promise((resolve) => setTimeout(resolve, tries < 10 ? 150 : 500));
-    order = await get(`orders/${order.number}`);
+    correction = await get(`corrections/${correction.number}`);
   }
-  if (order.state === "refused") throw new Refused(409, order.outcome);
-  return order;
+  if (correction.state === "refused") throw new ApiError(409, correction.outcome);
+  return correction;
 }
 
 export function socket(path, { message, binary = false, closed = () => {} }) {

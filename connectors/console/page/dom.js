@@ -1,4 +1,4 @@
-// Elements from code: text is always text, so nothing that anybody calls a camera can become markup.
+// Creates elements. Text stays text, so the name of a camera or a person can never become markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -25,7 +25,7 @@ function filled(element, props, children) {
   return element;
 }
 
-// Replaces what is inside, and leaves the focus where it was, on the element with the same data-key.
+// Replaces the children, and keeps the focus on the element with the same data-key.
 export function put(parent, ...children) {
   const key = parent.contains(document.activeElement) ? document.activeElement.dataset?.key : null;
   parent.replaceChildren(...children.flat(9).filter((child) => child !== null && child !== undefined && child !== false));
@@ -39,7 +39,7 @@ export function toast(text, { bad = false, action = null } = {}) {
   setTimeout(() => box.remove(), action ? 12000 : 5000);
 }
 
-// A dialog that is gone when it is closed. Returns it.
+// Opens a dialog, which is removed when it is closed, and returns it.
 export function dialog(title, ...children) {
   const box = h("dialog", { "aria-label": title, onclose: () => box.remove() }, h("h2", {}, title), ...children);
   document.body.append(box);
@@ -47,6 +47,6 @@ export function dialog(title, ...children) {
   return box;
 }
 
-export function acts(box, ...buttons) {
-  box.append(h("div", { className: "acts" }, h("button", { onclick: () => box.close() }, "Cancel"), ...buttons));
+export function addButtons(box, ...buttons) {
+  box.append(h("div", { className: "buttons" }, h("button", { onclick: () => box.close() }, "Cancel"), ...buttons));
 }

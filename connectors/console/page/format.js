@@ -1,4 +1,4 @@
-// Numbers, times and colours as people read them.
+// Numbers, times, colours and pictures as the page shows them.
 
 import { h } from "./dom.js";
 
@@ -7,8 +7,8 @@ const GOLDEN = 0.618033988749895;
 const SATURATIONS = [0.72, 0.88, 0.58];
 const BRIGHTNESSES = [0.92, 0.74, 1.0];
 
-// A recording that does not say when it began starts at 0, and shows how long it has been running.
-export function clock(at) {
+// Event time. A recording without a start time begins at 0, so its times are shown as elapsed time.
+export function eventTime(at) {
   if (at === null || at === undefined) return "–";
   if (Math.abs(at) < YEAR_S) {
     const sign = at < 0 ? "−" : "";
@@ -22,8 +22,8 @@ export function clock(at) {
   return today ? date.toLocaleTimeString() : date.toLocaleString();
 }
 
-// Time since a recording began, as 1:30 or seconds, or a date.
-export function moment(text) {
+// Reads a time of an event: elapsed time as 1:30 or in seconds, or a date.
+export function parseTime(text) {
   if (!text?.trim()) return null;
   if (/^[\d.]+$/.test(text)) return Number(text);
   const parts = text.match(/^(?:(\d+):)?(\d+):([\d.]+)$/);
@@ -36,7 +36,7 @@ export function wallClock(at) {
   return new Date(at * 1000).toLocaleString();
 }
 
-export function lasting(seconds) {
+export function duration(seconds) {
   if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
   if (seconds < 172800) return `${(seconds / 3600).toFixed(1)} h`;
@@ -47,13 +47,13 @@ export function percent(share, digits = 0) {
   return share === null || share === undefined ? "–" : `${(100 * share).toFixed(digits)} %`;
 }
 
-// How full a bar is.
+// Style of a bar that is filled to a share.
 export function width(share) {
   return { width: `${(100 * share).toFixed(1)}%` };
 }
 
-// Nothing is certain: 99.7 % does not read as 100 %.
-export function sure(probability) {
+// A probability as text. Nothing is certain, so 99.7 % is not rounded to 100 %.
+export function probabilityText(probability) {
   if (probability > 0.99) return "> 99 %";
   return probability < 0.01 ? "< 1 %" : percent(probability);
 }
@@ -63,7 +63,8 @@ export function bytes(count) {
   return count < 1e9 ? `${(count / 1e6).toFixed(1)} MB` : `${(count / 1e9).toFixed(1)} GB`;
 }
 
-// The same colours as in the films of a run. Of black and white one always stands out by 4.58 or more (WCAG asks 4.5).
+// The colour of a person, as in the annotated videos. Black or white text on it has a contrast of at least 4.58; WCAG AA
+// asks for 4.5.
 export function colour(person) {
   const hue = (0.58 + person * GOLDEN) % 1;
   const [saturation, value] = [SATURATIONS[person % 3], BRIGHTNESSES[person % 3]];
@@ -83,7 +84,7 @@ function luminance(...channels) {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }
 
-export function tag(person, name = "") {
+export function personLink(person, name = "") {
   const { css, ink } = colour(person);
   return h("a", {
     className: "person", href: `#/person/${person}`, style: { background: css, color: ink },
@@ -91,15 +92,15 @@ export function tag(person, name = "") {
   }, String(person));
 }
 
-export function shot(which, about) {
-  if (!which) return h("div", { className: "shot none" }, "no picture");
+export function thumbnail(which, about) {
+  if (!which) return h("div", { className: "thumbnail none" }, "no picture");
   const url = `/api/picture?${new URLSearchParams({ track: which.track, part: which.part })}`;
-  const image = h("img", { className: "shot", src: url, alt: about, loading: "lazy", decoding: "async" });
-  image.onerror = () => image.replaceWith(h("div", { className: "shot none" }, "no picture"));
+  const image = h("img", { className: "thumbnail", src: url, alt: about, loading: "lazy", decoding: "async" });
+  image.onerror = () => image.replaceWith(h("div", { className: "thumbnail none" }, "no picture"));
   return image;
 }
 
-const OUTCOMES = { matched: ["recognised", "good"], new: ["new", "info"], tentative: ["unsure", "warn"] };
+const OUTCOMES = { matched: ["recognised", "good"], new: ["new", "info"], tentative: ["uncertain", "warn"] };
 
 export function outcome(value) {
   const [word, kind] = OUTCOMES[value] ?? [value, ""];

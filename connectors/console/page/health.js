@@ -1,20 +1,20 @@
-// How the line is doing.
+// State of the pipeline.
 
 import { get } from "./api.js";
 import { h, put } from "./dom.js";
-import { calibrationCurve, reliability } from "./curves.js";
-import { lasting } from "./format.js";
-import { walkGraph } from "./timeline.js";
+import { calibrationCurve, reliability } from "./calibration.js";
+import { duration } from "./format.js";
+import { transitGraph } from "./map.js";
 
 export async function page(root, context) {
   const body = h("div", { className: "stack" });
-  put(root, h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, "Health"), h("p", {}, context.site.is_live ? "Now, every two seconds." : "This run has ended; this is how it went."))), body);
+  put(root, h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, "Health"), h("p", {}, context.site.is_live ? "Updated every two seconds." : "This run has ended. These are its last figures."))), body);
 
   async function refresh() {
     if (document.hidden) return;
     const found = await get("health");
     const { status, summary } = found;
-    put(body, tiles(found), status ? cameras(status) : null, h("div", { className: "pack" }, status ? leftOut(found) : null, status ? work(status) : null, walks(found, context.site), calibration(found), delays(summary)));
+    put(body, tiles(found), status ? cameras(status) : null, h("div", { className: "pack" }, status ? dropped(found) : null, status ? stages(status) : null, transits(found, context.site), calibration(found), latency(summary)));
   }
 
   const timer = setInterval(() => refresh().catch(() => {}), 2000);
@@ -28,67 +28,67 @@ function tiles({ is_live: isLive, status, summary, viewers, connected }) {
   const found = [
     ["people known", status?.match.num_identities ?? summary?.identities ?? "–"],
     ["sightings", status?.match.num_sightings ?? summary?.sightings ?? "–"],
-    ["frames a second", isLive ? sum("fps").toFixed(1) : summary?.frames_per_s?.toFixed(1) ?? "–"],
+    ["frames per second", isLive ? sum("fps").toFixed(1) : summary?.frames_per_s?.toFixed(1) ?? "–"],
     ["freshness, p95", fresh(status?.match.freshness_p95_s ?? summary?.latency_s?.p95)],
-    ["waiting to be judged", status?.match.num_waiting ?? "–"],
-    ["pages that look", viewers],
-    ["cameras that send", isLive ? connected.length : "–"],
+    ["embeddings waiting", status?.match.num_waiting ?? "–"],
+    ["live viewers", viewers],
+    ["cameras connected", isLive ? connected.length : "–"],
   ];
   return h("div", { className: "tiles" }, found.map(([name, value]) => h("div", { className: "card tile" }, h("b", {}, String(value)), h("span", {}, name))));
 }
 
 function cameras(status) {
-  const titles = ["camera", "state", "fps", "lag", "people", "processed", "dropped", "bad", "still lifes", "tracklets", "reopened"];
+  const titles = ["camera", "state", "fps", "lag", "people", "processed", "dropped", "bad", "static false positives", "tracklets", "reconnects"];
   return section("Cameras", titles, Object.entries(status.cameras).map(([name, camera]) => [
-    name, h("span", { className: `tag ${camera.error ? "bad" : camera.reopens ? "warn" : "good"}` }, camera.error ? "lost" : camera.reopens ? "came back" : "fine"),
+    name, h("span", { className: `tag ${camera.error ? "bad" : camera.reopens ? "warn" : "good"}` }, camera.error ? "lost" : camera.reopens ? "reconnected" : "ok"),
     camera.fps.toFixed(1), `${camera.lag_s.toFixed(2)} s`, camera.people_now, camera.frames_processed, camera.frames_dropped, camera.bad_records, camera.static_false_positives, camera.tracklets, camera.reopens,
   ]));
 }
 
-function work(status) {
-  const rows = Object.entries(status.busy).map(([stage, { busy_s: busy, items, waiting }]) => [stage, items, items ? `${(1000 * busy / items).toFixed(1)} ms` : "–", lasting(busy), waiting ?? "–"]);
+function stages(status) {
+  const rows = Object.entries(status.busy).map(([stage, { busy_s: busy, items, waiting }]) => [stage, items, items ? `${(1000 * busy / items).toFixed(1)} ms` : "–", duration(busy), waiting ?? "–"]);
   const cameras = Object.values(status.cameras);
   for (const [stage, name] of [["decode", "decode_s"], ["track", "track_s"]]) {
     const [busy, items] = [cameras.reduce((sum, camera) => sum + camera[name], 0), cameras.reduce((sum, camera) => sum + camera.frames_processed, 0)];
-    rows.push([stage, items, items ? `${(1000 * busy / items).toFixed(1)} ms` : "–", lasting(busy), "–"]);
+    rows.push([stage, items, items ? `${(1000 * busy / items).toFixed(1)} ms` : "–", duration(busy), "–"]);
   }
   rows.push(["match", status.match.num_sightings, "–", "–", status.match.num_waiting]);
-  return section("Time and queues by stage", ["stage", "items", "each", "in all", "waiting"], rows);
+  return section("Time and queues by stage", ["stage", "items", "per item", "total", "waiting"], rows);
 }
 
 function fresh(seconds) {
   return seconds === null || seconds === undefined ? "–" : `${seconds.toFixed(2)} s`;
 }
 
-// Nothing is lost without a word: what was not looked at, and why.
-function leftOut({ status, bad_messages: bad }) {
+// Everything that the pipeline dropped, and why.
+function dropped({ status, bad_messages: bad }) {
   const cameras = Object.values(status.cameras);
   const sum = (name) => cameras.reduce((total, camera) => total + camera[name], 0);
   const embedded = status.busy.embed?.items ?? 0;
-  return section("Left out, and why", ["what", "why", "how many"], [
-    ["frames", "newer ones were there: the line was behind", sum("frames_dropped")],
-    ["frames and tracklets", "broken, or no picture", sum("bad_records")],
-    ["parts of tracks", "nothing in them moved: a thing, not a person", sum("static_false_positives")],
-    ["parts of tracks", "the detector was never sure of anybody there", sum("low_score_parts")],
-    ["tracklets", "no picture good enough to tell anybody", Math.max(0, sum("tracklets") - embedded)],
-    ["looks", "something was wrong with them", status.match.num_unusable],
-    ["looks", "they came after their turn", status.match.num_late],
-    ["batches of events", "a sink was busy; they were written again", status.match.num_sink_retries],
+  return section("Dropped, and why", ["what", "why", "how many"], [
+    ["frames", "newer frames had arrived: the pipeline was behind", sum("frames_dropped")],
+    ["frames and tracklets", "corrupt or without an image", sum("bad_records")],
+    ["parts of tracks", "static false positives: nothing in them moved", sum("static_false_positives")],
+    ["parts of tracks", "the detection score stayed below the minimum peak", sum("low_score_parts")],
+    ["tracklets", "no crop of sufficient quality", Math.max(0, sum("tracklets") - embedded)],
+    ["embeddings", "unusable values", status.match.num_unusable],
+    ["embeddings", "too late", status.match.num_late],
+    ["batches of events", "not dropped: a sink was busy, and they were written again", status.match.num_sink_retries],
     ["pictures for this page", "unreadable", bad],
   ]);
 }
 
-function delays(summary) {
-  const latency = summary?.latency_s;
-  if (!latency) return null;
-  return section("Freshness of the run", ["capture to published sighting", ""], Object.entries(latency).map(([name, value]) => [name, fresh(value)]));
+function latency(summary) {
+  const quantiles = summary?.latency_s;
+  if (!quantiles) return null;
+  return section("Freshness of the run", ["capture to published sighting", ""], Object.entries(quantiles).map(([name, value]) => [name, fresh(value)]));
 }
 
-function walks({ walks: found }, site) {
+function transits({ transits: found }, site) {
   if (!found.length) return null;
-  const box = section("Walking times, as learned here", ["from", "to", "people", "median", "10–90 %"],
-    found.map((walk) => [walk.from, walk.to, walk.num, lasting(walk.median_s), `${lasting(walk.p10_s)} – ${lasting(walk.p90_s)}`]));
-  box.querySelector("h2").after(walkGraph({ cameras: site.cameras, areas: site.areas, walks: found }));
+  const box = section("Observed transit times", ["from", "to", "people", "median", "10–90 %"],
+    found.map((transit) => [transit.from, transit.to, transit.num, duration(transit.median_s), `${duration(transit.p10_s)} – ${duration(transit.p90_s)}`]));
+  box.querySelector("h2").after(transitGraph({ cameras: site.cameras, areas: site.areas, transits: found }));
   return box;
 }
 
@@ -96,8 +96,8 @@ function calibration({ calibration: curve, answers, status }) {
   if (!curve) return null;
   const match = status?.match;
   return h("section", { className: "card" }, h("h2", {}, "Calibration"), calibrationCurve(curve),
-    h("p", { className: "small" }, curve.is_learned ? `As the line believes now; learned from ${match.calibration_labels} pairs that were certainly two people. Drift since training: ${match.calibration_drift.toFixed(2)} standard deviations.` : "As it was when the run began."),
-    answers.some((bin) => bin.num) ? reliability(answers) : h("p", { className: "soft small" }, "Answers in ", h("a", { href: "#/decide" }, "To decide"), " are drawn here against what the line said."));
+    h("p", { className: "small" }, curve.is_learned ? `The current calibration, learned from ${match.calibration_labels} pairs that certainly showed two people. Drift since training: ${match.calibration_drift.toFixed(2)} standard deviations.` : "The calibration with which the run began."),
+    answers.some((bin) => bin.num) ? reliability(answers) : h("p", { className: "soft small" }, "A chart here compares the answers in the ", h("a", { href: "#/review" }, "review queue"), " with the pipeline’s probabilities."));
 }
 
 function section(title, titles, rows) {

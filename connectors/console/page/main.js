@@ -1,22 +1,22 @@
-// Which page is shown, and who looks at it.
+// Shows the page that the address names, with the menu around it.
 
-import { get, knownAs, send, socket } from "./api.js";
+import { get, send, setSession, socket } from "./api.js";
 import { h, put, s, toast } from "./dom.js";
 import * as accounts from "./accounts.js";
 import * as alerts from "./alerts.js";
-import * as decide from "./decide.js";
 import * as health from "./health.js";
+import * as live from "./live.js";
+import * as people from "./people.js";
 import * as person from "./person.js";
 import * as privacy from "./privacy.js";
 import * as reference from "./reference.js";
-import * as search from "./search.js";
-import * as wall from "./wall.js";
+import * as review from "./review.js";
 
 const PAGES = [
-  { name: "wall", title: "Live wall", module: wall, icon: "M3 5h18v12H3zM8 21h8M12 17v4" },
+  { name: "live", title: "Live", module: live, icon: "M3 5h18v12H3zM8 21h8M12 17v4" },
   { name: "alerts", title: "Alerts", module: alerts, icon: "M6 16V11a6 6 0 0 1 12 0v5l2 2H4zM10 21h4" },
-  { name: "people", title: "People", module: search, icon: "M11 4a7 7 0 1 1 0 14 7 7 0 0 1 0-14zM16 16l5 5" },
-  { name: "decide", title: "To decide", module: decide, icon: "M3 6h8v12H3zM13 6h8v12h-8zM6 12l1.5 1.5L10 11" },
+  { name: "people", title: "People", module: people, icon: "M11 4a7 7 0 1 1 0 14 7 7 0 0 1 0-14zM16 16l5 5" },
+  { name: "review", title: "Review", module: review, icon: "M3 6h8v12H3zM13 6h8v12h-8zM6 12l1.5 1.5L10 11" },
   { name: "health", title: "Health", module: health, icon: "M3 12h4l3-7 4 14 3-7h4" },
   { name: "privacy", title: "Privacy", module: privacy, icon: "M12 3l8 3v6c0 5-4 8-8 9-4-1-8-4-8-9V6z" },
   { name: "accounts", title: "Accounts", module: accounts, icon: "M12 4a4 4 0 1 1 0 8 4 4 0 0 1 0-8zM4 21c0-5 4-7 8-7s8 2 8 7", role: "administrator" },
@@ -38,7 +38,7 @@ async function start() {
     await accounts.login(document.getElementById("main"));
     return start();
   }
-  knownAs(context.me);
+  setSession(context.me);
   context.site = await get("site");
   drawNav();
   addEventListener("hashchange", show);
@@ -49,7 +49,7 @@ async function start() {
 
 async function show() {
   const mine = (turn += 1);
-  const [name = "wall", ...rest] = location.hash.replace(/^#\/?/, "").split("/");
+  const [name = "live", ...rest] = location.hash.replace(/^#\/?/, "").split("/");
   const page = PAGES.find((each) => each.name === name) ?? HIDDEN[name] ?? PAGES[0];
   await leave?.();
   leave = null;
@@ -67,7 +67,7 @@ async function show() {
     if (mine === turn) leave = left ?? null;
     else left?.();
   } catch (error) {
-    put(root, h("div", { className: "empty" }, h("h1", {}, "This cannot be shown"), h("p", {}, error.message)));
+    put(root, h("div", { className: "empty" }, h("h1", {}, "This page cannot be shown"), h("p", {}, error.message)));
   }
   root.dataset.ready = "yes";
   if (mine > 1) main.focus({ preventScroll: true });
@@ -76,7 +76,7 @@ async function show() {
 function banner() {
   if (!context.me.is_open) return null;
   return h("div", { className: "note", role: "note" },
-    "Demonstration: open without a login, to this machine alone.");
+    "Demonstration: no login is needed. Only this machine can open the page.");
 }
 
 function drawNav() {
@@ -112,7 +112,7 @@ function setTheme(theme, keep = false) {
   if (keep) localStorage.setItem("theme", theme);
 }
 
-// While the tab is looked at, the server says when something is new; a tab that sleeps has no connection.
+// While the tab is visible, the server announces changes; a hidden tab has no connection.
 let changes = null;
 let wait = null;
 function listen() {

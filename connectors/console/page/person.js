@@ -1,10 +1,11 @@
-// One person: pictures, the way they went, why the line thinks so, and the power to correct it.
+// One person: pictures, where they went, why the pipeline decided so, and corrections.
 
-import { get, ordered, send } from "./api.js";
-import { acts, dialog, h, put, toast } from "./dom.js";
-import { clock, colour, lasting, outcome, shot, sure, tag, wallClock } from "./format.js";
-import { inert } from "./likeness.js";
-import { map, stays, timeline } from "./timeline.js";
+import { get, send, waitUntilApplied } from "./api.js";
+import { addButtons, dialog, h, put, toast } from "./dom.js";
+import { colour, duration, eventTime, outcome, personLink, probabilityText, thumbnail, wallClock } from "./format.js";
+import { unlinked } from "./similarity.js";
+import { map } from "./map.js";
+import { segments, timeline } from "./timeline.js";
 
 const MAX_BEST = 8;
 const WORDS = { merged: "merged", split: "split", confirmed: "confirmed", named: "named", erased: "erased" };
@@ -14,19 +15,19 @@ export async function page(root, context, [asked]) {
   let person = null;
 
   async function refresh() {
-    const [found, site, orders] = await Promise.all([get(`people/${asked}`), get("site"), get("orders")]);
+    const [found, site, corrections] = await Promise.all([get(`people/${asked}`), get("site"), get("corrections")]);
     person = found;
-    draw(site, orders);
+    draw(site, corrections);
   }
 
-  // Places an order, waits for the line to carry it out, and offers to undo it.
-  async function order(kind, person_ids, { parts = [], name = "", reason = "" } = {}) {
+  // Submits a correction, waits until the pipeline has applied it, and offers to undo it.
+  async function correct(kind, person_ids, { parts = [], name = "", reason = "" } = {}) {
     try {
-      const placed = await send("orders", { kind, person_ids, parts: parts.map(({ track, part }) => ({ track, part })), name, reason });
-      const done = await ordered(placed);
+      const submitted = await send("corrections", { kind, person_ids, parts: parts.map(({ track, part }) => ({ track, part })), name, reason });
+      const done = await waitUntilApplied(submitted);
       chosen.clear();
       const action = done.can_undo ? { name: "Undo", run: () => undo(done.number) } : null;
-      toast(done.state === "done" ? `Done: ${kind}` : `Ordered: ${kind}. The line has not carried it out yet.`, { action });
+      toast(done.state === "done" ? `Done: ${kind}` : `Submitted: ${kind}. The pipeline has not applied it yet.`, { action });
       await refresh();
     } catch (error) {
       toast(error.message, { bad: true });
@@ -35,7 +36,7 @@ export async function page(root, context, [asked]) {
 
   async function undo(number) {
     try {
-      await ordered(await send(`orders/${number}/undo`));
+      await waitUntilApplied(await send(`corrections/${number}/undo`));
       toast("Undone");
       await refresh();
     } catch (error) {
@@ -43,9 +44,9 @@ export async function page(root, context, [asked]) {
     }
   }
 
-  function draw(site, orders) {
+  function draw(site, corrections) {
     const id = person.person;
-    const found = stays(person.sightings);
+    const found = segments(person.sightings);
     const best = person.sightings.filter((each) => each.quality !== null).sort((one, two) => two.quality - one.quality);
     const shown = spread(best).slice(0, MAX_BEST).sort((one, two) => one.first_at - two.first_at);
     const mayCorrect = context.may("operator");
@@ -55,48 +56,48 @@ export async function page(root, context, [asked]) {
         h("span", { className: "person", style: { background: css, color: ink, fontSize: "1.5rem", padding: "4px 16px" } }, String(id)),
         h("div", { className: "grow" },
           h("h1", {}, person.name || `Person ${id}`),
-          h("p", { className: "num" }, `${clock(person.first_seen_at)} – ${clock(person.last_seen_at)} · ${person.cameras.join(", ")} · ${person.num_sightings} sightings`,
-            person.asked_for === id ? null : ` · was number ${person.asked_for}`)),
+          h("p", { className: "num" }, `${eventTime(person.first_seen_at)} – ${eventTime(person.last_seen_at)} · ${person.cameras.join(", ")} · ${person.num_sightings} ${person.num_sightings === 1 ? "sighting" : "sightings"}`,
+            person.asked_for === id ? null : ` · merged with number ${person.asked_for}`)),
         mayCorrect ? h("div", { className: "bar" },
           h("button", { "data-key": "merge", onclick: merge }, "Merge with…"),
-          h("button", { "data-key": "name", onclick: name }, person.name ? "Rename" : "Put on watch-list"),
-          h("button", { "data-key": "confirm", onclick: () => order("confirm", [id], { reason: "all of it" }) }, "Confirm all"),
-          shown.length ? h("a", { className: "button", href: like(best[0]), "data-key": "like" }, "Who looks like this") : null,
+          h("button", { "data-key": "name", onclick: name }, person.name ? "Rename" : "Add to watch-list"),
+          h("button", { "data-key": "confirm", onclick: () => correct("confirm", [id], { reason: "all sightings" }) }, "Confirm all"),
+          shown.length ? h("a", { className: "button", href: searchAddress(best[0]), "data-key": "search" }, "Search by picture") : null,
           h("a", { className: "button", href: `/api/people/${id}/export.zip`, download: "" }, "Export"),
           h("button", { className: "danger", "data-key": "erase", onclick: erase }, "Erase")) : null),
       h("div", { className: "stack" },
-        shown.length ? h("div", { className: "strip" }, shown.map((each) => shot(each, `${each.camera} at ${clock(each.first_at)}`))) : null,
+        shown.length ? h("div", { className: "pictures" }, shown.map((each) => thumbnail(each, `${each.camera} at ${eventTime(each.first_at)}`))) : null,
         h("div", { className: "two" },
           h("div", { className: "stack" },
             h("section", { className: "card" }, h("h2", {}, "When and where"), timeline(id, found, jump)),
-            person.likely.length ? h("section", { className: "card" }, h("h2", {}, "May be the same as"),
-              h("p", { className: "soft small" }, "By the line’s own doubt, the likeliest first."),
-              h("div", { className: "people few" }, person.likely.map((each) => h("a", { href: `#/person/${each.person}` },
-                shot(each.picture, `Person ${each.person}`),
-                h("div", { className: "about" }, h("div", { className: "bar" }, inert(tag(each.person)), h("b", { className: "num" }, sure(each.probability)))))))) : null),
-          h("section", { className: "card" }, h("h2", {}, "The way"), map(id, person.sightings, found, site))),
+            person.candidates.length ? h("section", { className: "card" }, h("h2", {}, "May be the same as"),
+              h("p", { className: "soft small" }, "Runner-up candidates of the pipeline, the most probable first."),
+              h("div", { className: "people few" }, person.candidates.map((each) => h("a", { href: `#/person/${each.person}` },
+                thumbnail(each.picture, `Person ${each.person}`),
+                h("div", { className: "details" }, h("div", { className: "bar" }, unlinked(personLink(each.person)), h("b", { className: "num" }, probabilityText(each.probability)))))))) : null),
+          h("section", { className: "card" }, h("h2", {}, "Path"), map(id, person.sightings, found, site))),
         h("section", { className: "card" },
           h("h2", {}, "Sightings"),
-          mayCorrect ? h("p", { className: "soft small" }, "Choose a picture to see why. Tick pictures that show somebody else, and split them off.") : null,
-          h("div", { className: "stays" }, found.map((stay) => drawStay(stay, mayCorrect))), choice()),
-        history(orders)));
+          mayCorrect ? h("p", { className: "soft small" }, "Select a picture to see why it is here. Tick pictures of another person to split them off.") : null,
+          h("div", { className: "segments" }, found.map((segment) => drawSegment(segment, mayCorrect))), choice()),
+        history(corrections)));
   }
 
-  function drawStay(stay, mayCorrect) {
-    return h("div", { className: "stay", "data-stay": `${stay.track} ${stay.parts[0].part}` },
-      h("div", { className: "title" }, h("h3", {}, stay.camera), h("span", { className: "soft num" }, `${clock(stay.from)} – ${clock(stay.until)} · ${lasting(stay.until - stay.from)}`),
-        mayCorrect ? h("button", { className: "plain", "data-key": `tick ${stay.track} ${stay.parts[0].part}`, onclick: () => tickAll(stay) }, "Tick all") : null),
-      h("div", { className: "parts" }, stay.parts.map((each) => drawPart(each, mayCorrect))));
+  function drawSegment(segment, mayCorrect) {
+    return h("div", { className: "segment", "data-segment": `${segment.track} ${segment.parts[0].part}` },
+      h("div", { className: "title" }, h("h3", {}, segment.camera), h("span", { className: "soft num" }, `${eventTime(segment.from)} – ${eventTime(segment.until)} · ${duration(segment.until - segment.from)}`),
+        mayCorrect ? h("button", { className: "plain", "data-key": `tick ${segment.track} ${segment.parts[0].part}`, onclick: () => tickAll(segment) }, "Tick all") : null),
+      h("div", { className: "parts" }, segment.parts.map((each) => drawPart(each, mayCorrect))));
   }
 
   function drawPart(each, mayCorrect) {
     const key = `${each.track} ${each.part}`;
     const box = h("div", { className: chosen.has(key) ? "part chosen" : "part" },
-      h("button", { "data-key": `why ${key}`, "aria-label": `Why: ${each.camera} at ${clock(each.first_at)}`, onclick: () => why(each) }, shot(each.quality === null ? null : each, "")),
-      h("span", { className: "sure num" }, each.person_then !== each.person ? "corrected" : each.outcome === "new" ? "new" : sure(each.probability)));
+      h("button", { "data-key": `why ${key}`, "aria-label": `Why: ${each.camera} at ${eventTime(each.first_at)}`, onclick: () => why(each) }, thumbnail(each.quality === null ? null : each, "")),
+      h("span", { className: "probability num" }, each.person_then !== each.person ? "corrected" : each.outcome === "new" ? "new" : probabilityText(each.probability)));
     if (mayCorrect) {
       box.append(h("input", {
-        type: "checkbox", checked: chosen.has(key), "aria-label": `${each.camera} at ${clock(each.first_at)}`, "data-part": key,
+        type: "checkbox", checked: chosen.has(key), "aria-label": `${each.camera} at ${eventTime(each.first_at)}`, "data-part": key,
         onchange: (event) => {
           if (event.target.checked) chosen.set(key, each);
           else chosen.delete(key);
@@ -108,8 +109,8 @@ export async function page(root, context, [asked]) {
     return box;
   }
 
-  function tickAll(stay) {
-    for (const each of stay.parts) chosen.set(`${each.track} ${each.part}`, each);
+  function tickAll(segment) {
+    for (const each of segment.parts) chosen.set(`${each.track} ${each.part}`, each);
     refresh();
   }
 
@@ -117,33 +118,33 @@ export async function page(root, context, [asked]) {
     const parts = [...chosen.values()];
     return h("div", { className: `card bar sticky chosen-bar ${parts.length ? "" : "hidden"}` },
       h("b", {}, `${parts.length} ticked`),
-      h("button", { className: "main", onclick: () => order("split", [person.person], { parts, reason: "somebody else" }) }, "Split off as somebody else"),
-      h("button", { onclick: () => order("confirm", [person.person], { parts, reason: "looked at" }) }, "Confirm"),
+      h("button", { className: "main", onclick: () => correct("split", [person.person], { parts, reason: "another person" }) }, "Split off as another person"),
+      h("button", { onclick: () => correct("confirm", [person.person], { parts, reason: "checked" }) }, "Confirm"),
       h("button", { onclick: () => { chosen.clear(); refresh(); } }, "Untick"));
   }
 
-  function jump(stay) {
-    const target = root.querySelector(`[data-stay="${CSS.escape(`${stay.track} ${stay.parts[0].part}`)}"]`);
+  function jump(segment) {
+    const target = root.querySelector(`[data-segment="${CSS.escape(`${segment.track} ${segment.parts[0].part}`)}"]`);
     target?.scrollIntoView({ block: "center" });
     target?.querySelector("button")?.focus();
   }
 
   async function why(each) {
     const found = await get("why", { track: each.track, part: each.part });
-    const figure = (picture, title, text) => h("figure", {}, shot(picture, title), h("figcaption", {}, h("b", {}, title), h("br"), text));
-    const box = dialog("Why this number?",
+    const figure = (picture, title, text) => h("figure", {}, thumbnail(picture, title), h("figcaption", {}, h("b", {}, title), h("br"), text));
+    const box = dialog("Why this person?",
       h("div", { className: "why" },
-        figure(found.quality === null ? null : found, "This sighting", `${found.camera}, ${clock(found.first_at)}`),
-        figure(found.person_picture, `Person ${found.person}`, "another picture of theirs"),
-        found.runner_up === null || found.runner_up === found.person ? null : figure(found.runner_up_picture, `Person ${found.runner_up}`, "the best other candidate")),
-      h("p", {}, outcome(found.outcome), ` The line was ${sure(found.probability)} sure.`,
-        found.person_then === found.person ? null : ` At first it was person ${found.person_then}; a correction changed that.`),
-      found.evidence ? weighed(found.evidence) : null,
+        figure(found.quality === null ? null : found, "This sighting", `${found.camera}, ${eventTime(found.first_at)}`),
+        figure(found.person_picture, `Person ${found.person}`, "another picture of this person"),
+        found.runner_up === null || found.runner_up === found.person ? null : figure(found.runner_up_picture, `Person ${found.runner_up}`, "the runner-up")),
+      h("p", {}, outcome(found.outcome), ` Probability: ${probabilityText(found.probability)}.`,
+        found.person_then === found.person ? null : ` The pipeline first gave it person ${found.person_then}; a correction changed that.`),
+      found.evidence ? evidence(found.evidence) : null,
       found.gates.length ? h("ul", { className: "gates" }, found.gates.map((gate) => h("li", {}, gate))) : null);
     const parts = [each];
-    acts(box, found.quality === null ? null : h("a", { className: "button", href: like(each), onclick: () => box.close() }, "Who looks like this"), ...(context.may("operator") ? [
-      h("button", { onclick: () => { box.close(); order("reject", [person.person], { parts, reason: "not this person" }); } }, "Not this person"),
-      h("button", { className: "main", onclick: () => { box.close(); order("confirm", [person.person], { parts, reason: "looked at" }); } }, "It is them"),
+    addButtons(box, found.quality === null ? null : h("a", { className: "button", href: searchAddress(each), onclick: () => box.close() }, "Search by picture"), ...(context.may("operator") ? [
+      h("button", { onclick: () => { box.close(); correct("reject", [person.person], { parts, reason: "not this person" }); } }, "Not this person"),
+      h("button", { className: "main", onclick: () => { box.close(); correct("confirm", [person.person], { parts, reason: "checked" }); } }, "Confirm"),
     ] : []));
   }
 
@@ -152,30 +153,30 @@ export async function page(root, context, [asked]) {
     const preview = h("div", { className: "bar" });
     number.oninput = async () => {
       const { people } = number.value ? await get("people", { number: number.value }).catch(() => ({ people: [] })) : { people: [] };
-      put(preview, people.map((each) => h("div", { style: { height: "180px" } }, shot(each.picture, `Person ${each.person}`))));
-      for (const image of preview.querySelectorAll(".shot")) image.style.height = "180px";
+      put(preview, people.map((each) => h("div", { style: { height: "180px" } }, thumbnail(each.picture, `Person ${each.person}`))));
+      for (const image of preview.querySelectorAll(".thumbnail")) image.style.height = "180px";
     };
     const box = dialog(`Merge person ${person.person} with`,
-      h("p", { className: "soft" }, `Everything of that person becomes person ${person.person}. It can be undone.`), number, preview,
-      person.likely.length ? h("div", { className: "bar" }, "SimilarPerson: ", person.likely.map((each) => h("button", { onclick: () => { number.value = each.person; number.oninput(); } }, `${each.person} (${sure(each.probability)})`))) : null);
-    acts(box, h("button", { className: "main", onclick: () => {
+      h("p", { className: "soft" }, `All sightings of the other person become sightings of person ${person.person}. You can undo this.`), number, preview,
+      person.candidates.length ? h("div", { className: "bar" }, "Candidates: ", person.candidates.map((each) => h("button", { onclick: () => { number.value = each.person; number.oninput(); } }, `${each.person} (${probabilityText(each.probability)})`))) : null);
+    addButtons(box, h("button", { className: "main", onclick: () => {
       if (!Number(number.value)) return;
       box.close();
-      order("merge", [person.person, Number(number.value)], { reason: "the same person" });
+      correct("merge", [person.person, Number(number.value)], { reason: "the same person" });
     } }, "Merge"));
   }
 
   function name() {
     const field = h("input", { maxLength: 100, value: person.name, "aria-label": "Name" });
-    const box = dialog("Put on the watch-list", h("p", { className: "soft" }, "The watch-list rule reports where this person appears. An empty name takes them off."), field);
-    acts(box, h("button", { className: "main", onclick: () => { box.close(); order("name", [person.person], { name: field.value.trim() }); } }, "Save"));
+    const box = dialog("Add to the watch-list", h("p", { className: "soft" }, "The watch-list rule reports where this person appears. An empty name removes the person from the list."), field);
+    addButtons(box, h("button", { className: "main", onclick: () => { box.close(); correct("name", [person.person], { name: field.value.trim() }); } }, "Save"));
   }
 
   function erase() {
-    const reason = h("input", { maxLength: 500, "aria-label": "Why", placeholder: "why, for the audit" });
+    const reason = h("input", { maxLength: 500, "aria-label": "Reason", placeholder: "reason, for the audit" });
     const box = dialog(`Erase person ${person.person}?`,
-      h("p", {}, "Sightings, pictures, name and notes are deleted for good. This cannot be undone."), reason);
-    acts(box, h("button", { className: "danger", onclick: async () => {
+      h("p", {}, "This deletes sightings, pictures, name and notes. It cannot be undone."), reason);
+    addButtons(box, h("button", { className: "danger", onclick: async () => {
       box.close();
       try {
         const proof = await send(`people/${person.person}/erase`, { reason: reason.value });
@@ -184,30 +185,30 @@ export async function page(root, context, [asked]) {
       } catch (error) {
         toast(error.message, { bad: true });
       }
-    } }, "Erase for good"));
+    } }, "Erase permanently"));
   }
 
-  function history(orders) {
-    const mine = orders.filter((each) => each.can_undo && each.person_ids.includes(person.person));
+  function history(corrections) {
+    const mine = corrections.filter((each) => each.can_undo && each.person_ids.includes(person.person));
     if (!person.corrections.length) return null;
     return h("section", { className: "card" }, h("h2", {}, "Corrections"), h("div", { className: "scroll" }, h("table", {},
-      h("thead", {}, h("tr", {}, ["what", "people", "by", "why", "when"].map((title) => h("th", {}, title)))),
+      h("thead", {}, h("tr", {}, ["correction", "people", "by", "reason", "when"].map((title) => h("th", {}, title)))),
       h("tbody", {}, person.corrections.slice(0, 40).map((each) => h("tr", {},
         h("td", {}, WORDS[each.kind] ?? each.kind), h("td", {}, each.person_ids.join(", "), each.num_parts ? ` (${each.num_parts} sightings)` : ""),
-        h("td", {}, each.by), h("td", {}, each.reason), h("td", { className: "num" }, clock(each.at))))))),
+        h("td", {}, each.by), h("td", {}, each.reason), h("td", { className: "num" }, eventTime(each.at))))))),
     context.may("operator") && mine.length ? h("div", { className: "bar" }, mine.slice(0, 3).map((each) => h("button", { "data-undo": each.number, onclick: () => undo(each.number) },
       `Undo ${each.kind} of ${each.person_ids.join(" and ")}, ${wallClock(each.at)}`))) : null);
   }
 
   context.listeners.add(async () => {
-    // Who is choosing pictures is not to lose them.
+    // A refresh would lose an open dialog or ticked pictures.
     if (!document.querySelector("dialog[open]") && chosen.size === 0) await refresh();
   });
   await refresh();
 }
 
-function like({ track, part }) {
-  return `#/people/like/${encodeURIComponent(track)}/${part}`;
+function searchAddress({ track, part }) {
+  return `#/people/similar/${encodeURIComponent(track)}/${part}`;
 }
 
 // The best picture of each track first, then the second best of each, and so on.
@@ -220,15 +221,15 @@ function spread(best) {
   }).sort((one, two) => one.rank - two.rank).map(({ each }) => each);
 }
 
-// What spoke for the number and against, in natural log-odds: 0 says nothing, 3 is 20 to 1.
-function weighed({ looks, way, needed }) {
-  if (looks === undefined) return null;
+// Log-likelihood ratios for and against the person, natural logarithm: 0 is neutral, 3 is 20 to 1.
+function evidence({ looks: appearance, way: motion, needed }) {
+  if (appearance === undefined) return null;
   const row = (name, value, about) => h("tr", {}, h("td", {}, name), h("td", { className: "r" }, value > 0 ? `+${value.toFixed(1)}` : value.toFixed(1)), h("td", { className: "soft" }, about));
-  return h("table", { className: "weighed" }, h("tbody", {}, row("looks", looks, odds(looks)), row("way and time", way ?? 0, odds(way ?? 0)), row("needed", needed ?? 0, "to link two pieces at the allowed rate of mistakes")));
+  return h("table", { className: "evidence" }, h("tbody", {}, row("appearance", appearance, ratio(appearance)), row("place and time", motion ?? 0, ratio(motion ?? 0)), row("needed", needed ?? 0, "to link two track segments at the allowed error rate")));
 }
 
-function odds(value) {
-  if (Math.abs(value) < 0.1) return "says nothing";
+function ratio(value) {
+  if (Math.abs(value) < 0.1) return "neutral";
   const times = Math.exp(Math.abs(value));
   return `${times < 10 ? times.toFixed(1) : Math.round(times)} to 1 ${value > 0 ? "for" : "against"} the same person`;
 }
@@ -238,10 +239,10 @@ function erased(proof) {
   const isDone = proof.state === "done";
   return h("div", { className: "card stack", "data-proof": proof.state },
     h("h1", {}, isDone ? `Person ${proof.person} is erased` : `Person ${proof.person} is not erased yet`),
-    h("p", {}, isDone ? "This is what was there, and what was found when it was looked for again." : proof.outcome || "The line has not carried the order out yet."),
+    h("p", {}, isDone ? "The table shows what was there before, and what a new search found." : proof.outcome || "The pipeline has not applied the erasure yet."),
     h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, ""), h("th", { className: "r" }, "before"), h("th", { className: "r" }, "now"))),
       h("tbody", {}, row("sightings", proof.was_there.sightings, proof.is_left.sightings), row("pictures", proof.was_there.pictures, proof.is_left.pictures), row("rows in the ledger’s file", proof.was_there.rows, proof.is_left.rows))),
     isDone ? h("p", { className: "small" }, `The ledger says: ${proof.outcome}.`) : null,
     h("p", { className: "soft small" }, `Not touched: ${proof.not_touched}.`),
-    h("p", {}, h("a", { href: "#/people" }, "Back to the people")));
+    h("p", {}, h("a", { href: "#/people" }, "Back to all people")));
 }

@@ -1,26 +1,26 @@
-// What is kept, for how long, and who looked at what.
+// What is kept, for how long, and who did what.
 
 import { get } from "./api.js";
 import { h, put } from "./dom.js";
-import { bytes, lasting, wallClock } from "./format.js";
+import { bytes, duration, wallClock } from "./format.js";
 
 export async function page(root, context) {
   const kept = await get("privacy");
   const tile = (value, name) => h("div", { className: "card tile" }, h("b", {}, value), h("span", {}, name));
   const audit = h("section", { className: "card" });
   put(root,
-    h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, "Privacy"), h("p", {}, "What is kept of people, and who did what with it."))),
+    h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, "Privacy"), h("p", {}, "What is kept of people, for how long, and who did what."))),
     h("div", { className: "stack" },
       h("div", { className: "tiles" },
         tile(String(kept.num_pictures), "pictures of sightings"),
-        tile(String(kept.num_clips), "clips, a few frames each"),
-        tile(bytes(kept.num_bytes), `of ${bytes(kept.max_picture_bytes)} at most`),
-        tile(lasting(kept.keep_pictures_s), "they are kept, then deleted"),
-        tile(kept.blurs_heads_on_wall ? "yes" : "no", "heads are blurred on the live wall"),
+        tile(String(kept.num_clips), "clips of a few frames"),
+        tile(bytes(kept.num_bytes), `used, at most ${bytes(kept.max_picture_bytes)}`),
+        tile(duration(kept.keep_pictures_s), "until pictures are deleted"),
+        tile(kept.blurs_live_heads ? "yes" : "no", "heads are blurred in live pictures"),
         tile("yes", "heads of others are blurred in exports")),
-      h("section", { className: "card" }, h("h2", {}, "One person’s rights"),
-        h("p", {}, "On a person’s page, ", h("b", {}, "Export"), " gives everything that is kept of them as a zip, and ", h("b", {}, "Erase"),
-          " deletes it and shows what was found when it was looked for again. Live pictures and pictures that are searched with are never stored."),
+      h("section", { className: "card" }, h("h2", {}, "Rights of a person"),
+        h("p", {}, "On the page of a person, ", h("b", {}, "Export"), " gives all of that person’s data as a zip. ", h("b", {}, "Erase"),
+          " deletes the data, searches for it again, and shows the result. Live pictures and uploaded pictures are never stored."),
         h("p", {}, h("a", { href: "#/people" }, "Find the person"))),
       context.may("administrator") ? audit : null));
 

@@ -1,4 +1,4 @@
-// Everything that the page does, for machines.
+// Reference of the API: every operation with an example.
 
 import { h, put } from "./dom.js";
 
@@ -8,7 +8,7 @@ export async function page(root) {
   const areas = [...new Set(operations.map(({ operation }) => operation.tags[0]))];
   put(root,
     h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, "API"),
-      h("p", {}, "Everything that the page does. Machines come with a token: ", h("code", {}, "Authorization: Bearer passerby_…"))),
+      h("p", {}, "Every function of this page. Programs authenticate with a token: ", h("code", {}, "Authorization: Bearer passerby_…"))),
     h("a", { className: "button", href: "/api/openapi.json" }, "OpenAPI document")),
     h("div", { className: "stack" }, areas.map((area) => h("section", { className: "card stack" }, h("h2", {}, area),
       operations.filter(({ operation }) => operation.tags[0] === area).map(({ path, method, operation }) => h("div", {},

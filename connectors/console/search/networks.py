@@ -1,4 +1,4 @@
-"""The run's own networks, for pictures that are searched for: where people are in one, and what they look like."""
+"""The detector and embedder of the run, applied to the pictures of a search."""
 
 import logging
 import threading
@@ -24,21 +24,25 @@ Image = NDArray[np.uint8]
 Vectors = NDArray[np.float32]
 
 MIN_SCORE = 0.4
-"""A picture that somebody chose shows people clearly."""
+"""Detection score in [0, 1] that a person in an uploaded picture needs; chosen pictures show people clearly."""
+
 MIN_HEIGHT_PX = 32.0
+"""Height that a person in an uploaded picture needs, pixels; smaller people are hard to recognise."""
+
 BATCH = 16
+"""Pictures embedded at once; a larger batch needs more memory and holds the lock longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """What a run's configuration says about looks, built.
+    """Networks of a run, built from its configuration.
 
     Attributes:
         detect: Finds people.
-        input_hw: What it wants, pixels.
-        pose: Finds keypoints; None where the embedder asks for none.
-        embed: Crops to vectors.
-        crop_size_hw: What it wants, pixels.
+        input_hw: Input size of the detector, pixels.
+        pose: Finds keypoints; None if the embedder needs none.
+        embed: Turns crops into embeddings.
+        crop_size_hw: Size of a crop, pixels.
     """
 
     detect: DetectionStage
@@ -49,10 +53,10 @@ class Networks:
 
 
 class RunNetworks:
-    """Builds the networks of a run when they are first needed; one caller at a time uses them.
+    """Builds the networks of a run at their first use; one caller uses them at a time.
 
     Args:
-        output_dir: Of the run; ``config.yaml`` is there.
+        output_dir: Output folder of the run, with its ``config.yaml``.
     """
 
     def __init__(self, output_dir: Path) -> None:
@@ -61,10 +65,10 @@ class RunNetworks:
         self._lock = threading.Lock()
 
     def people_in(self, image: Image) -> list[tuple[int, int, int, int]]:
-        """Return where people are in a picture, pixels, the largest first.
+        """Return the boxes of the people in a picture as ``(left, top, right, bottom)``, pixels, the largest first.
 
         Raises:
-            ReidError: If the run's networks are not here.
+            ReidError: If the networks of the run cannot be built on this machine.
         """
         with self._lock:
             built = self._networks()
@@ -77,11 +81,11 @@ class RunNetworks:
         ]
         return sorted(boxes, key=lambda box: -(box[2] - box[0]) * (box[3] - box[1]))
 
-    def looks(self, pictures: Sequence[Image]) -> Vectors:
-        """Return one vector a picture of one whole person, shape ``(N, D)``, L2 norm 1.
+    def embed(self, pictures: Sequence[Image]) -> Vectors:
+        """Return the embeddings of pictures that each show one whole person, shape ``(N, D)``, L2 norm 1.
 
         Raises:
-            ReidError: If the run's networks are not here.
+            ReidError: If the networks of the run cannot be built on this machine.
         """
         vectors: list[Vectors] = []
         with self._lock:
@@ -96,14 +100,14 @@ class RunNetworks:
                 if built.pose is not None:
                     tracklets = built.pose.process(tracklets)
                 for embedding in built.embed.process(tracklets):
-                    assert embedding is not None  # their quality is 1
+                    assert embedding is not None  # an enrolment tracklet has quality 1
                     vectors.append(embedding.vector)
         return np.stack(vectors) if vectors else np.empty((0, 0), np.float32)
 
     def _networks(self) -> Networks:
         if self._built is None:
             self._built = _built(self._path)
-            logger.info("search by picture uses the networks of %s", self._path)
+            logger.info("search by picture uses the networks in %s", self._path)
         return self._built
 
 
@@ -125,5 +129,5 @@ def _built(path: Path) -> Networks:
         )
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise ConfigError(
-            f"{path}: expected the configuration of a run, got {error!r}; search needs its networks"
+            f"{path}: expected the configuration of a run, got {error!r}; search by picture needs its networks"
         ) from error

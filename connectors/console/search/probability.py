@@ -1,4 +1,4 @@
-"""From the distance of two looks to how likely they are of one person: the line's own calibration, as it stands."""
+"""The probability that two embeddings show one person, by the pipeline's current calibration."""
 
 import json
 from pathlib import Path
@@ -12,29 +12,30 @@ from pipeline.core.errors import ConfigError
 
 NAMES = ("same_mean", "same_std", "different_mean", "different_std")
 CURVE = np.linspace(0.0, 1.6, 81)
+"""Cosine distances at which the calibration curve is drawn; larger distances do not occur in practice."""
 
 
 class ProbabilityScale:
-    """Knows a run's calibration: what it learned by now, or where it does not say, what it began with.
+    """Calibration of a run: as learned so far, or as configured if the run has learned none.
 
     Args:
-        output_dir: Of the run; ``config.yaml`` and ``status.json`` are there.
+        output_dir: Output folder of the run, with its ``config.yaml`` and ``status.json``.
     """
 
     def __init__(self, output_dir: Path) -> None:
         self._folder = output_dir
 
     def probabilities(self, distances: list[float]) -> list[float]:
-        """Return how likely two looks are of one person, in [0, 1], by their cosine distances.
+        """Return the probability that two embeddings show one person, in [0, 1], for each cosine distance.
 
         Raises:
-            ConfigError: If the run's configuration is not here.
+            ConfigError: If the run's configuration is missing or has no calibration.
         """
         calibration = self._calibration()
         return [probability(calibration.llr(distance)) for distance in distances]
 
     def curve(self) -> dict[str, Any]:
-        """Return the calibration as it stands, to be drawn; raises as ``probabilities``."""
+        """Return the current calibration as a curve for the page; raises as ``probabilities``."""
         calibration = self._calibration()
         model = calibration.model
         distances = CURVE.tolist()

@@ -1,4 +1,4 @@
-"""Who looks like that: pictures of sightings ranked by how likely they show the same person."""
+"""Similarity search: the people whose pictures most probably show the person in a given picture."""
 
 import threading
 from dataclasses import dataclass
@@ -17,18 +17,20 @@ from pipeline.core import TrackId, TrackPart
 Image = NDArray[np.uint8]
 
 MAX_PICTURES = 3000
-"""The newest ones are compared; of each track the best."""
+"""Pictures compared, the newest; a larger number needs more memory and a longer first search."""
+
 PER_TRACK = 3
+"""Best pictures compared per track; more per track leave room for fewer tracks."""
 
 
 @dataclass(frozen=True, slots=True)
 class SimilarPerson:
-    """Somebody who looks like a picture.
+    """A person who looks like the one in a picture.
 
     Attributes:
-        person_id: Who.
-        probability: That it is the same person, in [0, 1].
-        part: Which of their pictures is the most alike.
+        person_id: The person.
+        probability: Probability that they are the same person, in [0, 1].
+        part: The track part with the most similar picture of that person.
     """
 
     person_id: int
@@ -37,13 +39,13 @@ class SimilarPerson:
 
 
 class SimilaritySearch:
-    """Knows what the kept pictures look like; vectors are made when first needed, and stay in memory alone.
+    """Compares pictures by their embeddings, which are computed when first needed and held in memory only.
 
     Args:
-        ledger_view: Whose pictures they are.
-        pictures: The pictures.
-        networks: Of the run.
-        probability_scale: Of the run.
+        ledger_view: Gives the current person of each picture.
+        pictures: The stored pictures.
+        networks: Networks of the run.
+        probability_scale: Calibration of the run.
     """
 
     def __init__(
@@ -56,27 +58,27 @@ class SimilaritySearch:
         self._ledger_view = ledger_view
         self._pictures = pictures
         self._networks = networks
-        self._odds = probability_scale
+        self._probability_scale = probability_scale
         self._vectors: dict[TrackPart, NDArray[np.float32]] = {}
         self._lock = threading.Lock()
 
     def rank(
         self, image: Image, user: User, *, limit: int, other_than: TrackId | None = None
     ) -> tuple[list[SimilarPerson], int]:
-        """Return who may be in a picture, the likeliest first, and how many pictures were compared.
+        """Return the people who may be in a picture, the most probable first, and how many pictures were compared.
 
-        A person is as far away as all of their pictures on average, which is how the line itself compares.
+        The distance to a person is the mean over all of their pictures, as in the pipeline.
 
         Args:
-            image: One whole person, cut out.
-            user: Who asks; pictures of cameras that they may not see are not compared.
-            limit: So many people at most.
+            image: Cut-out of one whole person, shape ``(h, w, 3)``, uint8, RGB.
+            user: Who asks; pictures of cameras that this user may not see are not compared.
+            limit: Number of people returned, at most.
             other_than: A track whose pictures are left out.
 
         Raises:
-            ReidError: If the run's networks are not here.
+            ReidError: If the networks of the run cannot be built on this machine.
         """
-        (wanted,) = self._networks.looks([image])
+        (wanted,) = self._networks.embed([image])
         persons: dict[int, list[tuple[float, TrackPart]]] = {}
         known = self._known()
         for part, vector in known.items():
@@ -86,20 +88,19 @@ class SimilaritySearch:
             persons.setdefault(person_id, []).append((float(1 - wanted @ vector), part))
         means = {person_id: float(np.mean([distance for distance, _ in found])) for person_id, found in persons.items()}
         ranked = sorted(means, key=means.__getitem__)[:limit]
-        sure = self._odds.probabilities([means[person_id] for person_id in ranked])
+        probabilities = self._probability_scale.probabilities([means[person_id] for person_id in ranked])
         nearest = [min(persons[person_id], key=lambda each: each[0])[1] for person_id in ranked]
-        return [SimilarPerson(*each) for each in zip(ranked, sure, nearest, strict=True)], sum(
-            map(len, persons.values())
-        )
+        num_compared = sum(map(len, persons.values()))
+        return [SimilarPerson(*each) for each in zip(ranked, probabilities, nearest, strict=True)], num_compared
 
     def _known(self) -> dict[TrackPart, NDArray[np.float32]]:
-        """Return what the best pictures of the newest tracks look like; those that are gone are forgotten."""
+        """Return the embeddings of the best pictures of the newest tracks; drop those of deleted pictures."""
         with self._lock:
             wanted = self._best()
             self._vectors = {part: self._vectors[part] for part in wanted if part in self._vectors}
             images = {part: self._image(part) for part in wanted if part not in self._vectors}
             new = {part: image for part, image in images.items() if image is not None}
-            self._vectors |= zip(new, self._networks.looks(list(new.values())), strict=True)
+            self._vectors |= zip(new, self._networks.embed(list(new.values())), strict=True)
             return dict(self._vectors)
 
     def _best(self) -> list[TrackPart]:
@@ -117,6 +118,6 @@ class SimilaritySearch:
 
 
 def decoded(jpeg: bytes) -> Image:
-    """Return a JPEG of our own as RGB."""
+    """Return a JPEG that the page stored as an image of shape ``(h, w, 3)``, uint8, RGB."""
     bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)

@@ -1,4 +1,4 @@
-"""Who may use the page, and what they may do."""
+"""Users of the page, their roles and their tokens."""
 
 import hashlib
 import json
@@ -14,7 +14,10 @@ from connectors.console.store.database import Database
 from pipeline.core.errors import ConfigError
 
 MIN_PASSWORD = 10
+"""Characters that a password must have at least."""
+
 TOKEN_PREFIX = "passerby_"
+"""Start of every token, which tells what it is for."""
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -29,27 +32,27 @@ CREATE TABLE IF NOT EXISTS tokens (
 
 
 class Role(StrEnum):
-    """What somebody may do; each may do all that the one before may."""
+    """What a user may do; each role includes the ones before it."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"
     ADMINISTRATOR = "administrator"
 
     def may(self, role: "Role") -> bool:
-        """Return whether this role may do what that one may."""
+        """Return whether this role includes another."""
         order = list(Role)
         return order.index(self) >= order.index(role)
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who may use the page.
+    """A user of the page.
 
     Attributes:
         name: Unique.
-        role: What they may do.
-        cameras: Whose pictures and sightings they may see; None for all.
-        epoch: Sessions of an earlier one are over.
+        role: What the user may do.
+        cameras: Cameras whose pictures and sightings the user may see; None: all.
+        epoch: Counter of the user's logouts and changes; a session of an earlier epoch is over.
     """
 
     name: str
@@ -58,12 +61,12 @@ class User:
     epoch: int = 0
 
     def sees(self, camera_id: str) -> bool:
-        """Return whether they may see a camera."""
+        """Return whether the user may see a camera."""
         return self.cameras is None or camera_id in self.cameras
 
 
 DEMONSTRATION = User("demonstration", Role.ADMINISTRATOR)
-"""Whoever opens a page that needs no login."""
+"""The user of a page without a login."""
 
 
 class Accounts:
@@ -71,22 +74,22 @@ class Accounts:
 
     Args:
         path: The file.
-        hasher: How dear a try at a password is; None: as dear as argon2-cffi advises.
+        hasher: Hashes passwords; its parameters set the cost of a guess. None: the defaults of argon2-cffi.
     """
 
     def __init__(self, path: Path, hasher: PasswordHasher | None = None) -> None:
         self._database = Database(path, TABLES)
         self._hasher = hasher or PasswordHasher()
-        self._nobody = self._hasher.hash(secrets.token_hex(16))
+        self._hash_of_no_user = self._hasher.hash(secrets.token_hex(16))
         self._database.change("INSERT OR IGNORE INTO about VALUES ('secret', ?)", secrets.token_hex(32))
 
     @property
     def secret(self) -> str:
-        """What cookies are signed with."""
+        """The key that signs cookies."""
         return str(self._database.rows("SELECT value FROM about WHERE key = 'secret'")[0][0])
 
     def make_first(self) -> str | None:
-        """Make an administrator if there is nobody yet, and return the password; it can never be read again."""
+        """Add an administrator if there is no user yet, and return the password; it cannot be read again."""
         if self._database.rows("SELECT 1 FROM users LIMIT 1"):
             return None
         password = secrets.token_urlsafe(12)
@@ -94,13 +97,15 @@ class Accounts:
         return password
 
     def put(self, name: str, password: str, role: Role, cameras: tuple[str, ...] | None) -> None:
-        """Add a user, or change one; whoever was logged in under that name no longer is.
+        """Add a user, or change one and end their sessions.
 
         Raises:
             ConfigError: If the password is too short.
         """
         if len(password) < MIN_PASSWORD:
-            raise ConfigError(f"password: expected at least {MIN_PASSWORD} signs, got {len(password)}; choose a longer")
+            raise ConfigError(
+                f"password: expected at least {MIN_PASSWORD} characters, got {len(password)}; choose a longer one"
+            )
         self._database.change(
             "INSERT INTO users (name, hash, role, cameras) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
             "hash = excluded.hash, role = excluded.role, cameras = excluded.cameras, epoch = epoch + 1",
@@ -108,31 +113,31 @@ class Accounts:
         )
 
     def drop(self, name: str) -> bool:
-        """Remove a user and their tokens; return whether there was one.
+        """Remove a user and their tokens; return whether there was such a user.
 
         Raises:
-            ConfigError: If nobody could manage accounts then.
+            ConfigError: If the user is the last administrator.
         """
         administrators = [user.name for user in self.users() if user.role is Role.ADMINISTRATOR]
         if administrators == [name]:
-            raise ConfigError(f"{name}: expected another administrator to stay, got none; make one first")
+            raise ConfigError(f"{name}: expected another administrator to remain, got none; add one first")
         self._database.change("DELETE FROM tokens WHERE name = ?", name)
         return self._database.change("DELETE FROM users WHERE name = ?", name) > 0
 
     def users(self) -> list[User]:
-        """Return everybody, by name."""
+        """Return all users, sorted by name."""
         return [_user(row) for row in self._database.rows("SELECT name, role, cameras, epoch FROM users ORDER BY name")]
 
     def user(self, name: str) -> User | None:
-        """Return somebody; None if there is no such user."""
+        """Return a user; None if there is no such user."""
         rows = self._database.rows("SELECT name, role, cameras, epoch FROM users WHERE name = ?", name)
         return _user(rows[0]) if rows else None
 
     def log_in(self, name: str, password: str) -> User | None:
-        """Return the user if the password is right; takes as long where there is no such user."""
+        """Return the user if the password is right, else None; an unknown name takes as long as a known one."""
         rows = self._database.rows("SELECT hash FROM users WHERE name = ?", name)
         try:
-            self._hasher.verify(rows[0][0] if rows else self._nobody, password)
+            self._hasher.verify(rows[0][0] if rows else self._hash_of_no_user, password)
         except (VerificationError, InvalidHashError):
             return None
         return self.user(name)
@@ -142,7 +147,7 @@ class Accounts:
         self._database.change("UPDATE users SET epoch = epoch + 1 WHERE name = ?", name)
 
     def make_token(self, name: str, label: str, now: float) -> str:
-        """Return a new token that speaks for a user; it can never be read again."""
+        """Return a new token that acts for a user; it cannot be read again."""
         token = TOKEN_PREFIX + secrets.token_urlsafe(32)
         self._database.change(
             "INSERT INTO tokens (name, label, sha256, made_at) VALUES (?, ?, ?, ?)", name, label, _sha256(token), now
@@ -150,7 +155,7 @@ class Accounts:
         return token
 
     def tokens(self) -> list[tuple[int, str, str, float]]:
-        """Return number, user, label and Unix seconds of making of every token."""
+        """Return number, user, label and time of creation (Unix seconds) of every token."""
         return [
             (number, name, label, made_at)
             for number, name, label, made_at in self._database.rows(
@@ -159,16 +164,16 @@ class Accounts:
         ]
 
     def drop_token(self, number: int) -> bool:
-        """Make a token worthless; return whether there was one."""
+        """Revoke a token; return whether there was one."""
         return self._database.change("DELETE FROM tokens WHERE number = ?", number) > 0
 
     def user_of_token(self, token: str) -> User | None:
-        """Return whom a token speaks for; None if it is none of ours."""
+        """Return the user that a token acts for; None if the token is not valid."""
         rows = self._database.rows("SELECT name FROM tokens WHERE sha256 = ?", _sha256(token))
         return self.user(rows[0][0]) if rows else None
 
     def close(self) -> None:
-        """Let the file go."""
+        """Close the file."""
         self._database.close()
 
 

@@ -13,11 +13,11 @@ Row = tuple[Any, ...]
 
 
 class Database:
-    """One file that only its owner may read; used from several threads.
+    """One file that only its owner can read; may be used from several threads.
 
     Args:
-        path: The file; made if it is not there.
-        tables: SQL that makes what is missing.
+        path: The file; created if it is missing.
+        tables: SQL that creates the tables that are missing.
 
     Raises:
         ConnectorError: If it cannot be opened.
@@ -36,10 +36,10 @@ class Database:
             self._connection.execute("PRAGMA secure_delete = ON")
             self._connection.executescript(tables)
         except (OSError, sqlite3.Error) as error:
-            raise ConnectorError(f"{path}: cannot be opened: {error}; check rights and space") from error
+            raise ConnectorError(f"{path}: cannot be opened: {error}; check permissions and free space") from error
 
     def rows(self, sql: str, *values: object) -> list[Row]:
-        """Return what a query finds, or what a statement with RETURNING gives.
+        """Return the rows of a query, or of a statement with RETURNING.
 
         Raises:
             ConnectorError: If the file cannot be read.
@@ -54,12 +54,12 @@ class Database:
         """Run one statement and return how many rows it changed.
 
         Raises:
-            ConnectorError: If the disk does not take it.
+            ConnectorError: If the file cannot be written.
         """
         return self.change_many(sql, [values])
 
     def change_many(self, sql: str, rows: Iterable[Sequence[object]]) -> int:
-        """Run one statement for each row, all or none, and return how many rows it changed. Raises as ``change``."""
+        """Run one statement for each row in one transaction, and return how many rows changed; raises as ``change``."""
         with self._lock:
             try:
                 self._connection.execute("BEGIN")
@@ -68,11 +68,11 @@ class Database:
             except (OverflowError, sqlite3.Error) as error:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
-                raise ConnectorError(f"{self._path}: cannot be written: {error}; make room on the disk") from error
+                raise ConnectorError(f"{self._path}: cannot be written: {error}; free disk space") from error
             return changed
 
-    def fold(self) -> None:
-        """Write the log into the file and empty it, so that nothing deleted is left in it. Raises as ``change``."""
+    def checkpoint(self) -> None:
+        """Write the log into the file and empty it, so that it holds no deleted data; raises as ``change``."""
         with self._lock:
             try:
                 self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -80,6 +80,6 @@ class Database:
                 raise ConnectorError(f"{self._path}: cannot be written: {error}") from error
 
     def close(self) -> None:
-        """Let the file go; idempotent."""
+        """Close the file; idempotent."""
         with self._lock:
             self._connection.close()

@@ -1,4 +1,4 @@
-"""One person's record as a zip: events, pictures and short films, without the faces of others."""
+"""A person's record as a zip: events, pictures and short films, without the faces of others."""
 
 import io
 import json
@@ -19,19 +19,27 @@ from connectors.pictures.video_writer import Film
 from pipeline.core import TrackPart
 
 MAX_PICTURES = 500
+"""Pictures in one export; with MAX_FILMS it bounds the memory that an export takes."""
+
 MAX_FILMS = 200
+"""Films in one export."""
+
 QUALITY = 92
+"""JPEG quality of pictures that are encoded again after others' heads were hidden, in [1, 100]."""
+
 CRF = 23
+"""Constant rate factor of films, the default of x264; higher means smaller files and less detail."""
+
 ENLARGED = 2
-"""Films are small; players scale small films badly."""
+"""Factor by which films are enlarged, because players scale small films badly."""
 
 ABOUT = """\
 What was kept of person {person_id}:
   record.json   {num_sightings} sightings, corrections and alerts
   pictures/     {num_pictures} pictures, the best of each sighting
-  clips/        {num_films} short films of a few frames a second, one of each stay in front of a camera
-Heads of other people in pictures and films are made unrecognisable. Times are Unix seconds.
-Which picture and film shows which sighting is in record.json.
+  clips/        {num_films} short films of a few frames a second, one of each track
+The heads of other people in pictures and films are made unrecognisable. Times are Unix seconds.
+record.json says which picture and film shows which sighting.
 Exported by {by}.
 """
 
@@ -39,14 +47,14 @@ Exported by {by}.
 def record_zip(
     person_id: int, parts: Sequence[TrackPart], record: dict[str, Any], pictures: PictureStore, *, by: str
 ) -> bytes:
-    """Return a zip of what is kept of a person.
+    """Return a zip of everything that is kept of a person.
 
     Args:
-        person_id: Who.
-        parts: Of tracks that show the person, in order of time.
-        record: What becomes ``record.json``; ``sightings`` are counted.
-        pictures: Where pictures and films are kept.
-        by: Who asked.
+        person_id: The person.
+        parts: Parts of the tracks that show the person, in order of time.
+        record: Content of ``record.json``; must have ``sightings``.
+        pictures: Store of the pictures and clips.
+        by: Name of the user who asks.
     """
     archive = io.BytesIO()
     files: list[dict[str, Any]] = []
@@ -78,7 +86,7 @@ def record_zip(
 
 
 def film_of(clips: Sequence[Clip]) -> bytes:
-    """Return clips, in order of time, as one mp4 in which nobody else can be recognised."""
+    """Return clips, given in order of time, as one mp4 in which other people cannot be recognised."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
         film = Film(path, crf=CRF, threads=1)
@@ -96,7 +104,7 @@ def film_of(clips: Sequence[Clip]) -> bytes:
 
 
 def _without_others(picture: Picture) -> bytes:
-    """Return a picture in which nobody else can be recognised."""
+    """Return a JPEG in which other people cannot be recognised."""
     if not picture.heads_xyxy:
         return picture.jpeg
     image = decoded(picture.jpeg)

@@ -16,20 +16,24 @@ from pipeline.core import Alert, Correction, TrackPart
 from pipeline.ledger import NOBODY, AuditEntry, Event, LedgerReader, Person, SubmittedCommand
 
 LONGEST_TRANSIT_S = 300.0
-"""Gaps between two cameras up to this long count as walks."""
+"""Longest gap between two cameras that counts as a transit, seconds.
+
+A longer gap is more likely a second visit. A larger value raises the upper quantiles of transit times.
+"""
 
 MIN_PLACES = 3
+"""Places that a camera's ground area needs: a convex hull has at least three corners."""
 
 
 class LedgerView:
-    """What was seen, by whom it was; may be asked from several threads.
+    """People, sightings and alerts after all corrections; may be used from several threads.
 
     Args:
-        ledger_path: The ledger; it may be written meanwhile.
-        site: What is known of the place.
+        ledger_path: The ledger; a run may be writing it.
+        site: Configuration of the site.
 
     Raises:
-        ConnectorError: If there is no ledger; every method raises it if it is damaged.
+        ConnectorError: If there is no ledger; every method raises it if the ledger is damaged.
     """
 
     def __init__(self, ledger_path: Path, site: SiteReader) -> None:
@@ -39,7 +43,7 @@ class LedgerView:
         self._lock = threading.RLock()
 
     def follow(self) -> tuple[int, list[Correction]]:
-        """Take in what is new; return the number of the newest event, and the new corrections."""
+        """Read the new events; return the number of the newest event, and the new corrections."""
         with self._lock:
             corrections: list[Correction] = []
             while events := self._reader.events(after=self._recent.last_event):
@@ -47,30 +51,30 @@ class LedgerView:
             return self._recent.last_event, corrections
 
     def persons_of(self, tracks: Sequence[str]) -> dict[str, int]:
-        """Return which persons tracks show now, as far as it is known."""
+        """Return the current person of each track that has one."""
         with self._lock:
             newest = self._recent.newest_parts(tracks)
             persons = {track: self._reader.person_of(part) for track, part in newest.items()}
         return {track: person_id for track, person_id in persons.items() if person_id != NOBODY}
 
     def person_of(self, part: TrackPart) -> int:
-        """Return whose part it is; ``NOBODY`` if it was erased or never seen."""
+        """Return the current person of a part of a track; ``NOBODY`` if it was erased or never seen."""
         with self._lock:
             return self._reader.person_of(part)
 
     def was_seen(self, part: TrackPart) -> bool:
-        """Return whether there is, or was, a sighting of a part of a track, among the newest."""
+        """Return whether a part of a track is, or was, among the newest sightings."""
         with self._lock:
             return self._recent.knows(part)
 
-    def kept_for(self, person_id: int) -> int:
-        """Return the number that somebody has now who was once called so."""
+    def current_id(self, person_id: int) -> int:
+        """Return the current ID of the person who once had this ID; merges change it."""
         with self._lock:
             self.follow()
-            return self._recent.kept_for(person_id)
+            return self._recent.current_id(person_id)
 
     def people(self, user: User) -> list[Person]:
-        """Return everybody whom a user may see, the newest first."""
+        """Return all people whom a user may see, the newest first."""
         with self._lock:
             found = self._reader.persons()
         return sorted(
@@ -79,7 +83,7 @@ class LedgerView:
         )
 
     def person(self, person_id: int) -> Person | None:
-        """Return one person; None if there is none of that number."""
+        """Return one person; None if there is no person of that ID."""
         with self._lock:
             return next((person for person in self._reader.persons() if person.person_id == person_id), None)
 
@@ -100,13 +104,13 @@ class LedgerView:
         return None if event is None or event.is_erased or not is_known else event
 
     def num_rows(self, parts: Sequence[TrackPart]) -> int:
-        """Return how many parts of tracks the ledger's file itself still says something of, whosever they are."""
+        """Return how many parts of tracks the ledger's file still holds data of, whichever person they show."""
         with self._lock:
             found = [self._reader.sighting(part) for part in parts]
         return sum(event is not None and not event.is_erased for event in found)
 
     def shown(self, event: Event) -> dict[str, Any]:
-        """Return a sighting as the page shows it."""
+        """Return a sighting as a JSON object for the page."""
         assert event.part is not None
         other = runner_up(event)
         return {
@@ -119,27 +123,27 @@ class LedgerView:
             "person": self.person_of(event.part),
             "person_then": event.person_id,
             "probability": probability(event),
-            "runner_up": None if other is None else self.kept_for(other),
+            "runner_up": None if other is None else self.current_id(other),
             "gates": event.body["gates"],
             "evidence": event.body.get("evidence") or None,
             "place": self._site.site().place(event.camera_id or "", event.body["box_xyxy"]),
         }
 
-    def unsure(self) -> list[Event]:
-        """Return sightings that the line was not sure of, newest first."""
+    def uncertain(self) -> list[Event]:
+        """Return sightings that the pipeline was uncertain about, newest first."""
         with self._lock:
             self.follow()
-            return self._recent.unsure()
+            return self._recent.uncertain()
 
     def spans(self) -> list[tuple[Span, int]]:
-        """Return the parts of the newest tracks, and whose they are now; those of nobody are left out."""
+        """Return the parts of the newest tracks and the current person of each; erased parts are left out."""
         with self._lock:
             self.follow()
             found = [(span, self._reader.person_of(span.part)) for span in self._recent.spans()]
         return [(span, person_id) for span, person_id in found if person_id != NOBODY]
 
-    def walks(self) -> list[dict[str, Any]]:
-        """Return how long people walked from camera to camera, as far as it was seen."""
+    def transits(self) -> list[dict[str, Any]]:
+        """Return the observed transit times from camera to camera, seconds."""
         by_person: dict[int, list[Span]] = {}
         for span, person_id in self.spans():
             by_person.setdefault(person_id, []).append(span)
@@ -162,7 +166,7 @@ class LedgerView:
         ]
 
     def areas(self) -> dict[str, list[list[float]]]:
-        """Return where on the ground people were seen by each camera: corners of the convex hull, metres."""
+        """Return the ground area in which each camera saw people: corners of the convex hull, metres."""
         places: dict[str, list[Place]] = {}
         site = self._site.site()
         for span, _ in self.spans():
@@ -177,7 +181,7 @@ class LedgerView:
         }
 
     def corrections_of(self, person_id: int) -> list[dict[str, Any]]:
-        """Return the corrections that concern a person, or a number that became theirs, newest first."""
+        """Return the corrections of a person, under this ID or an earlier one, newest first."""
         with self._lock:
             found = self._reader.corrections()
         return [
@@ -192,35 +196,35 @@ class LedgerView:
             }
             for number, correction in reversed(found)
             if person_id in correction.person_ids
-            or person_id in (self.kept_for(each) for each in correction.person_ids)
+            or person_id in (self.current_id(each) for each in correction.person_ids)
         ]
 
     def alerts(self) -> list[Alert]:
-        """Return how every alert stands, newest first."""
+        """Return the current state of every alert, newest first."""
         with self._lock:
             return sorted(self._reader.alerts(), key=lambda alert: -alert.raised_at)
 
     def commands(self) -> list[SubmittedCommand]:
-        """Return all correction commands and what came of them."""
+        """Return all correction commands with their state and outcome, oldest first."""
         with self._lock:
             return self._reader.commands()
 
     def audit(self) -> list[AuditEntry]:
-        """Return who asked for what."""
+        """Return the audit: who did what, oldest first."""
         with self._lock:
             return self._reader.audit()
 
     def forget(self, parts: Sequence[TrackPart]) -> None:
-        """Forget parts of tracks that were erased."""
+        """Drop parts of tracks that were erased."""
         with self._lock:
             self._recent.forget(parts)
 
     def close(self) -> None:
-        """Let the ledger go."""
+        """Close the ledger."""
         with self._lock:
             self._reader.close()
 
 
 def may_correct(user: User, people: Mapping[int, Person | None]) -> bool:
-    """Return whether a user may correct these people: only where they see all of what is known of them."""
+    """Return whether a user may correct these people: the user must see every camera that saw them."""
     return all(person is not None and all(map(user.sees, person.camera_ids)) for person in people.values())

@@ -1,4 +1,4 @@
-"""What operators wrote down: who did what, alerts they took care of, and which pictures show the same person."""
+"""Notes of operators: acknowledged alerts, comments, muted rules, and labels of picture pairs."""
 
 import time
 from collections.abc import Iterable
@@ -30,16 +30,16 @@ CREATE TABLE IF NOT EXISTS moved (
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """An operator's word on whether two parts of tracks show one person.
+    """An operator's answer to whether two parts of tracks show one person.
 
     Attributes:
-        first: One.
-        second: The other.
-        is_same: What the operator says.
-        says_same: What the line said.
-        probability: How sure the line was that they are the same, in [0, 1].
+        first: One part.
+        second: The other part.
+        is_same: Answer of the operator.
+        says_same: Answer of the pipeline at that time.
+        probability: Probability that the pipeline gave to "same", in [0, 1].
         purpose: ``queue`` or ``audit``.
-        by: The operator.
+        by: Name of the operator.
     """
 
     first: TrackPart
@@ -52,31 +52,31 @@ class Label:
 
 
 class NotesStore:
-    """One private file of what operators wrote down; who did what is in the ledger's audit.
+    """One private file of notes; the record of who did what is in the ledger's audit.
 
     Args:
         path: The file.
-        ledger_path: The ledger.
+        ledger_path: The ledger, whose audit is written.
     """
 
     def __init__(self, path: Path, ledger_path: Path) -> None:
         self._database = Database(path, TABLES)
         self._ledger_path = ledger_path
 
-    def note(self, by: str, what: str, about: str) -> None:
-        """Write down who did what.
+    def audit(self, by: str, action: str, subject: str) -> None:
+        """Write an entry of who did what into the ledger's audit.
 
         Raises:
             ConnectorError: If the ledger cannot be written.
         """
-        write_audit(self._ledger_path, at=time.time(), by=by, action=what, subject=about)
+        write_audit(self._ledger_path, at=time.time(), by=by, action=action, subject=subject)
 
     def acknowledge(self, key: str, by: str) -> None:
-        """Write down that somebody takes care of an alert; the first one stays."""
+        """Record that a user handles an alert; the first user stays recorded."""
         self._database.change("INSERT OR IGNORE INTO acknowledged VALUES (?, ?, ?)", key, time.time(), by)
 
     def acknowledged(self, key: str) -> dict[str, Any] | None:
-        """Return who takes care of an alert since when; None if nobody does."""
+        """Return who acknowledged an alert, and when; None if it is not acknowledged."""
         rows = self._database.rows("SELECT by, at FROM acknowledged WHERE key = ?", key)
         return {"by": rows[0][0], "at": rows[0][1]} if rows else None
 
@@ -92,22 +92,22 @@ class NotesStore:
         return [dict(zip(("at", "by", "text"), row, strict=True)) for row in rows]
 
     def forget_alerts(self, keys: Iterable[str]) -> None:
-        """Forget what was written about these alerts, and leave nothing of it in the file."""
+        """Delete the notes on these alerts, and leave no trace of them in the file."""
         rows = [(key,) for key in keys]
         self._database.change_many("DELETE FROM acknowledged WHERE key = ?", rows)
         self._database.change_many("DELETE FROM comments WHERE key = ?", rows)
-        self._database.fold()
+        self._database.checkpoint()
 
     def mute(self, rule: str, until: float, by: str) -> None:
-        """Mute a rule until a time by the wall clock; one that is past unmutes it."""
+        """Mute a rule until a time by the wall clock, Unix seconds; a past time unmutes it."""
         self._database.change("INSERT OR REPLACE INTO muted VALUES (?, ?, ?)", rule, until, by)
 
     def muted(self) -> dict[str, float]:
-        """Return until when which rules are muted."""
+        """Return the muted rules, and until when each is muted, Unix seconds."""
         return dict(self._database.rows("SELECT rule, until FROM muted WHERE until > ?", time.time()))
 
     def label(self, label: Label) -> None:
-        """Write down a label, in place of an earlier one of the same pair."""
+        """Store a label; it replaces an earlier label of the same pair."""
         first, second = sorted((label.first, label.second))
         self._database.change(
             "INSERT OR REPLACE INTO labels VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -116,7 +116,7 @@ class NotesStore:
         )
 
     def labels(self, purpose: str | None = None) -> list[Label]:
-        """Return the labels, of one purpose or all."""
+        """Return the labels of one purpose, or all of them, oldest first."""
         rows = self._database.rows(
             "SELECT first, first_part, second, second_part, is_same, says_same, probability, purpose, by FROM labels "
             "WHERE ? IS NULL OR purpose = ? ORDER BY at",
@@ -134,17 +134,17 @@ class NotesStore:
         ]
 
     def remember_parts(self, number: int, parts: Iterable[TrackPart]) -> None:
-        """Remember which parts of tracks an order moves, so that it can be undone."""
+        """Store which parts of tracks a command moves, so that it can be undone."""
         rows = [(number, str(part.track_id), part.part) for part in parts]
         self._database.change_many("INSERT OR IGNORE INTO moved VALUES (?, ?, ?)", rows)
 
     def moved_parts(self, number: int) -> tuple[TrackPart, ...]:
-        """Return which parts of tracks an order moved."""
+        """Return which parts of tracks a command moved."""
         rows = self._database.rows("SELECT track, part FROM moved WHERE number = ?", number)
         return tuple(TrackPart(TrackId.parse(track), part) for track, part in rows)
 
     def noted_parts(self) -> list[TrackPart]:
-        """Return all parts of tracks that something is written about."""
+        """Return all parts of tracks that a note refers to."""
         rows = self._database.rows(
             "SELECT first, first_part FROM labels UNION SELECT second, second_part FROM labels "
             "UNION SELECT track, part FROM moved"
@@ -152,13 +152,13 @@ class NotesStore:
         return [TrackPart(TrackId.parse(track), part) for track, part in rows]
 
     def forget_parts(self, parts: Iterable[TrackPart]) -> None:
-        """Forget everything about these parts of tracks, and leave nothing of them in the file."""
+        """Delete all notes on these parts of tracks, and leave no trace of them in the file."""
         rows = [(str(part.track_id), part.part) for part in parts]
         self._database.change_many("DELETE FROM labels WHERE first = ? AND first_part = ?", rows)
         self._database.change_many("DELETE FROM labels WHERE second = ? AND second_part = ?", rows)
         self._database.change_many("DELETE FROM moved WHERE track = ? AND part = ?", rows)
-        self._database.fold()
+        self._database.checkpoint()
 
     def close(self) -> None:
-        """Let the file go."""
+        """Close the file."""
         self._database.close()

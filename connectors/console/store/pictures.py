@@ -1,4 +1,4 @@
-"""Pictures of sightings: bounded, for a while, and gone with the person. Biometric data."""
+"""Pictures of sightings: biometric data, bounded in size and time, deleted with the person."""
 
 import json
 import time
@@ -22,8 +22,7 @@ CREATE TABLE IF NOT EXISTS clips (
 CREATE INDEX IF NOT EXISTS clips_by_age ON clips (kept_at);
 """
 TIDY_EVERY = 200
-"""Pictures kept between two looks at what is too much."""
-
+"""Pictures stored between two checks of the limits; a larger number lets the file exceed them by more."""
 
 Rectangle = tuple[float, float, float, float]
 KINDS = ("pictures", "clips")
@@ -34,11 +33,11 @@ class Picture:
     """The best picture of one part of a track.
 
     Attributes:
-        part: Which.
+        part: The part of a track.
         captured_at: Unix seconds, event time.
         quality: Higher is better; comparable within one camera.
         jpeg: The picture.
-        heads_xyxy: Where heads of other people are in it, each side in [0, 1] of the picture.
+        heads_xyxy: Heads of other people in the picture, each side in [0, 1] of its size.
     """
 
     part: TrackPart
@@ -53,10 +52,10 @@ class Clip:
     """A few frames of one part of a track.
 
     Attributes:
-        part: Which.
+        part: The part of a track.
         captured_at: Unix seconds, event time, of each frame.
         jpeg: The frames side by side, all of one width.
-        heads_xyxy: Where heads of other people are in each, each side in [0, 1] of the frame.
+        heads_xyxy: Heads of other people in each frame, each side in [0, 1] of the frame's size.
     """
 
     part: TrackPart
@@ -66,12 +65,12 @@ class Clip:
 
 
 class PictureStore:
-    """One private file of pictures and clips; the oldest go first.
+    """One private file of pictures and clips; the oldest are deleted first.
 
     Args:
         path: The file.
         keep_s: Seconds by the wall clock that a picture or clip is kept.
-        max_bytes: Of all of them together.
+        max_bytes: Size of all pictures and clips together, bytes.
     """
 
     def __init__(self, path: Path, *, keep_s: float, max_bytes: int) -> None:
@@ -82,7 +81,7 @@ class PictureStore:
         self.tidy()
 
     def put(self, picture: Picture) -> None:
-        """Keep a picture, in place of an earlier one of the same part."""
+        """Store a picture; it replaces an earlier one of the same part."""
         self._database.change(
             "INSERT OR REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?, ?)",
             *(str(picture.part.track_id), picture.part.part, time.time(), picture.captured_at, picture.quality),
@@ -91,7 +90,7 @@ class PictureStore:
         self._tidy_now_and_then()
 
     def put_clip(self, clip: Clip) -> None:
-        """Keep a clip, in place of an earlier one of the same part."""
+        """Store a clip; it replaces an earlier one of the same part."""
         self._database.change(
             "INSERT OR REPLACE INTO clips VALUES (?, ?, ?, ?, ?, ?)",
             *(str(clip.part.track_id), clip.part.part, time.time()),
@@ -122,11 +121,11 @@ class PictureStore:
         return Picture(part, captured_at, quality, bytes(jpeg), tuple(tuple(box) for box in json.loads(heads)))
 
     def qualities(self, track_id: TrackId) -> dict[int, float]:
-        """Return how good the pictures of a track are, by part."""
+        """Return the quality of the pictures of a track, by part."""
         return dict(self._database.rows("SELECT part, quality FROM pictures WHERE track = ?", str(track_id)))
 
     def parts(self, *, older_than_s: float = 0.0) -> list[TrackPart]:
-        """Return which parts of tracks have a picture or a clip that was kept so long ago, seconds."""
+        """Return the parts of tracks with a picture or a clip that was stored at least so many seconds ago."""
         before = time.time() - older_than_s
         rows = self._database.rows(
             "SELECT track, part FROM pictures WHERE kept_at <= ? UNION "
@@ -136,15 +135,15 @@ class PictureStore:
         return [TrackPart(TrackId.parse(track), part) for track, part in rows]
 
     def drop(self, parts: Iterable[TrackPart]) -> int:
-        """Delete pictures and clips, so that nothing of them stays in the file; return how many pictures there were."""
+        """Delete pictures and clips, leaving no trace in the file; return the number of pictures deleted."""
         rows = [(str(part.track_id), part.part) for part in parts]
         num_dropped = self._database.change_many("DELETE FROM pictures WHERE track = ? AND part = ?", rows)
         self._database.change_many("DELETE FROM clips WHERE track = ? AND part = ?", rows)
-        self._database.fold()
+        self._database.checkpoint()
         return max(0, num_dropped)
 
     def tidy(self) -> None:
-        """Delete what is too old or too much."""
+        """Delete what is too old, and the oldest of what is too much."""
         for kind in KINDS:
             self._database.change(f"DELETE FROM {kind} WHERE kept_at < ?", time.time() - self._keep_s)
         while self.num_bytes() > self._max_bytes:
@@ -155,7 +154,7 @@ class PictureStore:
                 )
 
     def num_bytes(self) -> int:
-        """Return the size of all pictures and clips."""
+        """Return the size of all pictures and clips, bytes."""
         return sum(
             int(self._database.rows(f"SELECT coalesce(sum(length(jpeg)), 0) FROM {kind}")[0][0]) for kind in KINDS
         )
@@ -174,5 +173,5 @@ class PictureStore:
             self.tidy()
 
     def close(self) -> None:
-        """Let the file go."""
+        """Close the file."""
         self._database.close()

@@ -1,24 +1,28 @@
-"""What the page knows by heart of the ledger's newest events: tracks, unsure sightings, numbers that were merged."""
+"""The ledger's newest events in memory: tracks, uncertain sightings, and merged person IDs."""
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.core import Correction, CorrectionKind, Outcome, TrackId, TrackPart
+from pipeline.core import Correction, CorrectionKind, Outcome, TrackPart
 from pipeline.ledger import Event
 
 MAX_TRACKS = 20_000
-MAX_UNSURE = 2_000
-SURE = 0.95
-"""A sighting that is less sure than this is worth an operator's look."""
+"""Tracks held in memory; older tracks are absent from search by time and by picture."""
+
+MAX_UNCERTAIN = 2_000
+"""Uncertain sightings held in memory; the oldest are not asked about any more."""
+
+CERTAIN = 0.95
+"""Probability from which a match is not asked about. A larger value puts more matches into the review queue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """When one part of a track was.
+    """When and where one part of a track was.
 
     Attributes:
-        part: Which.
+        part: The part of a track.
         first_at: Unix seconds, event time.
         last_at: Unix seconds, event time.
         box_xyxy: The last box, pixels of the frame.
@@ -32,13 +36,13 @@ class Span:
 
 @dataclass(slots=True)
 class RecentEvents:
-    """Bounded in memory: of what is older, the ledger knows."""
+    """Folds events into bounded memory; older ones remain in the ledger."""
 
     last_event: int = 0
     num_alerts: int = 0
     _tracks: OrderedDict[str, list[Span]] = field(default_factory=OrderedDict)
-    _unsure: deque[Event] = field(default_factory=lambda: deque(maxlen=MAX_UNSURE))
-    _kept_for: dict[int, int] = field(default_factory=dict)
+    _uncertain: deque[Event] = field(default_factory=lambda: deque(maxlen=MAX_UNCERTAIN))
+    _merged_into: dict[int, int] = field(default_factory=dict)
 
     def take(self, events: Iterable[Event]) -> list[Correction]:
         """Take the next events; return the corrections among them."""
@@ -56,12 +60,12 @@ class RecentEvents:
                 self._correct(corrections[-1])
         return corrections
 
-    def kept_for(self, person_id: int) -> int:
-        """Return the number that somebody has now who was once called so."""
-        for _ in range(len(self._kept_for)):
-            if person_id not in self._kept_for:
+    def current_id(self, person_id: int) -> int:
+        """Return the current ID of the person who once had this ID."""
+        for _ in range(len(self._merged_into)):
+            if person_id not in self._merged_into:
                 break
-            person_id = self._kept_for[person_id]
+            person_id = self._merged_into[person_id]
         return person_id
 
     def newest_parts(self, tracks: Sequence[str]) -> Mapping[str, TrackPart]:
@@ -69,12 +73,12 @@ class RecentEvents:
         return {track: self._tracks[track][-1].part for track in tracks if track in self._tracks}
 
     def knows(self, part: TrackPart) -> bool:
-        """Return whether a part of a track is among the newest that were seen."""
+        """Return whether a part of a track is in memory."""
         return any(span.part == part for span in self._tracks.get(str(part.track_id), ()))
 
-    def unsure(self) -> list[Event]:
-        """Return sightings that the line was not sure of, newest first."""
-        return list(reversed(self._unsure))
+    def uncertain(self) -> list[Event]:
+        """Return sightings that the pipeline was uncertain about, newest first."""
+        return list(reversed(self._uncertain))
 
     def spans(self) -> Iterator[Span]:
         """Yield the parts of the newest tracks."""
@@ -82,7 +86,7 @@ class RecentEvents:
             yield from spans
 
     def forget(self, parts: Iterable[TrackPart]) -> None:
-        """Forget parts of tracks."""
+        """Drop parts of tracks."""
         gone = set(parts)
         for track in {str(part.track_id) for part in gone} & self._tracks.keys():
             left = [span for span in self._tracks[track] if span.part not in gone]
@@ -90,7 +94,7 @@ class RecentEvents:
                 self._tracks[track] = left
             else:
                 del self._tracks[track]
-        self._unsure = deque((event for event in self._unsure if event.part not in gone), maxlen=MAX_UNSURE)
+        self._uncertain = deque((event for event in self._uncertain if event.part not in gone), maxlen=MAX_UNCERTAIN)
 
     def _see(self, event: Event) -> None:
         assert event.part is not None
@@ -102,19 +106,19 @@ class RecentEvents:
         spans.append(Span(event.part, first_at(event), event.at, tuple(box_xyxy)))
         while len(self._tracks) > MAX_TRACKS:
             self._tracks.popitem(last=False)
-        is_unsure = event.body["outcome"] == Outcome.TENTATIVE or (
-            event.body["outcome"] == Outcome.MATCHED and probability(event) < SURE
+        is_uncertain = event.body["outcome"] == Outcome.TENTATIVE or (
+            event.body["outcome"] == Outcome.MATCHED and probability(event) < CERTAIN
         )
-        if is_unsure and event.body["runner_up"] is not None:
-            self._unsure.append(event)
+        if is_uncertain and event.body["runner_up"] is not None:
+            self._uncertain.append(event)
 
     def _correct(self, correction: Correction) -> None:
         if correction.kind is CorrectionKind.MERGED:
             kept, *absorbed = correction.person_ids
-            self._kept_for.update(dict.fromkeys(absorbed, kept))
-            self._kept_for.pop(kept, None)
+            self._merged_into.update(dict.fromkeys(absorbed, kept))
+            self._merged_into.pop(kept, None)
         elif correction.kind is CorrectionKind.SPLIT:
-            self._kept_for.pop(correction.person_ids[-1], None)
+            self._merged_into.pop(correction.person_ids[-1], None)
 
 
 def first_at(event: Event) -> float:
@@ -125,7 +129,7 @@ def first_at(event: Event) -> float:
 
 
 def probability(event: Event) -> float:
-    """Return how sure a sighting's number is, in [0, 1]."""
+    """Return the probability that a sighting has the right person, in [0, 1]."""
     value = event.body["probability"]
     assert isinstance(value, float | int)
     return float(value)
@@ -138,8 +142,3 @@ def runner_up(event: Event) -> int | None:
         return None
     assert isinstance(value, list)
     return int(value[0])
-
-
-def part_of(track: str, part: int) -> TrackPart:
-    """Return the part of a track. Raises ``ValueError`` if it has no such form."""
-    return TrackPart(TrackId.parse(track), part)

@@ -1,4 +1,4 @@
-"""What the page knows of the place: the run's own configuration."""
+"""What the page knows of the site, read from the configuration of the run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,14 +14,14 @@ Place = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A place.
+    """Configuration of a site.
 
     Attributes:
         cameras: Names, in order.
-        overlaps: Pairs of cameras that see the same ground; None if nobody said.
-        transit_times: Stated by the site: ``between``, ``min_s``, ``max_s``.
-        ground: By camera, what takes pixels to metres: three rows of three numbers.
-        blur_heads: Live pictures have no faces.
+        overlaps: Pairs of cameras that see the same ground; None if not stated.
+        transit_times: As stated by the site, each with ``between``, ``min_s``, ``max_s``.
+        ground: By camera, the homography from pixels to metres: three rows of three numbers.
+        blur_heads: Whether heads are blurred in live pictures.
     """
 
     cameras: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ class Site:
     blur_heads: bool = False
 
     def place(self, camera_id: str, box_xyxy: Any) -> Place | None:
-        """Return where somebody stands, metres; None where the camera's ground is not known."""
+        """Return where a person stands, metres; None if the camera has no ground plane."""
         rows = self.ground.get(camera_id)
         if rows is None:
             return None
@@ -41,10 +41,10 @@ class Site:
 
 
 class SiteReader:
-    """Knows a run's ``config.yaml``, also one that is written later.
+    """Reads the ``config.yaml`` of a run, and reads it again when it changes.
 
     Args:
-        output_dir: Of the run.
+        output_dir: Output folder of the run.
     """
 
     def __init__(self, output_dir: Path) -> None:
@@ -53,7 +53,7 @@ class SiteReader:
         self._site = Site()
 
     def site(self) -> Site:
-        """Return what it says now; an empty site where there is none."""
+        """Return the current site; an empty one if there is no configuration."""
         try:
             written_at = self._path.stat().st_mtime
             if written_at != self._written_at:

@@ -1,4 +1,4 @@
-"""Everything that is written on the page can be read: WCAG 2 AA, in light and dark."""
+"""Contrast of the page's colours: WCAG 2 AA, in light and dark."""
 
 import re
 from pathlib import Path
@@ -40,12 +40,12 @@ def contrast(one: str, other: str) -> float:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize(("text", "ground"), TEXT)
-def test_text_stands_out(theme: str, text: str, ground: str) -> None:
+def test_text_has_enough_contrast(theme: str, text: str, ground: str) -> None:
     found = colours(theme)
     assert contrast(found[text], found[ground]) >= AA_TEXT
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_focus_stands_out(theme: str) -> None:
+def test_the_focus_ring_has_enough_contrast(theme: str) -> None:
     found = colours(theme)
     assert contrast(found["accent"], found["card"]) >= AA_PARTS

@@ -35,39 +35,39 @@ def pictures_of(film: bytes) -> list[np.ndarray]:
         return [picture.to_ndarray(format="rgb24") for picture in container.decode(video=0)]
 
 
-def test_a_few_frames_a_second_are_kept_of_everybody() -> None:
-    clips = ClipBuffer(2.0)
+def test_a_clip_has_a_few_frames_a_second() -> None:
+    buffer = ClipBuffer(2.0)
     for index in range(11):
-        clips.see(frame(index), {ANN: BOX})
-    strip = clips.take(ANN)
-    assert strip is not None
-    assert strip.captured_at == [0.0, 0.5, 1.0]
-    assert {image.shape for image in strip.frames} == {(*FRAME_HW, 3)}
-    assert clips.take(ANN) is None
+        buffer.see(frame(index), {ANN: BOX})
+    taken = buffer.take(ANN)
+    assert taken is not None
+    assert taken.captured_at == [0.0, 0.5, 1.0]
+    assert {image.shape for image in taken.frames} == {(*FRAME_HW, 3)}
+    assert buffer.take(ANN) is None
 
 
-def test_a_strip_is_bounded_and_none_is_kept_at_a_rate_of_zero() -> None:
-    clips, none = ClipBuffer(10.0), ClipBuffer(0.0)
+def test_a_clip_is_bounded_and_a_rate_of_zero_keeps_none() -> None:
+    buffer, none = ClipBuffer(10.0), ClipBuffer(0.0)
     for index in range(10 * MAX_FRAMES):
-        clips.see(frame(index), {ANN: BOX})
+        buffer.see(frame(index), {ANN: BOX})
         none.see(frame(index), {ANN: BOX})
-    strip = clips.take(ANN)
-    assert strip is not None
-    assert len(strip.frames) == MAX_FRAMES
+    taken = buffer.take(ANN)
+    assert taken is not None
+    assert len(taken.frames) == MAX_FRAMES
     assert none.take(ANN) is None
 
 
-def test_it_is_known_where_heads_of_others_are() -> None:
-    clips = ClipBuffer(10.0)
-    clips.see(frame(0), {ANN: BOX, BEA: BOX + np.float32([10, 0, 10, 0])})
-    strip = clips.take(ANN)
-    assert strip is not None
-    ((head,),) = strip.heads_xyxy
+def test_a_clip_knows_where_the_heads_of_others_are() -> None:
+    buffer = ClipBuffer(10.0)
+    buffer.see(frame(0), {ANN: BOX, BEA: BOX + np.float32([10, 0, 10, 0])})
+    taken = buffer.take(ANN)
+    assert taken is not None
+    ((head,),) = taken.heads_xyxy
     assert head[0] < head[2]
     assert head[1] < head[3] < 0.5
 
 
-def test_nobody_elses_head_can_be_recognised_in_a_film() -> None:
+def test_heads_of_others_are_unrecognisable_in_a_film() -> None:
     part = TrackPart(ANN, 0)
     plain, hidden = (pictures_of(film_of([clip(part, 0.0, heads)])) for heads in ((), ((0.0, 0.0, 1.0, 0.5),)))
     assert [len(plain), len(hidden)] == [2, 2]
@@ -78,7 +78,7 @@ def test_nobody_elses_head_can_be_recognised_in_a_film() -> None:
     assert hidden[0][half + 16 :].std() > 40
 
 
-def test_an_export_has_a_film_of_each_stay_and_erasing_takes_the_clips(tmp_path: Path) -> None:
+def test_an_export_has_a_film_of_each_track_and_erasing_deletes_the_clips(tmp_path: Path) -> None:
     with RunningPage(tmp_path / "run") as page, page.client("ann") as client:
         page.add_pictures()
         east, west = TrackId("east", 0, 1), TrackId("west", 0, 1)

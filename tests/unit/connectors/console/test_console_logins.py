@@ -1,4 +1,4 @@
-"""Who may come in, and what they may do then."""
+"""Logins, sessions, roles and tokens."""
 
 import re
 from pathlib import Path
@@ -24,12 +24,12 @@ def page(tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.mark.parametrize("path", ["/api/people", "/api/alerts", "/api/picture?track=a/0/1&part=0", "/api/users"])
-def test_whoever_has_not_logged_in_sees_nothing(page: RunningPage, path: str) -> None:
+def test_without_a_login_nothing_is_visible(page: RunningPage, path: str) -> None:
     with page.client() as client:
         assert client.get(path).status_code == 401
 
 
-def test_the_first_start_makes_one_administrator_and_no_later_one_does(tmp_path: Path) -> None:
+def test_only_the_first_start_makes_an_administrator(tmp_path: Path) -> None:
     accounts = Accounts(tmp_path / "accounts.sqlite")
     password = accounts.make_first()
     assert password is not None
@@ -40,7 +40,7 @@ def test_the_first_start_makes_one_administrator_and_no_later_one_does(tmp_path:
     assert password.encode() not in (tmp_path / "accounts.sqlite").read_bytes()
 
 
-def test_only_the_owner_may_read_the_files_of_the_page(page: RunningPage) -> None:
+def test_only_the_owner_can_read_the_files_of_the_page(page: RunningPage) -> None:
     for path in page.settings.folder.iterdir():
         assert path.stat().st_mode & 0o077 == 0, path
 
@@ -51,7 +51,7 @@ def test_a_wrong_password_is_refused(page: RunningPage) -> None:
         assert client.post("/api/login", json={"name": "nobody", "password": "x"}).status_code == 401
 
 
-def test_after_some_failures_further_tries_must_wait(page: RunningPage) -> None:
+def test_after_some_failures_further_attempts_must_wait(page: RunningPage) -> None:
     page.accounts.put("dora", PASSWORD, Role.VIEWER, None)
     with page.client() as client:
         wrong = {"name": "dora", "password": "wrong"}
@@ -62,7 +62,7 @@ def test_after_some_failures_further_tries_must_wait(page: RunningPage) -> None:
         assert int(right.headers["retry-after"]) >= 1
 
 
-def test_those_who_fail_are_not_remembered_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_throttle_remembers_a_bounded_number_of_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connectors.console.api.throttle.MAX_REMEMBERED", 3)
     throttle = Throttle()
     for number in range(10):
@@ -71,7 +71,7 @@ def test_those_who_fail_are_not_remembered_without_end(monkeypatch: pytest.Monke
     assert [throttle.wait_s(str(number)) > 0 for number in range(10)] == [False] * 7 + [True] * 3
 
 
-def test_the_cookie_cannot_be_read_by_scripts_nor_sent_from_other_pages(page: RunningPage) -> None:
+def test_scripts_cannot_read_the_cookie_and_other_sites_cannot_send_it(page: RunningPage) -> None:
     page.accounts.put("eve", PASSWORD, Role.VIEWER, None)
     with RunningPage(page.settings.output_dir.parent / "other") as other, other.client("eve") as client:
         answer = client.post("/api/login", json={"name": "eve", "password": PASSWORD})
@@ -81,7 +81,7 @@ def test_the_cookie_cannot_be_read_by_scripts_nor_sent_from_other_pages(page: Ru
 
 @pytest.fixture
 def fresh(tmp_path: Path):
-    """A page of its own: nobody has failed to log in there yet."""
+    """A new page, without failed logins."""
     with RunningPage(tmp_path / "fresh") as running:
         yield running
 
@@ -90,16 +90,16 @@ def test_a_forged_cookie_is_refused(fresh: RunningPage) -> None:
     with fresh.client("fred") as client:
         cookie = client.cookies["passerby_session"]
         assert client.get("/api/people").status_code == 200
-        # Not the last character: it has bits that mean nothing.
+        # The last character has unused bits, so change another one.
         changed = cookie[:-9] + ("A" if cookie[-9] != "A" else "B") + cookie[-8:]
         for forged in (changed, "", "a.b.c", cookie.split(".")[0]):
             answer = httpx.get(f"{fresh.url}/api/people", headers={"cookie": f"passerby_session={forged}"})
             assert answer.status_code == 401
 
 
-def test_a_session_is_over_when_its_owner_logs_out_or_changes_the_password(fresh: RunningPage) -> None:
+def test_a_session_ends_when_its_user_logs_out_or_changes_the_password(fresh: RunningPage) -> None:
     with fresh.client("gina") as one, fresh.client("gina") as other:
-        assert one.get("/api/people").status_code == 401  # made anew, with a password of its own
+        assert one.get("/api/people").status_code == 401  # the second login changed the user, which ended this session
         change = {"old": PASSWORD, "new": "another password"}
         assert other.post("/api/me/password", json=change).status_code == 200
         assert other.get("/api/people").status_code == 401
@@ -108,15 +108,15 @@ def test_a_session_is_over_when_its_owner_logs_out_or_changes_the_password(fresh
         assert client.get("/api/people").status_code == 401
 
 
-def test_what_changes_something_needs_the_token_of_the_session(fresh: RunningPage) -> None:
+def test_a_change_needs_the_csrf_token_of_the_session(fresh: RunningPage) -> None:
     with fresh.client("ida") as client:
         del client.headers["x-csrf-token"]
-        assert client.post("/api/orders", json=MERGE).status_code == 403
-        assert client.post("/api/orders", json=MERGE, headers={"x-csrf-token": "0" * 64}).status_code == 403
+        assert client.post("/api/corrections", json=MERGE).status_code == 403
+        assert client.post("/api/corrections", json=MERGE, headers={"x-csrf-token": "0" * 64}).status_code == 403
         assert fresh.state.ledger_view.commands() == []
 
 
-def test_other_pages_and_other_names_are_refused(fresh: RunningPage) -> None:
+def test_requests_from_other_sites_and_for_other_hosts_are_refused(fresh: RunningPage) -> None:
     with fresh.client("jan") as client:
         assert client.get("/api/people", headers={"origin": "https://evil.example"}).status_code == 403
         assert client.get("/api/people", headers={"host": "evil.example"}).status_code == 421
@@ -127,7 +127,7 @@ def test_a_viewer_cannot_correct_and_an_operator_cannot_manage_accounts(fresh: R
     with fresh.client("kim", Role.VIEWER) as viewer, fresh.client("leo", Role.OPERATOR) as operator:
         assert viewer.get("/api/people/1").status_code == 200
         for path, body in (
-            ("/api/orders", MERGE),
+            ("/api/corrections", MERGE),
             ("/api/people/1/erase", {}),
             ("/api/alerts/acknowledge", {"key": "dwell/1/0.5"}),
         ):
@@ -138,7 +138,7 @@ def test_a_viewer_cannot_correct_and_an_operator_cannot_manage_accounts(fresh: R
         assert fresh.state.ledger_view.commands() == []
 
 
-def test_who_may_see_one_camera_sees_nothing_of_the_others(fresh: RunningPage) -> None:
+def test_a_user_of_one_camera_sees_nothing_of_the_others(fresh: RunningPage) -> None:
     fresh.add_pictures()
     with fresh.client("mia", Role.OPERATOR, ("west",)) as client:
         assert [each["person"] for each in client.get("/api/people").json()["people"]] == [2, 1]
@@ -148,11 +148,11 @@ def test_who_may_see_one_camera_sees_nothing_of_the_others(fresh: RunningPage) -
         assert client.get("/api/why", params={"track": "east/0/1", "part": 0}).status_code == 404
         assert [each["camera"] for each in client.get("/api/alerts").json()["alerts"]] == ["west"]
         assert client.get("/api/site").json()["cameras"] == ["west"]
-        # Person 1 was in another camera as well: what is not seen is not corrected.
-        assert client.post("/api/orders", json=MERGE).status_code == 404
+        # Person 1 was in another camera too, and a user may correct only what they see.
+        assert client.post("/api/corrections", json=MERGE).status_code == 404
 
 
-def test_a_token_speaks_for_its_user_until_it_is_dropped(fresh: RunningPage) -> None:
+def test_a_token_acts_for_its_user_until_it_is_revoked(fresh: RunningPage) -> None:
     with fresh.client("nora", Role.ADMINISTRATOR) as client:
         token = client.post("/api/tokens", json={"name": "nora", "label": "nightly"}).json()["token"]
         with httpx.Client(base_url=fresh.url, headers={"authorization": f"Bearer {token}"}) as machine:
@@ -163,7 +163,7 @@ def test_a_token_speaks_for_its_user_until_it_is_dropped(fresh: RunningPage) -> 
             assert machine.get("/api/users").status_code == 401
 
 
-def test_the_last_administrator_stays(fresh: RunningPage) -> None:
+def test_the_last_administrator_cannot_be_removed(fresh: RunningPage) -> None:
     with fresh.client("olga", Role.ADMINISTRATOR) as client:
         assert client.delete("/api/users/olga").status_code == 409
         new = {"password": PASSWORD, "role": "viewer", "cameras": ["east"]}
@@ -171,7 +171,7 @@ def test_the_last_administrator_stays(fresh: RunningPage) -> None:
         assert client.delete("/api/users/paul").status_code == 200
 
 
-def test_an_open_page_needs_no_login_and_still_a_token_for_changes(tmp_path: Path) -> None:
+def test_an_open_page_needs_no_login_but_a_csrf_token_for_changes(tmp_path: Path) -> None:
     with RunningPage(tmp_path, is_open=True) as page, page.client() as client:
         me = client.get("/api/me").json()
         assert me["is_open"]
@@ -181,12 +181,12 @@ def test_an_open_page_needs_no_login_and_still_a_token_for_changes(tmp_path: Pat
         assert client.post("/api/tokens", json={"name": "demonstration", "label": "x"}).status_code == 403
 
 
-def test_a_page_is_open_on_loopback_only(tmp_path: Path) -> None:
+def test_an_open_page_is_allowed_on_loopback_only(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=re.escape("0.0.0.0")):
         Settings(output_dir=tmp_path, host="0.0.0.0", is_open=True)
 
 
-def test_refusals_do_not_repeat_what_was_given(fresh: RunningPage) -> None:
+def test_refusals_do_not_repeat_the_input(fresh: RunningPage) -> None:
     with fresh.client() as client:
         answer = client.post("/api/login", json={"name": "x" * 100, "password": "hunter2hunter2"})
         assert answer.status_code == 422

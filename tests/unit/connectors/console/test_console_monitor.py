@@ -1,4 +1,4 @@
-"""Pictures from a camera to the page: live while somebody looks, one of each part of a track to keep."""
+"""Pictures from a camera to the page: live ones for viewers, and one of each part of a track to store."""
 
 import json
 import time
@@ -36,7 +36,7 @@ def make_monitor(output_dir: Path, **changes: object) -> LiveViewMonitor:
     return LiveViewMonitor("east", output_dir=str(output_dir), **{**options, **changes})  # type: ignore[arg-type]
 
 
-def test_it_is_a_monitor_and_closing_it_twice_is_closing_it_once(tmp_path: Path) -> None:
+def test_it_is_a_monitor_and_may_be_closed_twice(tmp_path: Path) -> None:
     monitor: Monitor = make_monitor(tmp_path)
     monitor.show(make_frame(), {TRACK: LARGE})
     monitor.keep(make_tracklet(TRACK))
@@ -52,9 +52,9 @@ def test_numbers_out_of_range_are_refused(tmp_path: Path, wrong: dict[str, objec
         make_monitor(tmp_path, **wrong)
 
 
-def test_whoever_looks_gets_the_newest_picture_with_everybodys_number(page: RunningPage) -> None:
+def test_a_viewer_gets_the_newest_picture_with_the_number_of_each_person(page: RunningPage) -> None:
     monitor = make_monitor(page.settings.output_dir)
-    with connect(f"ws://127.0.0.1:{page.port}/api/wall", proxy=None) as viewer:
+    with connect(f"ws://127.0.0.1:{page.port}/api/live", proxy=None) as viewer:
         index, found = 0, None
         while found is None:
             index += 1
@@ -72,20 +72,20 @@ def test_whoever_looks_gets_the_newest_picture_with_everybodys_number(page: Runn
     monitor.close()
 
 
-def test_nothing_is_encoded_while_nobody_looks(page: RunningPage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connectors.console.camera.monitor.encoded", lambda *_: pytest.fail("somebody encodes"))
+def test_nothing_is_encoded_without_viewers(page: RunningPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.console.camera.monitor.encoded", lambda *_: pytest.fail("a picture was encoded"))
     monitor = make_monitor(page.settings.output_dir)
-    while not page.state.wall.cameras:
+    while not page.state.live_view.cameras:
         time.sleep(0.01)
     for index in range(50):
         monitor.show(make_frame(make_stamp(index=index)), {TRACK: LARGE})
         time.sleep(0.002)
     monitor.close()
-    assert page.state.wall.num_bad == 0
+    assert page.state.live_view.num_bad == 0
 
 
 @pytest.mark.slow
-def test_where_a_picture_takes_long_fewer_are_sent(page: RunningPage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_pictures_are_sent_less_often(page: RunningPage, monkeypatch: pytest.MonkeyPatch) -> None:
     took_s = 0.002
     plain = LiveViewMonitor._live_message
 
@@ -96,7 +96,7 @@ def test_where_a_picture_takes_long_fewer_are_sent(page: RunningPage, monkeypatc
     monkeypatch.setattr(LiveViewMonitor, "_live_message", slow)
     monitor = make_monitor(page.settings.output_dir)
     got_at: list[float] = []
-    with connect(f"ws://127.0.0.1:{page.port}/api/wall", proxy=None) as viewer:
+    with connect(f"ws://127.0.0.1:{page.port}/api/live", proxy=None) as viewer:
         while len(got_at) < 3:
             monitor.show(make_frame(make_stamp(index=len(got_at))), {TRACK: LARGE})
             with suppress(TimeoutError):
@@ -106,7 +106,7 @@ def test_where_a_picture_takes_long_fewer_are_sent(page: RunningPage, monkeypatc
     assert min(np.diff(got_at)) >= took_s / MAX_SHARE - took_s
 
 
-def test_the_best_picture_of_a_part_is_kept(page: RunningPage) -> None:
+def test_the_best_picture_of_a_part_is_stored(page: RunningPage) -> None:
     monitor = make_monitor(page.settings.output_dir)
     for index, box in ((0, SMALL), (3, LARGE), (6, SMALL)):
         monitor.show(make_frame(make_stamp(index=index), seed=index), {TRACK: box})
@@ -117,7 +117,7 @@ def test_the_best_picture_of_a_part_is_kept(page: RunningPage) -> None:
     monitor.close()
 
 
-def test_a_few_frames_of_a_part_are_kept_as_a_clip(page: RunningPage) -> None:
+def test_a_few_frames_of_a_part_are_stored_as_a_clip(page: RunningPage) -> None:
     monitor = make_monitor(page.settings.output_dir, clip_rate_hz=100.0)
     for index in range(3):
         monitor.show(make_frame(make_stamp(index=index)), {TRACK: LARGE, TrackId("east", 0, 2): LARGE})
@@ -130,7 +130,7 @@ def test_a_few_frames_of_a_part_are_kept_as_a_clip(page: RunningPage) -> None:
     monitor.close()
 
 
-def test_somebody_is_looked_at_a_few_times_a_second_and_a_newcomer_at_once() -> None:
+def test_known_tracks_are_looked_at_a_few_times_a_second_and_new_ones_at_once() -> None:
     best, newcomer = BestPictures(), TrackId("east", 0, 2)
     best.see(make_frame(make_stamp(captured_at=0.0)), {TRACK: SMALL})
     best.see(make_frame(make_stamp(captured_at=0.1)), {TRACK: LARGE})
@@ -151,7 +151,7 @@ def test_a_part_without_a_new_picture_keeps_none(page: RunningPage) -> None:
     assert best.take(TRACK) is None
 
 
-def test_heads_of_others_in_a_picture_are_known() -> None:
+def test_a_picture_knows_where_the_heads_of_others_are() -> None:
     best = BestPictures()
     best.see(make_frame(), {TRACK: LARGE, TrackId("east", 0, 2): np.array([70, 60, 120, 118], np.float32)})
     picture = best.take(TRACK)
@@ -161,7 +161,7 @@ def test_heads_of_others_in_a_picture_are_known() -> None:
     assert 0 < top < bottom <= 1
 
 
-def test_what_is_blurred_has_lost_its_details_and_nothing_else_has() -> None:
+def test_blurring_removes_details_inside_the_rectangle_only() -> None:
     image = make_frame().image
     result = blurred(image, [(10.0, 10.0, 50.0, 50.0)])
     inside, outside = result[12:48, 12:48].astype(float), result[60:]
@@ -171,7 +171,7 @@ def test_what_is_blurred_has_lost_its_details_and_nothing_else_has() -> None:
     assert np.array_equal(outside, image[60:])
 
 
-def test_a_frame_without_anybody_and_a_box_outside_are_no_trouble() -> None:
+def test_an_empty_frame_and_a_box_outside_the_frame_give_no_picture() -> None:
     best = BestPictures()
     best.see(make_frame(), {})
     best.see(make_frame(), {TRACK: np.array([-50, -50, -10, -10], np.float32)})
@@ -179,12 +179,12 @@ def test_a_frame_without_anybody_and_a_box_outside_are_no_trouble() -> None:
 
 
 @pytest.mark.parametrize("message", [b"", b"\0\0\0\5[1,2]", b"\xff\xff\xff\xffx", b"\0\0\0\2{]", b"\0\0\0\x04null"])
-def test_what_is_no_picture_is_refused(message: bytes) -> None:
+def test_a_malformed_message_is_refused(message: bytes) -> None:
     with pytest.raises(WireFormatError):
         unpack(message)
 
 
-def test_what_is_no_picture_of_that_camera_is_let_go(page: RunningPage) -> None:
+def test_malformed_pictures_and_those_of_other_cameras_are_dropped(page: RunningPage) -> None:
     headers = {"authorization": f"Bearer {FEED_KEY}", "x-camera": '"east"'}
     with connect(f"ws://127.0.0.1:{page.port}/feed", additional_headers=headers, proxy=None) as socket:
         socket.send(b"nonsense")
@@ -194,6 +194,6 @@ def test_what_is_no_picture_of_that_camera_is_let_go(page: RunningPage) -> None:
             b'{"kind":"clip","track":"east/0/1","part":0,"captured_at":[0],"heads":[]}',
         ):
             socket.send(len(header).to_bytes(4, "big") + header + b"\xff\xd8")
-        while page.state.wall.num_bad < 4:
+        while page.state.live_view.num_bad < 4:
             time.sleep(0.01)
     assert page.state.pictures.num_pictures() + page.state.pictures.num_clips() == 0

@@ -1,4 +1,4 @@
-"""The page as a program: beside a run, over what a run left, and over TLS."""
+"""The page as a program: beside a run, over the output of a finished run, and over TLS."""
 
 import json
 import os
@@ -16,8 +16,8 @@ import pytest
 from certificates import Authority
 from console_page import write_ledger
 
-from connectors.console.camera.monitor import FEED, REST, LiveViewMonitor
-from connectors.console.settings import NOTE
+from connectors.console.camera.monitor import FEED, UNWATCHED, LiveViewMonitor
+from connectors.console.settings import URL_FILE
 from connectors.console.sink import ConsoleSink
 from pipeline.config.composition import load_config
 from pipeline.core.errors import ConfigError
@@ -37,7 +37,7 @@ def make_monitor(folder: Path) -> LiveViewMonitor:
 
 
 def url_of(folder: Path) -> str:
-    return re.search(r"console: (\S+)", (folder / "console" / NOTE).read_text())[1]  # type: ignore[index]
+    return re.search(r"console: (\S+)", (folder / "console" / URL_FILE).read_text())[1]  # type: ignore[index]
 
 
 def is_up(url: str) -> bool:
@@ -48,13 +48,13 @@ def is_up(url: str) -> bool:
 
 
 def wait_for(url: str) -> None:
-    """The page waits for the ledger, which is made after the sinks."""
+    """Wait for the page, which waits for the ledger: the run creates it after its sinks."""
     while not is_up(url):
         time.sleep(0.05)
 
 
 @pytest.mark.slow
-def test_the_page_is_there_with_the_run_and_gone_with_it(tmp_path: Path) -> None:
+def test_the_page_starts_and_stops_with_the_run(tmp_path: Path) -> None:
     sink = make_sink(tmp_path)
     url = url_of(tmp_path)
     write_ledger(tmp_path)
@@ -68,7 +68,7 @@ def test_the_page_is_there_with_the_run_and_gone_with_it(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_two_pages_take_two_ports(tmp_path: Path) -> None:
+def test_a_page_takes_another_port_if_the_first_is_taken(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         sink = make_sink(tmp_path, port=port)
@@ -77,7 +77,7 @@ def test_two_pages_take_two_ports(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_page_that_cannot_be_served_as_configured_is_not_started(tmp_path: Path) -> None:
+def test_a_page_with_invalid_settings_is_not_started(tmp_path: Path) -> None:
     for changes in ({"host": "0.0.0.0"}, {"certificate": "/none.pem", "certificate_key": "/none.pem"}, {"port": -1}):
         with pytest.raises(ConfigError, match="console"):
             make_sink(tmp_path, **changes)
@@ -85,10 +85,10 @@ def test_a_page_that_cannot_be_served_as_configured_is_not_started(tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_the_page_ends_when_the_run_is_killed(tmp_path: Path) -> None:
+def test_the_page_stops_when_the_run_is_killed(tmp_path: Path) -> None:
     write_ledger(tmp_path)
     code = (
-        "import sys, time; sys.path[:0] = ['.', 'tests', 'tests/connectors/console']\n"
+        "import sys, time; sys.path[:0] = ['.', 'tests/support', 'tests/unit/connectors/console']\n"
         "from pathlib import Path; from test_console_program import make_sink\n"
         f"make_sink(Path({str(tmp_path)!r})); print('up', flush=True); time.sleep(600)"
     )
@@ -105,7 +105,7 @@ def test_the_page_ends_when_the_run_is_killed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_that_comes_back_has_its_page_where_it_was(tmp_path: Path) -> None:
+def test_a_restarted_run_has_its_page_on_the_same_port(tmp_path: Path) -> None:
     write_ledger(tmp_path)
     first = make_sink(tmp_path)
     url = url_of(tmp_path)
@@ -123,7 +123,7 @@ def test_a_run_that_comes_back_has_its_page_where_it_was(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_over_what_a_run_left_the_first_start_says_the_password_once(tmp_path: Path) -> None:
+def test_the_first_start_over_a_finished_run_prints_the_password_once(tmp_path: Path) -> None:
     write_ledger(tmp_path)
     command = [sys.executable, "-m", "connectors.console", "--output", str(tmp_path), "--port", "0", "--login"]
     passwords = []
@@ -141,7 +141,7 @@ def test_over_what_a_run_left_the_first_start_says_the_password_once(tmp_path: P
 
 
 @pytest.mark.slow
-def test_a_folder_without_a_ledger_is_one_line(tmp_path: Path) -> None:
+def test_a_folder_without_a_ledger_gives_one_line_of_error(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "connectors.console", "--output", str(tmp_path), "--port", "0"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
@@ -149,13 +149,13 @@ def test_a_folder_without_a_ledger_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_over_tls_the_cookie_is_for_tls_alone(tmp_path: Path) -> None:
+def test_over_tls_the_cookie_is_for_tls_only(tmp_path: Path) -> None:
     authority = Authority(tmp_path, "authority")
     pair = authority.sign("page")
     (tmp_path / "run").mkdir()
     write_ledger(tmp_path / "run")
     sink = make_sink(tmp_path / "run", open=False, certificate=str(pair.cert), certificate_key=str(pair.key))
-    note = (tmp_path / "run" / "console" / NOTE).read_text()
+    note = (tmp_path / "run" / "console" / URL_FILE).read_text()
     url, password = re.search(r"console: (https\S+)\n.*admin / (\S+)", note).groups()  # type: ignore[union-attr]
     with httpx.Client(base_url=url, verify=ssl.create_default_context(cafile=str(authority.path))) as client:
         for _ in range(600):
@@ -170,5 +170,5 @@ def test_over_tls_the_cookie_is_for_tls_alone(tmp_path: Path) -> None:
     feed = json.loads((tmp_path / "run" / "console" / FEED).read_text())
     assert feed["url"].startswith("wss://")
     with make_monitor(tmp_path / "run")._connected() as camera:
-        assert camera.recv(timeout=10) == REST
+        assert camera.recv(timeout=10) == UNWATCHED
     sink.close()

@@ -1,4 +1,4 @@
-"""Whatever the OpenAPI document allows, and what it does not: no request makes the server fail."""
+"""No request that the OpenAPI document allows, or does not allow, makes the server fail."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ def test_no_request_makes_the_server_fail(tmp_path: Path) -> None:
                 *(Path(sys.executable).with_name("st"), "run", f"{page.url}/api/openapi.json"),
                 *("--header", f"Authorization: Bearer {token}", "--checks", "not_a_server_error"),
                 *("--phases", "examples,coverage,fuzzing", "--max-examples", "15", "--seed", "1", "--no-color"),
-                # Who removes the account that asks, or ends its sessions, asks no more.
+                # These would remove the account or end the session that the test uses.
                 *("--exclude-path", "/api/logout", "--exclude-path", "/api/users/{name}"),
                 *("--exclude-path", "/api/tokens/{number}"),
             ],
@@ -33,7 +33,7 @@ def test_no_request_makes_the_server_fail(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
 
 
-def test_every_operation_says_what_it_does_and_how_to_ask_for_it(tmp_path: Path) -> None:
+def test_every_operation_has_a_summary_and_an_example(tmp_path: Path) -> None:
     with RunningPage(tmp_path / "run") as page, page.client() as client:
         document = client.get("/api/openapi.json").json()
         operations = [each for methods in document["paths"].values() for each in methods.values()]

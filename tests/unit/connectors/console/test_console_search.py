@@ -15,7 +15,7 @@ from console_page import RunningPage, make_jpeg
 from PIL import Image
 
 from connectors.console.api.security_middleware import MAX_BODY, MAX_LARGE
-from connectors.console.api.upload import MAX_SIDE_PX, MAX_UPLOAD, redrawn
+from connectors.console.api.upload import MAX_SIDE_PX, MAX_UPLOAD, decode_upload
 from connectors.console.search.probability import ProbabilityScale
 from connectors.console.store.accounts import Role
 from connectors.console.store.pictures import Picture
@@ -26,7 +26,7 @@ PEOPLE = {name: (Path("connectors/synthetic/demo") / f"{name}.mp4") for name in 
 
 
 def coat(colour: tuple[int, int, int], seed: int) -> bytes:
-    """A picture that a network can tell from another: one colour above, one below."""
+    """Return a picture that a network can distinguish: one colour above, another below."""
     random = np.random.default_rng(seed)
     image = np.full((160, 64, 3), 90, np.uint8)
     image[24:80, 12:52], image[80:150, 18:46] = colour, (40, 40, 60)
@@ -39,7 +39,7 @@ RED, BLUE = (30, 30, 200), (200, 60, 30)
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPage]:
-    """A run whose person 1 wears red in both cameras, everybody else blue; with the networks of the default run."""
+    """A run with the default networks; person 1 wears red in both cameras, all others wear blue."""
     folder = tmp_path_factory.mktemp("run")
     with RunningPage(folder) as running:
         for seed, (span, person_id) in enumerate(running.state.ledger_view.spans()):
@@ -60,9 +60,9 @@ def search(client: httpx.Client, picture: bytes, kind: str = "image/jpeg") -> ht
     return client.post("/api/search/picture", content=picture, headers={"content-type": kind})
 
 
-def test_whoever_is_in_an_uploaded_picture_is_found_with_a_probability(client: httpx.Client) -> None:
+def test_the_person_in_an_uploaded_picture_is_found_with_a_probability(client: httpx.Client) -> None:
     answer = search(client, coat(RED, 99)).json()
-    assert answer["is_whole"]  # a drawing is nobody whom a detector finds
+    assert answer["is_whole"]  # the detector finds no person in a drawing
     (person,) = answer["people"]
     assert person["found"][0]["person"] == 1
     sure = [each["probability"] for each in person["found"]]
@@ -76,7 +76,7 @@ def test_a_sighting_finds_the_person_in_the_other_camera(client: httpx.Client) -
     assert (found[0]["person"], found[0]["picture"]["track"]) == (1, "west/0/1")
 
 
-def test_whoever_does_not_see_a_camera_finds_nobody_there(page: RunningPage) -> None:
+def test_a_search_leaves_out_cameras_that_the_user_may_not_see(page: RunningPage) -> None:
     with page.client("bob", Role.OPERATOR, ("west",)) as bob:
         found = search(bob, coat(RED, 99)).json()["people"][0]["found"]
         assert {each["picture"]["track"].split("/")[0] for each in found} == {"west"}
@@ -94,16 +94,16 @@ def test_a_viewer_cannot_upload_and_every_search_is_in_the_audit(page: RunningPa
 @pytest.mark.parametrize(
     "data", [b"", b"GIF89a" + bytes(64), b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"\xff\xd8\xff"]
 )
-def test_what_is_no_picture_of_a_known_type_is_refused(client: httpx.Client, data: bytes) -> None:
+def test_a_file_of_another_type_is_refused(client: httpx.Client, data: bytes) -> None:
     assert search(client, data, "image/png").status_code == 415
 
 
 def test_a_picture_of_too_many_bytes_is_refused(client: httpx.Client) -> None:
     assert search(client, bytes(MAX_UPLOAD + 1)).status_code == 413
-    assert search(client, bytes(MAX_BODY + 1)).status_code == 415  # more than other requests may have
+    assert search(client, bytes(MAX_BODY + 1)).status_code == 415  # above the limit of other requests
 
 
-def test_few_uploads_are_read_at_once_whoever_sends_them(page: RunningPage) -> None:
+def test_few_uploads_are_read_at_once(page: RunningPage) -> None:
     head = f"POST /api/search/picture HTTP/1.1\r\nHost: 127.0.0.1:{page.port}\r\nContent-Length: 1000\r\n\r\n"
     waiting = [socket.create_connection(("127.0.0.1", page.port)) for _ in range(MAX_LARGE + 1)]
     for each in waiting:
@@ -120,27 +120,27 @@ def test_a_small_file_of_very_many_pixels_is_refused() -> None:
     Image.new("1", (20_000, 20_000)).save(bomb, "PNG")
     assert len(bomb.getvalue()) < MAX_UPLOAD
     with pytest.raises(DataError, match="scale it"):
-        redrawn(bomb.getvalue())
+        decode_upload(bomb.getvalue())
 
 
-def test_a_picture_is_drawn_anew_upright_and_no_larger_than_needed() -> None:
+def test_an_upload_is_rotated_by_its_exif_data_and_scaled_down() -> None:
     image = Image.new("RGB", (2 * MAX_SIDE_PX, MAX_SIDE_PX), "red")
     rotated = image.getexif()
     rotated[0x0112] = 6  # the camera was held on its side
     file = io.BytesIO()
     image.save(file, "JPEG", exif=rotated, comment=b"secret")
-    drawn = redrawn(file.getvalue())
+    drawn = decode_upload(file.getvalue())
     assert drawn.shape == (MAX_SIDE_PX, MAX_SIDE_PX // 2, 3)
 
 
-def test_without_the_networks_of_the_run_a_search_says_so(tmp_path: Path) -> None:
+def test_a_search_without_the_networks_of_the_run_says_so(tmp_path: Path) -> None:
     with RunningPage(tmp_path / "run") as running, running.client("ann") as client:
         answer = search(client, make_jpeg())
         assert answer.status_code == 409
         assert "needs the networks of the run" in answer.json()["detail"]
 
 
-def test_probabilities_follow_what_the_line_learned(tmp_path: Path) -> None:
+def test_probabilities_follow_the_learned_calibration(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(to_yaml(load_config(["site.cameras={east: /a.mp4}"])))
     probability_scale = ProbabilityScale(tmp_path)
     (before,) = probability_scale.probabilities([0.6])

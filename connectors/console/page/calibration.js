@@ -1,11 +1,11 @@
-// Pictures of the calibration.
+// Charts of the calibration.
 
 import { h, s } from "./dom.js";
 import { percent } from "./format.js";
 
 const [WIDTH, HEIGHT, LEFT, BOTTOM] = [460, 240, 46, 40];
 
-// How distances of looks lie for one person and for two, and how sure the line is at each.
+// Distances between embeddings of one person and of two people, and the probability of one person at each distance.
 export function calibrationCurve({ distances, probability, same, different }) {
   const [most, tallest] = [distances.at(-1), Math.max(...same, ...different)];
   const x = (distance) => LEFT + ((WIDTH - LEFT - 12) * distance) / most;
@@ -15,25 +15,25 @@ export function calibrationCurve({ distances, probability, same, different }) {
   const shares = [0, 0.5, 1].flatMap((share) => [s("line", { x1: LEFT, x2: WIDTH - 12, y1: y(share), y2: y(share), class: "edge" }), s("text", { x: LEFT - 6, y: y(share) + 4, "text-anchor": "end" }, percent(share))]);
   const ticks = [0, 0.4, 0.8, 1.2, 1.6].filter((tick) => tick <= most).map((tick) => s("text", { x: x(tick), y: HEIGHT - 22, "text-anchor": "middle" }, String(tick)));
   return h("figure", { className: "chart map" },
-    s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": "Probability of one person by distance of looks" },
-      ...shares, hill(same, "same"), hill(different, "different"), s("polyline", { points: line(probability), class: "walk" }), ...ticks,
-      s("text", { x: (LEFT + WIDTH) / 2, y: HEIGHT - 4, "text-anchor": "middle" }, "distance of two looks")),
-    h("figcaption", { className: "keys small soft" }, key("same", "looks of one person"), key("different", "looks of two people"), key("line", "probability of one person")));
+    s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": "Probability of one person by distance of two embeddings" },
+      ...shares, hill(same, "same"), hill(different, "different"), s("polyline", { points: line(probability), class: "path" }), ...ticks,
+      s("text", { x: (LEFT + WIDTH) / 2, y: HEIGHT - 4, "text-anchor": "middle" }, "distance of two embeddings")),
+    h("figcaption", { className: "keys small soft" }, key("same", "distances of one person"), key("different", "distances of two people"), key("line", "probability of one person")));
 }
 
-// What operators said against what the line said: on the diagonal they agree.
+// Share of "same" among the answers of operators, by the pipeline's probability; on the diagonal both agree.
 export function reliability(bins) {
   const there = bins.filter((bin) => bin.num);
   const most = Math.max(...there.map((bin) => bin.num));
   const at = (share) => [40 + 200 * share, 210 - 200 * share];
-  const middle = (bin) => (bin.from + bin.to) / 2;
-  return h("figure", { className: "chart map narrow" }, s("svg", { viewBox: "0 0 256 246", role: "img", "aria-label": "How often operators say same, by how sure the line was" },
+  const middle = (bin) => (bin.low + bin.high) / 2;
+  return h("figure", { className: "chart map narrow" }, s("svg", { viewBox: "0 0 256 246", role: "img", "aria-label": "Share of the answer same, by the pipeline’s probability" },
     s("line", { x1: at(0)[0], y1: at(0)[1], x2: at(1)[0], y2: at(1)[1], class: "edge", "stroke-dasharray": "4 4" }),
     s("polyline", { points: `${at(0)[0]},${at(1)[1]} ${at(0)[0]},${at(0)[1]} ${at(1)[0]},${at(0)[1]}`, class: "edge" }),
-    ...there.map((bin) => s("circle", { cx: at(middle(bin))[0], cy: at(bin.same / bin.num)[1], r: 4 + 8 * Math.sqrt(bin.num / most), class: "dot" })),
+    ...there.map((bin) => s("circle", { cx: at(middle(bin))[0], cy: at(bin.num_same / bin.num)[1], r: 4 + 8 * Math.sqrt(bin.num / most), class: "dot" })),
     s("text", { x: 34, y: 16, "text-anchor": "end" }, "100 %"), s("text", { x: 34, y: 214, "text-anchor": "end" }, "0"),
-    s("text", { x: 140, y: 238, "text-anchor": "middle" }, "the line’s probability")),
-  h("figcaption", { className: "small soft" }, "How often operators said “same”. On the dashed line both agree; large dots are many answers."));
+    s("text", { x: 140, y: 238, "text-anchor": "middle" }, "the pipeline’s probability")),
+  h("figcaption", { className: "small soft" }, "Share of answers that are “same”. On the dashed line operators and pipeline agree. A larger dot means more answers."));
 }
 
 function key(kind, text) {

@@ -1,4 +1,4 @@
-"""How often the line is right about who is who, estimated from pairs that an operator labelled."""
+"""Precision and recall of re-identification, estimated from a sample of pairs that an operator labels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,27 +10,36 @@ import numpy as np
 from pipeline.core import TrackId
 
 DRAWS = 20_000
+"""Draws from the posterior; more make the ends of the interval more exact, and take longer."""
+
 SEED = 7
+"""Seed of sampling and of the posterior, so that the page shows the same pairs and figures each time."""
+
 MAX_TRACKS = 400
-"""Pairs are sampled from the newest tracks, at most so many."""
+"""Newest tracks from which pairs are sampled; the number of pairs grows with its square."""
 
 
 class Stratum(StrEnum):
-    """Kinds of pairs of tracks, by what the line says."""
+    """Kinds of pairs of tracks, by the pipeline's decision."""
 
     SAME = "same"
-    DOUBTED = "doubted"
+    UNCERTAIN = "uncertain"
     OTHER = "other"
+
+
+SHARES = {Stratum.SAME: 0.5, Stratum.UNCERTAIN: 0.3, Stratum.OTHER: 0.2}
+"""Share of each stratum in the sample: most labels go where an error is likely or counts most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two tracks of which an operator is asked whether they show one person.
+    """Two tracks; an operator says whether they show one person.
 
     Attributes:
-        first: One.
-        second: The other.
-        stratum: SAME: the line says so. DOUBTED: it does not, but one was the other's runner-up. OTHER: neither.
+        first: One track.
+        second: The other track.
+        stratum: SAME: the pipeline says one person. UNCERTAIN: it says two, but one was the other's runner-up. OTHER:
+            neither.
     """
 
     first: TrackId
@@ -47,20 +56,20 @@ class Estimate:
     high: float
 
 
-def pairs(persons: Mapping[TrackId, int], doubted: set[frozenset[int]]) -> list[Pair]:
-    """Return all pairs of tracks by stratum; deterministic in order.
+def pairs(persons: Mapping[TrackId, int], uncertain: set[frozenset[int]]) -> list[Pair]:
+    """Return all pairs of tracks with their strata, in a deterministic order.
 
     Args:
-        persons: Whom each track shows, in the line's opinion.
-        doubted: Pairs of persons of which one was the other's best other candidate.
+        persons: The person that each track shows, as the pipeline decided.
+        uncertain: Pairs of persons of which one was the other's runner-up.
     """
     newest = sorted(persons)[-MAX_TRACKS:]
     found = []
     for first, second in combinations(newest, 2):
         if persons[first] == persons[second]:
             stratum = Stratum.SAME
-        elif frozenset((persons[first], persons[second])) in doubted:
-            stratum = Stratum.DOUBTED
+        elif frozenset((persons[first], persons[second])) in uncertain:
+            stratum = Stratum.UNCERTAIN
         else:
             stratum = Stratum.OTHER
         found.append(Pair(first, second, stratum))
@@ -68,28 +77,29 @@ def pairs(persons: Mapping[TrackId, int], doubted: set[frozenset[int]]) -> list[
 
 
 def sample(population: Sequence[Pair], size: int) -> list[Pair]:
-    """Return pairs to label, in an order by chance that is always the same; half of them are SAME."""
+    """Return a random sample of pairs to label in random order, the same each time; half of them are SAME."""
     random = np.random.default_rng(SEED)
     chosen: list[Pair] = []
-    shares = {Stratum.SAME: 0.5, Stratum.DOUBTED: 0.3, Stratum.OTHER: 0.2}
-    for stratum, share in shares.items():
-        there = [pair for pair in population if pair.stratum is stratum]
-        num = min(len(there), round(size * share))
-        chosen += [there[index] for index in random.permutation(len(there))[:num]]
+    for stratum in Stratum:
+        of_stratum = [pair for pair in population if pair.stratum is stratum]
+        num = min(len(of_stratum), round(size * SHARES[stratum]))
+        chosen += [of_stratum[index] for index in random.permutation(len(of_stratum))[:num]]
     return [chosen[index] for index in random.permutation(len(chosen))]
 
 
 def precision_and_recall(
     sizes: Mapping[Stratum, int], labels: Mapping[Stratum, Sequence[bool]]
 ) -> tuple[Estimate | None, Estimate | None]:
-    """Return how many pairs that are said to be one person are, and how many that are one person are said to be.
+    """Return pairwise precision and recall.
 
-    The share of true pairs in each stratum has a beta posterior (Jeffreys' prior); recall weighs the strata by size.
-    A stratum without pairs counts nothing; None where a stratum with pairs has no label yet.
+    Precision is the share of SAME pairs that do show one person. Recall is the share of all pairs of one person that
+    are SAME. The share of true pairs in each stratum has a beta posterior with Jeffreys' prior (Brown, Cai and
+    DasGupta 2001); recall weighs the strata by size. An empty stratum counts as zero pairs. A value is None while a
+    stratum that it needs has no label.
 
     Args:
-        sizes: Pairs in each stratum.
-        labels: Of the sampled pairs: does an operator say that they show one person?
+        sizes: Number of pairs in each stratum.
+        labels: For each stratum, whether the operator said "one person", by labelled pair.
 
     Example:
         >>> precision, recall = precision_and_recall({Stratum.SAME: 100}, {Stratum.SAME: [True] * 30})
@@ -120,5 +130,5 @@ def precision_and_recall(
 
 def _estimate(value: float, draws: np.ndarray) -> Estimate:
     low, high = np.quantile(draws, (0.025, 0.975)).tolist()
-    # The interval is of the posterior; where everything went one way the share itself is at its end.
+    # The share itself may lie outside the posterior's interval when all labels agree; the interval is widened to it.
     return Estimate(value, min(low, value), max(high, value))

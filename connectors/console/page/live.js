@@ -1,9 +1,9 @@
-// Every camera as it is now: the newest picture only, boxes in everybody's own colour.
+// The newest picture of every camera, with a box around each person in that person's colour.
 
 import { get, socket } from "./api.js";
 import { h, put } from "./dom.js";
-import { clock, colour, tag } from "./format.js";
-import { hand } from "./likeness.js";
+import { colour, eventTime, personLink } from "./format.js";
+import { searchFor } from "./similarity.js";
 
 const SILENT_MS = 4000;
 const decoder = new TextDecoder();
@@ -13,10 +13,10 @@ export async function page(root, context) {
   const age = h("span", { className: "soft small num" });
   put(root,
     h("div", { className: "head" },
-      h("div", { className: "grow" }, h("h1", {}, "Live wall"), h("p", {}, "Choose a person in a picture to see where they went", context.may("operator") ? "; one without a number, to search who looks like them." : ".")), age),
+      h("div", { className: "grow" }, h("h1", {}, "Live"), h("p", {}, "Select a person in a picture to see where they went.", context.may("operator") ? " Select a person without a number to search by picture." : null)), age),
     context.site.is_live ? null : h("div", { className: "empty" },
-      h("p", {}, "This run has ended: there are no live pictures."), h("p", {}, h("a", { href: "#/people" }, "Look at the people who were seen"), ".")),
-    h("div", { className: "wall" }, [...tiles.values()].map((each) => each.element)));
+      h("p", {}, "This run has ended. There are no live pictures."), h("p", {}, h("a", { href: "#/people" }, "Show the people who were seen"))),
+    h("div", { className: "cameras" }, [...tiles.values()].map((each) => each.element)));
   if (!context.site.is_live) {
     for (const each of tiles.values()) each.element.classList.add("hidden");
     return null;
@@ -24,33 +24,33 @@ export async function page(root, context) {
 
   let pictures = null;
   let isOver = false;
-  const look = () => {
+  const connect = () => {
     if (document.hidden || isOver) {
       pictures?.close();
       pictures = null;
     } else if (!pictures) {
-      const mine = socket("/api/wall", {
+      const mine = socket("/api/live", {
         binary: true,
         message: (data) => draw(data, tiles, age),
-        closed: () => { if (pictures === mine) { pictures = null; setTimeout(look, 1500); } },
+        closed: () => { if (pictures === mine) { pictures = null; setTimeout(connect, 1500); } },
       });
       pictures = mine;
     }
   };
-  const ask = async () => {
+  const poll = async () => {
     if (document.hidden || isOver) return;
     const { status } = await get("health").catch(() => ({ status: null }));
-    for (const [camera, each] of tiles) say(each, status?.cameras?.[camera]);
+    for (const [camera, each] of tiles) showStatus(each, status?.cameras?.[camera]);
   };
-  document.addEventListener("visibilitychange", look);
-  const timer = setInterval(ask, 2000);
-  look();
-  await ask();
+  document.addEventListener("visibilitychange", connect);
+  const timer = setInterval(poll, 2000);
+  connect();
+  await poll();
   return () => {
     isOver = true;
     clearInterval(timer);
-    document.removeEventListener("visibilitychange", look);
-    look();
+    document.removeEventListener("visibilitychange", connect);
+    connect();
   };
 }
 
@@ -65,34 +65,34 @@ function tile(camera, maySearch) {
     const hits = each.boxes.filter(({ box, person }) => (person || maySearch) && x >= box[0] && x <= box[2] && y >= box[1] && y <= box[3]);
     hits.sort((one, two) => area(one.box) - area(two.box));
     if (hits.length && hits[0].person) location.hash = `#/person/${hits[0].person}`;
-    else if (hits.length) cutOut(each.clean, hits[0].box);
+    else if (hits.length) searchByBox(each.clean, hits[0].box);
   };
   each.element = h("figure", { className: "camera", "data-camera": camera }, canvas, h("figcaption", {},
     h("div", { className: "line num" }, h("b", {}, camera), people, fps, lag, state), who));
   return each;
 }
 
-// The way without a mouse to whoever has no number yet.
-function asking(each, track) {
-  return h("button", { className: "person unknown", "data-key": `who ${track}`, "aria-label": "Search for somebody without a number", onclick: () => {
+// A button that searches for a person without a number, for those who use no mouse.
+function searchButton(each, track) {
+  return h("button", { className: "person unknown", "data-key": `who ${track}`, "aria-label": "Search for a person without a number", onclick: () => {
     const now = each.boxes.find((one) => one.track === track);
-    if (now) cutOut(each.clean, now.box);
+    if (now) searchByBox(each.clean, now.box);
   } }, "?");
 }
 
-// Whoever has no number yet is searched for by their looks.
-function cutOut(picture, [left, top, right, bottom]) {
+// Searches by the part of a picture inside a box.
+function searchByBox(picture, [left, top, right, bottom]) {
   const [width, height] = [picture.width, picture.height];
   const cut = h("canvas", { width: Math.max(16, (right - left) * width), height: Math.max(16, (bottom - top) * height) });
   cut.getContext("2d").drawImage(picture, left * width, top * height, (right - left) * width, (bottom - top) * height, 0, 0, cut.width, cut.height);
-  cut.toBlob((file) => hand(file), "image/jpeg", 0.95);
+  cut.toBlob((file) => searchFor(file), "image/jpeg", 0.95);
 }
 
 function area(box) {
   return (box[2] - box[0]) * (box[3] - box[1]);
 }
 
-function say(each, status) {
+function showStatus(each, status) {
   if (!status) return;
   put(each.people, `${status.people_now} ${status.people_now === 1 ? "person" : "people"}`);
   put(each.fps, `${status.fps.toFixed(1)} fps`);
@@ -157,9 +157,9 @@ function paint(each, header, image) {
   const key = persons.join();
   const unknown = each.maySearch ? header.people.filter(({ person }) => !person).map(({ track }) => track).sort() : [];
   const shown = `${key}|${unknown.join()}`;
-  canvas.setAttribute("aria-label", `Camera ${each.camera} at ${clock(header.captured_at)}, people ${key || "none"}`);
+  canvas.setAttribute("aria-label", `Camera ${each.camera} at ${eventTime(header.captured_at)}, people ${key || "none"}`);
   if (shown !== each.shown || !each.who.childNodes.length) {
     each.shown = shown;
-    put(each.who, persons.map((person) => tag(person)), unknown.map((track) => asking(each, track)), persons.length || unknown.length ? null : h("span", { className: "soft small" }, "nobody"));
+    put(each.who, persons.map((person) => personLink(person)), unknown.map((track) => searchButton(each, track)), persons.length || unknown.length ? null : h("span", { className: "soft small" }, "no one"));
   }
 }

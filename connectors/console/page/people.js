@@ -1,13 +1,13 @@
-// Everybody who was seen, found by number, camera and time.
+// Search for people by number, camera and time.
 
 import { get } from "./api.js";
 import { h, put } from "./dom.js";
-import { clock, moment, shot, tag } from "./format.js";
-import * as likeness from "./likeness.js";
-import { chooser, dropping, inert } from "./likeness.js";
+import { eventTime, parseTime, personLink, thumbnail } from "./format.js";
+import * as similarity from "./similarity.js";
+import { acceptDrops, fileChooser, unlinked } from "./similarity.js";
 
 export async function page(root, context, rest) {
-  if (rest[0] === "picture" || rest[0] === "like") return likeness.page(root, context, rest);
+  if (rest[0] === "picture" || rest[0] === "similar") return similarity.page(root, context, rest);
   const filter = {};
   const people = h("div", { className: "people" });
   const count = h("p", { "aria-live": "polite" });
@@ -23,25 +23,25 @@ export async function page(root, context, rest) {
           h("option", { value: "" }, "all"), context.site.cameras.map((camera) => h("option", { value: camera }, camera)))),
         field("since", "From", { placeholder: "0:00 or date", style: { width: "10em" } }),
         field("until", "To", { placeholder: "1:30 or date", style: { width: "10em" } }),
-        h("button", { className: "main" }, "Search"), context.may("operator") ? chooser() : null)),
+        h("button", { className: "main" }, "Search"), context.may("operator") ? fileChooser() : null)),
     people);
 
   async function refresh() {
-    const found = await get("people", { ...filter, since: moment(filter.since), until: moment(filter.until), limit: 120 });
-    put(count, found.num > found.people.length ? `${found.people.length} of ${found.num}, the newest first` : `${found.num} found, the newest first`);
-    put(people, found.people.length ? found.people.map(card) : h("div", { className: "empty" }, "Nobody fits."));
+    const found = await get("people", { ...filter, since: parseTime(filter.since), until: parseTime(filter.until), limit: 120 });
+    put(count, found.num > found.people.length ? `${found.people.length} of ${found.num}, newest first` : `${found.num} found, newest first`);
+    put(people, found.people.length ? found.people.map(card) : h("div", { className: "empty" }, "No person matches."));
   }
 
-  if (context.may("operator")) dropping(root);
+  if (context.may("operator")) acceptDrops(root);
   context.listeners.add(refresh);
   await refresh();
 }
 
 function card(person) {
   return h("a", { href: `#/person/${person.person}`, "data-key": `card ${person.person}`, "data-person": person.person },
-    shot(person.picture, `Person ${person.person}`),
-    h("div", { className: "about" },
-      h("div", { className: "bar" }, inert(tag(person.person, person.name)), person.name ? h("span", { className: "tag warn" }, person.name) : null),
+    thumbnail(person.picture, `Person ${person.person}`),
+    h("div", { className: "details" },
+      h("div", { className: "bar" }, unlinked(personLink(person.person, person.name)), person.name ? h("span", { className: "tag warn" }, person.name) : null),
       h("span", {}, person.cameras.join(", ")),
-      h("span", { className: "num" }, `${clock(person.first_seen_at)} – ${clock(person.last_seen_at)}`)));
+      h("span", { className: "num" }, `${eventTime(person.first_seen_at)} – ${eventTime(person.last_seen_at)}`)));
 }

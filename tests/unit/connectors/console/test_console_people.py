@@ -1,4 +1,4 @@
-"""What the page says about people, alerts and doubts."""
+"""Answers of the page about people, alerts and uncertain sightings."""
 
 import io
 import json
@@ -29,7 +29,7 @@ def numbers(answer) -> list[int]:
     return [each["person"] for each in answer.json()["people"]]
 
 
-def test_everybody_is_listed_the_newest_first(client) -> None:
+def test_people_are_listed_newest_first(client) -> None:
     assert numbers(client.get("/api/people")) == [4, 3, 2, 1]
 
 
@@ -40,7 +40,7 @@ def test_people_are_found_by_number_camera_and_time(client) -> None:
     assert numbers(client.get("/api/people", params={"camera": "east", "until": 5})) == [1]
 
 
-def test_a_person_comes_with_sightings_in_order_and_others_whom_they_may_be(client) -> None:
+def test_a_person_has_sightings_in_order_and_candidates(client) -> None:
     person = client.get("/api/people/1").json()
     assert [(each["track"], each["part"]) for each in person["sightings"]] == [
         ("east/0/1", 0),
@@ -48,10 +48,10 @@ def test_a_person_comes_with_sightings_in_order_and_others_whom_they_may_be(clie
         ("west/0/1", 0),
     ]
     assert all(each["quality"] is not None for each in person["sightings"])
-    assert [(each["person"], each["probability"]) for each in person["likely"]] == [(2, 0.4)]
+    assert [(each["person"], each["probability"]) for each in person["candidates"]] == [(2, 0.4)]
 
 
-def test_why_shows_the_doubt_and_the_other_candidate(client) -> None:
+def test_why_shows_the_probability_and_the_runner_up(client) -> None:
     why = client.get("/api/why", params={"track": "west/0/2", "part": 0}).json()
     assert (why["outcome"], why["probability"], why["runner_up"]) == ("tentative", 0.6, 1)
     assert why["gates"] == ["looks like person 1"]
@@ -77,8 +77,8 @@ def test_alerts_are_filtered_acknowledged_commented_and_muted(client) -> None:
     assert client.post("/api/alerts/mute", json={"rule": "dwell", "seconds": 0}).json()["muted"] == {}
 
 
-def test_a_doubtful_sighting_is_a_question(client) -> None:
-    found = client.get("/api/decide").json()
+def test_an_uncertain_sighting_is_a_question(client) -> None:
+    found = client.get("/api/review").json()
     assert found["num"] == 1
     (question,) = found["questions"]
     assert question["first"]["track"] == "west/0/2"
@@ -86,22 +86,22 @@ def test_a_doubtful_sighting_is_a_question(client) -> None:
     assert question["probability"] == 0.4
 
 
-def test_the_audit_asks_for_pairs_and_then_knows_precision_and_recall(page: RunningPage, client) -> None:
+def test_the_audit_asks_for_pairs_and_then_estimates_precision_and_recall(page: RunningPage, client) -> None:
     found = client.get("/api/audit-sample").json()
     assert found["precision"] is None
     for pair in found["pairs"]:
         is_same = {pair["first"]["track"], pair["second"]["track"]} == {"east/0/1", "west/0/1"}
         first, second = ({"track": pair[side]["track"], "part": pair[side]["part"]} for side in ("first", "second"))
         answer = {"first": first, "second": second, "is_same": is_same, "purpose": "audit"}
-        assert client.post("/api/decide", json=answer).json()["order"] is None
+        assert client.post("/api/review", json=answer).json()["correction"] is None
     found = client.get("/api/audit-sample").json()
     assert found["num_labelled"] == found["num"] > 1
     assert found["precision"]["value"] == found["recall"]["value"] == 1.0
-    assert found["precision"]["low"] < 0.5  # one pair of one person is next to nothing
+    assert found["precision"]["low"] < 0.5  # a single pair of one person says little
     assert page.state.ledger_view.commands() == []
 
 
-def test_an_export_has_the_record_and_nobody_elses_head(page: RunningPage, client) -> None:
+def test_an_export_has_the_record_and_hides_heads_of_others(page: RunningPage, client) -> None:
     answer = client.get("/api/people/1/export.zip")
     with zipfile.ZipFile(io.BytesIO(answer.content)) as file:
         record = json.loads(file.read("record.json"))
@@ -121,7 +121,7 @@ def test_search_and_export_are_in_the_audit(client) -> None:
     assert {("search", "ann"), ("export", "ann"), ("login", "ann")} <= written
 
 
-def test_health_knows_how_long_people_walked(client) -> None:
-    (walk,) = client.get("/api/health").json()["walks"]
-    assert (walk["from"], walk["to"], walk["num"]) == ("east", "west", 1)
-    assert walk["median_s"] == pytest.approx(8.1)
+def test_health_has_the_observed_transit_times(client) -> None:
+    (transit,) = client.get("/api/health").json()["transits"]
+    assert (transit["from"], transit["to"], transit["num"]) == ("east", "west", 1)
+    assert transit["median_s"] == pytest.approx(8.1)

@@ -1,0 +1,90 @@
+// The review queue, decided with two keys, and the audit, which measures precision and recall.
+
+import { get, send } from "./api.js";
+import { h, put, toast } from "./dom.js";
+import { percent, personLink, probabilityText, thumbnail, width } from "./format.js";
+
+export async function page(root, context, [tab = "queue"]) {
+  const body = h("div");
+  const isQueue = tab !== "audit";
+  let current = null;
+  let isBusy = false;
+  const skipped = new Set();
+  const choose = (name, title) => h("button", { role: "tab", "aria-selected": String((name === "queue") === isQueue), onclick: () => { location.hash = `#/review/${name}`; } }, title);
+  put(root,
+    h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, "Review"),
+      h("p", {}, isQueue ? "The pipeline is uncertain about these sightings. Your answer is applied, and the pipeline learns from it." : "A random sample of pairs. Your answers change nothing; they measure how often the pipeline is right."))),
+    h("div", { className: "tabs", role: "tablist" }, choose("queue", "Uncertain sightings"), choose("audit", "Audit of the site")), body);
+
+  const key = (pair) => `${pair.first.track} ${pair.first.part} ${pair.second.track} ${pair.second.part}`;
+
+  async function refresh() {
+    const found = await get(isQueue ? "review" : "audit-sample", isQueue ? { limit: 50 } : {});
+    current = (isQueue ? found.questions : found.pairs).find((pair) => !skipped.has(key(pair))) ?? null;
+    put(body, isQueue ? null : scores(found), current ? question(found) : done(found), isQueue ? calibration(found.calibration) : null);
+  }
+
+  function question(found) {
+    const side = (which, person) => h("figure", {}, thumbnail(which, `Camera ${which.camera}`),
+      h("figcaption", {}, which.camera, isQueue && person > 0 ? [" · ", personLink(person)] : null));
+    return h("section", { className: "card", "data-pair": key(current) },
+      h("div", { className: "pair" }, side(current.first, current.persons?.[0]), side(current.second, current.persons?.[1])),
+      context.may("operator") ? h("div", { className: "answers" },
+        h("button", { className: "main", "data-key": "same", onclick: () => answer(true) }, "Same ", h("kbd", {}, "S")),
+        h("button", { "data-key": "different", onclick: () => answer(false) }, "Different ", h("kbd", {}, "D")),
+        h("button", { className: "plain", "data-key": "skip", onclick: skip }, "Skip ", h("kbd", {}, "N"))) : h("p", { className: "soft" }, "Only operators can answer."),
+      h("p", { className: "soft small", style: { textAlign: "center", maxWidth: "none" } },
+        isQueue ? `The pipeline gives “same” a probability of ${probabilityText(current.probability)}. ${found.num} to review.` : `${found.num_labelled} of ${found.num} labelled.`));
+  }
+
+  async function answer(isSame) {
+    if (!current || isBusy || !context.may("operator")) return;
+    isBusy = true;
+    const { first, second } = current;
+    const part = ({ track, part: number }) => ({ track, part: number });
+    try {
+      await send("review", { first: part(first), second: part(second), is_same: isSame, purpose: isQueue ? "queue" : "audit" });
+      await refresh();
+    } catch (error) {
+      toast(error.message, { bad: true });
+      if (error.status === 404 || error.status === 409) skip();
+    } finally {
+      isBusy = false;
+    }
+  }
+
+  function skip() {
+    if (current) skipped.add(key(current));
+    refresh();
+  }
+
+  const keys = (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || /INPUT|TEXTAREA|SELECT/.test(event.target.tagName)) return;
+    const act = { s: () => answer(true), d: () => answer(false), n: skip }[event.key.toLowerCase()];
+    if (act) { event.preventDefault(); act(); }
+  };
+  addEventListener("keydown", keys);
+  await refresh();
+  return () => removeEventListener("keydown", keys);
+}
+
+function done(found) {
+  return h("div", { className: "empty" }, h("h2", {}, found.num_labelled ? "All pairs are labelled." : "Nothing to review."),
+    h("p", {}, "New uncertain sightings appear in the queue."), h("p", {}, h("a", { href: "#/review" }, "Open the queue")));
+}
+
+function scores(found) {
+  const tile = (name, estimate) => h("div", { className: "card tile" }, h("b", {}, estimate ? percent(estimate.value, 1) : "–"),
+    h("span", {}, estimate ? `${name}, 95 %: ${percent(estimate.low, 1)} – ${percent(estimate.high, 1)}` : `${name}: label more pairs`));
+  return h("div", { className: "tiles", style: { marginBottom: "16px" } }, tile("precision", found.precision), tile("recall", found.recall),
+    h("div", { className: "card tile" }, h("b", {}, `${found.num_labelled} / ${found.num}`), h("span", {}, "pairs labelled")));
+}
+
+function calibration(bins) {
+  if (!bins.some((bin) => bin.num)) return null;
+  return h("section", { className: "card", style: { marginTop: "16px" } }, h("h2", {}, "Calibration"),
+    h("p", { className: "soft small" }, "Share of the answer “same”, by the pipeline’s probability."),
+    h("table", {}, h("thead", {}, h("tr", {}, ["pipeline", "operators", "", "answers"].map((title) => h("th", {}, title)))),
+      h("tbody", {}, bins.filter((bin) => bin.num).map((bin) => h("tr", {}, h("td", {}, `${percent(bin.low)} – ${percent(bin.high)}`), h("td", {}, percent(bin.num_same / bin.num)),
+        h("td", {}, h("div", { className: "meter" }, h("i", { style: width(bin.num_same / bin.num) }))), h("td", {}, bin.num))))));
+}
