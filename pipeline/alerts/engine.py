@@ -1,14 +1,14 @@
-"""Sightings and corrections -> alerts: runs the rules, holds them back, and takes back what proves false.
+"""From sightings and corrections to alerts: runs the rules, limits how often they speak, and retracts false alerts.
 
-- Of one rule and one person there is one alert within ``cooldown_s``, whatever the rule says.
+- A rule raises at most one alert about a person within ``cooldown_s``.
 - An alert stays *open* for corrections until ``max_open`` newer ones were raised.
-- MERGED: open alerts of the absorbed person become the kept one's, under their old keys. Where that makes two
-  of one rule within the cool-down, the later one is retracted.
-- SPLIT: an alert all of whose evidence has moved becomes the other person's; one of whose evidence a part has
-  moved keeps the rest.
+- MERGED: open alerts about the absorbed person are about the kept one from now on, under their old keys. If two
+  alerts of one rule then lie within the cool-down, the later one is retracted.
+- SPLIT: an alert whose evidence has moved completely is about the other person from now on. An alert whose evidence
+  has moved in part keeps the rest of it.
 - ERASED: alerts about these people are retracted.
-- A rule that wants to know of corrections has the two methods of ``CorrectableRule``: it may reword an amended
-  alert, or say that it is no longer true; that one is retracted.
+- A rule that reacts to corrections has the two methods of ``CorrectableRule``. It may reword an amended alert, or
+  say that the alert is no longer true; then it is retracted.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,14 +23,14 @@ from pipeline.core.serialisation import deserialise, serialise
 
 @runtime_checkable
 class CorrectableRule(Protocol):
-    """What a rule may have besides the methods of ``AlertRule``."""
+    """Methods that a rule may have besides those of ``AlertRule``."""
 
     def on_correction(self, correction: Correction) -> None:
-        """Learn that people were confused; called before ``reconsider``."""
+        """Learn of a correction. Called before ``reconsider``."""
         ...
 
     def reconsider(self, alert: Alert) -> Alert | None:
-        """Return an alert as it reads with its new person or evidence, or None if it is no longer true."""
+        """Return the alert as it reads with its new person or evidence, or None if it is no longer true."""
         ...
 
 
@@ -39,8 +39,8 @@ class OpenAlert:
     """An alert that corrections can still reach.
 
     Attributes:
-        alert: As it was last told.
-        parts: What it stands on.
+        alert: Its latest form.
+        parts: The parts of tracks that it is based on.
     """
 
     alert: Alert
@@ -49,7 +49,7 @@ class OpenAlert:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What an alert stage remembers, in order."""
+    """State of an alert engine, in order."""
 
     basis: bytes
     open: list[tuple[str, OpenAlert]]
@@ -58,13 +58,13 @@ class _State:
 
 
 class AlertEngine:
-    """Decides which alerts go out, and keeps them true while people are corrected.
+    """Decides which alerts go out, and keeps them true through corrections.
 
     Args:
         rules: Their names differ.
-        cooldown_s: Seconds of event time after an alert in which the same rule is silent about that person.
-        max_open: Alerts that a correction can still reach; at least 1.
-        max_parts: Newest parts of tracks that are remembered to say what an alert stands on; at least 1.
+        cooldown_s: Seconds of event time after an alert in which the same rule raises no other about that person.
+        max_open: Number of the newest alerts that a correction can still change; at least 1.
+        max_parts: Number of the newest parts of tracks to remember as the basis of alerts; at least 1.
 
     Raises:
         ConfigError: If two rules have one name.
@@ -79,11 +79,11 @@ class AlertEngine:
         self._max_open = max_open
         self._basis = AlertBasis(max_parts=max_parts)
         self._open: dict[str, OpenAlert] = {}
-        # By rule and person, in the order in which they were raised.
+        # By rule and person, oldest alert first.
         self._raised_at: dict[tuple[str, int], float] = {}
 
     def process(self, batch: Sequence[Sighting | Correction]) -> list[Alert]:
-        """Return the alerts that these events raise, amend and retract; events come in event time."""
+        """Return the alerts that these events raise, amend and retract. Events come in the order of event time."""
         alerts: list[Alert] = []
         for event in batch:
             if isinstance(event, Correction):
@@ -103,15 +103,15 @@ class AlertEngine:
         return []
 
     def snapshot(self) -> bytes:
-        """Return everything that later events can depend on, that of the rules included."""
+        """Return the whole state, that of the rules included."""
         rules = {name: rule.snapshot() for name, rule in self._rules.items() if isinstance(rule, Stateful)}
         return serialise(_State(self._basis.snapshot(), list(self._open.items()), list(self._raised_at.items()), rules))
 
     def restore(self, state: bytes) -> None:
-        """Know what another stage knew; rules that it did not have know nothing yet.
+        """Take over the state of another engine; rules that it did not have start empty.
 
         Raises:
-            WireFormatError: If these bytes are no snapshot of such a stage.
+            WireFormatError: If these bytes are not a snapshot of such an engine.
         """
         loaded = deserialise(state, _State)
         self._basis.restore(loaded.basis)
@@ -161,17 +161,18 @@ class AlertEngine:
 
     def _merge(self, kept: int, absorbed: int) -> list[Alert]:
         entries = sorted(self._open_of(kept, absorbed), key=lambda entry: (entry.alert.raised_at, entry.alert.key))
-        told_at: dict[str, float] = {}
+        last_raised_at: dict[str, float] = {}
         changed = []
         for entry in entries:
             alert = replace(entry.alert, person_id=kept)
-            is_repeat = alert.rule in told_at and alert.raised_at - told_at[alert.rule] < self._cooldown_s
+            last_at = last_raised_at.get(alert.rule)
+            is_repeat = last_at is not None and alert.raised_at - last_at < self._cooldown_s
             if is_repeat:
                 changed.append(self._retract(alert.key))
             elif entry.alert.person_id == absorbed:
                 changed.append(self._amend(replace(entry, alert=alert)))
             if not is_repeat and alert.key in self._open:
-                told_at[alert.rule] = alert.raised_at
+                last_raised_at[alert.rule] = alert.raised_at
         for rule in self._rules:
             self._move_cooldown(rule, absorbed, kept)
         return changed
@@ -196,7 +197,7 @@ class AlertEngine:
         return [entry for entry in self._open.values() if entry.alert.person_id in person_ids]
 
     def _amend(self, entry: OpenAlert) -> Alert:
-        """Keep an alert in its new form if its rule finds it true, else retract it."""
+        """Amend an alert if its rule finds it true, else retract it."""
         rule = self._rules[entry.alert.rule]
         alert = rule.reconsider(entry.alert) if isinstance(rule, CorrectableRule) else entry.alert
         if alert is None:

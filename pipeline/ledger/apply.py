@@ -1,4 +1,4 @@
-"""Carries orders out on the ledger of a run that has ended, at the level of events."""
+"""Applies correction commands to the ledger of a run that has ended."""
 
 import time
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from pipeline.ledger.snapshot import AT_REST
 
 
 def apply_pending(path: Path) -> None:
-    """Carry out the orders that wait, or leave them to a run that has just begun to write the ledger."""
+    """Apply the pending commands, or leave them to a run that has just started to write the ledger."""
     if is_being_written(path):
         return
     ledger = Ledger(path)

@@ -1,4 +1,4 @@
-"""Events: what the ledger holds of every sighting, correction and alert. No pixels, no vectors."""
+"""Rows of the ledger: one per sighting, correction and alert. No pixels, no vectors."""
 
 import json
 from collections.abc import Mapping
@@ -27,13 +27,13 @@ class Event:
     """One row of the ledger.
 
     Attributes:
-        number: 1, 2, 3 … in the order in which things were decided.
+        number: 1, 2, 3 … in the order of decisions.
         kind: ``sighting``, ``correction`` or ``alert``.
         at: Unix seconds of event time.
-        person_id: Whom it is about, as it was decided then; of a correction, the first one.
-        camera_id: Where; None of a correction.
-        part: Of a sighting, the part of a track.
-        body: Everything else, as JSON values; empty once it was erased.
+        person_id: The person it is about, as decided then; for a correction, the first one.
+        camera_id: The camera; None for a correction.
+        part: The part of a track; sightings only.
+        body: The record as JSON values; empty once it was erased.
     """
 
     number: int
@@ -46,15 +46,15 @@ class Event:
 
     @property
     def is_erased(self) -> bool:
-        """Whether only the place in the order is left."""
+        """Whether only the number and the hash are left."""
         return not self.body
 
     def correction(self) -> Correction:
-        """Return the correction that this event is."""
+        """Return the correction that this event holds."""
         return _correction(self.body)
 
     def alert(self) -> Alert:
-        """Return the alert that this event is."""
+        """Return the alert that this event holds."""
         return _alert(self.body)
 
 
@@ -89,7 +89,7 @@ def from_row(row: tuple[int, str, float, int | None, str | None, str | None, int
 
 
 def correction_body(correction: Correction) -> str:
-    """Return a correction as JSON; what was erased is not named once more."""
+    """Return a correction as JSON; the parts of an erasure are left out."""
     parts = () if correction.kind is CorrectionKind.ERASED else correction.parts
     return _json({**asdict(correction), "parts": [[str(part.track_id), part.part] for part in parts]})
 

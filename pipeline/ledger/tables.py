@@ -8,7 +8,7 @@ from pipeline.ledger.hash_chain import START, link
 
 SCHEMA = 2
 BUSY_S = 10.0
-"""Another process that writes is waited for this long."""
+"""Seconds to wait for another process that writes. A larger value waits longer before the error."""
 
 _ABOUT = "CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
 

@@ -178,6 +178,6 @@ def test_a_bad_part_is_refused(part: object):
         codec.correction_from_dict({**message, "parts": [part]})
 
 
-def test_what_is_no_object_is_refused():
+def test_a_value_that_is_not_an_object_is_refused():
     with pytest.raises(WireFormatError, match="expected a JSON object, got list"):
         codec.alert_from_dict([])  # type: ignore[arg-type]
