@@ -5,14 +5,14 @@ import mmap
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
 from pipeline.core import Correction, CorrectionKind, TrackPart
 from pipeline.core.errors import ConnectorError
 from pipeline.ledger.commands import command_body, command_from
-from pipeline.ledger.events import correction_body, from_row
+from pipeline.ledger.events import body_of, from_row
 
 NEEDLE_BYTES = 100
 """Bytes of each removed row that the check searches for. Chosen to be long enough to be unique; a larger value finds
@@ -83,9 +83,7 @@ def redact(database: sqlite3.Connection, correction: Correction) -> tuple[dict[s
         if set(made.person_ids) <= set(correction.person_ids) or (made.parts and not rest):
             gone["correction"].append(event.number)
         elif len(rest) < len(made.parts):
-            body = correction_body(
-                Correction(made.kind, made.person_ids, made.by, made.at, rest, made.reason, made.name)
-            )
+            body = body_of(replace(made, parts=rest))
             database.execute("UPDATE events SET body = ?, is_redacted = 1 WHERE number = ?", (body, event.number))
     for numbers in gone.values():
         database.executemany(
