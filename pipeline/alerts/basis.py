@@ -1,6 +1,7 @@
 """The parts of tracks that an alert is based on: if a correction moves them, the alert moves too."""
 
-from pipeline.core import Alert, Correction, CorrectionKind, Sighting, TrackPart
+from pipeline.core import Alert, Correction, Sighting, TrackPart
+from pipeline.core.moves import moves_of
 from pipeline.core.serialisation import deserialise, serialise
 
 
@@ -42,18 +43,14 @@ class AlertBasis:
 
     def on_correction(self, correction: Correction) -> None:
         """Move parts to the people they show now."""
-        if correction.kind is CorrectionKind.SPLIT:
-            for part in correction.parts:
-                if part in self._seen:
-                    self._seen[part] = (correction.person_ids[1], *self._seen[part][1:])
-        elif correction.kind is CorrectionKind.MERGED:
-            kept, absorbed = correction.person_ids
-            for part, (person_id, first_at, last_at) in self._seen.items():
-                if person_id == absorbed:
-                    self._seen[part] = (kept, first_at, last_at)
-        elif correction.kind is CorrectionKind.ERASED:
-            erased = frozenset(correction.person_ids)
-            self._seen = {part: seen for part, seen in self._seen.items() if seen[0] not in erased}
+        for move in moves_of(correction):
+            for part, (person_id, first_at, last_at) in list(self._seen.items()):
+                if not move.takes(part, person_id):
+                    continue
+                if move.target is None:
+                    del self._seen[part]
+                else:
+                    self._seen[part] = (move.target, first_at, last_at)
 
     def snapshot(self) -> bytes:
         """Return the state."""

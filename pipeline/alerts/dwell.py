@@ -57,6 +57,11 @@ class Dwell:
         """The tracks that show it, in order of time."""
         return tuple(dict.fromkeys(interval.part.track_id for interval in self.intervals))
 
+    @property
+    def parts(self) -> frozenset[TrackPart]:
+        """The parts of tracks that show it."""
+        return frozenset(interval.part for interval in self.intervals)
+
     def split(self, parts: Set[TrackPart], *, max_absence_s: float) -> tuple["Dwell | None", "Dwell | None"]:
         """Return the dwell without these parts, and the dwell of these parts; None where nothing is left."""
         rest = [interval for interval in self.intervals if interval.part not in parts]

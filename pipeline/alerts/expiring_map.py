@@ -56,6 +56,15 @@ class ExpiringMap(Generic[Key, Value]):
         entry = self._entries.pop(key, None)
         return None if entry is None else entry[1]
 
+    def move(self, source: Key, target: Key | None) -> None:
+        """Give the entry of one key to another, unless that has a newer entry; None forgets it."""
+        entry = self._entries.pop(source, None)
+        if entry is None or target is None:
+            return
+        at, value = entry
+        if target not in self._entries or self._entries[target][0] < at:
+            self.set(target, value, at=at)
+
     def items(self) -> Iterator[tuple[Key, Value]]:
         """Return all pairs; the map may be changed meanwhile."""
         return iter([(key, value) for key, (_, value) in self._entries.items()])

@@ -1,12 +1,14 @@
 """Final identities: the person of each part of a track after all sightings and corrections."""
 
 from array import array
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core import Correction, CorrectionKind, TrackId, TrackPart
+from pipeline.core import Correction, TrackId, TrackPart
+from pipeline.core.moves import moves_of
 
 NOBODY = -1
 """Person of a part that was erased, or never seen."""
@@ -67,20 +69,13 @@ class FinalTracks:
 
     def correct(self, correction: Correction) -> None:
         """Apply a correction; kinds that move no part are ignored."""
-        if correction.kind is CorrectionKind.MERGED:
-            kept, *absorbed = correction.person_ids
-            for person_id in absorbed:
-                self._merge(kept, person_id)
-        elif correction.kind is CorrectionKind.SPLIT:
-            to = correction.person_ids[-1]
-            self._kept_for.pop(to, None)
-            for part in correction.parts:
-                slot = self._slot(part)
-                if slot is not None:
-                    self._group_of_slot[slot] = self._group(to)
-        elif correction.kind is CorrectionKind.ERASED:
-            for person_id in correction.person_ids:
-                self._erase(person_id)
+        for move in moves_of(correction):
+            if move.target is None:
+                self._erase(move.source)
+            elif move.parts is None:
+                self._merge(move.target, move.source)
+            else:
+                self._split(move.target, move.parts)
 
     def person_of(self, part: TrackPart) -> int:
         """Return the person of a part; ``NOBODY`` if it was erased or never seen."""
@@ -125,6 +120,14 @@ class FinalTracks:
             groups = self._groups_of[person_id] = [len(self._person_of_group)]
             self._person_of_group.append(person_id)
         return groups[0]
+
+    def _split(self, to: int, parts: Iterable[TrackPart]) -> None:
+        """Give the known ones of these parts to a person."""
+        self._kept_for.pop(to, None)
+        for part in parts:
+            slot = self._slot(part)
+            if slot is not None:
+                self._group_of_slot[slot] = self._group(to)
 
     def _merge(self, kept: int, absorbed: int) -> None:
         """Give all parts of one person to another."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.core import CorrectionKind, TrackPart
+from pipeline.core import TrackPart
+from pipeline.core.moves import names_after
 from pipeline.ledger.events import Event
 from pipeline.ledger.final_tracks import NOBODY, FinalTracks
 
@@ -132,11 +133,4 @@ class People:
         correction = event.correction()
         self.last_person_id = max(self.last_person_id, *correction.person_ids)
         self.tracks.correct(correction)
-        person_id = correction.person_ids[0]
-        if correction.kind is CorrectionKind.NAMED:
-            self._names[person_id] = correction.name
-        elif correction.kind is CorrectionKind.MERGED and correction.person_ids[1] in self._names:
-            self._names.setdefault(person_id, self._names.pop(correction.person_ids[1]))
-        elif correction.kind is CorrectionKind.ERASED:
-            for erased in correction.person_ids:
-                self._names.pop(erased, None)
+        self._names = names_after(self._names, correction)

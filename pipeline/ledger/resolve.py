@@ -1,10 +1,10 @@
 """From a correction command to its correction, or to the reason why it is refused."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from pipeline.core import Alert, AlertState, CommandKind, Correction, CorrectionCommand, CorrectionKind, TrackPart
 from pipeline.core.errors import DataError
+from pipeline.core.moves import alert_after, moves_of
 from pipeline.ledger.people import People
 
 KINDS = {
@@ -62,7 +62,7 @@ def describe(correction: Correction) -> str:
     return f"{correction.kind}: {', '.join(map(str, correction.person_ids))}"
 
 
-def amended(alerts: Iterable[Alert], correction: Correction) -> list[Alert]:
+def amended(alerts: Sequence[Alert], correction: Correction) -> list[Alert]:
     """Return the alerts that a correction changes, in their new form, where the rules that raised them do not run.
 
     Args:
@@ -70,16 +70,15 @@ def amended(alerts: Iterable[Alert], correction: Correction) -> list[Alert]:
         correction: The correction.
     """
     changed = []
-    moved = {part.track_id for part in correction.parts}
-    for alert in alerts:
-        if alert.state is AlertState.RETRACTED or alert.person_id not in correction.person_ids:
-            continue
-        if correction.kind is CorrectionKind.ERASED:
-            changed.append(replace(alert, state=AlertState.RETRACTED))
-        elif correction.kind is CorrectionKind.MERGED and alert.person_id == correction.person_ids[1]:
-            changed.append(replace(alert, person_id=correction.person_ids[0], state=AlertState.AMENDED))
-        elif correction.kind is CorrectionKind.SPLIT and alert.evidence and moved.issuperset(alert.evidence):
-            changed.append(replace(alert, person_id=correction.person_ids[1], state=AlertState.AMENDED))
+    for move in moves_of(correction):
+        tracks = {part.track_id for part in move.parts or ()}
+        changed += [
+            alert_after(alert, move)
+            for alert in alerts
+            if alert.state is not AlertState.RETRACTED
+            and alert.person_id == move.source
+            and (move.parts is None or (alert.evidence and tracks.issuperset(alert.evidence)))
+        ]
     return changed
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.expiring_map import ExpiringMap
-from pipeline.core import Alert, Correction, CorrectionKind, Sighting, TrackPart
+from pipeline.core import Alert, Correction, Sighting, TrackPart
+from pipeline.core.moves import Move, moves_of
 
 MAX_PRESENCES = 16
 """Latest presences kept per person. Chosen so that a previous presence is still known when a correction moves some; a
@@ -78,17 +79,8 @@ class ReappearanceRule:
 
     def on_correction(self, correction: Correction) -> None:
         """Move presences to the people they show now."""
-        if correction.kind is CorrectionKind.MERGED:
-            kept, absorbed = correction.person_ids
-            self._move(absorbed, kept, self._presences.get(absorbed) or ())
-        elif correction.kind is CorrectionKind.SPLIT:
-            source, target = correction.person_ids
-            parts = frozenset(correction.parts)
-            presences = self._presences.get(source) or ()
-            self._move(source, target, tuple(presence for presence in presences if presence.part in parts))
-        elif correction.kind is CorrectionKind.ERASED:
-            for person_id in correction.person_ids:
-                self._presences.pop(person_id)
+        for move in moves_of(correction):
+            self._move(move)
 
     def reconsider(self, alert: Alert) -> Alert | None:
         """Return the alert while both its tracks show one person, else None."""
@@ -102,12 +94,14 @@ class ReappearanceRule:
         """Take over the state of another instance. Raises ``WireFormatError`` as ``Stateful``."""
         self._presences.restore(state, list[tuple[int, float, tuple[Presence, ...]]])
 
-    def _move(self, source: int, target: int, presences: tuple[Presence, ...]) -> None:
-        rest = set(self._presences.pop(source) or ()).difference(presences)
+    def _move(self, move: Move) -> None:
+        before = self._presences.pop(move.source) or ()
+        moved = tuple(presence for presence in before if move.takes(presence.part, move.source))
+        rest = tuple(presence for presence in before if presence not in moved)
         if rest:
-            self._keep(source, tuple(rest))
-        if presences:
-            self._keep(target, (*(self._presences.get(target) or ()), *presences))
+            self._keep(move.source, rest)
+        if moved and move.target is not None:
+            self._keep(move.target, (*(self._presences.get(move.target) or ()), *moved))
 
     def _keep(self, person_id: int, presences: tuple[Presence, ...]) -> None:
         latest = tuple(sorted(presences)[-MAX_PRESENCES:])

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.dedup_set import DedupSet
-from pipeline.core import Alert, Correction, CorrectionKind, Sighting
+from pipeline.core import Alert, Correction, Sighting
+from pipeline.core.moves import names_after
 from pipeline.core.serialisation import deserialise, serialise
 
 
@@ -57,15 +58,7 @@ class WatchlistRule:
     def on_correction(self, correction: Correction) -> None:
         """Update the list: naming adds or removes a person, a merge lists the absorbed person as the kept one."""
         self._alerted.on_correction(correction)
-        if correction.kind is CorrectionKind.MERGED:
-            kept, absorbed = correction.person_ids
-            if absorbed in self._people:
-                self._people.setdefault(kept, self._people.pop(absorbed))
-        elif correction.kind is CorrectionKind.NAMED and correction.name:
-            self._people[correction.person_ids[0]] = correction.name
-        elif correction.kind in (CorrectionKind.NAMED, CorrectionKind.ERASED):
-            for person_id in correction.person_ids:
-                self._people.pop(person_id, None)
+        self._people = names_after(self._people, correction)
 
     def reconsider(self, alert: Alert) -> Alert | None:
         """Return the alert worded for its present person, or None if that person is not on the list."""

@@ -7,7 +7,8 @@ from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.dwell import Dwell, Interval, last_dwell
 from pipeline.alerts.expiring_map import ExpiringMap
 from pipeline.alerts.zones import Zone, ground_points, is_inside, parse_zones
-from pipeline.core import Alert, Correction, CorrectionKind, Sighting, TrackPart
+from pipeline.core import Alert, Correction, Sighting, TrackPart
+from pipeline.core.moves import Move, moves_of
 
 
 class ZoneDwellRule:
@@ -64,24 +65,10 @@ class ZoneDwellRule:
 
     def on_correction(self, correction: Correction) -> None:
         """Move dwells to the people they show now."""
-        if correction.kind in (CorrectionKind.CONFIRMED, CorrectionKind.NAMED):
-            return
-        for (zone_name, person_id), dwell in self._dwells.items():
-            if correction.kind is CorrectionKind.ERASED:
-                if person_id in correction.person_ids:
-                    self._dwells.pop((zone_name, person_id))
-            elif correction.kind is CorrectionKind.MERGED:
-                kept, absorbed = correction.person_ids
-                if person_id == absorbed:
-                    self._keep(zone_name, absorbed, None)
-                    self._join(zone_name, kept, dwell)
-            else:
-                source, target = correction.person_ids
-                if person_id == source:
-                    rest, moved = dwell.split(frozenset(correction.parts), max_absence_s=self._max_absence_s)
-                    if moved is not None:
-                        self._keep(zone_name, source, rest)
-                        self._join(zone_name, target, moved)
+        for move in moves_of(correction):
+            for (zone_name, person_id), dwell in self._dwells.items():
+                if person_id == move.source:
+                    self._move(zone_name, dwell, move)
 
     def reconsider(self, alert: Alert) -> Alert | None:
         """Return the alert, or None if the person's dwell of that time proves to be within the limit."""
@@ -134,6 +121,14 @@ class ZoneDwellRule:
                 longer = replace(interval, until=max(interval.until, at))
                 return replace(dwell, intervals=(*dwell.intervals[:i], longer, *dwell.intervals[i + 1 :]))
         return self._joined([*dwell.intervals, Interval(part, at, at)], is_alerted=dwell.is_alerted) or dwell
+
+    def _move(self, zone_name: str, dwell: Dwell, move: Move) -> None:
+        moved = frozenset(part for part in dwell.parts if move.takes(part, move.source))
+        rest, other = dwell.split(moved, max_absence_s=self._max_absence_s)
+        if other is not None:
+            self._keep(zone_name, move.source, rest)
+            if move.target is not None:
+                self._join(zone_name, move.target, other)
 
     def _join(self, zone_name: str, person_id: int, dwell: Dwell) -> None:
         other = self._dwells.get((zone_name, person_id))
