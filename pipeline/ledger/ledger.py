@@ -20,7 +20,7 @@ from pipeline.ledger.erasure import NEEDLE_BYTES, digest_of, redact
 from pipeline.ledger.events import Row, to_row
 from pipeline.ledger.hash_chain import START, link
 from pipeline.ledger.snapshot import FORGOTTEN, Entry, Saved
-from pipeline.ledger.tables import connect, make_or_migrate
+from pipeline.ledger.tables import connect, make_tables, note_last_person_id
 
 MIN_JOURNAL_BYTES = 4_000_000
 """Bytes of journal below which no snapshot is made. Chosen because a shorter journal is replayed in a moment; a larger
@@ -47,7 +47,7 @@ class Ledger:
             ) from error
         try:
             self._database = connect(path, read_only=False)
-            make_or_migrate(path, self._database)
+            make_tables(path, self._database)
             rows = self._rows("SELECT chain FROM events ORDER BY number DESC LIMIT 1")
             sizes = "SELECT coalesce(sum(length(body)), 0)"
             self._journal_bytes: int = self._rows(f"{sizes} FROM journal")[0][0]
@@ -136,7 +136,7 @@ class Ledger:
         return removed, needles
 
     def compact(self, *, retention_s: float, max_events: int) -> int:
-        """Delete the oldest events and return how many; names and erasures stay.
+        """Delete the oldest events and return how many. Names, erasures and the highest number of a person stay.
 
         Args:
             retention_s: Seconds of event time to keep, back from the newest event; infinite keeps all.
@@ -152,6 +152,7 @@ class Ledger:
         if until < oldest:
             return 0
         with self._transaction():
+            note_last_person_id(self._database, until)
             gone = self._database.execute(
                 "DELETE FROM events WHERE number <= ? AND NOT (kind = 'correction' AND "
                 "coalesce(json_extract(body, '$.kind'), '') IN ('named', 'erased'))",

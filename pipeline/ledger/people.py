@@ -67,6 +67,10 @@ class People:
             elif event.kind == "correction":
                 self._correct(event)
 
+    def reserve(self, person_id: int) -> None:
+        """Learn that numbers up to this one were given, though their events are gone."""
+        self.last_person_id = max(self.last_person_id, person_id)
+
     def person_of(self, part: TrackPart) -> int:
         """Return the person of a part; ``NOBODY`` if it was erased or never seen."""
         return self.tracks.person_of(part)

@@ -11,7 +11,7 @@ from pipeline.ledger.audit import AuditEntry, read_audit
 from pipeline.ledger.commands import SubmittedCommand, read_commands
 from pipeline.ledger.events import COLUMNS, Event, from_row
 from pipeline.ledger.people import People, Person
-from pipeline.ledger.tables import check_schema, connect
+from pipeline.ledger.tables import check_schema, connect, last_person_id
 
 Result = TypeVar("Result")
 
@@ -97,6 +97,7 @@ class LedgerReader:
         """Return the present identities; events since the last call are folded in."""
         while events := self.events(after=self._people.last_event):
             self._people.fold(events)
+        self._people.reserve(self._read(lambda: last_person_id(self._database)))
         return self._people
 
     def close(self) -> None:

@@ -1,5 +1,6 @@
 import pickle
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import pytest
 from factories import make_path, make_sighting
@@ -123,6 +124,15 @@ def test_a_merge_moves_the_cool_down_to_the_kept_person() -> None:
     stage = make_stage()
     stage.process([see(1, person_id=2), correct(CorrectionKind.MERGED, 1, 2)])
     assert stage.process([see(10, part=1)]) == []
+
+
+@pytest.mark.parametrize(("kept_at", "absorbed_at"), [(50, 1), (1, 50)], ids=["kept newer", "absorbed newer"])
+def test_a_merge_keeps_the_newer_of_two_cool_downs(kept_at: float, absorbed_at: float) -> None:
+    stage = make_stage(max_open=1)  # so the older alert is out of reach, and none is retracted
+    seen = [see(kept_at, 1, EAST), see(absorbed_at, 2, WEST)]
+    stage.process(sorted(seen, key=lambda event: event.last.captured_at))
+    stage.process([correct(CorrectionKind.MERGED, 1, 2)])
+    assert [alert.raised_at for alert in stage.process([see(80, part=1), see(110, part=2)])] == [110.0]
 
 
 def test_a_split_gives_an_alert_to_the_person_its_evidence_shows() -> None:
@@ -257,6 +267,19 @@ def test_a_restored_engine_continues_exactly(drawn, cut: int) -> None:
     alerts = before.process(events[:cut])
     after.restore(before.snapshot())
     assert alerts + after.process(events[cut:]) == make().process(events)
+
+
+merges = st.permutations([1, 2, 3]).map(lambda drawn: (CorrectionKind.MERGED, *drawn[:2]))
+
+
+@given(st.lists(st.one_of(sightings, sightings, merges), min_size=8, max_size=40), st.sampled_from([3.0, 7.0]))
+def test_after_any_merges_alerts_about_a_person_lie_a_cool_down_apart(drawn, cooldown_s: float) -> None:
+    live = {alert.key: alert for alert in make_stage(cooldown_s=cooldown_s).process(events_of(drawn))}
+    times: dict[int, list[float]] = {}
+    for alert in sorted(live.values(), key=lambda alert: alert.raised_at):
+        if alert.state is not RETRACTED:
+            times.setdefault(alert.person_id, []).append(alert.raised_at)
+    assert all(b - a >= cooldown_s for raised_at in times.values() for a, b in pairwise(raised_at))
 
 
 @given(st.lists(st.one_of(sightings, corrections), max_size=30), st.sampled_from([0.0, 5.0, 1000.0]))

@@ -1,4 +1,3 @@
-import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -151,29 +150,3 @@ def test_only_one_process_writes_a_ledger(path: Path) -> None:
 
 def test_a_part_is_written_as_track_and_number() -> None:
     assert TrackPart.parse("a:b/-1/7:2") == TrackPart(TrackId("a:b", -1, 7), 2)
-
-
-OF_SCHEMA_1 = """
-CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE events (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, at REAL NOT NULL, person_id INTEGER,
-    camera_id TEXT, body TEXT NOT NULL);
-CREATE INDEX events_of_person ON events (person_id, number);
-INSERT INTO about VALUES ('schema', '1');
-"""
-
-
-def test_a_ledger_of_the_schema_before_becomes_one_of_this(path: Path, tmp_path: Path) -> None:
-    old = tmp_path / "old" / "ledger.sqlite"
-    old.parent.mkdir()
-    database = sqlite3.connect(old)
-    database.executescript(OF_SCHEMA_1)
-    database.execute("ATTACH ? AS new", (str(path),))
-    database.execute("INSERT INTO events SELECT number, kind, at, person_id, camera_id, body FROM new.events")
-    database.commit()
-    database.close()
-    migrated, new = Ledger(old), Ledger(path)
-    assert migrated.digest == new.digest
-    assert migrated.has(TrackPart(EAST, 2))
-    migrated.close()
-    new.close()
-    assert people(old) == {1: 3, 2: 1}

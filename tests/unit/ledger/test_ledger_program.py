@@ -10,7 +10,7 @@ from connectors.sinks.jsonl import JsonlSink
 from pipeline.cli.ledger import main
 from pipeline.core import Alert, AlertState, Correction, CorrectionKind, Record, Severity, TrackId, TrackPart
 from pipeline.core.errors import ConnectorError
-from pipeline.ledger import Ledger, LedgerReader, tables
+from pipeline.ledger import NOBODY, Ledger, LedgerReader, tables
 from pipeline.ledger.verification import faults_of
 
 EAST, WEST = TrackId("east", 0, 1), TrackId("west", 0, 1)
@@ -205,6 +205,38 @@ def test_old_events_go_and_names_stay(folder: Path) -> None:
     assert faults_of(folder / "ledger.sqlite") == []
     reader = LedgerReader(folder / "ledger.sqlite")
     assert [correction.name for _, correction in reader.corrections()] == ["lost child"]
+    reader.close()
+
+
+@pytest.mark.parametrize("max_events", [0, 1, 3])
+@pytest.mark.parametrize("retention_s", [0.0, 1e9])
+def test_compaction_never_deletes_an_erasure(folder: Path, retention_s: float, max_events: int) -> None:
+    assert main(["erase", str(folder), "2", "--by", "ann"]) == 0
+    ledger = Ledger(folder / "ledger.sqlite")
+    ledger.append([make_sighting(1, EAST, 9, make_path(900))], entry=("window", b""))
+    ledger.compact(retention_s=retention_s, max_events=max_events)
+    assert ledger.has(TrackPart(WEST, 1))  # so a recording that is read again does not bring the person back
+    ledger.append([make_sighting(2, WEST, 8, make_path(900))], entry=("window", b""))
+    ledger.close()
+    reader = LedgerReader(folder / "ledger.sqlite")
+    erased = [made.person_ids for _, made in reader.corrections() if made.kind is CorrectionKind.ERASED]
+    assert erased == [(2,)]
+    assert reader.person_of(TrackPart(WEST, 8)) == NOBODY
+    reader.close()
+    assert faults_of(folder / "ledger.sqlite") == []
+
+
+def test_a_number_whose_events_were_compacted_is_not_given_again(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    moved = Correction(CorrectionKind.SPLIT, (8, 9), "review", 0.5, (TrackPart(WEST, 0),))
+    ledger.append([make_sighting(8, WEST, 0, make_path(0)), moved])
+    ledger.append([make_sighting(1, EAST, part, make_path(10 * part)) for part in range(2)])
+    assert ledger.compact(retention_s=1e9, max_events=2) == 2
+    assert ledger.compact(retention_s=1e9, max_events=2) == 0
+    ledger.close()
+    assert main(["split", str(tmp_path), "1", "east/0/1:1", "--by", "ann"]) == 0
+    reader = LedgerReader(tmp_path / "ledger.sqlite")
+    assert [person.person_id for person in reader.persons()] == [1, 10]
     reader.close()
 
 
