@@ -35,7 +35,7 @@ LIBRARIES: dict[str, set[str]] = {
     "pipeline.embedding": ARRAYS,
     "pipeline.association": ARRAYS,
     "pipeline.alerts": {"numpy", "scipy"},
-    "pipeline.ledger": {"numpy", "pyarrow"},
+    "pipeline.ledger": {"msgspec", "numpy", "pyarrow"},
     "pipeline.telemetry": {"numpy", "ray", "rich"},
     "pipeline.evaluation": {"numpy", "scipy", "trackeval", "faiss", "rich", "ray"},
     "pipeline.runtime": {"ray"},

@@ -15,7 +15,8 @@ from connectors.kafka.client import close_producer, connect, reason
 from connectors.kafka.trace_context import HEADER, event_traceparent
 from pipeline.core import Alert, AlertState
 from pipeline.core.errors import ConnectorError, WireFormatError
-from pipeline.ledger.codec import SCHEMA, alert_from_dict, alert_to_dict
+from pipeline.ledger.codec import alert_from_dict, to_dict
+from pipeline.ledger.messages import SCHEMA
 
 POLL_S = 0.2
 QUIET_S = 1.0
@@ -91,7 +92,7 @@ class AlertTopic:
             found = "one that was retracted" if there else "none"
             raise ConnectorError(f"topic {self._topic}: expected an open alert {key}, got {found}; see the list")
         posted = PostedAlert(replace(there.alert, state=AlertState.ACKNOWLEDGED), by)
-        body = alert_to_dict(posted.alert)
+        body = to_dict(posted.alert)
         value = json.dumps(body, allow_nan=False).encode("ascii")
         event_key = f"alert/{key}/{AlertState.ACKNOWLEDGED}/{by}"
         texts = {

@@ -1,7 +1,7 @@
 """JSON lines: ``sightings.jsonl``, ``corrections.jsonl`` and ``alerts.jsonl``.
 
 Needs: nothing.
-Guarantee: once by ``flush`` (fsync), also if the match process dies; a line is whole or not there, even after a crash.
+Guarantee: once after ``flush`` (fsync), even if the match process dies; after a crash a line is whole or missing.
 When slow: ``write`` waits for the disk; a full disk is a ``ConnectorError`` that names the file.
 Secrets: none.
 """
@@ -22,17 +22,17 @@ from pipeline.ledger.erasure import erase_lines
 logger = logging.getLogger(__name__)
 
 BLOCK = 65536
-"""Bytes read at once while looking for the end of the last line."""
+"""Bytes per read in the search for the end of the last line. A larger value means fewer reads and more memory."""
 
 
 class JsonlSink:
-    """Appends every record as one line to the file of its kind.
+    """Appends each record as one line to the file of its kind.
 
-    The three files are created at construction, so that they exist even when nothing happens. A half line
-    that a crash left at the end of an older file is cut then.
+    The three files are created at construction, so they exist even if there are no records. A half line that a crash
+    left at the end of an older file is cut then.
 
     Args:
-        output_dir: Folder of the files; created if it is not there.
+        output_dir: Folder of the files; created if it is missing.
 
     Raises:
         ConnectorError: If a file cannot be opened.
@@ -46,10 +46,10 @@ class JsonlSink:
         self._files: dict[type, AppendFile] = {kind: AppendFile(folder / name) for kind, name in names.items()}
 
     def write(self, records: Sequence[Record]) -> None:
-        """Append the records; all of them or, after an error, none. Records of unknown kinds are ignored.
+        """Append the records: all of them or, after an error, none. Records of other kinds are ignored.
 
         Raises:
-            ConnectorError: If a file takes no more.
+            ConnectorError: If a file cannot be written.
             WireFormatError: If a record holds a number that is not finite.
         """
         lines: dict[type, list[bytes]] = {kind: [] for kind in self._files}
@@ -70,7 +70,7 @@ class JsonlSink:
                 self._erase(record)
 
     def _erase(self, erased: Correction) -> None:
-        """Take the lines about erased people out of the files."""
+        """Remove the lines about erased people from the files."""
         for kind, file in self._files.items():
             file.close()
             try:
@@ -80,16 +80,16 @@ class JsonlSink:
             self._files[kind] = AppendFile(file.path)
 
     def flush(self) -> None:
-        """Return when every line is on the disk. Raises ``ConnectorError`` as ``write``."""
+        """Return once every line is on the disk. Raises ``ConnectorError`` as ``write``."""
         for file in self._files.values():
             file.sync()
 
     def mark(self) -> str:
-        """Return how long each file is."""
+        """Return the length of each file."""
         return json.dumps({file.path.name: file.num_bytes for file in self._files.values()})
 
     def rewind(self, mark: str) -> None:
-        """Cut what was written after a mark; a file that is shorter by now, because somebody emptied it, stays."""
+        """Cut what was written after a mark. A file that is shorter by now, because it was emptied, stays as it is."""
         lengths = json.loads(mark)
         for file in self._files.values():
             if file.num_bytes > lengths.get(file.path.name, file.num_bytes):
@@ -102,7 +102,7 @@ class JsonlSink:
 
 
 def _cut_half_line(path: Path) -> None:
-    """Cut what follows the last line feed of a file that may not be there."""
+    """Cut what follows the last line feed of a file, if there is one."""
     try:
         if not path.exists():
             return
@@ -117,7 +117,7 @@ def _cut_half_line(path: Path) -> None:
 
 
 def _after_last_line_feed(file: BinaryIO, length: int) -> int:
-    """Return where the last whole line ends, bytes; reads from the end, for files can be large."""
+    """Return where the last whole line ends, bytes. Reads from the end, since files can be large."""
     end = length
     while end > 0:
         start = max(0, end - BLOCK)

@@ -30,15 +30,16 @@ from connectors.kafka.topics import TopicSpec, make_topics
 from connectors.kafka.trace_context import HEADER, event_traceparent
 from pipeline.core import Alert, Correction, Record, Sighting
 from pipeline.core.errors import ConfigError, ConnectorError, SinkBusyError
-from pipeline.ledger.codec import SCHEMA, Message, alert_to_dict, correction_to_dict, sighting_to_dict, tracklet_to_dict
+from pipeline.ledger.codec import Message, to_dict, tracklet_to_dict
+from pipeline.ledger.messages import SCHEMA
 
 logger = logging.getLogger(__name__)
 
 KINDS: Mapping[str, tuple[type, Callable[[Any], Message]]] = {
     "tracklets": (Sighting, tracklet_to_dict),
-    "sightings": (Sighting, sighting_to_dict),
-    "corrections": (Correction, correction_to_dict),
-    "alerts": (Alert, alert_to_dict),
+    "sightings": (Sighting, to_dict),
+    "corrections": (Correction, to_dict),
+    "alerts": (Alert, to_dict),
 }
 """Of each topic, the records it is made of, and the body."""
 

@@ -22,7 +22,7 @@ import httpx
 
 from pipeline.core import Alert, Record, Severity
 from pipeline.core.errors import ConfigError, SinkBusyError
-from pipeline.ledger.codec import alert_to_dict
+from pipeline.ledger.codec import to_dict
 
 logger = logging.getLogger(__name__)
 
@@ -195,7 +195,7 @@ class WebhookSink:
 
 def _delivery(alert: Alert) -> _Delivery:
     """Return the request for an alert; equal alerts give equal requests."""
-    body = json.dumps(alert_to_dict(alert), allow_nan=False).encode("ascii")
+    body = json.dumps(to_dict(alert), allow_nan=False).encode("ascii")
     digest = hashlib.sha256(body).hexdigest()[:8]
     return _Delivery(quote(f"{alert.key}/{alert.state}/{digest}", safe="/:@+,="), body)
 

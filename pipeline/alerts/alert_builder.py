@@ -1,4 +1,4 @@
-"""What all rules share: the name they sign with, and how an alert's key is made."""
+"""What all rules share: building alerts, and checking their configuration."""
 
 from collections.abc import Mapping
 
@@ -7,14 +7,14 @@ from pipeline.core.errors import ConfigError
 
 
 class AlertBuilder:
-    """Writes alerts in the name of one rule.
+    """Builds the alerts of one rule.
 
     Args:
-        name: Of the rule, as in its key in the configuration.
+        name: Name of the rule, as in the configuration.
         severity: info, warning or critical.
 
     Raises:
-        ConfigError: If it is no severity.
+        ConfigError: If ``severity`` is none of them.
     """
 
     def __init__(self, *, name: str, severity: str) -> None:
@@ -25,16 +25,16 @@ class AlertBuilder:
             choices = ", ".join(Severity)
             raise self.wrong("severity", f"one of {choices}", severity) from error
 
-    def issue(
+    def build(
         self, sighting: Sighting, *, started_at: float, message: str, evidence: tuple[TrackId, ...] = ()
     ) -> Alert:
-        """Return an alert about the person of a sighting, which is when the rule knew.
+        """Return an alert about the person of a sighting, raised when the sighting ended.
 
         Args:
-            sighting: What led to it.
-            started_at: Unix seconds: when what it reports began.
-            message: One sentence without the person's number: a correction may change that.
-            evidence: The tracks that show it; of the sighting alone if empty.
+            sighting: The sighting that led to it.
+            started_at: Unix seconds: when the reported situation began.
+            message: One sentence, without the person's number: a correction may change the number.
+            evidence: The tracks that show it; the track of the sighting if empty.
         """
         return Alert(
             key=alert_key(self.name, sighting.person_id, started_at),
@@ -49,11 +49,11 @@ class AlertBuilder:
         )
 
     def wrong(self, key: str, expected: str, got: object) -> ConfigError:
-        """Return the error of a value of this rule that cannot be."""
+        """Return the error for a bad value of this rule."""
         return ConfigError(f"alerts.{self.name}.{key}: expected {expected}, got {got!r}; correct the value")
 
     def check_at_least(self, low: float, **values: float) -> None:
-        """Raise ``ConfigError`` unless all values are numbers from ``low`` up."""
+        """Raise ``ConfigError`` unless all values are numbers of at least ``low``."""
         for key, value in values.items():
             if not isinstance(value, int | float) or not value >= low:
                 raise self.wrong(key, f"a number of at least {low:g}", value)

@@ -1,14 +1,15 @@
-"""Which parts of tracks an alert stands on: what a correction has to move for the alert to move with them."""
+"""The parts of tracks that an alert is based on: if a correction moves them, the alert moves too."""
 
-from pipeline.core import Alert, Correction, CorrectionKind, Sighting, TrackPart
+from pipeline.core import Alert, Correction, Sighting, TrackPart
+from pipeline.core.moves import moves_of
 from pipeline.core.serialisation import deserialise, serialise
 
 
 class AlertBasis:
-    """Remembers who was seen when, as far as needed to say what an alert was concluded from.
+    """Remembers who was seen when, to find the parts of tracks behind an alert.
 
     Args:
-        max_parts: The newest parts of tracks that are remembered, at least 1.
+        max_parts: Number of the newest parts of tracks to remember, at least 1.
     """
 
     def __init__(self, *, max_parts: int) -> None:
@@ -25,10 +26,10 @@ class AlertBasis:
             del self._seen[next(iter(self._seen))]
 
     def parts_of(self, alert: Alert) -> frozenset[TrackPart]:
-        """Return the parts an alert stands on.
+        """Return the parts that an alert is based on.
 
-        Of each track that it names these are the parts of its person between its beginning and the time it was
-        raised or, if there is none, the last one before.
+        For each track in its evidence, these are the parts that show its person between ``started_at`` and
+        ``raised_at`` or, if there is none, the last part before.
         """
         of_person = [
             (part, first_at, last_at)
@@ -41,24 +42,20 @@ class AlertBasis:
         return frozenset(during | {part for track_id, part in latest.items() if track_id not in shown})
 
     def on_correction(self, correction: Correction) -> None:
-        """Let parts follow their people."""
-        if correction.kind is CorrectionKind.SPLIT:
-            for part in correction.parts:
-                if part in self._seen:
-                    self._seen[part] = (correction.person_ids[1], *self._seen[part][1:])
-        elif correction.kind is CorrectionKind.MERGED:
-            kept, absorbed = correction.person_ids
-            for part, (person_id, first_at, last_at) in self._seen.items():
-                if person_id == absorbed:
-                    self._seen[part] = (kept, first_at, last_at)
-        elif correction.kind is CorrectionKind.ERASED:
-            erased = frozenset(correction.person_ids)
-            self._seen = {part: seen for part, seen in self._seen.items() if seen[0] not in erased}
+        """Move parts to the people they show now."""
+        for move in moves_of(correction):
+            for part, (person_id, first_at, last_at) in list(self._seen.items()):
+                if not move.takes(part, person_id):
+                    continue
+                if move.target is None:
+                    del self._seen[part]
+                else:
+                    self._seen[part] = (move.target, first_at, last_at)
 
     def snapshot(self) -> bytes:
-        """Return who was seen when."""
+        """Return the state."""
         return serialise(list(self._seen.items()))
 
     def restore(self, state: bytes) -> None:
-        """Remember what another one did. Raises ``WireFormatError`` as ``Stateful``."""
+        """Take over the state of another instance. Raises ``WireFormatError`` as ``Stateful``."""
         self._seen = dict(deserialise(state, list[tuple[TrackPart, tuple[int, float, float]]]))

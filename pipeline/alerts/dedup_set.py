@@ -1,40 +1,39 @@
-"""Whom a rule has already told of."""
+"""The people and tracks that a rule has already raised an alert about."""
 
 from pipeline.alerts.expiring_map import ExpiringMap
-from pipeline.core import Correction, CorrectionKind, Sighting, TrackId
+from pipeline.core import Correction, Sighting, TrackId
+from pipeline.core.moves import moves_of
 
 
 class DedupSet:
-    """Lets a rule tell of a person once a track.
+    """Lets a rule raise one alert per person and track.
 
     Args:
-        forget_after_s: Seconds after which a track that was not seen is forgotten.
+        forget_after_s: Seconds after which a track that is not seen any more is forgotten.
     """
 
     def __init__(self, *, forget_after_s: float) -> None:
-        self._alerted: ExpiringMap[tuple[int, TrackId], float] = ExpiringMap(forget_after_s=forget_after_s)
+        self._alerted: ExpiringMap[tuple[int, TrackId], bool] = ExpiringMap(forget_after_s=forget_after_s)
 
     def is_first(self, sighting: Sighting) -> bool:
-        """Return whether this person was not told of in this track before, and take it as told."""
-        key, at = (sighting.person_id, sighting.track_id), sighting.last.captured_at
+        """Return whether this is the first alert about this person in this track, and remember it."""
+        key = sighting.person_id, sighting.track_id
         is_first = self._alerted.get(key) is None
-        self._alerted.set(key, at, at=at)
+        self._alerted.set(key, True, at=sighting.last.captured_at)
         return is_first
 
     def on_correction(self, correction: Correction) -> None:
-        """Take the kept person as told of where the absorbed one was."""
-        if correction.kind is not CorrectionKind.MERGED:
-            return
-        kept, absorbed = correction.person_ids
-        for (person_id, track_id), at in self._alerted.items():
-            if person_id == absorbed:
-                self._alerted.pop((absorbed, track_id))
-                self._alerted.set((kept, track_id), max(at, self._alerted.get((kept, track_id)) or at), at=at)
+        """Move the entries of people who move as a whole; a split leaves entries with their track's first person."""
+        for move in moves_of(correction):
+            for (person_id, track_id), _ in self._alerted.items():
+                if move.parts is None and person_id == move.source:
+                    target = None if move.target is None else (move.target, track_id)
+                    self._alerted.move((person_id, track_id), target)
 
     def snapshot(self) -> bytes:
-        """Return whom was told of."""
+        """Return the state."""
         return self._alerted.snapshot()
 
     def restore(self, state: bytes) -> None:
-        """Know what another one knew. Raises ``WireFormatError`` as ``Stateful``."""
-        self._alerted.restore(state, list[tuple[tuple[int, TrackId], float, float]])
+        """Take over the state of another instance. Raises ``WireFormatError`` as ``Stateful``."""
+        self._alerted.restore(state, list[tuple[tuple[int, TrackId], float, bool]])

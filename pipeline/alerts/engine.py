@@ -1,14 +1,14 @@
-"""Sightings and corrections -> alerts: runs the rules, holds them back, and takes back what proves false.
+"""From sightings and corrections to alerts: runs the rules, limits how often they speak, and retracts false alerts.
 
-- Of one rule and one person there is one alert within ``cooldown_s``, whatever the rule says.
+- A rule raises at most one alert about a person within ``cooldown_s``.
 - An alert stays *open* for corrections until ``max_open`` newer ones were raised.
-- MERGED: open alerts of the absorbed person become the kept one's, under their old keys. Where that makes two
-  of one rule within the cool-down, the later one is retracted.
-- SPLIT: an alert all of whose evidence has moved becomes the other person's; one of whose evidence a part has
-  moved keeps the rest.
+- MERGED: open alerts about the absorbed person are about the kept one from now on, under their old keys. If two
+  alerts of one rule then lie within the cool-down, the later one is retracted.
+- SPLIT: an alert whose evidence has moved completely is about the other person from now on. An alert whose evidence
+  has moved in part keeps the rest of it.
 - ERASED: alerts about these people are retracted.
-- A rule that wants to know of corrections has the two methods of ``CorrectableRule``: it may reword an amended
-  alert, or say that it is no longer true; that one is retracted.
+- A rule that reacts to corrections has the two methods of ``CorrectableRule``. It may reword an amended alert, or
+  say that the alert is no longer true; then it is retracted.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,21 +16,23 @@ from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from pipeline.alerts.basis import AlertBasis
-from pipeline.core import Alert, AlertRule, AlertState, Correction, CorrectionKind, Sighting, Stateful, TrackPart
+from pipeline.alerts.expiring_map import ExpiringMap
+from pipeline.core import Alert, AlertRule, AlertState, Correction, Sighting, Stateful, TrackPart
 from pipeline.core.errors import ConfigError
+from pipeline.core.moves import Move, alert_after, moves_of
 from pipeline.core.serialisation import deserialise, serialise
 
 
 @runtime_checkable
 class CorrectableRule(Protocol):
-    """What a rule may have besides the methods of ``AlertRule``."""
+    """Methods that a rule may have besides those of ``AlertRule``."""
 
     def on_correction(self, correction: Correction) -> None:
-        """Learn that people were confused; called before ``reconsider``."""
+        """Learn of a correction. Called before ``reconsider``."""
         ...
 
     def reconsider(self, alert: Alert) -> Alert | None:
-        """Return an alert as it reads with its new person or evidence, or None if it is no longer true."""
+        """Return the alert as it reads with its new person or evidence, or None if it is no longer true."""
         ...
 
 
@@ -39,8 +41,8 @@ class OpenAlert:
     """An alert that corrections can still reach.
 
     Attributes:
-        alert: As it was last told.
-        parts: What it stands on.
+        alert: Its latest form.
+        parts: The parts of tracks that it is based on.
     """
 
     alert: Alert
@@ -49,22 +51,22 @@ class OpenAlert:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What an alert stage remembers, in order."""
+    """State of an alert engine, in order."""
 
     basis: bytes
     open: list[tuple[str, OpenAlert]]
-    raised_at: list[tuple[tuple[str, int], float]]
+    raised_at: bytes
     rules: dict[str, bytes]
 
 
 class AlertEngine:
-    """Decides which alerts go out, and keeps them true while people are corrected.
+    """Decides which alerts go out, and keeps them true through corrections.
 
     Args:
         rules: Their names differ.
-        cooldown_s: Seconds of event time after an alert in which the same rule is silent about that person.
-        max_open: Alerts that a correction can still reach; at least 1.
-        max_parts: Newest parts of tracks that are remembered to say what an alert stands on; at least 1.
+        cooldown_s: Seconds of event time after an alert in which the same rule raises no other about that person.
+        max_open: Number of the newest alerts that a correction can still change; at least 1.
+        max_parts: Number of the newest parts of tracks to remember as the basis of alerts; at least 1.
 
     Raises:
         ConfigError: If two rules have one name.
@@ -79,11 +81,11 @@ class AlertEngine:
         self._max_open = max_open
         self._basis = AlertBasis(max_parts=max_parts)
         self._open: dict[str, OpenAlert] = {}
-        # By rule and person, in the order in which they were raised.
-        self._raised_at: dict[tuple[str, int], float] = {}
+        # Unix seconds of the latest alert, by rule and person.
+        self._raised_at: ExpiringMap[tuple[str, int], float] = ExpiringMap(forget_after_s=cooldown_s)
 
     def process(self, batch: Sequence[Sighting | Correction]) -> list[Alert]:
-        """Return the alerts that these events raise, amend and retract; events come in event time."""
+        """Return the alerts that these events raise, amend and retract. Events come in the order of event time."""
         alerts: list[Alert] = []
         for event in batch:
             if isinstance(event, Correction):
@@ -103,19 +105,20 @@ class AlertEngine:
         return []
 
     def snapshot(self) -> bytes:
-        """Return everything that later events can depend on, that of the rules included."""
+        """Return the whole state, that of the rules included."""
         rules = {name: rule.snapshot() for name, rule in self._rules.items() if isinstance(rule, Stateful)}
-        return serialise(_State(self._basis.snapshot(), list(self._open.items()), list(self._raised_at.items()), rules))
+        return serialise(_State(self._basis.snapshot(), list(self._open.items()), self._raised_at.snapshot(), rules))
 
     def restore(self, state: bytes) -> None:
-        """Know what another stage knew; rules that it did not have know nothing yet.
+        """Take over the state of another engine; rules that it did not have start empty.
 
         Raises:
-            WireFormatError: If these bytes are no snapshot of such a stage.
+            WireFormatError: If these bytes are not a snapshot of such an engine.
         """
         loaded = deserialise(state, _State)
         self._basis.restore(loaded.basis)
-        self._open, self._raised_at = dict(loaded.open), dict(loaded.raised_at)
+        self._open = dict(loaded.open)
+        self._raised_at.restore(loaded.raised_at, list[tuple[tuple[str, int], float, float]])
         for name, rule in self._rules.items():
             if isinstance(rule, Stateful) and name in loaded.rules:
                 rule.restore(loaded.rules[name])
@@ -128,80 +131,67 @@ class AlertEngine:
             is_cooling = raised_at is not None and alert.raised_at - raised_at < self._cooldown_s
             if is_cooling or alert.key in self._open:
                 continue
-            self._raised_at.pop(subject, None)
-            self._raised_at[subject] = alert.raised_at
+            self._raised_at.set(subject, alert.raised_at, at=alert.raised_at)
             self._open[alert.key] = OpenAlert(alert, self._basis.parts_of(alert))
-            self._forget(alert.raised_at)
+            while len(self._open) > self._max_open:
+                del self._open[next(iter(self._open))]
             admitted.append(alert)
         return admitted
-
-    def _forget(self, now: float) -> None:
-        while len(self._open) > self._max_open:
-            del self._open[next(iter(self._open))]
-        while self._raised_at:
-            subject = next(iter(self._raised_at))
-            if now - self._raised_at[subject] < self._cooldown_s:
-                break
-            del self._raised_at[subject]
 
     def _correct(self, correction: Correction) -> list[Alert]:
         self._basis.on_correction(correction)
         for rule in self._rules.values():
             if isinstance(rule, CorrectableRule):
                 rule.on_correction(correction)
-        if correction.kind is CorrectionKind.MERGED:
-            kept, absorbed = correction.person_ids
-            return self._merge(kept, absorbed)
-        if correction.kind is CorrectionKind.SPLIT:
-            source, target = correction.person_ids
-            return self._split(source, target, frozenset(correction.parts))
-        if correction.kind is CorrectionKind.ERASED:
-            return [self._retract(entry.alert.key) for entry in self._open_of(*correction.person_ids)]
-        return []
+        return [alert for move in moves_of(correction) for alert in self._move(move)]
 
-    def _merge(self, kept: int, absorbed: int) -> list[Alert]:
-        entries = sorted(self._open_of(kept, absorbed), key=lambda entry: (entry.alert.raised_at, entry.alert.key))
-        told_at: dict[str, float] = {}
+    def _move(self, move: Move) -> list[Alert]:
+        if move.target is None:
+            return [self._retract(entry.alert.key) for entry in self._open_of(move.source)]
+        if move.parts is None:
+            return self._merge(move, move.target)
+        return self._split(move, move.target, move.parts)
+
+    def _merge(self, move: Move, kept: int) -> list[Alert]:
+        entries = sorted(self._open_of(kept, move.source), key=lambda entry: (entry.alert.raised_at, entry.alert.key))
+        last_raised_at: dict[str, float] = {}
         changed = []
         for entry in entries:
-            alert = replace(entry.alert, person_id=kept)
-            is_repeat = alert.rule in told_at and alert.raised_at - told_at[alert.rule] < self._cooldown_s
+            alert = entry.alert
+            last_at = last_raised_at.get(alert.rule)
+            is_repeat = last_at is not None and alert.raised_at - last_at < self._cooldown_s
             if is_repeat:
                 changed.append(self._retract(alert.key))
-            elif entry.alert.person_id == absorbed:
-                changed.append(self._amend(replace(entry, alert=alert)))
+            elif alert.person_id == move.source:
+                changed.append(self._amend(replace(entry, alert=alert_after(alert, move))))
             if not is_repeat and alert.key in self._open:
-                told_at[alert.rule] = alert.raised_at
+                last_raised_at[alert.rule] = alert.raised_at
         for rule in self._rules:
-            self._move_cooldown(rule, absorbed, kept)
+            self._raised_at.move((rule, move.source), (rule, kept))
         return changed
 
-    def _split(self, source: int, target: int, moved: frozenset[TrackPart]) -> list[Alert]:
+    def _split(self, move: Move, target: int, moved: frozenset[TrackPart]) -> list[Alert]:
         changed = []
-        for entry in self._open_of(source):
+        for entry in self._open_of(move.source):
             rest = entry.parts - moved
             if len(rest) == len(entry.parts):
                 continue
-            if not rest:
-                changed.append(self._amend(replace(entry, alert=replace(entry.alert, person_id=target))))
-                if self._raised_at.get((entry.alert.rule, source)) == entry.alert.raised_at:
-                    self._move_cooldown(entry.alert.rule, source, target)
-                continue
             tracks = {part.track_id for part in rest}
-            evidence = tuple(track_id for track_id in entry.alert.evidence if track_id in tracks)
-            changed.append(self._amend(OpenAlert(replace(entry.alert, evidence=evidence), rest)))
+            left = tuple(track_id for track_id in entry.alert.evidence if track_id in tracks)
+            changed.append(self._amend(OpenAlert(alert_after(entry.alert, move, left), rest or entry.parts)))
+            if not rest:
+                self._move_cooldown(entry.alert, target)
         return changed
 
     def _open_of(self, *person_ids: int) -> list[OpenAlert]:
         return [entry for entry in self._open.values() if entry.alert.person_id in person_ids]
 
     def _amend(self, entry: OpenAlert) -> Alert:
-        """Keep an alert in its new form if its rule finds it true, else retract it."""
+        """Amend an alert if its rule finds it true, else retract it."""
         rule = self._rules[entry.alert.rule]
         alert = rule.reconsider(entry.alert) if isinstance(rule, CorrectableRule) else entry.alert
         if alert is None:
             return self._retract(entry.alert.key)
-        alert = replace(alert, state=AlertState.AMENDED)
         self._open[alert.key] = replace(entry, alert=alert)
         return alert
 
@@ -210,10 +200,11 @@ class AlertEngine:
         subject = alert.rule, alert.person_id
         # A false alert must not silence a true one.
         if self._raised_at.get(subject) == alert.raised_at:
-            del self._raised_at[subject]
+            self._raised_at.pop(subject)
         return replace(alert, state=AlertState.RETRACTED)
 
-    def _move_cooldown(self, rule: str, source: int, target: int) -> None:
-        raised_at = self._raised_at.pop((rule, source), None)
-        if raised_at is not None:
-            self._raised_at[rule, target] = max(raised_at, self._raised_at.get((rule, target), raised_at))
+    def _move_cooldown(self, alert: Alert, target: int) -> None:
+        """Move the cool-down that an alert started, if it still holds, to the person the alert is about now."""
+        subject = alert.rule, alert.person_id
+        if self._raised_at.get(subject) == alert.raised_at:
+            self._raised_at.move(subject, (alert.rule, target))

@@ -1,4 +1,4 @@
-"""Memory that forgets."""
+"""A map that forgets entries by event time."""
 
 from collections.abc import Hashable, Iterator
 from typing import Generic, TypeVar
@@ -10,16 +10,15 @@ Value = TypeVar("Value")
 
 
 class ExpiringMap(Generic[Key, Value]):
-    """What is known of the keys that were set within the last ``forget_after_s`` of event time.
+    """A map whose entries are forgotten ``forget_after_s`` of event time after they were set.
 
-    The newest time that was ever set is the present. So what is forgotten depends on the events alone, and
-    not on how often somebody looked at a clock.
+    The newest time that was ever set counts as now. So forgetting depends on the events alone, not on a clock.
 
     Args:
         forget_after_s: Seconds, at least 0.
 
     Example:
-        >>> recent = Recent(forget_after_s=10)
+        >>> recent = ExpiringMap(forget_after_s=10)
         >>> recent.set("a", 1, at=0)
         >>> recent.set("b", 2, at=11)
         >>> recent.get("a"), recent.get("b")
@@ -42,7 +41,7 @@ class ExpiringMap(Generic[Key, Value]):
     def set(self, key: Key, value: Value, *, at: float) -> None:
         """Keep a value until ``forget_after_s`` after ``at``, Unix seconds; forget what is too old."""
         self._now = max(self._now, at)
-        # Entries stand in the order in which they were set: that of time, but for what comes late.
+        # In the order of insertion: that of time, apart from late entries.
         self._entries.pop(key, None)
         self._entries[key] = (at, value)
         oldest = self._now - self._forget_after_s
@@ -53,28 +52,37 @@ class ExpiringMap(Generic[Key, Value]):
             del self._entries[first]
 
     def pop(self, key: Key) -> Value | None:
-        """Forget a key now and return what was known of it."""
+        """Forget a key now, and return its value."""
         entry = self._entries.pop(key, None)
         return None if entry is None else entry[1]
 
+    def move(self, source: Key, target: Key | None) -> None:
+        """Give the entry of one key to another, unless that has a newer entry; None forgets it."""
+        entry = self._entries.pop(source, None)
+        if entry is None or target is None:
+            return
+        at, value = entry
+        if target not in self._entries or self._entries[target][0] < at:
+            self.set(target, value, at=at)
+
     def items(self) -> Iterator[tuple[Key, Value]]:
-        """Return all pairs; the memory may be changed meanwhile."""
+        """Return all pairs; the map may be changed meanwhile."""
         return iter([(key, value) for key, (_, value) in self._entries.items()])
 
     def snapshot(self) -> bytes:
-        """Return everything it knows."""
+        """Return the state."""
         entries = [(key, at, value) for key, (at, value) in self._entries.items()]
         return serialise((self._now, serialise(entries)))
 
     def restore(self, state: bytes, kind: type[list[tuple[Key, float, Value]]]) -> None:
-        """Know what another one knew.
+        """Take over the state of another map.
 
         Args:
             state: Its ``snapshot``.
-            kind: What its entries are.
+            kind: Type of its entries: (key, time, value).
 
         Raises:
-            WireFormatError: If they are something else.
+            WireFormatError: If the entries are of another type.
         """
         self._now, entries = deserialise(state, tuple[float, bytes])
         self._entries = {key: (at, value) for key, at, value in deserialise(entries, kind)}

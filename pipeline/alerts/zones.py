@@ -17,11 +17,11 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Zone:
-    """An area of one camera's picture.
+    """An area in the picture of one camera.
 
     Attributes:
         name: As in the site's configuration.
-        camera_id: Whose picture.
+        camera_id: The camera.
         polygon: Shape ``(K, 2)``, float64, corners in pixels, in order, not closed; K at least 3.
     """
 
@@ -35,7 +35,7 @@ class Zone:
 
 
 class Crossing(StrEnum):
-    """In which direction a line is crossed, on the screen, looking from its first to its second end."""
+    """The direction in which a line is crossed: on the screen, looking from its first to its second end."""
 
     LEFT_TO_RIGHT = "left_to_right"
     RIGHT_TO_LEFT = "right_to_left"
@@ -44,13 +44,13 @@ class Crossing(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
-    """A line in one camera's picture that must not be crossed in one direction, or in both.
+    """A line in the picture of one camera that must not be crossed in one direction, or in both.
 
     Attributes:
         name: As in the site's configuration.
-        camera_id: Whose picture.
+        camera_id: The camera.
         ends: Shape ``(2, 2)``, float64, pixels: from, to.
-        forbidden: Direction.
+        forbidden: The forbidden direction.
     """
 
     name: str
@@ -83,7 +83,7 @@ def parse_lines(lines: Mapping[str, object], builder: AlertBuilder) -> tuple[Lin
     """Return the lines of ``{name: {camera: …, from: [x, y], to: [x, y], forbidden: left_to_right}}``.
 
     Raises:
-        ConfigError: If a block has other keys, an end is no point, both ends are one, or a direction unknown.
+        ConfigError: If a block has other keys, an end is not a point, both ends are equal, or a direction is unknown.
     """
     parsed = []
     for name, given in lines.items():
@@ -103,7 +103,8 @@ def parse_lines(lines: Mapping[str, object], builder: AlertBuilder) -> tuple[Lin
 def ground_points(path: TrackPath) -> Points:
     """Return where a person stands, shape ``(N, 2)``, pixels: foot points, at most in the last row and column.
 
-    A box that the lower edge of the picture cuts ends on that edge; a zone that is drawn down to it means it.
+    A box that is cut by the lower edge of the picture has its foot point on that edge, and a zone drawn down to the
+    edge includes it.
     """
     height, width = path.frame_hw
     return np.clip(foot_points(path.boxes_xyxy).astype(np.float64), 0, [width - 1, height - 1])
@@ -114,8 +115,8 @@ def is_inside(points: NDArray[np.floating], polygon: Points) -> NDArray[np.bool_
 
     Args:
         points: Shape ``(N, 2)``, pixels.
-        polygon: Shape ``(K, 2)``, corners in order, not closed. Of its edge the upper and left parts belong
-            to it, so that neighbouring zones share no point.
+        polygon: Shape ``(K, 2)``, corners in order, not closed. Its upper and left edges belong to it, its lower
+            and right edges do not, so that neighbouring zones share no point.
 
     Example:
         >>> square = np.array([[0, 0], [10, 0], [10, 10], [0, 10]], float)
@@ -126,16 +127,16 @@ def is_inside(points: NDArray[np.floating], polygon: Points) -> NDArray[np.bool_
     x0, y0 = polygon.T
     x1, y1 = np.roll(polygon, -1, axis=0).T
     spans = (y0 <= y) != (y1 <= y)
-    # A level edge spans nothing; its height is replaced only to keep the division defined.
+    # A horizontal edge spans nothing; its height is replaced only to keep the division defined.
     meets_at = x0 + (y - y0) * (x1 - x0) / np.where(y1 == y0, 1.0, y1 - y0)
     inside: NDArray[np.bool_] = (np.count_nonzero(spans & (meets_at <= x), axis=1) % 2).astype(bool)
     return inside
 
 
 def depths(points: NDArray[np.floating], ends: Points) -> NDArray[np.float64]:
-    """Return how far points lie from a line (without its ends), pixels, shape ``(N,)``; left is negative.
+    """Return the signed distances of points from an infinite line, pixels, shape ``(N,)``; left is negative.
 
-    Left is what one sees on the screen when looking from the first end to the second.
+    Left is on the screen, looking from the first end to the second.
 
     Args:
         points: Shape ``(N, 2)``, pixels.
@@ -157,7 +158,7 @@ def crossings(points: NDArray[np.floating], ends: Points) -> NDArray[np.int64]:
     """Return where a path crosses a line between its two ends, shape ``(N - 1,)``.
 
     Args:
-        points: Shape ``(N, 2)``, pixels, in order of time; none on the line itself.
+        points: Shape ``(N, 2)``, pixels, in order of time; no point on the line itself.
         ends: Shape ``(2, 2)``, two different points.
 
     Returns:
@@ -177,7 +178,7 @@ def crossings(points: NDArray[np.floating], ends: Points) -> NDArray[np.int64]:
 
 
 def _points(given: object) -> Points | None:
-    """Return points, shape ``(N, 2)``, or None if these are none."""
+    """Return points, shape ``(N, 2)``, or None if ``given`` is something else."""
     try:
         points = np.array(given, np.float64)
     except (TypeError, ValueError):

@@ -15,7 +15,7 @@ from connectors.kafka.client import client_options
 from connectors.sinks.terminal import TerminalSink
 from pipeline.config.composition import load_config
 from pipeline.core.errors import ReidError
-from pipeline.ledger.codec import alert_to_dict
+from pipeline.ledger.codec import to_dict
 
 DONE = 0
 
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _show(posted: PostedAlert, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({**alert_to_dict(posted.alert), "by": posted.by}), flush=True)
+        print(json.dumps({**to_dict(posted.alert), "by": posted.by}), flush=True)
         return
     TerminalSink(show=["alerts"]).write([posted.alert])
     print(f"    {posted.alert.key!r}" + (f", {posted.by!r} knows" if posted.by else ""), flush=True)

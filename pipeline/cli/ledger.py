@@ -1,4 +1,4 @@
-"""``passerby ledger``: reads a ledger, and corrects it."""
+"""``passerby ledger``: reads and corrects the ledger of a run."""
 
 import argparse
 import getpass
@@ -22,7 +22,7 @@ DONE, FAILED = 0, 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line asks for, and return the exit code."""
+    """Run the command line, and return the exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -30,8 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    except BrokenPipeError:  # whoever reads has seen enough
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - Python flushes it once more on its way out
+    except BrokenPipeError:  # the reader of a pipe has closed it
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - Python flushes it at exit
         return DONE
     return code
 
@@ -46,23 +46,23 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(do=do)
         return added
 
-    command("people", "print everybody who was seen", _people)
-    command("check", "is it whole, in order, and unchanged? exit code 1 if not", _check)
-    explained = command("why", "why a sighting was given to its person", _why)
+    command("people", "list the people who were seen, after all corrections", _people)
+    command("check", "check that the ledger is whole, in order and unchanged; exit code 1 if not", _check)
+    explained = command("why", "print why a sighting was matched to its person", _why)
     explained.add_argument("part", type=_part, help="as in east/0/7:2")
     exported = command(
-        "export", "write every event as a row of a .csv or .parquet file, which erasing will reach", _export
+        "export", "write each event as a row of a .csv or .parquet file; a later erasure rewrites it", _export
     )
     exported.add_argument("target", type=Path)
     exported.add_argument("--by", default=getpass.getuser(), help="your name, for the audit; default %(default)s")
-    command("audit", "print who asked for what, when and why", _audit)
+    command("audit", "list who asked for what, when and why, and the outcome", _audit)
     for kind, words in (
-        (CommandKind.MERGE, "two numbers are one person; the first is kept"),
-        (CommandKind.SPLIT, "these parts of tracks show somebody else, who gets a new number"),
-        (CommandKind.CONFIRM, "a person is who these parts, or all of them, show"),
-        (CommandKind.REJECT, "these parts do not show this person, whoever else they show"),
-        (CommandKind.NAME, "a person has this name and is on the watch-list; '' takes them off"),
-        (CommandKind.ERASE, "forget a person"),
+        (CommandKind.MERGE, "merge two people into one; the first number is kept"),
+        (CommandKind.SPLIT, "move parts of tracks to a new person, with a new number"),
+        (CommandKind.CONFIRM, "confirm that these parts, or all of them, show a person"),
+        (CommandKind.REJECT, "state that these parts do not show this person; they get a new number"),
+        (CommandKind.NAME, "name a person and put them on the watch-list; '' takes them off"),
+        (CommandKind.ERASE, "erase everything about a person"),
     ):
         parser_of_kind = command(kind, words, _command)
         parser_of_kind.add_argument(
@@ -140,7 +140,7 @@ def _audit(options: argparse.Namespace) -> int:
 
 
 def _command(options: argparse.Namespace) -> int:
-    """Place an order, and say what came of it."""
+    """Submit a correction command, and print its outcome."""
     command = CorrectionCommand(
         kind=options.kind,
         person_ids=tuple(options.person_ids),
@@ -151,18 +151,18 @@ def _command(options: argparse.Namespace) -> int:
         reason=options.reason,
     )
     number = submit_command(options.ledger, command)
-    submitted = _placed(options.ledger, number)
+    submitted = _submitted(options.ledger, number)
     if submitted.state == "pending":
-        print(f"order {number} waits for the run that writes this ledger")
+        print(f"command {number} waits for the run that writes this ledger")
         return DONE
-    print(f"order {number} {submitted.state}: {submitted.outcome}")
+    print(f"command {number} {submitted.state}: {submitted.outcome}")
     folder = options.ledger.parent
     if submitted.state == "done" and any(folder.glob("*/boxes.sqlite")):
-        print(f"MOT text and films are as they were: passerby re-export {folder}")
+        print(f"MOT text and annotated videos are unchanged; write them again with: passerby re-export {folder}")
     return DONE if submitted.state == "done" else FAILED
 
 
-def _placed(path: Path, number: int) -> SubmittedCommand:
+def _submitted(path: Path, number: int) -> SubmittedCommand:
     reader = LedgerReader(path)
     submitted = next(submitted for submitted in reader.commands() if submitted.number == number)
     reader.close()

@@ -1,4 +1,4 @@
-"""The nouns: what flows through the pipeline, and what a plug-in must be. Imports numpy only."""
+"""The records that flow through the pipeline, and the interfaces of plug-ins. Imports numpy only."""
 
 from pipeline.core.alert import Alert, AlertState, Severity
 from pipeline.core.correction_command import CommandKind, CorrectionCommand

@@ -1,4 +1,4 @@
-"""What an operator is told."""
+"""Alerts: what an operator is notified of."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,20 +25,19 @@ class AlertState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """Something worth an operator's look.
+    """Something that an operator should look at.
 
     Attributes:
-        key: ``rule/person/started_at``, deterministic: delivery is at-least-once, receivers drop repeats
-            by it.
+        key: ``rule/person/started_at``, deterministic. Delivery is at least once; receivers drop repeats by this key.
         rule: Name of the rule that raised it.
         severity: How urgent.
-        person_id: Whom it is about.
-        camera_id: Where.
-        started_at: Unix seconds, event time: when what it reports began.
-        raised_at: Unix seconds, event time: when the rule knew.
+        person_id: The person it is about.
+        camera_id: The camera that saw it.
+        started_at: Unix seconds, event time: when the reported situation began.
+        raised_at: Unix seconds, event time: when the rule raised it.
         message: One sentence for a person.
         evidence: The tracks that show it.
-        state: RAISED first; a later correction may amend or retract it under the same key, and an operator may
+        state: RAISED at first. A later correction may amend or retract it under the same key; an operator may
             acknowledge it.
     """
 

@@ -1,4 +1,4 @@
-"""Checks that a record makes on its arrays, once, when it is built."""
+"""Checks of the arrays of a record, made once, when the record is built."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ def check_array(name: str, array: object, shape: Sequence[int | None], dtype: DT
 
     Args:
         name: Field name, for the message.
-        array: What was given.
+        array: The value to check.
         shape: Expected sizes; None accepts any size.
         dtype: Expected dtype, exactly.
 
@@ -41,6 +41,6 @@ def check_array(name: str, array: object, shape: Sequence[int | None], dtype: DT
 
 
 def freeze(*arrays: NDArray[np.generic]) -> None:
-    """Make arrays read-only, as they are anyway once they came through Ray's object store."""
+    """Make arrays read-only, as Ray's object store does as well."""
     for array in arrays:
         array.flags.writeable = False

@@ -46,5 +46,5 @@ def iou_matrix(first_xyxy: Boxes, second_xyxy: Boxes) -> NDArray[np.float32]:
 
 
 def foot_points(boxes_xyxy: Boxes) -> NDArray[np.float32]:
-    """Return the bottom centres, where the people stand, shape ``(N, 2)``, pixels."""
+    """Return the bottom centres, where people stand, shape ``(N, 2)``, pixels."""
     return np.stack([(boxes_xyxy[:, 0] + boxes_xyxy[:, 2]) / 2, boxes_xyxy[:, 3]], axis=1)

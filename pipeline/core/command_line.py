@@ -1,4 +1,4 @@
-"""How a command that takes ``key=value`` words begins and ends."""
+"""Start and end of a command that takes ``key=value`` words."""
 
 import sys
 from collections.abc import Callable
@@ -7,12 +7,12 @@ from pipeline.core.errors import ReidError
 
 
 def run_command(main: Callable[[list[str]], None]) -> None:
-    """Run a command with the words that it was given; ``--help`` prints what its module says of itself.
+    """Run a command with the words of the command line; ``--help`` prints the docstring of its module.
 
-    A mistake is one line on standard error, and the process ends with the error's exit code.
+    A ``ReidError`` becomes one line on standard error, and the process ends with its exit code.
 
     Args:
-        main: Takes the words.
+        main: The command; it takes the words.
     """
     words = sys.argv[1:]
     if not {"-h", "--help"}.isdisjoint(words):

@@ -1,4 +1,4 @@
-"""What an operator wants changed about who is who."""
+"""Correction commands: what an operator wants changed about identities."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ from pipeline.core.track import TrackPart
 
 
 class CommandKind(StrEnum):
-    """What an order does."""
+    """What a correction command does."""
 
     MERGE = "merge"
     SPLIT = "split"
@@ -19,20 +19,20 @@ class CommandKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CorrectionCommand:
-    """An operator's decision; no later insight undoes it.
+    """An operator's decision. Later re-clustering never undoes it.
 
     Attributes:
         kind: MERGE: ``person_ids`` are (kept, absorbed). SPLIT: ``parts`` of (person,) show another, new person.
-            CONFIRM: ``parts`` of (person,), or all of them if empty, do show that person; of (person, other), and the
-            other is somebody else. REJECT: ``parts`` do not show (person,), whoever else they show. NAME: (person,) is
-            called ``name`` and on the watch-list; an empty name takes them off. ERASE: everything about (person,) is
-            to be forgotten.
-        person_ids: Whom it concerns.
+            CONFIRM: ``parts`` of (person,), or all of them if empty, do show that person; with (person, other), the
+            other is a different person besides. REJECT: ``parts`` do not show (person,) but an unknown person. NAME:
+            (person,) is called ``name`` and is on the watch-list; an empty name takes the person off. ERASE: forget
+            everything about (person,).
+        person_ids: The people it concerns.
         by: The operator's name.
         at: Unix seconds by the wall clock: when it was given.
-        parts: Which parts of tracks it concerns.
-        name: What a person is called; only of NAME.
-        reason: In words.
+        parts: The parts of tracks it concerns.
+        name: What the person is called; NAME only.
+        reason: Why, in words.
     """
 
     kind: CommandKind

@@ -1,4 +1,4 @@
-"""Closeness of appearance: cosine distance, lower is closer, everywhere."""
+"""Distance between appearances: cosine distance everywhere; lower is closer."""
 
 import numpy as np
 from numpy.typing import NDArray

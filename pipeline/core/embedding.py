@@ -1,4 +1,4 @@
-"""What a tracklet looks like, as one vector."""
+"""The appearance of a tracklet, as one vector."""
 
 from dataclasses import dataclass
 
@@ -12,21 +12,21 @@ from pipeline.core.track import TrackId, TrackPath
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedding:
-    """The appearance of one tracklet; from here on nothing has pixels.
+    """The appearance of one tracklet. No later record holds pixels.
 
     Attributes:
         track_id: The track.
-        part: Which piece of it.
+        part: Number of the tracklet within the track: 0, 1, 2 …
         first: First frame of the path.
         last: Last frame of the path.
         box_xyxy: Shape ``(4,)``, float32, pixels; the box in ``last``.
         space: Model and weights, for instance ``lstrl@3f2a91``. Two spaces are never compared.
         vector: Shape ``(D,)``, float32, L2 norm 1.
-        quality: In (0, 1]: the mean quality of the crops it was made from.
-        path: Every box of the track since the part before.
-        completed_at: Unix seconds, event time: what the order of judgement goes by.
+        quality: In (0, 1]: mean quality of the crops behind it.
+        path: Every box of the track since the previous part.
+        completed_at: Unix seconds, event time: embeddings are matched in this order.
         is_last: The track has ended.
-        is_continuous: Nobody was so near when this part began that the tracker may have changed persons.
+        is_continuous: No other person was close when this part began, so the tracker cannot have switched there.
     """
 
     track_id: TrackId

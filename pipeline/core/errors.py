@@ -1,4 +1,4 @@
-"""Everything that can go wrong, in one tree.
+"""All errors that this project raises, as one tree.
 
 ::
 
@@ -16,7 +16,7 @@
     |   +-- ProcessLostError
     +-- EmbeddingSpaceError
 
-A message reads *what: expected …, got …; do …* and is never empty.
+A message reads *what: expected …, got …; do …*. It is never empty.
 """
 
 from typing import ClassVar
@@ -26,14 +26,14 @@ class ReidError(Exception):
     """Base of every error that this project raises on purpose.
 
     Attributes:
-        exit_code: Of a command that ends so: 2 if it could not begin as it was told, else 1.
+        exit_code: Exit code of a command that ends with this error: 2 if it could not start as configured, else 1.
     """
 
     exit_code: ClassVar[int] = 1
 
 
 class ConfigError(ReidError):
-    """The run cannot start as configured; found before the first frame."""
+    """The run cannot start as configured. Raised before the first frame."""
 
     exit_code = 2
 
@@ -43,13 +43,13 @@ class MissingDependencyError(ConfigError):
 
 
 class WeightsError(ReidError):
-    """A checkpoint is absent, altered, or does not fit its network."""
+    """A checkpoint is missing, was changed, or does not fit its network."""
 
     exit_code = 2
 
 
 class DataError(ReidError):
-    """One record is bad; the stream survives it."""
+    """One record is bad; the stream goes on without it."""
 
 
 class ShapeError(DataError):
@@ -57,7 +57,7 @@ class ShapeError(DataError):
 
 
 class FrameDecodeError(DataError):
-    """The bytes of one frame are no picture."""
+    """The bytes of one frame are not a picture."""
 
 
 class WireFormatError(DataError):
@@ -65,11 +65,11 @@ class WireFormatError(DataError):
 
 
 class ConnectorError(ReidError):
-    """The outside world failed."""
+    """Something outside the program failed: a camera, a disk, a service."""
 
 
 class SourceLostError(ConnectorError):
-    """A camera or recording broke; opening it again may help."""
+    """A camera or recording broke off; opening it again may help."""
 
 
 class SinkBusyError(ConnectorError):
@@ -77,7 +77,7 @@ class SinkBusyError(ConnectorError):
 
     Args:
         message: What is busy.
-        retry_after_s: Seconds to wait before the same records are written again.
+        retry_after_s: Seconds to wait before writing the same records again.
     """
 
     def __init__(self, message: str, *, retry_after_s: float) -> None:
@@ -86,7 +86,7 @@ class SinkBusyError(ConnectorError):
 
 
 class ProcessLostError(ConnectorError):
-    """A process of the line died and could not be replaced.
+    """A process of the pipeline died and could not be replaced.
 
     Args:
         process: Which one, for instance ``camera east``.
@@ -101,4 +101,4 @@ class ProcessLostError(ConnectorError):
 
 
 class EmbeddingSpaceError(ReidError):
-    """Vectors of two models were about to be compared."""
+    """Vectors of two different models would have been compared."""

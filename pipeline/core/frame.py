@@ -1,4 +1,4 @@
-"""One picture of one camera, and where it stands in the stream."""
+"""One picture of one camera, and its place in the stream."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ from pipeline.core.arrays import check_array, freeze
 
 @dataclass(frozen=True, slots=True)
 class FrameStamp:
-    """Where a frame stands in its camera's stream.
+    """The place of a frame in its camera's stream.
 
     Attributes:
-        camera_id: Stable name from the site's configuration.
+        camera_id: Name of the camera in the site's configuration.
         index: 0, 1, 2 … per camera; a gap means that frames were dropped.
         captured_at: Unix seconds, UTC. A recording that does not say when it began starts at 0.
     """
@@ -47,10 +47,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LetterboxedFrame:
-    """A frame made to fit a detector's input: all that a search for people needs to cross a process border.
+    """A frame scaled to a detector's input; it crosses process borders in place of the full frame.
 
     Attributes:
-        stamp: The frame it was made of.
+        stamp: The frame it was made from.
         image: Shape ``(h, w, 3)``, uint8, RGB; the scaled frame in the top left corner, the rest grey (114).
         scale: Pixels of ``image`` per pixel of the frame; above 0.
         frame_hw: Height and width of the frame, pixels.

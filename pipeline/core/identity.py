@@ -1,4 +1,4 @@
-"""People: who is known, who was seen, and what was corrected."""
+"""Identities: who is known, who was seen, and what was corrected."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,7 +16,7 @@ class Match:
     """A candidate from the gallery.
 
     Attributes:
-        person_id: Who.
+        person_id: The candidate.
         distance: Cosine distance in [0, 2], lower is closer.
     """
 
@@ -29,9 +29,9 @@ class Identity:
     """One known person.
 
     Attributes:
-        person_id: The number that stays, 1, 2, 3 …
-        space: Of the prototypes.
-        prototypes: Shape ``(K, D)``, float32, L2 norm 1 per row: the person from several sides.
+        person_id: A number that stays: 1, 2, 3 …
+        space: Embedding space of the prototypes.
+        prototypes: Shape ``(K, D)``, float32, L2 norm 1 per row: the person from several views.
         first_seen_at: Unix seconds.
         last_seen_at: Unix seconds.
         camera_ids: Where the person was seen, sorted.
@@ -50,7 +50,7 @@ class Identity:
 
 
 class Outcome(StrEnum):
-    """How sure a sighting is."""
+    """How certain a sighting is."""
 
     MATCHED = "matched"
     NEW = "new"
@@ -58,29 +58,32 @@ class Outcome(StrEnum):
 
 
 Evidence = tuple[tuple[str, float], ...]
-"""What spoke for one person or against, by name: ``looks``, ``way``, ``needed`` in natural log-odds, ``quality``."""
+"""What a match was decided from, as (name, value), in this order.
+
+``looks`` is the log-likelihood ratio (LLR) of appearance, ``way`` that of the spatio-temporal cue, ``needed`` the LLR
+that acceptance required; all in natural logarithms. ``quality`` in (0, 1] is that of the crops.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sighting:
-    """This piece of a track shows that person.
+    """A part of a track shows a person.
 
     Attributes:
-        person_id: Who.
+        person_id: The person.
         track_id: The track.
-        part: Which piece of it.
+        part: Which part of it: 0, 1, 2 …
         first: First frame of the path.
         last: Last frame of the path.
         box_xyxy: Shape ``(4,)``, float32, pixels; the box in ``last``.
         outcome: MATCHED a known person, NEW, or TENTATIVE: new for now, perhaps ``runner_up``.
         distance: Cosine distance to the person in [0, 2]; None if new.
-        probability: That the number is right, in [0, 1].
+        probability: Calibrated probability that ``person_id`` is right, in [0, 1].
         runner_up: The best other candidate.
-        gates: Why this person and not another, in words.
-        path: Every box of the track since the part before.
+        gates: Why other candidates were ruled out, in words.
+        path: Every box of the track since the previous part.
         is_last: The track has ended.
-        evidence: About the person, or if new about the runner-up: what looks and way say, how much was needed, and
-            how good the pictures were; empty where nobody was compared.
+        evidence: See ``Evidence``; about the person or, if new, about the runner-up. Empty if there was no candidate.
     """
 
     person_id: int
@@ -115,19 +118,19 @@ class CorrectionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """An earlier decision was wrong, or is now certain.
+    """An earlier decision was wrong, or is certain by now.
 
     Attributes:
-        kind: MERGED: ``person_ids`` are (kept, absorbed). SPLIT: (from, to), and ``parts`` now belong to *to*.
-            CONFIRMED: (person,) is who ``parts``, or all if empty, show, and a second one is not. NAMED: (person,) is
-            called ``name`` and is on the watch-list, or is taken off it if that is empty. ERASED: (person,) is
-            forgotten.
-        person_ids: Whom it concerns.
-        by: An operator's name, or the rule that found it.
+        kind: MERGED: ``person_ids`` are (kept, absorbed). SPLIT: (from, to); ``parts`` belong to *to* from now on.
+            CONFIRMED: ``parts``, or all of them if empty, do show (person,); with (person, other), the other is a
+            different person. NAMED: (person,) is called ``name`` and is on the watch-list; an empty name takes the
+            person off. ERASED: the people are forgotten, under every number they had.
+        person_ids: The people it concerns.
+        by: The operator's name, or the rule that found it.
         at: Unix seconds, event time.
-        parts: The sightings that change their person; empty where the kind says it already.
-        reason: In words.
-        name: What a person is called from now on; only of NAMED.
+        parts: The sightings that move to another person; empty where ``kind`` implies them.
+        reason: Why, in words.
+        name: What the person is called from now on; NAMED only.
     """
 
     kind: CorrectionKind

@@ -1,6 +1,6 @@
-"""What a plug-in must be: structural types, nothing to inherit, nothing to register.
+"""Interfaces of plug-ins: structural types. There is nothing to inherit and nothing to register.
 
-The docstrings are the contracts; ``tests/contracts`` runs every plug-in that a YAML names against them.
+The docstrings are the contracts. ``tests/contracts`` checks every plug-in that a YAML file names against them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,56 +29,56 @@ class Source(Protocol):
 
     camera_id: str
     live: bool
-    """True: only the newest frame matters. False: every frame does, and times come from the recording."""
+    """True: only the newest frame matters. False: every frame matters, and times come from the recording."""
     num_dropped: int
-    """Frames that it did not yield because newer ones were there."""
+    """Frames it dropped because newer ones had arrived."""
     num_bad: int
-    """Frames that it did not yield because they were broken."""
+    """Frames it dropped because they were broken."""
 
     def check(self) -> None:
-        """Raise ``ConfigError`` if this cannot work (no such file, not a video); opens live cameras too."""
+        """Raise ``ConfigError`` if this cannot work (no such file, not a video). Opens live cameras as well."""
         ...
 
     def frames(self) -> Iterator[Frame]:
         """Yield frames; blocks; returns at the end of a recording.
 
-        Calling it again after an error opens the source anew and goes on after the last frame where it can.
+        Called again after an error, it opens the source anew and continues after the last frame where it can.
 
         Raises:
-            SourceLostError: If it broke, or if a recording ends before its end.
+            SourceLostError: If it broke off, or a recording is shorter than it says.
         """
         ...
 
     def resume(self, stamp: FrameStamp) -> None:
-        """Let ``frames`` go on behind ``stamp``, to which another process had come; before it is first called.
+        """Make ``frames`` continue after ``stamp``, which another process reached. Called before ``frames``.
 
-        A recording yields what follows; a live camera goes on with its newest frame, and a higher ``index``.
+        A recording yields the frames that follow; a live camera goes on with its newest frame and a higher ``index``.
         """
         ...
 
     def ack(self, stamp: FrameStamp) -> None:
-        """Learn that nothing up to ``stamp`` is needed again; may commit offsets, at the latest with ``close``."""
+        """Learn that no frame up to ``stamp`` is needed again. May commit offsets, at the latest in ``close``."""
         ...
 
     def close(self) -> None:
-        """Stop and free everything; idempotent, from any thread; unblocks ``frames``."""
+        """Stop and free everything. Idempotent; from any thread; unblocks ``frames``."""
         ...
 
 
 class Sink(Protocol):
-    """Takes sightings, corrections and alerts away. Called by one thread."""
+    """Delivers sightings, corrections and alerts. Called by one thread."""
 
     def write(self, records: Sequence[Record]) -> None:
         """Take records, in order; may buffer.
 
         Raises:
-            SinkBusyError: None of them was taken; write the same ones again after ``retry_after_s``.
-            ConnectorError: It will never work again (full disk).
+            SinkBusyError: It took none of them; write the same ones again after ``retry_after_s``.
+            ConnectorError: It will never work again (a full disk, for instance).
         """
         ...
 
     def flush(self) -> None:
-        """Return only when everything written is safe. Raises as ``write``."""
+        """Return once everything written is safe. Raises as ``write``."""
         ...
 
     def close(self) -> None:
@@ -88,51 +88,54 @@ class Sink(Protocol):
 
 @runtime_checkable
 class RewindableSink(Protocol):
-    """A sink that can go back to where it stood, so that what is written again after a crash is not there twice.
+    """A sink that can go back to an earlier position, so records written again after a crash are not there twice.
 
-    One that cannot is written the same records again, and those who read them drop repeats by their keys.
+    A sink that cannot is given the same records again, and its readers drop repeats by their keys.
     """
 
     def mark(self) -> str:
-        """Return where it stands, after a ``flush``."""
+        """Return its position, after a ``flush``."""
         ...
 
     def rewind(self, mark: str) -> None:
-        """Forget what was written after a mark of an earlier instance; before the first ``write``."""
+        """Remove what was written after the mark of an earlier instance; before the first ``write``."""
         ...
 
 
 @runtime_checkable
 class ReExportableSink(Protocol):
-    """A sink whose files say who everybody was in the end, and can be made anew when that was corrected later."""
+    """A sink whose files hold final identities, and can be written again after later corrections."""
 
     def re_export(self, person_of: Callable[[TrackPart], int]) -> None:
-        """Let ``close`` make what another instance made, with who is who now; in place of every ``write``.
+        """Make ``close`` write the files of another instance again, with present identities; in place of ``write``.
+
+        Args:
+            person_of: Whose a part of a track is now.
 
         Raises:
-            ConnectorError: If that one left nothing to make it of.
+            ConnectorError: If that instance left nothing to export from.
         """
         ...
 
 
 class Monitor(Protocol):
-    """Shows people how one camera is doing, beside the line. No call waits, raises or changes what comes out."""
+    """Shows a camera live, beside the pipeline. No call waits, raises or changes a result."""
 
     def show(self, frame: Frame, people: Mapping[TrackId, NDArray[np.float32]]) -> None:
-        """Take a frame that was tracked, and everybody's box in it, shape ``(4,)``, pixels; only the newest counts."""
+        """Take a tracked frame and the box of each person in it, shape ``(4,)``, pixels; only the newest counts."""
         ...
 
     def keep(self, tracklet: Tracklet) -> None:
-        """Take a part of a track that was completed, to keep a picture of it."""
+        """Take a completed part of a track, to keep a picture of it."""
         ...
 
     def close(self) -> None:
-        """Let everything go; idempotent, from any thread; may wait a few seconds."""
+        """Free everything. Idempotent; from any thread; may wait a few seconds."""
         ...
 
 
 class Detector(Protocol):
-    """Finds people. Same input, same output, bit for bit, whatever else is in the batch."""
+    """Finds people. The same frame gives the same output, bit for bit, whatever else is in the batch."""
 
     input_hw: tuple[int, int]
     """Height and width that frames are letter-boxed to."""
@@ -145,7 +148,7 @@ class Detector(Protocol):
 class Tracker(Protocol):
     """Follows people through one camera. Stateful; stamps ascend; times come from the stamps.
 
-    A copy, in another process too, goes on as it would itself.
+    A copy, even in another process, continues exactly as the original would.
     """
 
     def update(self, detections: Detections) -> TrackUpdate:
@@ -168,16 +171,16 @@ class PoseEstimator(Protocol):
     """KEYPOINTS, or HEATMAPS if it gives both."""
 
     def estimate(self, tracklets: Sequence[Tracklet]) -> list[Tracklet]:
-        """Return the same tracklets, in the same order, with keypoints; inputs stay as they are."""
+        """Return the same tracklets, in the same order, with keypoints; the inputs stay unchanged."""
         ...
 
 
 class Embedder(Protocol):
-    """Turns a tracklet into one vector. Same tracklet, same vector, whatever else is in the batch."""
+    """Turns a tracklet into one vector. The same tracklet gives the same vector, whatever else is in the batch."""
 
     space: str
     clip_len: int
-    """The number T of crops it was made for."""
+    """The number T of crops per tracklet that it expects."""
     crop_size_hw: tuple[int, int]
     needs: PoseNeed
 
@@ -198,11 +201,11 @@ class Gallery(Protocol):
         ...
 
     def put(self, identity: Identity) -> None:
-        """Add a person, or replace what is known of them."""
+        """Add a person, or replace the entry of a known one."""
         ...
 
     def drop(self, person_id: int) -> None:
-        """Forget a person; unknown ones are ignored."""
+        """Forget a person; an unknown number is ignored."""
         ...
 
     def __len__(self) -> int:
@@ -211,14 +214,14 @@ class Gallery(Protocol):
 
 
 class AlertRule(Protocol):
-    """Decides what is worth telling. Event time only; same events, same alerts."""
+    """Decides what is worth an alert. Knows event time only; the same events give the same alerts."""
 
     name: str
 
     def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
-        """Return what this sighting leads to. Sightings come in event time."""
+        """Return the alerts of this sighting. Sightings come in the order of event time."""
         ...
 
     def on_tick(self, now: float) -> Iterable[Alert]:
-        """Return what became due by event time ``now``, Unix seconds."""
+        """Return the alerts that became due by event time ``now``, Unix seconds."""
         ...

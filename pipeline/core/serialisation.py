@@ -1,4 +1,4 @@
-"""Records and state to bytes and back, exactly: MessagePack of dataclasses, with arrays. Never a pickle."""
+"""Records and state to bytes and back, exactly: MessagePack of dataclasses and arrays. Never a pickle."""
 
 from typing import Any, TypeVar, get_origin
 
@@ -24,11 +24,11 @@ def serialise(value: object) -> bytes:
 
 
 def deserialise(data: bytes, kind: type[Value]) -> Value:
-    """Return the value that was packed.
+    """Return the value that was serialised.
 
     Args:
-        data: Of ``serialise``.
-        kind: What it is, with type arguments.
+        data: Bytes that ``serialise`` returned.
+        kind: Type of the value, with type arguments.
 
     Raises:
         WireFormatError: If the bytes hold something else.
@@ -36,7 +36,7 @@ def deserialise(data: bytes, kind: type[Value]) -> Value:
     try:
         return msgspec.msgpack.decode(data, type=kind, dec_hook=_decoded)
     except msgspec.MsgspecError as error:
-        raise WireFormatError(f"packed bytes: expected {kind}, got something else: {error}") from error
+        raise WireFormatError(f"serialised bytes: expected {kind}, got something else: {error}") from error
 
 
 def _encoded(value: Any) -> object:
@@ -44,12 +44,12 @@ def _encoded(value: Any) -> object:
         return value.dtype.str, value.shape, np.ascontiguousarray(value).tobytes()
     if isinstance(value, np.generic):
         return value.item()
-    raise TypeError(f"value: expected something that can be packed, got {type(value).__name__}")
+    raise TypeError(f"value: expected something that can be serialised, got {type(value).__name__}")
 
 
 def _decoded(kind: type, value: Any) -> object:
     if get_origin(kind) is np.ndarray:
         dtype, shape, data = value
-        # A copy: aligned as any other array, and writable as the one before.
+        # A copy: aligned and writable, as the original was.
         return np.frombuffer(data, dtype).reshape(shape).copy()
-    raise TypeError(f"{kind}: expected a type that can be unpacked")
+    raise TypeError(f"{kind}: expected a type that can be deserialised")

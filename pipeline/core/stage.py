@@ -1,4 +1,4 @@
-"""What the six stages have in common, and what those that remember have."""
+"""Interfaces of the six stages, and of those that have state."""
 
 from collections.abc import Sequence
 from typing import Protocol, TypeVar, runtime_checkable
@@ -8,29 +8,29 @@ Out = TypeVar("Out", covariant=True)
 
 
 class Stage(Protocol[In, Out]):
-    """Policy without a process: turns items into items, in memory, and knows no Ray, Kafka or clock."""
+    """Turns items into items, in memory. A stage knows no process, no Ray, no Kafka and no clock."""
 
     def process(self, batch: Sequence[In]) -> Sequence[Out]:
-        """Return what these items lead to; the order within a camera is kept."""
+        """Return the results of these items, in order within each camera."""
         ...
 
     def flush(self) -> Sequence[Out]:
-        """Return what is still held; the stream has ended."""
+        """Return the results still held back; the stream has ended."""
         ...
 
 
 @runtime_checkable
 class Stateful(Protocol):
-    """What remembers and can be brought back: after ``restore`` it does what the other would have done, bit for bit."""
+    """Has state that can be restored: after ``restore`` it goes on exactly as the original would, bit for bit."""
 
     def snapshot(self) -> bytes:
-        """Return everything it remembers."""
+        """Return the whole state."""
         ...
 
     def restore(self, state: bytes) -> None:
-        """Remember what another one, made of the same configuration, remembered.
+        """Take over the state of another instance with the same configuration.
 
         Raises:
-            WireFormatError: If these bytes are nothing that it remembers.
+            WireFormatError: If these bytes are not such a state.
         """
         ...

@@ -1,4 +1,4 @@
-"""One person's way through one camera, and the pieces of it that are embedded."""
+"""A person's track through one camera, and the parts of it that are embedded."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -10,18 +10,18 @@ from pipeline.core.arrays import check_array, freeze
 from pipeline.core.frame import FrameStamp
 
 UNCONFIRMED = -1
-"""Track number of a detection that belongs to no track yet."""
+"""Track number of a detection that belongs to no track so far."""
 ENROLLED = "enrolled"
-"""The camera of people who are known by pictures and were not seen yet."""
+"""Camera id of people who are enrolled from pictures and were not seen so far."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class TrackId:
-    """A track's name, unique without any global counter.
+    """The name of a track, unique without any global counter.
 
     Attributes:
-        camera_id: Where it is.
-        session: Unix seconds when this tracker began: a restarted camera counts from 1 again.
+        camera_id: The camera.
+        session: Unix seconds when this tracker started; a restarted camera counts from 1 again.
         number: 1, 2, 3 … within the session.
     """
 
@@ -51,7 +51,7 @@ class TrackId:
 
 @dataclass(frozen=True, slots=True, order=True)
 class TrackPart:
-    """Names one part of a track, and so the tracklet, the embedding and the sighting that came of it."""
+    """Names one part of a track, and so its tracklet, its embedding and its sighting."""
 
     track_id: TrackId
     part: int
@@ -76,11 +76,11 @@ class TrackPart:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackUpdate:
-    """What a tracker says about one frame.
+    """The result of a tracker for one frame.
 
     Attributes:
         numbers: Shape ``(N,)``, int64, row-aligned with the detections; ``UNCONFIRMED`` without a track.
-        ended: Numbers of the tracks that will not come back.
+        ended: Numbers of the tracks that ended.
     """
 
     numbers: NDArray[np.int64]
@@ -93,7 +93,7 @@ class TrackUpdate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackPath:
-    """Where a track was, frame by frame; no pixels.
+    """The boxes of a track, frame by frame; no pixels.
 
     Attributes:
         indices: Shape ``(N,)``, int64, frame indices, ascending.
@@ -122,21 +122,21 @@ class TrackPath:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tracklet:
-    """A piece of a track, with the pictures of it that serve a re-ID network best.
+    """One part of a track, with the crops that serve a re-ID network best.
 
     Attributes:
-        track_id: The track it is a piece of.
+        track_id: The track.
         part: 0, 1, 2 … within the track.
         stamps: The T frames the crops were cut from, ascending.
         boxes_xyxy: Shape ``(T, 4)``, float32, pixels of the full frame.
         scores: Shape ``(T,)``, float32, detector confidence in [0, 1].
         crops: Shape ``(T, h, w, 3)``, uint8, RGB.
-        qualities: Shape ``(T,)``, float32 in (0, 1]: how well the crop shows one whole person.
-        path: Every box of the track since the part before.
-        completed_at: Unix seconds, event time: the frame with which it was complete; later than its own last box
-            where a track was lost before it ended.
+        qualities: Shape ``(T,)``, float32 in (0, 1]: how well each crop shows one whole person.
+        path: Every box of the track since the previous part.
+        completed_at: Unix seconds, event time: the frame that completed it. Later than its last box if the track was
+            lost before it ended.
         is_last: The track has ended.
-        is_continuous: Nobody was so near when this part began that the tracker may have changed persons.
+        is_continuous: No other person was close when this part began, so the tracker cannot have switched there.
         keypoints: Shape ``(T, 17, 3)``, float32, COCO order: x, y in [0, 1] of the crop, score; or None.
         heatmaps: Shape ``(T, 17, h', w')``, float32, or None.
     """

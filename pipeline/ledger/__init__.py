@@ -1,4 +1,4 @@
-"""The identity ledger: what was seen, decided, corrected and told, in order, in one SQLite file."""
+"""The identity ledger: every sighting, correction and alert, in order, in one SQLite file."""
 
 from pipeline.ledger.audit import AuditEntry
 from pipeline.ledger.commands import Outcome, SubmittedCommand

@@ -1,59 +1,102 @@
-"""Carries orders out on the ledger of a run that has ended, at the level of events."""
+"""Applies correction commands: by a running matcher, or to the ledger of a run that has ended."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from pipeline.core import Correction, CorrectionKind, Record
+from pipeline.core import Correction, CorrectionCommand, CorrectionKind, Record
 from pipeline.core.errors import DataError
 from pipeline.core.serialisation import serialise
 from pipeline.ledger.commands import Outcome, SubmittedCommand
 from pipeline.ledger.erasure import Erasure, erase_files, lines_with, places_with
 from pipeline.ledger.export import renew_exports
 from pipeline.ledger.ledger import Ledger, is_being_written
+from pipeline.ledger.people import People
 from pipeline.ledger.reader import LedgerReader
 from pipeline.ledger.resolve import amended, describe, resolve
 from pipeline.ledger.snapshot import AT_REST
 
+Removed = tuple[dict[str, int], list[bytes]]
+"""How much an erasure removed, by place, and fragments of it to search files for."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandHost:
+    """What differs between a running matcher and a ledger at rest.
+
+    Attributes:
+        next_person_id: Returns the number for a new person.
+        apply: Decides what follows from a correction, and writes it together with the outcome of the command.
+        erase: Decides what follows from an erasure, and removes the people from the ledger, the sinks and other files.
+            Its last argument is the highest number that a person has had.
+        call: Calls a function that reads or writes files for long.
+    """
+
+    next_person_id: Callable[[People], int]
+    apply: Callable[[CorrectionCommand, Correction, Outcome], Awaitable[None]]
+    erase: Callable[[CorrectionCommand, Correction, int], Awaitable[Removed]]
+    call: Callable[..., Awaitable[Any]]
+
+
+async def apply_command(submitted: SubmittedCommand, ledger: Ledger, reader: LedgerReader, host: CommandHost) -> None:
+    """Apply a command, or refuse it with a reason; the outcome goes into the ledger."""
+    people: People = await host.call(reader.people)
+    command = submitted.command
+    try:
+        correction = resolve(command, people, at=people.last_at, next_person_id=host.next_person_id(people))
+    except DataError as error:
+        ledger.append([], outcomes=[Outcome(submitted, time.time(), False, str(error))])
+        return
+    if correction.kind is not CorrectionKind.ERASED:
+        await host.apply(command, correction, Outcome(submitted, time.time(), True, describe(correction)))
+        return
+    removed, needles = await host.erase(command, correction, people.last_person_id)
+    removed["exports"], away = await host.call(renew_exports, reader)
+    left = await host.call(places_with, reader.path.parent, [*needles, *lines_with(correction.parts)])
+    erasure = Erasure(removed, left, tuple(away))
+    ledger.append([], outcomes=[Outcome(submitted, time.time(), True, str(erasure))])
+
 
 def apply_pending(path: Path) -> None:
-    """Carry out the orders that wait, or leave them to a run that has just begun to write the ledger."""
+    """Apply the pending commands, or leave them to a run that has just started to write the ledger."""
     if is_being_written(path):
         return
     ledger = Ledger(path)
     reader = LedgerReader(path)
     try:
         for submitted in ledger.pending_commands():
-            _carry_out(submitted, ledger, reader)
+            _finish(apply_command(submitted, ledger, reader, _host_at_rest(ledger, reader)))
     finally:
         reader.close()
         ledger.close()
 
 
-def _carry_out(submitted: SubmittedCommand, ledger: Ledger, reader: LedgerReader) -> None:
-    people = reader.people()
+def _host_at_rest(ledger: Ledger, reader: LedgerReader) -> CommandHost:
+    """Return the host where no matcher runs: it changes events and alerts, and notifies no sink."""
+
+    def records(correction: Correction) -> list[Record]:
+        return [correction, *amended(reader.alerts(), correction)]
+
+    async def apply(command: CorrectionCommand, correction: Correction, outcome: Outcome) -> None:
+        entry = AT_REST, serialise({"command": command, "correction": correction})  # for a run that is resumed
+        ledger.append(records(correction), entry=entry, outcomes=[outcome])
+
+    async def erase(_: CorrectionCommand, correction: Correction, last_person_id: int) -> Removed:
+        removed, needles = ledger.erase(correction, records(correction), state=None, last_person_id=last_person_id)
+        return removed | erase_files(reader.path.parent, correction), needles
+
+    async def call(function: Callable[..., Any], *arguments: object) -> Any:
+        return function(*arguments)
+
+    return CommandHost(lambda people: people.last_person_id + 1, apply, erase, call)
+
+
+def _finish(coroutine: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine that never waits, and so needs no event loop: one may be running in this thread."""
     try:
-        correction = resolve(submitted.command, people, at=people.last_at, next_person_id=people.last_person_id + 1)
-    except DataError as error:
-        ledger.append([], outcomes=[Outcome(submitted, time.time(), False, str(error))])
+        coroutine.send(None)
+    except StopIteration:
         return
-    records: list[Record] = [correction, *amended(reader.alerts(), correction)]
-    if correction.kind is CorrectionKind.ERASED:
-        text = str(_erase(correction, records, ledger, reader, people.last_person_id))
-        ledger.append([], outcomes=[Outcome(submitted, time.time(), True, text)])
-        return
-    entry = (
-        AT_REST,
-        serialise({"command": submitted.command, "correction": correction}),
-    )  # for a run that goes on from here
-    ledger.append(records, entry=entry, outcomes=[Outcome(submitted, time.time(), True, describe(correction))])
-
-
-def _erase(
-    correction: Correction, records: Sequence[Record], ledger: Ledger, reader: LedgerReader, last_person_id: int
-) -> Erasure:
-    folder = reader.path.parent
-    removed, needles = ledger.erase(correction, records, state=None, last_person_id=last_person_id)
-    removed |= erase_files(folder, correction)
-    removed["exports"], away = renew_exports(reader)
-    return Erasure(removed, places_with(folder, [*needles, *lines_with(correction.parts)]), tuple(away))
+    raise AssertionError("a command at rest waits for something")

@@ -1,4 +1,4 @@
-"""Who asked for what, when and why: rows that are chained, and hold numbers of people and nothing else of them."""
+"""The audit: who asked for what, when and why. Its rows are chained by hashes and hold no personal data but numbers."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from pipeline.ledger.tables import check_schema, connect
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One line of the audit.
+    """One row of the audit.
 
     Attributes:
         number: 1, 2, 3 …
         at: Unix seconds by the wall clock.
-        by: The operator, or the part of the program.
+        by: The operator, or a part of the program.
         action: What was done, for instance ``merge``.
-        subject: To what, for instance ``persons 3, 7``.
-        reason: Why, in the operator's words, or what came of it.
+        subject: What it was done to, for instance ``persons 3, 7``.
+        reason: Why, in the operator's words; or the result.
     """
 
     number: int
@@ -31,7 +31,7 @@ class AuditEntry:
 
 
 def add_audit(database: sqlite3.Connection, at: float, by: str, action: str, subject: str, reason: str) -> None:
-    """Write a line; inside the caller's transaction."""
+    """Write a row, inside the caller's transaction."""
     row = database.execute("SELECT chain FROM audit ORDER BY number DESC LIMIT 1").fetchone()
     chain = link(row[0] if row else START, content(at, by, action, subject, reason))
     database.execute(
@@ -41,7 +41,7 @@ def add_audit(database: sqlite3.Connection, at: float, by: str, action: str, sub
 
 
 def write_audit(path: Path, *, at: float, by: str, action: str, subject: str, reason: str = "") -> None:
-    """Write a line about something that changes nothing in the ledger, a search for instance; from any process.
+    """Write a row about an action that does not change the ledger, a search for instance; from any process.
 
     Raises:
         ConnectorError: If there is no such ledger, or it cannot be written.
@@ -59,11 +59,11 @@ def write_audit(path: Path, *, at: float, by: str, action: str, subject: str, re
 
 
 def read_audit(database: sqlite3.Connection) -> list[AuditEntry]:
-    """Return all lines, in order."""
+    """Return all rows, in order."""
     rows = database.execute("SELECT number, at, by, action, subject, reason FROM audit ORDER BY number")
     return [AuditEntry(*row) for row in rows]
 
 
 def content(at: float, by: str, action: str, subject: str, reason: str) -> str:
-    """Return what the chain of a line is over."""
+    """Return the text of a row that its hash covers."""
     return "\0".join([repr(at), by, action, subject, reason])

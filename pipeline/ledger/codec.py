@@ -1,59 +1,62 @@
-"""The event format: records as JSON-able dicts with ``"schema": 1``.
+"""The codec of events: records to and from messages, as ``messages`` describes them.
 
-Described for others by the files in ``connectors/schemas``. The boxes of a sighting's path do not travel with it,
-their number does; they are a tracklet, an event of its own. Floats are rounded, so that files are readable and equal
-runs give equal bytes.
+Files, topics and webhooks hold messages as JSON (``WIRE``); the ledger holds them in a compact form (``events``).
+Floats are rounded, so files are readable and equal runs give equal bytes. The boxes of a sighting's path do not travel
+with it, only their number; they are a tracklet, a message of its own.
 """
 
 import json
 import math
 from collections.abc import Mapping
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import TypeVar
 
-from pipeline.core import (
-    Alert,
-    AlertState,
-    Correction,
-    CorrectionKind,
-    FrameStamp,
-    Record,
-    Severity,
-    Sighting,
-    TrackId,
-    TrackPart,
-)
-from pipeline.core.errors import WireFormatError
+import msgspec
 
-SCHEMA = 1
-TIME_DECIMALS = 6
-PIXEL_DECIMALS = 2
-RATIO_DECIMALS = 4
-"""Of distances and probabilities."""
+from pipeline.core import Alert, Correction, CorrectionKind, FrameStamp, Record, Sighting, TrackId, TrackPart
+from pipeline.core.errors import WireFormatError
+from pipeline.ledger.messages import (
+    SCHEMA,
+    AlertMessage,
+    BoxMessage,
+    CorrectionMessage,
+    PartMessage,
+    RunnerUpMessage,
+    SightingMessage,
+    StampMessage,
+    TrackletMessage,
+)
 
 Message = dict[str, object]
-Choice = TypeVar("Choice", bound=StrEnum)
+Struct = TypeVar("Struct", CorrectionMessage, AlertMessage)
 
-CORRECTION_KEYS = frozenset({"schema", "event", "kind", "person_ids", "by", "at", "parts", "reason", "name"})
-ALERT_KEYS = frozenset(
-    {"schema", "event", "key", "state", "rule", "severity", "person_id", "camera_id"}
-    | {"started_at", "raised_at", "message", "evidence"}
-)
+
+@dataclass(frozen=True, slots=True)
+class Decimals:
+    """Decimals to which floats of a message are rounded. More decimals are noise that differs between machines.
+
+    Attributes:
+        time: Of Unix seconds; None keeps them exact.
+        pixel: Of coordinates.
+        ratio: Of distances, probabilities and log-likelihood ratios.
+    """
+
+    time: int | None
+    pixel: int
+    ratio: int
+
+
+WIRE = Decimals(time=6, pixel=2, ratio=4)
+"""Of files, topics and webhooks."""
 
 
 def to_dict(record: Record) -> Message:
-    """Return a record as plain values, keys in the order of the schema file.
+    """Return a record as plain values, keys in the order of its schema file.
 
     Raises:
-        WireFormatError: If a number is not finite, or it is no record that has a schema.
+        WireFormatError: If a number is not finite, or the record has no message.
     """
-    if isinstance(record, Sighting):
-        return sighting_to_dict(record)
-    if isinstance(record, Correction):
-        return correction_to_dict(record)
-    if isinstance(record, Alert):
-        return alert_to_dict(record)
-    raise WireFormatError(f"record: expected Sighting, Correction or Alert, got {type(record).__name__}")
+    return _builtins(message_of(record, WIRE))
 
 
 def to_line(record: Record) -> bytes:
@@ -61,93 +64,43 @@ def to_line(record: Record) -> bytes:
     return json.dumps(to_dict(record), allow_nan=False).encode("ascii") + b"\n"
 
 
-def sighting_to_dict(sighting: Sighting) -> Message:
-    """Return a sighting as described by ``sighting.schema.json``."""
-    runner_up = sighting.runner_up
-    return {
-        "schema": SCHEMA,
-        "event": "sighting",
-        "person_id": sighting.person_id,
-        "camera_id": sighting.track_id.camera_id,
-        "track": str(sighting.track_id),
-        "part": sighting.part,
-        "first": _stamp(sighting.first),
-        "last": _stamp(sighting.last),
-        "box_xyxy": [_rounded("box_xyxy", side, PIXEL_DECIMALS) for side in sighting.box_xyxy.tolist()],
-        "outcome": sighting.outcome.value,
-        "distance": None if sighting.distance is None else _rounded("distance", sighting.distance, RATIO_DECIMALS),
-        "probability": _rounded("probability", sighting.probability, RATIO_DECIMALS),
-        "runner_up": None
-        if runner_up is None
-        else {
-            "person_id": runner_up.person_id,
-            "distance": _rounded("runner_up.distance", runner_up.distance, RATIO_DECIMALS),
-        },
-        "gates": list(sighting.gates),
-        "num_frames": len(sighting.path),
-        "is_last": sighting.is_last,
-        "evidence": {name: _rounded("evidence", value, RATIO_DECIMALS) for name, value in sighting.evidence},
-    }
+def message_of(record: Record, decimals: Decimals) -> SightingMessage | CorrectionMessage | AlertMessage:
+    """Return the message of a record. Raises as ``to_dict``."""
+    if isinstance(record, Sighting):
+        return _sighting_message(record, decimals)
+    if isinstance(record, Correction):
+        return _correction_message(record, decimals)
+    if isinstance(record, Alert):
+        return _alert_message(record, decimals)
+    raise WireFormatError(f"record: expected Sighting, Correction or Alert, got {type(record).__name__}")
 
 
 def tracklet_to_dict(sighting: Sighting) -> Message:
-    """Return what was followed, without who it was, as described by ``tracklet.schema.json``."""
+    """Return the boxes of a sighting, without the person, as described by ``tracklet.schema.json``."""
     path = sighting.path
     rows = zip(
         path.indices.tolist(), path.captured_at.tolist(), path.boxes_xyxy.tolist(), path.scores.tolist(), strict=True
     )
-    return {
-        "schema": SCHEMA,
-        "event": "tracklet",
-        "camera_id": sighting.track_id.camera_id,
-        "track": str(sighting.track_id),
-        "part": sighting.part,
-        "frame_hw": list(path.frame_hw),
-        "path": [
-            {
-                "index": index,
-                "captured_at": _rounded("path.captured_at", at, TIME_DECIMALS),
-                "box_xyxy": [_rounded("path.box_xyxy", side, PIXEL_DECIMALS) for side in box_xyxy],
-                "score": _rounded("path.score", score, RATIO_DECIMALS),
-            }
-            for index, at, box_xyxy, score in rows
-        ],
-        "is_last": sighting.is_last,
-    }
-
-
-def correction_to_dict(correction: Correction) -> Message:
-    """Return a correction as described by ``correction.schema.json``; what was erased is not named once more."""
-    parts = () if correction.kind is CorrectionKind.ERASED else correction.parts
-    return {
-        "schema": SCHEMA,
-        "event": "correction",
-        "kind": correction.kind.value,
-        "person_ids": list(correction.person_ids),
-        "by": correction.by,
-        "at": _rounded("at", correction.at, TIME_DECIMALS),
-        "parts": [{"track": str(part.track_id), "part": part.part} for part in parts],
-        "reason": correction.reason,
-        "name": correction.name,
-    }
-
-
-def alert_to_dict(alert: Alert) -> Message:
-    """Return an alert as described by ``alert.schema.json``."""
-    return {
-        "schema": SCHEMA,
-        "event": "alert",
-        "key": alert.key,
-        "state": alert.state.value,
-        "rule": alert.rule,
-        "severity": alert.severity.value,
-        "person_id": alert.person_id,
-        "camera_id": alert.camera_id,
-        "started_at": _rounded("started_at", alert.started_at, TIME_DECIMALS),
-        "raised_at": _rounded("raised_at", alert.raised_at, TIME_DECIMALS),
-        "message": alert.message,
-        "evidence": [str(track_id) for track_id in alert.evidence],
-    }
+    return _builtins(
+        TrackletMessage(
+            schema=SCHEMA,
+            event="tracklet",
+            camera_id=sighting.track_id.camera_id,
+            track=str(sighting.track_id),
+            part=sighting.part,
+            frame_hw=list(path.frame_hw),
+            path=[
+                BoxMessage(
+                    index=index,
+                    captured_at=_rounded("path.captured_at", at, WIRE.time),
+                    box_xyxy=[_rounded("path.box_xyxy", side, WIRE.pixel) for side in box_xyxy],
+                    score=_rounded("path.score", score, WIRE.ratio),
+                )
+                for index, at, box_xyxy, score in rows
+            ],
+            is_last=sighting.is_last,
+        )
+    )
 
 
 def correction_from_dict(message: Mapping[str, object]) -> Correction:
@@ -156,15 +109,17 @@ def correction_from_dict(message: Mapping[str, object]) -> Correction:
     Raises:
         WireFormatError: If it does not follow ``correction.schema.json``; names the key.
     """
-    _check_keys(message, "correction", CORRECTION_KEYS)
+    found = _decoded(message, CorrectionMessage)
     return Correction(
-        kind=_choice(message, "kind", CorrectionKind),
-        person_ids=tuple(_as_int(f"person_ids[{i}]", item) for i, item in enumerate(_list(message, "person_ids"))),
-        by=_text(message, "by"),
-        at=_number(message, "at"),
-        parts=tuple(_part(f"parts[{i}]", item) for i, item in enumerate(_list(message, "parts"))),
-        reason=_text(message, "reason"),
-        name=_text(message, "name"),
+        kind=found.kind,
+        person_ids=tuple(found.person_ids),
+        by=found.by,
+        at=_finite("at", found.at),
+        parts=tuple(
+            TrackPart(_track(f"parts[{i}].track", part.track), part.part) for i, part in enumerate(found.parts)
+        ),
+        reason=found.reason,
+        name=found.name,
     )
 
 
@@ -174,95 +129,116 @@ def alert_from_dict(message: Mapping[str, object]) -> Alert:
     Raises:
         WireFormatError: If it does not follow ``alert.schema.json``; names the key.
     """
-    _check_keys(message, "alert", ALERT_KEYS)
+    found = _decoded(message, AlertMessage)
     return Alert(
-        key=_text(message, "key"),
-        rule=_text(message, "rule"),
-        severity=_choice(message, "severity", Severity),
-        person_id=_as_int("person_id", message["person_id"]),
-        camera_id=_text(message, "camera_id"),
-        started_at=_number(message, "started_at"),
-        raised_at=_number(message, "raised_at"),
-        message=_text(message, "message"),
-        evidence=_tracks(message, "evidence"),
-        state=_choice(message, "state", AlertState),
+        key=found.key,
+        rule=found.rule,
+        severity=found.severity,
+        person_id=found.person_id,
+        camera_id=found.camera_id,
+        started_at=_finite("started_at", found.started_at),
+        raised_at=_finite("raised_at", found.raised_at),
+        message=found.message,
+        evidence=tuple(_track(f"evidence[{i}]", track) for i, track in enumerate(found.evidence)),
+        state=found.state,
     )
 
 
-def _stamp(stamp: FrameStamp) -> Message:
-    """Return index and time; the camera is said once, one level up."""
-    return {"index": stamp.index, "captured_at": _rounded("captured_at", stamp.captured_at, TIME_DECIMALS)}
+def _sighting_message(sighting: Sighting, decimals: Decimals) -> SightingMessage:
+    runner_up, distance = sighting.runner_up, sighting.distance
+    return SightingMessage(
+        schema=SCHEMA,
+        event="sighting",
+        person_id=sighting.person_id,
+        camera_id=sighting.track_id.camera_id,
+        track=str(sighting.track_id),
+        part=sighting.part,
+        first=_stamp(sighting.first, decimals),
+        last=_stamp(sighting.last, decimals),
+        box_xyxy=[_rounded("box_xyxy", side, decimals.pixel) for side in sighting.box_xyxy.tolist()],
+        outcome=sighting.outcome,
+        distance=None if distance is None else _rounded("distance", distance, decimals.ratio),
+        probability=_rounded("probability", sighting.probability, decimals.ratio),
+        runner_up=None
+        if runner_up is None
+        else RunnerUpMessage(runner_up.person_id, _rounded("runner_up.distance", runner_up.distance, decimals.ratio)),
+        gates=list(sighting.gates),
+        num_frames=len(sighting.path),
+        is_last=sighting.is_last,
+        evidence={name: _rounded("evidence", value, decimals.ratio) for name, value in sighting.evidence},
+    )
 
 
-def _rounded(key: str, value: float, decimals: int) -> float:
-    """Return a finite Python float; minus zero becomes zero."""
+def _correction_message(correction: Correction, decimals: Decimals) -> CorrectionMessage:
+    """Return the message of a correction; the parts of an erasure are left out."""
+    parts = () if correction.kind is CorrectionKind.ERASED else correction.parts
+    return CorrectionMessage(
+        schema=SCHEMA,
+        event="correction",
+        kind=correction.kind,
+        person_ids=list(correction.person_ids),
+        by=correction.by,
+        at=_rounded("at", correction.at, decimals.time),
+        parts=[PartMessage(str(part.track_id), part.part) for part in parts],
+        reason=correction.reason,
+        name=correction.name,
+    )
+
+
+def _alert_message(alert: Alert, decimals: Decimals) -> AlertMessage:
+    return AlertMessage(
+        schema=SCHEMA,
+        event="alert",
+        key=alert.key,
+        state=alert.state,
+        rule=alert.rule,
+        severity=alert.severity,
+        person_id=alert.person_id,
+        camera_id=alert.camera_id,
+        started_at=_rounded("started_at", alert.started_at, decimals.time),
+        raised_at=_rounded("raised_at", alert.raised_at, decimals.time),
+        message=alert.message,
+        evidence=[str(track_id) for track_id in alert.evidence],
+    )
+
+
+def _stamp(stamp: FrameStamp, decimals: Decimals) -> StampMessage:
+    return StampMessage(stamp.index, _rounded("captured_at", stamp.captured_at, decimals.time))
+
+
+def _rounded(key: str, value: float, decimals: int | None) -> float:
+    """Return a finite Python float; minus zero becomes zero. None as ``decimals`` keeps the value exact."""
+    value = _finite(key, float(value))
+    return (value if decimals is None else round(value, decimals)) + 0.0
+
+
+def _finite(key: str, value: float) -> float:
     if not math.isfinite(value):
         raise WireFormatError(f"{key}: expected a finite number, got {value}")
-    return round(float(value), decimals) + 0.0
+    return value
 
 
-def _check_keys(message: Mapping[str, object], event: str, keys: frozenset[str]) -> None:
-    """Raise unless schema number, event and the set of keys are right."""
+def _builtins(message: msgspec.Struct) -> Message:
+    values: Message = msgspec.to_builtins(message)
+    return values
+
+
+def _decoded(message: Mapping[str, object], kind: type[Struct]) -> Struct:
+    """Return a message as its struct, or raise an error that names the key."""
     if not isinstance(message, Mapping):
-        raise WireFormatError(f"{event}: expected a JSON object, got {type(message).__name__}")
-    for key in sorted(keys - message.keys()):
-        raise WireFormatError(f"{key}: expected in every {event}, got nothing")
-    for unknown in sorted(map(str, message.keys() - keys)):
-        raise WireFormatError(f"{unknown[:40]!r}: expected no such key in a {event} of schema {SCHEMA}")
-    if message["schema"] is True or message["schema"] != SCHEMA:
-        raise WireFormatError(f"schema: expected {SCHEMA}, got {message['schema']!r}; update the older side")
-    if message["event"] != event:
-        raise WireFormatError(f"event: expected {event!r}, got {message['event']!r}")
-
-
-def _text(message: Mapping[str, object], key: str) -> str:
-    value = message[key]
-    if not isinstance(value, str):
-        raise WireFormatError(f"{key}: expected a string, got {type(value).__name__}")
-    return value
-
-
-def _number(message: Mapping[str, object], key: str) -> float:
-    value = message[key]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise WireFormatError(f"{key}: expected a finite number, got {value!r}")
-    return float(value)
-
-
-def _as_int(key: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise WireFormatError(f"{key}: expected an integer, got {value!r}")
-    return value
-
-
-def _list(message: Mapping[str, object], key: str) -> list[object]:
-    value = message[key]
-    if not isinstance(value, list):
-        raise WireFormatError(f"{key}: expected a list, got {type(value).__name__}")
-    return value
-
-
-def _choice(message: Mapping[str, object], key: str, choices: type[Choice]) -> Choice:
-    value = _text(message, key)
-    if value not in list(choices):
-        raise WireFormatError(f"{key}: expected one of {', '.join(choices)}, got {value!r}")
-    return choices(value)
-
-
-def _tracks(message: Mapping[str, object], key: str) -> tuple[TrackId, ...]:
-    return tuple(_track(f"{key}[{i}]", item) for i, item in enumerate(_list(message, key)))
-
-
-def _track(key: str, value: object) -> TrackId:
+        raise WireFormatError(f"{kind.__name__}: expected a JSON object, got {type(message).__name__}")
+    number = message.get("schema", SCHEMA)
+    if number is True or number != SCHEMA:
+        raise WireFormatError(f"schema: expected {SCHEMA}, got {number!r}; update the older side")
     try:
-        if isinstance(value, str):
-            return TrackId.parse(value)
-    except ValueError:
-        pass
-    raise WireFormatError(f"{key}: expected camera/session/number, got {value!r}")
+        return msgspec.convert(message, kind)
+    except msgspec.ValidationError as error:
+        reason, _, path = str(error).partition(" - at `$.")
+        raise WireFormatError(f"{path.rstrip('`') or 'message'}: {reason[0].lower()}{reason[1:]}") from error
 
 
-def _part(key: str, value: object) -> TrackPart:
-    if not isinstance(value, dict) or value.keys() != {"track", "part"}:
-        raise WireFormatError(f"{key}: expected an object with track and part, got {value!r}")
-    return TrackPart(_track(f"{key}.track", value["track"]), _as_int(f"{key}.part", value["part"]))
+def _track(key: str, text: str) -> TrackId:
+    try:
+        return TrackId.parse(text)
+    except ValueError as error:
+        raise WireFormatError(f"{key}: expected camera/session/number, got {text!r}") from error

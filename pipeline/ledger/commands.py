@@ -1,4 +1,4 @@
-"""Orders of operators and what came of them, as the ledger keeps them."""
+"""Correction commands and their outcomes, as the ledger keeps them."""
 
 import json
 import sqlite3
@@ -9,20 +9,21 @@ from pipeline.core.errors import ConfigError
 from pipeline.ledger.audit import add_audit
 
 NUM_PEOPLE = {CommandKind.MERGE: (2,), CommandKind.CONFIRM: (1, 2)}
-"""How many people an order names; one but for these."""
+"""Numbers of people that a command may name; one for kinds that are not listed."""
 
 NEEDS_PARTS = (CommandKind.SPLIT, CommandKind.REJECT)
+"""Kinds of command that must name parts of tracks."""
 
 
 @dataclass(frozen=True, slots=True)
 class SubmittedCommand:
-    """An order and what came of it.
+    """A command and its outcome.
 
     Attributes:
-        number: 1, 2, 3 … in the order in which they were placed.
-        command: What was asked for.
+        number: 1, 2, 3 … in the order of submission.
+        command: The command.
         state: ``pending``, ``done`` or ``refused``.
-        outcome: What was done, or why not.
+        outcome: What was done, or why it was refused.
     """
 
     number: int
@@ -33,13 +34,13 @@ class SubmittedCommand:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an order.
+    """The outcome of a command.
 
     Attributes:
-        submitted: The order.
+        submitted: The command.
         at: Unix seconds by the wall clock.
-        is_done: False: it was refused.
-        text: What was done, or why not.
+        is_done: Whether it was applied; False if it was refused.
+        text: What was done, or why it was refused.
     """
 
     submitted: SubmittedCommand
@@ -49,7 +50,7 @@ class Outcome:
 
 
 def add_command(database: sqlite3.Connection, command: CorrectionCommand) -> int:
-    """Write an order, inside the caller's transaction, and return its number."""
+    """Write a command, inside the caller's transaction, and return its number."""
     number = database.execute(
         "INSERT INTO orders (body, state) VALUES (?, 'pending')", (command_body(command),)
     ).lastrowid
@@ -59,7 +60,7 @@ def add_command(database: sqlite3.Connection, command: CorrectionCommand) -> int
 
 
 def check_command(command: CorrectionCommand) -> None:
-    """Raise ``ConfigError`` unless an order can mean something."""
+    """Raise ``ConfigError`` unless a command is complete and consistent."""
     num_people = NUM_PEOPLE.get(command.kind, (1,))
     if len(command.person_ids) not in num_people or len(set(command.person_ids)) != len(command.person_ids):
         expected = " or ".join(map(str, num_people))
@@ -67,11 +68,11 @@ def check_command(command: CorrectionCommand) -> None:
     if command.kind in NEEDS_PARTS and not command.parts:
         raise ConfigError(f"{command.kind}: expected parts of tracks such as east/0/7:2, got none")
     if not command.by.strip():
-        raise ConfigError(f"{command.kind}: expected the name of who orders it, got none; say by whom")
+        raise ConfigError(f"{command.kind}: expected the name of the operator, got none; say by whom")
 
 
 def read_commands(database: sqlite3.Connection, state: str | None = None) -> list[SubmittedCommand]:
-    """Return orders in the order in which they were placed; all, or those of one state."""
+    """Return the commands in order of submission; all, or those of one state."""
     rows = database.execute(
         "SELECT number, body, state, outcome FROM orders WHERE ?1 IS NULL OR state = ?1 ORDER BY number", (state,)
     )
@@ -79,7 +80,7 @@ def read_commands(database: sqlite3.Connection, state: str | None = None) -> lis
 
 
 def write_outcome(database: sqlite3.Connection, outcome: Outcome) -> None:
-    """Note what came of an order, inside the caller's transaction."""
+    """Note the outcome of a command, inside the caller's transaction."""
     state = "done" if outcome.is_done else "refused"
     database.execute(
         "UPDATE orders SET state = ?, outcome = ? WHERE number = ?", (state, outcome.text, outcome.submitted.number)
@@ -89,20 +90,20 @@ def write_outcome(database: sqlite3.Connection, outcome: Outcome) -> None:
 
 
 def subject_of(command: CorrectionCommand) -> str:
-    """Return whom and what an order concerns, in numbers."""
+    """Return what a command concerns: numbers of people, and how many parts."""
     people = ", ".join(map(str, command.person_ids))
     tail = f", {len(command.parts)} parts" if command.parts else ""
     return f"{'persons' if len(command.person_ids) > 1 else 'person'} {people}{tail}"
 
 
 def command_body(command: CorrectionCommand) -> str:
-    """Return an order as JSON."""
+    """Return a command as JSON."""
     parts = [[str(part.track_id), part.part] for part in command.parts]
     return json.dumps({**asdict(command), "parts": parts}, sort_keys=True)
 
 
 def command_from(body: str) -> CorrectionCommand:
-    """Return the order of its JSON."""
+    """Return the command that ``command_body`` wrote."""
     values = json.loads(body)
     return CorrectionCommand(
         kind=CommandKind(values["kind"]),

@@ -1,32 +1,34 @@
-"""Takes a person out of everything that a run left, and looks afterwards whether anything is left."""
+"""Erasure: removes a person from everything that a run left, then checks that nothing is left."""
 
 import json
 import mmap
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
 from pipeline.core import Correction, CorrectionKind, TrackPart
 from pipeline.core.errors import ConnectorError
 from pipeline.ledger.commands import command_body, command_from
-from pipeline.ledger.events import correction_body, from_row
+from pipeline.ledger.events import body_of, from_row
 
 NEEDLE_BYTES = 100
-"""Of what was removed, so much is looked for afterwards."""
+"""Bytes of each removed row that the check searches for. Chosen to be long enough to be unique; a larger value finds
+fewer fragments."""
 MAX_NEEDLES = 100
-"""Pieces that are looked for at most, evenly over all there are."""
+"""Number of removed rows that the check searches for, at most, spread evenly over all. A larger value checks more and
+takes longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """What was searched, and what of it was removed.
+    """The result of an erasure.
 
     Attributes:
-        removed: By place: how many things were removed there; 0 where nothing was found.
-        left: Places in which something was still found afterwards; empty if all went well.
+        removed: Number of things removed, by place; 0 where nothing was found.
+        left: Places that still hold something of the person; empty if all went well.
         away: Exports that are no longer where they were written, and so were not reached.
     """
 
@@ -43,14 +45,14 @@ class Erasure:
 
 
 def redact(database: sqlite3.Connection, correction: Correction) -> tuple[dict[str, int], list[bytes]]:
-    """Empty the events and orders about erased people, inside the caller's transaction.
+    """Empty the events and commands about erased people, inside the caller's transaction.
 
     Args:
         database: Of the ledger.
-        correction: ERASED, with every number that they had and every part of a track that showed them.
+        correction: ERASED, with every number the people had and every part of a track that showed them.
 
     Returns:
-        What was removed, by kind, and pieces of it to look for afterwards.
+        How much was removed, by kind, and fragments of it for the check.
     """
     parts = frozenset(correction.parts)
     people = ", ".join(str(int(person_id)) for person_id in correction.person_ids)
@@ -81,9 +83,7 @@ def redact(database: sqlite3.Connection, correction: Correction) -> tuple[dict[s
         if set(made.person_ids) <= set(correction.person_ids) or (made.parts and not rest):
             gone["correction"].append(event.number)
         elif len(rest) < len(made.parts):
-            body = correction_body(
-                Correction(made.kind, made.person_ids, made.by, made.at, rest, made.reason, made.name)
-            )
+            body = body_of(replace(made, parts=rest))
             database.execute("UPDATE events SET body = ?, is_redacted = 1 WHERE number = ?", (body, event.number))
     for numbers in gone.values():
         database.executemany(
@@ -93,17 +93,17 @@ def redact(database: sqlite3.Connection, correction: Correction) -> tuple[dict[s
         )
     database.executemany("INSERT OR IGNORE INTO erased VALUES (?)", [(digest_of(part),) for part in parts])
     removed = {f"{kind}s": len(numbers) for kind, numbers in gone.items()}
-    removed["orders"] = _redact_commands(database, frozenset(correction.person_ids))
+    removed["commands"] = _redact_commands(database, frozenset(correction.person_ids))
     return removed, [needle[-NEEDLE_BYTES:] for needle in needles]
 
 
 def digest_of(part: TrackPart) -> bytes:
-    """Return what is kept of an erased part, so that a recording that is read again does not bring it back."""
+    """Return the hash that is kept of an erased part, so that reading a recording again does not bring it back."""
     return sha256(str(part).encode()).digest()
 
 
 def lines_with(parts: Iterable[TrackPart]) -> list[bytes]:
-    """Return what JSON lines say of these parts, to look for."""
+    """Return the text by which JSON lines name these parts, for the check."""
     return [
         f'"track": {json.dumps(str(part.track_id))}, "part": {part.part}{tail}'.encode()
         for part in parts
@@ -112,19 +112,19 @@ def lines_with(parts: Iterable[TrackPart]) -> list[bytes]:
 
 
 def _redact_commands(database: sqlite3.Connection, person_ids: Set[int]) -> int:
-    """Take names, parts and reasons out of orders about erased people."""
-    num_orders = 0
+    """Remove names, parts and reasons from commands about erased people."""
+    num_commands = 0
     for number, body in database.execute("SELECT number, body FROM orders").fetchall():
         command = command_from(body)
         if person_ids & set(command.person_ids) and (command.parts or command.name):
             empty = type(command)(command.kind, command.person_ids, command.by, command.at)
             database.execute("UPDATE orders SET body = ? WHERE number = ?", (command_body(empty), number))
-            num_orders += 1
-    return num_orders
+            num_commands += 1
+    return num_commands
 
 
 def erase_lines(path: Path, correction: Correction) -> int:
-    """Take the lines about erased people out of a file of JSON lines; return how many there were."""
+    """Remove the lines about erased people from a file of JSON lines; return how many there were."""
     parts = {(str(part.track_id), part.part) for part in correction.parts}
     people = set(correction.person_ids)
 
@@ -141,10 +141,10 @@ def erase_lines(path: Path, correction: Correction) -> int:
 
 
 def erase_files(folder: Path, correction: Correction) -> dict[str, int]:
-    """Take erased people out of the files of a run that has ended, and out of whatever keeps pictures beside it.
+    """Remove erased people from the files of a run that has ended; return how much was removed, by place.
 
-    JSON lines and MOT text lose their lines. Films and sheets of pictures, which show many people, are deleted. Every
-    other SQLite file that has a table with the columns ``track`` and ``part`` loses those rows.
+    JSON lines and MOT text lose their lines. Annotated videos and image grids, which show many people, are deleted.
+    Other SQLite files lose the rows of these parts from each table with the columns ``track`` and ``part``.
     """
     removed = {}
     for path in sorted(folder.glob("*.jsonl")):
@@ -160,7 +160,7 @@ def erase_files(folder: Path, correction: Correction) -> dict[str, int]:
 
 
 def erase_stores(folder: Path, parts: Sequence[TrackPart]) -> dict[str, int]:
-    """Delete the rows of these parts of tracks in every SQLite file but ledgers; return how many there were."""
+    """Delete the rows of these parts of tracks from every SQLite file except ledgers; return how many, by table."""
     removed = {}
     for path in sorted(folder.rglob("*.sqlite")):
         if path.name.startswith("ledger"):
@@ -185,7 +185,7 @@ def erase_stores(folder: Path, parts: Sequence[TrackPart]) -> dict[str, int]:
 
 
 def places_with(folder: Path, needles: Sequence[bytes]) -> tuple[str, ...]:
-    """Return the files below a folder in whose bytes something that was removed is still found."""
+    """Return the files below a folder that still contain one of these fragments."""
     wanted = needles[:: 1 + len(needles) // MAX_NEEDLES]
     return tuple(
         str(path.relative_to(folder))
@@ -200,7 +200,7 @@ def _holds(path: Path, needles: Iterable[bytes]) -> bool:
 
 
 def _rewritten(path: Path, is_gone: Callable[[bytes], bool]) -> int:
-    """Write a file anew without some of its lines; return how many they were."""
+    """Write a file again without some of its lines; return how many were removed."""
     lines = path.read_bytes().splitlines(keepends=True)
     kept = [line for line in lines if not line.strip() or not is_gone(line)]
     if len(kept) < len(lines):

@@ -1,25 +1,20 @@
-"""Events: what the ledger holds of every sighting, correction and alert. No pixels, no vectors."""
+"""Rows of the ledger: one per sighting, correction and alert. No pixels, no vectors."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 
-from pipeline.core import (
-    Alert,
-    AlertState,
-    Correction,
-    CorrectionKind,
-    Record,
-    Severity,
-    Sighting,
-    TrackId,
-    TrackPart,
-)
+import msgspec
 
-DECIMALS = 9
-"""Floats in the ledger; more is noise, and would differ between machines."""
+from pipeline.core import Alert, Correction, Record, Sighting, TrackId, TrackPart
+from pipeline.ledger.codec import Decimals, alert_from_dict, correction_from_dict, message_of
+from pipeline.ledger.messages import SCHEMA
+
+DECIMALS = Decimals(time=9, pixel=3, ratio=9)
+"""Of sightings. The times of corrections and alerts are kept exactly."""
 
 COLUMNS = "number, kind, at, person_id, camera_id, track, part, body"
+"""Columns of a row that ``from_row`` reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +22,13 @@ class Event:
     """One row of the ledger.
 
     Attributes:
-        number: 1, 2, 3 … in the order in which things were decided.
+        number: 1, 2, 3 … in the order of decisions.
         kind: ``sighting``, ``correction`` or ``alert``.
         at: Unix seconds of event time.
-        person_id: Whom it is about, as it was decided then; of a correction, the first one.
-        camera_id: Where; None of a correction.
-        part: Of a sighting, the part of a track.
-        body: Everything else, as JSON values; empty once it was erased.
+        person_id: The person it is about, as decided then; for a correction, the first one.
+        camera_id: The camera; None for a correction.
+        part: The part of a track; sightings only.
+        body: The record as JSON values; empty once it was erased.
     """
 
     number: int
@@ -46,16 +41,19 @@ class Event:
 
     @property
     def is_erased(self) -> bool:
-        """Whether only the place in the order is left."""
+        """Whether only the number and the hash are left."""
         return not self.body
 
     def correction(self) -> Correction:
-        """Return the correction that this event is."""
-        return _correction(self.body)
+        """Return the correction that this event holds."""
+        parts = self.body["parts"]
+        assert isinstance(parts, list)
+        named = [{"track": track, "part": part} for track, part in parts]
+        return correction_from_dict({"schema": SCHEMA, "event": "correction", **self.body, "parts": named})
 
     def alert(self) -> Alert:
-        """Return the alert that this event is."""
-        return _alert(self.body)
+        """Return the alert that this event holds."""
+        return alert_from_dict({"schema": SCHEMA, "event": "alert", **self.body})
 
 
 Row = tuple[str, float, int | None, str | None, str | None, int | None, str]
@@ -63,22 +61,14 @@ Row = tuple[str, float, int | None, str | None, str | None, int | None, str]
 
 
 def to_row(record: Record) -> Row:
-    """Return a record as the ledger writes it."""
+    """Return a record as the ledger writes it. Raises ``WireFormatError`` if a number is not finite."""
+    body = body_of(record)
     if isinstance(record, Sighting):
-        return (
-            "sighting",
-            record.last.captured_at,
-            record.person_id,
-            record.track_id.camera_id,
-            str(record.track_id),
-            record.part,
-            _json(_sighting_body(record)),
-        )
+        camera_id, track = record.track_id.camera_id, str(record.track_id)
+        return "sighting", record.last.captured_at, record.person_id, camera_id, track, record.part, body
     if isinstance(record, Correction):
-        return "correction", record.at, record.person_ids[0], None, None, None, correction_body(record)
-    assert isinstance(record, Alert)
-    body = {**asdict(record), "evidence": [str(track_id) for track_id in record.evidence]}
-    return "alert", record.raised_at, record.person_id, record.camera_id, None, None, _json(body)
+        return "correction", record.at, record.person_ids[0], None, None, None, body
+    return "alert", record.raised_at, record.person_id, record.camera_id, None, None, body
 
 
 def from_row(row: tuple[int, str, float, int | None, str | None, str | None, int | None, str | None]) -> Event:
@@ -88,60 +78,20 @@ def from_row(row: tuple[int, str, float, int | None, str | None, str | None, int
     return Event(number, kind, at, person_id, camera_id, track_part, json.loads(body) if body else {})
 
 
-def correction_body(correction: Correction) -> str:
-    """Return a correction as JSON; what was erased is not named once more."""
-    parts = () if correction.kind is CorrectionKind.ERASED else correction.parts
-    return _json({**asdict(correction), "parts": [[str(part.track_id), part.part] for part in parts]})
+def body_of(record: Record) -> str:
+    """Return the message of a record as compact JSON with sorted keys.
+
+    Left out is what every row has or its columns hold: ``schema``, ``event`` and, of a sighting, ``camera_id``. Nested
+    objects are lists of their values.
+    """
+    is_sighting = isinstance(record, Sighting)
+    message = message_of(record, DECIMALS if is_sighting else replace(DECIMALS, time=None))
+    left_out = {"schema", "event", "camera_id"} if is_sighting else {"schema", "event"}
+    values = {name: _compact(value) for name, value in msgspec.structs.asdict(message).items() if name not in left_out}
+    return json.dumps(values, sort_keys=True)
 
 
-def _sighting_body(sighting: Sighting) -> dict[str, object]:
-    runner_up = sighting.runner_up
-    return {
-        "person_id": sighting.person_id,
-        "track": str(sighting.track_id),
-        "part": sighting.part,
-        "first": [sighting.first.index, _rounded(sighting.first.captured_at)],
-        "last": [sighting.last.index, _rounded(sighting.last.captured_at)],
-        "box_xyxy": [round(float(side), 3) for side in sighting.box_xyxy],
-        "outcome": sighting.outcome,
-        "distance": _rounded(sighting.distance),
-        "probability": _rounded(sighting.probability),
-        "runner_up": None if runner_up is None else [runner_up.person_id, _rounded(runner_up.distance)],
-        "gates": sighting.gates,
-        "num_frames": len(sighting.path),
-        "is_last": sighting.is_last,
-        "evidence": {name: _rounded(value) for name, value in sighting.evidence},
-    }
-
-
-def _json(body: dict[str, object]) -> str:
-    return json.dumps(body, sort_keys=True)
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(float(value), DECIMALS)
-
-
-def _correction(body: Mapping[str, object]) -> Correction:
-    values = dict(body)
-    person_ids, parts = values.pop("person_ids"), values.pop("parts")
-    assert isinstance(person_ids, list)
-    assert isinstance(parts, list)
-    return Correction(
-        kind=CorrectionKind(str(values.pop("kind"))),
-        person_ids=tuple(person_ids),
-        parts=tuple(TrackPart(TrackId.parse(track), part) for track, part in parts),
-        **values,  # type: ignore[arg-type]
-    )
-
-
-def _alert(body: Mapping[str, object]) -> Alert:
-    values = dict(body)
-    evidence = values.pop("evidence")
-    assert isinstance(evidence, list)
-    return Alert(
-        severity=Severity(str(values.pop("severity"))),
-        state=AlertState(str(values.pop("state"))),
-        evidence=tuple(TrackId.parse(track) for track in evidence),
-        **values,  # type: ignore[arg-type]
-    )
+def _compact(value: object) -> object:
+    if isinstance(value, msgspec.Struct):
+        return msgspec.structs.astuple(value)
+    return [_compact(each) for each in value] if isinstance(value, list) else value

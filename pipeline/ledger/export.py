@@ -1,4 +1,4 @@
-"""A ledger as tables for other programs: CSV, or Parquet where pyarrow is installed."""
+"""Export: the ledger as a table for other programs. CSV, or Parquet where pyarrow is installed."""
 
 import csv
 import json
@@ -13,13 +13,13 @@ from pipeline.ledger.reader import LedgerReader
 COLUMNS = ("number", "kind", "at", "person_id", "person_id_now", "camera_id", "track", "part", "body")
 FORMATS = ("csv", "parquet")
 EXPORTED = "export"
-"""What the audit says of an export, with its path."""
+"""Action of an export in the audit; its subject is the path."""
 
 
 def export(reader: LedgerReader, target: Path) -> int:
-    """Write every event as a row, and return how many there are; the ending of ``target`` says as what.
+    """Write each event as a row, and return how many there are. The suffix of ``target`` gives the format.
 
-    ``person_id_now`` is whose a sighting is after all corrections; ``body`` is JSON.
+    ``person_id_now`` is the person of a sighting after all corrections; ``body`` is JSON.
 
     Raises:
         ConfigError: If it is neither CSV nor Parquet, or Parquet without pyarrow.
@@ -35,10 +35,10 @@ def export(reader: LedgerReader, target: Path) -> int:
 
 
 def renew_exports(reader: LedgerReader) -> tuple[int, list[str]]:
-    """Write every export anew, as the ledger is now: without who was erased since.
+    """Write every export again from the present ledger, without the people erased since.
 
     Returns:
-        How many there were, and which are no longer where they were written, and so were not reached.
+        How many were written, and the paths of those that are no longer where they were written.
     """
     paths = [Path(text) for text in dict.fromkeys(e.subject for e in reader.audit() if e.action == EXPORTED)]
     there = [path for path in paths if _is_export(path)]
@@ -48,7 +48,7 @@ def renew_exports(reader: LedgerReader) -> tuple[int, list[str]]:
 
 
 def _is_export(path: Path) -> bool:
-    """Return whether a file is an export; another may have its name by now."""
+    """Return whether a file is an export; another file may have its name by now."""
     try:
         with path.open("rb") as file:
             return file.read(4) == b"PAR1" or (

@@ -1,19 +1,21 @@
-"""Who every part of every track turned out to be: the last word after all sightings and corrections."""
+"""Final identities: the person of each part of a track after all sightings and corrections."""
 
 from array import array
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core import Correction, CorrectionKind, TrackId, TrackPart
+from pipeline.core import Correction, TrackId, TrackPart
+from pipeline.core.moves import moves_of
 
 NOBODY = -1
-"""Person of a part that was erased."""
+"""Person of a part that was erased, or never seen."""
 
 
 class Finals(NamedTuple):
-    """The last word, by slot.
+    """Final identities, by slot.
 
     Attributes:
         person_ids: Shape ``(S,)``, int64; ``NOBODY`` where the part was erased.
@@ -25,15 +27,15 @@ class Finals(NamedTuple):
 
 
 class FinalTracks:
-    """Maps parts of tracks to persons, and keeps the map right through corrections.
+    """Maps parts of tracks to people, and applies corrections to the map.
 
-    A part belongs to the person of its newest sighting. MERGED gives everything of the absorbed person to the
-    kept one, and what comes later under the absorbed number too. SPLIT gives the listed parts to a person, whose
-    number lives again if it was absorbed before. ERASED is final: what was seen of the person is nobody's, and
-    the number never comes back.
+    A part belongs to the person of its newest sighting. MERGED gives all parts of the absorbed person to the kept
+    one, and so later sightings under the absorbed number. SPLIT gives the listed parts to a person; if that number
+    was absorbed before, it is in use again. ERASED is final: the parts of the person belong to ``NOBODY``, and the
+    number never comes back.
 
-    Parts are in groups and groups belong to persons, so that a merge touches a few groups and not every part.
-    Memory is about a hundred bytes a part.
+    Parts are in groups, and groups belong to people, so a merge changes a few groups and not every part. Memory is
+    about a hundred bytes a part.
     """
 
     def __init__(self) -> None:
@@ -42,16 +44,16 @@ class FinalTracks:
         self._group_of_slot = array("q")
         self._person_of_group = array("q", [NOBODY])
         self._groups_of: dict[int, list[int]] = {}
-        # Absorbed number -> the number that took its place; never a chain.
+        # Absorbed number -> kept number; never a chain.
         self._kept_for: dict[int, int] = {}
         self._erased: set[int] = set()
         self._track_numbers: dict[TrackId, int] = {}
 
     def see(self, part: TrackPart, person_id: int) -> tuple[int, bool]:
-        """Learn from a sighting whose part it is.
+        """Give a part to the person of its newest sighting.
 
         Returns:
-            The slot of the part (0, 1, 2 … by first appearance), and whether it is the first sighting of it.
+            The slot of the part (0, 1, 2 … by first sighting), and whether this is its first sighting.
         """
         slots = self._slots.setdefault(part.track_id, {})
         slot = slots.get(part.part)
@@ -66,24 +68,17 @@ class FinalTracks:
         return slot, True
 
     def correct(self, correction: Correction) -> None:
-        """Apply a correction; kinds that move nobody are ignored."""
-        if correction.kind is CorrectionKind.MERGED:
-            kept, *absorbed = correction.person_ids
-            for person_id in absorbed:
-                self._merge(kept, person_id)
-        elif correction.kind is CorrectionKind.SPLIT:
-            to = correction.person_ids[-1]
-            self._kept_for.pop(to, None)
-            for part in correction.parts:
-                slot = self._slot(part)
-                if slot is not None:
-                    self._group_of_slot[slot] = self._group(to)
-        elif correction.kind is CorrectionKind.ERASED:
-            for person_id in correction.person_ids:
-                self._erase(person_id)
+        """Apply a correction; kinds that move no part are ignored."""
+        for move in moves_of(correction):
+            if move.target is None:
+                self._erase(move.source)
+            elif move.parts is None:
+                self._merge(move.target, move.source)
+            else:
+                self._split(move.target, move.parts)
 
     def person_of(self, part: TrackPart) -> int:
-        """Return whose part it is now; ``NOBODY`` if it was erased or never seen."""
+        """Return the person of a part; ``NOBODY`` if it was erased or never seen."""
         slot = self._slot(part)
         return NOBODY if slot is None else self._person_of_group[self._group_of_slot[slot]]
 
@@ -95,7 +90,7 @@ class FinalTracks:
         return [found[slot] for slot in range(len(found))]
 
     def parts_of(self, person_id: int) -> list[TrackPart]:
-        """Return whatever parts are a person's now."""
+        """Return the parts that show a person now."""
         groups = {group for group, owner in enumerate(self._person_of_group) if owner == person_id}
         return [
             TrackPart(track_id, part)
@@ -105,11 +100,11 @@ class FinalTracks:
         ]
 
     def aliases_of(self, person_id: int) -> list[int]:
-        """Return the number and those that were absorbed by it, sorted."""
+        """Return the number and the numbers it absorbed, sorted."""
         return sorted({person_id, *(old for old, kept in self._kept_for.items() if kept == person_id)})
 
     def finals(self) -> Finals:
-        """Return the last word on every part, by slot."""
+        """Return the final identity of every part, by slot."""
         groups = np.array(self._group_of_slot, np.int64)
         return Finals(np.array(self._person_of_group, np.int64)[groups], np.array(self._track_of_slot, np.int64))
 
@@ -117,7 +112,7 @@ class FinalTracks:
         return self._slots.get(part.track_id, {}).get(part.part)
 
     def _group(self, person_id: int) -> int:
-        """Return a group of this person; the first one belongs to nobody."""
+        """Return a group of this person; group 0 belongs to ``NOBODY``."""
         if person_id in self._erased:
             return 0
         groups = self._groups_of.get(person_id)
@@ -126,8 +121,16 @@ class FinalTracks:
             self._person_of_group.append(person_id)
         return groups[0]
 
+    def _split(self, to: int, parts: Iterable[TrackPart]) -> None:
+        """Give the known ones of these parts to a person."""
+        self._kept_for.pop(to, None)
+        for part in parts:
+            slot = self._slot(part)
+            if slot is not None:
+                self._group_of_slot[slot] = self._group(to)
+
     def _merge(self, kept: int, absorbed: int) -> None:
-        """Give everything of one person to another."""
+        """Give all parts of one person to another."""
         kept = self._kept_for.get(kept, kept)
         absorbed = self._kept_for.get(absorbed, absorbed)
         if kept == absorbed or absorbed in self._erased:
@@ -137,13 +140,13 @@ class FinalTracks:
         self._move(absorbed, NOBODY if kept in self._erased else kept)
 
     def _erase(self, person_id: int) -> None:
-        """Make everything of a person nobody's, for good."""
+        """Give all parts of a person to ``NOBODY``, for good."""
         root = self._kept_for.get(person_id, person_id)
         self._erased.update((person_id, root))
         self._move(root, NOBODY)
 
     def _move(self, person_id: int, to: int) -> None:
-        """Give all groups of a person to another, or to nobody."""
+        """Give all groups of a person to another, or to ``NOBODY``."""
         groups = self._groups_of.pop(person_id, [])
         for group in groups:
             self._person_of_group[group] = to

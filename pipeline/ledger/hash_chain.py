@@ -1,17 +1,17 @@
-"""A chain of hashes: each row's holds the one before, so that nothing can be changed unnoticed."""
+"""A hash chain: the hash of each row covers the hash of the row before, so that no change goes unnoticed."""
 
 from hashlib import sha256
 
 START = bytes(32)
-"""What the first row is linked to."""
+"""Hash before the first row."""
 
 
 def link(before: bytes, content: str) -> bytes:
     """Return the hash of a row, 32 bytes.
 
     Args:
-        before: That of the row before, or ``START``.
-        content: Of the row.
+        before: Hash of the row before, or ``START``.
+        content: Content of the row.
 
     Example:
         >>> link(START, "a") == link(START, "a"), link(START, "a") == link(START, "b")

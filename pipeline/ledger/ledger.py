@@ -1,4 +1,4 @@
-"""The one writer of a ledger."""
+"""The writer of a ledger; only one at a time."""
 
 import fcntl
 import json
@@ -20,20 +20,21 @@ from pipeline.ledger.erasure import NEEDLE_BYTES, digest_of, redact
 from pipeline.ledger.events import Row, to_row
 from pipeline.ledger.hash_chain import START, link
 from pipeline.ledger.snapshot import FORGOTTEN, Entry, Saved
-from pipeline.ledger.tables import connect, make_or_migrate
+from pipeline.ledger.tables import connect, make_tables, note_last_person_id
 
 MIN_JOURNAL_BYTES = 4_000_000
-"""A journal that is shorter is replayed in a moment; no snapshot is worth its while."""
+"""Bytes of journal below which no snapshot is made. Chosen because a shorter journal is replayed in a moment; a larger
+value means fewer snapshots and a slower restart."""
 
 
 class Ledger:
-    """Appends records; each call is one transaction. Pixels and vectors are never in an event.
+    """Appends records, one transaction per call.
 
     Args:
-        path: The file; made if it is not there, brought to the present schema if it is older.
+        path: The file; created if it is missing.
 
     Raises:
-        ConnectorError: If the file cannot be opened, is of a newer schema, or another process writes it.
+        ConnectorError: If the file cannot be opened, has another schema, or another process writes it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -42,11 +43,11 @@ class Ledger:
             self._lock = _lock(path)
         except BlockingIOError as error:
             raise ConnectorError(
-                f"{path}: expected nobody else to write it, got a run that does; wait for its end"
+                f"{path}: expected no other writer, got a run that writes it; wait for its end"
             ) from error
         try:
             self._database = connect(path, read_only=False)
-            make_or_migrate(path, self._database)
+            make_tables(path, self._database)
             rows = self._rows("SELECT chain FROM events ORDER BY number DESC LIMIT 1")
             sizes = "SELECT coalesce(sum(length(body)), 0)"
             self._journal_bytes: int = self._rows(f"{sizes} FROM journal")[0][0]
@@ -59,21 +60,21 @@ class Ledger:
 
     @property
     def digest(self) -> str:
-        """The end of the chain of hashes over all events that the file ever held, hex digits."""
+        """The last hash of the chain over all events that the file ever held, hex digits."""
         return self._chain.hex()
 
     def append(
         self, records: Sequence[Record], *, entry: tuple[str, bytes] | None = None, outcomes: Sequence[Outcome] = ()
     ) -> None:
-        """Write records and what they followed from, all or none.
+        """Write records and the event they followed from, all or none.
 
         Args:
-            records: In the order in which they were decided.
-            entry: What the reducer was given, as kind and bytes; into the journal.
-            outcomes: Of the orders that led to them.
+            records: In the order of decisions.
+            entry: The event that the reducer applied, as kind and bytes, for the journal.
+            outcomes: Outcomes of the commands that led to the records.
 
         Raises:
-            ConnectorError: If the disk does not take them.
+            ConnectorError: If the file cannot be written.
         """
         with self._transaction():
             self._chain = self._write(records)
@@ -87,11 +88,11 @@ class Ledger:
 
     @property
     def wants_snapshot(self) -> bool:
-        """Whether the journal has outgrown the last snapshot: what is written is then a few times what is taken in."""
+        """Whether the journal is larger than the last snapshot; so all snapshots stay within a few times the input."""
         return self._journal_bytes >= max(MIN_JOURNAL_BYTES, self._snapshot_bytes)
 
     def save(self, state: bytes) -> None:
-        """Keep a snapshot of the state after everything that was taken in, in place of the journal."""
+        """Replace the journal by a snapshot of the state that it led to."""
         with self._transaction():
             row = self._database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'journal'").fetchone()
             self._database.execute(
@@ -103,17 +104,17 @@ class Ledger:
     def erase(
         self, correction: Correction, records: Sequence[Record], *, state: bytes | None, last_person_id: int
     ) -> tuple[dict[str, int], list[bytes]]:
-        """Write that people are erased, and empty everything about them; the free pages are overwritten.
+        """Write that people are erased, and empty all rows about them; the free pages are overwritten.
 
         Args:
             correction: ERASED, with all numbers and parts.
-            records: It, and what followed from it.
-            state: A snapshot without these people; None where nobody can make one: then nobody's looks are known any
-                more, and a run that goes on from here knows only which numbers are taken.
+            records: The correction and the alerts that followed from it.
+            state: A snapshot without these people. None if no matcher is running to make one: then the appearance of
+                all people is forgotten, and a run that goes on from here knows only which numbers are taken.
             last_person_id: The highest number that a person has had.
 
         Returns:
-            How much was removed, by kind, and pieces of it to look for in files.
+            How much was removed, by kind, and fragments of it to search files for.
         """
         with self._transaction():
             old = [row[0] for row in self._rows("SELECT body FROM journal UNION ALL SELECT body FROM snapshot")]
@@ -129,17 +130,17 @@ class Ledger:
         if state is not None:
             self.save(state)
         for statement in ("PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
-            # While somebody reads, old pages may stay in the log; who looks for them then says so.
+            # While a reader is active, old pages may stay in the log; the check of the erasure then reports them.
             with suppress(sqlite3.OperationalError):
                 self._database.execute(statement).fetchall()
         return removed, needles
 
     def compact(self, *, retention_s: float, max_events: int) -> int:
-        """Delete the oldest events; names stay. Return how many went.
+        """Delete the oldest events and return how many. Names, erasures and the highest number of a person stay.
 
         Args:
-            retention_s: Seconds of event time before the newest event; infinite for all.
-            max_events: So many stay at most; 0 for all.
+            retention_s: Seconds of event time to keep, back from the newest event; infinite keeps all.
+            max_events: Number of the newest events to keep; 0 keeps all.
         """
         (oldest, newest, newest_at) = self._rows("SELECT min(number), max(number), max(at) FROM events")[0]
         if newest is None:
@@ -151,6 +152,7 @@ class Ledger:
         if until < oldest:
             return 0
         with self._transaction():
+            note_last_person_id(self._database, until)
             gone = self._database.execute(
                 "DELETE FROM events WHERE number <= ? AND NOT (kind = 'correction' AND "
                 "coalesce(json_extract(body, '$.kind'), '') IN ('named', 'erased'))",
@@ -162,12 +164,12 @@ class Ledger:
         return gone
 
     def note(self, by: str, action: str, subject: str) -> None:
-        """Write into the audit who did what with whom."""
+        """Write into the audit who did what to whom."""
         with self._transaction():
             add_audit(self._database, time.time(), by, action, subject, "")
 
     def note_published(self, marks: Mapping[str, str]) -> None:
-        """Note that all sinks have everything safe, and where each stands; puts the log on the disk too."""
+        """Note that all sinks have everything safe, and the mark of each; syncs the log to the disk as well."""
         with self._transaction():
             self._database.execute(
                 "INSERT OR REPLACE INTO published SELECT 1, coalesce(max(seq), 0), ? FROM sqlite_sequence "
@@ -177,7 +179,7 @@ class Ledger:
         self._rows("PRAGMA wal_checkpoint(PASSIVE)")
 
     def saved(self) -> Saved:
-        """Return what there is to go on from."""
+        """Return the state to go on from."""
         snapshots = self._rows("SELECT body, chain FROM snapshot")
         state, chain = snapshots[0] if snapshots else (None, START)
         entries = [Entry(*row) for row in self._rows("SELECT number, kind, body, chain FROM journal ORDER BY number")]
@@ -185,28 +187,28 @@ class Ledger:
         return Saved(state, chain, entries, published, json.loads(marks))
 
     def has(self, part: TrackPart) -> bool:
-        """Return whether there is, or was until it was erased, a sighting of a part of a track."""
+        """Return whether a sighting of this part of a track was written, even if it was erased since."""
         query = (
             "SELECT 1 FROM events WHERE track = ? AND part = ? UNION ALL SELECT 1 FROM erased WHERE digest = ? LIMIT 1"
         )
         return bool(self._rows(query, str(part.track_id), part.part, digest_of(part)))
 
     def pending_commands(self) -> list[SubmittedCommand]:
-        """Return the orders that wait to be carried out."""
+        """Return the commands that wait to be applied."""
         try:
             return read_commands(self._database, "pending")
         except sqlite3.Error as error:
             raise ConnectorError(f"{self._path}: cannot be read: {error}; check the disk") from error
 
     def close(self) -> None:
-        """Fold the log into the file and let it go; idempotent."""
+        """Fold the log into the file and close it; idempotent."""
         if not self._is_closed:
             self._is_closed = True
             self._database.close()
             os.close(self._lock)
 
     def _write(self, records: Sequence[Record]) -> bytes:
-        """Write events in the present transaction, and return the end of the chain then."""
+        """Write events in the present transaction, and return the last hash."""
         rows = chained(self._chain, records)
         self._database.executemany(
             "INSERT INTO events (kind, at, person_id, camera_id, track, part, body, chain) "
@@ -217,7 +219,7 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """Do all of what is inside, or nothing of it."""
+        """Do everything inside, or nothing."""
         before = self._chain
         try:
             self._database.execute("BEGIN IMMEDIATE")
@@ -238,7 +240,7 @@ class Ledger:
 
 
 def chained(chain: bytes, records: Iterable[Record]) -> list[tuple[*Row, bytes]]:
-    """Return records as rows, each with its link of the chain of hashes behind ``chain``."""
+    """Return records as rows, each with its hash; the first continues ``chain``."""
     rows = []
     for row in map(to_row, records):
         chain = link(chain, f"{row[0]} {row[-1]}")
@@ -247,14 +249,14 @@ def chained(chain: bytes, records: Iterable[Record]) -> list[tuple[*Row, bytes]]
 
 
 def set_aside(path: Path) -> Path | None:
-    """Rename a ledger that a new run is not to go on with; return how it is called now, None if there is none.
+    """Rename a ledger that a new run must not continue; return its new path, or None if there is none.
 
     Raises:
         ConnectorError: If a run writes it, or the folder cannot be written.
     """
     if not path.exists():
         return None
-    Ledger(path).close()  # nobody writes it, and all of it is in one file
+    Ledger(path).close()  # no other process writes it, and its log is folded into the file
     number = 1
     while (aside := path.with_name(f"{path.stem}.{number}{path.suffix}")).exists():
         number += 1
@@ -275,10 +277,10 @@ def is_being_written(path: Path) -> bool:
 
 
 def _lock(path: Path) -> int:
-    """Lock the folder, that nobody else writes in it; the kernel lets go of it when the process ends, however.
+    """Lock the folder against other writers; the kernel releases the lock when the process ends, however it ends.
 
     Raises:
-        BlockingIOError: If somebody does.
+        BlockingIOError: If another process holds the lock.
         ConnectorError: If there is no such folder.
     """
     try:

@@ -1,4 +1,4 @@
-"""People as they stand after all that was corrected, folded from the events."""
+"""People after all corrections, folded from the events."""
 
 from array import array
 from collections.abc import Iterable
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.core import CorrectionKind, TrackPart
+from pipeline.core import TrackPart
+from pipeline.core.moves import names_after
 from pipeline.ledger.events import Event
 from pipeline.ledger.final_tracks import NOBODY, FinalTracks
 
@@ -17,7 +18,7 @@ class Person:
 
     Attributes:
         person_id: The number.
-        name: What an operator calls them; empty if nobody named them.
+        name: The name an operator gave; empty if there is none.
         num_sightings: Parts of tracks that show them.
         first_seen_at: Unix seconds.
         last_seen_at: Unix seconds.
@@ -33,11 +34,11 @@ class Person:
 
 
 class People:
-    """Folds events, in order, into who is who. Memory is about 150 bytes a sighting.
+    """Folds events, in order, into identities. Memory is about 150 bytes a sighting.
 
     Attributes:
-        tracks: Whose part of which track it is.
-        last_event: Number of the last event that was folded in; 0 before the first.
+        tracks: The person of each part of a track.
+        last_event: Number of the last event folded in; 0 before the first.
         last_person_id: The highest number that a person has had.
         last_at: Unix seconds of the newest event.
     """
@@ -56,7 +57,7 @@ class People:
         self._last_at = array("d")
 
     def fold(self, events: Iterable[Event]) -> None:
-        """Take the next events; alerts change nothing."""
+        """Fold in the next events; alerts change nothing."""
         for event in events:
             self.last_event, self.last_at = event.number, max(self.last_at, event.at)
             if event.is_erased:
@@ -66,12 +67,16 @@ class People:
             elif event.kind == "correction":
                 self._correct(event)
 
+    def reserve(self, person_id: int) -> None:
+        """Learn that numbers up to this one were given, though their events are gone."""
+        self.last_person_id = max(self.last_person_id, person_id)
+
     def person_of(self, part: TrackPart) -> int:
-        """Return whose part it is now; ``NOBODY`` if it was erased or never seen."""
+        """Return the person of a part; ``NOBODY`` if it was erased or never seen."""
         return self.tracks.person_of(part)
 
     def is_known(self, person_id: int) -> bool:
-        """Return whether somebody of this number was seen or named, and neither erased nor merged into another."""
+        """Return whether a person of this number was seen or named, and is neither erased nor absorbed."""
         return person_id in self._names or self.num_parts(person_id) > 0
 
     def num_parts(self, person_id: int) -> int:
@@ -79,15 +84,15 @@ class People:
         return int(np.count_nonzero(self.tracks.finals().person_ids == person_id))
 
     def persons(self) -> list[Person]:
-        """Return everybody who was seen, by number."""
+        """Return each person who was seen, by number."""
         person_ids = self.tracks.finals().person_ids
-        command = np.argsort(person_ids, kind="stable")
+        by_person = np.argsort(person_ids, kind="stable")
         first_at, last_at = np.array(self._first_at), np.array(self._last_at)
         cameras = np.array(self._camera_of)
         names = list(self._cameras)
-        starts = np.flatnonzero(np.diff(person_ids[command], prepend=NOBODY - 1))
+        starts = np.flatnonzero(np.diff(person_ids[by_person], prepend=NOBODY - 1))
         found = []
-        for slots in np.split(command, starts[1:]) if len(command) else []:
+        for slots in np.split(by_person, starts[1:]) if len(by_person) else []:
             person_id = int(person_ids[slots[0]])
             if person_id != NOBODY:
                 found.append(
@@ -132,11 +137,4 @@ class People:
         correction = event.correction()
         self.last_person_id = max(self.last_person_id, *correction.person_ids)
         self.tracks.correct(correction)
-        person_id = correction.person_ids[0]
-        if correction.kind is CorrectionKind.NAMED:
-            self._names[person_id] = correction.name
-        elif correction.kind is CorrectionKind.MERGED and correction.person_ids[1] in self._names:
-            self._names.setdefault(person_id, self._names.pop(correction.person_ids[1]))
-        elif correction.kind is CorrectionKind.ERASED:
-            for erased in correction.person_ids:
-                self._names.pop(erased, None)
+        self._names = names_after(self._names, correction)

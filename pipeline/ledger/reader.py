@@ -1,4 +1,4 @@
-"""The read side of a ledger, beside the process that writes it."""
+"""The reader of a ledger, beside the process that writes it."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -11,22 +11,23 @@ from pipeline.ledger.audit import AuditEntry, read_audit
 from pipeline.ledger.commands import SubmittedCommand, read_commands
 from pipeline.ledger.events import COLUMNS, Event, from_row
 from pipeline.ledger.people import People, Person
-from pipeline.ledger.tables import check_schema, connect
+from pipeline.ledger.tables import check_schema, connect, last_person_id
 
 Result = TypeVar("Result")
 
 AT_ONCE = 5000
-"""Events that are read at once, or named in one query."""
+"""Events read or named by one query. Chosen to bound memory; a larger value means fewer queries."""
 
 
 class LedgerReader:
-    """Reads a ledger, in any process, while another one writes it. Everything is as of the moment of the call.
+    """Reads a ledger, in any process, while another one writes it. Results are as of the moment of the call.
 
     Args:
         path: The file.
 
     Raises:
-        ConnectorError: If it is not there, no ledger, or of another schema; the methods raise it if it is damaged.
+        ConnectorError: If the file is missing, not a ledger, or of another schema. The methods raise it if the file is
+            damaged.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,11 +39,11 @@ class LedgerReader:
         check_schema(path, self._database)
 
     def persons(self) -> list[Person]:
-        """Return everybody who was seen, after all corrections, by number."""
+        """Return each person who was seen, after all corrections, by number."""
         return self.people().persons()
 
     def person_of(self, part: TrackPart) -> int:
-        """Return whose part it is after all corrections; ``NOBODY`` if it was erased or never seen."""
+        """Return the person of a part after all corrections; ``NOBODY`` if it was erased or never seen."""
         return self.people().person_of(part)
 
     def sightings_of(self, person_id: int) -> list[Event]:
@@ -64,7 +65,7 @@ class LedgerReader:
 
         Args:
             after: Only those with higher numbers.
-            limit: So many at most.
+            limit: Number of events, at most; -1 for all.
             kind: ``sighting``, ``correction`` or ``alert``; None for all.
         """
         if kind is None:
@@ -72,12 +73,12 @@ class LedgerReader:
         return self._events("kind = ? AND number > ? ORDER BY number LIMIT ?", kind, after, limit)
 
     def corrections(self, *, after: int = 0) -> list[tuple[int, Correction]]:
-        """Return all corrections behind an event, with the numbers of their events, in order."""
+        """Return all corrections after an event, with the numbers of their events, in order."""
         events = self.events(after=after, limit=-1, kind="correction")
         return [(event.number, event.correction()) for event in events if not event.is_erased]
 
     def alerts(self) -> list[Alert]:
-        """Return how every alert stands: the newest record of each key, in the order in which they were raised."""
+        """Return the newest record of each alert, in the order in which the alerts were raised."""
         newest: dict[str, Alert] = {}
         for event in self.events(limit=-1, kind="alert"):
             if not event.is_erased:
@@ -85,7 +86,7 @@ class LedgerReader:
         return list(newest.values())
 
     def commands(self) -> list[SubmittedCommand]:
-        """Return all orders and what came of them."""
+        """Return all commands and their outcomes."""
         return self._read(lambda: read_commands(self._database))
 
     def audit(self) -> list[AuditEntry]:
@@ -93,13 +94,14 @@ class LedgerReader:
         return self._read(lambda: read_audit(self._database))
 
     def people(self) -> People:
-        """Return who is who now; what came since the last call is folded in."""
+        """Return the present identities; events since the last call are folded in."""
         while events := self.events(after=self._people.last_event):
             self._people.fold(events)
+        self._people.reserve(self._read(lambda: last_person_id(self._database)))
         return self._people
 
     def close(self) -> None:
-        """Let the file go; idempotent."""
+        """Close the file; idempotent."""
         self._database.close()
 
     def _numbered(self, numbers: Sequence[int]) -> list[Event]:

@@ -1,10 +1,10 @@
-"""From an order of an operator to the corrections that it comes to, or the reason why it cannot be."""
+"""From a correction command to its correction, or to the reason why it is refused."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from pipeline.core import Alert, AlertState, CommandKind, Correction, CorrectionCommand, CorrectionKind, TrackPart
 from pipeline.core.errors import DataError
+from pipeline.core.moves import alert_after, moves_of
 from pipeline.ledger.people import People
 
 KINDS = {
@@ -18,20 +18,22 @@ KINDS = {
 
 
 def resolve(command: CorrectionCommand, people: People, *, at: float, next_person_id: int) -> Correction:
-    """Return the correction that an order comes to.
+    """Return the correction that a command amounts to.
 
     Args:
-        command: What an operator wants.
-        people: As they stand.
+        command: The command.
+        people: The present identities.
         at: Unix seconds of event time.
-        next_person_id: The number of a new person.
+        next_person_id: The number for a new person.
 
     Raises:
-        DataError: If it cannot be carried out; says why.
+        DataError: If the command cannot be applied; says why.
     """
     for person_id in command.person_ids:
         if not people.is_known(person_id):
-            raise DataError(f"person {person_id}: expected somebody who was seen and not erased; look who is there")
+            raise DataError(
+                f"person {person_id}: expected one who was seen and not erased; passerby ledger people lists them"
+            )
     parts = tuple(sorted(set(command.parts)))
     for part in parts:
         _check_part(part, command.person_ids[0], people)
@@ -41,7 +43,7 @@ def resolve(command: CorrectionCommand, people: People, *, at: float, next_perso
             raise DataError(f"parts: expected some of person {command.person_ids[0]}, got all; nothing would be left")
         person_ids = (command.person_ids[0], next_person_id)
     if command.kind is CommandKind.ERASE:
-        # Those who keep copies need to know of what; the ledger itself keeps no parts of it.
+        # Sinks need the parts to erase their copies; the ledger itself keeps none of them.
         person_ids = people.tracks.aliases_of(command.person_ids[0])
         parts = tuple(sorted(people.parts_of(command.person_ids[0])))
     return Correction(
@@ -56,28 +58,27 @@ def resolve(command: CorrectionCommand, people: People, *, at: float, next_perso
 
 
 def describe(correction: Correction) -> str:
-    """Return what was done, in numbers of people."""
+    """Return what was done, with the numbers of the people."""
     return f"{correction.kind}: {', '.join(map(str, correction.person_ids))}"
 
 
-def amended(alerts: Iterable[Alert], correction: Correction) -> list[Alert]:
-    """Return the alerts that a correction changes, as they read then, where the rules that raised them are not at hand.
+def amended(alerts: Sequence[Alert], correction: Correction) -> list[Alert]:
+    """Return the alerts that a correction changes, in their new form, where the rules that raised them do not run.
 
     Args:
-        alerts: How every alert stands.
-        correction: What changed.
+        alerts: The newest record of each alert.
+        correction: The correction.
     """
     changed = []
-    moved = {part.track_id for part in correction.parts}
-    for alert in alerts:
-        if alert.state is AlertState.RETRACTED or alert.person_id not in correction.person_ids:
-            continue
-        if correction.kind is CorrectionKind.ERASED:
-            changed.append(replace(alert, state=AlertState.RETRACTED))
-        elif correction.kind is CorrectionKind.MERGED and alert.person_id == correction.person_ids[1]:
-            changed.append(replace(alert, person_id=correction.person_ids[0], state=AlertState.AMENDED))
-        elif correction.kind is CorrectionKind.SPLIT and alert.evidence and moved.issuperset(alert.evidence):
-            changed.append(replace(alert, person_id=correction.person_ids[1], state=AlertState.AMENDED))
+    for move in moves_of(correction):
+        tracks = {part.track_id for part in move.parts or ()}
+        changed += [
+            alert_after(alert, move)
+            for alert in alerts
+            if alert.state is not AlertState.RETRACTED
+            and alert.person_id == move.source
+            and (move.parts is None or (alert.evidence and tracks.issuperset(alert.evidence)))
+        ]
     return changed
 
 
@@ -86,5 +87,5 @@ def _check_part(part: TrackPart, person_id: int, people: People) -> None:
     if found != person_id:
         raise DataError(
             f"part {part}: expected to show person {person_id}, got "
-            f"{f'person {found}' if found > 0 else 'nobody'}; it may have been corrected meanwhile"
+            f"{f'person {found}' if found > 0 else 'nobody'}; it may have been corrected since"
         )

@@ -1,23 +1,23 @@
-"""What a ledger keeps so that a process that died goes on as if nothing had happened: a snapshot and a journal."""
+"""What a ledger keeps so that a process that died can be restored exactly: a snapshot and a journal."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 AT_REST = "order at rest"
-"""What the journal calls an order that was carried out while nobody decided who is who."""
+"""Kind of a journal entry: a command that was applied while no matcher was running."""
 FORGOTTEN = "forgotten"
-"""What the journal holds when somebody was erased while nobody could make a snapshot without them."""
+"""Kind of a journal entry: a person was erased while no matcher was running that could make a snapshot without them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Something that was taken in since the last snapshot.
+    """An event that the reducer applied since the last snapshot.
 
     Attributes:
         number: 1, 2, 3 …
-        kind: What it is.
-        body: Itself.
-        chain: The end of the chain of hashes with the events that followed from it.
+        kind: Kind of the event.
+        body: The event, serialised.
+        chain: The last hash of the ledger after the records that followed from it.
     """
 
     number: int
@@ -28,14 +28,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What there is to go on from.
+    """The state to go on from.
 
     Attributes:
-        state: The last snapshot; None if there is none, and the journal goes back to the beginning.
-        chain: The end of the chain of hashes then.
-        entries: What came after it, in order.
-        published: Number of the last entry whose records all sinks had safe.
-        marks: Where each sink stood then, in its own words.
+        state: The last snapshot; None if there is none: then the journal starts at the beginning.
+        chain: The last hash of the ledger at that time.
+        entries: The events after it, in order.
+        published: Number of the last entry whose records all sinks have safe.
+        marks: The mark of each sink at that entry.
     """
 
     state: bytes | None

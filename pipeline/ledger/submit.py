@@ -1,4 +1,4 @@
-"""Places orders of operators: in the ledger of a run, which carries them out, or in one of a run that has ended."""
+"""Submits correction commands: to a running ledger, whose run applies them, or to that of a run that has ended."""
 
 import sqlite3
 from pathlib import Path
@@ -11,12 +11,12 @@ from pipeline.ledger.tables import check_schema, connect
 
 
 def submit_command(path: Path, command: CorrectionCommand) -> int:
-    """Write an order into a ledger and return its number; safe beside the run that writes the ledger.
+    """Write a command into a ledger and return its number; safe beside the run that writes the ledger.
 
-    The run carries it out between two windows of event time; where none writes the ledger, it is carried out now.
+    The run applies it between two windows of event time. If no run writes the ledger, it is applied at once.
 
     Raises:
-        ConfigError: If it names too many or too few people or parts, or nobody gave it.
+        ConfigError: If it names too many or too few people or parts, or no operator.
         ConnectorError: If there is no such ledger, or it cannot be written.
     """
     check_command(command)

@@ -1,18 +1,18 @@
-"""The tables of a ledger, and how an older file becomes a newer one."""
+"""The tables of a ledger, and opening its file."""
 
 import sqlite3
 from pathlib import Path
 
 from pipeline.core.errors import ConnectorError
-from pipeline.ledger.hash_chain import START, link
 
 SCHEMA = 2
+"""Number of the tables' format. A file of another number is refused."""
 BUSY_S = 10.0
-"""Another process that writes is waited for this long."""
+"""Seconds to wait for another process that writes. A larger value waits longer before the error."""
 
 _ABOUT = "CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
 
-_EVENTS = """
+_TABLES = """
 CREATE TABLE events (
     number INTEGER PRIMARY KEY,
     kind TEXT NOT NULL CHECK (kind IN ('sighting', 'correction', 'alert')),
@@ -25,9 +25,6 @@ CREATE TABLE events (
     chain BLOB NOT NULL,
     is_redacted INTEGER NOT NULL DEFAULT 0
 );
-"""
-
-_REST = """
 CREATE INDEX events_of_person ON events (person_id, number);
 CREATE INDEX events_of_part ON events (track, part) WHERE track IS NOT NULL;
 CREATE INDEX events_of_kind ON events (kind, number) WHERE kind <> 'sighting';
@@ -97,7 +94,7 @@ def check_schema(path: Path, database: sqlite3.Connection) -> None:
     """Raise unless the file has the present schema.
 
     Raises:
-        ConnectorError: If it has another, or is no ledger.
+        ConnectorError: If it has another schema, or is not a ledger.
     """
     try:
         row = database.execute("SELECT value FROM about WHERE key = 'schema'").fetchone()
@@ -108,21 +105,20 @@ def check_schema(path: Path, database: sqlite3.Connection) -> None:
         raise ConnectorError(f"{path}: expected ledger schema {SCHEMA}, got {schema}; use another output_dir")
 
 
-def make_or_migrate(path: Path, database: sqlite3.Connection) -> None:
-    """Bring a new or older file to the present schema, in one transaction.
+def make_tables(path: Path, database: sqlite3.Connection) -> None:
+    """Create the tables in a new file, in one transaction; leave those of a ledger as they are.
 
     Raises:
-        ConnectorError: If it is newer, or no ledger.
+        ConnectorError: If the file has another schema, or is not a ledger.
     """
     try:
         database.execute("BEGIN IMMEDIATE")
         database.execute(_ABOUT)
         row = database.execute("SELECT value FROM about WHERE key = 'schema'").fetchone()
         if row is None:
-            _script(database, _EVENTS + _REST)
-        elif row[0] == "1":
-            _migrate_1(database)
-        database.execute("INSERT OR IGNORE INTO about VALUES ('schema', ?)", (str(SCHEMA),))
+            for statement in _TABLES.split(";"):  # one by one: ``executescript`` would commit
+                database.execute(statement)
+            database.execute("INSERT INTO about VALUES ('schema', ?)", (str(SCHEMA),))
         database.execute("COMMIT")
     except sqlite3.Error as error:
         if database.in_transaction:
@@ -131,25 +127,21 @@ def make_or_migrate(path: Path, database: sqlite3.Connection) -> None:
     check_schema(path, database)
 
 
-def _migrate_1(database: sqlite3.Connection) -> None:
-    """Give every event its track and its link of the chain."""
-    database.execute("ALTER TABLE events RENAME TO events_1")
-    database.execute("DROP INDEX events_of_person")
-    _script(database, _EVENTS + _REST)
-    chain = START
-    rows = database.execute(
-        "SELECT number, kind, at, person_id, camera_id, json_extract(body, '$.track'), "
-        "json_extract(body, '$.part'), body FROM events_1 ORDER BY number"
-    )
-    for *columns, body in rows:
-        chain = link(chain, f"{columns[1]} {body}")
-        database.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", (*columns, body, chain))
-    database.execute("DROP TABLE events_1")
-    database.execute("UPDATE about SET value = ? WHERE key = 'schema'", (str(SCHEMA),))
+def last_person_id(database: sqlite3.Connection) -> int:
+    """Return the highest number of a person in events that were deleted; 0 if there is none."""
+    row = database.execute("SELECT value FROM about WHERE key = 'last_person_id'").fetchone()
+    return int(row[0]) if row else 0
 
 
-def _script(database: sqlite3.Connection, statements: str) -> None:
-    """Execute statements inside the transaction, which ``executescript`` would commit."""
-    for statement in statements.split(";"):
-        if statement.strip():
-            database.execute(statement)
+def note_last_person_id(database: sqlite3.Connection, until: int) -> None:
+    """Note the highest number of a person in the events up to a number, which will be deleted.
+
+    Without it, a split at rest could give a number that another person had. Inside the caller's transaction.
+    """
+    highest = database.execute(
+        "SELECT max(person_id) FROM (SELECT person_id FROM events WHERE number <= ?1 UNION ALL "
+        "SELECT value FROM events, json_each(events.body, '$.person_ids') WHERE kind = 'correction' AND number <= ?1)",
+        (until,),
+    ).fetchone()[0]
+    value = max(highest or 0, last_person_id(database))
+    database.execute("INSERT OR REPLACE INTO about VALUES ('last_person_id', ?)", (str(value),))

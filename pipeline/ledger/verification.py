@@ -1,4 +1,4 @@
-"""Looks a ledger over: is it whole, is it in order, and was nothing changed."""
+"""Verification of a ledger: is it whole, in order, and unchanged?"""
 
 import sqlite3
 from collections.abc import Iterator
@@ -9,15 +9,15 @@ from pipeline.ledger.audit import content
 from pipeline.ledger.hash_chain import START, link
 from pipeline.ledger.tables import check_schema, connect
 
-KEPT = 3
-"""Faults of a kind that are told one by one; of more, the number."""
+MAX_LISTED = 3
+"""Faults of each check that are listed one by one; of the rest, only the number is given."""
 
 
 def faults_of(path: Path) -> list[str]:
-    """Return what is wrong with a ledger, in words; nothing if all is well.
+    """Return the faults of a ledger, in words; empty if all is well.
 
     Raises:
-        ConnectorError: If it is no ledger, or of another schema.
+        ConnectorError: If it is not a ledger, or of another schema.
     """
     if not path.is_file():
         raise ConnectorError(f"{path}: expected a ledger, got no file; name the ledger.sqlite of a run")
@@ -25,14 +25,14 @@ def faults_of(path: Path) -> list[str]:
     faults: list[str] = []
     try:
         check_schema(path, database)
-        for look in (_pages, _events, _audit, _references):
+        for check in (_pages, _events, _audit, _references):
             try:
-                found = list(look(database))
-            except (sqlite3.Error, ValueError) as error:  # of a damaged page: text that is none, rows out of reach
-                found = [f"{look.__name__[1:]}: cannot be read to the end: {error}"]
-            faults += found[:KEPT]
-            if len(found) > KEPT:
-                faults.append(f"and {len(found) - KEPT} more like this")
+                found = list(check(database))
+            except (sqlite3.Error, ValueError) as error:  # a damaged page: broken text, or unreadable rows
+                found = [f"{check.__name__[1:]}: cannot be read to the end: {error}"]
+            faults += found[:MAX_LISTED]
+            if len(found) > MAX_LISTED:
+                faults.append(f"and {len(found) - MAX_LISTED} more like this")
     finally:
         database.close()
     return faults
@@ -45,7 +45,7 @@ def _pages(database: sqlite3.Connection) -> Iterator[str]:
 
 
 def _events(database: sqlite3.Connection) -> Iterator[str]:
-    """Yield gaps in the numbers, and rows that are not what was written."""
+    """Yield gaps in the numbers, and rows that were changed."""
     compacted = database.execute("SELECT count(*) FROM audit WHERE action = 'compact'").fetchone()[0] > 0
     erased = database.execute("SELECT count(*) FROM audit WHERE action = 'erase done'").fetchone()[0] > 0
     before, chain = 0, START
@@ -56,7 +56,7 @@ def _events(database: sqlite3.Connection) -> Iterator[str]:
         if not follows and not compacted:
             yield f"events: expected number {before + 1}, got {number}; rows are missing"
         if is_redacted and not erased:
-            yield f"event {number}: it was emptied, and the audit knows of no erasure"
+            yield f"event {number}: it was emptied, but the audit has no erasure"
         elif follows and not is_redacted and link(chain, f"{kind} {body}") != link_of_row:
             yield f"event {number}: its hash does not fit; it or the row before was changed"
         before, chain = number, link_of_row

@@ -1,4 +1,4 @@
-"""Why a part of a track was given to a person: what the ledger knows of one sighting, in words."""
+"""Why a part of a track was matched to a person: the ledger's record of one sighting, in words."""
 
 from collections.abc import Iterator
 
@@ -9,22 +9,22 @@ from pipeline.ledger.reader import LedgerReader
 
 
 def why(reader: LedgerReader, part: TrackPart) -> list[str]:
-    """Return lines about one sighting: what was decided and from what, what else could have been, what came later.
+    """Return lines about one sighting: the decision and its evidence, the runner-up, and later corrections.
 
     Raises:
         DataError: If there is no such sighting.
     """
     event = reader.sighting(part)
     if event is None:
-        raise DataError(f"{part}: expected a sighting of the ledger, got none; look into sightings.jsonl")
+        raise DataError(f"{part}: expected a sighting of the ledger, got none; sightings.jsonl lists them")
     body = event.body
     lines = [
-        f"{part} at {event.at:.1f} was taken for person {event.person_id}: {body['outcome']}, "
+        f"{part} at {event.at:.1f} was matched to person {event.person_id}: {body['outcome']}, "
         f"{_percent(body['probability'])} sure"
     ]
     distance, runner_up, gates = body["distance"], body["runner_up"], body["gates"]
     if distance is not None:
-        lines.append(f"  looks: cosine distance {distance:.3f} to this person")
+        lines.append(f"  appearance: cosine distance {distance:.3f} to this person")
     evidence = body.get("evidence")
     if isinstance(evidence, dict):
         about = "" if distance is not None else " (of the runner-up)"
@@ -32,9 +32,9 @@ def why(reader: LedgerReader, part: TrackPart) -> list[str]:
     if isinstance(runner_up, list):
         lines.append(f"  runner-up: person {runner_up[0]}, at {runner_up[1]:.3f}")
     else:
-        lines.append("  runner-up: nobody who could have been there")
+        lines.append("  runner-up: none")
     assert isinstance(gates, list)
-    lines += [f"  {gate}" for gate in gates] or ["  nobody was ruled out"]
+    lines += [f"  {gate}" for gate in gates] or ["  no one was ruled out"]
     return [*lines, *_later(reader, part, event), f"now: {_now(reader, part)}"]
 
 

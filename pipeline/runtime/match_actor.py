@@ -12,11 +12,10 @@ from pathlib import Path
 
 from pipeline.alerts.engine import AlertEngine
 from pipeline.association.matcher import Matcher
-from pipeline.core import Alert, Correction, CorrectionKind, Embedding, Sighting, Sink, TrackPart
-from pipeline.core.errors import DataError
-from pipeline.ledger import Ledger, LedgerReader, Outcome, SubmittedCommand, describe, resolve
-from pipeline.ledger.erasure import Erasure, erase_stores, lines_with, places_with
-from pipeline.ledger.export import renew_exports
+from pipeline.core import Alert, Correction, CorrectionCommand, Embedding, Sighting, Sink, TrackPart
+from pipeline.ledger import Ledger, LedgerReader, Outcome
+from pipeline.ledger.apply import CommandHost, Removed, apply_command
+from pipeline.ledger.erasure import erase_stores
 from pipeline.runtime.acknowledgement import Acknowledgement
 from pipeline.runtime.event_time import EventTimeBuffer
 from pipeline.runtime.reducer import AppliedCommand, EndOfStream, Enrolment, InputEvent, Reducer, Window, entry_of
@@ -73,6 +72,9 @@ class MatchActor:
         self._ledger = Ledger(ledger_path)
         self._folder = ledger_path.parent
         self._reader = LedgerReader(ledger_path)
+        self._host = CommandHost(
+            lambda people: self._reducer.match.next_person_id, self._apply, self._erase, asyncio.to_thread
+        )
         self._sinks = SinkFanout({name: make_sink() for name, make_sink in make_sinks.items()})
         self._buffer = EventTimeBuffer(camera_ids, window_s=window_s, max_lateness_s=max_lateness_s)
         self._flush_every_s = flush_every_s
@@ -208,7 +210,7 @@ class MatchActor:
         unpublished, self._unpublished = self._unpublished, []
         await self._sinks.write(unpublished)
         for submitted in self._ledger.pending_commands():
-            await self._carry_out(submitted)
+            await apply_command(submitted, self._ledger, self._reader, self._host)
         for now, embeddings in self._buffer.release():
             await self._reduce(Window(now, embeddings))
             published_at = time.time()
@@ -216,41 +218,21 @@ class MatchActor:
                 due_at = self._due_at.pop(TrackPart(embedding.track_id, embedding.part))
                 self._latencies_s.append(published_at - due_at)
 
-    async def _carry_out(self, submitted: SubmittedCommand) -> None:
-        """Do what an operator ordered, or say why not."""
-        loop = asyncio.get_running_loop()
-        people = await loop.run_in_executor(None, self._reader.people)
-        try:
-            correction = resolve(
-                submitted.command, people, at=people.last_at, next_person_id=self._reducer.match.next_person_id
-            )
-        except DataError as error:
-            self._ledger.append([], outcomes=[Outcome(submitted, time.time(), False, str(error))])
-            return
-        if correction.kind is CorrectionKind.ERASED:
-            text = await self._erase(AppliedCommand(submitted.command, correction), people.last_person_id)
-            self._ledger.append([], outcomes=[Outcome(submitted, time.time(), True, text)])
-            return
-        outcome = Outcome(submitted, time.time(), True, describe(correction))
-        await self._reduce(AppliedCommand(submitted.command, correction), outcomes=[outcome])
+    async def _apply(self, command: CorrectionCommand, correction: Correction, outcome: Outcome) -> None:
+        await self._reduce(AppliedCommand(command, correction), outcomes=[outcome])
 
-    async def _erase(self, event: AppliedCommand, last_person_id: int) -> str:
-        """Forget a person everywhere, and return what was found and removed."""
-        await self._flush()  # what the journal holds cannot be published anew afterwards
-        loop = asyncio.get_running_loop()
-        correction = event.correction
+    async def _erase(self, command: CorrectionCommand, correction: Correction, last_person_id: int) -> Removed:
+        """Forget a person in the matcher, the ledger, the sinks and the stores beside them."""
+        await self._flush()  # records in the journal could not be published again after the erasure
         traces = self._reducer.match.traces_of(correction.person_ids)
-        records = self._reducer.apply(event)
+        records = self._reducer.apply(AppliedCommand(command, correction))
         removed, needles = self._ledger.erase(
             correction, records, state=self._reducer.snapshot(), last_person_id=last_person_id
         )
-        await self._sinks.write(records)  # a sink takes what it wrote of the person back
+        await self._sinks.write(records)  # a sink takes back what it wrote about the person
         await self._flush()
-        removed |= await loop.run_in_executor(None, erase_stores, self._folder, correction.parts)
-        removed["exports"], away = await loop.run_in_executor(None, renew_exports, self._reader)
-        needles += [*traces, *lines_with(correction.parts)]
-        left = await loop.run_in_executor(None, places_with, self._folder, needles)
-        return str(Erasure(removed, left, tuple(away)))
+        removed |= await asyncio.to_thread(erase_stores, self._folder, correction.parts)
+        return removed, [*needles, *traces]
 
     async def _reduce(self, event: InputEvent, outcomes: Sequence[Outcome] = ()) -> None:
         """Decide, and write what follows to the ledger, then to every sink; a busy sink is waited for."""

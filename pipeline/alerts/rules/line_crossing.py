@@ -12,22 +12,22 @@ from pipeline.core import Alert, Sighting, TrackId
 
 
 class LineCrossingRule:
-    """Tells when a track's foot point goes over a line in the forbidden direction.
+    """Raises an alert when the foot point of a track crosses a line in the forbidden direction.
 
-    Left and right are those of the screen, looking from the line's ``from`` to its ``to``. Foot points that
-    are not further than ``min_depth_px`` from the line count as on it: who walks along the line does not
-    cross it, and who crosses it is told of once well over. Pieces of one track are joined.
+    Left and right are those of the screen, looking from ``from`` to ``to``. Foot points within ``min_depth_px`` of
+    a line count as on it, so a person who walks along the line does not cross it, and the alert comes once the person
+    is further across. The parts of a track are joined.
 
     Args:
-        name: Of the rule.
+        name: Name of the rule.
         severity: info, warning or critical.
         lines: ``{name: {camera: …, from: [x, y], to: [x, y], forbidden: left_to_right}}``, pixels of that
             camera's frame; forbidden is left_to_right, right_to_left or both.
         min_depth_px: Pixels, at least 0.
-        forget_after_s: Seconds after which a track that was not seen is forgotten.
+        forget_after_s: Seconds after which a track that is not seen any more is forgotten.
 
     Raises:
-        ConfigError: If a value cannot be.
+        ConfigError: If a value is out of range.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class LineCrossingRule:
         self._last_points: ExpiringMap[tuple[str, TrackId], Points] = ExpiringMap(forget_after_s=forget_after_s)
 
     def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
-        """Return an alert for every forbidden crossing in this piece of a track."""
+        """Return an alert for each forbidden crossing in this part of a track."""
         return [
             alert
             for line in self._lines
@@ -56,15 +56,15 @@ class LineCrossingRule:
         ]
 
     def on_tick(self, now: float) -> Iterable[Alert]:
-        """Return nothing: a crossing is seen or it is not."""
+        """Return nothing: only sightings show crossings."""
         return []
 
     def snapshot(self) -> bytes:
-        """Return where everybody was last."""
+        """Return the state."""
         return self._last_points.snapshot()
 
     def restore(self, state: bytes) -> None:
-        """Know what another one knew. Raises ``WireFormatError`` as ``Stateful``."""
+        """Take over the state of another instance. Raises ``WireFormatError`` as ``Stateful``."""
         self._last_points.restore(state, list[tuple[tuple[str, TrackId], float, Points]])
 
     def _follow(self, line: Line, sighting: Sighting) -> Iterable[Alert]:
@@ -79,7 +79,7 @@ class LineCrossingRule:
         directions = crossings(np.concatenate([earlier, points[is_clear]]), line.ends)
         arrived_at = sighting.path.captured_at[is_clear][1 - len(earlier) :]
         return [
-            self._builder.issue(
+            self._builder.build(
                 sighting,
                 started_at=at,
                 message=f"Somebody crosses {line.name!r} in the forbidden direction.",

@@ -1,14 +1,16 @@
-"""A person returns within a time span."""
+"""A person comes back after an absence."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.expiring_map import ExpiringMap
-from pipeline.core import Alert, Correction, CorrectionKind, Sighting, TrackPart
+from pipeline.core import Alert, Correction, Sighting, TrackPart
+from pipeline.core.moves import Move, moves_of
 
 MAX_PRESENCES = 16
-"""Latest presences of a person that are kept: enough to know the one before when a correction moves some."""
+"""Latest presences kept per person. Chosen so that a previous presence is still known when a correction moves some; a
+larger value costs memory."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -17,7 +19,7 @@ class Presence:
 
     Attributes:
         until: Unix seconds.
-        part: Of the track that showed it.
+        part: The part of a track that showed it.
     """
 
     until: float
@@ -25,18 +27,18 @@ class Presence:
 
 
 class ReappearanceRule:
-    """Tells when a person comes back, in any camera, after an absence of a certain length.
+    """Raises an alert when a person comes back, in any camera, after an absence of a certain length.
 
     Args:
-        name: Of the rule.
+        name: Name of the rule.
         severity: info, warning or critical.
-        min_absence_s: Seconds: a shorter absence is none.
-        max_absence_s: Seconds: who comes back later than this is a new visitor.
-        forget_after_s: Seconds after which a person who was not seen is forgotten; above ``max_absence_s`` by
-            at least the length of a piece of a track.
+        min_absence_s: Seconds: a shorter absence does not count.
+        max_absence_s: Seconds: a person who comes back later than this counts as a new visitor.
+        forget_after_s: Seconds after which a person who is not seen any more is forgotten. At least ``max_absence_s``
+            plus the length of a part of a track.
 
     Raises:
-        ConfigError: If a value cannot be.
+        ConfigError: If a value is out of range.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class ReappearanceRule:
         self._presences: ExpiringMap[int, tuple[Presence, ...]] = ExpiringMap(forget_after_s=forget_after_s)
 
     def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
-        """Return an alert if this person was away for long enough and not too long."""
+        """Return an alert if the absence of this person was long enough and not too long."""
         before = self._presences.get(sighting.person_id) or ()
         part = TrackPart(sighting.track_id, sighting.part)
         self._keep(sighting.person_id, (*before, Presence(sighting.last.captured_at, part)))
@@ -63,7 +65,7 @@ class ReappearanceRule:
             return []
         last_track = before[-1].part.track_id
         return [
-            self._builder.issue(
+            self._builder.build(
                 sighting,
                 started_at=sighting.first.captured_at,
                 message=f"Somebody is back after {absence_s:.0f} s, last seen in {last_track.camera_id!r}.",
@@ -72,41 +74,34 @@ class ReappearanceRule:
         ]
 
     def on_tick(self, now: float) -> Iterable[Alert]:
-        """Return nothing: who is back was seen."""
+        """Return nothing: only sightings show who is back."""
         return []
 
     def on_correction(self, correction: Correction) -> None:
-        """Let presences follow their people."""
-        if correction.kind is CorrectionKind.MERGED:
-            kept, absorbed = correction.person_ids
-            self._move(absorbed, kept, self._presences.get(absorbed) or ())
-        elif correction.kind is CorrectionKind.SPLIT:
-            source, target = correction.person_ids
-            parts = frozenset(correction.parts)
-            presences = self._presences.get(source) or ()
-            self._move(source, target, tuple(presence for presence in presences if presence.part in parts))
-        elif correction.kind is CorrectionKind.ERASED:
-            for person_id in correction.person_ids:
-                self._presences.pop(person_id)
+        """Move presences to the people they show now."""
+        for move in moves_of(correction):
+            self._move(move)
 
     def reconsider(self, alert: Alert) -> Alert | None:
         """Return the alert while both its tracks show one person, else None."""
         return alert if len(alert.evidence) == 2 else None
 
     def snapshot(self) -> bytes:
-        """Return who was where until when."""
+        """Return the state."""
         return self._presences.snapshot()
 
     def restore(self, state: bytes) -> None:
-        """Know what another one knew. Raises ``WireFormatError`` as ``Stateful``."""
+        """Take over the state of another instance. Raises ``WireFormatError`` as ``Stateful``."""
         self._presences.restore(state, list[tuple[int, float, tuple[Presence, ...]]])
 
-    def _move(self, source: int, target: int, presences: tuple[Presence, ...]) -> None:
-        rest = set(self._presences.pop(source) or ()).difference(presences)
+    def _move(self, move: Move) -> None:
+        before = self._presences.pop(move.source) or ()
+        moved = tuple(presence for presence in before if move.takes(presence.part, move.source))
+        rest = tuple(presence for presence in before if presence not in moved)
         if rest:
-            self._keep(source, tuple(rest))
-        if presences:
-            self._keep(target, (*(self._presences.get(target) or ()), *presences))
+            self._keep(move.source, rest)
+        if moved and move.target is not None:
+            self._keep(move.target, (*(self._presences.get(move.target) or ()), *moved))
 
     def _keep(self, person_id: int, presences: tuple[Presence, ...]) -> None:
         latest = tuple(sorted(presences)[-MAX_PRESENCES:])

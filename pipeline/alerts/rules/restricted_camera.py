@@ -1,4 +1,4 @@
-"""Anybody is seen in a camera during hours in which nobody should be there."""
+"""A person is seen in a camera during restricted hours."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
@@ -10,19 +10,19 @@ from pipeline.core import Alert, Correction, Sighting
 
 
 class RestrictedCameraRule:
-    """Tells when somebody is seen in one of some cameras in certain hours of the day, once a track.
+    """Raises an alert when a person is seen in a listed camera during certain hours of the day, once per track.
 
     Args:
-        name: Of the rule.
+        name: Name of the rule.
         severity: info, warning or critical.
         cameras: Camera ids.
         from_hour: In [0, 24], for instance 22.5 for half past ten.
-        to_hour: In [0, 24], not included; below ``from_hour`` it is an hour of the next day.
+        to_hour: In [0, 24], exclusive. Below ``from_hour``, it is an hour of the next day.
         time_zone: ``UTC``, or a name like ``Europe/Vienna``.
-        forget_after_s: Seconds after which a track that was not seen is forgotten.
+        forget_after_s: Seconds after which a track that is not seen any more is forgotten.
 
     Raises:
-        ConfigError: If a value cannot be.
+        ConfigError: If a value is out of range.
     """
 
     def __init__(
@@ -50,14 +50,14 @@ class RestrictedCameraRule:
         self._alerted = DedupSet(forget_after_s=forget_after_s)
 
     def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
-        """Return an alert if a track is there in these hours for the first time."""
+        """Return an alert if this is the first restricted sighting of a track."""
         if sighting.track_id.camera_id not in self._cameras:
             return []
         began_at = next((at for at in sighting.path.captured_at.tolist() if self._is_restricted(at)), None)
         if began_at is None or not self._alerted.is_first(sighting):
             return []
         return [
-            self._builder.issue(
+            self._builder.build(
                 sighting,
                 started_at=began_at,
                 message=f"Somebody is in {sighting.track_id.camera_id!r} when nobody should be.",
@@ -69,19 +69,19 @@ class RestrictedCameraRule:
         return []
 
     def on_correction(self, correction: Correction) -> None:
-        """Let what was told follow its people."""
+        """Move earlier alerts to the people they concern now."""
         self._alerted.on_correction(correction)
 
     def reconsider(self, alert: Alert) -> Alert | None:
-        """Return the alert: whoever it was, somebody was there."""
+        """Return the alert: it is true whoever the person is."""
         return alert
 
     def snapshot(self) -> bytes:
-        """Return whom was told of."""
+        """Return the state."""
         return self._alerted.snapshot()
 
     def restore(self, state: bytes) -> None:
-        """Know what another one knew. Raises ``WireFormatError`` as ``Stateful``."""
+        """Take over the state of another instance. Raises ``WireFormatError`` as ``Stateful``."""
         self._alerted.restore(state)
 
     def _is_restricted(self, at: float) -> bool:
@@ -92,7 +92,7 @@ class RestrictedCameraRule:
         return hour >= self._from_hour or hour < self._to_hour
 
     def _checked(self, time_zone: str) -> tzinfo:
-        # UTC works also where no time zone database is installed.
+        # UTC works even where no time zone database is installed.
         if time_zone == "UTC":
             return UTC
         try:

@@ -1,29 +1,29 @@
-"""A listed person appears."""
+"""A person on the watch-list appears."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.dedup_set import DedupSet
-from pipeline.core import Alert, Correction, CorrectionKind, Sighting
+from pipeline.core import Alert, Correction, Sighting
+from pipeline.core.moves import names_after
 from pipeline.core.serialisation import deserialise, serialise
 
 
 class WatchlistRule:
-    """Tells when a track shows a listed person, once a track.
+    """Raises an alert when a track shows a listed person, once per track.
 
-    A listed person is a number: of somebody who was seen before, or the one under which example pictures
-    were put into the gallery.
+    A listed person is given by number: that of a person seen before, or of a person enrolled from pictures.
 
     Args:
-        name: Of the rule.
+        name: Name of the rule.
         severity: info, warning or critical.
         people: Person ids by the name that an operator reads: ``{name: person_id}``.
-        min_probability: In [0, 1]: sightings that are less sure are passed over.
-        forget_after_s: Seconds after which a track that was not seen is forgotten.
+        min_probability: In [0, 1]: sightings of lower probability are ignored.
+        forget_after_s: Seconds after which a track that is not seen any more is forgotten.
 
     Raises:
-        ConfigError: If a value cannot be.
+        ConfigError: If a value is out of range.
     """
 
     def __init__(
@@ -49,36 +49,28 @@ class WatchlistRule:
             return []
         if not self._alerted.is_first(sighting):
             return []
-        return [self._builder.issue(sighting, started_at=sighting.first.captured_at, message=_message(listed))]
+        return [self._builder.build(sighting, started_at=sighting.first.captured_at, message=_message(listed))]
 
     def on_tick(self, now: float) -> Iterable[Alert]:
         """Return nothing."""
         return []
 
     def on_correction(self, correction: Correction) -> None:
-        """Let the list follow its people and those who name them; who is merged is listed under the kept number."""
+        """Update the list: naming adds or removes a person, a merge lists the absorbed person as the kept one."""
         self._alerted.on_correction(correction)
-        if correction.kind is CorrectionKind.MERGED:
-            kept, absorbed = correction.person_ids
-            if absorbed in self._people:
-                self._people.setdefault(kept, self._people.pop(absorbed))
-        elif correction.kind is CorrectionKind.NAMED and correction.name:
-            self._people[correction.person_ids[0]] = correction.name
-        elif correction.kind in (CorrectionKind.NAMED, CorrectionKind.ERASED):
-            for person_id in correction.person_ids:
-                self._people.pop(person_id, None)
+        self._people = names_after(self._people, correction)
 
     def reconsider(self, alert: Alert) -> Alert | None:
-        """Return the alert about whom it now concerns, or None if that person is not on the list."""
+        """Return the alert worded for its present person, or None if that person is not on the list."""
         listed = self._people.get(alert.person_id)
         return None if listed is None else replace(alert, message=_message(listed))
 
     def snapshot(self) -> bytes:
-        """Return the list as it stands, and whom was told of."""
+        """Return the state, the present list included."""
         return serialise((list(self._people.items()), self._alerted.snapshot()))
 
     def restore(self, state: bytes) -> None:
-        """Know what another one knew. Raises ``WireFormatError`` as ``Stateful``."""
+        """Take over the state of another instance. Raises ``WireFormatError`` as ``Stateful``."""
         people, alerted = deserialise(state, tuple[list[tuple[int, str]], bytes])
         self._people = dict(people)
         self._alerted.restore(alerted)

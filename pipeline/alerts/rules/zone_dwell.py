@@ -1,4 +1,4 @@
-"""A person stays in a zone longer than allowed."""
+"""A person dwells in a zone for longer than allowed."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -7,27 +7,28 @@ from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.dwell import Dwell, Interval, last_dwell
 from pipeline.alerts.expiring_map import ExpiringMap
 from pipeline.alerts.zones import Zone, ground_points, is_inside, parse_zones
-from pipeline.core import Alert, Correction, CorrectionKind, Sighting, TrackPart
+from pipeline.core import Alert, Correction, Sighting, TrackPart
+from pipeline.core.moves import Move, moves_of
 
 
 class ZoneDwellRule:
-    """Tells once a stay when somebody's foot point is in a zone for longer than ``max_dwell_s``.
+    """Raises one alert per dwell when a person's foot point is in a zone for longer than ``max_dwell_s``.
 
-    Every point of a track counts, not only one a sighting. A person who is away for ``max_absence_s`` at most
-    (hidden, lost, a step outside) has stayed; the stay goes on in another track of the same person. When people
-    are merged or split, what they stayed is counted anew.
+    Every point of a track counts, not one per sighting. An absence of at most ``max_absence_s`` (occluded, lost, a
+    step outside) does not end a dwell, and the dwell goes on in another track of the same person. When people are
+    merged or split, their dwells are computed again.
 
     Args:
-        name: Of the rule.
+        name: Name of the rule.
         severity: info, warning or critical.
         zones: ``{name: {camera: …, polygon: [[x, y], …]}}``, pixels of that camera's frame.
         max_dwell_s: Seconds.
         max_absence_s: Seconds.
-        forget_after_s: Seconds after which a person who was not seen in a zone is forgotten; above
-            ``max_absence_s`` by at least the length of a piece of a track.
+        forget_after_s: Seconds after which a person who is not seen in a zone any more is forgotten. At least
+            ``max_absence_s`` plus the length of a part of a track.
 
     Raises:
-        ConfigError: If a value cannot be.
+        ConfigError: If a value is out of range.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class ZoneDwellRule:
         self._dwells: ExpiringMap[tuple[str, int], Dwell] = ExpiringMap(forget_after_s=forget_after_s)
 
     def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
-        """Return an alert for every zone in which the person has now been too long."""
+        """Return an alert for each zone in which the person has now been for too long."""
         return [
             alert
             for zone in self._zones
@@ -59,32 +60,18 @@ class ZoneDwellRule:
         ]
 
     def on_tick(self, now: float) -> Iterable[Alert]:
-        """Return nothing: only what was seen counts as a stay."""
+        """Return nothing: only sightings make a dwell longer."""
         return []
 
     def on_correction(self, correction: Correction) -> None:
-        """Let stays follow their people."""
-        if correction.kind in (CorrectionKind.CONFIRMED, CorrectionKind.NAMED):
-            return
-        for (zone_name, person_id), dwell in self._dwells.items():
-            if correction.kind is CorrectionKind.ERASED:
-                if person_id in correction.person_ids:
-                    self._dwells.pop((zone_name, person_id))
-            elif correction.kind is CorrectionKind.MERGED:
-                kept, absorbed = correction.person_ids
-                if person_id == absorbed:
-                    self._keep(zone_name, absorbed, None)
-                    self._join(zone_name, kept, dwell)
-            else:
-                source, target = correction.person_ids
-                if person_id == source:
-                    rest, moved = dwell.split(frozenset(correction.parts), max_absence_s=self._max_absence_s)
-                    if moved is not None:
-                        self._keep(zone_name, source, rest)
-                        self._join(zone_name, target, moved)
+        """Move dwells to the people they show now."""
+        for move in moves_of(correction):
+            for (zone_name, person_id), dwell in self._dwells.items():
+                if person_id == move.source:
+                    self._move(zone_name, dwell, move)
 
     def reconsider(self, alert: Alert) -> Alert | None:
-        """Return the alert, or None if the person's stay of that time proves to be shorter than allowed."""
+        """Return the alert, or None if the person's dwell of that time proves to be within the limit."""
         cameras = {zone.name: zone.camera_id for zone in self._zones}
         dwells = [
             dwell
@@ -98,11 +85,11 @@ class ZoneDwellRule:
         return None if is_refuted else alert
 
     def snapshot(self) -> bytes:
-        """Return all stays."""
+        """Return the state."""
         return self._dwells.snapshot()
 
     def restore(self, state: bytes) -> None:
-        """Know what another one knew. Raises ``WireFormatError`` as ``Stateful``."""
+        """Take over the state of another instance. Raises ``WireFormatError`` as ``Stateful``."""
         self._dwells.restore(state, list[tuple[tuple[str, int], float, Dwell]])
 
     def _follow(self, zone: Zone, sighting: Sighting) -> Iterable[Alert]:
@@ -114,7 +101,7 @@ class ZoneDwellRule:
             if not dwell.is_alerted and dwell.dwell_s > self._max_dwell_s:
                 dwell = replace(dwell, is_alerted=True)
                 alerts.append(
-                    self._builder.issue(
+                    self._builder.build(
                         sighting,
                         started_at=dwell.since,
                         message=f"Somebody stays in {zone.name!r} for more than {self._max_dwell_s:g} s.",
@@ -125,7 +112,7 @@ class ZoneDwellRule:
         return alerts
 
     def _extended(self, dwell: Dwell | None, part: TrackPart, at: float) -> Dwell:
-        """Return the stay with one more moment, or a new one after too long an absence."""
+        """Return the dwell with one more moment, or a new one after too long an absence."""
         if dwell is None or at - dwell.until > self._max_absence_s:
             return Dwell((Interval(part, at, at),), is_alerted=False)
         for i in reversed(range(len(dwell.intervals))):
@@ -134,6 +121,14 @@ class ZoneDwellRule:
                 longer = replace(interval, until=max(interval.until, at))
                 return replace(dwell, intervals=(*dwell.intervals[:i], longer, *dwell.intervals[i + 1 :]))
         return self._joined([*dwell.intervals, Interval(part, at, at)], is_alerted=dwell.is_alerted) or dwell
+
+    def _move(self, zone_name: str, dwell: Dwell, move: Move) -> None:
+        moved = frozenset(part for part in dwell.parts if move.takes(part, move.source))
+        rest, other = dwell.split(moved, max_absence_s=self._max_absence_s)
+        if other is not None:
+            self._keep(zone_name, move.source, rest)
+            if move.target is not None:
+                self._join(zone_name, move.target, other)
 
     def _join(self, zone_name: str, person_id: int, dwell: Dwell) -> None:
         other = self._dwells.get((zone_name, person_id))
@@ -150,6 +145,6 @@ class ZoneDwellRule:
         if dwell is None:
             self._dwells.pop((zone_name, person_id))
         else:
-            # Who is too short of the limit now has not been told of.
+            # A dwell that is within the limit by now has raised no valid alert.
             is_alerted = dwell.is_alerted and dwell.dwell_s > self._max_dwell_s
             self._dwells.set((zone_name, person_id), replace(dwell, is_alerted=is_alerted), at=dwell.until)

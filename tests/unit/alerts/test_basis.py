@@ -22,12 +22,12 @@ def make_basis(*sightings: Sighting, max_parts: int = 100) -> AlertBasis:
     return basis
 
 
-def test_an_alert_stands_on_all_parts_from_its_beginning_until_it_was_raised() -> None:
+def test_an_alert_is_based_on_all_parts_from_its_start_until_it_was_raised() -> None:
     basis = make_basis(*(see(at, part=at) for at in (1, 2, 3, 4)))
     assert basis.parts_of(make_alert(1.9, 3.0, EAST)) == {TrackPart(EAST, 2), TrackPart(EAST, 3)}
 
 
-def test_other_people_and_other_tracks_are_no_basis() -> None:
+def test_parts_of_other_people_and_other_tracks_are_not_its_basis() -> None:
     basis = make_basis(see(1), see(1.5, 2, part=1), see(2, track_id=WEST))
     assert basis.parts_of(make_alert(0.0, 3.0, EAST)) == {TrackPart(EAST, 0)}
 

@@ -1,5 +1,6 @@
 import pickle
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import pytest
 from factories import make_path, make_sighting
@@ -27,7 +28,7 @@ RAISED, AMENDED, RETRACTED = AlertState.RAISED, AlertState.AMENDED, AlertState.R
 
 
 class EveryoneRule:
-    """Tells of every sighting."""
+    """Raises an alert for every sighting."""
 
     def __init__(self, name: str = "everyone") -> None:
         self.name = name
@@ -65,18 +66,18 @@ def alerted(alerts: Sequence[Alert]) -> list[tuple[str, AlertState, int]]:
     return [(alert.key, alert.state, alert.person_id) for alert in alerts]
 
 
-def test_a_rule_is_silent_about_a_person_while_it_cools_down() -> None:
+def test_a_rule_raises_no_second_alert_about_a_person_during_the_cool_down() -> None:
     alerts = make_stage().process([see(at) for at in (1, 20, 60.9, 61, 62)])
     assert [alert.raised_at for alert in alerts] == [1.0, 61.0]
 
 
-def test_every_person_and_every_rule_cools_down_for_itself() -> None:
+def test_each_person_and_each_rule_has_its_own_cool_down() -> None:
     stage = make_stage(EveryoneRule("one"), EveryoneRule("two"))
     alerts = stage.process([see(1), see(2, person_id=2), see(3)])
     assert [alert.key for alert in alerts] == ["one/1/1.000", "two/1/1.000", "one/2/2.000", "two/2/2.000"]
 
 
-def test_a_tick_raises_alerts_too_and_cools_down_too() -> None:
+def test_a_tick_raises_alerts_and_starts_a_cool_down() -> None:
     stage = make_stage()
     assert alerted(stage.tick(10.0)) == [("everyone/99/10.000", RAISED, 99)]
     assert stage.tick(20.0) == []
@@ -93,14 +94,14 @@ def test_nothing_is_held_back_until_the_end() -> None:
     assert stage.flush() == []
 
 
-def test_a_merger_gives_an_alert_to_the_kept_person_under_its_old_key() -> None:
+def test_a_merge_gives_an_alert_to_the_kept_person_under_its_old_key() -> None:
     stage = make_stage()
     stage.process([see(1, person_id=2)])
     assert alerted(stage.process([correct(CorrectionKind.MERGED, 1, 2)])) == [("everyone/2/1.000", AMENDED, 1)]
 
 
 @pytest.mark.parametrize(("kept_at", "absorbed_at"), [(1, 5), (5, 1)], ids=["kept first", "absorbed first"])
-def test_a_merger_retracts_the_later_of_two_alerts_that_are_one(kept_at: float, absorbed_at: float) -> None:
+def test_a_merge_retracts_the_later_of_two_alerts_within_the_cool_down(kept_at: float, absorbed_at: float) -> None:
     stage = make_stage()
     seen = [see(kept_at, 1, EAST), see(absorbed_at, 2, WEST)]
     stage.process(sorted(seen, key=lambda event: event.last.captured_at))
@@ -109,30 +110,39 @@ def test_a_merger_retracts_the_later_of_two_alerts_that_are_one(kept_at: float, 
     amended = [alert for alert in changes if alert.state is AMENDED]
     assert [alert.raised_at for alert in retracted] == [5.0]
     assert [alert.person_id for alert in amended] == ([] if kept_at < absorbed_at else [1])
-    # The one that stays still cools down.
+    # The remaining alert still cools down.
     assert [alert.raised_at for alert in stage.process([see(60.5), see(61)])] == [61.0]
 
 
-def test_a_merger_leaves_alerts_that_lie_apart() -> None:
+def test_a_merge_keeps_alerts_further_apart_than_the_cool_down() -> None:
     stage = make_stage()
     stage.process([see(1), see(100, person_id=2, track_id=WEST)])
     assert alerted(stage.process([correct(CorrectionKind.MERGED, 1, 2)])) == [("everyone/2/100.000", AMENDED, 1)]
 
 
-def test_a_merger_is_no_reason_to_tell_again() -> None:
+def test_a_merge_moves_the_cool_down_to_the_kept_person() -> None:
     stage = make_stage()
     stage.process([see(1, person_id=2), correct(CorrectionKind.MERGED, 1, 2)])
     assert stage.process([see(10, part=1)]) == []
 
 
-def test_a_split_gives_an_alert_to_whom_its_evidence_shows() -> None:
+@pytest.mark.parametrize(("kept_at", "absorbed_at"), [(50, 1), (1, 50)], ids=["kept newer", "absorbed newer"])
+def test_a_merge_keeps_the_newer_of_two_cool_downs(kept_at: float, absorbed_at: float) -> None:
+    stage = make_stage(max_open=1)  # so the older alert is out of reach, and none is retracted
+    seen = [see(kept_at, 1, EAST), see(absorbed_at, 2, WEST)]
+    stage.process(sorted(seen, key=lambda event: event.last.captured_at))
+    stage.process([correct(CorrectionKind.MERGED, 1, 2)])
+    assert [alert.raised_at for alert in stage.process([see(80, part=1), see(110, part=2)])] == [110.0]
+
+
+def test_a_split_gives_an_alert_to_the_person_its_evidence_shows() -> None:
     stage = make_stage()
     stage.process([see(1)])
     split = correct(CorrectionKind.SPLIT, 1, 2, parts=[TrackPart(EAST, 0)])
     assert alerted(stage.process([split])) == [("everyone/1/1.000", AMENDED, 2)]
 
 
-def test_after_a_split_each_person_cools_down_for_what_is_his() -> None:
+def test_a_split_moves_the_cool_down_with_the_alert() -> None:
     stage = make_stage()
     stage.process([see(1), correct(CorrectionKind.SPLIT, 1, 2, parts=[TrackPart(EAST, 0)])])
     alerts = stage.process([see(10, 1, WEST), see(11, 2, EAST, part=1)])
@@ -158,7 +168,7 @@ def test_a_confirmation_changes_nothing() -> None:
     assert stage.process([correct(CorrectionKind.CONFIRMED, 1)]) == []
 
 
-def test_a_watch_list_alert_that_proves_false_is_retracted_and_silences_nothing() -> None:
+def test_a_false_watch_list_alert_is_retracted_and_its_cool_down_ends() -> None:
     stage = make_stage(make_watchlist())
     stage.process([see(1, 17)])
     split = correct(CorrectionKind.SPLIT, 17, 40, parts=[TrackPart(EAST, 0)])
@@ -172,7 +182,7 @@ def test_a_watch_list_alert_stays_true_when_the_person_is_renumbered() -> None:
     assert alerted(stage.process([correct(CorrectionKind.MERGED, 3, 17)])) == [("watch/17/0.600", AMENDED, 3)]
 
 
-def test_a_return_of_somebody_else_is_retracted() -> None:
+def test_a_reappearance_of_two_different_people_is_retracted() -> None:
     rule = ReappearanceRule(name="back", severity="info", min_absence_s=10.0, max_absence_s=100.0, forget_after_s=200.0)
     stage = make_stage(rule)
     (alert,) = stage.process([see(1), see(50, track_id=WEST)])
@@ -181,7 +191,7 @@ def test_a_return_of_somebody_else_is_retracted() -> None:
     assert [alert.state for alert in stage.process([split])] == [RETRACTED]
 
 
-def test_a_stay_that_was_two_people_is_retracted() -> None:
+def test_a_dwell_that_was_two_people_is_retracted() -> None:
     rule = ZoneDwellRule(
         name="dwell",
         severity="info",
@@ -245,7 +255,7 @@ def events_of(drawn) -> list[Sighting | Correction]:
 
 
 @given(st.lists(st.one_of(sightings, corrections), max_size=30), st.integers(0, 30))
-def test_a_stage_that_was_restored_goes_on(drawn, cut: int) -> None:
+def test_a_restored_engine_continues_exactly(drawn, cut: int) -> None:
     def make() -> AlertEngine:
         dwell = ReappearanceRule(
             name="back", severity="info", min_absence_s=2.0, max_absence_s=20.0, forget_after_s=60.0
@@ -259,8 +269,21 @@ def test_a_stage_that_was_restored_goes_on(drawn, cut: int) -> None:
     assert alerts + after.process(events[cut:]) == make().process(events)
 
 
+merges = st.permutations([1, 2, 3]).map(lambda drawn: (CorrectionKind.MERGED, *drawn[:2]))
+
+
+@given(st.lists(st.one_of(sightings, sightings, merges), min_size=8, max_size=40), st.sampled_from([3.0, 7.0]))
+def test_after_any_merges_alerts_about_a_person_lie_a_cool_down_apart(drawn, cooldown_s: float) -> None:
+    live = {alert.key: alert for alert in make_stage(cooldown_s=cooldown_s).process(events_of(drawn))}
+    times: dict[int, list[float]] = {}
+    for alert in sorted(live.values(), key=lambda alert: alert.raised_at):
+        if alert.state is not RETRACTED:
+            times.setdefault(alert.person_id, []).append(alert.raised_at)
+    assert all(b - a >= cooldown_s for raised_at in times.values() for a, b in pairwise(raised_at))
+
+
 @given(st.lists(st.one_of(sightings, corrections), max_size=30), st.sampled_from([0.0, 5.0, 1000.0]))
-def test_whatever_is_corrected_a_key_lives_once_and_an_alert_follows_its_evidence(drawn, cooldown_s) -> None:
+def test_after_any_corrections_keys_are_unique_and_alerts_follow_their_evidence(drawn, cooldown_s) -> None:
     events: list[Sighting | Correction] = []
     owners: dict[TrackPart, int] = {}
     for part, item in enumerate(drawn):
@@ -286,7 +309,7 @@ def test_whatever_is_corrected_a_key_lives_once_and_an_alert_follows_its_evidenc
         else:
             del live[alert.key]
     for alert in live.values():
-        # An alert is about whom its evidence shows.
+        # An alert is about the person its evidence shows.
         assert any(
             owners[part] == alert.person_id
             for part in owners

@@ -40,7 +40,7 @@ def run(rule: LineCrossingRule, *sightings: Sighting) -> list[Alert]:
         ("both", 45, 75, 0),
     ],
 )
-def test_only_the_forbidden_direction_is_told_of(forbidden: str, from_x: float, to_x: float, count: int) -> None:
+def test_only_the_forbidden_direction_raises_an_alert(forbidden: str, from_x: float, to_x: float, count: int) -> None:
     assert len(run(make_rule(forbidden), walk(from_x, to_x))) == count
 
 
@@ -56,15 +56,15 @@ def test_a_crossing_between_two_parts_of_a_track_is_seen() -> None:
     assert [alert.started_at for alert in alerts] == [1.1]
 
 
-def test_trembling_on_the_line_is_no_crossing() -> None:
+def test_jitter_on_the_line_is_not_a_crossing() -> None:
     assert run(make_rule("both", min_depth_px=4.0), walk(78, 83), walk(83, 77, first=11, part=1)) == []
 
 
-def test_who_turns_on_the_line_has_not_crossed_it() -> None:
+def test_a_person_who_turns_round_on_the_line_has_not_crossed_it() -> None:
     assert run(make_rule("both"), walk(45, 81), walk(81, 45, first=11, part=1)) == []
 
 
-def test_who_walks_round_the_line_has_not_crossed_it() -> None:
+def test_a_person_who_walks_round_the_line_has_not_crossed_it() -> None:
     assert run(make_rule("both"), walk(45, 115, foot_y=50.0)) == []
 
 
@@ -72,6 +72,6 @@ def test_a_line_belongs_to_one_camera() -> None:
     assert run(make_rule("both", camera="west"), walk(45, 115)) == []
 
 
-def test_there_and_back_is_twice() -> None:
+def test_there_and_back_are_two_crossings() -> None:
     alerts = run(make_rule("both"), walk(45, 115), walk(115, 45, first=11, part=1))
     assert len(alerts) == 2

@@ -32,7 +32,7 @@ def run(rule: ReappearanceRule, *sightings: Sighting) -> list[Alert]:
     [(14.9, 0), (15.0, 1), (105.0, 1), (105.1, 0), (500.0, 0)],
     ids=["too soon", "at the earliest", "at the latest", "too late", "forgotten"],
 )
-def test_only_an_absence_of_the_right_length_is_told_of(return_s: float, count: int) -> None:
+def test_only_an_absence_of_the_right_length_raises_an_alert(return_s: float, count: int) -> None:
     assert len(run(make_rule(), see(0, 5), see(return_s, return_s + 2, WEST))) == count
 
 
@@ -46,7 +46,7 @@ def test_a_gap_within_one_track_is_no_absence() -> None:
     assert run(make_rule(), see(0, 5), see(20, 22, part=1)) == []
 
 
-def test_who_is_in_two_cameras_at_once_was_not_away() -> None:
+def test_a_person_in_two_cameras_at_once_was_not_away() -> None:
     assert run(make_rule(), see(0, 5), see(3, 20, WEST), see(19, 30, LATER)) == []
 
 
@@ -57,7 +57,7 @@ def test_a_person_who_was_merged_comes_back_under_the_kept_number() -> None:
     assert len(run(rule, see(20, 22, WEST))) == 1
 
 
-def test_after_a_split_each_is_remembered_where_each_was_last() -> None:
+def test_after_a_split_each_person_keeps_their_own_last_presence() -> None:
     rule = make_rule()
     run(rule, see(0, 5), see(6, 30, WEST))
     moved = (TrackPart(WEST, 0),)
@@ -82,6 +82,6 @@ def test_an_erased_person_does_not_come_back() -> None:
     assert run(rule, see(20, 22, WEST)) == []
 
 
-def test_a_longest_absence_below_the_shortest_is_refused() -> None:
+def test_a_maximum_absence_below_the_minimum_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"alerts\.back\.max_absence_s: expected a number of at least 200"):
         make_rule(min_absence_s=200.0)

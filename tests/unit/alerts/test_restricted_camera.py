@@ -47,27 +47,27 @@ def test_hours_may_lie_in_one_day(hour: float, count: int) -> None:
     assert len(run(make_rule(from_hour=0, to_hour=12), see(hour))) == count
 
 
-def test_hours_are_those_of_the_place() -> None:
+def test_hours_are_those_of_the_time_zone() -> None:
     # In July Vienna is two hours ahead of UTC.
     rule = make_rule(time_zone="Europe/Vienna")
     assert len(run(rule, see(20.0))) == 1
     assert run(rule, see(5.0, TrackId("east", 0, 2))) == []
 
 
-def test_the_first_moment_in_these_hours_is_the_beginning() -> None:
+def test_the_alert_starts_with_the_first_moment_in_these_hours() -> None:
     (alert,) = run(make_rule(), see(22 - 1 / 3600))
     assert alert.started_at == datetime(2024, 7, 1, 22, tzinfo=UTC).timestamp()
 
 
-def test_a_track_is_told_of_once() -> None:
+def test_a_track_raises_one_alert() -> None:
     assert len(run(make_rule(), see(23.0), see(23.001, part=1), see(23.002, TrackId("east", 0, 2)))) == 2
 
 
-def test_other_cameras_are_free() -> None:
+def test_other_cameras_are_not_restricted() -> None:
     assert run(make_rule(), see(23.0, TrackId("west", 0, 1))) == []
 
 
-def test_a_merger_does_not_tell_of_a_track_again() -> None:
+def test_a_merge_does_not_raise_a_second_alert_about_a_track() -> None:
     rule = make_rule()
     run(rule, see(23.0, person_id=2))
     rule.on_correction(Correction(CorrectionKind.MERGED, (1, 2), "test", 0.0))
@@ -85,7 +85,7 @@ def test_a_merger_does_not_tell_of_a_track_again() -> None:
     ],
     ids=["no hour", "no such hour", "unknown zone", "no zone", "no list"],
 )
-def test_settings_that_cannot_be_are_named(changes, key: str) -> None:
+def test_bad_settings_are_named(changes, key: str) -> None:
     with pytest.raises(ConfigError) as caught:
         make_rule(**changes)
     assert str(caught.value).startswith(f"alerts.night.{key}: expected")

@@ -28,18 +28,18 @@ def run(rule: WatchlistRule, *sightings: Sighting) -> list[Alert]:
     return [alert for sighting in sightings for alert in rule.on_sighting(sighting)]
 
 
-def test_a_listed_person_is_told_of_once_a_track() -> None:
+def test_a_listed_person_raises_one_alert_per_track() -> None:
     alerts = run(make_rule(), see(), see(part=1), see(track_id=OTHER, part=2))
     assert [alert.evidence for alert in alerts] == [(TRACK,), (OTHER,)]
     assert alerts[0].message == "'lost child' of the watch list is here."
     assert alerts[0].key == "watch/17/0.000"
 
 
-def test_others_are_not_told_of() -> None:
+def test_people_who_are_not_listed_raise_no_alert() -> None:
     assert run(make_rule(), see(person_id=18)) == []
 
 
-def test_an_unsure_sighting_is_passed_over_until_a_surer_one() -> None:
+def test_a_sighting_of_low_probability_is_ignored_until_a_surer_one() -> None:
     alerts = run(make_rule(), see(probability=0.5), see(part=1, probability=0.9))
     assert [alert.started_at for alert in alerts] == [0.5]
 
@@ -51,7 +51,7 @@ def test_a_listed_person_keeps_the_name_under_another_number() -> None:
     assert run(rule, see(person_id=17, track_id=OTHER)) == []
 
 
-def test_a_track_that_was_told_of_is_not_told_of_again_after_a_merger() -> None:
+def test_a_merge_does_not_raise_a_second_alert_about_a_track() -> None:
     rule = make_rule()
     (alert,) = run(rule, see())
     rule.on_correction(Correction(CorrectionKind.MERGED, (3, 17), "test", 1.0))
@@ -59,7 +59,7 @@ def test_a_track_that_was_told_of_is_not_told_of_again_after_a_merger() -> None:
     assert rule.reconsider(replace(alert, person_id=3)) == replace(alert, person_id=3)
 
 
-def test_an_alert_about_somebody_who_is_not_listed_is_not_true() -> None:
+def test_an_alert_about_a_person_who_is_not_listed_is_not_true() -> None:
     rule = make_rule()
     (alert,) = run(rule, see())
     assert rule.reconsider(replace(alert, person_id=18)) is None
@@ -85,7 +85,7 @@ def test_a_person_is_a_number(person_id) -> None:
         make_rule({"lost child": person_id})
 
 
-def test_who_is_named_is_listed_and_who_loses_the_name_is_not() -> None:
+def test_naming_lists_a_person_and_an_empty_name_takes_them_off() -> None:
     rule = make_rule()
     rule.on_correction(Correction(CorrectionKind.NAMED, (5,), "ann", 1.0, name="the man with the red bag"))
     (alert,) = run(rule, see(5))

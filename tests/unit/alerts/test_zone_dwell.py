@@ -33,7 +33,7 @@ def run(rule: ZoneDwellRule, *sightings: Sighting) -> list[Alert]:
     return [alert for sighting in sightings for alert in rule.on_sighting(sighting)]
 
 
-def test_who_stays_too_long_is_told_of_once() -> None:
+def test_a_long_dwell_raises_one_alert() -> None:
     alerts = run(make_rule(), see(5, 14), see(14.1, 17, part=1), see(17.1, 40, part=2))
     assert alerts == [
         Alert(
@@ -61,22 +61,22 @@ def test_every_point_of_a_path_counts() -> None:
     assert run(make_rule(), *parts) == []
 
 
-def test_a_short_absence_is_part_of_the_stay() -> None:
+def test_a_short_absence_does_not_end_a_dwell() -> None:
     parts = [see(0, 6), see(6.1, 7.9, box=OUTSIDE, part=1), see(8, 11, part=2)]
     assert [alert.started_at for alert in run(make_rule(), *parts)] == [0.0]
 
 
-def test_a_stay_goes_on_in_another_track() -> None:
+def test_a_dwell_goes_on_in_another_track() -> None:
     (alert,) = run(make_rule(), see(0, 6), see(7, 11, track_id=OTHER))
     assert (alert.started_at, alert.evidence) == (0.0, (TRACK, OTHER))
 
 
-def test_a_second_stay_is_told_of_again() -> None:
+def test_a_second_dwell_raises_a_second_alert() -> None:
     alerts = run(make_rule(), see(0, 12), see(30, 42, track_id=OTHER))
     assert [alert.key for alert in alerts] == ["dwell/1/0.000", "dwell/1/30.000"]
 
 
-def test_two_people_do_not_make_one_stay() -> None:
+def test_two_people_do_not_make_one_dwell() -> None:
     assert run(make_rule(), see(0, 6), see(6.1, 12, person_id=2, track_id=OTHER)) == []
 
 
@@ -84,7 +84,7 @@ def test_a_zone_belongs_to_one_camera() -> None:
     assert run(make_rule(), see(0, 20, track_id=TrackId("west", 0, 1))) == []
 
 
-def test_a_person_who_is_merged_into_another_has_stayed() -> None:
+def test_a_merge_joins_the_dwells_of_both_people() -> None:
     rule = make_rule()
     assert run(rule, see(0, 6), see(6.1, 9, person_id=2, track_id=OTHER)) == []
     rule.on_correction(Correction(CorrectionKind.MERGED, (1, 2), "test", 9.0))
@@ -92,7 +92,7 @@ def test_a_person_who_is_merged_into_another_has_stayed() -> None:
     assert (alert.started_at, alert.evidence) == (0.0, (TRACK, OTHER))
 
 
-def test_parts_that_were_somebody_else_are_taken_off_a_stay() -> None:
+def test_a_split_takes_parts_of_another_person_off_a_dwell() -> None:
     rule = make_rule()
     (alert,) = run(rule, see(0, 6), see(6.1, 12, part=1))
     moved = (TrackPart(TRACK, 1),)
@@ -102,21 +102,21 @@ def test_parts_that_were_somebody_else_are_taken_off_a_stay() -> None:
     assert (alert.person_id, alert.started_at) == (2, pytest.approx(6.1))
 
 
-def test_an_alert_whose_stay_is_forgotten_stands() -> None:
+def test_an_alert_whose_dwell_is_forgotten_stays_true() -> None:
     rule = make_rule()
     (alert,) = run(rule, see(0, 12))
     run(rule, see(200, 205, person_id=5))
     assert rule.reconsider(alert) == alert
 
 
-def test_a_stay_that_is_moved_entirely_is_not_told_of_again() -> None:
+def test_a_dwell_that_is_moved_entirely_raises_no_second_alert() -> None:
     rule = make_rule()
     run(rule, see(0, 12))
     rule.on_correction(Correction(CorrectionKind.SPLIT, (1, 2), "test", 12.0, (TrackPart(TRACK, 0),)))
     assert run(rule, see(12.1, 20, person_id=2, part=1)) == []
 
 
-def test_both_people_of_a_long_stay_are_told_of_when_each_stayed_too_long() -> None:
+def test_both_people_of_a_split_dwell_raise_an_alert_if_each_dwelt_too_long() -> None:
     rule = make_rule()
     (alert,) = run(rule, see(0, 11), see(11.1, 25, part=1))
     rule.on_correction(Correction(CorrectionKind.SPLIT, (1, 2), "test", 25.0, (TrackPart(TRACK, 1),)))
@@ -125,14 +125,14 @@ def test_both_people_of_a_long_stay_are_told_of_when_each_stayed_too_long() -> N
     assert [alert.key for alert in alerts] == ["dwell/2/11.100"]
 
 
-def test_an_erased_person_was_never_there() -> None:
+def test_an_erased_person_leaves_no_dwell() -> None:
     rule = make_rule()
     run(rule, see(0, 9))
     rule.on_correction(Correction(CorrectionKind.ERASED, (1,), "test", 9.0))
     assert run(rule, see(9.1, 15, part=1)) == []
 
 
-def test_a_long_stay_of_many_parts_is_one_stay() -> None:
+def test_a_dwell_of_many_parts_is_one_dwell() -> None:
     rule = make_rule(max_dwell_s=500.0)
     alerts = run(rule, *(see(4 * part, 4 * part + 3.9, part=part) for part in range(130)))
     assert [alert.started_at for alert in alerts] == [0.0]
@@ -143,6 +143,6 @@ def test_a_long_stay_of_many_parts_is_one_stay() -> None:
     [{"severity": "loud"}, {"max_dwell_s": -1}, {"max_absence_s": None}, {"forget_after_s": 1.0}],
     ids=["severity", "dwell", "absence", "forgets too soon"],
 )
-def test_settings_that_cannot_be_are_named(changes) -> None:
+def test_bad_settings_are_named(changes) -> None:
     with pytest.raises(ConfigError, match=rf"alerts\.dwell\.{next(iter(changes))}: expected"):
         make_rule(**changes)

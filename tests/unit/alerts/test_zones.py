@@ -40,11 +40,11 @@ def test_it_does_not_matter_with_which_corner_a_polygon_begins(points, shift: in
     assert np.array_equal(is_inside(np.array(points), ARROW), is_inside(np.array(points), rotated))
 
 
-def test_nobody_is_in_no_zone() -> None:
+def test_no_points_are_in_no_zone() -> None:
     assert is_inside(np.empty((0, 2)), ARROW).shape == (0,)
 
 
-def test_who_is_cut_by_the_lower_edge_stands_in_the_last_row() -> None:
+def test_a_person_cut_by_the_lower_edge_stands_in_the_last_row() -> None:
     path = make_path(length=1, box=(10, 40, 30, 120), frame_hw=(120, 160))
     assert ground_points(path).tolist() == [[20, 119]]
 
@@ -75,7 +75,7 @@ def test_turning_a_line_round_turns_every_crossing_round(points) -> None:
 
 
 @given(st.lists(st.tuples(st.floats(-9, 9), st.floats(1, 9)), min_size=2, max_size=20))
-def test_crossings_alternate_in_direction_where_nobody_can_walk_round_the_line(points) -> None:
+def test_crossings_alternate_in_direction_if_the_path_cannot_go_round_the_line(points) -> None:
     path = np.array(points)
     path = path[np.abs(depths(path, LINE)) > 0.01]
     found = [direction for direction in crossings(path, LINE).tolist() if direction]
@@ -93,7 +93,7 @@ def test_crossings_alternate_in_direction_where_nobody_can_walk_round_the_line(p
     ],
     ids=["key missing", "no block", "two corners", "ragged", "no numbers"],
 )
-def test_a_zone_that_cannot_be_is_named(zones, message: str) -> None:
+def test_a_bad_zone_is_named(zones, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         parse_zones(zones, ISSUER)
 
@@ -111,6 +111,6 @@ GATE = {"camera": "east", "from": [0, 0], "to": [9, 0], "forbidden": "both"}
     ],
     ids=["one point", "no point", "direction", "unknown key"],
 )
-def test_a_line_that_cannot_be_is_named(change, message: str) -> None:
+def test_a_bad_line_is_named(change, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         parse_lines({"gate": GATE | change}, ISSUER)

@@ -13,7 +13,7 @@ from plugins import ROOT
 from connectors.sinks.kafka import KafkaSink
 from pipeline.cli.alerts import main
 from pipeline.core import Alert, AlertState, Severity, TrackId
-from pipeline.ledger.codec import alert_to_dict
+from pipeline.ledger.codec import to_dict
 
 pytestmark = pytest.mark.kafka
 
@@ -74,7 +74,7 @@ def test_an_operator_sees_how_each_alert_stands(post: Raise, command: Command) -
     post(ALERT, OTHER, replace(ALERT, state=AlertState.AMENDED, message="Stays long."))
     alerts = standing(command)
     assert {key: alert["state"] for key, alert in alerts.items()} == {ALERT.key: "amended", OTHER.key: "raised"}
-    assert alerts[OTHER.key] == {**alert_to_dict(OTHER), "by": ""}
+    assert alerts[OTHER.key] == {**to_dict(OTHER), "by": ""}
 
 
 def test_an_acknowledged_alert_says_by_whom(post: Raise, command: Command) -> None:
@@ -107,7 +107,7 @@ def test_what_nobody_raised_cannot_be_acknowledged(post: Raise, command: Command
 
 
 @pytest.mark.parametrize(
-    "value", [b"", b"\xff\xfe", b"[" * 100_000, b'{"schema": 2}', b"null", json.dumps(alert_to_dict(OTHER)).encode()]
+    "value", [b"", b"\xff\xfe", b"[" * 100_000, b'{"schema": 2}', b"null", json.dumps(to_dict(OTHER)).encode()]
 )
 def test_what_is_no_alert_is_passed_over(
     broker: Broker, topic: str, post: Raise, command: Command, value: bytes

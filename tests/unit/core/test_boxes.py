@@ -26,7 +26,7 @@ def test_a_box_overlaps_itself_wholly_unless_it_is_empty(boxes) -> None:
 
 
 @given(BOXES, BOXES)
-def test_what_two_boxes_share_is_no_larger_than_either(first, second) -> None:
+def test_the_shared_area_of_two_boxes_is_no_larger_than_either(first, second) -> None:
     shared = intersection_matrix(first, second)
     assert (shared <= area(first)[:, None]).all()
     assert (shared <= area(second)[None]).all()

@@ -20,7 +20,7 @@ def test_a_command_gets_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("word", ["-h", "--help"])
-def test_help_says_what_the_module_says_and_does_nothing(
+def test_help_prints_the_docstring_and_does_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], word: str
 ) -> None:
     def main(words: list[str]) -> None:
@@ -34,7 +34,7 @@ def test_help_says_what_the_module_says_and_does_nothing(
 @pytest.mark.parametrize(
     ("error", "code"), [(ConfigError("a: b"), 2), (WeightsError("a: b"), 2), (ConnectorError("a: b"), 1)]
 )
-def test_a_mistake_is_one_line_and_an_exit_code(
+def test_an_error_is_one_line_and_an_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: ReidError, code: int
 ) -> None:
     def main(_: list[str]) -> None:

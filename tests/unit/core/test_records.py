@@ -1,4 +1,4 @@
-"""The nouns check their arrays once and cannot be changed afterwards."""
+"""Records check their arrays once, when built, and cannot be changed later."""
 
 import pickle
 from dataclasses import FrozenInstanceError, fields
@@ -47,7 +47,7 @@ def test_fields_of_a_record_cannot_be_replaced(record) -> None:
 
 
 @pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS)
-def test_a_record_comes_whole_out_of_a_pickle(record) -> None:
+def test_a_record_survives_pickling(record) -> None:
     copy = pickle.loads(pickle.dumps(record))
     for mine, theirs in zip(arrays_of(copy), arrays_of(record), strict=True):
         np.testing.assert_array_equal(mine, theirs)
@@ -88,7 +88,7 @@ def test_a_record_refuses_arrays_of_another_shape_or_dtype(make, message: str) -
         make()
 
 
-def test_what_is_no_array_is_named_by_its_type() -> None:
+def test_a_value_that_is_not_an_array_is_named_by_its_type() -> None:
     with pytest.raises(ShapeError, match=r"^numbers: expected int64 \(\*,\), got list$"):
         check_array("numbers", [1, 2], (None,), np.int64)
 
@@ -108,7 +108,7 @@ def test_a_track_name_can_be_read_back_whatever_the_camera_is_called(camera_id: 
 
 
 @pytest.mark.parametrize("text", ["east", "east/1", "east/x/1", "", "east/1/"])
-def test_what_is_no_track_name_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_track_name_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"expected camera/session/number|invalid literal"):
         TrackId.parse(text)
 

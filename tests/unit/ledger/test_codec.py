@@ -22,6 +22,9 @@ from pipeline.core import (
 )
 from pipeline.core.errors import WireFormatError
 from pipeline.ledger import codec
+from pipeline.ledger.events import from_row, to_row
+from pipeline.ledger.messages import CorrectionMessage
+from pipeline.ledger.schemas import schema_files
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "connectors/schemas"
 
@@ -69,14 +72,25 @@ def test_an_alert_survives_the_wire(alert: Alert):
 @given(CORRECTIONS)
 def test_a_correction_survives_the_wire(correction: Correction):
     message = json.loads(codec.to_line(correction))
-    # What was erased is not named once more.
+    # The parts of an erasure are left out.
     parts = () if correction.kind is CorrectionKind.ERASED else correction.parts
     assert codec.correction_from_dict(message) == replace(correction, parts=parts)
 
 
+EXACT_TIMES = st.floats(0, 4e9)
+
+
+@given(ALERTS, CORRECTIONS, EXACT_TIMES)
+def test_the_ledger_keeps_alerts_and_corrections_exactly(alert: Alert, correction: Correction, at: float):
+    alert, correction = replace(alert, started_at=at, raised_at=at), replace(correction, at=at, person_ids=(3,))
+    parts = () if correction.kind is CorrectionKind.ERASED else correction.parts
+    assert from_row((1, *to_row(alert))).alert() == alert
+    assert from_row((1, *to_row(correction))).correction() == replace(correction, parts=parts)
+
+
 @given(ALERTS, CORRECTIONS)
 def test_alerts_and_corrections_follow_their_schemas(alert: Alert, correction: Correction):
-    # JSON Schema's patterns know no line breaks inside names; cameras have none.
+    # The patterns of JSON Schema allow no line breaks inside names; cameras have none.
     alert = replace(alert, evidence=(TrackId("east", 0, 7),))
     correction = replace(correction, parts=(TrackPart(TrackId("east", 0, 7), 2),))
     check("alert", codec.to_dict(alert))
@@ -89,13 +103,23 @@ def test_a_sighting_follows_its_schema(outcome: Outcome, runner_up: Match | None
     check("sighting", codec.to_dict(replace(make_sighting(outcome=outcome), runner_up=runner_up)))
 
 
-@pytest.mark.parametrize("name", ["sighting", "correction", "alert"])
+@pytest.mark.parametrize("name", ["sighting", "tracklet", "correction", "alert"])
 def test_every_schema_is_closed_and_describes_every_key(name: str):
     schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["additionalProperties"] is False
     assert schema["required"] == list(schema["properties"])
     assert all(value["description"] for value in schema["properties"].values())
+
+
+@pytest.mark.parametrize("name", schema_files())
+def test_schema_files_are_those_generated_from_the_messages(name: str):
+    written = (SCHEMAS / name).read_text(encoding="utf-8")
+    assert written == schema_files()[name], "run: python -m pipeline.ledger.schemas connectors/schemas"
+
+
+def test_a_tracklet_follows_its_schema():
+    check("tracklet", codec.tracklet_to_dict(make_sighting()))
 
 
 def test_a_sighting_is_written_with_rounded_numbers_and_without_its_path():
@@ -158,12 +182,12 @@ def test_a_record_of_another_kind_has_no_wire_form():
 )
 def test_a_bad_alert_is_refused_by_the_name_of_the_key(key: str, value: object):
     with pytest.raises(WireFormatError, match=key):
-        codec.alert_from_dict({**codec.alert_to_dict(make_alert()), key: value})
+        codec.alert_from_dict({**codec.to_dict(make_alert()), key: value})
 
 
-@pytest.mark.parametrize("key", sorted(codec.CORRECTION_KEYS))
+@pytest.mark.parametrize("key", CorrectionMessage.__struct_fields__)
 def test_a_correction_without_a_key_is_refused_by_its_name(key: str):
-    message = codec.correction_to_dict(Correction(CorrectionKind.MERGED, (1, 2), "ann", 3.0))
+    message = codec.to_dict(Correction(CorrectionKind.MERGED, (1, 2), "ann", 3.0))
     del message[key]
     with pytest.raises(WireFormatError, match=key):
         codec.correction_from_dict(message)
@@ -173,11 +197,11 @@ def test_a_correction_without_a_key_is_refused_by_its_name(key: str):
     "part", [7, {}, {"track": "a/0/1"}, {"track": "a", "part": 0}, {"track": "a/0/1", "part": "0"}]
 )
 def test_a_bad_part_is_refused(part: object):
-    message = codec.correction_to_dict(Correction(CorrectionKind.SPLIT, (1, 2), "ann", 3.0))
+    message = codec.to_dict(Correction(CorrectionKind.SPLIT, (1, 2), "ann", 3.0))
     with pytest.raises(WireFormatError, match=r"parts\[0\]"):
         codec.correction_from_dict({**message, "parts": [part]})
 
 
-def test_what_is_no_object_is_refused():
+def test_a_value_that_is_not_an_object_is_refused():
     with pytest.raises(WireFormatError, match="expected a JSON object, got list"):
         codec.alert_from_dict([])  # type: ignore[arg-type]

@@ -1,4 +1,3 @@
-import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,7 +41,7 @@ def commands(path: Path) -> list[tuple[str, str]]:
     return found
 
 
-def test_an_order_waits_until_somebody_carries_it_out(path: Path) -> None:
+def test_a_command_waits_until_it_is_applied(path: Path) -> None:
     ledger = Ledger(path)
     assert submit_command(path, MERGE) == 1
     ledger.close()
@@ -53,17 +52,19 @@ def test_an_order_waits_until_somebody_carries_it_out(path: Path) -> None:
     reader.close()
 
 
-def test_an_order_can_be_placed_while_a_run_writes_the_ledger(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_command_can_be_submitted_while_a_run_writes_the_ledger(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     ledger = Ledger(path)
     assert command(path, "merge", "1", "2") == 0
-    assert capsys.readouterr().out == "order 1 waits for the run that writes this ledger\n"
+    assert capsys.readouterr().out == "command 1 waits for the run that writes this ledger\n"
     assert [submitted.command.person_ids for submitted in ledger.pending_commands()] == [(1, 2)]
     ledger.close()
 
 
 def test_two_people_are_merged_with_their_alerts(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command(path, "merge", "1", "2") == 0
-    assert capsys.readouterr().out == "order 1 done: merged: 1, 2\n"
+    assert capsys.readouterr().out == "command 1 done: merged: 1, 2\n"
     assert people(path) == {1: 4}
     reader = LedgerReader(path)
     assert [(alert.person_id, alert.state) for alert in reader.alerts()] == [(1, AlertState.AMENDED)]
@@ -75,12 +76,12 @@ def test_parts_are_split_off_to_a_new_number(path: Path) -> None:
     assert people(path) == {1: 1, 2: 1, 3: 2}
 
 
-def test_parts_that_are_rejected_are_somebody_elses(path: Path) -> None:
+def test_rejected_parts_get_a_new_number(path: Path) -> None:
     assert command(path, "reject", "2", "west/0/1:0") == 0
     assert people(path) == {1: 3, 3: 1}
 
 
-def test_a_name_and_a_confirmation_move_nobody(path: Path) -> None:
+def test_naming_and_confirming_move_no_part(path: Path) -> None:
     assert command(path, "name", "2", "the man with the red bag") == 0
     assert command(path, "confirm", "1") == 0
     assert people(path) == {1: 3, 2: 1}
@@ -92,14 +93,16 @@ def test_a_name_and_a_confirmation_move_nobody(path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (("merge", "1", "9"), "person 9: expected somebody who was seen"),
+        (("merge", "1", "9"), "person 9: expected one who was seen"),
         (("split", "1", "west/0/1:0"), "part west/0/1:0: expected to show person 1, got person 2"),
         (("split", "1", "west/0/1:7"), "got nobody"),
         (("split", "2", "west/0/1:0"), "expected some of person 2, got all"),
     ],
-    ids=["a stranger", "another's part", "a part that is not there", "everything"],
+    ids=["an unknown person", "a part of another person", "a part that was never seen", "all parts"],
 )
-def test_what_cannot_be_is_refused_with_a_reason(path: Path, words: tuple[str, ...], reason: str) -> None:
+def test_a_command_that_cannot_be_applied_is_refused_with_a_reason(
+    path: Path, words: tuple[str, ...], reason: str
+) -> None:
     assert command(path, *words) == 1
     ((state, outcome),) = commands(path)
     assert state == "refused"
@@ -115,31 +118,31 @@ def test_what_cannot_be_is_refused_with_a_reason(path: Path, words: tuple[str, .
         replace(MERGE, by=" "),
         replace(MERGE, kind=CommandKind.SPLIT, person_ids=(1,)),
     ],
-    ids=["one person", "twice the same", "nobody", "no part"],
+    ids=["one person", "the same person twice", "no operator", "no part"],
 )
-def test_an_order_that_means_nothing_is_not_placed(path: Path, command: CorrectionCommand) -> None:
+def test_an_incomplete_command_is_not_submitted(path: Path, command: CorrectionCommand) -> None:
     with pytest.raises(ConfigError, match="expected"):
         submit_command(path, command)
     assert commands(path) == []
 
 
-def test_who_ordered_what_when_and_why_is_audited(path: Path) -> None:
+def test_the_audit_says_who_asked_for_what_and_why(path: Path) -> None:
     submit_command(path, MERGE)
     command(path, "split", "2", "west/0/1:0")
     reader = LedgerReader(path)
-    told = [(entry.by, entry.action, entry.subject, entry.reason) for entry in reader.audit()]
+    rows = [(entry.by, entry.action, entry.subject, entry.reason) for entry in reader.audit()]
     reader.close()
-    assert told[:3] == [
+    assert rows[:3] == [
         ("ann", "merge", "persons 1, 2", "same coat"),
         ("ann", "merge done", "persons 1, 2", "merged: 1, 2"),
         ("ann", "split", "person 2, 1 parts", "seen by eye"),
     ]
-    assert told[3][1] == "split refused"
+    assert rows[3][1] == "split refused"
 
 
 def test_only_one_process_writes_a_ledger(path: Path) -> None:
     ledger = Ledger(path)
-    with pytest.raises(ConnectorError, match="expected nobody else to write it, got a run that does"):
+    with pytest.raises(ConnectorError, match="expected no other writer, got a run that writes it"):
         Ledger(path)
     ledger.close()
     Ledger(path).close()
@@ -147,29 +150,3 @@ def test_only_one_process_writes_a_ledger(path: Path) -> None:
 
 def test_a_part_is_written_as_track_and_number() -> None:
     assert TrackPart.parse("a:b/-1/7:2") == TrackPart(TrackId("a:b", -1, 7), 2)
-
-
-OF_SCHEMA_1 = """
-CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE events (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, at REAL NOT NULL, person_id INTEGER,
-    camera_id TEXT, body TEXT NOT NULL);
-CREATE INDEX events_of_person ON events (person_id, number);
-INSERT INTO about VALUES ('schema', '1');
-"""
-
-
-def test_a_ledger_of_the_schema_before_becomes_one_of_this(path: Path, tmp_path: Path) -> None:
-    old = tmp_path / "old" / "ledger.sqlite"
-    old.parent.mkdir()
-    database = sqlite3.connect(old)
-    database.executescript(OF_SCHEMA_1)
-    database.execute("ATTACH ? AS new", (str(path),))
-    database.execute("INSERT INTO events SELECT number, kind, at, person_id, camera_id, body FROM new.events")
-    database.commit()
-    database.close()
-    migrated, new = Ledger(old), Ledger(path)
-    assert migrated.digest == new.digest
-    assert migrated.has(TrackPart(EAST, 2))
-    migrated.close()
-    new.close()
-    assert people(old) == {1: 3, 2: 1}

@@ -1,4 +1,4 @@
-"""Ledgers that were cut off at any byte, damaged, of the future, or on a full disk: nothing from before is lost."""
+"""A ledger that was cut off, damaged, of a newer schema or on a full disk loses nothing that was acknowledged."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ def batches_in(path: Path) -> list[int]:
     return found
 
 
-def test_a_log_that_was_cut_at_any_byte_holds_what_was_acknowledged_until_there(tmp_path: Path) -> None:
+def test_a_log_cut_at_any_byte_holds_the_transactions_acknowledged_before_it(tmp_path: Path) -> None:
     path, log = tmp_path / "ledger.sqlite", tmp_path / "ledger.sqlite-wal"
     ledger = Ledger(path)
     acknowledged = [(0, log.stat().st_size)]
@@ -51,7 +51,7 @@ def test_a_log_that_was_cut_at_any_byte_holds_what_was_acknowledged_until_there(
     ledger.close()
 
 
-def test_a_writer_that_died_while_it_made_the_file_leaves_one_that_can_be_made(tmp_path: Path) -> None:
+def test_a_file_whose_creation_was_cut_off_can_be_created_again(tmp_path: Path) -> None:
     made = Ledger(tmp_path / "made.sqlite")
     log = (tmp_path / "made.sqlite-wal").read_bytes()
     front = (tmp_path / "made.sqlite").read_bytes()
@@ -70,7 +70,7 @@ def test_a_writer_that_died_while_it_made_the_file_leaves_one_that_can_be_made(t
 
 @pytest.fixture
 def full(tmp_path: Path) -> Path:
-    """A ledger of 500 events, some of them in an order."""
+    """A ledger of 510 events."""
     path = tmp_path / "ledger.sqlite"
     ledger = Ledger(path)
     for number in range(170):
@@ -83,15 +83,13 @@ USES: dict[str, Callable[[Path], object]] = {
     "a run": Ledger,
     "a run that sets it aside": set_aside,
     "a reader": LedgerReader,
-    "an order": lambda path: submit_command(path, CorrectionCommand(CommandKind.MERGE, (1, 2), "ann", 1.7e9)),
+    "a command": lambda path: submit_command(path, CorrectionCommand(CommandKind.MERGE, (1, 2), "ann", 1.7e9)),
     "a check": faults_of,
 }
 
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
-def test_a_ledger_of_the_future_is_refused_by_everybody_and_stays_as_it_is(
-    full: Path, use: Callable[[Path], object]
-) -> None:
+def test_a_ledger_of_a_newer_schema_is_refused_and_stays_unchanged(full: Path, use: Callable[[Path], object]) -> None:
     with sqlite3.connect(full) as database:
         database.execute("UPDATE about SET value = '99' WHERE key = 'schema'")
     database.close()
@@ -101,7 +99,7 @@ def test_a_ledger_of_the_future_is_refused_by_everybody_and_stays_as_it_is(
     assert full.read_bytes() == before
 
 
-def test_what_came_before_a_damaged_page_can_still_be_read(full: Path) -> None:
+def test_events_before_a_damaged_page_can_still_be_read(full: Path) -> None:
     pages = bytearray(full.read_bytes())
     middle = len(pages) // 2 // 4096 * 4096
     pages[middle : middle + 20 * 4096] = b"\xff" * 20 * 4096
@@ -135,7 +133,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", disk], check=True)
 
 
-def test_a_full_disk_is_an_error_and_takes_nothing_that_was_written(small_disk: Path) -> None:
+def test_a_full_disk_is_an_error_and_loses_no_written_record(small_disk: Path) -> None:
     (small_disk / "ballast").write_bytes(b"x" * 200_000)
     path, written = small_disk / "ledger.sqlite", list[int]()
     ledger = Ledger(path)
@@ -152,7 +150,7 @@ def test_a_full_disk_is_an_error_and_takes_nothing_that_was_written(small_disk: 
         fill()
     assert len(written) > 5
     assert batches_in(path) == [number for number in written for _ in range(3)]
-    (small_disk / "ballast").unlink()  # somebody makes room
+    (small_disk / "ballast").unlink()  # make room
     write()
     ledger.close()
     assert batches_in(path) == [number for number in written for _ in range(3)]

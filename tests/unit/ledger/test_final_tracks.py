@@ -61,7 +61,7 @@ class Naive:
 
 
 @given(st.lists(st.one_of(SEEN, SEEN, MERGED, SPLIT, ERASED), max_size=40))
-def test_any_order_of_events_ends_as_a_naive_simulation_does(events: list[tuple[str, object, object]]):
+def test_events_in_any_order_give_the_result_of_a_naive_simulation(events: list[tuple[str, object, object]]):
     tracks, naive = FinalTracks(), Naive()
     for kind, first, second in events:
         naive.apply(kind, first, second)
@@ -104,7 +104,7 @@ def test_parts_of_one_track_can_be_different_persons():
     assert [tracks.person_of(part) for part in PARTS[:2]] == [1, 2]
 
 
-def test_what_comes_later_under_an_absorbed_number_is_the_kept_person():
+def test_a_later_sighting_under_an_absorbed_number_is_the_kept_person():
     tracks = FinalTracks()
     merge(tracks, 1, 2)
     merge(tracks, 3, 1)
@@ -122,7 +122,7 @@ def test_a_split_undoes_a_merge_for_the_parts_it_lists_only():
     assert [tracks.person_of(part) for part in PARTS[:3]] == [2, 1, 2]
 
 
-def test_an_erased_person_stays_erased():
+def test_an_erased_person_never_comes_back():
     tracks = FinalTracks()
     see(tracks, PARTS[0], 2)
     merge(tracks, 1, 2)
@@ -132,7 +132,7 @@ def test_an_erased_person_stays_erased():
     assert [tracks.person_of(part) for part in PARTS[:3]] == [NOBODY] * 3
 
 
-def test_a_track_can_become_somebody_else_after_its_person_was_erased():
+def test_a_track_can_show_another_person_after_its_person_was_erased():
     tracks = FinalTracks()
     see(tracks, PARTS[0], 1)
     erase(tracks, 1)

@@ -1,4 +1,4 @@
-"""A writer that is killed at any moment leaves a ledger that opens and holds everything that was acknowledged."""
+"""A writer killed at any moment leaves a ledger that opens and holds everything acknowledged."""
 
 import random
 import subprocess
@@ -34,7 +34,7 @@ while True:
 
 
 @pytest.mark.slow
-def test_a_killed_writer_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+def test_a_killed_writer_loses_no_acknowledged_record(tmp_path: Path) -> None:
     path, acknowledged, chance = tmp_path / "ledger.sqlite", -1, random.Random(7)
     for _ in range(25):
         with subprocess.Popen(

@@ -66,7 +66,7 @@ def test_the_history_of_a_person_is_one_query(tmp_path: Path) -> None:
     assert found == [("sighting",), ("correction",), ("alert",)]
 
 
-def test_equal_records_have_an_equal_digest_however_they_came(tmp_path: Path) -> None:
+def test_equal_records_have_an_equal_digest_in_any_batches(tmp_path: Path) -> None:
     at_once = written(tmp_path / "one.sqlite", make_records())
     one_by_one = written(tmp_path / "two.sqlite", *[[record] for record in make_records()])
     assert at_once == one_by_one
@@ -87,7 +87,7 @@ def test_noise_in_the_last_digits_does_not_change_the_digest(tmp_path: Path) -> 
     assert written(tmp_path / "one.sqlite", [sighting]) == written(tmp_path / "two.sqlite", [noisy])
 
 
-def test_a_failing_append_leaves_nothing(tmp_path: Path) -> None:
+def test_a_failed_append_writes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     ledger = Ledger(path)
     ledger.append(make_records()[:1])
@@ -111,7 +111,7 @@ def test_a_reopened_file_goes_on(tmp_path: Path) -> None:
     assert [(row[0], row[1]) for row in rows(path)][-2:] == [(4, "alert"), (5, "correction")]
 
 
-def test_nothing_that_was_appended_is_lost_when_the_process_dies(tmp_path: Path) -> None:
+def test_appended_records_are_on_the_disk_while_the_writer_is_open(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     ledger = Ledger(path)
     ledger.append(make_records())
@@ -130,14 +130,14 @@ def test_a_file_of_another_schema_is_refused(tmp_path: Path) -> None:
         Ledger(path)
 
 
-def test_what_is_no_ledger_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_ledger_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     path.write_bytes(b"This is a text, and long enough to be none of SQLite's files. " * 50)
     with pytest.raises(ConnectorError, match="cannot be opened as a ledger"):
         Ledger(path)
 
 
-def test_a_folder_that_is_not_there_is_an_error_that_names_the_file(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error_that_names_the_file(tmp_path: Path) -> None:
     with pytest.raises(ConnectorError, match=r"absent/ledger\.sqlite"):
         Ledger(tmp_path / "absent" / "ledger.sqlite")
 

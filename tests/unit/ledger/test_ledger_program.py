@@ -10,8 +10,7 @@ from connectors.sinks.jsonl import JsonlSink
 from pipeline.cli.ledger import main
 from pipeline.core import Alert, AlertState, Correction, CorrectionKind, Record, Severity, TrackId, TrackPart
 from pipeline.core.errors import ConnectorError
-from pipeline.ledger import Ledger, LedgerReader
-from pipeline.ledger import tables as _tables
+from pipeline.ledger import NOBODY, Ledger, LedgerReader, tables
 from pipeline.ledger.verification import faults_of
 
 EAST, WEST = TrackId("east", 0, 1), TrackId("west", 0, 1)
@@ -34,9 +33,9 @@ def records() -> list[Record]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     ledger = Ledger(tmp_path / "ledger.sqlite")
-    ledger.append(records(), entry=("window", b"looks of everybody, and more of them than anybody would want" * 9))
-    ledger.save(b"the same looks once more, kept for a run that would like to go on from here" * 9)
-    ledger.append([], entry=("window", b"and what came in after that, which is looks again, of all the people" * 9))
+    ledger.append(records(), entry=("window", b"the appearance of all people of this window, at some length" * 9))
+    ledger.save(b"the same appearances once more, kept for a run that goes on from here" * 9)
+    ledger.append([], entry=("window", b"and what arrived after that: appearances again, of all people" * 9))
     ledger.close()
     sink = JsonlSink(output_dir=str(tmp_path))
     sink.write(records())
@@ -72,12 +71,12 @@ def test_a_ledger_as_it_was_written_is_whole(folder: Path, capsys: pytest.Captur
     [
         ("UPDATE events SET body = replace(body, '2', '3') WHERE number = 4", "event 4: its hash does not fit"),
         ("DELETE FROM events WHERE number = 2", "events: expected number 2, got 3; rows are missing"),
-        ("UPDATE events SET body = NULL, is_redacted = 1 WHERE number = 2", "event 2: it was emptied, and the audit"),
+        ("UPDATE events SET body = NULL, is_redacted = 1 WHERE number = 2", "event 2: it was emptied, but the audit"),
         ("DELETE FROM events WHERE number > 5", "journal: expected to end with the last event"),
     ],
     ids=["changed", "gone", "emptied", "cut off"],
 )
-def test_what_somebody_changed_is_found(folder: Path, statement: str, fault: str) -> None:
+def test_a_change_from_outside_is_found(folder: Path, statement: str, fault: str) -> None:
     change(folder, statement)
     assert any(found.startswith(fault) for found in faults_of(folder / "ledger.sqlite"))
 
@@ -105,11 +104,11 @@ def test_a_damaged_page_is_one_clear_error(tmp_path: Path, capsys: pytest.Captur
     reader.close()
 
 
-def test_why_says_what_was_decided_and_what_came_later(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_why_prints_the_decision_and_later_corrections(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["why", str(folder), "east/0/1:1"]) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert told[0] == "east/0/1:1 at 1.4 was taken for person 1: new, 95% sure"
-    assert told[-2:] == ["then split: 1, 3, by review (better so)", "now: person 3"]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "east/0/1:1 at 1.4 was matched to person 1: new, 95% sure"
+    assert lines[-2:] == ["then split: 1, 3, by review (better so)", "now: person 3"]
     assert main(["why", str(folder), "east/0/9:0"]) == 1
     assert "expected a sighting" in capsys.readouterr().err
 
@@ -128,14 +127,14 @@ def test_an_export_has_a_row_for_every_event(folder: Path) -> None:
     assert main(["export", str(folder), str(folder / "all.txt")]) == 2
 
 
-def test_an_erased_person_is_in_no_file_any_more(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    traces = [b"lost child", b'"west/0/1", "part": 1', b"her face", b"1,2,10,10", b"dwell/2", b"looks again"]
+def test_an_erased_person_is_in_no_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    traces = [b"lost child", b'"west/0/1", "part": 1', b"her face", b"1,2,10,10", b"dwell/2", b"appearances again"]
     assert all(trace in everything(folder) for trace in traces)
     assert main(["erase", str(folder), "2", "--by", "ann", "--reason", "she asked for it"]) == 0
-    told = capsys.readouterr().out
-    assert "sightings: 1" in told
-    assert "pictures.sqlite pictures: 1" in told
-    assert told.endswith("nothing of it is found any more\n")
+    printed = capsys.readouterr().out
+    assert "sightings: 1" in printed
+    assert "pictures.sqlite pictures: 1" in printed
+    assert printed.endswith("nothing of it is found any more\n")
     left = everything(folder)
     assert [trace for trace in traces if trace in left] == []
     assert b"his" in left
@@ -162,10 +161,10 @@ def test_erasing_reaches_exports_wherever_they_are_and_names_those_that_were_mov
     other.write_text("not an export any more")
     capsys.readouterr()
     assert main(["erase", str(folder), "2", "--by", "ann"]) == 0
-    told = capsys.readouterr().out
-    assert "exports: 1; NOT REACHED, moved since they were exported: " in told
-    assert str(moved) in told
-    assert str(there) not in told
+    printed = capsys.readouterr().out
+    assert "exports: 1; NOT REACHED, moved since they were exported: " in printed
+    assert str(moved) in printed
+    assert str(there) not in printed
     assert other.read_text() == "not an export any more"
     table = (
         pq.read_table(there).to_pylist()
@@ -180,7 +179,7 @@ def test_erasing_reaches_exports_wherever_they_are_and_names_those_that_were_mov
     assert faults_of(folder / "ledger.sqlite") == []
 
 
-def test_an_erased_person_goes_with_all_earlier_numbers(folder: Path) -> None:
+def test_an_erased_person_is_erased_under_all_earlier_numbers(folder: Path) -> None:
     assert main(["merge", str(folder), "1", "2", "--by", "ann"]) == 0
     reader = LedgerReader(folder / "ledger.sqlite")
     assert [(alert.person_id, alert.state) for alert in reader.alerts()] == [(1, AlertState.AMENDED)]
@@ -189,7 +188,7 @@ def test_an_erased_person_goes_with_all_earlier_numbers(folder: Path) -> None:
     reader = LedgerReader(folder / "ledger.sqlite")
     assert ([person.person_id for person in reader.persons()], reader.alerts()) == ([3], [])
     reader.close()
-    # Her number and her parts are not given again.
+    # The number and the parts are not given again.
     ledger = Ledger(folder / "ledger.sqlite")
     assert ledger.has(TrackPart(EAST, 0))
     assert main(["split", str(folder), "3", "west/0/1:0", "--by", "ann"]) == 0
@@ -209,10 +208,42 @@ def test_old_events_go_and_names_stay(folder: Path) -> None:
     reader.close()
 
 
-def test_what_a_reader_still_holds_in_the_log_is_said_and_gone_with_the_reader(
+@pytest.mark.parametrize("max_events", [0, 1, 3])
+@pytest.mark.parametrize("retention_s", [0.0, 1e9])
+def test_compaction_never_deletes_an_erasure(folder: Path, retention_s: float, max_events: int) -> None:
+    assert main(["erase", str(folder), "2", "--by", "ann"]) == 0
+    ledger = Ledger(folder / "ledger.sqlite")
+    ledger.append([make_sighting(1, EAST, 9, make_path(900))], entry=("window", b""))
+    ledger.compact(retention_s=retention_s, max_events=max_events)
+    assert ledger.has(TrackPart(WEST, 1))  # so a recording that is read again does not bring the person back
+    ledger.append([make_sighting(2, WEST, 8, make_path(900))], entry=("window", b""))
+    ledger.close()
+    reader = LedgerReader(folder / "ledger.sqlite")
+    erased = [made.person_ids for _, made in reader.corrections() if made.kind is CorrectionKind.ERASED]
+    assert erased == [(2,)]
+    assert reader.person_of(TrackPart(WEST, 8)) == NOBODY
+    reader.close()
+    assert faults_of(folder / "ledger.sqlite") == []
+
+
+def test_a_number_whose_events_were_compacted_is_not_given_again(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    moved = Correction(CorrectionKind.SPLIT, (8, 9), "review", 0.5, (TrackPart(WEST, 0),))
+    ledger.append([make_sighting(8, WEST, 0, make_path(0)), moved])
+    ledger.append([make_sighting(1, EAST, part, make_path(10 * part)) for part in range(2)])
+    assert ledger.compact(retention_s=1e9, max_events=2) == 2
+    assert ledger.compact(retention_s=1e9, max_events=2) == 0
+    ledger.close()
+    assert main(["split", str(tmp_path), "1", "east/0/1:1", "--by", "ann"]) == 0
+    reader = LedgerReader(tmp_path / "ledger.sqlite")
+    assert [person.person_id for person in reader.persons()] == [1, 10]
+    reader.close()
+
+
+def test_erasure_reports_what_a_reader_holds_in_the_log_until_the_reader_is_gone(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_tables, "BUSY_S", 0.1)
+    monkeypatch.setattr(tables, "BUSY_S", 0.1)
     ledger = Ledger(folder / "ledger.sqlite")
     ledger.append([make_sighting(2, WEST, 7, make_path(90))])
     reading = sqlite3.connect(folder / "ledger.sqlite", isolation_level=None)

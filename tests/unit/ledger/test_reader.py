@@ -32,11 +32,11 @@ def correction(kind: CorrectionKind, *person_ids: int, parts: Sequence[TrackPart
     return Correction(kind, person_ids, "ann", 9.0, tuple(parts), name=name)
 
 
-def test_people_are_those_that_were_seen(tmp_path: Path) -> None:
+def test_people_are_those_who_were_seen(tmp_path: Path) -> None:
     reader = LedgerReader(write(tmp_path, *seen()))
-    told = [(p.person_id, p.num_sightings, p.first_seen_at, p.last_seen_at, p.camera_ids) for p in reader.persons()]
+    found = [(p.person_id, p.num_sightings, p.first_seen_at, p.last_seen_at, p.camera_ids) for p in reader.persons()]
     reader.close()
-    assert told == [(1, 2, 0.0, 1.4, ("east",)), (2, 1, 2.0, 2.4, ("west",))]
+    assert found == [(1, 2, 0.0, 1.4, ("east",)), (2, 1, 2.0, 2.4, ("west",))]
 
 
 def test_people_who_were_merged_are_one(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_people_who_were_merged_are_one(tmp_path: Path) -> None:
     reader.close()
 
 
-def test_parts_that_were_split_off_are_somebody_elses(tmp_path: Path) -> None:
+def test_parts_that_were_split_off_belong_to_the_new_person(tmp_path: Path) -> None:
     split = correction(CorrectionKind.SPLIT, 1, 3, parts=[TrackPart(EAST, 1)])
     reader = LedgerReader(write(tmp_path, *seen(), split))
     assert [reader.person_of(TrackPart(EAST, part)) for part in range(3)] == [1, 3, NOBODY]
@@ -65,14 +65,14 @@ def test_a_name_follows_its_person(tmp_path: Path) -> None:
     reader.close()
 
 
-def test_an_alert_stands_as_its_newest_record_says(tmp_path: Path) -> None:
+def test_the_newest_record_of_an_alert_holds(tmp_path: Path) -> None:
     retracted = Alert(**{name: getattr(RAISED, name) for name in RAISED.__slots__} | {"state": AlertState.RETRACTED})
     reader = LedgerReader(write(tmp_path, *seen(), RAISED, retracted))
     assert reader.alerts() == [retracted]
     reader.close()
 
 
-def test_what_is_written_meanwhile_is_read_by_the_next_call(tmp_path: Path) -> None:
+def test_events_written_since_are_read_by_the_next_call(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.sqlite")
     ledger.append(seen()[:1])
     reader = LedgerReader(tmp_path / "ledger.sqlite")
@@ -99,12 +99,12 @@ def test_records_come_back_as_they_were(tmp_path: Path) -> None:
     reader.close()
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConnectorError, match=r"ledger\.sqlite: expected a ledger, got no file"):
         LedgerReader(tmp_path / "ledger.sqlite")
 
 
-def test_what_is_no_ledger_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_ledger_is_refused(tmp_path: Path) -> None:
     sqlite3.connect(tmp_path / "ledger.sqlite").execute("CREATE TABLE other (x)").connection.close()
     with pytest.raises(ConnectorError, match="cannot be opened as a ledger: no such table: about"):
         LedgerReader(tmp_path / "ledger.sqlite")
