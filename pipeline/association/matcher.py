@@ -114,7 +114,7 @@ class Matcher:
         for embedding in batch:
             self._store.check_space(embedding)
             self._now = max(self._now, embedding.completed_at)
-        learn_labels(batch, self._calibration, self._constraints.topology)
+        learn_labels(batch, self._calibration, self._constraints, self._ground)
         found: dict[Embedding, Sighting] = {}
         for turn in turns(batch):
             new = [embedding for embedding in turn if not self._continues(embedding)]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline.association.calibration.likelihood_ratio import reliability_of
 from pipeline.association.geometry.ground_plane import Ground, GroundTrajectory
-from pipeline.association.geometry.sampled_boxes import SampledBoxes, sample_boxes
+from pipeline.association.geometry.sampled_boxes import MAX_SAMPLED, SampledBoxes, sample_boxes
 from pipeline.core import Embedding, TrackId, TrackPart, TrackPath
 
 VELOCITY_POINTS = 10
@@ -23,7 +23,7 @@ ENROLLED_WEIGHT = 10**9
 More than any camera delivers.
 """
 MAX_TRAJECTORY = 1200
-"""Newest points of a trajectory, and newest sampled boxes, that are kept: ten minutes of points; bounds memory."""
+"""Newest points of a trajectory that are kept: ten minutes; bounds memory."""
 NO_GROUND = Ground()
 BORDER_FRACTION = 0.03
 """Fraction of the picture's size within which a box is at its left, right or lower border.
@@ -120,8 +120,8 @@ class TrackSegment:
         self.reliability_sum += embedding.quality * reliability_of(embedding.quality)
         self.num_frames += len(embedding.path)
         self.spans[-1] = (self.spans[-1][0], self.last.at)
-        self.trajectory = _joined(self.trajectory, ground.trajectory(self.camera_id, embedding.path))
-        self.sampled_boxes = _joined(self.sampled_boxes, sample_boxes(embedding.path))
+        self.trajectory = _joined(self.trajectory, ground.trajectory(self.camera_id, embedding.path), MAX_TRAJECTORY)
+        self.sampled_boxes = _joined(self.sampled_boxes, sample_boxes(embedding.path), MAX_SAMPLED)
         self.times.append((float(embedding.path.captured_at[0]), self.last.at))
 
     def absorb(self, later: Self) -> None:
@@ -133,8 +133,8 @@ class TrackSegment:
         self.reliability_sum += later.reliability_sum
         self.num_frames += later.num_frames
         self.spans += later.spans
-        self.trajectory = _joined(self.trajectory, later.trajectory)
-        self.sampled_boxes = _joined(self.sampled_boxes, later.sampled_boxes)
+        self.trajectory = _joined(self.trajectory, later.trajectory, MAX_TRAJECTORY)
+        self.sampled_boxes = _joined(self.sampled_boxes, later.sampled_boxes, MAX_SAMPLED)
         self.times += later.times
         self.must_links |= later.must_links
         self.cannot_links |= later.cannot_links
@@ -176,8 +176,8 @@ class TrackSegment:
         return longest
 
 
-def _joined(rows: NDArray[np.float64], later: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.concatenate([rows, later])[-MAX_TRAJECTORY:]
+def _joined(rows: NDArray[np.float64], later: NDArray[np.float64], max_rows: int) -> NDArray[np.float64]:
+    return np.concatenate([rows, later])[-max_rows:]
 
 
 def _within(rows: NDArray[np.float64], times: Sequence[tuple[float, float]]) -> NDArray[np.float64]:

@@ -5,8 +5,13 @@ from numpy.typing import NDArray
 
 from pipeline.core import TrackPath
 
-EVERY_S = 0.5
-"""Seconds between two sampled boxes."""
+EVERY_S = 0.1
+"""Seconds between two sampled boxes: finer than the time that makes two people of two boxes.
+
+Larger: less memory; a short separation is measured less exactly.
+"""
+MAX_SAMPLED = 3000
+"""Newest sampled boxes of a track segment that are kept: five minutes; bounds memory."""
 SAME_PLACE = 0.4
 """Fraction of the smaller box that two boxes on one person may share.
 

@@ -1,19 +1,22 @@
 """Track segments, the motion between them, and what the site allows."""
 
+from dataclasses import replace
 from math import inf
 
 import numpy as np
 import pytest
-from factories import make_embedding, make_path
+from factories import BOX, make_embedding, make_path
 from hypothesis import given
 from hypothesis import strategies as st
-from people import AT_THE_BORDER, see
+from people import AT_THE_BORDER, MODEL, see
 
+from pipeline.association.calibration.likelihood_ratio import Calibration
+from pipeline.association.calibration.self_supervised_labels import learn_labels
 from pipeline.association.chain import MAX_SHARED_S, camera_transitions
 from pipeline.association.constraints import LinkConstraints, are_two_people, impossible_transit
 from pipeline.association.cues import MAX_CUE_LLR, MAX_MOTION, MIN_MOTION, motion_llr
 from pipeline.association.geometry.topology import Topology, TransitBounds
-from pipeline.association.track_segment import TrackSegment, turns
+from pipeline.association.track_segment import NO_GROUND, TrackSegment, turns
 from pipeline.core import TrackId, TrackPart
 
 ANYWHERE = LinkConstraints(Topology(), inf)
@@ -132,6 +135,27 @@ def test_two_tracks_that_share_more_time_than_a_tracker_needs_to_notice_a_change
     later.spans = [(begin, begin + 5.0)]
     later.sampled_boxes[0, 0] = begin
     assert are_two_people(segment(stop=1.0), later, ANYWHERE) is two
+
+
+@pytest.mark.parametrize(("meets_s", "two"), [(0.2, False), (0.4, True)])
+def test_a_calibration_learns_exactly_the_pairs_that_the_matcher_keeps_apart(meets_s: float, two: bool) -> None:
+    first, second = see(number=1, stop=2.0), see(number=3, start=2.0 - meets_s, stop=4.0)
+    calibration = Calibration(MODEL, caution=1.0, max_llr=6.0)
+    learn_labels([first, second], calibration, ANYWHERE, NO_GROUND)
+    assert are_two_people(TrackSegment.begin(first), TrackSegment.begin(second), ANYWHERE) is two
+    assert calibration.status.num_labels == two
+
+
+def test_boxes_that_separate_for_longer_than_the_limit_are_two_people_between_any_two_samples() -> None:
+    together, apart = [BOX] * 10, [(BOX[0] + 60, BOX[1], BOX[2] + 60, BOX[3])] * 10
+    for at in range(10):
+        boxes = np.array([*together[:at], *apart[:4], *together[at:]], np.float32)[:14]
+        path = make_path(length=14)
+        moved = replace(path, boxes_xyxy=boxes)
+        one, two = (
+            TrackSegment.begin(make_embedding(TrackId("east", 0, n), path=p)) for n, p in ((1, path), (2, moved))
+        )
+        assert are_two_people(one, two, ANYWHERE), at
 
 
 def test_two_boxes_at_one_place_may_show_one_person() -> None:
