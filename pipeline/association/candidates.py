@@ -1,10 +1,10 @@
-"""Who somebody may be: known people and a new segment, by looks and by ways.
+"""Who a new track segment may show: known people, by appearance and by the spatio-temporal cue.
 
 Re-ranking the candidates by the neighbours that they share (k-reciprocal encoding: Zhong et al., "Re-ranking Person
-Re-identification with k-reciprocal Encoding", CVPR 2017, among the 20 or so candidates) was tried, and left out. Over
-the demo, the real halves and three other rendered places, of 444 links told at once 35 were false, and of 498 people
-known 62 were missed; re-ranked (k1 = 10, 30 % of the distance) it was 33 of 441 and 63, with k1 = 6 28 to 30, and 68 to
-78. So it trades one error for the other, as the stated rate does; what was said in the end was the same.
+Re-identification with k-reciprocal Encoding", CVPR 2017, among the 20 or so candidates) was tried and left out. Over
+the demo, the real halves and three other rendered places, 35 of 444 immediate links were false, and 62 of 498 known
+people were missed. Re-ranked with k1 = 10 and 30 % of the distance it was 33 of 441 and 63; with k1 = 6, 28 to 30 and
+68 to 78. It trades one error for the other, as the stated false-match rate does; the final result was the same.
 """
 
 from collections.abc import Iterable
@@ -13,15 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.association.calibration.likelihood_ratio import Calibration
-from pipeline.association.cues import (
-    MAX_CUE_LLR,
-    Rules,
-    are_two_people,
-    camera_transitions,
-    co_location_llr,
-    impossible_transit,
-    motion_llr,
-)
+from pipeline.association.chain import camera_transitions
+from pipeline.association.constraints import LinkConstraints, are_two_people, impossible_transit
+from pipeline.association.cues import MAX_CUE_LLR, co_location_llr, motion_llr
+from pipeline.association.geometry.topology import camera_pair
 from pipeline.association.person import Person
 from pipeline.association.track_segment import TrackSegment
 from pipeline.core import Evidence
@@ -29,7 +24,16 @@ from pipeline.core import Evidence
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A person whom a new segment may show; matched only above ``needed``; ``gate`` says what rules it out."""
+    """A known person whom a new track segment may show.
+
+    Attributes:
+        person_id: Who.
+        distance: Cosine distance, in [0, 2].
+        llr: Log-likelihood ratio of appearance and spatio-temporal cue together.
+        motion: The part of ``llr`` that the spatio-temporal cue contributes.
+        needed: LLR above which the segment may be given to this person.
+        gate: Why it cannot be this person; None if it can.
+    """
 
     person_id: int
     distance: float
@@ -38,8 +42,12 @@ class Candidate:
     needed: float
     gate: str | None
 
-    def explained(self, quality: float) -> Evidence:
-        """Return what the evidence is made of; ``quality`` is that of the segment's pictures."""
+    def evidence(self, quality: float) -> Evidence:
+        """Return the parts of the decision, for a ``Sighting``.
+
+        Args:
+            quality: Of the segment's pictures, in (0, 1].
+        """
         return ("looks", self.llr - self.motion), ("way", self.motion), ("needed", self.needed), ("quality", quality)
 
 
@@ -48,42 +56,44 @@ def compare(
     people: Iterable[Person],
     *,
     calibration: Calibration,
-    rules: Rules,
+    constraints: LinkConstraints,
     max_false_match_rate: float,
 ) -> list[Candidate]:
-    """Return what speaks for and against each of some people being who a new segment shows; strongest first."""
+    """Return how well each of some people fits a new track segment; highest LLR first.
+
+    Args:
+        segment: The new one.
+        people: Known people; each with at least one segment.
+        calibration: Distance to LLR, and the LLR that is needed.
+        constraints: What rules a link out.
+        max_false_match_rate: As in ``Matcher``.
+    """
     known = sorted(people, key=lambda person: person.person_id)
     if not known:
         return []
     appearance = [person.appearance for person in known]
     distances = [float(1 - one.vector_sum @ segment.vector_sum / (one.weight * segment.weight)) for one in appearance]
     reliability = segment.reliability_sum / segment.weight
-    by_appearance = calibration.llrs(
-        np.array(distances), np.array([one.reliability * reliability for one in appearance])
-    )
-    pairs = [_sorted_pair(one.latest.camera_id, segment.camera_id) for one in appearance]
+    llrs = calibration.llrs(np.array(distances), np.array([one.reliability * reliability for one in appearance]))
+    pairs = [camera_pair(one.latest.camera_id, segment.camera_id) for one in appearance]
     needed = calibration.thresholds_of(max_false_match_rate, pairs)
     found = [
-        _candidate(person, segment, distance, llr, enough, rules)
-        for person, distance, llr, enough in zip(known, distances, by_appearance.tolist(), needed.tolist(), strict=True)
+        _candidate(person, segment, distance, llr, enough, constraints)
+        for person, distance, llr, enough in zip(known, distances, llrs.tolist(), needed.tolist(), strict=True)
     ]
     return sorted(found, key=lambda candidate: (-candidate.llr, candidate.person_id))
 
 
 def _candidate(
-    person: Person, segment: TrackSegment, distance: float, llr: float, needed: float, rules: Rules
+    person: Person, segment: TrackSegment, distance: float, llr: float, needed: float, constraints: LinkConstraints
 ) -> Candidate:
     if llr + MAX_CUE_LLR <= 0:
-        return Candidate(person.person_id, distance, llr, 0.0, needed, None)  # no way makes up for the looks
+        return Candidate(person.person_id, distance, llr, 0.0, needed, None)  # no cue can outweigh this appearance
     chain = [*person.segments, segment]
-    is_two = any(are_two_people(segment, other, rules) for other in person.segments)
-    gate = "seen elsewhere at that time" if is_two else impossible_transit(chain, rules)
+    is_other = any(are_two_people(segment, other, constraints) for other in person.segments)
+    gate = "seen elsewhere at that time" if is_other else impossible_transit(chain, constraints)
     before = next((chain[one] for one, two in camera_transitions(chain) if chain[two] is segment), None)
-    motion = 0.0 if before is None else motion_llr(before, segment, rules.topology)
+    motion = 0.0 if before is None else motion_llr(before, segment, constraints.topology)
     motion += sum(co_location_llr(segment, other) for other in person.segments)
     motion = min(MAX_CUE_LLR, max(-MAX_CUE_LLR, motion))
     return Candidate(person.person_id, distance, llr + motion, motion, needed, gate)
-
-
-def _sorted_pair(one: str, two: str) -> tuple[str, str]:
-    return (one, two) if one <= two else (two, one)

@@ -1,8 +1,8 @@
-"""What operators decide, written into the roster so that no later insight undoes it.
+"""Applies corrections that a human made, so that no later re-clustering undoes them.
 
-Segments that an operator put together share a *bond*: they are one group in every look back. Segments that an operator
-put apart have the two sides of a *ban*, +k and -k: no group ever holds both. The newest word of an operator holds.
-What was told apart or put together is a label for the calibration, too.
+Track segments that were merged share a *must-link*: they are in one group in every re-clustering. Segments that were
+split have the two sides of a *cannot-link*, +k and -k: no group ever holds both. The newest correction wins.
+Each merge, split and confirmation is also a label for the calibration.
 """
 
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ from pipeline.core import CommandKind, Correction, CorrectionCommand, TrackPart
 def apply_command(
     command: CorrectionCommand, correction: Correction, store: IdentityStore, calibration: Calibration
 ) -> None:
-    """Do what an operator ordered, as far as the people are still known here; the ledger knows the rest."""
+    """Apply a correction to the people that the matcher still knows; the ledger applies it to all events."""
     for person_id in correction.person_ids:
-        store.pending.pop(person_id, None)  # somebody looked, and the correction tells everybody
+        store.pending.pop(person_id, None)  # decided now: nothing is pending
     if command.kind is CommandKind.MERGE:
         _merge(correction.person_ids, store, calibration)
     elif command.kind in (CommandKind.SPLIT, CommandKind.REJECT):
@@ -43,17 +43,17 @@ def _merge(person_ids: Sequence[int], store: IdentityStore, calibration: Calibra
     absorbed = store.people.get(absorbed_id)
     if absorbed is None:
         return
-    kept = store.people.get(kept_id) or store.adopt(kept_id)
+    kept = store.people.get(kept_id) or store.add_person(kept_id)
     if kept.segments:
         calibration.learn_same(kept.distance_to(absorbed))
     if absorbed_id in store.enrolled:
         store.enrolled.add(kept_id)
     store.move(absorbed, kept, absorbed.segments)
-    _bind(kept.segments, store)
+    _add_must_link(kept.segments, store)
     sides = frozenset(chain.from_iterable(segment.cannot_links for segment in kept.segments))
-    lifted = {side for side in sides if -side in sides}
+    both_sides = {side for side in sides if -side in sides}
     for segment in kept.segments:
-        segment.cannot_links -= lifted
+        segment.cannot_links -= both_sides
 
 
 def _split(correction: Correction, store: IdentityStore, calibration: Calibration, *, is_one_person: bool) -> None:
@@ -62,7 +62,7 @@ def _split(correction: Correction, store: IdentityStore, calibration: Calibratio
     moved = [] if source is None else store.cut(source, frozenset(correction.parts))
     if source is None or not moved:
         return
-    target = store.adopt(target_id)
+    target = store.add_person(target_id)
     store.move(source, target, moved)
     rest = source.segments
     links_of_rest = frozenset(chain.from_iterable(segment.must_links for segment in rest))
@@ -71,7 +71,7 @@ def _split(correction: Correction, store: IdentityStore, calibration: Calibratio
     if rest:
         _add_cannot_link(source, target, store, calibration, moved)
     if is_one_person:
-        _bind(moved, store)
+        _add_must_link(moved, store)
 
 
 def _confirm(person: Person, parts: Sequence[TrackPart], store: IdentityStore, calibration: Calibration) -> None:
@@ -81,7 +81,7 @@ def _confirm(person: Person, parts: Sequence[TrackPart], store: IdentityStore, c
     if confirmed and others:
         calibration.learn_same(Person(person.person_id, confirmed).distance_to(Person(person.person_id, others)))
         confirmed.append(max(others, key=lambda segment: segment.weight))
-    _bind(confirmed, store)
+    _add_must_link(confirmed, store)
 
 
 def _add_cannot_link(
@@ -91,7 +91,7 @@ def _add_cannot_link(
     calibration: Calibration,
     of_two: Sequence[TrackSegment] | None = None,
 ) -> None:
-    """Keep two people apart for good; of the second one, perhaps only some segments."""
+    """Keep two people apart for good; of the second, only the segments ``of_two`` if these are given."""
     if two is None:
         return
     calibration.learn_different(one.distance_to(two))
@@ -103,7 +103,7 @@ def _add_cannot_link(
 
 
 def _name(person: Person, name: str, store: IdentityStore) -> None:
-    """Keep whoever has a name, and her number, through everything that is found later."""
+    """Keep a person with a name, and their number, through every re-clustering; without a name, release them."""
     is_kept = person.person_id in store.enrolled
     heaviest = max(person.segments, key=lambda segment: segment.num_frames)
     if name and not is_kept:
@@ -114,7 +114,7 @@ def _name(person: Person, name: str, store: IdentityStore) -> None:
         store.release(person)
 
 
-def _bind(segments: Sequence[TrackSegment], store: IdentityStore) -> None:
+def _add_must_link(segments: Sequence[TrackSegment], store: IdentityStore) -> None:
     link = store.new_link()
     for segment in segments:
         segment.must_links |= {link}

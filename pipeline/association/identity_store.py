@@ -1,4 +1,4 @@
-"""Everybody who is known, and the gallery in step with it: where is written down who is who."""
+"""The people who are known, their track segments, and the gallery kept in step with them."""
 
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
@@ -13,30 +13,30 @@ from pipeline.core.serialisation import deserialise, serialise
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """A roster as values: segments once and named by their index, dictionaries in their order."""
+    """An identity store as plain values: each segment once, named by its index; dictionaries as ordered lists."""
 
     segments: list[TrackSegment]
     people: list[tuple[int, list[int]]]
     open: list[tuple[TrackId, int, int]]
     enrolled: list[int]
     next_person_id: int
-    next_tie: int
+    next_link: int
     space: str | None
     pending: dict[int, int]
 
 
 class IdentityStore:
-    """The known people. What the gallery holds of a person is always what her segments say.
+    """The known people. The gallery always holds what the track segments of a person come to.
 
     Args:
-        gallery: Where people are searched by looks.
-        max_prototypes: Views that the gallery keeps of each person.
+        gallery: Finds people by appearance.
+        max_prototypes: Vectors that the gallery keeps of each person.
 
     Attributes:
         people: By number.
-        open: Of every track that may go on, the segment it is in and whose that is.
-        enrolled: Numbers of those who are never forgotten.
-        pending: Who may be whom: a number that was given for now, and the person of before that it may be.
+        open: By track that may go on: its current segment, and the number of the person.
+        enrolled: Numbers of people who are never forgotten.
+        pending: Pending matches: by provisional number, the earlier person it may turn out to be.
     """
 
     def __init__(self, gallery: Gallery, *, max_prototypes: int) -> None:
@@ -48,7 +48,7 @@ class IdentityStore:
         self._gallery = gallery
         self._max_prototypes = max_prototypes
         self._next_person_id = 1
-        self._next_tie = 1
+        self._next_link = 1
         self._space: str | None = None
 
     @property
@@ -62,45 +62,45 @@ class IdentityStore:
         check_same_space(self._space, embedding.space)
 
     def new_person(self) -> Person:
-        """Return somebody without segments under the next number."""
-        return self.adopt(self._next_person_id)
+        """Return a person without segments under the next number."""
+        return self.add_person(self._next_person_id)
 
-    def adopt(self, person_id: int) -> Person:
-        """Return somebody without segments under a number that nobody has now."""
+    def add_person(self, person_id: int) -> Person:
+        """Return a person without segments under a number that is free."""
         self.reserve(person_id)
         person = self.people[person_id] = Person(person_id)
         return person
 
     def reserve(self, person_id: int) -> None:
-        """Give this number to nobody new."""
+        """Never give this number, or a lower one, to a new person."""
         self._next_person_id = max(self._next_person_id, person_id + 1)
 
     def new_link(self) -> int:
-        """Return a number that no bond and no ban has."""
-        self._next_tie += 1
-        return self._next_tie - 1
+        """Return a number that no must-link and no cannot-link has."""
+        self._next_link += 1
+        return self._next_link - 1
 
     def enrol(self, person: Person) -> None:
-        """Take in somebody under a number of their own, never to be forgotten."""
+        """Add a person who is never forgotten, under the number they have."""
         self.people[person.person_id] = person
         self.enrolled.add(person.person_id)
         self.reserve(person.person_id)
         self.put(person)
 
     def release(self, person: Person) -> None:
-        """Let an enrolled person be forgotten as everybody else."""
+        """Let an enrolled person be forgotten like any other."""
         self.enrolled.discard(person.person_id)
         self._last_seen.forget(person.person_id)
         self.put(person)
 
     def begin(self, person: Person, track_id: TrackId, segment: TrackSegment) -> None:
-        """Give a person a segment that may go on."""
+        """Add a segment to a person; its track may go on."""
         person.segments.append(segment)
         self.open[track_id] = (segment, person.person_id)
         self.put(person)
 
     def put(self, person: Person) -> None:
-        """Tell the gallery how a person looks now."""
+        """Update the gallery after the segments of a person changed."""
         assert self._space is not None
         person.changed()
         latest = person.appearance.latest
@@ -108,7 +108,7 @@ class IdentityStore:
         self._gallery.put(person.identity(self._space, self._max_prototypes))
 
     def drop(self, person_id: int) -> None:
-        """Forget a person."""
+        """Remove a person."""
         for segment in self.people.pop(person_id).segments:
             for track_id in {part.track_id for part in segment.parts}:
                 if track_id in self.open and self.open[track_id][1] == person_id:
@@ -119,7 +119,7 @@ class IdentityStore:
         self._gallery.drop(person_id)
 
     def move(self, source: Person, target: Person, moved: Iterable[TrackSegment]) -> None:
-        """Give segments of one person to another; a person without any is dropped."""
+        """Move segments of one person to another; a person left without segments is dropped."""
         gone = {id(segment): segment for segment in moved}
         source.segments = [segment for segment in source.segments if id(segment) not in gone]
         target.segments += gone.values()
@@ -133,7 +133,7 @@ class IdentityStore:
             self.drop(source.person_id)
 
     def cut(self, person: Person, parts: Set[TrackPart]) -> list[TrackSegment]:
-        """Cut the segments of a person so that these parts are in none with others, and return those of these parts."""
+        """Cut the segments of a person so that none holds both these parts and others; return those of these parts."""
         found = []
         for segment in list(person.segments):
             away = parts & set(segment.parts)
@@ -150,26 +150,26 @@ class IdentityStore:
         return found
 
     def end(self, track_id: TrackId) -> None:
-        """Learn that a track will not go on."""
+        """Record that a track does not go on."""
         self.open.pop(track_id, None)
 
-    def just_here(self, camera_id: str, at: float, within_s: float) -> set[int]:
-        """Return who was last seen in a camera, at most this long before or after a moment."""
-        return self._last_seen.here(camera_id, at, within_s)
+    def recently_in(self, camera_id: str, at: float, within_s: float) -> set[int]:
+        """Return the people last seen in a camera, at most ``within_s`` before or after a moment."""
+        return self._last_seen.recently_in(camera_id, at, within_s)
 
     def unsettled(self) -> list[Person]:
-        """Return everybody who was seen since a look back settled them, by number."""
+        """Return the people seen since re-clustering last settled them, by number."""
         return [self.people[person_id] for person_id in sorted(self._last_seen.unsettled)]
 
     def settle(self, person: Person, before: float) -> None:
-        """Join what was seen of a person before that time."""
+        """Join the segments of a person that ended before a time, Unix seconds."""
         if person.settle(before):
-            self.put(person)  # the gallery knows nothing that the segments do not say
+            self.put(person)  # the gallery follows the segments
         if person.appearance.latest.last.at < before:
             self._last_seen.unsettled.discard(person.person_id)
 
     def forget(self, now: float, *, forget_after_s: float, max_identities: int) -> None:
-        """Drop whoever was not seen for too long, and the longest unseen of too many."""
+        """Drop the people who were not seen for too long, and the longest unseen above ``max_identities``."""
         while (oldest := self._last_seen.oldest(self.enrolled)) is not None:
             person_id, at = oldest
             if now - at <= forget_after_s and len(self.people) - len(self.enrolled) <= max_identities:
@@ -177,7 +177,7 @@ class IdentityStore:
             self.drop(person_id)
 
     def snapshot(self) -> bytes:
-        """Return everybody and everything about them."""
+        """Return the whole state."""
         segments: dict[int, TrackSegment] = {}
         for person in self.people.values():
             segments.update((id(segment), segment) for segment in person.segments)
@@ -190,20 +190,20 @@ class IdentityStore:
                 [(track_id, index[id(segment)], who) for track_id, (segment, who) in self.open.items()],
                 sorted(self.enrolled),
                 self._next_person_id,
-                self._next_tie,
+                self._next_link,
                 self._space,
                 self.pending,
             )
         )
 
     def restore(self, state: bytes) -> None:
-        """Know whom another roster knew; the gallery too. Raises ``WireFormatError`` as ``Stateful``."""
+        """Take over the state of another store, in the gallery too. Raises ``WireFormatError`` as ``Stateful``."""
         loaded = deserialise(state, _State)
         for person_id in self.people:
             self._gallery.drop(person_id)
         self.open = {track_id: (loaded.segments[i], who) for track_id, i, who in loaded.open}
         self.enrolled = set(loaded.enrolled)
-        self._next_person_id, self._next_tie = loaded.next_person_id, loaded.next_tie
+        self._next_person_id, self._next_link = loaded.next_person_id, loaded.next_link
         self._space, self._last_seen = loaded.space, LastSeen()
         self.pending = loaded.pending
         self.people = {who: Person(who, _of(loaded.segments, indices)) for who, indices in loaded.people}

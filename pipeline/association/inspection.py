@@ -1,21 +1,22 @@
-"""Embeddings that cannot be judged, and must not spoil what is known of anybody."""
+"""Embeddings that are unusable, and must not change what is known of any person."""
 
 import numpy as np
 
 from pipeline.core import Embedding
 
 NORM_TOLERANCE = 1e-2
+"""How far the norm of a vector may be from 1."""
 
 
 def flaw(embedding: Embedding, seen_until: float | None) -> str | None:
-    """Return what is wrong with an embedding, in words; None if nothing is.
+    """Return what is wrong with an embedding, in words; None if it is sound.
 
     Args:
-        embedding: Any.
-        seen_until: When its track was last seen, Unix seconds; None if it was not.
+        embedding: Any embedding.
+        seen_until: Unix seconds when its track was last seen; None for a new track.
     """
     norm = float(np.linalg.norm(embedding.vector))
-    if not abs(norm - 1) <= NORM_TOLERANCE:  # not a number is caught here, too
+    if not abs(norm - 1) <= NORM_TOLERANCE:  # NaN is caught here, too
         return f"a vector of norm {norm:g}"
     times = embedding.path.captured_at
     if not len(times) or not np.isfinite(times).all() or not np.isfinite(embedding.path.boxes_xyxy).all():

@@ -1,9 +1,9 @@
-"""Embeddings to sightings: which person a tracklet shows, or that nobody like this was seen before.
+"""Embeddings to sightings: which known person a tracklet shows, or that it shows a new one.
 
-*At once*: the segments that begin in one window of event time are assigned to the known people together, one
-segment to one person, by what looks and ways say; what is not certain enough begins a new number.
-*Later*: every few seconds all segments of the last minutes are clustered anew. What comes out differently, because
-later pictures tell more, becomes a ``Correction``; so does the end of a doubt (``TENTATIVE``), either way.
+*Assignment*: the track segments that begin in one window of event time are assigned to the known people together, one
+segment to one person, by appearance and by the spatio-temporal cue. What is not certain enough gets a new number.
+*Re-clustering*: every few seconds all segments of the last minutes are clustered again. Each difference, due to later
+pictures, becomes a ``Correction``. So does the end of a pending match (``TENTATIVE``), whichever way it ends.
 """
 
 import logging
@@ -18,9 +18,10 @@ from pipeline.association.calibration.likelihood_ratio import (
     probability,
     reliability_of,
 )
-from pipeline.association.calibration.self_supervised_labels import learn_from
+from pipeline.association.calibration.self_supervised_labels import learn_labels
 from pipeline.association.candidates import Candidate, compare
-from pipeline.association.cues import MAX_CUE_LLR, MOTION_MAX_GAP_S, Rules
+from pipeline.association.constraints import LinkConstraints
+from pipeline.association.cues import MAX_CUE_LLR, MOTION_MAX_GAP_S
 from pipeline.association.feedback import apply_command
 from pipeline.association.geometry.ground_plane import Ground
 from pipeline.association.identity_store import IdentityStore
@@ -35,35 +36,39 @@ from pipeline.core.serialisation import deserialise, serialise
 logger = logging.getLogger(__name__)
 
 MAX_CANDIDATES = 20
-"""People of the gallery that a new segment is compared with closely."""
+"""Nearest people of the gallery that a new segment is compared with. Larger: slower; fewer are missed in a crowd."""
 TRACKER_LLR = 1.0
-"""Evidence that a track shows the same person as before, if nobody came near: trackers change persons unnoticed."""
+"""LLR that a track still shows the same person, if no other came near. Trackers do change persons unnoticed.
+
+Larger: a track keeps its person although the appearance differs more.
+"""
 
 
 class Matcher:
     """Decides who is who. The only writer of identities; a function of its input alone.
 
     Args:
-        gallery: Where people are searched by looks.
-        calibration: Distance to log-likelihood ratio.
-        rules: What rules a link out.
-        ground: How the cameras' pictures lie on one ground, where that is known.
-        max_false_match_rate: Of 1 / this many different people, one may look close enough to be linked; in (0, 1).
-        recluster_every_s: Seconds of event time between two looks back.
-        recluster_window_s: How far a look back goes, seconds; what is older is settled.
-        forget_after_s: People not seen for this long are forgotten, seconds.
-        max_identities: The longest unseen above this number are forgotten.
-        max_prototypes: Views that the gallery keeps of each person.
+        gallery: Finds people by appearance.
+        calibration: Distance to log-likelihood ratio (LLR).
+        constraints: What rules a link out.
+        ground: How the pictures of cameras map to one ground plane, where that is known.
+        max_false_match_rate: Fraction of pairs of different people whose appearance may be close enough for a link;
+            in (0, 1).
+        recluster_every_s: Seconds of event time between two re-clusterings.
+        recluster_window_s: Seconds that a re-clustering goes back; what is older is settled.
+        forget_after_s: Seconds without a sighting after which a person is forgotten.
+        max_identities: People above this number are forgotten, the longest unseen first.
+        max_prototypes: Vectors that the gallery keeps of each person.
 
     Attributes:
-        num_unusable: Embeddings that were left out because something was wrong with them.
+        num_unusable: Number of embeddings that were left out because something was wrong with them.
     """
 
     def __init__(
         self,
         gallery: Gallery,
         calibration: Calibration,
-        rules: Rules,
+        constraints: LinkConstraints,
         ground: Ground = NO_GROUND,
         *,
         max_false_match_rate: float,
@@ -76,7 +81,7 @@ class Matcher:
         self._gallery = gallery
         self._store = IdentityStore(gallery, max_prototypes=max_prototypes)
         self._calibration = calibration
-        self._rules = rules
+        self._constraints = constraints
         self._ground = ground
         self._max_false_match_rate = max_false_match_rate
         self._recluster_every_s = recluster_every_s
@@ -94,7 +99,7 @@ class Matcher:
 
     @property
     def calibration(self) -> CalibrationStatus:
-        """What the acceptance of matches rests on now."""
+        """What the acceptance of matches is based on now."""
         return self._calibration.status
 
     def process(self, batch: Sequence[Embedding]) -> list[Sighting | Correction]:
@@ -109,7 +114,7 @@ class Matcher:
         for embedding in batch:
             self._store.check_space(embedding)
             self._now = max(self._now, embedding.completed_at)
-        learn_from(batch, self._calibration, self._rules.topology)
+        learn_labels(batch, self._calibration, self._constraints, self._ground)
         found: dict[Embedding, Sighting] = {}
         for turn in turns(batch):
             new = [embedding for embedding in turn if not self._continues(embedding)]
@@ -119,12 +124,12 @@ class Matcher:
         if self._reclustered_at is None:
             self._reclustered_at = self._now
         if self._now - self._reclustered_at >= self._recluster_every_s:
-            records += self._review()
+            records += self._recluster()
         self._store.forget(self._now, forget_after_s=self._forget_after_s, max_identities=self._max_identities)
         return records
 
     def enrol(self, person_id: int, embedding: Embedding) -> None:
-        """Make a person known by pictures; before the first window. Such people are never forgotten.
+        """Add a person who is known by pictures; before the first window. Enrolled people are never forgotten.
 
         Raises:
             EmbeddingSpaceError: If the embedding is of another space than those before it.
@@ -135,19 +140,19 @@ class Matcher:
         self._store.enrol(Person(person_id, [segment]))
 
     def flush(self) -> list[Sighting | Correction]:
-        """Return the corrections of a last look back; nothing else will come."""
-        return list(self._review()) if self._store.people else []
+        """Return the corrections of a last re-clustering, at the end of the stream."""
+        return list(self._recluster()) if self._store.people else []
 
     def is_known(self, person_id: int) -> bool:
-        """Return whether somebody has this number now."""
+        """Return whether a known person has this number."""
         return person_id in self._store.people
 
     def reserve(self, person_id: int) -> None:
-        """Give this number, and those below it, to nobody new."""
+        """Never give this number, or a lower one, to a new person."""
         self._store.reserve(person_id)
 
     def traces_of(self, person_ids: Sequence[int]) -> list[bytes]:
-        """Return pieces of what is remembered of the looks of people, to look for once they are erased."""
+        """Return excerpts of the vectors of people, to search for after an erasure."""
         known = [self._store.people[person_id] for person_id in person_ids if person_id in self._store.people]
         return [segment.vector_sum.tobytes()[:64] for person in known for segment in person.segments]
 
@@ -157,25 +162,27 @@ class Matcher:
         return self._store.next_person_id
 
     def apply(self, command: CorrectionCommand, correction: Correction) -> None:
-        """Do what an operator ordered, for good; people who are forgotten here, and not in the ledger, are no error.
+        """Apply a correction command for good.
+
+        People who are forgotten here, but not in the ledger, are no error.
 
         Args:
-            command: What was wanted.
-            correction: What it comes to; a new person in it has ``next_person_id``, or that of a ledger beside.
+            command: What was asked for.
+            correction: Its result. A new person in it has ``next_person_id``, or the number that the ledger gave.
         """
         apply_command(command, correction, self._store, self._calibration)
 
     def snapshot(self) -> bytes:
         """Return everything that later decisions can depend on."""
-        times = self._rules.topology.learned.times
+        times = self._constraints.topology.learned.times
         return serialise((self._store.snapshot(), self._calibration.snapshot(), times, self._now, self._reclustered_at))
 
     def restore(self, state: bytes) -> None:
-        """Know what another stage knew. Raises ``WireFormatError`` as ``Stateful``."""
+        """Take over the state of another matcher. Raises ``WireFormatError`` as ``Stateful``."""
         loaded = deserialise(state, tuple[bytes, bytes, dict[tuple[str, str], list[float]], float, float | None])
         self._store.restore(loaded[0])
         self._calibration.restore(loaded[1])
-        self._rules.topology.learned.restore(loaded[2])
+        self._constraints.topology.learned.restore(loaded[2])
         self._now, self._reclustered_at = loaded[3:]
 
     def _is_sound(self, embedding: Embedding) -> bool:
@@ -186,14 +193,14 @@ class Matcher:
             logger.warning("track %s, part %d is left out: %s", embedding.track_id, embedding.part, why)
         return why is None
 
-    # What is certain
+    # Continuing a track
 
     def _continues(self, embedding: Embedding) -> bool:
         if not embedding.is_continuous or embedding.track_id not in self._store.open:
             return False
         segment, _ = self._store.open[embedding.track_id]
         if segment.parts[-1].part + 1 != embedding.part:
-            return False  # a part between them was too poor to be embedded
+            return False  # the part between them was too poor to be embedded
         reliability = segment.reliability_sum / segment.weight * reliability_of(embedding.quality)
         return self._calibration.llr(_distance(segment, embedding), reliability) + TRACKER_LLR > 0
 
@@ -215,10 +222,10 @@ class Matcher:
             gates=("the track goes on",),
         )
 
-    # At once
+    # Assignment
 
     def _assign(self, batch: Sequence[Embedding]) -> list[Sighting]:
-        """Give each embedding that begins a segment to a person, no two to the same."""
+        """Give each embedding that begins a segment to a person, each person to at most one."""
         segments = [TrackSegment.begin(embedding, self._ground) for embedding in batch]
         candidates = [self._candidates(e, segment) for e, segment in zip(batch, segments, strict=True)]
         people = sorted({c.person_id for of_one in candidates for c in of_one if c.gate is None})
@@ -237,15 +244,15 @@ class Matcher:
         return sightings
 
     def _candidates(self, embedding: Embedding, segment: TrackSegment) -> list[Candidate]:
-        """Return people by looks, and those who were just here; highest log-likelihood ratio first."""
+        """Return people with a similar appearance, and those recently in this camera; highest LLR first."""
         by_appearance = {match.person_id for match in self._gallery.nearest(embedding, MAX_CANDIDATES)}
-        within_s = min(self._rules.leave_after_s, MOTION_MAX_GAP_S)
-        just_here = self._store.just_here(segment.camera_id, segment.first.at, within_s)
+        within_s = min(self._constraints.leave_after_s, MOTION_MAX_GAP_S)
+        nearby = self._store.recently_in(segment.camera_id, segment.first.at, within_s)
         return compare(
             segment,
-            (self._store.people[person_id] for person_id in by_appearance | just_here),
+            (self._store.people[person_id] for person_id in by_appearance | nearby),
             calibration=self._calibration,
-            rules=self._rules,
+            constraints=self._constraints,
             max_false_match_rate=self._max_false_match_rate,
         )
 
@@ -253,12 +260,12 @@ class Matcher:
         self, embedding: Embedding, segment: TrackSegment, candidates: Sequence[Candidate], person_id: int | None
     ) -> Sighting:
         gates = tuple(f"not {c.person_id}: {c.gate}" for c in candidates if c.gate is not None and c.llr > 0)
-        mine = next((c for c in candidates if c.person_id == person_id), None)
+        matched = next((c for c in candidates if c.person_id == person_id), None)
         others = [c for c in candidates if c.person_id != person_id and c.gate is None]
         runner_up = Match(others[0].person_id, others[0].distance) if others else None
-        if mine is not None:
-            person = self._store.people[mine.person_id]
-            outcome, distance, certainty = Outcome.MATCHED, mine.distance, probability(mine.llr)
+        if matched is not None:
+            person = self._store.people[matched.person_id]
+            outcome, distance, certainty = Outcome.MATCHED, matched.distance, probability(matched.llr)
         else:
             person = self._store.new_person()
             best = others[0].llr if others else -MAX_CUE_LLR
@@ -269,8 +276,8 @@ class Matcher:
         self._store.begin(person, embedding.track_id, segment)
         if embedding.is_last:
             self._store.end(embedding.track_id)
-        told = mine or (others[0] if others else None)
-        evidence = told.explained(segment.weight) if told is not None else ()
+        shown = matched or (others[0] if others else None)
+        evidence = shown.evidence(segment.weight) if shown is not None else ()
         return sighting_of(
             embedding,
             person.person_id,
@@ -282,16 +289,16 @@ class Matcher:
             evidence=evidence,
         )
 
-    # Later
+    # Re-clustering
 
-    def _review(self) -> list[Correction]:
-        """Cluster the last minutes anew, and return how that differs from what was said."""
+    def _recluster(self) -> list[Correction]:
+        """Cluster the last minutes again, and return the corrections."""
         self._reclustered_at = self._now
         self._calibration.refit(self._max_false_match_rate)
         return recluster(
             self._store,
             self._calibration,
-            self._rules,
+            self._constraints,
             now=self._now,
             window_s=self._recluster_window_s,
             max_false_match_rate=self._max_false_match_rate,

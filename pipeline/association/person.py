@@ -1,4 +1,4 @@
-"""One known person, as the match stage holds her."""
+"""One known person, as the matcher holds them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,13 +13,13 @@ from pipeline.core import Identity
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Appearance:
-    """What all segments of a person come to.
+    """The sums over all track segments of a person.
 
     Attributes:
         weight: Sum of their weights.
-        reliability: How clear the looks are, in (0, 1].
+        reliability: Mean reliability weight of their pictures, in (0, 1].
         vector_sum: Sum of their vectors, shape ``(D,)``.
-        latest: The one that ended last.
+        latest: The segment that ended last.
     """
 
     weight: float
@@ -30,38 +30,41 @@ class Appearance:
 
 @dataclass(slots=True, eq=False)
 class Person:
-    """One known person: the segments that show her.
+    """One known person: the track segments that show them.
 
     Attributes:
         person_id: The number.
-        segments: In any order; at least one, but for a moment.
-        known: What they come to, if it was asked for since they changed.
+        segments: In any order; none only between creation and the first segment.
+        cache: Their sums; None after a change.
     """
 
     person_id: int
     segments: list[TrackSegment] = field(default_factory=list)
-    known: Appearance | None = None
+    cache: Appearance | None = None
 
     @property
     def appearance(self) -> Appearance:
-        """What the segments come to; see ``changed``."""
-        if self.known is None:
-            self.known = _appearance(self.segments)
-        return self.known
+        """The sums over the segments, cached until ``changed``."""
+        if self.cache is None:
+            self.cache = _appearance(self.segments)
+        return self.cache
 
     def changed(self) -> None:
-        """Learn that the segments are others, or longer, than they were."""
-        self.known = None
+        """Drop the cache, after segments were added, removed or extended."""
+        self.cache = None
 
     def distance_to(self, other: Self) -> float:
-        """Return how far apart two people look on average, cosine distance."""
+        """Return the cosine distance between the mean appearance of two people."""
         one, two = _appearance(self.segments), _appearance(other.segments)
         return float(1 - one.vector_sum @ two.vector_sum / (one.weight * two.weight))
 
     def settle(self, before: float) -> bool:
-        """Join the segments of each camera that ended before that time; return whether there were any to join.
+        """Join the segments of each camera that ended before a time; return whether any were joined.
 
-        Memory and reviews stay small.
+        This keeps memory, and the number of segments in re-clustering, small.
+
+        Args:
+            before: Unix seconds.
         """
         settled: dict[str, TrackSegment] = {}
         kept = []
@@ -77,7 +80,7 @@ class Person:
         return len(self.segments) < num_before
 
     def identity(self, space: str, max_prototypes: int) -> Identity:
-        """Return what the gallery keeps of the person: the views of the heaviest segments."""
+        """Return what the gallery keeps of the person: the mean vectors of the segments with the most weight."""
         views = sorted(self.segments, key=lambda segment: (-segment.weight, segment.parts[0]))
         prototypes = np.stack([segment.vector_sum for segment in views[:max_prototypes]])
         prototypes /= np.linalg.norm(prototypes, axis=1, keepdims=True)

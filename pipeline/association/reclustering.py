@@ -1,40 +1,43 @@
-"""Late insight: the last minutes clustered anew, and how that differs from what was said."""
+"""Re-clustering: the track segments of the last minutes are clustered again, and differences become corrections."""
 
 from collections.abc import Sequence
 
 from pipeline.association.calibration.likelihood_ratio import Calibration
 from pipeline.association.calibration.self_supervised_labels import learn_transits
 from pipeline.association.clustering import cluster
-from pipeline.association.cues import Rules
+from pipeline.association.constraints import LinkConstraints
 from pipeline.association.identity_store import IdentityStore
 from pipeline.association.track_segment import TrackSegment
 from pipeline.core import Correction, CorrectionKind
 
 MAX_RECLUSTERED = 600
-"""Segments that are clustered in one look back, the latest: its time and memory grow with their square."""
+"""Track segments of one re-clustering, the latest ones: its time and memory grow with their square."""
 REJECTED_LLR = -3.0
-"""What looks say, in log-odds, when it is no longer to be expected that two numbers are one person."""
+"""LLR of appearance at or below which a pending match is settled as two people.
+
+Larger, that is closer to 0: it is settled sooner, and wrong more often.
+"""
 BY_RECLUSTERING = "review"
-"""Who signs the corrections that later insight makes."""
+"""The author of the corrections that re-clustering makes; the value is part of events."""
 
 
 def recluster(
     store: IdentityStore,
     calibration: Calibration,
-    rules: Rules,
+    constraints: LinkConstraints,
     *,
     now: float,
     window_s: float,
     max_false_match_rate: float,
 ) -> list[Correction]:
-    """Change the roster as what is known by now says, and return what that corrects.
+    """Cluster the last minutes again, change the identity store accordingly, and return the corrections.
 
     Args:
-        store: Who is who so far.
-        calibration: Distance to evidence, thresholds proven.
-        rules: What rules a link out; walks that are settled teach its topology.
+        store: The people so far.
+        calibration: Distance to LLR; its thresholds are up to date.
+        constraints: What rules a link out. Its topology learns the transits that are settled.
         now: Event time, Unix seconds.
-        window_s: What is older than this is settled.
+        window_s: Seconds; what is older is settled and no longer changes.
         max_false_match_rate: As in ``Matcher``.
     """
     since = now - window_s
@@ -42,7 +45,7 @@ def recluster(
     before: list[int] = []
     unsettled = store.unsettled()
     for person in unsettled:
-        learn_transits(person.segments, since, rules.topology)
+        learn_transits(person.segments, since, constraints.topology)
         store.settle(person, since)
     for person in sorted(unsettled, key=lambda person: (-person.appearance.latest.last.at, person.person_id)):
         if person.appearance.latest.last.at < since or len(segments) + len(person.segments) > MAX_RECLUSTERED:
@@ -53,7 +56,7 @@ def recluster(
         segments,
         appearance=calibration.llrs,
         needed=calibration.thresholds_between(max_false_match_rate, [s.camera_id for s in segments]),
-        rules=rules,
+        constraints=constraints,
     )
     moved = _renumber(store, segments, before, groups, now)
     return [*moved, *_settle_pending(store, calibration, moved, now, since)]
@@ -66,7 +69,7 @@ def _renumber(
     groups: Sequence[Sequence[int]],
     now: float,
 ) -> list[Correction]:
-    """Give every group the number that most of its boxes have already; each number to one group."""
+    """Give each group the number that most of its boxes have already; each number goes to one group."""
     shares: dict[tuple[int, int], int] = {}
     for group_index, group in enumerate(groups):
         for index in group:
@@ -115,7 +118,10 @@ def _move(
 def _settle_pending(
     store: IdentityStore, calibration: Calibration, moved: Sequence[Correction], now: float, since: float
 ) -> list[Correction]:
-    """Return who, given a number for now, is somebody else for good; whoever was merged was told of by that."""
+    """Settle pending matches, and return the corrections that confirm a new number for good.
+
+    A merge settles a pending match too; its correction is in ``moved`` already.
+    """
     for correction in moved:
         if correction.kind is CorrectionKind.MERGED:
             kept, absorbed = correction.person_ids
@@ -123,17 +129,15 @@ def _settle_pending(
             if store.pending.get(kept) == kept:
                 del store.pending[kept]
     settled = []
-    for person_id, perhaps_id in sorted(store.pending.items()):
-        person, perhaps = store.people[person_id], store.people.get(perhaps_id)
-        if perhaps is None or person.appearance.latest.last.at < since:
-            reason = f"nothing that came later showed this to be person {perhaps_id}"
-        elif (
-            calibration.llr(person.distance_to(perhaps), person.appearance.reliability * perhaps.appearance.reliability)
-            > REJECTED_LLR
-        ):
-            continue
+    for person_id, candidate_id in sorted(store.pending.items()):
+        person, candidate = store.people[person_id], store.people.get(candidate_id)
+        if candidate is None or person.appearance.latest.last.at < since:
+            reason = f"nothing that came later showed this to be person {candidate_id}"
         else:
-            reason = f"seen with what came later, this is not person {perhaps_id}"
+            reliability = person.appearance.reliability * candidate.appearance.reliability
+            if calibration.llr(person.distance_to(candidate), reliability) > REJECTED_LLR:
+                continue
+            reason = f"seen with what came later, this is not person {candidate_id}"
         del store.pending[person_id]
         settled.append(Correction(CorrectionKind.CONFIRMED, (person_id,), by=BY_RECLUSTERING, at=now, reason=reason))
     return settled

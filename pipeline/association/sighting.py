@@ -1,4 +1,4 @@
-"""From an embedding and a decision to a sighting."""
+"""A sighting from an embedding and the decision about it."""
 
 from collections.abc import Iterable
 
@@ -16,7 +16,7 @@ def sighting_of(
     runner_up: Match | None = None,
     evidence: Evidence = (),
 ) -> Sighting:
-    """Return that this embedding shows that person; see ``Sighting`` for the rest."""
+    """Return the sighting of a person by an embedding; see ``Sighting`` for the arguments."""
     return Sighting(
         person_id=person_id,
         track_id=embedding.track_id,

@@ -1,4 +1,4 @@
-"""Segments: the stretches of a track that certainly show one person."""
+"""Track segments: runs of consecutive parts of one track that show one person, as far as the tracker can tell."""
 
 from collections import Counter
 from collections.abc import Sequence, Set
@@ -12,30 +12,36 @@ from numpy.typing import NDArray
 
 from pipeline.association.calibration.likelihood_ratio import reliability_of
 from pipeline.association.geometry.ground_plane import Ground, GroundTrajectory
-from pipeline.association.geometry.sampled_boxes import SampledBoxes, sample_boxes
+from pipeline.association.geometry.sampled_boxes import MAX_SAMPLED, SampledBoxes, sample_boxes
 from pipeline.core import Embedding, TrackId, TrackPart, TrackPath
 
 VELOCITY_POINTS = 10
-"""Boxes over which a velocity is measured."""
+"""Boxes over which a velocity is measured. Larger: less noise, and turns are noticed later."""
 ENROLLED_WEIGHT = 10**9
-"""Boxes that an enrolled segment counts for when groups are numbered: the number that was given stays."""
+"""Boxes that an enrolled segment counts for when groups are numbered, so that its number stays.
+
+More than any camera delivers.
+"""
 MAX_TRAJECTORY = 1200
-"""Points of a trail that are kept, the latest: ten minutes."""
+"""Newest points of a trajectory that are kept: ten minutes; bounds memory."""
 NO_GROUND = Ground()
 BORDER_FRACTION = 0.03
-"""A box this near to the picture's left, right or lower border, as a fraction of its size, is at the border."""
+"""Fraction of the picture's size within which a box is at its left, right or lower border.
+
+Larger: more people count as leaving, and begin a new visit when they return.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Where and how somebody stood when a segment began or ended.
+    """Where a person was when a track segment began or ended.
 
     Attributes:
         at: Unix seconds.
         foot: x and y of the bottom centre of the box, pixels.
-        velocity: x and y, pixels a second.
-        height: Of the box, pixels.
-        is_leaving: At the border of the picture, or beyond it a second later at this velocity.
+        velocity: x and y of the foot, pixels a second.
+        height: Median height of the box, pixels.
+        is_leaving: The box is at the border of the picture, or is beyond it a second later at this velocity.
     """
 
     at: float
@@ -47,25 +53,25 @@ class End:
 
 @dataclass(slots=True, eq=False)
 class TrackSegment:
-    """Consecutive parts of one track between which nobody came near enough to be confused.
+    """Consecutive parts of one track during which no other person came near enough to be confused.
 
     Attributes:
-        camera_id: Where.
-        parts: In order.
-        first: How it began.
-        last: How it ends so far.
-        frame_hw: Size of the frames, pixels.
+        camera_id: The camera.
+        parts: In order of time.
+        first: Its beginning.
+        last: Its end so far.
+        frame_hw: Height and width of the frames, pixels.
         weight: Sum of the qualities of its embeddings.
         vector_sum: Shape ``(D,)``: sum of the embeddings, each times its quality.
-        reliability_sum: Sum of how clear the embeddings are, each times its quality.
-        num_frames: Boxes in it.
-        spans: When it was seen, first and last moment, Unix seconds, ascending; several if others were absorbed.
-        trajectory: Where it went on the ground; empty where nothing is known of it.
-        sampled_boxes: Its box from time to time.
-        times: When each part was seen, first and last moment, Unix seconds.
-        must_links: What an operator put together: segments with one in common are one person.
-        cannot_links: What an operator put apart: a segment with k and one with -k are two people.
-        is_learned: The way to it was taken note of, for the walking times.
+        reliability_sum: Sum of the reliability weights of its embeddings, each times its quality.
+        num_frames: Number of boxes.
+        spans: First and last moment, Unix seconds, of each time it was seen; several after ``absorb``. Ascending.
+        trajectory: Where it went on the ground; empty without a ground plane.
+        sampled_boxes: Its boxes at regular moments.
+        times: First and last moment of each part, Unix seconds.
+        must_links: Links from corrections: two segments with one in common are one person.
+        cannot_links: Links from corrections: a segment with k and one with -k are two people.
+        is_learned: The transit to it was learned.
     """
 
     camera_id: str
@@ -87,7 +93,7 @@ class TrackSegment:
 
     @classmethod
     def begin(cls, embedding: Embedding, ground: Ground = NO_GROUND) -> Self:
-        """Return the segment that this embedding alone makes."""
+        """Return a new segment with this embedding as its only part."""
         path = embedding.path
         return cls(
             camera_id=embedding.track_id.camera_id,
@@ -114,12 +120,12 @@ class TrackSegment:
         self.reliability_sum += embedding.quality * reliability_of(embedding.quality)
         self.num_frames += len(embedding.path)
         self.spans[-1] = (self.spans[-1][0], self.last.at)
-        self.trajectory = _joined(self.trajectory, ground.trajectory(self.camera_id, embedding.path))
-        self.sampled_boxes = _joined(self.sampled_boxes, sample_boxes(embedding.path))
+        self.trajectory = _joined(self.trajectory, ground.trajectory(self.camera_id, embedding.path), MAX_TRAJECTORY)
+        self.sampled_boxes = _joined(self.sampled_boxes, sample_boxes(embedding.path), MAX_SAMPLED)
         self.times.append((float(embedding.path.captured_at[0]), self.last.at))
 
     def absorb(self, later: Self) -> None:
-        """Add a later segment of the same person in the same camera, of whatever track."""
+        """Add a later segment of the same person in the same camera; of any track."""
         self.parts += later.parts
         self.last = later.last
         self.weight += later.weight
@@ -127,14 +133,14 @@ class TrackSegment:
         self.reliability_sum += later.reliability_sum
         self.num_frames += later.num_frames
         self.spans += later.spans
-        self.trajectory = _joined(self.trajectory, later.trajectory)
-        self.sampled_boxes = _joined(self.sampled_boxes, later.sampled_boxes)
+        self.trajectory = _joined(self.trajectory, later.trajectory, MAX_TRAJECTORY)
+        self.sampled_boxes = _joined(self.sampled_boxes, later.sampled_boxes, MAX_SAMPLED)
         self.times += later.times
         self.must_links |= later.must_links
         self.cannot_links |= later.cannot_links
 
     def of_parts(self, parts: Set[TrackPart]) -> Self:
-        """Return what these of its parts are as a segment of their own; it looks as the whole does."""
+        """Return some of its parts as a segment of their own, with the mean appearance of the whole."""
         rows = [row for row, part in enumerate(self.parts) if part in parts]
         share = len(rows) / len(self.parts)
         kept, times = [self.parts[row] for row in rows], [self.times[row] for row in rows]
@@ -153,35 +159,35 @@ class TrackSegment:
             sampled_boxes=_within(self.sampled_boxes, times),
         )
 
-    def is_forbidden(self, other: Self) -> bool:
-        """Return whether an operator put these two apart."""
+    def has_cannot_link_to(self, other: Self) -> bool:
+        """Return whether a correction says that these two are two people."""
         return any(-side in other.cannot_links for side in self.cannot_links)
 
     def shared_s(self, other: Self) -> float:
-        """Return the longest time for which both were seen at once, seconds; negative if they never were."""
-        longest, mine, theirs = -inf, 0, 0
-        while mine < len(self.spans) and theirs < len(other.spans):
-            first, second = self.spans[mine], other.spans[theirs]
-            longest = max(longest, min(first[1], second[1]) - max(first[0], second[0]))
-            if first[1] < second[1]:
-                mine += 1
+        """Return the longest time for which both were seen at the same time, seconds; negative if there is none."""
+        longest, index, other_index = -inf, 0, 0
+        while index < len(self.spans) and other_index < len(other.spans):
+            span, other_span = self.spans[index], other.spans[other_index]
+            longest = max(longest, min(span[1], other_span[1]) - max(span[0], other_span[0]))
+            if span[1] < other_span[1]:
+                index += 1
             else:
-                theirs += 1
+                other_index += 1
         return longest
 
 
-def _joined(rows: NDArray[np.float64], later: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.concatenate([rows, later])[-MAX_TRAJECTORY:]
+def _joined(rows: NDArray[np.float64], later: NDArray[np.float64], max_rows: int) -> NDArray[np.float64]:
+    return np.concatenate([rows, later])[-max_rows:]
 
 
 def _within(rows: NDArray[np.float64], times: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
-    """Return the rows of these times; all where there is none, for something was there."""
+    """Return the rows within these times; all rows if none is, because the segment was somewhere."""
     kept = [any(began <= at <= ended for began, ended in times) for at in rows[:, 0].tolist()]
     return rows[kept] if any(kept) else rows
 
 
 def _spans(parts: Sequence[TrackPart], times: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return when parts were seen, those that follow each other on one track as one."""
+    """Return the spans of parts; parts that follow each other on one track make one span."""
     spans = [times[0]]
     for before, part, (first_at, last_at) in zip(parts, parts[1:], times[1:], strict=False):
         if part == TrackPart(before.track_id, before.part + 1):
@@ -192,7 +198,7 @@ def _spans(parts: Sequence[TrackPart], times: Sequence[tuple[float, float]]) -> 
 
 
 def turns(batch: Sequence[Embedding]) -> list[list[Embedding]]:
-    """Return the embeddings in turns, no track twice in one: what a part means depends on the part before."""
+    """Return the embeddings in turns, each track once in a turn: a part is judged after the part before it."""
     found: list[list[Embedding]] = []
     num_before: Counter[TrackId] = Counter()
     for embedding in batch:

@@ -1,4 +1,4 @@
-"""Which crops of a track are worth keeping, and the buffer that keeps them."""
+"""The quality of crops, and the buffer that keeps the best of them."""
 
 from dataclasses import dataclass
 
@@ -10,20 +10,34 @@ from pipeline.core import FrameStamp
 from pipeline.core.boxes import area, intersection_matrix
 
 BORDER_PX = 2.0
-"""A box this near to the picture's border is probably cut by it."""
+"""Pixels from the picture's border within which a box is probably cut by it. Larger: more boxes are marked down."""
 BORDER_QUALITY = 0.5
+"""Factor on the quality of a box that the border cuts. Larger: cut people count for more."""
 MIN_QUALITY = 0.01
+"""Least quality of a crop: above 0, because qualities are weights."""
 FULL_HEIGHT_PX = 128.0
-"""People at least this tall are seen well enough by a re-ID network."""
+"""Height in pixels from which on size does not limit a re-ID network. Larger: more people are marked down as small."""
 
 STATIC_HW = (32, 16)
+"""Height and width of the picture that tells whether anything moves, pixels. Larger: smaller movements count."""
 STATIC_NOISE = 2.0
-"""Mean difference in grey levels of 255 below which nothing moved; people who stand still show 4 and more."""
+"""Mean difference in grey levels, of 255, below which nothing moved. People who stand still show 4 and more.
+
+Larger: people who stand very still are dropped as static false positives.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crop:
-    """One picture of one person: ``image`` is of shape (h, w, 3), uint8, RGB; ``quality`` in (0, 1]."""
+    """One picture of one person.
+
+    Attributes:
+        stamp: The frame it was cut from.
+        box_xyxy: Shape ``(4,)``, pixels of the frame.
+        score: Detector confidence, in [0, 1].
+        image: Shape ``(h, w, 3)``, uint8, RGB.
+        quality: How well it shows one whole person, in (0, 1].
+    """
 
     stamp: FrameStamp
     box_xyxy: NDArray[np.float32]
@@ -33,7 +47,7 @@ class Crop:
 
 
 def covered_fractions(boxes_xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return how much of each box lies under the others, in [0, 1], shape ``(N,)``; the largest one counts."""
+    """Return the fraction of each box that the box covering most of it covers, in [0, 1], shape ``(N,)``."""
     shared = intersection_matrix(boxes_xyxy, boxes_xyxy)
     np.fill_diagonal(shared, 0)
     areas = np.maximum(area(boxes_xyxy), 1e-6)
@@ -49,7 +63,7 @@ def qualities(
 ) -> NDArray[np.float32]:
     """Return how well each box shows one whole person, in (0, 1], shape ``(N,)``.
 
-    The product of the detector's score, the uncovered part (squared: what is left shows somebody else), the
+    The product of the detector's score, the uncovered fraction (squared: the covered part shows another person), the
     height up to ``FULL_HEIGHT_PX``, and a penalty for boxes that the border cuts.
     """
     height, width = frame_hw
@@ -67,12 +81,12 @@ def qualities(
 
 
 def cut(image: NDArray[np.uint8], box_xyxy: NDArray[np.float32], max_hw: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return a copy of what is inside the box, at most twice ``max_hw`` large, at least 1x1.
+    """Return a copy of the picture inside the box, at most twice ``max_hw`` in size and at least 1x1.
 
     Args:
         image: Shape ``(H, W, 3)``.
         box_xyxy: Pixels of ``image``; parts outside are cut off.
-        max_hw: The size that crops will be scaled to at last.
+        max_hw: Height and width that crops are scaled to in the end.
     """
     height, width = image.shape[:2]
     left, top = (int(np.clip(v, 0, size - 1)) for v, size in zip(box_xyxy[:2], (width, height), strict=True))
@@ -85,7 +99,7 @@ def cut(image: NDArray[np.uint8], box_xyxy: NDArray[np.float32], max_hw: tuple[i
 
 
 def resize(image: NDArray[np.uint8], size_hw: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return the picture at ``size_hw``; areas are averaged when it shrinks."""
+    """Return the picture scaled to ``size_hw``; pixels are averaged when it shrinks."""
     shrinks = image.shape[0] > size_hw[0]
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     resized: NDArray[np.uint8] = cv2.resize(
@@ -97,12 +111,12 @@ def resize(image: NDArray[np.uint8], size_hw: tuple[int, int]) -> NDArray[np.uin
 class CropBuffer:
     """Keeps the best crop of each of at most ``num_crops`` equal spans of time.
 
-    When a part lasts longer than its spans cover, neighbouring spans are joined and the better crop of each pair
-    stays: the crops remain spread over time, and memory stays bounded, however long the part.
+    When a part lasts longer than its spans cover, neighbouring spans are joined, and the better crop of each pair
+    stays. So the crops remain spread over time and memory stays bounded, however long the part.
 
     Args:
-        num_crops: Most crops that are kept, T.
-        span_s: Seconds a span covers at first.
+        num_crops: Maximum number of crops, T.
+        span_s: Seconds that a span covers at first.
     """
 
     def __init__(self, num_crops: int, span_s: float) -> None:
@@ -115,7 +129,7 @@ class CropBuffer:
         return len(self._best)
 
     def wants(self, captured_at: float, quality: float) -> bool:
-        """Tell whether a crop of this moment and quality would be kept."""
+        """Tell whether a crop of this time, Unix seconds, and this quality would be kept."""
         if self._started_at is None:
             return True
         held = self._best.get(self._span(captured_at))
@@ -133,7 +147,7 @@ class CropBuffer:
             self._best[span] = crop
 
     def crops(self) -> list[Crop]:
-        """Return what is kept, in order of time."""
+        """Return the crops, in order of time."""
         return [self._best[span] for span in sorted(self._best)]
 
     def _span(self, captured_at: float) -> int:
@@ -149,12 +163,12 @@ class CropBuffer:
 
 
 def static_patch(image: NDArray[np.uint8], box_xyxy: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Return what is inside the box as a small blurred grey picture, to tell whether anything there moves."""
+    """Return the inside of the box as a small averaged grey picture: tells whether anything there moves."""
     small = cv2.resize(cut(image, box_xyxy, STATIC_HW), STATIC_HW[::-1], interpolation=cv2.INTER_AREA)
     grey: NDArray[np.uint8] = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
     return grey
 
 
 def is_static_pair(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> bool:
-    """Tell whether two such pictures differ by no more than a camera's noise."""
+    """Tell whether two pictures of ``static_patch`` differ by no more than the noise of a camera."""
     return float(np.abs(first.astype(np.int16) - second).mean()) < STATIC_NOISE

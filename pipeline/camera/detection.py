@@ -1,6 +1,6 @@
-"""Frame to detections: which frames are searched, and which finds count.
+"""Frame to detections: finds people, and drops boxes that are too small or have too low a score.
 
-A frame is letter-boxed where it was decoded, so that only what the detector needs crosses a process border.
+A frame is letterboxed where it is decoded, so that only what the detector needs is sent to another process.
 """
 
 from collections.abc import Sequence
@@ -11,15 +11,15 @@ import numpy as np
 from pipeline.core import Detections, Detector, Frame, LetterboxedFrame
 
 PADDING = 114
-"""Grey of the padding; the value that YOLO networks are trained with."""
+"""Grey level of the padding, of 255; the value that YOLO networks are trained with."""
 
 
 class DetectionStage:
-    """Finds people; drops those too small or too unsure to be followed.
+    """Finds people; drops boxes that are too small, or have too low a score, to be tracked.
 
     Args:
         detector: Finds people.
-        min_score: Detector confidence in [0, 1]; low, because the tracker uses unsure boxes too.
+        min_score: Least detector confidence, in [0, 1]; low, because the tracker uses low-scoring boxes too.
         min_height_px: Least height of a box, pixels of the full frame.
     """
 
@@ -29,14 +29,14 @@ class DetectionStage:
         self._min_height_px = min_height_px
 
     def process(self, batch: Sequence[LetterboxedFrame]) -> list[Detections]:
-        """Return one record a frame, in the same order; frames of many cameras may be mixed."""
-        return [self._reliable(found) for found in self._detector.detect(batch)]
+        """Return one record for each frame, in the same order; frames of many cameras may be mixed."""
+        return [self._kept(found) for found in self._detector.detect(batch)]
 
     def flush(self) -> list[Detections]:
         """Return nothing: no frame is held."""
         return []
 
-    def _reliable(self, found: Detections) -> Detections:
+    def _kept(self, found: Detections) -> Detections:
         heights = found.boxes_xyxy[:, 3] - found.boxes_xyxy[:, 1]
         return found.select((found.scores >= self._min_score) & (heights >= self._min_height_px))
 

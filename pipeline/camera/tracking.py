@@ -1,10 +1,12 @@
 """Frames and detections of one camera to tracklets: the tracklet buffer.
 
-A track is cut into parts. The first part is emitted as soon as there is something to recognise, further ones while
-the track lasts, the last when it ends. A part also ends where another person came so near that the tracker may have
-confused the two, and where the detector had lost it: what follows is judged by its looks, not by its track number.
+A track is cut into parts. The first part is emitted as soon as there is enough to recognise a person by, further parts
+while the track lasts, the last when it ends. A part is also cut where the tracker may have changed persons: after
+another person came very near, after the detector lost the track, and where a second person comes out of its box. The
+part after such a cut is not continuous: it is matched by appearance, not by its track number.
 
-Things that do not move and that the detector is not sure of are no people, and where it is never sure there is nobody.
+Two kinds of part are dropped. A *static false positive* does not move and has a low mean score, such as a sign. A part
+without a single high score is dropped too.
 """
 
 from collections.abc import Sequence
@@ -28,16 +30,20 @@ from pipeline.core import UNCONFIRMED, Detections, Frame, FrameStamp, Tracker, T
 from pipeline.core.boxes import area, intersection_matrix
 
 MAX_CONTACT_PARTS = 5
-HIDDEN_S, HIDDEN = 1.0, 0.6
-"""A new box this much inside one that another track had this long ago was a part of it: there were two people in it."""
+"""How many times ``part_s`` a part may last while the track is in contact. Larger: more memory; better crops follow."""
+HIDDEN_S = 1.0
+"""Seconds that are searched for a box of another track from which a new person came. Larger: more tracks are cut."""
+HIDDEN_FRACTION = 0.6
+"""Fraction of a new box inside such a box from which on that one held two people. Larger: fewer tracks are cut."""
 HIGH_SCORE = 0.5
+"""Detector score from which on a box counts as seen, not as lost. Larger: more tracks are cut as lost."""
 MAX_LOW_SCORE_S = 0.5
-"""Whom the detector was not sure of for this long the tracker may have changed for somebody else."""
+"""Seconds without a high score after which a track counts as lost. Larger: fewer tracks are cut."""
 
 
 @dataclass(slots=True)
 class _OpenPart:
-    """What is known of a track since its last part."""
+    """The boxes and crops of a track since its last part."""
 
     crops: CropBuffer
     is_continuous: bool = True
@@ -48,8 +54,14 @@ class _OpenPart:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Look:
-    """What a place looked like: to tell whether anything moves there."""
+class _StaticReference:
+    """An earlier picture of a place: tells whether anything moved there.
+
+    Attributes:
+        at: Unix seconds.
+        box_xyxy: Shape ``(4,)``, pixels of the frame: the place.
+        picture: As of ``static_patch``.
+    """
 
     at: float
     box_xyxy: NDArray[np.float32]
@@ -58,31 +70,49 @@ class _Look:
 
 @dataclass(slots=True)
 class _OpenTrack:
+    """A track that goes on.
+
+    Attributes:
+        track_id: Its name.
+        part: The part that is being collected.
+        reference: The picture that movement is measured against.
+        num_parts: Number of parts emitted.
+        in_contact: In the newest frame another person covered too much of it.
+        may_have_swapped: A second person came out of its box, so it may now follow the wrong one.
+        high_score_at: Unix seconds of its newest high score.
+        is_static: Nothing moved when that was last checked.
+    """
+
     track_id: TrackId
     part: _OpenPart
-    look: _Look
+    reference: _StaticReference
     num_parts: int = 0
     in_contact: bool = False
-    is_suspect: bool = False
-    sure_at: float = inf
-    is_still: bool = False
+    may_have_swapped: bool = False
+    high_score_at: float = inf
+    is_static: bool = False
 
 
 class TrackingStage:
-    """Follows people through one camera and cuts their tracks into tracklets. One camera per instance.
+    """Tracks people through one camera and cuts their tracks into tracklets. One camera per instance.
 
     Args:
         tracker: Links boxes of consecutive frames.
-        crop_size_hw: Height and width that the embedder wants, pixels.
-        clip_len: Most crops of a tracklet, T.
+        crop_size_hw: Height and width that the embedder needs, pixels.
+        clip_len: Maximum number of crops in a tracklet, T.
         first_after_s: Seconds of a track after which its first part is emitted.
-        part_s: Seconds after which any further part is emitted.
-        contact_coverage: Fraction of a box under another from which on two people may be confused, in (0, 1).
+        part_s: Seconds after which each further part is emitted.
+        contact_coverage: Fraction of a box that another covers from which on the tracker may confuse two people, in
+            (0, 1).
         min_peak_score: In [0, 1]. A part is dropped if none of its boxes reaches this score: ByteTrack follows
             low-scoring boxes through occlusions, and keeps following them on objects.
-        static_min_score: In [0, 1]. A part whose mean score is lower is dropped if nothing moved in its place for
+        static_min_score: In [0, 1]. A part with a lower mean score is dropped if nothing moved in its place for
             ``part_s``: a sign or a bin taken for a person. From the second such part on the limit is halfway to 1.
-        max_open_tracks: The oldest open tracks above this number are ended; bounds memory.
+        max_open_tracks: Above this number of open tracks the oldest are ended; bounds memory.
+
+    Attributes:
+        num_static: Number of parts dropped as static false positives.
+        num_low_score: Number of parts dropped for want of a high score.
     """
 
     def __init__(
@@ -116,11 +146,11 @@ class TrackingStage:
 
     @property
     def num_open(self) -> int:
-        """People followed now."""
+        """Number of open tracks."""
         return len(self._open)
 
     def people_now(self) -> dict[TrackId, NDArray[np.float32]]:
-        """Return the boxes of the newest frame by track: shape ``(4,)``, pixels."""
+        """Return the boxes in the newest frame, by track: shape ``(4,)``, pixels."""
         return {
             track.track_id: track.part.boxes_xyxy[-1]
             for track in self._open.values()
@@ -128,7 +158,7 @@ class TrackingStage:
         }
 
     def oldest_needed(self) -> FrameStamp | None:
-        """Return the first frame that a tracklet still to come shows; None if there is none."""
+        """Return the first frame that a future tracklet may show; None if no part is open."""
         starts = [
             FrameStamp(track.track_id.camera_id, track.part.indices[0], track.part.captured_at[0])
             for track in self._open.values()
@@ -163,22 +193,22 @@ class TrackingStage:
         for row, number in enumerate(update.numbers[rows].tolist()):
             track = self._open.get(number)
             if track is None:
-                self._suspect_hiding_tracks(boxes_xyxy[row], stamp.captured_at)
+                self._mark_possible_swaps(boxes_xyxy[row], stamp.captured_at)
                 track = self._begin(number, frame, boxes_xyxy[row])
-            is_sure = scores[row] >= HIGH_SCORE
-            was_lost = is_sure and stamp.captured_at - track.sure_at > MAX_LOW_SCORE_S
-            if (track.in_contact and not in_contact[row]) or was_lost or track.is_suspect:
+            has_high_score = scores[row] >= HIGH_SCORE
+            was_lost = has_high_score and stamp.captured_at - track.high_score_at > MAX_LOW_SCORE_S
+            if (track.in_contact and not in_contact[row]) or was_lost or track.may_have_swapped:
                 done += self._emit_unless_static(track, frame)
-                track.part.is_continuous = track.is_suspect = False
-            if is_sure:
-                track.sure_at = stamp.captured_at
+                track.part.is_continuous = track.may_have_swapped = False
+            if has_high_score:
+                track.high_score_at = stamp.captured_at
             track.in_contact = bool(in_contact[row])
             self._extend(track.part, frame, boxes_xyxy[row], float(scores[row]), float(quality[row]))
             if self._is_due(track):
                 was_continuous = track.part.is_continuous
-                told = self._emit_unless_static(track, frame)
-                track.part.is_continuous = not track.in_contact if told else was_continuous
-                done += told
+                emitted = self._emit_unless_static(track, frame)
+                track.part.is_continuous = not track.in_contact if emitted else was_continuous
+                done += emitted
         while len(self._open) > self._max_open_tracks:
             done += self._end(min(self._open))
         return done
@@ -186,17 +216,17 @@ class TrackingStage:
     def _begin(self, number: int, frame: Frame, box_xyxy: NDArray[np.float32]) -> _OpenTrack:
         assert self._session is not None
         track_id = TrackId(frame.stamp.camera_id, self._session, number)
-        look = _look(frame, box_xyxy)
-        self._open[number] = _OpenTrack(track_id, self._new_part(), look, sure_at=look.at)
+        reference = _static_reference(frame, box_xyxy)
+        self._open[number] = _OpenTrack(track_id, self._new_part(), reference, high_score_at=reference.at)
         return self._open[number]
 
-    def _suspect_hiding_tracks(self, box_xyxy: NDArray[np.float32], now: float) -> None:
-        """Doubt the tracks in whose box there were two people until now: whom they go on with is not certain."""
+    def _mark_possible_swaps(self, box_xyxy: NDArray[np.float32], now: float) -> None:
+        """Mark the tracks out of whose recent boxes a new person came: they may follow either of the two now."""
         for track in self._open.values():
             times = zip(track.part.boxes_xyxy, track.part.captured_at, strict=True)
             recent = [box for box, at in times if now - HIDDEN_S <= at < now]
             inside = intersection_matrix(box_xyxy[None], np.array(recent).reshape(-1, 4)).max(initial=0.0)
-            track.is_suspect |= bool(inside > HIDDEN * area(box_xyxy[None])[0])
+            track.may_have_swapped |= bool(inside > HIDDEN_FRACTION * area(box_xyxy[None])[0])
 
     def _new_part(self) -> _OpenPart:
         return _OpenPart(CropBuffer(self._clip_len, span_s=self._first_after_s / self._clip_len))
@@ -215,7 +245,9 @@ class TrackingStage:
     def _is_due(self, track: _OpenTrack) -> bool:
         wait_s = self._first_after_s if track.num_parts == 0 else self._part_s
         if track.in_contact:
-            wait_s = MAX_CONTACT_PARTS * self._part_s  # better crops will come when they part; memory is bounded
+            wait_s = (
+                MAX_CONTACT_PARTS * self._part_s
+            )  # better crops follow once the two people separate; memory is bounded
         return track.part.captured_at[-1] - track.part.captured_at[0] >= wait_s
 
     def _emit_unless_static(self, track: _OpenTrack, frame: Frame) -> list[Tracklet]:
@@ -226,18 +258,16 @@ class TrackingStage:
         return []
 
     def _is_static(self, track: _OpenTrack, frame: Frame) -> bool:
-        """Tell whether nothing has moved where the track is, and the detector is not sure enough of it."""
-        look, part = track.look, track.part
-        if frame.stamp.captured_at - look.at < self._part_s:
+        """Tell whether nothing has moved in the place of the track, and its mean score is too low."""
+        reference, part = track.reference, track.part
+        if frame.stamp.captured_at - reference.at < self._part_s:
             return False
-        was_still, track.is_still = (
-            track.is_still,
-            is_static_pair(look.picture, static_patch(frame.image, look.box_xyxy)),
-        )
-        if not track.is_still:
-            track.look = _look(frame, part.boxes_xyxy[-1])
-        static_min_score = (1 + self._static_min_score) / 2 if was_still else self._static_min_score
-        return track.is_still and bool(np.mean(part.scores) < static_min_score)
+        was_static = track.is_static
+        track.is_static = is_static_pair(reference.picture, static_patch(frame.image, reference.box_xyxy))
+        if not track.is_static:
+            track.reference = _static_reference(frame, part.boxes_xyxy[-1])
+        static_min_score = (1 + self._static_min_score) / 2 if was_static else self._static_min_score
+        return track.is_static and bool(np.mean(part.scores) < static_min_score)
 
     def _end(self, number: int) -> list[Tracklet]:
         track = self._open.pop(number, None)
@@ -276,5 +306,5 @@ class TrackingStage:
         return [tracklet]
 
 
-def _look(frame: Frame, box_xyxy: NDArray[np.float32]) -> _Look:
-    return _Look(frame.stamp.captured_at, box_xyxy, static_patch(frame.image, box_xyxy))
+def _static_reference(frame: Frame, box_xyxy: NDArray[np.float32]) -> _StaticReference:
+    return _StaticReference(frame.stamp.captured_at, box_xyxy, static_patch(frame.image, box_xyxy))

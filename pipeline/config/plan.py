@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.alerts.engine import AlertEngine
 from pipeline.association.calibration.likelihood_ratio import Calibration, DistanceModel
-from pipeline.association.cues import Rules
+from pipeline.association.constraints import LinkConstraints
 from pipeline.association.geometry.ground_plane import Ground
 from pipeline.association.geometry.topology import Topology, TransitBounds
 from pipeline.association.matcher import Matcher
@@ -204,7 +204,7 @@ def _match_stage(
             caution=start.caution,
             max_llr=start.max_llr,
         ),
-        Rules(_topology(site), matcher.leave_after_s),
+        LinkConstraints(_topology(site), matcher.leave_after_s),
         ground,
         max_false_match_rate=matcher.max_false_match_rate,
         recluster_every_s=matcher.recluster_every_s,

@@ -122,7 +122,7 @@ class CalibrationConfig:
 
 @dataclass
 class MatcherConfig:
-    """See ``Matcher``, ``Rules`` and ``EventTimeBuffer``."""
+    """See ``Matcher``, ``LinkConstraints`` and ``EventTimeBuffer``."""
 
     window_s: float = number(ABOVE_0)
     max_lateness_s: float = MISSING

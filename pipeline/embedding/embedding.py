@@ -1,4 +1,4 @@
-"""Tracklet to embedding: which tracklets are worth it, and how many at once."""
+"""Tracklet to embedding: leaves out tracklets of poor quality, and embeds the others."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,11 @@ from pipeline.core import Embedder, Embedding, Tracklet
 
 
 class EmbeddingStage:
-    """Turns tracklets into vectors; of many cameras mixed. Pixels end here.
+    """Turns tracklets, of many cameras mixed, into vectors. No later stage sees pixels.
 
     Args:
         embedder: The network.
-        min_quality: Tracklets whose best crop is worse are hopeless, and left out; in [0, 1].
+        min_quality: In [0, 1]; a tracklet whose best crop has a lower quality is left out.
     """
 
     def __init__(self, embedder: Embedder, *, min_quality: float) -> None:
@@ -18,9 +18,9 @@ class EmbeddingStage:
         self._min_quality = min_quality
 
     def process(self, batch: Sequence[Tracklet]) -> list[Embedding | None]:
-        """Return one embedding a tracklet, in the same order; None for the hopeless ones."""
-        worth_it = [tracklet for tracklet in batch if tracklet.qualities.max() >= self._min_quality]
-        found = dict(zip(worth_it, self._embedder.embed(worth_it), strict=True))
+        """Return one embedding for each tracklet, in the same order; None for those left out."""
+        usable = [tracklet for tracklet in batch if tracklet.qualities.max() >= self._min_quality]
+        found = dict(zip(usable, self._embedder.embed(usable), strict=True))
         return [found.get(tracklet) for tracklet in batch]
 
     def flush(self) -> list[Embedding | None]:

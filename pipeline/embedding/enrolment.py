@@ -1,4 +1,4 @@
-"""Pictures of a person to a tracklet, so that people can be known before they are seen."""
+"""Enrolment: pictures of a person to a tracklet, so that the person is known before any camera sees them."""
 
 from collections.abc import Iterable
 
@@ -10,17 +10,17 @@ from pipeline.core.errors import ConfigError
 from pipeline.core.track import ENROLLED
 
 LONG_AGO = -1e9
-"""Unix seconds; before anything that a camera can have seen."""
+"""Unix seconds, 1938: before any frame of a camera."""
 
 
 def enrolment_tracklet(name: str, number: int, pictures: Iterable[Frame], crop_size_hw: tuple[int, int]) -> Tracklet:
-    """Return pictures that each show one whole person, cut out, as a tracklet of no camera.
+    """Return cropped pictures of one whole person as a tracklet of the camera ``ENROLLED``.
 
     Args:
-        name: Of the person, for messages.
-        number: Of the person.
+        name: Name of the person, for messages.
+        number: Number of the person.
         pictures: At least one; any size.
-        crop_size_hw: What the embedder wants, pixels.
+        crop_size_hw: Height and width that the embedder needs, pixels.
 
     Raises:
         ConfigError: If there is no picture.

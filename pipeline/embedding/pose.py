@@ -1,4 +1,4 @@
-"""Tracklet to tracklet with keypoints, where the embedder asks for them."""
+"""Tracklet to tracklet with keypoints, for embedders that need them."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,11 @@ from pipeline.core import PoseEstimator, Tracklet
 
 
 class PoseStage:
-    """Finds the keypoints of every crop. Left out of the flow when the embedder needs none."""
+    """Finds the keypoints of every crop. Left out of the flow when the embedder needs none.
+
+    Args:
+        estimator: The network.
+    """
 
     def __init__(self, estimator: PoseEstimator) -> None:
         self._estimator = estimator

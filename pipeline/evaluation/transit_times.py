@@ -98,7 +98,7 @@ def main(words: list[str]) -> None:
     reader = LedgerReader(Path(ledger))
     people = [[_visit(event) for event in reader.sightings_of(person.person_id)] for person in reader.persons()]
     reader.close()
-    walks = learn(people).walks()
+    walks = learn(people).all_fitted()
     out.mkdir(parents=True, exist_ok=True)
     (out / "walks.json").write_text(to_json(walks), encoding="utf-8")
     (out / "walks.svg").write_text(to_svg(walks), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""People for tests of matching: looks at a chosen distance, embeddings at a chosen time, a stage that judges them."""
+"""People for tests of the matcher: vectors at a chosen distance, embeddings at a chosen time, and a matcher."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.association.calibration.likelihood_ratio import Calibration, DistanceModel
-from pipeline.association.cues import Rules
+from pipeline.association.constraints import LinkConstraints
 from pipeline.association.geometry.topology import Topology
 from pipeline.association.matcher import Matcher
 from pipeline.core import Correction, CorrectionKind, Embedding, Identity, Match, Sighting, TrackId, TrackPart
@@ -43,8 +43,8 @@ class DictGallery:
         self.people.pop(person_id, None)
 
 
-def look(person: int, distance: float = 0.0) -> NDArray[np.float32]:
-    """Return a vector at this cosine distance to ``look(person)``, and at 1 to the looks of everybody else."""
+def appearance(person: int, distance: float = 0.0) -> NDArray[np.float32]:
+    """Return a vector at this cosine distance to ``appearance(person)``, and at 1 to those of all other people."""
     vector = np.zeros(DIM, np.float32)
     vector[person] = 1 - distance
     vector[-1] = sqrt(1 - (1 - distance) ** 2)
@@ -67,9 +67,9 @@ def see(
     is_continuous: bool = True,
     completed_at: float | None = None,
 ) -> Embedding:
-    """Return what somebody looked like on a track between two moments, at ten frames a second.
+    """Return the embedding of a person on a track between two moments, Unix seconds, at ten frames a second.
 
-    Unless told otherwise the first five tracks stand side by side.
+    Without ``box`` the first five tracks are side by side.
     """
     if box is None:
         left, top, right, bottom = BOX
@@ -80,7 +80,7 @@ def see(
         TrackId(camera_id, 0, number),
         part,
         path,
-        look(person, distance) if vector is None else vector,
+        appearance(person, distance) if vector is None else vector,
         quality=quality,
         is_last=is_last,
     )
@@ -104,7 +104,7 @@ def make_match(
     return Matcher(
         DictGallery() if gallery is None else gallery,
         Calibration(model, caution=1.0, max_llr=6.0),
-        Rules(topology or Topology(), leave_after_s),
+        LinkConstraints(topology or Topology(), leave_after_s),
         max_false_match_rate=max_false_match_rate,
         recluster_every_s=recluster_every_s,
         recluster_window_s=recluster_window_s,
@@ -115,21 +115,21 @@ def make_match(
 
 
 def windows(embeddings: Iterable[Embedding], window_s: float = 0.5) -> list[list[Embedding]]:
-    """Return the embeddings as the match stage gets them: in order of time, by windows."""
+    """Return the embeddings as the matcher gets them: in order of time, by windows."""
     held: dict[int, list[Embedding]] = {}
     for embedding in sorted(embeddings, key=lambda e: (e.completed_at, e.track_id, e.part)):
         held.setdefault(int(embedding.completed_at // window_s), []).append(embedding)
     return [held[window] for window in sorted(held)]
 
 
-def judge(stage: Matcher, embeddings: Iterable[Embedding]) -> list[Sighting | Correction]:
-    """Return all that the stage says, to the end."""
+def run_matcher(stage: Matcher, embeddings: Iterable[Embedding]) -> list[Sighting | Correction]:
+    """Return all records of a matcher, to the end of the stream."""
     records = [record for window in windows(embeddings) for record in stage.process(window)]
     return [*records, *stage.flush()]
 
 
 def person_of_part(records: Iterable[Sighting | Correction]) -> Mapping[TrackPart, int]:
-    """Return who is on every part when all corrections are applied in order, as a reader of the records would."""
+    """Return the person of each part after all corrections, as a reader of the records would find it."""
     people: dict[TrackPart, int] = {}
     for record in records:
         if isinstance(record, Sighting):
@@ -150,21 +150,21 @@ TRACKS = st.tuples(
     st.sampled_from(["east", "west"]),
     st.integers(0, 200),  # tenths of a second
     st.integers(1, 8),  # parts
-    st.integers(0, 3),  # whose looks
+    st.integers(0, 3),  # person whose appearance it has
     st.lists(st.sampled_from([0.0, 0.2, 0.45, 0.6]), min_size=8, max_size=8),
     st.lists(st.booleans(), min_size=8, max_size=8),
     st.booleans(),
 )
 
 
-def beside(number: int, border: bool) -> tuple[float, ...]:
-    """Return a box that shares nothing with those of other tracks."""
+def separate_box(number: int, border: bool) -> tuple[float, ...]:
+    """Return a box that does not overlap those of other tracks."""
     aside = 14.0 * number
     return (0.0, 5.0 + aside, 30.0, 18.0 + aside) if border else (50.0 + aside, 10.0, 63.0 + aside, 90.0)
 
 
 def embeddings_of(tracks) -> list[Embedding]:
-    """Return the parts of tracks that begin at any time, last any time and look like anybody."""
+    """Return the parts of tracks with any beginning, length and appearance."""
     return [
         see(
             camera_id,
@@ -174,7 +174,7 @@ def embeddings_of(tracks) -> list[Embedding]:
             person=person,
             distance=distances[part],
             part=part,
-            box=beside(number, border),
+            box=separate_box(number, border),
             is_last=part == num_parts - 1,
             is_continuous=part == 0 or continuous[part],
         )

@@ -1,10 +1,10 @@
-"""Labels that cost nothing, and what they prove: below which distance at most so many different people lie.
+"""Acceptance thresholds with a guaranteed false-match rate, from self-supervised labels.
 
-Two people in one picture at once are two people, and so are two that cameras see at once where nobody can be in both.
-The distances between them are counted in bins. The threshold for a false-match rate is an order statistic of them
-(split conformal prediction: Vovk et al., "Algorithmic Learning in a Random World", 2005), chosen such that the true
-rate is below the stated one with ``CONFIDENCE``: of a sample of n, the share of the population below the k-th smallest
-is distributed as Beta(k, n + 1 - k), whatever the distances are like (Clopper and Pearson, 1934).
+A label is the distance between two tracks that certainly show two people; no human is needed to give it. The distances
+are counted in bins. The threshold for a false-match rate is an order statistic of them (split conformal prediction:
+Vovk et al., "Algorithmic Learning in a Random World", 2005), chosen such that the true rate is below the stated one
+with ``CONFIDENCE``: of a sample of n, the share of the population below the k-th smallest is distributed as
+Beta(k, n + 1 - k), whatever the distribution of the distances (Clopper and Pearson, 1934).
 """
 
 from bisect import bisect_right
@@ -13,22 +13,27 @@ from dataclasses import dataclass, field
 from scipy.special import betaincinv
 
 CONFIDENCE = 0.95
+"""Probability that the true false-match rate is below the stated one. Larger: more labels are needed."""
 BIN = 0.01
+"""Width of a bin, cosine distance. Larger: thresholds are coarser, and lower by up to one bin."""
 NUM_BINS = 200
+"""Bins: cosine distances reach 2."""
 MAX_LABELS = 20_000
-"""Above this number all counts are halved: what was learned long ago counts for less, and memory is bounded."""
+"""Labels above which all counts are halved, so that old labels count for less. Larger: old labels fade more slowly."""
 MAX_PAIRS = 1024
-"""Pairs of cameras that have labels of their own."""
-MAX_TAKEN = 10_000
-"""Pairs of tracks that are remembered, so that each gives one label."""
+"""Pairs of cameras that have labels of their own; bounds memory."""
+MAX_LABELLED_PAIRS = 10_000
+"""Pairs of tracks that are remembered, so that each gives one label; bounds memory."""
+POOLED = ("", "")
+"""The key that stands for all pairs of cameras."""
 
 
 @dataclass(slots=True)
 class Distances:
-    """Distances between people who are certainly two.
+    """A histogram of distances between tracks that certainly show two people.
 
     Attributes:
-        counts: In bins of ``BIN``, from 0 on.
+        counts: By bins of ``BIN``, from distance 0 on.
         total: Sum of the counts.
     """
 
@@ -36,7 +41,7 @@ class Distances:
     total: int = 0
 
     def add(self, distance: float) -> None:
-        """Count one."""
+        """Add one distance."""
         self.counts[min(NUM_BINS - 1, max(0, int(distance / BIN)))] += 1
         self.total += 1
         if self.total > MAX_LABELS:
@@ -44,12 +49,12 @@ class Distances:
             self.total = sum(self.counts)
 
     def threshold(self, max_rate: float) -> float | None:
-        """Return the largest distance below which, with ``CONFIDENCE``, at most this part of different pairs lies.
+        """Return the largest distance below which, with ``CONFIDENCE``, at most this fraction of different pairs lies.
 
         Returns:
-            A cosine distance in [0, 2]; None while there are too few labels to prove any: 300 for a rate of 1 %.
+            A cosine distance in [0, 2]; None with too few labels: a rate of 1 % needs 300.
         """
-        # So many labels may lie below it: the bound grows with their number.
+        # The bound grows with the number of labels below the threshold: find how many may lie there.
         smallest = bisect_right(range(self.total), max_rate, key=lambda below: _upper_bound(below, self.total))
         if smallest == 0:
             return None
@@ -62,28 +67,28 @@ class Distances:
 
 
 def _upper_bound(num_below: int, total: int) -> float:
-    """Return how large the true rate may be, with ``CONFIDENCE``, of whose labels so many lie below a distance."""
+    """Return the upper bound of the true rate, with ``CONFIDENCE``, if so many labels of all lie below a distance."""
     return float(betaincinv(num_below + 1, total - num_below, CONFIDENCE))
 
 
 @dataclass(slots=True)
 class Labels:
-    """Everybody's labels, and those of each pair of cameras.
+    """The labels of all cameras, and those of each pair of cameras.
 
     Attributes:
         pooled: Of all cameras together.
-        by_cameras: By the two cameras, sorted; the one that was used longest ago goes first.
-        taken: Pairs of tracks that gave their label already, oldest first.
-        thresholds: What was last proven, by the two cameras, or by ``POOLED``; see ``refit``.
+        by_cameras: By ``camera_pair``; the pair whose last label is oldest comes first.
+        labelled_pairs: Pairs of tracks that have given their label, oldest first.
+        thresholds: Cosine distances by ``camera_pair`` or ``POOLED``, as of the last ``refit``.
     """
 
     pooled: Distances = field(default_factory=Distances)
     by_cameras: dict[tuple[str, str], Distances] = field(default_factory=dict)
-    taken: dict[tuple[str, str], None] = field(default_factory=dict)
+    labelled_pairs: dict[tuple[str, str], None] = field(default_factory=dict)
     thresholds: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def add(self, cameras: tuple[str, str], tracks: tuple[str, str], distance: float) -> bool:
-        """Take a label, unless these two tracks gave one: more would look like proof, and are the same again.
+        """Add a label, unless these two tracks have given one: further ones would not be independent.
 
         Args:
             cameras: Sorted.
@@ -91,13 +96,13 @@ class Labels:
             distance: Cosine distance.
 
         Returns:
-            Whether it was taken.
+            Whether it was added.
         """
-        if tracks in self.taken:
+        if tracks in self.labelled_pairs:
             return False
-        self.taken[tracks] = None
-        while len(self.taken) > MAX_TAKEN:
-            del self.taken[next(iter(self.taken))]
+        self.labelled_pairs[tracks] = None
+        while len(self.labelled_pairs) > MAX_LABELLED_PAIRS:
+            del self.labelled_pairs[next(iter(self.labelled_pairs))]
         own = self.by_cameras.pop(cameras, None) or Distances()
         self.by_cameras[cameras] = own
         while len(self.by_cameras) > MAX_PAIRS:
@@ -107,18 +112,14 @@ class Labels:
         return True
 
     def refit(self, max_rate: float) -> None:
-        """Prove thresholds anew from the labels there are now; pairs of cameras without enough are left out."""
+        """Compute the thresholds from the labels so far; a pair of cameras with too few labels gets none of its own."""
         samples = {POOLED: self.pooled, **self.by_cameras}
         found = {cameras: sample.threshold(max_rate) for cameras, sample in samples.items()}
         self.thresholds = {cameras: distance for cameras, distance in found.items() if distance is not None}
 
     def threshold(self, cameras: tuple[str, str]) -> tuple[float, str] | None:
-        """Return the distance proven for two cameras, sorted, and whose labels did: pair or pooled; None if none do."""
+        """Return the threshold for two cameras, sorted, and its source, ``pair`` or ``pooled``; None without either."""
         for key, source in ((cameras, "pair"), (POOLED, "pooled")):
             if key in self.thresholds:
                 return self.thresholds[key], source
         return None
-
-
-POOLED = ("", "")
-"""Stands for all pairs of cameras."""

@@ -1,24 +1,35 @@
-"""What teaches itself: who is seen at once where nobody can be twice is two people, and how long people walked."""
+"""Labels that need no human: which tracks of a window certainly show two people, and how long transits took."""
 
 from collections.abc import Sequence
 
 from pipeline.association.calibration.likelihood_ratio import Calibration
-from pipeline.association.cues import SLACK_S, camera_transitions
-from pipeline.association.geometry.sampled_boxes import sample_boxes, separated_s
+from pipeline.association.chain import camera_transitions
+from pipeline.association.constraints import LinkConstraints, are_two_people
+from pipeline.association.geometry.ground_plane import Ground
 from pipeline.association.geometry.topology import Topology
 from pipeline.association.track_segment import TrackSegment
 from pipeline.core import Embedding
 from pipeline.core.track import ENROLLED
 
 MAX_BATCH = 64
-"""Embeddings of a window that are compared with each other; a window of a large site has more than enough."""
+"""Embeddings of a window that are compared with each other, the first ones; bounds the time, which is quadratic."""
 
 
-def learn_from(batch: Sequence[Embedding], calibration: Calibration, topology: Topology) -> None:
-    """Take the labels that a window gives: within each camera, and between cameras that see nothing in common."""
+def learn_labels(
+    batch: Sequence[Embedding], calibration: Calibration, constraints: LinkConstraints, ground: Ground
+) -> None:
+    """Teach a calibration the distances in a window between tracks that are certainly two people.
+
+    Args:
+        batch: The embeddings of the window.
+        calibration: What learns.
+        constraints: What rules a link out: the same that the matcher obeys.
+        ground: As in ``Matcher``.
+    """
+    segments = [TrackSegment.begin(embedding, ground) for embedding in batch[:MAX_BATCH]]
     for index, one in enumerate(batch[:MAX_BATCH]):
-        for two in batch[:index]:
-            if one.track_id == two.track_id or not _are_two(one, two, topology):
+        for other, two in enumerate(batch[:index]):
+            if one.track_id == two.track_id or not are_two_people(segments[index], segments[other], constraints):
                 continue
             distance = float(1 - one.vector @ two.vector)
             first, second = sorted((one.track_id, two.track_id))
@@ -27,18 +38,8 @@ def learn_from(batch: Sequence[Embedding], calibration: Calibration, topology: T
                 calibration.learn_different(distance)
 
 
-def _are_two(one: Embedding, two: Embedding, topology: Topology) -> bool:
-    began = max(one.first.captured_at, two.first.captured_at)
-    ended = min(one.last.captured_at, two.last.captured_at)
-    if ended - began <= SLACK_S:
-        return False
-    if one.track_id.camera_id == two.track_id.camera_id:
-        return separated_s(sample_boxes(one.path), sample_boxes(two.path)) > SLACK_S
-    return not topology.may_coincide(one.track_id.camera_id, two.track_id.camera_id)
-
-
 def learn_transits(segments: Sequence[TrackSegment], settled_before: float, topology: Topology) -> None:
-    """Take note of how long a person took between cameras, once it is too late for a look back to undo it."""
+    """Learn how long a person took between cameras, once re-clustering can no longer change it."""
     for one, two in camera_transitions(segments):
         earlier, later = segments[one], segments[two]
         gap_s = later.first.at - earlier.last.at

@@ -1,4 +1,4 @@
-"""Where people stand: from their boxes to metres on the ground that cameras share."""
+"""Ground trajectories: from the boxes of a track to metres on the ground that cameras share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,33 +10,38 @@ from pipeline.association.geometry.camera_pose import head_plane
 from pipeline.core import TrackPath
 
 EVERY_S = 0.5
-"""Between two points of a trail."""
+"""Seconds between two points of a ground trajectory. Larger: less memory, and coarser motion."""
 VELOCITY_S = 2.5
-"""Over which a velocity is measured."""
+"""Seconds over which a velocity is measured. Larger: less noise, and turns are noticed later."""
 BORDER_PX = 2.0
-"""Whose box ends this near to the border of the picture goes on behind it."""
+"""Pixels from the border of the picture within which a box counts as cut by it."""
 BODY_M, BODY_SPREAD_M = 1.7, 0.1
-"""How tall people are."""
+"""Height of people, and its standard deviation, metres."""
 SHORT = 0.8
-"""Whose box is less than this fraction of how tall people are there has the feet hidden."""
+"""Fraction of the expected height of a person below which a box is taken to hide the feet or the head.
+
+Larger: more boxes count as partly hidden, and their places as less certain.
+"""
 BOX_NOISE, NOISE_PX = 0.04, 1.5
-"""How far the side of a box is off: a fraction of its height, and pixels."""
+"""Error of the side of a box: a fraction of its height, and pixels. Larger: places are less certain."""
 CUT_NOISE = 3.0
-"""So much worse is a box that the upper border cuts."""
+"""Factor on that error for a box that the upper border cuts."""
 STEP_M = 0.3
-"""Feet are not where the body is, and cameras' clocks not quite the same."""
+"""Metres by which a place is off in any case: feet move apart in a stride, and clocks of cameras differ."""
 
 GroundTrajectory = NDArray[np.float64]
-"""Shape ``(N, 6)``: Unix seconds, x and y in metres, and their variances and covariance (xx, xy, yy) in square metres;
-times ascend. Empty where nothing is known of the ground."""
+"""Shape ``(N, 6)``, float64: Unix seconds, x and y in metres, and their covariance (xx, xy, yy) in square metres.
+
+Times ascend. Empty for a camera without a homography.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """How the pictures of cameras lie on one ground.
+    """How the pictures of cameras map to one ground plane.
 
     Attributes:
-        homographies: By camera, shape ``(3, 3)``: pixels to metres, as of four points that were measured on site.
+        homographies: By camera, shape ``(3, 3)``: pixels to metres, for instance from four points measured on site.
     """
 
     homographies: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
@@ -44,8 +49,8 @@ class Ground:
     def trajectory(self, camera_id: str, path: TrackPath) -> GroundTrajectory:
         """Return where a track went on the ground.
 
-        Somebody stands where the feet are. If these are below the picture or hidden, the head tells it instead,
-        where the camera's pose is known.
+        A person stands where the feet are. If the feet are hidden or below the picture, the place follows from the
+        head, provided that the camera's pose is known.
         """
         homography = self.homographies.get(camera_id)
         times = path.captured_at
@@ -54,7 +59,7 @@ class Ground:
         boxes_xyxy = path.boxes_xyxy.astype(np.float64)
         points, known = _places(homography, boxes_xyxy, path.frame_hw)
         steps = np.floor((times - times[0]) / EVERY_S)
-        # The first of each half second, and the last of all.
+        # The first of each EVERY_S, and the last of all.
         rows = np.flatnonzero(known)[np.unique(steps[known], return_index=True)[1]]
         if known.any():
             rows = np.union1d(rows, np.flatnonzero(known)[-1:])
@@ -64,7 +69,7 @@ class Ground:
 def _places(
     to_ground: NDArray[np.float64], boxes_xyxy: NDArray[np.float64], frame_hw: tuple[int, int]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return where each box stands, shape ``(N, 5)`` as in a trail, and for which that is known, shape ``(N,)``."""
+    """Return the place of each box, shape ``(N, 5)`` as in a trajectory, and whether it is known, shape ``(N,)``."""
     noise_px = BOX_NOISE * (boxes_xyxy[:, 3] - boxes_xyxy[:, 1]) + NOISE_PX
     middle = (boxes_xyxy[:, 0] + boxes_xyxy[:, 2]) / 2
     has_feet = boxes_xyxy[:, 3] < frame_hw[0] - BORDER_PX
@@ -80,7 +85,7 @@ def _places(
         taller = head_plane(to_ground, frame_hw, BODY_M + BODY_SPREAD_M)
         assert taller is not None
         head_spread = head_spread + _square(_project(taller, middle, boxes_xyxy[:, 1], noise_px)[0] - by_head)
-        # Of a short box either the feet are hidden or the head.
+        # A short box hides either the feet or the head.
         half = (by_head - places) / 2
         both, both_spread = places + half, (spread + head_spread) / 2 + _square(half)
         places = np.where(is_short[:, None], both, np.where(has_feet[:, None], places, by_head))
@@ -98,7 +103,7 @@ def _square(off: NDArray[np.float64]) -> NDArray[np.float64]:
 def _project(
     homography: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64], noise_px: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return pixels in metres, shape ``(N, 2)``, and what their noise comes to, shape ``(N, 2, 2)``."""
+    """Return pixels as metres, shape ``(N, 2)``, and the covariance of their noise, shape ``(N, 2, 2)``."""
     points = homography @ np.stack([x, y, np.ones(len(x))])
     places = (points[:2] / points[2]).T
     slopes = (homography[None, :2, :2] - places[:, :, None] * homography[None, 2:, :2]) / points[2][:, None, None]
@@ -106,19 +111,24 @@ def _project(
 
 
 def separation_m(first: GroundTrajectory, second: GroundTrajectory) -> tuple[float, float]:
-    """Return how far two people were apart while both were seen, median metres, and for how many seconds that was.
+    """Return the median distance of two trajectories while both go on, metres, and how long that is, seconds.
 
     Example:
         >>> still = np.array([[0.0, 1.0, 1.0, 0.1, 0.0, 0.1], [2.0, 1.0, 1.0, 0.1, 0.0, 0.1]])
         >>> separation_m(still, still + [1.0, 0.0, 3.0, 0.0, 0.0, 0.0])
         (3.0, 1.0)
     """
-    one, two, shared_s = at_once(first, second)
+    one, two, shared_s = align_in_time(first, second)
     return (float(np.median(np.hypot(*(one - two)[:, 1:3].T))), shared_s) if len(one) else (0.0, 0.0)
 
 
-def at_once(first: GroundTrajectory, second: GroundTrajectory) -> tuple[GroundTrajectory, GroundTrajectory, float]:
-    """Return both trails at the same moments, while both were seen, and for how many seconds that was."""
+def align_in_time(
+    first: GroundTrajectory, second: GroundTrajectory
+) -> tuple[GroundTrajectory, GroundTrajectory, float]:
+    """Return both trajectories at common moments while both go on, and how long that is, seconds.
+
+    Both are empty if they share no moment.
+    """
     none = np.empty((0, 6))
     if not len(first) or not len(second):
         return none, none, 0.0
@@ -137,8 +147,8 @@ def log_density(off: NDArray[np.float64], variances: NDArray[np.float64]) -> NDA
     """Return the log of a normal density, of shape ``(N,)``, per square metre.
 
     Args:
-        off: Shape ``(N, 2)``, metres from the middle.
-        variances: Shape ``(N, 3)``: xx, xy, yy.
+        off: Shape ``(N, 2)``, metres from the mean.
+        variances: Shape ``(N, 3)``: xx, xy, yy, square metres.
     """
     xx, xy, yy = variances.T
     determinant = xx * yy - xy**2
@@ -148,17 +158,17 @@ def log_density(off: NDArray[np.float64], variances: NDArray[np.float64]) -> NDA
 
 
 def prediction_errors(earlier: GroundTrajectory, later: GroundTrajectory, *, straight_s: float) -> NDArray[np.float64]:
-    """Return how far the second trail begins from where the first one led to, and the other way round, metres.
+    """Return by how much the first trajectory misses the start of the second, and the second the end of the first.
 
-    Both count, because who is far from one camera, and badly measured there, is often near the other.
+    Both count: a place that is far from one camera, and badly measured there, is often near the other one.
 
     Args:
         earlier: At least one point.
         later: At least one point.
-        straight_s: For how long people are taken to go on as they went.
+        straight_s: Seconds for which a person is assumed to keep the velocity.
 
     Returns:
-        Shape ``(2, 2)``: x and y, forward and backward.
+        Shape ``(2, 2)``, metres: rows forward and backward, columns x and y.
     """
     ahead_s = min(max(float(later[0, 0] - earlier[-1, 0]), 0.0), straight_s)
     forward = earlier[-1, 1:3] + _velocity(earlier[::-1]) * ahead_s - later[0, 1:3]
@@ -167,13 +177,13 @@ def prediction_errors(earlier: GroundTrajectory, later: GroundTrajectory, *, str
 
 
 def _velocity(trajectory: GroundTrajectory) -> NDArray[np.float64]:
-    """Return metres a second near the first point of a trail, which may run backwards."""
+    """Return the velocity near the first point of a trajectory, metres a second; times may descend."""
     near = trajectory[np.abs(trajectory[:, 0] - trajectory[0, 0]) <= VELOCITY_S]
     span_s = near[-1, 0] - near[0, 0]
     return (near[-1, 1:3] - near[0, 1:3]) / span_s if span_s else np.zeros(2)
 
 
 def can_move(earlier: GroundTrajectory, later: GroundTrajectory, *, max_m_s: float, slack_m: float) -> bool:
-    """Tell whether somebody at the end of one trail can be where the other one begins in the time between."""
+    """Tell whether a person can get from the end of one trajectory to the start of another in the time between."""
     gap_s = max(float(later[0, 0] - earlier[-1, 0]), 0.0)
     return float(np.hypot(*(later[0, 1:3] - earlier[-1, 1:3]))) <= slack_m + max_m_s * gap_s

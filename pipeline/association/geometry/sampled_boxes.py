@@ -1,21 +1,29 @@
-"""Where in the picture somebody was from time to time, to tell two people from two boxes on one."""
+"""Where in the picture a track was, at regular moments: tells two people from two boxes drawn on one person."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core import TrackPath
 
-EVERY_S = 0.5
-"""Seconds between two sampled boxes."""
+EVERY_S = 0.1
+"""Seconds between two sampled boxes: finer than the time that makes two people of two boxes.
+
+Larger: less memory; a short separation is measured less exactly.
+"""
+MAX_SAMPLED = 3000
+"""Newest sampled boxes of a track segment that are kept: five minutes; bounds memory."""
 SAME_PLACE = 0.4
-"""Two boxes that share this much of the smaller one may be drawn on one person."""
+"""Fraction of the smaller box that two boxes on one person may share.
+
+Larger: two people side by side are more often taken for two. Smaller: they are more often taken for one.
+"""
 
 SampledBoxes = NDArray[np.float64]
-"""Shape ``(N, 5)``: Unix seconds and a box (x, y, x, y), pixels; times ascend."""
+"""Shape ``(N, 5)``, float64: Unix seconds and a box (left, top, right, bottom) in pixels; times ascend."""
 
 
 def sample_boxes(path: TrackPath) -> SampledBoxes:
-    """Return the first box of each half second, and the last of all."""
+    """Return the first box of each ``EVERY_S``, and the last of all."""
     times = path.captured_at
     rows = np.unique(np.floor((times - times[0]) / EVERY_S), return_index=True)[1]
     rows = np.union1d(rows, [len(times) - 1])
@@ -23,7 +31,7 @@ def sample_boxes(path: TrackPath) -> SampledBoxes:
 
 
 def separated_s(first: SampledBoxes, second: SampledBoxes) -> float:
-    """Return for how many seconds both were in the picture at once, and at two places.
+    """Return for how many seconds both tracks were in the picture at the same time, at two places.
 
     Example:
         >>> one = np.array([[0.0, 0, 0, 10, 20], [2.0, 0, 0, 10, 20]])

@@ -1,4 +1,4 @@
-"""What is known of the place: which cameras see the same ground, and how long people walk between the others."""
+"""What is known of a site: which cameras see the same ground, and how long a transit between two others takes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,19 +7,29 @@ from math import log
 from pipeline.association.geometry.transit_times import TransitTime, TransitTimes
 
 TYPICAL_TRANSIT_S = 30.0
-"""Mean of the walking times that are believed in where nobody stated any."""
+"""Mean transit time, seconds, where none is stated or learned. Larger: a long gap speaks less against one person."""
 CHANCE_TRANSIT_S = 120.0
-"""Span over which the next person to appear is taken to appear at any time, when it is somebody else."""
+"""Seconds within which another person appears at a random moment. Larger: a typical gap speaks more for one person."""
 STATED_SPREAD = 0.5
-"""Of the logarithm of a walking time around one that was stated: two in three take .6 to 1.6 of it."""
+"""Standard deviation of the logarithm of a transit time around a stated one: two in three take .6 to 1.6 times as long.
+
+Larger: an unusual gap speaks less against one person.
+"""
 MAX_LLR = 3.0
+"""Largest LLR of a transit time."""
 MIN_LLR = -1.5
-"""However long the way took: after some minutes time says little, and must not drown what looks say."""
+"""Smallest LLR of a transit time. After some minutes time says little; it must not outweigh appearance."""
 
 
 @dataclass(frozen=True, slots=True)
 class TransitBounds:
-    """How long people take between two cameras, either way, seconds; ``typical_s`` counts until it was learned."""
+    """How long people take between two cameras, in either direction.
+
+    Attributes:
+        min_s: Seconds; nobody is faster.
+        max_s: Seconds; nobody is slower.
+        typical_s: Seconds; counts until the transit time is learned. None if it was not stated.
+    """
 
     min_s: float
     max_s: float
@@ -28,14 +38,14 @@ class TransitBounds:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """The cameras of a site and the ways between them.
+    """Which transits between the cameras of a site are possible, and how long they take.
 
     Attributes:
-        transit_times: By pair of camera ids, sorted.
-        overlaps: Pairs of camera ids, sorted, that may see one person at once; None if nobody stated it, and then
-            nothing is held against a person in two pictures.
-        no_transit: Pairs of camera ids (from, to): nobody walks straight from the first to the second.
-        learned: How long people took so far; what was stated still rules out what it ruled out.
+        transit_times: Stated bounds, by ``camera_pair``.
+        overlaps: The ``camera_pair`` of cameras that may see one person at the same time. None if it is not stated:
+            then any two cameras may.
+        no_transit: Pairs of camera ids (from, to) between which no direct transit is possible.
+        learned: Transit times seen so far. They change probabilities; the stated bounds still rule transits out.
     """
 
     transit_times: Mapping[tuple[str, str], TransitBounds] = field(default_factory=dict)
@@ -44,33 +54,34 @@ class Topology:
     learned: TransitTimes = field(default_factory=TransitTimes)
 
     def may_coincide(self, first_camera: str, second_camera: str) -> bool:
-        """Tell whether one person can be in both pictures at once."""
+        """Tell whether two cameras can see one person at the same time."""
         if first_camera == second_camera:
             return False
-        return self.overlaps is None or _pair(first_camera, second_camera) in self.overlaps
+        return self.overlaps is None or camera_pair(first_camera, second_camera) in self.overlaps
 
     def can_transit(self, from_camera: str, to_camera: str, gap_s: float) -> bool:
-        """Tell whether somebody last seen in one camera can first be seen in the other ``gap_s`` later."""
-        known = self.transit_times.get(_pair(from_camera, to_camera))
+        """Tell whether the stated bounds allow a transit from one camera to another in ``gap_s`` seconds."""
+        known = self.transit_times.get(camera_pair(from_camera, to_camera))
         return known is None or known.min_s <= gap_s <= known.max_s
 
     def transit_llr(self, from_camera: str, to_camera: str, gap_s: float) -> float:
-        """Return what a walking time says for one person, natural log-odds.
+        """Return the log-likelihood ratio (LLR) of a transit time: above 0 speaks for one person.
 
-        The density of the walking time over that of somebody else appearing by chance: as learned on site, else around
-        the stated time, else uniform between the stated limits, else exponential.
+        The density of the transit time over that of another person appearing at a random moment. The former is as
+        learned on site, else around the stated time, else uniform between the stated bounds, else exponential.
         """
-        walk = self.learned.walk(from_camera, to_camera)
-        known = self.transit_times.get(_pair(from_camera, to_camera))
-        if walk is None and known is not None and known.typical_s is not None:
-            walk = TransitTime(0, known.typical_s, STATED_SPREAD)
-        if walk is not None:
-            llr = log(CHANCE_TRANSIT_S) + walk.log_density(gap_s)
+        transit = self.learned.fitted(from_camera, to_camera)
+        known = self.transit_times.get(camera_pair(from_camera, to_camera))
+        if transit is None and known is not None and known.typical_s is not None:
+            transit = TransitTime(0, known.typical_s, STATED_SPREAD)
+        if transit is not None:
+            llr = log(CHANCE_TRANSIT_S) + transit.log_density(gap_s)
             return min(MAX_LLR, max(MIN_LLR, llr))
         if known is not None:
             return max(0.0, log(CHANCE_TRANSIT_S / max(known.max_s - known.min_s, TYPICAL_TRANSIT_S)))
         return max(MIN_LLR, log(CHANCE_TRANSIT_S / TYPICAL_TRANSIT_S) - gap_s / TYPICAL_TRANSIT_S)
 
 
-def _pair(first: str, second: str) -> tuple[str, str]:
+def camera_pair(first: str, second: str) -> tuple[str, str]:
+    """Return two camera ids sorted: the key of what holds in both directions."""
     return (first, second) if first <= second else (second, first)

@@ -1,25 +1,27 @@
-"""How long people take from camera to camera, learned from the links that are certain.
+"""How long people take from camera to camera, learned from links that can no longer change.
 
-A walking time is taken as log-normal: nobody is faster than fast, and some dawdle. Its middle and spread are the
-weighted median and the median deviation of the newest times, so that a wrong link among them changes little, and the
-old fade. Pairs that nobody was seen to walk, and those with few walks, keep what the site's file says of them.
+A transit time is modelled as log-normal: it has a hard lower end and a long tail. Its median and spread are the
+weighted median and the weighted median absolute deviation of the newest times. So a wrong link among them changes
+little, and old times fade. Pairs of cameras with too few transits keep what the site's file states.
 """
 
 from dataclasses import dataclass, field
 from math import exp, log, pi, sqrt
 
 MIN_TRANSITS = 8
-"""Fewer say nothing."""
+"""Transits of an ordered pair of cameras below which nothing is fitted. Larger: learning starts later."""
 MAX_TRANSITS = 200
-"""Newest times that are kept of an ordered pair of cameras."""
+"""Newest times that are kept of an ordered pair of cameras; bounds memory."""
 MAX_PAIRS = 10_000
+"""Ordered pairs of cameras whose times are kept; bounds memory. The pair that was added first goes first."""
 HALF_LIFE_TRANSITS = 50.0
-"""A time counts half as much after so many newer ones."""
+"""Newer transits after which a time counts half as much. Larger: the fit follows a change more slowly."""
 MIN_SPREAD = 0.15
-"""Of the logarithm of a time: people are not clockwork."""
+"""Least standard deviation of the logarithm of a time. Larger: a usual time says less."""
 DEVIATION = 1.4826
-"""Standard deviations in a median deviation of a normal distribution."""
+"""Standard deviation of a normal distribution over its median absolute deviation."""
 SHORTEST_S = 0.2
+"""Seconds; a shorter transit counts as this long, because its logarithm is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,8 @@ class TransitTime:
     """How long people take from one camera to another.
 
     Attributes:
-        num_transits: It was learned from.
-        median_s: Seconds; half are faster.
+        num_transits: Number of transits it was fitted to; 0 if it was stated.
+        median_s: Median, seconds.
         spread: Standard deviation of the logarithm.
     """
 
@@ -37,7 +39,7 @@ class TransitTime:
     spread: float
 
     def log_density(self, gap_s: float) -> float:
-        """Return the log of how probable a time is, per second."""
+        """Return the log of the density of a transit time, per second."""
         gap_s = max(gap_s, SHORTEST_S)
         off = (log(gap_s) - log(self.median_s)) / self.spread
         return -off * off / 2 - log(gap_s * self.spread * sqrt(2 * pi))
@@ -45,44 +47,44 @@ class TransitTime:
 
 @dataclass(slots=True)
 class TransitTimes:
-    """What was learned of all ways.
+    """The transit times of all ordered pairs of cameras.
 
     Attributes:
         times: Seconds, oldest first, by ordered pair of cameras (from, to).
-        known: What they come to, as far as it was asked for since the newest of them.
+        cache: Fits, by the same pairs; dropped when a time is added.
     """
 
     times: dict[tuple[str, str], list[float]] = field(default_factory=dict)
-    known: dict[tuple[str, str], TransitTime | None] = field(default_factory=dict)
+    cache: dict[tuple[str, str], TransitTime | None] = field(default_factory=dict)
 
     def learn(self, from_camera: str, to_camera: str, gap_s: float) -> None:
-        """Take note that somebody certainly walked from one camera to the other in so many seconds."""
+        """Add the time of a transit that is certain."""
         times = self.times.setdefault((from_camera, to_camera), [])
         times.append(max(gap_s, SHORTEST_S))
         del times[:-MAX_TRANSITS]
-        self.known.pop((from_camera, to_camera), None)
+        self.cache.pop((from_camera, to_camera), None)
         while len(self.times) > MAX_PAIRS:
             oldest = next(iter(self.times))
             del self.times[oldest]
-            self.known.pop(oldest, None)
+            self.cache.pop(oldest, None)
 
     def restore(self, times: dict[tuple[str, str], list[float]]) -> None:
-        """Know the times that another one learned."""
-        self.times, self.known = times, {}
+        """Take over the times of another object."""
+        self.times, self.cache = times, {}
 
-    def walk(self, from_camera: str, to_camera: str) -> TransitTime | None:
-        """Return what is known of a way; None where too few were seen to walk it."""
+    def fitted(self, from_camera: str, to_camera: str) -> TransitTime | None:
+        """Return the transit time from one camera to another; None after too few transits."""
         pair = from_camera, to_camera
         if pair not in self.times:
-            return None  # and nothing is kept: a large site has more pairs than anybody walks
-        if pair not in self.known:
-            self.known[pair] = _fitted(self.times[pair])
-        return self.known[pair]
+            return None  # without an entry in the cache: most pairs of a large site never see a transit
+        if pair not in self.cache:
+            self.cache[pair] = _fitted(self.times[pair])
+        return self.cache[pair]
 
-    def walks(self) -> dict[tuple[str, str], TransitTime]:
-        """Return all that is known, by ordered pair of cameras."""
-        found = {pair: self.walk(*pair) for pair in sorted(self.times)}
-        return {pair: walk for pair, walk in found.items() if walk is not None}
+    def all_fitted(self) -> dict[tuple[str, str], TransitTime]:
+        """Return every transit time with enough transits, by ordered pair of cameras."""
+        found = {pair: self.fitted(*pair) for pair in sorted(self.times)}
+        return {pair: transit for pair, transit in found.items() if transit is not None}
 
 
 def _fitted(times: list[float]) -> TransitTime | None:
@@ -96,7 +98,7 @@ def _fitted(times: list[float]) -> TransitTime | None:
 
 
 def _median(values: list[float], weights: list[float]) -> float:
-    """Return the value below which half of the weight lies."""
+    """Return the weighted median: the value at which half of the weight is reached."""
     pairs = sorted(zip(values, weights, strict=True))
     half, seen = sum(weights) / 2, 0.0
     for value, weight in pairs:

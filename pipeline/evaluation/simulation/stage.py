@@ -7,7 +7,7 @@ from pathlib import Path
 
 from models.gallery.faiss_index import FaissGallery
 from pipeline.association.calibration.likelihood_ratio import Calibration, DistanceModel
-from pipeline.association.cues import Rules
+from pipeline.association.constraints import LinkConstraints
 from pipeline.association.geometry.topology import Topology, TransitBounds
 from pipeline.association.matcher import Matcher
 
@@ -34,7 +34,7 @@ def make_stage(
     return Matcher(
         FaissGallery(device="cpu", threads=1, approximate_above=settings.approximate_above),
         calibration,
-        Rules(Topology(transit_times or {}, overlaps=frozenset()), inf),
+        LinkConstraints(Topology(transit_times or {}, overlaps=frozenset()), inf),
         max_false_match_rate=MAX_FALSE_MATCH_RATE,
         recluster_every_s=settings.recluster_every_s,
         recluster_window_s=settings.recluster_window_s,

@@ -8,12 +8,12 @@ from people import MODEL, see
 
 from pipeline.association.calibration.likelihood_ratio import Calibration
 from pipeline.association.clustering import cluster
-from pipeline.association.cues import Rules, are_two_people, impossible_transit
+from pipeline.association.constraints import LinkConstraints, are_two_people, impossible_transit
 from pipeline.association.geometry.topology import Topology, TransitBounds
 from pipeline.association.track_segment import TrackSegment
 
 CALIBRATION = Calibration(MODEL, caution=1.0, max_llr=6.0)
-PLACE = Rules(Topology({("east", "west"): TransitBounds(1.0, 20.0)}, frozenset({("east", "north")})), 2.0)
+PLACE = LinkConstraints(Topology({("east", "west"): TransitBounds(1.0, 20.0)}, frozenset({("east", "north")})), 2.0)
 NEEDED = CALIBRATION.threshold(0.01)
 
 SIGHTINGS = st.lists(
@@ -35,25 +35,27 @@ def segments_of(sightings) -> list[TrackSegment]:
     ]
 
 
-def groups_of(segments: list[TrackSegment], rules: Rules = PLACE, needed: float = NEEDED) -> list[list[int]]:
+def groups_of(
+    segments: list[TrackSegment], constraints: LinkConstraints = PLACE, needed: float = NEEDED
+) -> list[list[int]]:
     matrix = np.full((len(segments), len(segments)), needed)
-    return cluster(segments, appearance=CALIBRATION.llrs, needed=matrix, rules=rules)
+    return cluster(segments, appearance=CALIBRATION.llrs, needed=matrix, constraints=constraints)
 
 
-def test_nothing_makes_no_groups() -> None:
+def test_no_segments_give_no_groups() -> None:
     assert groups_of([]) == []
 
 
-def test_one_look_in_two_cameras_is_one_person_and_another_look_is_not() -> None:
+def test_one_appearance_in_two_cameras_is_one_person_and_another_is_not() -> None:
     segments = segments_of([("east", 0, 20, 0, 0.0), ("west", 60, 20, 0, 0.1), ("west", 61, 20, 1, 0.0)])
     assert sorted(map(sorted, groups_of(segments))) == [[0, 1], [2]]
 
 
-def test_what_is_between_two_looks_joins_them() -> None:
+def test_an_appearance_between_two_others_joins_them() -> None:
     segments = segments_of([("east", 0, 20, 0, 0.0), ("west", 60, 20, 0, 0.6), ("east", 100, 20, 0, 0.25)])
-    rules = Rules(Topology({("east", "west"): TransitBounds(1.0, 120.0)}, frozenset()), inf)
-    assert [sorted(g) for g in groups_of(segments[:2], rules)] == [[0], [1]]
-    assert [sorted(g) for g in groups_of(segments, rules)] == [[0, 1, 2]]
+    constraints = LinkConstraints(Topology({("east", "west"): TransitBounds(1.0, 120.0)}, frozenset()), inf)
+    assert [sorted(g) for g in groups_of(segments[:2], constraints)] == [[0], [1]]
+    assert [sorted(g) for g in groups_of(segments, constraints)] == [[0, 1, 2]]
 
 
 @given(SIGHTINGS)
@@ -64,7 +66,7 @@ def test_every_segment_is_in_one_group(sightings) -> None:
 
 
 @given(SIGHTINGS, st.floats(0.0, 4.0))
-def test_what_is_ruled_out_is_never_joined(sightings, needed: float) -> None:
+def test_segments_that_are_ruled_out_are_never_joined(sightings, needed: float) -> None:
     segments = segments_of(sightings)
     for group in groups_of(segments, needed=needed):
         assert not any(are_two_people(segments[one], segments[two], PLACE) for one, two in combinations(group, 2))
@@ -81,12 +83,12 @@ def test_groups_do_not_depend_on_the_order_of_the_input(sightings, random) -> No
 
 
 @given(SIGHTINGS)
-def test_needing_more_evidence_than_there_can_be_joins_nobody(sightings) -> None:
+def test_needing_a_higher_llr_than_possible_joins_no_segments(sightings) -> None:
     assert all(len(group) == 1 for group in groups_of(segments_of(sightings), needed=13.0))
 
 
 @given(SIGHTINGS)
-def test_the_segments_stay_as_they_are(sightings) -> None:
+def test_clustering_does_not_change_the_segments(sightings) -> None:
     segments = segments_of(sightings)
     before = [(s.weight, s.vector_sum.copy(), list(s.parts)) for s in segments]
     groups_of(segments)
@@ -95,10 +97,10 @@ def test_the_segments_stay_as_they_are(sightings) -> None:
         np.testing.assert_array_equal(segment.vector_sum, vector_sum)
 
 
-def test_two_cameras_that_need_more_are_joined_later_than_others() -> None:
+def test_a_pair_of_cameras_that_needs_a_higher_llr_is_not_joined() -> None:
     segments = segments_of([("east", 0, 20, 0, 0.0), ("west", 60, 20, 0, 0.35), ("gate", 120, 20, 0, 0.2)])
     needed = np.zeros((3, 3))
     needed[0, 1] = needed[1, 0] = 20.0
-    groups = cluster(segments, appearance=CALIBRATION.llrs, needed=needed, rules=PLACE)
+    groups = cluster(segments, appearance=CALIBRATION.llrs, needed=needed, constraints=PLACE)
     assert [1] in groups or [0] in groups
     assert sorted(map(sorted, groups_of(segments, needed=0.0))) == [[0, 1, 2]]

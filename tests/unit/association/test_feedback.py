@@ -1,4 +1,4 @@
-"""What operators order, and that no later look back undoes it."""
+"""Corrections by a human, and that no later re-clustering undoes them."""
 
 import pytest
 from hypothesis import given
@@ -21,7 +21,7 @@ KINDS = {
 def command(
     stage: Matcher, kind: CommandKind, *person_ids: int, parts: tuple[TrackPart, ...] = (), name: str = ""
 ) -> Correction:
-    """Have an order carried out; return what it comes to."""
+    """Apply a correction command; return its result."""
     ids = (*person_ids, stage.next_person_id) if KINDS[kind] is CorrectionKind.SPLIT else person_ids
     correction = Correction(KINDS[kind], ids, "ann", 0.0, parts, name=name)
     stage.apply(CorrectionCommand(kind, person_ids, "ann", 0.0, parts, name), correction)
@@ -37,7 +37,7 @@ def number(stage: Matcher, *args, **kwargs) -> int:
     return sighting.person_id
 
 
-def test_two_people_who_are_merged_stay_one_however_they_look() -> None:
+def test_two_people_who_are_merged_stay_one_whatever_their_appearance() -> None:
     stage = make_match(recluster_every_s=1.0)
     assert number(stage, "east", 1, 0.0, 1.0, person=0) == 1
     assert number(stage, "west", 1, 5.0, 6.0, person=1) == 2
@@ -47,7 +47,7 @@ def test_two_people_who_are_merged_stay_one_however_they_look() -> None:
     assert stage.num_identities == 2
 
 
-def test_visits_that_an_operator_joins_are_one_person_who_goes_on() -> None:
+def test_two_visits_that_are_merged_are_one_person_who_goes_on() -> None:
     stage = make_match(leave_after_s=2.0)
     assert number(stage, "east", 1, 0.0, 1.0, box=AT_THE_BORDER) == 1
     assert number(stage, "east", 2, 50.0, 51.0) == 2
@@ -55,7 +55,7 @@ def test_visits_that_an_operator_joins_are_one_person_who_goes_on() -> None:
     assert number(stage, "west", 1, 55.0, 56.0) == 1
 
 
-def test_parts_that_are_split_off_never_come_back() -> None:
+def test_parts_that_are_split_off_are_never_joined_again() -> None:
     stage = make_match(recluster_every_s=1.0)
     assert [number(stage, "east", n, 5.0 * n, 5.0 * n + 1) for n in range(3)] == [1, 1, 1]
     split = command(stage, CommandKind.SPLIT, 1, parts=parts("east", 1, 0))
@@ -65,7 +65,7 @@ def test_parts_that_are_split_off_never_come_back() -> None:
     assert stage.num_identities == 2
 
 
-def test_a_split_cuts_a_stretch_of_a_track_at_the_parts_that_were_named() -> None:
+def test_a_split_cuts_a_track_segment_at_the_named_parts() -> None:
     gallery = DictGallery()
     stage = make_match(gallery)
     for part in range(4):
@@ -73,10 +73,10 @@ def test_a_split_cuts_a_stretch_of_a_track_at_the_parts_that_were_named() -> Non
     command(stage, CommandKind.SPLIT, 1, parts=parts("east", 1, 2, 3))
     seen = {person_id: (who.first_seen_at, who.last_seen_at) for person_id, who in gallery.people.items()}
     assert seen == {1: (0.0, 5.9), 2: (6.0, 11.9)}
-    assert number(stage, "east", 1, 12.0, 13.0, part=4) == 2  # the track goes on as who it was last
+    assert number(stage, "east", 1, 12.0, 13.0, part=4) == 2  # the track goes on as the person of its newest part
 
 
-def test_a_new_number_is_given_to_nobody_else() -> None:
+def test_the_number_of_a_split_is_not_given_to_another_person() -> None:
     stage = make_match()
     number(stage, "east", 1, 0.0, 1.0)
     number(stage, "east", 2, 2.0, 3.0)
@@ -84,7 +84,7 @@ def test_a_new_number_is_given_to_nobody_else() -> None:
     assert number(stage, "east", 9, 5.0, 6.0, person=4) == 3
 
 
-def test_who_was_rejected_may_be_somebody_else_and_not_that_person() -> None:
+def test_rejected_parts_may_be_another_person_but_not_that_one() -> None:
     stage = make_match(recluster_every_s=1.0)
     assert number(stage, "east", 1, 0.0, 1.0, person=0) == 1
     assert number(stage, "west", 1, 5.0, 6.0, person=0) == 1
@@ -93,7 +93,7 @@ def test_who_was_rejected_may_be_somebody_else_and_not_that_person() -> None:
     assert all(set(correction.person_ids) != {1, 2} for correction in stage.flush())
 
 
-def test_a_merger_lifts_what_was_put_apart_before() -> None:
+def test_a_merge_lifts_an_earlier_rejection() -> None:
     stage = make_match(recluster_every_s=1.0)
     number(stage, "east", 1, 0.0, 1.0)
     number(stage, "west", 1, 5.0, 6.0)
@@ -113,7 +113,7 @@ def test_a_person_with_a_name_is_not_forgotten_and_keeps_the_number() -> None:
     assert not stage.is_known(1)
 
 
-def test_who_is_erased_is_nobody_and_comes_back_as_a_stranger() -> None:
+def test_an_erased_person_is_unknown_and_comes_back_as_a_new_one() -> None:
     stage = make_match()
     number(stage, "east", 1, 0.0, 1.0)
     assert stage.traces_of([1])
@@ -123,7 +123,7 @@ def test_who_is_erased_is_nobody_and_comes_back_as_a_stranger() -> None:
     assert number(stage, "east", 1, 1.1, 2.0, part=1) == 2
 
 
-def test_an_operators_word_is_a_label_for_the_calibration() -> None:
+def test_a_merge_is_a_label_for_the_calibration() -> None:
     stage = make_match()
     number(stage, "east", 1, 0.0, 1.0, person=0)
     number(stage, "west", 1, 5.0, 6.0, person=1)
@@ -133,17 +133,17 @@ def test_an_operators_word_is_a_label_for_the_calibration() -> None:
 
 
 @pytest.mark.parametrize("kind", list(CommandKind))
-def test_people_who_are_forgotten_here_are_no_error(kind: CommandKind) -> None:
+def test_a_correction_of_forgotten_people_is_no_error(kind: CommandKind) -> None:
     stage = make_match()
     command(stage, kind, *((8, 9) if kind is CommandKind.MERGE else (8,)), parts=parts("east", 1, 0))
     assert number(stage, "east", 2, 5.0, 6.0) >= 1
 
 
 @given(st.lists(TRACKS, min_size=2, max_size=6), st.integers(0, 20), st.data())
-def test_whatever_comes_later_what_an_operator_put_together_and_apart_stays_so(tracks, moment: int, data) -> None:
+def test_corrections_outlast_everything_that_comes_later(tracks, moment: int, data) -> None:
     stage = make_match(recluster_every_s=1.0)
-    together: list[tuple[TrackPart, TrackPart]] = []
-    apart: list[tuple[TrackPart, TrackPart]] = []
+    merged: list[tuple[TrackPart, TrackPart]] = []
+    split: list[tuple[TrackPart, TrackPart]] = []
     records: list[Sighting | Correction] = []
     for count, window in enumerate(windows(embeddings_of(tracks))):
         records += stage.process(window)
@@ -154,11 +154,11 @@ def test_whatever_comes_later_what_an_operator_put_together_and_apart_stays_so(t
         of = {who: [part for part, one in people.items() if one == who] for who in ids}
         if len(ids) > 1 and data.draw(st.booleans()):
             records.append(command(stage, CommandKind.MERGE, ids[0], ids[1]))
-            together.append((of[ids[0]][0], of[ids[1]][0]))
+            merged.append((of[ids[0]][0], of[ids[1]][0]))
         elif len(of[ids[0]]) > 1:
             records.append(command(stage, CommandKind.SPLIT, ids[0], parts=tuple(of[ids[0]][1:])))
-            apart.append((of[ids[0]][0], of[ids[0]][1]))
+            split.append((of[ids[0]][0], of[ids[0]][1]))
     records += stage.flush()
     people = person_of_part(records)
-    assert all(people[one] == people[two] for one, two in together)
-    assert all(people[one] != people[two] for one, two in apart)
+    assert all(people[one] == people[two] for one, two in merged)
+    assert all(people[one] != people[two] for one, two in split)

@@ -1,11 +1,11 @@
-"""Bad input to the match stage: a clear error or a counted drop, and nothing lost that was known before."""
+"""Bad input to the matcher: a clear error or a counted drop, and no known person is lost."""
 
 import logging
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from people import DIM, look, make_match, see
+from people import DIM, appearance, make_match, see
 
 from pipeline.core import Embedding, Sighting
 from pipeline.core.errors import EmbeddingSpaceError
@@ -24,7 +24,7 @@ HOUR_S = 3600.0
     ],
     ids=["not a number", "nothing", "no quality", "back in time"],
 )
-def test_what_cannot_be_judged_is_counted_and_left_out(bad: Embedding, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unusable_embedding_is_counted_and_left_out(bad: Embedding, caplog: pytest.LogCaptureFixture) -> None:
     stage = make_match()
     stage.process([see(number=1, stop=2.0)])
     with caplog.at_level(logging.WARNING):
@@ -60,5 +60,5 @@ def test_a_clock_that_jumps_an_hour_makes_the_others_late_and_loses_nobody() -> 
     assert len([record for record in records if isinstance(record, Sighting)]) == 4
 
 
-def test_looks_of_norm_one_are_what_everybody_has() -> None:
-    assert np.linalg.norm(look(1, 0.3)) == pytest.approx(1.0)
+def test_appearance_vectors_of_these_tests_have_norm_one() -> None:
+    assert np.linalg.norm(appearance(1, 0.3)) == pytest.approx(1.0)

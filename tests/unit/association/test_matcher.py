@@ -8,16 +8,16 @@ from people import (
     AT_THE_BORDER,
     TRACKS,
     DictGallery,
+    appearance,
     embeddings_of,
-    judge,
-    look,
     make_match,
     person_of_part,
+    run_matcher,
     see,
     windows,
 )
 
-from pipeline.association.cues import MIN_APART_S
+from pipeline.association.constraints import MIN_SEPARATED_S
 from pipeline.association.geometry.topology import Topology, TransitBounds
 from pipeline.core import Correction, CorrectionKind, Embedding, Outcome, Sighting, TrackId, TrackPart
 from pipeline.core.errors import EmbeddingSpaceError
@@ -33,18 +33,18 @@ def corrections(records: list[Sighting | Correction]) -> list[Correction]:
     return [record for record in records if isinstance(record, Correction)]
 
 
-def test_nobody_is_seen_in_nothing() -> None:
+def test_an_empty_window_gives_no_sightings() -> None:
     stage = make_match()
     assert stage.process([]) == []
     assert stage.flush() == []
 
 
-def test_strangers_are_new_and_get_numbers_in_order() -> None:
+def test_new_people_get_numbers_in_order() -> None:
     records = make_match().process([see(number=n, person=n, start=n, stop=n + 1) for n in (1, 2, 3)])
     assert [(r.person_id, r.outcome, r.distance) for r in records] == [(1, NEW, None), (2, NEW, None), (3, NEW, None)]
 
 
-def test_the_same_look_later_in_another_camera_is_matched() -> None:
+def test_the_same_appearance_later_in_another_camera_is_matched() -> None:
     stage = make_match()
     stage.process([see("east", stop=2.0)])
     (sighting,) = stage.process([see("west", start=10.0, stop=11.0, distance=0.1)])
@@ -53,7 +53,7 @@ def test_the_same_look_later_in_another_camera_is_matched() -> None:
     assert sighting.probability > 0.95
 
 
-def test_someone_who_might_be_known_gets_a_number_of_their_own_and_the_candidate_is_named() -> None:
+def test_a_possibly_known_person_gets_a_new_number_and_the_candidate_is_named() -> None:
     stage = make_match()
     stage.process([see("east", stop=2.0)])
     (sighting,) = stage.process([see("west", start=10.0, stop=11.0, distance=0.5)])
@@ -78,34 +78,34 @@ def test_twins_in_one_picture_are_two_people() -> None:
     assert numbers(records) == [1, 2]
 
 
-def test_who_is_still_in_the_picture_is_not_also_somebody_else_there() -> None:
+def test_a_person_who_is_still_in_the_picture_is_not_matched_to_another_track_there() -> None:
     stage = make_match()
     stage.process([see(number=1, start=0.0, stop=2.0)])
     (sighting,) = stage.process([see(number=2, start=1.0, stop=2.1)])
     assert (sighting.person_id, sighting.gates) == (2, ("not 1: seen elsewhere at that time",))
 
 
-def test_a_new_track_is_not_given_to_whom_another_track_shows_at_that_time_in_the_same_window() -> None:
+def test_a_new_track_is_not_given_to_a_person_whom_another_track_of_the_window_shows_at_that_time() -> None:
     stage = make_match()
     stage.process([see(number=1, start=0.0, stop=1.0)])
-    goes_on = see(number=1, part=1, start=1.1, stop=4.0)
-    assert numbers(stage.process([see(number=2, start=2.5, stop=3.9), goes_on])) == [2, 1]
+    continuation = see(number=1, part=1, start=1.1, stop=4.0)
+    assert numbers(stage.process([see(number=2, start=2.5, stop=3.9), continuation])) == [2, 1]
 
 
 def test_two_tracks_that_begin_together_are_assigned_so_that_both_fit_best() -> None:
     stage = make_match()
-    between = (look(0) + look(1)) / np.sqrt(np.float32(2))
+    halfway = (appearance(0) + appearance(1)) / np.sqrt(np.float32(2))
     stage.process([see("east", 1, person=0), see("east", 2, person=1)])
     records = stage.process(
         [
-            see("west", 1, start=10.0, stop=11.0, vector=between.astype(np.float32)),
+            see("west", 1, start=10.0, stop=11.0, vector=halfway.astype(np.float32)),
             see("west", 2, start=10.0, stop=11.0, person=0),
         ]
     )
     assert numbers(records) == [2, 1]
 
 
-def test_a_track_keeps_its_number_where_its_later_parts_look_a_little_different() -> None:
+def test_a_track_keeps_its_number_where_the_appearance_changes_a_little() -> None:
     stage = make_match()
     stage.process([see(stop=1.0)])
     (sighting,) = stage.process([see(part=1, start=1.1, stop=4.0, distance=0.55)])
@@ -117,7 +117,7 @@ def test_two_parts_of_one_track_in_one_window_are_one_person() -> None:
     assert numbers(records) == [1, 1]
 
 
-def test_a_part_after_a_contact_is_judged_by_its_looks() -> None:
+def test_a_part_after_a_contact_is_matched_by_appearance() -> None:
     stage = make_match()
     stage.process([see(number=1, person=0), see(number=2, person=1)])
     swapped = [
@@ -135,7 +135,7 @@ def test_the_end_of_a_part_before_a_contact_stays_with_the_person_before_it() ->
     assert numbers(stage.process([before, after])) == [1, 3]
 
 
-def test_nobody_walks_faster_than_stated() -> None:
+def test_a_transit_faster_than_stated_is_ruled_out() -> None:
     topology = Topology({("east", "west"): TransitBounds(5.0, 60.0)})
     stage = make_match(topology=topology)
     stage.process([see("east", stop=2.0)])
@@ -143,13 +143,13 @@ def test_nobody_walks_faster_than_stated() -> None:
     assert (sighting.person_id, sighting.gates) == (2, ("not 1: cannot walk from east to west in 2.0 s",))
 
 
-def test_nobody_walks_slower_than_stated() -> None:
+def test_a_transit_slower_than_stated_is_ruled_out() -> None:
     stage = make_match(topology=Topology({("east", "west"): TransitBounds(5.0, 60.0)}))
     stage.process([see("east", stop=2.0)])
     assert numbers(stage.process([see("west", start=80.0, stop=81.0)])) == [2]
 
 
-def test_who_walks_as_stated_is_matched() -> None:
+def test_a_transit_within_the_stated_bounds_is_matched() -> None:
     stage = make_match(topology=Topology({("east", "west"): TransitBounds(5.0, 60.0)}))
     stage.process([see("east", stop=2.0)])
     assert numbers(stage.process([see("west", start=10.0, stop=11.0)])) == [1]
@@ -164,7 +164,7 @@ def test_one_person_is_in_two_pictures_at_once_only_where_cameras_may_overlap(ov
     assert numbers(stage.process([see("west", start=2.0, stop=5.1)])) == [person_id]
 
 
-def test_who_leaves_over_the_border_and_comes_back_later_is_new() -> None:
+def test_a_person_who_leaves_over_the_border_and_returns_later_is_new() -> None:
     stage = make_match(leave_after_s=2.0)
     stage.process([see(number=1, stop=1.0, box=AT_THE_BORDER)])
     (sighting,) = stage.process([see(number=2, start=10.0, stop=11.0)])
@@ -176,13 +176,13 @@ def test_who_leaves_over_the_border_and_comes_back_later_is_new() -> None:
     [(inf, AT_THE_BORDER, 10.0), (2.0, AT_THE_BORDER, 2.5), (2.0, (60.0, 10.0, 90.0, 90.0), 10.0)],
     ids=["returning people keep their number", "gone for a moment", "lost in the middle of the picture"],
 )
-def test_who_comes_back_keeps_the_number(leave_after_s: float, box: tuple[float, ...], back_at: float) -> None:
+def test_a_person_who_returns_keeps_the_number(leave_after_s: float, box: tuple[float, ...], back_at: float) -> None:
     stage = make_match(leave_after_s=leave_after_s)
     stage.process([see(number=1, stop=1.0, box=box)])
     assert numbers(stage.process([see(number=2, start=back_at, stop=back_at + 1, box=box)])) == [1]
 
 
-def test_who_was_in_another_camera_meanwhile_comes_back_with_the_same_number() -> None:
+def test_a_person_who_was_in_another_camera_meanwhile_returns_with_the_same_number() -> None:
     stage = make_match(leave_after_s=2.0)
     stage.process([see("east", 1, stop=1.0, box=AT_THE_BORDER)])
     stage.process([see("west", 1, start=10.0, stop=12.0)])
@@ -213,7 +213,7 @@ def test_a_track_whose_person_was_forgotten_begins_anew() -> None:
     assert numbers(stage.process([see(number=1, part=1, start=102.0, stop=103.0)])) == [3]
 
 
-def test_no_more_people_are_known_than_allowed_and_the_longest_unseen_go() -> None:
+def test_no_more_people_are_known_than_allowed_and_the_longest_unseen_are_forgotten() -> None:
     gallery = DictGallery()
     stage = make_match(gallery, max_identities=3)
     for n in range(10):
@@ -222,7 +222,7 @@ def test_no_more_people_are_known_than_allowed_and_the_longest_unseen_go() -> No
     assert sorted(gallery.people) == [8, 9, 10]
 
 
-def test_the_gallery_keeps_few_views_of_each_person() -> None:
+def test_the_gallery_keeps_few_vectors_of_each_person() -> None:
     gallery = DictGallery()
     stage = make_match(gallery, max_prototypes=2)
     for n in range(5):
@@ -233,14 +233,14 @@ def test_the_gallery_keeps_few_views_of_each_person() -> None:
     assert (identity.first_seen_at, identity.last_seen_at, identity.camera_ids) == (0.0, 41.0, ("east",))
 
 
-# Later insight
+# Re-clustering
 
 
-def test_two_numbers_become_one_when_later_pictures_say_so() -> None:
+def test_two_numbers_become_one_when_later_pictures_show_one_person() -> None:
     stage = make_match()
     first = [see("east", 1, stop=1.0, quality=0.05), see("west", 1, start=10.0, stop=11.0, distance=0.58)]
     better = see("west", 1, part=1, start=11.1, stop=14.0, distance=0.0, quality=1.0)
-    records = judge(stage, [*first, better])
+    records = run_matcher(stage, [*first, better])
     assert numbers(records) == [1, 2, 2]
     (merged,) = corrections(records)
     assert (merged.kind, merged.person_ids, merged.by, merged.at) == (CorrectionKind.MERGED, (2, 1), "review", 14.0)
@@ -250,7 +250,7 @@ def test_two_numbers_become_one_when_later_pictures_say_so() -> None:
 def test_a_number_is_split_when_its_tracks_turn_out_to_have_been_in_one_picture_at_once() -> None:
     stage = make_match()
     # Whether the first track goes on while the second is there is known only when its next part is complete.
-    records = judge(
+    records = run_matcher(
         stage,
         [
             see(number=1, start=0.0, stop=1.0),
@@ -272,16 +272,16 @@ def test_a_track_that_was_moved_goes_on_with_its_new_number() -> None:
     assert numbers(stage.process([see(number=2, part=1, start=3.1, stop=6.0)])) == [2]
 
 
-def test_a_look_back_does_not_part_old_visits_of_one_person_to_several_cameras() -> None:
+def test_re_clustering_does_not_split_old_visits_of_one_person_to_several_cameras() -> None:
     topology = Topology({("east", "west"): TransitBounds(5.0, 1000.0)}, overlaps=frozenset())
     stage = make_match(topology=topology, recluster_window_s=60.0)
     visits = [("east", 0.0), ("west", 20.0), ("east", 40.0), ("west", 60.0), ("east", 300.0)]
-    records = judge(stage, [see(c, n, start=at, stop=at + 5) for n, (c, at) in enumerate(visits)])
+    records = run_matcher(stage, [see(c, n, start=at, stop=at + 5) for n, (c, at) in enumerate(visits)])
     assert numbers(records) == [1] * 5
     assert corrections(records) == []
 
 
-def test_reviews_come_as_often_as_asked_in_event_time() -> None:
+def test_re_clustering_happens_as_often_as_asked_in_event_time() -> None:
     embeddings = [see("east", 1, stop=1.0, quality=0.05), see("west", 1, start=10.0, stop=11.0, distance=0.58)]
     better = see("west", 1, part=1, start=11.1, stop=14.0, quality=1.0)
     stage = make_match(recluster_every_s=3.0)
@@ -289,16 +289,16 @@ def test_reviews_come_as_often_as_asked_in_event_time() -> None:
     assert [c.at for c in corrections(records)] == [14.0]
 
 
-def test_a_track_is_believed_only_as_long_as_looks_agree() -> None:
+def test_a_track_is_continued_only_while_the_appearance_agrees() -> None:
     stage = make_match()
-    records = judge(
+    records = run_matcher(
         stage, [see(part=0, stop=1.0), see(part=1, start=1.1, stop=4.0, person=1), see("west", 1, 0.0, 4.0)]
     )
     assert numbers(records)[0] != numbers(records)[1]
 
 
 def doubles(people, embeddings) -> list[tuple[Embedding, Embedding]]:
-    """Return pairs of sightings of one person on two tracks of one camera at one time for long."""
+    """Return pairs of embeddings that give one person two tracks in one camera at the same time."""
     return [
         (one, two)
         for i, one in enumerate(embeddings)
@@ -307,19 +307,19 @@ def doubles(people, embeddings) -> list[tuple[Embedding, Embedding]]:
         and one.track_id != two.track_id
         and people[TrackPart(one.track_id, one.part)] == people[TrackPart(two.track_id, two.part)]
         and min(one.last.captured_at, two.last.captured_at) - max(one.first.captured_at, two.first.captured_at)
-        > MIN_APART_S + 0.1 + 1e-9
+        > MIN_SEPARATED_S + 0.1 + 1e-9
     ]
 
 
 @given(st.lists(TRACKS, min_size=1, max_size=7), st.sampled_from([1.0, 5.0, 1e9]))
-def test_in_the_end_nobody_is_twice_in_one_picture(tracks, recluster_every_s: float) -> None:
+def test_in_the_end_no_person_is_twice_in_one_picture(tracks, recluster_every_s: float) -> None:
     embeddings = embeddings_of(tracks)
-    people = person_of_part(judge(make_match(recluster_every_s=recluster_every_s), embeddings))
+    people = person_of_part(run_matcher(make_match(recluster_every_s=recluster_every_s), embeddings))
     assert doubles(people, embeddings) == []
 
 
 @given(st.lists(TRACKS, min_size=1, max_size=7))
-def test_at_once_nobody_is_given_a_track_that_overlaps_what_was_seen_of_them_before(tracks) -> None:
+def test_assignment_gives_no_person_a_track_that_overlaps_an_earlier_one(tracks) -> None:
     stage = make_match()
     seen: list[tuple[int, Embedding]] = []
     for window in windows(embeddings_of(tracks)):
@@ -337,30 +337,30 @@ def test_at_once_nobody_is_given_a_track_that_overlaps_what_was_seen_of_them_bef
 
 
 @given(st.lists(TRACKS, min_size=1, max_size=7), st.sampled_from([1.0, 5.0, 1e9]))
-def test_whoever_applies_the_corrections_knows_what_the_stage_knows(tracks, recluster_every_s: float) -> None:
+def test_applying_the_corrections_gives_the_people_that_the_matcher_knows(tracks, recluster_every_s: float) -> None:
     gallery = DictGallery()
     embeddings = embeddings_of(tracks)
-    people = person_of_part(judge(make_match(gallery, recluster_every_s=recluster_every_s), embeddings))
+    people = person_of_part(run_matcher(make_match(gallery, recluster_every_s=recluster_every_s), embeddings))
     assert sorted(gallery.people) == sorted(set(people.values()))
     for person_id, identity in gallery.people.items():
-        mine = [e for e in embeddings if people[TrackPart(e.track_id, e.part)] == person_id]
-        assert identity.first_seen_at == min(e.first.captured_at for e in mine)
-        assert identity.last_seen_at == max(e.last.captured_at for e in mine)
-        assert identity.camera_ids == tuple(sorted({e.track_id.camera_id for e in mine}))
+        of_person = [e for e in embeddings if people[TrackPart(e.track_id, e.part)] == person_id]
+        assert identity.first_seen_at == min(e.first.captured_at for e in of_person)
+        assert identity.last_seen_at == max(e.last.captured_at for e in of_person)
+        assert identity.camera_ids == tuple(sorted({e.track_id.camera_id for e in of_person}))
 
 
 @given(st.lists(TRACKS, min_size=1, max_size=7))
 def test_the_same_input_gives_the_same_output_bit_for_bit(tracks) -> None:
-    def told() -> list[str]:
+    def as_text() -> list[str]:
         stage = make_match(recluster_every_s=2.0)
         return [
             repr(record)
             if isinstance(record, Correction)
             else repr((record.person_id, record.outcome, record.distance, record.probability, record.runner_up))
-            for record in judge(stage, embeddings_of(tracks))
+            for record in run_matcher(stage, embeddings_of(tracks))
         ]
 
-    assert told() == told()
+    assert as_text() == as_text()
 
 
 @given(st.lists(TRACKS, min_size=1, max_size=7))
@@ -372,10 +372,10 @@ def test_every_embedding_becomes_one_sighting_in_its_place(tracks) -> None:
         assert all(0 <= s.probability <= 1 for s in sightings)
 
 
-def test_nobody_goes_where_there_is_no_way_and_the_way_back_may_be_one() -> None:
+def test_a_transit_that_the_site_excludes_is_ruled_out_and_its_reverse_is_not() -> None:
     topology = Topology(no_transit=frozenset({("east", "west")}))
     there, back = make_match(topology=topology), make_match(topology=topology)
-    records = judge(there, [see("east", 1), see("west", 2, 10.0, 11.0)])
+    records = run_matcher(there, [see("east", 1), see("west", 2, 10.0, 11.0)])
     assert numbers(records) == [1, 2]
-    assert records[1].gates == ("not 1: no way from east to west",)
-    assert numbers(judge(back, [see("west", 1), see("east", 2, 10.0, 11.0)])) == [1, 1]
+    assert records[1].gates == ("not 1: no transit from east to west",)
+    assert numbers(run_matcher(back, [see("west", 1), see("east", 2, 10.0, 11.0)])) == [1, 1]

@@ -5,7 +5,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from people import TRACKS, embeddings_of, look, make_match, see, windows
+from people import TRACKS, appearance, embeddings_of, make_match, see, windows
 
 from pipeline.association.matcher import Matcher
 from pipeline.core import Correction, Embedding, Sighting
@@ -13,8 +13,8 @@ from pipeline.core.errors import WireFormatError
 from pipeline.runtime.event_time import EventTimeBuffer
 
 
-def told(records: Sequence[Sighting | Correction]) -> list[str]:
-    """Return records as text, every bit of every number."""
+def as_text(records: Sequence[Sighting | Correction]) -> list[str]:
+    """Return records as text, with every digit of every number."""
     return [
         repr(record)
         if isinstance(record, Correction)
@@ -31,18 +31,18 @@ def make_stage() -> Matcher:
 
 
 @given(st.lists(TRACKS, min_size=1, max_size=7), st.sets(st.integers(0, 40), min_size=1, max_size=4))
-def test_a_stage_that_was_restored_goes_on_bit_for_bit(tracks, cuts: set[int]) -> None:
+def test_a_restored_matcher_goes_on_bit_for_bit(tracks, cuts: set[int]) -> None:
     undisturbed, stage = make_stage(), make_stage()
     for number, window in enumerate(windows(embeddings_of(tracks))):
         if number in cuts:
             state = stage.snapshot()
             stage = make_stage()
             stage.restore(state)
-        assert told(stage.process(window)) == told(undisturbed.process(window))
-    assert told(stage.flush()) == told(undisturbed.flush())
+        assert as_text(stage.process(window)) == as_text(undisturbed.process(window))
+    assert as_text(stage.flush()) == as_text(undisturbed.flush())
 
 
-def test_people_known_by_pictures_are_still_known() -> None:
+def test_enrolled_people_are_known_after_a_restore() -> None:
     stage, other = make_stage(), make_stage()
     stage.enrol(1, see("enrolled", 1, -9.0, -8.0, person=3))
     other.restore(stage.snapshot())
@@ -51,7 +51,7 @@ def test_people_known_by_pictures_are_still_known() -> None:
     assert (sighting.person_id, other.num_identities) == (1, 1)
 
 
-def test_who_was_known_before_a_restore_is_not_after_it() -> None:
+def test_people_known_before_a_restore_are_not_known_after_it() -> None:
     stage = make_stage()
     empty = stage.snapshot()
     stage.process([see(person=3)])
@@ -68,16 +68,16 @@ def test_other_bytes_are_refused() -> None:
 
 def test_a_snapshot_holds_each_vector_once() -> None:
     stage = make_stage()
-    batch: list[Embedding] = [see("east", n, person=n, vector=look(n)) for n in range(4)]
+    batch: list[Embedding] = [see("east", n, person=n, vector=appearance(n)) for n in range(4)]
     stage.process(batch)
-    assert stage.snapshot().count(look(2).astype("f8").tobytes()) <= 1
+    assert stage.snapshot().count(appearance(2).astype("f8").tobytes()) <= 1
 
 
 @given(st.lists(TRACKS, min_size=1, max_size=6), st.randoms(use_true_random=False), st.integers(1, 5))
 def test_the_result_is_the_same_in_whatever_order_and_however_late_the_cameras_deliver(
-    tracks, random: Random, at_once: int
+    tracks, random: Random, batch_size: int
 ) -> None:
-    def judged(arrivals: list[Embedding], step: int) -> list[tuple[str, int, int]]:
+    def records_of(arrivals: list[Embedding], step: int) -> list[tuple[str, int, int]]:
         stage, buffer = make_match(recluster_every_s=2.0), EventTimeBuffer(["east", "west"], window_s=0.5)
         waiting = {camera: [e for e in arrivals if e.track_id.camera_id == camera] for camera in ("east", "west")}
         records = []
@@ -96,4 +96,4 @@ def test_the_result_is_the_same_in_whatever_order_and_however_late_the_cameras_d
 
     embeddings = embeddings_of(tracks)
     shuffled = random.sample(embeddings, len(embeddings))
-    assert judged(shuffled, at_once) == judged(sorted(embeddings, key=lambda e: e.completed_at), 1)
+    assert records_of(shuffled, batch_size) == records_of(sorted(embeddings, key=lambda e: e.completed_at), 1)

@@ -1,30 +1,25 @@
-"""Segments, the ways between them, and what a place allows."""
+"""Track segments, the motion between them, and what the site allows."""
 
+from dataclasses import replace
 from math import inf
 
 import numpy as np
 import pytest
-from factories import make_embedding, make_path
+from factories import BOX, make_embedding, make_path
 from hypothesis import given
 from hypothesis import strategies as st
-from people import AT_THE_BORDER, see
+from people import AT_THE_BORDER, MODEL, see
 
-from pipeline.association.cues import (
-    MAX_CUE_LLR,
-    MAX_MOTION,
-    MIN_MOTION,
-    SLACK_S,
-    Rules,
-    are_two_people,
-    camera_transitions,
-    impossible_transit,
-    motion_llr,
-)
+from pipeline.association.calibration.likelihood_ratio import Calibration
+from pipeline.association.calibration.self_supervised_labels import learn_labels
+from pipeline.association.chain import MAX_SHARED_S, camera_transitions
+from pipeline.association.constraints import LinkConstraints, are_two_people, impossible_transit
+from pipeline.association.cues import MAX_CUE_LLR, MAX_MOTION, MIN_MOTION, motion_llr
 from pipeline.association.geometry.topology import Topology, TransitBounds
-from pipeline.association.track_segment import TrackSegment, turns
+from pipeline.association.track_segment import NO_GROUND, TrackSegment, turns
 from pipeline.core import TrackId, TrackPart
 
-ANYWHERE = Rules(Topology(), inf)
+ANYWHERE = LinkConstraints(Topology(), inf)
 CAMERAS = st.sampled_from(["east", "north", "west"])
 
 
@@ -32,7 +27,7 @@ def segment(camera_id: str = "east", start: float = 0.0, stop: float = 1.0, **op
     return TrackSegment.begin(see(camera_id, start=start, stop=stop, **options))
 
 
-def walking(box, velocity=(0.0, 0.0), first=0, length=10) -> TrackSegment:
+def moving(box, velocity=(0.0, 0.0), first=0, length=10) -> TrackSegment:
     return TrackSegment.begin(make_embedding(path=make_path(first=first, length=length, box=box, velocity=velocity)))
 
 
@@ -45,7 +40,7 @@ def test_a_segment_is_what_its_parts_are_together() -> None:
     np.testing.assert_allclose(whole.vector_sum[0], 0.75)
 
 
-def test_what_was_absorbed_is_still_known_to_be_two_stays() -> None:
+def test_an_absorbed_segment_keeps_a_span_of_its_own() -> None:
     whole = segment(start=0.0, stop=1.0)
     whole.absorb(segment(start=10.0, stop=12.0))
     assert whole.spans == [(0.0, 1.0), (10.0, 12.0)]
@@ -59,10 +54,10 @@ SPANS = st.lists(st.integers(1, 20), min_size=2, max_size=12).map(
 
 
 @given(SPANS, SPANS)
-def test_shared_time_is_that_of_the_stays_that_share_most(mine, theirs) -> None:
+def test_shared_time_is_that_of_the_spans_that_share_most(spans, other_spans) -> None:
     one, two = segment(), segment()
-    one.spans, two.spans = mine, theirs
-    expected = max(min(b, d) - max(a, c) for a, b in mine for c, d in theirs)
+    one.spans, two.spans = spans, other_spans
+    expected = max(min(b, d) - max(a, c) for a, b in spans for c, d in other_spans)
     assert one.shared_s(two) == two.shared_s(one)
     assert max(one.shared_s(two), 0) == max(expected, 0)
 
@@ -78,10 +73,10 @@ def test_shared_time_is_that_of_the_stays_that_share_most(mine, theirs) -> None:
         ((30.0, 20.0, 60.0, 90.0), (-2.0, 0.0), False),
         ((30.0, 20.0, 60.0, 90.0), (-2.5, 0.0), True),  # 25 px a second
     ],
-    ids=["middle", "left", "right", "lower", "upper", "walks out later", "walks out now"],
+    ids=["middle", "left", "right", "lower", "upper", "leaves later", "leaves now"],
 )
-def test_who_is_leaving_is_seen_by_place_and_velocity(box, velocity, is_leaving: bool) -> None:
-    assert walking(box, velocity).last.is_leaving is is_leaving
+def test_leaving_follows_from_place_and_velocity(box, velocity, is_leaving: bool) -> None:
+    assert moving(box, velocity).last.is_leaving is is_leaving
 
 
 def test_turns_keep_the_order_of_every_track() -> None:
@@ -91,9 +86,9 @@ def test_turns_keep_the_order_of_every_track() -> None:
 
 
 def test_a_person_walks_on_as_before() -> None:
-    before = walking((40.0, 20.0, 70.0, 90.0), (2.0, 0.0))
-    on = walking((62.0, 20.0, 92.0, 90.0), first=11)
-    back = walking((18.0, 20.0, 48.0, 90.0), first=11)
+    before = moving((40.0, 20.0, 70.0, 90.0), (2.0, 0.0))
+    on = moving((62.0, 20.0, 92.0, 90.0), first=11)
+    back = moving((18.0, 20.0, 48.0, 90.0), first=11)
     assert motion_llr(before, on, Topology()) > motion_llr(before, back, Topology())
 
 
@@ -102,65 +97,98 @@ def test_a_person_walks_on_as_before() -> None:
     st.tuples(st.floats(0, 120), st.floats(0, 30)),
     st.integers(10, 400),
 )
-def test_a_way_in_one_camera_never_says_more_than_allowed(here, there, first: int) -> None:
-    one, two = (walking((x, y, x + 30, y + 80), first=index) for (x, y), index in ((here, 0), (there, first)))
+def test_the_llr_of_motion_in_one_camera_stays_within_its_limits(here, there, first: int) -> None:
+    one, two = (moving((x, y, x + 30, y + 80), first=index) for (x, y), index in ((here, 0), (there, first)))
     assert MIN_MOTION <= motion_llr(one, two, Topology()) <= MAX_MOTION
 
 
 @given(CAMERAS, CAMERAS, st.floats(0, 10_000))
-def test_a_walk_never_says_more_than_allowed(one: str, two: str, gap_s: float) -> None:
+def test_the_llr_of_a_transit_stays_within_its_limits(one: str, two: str, gap_s: float) -> None:
     stated = Topology({("east", "west"): TransitBounds(5.0, 60.0)})
     assert abs(stated.transit_llr(one, two, gap_s)) <= MAX_CUE_LLR
 
 
 @given(st.floats(0, 1000), st.floats(0, 1000))
-def test_a_longer_walk_that_nobody_stated_never_says_more(one: float, two: float) -> None:
-    place = Topology()
-    assert place.transit_llr("east", "west", min(one, two)) >= place.transit_llr("east", "west", max(one, two))
+def test_without_stated_times_a_longer_transit_never_has_a_higher_llr(one: float, two: float) -> None:
+    topology = Topology()
+    assert topology.transit_llr("east", "west", min(one, two)) >= topology.transit_llr("east", "west", max(one, two))
 
 
 @given(CAMERAS, CAMERAS, st.floats(0, 100))
-def test_walking_times_and_overlaps_hold_both_ways(one: str, two: str, gap_s: float) -> None:
-    place = Topology({("east", "west"): TransitBounds(5.0, 60.0)}, frozenset({("east", "north")}))
-    assert place.can_transit(one, two, gap_s) == place.can_transit(two, one, gap_s)
-    assert place.may_coincide(one, two) == place.may_coincide(two, one)
-    assert place.transit_llr(one, two, gap_s) == place.transit_llr(two, one, gap_s)
+def test_transit_times_and_overlaps_hold_in_both_directions(one: str, two: str, gap_s: float) -> None:
+    topology = Topology({("east", "west"): TransitBounds(5.0, 60.0)}, frozenset({("east", "north")}))
+    assert topology.can_transit(one, two, gap_s) == topology.can_transit(two, one, gap_s)
+    assert topology.may_coincide(one, two) == topology.may_coincide(two, one)
+    assert topology.transit_llr(one, two, gap_s) == topology.transit_llr(two, one, gap_s)
 
 
-def test_nobody_is_twice_in_one_camera_even_if_nobody_stated_overlaps() -> None:
+def test_one_camera_never_shows_a_person_twice_even_without_stated_overlaps() -> None:
     assert not Topology().may_coincide("east", "east")
     assert Topology().may_coincide("east", "west")
 
 
-@pytest.mark.parametrize(("begin", "two"), [(0.5, True), (1.0 - SLACK_S / 2, False), (3.0, False)])
-def test_who_shares_more_time_than_a_tracker_takes_to_notice_is_two_people(begin: float, two: bool) -> None:
+@pytest.mark.parametrize(("begin", "two"), [(0.5, True), (1.0 - MAX_SHARED_S / 2, False), (3.0, False)])
+def test_two_tracks_that_share_more_time_than_a_tracker_needs_to_notice_a_change_are_two_people(
+    begin: float, two: bool
+) -> None:
     later = segment(start=begin, stop=begin + 5.0, number=2)
     later.spans = [(begin, begin + 5.0)]
     later.sampled_boxes[0, 0] = begin
     assert are_two_people(segment(stop=1.0), later, ANYWHERE) is two
 
 
-def test_two_boxes_in_one_place_may_be_drawn_on_one_person() -> None:
+@pytest.mark.parametrize(("meets_s", "two"), [(0.2, False), (0.4, True)])
+def test_a_calibration_learns_exactly_the_pairs_that_the_matcher_keeps_apart(meets_s: float, two: bool) -> None:
+    first, second = see(number=1, stop=2.0), see(number=3, start=2.0 - meets_s, stop=4.0)
+    calibration = Calibration(MODEL, caution=1.0, max_llr=6.0)
+    learn_labels([first, second], calibration, ANYWHERE, NO_GROUND)
+    assert are_two_people(TrackSegment.begin(first), TrackSegment.begin(second), ANYWHERE) is two
+    assert calibration.status.num_labels == two
+
+
+def test_boxes_that_separate_for_longer_than_the_limit_are_two_people_between_any_two_samples() -> None:
+    together, apart = [BOX] * 10, [(BOX[0] + 60, BOX[1], BOX[2] + 60, BOX[3])] * 10
+    for at in range(10):
+        boxes = np.array([*together[:at], *apart[:4], *together[at:]], np.float32)[:14]
+        path = make_path(length=14)
+        moved = replace(path, boxes_xyxy=boxes)
+        one, two = (
+            TrackSegment.begin(make_embedding(TrackId("east", 0, n), path=p)) for n, p in ((1, path), (2, moved))
+        )
+        assert are_two_people(one, two, ANYWHERE), at
+
+
+def test_two_boxes_at_one_place_may_show_one_person() -> None:
     assert not are_two_people(segment(stop=3.0), segment(start=1.0, stop=4.0, box=(12, 10, 40, 70)), ANYWHERE)
     assert are_two_people(segment(stop=3.0), segment(start=1.0, stop=4.0, box=(35, 10, 65, 90)), ANYWHERE)
 
 
 def test_a_segment_follows_the_one_that_ended_last_before_it() -> None:
-    walk = [segment("east", 0.0, 4.0), segment("west", 1.0, 3.0), segment("north", 5.0, 6.0), segment("east", 8.0, 9.0)]
-    assert list(camera_transitions(walk)) == [(0, 2), (2, 3)]
+    chain = [
+        segment("east", 0.0, 4.0),
+        segment("west", 1.0, 3.0),
+        segment("north", 5.0, 6.0),
+        segment("east", 8.0, 9.0),
+    ]
+    assert list(camera_transitions(chain)) == [(0, 2), (2, 3)]
 
 
 @given(st.permutations(range(4)))
-def test_who_follows_whom_does_not_depend_on_the_order_of_the_list(order) -> None:
-    walk = [segment("east", 0.0, 4.0), segment("west", 1.0, 3.0), segment("north", 5.0, 6.0), segment("east", 8.0, 9.0)]
-    pairs = {(order[one], order[two]) for one, two in camera_transitions([walk[index] for index in order])}
-    assert pairs == set(camera_transitions(walk))
+def test_transitions_do_not_depend_on_the_order_of_the_list(order) -> None:
+    chain = [
+        segment("east", 0.0, 4.0),
+        segment("west", 1.0, 3.0),
+        segment("north", 5.0, 6.0),
+        segment("east", 8.0, 9.0),
+    ]
+    pairs = {(order[one], order[two]) for one, two in camera_transitions([chain[index] for index in order])}
+    assert pairs == set(camera_transitions(chain))
 
 
-def test_a_walk_that_somebody_can_walk_is_not_broken() -> None:
-    rules = Rules(Topology({("east", "west"): TransitBounds(1.0, 10.0)}), 2.0)
-    assert impossible_transit([segment("east"), segment("west", 4.0, 5.0)], rules) is None
+def test_a_possible_transit_is_not_ruled_out() -> None:
+    constraints = LinkConstraints(Topology({("east", "west"): TransitBounds(1.0, 10.0)}), 2.0)
+    assert impossible_transit([segment("east"), segment("west", 4.0, 5.0)], constraints) is None
     assert (
-        impossible_transit([segment("east"), segment("west", 1.5, 5.0)], rules)
+        impossible_transit([segment("east"), segment("west", 1.5, 5.0)], constraints)
         == "cannot walk from east to west in 0.5 s"
     )

@@ -71,7 +71,7 @@ def test_the_best_crop_of_all_is_never_lost(steps, num_crops: int) -> None:
 
 
 @given(CROPS, st.integers(2, 8))
-def test_what_is_not_wanted_changes_nothing(steps, num_crops: int) -> None:
+def test_asking_first_whether_a_crop_is_wanted_keeps_the_same_crops(steps, num_crops: int) -> None:
     crops = crops_of(steps)
     asked = CropBuffer(num_crops, 0.1)
     for crop in crops:
@@ -92,7 +92,7 @@ def test_a_box_alone_is_not_covered() -> None:
     assert covered_fractions(np.array([[0, 0, 10, 10]], np.float32)).tolist() == [0.0]
 
 
-def test_no_boxes_are_covered_by_nobody() -> None:
+def test_no_boxes_give_no_coverage() -> None:
     assert covered_fractions(np.zeros((0, 4), np.float32)).shape == (0,)
 
 
@@ -108,7 +108,7 @@ def quality_of(box=(20, 20, 80, 180), score=1.0, covered=0.0) -> float:
     return float(quality)
 
 
-def test_a_sure_tall_free_person_in_the_picture_has_the_best_quality() -> None:
+def test_a_tall_uncovered_person_with_a_high_score_has_the_best_quality() -> None:
     assert quality_of() == 1.0
 
 
@@ -121,13 +121,13 @@ def test_a_sure_tall_free_person_in_the_picture_has_the_best_quality() -> None:
         {"box": (0, 20, 60, 180)},
         {"box": (20, 80, 80, 240)},
     ],
-    ids=["unsure", "covered", "small", "cut by the side", "cut by the lower border"],
+    ids=["low score", "covered", "small", "cut by the side", "cut by the lower border"],
 )
 def test_quality_falls_with(worse) -> None:
     assert MIN_QUALITY <= quality_of(**worse) < 1.0
 
 
-def test_quality_is_never_nothing() -> None:
+def test_quality_is_never_zero() -> None:
     assert quality_of(covered=1.0, score=0.0) == pytest.approx(MIN_QUALITY)
 
 
@@ -154,7 +154,7 @@ def test_a_picture_is_brought_to_any_size(size_hw: tuple[int, int]) -> None:
     assert resize(np.zeros((64, 32, 3), np.uint8), size_hw).shape == (*size_hw, 3)
 
 
-def test_noise_is_no_movement_and_a_person_is() -> None:
+def test_noise_is_not_movement_and_a_moving_person_is() -> None:
     random = np.random.default_rng(0)
     box_xyxy = np.array([10, 10, 60, 110], np.float32)
     image = np.full((120, 160, 3), 100, np.uint8)

@@ -17,7 +17,7 @@ CROP_HW, CLIP_LEN, FIRST_AFTER_S, PART_S = (16, 8), 4, 1.0, 3.0
 
 
 class TableTracker:
-    """Takes its answers from a table; where it says nothing, the rows are the tracks 1, 2, 3 and so on."""
+    """Takes its answers from a table; without an entry, the rows are the tracks 1, 2, 3 and so on."""
 
     def __init__(self, numbers: Mapping[int, Sequence[int]], ended: Mapping[int, Sequence[int]]) -> None:
         self._numbers, self._ended = numbers, ended
@@ -160,15 +160,15 @@ def test_parts_of_a_track_are_whole_and_disjoint() -> None:
     assert [t.part for t in tracklets] == list(range(len(tracklets)))
 
 
-def test_a_part_is_cut_where_two_people_part_again() -> None:
+def test_a_part_is_cut_where_two_people_separate() -> None:
     stage = make_stage()
     tracklets = steps(stage, range(20), [LEFT, RIGHT])
     tracklets += steps(stage, range(20, 30), [LEFT, BEHIND_LEFT])
     tracklets += steps(stage, range(30, 35), [LEFT, RIGHT])
     tracklets += stage.flush()
-    mine = [t for t in tracklets if t.track_id.number == 1]
-    assert spans(mine) == [(1, 0, 0, 8), (1, 1, 9, 29), (1, 2, 30, 34)]
-    assert [t.is_continuous for t in mine] == [True, True, False]
+    first = [t for t in tracklets if t.track_id.number == 1]
+    assert spans(first) == [(1, 0, 0, 8), (1, 1, 9, 29), (1, 2, 30, 34)]
+    assert [t.is_continuous for t in first] == [True, True, False]
 
 
 def test_people_side_by_side_are_not_in_contact() -> None:
@@ -184,7 +184,7 @@ def test_a_track_that_comes_out_of_a_contact_alone_is_cut_too() -> None:
     assert [(t.part, t.is_continuous) for t in tracklets if t.track_id.number == 1] == [(0, True), (1, False)]
 
 
-def test_people_in_contact_for_ever_take_no_more_memory() -> None:
+def test_people_in_contact_for_long_take_bounded_memory() -> None:
     stage = make_stage()
     tracklets = steps(stage, range(1000), [LEFT, BEHIND_LEFT])
     longest_s = MAX_CONTACT_PARTS * PART_S
@@ -194,7 +194,7 @@ def test_people_in_contact_for_ever_take_no_more_memory() -> None:
     assert needed.captured_at >= 999 / FPS - longest_s
 
 
-def test_a_track_that_lasts_for_ever_takes_no_more_memory() -> None:
+def test_a_long_track_takes_bounded_memory() -> None:
     stage = make_stage()
     tracklets = steps(stage, range(1000), [LEFT])
     assert max(len(t.path) for t in tracklets) <= PART_S * FPS + 1
@@ -211,34 +211,34 @@ def test_no_more_tracks_are_open_than_allowed_and_the_oldest_end() -> None:
     assert all(t.is_last for t in tracklets)
 
 
-def test_a_doubtful_thing_that_does_not_move_is_no_person() -> None:
+def test_a_static_false_positive_is_dropped() -> None:
     stage = make_stage()
     tracklets = steps(stage, range(80), [LEFT], score=0.4)
-    assert [t.part for t in tracklets] == [0]  # a first look comes before it can be told
+    assert [t.part for t in tracklets] == [0]  # the first part is emitted before movement is checked
     assert stage.num_static == 2
 
 
-def test_a_doubtful_person_who_moves_is_kept() -> None:
+def test_a_person_with_a_low_score_who_moves_is_kept() -> None:
     stage = make_stage()
     tracklets = steps(stage, range(80), [LEFT], score=0.4, image=busy_image)
     assert [t.part for t in tracklets] == [0, 1, 2]
     assert stage.num_static == 0
 
 
-def test_what_does_not_move_for_long_must_be_surer() -> None:
+def test_a_static_track_needs_a_higher_score_from_the_second_part_on() -> None:
     stage = make_stage()
     tracklets = steps(stage, range(160), [LEFT], score=0.7)
     assert [t.part for t in tracklets] == [0, 1]
     assert stage.num_static > 2
 
 
-def test_a_sure_person_who_stands_still_is_kept() -> None:
+def test_a_person_with_a_high_score_who_stands_still_is_kept() -> None:
     stage = make_stage()
     assert len(steps(stage, range(80), [LEFT], score=0.9)) == 3
     assert stage.num_static == 0
 
 
-def test_what_follows_a_dropped_part_is_no_more_certain_than_it_was() -> None:
+def test_the_part_after_a_dropped_part_is_as_continuous_as_that_one_was() -> None:
     stage = make_stage()
     steps(stage, range(20), [LEFT, BEHIND_LEFT])
     tracklets = steps(stage, range(20, 50), [LEFT, RIGHT], score=0.55)
@@ -247,7 +247,7 @@ def test_what_follows_a_dropped_part_is_no_more_certain_than_it_was() -> None:
     assert [t.is_continuous for t in steps(stage, range(50, 75), [LEFT, RIGHT], image=busy_image)] == [False, False]
 
 
-def test_a_doubtful_thing_that_is_often_lost_stays_one_that_does_not_move() -> None:
+def test_a_static_false_positive_that_is_often_lost_is_dropped_too() -> None:
     stage = make_stage()
     tracklets = []
     for start in range(0, 96, 16):  # too short for a part of its own
@@ -257,14 +257,14 @@ def test_a_doubtful_thing_that_is_often_lost_stays_one_that_does_not_move() -> N
     assert stage.num_static > 2
 
 
-def test_where_the_detector_is_never_sure_there_is_nobody() -> None:
+def test_a_track_without_a_peak_score_gives_no_tracklet() -> None:
     stage = make_stage(min_peak_score=0.6)
     tracklets = [*steps(stage, range(80), [LEFT], score=0.55, image=busy_image), *stage.flush()]
     assert tracklets == []
     assert stage.num_low_score == 9  # each after FIRST_AFTER_S
 
 
-def test_one_sure_box_is_enough_for_a_part() -> None:
+def test_one_box_with_a_peak_score_is_enough_for_a_part() -> None:
     stage = make_stage(min_peak_score=0.6)
     steps(stage, range(30), [LEFT], score=0.55, image=busy_image)
     step(stage, 30, [LEFT], score=0.65, image=busy_image)
@@ -272,7 +272,7 @@ def test_one_sure_box_is_enough_for_a_part() -> None:
     assert [(t.part, 30 in t.path.indices, t.is_last) for t in tracklets] == [(0, True, False)]
 
 
-def test_whoever_comes_out_of_the_box_of_a_track_may_be_whom_it_followed() -> None:
+def test_a_track_is_cut_when_a_new_person_comes_out_of_its_box() -> None:
     stage = make_stage()
     steps(stage, range(20), [LEFT], image=busy_image)
     tracklets = steps(stage, range(20, 60), [MIDDLE, LEFT], image=busy_image)
@@ -280,7 +280,7 @@ def test_whoever_comes_out_of_the_box_of_a_track_may_be_whom_it_followed() -> No
     assert [(int(t.path.indices[-1]), t.is_continuous) for t in first][:2] == [(20, True), (45, False)]
 
 
-def test_whoever_comes_from_elsewhere_casts_no_doubt_on_a_track() -> None:
+def test_a_track_is_not_cut_when_a_new_person_comes_from_elsewhere() -> None:
     stage = make_stage()
     steps(stage, range(20), [LEFT], image=busy_image)
     tracklets = steps(stage, range(20, 60), [LEFT, RIGHT], image=busy_image)
@@ -288,10 +288,8 @@ def test_whoever_comes_from_elsewhere_casts_no_doubt_on_a_track() -> None:
 
 
 @pytest.mark.parametrize(("num_lost", "is_cut"), [(2, False), (8, True)], ids=["for a moment", "for long"])
-@pytest.mark.parametrize("score", [None, 0.3], ids=["no box", "unsure boxes"])
-def test_whom_the_detector_lost_may_be_somebody_else_afterwards(
-    num_lost: int, is_cut: bool, score: float | None
-) -> None:
+@pytest.mark.parametrize("score", [None, 0.3], ids=["no box", "low scores"])
+def test_a_track_is_cut_after_the_detector_lost_it_for_long(num_lost: int, is_cut: bool, score: float | None) -> None:
     stage = make_stage()
     steps(stage, range(15), [LEFT], image=busy_image)
     boxes = [LEFT] if score is not None else []
@@ -301,7 +299,7 @@ def test_whom_the_detector_lost_may_be_somebody_else_afterwards(
     assert (False in [t.is_continuous for t in tracklets]) is is_cut
 
 
-def test_nothing_is_needed_while_nobody_is_there() -> None:
+def test_no_frame_is_needed_while_no_track_is_open() -> None:
     stage = make_stage()
     assert stage.oldest_needed() is None
     step(stage, 0, [])
@@ -332,14 +330,14 @@ def test_every_box_of_a_track_is_in_one_tracklet_whatever_happens(frames) -> Non
     ]
     tracklets += stage.flush()
     for number in (1, 2, 3):
-        mine = [t for t in tracklets if t.track_id.number == number]
-        boxes = [index for t in mine for index in t.path.indices.tolist()]
+        of_track = [t for t in tracklets if t.track_id.number == number]
+        boxes = [index for t in of_track for index in t.path.indices.tolist()]
         assert boxes == [index for index, (there, _) in enumerate(frames) if number in there]
-        assert [t.part for t in mine] == list(range(len(mine)))
-        assert not any(t.is_last for t in mine[:-1])
+        assert [t.part for t in of_track] == list(range(len(of_track)))
+        assert not any(t.is_last for t in of_track[:-1])
 
 
-def test_an_empty_batch_is_nothing() -> None:
+def test_an_empty_batch_gives_nothing() -> None:
     assert make_stage().process([]) == []
 
 

@@ -1,4 +1,4 @@
-"""The stages without a memory: detect, pose and embed."""
+"""The stages without state: detection, pose and embedding."""
 
 from collections.abc import Sequence
 
@@ -25,7 +25,7 @@ class FixedDetector:
 
 
 class NamingEmbedder:
-    """Gives vectors whose quality tells which tracklet they are of."""
+    """Gives embeddings that name their tracklet."""
 
     space, clip_len, crop_size_hw, needs = "test@0", 4, (64, 32), PoseNeed.NOTHING
 
@@ -54,7 +54,7 @@ def search(boxes, scores, num_frames: int = 1) -> list[Detections]:
     return stage.process([letterbox(make_frame(make_stamp(index=i)), (64, 64)) for i in range(num_frames)])
 
 
-def test_unsure_and_small_finds_are_dropped_and_rows_stay_together() -> None:
+def test_small_and_low_scoring_boxes_are_dropped_and_rows_stay_aligned() -> None:
     boxes = [(0, 0, 10, 50), (1, 0, 10, 50), (2, 0, 10, 15), (3, 0, 10, 20)]
     (found,) = search(boxes, [0.9, 0.2, 0.9, 0.3])
     assert found.boxes_xyxy[:, 0].tolist() == [0.0, 3.0]
@@ -88,7 +88,7 @@ def test_a_frame_of_the_right_size_is_not_changed_by_letterboxing() -> None:
 
 
 @given(st.lists(st.sampled_from([0.01, 0.02, 0.5]), max_size=8))
-def test_hopeless_tracklets_become_none_and_the_others_keep_their_places(best: list[float]) -> None:
+def test_tracklets_of_poor_quality_become_none_and_the_others_keep_their_places(best: list[float]) -> None:
     batch = [tracklet_of(number, quality) for number, quality in enumerate(best)]
     found = EmbeddingStage(NamingEmbedder(), min_quality=0.015).process(batch)
     assert [None if e is None else e.track_id.number for e in found] == [
@@ -96,7 +96,7 @@ def test_hopeless_tracklets_become_none_and_the_others_keep_their_places(best: l
     ]
 
 
-def test_an_embedder_that_forgets_a_tracklet_is_an_error() -> None:
+def test_an_embedder_that_omits_a_tracklet_is_an_error() -> None:
     with pytest.raises(ValueError, match="shorter"):
         EmbeddingStage(NamingEmbedder(num_missing=1), min_quality=0.0).process([make_tracklet(), make_tracklet()])
 

@@ -1,4 +1,4 @@
-"""People who are known by pictures before they are seen."""
+"""Enrolled people: known by pictures before any camera sees them."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from factories import make_embedding, make_frame, make_path, make_vector
 
 from models.gallery.exact import ExactGallery
 from pipeline.association.calibration.likelihood_ratio import Calibration, DistanceModel
-from pipeline.association.cues import Rules
+from pipeline.association.constraints import LinkConstraints
 from pipeline.association.geometry.topology import Topology
 from pipeline.association.matcher import Matcher
 from pipeline.core import Embedding, Outcome, Sighting, TrackId
@@ -18,7 +18,7 @@ def match_stage(forget_after_s: float = 60.0) -> Matcher:
     return Matcher(
         ExactGallery(),
         Calibration(DistanceModel(0.3, 0.1, 0.9, 0.1), caution=1.0, max_llr=6.0),
-        Rules(Topology(overlaps=frozenset()), leave_after_s=2.0),
+        LinkConstraints(Topology(overlaps=frozenset()), leave_after_s=2.0),
         max_false_match_rate=0.01,
         recluster_every_s=10.0,
         recluster_window_s=60.0,
@@ -28,18 +28,18 @@ def match_stage(forget_after_s: float = 60.0) -> Matcher:
     )
 
 
-def seen(vector: np.ndarray, first: int = 0) -> Embedding:
+def seen_with(vector: np.ndarray, first: int = 0) -> Embedding:
     return make_embedding(TrackId("east", 0, first + 1), path=make_path(first=first, length=10), vector=vector)
 
 
-def enrolled(stage: Matcher, number: int, vector: np.ndarray) -> None:
-    tracklet = enrolment_tracklet("somebody", number, [make_frame(), make_frame()], (64, 32))
+def enrol(stage: Matcher, number: int, vector: np.ndarray) -> None:
+    tracklet = enrolment_tracklet("ann", number, [make_frame(), make_frame()], (64, 32))
     path = tracklet.path
     stage.enrol(number, make_embedding(tracklet.track_id, path=path, vector=vector))
 
 
 def test_pictures_become_a_tracklet_of_no_camera_long_ago() -> None:
-    tracklet = enrolment_tracklet("somebody", 3, [make_frame(), make_frame(hw=(50, 20))], (64, 32))
+    tracklet = enrolment_tracklet("ann", 3, [make_frame(), make_frame(hw=(50, 20))], (64, 32))
     assert tracklet.crops.shape == (2, 64, 32, 3)
     assert tracklet.completed_at == LONG_AGO + 1
 
@@ -49,19 +49,19 @@ def test_no_picture_is_an_error_that_names_the_person() -> None:
         enrolment_tracklet("lost child", 1, [], (64, 32))
 
 
-def test_who_looks_like_the_pictures_gets_that_number_and_others_do_not() -> None:
+def test_a_person_who_matches_the_pictures_gets_that_number_and_others_do_not() -> None:
     stage = match_stage()
-    enrolled(stage, 1, make_vector(7))
-    stranger, listed = stage.process([seen(make_vector(8), 0), seen(make_vector(7), 100)])
+    enrol(stage, 1, make_vector(7))
+    stranger, listed = stage.process([seen_with(make_vector(8), 0), seen_with(make_vector(7), 100)])
     assert (stranger.person_id, stranger.outcome) == (2, Outcome.NEW)
     assert (listed.person_id, listed.outcome) == (1, Outcome.MATCHED)
 
 
-def test_enrolled_people_are_not_forgotten_and_keep_their_number_in_reviews() -> None:
+def test_enrolled_people_are_not_forgotten_and_keep_their_number_in_re_clustering() -> None:
     stage = match_stage(forget_after_s=5.0)
-    enrolled(stage, 1, make_vector(7))
-    stage.process([seen(make_vector(8), 0)])
-    stage.process([seen(make_vector(9), 500)])
-    (listed,) = [r for r in stage.process([seen(make_vector(7), 1000)]) if isinstance(r, Sighting)]
+    enrol(stage, 1, make_vector(7))
+    stage.process([seen_with(make_vector(8), 0)])
+    stage.process([seen_with(make_vector(9), 500)])
+    (listed,) = [r for r in stage.process([seen_with(make_vector(7), 1000)]) if isinstance(r, Sighting)]
     assert listed.person_id == 1
     assert all(1 not in correction.person_ids for correction in stage.flush())

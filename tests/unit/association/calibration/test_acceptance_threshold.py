@@ -1,18 +1,24 @@
-"""What free labels prove: the stated false-match rate holds, whatever distances are like."""
+"""Thresholds from self-supervised labels: the stated false-match rate holds, whatever the distribution."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.association.calibration.acceptance_threshold import MAX_LABELS, MAX_TAKEN, POOLED, Distances, Labels
+from pipeline.association.calibration.acceptance_threshold import (
+    MAX_LABELLED_PAIRS,
+    MAX_LABELS,
+    POOLED,
+    Distances,
+    Labels,
+)
 from pipeline.core.serialisation import deserialise, serialise
 
 RATE = 0.01
 
 
 def draw(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Return distances of different people in which a few look alike: nothing like a normal distribution."""
+    """Return distances of different people, a few of whom are similar: far from a normal distribution."""
     alike = rng.random(count) < 0.04
     return np.clip(np.where(alike, rng.normal(0.35, 0.1, count), rng.normal(0.85, 0.12, count)), 0, 2)
 
@@ -32,12 +38,12 @@ def test_over_twenty_seeds_the_stated_rate_holds_within_its_confidence(num_label
         threshold = sample(draw(rng, num_labels)).threshold(RATE)
         assert threshold is not None
         rates.append(float((draw(rng, 200_000) < threshold).mean()))
-    # Of twenty that hold with 95 % confidence each, three or more fail once in fourteen times; not with these seeds.
+    # Of twenty runs at 95 % confidence each, three or more fail one time in fourteen; not with these seeds.
     assert sum(rate > RATE for rate in rates) <= 2
     assert np.mean(rates) < RATE
 
 
-def test_the_more_labels_the_nearer_the_proven_rate_comes_to_the_stated_one() -> None:
+def test_with_more_labels_the_proven_rate_comes_nearer_to_the_stated_one() -> None:
     few, many = (
         np.mean([sample(draw(np.random.default_rng(seed), count)).threshold(RATE) or 0.0 for seed in range(20)])
         for count in (300, 10_000)
@@ -45,7 +51,7 @@ def test_the_more_labels_the_nearer_the_proven_rate_comes_to_the_stated_one() ->
     assert few < many
 
 
-def test_thin_data_proves_nothing() -> None:
+def test_too_few_labels_give_no_threshold() -> None:
     rng = np.random.default_rng(0)
     assert sample(draw(rng, 290)).threshold(RATE) is None
     assert sample(draw(rng, 290)).threshold(0.05) is not None
@@ -79,16 +85,16 @@ def test_two_tracks_give_one_label_however_long_they_are_seen_together() -> None
     assert labels.pooled.total == 1
 
 
-def test_memory_is_bounded_and_the_old_counts_for_less() -> None:
+def test_memory_is_bounded_and_old_labels_count_for_less() -> None:
     labels = Labels()
-    for number in range(MAX_LABELS + MAX_TAKEN):
+    for number in range(MAX_LABELS + MAX_LABELLED_PAIRS):
         labels.add(("a", "a"), (str(number), "x"), 0.5 if number < MAX_LABELS else 0.9)
     assert labels.pooled.total <= MAX_LABELS
-    assert len(labels.taken) == MAX_TAKEN
+    assert len(labels.labelled_pairs) == MAX_LABELLED_PAIRS
     assert labels.pooled.counts[50] * 2 <= MAX_LABELS
 
 
-def test_labels_survive_packing() -> None:
+def test_labels_survive_serialisation() -> None:
     labels = Labels()
     for number in range(310):
         labels.add(("a", "b"), (str(number), "x"), 0.8)

@@ -26,42 +26,44 @@ def make_calibration(*learned: float, caution: float = 1.0, max_llr: float = 6.0
 
 
 @given(DISTANCES, DISTANCES, st.lists(DISTANCES, max_size=200))
-def test_nearer_is_never_less_evidence_whatever_was_learned(one: float, two: float, learned: list[float]) -> None:
+def test_a_smaller_distance_never_has_a_lower_llr_whatever_was_learned(
+    one: float, two: float, learned: list[float]
+) -> None:
     calibration = make_calibration(*learned)
     assert calibration.llr(min(one, two)) >= calibration.llr(max(one, two))
 
 
 @given(DISTANCES, st.floats(0.1, 8.0), st.lists(DISTANCES, max_size=50))
-def test_looks_never_say_more_than_allowed(distance: float, most: float, learned: list[float]) -> None:
+def test_the_llr_of_appearance_stays_within_its_limit(distance: float, most: float, learned: list[float]) -> None:
     assert abs(make_calibration(*learned, max_llr=most).llr(distance)) <= most
 
 
 @given(RATES, RATES, st.lists(DISTANCES, max_size=200))
-def test_a_lower_false_match_rate_needs_more_evidence(one: float, two: float, learned: list[float]) -> None:
+def test_a_lower_false_match_rate_needs_a_higher_llr(one: float, two: float, learned: list[float]) -> None:
     calibration = make_calibration(*learned)
     assert calibration.threshold(min(one, two)) >= calibration.threshold(max(one, two)) >= 0.0
 
 
-def test_half_way_between_the_means_says_nothing() -> None:
+def test_half_way_between_the_means_the_llr_is_zero() -> None:
     assert make_calibration().llr((0.35 + 0.8) / 2) == pytest.approx(0.0)
 
 
-def test_many_distances_are_judged_as_each_of_them() -> None:
+def test_many_distances_have_the_llrs_of_each_of_them() -> None:
     calibration = make_calibration()
     distances = np.array([0.0, 0.4, 0.5, 0.9, 2.0])
     assert calibration.llrs(distances).tolist() == [calibration.llr(d) for d in distances]
 
 
-def test_caution_makes_every_distance_say_less() -> None:
+def test_caution_scales_every_llr_down() -> None:
     assert make_calibration(caution=0.5).llr(0.5) == pytest.approx(make_calibration().llr(0.5) / 2)
 
 
-def test_nothing_learned_is_what_was_fitted() -> None:
+def test_without_labels_the_model_is_the_start_model() -> None:
     model = make_calibration().model
     assert (model.different_mean, model.different_std) == pytest.approx((0.8, 0.15))
 
 
-def test_what_is_learned_counts_as_much_as_the_start_after_so_many_labels() -> None:
+def test_after_prior_weight_labels_site_and_start_count_the_same() -> None:
     model = make_calibration(*[0.6] * int(PRIOR_WEIGHT)).model
     assert model.different_mean == pytest.approx(0.7)
     assert (model.same_mean, model.same_std) == (0.35, 0.1)
@@ -75,38 +77,38 @@ def test_enough_labels_outweigh_the_start_values() -> None:
 
 
 def linking_distance(calibration: Calibration) -> float:
-    """Return the largest distance at which two looks are linked by looks alone."""
+    """Return the largest distance at which appearance alone makes a link."""
     needed = calibration.threshold(0.01)
     return max(d for d in np.linspace(0, 1, 1001) if calibration.llr(d) >= needed)
 
 
-def test_where_strangers_look_alike_people_must_look_more_alike_to_be_linked() -> None:
+def test_where_strangers_are_similar_a_link_needs_a_smaller_distance() -> None:
     alike = make_calibration(*np.random.default_rng(0).normal(0.65, 0.15, 500).tolist())
     assert linking_distance(alike) < linking_distance(make_calibration()) - 0.05
 
 
-def test_two_people_are_never_taken_to_be_nearer_than_one_person_to_herself() -> None:
+def test_the_mean_distance_of_two_people_stays_above_that_of_one_person() -> None:
     model = make_calibration(*[0.0] * 10_000).model
     assert model.different_mean >= model.same_mean + model.same_std
     assert model.different_std > 0
 
 
 @given(st.floats(-1000, 1000))
-def test_evidence_is_a_probability(llr: float) -> None:
+def test_an_llr_becomes_a_probability(llr: float) -> None:
     assert 0.0 <= probability(llr) <= 1.0
     assert probability(llr) + probability(-llr) == pytest.approx(1.0)
     if abs(llr) < 50:
         assert math.isclose(probability(llr), 1 / (1 + math.exp(-llr)))
 
 
-def test_poor_pictures_say_less_for_and_against() -> None:
+def test_poor_pictures_have_an_llr_closer_to_zero() -> None:
     calibration = make_calibration()
     assert 0 < calibration.llr(0.2, 0.4) < calibration.llr(0.2, 1.0)
     assert calibration.llr(0.7, 1.0) < calibration.llr(0.7, 0.4)
     assert reliability_of(0.05) < reliability_of(0.4) < reliability_of(0.8) == reliability_of(1.0) == 1.0
 
 
-def test_each_two_cameras_need_what_their_own_labels_prove() -> None:
+def test_each_pair_of_cameras_needs_what_its_own_labels_prove() -> None:
     calibration = make_calibration()
     for number in range(320):
         calibration.add_label(("east", "west"), (f"east/0/{number}", "west/0/1"), 0.4)
