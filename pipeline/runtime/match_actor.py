@@ -5,6 +5,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import astuple
 from itertools import islice
 from math import inf
@@ -79,6 +80,7 @@ class MatchActor:
         self._buffer = EventTimeBuffer(camera_ids, window_s=window_s, max_lateness_s=max_lateness_s)
         self._flush_every_s = flush_every_s
         self._max_waiting_embeddings = max_waiting_embeddings
+        self._max_wait_s = None if max_lateness_s == inf else max_lateness_s
         self._retention_s, self._max_events = retention_s, max_events
         self._compacted_at = -inf
         self._turn = asyncio.Lock()
@@ -141,7 +143,8 @@ class MatchActor:
         """Accept the embeddings and the watermark of one camera.
 
         Returns before they are processed, but waits for room: while too many embeddings wait for slower cameras, only
-        the camera that is furthest behind passes.
+        the camera that is furthest behind passes. Among live cameras the others pass after ``max_lateness_s``, so that
+        their watermarks go on and leave a stalled camera behind.
 
         Args:
             camera_id: The camera.
@@ -160,9 +163,11 @@ class MatchActor:
                 self._due_at[part] = due_at
         self._buffer.advance(camera_id, watermark)
         await self._release()
-        while len(self._buffer) > self._max_waiting_embeddings and watermark > self._buffer.watermark:
-            self._room.clear()
-            await self._room.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._max_wait_s):
+                while len(self._buffer) > self._max_waiting_embeddings and watermark > self._buffer.watermark:
+                    self._room.clear()
+                    await self._room.wait()
         return Acknowledgement(self._epoch, True, self._processed_until, self._safe_until)
 
     async def finish(self, patience_s: float) -> MatchReport:

@@ -3,7 +3,7 @@
 import asyncio
 import pickle
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import inf
 from typing import Any
 
@@ -16,6 +16,7 @@ from connectors.sources.memory import MemorySource
 from pipeline.core import Detections, Embedding, Frame, LetterboxedFrame
 from pipeline.core.errors import ProcessLostError, ShapeError
 from pipeline.runtime.camera_actor import CameraActor, Checkpoint
+from pipeline.runtime.deliveries import Acknowledgement
 from pipeline.runtime.restarting_camera import RestartingCamera
 from pipeline.telemetry.camera_status import CameraStatus
 
@@ -134,6 +135,53 @@ def test_a_live_camera_delivers_the_open_tracks_and_begins_new_ones() -> None:
 def test_a_camera_that_dies_too_often_is_lost() -> None:
     with pytest.raises(ProcessLostError):
         come_back(10, 20, 30, max_restarts=2)
+
+
+def test_a_camera_that_dies_as_often_as_it_may_is_not_lost() -> None:
+    pipelines, status = come_back(5, 10, max_restarts=2)
+    assert len(pipelines) == 3
+    assert (status.frames_processed, status.reopens) == (NUM_FRAMES, 2)
+
+
+def test_a_checkpoint_waits_until_everything_up_to_its_frame_is_delivered() -> None:
+    class Held(FakePipeline):
+        """Holds back the first embedding, with frames 0 to 10, until it is released."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.is_holding, self.released = asyncio.Event(), asyncio.Event()
+
+        async def deliver(self, camera_id: str, embeddings: Sequence[Embedding], *rest: Any) -> Acknowledgement:
+            if embeddings and not self.released.is_set():
+                self.is_holding.set()
+                await self.released.wait()
+            await super().deliver(camera_id, embeddings, *rest)
+            return Acknowledgement("one", True, -inf, -inf)  # accepted, and not processed yet
+
+    pipeline = Held()
+
+    async def main() -> tuple[Checkpoint, list[Embedding]]:
+        actor = make_actor(PacedSource("east", make_frames(NUM_FRAMES)), pipeline)
+        task = asyncio.create_task(actor.run())
+        await pipeline.is_holding.wait()
+        asking = asyncio.create_task(actor.checkpoint())
+        await asyncio.sleep(0.1)  # time for more frames to be tracked
+        assert max(pipeline.searched) > 12
+        assert not asking.done()
+        pipeline.released.set()
+        checkpoint = await asyncio.wait_for(asking, 10)
+        delivered = pipeline.embeddings
+        await actor.stop()
+        task.cancel()  # it would wait until all is processed
+        await asyncio.gather(task, return_exceptions=True)
+        return checkpoint, delivered
+
+    checkpoint, delivered = asyncio.run(main())
+    assert [each.part for each in delivered] == [each.part for each in checkpoint.pending] == [0]
+    # The open track begins where the delivered tracklet ends: no frame is lost, and none is delivered twice.
+    needed = checkpoint.track.oldest_needed()
+    assert needed is not None
+    assert needed.index == delivered[0].last.index + 1 == 11
 
 
 def test_an_error_of_the_camera_does_not_restart_it() -> None:

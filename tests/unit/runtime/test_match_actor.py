@@ -198,6 +198,23 @@ def test_what_all_cameras_have_passed_at_a_flush_is_safe(tmp_path: Path) -> None
     assert sink.num_flushes == 4
 
 
+def test_nothing_is_safe_while_one_of_the_sinks_is_busy(tmp_path: Path) -> None:
+    async def main() -> list[float]:
+        actor = make_actor(tmp_path, MemorySink(), SlowFlushSink(busy_times=2), camera_ids=["east"], flush_every_s=0.0)
+        return [(await actor.deliver("east", [], at, 0.0)).safe_until for at in (1.0, 2.0, 3.0)]
+
+    assert asyncio.run(main()) == [-inf, -inf, 3.0]
+
+
+def test_what_waits_for_another_camera_is_not_safe(tmp_path: Path) -> None:
+    async def main() -> list[float]:
+        actor = make_actor(tmp_path, MemorySink(), flush_every_s=0.0)
+        await actor.deliver("west", [], 1.0, 0.0)
+        return [(await actor.deliver("east", [see("east", 1, 1.0, 2.0)], at, 0.0)).safe_until for at in (2.0, 9.0)]
+
+    assert asyncio.run(main()) == [1.0, 1.0]
+
+
 def test_sinks_are_flushed_and_closed_at_the_end(tmp_path: Path) -> None:
     sinks = [MemorySink(), MemorySink()]
     asyncio.run(end(make_actor(tmp_path, *sinks)))
@@ -232,6 +249,39 @@ def test_a_camera_that_waits_goes_on_when_the_one_behind_ends(tmp_path: Path) ->
         await asyncio.wait_for(west, 5)
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("stalled_at", [-inf, 0.5], ids=["before its first frame", "after some frames"])
+def test_a_stalled_live_camera_does_not_hold_the_others_back(tmp_path: Path, stalled_at: float) -> None:
+    sink = MemorySink()
+
+    async def main() -> float:
+        actor = make_actor(tmp_path, sink, max_lateness_s=3.0, flush_every_s=0.0)
+        if stalled_at > -inf:
+            await actor.deliver("west", [], stalled_at, 0.0)
+        for second in range(1, 9):
+            east = see("east", second, second - 1.0, float(second), person=second)
+            reply = await asyncio.wait_for(actor.deliver("east", [east], second, 0.0), 5)
+        return reply.safe_until
+
+    assert asyncio.run(main()) == 8.0
+    assert sightings_in(sink) == [("east", second, 0) for second in range(1, 8)]
+
+
+def test_a_stalled_live_camera_does_not_hold_the_others_back_for_want_of_room(tmp_path: Path) -> None:
+    sink = MemorySink()
+
+    async def main() -> None:
+        actor = make_actor(tmp_path, sink, max_lateness_s=0.2, max_waiting_embeddings=0)
+        await actor.deliver("west", [], 0.0, 0.0)
+        waiting = asyncio.create_task(actor.deliver("east", [see("east", 1, 0.0, 0.1)], 0.1, 0.0))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        await asyncio.wait_for(waiting, 5)
+        await asyncio.wait_for(actor.deliver("east", [], 1.0, 0.0), 5)
+
+    asyncio.run(main())
+    assert sightings_in(sink) == [("east", 1, 0)]
 
 
 def test_late_embeddings_are_processed_and_counted(tmp_path: Path) -> None:
