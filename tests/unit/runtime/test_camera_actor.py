@@ -64,14 +64,15 @@ class HopelessSource:
 class EndlessSource(HopelessSource):
     """Gives frames until it is closed."""
 
-    def __init__(self) -> None:
+    def __init__(self, camera_id: str = "east") -> None:
         super().__init__(live=False)
+        self.camera_id = camera_id
         self._closed = threading.Event()
 
     def frames(self) -> Iterator[Frame]:
         index = 0
         while not self._closed.is_set():
-            yield make_frame(make_stamp(index=index))
+            yield make_frame(make_stamp(self.camera_id, index))
             index += 1
 
     def close(self) -> None:

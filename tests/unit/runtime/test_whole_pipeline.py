@@ -26,6 +26,7 @@ from pipeline.runtime.running_pipeline import RunningPipeline
 from pipeline.runtime.supervisor import supervise
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_report import MatchReport
+from pipeline.telemetry.match_status import MatchStatus
 
 NUM_FRAMES = 60
 Result = tuple[dict[str, CameraStatus], MatchReport | None]
@@ -233,6 +234,31 @@ def test_the_loss_of_any_other_process_ends_the_run(tmp_path: Path) -> None:
 
     with pytest.raises(ProcessLostError, match="match"):
         asyncio.run(main())
+
+
+def test_a_match_actor_that_came_back_learns_which_cameras_have_ended(tmp_path: Path) -> None:
+    ended: list[tuple[str, bool]] = []
+
+    async def main() -> None:
+        pipeline = await start_pipeline(make_plan(tmp_path, [MemorySource("east", []), EndlessSource("west")]))
+        stop, num_asked = asyncio.Event(), 0
+
+        async def deliver(camera_id: str, embeddings: Sequence[Embedding], watermark: float, *rest: Any) -> Any:
+            if watermark == inf:
+                ended.append((camera_id, num_asked >= 10))
+            return await pipeline.deliver(camera_id, embeddings, watermark, *rest)
+
+        async def match_status() -> MatchStatus:
+            nonlocal num_asked
+            num_asked += 1
+            if num_asked == 20:
+                stop.set()
+            return MatchStatus(epoch="first" if num_asked < 10 else "second")
+
+        await watch(replace(pipeline, deliver=deliver, match_status=match_status), stop)
+
+    asyncio.run(main())
+    assert [camera_id for camera_id, is_new_epoch in ended if is_new_epoch] == ["east"]
 
 
 def test_pictures_to_enrol_are_known_before_the_first_frame(tmp_path: Path) -> None:
