@@ -1,7 +1,7 @@
 """Builds the pipeline of a plan: which actor calls which."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from pipeline.core import Tracklet
@@ -17,7 +17,7 @@ from pipeline.runtime.running_pipeline import RunningPipeline
 
 
 async def start_pipeline(plan: Plan) -> RunningPipeline:
-    """Return the pipeline of a plan, ready for its first frame, with everybody enrolled whom the plan has pictures of.
+    """Return the pipeline of a plan, ready for its first frame, with the people of ``plan.make_enrolled`` enrolled.
 
     On Ray, this process has to be part of a cluster: see ``join_cluster``.
 
@@ -44,7 +44,7 @@ async def _assemble(plan: Plan, processes: Processes) -> RunningPipeline:
     }
     detect, embed = batches["detect"].method("process"), batches["embed"].method("process")
     pose = batches["pose"].method("process") if "pose" in batches else keep_as_it_is
-    match = processes.start("match", partial(_make_match_actor, plan))
+    match = processes.start("match", _match_actor(plan))
     cameras = {
         camera_id: processes.start_camera(
             camera_id,
@@ -78,9 +78,10 @@ async def _assemble(plan: Plan, processes: Processes) -> RunningPipeline:
     )
 
 
-def _make_match_actor(plan: Plan) -> MatchActor:
-    """Build the match actor, in its process."""
-    return MatchActor(
+def _match_actor(plan: Plan) -> Callable[[], MatchActor]:
+    """Return the factory of the match actor, with its part of the plan: the rest would load networks beside it."""
+    return partial(
+        MatchActor,
         camera_ids=tuple(plan.make_sources),
         make_match=plan.make_match,
         make_alert=plan.make_alert,
