@@ -1,4 +1,4 @@
-# Each target does its own set-up: on a fresh machine `make run` and `make test` are all there is to type.
+# Each target sets up what it needs: on a fresh machine, `make run` and `make test` are all you type.
 # ARGS='…' is passed on: make run ARGS='site=pets runtime=inline'.
 
 PYTHON ?= python3
@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
 COMPARE ?=
-# What `make run` alone shows: at the pace of the recordings, with a page to watch, and films of everybody at the end.
+# What plain `make run` shows: the demo at its own pace, a page to watch it, and annotated films at the end.
 DEMO := replay.speed=1 'sink=[jsonl,mot,terminal,annotated_video,console]'
 
 .PHONY: run test browser setup check format bench evaluate compare train weights clean
@@ -18,12 +18,12 @@ run: setup
 test: setup browser
 	$(BIN)/python -m pytest -n 0 -m 'not gpu' --hypothesis-profile=thorough $(ARGS)
 
-# Tests of the operator's page drive Debian's Chromium; where it cannot be installed they are skipped, and say so.
+# Tests of the operator's page drive Debian's Chromium. Where it cannot be installed, they are skipped with a message.
 browser:
 	@command -v chromium > /dev/null \
 		|| { test "$$(id -u)" = 0 && command -v apt-get > /dev/null && apt-get update -qq \
 			&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium > /dev/null; } \
-		|| echo 'no browser, its tests are skipped: apt-get install chromium'
+		|| echo 'no browser: its tests are skipped; apt-get install chromium'
 
 setup: $(STAMP)
 
@@ -48,7 +48,7 @@ bench: setup
 	$(BIN)/passerby bench $(ARGS)
 	PYTHONPATH=.:tests/support $(BIN)/python -W ignore tests/benchmarks/kafka_bench.py
 
-# With COMPARE='data=/a/rendered embedder=… weights=…' embedders are compared on data sets, too, as `make compare` does.
+# COMPARE='data=/a/rendered embedder=… weights=…' also compares embedders on data sets, as `make compare` does.
 evaluate: setup
 	$(BIN)/passerby evaluate $(ARGS)
 	$(if $(COMPARE),$(BIN)/python -m models.training.compare $(COMPARE))

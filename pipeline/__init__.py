@@ -1,11 +1,17 @@
-"""Orchestration: what happens, in which order, in which process.
+"""Passerby: people who are followed across cameras, each under one number.
 
-Layers, lowest first; a layer may import those above it in this list and no other (``tests/test_layers.py``):
+Each folder is one subject. Layers, lowest first; a package imports only lower ones (``tests/test_layers.py``)::
 
-    pipeline.core                         the nouns
-    models, connectors                    plug-ins; named only in configuration
-    pipeline.stages, pipeline.alerts      policy without a process
-    pipeline.runtime.flow, .watermark, .ledger    the verbs
-    pipeline.runtime                       processes
-    pipeline.cli.run, pipeline.run            the program
+    core                                records, interfaces of plug-ins, errors
+    config.plugins                      from a ``_target_`` to a factory
+    models, camera                      networks, trackers, galleries; detection and tracking of one camera
+    embedding                           from a tracklet to a vector
+    association, alerts, ledger         who is who; what is worth an alert; the store of events
+    connectors                          sources, sinks, Kafka, the operator's page
+    telemetry, evaluation               status, metrics, logs; scores against ground truth
+    runtime                             actors, queues, checkpoints, the Ray cluster
+    config                              schema, composition, and the plan of a run
+    cli, run                            the commands
+
+``models`` and ``connectors`` stand beside ``pipeline``. Only configuration names what is in them.
 """

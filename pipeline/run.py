@@ -8,7 +8,7 @@ if __name__ == "__main__":
     # Python puts this file's folder first; the repository root belongs there.
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-    # OpenCV tells of a camera that is not there in words of its own, beside ours; it reads this when it is imported.
+    # OpenCV reads this when it is imported. It would print its own report of a missing camera beside ours.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
 
     from pipeline.cli.run import main

@@ -1,6 +1,8 @@
-"""Who may import whom, and no module that hides one of the standard library."""
+"""Which package may import which, and what an import must not do."""
 
 import ast
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -99,3 +101,28 @@ def test_a_package_imports_only_lower_packages_and_its_own_libraries() -> None:
 def test_no_module_in_the_script_folder_hides_the_standard_library() -> None:
     # Only pipeline/ is ever a script folder; names below it cannot hide anything.
     assert not [path for path in (ROOT / "pipeline").glob("*.py") if path.stem in sys.stdlib_module_names]
+
+
+IMPORT_ALL = """
+import importlib, os, pkgutil, sys
+import cv2  # sets variables of its own
+import pipeline
+before = dict(os.environ)
+for module in pkgutil.walk_packages(pipeline.__path__, "pipeline."):
+    importlib.import_module(module.name)
+changed = sorted(name for name, _ in set(os.environ.items()) ^ set(before.items()))
+sys.exit(f"changed: {changed}" if changed else 0)
+"""
+
+
+def test_importing_every_module_of_the_pipeline_changes_no_environment_variable() -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    imported = subprocess.run(
+        [sys.executable, "-c", IMPORT_ALL],
+        cwd=ROOT,
+        env={**kept, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert imported.returncode == 0, imported.stderr

@@ -1,10 +1,11 @@
-"""``make bench``: how fast the line is, beside what it is made of.
+"""``make bench``: the speed of the pipeline, against that of its bare plug-ins.
 
-The floor is the bare loop: decode, detect and embed the same frames and tracklets with the same plug-ins, one after
-the other, in this process. Then the line runs inline and on Ray. What counts is the ratio, in one run on one machine:
+The floor is a bare loop in this process: it decodes, detects and embeds the same frames and tracklets with the same
+plug-ins, one after the other. Then the pipeline runs inline and on Ray. Only the ratio of one run can be compared
+with that of another machine.
 
     make bench ARGS='site=pets_halves'                     floor, inline, Ray
-    make bench ARGS='site=pets_halves bench.passes=10'     inline ten times over, with the memory after each pass
+    make bench ARGS='site=pets_halves bench.passes=10'     inline ten times, with the memory after each pass
 """
 
 import asyncio
@@ -19,26 +20,31 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.camera.detection import letterbox
-from pipeline.cli.run import start_pipeline
 from pipeline.config.composition import load_config
-from pipeline.config.plan import Plan, make_plan
+from pipeline.config.plan import make_plan
 from pipeline.core import Tracklet
 from pipeline.core.command_line import run_command
+from pipeline.runtime.assembly import start_pipeline
 from pipeline.runtime.cluster import join_cluster, leave_cluster
+from pipeline.runtime.plan import Plan
 from pipeline.runtime.supervisor import supervise
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_status import MatchStatus
 
 PASSES = "bench.passes="
+"""The option of this command alone; all others are overrides of the configuration."""
+
+DRAIN_S = 60.0
+"""Seconds for the sinks after the last frame; the run is no measurement if they need longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """How a run went.
+    """The speed of one run.
 
     Attributes:
         frames_per_s: Of all cameras together.
-        start_s: Seconds until the line was ready for its first frame.
+        start_s: Seconds until the pipeline was ready for its first frame.
         work_s: Seconds of work by stage.
         digest: sha256 of the result.
     """
@@ -65,17 +71,17 @@ def benchmark(words: list[str]) -> None:
 
 
 def compare(overrides: Sequence[str]) -> None:
-    """Measure the floor, the line inline and the line on Ray."""
+    """Measure the floor, the pipeline inline and the pipeline on Ray, and print a table."""
     plan = make_plan(load_config([*overrides, "runtime=inline"]))
     tracklets = _tracklets(plan)
-    floor, floor_work = _bare(plan, tracklets)
+    floor, floor_work = _measure_floor(plan, tracklets)
     console = Console()
     table = Table(box=None, pad_edge=False)
     for heading in ("", "frames/s", "of the floor", "start", "where the time goes, ms a frame"):
         table.add_column(heading, justify="left" if heading in ("", "where the time goes, ms a frame") else "right")
     table.add_row("floor: bare plug-ins", f"{floor:.1f}", "1.00", "", _shares(floor_work))
     for runtime in ("inline", "ray"):
-        speed, num_frames = _line([*overrides, f"runtime={runtime}"])
+        speed, num_frames = _measure([*overrides, f"runtime={runtime}"])
         work = {name: 1000 * seconds / num_frames for name, seconds in speed.work_s.items()}
         ratio = f"{speed.frames_per_s / floor:.2f}"
         table.add_row(runtime, f"{speed.frames_per_s:.1f}", ratio, f"{speed.start_s:.1f} s", _shares(work))
@@ -84,14 +90,14 @@ def compare(overrides: Sequence[str]) -> None:
 
 
 def watch_memory(overrides: Sequence[str], passes: int) -> None:
-    """Run the line again and again in this process, and print the memory it holds after each pass."""
+    """Run the pipeline so many times in this process, and print the resident memory after each pass."""
     for number in range(1, passes + 1):
-        speed, _ = _line([*overrides, "runtime=inline"])
+        speed, _ = _measure([*overrides, "runtime=inline"])
         print(f"pass {number}: {speed.frames_per_s:.1f} frames/s, resident {_resident_mb():.0f} MB", flush=True)
 
 
 def _tracklets(plan: Plan) -> list[Tracklet]:
-    """Return the tracklets that the line makes, so that the floor embeds the same."""
+    """Return the tracklets of the pipeline, so that the floor embeds the same."""
     detect = plan.make_detect()
     tracklets = []
     for make_source in plan.make_sources.values():
@@ -103,7 +109,7 @@ def _tracklets(plan: Plan) -> list[Tracklet]:
     return tracklets
 
 
-def _bare(plan: Plan, tracklets: Sequence[Tracklet]) -> tuple[float, dict[str, float]]:
+def _measure_floor(plan: Plan, tracklets: Sequence[Tracklet]) -> tuple[float, dict[str, float]]:
     """Return frames a second of the plug-ins alone, and ms a frame by plug-in."""
     detect, embed = plan.make_detect(), plan.make_embed()
     work = {"decode": 0.0, "detect": 0.0, "embed": 0.0}
@@ -128,19 +134,18 @@ def _bare(plan: Plan, tracklets: Sequence[Tracklet]) -> tuple[float, dict[str, f
     return num_frames / sum(work.values()), {name: 1000 * seconds / num_frames for name, seconds in work.items()}
 
 
-def _line(overrides: Sequence[str]) -> tuple[Speed, int]:
+def _measure(overrides: Sequence[str]) -> tuple[Speed, int]:
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        config = load_config([*overrides, f"output_dir={folder}"])
-        plan = make_plan(config)
+        plan = make_plan(load_config([*overrides, f"output_dir={folder}"]))
 
         async def measured() -> tuple[Speed, int]:
-            if config.runtime.kind == "ray":
+            if plan.processes.kind == "ray":
                 join_cluster()
-            running = await start_pipeline(config, plan)
+            pipeline = await start_pipeline(plan)
             ready_at = time.perf_counter()
             cameras, report = await supervise(
-                running, stop=asyncio.Event(), drain_s=60.0, watch=_nobody_looks, watch_every_s=0.5
+                pipeline, stop=asyncio.Event(), drain_s=DRAIN_S, watch=_ignore, watch_every_s=0.5
             )
             wall_s = time.perf_counter() - ready_at
             assert report is not None
@@ -152,14 +157,13 @@ def _line(overrides: Sequence[str]) -> tuple[Speed, int]:
             }
             return Speed(num_frames / wall_s, ready_at - began, work, report.digest), num_frames
 
-        Path(folder).mkdir(exist_ok=True)
         try:
             return asyncio.run(measured())
         finally:
             leave_cluster()
 
 
-def _nobody_looks(cameras: Mapping[str, CameraStatus], match: MatchStatus) -> None:
+def _ignore(cameras: Mapping[str, CameraStatus], match: MatchStatus) -> None:
     return
 
 
@@ -168,7 +172,7 @@ def _shares(work_ms: Mapping[str, float]) -> str:
 
 
 def _resident_mb() -> float:
-    """Return the resident memory now, MB; the peak where the system does not tell."""
+    """Return the resident memory now, MB; the peak where the system does not report it."""
     statm = Path("/proc/self/statm")
     if statm.exists():
         return int(statm.read_text().split()[1]) * resource.getpagesize() / 1e6

@@ -1,8 +1,8 @@
-"""``make evaluate``: the line against the truth, and against the naive line on the same detections.
+"""``make evaluate``: the pipeline against the ground truth, and against baselines on the same detections.
 
-The naive rows see what the line sees: the same detector, ByteTrack with its library's defaults, the same embedder.
-They take a mean vector a track, and link by the nearest neighbour below one threshold (online), by average linkage
-(offline), or by the truth. "Best" thresholds are chosen with the truth at hand, which nobody has in earnest.
+The baselines use the same detector, ByteTrack with the defaults of its library, and the same embedder. They take the
+mean vector of each track, and link tracks to the nearest neighbour below one threshold (online), by average linkage
+(offline), or by the truth. A "best" threshold is chosen with the truth, which no deployment has.
 """
 
 import contextlib
@@ -18,9 +18,10 @@ from rich.table import Table
 
 from pipeline.camera.detection import letterbox
 from pipeline.camera.tracking import TrackingStage
-from pipeline.cli.run import found_tables, run, true_tables
+from pipeline.cli.run import run
+from pipeline.cli.truth import found_tables, true_tables
 from pipeline.config.composition import load_config
-from pipeline.config.plan import Plan, make_plan
+from pipeline.config.plan import make_plan
 from pipeline.config.plugins import build
 from pipeline.core import Embedding, Tracker, TrackPath
 from pipeline.core.command_line import run_command
@@ -37,8 +38,11 @@ from pipeline.evaluation.naive import (
 )
 from pipeline.evaluation.track_table import TrackTable
 from pipeline.evaluation.tracking import TrackingScore, score_tracks
+from pipeline.runtime.plan import Plan
 
 THRESHOLDS = np.arange(0.20, 0.81, 0.02).tolist()
+"""Cosine distances among which the best threshold of a baseline is chosen."""
+
 LIBRARY_DEFAULTS = {
     "new_track_score": 0.7,
     "high_score": 0.6,
@@ -47,7 +51,10 @@ LIBRARY_DEFAULTS = {
     "lost_s": 1.0,
     "frame_rate": 30.0,
 }
+"""Of ByteTrack in the package trackers, under the names of our plug-in."""
+
 NEVER = float("inf")
+"""A coverage that no box reaches: two people in contact do not split a baseline's track."""
 
 Row = tuple[TrackingScore, Decisions]
 
@@ -58,7 +65,7 @@ def main() -> None:
 
 
 def evaluate(overrides: list[str]) -> None:
-    """Run the naive line and ours, and print how both score.
+    """Run the baselines and the pipeline, and print their scores.
 
     Raises:
         ConfigError: If the site has no truth, or cannot be run.
@@ -66,14 +73,14 @@ def evaluate(overrides: list[str]) -> None:
     config = load_config(overrides)
     truth = true_tables(config)
     if truth is None:
-        raise ConfigError("site.truth: expected the truth to score against, got none; see configs/site/pets.yaml")
-    nobody = dict.fromkeys(truth, TrackTable.empty())
+        raise ConfigError("site.truth: expected ground truth to score against, got none; see configs/site/pets.yaml")
+    empty = dict.fromkeys(truth, TrackTable.empty())
     plan = make_plan(config)
     make_tracker = build({**config.tracker, **LIBRARY_DEFAULTS}, "tracker")
     tracks = _naive_tracks(plan, make_tracker)
 
     def tables(people: list[int]) -> dict[str, TrackTable]:
-        return {**nobody, **to_tables(tracks, people)}
+        return {**empty, **to_tables(tracks, people)}
 
     def row(found: Mapping[str, TrackTable]) -> Row:
         return score_tracks(truth, found), decisions(truth, found)
@@ -97,13 +104,13 @@ def evaluate(overrides: list[str]) -> None:
         with contextlib.redirect_stdout(io.StringIO()):
             exit_code = run([*overrides, f"output_dir={folder}", "sink=[mot]"])
         if exit_code != 0:
-            raise ConfigError("the line did not run to its end; see above")
-        rows["this line"] = row(found_tables(truth, Path(folder)))
+            raise ConfigError(f"pipeline: expected exit code 0, got {exit_code}; see the error above")
+        rows["this pipeline"] = row(found_tables(truth, Path(folder)))
     _print(rows)
 
 
 def _naive_tracks(plan: Plan, make_tracker: Callable[[], Tracker]) -> list[Track]:
-    """Return the whole tracks of every camera, each with the mean of up to 8 crops, spread over its time."""
+    """Return the whole tracks of every camera, each with the mean vector of its parts, one crop a second."""
     detect, embed = plan.make_detect(), plan.make_embed()
     tracks = []
     for camera_id, make_source in plan.make_sources.items():
@@ -119,20 +126,20 @@ def _naive_tracks(plan: Plan, make_tracker: Callable[[], Tracker]) -> list[Track
             max_open_tracks=10_000,
         )
         source = make_source()
-        pieces: dict[int, list[Embedding]] = {}
+        parts_of: dict[int, list[Embedding]] = {}
         for frame in progress_bar(source.frames(), description=f"naive {camera_id}", transient=True):
             (found,) = detect.process([letterbox(frame, plan.input_hw)])
-            _sort_in(pieces, embed.process(stage.process([(frame, found)])))
-        _sort_in(pieces, embed.process(stage.flush()))
+            _sort_in(parts_of, embed.process(stage.process([(frame, found)])))
+        _sort_in(parts_of, embed.process(stage.flush()))
         source.close()
-        tracks += [_whole(camera_id, number, parts) for number, parts in pieces.items()]
+        tracks += [_whole(camera_id, number, parts) for number, parts in parts_of.items()]
     return tracks
 
 
-def _sort_in(pieces: dict[int, list[Embedding]], embeddings: Sequence[Embedding | None]) -> None:
+def _sort_in(parts_of: dict[int, list[Embedding]], embeddings: Sequence[Embedding | None]) -> None:
     for embedding in embeddings:
         if embedding is not None:
-            pieces.setdefault(embedding.track_id.number, []).append(embedding)
+            parts_of.setdefault(embedding.track_id.number, []).append(embedding)
 
 
 def _whole(camera_id: str, number: int, parts: Sequence[Embedding]) -> Track:
@@ -159,8 +166,8 @@ def _print(rows: Mapping[str, Row]) -> None:
         shares = [_share(decided.false_matches), _share(decided.false_news)]
         table.add_row(name, *figures, f"{score.num_ids} of {score.num_true_ids}", *links, *shares)
     Console(width=200).print(table)
-    print("false matches: of those given a number that was there, it had shown somebody else")
-    print("false new: of those seen before, they were given a new number")
+    print("false matches: share of the decisions for a known number that were wrong: it belonged to another person")
+    print("false new: share of the returns of known people that were given a new number")
 
 
 def _share(share: Share) -> str:

@@ -1,4 +1,4 @@
-"""The command ``passerby``: one word says what to do, the rest is for that."""
+"""The command ``passerby``: the first word is the command, the rest are its arguments."""
 
 import sys
 from importlib import import_module, metadata
@@ -7,21 +7,21 @@ COMMANDS = {
     "run": ("pipeline.cli.run", "follow people across the cameras of a site"),
     "publish": ("pipeline.cli.publish", "send the frames of a camera to a Kafka topic"),
     "alerts": ("pipeline.cli.alerts", "read the topic of alerts, and acknowledge them"),
-    "ledger": ("pipeline.cli.ledger", "ask why, correct identities, erase people, export"),
+    "ledger": ("pipeline.cli.ledger", "explain and correct identities, erase people, export"),
     "console": ("connectors.console.__main__", "serve the operator's page over a run's output"),
     "re-export": ("pipeline.cli.re_export", "write MOT text and films again after corrections"),
     "evaluate": ("pipeline.cli.evaluate", "score a site with ground truth against baselines"),
-    "bench": ("pipeline.cli.bench", "measure speed against the bare plug-ins"),
+    "bench": ("pipeline.cli.bench", "measure the speed against the bare plug-ins"),
     "weights": ("pipeline.cli.weights", "list checkpoints, and download what is missing"),
     "doctor": ("pipeline.cli.doctor", "say what is installed, and what is missing"),
     "completion": ("pipeline.cli.completion", "print a script that completes these words in bash or zsh"),
     "world": ("connectors.synthetic.__main__", "render synthetic cameras, benchmarks and data sets"),
 }
-"""Command: the module whose ``main`` carries it out, and what it does."""
+"""By command: the module whose ``main`` runs it, and what it does."""
 
 
 def main() -> None:
-    """Carry out the command that ``sys.argv`` names, and exit with its code."""
+    """Run the command that ``sys.argv`` names, and exit with its code."""
     words = sys.argv[1:]
     if not words or words[0] in ("-h", "--help"):
         print(_help())
@@ -38,7 +38,9 @@ def main() -> None:
 
 def _help() -> str:
     rows = "\n".join(f"  {name:<11}{text}" for name, (_, text) in COMMANDS.items())
-    return f"passerby COMMAND …\n\n{rows}\n\npasserby COMMAND --help says more; passerby --version."
+    return (
+        f"passerby COMMAND …\n\n{rows}\n\npasserby COMMAND --help describes one; passerby --version prints the version."
+    )
 
 
 if __name__ == "__main__":

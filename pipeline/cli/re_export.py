@@ -1,7 +1,7 @@
-"""``passerby re-export outputs/RUN``: MOT text and films of a run that has ended, with who is who now.
+"""``passerby re-export outputs/RUN``: writes MOT text and films of a finished run again, with its corrections.
 
-Orders that operators place after a run are carried out in its ledger; what the run wrote at its end stays as it was
-until this makes it anew, of the boxes that the sinks kept and the ledger as it stands.
+A correction command that comes after a run is applied in its ledger. The files that the run wrote at its end stay as
+they were until this command writes them again, from the boxes that the sinks stored and the ledger as it is now.
 """
 
 import argparse
@@ -23,30 +23,30 @@ DONE = 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make anew what the command line names, and return the exit code."""
+    """Export the run that the command line names again, and return the exit code."""
     parser = argparse.ArgumentParser(prog="passerby re-export", description=__doc__)
-    parser.add_argument("output_dir", type=Path, help="of a run that has ended")
+    parser.add_argument("output_dir", type=Path, help="folder of a finished run")
     options = parser.parse_args(arguments)
     try:
         names = re_export(options.output_dir)
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    print(f"{options.output_dir}: made anew: {', '.join(names)}")
+    print(f"{options.output_dir}: exported again: {', '.join(names)}")
     return DONE
 
 
 def re_export(folder: Path) -> list[str]:
-    """Let every sink of a run that can make its files anew do so; return their names.
+    """Let every sink of a run that can write its files again do so; return their names.
 
     Raises:
-        ConfigError: If it is no run, or had no such sink.
-        ConnectorError: If a run still writes there, or a sink cannot.
+        ConfigError: If the folder holds no run, or the run had no such sink.
+        ConnectorError: If the run has not ended, or a sink cannot write.
     """
     reader = LedgerReader(folder / "ledger.sqlite")
     try:
         if is_being_written(reader.path):
-            raise ConnectorError(f"{folder}: expected a run that has ended, got one that goes on; wait for its end")
+            raise ConnectorError(f"{folder}: expected a finished run, got one that still writes; wait for its end")
         makers = _makers(folder)
         if not makers:
             raise ConfigError(f"{folder}: expected a run with the sink mot or annotated_video, got one without")
@@ -66,7 +66,7 @@ def _makers(folder: Path) -> dict[str, Callable[[], Any]]:
         config: Any = OmegaConf.to_container(OmegaConf.load(path))
         nodes = dict(config["sink"])
     except (OSError, YAMLError, OmegaConfBaseException, KeyError, TypeError) as error:
-        raise ConfigError(f"{path}: expected the configuration of a run, got {error!r}; name its output_dir") from error
+        raise ConfigError(f"{path}: expected the configuration of a run, got {error!r}; give its output_dir") from error
     made = {
         name: build({**node, "output_dir": str(folder)}, f"sink.{name}")
         for name, node in nodes.items()

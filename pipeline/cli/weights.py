@@ -1,4 +1,4 @@
-"""``make weights``: every checkpoint that the project knows, found or downloaded, checked, and listed."""
+"""``make weights``: finds or downloads every checkpoint of the catalogue, checks it, and prints its place."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from pipeline.core.errors import WeightsError
 
 
 def main() -> None:
-    """Print where each checkpoint lies, or why it does not; exit 1 if one is missing."""
+    """Print where each checkpoint is, or why it is missing; exit with 1 if one is."""
     shared = os.environ.get("PASSERBY_SHARED", "../shared")
     missing = 0
     for name, entry in yaml.safe_load(CATALOGUE.read_text(encoding="utf-8")).items():

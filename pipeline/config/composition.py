@@ -1,6 +1,6 @@
 """From the files of ``configs/`` and the overrides of a command line to a configuration.
 
-hydra composes; above ``pipeline.cli`` and below this module nobody sees it.
+hydra composes the files. No other module of the pipeline knows hydra.
 """
 
 import re
@@ -19,14 +19,14 @@ from pipeline.config.schema import PipelineConfig
 from pipeline.core.errors import ConfigError
 
 REPLACED = ("site.cameras", "site.zones", "site.lines", "enrol")
-"""Dictionaries that an override replaces; hydra would merge them with what the site has."""
+"""Dictionaries that an override replaces; hydra would merge them with those of the site."""
 
 SECRETS = (
     re.compile(r"(//)\S*(?=@)"),  # //user:password@host; a password may hold what should have been escaped
     re.compile(r"([?&][^=&\s]*(?:token|secret|password|key|auth|sig)[^=&\s]*=)[^&\s'\"]+", re.IGNORECASE),
     re.compile(r"^(\s*\w*(?:password|token|secret)\w*: )(?!null$|\w*_env: ).+$", re.IGNORECASE | re.MULTILINE),
 )
-"""What a written configuration must not show, behind a first group that it may."""
+"""What a written configuration must not show. The first group of each is kept, the rest is replaced."""
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -39,19 +39,19 @@ RENAMED = {
     "site.no_way": "site.no_transit",
     "site.walking_times": "site.transit_times",
 }
-"""Keys of earlier versions, and what they are called now."""
+"""Keys of earlier versions, and their names now."""
 
 
 def load_config(overrides: Sequence[str]) -> PipelineConfig:
-    """Return the configuration that the files and these overrides make; plain values, nothing left to resolve.
+    """Return the configuration of the files with these overrides; plain values, nothing left to resolve.
 
     Raises:
-        ConfigError: If a key is unknown, a value of the wrong type, or a choice not there; one line that names it.
+        ConfigError: If a key or a choice is unknown, or a value has the wrong type; one line that names it.
     """
     overrides = list(overrides)
     names = [override.split("=", 1)[0] for override in overrides]
     if "site.cameras" in names and "site" not in names:
-        overrides.insert(0, "site=empty")  # whoever names cameras means these, at no place that we know
+        overrides.insert(0, "site=empty")  # named cameras are at no place that we know
         names.insert(0, "site")
     for name in names:
         if (now := RENAMED.get(name.lstrip("+"))) is not None:
@@ -81,11 +81,11 @@ def load_config(overrides: Sequence[str]) -> PipelineConfig:
 
 
 def _check_named_once(key: str, text: str) -> None:
-    """Raise ``ConfigError`` if a dictionary has a name twice, of which hydra would take the last."""
+    """Raise ``ConfigError`` if a dictionary has a name twice; hydra would silently take the last."""
     try:
         node = yaml.compose(text)
     except yaml.YAMLError:
-        return  # hydra's own words, such as ${oc.env:NAME}, are not all YAML
+        return  # hydra's own syntax, such as ${oc.env:NAME}, is not all YAML
     names = [name.value for name, _ in node.value] if isinstance(node, yaml.MappingNode) else []
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -93,7 +93,7 @@ def _check_named_once(key: str, text: str) -> None:
 
 
 def to_yaml(config: PipelineConfig) -> str:
-    """Return the configuration as YAML, without the secrets in it."""
+    """Return the configuration as YAML, with its secrets masked."""
     return _masked(OmegaConf.to_yaml(OmegaConf.structured(config)))
 
 
@@ -110,21 +110,21 @@ def _typed(composed: DictConfig) -> PipelineConfig:
 
 
 def _one_line(error: Exception) -> str:
-    """Return what went wrong, key first where hydra knows it, without the stack of its own words."""
+    """Return an error of hydra in one line, without its advice and secrets; the key comes first where it is known."""
     text = str(error).split("Config search path:")[0]
-    text = text.replace(":\n\t", ": ").replace("\n\t", ", ")  # the choices there are
+    text = text.replace(":\n\t", ": ").replace("\n\t", ", ")  # a list of choices
     lines = [line.strip().rstrip(".") for line in text.splitlines() if line.strip()]
     cause = error.__cause__
     if cause is not None:
         first = str(cause).strip().splitlines()[0] if str(cause).strip() else ""
         if first and first not in lines[0]:
             lines.insert(1, first)
-    # hydra's advice to add a key leads nowhere here: the schema is closed.
+    # hydra advises to add the key, which a closed schema does not allow.
     unwanted = ("reference_type", "object_type", "See https", "To append")
     kept = [line for line in lines if not line.startswith(unwanted)]
     override = getattr(error, "override", None)
     if override is not None:
-        kept.insert(0, f"{override.split('=', 1)[0]}: expected key=value as hydra reads it")
+        kept.insert(0, f"{override.split('=', 1)[0]}: expected key=value in the syntax of hydra")
     for old, now in RENAMED.items():
         if re.search(rf"\b{old.rpartition('.')[2]}\b", text):
             kept.insert(1, f"{old} is now {now}")

@@ -1,7 +1,6 @@
-"""The plan of a run: which stage is built where, as picklable factories. Nothing is running yet."""
+"""From a configuration to the plan of a run: the options of every plug-in are checked, and nothing is started."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -17,61 +16,29 @@ from pipeline.association.matcher import Matcher
 from pipeline.camera.detection import DetectionStage
 from pipeline.camera.tracking import TrackingStage
 from pipeline.config.plugins import attribute, build, build_source
-from pipeline.config.schema import AlertingConfig, BufferConfig, MatcherConfig, PipelineConfig, SiteConfig
+from pipeline.config.schema import (
+    AlertingConfig,
+    BufferConfig,
+    MatcherConfig,
+    PipelineConfig,
+    RuntimeConfig,
+    SiteConfig,
+)
 from pipeline.config.validation import check_ranges
 from pipeline.core import (
     AlertRule,
     Detector,
     Embedder,
     Gallery,
-    Monitor,
     PoseEstimator,
     PoseNeed,
-    Sink,
     Source,
     Tracker,
 )
 from pipeline.core.errors import ConfigError
 from pipeline.embedding.embedding import EmbeddingStage
 from pipeline.embedding.pose import PoseStage
-from pipeline.runtime.camera_actor import CameraLimits
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Factories of everything that a run is made of.
-
-    Attributes:
-        make_sources: By camera.
-        make_enrolled: Pictures of people who are known from the start, by name.
-        make_track: A new track stage; one a camera and session.
-        input_hw: What the detector wants, pixels.
-        crop_size_hw: What the embedder wants, pixels.
-        make_detect: The detect stage.
-        make_pose: The pose stage; None where the embedder needs no keypoints.
-        make_embed: The embed stage.
-        make_match: The match stage.
-        make_alert: The alert stage.
-        make_sinks: By name.
-        make_monitors: By camera; empty where nobody is shown how the cameras are doing.
-        limits: Of each camera.
-        output_dir: Where the run's files go.
-    """
-
-    make_sources: Mapping[str, Callable[[], Source]]
-    make_enrolled: Mapping[str, Callable[[], Source]]
-    make_track: Callable[[], TrackingStage]
-    input_hw: tuple[int, int]
-    crop_size_hw: tuple[int, int]
-    make_detect: Callable[[], DetectionStage]
-    make_pose: Callable[[], PoseStage] | None
-    make_embed: Callable[[], EmbeddingStage]
-    make_match: Callable[[], Matcher]
-    make_alert: Callable[[], AlertEngine]
-    make_sinks: Mapping[str, Callable[[], Sink]]
-    make_monitors: Mapping[str, Callable[[], Monitor]]
-    limits: CameraLimits
-    output_dir: Path
+from pipeline.runtime.plan import CameraLimits, MatchLimits, Plan, ProcessLimits, Share
 
 
 def make_plan(config: PipelineConfig) -> Plan:
@@ -85,31 +52,31 @@ def make_plan(config: PipelineConfig) -> Plan:
         raise ConfigError("site.cameras: expected at least one, got none; 'site.cameras={east: /a/east.mp4}'")
     check_ranges(config)
     _check_names(config.site)
-    _topology(config.site)  # fails here, and not in the process that needs it
+    _topology(config.site)  # a mistake shows here, and not only in the process that needs it
     make_embedder = build(config.embedder, "embedder")
     needs = PoseNeed(attribute(make_embedder, "needs"))
     make_detector = build(config.detector, "detector")
     make_tracker = build(config.tracker, "tracker")
+    make_sources = {
+        camera_id: build_source(camera_id, camera, config.source) for camera_id, camera in config.site.cameras.items()
+    }
     return Plan(
-        make_sources={
-            camera_id: build_source(camera_id, camera, config.source)
-            for camera_id, camera in config.site.cameras.items()
-        },
+        make_sources=make_sources,
         make_enrolled={
             name: build_source(name, folder, config.source, key=f"enrol.{name}")
             for name, folder in config.enrol.items()
         },
-        make_track=partial(_track_stage, make_tracker, config.buffer),
+        make_track=partial(_tracking_stage, make_tracker, config.buffer),
         input_hw=_size_hw(config.detector.get("input_hw"), "detector.input_hw"),
         crop_size_hw=_size_hw(config.buffer.crop_size_hw, "buffer.crop_size_hw"),
-        make_detect=partial(_detect_stage, make_detector, config.detect.min_score, config.detect.min_height_px),
+        make_detect=partial(_detection_stage, make_detector, config.detect.min_score, config.detect.min_height_px),
         make_pose=None if needs is PoseNeed.NOTHING else partial(_pose_stage, build(config.pose, "pose"), needs),
-        make_embed=partial(_embed_stage, make_embedder, config.embed.min_quality),
+        make_embed=partial(_embedding_stage, make_embedder, config.embed.min_quality),
         make_match=partial(
-            _match_stage, build(config.gallery, "gallery"), config.matcher, config.site, _ground(config.site)
+            _matcher, build(config.gallery, "gallery"), config.matcher, config.site, _ground(config.site)
         ),
         make_alert=partial(
-            _alert_stage,
+            _alert_engine,
             [build(node, f"alerts.{name}") for name, node in config.alerts.items()],
             config.alerting,
         ),
@@ -117,7 +84,7 @@ def make_plan(config: PipelineConfig) -> Plan:
         make_monitors={}
         if config.monitor is None
         else {camera_id: build(config.monitor, "monitor", camera_id) for camera_id in config.site.cameras},
-        limits=CameraLimits(
+        camera=CameraLimits(
             max_inflight_frames=config.flow.max_inflight_frames,
             max_waiting_tracklets=config.flow.max_waiting_tracklets,
             read_ahead_frames=config.flow.read_ahead_frames,
@@ -127,12 +94,48 @@ def make_plan(config: PipelineConfig) -> Plan:
             min_backoff_s=config.flow.min_backoff_s,
             max_backoff_s=config.flow.max_backoff_s,
         ),
+        match=MatchLimits(
+            window_s=config.matcher.window_s,
+            max_lateness_s=config.matcher.max_lateness_s if _any_is_live(make_sources.values()) else inf,
+            flush_every_s=config.flow.flush_every_s,
+            max_waiting_embeddings=config.flow.max_waiting_embeddings,
+            retention_s=config.ledger.retention_s,
+            max_events=config.ledger.max_events,
+        ),
+        processes=_processes(config.runtime),
+        drain_s=config.flow.drain_s,
         output_dir=Path(config.output_dir).absolute(),
+        resume=config.resume,
     )
 
 
+def _processes(runtime: RuntimeConfig) -> ProcessLimits:
+    return ProcessLimits(
+        kind="ray" if runtime.kind == "ray" else "inline",
+        max_items=runtime.batch.max_items,
+        max_wait_s=runtime.batch.max_wait_s,
+        shares={
+            "camera": Share(runtime.camera.num_cpus, runtime.camera.num_gpus),
+            "match": Share(runtime.match.num_cpus, runtime.match.num_gpus),
+            "detect": Share(runtime.detect.num_cpus, runtime.detect.num_gpus, runtime.detect.replicas),
+            "pose": Share(runtime.pose.num_cpus, runtime.pose.num_gpus, runtime.pose.replicas),
+            "embed": Share(runtime.embed.num_cpus, runtime.embed.num_gpus, runtime.embed.replicas),
+        },
+        max_restarts=runtime.max_restarts,
+        checkpoint_every_s=runtime.checkpoint_every_s,
+    )
+
+
+def _any_is_live(make_sources: Iterable[Callable[[], Source]]) -> bool:
+    """Return whether a source is live. The result of recordings must not depend on speed, so none of them is late."""
+    sources = [make_source() for make_source in make_sources]
+    for source in sources:
+        source.close()
+    return any(source.live for source in sources)
+
+
 def _check_names(site: SiteConfig) -> None:
-    """Raise ``ConfigError`` if a camera cannot be called so, or a zone or line is in a camera that is not there."""
+    """Raise ``ConfigError`` if a camera's name cannot be a file's, or a zone or line is in an unknown camera."""
     for camera_id in site.cameras:
         if not camera_id or camera_id.startswith(".") or any(sign in camera_id for sign in "/\\\0"):
             raise ConfigError(
@@ -158,13 +161,13 @@ def _replay_speed(speed: object) -> float:
         return inf
     if isinstance(speed, int | float) and not isinstance(speed, bool) and speed > 0:
         return float(speed)
-    raise ConfigError(f"replay.speed: expected max or a number above 0, got {speed}")
+    raise ConfigError(f"replay.speed: expected max or a number above 0, got {speed}; correct it")
 
 
-# What follows runs in the process where the stage will work.
+# What follows runs in the process where the stage works.
 
 
-def _track_stage(make_tracker: Callable[[], Tracker], buffer: BufferConfig) -> TrackingStage:
+def _tracking_stage(make_tracker: Callable[[], Tracker], buffer: BufferConfig) -> TrackingStage:
     return TrackingStage(
         make_tracker(),
         crop_size_hw=(buffer.crop_size_hw[0], buffer.crop_size_hw[1]),
@@ -178,24 +181,24 @@ def _track_stage(make_tracker: Callable[[], Tracker], buffer: BufferConfig) -> T
     )
 
 
-def _detect_stage(make_detector: Callable[[], Detector], min_score: float, min_height_px: float) -> DetectionStage:
+def _detection_stage(make_detector: Callable[[], Detector], min_score: float, min_height_px: float) -> DetectionStage:
     return DetectionStage(make_detector(), min_score=min_score, min_height_px=min_height_px)
 
 
 def _pose_stage(make_estimator: Callable[[], PoseEstimator], needs: PoseNeed) -> PoseStage:
     estimator = make_estimator()
     if needs is PoseNeed.HEATMAPS and estimator.gives is not PoseNeed.HEATMAPS:
-        raise ConfigError("pose: expected one that gives heat-maps, as the embedder needs; choose pose=rtmpose_onnx")
+        raise ConfigError(
+            "pose: expected heat-maps, which the embedder needs, got a pose without; choose pose=rtmpose_onnx"
+        )
     return PoseStage(estimator)
 
 
-def _embed_stage(make_embedder: Callable[[], Embedder], min_quality: float) -> EmbeddingStage:
+def _embedding_stage(make_embedder: Callable[[], Embedder], min_quality: float) -> EmbeddingStage:
     return EmbeddingStage(make_embedder(), min_quality=min_quality)
 
 
-def _match_stage(
-    make_gallery: Callable[[], Gallery], matcher: MatcherConfig, site: SiteConfig, ground: Ground
-) -> Matcher:
+def _matcher(make_gallery: Callable[[], Gallery], matcher: MatcherConfig, site: SiteConfig, ground: Ground) -> Matcher:
     start = matcher.calibration
     return Matcher(
         make_gallery(),
@@ -216,25 +219,28 @@ def _match_stage(
 
 
 def _topology(site: SiteConfig) -> Topology:
-    walks = site.transit_times
+    transits = site.transit_times
     groups = {
         "overlaps": site.overlaps or [],
-        "transit_times": [w.between for w in walks],
+        "transit_times": [transit.between for transit in transits],
         "no_transit": site.no_transit,
     }
     for key, pairs in groups.items():
         for pair in pairs:
             if len(pair) != 2 or any(camera_id not in site.cameras for camera_id in pair):
-                raise ConfigError(f"site.{key}: expected two of {sorted(site.cameras)}, got {list(pair)}")
-    for walk in walks:
-        typical_s = walk.min_s if walk.typical_s is None else walk.typical_s
-        if not 0 <= walk.min_s <= typical_s <= walk.max_s or walk.typical_s == 0:
+                raise ConfigError(f"site.{key}: expected two of {sorted(site.cameras)}, got {list(pair)}; correct it")
+    for transit in transits:
+        typical_s = transit.min_s if transit.typical_s is None else transit.typical_s
+        if not 0 <= transit.min_s <= typical_s <= transit.max_s or transit.typical_s == 0:
             raise ConfigError(
-                f"site.transit_times: expected 0 <= min_s <= typical_s <= max_s between {list(walk.between)}, "
-                f"got {walk.min_s:g}, {walk.typical_s}, {walk.max_s:g}; correct it"
+                f"site.transit_times: expected 0 <= min_s <= typical_s <= max_s between {list(transit.between)}, "
+                f"got {transit.min_s:g}, {transit.typical_s}, {transit.max_s:g}; correct it"
             )
     return Topology(
-        {_sorted_pair(walk.between): TransitBounds(walk.min_s, walk.max_s, walk.typical_s) for walk in walks},
+        {
+            _sorted_pair(transit.between): TransitBounds(transit.min_s, transit.max_s, transit.typical_s)
+            for transit in transits
+        },
         None if site.overlaps is None else frozenset(_sorted_pair(pair) for pair in site.overlaps),
         frozenset((from_camera, to_camera) for from_camera, to_camera in site.no_transit),
     )
@@ -261,7 +267,7 @@ def _sorted_pair(pair: list[str]) -> tuple[str, str]:
     return first, second
 
 
-def _alert_stage(make_rules: list[Callable[[], AlertRule]], alerting: AlertingConfig) -> AlertEngine:
+def _alert_engine(make_rules: list[Callable[[], AlertRule]], alerting: AlertingConfig) -> AlertEngine:
     return AlertEngine(
         [make_rule() for make_rule in make_rules],
         cooldown_s=alerting.cooldown_s,

@@ -1,6 +1,6 @@
 """From a plug-in's YAML to a checked, picklable factory; the only place that resolves ``_target_``.
 
-All of it happens on the driver in the first second, not on a GPU node ten minutes later.
+Every mistake shows on the driver in the first second, not on a GPU node ten minutes later.
 """
 
 import importlib
@@ -14,9 +14,10 @@ from typing import Any, get_args, get_origin
 from pipeline.core.errors import ConfigError, MissingDependencyError
 
 ALLOWED = ("models.", "connectors.", "pipeline.alerts.")
-"""Configuration can name any callable of Python; these are ours."""
+"""Prefixes of the plug-ins that a configuration may name; otherwise it could call any function of Python."""
 
 OWN = ("models", "connectors", "pipeline")
+"""Packages of this project: a missing module in them is a mistake in ``_target_``, not a missing package."""
 EXTRAS = {
     "ultralytics": ".[ultralytics]",
     "faiss": ".[faiss]",
@@ -28,6 +29,7 @@ EXTRAS = {
     "mmpose": "mmpose as models/README.md says",
     "mmengine": "mmpose as models/README.md says",
 }
+"""What to install for a package, where that is not the package itself."""
 
 
 def build(node: object, key: str, *leading: object) -> Callable[[], Any]:
@@ -36,13 +38,13 @@ def build(node: object, key: str, *leading: object) -> Callable[[], Any]:
     Args:
         node: The plug-in's configuration: ``_target_`` and keyword arguments. An argument that has a ``_target_``
             itself reaches the plug-in as a factory, which still takes what the configuration leaves out.
-        key: Where it stands, for messages; for instance ``detector``.
+        key: Its key in the configuration, for messages; for instance ``detector``.
         leading: Positional arguments before those of the configuration.
 
     Raises:
-        ConfigError: If it is no plug-in, or the arguments do not fit its constructor.
-        MissingDependencyError: If a package that it needs is not installed.
-        WeightsError: If its weights are absent or altered.
+        ConfigError: If the node is no plug-in, or the arguments do not fit its constructor.
+        MissingDependencyError: If a package that the plug-in needs is not installed.
+        WeightsError: If its weights are missing or altered.
     """
     if not isinstance(node, Mapping) or "_target_" not in node:
         raise ConfigError(f"{key}: expected a plug-in with _target_, got {node!r}; see configs/")
@@ -54,7 +56,7 @@ def build(node: object, key: str, *leading: object) -> Callable[[], Any]:
 
 
 def attribute(factory: Callable[[], Any], name: str) -> Any:
-    """Return what a factory of ``build`` is told under a name, or else an attribute of the class it constructs."""
+    """Return the keyword argument of this name in a factory of ``build``, or else that attribute of its class."""
     assert isinstance(factory, partial)
     return factory.keywords[name] if name in factory.keywords else getattr(factory.func, name)
 
@@ -68,10 +70,10 @@ def build_source(
         camera_id: The camera.
         camera: A URI, a device number, or a block with ``uri`` and options of that source.
         sources: Plug-ins by the kind of URI they open.
-        key: Where it stands, for messages; None: among the site's cameras.
+        key: Its key in the configuration, for messages; None for a camera of the site.
 
     Raises:
-        ConfigError: If no source opens such a URI, or the options do not fit.
+        ConfigError: If no source opens such a URI, or the options do not fit its constructor.
     """
     key = key or f"site.cameras.{camera_id}"
     options = dict(camera) if isinstance(camera, Mapping) else {"uri": camera}
@@ -84,7 +86,7 @@ def build_source(
             f"{key}: expected a file, a folder, a device number or one of {sorted(sources)}://, got {kind}://"
         )
     if "://" not in uri and kind in ("file", "images"):
-        uri = str(Path(uri).absolute())  # workers may stand elsewhere
+        uri = str(Path(uri).absolute())  # workers may have another current directory
     return build({**sources[kind], **options}, key, camera_id, uri)
 
 
@@ -126,18 +128,18 @@ def _import(target: str, key: str) -> Callable[..., Any]:
     except ModuleNotFoundError as error:
         missing = (error.name or "").split(".")[0]
         if missing in OWN:
-            raise ConfigError(f"{key}._target_: there is no module {error.name}") from error
+            raise ConfigError(f"{key}._target_: there is no module {error.name}; correct it") from error
         raise MissingDependencyError(
             f"{key}: {module_name} needs {missing}; pip install '{EXTRAS.get(missing, missing)}'"
         ) from error
     plugin = getattr(module, class_name, None)
     if not inspect.isclass(plugin):
-        raise ConfigError(f"{key}._target_: there is no class {class_name} in {module_name}")
+        raise ConfigError(f"{key}._target_: there is no class {class_name} in {module_name}; correct it")
     return plugin
 
 
 def _check_type(annotation: object, value: object, key: str) -> None:
-    """Raise ``ConfigError`` if a value is of none of the types that a constructor says; of containers, the outer."""
+    """Raise ``ConfigError`` if a value has none of the annotated types. Only the outer type of a container counts."""
     kinds = [
         get_origin(kind) or kind
         for kind in (get_args(annotation) if isinstance(annotation, UnionType) else [annotation])
@@ -153,7 +155,7 @@ def _check_type(annotation: object, value: object, key: str) -> None:
 
 
 def _immutable(value: object) -> object:
-    """Lists become tuples: constructors get what they cannot change."""
+    """Return a value whose lists are tuples, which constructors cannot change."""
     if isinstance(value, list):
         return tuple(_immutable(item) for item in value)
     if isinstance(value, dict):

@@ -1,7 +1,7 @@
-"""The schema of everything that is not a plug-in: which keys there are, of which type, and in which range.
+"""The schema of everything that is not a plug-in: the keys, their types and their ranges.
 
-The dataclasses are not frozen, because hydra cannot fill frozen ones; nothing changes them. A number that names no
-range counts something (whole numbers: at least 1) or measures something (others: at least 0).
+The dataclasses are not frozen, because hydra cannot fill frozen ones; no code changes them. A number without a range
+of its own has to be at least 1 if it is whole, and at least 0 otherwise.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import MISSING
 
 Range = tuple[str, Callable[[float], bool]]
-"""What is expected, in words, and whether a number is that. Not-a-number is in no range."""
+"""What is expected, in words for an error, and the test of it. Not-a-number passes no test."""
 
 ABOVE_0: Range = ("a number above 0", lambda value: value > 0)
 AT_LEAST_0: Range = ("a number of at least 0", lambda value: value >= 0)
@@ -22,13 +22,13 @@ BETWEEN_0_AND_1: Range = ("a number between 0 and 1", lambda value: 0 < value < 
 
 
 def number(valid: Range, default: Any = MISSING) -> Any:
-    """Return a field for a number in a range that its type does not say."""
+    """Return a field for a number with a range of its own."""
     return field(default=default, metadata={"range": valid})
 
 
 @dataclass
 class TransitConfig:
-    """How long people walk between two cameras, either way, seconds; ``typical_s`` is believed until it was learned."""
+    """Seconds that people take between two cameras, either way; ``typical_s`` holds until enough transits were seen."""
 
     between: list[str]
     min_s: float
@@ -38,11 +38,11 @@ class TransitConfig:
 
 @dataclass
 class TruthConfig:
-    """Where the truth about a recording is.
+    """Where the ground truth of a recording is.
 
-    ``format`` is pets_xml or mot; ``file`` has everybody in the whole picture, or ``{camera_id}`` in its name and
-    each camera's own; ``crops`` says which part of the picture each camera shows, pixels or null; ``returns`` gives
-    true numbers that are people who had been there before, and their first number.
+    ``format`` is pets_xml or mot. ``file`` covers the whole picture, or has ``{camera_id}`` in its name and covers one
+    camera each. ``crops`` says which part of the picture each camera shows, x1, y1, x2, y2 in pixels, or null for all
+    of it. ``returns`` maps the true number of a person who came back to the number of the first visit.
     """
 
     format: str
@@ -55,9 +55,10 @@ class TruthConfig:
 class SiteConfig:
     """A place: its cameras and what is known of it.
 
-    ``no_transit`` has pairs of cameras (from, to): nobody walks straight from the first to the second.
-    ``ground`` has a homography for each camera, three rows that take pixels to metres on the ground; ``max_dwell_s`` is
-    how long somebody may stay in a zone, ``leave_after_s`` is ``matcher.leave_after_s`` there.
+    ``overlaps`` lists the pairs of cameras that may see one person at once; null if that is not known.
+    ``no_transit`` lists pairs (from, to): no person walks straight from the first camera to the second. ``ground`` has
+    a homography for each camera, three rows that take pixels to metres on the ground. ``max_dwell_s`` is how long a
+    person may stay in a zone, seconds. ``leave_after_s`` becomes ``matcher.leave_after_s``.
     """
 
     cameras: dict[str, Any] = field(default_factory=dict)
@@ -74,7 +75,7 @@ class SiteConfig:
 
 @dataclass
 class ReplayConfig:
-    """How fast recordings are played: ``max``, or times real time."""
+    """How fast recordings are replayed: ``max``, or a multiple of real time."""
 
     speed: Any = "max"
 
@@ -179,7 +180,15 @@ class BatchConfig:
 
 @dataclass
 class ShareConfig:
-    """What each actor of a kind reserves on a Ray cluster, and how many there are."""
+    """What an actor reserves of its machine on Ray."""
+
+    num_cpus: float = 0.0
+    num_gpus: float = 0.0
+
+
+@dataclass
+class ReplicaConfig:
+    """How many actors of a kind there are, and what each reserves of its machine on Ray."""
 
     replicas: int = 1
     num_cpus: float = 0.0
@@ -188,15 +197,15 @@ class ShareConfig:
 
 @dataclass
 class RuntimeConfig:
-    """In which processes the line runs: ``inline`` or ``ray``."""
+    """In which processes the pipeline runs; see ``ProcessLimits``. ``threads`` is for each network."""
 
     kind: str = MISSING
     threads: int = MISSING
     batch: BatchConfig = field(default_factory=BatchConfig)
     camera: ShareConfig = field(default_factory=ShareConfig)
-    detect: ShareConfig = field(default_factory=ShareConfig)
-    pose: ShareConfig = field(default_factory=ShareConfig)
-    embed: ShareConfig = field(default_factory=ShareConfig)
+    detect: ReplicaConfig = field(default_factory=ReplicaConfig)
+    pose: ReplicaConfig = field(default_factory=ReplicaConfig)
+    embed: ReplicaConfig = field(default_factory=ReplicaConfig)
     match: ShareConfig = field(default_factory=ShareConfig)
     max_restarts: int = number(AT_LEAST_0, 0)
     checkpoint_every_s: float = 5.0

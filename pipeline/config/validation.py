@@ -1,4 +1,4 @@
-"""Checks the numbers of a configuration against the ranges of its schema."""
+"""Checks the numbers of a configuration against the ranges of the schema."""
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -30,7 +30,7 @@ def check_ranges(config: PipelineConfig) -> None:
 
 
 def _numbers(node: object, prefix: str = "") -> Iterator[tuple[str, float, Range]]:
-    """Yield key, value and range of the numbers in nested dataclasses; lists and plug-ins are left out."""
+    """Yield key, value and range of all numbers in nested dataclasses, but not those in lists and plug-ins."""
     assert is_dataclass(node)
     for field in fields(node):
         value: Any = getattr(node, field.name)

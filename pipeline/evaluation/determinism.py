@@ -31,8 +31,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-import ray
-
 ROOT = Path(__file__).resolve().parents[2]
 ALWAYS = (
     "matcher.recluster_every_s=1",
@@ -116,6 +114,8 @@ class Runs:
 @contextmanager
 def cluster() -> Iterator[dict[str, str]]:
     """Keep a Ray cluster on this machine for all runs to join, which saves time; yield how they find it."""
+    import ray
+
     os.environ["PYTHONPATH"] = str(ROOT)  # of its workers
     started = ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     try:

@@ -1,4 +1,4 @@
-"""Hosts one stateless stage for all cameras: detect, pose or embed."""
+"""One stateless stage for all cameras: detection, pose or embedding."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,11 +9,11 @@ from pipeline.runtime.micro_batch import MicroBatch
 
 
 class BatchActor:
-    """A stage in a process of its own, fed in batches over all cameras.
+    """Feeds a stage in batches of items from all cameras.
 
     Args:
-        make_stage: Builds the stage; called here, so that networks are never sent anywhere.
-        max_items: Most items of a batch.
+        make_stage: Builds the stage; called here, so that no network is sent between processes.
+        max_items: Items in a batch at most.
         max_wait_s: Seconds that a batch waits for more items.
     """
 
@@ -27,7 +27,7 @@ class BatchActor:
         """Return; the stage is built."""
 
     async def process(self, item: Any) -> Any:
-        """Return what the stage makes of one item."""
+        """Return the result of the stage for one item."""
         return await self._batch.call(item)
 
     async def busy(self) -> tuple[float, int, int]:

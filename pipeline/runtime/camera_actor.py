@@ -1,4 +1,4 @@
-"""One camera: its source, its tracks, and the two loops that lead from frames to embeddings."""
+"""One camera: its source, its tracks, and the two loops from frames to embeddings."""
 
 import asyncio
 import copy
@@ -14,7 +14,6 @@ from pipeline.camera.detection import letterbox
 from pipeline.camera.tracking import TrackingStage
 from pipeline.core import Detections, Embedding, Frame, FrameStamp, LetterboxedFrame, Monitor, Source
 from pipeline.core.errors import DataError, SourceLostError
-from pipeline.runtime.checkpoint import Checkpoint
 from pipeline.runtime.deliveries import Deliver, Deliveries
 from pipeline.runtime.flow import (
     Detect,
@@ -26,40 +25,37 @@ from pipeline.runtime.flow import (
     tracklets_to_embeddings,
 )
 from pipeline.runtime.frame_queue import FrameQueue
+from pipeline.runtime.plan import CameraLimits
 from pipeline.telemetry.camera_status import CameraStatus
 
 logger = logging.getLogger(__name__)
 
-TELL_EVERY_S = 0.2
-"""Event time after which a camera says how far it has come, if there is nothing else to say."""
+WATERMARK_EVERY_S = 0.2
+"""Seconds of event time between two watermarks that a camera delivers while it has no embeddings.
+
+Below ``matcher.window_s``, so that every window can end on time. A larger value makes all cameras wait longer for one
+that sees no people; a smaller one makes more calls.
+"""
 
 Prepared = tuple[Frame, LetterboxedFrame, float]
-"""A frame, what the detector wants of it, and when it was due, Unix seconds."""
+"""A frame, the detector's input, and when the frame was due, Unix seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class CameraLimits:
-    """What bounds one camera.
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """What a camera continues from in another process: all that was completed up to ``stamp`` was delivered.
 
     Attributes:
-        max_inflight_frames: Frames being searched at once.
-        max_waiting_tracklets: Frames' worth of tracklets that wait to be embedded.
-        read_ahead_frames: Decoded frames that wait, where every frame counts.
-        replay_speed: Of recordings: times real time; infinite for as fast as possible.
-        max_reopens: A live camera that broke this often within ``reopens_within_s`` is given up.
-        reopens_within_s: Seconds.
-        min_backoff_s: Seconds before the first re-opening; doubles up to ``max_backoff_s``.
-        max_backoff_s: Seconds.
+        stamp: The last frame that was tracked.
+        track: The tracking stage as it was then.
+        status: Of the camera then.
+        pending: What was delivered and not processed yet.
     """
 
-    max_inflight_frames: int
-    max_waiting_tracklets: int
-    read_ahead_frames: int
-    replay_speed: float
-    max_reopens: int
-    reopens_within_s: float
-    min_backoff_s: float
-    max_backoff_s: float
+    stamp: FrameStamp
+    track: TrackingStage
+    status: CameraStatus
+    pending: tuple[Embedding, ...] = ()
 
 
 class CameraActor:
@@ -67,14 +63,14 @@ class CameraActor:
 
     Args:
         make_source: Builds the source.
-        make_track: Builds the track stage; a new one for every session of a live camera.
-        input_hw: What the detector wants frames letter-boxed to, pixels.
+        make_track: Builds the tracking stage; a new one for every session of a live camera.
+        input_hw: Height and width that frames are letter-boxed to for the detector, pixels.
         detect: Finds people.
-        pose: Adds keypoints; gives tracklets back as they are where none are needed.
-        embed: Makes vectors; None for hopeless tracklets.
-        deliver: Takes embeddings away.
-        limits: What bounds it.
-        make_monitor: Builds what shows people how the camera is doing; None: nobody is shown anything.
+        pose: Adds keypoints; returns tracklets unchanged where none are needed.
+        embed: Makes vectors; None for a tracklet of too low quality.
+        deliver: Takes embeddings to the match actor.
+        limits: What bounds the camera.
+        make_monitor: Builds what shows the camera on a page; None where no page does.
     """
 
     def __init__(
@@ -95,11 +91,11 @@ class CameraActor:
         self._make_track = make_track
         self._input_hw = input_hw
         self._detect, self._pose, self._embed = detect, pose, embed
-        self._hand_over = Deliveries(deliver)
+        self._deliver = Deliveries(deliver)
         self._limits = limits
         self._status = CameraStatus()
         self._stopped = asyncio.Event()
-        self._mailbox: FrameQueue[Prepared] | None = None
+        self._queue: FrameQueue[Prepared] | None = None
         self._due_at: dict[int, float] = {}
         self._began_at: float | None = None
         self._track: TrackingStage | None = None
@@ -108,28 +104,29 @@ class CameraActor:
         self._last: FrameStamp | None = None
         self._acks: deque[tuple[float, FrameStamp]] = deque()
         self._last_due_at = time.time()
-        self._told_at = -inf
-        self._asked: list[asyncio.Future[Checkpoint]] = []
-        self._made: Checkpoint | None = None
-        self._given: FrameStamp | None = None
+        self._delivered_until = -inf
+        self._awaiting: list[asyncio.Future[Checkpoint]] = []
+        self._taken: Checkpoint | None = None
+        self._checkpointed: FrameStamp | None = None
         self._ack_limit = inf
 
     async def ready(self) -> None:
         """Return; the source is built."""
 
     async def status(self) -> CameraStatus:
-        """Return how it is doing now."""
+        """Return the status now."""
         return self._whole_status()
 
     async def checkpoint(self) -> Checkpoint:
-        """Return what this camera can go on from in another process; waits for the next one.
+        """Return the next checkpoint, from which another process can continue this camera.
 
-        Whoever asks again has what was returned before. The source forgets nothing that is needed to go on from it.
+        A caller that asks again has the checkpoint before. From the first call on, the source is acknowledged no
+        further than that one, so that it forgets no frame that is needed to continue.
         """
-        self._ack_limit = -1 if self._given is None else self._given.index
-        asked: asyncio.Future[Checkpoint] = asyncio.get_running_loop().create_future()
-        self._asked.append(asked)
-        return await asked
+        self._ack_limit = -1 if self._checkpointed is None else self._checkpointed.index
+        future: asyncio.Future[Checkpoint] = asyncio.get_running_loop().create_future()
+        self._awaiting.append(future)
+        return await future
 
     def _whole_status(self) -> CameraStatus:
         source, status = self._source, self._pipeline_status()
@@ -141,12 +138,12 @@ class CameraActor:
         )
 
     def _pipeline_status(self) -> CameraStatus:
-        """Return the status without what the source itself left out."""
-        mailbox, track = self._mailbox, self._track
+        """Return the status without the frames that the source itself dropped."""
+        queue, track = self._queue, self._track
         return replace(
             self._status,
-            frames_read=self._status.frames_read + (mailbox.num_read if mailbox else 0),
-            frames_dropped=self._status.frames_dropped + (mailbox.num_dropped if mailbox else 0),
+            frames_read=self._status.frames_read + (queue.num_read if queue else 0),
+            frames_dropped=self._status.frames_dropped + (queue.num_dropped if queue else 0),
             static_false_positives=self._status.static_false_positives + (track.num_static if track else 0),
             low_score_parts=self._status.low_score_parts + (track.num_low_score if track else 0),
             people_now=track.num_open if track else 0,
@@ -155,25 +152,27 @@ class CameraActor:
         )
 
     async def stop(self) -> None:
-        """Read no further; what was read is worked off."""
+        """Read no further; what was read is still tracked and delivered."""
         self._stopped.set()
         self._source.close()
-        if self._mailbox is not None:
-            self._mailbox.close()
+        if self._queue is not None:
+            self._queue.close()
 
     async def settle(self) -> None:
-        """Let the source forget everything that was tracked; after the last of it is published and safe."""
+        """Let the source forget every frame that was tracked; call it once all is published and safe."""
         if self._last is not None:
             self._source.ack(self._last)
         await asyncio.get_running_loop().run_in_executor(None, self._source.close)
 
     async def run(self, checkpoint: Checkpoint | None = None) -> CameraStatus:
-        """Work until the source ends, and return the last status; a camera that is lost does not raise.
+        """Work until the source ends, and return the last status; a source that is lost does not raise.
 
         Args:
-            checkpoint: What another process had come to. A recording goes on from there, as if nothing had happened.
-                Of a live camera nobody knows what happened since: who was followed then is handed over, and people
-                are followed anew.
+            checkpoint: Of the process before. A recording continues from it with the same result. A live camera has
+                missed frames since: the tracks of then are completed and delivered, and new ones begin.
+
+        Raises:
+            ProcessLostError: If the process of another actor is lost for good.
         """
         track = None if checkpoint is None else await self._resumed(checkpoint)
         breaks: deque[float] = deque(maxlen=self._limits.max_reopens)
@@ -196,14 +195,14 @@ class CameraActor:
                     break
                 if time.monotonic() - began > self._limits.max_backoff_s:
                     backoff_s = self._limits.min_backoff_s
-                logger.warning("camera %s: %s; opened again in %.1f s", self._source.camera_id, error, backoff_s)
+                logger.warning("camera %s: %s; opening it again in %.1f s", self._source.camera_id, error, backoff_s)
                 self._status = replace(self._status, reopens=self._status.reopens + 1)
                 await self._pause(backoff_s * random.uniform(0.75, 1.25))
                 backoff_s = min(2 * backoff_s, self._limits.max_backoff_s)
             else:
                 break
         self._source.close()
-        await self._hand_over.end(self._source.camera_id)
+        await self._deliver.end(self._source.camera_id)
         if self._monitor is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._monitor.close)
         return await self.status()
@@ -215,7 +214,7 @@ class CameraActor:
             return
 
     async def _resumed(self, checkpoint: Checkpoint) -> TrackingStage | None:
-        """Take over from another process; return the track stage to go on with, None for a new one."""
+        """Take over from another process; return the tracking stage to continue with, None for a new one."""
         track, status = checkpoint.track, checkpoint.status
         self._status = replace(
             status,
@@ -224,46 +223,46 @@ class CameraActor:
             reopens=status.reopens + 1,
         )
         self._track_s, self._decode_s = status.track_s, status.decode_s
-        self._last = self._given = checkpoint.stamp
+        self._last = self._checkpointed = checkpoint.stamp
         self._source.resume(checkpoint.stamp)
-        # Whoever judges may have been lost as well; what was judged is passed over.
-        await self._hand_over(self._source.camera_id, checkpoint.pending, -inf, time.time())
+        # The match actor may be lost as well, so it gets all that is pending; it skips what it has already processed.
+        await self._deliver(self._source.camera_id, checkpoint.pending, -inf, time.time())
         if not self._source.live:
             return track
         await self._deliver_step(Progress(None, track.flush(), -inf, None))
         return None
 
     async def _session(self, track: TrackingStage) -> None:
-        """Follow people from one opening of the source to its end, and hand everything over, also if it breaks."""
+        """Track people from one opening of the source to its end, and deliver everything, even if the source breaks."""
         self._track = track
         progress: asyncio.Queue[Progress | None] = asyncio.Queue(self._limits.max_waiting_tracklets)
         lost: list[SourceLostError] = []
-        handing_over = asyncio.create_task(self._deliver_all(progress))
+        delivering = asyncio.create_task(self._deliver_all(progress))
         frames = asyncio.create_task(
-            frames_to_tracklets(self._searched_frames(lost), self._track, progress, self._seen)
+            frames_to_tracklets(self._detected_frames(lost), self._track, progress, self._seen)
         )
         try:
-            done, _ = await asyncio.wait({frames, handing_over}, return_when=asyncio.FIRST_EXCEPTION)
+            done, _ = await asyncio.wait({frames, delivering}, return_when=asyncio.FIRST_EXCEPTION)
             for task in done:
                 task.result()
         finally:
             frames.cancel()
-            handing_over.cancel()
-            await asyncio.gather(frames, handing_over, return_exceptions=True)
+            delivering.cancel()
+            await asyncio.gather(frames, delivering, return_exceptions=True)
             self._status = replace(self._pipeline_status(), people_now=0)
-            self._mailbox = self._track = self._made = None
+            self._queue = self._track = self._taken = None
         if lost:
             raise lost[0]
 
-    async def _searched_frames(self, lost: list[SourceLostError]) -> AsyncIterator[tuple[Frame, Detections]]:
-        """Yield frames with what was found in them; a source that breaks ends them and is noted in ``lost``."""
-        self._mailbox = FrameQueue(
+    async def _detected_frames(self, lost: list[SourceLostError]) -> AsyncIterator[tuple[Frame, Detections]]:
+        """Yield frames with their detections; a source that breaks ends them, and its error is put into ``lost``."""
+        self._queue = FrameQueue(
             self._prepared_frames(),
             newest_only=self._source.live,
             capacity=self._limits.read_ahead_frames,
         )
         if self._stopped.is_set():
-            self._mailbox.close()
+            self._queue.close()
 
         async def items() -> AsyncIterator[Prepared]:
             try:
@@ -285,8 +284,8 @@ class CameraActor:
                 yield frame, detections
 
     async def _queued_frames(self) -> AsyncIterator[Prepared]:
-        assert self._mailbox is not None
-        async for item in self._mailbox:
+        assert self._queue is not None
+        async for item in self._queue:
             yield item
 
     def _prepared_frames(self) -> Iterator[Prepared]:
@@ -298,7 +297,7 @@ class CameraActor:
             if frame is None:
                 return
             prepared = letterbox(frame, self._input_hw)
-            self._decode_s += time.perf_counter() - began  # not in the status, which another thread replaces
+            self._decode_s += time.perf_counter() - began  # not in the status, which the event loop replaces
             due_at = self._due(frame.stamp)
             wait_s = due_at - time.time()
             if wait_s > 0:
@@ -306,7 +305,7 @@ class CameraActor:
             yield frame, prepared, due_at
 
     def _due(self, stamp: FrameStamp) -> float:
-        """Return the wall-clock time at which a frame should be worked on, Unix seconds."""
+        """Return the wall-clock time at which a frame should be processed, Unix seconds."""
         if self._source.live:
             return stamp.captured_at
         if self._limits.replay_speed == inf:
@@ -325,44 +324,44 @@ class CameraActor:
             frames_processed=self._status.frames_processed + 1,
             lag_s=time.time() - self._due_at[frame.stamp.index],
         )
-        if self._asked and self._made is None and self._track is not None:
-            self._made = Checkpoint(frame.stamp, copy.deepcopy(self._track), self._whole_status())
+        if self._awaiting and self._taken is None and self._track is not None:
+            self._taken = Checkpoint(frame.stamp, copy.deepcopy(self._track), self._whole_status())
 
     async def _deliver_all(self, progress: "asyncio.Queue[Progress | None]") -> None:
         while (step := await progress.get()) is not None:
             await self._deliver_step(step)
-            if self._made is not None and step.stamp is not None and step.stamp.index >= self._made.stamp.index:
-                self._give(self._made)
-                self._made = None
+            if self._taken is not None and step.stamp is not None and step.stamp.index >= self._taken.stamp.index:
+                self._release_checkpoint(self._taken)
+                self._taken = None
 
     async def _deliver_step(self, step: Progress) -> None:
         if step.stamp is not None:
             for index in [index for index in self._due_at if index <= step.stamp.index]:
                 self._last_due_at = self._due_at.pop(index)
         embeddings = await self._embedded(step)
-        if not embeddings and step.stamp is not None and step.watermark < self._told_at + TELL_EVERY_S:
+        if not embeddings and step.stamp is not None and step.watermark < self._delivered_until + WATERMARK_EVERY_S:
             return
         # The end of a session is not the end of the camera: run() says when nothing more will come.
-        self._told_at = watermark = step.watermark if step.stamp is not None else -inf
-        safe_until = await self._hand_over(self._source.camera_id, embeddings, watermark, self._last_due_at)
+        self._delivered_until = watermark = step.watermark if step.stamp is not None else -inf
+        safe_until = await self._deliver(self._source.camera_id, embeddings, watermark, self._last_due_at)
         if step.ack is not None and step.stamp is not None:
             self._acks.append((watermark, step.ack))
         while self._acks and self._acks[0][0] <= safe_until and self._acks[0][1].index <= self._ack_limit:
             self._source.ack(self._acks.popleft()[1])
 
-    def _give(self, checkpoint: Checkpoint) -> None:
-        """Give a checkpoint to who asked for it."""
+    def _release_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Return a checkpoint to all who await one; everything up to its frame is delivered by now."""
         done = checkpoint.status
         status = replace(
             done,
-            tracklets=self._status.tracklets,  # counted when they are handed over, later than their last frame
+            tracklets=self._status.tracklets,  # counted when they are delivered, later than their last frame
             frames_read=done.frames_processed + done.frames_dropped + done.bad_records,  # not those read ahead
         )
-        for asked in self._asked:
-            if not asked.cancelled():
-                asked.set_result(replace(checkpoint, status=status, pending=self._hand_over.pending))
-        self._asked.clear()
-        self._given = checkpoint.stamp
+        for future in self._awaiting:
+            if not future.cancelled():
+                future.set_result(replace(checkpoint, status=status, pending=self._deliver.pending))
+        self._awaiting.clear()
+        self._checkpointed = checkpoint.stamp
 
     async def _embedded(self, step: Progress) -> list[Embedding]:
         self._status = replace(self._status, tracklets=self._status.tracklets + len(step.tracklets))
@@ -379,4 +378,4 @@ class CameraActor:
 
     def _bad(self, what: str, error: DataError) -> None:
         self._status = replace(self._status, bad_records=self._status.bad_records + 1)
-        logger.warning("camera %s: a %s is dropped: %s", self._source.camera_id, what, error)
+        logger.warning("camera %s: dropped a %s: %s", self._source.camera_id, what, error)

@@ -1,40 +1,57 @@
-"""Joining a Ray cluster, and leaving it."""
+"""Joins a Ray cluster or starts one, and leaves it. No other module does so for a run."""
 
 import logging
 import os
+import secrets
 import signal
+import sys
 from pathlib import Path
-
-import ray
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def join_cluster() -> None:
-    """Join the cluster that RAY_ADDRESS names (as in a submitted job), or start one on this machine.
+    """Join the cluster that RAY_ADDRESS names, as in a submitted job, or start one on this machine.
 
-    To be called in the main thread. What SIGTERM does stays as it was.
+    To be called in the main thread, before any other module imports Ray. SIGTERM keeps the handler it had.
     """
+    is_own = not os.environ.get("RAY_ADDRESS")
+    if is_own:
+        _set_up_environment()
+    import ray
+
     on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
-        _init()
+        if is_own:
+            ray.init(
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}},
+            )
+        else:
+            ray.init(log_to_driver=False, logging_level=logging.ERROR)
     finally:
-        signal.signal(signal.SIGTERM, on_sigterm)  # Ray's own handler ends the process at once, nothing drained
-
-
-def _init() -> None:
-    if os.environ.get("RAY_ADDRESS"):
-        ray.init(log_to_driver=False, logging_level=logging.ERROR)
-        return
-    ray.init(
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}},
-    )
+        signal.signal(signal.SIGTERM, on_sigterm)  # Ray's own handler ends the process at once and drains nothing
 
 
 def leave_cluster() -> None:
-    """Leave the cluster, and end it if it is our own; does nothing if none was joined."""
+    """Leave the cluster, and end it if this process started it. Does nothing if none was joined."""
+    if "ray" not in sys.modules:
+        return
+    import ray
+
     if ray.is_initialized():
         ray.shutdown()
+
+
+def _set_up_environment() -> None:
+    """Set what Ray reads for a cluster of our own: every listener on loopback, and a token that only this run knows.
+
+    Ray reads RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER, which decides the address it listens on, while it is imported. It
+    reads RAY_AUTH_MODE and RAY_AUTH_TOKEN only once, and may do so as early. Therefore all are set before the import.
+    """
+    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if os.environ.setdefault("RAY_AUTH_MODE", "token") == "token":
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))

@@ -1,52 +1,70 @@
-"""What a camera handed over and nobody judged yet: handed over again to a match actor that came back."""
+"""What one camera delivers to the match actor, and keeps until its acknowledgement: delivered again if it is lost."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from math import inf
 
 from pipeline.core import Embedding
-from pipeline.runtime.acknowledgement import Acknowledgement
-
-Deliver = Callable[[str, Sequence[Embedding], float, float, str | None], Awaitable[Acknowledgement]]
-"""camera, embeddings, watermark, due time, life → receipt; as ``MatchActor.deliver``."""
 
 ASK_EVERY_S = 0.1
-"""Seconds between two questions whether the last embeddings are judged."""
+"""Seconds between two questions whether the last embeddings are processed. A larger one makes a run end later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """What a camera gets for a delivery.
+
+    Attributes:
+        epoch: Of the match actor; a new one each time it came back from its ledger.
+        is_accepted: False: the delivery was meant for an earlier epoch, and nothing of it was accepted.
+        processed_until: Unix seconds of event time until which everything is matched and in the ledger.
+        safe_until: Unix seconds of event time until which everything is also published, and safe in every sink.
+    """
+
+    epoch: str
+    is_accepted: bool
+    processed_until: float
+    safe_until: float
+
+
+Deliver = Callable[[str, Sequence[Embedding], float, float, str | None], Awaitable[Acknowledgement]]
+"""camera, embeddings, watermark, due time, epoch → acknowledgement; as ``MatchActor.deliver``."""
 
 
 class Deliveries:
-    """Hands over what one camera sees, one call after another, so that nothing is lost with the one who takes it.
+    """Delivers the embeddings of one camera, one call after another, so that none is lost with the match actor.
 
     Args:
-        deliver: Takes embeddings away.
+        deliver: Takes them to the match actor.
     """
 
     def __init__(self, deliver: Deliver) -> None:
-        self._hand_over = deliver
+        self._deliver = deliver
         self._epoch: str | None = None
         self._watermark = -inf
         self._pending: list[Embedding] = []
 
     @property
     def pending(self) -> tuple[Embedding, ...]:
-        """What was handed over and not judged yet."""
+        """What was delivered and is not processed yet."""
         return tuple(self._pending)
 
     async def __call__(self, camera_id: str, embeddings: Sequence[Embedding], watermark: float, due_at: float) -> float:
-        """Hand over; return the event time, Unix seconds, until which everything is published and safe."""
+        """Deliver, and return the event time, Unix seconds, until which everything is published and safe."""
         self._pending += embeddings
         self._watermark = max(self._watermark, watermark)
-        receipt = await self._hand_over(camera_id, embeddings, watermark, due_at, self._epoch)
-        while not receipt.is_accepted:
-            self._epoch = receipt.epoch
-            receipt = await self._hand_over(camera_id, self.pending, self._watermark, due_at, self._epoch)
-        self._epoch = receipt.epoch
-        self._pending = [embedding for embedding in self._pending if embedding.completed_at >= receipt.judged_until]
-        return receipt.safe_until
+        reply = await self._deliver(camera_id, embeddings, watermark, due_at, self._epoch)
+        while not reply.is_accepted:
+            self._epoch = reply.epoch
+            reply = await self._deliver(camera_id, self.pending, self._watermark, due_at, self._epoch)
+        self._epoch = reply.epoch
+        self._pending = [embedding for embedding in self._pending if embedding.completed_at >= reply.processed_until]
+        return reply.safe_until
 
     async def end(self, camera_id: str) -> None:
-        """Say that nothing more will come, and return when everything is judged."""
+        """Say that the camera has ended, and return when all it delivered is processed."""
         await self(camera_id, [], inf, time.time())
         while self._pending:
             await asyncio.sleep(ASK_EVERY_S)

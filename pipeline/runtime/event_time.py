@@ -1,7 +1,7 @@
-"""Event time: in which order what happened is judged, whichever process was faster.
+"""Event time: the order in which embeddings are processed, whichever process was faster.
 
-Every camera says from time to time that nothing older than its *watermark* will come from it. What all cameras have
-passed can be put in order and judged.
+Every camera reports a *watermark* from time to time: nothing older will come from it. What all cameras have passed can
+be put in order and processed.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,14 +13,15 @@ from pipeline.core import Embedding
 class EventTimeBuffer:
     """Holds embeddings of many cameras until no camera can send an earlier one, and releases them by windows.
 
-    A window is a span of event time ``[k · window_s, (k + 1) · window_s)``; its limits depend on nothing else, so
-    that the same embeddings make the same windows at any speed and on any runtime.
+    A window is a span of event time ``[k · window_s, (k + 1) · window_s)``. Its limits depend on nothing else, so the
+    same embeddings make the same windows at any speed and on any runtime.
 
     Args:
         camera_ids: The cameras that will send.
         window_s: Seconds of a window; above 0.
-        max_lateness_s: Cameras that are live and further behind the newest than this no longer hold the others
-            back; infinite for recordings, where nothing is late.
+        max_lateness_s: A camera that is further behind the newest than this, in seconds, no longer holds the others
+            back. A larger value makes all wait longer for a stalled camera; a smaller one makes more embeddings late.
+            Infinite for recordings, where nothing is late.
     """
 
     def __init__(self, camera_ids: Iterable[str], *, window_s: float, max_lateness_s: float = inf) -> None:
@@ -36,9 +37,9 @@ class EventTimeBuffer:
         return len(self._late) + sum(len(window) for window in self._held.values())
 
     def add(self, embedding: Embedding) -> None:
-        """Take an embedding; one whose window is gone is counted as late, and released at once.
+        """Add an embedding; one whose window was already released is counted as late, and released at once.
 
-        It must not wait for the next window: a camera whose clock was set back an hour would be silent for as long.
+        It must not wait for the next window: a camera whose clock was set back an hour would be silent for an hour.
         """
         window = self._window_of(embedding.completed_at)
         if window <= self._released_window:
@@ -48,30 +49,30 @@ class EventTimeBuffer:
             self._held.setdefault(window, []).append(embedding)
 
     def advance(self, camera_id: str, watermark: float) -> None:
-        """Learn that nothing before ``watermark``, Unix seconds, will come from this camera; infinite at its end."""
+        """Note that nothing before ``watermark``, Unix seconds, will come from this camera; infinite at its end."""
         self._watermarks[camera_id] = max(self._watermarks[camera_id], watermark)
 
     @property
     def watermark(self) -> float:
-        """Unix seconds that all cameras, but for those too far behind, have passed."""
+        """Unix seconds that all cameras have passed, except those too far behind."""
         newest = max((at for at in self._watermarks.values() if at < inf), default=inf)
         return min((at for at in self._watermarks.values() if at >= newest - self._max_lateness_s), default=inf)
 
     @property
     def released_until(self) -> float:
-        """Unix seconds: the end of the last window that is complete, with embeddings or without."""
+        """Unix seconds: the end of the last complete window, with embeddings or without."""
         watermark = self.watermark
         return self._window_of(watermark) * self._window_s if isfinite(watermark) else watermark
 
-    def resume(self, judged_until: float) -> None:
-        """Begin behind that time, Unix seconds: every window up to it is gone already."""
-        if isfinite(judged_until):
-            self._released_window = round(judged_until / self._window_s) - 1
+    def resume(self, processed_until: float) -> None:
+        """Begin after that time, Unix seconds: every window up to it was already released."""
+        if isfinite(processed_until):
+            self._released_window = round(processed_until / self._window_s) - 1
 
     def release(self) -> list[tuple[float, list[Embedding]]]:
-        """Return the windows that are complete, as (end of the window in Unix seconds, embeddings in order).
+        """Return the complete windows, as (end of the window in Unix seconds, embeddings in order).
 
-        What is late comes first, with the end of the last window that was released before.
+        Late embeddings come first, with the end of the last window that was released before.
         """
         late, self._late = sorted(self._late, key=_event_order), []
         released = [((self._released_window + 1) * self._window_s, late)] if late else []

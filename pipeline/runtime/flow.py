@@ -1,7 +1,7 @@
-"""The way of a frame, in code: two loops a camera, joined by one bounded queue. asyncio only.
+"""The path of a frame, in code: two loops for each camera, joined by one bounded queue. asyncio only.
 
-Every awaited call may be a local function or an actor on another machine. Waiting is the back-pressure: whoever is
-slow makes the one before wait, back to the source, which then waits too or drops frames.
+Every awaited call may be a local function or an actor on another machine. Waiting is the back-pressure: a slow step
+makes the step before it wait, back to the source, which then waits too or drops frames.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ Embed = Callable[[Tracklet], Awaitable[Embedding | None]]
 
 
 class Track(Protocol):
-    """The tracking of one camera, as ``TrackingStage`` does it."""
+    """The tracking of one camera; see ``TrackingStage``."""
 
     def process(self, batch: list[tuple[Frame, Detections]]) -> list[Tracklet]:
         """Return the tracklets that these frames complete."""
@@ -32,19 +32,19 @@ class Track(Protocol):
         ...
 
     def oldest_needed(self) -> FrameStamp | None:
-        """Return the first frame that a tracklet still to come shows."""
+        """Return the first frame that a later tracklet will show; None if there is no open track."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far one camera has come, passed along with the tracklets.
+    """One step of a camera: a tracked frame and the tracklets that it completed.
 
     Attributes:
         stamp: The newest frame that was tracked; None at the end of the stream.
-        tracklets: What it completed.
+        tracklets: Completed by that frame.
         watermark: Unix seconds: later tracklets will be complete no earlier. Infinite at the end.
-        ack: The newest frame that no tracklet still to come needs; None at the end.
+        ack: The newest frame that no later tracklet needs; None at the end.
     """
 
     stamp: FrameStamp | None
@@ -59,13 +59,13 @@ async def frames_to_tracklets(
     progress: "asyncio.Queue[Progress | None]",
     seen: Callable[[Frame, float], None],
 ) -> None:
-    """Track frames until the source ends; hand on how far that led, and None at the end.
+    """Track frames until the source ends; put every step into ``progress``, and None at the end.
 
     Args:
-        frames: Frames with what was found in them, in order.
+        frames: Frames with their detections, in order.
         track: Of this camera.
         progress: Bounded; waits while it is full.
-        seen: DedupSet of every frame that was tracked, and the seconds it took.
+        seen: Called with every frame that was tracked, and the seconds that tracking took.
     """
     async for frame, detections in frames:
         began = time.perf_counter()
@@ -80,7 +80,7 @@ async def frames_to_tracklets(
 
 
 async def tracklets_to_embeddings(tracklets: list[Tracklet], pose: Pose, embed: Embed) -> list[Embedding]:
-    """Return what these tracklets look like; those that are hopeless are left out. The calls run together."""
+    """Return the embeddings of tracklets, without those of too low quality. The calls run concurrently."""
 
     async def one(tracklet: Tracklet) -> Embedding | None:
         return await embed(await pose(tracklet))
@@ -94,20 +94,20 @@ async def ordered_map(
 ) -> AsyncIterator[tuple[Item, Result]]:
     """Yield ``(item, await call(item))`` in order, at most ``max_inflight`` calls open at once.
 
-    Waiting for a free place is the back-pressure: ``items`` is not read while all places are taken.
+    The back-pressure: ``items`` is not read while ``max_inflight`` calls are open.
 
     Raises:
         Exception: Whatever ``items`` or ``call`` raises; open calls are cancelled first.
     """
-    places = asyncio.Semaphore(max_inflight)
+    slots = asyncio.Semaphore(max_inflight)
     opened: asyncio.Queue[tuple[Item, asyncio.Future[Result]] | None] = asyncio.Queue()
 
     async def open_calls() -> None:
         try:
-            await places.acquire()
+            await slots.acquire()
             async for item in items:
                 opened.put_nowait((item, asyncio.ensure_future(call(item))))
-                await places.acquire()
+                await slots.acquire()
         finally:
             opened.put_nowait(None)
 
@@ -119,7 +119,7 @@ async def ordered_map(
                 result = await future
             finally:
                 future.cancel()
-            places.release()
+            slots.release()
             yield item, result
         await opener
     finally:

@@ -1,4 +1,4 @@
-"""From a source's thread to asyncio: the newest item if it is live, every item, in a bounded wait, if not."""
+"""From a source's thread to asyncio: only the newest frame of a live source, every frame of a recording."""
 
 import asyncio
 import threading
@@ -13,10 +13,14 @@ class FrameQueue(Generic[Item]):
     """Reads an iterator in a thread of its own and yields its items in the loop that iterates.
 
     Args:
-        items: May block; an exception in it is raised where the mailbox is read.
-        newest_only: True: an item that is not read in time makes room for the next, and is counted. False: the
-            thread waits while ``capacity`` items are unread.
-        capacity: Items that wait at most; 1 where only the newest matters.
+        items: May block; an exception in it is raised where the queue is read.
+        newest_only: True: an item that is not read in time is dropped for the next, and counted. False: the thread
+            waits while ``capacity`` items are unread.
+        capacity: Items that wait at most; ignored if ``newest_only``, where it is 1.
+
+    Attributes:
+        num_read: Items that the iterator gave.
+        num_dropped: Of those, the ones that were dropped for a newer one.
     """
 
     def __init__(self, items: Iterator[Item], *, newest_only: bool, capacity: int) -> None:
@@ -47,7 +51,7 @@ class FrameQueue(Generic[Item]):
         try:
             while True:
                 self._arrived.clear()
-                while (item := self._reduce()) is not None:
+                while (item := self._take()) is not None:
                     yield item
                 with self._changed:
                     if self._ended and not self._waiting:
@@ -58,7 +62,7 @@ class FrameQueue(Generic[Item]):
         if self._error is not None:
             raise self._error
 
-    def _reduce(self) -> Item | None:
+    def _take(self) -> Item | None:
         with self._changed:
             if not self._waiting:
                 return None
@@ -70,13 +74,13 @@ class FrameQueue(Generic[Item]):
             for item in self._items:
                 if not self._put(item):
                     break
-        except BaseException as error:  # handed over to the reader, which raises it
+        except BaseException as error:  # raised by the reader
             self._error = error
         if isinstance(self._items, Generator):
             self._items.close()  # here, in the thread that used it
         with self._changed:
             self._ended = True
-        self._tell()
+        self._wake_reader()
 
     def _put(self, item: Item) -> bool:
         with self._changed:
@@ -89,13 +93,13 @@ class FrameQueue(Generic[Item]):
             if self._closed:
                 return False
             self._waiting.append(item)
-        self._tell()
+        self._wake_reader()
         return True
 
-    def _tell(self) -> None:
+    def _wake_reader(self) -> None:
         assert self._loop is not None
         assert self._arrived is not None
         try:
             self._loop.call_soon_threadsafe(self._arrived.set)
         except RuntimeError:
-            return  # the loop is closed: nobody reads any more
+            return  # the loop is closed: there is no reader any more

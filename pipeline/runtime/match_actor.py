@@ -1,10 +1,11 @@
-"""The single writer: puts the embeddings of all cameras in order, judges them, and publishes what follows."""
+"""The single writer: puts the embeddings of all cameras in order, matches them, and publishes what follows."""
 
 import asyncio
 import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import astuple
 from itertools import islice
 from math import inf
@@ -16,7 +17,7 @@ from pipeline.core import Alert, Correction, CorrectionCommand, Embedding, Sight
 from pipeline.ledger import Ledger, LedgerReader, Outcome
 from pipeline.ledger.apply import CommandHost, Removed, apply_command
 from pipeline.ledger.erasure import erase_stores
-from pipeline.runtime.acknowledgement import Acknowledgement
+from pipeline.runtime.deliveries import Acknowledgement
 from pipeline.runtime.event_time import EventTimeBuffer
 from pipeline.runtime.reducer import AppliedCommand, EndOfStream, Enrolment, InputEvent, Reducer, Window, entry_of
 from pipeline.runtime.sink_fanout import SinkFanout
@@ -24,34 +25,36 @@ from pipeline.telemetry.match_report import MatchReport
 from pipeline.telemetry.match_status import MatchStatus
 
 NUM_FRESH = 1000
-"""Sightings that tell how fresh what is published is now."""
+"""Newest sightings over which the status reports freshness. More react later to a change."""
 COMPACT_EVERY_S = 60.0
-"""Seconds between two times that old events are deleted."""
+"""Seconds between two deletions of old events. A longer time lets the ledger grow further beyond its limits."""
 
 
 class MatchActor:
-    """Judges and publishes. What it returns from ``deliver`` is what a source may forget.
+    """Matches embeddings and publishes events. Its acknowledgements say what the sources may forget.
 
-    Where its ledger holds an earlier life of it, or an earlier run, it goes on from there as if nothing had happened:
-    what was judged is judged once, and what sinks may lack is written to them again.
+    If its ledger holds an earlier epoch of it, or an earlier run, it continues from there with the same result: every
+    embedding is processed once, and what a sink may lack is written to that sink again.
 
     Args:
-        camera_ids: The cameras that will hand over.
-        make_match: Builds the match stage.
-        make_alert: Builds the alert stage.
+        camera_ids: The cameras that will deliver.
+        make_match: Builds the matcher.
+        make_alert: Builds the alert engine.
         make_sinks: Build the sinks, by name.
         ledger_path: The ledger's file.
-        window_s: Seconds of event time judged together.
+        window_s: Seconds of event time matched together.
         max_lateness_s: See ``EventTimeBuffer``.
         flush_every_s: Seconds between two flushes of the sinks.
-        max_waiting_embeddings: Cameras that are ahead wait while more than this many wait for the others.
+        max_waiting_embeddings: While more embeddings than this wait for slower cameras, the faster ones are held back.
         retention_s: Seconds of event time after which events leave the ledger.
-        max_events: So many events stay in the ledger at most; 0 for all.
+        max_events: Events that stay in the ledger at most; 0 for all.
+
+    Raises:
+        ConnectorError: If the ledger cannot be continued; see ``Reducer.bring_back``.
     """
 
     MAX_LATENCIES = 100_000
-    MAX_KNOWN_PARTS = 100_000
-    """The newest ones; a camera that comes back hands over again what it did since its last checkpoint."""
+    """Newest latencies of which the summary gives percentiles; 3 MB."""
 
     def __init__(
         self,
@@ -79,6 +82,7 @@ class MatchActor:
         self._buffer = EventTimeBuffer(camera_ids, window_s=window_s, max_lateness_s=max_lateness_s)
         self._flush_every_s = flush_every_s
         self._max_waiting_embeddings = max_waiting_embeddings
+        self._max_wait_s = None if max_lateness_s == inf else max_lateness_s
         self._retention_s, self._max_events = retention_s, max_events
         self._compacted_at = -inf
         self._turn = asyncio.Lock()
@@ -92,16 +96,16 @@ class MatchActor:
         saved = self._ledger.saved()
         self._unpublished = self._reducer.bring_back(saved)
         self._sinks.rewind(saved.marks)
-        self._buffer.resume(self._reducer.judged_until)
-        self._judged_until = self._reducer.judged_until
-        # Everything was closed before, by this very run or by one that is gone on with: its files stay as they are.
+        self._buffer.resume(self._reducer.processed_until)
+        self._processed_until = self._reducer.processed_until
+        # An ended run had closed everything, and this one may add nothing: the files stay as they are until it does.
         self._is_closed = self._reducer.is_ended and not saved.marks
 
     async def ready(self) -> None:
         """Return; everything is built."""
 
     async def status(self) -> MatchStatus:
-        """Return how far it has come."""
+        """Return the counts and the calibration now."""
         counts = self._reducer.counts
         calibration = self._reducer.match.calibration
         return MatchStatus(
@@ -125,7 +129,7 @@ class MatchActor:
         return newest[int(0.95 * (len(newest) - 1))] if newest else None
 
     async def enrol(self, person_id: int, embedding: Embedding) -> None:
-        """Make a person known by pictures, unless a run before has; before the first ``deliver``."""
+        """Enrol a person by pictures, unless an earlier run has; before the first ``deliver``."""
         if not self._reducer.match.is_known(person_id):
             await self._reduce(Enrolment(person_id, embedding))
             self._ledger.note("configuration", "enrol", f"person {person_id}")
@@ -138,18 +142,19 @@ class MatchActor:
         due_at: float,
         epoch: str | None = None,
     ) -> Acknowledgement:
-        """Take embeddings of one camera and learn how far it has come.
+        """Accept the embeddings and the watermark of one camera.
 
-        Does not wait for their release, but for room: while too many wait for slower cameras, the camera that is
-        furthest behind passes and the others do not.
+        Returns before they are processed, but waits for room: while too many embeddings wait for slower cameras, only
+        the camera that is furthest behind passes. Among live cameras the others pass after ``max_lateness_s``, so that
+        their watermarks go on and leave a stalled camera behind.
 
         Args:
             camera_id: The camera.
-            embeddings: In the order in which they were completed; what was judged before is passed over.
+            embeddings: In the order in which they were completed; those processed before are skipped.
             watermark: Unix seconds: later ones will be complete no earlier than this. Infinite at the end.
             due_at: Unix seconds by the wall clock: when the frame that completed them was due.
-            epoch: Of the receipt before; None from a camera that handed nothing over yet. With that of an earlier life
-                nothing is taken: the camera has to hand over again what was not judged by then.
+            epoch: Of the acknowledgement before; None for the first delivery of a camera. For an earlier epoch nothing
+                is accepted: the camera has to deliver again all that was not processed then.
         """
         if epoch not in (None, self._epoch):
             return Acknowledgement(self._epoch, False, -inf, -inf)
@@ -160,20 +165,22 @@ class MatchActor:
                 self._due_at[part] = due_at
         self._buffer.advance(camera_id, watermark)
         await self._release()
-        while len(self._buffer) > self._max_waiting_embeddings and watermark > self._buffer.watermark:
-            self._room.clear()
-            await self._room.wait()
-        return Acknowledgement(self._epoch, True, self._judged_until, self._safe_until)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._max_wait_s):
+                while len(self._buffer) > self._max_waiting_embeddings and watermark > self._buffer.watermark:
+                    self._room.clear()
+                    await self._room.wait()
+        return Acknowledgement(self._epoch, True, self._processed_until, self._safe_until)
 
     async def finish(self, patience_s: float) -> MatchReport:
-        """Judge what is left, publish it, close everything, and say what the run came to.
+        """Process what is left, publish it, close everything, and return the report of the run.
 
         Args:
             patience_s: Seconds after which a busy sink is waited for no longer; the report names it.
         """
         self._sinks.be_patient_for(patience_s)
         async with self._turn:
-            await self._judge_released()
+            await self._process_released()
             if not self._reducer.is_ended:
                 await self._reduce(EndOfStream())
             if await self._sinks.flush() and not self._is_closed:
@@ -200,13 +207,13 @@ class MatchActor:
 
     async def _release(self) -> None:
         async with self._turn:
-            await self._judge_released()
-            self._judged_until = max(self._judged_until, self._buffer.released_until)
+            await self._process_released()
+            self._processed_until = max(self._processed_until, self._buffer.released_until)
             if time.monotonic() - self._flushed_at >= self._flush_every_s:
                 await self._flush()
         self._room.set()
 
-    async def _judge_released(self) -> None:
+    async def _process_released(self) -> None:
         unpublished, self._unpublished = self._unpublished, []
         await self._sinks.write(unpublished)
         for submitted in self._ledger.pending_commands():
@@ -235,7 +242,7 @@ class MatchActor:
         return removed, [*needles, *traces]
 
     async def _reduce(self, event: InputEvent, outcomes: Sequence[Outcome] = ()) -> None:
-        """Decide, and write what follows to the ledger, then to every sink; a busy sink is waited for."""
+        """Apply an event, and write what follows to the ledger, then to every sink; a busy sink is waited for."""
         self._is_closed = False
         records = self._reducer.apply(event)
         began = time.perf_counter()
@@ -244,11 +251,11 @@ class MatchActor:
         self._publish_s += time.perf_counter() - began
 
     async def _flush(self) -> None:
-        """Flush the sinks; where all have everything safe, it need never be written again."""
+        """Flush the sinks; once all have everything safe, the ledger need not keep it for them."""
         is_safe = await self._sinks.try_to_flush()
         self._flushed_at = time.monotonic()
         if is_safe:
-            self._safe_until = self._judged_until
+            self._safe_until = self._processed_until
             self._ledger.note_published(self._sinks.marks())
             if self._ledger.wants_snapshot:
                 self._ledger.save(self._reducer.snapshot())

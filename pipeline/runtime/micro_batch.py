@@ -1,4 +1,4 @@
-"""Batching in asyncio: calls that arrive while a batch is being worked on make the next one."""
+"""Batching in asyncio: calls that arrive while one batch is processed form the next."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -10,12 +10,12 @@ Result = TypeVar("Result")
 
 
 class MicroBatch(Generic[Item, Result]):
-    """Gathers single calls into batches and works on one batch at a time, in one thread of its own.
+    """Gathers single calls into batches, and processes one batch at a time in a thread of its own.
 
     Args:
-        work: Items to results, same length and order.
-        max_items: Most items of a batch.
-        max_wait_s: Seconds that a batch waits for more; 0 takes what is there, which never adds latency.
+        work: From items to results, same length and order.
+        max_items: Items in a batch at most.
+        max_wait_s: Seconds that a batch waits for more items; 0 takes those that are there and adds no latency.
     """
 
     def __init__(self, work: Callable[[Sequence[Item]], Sequence[Result]], *, max_items: int, max_wait_s: float):
@@ -49,7 +49,9 @@ class MicroBatch(Generic[Item, Result]):
             try:
                 results = await loop.run_in_executor(self._thread, self._work, [item for item, _ in batch])
                 answers = list(zip(batch, results, strict=True))
-            except Exception as error:  # each caller gets it; none may wait for ever
+            except (
+                Exception
+            ) as error:  # whatever the work raises, each caller gets it; otherwise they would wait forever
                 for _, future in batch:
                     if not future.done():
                         future.set_exception(error)

@@ -1,4 +1,4 @@
-"""All that is decided: what is taken in, in order, to the records that follow. The same input, the same records."""
+"""From input events, in order, to the records that follow; the same events give the same records."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """A person who is known by pictures."""
+    """A person who is enrolled by pictures."""
 
     person_id: int
     embedding: Embedding
@@ -34,7 +34,7 @@ class Enrolment:
 
 @dataclass(frozen=True, slots=True)
 class AppliedCommand:
-    """An order of an operator, and the correction that it came to."""
+    """A correction command of an operator, and the correction that it led to."""
 
     command: CorrectionCommand
     correction: Correction
@@ -42,12 +42,12 @@ class AppliedCommand:
 
 @dataclass(frozen=True, slots=True)
 class EndOfStream:
-    """Nothing else will come: a last look back."""
+    """The last event of a run: tracks end, and people are re-clustered once more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """Who was known was forgotten, all at once; their numbers are not given again."""
+    """All known people were forgotten at once; their numbers are not given again."""
 
     last_person_id: int
 
@@ -61,10 +61,13 @@ KINDS: dict[str, type[Any]] = {
     FORGOTTEN: Forgotten,
     "ending": EndOfStream,
 }
+"""Input events by the kind under which the journal of a ledger stores them."""
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
+    """What a snapshot stores, under these names; ``judged_until`` is ``Reducer.processed_until``."""
+
     match: bytes
     alert: bytes
     judged_until: float
@@ -73,15 +76,15 @@ class _State:
 
 
 class Reducer:
-    """The match and the alert stage as one, which can be brought back from a ledger.
+    """Matcher and alert engine as one, which can be brought back from a ledger.
 
     Args:
-        match: Who is who.
-        alert: What is worth telling.
+        match: The matcher.
+        alert: The alert engine.
 
     Attributes:
-        judged_until: Unix seconds of event time: the end of the last window.
-        is_ended: The last thing that was taken in was an ending.
+        processed_until: Unix seconds of event time: the end of the last window.
+        is_ended: The last event was the end of the stream.
         counts: Records so far, by kind.
         busy_s: Seconds of work, by stage.
     """
@@ -89,7 +92,7 @@ class Reducer:
     def __init__(self, match: Matcher, alert: AlertEngine) -> None:
         self.match = match
         self._alert = alert
-        self.judged_until = -inf
+        self.processed_until = -inf
         self.is_ended = False
         self.counts: dict[type, int] = {Sighting: 0, Correction: 0, Alert: 0}
         self.busy_s = {"match": 0.0, "alert": 0.0}
@@ -103,10 +106,11 @@ class Reducer:
         return records
 
     def bring_back(self, saved: Saved) -> list[Record]:
-        """Come to the state that a ledger saved, and return the records that sinks may not have, in order.
+        """Restore the state that a ledger saved, and return the records that sinks may lack, in order.
 
         Raises:
-            ConnectorError: If what follows is not what the ledger says: something else decides now.
+            ConnectorError: If the events do not lead to the same records again, because the configuration or the
+                program is another one.
         """
         if saved.state is not None:
             self._restore(deserialise(saved.state, _State))
@@ -114,11 +118,11 @@ class Reducer:
         for entry in saved.entries:
             records = self.apply(deserialise(entry.body, KINDS[entry.kind]))
             rows = chained(chain, records)
-            # Those were carried out without the rules that raise alerts.
+            # Commands at rest were applied without the rules that raise alerts.
             if entry.kind not in (AT_REST, FORGOTTEN) and (rows[-1][-1] if rows else chain) != entry.chain:
                 raise ConnectorError(
                     "ledger: expected to come to the same events again, got others; the configuration or the program "
-                    "changed since it was broken off: go on with those of then, or use another output_dir"
+                    "changed since the run was interrupted: continue with those of then, or use another output_dir"
                 )
             chain = entry.chain
             unpublished += records if entry.number > saved.published else []
@@ -128,13 +132,13 @@ class Reducer:
         """Return the whole state."""
         counts = tuple(self.counts.values())
         return serialise(
-            _State(self.match.snapshot(), self._alert.snapshot(), self.judged_until, self.is_ended, counts)  # type: ignore[arg-type]
+            _State(self.match.snapshot(), self._alert.snapshot(), self.processed_until, self.is_ended, counts)  # type: ignore[arg-type]
         )
 
     def _restore(self, state: _State) -> None:
         self.match.restore(state.match)
         self._alert.restore(state.alert)
-        self.judged_until, self.is_ended = state.judged_until, state.is_ended
+        self.processed_until, self.is_ended = state.judged_until, state.is_ended
         self.counts = dict(zip(self.counts, state.counts, strict=True))
 
     def _records(self, event: InputEvent) -> list[Record]:
@@ -146,7 +150,7 @@ class Reducer:
             return []
         if isinstance(event, Window):
             found: Sequence[Sighting | Correction] = self._timed("match", lambda: self.match.process(event.embeddings))
-            self.judged_until = event.now
+            self.processed_until = event.now
         elif isinstance(event, AppliedCommand):
             self._timed("match", lambda: self.match.apply(event.command, event.correction))
             found = [event.correction]
@@ -167,6 +171,6 @@ class Reducer:
 
 
 def entry_of(event: InputEvent) -> tuple[str, bytes]:
-    """Return what is taken in as a ledger's journal keeps it."""
+    """Return an input event as the journal of a ledger stores it: kind and bytes."""
     kind = next(kind for kind, of_kind in KINDS.items() if of_kind is type(event))
     return kind, serialise(event)

@@ -1,76 +1,87 @@
-"""A camera that comes back when its process dies."""
+"""A camera that is started again when its process dies."""
 
 import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any, Protocol
 
 from pipeline.core.errors import ProcessLostError
-from pipeline.runtime.checkpoint import Checkpoint
-from pipeline.runtime.remote import Remote
+from pipeline.runtime.camera_actor import Checkpoint
 from pipeline.telemetry.camera_status import CameraStatus
 
 logger = logging.getLogger(__name__)
 
 
+class CameraProcess(Protocol):
+    """A process with a ``CameraActor`` in it, as ``ActorRef`` is."""
+
+    async def call(self, method: str, *arguments: Any) -> Any:
+        """Return what a method of the actor returns."""
+        ...
+
+
 class RestartingCamera:
-    """A camera actor in a process of its own, and its last checkpoint, from which a new process goes on.
+    """A camera actor in a process of its own, and the last checkpoint, from which a new process continues.
 
     Args:
-        name: What its process is called in messages.
-        start: Starts a process with a ``CameraActor``.
-        max_restarts: How often it may die, and one time more ends it.
-        checkpoint_every_s: Seconds between two checkpoints.
+        name: What the process is called in messages.
+        start: Starts a process.
+        max_restarts: How often the process may die; the camera is lost when it dies once more.
+        checkpoint_every_s: Seconds between two checkpoints. A longer time means less copying, and more frames that a
+            new process tracks again.
     """
 
-    def __init__(self, name: str, start: Callable[[], Remote], *, max_restarts: int, checkpoint_every_s: float) -> None:
+    def __init__(
+        self, name: str, start: Callable[[], CameraProcess], *, max_restarts: int, checkpoint_every_s: float
+    ) -> None:
         self._name = name
         self._start = start
         self._max_restarts = max_restarts
         self._checkpoint_every_s = checkpoint_every_s
-        self._camera = start()
+        self._process = start()
         self._checkpoint: Checkpoint | None = None
         self._is_stopped = False
 
     async def ready(self) -> None:
-        """Return; its source is built."""
-        await self._camera.ready()
+        """Return once the source is built."""
+        await self._process.call("ready")
 
     async def status(self) -> CameraStatus:
-        """Return how it is doing now."""
-        status: CameraStatus = await self._camera.status()
+        """Return the status now."""
+        status: CameraStatus = await self._process.call("status")
         return status
 
     async def stop(self) -> None:
-        """Read no further; what was read is worked off."""
+        """Read no further; what was read is still tracked and delivered."""
         self._is_stopped = True
-        await self._camera.stop()
+        await self._process.call("stop")
 
     async def settle(self) -> None:
-        """Let the source forget everything that was tracked."""
-        await self._camera.settle()
+        """Let the source forget every frame that was tracked."""
+        await self._process.call("settle")
 
     async def run(self) -> CameraStatus:
         """Work until the source ends.
 
         Raises:
-            ProcessLostError: If its process died once too often.
+            ProcessLostError: If the process died once too often.
         """
         num_restarts = 0
         while True:
-            keeping = asyncio.create_task(self._keep(self._camera))
-            await asyncio.sleep(0)  # the camera is asked for a checkpoint before it runs, and so holds back its acks
+            keeping = asyncio.create_task(self._keep_checkpoints(self._process))
+            await asyncio.sleep(0)  # asked for a checkpoint before it runs, the camera holds acknowledgements back
             try:
-                status: CameraStatus = await self._camera.run(self._checkpoint)
+                status: CameraStatus = await self._process.call("run", self._checkpoint)
             except ProcessLostError as error:
                 if error.process != self._name or num_restarts == self._max_restarts:
                     raise
                 num_restarts += 1
-                self._camera = self._start()
-                where = f"frame {self._checkpoint.stamp.index}" if self._checkpoint else "its beginning"
-                logger.warning("%s; started again behind %s", error, where)
+                self._process = self._start()
+                where = f"after frame {self._checkpoint.stamp.index}" if self._checkpoint else "from the beginning"
+                logger.warning("%s; started again %s", error, where)
                 if self._is_stopped:
-                    await self._camera.stop()
+                    await self._process.call("stop")
             else:
                 return status
             finally:
@@ -78,7 +89,7 @@ class RestartingCamera:
                 with suppress(asyncio.CancelledError, ProcessLostError):
                     await keeping
 
-    async def _keep(self, camera: Remote) -> None:
+    async def _keep_checkpoints(self, process: CameraProcess) -> None:
         while True:
-            self._checkpoint = await camera.checkpoint()
+            self._checkpoint = await process.call("checkpoint")
             await asyncio.sleep(self._checkpoint_every_s)

@@ -1,4 +1,4 @@
-"""The sinks as one: written, waited for, flushed, and brought back to where they stood."""
+"""All sinks as one: written, waited for, flushed, and rewound."""
 
 import asyncio
 import logging
@@ -20,8 +20,8 @@ class SinkFanout:
         sinks: By name.
 
     Attributes:
-        num_retries: Batches that a sink did not take at once.
-        behind: Sinks that are waited for no longer.
+        num_retries: Calls that a busy sink refused.
+        behind: Sinks that are waited for no longer; they lack records.
     """
 
     def __init__(self, sinks: Mapping[str, Sink]) -> None:
@@ -31,18 +31,18 @@ class SinkFanout:
         self.behind: dict[str, None] = {}
 
     def be_patient_for(self, seconds: float) -> None:
-        """Wait for busy sinks no longer than that from now on."""
+        """Wait for busy sinks at most so many seconds from now."""
         self._patient_until = time.monotonic() + seconds
 
     async def write(self, records: Sequence[Record]) -> None:
         """Write to every sink; a busy one is waited for."""
         for name, sink in self._sinks.items() if records else ():
-            await self._patiently(name, partial(sink.write, records))
+            await self._retry(name, partial(sink.write, records))
 
     async def try_to_flush(self) -> bool:
-        """Flush every sink and return whether all have everything safe.
+        """Flush every sink once, and return whether all have everything safe.
 
-        One that is busy has not, but it still takes records until it is full.
+        A busy sink has not, but it still accepts records until it is full.
         """
         loop = asyncio.get_running_loop()
         is_safe = True
@@ -57,7 +57,7 @@ class SinkFanout:
     async def flush(self) -> bool:
         """Flush every sink, wait for the busy ones, and return whether all have everything safe."""
         for name, sink in self._sinks.items():
-            await self._patiently(name, sink.flush)
+            await self._retry(name, sink.flush)
         return not self.behind
 
     async def close(self) -> None:
@@ -67,17 +67,17 @@ class SinkFanout:
             await loop.run_in_executor(None, sink.close)
 
     def marks(self) -> dict[str, str]:
-        """Return where each sink stands that can go back there."""
+        """Return the position of each sink that can be rewound."""
         return {name: sink.mark() for name, sink in self._sinks.items() if isinstance(sink, RewindableSink)}
 
     def rewind(self, marks: Mapping[str, str]) -> None:
-        """Take every sink back to where it stood."""
+        """Rewind every sink to its position of then."""
         for name, sink in self._sinks.items():
             if name in marks and isinstance(sink, RewindableSink):
                 sink.rewind(marks[name])
 
-    async def _patiently(self, name: str, call: Callable[[], None]) -> None:
-        """Call a sink again and again until it takes what it is given, or patience ends."""
+    async def _retry(self, name: str, call: Callable[[], None]) -> None:
+        """Call a sink until it is no longer busy, or patience ends."""
         loop = asyncio.get_running_loop()
         while True:
             try:
@@ -86,7 +86,7 @@ class SinkFanout:
                 self.num_retries += 1
                 patience_s = self._patient_until - time.monotonic()
                 if patience_s <= 0:
-                    logger.error("sink %s is waited for no longer: %s", name, busy)
+                    logger.error("sink %s is still busy and waited for no longer: %s", name, busy)
                     self.behind[name] = None
                     return
                 await asyncio.sleep(min(busy.retry_after_s, patience_s))

@@ -1,26 +1,26 @@
-"""How a camera is doing."""
+"""The status of a camera."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class CameraStatus:
-    """How a camera is doing.
+    """Counts since the start of the run, and the state now.
 
     Attributes:
-        frames_read: That came: those processed, those dropped, and those that were broken.
-        frames_processed: Tracked.
-        frames_dropped: Not tracked, because newer ones were there.
-        tracklets: Completed.
-        static_false_positives: Parts of tracks that were dropped because nothing in them moved.
-        low_score_parts: Those that were dropped because the detector was never sure of them.
-        bad_records: Frames or tracklets that were dropped because they were broken.
+        frames_read: All frames that the source gave: processed, dropped and bad ones.
+        frames_processed: Frames that were tracked.
+        frames_dropped: Frames that were dropped for newer ones.
+        tracklets: Tracklets that were completed.
+        static_false_positives: Parts of tracks that were dropped as static false positives.
+        low_score_parts: Parts of tracks that were dropped for their low detector score.
+        bad_records: Frames and tracklets that were dropped because they were invalid.
         people_now: Open tracks.
         lag_s: Seconds from when the newest tracked frame was due until it was tracked.
-        reopens: Times the source was opened again.
-        error: Why the camera was given up, or its recording broke off; None if it did not.
-        track_s: Seconds of work in tracking.
-        decode_s: Seconds of work in reading and letter-boxing.
+        reopens: How often the source was opened again.
+        error: Why the camera was given up, or its recording broke off; None while all is well.
+        track_s: Seconds spent on tracking.
+        decode_s: Seconds spent on reading and letter-boxing.
     """
 
     frames_read: int = 0

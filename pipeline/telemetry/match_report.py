@@ -1,4 +1,4 @@
-"""What a run came to, as the match actor counts it."""
+"""The result of a run, as the match actor counts it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class MatchReport:
-    """What a run came to.
+    """The result of a run.
 
     Attributes:
-        num_identities: People known.
-        num_sightings: Published.
-        num_corrections: Published.
-        num_alerts: Published, without amendments and retractions.
-        num_late: Embeddings that came after their turn.
-        num_sink_retries: Batches that a sink did not take at once.
-        latencies_s: Seconds from when each sighting's last frame was due to its publication; the newest ones.
-        digest: sha256 of the result.
-        busy_s: Seconds of work, by what it was.
-        behind: Sinks that did not take everything in time.
+        num_identities: Known people.
+        num_sightings: Published sightings.
+        num_corrections: Published corrections.
+        num_alerts: Published alerts, without amendments and retractions.
+        num_late: Embeddings that arrived after their window had been processed.
+        num_sink_retries: Calls that a busy sink refused.
+        latencies_s: Seconds from when each sighting's last frame was due to its publication; of the newest ones.
+        digest: sha256 of all published events.
+        busy_s: Seconds of work: match, alert, publish.
+        behind: Sinks that did not accept everything in time.
     """
 
     num_identities: int

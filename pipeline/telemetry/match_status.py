@@ -1,28 +1,28 @@
-"""How far the match actor has come."""
+"""The status of the match actor."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class MatchStatus:
-    """How far the match actor has come; see ``MatchReport``.
+    """Counts of a match actor since the start of the run, and the state now.
 
     Attributes:
-        num_identities: People known.
-        num_sightings: Published.
-        num_corrections: Published.
-        num_alerts: Published.
-        num_late: Embeddings that came after their turn.
-        num_sink_retries: Batches that a sink did not take at once.
+        num_identities: Known people.
+        num_sightings: Published sightings.
+        num_corrections: Published corrections.
+        num_alerts: Published alerts.
+        num_late: Embeddings that arrived after their window had been processed.
+        num_sink_retries: Calls that a busy sink refused.
         num_waiting: Embeddings that wait for slower cameras.
-        num_unusable: Embeddings that were left out because something was wrong with them.
-        freshness_p95_s: Of the last thousand sightings: seconds from when the last frame was due to publication; None
-            before the first.
+        num_unusable: Embeddings that were left out because they were invalid.
+        freshness_p95_s: Seconds from when the last frame of a sighting was due to its publication, 95th percentile of
+            the last thousand; None before the first.
         calibration_labels: Pairs of tracks that were certainly two people.
-        calibration_drift: How far looks of different people are from those of training, in standard deviations.
-        calibration_model: What distances of looks are taken to be like: mean and standard deviation of one person, and
-            of two people; empty before it is known.
-        epoch: Another one each time that it came back from its ledger.
+        calibration_drift: Drift of the mean distance between different people since training, in standard deviations.
+        calibration_model: Mean and standard deviation of appearance distances, of the same person and of different
+            people: four numbers; empty before they are known.
+        epoch: A new one each time the match actor came back from its ledger.
     """
 
     num_identities: int = 0

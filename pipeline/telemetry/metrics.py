@@ -1,46 +1,49 @@
-"""How the line is doing, as numbers for Prometheus through Ray's endpoint."""
+"""Counters and gauges of a pipeline, for Prometheus through Ray's endpoint."""
 
 from collections import defaultdict
 from collections.abc import Mapping
-
-from ray.util.metrics import Counter, Gauge
 
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_status import MatchStatus
 
 COUNTERS = {
-    "reid_frames_total": ("Frames by what became of them: processed, dropped or bad.", ("camera", "outcome")),
-    "reid_tracklets_total": ("Pieces of tracks that were completed.", ("camera",)),
+    "reid_frames_total": ("Frames by outcome: processed, dropped or bad.", ("camera", "outcome")),
+    "reid_tracklets_total": ("Completed tracklets.", ("camera",)),
     "reid_reopens_total": ("Times that a camera broke and was opened again.", ("camera",)),
-    "reid_sightings_total": ("Sightings that were published.", ()),
-    "reid_corrections_total": ("Corrections that were published.", ()),
-    "reid_alerts_total": ("Alerts that were published.", ()),
-    "reid_late_total": ("Tracklets that came after their turn.", ()),
-    "reid_unusable_total": ("Tracklets that were left out because something was wrong with them.", ()),
-    "reid_sink_retries_total": ("Batches that a sink did not take at once.", ()),
+    "reid_sightings_total": ("Published sightings.", ()),
+    "reid_corrections_total": ("Published corrections.", ()),
+    "reid_alerts_total": ("Published alerts.", ()),
+    "reid_late_total": ("Tracklets that arrived after their window had been processed.", ()),
+    "reid_unusable_total": ("Tracklets that were left out because they were invalid.", ()),
+    "reid_sink_retries_total": ("Batches that a sink did not accept at once.", ()),
 }
 GAUGES = {
-    "reid_frame_age_seconds": ("From when the newest tracked frame was due until it was tracked.", ("camera",)),
-    "reid_open_tracks": ("People who are followed now.", ("camera",)),
-    "reid_identities": ("People who are known.", ()),
-    "reid_waiting_items": ("Tracklets that wait for slower cameras to be judged.", ()),
+    "reid_frame_age_seconds": ("Time from when the newest tracked frame was due until it was tracked.", ("camera",)),
+    "reid_open_tracks": ("Open tracks.", ("camera",)),
+    "reid_identities": ("Known people.", ()),
+    "reid_waiting_items": ("Tracklets that wait for slower cameras.", ()),
     "reid_calibration_labels": ("Pairs of tracks that were certainly two people.", ()),
-    "reid_calibration_drift": ("How far looks of different people are from training, standard deviations.", ()),
+    "reid_calibration_drift": (
+        "Drift of the distances between different people since training, standard deviations.",
+        (),
+    ),
     "reid_cameras_lost": ("Cameras that were given up.", ()),
 }
-"""Name: what it says, and its labels. No label names a person."""
+"""Name: description and labels. No label names a person."""
 
 
 class RayMetrics:
-    """Tells Ray what changed since the last time. Used in a process that is part of a cluster."""
+    """Reports to Ray what changed since the last time. Used in a process that is part of a cluster."""
 
     def __init__(self) -> None:
+        from ray.util.metrics import Counter, Gauge
+
         self._counters = {name: Counter(name, text, labels) for name, (text, labels) in COUNTERS.items()}
         self._gauges = {name: Gauge(name, text, labels) for name, (text, labels) in GAUGES.items()}
-        self._told: defaultdict[tuple[str, ...], int] = defaultdict(int)
+        self._reported: defaultdict[tuple[str, ...], int] = defaultdict(int)
 
     def show(self, cameras: Mapping[str, CameraStatus], match: MatchStatus) -> None:
-        """Tell the newest state."""
+        """Report the newest status."""
         self._count("reid_sightings_total", match.num_sightings)
         self._count("reid_corrections_total", match.num_corrections)
         self._count("reid_alerts_total", match.num_alerts)
@@ -66,6 +69,6 @@ class RayMetrics:
 
     def _count(self, name: str, total: int, **labels: str) -> None:
         key = (name, *labels.values())
-        if total > self._told[key]:
-            self._counters[name].inc(total - self._told[key], labels)
-            self._told[key] = total
+        if total > self._reported[key]:
+            self._counters[name].inc(total - self._reported[key], labels)
+            self._reported[key] = total

@@ -1,4 +1,4 @@
-"""What a person sees while the line runs: a live table on a terminal, a log line now and then elsewhere."""
+"""What a run shows meanwhile: a live table on a terminal, log lines elsewhere."""
 
 import logging
 import sys
@@ -14,12 +14,13 @@ from rich.text import Text
 from pipeline.telemetry.camera_status import CameraStatus
 
 LOG_EVERY_S = 10.0
+"""Seconds between two log lines for each camera, where there is no terminal. Fewer fill the log."""
 
 logger = logging.getLogger(__name__)
 
 
 class Progress:
-    """Shows how the cameras are doing, until it is left."""
+    """Shows the status of the cameras; a context manager."""
 
     def __init__(self) -> None:
         self._console = Console()
@@ -38,7 +39,7 @@ class Progress:
             self._live.stop()
 
     def show(self, cameras: Mapping[str, CameraStatus]) -> None:
-        """Show the newest state."""
+        """Show the newest status of every camera."""
         now = time.monotonic()
         for camera_id, status in cameras.items():
             at, frames = self._before.get(camera_id, (self._began, 0))

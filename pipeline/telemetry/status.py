@@ -1,4 +1,4 @@
-"""How a run is doing, for whoever watches it from outside: ``status.json``, written anew every second."""
+"""``status.json``: the status of a run for other processes, written every second."""
 
 import asyncio
 import json
@@ -16,15 +16,16 @@ from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_status import MatchStatus
 
 EVERY_S = 1.0
+"""Seconds between two writes. The operator's page shows a status that is up to so old."""
 
 logger = logging.getLogger(__name__)
 
 
 class WatchedCamera(Protocol):
-    """A camera that says how it is doing."""
+    """A camera with a status."""
 
     async def status(self) -> CameraStatus:
-        """Return its status now."""
+        """Return the status now."""
         ...
 
 
@@ -49,7 +50,7 @@ class Watched(Protocol):
 
 @asynccontextmanager
 async def in_background(work: Callable[[], Awaitable[None]] | None) -> AsyncIterator[None]:
-    """Do something beside what is inside, and stop it then; nothing for None."""
+    """Run some work beside the body, and cancel it at the end; None for no work."""
     task = None if work is None else asyncio.ensure_future(work())
     try:
         yield
@@ -60,15 +61,15 @@ async def in_background(work: Callable[[], Awaitable[None]] | None) -> AsyncIter
                 await task
 
 
-async def write_status(folder: Path, running: Watched) -> None:
-    """Write how a line is doing into ``status.json``, for ever; the file is always whole."""
+async def write_status(folder: Path, pipeline: Watched) -> None:
+    """Write the status of a pipeline to ``status.json`` until cancelled; readers never see half a file."""
     path = folder / "status.json"
     speeds: dict[str, _Speed] = {}
     while True:
         try:
-            written = await _status_of(running, speeds)
+            written = await _status_of(pipeline, speeds)
         except ProcessLostError as error:
-            logger.debug("%s waits: %s", path.name, error)  # whoever watches the process says so
+            logger.debug("%s waits: %s", path.name, error)  # the supervisor reports it
         else:
             if not _write(path, written):
                 return
@@ -77,54 +78,54 @@ async def write_status(folder: Path, running: Watched) -> None:
 
 @dataclass(slots=True)
 class _Speed:
-    """Frames a second of one camera, from one look to the next."""
+    """Frames a second of one camera, between two updates."""
 
     at: float
     frames: int
     fps: float = 0.0
 
-    def look(self, frames: int) -> float:
+    def update(self, frames: int) -> float:
         now = time.monotonic()
         self.fps = round(max(0, frames - self.frames) / max(now - self.at, 1e-6), 2)
         self.at, self.frames = now, frames
         return self.fps
 
 
-async def _status_of(running: Watched, speeds: dict[str, _Speed]) -> dict[str, Any]:
+async def _status_of(pipeline: Watched, speeds: dict[str, _Speed]) -> dict[str, Any]:
     cameras = {}
-    for camera_id, camera in running.cameras.items():
+    for camera_id, camera in pipeline.cameras.items():
         try:
             status = await camera.status()
         except ProcessLostError as error:
             status = CameraStatus(error=str(error))
         speed = speeds.setdefault(camera_id, _Speed(time.monotonic(), status.frames_processed))
-        cameras[camera_id] = {**asdict(status), "fps": speed.look(status.frames_processed)}
+        cameras[camera_id] = {**asdict(status), "fps": speed.update(status.frames_processed)}
     return {
         "at": time.time(),
         "cameras": cameras,
-        "match": asdict(await running.match_status()),
-        "busy": await _busy(running),
+        "match": asdict(await pipeline.match_status()),
+        "busy": await _busy(pipeline),
     }
 
 
-async def _busy(running: Watched) -> dict[str, dict[str, float]]:
-    """Return seconds of work and items so far, and items that wait, by stage."""
+async def _busy(pipeline: Watched) -> dict[str, dict[str, float]]:
+    """Return the seconds of work, the items so far and the items that wait, by stage, over all its replicas."""
     found = {}
-    for stage, actors in running.busy.items():
-        told = await asyncio.gather(*(busy() for busy in actors), return_exceptions=True)
-        done = [each for each in told if not isinstance(each, BaseException)]
+    for stage, actors in pipeline.busy.items():
+        replies = await asyncio.gather(*(busy() for busy in actors), return_exceptions=True)
+        done = [reply for reply in replies if not isinstance(reply, BaseException)]
         busy_s, items, waiting = (sum(values) for values in zip(*done, strict=True)) if done else (0.0, 0, 0)
         found[stage] = {"busy_s": busy_s, "items": float(items), "waiting": float(waiting)}
     return found
 
 
 def _write(path: Path, written: dict[str, Any]) -> bool:
-    """Put a new file in the place of the old one; return whether that worked."""
+    """Replace the file; return whether that worked."""
     part = path.with_suffix(".part")
     try:
         part.write_text(json.dumps(written))
         os.replace(part, path)
     except OSError as error:
-        logger.warning("%s is written no more: %s", path.name, error)
+        logger.warning("%s is no longer written: %s", path.name, error)
         return False
     return True

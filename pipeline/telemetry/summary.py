@@ -1,4 +1,4 @@
-"""What a run came to: ``summary.json``, and the table that a person sees at the end."""
+"""The summary of a run: ``summary.json``, and the table on the terminal at its end."""
 
 import json
 import platform
@@ -16,13 +16,23 @@ from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_report import MatchReport
 
 SCHEMA = 1
+"""Version of ``summary.json``; raised when a key changes its meaning."""
+
 PACKAGES = ("numpy", "opencv-python", "av", "onnxruntime", "openvino", "trackers", "supervision", "ray", "faiss-cpu")
+"""Packages whose versions can change a result."""
 
 
 def make_summary(
     cameras: Mapping[str, CameraStatus], report: MatchReport, wall_s: float, quality: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Return the summary as interface.md describes it."""
+    """Return the content of ``summary.json``.
+
+    Args:
+        cameras: The last status of every camera.
+        report: Of the match actor.
+        wall_s: Seconds from the first frame to the end.
+        quality: Scores against ground truth; None without.
+    """
     processed = sum(status.frames_processed for status in cameras.values())
     summary: dict[str, Any] = {
         "schema": SCHEMA,
@@ -57,7 +67,7 @@ def write_summary(summary: Mapping[str, Any], output_dir: Path) -> None:
 
 
 def print_summary(summary: Mapping[str, Any], output_dir: Path) -> None:
-    """Print a short table, and where the files are."""
+    """Print the cameras, the counts, the scores, and where the files are."""
     table = Table(box=None, pad_edge=False)
     for heading in ("camera", "frames", "dropped", "tracklets"):
         table.add_column(heading, justify="left" if heading == "camera" else "right")
@@ -74,7 +84,7 @@ def print_summary(summary: Mapping[str, Any], output_dir: Path) -> None:
     if "quality" in summary:
         quality = summary["quality"]
         console.print(
-            f"against the truth, all cameras together: IDF1 {quality['idf1']:.3f}, HOTA {quality['hota']:.3f}, "
+            f"against the ground truth, all cameras together: IDF1 {quality['idf1']:.3f}, HOTA {quality['hota']:.3f}, "
             f"{quality['num_found_ids']} of {quality['num_true_ids']} people found under {quality['num_ids']} numbers, "
             f"{quality['wrong_merges']} wrong merges, {quality['splits']} splits"
         )

@@ -1,4 +1,4 @@
-"""Runs the program as a user does."""
+"""Runs the program as a user does: as a process of its own."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Finished:
-    """What a run left: exit code, standard output, the error lines of standard error, seconds."""
+    """A finished process: exit code, standard output, standard error, seconds that it took."""
 
     code: int
     out: str
@@ -23,16 +23,18 @@ class Finished:
 
     @property
     def errors(self) -> list[str]:
+        """The lines of standard error that name a mistake."""
         return [line for line in self.err.splitlines() if line.startswith("error: ")]
 
 
 def environment(**changes: str) -> dict[str, str]:
+    """Return the environment of this process without the variables of Ray, with these changes."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     return {**kept, **changes}
 
 
 def start(overrides: Sequence[str], *, own_session: bool = False, **changes: str) -> subprocess.Popen[str]:
-    """Start it; in a session of its own, a test can signal all of its processes at once."""
+    """Start a run; with a session of its own, a test can signal all its processes at once."""
     return subprocess.Popen(
         [sys.executable, "pipeline/run.py", *overrides],
         cwd=ROOT,
@@ -45,6 +47,7 @@ def start(overrides: Sequence[str], *, own_session: bool = False, **changes: str
 
 
 def run(overrides: Sequence[str], timeout_s: float = 120, **changes: str) -> Finished:
+    """Run to the end."""
     began = time.monotonic()
     process = start(overrides, **changes)
     try:
@@ -56,6 +59,7 @@ def run(overrides: Sequence[str], timeout_s: float = 120, **changes: str) -> Fin
 
 
 def interrupt(process: subprocess.Popen[str], timeout_s: float = 60) -> Finished:
+    """Send SIGTERM, and wait for the end."""
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=timeout_s)

@@ -1,4 +1,4 @@
-"""What breaks while the line runs, and what is left then."""
+"""What breaks during a run, and what the run leaves then."""
 
 import json
 import os
@@ -50,7 +50,7 @@ def test_a_recording_that_breaks_off_keeps_what_came_before(clip: Path, base: li
     assert (tmp_path / "out/mot/east.txt").read_text()
 
 
-def test_a_camera_that_dies_and_returns_goes_on(clip: Path, base: list[str], tmp_path: Path) -> None:
+def test_a_camera_that_is_down_for_a_while_is_opened_again(clip: Path, base: list[str], tmp_path: Path) -> None:
     media = tmp_path / "media"
     media.mkdir()
     write_clip(clip, media / "east.mp4", 40)
@@ -125,7 +125,7 @@ def test_a_webhook_that_answers_500_once_gets_every_alert_once(
 
 
 @pytest.mark.parametrize("runtime", ["inline", pytest.param("ray", marks=pytest.mark.ray)])
-def test_a_webhook_that_is_down_holds_up_nobody_and_is_reported(
+def test_a_webhook_that_is_down_stalls_no_camera_and_is_reported(
     clip: Path, base: list[str], tmp_path: Path, runtime: str
 ) -> None:
     finished = run(

@@ -1,4 +1,4 @@
-"""The whole line between two topics: same result as from files, and what is left when something breaks."""
+"""A whole run between Kafka topics: the same result as from files, and what is left when something breaks."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def weights(shared: Path) -> str:
 
 @pytest.fixture(scope="module")
 def from_file(film: Path, weights: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a run leaves that reads the files."""
+    """The output of a run that reads the files."""
     folder = tmp_path_factory.mktemp("from_file")
     cameras = ", ".join(f"{name}: {{uri: {film}, crop_xyxy: {crop}}}" for name, crop in CROPS.items())
     finished = run(["runtime=inline", f"site.cameras={{{cameras}}}", weights, f"output_dir={folder}", *RULES])
@@ -213,7 +213,7 @@ def test_a_job_that_is_killed_and_started_again_leaves_every_event_once(
     [("crc32c", "/faiss/", "null"), ("crc32c", "/faiss/", "own"), ("/faiss/", "onnxruntime", "null")],
     ids=["camera", "camera with a group", "match"],
 )
-def test_a_process_that_is_killed_comes_back_and_changes_nothing(
+def test_a_killed_process_is_replaced_and_changes_nothing(
     broker: Broker,
     frames: str,
     from_file: Path,
@@ -241,7 +241,7 @@ def test_a_process_that_is_killed_comes_back_and_changes_nothing(
 
 
 @pytest.mark.ray
-def test_a_killed_camera_of_h264_goes_on_in_the_midst_of_what_hangs_together(
+def test_a_killed_camera_of_h264_continues_in_the_middle_of_a_group_of_pictures(
     broker: Broker, film: Path, weights: str, tmp_path: Path
 ) -> None:
     frames, events = broker.make_topic(partitions=4), broker.make_topic()
@@ -260,7 +260,7 @@ def test_a_killed_camera_of_h264_goes_on_in_the_midst_of_what_hangs_together(
 
 
 @pytest.mark.ray
-def test_a_live_camera_whose_process_is_killed_follows_people_anew_and_tells_nothing_twice(
+def test_a_live_camera_whose_process_is_killed_begins_new_tracks_and_sends_nothing_twice(
     broker: Broker, shared: Path, weights: str, tmp_path: Path
 ) -> None:
     frames, events = broker.make_topic(), broker.make_topic()
@@ -304,7 +304,7 @@ def sessions(broker: Broker, events: str) -> list[list[dict[str, Any]]]:
     return [found[session] for session in sorted(found)]
 
 
-def test_a_job_that_is_stopped_in_order_goes_on_where_it_was(
+def test_a_job_that_is_stopped_in_order_continues_where_it_was(
     broker: Broker, frames: str, weights: str, tmp_path: Path
 ) -> None:
     events = broker.make_topic()

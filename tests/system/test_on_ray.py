@@ -93,7 +93,7 @@ def test_a_submitted_job_leaves_every_file(cluster: dict[str, str], halves: list
 
 
 def actors_below(pid: int, library: str, without: str = "/faiss/") -> list[psutil.Process]:
-    """The Ray workers of a run that have loaded the one library and not the other; only one kind of actor has."""
+    """Return the Ray workers of a run that have loaded the one library and not the other: one kind of actor."""
     found = []
     for process in psutil.Process(pid).children(recursive=True):
         if process.cmdline() and process.cmdline()[0].startswith("ray::"):
@@ -135,7 +135,7 @@ def test_a_process_that_is_killed_is_replaced_and_nothing_changes(
     assert on_ray == inline, out
 
 
-def test_a_camera_whose_process_dies_too_often_is_reported_and_the_others_go_on(
+def test_a_camera_whose_process_dies_too_often_is_reported_and_the_others_continue(
     shared: Path, halves: list[str], tmp_path: Path
 ) -> None:
     never = "runtime.max_restarts=0"

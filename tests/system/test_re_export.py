@@ -1,4 +1,4 @@
-"""What a run left, made anew after an operator corrected it."""
+"""The files of a finished run, exported again after a correction."""
 
 from pathlib import Path
 
@@ -16,11 +16,11 @@ def people_in(folder: Path) -> set[str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_text_and_films_follow_an_order_that_was_placed_after_the_run(
+def test_text_and_films_follow_a_correction_that_came_after_the_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    piece = ["site=demo", "source.file.seconds=3", "runtime=inline", "sink=[jsonl,mot,annotated_video]"]
-    assert run([*piece, f"output_dir={tmp_path}"], timeout_s=300).code == 0
+    short = ["site=demo", "source.file.seconds=3", "runtime=inline", "sink=[jsonl,mot,annotated_video]"]
+    assert run([*short, f"output_dir={tmp_path}"], timeout_s=300).code == 0
     texts = {path: path.read_text() for path in tmp_path.glob("mot/*.txt")}
     films = {path: path.read_bytes() for path in tmp_path.glob("annotated/*.mp4")}
     assert main([str(tmp_path)]) == 0

@@ -1,4 +1,4 @@
-"""A whole run that was killed, and goes on."""
+"""A run that was killed, and is continued."""
 
 import json
 import signal
@@ -26,7 +26,7 @@ def digest(folder: Path) -> str:
 
 @pytest.mark.shared
 @pytest.mark.timeout(600)
-def test_a_run_that_was_killed_goes_on_to_the_result_of_an_undisturbed_one(halves: list[str], tmp_path: Path) -> None:
+def test_a_killed_run_continues_to_the_result_of_an_undisturbed_one(halves: list[str], tmp_path: Path) -> None:
     options = ["runtime=inline", *halves, "matcher.recluster_every_s=1", "sink=[jsonl,mot]", "flow.flush_every_s=0.2"]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert run([*options, f"output_dir={whole}"]).code == 0
@@ -48,7 +48,7 @@ def test_a_run_that_was_killed_goes_on_to_the_result_of_an_undisturbed_one(halve
 
 
 @pytest.mark.shared
-def test_a_run_that_is_not_to_go_on_sets_the_ledger_aside(halves: list[str], tmp_path: Path) -> None:
+def test_a_run_without_resume_sets_the_ledger_aside(halves: list[str], tmp_path: Path) -> None:
     options = ["runtime=inline", *halves, f"output_dir={tmp_path}"]
     digests = []
     for _ in range(2):
@@ -74,7 +74,7 @@ def damaged(ledger: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "named"), [(of_the_future, "expected ledger schema 2, got 99"), (damaged, "malformed")]
 )
-def test_a_ledger_that_cannot_be_gone_on_with_is_one_line_and_stays_as_it_is(
+def test_a_ledger_that_cannot_be_continued_is_one_error_line_and_stays_as_it_is(
     tmp_path: Path, spoil: Callable[[Path], None], named: str, resume: str
 ) -> None:
     ledger = tmp_path / "ledger.sqlite"
@@ -83,8 +83,8 @@ def test_a_ledger_that_cannot_be_gone_on_with_is_one_line_and_stays_as_it_is(
     made.close()
     spoil(ledger)
     before = ledger.read_bytes()
-    piece = ["site=demo", "source.file.seconds=1", "runtime=inline", "sink=[jsonl]"]
-    finished = run([*piece, f"output_dir={tmp_path}", f"resume={resume}"], timeout_s=300)
+    short = ["site=demo", "source.file.seconds=1", "runtime=inline", "sink=[jsonl]"]
+    finished = run([*short, f"output_dir={tmp_path}", f"resume={resume}"], timeout_s=300)
     assert (finished.code, len(finished.errors)) == (1, 1), finished.err
     assert named in finished.errors[0]
     assert "Traceback" not in finished.err

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT end a run in order, whatever it runs on and however often they come."""
+"""SIGTERM and SIGINT end a run in order, on every runtime and however often they come."""
 
 import json
 import os
@@ -22,12 +22,12 @@ def begin(runtime: str, shared: Path, folder: Path, *, own_session: bool = False
     deadline = time.monotonic() + 90
     while not ((folder / "sightings.jsonl").exists() and (folder / "sightings.jsonl").read_text()):
         assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "nobody was seen"
+        assert time.monotonic() < deadline, "no person was seen"
         time.sleep(0.1)
     return process
 
 
-def assert_it_is_summed_up(process: subprocess.Popen[str], folder: Path) -> None:
+def assert_a_summary_is_left(process: subprocess.Popen[str], folder: Path) -> None:
     _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert "Traceback" not in err
@@ -44,21 +44,21 @@ def test_a_signal_drains_and_sums_up(runtime: str, name: str, shared: Path, tmp_
     process = begin(runtime, shared, tmp_path)
     began = time.monotonic()
     process.send_signal(signal.Signals[name])
-    assert_it_is_summed_up(process, tmp_path)
+    assert_a_summary_is_left(process, tmp_path)
     assert time.monotonic() - began < 25  # flow.drain_s, and Ray's own end
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_an_impatient_second_signal_changes_nothing(runtime: str, shared: Path, tmp_path: Path) -> None:
+def test_repeated_signals_change_nothing(runtime: str, shared: Path, tmp_path: Path) -> None:
     process = begin(runtime, shared, tmp_path)
     for _ in range(3):
         process.send_signal(signal.SIGTERM)
         time.sleep(0.02)
-    assert_it_is_summed_up(process, tmp_path)
+    assert_a_summary_is_left(process, tmp_path)
 
 
 @pytest.mark.ray
 def test_control_c_in_a_terminal_reaches_every_process_and_still_sums_up(shared: Path, tmp_path: Path) -> None:
     process = begin("ray", shared, tmp_path, own_session=True)
     os.killpg(process.pid, signal.SIGINT)
-    assert_it_is_summed_up(process, tmp_path)
+    assert_a_summary_is_left(process, tmp_path)

@@ -1,4 +1,4 @@
-"""Every network of clips serves the line: from footage through keypoints and heat-maps to sightings."""
+"""Every video network works in a pipeline: from footage through keypoints and heat-maps to sightings."""
 
 import json
 from pathlib import Path
@@ -21,8 +21,8 @@ def overrides(name: str, folder: Path, halves: list[str]) -> list[str]:
         "heatmaps": ["pose=passerby", f"pose.weights={folder / 'pose.onnx'}"],
     }[embedder_yaml(name)["needs"]]
     write_heatmap_onnx(folder / "pose.onnx")
-    told = [*halves, f"embedder={name}", "embedder.weights=random", "embedder.network.width_mult=0.125"]
-    return [*told, *pose, f"output_dir={folder / 'out'}"]
+    options = [*halves, f"embedder={name}", "embedder.weights=random", "embedder.network.width_mult=0.125"]
+    return [*options, *pose, f"output_dir={folder / 'out'}"]
 
 
 def check(folder: Path) -> str:
@@ -45,18 +45,24 @@ def test_footage_becomes_the_same_sightings_on_both_runtimes(name: str, halves: 
     assert results[0] == results[1]
 
 
-def test_heat_maps_that_a_pose_does_not_give_are_missed_before_the_line_starts(
+def test_a_pose_without_the_heat_maps_that_are_needed_is_refused_before_the_start(
     halves: list[str], tmp_path: Path
 ) -> None:
-    told = [*halves, "embedder=ctl_light", "embedder.weights=random", "pose=movenet", f"output_dir={tmp_path / 'out'}"]
-    finished = run(["runtime=inline", *told])
+    options = [
+        *halves,
+        "embedder=ctl_light",
+        "embedder.weights=random",
+        "pose=movenet",
+        f"output_dir={tmp_path / 'out'}",
+    ]
+    finished = run(["runtime=inline", *options])
     assert finished.code == 2
     assert "heat-maps" in finished.errors[0]
 
 
 def test_weights_that_are_missing_are_named(halves: list[str], tmp_path: Path) -> None:
-    told = [*halves, "embedder=lstrl", "embedder.weights=nowhere.safetensors", f"output_dir={tmp_path / 'out'}"]
-    finished = run(["runtime=inline", *told])
+    options = [*halves, "embedder=lstrl", "embedder.weights=nowhere.safetensors", f"output_dir={tmp_path / 'out'}"]
+    finished = run(["runtime=inline", *options])
     assert finished.code == 2
     assert "nowhere.safetensors" in finished.errors[0]
     assert not (tmp_path / "out").exists()

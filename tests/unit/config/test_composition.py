@@ -15,14 +15,14 @@ from pipeline.core.errors import ConfigError, MissingDependencyError, WeightsErr
 
 SINGLE = ["detector", "tracker", "pose", "embedder", "gallery"]
 SEVERAL = ["alerts", "sink"]
-OWED = {
+REQUIRED = {
     "image_onnx": ["embedder.weights=/x.onnx"],
     "video_onnx": ["embedder.weights=/x.onnx"],
     "rtmpose_onnx": ["pose.weights=/x.onnx"],
     **{name: ["embedder.weights=random"] for name in video_names()},
     "mmpose": ["pose.model_config=/x.py", "pose.weights=/x.pth", "pose.sha256=0"],
 }
-"""What a user must give because no file is shipped."""
+"""Overrides that a user has to give, because no file is shipped."""
 
 
 def choices(groups: list[str]) -> list[tuple[str, str]]:
@@ -41,7 +41,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, shared: Path) -> None:
 @pytest.mark.parametrize(("group", "name"), choices(SINGLE + SEVERAL))
 def test_every_choice_binds_to_its_constructor(group: str, name: str) -> None:
     value = f"[{name}]" if group in SEVERAL else name
-    config = load_config(["site=pets_halves", f"{group}={value}", *OWED.get(name, [])])
+    config = load_config(["site=pets_halves", f"{group}={value}", *REQUIRED.get(name, [])])
     node = getattr(config, group)
     try:
         build(node[name] if group in SEVERAL else node, group)
@@ -62,12 +62,12 @@ def test_every_runtime_makes_a_plan(name: str) -> None:
     assert set(make_plan(load_config([f"runtime={name}", "site=pets_halves"])).make_sources) == {"left", "right"}
 
 
-def test_naming_cameras_means_these_and_no_others() -> None:
+def test_cameras_on_the_command_line_replace_those_of_the_site() -> None:
     config = load_config(["site.cameras={east: /a/east.mp4, west: 'rtsp://host/s', door: 0}"])
     assert config.site.cameras == {"east": "/a/east.mp4", "west": "rtsp://host/s", "door": 0}
 
 
-def test_the_written_configuration_can_be_read() -> None:
+def test_the_written_configuration_holds_the_values() -> None:
     assert "max_false_match_rate: 0.01" in to_yaml(load_config(["site=pets_halves"]))
 
 
@@ -160,9 +160,9 @@ def test_the_written_configuration_shows_no_secret(override: str, secret: str) -
             "site.transit_times: expected 0 <= min_s <= typical_s <= max_s",
         ),
     ],
-    ids=["no way to nowhere", "backwards", "not typical"],
+    ids=["an unknown camera", "maximum below minimum", "typical above maximum"],
 )
-def test_a_place_that_cannot_be_is_refused(override: str, said: str) -> None:
+def test_impossible_transits_are_refused(override: str, said: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(said)):
         make_plan(load_config(["site=pets_halves", "runtime=inline", override]))
 
@@ -173,7 +173,7 @@ def test_a_key_of_an_earlier_version_is_refused_with_its_new_name(old: str, now:
         load_config([f"{old}=1"])
 
 
-def test_a_site_written_for_an_earlier_version_is_told_the_new_key(
+def test_a_site_of_an_earlier_version_is_refused_with_the_new_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(CONFIGS, tmp_path / "configs")

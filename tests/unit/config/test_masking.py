@@ -32,12 +32,12 @@ def test_the_value_of_a_secret_key_is_not_written(key: str) -> None:
     assert "/a/east.mp4" in written
 
 
-def test_a_mistake_beside_a_password_is_told_without_it() -> None:
+def test_the_message_about_a_mistake_masks_a_password_beside_it() -> None:
     with pytest.raises(ConfigError, match=r"site\.cameras") as caught:
         load_config(['site.cameras={east: "rtsp://ann:hunter2@10.0.0.1/live"'])
     assert "hunter2" not in str(caught.value)
 
 
-def test_all_choices_of_a_group_are_told() -> None:
+def test_an_unknown_choice_is_answered_with_all_there_are() -> None:
     with pytest.raises(ConfigError, match="campus, demo, empty, pets, pets_halves"):
         load_config(["site=nowhere"])

@@ -36,7 +36,7 @@ def function():
 
 @pytest.fixture
 def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Modules that stand where plug-ins do: one that works, and some that need what is not installed."""
+    """Modules among the plug-ins: one that works, and two that need what is not installed."""
     import connectors
 
     (tmp_path / "given.py").write_text(PLUGIN)

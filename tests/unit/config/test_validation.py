@@ -1,4 +1,4 @@
-"""Numbers that would make the line hang, divide by zero or do nothing are refused before it starts."""
+"""Numbers that would make a pipeline hang, divide by zero or do nothing are refused before it starts."""
 
 import pytest
 

@@ -13,8 +13,9 @@ from connectors.sources.memory import MemorySource
 from pipeline.camera.tracking import TrackingStage
 from pipeline.core import Detections, Embedding, Frame, FrameStamp, LetterboxedFrame, Source, Tracklet, TrackUpdate
 from pipeline.core.errors import ProcessLostError, ShapeError, SourceLostError
-from pipeline.runtime.acknowledgement import Acknowledgement
-from pipeline.runtime.camera_actor import TELL_EVERY_S, CameraActor, CameraLimits
+from pipeline.runtime.camera_actor import WATERMARK_EVERY_S, CameraActor
+from pipeline.runtime.deliveries import Acknowledgement
+from pipeline.runtime.plan import CameraLimits
 from pipeline.telemetry.camera_status import CameraStatus
 
 LIMITS = CameraLimits(
@@ -30,7 +31,7 @@ LIMITS = CameraLimits(
 
 
 class OneTracker:
-    """Whoever is there is track 1."""
+    """Gives every detection to track 1."""
 
     def update(self, detections: Detections) -> TrackUpdate:
         return TrackUpdate(np.ones(len(detections), np.int64), ())
@@ -61,27 +62,28 @@ class HopelessSource:
 
 
 class EndlessSource(HopelessSource):
-    """Gives frames until it is closed, and then waits for ever if it is stuck."""
+    """Gives frames until it is closed."""
 
-    def __init__(self) -> None:
+    def __init__(self, camera_id: str = "east") -> None:
         super().__init__(live=False)
+        self.camera_id = camera_id
         self._closed = threading.Event()
 
     def frames(self) -> Iterator[Frame]:
         index = 0
         while not self._closed.is_set():
-            yield make_frame(make_stamp(index=index))
+            yield make_frame(make_stamp(self.camera_id, index))
             index += 1
 
     def close(self) -> None:
         self._closed.set()
 
 
-class RunningPipeline:
-    """What a camera hands its work to; remembers what came."""
+class FakePipeline:
+    """What a camera calls; remembers its calls."""
 
     def __init__(self, *, safe_until: float = -inf, bad_frames: Sequence[int] = (), lost: bool = False) -> None:
-        self.handed_over: list[tuple[list[Embedding], float]] = []
+        self.delivered: list[tuple[list[Embedding], float]] = []
         self.searched: list[int] = []
         self._safe_until, self._bad_frames, self._lost = safe_until, bad_frames, lost
 
@@ -103,19 +105,19 @@ class RunningPipeline:
     async def deliver(
         self, camera_id: str, embeddings: Sequence[Embedding], watermark: float, due_at: float, epoch: str | None
     ) -> Acknowledgement:
-        self.handed_over.append((list(embeddings), watermark))
+        self.delivered.append((list(embeddings), watermark))
         return Acknowledgement("one", True, inf, self._safe_until)
 
     @property
     def embeddings(self) -> list[Embedding]:
-        return [embedding for embeddings, _ in self.handed_over for embedding in embeddings]
+        return [embedding for embeddings, _ in self.delivered for embedding in embeddings]
 
     @property
     def watermarks(self) -> list[float]:
-        return [watermark for _, watermark in self.handed_over]
+        return [watermark for _, watermark in self.delivered]
 
 
-def make_actor(source: Source, running: RunningPipeline, limits: CameraLimits = LIMITS) -> CameraActor:
+def make_actor(source: Source, pipeline: FakePipeline, limits: CameraLimits = LIMITS) -> CameraActor:
     return CameraActor(
         make_source=lambda: source,
         make_track=lambda: TrackingStage(
@@ -130,10 +132,10 @@ def make_actor(source: Source, running: RunningPipeline, limits: CameraLimits = 
             max_open_tracks=10,
         ),
         input_hw=(32, 32),
-        detect=running.detect,
-        pose=running.pose,
-        embed=running.embed,
-        deliver=running.deliver,
+        detect=pipeline.detect,
+        pose=pipeline.pose,
+        embed=pipeline.embed,
+        deliver=pipeline.deliver,
         limits=limits,
     )
 
@@ -142,86 +144,86 @@ def make_frames(num: int) -> list[Frame]:
     return [make_frame(make_stamp(index=index)) for index in range(num)]
 
 
-def run(source: Source, running: RunningPipeline, limits: CameraLimits = LIMITS) -> CameraStatus:
-    return asyncio.run(asyncio.wait_for(make_actor(source, running, limits).run(), 60))
+def run(source: Source, pipeline: FakePipeline, limits: CameraLimits = LIMITS) -> CameraStatus:
+    return asyncio.run(asyncio.wait_for(make_actor(source, pipeline, limits).run(), 60))
 
 
-def seen_frames(running: RunningPipeline) -> list[int]:
-    return [index for embedding in running.embeddings for index in embedding.path.indices.tolist()]
+def seen_frames(pipeline: FakePipeline) -> list[int]:
+    return [index for embedding in pipeline.embeddings for index in embedding.path.indices.tolist()]
 
 
-def test_every_frame_of_a_recording_is_followed_and_handed_over() -> None:
-    running = RunningPipeline()
-    status = run(MemorySource("east", make_frames(60)), running)
-    assert seen_frames(running) == list(range(60))
-    assert [e.part for e in running.embeddings] == [0, 1, 2]
+def test_every_frame_of_a_recording_is_tracked_and_delivered() -> None:
+    pipeline = FakePipeline()
+    status = run(MemorySource("east", make_frames(60)), pipeline)
+    assert seen_frames(pipeline) == list(range(60))
+    assert [e.part for e in pipeline.embeddings] == [0, 1, 2]
     assert (status.frames_read, status.frames_processed, status.frames_dropped) == (60, 60, 0)
     assert (status.tracklets, status.people_now, status.error, status.reopens) == (3, 0, None, 0)
 
 
-def test_watermarks_rise_with_the_frames_and_the_last_word_is_that_nothing_more_will_come() -> None:
-    running = RunningPipeline()
-    run(MemorySource("east", make_frames(20)), running)
-    *on_the_way, session, last = running.watermarks
+def test_watermarks_rise_with_the_frames_and_the_last_one_is_infinite() -> None:
+    pipeline = FakePipeline()
+    run(MemorySource("east", make_frames(20)), pipeline)
+    *on_the_way, session, last = pipeline.watermarks
     assert on_the_way[0] == 0.0
-    assert all(0 < after - before <= 2 * TELL_EVERY_S for before, after in pairwise(on_the_way))
+    assert all(0 < after - before <= 2 * WATERMARK_EVERY_S for before, after in pairwise(on_the_way))
     assert (session, last) == (-inf, inf)
 
 
 def test_nothing_completed_is_older_than_the_watermark_before_it() -> None:
-    running = RunningPipeline()
-    run(MemorySource("east", make_frames(60)), running)
+    pipeline = FakePipeline()
+    run(MemorySource("east", make_frames(60)), pipeline)
     reached = -inf
-    for embeddings, watermark in running.handed_over:
+    for embeddings, watermark in pipeline.delivered:
         assert all(embedding.completed_at >= reached for embedding in embeddings)
         reached = max(reached, watermark)
 
 
 def test_an_empty_recording_ends_at_once() -> None:
-    running = RunningPipeline()
-    status = run(MemorySource("east", []), running)
+    pipeline = FakePipeline()
+    status = run(MemorySource("east", []), pipeline)
     assert (status.frames_read, status.error) == (0, None)
-    assert running.watermarks[-1] == inf
+    assert pipeline.watermarks[-1] == inf
 
 
 def test_a_recording_that_breaks_keeps_what_came_before_and_says_so() -> None:
-    running = RunningPipeline()
-    status = run(MemorySource("east", make_frames(40), fail_after=25), running)
-    assert seen_frames(running) == list(range(25))
+    pipeline = FakePipeline()
+    status = run(MemorySource("east", make_frames(40), fail_after=25), pipeline)
+    assert seen_frames(pipeline) == list(range(25))
     assert status.error is not None
     assert "told to break after 25 frames" in status.error
     assert (status.frames_processed, status.reopens) == (25, 0)
-    assert running.watermarks[-1] == inf
+    assert pipeline.watermarks[-1] == inf
 
 
 def test_a_live_camera_that_breaks_is_opened_again() -> None:
-    running = RunningPipeline()
-    status = run(MemorySource("east", make_frames(40), live=True, fail_after=25), running)
+    pipeline = FakePipeline()
+    status = run(MemorySource("east", make_frames(40), live=True, fail_after=25), pipeline)
     assert (status.reopens, status.error) == (1, None)
     assert status.frames_read == 40
     assert status.frames_processed + status.frames_dropped == 40
-    assert running.watermarks[-1] == inf
+    assert pipeline.watermarks[-1] == inf
 
 
 def test_a_live_camera_that_keeps_breaking_is_given_up() -> None:
-    source, running = HopelessSource(), RunningPipeline()
-    status = run(source, running)
+    source, pipeline = HopelessSource(), FakePipeline()
+    status = run(source, pipeline)
     assert status.error == "east: no route to host"
     assert (source.num_opened, status.reopens) == (3, 2)
     assert source.num_closed >= 1
-    assert running.watermarks[-1] == inf
+    assert pipeline.watermarks[-1] == inf
 
 
-def test_breaks_long_ago_do_not_count() -> None:
-    source, running = HopelessSource(), RunningPipeline()
-    actor = make_actor(source, running, replace(LIMITS, reopens_within_s=0.0))
+def test_breaks_of_long_ago_do_not_count() -> None:
+    source, pipeline = HopelessSource(), FakePipeline()
+    actor = make_actor(source, pipeline, replace(LIMITS, reopens_within_s=0.0))
 
     async def main() -> CameraStatus:
-        running = asyncio.create_task(actor.run())
+        task = asyncio.create_task(actor.run())
         while source.num_opened < 10:
             await asyncio.sleep(0.001)
         await actor.stop()
-        return await asyncio.wait_for(running, 10)
+        return await asyncio.wait_for(task, 10)
 
     assert asyncio.run(main()).error is None
 
@@ -234,82 +236,82 @@ def test_the_pause_before_opening_again_grows_up_to_its_limit(monkeypatch: pytes
 
     monkeypatch.setattr(CameraActor, "_pause", pause)
     limits = replace(LIMITS, max_reopens=7, min_backoff_s=1.0, max_backoff_s=8.0)
-    run(HopelessSource(), RunningPipeline(), limits)
+    run(HopelessSource(), FakePipeline(), limits)
     for seconds, expected in zip(pauses, [1, 2, 4, 8, 8, 8], strict=True):
         assert 0.75 * expected <= seconds <= 1.25 * expected
 
 
 def test_stop_ends_a_pause() -> None:
     source = HopelessSource()
-    actor = make_actor(source, RunningPipeline(), replace(LIMITS, min_backoff_s=1000.0, max_backoff_s=1000.0))
+    actor = make_actor(source, FakePipeline(), replace(LIMITS, min_backoff_s=1000.0, max_backoff_s=1000.0))
 
     async def main() -> CameraStatus:
-        running = asyncio.create_task(actor.run())
+        task = asyncio.create_task(actor.run())
         while (await actor.status()).reopens == 0:
             await asyncio.sleep(0.001)
         await actor.stop()
-        return await asyncio.wait_for(running, 10)
+        return await asyncio.wait_for(task, 10)
 
     assert asyncio.run(main()).error is None
 
 
-def test_stop_works_off_what_was_read() -> None:
-    running = RunningPipeline()
-    actor = make_actor(EndlessSource(), running)
+def test_after_a_stop_what_was_read_is_still_delivered() -> None:
+    pipeline = FakePipeline()
+    actor = make_actor(EndlessSource(), pipeline)
 
     async def main() -> CameraStatus:
         task = asyncio.create_task(actor.run())
-        while len(running.searched) < 30:
+        while len(pipeline.searched) < 30:
             await asyncio.sleep(0.001)
         await actor.stop()
         return await asyncio.wait_for(task, 10)
 
     status = asyncio.run(main())
-    assert seen_frames(running) == running.searched == list(range(status.frames_processed))
+    assert seen_frames(pipeline) == pipeline.searched == list(range(status.frames_processed))
     assert status.people_now == 0
-    assert running.watermarks[-1] == inf
+    assert pipeline.watermarks[-1] == inf
 
 
-def test_a_camera_that_was_stopped_before_it_began_reads_nothing() -> None:
-    running = RunningPipeline()
-    actor = make_actor(MemorySource("east", make_frames(10)), running)
+def test_a_camera_that_is_stopped_before_it_begins_reads_nothing() -> None:
+    pipeline = FakePipeline()
+    actor = make_actor(MemorySource("east", make_frames(10)), pipeline)
 
     async def main() -> CameraStatus:
         await actor.stop()
         return await actor.run()
 
     assert asyncio.run(main()).frames_read == 0
-    assert running.handed_over == [([], inf)]
+    assert pipeline.delivered == [([], inf)]
 
 
 def test_a_broken_frame_is_dropped_and_counted() -> None:
-    running = RunningPipeline(bad_frames=[3, 7])
-    status = run(MemorySource("east", make_frames(20)), running)
-    assert seen_frames(running) == [index for index in range(20) if index not in (3, 7)]
+    pipeline = FakePipeline(bad_frames=[3, 7])
+    status = run(MemorySource("east", make_frames(20)), pipeline)
+    assert seen_frames(pipeline) == [index for index in range(20) if index not in (3, 7)]
     assert (status.bad_records, status.frames_processed, status.error) == (2, 18, None)
 
 
 def test_a_broken_tracklet_is_dropped_and_counted() -> None:
-    class Choosy(RunningPipeline):
+    class Choosy(FakePipeline):
         async def embed(self, tracklet: Tracklet) -> Embedding | None:
             if tracklet.part == 1:
                 raise ShapeError("crops: broken")
             return await super().embed(tracklet)
 
-    running = Choosy()
-    status = run(MemorySource("east", make_frames(60)), running)
-    assert [e.part for e in running.embeddings] == [0, 2]
+    pipeline = Choosy()
+    status = run(MemorySource("east", make_frames(60)), pipeline)
+    assert [e.part for e in pipeline.embeddings] == [0, 2]
     assert (status.bad_records, status.error) == (1, None)
 
 
-def test_a_process_that_is_lost_is_raised_and_not_waited_for() -> None:
+def test_the_loss_of_another_process_is_raised_at_once() -> None:
     with pytest.raises(ProcessLostError):
-        run(MemorySource("east", make_frames(20)), RunningPipeline(lost=True))
+        run(MemorySource("east", make_frames(20)), FakePipeline(lost=True))
 
 
 def test_only_what_is_safe_and_not_needed_again_is_acknowledged() -> None:
     source = MemorySource("east", make_frames(60))
-    run(source, RunningPipeline(safe_until=2.0))
+    run(source, FakePipeline(safe_until=2.0))
     assert source.acked == sorted(source.acked, key=lambda stamp: stamp.index)
     # Part 0 holds the frames up to 10; part 1, which begins with 11, is complete only at 4.1 s.
     assert source.acked[-1].index == 10
@@ -317,50 +319,48 @@ def test_only_what_is_safe_and_not_needed_again_is_acknowledged() -> None:
 
 def test_nothing_is_acknowledged_before_it_is_safe() -> None:
     source = MemorySource("east", make_frames(60))
-    run(source, RunningPipeline(safe_until=-inf))
+    run(source, FakePipeline(safe_until=-inf))
     assert source.acked == []
 
 
-def test_a_slow_end_of_the_line_makes_the_source_wait() -> None:
-    class NeverTaking(RunningPipeline):
+def test_a_slow_match_actor_makes_the_source_wait() -> None:
+    class NeverAccepting(FakePipeline):
         async def deliver(self, *_: object) -> Acknowledgement:
             await asyncio.Event().wait()
             raise AssertionError
 
     source = EndlessSource()
-    actor = make_actor(source, NeverTaking())
+    actor = make_actor(source, NeverAccepting())
 
     async def main() -> int:
-        running = asyncio.create_task(actor.run())
+        task = asyncio.create_task(actor.run())
         await asyncio.sleep(0.3)
         read = (await actor.status()).frames_read
         await actor.stop()
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
         return read
 
     limit = LIMITS.read_ahead_frames + LIMITS.max_inflight_frames + LIMITS.max_waiting_tracklets
     assert asyncio.run(main()) <= limit + 4
 
 
-def test_a_replayed_recording_takes_its_time() -> None:
+def test_a_recording_is_replayed_at_the_speed_that_was_asked_for() -> None:
     async def main() -> float:
         began = asyncio.get_running_loop().time()
-        await make_actor(
-            MemorySource("east", make_frames(6)), RunningPipeline(), replace(LIMITS, replay_speed=5.0)
-        ).run()
+        await make_actor(MemorySource("east", make_frames(6)), FakePipeline(), replace(LIMITS, replay_speed=5.0)).run()
         return asyncio.get_running_loop().time() - began
 
     assert asyncio.run(main()) >= 0.09  # half a second at five times the speed
 
 
-def test_once_all_is_safe_the_source_may_forget_what_was_tracked() -> None:
+def test_once_all_is_safe_the_source_may_forget_every_tracked_frame() -> None:
     source = MemorySource("east", make_frames(20))
-    actor = make_actor(source, RunningPipeline())
+    actor = make_actor(source, FakePipeline())
 
     async def main() -> None:
         await actor.run()
-        assert source.acked == []  # nothing was said to be safe
+        assert source.acked == []  # nothing is safe yet
         await actor.settle()
 
     asyncio.run(main())
@@ -369,7 +369,7 @@ def test_once_all_is_safe_the_source_may_forget_what_was_tracked() -> None:
 
 def test_a_camera_that_saw_nothing_has_nothing_to_forget() -> None:
     source = MemorySource("east", [])
-    actor = make_actor(source, RunningPipeline())
+    actor = make_actor(source, FakePipeline())
 
     async def main() -> None:
         await actor.run()

@@ -31,7 +31,7 @@ def test_nothing_is_released_before_every_camera_has_passed() -> None:
     assert names(buffer.release()) == [(1.0, ["east/0/1"])]
 
 
-def test_a_camera_that_has_ended_holds_nobody_back() -> None:
+def test_a_camera_that_has_ended_does_not_hold_the_others_back() -> None:
     buffer = EventTimeBuffer(["east", "west"], window_s=1.0)
     buffer.add(embedding("east", 0.3))
     buffer.advance("west", inf)
@@ -39,7 +39,7 @@ def test_a_camera_that_has_ended_holds_nobody_back() -> None:
     assert len(buffer.release()) == 1
 
 
-def test_a_live_camera_far_behind_holds_nobody_back_and_is_counted_as_late() -> None:
+def test_a_live_camera_far_behind_does_not_hold_the_others_back_and_is_counted_as_late() -> None:
     buffer = EventTimeBuffer(["east", "west"], window_s=1.0, max_lateness_s=3.0)
     buffer.add(embedding("east", 0.3))
     buffer.advance("west", 0.0)
@@ -54,7 +54,7 @@ def test_a_live_camera_far_behind_holds_nobody_back_and_is_counted_as_late() -> 
 
 @pytest.mark.parametrize("hour_s", [3600.0, -3600.0], ids=["forward", "back"])
 @pytest.mark.parametrize("jumping", ["east", "east and west"])
-def test_a_clock_that_jumps_an_hour_holds_up_nobody_and_loses_nobody(hour_s: float, jumping: str) -> None:
+def test_a_clock_that_jumps_an_hour_stalls_no_camera_and_loses_no_embedding(hour_s: float, jumping: str) -> None:
     buffer = EventTimeBuffer(["east", "west"], window_s=1.0, max_lateness_s=3.0)
     released = []
     for second in range(20):
@@ -71,10 +71,12 @@ def test_a_clock_that_jumps_an_hour_holds_up_nobody_and_loses_nobody(hour_s: flo
         f"{camera_id}/0/{second}" for camera_id in ("east", "west") for second in range(20)
     )
     assert [end for end, _ in released] == sorted(end for end, _ in released)
-    assert (buffer.num_late > 0) == (hour_s < 0 or jumping == "east")  # those who are behind are counted
+    assert (buffer.num_late > 0) == (
+        hour_s < 0 or jumping == "east"
+    )  # embeddings of cameras that are behind are counted
 
 
-def test_a_run_that_goes_on_after_the_clock_was_set_back_is_not_silent() -> None:
+def test_a_run_that_continues_after_the_clock_was_set_back_still_releases() -> None:
     buffer = EventTimeBuffer(["east"], window_s=1.0, max_lateness_s=3.0)
     buffer.resume(10_000.0)
     buffer.add(embedding("east", 6400.0))
@@ -85,12 +87,12 @@ moments = st.lists(st.integers(0, 60).map(lambda tenth: tenth / 10), min_size=1,
 
 
 @given(cameras=st.dictionaries(st.sampled_from("abc"), moments, min_size=1), seed=st.randoms(use_true_random=False))
-def test_windows_do_not_depend_on_who_was_faster(cameras, seed) -> None:
-    def released(command: list[str]) -> list[tuple[float, list[str]]]:
+def test_windows_do_not_depend_on_which_camera_was_faster(cameras, seed) -> None:
+    def released(turns: list[str]) -> list[tuple[float, list[str]]]:
         buffer = EventTimeBuffer(sorted(cameras), window_s=0.5)
         windows = []
         left = {camera_id: list(enumerate(times)) for camera_id, times in cameras.items()}
-        for camera_id in command:
+        for camera_id in turns:
             number, at = left[camera_id].pop(0)
             buffer.add(embedding(camera_id, at, number))
             buffer.advance(camera_id, at)
@@ -108,7 +110,7 @@ def test_windows_do_not_depend_on_who_was_faster(cameras, seed) -> None:
 
 
 @given(number=st.integers(0, 10**6), window_s=st.sampled_from([0.1, 0.2, 0.3, 0.7, 1 / 3]))
-def test_what_comes_at_the_very_watermark_is_not_late_whatever_the_window(number: int, window_s: float) -> None:
+def test_an_embedding_at_the_watermark_is_not_late_whatever_the_window(number: int, window_s: float) -> None:
     at = number * window_s  # divided by window_s, this may be rounded to less than number
     one = embedding("east", 0.0)
     buffer = EventTimeBuffer(["east"], window_s=window_s)

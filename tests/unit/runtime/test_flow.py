@@ -39,7 +39,7 @@ async def frames(num: int, *, breaks: bool = False) -> AsyncIterator[tuple[Frame
         raise SourceLostError("east: broken")
 
 
-async def follow(num: int) -> list[Progress]:
+async def steps_of(num: int) -> list[Progress]:
     progress: asyncio.Queue[Progress | None] = asyncio.Queue()
     await frames_to_tracklets(frames(num), EveryThird(), progress, lambda *_: None)
     steps = []
@@ -49,8 +49,8 @@ async def follow(num: int) -> list[Progress]:
     return steps
 
 
-def test_every_frame_says_how_far_the_camera_has_come() -> None:
-    *steps, end = asyncio.run(follow(4))
+def test_every_frame_makes_a_step_with_its_watermark() -> None:
+    *steps, end = asyncio.run(steps_of(4))
     assert [(step.stamp.index, step.watermark) for step in steps if step.stamp] == [
         (0, 0),
         (1, 0.1),
@@ -62,7 +62,7 @@ def test_every_frame_says_how_far_the_camera_has_come() -> None:
 
 
 def test_frames_that_an_open_track_shows_are_needed_and_those_before_are_not() -> None:
-    *steps, _ = asyncio.run(follow(6))
+    *steps, _ = asyncio.run(steps_of(6))
     assert [step.ack.index for step in steps if step.ack] == [-1, -1, 2, 2, 2, 5]
 
 
@@ -90,16 +90,16 @@ def test_an_error_of_the_frames_is_raised() -> None:
         asyncio.run(main())
 
 
-def test_tracklets_are_embedded_together_in_order_and_hopeless_ones_left_out() -> None:
-    both_there = asyncio.Event()
+def test_tracklets_are_embedded_concurrently_in_order_and_rejected_ones_left_out() -> None:
+    all_there = asyncio.Event()
     num_waiting = 0
 
     async def pose(tracklet: Tracklet) -> Tracklet:
         nonlocal num_waiting
         num_waiting += 1
         if num_waiting == 3:
-            both_there.set()
-        await asyncio.wait_for(both_there.wait(), 5)
+            all_there.set()
+        await asyncio.wait_for(all_there.wait(), 5)
         return tracklet
 
     async def embed(tracklet: Tracklet) -> Embedding | None:

@@ -1,4 +1,4 @@
-"""From a source's thread to asyncio."""
+"""From a source's thread to asyncio: order, bounds, errors and the end."""
 
 import asyncio
 import threading
@@ -10,9 +10,9 @@ import pytest
 from pipeline.runtime.frame_queue import FrameQueue
 
 
-async def read(mailbox: FrameQueue[int], pause_s: float = 0.0) -> list[int]:
+async def read(queue: FrameQueue[int], pause_s: float = 0.0) -> list[int]:
     found = []
-    async for item in mailbox:
+    async for item in queue:
         found.append(item)
         if pause_s:
             await asyncio.sleep(pause_s)
@@ -20,42 +20,42 @@ async def read(mailbox: FrameQueue[int], pause_s: float = 0.0) -> list[int]:
 
 
 def test_a_recording_loses_nothing_however_slow_the_reader() -> None:
-    mailbox = FrameQueue(iter(range(50)), newest_only=False, capacity=3)
-    assert asyncio.run(read(mailbox, pause_s=0.001)) == list(range(50))
-    assert (mailbox.num_read, mailbox.num_dropped) == (50, 0)
+    queue = FrameQueue(iter(range(50)), newest_only=False, capacity=3)
+    assert asyncio.run(read(queue, pause_s=0.001)) == list(range(50))
+    assert (queue.num_read, queue.num_dropped) == (50, 0)
 
 
-def test_no_more_wait_than_there_is_room_for() -> None:
-    event = []
+def test_no_more_items_wait_than_there_is_room_for() -> None:
+    taken = []
 
     def items() -> Iterator[int]:
         for number in range(100):
-            event.append(number)
+            taken.append(number)
             yield number
 
     async def main() -> None:
-        mailbox = FrameQueue(items(), newest_only=False, capacity=4)
-        stream = aiter(mailbox)
+        queue = FrameQueue(items(), newest_only=False, capacity=4)
+        stream = aiter(queue)
         await anext(stream)
         await asyncio.sleep(0.05)
-        assert len(event) <= 6  # one read, four waiting, one in the thread's hand
+        assert len(taken) <= 6  # one read, four waiting, one in the thread's hand
         await stream.aclose()
 
     asyncio.run(main())
 
 
-def test_of_a_live_camera_only_the_newest_waits_and_the_rest_is_counted() -> None:
+def test_of_a_live_camera_only_the_newest_frame_waits_and_the_dropped_ones_are_counted() -> None:
     def items() -> Iterator[int]:
         for number in range(20):
             time.sleep(0.002)
             yield number
 
-    mailbox = FrameQueue(items(), newest_only=True, capacity=9)
-    found = asyncio.run(read(mailbox, pause_s=0.01))
+    queue = FrameQueue(items(), newest_only=True, capacity=9)
+    found = asyncio.run(read(queue, pause_s=0.01))
     assert found == sorted(found)
     assert found[-1] == 19
-    assert mailbox.num_dropped > 0
-    assert len(found) + mailbox.num_dropped == mailbox.num_read == 20
+    assert queue.num_dropped > 0
+    assert len(found) + queue.num_dropped == queue.num_read == 20
 
 
 def test_an_error_of_the_source_reaches_the_reader_after_what_came_before() -> None:
@@ -82,14 +82,14 @@ def test_closing_ends_a_reader_that_waits() -> None:
         gate.wait(5)
 
     async def main() -> list[int]:
-        mailbox = FrameQueue(items(), newest_only=False, capacity=2)
-        asyncio.get_running_loop().call_later(0.02, lambda: (mailbox.close(), gate.set()))
-        return await asyncio.wait_for(read(mailbox), 5)
+        queue = FrameQueue(items(), newest_only=False, capacity=2)
+        asyncio.get_running_loop().call_later(0.02, lambda: (queue.close(), gate.set()))
+        return await asyncio.wait_for(read(queue), 5)
 
     assert asyncio.run(main()) == [1]
 
 
-def test_closing_lets_a_thread_go_that_waits_for_room() -> None:
+def test_closing_releases_a_thread_that_waits_for_room() -> None:
     ended = threading.Event()
 
     def items() -> Iterator[int]:
@@ -99,11 +99,11 @@ def test_closing_lets_a_thread_go_that_waits_for_room() -> None:
             ended.set()
 
     async def main() -> list[int]:
-        mailbox = FrameQueue(items(), newest_only=False, capacity=2)
-        stream = aiter(mailbox)
+        queue = FrameQueue(items(), newest_only=False, capacity=2)
+        stream = aiter(queue)
         found = [await anext(stream)]
         await asyncio.sleep(0.02)  # the thread waits for room by now
-        mailbox.close()
+        queue.close()
         return found + [item async for item in stream]
 
     assert asyncio.run(main()) == [0, 1, 2]  # what waited is still there

@@ -38,7 +38,7 @@ class BrokenSink:
 
 
 class SlowFlushSink(MemorySink):
-    """Is busy when it is flushed, so many times."""
+    """Is busy at its first flushes."""
 
     def __init__(self, busy_times: int) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ def sightings_in(sink: MemorySink) -> list[tuple[str, int, int]]:
     return [(r.track_id.camera_id, r.track_id.number, r.part) for r in sink.records if isinstance(r, Sighting)]
 
 
-def test_what_two_cameras_hand_over_is_judged_in_order_of_time(tmp_path: Path) -> None:
+def test_embeddings_of_two_cameras_are_processed_in_order_of_time(tmp_path: Path) -> None:
     sink = MemorySink()
 
     async def main() -> MatchReport:
@@ -103,14 +103,14 @@ def test_what_two_cameras_hand_over_is_judged_in_order_of_time(tmp_path: Path) -
     assert (report.num_identities, report.num_sightings, report.num_corrections, report.num_late) == (2, 3, 0, 0)
 
 
-def test_what_a_camera_hands_over_twice_is_judged_once(tmp_path: Path) -> None:
+def test_an_embedding_that_is_delivered_twice_is_processed_once(tmp_path: Path) -> None:
     sink = MemorySink()
 
     async def main() -> MatchReport:
         actor = make_actor(tmp_path, sink)
         seen = [see("east", 1, 0.0, 1.0), see("east", 1, 1.1, 4.0, part=1)]
-        for handed_over in (seen[:1], seen, seen[1:]):
-            await actor.deliver("east", handed_over, 5.0, 0.0)
+        for delivered in (seen[:1], seen, seen[1:]):
+            await actor.deliver("east", delivered, 5.0, 0.0)
         return await end(actor)
 
     report = asyncio.run(main())
@@ -145,7 +145,7 @@ def test_the_report_counts_the_last_corrections_too(tmp_path: Path) -> None:
     assert (report.num_corrections, report.num_identities) == (1, 2)
 
 
-def test_a_busy_sink_gets_the_same_batch_again_and_nothing_is_doubled(tmp_path: Path) -> None:
+def test_a_busy_sink_gets_the_same_batch_again_and_no_record_twice(tmp_path: Path) -> None:
     busy, free = MemorySink(busy_times=3), MemorySink()
 
     async def main() -> MatchReport:
@@ -164,7 +164,7 @@ def test_a_sink_that_is_busy_while_it_is_flushed_is_asked_again(tmp_path: Path) 
     assert (report.num_sink_retries, sink.num_flushes) == (2, 1)
 
 
-def test_a_sink_that_will_never_work_again_ends_the_run(tmp_path: Path) -> None:
+def test_a_broken_sink_ends_the_run(tmp_path: Path) -> None:
     async def main() -> None:
         actor = make_actor(tmp_path, BrokenSink())
         await actor.deliver("east", [see("east", 1)], 1.0, 0.0)
@@ -177,14 +177,14 @@ def test_a_sink_that_will_never_work_again_ends_the_run(tmp_path: Path) -> None:
 def test_nothing_is_safe_before_the_sinks_were_flushed(tmp_path: Path) -> None:
     async def main() -> list[float]:
         actor = make_actor(tmp_path, MemorySink(), camera_ids=["east"])
-        receipts = [await actor.deliver("east", [see("east", 1)], 1.0, 0.0)]
-        receipts += [await actor.deliver("east", [], at, 0.0) for at in (5.0, 9.0)]
-        return [receipt.safe_until for receipt in receipts]
+        acknowledgements = [await actor.deliver("east", [see("east", 1)], 1.0, 0.0)]
+        acknowledgements += [await actor.deliver("east", [], at, 0.0) for at in (5.0, 9.0)]
+        return [each.safe_until for each in acknowledgements]
 
     assert asyncio.run(main()) == [-inf, -inf, -inf]
 
 
-def test_what_is_safe_is_what_all_cameras_have_passed_at_a_flush(tmp_path: Path) -> None:
+def test_what_all_cameras_have_passed_at_a_flush_is_safe(tmp_path: Path) -> None:
     sink = MemorySink()
 
     async def main() -> list[float]:
@@ -196,6 +196,23 @@ def test_what_is_safe_is_what_all_cameras_have_passed_at_a_flush(tmp_path: Path)
 
     assert asyncio.run(main()) == [-inf, 1.0, 1.0, 4.0]
     assert sink.num_flushes == 4
+
+
+def test_nothing_is_safe_while_one_of_the_sinks_is_busy(tmp_path: Path) -> None:
+    async def main() -> list[float]:
+        actor = make_actor(tmp_path, MemorySink(), SlowFlushSink(busy_times=2), camera_ids=["east"], flush_every_s=0.0)
+        return [(await actor.deliver("east", [], at, 0.0)).safe_until for at in (1.0, 2.0, 3.0)]
+
+    assert asyncio.run(main()) == [-inf, -inf, 3.0]
+
+
+def test_what_waits_for_another_camera_is_not_safe(tmp_path: Path) -> None:
+    async def main() -> list[float]:
+        actor = make_actor(tmp_path, MemorySink(), flush_every_s=0.0)
+        await actor.deliver("west", [], 1.0, 0.0)
+        return [(await actor.deliver("east", [see("east", 1, 1.0, 2.0)], at, 0.0)).safe_until for at in (2.0, 9.0)]
+
+    assert asyncio.run(main()) == [1.0, 1.0]
 
 
 def test_sinks_are_flushed_and_closed_at_the_end(tmp_path: Path) -> None:
@@ -234,7 +251,40 @@ def test_a_camera_that_waits_goes_on_when_the_one_behind_ends(tmp_path: Path) ->
     asyncio.run(main())
 
 
-def test_late_embeddings_are_judged_and_counted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stalled_at", [-inf, 0.5], ids=["before its first frame", "after some frames"])
+def test_a_stalled_live_camera_does_not_hold_the_others_back(tmp_path: Path, stalled_at: float) -> None:
+    sink = MemorySink()
+
+    async def main() -> float:
+        actor = make_actor(tmp_path, sink, max_lateness_s=3.0, flush_every_s=0.0)
+        if stalled_at > -inf:
+            await actor.deliver("west", [], stalled_at, 0.0)
+        for second in range(1, 9):
+            east = see("east", second, second - 1.0, float(second), person=second)
+            reply = await asyncio.wait_for(actor.deliver("east", [east], second, 0.0), 5)
+        return reply.safe_until
+
+    assert asyncio.run(main()) == 8.0
+    assert sightings_in(sink) == [("east", second, 0) for second in range(1, 8)]
+
+
+def test_a_stalled_live_camera_does_not_hold_the_others_back_for_want_of_room(tmp_path: Path) -> None:
+    sink = MemorySink()
+
+    async def main() -> None:
+        actor = make_actor(tmp_path, sink, max_lateness_s=0.2, max_waiting_embeddings=0)
+        await actor.deliver("west", [], 0.0, 0.0)
+        waiting = asyncio.create_task(actor.deliver("east", [see("east", 1, 0.0, 0.1)], 0.1, 0.0))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        await asyncio.wait_for(waiting, 5)
+        await asyncio.wait_for(actor.deliver("east", [], 1.0, 0.0), 5)
+
+    asyncio.run(main())
+    assert sightings_in(sink) == [("east", 1, 0)]
+
+
+def test_late_embeddings_are_processed_and_counted(tmp_path: Path) -> None:
     sink = MemorySink()
 
     async def main() -> MatchReport:
@@ -270,10 +320,10 @@ def test_the_digest_does_not_depend_on_which_camera_was_faster(tmp_path_factory,
     for number, (camera_id, start, person) in enumerate(sorted(tracks, key=lambda track: track[1])):
         queues[camera_id].append(see(camera_id, number, start / 10, start / 10 + 1, person))
 
-    async def digest(command: Sequence[str]) -> str:
+    async def digest(turns: Sequence[str]) -> str:
         actor = make_actor(tmp_path_factory.mktemp("run"), MemorySink(), recluster_every_s=2.0)
         left = {camera_id: list(queue) for camera_id, queue in queues.items()}
-        for camera_id in command:
+        for camera_id in turns:
             embedding = left[camera_id].pop(0)
             await actor.deliver(camera_id, [embedding], embedding.completed_at, 0.0)
         return (await end(actor)).digest
@@ -283,13 +333,13 @@ def test_the_digest_does_not_depend_on_which_camera_was_faster(tmp_path_factory,
     assert asyncio.run(digest(in_turn)) == asyncio.run(digest(shuffled))
 
 
-def test_who_is_made_known_by_pictures_is_in_the_audit_once(tmp_path: Path) -> None:
+def test_an_enrolment_is_in_the_audit_once(tmp_path: Path) -> None:
     async def enrolled() -> None:
         actor = make_actor(tmp_path, MemorySink())
         await actor.enrol(1, see("pictures", 1))
         await end(actor)
 
-    for _ in range(2):  # the second run goes on
+    for _ in range(2):  # the second run continues
         asyncio.run(enrolled())
     reader = LedgerReader(tmp_path / "ledger.sqlite")
     assert [(entry.by, entry.action, entry.subject) for entry in reader.audit()] == [
@@ -302,7 +352,7 @@ MAX_DELAY_S = 3.0
 
 
 @given(TRACKS, st.lists(st.floats(0.0, MAX_DELAY_S), min_size=12, max_size=12))
-def test_delays_that_live_cameras_are_granted_change_nothing(tmp_path_factory, tracks, delays: list[float]) -> None:
+def test_delays_below_the_maximal_lateness_change_nothing(tmp_path_factory, tracks, delays: list[float]) -> None:
     seen = [
         see(camera_id, number, start / 10, start / 10 + 1, person)
         for number, (camera_id, start, person) in enumerate(sorted(tracks, key=lambda track: track[1]))
@@ -313,7 +363,7 @@ def test_delays_that_live_cameras_are_granted_change_nothing(tmp_path_factory, t
             tmp_path_factory.mktemp("run"), MemorySink(), max_lateness_s=MAX_DELAY_S + 0.1, recluster_every_s=2.0
         )
         arrivals, last = list[tuple[float, Embedding]](), {"east": -inf, "west": -inf}
-        for embedding in seen:  # a camera hands over in order, whatever holds it up
+        for embedding in seen:  # a camera delivers in order, whatever delays it
             camera_id = embedding.track_id.camera_id
             delay = delay_of.get(str(embedding.track_id), 0.0)
             last[camera_id] = max(last[camera_id], embedding.completed_at + delay)

@@ -1,4 +1,4 @@
-"""The match actor that dies at any moment and comes back from its ledger."""
+"""A match actor that is killed at any moment, and comes back from its ledger."""
 
 import asyncio
 from collections.abc import Sequence
@@ -30,14 +30,13 @@ from pipeline.ledger import LedgerReader, submit_command
 from pipeline.ledger import ledger as ledger_module
 from pipeline.ledger.verification import faults_of
 from pipeline.runtime import match_actor
-from pipeline.runtime.acknowledgement import Acknowledgement
-from pipeline.runtime.deliveries import Deliveries
+from pipeline.runtime.deliveries import Acknowledgement, Deliveries
 from pipeline.runtime.match_actor import MatchActor
 from pipeline.telemetry.match_report import MatchReport
 
 
-class Mortal:
-    """A match actor in this process that can be killed: nothing is flushed, closed or told."""
+class MortalActor:
+    """A match actor in this process that can be killed: nothing is flushed, and no sink is closed."""
 
     def __init__(
         self, folder: Path, sink: MemorySink | None = None, flush_every_s: float = 0.0, max_events: int = 0
@@ -65,8 +64,8 @@ class Mortal:
         )
 
 
-async def live(mortal: Mortal, embeddings: Sequence[Embedding], deaths: set[int]) -> MatchReport:
-    """Hand over from two cameras in order of time; the actor dies before the calls of these numbers."""
+async def live(mortal: MortalActor, embeddings: Sequence[Embedding], deaths: set[int]) -> MatchReport:
+    """Deliver from two cameras in order of time; the actor dies before the calls of these numbers."""
     cameras = {camera_id: Deliveries(mortal.deliver) for camera_id in ("east", "west")}
     for number, embedding in enumerate(sorted(embeddings, key=lambda e: (e.completed_at, e.track_id, e.part))):
         if number in deaths:
@@ -81,13 +80,13 @@ async def live(mortal: Mortal, embeddings: Sequence[Embedding], deaths: set[int]
     await asyncio.gather(*ends)
     if len(embeddings) + 1 in deaths:
         mortal.kill()
-        # Whoever supervises the cameras tells it that they have ended.
+        # The supervisor of the cameras reports that they have ended.
         for camera_id in cameras:
             await mortal.deliver(camera_id, [], inf, 0.0, None)
     return await mortal.actor.finish(5.0)
 
 
-def told(records: Sequence[Record]) -> list[str]:
+def texts_of(records: Sequence[Record]) -> list[str]:
     return [
         repr((r.track_id, r.part, r.person_id, r.outcome, r.distance, r.gates)) if isinstance(r, Sighting) else repr(r)
         for r in records
@@ -102,8 +101,8 @@ def test_however_often_it_dies_the_result_is_that_of_an_undisturbed_run(
     embeddings = embeddings_of(tracks)
     sinks = MemorySink(), MemorySink()
     folders = [tmp_path_factory.mktemp("run") for _ in range(2)]
-    undisturbed = asyncio.run(live(Mortal(folders[0], sinks[0], flush_every_s), embeddings, set()))
-    report = asyncio.run(live(Mortal(folders[1], sinks[1], flush_every_s), embeddings, deaths))
+    undisturbed = asyncio.run(live(MortalActor(folders[0], sinks[0], flush_every_s), embeddings, set()))
+    report = asyncio.run(live(MortalActor(folders[1], sinks[1], flush_every_s), embeddings, deaths))
     assert report.digest == undisturbed.digest
     assert (report.num_identities, report.num_sightings, report.num_corrections, report.num_alerts) == (
         undisturbed.num_identities,
@@ -112,7 +111,7 @@ def test_however_often_it_dies_the_result_is_that_of_an_undisturbed_run(
         undisturbed.num_alerts,
     )
     # A sink that cannot go back gets some records again, and none too few.
-    assert list(dict.fromkeys(told(sinks[1].records))) == list(dict.fromkeys(told(sinks[0].records)))
+    assert list(dict.fromkeys(texts_of(sinks[1].records))) == list(dict.fromkeys(texts_of(sinks[0].records)))
 
 
 def test_a_snapshot_takes_the_place_of_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,17 +120,17 @@ def test_a_snapshot_takes_the_place_of_the_journal(tmp_path: Path, monkeypatch: 
     reports = []
     for name, deaths in (("one", set()), ("two", {2, 5, 7})):
         (tmp_path / name).mkdir()
-        reports.append(asyncio.run(live(Mortal(tmp_path / name), embeddings, deaths)))
+        reports.append(asyncio.run(live(MortalActor(tmp_path / name), embeddings, deaths)))
     assert reports[0].digest == reports[1].digest
 
 
-def test_events_that_have_to_go_change_nothing_that_is_decided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_deletion_of_old_events_does_not_change_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(match_actor, "COMPACT_EVERY_S", 0.0)
     embeddings = embeddings_of([("east", 10 * n, 6, n % 3, [0.0] * 8, [True] * 8, False) for n in range(4)])
     reports = []
     for name, max_events, deaths in (("all", 0, set()), ("ten", 10, {3, 7, 15})):
         (tmp_path / name).mkdir()
-        reports.append(asyncio.run(live(Mortal(tmp_path / name, max_events=max_events), embeddings, deaths)))
+        reports.append(asyncio.run(live(MortalActor(tmp_path / name, max_events=max_events), embeddings, deaths)))
     assert reports[0].digest == reports[1].digest
     counts = []
     for name in ("all", "ten"):
@@ -143,9 +142,9 @@ def test_events_that_have_to_go_change_nothing_that_is_decided(tmp_path: Path, m
     assert counts[1] < 20
 
 
-def test_what_was_handed_over_in_an_earlier_life_is_not_taken(tmp_path: Path) -> None:
+def test_a_delivery_to_an_earlier_epoch_is_refused(tmp_path: Path) -> None:
     async def main() -> tuple[Acknowledgement, Acknowledgement]:
-        mortal = Mortal(tmp_path)
+        mortal = MortalActor(tmp_path)
         first = await mortal.deliver("east", [], 1.0, 0.0, None)
         mortal.kill()
         return first, await mortal.deliver("east", [see("east", 1)], 2.0, 0.0, first.epoch)
@@ -155,18 +154,18 @@ def test_what_was_handed_over_in_an_earlier_life_is_not_taken(tmp_path: Path) ->
     assert second.epoch != first.epoch
 
 
-def test_a_run_that_was_killed_goes_on_with_its_numbers(tmp_path: Path) -> None:
+def test_a_killed_run_continues_with_its_numbers(tmp_path: Path) -> None:
     sink = MemorySink()
 
     async def first() -> None:
-        mortal = Mortal(tmp_path, sink)
+        mortal = MortalActor(tmp_path, sink)
         await mortal.deliver("east", [see("east", 1), see("east", 2, person=1)], 5.0, 0.0, None)
         await mortal.deliver("west", [], 5.0, 0.0, None)
         mortal.actor._reader.close()
         mortal.actor._ledger.close()
 
     async def second() -> MatchReport:
-        mortal = Mortal(tmp_path, sink)
+        mortal = MortalActor(tmp_path, sink)
         await mortal.deliver("west", [see("west", 1, 10.0, 11.0, person=1)], inf, 0.0, None)
         await mortal.deliver("east", [see("east", 1), see("east", 2, person=1)], inf, 0.0, None)
         return await mortal.actor.finish(5.0)
@@ -177,7 +176,7 @@ def test_a_run_that_was_killed_goes_on_with_its_numbers(tmp_path: Path) -> None:
     assert (report.num_sightings, report.num_identities) == (3, 2)
 
 
-def test_another_configuration_is_an_error_and_no_other_history(tmp_path: Path) -> None:
+def test_another_configuration_is_an_error(tmp_path: Path) -> None:
     async def first() -> None:
         actor = make_actor(tmp_path, MemorySink())
         await actor.deliver("east", [see("east", 1), see("east", 2, 2.0, 3.0)], 5.0, 0.0, None)
@@ -190,11 +189,11 @@ def test_another_configuration_is_an_error_and_no_other_history(tmp_path: Path) 
         make_actor(tmp_path, MemorySink(), rules=[EveryoneRule()])
 
 
-def test_orders_are_carried_out_between_windows_and_survive_a_death(tmp_path: Path) -> None:
+def test_commands_are_applied_between_windows_and_survive_a_death(tmp_path: Path) -> None:
     sink = MemorySink()
 
     async def main() -> MatchReport:
-        mortal = Mortal(tmp_path, sink)
+        mortal = MortalActor(tmp_path, sink)
         cameras = {camera_id: Deliveries(mortal.deliver) for camera_id in ("east", "west")}
         await cameras["west"]("west", [], 1.0, 0.0)
         await cameras["east"]("east", [see("east", 1), see("east", 2, person=1)], 1.0, 0.0)
@@ -219,7 +218,7 @@ def test_orders_are_carried_out_between_windows_and_survive_a_death(tmp_path: Pa
     reader.close()
 
 
-def test_who_is_erased_while_the_run_goes_on_is_in_no_file_any_more(tmp_path: Path) -> None:
+def test_a_person_erased_during_a_run_is_in_no_file_any_more(tmp_path: Path) -> None:
     sink = JsonlSink(output_dir=str(tmp_path))
 
     async def main() -> bytes:
@@ -231,7 +230,7 @@ def test_who_is_erased_while_the_run_goes_on_is_in_no_file_any_more(tmp_path: Pa
             tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.ERASE, (2,), "ann", 1.7e9, reason="asked for it")
         )
         await actor.deliver("west", [], 3.0, 0.0)
-        # A track of hers that goes on is somebody nobody knows; the part before is not judged again.
+        # A later part of her track is a new person; the part before is not processed again.
         await actor.deliver("east", [see("east", 2, person=1), see("east", 2, 1.1, 3.0, person=1, part=1)], 3.0, 0.0)
         for camera_id in ("east", "west"):
             await actor.deliver(camera_id, [], inf, 0.0)
@@ -252,7 +251,7 @@ def test_who_is_erased_while_the_run_goes_on_is_in_no_file_any_more(tmp_path: Pa
 
 
 async def watch(folder: Path, *embeddings: Embedding) -> list[int]:
-    """Let a run see these people and end; return who they were."""
+    """Run these embeddings to the end; return the people they were matched to."""
     sink = MemorySink()
     actor = make_actor(folder, sink)
     await actor.deliver("west", [], inf, 0.0)
@@ -261,7 +260,7 @@ async def watch(folder: Path, *embeddings: Embedding) -> list[int]:
     return [record.person_id for record in sink.records if isinstance(record, Sighting)]
 
 
-def test_a_run_that_goes_on_knows_what_operators_ordered_meanwhile(tmp_path: Path) -> None:
+def test_a_run_that_continues_applies_the_commands_of_meanwhile(tmp_path: Path) -> None:
     assert asyncio.run(watch(tmp_path, see("east", 1, person=0), see("east", 2, person=1))) == [1, 2]
     submit_command(tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.MERGE, (1, 2), "ann", 1.7e9))
     submit_command(
@@ -271,13 +270,13 @@ def test_a_run_that_goes_on_knows_what_operators_ordered_meanwhile(tmp_path: Pat
     reader = LedgerReader(tmp_path / "ledger.sqlite")
     assert [(person.person_id, person.name) for person in reader.persons()] == [(1, "lost child"), (3, "")]
     reader.close()
-    assert asyncio.run(watch(tmp_path)) == []  # the state of then could be replayed
+    assert asyncio.run(watch(tmp_path)) == []  # the stored state could be restored
 
 
-def test_after_an_erasure_at_rest_looks_are_forgotten_and_numbers_are_not_given_again(tmp_path: Path) -> None:
+def test_after_an_erasure_at_rest_appearance_is_forgotten_and_numbers_are_not_given_again(tmp_path: Path) -> None:
     assert asyncio.run(watch(tmp_path, see("east", 1, person=0), see("east", 2, person=1))) == [1, 2]
     submit_command(tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.ERASE, (2,), "ann", 1.7e9))
-    # Known from before are only the parts of tracks, which a recording shows once more.
+    # Only the parts of tracks are known from before; a recording shows them once more.
     again = [see("east", 1, person=0), see("east", 2, person=1), see("east", 3, 50.0, 51.0, person=0)]
     assert asyncio.run(watch(tmp_path, *again)) == [3]
 
@@ -286,11 +285,11 @@ def watchlist() -> WatchlistRule:
     return WatchlistRule(name="watch", severity="critical", people={}, min_probability=0.0, forget_after_s=60.0)
 
 
-@pytest.mark.parametrize("is_at_rest", [False, True], ids=["while it runs, and it is killed", "after its end"])
-def test_who_was_put_on_the_watch_list_raises_an_alert_after_the_restart(tmp_path: Path, is_at_rest: bool) -> None:
+@pytest.mark.parametrize("is_at_rest", [False, True], ids=["during the run, which is killed", "after its end"])
+def test_a_person_put_on_the_watch_list_raises_an_alert_after_the_restart(tmp_path: Path, is_at_rest: bool) -> None:
     name = CorrectionCommand(CommandKind.NAME, (1,), "ann", 1.7e9, name="lost child")
 
-    async def epoch(sink: MemorySink, *, number: int, start: float, is_killed: bool) -> None:
+    async def run_once(sink: MemorySink, *, number: int, start: float, is_killed: bool) -> None:
         actor = make_actor(tmp_path, sink, rules=[watchlist()], flush_every_s=0.0)
         await actor.deliver("west", [], start + 5.0, 0.0)
         await actor.deliver("east", [see("east", number, start, start + 1.0)], start + 5.0, 0.0)
@@ -305,21 +304,21 @@ def test_who_was_put_on_the_watch_list_raises_an_alert_after_the_restart(tmp_pat
             await actor.finish(5.0)
 
     before, after = MemorySink(), MemorySink()
-    asyncio.run(epoch(before, number=1, start=0.0, is_killed=not is_at_rest))
+    asyncio.run(run_once(before, number=1, start=0.0, is_killed=not is_at_rest))
     assert [record for record in before.records if isinstance(record, Alert)] == []
     if is_at_rest:
         submit_command(tmp_path / "ledger.sqlite", name)
-    asyncio.run(epoch(after, number=2, start=50.0, is_killed=False))
+    asyncio.run(run_once(after, number=2, start=50.0, is_killed=False))
     alerts = [record for record in after.records if isinstance(record, Alert)]
     assert [(alert.rule, alert.person_id, alert.message) for alert in alerts] == [
         ("watch", 1, "'lost child' of the watch list is here.")
     ]
-    # Whoever listens learns of the order, at the latest when the run goes on.
-    told = [*before.records, *after.records]
-    assert [record.name for record in told if isinstance(record, Correction)] == ["lost child"]
+    # A sink gets the correction at the latest when the run continues.
+    written = [*before.records, *after.records]
+    assert [record.name for record in written if isinstance(record, Correction)] == ["lost child"]
 
 
-def test_an_order_at_rest_is_told_once_to_those_who_listen_when_the_run_goes_on(tmp_path: Path) -> None:
+def test_a_command_at_rest_reaches_the_sinks_once_when_the_run_continues(tmp_path: Path) -> None:
     assert asyncio.run(watch(tmp_path, see("east", 1, person=0), see("east", 2, person=1))) == [1, 2]
     submit_command(tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.MERGE, (1, 2), "ann", 1.7e9))
 
@@ -338,8 +337,8 @@ def test_an_order_at_rest_is_told_once_to_those_who_listen_when_the_run_goes_on(
     ]
 
 
-@pytest.mark.parametrize("is_at_rest", [False, True], ids=["while it runs", "after its end"])
-def test_an_order_is_a_label_for_the_calibration_also_after_a_restart(tmp_path: Path, is_at_rest: bool) -> None:
+@pytest.mark.parametrize("is_at_rest", [False, True], ids=["during the run", "after its end"])
+def test_a_command_is_a_label_for_the_calibration_also_after_a_restart(tmp_path: Path, is_at_rest: bool) -> None:
     async def begin() -> float:
         actor = make_actor(tmp_path, MemorySink())
         await actor.deliver("west", [], 2.0, 0.0)

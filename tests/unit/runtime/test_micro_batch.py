@@ -1,4 +1,4 @@
-"""Calls that arrive while a batch is being worked on make the next one."""
+"""Calls that arrive while one batch is processed form the next."""
 
 import asyncio
 import time
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pipeline.runtime.micro_batch import MicroBatch
 
 
-def test_everybody_gets_their_own_result_and_batches_form_by_themselves() -> None:
+def test_each_caller_gets_its_own_result_and_batches_form_by_themselves() -> None:
     sizes = []
 
     def work(items: Sequence[int]) -> list[int]:
@@ -40,7 +40,7 @@ def test_an_error_reaches_every_caller_of_the_batch_and_later_calls_still_work()
     assert later == 3
 
 
-def test_a_caller_who_gives_up_holds_nobody_up() -> None:
+def test_a_cancelled_call_does_not_hold_up_the_others() -> None:
     async def main() -> int:
         batch = MicroBatch(lambda items: list(items), max_items=8, max_wait_s=0.01)
         gone = asyncio.ensure_future(batch.call(1))
@@ -51,7 +51,7 @@ def test_a_caller_who_gives_up_holds_nobody_up() -> None:
     assert asyncio.run(main()) == 2
 
 
-def test_work_that_gives_too_few_results_keeps_nobody_waiting() -> None:
+def test_too_few_results_are_an_error_for_every_caller() -> None:
     async def main() -> list[object]:
         batch = MicroBatch(lambda items: items[1:], max_items=8, max_wait_s=0.0)
         calls = asyncio.gather(*(batch.call(n) for n in range(3)), return_exceptions=True)
@@ -60,7 +60,7 @@ def test_work_that_gives_too_few_results_keeps_nobody_waiting() -> None:
     assert [type(error) for error in asyncio.run(main())] == [ValueError] * 3
 
 
-def test_a_batch_waits_for_more_if_it_is_told_to() -> None:
+def test_a_batch_waits_for_more_items_if_configured() -> None:
     sizes = []
 
     def work(items: Sequence[int]) -> Sequence[int]:

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from pipeline.runtime.flow import ordered_map
 
 
-async def count(num: int, event: list[int] | None = None) -> AsyncIterator[int]:
+async def count(num: int, taken: list[int] | None = None) -> AsyncIterator[int]:
     for number in range(num):
-        if event is not None:
-            event.append(number)
+        if taken is not None:
+            taken.append(number)
         yield number
 
 
@@ -47,8 +47,8 @@ def test_no_more_calls_are_open_than_allowed() -> None:
     assert most == 3
 
 
-def test_items_are_not_read_while_all_places_are_taken() -> None:
-    event: list[int] = []
+def test_items_are_not_read_while_all_slots_are_in_use() -> None:
+    taken: list[int] = []
 
     async def main() -> None:
         never = asyncio.Event()
@@ -57,7 +57,7 @@ def test_items_are_not_read_while_all_places_are_taken() -> None:
             await never.wait()
             return item
 
-        results = ordered_map(call, count(100, event), 3)
+        results = ordered_map(call, count(100, taken), 3)
         reader = asyncio.ensure_future(anext(results))
         await asyncio.sleep(0.02)
         reader.cancel()
@@ -65,7 +65,7 @@ def test_items_are_not_read_while_all_places_are_taken() -> None:
         await results.aclose()
 
     asyncio.run(main())
-    assert event == [0, 1, 2]
+    assert taken == [0, 1, 2]
 
 
 def test_the_first_result_does_not_wait_for_the_second() -> None:
@@ -130,7 +130,7 @@ def test_order_and_bound_hold_whatever_the_calls_take(waits: list[int], max_infl
     assert most <= max_inflight
 
 
-def test_whoever_stops_reading_early_leaves_no_call_open() -> None:
+def test_a_reader_that_stops_early_leaves_no_call_open() -> None:
     cancelled = []
 
     async def call(item: int) -> int:

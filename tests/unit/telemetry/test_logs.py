@@ -37,8 +37,8 @@ def logged(monkeypatch: pytest.MonkeyPatch, stream: io.StringIO) -> str:
 
 
 def test_machines_get_one_json_object_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    (running,) = logged(monkeypatch, io.StringIO()).splitlines()
-    found = json.loads(running)
+    (line,) = logged(monkeypatch, io.StringIO()).splitlines()
+    found = json.loads(line)
     assert found.pop("time").endswith("Z")
     assert found == {"level": "INFO", "logger": "pipeline.runtime", "message": "camera east: lost"}
 
@@ -63,9 +63,9 @@ def test_an_error_brings_its_trace_in_the_same_line() -> None:
         raise OSError("no\nroute")
     except OSError:
         record = logging.LogRecord("x", logging.ERROR, __file__, 1, "lost", (), sys.exc_info())
-    running = JsonFormatter().format(record)
-    assert "\n" not in running
-    assert "OSError: no\nroute" in json.loads(running)["trace"]
+    line = JsonFormatter().format(record)
+    assert "\n" not in line
+    assert "OSError: no\nroute" in json.loads(line)["trace"]
 
 
 def test_the_time_is_that_of_the_record_in_utc() -> None:

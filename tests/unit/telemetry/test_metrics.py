@@ -10,13 +10,13 @@ from pipeline.telemetry.metrics import COUNTERS, GAUGES
 
 ROOT = Path(__file__).resolve().parents[3]
 
-# In a process of its own: a cluster does not leave the one that began it as it was.
-TELL = """
+# In a process of its own: a cluster changes the process that starts it.
+REPORT = """
 import time, urllib.request
+import ray
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_status import MatchStatus
 from pipeline.telemetry.metrics import RayMetrics
-import ray  # last, as the program does: in another order Ray 2.60 does not find its own token
 
 ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, _system_config={"metrics_report_interval_ms": 500})
 metrics = RayMetrics()
@@ -39,10 +39,10 @@ ray.shutdown()
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_what_the_cameras_do_is_there_for_prometheus() -> None:
+def test_the_status_of_cameras_and_matcher_reaches_prometheus() -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    told = subprocess.run(
-        [sys.executable, "-c", TELL],
+    reported = subprocess.run(
+        [sys.executable, "-c", REPORT],
         env={**kept, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -50,8 +50,8 @@ def test_what_the_cameras_do_is_there_for_prometheus() -> None:
         check=True,
     )
     found = {}
-    for running in told.stdout.splitlines():
-        if match := re.fullmatch(r"ray_(reid_\w+)\{(.*)\} (\S+)", running):
+    for line in reported.stdout.splitlines():
+        if match := re.fullmatch(r"ray_(reid_\w+)\{(.*)\} (\S+)", line):
             labels = dict(re.findall(r'(\w+)="([^"]*)"', match[2]))
             ours = [labels[name] for name in ("camera", "outcome") if name in labels]
             found["/".join([match[1], *ours])] = float(match[3])

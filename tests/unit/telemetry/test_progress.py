@@ -28,7 +28,7 @@ class Clock:
         return self.now
 
 
-def test_without_a_terminal_a_line_is_logged_now_and_then(
+def test_without_a_terminal_a_line_is_logged_every_ten_seconds(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock = Clock()

@@ -1,4 +1,4 @@
-"""How a run is doing, for whoever watches it from outside."""
+"""``status.json``: the status of a run, for other processes."""
 
 import asyncio
 import json
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import ProcessLostError
-from pipeline.runtime.supervisor import RunningPipeline
+from pipeline.runtime.running_pipeline import RunningPipeline
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_status import MatchStatus
 from pipeline.telemetry.status import in_background, write_status
@@ -38,11 +38,11 @@ async def fine() -> MatchStatus:
     return MatchStatus(num_identities=4)
 
 
-def written_after(running: RunningPipeline, folder: Path) -> dict[str, Any]:
+def written_after(pipeline: RunningPipeline, folder: Path) -> dict[str, Any]:
     path = folder / "status.json"
 
     async def run() -> None:
-        async with in_background(lambda: write_status(folder, running)):
+        async with in_background(lambda: write_status(folder, pipeline)):
             while not path.exists():
                 await asyncio.sleep(0.01)
 
@@ -51,20 +51,20 @@ def written_after(running: RunningPipeline, folder: Path) -> dict[str, Any]:
     return found
 
 
-def test_it_says_how_every_camera_and_the_matcher_are_doing(tmp_path: Path) -> None:
+def test_it_has_every_camera_the_matcher_and_the_batch_actors(tmp_path: Path) -> None:
     found = written_after(make_pipeline({"west": Well()}, fine), tmp_path)
     assert found["cameras"]["west"]["people_now"] == 2
     assert found["match"]["num_identities"] == 4
     assert found["busy"]["detect"] == {"busy_s": 3.0, "items": 6.0, "waiting": 4.0}
 
 
-def test_a_camera_that_is_lost_is_said_to_be(tmp_path: Path) -> None:
+def test_a_lost_camera_is_shown_as_lost(tmp_path: Path) -> None:
     found = written_after(make_pipeline({"east": Lost(), "west": Well()}, fine), tmp_path)
     assert "east" in found["cameras"]["east"]["error"]
     assert found["cameras"]["west"]["error"] is None
 
 
-def test_a_matcher_that_is_gone_for_a_while_stops_nothing(tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_matcher_that_is_lost_for_a_while_stops_nothing(tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr("pipeline.telemetry.status.EVERY_S", 0.01)
     tries = iter([ProcessLostError("match"), ProcessLostError("match")])
 

@@ -1,0 +1,108 @@
+"""Builds the pipeline of a plan: which actor calls which."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from pipeline.core import Tracklet
+from pipeline.core.errors import ConfigError
+from pipeline.embedding.enrolment import enrolment_tracklet
+from pipeline.runtime.actor_ref import ActorRef
+from pipeline.runtime.batch_actor import BatchActor
+from pipeline.runtime.camera_actor import CameraActor
+from pipeline.runtime.match_actor import MatchActor
+from pipeline.runtime.plan import Plan
+from pipeline.runtime.processes import InlineProcesses, Processes, RayProcesses
+from pipeline.runtime.running_pipeline import RunningPipeline
+
+
+async def start_pipeline(plan: Plan) -> RunningPipeline:
+    """Return the pipeline of a plan, ready for its first frame, with the people of ``plan.make_enrolled`` enrolled.
+
+    On Ray, this process has to be part of a cluster: see ``join_cluster``.
+
+    Raises:
+        ConfigError: If pictures to enrol show no person well, or a plug-in refuses its options.
+        WeightsError: If weights are no network.
+    """
+    processes = RayProcesses(plan.processes) if plan.processes.kind == "ray" else InlineProcesses(plan.processes)
+    pipeline = await _assemble(plan, processes)
+    await _enrol(plan, pipeline)
+    return pipeline
+
+
+async def keep_as_it_is(tracklet: Tracklet) -> Tracklet:
+    """Return the tracklet: the pose of an embedder that needs none."""
+    return tracklet
+
+
+async def _assemble(plan: Plan, processes: Processes) -> RunningPipeline:
+    batch = partial(BatchActor, max_items=plan.processes.max_items, max_wait_s=plan.processes.max_wait_s)
+    stages = {"detect": plan.make_detect, "pose": plan.make_pose, "embed": plan.make_embed}
+    batches: Mapping[str, ActorRef] = {
+        name: processes.start(name, partial(batch, make)) for name, make in stages.items() if make is not None
+    }
+    detect, embed = batches["detect"].method("process"), batches["embed"].method("process")
+    pose = batches["pose"].method("process") if "pose" in batches else keep_as_it_is
+    match = processes.start("match", _match_actor(plan))
+    cameras = {
+        camera_id: processes.start_camera(
+            camera_id,
+            partial(
+                CameraActor,
+                make_source=make_source,
+                make_track=plan.make_track,
+                input_hw=plan.input_hw,
+                detect=detect,
+                pose=pose,
+                embed=embed,
+                deliver=match.method("deliver"),
+                limits=plan.camera,
+                make_monitor=plan.make_monitors.get(camera_id),
+            ),
+        )
+        for camera_id, make_source in plan.make_sources.items()
+    }
+    networks = [actor for ref in batches.values() for actor in ref.each()]
+    await asyncio.gather(*(camera.ready() for camera in cameras.values()), *(each.call("ready") for each in networks))
+    await match.call("ready")  # last: it opens files, which would be in vain if a network could not be built
+    return RunningPipeline(
+        cameras=cameras,
+        pose=pose,
+        embed=embed,
+        enrol=match.method("enrol"),
+        deliver=match.method("deliver"),
+        finish=match.method("finish"),
+        match_status=match.method("status"),
+        busy={name: [each.method("busy") for each in ref.each()] for name, ref in batches.items()},
+    )
+
+
+def _match_actor(plan: Plan) -> Callable[[], MatchActor]:
+    """Return the factory of the match actor, with its part of the plan: the rest would load networks beside it."""
+    return partial(
+        MatchActor,
+        camera_ids=tuple(plan.make_sources),
+        make_match=plan.make_match,
+        make_alert=plan.make_alert,
+        make_sinks=plan.make_sinks,
+        ledger_path=plan.output_dir / "ledger.sqlite",
+        window_s=plan.match.window_s,
+        max_lateness_s=plan.match.max_lateness_s,
+        flush_every_s=plan.match.flush_every_s,
+        max_waiting_embeddings=plan.match.max_waiting_embeddings,
+        retention_s=plan.match.retention_s,
+        max_events=plan.match.max_events,
+    )
+
+
+async def _enrol(plan: Plan, pipeline: RunningPipeline) -> None:
+    """Enrol the people whom the plan has pictures of; they are 1, 2, … in its order."""
+    for person_id, (name, make_source) in enumerate(plan.make_enrolled.items(), start=1):
+        source = make_source()
+        tracklet = enrolment_tracklet(name, person_id, source.frames(), plan.crop_size_hw)
+        source.close()
+        embedding = await pipeline.embed(await pipeline.pose(tracklet))
+        if embedding is None:
+            raise ConfigError(f"enrol.{name}: expected pictures that show a person well, got none; add better ones")
+        await pipeline.enrol(person_id, embedding)

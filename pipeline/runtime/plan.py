@@ -1,0 +1,136 @@
+"""The plan of a run: everything the runtime needs to start one. ``pipeline.config.plan`` makes it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pipeline.alerts.engine import AlertEngine
+from pipeline.association.matcher import Matcher
+from pipeline.camera.detection import DetectionStage
+from pipeline.camera.tracking import TrackingStage
+from pipeline.core import Monitor, Sink, Source
+from pipeline.embedding.embedding import EmbeddingStage
+from pipeline.embedding.pose import PoseStage
+
+
+@dataclass(frozen=True, slots=True)
+class CameraLimits:
+    """What bounds one camera.
+
+    Attributes:
+        max_inflight_frames: Frames in detection at once.
+        max_waiting_tracklets: Tracked frames whose tracklets wait to be embedded.
+        read_ahead_frames: Decoded frames that wait for detection, where every frame counts.
+        replay_speed: Of recordings: times real time; infinite for as fast as possible.
+        max_reopens: A live camera that broke this often within ``reopens_within_s`` is given up.
+        reopens_within_s: Seconds.
+        min_backoff_s: Seconds before a camera is opened again for the first time; doubles up to ``max_backoff_s``.
+        max_backoff_s: Seconds.
+    """
+
+    max_inflight_frames: int
+    max_waiting_tracklets: int
+    read_ahead_frames: int
+    replay_speed: float
+    max_reopens: int
+    reopens_within_s: float
+    min_backoff_s: float
+    max_backoff_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class MatchLimits:
+    """What bounds the match actor and its ledger; see ``MatchActor``.
+
+    Attributes:
+        window_s: Seconds of event time matched together.
+        max_lateness_s: Seconds after which a live camera that is behind holds the others back no longer; infinite
+            if every source is a recording, so that the result does not depend on speed.
+        flush_every_s: Seconds between two flushes of the sinks.
+        max_waiting_embeddings: Embeddings that may wait for slower cameras before the faster ones are held back.
+        retention_s: Seconds of event time after which events leave the ledger.
+        max_events: Events that stay in the ledger at most; 0 for all.
+    """
+
+    window_s: float
+    max_lateness_s: float
+    flush_every_s: float
+    max_waiting_embeddings: int
+    retention_s: float
+    max_events: int
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How many actors of a kind there are, and what each reserves of its machine on Ray."""
+
+    num_cpus: float
+    num_gpus: float
+    replicas: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessLimits:
+    """In which processes the actors run, and what bounds them.
+
+    Attributes:
+        kind: ``inline`` for this process, ``ray`` for one process an actor.
+        max_items: Items in a batch of detection, pose or embedding at most.
+        max_wait_s: Seconds that such a batch waits for more items.
+        shares: By kind of actor: camera, detect, pose, embed, match.
+        max_restarts: How often Ray replaces each actor whose process dies.
+        checkpoint_every_s: Seconds between two checkpoints of a camera on Ray.
+    """
+
+    kind: Literal["inline", "ray"]
+    max_items: int
+    max_wait_s: float
+    shares: Mapping[str, Share]
+    max_restarts: int
+    checkpoint_every_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Picklable factories of everything a run is made of, and what bounds it. Nothing is running yet.
+
+    Attributes:
+        make_sources: By camera.
+        make_enrolled: Pictures of the people who are known from the start, by name.
+        make_track: A new tracking stage, one for each camera and session.
+        input_hw: Height and width of the detector's input, pixels.
+        crop_size_hw: Height and width of the embedder's crops, pixels.
+        make_detect: The detection stage.
+        make_pose: The pose stage; None where the embedder needs no keypoints.
+        make_embed: The embedding stage.
+        make_match: The matcher.
+        make_alert: The alert engine.
+        make_sinks: By name.
+        make_monitors: By camera; empty where no page shows the cameras.
+        camera: Limits of each camera.
+        match: Limits of the match actor.
+        processes: Where all this runs.
+        drain_s: Seconds that a stopped run may take to publish what it has read.
+        output_dir: Folder of the run's files, absolute.
+        resume: True: continue from the ledger in ``output_dir``. False: set that ledger aside.
+    """
+
+    make_sources: Mapping[str, Callable[[], Source]]
+    make_enrolled: Mapping[str, Callable[[], Source]]
+    make_track: Callable[[], TrackingStage]
+    input_hw: tuple[int, int]
+    crop_size_hw: tuple[int, int]
+    make_detect: Callable[[], DetectionStage]
+    make_pose: Callable[[], PoseStage] | None
+    make_embed: Callable[[], EmbeddingStage]
+    make_match: Callable[[], Matcher]
+    make_alert: Callable[[], AlertEngine]
+    make_sinks: Mapping[str, Callable[[], Sink]]
+    make_monitors: Mapping[str, Callable[[], Monitor]]
+    camera: CameraLimits
+    match: MatchLimits
+    processes: ProcessLimits
+    drain_s: float
+    output_dir: Path
+    resume: bool

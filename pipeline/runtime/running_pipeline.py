@@ -1,0 +1,61 @@
+"""A pipeline whose actors are built."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pipeline.core import Embedding
+from pipeline.runtime.deliveries import Deliver
+from pipeline.runtime.flow import Embed, Pose
+from pipeline.telemetry.camera_status import CameraStatus
+from pipeline.telemetry.match_report import MatchReport
+from pipeline.telemetry.match_status import MatchStatus
+
+
+class Camera(Protocol):
+    """A camera actor, in whichever process; see ``CameraActor``."""
+
+    async def ready(self) -> None:
+        """Return once the source is built."""
+        ...
+
+    async def status(self) -> CameraStatus:
+        """Return the status now."""
+        ...
+
+    async def run(self) -> CameraStatus:
+        """Work until the source ends."""
+        ...
+
+    async def stop(self) -> None:
+        """Read no further."""
+        ...
+
+    async def settle(self) -> None:
+        """Let the source forget what was read."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunningPipeline:
+    """A pipeline that is built and waits for its first frame.
+
+    Attributes:
+        cameras: By camera.
+        pose: Adds keypoints.
+        embed: Makes vectors.
+        enrol: See ``MatchActor.enrol``.
+        deliver: See ``MatchActor.deliver``; used for cameras whose process is lost.
+        finish: Publishes what is left, after the last camera has ended. See ``MatchActor.finish``.
+        match_status: See ``MatchActor.status``.
+        busy: By stage, one function for each batch actor; see ``BatchActor.busy``.
+    """
+
+    cameras: Mapping[str, Camera]
+    pose: Pose
+    embed: Embed
+    enrol: Callable[[int, Embedding], Awaitable[None]]
+    deliver: Deliver
+    finish: Callable[[float], Awaitable[MatchReport]]
+    match_status: Callable[[], Awaitable[MatchStatus]]
+    busy: Mapping[str, Sequence[Callable[[], Awaitable[tuple[float, int, int]]]]]
