@@ -1,7 +1,7 @@
 """JSON lines: ``sightings.jsonl``, ``corrections.jsonl`` and ``alerts.jsonl``.
 
 Needs: nothing.
-Guarantee: once by ``flush`` (fsync), also if the match process dies; a line is whole or not there, even after a crash.
+Guarantee: exactly once by ``flush`` (fsync), even if the match process is killed. A crash leaves no partial line.
 When slow: ``write`` waits for the disk; a full disk is a ``ConnectorError`` that names the file.
 Secrets: none.
 """
@@ -22,17 +22,17 @@ from pipeline.ledger.erasure import erase_lines
 logger = logging.getLogger(__name__)
 
 BLOCK = 65536
-"""Bytes read at once while looking for the end of the last line."""
+"""Bytes read at once in the search for the end of the last line."""
 
 
 class JsonlSink:
     """Appends every record as one line to the file of its kind.
 
-    The three files are created at construction, so that they exist even when nothing happens. A half line
-    that a crash left at the end of an older file is cut then.
+    The constructor creates the three files, so that they exist even if nothing happens, and cuts a partial line that a
+    crash left at the end of an existing file.
 
     Args:
-        output_dir: Folder of the files; created if it is not there.
+        output_dir: Folder of the files; created if it does not exist.
 
     Raises:
         ConnectorError: If a file cannot be opened.
@@ -42,14 +42,14 @@ class JsonlSink:
         folder = Path(output_dir)
         names = {Sighting: "sightings.jsonl", Correction: "corrections.jsonl", Alert: "alerts.jsonl"}
         for name in names.values():
-            _cut_half_line(folder / name)
+            _cut_partial_line(folder / name)
         self._files: dict[type, AppendFile] = {kind: AppendFile(folder / name) for kind, name in names.items()}
 
     def write(self, records: Sequence[Record]) -> None:
-        """Append the records; all of them or, after an error, none. Records of unknown kinds are ignored.
+        """Append all of the records or, after an error, none. Records of other kinds are ignored.
 
         Raises:
-            ConnectorError: If a file takes no more.
+            ConnectorError: If the disk is full.
             WireFormatError: If a record holds a number that is not finite.
         """
         lines: dict[type, list[bytes]] = {kind: [] for kind in self._files}
@@ -70,7 +70,7 @@ class JsonlSink:
                 self._erase(record)
 
     def _erase(self, erased: Correction) -> None:
-        """Take the lines about erased people out of the files."""
+        """Delete the lines about an erased person from the files."""
         for kind, file in self._files.items():
             file.close()
             try:
@@ -85,11 +85,11 @@ class JsonlSink:
             file.sync()
 
     def mark(self) -> str:
-        """Return how long each file is."""
+        """Return the length of each file."""
         return json.dumps({file.path.name: file.num_bytes for file in self._files.values()})
 
     def rewind(self, mark: str) -> None:
-        """Cut what was written after a mark; a file that is shorter by now, because somebody emptied it, stays."""
+        """Cut what was written after a mark. A file that is shorter than its mark, because it was emptied, stays."""
         lengths = json.loads(mark)
         for file in self._files.values():
             if file.num_bytes > lengths.get(file.path.name, file.num_bytes):
@@ -101,8 +101,8 @@ class JsonlSink:
             file.close()
 
 
-def _cut_half_line(path: Path) -> None:
-    """Cut what follows the last line feed of a file that may not be there."""
+def _cut_partial_line(path: Path) -> None:
+    """Cut what follows the last line feed, if the file exists."""
     try:
         if not path.exists():
             return
@@ -110,14 +110,14 @@ def _cut_half_line(path: Path) -> None:
             length = file.seek(0, os.SEEK_END)
             end = _after_last_line_feed(file, length)
             if end < length:
-                logger.warning("%s: cut a half line that an earlier run left", path.name)
+                logger.warning("%s: cut a partial line that an earlier run left", path.name)
                 file.truncate(end)
     except OSError as error:
         raise ConnectorError(f"{path}: expected a writable file, got {error.strerror}; check rights") from error
 
 
 def _after_last_line_feed(file: BinaryIO, length: int) -> int:
-    """Return where the last whole line ends, bytes; reads from the end, for files can be large."""
+    """Return the offset after the last complete line, bytes; reads from the end, because files can be large."""
     end = length
     while end > 0:
         start = max(0, end - BLOCK)

@@ -3,6 +3,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 from clips import RED, make_clip
 from rtsp_server import RtspServer, free_port
 
-from connectors.sources.rtsp import RtspSource
+from connectors.sources.live import LiveSource
+from connectors.sources.rtsp import RtspOpener
 from pipeline.core import Frame
 from pipeline.core.errors import ConfigError, SourceLostError
 
@@ -19,8 +21,9 @@ pytestmark = pytest.mark.slow
 USER = "ann:s3cret"
 
 
-def make_source(uri: str, **options: float) -> RtspSource:
-    return RtspSource("east", uri, **{"open_timeout_s": 5.0, "read_timeout_s": 1.0, "threads": 1, **options})
+def make_source(uri: str, *, open_timeout_s: float = 5.0, read_timeout_s: float = 1.0) -> LiveSource:
+    opener = partial(RtspOpener, threads=1)
+    return LiveSource("east", uri, opener=opener, open_timeout_s=open_timeout_s, read_timeout_s=read_timeout_s)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +49,7 @@ def silent_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def take(source: RtspSource, count: int) -> list[Frame]:
+def take(source: LiveSource, count: int) -> list[Frame]:
     frames = source.frames()
     taken = [next(frames) for _ in range(count)]
     frames.close()  # type: ignore[attr-defined]
