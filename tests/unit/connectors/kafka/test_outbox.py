@@ -46,14 +46,52 @@ def test_another_body_with_the_same_name_is_stored(tmp_path: Path) -> None:
 
 def test_waiting_messages_are_in_order_and_in_batches(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "outbox.sqlite")
-    outbox.put([message(f"{i:03}") for i in range(250)])
+    sent = [f"{i * 37 % 250:03}" for i in range(250)]  # neither the names nor the bodies are sorted
+    outbox.put([message(name, name.encode()) for name in sent])
     seen: list[str] = []
     after = 0
     while batch := outbox.waiting(after=after, limit=100):
         seen += [message.name for _, message in batch]
         after = batch[-1][0]
-    assert seen == [f"{i:03}" for i in range(250)]
+    assert seen == sent
     outbox.close()
+
+
+def test_order_and_bodies_survive_the_process_and_later_messages_follow(tmp_path: Path) -> None:
+    first = Outbox(tmp_path / "outbox.sqlite")
+    first.put([message("c", b"3"), message("a", b"1"), message("d", b"4")])
+    first.delivered([2])
+    again = Outbox(tmp_path / "outbox.sqlite")  # nothing was closed
+    again.put([message("b", b"2"), message("a", b"1")])
+    waiting = [each for _, each in again.waiting(after=0, limit=10)]
+    assert waiting == [message("c", b"3"), message("d", b"4"), message("b", b"2")]
+    first.close()
+    again.close()
+
+
+def test_messages_are_stored_all_or_none(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    outbox.put([message("a")])
+    unstorable = OutboxMessage("c", object(), "7", b"{}")  # type: ignore[arg-type]
+    with pytest.raises(ConnectorError, match=r"outbox\.sqlite: cannot be written"):
+        outbox.put([message("b"), unstorable])
+    assert (names(outbox), len(outbox)) == (["a"], 1)
+    outbox.put([message("b")])
+    assert (names(outbox), len(outbox)) == (["a", "b"], 2)
+    outbox.close()
+
+
+def test_a_full_disk_is_an_error_and_loses_no_stored_message(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    outbox.put([message("a")])
+    (num_pages,) = outbox._database.execute("PRAGMA page_count").fetchone()
+    outbox._database.execute(f"PRAGMA max_page_count = {num_pages}")
+    with pytest.raises(ConnectorError, match="disk is full"):
+        outbox.put([message("b"), message("large", b"x" * 100_000)])
+    outbox.close()
+    again = Outbox(tmp_path / "outbox.sqlite")
+    assert (names(again), len(again)) == (["a"], 1)
+    again.close()
 
 
 def test_only_the_newest_names_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

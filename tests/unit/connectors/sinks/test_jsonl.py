@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -6,6 +7,7 @@ from pathlib import Path
 import pytest
 from factories import make_path, make_sighting
 
+from connectors.sinks import append_file
 from connectors.sinks.jsonl import JsonlSink
 from pipeline.core import Alert, Correction, CorrectionKind, Severity
 from pipeline.core.errors import ConnectorError
@@ -16,6 +18,7 @@ MERGED = Correction(CorrectionKind.MERGED, (1, 2), "ann", 3.0)
 FULL_DISK = """
 import resource, sys
 from factories import make_sighting
+from connectors.sinks import append_file
 from connectors.sinks.jsonl import JsonlSink
 from pipeline.core.errors import ConnectorError
 
@@ -51,6 +54,17 @@ def test_every_record_goes_to_the_file_of_its_kind_in_order(tmp_path: Path):
     assert [line["person_id"] for line in lines(tmp_path / "sightings.jsonl")] == [1, 2]
     assert [line["key"] for line in lines(tmp_path / "alerts.jsonl")] == ["dwell/3/4.5"]
     assert [line["kind"] for line in lines(tmp_path / "corrections.jsonl")] == ["merged"]
+    sink.close()
+
+
+def test_flush_returns_when_every_new_line_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    synced: list[int] = []
+    monkeypatch.setattr(append_file.os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_ino))
+    sink = JsonlSink(output_dir=str(tmp_path))
+    sink.write([make_sighting(person_id=1), ALERT])
+    sink.flush()
+    sink.flush()
+    assert synced == [(tmp_path / name).stat().st_ino for name in ("sightings.jsonl", "alerts.jsonl")]
     sink.close()
 
 

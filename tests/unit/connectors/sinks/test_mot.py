@@ -196,6 +196,19 @@ def test_a_sink_continues_at_the_mark_of_one_that_was_killed(tmp_path: Path):
     assert not list((tmp_path / "died/mot").glob(".spool*"))
 
 
+def test_a_camera_that_first_saw_a_person_after_the_mark_keeps_no_box_of_then(tmp_path: Path):
+    north = TrackId("north", 0, 1)
+    sink = make_sink(tmp_path)
+    mark = sink.mark()
+    sink.write([make_sighting(4, north, path=make_path(0, 3))])
+    die(sink)
+    sink = make_sink(tmp_path)
+    sink.rewind(mark)
+    sink.write([make_sighting(5, north, path=make_path(7, 1))])
+    sink.close()
+    assert ids(texts(tmp_path)["north"].splitlines()) == [(8, 5)]
+
+
 def test_a_new_run_has_no_boxes_of_one_that_was_killed(tmp_path: Path):
     sink = make_sink(tmp_path)
     sink.write([make_sighting(1, ONE)])
