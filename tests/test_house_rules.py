@@ -32,7 +32,6 @@ def classes_of(path: Path) -> list[ast.ClassDef]:
 SUFFIX = {"PoseEstimator": "Estimator", "AlertRule": "Rule"}
 NOT_IN_YAML = {
     "connectors.sources.memory.MemorySource": "its frames are Python objects",
-    "connectors.sinks.end_of_run.EndOfRunSink": "others build on it",
 }
 PLUGINS = [
     (f"{folder}/{path.stem}".replace("/", ".") + f".{node.name}", group)

@@ -1,4 +1,4 @@
-"""The topic of alerts, as operators see it."""
+"""The topic of alerts, as operators read it and write to it."""
 
 import json
 import time
@@ -19,19 +19,22 @@ from pipeline.ledger.codec import alert_from_dict, to_dict
 from pipeline.ledger.messages import SCHEMA
 
 POLL_S = 0.2
+"""Seconds that one request to the broker waits for messages. Larger values delay the end of a read."""
+
 QUIET_S = 1.0
-"""Seconds without a message after which a topic counts as read to its end."""
+"""Seconds without a message after which a topic counts as read to its end. Larger values make ``--once`` slower."""
 
 DELIVERY_TIMEOUT_S = 10.0
+"""Seconds within which the broker must take an acknowledgement."""
 
 
 @dataclass(frozen=True, slots=True)
 class PostedAlert:
-    """An alert as it stands in the topic.
+    """The newest message about an alert.
 
     Attributes:
         alert: The alert.
-        by: The operator who acknowledged it; empty if nobody did.
+        by: The operator who acknowledged it; empty if no operator did.
     """
 
     alert: Alert
@@ -39,14 +42,14 @@ class PostedAlert:
 
 
 class AlertTopic:
-    """Reads alerts, and acknowledges them.
+    """Reads and acknowledges alerts.
 
     Args:
-        options: Of the client.
-        topic: Its name.
+        options: Options of the Kafka client.
+        topic: Name of the topic.
 
     Attributes:
-        num_bad: Messages that were no alerts.
+        num_bad: Messages that were skipped because they are not alerts.
     """
 
     def __init__(self, options: Mapping[str, Any], topic: str) -> None:
@@ -55,11 +58,11 @@ class AlertTopic:
         self.num_bad = 0
 
     def posted(self, *, start: str, follow: bool) -> Iterator[PostedAlert]:
-        """Yield what is posted, the messages of each alert in order.
+        """Yield the posted alerts; the messages of one alert are in order.
 
         Args:
             start: ``earliest`` or ``latest``.
-            follow: Wait for more; otherwise end where the topic does.
+            follow: True: wait for more. False: end at the end of the topic.
 
         Raises:
             ConnectorError: If the broker cannot be reached, or has no such topic.
@@ -78,11 +81,11 @@ class AlertTopic:
             ) from error
 
     def standing(self) -> dict[str, PostedAlert]:
-        """Return how every alert stands, by key. Raises as ``posted``."""
+        """Return the newest state of every alert, by key. Raises as ``posted``."""
         return {each.alert.key: each for each in self.posted(start="earliest", follow=False)}
 
     def acknowledge(self, key: str, by: str) -> PostedAlert:
-        """Post that an operator knows of an alert; return how it stands then.
+        """Post that an operator has seen an alert; return its new state.
 
         Raises:
             ConnectorError: If there is no such alert, it was retracted, or the broker cannot be reached.
@@ -134,7 +137,7 @@ def _posted(message: ConsumerRecord) -> PostedAlert:
     try:
         alert = alert_from_dict(json.loads(message.value or b""))
         by = dict(message.headers).get("by", b"").decode()
-    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, or brackets without end
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, or too deeply nested
         raise WireFormatError(f"alert: expected a JSON object, got {type(error).__name__}") from error
     if message.key != alert.key.encode():
         raise WireFormatError(f"alert: expected the message's key to be {alert.key}, got {message.key!r:.60}")

@@ -1,4 +1,4 @@
-"""How a Kafka broker is reached: addresses, encryption, who we are."""
+"""How a Kafka broker is reached: addresses, encryption, authentication."""
 
 import logging
 import os
@@ -23,24 +23,24 @@ PROTOCOLS = {"plaintext": "PLAINTEXT", "ssl": "SSL", "sasl_ssl": "SASL_SSL"}
 MECHANISMS = ("SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN")
 
 RETRY_MAX_MS = 2000
-"""A broker that is away is tried again at least this often, milliseconds."""
+"""Milliseconds between two attempts to reach a broker, at most. Larger values delay the recovery from an outage."""
 
 
 @dataclass(frozen=True, slots=True)
 class Security:
-    """How to speak to a broker; secrets are in the environment or in files, never here.
+    """How to connect to a broker. Secrets are in the environment or in files, never here.
 
     Attributes:
         protocol: ``plaintext``, ``ssl`` or ``sasl_ssl``.
-        allow_plaintext: Plain text to a broker on another machine.
-        ca_file: Certificates that the broker's is checked against; None: those of the system.
-        cert_file: Our certificate, for mutual TLS.
-        key_file: Its key.
-        key_password_env: Environment variable with the key's password.
-        mechanism: Of SASL.
-        username: Of SASL.
-        password_env: Environment variable with the password of SASL.
-        password_file: File with it; one of the two.
+        allow_plaintext: Allows plain text to a broker on another machine.
+        ca_file: Certificates to verify the broker's certificate with; None: those of the system.
+        cert_file: The client's certificate, for mutual TLS.
+        key_file: The key of ``cert_file``.
+        key_password_env: Environment variable that holds the password of ``key_file``.
+        mechanism: SASL mechanism, one of ``MECHANISMS``.
+        username: SASL user.
+        password_env: Environment variable that holds the SASL password, or
+        password_file: a file that holds it.
     """
 
     protocol: str = "plaintext"
@@ -59,28 +59,28 @@ def split_uri(uri: str, key: str) -> tuple[str, str, dict[str, str]]:
     """Return brokers, topic and options of ``kafka://host:9092,host:9092/topic?name=value``.
 
     Raises:
-        ConfigError: If it has another form; begins with ``key``.
+        ConfigError: If it has another form. The message begins with ``key`` and shows no password.
     """
     parts = urlsplit(uri)
     topic = parts.path.strip("/")
     if parts.scheme != "kafka" or not parts.netloc or not topic or "/" in topic or "@" in parts.netloc:
         raise ConfigError(
             f"{key}: expected kafka://host:9092/topic, got {redact_url(uri)}; "
-            "correct the address, user and password are set by source.kafka.security"
+            "correct the address; set user and password in source.kafka.security"
         )
     return parts.netloc, topic, dict(parse_qsl(parts.query, keep_blank_values=True))
 
 
 def client_options(servers: str, security: Mapping[str, object], key: str) -> dict[str, Any]:
-    """Return what kafka-python's clients need to reach a broker.
+    """Return the options that kafka-python's clients need to reach a broker.
 
     Args:
-        servers: ``host:9092``, several with commas.
-        security: As in ``Security``.
-        key: Of the setting, for messages.
+        servers: ``host:9092``, several separated by commas.
+        security: Fields of ``Security``.
+        key: The key of the setting, for messages.
 
     Raises:
-        ConfigError: If something is missing, unknown or not allowed; names the setting.
+        ConfigError: If a setting is missing, unknown or not allowed. The message names it.
     """
     try:
         chosen = Security(**security)  # type: ignore[arg-type]
@@ -88,7 +88,7 @@ def client_options(servers: str, security: Mapping[str, object], key: str) -> di
         raise ConfigError(f"{key}.security: {error}; see configs/source/kafka.yaml") from error
     if chosen.protocol not in PROTOCOLS:
         raise ConfigError(f"{key}.security.protocol: expected one of {', '.join(PROTOCOLS)}, got {chosen.protocol!r}")
-    # What it has to say of a broker that is away, ours say once.
+    # kafka-python logs every failed attempt to reach a broker. The connectors report an outage once.
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     options: dict[str, Any] = {
         "bootstrap_servers": servers.split(","),
@@ -112,11 +112,11 @@ def client_options(servers: str, security: Mapping[str, object], key: str) -> di
 def connect(kind: Callable[..., Client], options: Mapping[str, Any]) -> Client:
     """Return a client of kafka-python that has reached a broker.
 
-    One that fails leaves nothing behind; by itself it would leave a thread that goes on trying.
+    After a failure nothing is left behind. Without this, kafka-python leaves a thread that keeps trying.
 
     Args:
         kind: ``KafkaConsumer``, ``KafkaProducer`` or ``KafkaAdminClient``.
-        options: Its own.
+        options: Options of the client.
 
     Raises:
         KafkaError: If no broker answers.
@@ -136,9 +136,9 @@ def connect(kind: Callable[..., Client], options: Mapping[str, Any]) -> Client:
 
 
 def close_producer(producer: KafkaProducer, *, timeout_s: float) -> None:
-    """Close a producer, within ``timeout_s`` seconds or little more; what it holds then is not delivered.
+    """Close a producer within about ``timeout_s`` seconds; messages that it still holds are not delivered.
 
-    By itself it goes on for ever, in a thread, if the broker does not answer in time.
+    Without this, its thread runs forever if the broker does not answer in time.
     """
     try:
         producer.close(timeout=timeout_s)
@@ -150,7 +150,7 @@ def close_producer(producer: KafkaProducer, *, timeout_s: float) -> None:
 
 
 def reason(error: KafkaError) -> str:
-    """Return in few words what went wrong."""
+    """Return a short description of an error."""
     text = str(error).removeprefix(f"{type(error).__name__}: ").strip()
     return f"{type(error).__name__} ({text[:200]})" if text and text != type(error).__name__ else type(error).__name__
 
@@ -160,7 +160,7 @@ def _check_plaintext(servers: str, security: Security, key: str) -> None:
     if far and not security.allow_plaintext:
         raise ConfigError(
             f"{key}.security.protocol: expected ssl or sasl_ssl for {far[0]}, got plaintext; "
-            "set it, or allow_plaintext=true where everybody on the network may read and write"
+            "set it, or allow_plaintext=true on a network where every machine may read and write"
         )
 
 

@@ -1,4 +1,4 @@
-"""Messages that are no frames, put aside with the reason."""
+"""Dead-letters messages that are not frames, with the reason."""
 
 import logging
 from typing import Any
@@ -13,26 +13,30 @@ from connectors.kafka.topics import AS_THE_BROKER_DOES, TopicSpec, make_topics
 logger = logging.getLogger(__name__)
 
 MAX_WAITING = 500
-"""Letters under way at most; their values are in memory."""
+"""Dead letters that are sent and not yet confirmed, at most. Their values are in memory, so more take more of it."""
 
 MAX_VALUE_BYTES = 900_000
-"""Of a letter; what is longer is cut, for the dead-letter topic may take less than the topic of frames."""
+"""Longer values are cut, because the dead-letter topic may have a lower limit than the topic of frames.
+
+A value above the topic's own limit (Apache Kafka: 1 MiB) makes the broker refuse the dead letter.
+"""
 
 TIMEOUT_S = 30.0
+"""Seconds within which the broker must confirm a dead letter."""
 
 
 class DeadLetters:
-    """Writes faulty messages to a topic of their own: same key, value and headers, and why.
+    """Writes faulty messages to a dead-letter topic: same key, value and headers, plus the reason.
 
     The added headers are ``fault`` (one word), ``fault_detail``, ``fault_topic``, ``fault_partition`` and
-    ``fault_offset``; a message that was put aside twice can be told by the last three.
+    ``fault_offset``. The last three identify a message that was dead-lettered twice.
 
     Args:
-        options: Of the client.
-        topic: Where to; None: they are counted and dropped.
+        options: Options of the Kafka client.
+        topic: The dead-letter topic; None: the messages are counted and dropped.
 
     Attributes:
-        num_put: How many there were.
+        num_put: Messages that were dead-lettered or, without a topic, dropped.
     """
 
     def __init__(self, options: dict[str, Any], topic: str | None) -> None:
@@ -44,7 +48,7 @@ class DeadLetters:
         self.num_put = 0
 
     def put(self, message: ConsumerRecord, error: FaultyMessageError) -> None:
-        """Put a message aside.
+        """Dead-letter a message.
 
         Raises:
             KafkaError: If the broker cannot be reached, or its topic cannot be made.
@@ -52,7 +56,11 @@ class DeadLetters:
         self.num_put += 1
         if error.fault not in self._said:
             self._said.add(error.fault)
-            logger.warning("%s: a message is put aside, as others like it will be: %s", message.topic, error)
+            logger.warning(
+                "%s: a message is no frame, and so will be others like it; they are dead-lettered or dropped: %s",
+                message.topic,
+                error,
+            )
         if self._topic is None:
             return
         if self._producer is None:
@@ -76,7 +84,7 @@ class DeadLetters:
             self.flush()
 
     def flush(self) -> None:
-        """Return when all are safe.
+        """Return when the broker has confirmed all of them.
 
         Raises:
             KafkaError: If the broker does not take one.
@@ -86,7 +94,7 @@ class DeadLetters:
             self._futures.pop()
 
     def close(self) -> None:
-        """Let the broker go; idempotent. What is not flushed is lost, and read again after a restart."""
+        """Disconnect; idempotent. Dead letters that are not flushed are lost; a restart reads their messages again."""
         if self._producer is not None:
             close_producer(self._producer, timeout_s=1.0)
             self._producer = None

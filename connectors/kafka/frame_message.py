@@ -1,6 +1,6 @@
-"""Frames on the wire: the picture, or what H.264 has of it, is the value, everything else stands in headers.
+"""Frames as Kafka messages: the value is the encoded picture, the headers hold everything else.
 
-``passerby.asyncapi.yaml`` in ``connectors/schemas`` describes this for others.
+``connectors/schemas/passerby.asyncapi.yaml`` describes the format for other programs.
 """
 
 import math
@@ -15,17 +15,20 @@ from pipeline.core.errors import WireFormatError
 
 SCHEMA = 1
 END = "end"
-"""In place of an encoding: the recording is over; no picture."""
+"""In place of an encoding: the recording is over, and the message has no picture."""
 
 MAX_HEADERS = 32
 MAX_HEADER_BYTES = 256
+"""A message with more or longer headers is faulty. Higher limits cost memory when a sender misbehaves."""
+
 MAX_INDEX = 2**53
+"""Highest frame index: up to here JSON readers that use floats keep every integer."""
 
 Headers = Sequence[tuple[str, bytes]]
 
 
 class Fault(StrEnum):
-    """Why a message is no frame; the ``reason`` of a dead letter."""
+    """Why a message is not a frame; the header ``fault`` of a dead letter."""
 
     KEY = "key"
     SCHEMA = "schema"
@@ -37,11 +40,11 @@ class Fault(StrEnum):
 
 
 class FaultyMessageError(WireFormatError):
-    """A message is no frame.
+    """A message is not a frame.
 
     Args:
-        fault: Why, in one word.
-        message: In more.
+        fault: The reason, in one word.
+        message: The reason, in detail.
     """
 
     def __init__(self, fault: Fault, message: str) -> None:
@@ -51,12 +54,12 @@ class FaultyMessageError(WireFormatError):
 
 @dataclass(frozen=True, slots=True)
 class FrameHeader:
-    """What is said of a picture.
+    """What the headers of a message say.
 
     Attributes:
-        stamp: As the sender says.
-        size_hw: Height and width, pixels.
-        encoding: Of the value; None if there is none, because the recording is over.
+        stamp: Camera, index and time, as sent.
+        size_hw: Height and width of the picture, pixels.
+        encoding: Encoding of the value; None at the end of a recording, where there is no picture.
     """
 
     stamp: FrameStamp
@@ -65,7 +68,7 @@ class FrameHeader:
 
 
 def to_headers(header: FrameHeader) -> list[tuple[str, bytes]]:
-    """Return the headers of a message; times lose nothing on the way."""
+    """Return the headers of a message. Times are written so that reading returns the same float."""
     stamp, (height, width) = header.stamp, header.size_hw
     texts = {
         "schema": str(SCHEMA),
@@ -81,15 +84,15 @@ def to_headers(header: FrameHeader) -> list[tuple[str, bytes]]:
 
 
 def from_headers(headers: Headers, *, camera_id: str, max_image_px: int) -> FrameHeader:
-    """Return what the headers of a message say; headers of other names are ignored.
+    """Parse the headers of a message; headers with other names are ignored.
 
     Args:
-        headers: As they came.
-        camera_id: Whose they must be.
+        headers: As received.
+        camera_id: The camera that they must name.
         max_image_px: Pixels of a picture, at most.
 
     Raises:
-        FaultyMessageError: If they do not follow the format; names the header.
+        FaultyMessageError: If they do not follow the format. The message names the header.
     """
     texts = _texts(headers)
     if texts.get("schema") != str(SCHEMA):
@@ -110,6 +113,35 @@ def from_headers(headers: Headers, *, camera_id: str, max_image_px: int) -> Fram
     if not 0 < width * height <= max_image_px:
         raise FaultyMessageError(Fault.SIZE, f"size: expected 1 to {max_image_px} pixels, got {width} x {height}")
     return FrameHeader(stamp, (height, width), Encoding(encoding))
+
+
+class FrameNumbering:
+    """Numbers the frames of one camera so that indices increase even when the sender starts again from 0.
+
+    Args:
+        last: The previous frame; None: there was none.
+    """
+
+    def __init__(self, last: FrameStamp | None = None) -> None:
+        self._last = last
+        self._shift = 0
+
+    def stamp(self, camera_id: str, sent: FrameStamp) -> FrameStamp:
+        """Return the stamp of a frame that was sent with ``sent``.
+
+        Raises:
+            FaultyMessageError: If it is not later than the previous frame.
+        """
+        if self._last is not None:
+            if sent.captured_at <= self._last.captured_at:
+                raise FaultyMessageError(
+                    Fault.ORDER,
+                    f"captured_at: expected later than {self._last.captured_at}, got {sent.captured_at}",
+                )
+            if sent.index + self._shift <= self._last.index:
+                self._shift = self._last.index + 1 - sent.index
+        self._last = FrameStamp(camera_id, sent.index + self._shift, sent.captured_at)
+        return self._last
 
 
 def _texts(headers: Headers) -> dict[str, str]:

@@ -17,36 +17,41 @@ from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import ConnectorError
 
 USUAL_MAX_BYTES = 1_048_588
-"""What Apache Kafka takes unless it is told otherwise (``message.max.bytes``)."""
+"""Bytes of a message that Apache Kafka takes by default (``message.max.bytes``)."""
 
 OVERHEAD_BYTES = 2048
-"""Of headers and of the batch around a frame."""
+"""Bytes reserved for the headers and for the batch around a frame. More makes large frames smaller than needed."""
 
 WORSE = 0.8
 LOWEST_QUALITY = 20
-"""A frame that is too large is tried with the quality times WORSE, again and again, down to this."""
+"""A JPEG that is too large is encoded again with WORSE times the quality, down to this quality.
+
+A WORSE nearer to 1 keeps more quality and takes more attempts.
+"""
 
 MAX_IN_FLIGHT = 32
+"""Frames that are sent and not yet confirmed, at most. More take more memory and hide more latency."""
+
 DELIVERY_TIMEOUT_S = 120.0
-"""Frames that are under way at once, and how long a broker may be away before one is given up."""
+"""Seconds of an outage of the broker after which publishing fails."""
 
 
 class FramePublisher:
-    """A producer of one camera's frames, in order, each exactly once as long as it lives.
+    """Publishes one camera's frames, in order, each exactly once as long as the process lives.
 
     Args:
-        options: Of the client.
-        topic: Where to.
-        camera_id: Under which name.
-        partition: Which; None: the one that the name is hashed to.
-        encoding: JPEG, PNG where every pixel counts, or H.264 where the network is narrow.
-        quality: Of JPEG, 1 to 100.
-        max_bytes: Of a message; None: as the topic says.
+        options: Options of the Kafka client.
+        topic: The topic.
+        camera_id: The name of the camera, the key of its messages.
+        partition: The partition; None: the one that the key hashes to.
+        encoding: JPEG, PNG to keep every pixel, or H.264 for a slow network.
+        quality: Quality of JPEG, 1 to 100.
+        max_bytes: Bytes of a message, at most; None: the limit of the topic.
 
     Attributes:
-        num_frames: Written.
-        num_bytes: Of their pictures.
-        num_shrunk: Frames that were encoded again because they were too large.
+        num_frames: Frames that were sent.
+        num_bytes: Bytes of their encoded pictures.
+        num_shrunk: Frames that were sent at a lower quality because they were too large.
 
     Raises:
         ConnectorError: If the broker cannot be reached.
@@ -81,16 +86,16 @@ class FramePublisher:
             )
         except KafkaError as error:
             raise ConnectorError(f"topic {topic}: expected a broker, got {reason(error)}; check the address") from error
-        self._under_way: deque[Any] = deque()
+        self._in_flight: deque[Any] = deque()
         self.num_frames = 0
         self.num_bytes = 0
         self.num_shrunk = 0
 
     def publish(self, frame: Frame) -> None:
-        """Write a frame; waits while too many are under way.
+        """Send a frame; waits while ``MAX_IN_FLIGHT`` frames are not yet confirmed.
 
         Raises:
-            ConnectorError: If it is too large, or the broker does not take it.
+            ConnectorError: If it is too large, or the broker refuses it.
         """
         data = self._encoded(frame)
         stamp = FrameStamp(self._camera_id, frame.stamp.index, frame.stamp.captured_at)
@@ -99,25 +104,25 @@ class FramePublisher:
         self.num_bytes += len(data)
 
     def end(self, last: FrameStamp) -> None:
-        """Write that the recording is over.
+        """Send the end mark of a recording.
 
         Args:
-            last: Of the last frame.
+            last: Stamp of the last frame.
         """
         stamp = FrameStamp(self._camera_id, last.index + 1, last.captured_at)
         self._send(FrameHeader(stamp, (0, 0), None), b"")
 
     def flush(self) -> None:
-        """Return when the broker has everything.
+        """Return when the broker has confirmed every frame.
 
         Raises:
-            ConnectorError: If it does not take something.
+            ConnectorError: If it refuses one.
         """
-        while self._under_way:
+        while self._in_flight:
             self._wait()
 
     def close(self) -> None:
-        """Let the broker go; idempotent."""
+        """Disconnect; idempotent."""
         close_producer(self._producer, timeout_s=1.0)
 
     def _encoded(self, frame: Frame) -> bytes:
@@ -139,17 +144,17 @@ class FramePublisher:
         return data
 
     def _send(self, header: FrameHeader, data: bytes) -> None:
-        if len(self._under_way) >= MAX_IN_FLIGHT:
+        if len(self._in_flight) >= MAX_IN_FLIGHT:
             self._wait()
         try:
-            self._under_way.append(
+            self._in_flight.append(
                 self._producer.send(
                     self._topic,
                     data,
                     key=self._camera_id.encode(),
                     headers=to_headers(header),
                     partition=self._partition,
-                    timestamp_ms=round(time.time() * 1000),  # the broker deletes by it what is old
+                    timestamp_ms=round(time.time() * 1000),  # brokers delete old messages by it
                 )
             )
         except KafkaError as error:
@@ -157,7 +162,7 @@ class FramePublisher:
 
     def _wait(self) -> None:
         try:
-            self._under_way.popleft().get(timeout=DELIVERY_TIMEOUT_S)
+            self._in_flight.popleft().get(timeout=DELIVERY_TIMEOUT_S)
         except KafkaError as error:
             raise self._refused(error) from error
 
@@ -169,7 +174,7 @@ class FramePublisher:
 
 
 def _limit(options: Mapping[str, Any], topic: str) -> int:
-    """Return how many bytes a message may have, as the topic says, if it does."""
+    """Return the topic's limit on the bytes of a message, or Kafka's default."""
     admin = connect(KafkaAdminClient, options)
     try:
         described = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")

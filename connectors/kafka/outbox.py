@@ -1,4 +1,4 @@
-"""Messages that are still to be delivered, in a file that survives the process."""
+"""Messages that are not delivered yet, in a file that survives the process."""
 
 import hashlib
 import sqlite3
@@ -9,7 +9,10 @@ from pathlib import Path
 from pipeline.core.errors import ConnectorError
 
 NUM_REMEMBERED = 1_000_000
-"""Delivered messages that are recognised when they are put again; about 100 bytes each."""
+"""Delivered messages that are recognised when they are put again.
+
+Each takes about 100 bytes of disk. Fewer risk a second delivery after a restart that repeats more events than this.
+"""
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS messages (
@@ -27,13 +30,13 @@ CREATE INDEX IF NOT EXISTS waiting ON messages (number) WHERE value IS NOT NULL;
 
 @dataclass(frozen=True, slots=True)
 class OutboxMessage:
-    """What is to be delivered.
+    """A message to deliver.
 
     Attributes:
-        name: What tells it from all others, the same whenever it is made anew.
-        topic: Where to.
-        key: Of its partition.
-        value: Its body.
+        name: Identifies the message; the same when a restart makes the message again.
+        topic: The topic.
+        key: The key, which chooses the partition.
+        value: The body.
     """
 
     name: str
@@ -43,15 +46,16 @@ class OutboxMessage:
 
 
 class Outbox:
-    """Takes messages once, and keeps each until it is delivered; of those that were, it remembers the name.
+    """Keeps each message until it is delivered, in the order in which they were put, and then remembers its name.
 
-    So what a run writes again after a crash, because it begins again a little earlier, is not delivered again.
+    After a crash a run repeats some events. The outbox recognises them by name and body, and does not deliver them
+    again.
 
     Args:
-        path: The file; made if it is not there.
+        path: The file; created if it does not exist.
 
     Raises:
-        ConnectorError: If it cannot be opened; the methods raise it if the disk takes no more.
+        ConnectorError: If it cannot be opened. The methods raise it if the disk is full.
     """
 
     def __init__(self, path: Path) -> None:
@@ -69,22 +73,22 @@ class Outbox:
             raise ConnectorError(f"{path}: expected an outbox, got {error}; use another output_dir") from error
 
     def __len__(self) -> int:
-        """Return how many wait."""
+        """Return the number of messages that are not delivered yet."""
         return int(self._num_waiting)
 
     def put(self, messages: Sequence[OutboxMessage]) -> None:
-        """Take messages, all or none; those that were taken before, with the same body, are passed over."""
+        """Store messages, all or none. Messages that were put before, with the same body, are skipped."""
         rows = [(each.name, hashlib.sha256(each.value).digest(), each.topic, each.key, each.value) for each in messages]
         self._num_waiting += self._change(
             "INSERT OR IGNORE INTO messages (name, digest, topic, key, value) VALUES (?, ?, ?, ?, ?)", rows
         )
 
     def waiting(self, *, after: int, limit: int) -> list[tuple[int, OutboxMessage]]:
-        """Return messages that wait, with their numbers, in the order in which they came.
+        """Return messages that are not delivered yet, with their numbers, in the order in which they were put.
 
         Args:
-            after: Only those with higher numbers.
-            limit: So many at most.
+            after: Only messages with higher numbers are returned.
+            limit: Number of messages, at most.
         """
         try:
             rows = self._database.execute(
@@ -97,7 +101,7 @@ class Outbox:
         return [(number, OutboxMessage(*columns)) for number, *columns in rows]
 
     def delivered(self, numbers: Iterable[int]) -> None:
-        """Forget the bodies of messages."""
+        """Mark messages as delivered: their bodies are deleted, their names remembered."""
         rows = [(number,) for number in numbers]
         if not rows:
             return
@@ -109,11 +113,11 @@ class Outbox:
         self._change("DELETE FROM messages WHERE value IS NULL AND number <= ?", [((newest or 0) - NUM_REMEMBERED,)])
 
     def close(self) -> None:
-        """Let the file go; idempotent."""
+        """Close the file; idempotent."""
         self._database.close()
 
     def _change(self, statement: str, rows: Sequence[tuple[object, ...]]) -> int:
-        """Do a statement for every row in one transaction; return how many rows changed."""
+        """Run a statement for every row in one transaction; return the number of rows that changed."""
         if not rows:
             return 0
         try:

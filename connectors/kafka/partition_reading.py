@@ -15,10 +15,11 @@ from connectors.kafka.client import connect
 
 MAX_FETCH_BYTES = 16 * 2**20
 MAX_POLL_RECORDS = 100
-"""What is fetched ahead; frames are large."""
+"""Limits on what is fetched ahead. Frames are large, so higher limits take much memory."""
 
 COMMIT_TIMEOUT_MS = 5000
 CLOSE_TIMEOUT_MS = 1000
+"""Milliseconds to wait for the broker. Higher values delay the end of a run when the broker is down."""
 
 
 class TopicMissingError(Exception):
@@ -27,11 +28,12 @@ class TopicMissingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReadUpTo:
-    """How far a group has come.
+    """The position of a consumer group.
 
     Attributes:
-        offset: Where it goes on.
-        known_before: Below this, messages are read only because later ones need them.
+        offset: The next offset to read.
+        known_before: Messages below this offset were processed before. They are read again only because later ones
+            need them (H.264).
     """
 
     offset: int
@@ -41,20 +43,20 @@ class ReadUpTo:
 class PartitionReading:
     """An open consumer of one partition. Used by one thread.
 
-    The partition is assigned, not negotiated in the group: which process reads which camera is decided where the
-    line is built, and two readers of one camera would be a mistake that no broker can put right.
+    The partition is assigned, not negotiated within the group: the pipeline itself decides which process reads which
+    camera, and no broker could repair two readers of one camera.
 
     Args:
-        options: Of the client.
-        topic: Its name.
-        partition: Its number; None: the one that Kafka's own partitioner gives ``key``.
-        key: Of the messages that are wanted.
-        group: Under which offsets are committed; None: never.
+        options: Options of the Kafka client.
+        topic: Name of the topic.
+        partition: Number of the partition; None: the one that Kafka's default partitioner chooses for ``key``.
+        key: The key of the wanted messages.
+        group: Consumer group that offsets are committed for; None: nothing is committed.
         open_timeout_s: Seconds within which a broker must answer.
 
     Raises:
         KafkaError: If no broker answers.
-        TopicMissingError: If it has no such partition.
+        TopicMissingError: If there is no such topic or partition.
     """
 
     def __init__(
@@ -71,7 +73,7 @@ class PartitionReading:
             **options,
             "group_id": group,
             "enable_auto_commit": False,
-            "auto_offset_reset": "none",  # frames that the broker has deleted are missing, and that must be said
+            "auto_offset_reset": "none",  # an offset that the broker has deleted must be an error, not a silent jump
             "allow_auto_create_topics": False,
             "max_poll_records": MAX_POLL_RECORDS,
             "fetch_max_bytes": MAX_FETCH_BYTES,
@@ -100,14 +102,14 @@ class PartitionReading:
         return partition
 
     def committed(self) -> ReadUpTo | None:
-        """Return how far the group has come; None if it has not begun."""
+        """Return the position of the group; None if it has committed nothing."""
         found = None if self._group is None else self._consumer.committed(self._partition, metadata=True)
         if found is None:
             return None
         return ReadUpTo(found.offset, int(found.metadata) if str(found.metadata).isdecimal() else found.offset)
 
     def seek(self, start: int | str) -> None:
-        """Go on from an offset, from ``earliest``, ``latest``, or from the first message written at an ISO time."""
+        """Move to an offset, to ``earliest`` or ``latest``, or to the first message written at or after an ISO time."""
         if isinstance(start, int):
             self._consumer.seek(self._partition, start)
         elif start == "earliest":
@@ -117,25 +119,25 @@ class PartitionReading:
         else:
             found = self._consumer.offsets_for_times({self._partition: timestamp_ms(start)})[self._partition]
             if found is None or found.timestamp < 0:
-                self._consumer.seek_to_end(self._partition)  # nothing was written since
+                self._consumer.seek_to_end(self._partition)  # no message is that new
             else:
                 self._consumer.seek(self._partition, found.offset)
-        self._consumer.position(self._partition)  # now, not when something arrives
+        self._consumer.position(self._partition)  # resolve the offset now, not when a message arrives
 
     def poll(self, timeout_s: float) -> Sequence[ConsumerRecord]:
-        """Return what has come, in order; waits up to ``timeout_s`` seconds for a first message.
+        """Return the messages that have arrived, in order; waits up to ``timeout_s`` seconds for the first one.
 
-        A message that kafka-python cannot read, and would stop at for ever, comes as one of ``key`` with nothing in it;
-        so do those behind it in the same batch of the same sender.
+        kafka-python would stop forever at a message that it cannot parse. Such a message is returned with ``key`` and
+        an empty value, and so are those after it in the same batch of the same sender.
         """
         try:
             found = self._consumer.poll(timeout_ms=round(timeout_s * 1000))
         except CorruptRecordError:
-            return [self._passed_over()]
+            return [self._skip_unreadable()]
         messages: Sequence[ConsumerRecord] = found.get(self._partition, ())
         return messages
 
-    def _passed_over(self) -> ConsumerRecord:
+    def _skip_unreadable(self) -> ConsumerRecord:
         offset = self._consumer.position(self._partition)
         self._consumer.seek(self._partition, offset + 1)
         return ConsumerRecord(
@@ -155,25 +157,25 @@ class PartitionReading:
         )
 
     def is_behind(self) -> bool:
-        """Return whether the partition holds more, as far as is known."""
+        """Return whether the partition holds more messages, as far as the last answer of the broker says."""
         highwater = self._consumer.highwater(self._partition)
         return highwater is not None and self._consumer.position(self._partition) < highwater
 
     def commit(self, read: ReadUpTo) -> None:
-        """Say how far the group has come; returns when the broker has it."""
+        """Commit the position of the group; returns when the broker has confirmed it."""
         where = OffsetAndMetadata(read.offset, str(read.known_before), -1)
         self._consumer.commit({self._partition: where}, timeout_ms=COMMIT_TIMEOUT_MS)
 
     def close(self) -> None:
-        """Let the broker go; idempotent."""
+        """Disconnect; idempotent."""
         self._consumer.close(autocommit=False, timeout_ms=CLOSE_TIMEOUT_MS)
 
 
 def timestamp_ms(text: str) -> int:
-    """Return the Unix milliseconds of an ISO 8601 time; UTC unless it says otherwise.
+    """Return the Unix milliseconds of an ISO 8601 time; UTC if it names no zone.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If the text is not an ISO 8601 time.
     """
     at = datetime.fromisoformat(text)
     return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)

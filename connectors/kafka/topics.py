@@ -1,4 +1,4 @@
-"""Makes topics that are not there yet."""
+"""Creates topics that do not exist yet."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -13,18 +13,18 @@ from connectors.kafka.client import connect, reason
 from pipeline.core.errors import ConnectorError
 
 AS_THE_BROKER_DOES = -1
-"""In place of a replication."""
+"""In place of a replication factor: the broker's default."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """A topic as it should be.
+    """How to create a topic.
 
     Attributes:
-        name: Its name.
-        partitions: How many it has.
-        replication: How many brokers hold each.
-        is_compacted: Of each key, the newest message stays for ever; otherwise all go when they are old.
+        name: The name.
+        partitions: Number of partitions.
+        replication: Number of brokers that hold each partition.
+        is_compacted: True: the newest message of each key stays forever. False: old messages are deleted.
     """
 
     name: str
@@ -34,10 +34,10 @@ class TopicSpec:
 
 
 def ensure_topics(options: Mapping[str, Any], specs: Sequence[TopicSpec]) -> None:
-    """Make the topics that are not there.
+    """Create the topics that do not exist.
 
     Raises:
-        ConnectorError: If the broker cannot be reached, or does not let us.
+        ConnectorError: If the broker cannot be reached, or does not allow it.
     """
     try:
         make_topics(options, specs)
@@ -47,10 +47,10 @@ def ensure_topics(options: Mapping[str, Any], specs: Sequence[TopicSpec]) -> Non
 
 
 def make_topics(options: Mapping[str, Any], specs: Sequence[TopicSpec]) -> None:
-    """Make the topics that are not there; those that are stay as they are.
+    """Create the topics that do not exist; existing ones are not changed.
 
     Raises:
-        KafkaError: If the broker cannot be reached, or does not let us.
+        KafkaError: If the broker cannot be reached, or does not allow it.
     """
     with closing(connect(KafkaAdminClient, options)) as admin:
         there = set(admin.list_topics())
@@ -66,4 +66,4 @@ def make_topics(options: Mapping[str, Any], specs: Sequence[TopicSpec]) -> None:
             try:
                 admin.create_topics([topic])
             except TopicAlreadyExistsError:
-                continue  # somebody else just made it
+                continue  # another process has just created it

@@ -1,7 +1,7 @@
-"""Which trace a message belongs to: header ``traceparent`` (W3C Trace Context, section 3.2).
+"""The trace that a message belongs to: header ``traceparent`` (W3C Trace Context, section 3.2).
 
-A trace is named for the frame that completed what the message tells of, by its camera and time. So nothing has to be
-carried along, a restart changes no name, and whoever has a frame, a sighting or an alert knows the trace of it.
+The trace id is computed from the camera and the time of the frame that completed the event. So it need not be passed
+along, it survives a restart, and it can be computed from a frame, a sighting or an alert alone.
 """
 
 import hashlib
@@ -25,11 +25,11 @@ def frame_traceparent(camera_id: str, captured_at: float) -> str:
 
 
 def event_traceparent(event: Mapping[str, Any], event_key: str) -> str | None:
-    """Return the header of a tracklet, a sighting or an alert; None for a correction, which tells of many frames.
+    """Return the header of a tracklet, a sighting or an alert; None for a correction, which concerns many frames.
 
     Args:
         event: The body.
-        event_key: What tells it from others.
+        event_key: The key that identifies the event.
     """
     if event["event"] == "sighting":
         return _traceparent(event["camera_id"], event["last"]["captured_at"], event_key)

@@ -1,4 +1,4 @@
-"""One picture of everybody: a row for each person, a column for each camera."""
+"""One image of all people: a row for each person, a column for each camera."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from connectors.pictures.drawing import GREY, INK, Image, lettering, number_tag,
 from pipeline.core import boxes as box_geometry
 
 CROP_HW = (176, 80)
-"""Size of a crop on the sheet, pixels."""
+"""Height and width of a crop on the sheet, pixels."""
 PAPER = (250, 250, 247)
 LINE = (228, 228, 222)
 EMPTY = (240, 240, 235)
@@ -26,12 +26,12 @@ CORNER = 9
 
 @dataclass(frozen=True, slots=True)
 class CropPlace:
-    """Where in the footage a good picture of a person is.
+    """Where in the footage a good crop of a person is.
 
     Attributes:
-        camera_id: Which camera.
-        index: Which frame.
-        person_id: Who.
+        camera_id: The camera.
+        index: The frame.
+        person_id: The person.
         box_xyxy: Shape ``(4,)``, float32, pixels of the frame.
     """
 
@@ -44,29 +44,29 @@ class CropPlace:
 def choose_crops(
     camera_id: str, boxes: NDArray[np.void], *, frame_hw: tuple[int, int], num_crops: int
 ) -> list[CropPlace]:
-    """Return the best pictures of everybody in one camera, spread over the time that they were there.
+    """Return the best crops of each person in one camera, spread over the time that the person was there.
 
-    A picture is good if the box is large and sure, inside the frame, and shows nobody else.
+    A crop is good if its box is large, has a high score, is inside the frame, and shows no other person.
 
     Args:
-        camera_id: Which camera.
-        boxes: Shape ``(N,)``, dtype ``FINAL``, by frame.
+        camera_id: The camera.
+        boxes: Shape ``(N,)``, dtype ``FINAL``, ordered by frame.
         frame_hw: Height and width of the frames, pixels.
-        num_crops: Pictures per person at most.
+        num_crops: Crops of each person, at most.
     """
     goodness = _goodness(boxes, frame_hw)
     places = []
     for person_id in np.unique(boxes["person_id"]).tolist():
         rows = np.flatnonzero((boxes["person_id"] == person_id) & ~boxes["is_filled"])
-        for piece in np.array_split(rows, num_crops):
-            if len(piece):
-                best = boxes[piece[np.argmax(goodness[piece])]]
+        for span in np.array_split(rows, num_crops):
+            if len(span):
+                best = boxes[span[np.argmax(goodness[span])]]
                 places.append(CropPlace(camera_id, int(best["index"]), person_id, best["box_xyxy"].copy()))
     return places
 
 
 def cut(image: Image, box_xyxy: NDArray[np.float32]) -> Image:
-    """Return a box of a frame in the shape of the sheet's crops; widened, never distorted.
+    """Return a box of a frame as a crop for the sheet, shape ``(*CROP_HW, 3)``; widened, never distorted.
 
     Args:
         image: Shape ``(H, W, 3)``, the whole frame.
@@ -75,7 +75,7 @@ def cut(image: Image, box_xyxy: NDArray[np.float32]) -> Image:
     left, top, right, bottom = (float(side) for side in box_xyxy)
     height = max(bottom - top, (right - left) * CROP_HW[0] / CROP_HW[1], 2.0) * 1.06
     scale = CROP_HW[0] / height
-    # One warp cuts, scales and repeats the edge where the crop leaves the frame.
+    # One warp cuts, scales, and repeats the edge of the frame where the crop leaves it.
     shift = np.array([[CROP_HW[1] / 2], [CROP_HW[0] / 2]]) - scale * np.array(
         [[(left + right) / 2], [(top + bottom) / 2]]
     )
@@ -94,14 +94,14 @@ def draw_sheet(
     num_crops: int,
     max_people: int,
 ) -> Image:
-    """Return the sheet.
+    """Return the sheet, shape ``(H, W, 3)``, uint8, RGB.
 
     Args:
-        crops: Pictures by person and camera, each of ``CROP_HW``.
+        crops: Crops by person and camera, each of ``CROP_HW``.
         camera_ids: The columns.
         seen_s: Seconds that each person was seen, all cameras together.
-        num_crops: Room for pictures in one cell.
-        max_people: Rows at most; those seen in more cameras, and for longer, come before others.
+        num_crops: Places for crops in one cell.
+        max_people: Rows, at most. People seen in more cameras, and for longer, are preferred.
     """
     cameras_of: dict[int, int] = {}
     for person_id, _ in crops:
@@ -130,7 +130,7 @@ def draw_sheet(
 
 
 def _goodness(boxes: NDArray[np.void], frame_hw: tuple[int, int]) -> NDArray[np.float64]:
-    """Return how well each box would do as a picture; higher is better."""
+    """Return how good the crop of each box would be, shape ``(N,)``; higher is better."""
     boxes_xyxy = boxes["box_xyxy"]
     goodness = boxes["score"] * np.sqrt(np.maximum(box_geometry.area(boxes_xyxy), 1.0)).astype(np.float64)
     inside = box_geometry.clip(boxes_xyxy, (frame_hw[0] - 2, frame_hw[1] - 2))
@@ -158,7 +158,7 @@ def _draw_header(sheet: Image, camera_ids: Sequence[str], column_width: int, num
 
 
 def _draw_cell(sheet: Image, crops: Sequence[Image], left: int, top: int, width: int) -> None:
-    """Draw the pictures of one person in one camera, or an empty place."""
+    """Draw the crops of one person in one camera, or an empty place."""
     if not crops:
         blank = np.full((CROP_HW[0], width, 3), EMPTY, np.uint8)
         paste(sheet, rounded(blank, radius_px=CORNER), left=left, top=top)
@@ -167,7 +167,7 @@ def _draw_cell(sheet: Image, crops: Sequence[Image], left: int, top: int, width:
 
 
 def _duration(seconds: float) -> str:
-    """Return how long somebody was seen.
+    """Return a duration as text.
 
     Example:
         >>> _duration(7.6), _duration(200)

@@ -20,11 +20,11 @@ SATURATIONS = (0.72, 0.88, 0.58)
 BRIGHTNESSES = (0.92, 0.74, 1.0)
 
 SUPERSAMPLING = 3
-"""Lettering is drawn this much larger and scaled down: smooth round corners."""
+"""Text is drawn this many times larger and scaled down, for smooth round corners. More takes longer."""
 
 
 class Stamp(NamedTuple):
-    """A small picture with transparency.
+    """A small image with transparency.
 
     Attributes:
         image: Shape ``(h, w, 3)``, uint8, RGB.
@@ -36,7 +36,7 @@ class Stamp(NamedTuple):
 
 
 def person_color(person_id: int) -> tuple[int, int, int]:
-    """Return the colour of a person, RGB: always the same, and far from that of the next numbers.
+    """Return the colour of a person, RGB: always the same, and unlike that of neighbouring numbers.
 
     Example:
         >>> person_color(1) == person_color(1) != person_color(2)
@@ -49,7 +49,7 @@ def person_color(person_id: int) -> tuple[int, int, int]:
 
 
 def readable_on(color: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Return the ink that is easy to read on a colour: dark or white."""
+    """Return the text colour that is easy to read on a colour: dark or white."""
     red, green, blue = color
     return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 160 else WHITE
 
@@ -68,13 +68,13 @@ def lettering(
         text: One line.
         font_px: Size of the font, pixels.
         ink: Colour of the letters, RGB.
-        background: Colour of the tag, RGB; None for letters alone.
-        padding_px: Room between letters and edge, pixels.
+        background: Colour of the tag, RGB; None: no tag.
+        padding_px: Space between the text and the edge of the tag, pixels.
     """
     scale = SUPERSAMPLING
     size = font_px * scale
     padding = padding_px * scale
-    # What the annotator draws is the same on black and on white only where it is opaque.
+    # The annotator has no transparency. Its drawings on black and on white differ where they are transparent.
     canvas_hw = (size * 2 + 2 * padding, int(len(text) * size * 0.9) + size + 2 * padding)
     middle = np.array([[0, 0, canvas_hw[1], canvas_hw[0]]], np.float64)
     place = sv.Detections(xyxy=middle, class_id=np.zeros(1, int))
@@ -110,7 +110,7 @@ def number_tag(person_id: int, *, font_px: int) -> Stamp:
 
 
 def paste(image: Image, stamp: Stamp, *, left: int, top: int) -> None:
-    """Put a stamp on an image, in place; what lies outside is cut off."""
+    """Draw a stamp on an image, in place; parts outside the image are cut off."""
     height, width = stamp.opacity.shape[:2]
     x0, y0 = max(left, 0), max(top, 0)
     x1, y1 = min(left + width, image.shape[1]), min(top + height, image.shape[0])

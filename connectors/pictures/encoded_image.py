@@ -1,4 +1,4 @@
-"""Pictures as bytes: JPEG where small matters, PNG where every pixel does, H.264 where the camera has nothing else."""
+"""Images as bytes: JPEG is small, PNG keeps every pixel."""
 
 from enum import StrEnum
 
@@ -12,16 +12,16 @@ PNG_START = b"\x89PNG\r\n\x1a\n"
 JPEG_START = b"\xff\xd8"
 JPEG_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD9)}
 JPEG_SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-"""Markers of the segments that say height and width (ITU-T T.81, Table B.1)."""
+"""Markers of the segments that hold height and width (ITU-T T.81, Table B.1)."""
 
 
 class Encoding(StrEnum):
-    """How the bytes are to be read."""
+    """How the bytes of a picture are encoded."""
 
     JPEG = "jpeg"
     PNG = "png"
     H264 = "h264"
-    """Not by itself: see ``connectors.pictures.h264``."""
+    """One unit of a stream, not an image by itself: see ``connectors.pictures.h264``."""
 
 
 def encode_image(image: NDArray[np.uint8], encoding: Encoding, *, quality: int) -> bytes:
@@ -30,7 +30,7 @@ def encode_image(image: NDArray[np.uint8], encoding: Encoding, *, quality: int) 
     Args:
         image: Shape ``(H, W, 3)``, uint8, RGB.
         encoding: JPEG or PNG, which keeps every pixel.
-        quality: Of JPEG, 1 to 100.
+        quality: Quality of JPEG, 1 to 100.
     """
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if encoding is Encoding.JPEG else [cv2.IMWRITE_PNG_COMPRESSION, 1]
     is_done, data = cv2.imencode(f".{encoding}", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), options)
@@ -39,17 +39,17 @@ def encode_image(image: NDArray[np.uint8], encoding: Encoding, *, quality: int) 
 
 
 def decode_image(data: bytes, encoding: Encoding, size_hw: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return the image that bytes hold, shape ``(H, W, 3)``, uint8, RGB.
+    """Return a decoded image, shape ``(H, W, 3)``, uint8, RGB.
 
-    The size is read first, so that a few bytes cannot ask for gigabytes.
+    The size is checked first, so that a few bytes cannot make the decoder allocate gigabytes.
 
     Args:
-        data: Whole.
-        encoding: As promised; JPEG or PNG.
-        size_hw: As promised, pixels.
+        data: The encoded image.
+        encoding: The expected encoding, JPEG or PNG.
+        size_hw: The expected height and width, pixels.
 
     Raises:
-        FrameDecodeError: If they hold no whole image, or one of another kind or size than promised.
+        FrameDecodeError: If the image is incomplete, or of another encoding or size.
     """
     found_hw = _png_hw(data) if encoding is Encoding.PNG else _jpeg_hw(data)
     if found_hw != size_hw:
@@ -65,14 +65,14 @@ def decode_image(data: bytes, encoding: Encoding, size_hw: tuple[int, int]) -> N
 
 
 def _png_hw(data: bytes) -> tuple[int, int] | None:
-    """Return height and width; None if it does not begin as a PNG."""
+    """Return height and width; None if the data does not begin like a PNG."""
     if not data.startswith(PNG_START) or len(data) < 24 or data[12:16] != b"IHDR":
         return None
     return int.from_bytes(data[20:24]), int.from_bytes(data[16:20])
 
 
 def _jpeg_hw(data: bytes) -> tuple[int, int] | None:
-    """Return height and width; None if it does not begin as a JPEG."""
+    """Return height and width; None if the data does not begin like a JPEG."""
     if not data.startswith(JPEG_START):
         return None
     at = 2

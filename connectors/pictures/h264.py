@@ -1,6 +1,6 @@
 """The pictures of one camera as H.264 access units (ITU-T H.264, byte stream format of Annex B).
 
-Each unit is one picture, which needs those before it back to the last key frame, and none after it: no B-frames.
+Each unit is one picture. It needs the units before it back to the last key frame, and none after it: no B-frames.
 """
 
 import re
@@ -17,32 +17,32 @@ from pipeline.core.errors import FrameDecodeError
 
 START_CODE = re.compile(b"\x00\x00\x01")
 KEY_SLICE = 5
-"""``nal_unit_type`` of a slice of an IDR picture, which needs no other (Table 7-1)."""
+"""``nal_unit_type`` of a slice of an IDR picture, which needs no other picture (Table 7-1)."""
 
 KEY_EVERY = 50
-"""Pictures from one key frame to the next."""
+"""Pictures from one key frame to the next. More make the stream smaller, and a reader waits longer to begin."""
 
 RATE_FACTOR = 20
-"""Of the encoder: 0 keeps everything, 51 next to nothing."""
+"""CRF of libx264, 0 to 51. Higher values make the stream smaller and the pictures worse."""
 
 MARGIN_PX = 64
-"""The decoder's own border around a picture, at most."""
+"""Border that the decoder adds around a picture, at most. Higher values let it allocate more than announced."""
 
 
 def is_key_frame(data: bytes) -> bool:
-    """Return whether an access unit can be read without those before it."""
+    """Return whether an access unit can be decoded without those before it."""
     return any(data[match.end()] & 0x1F == KEY_SLICE for match in START_CODE.finditer(data[:-1]))
 
 
 class H264Encoder:
-    """Turns pictures into access units, the first and every ``KEY_EVERY``-th of them a key frame."""
+    """Encodes pictures as access units; the first and every ``KEY_EVERY``-th one are key frames."""
 
     def __init__(self) -> None:
         self._context: av.VideoCodecContext | None = None
         self._size_hw = (0, 0)
 
     def encode(self, image: NDArray[np.uint8]) -> bytes:
-        """Return a picture, shape ``(H, W, 3)``, uint8, RGB, as one access unit; another size makes a key frame."""
+        """Encode a picture, shape ``(H, W, 3)``, uint8, RGB; a change of size makes a key frame."""
         if self._context is None or self._size_hw != image.shape[:2]:
             self._size_hw = image.shape[0], image.shape[1]
             self._context = _encoder(self._size_hw)
@@ -51,11 +51,7 @@ class H264Encoder:
 
 
 class H264Decoder:
-    """Turns access units into pictures. Used by one thread.
-
-    Attributes:
-        has_begun: Whether there was a key frame from which on all was whole.
-    """
+    """Decodes access units. Used by one thread."""
 
     def __init__(self) -> None:
         self._context: av.VideoCodecContext | None = None
@@ -63,7 +59,7 @@ class H264Decoder:
 
     @property
     def has_begun(self) -> bool:
-        """Whether there was a key frame, and everything since was whole."""
+        """Whether there was a key frame, and every unit since was complete."""
         return self._context is not None
 
     def decode(self, data: bytes, size_hw: tuple[int, int]) -> NDArray[np.uint8]:
@@ -71,23 +67,25 @@ class H264Decoder:
 
         Args:
             data: The access unit.
-            size_hw: As promised, pixels; the decoder takes no memory for more.
+            size_hw: The expected height and width, pixels; the decoder allocates no memory for more.
 
         Raises:
-            FrameDecodeError: If it is not whole, of another size, or needs units before it that were not: after one
-                that was broken all are refused up to the next key frame.
+            FrameDecodeError: If the unit is incomplete, has another size, or needs a unit that was not decoded. After a
+                broken unit, all units up to the next key frame are refused.
         """
         if is_key_frame(data):
             self._context = _decoder(size_hw)
         if self._context is None:
-            raise FrameDecodeError("image: expected a key frame of h264, got a unit that needs those before it")
+            raise FrameDecodeError("image: expected a key frame of h264, got a unit that needs earlier ones")
         context, self._context = self._context, None
         try:
             pictures = context.decode(av.Packet(data))
         except av.error.FFmpegError as error:
-            raise FrameDecodeError(f"image: expected h264, got what cannot be decoded: {error.strerror}") from error
+            raise FrameDecodeError(
+                f"image: expected h264, got data that cannot be decoded: {error.strerror}"
+            ) from error
         if len(pictures) != 1 or pictures[0].is_corrupt:
-            raise FrameDecodeError(f"image: expected one whole picture of h264, got {len(data)} bytes that are none")
+            raise FrameDecodeError(f"image: expected one whole picture of h264, got {len(data)} bytes that are not one")
         if (pictures[0].height, pictures[0].width) != size_hw:
             raise FrameDecodeError(
                 f"image: expected h264 of {size_hw[1]}x{size_hw[0]}, got {pictures[0].width}x{pictures[0].height}"
@@ -100,11 +98,11 @@ def _encoder(size_hw: tuple[int, int]) -> av.VideoCodecContext:
     context = av.CodecContext.create("libx264", "w")
     assert isinstance(context, av.VideoCodecContext)
     context.height, context.width = size_hw
-    # Colours at half the size need whole pairs of pixels.
+    # yuv420p stores colours at half the resolution, so it needs even sides.
     context.pix_fmt = "yuv444p" if size_hw[0] % 2 or size_hw[1] % 2 else "yuv420p"
     context.time_base = Fraction(1, 25)
     context.thread_count = 1
-    # Each picture comes out as it goes in.
+    # zerolatency: each picture is returned as soon as it is passed in.
     context.options = {"tune": "zerolatency", "preset": "veryfast", "crf": str(RATE_FACTOR), "g": str(KEY_EVERY)}
     return context
 

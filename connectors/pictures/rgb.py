@@ -1,4 +1,4 @@
-"""From a decoded picture of FFmpeg to the array that a frame holds."""
+"""Converts pictures that FFmpeg decoded to the arrays that frames hold."""
 
 import av
 import numpy as np
@@ -9,22 +9,22 @@ from connectors.pictures.rectangle import Rectangle, cut
 
 
 class ToRgb:
-    """Turns the pictures of one stream into images; without the GIL where it takes long."""
+    """Converts the pictures of one stream; the slow part runs without the GIL."""
 
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
 
     def image(self, picture: av.VideoFrame, crop_xyxy: Rectangle | None = None) -> NDArray[np.uint8]:
-        """Return a picture converted, as it is meant to be shown.
+        """Return a picture, rotated as its file says.
 
         Args:
-            picture: As decoded.
-            crop_xyxy: Part to cut out, pixels of the upright picture; None: all.
+            picture: The decoded picture.
+            crop_xyxy: The part to cut out, pixels of the rotated picture; None: all.
 
         Returns:
             Shape ``(H, W, 3)``, uint8, RGB, C-contiguous.
         """
-        # FFmpeg would take a thread a core for this, for every camera.
+        # By default FFmpeg takes a thread per core for this, for every camera.
         converted = self._reformatter.reformat(picture, format="rgb24", threads=1)
         image = np.asarray(converted.to_ndarray(), np.uint8)
         if picture.rotation:

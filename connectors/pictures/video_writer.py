@@ -1,4 +1,4 @@
-"""An H.264 film, written frame by frame."""
+"""Writes an H.264 video, frame by frame."""
 
 import os
 from fractions import Fraction
@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 from pipeline.core.errors import ConnectorError
 
 TICKS_PER_S = 90_000
+"""Unit of the times in the file, as in MPEG systems; more would be finer than any camera."""
 
 
-class Film:
-    """An mp4 file of pictures with their own times; appears under its name when it is whole.
+class VideoWriter:
+    """Writes an mp4 file whose frames keep their times. The file appears when it is complete.
 
     Args:
-        path: Where to.
+        path: The file.
         crf: Quality of libx264: 18 is very good, 28 is small.
-        threads: For the encoder; at least 1.
+        threads: Threads of the encoder; at least 1.
     """
 
     def __init__(self, path: Path, *, crf: int, threads: int) -> None:
@@ -34,11 +35,11 @@ class Film:
         self._last_tick = -1
 
     def add(self, image: NDArray[np.uint8], captured_at: float) -> None:
-        """Append a picture.
+        """Append a frame.
 
         Args:
-            image: Shape ``(H, W, 3)``, RGB, even height and width, the same for all pictures.
-            captured_at: Unix seconds, ascending.
+            image: Shape ``(H, W, 3)``, uint8, RGB, even height and width, the same for all frames.
+            captured_at: Unix seconds, increasing.
 
         Raises:
             ConnectorError: If it cannot be written.
@@ -57,7 +58,7 @@ class Film:
             raise self._failed(error) from error
 
     def finish(self) -> None:
-        """Write what is left and give the file its name; a film without pictures is no file.
+        """Write the rest and give the file its name. Without any frame there is no file.
 
         Raises:
             ConnectorError: If it cannot be written.

@@ -1,17 +1,18 @@
-"""Films with everybody's final number, and one picture of all people: ``annotated/``.
+"""Videos with the final person numbers, and one sheet with images of all people: ``annotated/``.
 
 Needs: av, opencv-python, supervision, rich.
-Guarantee: written once, by ``close``, from the recordings as they are then; a run that is killed before has none.
-``boxes.sqlite`` beside them keeps the boxes, so that ``passerby re-export`` can draw the films anew.
+Guarantee: written once, by ``close``, from the recordings as they are then. A run that is killed before leaves none.
+The box store ``boxes.sqlite`` beside them keeps the boxes, so that ``passerby re-export`` can draw the videos again.
 When slow: ``write`` waits for the disk; ``close`` reads and encodes every recording again.
 Secrets: none.
 """
 
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,40 +23,43 @@ from rich.progress import Progress
 from connectors.pictures.contact_sheet import CropPlace, choose_crops, cut, draw_sheet
 from connectors.pictures.drawing import Image
 from connectors.pictures.people_painter import PeoplePainter
-from connectors.pictures.video_writer import Film
-from connectors.sinks.end_of_run import EndOfRunSink
-from connectors.sources.recording import open_recording
-from pipeline.core import Frame, Source
+from connectors.pictures.video_writer import VideoWriter
+from connectors.sinks.final_boxes import FinalBoxes
+from connectors.sources.images import ImagesSource
+from connectors.sources.video_file import VideoFileSource
+from pipeline.core import Frame, Record, Source, TrackPart
+from pipeline.core.camera_uri import IMAGES, RECORDINGS, uri_kind
 from pipeline.core.errors import ConnectorError, SourceLostError
 
 logger = logging.getLogger(__name__)
 
 JPEG_QUALITY = 92
+"""Of the sheet, 1 to 100. Higher values make the file larger."""
 
 Crops = dict[tuple[int, str], list[Image]]
-"""Pictures by person and camera."""
+"""Crops by person and camera."""
 
 
-class AnnotatedVideoSink(EndOfRunSink):
-    """Draws the people into the recordings once the run is over and it is known who is who.
+class AnnotatedVideoSink:
+    """Draws the people into the recordings once the run is over and the identities are final.
 
-    ``annotated/<camera_id>.mp4`` has boxes, numbers and fading trails; ``annotated/people.jpg`` has a row for each
-    person and a column for each camera. Films end soon after the last person was seen anywhere. Live cameras are
-    left out, for their pictures are gone.
+    ``annotated/<camera_id>.mp4`` has boxes, numbers and fading trajectories. ``annotated/people.jpg`` has a row for
+    each person and a column for each camera. All videos end soon after the last person was seen in any camera. Live
+    cameras are left out, because their frames cannot be read again.
 
     Args:
         output_dir: The files are written to its subfolder ``annotated``.
-        cameras: By name: an address, or a block with ``uri`` and options of the source.
-        max_gap_s: Holes inside one track of up to this many seconds are filled by linear interpolation.
-        trail_s: Seconds that a trail lasts.
-        max_side_px: Larger pictures are scaled down to this.
-        crf: Quality of the films: 18 is very good, 28 is small.
-        threads: For the encoder; at least 1.
-        num_crops: Pictures of a person from each camera on the sheet, at most.
-        max_people: Rows of the sheet at most.
+        cameras: By name: a URI, or a block with ``uri`` and options of the source.
+        max_gap_s: Gaps inside a track of up to this many seconds are filled by linear interpolation.
+        trail_s: Seconds of a person's trajectory that are drawn.
+        max_side_px: Larger frames are scaled down to this.
+        crf: Quality of the videos, libx264: 18 is very good, 28 is small.
+        threads: Threads of the encoder; at least 1.
+        num_crops: Crops of a person from each camera on the sheet, at most.
+        max_people: Rows of the sheet, at most.
 
     Raises:
-        ConfigError: If a camera's name cannot be a file's name.
+        ConfigError: If a camera's name cannot be the name of a file.
         ConnectorError: If the folder cannot be written.
     """
 
@@ -72,7 +76,8 @@ class AnnotatedVideoSink(EndOfRunSink):
         num_crops: int,
         max_people: int,
     ) -> None:
-        super().__init__(Path(output_dir) / "annotated", cameras)
+        self._folder = Path(output_dir) / "annotated"
+        self._boxes = FinalBoxes(self._folder, cameras)
         self._cameras = dict(cameras)
         self._max_gap_s = max_gap_s
         self._trail_s = trail_s
@@ -82,27 +87,50 @@ class AnnotatedVideoSink(EndOfRunSink):
         self._num_crops = num_crops
         self._max_people = max_people
 
-    def _make(self) -> None:
+    def write(self, records: Sequence[Record]) -> None:
+        """Take sightings and corrections; ignore other records. Raises ``ConnectorError`` if the disk is full."""
+        self._boxes.write(records)
+
+    def flush(self) -> None:
+        """Do nothing: the videos are written by ``close``."""
+
+    def mark(self) -> str:
+        """Return the position in the boxes."""
+        return self._boxes.mark()
+
+    def rewind(self, mark: str) -> None:
+        """Return to the position of an earlier process. If that process had closed its sink, its videos stay."""
+        self._boxes.rewind(mark)
+
+    def re_export(self, person_of: Callable[[TrackPart], int]) -> None:
+        """Let ``close`` draw the videos of an earlier run again, with the identities as they are now."""
+        self._boxes.restore(person_of)
+
+    def close(self) -> None:
+        """Draw the videos, however long that takes; idempotent. Raises ``ConnectorError`` if the disk is full."""
+        self._boxes.finish(self._draw_all)
+
+    def _draw_all(self) -> None:
         boxes = {camera_id: self._boxes.boxes(camera_id, max_gap_s=self._max_gap_s) for camera_id in self._cameras}
         if any(len(of_camera) for of_camera in boxes.values()):
             self._draw(boxes)
         else:
-            logger.info("nobody was seen: no film is drawn")
+            logger.info("no person was seen: no video is drawn")
 
     def _draw(self, boxes: Mapping[str, NDArray[np.void]]) -> None:
-        """Draw a film for each recording, then the sheet."""
+        """Draw a video of each recording, then the sheet."""
         ends_at = self._trail_s + max(
             float(of_camera["captured_at"].max()) for of_camera in boxes.values() if len(of_camera)
         )
         crops: Crops = {}
         recorded = []
         for camera_id, camera in self._cameras.items():
-            source = open_recording(camera_id, camera)
+            source = _open_recording(camera_id, camera)
             if source is None:
-                logger.info("camera %s: its pictures cannot be had again, no film is drawn", camera_id)
+                logger.info("camera %s: its frames cannot be read again, no video is drawn", camera_id)
                 continue
             recorded.append(camera_id)
-            self._draw_film(camera_id, source, boxes[camera_id], ends_at, crops)
+            self._draw_video(camera_id, source, boxes[camera_id], ends_at, crops)
         seen_s: dict[int, float] = {}
         for camera_id in recorded:
             for person_id, seconds in _seconds_seen(boxes[camera_id]).items():
@@ -111,15 +139,17 @@ class AnnotatedVideoSink(EndOfRunSink):
             sheet = draw_sheet(crops, recorded, seen_s, num_crops=self._num_crops, max_people=self._max_people)
             _write_jpeg(self._folder / "people.jpg", sheet)
 
-    def _draw_film(self, camera_id: str, source: Source, boxes: NDArray[np.void], ends_at: float, crops: Crops) -> None:
-        """Draw one film, and cut the pictures for the sheet on the way."""
+    def _draw_video(
+        self, camera_id: str, source: Source, boxes: NDArray[np.void], ends_at: float, crops: Crops
+    ) -> None:
+        """Draw one video, and cut the crops for the sheet on the way."""
         wanted: dict[int, list[CropPlace]] = {}
         frame_hw = self._boxes.frame_hw(camera_id)
         if frame_hw is not None:
             for place in choose_crops(camera_id, boxes, frame_hw=frame_hw, num_crops=self._num_crops):
                 wanted.setdefault(place.index, []).append(place)
         painter = PeoplePainter(camera_id, trail_s=self._trail_s, max_gap_s=self._max_gap_s)
-        film = Film(self._folder / f"{camera_id}.mp4", crf=self._crf, threads=self._threads)
+        video = VideoWriter(self._folder / f"{camera_id}.mp4", crf=self._crf, threads=self._threads)
         last = int(boxes["index"][-1]) + 1 if len(boxes) else None
         for frame in _with_progress(_frames_until(source, ends_at), camera_id, last):
             index = frame.stamp.index
@@ -128,12 +158,23 @@ class AnnotatedVideoSink(EndOfRunSink):
             image, scale = _scaled(frame.image, self._max_side_px)
             start, end = np.searchsorted(boxes["index"], [index, index + 1])
             painter.paint(image, frame.stamp, boxes[start:end], scale=scale)
-            film.add(image, frame.stamp.captured_at)
-        film.finish()
+            video.add(image, frame.stamp.captured_at)
+        video.finish()
+
+
+def _open_recording(camera_id: str, camera: object) -> Source | None:
+    """Open the footage of a camera again, as ``site.cameras`` names it; return None if the camera is live."""
+    block = camera if isinstance(camera, Mapping) else {"uri": camera}
+    options: dict[str, Any] = {str(key): value for key, value in block.items()}
+    uri = str(options.pop("uri"))
+    kind = uri_kind(uri)
+    if kind not in RECORDINGS:
+        return None
+    return ImagesSource(camera_id, uri, **options) if kind == IMAGES else VideoFileSource(camera_id, uri, **options)
 
 
 def _frames_until(source: Source, ends_at: float) -> Iterator[Frame]:
-    """Yield a recording's frames up to a time; a recording that breaks off ends there."""
+    """Yield a recording's frames up to a time; a recording that is cut off ends there."""
     frames = source.frames()
     try:
         for frame in frames:
@@ -141,13 +182,13 @@ def _frames_until(source: Source, ends_at: float) -> Iterator[Frame]:
                 break
             yield frame
     except SourceLostError as error:
-        logger.warning("camera %s: its film ends where the recording breaks off: %s", source.camera_id, error)
+        logger.warning("camera %s: its video ends where the recording is cut off: %s", source.camera_id, error)
     finally:
         source.close()
 
 
 def _with_progress(frames: Iterator[Frame], camera_id: str, total: int | None) -> Iterator[Frame]:
-    """Yield the frames, with a bar on standard error if that is a terminal."""
+    """Yield the frames, with a progress bar on standard error if that is a terminal."""
     with _progress() as progress:
         task = progress.add_task(f"drawing {camera_id}", total=total)
         for frame in frames:
@@ -163,7 +204,7 @@ def _progress() -> Iterator[Progress]:
 
 
 def _scaled(image: Image, max_side_px: int) -> tuple[Image, float]:
-    """Return a writeable copy of at most this size, with even sides, and its scale."""
+    """Return a writable copy with even sides of at most this size, and its scale."""
     height, width = image.shape[:2]
     scale = min(1.0, max_side_px / max(height, width))
     even_wh = (max(2, round(width * scale) // 2 * 2), max(2, round(height * scale) // 2 * 2))
@@ -175,7 +216,7 @@ def _scaled(image: Image, max_side_px: int) -> tuple[Image, float]:
 
 
 def _seconds_seen(boxes: NDArray[np.void]) -> dict[int, float]:
-    """Return how long each person was in one camera, seconds."""
+    """Return for how many seconds each person was in one camera."""
     times = np.unique(boxes["captured_at"])
     frame_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     person_ids, counts = np.unique(boxes["person_id"], return_counts=True)

@@ -1,4 +1,4 @@
-"""A file that only grows, by whole pieces."""
+"""A file that is only appended to, and never holds a part of a write."""
 
 import os
 from pathlib import Path
@@ -7,14 +7,14 @@ from pipeline.core.errors import ConnectorError
 
 
 class AppendFile:
-    """A file opened for appending; what could not be written whole is taken back.
+    """A file opened for appending. A write that fails is undone as a whole.
 
     Args:
-        path: Created, with its folders, if it is not there.
+        path: The file; created with its folders if it does not exist.
 
     Attributes:
-        path: Where it is.
-        num_bytes: Its length; everything before is whole.
+        path: The file.
+        num_bytes: Length of the file after the last complete write.
 
     Raises:
         ConnectorError: If it cannot be opened.
@@ -31,19 +31,19 @@ class AppendFile:
             raise self._failed("open", error) from error
 
     def append(self, data: bytes) -> None:
-        """Write all of ``data`` or nothing of it.
+        """Write all of ``data`` or nothing.
 
         Raises:
-            ConnectorError: If the disk takes no more; the file is as long as before.
+            ConnectorError: If the disk is full. The file is then as long as before.
         """
         if not data:
             return
         before = self.num_bytes
-        waiting = memoryview(data)
+        remaining = memoryview(data)
         try:
-            # A full disk takes a part of a piece without an error; only the next call fails.
-            while waiting:
-                waiting = waiting[self._file.write(waiting) :]
+            # A full disk takes a part of the data without an error; only the next call fails.
+            while remaining:
+                remaining = remaining[self._file.write(remaining) :]
         except OSError as error:
             self.truncate(before)
             raise self._failed("write", error) from error
@@ -51,7 +51,7 @@ class AppendFile:
         self.num_bytes = before + len(data)
 
     def truncate(self, num_bytes: int) -> None:
-        """Cut everything behind ``num_bytes``.
+        """Cut the file after ``num_bytes``.
 
         Raises:
             ConnectorError: If that fails.
@@ -63,10 +63,10 @@ class AppendFile:
         self.num_bytes = num_bytes
 
     def sync(self) -> None:
-        """Return when everything is on the disk.
+        """Return when everything is on the disk (fsync).
 
         Raises:
-            ConnectorError: If the disk does not take it.
+            ConnectorError: If the disk fails.
         """
         if not self._is_dirty:
             return

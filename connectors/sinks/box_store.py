@@ -1,4 +1,4 @@
-"""Boxes that outlive their run, so that texts and films can be made anew when somebody was corrected afterwards."""
+"""The box store: the file with the boxes of a run, so that its texts and videos can be exported again later."""
 
 import os
 import sqlite3
@@ -10,18 +10,18 @@ from pathlib import Path
 from pipeline.core import TrackId, TrackPart
 from pipeline.core.errors import ConnectorError
 
-# Whoever erases a person finds them by these two columns.
+# The erasure of a person deletes rows by the columns track and part.
 TABLE = "CREATE TABLE boxes (track TEXT, part INTEGER, height INTEGER, width INTEGER, boxes BLOB)"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPart:
-    """Where a part of a track was.
+    """The boxes of one part of a track.
 
     Attributes:
-        part: Which.
+        part: The part.
         frame_hw: Height and width of the frames, pixels.
-        boxes: Its boxes, as bytes.
+        boxes: Its boxes, the bytes of an array of dtype ``SPOOLED``.
     """
 
     part: TrackPart
@@ -30,13 +30,13 @@ class StoredPart:
 
 
 def write_boxes(path: Path, parts: Iterable[StoredPart]) -> None:
-    """Write parts in order; the file appears whole.
+    """Write parts in order. The file appears when it is complete.
 
     Raises:
-        ConnectorError: If the disk does not take it.
+        ConnectorError: If the disk is full.
     """
     unfinished = path.with_name(f".{path.name}")
-    rows = ((str(kept.part.track_id), kept.part.part, *kept.frame_hw, kept.boxes) for kept in parts)
+    rows = ((str(each.part.track_id), each.part.part, *each.frame_hw, each.boxes) for each in parts)
     try:
         unfinished.unlink(missing_ok=True)
         with closing(sqlite3.connect(unfinished)) as database:
@@ -49,7 +49,7 @@ def write_boxes(path: Path, parts: Iterable[StoredPart]) -> None:
 
 
 def read_boxes(path: Path) -> list[StoredPart]:
-    """Return what was written, in order, without those who were erased since.
+    """Return the stored parts, in order, without the people who were erased since.
 
     Raises:
         ConnectorError: If there is no such file, or it is damaged.

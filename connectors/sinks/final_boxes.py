@@ -1,8 +1,8 @@
-"""Every box of every person, kept on disk until it is known who is who."""
+"""The box store of the end-of-run sinks: every box, on disk until the final identities are known."""
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -31,34 +31,39 @@ FINAL = np.dtype(
         ("is_filled", "?"),
     ]
 )
-"""One box of the result; ``is_filled``: nobody detected it, it was interpolated."""
+"""One box of the result; ``is_filled``: it was interpolated, not detected."""
 
 
 class FinalBoxes:
     """Boxes of all cameras by their final person.
 
-    Boxes wait in one binary file per camera, and who is who in a file of its own, so that a process that takes over
-    from one that died goes on with them. In memory is only who is who.
+    The boxes are in one binary file per camera and the identities in another file, so that a process that replaces
+    a killed one continues with them. Only the identities are in memory.
 
     Args:
-        folder: The files wait in its subfolder ``.spool``, which ``close`` removes. What is in it now is set aside,
-            and comes back with ``rewind``. What ``keep`` leaves in ``boxes.sqlite`` comes back with ``bring_back``.
+        folder: The files are in its subfolder ``.spool``, which ``close`` removes. What an earlier process left there
+            is moved away, and ``rewind`` moves it back. ``finish`` writes ``boxes.sqlite``, which ``restore`` reads.
+        camera_ids: The cameras that get a file in ``folder``.
 
     Raises:
+        ConfigError: If a camera's name cannot be the name of a file.
         ConnectorError: If the folder cannot be made.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._kept = folder / "boxes.sqlite"
+    def __init__(self, folder: Path, camera_ids: Iterable[str]) -> None:
+        for camera_id in camera_ids:
+            _check_file_name(camera_id)
+        self._store = folder / "boxes.sqlite"
         self._spool = folder / ".spool"
-        self._aside = folder / ".spool-before"
+        self._earlier = folder / ".spool-before"
         self._tracks = FinalTracks()
         self._files: dict[str, AppendFile] = {}
         self._frame_hw: dict[str, tuple[int, int]] = {}
+        self._is_done = False
         try:
             if self._spool.exists():
-                shutil.rmtree(self._aside, ignore_errors=True)
-                self._spool.rename(self._aside)
+                shutil.rmtree(self._earlier, ignore_errors=True)
+                self._spool.rename(self._earlier)
             self._spool.mkdir(parents=True)
         except OSError as error:
             raise ConnectorError(
@@ -67,21 +72,22 @@ class FinalBoxes:
         self._who = AppendFile(self._spool / "who.jsonl")
 
     def mark(self) -> str:
-        """Return where it stands."""
+        """Return the current lengths of the files."""
         cameras = [(camera_id, file.num_bytes, self._frame_hw[camera_id]) for camera_id, file in self._files.items()]
         return json.dumps({"who": self._who.num_bytes, "cameras": cameras})
 
-    def rewind(self, mark: str) -> bool:
-        """Go back to where another one stood; return False if nothing of it is left, for it was closed."""
-        if not (self._aside / "who.jsonl").exists():
-            return False
-        stood = json.loads(mark)
+    def rewind(self, mark: str) -> None:
+        """Return to the mark of an earlier process. If that process had finished, ``finish`` does nothing."""
+        if not (self._earlier / "who.jsonl").exists():
+            self._is_done = True
+            return
+        lengths = json.loads(mark)
         self._who.close()
         shutil.rmtree(self._spool)
-        self._aside.rename(self._spool)
+        self._earlier.rename(self._spool)
         self._who = AppendFile(self._spool / "who.jsonl")
-        self._who.truncate(stood["who"])
-        for number, (camera_id, num_bytes, frame_hw) in enumerate(stood["cameras"]):
+        self._who.truncate(lengths["who"])
+        for number, (camera_id, num_bytes, frame_hw) in enumerate(lengths["cameras"]):
             self._files[camera_id] = AppendFile(self._spool / f"{number}.boxes")
             self._files[camera_id].truncate(num_bytes)
             self._frame_hw[camera_id] = (frame_hw[0], frame_hw[1])
@@ -91,19 +97,18 @@ class FinalBoxes:
         with (self._spool / "who.jsonl").open("rb") as lines:
             for line in lines:
                 self._follow(json.loads(line))
-        return True
 
     @property
     def camera_ids(self) -> tuple[str, ...]:
-        """The cameras that somebody was seen in, in order of appearance."""
+        """The cameras that saw a person, in order of appearance."""
         return tuple(self._files)
 
     def frame_hw(self, camera_id: str) -> tuple[int, int] | None:
-        """Return height and width of a camera's frames, pixels; None if it saw nobody."""
+        """Return height and width of a camera's frames, pixels; None if it saw no person."""
         return self._frame_hw.get(camera_id)
 
     def write(self, records: Sequence[Record]) -> None:
-        """Take sightings and corrections, in order; ignore the rest.
+        """Take sightings and corrections, in order; ignore other records.
 
         Raises:
             ConnectorError: If the disk is full.
@@ -118,17 +123,20 @@ class FinalBoxes:
                     self._who.append(to_line(record))
 
     def boxes(self, camera_id: str, *, max_gap_s: float) -> NDArray[np.void]:
-        """Return the boxes of one camera, by frame, then person.
+        """Return the boxes of one camera, ordered by frame, then person.
 
-        Holes inside one track of up to ``max_gap_s`` are filled by linear interpolation. Where two boxes of a
-        frame are the same person's, the one with the higher score stays.
+        Gaps inside a track of up to ``max_gap_s`` are filled by linear interpolation. If a person has two boxes in
+        a frame, the one with the higher score stays.
 
         Args:
-            camera_id: Which.
+            camera_id: The camera.
             max_gap_s: Seconds between two boxes of a track.
 
         Returns:
-            Shape ``(N,)``, dtype ``FINAL``; empty for a camera that saw nobody.
+            Shape ``(N,)``, dtype ``FINAL``; empty for a camera that saw no person.
+
+        Raises:
+            ConnectorError: If the boxes cannot be read.
         """
         file = self._files.get(camera_id)
         if file is None:
@@ -139,53 +147,71 @@ class FinalBoxes:
             raise ConnectorError(f"{file.path}: expected to read it, got {error.strerror}; run again") from error
         return final_boxes(spooled, self._tracks.finals(), max_gap_s=max_gap_s)
 
-    def keep(self) -> None:
-        """Leave the boxes of everybody who was not erased in one file, for ``bring_back``.
+    def restore(self, person_of: Callable[[TrackPart], int]) -> None:
+        """Take the boxes that an earlier run stored, with the identities as they are now; in place of ``write``.
+
+        Args:
+            person_of: Returns the person of a part of a track; ``NOBODY`` for a part that the ledger does not know,
+                which is left out.
 
         Raises:
-            ConnectorError: If the disk does not take it.
-        """
-        parts, finals = self._tracks.parts(), self._tracks.finals()
-        pieces: dict[int, StoredPart] = {}
-        for camera_id, file in self._files.items():
-            spooled = np.fromfile(file.path, SPOOLED)
-            for rows in np.split(spooled, np.flatnonzero(np.diff(spooled["slot"])) + 1):
-                slot = int(rows["slot"][0])
-                if finals.person_ids[slot] != NOBODY:
-                    pieces[slot] = StoredPart(parts[slot], self._frame_hw[camera_id], rows.tobytes())
-        write_boxes(self._kept, [pieces[slot] for slot in sorted(pieces)])
-
-    def bring_back(self, person_of: Callable[[TrackPart], int]) -> None:
-        """Take in what another one kept, with who is who now; parts that nobody knows any more are left out.
-
-        Raises:
-            ConnectorError: If nothing was kept, it is damaged, or none of it is known; this one is closed then.
+            ConnectorError: If there is no store, it is damaged, or the ledger knows none of its parts. ``close`` was
+                called then.
         """
         try:
-            kept = read_boxes(self._kept)
-            people = [person_of(part.part) for part in kept]
-            if kept and set(people) == {NOBODY}:
-                raise ConnectorError(f"{self._kept}: expected boxes of people whom the ledger knows, got none of them")
+            stored = read_boxes(self._store)
+            people = [person_of(part.part) for part in stored]
+            if stored and set(people) == {NOBODY}:
+                raise ConnectorError(f"{self._store}: expected boxes of people whom the ledger knows, got none of them")
         except ConnectorError:
             self.close()
             raise
-        for part, person_id in zip(kept, people, strict=True):
+        for part, person_id in zip(stored, people, strict=True):
             if person_id != NOBODY:
                 slot, _ = self._tracks.see(part.part, person_id)
                 rows = np.frombuffer(part.boxes, SPOOLED).copy()
                 rows["slot"] = slot
                 self._append(part.part.track_id.camera_id, part.frame_hw, rows.tobytes())
 
+    def finish(self, write_files: Callable[[], None]) -> None:
+        """Write the files of the end of the run once, then the box store, then remove the spool; idempotent.
+
+        Args:
+            write_files: Writes the files. It is not called again after an error.
+
+        Raises:
+            ConnectorError: If the disk is full.
+        """
+        is_done, self._is_done = self._is_done, True
+        try:
+            if not is_done:
+                write_files()
+                self._write_store()
+        finally:
+            self.close()
+
     def close(self) -> None:
-        """Remove the files; idempotent."""
+        """Remove the spool; idempotent."""
         for file in (self._who, *self._files.values()):
             file.close()
         shutil.rmtree(self._spool, ignore_errors=True)
-        shutil.rmtree(self._aside, ignore_errors=True)
+        shutil.rmtree(self._earlier, ignore_errors=True)
+
+    def _write_store(self) -> None:
+        """Write the boxes of all people who were not erased to one file."""
+        parts, finals = self._tracks.parts(), self._tracks.finals()
+        stored: dict[int, StoredPart] = {}
+        for camera_id, file in self._files.items():
+            spooled = np.fromfile(file.path, SPOOLED)
+            for rows in np.split(spooled, np.flatnonzero(np.diff(spooled["slot"])) + 1):
+                slot = int(rows["slot"][0])
+                if finals.person_ids[slot] != NOBODY:
+                    stored[slot] = StoredPart(parts[slot], self._frame_hw[camera_id], rows.tobytes())
+        write_boxes(self._store, [stored[slot] for slot in sorted(stored)])
 
     def _spool_boxes(self, sightings: Sequence[Sighting]) -> None:
-        """Append the boxes of parts that were not seen before, one piece per camera."""
-        pieces: dict[str, tuple[tuple[int, int], list[bytes]]] = {}
+        """Append the boxes of new parts, in one write per camera."""
+        rows_by_camera: dict[str, tuple[tuple[int, int], list[bytes]]] = {}
         self._who.append(b"".join(_who_line(sighting) for sighting in sightings))
         for sighting in sightings:
             slot, is_first = self._tracks.see(TrackPart(sighting.track_id, sighting.part), sighting.person_id)
@@ -198,8 +224,8 @@ class FinalBoxes:
             rows["captured_at"] = path.captured_at
             rows["box_xyxy"] = path.boxes_xyxy
             rows["score"] = path.scores
-            pieces.setdefault(sighting.track_id.camera_id, (path.frame_hw, []))[1].append(rows.tobytes())
-        for camera_id, (frame_hw, rows_of_camera) in pieces.items():
+            rows_by_camera.setdefault(sighting.track_id.camera_id, (path.frame_hw, []))[1].append(rows.tobytes())
+        for camera_id, (frame_hw, rows_of_camera) in rows_by_camera.items():
             self._append(camera_id, frame_hw, b"".join(rows_of_camera))
 
     def _append(self, camera_id: str, frame_hw: tuple[int, int], rows: bytes) -> None:
@@ -209,7 +235,7 @@ class FinalBoxes:
         self._files[camera_id].append(rows)
 
     def _follow(self, who: dict[str, object]) -> None:
-        """Take in a line that another one wrote of who is who."""
+        """Apply one line of the identities that an earlier process wrote."""
         if "event" in who:
             self._tracks.correct(correction_from_dict(who))
         else:
@@ -224,15 +250,15 @@ def _who_line(sighting: Sighting) -> bytes:
 
 
 def final_boxes(spooled: NDArray[np.void], finals: Finals, *, max_gap_s: float) -> NDArray[np.void]:
-    """Return spooled boxes with their persons, holes filled, one per person and frame.
+    """Return spooled boxes with their people, gaps filled, one per person and frame.
 
     Args:
         spooled: Shape ``(N,)``, dtype ``SPOOLED``, any order.
-        finals: Who is who.
+        finals: The final identities.
         max_gap_s: Seconds between two boxes of a track.
 
     Returns:
-        Shape ``(M,)``, dtype ``FINAL``, ascending frame, then person.
+        Shape ``(M,)``, dtype ``FINAL``, ordered by frame, then person.
     """
     track_numbers = finals.track_numbers[spooled["slot"]]
     detected = spooled[np.lexsort((spooled["index"], track_numbers))]
@@ -256,42 +282,37 @@ def final_boxes(spooled: NDArray[np.void], finals: Finals, *, max_gap_s: float) 
 
 
 def _between(detected: NDArray[np.void], finals: Finals, max_gap_s: float) -> NDArray[np.void]:
-    """Return the boxes that are missing inside tracks; input by track, then frame."""
+    """Return interpolated boxes for the gaps inside tracks; the input is ordered by track, then frame."""
     person_ids = finals.person_ids[detected["slot"]]
     track_numbers = finals.track_numbers[detected["slot"]]
     before, after = detected[:-1], detected[1:]
     steps = after["index"] - before["index"]
-    # Times come from frame rates: a hole of exactly max_gap_s must not depend on the last bit.
-    is_hole = (
+    # Times come from frame rates: whether a gap of exactly max_gap_s is filled must not depend on rounding.
+    is_gap = (
         (track_numbers[:-1] == track_numbers[1:])
         & (person_ids[:-1] == person_ids[1:])
         & (steps > 1)
         & (after["captured_at"] - before["captured_at"] <= max_gap_s + 1e-6)
     )
-    before, after, steps = before[is_hole], after[is_hole], steps[is_hole]
+    before, after, steps = before[is_gap], after[is_gap], steps[is_gap]
     num_missing = steps - 1
-    hole = np.repeat(np.arange(len(steps)), num_missing)
-    # 1, 2, 3 … within each hole.
-    step = np.arange(len(hole)) - np.repeat(np.cumsum(num_missing) - num_missing, num_missing) + 1
-    weight = step / steps[hole]
+    gap = np.repeat(np.arange(len(steps)), num_missing)
+    # 1, 2, 3 … inside each gap.
+    step = np.arange(len(gap)) - np.repeat(np.cumsum(num_missing) - num_missing, num_missing) + 1
+    weight = step / steps[gap]
 
-    filled = np.zeros(len(hole), SPOOLED)
-    filled["slot"] = before["slot"][hole]
-    filled["index"] = before["index"][hole] + step
-    filled["score"] = np.minimum(before["score"], after["score"])[hole]
+    filled = np.zeros(len(gap), SPOOLED)
+    filled["slot"] = before["slot"][gap]
+    filled["index"] = before["index"][gap] + step
+    filled["score"] = np.minimum(before["score"], after["score"])[gap]
     for name, weights in (("captured_at", weight), ("box_xyxy", weight[:, None])):
-        start, end = before[name][hole].astype(np.float64), after[name][hole].astype(np.float64)
+        start, end = before[name][gap].astype(np.float64), after[name][gap].astype(np.float64)
         filled[name] = start + weights * (end - start)
     return filled
 
 
-def check_file_name(camera_id: str) -> None:
-    """Raise unless a camera's name can be a file's name.
-
-    Raises:
-        ConfigError: If it cannot.
-    """
+def _check_file_name(camera_id: str) -> None:
     if not camera_id or camera_id.startswith(".") or any(sign in camera_id for sign in "/\\\0"):
         raise ConfigError(
-            f"site.cameras: expected a name that can be a file's name, got {camera_id!r}; rename the camera"
+            f"site.cameras: expected a name that can be the name of a file, got {camera_id!r}; rename the camera"
         )

@@ -1,8 +1,9 @@
 """Tracklets, sightings, corrections and alerts to Kafka topics.
 
 Needs: kafka-python (extra ``kafka``).
-Guarantee: at-least-once by ``flush``; an outbox on the disk survives the process, and knows what was delivered.
-When slow: ``write`` fills the outbox up to ``max_waiting`` events, then ``SinkBusyError``; ``flush`` says it at once.
+Guarantee: at-least-once by ``flush``. An outbox on the disk survives the process and remembers what was delivered.
+When slow: ``write`` fills the outbox up to ``max_waiting`` events, then raises ``SinkBusyError``. ``flush`` waits for
+the broker once; while an outage lasts, it raises at once.
 Secrets: from the environment variables or files that ``security`` names.
 """
 
@@ -41,7 +42,7 @@ KINDS: Mapping[str, tuple[type, Callable[[Any], Message]]] = {
     "corrections": (Correction, to_dict),
     "alerts": (Alert, to_dict),
 }
-"""Of each topic, the records it is made of, and the body."""
+"""By kind of topic: the record that it is made from, and the function that returns its body."""
 
 HOPELESS = (
     ClusterAuthorizationFailedError,
@@ -49,32 +50,32 @@ HOPELESS = (
     SaslAuthenticationFailedError,
     TopicAuthorizationFailedError,
 )
-"""Errors that no waiting helps against."""
+"""Errors that waiting does not cure."""
 
 MAX_IN_FLIGHT = 1000
-"""Events that the producer holds at once; the others wait on the disk."""
+"""Events that the producer holds in memory, at most; others wait on the disk. More hide more latency."""
 
 FIRST_RETRY_S = 1.0
 MAX_RETRY_S = 30.0
-"""The wait for a broker that is away doubles up to this."""
+"""Seconds before the next attempt to reach a broker that is down; they double with every failure up to the second."""
 
 
 class KafkaSink:
     """Writes every record as JSON to the topic of its kind.
 
-    The bodies are those of JSON lines, described in ``connectors/schemas``. Sightings and corrections have the
-    person as key, tracklets, which say where somebody was followed and not who it is, the camera, alerts their own:
-    their topic is compacted, so that it always holds how each alert stands. The header ``event_key`` is the same
-    whenever an event is made anew: receivers drop repeats by it.
+    The bodies are those of the JSON lines, described in ``connectors/schemas``. The key of sightings and corrections is
+    the person. The key of tracklets, which say where a person was tracked and not who it is, is the camera. The key of
+    alerts is their own, and their topic is compacted, so that it always holds the newest state of each alert. The
+    header ``event_key`` is the same if a restart sends an event again: receivers drop duplicates by it.
 
     Args:
-        servers: ``host:9092``, several with commas.
+        servers: ``host:9092``, several separated by commas.
         topics: Names by kind: ``tracklets``, ``sightings``, ``corrections``, ``alerts``; None or left out: not sent.
-        outbox: File that holds what is not delivered yet.
+        outbox: The file with the events that are not delivered yet.
         security: See ``connectors.kafka.client.Security``.
-        partitions: Of topics that are not there yet, and
-        replication: the number of brokers that hold each.
-        max_waiting: Events that may wait before ``write`` refuses more.
+        partitions: Number of partitions of topics that do not exist yet.
+        replication: Number of brokers that hold each of these partitions.
+        max_waiting: Events in the outbox after which ``write`` refuses more.
         open_timeout_s: Seconds within which a broker must answer.
         flush_timeout_s: Seconds that ``flush`` waits for the broker.
 
@@ -120,16 +121,16 @@ class KafkaSink:
 
     @staticmethod
     def preflight(*, servers: str, topics: Mapping[str, object], security: Mapping[str, object], **_: object) -> None:
-        """Raise ``ConfigError`` where the constructor would; sends nothing."""
+        """Raise ``ConfigError`` if the constructor would; sends nothing."""
         _checked_topics(topics)
         client_options(servers, security, "sink.kafka")
 
     def write(self, records: Sequence[Record]) -> None:
-        """Put the records into the outbox, and send what the broker takes now.
+        """Put the records into the outbox, and send as many as the broker takes now.
 
         Raises:
-            SinkBusyError: If more than ``max_waiting`` events would wait.
-            ConnectorError: If the disk takes no more, or the broker never will.
+            SinkBusyError: If more than ``max_waiting`` events would wait. None of the records was taken.
+            ConnectorError: If the disk is full, or the broker refuses events for good.
         """
         messages = [
             _message(record, KINDS[kind][1](record), topic)
@@ -144,11 +145,11 @@ class KafkaSink:
         self._send()
 
     def flush(self) -> None:
-        """Return when the broker has everything.
+        """Return when the broker has confirmed every event.
 
         Raises:
-            SinkBusyError: If it does not within ``flush_timeout_s``; at once if it did not the last time either.
-            ConnectorError: If it never will.
+            SinkBusyError: If it has not within ``flush_timeout_s``; at once if the previous ``flush`` failed too.
+            ConnectorError: If the broker refuses events for good.
         """
         deadline = time.monotonic() + (0.0 if self._is_late else self._flush_timeout_s)
         self._send()
@@ -160,18 +161,19 @@ class KafkaSink:
             raise self._busy()
 
     def close(self) -> None:
-        """Let the broker and the outbox go; idempotent."""
+        """Disconnect and close the outbox; idempotent. Events that are not delivered stay in the outbox."""
         if self._producer is not None:
             close_producer(self._producer, timeout_s=1.0)
             self._producer = None
         if len(self._outbox):
             logger.error(
-                "sink kafka: %d events are not delivered; a run with the same output_dir will do it", len(self._outbox)
+                "sink kafka: %d events are not delivered; a run with the same output_dir will deliver them",
+                len(self._outbox),
             )
         self._outbox.close()
 
     def _send(self) -> None:
-        """Hand to the producer what waits, as far as it has room; note what came of the rest."""
+        """Note which events were delivered, and pass waiting events to the producer while it has room."""
         self._settle(timeout_s=0.0)
         if not len(self._outbox) or not self._has_producer():
             return
@@ -186,21 +188,21 @@ class KafkaSink:
             except KafkaError as error:
                 self._lost(error)
                 return
-            future.add_callback(self._taken, self._producer, number)
+            future.add_callback(self._confirmed, self._producer, number)
             future.add_errback(self._refused, self._producer, number)
             self._last_sent = number
             self._num_in_flight += 1
 
-    # These two run in the producer's thread, and only pass on what they are told.
+    # These two run in the producer's thread, and only pass the answer on.
 
-    def _taken(self, producer: KafkaProducer, number: int, _: object) -> None:
+    def _confirmed(self, producer: KafkaProducer, number: int, _: object) -> None:
         self._answers.put((producer, number, None))
 
     def _refused(self, producer: KafkaProducer, number: int, error: BaseException) -> None:
         self._answers.put((producer, number, error))
 
     def _settle(self, *, timeout_s: float) -> None:
-        """Strike off what was delivered; wait for a first answer up to ``timeout_s`` if something is under way."""
+        """Mark delivered events in the outbox; wait up to ``timeout_s`` for a first answer if any is in flight."""
         delivered: list[int] = []
         failure: BaseException | None = None
         timeout: float | None = timeout_s if self._num_in_flight else 0.0
@@ -223,7 +225,7 @@ class KafkaSink:
             self._lost(failure)
 
     def _has_producer(self) -> bool:
-        """Reach the broker, if it is time to try."""
+        """Connect to the broker if it is time to try; return whether there is a connection."""
         if self._producer is None and time.monotonic() >= self._retry_at:
             try:
                 make_topics(self._admin_options, self._specs)
@@ -233,16 +235,16 @@ class KafkaSink:
         return self._producer is not None
 
     def _lost(self, error: BaseException) -> None:
-        """Give the producer up: what it held is sent again by the next one.
+        """Give up the producer: the next one sends its events again.
 
         Raises:
-            ConnectorError: If the next one would fare no better.
+            ConnectorError: If the next one would fail too.
         """
         self._why = reason(error)
         if isinstance(error, HOPELESS):
             raise ConnectorError(
                 f"sink.kafka: expected {self._servers} to take events, got {self._why}; "
-                "check rights and limits of its topics"
+                "check permissions and limits of its topics"
             ) from error
         if self._producer is not None:
             close_producer(self._producer, timeout_s=0.0)

@@ -1,7 +1,7 @@
-"""Records into a list: for tests and examples.
+"""Appends records to a list, for tests and examples.
 
 Needs: nothing.
-Guarantee: everything, in order.
+Guarantee: every record, in order.
 When slow: waits.
 Secrets: none.
 """
@@ -16,13 +16,13 @@ class MemorySink:
     """Keeps records.
 
     Args:
-        records: The list they are added to; None: a new one.
-        busy_times: So many times ``write`` refuses first.
-        retry_after_s: What it asks for then.
+        records: The list that they are appended to; None: a new list.
+        busy_times: Number of calls of ``write`` that are refused first.
+        retry_after_s: Seconds to wait that a refused call asks for.
 
     Attributes:
-        records: What was taken, in order.
-        num_flushes: Calls of ``flush``.
+        records: The records that were taken, in order.
+        num_flushes: Number of calls of ``flush``.
         is_closed: Whether ``close`` was called.
     """
 
@@ -41,11 +41,11 @@ class MemorySink:
         """
         if self._busy_times:
             self._busy_times -= 1
-            raise SinkBusyError("memory: told to be busy; write again", retry_after_s=self._retry_after_s)
+            raise SinkBusyError("memory: busy, as configured; write again", retry_after_s=self._retry_after_s)
         self.records.extend(records)
 
     def flush(self) -> None:
-        """Do nothing: memory is as safe as it gets."""
+        """Count the call: memory needs no flush."""
         self.num_flushes += 1
 
     def close(self) -> None:

@@ -1,49 +1,75 @@
-"""MOTChallenge text: ``mot/<camera_id>.txt``, with final person numbers that hold in every camera.
+"""MOTChallenge text: ``mot/<camera_id>.txt``, with the final person numbers, which are the same in all cameras.
 
 Needs: nothing.
-Guarantee: written once, by ``close``; a run that is killed before that leaves no text. ``boxes.sqlite`` beside it keeps
-the boxes by part of a track, so that ``passerby re-export`` can write the text anew.
+Guarantee: written once, by ``close``. A run that is killed before that leaves no text. The box store ``boxes.sqlite``
+beside it keeps the boxes by part of a track, so that ``passerby re-export`` can write the text again.
 When slow: ``write`` waits for the disk; a full disk is a ``ConnectorError`` that names the file.
 Secrets: none.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.sinks.end_of_run import EndOfRunSink
+from connectors.sinks.final_boxes import FinalBoxes
+from pipeline.core import Record, TrackPart
 from pipeline.core.errors import ConnectorError
 
 LINE = "%d,%d,%.2f,%.2f,%.2f,%.2f,%.4f,-1,-1,-1"
 """Frame from 1, person, left, top, width, height in pixels, score in [0, 1]."""
 
 ROWS_AT_ONCE = 65_536
+"""Lines formatted at once. Larger blocks take more memory, 56 bytes a line."""
 
 
-class MotSink(EndOfRunSink):
+class MotSink:
     """Writes who was where in every frame, as corrected by the end of the run.
 
-    Boxes wait on disk until ``close`` (40 bytes each); a long live run should choose other sinks.
+    Boxes are on disk until ``close``, 40 bytes each. For a long live run, choose other sinks.
 
     Args:
         output_dir: The files are written to its subfolder ``mot``.
-        camera_ids: Each has a file, even if it saw nobody.
-        max_gap_s: Holes inside one track of up to this many seconds are filled by linear interpolation.
+        camera_ids: Each has a file, even if it saw no person.
+        max_gap_s: Gaps inside a track of up to this many seconds are filled by linear interpolation.
 
     Raises:
-        ConfigError: If a camera's name cannot be a file's name.
+        ConfigError: If a camera's name cannot be the name of a file.
         ConnectorError: If the folder cannot be written.
     """
 
     def __init__(self, *, output_dir: str, camera_ids: Sequence[str], max_gap_s: float) -> None:
-        super().__init__(Path(output_dir) / "mot", camera_ids)
+        self._folder = Path(output_dir) / "mot"
+        self._boxes = FinalBoxes(self._folder, camera_ids)
         self._camera_ids = tuple(camera_ids)
         self._max_gap_s = max_gap_s
 
-    def _make(self) -> None:
+    def write(self, records: Sequence[Record]) -> None:
+        """Take sightings and corrections; ignore other records. Raises ``ConnectorError`` if the disk is full."""
+        self._boxes.write(records)
+
+    def flush(self) -> None:
+        """Do nothing: the text is written by ``close``."""
+
+    def mark(self) -> str:
+        """Return the position in the boxes."""
+        return self._boxes.mark()
+
+    def rewind(self, mark: str) -> None:
+        """Return to the position of an earlier process. If that process had closed its sink, its text stays."""
+        self._boxes.rewind(mark)
+
+    def re_export(self, person_of: Callable[[TrackPart], int]) -> None:
+        """Let ``close`` write the text of an earlier run again, with the identities as they are now."""
+        self._boxes.restore(person_of)
+
+    def close(self) -> None:
+        """Write the text; idempotent. Raises ``ConnectorError`` if the disk is full."""
+        self._boxes.finish(self._write_texts)
+
+    def _write_texts(self) -> None:
         for camera_id in dict.fromkeys((*self._camera_ids, *self._boxes.camera_ids)):
             boxes = self._boxes.boxes(camera_id, max_gap_s=self._max_gap_s)
             write_mot_text(self._folder / f"{camera_id}.txt", boxes)
@@ -53,7 +79,7 @@ def write_mot_text(path: Path, boxes: NDArray[np.void]) -> None:
     """Write boxes of one camera as MOTChallenge text; the file appears whole.
 
     Args:
-        path: Where to.
+        path: The file.
         boxes: Shape ``(N,)``, dtype ``FINAL``, in the order of the lines.
 
     Raises:

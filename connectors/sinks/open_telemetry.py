@@ -1,8 +1,8 @@
-"""Sightings and alerts as spans for OpenTelemetry, each in the trace of the frame with which it was known.
+"""Sends sightings and alerts to OpenTelemetry as spans, each in the trace of the frame that completed it.
 
 Needs: opentelemetry-sdk and opentelemetry-exporter-otlp-proto-http (extra ``traces``).
-Guarantee: none; a span that the collector does not take in time is dropped.
-When slow: drops spans; never waits but in ``flush`` and ``close``.
+Guarantee: none. A span that the collector does not take in time is dropped.
+When slow: drops spans. Only ``flush`` and ``close`` wait.
 Secrets: headers for the collector, from the library's own environment variable OTEL_EXPORTER_OTLP_HEADERS.
 """
 
@@ -20,17 +20,17 @@ from connectors.kafka.trace_context import HEADER, frame_traceparent
 from pipeline.core import Alert, Record, Sighting
 
 FIRST_DATE_S = 1e8
-"""Times before this are those of a recording that does not say when it began."""
+"""Unix seconds. Earlier times are of a recording that does not say when it began."""
 
 
 class OpenTelemetrySink:
-    """Sends a span for every sighting and every alert: from when its last frame was taken until now.
+    """Sends a span for every sighting and every alert, from the time of its last frame until now.
 
-    The trace is that of the header ``traceparent`` on Kafka. No span names a person.
+    The trace is the one in the Kafka header ``traceparent``. No span names a person.
 
     Args:
-        endpoint: Where the collector takes OTLP over HTTP, for instance ``http://127.0.0.1:4318/v1/traces``.
-        timeout_s: Seconds within which it must answer.
+        endpoint: URL at which the collector takes OTLP over HTTP, for instance ``http://127.0.0.1:4318/v1/traces``.
+        timeout_s: Seconds within which the collector must answer.
     """
 
     def __init__(self, *, endpoint: str, timeout_s: float) -> None:
@@ -52,11 +52,11 @@ class OpenTelemetrySink:
                 self._span("alert", record.camera_id, record.raised_at, attributes)
 
     def flush(self) -> None:
-        """Give the collector ``timeout_s`` seconds to take what is there."""
+        """Give the collector ``timeout_s`` seconds to take the spans."""
         self._provider.force_flush(round(self._timeout_s * 1000))
 
     def close(self) -> None:
-        """End; idempotent."""
+        """Disconnect; idempotent."""
         self._provider.shutdown()
 
     def _span(self, name: str, camera_id: str, at: float, attributes: dict[str, str | int]) -> None:

@@ -1,7 +1,7 @@
-"""One readable line on standard output for every alert, and for more if asked.
+"""Prints one readable line for every alert, and for other records if configured.
 
 Needs: rich.
-Guarantee: none beyond what standard output gives.
+Guarantee: that of standard output.
 When slow: ``write`` waits for the terminal.
 Secrets: none.
 """
@@ -21,17 +21,17 @@ KINDS: dict[str, type] = {"alerts": Alert, "sightings": Sighting, "corrections":
 STYLES = {Severity.INFO: "cyan", Severity.WARNING: "yellow", Severity.CRITICAL: "bold red"}
 
 YEAR_S = 365 * 86400.0
-"""Times below are those of a recording that began at 0, and are shown as time since then."""
+"""Seconds. Earlier times are of a recording that began at 0, and are shown as the time since then."""
 
 
 class TerminalSink:
     """Prints records for people to read.
 
     Args:
-        show: Which: some of ``alerts``, ``sightings``, ``corrections``.
+        show: Kinds to print: some of ``alerts``, ``sightings``, ``corrections``.
 
     Raises:
-        ConfigError: If it cannot show such a thing.
+        ConfigError: If there is no such kind.
     """
 
     def __init__(self, *, show: Sequence[str]) -> None:
@@ -41,7 +41,7 @@ class TerminalSink:
         self._kinds = tuple(KINDS[name] for name in show)
 
     def write(self, records: Sequence[Record]) -> None:
-        """Print the records that were asked for.
+        """Print the records of the configured kinds.
 
         Raises:
             ConnectorError: If standard output is closed.
@@ -49,7 +49,7 @@ class TerminalSink:
         lines = [_line(record) for record in records if isinstance(record, self._kinds)]
         if not lines:
             return
-        # Made here and printed below: rich would end the process when a pipe is closed.
+        # Rendered here and printed below: rich would end the process when a pipe is closed.
         console = Console(highlight=False, soft_wrap=True)
         with console.capture() as capture:
             for line in lines:
@@ -65,14 +65,14 @@ class TerminalSink:
             ) from error
 
     def flush(self) -> None:
-        """Do nothing: ``write`` leaves nothing behind."""
+        """Do nothing: ``write`` flushes."""
 
     def close(self) -> None:
-        """Do nothing: standard output is not ours."""
+        """Do nothing: standard output stays open."""
 
 
 def _line(record: Record) -> Text:
-    """Return a record in words."""
+    """Return a record as a line of text."""
     if isinstance(record, Alert):
         return _alert_line(record)
     if isinstance(record, Sighting):
@@ -113,14 +113,14 @@ def _correction_line(correction: Correction) -> Text:
 
 
 def _start(at: float, word: str, style: str) -> Text:
-    """Return time and kind, the first two columns."""
+    """Return the first two columns, time and kind."""
     line = Text(_clock_time(at), style="dim")
     line.append(f"  {word:<9} ", style=style)
     return line
 
 
 def _clock_time(at: float) -> str:
-    """Return a time for people: UTC, or hours since the start of a recording.
+    """Return a time as text: UTC, or the time since the start of a recording.
 
     Example:
         >>> _clock_time(3723.4), _clock_time(1.7e9)
@@ -134,5 +134,5 @@ def _clock_time(at: float) -> str:
 
 
 def _printable(text: str) -> str:
-    """Return text without signs that would command the terminal."""
+    """Return text without control characters, which could command the terminal."""
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)

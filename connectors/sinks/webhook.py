@@ -1,9 +1,9 @@
-"""Alerts by HTTP POST, one JSON object each, signed.
+"""Sends alerts by HTTP POST, one signed JSON object each.
 
 Needs: httpx.
-Guarantee: at-least-once by ``flush``; what was delivered in this run is not sent again.
-When slow: ``write`` waits up to ``timeout_s``, then keeps ``max_waiting`` alerts, then ``SinkBusyError``.
-Secrets: the signing secret is read from the environment variable that ``secret_env`` names.
+Guarantee: at-least-once by ``flush``. An alert that was delivered in this run is not sent again.
+When slow: ``write`` waits up to ``timeout_s``, then keeps up to ``max_waiting`` alerts, then raises ``SinkBusyError``.
+Secrets: the signing secret is in the environment variable that ``secret_env`` names.
 """
 
 import hashlib
@@ -28,13 +28,13 @@ logger = logging.getLogger(__name__)
 
 FIRST_RETRY_S = 1.0
 MAX_RETRY_S = 60.0
-"""The wait doubles with every failure in a row up to this."""
+"""Seconds before the next attempt after a failure; they double with every failure in a row up to the second."""
 
 MAX_RETRY_AFTER_S = 3600.0
-"""A receiver that asks for a longer pause does not get it."""
+"""Seconds of pause that a receiver can ask for, at most. Higher values delay alerts for longer."""
 
 NUM_REMEMBERED = 10_000
-"""Delivered alerts that are recognised when they are written again."""
+"""Delivered alerts that are recognised when they are written again. More take more memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,28 +46,28 @@ class _Delivery:
 
 
 class WebhookSink:
-    """POSTs every alert of some urgency to one address.
+    """Sends every alert of at least ``min_severity`` to one URL.
 
     The body follows ``alert.schema.json``. ``X-Passerby-Signature: sha256=<hex>`` is the HMAC-SHA256 of the body.
     ``X-Passerby-Delivery`` is ``<key>/<state>/<8 hex digits of the body's hash>``, percent-encoded: the same for
-    every attempt at the same alert, another one for another amendment. Redirects are not followed.
+    every attempt at the same state of an alert, and another for each amendment. Redirects are not followed.
 
-    A 2xx answer is a delivery. After 5xx, 429 or a broken connection the alert waits. Any other answer means
-    that the receiver will never take it: it is dropped and counted.
+    A 2xx answer is a delivery. After 5xx, 429 or a broken connection the alert waits. Any other answer means that
+    the receiver will never take the alert: it is dropped and counted.
 
     Args:
-        url: Where to; ``http`` or ``https``. May hold a user and a password.
-        secret_env: Environment variable with the signing secret; None sends no signature.
+        url: The URL, ``http`` or ``https``. May hold a user and a password.
+        secret_env: Environment variable that holds the signing secret; None: no signature.
         timeout_s: Seconds to wait for the connection, and for each part of the answer.
-        max_waiting: Alerts that may wait for a receiver that is down before ``write`` refuses more.
-        min_severity: ``info``, ``warning`` or ``critical``; what is less urgent is not sent.
+        max_waiting: Alerts that wait for a receiver that is down, after which ``write`` refuses more.
+        min_severity: ``info``, ``warning`` or ``critical``; less severe alerts are not sent.
 
     Attributes:
         num_delivered: Alerts that the receiver took.
-        num_dropped: Alerts that it refused for good.
+        num_dropped: Alerts that the receiver refused for good.
 
     Raises:
-        ConfigError: If the address is none, the variable is not set, or the severity is unknown.
+        ConfigError: If the URL is not valid, the variable is not set, or the severity is unknown.
     """
 
     def __init__(
@@ -90,16 +90,16 @@ class WebhookSink:
 
     @staticmethod
     def preflight(*, url: str, secret_env: str | None, timeout_s: float, max_waiting: int, min_severity: str) -> None:
-        """Raise ``ConfigError`` where the constructor would; sends nothing."""
+        """Raise ``ConfigError`` if the constructor would; sends nothing."""
         _checked_url(url)
         _secret(secret_env)
         _severities_from(min_severity)
 
     def write(self, records: Sequence[Record]) -> None:
-        """Send the alerts among the records; those that cannot be sent now wait, if there is room.
+        """Send the alerts among the records. Alerts that cannot be sent now wait, if there is room.
 
         Raises:
-            SinkBusyError: If more than ``max_waiting`` alerts would wait.
+            SinkBusyError: If more than ``max_waiting`` alerts would wait. None of the new alerts was taken.
         """
         new: dict[_Delivery, None] = {}
         for record in records:
@@ -128,7 +128,7 @@ class WebhookSink:
         self._deliver()
 
     def close(self) -> None:
-        """Close the connection; idempotent. What still waits is lost, and said."""
+        """Close the connection; idempotent. Alerts that still wait are lost, and their number is logged."""
         self._client.close()
         if self._waiting:
             logger.error("webhook: closed with %d alerts undelivered", len(self._waiting))
@@ -138,7 +138,7 @@ class WebhookSink:
             self._refused_with.clear()
 
     def _deliver(self) -> None:
-        """Send what waits, in order, until one cannot be sent."""
+        """Send the waiting alerts, in order, until one cannot be sent."""
         pause_s = self._retry_at - time.monotonic()
         if self._waiting and pause_s > 0:
             raise SinkBusyError("webhook: receiver is not available yet", retry_after_s=pause_s)
@@ -151,7 +151,7 @@ class WebhookSink:
                 del self._delivered[next(iter(self._delivered))]
 
     def _post(self, delivery: _Delivery) -> None:
-        """Send one alert; return if it was taken or refused for good."""
+        """Send one alert; return if it was delivered or refused for good."""
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "passerby",
@@ -175,13 +175,13 @@ class WebhookSink:
         if status not in self._refused_with:
             self._refused_with.add(status)
             logger.error(
-                "webhook: expected a 2xx answer, got %d from %s; alerts refused so are dropped",
+                "webhook: expected a 2xx answer, got %d from %s; such alerts are dropped",
                 status,
                 self._url.host,
             )
 
     def _busy(self, reason: str, asked_s: float | None) -> SinkBusyError:
-        """Count a failure and return the error that says when to come again."""
+        """Count a failure and return the error that says when to try again."""
         pause_s = min(MAX_RETRY_S, FIRST_RETRY_S * 2 ** min(self._num_failures, 16))
         if asked_s is not None:
             pause_s = min(MAX_RETRY_AFTER_S, max(asked_s, 0.0))
@@ -201,18 +201,18 @@ def _delivery(alert: Alert) -> _Delivery:
 
 
 def _checked_url(url: str) -> httpx.URL:
-    """Return the address; the message of the error does not repeat it."""
+    """Return the URL. The message of the error does not repeat it, because it may hold a password."""
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
-        raise ConfigError(f"sink.webhook.url: expected an address, got none ({error}); correct it") from error
+        raise ConfigError(f"sink.webhook.url: expected a URL, got something else ({error}); correct it") from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise ConfigError(f"sink.webhook.url: expected http(s)://host/…, got scheme {parsed.scheme!r}; correct it")
     return parsed
 
 
 def _secret(secret_env: str | None) -> bytes | None:
-    """Return the secret that an environment variable holds."""
+    """Return the secret in an environment variable."""
     if secret_env is None:
         return None
     secret = os.environ.get(secret_env, "")
@@ -224,7 +224,7 @@ def _secret(secret_env: str | None) -> bytes | None:
 
 
 def _severities_from(min_severity: str) -> frozenset[Severity]:
-    """Return the severities that are at least this urgent."""
+    """Return ``min_severity`` and the severities above it."""
     order = list(Severity)
     if min_severity not in order:
         raise ConfigError(
@@ -234,7 +234,7 @@ def _severities_from(min_severity: str) -> frozenset[Severity]:
 
 
 def _retry_after_s(header: str | None) -> float | None:
-    """Return the seconds that a Retry-After header asks for, given as a number or as a date; None if unreadable."""
+    """Return the seconds that a Retry-After header asks for, as a number or as a date; None if it is not valid."""
     if header is None:
         return None
     if header.strip().isdigit():
@@ -249,5 +249,5 @@ def _retry_after_s(header: str | None) -> float | None:
 
 
 def _is_no_request_line(record: logging.LogRecord) -> bool:
-    """Keep warnings and worse only."""
+    """Keep only warnings and errors."""
     return record.levelno > logging.INFO

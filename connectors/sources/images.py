@@ -1,8 +1,8 @@
-"""A recording kept as a folder of images; MOT sequences among them.
+"""A recording that is a folder of images, for instance a MOT sequence.
 
 Needs: opencv-python.
-Guarantee: every image, in order of the numbers in their names; the same frames, bit for bit, each time.
-When slow: waits.
+Guarantee: every image, in the order of the numbers in the names; the same frames, bit for bit, each time.
+When slow: waits, and never drops an image.
 Secrets: none.
 """
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from connectors.pictures.rectangle import check_inside, checked_rectangle, cut
 from pipeline.core import Frame, FrameStamp
+from pipeline.core.camera_uri import file_path
 from pipeline.core.errors import ConfigError, SourceLostError
 
 ENDINGS = {
@@ -31,23 +32,24 @@ ENDINGS = {
     ".tif": b"",
     ".tiff": b"",
 }
-"""Kinds of images, and what the last bytes of a whole one hold: OpenCV paints what is missing grey."""
+"""Suffixes of images, and the bytes near the end of a complete one: OpenCV would fill the missing part with grey."""
 
 NUM_LAST_BYTES = 4096
+"""Bytes at the end that are searched: other programs append data. More accept images with longer appendices."""
 
 
 class ImagesSource:
     """Frames of a folder of images.
 
-    A folder with ``seqinfo.ini`` is a MOT sequence: images, frame rate and their number are as it says.
+    A folder with ``seqinfo.ini`` is a MOT sequence: that file names image folder, frame rate and number of images.
 
     Args:
-        camera_id: The camera that took them.
-        uri: Path of the folder.
+        camera_id: The camera that took the images.
+        uri: Path of the folder, or its ``file://`` URL.
         starts_at: Unix seconds of the first image.
-        fps: Images a second where there is no ``seqinfo.ini``; above 0.
-        crop_xyxy: Left, top, right, bottom in pixels: the part of the picture that this camera sees; None: all.
-        stride: Every n-th image is yielded; at least 1. ``index`` stays the image's place in the folder, from 0.
+        fps: Images a second of a folder without ``seqinfo.ini``; above 0.
+        crop_xyxy: Left, top, right, bottom of the part of the image that this camera sees, pixels; None: all.
+        stride: Every n-th image is yielded; at least 1. ``index`` is still the position in the folder, from 0.
 
     Raises:
         ConfigError: If an option is out of range.
@@ -67,7 +69,7 @@ class ImagesSource:
         stride: int = 1,
     ) -> None:
         self.camera_id = camera_id
-        self._folder = Path(uri)
+        self._folder = file_path(uri)
         self._starts_at = starts_at
         self._fps = fps
         self._crop = None if crop_xyxy is None else checked_rectangle(camera_id, crop_xyxy)
@@ -81,11 +83,11 @@ class ImagesSource:
         self._closed = threading.Event()
 
     def check(self) -> None:
-        """Look the folder through and decode the first image.
+        """List the folder and decode the first image.
 
         Raises:
-            ConfigError: If there are none, fewer than ``seqinfo.ini`` says, the first is none, or ``crop_xyxy`` is not
-                inside it.
+            ConfigError: If there is no image, there are fewer than ``seqinfo.ini`` says, the first cannot be decoded,
+                or ``crop_xyxy`` is not inside it.
         """
         try:
             sequence = _read_sequence(self._folder, self._fps)
@@ -95,7 +97,7 @@ class ImagesSource:
         check_inside(self.camera_id, self._crop, image)
 
     def frames(self) -> Iterator[Frame]:
-        """Yield the frames from the first one on; after an error, those that follow the last one yielded.
+        """Yield the frames from the first one; after an error, continue after the last one yielded.
 
         Raises:
             SourceLostError: If an image cannot be read, or some are missing.
@@ -116,19 +118,19 @@ class ImagesSource:
         self._resume_at = 0
 
     def resume(self, stamp: FrameStamp) -> None:
-        """Let ``frames`` go on behind ``stamp``."""
+        """Let ``frames`` continue after ``stamp``."""
         self._resume_at = stamp.index + 1
 
     def ack(self, stamp: FrameStamp) -> None:
-        """Do nothing: files stay."""
+        """Do nothing: the files stay."""
 
     def close(self) -> None:
-        """End ``frames``, for good; idempotent, from any thread."""
+        """End ``frames`` for good; idempotent, from any thread."""
         self._closed.set()
 
 
 class _UnreadableError(Exception):
-    """A folder or an image is not what it should be."""
+    """A folder or an image cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,7 @@ def _read_sequence(folder: Path, fps: float) -> _Sequence:
 
 
 def _read_seqinfo(folder: Path) -> tuple[Path, float, int]:
-    """Return folder, images a second, and number of images of a MOT sequence."""
+    """Return the image folder, images a second and number of images of a MOT sequence."""
     parser = ConfigParser(interpolation=None)
     try:
         parser.read(folder / "seqinfo.ini", encoding="utf-8")
@@ -174,7 +176,7 @@ def _read_seqinfo(folder: Path) -> tuple[Path, float, int]:
 
 
 def _order(path: Path) -> tuple[list[tuple[int, str]], str]:
-    """Return the key that puts frame_10 after frame_9."""
+    """Return the sort key that puts frame_10 after frame_9."""
     parts = re.split(r"([0-9]+)", path.stem)
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], path.name
 
@@ -188,5 +190,5 @@ def _read_image(path: Path) -> NDArray[np.uint8]:
     is_whole = len(data) > 0 and ENDINGS[path.suffix.lower()] in data[-NUM_LAST_BYTES:]
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB) if is_whole else None
     if picture is None:
-        raise _UnreadableError(f"{path}: expected a whole image, got {len(data)} bytes that are none; copy it again")
+        raise _UnreadableError(f"{path}: expected a whole image, got {len(data)} bytes that are not one; copy it again")
     return np.asarray(picture, np.uint8)

@@ -1,8 +1,9 @@
 """Frames of a camera from a Kafka topic: ``kafka://broker:9092/topic?camera=east``.
 
 Needs: kafka-python (extra ``kafka``).
-Guarantee: at-least-once by ``ack``, which commits in the group; messages that are no frames go to a dead-letter topic.
-When slow: waits; with ``live`` the newest frame wins and the others are counted.
+Guarantee: at-least-once by ``ack``, which commits the offset for the group. Messages that are not frames are
+dead-lettered.
+When slow: a recording waits; a live camera yields the newest frame, and the frames that it dropped are counted.
 Secrets: from the environment variables or files that ``security`` names.
 """
 
@@ -18,8 +19,7 @@ from kafka.errors import KafkaError
 
 from connectors.kafka.client import client_options, reason, split_uri
 from connectors.kafka.dead_letters import DeadLetters
-from connectors.kafka.frame_message import Fault, FaultyMessageError, FrameHeader, from_headers
-from connectors.kafka.frame_numbering import FrameNumbering
+from connectors.kafka.frame_message import Fault, FaultyMessageError, FrameHeader, FrameNumbering, from_headers
 from connectors.kafka.partition_reading import PartitionReading, ReadUpTo, TopicMissingError, timestamp_ms
 from connectors.pictures.encoded_image import Encoding, decode_image
 from connectors.pictures.h264 import H264Decoder, is_key_frame
@@ -29,43 +29,44 @@ from pipeline.core.errors import ConfigError, FrameDecodeError, SourceLostError
 logger = logging.getLogger(__name__)
 
 POLL_S = 0.1
-"""Seconds after which ``close`` is noticed."""
+"""Seconds that one request to the broker waits for messages. Larger values delay ``close``."""
 
 
 class KafkaSource:
-    """Frames of one camera, written by ``pipeline.cli.publish`` or whoever follows ``passerby.asyncapi.yaml``.
+    """Frames of one camera, sent by ``passerby publish`` or any program that follows ``passerby.asyncapi.yaml``.
 
-    A camera's messages have its name as key, and so are in one partition, in order. Others there may be of other
-    cameras, and are passed over, unless the address names the ``partition``: then it is the camera's own, and a
-    message with another key is a fault.
+    The key of a camera's messages is its name, so they are in one partition, in order. The partition may hold messages
+    of other cameras, which are skipped. If the URI names the ``partition``, it belongs to the camera alone, and a
+    message with another key is faulty.
 
-    Indices are those of the sender. When it starts anew, they go on from the last one, as the times must.
+    Indices are those of the sender. When the sender starts again from 0, they continue from the last one. Times must
+    increase in any case.
 
-    Of H.264 the units before the first key frame, and those from a broken one up to the next key frame, cannot be
-    read: of a recording they are put aside, live they count as let go by.
+    H.264 units before the first key frame, and units from a broken one up to the next key frame, cannot be decoded. In
+    a recording they are dead-lettered. Live they count as dropped.
 
     Args:
         camera_id: The camera.
-        uri: ``kafka://host:9092,host:9092/topic?camera=NAME&partition=N``; what follows ``?`` may be left out.
-        live: True: begin with the newest frame, and let go by what comes too fast. False: every frame, to the end
-            mark of the recording.
-        start: Where a group that has committed nothing begins, if not live: ``earliest``, ``latest``, an offset, or
-            an ISO 8601 time at which a message was written.
-        group: Under which ``ack`` commits; None: nothing is committed.
-        dead_letters: Topic for messages that are no frames; None: they are counted only.
+        uri: ``kafka://host:9092,host:9092/topic?camera=NAME&partition=N``; the part from ``?`` may be left out.
+        live: True: begin with the newest frame and drop older ones when frames arrive too fast. False: every frame, to
+            the end mark of the recording.
+        start: Where a recording begins if the group has committed nothing: ``earliest``, ``latest``, an offset, or an
+            ISO 8601 time at which a message was written.
+        group: Consumer group that ``ack`` commits for; None: nothing is committed.
+        dead_letters: Topic for messages that are not frames; None: they are only counted.
         security: See ``connectors.kafka.client.Security``.
-        max_ahead_s: Seconds that a frame's time may be later than ours.
+        max_ahead_s: Seconds that the time of a frame may be ahead of this machine's clock.
         max_image_px: Pixels of a picture, at most.
         open_timeout_s: Seconds within which a broker must answer.
-        read_timeout_s: Seconds without a frame after which the camera counts as lost.
+        read_timeout_s: Seconds without a message after which the camera counts as lost.
         commit_every_s: Seconds between two commits.
 
     Attributes:
-        num_dropped: Frames that were let go by.
-        num_bad: Messages that were put aside.
+        num_dropped: Frames that were dropped.
+        num_bad: Messages that were dead-lettered or, without a topic for that, only counted.
 
     Raises:
-        ConfigError: If the address or an option cannot be used.
+        ConfigError: If the URI or an option cannot be used.
     """
 
     def __init__(
@@ -93,7 +94,9 @@ class KafkaSource:
         self._sender = query.pop("camera", camera_id)
         self._partition = _partition(query.pop("partition", None), key)
         if query:
-            raise ConfigError(f"{key}: expected camera and partition after the ?, got {', '.join(sorted(query))}")
+            raise ConfigError(
+                f"{key}: expected nothing but camera and partition after the ?, got {', '.join(sorted(query))}"
+            )
         self._options = client_options(servers, security, key)
         self._address = f"kafka://{servers}/{self._topic}"
         self._start = _checked_start(start, key)
@@ -121,18 +124,18 @@ class KafkaSource:
         """Ask the broker for the camera's partition.
 
         Raises:
-            ConfigError: If it does not answer, or there is none.
+            ConfigError: If the broker does not answer, or has no such partition.
         """
         try:
             self._open().close()
         except (KafkaError, TopicMissingError) as error:
             raise ConfigError(
                 f"site.cameras.{self.camera_id}: expected a topic at {self._address}, got {_words(error)}; "
-                "check the address, that the broker is up, and that the topic was made"
+                "check the address, that the broker is up, and that the topic exists"
             ) from error
 
     def frames(self) -> Iterator[Frame]:
-        """Yield frames; after an error, those that follow the last one yielded.
+        """Yield frames; after an error, continue after the last one yielded.
 
         Raises:
             SourceLostError: If the broker cannot be reached, has lost the messages, or sends no frame for too long.
@@ -158,18 +161,18 @@ class KafkaSource:
             ) from error
 
     def resume(self, stamp: FrameStamp) -> None:
-        """Let ``frames`` go on behind ``stamp``: a recording is read from its start, and known frames passed over."""
+        """Let ``frames`` continue after ``stamp``: a recording is read from its start, and known frames are skipped."""
         self._resumed = stamp
         self._numbering = FrameNumbering(stamp)
 
     def ack(self, stamp: FrameStamp) -> None:
-        """Let the group go on behind ``stamp``: while frames are read, soon; then with the next ``close``."""
+        """Let the group continue after ``stamp``: committed soon while frames are read, later by ``close``."""
         with self._acks:
             while self._unacked and self._unacked[0][0] <= stamp.index:
                 self._safe = self._unacked.popleft()[1]
 
     def close(self) -> None:
-        """End ``frames``, for good, and commit what was acknowledged since; idempotent, from any thread."""
+        """End ``frames`` for good and commit what was acknowledged; idempotent, from any thread."""
         self._closed.set()
         with self._acks:
             if self._is_reading or self._safe == self._committed:
@@ -178,7 +181,11 @@ class KafkaSource:
             with closing(self._open()) as reading:
                 self._commit(reading)
         except (KafkaError, TopicMissingError) as error:
-            logger.warning("%s: the last offset is not committed: %s", self._address, _words(error))
+            logger.warning(
+                "%s: the last offset was not committed, and its frames will be read again: %s",
+                self._address,
+                _words(error),
+            )
 
     def _open(self) -> PartitionReading:
         return PartitionReading(
@@ -206,7 +213,7 @@ class KafkaSource:
         return committed.offset
 
     def _all(self, reading: PartitionReading, letters: DeadLetters) -> Iterator[Frame]:
-        """Yield every frame up to the end mark."""
+        """Yield every frame up to the end mark; never drops one."""
         for messages in self._polls(reading, letters):
             for message in messages:
                 header = self._header(message, letters)
@@ -229,7 +236,7 @@ class KafkaSource:
                 if header is None or header.encoding is None:
                     continue
                 found: tuple[ConsumerRecord, FrameHeader] | Frame | None = (message, header)
-                if header.encoding is Encoding.H264:  # each must be read, for the sake of the next
+                if header.encoding is Encoding.H264:  # each unit must be decoded, because the next one needs it
                     if not (self._decoder.has_begun or is_key_frame(message.value or b"")):
                         self.num_dropped += 1
                         continue
@@ -244,7 +251,7 @@ class KafkaSource:
                     yield frame
 
     def _polls(self, reading: PartitionReading, letters: DeadLetters) -> Iterator[list[ConsumerRecord]]:
-        """Yield messages as they come, and commit between; end when the source is closed."""
+        """Yield messages as they arrive and commit in between; end when the source is closed."""
         heard_at = committed_at = time.monotonic()
         while not self._closed.is_set():
             messages = list(reading.poll(POLL_S))
@@ -263,7 +270,7 @@ class KafkaSource:
                 committed_at = now
 
     def _header(self, message: ConsumerRecord, letters: DeadLetters) -> FrameHeader | None:
-        """Return what a message says of itself; None if it is another camera's, or was put aside."""
+        """Return the headers of a message; None if it is of another camera, or faulty."""
         try:
             if message.key != self._sender.encode():
                 if self._partition is None:
@@ -274,14 +281,16 @@ class KafkaSource:
                 return header
             ahead_s = header.stamp.captured_at - time.time()
             if ahead_s > self._max_ahead_s:
-                raise FaultyMessageError(Fault.FUTURE, f"captured_at: expected the past, got {ahead_s:.1f} s from now")
+                raise FaultyMessageError(
+                    Fault.FUTURE, f"captured_at: expected the past, got {ahead_s:.1f} s in the future"
+                )
             return header
         except FaultyMessageError as error:
-            self._put_aside(message, error, letters)
+            self._dead_letter(message, error, letters)
             return None
 
     def _frame(self, message: ConsumerRecord, header: FrameHeader, letters: DeadLetters) -> Frame | None:
-        """Return the frame; None if another process had it, or if it was put aside: it is no picture, or late."""
+        """Return the frame; None if it was processed before, or is faulty (not a picture, or too early)."""
         assert header.encoding is not None
         data: bytes = message.value or b""
         is_known = message.offset < self._known_before or (
@@ -295,13 +304,13 @@ class KafkaSource:
                 image = decode_image(data, header.encoding, header.size_hw)
             if is_known:
                 return None
-            # Not before: a time that comes with no picture may be anything, and would make the next ones late.
+            # Not before decoding: a faulty message may claim any time, and the next frames would count as too late.
             stamp = self._numbering.stamp(self.camera_id, header.stamp)
         except FrameDecodeError as error:
-            self._put_aside(message, FaultyMessageError(Fault.IMAGE, str(error)), letters)
+            self._dead_letter(message, FaultyMessageError(Fault.IMAGE, str(error)), letters)
             return None
         except FaultyMessageError as error:
-            self._put_aside(message, error, letters)
+            self._dead_letter(message, error, letters)
             return None
         self._resumed = None
         if self._group is not None:
@@ -311,12 +320,12 @@ class KafkaSource:
                 self._unacked.append((stamp.index, ReadUpTo(begin, next_offset)))
         return Frame(stamp, image)
 
-    def _put_aside(self, message: ConsumerRecord, error: FaultyMessageError, letters: DeadLetters) -> None:
+    def _dead_letter(self, message: ConsumerRecord, error: FaultyMessageError, letters: DeadLetters) -> None:
         self.num_bad += 1
         letters.put(message, error)
 
     def _commit(self, reading: PartitionReading) -> None:
-        """Commit what was acknowledged, if anything was since the last time."""
+        """Commit the acknowledged offset, if it changed since the last commit."""
         with self._acks:
             safe = self._safe
         if safe is not None and safe != self._committed:
@@ -330,7 +339,11 @@ class KafkaSource:
             letters.flush()
             self._commit(reading)
         except KafkaError as error:
-            logger.warning("%s: the last offset is not committed: %s", self._address, reason(error))
+            logger.warning(
+                "%s: the last offset was not committed, and its frames will be read again: %s",
+                self._address,
+                reason(error),
+            )
 
 
 def _partition(text: str | None, key: str) -> int | None:

@@ -1,4 +1,4 @@
-"""A camera read by a thread of its own, so that one that hangs never holds up whoever wants its pictures."""
+"""Reads a camera in a thread of its own, so that a camera that hangs never blocks the code that wants its pictures."""
 
 import threading
 import time
@@ -9,19 +9,23 @@ from typing import Generic, TypeVar
 Picture = TypeVar("Picture")
 
 LINGER_S = 0.5
-"""Seconds to wait for a reader that was told to end; one that hangs is left to its own time-out."""
+"""Seconds to wait for the reading thread to end.
+
+A thread that hangs in a library is left behind as a daemon, until the library's own time-out ends it. Larger values
+delay the reopening of a camera that hangs.
+"""
 
 
 class ReadingEndedError(Exception):
-    """No more pictures; the message says why. It holds no address and has no cause, for both may hold a password."""
+    """No more pictures; the message says why. It holds no address and has no cause: both may hold a password."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival(Generic[Picture]):
-    """A picture as it came.
+    """A picture as it arrived.
 
     Attributes:
-        index: Its number since the camera was first opened; a gap means that nobody took the pictures between.
+        index: Its number since the camera was first opened, from 0. A gap means that pictures between were dropped.
         arrived_at: Unix seconds.
         picture: In the reader's own form.
     """
@@ -34,17 +38,17 @@ class Arrival(Generic[Picture]):
 class LiveReading(Generic[Picture]):
     """Hands over the newest picture of a camera.
 
-    Whether the time of day is set, forward or back, does not show in the times of one opening; the next begins with the
-    time of day, or behind the last arrival if that is later.
+    While the camera is open, setting the system clock forward or back does not change the times of its pictures. The
+    next opening starts from the system clock, or after the last arrival if that is later.
 
     Args:
-        name: Of the thread.
+        name: Name of the thread.
         read: Opens the camera and yields pictures; may block; raises ``ReadingEndedError``. Runs in the thread.
-        open_timeout_s: Seconds within which the first picture must come.
-        read_timeout_s: Seconds within which every further one must.
+        open_timeout_s: Seconds within which the first picture must arrive.
+        read_timeout_s: Seconds within which each further picture must arrive.
 
     Attributes:
-        num_missed: Pictures that newer ones took the place of.
+        num_missed: Pictures that a newer one replaced before they were taken.
     """
 
     def __init__(
@@ -66,7 +70,7 @@ class LiveReading(Generic[Picture]):
         self._last_at = 0.0
 
     def arrivals(self) -> Iterator[Arrival[Picture]]:
-        """Open the camera and yield what comes; returns after ``close``.
+        """Open the camera and yield its newest picture, again and again; returns after ``close``.
 
         Raises:
             ReadingEndedError: If it cannot be opened, breaks, ends, or is silent for too long.
@@ -95,12 +99,12 @@ class LiveReading(Generic[Picture]):
             thread.join(LINGER_S)
 
     def resume(self, index: int, arrived_at: float) -> None:
-        """Let what comes be later than this arrival; before the camera is opened."""
+        """Let all arrivals come after this one; before the camera is opened."""
         self._num_arrived = index + 1
         self._last_at = arrived_at
 
     def why_silent(self) -> str | None:
-        """Wait for one picture, then close; return why none came, None if one did."""
+        """Wait for one picture, then close; return why none arrived, None if one did."""
         try:
             for _ in self.arrivals():
                 self.close()
@@ -109,7 +113,7 @@ class LiveReading(Generic[Picture]):
         return None
 
     def close(self) -> None:
-        """End ``arrivals``, for good; idempotent, from any thread."""
+        """End ``arrivals`` for good; idempotent, from any thread."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -147,4 +151,4 @@ class _Session(Generic[Picture]):
         self.ended: str | None = None
         self.is_over = False
         self.ahead_s = 0.0
-        """Unix seconds of arrivals, less those of the monotonic clock."""
+        """Unix seconds of an arrival minus the monotonic clock at that moment."""

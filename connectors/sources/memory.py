@@ -1,7 +1,7 @@
-"""Frames from a list: for tests and examples.
+"""Frames from a list, for tests and examples.
 
 Needs: nothing.
-Guarantee: everything, in order.
+Guarantee: every frame, in order.
 When slow: waits.
 Secrets: none.
 """
@@ -14,16 +14,16 @@ from pipeline.core.errors import SourceLostError
 
 
 class MemorySource:
-    """Frames that are there already.
+    """Frames that are in memory.
 
     Args:
         camera_id: The camera.
-        frames: To be yielded, in order.
-        live: What the source says of itself.
-        fail_after: It breaks once, after so many frames, and goes on when it is read again; None: never.
+        frames: The frames, in order.
+        live: Whether the source says that it is live.
+        fail_after: It breaks once, after this many frames, and continues when it is read again; None: never.
 
     Attributes:
-        acked: Stamps that ``ack`` was given, in order.
+        acked: The stamps that were acknowledged, in order.
     """
 
     num_dropped = num_bad = 0
@@ -40,10 +40,10 @@ class MemorySource:
         self._closed = threading.Event()
 
     def check(self) -> None:
-        """Do nothing: the frames are there."""
+        """Do nothing: the frames are in memory."""
 
     def frames(self) -> Iterator[Frame]:
-        """Yield the frames; after an error, those that follow the last one yielded.
+        """Yield the frames; after an error, continue after the last one yielded.
 
         Raises:
             SourceLostError: Once, after ``fail_after`` frames.
@@ -60,7 +60,7 @@ class MemorySource:
             position += 1
 
     def resume(self, stamp: FrameStamp) -> None:
-        """Let ``frames`` go on behind ``stamp``."""
+        """Let ``frames`` continue after ``stamp``."""
         self._resume_at = sum(frame.stamp.index <= stamp.index for frame in self._frames)
 
     def ack(self, stamp: FrameStamp) -> None:
@@ -68,5 +68,5 @@ class MemorySource:
         self.acked.append(stamp)
 
     def close(self) -> None:
-        """End ``frames``, for good; idempotent, from any thread."""
+        """End ``frames`` for good; idempotent, from any thread."""
         self._closed.set()

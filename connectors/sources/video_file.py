@@ -2,7 +2,7 @@
 
 Needs: av.
 Guarantee: every frame, with the times of the recording; the same frames, bit for bit, each time.
-When slow: waits.
+When slow: waits, and never drops a frame.
 Secrets: none.
 """
 
@@ -12,8 +12,6 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from math import inf
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import av
 import av.error
@@ -21,40 +19,45 @@ import av.error
 from connectors.pictures.rectangle import check_inside, checked_rectangle
 from connectors.pictures.rgb import ToRgb
 from pipeline.core import Frame, FrameStamp
+from pipeline.core.camera_uri import file_path
 from pipeline.core.errors import ConfigError, SourceLostError
 
 logger = logging.getLogger(__name__)
 
-# PyAV, though OpenCV is often faster: OpenCV's read() returns the same at a break as at the end. This source against
-# OpenCV, each picture kept until the next one, frames/s to RGB, one thread / two, medians in two runs on two shared
-# cores: 768x576 MPEG-4 860-1,270 / 1,150-1,320 against 1,680-2,160 / 1,910-2,000; 1080x1920 H.264 130-210 / 230-370
-# against 240-260 / 300-330. What it loses is mostly fresh memory for each picture: with a malloc that keeps it
-# (MALLOC_MMAP_THRESHOLD_ and MALLOC_TRIM_THRESHOLD_ above 1 GB; one run) one thread gives 1,820 and 255.
+# PyAV and not OpenCV, which is often faster: OpenCV's read() cannot tell a broken file from the end of the file.
+# Frames/s to RGB of this source against OpenCV, each picture kept until the next one, one thread / two threads, medians
+# in two runs on two shared cores: 768x576 MPEG-4 860-1,270 / 1,150-1,320 against 1,680-2,160 / 1,910-2,000; 1080x1920
+# H.264 130-210 / 230-370 against 240-260 / 300-330. The loss is mostly fresh memory for each picture: with a malloc
+# that keeps it (MALLOC_MMAP_THRESHOLD_ and MALLOC_TRIM_THRESHOLD_ above 1 GB; one run), one thread gives 1,820 and 255.
+
 USUAL_FPS = Fraction(25)
-"""Assumed where the container does not say."""
+"""Frames a second that are assumed if the container does not say."""
 
 FORMATS_WITH_DURATION = ("matroska,webm", "flv", "asf")
-"""Of other formats without times of each stream, FFmpeg guesses the duration from the size."""
+"""Formats whose header holds a duration. In others without a duration of each stream, FFmpeg guesses from the size."""
 
 MAX_MISSING_SHARE = 0.02
 MAX_MISSING_FRAMES = 3
-"""Headers that promise this much more than there is are rounded, not broken."""
+"""A file may be shorter than its header says by the larger of the two, because headers are rounded.
+
+Larger values accept files that were cut off near the end.
+"""
 
 
 class VideoFileSource:
     """Frames of a video file.
 
-    A file cut off is told by half a picture at its end, or by a header that promises more. Transport streams and raw
-    video have neither: they just end.
+    A file that was cut off is recognised by an incomplete picture at its end, or by a header that promises more.
+    Transport streams and raw video have neither, so they just end.
 
     Args:
         camera_id: The camera that recorded it.
         uri: Path, or ``file://`` URL.
         starts_at: Unix seconds of the first frame.
-        crop_xyxy: Left, top, right, bottom in pixels: the part of the picture that this camera sees; None: all.
-        stride: Every n-th frame is yielded; at least 1. ``index`` stays the frame's number in the recording.
-        seconds: Of the recording, from its beginning; above 0. None: all.
-        threads: For the decoder; at least 1.
+        crop_xyxy: Left, top, right, bottom of the part of the picture that this camera sees, pixels; None: all.
+        stride: Every n-th frame is yielded; at least 1. ``index`` is still the frame's number in the recording.
+        seconds: Seconds to read from the beginning; above 0. None: all.
+        threads: Threads of the decoder; at least 1.
 
     Raises:
         ConfigError: If an option is out of range.
@@ -75,7 +78,7 @@ class VideoFileSource:
         threads: int = 1,
     ) -> None:
         self.camera_id = camera_id
-        self._path = _path(uri)
+        self._path = file_path(uri)
         self._starts_at = starts_at
         self._crop = None if crop_xyxy is None else checked_rectangle(camera_id, crop_xyxy)
         if stride < 1 or threads < 1:
@@ -97,7 +100,7 @@ class VideoFileSource:
         """Decode the first picture.
 
         Raises:
-            ConfigError: If there is no such file, it is no video, or ``crop_xyxy`` is not inside the picture.
+            ConfigError: If there is no such file, it is not a video, or ``crop_xyxy`` is not inside the picture.
         """
         key = f"site.cameras.{self.camera_id}"
         if not self._path.is_file():
@@ -110,17 +113,18 @@ class VideoFileSource:
         except (av.error.FFmpegError, OSError, _BrokenError, StopIteration) as error:
             raise ConfigError(
                 f"{key}: expected a video, got {_reason(error)} from {self._path}; "
-                "see whether a player shows it, or copy it again"
+                "try it in a video player, or copy it again"
             ) from error
         check_inside(self.camera_id, self._crop, image)
 
     def frames(self) -> Iterator[Frame]:
-        """Yield the frames from the first one on; after an error, those that follow the last one yielded.
+        """Yield the frames from the first one; after an error, continue after the last one yielded.
 
-        A time that does not ascend is replaced by that of the frame before and one frame more; their number is logged.
+        A time that does not increase is replaced by the previous time plus the length of a frame. The number of such
+        frames is logged.
 
         Raises:
-            SourceLostError: If the file cannot be read, or ends before its end.
+            SourceLostError: If the file cannot be read, or was cut off.
         """
         number = -1
         to_rgb = ToRgb()
@@ -135,11 +139,11 @@ class VideoFileSource:
                     if seconds >= self._ends_after_s:
                         break
                     at = self._starts_at + seconds
-                    is_ascending = at > captured_at
-                    captured_at = at if is_ascending else captured_at + recording.frame_s
+                    is_later = at > captured_at
+                    captured_at = at if is_later else captured_at + recording.frame_s
                     if number < self._resume_at or number % self._stride:
                         continue
-                    num_repaired += not is_ascending
+                    num_repaired += not is_later
                     image = to_rgb.image(picture, self._crop)
                     yield Frame(FrameStamp(self.camera_id, number, captured_at), image)
         except (av.error.FFmpegError, OSError, _BrokenError) as error:
@@ -151,43 +155,43 @@ class VideoFileSource:
         finally:
             if num_repaired:
                 logger.warning(
-                    "camera %s: the times of %d frames did not ascend and were replaced", self.camera_id, num_repaired
+                    "camera %s: the times of %d frames did not increase and were replaced", self.camera_id, num_repaired
                 )
         self._resume_at = 0
 
     def resume(self, stamp: FrameStamp) -> None:
-        """Let ``frames`` go on behind ``stamp``."""
+        """Let ``frames`` continue after ``stamp``."""
         self._resume_at = stamp.index + 1
 
     def ack(self, stamp: FrameStamp) -> None:
-        """Do nothing: a file stays."""
+        """Do nothing: the file stays."""
 
     def close(self) -> None:
-        """End ``frames``, for good; idempotent, from any thread."""
+        """End ``frames`` for good; idempotent, from any thread."""
         self._closed.set()
 
 
 class _BrokenError(Exception):
-    """The recording ends before its end."""
+    """The recording was cut off, or is damaged."""
 
 
 class _Recording:
-    """An open file; closes itself as a context manager."""
+    """An open file; a context manager that closes it."""
 
     def __init__(self, path: Path, threads: int) -> None:
-        # With its scheme, for FFmpeg would take "a:b.mp4" for a protocol.
+        # With the scheme, because FFmpeg would take "a:b.mp4" for a protocol.
         self._container = av.open(f"file:{path}")
         try:
             stream = self._container.streams.best("video")
             if stream is None:
-                raise _BrokenError("no pictures, sound at best,")
+                raise _BrokenError("no pictures, at most sound,")
             self._stream = stream
             self._stream.codec_context.thread_count = threads
             self._stream.codec_context.thread_type = "AUTO"
         except BaseException:
             self._container.close()
             raise
-        # One of the two is often that of the clock.
+        # One of the two is often the rate of the clock, which is higher.
         rates = [rate for rate in (self._stream.average_rate, self._stream.guessed_rate) if rate]
         self.frame_s = float(1 / min(rates, default=USUAL_FPS))
         self._first_pts: int | None = None
@@ -202,10 +206,10 @@ class _Recording:
         self._container.close()
 
     def pictures(self) -> Iterator[tuple[int, av.VideoFrame]]:
-        """Yield frame numbers and pictures, in the order of showing.
+        """Yield frame numbers and pictures, in presentation order.
 
         Raises:
-            _BrokenError: If the file ends before its end, once all whole pictures were yielded.
+            _BrokenError: If the file was cut off or is damaged, after all complete pictures were yielded.
         """
         number = 0
         broken: Exception | None = None
@@ -215,7 +219,7 @@ class _Recording:
                 number += 1
         except (av.error.FFmpegError, OSError, _BrokenError) as error:
             broken = error
-        # What the decoder holds back for the order of showing.
+        # The decoder still holds pictures that it reorders.
         for picture in self._stream.codec_context.decode(None):
             yield number, picture
             number += 1
@@ -226,7 +230,7 @@ class _Recording:
         self._check_end()
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
-        """Yield what the decoder gives of all whole packets."""
+        """Yield the decoded pictures of all complete packets."""
         has_begun = False
         for packet in self._whole_packets():
             self._num_packets += 1
@@ -241,8 +245,8 @@ class _Recording:
             yield from pictures
 
     def _whole_packets(self) -> Iterator[av.Packet]:
-        """Yield packets; raise if the last one is not whole."""
-        doubtful: list[av.Packet] = []
+        """Yield packets; raise if the last one is incomplete."""
+        corrupt: list[av.Packet] = []
         for packet in self._container.demux():
             if not packet.size:
                 continue
@@ -251,18 +255,18 @@ class _Recording:
             if packet.stream_index != self._stream.index:
                 continue
             if packet.is_corrupt:
-                doubtful.append(packet)
+                corrupt.append(packet)
                 continue
-            # Marked amid a transport stream, a picture may still be whole.
-            yield from doubtful
-            doubtful.clear()
+            # Inside a transport stream, a packet that is marked as corrupt may still hold a complete picture.
+            yield from corrupt
+            corrupt.clear()
             yield packet
-        if doubtful:
-            raise _BrokenError("half a picture at the end")
+        if corrupt:
+            raise _BrokenError("an incomplete picture at the end")
 
     def seconds(self, picture: av.VideoFrame, number: int) -> float:
-        """Return when a picture is shown, seconds after the first one."""
-        # Not the picture's own time base: those that the decoder held back to the end have none.
+        """Return the presentation time of a picture, seconds after the first one."""
+        # Not the picture's own time base: pictures that the decoder held to the end have none.
         if picture.pts is None or self._stream.time_base is None:
             self._last_s = number * self.frame_s
         else:
@@ -272,7 +276,7 @@ class _Recording:
         return self._last_s
 
     def _check_end(self) -> None:
-        """Raise if the file's header promised clearly more, by number and by time, as far as it says."""
+        """Raise if the header promised clearly more than there was, both by number and by time, as far as it says."""
         promises: list[tuple[float, float]] = []
         if self._stream.frames > 0:
             promises.append((self._num_packets, self._stream.frames))
@@ -285,12 +289,7 @@ class _Recording:
         if promises and all(
             there < promised - max(MAX_MISSING_FRAMES, MAX_MISSING_SHARE * promised) for there, promised in promises
         ):
-            raise _BrokenError(f"its end where {promises[0][1]:.0f} frames are promised,")
-
-
-def _path(uri: str) -> Path:
-    """Return the path that a path or a ``file://`` URL means."""
-    return Path(url2pathname(urlsplit(uri).path)) if uri.startswith("file://") else Path(uri)
+            raise _BrokenError(f"the end where the header promises {promises[0][1]:.0f} frames,")
 
 
 def _reason(error: BaseException) -> str:

@@ -1,6 +1,6 @@
 """Alerts for operators, from a terminal.
 
-``passerby alerts tail`` shows them as they come; ``… ack KEY --by ann`` says that somebody takes care.
+``passerby alerts tail`` shows alerts as they arrive. ``passerby alerts ack KEY --by ann`` says that Ann handles one.
 """
 
 import argparse
@@ -21,7 +21,7 @@ DONE = 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line asks for; return the exit code, errors in one line."""
+    """Run the command; return the exit code; print an error as one line."""
     parsed = _parser().parse_args(arguments)
     try:
         config = load_config(["site=empty", *parsed.overrides])
@@ -48,24 +48,26 @@ def _show(posted: PostedAlert, as_json: bool) -> None:
         print(json.dumps({**to_dict(posted.alert), "by": posted.by}), flush=True)
         return
     TerminalSink(show=["alerts"]).write([posted.alert])
-    print(f"    {posted.alert.key!r}" + (f", {posted.by!r} knows" if posted.by else ""), flush=True)
+    print(f"    {posted.alert.key!r}" + (f", acknowledged by {posted.by!r}" if posted.by else ""), flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="passerby alerts", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    tail = commands.add_parser("tail", help="show alerts as they come")
+    tail = commands.add_parser("tail", help="show alerts as they arrive")
     tail.add_argument("--start", choices=["earliest", "latest"], default="earliest", help="default %(default)s")
-    tail.add_argument("--once", action="store_true", help="how each alert stands now, and no more")
-    ack = commands.add_parser("ack", help="acknowledge one")
-    ack.add_argument("key", help="as tail shows it")
-    ack.add_argument("--by", default=getpass.getuser(), help="who; default %(default)s")
+    tail.add_argument("--once", action="store_true", help="show the newest state of each alert, then end")
+    ack = commands.add_parser("ack", help="acknowledge an alert")
+    ack.add_argument("key", help="key of the alert, as tail shows it")
+    ack.add_argument("--by", default=getpass.getuser(), help="the operator; default %(default)s")
     for command in (tail, ack):
         servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
         command.add_argument("--servers", default=servers, help="default %(default)s")
         command.add_argument("--topic", default="passerby.alerts", help="default %(default)s")
-        command.add_argument("--json", action="store_true", help="one JSON object a line")
-        command.add_argument("overrides", nargs="*", help="key=value as of a run, for instance source.kafka.security.…")
+        command.add_argument("--json", action="store_true", help="one JSON object per line")
+        command.add_argument(
+            "overrides", nargs="*", help="key=value of a run's configuration, for instance source.kafka.security.…"
+        )
     return parser
 
 

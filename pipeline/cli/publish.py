@@ -1,7 +1,7 @@
 """Publishes a camera to Kafka: ``passerby publish --camera east --source /a/east.mp4``.
 
-Whatever the pipeline can read can be published: a file, a folder of images, ``rtsp://…``, a device number,
-``world://…``, or a block ``{uri: …, …}`` with options of that source.
+Everything that the pipeline can read can be published: a file, a folder of images, ``rtsp://…``, a device number,
+``world://…``, or a block ``{uri: …, …}`` with options of the source.
 """
 
 import argparse
@@ -29,10 +29,11 @@ logger = logging.getLogger(__name__)
 
 DONE, FAILED = 0, 1
 REOPEN_AFTER_S = 2.0
+"""Seconds before a live camera that broke is opened again. Larger values lose more frames."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Publish until the source ends or a signal comes; return the exit code, errors in one line."""
+    """Publish until the source ends or a signal arrives; return the exit code; print an error as one line."""
     parsed = _parser().parse_args(arguments)
     try:
         config = load_config(["site=empty", *parsed.overrides])
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             began = time.perf_counter()
             _publish(source, publisher, parsed, stopped)
-            _tell(publisher, parsed, time.perf_counter() - began)
+            _report(publisher, parsed, time.perf_counter() - began)
         finally:
             publisher.close()
     except ReidError as error:
@@ -90,7 +91,7 @@ def _publish(source: Source, publisher: FramePublisher, parsed: argparse.Namespa
 
 
 def _frames(source: Source, stopped: threading.Event) -> Iterator[Frame]:
-    """Yield frames; a live camera that breaks is opened again, for ever."""
+    """Yield frames; a live camera that breaks is opened again and again."""
     while not stopped.is_set():
         try:
             yield from source.frames()
@@ -104,7 +105,7 @@ def _frames(source: Source, stopped: threading.Event) -> Iterator[Frame]:
 
 
 def _paced(frames: Iterator[Frame], speed: float, stopped: threading.Event) -> Iterator[Frame]:
-    """Yield frames no sooner than they were taken, at ``speed`` times real time."""
+    """Yield frames at ``speed`` times real time."""
     origin: float | None = None
     for frame in frames:
         due_at = frame.stamp.captured_at / speed
@@ -116,8 +117,8 @@ def _paced(frames: Iterator[Frame], speed: float, stopped: threading.Event) -> I
         yield frame
 
 
-def _tell(publisher: FramePublisher, parsed: argparse.Namespace, seconds: float) -> None:
-    shrunk = f", {publisher.num_shrunk} at a lower quality, to fit" if publisher.num_shrunk else ""
+def _report(publisher: FramePublisher, parsed: argparse.Namespace, seconds: float) -> None:
+    shrunk = f", {publisher.num_shrunk} at a lower quality to fit" if publisher.num_shrunk else ""
     print(
         f"{parsed.camera}: {publisher.num_frames} frames, {publisher.num_bytes / 1e6:.1f} MB, "
         f"{publisher.num_frames / seconds:.1f} frames/s{shrunk}"
@@ -125,7 +126,7 @@ def _tell(publisher: FramePublisher, parsed: argparse.Namespace, seconds: float)
 
 
 def _camera(text: str) -> object:
-    """Return what ``site.cameras`` would hold: an address, or a block with one."""
+    """Return the camera as in ``site.cameras``: a URI, or a block with ``uri``."""
     if not text.startswith("{"):
         return text
     try:
@@ -163,20 +164,26 @@ def _quality(text: str) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="passerby publish", description=__doc__)
     servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
-    parser.add_argument("--camera", required=True, help="its name, the key of the messages")
-    parser.add_argument("--source", required=True, help="what the pipeline would read, or {uri: …, option: …}")
+    parser.add_argument("--camera", required=True, help="name of the camera, the key of the messages")
+    parser.add_argument("--source", required=True, help="anything the pipeline reads, or {uri: …, option: …}")
     parser.add_argument("--to", default=f"kafka://{servers}/passerby.frames", help="default %(default)s")
-    parser.add_argument("--speed", type=_speed, default=1.0, help="recordings: times real time, or max; default 1")
+    parser.add_argument("--speed", type=_speed, default=1.0, help="of a recording: times real time, or max; default 1")
     parser.add_argument("--stride", type=_natural, default=1, help="every n-th frame")
-    parser.add_argument("--as-live", action="store_true", help="frames carry the time at which they are sent")
+    parser.add_argument("--as-live", action="store_true", help="stamp frames with the time at which they are sent")
     parser.add_argument(
         "--encoding", choices=list(Encoding), default=Encoding.JPEG, help="png keeps every pixel, h264 is small"
     )
-    parser.add_argument("--quality", type=_quality, default=90, help="of JPEG, 1 to 100; default 90")
-    parser.add_argument("--max-bytes", type=_natural, help="of a message; default: as the topic says")
-    parser.add_argument("--partitions", type=_natural, default=16, help="of a topic that is not there; default 16")
-    parser.add_argument("--replication", type=_natural, default=1, help="of a topic that is not there; default 1")
-    parser.add_argument("overrides", nargs="*", help="key=value as of a run, for instance source.kafka.security.…")
+    parser.add_argument("--quality", type=_quality, default=90, help="quality of JPEG, 1 to 100; default 90")
+    parser.add_argument(
+        "--max-bytes", type=_natural, help="bytes of a message, at most; default: the limit of the topic"
+    )
+    parser.add_argument(
+        "--partitions", type=_natural, default=16, help="of a topic that does not exist yet; default 16"
+    )
+    parser.add_argument("--replication", type=_natural, default=1, help="of a topic that does not exist yet; default 1")
+    parser.add_argument(
+        "overrides", nargs="*", help="key=value of a run's configuration, for instance source.kafka.security.…"
+    )
     return parser
 
 

@@ -7,10 +7,10 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin
 
+from pipeline.core.camera_uri import RECORDINGS, file_path, uri_kind
 from pipeline.core.errors import ConfigError, MissingDependencyError
 
 ALLOWED = ("models.", "connectors.", "pipeline.alerts.")
@@ -69,8 +69,8 @@ def build_source(
     Args:
         camera_id: The camera.
         camera: A URI, a device number, or a block with ``uri`` and options of that source.
-        sources: Plug-ins by the kind of URI they open.
-        key: Its key in the configuration, for messages; None for a camera of the site.
+        sources: Plug-ins by the kind of URI that they open, see ``pipeline.core.camera_uri``.
+        key: Where it stands, for messages; None: among the site's cameras.
 
     Raises:
         ConfigError: If no source opens such a URI, or the options do not fit its constructor.
@@ -80,22 +80,24 @@ def build_source(
     if options.get("uri") is None:
         raise ConfigError(f"{key}: expected a uri, got {sorted(options)}; for instance {key}: /a/east.mp4")
     uri = str(options.pop("uri"))
-    kind = _kind(uri)
+    kind = uri_kind(uri)
     if kind not in sources:
         raise ConfigError(
             f"{key}: expected a file, a folder, a device number or one of {sorted(sources)}://, got {kind}://"
         )
-    if "://" not in uri and kind in ("file", "images"):
-        uri = str(Path(uri).absolute())  # workers may have another current directory
-    return build({**sources[kind], **options}, key, camera_id, uri)
+    if kind in RECORDINGS:
+        uri = str(file_path(uri).absolute())  # workers may run in another folder
+    return build(_with_options(sources[kind], options), key, camera_id, uri)
 
 
-def _kind(uri: str) -> str:
-    if uri.isdigit():
-        return "device"
-    if "://" in uri:
-        return uri.split("://", 1)[0].lower()
-    return "images" if Path(uri).is_dir() else "file"
+def _with_options(node: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a plug-in's node with other options; a plug-in inside it keeps the options that are not named."""
+    inner = {
+        name: {**node[name], **value}
+        for name, value in options.items()
+        if isinstance(value, Mapping) and isinstance(node.get(name), Mapping) and "_target_" in node[name]
+    }
+    return {**node, **options, **inner}
 
 
 def _bind(

@@ -1,4 +1,4 @@
-"""Speed of frames through Kafka, against kafka-python and OpenCV in a bare loop: tests/benchmarks/kafka_bench.py."""
+"""Speed of frames through Kafka, compared with kafka-python and OpenCV in a bare loop."""
 
 import time
 from collections.abc import Callable
@@ -22,7 +22,7 @@ ROUNDS = 5
 
 
 def make_frames() -> list[Frame]:
-    """Pictures that take about as many bytes as those of a camera."""
+    """Make frames that compress about as well as those of a camera."""
     rng = np.random.default_rng(0)
     soft = cv2.GaussianBlur(rng.integers(0, 256, (*HW, 3), np.uint8), (0, 0), 2.0)
     return [Frame(make_stamp(index=i), np.roll(soft, 7 * i, axis=1)) for i in range(NUM_FRAMES)]
@@ -90,14 +90,14 @@ def read_bare(broker: Broker, topic: str) -> None:
 
 
 def seconds(work: Callable[[], None]) -> tuple[float, float]:
-    """Return how long it takes, by the clock and of the processor; the second hardly depends on what else runs."""
+    """Return wall time and processor time in seconds; the second depends little on other processes."""
     began, began_busy = time.perf_counter(), time.process_time()
     work()
     return time.perf_counter() - began, time.process_time() - began_busy
 
 
 def main() -> None:
-    """Print medians of rounds in which ours and the bare loop take turns."""
+    """Print medians of rounds in which the connectors and the bare loop take turns."""
     frames = make_frames()
     taken: dict[str, list[tuple[float, float]]] = {}
     with Broker() as broker:
@@ -116,7 +116,7 @@ def main() -> None:
         rate = NUM_FRAMES / ours
         print(
             f"{name}: {rate:.0f} frames/s, {rate * size_mb:.1f} MB/s; bare loop {NUM_FRAMES / bare:.0f}; "
-            f"ratio {bare / ours:.2f}, of processor time {bare_busy / ours_busy:.2f}"
+            f"ratio {bare / ours:.2f}, by processor time {bare_busy / ours_busy:.2f}"
         )
 
 

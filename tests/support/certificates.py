@@ -1,4 +1,4 @@
-"""A certificate authority for tests, and what it signs."""
+"""A certificate authority for tests."""
 
 import datetime
 import ipaddress
@@ -20,7 +20,7 @@ class Pair:
 
 
 class Authority:
-    """Signs certificates for 127.0.0.1; files go to ``folder``."""
+    """Signs certificates for 127.0.0.1; writes the files to ``folder``."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder

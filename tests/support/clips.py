@@ -1,4 +1,4 @@
-"""Short recordings, made here: what they show is known."""
+"""Short recordings with known content."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -14,7 +14,7 @@ HW = (120, 160)
 
 
 def picture(index: int, colour: tuple[int, int, int] = RED, hw: tuple[int, int] = HW) -> NDArray[np.uint8]:
-    """A field of one colour with a grey bar that grows with every picture."""
+    """Return an image of one colour with a grey bar that grows with ``index``."""
     image = np.full((*hw, 3), colour, np.uint8)
     image[: hw[0] // 8, : (4 * index) % hw[1]] = 128
     return image
@@ -32,7 +32,7 @@ def make_clip(
     codec_options: dict[str, str] | None = None,
     file_format: str | None = None,
 ) -> Path:
-    """Write a clip; its kind is that of the path's ending. ``noisy`` makes each picture some kilobytes."""
+    """Write a clip in the format of the path's suffix. ``noisy`` makes each picture a few kilobytes."""
     rng = np.random.default_rng(0)
     options = {"movflags": movflags} if path.suffix == ".mp4" else {}
     with av.open(str(path), "w", format=file_format, options=options) as container:
@@ -51,7 +51,7 @@ def make_clip(
 
 
 def cut_off(path: Path, share: float = 0.5) -> Path:
-    """Cut a file; returns the path."""
+    """Keep only the first ``share`` of a file; return the path."""
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
     return path

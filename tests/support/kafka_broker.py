@@ -1,4 +1,4 @@
-"""A real Kafka broker on loopback, and what tests write to it and read from it."""
+"""A real Kafka broker on loopback, and messages to write to it."""
 
 import contextlib
 import os
@@ -28,10 +28,10 @@ Message = tuple[bytes | None, bytes, list[tuple[str, bytes]]]
 
 
 class Broker:
-    """A broker of our own (Tansu), or the one that KAFKA_BOOTSTRAP_SERVERS names.
+    """A broker of the tests (Tansu), or the one that KAFKA_BOOTSTRAP_SERVERS names.
 
     Args:
-        advertised: Address that clients are sent to; None: its own.
+        advertised: The address that clients are told to use; None: the broker's own.
     """
 
     def __init__(self, advertised: str | None = None) -> None:
@@ -71,17 +71,17 @@ class Broker:
         raise AssertionError("the broker does not listen")
 
     def freeze(self) -> None:
-        """Keep connections open, answer nothing."""
-        assert self._process is not None, "a broker that is not ours cannot be stopped"
+        """Keep connections open and answer nothing."""
+        assert self._process is not None, "only a broker of the tests can be stopped"
         self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Go on."""
+        """Answer again."""
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
     def make_topic(self, partitions: int = 1) -> str:
-        """Make a topic that no other test knows."""
+        """Create a topic with a unique name; return the name."""
         name = f"test.{uuid.uuid4().hex[:12]}"
         with contextlib.closing(KafkaAdminClient(bootstrap_servers=self.servers)) as admin:
             admin.create_topics([NewTopic(name=name, num_partitions=partitions, replication_factor=1)])
@@ -104,7 +104,7 @@ class Broker:
                 future.get(timeout=30)
 
     def read(self, topic: str, count: int | None = None, timeout_s: float = 20) -> list[ConsumerRecord]:
-        """Return what is in a topic, once there are ``count`` messages; None: once nothing comes for a second."""
+        """Return the messages of a topic when there are ``count``; None: when none arrives for a second."""
         found: list[ConsumerRecord] = []
         with contextlib.closing(
             KafkaConsumer(bootstrap_servers=self.servers, enable_auto_commit=False, auto_offset_reset="earliest")
@@ -140,5 +140,5 @@ def end_message(camera_id: str = "east") -> Message:
 def wait_for(is_so: Callable[[], object], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not is_so():
-        assert time.monotonic() < deadline, "it did not happen in time"
+        assert time.monotonic() < deadline, "the condition was not met in time"
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""Kafka sources as a configuration makes them, and frames to send them."""
+"""Builds Kafka sources from their YAML, and frames to send to them."""
 
 from clips import picture
 from factories import make_stamp
@@ -14,9 +14,9 @@ NODE = OmegaConf.to_container(OmegaConf.load(ROOT / "configs/source/kafka.yaml")
 
 
 def make_source(broker: Broker, topic: str, query: str = "", camera_id: str = "east", **options: object) -> KafkaSource:
-    """A source as a configuration makes it: of a recording, from its beginning, unless told otherwise.
+    """Build a source from its YAML. The default is a recording, from its beginning.
 
-    On a busy machine a broker may be silent for more than the usual five seconds; that is not what tests are about.
+    On a busy machine a broker may not answer within the usual five seconds, which is not what the tests are about.
     """
     block = {
         "uri": f"kafka://{broker.servers}/{topic}{query}",

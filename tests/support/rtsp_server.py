@@ -1,4 +1,4 @@
-"""A real RTSP server in a process of its own, on a free port of the loopback address."""
+"""A real RTSP server in its own process, on a free port of the loopback address."""
 
 import contextlib
 import signal
@@ -18,18 +18,18 @@ STARTS_WITHIN_S = 30.0
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 class RtspServer:
-    """Serves the mp4 files of a folder at the pace of real time.
+    """Serves the mp4 files of a folder in real time.
 
     Args:
-        folder: The files; each must be H.264 with a key frame at its start.
-        port: Where to listen; None: a free one. It stays the same over ``kill`` and ``start``.
+        folder: The folder of the files; each must be H.264 with a key frame at its start.
+        port: The port to listen on; None: a free one. It stays the same after ``kill`` and ``start``.
     """
 
     def __init__(self, folder: Path, port: int | None = None) -> None:
@@ -47,11 +47,11 @@ class RtspServer:
         self.kill()
 
     def url(self, name: str, *, endless: bool = False, user: str = "") -> str:
-        """The address of a file; ``endless`` plays it again and again; ``user`` is ``name:password``."""
+        """Return the URL of a file; ``endless`` repeats it without end; ``user`` is ``name:password``."""
         return f"rtsp://{user}{'@' if user else ''}127.0.0.1:{self.port}/{name}{'/play_count_0/' if endless else ''}"
 
     def start(self) -> None:
-        """Return when it listens."""
+        """Start the server; return when it listens."""
         self._process = subprocess.Popen(
             [sys.executable, "-c", SERVE, str(self.folder), str(self.port)],
             stdout=subprocess.DEVNULL,
@@ -67,18 +67,18 @@ class RtspServer:
         raise RuntimeError("the RTSP server does not listen")
 
     def kill(self) -> None:
-        """End it at once, as a camera that loses its power; idempotent."""
+        """Kill the server, like a camera that loses power; idempotent."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def freeze(self) -> None:
-        """Keep connections open, send nothing."""
+        """Keep connections open and send nothing."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Go on."""
+        """Send again."""
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)

@@ -1,4 +1,4 @@
-"""A gate in front of a broker: nothing passes before SASL has said who comes (KIP-43, KIP-152; RFC 5802, RFC 4616)."""
+"""A gate in front of a broker that demands SASL authentication (KIP-43, KIP-152; RFC 5802, RFC 4616)."""
 
 import base64
 import hashlib
@@ -16,19 +16,19 @@ FIRST_COMPACT_VERSION = 2
 ROUNDS = 4096
 
 Talk = Generator[bytes, bytes, bytes]
-"""Is sent what the client says, yields answers, returns the last; raises PermissionError."""
+"""Receives the client's messages, yields the answers, and returns the last one; raises PermissionError."""
 
 
 class SaslGate:
-    """Lets one user in, by any of ``MECHANISMS``.
+    """Authenticates one user, by any of ``MECHANISMS``.
 
     Args:
         user: The user.
-        password: Its password.
+        password: The password.
 
     Attributes:
-        entered: The mechanism of everybody who got in.
-        num_refused: Who did not.
+        entered: The mechanism of each client that was accepted.
+        num_refused: Clients that were refused.
     """
 
     def __init__(self, user: str, password: str) -> None:
@@ -37,7 +37,7 @@ class SaslGate:
         self.num_refused = 0
 
     def __call__(self, near: socket.socket, far: socket.socket) -> bool:
-        """Let the two talk of nothing but who comes; return whether the client may pass."""
+        """Pass nothing but the authentication; return whether the client was accepted."""
         mechanism, talk = "", None
         while (request := _Request.read(near)) is not None:
             if request.api == API_VERSIONS:
@@ -100,7 +100,7 @@ class SaslGate:
 
 @dataclass(frozen=True)
 class _Request:
-    """A request of the Kafka protocol, as far as a gate reads it."""
+    """The parts of a Kafka request that the gate reads."""
 
     frame: bytes
     api: int
@@ -129,7 +129,7 @@ class _Request:
         if not self.is_compact:
             (length,) = struct.unpack_from(">i", self.body)
             return self.body[4 : 4 + length]
-        # A byte of tagged fields, none of them; then the length, one more than it is, seven bits a byte.
+        # One byte of tagged fields (none), then the length plus one as a varint.
         length, at = 0, 1
         while True:
             byte = self.body[at]

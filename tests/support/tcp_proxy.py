@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that a test can cut."""
+"""A TCP proxy on loopback whose connections a test can cut."""
 
 import contextlib
 import select
@@ -10,14 +10,14 @@ from types import TracebackType
 
 
 class TcpProxy:
-    """Passes bytes both ways between whoever connects and ``target``.
+    """Passes bytes both ways between its clients and ``target``.
 
     Args:
-        tls: Whoever connects must speak TLS, as this says; None: plain text.
-        gate: Called with both sides first; nobody for whom it returns False gets any further.
+        tls: TLS settings that clients must follow; None: plain text.
+        gate: Called first with both sockets. If it returns False, the connection is closed.
 
     Attributes:
-        address: Where it listens.
+        address: The address that it listens on.
         target: ``host:port``; set before the first connection, may change.
     """
 
@@ -43,14 +43,14 @@ class TcpProxy:
     ) -> None:
         self._closed = True
         with contextlib.suppress(OSError):
-            socket.create_connection(self._server.getsockname(), timeout=1).close()  # wakes it
+            socket.create_connection(self._server.getsockname(), timeout=1).close()  # unblocks accept
         self.cut()
         for thread in self._threads:
             thread.join(5)
         self._server.close()
 
     def cut(self) -> None:
-        """Break every connection there is."""
+        """Break all open connections."""
         with self._lock:
             for side in self._open:
                 with contextlib.suppress(OSError):
@@ -77,7 +77,7 @@ class TcpProxy:
             self._open |= {near, far}
         try:
             while not self._closed:
-                # What TLS has decrypted already is not seen by select.
+                # select does not see data that TLS has decrypted already.
                 is_pending = isinstance(near, ssl.SSLSocket) and near.pending()
                 readable = [near] if is_pending else select.select([near, far], [], [], 0.5)[0]
                 for side in readable:

@@ -15,7 +15,7 @@ from connectors.console.camera.best_pictures import Image, Rectangle, blurred, e
 from connectors.console.camera.clips import FRAME_HW
 from connectors.console.search.similarity import decoded
 from connectors.console.store.pictures import Clip, Picture, PictureStore
-from connectors.pictures.video_writer import Film
+from connectors.pictures.video_writer import VideoWriter
 from pipeline.core import TrackPart
 
 MAX_PICTURES = 500
@@ -89,7 +89,7 @@ def film_of(clips: Sequence[Clip]) -> bytes:
     """Return clips, given in order of time, as one mp4 in which other people cannot be recognised."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
-        film = Film(path, crf=CRF, threads=1)
+        film = VideoWriter(path, crf=CRF, threads=1)
         last_at = -np.inf
         for clip in clips:
             frames = np.split(decoded(clip.jpeg), len(clip.captured_at), axis=1)

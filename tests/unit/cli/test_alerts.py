@@ -30,7 +30,7 @@ def topic(broker: Broker) -> str:
 
 @pytest.fixture
 def post(broker: Broker, topic: str, tmp_path: Path) -> Raise:
-    """Posts alerts as a run does."""
+    """Return a function that posts alerts as a run does."""
 
     def write(*alerts: Alert) -> None:
         sink = KafkaSink(
@@ -70,25 +70,25 @@ def standing(command: Command) -> dict[str, dict[str, object]]:
     return {alert["key"]: alert for alert in map(json.loads, out.splitlines())}
 
 
-def test_an_operator_sees_how_each_alert_stands(post: Raise, command: Command) -> None:
+def test_an_operator_sees_the_newest_state_of_each_alert(post: Raise, command: Command) -> None:
     post(ALERT, OTHER, replace(ALERT, state=AlertState.AMENDED, message="Stays long."))
     alerts = standing(command)
     assert {key: alert["state"] for key, alert in alerts.items()} == {ALERT.key: "amended", OTHER.key: "raised"}
     assert alerts[OTHER.key] == {**to_dict(OTHER), "by": ""}
 
 
-def test_an_acknowledged_alert_says_by_whom(post: Raise, command: Command) -> None:
+def test_an_acknowledged_alert_names_the_operator(post: Raise, command: Command) -> None:
     post(ALERT, OTHER)
     code, out, _ = command("ack", ALERT.key, "--by", "ann")
     assert code == 0
     assert "acknowledged: Stays." in out
-    assert "'ann' knows" in out
+    assert "acknowledged by 'ann'" in out
     alerts = standing(command)
     assert (alerts[ALERT.key]["state"], alerts[ALERT.key]["by"]) == ("acknowledged", "ann")
     assert alerts[OTHER.key]["state"] == "raised"
 
 
-def test_what_is_retracted_later_is_retracted(post: Raise, command: Command) -> None:
+def test_an_acknowledged_alert_can_be_retracted(post: Raise, command: Command) -> None:
     post(ALERT)
     command("ack", ALERT.key, "--by", "ann")
     post(replace(ALERT, state=AlertState.RETRACTED))
@@ -98,7 +98,7 @@ def test_what_is_retracted_later_is_retracted(post: Raise, command: Command) -> 
     assert "one that was retracted" in error
 
 
-def test_what_nobody_raised_cannot_be_acknowledged(post: Raise, command: Command) -> None:
+def test_an_alert_that_was_not_raised_cannot_be_acknowledged(post: Raise, command: Command) -> None:
     post(ALERT)
     code, _, error = command("ack", "dwell/99/1.0")
     assert code == 1
@@ -109,7 +109,7 @@ def test_what_nobody_raised_cannot_be_acknowledged(post: Raise, command: Command
 @pytest.mark.parametrize(
     "value", [b"", b"\xff\xfe", b"[" * 100_000, b'{"schema": 2}', b"null", json.dumps(to_dict(OTHER)).encode()]
 )
-def test_what_is_no_alert_is_passed_over(
+def test_a_message_that_is_not_an_alert_is_skipped(
     broker: Broker, topic: str, post: Raise, command: Command, value: bytes
 ) -> None:
     post(ALERT)
@@ -117,7 +117,7 @@ def test_what_is_no_alert_is_passed_over(
     assert set(standing(command)) == {ALERT.key}
 
 
-def test_a_topic_that_is_not_there_is_said_so(command: Command) -> None:
+def test_a_missing_topic_is_an_error_that_says_so(command: Command) -> None:
     code, _, error = command("tail", "--once")
     assert code == 1
     assert "no such topic" in error
@@ -127,19 +127,19 @@ def test_plain_text_to_another_machine_is_refused() -> None:
     assert main(["tail", "--servers", "kafka.example:9092"]) == 2
 
 
-def heed_interrupts() -> None:
-    # Where tests run in the background of a script, interrupts are ignored, and so they are by what these start.
+def accept_interrupts() -> None:
+    # Tests in the background of a script ignore interrupts, and so do the processes that they start.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_tail_shows_alerts_as_they_come(broker: Broker, topic: str, post: Raise) -> None:
+def test_tail_shows_alerts_as_they_arrive(broker: Broker, topic: str, post: Raise) -> None:
     post(ALERT)
     process = subprocess.Popen(
         [sys.executable, "-m", "pipeline.cli.alerts", "tail", "--servers", broker.servers, "--topic", topic, "--json"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=heed_interrupts,
+        preexec_fn=accept_interrupts,
     )
     assert process.stdout is not None
     assert json.loads(process.stdout.readline())["key"] == ALERT.key

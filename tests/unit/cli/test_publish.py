@@ -33,7 +33,7 @@ def topic(broker: Broker) -> str:
 
 
 @pytest.fixture(autouse=True)
-def signals_as_they_were() -> object:
+def restore_signal_handlers() -> object:
     before = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
     yield
     for name, handler in before.items():
@@ -54,7 +54,7 @@ def test_a_file_goes_through_kafka_bit_for_bit(broker: Broker, topic: str, clip:
         np.testing.assert_array_equal(one.image, other.image)
 
 
-def test_options_of_the_source_can_be_given(broker: Broker, topic: str, clip: Path) -> None:
+def test_options_of_the_source_can_be_set(broker: Broker, topic: str, clip: Path) -> None:
     assert publish(broker, topic, f"{{uri: {clip}, crop_xyxy: [0, 0, 80, 60]}}") == 0
     assert next(make_source(broker, topic).frames()).size_hw == (60, 80)
 
@@ -64,7 +64,7 @@ def test_every_third_frame_is_sent_with_its_own_index(broker: Broker, topic: str
     assert [frame.stamp.index for frame in make_source(broker, topic).frames()] == list(range(0, 20, 3))
 
 
-def test_a_lower_quality_takes_fewer_bytes(
+def test_a_lower_quality_sends_fewer_bytes(
     broker: Broker, topic: str, clip: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sizes = []
@@ -74,13 +74,13 @@ def test_a_lower_quality_takes_fewer_bytes(
     assert sizes[0] != sizes[1]
 
 
-def test_a_recording_is_sent_at_the_pace_that_is_asked_for(broker: Broker, topic: str, clip: Path) -> None:
+def test_a_recording_is_sent_at_the_configured_speed(broker: Broker, topic: str, clip: Path) -> None:
     began = time.monotonic()
     assert publish(broker, topic, clip, "--speed", "2") == 0
     assert 19 / FPS / 2 <= time.monotonic() - began < 19 / FPS / 2 + 3
 
 
-def test_as_live_frames_carry_the_time_of_sending(broker: Broker, topic: str, clip: Path) -> None:
+def test_as_live_stamps_frames_with_the_time_of_sending(broker: Broker, topic: str, clip: Path) -> None:
     began = time.time()
     assert publish(broker, topic, clip, "--as-live") == 0
     times = [frame.stamp.captured_at for frame in make_source(broker, topic).frames()]
@@ -118,12 +118,12 @@ def test_a_frame_that_cannot_be_made_to_fit_is_refused_with_both_numbers(
     publisher.close()
 
 
-def test_no_more_than_a_few_frames_are_under_way(broker: Broker, topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_frames_in_flight_is_limited(broker: Broker, topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frame_publisher, "MAX_IN_FLIGHT", 4)
     publisher = make_publisher(broker, topic)
     for index in range(50):
         publisher.publish(noise(index))
-        assert len(publisher._under_way) <= 4
+        assert len(publisher._in_flight) <= 4
     publisher.flush()
     publisher.close()
     assert [dict(message.headers)["frame_index"] for message in broker.read(topic, 50)] == [
@@ -141,7 +141,7 @@ def test_no_more_than_a_few_frames_are_under_way(broker: Broker, topic: str, mon
         (["--source", "CLIP", "source.kafka.security.protocol=tls"], 2, "protocol"),
     ],
 )
-def test_mistakes_are_one_line_that_names_them(
+def test_a_mistake_is_one_line_that_names_it(
     clip: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, named: str
 ) -> None:
     filled = [str(clip) if argument == "CLIP" else argument for argument in arguments]
@@ -151,7 +151,7 @@ def test_mistakes_are_one_line_that_names_them(
     assert error.count("\n") == 1
 
 
-def test_a_signal_ends_it_in_order(broker: Broker, topic: str, tmp_path: Path) -> None:
+def test_a_signal_ends_publishing_in_order(broker: Broker, topic: str, tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "long.mp4", num_frames=600)
     to = f"kafka://{broker.servers}/{topic}"
     process = subprocess.Popen(

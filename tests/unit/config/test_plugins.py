@@ -159,6 +159,15 @@ def test_a_block_gives_options_to_the_source_of_that_camera(plugins: str) -> Non
     assert block == {"uri": "rtsp://host/1", "paths": ["a"]}
 
 
+def test_a_block_for_a_camera_keeps_the_other_options_of_an_inner_plug_in() -> None:
+    inner = {"_target_": "connectors.sources.webcam.WebcamOpener", "size_wh": None, "fps": None}
+    node = {"_target_": "connectors.sources.live.LiveSource", "opener": inner, "open_timeout_s": 5, "read_timeout_s": 5}
+    factory = build_source("door", {"uri": 0, "opener": {"fps": 15.0}}, {"device": node})
+    assert attribute(factory, "opener").keywords == {"size_wh": None, "fps": 15.0}
+    assert inner["fps"] is None
+    assert factory().camera_id == "door"
+
+
 def test_a_uri_that_no_source_opens_is_answered_with_those_that_are() -> None:
     with pytest.raises(ConfigError, match=r"^site\.cameras\.east: expected .*\['file', 'rtsp'\]://, got gopher://"):
         build_source("east", "gopher://host", sources("rtsp", "file"))

@@ -1,4 +1,4 @@
-"""A stranger who has only the AsyncAPI document understands us, and is understood."""
+"""A program that knows only the AsyncAPI document reads our messages, and we read its messages."""
 
 import json
 from collections.abc import Mapping
@@ -32,8 +32,8 @@ RECORDS = {
 }
 
 
-class Stranger:
-    """Checks messages by nothing but the document."""
+class Reader:
+    """Checks messages by the AsyncAPI document alone."""
 
     def __init__(self) -> None:
         self.document = yaml.safe_load((SCHEMAS / "passerby.asyncapi.yaml").read_text())
@@ -44,7 +44,7 @@ class Stranger:
         return described
 
     def resolved(self, node: Any) -> Any:
-        """Return a node with everything in place that it refers to."""
+        """Return a node with all references replaced by what they name."""
         if isinstance(node, list):
             return [self.resolved(each) for each in node]
         if not isinstance(node, Mapping):
@@ -59,7 +59,7 @@ class Stranger:
         return self.resolved(found)
 
     def check(self, channel: str, message: Message) -> Any:
-        """Return what the value holds: an object, or the pixels of a picture."""
+        """Return the content of the value: an object, or the pixels of a picture."""
         key, value, headers = message
         described = self.described(channel)
         texts = {name: text.decode() for name, text in headers}
@@ -77,25 +77,25 @@ class Stranger:
 
 
 @pytest.mark.parametrize("encoding", [Encoding.JPEG, Encoding.PNG])
-def test_a_stranger_sees_our_frames(encoding: Encoding) -> None:
+def test_a_reader_decodes_our_frames(encoding: Encoding) -> None:
     frame = Frame(make_stamp(index=3), picture(3))
-    seen = Stranger().check("frames", frame_message(frame, encoding))
+    seen = Reader().check("frames", frame_message(frame, encoding))
     assert abs(seen.astype(int) - frame.image).mean() < 3
 
 
-def test_a_stranger_sees_the_end() -> None:
-    assert Stranger().check("frames", end_message()) is None
+def test_a_reader_recognises_the_end_mark() -> None:
+    assert Reader().check("frames", end_message()) is None
 
 
 @pytest.mark.kafka
-def test_a_stranger_sees_our_access_units(broker: Broker) -> None:
+def test_a_reader_decodes_our_access_units(broker: Broker) -> None:
     topic = broker.make_topic()
     publish_h264(broker, topic, 12)
     messages = broker.read(topic, 13)
     decoder = av.CodecContext.create("h264", "r")
     pictures = []
     for message in messages[:-1]:
-        Stranger().check("frames", (message.key, message.value, message.headers))
+        Reader().check("frames", (message.key, message.value, message.headers))
         pictures += decoder.decode(av.Packet(message.value))
     pictures += decoder.decode(None)
     assert len(pictures) == 12
@@ -104,7 +104,7 @@ def test_a_stranger_sees_our_access_units(broker: Broker) -> None:
 
 
 @pytest.mark.kafka
-def test_a_stranger_reads_our_events(broker: Broker, tmp_path: Path) -> None:
+def test_a_reader_parses_our_events(broker: Broker, tmp_path: Path) -> None:
     topic = broker.make_topic()
     sink = KafkaSink(
         servers=broker.servers,
@@ -122,21 +122,21 @@ def test_a_stranger_reads_our_events(broker: Broker, tmp_path: Path) -> None:
     sink.close()
     for kind in RECORDS:
         (message,) = broker.read(f"{topic}.{kind}", 1)
-        assert Stranger().check(kind, (message.key, message.value, message.headers))["event"] == kind[:-1]
+        assert Reader().check(kind, (message.key, message.value, message.headers))["event"] == kind[:-1]
 
 
 @pytest.mark.kafka
-def test_a_stranger_reads_our_dead_letters(broker: Broker) -> None:
+def test_a_reader_parses_our_dead_letters(broker: Broker) -> None:
     topic = broker.make_topic()
     broker.write(topic, [(b"east", b"", []), end_message()])
     assert list(make_source(broker, topic).frames()) == []
     (letter,) = broker.read(f"{topic}.dead", 1)
-    Stranger().check("deadLetters", (letter.key, letter.value, letter.headers))
+    Reader().check("deadLetters", (letter.key, letter.value, letter.headers))
 
 
 @pytest.mark.kafka
-def test_we_see_the_frames_of_a_stranger(broker: Broker) -> None:
-    (example,) = Stranger().described("frames")["examples"]
+def test_a_frame_as_in_the_example_of_the_document_is_read(broker: Broker) -> None:
+    (example,) = Reader().described("frames")["examples"]
     texts = example["headers"]
     image = np.full((int(texts["height"]), int(texts["width"]), 3), 200, np.uint8)
     value = cv2.imencode(".jpg", image)[1].tobytes()
@@ -148,13 +148,13 @@ def test_we_see_the_frames_of_a_stranger(broker: Broker) -> None:
     assert abs(frame.image.astype(int) - 200).max() < 5
 
 
-def test_every_fault_there_can_be_is_described() -> None:
-    headers = Stranger().described("deadLetters")["headers"]
+def test_every_fault_is_described() -> None:
+    headers = Reader().described("deadLetters")["headers"]
     assert set(headers["properties"]["fault"]["enum"]) == set(Fault)
 
 
 def test_the_topics_are_those_of_the_configuration() -> None:
-    channels = Stranger().document["channels"]
+    channels = Reader().document["channels"]
     root = SCHEMAS.parents[1]
     sink = yaml.safe_load((root / "configs/sink/kafka.yaml").read_text())["kafka"]
     source = yaml.safe_load((root / "configs/source/kafka.yaml").read_text())["kafka"]

@@ -15,7 +15,7 @@ def options(servers: str = "kafka.example:9093", **security: object) -> dict[str
     return client_options(servers, security, "sink.kafka")
 
 
-def test_plain_text_stays_on_this_machine() -> None:
+def test_plain_text_is_allowed_on_this_machine() -> None:
     for servers in ("127.0.0.1:9092", "localhost:9092", "[::1]:9092", "127.0.0.1:1,127.0.0.2:2"):
         assert options(servers)["security_protocol"] == "PLAINTEXT"
 
@@ -68,17 +68,17 @@ def test_mutual_tls_takes_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         ({"protocol": "sasl_ssl", "mechanism": "PLAIN", "username": "a", "password_file": "/nowhere"}, "/nowhere"),
     ],
 )
-def test_what_is_missing_is_named(security: dict[str, object], named: str) -> None:
+def test_a_missing_or_unknown_setting_is_named(security: dict[str, object], named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         options(**security)
 
 
-def test_an_address_is_brokers_topic_and_options() -> None:
+def test_a_uri_holds_brokers_topic_and_options() -> None:
     assert split_uri("kafka://a:1,b:2/frames?camera=east", "x") == ("a:1,b:2", "frames", {"camera": "east"})
 
 
 @pytest.mark.parametrize("uri", ["kafka://", "kafka://host:1", "kafka://host:1/a/b", f"kafka://ann:{SECRET}@host:1/a"])
-def test_another_address_is_refused_without_its_secrets(uri: str) -> None:
+def test_the_refusal_of_a_uri_does_not_show_its_password(uri: str) -> None:
     with pytest.raises(ConfigError, match="expected kafka://host:9092/topic") as caught:
         split_uri(uri, "site.cameras.east")
     assert SECRET not in str(caught.value)
@@ -94,7 +94,7 @@ def test_another_address_is_refused_without_its_secrets(uri: str) -> None:
         ("", {"security": {"protocol": "ssl", "key_file": "/nowhere"}}, "key_file"),
     ],
 )
-def test_a_source_that_cannot_be_is_refused_before_anything_is_opened(
+def test_wrong_options_of_a_source_are_refused_before_it_is_opened(
     query: str, options: dict[str, object], named: str
 ) -> None:
     nodes = OmegaConf.to_container(OmegaConf.load(ROOT / "configs/source/kafka.yaml"))

@@ -1,4 +1,4 @@
-"""More than can be read, and what nobody should send."""
+"""More messages than can be processed, and messages that are not frames."""
 
 import asyncio
 import random
@@ -32,37 +32,37 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 NUM_BAD = 10_000
 NUM_GOOD = 500
 MAX_GROWTH_BYTES = 150e6
-"""Of the memory while all is read: what one fetch may hold, several times over."""
+"""Growth of the memory during the test, at most: several times what one fetch may hold."""
 
 
 def bad_messages(seed: int) -> Iterator[Message]:
-    """Endless: random bytes, cut pictures, headers that lie, deep JSON, sizes of 50 MB and more."""
-    chance = random.Random(seed)
+    """Yield faulty messages without end: random bytes, cut pictures, false headers, deep JSON, huge sizes."""
+    rng = random.Random(seed)
     frame = Frame(make_stamp(index=1), picture(1))
     key, jpeg, headers = frame_message(frame, Encoding.JPEG)
     png = frame_message(frame, Encoding.PNG)[1]
     unit = H264Encoder().encode(picture(1))
     while True:
-        at = {**dict(headers), "captured_at": repr(chance.uniform(0, time.time())).encode()}
+        at = {**dict(headers), "captured_at": repr(rng.uniform(0, time.time())).encode()}
         kinds: list[Message] = [
-            (key, chance.randbytes(chance.randrange(2000)), list(at.items())),
-            (key, jpeg[: chance.randrange(len(jpeg))], list(at.items())),
-            (key, png[: chance.randrange(len(png))], list({**at, "encoding": b"png"}.items())),
-            (key, unit[: chance.randrange(len(unit) // 2)], list({**at, "encoding": b"h264"}.items())),
-            (key, chance.randbytes(chance.randrange(2000)), list({**at, "encoding": b"h264"}.items())),
+            (key, rng.randbytes(rng.randrange(2000)), list(at.items())),
+            (key, jpeg[: rng.randrange(len(jpeg))], list(at.items())),
+            (key, png[: rng.randrange(len(png))], list({**at, "encoding": b"png"}.items())),
+            (key, unit[: rng.randrange(len(unit) // 2)], list({**at, "encoding": b"h264"}.items())),
+            (key, rng.randbytes(rng.randrange(2000)), list({**at, "encoding": b"h264"}.items())),
             (key, jpeg, list({**at, "width": b"20000", "height": b"2500"}.items())),
             (key, jpeg, list({**at, "width": b"99999", "height": b"99999"}.items())),
-            (key, jpeg, list({**at, "schema": str(chance.randrange(2, 99)).encode()}.items())),
+            (key, jpeg, list({**at, "schema": str(rng.randrange(2, 99)).encode()}.items())),
             (key, jpeg, list({**at, "captured_at": repr(time.time() + 1e6).encode()}.items())),
-            (key, jpeg, [(chance.choice("abc"), chance.randbytes(50)) for _ in range(chance.randrange(60))]),
+            (key, jpeg, [(rng.choice("abc"), rng.randbytes(50)) for _ in range(rng.randrange(60))]),
             (key, b'{"a":' * 10_000, list(at.items())),
             (key, b"", []),
         ]
-        yield chance.choice(kinds)
+        yield rng.choice(kinds)
 
 
 @pytest.mark.timeout(600)
-def test_ten_thousand_messages_that_are_no_frames_cost_no_good_one_and_no_memory(broker: Broker) -> None:
+def test_ten_thousand_faulty_messages_cost_no_good_frame_and_no_memory(broker: Broker) -> None:
     topic = broker.make_topic()
     bad = bad_messages(seed=1)
     began = time.time() - 1000
@@ -109,14 +109,14 @@ LIMITS = CameraLimits(
     max_backoff_s=0.02,
 )
 DETECT_S = 0.05
-"""Seconds a frame: twenty a second is what this machine can take."""
+"""Seconds to process a frame: twenty frames a second."""
 
 
 @pytest.mark.timeout(300)
-def test_four_times_more_than_can_be_taken_is_counted_and_does_not_pile_up(broker: Broker) -> None:
+def test_four_times_too_many_frames_are_dropped_and_counted_and_take_no_memory(broker: Broker) -> None:
     topic = broker.make_topic()
     num_sent, fps = 800, 4 / DETECT_S
-    newest = num_sent - 2  # the last message is no frame
+    newest = num_sent - 2  # the last message is not a frame
     source = make_source(broker, topic, live=True, read_timeout_s=3.0)
     taken: list[int] = []
 

@@ -24,17 +24,19 @@ def changed(**changes: bytes | None) -> list[tuple[str, bytes]]:
     size_hw=st.tuples(st.integers(1, 5000), st.integers(1, 5000)),
     encoding=st.sampled_from(Encoding),
 )
-def test_what_is_written_is_read(index: int, captured_at: float, size_hw: tuple[int, int], encoding: Encoding) -> None:
+def test_headers_are_read_as_they_were_written(
+    index: int, captured_at: float, size_hw: tuple[int, int], encoding: Encoding
+) -> None:
     header = FrameHeader(FrameStamp("east", index, captured_at), size_hw, encoding)
     assert read(to_headers(header)) == header
 
 
-def test_an_end_has_no_picture() -> None:
+def test_an_end_mark_has_no_picture() -> None:
     end = FrameHeader(FrameStamp("east", 7, 0.7), (0, 0), None)
     assert read(to_headers(end)) == end
 
 
-def test_headers_of_other_names_are_ignored() -> None:
+def test_headers_with_other_names_are_ignored() -> None:
     assert read([("note", b"00-1-2-01"), *to_headers(HEADER)]) == HEADER
 
 
@@ -62,7 +64,7 @@ def test_headers_of_other_names_are_ignored() -> None:
     ],
     ids=str,
 )
-def test_headers_that_lie_are_named(changes: dict[str, bytes | None], fault: Fault) -> None:
+def test_a_wrong_header_is_named(changes: dict[str, bytes | None], fault: Fault) -> None:
     with pytest.raises(FaultyMessageError, match=r"expected .*, got ") as caught:
         read(changed(**changes))
     assert caught.value.fault is fault

@@ -15,7 +15,7 @@ def names(outbox: Outbox, after: int = 0, limit: int = 100) -> list[str]:
     return [message.name for _, message in outbox.waiting(after=after, limit=limit)]
 
 
-def test_what_waits_is_there_after_the_process_ended(tmp_path: Path) -> None:
+def test_waiting_messages_survive_the_end_of_the_process(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "outbox.sqlite")
     outbox.put([message("a"), message("b"), message("c")])
     ((number, first), *_) = outbox.waiting(after=0, limit=1)
@@ -28,7 +28,7 @@ def test_what_waits_is_there_after_the_process_ended(tmp_path: Path) -> None:
     again.close()
 
 
-def test_what_was_delivered_is_not_taken_again(tmp_path: Path) -> None:
+def test_delivered_messages_are_not_stored_again(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "outbox.sqlite")
     outbox.put([message("a"), message("b")])
     outbox.delivered(number for number, _ in outbox.waiting(after=0, limit=10))
@@ -37,23 +37,61 @@ def test_what_was_delivered_is_not_taken_again(tmp_path: Path) -> None:
     outbox.close()
 
 
-def test_another_body_of_the_same_name_is_taken(tmp_path: Path) -> None:
+def test_another_body_with_the_same_name_is_stored(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "outbox.sqlite")
     outbox.put([message("a", b"1"), message("a", b"2"), message("a", b"1")])
     assert [message.value for _, message in outbox.waiting(after=0, limit=10)] == [b"1", b"2"]
     outbox.close()
 
 
-def test_waiting_comes_in_order_and_in_pieces(tmp_path: Path) -> None:
+def test_waiting_messages_are_in_order_and_in_batches(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "outbox.sqlite")
-    outbox.put([message(f"{i:03}") for i in range(250)])
+    sent = [f"{i * 37 % 250:03}" for i in range(250)]  # neither the names nor the bodies are sorted
+    outbox.put([message(name, name.encode()) for name in sent])
     seen: list[str] = []
     after = 0
-    while piece := outbox.waiting(after=after, limit=100):
-        seen += [message.name for _, message in piece]
-        after = piece[-1][0]
-    assert seen == [f"{i:03}" for i in range(250)]
+    while batch := outbox.waiting(after=after, limit=100):
+        seen += [message.name for _, message in batch]
+        after = batch[-1][0]
+    assert seen == sent
     outbox.close()
+
+
+def test_order_and_bodies_survive_the_process_and_later_messages_follow(tmp_path: Path) -> None:
+    first = Outbox(tmp_path / "outbox.sqlite")
+    first.put([message("c", b"3"), message("a", b"1"), message("d", b"4")])
+    first.delivered([2])
+    again = Outbox(tmp_path / "outbox.sqlite")  # nothing was closed
+    again.put([message("b", b"2"), message("a", b"1")])
+    waiting = [each for _, each in again.waiting(after=0, limit=10)]
+    assert waiting == [message("c", b"3"), message("d", b"4"), message("b", b"2")]
+    first.close()
+    again.close()
+
+
+def test_messages_are_stored_all_or_none(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    outbox.put([message("a")])
+    unstorable = OutboxMessage("c", object(), "7", b"{}")  # type: ignore[arg-type]
+    with pytest.raises(ConnectorError, match=r"outbox\.sqlite: cannot be written"):
+        outbox.put([message("b"), unstorable])
+    assert (names(outbox), len(outbox)) == (["a"], 1)
+    outbox.put([message("b")])
+    assert (names(outbox), len(outbox)) == (["a", "b"], 2)
+    outbox.close()
+
+
+def test_a_full_disk_is_an_error_and_loses_no_stored_message(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    outbox.put([message("a")])
+    (num_pages,) = outbox._database.execute("PRAGMA page_count").fetchone()
+    outbox._database.execute(f"PRAGMA max_page_count = {num_pages}")
+    with pytest.raises(ConnectorError, match="disk is full"):
+        outbox.put([message("b"), message("large", b"x" * 100_000)])
+    outbox.close()
+    again = Outbox(tmp_path / "outbox.sqlite")
+    assert (names(again), len(again)) == (["a"], 1)
+    again.close()
 
 
 def test_only_the_newest_names_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +106,7 @@ def test_only_the_newest_names_are_remembered(tmp_path: Path, monkeypatch: pytes
     outbox.close()
 
 
-def test_to_deliver_twice_is_to_deliver_once(tmp_path: Path) -> None:
+def test_marking_a_message_as_delivered_twice_counts_once(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "outbox.sqlite")
     outbox.put([message("a"), message("b")])
     outbox.delivered([1])
@@ -77,7 +115,7 @@ def test_to_deliver_twice_is_to_deliver_once(tmp_path: Path) -> None:
     outbox.close()
 
 
-def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_outbox_is_named(tmp_path: Path) -> None:
     path = tmp_path / "outbox.sqlite"
     path.write_bytes(b"no database" * 100)
     with pytest.raises(ConnectorError, match=r"outbox\.sqlite: expected an outbox, got .*; use another output_dir"):

@@ -1,4 +1,4 @@
-"""Through a broker that lets nobody in without a certificate, or without a password."""
+"""A broker that accepts clients only with a certificate, or only with a password."""
 
 import ssl
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ PASSWORD = "hunter2"
 
 @dataclass(frozen=True)
 class Guarded:
-    """A broker behind TLS, and what lets a client in."""
+    """A broker behind TLS, and the settings that a client needs."""
 
     broker: Broker
     servers: str
@@ -72,13 +72,13 @@ def make_sink(guarded: Guarded, topic: str, folder: Path, security: dict[str, ob
 
 @dataclass(frozen=True)
 class Address:
-    """What ``make_source`` asks a broker for."""
+    """The attribute of a broker that ``make_source`` reads."""
 
     servers: str
 
 
 def assert_frames_and_events_pass(guarded: Guarded, tmp_path: Path) -> None:
-    # The broker sends clients on to its TLS address, so that everything goes that way.
+    # The broker advertises its TLS address, so every connection goes through the proxy.
     sink = make_sink(guarded, "events", tmp_path, guarded.security)
     sink.write([make_sighting()])
     sink.flush()
@@ -103,7 +103,7 @@ def assert_frames_and_events_pass(guarded: Guarded, tmp_path: Path) -> None:
     assert [frame.stamp.index for frame in source.frames()] == [0, 1, 2, 3, 4]
 
 
-def test_frames_and_events_go_through_mutual_tls(guarded: Guarded, tmp_path: Path) -> None:
+def test_frames_and_events_pass_through_mutual_tls(guarded: Guarded, tmp_path: Path) -> None:
     assert_frames_and_events_pass(guarded, tmp_path)
 
 
@@ -133,14 +133,14 @@ def by_password(
         yield Guarded(broker, proxy.address, security)
 
 
-def test_frames_and_events_go_through_a_password(by_password: Guarded, gate: SaslGate, tmp_path: Path) -> None:
+def test_frames_and_events_pass_with_a_password(by_password: Guarded, gate: SaslGate, tmp_path: Path) -> None:
     assert_frames_and_events_pass(by_password, tmp_path)
     assert set(gate.entered) == {by_password.security["mechanism"]}
     assert gate.num_refused == 0
 
 
 @pytest.mark.parametrize("wrong", [{"username": "stranger"}, {"password_env": "WRONG_PASSWORD"}], ids=["user", "word"])
-def test_a_wrong_password_is_said_at_once_and_not_shown(
+def test_a_wrong_password_is_reported_at_once_and_not_shown(
     by_password: Guarded, gate: SaslGate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, object]
 ) -> None:
     monkeypatch.setenv("WRONG_PASSWORD", "hunter3")
@@ -162,7 +162,9 @@ def test_a_wrong_password_is_said_at_once_and_not_shown(
 @pytest.mark.parametrize(
     "left_out", [("cert_file", "key_file", "key_password_env"), ("ca_file",)], ids=["no certificate", "no authority"]
 )
-def test_without_its_certificates_nobody_gets_in(guarded: Guarded, tmp_path: Path, left_out: tuple[str, ...]) -> None:
+def test_a_client_without_its_certificates_is_refused(
+    guarded: Guarded, tmp_path: Path, left_out: tuple[str, ...]
+) -> None:
     security = {name: value for name, value in guarded.security.items() if name not in left_out}
     source = make_source(Address(guarded.servers), "frames", security=security, open_timeout_s=1.0)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="expected a topic at") as caught:
@@ -176,7 +178,7 @@ def test_without_its_certificates_nobody_gets_in(guarded: Guarded, tmp_path: Pat
     sink.close()
 
 
-def test_plain_text_does_not_reach_it(guarded: Guarded) -> None:
+def test_plain_text_is_refused(guarded: Guarded) -> None:
     source = make_source(Address(guarded.servers), "frames", security={}, open_timeout_s=1.0)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="expected a topic at"):
         source.check()

@@ -24,7 +24,7 @@ def test_png_keeps_every_pixel() -> None:
     np.testing.assert_array_equal(decode_image(data, Encoding.PNG, HW), image())
 
 
-def test_jpeg_keeps_colours_and_their_order() -> None:
+def test_jpeg_keeps_colours_and_channel_order() -> None:
     data = encode_image(image(), Encoding.JPEG, quality=95)
     difference = decode_image(data, Encoding.JPEG, HW).astype(int) - image()
     assert abs(difference).mean() < 3  # grey levels; swapped channels differ by 60
@@ -36,25 +36,25 @@ def test_lower_quality_takes_fewer_bytes() -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])
-def test_a_cut_image_is_refused(encoding: Encoding, share: float) -> None:
+def test_an_incomplete_image_is_refused(encoding: Encoding, share: float) -> None:
     data = encode_image(image(), encoding, quality=90)
     with pytest.raises(FrameDecodeError):
         decode_image(data[: int(len(data) * share)], encoding, HW)
 
 
-def test_another_size_than_promised_is_refused(encoding: Encoding) -> None:
+def test_an_image_of_an_unexpected_size_is_refused(encoding: Encoding) -> None:
     data = encode_image(image(), encoding, quality=90)
     with pytest.raises(FrameDecodeError, match=r"expected .* of 96x73, got 96x72"):
         decode_image(data, encoding, (73, 96))
 
 
-def test_another_kind_than_promised_is_refused() -> None:
+def test_an_image_of_an_unexpected_encoding_is_refused() -> None:
     data = encode_image(image(), Encoding.PNG, quality=90)
     with pytest.raises(FrameDecodeError):
         decode_image(data, Encoding.JPEG, HW)
 
 
-def test_a_png_that_lies_about_its_size_is_refused() -> None:
+def test_a_png_with_a_false_size_is_refused() -> None:
     data = bytearray(encode_image(image(), Encoding.PNG, quality=90))
     data[16:24] = (30_000).to_bytes(4) * 2
     with pytest.raises(FrameDecodeError):

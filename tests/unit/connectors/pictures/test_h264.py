@@ -1,4 +1,4 @@
-"""Frames as H.264: each needs those before it."""
+"""Frames as H.264: each unit needs the units before it."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ from kafka_source import make_source, stamps
 
 from connectors.kafka.frame_message import FrameHeader, to_headers
 from connectors.kafka.partition_reading import PartitionReading, ReadUpTo
-from connectors.pictures import h264 as _h264
+from connectors.pictures import h264
 from connectors.pictures.encoded_image import Encoding
 from connectors.pictures.h264 import H264Decoder, H264Encoder, is_key_frame
 from pipeline.core import Frame
@@ -28,7 +28,7 @@ NUM_FRAMES = 20
 
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_h264, "KEY_EVERY", KEY_EVERY)
+    monkeypatch.setattr(h264, "KEY_EVERY", KEY_EVERY)
 
 
 def encoded(count: int = NUM_FRAMES, hw: tuple[int, int] = HW) -> list[bytes]:
@@ -45,7 +45,7 @@ def publish_h264(broker: Broker, topic: str, count: int) -> None:
     publish(broker, topic, frames, Encoding.H264)
 
 
-def test_every_picture_comes_at_once_and_nearly_as_it_was() -> None:
+def test_every_picture_is_decoded_at_once_and_changes_little() -> None:
     decoder = H264Decoder()
     for index, unit in enumerate(encoded()):
         assert is_key_frame(unit) == (index % KEY_EVERY == 0)
@@ -58,20 +58,20 @@ def test_pictures_of_any_size_pass(hw: tuple[int, int]) -> None:
     assert [decoder.decode(unit, hw).shape[:2] for unit in encoded(2, hw)] == [hw, hw]
 
 
-def test_another_size_begins_with_a_key_frame() -> None:
+def test_a_change_of_size_makes_a_key_frame() -> None:
     encoder, decoder = H264Encoder(), H264Decoder()
     for hw in (HW, (64, 64)):
         assert decoder.decode(encoder.encode(picture(0, hw=hw)), hw).shape[:2] == hw
 
 
-def test_what_needs_others_cannot_begin() -> None:
+def test_decoding_cannot_begin_without_a_key_frame() -> None:
     decoder = H264Decoder()
     with pytest.raises(FrameDecodeError, match="expected a key frame"):
         decoder.decode(encoded()[1], HW)
     assert not decoder.has_begun
 
 
-def test_after_a_broken_unit_it_goes_on_with_the_next_key_frame() -> None:
+def test_after_a_broken_unit_decoding_continues_at_the_next_key_frame() -> None:
     units, decoder = encoded(), H264Decoder()
     units[7] = units[7][: len(units[7]) // 2]
     read = []
@@ -84,14 +84,14 @@ def test_after_a_broken_unit_it_goes_on_with_the_next_key_frame() -> None:
     assert read == [0, 1, 2, 3, 4, 5, 6, *range(10, NUM_FRAMES)]
 
 
-def test_a_picture_that_is_larger_than_promised_gets_no_memory() -> None:
+def test_a_picture_that_is_larger_than_announced_is_refused() -> None:
     (unit,) = encoded(1, (720, 1280))
     with pytest.raises(FrameDecodeError):
         H264Decoder().decode(unit, HW)
 
 
 @given(st.binary(max_size=400), st.integers(0, 200))
-def test_whatever_comes_it_is_a_picture_or_an_error(junk: bytes, at: int) -> None:
+def test_any_bytes_give_a_picture_or_an_error(junk: bytes, at: int) -> None:
     first, second = encoded(2)
     decoder = H264Decoder()
     decoder.decode(first, HW)
@@ -104,7 +104,7 @@ def test_whatever_comes_it_is_a_picture_or_an_error(junk: bytes, at: int) -> Non
 
 
 @pytest.mark.kafka
-def test_a_recording_comes_whole(broker: Broker) -> None:
+def test_a_recording_arrives_complete(broker: Broker) -> None:
     topic = broker.make_topic()
     publish_h264(broker, topic, NUM_FRAMES)
     received = list(make_source(broker, topic).frames())
@@ -114,10 +114,10 @@ def test_a_recording_comes_whole(broker: Broker) -> None:
 
 
 @pytest.mark.kafka
-def test_what_cannot_be_read_is_put_aside_up_to_the_next_key_frame(broker: Broker) -> None:
+def test_units_that_cannot_be_decoded_are_dead_lettered_up_to_the_next_key_frame(broker: Broker) -> None:
     topic = broker.make_topic()
     units = encoded()
-    units[7] = b"\0\0\1\x01no picture"
+    units[7] = b"\0\0\1\x01not a picture"
     sent = [message(index, unit) for index, unit in enumerate(units)][1:]
     broker.write(topic, [*sent, end_message()])
     source = make_source(broker, topic)
@@ -131,7 +131,7 @@ def test_what_cannot_be_read_is_put_aside_up_to_the_next_key_frame(broker: Broke
 
 @pytest.mark.kafka
 @pytest.mark.parametrize("taken", [5, 8, 9])
-def test_a_group_goes_on_in_the_midst_of_what_hangs_together(broker: Broker, taken: int) -> None:
+def test_a_group_continues_between_two_key_frames(broker: Broker, taken: int) -> None:
     topic = broker.make_topic()
     publish_h264(broker, topic, NUM_FRAMES)
     source = make_source(broker, topic, group=topic)
@@ -142,7 +142,7 @@ def test_a_group_goes_on_in_the_midst_of_what_hangs_together(broker: Broker, tak
     again = make_source(broker, topic, group=topic)
     rest = list(again.frames())
     first = rest[0].stamp.index
-    # Tansu does not keep what else is said with an offset: from the key frame on, frames come a second time.
+    # Tansu does not store the metadata of an offset: frames from the key frame on are yielded a second time.
     assert first in (taken, (taken - 1) // KEY_EVERY * KEY_EVERY)
     assert [frame.stamp.index for frame in rest] == list(range(first, NUM_FRAMES))
     assert again.num_bad == 0
@@ -150,19 +150,19 @@ def test_a_group_goes_on_in_the_midst_of_what_hangs_together(broker: Broker, tak
 
 
 @pytest.mark.kafka
-def test_what_a_group_has_is_read_for_what_needs_it_and_not_given_again(
+def test_units_before_the_committed_frame_are_decoded_and_not_yielded_again(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     topic = broker.make_topic()
     publish_h264(broker, topic, NUM_FRAMES)
-    monkeypatch.setattr(PartitionReading, "committed", lambda _: ReadUpTo(5, known_before=8))  # as Apache Kafka says
+    monkeypatch.setattr(PartitionReading, "committed", lambda _: ReadUpTo(5, known_before=8))  # as Apache Kafka answers
     source = make_source(broker, topic, group=topic)
     assert [index for index, _ in stamps(source)] == list(range(8, NUM_FRAMES))
     assert source.num_bad == 0
 
 
 @pytest.mark.kafka
-def test_another_process_goes_on_in_the_midst_of_what_hangs_together(broker: Broker) -> None:
+def test_another_process_continues_between_two_key_frames(broker: Broker) -> None:
     topic = broker.make_topic()
     publish_h264(broker, topic, NUM_FRAMES)
     whole = list(make_source(broker, topic).frames())
@@ -174,7 +174,7 @@ def test_another_process_goes_on_in_the_midst_of_what_hangs_together(broker: Bro
 
 
 @pytest.mark.kafka
-def test_live_it_begins_with_the_next_key_frame_and_every_unit_is_accounted_for(broker: Broker) -> None:
+def test_a_live_camera_begins_at_the_next_key_frame_and_counts_every_unit(broker: Broker) -> None:
     topic = broker.make_topic()
     sent = [message(index, unit) for index, unit in enumerate(encoded())]
     source = make_source(broker, topic, live=True)

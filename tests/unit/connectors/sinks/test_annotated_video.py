@@ -21,8 +21,8 @@ EAST = TrackId("east", 0, 1)
 WEST = TrackId("west", 0, 1)
 
 
-def make_film(path: Path, num_frames: int = 40, hw: tuple[int, int] = HW, noise: bool = False) -> str:
-    """A grey film at 10 fps."""
+def make_video(path: Path, num_frames: int = 40, hw: tuple[int, int] = HW, noise: bool = False) -> str:
+    """Write a grey video at 10 fps; return its path."""
     random = np.random.default_rng(0)
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=10, options={"crf": "10"})
@@ -71,74 +71,74 @@ def is_near(pixel: np.ndarray, color: tuple[int, int, int], tolerance: int = 70)
 
 def test_a_box_is_drawn_in_the_colour_of_its_final_person(tmp_path: Path):
     merged = Correction(CorrectionKind.MERGED, (1, 5), "rule", 1.0)
-    folder = draw(tmp_path, {"east": make_film(tmp_path / "east.mp4")}, sighting(5), merged)
+    folder = draw(tmp_path, {"east": make_video(tmp_path / "east.mp4")}, sighting(5), merged)
     frames = decoded(folder / "east.mp4")
     left_edge = frames[10][110, 99:103]
     assert any(is_near(pixel, person_color(1)) for pixel in left_edge)
     assert not is_near(frames[10][110, 120], person_color(1))
 
 
-def test_films_end_soon_after_the_last_person_was_seen_anywhere(tmp_path: Path):
-    cameras = {name: make_film(tmp_path / f"{name}.mp4") for name in ("east", "west")}
+def test_videos_end_soon_after_the_last_person_was_seen_in_any_camera(tmp_path: Path):
+    cameras = {name: make_video(tmp_path / f"{name}.mp4") for name in ("east", "west")}
     folder = draw(tmp_path, cameras, sighting(1), sighting(1, WEST, length=5))
-    # Frames 0 to 19, and ten more while the trail fades.
+    # Frames 0 to 19, and ten more while the trajectory fades.
     assert [len(decoded(folder / f"{name}.mp4")) for name in cameras] == [30, 30]
 
 
-def test_a_film_keeps_the_pace_of_its_recording(tmp_path: Path):
-    folder = draw(tmp_path, {"east": make_film(tmp_path / "east.mp4")}, sighting(1))
+def test_a_video_keeps_the_pace_of_its_recording(tmp_path: Path):
+    folder = draw(tmp_path, {"east": make_video(tmp_path / "east.mp4")}, sighting(1))
     with av.open(str(folder / "east.mp4")) as container:
         times = [float(frame.pts * frame.time_base) for frame in container.decode(video=0)]
     assert np.diff(times) == pytest.approx(0.1, abs=1e-3)
 
 
-def test_a_large_picture_is_scaled_to_even_sides(tmp_path: Path):
-    film = make_film(tmp_path / "east.mp4", hw=(242, 322))
-    folder = draw(tmp_path, {"east": film}, sighting(1, length=3), max_side_px=161)
+def test_a_large_frame_is_scaled_to_even_sides(tmp_path: Path):
+    video = make_video(tmp_path / "east.mp4", hw=(242, 322))
+    folder = draw(tmp_path, {"east": video}, sighting(1, length=3), max_side_px=161)
     assert decoded(folder / "east.mp4")[0].shape == (120, 160, 3)
 
 
-def test_the_sheet_shows_everybody_with_footage(tmp_path: Path):
-    cameras = {name: make_film(tmp_path / f"{name}.mp4", 10) for name in ("east", "west")}
+def test_the_sheet_shows_all_people_with_footage(tmp_path: Path):
+    cameras = {name: make_video(tmp_path / f"{name}.mp4", 10) for name in ("east", "west")}
     folder = draw(tmp_path, cameras, sighting(1, length=8), sighting(2, WEST, length=8))
     sheet = cv2.imread(str(folder / "people.jpg"))
     assert sheet.shape[0] > 2 * CROP_HW[0]
     assert sheet.shape[1] > 4 * CROP_HW[1]
 
 
-def test_a_live_camera_is_left_out_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+def test_a_live_camera_is_left_out_and_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.INFO)
-    cameras = {"east": make_film(tmp_path / "east.mp4", 10), "door": "rtsp://u:p@10.0.0.1/s", "desk": 0}
+    cameras = {"east": make_video(tmp_path / "east.mp4", 10), "door": "rtsp://u:p@10.0.0.1/s", "hall": 0}
     folder = draw(tmp_path, cameras, sighting(1, length=5), sighting(1, TrackId("door", 0, 1)))
     assert sorted(path.name for path in folder.iterdir()) == ["boxes.sqlite", "east.mp4", "people.jpg"]
-    assert [record.getMessage() for record in caplog.records if "had again" in record.getMessage()] == [
-        "camera door: its pictures cannot be had again, no film is drawn",
-        "camera desk: its pictures cannot be had again, no film is drawn",
+    assert [record.getMessage() for record in caplog.records if "read again" in record.getMessage()] == [
+        "camera door: its frames cannot be read again, no video is drawn",
+        "camera hall: its frames cannot be read again, no video is drawn",
     ]
 
 
 @pytest.mark.slow
-def test_a_recording_that_breaks_off_gives_the_film_up_to_there(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+def test_a_recording_that_is_cut_off_gives_a_video_up_to_there(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     whole = tmp_path / "east.mkv"
-    make_film(whole, noise=True)
+    make_video(whole, noise=True)
     broken = tmp_path / "broken.mkv"
     broken.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     folder = draw(tmp_path, {"east": str(broken)}, sighting(1, length=40))
     assert 5 < len(decoded(folder / "east.mp4")) < 35
-    assert "breaks off" in caplog.text
+    assert "is cut off" in caplog.text
 
 
-def test_where_nobody_was_seen_nothing_is_drawn(tmp_path: Path):
-    assert list(draw(tmp_path, {"east": make_film(tmp_path / "east.mp4")}).glob("*.mp4")) == []
+def test_nothing_is_drawn_if_no_person_was_seen(tmp_path: Path):
+    assert list(draw(tmp_path, {"east": make_video(tmp_path / "east.mp4")}).glob("*.mp4")) == []
 
 
-def test_options_of_the_source_hold_for_the_film(tmp_path: Path):
-    camera = {"uri": make_film(tmp_path / "east.mp4", 10), "crop_xyxy": [0, 0, 160, 200]}
+def test_options_of_the_source_apply_to_the_video(tmp_path: Path):
+    camera = {"uri": make_video(tmp_path / "east.mp4", 10), "crop_xyxy": [0, 0, 160, 200]}
     folder = draw(tmp_path, {"east": camera}, sighting(1, length=5))
     assert decoded(folder / "east.mp4")[0].shape == (200, 160, 3)
 
 
-def test_a_folder_of_images_gives_a_film_too(tmp_path: Path):
+def test_a_folder_of_images_gives_a_video_too(tmp_path: Path):
     (tmp_path / "east").mkdir()
     for number in range(1, 9):
         cv2.imwrite(str(tmp_path / "east" / f"{number:06}.png"), np.full((*HW, 3), 120, np.uint8))
@@ -146,19 +146,19 @@ def test_a_folder_of_images_gives_a_film_too(tmp_path: Path):
     assert len(decoded(folder / "east.mp4")) == 8
 
 
-def test_a_camera_whose_name_is_no_file_name_is_refused(tmp_path: Path):
+def test_a_camera_whose_name_cannot_be_a_file_name_is_refused(tmp_path: Path):
     with pytest.raises(ConfigError, match=r"site\.cameras"):
         draw(tmp_path, {"../east": "east.mp4"})
 
 
-def test_the_colour_of_a_person_is_steady_and_unlike_its_neighbours():
+def test_the_colour_of_a_person_is_constant_and_unlike_its_neighbours():
     colors = np.array([person_color(person_id) for person_id in range(1, 13)])
     apart = np.abs(colors[:, None].astype(int) - colors[None]).max(axis=2) + 999 * np.eye(12, dtype=int)
     assert apart.min() > 25
     assert person_color(3) == person_color(3)
 
 
-def test_lettering_that_leaves_the_picture_is_cut_off():
+def test_text_that_leaves_the_image_is_cut_off():
     image = np.zeros((20, 20, 3), np.uint8)
     stamp = lettering("12", font_px=30, ink=(255, 255, 255), background=(255, 0, 0), padding_px=4)
     for left, top in [(-10, -10), (15, 15), (100, 0), (0, -100)]:
@@ -166,9 +166,9 @@ def test_lettering_that_leaves_the_picture_is_cut_off():
     assert image[0, 0, 0] > 200
 
 
-def test_pictures_are_chosen_whole_alone_and_spread_over_time():
+def test_crops_are_chosen_complete_unoccluded_and_spread_over_time():
     rows = [(index, 1, index / 10, (50, 50, 90, 150), 0.9, False) for index in range(9)]
-    # A better score, but cut by the border; or hidden by somebody; or nobody saw it.
+    # A better score, but cut by the border; or occluded by another person; or interpolated.
     rows[1] = (1, 1, 0.1, (0, 50, 40, 150), 1.0, False)
     rows[4] = (4, 1, 0.4, (50, 50, 90, 150), 1.0, False)
     rows.insert(5, (4, 2, 0.4, (60, 50, 100, 150), 0.9, False))
@@ -193,7 +193,7 @@ def test_a_crop_at_the_edge_has_the_same_size():
     assert crop.shape == (*CROP_HW, 3)
 
 
-def test_those_seen_in_more_cameras_come_first_when_there_is_no_room_for_all():
+def test_people_seen_in_more_cameras_are_preferred_when_there_is_no_room_for_all():
     crop = np.zeros((*CROP_HW, 3), np.uint8)
     crops = {(1, "east"): [crop], (2, "east"): [crop], (2, "west"): [crop]}
     seen_s = {1: 90.0, 2: 3.0}

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -6,6 +7,7 @@ from pathlib import Path
 import pytest
 from factories import make_path, make_sighting
 
+from connectors.sinks import append_file
 from connectors.sinks.jsonl import JsonlSink
 from pipeline.core import Alert, Correction, CorrectionKind, Severity
 from pipeline.core.errors import ConnectorError
@@ -16,6 +18,7 @@ MERGED = Correction(CorrectionKind.MERGED, (1, 2), "ann", 3.0)
 FULL_DISK = """
 import resource, sys
 from factories import make_sighting
+from connectors.sinks import append_file
 from connectors.sinks.jsonl import JsonlSink
 from pipeline.core.errors import ConnectorError
 
@@ -54,7 +57,18 @@ def test_every_record_goes_to_the_file_of_its_kind_in_order(tmp_path: Path):
     sink.close()
 
 
-def test_an_older_file_is_continued(tmp_path: Path):
+def test_flush_returns_when_every_new_line_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    synced: list[int] = []
+    monkeypatch.setattr(append_file.os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_ino))
+    sink = JsonlSink(output_dir=str(tmp_path))
+    sink.write([make_sighting(person_id=1), ALERT])
+    sink.flush()
+    sink.flush()
+    assert synced == [(tmp_path / name).stat().st_ino for name in ("sightings.jsonl", "alerts.jsonl")]
+    sink.close()
+
+
+def test_an_existing_file_is_continued(tmp_path: Path):
     for person_id in (1, 2):
         sink = JsonlSink(output_dir=str(tmp_path))
         sink.write([make_sighting(person_id=person_id)])
@@ -63,7 +77,7 @@ def test_an_older_file_is_continued(tmp_path: Path):
 
 
 @pytest.mark.parametrize("length", [10, 200_000])
-def test_a_half_line_of_a_crash_is_cut(tmp_path: Path, length: int):
+def test_a_partial_line_that_a_crash_left_is_cut(tmp_path: Path, length: int):
     (tmp_path / "sightings.jsonl").write_bytes(b'{"schema": 1}\n{"' + b"x" * length)
     (tmp_path / "alerts.jsonl").write_bytes(b'{"schema"')
     sink = JsonlSink(output_dir=str(tmp_path))
@@ -73,7 +87,7 @@ def test_a_half_line_of_a_crash_is_cut(tmp_path: Path, length: int):
     assert lines(tmp_path / "alerts.jsonl") == []
 
 
-def test_a_full_disk_leaves_whole_lines_and_names_the_file(tmp_path: Path):
+def test_a_full_disk_leaves_complete_lines_and_is_named(tmp_path: Path):
     root = Path(__file__).resolve().parents[4]
     run = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(tmp_path)],
@@ -83,11 +97,11 @@ def test_a_full_disk_leaves_whole_lines_and_names_the_file(tmp_path: Path):
         check=True,
     )
     assert "sightings.jsonl: expected to write it, got File too large" in run.stdout
-    # The batch that did not fit is gone as a whole: one record of before, then pairs.
+    # The batch that did not fit is gone as a whole: one record from before, then pairs.
     assert len(lines(tmp_path / "sightings.jsonl")) % 2 == 1
 
 
-def test_what_one_file_does_not_take_is_taken_back_from_the_others(tmp_path: Path):
+def test_a_batch_that_one_file_refuses_is_undone_in_the_others(tmp_path: Path):
     full = Path("/dev/full")
     if not full.exists():
         pytest.skip("no /dev/full on this system")
@@ -105,7 +119,7 @@ def test_a_folder_that_cannot_be_made_is_a_connector_error(tmp_path: Path):
         JsonlSink(output_dir=str(tmp_path / "file" / "out"))
 
 
-def test_what_was_written_after_a_mark_can_be_written_again(tmp_path: Path) -> None:
+def test_records_after_a_mark_can_be_written_again(tmp_path: Path) -> None:
     sink = JsonlSink(output_dir=str(tmp_path))
     sink.write([MERGED])
     mark = sink.mark()
@@ -119,7 +133,7 @@ def test_what_was_written_after_a_mark_can_be_written_again(tmp_path: Path) -> N
     assert (tmp_path / "sightings.jsonl").read_text() == ""
 
 
-def test_a_file_that_somebody_emptied_stays_as_it_is(tmp_path: Path) -> None:
+def test_a_file_that_was_emptied_stays_empty(tmp_path: Path) -> None:
     sink = JsonlSink(output_dir=str(tmp_path))
     sink.write([MERGED])
     mark = sink.mark()

@@ -33,7 +33,7 @@ def sightings(count: int, first: int = 0) -> list[Sighting]:
 
 @pytest.fixture
 def topic(broker: Broker) -> str:
-    """The beginning of the names of a test's topics."""
+    """Prefix of the names of a test's topics."""
     return broker.make_topic()
 
 
@@ -122,7 +122,7 @@ def test_the_topic_of_alerts_is_compacted(broker: Broker, topic: str, make: Make
     assert broker.policy(f"{topic}.sightings") != "compact"
 
 
-def test_an_alert_keeps_its_key_whatever_becomes_of_it(broker: Broker, topic: str, make: Make) -> None:
+def test_every_state_of_an_alert_has_the_same_key(broker: Broker, topic: str, make: Make) -> None:
     sink = make()
     states = [ALERT.state, AlertState.AMENDED, AlertState.RETRACTED]
     sink.write([replace(ALERT, state=state) for state in states])
@@ -140,7 +140,7 @@ def test_kinds_without_a_topic_are_not_sent(broker: Broker, topic: str, make: Ma
     assert broker.read(f"{topic}.sightings") == []
 
 
-def test_what_an_earlier_run_delivered_is_not_delivered_again(broker: Broker, topic: str, make: Make) -> None:
+def test_events_that_an_earlier_run_delivered_are_not_delivered_again(broker: Broker, topic: str, make: Make) -> None:
     first = make()
     first.write(sightings(10))
     first.flush()
@@ -151,7 +151,9 @@ def test_what_an_earlier_run_delivered_is_not_delivered_again(broker: Broker, to
     assert event_keys(broker, f"{topic}.sightings") == event_keys(broker, f"{topic}.sightings", 15)
 
 
-def test_what_an_earlier_run_could_not_deliver_is_delivered_by_the_next(broker: Broker, topic: str, make: Make) -> None:
+def test_events_that_an_earlier_run_could_not_deliver_are_delivered_by_the_next(
+    broker: Broker, topic: str, make: Make
+) -> None:
     absent = make(servers="127.0.0.1:1", open_timeout_s=0.2)
     absent.write(sightings(10))
     absent.close()
@@ -160,7 +162,7 @@ def test_what_an_earlier_run_could_not_deliver_is_delivered_by_the_next(broker: 
     assert len(event_keys(broker, f"{topic}.sightings", 10)) == 10
 
 
-def test_without_a_broker_events_wait_on_the_disk_up_to_a_bound(make: Make) -> None:
+def test_without_a_broker_events_wait_on_the_disk_up_to_a_limit(make: Make) -> None:
     sink = make(servers="127.0.0.1:1", open_timeout_s=0.2, max_waiting=25)
     sink.write(sightings(20))
     with pytest.raises(SinkBusyError, match=r"sink\.kafka: expected 127\.0\.0\.1:1 to take 20 events") as busy:
@@ -171,7 +173,7 @@ def test_without_a_broker_events_wait_on_the_disk_up_to_a_bound(make: Make) -> N
     sink.write(sightings(5, first=20))
 
 
-def test_a_broker_that_is_away_does_not_hold_the_line_up_again_and_again(make: Make) -> None:
+def test_only_the_first_flush_waits_for_a_broker_that_is_down(make: Make) -> None:
     sink = make(servers="127.0.0.1:1", open_timeout_s=0.3)
     began = time.monotonic()
     for number in range(50):
@@ -183,14 +185,14 @@ def test_a_broker_that_is_away_does_not_hold_the_line_up_again_and_again(make: M
 
 @contextmanager
 def own_broker() -> Iterator[tuple[Broker, TcpProxy]]:
-    """A broker that only this test disturbs, behind a proxy."""
+    """Start a broker of this test's own, behind a proxy."""
     with TcpProxy() as proxy, Broker(advertised=proxy.address) as broker:
         proxy.target = broker.servers
         yield broker, proxy
 
 
 @pytest.mark.slow
-def test_a_broker_that_stops_for_a_while_gets_every_event_once(topic: str, make: Make) -> None:
+def test_a_broker_that_hangs_for_a_while_gets_every_event_once(topic: str, make: Make) -> None:
     with Broker() as broker:
         sink = make(servers=broker.servers, flush_timeout_s=1.0)
         sink.write(sightings(100))
@@ -210,7 +212,7 @@ def test_a_broker_that_stops_for_a_while_gets_every_event_once(topic: str, make:
         sink.close()
 
 
-def test_connections_that_are_cut_lose_and_double_nothing(topic: str, make: Make) -> None:
+def test_cut_connections_lose_and_duplicate_no_event(topic: str, make: Make) -> None:
     with own_broker() as (broker, proxy):
         sink = make(servers=proxy.address)
         for number in range(0, 200, 10):
@@ -223,7 +225,7 @@ def test_connections_that_are_cut_lose_and_double_nothing(topic: str, make: Make
         sink.close()
 
 
-def test_a_broker_that_lost_its_memory_gets_what_was_not_delivered(topic: str, make: Make) -> None:
+def test_a_broker_without_its_data_gets_the_events_that_were_not_delivered(topic: str, make: Make) -> None:
     with TcpProxy() as proxy:
         with Broker(advertised=proxy.address) as first:
             proxy.target = first.servers
@@ -249,14 +251,14 @@ def test_a_broker_that_lost_its_memory_gets_what_was_not_delivered(topic: str, m
         ({"security": {"protocl": "ssl"}}, "protocl"),
     ],
 )
-def test_options_that_cannot_be_are_named_before_the_run(make: Make, options: dict[str, object], named: str) -> None:
+def test_wrong_options_are_named_before_the_run(make: Make, options: dict[str, object], named: str) -> None:
     with pytest.raises(ConfigError, match=rf"sink\.kafka.*{named}"):
         make(**options)
     with pytest.raises(ConfigError, match=rf"sink\.kafka.*{named}"):
         KafkaSink.preflight(**{"servers": "127.0.0.1:1", "topics": {}, "security": {}, **options})  # type: ignore[arg-type]
 
 
-def test_what_was_followed_is_told_without_who_it_is(broker: Broker, topic: str, make: Make) -> None:
+def test_a_tracklet_does_not_name_the_person(broker: Broker, topic: str, make: Make) -> None:
     sink = make(topics={"tracklets": f"{topic}.tracklets"})
     sink.write([SIGHTING, CORRECTION, ALERT])
     sink.flush()

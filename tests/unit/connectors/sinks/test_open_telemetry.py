@@ -1,4 +1,4 @@
-"""Spans for a collector that is there, and for one that is not."""
+"""Spans for a collector that answers, and for one that does not."""
 
 import threading
 import time
@@ -20,7 +20,7 @@ TRACK = TrackId("east", 0, 1)
 
 
 class Collector(BaseHTTPRequestHandler):
-    """Keeps the spans that it is sent."""
+    """Keeps the spans that it receives."""
 
     spans: list[Span]
 
@@ -66,7 +66,7 @@ def test_a_sighting_and_its_alert_are_in_the_trace_of_their_frame(endpoint: str)
         assert "person" not in str(span.attributes)
 
 
-def test_times_of_a_recording_are_no_dates(endpoint: str) -> None:
+def test_times_of_a_recording_are_not_used_as_dates(endpoint: str) -> None:
     sink = OpenTelemetrySink(endpoint=endpoint, timeout_s=5.0)
     sink.write([make_sighting(4, TRACK)])
     sink.flush()
@@ -75,7 +75,7 @@ def test_times_of_a_recording_are_no_dates(endpoint: str) -> None:
     assert span.start_time_unix_nano == span.end_time_unix_nano > 1e18
 
 
-def test_a_collector_that_is_not_there_holds_up_nobody() -> None:
+def test_a_missing_collector_does_not_block() -> None:
     sink = OpenTelemetrySink(endpoint=f"http://127.0.0.1:{free_port()}/v1/traces", timeout_s=0.2)
     for _ in range(20):
         sink.write([make_sighting(4, TRACK)] * 100)

@@ -36,7 +36,7 @@ def test_a_retracted_alert_says_so(capsys: pytest.CaptureFixture[str]):
     assert "retracted: Stays" in capsys.readouterr().out
 
 
-def test_only_what_was_asked_for_is_printed(capsys: pytest.CaptureFixture[str]):
+def test_only_the_configured_kinds_are_printed(capsys: pytest.CaptureFixture[str]):
     TerminalSink(show=["alerts"]).write([make_sighting(), MERGED])
     assert capsys.readouterr().out == ""
 
@@ -54,7 +54,7 @@ def test_a_long_line_is_not_broken(capsys: pytest.CaptureFixture[str]):
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
-def test_a_message_cannot_command_the_terminal(capsys: pytest.CaptureFixture[str]):
+def test_a_message_cannot_control_the_terminal(capsys: pytest.CaptureFixture[str]):
     TerminalSink(show=["alerts"]).write([replace(ALERT, message="\x1b[2J\r\nfake")])
     out = capsys.readouterr().out
     assert "\x1b" not in out

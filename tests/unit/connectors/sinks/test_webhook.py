@@ -27,7 +27,7 @@ class Answer:
 
 
 class Receiver(ThreadingHTTPServer):
-    """A real server that answers as told, then 200, and keeps what it took."""
+    """An HTTP server that gives the configured answers, then 200, and keeps the requests."""
 
     daemon_threads = True
 
@@ -109,7 +109,7 @@ def closed_port() -> int:
         return port
 
 
-def test_every_alert_is_one_post_of_json(receiver: Receiver, sinks: list[WebhookSink]):
+def test_every_alert_is_one_json_post(receiver: Receiver, sinks: list[WebhookSink]):
     sink = make_sink(sinks, receiver.url)
     sink.write([make_alert(1), make_sighting(), make_alert(2)])
     sink.flush()
@@ -145,7 +145,7 @@ def test_a_500_then_a_200_delivers_once(receiver: Receiver, sinks: list[WebhookS
     assert len({headers["X-Passerby-Delivery"] for _, headers, _ in receiver.requests}) == 1
 
 
-def test_what_was_delivered_is_not_sent_again_with_the_same_batch(receiver: Receiver, sinks: list[WebhookSink]):
+def test_delivered_alerts_of_a_batch_are_not_sent_again_with_it(receiver: Receiver, sinks: list[WebhookSink]):
     sink = make_sink(sinks, receiver.url)
     batch = [make_alert(number) for number in range(1, 5)]
     receiver.answers = [Answer(200), Answer(200), Answer(503)]
@@ -184,7 +184,7 @@ def test_writing_a_batch_again_after_a_failed_flush_sends_it_once(receiver: Rece
     assert [body["person_id"] for body in receiver.taken] == [1, 2]
 
 
-def test_a_receiver_that_is_down_makes_the_sink_busy_for_longer_and_longer(sinks: list[WebhookSink]):
+def test_the_wait_for_a_receiver_that_is_down_doubles(sinks: list[WebhookSink]):
     sink = make_sink(sinks, f"http://127.0.0.1:{closed_port()}/")
     waits = []
     for _ in range(3):
@@ -229,7 +229,7 @@ def test_retry_after_is_honoured(
     assert busy.value.retry_after_s == pytest.approx(expected_s, abs=10 if expected_s == 1800 else 0)
 
 
-def test_a_400_is_dropped_counted_and_said_once(
+def test_a_400_drops_the_alert_counts_it_and_is_logged_once(
     receiver: Receiver, sinks: list[WebhookSink], caplog: pytest.LogCaptureFixture
 ):
     sink = make_sink(sinks, receiver.url)
@@ -250,7 +250,7 @@ def test_a_redirect_is_not_followed(receiver: Receiver, sinks: list[WebhookSink]
     assert sink.num_dropped == 1
 
 
-def test_less_urgent_alerts_are_not_sent(receiver: Receiver, sinks: list[WebhookSink]):
+def test_less_severe_alerts_are_not_sent(receiver: Receiver, sinks: list[WebhookSink]):
     sink = make_sink(sinks, receiver.url, min_severity="warning")
     sink.write([make_alert(number, severity) for number, severity in enumerate(Severity)])
     assert [body["severity"] for body in receiver.taken] == ["warning", "critical"]
@@ -271,7 +271,7 @@ def test_amendments_and_retractions_are_deliveries_of_their_own(receiver: Receiv
     ]
 
 
-def test_a_key_with_any_sign_is_a_header(receiver: Receiver, sinks: list[WebhookSink]):
+def test_a_key_with_any_character_is_a_valid_header(receiver: Receiver, sinks: list[WebhookSink]):
     make_sink(sinks, receiver.url).write([replace(make_alert(), key="Tür\r\nX-Evil: 1/3/4.5")])
     _, headers, _ = receiver.requests[0]
     assert "X-Evil" not in headers
@@ -292,7 +292,7 @@ def test_neither_password_nor_token_reach_a_log_or_an_error(
     assert "geheim" not in said
 
 
-def test_what_is_lost_at_the_end_is_said(sinks: list[WebhookSink], caplog: pytest.LogCaptureFixture):
+def test_alerts_that_are_lost_at_the_end_are_logged(sinks: list[WebhookSink], caplog: pytest.LogCaptureFixture):
     sink = make_sink(sinks, f"http://127.0.0.1:{closed_port()}/", max_waiting=5)
     sink.write([make_alert()])
     sink.close()

@@ -41,19 +41,19 @@ def test_every_pixel_and_every_stamp_arrives(broker: Broker, topic: str, recordi
         assert not frame.image.flags.writeable
 
 
-def test_jpeg_arrives_nearly_as_it_was(broker: Broker, topic: str) -> None:
+def test_jpeg_changes_pixels_little(broker: Broker, topic: str) -> None:
     (sent,) = frames(1)
     broker.write(topic, [frame_message(sent, Encoding.JPEG), end_message()])
     (received,) = make_source(broker, topic).frames()
     assert abs(received.image.astype(int) - sent.image).mean() < 3
 
 
-def test_a_recording_gives_the_same_frames_each_time(broker: Broker, topic: str, recording: list[Frame]) -> None:
+def test_a_recording_yields_the_same_frames_each_time(broker: Broker, topic: str, recording: list[Frame]) -> None:
     source = make_source(broker, topic)
     assert stamps(source) == stamps(source) == stamps(make_source(broker, topic))
 
 
-def test_its_constructor_call_can_be_sent_to_another_process(broker: Broker, topic: str) -> None:
+def test_its_factory_can_be_sent_to_another_process(broker: Broker, topic: str) -> None:
     make = build_source("east", {"uri": f"kafka://{broker.servers}/{topic}"}, NODE)  # type: ignore[arg-type]
     assert pickle.loads(pickle.dumps(make))().live is True
 
@@ -76,13 +76,13 @@ def test_cameras_share_a_topic_and_each_gets_its_own(broker: Broker) -> None:
         assert [frame.stamp for frame in received] == [make_stamp(camera_id, index) for index in range(3)]
 
 
-def test_a_camera_may_be_called_otherwise_by_its_sender(broker: Broker, topic: str) -> None:
+def test_the_sender_may_use_another_name_for_a_camera(broker: Broker, topic: str) -> None:
     broker.write(topic, [*map(frame_message, frames(2, "cam-17")), end_message("cam-17")])
     received = list(make_source(broker, topic, "?camera=cam-17").frames())
     assert [frame.stamp for frame in received] == [make_stamp("east", 0), make_stamp("east", 1)]
 
 
-def test_indices_go_on_when_the_sender_starts_anew(broker: Broker, topic: str) -> None:
+def test_indices_continue_when_the_sender_starts_again(broker: Broker, topic: str) -> None:
     first = [Frame(FrameStamp("east", i, 100 + i / 10), picture(i)) for i in range(3)]
     again = [Frame(FrameStamp("east", i, 200 + i / 10), picture(i)) for i in range(3)]
     broker.write(topic, [*map(frame_message, [*first, *again]), end_message()])
@@ -105,7 +105,7 @@ def test_a_recording_can_begin_at_a_time(broker: Broker, topic: str) -> None:
     assert next(make_source(broker, topic, start=f"{now.astype('datetime64[ms]')}Z").frames()).stamp.index == 3
 
 
-def test_a_group_goes_on_behind_what_was_acknowledged(broker: Broker, topic: str, recording: list[Frame]) -> None:
+def test_a_group_continues_after_the_acknowledged_frame(broker: Broker, topic: str, recording: list[Frame]) -> None:
     source = make_source(broker, topic, group=topic)
     received = source.frames()
     taken = [next(received) for _ in range(6)]
@@ -115,9 +115,7 @@ def test_a_group_goes_on_behind_what_was_acknowledged(broker: Broker, topic: str
     assert stamps(make_source(broker, topic, group=topic))[0][0] == 4
 
 
-def test_what_is_acknowledged_while_reading_is_committed_while_reading(
-    broker: Broker, topic: str, recording: list[Frame]
-) -> None:
+def test_an_ack_during_reading_is_committed_during_reading(broker: Broker, topic: str, recording: list[Frame]) -> None:
     source = make_source(broker, topic, group=topic, commit_every_s=0.0)
     received = source.frames()
     source.ack(next(received).stamp)
@@ -129,9 +127,7 @@ def test_what_is_acknowledged_while_reading_is_committed_while_reading(
     assert stamps(make_source(broker, topic, group=topic))[0][0] == 6
 
 
-def test_what_is_acknowledged_last_is_committed_after_the_end(
-    broker: Broker, topic: str, recording: list[Frame]
-) -> None:
+def test_an_ack_after_the_end_is_committed_by_close(broker: Broker, topic: str, recording: list[Frame]) -> None:
     source = make_source(broker, topic, group=topic)
     received = list(source.frames())
     source.close()
@@ -140,7 +136,7 @@ def test_what_is_acknowledged_last_is_committed_after_the_end(
     assert stamps(make_source(broker, topic, group=topic)) == []
 
 
-def test_another_process_goes_on_behind_the_last_frame_though_less_was_committed(
+def test_another_process_continues_after_the_last_frame_even_if_less_was_committed(
     broker: Broker, topic: str, recording: list[Frame]
 ) -> None:
     source = make_source(broker, topic, group=topic)
@@ -154,7 +150,7 @@ def test_another_process_goes_on_behind_the_last_frame_though_less_was_committed
     assert broker.read(f"{topic}.dead") == []
 
 
-def test_another_process_numbers_frames_of_a_sender_that_had_started_anew(broker: Broker, topic: str) -> None:
+def test_another_process_keeps_the_indices_of_a_sender_that_had_started_again(broker: Broker, topic: str) -> None:
     first = [Frame(FrameStamp("east", i, 100 + i / 10), picture(i)) for i in range(3)]
     again = [Frame(FrameStamp("east", i, 200 + i / 10), picture(i)) for i in range(3)]
     broker.write(topic, [*map(frame_message, [*first, *again]), end_message()])
@@ -164,7 +160,7 @@ def test_another_process_numbers_frames_of_a_sender_that_had_started_anew(broker
     assert [frame.stamp for frame in source.frames()] == whole[4:]
 
 
-def test_a_live_camera_goes_on_with_higher_indices_in_another_process(broker: Broker, topic: str) -> None:
+def test_a_live_camera_continues_with_higher_indices_in_another_process(broker: Broker, topic: str) -> None:
     source = make_source(broker, topic, live=True)
     source.resume(make_stamp(index=70, captured_at=7.0))
     received = source.frames()
@@ -175,12 +171,12 @@ def test_a_live_camera_goes_on_with_higher_indices_in_another_process(broker: Br
     thread.join()
 
 
-def test_what_nobody_acknowledged_is_read_again(broker: Broker, topic: str, recording: list[Frame]) -> None:
+def test_frames_that_were_not_acknowledged_are_read_again(broker: Broker, topic: str, recording: list[Frame]) -> None:
     for _ in range(2):
         assert len(stamps(make_source(broker, topic, group=topic))) == 10
 
 
-def test_a_live_camera_begins_with_what_comes_next_and_drops_all_but_the_newest(broker: Broker, topic: str) -> None:
+def test_a_live_camera_begins_with_the_next_frame_and_drops_all_but_the_newest(broker: Broker, topic: str) -> None:
     broker.write(topic, [*map(frame_message, frames(5))])
     source = make_source(broker, topic, live=True)
     received: list[int] = []
@@ -199,16 +195,16 @@ def test_a_live_camera_begins_with_what_comes_next_and_drops_all_but_the_newest(
     wait_for(lambda: received[-1] == 35)
     source.close()
     thread.join()
-    assert min(received) >= 4  # Tansu takes for the end what is the last batch's begin
+    assert min(received) >= 4  # Tansu's end offset is the beginning of the last batch
     assert source.num_dropped > 20
 
 
-def test_silence_is_a_lost_camera(broker: Broker, topic: str) -> None:
+def test_a_silent_camera_is_lost(broker: Broker, topic: str) -> None:
     with pytest.raises(SourceLostError, match=r"expected a message of east, got none in 0\.3 s"):
         list(make_source(broker, topic, read_timeout_s=0.3).frames())
 
 
-def test_a_broken_camera_goes_on_behind_the_last_frame(broker: Broker, topic: str) -> None:
+def test_a_lost_camera_continues_after_the_last_frame(broker: Broker, topic: str) -> None:
     broker.write(topic, [*map(frame_message, frames(3))])
     source = make_source(broker, topic, read_timeout_s=0.3)
     received: list[Frame] = []
@@ -220,7 +216,7 @@ def test_a_broken_camera_goes_on_behind_the_last_frame(broker: Broker, topic: st
 
 
 @pytest.mark.parametrize("query", ["", "?partition=7"])
-def test_a_topic_that_is_not_there_is_said_so(broker: Broker, topic: str, query: str) -> None:
+def test_a_missing_topic_is_reported(broker: Broker, topic: str, query: str) -> None:
     source = make_source(broker, topic if query else "nowhere", query)
     with pytest.raises(ConfigError, match=r"site\.cameras\.east: expected a topic at .*, got no (topic|partition)"):
         source.check()
@@ -228,7 +224,7 @@ def test_a_topic_that_is_not_there_is_said_so(broker: Broker, topic: str, query:
         next(source.frames())
 
 
-def test_a_broker_that_is_not_there_is_said_so(broker: Broker) -> None:
+def test_a_missing_broker_is_reported(broker: Broker) -> None:
     source = build_source("east", {"uri": "kafka://127.0.0.1:1/frames", "open_timeout_s": 0.5}, NODE)()  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"site\.cameras\.east: expected a topic at kafka://127\.0\.0\.1:1/frames"):
         source.check()
@@ -236,7 +232,7 @@ def test_a_broker_that_is_not_there_is_said_so(broker: Broker) -> None:
         next(source.frames())
 
 
-def test_a_topic_with_its_frames_passes_the_check(broker: Broker, topic: str) -> None:
+def test_check_passes_for_a_topic_that_exists(broker: Broker, topic: str) -> None:
     make_source(broker, topic).check()
 
 
@@ -246,12 +242,12 @@ FAULTS: dict[str, Callable[[Frame], object]] = {
     "size": partial(frame_message, width=b"60000", height=b"60000"),
     "future": lambda frame: frame_message(Frame(FrameStamp("east", 1, time.time() + 3600), frame.image)),
     "order": lambda frame: frame_message(Frame(FrameStamp("east", 1, -5.0), frame.image)),
-    "image": lambda frame: (b"east", b"no picture", frame_message(frame)[2]),
+    "image": lambda frame: (b"east", b"not a picture", frame_message(frame)[2]),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_what_is_no_frame_is_put_aside_with_the_reason(broker: Broker, topic: str, fault: str) -> None:
+def test_a_message_that_is_not_a_frame_is_dead_lettered_with_the_reason(broker: Broker, topic: str, fault: str) -> None:
     good = frames(3)
     bad = FAULTS[fault](make_frame(make_stamp(index=1)))
     broker.write(topic, [frame_message(good[0]), bad, frame_message(good[2]), end_message()])  # type: ignore[list-item]
@@ -267,7 +263,7 @@ def test_what_is_no_frame_is_put_aside_with_the_reason(broker: Broker, topic: st
 
 
 class NoUtf8(str):
-    """A name that producers write, and that no consumer can read."""
+    """A header name that a producer can write and no consumer can parse."""
 
     def encode(self, *_: object) -> bytes:
         return b"\xff\xfe\xfa"
@@ -278,7 +274,7 @@ def unreadable(frame: Frame) -> Message:
     return key, value, [(NoUtf8("name"), b""), *headers]
 
 
-def test_what_the_client_library_cannot_read_is_passed_over(broker: Broker, topic: str) -> None:
+def test_a_message_that_the_client_library_cannot_parse_is_skipped(broker: Broker, topic: str) -> None:
     sent = frames(6)
     broker.write(topic, [*map(frame_message, sent[:2])])
     broker.write(topic, [unreadable(sent[2])])
@@ -289,7 +285,7 @@ def test_what_the_client_library_cannot_read_is_passed_over(broker: Broker, topi
     assert dict(letter.headers)["fault_offset"] == b"2"
 
 
-def test_what_cannot_be_read_spoils_no_more_than_its_batch(broker: Broker, topic: str) -> None:
+def test_a_message_that_cannot_be_parsed_costs_no_more_than_its_batch(broker: Broker, topic: str) -> None:
     sent = frames(10)
     batch = [unreadable(frame) if frame.stamp.index == 3 else frame_message(frame) for frame in sent[:6]]
     broker.write(topic, batch, linger_ms=500)
@@ -301,7 +297,7 @@ def test_what_cannot_be_read_spoils_no_more_than_its_batch(broker: Broker, topic
     assert len(received) + source.num_bad == 10
 
 
-def test_in_a_partition_of_its_own_another_key_is_a_fault(broker: Broker, topic: str) -> None:
+def test_in_a_partition_of_its_own_another_key_is_faulty(broker: Broker, topic: str) -> None:
     stranger = (b"\xff\x00", b"?", [])
     broker.write(topic, [stranger, *map(frame_message, frames(1)), end_message()], partition=0)
     source = make_source(broker, topic, "?partition=0")
@@ -310,7 +306,7 @@ def test_in_a_partition_of_its_own_another_key_is_a_fault(broker: Broker, topic:
     assert dict(letter.headers)["fault"] == b"key"
 
 
-def test_without_a_dead_letter_topic_faults_are_counted(broker: Broker, topic: str) -> None:
+def test_without_a_dead_letter_topic_faulty_messages_are_counted(broker: Broker, topic: str) -> None:
     broker.write(topic, [(b"east", b"?", []), end_message()])
     source = make_source(broker, topic, dead_letters=None)
     assert stamps(source) == []

@@ -1,4 +1,4 @@
-"""What a live camera's pictures are stamped with when somebody sets the clock."""
+"""How the pictures of a live camera are stamped when the system clock is set, and which of them are dropped."""
 
 import itertools
 import time
@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from connectors.sources import live_reading as _live_reading
+from connectors.sources import live_reading
 from connectors.sources.live_reading import LiveReading
 
 HOUR_S = 3600.0
 
 
 class Clock:
-    """The time of day, which can be set; the monotonic clock goes on."""
+    """A system clock that a test can set; the monotonic clock runs on."""
 
     def __init__(self) -> None:
         self.set_by_s = 0.0
@@ -29,7 +29,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(_live_reading, "time", clock)
+    monkeypatch.setattr(live_reading, "time", clock)
     return clock
 
 
@@ -43,7 +43,7 @@ def make_reading() -> LiveReading[int]:
 
 
 @pytest.mark.parametrize("hour_s", [HOUR_S, -HOUR_S], ids=["forward", "back"])
-def test_a_clock_that_jumps_an_hour_does_not_show_while_a_camera_is_open(clock: Clock, hour_s: float) -> None:
+def test_setting_the_clock_does_not_change_the_times_of_an_open_camera(clock: Clock, hour_s: float) -> None:
     reading, times = make_reading(), list[float]()
     for arrival in itertools.islice(reading.arrivals(), 20):
         times.append(arrival.arrived_at)
@@ -56,7 +56,7 @@ def test_a_clock_that_jumps_an_hour_does_not_show_while_a_camera_is_open(clock: 
 
 
 @pytest.mark.parametrize(("hour_s", "later_s"), [(HOUR_S, HOUR_S), (-HOUR_S, 0.0)], ids=["forward", "back"])
-def test_a_camera_that_is_opened_again_has_the_new_time_if_that_is_later(
+def test_a_camera_that_is_opened_again_takes_the_new_time_if_that_is_later(
     clock: Clock, hour_s: float, later_s: float
 ) -> None:
     reading = make_reading()

@@ -3,6 +3,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 from clips import RED, make_clip
 from rtsp_server import RtspServer, free_port
 
-from connectors.sources.rtsp import RtspSource
+from connectors.sources.live import LiveSource
+from connectors.sources.rtsp import RtspOpener
 from pipeline.core import Frame
 from pipeline.core.errors import ConfigError, SourceLostError
 
@@ -19,14 +21,15 @@ pytestmark = pytest.mark.slow
 USER = "ann:s3cret"
 
 
-def make_source(uri: str, **options: float) -> RtspSource:
-    return RtspSource("east", uri, **{"open_timeout_s": 5.0, "read_timeout_s": 1.0, "threads": 1, **options})
+def make_source(uri: str, *, open_timeout_s: float = 5.0, read_timeout_s: float = 1.0) -> LiveSource:
+    opener = partial(RtspOpener, threads=1)
+    return LiveSource("east", uri, opener=opener, open_timeout_s=open_timeout_s, read_timeout_s=read_timeout_s)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("media")
-    # As cameras send it: no pictures out of order, and often one that stands for itself.
+    # As cameras send it: no reordered pictures, and frequent key frames.
     camera = {"bf": "0", "g": "10"}
     make_clip(folder / "long.mp4", num_frames=200, fps=20, codec_options=camera)
     make_clip(folder / "short.mp4", num_frames=10, codec_options=camera)
@@ -41,12 +44,12 @@ def server(folder: Path) -> Iterator[RtspServer]:
 
 @pytest.fixture
 def silent_port() -> Iterator[int]:
-    """A port that takes connections and never says a word."""
+    """A port that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]
 
 
-def take(source: RtspSource, count: int) -> list[Frame]:
+def take(source: LiveSource, count: int) -> list[Frame]:
     frames = source.frames()
     taken = [next(frames) for _ in range(count)]
     frames.close()  # type: ignore[attr-defined]
@@ -65,7 +68,7 @@ def test_frames_arrive_in_rgb_with_the_time_of_their_arrival(server: RtspServer)
     assert [frame.stamp.index for frame in frames] == sorted({frame.stamp.index for frame in frames})
 
 
-def test_the_first_frame_comes_soon(server: RtspServer) -> None:
+def test_the_first_frame_arrives_within_three_seconds(server: RtspServer) -> None:
     began = time.monotonic()
     take(make_source(server.url("long.mp4")), 1)
     assert time.monotonic() - began < 3.0
@@ -80,7 +83,7 @@ def test_a_slow_reader_gets_the_newest_frame_and_sees_the_gap(server: RtspServer
     assert time.time() - second.stamp.captured_at < 0.5
 
 
-def test_a_camera_that_dies_is_lost_at_once_and_found_again(server: RtspServer) -> None:
+def test_a_camera_that_dies_is_lost_at_once_and_can_be_opened_again(server: RtspServer) -> None:
     source = make_source(server.url("long.mp4"))
     frames = source.frames()
     first = next(frames)
@@ -97,7 +100,7 @@ def test_a_camera_that_dies_is_lost_at_once_and_found_again(server: RtspServer) 
     assert again[0].stamp.captured_at > first.stamp.captured_at
 
 
-def test_a_camera_that_falls_silent_is_lost_within_the_time_out(server: RtspServer) -> None:
+def test_a_silent_camera_is_lost_within_the_time_out(server: RtspServer) -> None:
     frames = make_source(server.url("long.mp4", endless=True)).frames()
     next(frames)
     server.freeze()
@@ -107,7 +110,7 @@ def test_a_camera_that_falls_silent_is_lost_within_the_time_out(server: RtspServ
     assert time.monotonic() - began < 2.5
 
 
-def test_the_end_of_the_stream_is_a_loss_for_live_streams_do_not_end(server: RtspServer) -> None:
+def test_the_end_of_the_stream_is_an_error_because_live_streams_do_not_end(server: RtspServer) -> None:
     frames: list[Frame] = []
     with pytest.raises(SourceLostError):
         frames.extend(make_source(server.url("short.mp4")).frames())
@@ -128,7 +131,7 @@ def test_close_from_another_thread_ends_the_wait_for_a_silent_camera(server: Rts
     server.kill()
 
 
-def test_close_ends_the_wait_for_a_camera_that_takes_connections_and_says_nothing(silent_port: int) -> None:
+def test_close_ends_the_wait_for_a_camera_that_accepts_connections_and_sends_nothing(silent_port: int) -> None:
     source = make_source(f"rtsp://127.0.0.1:{silent_port}/a", open_timeout_s=3.0)
     closer = threading.Timer(0.2, source.close)
     closer.start()
@@ -145,7 +148,7 @@ def test_frames_returns_at_once_after_close() -> None:
     assert list(source.frames()) == []
 
 
-def test_check_passes_for_a_camera_that_sends_and_the_frames_still_begin_at_0(server: RtspServer) -> None:
+def test_after_a_check_the_frames_still_begin_at_0(server: RtspServer) -> None:
     source = make_source(server.url("long.mp4"))
     source.check()
     assert take(source, 1)[0].stamp.index < 10
@@ -163,7 +166,7 @@ def test_check_gives_up_on_a_silent_camera_within_the_time_out(silent_port: int)
     assert time.monotonic() - began < 2.0
 
 
-def test_check_says_what_the_server_says_of_a_path_that_it_does_not_have(server: RtspServer) -> None:
+def test_check_repeats_the_answer_of_the_server_for_a_missing_path(server: RtspServer) -> None:
     with pytest.raises(ConfigError, match="404"):
         make_source(server.url("none.mp4")).check()
 
@@ -178,7 +181,7 @@ def test_no_error_holds_the_password_anywhere(server: RtspServer, path: str) -> 
         error = error.__cause__ or error.__context__
 
 
-def test_an_encrypted_camera_that_is_not_there_is_said_so() -> None:
+def test_check_reports_an_encrypted_camera_that_is_not_there() -> None:
     with pytest.raises(ConfigError, match="Connection refused"):
         make_source(f"rtsps://{USER}@127.0.0.1:{free_port()}/a").check()
 

@@ -55,7 +55,7 @@ def test_without_times_in_the_file_they_follow_from_the_frame_rate(tmp_path: Pat
     np.testing.assert_allclose(times(VideoFileSource("east", str(clip))), np.arange(10) / FPS, atol=1e-6)
 
 
-def test_times_that_jump_back_are_repaired_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_times_that_jump_back_are_replaced_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for name in ("a", "b"):
         make_clip(tmp_path / f"{name}.ts", num_frames=10)
     joined = tmp_path / "joined.ts"
@@ -66,19 +66,19 @@ def test_times_that_jump_back_are_repaired_and_counted(tmp_path: Path, caplog: p
     assert "camera east: the times of 10 frames" in caplog.text
 
 
-def test_times_that_ascend_are_not_spoken_of(clip: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_is_logged_if_the_times_increase(clip: Path, caplog: pytest.LogCaptureFixture) -> None:
     times(VideoFileSource("east", str(clip)))
     assert caplog.text == ""
 
 
-def test_a_stride_leaves_out_frames_and_keeps_their_numbers(clip: Path) -> None:
+def test_a_stride_skips_frames_and_keeps_their_indices(clip: Path) -> None:
     every = list(VideoFileSource("east", str(clip)).frames())
     some = list(VideoFileSource("east", str(clip), stride=7).frames())
     assert [frame.stamp for frame in some] == [frame.stamp for frame in every[::7]]
     assert all(np.array_equal(a.image, b.image) for a, b in zip(some, every[::7], strict=True))
 
 
-def test_a_piece_from_the_beginning_is_as_long_as_was_asked_for(clip: Path) -> None:
+def test_seconds_limits_the_recording_to_its_beginning(clip: Path) -> None:
     every = list(VideoFileSource("east", str(clip), starts_at=100.0).frames())
     some = list(VideoFileSource("east", str(clip), starts_at=100.0, seconds=0.5).frames())
     assert [frame.stamp for frame in some] == [frame.stamp for frame in every if frame.stamp.captured_at < 100.5]
@@ -97,13 +97,13 @@ def test_a_rectangle_is_cut_out(clip: Path) -> None:
 
 
 @pytest.mark.parametrize("crop_xyxy", [(0, 0, 161, 120), (0, 0, 160, 121)])
-def test_a_rectangle_outside_the_picture_is_found_by_check(clip: Path, crop_xyxy: tuple[int, ...]) -> None:
+def test_check_finds_a_rectangle_outside_the_picture(clip: Path, crop_xyxy: tuple[int, ...]) -> None:
     with pytest.raises(ConfigError, match=r"site\.cameras\.east\.crop_xyxy: .*160x120"):
         VideoFileSource("east", str(clip), crop_xyxy=crop_xyxy).check()
 
 
 @pytest.mark.parametrize("crop_xyxy", [(10, 0, 10, 20), (-1, 0, 10, 20), (0, 0, 10), (0, 30, 10, 20)])
-def test_what_is_no_rectangle_is_refused(crop_xyxy: tuple[int, ...]) -> None:
+def test_a_rectangle_without_an_area_is_refused(crop_xyxy: tuple[int, ...]) -> None:
     with pytest.raises(ConfigError, match="crop_xyxy"):
         VideoFileSource("east", "a.mp4", crop_xyxy=crop_xyxy)
 
@@ -119,7 +119,7 @@ def test_colours_are_rgb(clip: Path) -> None:
     np.testing.assert_allclose(image.reshape(-1, 3).mean(0), RED, atol=4)
 
 
-def test_a_recording_made_on_its_side_is_turned_upright(clip: Path) -> None:
+def test_a_recording_is_rotated_as_its_file_says(clip: Path) -> None:
     data = clip.read_bytes()
     at = data.index(IDENTITY, data.index(b"tkhd"))
     clip.write_bytes(data[:at] + QUARTER_TURN + data[at + len(IDENTITY) :])
@@ -132,7 +132,7 @@ def test_a_recording_made_on_its_side_is_turned_upright(clip: Path) -> None:
 
 
 @pytest.mark.parametrize("threads", [2, 4])
-def test_threads_change_no_bit(tmp_path: Path, threads: int) -> None:
+def test_the_number_of_threads_changes_no_pixel(tmp_path: Path, threads: int) -> None:
     clip = str(make_clip(tmp_path / "noisy.mp4", noisy=True))
     one = [frame.image for frame in VideoFileSource("east", clip, threads=1).frames()]
     many = [frame.image for frame in VideoFileSource("east", clip, threads=threads).frames()]
@@ -142,7 +142,7 @@ def test_threads_change_no_bit(tmp_path: Path, threads: int) -> None:
 
 @pytest.mark.parametrize("uri", ["{path}", "file://{path}"])
 @pytest.mark.parametrize("name", ["a:b.mp4", "two words ü.mp4", "100%.mp4"])
-def test_names_of_any_kind_are_found(tmp_path: Path, name: str, uri: str) -> None:
+def test_unusual_file_names_are_found(tmp_path: Path, name: str, uri: str) -> None:
     path = make_clip(tmp_path / "clip.mp4", num_frames=3).rename(tmp_path / name)
     given = path.as_uri() if uri.startswith("file") else str(path)
     source = VideoFileSource("east", given)
@@ -153,7 +153,9 @@ def test_names_of_any_kind_are_found(tmp_path: Path, name: str, uri: str) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", ["mp4", "mkv", "avi", "flv", "webm"])
 @pytest.mark.parametrize("share", [0.5, 0.8])
-def test_a_file_cut_off_gives_its_whole_frames_then_is_lost(tmp_path: Path, ending: str, share: float) -> None:
+def test_a_file_that_was_cut_off_yields_its_complete_frames_and_is_then_lost(
+    tmp_path: Path, ending: str, share: float
+) -> None:
     codec = {"avi": "mpeg4", "webm": "libvpx"}.get(ending, "libx264")
     clip = make_clip(tmp_path / f"clip.{ending}", num_frames=60, noisy=True, codec=codec)
     whole = list(VideoFileSource("east", str(clip)).frames())
@@ -167,7 +169,7 @@ def test_a_file_cut_off_gives_its_whole_frames_then_is_lost(tmp_path: Path, endi
 
 
 @pytest.mark.parametrize("ending", ["mp4", "mkv"])
-def test_a_file_cut_off_between_two_frames_is_lost_too(tmp_path: Path, ending: str) -> None:
+def test_a_file_that_was_cut_off_between_two_frames_is_lost_too(tmp_path: Path, ending: str) -> None:
     clip = make_clip(tmp_path / f"clip.{ending}", num_frames=60, noisy=True)
     with av.open(str(clip)) as container:
         places = sorted(packet.pos for packet in container.demux(video=0) if packet.size)
@@ -176,14 +178,14 @@ def test_a_file_cut_off_between_two_frames_is_lost_too(tmp_path: Path, ending: s
     assert len(frames) == 30
 
 
-def test_after_a_loss_frames_goes_on_behind_the_last_one_and_is_lost_again(tmp_path: Path) -> None:
+def test_after_an_error_frames_continues_after_the_last_one_and_is_lost_again(tmp_path: Path) -> None:
     clip = cut_off(make_clip(tmp_path / "clip.mp4", num_frames=60, noisy=True))
     source = VideoFileSource("east", str(clip))
     assert read_until_lost(source)[0]
     assert read_until_lost(source)[0] == []
 
 
-def test_a_file_made_whole_after_a_loss_goes_on_where_it_broke(tmp_path: Path) -> None:
+def test_a_file_that_was_completed_after_an_error_continues_where_it_broke(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", num_frames=60, noisy=True)
     data = clip.read_bytes()
     source = VideoFileSource("east", str(cut_off(clip)))
@@ -193,7 +195,7 @@ def test_a_file_made_whole_after_a_loss_goes_on_where_it_broke(tmp_path: Path) -
     assert [frame.stamp.index for frame in (*before, *after)] == list(range(60))
 
 
-def test_damage_amid_the_file_is_a_loss(tmp_path: Path) -> None:
+def test_damage_inside_a_file_is_an_error(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", num_frames=60, noisy=True)
     data = bytearray(clip.read_bytes())
     half = len(data) // 2
@@ -204,7 +206,7 @@ def test_damage_amid_the_file_is_a_loss(tmp_path: Path) -> None:
     assert "Invalid data" in message
 
 
-def test_sound_that_lasts_longer_than_the_pictures_is_no_loss(tmp_path: Path) -> None:
+def test_sound_that_lasts_longer_than_the_pictures_is_not_an_error(tmp_path: Path) -> None:
     for ending in ("mp4", "mkv", "ts"):
         path = tmp_path / f"sound.{ending}"
         with av.open(str(path), "w") as container:
@@ -222,7 +224,7 @@ def test_sound_that_lasts_longer_than_the_pictures_is_no_loss(tmp_path: Path) ->
         assert len(list(VideoFileSource("east", str(path)).frames())) == 10
 
 
-def test_sound_alone_is_no_video(tmp_path: Path) -> None:
+def test_a_file_with_only_sound_is_not_a_video(tmp_path: Path) -> None:
     path = tmp_path / "sound.mp4"
     with av.open(str(path), "w") as container:
         audio = container.add_stream("aac", rate=16000)
@@ -243,7 +245,7 @@ def test_a_file_that_vanishes_after_the_check_is_lost(clip: Path) -> None:
 
 
 @pytest.mark.slow
-def test_decoding_leaves_other_threads_their_turn(tmp_path: Path) -> None:
+def test_other_threads_run_while_a_video_is_decoded(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "large.mp4", num_frames=10, noisy=True, hw=(720, 1280))
     turns = 0
     done = threading.Event()
@@ -264,7 +266,7 @@ def test_decoding_leaves_other_threads_their_turn(tmp_path: Path) -> None:
 
 @pytest.mark.shared
 @pytest.mark.slow
-def test_no_recording_at_hand_is_taken_for_a_broken_one(shared: Path) -> None:
+def test_no_recording_of_the_data_sets_counts_as_broken(shared: Path) -> None:
     clips = sorted(path for path in (shared / "data").rglob("*") if path.suffix in {".avi", ".mp4"})
     assert clips
     for clip in clips:

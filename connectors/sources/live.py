@@ -1,0 +1,131 @@
+"""A live camera: its newest frame, however the camera is connected.
+
+Needs: what its opener needs (``rtsp.py``, ``webcam.py``).
+Guarantee: the newest frame, stamped at arrival. Frames that were not taken in time leave a gap in ``index``.
+When slow: drops old frames and counts them.
+Secrets: user and password in the URI. They reach no log and no error.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from connectors.sources.live_reading import LiveReading, ReadingEndedError
+from pipeline.core import Frame, FrameStamp
+from pipeline.core.errors import ConfigError, SourceLostError
+
+Picture = Callable[[], NDArray[np.uint8]]
+"""Returns an image, shape ``(H, W, 3)``, uint8, RGB. It is a call so that dropped pictures cost no conversion."""
+
+
+class Opener(Protocol):
+    """Opens one kind of camera, as often as needed. The constructor takes the URI first and opens nothing.
+
+    Attributes:
+        address: Names the camera in messages, without user and password.
+        advice: What to check when the camera sends nothing.
+    """
+
+    address: str
+    advice: str
+
+    def pictures(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[Picture]:
+        """Open the camera, yield its pictures as they arrive, and close it at the end. Runs in a thread, may block.
+
+        Args:
+            open_timeout_s: Seconds to wait for the first picture, if the library can limit that.
+            read_timeout_s: Seconds to wait for each further one, if the library can limit that.
+
+        Raises:
+            ReadingEndedError: If the camera cannot be opened, or breaks.
+        """
+        ...
+
+
+class LiveSource:
+    """Frames of a live camera.
+
+    Args:
+        camera_id: The camera.
+        uri: What the opener opens.
+        opener: Makes the opener from the URI.
+        open_timeout_s: Seconds within which the first picture must arrive.
+        read_timeout_s: Seconds within which each further picture must arrive.
+
+    Raises:
+        ConfigError: If the opener cannot open such a URI.
+    """
+
+    live = True
+    num_bad = 0
+
+    def __init__(
+        self,
+        camera_id: str,
+        uri: str,
+        *,
+        opener: Callable[[str], Opener],
+        open_timeout_s: float,
+        read_timeout_s: float,
+    ) -> None:
+        self.camera_id = camera_id
+        self._opener = opener(uri)
+        self._open_timeout_s = open_timeout_s
+        self._read_timeout_s = read_timeout_s
+        self._reading = self._make_reading()
+
+    @property
+    def num_dropped(self) -> int:
+        """Pictures that a newer one replaced before they were taken."""
+        return self._reading.num_missed
+
+    def check(self) -> None:
+        """Open the camera and wait for a picture.
+
+        Raises:
+            ConfigError: If none arrives within ``open_timeout_s``.
+        """
+        reason = self._make_reading().why_silent()
+        if reason is not None:
+            raise ConfigError(
+                f"site.cameras.{self.camera_id}: expected pictures from {self._opener.address}, got {reason}; "
+                f"check {self._opener.advice}"
+            )
+
+    def frames(self) -> Iterator[Frame]:
+        """Open the camera and yield its newest frame, again and again. ``index`` continues from the last call.
+
+        Raises:
+            SourceLostError: If it cannot be opened, breaks, ends the stream, or is silent for too long.
+        """
+        try:
+            for arrival in self._reading.arrivals():
+                yield Frame(FrameStamp(self.camera_id, arrival.index, arrival.arrived_at), arrival.picture())
+        except ReadingEndedError as error:
+            raise SourceLostError(
+                f"{self._opener.address}: expected pictures, got {error}; check {self._opener.advice}"
+            ) from error
+
+    def resume(self, stamp: FrameStamp) -> None:
+        """Let indices and times continue after ``stamp``."""
+        self._reading.resume(stamp.index, stamp.captured_at)
+
+    def ack(self, stamp: FrameStamp) -> None:
+        """Do nothing: a live camera cannot send a frame again."""
+
+    def close(self) -> None:
+        """End ``frames`` for good; idempotent, from any thread."""
+        self._reading.close()
+
+    def _make_reading(self) -> LiveReading[Picture]:
+        return LiveReading(
+            f"live-{self.camera_id}",
+            self._pictures,
+            open_timeout_s=self._open_timeout_s,
+            read_timeout_s=self._read_timeout_s,
+        )
+
+    def _pictures(self) -> Iterator[Picture]:
+        return self._opener.pictures(open_timeout_s=self._open_timeout_s, read_timeout_s=self._read_timeout_s)
