@@ -1,4 +1,4 @@
-"""What stands in a place: boxes, cylinders and ellipsoids, what their surfaces look like, what is in the way.
+"""Primitives of a place: boxes, cylinders and ellipsoids, their materials, and the obstacles they form.
 
 World frame: metres, x east, y north, z up, the ground at z = 0. Colours: sRGB, 0 to 255.
 """
@@ -26,14 +26,14 @@ KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What a surface looks like.
+    """The material of a surface.
 
     Attributes:
-        kind: One of `KINDS`. ``ceiling`` and ``lamp`` let the light from above through: it comes from them.
+        kind: One of `KINDS`. ``ceiling`` and ``lamp`` let the light from above through, because it comes from them.
         color: Main colour.
-        second: Mortar, joints, frames, letters; what it means depends on the kind.
-        size_m: Period of the pattern: a tile, a plank, a window, a shelf board.
-        seed: Of everything random in the pattern.
+        second: Colour of mortar, joints, frames or letters, depending on the kind.
+        size_m: Period of the pattern, metres: a tile, a plank, a window, a shelf board.
+        seed: Seed of the pattern.
     """
 
     kind: str
@@ -51,7 +51,7 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A box along the axes, from its lowest to its highest corner."""
+    """An axis-aligned box, from its lowest to its highest corner, metres."""
 
     low: Point3
     high: Point3
@@ -69,7 +69,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Cylinder:
-    """An upright cylinder, closed at its top."""
+    """A vertical cylinder, closed at its top, metres."""
 
     center_xy: Point2
     radius: float
@@ -91,7 +91,7 @@ class Cylinder:
 
 @dataclass(frozen=True, slots=True)
 class Ellipsoid:
-    """An ellipsoid along the axes."""
+    """An axis-aligned ellipsoid, metres."""
 
     center: Point3
     radii: Point3
@@ -108,19 +108,19 @@ class Ellipsoid:
         return (x - a, y - b, z - c), (x + a, y + b, z + c)
 
 
-Solid = Box | Cylinder | Ellipsoid
+Primitive = Box | Cylinder | Ellipsoid
 
 
 def shown_on(wall: str, at: float, along: Point2, z: Point2, material: Material, thickness_m: float = 0.06) -> Box:
     """Return a flat box on a wall: a poster, a window, a door.
 
     Args:
-        wall: Where it faces: ``north``, ``south``, ``east`` or ``west``.
+        wall: Direction it faces: ``north``, ``south``, ``east`` or ``west``.
         at: Coordinate of the wall's surface, metres (y for north and south, x otherwise).
         along: From, to along the wall, metres.
         z: From, to above the ground, metres.
-        material: What it shows.
-        thickness_m: How far it stands out.
+        material: Of the box.
+        thickness_m: Distance that it stands out from the wall.
     """
     out = thickness_m if wall in ("north", "east") else -thickness_m
     low, high = min(at, at + out), max(at, at + out)
@@ -131,16 +131,16 @@ def shown_on(wall: str, at: float, along: Point2, z: Point2, material: Material,
 
 def wall(
     facing: str, at: float, along: Point2, height_m: float, material: Material, gaps: Sequence[float] = ()
-) -> list[Solid]:
-    """Return a wall, 2 m thick, with doorways: whoever steps into one is out of sight.
+) -> list[Primitive]:
+    """Return a wall, 2 m thick, with doorways that hide the people in them.
 
     Args:
-        facing: Where its surface looks: ``north``, ``south``, ``east`` or ``west``.
+        facing: Direction its surface faces: ``north``, ``south``, ``east`` or ``west``.
         at: Coordinate of the surface, metres (y for north and south, x otherwise).
         along: From, to along the wall, metres.
         height_m: Of the wall; above 2.3.
         material: Of the wall.
-        gaps: Middles of the doorways along the wall, each 1.3 m wide and 2.2 m high.
+        gaps: Centres of the doorways along the wall, each 1.3 m wide and 2.2 m high.
     """
     deep, half = 2.0 if facing in ("south", "west") else -2.0, 0.65
     edges = [along[0], *(edge for gap in sorted(gaps) for edge in (gap - half, gap + half)), along[1]]
@@ -149,7 +149,7 @@ def wall(
     for gap in gaps:
         parts.append((gap - half, gap + half, 2.2, height_m, at, at + deep, material))
         parts.append((gap - half, gap + half, 0.0, 2.2, at + deep * 0.95, at + deep, dark))
-    boxes: list[Solid] = []
+    boxes: list[Primitive] = []
     for first, last, low, high, near, far, surface_of in parts:
         y0, y1 = min(near, far), max(near, far)
         if facing in ("north", "south"):
@@ -160,19 +160,19 @@ def wall(
 
 
 def patch(x: Point2, y: Point2, material: Material, *, height_m: float = 0.012) -> Box:
-    """Return a flat piece of other ground: a road, a line, a mat."""
+    """Return a flat piece of other ground: a road, a marking, a mat."""
     return Box((x[0], y[0], 0.0), (x[1], y[1], height_m), material)
 
 
-# People touch what stands between these heights.
 _BODY_Z_M = (0.05, 1.9)
+"""Heights of a body, metres: a primitive between them is an obstacle."""
 
 
 class Obstacles:
-    """What people cannot walk through, seen from above.
+    """The footprints of what people cannot walk through.
 
     Args:
-        solids: Those that are neither overhead nor flat on the ground are in the way.
+        primitives: Those overhead or flat on the ground are left out.
 
     Attributes:
         boxes_xyxy: Shape ``(M, 4)``, metres.
@@ -182,16 +182,20 @@ class Obstacles:
     _CELL_M = 0.5
     _REACH_M = 0.6
 
-    def __init__(self, solids: Sequence[Solid]) -> None:
+    def __init__(self, primitives: Sequence[Primitive]) -> None:
         standing = [
-            solid for solid in solids if solid.bounds[1][2] > _BODY_Z_M[0] and solid.bounds[0][2] < _BODY_Z_M[1]
+            primitive
+            for primitive in primitives
+            if primitive.bounds[1][2] > _BODY_Z_M[0] and primitive.bounds[0][2] < _BODY_Z_M[1]
         ]
-        bounds = np.array([(*low[:2], *high[:2]) for low, high in (solid.bounds for solid in standing)]).reshape(-1, 4)
-        is_box = np.array([isinstance(solid, Box) for solid in standing], bool)
+        bounds = np.array(
+            [(*low[:2], *high[:2]) for low, high in (primitive.bounds for primitive in standing)]
+        ).reshape(-1, 4)
+        is_box = np.array([isinstance(primitive, Box) for primitive in standing], bool)
         self.boxes_xyxy = bounds[is_box]
         round_ = bounds[~is_box]
         self.circles = np.column_stack([(round_[:, :2] + round_[:, 2:]) / 2, np.ptp(round_[:, [0, 2]], axis=1) / 2])
-        # A map of the cells near anything spares most people most of the work.
+        # A grid of the cells near an obstacle skips the exact test for most people.
         self._origin = bounds[:, :2].min(0, initial=0) - 1
         cells = (
             (bounds - np.tile(self._origin, 2)) + (-self._REACH_M, -self._REACH_M, self._REACH_M, self._REACH_M)
@@ -214,7 +218,7 @@ class Obstacles:
     def pushed_out(self, points: NDArray[np.float64], distance_m: float) -> NDArray[np.float64]:
         """Return points, shape ``(N, 2)``, each at least ``distance_m`` (0.6 at most) from every obstacle.
 
-        Whoever is too near to a box leaves it by the nearest side.
+        A point too near to a box leaves it by the nearest side.
         """
         points = points.copy()
         cells = np.floor((points - self._origin) / self._CELL_M).astype(int)
@@ -228,7 +232,7 @@ class Obstacles:
 
     def _pushed(self, point: NDArray[np.float64], distance_m: float) -> tuple[float, float]:
         x, y = point.tolist()
-        # Who is pushed may get too near to the next one: two rounds are enough between neighbours.
+        # A push may bring the point too near to the next obstacle: two rounds are enough between neighbours.
         for _ in range(2):
             low, high = self.boxes_xyxy[:, :2] - distance_m, self.boxes_xyxy[:, 2:] + distance_m
             for k in np.flatnonzero(((low < (x, y)) & (high > (x, y))).all(1)).tolist():
@@ -241,7 +245,7 @@ class Obstacles:
                 np.hypot(self.circles[:, 0] - x, self.circles[:, 1] - y) < self.circles[:, 2] + distance_m
             ].tolist():
                 gap = math.hypot(x - center_x, y - center_y)
-                if gap < 1e-6:  # nowhere is nearer than anywhere else
+                if gap < 1e-6:  # the exact centre has no nearest side
                     x, y = center_x + radius + distance_m, center_y
                     continue
                 scale = (radius + distance_m) / gap
@@ -255,7 +259,7 @@ def linear_rgb(color: tuple[int, int, int]) -> NDArray[np.float32]:
 
 
 def noise(u: Numbers, v: Numbers, seed: int) -> Pixels:
-    """Smooth value noise in [0, 1] with period 256 and features of size 1."""
+    """Return smooth value noise in [0, 1] with period 256 and features of size 1."""
     rng = np.random.default_rng(seed % 64)
     grid = rng.random((256, 256), np.float32)
     i, j = np.floor(u), np.floor(v)
@@ -268,27 +272,27 @@ def noise(u: Numbers, v: Numbers, seed: int) -> Pixels:
 
 
 def clouds(u: Numbers, v: Numbers, seed: int) -> Pixels:
-    """Noise of three sizes in [0, 1]."""
+    """Return noise of three octaves in [0, 1]."""
     big, mid = noise(u, v, seed), noise(u * 2.1 + 7, v * 2.1 + 3, seed + 1)
     return np.asarray((big + 0.5 * mid + 0.25 * noise(u * 4.3 + 1, v * 4.3 + 9, seed + 2)) / 1.75, np.float32)
 
 
 def _cell(u: Numbers, v: Numbers, seed: int) -> Pixels:
-    """One number in [0, 1] for every whole cell."""
+    """Return one number in [0, 1] per integer cell."""
     grid = np.random.default_rng(seed % 64 + 64).random((64, 64), np.float32)
     return np.asarray(grid[np.floor(v).astype(np.int64) & 63, np.floor(u).astype(np.int64) & 63])
 
 
 def surface(m: Material, u: Pixels, v: Pixels, uu: Pixels, vv: Pixels, size: Pixels) -> tuple[Pixels, Pixels | float]:
-    """Return reflectance and own light of points of one material.
+    """Return reflectance and emission of points of one material.
 
     Args:
         m: The material.
         u: Metres along the surface, shape ``(N,)``.
         v: Metres up (or across) the surface.
-        uu: Share of the solid's width, 0 to 1.
-        vv: Share of its height.
-        size: Metres that one pixel covers: what is finer fades.
+        uu: Position across the primitive, 0 to 1.
+        vv: Position up the primitive, 0 to 1.
+        size: Metres that one pixel covers; finer detail fades.
     """
     color, second = linear_rgb(m.color), linear_rgb(m.second)
     s, seed = np.float32(m.size_m), m.seed * 7
@@ -309,7 +313,7 @@ def surface(m: Material, u: Pixels, v: Pixels, uu: Pixels, vv: Pixels, size: Pix
         base = mixed(second, joint, width, plain * tone[:, None])
         if m.kind == "ceiling":
             lamp = (np.mod(np.floor(u / s), 4) == 1) & (np.mod(np.floor(v / s), 3) == 1) & ~joint
-            # What comes back from the floor.
+            # The second term is the light that the floor reflects.
             return base, lamp[:, None] * np.float32(1.6) + 0.3 * base
         return base, 0.0
     if m.kind == "brick":
@@ -318,7 +322,7 @@ def surface(m: Material, u: Pixels, v: Pixels, uu: Pixels, vv: Pixels, size: Pix
         head, bed = 0.05, 0.13  # shares that are mortar
         joint = (np.mod(along, 1) < head) | (np.mod(v / 0.085, 1) < bed)
         tone = 1 + 0.6 * (_cell(along, row, seed) - 0.5) * np.clip(0.2 / np.maximum(size, 1e-6), 0, 1)
-        # Courses that a pixel hardly resolves would beat with the rows of the picture: their mean stands for them.
+        # Courses finer than about a pixel would alias with the rows of the image: their mean is used instead.
         fine = np.clip((0.021 - size) / 0.011, 0, 1)
         mortar = fine * joint + (1 - fine) * (1 - (1 - head) * (1 - bed))
         return mixed(second, mortar, np.inf, plain * tone[:, None]), 0.0
@@ -337,7 +341,7 @@ def surface(m: Material, u: Pixels, v: Pixels, uu: Pixels, vv: Pixels, size: Pix
         mirror = 0.03 + 0.30 * clouds(u * 1.1 + v * 0.3, v * 0.8, seed) ** 2
         return mixed(second, frame, 0.07, plain * 0.6 + mirror[:, None] * (0.85, 0.95, 1.08)), 0.0
     if m.kind == "poster":
-        # A picture of four tints: the paper's, the ink's, and two of the seed's.
+        # Four tints: the paper, the ink, and two from the seed.
         tints = np.random.default_rng(m.seed).random((2, 3)) ** 2 * 0.8
         shapes = clouds(uu * 3 + 3.1 * m.seed, vv * 4 + 1.7 * m.seed, seed)
         base = np.where((shapes > 0.47)[:, None], color, tints[0])
@@ -365,7 +369,7 @@ def surface(m: Material, u: Pixels, v: Pixels, uu: Pixels, vv: Pixels, size: Pix
 
 
 def _goods(u: Pixels, v: Pixels, board_m: np.float32, color: Pixels, second: Pixels, seed: int) -> Pixels:
-    """Boards full of packets: runs of one product, some gaps, price labels on the edge of the board."""
+    """Return shelf boards full of packets: runs of one product, some gaps, price labels on the edge of the board."""
     board = np.floor(v / board_m)
     run = np.floor(u / 0.55 + 3.7 * board)
     width = 0.08 + 0.12 * _cell(run, board, seed)
