@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.synthetic.crowd_simulation import Stance
 from connectors.synthetic.rendering.renderer import Actor, Silhouette
+from connectors.synthetic.stance import Stance
 from pipeline.core import FrameStamp
 
 SCHEMA = 1

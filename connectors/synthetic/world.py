@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.synthetic.crowd_simulation import CrowdSimulation, Stance
+from connectors.synthetic.crowd_simulation import CrowdSimulation
 from connectors.synthetic.people.character_sampling import sample_characters
 from connectors.synthetic.people.figure import Figure, make_figure
 from connectors.synthetic.places.catalogue import build_place
@@ -15,6 +15,7 @@ from connectors.synthetic.rendering.background import render_background
 from connectors.synthetic.rendering.camera import Camera
 from connectors.synthetic.rendering.effects import develop
 from connectors.synthetic.rendering.renderer import Actor, Renderer, bones_in_place
+from connectors.synthetic.stance import Stance
 from connectors.synthetic.truth import TruePerson, true_person
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import ConfigError

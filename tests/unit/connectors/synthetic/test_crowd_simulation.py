@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from connectors.synthetic.crowd_simulation import CrowdSimulation, Stance
+from connectors.synthetic.crowd_simulation import CrowdSimulation
 from connectors.synthetic.places.catalogue import build_place
 from connectors.synthetic.places.primitives import Obstacles
+from connectors.synthetic.stance import Stance
 from pipeline.core.errors import ConfigError
 
 pytestmark = pytest.mark.slow
