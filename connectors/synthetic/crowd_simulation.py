@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from connectors.synthetic.places.obstacles import Obstacles
 from connectors.synthetic.places.place import (
     Place,
     lane_middles,
@@ -16,7 +17,7 @@ from connectors.synthetic.places.place import (
     pushed_apart,
     shortest_route,
 )
-from connectors.synthetic.places.primitives import Obstacles, Point2
+from connectors.synthetic.places.primitives import Point2
 from connectors.synthetic.stance import Stance
 from pipeline.core.errors import ConfigError
 

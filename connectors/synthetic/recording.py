@@ -20,7 +20,7 @@ from connectors.synthetic.world import View, World
 from pipeline.core.errors import ConfigError, ConnectorError
 
 
-class _Film:
+class _CameraFiles:
     """The files of one camera; they get their final names after the last frame."""
 
     def __init__(self, folder: Path, camera: Camera, *, fps: float, crf: int) -> None:
@@ -74,22 +74,22 @@ def render(world: World, folder: Path, *, seconds: float, crf: int) -> None:
         raise ConfigError(f"seconds: expected a number above 0, got {seconds}")
     num_frames = round(seconds * world.scenario.fps)
     with _disk_errors(folder), ExitStack() as stack:
-        films = [_Film(folder, camera, fps=world.scenario.fps, crf=crf) for camera in world.cameras]
-        for film in films:
-            stack.callback(_close_quietly, film)
+        recordings = [_CameraFiles(folder, camera, fps=world.scenario.fps, crf=crf) for camera in world.cameras]
+        for files in recordings:
+            stack.callback(_close_quietly, files)
         for views in track(world.moments(num_frames), total=num_frames, description=f"rendering {folder}"):
-            for film, view in zip(films, views, strict=True):
-                film.add(view)
-        for film in films:
-            film.finish()
+            for files, view in zip(recordings, views, strict=True):
+                files.add(view)
+        for files in recordings:
+            files.finish()
         (folder / "people.json").write_text(_people(world), encoding="utf-8")
         (folder / "site.yaml").write_text(site_yaml(world, str(folder)), encoding="utf-8")
 
 
-def _close_quietly(film: _Film) -> None:
+def _close_quietly(files: _CameraFiles) -> None:
     """Close files after an error; a further disk error adds nothing to the first one."""
     try:
-        film.close()
+        files.close()
     except (OSError, FFmpegError):
         return
 

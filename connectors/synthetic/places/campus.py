@@ -5,8 +5,9 @@ import math
 
 from connectors.synthetic.places.furniture import bench, car, lamp_post, tree
 from connectors.synthetic.places.light import DUSK, OVERCAST, SUN
+from connectors.synthetic.places.materials import Material
 from connectors.synthetic.places.place import Lane, Place, Spot
-from connectors.synthetic.places.primitives import Box, Material, Point2, Primitive, patch, shown_on
+from connectors.synthetic.places.primitives import Box, Point2, Primitive, patch, shown_on
 from connectors.synthetic.places.variation import Variation
 from connectors.synthetic.rendering.camera import Camera
 from connectors.synthetic.rendering.effects import CameraEffects

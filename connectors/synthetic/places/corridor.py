@@ -4,8 +4,9 @@ import math
 
 from connectors.synthetic.places.furniture import bench, indoor_floors, indoor_things, litter_bin, planter
 from connectors.synthetic.places.light import INDOOR, Light, towards
+from connectors.synthetic.places.materials import Material
 from connectors.synthetic.places.place import Lane, Place, Spot
-from connectors.synthetic.places.primitives import Box, Cylinder, Material, Point2, Primitive, patch, shown_on, wall
+from connectors.synthetic.places.primitives import Box, Cylinder, Point2, Primitive, patch, shown_on, wall
 from connectors.synthetic.places.variation import Variation
 from connectors.synthetic.rendering.camera import Camera
 from connectors.synthetic.rendering.effects import CameraEffects

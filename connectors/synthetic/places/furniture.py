@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable
 from functools import partial
 
-from connectors.synthetic.places.primitives import Box, Color, Cylinder, Ellipsoid, Material, Point2, Point3, Primitive
+from connectors.synthetic.places.materials import Color, Material
+from connectors.synthetic.places.primitives import Box, Cylinder, Ellipsoid, Point2, Point3, Primitive
 from connectors.synthetic.places.variation import Variation
 
 

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from connectors.synthetic.places.light import Light
-from connectors.synthetic.places.primitives import Material, Obstacles, Point2, Primitive
+from connectors.synthetic.places.materials import Material
+from connectors.synthetic.places.obstacles import Obstacles
+from connectors.synthetic.places.primitives import Point2, Primitive
 from connectors.synthetic.rendering.camera import Camera
 from pipeline.core.errors import ConfigError
 

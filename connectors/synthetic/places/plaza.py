@@ -6,18 +6,9 @@ from functools import partial
 
 from connectors.synthetic.places.furniture import bench, board, car, crates, lamp_post, litter_bin, planter, tree
 from connectors.synthetic.places.light import DUSK, OVERCAST, SUN
+from connectors.synthetic.places.materials import Material
 from connectors.synthetic.places.place import Lane, Place, Spot
-from connectors.synthetic.places.primitives import (
-    Box,
-    Cylinder,
-    Ellipsoid,
-    Material,
-    Point2,
-    Primitive,
-    patch,
-    shown_on,
-    wall,
-)
+from connectors.synthetic.places.primitives import Box, Cylinder, Ellipsoid, Point2, Primitive, patch, shown_on, wall
 from connectors.synthetic.places.variation import Variation
 from connectors.synthetic.rendering.camera import Camera
 from connectors.synthetic.rendering.effects import CameraEffects

@@ -4,18 +4,9 @@ import math
 
 from connectors.synthetic.places.furniture import indoor_floors, indoor_things, litter_bin, placed, planter
 from connectors.synthetic.places.light import INDOOR, Light, towards
+from connectors.synthetic.places.materials import Material
 from connectors.synthetic.places.place import Lane, Place, Spot
-from connectors.synthetic.places.primitives import (
-    Box,
-    Cylinder,
-    Ellipsoid,
-    Material,
-    Point2,
-    Primitive,
-    patch,
-    shown_on,
-    wall,
-)
+from connectors.synthetic.places.primitives import Box, Cylinder, Ellipsoid, Point2, Primitive, patch, shown_on, wall
 from connectors.synthetic.places.variation import Variation
 from connectors.synthetic.rendering.camera import Camera
 from connectors.synthetic.rendering.effects import CameraEffects

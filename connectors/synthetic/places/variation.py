@@ -8,8 +8,10 @@ from typing import TypeVar
 import numpy as np
 
 from connectors.synthetic.places.light import Light
+from connectors.synthetic.places.materials import Color
+from connectors.synthetic.places.obstacles import Obstacles
 from connectors.synthetic.places.place import Lane, Place, lane_points
-from connectors.synthetic.places.primitives import Color, Obstacles, Primitive
+from connectors.synthetic.places.primitives import Primitive
 from connectors.synthetic.rendering.camera import Camera
 from connectors.synthetic.rendering.effects import CameraEffects
 from pipeline.core.errors import ConfigError

@@ -8,8 +8,9 @@ import warp as wp
 from numpy.typing import NDArray
 
 from connectors.synthetic.places.light import Light
+from connectors.synthetic.places.materials import Material, Pixels, clouds, noise, surface
 from connectors.synthetic.places.place import Place
-from connectors.synthetic.places.primitives import Box, Ellipsoid, Material, Pixels, Primitive, clouds, noise, surface
+from connectors.synthetic.places.primitives import Box, Ellipsoid, Primitive
 from connectors.synthetic.rendering.camera import Camera
 from connectors.synthetic.rendering.warp_log import silence_warp
 

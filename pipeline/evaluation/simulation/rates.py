@@ -23,7 +23,7 @@ from pipeline.evaluation.simulation.stage import MAX_FALSE_MATCH_RATE, Settings,
 from pipeline.ledger.final_tracks import FinalTracks
 
 NUM_COMPARED = 400
-"""People whose pairs are compared for the rate of comparisons. More narrow its confidence interval."""
+"""People whose pairs are compared for the rate of comparisons. A larger number narrows the confidence interval."""
 THRESHOLDS = np.arange(0.3, 0.8, 0.02)
 """Cosine distances tried in hindsight by the naive pipeline and by offline clustering."""
 
@@ -65,7 +65,7 @@ class Run:
 
 
 def run(seed: int, *, num_tracklets: int, num_cameras: int) -> Run:
-    """Run all methods on a site whose vectors_of vectors are as hard to separate as those of the shipped networks."""
+    """Run all methods on a site whose appearance vectors are as hard to separate as those of the shipped networks."""
     crowd = Crowd(seed, well_separated=False)
     calibration = make_calibration(well_separated=False)
     stage = make_stage(

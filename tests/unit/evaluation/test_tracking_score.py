@@ -133,15 +133,15 @@ def test_a_false_box_costs_precision() -> None:
     assert score.mota == 0.0
 
 
-def test_a_number_twice_in_a_frame_is_one_person_and_a_stranger() -> None:
+def test_an_identity_twice_in_a_frame_is_that_person_and_an_unknown_one() -> None:
     truth = {"east": make_table(*make_walk(1, range(10)))}
     score = score_tracks(truth, {"east": make_table(*make_walk(1, range(10)), (3, 1, 80))})
     assert score.idp == pytest.approx(10 / 11)
     assert score.num_ids == 1
 
 
-def test_one_number_for_two_people_at_once_is_one_of_them_and_many_strangers() -> None:
-    # Person 1 in ten frames, and one of the ten strangers who look like person 2.
+def test_one_identity_for_two_people_at_once_is_one_of_them_and_many_unknown_ones() -> None:
+    # Person 1 in ten frames, and one of the ten unknown people at the box of person 2.
     score = score_tracks({"east": TRUTH["east"]}, relabelled({"east": TRUTH["east"]}, {1: 1, 2: 1}))
     assert score.idr == pytest.approx(11 / 20)
 

@@ -5,8 +5,9 @@ import pytest
 
 from connectors.synthetic.places.catalogue import build_place
 from connectors.synthetic.places.light import OVERCAST, SUN, Light, towards
+from connectors.synthetic.places.materials import KINDS, Material
 from connectors.synthetic.places.place import Lane, Place
-from connectors.synthetic.places.primitives import KINDS, Box, Cylinder, Ellipsoid, Material, Primitive
+from connectors.synthetic.places.primitives import Box, Cylinder, Ellipsoid, Primitive
 from connectors.synthetic.rendering.background import FAR, render_background
 from connectors.synthetic.rendering.camera import Camera
 from connectors.synthetic.rendering.effects import CameraEffects

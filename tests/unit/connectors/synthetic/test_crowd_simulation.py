@@ -7,7 +7,7 @@ import pytest
 
 from connectors.synthetic.crowd_simulation import CrowdSimulation
 from connectors.synthetic.places.catalogue import build_place
-from connectors.synthetic.places.primitives import Obstacles
+from connectors.synthetic.places.obstacles import Obstacles
 from connectors.synthetic.stance import Stance
 from pipeline.core.errors import ConfigError
 

@@ -29,9 +29,9 @@ def test_the_input_is_not_modified() -> None:
 
 
 def test_an_image_is_uint8_of_the_same_size() -> None:
-    picture = developed(GREY, CameraEffects())
-    assert picture.dtype == np.uint8
-    assert picture.shape == GREY.shape
+    image = developed(GREY, CameraEffects())
+    assert image.dtype == np.uint8
+    assert image.shape == GREY.shape
 
 
 def test_more_light_is_never_darker() -> None:
@@ -42,8 +42,8 @@ def test_more_light_is_never_darker() -> None:
 
 
 def test_white_balance_colours_grey() -> None:
-    picture = developed(GREY, replace(PLAIN, white_balance=(1.3, 1.0, 0.7)))
-    red, green, blue = picture[24, 32].tolist()
+    image = developed(GREY, replace(PLAIN, white_balance=(1.3, 1.0, 0.7)))
+    red, green, blue = image[24, 32].tolist()
     assert red > green > blue
 
 
@@ -53,8 +53,8 @@ def test_no_saturation_is_grey() -> None:
 
 
 def test_corners_of_a_vignette_are_darker_than_the_middle() -> None:
-    picture = developed(GREY, replace(PLAIN, vignette=0.5)).astype(int)
-    assert picture[0, 0, 1] < picture[24, 32, 1] - 10
+    image = developed(GREY, replace(PLAIN, vignette=0.5)).astype(int)
+    assert image[0, 0, 1] < image[24, 32, 1] - 10
 
 
 def test_noise_grows_with_its_setting() -> None:

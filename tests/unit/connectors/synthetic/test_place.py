@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.synthetic.places.catalogue import build_place
+from connectors.synthetic.places.materials import Material
+from connectors.synthetic.places.obstacles import Obstacles
 from connectors.synthetic.places.place import Lane, Spot, lane_points, lengths_m, shortest_route
-from connectors.synthetic.places.primitives import Box, Cylinder, Material, Obstacles
+from connectors.synthetic.places.primitives import Box, Cylinder
 from pipeline.core.errors import ConfigError
 
 PLACES = ("plaza", "corridor", "shop", "campus")

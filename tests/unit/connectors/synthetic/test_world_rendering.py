@@ -8,8 +8,9 @@ import pytest
 from connectors.synthetic.people.character_sampling import sample_characters
 from connectors.synthetic.people.figure import Figure, make_figure
 from connectors.synthetic.places.light import SUN
+from connectors.synthetic.places.materials import Material
 from connectors.synthetic.places.place import Lane, Place
-from connectors.synthetic.places.primitives import Box, Material
+from connectors.synthetic.places.primitives import Box
 from connectors.synthetic.rendering.background import render_background
 from connectors.synthetic.rendering.camera import Camera
 from connectors.synthetic.rendering.effects import CameraEffects
@@ -55,7 +56,7 @@ def standing(figure: Figure, key: int, x: float, y: float) -> Actor:
     return Actor((key, 0), figure, bones_in_place(bones, x=x, y=y, heading=-np.pi / 2))
 
 
-def look(place: Place, actors: list[Actor], *, supersample: int = 1) -> tuple[np.ndarray, dict[int, Silhouette]]:
+def observe(place: Place, actors: list[Actor], *, supersample: int = 1) -> tuple[np.ndarray, dict[int, Silhouette]]:
     drawn = renderer(place, supersample=supersample)
     drawn.place(actors)
     image, seen = drawn.render(0)
@@ -63,28 +64,28 @@ def look(place: Place, actors: list[Actor], *, supersample: int = 1) -> tuple[np
 
 
 def test_a_person_alone_is_fully_visible(figures: list[Figure]) -> None:
-    _, seen = look(open_place(), [standing(figures[0], 0, 0.0, 0.0)])
+    _, seen = observe(open_place(), [standing(figures[0], 0, 0.0, 0.0)])
     assert seen[0].visible_px == seen[0].own_px > 500
     np.testing.assert_array_equal(seen[0].visible_xyxy, seen[0].full_xyxy)
 
 
 def test_a_person_behind_a_wall_is_hidden_and_keeps_the_full_box(figures: list[Figure]) -> None:
-    _, seen = look(open_place(WALL), [standing(figures[0], 0, 0.0, 0.0)])
-    _, free = look(open_place(), [standing(figures[0], 0, 0.0, 0.0)])
+    _, seen = observe(open_place(WALL), [standing(figures[0], 0, 0.0, 0.0)])
+    _, free = observe(open_place(), [standing(figures[0], 0, 0.0, 0.0)])
     assert seen[0].visible_px == 0
     np.testing.assert_array_equal(seen[0].full_xyxy, free[0].full_xyxy)
     assert set(seen[0].keypoints[:, 2]) == {1.0}
 
 
 def test_a_person_in_front_hides_the_person_behind(figures: list[Figure]) -> None:
-    _, seen = look(open_place(), [standing(figures[0], 0, 0.0, 0.0), standing(figures[1], 1, 0.05, 1.0)])
+    _, seen = observe(open_place(), [standing(figures[0], 0, 0.0, 0.0), standing(figures[1], 1, 0.05, 1.0)])
     assert seen[0].visible_px == seen[0].own_px
     assert seen[1].visible_px < 0.6 * seen[1].own_px
 
 
 def test_the_box_encloses_the_projected_vertices(figures: list[Figure]) -> None:
     actor = standing(figures[0], 0, 1.0, 0.5)
-    _, seen = look(open_place(), [actor], supersample=2)
+    _, seen = observe(open_place(), [actor], supersample=2)
     matrices = actor.bones[figures[0].bone_ids]
     weights = figures[0].bone_weights[..., None, None]
     blended = (matrices * weights).sum(axis=1)
@@ -96,25 +97,25 @@ def test_the_box_encloses_the_projected_vertices(figures: list[Figure]) -> None:
 
 def test_keypoints_are_the_projected_joints(figures: list[Figure]) -> None:
     actor = standing(figures[0], 0, -1.0, 0.0)
-    _, seen = look(open_place(), [actor])
+    _, seen = observe(open_place(), [actor])
     np.testing.assert_allclose(seen[0].keypoints[:, :2], CAMERA.project(actor.keypoints)[:, :2], atol=1e-3)
-    assert (seen[0].keypoints[[0, 5, 6, 13, 14], 2] == 2).all()  # nose, shoulders and knees of who faces the camera
+    assert (seen[0].keypoints[[0, 5, 6, 13, 14], 2] == 2).all()  # nose, shoulders and knees
 
 
 def test_a_person_partly_outside_the_image_has_a_larger_whole_box(figures: list[Figure]) -> None:
-    _, seen = look(open_place(), [standing(figures[0], 0, -5.75, 0.0)])
+    _, seen = observe(open_place(), [standing(figures[0], 0, -5.75, 0.0)])
     full, whole = seen[0].full_xyxy, seen[0].whole_xyxy
     assert full[0] == 0.0
     assert whole[0] < -1.0
 
 
 def test_a_person_outside_the_image_is_not_in_the_ground_truth(figures: list[Figure]) -> None:
-    assert look(open_place(), [standing(figures[0], 0, 30.0, 0.0)])[1] == {}
+    assert observe(open_place(), [standing(figures[0], 0, 30.0, 0.0)])[1] == {}
 
 
 def test_people_cast_shadows(figures: list[Figure]) -> None:
-    empty, _ = look(open_place(), [])
-    image, _ = look(open_place(), [standing(figures[0], 0, 0.0, 0.0)])
+    empty, _ = observe(open_place(), [])
+    image, _ = observe(open_place(), [standing(figures[0], 0, 0.0, 0.0)])
     darker = (image.sum(axis=2) < 0.75 * empty.sum(axis=2)).sum()
     assert darker > 300
 
@@ -123,8 +124,8 @@ def test_many_people_at_once_keep_their_own_silhouettes(figures: list[Figure]) -
     """More than 32 people: silhouettes are stored in words of 32 bits."""
     places = [(-6 + 12 * i / 39, (i % 4) * 0.8) for i in range(40)]
     actors = [standing(figures[i % 3], i, x, y) for i, (x, y) in enumerate(places)]
-    _, seen = look(open_place(), actors)
-    alone = {i: look(open_place(), [actor])[1][i] for i, actor in enumerate(actors) if i in (0, 31, 32, 39)}
+    _, seen = observe(open_place(), actors)
+    alone = {i: observe(open_place(), [actor])[1][i] for i, actor in enumerate(actors) if i in (0, 31, 32, 39)}
     for i, silhouette in alone.items():
         assert seen[i].own_px == silhouette.own_px
         np.testing.assert_array_equal(seen[i].full_xyxy, silhouette.full_xyxy)
