@@ -1,4 +1,4 @@
-"""Renders worlds: ``passerby world render|benchmark|dataset|speed …``."""
+"""Render synthetic cameras: ``passerby world render|benchmark|dataset|speed …``."""
 
 import argparse
 import os
@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from connectors.synthetic.benchmarks import BENCHMARKS, render_benchmark
-from connectors.synthetic.character_sampling import WARDROBES
 from connectors.synthetic.dataset import DatasetSpec, render_dataset
+from connectors.synthetic.people.character_sampling import WARDROBES
 from connectors.synthetic.recording import render
 from connectors.synthetic.speed import print_speed
 from connectors.synthetic.world import Scenario, World
@@ -18,47 +18,47 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="passerby world", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     usual = Scenario()
-    one = commands.add_parser("render", help="one world as videos and truth, a file of each for every camera")
+    one = commands.add_parser("render", help="render one world: a video and a ground-truth file for each camera")
     one.add_argument("--out", type=Path, required=True, help="folder to write to")
     one.add_argument("--place", default=usual.place, help="plaza, corridor, shop, … (default %(default)s)")
-    one.add_argument("--variant", type=int, default=0, help="0: the place as it is known; others by seed")
+    one.add_argument("--variant", type=int, default=0, help="0: the place as written; other numbers vary it")
     one.add_argument("--cameras", default="", help="names, separated by commas; default: all")
-    one.add_argument("--people", type=int, default=usual.people, help="who live there (default %(default)s)")
+    one.add_argument("--people", type=int, default=usual.people, help="number of people (default %(default)s)")
     one.add_argument("--seed", type=int, default=0)
     one.add_argument("--seconds", type=float, default=60.0, help="default %(default)s")
     one.add_argument("--fps", type=float, default=usual.fps, help="default %(default)s")
     one.add_argument("--wardrobe", choices=list(WARDROBES), default=usual.wardrobe)
     one.add_argument("--lookalikes", type=float, default=usual.lookalikes, help="share of people, 0 to 1")
-    one.add_argument("--returns", type=float, default=usual.returns, help="share of people who come back, 0 to 1")
-    one.add_argument("--changes", type=float, default=usual.changes, help="share of those who changed clothes, 0 to 1")
-    one.add_argument("--groups", type=float, default=usual.groups, help="share of people who walk together, 0 to 1")
-    one.add_argument("--scale", type=float, default=usual.scale, help="of the pictures' sides, 0.1 to 1")
-    one.add_argument("--shutter-s", type=float, default=usual.shutter_s, help="above 0: whoever moves is blurred")
-    one.add_argument("--supersample", type=int, default=usual.supersample, help="1 fast, 2 smooth edges")
-    one.add_argument("--crf", type=int, default=23, help="of H.264 (default %(default)s)")
+    one.add_argument("--returns", type=float, default=usual.returns, help="share of people who return, 0 to 1")
+    one.add_argument("--changes", type=float, default=usual.changes, help="share of returns in other clothes, 0 to 1")
+    one.add_argument("--groups", type=float, default=usual.groups, help="share of people who walk in groups, 0 to 1")
+    one.add_argument("--scale", type=float, default=usual.scale, help="of width and height, 0.1 to 1")
+    one.add_argument("--shutter-s", type=float, default=usual.shutter_s, help="above 0: moving people are blurred")
+    one.add_argument("--supersample", type=int, default=usual.supersample, help="1: fast; 2: smooth edges")
+    one.add_argument("--crf", type=int, default=23, help="quality of H.264, 0 best to 51 worst (default %(default)s)")
     one.add_argument("--device", default="cpu", help="cpu or cuda")
     named = commands.add_parser(
-        "benchmark", help="worlds that figures are quoted of, as configs/site/world_*.yaml want them"
+        "benchmark", help="render the worlds of the published figures, for configs/site/world_*.yaml"
     )
     named.add_argument("names", nargs="+", metavar="name", help=", ".join(BENCHMARKS))
     named.add_argument("--out", type=Path, default=Path("outputs/worlds"), help="default %(default)s/<name>")
-    many = commands.add_parser("dataset", help="a training set: many small worlds")
-    many.add_argument("--out", type=Path, required=True, help="folder to write to; what is there already stays")
+    many = commands.add_parser("dataset", help="render a training set of many small worlds")
+    many.add_argument("--out", type=Path, required=True, help="folder to write to; finished worlds in it are kept")
     many.add_argument("--worlds", type=int, default=100, help="default %(default)s")
     many.add_argument("--seed", type=int, default=0)
-    many.add_argument("--people", type=int, default=14, help="of each world (default %(default)s)")
-    many.add_argument("--seconds", type=float, default=30.0, help="of each world (default %(default)s)")
-    many.add_argument("--fps", type=float, default=2.0, help="pictures a second (default %(default)s)")
+    many.add_argument("--people", type=int, default=14, help="per world (default %(default)s)")
+    many.add_argument("--seconds", type=float, default=30.0, help="per world (default %(default)s)")
+    many.add_argument("--fps", type=float, default=2.0, help="frames per second (default %(default)s)")
     many.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default %(default)s)")
     many.add_argument("--device", default="cpu", help="cpu or cuda")
-    many.add_argument("--as-known", action="store_true", help="places as they are known, not each with its own look")
-    fast = commands.add_parser("speed", help="pictures a second of one core, over people and cameras")
+    many.add_argument("--fixed-places", action="store_true", help="use variant 0 of each place instead of varying it")
+    fast = commands.add_parser("speed", help="measure frames per second on one core, by people and cameras")
     fast.add_argument("--device", default="cpu", help="cpu or cuda")
     return parser
 
 
 def main() -> None:
-    """Read the command line and render; exit code 2 for what cannot be rendered."""
+    """Read the command line and render; exit with the error's code if that is impossible."""
     given = vars(_parser().parse_args())
     command, out = given.pop("command"), given.pop("out", None)
     try:

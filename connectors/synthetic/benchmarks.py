@@ -1,4 +1,4 @@
-"""The worlds that figures are quoted of: by name, so that anybody can render and score the same ones."""
+"""Named worlds of the published figures, so that each figure can be reproduced."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,11 +9,19 @@ from connectors.synthetic.world import Scenario, World
 from pipeline.core.errors import ConfigError
 
 CROPS_FPS = 2.0
+"""Frames per second of the shard of crops. More frames add near duplicates of the same crops."""
 
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A scenario, how long it lasts, how much its videos are compressed (``crf`` of H.264), and if it has cut-outs."""
+    """A named world.
+
+    Attributes:
+        scenario: What is rendered.
+        seconds: Length of the videos.
+        crf: Quality of H.264: 0 best, 51 worst.
+        crops: Whether a shard of crops is written too.
+    """
 
     scenario: Scenario
     seconds: float
@@ -22,7 +30,7 @@ class Benchmark:
 
 
 BENCHMARKS = {
-    # What `make run` shows; its clips are in the repository. Two look alike, and one comes back in another jacket.
+    # What `make run` shows; its clips are in the repository. Two people look alike; one returns in another jacket.
     "demo": Benchmark(
         Scenario("plaza", people=15, seed=39, returns=0.7, changes=0.2, lookalikes=0.12, groups=0.2, supersample=2),
         seconds=60.0,
@@ -34,17 +42,17 @@ BENCHMARKS = {
         Scenario("plaza", people=38, seed=102, wardrobe="muted", lookalikes=0.8, groups=0.5), seconds=60.0
     ),
     "change": Benchmark(Scenario("plaza", people=14, seed=103, returns=1.0, changes=1.0), seconds=120.0),
-    # 32 cameras, 500 people, small pictures.
+    # 32 cameras, 500 people, half the width and height.
     "large": Benchmark(Scenario("campus", people=500, seed=104, fps=5.0, scale=0.5), seconds=30.0, crops=False),
 }
 
 
 def render_benchmark(name: str, folder: Path) -> None:
-    """Render the benchmark ``name`` into ``folder``: videos and truth, and ``worlds/0000.npz`` to score networks on.
+    """Render the benchmark ``name`` into ``folder``: videos, ground truth, and ``worlds/0000.npz`` to score networks.
 
     Raises:
-        ConfigError: If there is none of this name.
-        ConnectorError: If the disk does not take it.
+        ConfigError: If there is no such benchmark.
+        ConnectorError: If writing fails.
     """
     if name not in BENCHMARKS:
         raise ConfigError(f"benchmark: expected one of {', '.join(BENCHMARKS)}, got {name!r}")

@@ -1,4 +1,4 @@
-"""What is known of a place: which of its cameras see the same ground, and how long people walk between the others."""
+"""Camera calibration of a place: which cameras overlap, and the transit times between the others."""
 
 import itertools
 from dataclasses import dataclass
@@ -8,21 +8,23 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
-from connectors.synthetic.background import cast_background
-from connectors.synthetic.camera import Camera
-from connectors.synthetic.place import Place, lane_points
+from connectors.synthetic.places.place import Place, lane_points
+from connectors.synthetic.rendering.background import render_background
+from connectors.synthetic.rendering.camera import Camera
 
-# Cameras that share less of their ground than this see nobody at once for long.
 _OVERLAP = 0.01
+"""Least share of common ground of overlapping cameras. With less, no person is in both for long."""
 _SMALLEST_PX = 30.0
+"""Height in pixels from which a person counts as seen. A larger one shrinks the views and lengthens transits."""
 _SLOW_M_S, _USUAL_M_S, _FAST_M_S = 0.7, 1.3, 1.9
-# Of the longest way and the longest stop that people make.
+"""Slow, usual and fast walking, metres per second; people of the crowd simulation prefer 0.8 to 1.8."""
 _DETOUR, _STOP_S = 1.8, 30.0
+"""Longest detour (factor) and longest stop (seconds) of the crowd simulation. Larger ones raise ``max_s``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """Two cameras and what share of the smaller one's walkable ground the other one sees too, 0 to 1."""
+    """Two cameras, and the share of the walkable ground of the smaller view that the other one sees too, 0 to 1."""
 
     first: str
     second: str
@@ -30,8 +32,8 @@ class Overlap:
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
-    """How long people are out of sight between two cameras that share no ground, either way."""
+class Transit:
+    """Transit times in seconds between two cameras that share no ground, in either direction."""
 
     first: str
     second: str
@@ -42,37 +44,38 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class CameraCalibration:
-    """Every pair of cameras is either in ``overlaps`` or in ``walks``, if both see ground where people walk."""
+    """Each pair of cameras that see walkable ground is either in ``overlaps`` or in ``transits``."""
 
     overlaps: tuple[Overlap, ...]
-    walks: tuple[Walk, ...]
+    transits: tuple[Transit, ...]
 
 
-def survey(place: Place, *, device: str = "cpu") -> CameraCalibration:
-    """Return overlaps and walking times of a place's cameras.
+def calibrate_cameras(place: Place, *, device: str = "cpu") -> CameraCalibration:
+    """Measure overlaps and transit times of the cameras of a place.
 
     Args:
         place: With its cameras.
-        device: Of the rays.
+        device: For ray tracing, ``cpu`` or ``cuda``.
     """
-    points, ways = _walkable(place)
+    points, paths = _walkable(place)
     seen = {camera.name: _sees(place, camera, points, device) for camera in place.cameras}
     overlaps: list[Overlap] = []
-    walks: list[Walk] = []
+    transits: list[Transit] = []
     for first, second in itertools.combinations([name for name in seen if seen[name].any()], 2):
         a, b = seen[first], seen[second]
         share = float((a & b).sum() / min(a.sum(), b.sum()))
         if share >= _OVERLAP:
             overlaps.append(Overlap(first, second, share))
             continue
-        from_first = dijkstra(ways, directed=False, indices=np.flatnonzero(a), min_only=True)
-        far_m = float(from_first[b].min())
-        walks.append(Walk(first, second, far_m / _FAST_M_S, far_m / _USUAL_M_S, _DETOUR * far_m / _SLOW_M_S + _STOP_S))
-    return CameraCalibration(tuple(overlaps), tuple(walks))
+        from_first_m = dijkstra(paths, directed=False, indices=np.flatnonzero(a), min_only=True)
+        distance_m = float(from_first_m[b].min())
+        longest_s = _DETOUR * distance_m / _SLOW_M_S + _STOP_S
+        transits.append(Transit(first, second, distance_m / _FAST_M_S, distance_m / _USUAL_M_S, longest_s))
+    return CameraCalibration(tuple(overlaps), tuple(transits))
 
 
 def _walkable(place: Place) -> tuple[NDArray[np.float64], csr_array]:
-    """Return points half a metre apart on the middle of all lanes, shape ``(N, 2)``, and the ways between them."""
+    """Return points half a metre apart on the middle of all lanes, shape ``(N, 2)``, and the graph between them."""
     numbers = {name: i for i, name in enumerate(place.nodes)}
     points = [np.array(list(place.nodes.values()), np.float64)]
     first: list[int] = []
@@ -85,16 +88,16 @@ def _walkable(place: Place) -> tuple[NDArray[np.float64], csr_array]:
         second += chain[1:]
         points.append(between)
         count += len(between)
-    everything = np.concatenate(points)
-    length = np.hypot(*(everything[first] - everything[second]).T)
-    return everything, csr_array((length, (first, second)), shape=(count, count))
+    nodes = np.concatenate(points)
+    length = np.hypot(*(nodes[first] - nodes[second]).T)
+    return nodes, csr_array((length, (first, second)), shape=(count, count))
 
 
 def _sees(place: Place, camera: Camera, points: NDArray[np.float64], device: str) -> NDArray[np.bool_]:
-    """Return at which points somebody's chest is in the picture, near enough and not hidden, shape ``(N,)``."""
-    # Half the pixels suffice to tell what hides a chest.
+    """Return at which points a person's chest is in the image, large enough and not hidden, shape ``(N,)``."""
+    # Half the resolution suffices to test what hides a chest.
     camera = camera.scaled(0.5)
-    depth = cast_background(place, camera, device=device).depth
+    depth = render_background(place, camera, device=device).depth
     foot, chest, head = (camera.project(np.column_stack([points, np.full(len(points), z)])) for z in (0.0, 1.2, 1.7))
     height, width = camera.size_hw
     inside = (chest[:, 2] > 0.1) & (chest[:, 0] >= 0) & (chest[:, 0] < width)

@@ -1,64 +1,41 @@
-"""Who walks where: people come, walk, give way, stop, talk, leave, and come back."""
+"""Crowd simulation: people enter, walk, avoid each other, stop, talk, leave and return."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from connectors.synthetic.place import Place, lane_middles, lengths_m, points_beside, pushed_apart, shortest_route
-from connectors.synthetic.primitives import Obstacles, Point2
+from connectors.synthetic.places.obstacles import Obstacles
+from connectors.synthetic.places.place import (
+    Place,
+    lane_middles,
+    lengths_m,
+    offset_route,
+    pushed_apart,
+    shortest_route,
+)
+from connectors.synthetic.places.primitives import Point2
+from connectors.synthetic.stance import Stance
 from pipeline.core.errors import ConfigError
 
 _ARRIVE_WITHIN_S = 25.0
+"""Expected time in which all units enter for the first time. Larger fills the place more slowly."""
 _WARM_UP_S = 40.0
+"""Simulated time before time 0 of a busy start. It exceeds ``_ARRIVE_WITHIN_S``, so that most people have entered."""
 _GONE_S = 120.0
+"""Least absence of people who do not return soon, and the mean of the further absence."""
 _DWELL_S = {"stand": (4.0, 14.0), "phone": (6.0, 20.0), "talk": (10.0, 30.0)}
+"""Shortest and longest stop by action."""
 
 Vectors = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Stance:
-    """Where somebody is and what they do, at one moment.
-
-    Attributes:
-        person: 0, 1, 2 …
-        outfit: 0, or 1 after coming back in other outer wear.
-        x: Metres.
-        y: Metres.
-        heading: Radians, where the body faces, 0 along x, counter-clockwise.
-        walked_m: Distance walked since entering.
-        speed_m_s: Current.
-        walking: 0 stands to 1 walks.
-        action: ``walk``, ``stand``, ``phone`` or ``talk``.
-    """
-
-    person: int
-    outfit: int
-    x: float
-    y: float
-    heading: float
-    walked_m: float
-    speed_m_s: float
-    walking: float
-    action: str
-
-    def toward(self, later: "Stance", share: float) -> "Stance":
-        """Return the stance between this one and a later one of the same stay, ``share`` (0 to 1) of the way."""
-        turn = (later.heading - self.heading + math.pi) % (2 * math.pi) - math.pi
-        mixed = {
-            name: getattr(self, name) + share * (getattr(later, name) - getattr(self, name))
-            for name in ("x", "y", "walked_m", "speed_m_s", "walking")
-        }
-        return replace(self, heading=self.heading + share * turn, **mixed)
-
-
-@dataclass(frozen=True, slots=True)
 class _Stop:
-    """A point of somebody's way; where ``spot`` is set they stay for a while."""
+    """A point of a person's plan; at a spot (``spot`` at least 0) the person stops for ``stay_s``."""
 
     xy: Point2
     spot: int = -1
@@ -68,28 +45,28 @@ class _Stop:
 
 
 class CrowdSimulation:
-    """The people of a place, moved in steps; the same arguments give the same walks.
+    """Moves the people of a place in steps; the same arguments give the same motion.
 
-    Bodies do not enter each other or what stands. Companions keep together. Whoever leaves may come back after a
-    while, mostly through the same door.
+    People do not overlap each other or obstacles. Companions keep together. People who leave may return, mostly
+    through the same door.
 
     Args:
-        place: Where.
-        people: How many different ones, 0 to the place's capacity.
-        speeds_m_s: What each person likes to walk at; one number a person, above 0.
-        seed: Of everything random.
-        start_busy: Whether the place is in full swing at time 0; otherwise people arrive from then on.
-        returns: Share of leavings after which somebody comes back within a minute or so; others stay away for two
-            minutes and more.
-        changes: Share of comings back in the other outer wear.
-        groups: Share of people who walk in company.
+        place: Lanes, doors, spots and obstacles.
+        people: Number of different people, 0 to the capacity of the place.
+        speeds_m_s: Preferred walking speed of each person, above 0.
+        seed: Of all random numbers.
+        start_busy: Whether people are in the place at time 0; otherwise they enter from then on.
+        returns: Share of exits followed by a return within about a minute; after the others the person is away for
+            at least two minutes.
+        changes: Share of returns in the other outerwear.
+        groups: Share of people who walk in groups.
 
     Attributes:
-        step_s: Between two steps, seconds.
-        time_s: Of the last step.
+        step_s: Length of a step, seconds.
+        time_s: Time of the last step, seconds.
 
     Raises:
-        ConfigError: If a number is out of its range.
+        ConfigError: If an argument is out of range.
     """
 
     def __init__(
@@ -110,17 +87,17 @@ class CrowdSimulation:
         self._place = place
         self._rng = np.random.default_rng(seed)
         self._returns, self._changes = returns, changes
-        self._obstacles = Obstacles(place.solids)
+        self._obstacles = Obstacles(place.primitives)
         self._lengths = lengths_m(place)
         self._middles, self._ends = lane_middles(place)
         self._speed = np.array(speeds_m_s, np.float64)
-        self._xy, self._velocity, self._goal, self._way = np.zeros((4, people, 2))
+        self._xy, self._velocity, self._goal, self._direction = np.zeros((4, people, 2))
         self._heading, self._walked, self._walking, self._until, self._stuck_s = np.zeros((5, people))
         self._inside, self._standing = np.zeros((2, people), bool)
         self._outfit = np.zeros(people, np.int64)
         self._plans: list[list[_Stop]] = [[] for _ in range(people)]
         self._taken: dict[int, dict[int, int]] = {spot: {} for spot in range(len(place.spots))}
-        self._units = self._formed(people, groups)
+        self._units = self._form_units(people, groups)
         unit_of = {person: number for number, unit in enumerate(self._units) for person in unit}
         self._unit_of = np.array([unit_of[person] for person in range(people)], np.int64)
         gaps = self._rng.exponential(_ARRIVE_WITHIN_S / max(len(self._units), 1), len(self._units))
@@ -134,34 +111,36 @@ class CrowdSimulation:
             self.advance()
 
     def advance(self) -> tuple[Stance, ...]:
-        """Go one step on and return who is in the place, by person."""
+        """Simulate one step and return the people in the place, sorted by person."""
         self._steps += 1
         self.time_s = self._steps * self.step_s
         for unit in np.flatnonzero(self._due <= self.time_s).tolist():
-            self._come(unit)
+            self._arrive(unit)
         for door in [door for door, queue in self._waiting.items() if queue]:
             self._enter(door)
         who = np.flatnonzero(self._inside)
         if len(who):
             self._move(who)
-            self._follow(who)
+            self._advance_plans(who)
         self._before, self._now = self._now, [self._stance(person) for person in np.flatnonzero(self._inside).tolist()]
         return tuple(self._now)
 
     def at(self, time_s: float) -> tuple[Stance, ...]:
-        """Return who is in the place at a time, between steps too.
+        """Return the people in the place at any time, interpolated between steps.
 
         Raises:
-            ConfigError: If the time is more than a step back.
+            ConfigError: If the time is more than one step in the past.
         """
         while time_s > self.time_s + 1e-9:
             self.advance()
         share = round(1 - (self.time_s - time_s) / self.step_s, 9)
         if share < 0:
-            raise ConfigError(f"time_s: expected {self.time_s - self.step_s:.2f} or later, got {time_s}; begin anew")
+            raise ConfigError(
+                f"time_s: expected {self.time_s - self.step_s:.2f} or later, got {time_s}; start a new simulation"
+            )
         before = {stance.person: stance for stance in self._before}
         pairs = [(before.get(stance.person, stance), stance) for stance in self._now]
-        # Who has just come in, perhaps again, has nothing to come from.
+        # A person who has just entered has no earlier stance of this visit.
         return tuple(a.toward(b, share) if share < 1 and a.walked_m <= b.walked_m else b for a, b in pairs)
 
     def _stance(self, person: int) -> Stance:
@@ -176,12 +155,12 @@ class CrowdSimulation:
             *(speed, float(self._walking[person]), action),
         )
 
-    def _formed(self, people: int, groups: float) -> list[list[int]]:
-        """Divide people into units: alone, or two or three who keep together."""
+    def _form_units(self, people: int, groups: float) -> list[list[int]]:
+        """Divide people into units: single people, and groups of two or three."""
         order = self._rng.permutation(people).tolist()
         units: list[list[int]] = []
         while order:
-            # A company takes 2.3 people at once, so it is drawn less often.
+            # A group has 2.3 people on average, so it is drawn less often.
             size = 1
             if self._rng.random() < groups / (2.3 - 1.3 * groups):
                 size = 2 if self._rng.random() < 0.7 else 3
@@ -189,55 +168,55 @@ class CrowdSimulation:
             order = order[size:]
         return units
 
-    def _come(self, unit: int) -> None:
-        """Send a unit to its door; companions come through it one after the other."""
-        start = self._door[unit] or self._place.drawn_door(self._rng, None)
+    def _arrive(self, unit: int) -> None:
+        """Send a unit to its door; its members enter one after the other."""
+        start = self._door[unit] or self._place.sample_door(self._rng, None)
         self._due[unit] = math.inf
         members = self._units[unit]
-        for person, plan in zip(members, self._planned(members, start), strict=True):
+        for person, plan in zip(members, self._plan_routes(members, start), strict=True):
             self._plans[person] = plan
             self._waiting.setdefault(start, []).append(person)
 
     def _enter(self, door: str) -> None:
-        """Let the first of those who wait at a door in, unless somebody stands there."""
+        """Let the first person in the queue of a door enter, unless another person stands there."""
         others = self._xy[self._inside]
         if len(others) and np.hypot(*(others - self._place.nodes[door]).T).min() < 0.75:
             return
         person = self._waiting[door].pop(0)
         here, ahead = self._plans[person][:2]
-        way = np.subtract(ahead.xy, here.xy)
-        way /= max(float(np.hypot(*way)), 1e-9)
+        direction = np.subtract(ahead.xy, here.xy)
+        direction /= max(float(np.hypot(*direction)), 1e-9)
         self._xy[person] = here.xy
-        self._velocity[person] = way * self._speed[person]
-        self._heading[person] = math.atan2(way[1], way[0])
+        self._velocity[person] = direction * self._speed[person]
+        self._heading[person] = math.atan2(direction[1], direction[0])
         self._walked[person] = self._stuck_s[person] = 0.0
         self._walking[person], self._inside[person], self._standing[person] = 1.0, True, False
         self._next(person)
 
-    def _planned(self, members: list[int], start: str) -> list[list[_Stop]]:
-        """Return the ways of a unit's members, door to door, perhaps with a stop."""
+    def _plan_routes(self, members: list[int], start: str) -> list[list[_Stop]]:
+        """Return the plans of the members of a unit, from door to door, some with a stop."""
         rng, place = self._rng, self._place
-        end = place.drawn_door(rng, start)
+        end = place.sample_door(rng, start)
         self._door[self._unit_of[members[0]]] = end if rng.random() < 0.7 else None
-        # Everybody finds another way the shortest.
+        # Random lane lengths give each unit its own shortest route.
         taste = {pair: length * rng.uniform(1.0, 1.8) for pair, length in self._lengths.items()}
         route = shortest_route(taste, start, end)
-        stop = self._drawn_spot(route, len(members))
-        # People keep to the right, more or less.
+        stop = self._sample_spot(route, len(members))
+        # Most people keep to the right.
         keep = float(np.clip(rng.normal(0.3, 0.35), -0.8, 0.8))
         stay_s = float(rng.uniform(*_DWELL_S[place.spots[stop].action])) if stop is not None else 0.0
         plans: list[list[_Stop]] = []
         for rank, person in enumerate(members):
             abreast = 0.75 * (rank - (len(members) - 1) / 2)
-            plan = [_Stop(xy) for xy in points_beside(place, route, keep, abreast)]
+            plan = [_Stop(xy) for xy in offset_route(place, route, keep, abreast)]
             if stop is not None:
                 at = route.index(place.spots[stop].node)
                 plan[at + 1 : at + 1] = [self._slot(stop, person, stay_s), plan[at]]
             plans.append(plan)
         return plans
 
-    def _drawn_spot(self, route: list[str], size: int) -> int | None:
-        """Draw a free spot on the way, or none."""
+    def _sample_spot(self, route: list[str], size: int) -> int | None:
+        """Sample a free spot on the route, or none."""
         if self._rng.random() < 0.45:
             return None
         free = [
@@ -258,15 +237,15 @@ class CrowdSimulation:
         return _Stop(xy, number, angle + math.pi, stay_s, "talk")
 
     def _next(self, person: int) -> None:
-        """Head for the next point of the plan."""
+        """Set the goal to the next point of the plan."""
         done = self._plans[person].pop(0)
         ahead = self._plans[person][0]
         self._goal[person] = ahead.xy
-        way = np.subtract(ahead.xy, done.xy)
-        self._way[person] = way / max(float(np.hypot(*way)), 1e-9)
+        direction = np.subtract(ahead.xy, done.xy)
+        self._direction[person] = direction / max(float(np.hypot(*direction)), 1e-9)
 
-    def _regain(self, person: int) -> None:
-        """Send somebody who got stuck to the middle of the nearest lane, which is free, and along it."""
+    def _unstick(self, person: int) -> None:
+        """Send a stuck person to the middle of the nearest lane, which is free, and along it."""
         near = int(np.hypot(*(self._middles - self._xy[person]).T).argmin())
         x, y = self._middles[near].tolist()
         end = min(self._ends[near], key=lambda xy: math.dist(xy, self._plans[person][0].xy))
@@ -274,13 +253,13 @@ class CrowdSimulation:
         self._stuck_s[person] = 0
         self._next(person)
 
-    def _follow(self, who: NDArray[np.int64]) -> None:
-        """Let those who reached their point go on, stay, or leave."""
+    def _advance_plans(self, who: NDArray[np.int64]) -> None:
+        """Let people who reached their goal go on, stop or leave."""
         for person in who[self._stuck_s[who] > 2.0].tolist():
-            self._regain(person)
+            self._unstick(person)
         to_goal = self._goal[who] - self._xy[who]
         left = np.hypot(*to_goal.T)
-        passed = np.sum(to_goal * self._way[who], axis=1) < 0
+        passed = np.sum(to_goal * self._direction[who], axis=1) < 0
         for i in np.flatnonzero((left < 0.6) | (passed & (left < 1.8))).tolist():
             person = int(who[i])
             stop = self._plans[person][0]
@@ -323,7 +302,7 @@ class CrowdSimulation:
         stops = np.array([self._plans[person][0].spot >= 0 for person in who.tolist()])
         pace = np.where(stops, np.minimum(pace, 0.15 + 1.1 * left), pace)
         pull = (toward * pace[:, None] - velocity) / 0.5
-        pull += self._others(who, toward)
+        pull += self._avoidance(who, toward)
         velocity = velocity + pull * self.step_s
         speed = np.hypot(*velocity.T)
         velocity *= np.minimum(1, 1.3 * self._speed[who] / np.maximum(speed, 1e-6))[:, None]
@@ -340,7 +319,7 @@ class CrowdSimulation:
         self._stuck_s[who] = np.where(slow, self._stuck_s[who] + self.step_s, 0)
 
     def _companions_factor(self, who: NDArray[np.int64], toward: Vectors) -> Vectors:
-        """Wait for companions who are behind, catch up with those ahead."""
+        """Return speed factors that keep groups together: slower when ahead, faster when behind; shape ``(N,)``."""
         unit, count = self._unit_of[who], len(self._units)
         together = np.bincount(unit, minlength=count)
         total = np.stack([np.bincount(unit, self._xy[who, k], count) for k in (0, 1)], 1)
@@ -348,8 +327,11 @@ class CrowdSimulation:
         ahead = np.sum((middle[unit] - self._xy[who]) * toward, axis=1)
         return np.asarray(np.clip(1 + 0.5 * ahead, 0.6, 1.3))
 
-    def _others(self, who: NDArray[np.int64], toward: Vectors) -> Vectors:
-        """Accelerations that keep people out of each other's way, shape ``(N, 2)``."""
+    def _avoidance(self, who: NDArray[np.int64], toward: Vectors) -> Vectors:
+        """Return accelerations that keep people apart, shape ``(N, 2)``.
+
+        Social forces after Helbing and Molnár (1995), with stepping aside added.
+        """
         push = np.zeros((len(who), 2))
         xy, velocity, unit = self._xy[who], self._velocity[who], self._unit_of[who]
         pairs = cKDTree(xy).query_pairs(3.0, output_type="ndarray")
@@ -362,7 +344,7 @@ class CrowdSimulation:
             in_front = -np.sum(toward[i] * away, axis=1)
             force = 2.5 * np.exp((0.6 - distance) / 0.3)
             np.add.at(push, i, away * np.where(friends, 0.3 * force, force)[:, None])
-            # Step aside in time, to the side where one is already, to the right if that is nowhere.
+            # Step aside early: to the side where the person already is, otherwise to the right.
             right = np.stack([toward[i][:, 1], -toward[i][:, 0]], 1)
             lateral = np.sum(right * apart, axis=1)
             side = np.where(lateral > -0.15, 1.0, -1.0)
@@ -372,7 +354,7 @@ class CrowdSimulation:
         return push
 
     def _turn(self, who: NDArray[np.int64], speed: Vectors) -> None:
-        """Turn bodies towards where they go, or stand to look."""
+        """Turn walking people to their direction of motion and standing people to the heading of their spot."""
         moving = np.arctan2(self._velocity[who, 1], self._velocity[who, 0])
         looking = np.array([self._plans[person][0].heading for person in who.tolist()])
         wanted = np.where(self._standing[who], looking, np.where(speed > 0.2, moving, self._heading[who]))
@@ -388,10 +370,10 @@ class CrowdSimulation:
 def _check(place: Place, people: int, speeds_m_s: Sequence[float], shares: dict[str, float]) -> None:
     if not 0 <= people <= place.capacity:
         raise ConfigError(
-            f"people: expected 0 to {place.capacity}, the capacity of {place.name}, got {people}; ask for other numbers"
+            f"people: expected 0 to {place.capacity}, the capacity of {place.name}, got {people}; change it"
         )
     if len(speeds_m_s) != people or not all(0 < speed < math.inf for speed in speeds_m_s):
-        raise ConfigError(f"speeds_m_s: expected {people} numbers above 0, got {list(speeds_m_s)}; give one a person")
+        raise ConfigError(f"speeds_m_s: expected {people} numbers above 0, got {list(speeds_m_s)}; give one per person")
     for name, share in shares.items():
         if not 0 <= share <= 1:
-            raise ConfigError(f"{name}: expected a share from 0 to 1, got {share}; mend it")
+            raise ConfigError(f"{name}: expected a share from 0 to 1, got {share}; change it")

@@ -1,7 +1,7 @@
-"""Renders training sets: many small worlds, each one file of pictures, boxes, cut-outs and attributes.
+"""Render training sets: many small worlds, each one file of images, boxes, crops and attributes.
 
-``DIR/worlds/NNNN.npz``: see ``shard``. A world is drawn from the set's seed and its own number, so a set that was
-broken off goes on where it stopped, and a larger set contains the smaller one.
+``DIR/worlds/NNNN.npz``: see ``shard``. A world depends on the seed of the set and on its own number alone. So an
+interrupted set resumes where it stopped, and a larger set contains the smaller one.
 """
 
 import os
@@ -17,31 +17,36 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from connectors.synthetic import attributes
-from connectors.synthetic.gait import ACTIONS
+from connectors.synthetic.people import attributes
+from connectors.synthetic.people.gait import ACTIONS
 from connectors.synthetic.truth import TruePerson
 from connectors.synthetic.world import Scenario, World
 from pipeline.core.errors import ConfigError, ConnectorError
 
 PLACES = ("plaza", "corridor", "shop")
 MAX_WORLDS = 10_000
+"""Most worlds of a set; file names have four digits."""
 CROP_MARGIN = 0.1
+"""Margin on each side of a crop, as a share of the box."""
 MIN_CROP_HEIGHT_PX = 32.0
+"""Least height of a box that is cropped. A smaller value adds crops with less detail."""
 MIN_CROP_VISIBILITY = 0.3
+"""Least visibility of a person who is cropped. A smaller value adds crops that mostly show something else."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetSpec:
-    """What to render.
+    """A training set.
 
     Attributes:
-        worlds: How many.
-        seed: Of all of them.
-        people: Of each world.
-        seconds: Of each world.
-        fps: Pictures a second of every camera.
+        worlds: Number of worlds.
+        seed: Of the set.
+        people: Per world.
+        seconds: Per world.
+        fps: Frames per second of each camera.
         device: cpu or cuda.
-        as_known: Places look as they are known; else each world has its own layout, colours, light and cameras.
+        fixed_places: Use variant 0 of each place; otherwise each world has its own layout, colours, light and
+            cameras.
     """
 
     worlds: int
@@ -50,7 +55,7 @@ class DatasetSpec:
     seconds: float = 30.0
     fps: float = 2.0
     device: str = "cpu"
-    as_known: bool = False
+    fixed_places: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.worlds <= MAX_WORLDS or self.people < 1 or self.seconds <= 0:
@@ -60,12 +65,12 @@ class DatasetSpec:
             )
 
     def scenario(self, number: int) -> Scenario:
-        """Return the world of this number: its place, wardrobe and habits are drawn by seed."""
+        """Return the scenario of the world with this number."""
         rng = np.random.default_rng([self.seed, number])
         variant = 1 + int(rng.integers(1 << 30))
         return Scenario(
             place=PLACES[number % len(PLACES)],
-            variant=0 if self.as_known else variant,
+            variant=0 if self.fixed_places else variant,
             people=self.people,
             seed=int(rng.integers(1 << 30)),
             wardrobe=str(
@@ -81,14 +86,14 @@ class DatasetSpec:
 
 
 @dataclass(slots=True)
-class _Pictures:
-    """JPEG pictures, one after the other."""
+class _JpegList:
+    """Concatenated JPEG images."""
 
     parts: list[NDArray[np.uint8]] = field(default_factory=list)
 
     def add(self, image: NDArray[np.uint8], quality: int) -> None:
         done, coded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-        assert done, "a picture of pixels can be written as JPEG"
+        assert done, "a non-empty image can be encoded as JPEG"
         self.parts.append(coded.ravel())
 
     def arrays(self, name: str) -> dict[str, NDArray[np.generic]]:
@@ -100,19 +105,19 @@ class _Pictures:
 def shard(scenario: Scenario, *, seconds: float, number: int) -> dict[str, NDArray[Any]]:
     """Render a world and return its arrays; ``number`` makes its people unique in a set.
 
-    F pictures, B boxes, C cut-outs, P people and outfits, K attributes:
+    F frames, B boxes, C crops, P pairs of person and outfit, K attributes:
 
-    - ``frame_jpeg`` uint8, all pictures; ``frame_offset`` (F+1,) where each begins; ``frame_camera``, ``frame_time``;
-    - ``box_frame`` (B,) row of the picture, ``box_person`` (unique in the set), ``box_outfit``, ``full_xyxy`` and
+    - ``frame_jpeg`` uint8, all frames; ``frame_offset`` (F+1,) where each begins; ``frame_camera``, ``frame_time``;
+    - ``box_frame`` (B,) row of the frame, ``box_person`` (unique in the set), ``box_outfit``, ``full_xyxy`` and
       ``visible_xyxy`` (B, 4) pixels, ``visibility`` and ``truncation`` in [0, 1], ``keypoints`` (B, 17, 3) x, y and
-      0 outside, 1 hidden, 2 visible, ``heading`` radians as the camera sees it, ``speed`` m/s, ``action`` place in
-      ``gait.ACTIONS``;
-    - ``crop_jpeg``, ``crop_offset``, ``crop_box`` (C,) row of the box, ``crop_xyxy`` (C, 4) what was cut;
+      0 outside, 1 hidden, 2 visible, ``heading`` radians relative to the camera, ``speed`` m/s, ``action`` index
+      into ``gait.ACTIONS``;
+    - ``crop_jpeg``, ``crop_offset``, ``crop_box`` (C,) row of the box, ``crop_xyxy`` (C, 4) pixels of the crop;
     - ``person_id``, ``person_outfit`` (P,), ``attribute_names`` (K,), ``attributes`` (P, K);
     - ``size_hw`` (2,), ``camera_names``, ``scenario``.
     """
     world = World(scenario)
-    frames, crops = _Pictures(), _Pictures()
+    frames, crops = _JpegList(), _JpegList()
     frame_rows: list[tuple[int, float]] = []
     boxes: list[tuple[int, TruePerson]] = []
     cuts: list[tuple[int, NDArray[np.float32]]] = []
@@ -122,7 +127,7 @@ def shard(scenario: Scenario, *, seconds: float, number: int) -> dict[str, NDArr
             frame_rows.append((camera, view.frame.stamp.captured_at))
             for person in view.people:
                 boxes.append((len(frame_rows) - 1, person))
-                if _is_worth_a_look(person):
+                if _is_worth_a_crop(person):
                     box = _widened(person.full_xyxy, view.frame.size_hw)
                     left, top, right, bottom = box.astype(int)
                     crops.add(view.frame.image[top:bottom, left:right], 92)
@@ -161,13 +166,13 @@ def shard(scenario: Scenario, *, seconds: float, number: int) -> dict[str, NDArr
     }
 
 
-def _is_worth_a_look(person: TruePerson) -> bool:
+def _is_worth_a_crop(person: TruePerson) -> bool:
     tall = person.full_xyxy[3] - person.full_xyxy[1] >= MIN_CROP_HEIGHT_PX
     return bool(tall and person.visibility >= MIN_CROP_VISIBILITY and person.truncation < 0.6)
 
 
 def _widened(box_xyxy: NDArray[np.float32], size_hw: tuple[int, int]) -> NDArray[np.float32]:
-    """Return whole pixels around a box and a margin, inside the picture."""
+    """Return a box with its margin, rounded outwards to whole pixels and clipped to the image."""
     left, top, right, bottom = box_xyxy
     across, down = CROP_MARGIN * (right - left), CROP_MARGIN * (bottom - top)
     corners = [np.floor(left - across), np.floor(top - down), np.ceil(right + across), np.ceil(bottom + down)]
@@ -175,11 +180,11 @@ def _widened(box_xyxy: NDArray[np.float32], size_hw: tuple[int, int]) -> NDArray
 
 
 def render_dataset(spec: DatasetSpec, folder: Path, *, workers: int) -> None:
-    """Render all worlds of ``spec`` that are not there yet, in parallel.
+    """Render the worlds of ``spec`` that are missing in ``folder``, in parallel.
 
     Raises:
         ConfigError: If ``workers`` is below 1.
-        ConnectorError: If the disk does not take a file; those that are there are whole.
+        ConnectorError: If writing fails; the files that exist are complete.
     """
     if workers < 1:
         raise ConfigError(f"workers: expected at least 1, got {workers}")
@@ -196,8 +201,8 @@ def render_dataset(spec: DatasetSpec, folder: Path, *, workers: int) -> None:
         except OSError as error:
             pool.shutdown(cancel_futures=True)
             raise ConnectorError(
-                f"{worlds}: expected room for a world, got: {error.strerror}; free some and begin again: "
-                "what is finished stays"
+                f"{worlds}: expected room for a world, got: {error.strerror}; free some and start again: "
+                "finished worlds are kept"
             ) from error
 
 
@@ -214,10 +219,10 @@ def _write(spec: DatasetSpec, number: int, worlds: Path) -> None:
 
 
 def write_shard(path: Path, scenario: Scenario, *, seconds: float, number: int) -> None:
-    """Render a world into the file ``path``, which is whole or not there.
+    """Render a world into ``path`` atomically: the file is complete or absent.
 
     Raises:
-        OSError: If the disk does not take it.
+        OSError: If writing fails.
     """
     unfinished = path.with_name(f".{path.name}.part")
     try:

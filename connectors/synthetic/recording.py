@@ -1,4 +1,4 @@
-"""Renders a world to files: a video and its truth for each camera."""
+"""Record a world to files: a video and its ground truth for each camera."""
 
 import json
 from collections.abc import Iterator
@@ -12,16 +12,16 @@ import av
 from av.error import FFmpegError
 from rich.progress import track
 
-from connectors.synthetic import attributes
-from connectors.synthetic.camera import Camera
-from connectors.synthetic.camera_calibration import survey
+from connectors.synthetic.camera_calibration import calibrate_cameras
+from connectors.synthetic.people import attributes
+from connectors.synthetic.rendering.camera import Camera
 from connectors.synthetic.truth import to_json, to_mot
 from connectors.synthetic.world import View, World
 from pipeline.core.errors import ConfigError, ConnectorError
 
 
-class _Film:
-    """One camera's files; they get their names when the last frame is in them."""
+class _CameraFiles:
+    """The files of one camera; they get their final names after the last frame."""
 
     def __init__(self, folder: Path, camera: Camera, *, fps: float, crf: int) -> None:
         name = camera.name
@@ -39,8 +39,8 @@ class _Film:
         self._unfinished = (video, truth, mot)
 
     def add(self, view: View) -> None:
-        picture = av.VideoFrame.from_ndarray(view.frame.image, format="rgb24")
-        self._container.mux(self._stream.encode(picture))
+        frame = av.VideoFrame.from_ndarray(view.frame.image, format="rgb24")
+        self._container.mux(self._stream.encode(frame))
         self._truth.write(to_json(view.frame.stamp, view.people) + "\n")
         for line in to_mot(view.frame.stamp, view.people):
             self._mot.write(line + "\n")
@@ -62,45 +62,45 @@ def render(world: World, folder: Path, *, seconds: float, crf: int) -> None:
 
     Args:
         world: What to render.
-        folder: Where to; made if absent.
-        seconds: How long, above 0.
-        crf: Of H.264: 0 loses nothing, 51 nearly all.
+        folder: Output folder; created if absent.
+        seconds: Length, above 0.
+        crf: Quality of H.264: 0 lossless, 51 worst.
 
     Raises:
         ConfigError: If ``seconds`` is not above 0.
-        ConnectorError: If the disk does not take the files; no unfinished file has a final name.
+        ConnectorError: If writing fails; no unfinished file has a final name.
     """
     if seconds <= 0:
         raise ConfigError(f"seconds: expected a number above 0, got {seconds}")
     num_frames = round(seconds * world.scenario.fps)
-    with _told_plainly(folder), ExitStack() as stack:
-        films = [_Film(folder, camera, fps=world.scenario.fps, crf=crf) for camera in world.cameras]
-        for film in films:
-            stack.callback(_close_quietly, film)
+    with _disk_errors(folder), ExitStack() as stack:
+        recordings = [_CameraFiles(folder, camera, fps=world.scenario.fps, crf=crf) for camera in world.cameras]
+        for files in recordings:
+            stack.callback(_close_quietly, files)
         for views in track(world.moments(num_frames), total=num_frames, description=f"rendering {folder}"):
-            for film, view in zip(films, views, strict=True):
-                film.add(view)
-        for film in films:
-            film.finish()
+            for files, view in zip(recordings, views, strict=True):
+                files.add(view)
+        for files in recordings:
+            files.finish()
         (folder / "people.json").write_text(_people(world), encoding="utf-8")
         (folder / "site.yaml").write_text(site_yaml(world, str(folder)), encoding="utf-8")
 
 
-def _close_quietly(film: _Film) -> None:
-    """Close what an error left open: what the disk does not take was said already."""
+def _close_quietly(files: _CameraFiles) -> None:
+    """Close files after an error; a further disk error adds nothing to the first one."""
     try:
-        film.close()
+        files.close()
     except (OSError, FFmpegError):
         return
 
 
 @contextmanager
-def _told_plainly(folder: Path) -> Iterator[None]:
+def _disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, FFmpegError) as error:
         raise ConnectorError(
-            f"{folder}: expected room for videos and truth, got: {error}; free some and begin again"
+            f"{folder}: expected room for videos and truth, got: {error}; free some and start again"
         ) from error
 
 
@@ -119,27 +119,28 @@ def _people(world: World) -> str:
 
 
 def site_yaml(world: World, folder: str) -> str:
-    """Return what a run needs to know of the place and its recording in ``folder``, as ``configs/site`` has it."""
-    found = survey(world.place, device=world.scenario.device)
+    """Return the site configuration of a recording in ``folder``, as in ``configs/site``."""
+    calibration = calibrate_cameras(world.place, device=world.scenario.device)
     names = {camera.name for camera in world.cameras}
     lines = ["cameras:"]
     lines += [
         f'  {camera.name}: {{uri: "{folder}/{camera.name}.mp4", starts_at: {round(camera.clock_offset_s, 4)}}}'
         for camera in world.cameras
     ]
-    lines += ["overlaps:"] + [f"  - [{o.first}, {o.second}]" for o in found.overlaps if {o.first, o.second} <= names]
+    overlaps = [overlap for overlap in calibration.overlaps if {overlap.first, overlap.second} <= names]
+    lines += ["overlaps:", *(f"  - [{overlap.first}, {overlap.second}]" for overlap in overlaps)]
     lines.append("transit_times:   # seconds")
     lines += [
-        f"  - {{between: [{walk.first}, {walk.second}], min_s: {walk.min_s:.1f}, max_s: {walk.max_s:.1f}}}"
-        for walk in found.walks
-        if {walk.first, walk.second} <= names
+        f"  - {{between: [{transit.first}, {transit.second}], min_s: {transit.min_s:.1f}, max_s: {transit.max_s:.1f}}}"
+        for transit in calibration.transits
+        if {transit.first, transit.second} <= names
     ]
     lines.append("ground:   # pixels to metres")
     for camera in world.cameras:
         rows = ", ".join("[" + ", ".join(f"{value:.6g}" for value in row) + "]" for row in camera.to_ground)
         lines.append(f"  {camera.name}: [{rows}]")
     lines += [
-        "leave_after_s: .inf   # whoever comes back has the number of before",
+        "leave_after_s: .inf   # people who return keep their identity",
         "truth:",
         "  format: mot",
         f"  file: {folder}/mot/{{camera_id}}.txt",

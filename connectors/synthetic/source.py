@@ -1,4 +1,4 @@
-"""A camera of a rendered world, as a source: ``world://plaza/east?seed=7&people=20``.
+"""Source: a camera of a rendered world, ``world://plaza/east?seed=7&people=20``.
 
 Needs: warp-lang (extra ``world``).
 Guarantee: the same address gives the same frames, bit for bit, on one machine.
@@ -22,16 +22,16 @@ _TRUE = ("1", "true", "yes")
 
 
 class WorldSource:
-    """Frames of one camera of a world. Cameras of one world agree on who is where, each drawing its own pictures.
+    """Frames of one camera of a world. Sources with the same scenario see the same people at the same time.
 
     Args:
-        camera_id: The camera's name in the pipeline.
-        uri: ``world://PLACE/CAMERA?…`` with any setting of ``Scenario``, ``seconds``, and ``live``.
-        seconds: How long a recording is, where the address does not say; above 0. What is live has no end.
+        camera_id: Name of the camera in the pipeline.
+        uri: ``world://PLACE/CAMERA?…`` with any field of ``Scenario``, ``seconds``, and ``live``.
+        seconds: Length of a recording unless the address gives one; above 0. A live world is endless.
         device: cpu or cuda.
 
     Raises:
-        ConfigError: If the address names a setting that there is not, or a value that it cannot have.
+        ConfigError: If the address has an unknown setting or an invalid value.
     """
 
     num_dropped = num_bad = 0
@@ -63,15 +63,15 @@ class WorldSource:
             ) from error
 
     def check(self) -> None:
-        """Look the place up.
+        """Check the place, the camera and the number of people.
 
         Raises:
-            ConfigError: If there is no such place or camera, or it does not hold as many people.
+            ConfigError: If there is no such place or camera, or too many people for the place.
         """
         World(self._scenario, [self._name])
 
     def frames(self) -> Iterator[Frame]:
-        """Yield the frames from the beginning: at their pace if live, else as fast as they are asked for."""
+        """Yield the frames from the beginning: in real time if live, otherwise as fast as they are consumed."""
         world = World(self._scenario, [self._name])
         num_frames = None if self.live else round(self._seconds * self._scenario.fps)
         began_at = time.time()
@@ -81,7 +81,7 @@ class WorldSource:
             index = view.frame.stamp.index
             captured_at = view.frame.stamp.captured_at
             if not self.live and index < self._first_index:
-                continue  # drawn all the same: each picture's noise follows from those before
+                continue  # rendered anyway: the noise of a frame depends on the frames before it
             if self.live:
                 captured_at += began_at
                 wait_s = began_at + index / self._scenario.fps - time.time()
@@ -91,12 +91,12 @@ class WorldSource:
             yield Frame(FrameStamp(self.camera_id, index, captured_at), view.frame.image)
 
     def resume(self, stamp: FrameStamp) -> None:
-        """Let ``frames`` go on behind ``stamp``; a live world begins anew, with higher indices."""
+        """Let ``frames`` continue after ``stamp``; a live world starts again, with higher indices."""
         self._first_index = stamp.index + 1
 
     def ack(self, stamp: FrameStamp) -> None:
         """Do nothing: the world can be rendered again."""
 
     def close(self) -> None:
-        """End ``frames``, for good; idempotent, from any thread."""
+        """End ``frames`` permanently; idempotent, from any thread."""
         self._closed.set()

@@ -1,4 +1,4 @@
-"""How fast worlds are rendered on this machine."""
+"""Measures the speed of rendering on this machine."""
 
 import time
 
@@ -12,12 +12,12 @@ _MOMENTS = 10
 
 
 def frames_per_second(people: int, cameras: int, *, moments: int = _MOMENTS, device: str = "cpu") -> float:
-    """Return pictures a second of processor time, all made ready before; other work on the machine counts little.
+    """Return frames per second of processor time, after warm-up; other load on the machine matters little.
 
     Args:
-        people: Who live in the plaza; about half of them are there at a time.
+        people: Number of people of the plaza; about half of them are present at a time.
         cameras: 1 to 4.
-        moments: How many are drawn.
+        moments: Moments that are rendered.
         device: cpu or cuda.
     """
     scenario = Scenario(people=people, seed=1, returns=0.0, device=device)
@@ -31,7 +31,7 @@ def frames_per_second(people: int, cameras: int, *, moments: int = _MOMENTS, dev
 
 
 def print_speed(device: str) -> None:
-    """Print a table: people downwards, cameras across."""
+    """Print a table with a row for each number of people and a column for each number of cameras."""
     table = Table("people", *(f"{cameras} cameras" for cameras in _CAMERAS), box=None)
     for people in _PEOPLE:
         speeds = [frames_per_second(people, cameras, device=device) for cameras in _CAMERAS]

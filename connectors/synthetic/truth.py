@@ -1,4 +1,4 @@
-"""What is true of every picture: who is in it, where, and how much of them can be seen."""
+"""Ground truth of each image: the people in it, their boxes, visibility, keypoints and positions."""
 
 import json
 from collections.abc import Sequence
@@ -7,34 +7,34 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.synthetic.crowd_simulation import Stance
-from connectors.synthetic.renderer import Actor, Silhouette
+from connectors.synthetic.rendering.renderer import Actor, Silhouette
+from connectors.synthetic.stance import Stance
 from pipeline.core import FrameStamp
 
 SCHEMA = 1
 MIN_OWN_PX = 40.0
-"""A silhouette smaller than this is nobody's."""
+"""Least area of a silhouette, pixels. People below it are left out of the ground truth."""
 MIN_COUNTED_SHARE = 0.5
-"""Share of a silhouette that must be in the picture and unhidden for its person to have to be found."""
+"""Least visible share of a person who counts. With less, a missed person is no error."""
 MIN_COUNTED_PX = 40.0
-"""Height of the box from which on its person has to be found."""
+"""Least height of the box of a person who counts, pixels. Below it, a missed person is no error."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TruePerson:
-    """One person in one picture.
+    """One person in one image.
 
     Attributes:
-        person_id: From 1; the same in every camera, whatever they wear.
-        outfit: What they wear: 0 at first, 1 after they changed.
-        full_xyxy: Shape ``(4,)``: box around the silhouette, hidden or not, cut by the picture.
-        visible_xyxy: Shape ``(4,)``: box around what can be seen; zeros if nothing can.
+        person_id: From 1; the same in each camera and each outfit.
+        outfit: 0 at first, 1 after a change of clothes.
+        full_xyxy: Shape ``(4,)``: box of the silhouette without occlusion, clipped to the image.
+        visible_xyxy: Shape ``(4,)``: box of the visible part; zeros if there is none.
         visibility: In [0, 1]: visible share of the silhouette.
-        truncation: In [0, 1]: share of the box that lies outside the picture.
-        keypoints: Shape ``(17, 3)``, COCO order: x, y, and 0 outside the picture, 1 hidden, 2 visible.
-        ground_xy: Where they stand, metres.
-        heading: Where they face in the world: radians, 0 along +x, counter-clockwise.
-        facing: The same as the camera sees it: 0 towards the camera, counter-clockwise from above.
+        truncation: In [0, 1]: share of the box outside the image.
+        keypoints: Shape ``(17, 3)``, COCO order: x, y, and 0 outside the image, 1 hidden, 2 visible.
+        ground_xy: Position on the ground, metres.
+        heading: Direction the body faces: radians, 0 along +x, counter-clockwise.
+        facing: Heading relative to the camera: 0 towards the camera, counter-clockwise from above.
         speed_m_s: Metres per second.
         action: walk, stand, phone or talk.
     """
@@ -56,7 +56,7 @@ class TruePerson:
 def true_person(
     stance: Stance, actor: Actor, silhouette: Silhouette, *, camera_xy: tuple[float, float]
 ) -> TruePerson | None:
-    """Return what is true of somebody in a picture; None if next to nothing of them is in it."""
+    """Return the ground truth of a person in an image; None if the silhouette is below ``MIN_OWN_PX``."""
     if silhouette.own_px < MIN_OWN_PX:
         return None
     whole, full = silhouette.whole_xyxy, silhouette.full_xyxy
@@ -119,11 +119,11 @@ def _rounded(values: NDArray[np.float32]) -> list[float]:
 def to_mot(stamp: FrameStamp, people: Sequence[TruePerson]) -> list[str]:
     """Return lines of MOTChallenge ground truth: ``frame,id,left,top,width,height,counts,1,visibility``.
 
-    Who is smaller than ``MIN_COUNTED_PX``, or shows less than ``MIN_COUNTED_SHARE``, does not count: 0, else 1.
+    ``counts`` is 0 for a person below ``MIN_COUNTED_PX`` or ``MIN_COUNTED_SHARE``, otherwise 1.
 
     Args:
-        stamp: Of the picture; frames count from 1 there.
-        people: Who is in it.
+        stamp: Of the image; MOTChallenge counts frames from 1.
+        people: The people in it.
     """
     lines = []
     for person in people:

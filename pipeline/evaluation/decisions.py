@@ -1,4 +1,4 @@
-"""Who was taken for whom: of the links that were made the false ones, of the people who were known the missed ones."""
+"""Errors of identity decisions: false matches among the links, and known people taken for new ones."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,26 +11,26 @@ from pipeline.evaluation.track_table import CameraTables, TrackTable
 from pipeline.evaluation.tracking import match_boxes
 
 MAX_GAP_FRAMES = 30
-"""Whoever is not found in a camera for longer begins another visit to it."""
-MIN_PIECE_BOXES = 5
-"""A shorter piece says nothing about who was taken for whom."""
+"""Longest gap within a visit to a camera, frames. A larger one joins visits and leaves fewer decisions to count."""
+MIN_SEGMENT_BOXES = 5
+"""Least boxes of a segment that counts. A smaller identity counts chance overlaps too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """So many of so many."""
+    """A proportion: ``count`` of ``total``."""
 
     count: int
     total: int
 
     @property
     def rate(self) -> float | None:
-        """The part; None of none."""
+        """``count / total``; None if ``total`` is 0."""
         return self.count / self.total if self.total else None
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Where the rate lies with 95 % confidence (Clopper and Pearson, 1934).
+        """95 % confidence interval of the rate (Clopper and Pearson, 1934).
 
         Example:
             >>> [round(end, 3) for end in Share(1, 100).interval]
@@ -43,11 +43,11 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """What became of everybody who appeared.
+    """Error rates of identity decisions.
 
     Attributes:
-        false_matches: Of those who were given a number that was there before: it had shown mostly somebody else.
-        false_news: Of those who had been seen before: they were given a number that was not there before.
+        false_matches: Of the appearances with a known identity: those whose identity had mostly been another person.
+        false_news: Of the appearances of people seen before: those that got a new identity.
     """
 
     false_matches: Share
@@ -55,64 +55,64 @@ class Decisions:
 
 
 def decisions(truth: CameraTables, result: CameraTables) -> Decisions:
-    """Return how the numbers of a result were given, in the order in which people appear.
+    """Count the errors of a result in the order in which people appear.
 
-    Boxes are matched to true boxes frame by frame. What one true person and one number have in common in one visit to a
-    camera (no gap longer than ``MAX_GAP_FRAMES``) is a *piece*. Pieces are taken by their first frame, all cameras
-    together, so these must have begun together and at one rate.
+    Boxes are matched to true boxes frame by frame. The matched boxes of one true person and one identity in one visit
+    to a camera (no gap longer than ``MAX_GAP_FRAMES``) are a *segment*. Segments are sorted by their first frame over
+    all cameras, so the cameras must have started together and have one frame rate.
 
     Args:
         truth: True boxes.
-        result: Boxes of a run, with its final numbers.
+        result: Boxes of a run with its final identities.
     """
-    pieces = sorted(
-        piece for camera_id, table in result.items() for piece in _pieces(camera_id, truth[camera_id], table)
+    segments = sorted(
+        segment for camera_id, table in result.items() for segment in _segments(camera_id, truth[camera_id], table)
     )
-    return decisions_in_turn((true_id, number, num_boxes) for _, _, true_id, number, num_boxes in pieces)
+    return ordered_decisions((true_id, identity, num_boxes) for _, _, true_id, identity, num_boxes in segments)
 
 
-def decisions_in_turn(appearances: Iterable[tuple[int, int, int]]) -> Decisions:
-    """Return how numbers were given; each appearance is a true person, the number that was given, and a weight.
+def ordered_decisions(appearances: Iterable[tuple[int, int, int]]) -> Decisions:
+    """Count the errors of appearances in order; each is a true person, the given identity, and a weight.
 
     Example:
-        >>> decisions_in_turn([(1, 7, 1), (2, 7, 1), (1, 8, 1)]).false_news
+        >>> ordered_decisions([(1, 7, 1), (2, 7, 1), (1, 8, 1)]).false_news
         Share(count=1, total=1)
     """
     shown: dict[int, Counter[int]] = {}
     seen: set[int] = set()
     num_links = num_false = num_known = num_missed = 0
-    for true_id, number, weight in appearances:
+    for true_id, identity, weight in appearances:
         is_known = true_id in seen
         num_known += is_known
-        if number in shown:
+        if identity in shown:
             num_links += 1
-            num_false += shown[number].most_common(1)[0][0] != true_id
+            num_false += shown[identity].most_common(1)[0][0] != true_id
         else:
             num_missed += is_known
-        shown.setdefault(number, Counter())[true_id] += weight
+        shown.setdefault(identity, Counter())[true_id] += weight
         seen.add(true_id)
     return Decisions(Share(num_false, num_links), Share(num_missed, num_known))
 
 
-def _pieces(camera_id: str, truth: TrackTable, table: TrackTable) -> list[tuple[int, str, int, int, int]]:
-    """Return first frame, camera, true person, number and boxes of every piece that is long enough."""
+def _segments(camera_id: str, truth: TrackTable, table: TrackTable) -> list[tuple[int, str, int, int, int]]:
+    """Return first frame, camera, true person, identity and identity of boxes of each long enough segment."""
     true_rows = truth.rows_by_frame()
-    visits: dict[int, tuple[int, int]] = {}  # by true person: which visit this is, and its last frame
+    visits: dict[int, tuple[int, int]] = {}  # by true person: index of the visit, and its last frame
     found: dict[tuple[int, int, int], list[int]] = {}
     for frame, rows in table.rows_by_frame().items():
         if frame not in true_rows:
             continue
         here = true_rows[frame]
         for one, two in zip(*match_boxes(iou_matrix(truth.boxes_xyxy[here], table.boxes_xyxy[rows])), strict=True):
-            true_id, number = int(truth.ids[here[one]]), int(table.ids[rows[two]])
+            true_id, identity = int(truth.ids[here[one]]), int(table.ids[rows[two]])
             if not truth.counts[here[one]]:
                 continue
             visit, last = visits.get(true_id, (0, frame))
             visit += frame - last > MAX_GAP_FRAMES
             visits[true_id] = visit, frame
-            found.setdefault((true_id, visit, number), []).append(frame)
+            found.setdefault((true_id, visit, identity), []).append(frame)
     return [
-        (frames[0], camera_id, true_id, number, len(frames))
-        for (true_id, _, number), frames in found.items()
-        if len(frames) >= MIN_PIECE_BOXES
+        (frames[0], camera_id, true_id, identity, len(frames))
+        for (true_id, _, identity), frames in found.items()
+        if len(frames) >= MIN_SEGMENT_BOXES
     ]

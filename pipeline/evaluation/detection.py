@@ -1,4 +1,4 @@
-"""Which boxes of a detector hit somebody."""
+"""Hits of a detector: greedy matching of found boxes to true boxes."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,12 +9,12 @@ from pipeline.core.boxes import iou_matrix
 def find_hits(
     found_xyxy: NDArray[np.float32], true_xyxy: NDArray[np.float32], *, min_iou: float = 0.5
 ) -> NDArray[np.bool_]:
-    """Return which boxes hit somebody whom none before them hit, shape ``(N,)``.
+    """Return which boxes match a true box that no earlier box matched, shape ``(N,)``.
 
     Args:
-        found_xyxy: Shape ``(N, 4)``, best first.
+        found_xyxy: Shape ``(N, 4)``, highest score first.
         true_xyxy: Shape ``(M, 4)``.
-        min_iou: In (0, 1]; a box that overlaps less is no hit.
+        min_iou: Least overlap of a match, in (0, 1].
 
     Example:
         >>> one = np.array([[0, 0, 2, 2]], np.float32)
@@ -27,12 +27,14 @@ def find_hits(
 def find_matches(
     found_xyxy: NDArray[np.float32], true_xyxy: NDArray[np.float32], *, min_iou: float = 0.5
 ) -> NDArray[np.intp]:
-    """Return the row of whom each box hits and none before it hit, -1 for nobody, shape ``(N,)``.
+    """Return for each box the row of the true box that it matches, -1 for none, shape ``(N,)``.
+
+    Each true box is matched once, by the earliest box; a box takes the free true box with the largest overlap.
 
     Args:
-        found_xyxy: Shape ``(N, 4)``, best first.
+        found_xyxy: Shape ``(N, 4)``, highest score first.
         true_xyxy: Shape ``(M, 4)``.
-        min_iou: In (0, 1]; a box that overlaps less is no hit.
+        min_iou: Least overlap of a match, in (0, 1].
     """
     free = np.ones(len(true_xyxy), np.bool_)
     matches = np.full(len(found_xyxy), -1, np.intp)

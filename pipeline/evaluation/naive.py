@@ -1,8 +1,8 @@
-"""The naive line, as a yard-stick: a mean vector a track, the nearest neighbour, one threshold.
+"""The naive pipeline, a baseline: one mean vector per track, the nearest neighbour, one threshold.
 
-No topology, no calibration, no "one person is in one place": what these are worth, the match stage shows
-against it. ``cluster_offline`` is the same with hindsight, and ``link_by_truth`` what the best linking of
-these tracks could reach.
+It uses no topology, no calibration, and not the fact that a person is in one place at a time; the match stage is
+compared with it to show their worth. ``cluster_offline`` is the offline form, and ``link_by_truth`` the upper bound of
+linking these tracks.
 """
 
 from collections import Counter, defaultdict
@@ -21,19 +21,19 @@ from pipeline.evaluation.track_table import CameraTables, TrackTable
 from pipeline.evaluation.tracking import match_boxes
 
 MAX_CROPS = 8
-"""Pictures of a track that the naive line looks at."""
+"""Most crops in the mean vector of a track. More cost time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Track:
-    """One whole track, with what it looks like on average.
+    """A whole track with its mean appearance vector.
 
     Attributes:
-        camera_id: Where it is.
-        number: The track's number in that camera.
-        captured_at: Unix seconds: when it appeared.
+        camera_id: Camera of the track.
+        number: Number of the track in that camera.
+        captured_at: Time of its first frame, Unix seconds.
         vector: Shape ``(D,)``, float32, L2 norm 1; see ``mean_vector``.
-        path: Every box of it.
+        path: All its boxes.
     """
 
     camera_id: str
@@ -59,9 +59,9 @@ def mean_vector(vectors: NDArray[np.float32], *, max_crops: int = MAX_CROPS) -> 
 
 
 def naive_online(tracks: Sequence[Track], *, max_distance: float) -> list[int]:
-    """Return a person a track: the nearest known one within ``max_distance``, or somebody new.
+    """Return a person for each track: the nearest known person within ``max_distance``, or a new one.
 
-    Tracks are taken as they appear. A known person is the mean of the vectors of his or her earlier tracks.
+    Tracks are processed in order of appearance. A known person is the mean vector of the earlier tracks.
 
     Args:
         tracks: In any order.
@@ -87,11 +87,11 @@ def naive_online(tracks: Sequence[Track], *, max_distance: float) -> list[int]:
 
 
 def cluster_offline(tracks: Sequence[Track], *, max_distance: float) -> list[int]:
-    """Return a person a track by average linkage of all tracks at once, cut at ``max_distance``.
+    """Return a person for each track by average linkage of all tracks at once, cut at ``max_distance``.
 
     Args:
         tracks: In any order.
-        max_distance: Mean cosine distance in [0, 2] of two groups that are still one person.
+        max_distance: Largest mean cosine distance, in [0, 2], of two groups that are one person.
 
     Returns:
         People 1, 2, 3 … in the order in which they appear, row-aligned with ``tracks``.
@@ -108,14 +108,14 @@ def cluster_offline(tracks: Sequence[Track], *, max_distance: float) -> list[int
 
 
 def link_by_truth(tracks: Sequence[Track], truth: CameraTables) -> list[int]:
-    """Return a person a track: the true one whom it shows in most frames, or a number of its own.
+    """Return a person for each track: the true person in most of its frames, or a new one.
 
     Args:
         tracks: In any order.
         truth: True boxes; frames are the ``indices`` of the paths.
 
     Returns:
-        True ids, row-aligned with ``tracks``; tracks that show nobody get numbers above all true ids.
+        True identities, row-aligned with ``tracks``; a track without a true person gets a number above all of them.
     """
     true_rows = {camera_id: table.rows_by_frame() for camera_id, table in truth.items()}
     next_own = 1 + max((int(table.ids.max()) for table in truth.values() if len(table)), default=0)
@@ -139,30 +139,30 @@ def link_by_truth(tracks: Sequence[Track], truth: CameraTables) -> list[int]:
 def best_threshold(
     link: Callable[[float], list[int]], score: Callable[[list[int]], float], thresholds: Sequence[float]
 ) -> float:
-    """Return the threshold whose people score highest; the lowest of equals.
+    """Return the threshold with the highest score; the lowest of equals.
 
-    It is chosen with the truth at hand: the naive line at its very best.
+    It is chosen with the ground truth, in hindsight: an upper bound for the naive pipeline.
 
     Args:
-        link: People for a threshold, for instance of ``naive_online``.
-        score: How good these people are, higher is better.
+        link: People for a threshold, for instance by ``naive_online``.
+        score: Score of these people, higher is better.
         thresholds: Candidates, at least one.
     """
     return max(sorted(thresholds), key=lambda threshold: score(link(threshold)))
 
 
 def to_tables(tracks: Sequence[Track], people: Sequence[int]) -> dict[str, TrackTable]:
-    """Return tracks and their people as ``score_tracks`` reads them, a table a camera."""
+    """Return tracks and their people as tables for ``score_tracks``, one per camera."""
     rows = defaultdict(list)
     for track, person in zip(tracks, people, strict=True):
         rows[track.camera_id].append((track.path, person))
     return {
         camera_id: TrackTable(
-            np.concatenate([path.indices for path, _ in pieces]),
-            np.concatenate([np.full(len(path), person, np.int64) for path, person in pieces]),
-            np.concatenate([path.boxes_xyxy for path, _ in pieces]),
+            np.concatenate([path.indices for path, _ in paths]),
+            np.concatenate([np.full(len(path), person, np.int64) for path, person in paths]),
+            np.concatenate([path.boxes_xyxy for path, _ in paths]),
         )
-        for camera_id, pieces in rows.items()
+        for camera_id, paths in rows.items()
     }
 
 
@@ -171,6 +171,6 @@ def _appearance(track: Track) -> tuple[float, str, int]:
 
 
 def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
-    # Opposite vectors cancel out; such a mean is far from everybody, which is what it should be.
+    # Opposite vectors cancel out: the mean is near zero and, as intended, far from each person.
     unit: NDArray[np.float32] = vector / max(float(np.linalg.norm(vector)), 1e-12)
     return unit

@@ -1,4 +1,4 @@
-"""How well a network finds a person again among many: CMC, mAP and mINP of query and gallery."""
+"""Retrieval scores of a re-ID network over queries and a gallery: CMC, mAP and mINP."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from pipeline.core.distance import cosine_distances
 from pipeline.core.errors import DataError
 
 JUNK_ID = -1
-"""Gallery items of this identity are neither right nor wrong; the benchmarks leave them out."""
+"""Identity of junk items of the gallery. Benchmarks leave them out: they are neither right nor wrong."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,10 +39,10 @@ class LabelledVectors:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RetrievalScore:
-    """How well queries find their person.
+    """Retrieval scores of a set of queries.
 
     Attributes:
-        cmc: Shape ``(max_rank,)``, float64 in [0, 1]: part of the queries with a right answer among the first
+        cmc: Shape ``(max_rank,)``, float64 in [0, 1]: share of the queries with a right answer among the first
             1, 2, 3 … answers.
         mean_ap: Mean average precision in [0, 1].
         mean_inp: Mean inverse negative penalty in [0, 1]: how soon the last right answer is found.
@@ -56,19 +56,19 @@ class RetrievalScore:
 
     @property
     def num_queries(self) -> int:
-        """Queries that have a right answer at all; the others are left out."""
+        """Number of queries with a right answer in the gallery; the others are left out."""
         return len(self.average_precisions)
 
 
 def score_retrieval(queries: LabelledVectors, gallery: LabelledVectors, *, max_rank: int = 20) -> RetrievalScore:
-    """Return how well the queries find their person in the gallery, nearest by cosine distance first.
+    """Score the ranking of the gallery by cosine distance to each query.
 
-    Of a query's answers those of the same person in the same camera are left out, and junk. At equal distance
-    wrong answers come first, so that a network that tells nobody apart is not rewarded.
+    Answers of the same person in the same camera and junk are left out. At equal distances wrong answers come first,
+    so that a constant network scores worst.
 
     Args:
-        queries: Whom to look for.
-        gallery: Where to look.
+        queries: The people to find.
+        gallery: The people to search.
         max_rank: Length of ``cmc``, at least 1.
 
     Raises:
@@ -77,7 +77,7 @@ def score_retrieval(queries: LabelledVectors, gallery: LabelledVectors, *, max_r
     Reference:
         Average precision is the mean of the precision at each right answer, without interpolation. Inverse
         negative penalty: number of right answers over the rank of the last of them (Ye et al., "Deep Learning
-        for Person Re-identification: A CameraCalibration and Outlook", TPAMI 2021).
+        for Person Re-identification: A Survey and Outlook", TPAMI 2021).
     """
     distances = cosine_distances(queries.vectors, gallery.vectors)
     return score_distances(distances, queries, gallery, max_rank=max_rank, ties="wrong_first")
@@ -92,20 +92,20 @@ def score_distances(
     precision: str = "step",
     ties: str = "gallery_order",
 ) -> RetrievalScore:
-    """Return how well the queries find their person by distances of any kind; as ``score_retrieval`` otherwise.
+    """Score a ranking by given distances; otherwise like ``score_retrieval``.
 
     Args:
         distances: Shape ``(queries, gallery)``; lower is closer.
-        queries: Whom to look for.
-        gallery: Where to look.
+        queries: The people to find.
+        gallery: The people to search.
         max_rank: Length of ``cmc``, at least 1.
-        precision: step, or trapezoid as in the official evaluation of MARS: the mean of the precision at each right
-            answer and at the one before it, the first of which counts as 1.
-        ties: gallery_order: as they stand, what benchmarks do; wrong_first.
+        precision: step; or trapezoid, as in the official evaluation of MARS: the mean of the precision at each right
+            answer and just before it, where the precision before rank 1 is 1.
+        ties: gallery_order: the order of the gallery, as benchmarks do; or wrong_first.
 
     Raises:
         DataError: If no query has a right answer in another camera.
-        ShapeError: If the distances are of another shape.
+        ShapeError: If ``distances`` has another shape.
     """
     check_array("distances", distances, (len(queries), len(gallery)), distances.dtype)
     first_ranks, precisions, penalties = [], [], []
@@ -132,10 +132,10 @@ def score_distances(
 
 
 def _average_precision(ranks: NDArray[np.intp], form: str) -> float:
-    """Return the average precision of a query whose right answers have these ranks, from 1, ascending."""
+    """Return the average precision of a query from the ascending ranks of its right answers, from 1."""
     found = np.arange(1, len(ranks) + 1)
     if form == "step":
         return float(np.mean(found / ranks))
-    # The precision just before each right answer: how many were found among one rank fewer.
+    # The precision just before each right answer.
     before = np.where(ranks > 1, (found - 1) / np.maximum(ranks - 1, 1), 1.0)
     return float(np.mean((found / ranks + before) / 2))

@@ -1,4 +1,4 @@
-"""Boxes with identities, as scores read them."""
+"""Boxes with identities, the input of scores."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,14 +12,14 @@ from pipeline.core.arrays import check_array, freeze
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackTable:
-    """Who was where in one camera, a row a box, in any order.
+    """Boxes with identities in one camera, one row per box, in any order.
 
     Attributes:
         frames: Shape ``(N,)``, int64, frame indices from 0.
-        ids: Shape ``(N,)``, int64: true identities, or people that a run found; the same in all cameras.
+        ids: Shape ``(N,)``, int64: true identities or those of a run; shared by all cameras.
         boxes_xyxy: Shape ``(N, 4)``, float32, pixels of the full frame.
-        counts: Shape ``(N,)``, bool: of a truth, whether the person must be found there; whoever is too small or
-            too hidden need not be, and a box on them is neither right nor wrong. Absent: all must.
+        counts: Shape ``(N,)``, bool: in a ground truth, whether the box counts. A box that is too small or too hidden
+            does not: missing it is no error, and neither is a found box on it. Absent: all count.
     """
 
     frames: NDArray[np.int64]
@@ -41,7 +41,7 @@ class TrackTable:
 
     @classmethod
     def empty(cls) -> Self:
-        """Return a table in which nobody is."""
+        """Return a table without rows."""
         return cls(np.empty(0, np.int64), np.empty(0, np.int64), np.empty((0, 4), np.float32))
 
     def select(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
@@ -55,12 +55,12 @@ class TrackTable:
         )
 
     def rows_by_frame(self) -> dict[int, NDArray[np.intp]]:
-        """Return the rows of every frame that has any, frames ascending, rows in the order of the table."""
+        """Return the rows of each frame with boxes, frames ascending, rows in the order of the table."""
         order = np.argsort(self.frames, kind="stable")
         frames, starts = np.unique(self.frames[order], return_index=True)
-        pieces = np.split(order, starts[1:])
-        return dict(zip(frames.tolist(), pieces, strict=True)) if len(frames) else {}
+        parts = np.split(order, starts[1:])
+        return dict(zip(frames.tolist(), parts, strict=True)) if len(frames) else {}
 
 
 CameraTables = Mapping[str, TrackTable]
-"""One table a camera, by ``camera_id``; identities are shared by all cameras."""
+"""One table per camera, by ``camera_id``; identities are shared by all cameras."""

@@ -1,4 +1,4 @@
-"""How well people were followed, over all cameras together: IDF1, HOTA, CLEAR, and links between cameras."""
+"""Tracking scores over all cameras together: IDF1, HOTA, CLEAR, and links between cameras."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,32 +16,32 @@ from pipeline.core.errors import DataError
 from pipeline.evaluation.track_table import CameraTables, TrackTable
 
 MIN_IOU = 0.5
-"""Overlap, in [0, 1], from which a box shows a true person; HOTA averages over many instead."""
+"""Least overlap, in [0, 1], of a match of a box and a true box; HOTA averages over many thresholds instead."""
 
-MIN_PIECE_BOXES = 5
-"""A shorter piece of a track says nothing about who is linked with whom."""
+MIN_SEGMENT_BOXES = 5
+"""Least boxes of a track segment that counts for links. A smaller number counts chance overlaps too."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrackingScore:
-    """How well people were followed; ratios in [0, 1] except ``mota``, which can fall below 0.
+    """Tracking scores; ratios in [0, 1] except ``mota``, which can fall below 0.
 
     Attributes:
-        idf1: Balance of ``idp`` and ``idr``.
-        idp: Identity precision: part of the boxes that have the right identity.
-        idr: Identity recall: part of the true boxes that were given the right identity.
+        idf1: Harmonic mean of ``idp`` and ``idr``.
+        idp: Identity precision: share of the boxes with the right identity.
+        idr: Identity recall: share of the true boxes that got the right identity.
         hota: Geometric mean of ``deta`` and ``assa``, averaged over the overlaps 0.05 … 0.95.
-        assa: How well boxes of one person hang together.
-        deta: How well boxes were found.
-        mota: 1 less the share of misses, false boxes and switches.
-        idsw: How often a person's number changes, from one camera to the next included.
-        num_ids: Different people in the result.
-        num_true_ids: Different people in truth.
-        num_found_ids: True people of whom at least one piece was found.
-        wrong_merges: How many people too many share a number: 1 for each number with pieces of two people.
-        splits: How many numbers too many people have: 1 for each person with pieces under two numbers.
-        link_precision: Part of the links between cameras that are right; None if there is no link.
-        link_recall: Part of the true links between cameras that were made; None if there is none to make.
+        assa: Association accuracy.
+        deta: Detection accuracy.
+        mota: 1 minus the share of misses, false boxes and switches.
+        idsw: Identity switches, within a camera and from one camera to the next.
+        num_ids: Identities in the result.
+        num_true_ids: People in the ground truth.
+        num_found_ids: True people with at least one segment.
+        wrong_merges: Surplus people per identity, summed: 1 for an identity with segments of two people.
+        splits: Surplus identities per person, summed: 1 for a person with segments of two identities.
+        link_precision: Share of the links between cameras that are right; None if there is no link.
+        link_recall: Share of the true links between cameras that were made; None if there are none.
     """
 
     idf1: float
@@ -61,7 +61,7 @@ class TrackingScore:
     link_recall: float | None
 
     def summary(self) -> dict[str, float | int]:
-        """Return what ``summary.json`` says of it."""
+        """Return the part of ``summary.json`` about this score."""
         return {
             "idf1": round(self.idf1, 6),
             "hota": round(self.hota, 6),
@@ -77,7 +77,7 @@ class TrackingScore:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Moment:
-    """One frame of one camera; identities are numbered from 0."""
+    """One frame of one camera; identities are renumbered from 0."""
 
     camera_id: str
     true_ids: NDArray[np.intp]
@@ -85,28 +85,29 @@ class _Moment:
     iou: NDArray[np.float32]
 
 
-def score_tracks(truth: CameraTables, result: CameraTables, *, min_piece_boxes: int = MIN_PIECE_BOXES) -> TrackingScore:
-    """Return how well the result follows the people of the truth, over all cameras together.
+def score_tracks(
+    truth: CameraTables, result: CameraTables, *, min_segment_boxes: int = MIN_SEGMENT_BOXES
+) -> TrackingScore:
+    """Score the identities of a result against the ground truth, over all cameras together.
 
-    The cameras (in the order of their ids) are put one behind the other, as one long film in which a person
-    keeps the number from camera to camera; that film is scored. So a person who gets a new number in the
-    second camera costs as much as one who gets it in the middle of the first.
+    The cameras (sorted by id) are concatenated to one sequence in which identities are shared, and that sequence is
+    scored. So a new identity in the second camera costs as much as one in the middle of the first.
 
-    Links between cameras: boxes are matched to true boxes frame by frame (IoU of at least 0.5, largest sum).
-    The matched boxes of one camera, one true person and one resulting person are a *piece*; pieces of fewer
-    than ``min_piece_boxes`` boxes are left out. Of all pairs of pieces from two different cameras,
-    ``link_precision`` is the part that truly shows one person among those with one resulting person, and
-    ``link_recall`` the part with one resulting person among those that truly show one person. Who was never
-    found is missing from ``deta`` and ``idr``, not here.
+    Links between cameras: boxes are matched to true boxes frame by frame (IoU of at least 0.5, largest sum). The
+    matched boxes of one camera, one true person and one identity are a *segment*; segments of fewer than
+    ``min_segment_boxes`` boxes are left out. Consider all pairs of segments from two different cameras.
+    ``link_precision`` is the share of pairs of one true person among the pairs of one identity. ``link_recall`` is the
+    share of pairs of one identity among the pairs of one true person. People who were never found lower ``deta`` and
+    ``idr``, not the links.
 
-    People of the truth who need not be found (``TrackTable.counts``) are left out, and so are boxes on them.
+    True boxes that do not count (``TrackTable.counts``) are left out, and so are boxes on them.
 
-    Several boxes of one resulting person in one frame: the first is that person, the others are strangers.
+    If one identity has several boxes in a frame, the first one keeps it; the others count as unknown people.
 
     Args:
-        truth: True boxes; a camera in which nobody ever was has an empty table.
-        result: Boxes of a run; a camera that is absent found nobody.
-        min_piece_boxes: At least 1.
+        truth: True boxes; a camera without people has an empty table.
+        result: Boxes of a run; an absent camera has no boxes.
+        min_segment_boxes: At least 1.
 
     Raises:
         DataError: If the result has a camera that the truth lacks, or a true person is twice in a frame.
@@ -119,11 +120,11 @@ def score_tracks(truth: CameraTables, result: CameraTables, *, min_piece_boxes: 
     truth = {camera_id: table.select(table.counts) for camera_id, table in truth.items()}
     true_people, people = _people(truth), _people(result)
     moments = list(_moments(truth, result, true_people, people))
-    film = _film(moments, num_true_people=len(true_people))
-    identity, clear, hota = (metric.eval_sequence(film) for metric in _metrics())
-    pieces = _pieces(moments, min_piece_boxes)
-    precision, recall = _links(pieces)
-    pairs = {(true_id, identity) for _, true_id, identity in pieces}
+    sequence = _sequence(moments, num_true_people=len(true_people))
+    identity, clear, hota = (metric.eval_sequence(sequence) for metric in _metrics())
+    segments = _segments(moments, min_segment_boxes)
+    precision, recall = _links(segments)
+    pairs = {(true_id, identity) for _, true_id, identity in segments}
     num_found, num_used = (len({pair[side] for pair in pairs}) for side in (0, 1))
     return TrackingScore(
         idf1=float(identity["IDF1"]),
@@ -145,7 +146,7 @@ def score_tracks(truth: CameraTables, result: CameraTables, *, min_piece_boxes: 
 
 
 def match_boxes(iou: NDArray[np.float32], *, min_iou: float = MIN_IOU) -> tuple[NDArray[np.intp], ...]:
-    """Return rows and columns of the pairs with the largest sum of overlaps, each of at least ``min_iou``.
+    """Return rows and columns of the pairs with the largest sum of overlaps, each at least ``min_iou``.
 
     Example:
         >>> rows, columns = match_boxes(np.array([[0.6, 0.9], [0.0, 0.7]], np.float32))
@@ -159,7 +160,7 @@ def match_boxes(iou: NDArray[np.float32], *, min_iou: float = MIN_IOU) -> tuple[
 
 
 def _without_uncounted(table: TrackTable, truth: TrackTable) -> TrackTable:
-    """Return the boxes of a result that are not on somebody who need not be found, as MOTChallenge does."""
+    """Return the boxes of a result that are not on a true box that does not count, as MOTChallenge does."""
     if truth.counts.all():
         return table
     keep, rows_of = np.ones(len(table), np.bool_), table.rows_by_frame()
@@ -172,25 +173,25 @@ def _without_uncounted(table: TrackTable, truth: TrackTable) -> TrackTable:
 
 def _people(tables: CameraTables) -> NDArray[np.int64]:
     """Return the different ids, ascending."""
-    nobody = TrackTable.empty().ids
-    return np.unique(np.concatenate([nobody, *(table.ids for table in tables.values())]))
+    no_ids = TrackTable.empty().ids
+    return np.unique(np.concatenate([no_ids, *(table.ids for table in tables.values())]))
 
 
 def _metrics() -> tuple[Any, ...]:
-    quiet = {"THRESHOLD": MIN_IOU, "PRINT_CONFIG": False}
-    return Identity(dict(quiet)), CLEAR(dict(quiet)), HOTA()
+    settings = {"THRESHOLD": MIN_IOU, "PRINT_CONFIG": False}
+    return Identity(dict(settings)), CLEAR(dict(settings)), HOTA()
 
 
 def _moments(
     truth: CameraTables, result: CameraTables, true_people: NDArray[np.int64], people: NDArray[np.int64]
 ) -> Iterator[_Moment]:
     num_people = len(people)
-    nobody = np.empty(0, np.intp)
+    no_rows = np.empty(0, np.intp)
     for camera_id in sorted(truth):
         true_table, table = truth[camera_id], result.get(camera_id, TrackTable.empty())
         true_rows, rows = true_table.rows_by_frame(), table.rows_by_frame()
         for frame in sorted(true_rows.keys() | rows.keys()):
-            here_true, here = true_rows.get(frame, nobody), rows.get(frame, nobody)
+            here_true, here = true_rows.get(frame, no_rows), rows.get(frame, no_rows)
             true_ids = np.searchsorted(true_people, true_table.ids[here_true])
             if len(np.unique(true_ids)) < len(true_ids):
                 raise DataError(
@@ -205,8 +206,8 @@ def _moments(
             yield _Moment(camera_id, true_ids, ids, iou)
 
 
-def _film(moments: list[_Moment], *, num_true_people: int) -> dict[str, Any]:
-    """Return the moments as trackeval's metrics read them."""
+def _sequence(moments: list[_Moment], *, num_true_people: int) -> dict[str, Any]:
+    """Return the frames in the format of trackeval's metrics."""
     return {
         "num_timesteps": len(moments),
         "num_gt_ids": num_true_people,
@@ -219,26 +220,26 @@ def _film(moments: list[_Moment], *, num_true_people: int) -> dict[str, Any]:
     }
 
 
-def _pieces(moments: list[_Moment], min_piece_boxes: int) -> list[tuple[str, int, int]]:
-    """Return camera, true person and resulting person of every piece that is long enough."""
+def _segments(moments: list[_Moment], min_segment_boxes: int) -> list[tuple[str, int, int]]:
+    """Return camera, true person and identity of each long enough segment."""
     num_boxes: Counter[tuple[str, int, int]] = Counter()
     for moment in moments:
         true_rows, rows = match_boxes(moment.iou)
         for true_id, identity in zip(moment.true_ids[true_rows], moment.ids[rows], strict=True):
             num_boxes[moment.camera_id, int(true_id), int(identity)] += 1
-    return [piece for piece, count in num_boxes.items() if count >= min_piece_boxes]
+    return [segment for segment, count in num_boxes.items() if count >= min_segment_boxes]
 
 
-def _links(pieces: list[tuple[str, int, int]]) -> tuple[float | None, float | None]:
+def _links(segments: list[tuple[str, int, int]]) -> tuple[float | None, float | None]:
     """Return precision and recall of the links between cameras."""
-    both = _num_pairs([(camera_id, (true_id, identity)) for camera_id, true_id, identity in pieces])
-    made = _num_pairs([(camera_id, identity) for camera_id, _, identity in pieces])
-    true = _num_pairs([(camera_id, true_id) for camera_id, true_id, _ in pieces])
+    both = _num_pairs([(camera_id, (true_id, identity)) for camera_id, true_id, identity in segments])
+    made = _num_pairs([(camera_id, identity) for camera_id, _, identity in segments])
+    true = _num_pairs([(camera_id, true_id) for camera_id, true_id, _ in segments])
     return both / made if made else None, both / true if true else None
 
 
 def _num_pairs(labelled: list[tuple[str, object]]) -> int:
-    """Return how many pairs have one label and two cameras."""
+    """Return the number of pairs with equal labels and different cameras."""
     in_camera, everywhere = Counter(labelled), Counter(label for _, label in labelled)
     all_pairs = sum(count * (count - 1) // 2 for count in everywhere.values())
     return all_pairs - sum(count * (count - 1) // 2 for count in in_camera.values())

@@ -1,4 +1,4 @@
-"""Readers of ground truth and of results: MOTChallenge text, the PETS 2009 XML, and parts of a picture."""
+"""Readers of ground truth and results: MOTChallenge files, PETS 2009 XML, and crops of an image."""
 
 from pathlib import Path
 from xml.etree import ElementTree
@@ -10,33 +10,33 @@ from pipeline.core.errors import ConfigError, DataError
 from pipeline.evaluation.track_table import TrackTable
 
 MIN_VISIBLE = 0.25
-"""Part of a box, in (0, 1], that must lie in a picture for its person to count as being in it."""
+"""Least share of a box inside a crop, in (0, 1], that keeps the box. A larger one drops more people at the border."""
 
 
 def read_mot_truth(path: Path) -> TrackTable:
-    """Return a ground truth of MOTChallenge: rows whose seventh field is 0 need not be found (``TrackTable.counts``).
+    """Read a ground truth of MOTChallenge; a row whose seventh field is 0 does not count (``TrackTable.counts``).
 
     Raises:
         ConfigError: If there is no such file.
-        DataError: If a line is none of the format; it names the line.
+        DataError: If a line has another format; the message names it.
     """
-    return _read_mot(path, heeds_flags=True)
+    return _read_mot(path, read_flags=True)
 
 
 def read_mot(path: Path) -> TrackTable:
-    """Return the rows of a MOTChallenge file; every row counts.
+    """Read a MOTChallenge file; each row counts.
 
-    A line reads ``frame,id,left,top,width,height`` and whatever follows. Frames count from 1 there, from 0
-    in the table.
+    A line starts with ``frame,id,left,top,width,height``; further fields are ignored. Frames count from 1 in the file
+    and from 0 in the table.
 
     Raises:
         ConfigError: If there is no such file.
-        DataError: If a line is none of the format; it names the line.
+        DataError: If a line has another format; the message names it.
     """
-    return _read_mot(path, heeds_flags=False)
+    return _read_mot(path, read_flags=False)
 
 
-def _read_mot(path: Path, *, heeds_flags: bool) -> TrackTable:
+def _read_mot(path: Path, *, read_flags: bool) -> TrackTable:
     rows, counts = [], []
     for number, line in enumerate(_read_text(path).splitlines(), start=1):
         if not line.strip():
@@ -44,7 +44,7 @@ def _read_mot(path: Path, *, heeds_flags: bool) -> TrackTable:
         fields = line.split(",")
         try:
             frame, identity, *box = (float(field) for field in fields[:6])
-            counts.append(not heeds_flags or len(fields) < 7 or float(fields[6]) != 0)
+            counts.append(not read_flags or len(fields) < 7 or float(fields[6]) != 0)
         except ValueError as error:
             raise _not_mot(path, number, line) from error
         if len(box) != 4 or frame < 1 or not (frame.is_integer() and identity.is_integer()):
@@ -57,11 +57,11 @@ def _read_mot(path: Path, *, heeds_flags: bool) -> TrackTable:
 
 
 def read_pets(path: Path) -> TrackTable:
-    """Return the boxes of a ground truth in the XML of PETS 2009 (``<box xc yc w h>``, frames from 0).
+    """Read a ground truth in the XML of PETS 2009 (``<box xc yc w h>``, frames from 0).
 
     Raises:
         ConfigError: If there is no such file.
-        DataError: If it is not that XML.
+        DataError: If the file is not such XML.
     """
     rows = []
     try:
@@ -88,14 +88,14 @@ def read_pets(path: Path) -> TrackTable:
 def cut_out(
     table: TrackTable, window_xyxy: tuple[float, float, float, float], *, min_visible: float = MIN_VISIBLE
 ) -> TrackTable:
-    """Return what a camera would see that shows only a window of the picture.
+    """Return the boxes that a camera would see that shows only a window of the image.
 
     Boxes are clipped to the window and shifted into its coordinates.
 
     Args:
-        table: Boxes in the whole picture.
+        table: Boxes in the whole image.
         window_xyxy: Left, top, right, bottom, pixels.
-        min_visible: In (0, 1]: boxes with less of their area in the window are left out.
+        min_visible: In (0, 1]: boxes with a smaller share of their area in the window are left out.
 
     Example:
         >>> box = np.array([[90, 0, 110, 40]], np.float32)

@@ -1,4 +1,4 @@
-"""How well a detector does on the annotated footage of the shared folder."""
+"""Precision and recall of a detector on the annotated footage of the shared folder."""
 
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -14,7 +14,7 @@ from pipeline.evaluation.detection import find_hits
 def precision_and_recall(
     detector: Detector, shared: Path, *, every: int = 10, min_score: float = 0.3, min_iou: float = 0.5
 ) -> tuple[float, float]:
-    """Return precision and recall on every so many frames of PETS2009 S2L1, greedy by score."""
+    """Return precision and recall on every ``every``-th frame of PETS2009 S2L1, matched greedily by score."""
     truth = _truth(shared / "data" / "pets09" / "PETS2009-S2L1.xml")
     video = cv2.VideoCapture(str(shared / "data" / "pets09" / "vtest.avi"))
     hits = num_found = num_true = index = 0

@@ -1,4 +1,4 @@
-"""What the ledger costs an event: PYTHONPATH=.:tests/support python tests/benchmarks/ledger_bench.py."""
+"""Cost of the ledger per tracklet: PYTHONPATH=.:tests/support python tests/benchmarks/ledger_bench.py."""
 
 import tempfile
 import time
@@ -16,7 +16,7 @@ NUM_TRACKLETS = NUM_WINDOWS * NUM_PER_WINDOW
 
 
 def make_embeddings() -> list[Embedding]:
-    """Three seconds of a track at 25 frames a second each."""
+    """Return tracklets of three seconds at 25 frames per second."""
     random = np.random.default_rng(0)
     vectors = random.normal(size=(NUM_TRACKLETS, DIM)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -29,15 +29,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         ledger = Ledger(Path(folder) / "ledger.sqlite")
         num_bytes = 0
-        for what in ("events alone", "events and inputs"):
+        for content in ("events only", "events and inputs"):
             began = time.perf_counter()
             for start in range(0, NUM_TRACKLETS, NUM_PER_WINDOW):
                 rows = slice(start, start + NUM_PER_WINDOW)
-                entry = None if what == "events alone" else entry_of(Window(1.0, embeddings[rows]))
+                entry = None if content == "events only" else entry_of(Window(1.0, embeddings[rows]))
                 num_bytes += len(entry[1]) if entry else 0
                 ledger.append(sightings[rows], entry=entry)
-            print(f"{what}: {(time.perf_counter() - began) / NUM_TRACKLETS * 1e6:.0f} µs a tracklet")
-        print(f"inputs: {num_bytes / NUM_TRACKLETS:.0f} bytes a tracklet")
+            print(f"{content}: {(time.perf_counter() - began) / NUM_TRACKLETS * 1e6:.0f} µs per tracklet")
+        print(f"inputs: {num_bytes / NUM_TRACKLETS:.0f} bytes per tracklet")
         ledger.close()
 
 

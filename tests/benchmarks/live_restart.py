@@ -1,11 +1,11 @@
-"""Who keeps the number when a run on live cameras is killed and goes on.
+"""Identities kept when a run on live cameras is killed and resumed.
 
     PYTHONPATH=.:tests/support python tests/benchmarks/live_restart.py
 
-Four RTSP cameras show the demo's plaza, and go on showing it while nobody looks. The run is killed with ``kill -9`` and
-started again at once with ``resume=true``. Of the people who were seen before and after, counted is who has the same
-number; beside it the same count of an undisturbed run on the recording, cut at the same moments: what the matcher loses
-there, no restart has lost.
+Four RTSP cameras show the plaza of the demo and continue while no client is connected. The run is killed with
+``kill -9`` and started again at once with ``resume=true``. The benchmark counts the people who were seen before and
+after and kept their identity. For comparison it prints the same count of an undisturbed run on the recording, split at
+the same times: identities lost there are not lost by the restart.
 """
 
 import argparse
@@ -38,13 +38,13 @@ TRUTH = {camera_id: read_mot_truth(DEMO / f"mot/{camera_id}.txt") for camera_id 
 ROWS = {truth: truth.rows_by_frame() for truth in TRUTH.values()}
 
 Sight = tuple[TrackId, int, NDArray[np.float32], int]
-"""Track, frame since its session began, box, and number after all corrections."""
+"""Track, frame since the start of its session, box, and identity after all corrections."""
 Seen = list[tuple[int, int, int, int]]
-"""Frame of the recording, true person, number, session; in order of frames."""
+"""Frame of the recording, true person, identity and session, in order of frames."""
 
 
 class OngoingCameras:
-    """Serves each recording to whoever opens it from where it stands now.
+    """Serves each recording from its current position to each client that connects.
 
     Args:
         folder: For the server's files.
@@ -53,26 +53,26 @@ class OngoingCameras:
     def __init__(self, folder: Path) -> None:
         self.began_at = 0.0
         self._stop = threading.Event()
-        self._folder, self._pieces = folder / "now", folder / "pieces"
+        self._folder, self._parts = folder / "now", folder / "parts"
         self._folder.mkdir()
-        self._pieces.mkdir()
+        self._parts.mkdir()
         for camera_id in CAMERAS:
             whole = self._encoded(camera_id)
             for second in range(SECONDS - 2):
-                _cut(whole, self._pieces / f"{camera_id}_{second}.mp4", second)
+                _cut(whole, self._parts / f"{camera_id}_{second}.mp4", second)
             self._show(camera_id, 0)
         self.server = RtspServer(self._folder)
 
     def begin(self) -> None:
-        """Let time pass for the cameras."""
+        """Start the clock of the cameras."""
         self.began_at = time.monotonic()
-        threading.Thread(target=self._go_on, daemon=True).start()
+        threading.Thread(target=self._advance, daemon=True).start()
 
     def close(self) -> None:
         self._stop.set()
         self.server.kill()
 
-    def _go_on(self) -> None:
+    def _advance(self) -> None:
         for second in range(1, SECONDS - 2):
             if self._stop.wait(max(0.0, self.began_at + second - time.monotonic())):
                 return
@@ -81,12 +81,12 @@ class OngoingCameras:
 
     def _show(self, camera_id: str, second: int) -> None:
         link = self._folder / f".{camera_id}"
-        link.hardlink_to(self._pieces / f"{camera_id}_{second}.mp4")
+        link.hardlink_to(self._parts / f"{camera_id}_{second}.mp4")
         os.replace(link, self._folder / f"{camera_id}.mp4")
 
     def _encoded(self, camera_id: str) -> Path:
-        """Encode a recording with a key frame every second."""
-        path = self._pieces / f"{camera_id}.mp4"
+        """Encode a recording with one key frame per second."""
+        path = self._parts / f"{camera_id}.mp4"
         with av.open(str(DEMO / f"{camera_id}.mp4")) as source, av.open(str(path), "w") as target:
             options = {"crf": "18", "preset": "veryfast", "g": str(FPS), "keyint_min": str(FPS), "bf": "0"}
             stream = target.add_stream("libx264", rate=FPS, options=options)
@@ -97,9 +97,9 @@ class OngoingCameras:
         return path
 
 
-def _cut(whole: Path, piece: Path, second: int) -> None:
-    """Copy a recording from the key frame of a second on."""
-    with av.open(str(whole)) as source, av.open(str(piece), "w") as target:
+def _cut(whole: Path, part: Path, second: int) -> None:
+    """Copy a recording from the key frame of ``second`` to the end."""
+    with av.open(str(whole)) as source, av.open(str(part), "w") as target:
         stream = source.streams.video[0]
         copied = target.add_stream_from_template(stream)
         packets = [packet for packet in source.demux(stream) if packet.size][second * FPS :]
@@ -111,7 +111,7 @@ def _cut(whole: Path, piece: Path, second: int) -> None:
 
 
 def sightings(folder: Path) -> Iterator[Sight]:
-    """Yield every sighting of a ledger."""
+    """Yield the sightings of a ledger."""
     reader = LedgerReader(folder / "ledger.sqlite")
     for event in reader.events(limit=-1, kind="sighting"):
         number = reader.person_of(event.part)
@@ -121,7 +121,7 @@ def sightings(folder: Path) -> Iterator[Sight]:
 
 
 def seen_in(folder: Path, *, is_live: bool) -> Seen:
-    """Return who was truly seen; of a live session, first find out which frame of the recording it began with."""
+    """Return the true people seen; the start frame of a live session is the shift with the most matches."""
     found: Seen = []
     tracks = sorted(sightings(folder), key=lambda seen: seen[0])
     for (camera_id, _), group in itertools.groupby(tracks, lambda seen: (seen[0].camera_id, seen[0].session)):
@@ -142,7 +142,7 @@ def _true(of_session: list[Sight], truth: TrackTable, shift: int) -> Iterator[tu
 
 
 def kept(before: Seen, after: Seen) -> str:
-    """Return how many of the people who were seen before and after have the same number, in words."""
+    """Return how many of the people seen before and after have the same identity, as text."""
     last = {who: number for _, who, number, _ in before}
     first = {who: number for _, who, number, _ in reversed(after)}
     both = last.keys() & first.keys()
@@ -150,7 +150,7 @@ def kept(before: Seen, after: Seen) -> str:
 
 
 def live(folder: Path, kill_after_s: float) -> tuple[Seen, Seen]:
-    """Return who was seen before the death and after it."""
+    """Return the people seen before and after the kill."""
     cameras = OngoingCameras(folder)
     output = folder / "out"
     with cameras.server as server:
@@ -193,8 +193,8 @@ def main() -> None:
             died, back = before[-1][0], after[0][0]
             same = kept([one for one in recorded if one[0] <= died], [one for one in recorded if one[0] >= back])
             print(
-                f"killed after {kill_after_s:g} s, blind for {(back - died) / FPS:.1f} s: {kept(before, after)} people "
-                f"keep their number; of an undisturbed run on the recording {same}",
+                f"killed after {kill_after_s:g} s, no detection for {(back - died) / FPS:.1f} s: {kept(before, after)} "
+                f"people keep their identity; in an undisturbed run on the recording {same}",
                 flush=True,
             )
 

@@ -1,4 +1,4 @@
-"""A tiny rendered world, made here: upright coloured rectangles are the people."""
+"""A tiny world without the renderer: coloured rectangles are the people."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ def make_world(
     frames_per_camera: int = 4,
     leave_out: tuple[str, ...] = (),
 ) -> Path:
-    """Write one world into ``folder/worlds``; a person is a colour, seen in every frame at another place."""
+    """Write one world into ``folder/worlds``; a person is a colour, at another position in each frame."""
     rng = np.random.default_rng(number)
     height, width = FRAME_HW
     shirts, trousers = rng.integers(0, 256, (2, num_people, 3))
@@ -96,7 +96,7 @@ def _jpeg(image: np.ndarray) -> bytes:
 
 
 def _keypoints(box: np.ndarray) -> np.ndarray:
-    """Return 17 points at fixed places of the box: head above, ankles below."""
+    """Return 17 points at fixed positions in the box, from head to ankles."""
     places = [(0.5, 0.08), (0.55, 0.05), (0.45, 0.05), (0.6, 0.07), (0.4, 0.07)]
     for y in (0.2, 0.35, 0.48, 0.52, 0.75, 0.95):
         places += [(0.75, y), (0.25, y)]

@@ -3,12 +3,14 @@
 import itertools
 import math
 
-from connectors.synthetic.camera import Camera
-from connectors.synthetic.effects import CameraEffects
-from connectors.synthetic.light import DUSK, OVERCAST, SUN
-from connectors.synthetic.place import Dice, Lane, Place, Spot
 from connectors.synthetic.places.furniture import bench, car, lamp_post, tree
-from connectors.synthetic.primitives import Box, Material, Point2, Solid, patch, shown_on
+from connectors.synthetic.places.light import DUSK, OVERCAST, SUN
+from connectors.synthetic.places.materials import Material
+from connectors.synthetic.places.place import Lane, Place, Spot
+from connectors.synthetic.places.primitives import Box, Point2, Primitive, patch, shown_on
+from connectors.synthetic.places.variation import Variation
+from connectors.synthetic.rendering.camera import Camera
+from connectors.synthetic.rendering.effects import CameraEffects
 
 _SIZE_HW = (360, 640)
 _COLUMNS, _ROWS, _CAMERAS = 8, 6, 32
@@ -18,23 +20,23 @@ _APART_M, _STREET_M = 22.0, 9.0
 def campus(variant: int = 0) -> Place:
     """Return the campus: 8 by 6 crossings 22 m apart, 32 of which have a camera, named ``c00`` to ``c31``.
 
-    Neighbouring cameras see little or nothing of each other's ground; people leave and come at the rim.
+    Neighbouring cameras see little or nothing of each other's ground; people enter and leave at the rim.
 
     Args:
-        variant: 0: as written; others differ in colours, things, light and cameras.
+        variant: 0: as written; others differ in colours, objects, light and cameras.
     """
-    dice = Dice("campus", variant)
+    vary = Variation("campus", variant)
     nodes: dict[str, Point2] = {}
-    ways: list[tuple[str, str, float]] = []
+    lanes: list[tuple[str, str, float]] = []
     doors: list[str] = []
     spots: list[Spot] = []
     for i, j in itertools.product(range(_COLUMNS), range(_ROWS)):
         x, y = i * _APART_M, j * _APART_M
         nodes[f"{i},{j}"] = (x, y)
         if i:
-            ways.append((f"{i - 1},{j}", f"{i},{j}", 2.0))
+            lanes.append((f"{i - 1},{j}", f"{i},{j}", 2.0))
         if j:
-            ways.append((f"{i},{j - 1}", f"{i},{j}", 2.0))
+            lanes.append((f"{i},{j - 1}", f"{i},{j}", 2.0))
         spots.append(Spot(f"{i},{j}", (x + 2.9, y + 2.9), 3.9, ("talk", "phone", "stand")[(i + j) % 3]))
         spots.append(Spot(f"{i},{j}", (x - 2.9, y + 2.9), 5.5, ("phone", "talk", "talk")[(i + j) % 3]))
         rims = ((i == 0, -1, 0), (i == _COLUMNS - 1, 1, 0), (j == 0, 0, -1), (j == _ROWS - 1, 0, 1))
@@ -42,25 +44,25 @@ def campus(variant: int = 0) -> Place:
             if at_rim:
                 door = f"{i},{j}" + {(-1, 0): "w", (1, 0): "e", (0, -1): "s", (0, 1): "n"}[dx, dy]
                 nodes[door] = (x + 15 * dx, y + 15 * dy)
-                ways.append((f"{i},{j}", door, 2.0))
+                lanes.append((f"{i},{j}", door, 2.0))
                 doors.append(door)
     return Place(
         name="campus",
-        solids=tuple(_blocks(dice)),
+        primitives=tuple(_blocks(vary)),
         ground=Material(
-            "tiles", dice.color((136, 130, 122), 35), (92, 88, 82), dice.number(0.6, 0.3, 1.2), dice.seed(1)
+            "tiles", vary.color((136, 130, 122), 35), (92, 88, 82), vary.number(0.6, 0.3, 1.2), vary.seed(1)
         ),
-        light=dice.light(SUN, (OVERCAST, DUSK)),
-        cameras=_cameras(dice),
+        light=vary.light(SUN, (OVERCAST, DUSK)),
+        cameras=_cameras(vary),
         doors=tuple(doors),
         nodes=nodes,
-        edges=tuple(Lane(*way) for way in ways),
+        edges=tuple(Lane(*lane) for lane in lanes),
         spots=tuple(spots),
         capacity=600,
     )
 
 
-def _cameras(dice: Dice) -> tuple[Camera, ...]:
+def _cameras(vary: Variation) -> tuple[Camera, ...]:
     cameras: list[Camera] = []
     crossings = list(itertools.product(range(_COLUMNS), range(_ROWS)))
     for number in range(_CAMERAS):
@@ -68,7 +70,7 @@ def _cameras(dice: Dice) -> tuple[Camera, ...]:
         angle = math.pi / 2 * ((i + 2 * j + number) % 4)
         ahead, aside = (math.cos(angle), math.sin(angle)), (-math.sin(angle), math.cos(angle))
         x, y = i * _APART_M, j * _APART_M
-        # Cameras of one maker still differ: by age, dirt and who set them up.
+        # Cameras of one model still differ: by age, dirt and installation.
         wobble = math.sin(12.9 * number), math.sin(7.3 * number + 1), math.sin(3.1 * number + 2)
         effects = CameraEffects(
             exposure=0.72 * (1 + 0.2 * wobble[0]),
@@ -81,49 +83,49 @@ def _cameras(dice: Dice) -> tuple[Camera, ...]:
         position = x - 7.5 * ahead[0] + 3.2 * aside[0], y - 7.5 * ahead[1] + 3.2 * aside[1], 4.4 + 0.6 * wobble[0]
         target = x + 0.6 * ahead[0], y + 0.6 * ahead[1], 0.5
         written = Camera(f"c{number:02d}", position, target, 520.0, _SIZE_HW, effects, 0.015 * wobble[1])
-        cameras.append(dice.camera(written))
+        cameras.append(vary.camera(written))
     return tuple(cameras)
 
 
-def _blocks(dice: Dice) -> list[Solid]:
+def _blocks(vary: Variation) -> list[Primitive]:
     walls = [
-        Material("brick", dice.color((150, 84, 64)), (170, 160, 150), seed=dice.seed(2)),
-        Material("plain", dice.color((186, 172, 146))),
-        Material("tiles", dice.color((162, 152, 138)), (110, 104, 96), 0.9, dice.seed(3)),
-        Material("panel", dice.color((128, 140, 150)), (90, 96, 100), 1.2, dice.seed(4)),
-        Material("brick", dice.color((120, 104, 90)), (150, 144, 136), seed=dice.seed(5)),
+        Material("brick", vary.color((150, 84, 64)), (170, 160, 150), seed=vary.seed(2)),
+        Material("plain", vary.color((186, 172, 146))),
+        Material("tiles", vary.color((162, 152, 138)), (110, 104, 96), 0.9, vary.seed(3)),
+        Material("panel", vary.color((128, 140, 150)), (90, 96, 100), 1.2, vary.seed(4)),
+        Material("brick", vary.color((120, 104, 90)), (150, 144, 136), seed=vary.seed(5)),
     ]
-    glass = Material("glass", (66, 74, 84), dice.color((180, 180, 176)), dice.number(1.4, 1.0, 2.0), dice.seed(6))
-    road, leaves = Material("asphalt", (88, 88, 90), seed=2), dice.color((66, 104, 44), 40)
-    solids: list[Solid] = []
+    glass = Material("glass", (66, 74, 84), vary.color((180, 180, 176)), vary.number(1.4, 1.0, 2.0), vary.seed(6))
+    road, leaves = Material("asphalt", (88, 88, 90), seed=2), vary.color((66, 104, 44), 40)
+    primitives: list[Primitive] = []
     size = _APART_M - _STREET_M
     for i, j in itertools.product(range(_COLUMNS + 1), range(_ROWS + 1)):
         x, y = (i - 1) * _APART_M + _STREET_M / 2, (j - 1) * _APART_M + _STREET_M / 2
         number = i * (_ROWS + 1) + j
         if number % 5 == 3:
-            solids.append(patch((x, x + size), (y, y + size), Material("lawn", (70, 98, 44), seed=number)))
+            primitives.append(patch((x, x + size), (y, y + size), Material("lawn", (70, 98, 44), seed=number)))
             for k in range(4):
-                solids += tree(x + 2 + 3 * k, y + 3 + 5 * (k % 2), leaves=leaves, seed=number + k, height_m=5.0)
-            solids += bench(x + 6.0, y + 1.0)
+                primitives += tree(x + 2 + 3 * k, y + 3 + 5 * (k % 2), leaves=leaves, seed=number + k, height_m=5.0)
+            primitives += bench(x + 6.0, y + 1.0)
             continue
         high = 5.0 + (number * 5) % 4
-        solids.append(Box((x, y, 0.0), (x + size, y + size, high), walls[number % len(walls)]))
+        primitives.append(Box((x, y, 0.0), (x + size, y + size, high), walls[number % len(walls)]))
         # Two windows, a door and a poster on each side.
-        door = Material("door", dice.color((84, 66, 54), 50))
+        door = Material("door", vary.color((84, 66, 54), 50))
         for side, (wall, at, start) in enumerate(
             (("south", y, x), ("north", y + size, x), ("west", x, y), ("east", x + size, y))
         ):
-            solids.append(shown_on(wall, at, (start + 1.2, start + 4.4), (0.9, 2.6), glass))
-            solids.append(shown_on(wall, at, (start + 8.6, start + 11.8), (0.9, 2.6), glass))
-            solids.append(shown_on(wall, at, (start + 5.0, start + 6.1), (0.0, 2.1), door))
-            paper = Material("poster", dice.color((190, 170, 140)), (40, 30, 30), seed=dice.seed(number * 4 + side))
-            solids.append(shown_on(wall, at, (start + 6.9, start + 8.0), (0.9, 2.2), paper))
+            primitives.append(shown_on(wall, at, (start + 1.2, start + 4.4), (0.9, 2.6), glass))
+            primitives.append(shown_on(wall, at, (start + 8.6, start + 11.8), (0.9, 2.6), glass))
+            primitives.append(shown_on(wall, at, (start + 5.0, start + 6.1), (0.0, 2.1), door))
+            paper = Material("poster", vary.color((190, 170, 140)), (40, 30, 30), seed=vary.seed(number * 4 + side))
+            primitives.append(shown_on(wall, at, (start + 6.9, start + 8.0), (0.9, 2.2), paper))
     for i, j in itertools.product(range(_COLUMNS), range(_ROWS)):
         x, y = i * _APART_M, j * _APART_M
-        solids.append(patch((x - 1.1, x + 1.1), (y - _APART_M / 2, y + _APART_M / 2), road))
-        solids += lamp_post(x - 3.9, y - 3.9)
+        primitives.append(patch((x - 1.1, x + 1.1), (y - _APART_M / 2, y + _APART_M / 2), road))
+        primitives += lamp_post(x - 3.9, y - 3.9)
         if (i + j) % 3 == 0:
-            solids += tree(x + 3.7, y - 3.7, leaves=leaves, seed=dice.seed(i * 10 + j))
+            primitives += tree(x + 3.7, y - 3.7, leaves=leaves, seed=vary.seed(i * 10 + j))
         if (i + 2 * j) % 4 == 1:
-            solids += car(x + 3.4, y + 9.4, color=dice.color((60 + 13 * i, 50 + 20 * j, 90), 80), along="y")
-    return solids
+            primitives += car(x + 3.4, y + 9.4, color=vary.color((60 + 13 * i, 50 + 20 * j, 90), 80), along="y")
+    return primitives

@@ -1,23 +1,24 @@
-"""What stands about in places: benches, trees, cars, bins; each standing on the ground at ``(x, y)``, metres."""
+"""Furniture of places: benches, trees, cars, bins, each on the ground at ``(x, y)``, metres."""
 
 import math
 from collections.abc import Callable
 from functools import partial
 
-from connectors.synthetic.place import Dice
-from connectors.synthetic.primitives import Box, Color, Cylinder, Ellipsoid, Material, Point2, Point3, Solid
+from connectors.synthetic.places.materials import Color, Material
+from connectors.synthetic.places.primitives import Box, Cylinder, Ellipsoid, Point2, Point3, Primitive
+from connectors.synthetic.places.variation import Variation
 
 
-def indoor_floors(dice: Dice, tiles: Material) -> tuple[Material, ...]:
+def indoor_floors(vary: Variation, tiles: Material) -> tuple[Material, ...]:
     """Return floors to pick from: ``tiles``, boards and carpet."""
-    boards = Material("planks", dice.color((146, 112, 78), 35), size_m=0.16)
-    carpet = Material("carpet", dice.color((84, 88, 100), 35), (70, 72, 82), 0.5)
+    boards = Material("planks", vary.color((146, 112, 78), 35), size_m=0.16)
+    carpet = Material("carpet", vary.color((84, 88, 100), 35), (70, 72, 82), 0.5)
     return tiles, boards, carpet
 
 
-def indoor_things(dice: Dice) -> list[Callable[[float, float], list[Solid]]]:
-    """Return makers of what may stand about in a house."""
-    paint, seed = dice.color((120, 100, 80), 70), dice.seed(1)
+def indoor_things(vary: Variation) -> list[Callable[[float, float], list[Primitive]]]:
+    """Return functions that make indoor objects at ``(x, y)``."""
+    paint, seed = vary.color((120, 100, 80), 70), vary.seed(1)
     return [
         partial(litter_bin, color=paint),
         partial(planter, size_m=(0.45, 0.45), seed=seed),
@@ -28,13 +29,13 @@ def indoor_things(dice: Dice) -> list[Callable[[float, float], list[Solid]]]:
     ]
 
 
-def board(x: float, y: float, *, seed: int, along: str = "x") -> list[Solid]:
+def board(x: float, y: float, *, seed: int, along: str = "x") -> list[Primitive]:
     """Return a poster on a stand."""
     paper = Material("poster", (200, 190, 170), (30, 30, 60), seed=seed)
     return [placed((-0.4, -0.04, 0.05), (0.4, 0.04, 1.25), paper, x, y, along)]
 
 
-def crates(x: float, y: float, *, color: Color, seed: int = 0) -> list[Solid]:
+def crates(x: float, y: float, *, color: Color, seed: int = 0) -> list[Primitive]:
     """Return a stack of boxes."""
     wood = Material("planks", color, size_m=0.12, seed=seed)
     heights = (0.35, 0.7, 1.05, 1.4)
@@ -44,7 +45,9 @@ def crates(x: float, y: float, *, color: Color, seed: int = 0) -> list[Solid]:
     ]
 
 
-def bench(x: float, y: float, *, length_m: float = 1.8, along: str = "x", wood: Color = (128, 92, 58)) -> list[Solid]:
+def bench(
+    x: float, y: float, *, length_m: float = 1.8, along: str = "x", wood: Color = (128, 92, 58)
+) -> list[Primitive]:
     """Return a bench with a back, its middle at ``(x, y)``."""
     planks, iron = Material("planks", wood, size_m=0.12), Material("plain", (48, 50, 54))
     h = length_m / 2
@@ -53,11 +56,11 @@ def bench(x: float, y: float, *, length_m: float = 1.8, along: str = "x", wood: 
     return [placed(low, high, material, x, y, along) for low, high, material in parts]
 
 
-def tree(x: float, y: float, *, height_m: float = 4.6, leaves: Color = (66, 104, 44), seed: int = 0) -> list[Solid]:
+def tree(x: float, y: float, *, height_m: float = 4.6, leaves: Color = (66, 104, 44), seed: int = 0) -> list[Primitive]:
     """Return a tree: a trunk and three overlapping clouds of leaves."""
     leaf, bark = Material("leaf", leaves, seed=seed), Material("planks", (84, 66, 50), size_m=0.09)
     turn, r = seed * 2.4, height_m * 0.27
-    clouds: list[Solid] = [Cylinder((x, y), 0.14, (0.0, height_m * 0.6), bark)]
+    clouds: list[Primitive] = [Cylinder((x, y), 0.14, (0.0, height_m * 0.6), bark)]
     for i, (out, up, size) in enumerate(((0.0, 0.74, 1.0), (0.55, 0.66, 0.7), (0.5, 0.6, 0.62))):
         angle = turn + 2.6 * i
         center = (x + r * out * math.cos(angle), y + r * out * math.sin(angle), height_m * up)
@@ -65,11 +68,11 @@ def tree(x: float, y: float, *, height_m: float = 4.6, leaves: Color = (66, 104,
     return clouds
 
 
-def car(x: float, y: float, *, color: Color, along: str = "x") -> list[Solid]:
+def car(x: float, y: float, *, color: Color, along: str = "x") -> list[Primitive]:
     """Return a parked car, 4.2 m long."""
     paint, glass = Material("plain", color), Material("glass", (40, 46, 52), color, size_m=1.25)
     tyre = Material("plain", (28, 28, 30))
-    body: list[Solid] = [
+    body: list[Primitive] = [
         placed((-2.1, -0.85, 0.26), (2.1, 0.85, 0.92), paint, x, y, along),
         placed((-1.2, -0.76, 0.92), (1.35, 0.76, 1.38), glass, x, y, along),
         placed((-1.1, -0.74, 1.38), (1.25, 0.74, 1.46), paint, x, y, along),
@@ -84,11 +87,11 @@ def car(x: float, y: float, *, color: Color, along: str = "x") -> list[Solid]:
 
 def planter(
     x: float, y: float, *, size_m: Point2 = (1.1, 1.1), stone: Color = (150, 146, 138), seed: int = 0
-) -> list[Solid]:
+) -> list[Primitive]:
     """Return a stone box with bushes."""
     dx, dy = size_m[0] / 2, size_m[1] / 2
     leaf = Material("leaf", (58 + 13 * (seed % 4), 98 + 7 * (seed % 3), 40), seed=seed)
-    parts: list[Solid] = [Box((x - dx, y - dy, 0.0), (x + dx, y + dy, 0.5), Material("tiles", stone, size_m=0.5))]
+    parts: list[Primitive] = [Box((x - dx, y - dy, 0.0), (x + dx, y + dy, 0.5), Material("tiles", stone, size_m=0.5))]
     count = max(1, round(max(size_m) / 1.0))
     for i in range(count):
         t = (i + 0.5) / count * 2 - 1
@@ -98,7 +101,7 @@ def planter(
     return parts
 
 
-def lamp_post(x: float, y: float, *, height_m: float = 4.2) -> list[Solid]:
+def lamp_post(x: float, y: float, *, height_m: float = 4.2) -> list[Primitive]:
     """Return a street lamp."""
     iron = Material("plain", (46, 48, 50))
     return [
@@ -107,13 +110,13 @@ def lamp_post(x: float, y: float, *, height_m: float = 4.2) -> list[Solid]:
     ]
 
 
-def litter_bin(x: float, y: float, *, color: Color = (50, 54, 58)) -> list[Solid]:
+def litter_bin(x: float, y: float, *, color: Color = (50, 54, 58)) -> list[Primitive]:
     """Return a litter bin."""
     return [Cylinder((x, y), 0.24, (0.0, 0.92), Material("plain", color))]
 
 
 def placed(low: Point3, high: Point3, material: Material, x: float, y: float, along: str) -> Box:
-    """Return a box whose corners are relative to ``(x, y)``; with ``along`` = ``y`` its x and y change places."""
+    """Return a box whose corners are relative to ``(x, y)``; with ``along`` = ``y`` its x and y are swapped."""
     if along == "y":
         low, high = (low[1], low[0], low[2]), (high[1], high[0], high[2])
     return Box((x + low[0], y + low[1], low[2]), (x + high[0], y + high[1], high[2]), material)

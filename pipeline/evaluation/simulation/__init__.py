@@ -1,1 +1,1 @@
-"""The real match stage with people who are only numbers: what it costs, how long it holds, and how often it errs."""
+"""Simulation of the match stage with synthetic appearance vectors: error rates, cost, and long runs."""

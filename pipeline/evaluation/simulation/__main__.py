@@ -1,11 +1,11 @@
-"""``python -m pipeline.evaluation.simulation``: what the match stage costs, how long it holds, and how often it errs.
+"""``python -m pipeline.evaluation.simulation``: cost, long runs and error rates of the match stage.
 
     python -m pipeline.evaluation.simulation people=1000,10000,100000,1000000 tracklets=1000 cameras=5000
     python -m pipeline.evaluation.simulation search people=5000,20000,100000
     python -m pipeline.evaluation.simulation soak tracklets=1000000 cap=2000
     python -m pipeline.evaluation.simulation rates seeds=20
 
-Each prints a table and writes it, with pictures of how it grows, to ``out``.
+Each command prints a table and writes it, as JSON and with charts, to ``out``.
 """
 
 import json
@@ -37,14 +37,14 @@ OPTIONS: dict[str, dict[str, str]] = {
 EVERYWHERE = {"seed": "0", "out": "outputs/simulation"}
 
 
-def main(words: list[str]) -> None:
-    """Do what the words say.
+def main(arguments: list[str]) -> None:
+    """Run the command of the arguments.
 
     Raises:
-        ConfigError: If they say nothing.
+        ConfigError: If the command or an option is unknown or invalid.
     """
-    command = words.pop(0) if words and "=" not in words[0] else "scale"
-    options = _options(command, words)
+    command = arguments.pop(0) if arguments and "=" not in arguments[0] else "scale"
+    options = _options(command, arguments)
     out = Path(options["out"])
     out.mkdir(parents=True, exist_ok=True)
     try:
@@ -53,14 +53,14 @@ def main(words: list[str]) -> None:
         raise ConfigError(str(error)) from error
 
 
-def _options(command: str, words: Sequence[str]) -> Mapping[str, str]:
+def _options(command: str, arguments: Sequence[str]) -> Mapping[str, str]:
     if command not in OPTIONS:
         raise ConfigError(f"{command}: expected one of {', '.join(OPTIONS)}; correct it")
     options = OPTIONS[command] | EVERYWHERE
-    for word in words:
-        key, _, value = word.partition("=")
+    for argument in arguments:
+        key, _, value = argument.partition("=")
         if key not in options:
-            raise ConfigError(f"{word}: expected one of {', '.join(f'{name}=…' for name in options)}; correct it")
+            raise ConfigError(f"{argument}: expected one of {', '.join(f'{name}=…' for name in options)}; correct it")
         options[key] = value
     return options
 
@@ -80,15 +80,15 @@ def _scale(options: Mapping[str, str], out: Path) -> None:
         )
         for people in _numbers(options["people"])
     ]
-    _tell("scale", [asdict(cost) for cost in costs], out)
-    _draw(out / "scale_time.svg", [(c.people, c.tracklet_ms) for c in costs], "Time a tracklet", "people known", "ms")
-    _draw(out / "scale_memory.svg", [(c.people, c.kb_each) for c in costs], "Memory a person", "people known", "kB")
+    _report("scale", [asdict(cost) for cost in costs], out)
+    _draw(out / "scale_time.svg", [(c.people, c.tracklet_ms) for c in costs], "Time per tracklet", "people known", "ms")
+    _draw(out / "scale_memory.svg", [(c.people, c.kb_each) for c in costs], "Memory per person", "people known", "kB")
 
 
 def _search(options: Mapping[str, str], out: Path) -> None:
     queries, seed = int(options["queries"]), int(options["seed"])
     found = [compare_searches(people, queries, seed=seed) for people in _numbers(options["people"])]
-    _tell("search", [asdict(one) for one in found], out)
+    _report("search", [asdict(one) for one in found], out)
 
 
 def _soak(options: Mapping[str, str], out: Path) -> None:
@@ -111,7 +111,7 @@ def _soak(options: Mapping[str, str], out: Path) -> None:
             progress.update(task, completed=min(lap.num_tracklets, total), now=now)
             _draw_soak(laps, out)
             _write("soak", [asdict(one) for one in laps], out)
-    _tell("soak", [asdict(lap) for lap in laps], out)
+    _report("soak", [asdict(lap) for lap in laps], out)
 
 
 def _rates(options: Mapping[str, str], out: Path) -> None:
@@ -122,24 +122,24 @@ def _rates(options: Mapping[str, str], out: Path) -> None:
     ]
     rates = [one.comparisons.rate or 0.0 for one in runs]
     above = Share(sum(rate > MAX_FALSE_MATCH_RATE for rate in rates), len(rates))
-    print(f"comparisons of different people that look close enough, stated: {MAX_FALSE_MATCH_RATE:g}")
+    print(f"comparisons of different people above the acceptance threshold, specified: {MAX_FALSE_MATCH_RATE:g}")
     print(f"  by seed: {min(rates):.4f} to {max(rates):.4f}, mean {sum(rates) / len(rates):.4f}")
-    print(f"  above the stated rate: {above.count} of {above.total} seeds, where 1 of 20 may be")
-    print(f"  thresholds proven by free labels: {sum(one.is_proven for one in runs)} of {len(runs)}")
+    print(f"  above the specified rate: {above.count} of {above.total} seeds, where 1 of 20 is allowed")
+    print(f"  thresholds proven by self-supervised labels: {sum(one.is_proven for one in runs)} of {len(runs)}")
     rows = []
-    for way in summary(runs):
-        row: dict[str, Any] = {"": way.name, "IDF1": way.idf1, "HOTA": way.hota}
-        for name, share in (("false matches", way.false_matches), ("false new", way.false_news)):
+    for linking in summary(runs):
+        row: dict[str, Any] = {"": linking.name, "IDF1": linking.idf1, "HOTA": linking.hota}
+        for name, share in (("false matches", linking.false_matches), ("false new", linking.false_news)):
             low, high = share.interval
             row[name] = f"{share.rate or 0.0:.3f} ({low:.3f} to {high:.3f})"
         rows.append(row)
-    _tell("rates", rows, out)
+    _report("rates", rows, out)
 
 
 def _draw_soak(laps: Sequence[Lap], out: Path) -> None:
     times = [(lap.num_tracklets / 1000, lap.tracklet_ms) for lap in laps]
     memory = [(lap.num_tracklets / 1000, lap.resident_mb) for lap in laps]
-    _draw(out / "soak_time.svg", times, "Time a tracklet", "thousand tracklets", "ms")
+    _draw(out / "soak_time.svg", times, "Time per tracklet", "thousand tracklets", "ms")
     _draw(out / "soak_memory.svg", memory, "Memory", "thousand tracklets", "MB")
 
 
@@ -147,7 +147,7 @@ def _draw(path: Path, points: Sequence[tuple[float, float]], title: str, x: str,
     path.write_text(to_svg(points, title=title, x=x, y=y), encoding="utf-8")
 
 
-def _tell(name: str, rows: Sequence[Mapping[str, Any]], out: Path) -> None:
+def _report(name: str, rows: Sequence[Mapping[str, Any]], out: Path) -> None:
     table = Table(*(key.replace("_", " ") for key in rows[0]), box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(value if isinstance(value, str) else f"{value:,.4g}" for value in row.values()))

@@ -1,4 +1,4 @@
-"""A curve as a picture in SVG."""
+"""A line chart in SVG."""
 
 from collections.abc import Sequence
 from html import escape
@@ -8,15 +8,15 @@ WIDTH, HEIGHT, MARGIN = 640, 320, 56
 
 
 def to_svg(points: Sequence[tuple[float, float]], *, title: str, x: str, y: str) -> str:
-    """Return a curve, upwards from 0; sideways of logarithms where it spans more than a hundredfold.
+    """Return a chart of points; y starts at 0, and x is logarithmic if it spans more than a factor of 100.
 
     Example:
         >>> to_svg([(1, 2.0), (10, 3.0)], title="a < b", x="people", y="ms").count("<circle")
         2
     """
-    sideways = [value for value, _ in points]
-    scale = log10 if min(sideways) > 0 and max(sideways) > 100 * min(sideways) else float
-    first, last = scale(min(sideways)), scale(max(sideways))
+    xs = [value for value, _ in points]
+    scale = log10 if min(xs) > 0 and max(xs) > 100 * min(xs) else float
+    first, last = scale(min(xs)), scale(max(xs))
     top = max(value for _, value in points) or 1.0
     places = [
         (
@@ -36,8 +36,8 @@ def to_svg(points: Sequence[tuple[float, float]], *, title: str, x: str, y: str)
             f'<polyline points="{line}" fill="none" stroke="#36c" stroke-width="2"/>',
             *(f'<circle cx="{one:.1f}" cy="{two:.1f}" r="3" fill="#36c"/>' for one, two in places),
             f'<text x="{MARGIN}" y="28" font-size="14">{escape(title)}</text>',
-            f'<text x="{MARGIN}" y="{bottom + 18}">{min(sideways):,g}</text>',
-            f'<text x="{right}" y="{bottom + 18}" text-anchor="end">{max(sideways):,g} {escape(x)}</text>',
+            f'<text x="{MARGIN}" y="{bottom + 18}">{min(xs):,g}</text>',
+            f'<text x="{right}" y="{bottom + 18}" text-anchor="end">{max(xs):,g} {escape(x)}</text>',
             f'<text x="{MARGIN - 6}" y="{bottom}" text-anchor="end">0</text>',
             f'<text x="{MARGIN - 6}" y="{MARGIN + 4}" text-anchor="end">{top:.3g}</text>',
             f'<text x="{MARGIN - 6}" y="{MARGIN - 10}" text-anchor="end">{escape(y)}</text>',

@@ -1,4 +1,4 @@
-"""Hours of people who come, walk past cameras and leave: does the stage stay as fast and as small as it was?"""
+"""Soak test: whether the match stage stays as fast and as small over hours of people who come and leave."""
 
 import time
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ from pipeline.evaluation.simulation.stage import Settings, make_calibration, mak
 
 @dataclass(frozen=True, slots=True)
 class Lap:
-    """A stretch of a soak.
+    """Measurements of one interval of a soak test.
 
     Attributes:
-        num_tracklets: Judged so far.
-        tracklet_ms: Processor time of the stage a tracklet, in this stretch, milliseconds.
-        resident_mb: Of this process, megabytes.
-        num_identities: Known now.
+        num_tracklets: Matched so far.
+        tracklet_ms: Processor time of the stage per tracklet in this interval, milliseconds.
+        resident_mb: Resident memory of this process, megabytes.
+        num_identities: Known identities at the end of the interval.
         event_h: Hours of event time so far.
     """
 
@@ -28,17 +28,19 @@ class Lap:
 
 
 def soak(num_tracklets: int, *, max_identities: int, num_cameras: int, seed: int, num_laps: int) -> Iterator[Lap]:
-    """Judge tracklets and yield laps, ``num_laps`` of about the same length.
+    """Match tracklets and yield ``num_laps`` intervals of about the same length.
 
     Args:
-        num_tracklets: In all.
-        max_identities: That the stage may know.
+        num_tracklets: Total number.
+        max_identities: Limit of the stage.
         num_cameras: Of the site.
         seed: Of the people.
         num_laps: At least 1.
     """
-    site = Site(Crowd(seed, is_clear=True), num_cameras=num_cameras, memory=max_identities // 2)
-    stage = make_stage(make_calibration(is_clear=True), Settings(max_identities=max_identities, forget_after_s=3600.0))
+    site = Site(Crowd(seed, well_separated=True), num_cameras=num_cameras, memory=max_identities // 2)
+    stage = make_stage(
+        make_calibration(well_separated=True), Settings(max_identities=max_identities, forget_after_s=3600.0)
+    )
     done, lap_done, spent_s, began_at = 0, 0, 0.0, None
     for window in site.windows():
         batch = [embedding for _, embedding in window]

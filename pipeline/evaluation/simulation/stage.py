@@ -1,4 +1,4 @@
-"""The match stage as the line builds it, for a site of numbers."""
+"""The match stage of the simulations, built from the same parts as in the pipeline."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,14 +11,17 @@ from pipeline.association.constraints import LinkConstraints
 from pipeline.association.geometry.topology import Topology, TransitBounds
 from pipeline.association.matcher import Matcher
 
-CLEAR = DistanceModel(same_mean=0.35, same_std=0.06, different_mean=1.0, different_std=0.08)
+WELL_SEPARATED = DistanceModel(same_mean=0.35, same_std=0.06, different_mean=1.0, different_std=0.08)
+"""Starting point of the calibration for well separated vectors."""
 AS_SHIPPED = DistanceModel(same_mean=0.42, same_std=0.17, different_mean=0.85, different_std=0.17)
+"""Starting point of the calibration for vectors as hard to separate as those of the shipped networks."""
 MAX_FALSE_MATCH_RATE = 0.01
+"""Specified false match rate of comparisons. A larger one makes more links, right and false ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What of ``Matcher`` and ``FaissGallery`` differs from simulation to simulation."""
+    """Arguments of ``Matcher`` and ``FaissGallery`` that differ between simulations; their docstrings define them."""
 
     max_identities: int
     forget_after_s: float = inf
@@ -30,7 +33,7 @@ class Settings:
 def make_stage(
     calibration: Calibration, settings: Settings, transit_times: Mapping[tuple[str, str], TransitBounds] | None = None
 ) -> Matcher:
-    """Return the stage; no two cameras see the same ground, and a walk may take any time but where it is stated."""
+    """Return the stage; no cameras overlap, and transits take any time unless ``transit_times`` bounds them."""
     return Matcher(
         FaissGallery(device="cpu", threads=1, approximate_above=settings.approximate_above),
         calibration,
@@ -44,12 +47,14 @@ def make_stage(
     )
 
 
-def make_calibration(*, is_clear: bool) -> Calibration:
-    """Return one that has learned nothing yet."""
-    return Calibration(CLEAR if is_clear else AS_SHIPPED, caution=1.0, max_llr=12.0 if is_clear else 6.0)
+def make_calibration(*, well_separated: bool) -> Calibration:
+    """Return a calibration without learned labels."""
+    return Calibration(
+        WELL_SEPARATED if well_separated else AS_SHIPPED, caution=1.0, max_llr=12.0 if well_separated else 6.0
+    )
 
 
 def resident_mb() -> float:
-    """Return the memory that this process holds, megabytes."""
+    """Return the resident memory of this process, megabytes (Linux)."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * 4096 / 1e6

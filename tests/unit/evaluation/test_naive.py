@@ -25,7 +25,7 @@ def make_track(
     camera_id: str = "east",
     path: TrackPath | None = None,
 ) -> Track:
-    """A track that looks like a direction in the plane, degrees."""
+    """A track whose vector is a direction in the plane, degrees."""
     vector = np.array([np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))], np.float32)
     return Track(camera_id, number, captured_at, vector, path or make_path())
 
@@ -34,7 +34,7 @@ def distance_of(angle: float) -> float:
     return 1 - float(np.cos(np.deg2rad(angle)))
 
 
-def test_a_mean_vector_has_unit_norm_and_looks_at_eight_crops_at_most() -> None:
+def test_a_mean_vector_has_unit_norm_and_uses_at_most_eight_crops() -> None:
     vectors = np.eye(20, dtype=np.float32)
     mean = mean_vector(vectors)
     assert np.linalg.norm(mean) == pytest.approx(1)
@@ -54,17 +54,17 @@ def test_the_nearest_person_wins() -> None:
 
 
 def test_a_person_is_the_mean_of_the_tracks_so_far() -> None:
-    # 25 degrees are near to the second track, at 20, and far from the mean, at 10.
+    # The third track, at 35 degrees, is near the second one, at 20, and far from the mean, at 10.
     tracks = [make_track(0, 1, 0.0), make_track(20, 2, 1.0), make_track(35, 3, 2.0)]
     assert naive_online(tracks, max_distance=distance_of(22)) == [1, 1, 2]
 
 
-def test_tracks_are_taken_as_they_appear_whatever_their_order_in_the_list() -> None:
+def test_tracks_are_processed_in_order_of_appearance() -> None:
     tracks = [make_track(90, 3, 2.0), make_track(0, 1, 0.0), make_track(10, 2, 1.0)]
     assert naive_online(tracks, max_distance=distance_of(20)) == [2, 1, 1]
 
 
-def test_opposite_tracks_that_cancel_out_are_still_a_person() -> None:
+def test_opposite_tracks_whose_mean_is_zero_are_still_a_person() -> None:
     tracks = [make_track(0, 1, 0.0), make_track(180, 2, 1.0), make_track(0, 3, 2.0)]
     assert naive_online(tracks, max_distance=2.0) == [1, 1, 1]
 
@@ -96,7 +96,7 @@ def make_truth(person: int, path: TrackPath) -> TrackTable:
     return TrackTable(path.indices, np.full(len(path), person, np.int64), path.boxes_xyxy)
 
 
-def test_truth_names_a_track_by_whom_it_shows_in_most_frames() -> None:
+def test_a_track_gets_the_true_person_of_most_of_its_frames() -> None:
     path = make_path(length=5)
     early, late = make_path(length=2), make_path(first=2, length=3)
     truth = {
@@ -109,7 +109,7 @@ def test_truth_names_a_track_by_whom_it_shows_in_most_frames() -> None:
     assert link_by_truth([make_track(0, path=path)], truth) == [6]
 
 
-def test_a_track_that_shows_nobody_is_a_person_of_its_own() -> None:
+def test_a_track_without_a_true_person_is_a_new_person() -> None:
     path = make_path()
     elsewhere = make_path(box=(100, 10, 130, 90))
     tracks = [
@@ -120,7 +120,7 @@ def test_a_track_that_shows_nobody_is_a_person_of_its_own() -> None:
     assert link_by_truth(tracks, {"east": make_truth(7, path)}) == [8, 7, 9]
 
 
-def test_tracks_linked_by_truth_score_one_where_the_tracks_are_right() -> None:
+def test_correct_tracks_linked_by_the_truth_score_one() -> None:
     paths = {"east": make_path(), "west": make_path(first=50, length=8)}
     truth = {camera_id: make_truth(3, path) for camera_id, path in paths.items()}
     tracks = [make_track(0, 1, camera_id=camera_id, path=path) for camera_id, path in paths.items()]

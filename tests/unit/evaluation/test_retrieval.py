@@ -51,7 +51,7 @@ def test_queries_without_a_right_answer_are_not_counted() -> None:
     assert (score.num_queries, score.mean_ap) == (1, 1.0)
 
 
-def test_a_network_that_tells_nobody_apart_is_not_rewarded() -> None:
+def test_a_constant_network_scores_worst() -> None:
     score = score_retrieval(QUERY, make_vectors((0, 1, 1), (0, 2, 1), (0, 3, 1)), max_rank=3)
     assert score.cmc.tolist() == [0, 0, 1]
 
@@ -77,7 +77,7 @@ def test_the_order_of_the_gallery_does_not_matter(rows: list[tuple[int, int, int
 
 
 def _ranking(relevance: str) -> tuple[np.ndarray, LabelledVectors, LabelledVectors]:
-    """A query and a gallery in which right answers (1) stand at the places that are told."""
+    """Return distances, a query and a gallery whose right answers are the ones of ``relevance``."""
     ids = np.array([7 if sign == "1" else 3 for sign in relevance], np.int64)
     count = len(relevance)
     gallery = LabelledVectors(np.zeros((count, 1), np.float32), ids, np.full(count, 2, np.int64))
@@ -89,23 +89,21 @@ def _ranking(relevance: str) -> tuple[np.ndarray, LabelledVectors, LabelledVecto
     ("relevance", "step", "trapezoid"),
     [("0101", 0.5, 1 / 3), ("1010", 5 / 6, 0.7917), ("001", 1 / 3, 1 / 6), ("110", 1.0, 1.0)],
 )
-def test_both_forms_of_average_precision_are_those_of_the_benchmark(
-    relevance: str, step: float, trapezoid: float
-) -> None:
+def test_both_forms_of_average_precision_match_the_benchmarks(relevance: str, step: float, trapezoid: float) -> None:
     distances, query, gallery = _ranking(relevance)
     for precision, expected in (("step", step), ("trapezoid", trapezoid)):
         score = score_distances(distances, query, gallery, precision=precision)
         assert score.mean_ap == pytest.approx(expected, abs=5e-5)
 
 
-def test_at_equal_distance_the_order_of_the_gallery_counts_unless_told_otherwise() -> None:
+def test_at_equal_distance_the_order_of_the_gallery_counts_by_default() -> None:
     distances, query, gallery = _ranking("10")
     equal = np.zeros_like(distances)
     assert score_distances(equal, query, gallery).cmc[0] == 1
     assert score_distances(equal, query, gallery, ties="wrong_first").cmc[0] == 0
 
 
-def test_distractors_are_wrong_answers_and_junk_and_the_same_camera_are_none() -> None:
+def test_distractors_are_wrong_answers_but_junk_and_the_same_camera_are_ignored() -> None:
     ids = np.array([0, -1, 7, 7], np.int64)
     gallery = LabelledVectors(np.zeros((4, 1), np.float32), ids, np.array([2, 2, 1, 2], np.int64))
     query = LabelledVectors(np.zeros((1, 1), np.float32), np.array([7], np.int64), np.array([1], np.int64))

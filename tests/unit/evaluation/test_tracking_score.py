@@ -71,7 +71,7 @@ def test_ids_swapped_in_the_second_camera_cost_half_of_the_identity_score() -> N
     assert (score.link_precision, score.link_recall) == (0.0, 0.0)
 
 
-def test_new_numbers_in_the_second_camera_make_no_wrong_link_and_no_right_one() -> None:
+def test_new_identities_in_the_second_camera_make_no_link() -> None:
     unlinked = TRUTH | relabelled({"west": TRUTH["west"]}, {1: 3, 2: 4})
     score = score_tracks(TRUTH, unlinked)
     # 20 of 40 boxes keep their identity.
@@ -80,7 +80,7 @@ def test_new_numbers_in_the_second_camera_make_no_wrong_link_and_no_right_one() 
     assert (score.link_precision, score.link_recall) == (None, 0.0)
 
 
-def test_one_number_for_everybody_finds_every_link_and_as_many_wrong_ones() -> None:
+def test_one_identity_for_all_people_finds_every_link_and_as_many_wrong_ones() -> None:
     one_by_one = {
         "east": make_table(*make_walk(1, range(10)), *make_walk(2, range(10, 20))),
         "west": make_table(*make_walk(1, range(20, 30)), *make_walk(2, range(30, 40))),
@@ -90,7 +90,7 @@ def test_one_number_for_everybody_finds_every_link_and_as_many_wrong_ones() -> N
     assert score.num_ids == 1
 
 
-def test_who_shares_a_number_is_wrongly_merged_and_who_has_two_is_split() -> None:
+def test_people_with_one_identity_are_merged_and_a_person_with_two_is_split() -> None:
     in_turn = {"east": make_table(*make_walk(1, range(10)), *make_walk(2, range(10, 20)))}
     merged = score_tracks(in_turn, relabelled(in_turn, {1: 1, 2: 1}))
     assert (merged.wrong_merges, merged.splits) == (1, 0)
@@ -98,7 +98,7 @@ def test_who_shares_a_number_is_wrongly_merged_and_who_has_two_is_split() -> Non
     assert (split.num_found_ids, split.wrong_merges, split.splits) == (2, 0, 1)
 
 
-def test_a_missing_camera_is_missed_and_not_wrong() -> None:
+def test_a_missing_camera_lowers_recall_but_not_precision() -> None:
     score = score_tracks(TRUTH, {"east": TRUTH["east"]})
     assert score.idp == 1.0
     assert score.idr == 0.5
@@ -115,14 +115,14 @@ def test_a_split_track_keeps_its_longer_half() -> None:
     assert score.mota == pytest.approx(0.9)
 
 
-def test_pieces_that_are_too_short_make_no_link() -> None:
+def test_short_segments_make_no_link() -> None:
     blip = {
         "east": make_table(*make_walk(1, range(10)), *make_walk(2, range(10), left=50)),
         "west": make_table(*make_walk(1, range(20, 28)), *make_walk(2, range(28, 30))),
     }
     truth = TRUTH | {"west": make_table(*make_walk(1, range(20, 30)))}
     assert score_tracks(truth, blip).link_precision == 1.0
-    assert score_tracks(truth, blip, min_piece_boxes=1).link_precision == 0.5
+    assert score_tracks(truth, blip, min_segment_boxes=1).link_precision == 0.5
 
 
 def test_a_false_box_costs_precision() -> None:
@@ -133,20 +133,20 @@ def test_a_false_box_costs_precision() -> None:
     assert score.mota == 0.0
 
 
-def test_a_number_twice_in_a_frame_is_one_person_and_a_stranger() -> None:
+def test_an_identity_twice_in_a_frame_is_that_person_and_an_unknown_one() -> None:
     truth = {"east": make_table(*make_walk(1, range(10)))}
     score = score_tracks(truth, {"east": make_table(*make_walk(1, range(10)), (3, 1, 80))})
     assert score.idp == pytest.approx(10 / 11)
     assert score.num_ids == 1
 
 
-def test_one_number_for_two_people_at_once_is_one_of_them_and_many_strangers() -> None:
-    # Person 1 in ten frames, and one of the ten strangers who look like person 2.
+def test_one_identity_for_two_people_at_once_is_one_of_them_and_many_unknown_ones() -> None:
+    # Person 1 in ten frames, and one of the ten unknown people at the box of person 2.
     score = score_tracks({"east": TRUTH["east"]}, relabelled({"east": TRUTH["east"]}, {1: 1, 2: 1}))
     assert score.idr == pytest.approx(11 / 20)
 
 
-@pytest.mark.parametrize("truth", [{}, {"east": TrackTable.empty()}], ids=["no camera", "nobody"])
+@pytest.mark.parametrize("truth", [{}, {"east": TrackTable.empty()}], ids=["no camera", "no people"])
 def test_nothing_to_score_scores_zero(truth: dict[str, TrackTable]) -> None:
     score = score_tracks(truth, {})
     assert (score.idf1, score.hota, score.num_ids, score.num_true_ids) == (0.0, 0.0, 0, 0)
@@ -184,7 +184,7 @@ def tables(draw: st.DrawFn) -> dict[str, TrackTable]:
 
 
 def closed_form_idf1(truth: dict[str, TrackTable], result: dict[str, TrackTable]) -> float:
-    """2 IDTP / (boxes + true boxes), IDTP by trying every one-to-one naming of three people."""
+    """2 IDTP / (boxes + true boxes), IDTP by trying every one-to-one assignment of three people."""
     common = np.zeros((3, 3))
     for camera_id, true_table in truth.items():
         table = result[camera_id]
@@ -198,12 +198,12 @@ def closed_form_idf1(truth: dict[str, TrackTable], result: dict[str, TrackTable]
 
 
 @given(tables(), tables())
-def test_idf1_is_what_its_definition_says(truth: dict[str, TrackTable], result: dict[str, TrackTable]) -> None:
+def test_idf1_matches_its_definition(truth: dict[str, TrackTable], result: dict[str, TrackTable]) -> None:
     assert score_tracks(truth, result).idf1 == pytest.approx(closed_form_idf1(truth, result))
 
 
 @given(tables(), tables(), st.permutations([0, 1, 2]))
-def test_the_names_of_the_people_do_not_matter(
+def test_renaming_identities_changes_no_score(
     truth: dict[str, TrackTable], result: dict[str, TrackTable], order: list[int]
 ) -> None:
     names = {i: 100 + 7 * order[i] for i in range(3)}
@@ -214,7 +214,7 @@ def test_the_names_of_the_people_do_not_matter(
 
 @given(tables(), tables())
 def test_every_ratio_lies_between_zero_and_one(truth: dict[str, TrackTable], result: dict[str, TrackTable]) -> None:
-    score = score_tracks(truth, result, min_piece_boxes=1)
+    score = score_tracks(truth, result, min_segment_boxes=1)
     ratios = [score.idf1, score.idp, score.idr, score.hota, score.assa, score.deta]
     links = [ratio for ratio in (score.link_precision, score.link_recall) if ratio is not None]
     assert all(-1e-9 <= ratio <= 1 + 1e-9 for ratio in ratios + links)

@@ -15,7 +15,7 @@ PETS = """<?xml version="1.0"?><dataset>
 <frame number="5"><objectlist/></frame></dataset>"""
 
 
-def test_mot_text_is_read_with_frames_from_zero(tmp_path: Path) -> None:
+def test_a_mot_file_is_read_with_frames_from_zero(tmp_path: Path) -> None:
     path = tmp_path / "east.txt"
     path.write_text("1,7,10.5,20,30,40,0.9,-1,-1,-1\n\n12,8,0,0,5,6\n")
     table = read_mot(path)
@@ -24,7 +24,7 @@ def test_mot_text_is_read_with_frames_from_zero(tmp_path: Path) -> None:
     assert table.boxes_xyxy.tolist() == [[10.5, 20, 40.5, 60], [0, 0, 5, 6]]
 
 
-def test_an_empty_mot_file_is_a_camera_in_which_nobody_was(tmp_path: Path) -> None:
+def test_an_empty_mot_file_is_a_camera_without_people(tmp_path: Path) -> None:
     path = tmp_path / "east.txt"
     path.write_text("")
     assert len(read_mot(path)) == 0
@@ -43,7 +43,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_mot(tmp_path / "absent.txt")
 
 
-def test_binary_data_is_no_text(tmp_path: Path) -> None:
+def test_binary_data_is_refused(tmp_path: Path) -> None:
     (tmp_path / "east.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match="expected UTF-8 text"):
         read_mot(tmp_path / "east.txt")
@@ -70,7 +70,7 @@ def test_other_xml_is_refused(tmp_path: Path, text: str) -> None:
         read_pets(path)
 
 
-def test_a_cut_out_keeps_who_is_visible_enough_in_its_own_coordinates() -> None:
+def test_a_crop_keeps_visible_boxes_in_its_own_coordinates() -> None:
     boxes = np.array([[90, 10, 110, 50], [96, 10, 116, 50], [150, 10, 170, 50], [0, 0, 9, 9]], np.float32)
     table = TrackTable(np.arange(4), np.arange(4), boxes)
     cut = cut_out(table, (100, 0, 200, 40), min_visible=0.5)
@@ -88,7 +88,7 @@ def test_sixteen_people_walk_through_both_halves_of_the_pets_recording(shared: P
     assert (score.idf1, score.num_true_ids) == (1.0, 19)
 
 
-def test_who_is_marked_in_a_truth_need_not_be_found(tmp_path: Path) -> None:
+def test_a_flagged_person_need_not_be_found(tmp_path: Path) -> None:
     (tmp_path / "truth.txt").write_text("1,1,0,0,10,20,1,1,1\n1,2,50,0,10,20,0,1,0.2\n")
     truth = {"east": read_mot_truth(tmp_path / "truth.txt")}
     assert truth["east"].counts.tolist() == [True, False]

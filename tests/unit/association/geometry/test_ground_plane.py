@@ -6,8 +6,8 @@ from factories import make_embedding, make_path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.synthetic.camera import Camera
-from connectors.synthetic.effects import CameraEffects
+from connectors.synthetic.rendering.camera import Camera
+from connectors.synthetic.rendering.effects import CameraEffects
 from pipeline.association.constraints import LinkConstraints, are_two_people
 from pipeline.association.cues import co_location_llr
 from pipeline.association.geometry.ground_plane import Ground, can_move, log_density, prediction_errors, separation_m

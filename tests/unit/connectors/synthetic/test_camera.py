@@ -3,15 +3,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.synthetic.camera import Camera
-from connectors.synthetic.effects import CameraEffects
+from connectors.synthetic.rendering.camera import Camera
+from connectors.synthetic.rendering.effects import CameraEffects
 from pipeline.core.errors import ConfigError
 
 EFFECTS = CameraEffects()
 NORTHWARD = Camera("c", (0.0, 0.0, 2.0), (0.0, 10.0, 2.0), 500.0, (360, 640), EFFECTS)
 
 
-def test_the_target_is_in_the_middle_of_the_picture() -> None:
+def test_the_target_is_at_the_centre_of_the_image() -> None:
     camera = Camera("c", (1.0, 2.0, 3.0), (4.0, -5.0, 0.5), 500.0, (360, 640), EFFECTS)
     x, y, depth = camera.project(np.array([camera.target]))[0]
     assert (x, y) == pytest.approx((320, 180))
@@ -24,18 +24,20 @@ def test_right_is_right_and_up_is_up() -> None:
     assert up == pytest.approx([320, 130, 10])
 
 
-def test_what_is_behind_has_no_positive_depth() -> None:
+def test_points_behind_the_camera_have_no_positive_depth() -> None:
     assert NORTHWARD.project(np.array([[0.0, -1.0, 2.0], [0.0, 0.0, 2.0]]))[:, 2].max() <= 0
 
 
-def test_intrinsics_and_rotation_say_the_same_as_project() -> None:
+def test_intrinsics_and_rotation_agree_with_project() -> None:
     points = np.random.default_rng(0).normal((0, 12, 1), 2, (50, 3))
     homogeneous = (points - NORTHWARD.position) @ NORTHWARD.rotation.T @ NORTHWARD.intrinsics.T
     assert np.allclose(homogeneous[:, :2] / homogeneous[:, 2:], NORTHWARD.project(points)[:, :2])
 
 
 @given(st.tuples(*[st.floats(-20, 20)] * 3), st.tuples(*[st.floats(-20, 20)] * 3))
-def test_a_rotation_is_a_rotation(position: tuple[float, float, float], target: tuple[float, float, float]) -> None:
+def test_the_rotation_is_orthonormal_with_determinant_one(
+    position: tuple[float, float, float], target: tuple[float, float, float]
+) -> None:
     if np.hypot(position[0] - target[0], position[1] - target[1]) < 0.1:
         return
     rotation = Camera("c", position, target, 500.0, (360, 640), EFFECTS).rotation

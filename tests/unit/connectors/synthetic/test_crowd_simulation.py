@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from connectors.synthetic.crowd_simulation import CrowdSimulation, Stance
-from connectors.synthetic.places import build_place
-from connectors.synthetic.primitives import Obstacles
+from connectors.synthetic.crowd_simulation import CrowdSimulation
+from connectors.synthetic.places.catalogue import build_place
+from connectors.synthetic.places.obstacles import Obstacles
+from connectors.synthetic.stance import Stance
 from pipeline.core.errors import ConfigError
 
 pytestmark = pytest.mark.slow
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.slow
 PLACES = ("plaza", "corridor", "shop")
 
 
-def traffic(name: str = "plaza", people: int = 20, seed: int = 0, **options: Any) -> CrowdSimulation:
+def crowd(name: str = "plaza", people: int = 20, seed: int = 0, **options: Any) -> CrowdSimulation:
     speeds = np.random.default_rng(seed).normal(1.3, 0.15, people).clip(0.8)
     return CrowdSimulation(build_place(name), people=people, speeds_m_s=speeds.tolist(), seed=seed, **options)
 
@@ -24,23 +25,23 @@ def walked(moving: CrowdSimulation, seconds: float) -> list[tuple[Stance, ...]]:
     return [moving.advance() for _ in range(round(seconds / moving.step_s))]
 
 
-def test_one_seed_gives_one_history_and_another_seed_another() -> None:
-    first, again, other = (walked(traffic(seed=seed), 20) for seed in (3, 3, 4))
+def test_one_seed_gives_one_history_and_another_seed_gives_another() -> None:
+    first, again, other = (walked(crowd(seed=seed), 20) for seed in (3, 3, 4))
     assert first == again
     assert first != other
 
 
 def test_time_begins_at_zero_and_goes_on_in_steps() -> None:
-    moving = traffic()
+    moving = crowd()
     assert moving.time_s == 0
     walked(moving, 1.0)
     assert moving.time_s == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("name", PLACES)
-def test_nobody_walks_through_anybody_or_anything(name: str) -> None:
-    obstacles = Obstacles(build_place(name).solids)
-    for stances in walked(traffic(name, 24, seed=1), 120):
+def test_people_do_not_overlap_each_other_or_obstacles(name: str) -> None:
+    obstacles = Obstacles(build_place(name).primitives)
+    for stances in walked(crowd(name, 24, seed=1), 120):
         xy = np.array([(s.x, s.y) for s in stances]).reshape(-1, 2)
         assert (obstacles.clearance_m(xy) > 0.25).all()
         apart = np.hypot(*(xy[:, None] - xy[None]).transpose(2, 0, 1)) + 9 * np.eye(len(xy))
@@ -48,7 +49,7 @@ def test_nobody_walks_through_anybody_or_anything(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PLACES)
-def test_nobody_gets_stuck_in_any_variant(name: str) -> None:
+def test_no_person_gets_stuck_in_any_variant(name: str) -> None:
     for variant in range(3):
         speeds = np.random.default_rng(variant).normal(1.3, 0.15, 24).clip(0.8).tolist()
         moving = CrowdSimulation(build_place(name, variant), people=24, speeds_m_s=speeds, seed=variant, returns=1.0)
@@ -58,8 +59,8 @@ def test_nobody_gets_stuck_in_any_variant(name: str) -> None:
             assert max(stay_s.values(), default=0) < 110
 
 
-def test_steps_are_no_jumps() -> None:
-    for before, after in itertools.pairwise(walked(traffic(seed=2), 60)):
+def test_people_move_without_jumps() -> None:
+    for before, after in itertools.pairwise(walked(crowd(seed=2), 60)):
         earlier = {s.person: s for s in before}
         for s in after:
             if s.person in earlier and s.walked_m >= earlier[s.person].walked_m:
@@ -71,8 +72,8 @@ def test_steps_are_no_jumps() -> None:
                 assert abs(s.walking - was.walking) < 0.3
 
 
-def test_people_walk_where_they_look() -> None:
-    moving = traffic(seed=5)
+def test_people_face_the_direction_in_which_they_walk() -> None:
+    moving = crowd(seed=5)
     off = [
         abs((math.atan2(b.y - a.y, b.x - a.x) - b.heading + math.pi) % (2 * math.pi) - math.pi)
         for before, after in itertools.pairwise(walked(moving, 60))
@@ -83,27 +84,27 @@ def test_people_walk_where_they_look() -> None:
 
 
 def test_people_stop_stand_and_talk() -> None:
-    stances = [s for step in walked(traffic(people=35, seed=1), 200) for s in step]
+    stances = [s for step in walked(crowd(people=35, seed=1), 200) for s in step]
     actions = {s.action for s in stances}
     assert actions == {"walk", "stand", "phone", "talk"}
     assert any(s.walking == 0 for s in stances if s.action == "talk")
     assert all(s.speed_m_s < 1e-6 for s in stances if s.action != "walk")
 
 
-def test_nobody_talks_alone() -> None:
-    for stances in walked(traffic(people=35, seed=1), 100):
+def test_no_person_talks_alone() -> None:
+    for stances in walked(crowd(people=35, seed=1), 100):
         talking = np.array([(s.x, s.y) for s in stances if s.action == "talk"]).reshape(-1, 2)
         apart = np.hypot(*(talking[:, None] - talking[None]).transpose(2, 0, 1)) + 99 * np.eye(len(talking))
         assert apart.min(1, initial=99).max(initial=0) < 1.6 or not len(talking)
 
 
 def test_a_busy_start_has_people_in_the_place_and_an_empty_one_has_none() -> None:
-    assert len(traffic(people=30).advance()) >= 5
-    assert len(traffic(people=30, start_busy=False).advance()) <= 1
+    assert len(crowd(people=30).advance()) >= 5
+    assert len(crowd(people=30, start_busy=False).advance()) <= 1
 
 
-def spells(history: list[tuple[Stance, ...]]) -> dict[int, list[tuple[int, int]]]:
-    """Person to the outfit and the first step of every stay."""
+def visits(history: list[tuple[Stance, ...]]) -> dict[int, list[tuple[int, int]]]:
+    """Return for each person the outfit and the first step of each visit."""
     found: dict[int, list[tuple[int, int]]] = {}
     inside: set[int] = set()
     for step, stances in enumerate(history):
@@ -114,25 +115,25 @@ def spells(history: list[tuple[Stance, ...]]) -> dict[int, list[tuple[int, int]]
     return found
 
 
-def test_nobody_comes_back_soon_without_returns() -> None:
-    history = walked(traffic(people=12, start_busy=False, returns=0.0), 120)
-    assert all(len(stays) == 1 for stays in spells(history).values())
+def test_no_person_returns_soon_when_returns_is_zero() -> None:
+    history = walked(crowd(people=12, start_busy=False, returns=0.0), 120)
+    assert all(len(stays) == 1 for stays in visits(history).values())
 
 
-def test_whoever_comes_back_may_wear_something_else() -> None:
-    history = walked(traffic(people=12, start_busy=False, returns=1.0, changes=1.0), 250)
-    stays = [[outfit for outfit, _ in stays] for stays in spells(history).values()]
+def test_a_person_who_returns_may_wear_another_outfit() -> None:
+    history = walked(crowd(people=12, start_busy=False, returns=1.0, changes=1.0), 250)
+    stays = [[outfit for outfit, _ in stays] for stays in visits(history).values()]
     assert any(len(outfits) > 1 for outfits in stays)
     assert all(a != b for outfits in stays for a, b in itertools.pairwise(outfits))
 
 
-def test_without_changes_everybody_keeps_the_outfit() -> None:
-    history = walked(traffic(people=12, start_busy=False, returns=1.0, changes=0.0), 250)
+def test_without_changes_each_person_keeps_one_outfit() -> None:
+    history = walked(crowd(people=12, start_busy=False, returns=1.0, changes=0.0), 250)
     assert {s.outfit for stances in history for s in stances} == {0}
 
 
 def test_companions_walk_side_by_side() -> None:
-    moving = traffic(people=16, seed=3, groups=1.0, start_busy=False)
+    moving = crowd(people=16, seed=3, groups=1.0, start_busy=False)
     gaps = []
     for stances in walked(moving, 60):
         xy = np.array([(s.x, s.y) for s in stances if s.walked_m > 4]).reshape(-1, 2)
@@ -142,12 +143,12 @@ def test_companions_walk_side_by_side() -> None:
 
 
 def test_an_empty_place_stays_empty() -> None:
-    assert walked(traffic(people=0), 5) == [()] * 50
+    assert walked(crowd(people=0), 5) == [()] * 50
 
 
 def test_more_people_than_the_place_holds_are_refused_with_both_numbers() -> None:
     with pytest.raises(ConfigError, match="0 to 40, the capacity of plaza, got 41"):
-        traffic(people=41)
+        crowd(people=41)
 
 
 def test_a_negative_number_of_people_is_refused() -> None:
@@ -164,19 +165,19 @@ def test_speeds_must_be_one_a_person_and_above_zero(speeds: list[float]) -> None
 @pytest.mark.parametrize("share", ["returns", "changes", "groups"])
 def test_shares_are_between_0_and_1(share: str) -> None:
     with pytest.raises(ConfigError, match=f"{share}: expected a share from 0 to 1, got 1.5"):
-        traffic(**{share: 1.5})
+        crowd(**{share: 1.5})
 
 
 def test_a_campus_of_500_people_moves_without_anybody_inside_a_wall() -> None:
-    obstacles = Obstacles(build_place("campus").solids)
-    for stances in walked(traffic("campus", 500, start_busy=False), 20):
+    obstacles = Obstacles(build_place("campus").primitives)
+    for stances in walked(crowd("campus", 500, start_busy=False), 20):
         xy = np.array([(s.x, s.y) for s in stances]).reshape(-1, 2)
     assert len(xy) > 200
     assert obstacles.clearance_m(xy).min() > 0.25
 
 
-def test_between_two_steps_people_are_between_their_places() -> None:
-    moving, stepped = traffic(seed=6), traffic(seed=6)
+def test_positions_are_interpolated_between_two_steps() -> None:
+    moving, stepped = crowd(seed=6), crowd(seed=6)
     history = {round(k * 0.1, 1): stances for k, stances in enumerate(walked(stepped, 5), start=1)}
     assert moving.at(0.5) == history[0.5]
     middle = {s.person: s for s in moving.at(0.56)}
@@ -188,7 +189,7 @@ def test_between_two_steps_people_are_between_their_places() -> None:
 
 
 def test_time_does_not_go_back() -> None:
-    moving = traffic()
+    moving = crowd()
     moving.at(3.0)
     with pytest.raises(ConfigError, match=r"time_s: expected 2\.90 or later, got 1\.0"):
         moving.at(1.0)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from connectors.synthetic.effects import CameraEffects, develop
+from connectors.synthetic.rendering.effects import CameraEffects, develop
 from pipeline.core.errors import ConfigError, ShapeError
 
 PLAIN = CameraEffects(
@@ -16,22 +16,22 @@ def developed(linear: np.ndarray, effects: CameraEffects, *, seed: int = 0, fram
     return develop(linear, effects, np.random.default_rng(seed), frame_index=frame_index)
 
 
-def test_one_seed_gives_one_picture_and_another_seed_another() -> None:
+def test_one_seed_gives_one_image_and_another_seed_gives_another() -> None:
     effects = CameraEffects()
     assert (developed(GREY, effects) == developed(GREY, effects)).all()
     assert (developed(GREY, effects) != developed(GREY, effects, seed=1)).any()
 
 
-def test_the_light_is_left_as_it_was() -> None:
+def test_the_input_is_not_modified() -> None:
     linear = GREY.copy()
     developed(linear, CameraEffects())
     assert (linear == GREY).all()
 
 
-def test_a_picture_is_uint8_of_the_same_size() -> None:
-    picture = developed(GREY, CameraEffects())
-    assert picture.dtype == np.uint8
-    assert picture.shape == GREY.shape
+def test_an_image_is_uint8_of_the_same_size() -> None:
+    image = developed(GREY, CameraEffects())
+    assert image.dtype == np.uint8
+    assert image.shape == GREY.shape
 
 
 def test_more_light_is_never_darker() -> None:
@@ -42,8 +42,8 @@ def test_more_light_is_never_darker() -> None:
 
 
 def test_white_balance_colours_grey() -> None:
-    picture = developed(GREY, replace(PLAIN, white_balance=(1.3, 1.0, 0.7)))
-    red, green, blue = picture[24, 32].tolist()
+    image = developed(GREY, replace(PLAIN, white_balance=(1.3, 1.0, 0.7)))
+    red, green, blue = image[24, 32].tolist()
     assert red > green > blue
 
 
@@ -53,16 +53,16 @@ def test_no_saturation_is_grey() -> None:
 
 
 def test_corners_of_a_vignette_are_darker_than_the_middle() -> None:
-    picture = developed(GREY, replace(PLAIN, vignette=0.5)).astype(int)
-    assert picture[0, 0, 1] < picture[24, 32, 1] - 10
+    image = developed(GREY, replace(PLAIN, vignette=0.5)).astype(int)
+    assert image[0, 0, 1] < image[24, 32, 1] - 10
 
 
-def test_noise_is_as_strong_as_asked_for() -> None:
+def test_noise_grows_with_its_setting() -> None:
     weak, strong = (developed(GREY, replace(PLAIN, noise=noise)).std() for noise in (0.01, 0.04))
     assert 3 < strong / weak < 5
 
 
-def test_exposure_wanders_slowly() -> None:
+def test_exposure_drifts_slowly() -> None:
     effects = replace(PLAIN, drift=0.1)
     means = [developed(GREY, effects, frame_index=index).mean() for index in range(0, 400, 5)]
     assert max(means) - min(means) > 5
@@ -78,6 +78,6 @@ def test_effects_out_of_range_are_refused(change: dict[str, float]) -> None:
         replace(PLAIN, **change)
 
 
-def test_anything_but_a_float32_picture_is_refused() -> None:
+def test_anything_but_a_float32_image_is_refused() -> None:
     with pytest.raises(ShapeError, match="linear: expected"):
         developed(np.zeros((4, 4, 3), np.uint8), PLAIN)

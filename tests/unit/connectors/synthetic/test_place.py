@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.synthetic.place import Lane, Spot, lane_points, lengths_m, shortest_route
-from connectors.synthetic.places import build_place
-from connectors.synthetic.primitives import Box, Cylinder, Material, Obstacles
+from connectors.synthetic.places.catalogue import build_place
+from connectors.synthetic.places.materials import Material
+from connectors.synthetic.places.obstacles import Obstacles
+from connectors.synthetic.places.place import Lane, Spot, lane_points, lengths_m, shortest_route
+from connectors.synthetic.places.primitives import Box, Cylinder
 from pipeline.core.errors import ConfigError
 
 PLACES = ("plaza", "corridor", "shop", "campus")
@@ -38,16 +40,16 @@ def test_every_variant_is_a_valid_place_and_the_same_each_time(name: str, varian
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PLACES)
-def test_variants_differ_in_looks_and_cameras_but_not_in_ways(name: str) -> None:
+def test_variants_differ_in_objects_and_cameras_but_not_in_nodes(name: str) -> None:
     first, second = build_place(name, 1), build_place(name, 2)
     assert first.cameras != second.cameras
-    assert first.solids != second.solids
+    assert first.primitives != second.primitives
     assert first.nodes == second.nodes
     assert [camera.name for camera in first.cameras] == [camera.name for camera in build_place(name).cameras]
 
 
 @pytest.mark.parametrize("name", ["plaza", "corridor", "shop"])
-def test_people_before_the_cameras_are_big_enough_to_recognise(name: str) -> None:
+def test_people_in_view_are_large_enough_to_recognise(name: str) -> None:
     place = build_place(name)
     ground = np.concatenate([lane_points(place.nodes, lane) for lane in place.edges])
     for camera in place.cameras:
@@ -61,8 +63,8 @@ def test_people_before_the_cameras_are_big_enough_to_recognise(name: str) -> Non
 def test_a_lane_through_a_wall_is_refused() -> None:
     place = build_place("plaza")
     wall = Box((-4.0, -6.0, 0.0), (-3.8, 0.0, 2.0), STONE)
-    with pytest.raises(ConfigError, match="nothing in the way from w to sw, got a solid"):
-        replace(place, solids=(*place.solids, wall))
+    with pytest.raises(ConfigError, match="expected a free lane from w to sw, got an obstacle"):
+        replace(place, primitives=(*place.primitives, wall))
 
 
 def test_a_camera_inside_a_wall_is_refused() -> None:
@@ -78,7 +80,7 @@ def test_a_lane_to_nowhere_is_refused() -> None:
         replace(place, edges=(*place.edges, Lane("w", "moon", 1.0)))
 
 
-def test_a_node_without_a_way_is_refused() -> None:
+def test_a_node_without_a_lane_is_refused() -> None:
     place = build_place("plaza")
     with pytest.raises(ConfigError, match=r"got none to \['roof'\]"):
         replace(place, nodes={**place.nodes, "roof": (0.0, 40.0)})
@@ -101,7 +103,7 @@ def test_a_place_with_one_door_is_refused() -> None:
         replace(build_place("plaza"), doors=("cafe",))
 
 
-def test_leaves_overhead_and_lines_on_the_ground_are_no_obstacles() -> None:
+def test_leaves_overhead_and_markings_on_the_ground_are_no_obstacles() -> None:
     overhead, line = Box((0, 0, 2.0), (1, 1, 3.0), STONE), Box((0, 0, 0.0), (1, 1, 0.02), STONE)
     post = Cylinder((5.0, 5.0), 0.5, (0.0, 1.0), STONE)
     obstacles = Obstacles([overhead, line, post])
@@ -110,7 +112,7 @@ def test_leaves_overhead_and_lines_on_the_ground_are_no_obstacles() -> None:
 
 
 @given(st.floats(-4, 4), st.floats(-4, 4))
-def test_who_is_pushed_out_is_out_and_nobody_else_moves(x: float, y: float) -> None:
+def test_only_points_near_an_obstacle_are_moved_and_they_end_outside_it(x: float, y: float) -> None:
     obstacles = Obstacles(
         [Box((-1.0, -0.5, 0.0), (1.0, 0.5, 2.0), STONE), Cylinder((3.0, 3.0), 0.6, (0.0, 1.0), STONE)]
     )

@@ -1,4 +1,4 @@
-"""What the world leaves on disk: videos with their truth, and training sets that can be gone on with."""
+"""Files of a world: videos with ground truth, and training sets that can be resumed."""
 
 import json
 import subprocess
@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import yaml
 
-from connectors.synthetic.attributes import NAMES
 from connectors.synthetic.benchmarks import BENCHMARKS, render_benchmark
 from connectors.synthetic.dataset import DatasetSpec, render_dataset, shard
+from connectors.synthetic.people.attributes import NAMES
 from connectors.synthetic.recording import render
 from connectors.synthetic.speed import frames_per_second
 from connectors.synthetic.world import Scenario, World
@@ -37,7 +37,7 @@ from pipeline.core.errors import ConnectorError
 SPEC = DatasetSpec(worlds=1, seed=3, people=4, seconds=1.0)
 
 if __name__ == "__main__":
-    next(World(SPEC.scenario(0)).moments(1))  # compiled kernels are kept on disk too
+    next(World(SPEC.scenario(0)).moments(1))  # compiled kernels are written to disk too
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
     try:
         render_dataset(SPEC, Path(sys.argv[1]), workers=1)
@@ -77,7 +77,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_every_camera_has_a_video_of_the_length_that_was_asked_for(recorded: Path) -> None:
+def test_every_camera_has_a_video_of_the_requested_length(recorded: Path) -> None:
     for name in ("east", "west"):
         with av.open(str(recorded / f"{name}.mp4")) as container:
             assert sum(1 for _ in container.decode(video=0)) == 5
@@ -93,7 +93,7 @@ def test_every_frame_has_a_line_of_truth_that_follows_its_schema(recorded: Path)
         jsonschema.validate(line, schema)
 
 
-def test_the_mot_text_has_everybody_and_says_who_counts(recorded: Path) -> None:
+def test_the_mot_file_has_every_person_and_marks_those_who_count(recorded: Path) -> None:
     table = read_mot_truth(recorded / "mot/east.txt")
     lines = [json.loads(line) for line in (recorded / "truth/east.jsonl").read_text().splitlines()]
     people = [person for line in lines for person in line["people"]]
@@ -109,13 +109,13 @@ def test_the_mot_text_has_everybody_and_says_who_counts(recorded: Path) -> None:
             assert not counts
 
 
-def test_the_people_are_told_with_their_attributes(recorded: Path) -> None:
+def test_people_are_written_with_their_attributes(recorded: Path) -> None:
     people = json.loads((recorded / "people.json").read_text())["people"]
     assert [person["person_id"] for person in people] == list(range(1, 7))
     assert set(NAMES) <= set(people[0]["attributes"][0])
 
 
-def test_the_site_says_what_a_run_needs(recorded: Path) -> None:
+def test_the_site_file_has_cameras_and_every_pair_of_them(recorded: Path) -> None:
     site = yaml.safe_load((recorded / "site.yaml").read_text())
     assert set(site["cameras"]) == {"east", "west"}
     assert Path(site["cameras"]["east"]["uri"]).is_file()
@@ -123,11 +123,11 @@ def test_the_site_says_what_a_run_needs(recorded: Path) -> None:
     assert {"east", "west"} in pairs
 
 
-def test_nothing_unfinished_is_left(recorded: Path, rendered: Path) -> None:
+def test_no_unfinished_file_is_left(recorded: Path, rendered: Path) -> None:
     assert not [*recorded.rglob(".*.part"), *rendered.rglob(".*.part")]
 
 
-def test_a_training_set_holds_together(rendered: Path) -> None:
+def test_the_arrays_of_a_training_set_are_consistent(rendered: Path) -> None:
     with np.load(rendered / "worlds/0001.npz", allow_pickle=False) as world:
         boxes, crops = len(world["box_person"]), len(world["crop_box"])
         assert boxes >= crops > 0
@@ -140,7 +140,7 @@ def test_a_training_set_holds_together(rendered: Path) -> None:
         assert ((world["visibility"] >= 0) & (world["visibility"] <= 1)).all()
 
 
-def test_a_set_that_was_broken_off_goes_on_where_it_stopped(rendered: Path, tmp_path: Path) -> None:
+def test_an_interrupted_set_resumes_where_it_stopped(rendered: Path, tmp_path: Path) -> None:
     worlds = tmp_path / "worlds"
     worlds.mkdir()
     kept = (rendered / "worlds/0000.npz").read_bytes()
@@ -157,10 +157,10 @@ def test_a_larger_set_contains_the_smaller_one() -> None:
     assert first.scenario(0) == larger.scenario(0)
 
 
-def test_places_as_they_are_known_have_the_same_people() -> None:
-    varied, known = DatasetSpec(worlds=6, seed=3), DatasetSpec(worlds=6, seed=3, as_known=True)
+def test_fixed_places_have_the_same_people_as_varied_ones() -> None:
+    varied, fixed = DatasetSpec(worlds=6, seed=3), DatasetSpec(worlds=6, seed=3, fixed_places=True)
     for number in range(6):
-        assert known.scenario(number) == replace(varied.scenario(number), variant=0)
+        assert fixed.scenario(number) == replace(varied.scenario(number), variant=0)
         assert varied.scenario(number).variant > 0
 
 
@@ -185,18 +185,18 @@ def run_script(text: str, folder: Path) -> str:
     return done.stdout
 
 
-def test_a_full_disk_is_told_in_a_line_and_leaves_no_broken_world(tmp_path: Path) -> None:
+def test_a_full_disk_is_one_error_line_and_leaves_no_partial_world(tmp_path: Path) -> None:
     assert "expected room for a world" in run_script(FULL_DISK, tmp_path / "set")
     assert not list((tmp_path / "set/worlds").iterdir())
 
 
-def test_a_full_disk_leaves_no_video_that_looks_whole(tmp_path: Path) -> None:
-    assert "expected room for videos and truth" in run_script(FULL_DISK_OF_VIDEOS, tmp_path / "films")
-    assert all(path.name.endswith(".part") for path in (tmp_path / "films").rglob("*") if path.is_file())
+def test_a_full_disk_leaves_no_video_under_its_final_name(tmp_path: Path) -> None:
+    assert "expected room for videos and truth" in run_script(FULL_DISK_OF_VIDEOS, tmp_path / "videos")
+    assert all(path.name.endswith(".part") for path in (tmp_path / "videos").rglob("*") if path.is_file())
 
 
 @pytest.mark.parametrize("wrong", [{"worlds": 0}, {"people": 0}, {"seconds": 0.0}, {"worlds": 10**9}])
-def test_a_set_that_cannot_be_is_an_error(wrong: dict[str, object]) -> None:
+def test_an_impossible_set_is_an_error(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match="expected"):
         DatasetSpec(**{"worlds": 1, "seed": 0, **wrong})  # type: ignore[arg-type]
 
@@ -206,13 +206,13 @@ def test_a_recording_of_no_length_is_an_error(tmp_path: Path) -> None:
         render(World(SCENARIO), tmp_path, seconds=0.0, crf=23)
 
 
-def test_an_unknown_benchmark_is_named_with_those_there_are(tmp_path: Path) -> None:
+def test_an_unknown_benchmark_is_refused_with_the_known_names(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"crowd.*got 'moon'"):
         render_benchmark("moon", tmp_path)
 
 
 @pytest.mark.parametrize("arguments", [["--place", "moon"], ["--people", "-1"], ["--cameras", "attic"]])
-def test_the_command_says_what_is_wrong_and_exits_with_2(arguments: list[str], tmp_path: Path) -> None:
+def test_the_command_names_the_error_and_exits_with_2(arguments: list[str], tmp_path: Path) -> None:
     command = [sys.executable, "-m", "connectors.synthetic", "render", "--out", str(tmp_path / "out"), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
     assert done.returncode == 2
@@ -224,13 +224,13 @@ def test_the_speed_of_rendering_is_measured() -> None:
     assert frames_per_second(2, 1, moments=1) > 0
 
 
-def test_shards_are_the_same_each_time() -> None:
+def test_shards_are_reproducible() -> None:
     first, again = (shard(SPEC.scenario(0), seconds=1.0, number=0) for _ in range(2))
     assert all(np.array_equal(first[name], again[name]) for name in first)
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)
-def test_every_benchmark_has_a_site_that_knows_its_cameras(name: str) -> None:
+def test_every_benchmark_has_a_site_with_its_cameras(name: str) -> None:
     file = "demo" if name == "demo" else f"world_{name}"
     site = yaml.safe_load((ROOT / f"configs/site/{file}.yaml").read_text())
     assert set(site["cameras"]) == {camera.name for camera in World(BENCHMARKS[name].scenario).cameras}

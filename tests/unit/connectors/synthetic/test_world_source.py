@@ -18,7 +18,7 @@ def make(uri: str, seconds: float = 0.6) -> WorldSource:
     return WorldSource("yard", uri, seconds=seconds, device="cpu")
 
 
-def test_it_gives_the_frames_of_one_camera_under_the_name_it_was_given() -> None:
+def test_frames_of_one_camera_carry_the_camera_id_of_the_pipeline() -> None:
     frames = list(make("world://plaza/east?seed=7&people=5").frames())
     assert [frame.stamp.index for frame in frames] == list(range(6))
     assert {frame.stamp.camera_id for frame in frames} == {"yard"}
@@ -36,11 +36,11 @@ def test_the_constructor_call_crosses_processes() -> None:
     assert next(factory().frames()).stamp.index == 0
 
 
-def test_the_address_says_how_long_and_how_many_a_second() -> None:
+def test_the_address_sets_the_length_and_the_frame_rate() -> None:
     assert len(list(make("world://plaza/east?people=2&seconds=0.5&fps=4").frames())) == 2
 
 
-def test_what_is_live_goes_at_its_pace_and_has_todays_time() -> None:
+def test_a_live_world_runs_in_real_time_with_the_current_time() -> None:
     source = make("world://plaza/east?people=2&live=1")
     assert source.live
     frames, began = source.frames(), time.time()
@@ -70,7 +70,7 @@ def test_close_ends_a_reader_in_another_thread() -> None:
         ("world://plaza/east?fps=0", "fps"),
     ],
 )
-def test_an_address_that_cannot_be_is_an_error_that_names_it(uri: str, named: str) -> None:
+def test_an_invalid_address_is_an_error_that_names_the_setting(uri: str, named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         make(uri)
 
@@ -79,6 +79,6 @@ def test_an_address_that_cannot_be_is_an_error_that_names_it(uri: str, named: st
     ("uri", "named"),
     [("world://moon/east", "moon"), ("world://plaza/attic", "attic"), ("world://plaza/east?people=999", "999")],
 )
-def test_a_place_that_is_not_there_is_found_out_before_the_run(uri: str, named: str) -> None:
+def test_check_finds_an_unknown_place_before_the_run(uri: str, named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         make(uri).check()

@@ -1,9 +1,9 @@
-"""The light of a place: one sun (or one bank of lamps) and what comes from everywhere."""
+"""The light of a place: one directional light (the sun, or a bank of lamps) and ambient light."""
 
 import math
 from dataclasses import dataclass
 
-from connectors.synthetic.primitives import Point3
+from connectors.synthetic.places.primitives import Point3
 from pipeline.core.errors import ConfigError
 
 
@@ -13,9 +13,9 @@ class Light:
 
     Attributes:
         to_sun: Unit vector from the ground towards the sun.
-        sun_rgb: Strength, linear, 0 and more.
-        ambient_rgb: Strength of what comes from everywhere, linear, 0 and more; also the sky's colour.
-        softness_px: Blur of moving shadows, pixels of the shadow map; standing shadows blur alike.
+        sun_rgb: Strength of the directional light, linear, at least 0.
+        ambient_rgb: Strength of the ambient light, linear, at least 0; also the colour of the sky.
+        softness_px: Blur of shadows, pixels of the shadow map; those of people and those of the place.
     """
 
     to_sun: Point3
@@ -29,7 +29,7 @@ class Light:
 
 
 def towards(east: float, north: float, up: float) -> Point3:
-    """Return a direction of length 1."""
+    """Return a unit vector."""
     norm = math.hypot(east, north, up)
     return east / norm, north / norm, up / norm
 

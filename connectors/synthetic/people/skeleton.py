@@ -1,4 +1,4 @@
-"""Bones in a tree: from joint angles to one matrix a bone."""
+"""Forward kinematics: from joint rotations to one matrix per bone."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class Skeleton:
     """The joints of one person at rest.
 
     Attributes:
-        heads: Shape ``(B, 3)``, metres: where each bone turns.
+        heads: Shape ``(B, 3)``, metres: the joint about which each bone turns.
         parents: Length ``B``; -1 for the root.
     """
 
@@ -30,15 +30,15 @@ class Skeleton:
     parents: tuple[int, ...] = PARENTS
 
     def head(self, name: str) -> NDArray[np.float64]:
-        """Return where the bone ``name`` turns, metres."""
+        """Return the joint of the bone ``name``, metres."""
         joint: NDArray[np.float64] = self.heads[BONE[name]]
         return joint
 
     def pose(self, rotations: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what takes points at rest to where the turned bones carry them.
+        """Return the matrices that take points from rest to a pose.
 
         Args:
-            rotations: Shape ``(P, B, 3, 3)``: of each bone against its parent, in the axes of the body.
+            rotations: Shape ``(P, B, 3, 3)``: of each bone relative to its parent, in the axes of the body.
 
         Returns:
             Shape ``(P, B, 3, 4)``.

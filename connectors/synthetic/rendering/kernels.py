@@ -1,14 +1,14 @@
-"""What runs once a vertex, a face or a pixel; the same source for processor and GPU.
+"""Warp kernels per vertex, face and pixel; one source for CPU and GPU.
 
-People stand in slots of fixed size, so that entering and leaving changes no other arrays: vertex ``i`` of slot ``s``
-is at ``s * slot_vertices + i``, face ``i`` at ``s * slot_faces + i``. Depth buffers hold depth and face in one 64-bit
-number, so that the nearest face wins whatever order threads run in: the picture is the same, bit for bit, each time.
+Each person has a slot of fixed size, so that entering and leaving changes no other data: vertex ``i`` of slot ``s``
+is at ``s * slot_vertices + i``, face ``i`` at ``s * slot_faces + i``. A depth buffer holds depth and face in one
+64-bit number, so that the nearest face wins in any order of threads: the image is the same, bit for bit, each time.
 """
 
 import warp as wp
 
 DEPTH_STEPS = wp.constant(20000.0)
-"""Depth is compared in steps of 1/20000 m."""
+"""Depth steps per metre. A larger number resolves finer and overflows 32 bits sooner."""
 EMPTY = (1 << 63) - 1
 _EMPTY = wp.constant(wp.uint64(EMPTY))
 _LOW = wp.constant(wp.uint64(0xFFFFFFFF))
@@ -16,7 +16,7 @@ NEAR_M = wp.constant(0.05)
 FAR_M = wp.constant(900.0)
 
 CELL = wp.constant(16)
-"""Texels of the shadow map along a cell; whole cells without people are skipped."""
+"""Side of a cell in texels of the shadow map; cells without people are skipped."""
 
 mat34 = wp.types.matrix(shape=(3, 4), dtype=wp.float32)
 
@@ -32,7 +32,7 @@ def skin(
     out_positions: wp.array(dtype=wp.vec3),
     out_normals: wp.array(dtype=wp.vec3),
 ):
-    """Carry a figure's vertices where its bones are: linear blend skinning."""
+    """Move the vertices of a figure with its bones: linear blend skinning."""
     i = first + wp.tid()
     m = bones[bone_ids[i, 0]] * bone_weights[i, 0]
     for k in range(1, 4):
@@ -52,7 +52,7 @@ def project(
     parallel: int,
     out_screen: wp.array(dtype=wp.vec3),
 ):
-    """Return pixels and depth; parallel light comes from so far that nothing shrinks."""
+    """Write pixels and depth; ``parallel`` 1 is an orthographic projection (the sun), 0 a perspective one."""
     i = first + wp.tid()
     p = positions[i]
     q = camera * wp.vec4(p[0], p[1], p[2], 1.0)
@@ -76,13 +76,13 @@ def mark(box: wp.array2d(dtype=wp.int32), row: int, x: int, y: int):
 
 @wp.func
 def double_area(a: wp.vec3, b: wp.vec3, c: wp.vec3):
-    """Return twice the area of a triangle on the screen; its sign says which way it turns."""
+    """Return twice the area of a triangle on the screen; its sign gives its orientation."""
     return (b[1] - c[1]) * (a[0] - c[0]) + (c[0] - b[0]) * (a[1] - c[1])
 
 
 @wp.func
 def shares(a: wp.vec3, b: wp.vec3, c: wp.vec3, area: float, x: int, y: int):
-    """Return the barycentric coordinates of the middle of a pixel in a triangle on the screen."""
+    """Return the barycentric coordinates of the centre of a pixel in a triangle on the screen."""
     px = float(x) + 0.5
     py = float(y) + 0.5
     u = ((b[1] - c[1]) * (px - c[0]) + (c[0] - b[0]) * (py - c[1])) / area
@@ -142,13 +142,13 @@ def rasterise(
 
 @wp.func
 def metres(key: wp.uint64):
-    """Return the depth that a key holds."""
+    """Return the depth in a key of the depth buffer, metres."""
     return float(int(key >> wp.uint64(32))) / DEPTH_STEPS
 
 
 @wp.func
 def lit(shadows: wp.array2d(dtype=wp.uint64), q: wp.vec3, bias: float, reach: int):
-    """Return the share of the sun that people leave: 1 in full light."""
+    """Return the share of sunlight that people do not block: 1 in full light."""
     blocked = float(0.0)
     total = float(0.0)
     for dy in range(-reach, reach + 1):
@@ -164,7 +164,7 @@ def lit(shadows: wp.array2d(dtype=wp.uint64), q: wp.vec3, bias: float, reach: in
 
 @wp.kernel(enable_backward=False)
 def occupy(shadows: wp.array2d(dtype=wp.uint64), occupied: wp.array2d(dtype=wp.int32)):
-    """Mark the cells of the shadow map that people are in, and those around them."""
+    """Mark the cells of the shadow map that contain people, and their neighbours."""
     y, x = wp.tid()
     if shadows[y, x] < _EMPTY:
         for dy in range(-1, 2):
@@ -176,7 +176,7 @@ def occupy(shadows: wp.array2d(dtype=wp.uint64), occupied: wp.array2d(dtype=wp.i
 
 @wp.func
 def is_near_people(occupied: wp.array2d(dtype=wp.int32), q: wp.vec3):
-    """Tell whether a place, as the sun sees it, lies in a cell with people."""
+    """Return whether a point, in coordinates of the shadow map, lies in a marked cell."""
     if q[0] < 0.0 or q[1] < 0.0:
         return False
     cx = int(q[0]) / CELL
@@ -186,7 +186,7 @@ def is_near_people(occupied: wp.array2d(dtype=wp.int32), q: wp.vec3):
 
 @wp.func
 def channel(textures: wp.array4d(dtype=wp.uint8), slot: int, y: int, x: int, fx: float, fy: float, c: int):
-    """Return one colour between four texels, in linear light."""
+    """Return one channel, interpolated between four texels, in linear light."""
     upper = float(textures[slot, y, x, c]) * (1.0 - fx) + float(textures[slot, y, x + 1, c]) * fx
     lower = float(textures[slot, y + 1, x, c]) * (1.0 - fx) + float(textures[slot, y + 1, x + 1, c]) * fx
     return wp.pow((upper * (1.0 - fy) + lower * fy) / 255.0, 2.2)
@@ -194,7 +194,7 @@ def channel(textures: wp.array4d(dtype=wp.uint8), slot: int, y: int, x: int, fx:
 
 @wp.func
 def texel(textures: wp.array4d(dtype=wp.uint8), slot: int, u: float, v: float):
-    """Return the colour of a slot's texture at a place in [0, 1], linear light."""
+    """Return the colour of a slot's texture at u, v in [0, 1], linear light."""
     height = float(textures.shape[1])
     width = float(textures.shape[2])
     x = wp.clamp(u * width - 0.5, 0.0, width - 1.001)
@@ -239,7 +239,7 @@ def shade(
     owners: wp.array2d(dtype=wp.int32),
     visible: wp.array2d(dtype=wp.int32),
 ):
-    """Colour one pixel: the nearest person, or the background with the shadows that people throw."""
+    """Colour one pixel: the nearest person, or the background with the shadows of people."""
     y, x = wp.tid()
     key = depth[y, x]
     has_sun = sun[0] + sun[1] + sun[2] > 0.0
@@ -265,7 +265,7 @@ def shade(
             n = -n
         t = uv[i, 0] * wa + uv[i, 1] * wb + uv[i, 2] * wc
         albedo = texel(fine, slot, t[0], t[1]) if detail[slot] == 0 else texel(coarse, slot, t[0], t[1])
-        # Cloth scatters light around its edge, and less of the sky reaches what is low or seen at a flat angle.
+        # Cloth scatters light at its edge; less sky light reaches low points and surfaces seen at a flat angle.
         facing = wp.abs(wp.dot(n, e))
         sky = (0.62 + 0.38 * n[2]) * (0.72 + 0.28 * wp.min(p[2] / 0.6, 1.0)) * (0.55 + 0.45 * facing)
         colour = wp.cw_mul(albedo, ambient * sky)

@@ -1,9 +1,9 @@
-"""What can be said of how somebody looks, in the terms of the MARS attribute set and a few more."""
+"""Attributes of a person's appearance: those of the MARS attribute set and a few more."""
 
 import numpy as np
 
-from connectors.synthetic.colour import lab
-from connectors.synthetic.person import Colour, Fabric, Outfit, Person
+from connectors.synthetic.people.colour import lab
+from connectors.synthetic.people.person import Colour, Fabric, Outfit, Person
 
 NAMES = (
     *("top_colour", "bottom_colour", "age", "female", "long_hair", "hat", "glasses", "backpack", "shoulder_bag"),
@@ -27,7 +27,7 @@ _NAMED: dict[str, Colour] = {
 
 
 def attributes(person: Person, outfit: Outfit) -> tuple[int, ...]:
-    """Return one number for each of ``NAMES``: a place in its list of values, or 0 or 1."""
+    """Return one number for each of ``NAMES``: an index into its list of values, or 0 or 1."""
     bag = outfit.bag.kind if outfit.bag else ""
     lower = outfit.skirt.fabric if outfit.skirt and outfit.top.kind != "coat" else outfit.bottom.fabric
     age = 3 if person.age_years >= 60 else 2 if person.age_years >= 20 else 1
@@ -44,7 +44,7 @@ def attributes(person: Person, outfit: Outfit) -> tuple[int, ...]:
 
 
 def _named(fabric: Fabric, names: tuple[str, ...]) -> str:
-    """Return the nearest named colour, or complex where a pattern mixes two."""
+    """Return the nearest named colour, or ``complex`` for a pattern of two colours."""
     known = {name: colour for name, colour in _NAMED.items() if name in names}
     nearest = [
         min(known, key=lambda name: float(np.linalg.norm(lab(known[name]) - lab(colour))))

@@ -1,18 +1,18 @@
-"""A person as the renderer needs them: vertices that bones move, a texture, and how the bones move."""
+"""A person ready to render: a skinned mesh, a texture, and animation clips."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.synthetic.body import Body, load_body_asset
-from connectors.synthetic.colour import to_srgb
-from connectors.synthetic.gait import ACTIONS, NUM_PHASES, SECONDS_PER_CYCLE, rotations
-from connectors.synthetic.garments import SLOT_TEXELS, SLOTS, Part, dress_skin, make_parts, normals_of
-from connectors.synthetic.person import Person
-from connectors.synthetic.skeleton import BONES, Skeleton
-from connectors.synthetic.surface import cover, texel_surface, vertex_surface
-from connectors.synthetic.textures import paint_body
+from connectors.synthetic.people.body import Body, load_body_asset
+from connectors.synthetic.people.colour import to_srgb
+from connectors.synthetic.people.gait import ACTIONS, NUM_PHASES, SECONDS_PER_CYCLE, rotations
+from connectors.synthetic.people.garments import SLOT_TEXELS, SLOTS, Part, dress_skin, make_parts, normals_of
+from connectors.synthetic.people.person import Person
+from connectors.synthetic.people.skeleton import BONES, Skeleton
+from connectors.synthetic.people.surface import cover, texel_surface, vertex_surface
+from connectors.synthetic.people.textures import body_texture
 
 NUM_WEIGHTS = 4
 
@@ -28,12 +28,12 @@ class Figure:
         bone_weights: Shape ``(V, 4)``, float32, rows sum to 1.
         faces: Shape ``(F, 3)``, int32.
         uv: Shape ``(F, 3, 2)``, float32, in [0, 1] of ``texture``.
-        texture: Shape ``(S, 2 S, 3)``, uint8, sRGB: the body's to the left, parts to the right.
-        clips: Of every action, shape ``(P, B, 3, 4)``: from rest to standing on the ground at the origin, facing -y.
-        shares: Shape ``(P + 1,)``, from 0 to 1: how much of a cycle's way is behind at each phase of walking.
-        cycle_m: Way of one cycle, two steps.
-        keypoints: Shape ``(17, B, 4)``: COCO keypoints are the sum of bones' matrices times these.
-        height_m: Of the highest vertex when standing.
+        texture: Shape ``(S, 2 S, 3)``, uint8, sRGB: the body on the left, the parts on the right.
+        clips: For each action, shape ``(P, B, 3, 4)``: from rest to a pose on the ground at the origin, facing -y.
+        shares: Shape ``(P + 1,)``, from 0 to 1: share of a cycle's distance covered at each phase of walking.
+        cycle_m: Distance of one cycle (two steps), metres.
+        keypoints: Shape ``(17, B, 4)``: a COCO keypoint is the sum over bones of each matrix times its row.
+        height_m: Height of the highest vertex when standing, metres.
     """
 
     vertices: NDArray[np.float32]
@@ -50,12 +50,12 @@ class Figure:
     height_m: float
 
     def pose(self, action: str, *, walked_m: float, time_s: float, walking: float) -> NDArray[np.float32]:
-        """Return the bones' matrices, shape ``(B, 3, 4)``, before the person is put in their place.
+        """Return the matrices of the bones, shape ``(B, 3, 4)``, at the origin, facing -y.
 
         Args:
-            action: One of ``ACTIONS``: what they do where they do not walk.
-            walked_m: Way since they entered.
-            time_s: Any clock; moves those who stand.
+            action: One of ``ACTIONS``: what the person does while standing.
+            walked_m: Distance walked since entering, metres.
+            time_s: Any clock, seconds; animates a standing person.
             walking: From 0, standing, to 1, walking.
         """
         share = (walked_m / self.cycle_m) % 1.0
@@ -68,7 +68,7 @@ class Figure:
 
 
 def _at_phase(clip: NDArray[np.float32], phase: float) -> NDArray[np.float32]:
-    """Return the matrices between two phases; neighbours are so close that mixing them keeps them rigid."""
+    """Return the matrices between two phases; neighbours are so close that linear mixing keeps them rigid."""
     first = int(phase) % NUM_PHASES
     share = np.float32(phase - int(phase))
     return clip[first] * (1 - share) + clip[(first + 1) % NUM_PHASES] * share
@@ -91,7 +91,7 @@ def make_figure(person: Person, outfit_number: int) -> Figure:
     weights = np.zeros((asset.num_vertices, len(BONES)))
     np.put_along_axis(weights, asset.bone_ids.astype(np.int64), asset.bone_weights, axis=1)
     texels = texel_surface()
-    painted = paint_body(texels, cover(texels, outfit, person.hair), person, outfit, rng)
+    painted = body_texture(texels, cover(texels, outfit, person.hair), person, outfit, rng)
     texture, slots = _lay_out(painted, parts)
     vertices, all_weights, faces, uv = _join(skin, weights, parts, slots)
     top_weights = np.argsort(-all_weights, axis=1, kind="stable")[:, :NUM_WEIGHTS]
@@ -124,7 +124,7 @@ def _scaled(body: Body, height_m: float) -> Body:
 
 
 def _advance(clip: NDArray[np.float64], skeleton: Skeleton) -> tuple[NDArray[np.float64], float]:
-    """Return shares of the way at each phase, and the way of a cycle: the foot on the ground must not slide."""
+    """Return ``Figure.shares`` and ``Figure.cycle_m``, such that the foot on the ground does not slide."""
     ankles = []
     for side in "LR":
         bone = BONES.index(f"foot.{side}")
@@ -133,14 +133,14 @@ def _advance(clip: NDArray[np.float64], skeleton: Skeleton) -> tuple[NDArray[np.
     stands = placed[:, :, 2].argmin(axis=0)
     phases = np.arange(NUM_PHASES)
     backwards = placed[stands, (phases + 1) % NUM_PHASES, 1] - placed[stands, phases, 1]
-    way = np.concatenate([[0.0], np.cumsum(np.maximum(backwards, 1e-4))])
-    return way / way[-1], float(way[-1])
+    distance = np.concatenate([[0.0], np.cumsum(np.maximum(backwards, 1e-4))])
+    return distance / distance[-1], float(distance[-1])
 
 
 def _on_ground(
     clip: NDArray[np.float64], vertices: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the clip raised or lowered so that the lowest point touches the floor at every phase."""
+    """Return the clip shifted vertically so that the lowest point touches the floor at each phase."""
     low = np.flatnonzero(
         weights[:, [BONES.index(f"{bone}.{side}") for bone in ("foot", "toes") for side in "LR"]].sum(1) > 0.5
     )
@@ -152,7 +152,7 @@ def _on_ground(
 
 
 def _lay_out(body: NDArray[np.float32], parts: list[Part]) -> tuple[NDArray[np.uint8], dict[str, NDArray[np.float64]]]:
-    """Return the texture, and of every slot its left, top, width and height as shares of it."""
+    """Return the texture, and for each slot its left, top, width and height as shares of the texture."""
     size = body.shape[0]
     image = np.zeros((size, 2 * size, 3), np.float32)
     image[:, :size] = body
@@ -169,7 +169,7 @@ def _lay_out(body: NDArray[np.float32], parts: list[Part]) -> tuple[NDArray[np.u
 def _join(
     skin: NDArray[np.float64], weights: NDArray[np.float64], parts: list[Part], slots: dict[str, NDArray[np.float64]]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
-    """Return vertices, weights, faces and texture coordinates of body and parts together."""
+    """Return vertices, weights, faces and texture coordinates of body and parts."""
     asset = load_body_asset()
     all_faces = [asset.faces.astype(np.int64)]
     all_uv = [asset.uv * np.array([0.5, 1.0])]

@@ -1,4 +1,4 @@
-"""A pinhole camera in the world."""
+"""A pinhole camera in world coordinates."""
 
 import math
 from dataclasses import dataclass, replace
@@ -7,24 +7,24 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.synthetic.effects import CameraEffects
-from connectors.synthetic.primitives import Point3
+from connectors.synthetic.places.primitives import Point3
+from connectors.synthetic.rendering.effects import CameraEffects
 from pipeline.core.arrays import freeze
 from pipeline.core.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """Where a camera hangs, what it looks at, and how its pictures come out.
+    """Position, view and image quality of a camera.
 
     Attributes:
         name: Unique in its place.
         position: Metres.
-        target: Point in the middle of the picture, metres.
-        focal_px: Focal length in pixels; the principal point is the middle of the picture.
+        target: World point at the image centre, metres.
+        focal_px: Focal length in pixels; the principal point is the image centre.
         size_hw: Height and width, pixels.
-        effects: What the camera does to light.
-        clock_offset_s: What its clock is ahead by, seconds.
+        effects: From light to pixels.
+        clock_offset_s: Seconds by which its clock is ahead.
     """
 
     name: str
@@ -53,13 +53,13 @@ class Camera:
 
     @property
     def intrinsics(self) -> NDArray[np.float64]:
-        """Camera to pixels, shape ``(3, 3)``; the upper left pixel's middle is at (0.5, 0.5)."""
+        """Camera to pixels, shape ``(3, 3)``; the centre of the upper left pixel is at (0.5, 0.5)."""
         height, width = self.size_hw
         return np.array([[self.focal_px, 0, width / 2], [0, self.focal_px, height / 2], [0, 0, 1]], np.float64)
 
     @property
     def to_ground(self) -> NDArray[np.float64]:
-        """Pixels to x and y on the ground in metres, shape ``(3, 3)``, homogeneous; lower right element 1."""
+        """Homography from pixels to x, y on the ground in metres, shape ``(3, 3)``; lower right element 1."""
         rotation = self.rotation
         shift = -rotation @ np.asarray(self.position)
         to_pixels = self.intrinsics @ np.column_stack([rotation[:, 0], rotation[:, 1], shift])
@@ -67,14 +67,14 @@ class Camera:
         return inverse / inverse[2, 2]
 
     def project(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return where points of the world appear.
+        """Project world points into the image.
 
         Args:
             points: Shape ``(N, 3)``, metres.
 
         Returns:
-            Shape ``(N, 3)``: x and y in pixels, depth along the optical axis in metres. Where the depth is 0 or less
-            the point is behind the camera and its pixels mean nothing.
+            Shape ``(N, 3)``: x and y in pixels, depth along the optical axis in metres. A point with
+            a depth of 0 or less is behind the camera; its pixels are meaningless.
         """
         seen = (np.asarray(points, np.float64) - self.position) @ self.rotation.T
         depth = seen[:, 2:]

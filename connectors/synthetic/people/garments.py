@@ -1,4 +1,4 @@
-"""The shape of dressed bodies: cloth that stands off the skin, and what is worn on top of it."""
+"""Garments: cloth that stands off the skin, and parts worn on top of it."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -7,18 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags
 
-from connectors.synthetic.body import Body, load_body_asset
-from connectors.synthetic.person import Bag, Colour, Hair, Hat, Outfit, Person, Skirt
-from connectors.synthetic.skeleton import BONE, BONES, Skeleton
-from connectors.synthetic.surface import Covered, Surface, vertex_surface
-from connectors.synthetic.textures import paint_band, paint_strands, paint_stuff
+from connectors.synthetic.people.body import Body, load_body_asset
+from connectors.synthetic.people.person import Bag, Colour, Hair, Hat, Outfit, Person, Skirt
+from connectors.synthetic.people.skeleton import BONE, BONES, Skeleton
+from connectors.synthetic.people.surface import Covered, Surface, vertex_surface
+from connectors.synthetic.people.textures import accessory_texture, band_texture, hair_texture
 
 Points = NDArray[np.float64]
 Weights = NDArray[np.float64]
 """Shape ``(N, B)``: how much each bone moves each point; rows sum to 1."""
 
 SLOTS = ("skirt", "hair", "bag", "hat", "shoes")
-"""Where the pictures of parts lie on the texture, see ``figure.lay_out``."""
+"""Slots of the texture that hold the images of parts."""
 SLOT_TEXELS = 128
 
 
@@ -67,9 +67,9 @@ def normals_of(vertices: Points, faces: NDArray[np.integer]) -> Points:
 
 
 def dress_skin(body: Body, person: Person, outfit: Outfit, covered: Covered, rng: np.random.Generator) -> Points:
-    """Return the body's vertices with clothes and hair standing off it, shape ``(V, 3)``.
+    """Return the vertices of the body moved outwards by clothes and hair, shape ``(V, 3)``.
 
-    Cloth hides what lies under it: covered skin is smoothed before it is moved outwards.
+    Cloth hides the shape under it: covered skin is smoothed before it is moved.
     """
     faces, neighbours = load_body_asset().faces, _neighbours()
     clothed = (covered.top | covered.bottom | covered.hood)[:, None]
@@ -104,13 +104,13 @@ def _offsets(s: Surface, hair: Hair, outfit: Outfit, covered: Covered, rng: np.r
 def make_parts(
     body: Body, person: Person, outfit: Outfit, standing: NDArray[np.float64], rng: np.random.Generator
 ) -> list[Part]:
-    """Return everything worn on top of the body.
+    """Return the parts worn on top of the body.
 
     Args:
-        body: Naked, at rest.
-        person: Whose.
-        outfit: What of.
-        standing: Shape ``(B, 3, 4)``: takes the body from rest to standing; what hangs is cut in that pose.
+        body: Unclothed, at rest.
+        person: The wearer.
+        outfit: What is worn.
+        standing: Shape ``(B, 3, 4)``: from rest to standing; hanging parts are shaped in that pose.
         rng: For cloth and hair.
     """
     skeleton = body.skeleton
@@ -144,7 +144,7 @@ def _grid_faces(rows: int, columns: int) -> NDArray[np.int64]:
 
 
 def _rounded(points: Points, power: float) -> Points:
-    """Return a sphere's points pulled towards a box; ``power`` 1 is a sphere, 0 a box."""
+    """Return the points of a sphere pulled towards a box; ``power`` 1 is a sphere, 0 a box."""
     pulled = np.sign(points) * np.abs(points) ** power
     rounded: Points = pulled / np.abs(pulled).max(axis=0)
     return rounded
@@ -157,7 +157,7 @@ def _rigid(count: int, bone: str) -> Weights:
 
 
 def _at_rest(points: Points, weights: Weights, standing: NDArray[np.float64]) -> Points:
-    """Return where points that were placed on the standing body are at rest."""
+    """Return the rest positions of points that were placed on the standing body."""
     blended = np.tensordot(weights, standing, axes=1)
     return np.asarray(np.linalg.solve(blended[:, :, :3], (points - blended[:, :, 3])[..., None])[..., 0], np.float64)
 
@@ -168,7 +168,7 @@ def _posed(points: Points, bone: str, standing: NDArray[np.float64]) -> Points:
 
 
 def _skirt(body: Body, skirt: Skirt, standing: NDArray[np.float64], rng: np.random.Generator) -> Part:
-    """Return rings around hips and legs of the standing body; lower rings follow the thighs."""
+    """Return a skirt of rings around hips and legs of the standing body; lower rings follow the thighs."""
     columns, rows = 35, 13
     asset, surface = load_body_asset(), vertex_surface()
     blended = (standing[asset.bone_ids] * asset.bone_weights[..., None, None]).sum(axis=1)
@@ -207,7 +207,7 @@ def _skirt(body: Body, skirt: Skirt, standing: NDArray[np.float64], rng: np.rand
         column = faces[:, 0] % (columns + 1)
         faces = faces[np.abs(column / columns - 0.75) > 0.045]
     uv = np.stack([np.tile(angles / (2 * np.pi), rows + 1), np.repeat(np.arange(rows + 1) / rows, columns + 1)], axis=1)
-    image = paint_band(skirt.fabric, SLOT_TEXELS, rng)
+    image = band_texture(skirt.fabric, SLOT_TEXELS, rng)
     return Part("skirt", _at_rest(points, weights, standing), weights, faces, uv, image)
 
 
@@ -229,7 +229,7 @@ def _hair(skeleton: Skeleton, hair: Hair, rng: np.random.Generator) -> Part:
     if hair.style == "long":
         loose = 0.6 * np.clip(-points[:, 2], 0, 1)
         weights[:, BONE["head"]], weights[:, BONE["spine_high"]] = 1 - loose, loose
-    return Part("hair", shape + head, weights, faces, uv, paint_strands(hair.colour, SLOT_TEXELS, rng))
+    return Part("hair", shape + head, weights, faces, uv, hair_texture(hair.colour, SLOT_TEXELS, rng))
 
 
 def _hat(skeleton: Skeleton, hat: Hat, rng: np.random.Generator) -> Part:
@@ -243,7 +243,7 @@ def _hat(skeleton: Skeleton, hat: Hat, rng: np.random.Generator) -> Part:
         shape = np.concatenate([shape, points * radii + centre])
         faces, uv = np.concatenate([faces, faces + len(points)]), np.concatenate([uv, uv])
     second: Colour = tuple(0.6 * value for value in hat.colour) if hat.kind == "beanie" else hat.colour  # type: ignore[assignment]
-    image = paint_stuff(hat.colour, second, SLOT_TEXELS, rng)
+    image = accessory_texture(hat.colour, second, SLOT_TEXELS, rng)
     return Part("hat", shape + skeleton.head("head"), _rigid(len(shape), "head"), faces, uv, image)
 
 
@@ -251,7 +251,7 @@ def _bag(body: Body, bag: Bag, ease_m: float, standing: NDArray[np.float64], rng
     points, faces, uv = _sphere(15, 11)
     skeleton, shape = body.skeleton, _rounded(points, 0.35) * bag.size
     back = skeleton.head("spine_mid")
-    image = paint_stuff(bag.colour, bag.second, SLOT_TEXELS, rng)
+    image = accessory_texture(bag.colour, bag.second, SLOT_TEXELS, rng)
     if bag.kind == "backpack":
         near = (np.abs(body.vertices[:, 2] - back[2]) < 0.05) & (np.abs(body.vertices[:, 0]) < 0.08)
         behind = body.vertices[near][:, 1].max() + 0.05 + ease_m
@@ -289,7 +289,7 @@ def _shoe(body: Body, side: str, colour: Colour, sole: Colour, rng: np.random.Ge
     bend = np.clip((share - 0.62) / 0.12, 0, 1)
     weights = _rigid(len(points), f"foot.{side}")
     weights[:, BONE[f"foot.{side}"]], weights[:, BONE[f"toes.{side}"]] = 1 - bend, bend
-    image = paint_stuff(colour, colour, SLOT_TEXELS, rng)
-    image[-SLOT_TEXELS // 5 :] = paint_stuff(sole, sole, SLOT_TEXELS, rng)[-SLOT_TEXELS // 5 :]
+    image = accessory_texture(colour, colour, SLOT_TEXELS, rng)
+    image[-SLOT_TEXELS // 5 :] = accessory_texture(sole, sole, SLOT_TEXELS, rng)[-SLOT_TEXELS // 5 :]
     lower = np.where(up < 0.012, 0.95, 0.3)
     return Part("shoes", placed, weights, faces, np.stack([np.full(len(points), 0.5), lower], axis=1), image)

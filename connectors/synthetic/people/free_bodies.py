@@ -1,4 +1,4 @@
-"""Which of anny's bodies anybody may use."""
+"""Licence guard: which of anny's bodies are free for commercial use."""
 
 from pipeline.core.errors import ConfigError
 
@@ -6,10 +6,10 @@ TOPOLOGY, RIG = "anny", "anny"
 
 
 def check_free(topology: str, rig: str) -> None:
-    """Let only anny's own topology and rig pass.
+    """Accept only anny's own topology and rig.
 
     Raises:
-        ConfigError: If they are others: those of the SMPL family download files for non-commercial use.
+        ConfigError: If they are others; those of the SMPL family download files for non-commercial use.
     """
     if (topology, rig) != (TOPOLOGY, RIG):
         raise ConfigError(f"topology, rig: expected {TOPOLOGY} and {RIG}, the free ones, got {topology} and {rig}")

@@ -1,9 +1,9 @@
-"""Colours: sRGB, linear light, and how different two look."""
+"""Colours: sRGB, linear light, and the perceived difference of two."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.synthetic.person import Colour
+from connectors.synthetic.people.person import Colour
 
 
 def linear(colour: Colour) -> NDArray[np.float32]:
@@ -36,7 +36,7 @@ def lab(colour: Colour) -> NDArray[np.float64]:
 
 
 def contrast(first: Colour, second: Colour) -> float:
-    """Return how different two colours look: distance in L*a*b* (CIE 1976); 2 can just be told apart.
+    """Return the distance of two colours in L*a*b* (CIE 1976); 2 is just noticeable.
 
     Example:
         >>> round(contrast((0.0, 0.0, 0.0), (255.0, 255.0, 255.0)))

@@ -1,20 +1,21 @@
-"""How bodies move: joint angles over a cycle of two steps, and of people who stand.
+"""Gait: joint angles over a cycle of two steps, and small motions of standing people.
 
-Angles of hip, knee and ankle are those of textbooks of gait analysis (Perry, "Gait Analysis", 1992), read off at a
-few moments and joined by periodic splines.
+The angles of hip, knee and ankle are read at a few phases from Perry, "Gait Analysis" (1992), and joined by periodic
+splines.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
-from connectors.synthetic.person import Gait
-from connectors.synthetic.skeleton import BONE, BONES, Skeleton, turn, turn_towards
+from connectors.synthetic.people.person import Gait
+from connectors.synthetic.people.skeleton import BONE, BONES, Skeleton, turn, turn_towards
 
 ACTIONS = ("walk", "stand", "phone", "talk")
 NUM_PHASES = 32
+"""Poses per cycle. More make the motion smoother and the clips larger."""
 SECONDS_PER_CYCLE = {"stand": 5.0, "phone": 6.0, "talk": 2.8}
-"""How long a cycle of those who stand takes; of those who walk it goes by the way they made."""
+"""Length of one cycle of a standing person. A walking person's phase follows the distance walked."""
 
 _X, _Y, _Z = np.eye(3)
 
@@ -29,13 +30,13 @@ _ANKLE = _periodic([0, 0.07, 0.3, 0.46, 0.56, 0.63, 0.75, 0.9], [0, -5, 6, 11, 0
 
 
 def rotations(action: str, skeleton: Skeleton, gait: Gait, *, carries: str) -> NDArray[np.float64]:
-    """Return how every bone is turned over one cycle.
+    """Return the rotation of each bone over one cycle.
 
     Args:
         action: One of ``ACTIONS``.
-        skeleton: Whose.
-        gait: Their way to walk.
-        carries: L, R or nothing: the hand that holds a bag, which swings little.
+        skeleton: Of the person.
+        gait: Of the person.
+        carries: ``L``, ``R`` or empty: the hand that holds a bag; it swings less.
 
     Returns:
         Shape ``(NUM_PHASES, B, 3, 3)``, as ``Skeleton.pose`` takes them.
@@ -120,7 +121,7 @@ def _arm(skeleton: Skeleton, side: str) -> tuple[NDArray[np.float64], NDArray[np
 def _move_trunk(
     turned: NDArray[np.float64], gait: Gait, phase: NDArray[np.float64], *, walks: float, nod: float
 ) -> None:
-    # Who stands still sways a little.
+    # A standing person sways a little.
     yaw = np.radians(5 * walks + 2.0 * (1 - walks)) * np.cos(2 * np.pi * phase)
     roll = np.radians(2.5 * gait.bounce * walks + 1.2 * (1 - walks)) * np.sin(2 * np.pi * phase)
     slouch = np.radians(gait.slouch)

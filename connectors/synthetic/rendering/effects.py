@@ -1,4 +1,4 @@
-"""What a camera makes of light: exposure, colour, tone, optics, noise, and compression."""
+"""From light to pixels: exposure, colour, tone, optics, noise and compression."""
 
 import math
 from dataclasses import dataclass
@@ -8,29 +8,29 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.synthetic.primitives import Point3
+from connectors.synthetic.places.primitives import Point3
 from pipeline.core.errors import ConfigError, ShapeError
 
-# Radiance that the 8 bit code of the picture ends at; the code is its square root.
 _BRIGHTEST = 4.0
+"""Linear radiance at which the 8-bit code saturates; the code is the square root of the radiance."""
 
 
 @dataclass(frozen=True, slots=True)
 class CameraEffects:
-    """How one camera's pictures differ from the light that reached it.
+    """How the images of one camera differ from the light that reaches it.
 
     Attributes:
         exposure: Factor on radiance, above 0.
         white_balance: Factors on red, green, blue, above 0.
-        contrast: Around middle grey; 1: as it is.
-        saturation: 0 grey, 1 as it is.
+        contrast: Around middle grey; 1: unchanged.
+        saturation: 0: grey; 1: unchanged.
         vignette: Share of light lost in the corners, 0 to 1.
         blur_px: Sigma of the lens, pixels; 0: none.
-        noise: Standard deviation of the noise in a white patch, of full scale, 0 to 1; darker ones have less light
-            but more gain.
+        noise: Standard deviation of the noise in a white patch as a share of full scale, 0 to 1. Darker patches have
+            less light but more gain.
         sharpen: Strength of an unsharp mask; 0: none.
         jpeg_quality: 1 to 100; 0: no compression.
-        drift: Share by which the exposure slowly wanders, 0 to 1.
+        drift: Share by which the exposure drifts slowly, 0 to 1.
     """
 
     exposure: float = 0.8
@@ -60,19 +60,19 @@ class CameraEffects:
 def develop(
     linear: NDArray[np.float32], effects: CameraEffects, rng: np.random.Generator, *, frame_index: int
 ) -> NDArray[np.uint8]:
-    """Return the picture that a camera delivers.
+    """Return the image that a camera delivers.
 
     Args:
-        linear: Radiance, shape ``(H, W, 3)``, float32, RGB, 0 and more.
+        linear: Radiance, shape ``(H, W, 3)``, float32, RGB, at least 0.
         effects: Of the camera.
-        rng: Of the noise; the same state gives the same picture.
-        frame_index: Where in the slow wandering of the exposure.
+        rng: Of the noise; the same state gives the same image.
+        frame_index: Phase of the drift of the exposure.
 
     Returns:
         Shape ``(H, W, 3)``, uint8, RGB.
 
     Raises:
-        ShapeError: If ``linear`` is no float32 picture.
+        ShapeError: If ``linear`` is not a float32 image.
     """
     if linear.ndim != 3 or linear.shape[2] != 3 or linear.dtype != np.float32:
         raise ShapeError(f"linear: expected (H, W, 3) float32, got {linear.shape} {linear.dtype}; convert it")
@@ -80,30 +80,31 @@ def develop(
     gain = _gain(linear.shape[:2], effects.vignette, effects.white_balance)
     exposed = cv2.multiply(linear, gain, scale=effects.exposure * (1 + effects.drift * wander) / _BRIGHTEST)
     code = cv2.sqrt(exposed, exposed)
-    picture = cv2.LUT(cv2.convertScaleAbs(code, alpha=255.0), _tone(effects.contrast))
+    image = cv2.LUT(cv2.convertScaleAbs(code, alpha=255.0), _tone(effects.contrast))
     if effects.saturation != 1:
-        picture = cv2.transform(picture, _saturation(effects.saturation))
+        image = cv2.transform(image, _saturation(effects.saturation))
     if effects.blur_px:
-        picture = cv2.GaussianBlur(picture, (0, 0), effects.blur_px)
+        image = cv2.GaussianBlur(image, (0, 0), effects.blur_px)
     if effects.noise:
         height, width = linear.shape[:2]
         tile = _noise_tile(height, width)
         top, left = (int(v) for v in rng.integers(0, _NOISE_SPARE, 2))
         noise = cv2.multiply(
-            tile[top : top + height, left : left + width], cv2.LUT(picture, _noise_strength(effects.noise))
+            tile[top : top + height, left : left + width], cv2.LUT(image, _noise_strength(effects.noise))
         )
-        picture = cv2.add(picture, noise, dtype=cv2.CV_8U)
+        image = cv2.add(image, noise, dtype=cv2.CV_8U)
     if effects.sharpen:
-        soft = cv2.GaussianBlur(picture, (0, 0), 1.2)
-        picture = cv2.addWeighted(picture, 1 + effects.sharpen, soft, -effects.sharpen, 0)
+        soft = cv2.GaussianBlur(image, (0, 0), 1.2)
+        image = cv2.addWeighted(image, 1 + effects.sharpen, soft, -effects.sharpen, 0)
     if effects.jpeg_quality:
-        bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+        bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         coded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, effects.jpeg_quality])[1]
-        picture = cv2.imdecode(coded, cv2.IMREAD_COLOR_RGB)
-    return np.asarray(picture, np.uint8)
+        image = cv2.imdecode(coded, cv2.IMREAD_COLOR_RGB)
+    return np.asarray(image, np.uint8)
 
 
 _NOISE_SPARE = 256
+"""Pixels by which the noise tile is larger than the image. A larger tile repeats less and takes more memory."""
 
 
 @lru_cache(maxsize=32)
@@ -132,7 +133,7 @@ def _noise_tile(height: int, width: int) -> NDArray[np.float32]:
     rng = np.random.default_rng(9)
     shape = (height + _NOISE_SPARE, width + _NOISE_SPARE, 3)
     noise = rng.standard_normal(shape, np.float32)
-    # Sensors interpolate colours: part of the noise is shared by channels and by neighbours.
+    # Demosaicing correlates part of the noise over channels and neighbours.
     grey = cv2.GaussianBlur(noise.mean(2), (0, 0), 0.7)[..., None]
     noise = 0.75 * noise + 0.66 * grey / grey.std()
     return np.asarray(noise, np.float32)
@@ -140,7 +141,7 @@ def _noise_tile(height: int, width: int) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=64)
 def _noise_strength(noise: float) -> NDArray[np.float32]:
-    # Shot noise grows with the root of the light; the display curve stretches the dark.
+    # Shot noise grows with the square root of the light; the display curve amplifies it in dark areas.
     linear = (np.arange(256) / 255) ** 2.2
     slope = np.clip(linear, 0.02, 1) ** (1 / 2.2 - 1) / 2.2
     return np.asarray(255 * noise * np.sqrt(linear * 0.6 + 0.02) * np.minimum(slope, 2.2), np.float32)

@@ -1,4 +1,4 @@
-"""Who somebody is and what they wear: everything that can be told of a person of this world."""
+"""A synthetic person: body, clothes and gait as plain records."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ class Fabric:
 
     Attributes:
         pattern: plain, stripes, pinstripes, check, plaid, block, band, yoke, camouflage or dots.
-        colour: Of most of it.
-        second: Of the pattern.
-        scale: Size of the pattern; 1 is usual, larger is finer.
+        colour: Main colour.
+        second: Colour of the pattern.
+        scale: Fineness of the pattern; 1 is usual, larger is finer.
     """
 
     pattern: str
@@ -25,19 +25,19 @@ class Fabric:
 
 @dataclass(frozen=True, slots=True)
 class Top:
-    """What covers the trunk and the arms.
+    """A garment for trunk and arms.
 
     Attributes:
         kind: tee, shirt, sweater, hoodie, jacket or coat.
         fabric: Its cloth.
         sleeve: 0 at the shoulder, 1 at the elbow, 2 at the wrist.
         hem: Height of its lower edge: 0 at the hips, 1 at the neck.
-        ease_m: How far it stands off the body.
-        collar: How far it reaches up the neck, as ``hem``.
+        ease_m: Distance from the skin, metres.
+        collar: How far it reaches up the neck, in units of ``hem``.
         vneck: Depth of the neckline, 0 to 1.
         zip_line: Whether a dark line runs down the front.
         hood: Whether a hood covers the head.
-        open_on: Colour of what shows where it is open; None if it is closed.
+        open_on: Colour that shows where it is open; None if it is closed.
         logo: Colour of a print on the chest, or None.
         logo_on_back: Whether the print is on the back.
     """
@@ -58,13 +58,13 @@ class Top:
 
 @dataclass(frozen=True, slots=True)
 class Bottom:
-    """What covers the legs.
+    """A garment for the legs.
 
     Attributes:
         kind: jeans, trousers, shorts or tights.
         fabric: Its cloth.
         length: 0 at the hip, 1 at the knee, 2 at the ankle.
-        ease_m: How far it stands off the body.
+        ease_m: Distance from the skin, metres.
         flare: How much wider it is at the ankle; 0 to 1.
         belt: Colour, or None.
     """
@@ -83,10 +83,10 @@ class Skirt:
 
     Attributes:
         fabric: Its cloth.
-        length_m: Below the hips.
-        top_m: Above the hips.
+        length_m: Below the hips, metres.
+        top_m: Above the hips, metres.
         flare: Widening, metres per metre.
-        ease_m: How far it stands off the body.
+        ease_m: Distance from the skin, metres.
         open_front: Whether it is open in front.
     """
 
@@ -104,8 +104,8 @@ class Bag:
 
     Attributes:
         kind: backpack, shoulder or hand.
-        colour: Of most of it.
-        second: Of a band on it.
+        colour: Main colour.
+        second: Colour of a band on it.
         side: 1 left, -1 right.
         size: 1 is usual.
     """
@@ -127,7 +127,7 @@ class Hat:
 
 @dataclass(frozen=True, slots=True)
 class Outfit:
-    """All that somebody wears at a time."""
+    """The clothes that a person wears at one time."""
 
     top: Top
     bottom: Bottom
@@ -146,9 +146,9 @@ class Hair:
     Attributes:
         style: short, long, bob, bun, pony, afro or bald.
         colour: Of both.
-        volume_m: How far it stands off the head.
-        recede_m: How far the hairline has gone back.
-        beard: Whether there is one.
+        volume_m: Distance from the head, metres.
+        recede_m: How far the hairline recedes, metres.
+        beard: Whether there is a beard.
     """
 
     style: str
@@ -160,7 +160,7 @@ class Hair:
 
 @dataclass(frozen=True, slots=True)
 class Gait:
-    """How somebody walks; angles in degrees.
+    """A person's gait; angles in degrees.
 
     Attributes:
         step: Swing of the legs, 1 is usual.
@@ -172,7 +172,7 @@ class Gait:
         width: Between the feet, as a slope.
         toe_out: Of the feet.
         bounce: Roll of the hips, 1 is usual.
-        raised_arm: L, R or nothing: an arm that is carried bent.
+        raised_arm: ``L``, ``R`` or empty: an arm that is carried bent.
     """
 
     step: float
@@ -189,21 +189,21 @@ class Gait:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who never lived.
+    """A synthetic person.
 
     Attributes:
-        seed: What was drawn; with the wardrobe it is the whole identity.
-        female: Whether the body is a woman's.
-        age_years: Of the body.
-        height_m: Without shoes and hat.
+        seed: Seed of the textures of this person.
+        female: Whether the body is female.
+        age_years: Age of the body.
+        height_m: Without shoes and hat, metres.
         weight: 0 slight to 1 heavy.
         body: Row of ``BodyAsset.coefficients``.
-        skin: Its colour.
+        skin: Colour of the skin.
         hair: Hair and beard.
-        glasses: Whether there are any.
-        gait: How they walk.
-        speed_m_s: How fast they walk when nothing is in the way.
-        outfits: What they wear at first, and after they changed.
+        glasses: Whether the person wears glasses.
+        gait: Of the person.
+        speed_m_s: Preferred walking speed, metres per second.
+        outfits: The first outfit, and the one after a change.
     """
 
     seed: int

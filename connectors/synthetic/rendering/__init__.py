@@ -1,0 +1,1 @@
+"""From people and places to images: ray tracing, rasterisation, camera effects."""
