@@ -38,7 +38,7 @@ from models.training.score_worlds import POSE_CROP_HW, count_people, embed_crops
 from models.training.single_crops import to_tracklet
 from models.training.world_people import TrueCrop, TrueFrame, read_true_crops, read_true_frames
 from models.training.worlds import World, split_worlds
-from models.weights.store import CATALOGUE
+from models.weights.store import SHIPPED
 from pipeline.camera.detection import letterbox
 from pipeline.core import Detector, Embedder, PoseEstimator
 from pipeline.core.command_line import run_command
@@ -76,7 +76,7 @@ class CardOptions:
     data: str = MISSING
     held_out: float = 0.1
     of: str = "detector,pose,embedder"
-    out: str = str(CATALOGUE.parent / "weights")
+    out: str = str(SHIPPED)
     seed: int = 0
 
 

@@ -22,17 +22,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.backends.onnx_runtime import open_session
+from models.backends.onnx_runtime import OnnxRuntimeNetwork
 from models.training.checkpoint import Position, load_mean
 from models.training.detector.network import ExportedYolox, YoloxSmall
 from models.training.keypoints.network import HeatmapSmall
 from models.training.layers import count_macs, num_parameters
 from models.training.reid.network import WIDTHS, ExportedOmni, OmniSmall
-from models.weights.store import CATALOGUE
+from models.weights.store import CATALOGUE, SHIPPED
 from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError, WeightsError
 
-_SHIPPED = CATALOGUE.parent / "weights"
 _OPSET = 18
 _TOLERANCE = 1e-3
 _FRAME_HW = (384, 640)
@@ -121,13 +120,13 @@ def write_onnx(made: Deployable, path: Path) -> float:
             opset_version=_OPSET,
             dynamo=False,
         )
-    session = open_session(path, device="cpu", threads=1)
+    network = OnnxRuntimeNetwork(path, device="cpu", threads=1)
     worst = 0.0
     for seed in range(4):
         pixels = _picture(seed, made.size_hw)
         with torch.no_grad():
             expected = made.network(pixels).numpy()
-        (got,) = session.run(None, {"images": pixels.numpy()})
+        (got,) = network.run(pixels.numpy())
         worst = max(worst, float(np.abs(got - expected).max() / max(1.0, np.abs(expected).max())))
     if not worst < _TOLERANCE:
         raise WeightsError(f"{path}: expected onnxruntime to agree with torch within {_TOLERANCE}, got {worst:.2g}")
@@ -211,8 +210,8 @@ def main(arguments: list[str]) -> None:
         raise ConfigError(
             f"command line: expected run=… name=… and perhaps folder=… note=…, got {' '.join(arguments) or 'nothing'}"
         )
-    folder = Path(chosen.get("folder", _SHIPPED))
-    catalogue = CATALOGUE if folder == _SHIPPED else None
+    folder = Path(chosen.get("folder", SHIPPED))
+    catalogue = CATALOGUE if folder == SHIPPED else None
     print(export(Path(chosen["run"]), chosen["name"], folder=folder, catalogue=catalogue, note=chosen.get("note", "")))
 
 

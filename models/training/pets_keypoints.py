@@ -23,7 +23,7 @@ from models.training.pets import HalfCrops, read_half_crops
 from models.training.pictures import Image
 from models.training.score_pets import locate_footage
 from models.training.world_people import TrueCrop
-from models.weights.store import CATALOGUE
+from models.weights.store import SHIPPED
 from pipeline.core.errors import ConfigError, ReidError
 
 _NETWORK = "passerby_keypoints"
@@ -48,7 +48,7 @@ class PetsOptions:
 
     pose: str = "passerby,movenet"
     ground: str = "plain"
-    out: str = str(CATALOGUE.parent / "weights")
+    out: str = str(SHIPPED)
     seed: int = 0
 
 
@@ -90,7 +90,7 @@ def main(arguments: list[str]) -> None:
     options, overrides = read_options(arguments, PetsOptions)
     if options.ground not in ("plain", "crops"):
         raise ConfigError(f"ground: expected plain or crops, got {options.ground!r}")
-    if options.ground == "crops" and Path(options.out).resolve().is_relative_to(CATALOGUE.parents[1]):
+    if options.ground == "crops" and Path(options.out).resolve().is_relative_to(SHIPPED.parents[1]):
         raise ConfigError(f"out: expected a folder outside the project for pictures of real people, got {options.out}")
     footage = locate_footage([])
     people = read_half_crops(footage.video, footage.truth)

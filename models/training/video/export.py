@@ -24,7 +24,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.backends.onnx_runtime import open_session
+from models.backends.onnx_runtime import OnnxRuntimeNetwork
 from models.reid.checkpoint import check_fits, load_network
 from models.reid.networks.clip_network import NUM_KEYPOINTS, Clips
 from models.summary import read_embedder
@@ -110,13 +110,13 @@ def write_onnx(network: nn.Module, path: Path, *, clip_len: int, crop_hw: tuple[
             opset_version=_OPSET,
             dynamo=False,
         )
-    session = open_session(path, device="cpu", threads=1)
+    exported = OnnxRuntimeNetwork(path, device="cpu", threads=1)
     cosines = []
     for seed in range(1, 5):
         inputs = example_of(network, seed, clip_len, crop_hw)
         with torch.no_grad():
             expected = made(*inputs)
-        (got,) = session.run(None, {name: value.numpy() for name, value in zip(names, inputs, strict=True)})
+        (got,) = exported.run(*(value.numpy() for value in inputs))
         cosines.append(float(functional.cosine_similarity(torch.from_numpy(got), expected)[0]))
     if not min(cosines) >= _MIN_COSINE:
         raise WeightsError(f"{path}: expected onnxruntime to agree with torch to {_MIN_COSINE}, got {min(cosines):.5f}")

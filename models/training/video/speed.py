@@ -24,7 +24,7 @@ from omegaconf import MISSING
 from onnx import TensorProto, helper
 from torch import Tensor, nn
 
-from models.backends.onnx_runtime import open_session
+from models.backends.onnx_runtime import OnnxRuntimeNetwork
 from models.reid.networks.clip_network import prefer_channels_last
 from models.summary import read_embedder, summarise
 from models.training.candidates import print_rows, read_options
@@ -96,9 +96,9 @@ def ways_of(
     if device == "cpu":
         path = folder / "network.onnx"
         write_onnx(network, path, clip_len=settings.clip_len, crop_hw=settings.crop_hw)
-        session = open_session(path, device="cpu", threads=torch.get_num_threads())
-        feed = dict(zip([put.name for put in session.get_inputs()], (value.numpy() for value in example), strict=True))
-        ways["onnxruntime"] = Way(lambda: session.run(None, feed), 1, torch.float32)
+        exported = OnnxRuntimeNetwork(path, device="cpu", threads=torch.get_num_threads())
+        arrays = [value.numpy() for value in example]
+        ways["onnxruntime"] = Way(lambda: exported.run(*arrays), 1, torch.float32)
     plain = VectorOfClip(network).to(device)
     ways["eager"] = Way(lambda: plain(*inputs), batch, torch.float32)
     return ways | _faster_ways(plain, inputs, device=device, batch=batch, compiled=compiled)
@@ -153,8 +153,8 @@ def product(device: str, dtype: torch.dtype, *, folder: Path) -> Way:
     graph = helper.make_graph([helper.make_node("MatMul", ["one", "one"], ["out"])], "", [value("one")], [value("out")])
     path = folder / "product.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR), path)
-    session = open_session(path, device="cpu", threads=torch.get_num_threads())
-    return Way(lambda: session.run(None, {"one": one.numpy()}), 1, dtype)
+    product_only = OnnxRuntimeNetwork(path, device="cpu", threads=torch.get_num_threads())
+    return Way(lambda: product_only.run(one.numpy()), 1, dtype)
 
 
 def _seconds(run: Callable[[], Any], device: str) -> float:
