@@ -1,7 +1,7 @@
 """The pictures of our model cards: what the networks make of rendered worlds that they did not learn from.
 
-    python -m models.training.card_figures data=/a/rendered
-    python -m models.training.card_figures data=/a/rendered of=pose pose.weights=/a/mine.onnx out=/elsewhere
+    python -m models.training figures data=/a/rendered
+    python -m models.training figures data=/a/rendered of=pose pose.weights=/a/mine.onnx out=/elsewhere
 
 Each goes beside the network, named as its weights, and the card gets a line that shows it. Further ``key=value`` are
 passed on to the configuration. Nothing is picked by hand: crops and queries are drawn by seed, and so are the frames,
@@ -41,7 +41,6 @@ from models.training.worlds import World, split_worlds
 from models.weights.store import SHIPPED
 from pipeline.camera.detection import letterbox
 from pipeline.core import Detector, Embedder, PoseEstimator
-from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError, DataError
 from pipeline.evaluation.detection import find_matches
 
@@ -237,7 +236,3 @@ def main(arguments: list[str]) -> None:
             raise ConfigError(f"of: expected some of {', '.join(drawn)}, got {group!r}")
         candidates = Candidates({group: ["passerby"]}, overrides)
         print(candidates.score(group, drawn[group], site="empty")["passerby"])
-
-
-if __name__ == "__main__":
-    run_command(main)

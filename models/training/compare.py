@@ -1,8 +1,8 @@
 """Embedders side by side: how well they find people again by tracklets, and what that costs.
 
     make compare ARGS='data=/a/rendered embedder=lstrl_light,ctl_light,passerby weights=/a/{name}.safetensors'
-    python -m models.training.compare pets=true embedder=lstrl_light,passerby weights=/a/{name}.safetensors
-    python -m models.training.compare mars=/a/mars embedder=lstrl,stca weights=/a/{name}.safetensors pose=
+    python -m models.training compare pets=true embedder=lstrl_light,passerby weights=/a/{name}.safetensors
+    python -m models.training compare mars=/a/mars embedder=lstrl,stca weights=/a/{name}.safetensors pose=
 
 ``weights`` are those of networks of clips, ``{name}`` being each; others have theirs from ``configs/``. Everybody gets
 the same crops. Who stands in no other camera is not looked for. ``Options`` lists what else can be said; further
@@ -45,7 +45,6 @@ from models.training.worlds import split_worlds
 from pipeline.config.composition import load_config
 from pipeline.config.plugins import attribute, build
 from pipeline.core import Embedder, PoseEstimator, Tracklet
-from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError
 from pipeline.evaluation.retrieval import LabelledVectors
 
@@ -256,7 +255,3 @@ def _clearest(known: KnownTracklets) -> Tracklet:
     most = len(_longest(known))
     longest = [tracklet for tracklet in known.tracklets if len(tracklet) == most]
     return max(longest, key=lambda tracklet: min(cv2.Laplacian(crop, cv2.CV_32F).var() for crop in tracklet.crops))
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,7 +1,7 @@
 """From a checkpoint to a network that the line runs: ONNX, a model card, and an entry in the catalogue.
 
-    python -m models.training.export run=outputs/detector name=passerby_detector
-    python -m models.training.export run=outputs/reid name=passerby_reid folder=/elsewhere
+    python -m models.training export run=outputs/detector name=passerby_detector
+    python -m models.training export run=outputs/reid name=passerby_reid folder=/elsewhere
 
 Torch and onnxruntime must agree before anything is kept. Scores on real footage are no part of it: run
 ``models.training.score_pets`` and add them to the card by ``note='…'``.
@@ -29,7 +29,6 @@ from models.training.keypoints.network import HeatmapSmall
 from models.training.layers import count_macs, num_parameters
 from models.training.reid.network import WIDTHS, ExportedOmni, OmniSmall
 from models.weights.store import CATALOGUE, SHIPPED
-from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError, WeightsError
 
 _OPSET = 18
@@ -213,7 +212,3 @@ def main(arguments: list[str]) -> None:
     folder = Path(chosen.get("folder", SHIPPED))
     catalogue = CATALOGUE if folder == SHIPPED else None
     print(export(Path(chosen["run"]), chosen["name"], folder=folder, catalogue=catalogue, note=chosen.get("note", "")))
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,7 +1,7 @@
-"""Trains a network in several processes of a Ray cluster; everything else is as ``models.training.train`` says.
+"""Trains a network in several processes of a Ray cluster; all other keys are those of ``train``.
 
-    python -m models.training.on_ray workers=4 gpu=true model=lstrl dataset=mars data=/a/mars out=/a/run steps=9000
-    ray job submit --working-dir . -- python -m models.training.on_ray workers=4 gpu=true …
+    python -m models.training train-on-ray workers=4 gpu=true model=lstrl dataset=mars data=/a/mars out=/a/run …
+    ray job submit --working-dir . -- python -m models.training train-on-ray workers=4 gpu=true …
 
 ``data`` and ``out`` have to be folders that all machines share. A run that was interrupted goes on when the same
 command is given again, on as many processes.
@@ -16,7 +16,6 @@ import torch
 
 from models.training.candidates import read_options
 from models.training.train import TrainConfig, read_config, train
-from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError, ReidError
 from pipeline.runtime.cluster import join_cluster, leave_cluster
 
@@ -73,7 +72,3 @@ def _train(told: dict[str, Any]) -> None:
     if (device := get_device()).type == "cuda":
         torch.cuda.set_device(device)
     train(TrainConfig(**told))
-
-
-if __name__ == "__main__":
-    run_command(main)

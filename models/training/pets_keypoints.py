@@ -1,14 +1,13 @@
 """What keypoint networks make of real people: skeletons in rows, one row a network.
 
-    python -m models.training.pets_keypoints                                      # for the card: on plain ground
-    python -m models.training.pets_keypoints ground=crops out=/a/folder           # on the pictures themselves
-    python -m models.training.pets_keypoints pose=passerby,mmpose pose.weights=/a/mine.onnx out=/a/folder
+    python -m models.training skeletons                                      # for the card: on plain ground
+    python -m models.training skeletons ground=crops out=/a/folder           # on the pictures themselves
+    python -m models.training skeletons pose=passerby,mmpose pose.weights=/a/mine.onnx out=/a/folder
 
 The footage is looked for in ``$PASSERBY_SHARED`` and may not be given on, so what is shipped shows no pixel of it. How
 far the other networks are from the first is printed: of keypoints that both are sure of, in heights of the person.
 """
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,13 +23,13 @@ from models.training.pictures import Image
 from models.training.score_pets import locate_footage
 from models.training.world_people import TrueCrop
 from models.weights.store import SHIPPED
-from pipeline.core.errors import ConfigError, ReidError
+from pipeline.core.errors import ConfigError
 
 _NETWORK = "passerby_keypoints"
 _SHOWN = 12
 _CAPTION = (
     "Real people of PETS 2009, on plain ground because the footage may not be given on: first row ours, second row "
-    "MoveNet on the same crops. Green: left limbs. Blue: right limbs. `python -m models.training.pets_keypoints "
+    "MoveNet on the same crops. Green: left limbs. Blue: right limbs. `python -m models.training skeletons "
     "ground=crops out=DIR` draws them on the pictures."
 )
 
@@ -111,10 +110,3 @@ def main(arguments: list[str]) -> None:
 
 def _ground(image: Image, ground: str) -> Image:
     return image if ground == "crops" else np.full_like(image, INK)
-
-
-if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except ReidError as error:
-        sys.exit(f"error: {error}")

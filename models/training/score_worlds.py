@@ -1,7 +1,7 @@
 """How detectors, embedders and pose estimators do on rendered worlds.
 
-    python -m models.training.score_worlds data=/a/rendered held_out=0.1 detector=passerby,yolox_onnx,openvino
-    python -m models.training.score_worlds data=/a/rendered embedder=passerby,omz_0288 pose=passerby,movenet
+    python -m models.training score-worlds data=/a/rendered held_out=0.1 detector=passerby,yolox_onnx,openvino
+    python -m models.training score-worlds data=/a/rendered embedder=passerby,omz_0288 pose=passerby,movenet
 
 Any plug-in with a YAML can be named; ``Limits`` lists what else can be said, further ``key=value`` are passed on to
 the configuration. Boxes are those of whole people, hidden or not, in the truth; whoever draws boxes around what can
@@ -24,7 +24,6 @@ from models.training.worlds import split_worlds
 from pipeline.camera.detection import letterbox
 from pipeline.core import Detections, Detector, Embedder, PoseEstimator
 from pipeline.core.boxes import iou_matrix
-from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError
 from pipeline.evaluation.detection import find_matches
 
@@ -235,7 +234,3 @@ def main(arguments: list[str]) -> None:
         )
         posed = candidates.score("pose", lambda it: score_pose(it, crops), site="empty")
         print_rows(("median error", "within .05", "keypoints"), posed)
-
-
-if __name__ == "__main__":
-    run_command(main)

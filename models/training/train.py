@@ -1,15 +1,16 @@
-"""``make train``: trains one of the networks on rendered worlds.
+"""``make train``: trains a network on rendered worlds or on a benchmark.
 
     make train ARGS='task=detector data=/a/rendered out=outputs/detector minutes=40'
     make train ARGS='task=reid data=/a/rendered out=outputs/reid minutes=60 options.outfits=apart'
     make train ARGS='model=lstrl_light data=/a/rendered out=outputs/lstrl minutes=60'
     make train ARGS='model=lstrl dataset=mars data=/a/mars out=outputs/lstrl steps=31200 schedule=recipe'
 
-A run that was interrupted goes on when the same command is given again. With ``steps`` in place of ``minutes`` the
-same seed gives the same network on the same machine. Several processes, on one machine or many, train one network:
+``python -m models.training train task=…`` does the same. The same command again resumes an interrupted run. With
+``steps`` in place of ``minutes`` the same seed gives the same network on the same machine. Several processes, on one
+machine or many, train one network:
 
-    torchrun --nproc-per-node 4 -m models.training.train model=…
-    python -m models.training.on_ray workers=4 gpu=true model=…
+    torchrun --nproc-per-node 4 -m models.training train model=…
+    python -m models.training train-on-ray workers=4 gpu=true model=…
 """
 
 import json
@@ -33,7 +34,6 @@ from models.training.process_group import join_group
 from models.training.reid.task import ReidTask
 from models.training.video.task import VideoTask
 from models.training.worlds import World, split_worlds
-from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError
 
 TrainingTask = DetectorTask | KeypointTask | ReidTask | VideoTask
@@ -192,7 +192,8 @@ def build(config: TrainConfig) -> tuple[TrainingTask, nn.Module, Pace]:
 
 
 def main(arguments: list[str]) -> None:
-    """Train as the command line says."""
+    """Train as the command line says, and log the progress."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     train(read_config(arguments))
 
 
@@ -233,8 +234,3 @@ def _commit() -> str | None:
         ["git", "describe", "--always", "--dirty"], cwd=_ROOT, capture_output=True, text=True, check=False
     )
     return told.stdout.strip() or None
-
-
-if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    run_command(main)

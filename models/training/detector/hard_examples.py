@@ -1,7 +1,7 @@
 """Where a detector finds people who are not there, on the worlds that it learned from: it looks there again.
 
-    python -m models.training.detector.hard_examples run=outputs/detector data=/a/rendered out=outputs/false_boxes.npy
-    python -m models.training.train task=detector … 'options={false_boxes: outputs/false_boxes.npy}'
+    python -m models.training hard-examples run=outputs/detector data=/a/rendered out=outputs/false_boxes.npy
+    python -m models.training train task=detector … 'options={false_boxes: outputs/false_boxes.npy}'
 
 Reference:
     Bootstrapping on false detections: Sung and Poggio, "Example-Based Learning for View-Based Human Face Detection",
@@ -23,7 +23,6 @@ from models.training.worlds import World, split_worlds
 from pipeline.camera.detection import letterbox
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.boxes import iou_matrix
-from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError
 
 _FRAME_HW = (384, 640)
@@ -71,7 +70,3 @@ def main(arguments: list[str]) -> None:
     false_boxes = find_false_boxes(network.eval(), learned_from)
     np.save(chosen["out"], false_boxes, allow_pickle=False)
     print(f"{len(false_boxes)} false boxes: {chosen['out']}")
-
-
-if __name__ == "__main__":
-    run_command(main)

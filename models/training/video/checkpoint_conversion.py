@@ -1,6 +1,6 @@
 """Takes over a published network of single images as the baseline of clips.
 
-    python -m models.training.video.checkpoint_conversion from=/a/resnet50.pth.tar out=weights/baseline.safetensors
+    python -m models.training convert-checkpoint from=/a/resnet50.pth.tar out=weights/baseline.safetensors
     make run ARGS="embedder=baseline embedder.weights=weights/baseline.safetensors embedder.network.last_stride=2"
 
 Known are checkpoints of ResNet-50 of torchreid (``resnet50``; ``last_stride: 2``) and of fast-reid (``bagtricks_R50``;
@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from models.reid.checkpoint import check_fits, read_tensors
 from models.reid.networks.baseline import Baseline
-from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError
 
 _LEFT_OUT = ("classifier.", "heads.weight", "heads.cls_layer.", "pixel_mean", "pixel_std", "fc.")
@@ -82,7 +81,3 @@ def main(arguments: Sequence[str]) -> None:
         raise ConfigError(f"command line: expected from=… out=…, got {' '.join(arguments) or 'nothing'}")
     adopt(Path(chosen["from"]), Path(chosen["out"]))
     print(chosen["out"])
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,6 +1,6 @@
 """From a run of ``task=video`` to weights that the line serves.
 
-    python -m models.training.video.export run=outputs/lstrl out=weights/lstrl_light.safetensors
+    python -m models.training export-video run=outputs/lstrl out=weights/lstrl_light.safetensors
     make run ARGS='embedder=lstrl_light embedder.weights=weights/lstrl_light.safetensors'
 
 The file has the weights' mean of the run, without classifiers, and what the run was told. ``out=….onnx`` writes a
@@ -31,7 +31,6 @@ from models.summary import read_embedder
 from models.training.candidates import read_options
 from models.training.video.scoring import NetworkInput
 from pipeline.core import PoseNeed
-from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError, WeightsError
 
 _PREFIX = "mean/network."
@@ -197,7 +196,3 @@ def main(arguments: Sequence[str]) -> None:
         raise ConfigError(f"command line: expected run=… out=… and perhaps best=… half=…, got {' '.join(rest)}")
     export(Path(options.run), Path(options.out), best=options.best, half=options.half)
     print(options.out)
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,7 +1,7 @@
 """How fast networks of clips are here, plain and with what makes them faster.
 
-    python -m models.training.video.speed models=lstrl_light,stca_light,rapa_light
-    python -m models.training.video.speed models=lstrl,stca device=cuda batch=32
+    python -m models.training speed models=lstrl_light,stca_light,rapa_light
+    python -m models.training speed models=lstrl,stca device=cuda batch=32
 
 Milliseconds a tracklet of one clip, the best of several runs in turn; ``onnxruntime`` is of one clip a call, on the
 processor. There it is processor time over threads, so that other work on the machine counts little. Weights are random:
@@ -30,7 +30,6 @@ from models.summary import read_embedder, summarise
 from models.training.candidates import print_rows, read_options
 from models.training.video.export import VectorOfClip, example_of, write_onnx
 from models.training.video.scoring import NetworkInput
-from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError
 
 _PRODUCT = {"cpu": 512, "cuda": 8192}
@@ -208,7 +207,3 @@ def main(arguments: list[str]) -> None:
         rows[name] |= {"tracklets/s": 1 / seconds[fastest], "of peak": part}
     headings = list(next(iter(rows.values())))
     print_rows(headings, {name: list(row.values()) for name, row in rows.items()}, title="ms a tracklet")
-
-
-if __name__ == "__main__":
-    run_command(main)

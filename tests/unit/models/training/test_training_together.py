@@ -44,9 +44,9 @@ def test_on_ray_and_by_torchrun_the_same_is_learnt(tmp_path: Path) -> None:
     for number in range(2):
         make_world(tmp_path, number, frames_per_camera=10)
     out = {name: tmp_path / name for name in ("torchrun", "ray")}
-    start = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "models.training.train"]
+    start = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "models.training", "train"]
     run([*start, *arguments(tmp_path, out["torchrun"], steps=2)])
-    run(["models.training.on_ray", "workers=2", *arguments(tmp_path, out["ray"], steps=2)])
+    run(["models.training", "train-on-ray", "workers=2", *arguments(tmp_path, out["ray"], steps=2)])
     ours, theirs = (load_file(folder / "checkpoint.safetensors") for folder in (out["ray"], out["torchrun"]))
     assert ours.keys() == theirs.keys()
     for name in ours.keys() - {"progress"}:
@@ -58,7 +58,7 @@ def test_two_processes_step_by_the_mean_of_their_slopes(tmp_path: Path) -> None:
     for number in range(2):
         make_world(tmp_path, number, frames_per_camera=10)
     told = arguments(tmp_path, tmp_path / "out")
-    run(["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "models.training.train", *told])
+    run(["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "models.training", "train", *told])
     assert len((tmp_path / "out" / "curve.csv").read_text().splitlines()) == 2
 
     torch.set_num_threads(1)
