@@ -23,14 +23,14 @@ class OpenVinoSsdDetector:
     Args:
         weights: File name in ``models/weights/catalogue.yaml``, or a path to an ``.xml`` with its ``.bin`` beside it.
         weights_dir: Where to look first.
-        sha256: Of the file; None takes the one in ``models/weights/catalogue.yaml``.
+        sha256: Digest of the file; None takes that of ``models/weights/catalogue.yaml``.
         input_hw: Height and width of the network's input.
         person_label: The network's number for people.
         min_score: In [0, 1].
         nms_iou: In [0, 1]; of two boxes that overlap by more, the better one stays. The network has done this
             already, at .45: a higher value changes nothing.
         device: cpu or gpu (of Intel).
-        threads: Of the processor.
+        threads: Processor threads.
     """
 
     def __init__(

@@ -33,12 +33,12 @@ class YoloxOnnxDetector:
     Args:
         weights: File name in ``models/weights/catalogue.yaml``, or a path.
         weights_dir: Where to look first.
-        sha256: Of the file; None takes the one in ``models/weights/catalogue.yaml``.
+        sha256: Digest of the file; None takes that of ``models/weights/catalogue.yaml``.
         input_hw: Height and width of the network's input, multiples of 32.
         min_score: In [0, 1]; objectness times class probability.
         nms_iou: In [0, 1]; of two boxes that overlap by more, the better one stays.
         device: cpu or cuda.
-        threads: Of the processor.
+        threads: Processor threads.
     """
 
     def __init__(

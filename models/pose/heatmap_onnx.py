@@ -1,4 +1,4 @@
-"""Top-down networks that answer with heat-maps, as ONNX files: ours, HRNet, SimpleBaseline and their like.
+"""Top-down networks that answer with heat-maps, as ONNX files: passerby, HRNet, SimpleBaseline and similar.
 
 Reference:
     Xiao et al., "Simple Baselines for Human Pose Estimation and Tracking", arXiv:1804.06208: the keypoint lies a
@@ -35,15 +35,15 @@ class HeatmapOnnxEstimator:
     Args:
         weights: Name or path of the ``.onnx`` file.
         weights_dir: Where weights are looked for first.
-        sha256: Of the file, 64 hex digits; None if it is in ``models/weights/catalogue.yaml`` or does not matter.
+        sha256: Digest of the file, 64 hex digits; None takes that of the catalogue, if there is one.
         input_hw: Height and width of the network's input, pixels.
         colour_order: rgb or bgr, of the network.
         mean: Subtracted, three numbers in that order, in the range [0, 255].
         std: Divided by, likewise.
-        margin: How much more than the crop the network sees, black: 1 or more.
+        margin: Ratio of the region that the network sees to the crop, the rest black; at least 1.
         heatmap_hw: Rows and columns of the heat-maps over a crop.
         device: cpu or cuda.
-        threads: Of the processor.
+        threads: Processor threads.
 
     Raises:
         ConfigError: If the device is not there, or the network takes another input.

@@ -28,10 +28,10 @@ class MovenetEstimator:
     Args:
         weights: Name or path of the ``.tflite`` file.
         weights_dir: Where weights are looked for first.
-        sha256: Of the file; None takes the one in ``models/weights/catalogue.yaml``.
-        margin: How much more than the crop the network sees, black: 1 or more.
-        device: As ``models.backends.openvino`` knows them.
-        threads: Of the processor.
+        sha256: Digest of the file; None takes that of ``models/weights/catalogue.yaml``.
+        margin: Ratio of the region that the network sees to the crop, the rest black; at least 1.
+        device: cpu or gpu (of Intel).
+        threads: Processor threads.
 
     Raises:
         ConfigError: If the device is not there.

@@ -37,14 +37,15 @@ class RtmposeOnnxEstimator:
     Args:
         weights: Name or path of the ``.onnx`` file with the outputs ``simcc_x`` and ``simcc_y``.
         weights_dir: Where weights are looked for first.
-        sha256: Of the file, 64 hex digits; None if it does not matter.
+        sha256: Digest of the file, 64 hex digits; None for no check.
         input_hw: Height and width of the network's input, pixels.
         mean: Of red, green and blue, in the range [0, 255]; subtracted.
         std: Likewise; divided by.
-        margin: How much more than the crop the network sees, black: 1 or more. RTMPose learned with 1.25.
+        margin: Ratio of the region that the network sees to the crop, the rest black; at least 1. RTMPose was
+            trained with 1.25.
         heatmap_hw: Rows and columns of the heat-maps over a crop.
         device: cpu or cuda.
-        threads: Of the processor.
+        threads: Processor threads.
 
     Raises:
         ConfigError: If the device is not there, or the network takes another input.

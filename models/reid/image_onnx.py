@@ -22,19 +22,19 @@ class ImageOnnxEmbedder:
     The network has one input, float32 ``(N, 3, h, w)``, and one output, ``(N, D)``. N is free, or 1.
 
     Args:
-        name: Of the embedding space, before the checksum of the weights.
+        name: Name of the embedding space; the checksum of the weights is appended.
         weights: Name or path of the ``.onnx`` file.
         weights_dir: Where weights are looked for first.
-        sha256: Of the file, 64 hex digits; None if it is in ``models/weights/catalogue.yaml`` or does not matter.
+        sha256: Digest of the file, 64 hex digits; None takes that of the catalogue, if there is one.
         clip_len: The number of crops asked for; fewer and more work.
         crop_size_hw: Height and width of the crops, pixels; what the network takes.
         colour_order: rgb or bgr, of the network.
         mean: Subtracted, three numbers in that order, in the range [0, 255].
         std: Divided by, likewise.
-        quality_exponent: Crops count with ``quality ** quality_exponent``; 0 lets all count the same.
-        flip: Embed each crop mirrored as well; twice the work.
+        quality_exponent: Exponent of the weights ``quality ** quality_exponent``; 0 for equal weights.
+        flip: Embed each crop mirrored as well, at twice the cost.
         device: cpu or cuda.
-        threads: Of the processor.
+        threads: Processor threads.
 
     Raises:
         ConfigError: If the device is not there, or the network takes crops of another size.

@@ -22,16 +22,16 @@ class ImageOpenVinoEmbedder:
     """Embeds each crop with an Open Model Zoo network and averages over the tracklet.
 
     Args:
-        name: Of the embedding space, before the checksum of the weights.
+        name: Name of the embedding space; the checksum of the weights is appended.
         weights: Name or path of the ``.xml`` file; the ``.bin`` file lies beside it.
         weights_dir: Where weights are looked for first.
-        sha256: Of the file; None takes the one in ``models/weights/catalogue.yaml``.
+        sha256: Digest of the file; None takes that of ``models/weights/catalogue.yaml``.
         clip_len: The number of crops asked for; fewer and more work.
         crop_size_hw: Height and width of the crops, pixels; the network's own.
-        quality_exponent: Crops count with ``quality ** quality_exponent``; 0 lets all count the same.
-        flip: Embed each crop mirrored as well; twice the work.
-        device: As ``models.backends.openvino`` knows them.
-        threads: Of the processor.
+        quality_exponent: Exponent of the weights ``quality ** quality_exponent``; 0 for equal weights.
+        flip: Embed each crop mirrored as well, at twice the cost.
+        device: cpu or gpu (of Intel).
+        threads: Processor threads.
 
     Raises:
         ConfigError: If the device is not there, or the network takes crops of another size.

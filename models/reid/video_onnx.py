@@ -22,10 +22,10 @@ class VideoOnnxEmbedder:
     ``heatmaps`` ``(1, T, 17, h', w')``, and one output, ``(1, D)``.
 
     Args:
-        name: Of the embedding space, before the checksum of the weights.
+        name: Name of the embedding space; the checksum of the weights is appended.
         weights: Name or path of the ``.onnx`` file.
         weights_dir: Where weights are looked for first.
-        sha256: Of the file, 64 hex digits; None if it is in ``models/weights/catalogue.yaml`` or does not matter.
+        sha256: Digest of the file, 64 hex digits; None takes that of the catalogue, if there is one.
         clip_len: Crops of a clip; what the network takes.
         crop_size_hw: Height and width of the crops, pixels; what the network takes.
         needs: nothing, keypoints or heatmaps: what the network takes besides pixels.
@@ -34,7 +34,7 @@ class VideoOnnxEmbedder:
         mean: Of red, green and blue, in the range [0, 255]; subtracted.
         std: Likewise; divided by.
         device: cpu or cuda.
-        threads: Of the processor.
+        threads: Processor threads.
 
     Raises:
         ConfigError: If the device is not there, or the network takes other clips.

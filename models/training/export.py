@@ -1,4 +1,4 @@
-"""From a checkpoint to a network that the line runs: ONNX, a model card, and an entry in the catalogue.
+"""From a checkpoint to a network that the pipeline runs: ONNX, a model card, and an entry in the catalogue.
 
     python -m models.training export run=outputs/detector name=passerby_detector
     python -m models.training export run=outputs/reid name=passerby_reid folder=/elsewhere
@@ -34,7 +34,7 @@ from pipeline.core.errors import ConfigError, WeightsError
 _OPSET = 18
 _TOLERANCE = 1e-3
 _FRAME_HW = (384, 640)
-"""A detector is trained on pieces of frames and finds more where frames are shrunk less: 640x360 is not at all."""
+"""Input of the exported detector, pixels. It finds more where frames are shrunk less; 640x360 frames are not shrunk."""
 _ANY_NUMBER = {"images": {0: "N"}, "output": {0: "N"}}
 _ANY_SIZE = {"images": {2: "height", 3: "width"}, "output": {1: "places"}}
 
@@ -60,15 +60,15 @@ class Deployable:
 
 
 def load_run(run: Path) -> tuple[Deployable, dict[str, Any], Position]:
-    """Return the network of a finished run, what the run was told and scored, and how long it was.
+    """Return the network of a finished run, the record of the run with its scores, and its length.
 
     Raises:
         ConfigError: If there is no finished run.
         WeightsError: If its checkpoint is damaged.
     """
     try:
-        told: dict[str, Any] = json.loads((run / "score.json").read_text(encoding="utf-8"))
-        task, options = told["config"]["task"], told["config"]["options"]
+        record: dict[str, Any] = json.loads((run / "score.json").read_text(encoding="utf-8"))
+        task, options = record["config"]["task"], record["config"]["options"]
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(
             f"run: expected the folder of a finished training with score.json, got {run}: {error!r}"
@@ -92,7 +92,7 @@ def load_run(run: Path) -> tuple[Deployable, dict[str, Any], Position]:
         made = Deployable(network, size, _ANY_NUMBER, "Tells people apart by crops.", "embedder=passerby")
     else:
         raise ConfigError(f"run: expected a task that is known here, got {task!r} in {run}")
-    return made, told, position
+    return made, record, position
 
 
 def write_onnx(made: Deployable, path: Path) -> float:
@@ -140,12 +140,14 @@ def _picture(seed: int, size_hw: tuple[int, int]) -> Tensor:
     return nn.functional.interpolate(coarse, size=size_hw, mode="bilinear") * 200 + fine * 55
 
 
-def write_card(path: Path, made: Deployable, told: Mapping[str, Any], *, onnx: Path, worst: float, note: str) -> None:
+def write_card(path: Path, made: Deployable, record: Mapping[str, Any], *, onnx: Path, worst: float, note: str) -> None:
     """Write the model card."""
-    config = told["config"]
+    config = record["config"]
     height, width = made.size_hw
     macs = count_macs(made.network, torch.zeros(1, 3, height, width))
-    scores = "\n".join(f"- {name}: {value:.3f}" for name, value in told["scores"].items()) or "- none: nothing held out"
+    scores = (
+        "\n".join(f"- {name}: {value:.3f}" for name, value in record["scores"].items()) or "- none: nothing held out"
+    )
     options = ", ".join(f"{name}={value}" for name, value in config["options"].items()) or "defaults"
     path.write_text(
         f"""# {onnx.stem}
@@ -158,8 +160,8 @@ def write_card(path: Path, made: Deployable, told: Mapping[str, Any], *, onnx: P
 | network | {num_parameters(made.network) / 1e6:.3f} million parameters, {macs / 1e9:.3f} GMAC at {height}x{width} |
 | learned from | rendered worlds alone, `{Path(config["data"]).name}`; no picture of a real person, no other weights |
 | recipe | `task={config["task"]}`, seed {config["seed"]}, options: {options} |
-| trained | {told["steps"]} steps, {told["minutes"]} minutes, {"bfloat16" if told["bfloat16"] else "float32"} |
-| code | commit {told["commit"]} |
+| trained | {record["steps"]} steps, {record["minutes"]} minutes, {"bfloat16" if record["bfloat16"] else "float32"} |
+| code | commit {record["commit"]} |
 | exported | {date.today().isoformat()}; onnxruntime within {worst:.1g} of torch |
 | licence | Apache-2.0 |
 
@@ -189,13 +191,13 @@ def enter_catalogue(catalogue: Path, onnx: Path, what: str) -> None:
 
 def export(run: Path, name: str, *, folder: Path, catalogue: Path | None, note: str) -> Path:
     """Export a run; return the ONNX file."""
-    made, told, _ = load_run(run)
+    made, record, _ = load_run(run)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         part = Path(scratch) / f"{name}.onnx"
         worst = write_onnx(made, part)
         onnx = part.replace(folder / part.name)
-    write_card(folder / f"{name}.md", made, told, onnx=onnx, worst=worst, note=note)
+    write_card(folder / f"{name}.md", made, record, onnx=onnx, worst=worst, note=note)
     if catalogue is not None:
         enter_catalogue(catalogue, onnx, made.what)
     return onnx

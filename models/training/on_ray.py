@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> None:
     """Train.
 
     Raises:
-        ConfigError: If what is told makes no sense.
+        ConfigError: If a value makes no sense.
     """
     options, rest = read_options(arguments, Options)
     if options.workers < 1:
@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> None:
     # Workers have a folder of their own.
     config = replace(config, data=str(Path(config.data).resolve()), out=str(Path(config.out).resolve()))
     join_cluster()
-    # Imported before a cluster is joined, this lets nobody join one (Ray 2.60).
+    # Imported before a cluster is joined, this prevents joining one (Ray 2.60).
     from ray.train import RunConfig, ScalingConfig, WorkerGroupError
     from ray.train.torch import TorchTrainer
 
@@ -60,15 +60,15 @@ def main(arguments: list[str]) -> None:
                 run_config=RunConfig(storage_path=scratch),
             ).fit()
     except WorkerGroupError as error:
-        ours = [failure for failure in error.worker_failures.values() if isinstance(failure, ReidError)]
-        raise (ours[0] if ours else error) from error
+        known = [failure for failure in error.worker_failures.values() if isinstance(failure, ReidError)]
+        raise (known[0] if known else error) from error
     finally:
         leave_cluster()
 
 
-def _train(told: dict[str, Any]) -> None:
+def _train(config: dict[str, Any]) -> None:
     from ray.train.torch import get_device
 
     if (device := get_device()).type == "cuda":
         torch.cuda.set_device(device)
-    train(TrainConfig(**told))
+    train(TrainConfig(**config))

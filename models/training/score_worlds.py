@@ -4,8 +4,8 @@
     python -m models.training score-worlds data=/a/rendered embedder=passerby,omz_0288 pose=passerby,movenet
 
 Any plug-in with a YAML can be named; ``Limits`` lists what else can be said, further ``key=value`` are passed on to
-the configuration. Boxes are those of whole people, hidden or not, in the truth; whoever draws boxes around what can
-be seen of somebody loses by it.
+the configuration. True boxes are those of whole people, occluded or not; a detector that boxes the
+visible part alone scores lower.
 """
 
 from collections.abc import Iterable, Sequence
@@ -47,7 +47,7 @@ class Limits:
         held_out: Part of the worlds, the last ones, as in training; 0: all.
         max_frames: For detectors, in all.
         max_crops: For the others, in all.
-        seed: Of the drawing.
+        seed: Seed of the sampling.
     """
 
     data: str = MISSING
@@ -61,7 +61,7 @@ def score_detector(detector: Detector, frames: Iterable[TrueFrame]) -> tuple[flo
     """Return precision, the recall of three groups (``_RECALLED``), and how many people these are.
 
     At score 0.3 and IoU 0.5, greedy by score. Boxes on people who can hardly be seen are neither right nor wrong. The
-    groups stand wholly in the frame; the first two have nobody before them, of the third 35 to 90 % can be seen.
+    groups stand wholly in the frame; the first two are not occluded, of the third 35 to 90 % is visible.
     """
     num_right = num_wrong = 0
     num_recalled, num_people = np.zeros(3, int), np.zeros(3, int)

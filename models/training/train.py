@@ -44,7 +44,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass
 class TrainConfig:
-    """What a run is told, as ``key=value``.
+    """The configuration of a run, as ``key=value``.
 
     Attributes:
         task: detector, keypoints, reid or video; a model makes it video.
@@ -175,7 +175,7 @@ def build(config: TrainConfig) -> tuple[TrainingTask, nn.Module, Pace]:
     """Return task, fresh network and pace of a run.
 
     Raises:
-        ConfigError: If what is told makes no sense.
+        ConfigError: If a value makes no sense.
         DataError: If what is to be learned from is damaged.
     """
     pace = choose_pace(config)
@@ -201,7 +201,7 @@ def train(config: TrainConfig) -> None:
     """Train, then write ``score.json`` and print it.
 
     Raises:
-        ConfigError: If what is told makes no sense.
+        ConfigError: If a value makes no sense.
         DataError: If what is to be learned from is damaged, or the loss is no number any more.
     """
     torch.set_num_threads(config.threads)
@@ -210,14 +210,14 @@ def train(config: TrainConfig) -> None:
     with join_group() as group:
         task, network, pace = build(config)
         schedule, folder = choose_schedule(config, task), Path(config.out)
-        engine = Engine(task, network, pace=pace, folder=folder, schedule=schedule, told=asdict(config), group=group)
+        engine = Engine(task, network, pace=pace, folder=folder, schedule=schedule, run=asdict(config), group=group)
         scores = engine.run(budget)
         if group.rank == 0:
             _report(config, engine, scores, pace)
 
 
 def _report(config: TrainConfig, engine: Engine, scores: dict[str, float], pace: Pace) -> None:
-    told = {
+    record = {
         "config": asdict(config),
         "scores": scores,
         "steps": engine.position.step,
@@ -225,12 +225,12 @@ def _report(config: TrainConfig, engine: Engine, scores: dict[str, float], pace:
         "bfloat16": pace.bfloat16,
         "commit": _commit(),
     }
-    (Path(config.out) / "score.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    (Path(config.out) / "score.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(scores))
 
 
 def _commit() -> str | None:
-    told = subprocess.run(
+    described = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=_ROOT, capture_output=True, text=True, check=False
     )
-    return told.stdout.strip() or None
+    return described.stdout.strip() or None

@@ -1,4 +1,4 @@
-"""Where a detector finds people who are not there, on the worlds that it learned from: it looks there again.
+"""Hard-example mining: the false boxes of a detector on its training worlds, for further training.
 
     python -m models.training hard-examples run=outputs/detector data=/a/rendered out=outputs/false_boxes.npy
     python -m models.training train task=detector … 'options={false_boxes: outputs/false_boxes.npy}'
@@ -29,7 +29,7 @@ _FRAME_HW = (384, 640)
 _HELD_OUT = 0.1
 """As in training."""
 _MAX_IOU = 0.3
-"""A box that overlaps somebody by more is badly placed rather than false."""
+"""IoU with a person; a box that overlaps one by more is badly placed rather than false."""
 
 
 def middle_frames(worlds: list[World]) -> list[int]:
@@ -46,7 +46,7 @@ def middle_frames(worlds: list[World]) -> list[int]:
 
 @torch.no_grad()
 def find_false_boxes(network: YoloxSmall, worlds: list[World]) -> NDArray[np.float32]:
-    """Return ``(M, 5)``: row of the frame, and the box in its pixels, of what is found where nobody is."""
+    """Return ``(M, 5)``: row of the frame, and the box in its pixels, of each false detection."""
     task = DetectorTask([], [], seed=0, device=torch.device("cpu"), max_bytes=0, input_hw=_FRAME_HW)
     samples = DetectorSamples(worlds, input_hw=_FRAME_HW, max_bytes=0)
     found = [np.empty((0, 5), np.float32)]

@@ -1,4 +1,4 @@
-"""Takes over a published network of single images as the baseline of clips.
+"""Checkpoint conversion: a published network of single images becomes the baseline of clips.
 
     python -m models.training convert-checkpoint from=/a/resnet50.pth.tar out=weights/baseline.safetensors
     make run ARGS="embedder=baseline embedder.weights=weights/baseline.safetensors embedder.network.last_stride=2"
@@ -48,7 +48,7 @@ def rename(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.contiguous() for name, tensor in renamed.items()}
 
 
-def adopt(checkpoint: Path, out: Path) -> None:
+def convert(checkpoint: Path, out: Path) -> None:
     """Write the weights of a published network as those of the baseline.
 
     Args:
@@ -75,9 +75,9 @@ def _blank() -> Baseline:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Take over the checkpoint that the command line names."""
+    """Convert the checkpoint that the command line names."""
     chosen = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
     if chosen.keys() != {"from", "out"}:
         raise ConfigError(f"command line: expected from=… out=…, got {' '.join(arguments) or 'nothing'}")
-    adopt(Path(chosen["from"]), Path(chosen["out"]))
+    convert(Path(chosen["from"]), Path(chosen["out"]))
     print(chosen["out"])

@@ -38,7 +38,7 @@ from pipeline.evaluation.retrieval import LabelledVectors, RetrievalScore, score
 
 _RANKS = (1, 5, 10, 20)
 _ALL = 10**9
-"""Papers embed whole tracklets; the line makes do with a few clips."""
+"""Clips per tracklet: all. Papers embed whole tracklets; the pipeline takes a few clips."""
 
 
 @dataclass
@@ -82,7 +82,7 @@ def evaluate(
 
     Raises:
         ConfigError: If the network needs keypoints, which data sets have not.
-        DataError: If a picture is damaged, or nobody is to be found.
+        DataError: If a picture is damaged, or no query has a match.
         WeightsError: If the weights are absent or of another network.
     """
     network = settings.make(0)

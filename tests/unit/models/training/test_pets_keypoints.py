@@ -22,7 +22,7 @@ def test_crops_get_back_the_shape_they_have_in_the_frame(people: HalfCrops) -> N
     assert [crop.image.shape for crop in to_true_crops(people)] == [(100, 40, 3), (75, 30, 3), (75, 30, 3)]
 
 
-def test_nobody_is_shown_twice_in_one_half(people: HalfCrops) -> None:
+def test_a_person_is_shown_once_in_each_half(people: HalfCrops) -> None:
     assert len({int(people.halves[row]) for row in choose(people, count=9, seed=0)}) == 2
 
 
