@@ -51,14 +51,14 @@ bench: setup
 # COMPARE='data=/a/rendered embedder=… weights=…' also compares embedders on data sets, as `make compare` does.
 evaluate: setup
 	$(BIN)/passerby evaluate $(ARGS)
-	$(if $(COMPARE),$(BIN)/python -m models.training.compare $(COMPARE))
+	$(if $(COMPARE),$(BIN)/python -m models.training compare $(COMPARE))
 
 compare: setup
-	$(BIN)/python -m models.training.compare $(ARGS)
+	$(BIN)/python -m models.training compare $(ARGS)
 
 train: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
-	$(BIN)/python -m models.training.train $(ARGS)
+	$(BIN)/python -m models.training train $(ARGS)
 
 weights: setup
 	$(BIN)/passerby weights $(ARGS)

@@ -1,19 +1,23 @@
-"""The only place that imports onnxruntime: explicit device, explicit threads, nothing sent."""
+"""Networks in ONNX Runtime. This is the only module that imports it: one device, explicit threads, no telemetry."""
 
 import os
 from pathlib import Path
+from typing import Self
 
-# onnxruntime identifies the machine and reports to its maker from its import on, unless told before.
+# ONNX Runtime reports the machine to its maker when it is imported, unless this is set before.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
+from models.backends.network import Array, Port
+from models.weights.store import locate_weights
 from pipeline.core.errors import ConfigError, WeightsError
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-# A GPU would otherwise time its algorithms in every process anew, and round to 10 bits.
+# Without these a GPU times its algorithms again in each process, and rounds products to 10 bits.
 _OPTIONS: dict[str, dict[str, str]] = {"cpu": {}, "cuda": {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"}}
+_DTYPES = {"float": "float32", "double": "float64"}
 _LOAD_ERRORS = (
     ort_errors.Fail,
     ort_errors.InvalidArgument,
@@ -25,8 +29,44 @@ _LOAD_ERRORS = (
 )
 
 
+class OnnxRuntimeNetwork:
+    """A network of an ``.onnx`` file. Implements ``models.backends.network.Network``.
+
+    Args:
+        path: The ``.onnx`` file.
+        device: cpu or cuda.
+        threads: Processor threads, at least 1.
+
+    Raises:
+        ConfigError: If ONNX Runtime cannot use the device, or ``threads`` is below 1.
+        WeightsError: If ONNX Runtime cannot run the file.
+    """
+
+    def __init__(self, path: Path, *, device: str, threads: int) -> None:
+        check_device(device)
+        if threads < 1:
+            raise ConfigError(f"threads: expected at least 1, got {threads}")
+        self.path, self.device, self.threads = path, device, threads
+        self._session = _open(path, device=device, threads=threads)
+        self.inputs = tuple(_port(value) for value in self._session.get_inputs())
+        self.outputs = tuple(_port(value) for value in self._session.get_outputs())
+
+    @classmethod
+    def load(
+        cls, weights: str, *, weights_dir: str | Path | None, sha256: str | None, device: str, threads: int
+    ) -> Self:
+        """Return the network of a weights file; arguments and errors as ``locate_weights`` and the constructor."""
+        return cls(locate_weights(weights, weights_dir=weights_dir, sha256=sha256), device=device, threads=threads)
+
+    def run(self, *inputs: Array) -> list[Array]:
+        """Return the outputs, in order, for the inputs, in order."""
+        feed = {port.name: array for port, array in zip(self.inputs, inputs, strict=True)}
+        outputs: list[Array] = self._session.run(None, feed)
+        return outputs
+
+
 def check_device(device: str) -> None:
-    """Raise unless the installed onnxruntime can compute on ``device``.
+    """Check that the installed ONNX Runtime can compute on ``device``.
 
     Raises:
         ConfigError: If it is neither cpu nor cuda, or the provider is not installed.
@@ -40,21 +80,18 @@ def check_device(device: str) -> None:
         )
 
 
-def open_session(path: Path, *, device: str, threads: int) -> onnxruntime.InferenceSession:
-    """Return a session of the network at ``path``.
-
-    Args:
-        path: An ``.onnx`` file.
-        device: cpu or cuda.
-        threads: Of the processor, at least 1.
+def preflight(*, weights: str, weights_dir: str | Path | None, sha256: str | None, device: str, **_: object) -> None:
+    """Check, without loading the network, that a plug-in's constructor will find its weights and its device.
 
     Raises:
-        ConfigError: If onnxruntime cannot use the device, or ``threads`` is below 1.
-        WeightsError: If the file is no network that onnxruntime can run.
+        ConfigError: If the device is not there.
+        WeightsError: If the weights are absent or altered.
     """
     check_device(device)
-    if threads < 1:
-        raise ConfigError(f"threads: expected at least 1, got {threads}")
+    locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
+
+
+def _open(path: Path, *, device: str, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -67,35 +104,15 @@ def open_session(path: Path, *, device: str, threads: int) -> onnxruntime.Infere
         reason = str(error).strip().splitlines()[0]
         raise WeightsError(f"{path}: expected a network that onnxruntime can run, got: {reason}") from error
     if _PROVIDERS[device] not in session.get_providers():
-        # Without a driver onnxruntime would go on, on the processor, with a line in its log.
+        # Without a driver ONNX Runtime falls back to the processor and only logs it.
         raise ConfigError(
             f"device: expected a working driver for {device}, got {session.get_providers()}; set device: cpu"
         )
     return session
 
 
-def input_of_crops(
-    session: onnxruntime.InferenceSession, crop_hw: tuple[int, int], *, weights: str, option: str
-) -> tuple[str, bool]:
-    """Return the name of the one input, which takes crops ``(N, 3, h, w)``, and whether it takes one at a time.
-
-    Args:
-        session: A network whose only input has four axes.
-        crop_hw: Height and width that crops will have, pixels.
-        weights: What the network is called in messages.
-        option: What the size is called in messages.
-
-    Raises:
-        ConfigError: If the network takes another size.
-        WeightsError: If it takes a fixed number of crops that is not 1.
-    """
-    (taken,) = session.get_inputs()
-    num_crops, *sizes = taken.shape
-    wanted = (3, *crop_hw)
-    if any(isinstance(size, int) and size != want for size, want in zip(sizes, wanted, strict=True)):
-        raise ConfigError(f"{option}: expected what {weights} takes, {sizes}, got {list(wanted)}")
-    if isinstance(num_crops, int) and num_crops != 1:
-        raise WeightsError(
-            f"{weights}: expected any number of crops a call, or 1, got {num_crops}; export it with a free N"
-        )
-    return str(taken.name), num_crops == 1
+def _port(value: onnxruntime.NodeArg) -> Port:
+    dtype = str(value.type).removeprefix("tensor(").removesuffix(")")
+    # ONNX Runtime gives a string or None for an axis of any size.
+    shape = tuple(size if isinstance(size, int) else None for size in value.shape)
+    return Port(str(value.name), _DTYPES.get(dtype, dtype), shape)

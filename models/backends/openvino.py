@@ -1,21 +1,82 @@
-"""The only place that imports OpenVINO: one precision, explicit threads, nothing sent."""
+"""Networks in OpenVINO. This is the only module that imports it: one precision, explicit threads, no telemetry."""
 
 import sys
 from pathlib import Path
+from typing import Self
 
-# Importing OpenVINO reports to its maker through this package; without it, it stays quiet.
+# OpenVINO reports to its maker through this package when it is imported; without the package it does not.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
+import numpy as np  # noqa: E402
 import openvino as ov  # noqa: E402
 from openvino.preprocess import ColorFormat, PrePostProcessor  # noqa: E402
 
+from models.backends.network import Array, Port  # noqa: E402
+from models.weights.store import locate_weights  # noqa: E402
 from pipeline.core.errors import ConfigError, WeightsError  # noqa: E402
 
 _DEVICES = {"cpu": "CPU", "gpu": "GPU"}
 
 
+class OpenVinoNetwork:
+    """A network of an IR, ONNX or TFLite file. Implements ``models.backends.network.Network``.
+
+    Args:
+        path: IR (``.xml``, with its ``.bin`` beside it), ``.onnx`` or ``.tflite``.
+        device: cpu or gpu (of Intel).
+        threads: Processor threads, at least 1.
+        batch: First size of the input; -1 for any size, None for the size that the file has.
+        takes_rgb: For a network of BGR pictures: the file's input is float32 BGR ``(N, 3, H, W)`` in [0, 255], and
+            this object's input is uint8 RGB ``(N, H, W, 3)``. The network swaps and converts inside.
+
+    Raises:
+        ConfigError: If the device is not there, or ``threads`` is below 1.
+        WeightsError: If OpenVINO cannot run the file.
+    """
+
+    def __init__(
+        self, path: Path, *, device: str, threads: int, batch: int | None = None, takes_rgb: bool = False
+    ) -> None:
+        check_device(device)
+        if threads < 1:
+            raise ConfigError(f"threads: expected at least 1, got {threads}")
+        self.path, self.device, self.threads = path, device, threads
+        try:
+            model = _read(path, batch)
+            self.compiled = _compile(_from_rgb(model) if takes_rgb else model, device=device, threads=threads)
+        except RuntimeError as error:
+            reason = [line for line in str(error).splitlines() if line.strip()][-1].strip()
+            raise WeightsError(
+                f"{path}: expected a model that OpenVINO can run, got: {reason}; check the file"
+            ) from error
+        self.inputs = tuple(_port(port) for port in self.compiled.inputs)
+        self.outputs = tuple(_port(port) for port in self.compiled.outputs)
+        self._request = self.compiled.create_infer_request()
+
+    @classmethod
+    def load(
+        cls,
+        weights: str,
+        *,
+        weights_dir: str | Path | None,
+        sha256: str | None,
+        device: str,
+        threads: int,
+        batch: int | None = None,
+        takes_rgb: bool = False,
+    ) -> Self:
+        """Return the network of a weights file; arguments and errors as ``locate_weights`` and the constructor."""
+        path = locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
+        return cls(path, device=device, threads=threads, batch=batch, takes_rgb=takes_rgb)
+
+    def run(self, *inputs: Array) -> list[Array]:
+        """Return the outputs, in order, for the inputs, in order."""
+        found = self._request.infer(list(inputs), share_inputs=True)
+        return [found[index] for index in range(len(self.outputs))]
+
+
 def check_device(device: str) -> None:
-    """Raise unless OpenVINO can compute on ``device``.
+    """Check that OpenVINO can compute on ``device``.
 
     Raises:
         ConfigError: If it is no device of OpenVINO (it knows no CUDA), or this machine has none.
@@ -29,41 +90,15 @@ def check_device(device: str) -> None:
         raise ConfigError(f"device: expected one that OpenVINO finds here, got {device!r}; set device: cpu")
 
 
-def compile_model(path: Path, *, device: str, threads: int, batch: int | None = None) -> ov.CompiledModel:
-    """Return the network at ``path``, compiled, with the inputs that it has.
-
-    Args:
-        path: IR (``.xml``, its ``.bin`` beside it), ``.onnx`` or ``.tflite``.
-        device: cpu or gpu (of Intel).
-        threads: Of the processor, at least 1.
-        batch: First size of the input; -1 for any, None for what the file says.
+def preflight(*, weights: str, weights_dir: str | Path | None, sha256: str | None, device: str, **_: object) -> None:
+    """Check, without loading the network, that a plug-in's constructor will find its weights and its device.
 
     Raises:
-        ConfigError: If the device is not there, or ``threads`` is below 1.
-        WeightsError: If the file is no model that OpenVINO reads.
+        ConfigError: If the device is not there.
+        WeightsError: If the weights are absent or altered.
     """
-    try:
-        return _compile(_read(path, batch), device=device, threads=threads)
-    except RuntimeError as error:
-        raise _unreadable(path, error) from error
-
-
-def compile_bgr_model(path: Path, *, device: str, threads: int, batch: int | None = None) -> ov.CompiledModel:
-    """Return a network that was made for BGR pictures in [0, 255], compiled to take ours.
-
-    The file's input is ``(N, 3, H, W)``, float32, BGR. The returned network's is ``(N, H, W, 3)``, uint8,
-    RGB; it swaps and converts inside. Arguments and errors as ``compile_model``.
-    """
-    try:
-        processor = PrePostProcessor(_read(path, batch))
-        picture = processor.input()
-        picture.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
-        picture.tensor().set_color_format(ColorFormat.RGB)
-        picture.preprocess().convert_color(ColorFormat.BGR).convert_element_type(ov.Type.f32)
-        picture.model().set_layout(ov.Layout("NCHW"))
-        return _compile(processor.build(), device=device, threads=threads)
-    except RuntimeError as error:
-        raise _unreadable(path, error) from error
+    check_device(device)
+    locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
 
 
 def _read(path: Path, batch: int | None) -> ov.Model:
@@ -75,17 +110,26 @@ def _read(path: Path, batch: int | None) -> ov.Model:
     return model
 
 
+def _from_rgb(model: ov.Model) -> ov.Model:
+    processor = PrePostProcessor(model)
+    picture = processor.input()
+    picture.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+    picture.tensor().set_color_format(ColorFormat.RGB)
+    picture.preprocess().convert_color(ColorFormat.BGR).convert_element_type(ov.Type.f32)
+    picture.model().set_layout(ov.Layout("NCHW"))
+    return processor.build()
+
+
 def _compile(model: ov.Model, *, device: str, threads: int) -> ov.CompiledModel:
-    check_device(device)
-    if threads < 1:
-        raise ConfigError(f"threads: expected at least 1, got {threads}")
-    # Left alone, it takes bfloat16 where the processor has it, and results differ between machines.
+    # By default OpenVINO takes bfloat16 where the processor has it, and results differ between machines.
     options: dict[str, object] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
     if device == "cpu":
         options |= {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
     return ov.Core().compile_model(model, _DEVICES[device], options)
 
 
-def _unreadable(path: Path, error: RuntimeError) -> WeightsError:
-    reason = [line for line in str(error).splitlines() if line.strip()][-1].strip()
-    return WeightsError(f"{path}: expected a model that OpenVINO can run, got: {reason}; check the file")
+def _port(port: ov.ConstOutput) -> Port:
+    sizes = port.get_partial_shape()
+    shape = tuple(size.get_length() if size.is_static else None for size in sizes)
+    name = port.get_any_name() if port.get_names() else ""
+    return Port(name, str(np.dtype(port.get_element_type().to_dtype())), shape)

@@ -1,7 +1,7 @@
 """YOLO11, YOLO26 and RT-DETR through the ultralytics package, which is AGPL-3.0.
 
 Only the package's networks are used. Its ``predict`` needs torchvision's operators, which many builds lack, and
-mixes the pictures of a batch; letter-boxing and suppression are ours.
+mixes the pictures of a batch; letter-boxing and suppression are done here.
 """
 
 import logging
@@ -51,7 +51,7 @@ class UltralyticsDetector:
         nms_iou: In [0, 1]; of two boxes that overlap by more, the better one stays. Unused by networks that
             need no suppression (YOLO26, RT-DETR).
         device: cpu or cuda.
-        threads: Of the processor, for all of torch in this process.
+        threads: Processor threads, for all of torch in this process.
     """
 
     def __init__(

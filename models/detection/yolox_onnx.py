@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.backends.onnx_runtime import check_device, open_session
+from models.backends import onnx_runtime
+from models.backends.network import list_ports
+from models.backends.onnx_runtime import OnnxRuntimeNetwork
 from models.detection.boxes import check_size, to_frame
 from models.detection.nms import suppress
-from models.weights.store import locate_weights
 from pipeline.core.detections import Detections
 from pipeline.core.errors import WeightsError
 from pipeline.core.frame import LetterboxedFrame
@@ -32,12 +33,12 @@ class YoloxOnnxDetector:
     Args:
         weights: File name in ``models/weights/catalogue.yaml``, or a path.
         weights_dir: Where to look first.
-        sha256: Of the file; None takes the one in ``models/weights/catalogue.yaml``.
+        sha256: Digest of the file; None takes that of ``models/weights/catalogue.yaml``.
         input_hw: Height and width of the network's input, multiples of 32.
         min_score: In [0, 1]; objectness times class probability.
         nms_iou: In [0, 1]; of two boxes that overlap by more, the better one stays.
         device: cpu or cuda.
-        threads: Of the processor.
+        threads: Processor threads.
     """
 
     def __init__(
@@ -52,28 +53,17 @@ class YoloxOnnxDetector:
         device: str,
         threads: int,
     ) -> None:
-        path = locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
         self.input_hw = (input_hw[0], input_hw[1])
         self._min_score = min_score
         self._nms_iou = nms_iou
-        self._session = open_session(path, device=device, threads=threads)
-        self._input_name = self._session.get_inputs()[0].name
+        self._network = OnnxRuntimeNetwork.load(
+            weights, weights_dir=weights_dir, sha256=sha256, device=device, threads=threads
+        )
         self._image_1CHW = np.empty((1, 3, *self.input_hw), np.float32)
         self._cells, self._strides = _grid(self.input_hw)
-        self._check_network(path)
+        self._check_network()
 
-    @staticmethod
-    def preflight(
-        *, weights: str, weights_dir: str | Path | None, sha256: str | None, device: str, **_: object
-    ) -> None:
-        """Raise what the constructor would, without loading the network.
-
-        Raises:
-            WeightsError: If the weights are absent or altered.
-            ConfigError: If the device is not there.
-        """
-        check_device(device)
-        locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
+    preflight = staticmethod(onnx_runtime.preflight)
 
     def detect(self, frames: Sequence[LetterboxedFrame]) -> list[Detections]:
         """Return one record a frame, in order.
@@ -88,7 +78,7 @@ class YoloxOnnxDetector:
         # YOLOX was trained on BGR, 0 to 255.
         for plane, colour in zip(self._image_1CHW[0, ::-1], cv2.split(frame.image), strict=True):
             plane[:] = colour
-        (rows,) = self._session.run(None, {self._input_name: self._image_1CHW})[0]
+        (rows,) = self._network.run(self._image_1CHW)[0]
         scores = rows[:, _OBJECTNESS] * rows[:, _PERSON]
         found = np.flatnonzero(scores >= self._min_score)
         scores = scores[found]
@@ -96,23 +86,15 @@ class YoloxOnnxDetector:
         best = suppress(boxes_xyxy, scores, max_iou=self._nms_iou)
         return to_frame(frame, boxes_xyxy[best], scores[best])
 
-    def _check_network(self, path: Path) -> None:
-        """Raise unless the network takes this input and has a YOLOX head."""
-        expected_in, expected_out = [1, 3, *self.input_hw], [1, len(self._cells)]
-        shape_in = self._session.get_inputs()[0].shape
-        shape_out = self._session.get_outputs()[0].shape
-        if not (_fits(expected_in, shape_in) and _fits(expected_out, shape_out[:2]) and len(shape_out) == 3):
+    def _check_network(self) -> None:
+        """Check that the network takes this input and has a YOLOX head."""
+        (picture, *_), (rows, *_) = self._network.inputs, self._network.outputs
+        if not (picture.fits(1, 3, *self.input_hw) and rows.fits(1, len(self._cells), None)):
             raise WeightsError(
-                f"{path}: expected a YOLOX network from {expected_in} to {[*expected_out, 'values']}, got "
-                f"{shape_in} to {shape_out}; set input_hw to what the network takes"
+                f"{self._network.path}: expected a YOLOX network from {(1, 3, *self.input_hw)} to "
+                f"{(1, len(self._cells))} x values, got {list_ports(self._network.inputs)} to "
+                f"{list_ports(self._network.outputs)}; set input_hw to what the network takes"
             )
-
-
-def _fits(expected: list[int], got: list[object]) -> bool:
-    """Tell whether sizes agree; names stand for sizes that are free."""
-    return len(expected) == len(got) and all(
-        size == want or not isinstance(size, int) for want, size in zip(expected, got, strict=True)
-    )
 
 
 def _grid(input_hw: tuple[int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -1,9 +1,9 @@
-"""Prototypes sorted into cells by the nearest of some fixed directions, so that a search looks at a part of them.
+"""Prototypes sorted into cells by the nearest of some fixed directions, so that a search compares only a part of them.
 
-The directions are drawn once for all, and not learned from the people: whose row is in which cell, and so what a search
-answers, depends on who is in the gallery and on nothing else, whatever came and went before. Learned ones find no more:
-of new looks spread as those of the network shipped, among 100,000 people, 96 % were among the first 20 with 256 of
-these cells looked into, 91 % with as many of k-means, 99 % with everything.
+The directions are random and fixed, not learned from the people. So the cell of a row, and the answer of a search,
+depend only on who is in the gallery, not on who was added or removed before. Learned directions find no more: of new
+appearances among 100,000 people, spread as those of the shipped network, 96 % were among the first 20 with 256 of these
+cells searched, 91 % with as many of k-means, 99 % with an exhaustive search.
 
 Reference:
     Jégou et al., "Product Quantization for Nearest Neighbor Search", 2011 (the inverted file); Charikar, "Similarity
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 NUM_CELLS = 1024
 PROBED = 288
-"""Cells that a search looks into: found are 97 of 100 and more of those whom a search of everything finds."""
+"""Cells that a search compares. With as many it finds at least 97 % of what an exhaustive search finds."""
 SEED = 20100
 _CHUNK = 16_384
 

@@ -1,4 +1,4 @@
-"""A gallery in numpy: every prototype of everybody, compared with every query."""
+"""A gallery in numpy that compares each query with all prototypes."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""A gallery in FAISS: exact inner products, and above a size an inverted file that looks at a part of everybody.
+"""A gallery in FAISS: exact inner products, and above a size an inverted file that searches a part.
 
 Reference:
     Douze et al., "The Faiss library", 2024; IndexFlatIP, GpuIndexFlatIP and IndexIVFFlat.
@@ -24,8 +24,8 @@ class FaissGallery:
     Args:
         device: cpu or cuda. The wheels for GPUs are faiss-gpu-cu12 and its kin, in place of faiss-cpu.
         threads: Of the processor; FAISS knows one number for the whole process.
-        approximate_above: Prototypes from which on a search on the processor looks at the likeliest part of them
-            (``Cells``); infinite never to.
+        approximate_above: Number of prototypes above which a search on the processor compares only the likeliest
+            part of them (``Cells``); infinity for never.
 
     Raises:
         ConfigError: If the device is neither, or the installed FAISS or the machine has no GPU for cuda.

@@ -59,12 +59,12 @@ class PrototypeTable:
 
     @property
     def num_alive(self) -> int:
-        """Rows that are somebody's."""
+        """Rows that hold a prototype."""
         return self.size - self._num_dead
 
     @property
     def alive(self) -> NDArray[np.uint8]:
-        """A bit a row, the lowest first: whether it is somebody's."""
+        """One bit per row, lowest first: whether it holds a prototype."""
         return self._alive[: (self.size + 7) // 8]
 
     def put(self, identity: Identity) -> None:
@@ -103,7 +103,7 @@ class PrototypeTable:
         """Return up to ``k`` people, ascending distance, ties by ``person_id``.
 
         ``search`` computes in single precision, and its last bits depend on what else is in the table. So it
-        only says who is worth a look: everyone who could be among the first ``k`` within its rounding error.
+        only selects candidates: all who could be among the first ``k`` within its rounding error.
         Their distances are then computed row by row in double precision: the same for every history and
         index.
 

@@ -1,4 +1,4 @@
-"""Crops made to fit a pose network, and the way back."""
+"""Crops letter-boxed into the input of a pose network, and points mapped back."""
 
 import cv2
 import numpy as np

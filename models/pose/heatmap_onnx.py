@@ -1,4 +1,4 @@
-"""Top-down networks that answer with heat-maps, as ONNX files: ours, HRNet, SimpleBaseline and their like.
+"""Top-down networks that answer with heat-maps, as ONNX files: passerby, HRNet, SimpleBaseline and similar.
 
 Reference:
     Xiao et al., "Simple Baselines for Human Pose Estimation and Tracking", arXiv:1804.06208: the keypoint lies a
@@ -11,13 +11,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
-from models.backends.onnx_runtime import check_device, input_of_crops, open_session
+from models.backends import onnx_runtime
+from models.backends.network import Network, check_crops, list_ports
+from models.backends.onnx_runtime import OnnxRuntimeNetwork
 from models.backends.pixels import PixelScaling
-from models.pose.crops import Letterbox, letterbox_each
-from models.weights.store import locate_weights
+from models.pose.crops import Letterbox
+from models.pose.letterboxed import LetterboxedNetwork
 from pipeline.core import PoseNeed, Tracklet
 from pipeline.core.errors import WeightsError
 
@@ -34,15 +35,15 @@ class HeatmapOnnxEstimator:
     Args:
         weights: Name or path of the ``.onnx`` file.
         weights_dir: Where weights are looked for first.
-        sha256: Of the file, 64 hex digits; None if it is in ``models/weights/catalogue.yaml`` or does not matter.
+        sha256: Digest of the file, 64 hex digits; None takes that of the catalogue, if there is one.
         input_hw: Height and width of the network's input, pixels.
         colour_order: rgb or bgr, of the network.
         mean: Subtracted, three numbers in that order, in the range [0, 255].
         std: Divided by, likewise.
-        margin: How much more than the crop the network sees, black: 1 or more.
+        margin: Ratio of the region that the network sees to the crop, the rest black; at least 1.
         heatmap_hw: Rows and columns of the heat-maps over a crop.
         device: cpu or cuda.
-        threads: Of the processor.
+        threads: Processor threads.
 
     Raises:
         ConfigError: If the device is not there, or the network takes another input.
@@ -66,15 +67,14 @@ class HeatmapOnnxEstimator:
         device: str,
         threads: int,
     ) -> None:
-        path = locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
-        height, width = input_hw
-        rows, columns = heatmap_hw
-        self._input_hw = (height, width)
-        self._heatmap_hw = (rows, columns)
-        self._margin = margin
-        self._scaling = PixelScaling(colour_order=colour_order, mean=mean, std=std)
-        self._session = open_session(path, device=device, threads=threads)
-        self._input, self._one_by_one = _check_network(weights, self._session, self._input_hw)
+        network = OnnxRuntimeNetwork.load(
+            weights, weights_dir=weights_dir, sha256=sha256, device=device, threads=threads
+        )
+        (height, width), (rows, columns) = input_hw, heatmap_hw
+        self._input_hw, self._heatmap_hw = (height, width), (rows, columns)
+        _check_network(weights, network, self._input_hw)
+        scaling = PixelScaling(colour_order=colour_order, mean=mean, std=std)
+        self._network = LetterboxedNetwork(network, input_hw=self._input_hw, margin=margin, scale=scaling)
 
     @staticmethod
     def preflight(
@@ -94,21 +94,15 @@ class HeatmapOnnxEstimator:
             ConfigError: If the device is not there, or the scaling makes no sense.
             WeightsError: If the weights are absent or altered.
         """
-        check_device(device)
         PixelScaling(colour_order=colour_order, mean=mean, std=std)
-        locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
+        onnx_runtime.preflight(weights=weights, weights_dir=weights_dir, sha256=sha256, device=device)
 
     def estimate(self, tracklets: Sequence[Tracklet]) -> list[Tracklet]:
         """Return the same tracklets, in order, with keypoints and heat-maps; inputs stay as they are."""
-        # One call a tracklet: the last bits of a result may depend on the size of the batch.
         return [self._estimate_one(tracklet) for tracklet in tracklets]
 
     def _estimate_one(self, tracklet: Tracklet) -> Tracklet:
-        letterboxes = letterbox_each(tracklet, self._input_hw, margin=self._margin)
-        fitted = [box.apply(crop) for box, crop in zip(letterboxes, tracklet.crops, strict=True)]
-        pixels = self._scaling(np.stack(fitted))
-        batches = np.split(pixels, len(pixels)) if self._one_by_one else [pixels]
-        maps = np.concatenate([self._session.run(None, {self._input: batch})[0] for batch in batches])
+        (maps, *_), letterboxes = self._network.run(tracklet)
         answers = list(zip(maps, letterboxes, strict=True))
         return replace(
             tracklet,
@@ -157,15 +151,13 @@ def find_peaks(maps: Maps) -> NDArray[np.float32]:
     return peaks
 
 
-def _check_network(weights: str, session: onnxruntime.InferenceSession, input_hw: tuple[int, int]) -> tuple[str, bool]:
-    """Return the name of the input, and whether it takes one crop at a time."""
-    inputs, outputs = session.get_inputs(), session.get_outputs()
+def _check_network(weights: str, network: Network, input_hw: tuple[int, int]) -> None:
+    inputs, outputs = network.inputs, network.outputs
     if len(inputs) != 1 or len(inputs[0].shape) != 4 or len(outputs) != 1 or len(outputs[0].shape) != 4:
         raise WeightsError(
             f"{weights}: expected one input (N, 3, h, w) and one output (N, 17, h', w'), got inputs "
-            f"{[(i.name, i.shape) for i in inputs]} and outputs {[(o.name, o.shape) for o in outputs]}; "
-            "export the network that way"
+            f"{list_ports(inputs)} and outputs {list_ports(outputs)}; export the network that way"
         )
-    if isinstance(outputs[0].shape[1], int) and outputs[0].shape[1] != 17:
+    if outputs[0].shape[1] not in (None, 17):
         raise WeightsError(f"{weights}: expected 17 keypoints (COCO), got {outputs[0].shape[1]}; use a body model")
-    return input_of_crops(session, input_hw, weights=weights, option="input_hw")
+    check_crops(network, input_hw, weights=weights, option="input_hw")

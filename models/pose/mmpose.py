@@ -35,7 +35,7 @@ class MmposeEstimator:
         gives: keypoints, or heatmaps for both; models without heat-maps (plain regression) cannot.
         heatmap_hw: Rows and columns of the heat-maps over a crop.
         device: cpu or cuda.
-        threads: Of the processor; torch knows one number for the whole process.
+        threads: Processor threads; torch has one number for the whole process.
 
     Raises:
         ConfigError: If the configuration is no top-down model of 17 keypoints, or there is no such device.

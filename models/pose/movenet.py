@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.backends.openvino import check_device, compile_model
-from models.pose.crops import letterbox_each
-from models.weights.store import locate_weights
+from models.backends import openvino
+from models.backends.network import list_ports
+from models.backends.openvino import OpenVinoNetwork
+from models.pose.letterboxed import LetterboxedNetwork
 from pipeline.core import PoseNeed, Tracklet
 from pipeline.core.errors import WeightsError
 
@@ -27,10 +28,10 @@ class MovenetEstimator:
     Args:
         weights: Name or path of the ``.tflite`` file.
         weights_dir: Where weights are looked for first.
-        sha256: Of the file; None takes the one in ``models/weights/catalogue.yaml``.
-        margin: How much more than the crop the network sees, black: 1 or more.
-        device: As ``models.backends.openvino`` knows them.
-        threads: Of the processor.
+        sha256: Digest of the file; None takes that of ``models/weights/catalogue.yaml``.
+        margin: Ratio of the region that the network sees to the crop, the rest black; at least 1.
+        device: cpu or gpu (of Intel).
+        threads: Processor threads.
 
     Raises:
         ConfigError: If the device is not there.
@@ -49,28 +50,15 @@ class MovenetEstimator:
         device: str,
         threads: int,
     ) -> None:
-        path = locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
-        model = compile_model(path, device=device, threads=threads)
-        takes, gives = model.input(0).partial_shape, model.output(0).partial_shape
-        if str(takes) != "[1,192,192,3]" or str(gives) != "[1,1,17,3]":
+        network = OpenVinoNetwork.load(weights, weights_dir=weights_dir, sha256=sha256, device=device, threads=threads)
+        if network.inputs[0].shape != (1, *_INPUT_HW, 3) or network.outputs[0].shape != (1, 1, 17, 3):
             raise WeightsError(
-                f"{weights}: expected MoveNet Lightning, [1,192,192,3] to [1,1,17,3], got {takes} to {gives}"
+                f"{weights}: expected MoveNet Lightning, (1, 192, 192, 3) to (1, 1, 17, 3), got "
+                f"{list_ports(network.inputs)} to {list_ports(network.outputs)}"
             )
-        self._request = model.create_infer_request()
-        self._margin = margin
+        self._network = LetterboxedNetwork(network, input_hw=_INPUT_HW, margin=margin, scale=None)
 
-    @staticmethod
-    def preflight(
-        *, weights: str, weights_dir: str | Path | None, sha256: str | None, device: str, **_: object
-    ) -> None:
-        """Check, without loading anything, that the constructor will find what it needs.
-
-        Raises:
-            ConfigError: If the device is not there.
-            WeightsError: If the weights are absent or altered.
-        """
-        check_device(device)
-        locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
+    preflight = staticmethod(openvino.preflight)
 
     def estimate(self, tracklets: Sequence[Tracklet]) -> list[Tracklet]:
         """Return the same tracklets, in the same order, with keypoints; inputs stay as they are."""
@@ -78,9 +66,9 @@ class MovenetEstimator:
 
     def _keypoints(self, tracklet: Tracklet) -> NDArray[np.float32]:
         keypoints = np.empty((len(tracklet), 17, 3), np.float32)
-        letterboxes = letterbox_each(tracklet, _INPUT_HW, margin=self._margin)
-        for target, crop, letterbox in zip(keypoints, tracklet.crops, letterboxes, strict=True):
-            y, x, score = self._request.infer([letterbox.apply(crop)[None]], share_inputs=True)[0][0, 0].T
+        (answers, *_), letterboxes = self._network.run(tracklet)
+        for target, answer, letterbox in zip(keypoints, answers, letterboxes, strict=True):
+            y, x, score = answer[0].T
             target[:, :2] = letterbox.to_crop(np.stack([x, y], axis=1) * np.float32(_INPUT_HW[0]))
             target[:, 2] = np.clip(score, 0, 1)
         return keypoints

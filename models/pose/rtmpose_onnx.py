@@ -10,13 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
-from models.backends.onnx_runtime import check_device, input_of_crops, open_session
+from models.backends import onnx_runtime
+from models.backends.network import Network, check_crops, list_ports
+from models.backends.onnx_runtime import OnnxRuntimeNetwork
 from models.backends.pixels import PixelScaling
-from models.pose.crops import Letterbox, letterbox_each
-from models.weights.store import locate_weights
+from models.pose.crops import Letterbox
+from models.pose.letterboxed import LetterboxedNetwork
 from pipeline.core import PoseNeed, Tracklet
 from pipeline.core.errors import WeightsError
 
@@ -36,14 +37,15 @@ class RtmposeOnnxEstimator:
     Args:
         weights: Name or path of the ``.onnx`` file with the outputs ``simcc_x`` and ``simcc_y``.
         weights_dir: Where weights are looked for first.
-        sha256: Of the file, 64 hex digits; None if it does not matter.
+        sha256: Digest of the file, 64 hex digits; None for no check.
         input_hw: Height and width of the network's input, pixels.
         mean: Of red, green and blue, in the range [0, 255]; subtracted.
         std: Likewise; divided by.
-        margin: How much more than the crop the network sees, black: 1 or more. RTMPose learned with 1.25.
+        margin: Ratio of the region that the network sees to the crop, the rest black; at least 1. RTMPose was
+            trained with 1.25.
         heatmap_hw: Rows and columns of the heat-maps over a crop.
         device: cpu or cuda.
-        threads: Of the processor.
+        threads: Processor threads.
 
     Raises:
         ConfigError: If the device is not there, or the network takes another input.
@@ -66,38 +68,24 @@ class RtmposeOnnxEstimator:
         device: str,
         threads: int,
     ) -> None:
-        path = locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
-        height, width = input_hw
-        rows, columns = heatmap_hw
-        self._input_hw = (height, width)
-        self._heatmap_hw = (rows, columns)
-        self._margin = margin
-        self._scaling = PixelScaling(colour_order="rgb", mean=mean, std=std)
-        self._session = open_session(path, device=device, threads=threads)
-        self._input, self._one_by_one = _check_network(weights, self._session, self._input_hw)
+        network = OnnxRuntimeNetwork.load(
+            weights, weights_dir=weights_dir, sha256=sha256, device=device, threads=threads
+        )
+        (height, width), (rows, columns) = input_hw, heatmap_hw
+        self._input_hw, self._heatmap_hw = (height, width), (rows, columns)
+        self._x, self._y = _find_outputs(weights, network, self._input_hw)
+        scaling = PixelScaling(colour_order="rgb", mean=mean, std=std)
+        self._network = LetterboxedNetwork(network, input_hw=self._input_hw, margin=margin, scale=scaling)
 
-    @staticmethod
-    def preflight(
-        *, weights: str, weights_dir: str | Path | None, sha256: str | None, device: str, **_: object
-    ) -> None:
-        """Check, without loading anything, that the constructor will find what it needs.
-
-        Raises:
-            ConfigError: If the device is not there.
-            WeightsError: If the weights are absent or altered.
-        """
-        check_device(device)
-        locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
+    preflight = staticmethod(onnx_runtime.preflight)
 
     def estimate(self, tracklets: Sequence[Tracklet]) -> list[Tracklet]:
         """Return the same tracklets, in order, with keypoints and heat-maps; inputs stay as they are."""
-        # One call a tracklet: the last bits of a result may depend on the size of the batch.
         return [self._estimate_one(tracklet) for tracklet in tracklets]
 
     def _estimate_one(self, tracklet: Tracklet) -> Tracklet:
-        letterboxes = letterbox_each(tracklet, self._input_hw, margin=self._margin)
-        fitted = [box.apply(crop) for box, crop in zip(letterboxes, tracklet.crops, strict=True)]
-        simcc_x, simcc_y = self._run(self._scaling(np.stack(fitted)))
+        outputs, letterboxes = self._network.run(tracklet)
+        simcc_x, simcc_y = outputs[self._x], outputs[self._y]
         bins_per_px = (simcc_x.shape[2] / self._input_hw[1], simcc_y.shape[2] / self._input_hw[0])
         answers = list(zip(simcc_x, simcc_y, letterboxes, strict=True))
         return replace(
@@ -105,11 +93,6 @@ class RtmposeOnnxEstimator:
             keypoints=np.stack([decode_keypoints(x, y, bins_per_px, box) for x, y, box in answers]),
             heatmaps=np.stack([decode_heatmaps(x, y, bins_per_px, box, self._heatmap_hw) for x, y, box in answers]),
         )
-
-    def _run(self, pixels: NDArray[np.float32]) -> tuple[Marginals, Marginals]:
-        batches = np.split(pixels, len(pixels)) if self._one_by_one else [pixels]
-        answers = [self._session.run(["simcc_x", "simcc_y"], {self._input: batch}) for batch in batches]
-        return np.concatenate([x for x, _ in answers]), np.concatenate([y for _, y in answers])
 
 
 def decode_keypoints(
@@ -148,15 +131,18 @@ def _cell_maxima(marginals: Marginals, edges: NDArray[np.float32]) -> Marginals:
     return cells
 
 
-def _check_network(weights: str, session: onnxruntime.InferenceSession, input_hw: tuple[int, int]) -> tuple[str, bool]:
-    """Return the name of the input, and whether it takes one crop at a time."""
-    inputs, outputs = session.get_inputs(), {output.name: output.shape for output in session.get_outputs()}
-    if len(inputs) != 1 or len(inputs[0].shape) != 4 or not {"simcc_x", "simcc_y"} <= outputs.keys():
+def _find_outputs(weights: str, network: Network, input_hw: tuple[int, int]) -> tuple[int, int]:
+    """Check the ports of the network; return the positions of ``simcc_x`` and ``simcc_y`` among its outputs."""
+    names = [port.name for port in network.outputs]
+    if len(network.inputs) != 1 or len(network.inputs[0].shape) != 4 or not {"simcc_x", "simcc_y"} <= set(names):
         raise WeightsError(
-            f"{weights}: expected one input (N, 3, h, w) and the outputs simcc_x and simcc_y, "
-            f"got inputs {[(i.name, i.shape) for i in inputs]} and outputs {sorted(outputs)}; "
-            "export it with MMDeploy"
+            f"{weights}: expected one input (N, 3, h, w) and the outputs simcc_x and simcc_y, got inputs "
+            f"{list_ports(network.inputs)} and outputs {list_ports(network.outputs)}; export it with MMDeploy"
         )
-    if any(outputs[name][1:2] != [17] for name in ("simcc_x", "simcc_y")):
-        raise WeightsError(f"{weights}: expected 17 keypoints (COCO), got {outputs}; use a body model")
-    return input_of_crops(session, input_hw, weights=weights, option="input_hw")
+    found = names.index("simcc_x"), names.index("simcc_y")
+    if any(network.outputs[index].shape[1:2] != (17,) for index in found):
+        raise WeightsError(
+            f"{weights}: expected 17 keypoints (COCO), got {list_ports(network.outputs)}; use a body model"
+        )
+    check_crops(network, input_hw, weights=weights, option="input_hw")
+    return found

@@ -15,7 +15,7 @@ Vectors = NDArray[np.float32]
 class CropAverage:
     """Embeds the crops of a tracklet one by one and averages them, better crops counting more.
 
-    Every crop's vector is brought to L2 norm 1, so that no crop shouts; then they are averaged with the
+    Every crop's vector is brought to L2 norm 1, so that all crops have the same scale; then they are averaged with the
     weights ``quality ** quality_exponent``, and the average is brought to norm 1.
 
     Args:

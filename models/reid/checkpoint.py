@@ -39,7 +39,7 @@ def check_fits(path: Path, network: nn.Module) -> None:
         with safe_open(path, "pt") as file:
             got = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path}: expected a readable safetensors file, got: {error}; copy it anew") from error
+        raise WeightsError(f"{path}: expected a readable safetensors file, got: {error}; copy it again") from error
     missing = sorted(wanted.keys() - got.keys())
     foreign = sorted(name for name in got.keys() - wanted.keys() if _CLASSIFIER not in name)
     unfit = sorted(name for name in wanted.keys() & got.keys() if wanted[name] != got[name])

@@ -54,9 +54,9 @@ class ClipSettings:
             raise ConfigError(f"needs: expected one of {', '.join(PoseNeed)}, got {self.needs!r}")
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> Self:
-        """Return the settings among all that an embedder is told. Raises as the constructor."""
-        return cls(**{field.name: told[field.name] for field in fields(cls)})
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """Return the settings of clips among those of an embedder. Raises as the constructor."""
+        return cls(**{field.name: settings[field.name] for field in fields(cls)})
 
     def scaling(self) -> PixelScaling:
         """Return what makes pixels the network's input."""

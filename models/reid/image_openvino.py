@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.backends.openvino import check_device, compile_bgr_model
+from models.backends import openvino
+from models.backends.openvino import OpenVinoNetwork
 from models.reid.averaging import CropAverage
 from models.reid.space import name_space
-from models.weights.store import locate_weights
 from pipeline.core import Embedding, PoseNeed, Tracklet
 from pipeline.core.errors import ConfigError
 
@@ -22,16 +22,16 @@ class ImageOpenVinoEmbedder:
     """Embeds each crop with an Open Model Zoo network and averages over the tracklet.
 
     Args:
-        name: Of the embedding space, before the checksum of the weights.
+        name: Name of the embedding space; the checksum of the weights is appended.
         weights: Name or path of the ``.xml`` file; the ``.bin`` file lies beside it.
         weights_dir: Where weights are looked for first.
-        sha256: Of the file; None takes the one in ``models/weights/catalogue.yaml``.
+        sha256: Digest of the file; None takes that of ``models/weights/catalogue.yaml``.
         clip_len: The number of crops asked for; fewer and more work.
         crop_size_hw: Height and width of the crops, pixels; the network's own.
-        quality_exponent: Crops count with ``quality ** quality_exponent``; 0 lets all count the same.
-        flip: Embed each crop mirrored as well; twice the work.
-        device: As ``models.backends.openvino`` knows them.
-        threads: Of the processor.
+        quality_exponent: Exponent of the weights ``quality ** quality_exponent``; 0 for equal weights.
+        flip: Embed each crop mirrored as well, at twice the cost.
+        device: cpu or gpu (of Intel).
+        threads: Processor threads.
 
     Raises:
         ConfigError: If the device is not there, or the network takes crops of another size.
@@ -54,16 +54,23 @@ class ImageOpenVinoEmbedder:
         device: str,
         threads: int,
     ) -> None:
-        topology = locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
-        model = compile_bgr_model(topology, device=device, threads=threads, batch=-1)
+        self._network = OpenVinoNetwork.load(
+            weights,
+            weights_dir=weights_dir,
+            sha256=sha256,
+            device=device,
+            threads=threads,
+            batch=-1,
+            takes_rgb=True,
+        )
         height, width = crop_size_hw
-        takes = model.input(0).partial_shape
-        if str(takes) != f"[?,{height},{width},3]":
-            raise ConfigError(f"crop_size_hw: expected the size that {weights} takes, {takes}, got {height}x{width}")
-        self.space = name_space(name, topology.with_suffix(".bin"))
+        (taken, *_) = self._network.inputs
+        if taken.shape != (None, height, width, 3):
+            raise ConfigError(f"crop_size_hw: expected the size that {weights} takes, {taken}, got {height}x{width}")
+        # Of an IR file the weights are in the .bin.
+        self.space = name_space(name, self._network.path.with_suffix(".bin"))
         self.clip_len = clip_len
         self.crop_size_hw = (height, width)
-        self._request = model.create_infer_request()
         self._average = CropAverage(
             self._embed_crops,
             space=self.space,
@@ -72,18 +79,7 @@ class ImageOpenVinoEmbedder:
             flip=flip,
         )
 
-    @staticmethod
-    def preflight(
-        *, weights: str, weights_dir: str | Path | None, sha256: str | None, device: str, **_: object
-    ) -> None:
-        """Check, without loading anything, that the constructor will find what it needs.
-
-        Raises:
-            ConfigError: If the device is not there.
-            WeightsError: If the weights are absent or altered.
-        """
-        check_device(device)
-        locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
+    preflight = staticmethod(openvino.preflight)
 
     def embed(self, tracklets: Sequence[Tracklet]) -> list[Embedding]:
         """Return one embedding a tracklet, in the same order; ``[]`` for ``[]``.
@@ -95,5 +91,4 @@ class ImageOpenVinoEmbedder:
         return self._average.embed(tracklets)
 
     def _embed_crops(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        vectors: NDArray[np.float32] = self._request.infer([crops], share_inputs=True)[0]
-        return vectors
+        return self._network.run(crops)[0]

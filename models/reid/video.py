@@ -1,4 +1,4 @@
-"""Networks that look at clips, in the live line: a tracklet is cut into clips, their vectors are averaged."""
+"""Video networks in the pipeline: a tracklet is cut into clips, and their vectors are averaged."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,10 +27,10 @@ class VideoEmbedder:
 
     Args:
         network: Makes the network; is given ``num_ids``, ``clip_len`` and ``crop_size_hw``.
-        name: Of the embedding space, before the checksum of the weights.
-        weights: Name or path of the ``.safetensors`` file; ``random`` for none: to try out, it tells nobody apart.
+        name: Name of the embedding space; the checksum of the weights is appended.
+        weights: Name or path of the ``.safetensors`` file; ``random`` for random initialisation, to try out only.
         weights_dir: Where weights are looked for first.
-        sha256: Of the file, 64 hex digits; None if it is in ``models/weights/catalogue.yaml`` or does not matter.
+        sha256: Digest of the file, 64 hex digits; None takes that of the catalogue, if there is one.
         clip_len: Crops of a clip.
         crop_size_hw: Height and width of the crops, pixels.
         needs: nothing, keypoints or heatmaps: what the network asks of the pose stage.
@@ -40,7 +40,7 @@ class VideoEmbedder:
         std: Likewise; divided by.
         precision: float32 or bfloat16, of the convolutions and products.
         device: cpu or cuda.
-        threads: Of the processor; torch knows one number for the whole process.
+        threads: Processor threads; torch has one number for the whole process.
 
     Raises:
         ConfigError: If the device is not there, or a setting makes no sense.
@@ -101,7 +101,7 @@ class VideoEmbedder:
         sha256: str | None,
         precision: str,
         device: str,
-        **told: Any,
+        **options: Any,
     ) -> None:
         """Check, without any tensor of the network in memory, that the constructor will find what it needs.
 
@@ -110,7 +110,7 @@ class VideoEmbedder:
             WeightsError: If the weights are absent, altered or of another network.
         """
         _check_device(precision=precision, device=device)
-        settings = ClipSettings.of(told)
+        settings = ClipSettings.of(options)
         with torch.device("meta"):
             made = network(num_ids=0, clip_len=settings.clip_len, crop_size_hw=tuple(settings.crop_size_hw))
         if settings.needs != made.needs:

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 
-from models.backends.onnx_runtime import check_device, open_session
+from models.backends import onnx_runtime
+from models.backends.network import Network, list_ports
+from models.backends.onnx_runtime import OnnxRuntimeNetwork
 from models.reid.clip_average import ClipAverage, ClipSettings, Values
 from models.reid.space import name_space
-from models.weights.store import locate_weights
 from pipeline.core import Embedding, PoseNeed, Tracklet
 from pipeline.core.errors import ConfigError, WeightsError
 
@@ -22,10 +22,10 @@ class VideoOnnxEmbedder:
     ``heatmaps`` ``(1, T, 17, h', w')``, and one output, ``(1, D)``.
 
     Args:
-        name: Of the embedding space, before the checksum of the weights.
+        name: Name of the embedding space; the checksum of the weights is appended.
         weights: Name or path of the ``.onnx`` file.
         weights_dir: Where weights are looked for first.
-        sha256: Of the file, 64 hex digits; None if it is in ``models/weights/catalogue.yaml`` or does not matter.
+        sha256: Digest of the file, 64 hex digits; None takes that of the catalogue, if there is one.
         clip_len: Crops of a clip; what the network takes.
         crop_size_hw: Height and width of the crops, pixels; what the network takes.
         needs: nothing, keypoints or heatmaps: what the network takes besides pixels.
@@ -34,7 +34,7 @@ class VideoOnnxEmbedder:
         mean: Of red, green and blue, in the range [0, 255]; subtracted.
         std: Likewise; divided by.
         device: cpu or cuda.
-        threads: Of the processor.
+        threads: Processor threads.
 
     Raises:
         ConfigError: If the device is not there, or the network takes other clips.
@@ -67,12 +67,13 @@ class VideoOnnxEmbedder:
             mean=mean,
             std=std,
         )
-        path = locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
-        self.space = name_space(name, path)
-        self._session = open_session(path, device=device, threads=threads)
+        self._network = OnnxRuntimeNetwork.load(
+            weights, weights_dir=weights_dir, sha256=sha256, device=device, threads=threads
+        )
+        self.space = name_space(name, self._network.path)
         self._average = ClipAverage(self._embed_clips, space=self.space, settings=settings)
         self.clip_len, self.crop_size_hw, self.needs = clip_len, self._average.crop_size_hw, self._average.needs
-        _check_network(weights, self._session, [1, clip_len, 3, *self.crop_size_hw], self.needs)
+        _check_network(weights, self._network, (1, clip_len, 3, *self.crop_size_hw), self.needs)
 
     @staticmethod
     def preflight(
@@ -81,7 +82,7 @@ class VideoOnnxEmbedder:
         weights_dir: str | Path | None,
         sha256: str | None,
         device: str,
-        **told: Any,
+        **settings: Any,
     ) -> None:
         """Check, without loading anything, that the constructor will find what it needs.
 
@@ -89,9 +90,8 @@ class VideoOnnxEmbedder:
             ConfigError: If the device is not there, or a setting makes no sense.
             WeightsError: If the weights are absent or altered.
         """
-        check_device(device)
-        ClipSettings.of(told)
-        locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
+        ClipSettings.of(settings)
+        onnx_runtime.preflight(weights=weights, weights_dir=weights_dir, sha256=sha256, device=device)
 
     def embed(self, tracklets: Sequence[Tracklet]) -> list[Embedding]:
         """Return one embedding a tracklet, in the same order; ``[]`` for ``[]``.
@@ -103,21 +103,22 @@ class VideoOnnxEmbedder:
         return self._average.embed(tracklets)
 
     def _embed_clips(self, pixels: Values, pose: Values | None) -> Values:
-        inputs = [{"pixels": clip[None]} for clip in pixels]
-        if pose is not None:
-            inputs = [given | {str(self.needs): one[None]} for given, one in zip(inputs, pose, strict=True)]
-        return np.concatenate([self._session.run(None, given)[0] for given in inputs])
+        given = {"pixels": pixels} | ({} if pose is None else {str(self.needs): pose})
+        inputs = [given[port.name] for port in self._network.inputs]
+        clips = range(len(pixels))
+        return np.concatenate([self._network.run(*(array[clip, None] for array in inputs))[0] for clip in clips])
 
 
-def _check_network(weights: str, session: onnxruntime.InferenceSession, shape: list[int], needs: PoseNeed) -> None:
-    inputs = {given.name: given.shape for given in session.get_inputs()}
+def _check_network(weights: str, network: Network, pixels: tuple[int, ...], needs: PoseNeed) -> None:
+    inputs = {port.name: port for port in network.inputs}
     wanted = {"pixels"} | ({str(needs)} if needs is not PoseNeed.NOTHING else set())
-    if inputs.keys() != wanted or len(session.get_outputs()) != 1:
+    if inputs.keys() != wanted or len(network.outputs) != 1:
         raise WeightsError(
-            f"{weights}: expected the inputs {sorted(wanted)} and one output, got {sorted(inputs)} and "
-            f"{len(session.get_outputs())}; set needs to what it takes, or export the network anew"
+            f"{weights}: expected the inputs {sorted(wanted)} and one output, got inputs {list_ports(network.inputs)} "
+            f"and outputs {list_ports(network.outputs)}; set needs to what it takes, or export the network again"
         )
-    if inputs["pixels"] != shape:
+    if inputs["pixels"].shape != pixels:
         raise ConfigError(
-            f"clip_len, crop_size_hw: expected what {weights} takes, {inputs['pixels']} (1, T, 3, h, w), got {shape}"
+            f"clip_len, crop_size_hw: expected what {weights} takes, {list(inputs['pixels'].shape)} (1, T, 3, h, w), "
+            f"got {list(pixels)}"
         )

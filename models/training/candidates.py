@@ -70,9 +70,9 @@ def read_options(arguments: Sequence[str], schema: type[Options]) -> tuple[Optio
     """
     chosen = _pairs(arguments)
     default = OmegaConf.structured(schema)
-    told = {key: chosen.pop(key) for key in list(default) if key in chosen}
+    values = {key: chosen.pop(key) for key in list(default) if key in chosen}
     try:
-        options = OmegaConf.to_object(OmegaConf.merge(default, told))
+        options = OmegaConf.to_object(OmegaConf.merge(default, values))
     except OmegaConfBaseException as error:
         reason = str(error).strip().splitlines()[0]
         raise ConfigError(f"command line: expected values for {', '.join(default)}, got: {reason}") from error

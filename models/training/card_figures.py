@@ -1,11 +1,11 @@
-"""The pictures of our model cards: what the networks make of rendered worlds that they did not learn from.
+"""Model-card figures: what the networks find in rendered worlds held out of their training.
 
-    python -m models.training.card_figures data=/a/rendered
-    python -m models.training.card_figures data=/a/rendered of=pose pose.weights=/a/mine.onnx out=/elsewhere
+    python -m models.training figures data=/a/rendered
+    python -m models.training figures data=/a/rendered of=pose pose.weights=/a/own.onnx out=/elsewhere
 
-Each goes beside the network, named as its weights, and the card gets a line that shows it. Further ``key=value`` are
-passed on to the configuration. Nothing is picked by hand: crops and queries are drawn by seed, and so are the frames,
-of which the ones with the most people are shown.
+Each figure is written beside its network and named after it, and the card gets a line that shows it. Further
+``key=value`` are passed on to the configuration. Nothing is picked by hand: crops and queries are sampled by seed, and
+so are the frames, of which the ones with the most people are shown.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,7 +29,7 @@ from models.training.image_grid import (
     draw_box,
     draw_line,
     fit,
-    frame_tile,
+    frame_cell,
     join,
     write_jpeg,
 )
@@ -38,10 +38,9 @@ from models.training.score_worlds import POSE_CROP_HW, count_people, embed_crops
 from models.training.single_crops import to_tracklet
 from models.training.world_people import TrueCrop, TrueFrame, read_true_crops, read_true_frames
 from models.training.worlds import World, split_worlds
-from models.weights.store import CATALOGUE
+from models.weights.store import SHIPPED
 from pipeline.camera.detection import letterbox
 from pipeline.core import Detector, Embedder, PoseEstimator
-from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError, DataError
 from pipeline.evaluation.detection import find_matches
 
@@ -51,7 +50,7 @@ _FOUND = "Rendered worlds held out of the training. Green: found. Red: wrong. Wh
 _POSED = "Rendered people held out of the training. Green: left limbs. Blue: right limbs."
 _AGAIN = (
     "Rendered people held out of the training, seen by one camera, and the five most alike by any other with their "
-    "cosines. Green: right. Red: wrong. Grey: wrong, but nobody right is left to be found."
+    "cosines. Green: right. Red: wrong. Grey: wrong, with no right answer left."
 )
 
 _LEFT_LIMBS = ((5, 7, 9), (11, 13, 15), (5, 11))
@@ -70,32 +69,32 @@ class CardOptions:
         held_out: Part of the worlds, the last ones, that the networks did not learn from, as in training; 0: all.
         of: Which networks: detector, pose, embedder.
         out: Folder of the pictures.
-        seed: Of the drawing.
+        seed: Seed of the sampling.
     """
 
     data: str = MISSING
     held_out: float = 0.1
     of: str = "detector,pose,embedder"
-    out: str = str(CATALOGUE.parent / "weights")
+    out: str = str(SHIPPED)
     seed: int = 0
 
 
 def picture_detections(detector: Detector, frames: Sequence[TrueFrame]) -> Image:
     """Return frames, two in a row: people found green, wrong boxes red, people missed in thin white."""
-    tiles = []
+    cells = []
     for true in frames:
         (found,) = detector.detect([letterbox(true.frame, detector.input_hw)])
         boxes = sure_boxes(found)
         matches = find_matches(boxes, true.boxes_xyxy)
         missed = count_people(true)
         missed[matches[matches >= 0]] = False
-        tile, scale, _ = fit(true.frame.image, (round(560 * true.frame.size_hw[0] / true.frame.size_hw[1]), 560))
+        cell, scale, _ = fit(true.frame.image, (round(560 * true.frame.size_hw[0] / true.frame.size_hw[1]), 560))
         for box in true.boxes_xyxy[missed]:
-            draw_box(tile, box * scale, WHITE, thickness=1)
+            draw_box(cell, box * scale, WHITE, thickness=1)
         for box, match in zip(boxes, matches, strict=True):
-            draw_box(tile, box * scale, GREEN if match >= 0 else RED)
-        tiles.append(tile)
-    return join(tiles, columns=2)
+            draw_box(cell, box * scale, GREEN if match >= 0 else RED)
+        cells.append(cell)
+    return join(cells, columns=2)
 
 
 def picture_keypoints(estimator: PoseEstimator, crops: Sequence[TrueCrop]) -> Image:
@@ -114,23 +113,23 @@ def find_keypoints(estimator: PoseEstimator, crops: Sequence[TrueCrop]) -> NDArr
 
 
 def draw_skeleton(image: Image, keypoints: NDArray[np.float32]) -> Image:
-    """Return a tile of the picture with the limbs whose ends are sure."""
-    tile, scale, corner = fit(image, (256, 128))
+    """Return a cell of the picture with the limbs whose ends are sure."""
+    cell, scale, corner = fit(image, (256, 128))
     points = keypoints[:, :2] * np.array(image.shape[1::-1], np.float32) * scale + corner
     sure = keypoints[:, 2] >= MIN_KEYPOINT_SCORE
     for limbs, colour in ((_MIDDLE_LIMBS, WHITE), (_RIGHT_LIMBS, BLUE), (_LEFT_LIMBS, GREEN)):
         for limb in limbs:
             for bone in pairwise(limb):
                 if sure[list(bone)].all():
-                    draw_line(tile, points[list(bone)], colour)
-    return tile
+                    draw_line(cell, points[list(bone)], colour)
+    return cell
 
 
 def picture_retrievals(embedder: Embedder, crops: Sequence[TrueCrop], *, seed: int) -> Image:
     """Return people as ``picture_answers`` does; a tracklet is the mean of a person in an outfit in a camera.
 
     Raises:
-        DataError: If nobody is seen by two cameras.
+        DataError: If no person is seen by two cameras.
     """
     means, names, rows = mean_vectors(embed_crops(embedder, crops), name_crops(crops))
     heights = np.array([crop.image.shape[0] for crop in crops])
@@ -143,7 +142,7 @@ def picture_answers(
 ) -> Image:
     """Return people as one camera saw them, each with the five nearest of all other cameras.
 
-    Right ones are green; wrong ones red, or grey where nobody right is left to be found.
+    Right ones are green; wrong ones red, or grey where no right answer is left.
 
     Args:
         vectors: Shape ``(N, D)``, L2 norm 1: of tracklets.
@@ -152,7 +151,7 @@ def picture_answers(
         seed: Of who is asked for.
 
     Raises:
-        DataError: If nobody is seen by two cameras.
+        DataError: If no person is seen by two cameras.
     """
     pairs = (names[:, None, :2] == names[None, :, :2]).all(axis=2) & (names[:, None, 2] != names[None, :, 2])
     asked = np.random.default_rng(seed).permutation(np.flatnonzero(pairs.any(axis=1)))[:_NUM_QUERIES]
@@ -173,13 +172,13 @@ def _answers(
     near = vectors @ vectors[query]
     others = np.flatnonzero(names[:, 2] != names[query, 2])
     ranked = others[np.argsort(-near[others], kind="stable")][:_NUM_ANSWERS]
-    tiles = [frame_tile(fit(shown[query], size_hw)[0], INK, note="query")]
+    cells = [frame_cell(fit(shown[query], size_hw)[0], INK, note="query")]
     num_left = int(pairs[query].sum())
     for row in ranked:
         colour = GREEN if pairs[query, row] else RED if num_left else GREY
         num_left -= int(pairs[query, row])
-        tiles.append(frame_tile(fit(shown[row], size_hw)[0], colour, note=f"{near[row]:.2f}"))
-    return join(tiles, columns=1 + _NUM_ANSWERS)
+        cells.append(frame_cell(fit(shown[row], size_hw)[0], colour, note=f"{near[row]:.2f}"))
+    return join(cells, columns=1 + _NUM_ANSWERS)
 
 
 def choose_frames(worlds: Sequence[World], *, count: int, seed: int) -> list[TrueFrame]:
@@ -193,7 +192,7 @@ def choose_frames(worlds: Sequence[World], *, count: int, seed: int) -> list[Tru
 
 
 def choose_crops(worlds: Sequence[World], *, count: int, seed: int) -> list[TrueCrop]:
-    """Return crops of people whom nothing hides, nobody twice in one camera."""
+    """Return crops of fully visible people, at most one per person and camera."""
     crops = read_true_crops(worlds, min_visibility=0.9, min_height_px=64, max_crops=count * 20, seed=seed)
     each = {(crop.person_id, crop.outfit, crop.camera): crop for crop in crops}
     chosen = np.random.default_rng(seed).permutation(len(each))[:count]
@@ -237,7 +236,3 @@ def main(arguments: list[str]) -> None:
             raise ConfigError(f"of: expected some of {', '.join(drawn)}, got {group!r}")
         candidates = Candidates({group: ["passerby"]}, overrides)
         print(candidates.score(group, drawn[group], site="empty")["passerby"])
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -32,14 +32,14 @@ def save_checkpoint(
     mean: nn.Module,
     optimisers: Sequence[torch.optim.Optimizer],
     position: Position,
-    told: Mapping[str, str],
+    metadata: Mapping[str, str],
 ) -> None:
-    """Write a checkpoint in the place of the last one, wholly or not at all; with what the run was told."""
+    """Write a checkpoint in the place of the last one, wholly or not at all; ``metadata`` goes with it."""
     tensors = _named("network", network.state_dict()) | _named("mean", mean.state_dict())
     for place, optimiser in enumerate(optimisers):
         for number, state in optimiser.state_dict()["state"].items():
             tensors |= _named(f"optimiser/{place}/{number}", state)
-    _write(path, tensors, {"position": json.dumps(asdict(position)), **told})
+    _write(path, tensors, {"position": json.dumps(asdict(position)), **metadata})
 
 
 def load_checkpoint(
@@ -71,9 +71,9 @@ def _by_parameter(tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]
     return state
 
 
-def save_best(path: Path, mean: nn.Module, position: Position, score: float, told: Mapping[str, str]) -> None:
+def save_best(path: Path, mean: nn.Module, position: Position, score: float, metadata: Mapping[str, str]) -> None:
     """Write the mean of the weights and its score in the place of the last best one, wholly or not at all."""
-    known = {"position": json.dumps(asdict(position)), "score": repr(score), **told}
+    known = {"position": json.dumps(asdict(position)), "score": repr(score), **metadata}
     _write(path, _named("mean", mean.state_dict()), known)
 
 

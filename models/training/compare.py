@@ -1,13 +1,13 @@
 """Embedders side by side: how well they find people again by tracklets, and what that costs.
 
     make compare ARGS='data=/a/rendered embedder=lstrl_light,ctl_light,passerby weights=/a/{name}.safetensors'
-    python -m models.training.compare pets=true embedder=lstrl_light,passerby weights=/a/{name}.safetensors
-    python -m models.training.compare mars=/a/mars embedder=lstrl,stca weights=/a/{name}.safetensors pose=
+    python -m models.training compare pets=true embedder=lstrl_light,passerby weights=/a/{name}.safetensors
+    python -m models.training compare mars=/a/mars embedder=lstrl,stca weights=/a/{name}.safetensors pose=
 
-``weights`` are those of networks of clips, ``{name}`` being each; others have theirs from ``configs/``. Everybody gets
-the same crops. Who stands in no other camera is not looked for. ``Options`` lists what else can be said; further
-``key=value`` are passed on to the configuration. Into ``out`` go ``table.md``, ``plot.svg`` (accuracy against cost)
-and, if ``pictures`` names an embedder, ``retrievals.jpg`` and ``attention.jpg``.
+``weights`` are those of video networks, with ``{name}`` for each; others take theirs from ``configs/``. All embedders
+get the same crops. A person who is in no other camera is not a query. ``Options`` lists the other keys; further
+``key=value`` are passed on to the configuration. The command writes ``table.md``, ``plot.svg`` (accuracy against cost)
+and, if ``pictures`` names an embedder, ``retrievals.jpg`` and ``attention.jpg`` into ``out``.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -27,7 +27,7 @@ from models.reid.clips import clip_scheme
 from models.reid.video import RANDOM, VideoEmbedder
 from models.training.candidates import read_options
 from models.training.card_figures import picture_answers
-from models.training.comparison.attention import draw_rows, looks_of
+from models.training.comparison.attention import attention_maps, draw_rows
 from models.training.comparison.costs import measure
 from models.training.comparison.plot import Point, plot
 from models.training.comparison.scores import Found, find
@@ -45,7 +45,6 @@ from models.training.worlds import split_worlds
 from pipeline.config.composition import load_config
 from pipeline.config.plugins import attribute, build
 from pipeline.core import Embedder, PoseEstimator, Tracklet
-from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError
 from pipeline.evaluation.retrieval import LabelledVectors
 
@@ -97,7 +96,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """Whom to look for, and where."""
+    """Queries and gallery of one data set."""
 
     name: str
     queries: KnownTracklets
@@ -138,10 +137,10 @@ def make_embedder(name: str, options: Options, overrides: list[str]) -> Make:
         ConfigError: If there is none of that name.
         WeightsError: If its weights are absent or of another network.
     """
-    told = ["site=empty", f"embedder={name}", *overrides]
-    config = load_config([*told, f"embedder.weights={options.weights.replace('{name}', name)}"])
+    chosen = ["site=empty", f"embedder={name}", *overrides]
+    config = load_config([*chosen, f"embedder.weights={options.weights.replace('{name}', name)}"])
     if config.embedder["_target_"] != f"{VideoEmbedder.__module__}.{VideoEmbedder.__name__}":
-        config = load_config(told)
+        config = load_config(chosen)
     return build(config.embedder, "embedder")
 
 
@@ -177,7 +176,7 @@ def main(arguments: list[str]) -> None:
     factories = {name: make_embedder(name, options, overrides) for name in names}
     estimator = None
     if options.pose:
-        estimator = read_estimator(options.pose, [told for told in overrides if not told.startswith("embedder.")])()
+        estimator = read_estimator(options.pose, [given for given in overrides if not given.startswith("embedder.")])()
     datasets: dict[tuple[int, int], list[Dataset]] = {}
     rows = {}
     for name, make in factories.items():
@@ -208,7 +207,7 @@ def picture_retrievals(embedder: Embedder, known: KnownTracklets, *, seed: int) 
     """Return people and the five tracklets of other cameras that are most alike; each by its middle crop.
 
     Raises:
-        DataError: If nobody is seen by two cameras.
+        DataError: If no person is seen by two cameras.
     """
     names = np.stack([known.people, np.zeros_like(known.people), known.cameras], axis=1)
     shown = [tracklet.crops[len(tracklet) // 2] for tracklet in known.tracklets]
@@ -228,15 +227,15 @@ def picture_attention(factories: Mapping[str, Make], tracklet: Tracklet) -> Imag
             np.zeros((len(indices), 17, 3), np.float32) if tracklet.keypoints is None else tracklet.keypoints[indices]
         )
         clips = settings.clips(torch.from_numpy(images)[None], torch.from_numpy(pose)[None])
-        if looks := looks_of(network.eval(), clips):
-            rows += draw_rows(images, looks, title=name)
+        if maps := attention_maps(network.eval(), clips):
+            rows += draw_rows(images, maps, title=name)
     height = -(-len(rows) // _COLUMNS)
     rows += [np.full_like(rows[0], PAPER)] * (height * _COLUMNS - len(rows))
     return join([rows[column * height + row] for row in range(height) for column in range(_COLUMNS)], columns=_COLUMNS)
 
 
 def draw(rows: Mapping[str, Row], dataset: str) -> str | None:
-    """Return the plot of accuracy against operations; None if of nobody these are known."""
+    """Return the plot of accuracy against operations; None if no operations are known."""
     baseline = baseline_among(rows)
     points = [
         Point(name, row.cost.gmacs_per_frame, 100 * row.found[dataset].plain.mean_ap, is_other=name == baseline)
@@ -256,7 +255,3 @@ def _clearest(known: KnownTracklets) -> Tracklet:
     most = len(_longest(known))
     longest = [tracklet for tracklet in known.tracklets if len(tracklet) == most]
     return max(longest, key=lambda tracklet: min(cv2.Laplacian(crop, cv2.CV_32F).var() for crop in tracklet.crops))
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,6 +1,6 @@
 """Trains a network within a budget of time or of steps; can be interrupted anywhere and resumed.
 
-Started by torchrun, each process draws batches of its own and the slopes are averaged.
+Started by torchrun, each process draws batches of its own and the gradients are averaged.
 """
 
 import csv
@@ -32,7 +32,7 @@ from pipeline.core.errors import ConfigError, DataError
 logger = logging.getLogger(__name__)
 
 MAX_NORM = 10.0
-"""To which slopes are cut where nothing else is known."""
+"""To which gradients are cut where nothing else is known."""
 _WARM_UP_STEPS = 100
 _LAST_RATE = 0.01
 _MEAN_DECAY = 0.998
@@ -47,7 +47,7 @@ class Task(Protocol):
     learning_rate: float
     """At its highest."""
     max_norm: float | None
-    """To which slopes are cut."""
+    """To which gradients are cut."""
 
     def optimisers(self, network: nn.Module) -> Sequence[torch.optim.Optimizer]:
         """Return what moves the weights; the rate of the first follows the schedule, that of others stays."""
@@ -122,7 +122,7 @@ class _Draws(Dataset[Batch]):
 
 
 class _Loss(nn.Module):
-    """A network that answers a batch with what it costs, so that torch can average slopes over processes."""
+    """A network that answers a batch with what it costs, so that torch can average gradients over processes."""
 
     def __init__(self, task: Task, network: nn.Module) -> None:
         super().__init__()
@@ -142,7 +142,7 @@ class Engine:
         folder: For ``checkpoint.safetensors`` and ``curve.csv``; what lies there is resumed. If there are scores on
             the way, also for ``scores.csv`` and ``best.safetensors``.
         schedule: Learning rate of a step; None for a warm-up and half a cosine over the budget.
-        told: What the run was told, for the checkpoints.
+        run: The configuration of the run, kept in the checkpoints.
         group: The processes that train it.
     """
 
@@ -154,7 +154,7 @@ class Engine:
         pace: Pace,
         folder: Path,
         schedule: Callable[[int], float] | None = None,
-        told: Mapping[str, object] | None = None,
+        run: Mapping[str, object] | None = None,
         group: Group | None = None,
     ) -> None:
         self._task = task
@@ -171,7 +171,7 @@ class Engine:
         self._optimisers = task.optimisers(network)
         self._checkpoint, self._best = folder / "checkpoint.safetensors", folder / "best.safetensors"
         self._curve, self._scores = folder / "curve.csv", folder / "scores.csv"
-        self._told = {"told": json.dumps(dict(told or {}))}
+        self._metadata = {"told": json.dumps(dict(run or {}))}
         self.position = Position(step=0, elapsed_s=0.0)
         folder.mkdir(parents=True, exist_ok=True)
         if self._checkpoint.exists():
@@ -223,7 +223,7 @@ class Engine:
             raise self._broken("weights that are numbers, got others")
         if self._group.rank > 0:
             return
-        save_checkpoint(self._checkpoint, self._network, self.mean, self._optimisers, self.position, self._told)
+        save_checkpoint(self._checkpoint, self._network, self.mean, self._optimisers, self.position, self._metadata)
 
     def _broken(self, what: str) -> DataError:
         return DataError(
@@ -237,7 +237,7 @@ class Engine:
             self._write(self._scores, scores)
             score = next(iter(scores.values()))
             if score >= read_best(self._best):
-                save_best(self._best, self.mean, self.position, score, self._told)
+                save_best(self._best, self.mean, self.position, score, self._metadata)
         return scores
 
     def _step(self, batch: Mapping[str, Tensor], spent: float) -> dict[str, Tensor]:

@@ -1,7 +1,7 @@
-"""From a checkpoint to a network that the line runs: ONNX, a model card, and an entry in the catalogue.
+"""From a checkpoint to a network that the pipeline runs: ONNX, a model card, and an entry in the catalogue.
 
-    python -m models.training.export run=outputs/detector name=passerby_detector
-    python -m models.training.export run=outputs/reid name=passerby_reid folder=/elsewhere
+    python -m models.training export run=outputs/detector name=passerby_detector
+    python -m models.training export run=outputs/reid name=passerby_reid folder=/elsewhere
 
 Torch and onnxruntime must agree before anything is kept. Scores on real footage are no part of it: run
 ``models.training.score_pets`` and add them to the card by ``note='…'``.
@@ -22,21 +22,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.backends.onnx_runtime import open_session
+from models.backends.onnx_runtime import OnnxRuntimeNetwork
 from models.training.checkpoint import Position, load_mean
 from models.training.detector.network import ExportedYolox, YoloxSmall
 from models.training.keypoints.network import HeatmapSmall
 from models.training.layers import count_macs, num_parameters
 from models.training.reid.network import WIDTHS, ExportedOmni, OmniSmall
-from models.weights.store import CATALOGUE
-from pipeline.core.command_line import run_command
+from models.weights.store import CATALOGUE, SHIPPED
 from pipeline.core.errors import ConfigError, WeightsError
 
-_SHIPPED = CATALOGUE.parent / "weights"
 _OPSET = 18
 _TOLERANCE = 1e-3
 _FRAME_HW = (384, 640)
-"""A detector is trained on pieces of frames and finds more where frames are shrunk less: 640x360 is not at all."""
+"""Input of the exported detector, pixels. It finds more where frames are shrunk less; 640x360 frames are not shrunk."""
 _ANY_NUMBER = {"images": {0: "N"}, "output": {0: "N"}}
 _ANY_SIZE = {"images": {2: "height", 3: "width"}, "output": {1: "places"}}
 
@@ -62,15 +60,15 @@ class Deployable:
 
 
 def load_run(run: Path) -> tuple[Deployable, dict[str, Any], Position]:
-    """Return the network of a finished run, what the run was told and scored, and how long it was.
+    """Return the network of a finished run, the record of the run with its scores, and its length.
 
     Raises:
         ConfigError: If there is no finished run.
         WeightsError: If its checkpoint is damaged.
     """
     try:
-        told: dict[str, Any] = json.loads((run / "score.json").read_text(encoding="utf-8"))
-        task, options = told["config"]["task"], told["config"]["options"]
+        record: dict[str, Any] = json.loads((run / "score.json").read_text(encoding="utf-8"))
+        task, options = record["config"]["task"], record["config"]["options"]
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(
             f"run: expected the folder of a finished training with score.json, got {run}: {error!r}"
@@ -94,7 +92,7 @@ def load_run(run: Path) -> tuple[Deployable, dict[str, Any], Position]:
         made = Deployable(network, size, _ANY_NUMBER, "Tells people apart by crops.", "embedder=passerby")
     else:
         raise ConfigError(f"run: expected a task that is known here, got {task!r} in {run}")
-    return made, told, position
+    return made, record, position
 
 
 def write_onnx(made: Deployable, path: Path) -> float:
@@ -121,13 +119,13 @@ def write_onnx(made: Deployable, path: Path) -> float:
             opset_version=_OPSET,
             dynamo=False,
         )
-    session = open_session(path, device="cpu", threads=1)
+    network = OnnxRuntimeNetwork(path, device="cpu", threads=1)
     worst = 0.0
     for seed in range(4):
         pixels = _picture(seed, made.size_hw)
         with torch.no_grad():
             expected = made.network(pixels).numpy()
-        (got,) = session.run(None, {"images": pixels.numpy()})
+        (got,) = network.run(pixels.numpy())
         worst = max(worst, float(np.abs(got - expected).max() / max(1.0, np.abs(expected).max())))
     if not worst < _TOLERANCE:
         raise WeightsError(f"{path}: expected onnxruntime to agree with torch within {_TOLERANCE}, got {worst:.2g}")
@@ -142,12 +140,14 @@ def _picture(seed: int, size_hw: tuple[int, int]) -> Tensor:
     return nn.functional.interpolate(coarse, size=size_hw, mode="bilinear") * 200 + fine * 55
 
 
-def write_card(path: Path, made: Deployable, told: Mapping[str, Any], *, onnx: Path, worst: float, note: str) -> None:
+def write_card(path: Path, made: Deployable, record: Mapping[str, Any], *, onnx: Path, worst: float, note: str) -> None:
     """Write the model card."""
-    config = told["config"]
+    config = record["config"]
     height, width = made.size_hw
     macs = count_macs(made.network, torch.zeros(1, 3, height, width))
-    scores = "\n".join(f"- {name}: {value:.3f}" for name, value in told["scores"].items()) or "- none: nothing held out"
+    scores = (
+        "\n".join(f"- {name}: {value:.3f}" for name, value in record["scores"].items()) or "- none: nothing held out"
+    )
     options = ", ".join(f"{name}={value}" for name, value in config["options"].items()) or "defaults"
     path.write_text(
         f"""# {onnx.stem}
@@ -160,8 +160,8 @@ def write_card(path: Path, made: Deployable, told: Mapping[str, Any], *, onnx: P
 | network | {num_parameters(made.network) / 1e6:.3f} million parameters, {macs / 1e9:.3f} GMAC at {height}x{width} |
 | learned from | rendered worlds alone, `{Path(config["data"]).name}`; no picture of a real person, no other weights |
 | recipe | `task={config["task"]}`, seed {config["seed"]}, options: {options} |
-| trained | {told["steps"]} steps, {told["minutes"]} minutes, {"bfloat16" if told["bfloat16"] else "float32"} |
-| code | commit {told["commit"]} |
+| trained | {record["steps"]} steps, {record["minutes"]} minutes, {"bfloat16" if record["bfloat16"] else "float32"} |
+| code | commit {record["commit"]} |
 | exported | {date.today().isoformat()}; onnxruntime within {worst:.1g} of torch |
 | licence | Apache-2.0 |
 
@@ -191,13 +191,13 @@ def enter_catalogue(catalogue: Path, onnx: Path, what: str) -> None:
 
 def export(run: Path, name: str, *, folder: Path, catalogue: Path | None, note: str) -> Path:
     """Export a run; return the ONNX file."""
-    made, told, _ = load_run(run)
+    made, record, _ = load_run(run)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         part = Path(scratch) / f"{name}.onnx"
         worst = write_onnx(made, part)
         onnx = part.replace(folder / part.name)
-    write_card(folder / f"{name}.md", made, told, onnx=onnx, worst=worst, note=note)
+    write_card(folder / f"{name}.md", made, record, onnx=onnx, worst=worst, note=note)
     if catalogue is not None:
         enter_catalogue(catalogue, onnx, made.what)
     return onnx
@@ -211,10 +211,6 @@ def main(arguments: list[str]) -> None:
         raise ConfigError(
             f"command line: expected run=… name=… and perhaps folder=… note=…, got {' '.join(arguments) or 'nothing'}"
         )
-    folder = Path(chosen.get("folder", _SHIPPED))
-    catalogue = CATALOGUE if folder == _SHIPPED else None
+    folder = Path(chosen.get("folder", SHIPPED))
+    catalogue = CATALOGUE if folder == SHIPPED else None
     print(export(Path(chosen["run"]), chosen["name"], folder=folder, catalogue=catalogue, note=chosen.get("note", "")))
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -26,31 +26,31 @@ _SUBPIXEL_BITS = 4
 
 
 def fit(image: Image, size_hw: tuple[int, int]) -> tuple[Image, float, NDArray[np.float32]]:
-    """Return a picture scaled into a tile, undistorted, the scale, and where its corner lies ``(x, y)``."""
+    """Return a picture scaled into a cell, undistorted, the scale, and where its corner lies ``(x, y)``."""
     scale = min(size / side for size, side in zip(size_hw, image.shape[:2], strict=True))
     inner_wh = tuple(max(1, round(side * scale)) for side in image.shape[1::-1])
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    tile = np.full((*size_hw, 3), PAPER, np.uint8)
+    cell = np.full((*size_hw, 3), PAPER, np.uint8)
     left, top = (size_hw[1] - inner_wh[0]) // 2, (size_hw[0] - inner_wh[1]) // 2
-    tile[top : top + inner_wh[1], left : left + inner_wh[0]] = cv2.resize(image, inner_wh, interpolation=interpolation)
-    return tile, scale, np.array([left, top], np.float32)
+    cell[top : top + inner_wh[1], left : left + inner_wh[0]] = cv2.resize(image, inner_wh, interpolation=interpolation)
+    return cell, scale, np.array([left, top], np.float32)
 
 
-def draw_box(tile: Image, box_xyxy: NDArray[np.float32], colour: Colour, *, thickness: int = 2) -> None:
-    """Draw a box into a tile, in place."""
+def draw_box(cell: Image, box_xyxy: NDArray[np.float32], colour: Colour, *, thickness: int = 2) -> None:
+    """Draw a box into a cell, in place."""
     left, top, right, bottom = np.round(box_xyxy * 2**_SUBPIXEL_BITS).astype(int).tolist()
-    cv2.rectangle(tile, (left, top), (right, bottom), colour, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
+    cv2.rectangle(cell, (left, top), (right, bottom), colour, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
 
 
-def draw_line(tile: Image, points_xy: NDArray[np.float32], colour: Colour, *, thickness: int = 2) -> None:
-    """Draw a line through points ``(N, 2)`` into a tile, in place."""
+def draw_line(cell: Image, points_xy: NDArray[np.float32], colour: Colour, *, thickness: int = 2) -> None:
+    """Draw a line through points ``(N, 2)`` into a cell, in place."""
     points = np.round(points_xy * 2**_SUBPIXEL_BITS).astype(np.int32)
-    cv2.polylines(tile, [points], False, colour, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
+    cv2.polylines(cell, [points], False, colour, thickness, cv2.LINE_AA, _SUBPIXEL_BITS)
 
 
-def frame_tile(tile: Image, colour: Colour, *, note: str = "") -> Image:
-    """Return a tile in a coloured frame, with a few words below."""
-    framed = cv2.copyMakeBorder(tile, 4, 4, 4, 4, cv2.BORDER_CONSTANT, value=colour)
+def frame_cell(cell: Image, colour: Colour, *, note: str = "") -> Image:
+    """Return a cell in a coloured frame, with a few words below."""
+    framed = cv2.copyMakeBorder(cell, 4, 4, 4, 4, cv2.BORDER_CONSTANT, value=colour)
     if note:
         framed = cv2.copyMakeBorder(framed, 0, 20, 0, 0, cv2.BORDER_CONSTANT, value=PAPER)
         place = (2, framed.shape[0] - 5)
@@ -58,16 +58,16 @@ def frame_tile(tile: Image, colour: Colour, *, note: str = "") -> Image:
     return np.asarray(framed, np.uint8)
 
 
-def join(tiles: Sequence[Image], *, columns: int) -> Image:
-    """Return tiles of one size row by row."""
-    height, width = tiles[0].shape[:2]
-    rows = -(-len(tiles) // columns)
+def join(cells: Sequence[Image], *, columns: int) -> Image:
+    """Return cells of one size row by row."""
+    height, width = cells[0].shape[:2]
+    rows = -(-len(cells) // columns)
     sheet_hw = (rows * (height + _GAP_PX) + _GAP_PX, columns * (width + _GAP_PX) + _GAP_PX)
     sheet = np.full((*sheet_hw, 3), PAPER, np.uint8)
-    for number, tile in enumerate(tiles):
+    for number, cell in enumerate(cells):
         top = _GAP_PX + number // columns * (height + _GAP_PX)
         left = _GAP_PX + number % columns * (width + _GAP_PX)
-        sheet[top : top + height, left : left + width] = tile
+        sheet[top : top + height, left : left + width] = cell
     return sheet
 
 

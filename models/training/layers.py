@@ -1,4 +1,4 @@
-"""Pieces that the three networks are built of: plain convolutions, quick on a processor both ways."""
+"""Layers that the three networks share: plain convolutions, fast on a processor forward and backward."""
 
 import torch
 from torch import Tensor, nn

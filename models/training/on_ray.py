@@ -1,7 +1,7 @@
-"""Trains a network in several processes of a Ray cluster; everything else is as ``models.training.train`` says.
+"""Trains a network in several processes of a Ray cluster; all other keys are those of ``train``.
 
-    python -m models.training.on_ray workers=4 gpu=true model=lstrl dataset=mars data=/a/mars out=/a/run steps=9000
-    ray job submit --working-dir . -- python -m models.training.on_ray workers=4 gpu=true …
+    python -m models.training train-on-ray workers=4 gpu=true model=lstrl dataset=mars data=/a/mars out=/a/run …
+    ray job submit --working-dir . -- python -m models.training train-on-ray workers=4 gpu=true …
 
 ``data`` and ``out`` have to be folders that all machines share. A run that was interrupted goes on when the same
 command is given again, on as many processes.
@@ -16,7 +16,6 @@ import torch
 
 from models.training.candidates import read_options
 from models.training.train import TrainConfig, read_config, train
-from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError, ReidError
 from pipeline.runtime.cluster import join_cluster, leave_cluster
 
@@ -38,7 +37,7 @@ def main(arguments: list[str]) -> None:
     """Train.
 
     Raises:
-        ConfigError: If what is told makes no sense.
+        ConfigError: If a value makes no sense.
     """
     options, rest = read_options(arguments, Options)
     if options.workers < 1:
@@ -47,7 +46,7 @@ def main(arguments: list[str]) -> None:
     # Workers have a folder of their own.
     config = replace(config, data=str(Path(config.data).resolve()), out=str(Path(config.out).resolve()))
     join_cluster()
-    # Imported before a cluster is joined, this lets nobody join one (Ray 2.60).
+    # Imported before a cluster is joined, this prevents joining one (Ray 2.60).
     from ray.train import RunConfig, ScalingConfig, WorkerGroupError
     from ray.train.torch import TorchTrainer
 
@@ -61,19 +60,15 @@ def main(arguments: list[str]) -> None:
                 run_config=RunConfig(storage_path=scratch),
             ).fit()
     except WorkerGroupError as error:
-        ours = [failure for failure in error.worker_failures.values() if isinstance(failure, ReidError)]
-        raise (ours[0] if ours else error) from error
+        known = [failure for failure in error.worker_failures.values() if isinstance(failure, ReidError)]
+        raise (known[0] if known else error) from error
     finally:
         leave_cluster()
 
 
-def _train(told: dict[str, Any]) -> None:
+def _train(config: dict[str, Any]) -> None:
     from ray.train.torch import get_device
 
     if (device := get_device()).type == "cuda":
         torch.cuda.set_device(device)
-    train(TrainConfig(**told))
-
-
-if __name__ == "__main__":
-    run_command(main)
+    train(TrainConfig(**config))

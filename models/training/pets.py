@@ -22,7 +22,7 @@ _MIDDLE_X = 384.0
 _FREE_PX = 10.0
 _ALONE = 0.8
 CROP_HW = (128, 64)
-"""Crops are brought to this size first, as in the measurements that ours are compared with."""
+"""Crops are brought to this size first, as in the published measurements."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +65,7 @@ def read_frames(video: Path, *, every: int) -> Iterator[Frame]:
 
 
 def read_half_crops(video: Path, truth: Path) -> HalfCrops:
-    """Return the crops of everybody who has at least four in a half.
+    """Return the crops of each person who has at least four in a half.
 
     Raises:
         ConfigError: If a file is absent.
@@ -92,7 +92,7 @@ def read_half_crops(video: Path, truth: Path) -> HalfCrops:
 
 
 def _stand_alone(boxes_xyxy: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return who stands clear of everybody else; boxes may overlap by a fifth."""
+    """Return the people who stand apart from all others; boxes may overlap by a fifth."""
     centres = (boxes_xyxy[:, :2] + boxes_xyxy[:, 2:]) / 2
     sides = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]
     near: NDArray[np.bool_] = np.all(

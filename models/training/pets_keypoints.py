@@ -1,14 +1,13 @@
-"""What keypoint networks make of real people: skeletons in rows, one row a network.
+"""Skeletons of real people as keypoint networks find them, one row per network.
 
-    python -m models.training.pets_keypoints                                      # for the card: on plain ground
-    python -m models.training.pets_keypoints ground=crops out=/a/folder           # on the pictures themselves
-    python -m models.training.pets_keypoints pose=passerby,mmpose pose.weights=/a/mine.onnx out=/a/folder
+    python -m models.training skeletons                                      # for the card: on plain ground
+    python -m models.training skeletons ground=crops out=/a/folder           # on the pictures themselves
+    python -m models.training skeletons pose=passerby,mmpose pose.weights=/a/own.onnx out=/a/folder
 
 The footage is looked for in ``$PASSERBY_SHARED`` and may not be given on, so what is shipped shows no pixel of it. How
 far the other networks are from the first is printed: of keypoints that both are sure of, in heights of the person.
 """
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,14 +22,14 @@ from models.training.pets import HalfCrops, read_half_crops
 from models.training.pictures import Image
 from models.training.score_pets import locate_footage
 from models.training.world_people import TrueCrop
-from models.weights.store import CATALOGUE
-from pipeline.core.errors import ConfigError, ReidError
+from models.weights.store import SHIPPED
+from pipeline.core.errors import ConfigError
 
 _NETWORK = "passerby_keypoints"
 _SHOWN = 12
 _CAPTION = (
-    "Real people of PETS 2009, on plain ground because the footage may not be given on: first row ours, second row "
-    "MoveNet on the same crops. Green: left limbs. Blue: right limbs. `python -m models.training.pets_keypoints "
+    "Real people of PETS 2009, on plain ground because the footage may not be given on: first row passerby, second row "
+    "MoveNet on the same crops. Green: left limbs. Blue: right limbs. `python -m models.training skeletons "
     "ground=crops out=DIR` draws them on the pictures."
 )
 
@@ -43,17 +42,17 @@ class PetsOptions:
         pose: Plug-ins, a row each.
         ground: plain or crops.
         out: Folder of the picture.
-        seed: Of the drawing.
+        seed: Seed of the sampling.
     """
 
     pose: str = "passerby,movenet"
     ground: str = "plain"
-    out: str = str(CATALOGUE.parent / "weights")
+    out: str = str(SHIPPED)
     seed: int = 0
 
 
 def to_true_crops(people: HalfCrops) -> list[TrueCrop]:
-    """Return the crops in the shape they have in the frame; where their keypoints are, nobody knows."""
+    """Return the crops in the shape they have in the frame, without true keypoints."""
     nowhere = np.zeros((17, 3), np.float32)
     sizes = np.maximum(1, np.round(people.boxes_xyxy[:, 2:] - people.boxes_xyxy[:, :2]).astype(int)).tolist()
     return [
@@ -65,7 +64,7 @@ def to_true_crops(people: HalfCrops) -> list[TrueCrop]:
 
 
 def choose(people: HalfCrops, *, count: int, seed: int) -> NDArray[np.intp]:
-    """Return rows of people by chance, nobody twice in one half."""
+    """Return rows of people drawn at random, at most one per person and half."""
     rows = np.random.default_rng(seed).permutation(len(people.crops))
     _, first = np.unique(np.stack([people.person_ids, people.halves], axis=1)[rows], axis=0, return_index=True)
     return rows[np.sort(first)][:count]
@@ -90,14 +89,14 @@ def main(arguments: list[str]) -> None:
     options, overrides = read_options(arguments, PetsOptions)
     if options.ground not in ("plain", "crops"):
         raise ConfigError(f"ground: expected plain or crops, got {options.ground!r}")
-    if options.ground == "crops" and Path(options.out).resolve().is_relative_to(CATALOGUE.parents[1]):
+    if options.ground == "crops" and Path(options.out).resolve().is_relative_to(SHIPPED.parents[1]):
         raise ConfigError(f"out: expected a folder outside the project for pictures of real people, got {options.out}")
     footage = locate_footage([])
     people = read_half_crops(footage.video, footage.truth)
     crops, shown = to_true_crops(people), choose(people, count=_SHOWN, seed=options.seed)
     candidates = Candidates({"pose": options.pose.split(",")}, overrides)
     found = candidates.score("pose", lambda it: find_keypoints(it, crops), site="pets")
-    tiles = [
+    cells = [
         draw_skeleton(_ground(crops[row].image, options.ground), keys[row]) for keys in found.values() for row in shown
     ]
     first, *others = found
@@ -106,15 +105,8 @@ def main(arguments: list[str]) -> None:
         {name: compare(found[first], found[name], crops) for name in others},
     )
     path = Path(options.out) / f"{_NETWORK}_pets.jpg"
-    print(save(join(tiles, columns=len(shown)), path, caption=_CAPTION, network=_NETWORK))
+    print(save(join(cells, columns=len(shown)), path, caption=_CAPTION, network=_NETWORK))
 
 
 def _ground(image: Image, ground: str) -> Image:
     return image if ground == "crops" else np.full_like(image, INK)
-
-
-if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except ReidError as error:
-        sys.exit(f"error: {error}")

@@ -1,7 +1,7 @@
 """How detectors and embedders do on real footage that nothing was trained on.
 
-    python -m models.training.score_pets detector=passerby,yolox_onnx,openvino embedder=passerby,omz_0288
-    python -m models.training.score_pets embedder=passerby embedder.weights=/a/candidate.onnx
+    python -m models.training score-pets detector=passerby,yolox_onnx,openvino embedder=passerby,omz_0288
+    python -m models.training score-pets embedder=passerby embedder.weights=/a/candidate.onnx
 
 Any plug-in with a YAML can be named; further ``key=value`` are passed on. A colour histogram is scored too: it and
 0288 show that the protocol is that of the published figures. The footage is looked for in ``$PASSERBY_SHARED``.
@@ -19,7 +19,6 @@ from models.training.single_crops import embed_each, histogram_vectors, score_ac
 from pipeline.camera.detection import letterbox
 from pipeline.config.composition import load_config
 from pipeline.core import Detector, Embedder
-from pipeline.core.command_line import run_command
 from pipeline.evaluation.detection import find_hits
 from pipeline.evaluation.truth import read_pets
 
@@ -105,7 +104,3 @@ def main(arguments: list[str]) -> None:
         rows["colour histogram"] = score_vectors(histogram_vectors(people.crops), people)
         print_rows(("frame mAP", "rank 1"), rows)
         print_rows(("frame mAP",), {name: (figure,) for name, figure in _PUBLISHED_REID.items()}, title="published")
-
-
-if __name__ == "__main__":
-    run_command(main)

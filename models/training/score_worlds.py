@@ -1,11 +1,11 @@
 """How detectors, embedders and pose estimators do on rendered worlds.
 
-    python -m models.training.score_worlds data=/a/rendered held_out=0.1 detector=passerby,yolox_onnx,openvino
-    python -m models.training.score_worlds data=/a/rendered embedder=passerby,omz_0288 pose=passerby,movenet
+    python -m models.training score-worlds data=/a/rendered held_out=0.1 detector=passerby,yolox_onnx,openvino
+    python -m models.training score-worlds data=/a/rendered embedder=passerby,omz_0288 pose=passerby,movenet
 
 Any plug-in with a YAML can be named; ``Limits`` lists what else can be said, further ``key=value`` are passed on to
-the configuration. Boxes are those of whole people, hidden or not, in the truth; whoever draws boxes around what can
-be seen of somebody loses by it.
+the configuration. True boxes are those of whole people, occluded or not; a detector that boxes the
+visible part alone scores lower.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,7 +24,6 @@ from models.training.worlds import split_worlds
 from pipeline.camera.detection import letterbox
 from pipeline.core import Detections, Detector, Embedder, PoseEstimator
 from pipeline.core.boxes import iou_matrix
-from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError
 from pipeline.evaluation.detection import find_matches
 
@@ -48,7 +47,7 @@ class Limits:
         held_out: Part of the worlds, the last ones, as in training; 0: all.
         max_frames: For detectors, in all.
         max_crops: For the others, in all.
-        seed: Of the drawing.
+        seed: Seed of the sampling.
     """
 
     data: str = MISSING
@@ -62,7 +61,7 @@ def score_detector(detector: Detector, frames: Iterable[TrueFrame]) -> tuple[flo
     """Return precision, the recall of three groups (``_RECALLED``), and how many people these are.
 
     At score 0.3 and IoU 0.5, greedy by score. Boxes on people who can hardly be seen are neither right nor wrong. The
-    groups stand wholly in the frame; the first two have nobody before them, of the third 35 to 90 % can be seen.
+    groups stand wholly in the frame; the first two are not occluded, of the third 35 to 90 % is visible.
     """
     num_right = num_wrong = 0
     num_recalled, num_people = np.zeros(3, int), np.zeros(3, int)
@@ -235,7 +234,3 @@ def main(arguments: list[str]) -> None:
         )
         posed = candidates.score("pose", lambda it: score_pose(it, crops), site="empty")
         print_rows(("median error", "within .05", "keypoints"), posed)
-
-
-if __name__ == "__main__":
-    run_command(main)

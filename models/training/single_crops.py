@@ -82,7 +82,7 @@ def score_across_cameras(
         vectors: Shape ``(N, D)``, float32, L2 norm 1 per row.
         person_ids: Shape ``(N,)``, int64.
         cameras: Shape ``(N,)``, int64.
-        outfits: Shape ``(N,)``, int64; None: nobody changes.
+        outfits: Shape ``(N,)``, int64; None: all keep theirs.
         change: Queries are people in outfit 0, and right is the same person in another one.
         asked: Shape ``(N,)``: which rows are queries; None: all.
     """

@@ -1,15 +1,16 @@
-"""``make train``: trains one of the networks on rendered worlds.
+"""``make train``: trains a network on rendered worlds or on a benchmark.
 
     make train ARGS='task=detector data=/a/rendered out=outputs/detector minutes=40'
     make train ARGS='task=reid data=/a/rendered out=outputs/reid minutes=60 options.outfits=apart'
     make train ARGS='model=lstrl_light data=/a/rendered out=outputs/lstrl minutes=60'
     make train ARGS='model=lstrl dataset=mars data=/a/mars out=outputs/lstrl steps=31200 schedule=recipe'
 
-A run that was interrupted goes on when the same command is given again. With ``steps`` in place of ``minutes`` the
-same seed gives the same network on the same machine. Several processes, on one machine or many, train one network:
+``python -m models.training train task=…`` does the same. The same command again resumes an interrupted run. With
+``steps`` in place of ``minutes`` the same seed gives the same network on the same machine. Several processes, on one
+machine or many, train one network:
 
-    torchrun --nproc-per-node 4 -m models.training.train model=…
-    python -m models.training.on_ray workers=4 gpu=true model=…
+    torchrun --nproc-per-node 4 -m models.training train model=…
+    python -m models.training train-on-ray workers=4 gpu=true model=…
 """
 
 import json
@@ -33,7 +34,6 @@ from models.training.process_group import join_group
 from models.training.reid.task import ReidTask
 from models.training.video.task import VideoTask
 from models.training.worlds import World, split_worlds
-from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError
 
 TrainingTask = DetectorTask | KeypointTask | ReidTask | VideoTask
@@ -44,7 +44,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass
 class TrainConfig:
-    """What a run is told, as ``key=value``.
+    """The configuration of a run, as ``key=value``.
 
     Attributes:
         task: detector, keypoints, reid or video; a model makes it video.
@@ -175,7 +175,7 @@ def build(config: TrainConfig) -> tuple[TrainingTask, nn.Module, Pace]:
     """Return task, fresh network and pace of a run.
 
     Raises:
-        ConfigError: If what is told makes no sense.
+        ConfigError: If a value makes no sense.
         DataError: If what is to be learned from is damaged.
     """
     pace = choose_pace(config)
@@ -192,7 +192,8 @@ def build(config: TrainConfig) -> tuple[TrainingTask, nn.Module, Pace]:
 
 
 def main(arguments: list[str]) -> None:
-    """Train as the command line says."""
+    """Train as the command line says, and log the progress."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     train(read_config(arguments))
 
 
@@ -200,7 +201,7 @@ def train(config: TrainConfig) -> None:
     """Train, then write ``score.json`` and print it.
 
     Raises:
-        ConfigError: If what is told makes no sense.
+        ConfigError: If a value makes no sense.
         DataError: If what is to be learned from is damaged, or the loss is no number any more.
     """
     torch.set_num_threads(config.threads)
@@ -209,14 +210,14 @@ def train(config: TrainConfig) -> None:
     with join_group() as group:
         task, network, pace = build(config)
         schedule, folder = choose_schedule(config, task), Path(config.out)
-        engine = Engine(task, network, pace=pace, folder=folder, schedule=schedule, told=asdict(config), group=group)
+        engine = Engine(task, network, pace=pace, folder=folder, schedule=schedule, run=asdict(config), group=group)
         scores = engine.run(budget)
         if group.rank == 0:
             _report(config, engine, scores, pace)
 
 
 def _report(config: TrainConfig, engine: Engine, scores: dict[str, float], pace: Pace) -> None:
-    told = {
+    record = {
         "config": asdict(config),
         "scores": scores,
         "steps": engine.position.step,
@@ -224,17 +225,12 @@ def _report(config: TrainConfig, engine: Engine, scores: dict[str, float], pace:
         "bfloat16": pace.bfloat16,
         "commit": _commit(),
     }
-    (Path(config.out) / "score.json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    (Path(config.out) / "score.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(scores))
 
 
 def _commit() -> str | None:
-    told = subprocess.run(
+    described = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=_ROOT, capture_output=True, text=True, check=False
     )
-    return told.stdout.strip() or None
-
-
-if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    run_command(main)
+    return described.stdout.strip() or None

@@ -1,4 +1,4 @@
-"""What networks are scored with: frames and crops of rendered worlds, as the line would see them, with the truth.
+"""What networks are scored with: frames and crops of rendered worlds, as the pipeline would see them, with the truth.
 
 Frames and crops are drawn by seed; worlds are read one at a time.
 """
@@ -89,7 +89,7 @@ def read_true_crops(
         min_visibility: Crops that show no more of the person are left out.
         min_height_px: So are those of smaller people.
         max_crops: In all.
-        seed: Of the drawing.
+        seed: Seed of the sampling.
 
     Raises:
         ConfigError: If nothing is left.

@@ -1,4 +1,4 @@
-"""Rendered worlds: frames of several cameras with everybody's boxes and keypoints, and cut-outs of people.
+"""Rendered worlds: frames of several cameras with boxes and keypoints of all people, and cut-outs of people.
 
 One world is one file, ``DIR/worlds/NNNN.npz``: numpy arrays, no pickles. Reading is lazy: an array is read when it
 is asked for, so that a task reads the frames or the crops and never both.

@@ -14,8 +14,10 @@ from pipeline.core.errors import WeightsError
 
 logger = logging.getLogger(__name__)
 
-CATALOGUE = Path(__file__).parent / "catalogue.yaml"
-_SHIPPED = Path(__file__).parent
+SHIPPED = Path(__file__).parent
+"""The folder of the weights that come with the project, of their cards and of the catalogue."""
+
+CATALOGUE = SHIPPED / "catalogue.yaml"
 _PICKLES = {".pt", ".pth", ".pkl", ".ckpt"}
 _TIMEOUT_S = httpx.Timeout(30, connect=10)
 
@@ -47,7 +49,7 @@ def locate_weights(
             "got none; set sha256 to the digest that its publisher states"
         )
     folders = [Path(weights_dir)] if weights_dir is not None else []
-    folders += [_SHIPPED, _cache_folder()]
+    folders += [SHIPPED, _cache_folder()]
     own = [Path(name)] if name not in known else []
     # A path that is absolute stays itself whatever folder stands before it.
     places = list(dict.fromkeys(own + [folder / name for folder in folders]))

@@ -139,7 +139,7 @@ def test_an_alert_is_about_the_sighting_that_leads_to_it(config: Path) -> None:
             assert alert.message
 
 
-def test_how_often_the_time_is_told_does_not_matter(config: Path) -> None:
+def test_how_often_the_time_advances_does_not_matter(config: Path) -> None:
     def run_with_ticks(every: int) -> set[str]:
         rule = make_rule(config)
         alerts: list[Alert] = []

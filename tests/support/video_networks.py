@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import yaml
-from plugins import ROOT
+from omegaconf import OmegaConf
+from plugins import plugin_names, plugin_yaml
 from torch import nn
 
 from models.reid.networks.clip_network import NUM_KEYPOINTS, Clips
@@ -18,15 +18,15 @@ NUM_IDS = 5
 
 
 def embedder_yaml(name: str) -> dict[str, Any]:
-    """Return a file of configs/embedder, nothing resolved."""
-    loaded: dict[str, Any] = yaml.safe_load((ROOT / "configs" / "embedder" / f"{name}.yaml").read_text())
-    return loaded
+    """Return a choice of configs/embedder, nothing resolved."""
+    loaded = OmegaConf.to_container(plugin_yaml("embedder", name))
+    assert isinstance(loaded, dict)
+    return {str(key): value for key, value in loaded.items()}
 
 
 def video_names() -> list[str]:
     """Return the choices of configs/embedder that are networks of clips."""
-    names = sorted(path.stem for path in (ROOT / "configs" / "embedder").glob("*.yaml"))
-    return [name for name in names if "network" in embedder_yaml(name)]
+    return [name for name in plugin_names("embedder") if "network" in embedder_yaml(name)]
 
 
 def make_network(kind: Callable[..., nn.Module], *, seed: int = 0, **settings: Any) -> nn.Module:

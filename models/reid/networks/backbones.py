@@ -147,7 +147,7 @@ class ResNet50In3d(nn.Module):
 
     def forward(self, pixels_BCTHW: Tensor) -> Tensor:
         """Return the maps of the last stage, ``(B, C, t, H, W)``; t is 1 behind layer3 for T up to 8."""
-        # On processors slopes of kernels in 3D, in bfloat16, are made of memory that nobody has written (torch 2.13).
+        # On processors torch 2.13 computes bfloat16 gradients of 3D kernels from uninitialised memory.
         is_unsafe = pixels_BCTHW.device.type == "cpu" and torch.is_grad_enabled()
         with in_float32(pixels_BCTHW) if is_unsafe else nullcontext():
             return self._maps(pixels_BCTHW)

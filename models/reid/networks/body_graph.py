@@ -1,6 +1,7 @@
 """The body as graphs of 17 keypoints, 10 limbs and 5 large parts (CTL, Fig. 3).
 
-The figure is not described in the paper's text; the partition of the limbs and parts, and their edges, are ours.
+The paper's text does not describe the figure; the partition of the limbs and parts, and their edges, are a choice made
+here.
 """
 
 from collections.abc import Sequence

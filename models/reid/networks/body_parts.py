@@ -1,7 +1,7 @@
 """Head, body and leg as cells of a map, from keypoints.
 
-RAPA's authors drew their boxes off-line and do not say how; this rule is ours. Shape suffixes: F frames, K keypoints,
-P parts (head, body, leg), H and W rows and columns.
+RAPA's authors drew their boxes off-line and do not say how; this rule is a choice made here. Shape suffixes: F frames,
+K keypoints, P parts (head, body, leg), H and W rows and columns.
 """
 
 import torch

@@ -19,7 +19,7 @@ from models.reid.networks.stca import Stca
 from models.training.image_grid import INK, PAPER
 from models.training.pictures import Image
 
-_TILE_HW = (96, 48)
+_CELL_HW = (96, 48)
 _LABEL_WIDTH = 140
 _STRENGTH = 0.55
 _PARTS = ("head", "body", "legs")
@@ -27,7 +27,7 @@ _STAGE = "layer2"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Looks:
+class AttentionMap:
     """What a network looks at.
 
     Attributes:
@@ -42,7 +42,7 @@ class Looks:
 
 
 @torch.no_grad()
-def looks_of(network: nn.Module, clips: Clips) -> list[Looks]:
+def attention_maps(network: nn.Module, clips: Clips) -> list[AttentionMap]:
     """Return the maps of a network for the first clip; none of one that the papers show nothing of.
 
     Args:
@@ -56,28 +56,30 @@ def looks_of(network: nn.Module, clips: Clips) -> list[Looks]:
         Rapa: _of_rapa,
     }
     if isinstance(network, Ctl):
-        return [Looks(name, values.float().numpy(), is_over_frames=False) for name, values in _of_ctl(network, clips)]
+        return [
+            AttentionMap(name, values.float().numpy(), is_over_frames=False) for name, values in _of_ctl(network, clips)
+        ]
     found = kinds[type(network)](network, clips) if type(network) in kinds else iter(())
-    return [Looks(name, values.float().numpy()) for name, values in found]
+    return [AttentionMap(name, values.float().numpy()) for name, values in found]
 
 
-def draw_rows(images_THWC: Image, looks: list[Looks], *, title: str) -> list[Image]:
-    """Return rows of tiles of one size: the crops, then a row a map, bright where the network looks.
+def draw_rows(images_THWC: Image, maps: list[AttentionMap], *, title: str) -> list[Image]:
+    """Return rows of cells of one size: the crops, then a row a map, bright where the network looks.
 
     Args:
         images_THWC: The crops of the clip, uint8, RGB.
-        looks: Of a network.
+        maps: Of a network.
         title: Written beside the crops.
     """
     rows = [[_label(title), *(_resized(image) for image in images_THWC)]]
-    blank = np.full((*_TILE_HW, 3), PAPER, np.uint8)
-    for look in looks:
-        scaled = _scaled(look.values)
-        if look.is_over_frames:
-            tiles = [_over(image, values) for image, values in zip(images_THWC, scaled, strict=True)]
+    blank = np.full((*_CELL_HW, 3), PAPER, np.uint8)
+    for shown in maps:
+        scaled = _scaled(shown.values)
+        if shown.is_over_frames:
+            cells = [_over(image, values) for image, values in zip(images_THWC, scaled, strict=True)]
         else:
-            tiles = [_matrix(values) for values in scaled]
-        rows.append([_label(look.name), *tiles, *[blank] * (len(images_THWC) - len(tiles))])
+            cells = [_matrix(values) for values in scaled]
+        rows.append([_label(shown.name), *cells, *[blank] * (len(images_THWC) - len(cells))])
     return [np.hstack(row) for row in rows]
 
 
@@ -159,26 +161,26 @@ def _scaled(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _over(image: Image, values: NDArray[np.float32]) -> Image:
-    tile = _resized(image)
-    heat = cv2.resize(values, _TILE_HW[::-1], interpolation=cv2.INTER_CUBIC).clip(0, 1)
+    cell = _resized(image)
+    heat = cv2.resize(values, _CELL_HW[::-1], interpolation=cv2.INTER_CUBIC).clip(0, 1)
     coloured = cv2.applyColorMap((255 * heat).astype(np.uint8), cv2.COLORMAP_INFERNO)[..., ::-1]
-    return np.asarray(cv2.addWeighted(tile, 1 - _STRENGTH, coloured, _STRENGTH, 0), np.uint8)
+    return np.asarray(cv2.addWeighted(cell, 1 - _STRENGTH, coloured, _STRENGTH, 0), np.uint8)
 
 
 def _matrix(values: NDArray[np.float32]) -> Image:
-    side = min(_TILE_HW)
+    side = min(_CELL_HW)
     square = cv2.resize((255 * values).astype(np.uint8), (side, side), interpolation=cv2.INTER_NEAREST)
-    tile = np.full((*_TILE_HW, 3), PAPER, np.uint8)
-    top = (_TILE_HW[0] - side) // 2
-    tile[top : top + side] = cv2.applyColorMap(square, cv2.COLORMAP_INFERNO)[..., ::-1]
-    return tile
+    cell = np.full((*_CELL_HW, 3), PAPER, np.uint8)
+    top = (_CELL_HW[0] - side) // 2
+    cell[top : top + side] = cv2.applyColorMap(square, cv2.COLORMAP_INFERNO)[..., ::-1]
+    return cell
 
 
 def _resized(image: Image) -> Image:
-    return np.asarray(cv2.resize(image, _TILE_HW[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(image, _CELL_HW[::-1], interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _label(text: str) -> Image:
-    tile = np.full((_TILE_HW[0], _LABEL_WIDTH, 3), PAPER, np.uint8)
-    cv2.putText(tile, text, (6, _TILE_HW[0] // 2), cv2.FONT_HERSHEY_SIMPLEX, 0.42, INK, 1, cv2.LINE_AA)
-    return tile
+    cell = np.full((_CELL_HW[0], _LABEL_WIDTH, 3), PAPER, np.uint8)
+    cv2.putText(cell, text, (6, _CELL_HW[0] // 2), cv2.FONT_HERSHEY_SIMPLEX, 0.42, INK, 1, cv2.LINE_AA)
+    return cell

@@ -65,7 +65,7 @@ def _measure(make: Callable[[], Embedder], tracklet: Tracklet) -> Cost:
 
 def _memory_bytes(line: str) -> int:
     """Return what Linux says of this process: VmRSS now, VmHWM at most."""
-    for told in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if told.startswith(f"{line}:"):
-            return int(told.split()[1]) * _KB
+    for entry in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if entry.startswith(f"{line}:"):
+            return int(entry.split()[1]) * _KB
     raise ConfigError(f"memory: expected {line} in /proc/self/status, got none; set costs=false")

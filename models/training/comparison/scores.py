@@ -31,7 +31,7 @@ def find(queries: LabelledVectors, gallery: LabelledVectors) -> Found:
     """Return how well queries find their people in the gallery.
 
     Raises:
-        DataError: If nobody is in another camera of the gallery.
+        DataError: If no person is in another camera of the gallery.
     """
     between, among, across = (
         _distances(one, other) for one, other in ((queries, gallery), (queries, queries), (gallery, gallery))
@@ -45,7 +45,7 @@ def find(queries: LabelledVectors, gallery: LabelledVectors) -> Found:
 def compare(one: Found, other: Found) -> tuple[float, float, float]:
     """Return by how much the mAP of one is above that of the other, and the 95 % interval of that.
 
-    People are drawn anew, with all their queries: who is hard to find is hard in every camera.
+    People are resampled with all their queries: a person who is hard to find is hard in each camera.
 
     Reference:
         Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, Sec. 13.3: percentiles.

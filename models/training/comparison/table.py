@@ -90,8 +90,14 @@ def _of_costs(costs: Mapping[str, Cost]) -> str:
 def _of_papers(quoted: Mapping[str, dict[str, Any]]) -> str:
     headings = ["", "rank 1", "mAP", "protocol", "from"]
     lines = [
-        [f"`{network_of(name)}`", f"{told['rank1']}", f"{told['mean_ap']}", told["protocol"], told["source"]]
-        for name, told in quoted.items()
+        [
+            f"`{network_of(name)}`",
+            f"{figures['rank1']}",
+            f"{figures['mean_ap']}",
+            figures["protocol"],
+            figures["source"],
+        ]
+        for name, figures in quoted.items()
     ]
     title = "**What the papers say**, on MARS, at full width, from published weights; not measured here"
     return f"{title}\n\n{_markdown(headings, lines)}"

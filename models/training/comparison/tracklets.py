@@ -1,4 +1,4 @@
-"""Tracklets of known people, as the line would hand them to an embedder."""
+"""Tracklets of known people, as the pipeline would hand them to an embedder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

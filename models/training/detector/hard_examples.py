@@ -1,7 +1,7 @@
-"""Where a detector finds people who are not there, on the worlds that it learned from: it looks there again.
+"""Hard-example mining: the false boxes of a detector on its training worlds, for further training.
 
-    python -m models.training.detector.hard_examples run=outputs/detector data=/a/rendered out=outputs/false_boxes.npy
-    python -m models.training.train task=detector … 'options={false_boxes: outputs/false_boxes.npy}'
+    python -m models.training hard-examples run=outputs/detector data=/a/rendered out=outputs/false_boxes.npy
+    python -m models.training train task=detector … 'options={false_boxes: outputs/false_boxes.npy}'
 
 Reference:
     Bootstrapping on false detections: Sung and Poggio, "Example-Based Learning for View-Based Human Face Detection",
@@ -23,14 +23,13 @@ from models.training.worlds import World, split_worlds
 from pipeline.camera.detection import letterbox
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.boxes import iou_matrix
-from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError
 
 _FRAME_HW = (384, 640)
 _HELD_OUT = 0.1
 """As in training."""
 _MAX_IOU = 0.3
-"""A box that overlaps somebody by more is badly placed rather than false."""
+"""IoU with a person; a box that overlaps one by more is badly placed rather than false."""
 
 
 def middle_frames(worlds: list[World]) -> list[int]:
@@ -47,7 +46,7 @@ def middle_frames(worlds: list[World]) -> list[int]:
 
 @torch.no_grad()
 def find_false_boxes(network: YoloxSmall, worlds: list[World]) -> NDArray[np.float32]:
-    """Return ``(M, 5)``: row of the frame, and the box in its pixels, of what is found where nobody is."""
+    """Return ``(M, 5)``: row of the frame, and the box in its pixels, of each false detection."""
     task = DetectorTask([], [], seed=0, device=torch.device("cpu"), max_bytes=0, input_hw=_FRAME_HW)
     samples = DetectorSamples(worlds, input_hw=_FRAME_HW, max_bytes=0)
     found = [np.empty((0, 5), np.float32)]
@@ -71,7 +70,3 @@ def main(arguments: list[str]) -> None:
     false_boxes = find_false_boxes(network.eval(), learned_from)
     np.save(chosen["out"], false_boxes, allow_pickle=False)
     print(f"{len(false_boxes)} false boxes: {chosen['out']}")
-
-
-if __name__ == "__main__":
-    run_command(main)

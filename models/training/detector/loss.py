@@ -1,4 +1,4 @@
-"""What the detector is punished for."""
+"""The loss of the detector."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Training pictures for the detector: pieces of rendered frames at any scale, side by side and on top of each other.
+"""Training pictures for the detector: mosaics of rendered frames at any scale, with people pasted in.
 
 Reference:
     Mosaic: Bochkovskiy et al., "YOLOv4", arXiv:2004.10934; copy and paste: Ghiasi et al., arXiv:2012.07177 (here
@@ -30,7 +30,7 @@ PERSON, IGNORED = 1, -1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labelled:
-    """A picture with everybody's boxes.
+    """A picture with the boxes of all people in it.
 
     Attributes:
         image: Shape ``(H, W, 3)``, uint8, BGR.
@@ -50,7 +50,8 @@ class DetectorSamples:
         worlds: To draw from.
         input_hw: Height and width of the pictures, pixels.
         max_bytes: Of decoded frames.
-        false_boxes: Shape ``(M, 5)``, row of the frame and a box in its pixels: looked at now and then, see ``mine``.
+        false_boxes: Shape ``(M, 5)``, row of the frame and a box in its pixels: a part of the
+            views centre on one, see ``hard_examples``.
     """
 
     def __init__(
@@ -142,7 +143,7 @@ class DetectorSamples:
         return (cut + np.array([left, top, left, top], np.float32)).astype(np.float32)[seen], kinds[seen]
 
     def _false_box(self, rng: np.random.Generator) -> tuple[int, NDArray[np.float32]]:
-        """Return a frame and a box in it where somebody was found who is not there."""
+        """Return a frame and a false box in it."""
         row, *box = self._false_boxes[rng.integers(len(self._false_boxes))]
         return int(row), np.array(box, np.float32)
 
@@ -153,9 +154,9 @@ class DetectorSamples:
         looked_at: NDArray[np.float32] | None,
         rng: np.random.Generator,
     ) -> tuple[float, NDArray[np.float64]]:
-        """Return a scale that makes somebody, or what is looked at, as tall as was drawn, and the point to look at.
+        """Return a scale that gives a person, or the false box, the height that was drawn, and the centre of the view.
 
-        Now and then it is any point: what stands where nobody walks is no person either.
+        A quarter of the time the centre is any point, so that places without people are seen as well.
         """
         height, width = frame.image.shape[:2]
         if looked_at is None and (len(frame.boxes_xyxy) == 0 or rng.random() < _ELSEWHERE):
@@ -181,7 +182,7 @@ class DetectorSamples:
         kinds: NDArray[np.int64],
         rng: np.random.Generator,
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Put somebody of another frame, or as often a piece without meaning, onto the canvas."""
+        """Paste a person of another frame onto the canvas, or as often a random cut-out."""
         frame = self.frame(int(rng.integers(len(self))))
         whole = np.flatnonzero(frame.kinds == PERSON)
         is_person = len(whole) > 0 and rng.random() < 0.6

@@ -28,16 +28,17 @@ class DetectorTask:
     """Finds people in frames.
 
     Args:
-        worlds: To learn from.
-        held_out: To score with.
-        seed: Of the drawing.
-        device: Of the loss.
+        worlds: Training worlds.
+        held_out: Worlds to score with.
+        seed: Seed of the sampling.
+        device: Device of the loss.
         max_bytes: Of decoded frames.
         input_hw: Height and width of the network's input, pixels.
         batch_size: Pictures a step.
-        learning_rate: At its highest.
+        learning_rate: The highest of the schedule.
         weight_decay: Of AdamW.
-        false_boxes: File that ``mine`` wrote, of these worlds; None to look at people and by chance only.
+        false_boxes: File that ``hard-examples`` wrote, of these worlds; None for views around people and at random
+            alone.
     """
 
     def __init__(

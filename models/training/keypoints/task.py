@@ -23,15 +23,15 @@ class KeypointTask:
     """Finds keypoints in crops.
 
     Args:
-        worlds: To learn from.
-        held_out: To score with.
-        seed: Of the drawing.
-        device: Of the loss.
+        worlds: Training worlds.
+        held_out: Worlds to score with.
+        seed: Seed of the sampling.
+        device: Device of the loss.
         max_bytes: Of decoded crops.
         input_hw: Height and width of the network's input, pixels, multiples of 32.
         min_visible: Least part of a person that a crop must show.
         batch_size: Crops a step.
-        learning_rate: At its highest.
+        learning_rate: The highest of the schedule.
         weight_decay: Of AdamW.
     """
 

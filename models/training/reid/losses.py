@@ -1,4 +1,4 @@
-"""What the re-ID network is punished for, besides wrong names."""
+"""Losses of the re-ID network besides cross-entropy over identities."""
 
 from torch import Tensor
 from torch.nn import functional

@@ -25,7 +25,7 @@ _BATCH = 64
 
 
 class NamedPeople(nn.Module):
-    """The network with a classifier of everybody it learns from; only the network is used later.
+    """The network with a classifier of all training identities; only the network is exported.
 
     Args:
         num_identities: How many there are.
@@ -40,7 +40,7 @@ class NamedPeople(nn.Module):
         nn.init.normal_(self.classifier.weight, std=0.001)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the vectors before the neck, ``(N, dim)``, and the logits of everybody, ``(N, people)``."""
+        """Return the vectors before the neck, ``(N, dim)``, and the logits of the identities, ``(N, people)``."""
         vectors, necked = self.network(pixels)
         return vectors, self.classifier(necked)
 
@@ -49,10 +49,10 @@ class ReidTask:
     """Tells people apart.
 
     Args:
-        worlds: To learn from.
-        held_out: To score with.
-        seed: Of the drawing.
-        device: Of the loss.
+        worlds: Training worlds.
+        held_out: Worlds to score with.
+        seed: Seed of the sampling.
+        device: Device of the loss.
         max_bytes: Of decoded crops.
         crop_hw: Height and width of the network's input, pixels.
         outfits: same or apart, as ``ReidSamples`` knows them.
@@ -61,7 +61,7 @@ class ReidTask:
         widths: Channels of the network at strides 4, 8 and 16.
         num_people: People a step.
         crops_each: Crops of each of them.
-        learning_rate: At its highest.
+        learning_rate: The highest of the schedule.
         weight_decay: Of AdamW.
         begin_with: Checkpoint of another run, whose convolutions the network begins with; None for random ones.
     """
@@ -103,7 +103,7 @@ class ReidTask:
         )
 
     def make_network(self) -> NamedPeople:
-        """Return a network that knows nobody.
+        """Return an untrained network.
 
         Raises:
             WeightsError: If what it is to begin with is absent, damaged or of other convolutions.
@@ -144,7 +144,7 @@ class ReidTask:
         try:
             score = score_retrieval(vectors, vectors)
         except DataError:
-            # Worlds in which nobody is seen twice have no score.
+            # Worlds in which no person is seen twice have no score.
             return {}
         return {"mean_ap": score.mean_ap, "rank1": float(score.cmc[0])}
 

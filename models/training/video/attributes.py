@@ -1,4 +1,4 @@
-"""Attributes of tracklets, for ASA-Net: what somebody wears and is, and how they stand and move.
+"""Attributes of tracklets, for ASA-Net: clothes, age and gender, pose and motion.
 
 A table has a row a tracklet: person, camera, tracklet, then the class of each attribute. Values are read by their
 place, because the names differ from copy to copy. Each attribute becomes as many numbers as it has classes, one of

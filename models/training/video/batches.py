@@ -55,7 +55,7 @@ def _draw(rows: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDAr
 
 
 def _cut(rows: NDArray[np.int64], count: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
-    """Return a person's tracklets in groups; what is left over is dropped, but nobody is."""
+    """Return a person's tracklets in groups; a rest is dropped, unless it is all that the person has."""
     if len(rows) < count:
         return [_draw(rows, count, rng)]
     whole = len(rows) // count * count

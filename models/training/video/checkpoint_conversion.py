@@ -1,6 +1,6 @@
-"""Takes over a published network of single images as the baseline of clips.
+"""Checkpoint conversion: a published network of single images becomes the baseline of clips.
 
-    python -m models.training.video.checkpoint_conversion from=/a/resnet50.pth.tar out=weights/baseline.safetensors
+    python -m models.training convert-checkpoint from=/a/resnet50.pth.tar out=weights/baseline.safetensors
     make run ARGS="embedder=baseline embedder.weights=weights/baseline.safetensors embedder.network.last_stride=2"
 
 Known are checkpoints of ResNet-50 of torchreid (``resnet50``; ``last_stride: 2``) and of fast-reid (``bagtricks_R50``;
@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from models.reid.checkpoint import check_fits, read_tensors
 from models.reid.networks.baseline import Baseline
-from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError
 
 _LEFT_OUT = ("classifier.", "heads.weight", "heads.cls_layer.", "pixel_mean", "pixel_std", "fc.")
@@ -49,7 +48,7 @@ def rename(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.contiguous() for name, tensor in renamed.items()}
 
 
-def adopt(checkpoint: Path, out: Path) -> None:
+def convert(checkpoint: Path, out: Path) -> None:
     """Write the weights of a published network as those of the baseline.
 
     Args:
@@ -76,13 +75,9 @@ def _blank() -> Baseline:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Take over the checkpoint that the command line names."""
+    """Convert the checkpoint that the command line names."""
     chosen = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
     if chosen.keys() != {"from", "out"}:
         raise ConfigError(f"command line: expected from=… out=…, got {' '.join(arguments) or 'nothing'}")
-    adopt(Path(chosen["from"]), Path(chosen["out"]))
+    convert(Path(chosen["from"]), Path(chosen["out"]))
     print(chosen["out"])
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,8 +1,8 @@
 """How well trained weights find people again on a benchmark; the protocol is printed with every figure.
 
-    python -m models.training.video.evaluate model=lstrl weights=/a/lstrl.safetensors dataset=mars root=/a/mars
-    python -m models.training.video.evaluate model=stca_light weights=… dataset=ilids root=/a/ilids-vid
-    python -m models.training.video.evaluate … dataset=lsvid root=/a/LS-VID protocol=usual rerank=true
+    python -m models.training score-benchmark model=lstrl weights=/a/lstrl.safetensors dataset=mars root=/a/mars
+    python -m models.training score-benchmark model=stca_light weights=… dataset=ilids root=/a/ilids-vid
+    python -m models.training score-benchmark … dataset=lsvid root=/a/LS-VID protocol=usual rerank=true
 
 ``dataset`` is mars, lsvid (protocol usual or mixing; both if none is said), duke, ilids or prid (ten splits, mean and
 standard deviation; ``{split}`` in ``weights`` becomes the number of each). Weights that were trained on another data
@@ -33,13 +33,12 @@ from models.training.video.reranking import rerank
 from models.training.video.scoring import NetworkInput, distances_between, embed_tracklets
 from models.training.video.sources import FileTracklets
 from pipeline.core import PoseNeed
-from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError
 from pipeline.evaluation.retrieval import LabelledVectors, RetrievalScore, score_distances
 
 _RANKS = (1, 5, 10, 20)
 _ALL = 10**9
-"""Papers embed whole tracklets; the line makes do with a few clips."""
+"""Clips per tracklet: all. Papers embed whole tracklets; the pipeline takes a few clips."""
 
 
 @dataclass
@@ -83,7 +82,7 @@ def evaluate(
 
     Raises:
         ConfigError: If the network needs keypoints, which data sets have not.
-        DataError: If a picture is damaged, or nobody is to be found.
+        DataError: If a picture is damaged, or no query has a match.
         WeightsError: If the weights are absent or of another network.
     """
     network = settings.make(0)
@@ -157,7 +156,3 @@ def main(arguments: Sequence[str]) -> None:
         )
     for row in rows if len(benchmarks) != NUM_SPLITS else summarise_splits(benchmarks[0].name, rows):
         print(json.dumps(row))
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,12 +1,12 @@
-"""From a run of ``task=video`` to weights that the line serves.
+"""From a run of ``task=video`` to weights that the pipeline loads.
 
-    python -m models.training.video.export run=outputs/lstrl out=weights/lstrl_light.safetensors
+    python -m models.training export-video run=outputs/lstrl out=weights/lstrl_light.safetensors
     make run ARGS='embedder=lstrl_light embedder.weights=weights/lstrl_light.safetensors'
 
-The file has the weights' mean of the run, without classifiers, and what the run was told. ``out=….onnx`` writes a
-network for ``embedder=video_onnx`` in its place, which must agree with torch before it is kept. ``best=true`` takes the
-best network of a run that was scored on its way in the place of the last one: a choice by what is held out, so that its
-score is no longer one of the unseen. ``half=true`` keeps half of the bits of each number, which halves the file.
+The file holds the moving average of the weights, without classifiers, and the configuration of the run. ``out=….onnx``
+writes a network for ``embedder=video_onnx`` instead, which must agree with torch before it is kept. ``best=true`` takes
+the best network of a run that was scored during training instead of the last one: its score chose it, so the score is
+no longer one on unseen data. ``half=true`` stores float16, which halves the file.
 """
 
 import json
@@ -24,14 +24,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.backends.onnx_runtime import open_session
+from models.backends.onnx_runtime import OnnxRuntimeNetwork
 from models.reid.checkpoint import check_fits, load_network
 from models.reid.networks.clip_network import NUM_KEYPOINTS, Clips
 from models.summary import read_embedder
 from models.training.candidates import read_options
 from models.training.video.scoring import NetworkInput
 from pipeline.core import PoseNeed
-from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError, WeightsError
 
 _PREFIX = "mean/network."
@@ -97,7 +96,7 @@ def write_onnx(network: nn.Module, path: Path, *, clip_len: int, crop_hw: tuple[
     made = VectorOfClip(network).eval()
     names = ["pixels", *([] if network.needs is PoseNeed.NOTHING else [str(network.needs)])]
     with warnings.catch_warnings():
-        # As for our other networks, ``models.training.export``; sizes are fixed on purpose.
+        # As in ``models.training.export``; sizes are fixed on purpose.
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
         warnings.simplefilter("ignore", UserWarning)
@@ -110,13 +109,13 @@ def write_onnx(network: nn.Module, path: Path, *, clip_len: int, crop_hw: tuple[
             opset_version=_OPSET,
             dynamo=False,
         )
-    session = open_session(path, device="cpu", threads=1)
+    exported = OnnxRuntimeNetwork(path, device="cpu", threads=1)
     cosines = []
     for seed in range(1, 5):
         inputs = example_of(network, seed, clip_len, crop_hw)
         with torch.no_grad():
             expected = made(*inputs)
-        (got,) = session.run(None, {name: value.numpy() for name, value in zip(names, inputs, strict=True)})
+        (got,) = exported.run(*(value.numpy() for value in inputs))
         cosines.append(float(functional.cosine_similarity(torch.from_numpy(got), expected)[0]))
     if not min(cosines) >= _MIN_COSINE:
         raise WeightsError(f"{path}: expected onnxruntime to agree with torch to {_MIN_COSINE}, got {min(cosines):.5f}")
@@ -145,15 +144,15 @@ def export(run: Path, out: Path, *, best: bool = False, half: bool = False) -> N
 
     Raises:
         ConfigError: If it is no finished run of networks of clips.
-        WeightsError: If its checkpoint is damaged, or not of the network that the run was told to train.
+        WeightsError: If its checkpoint is damaged, or not of the network that the run trained.
     """
     try:
-        told: dict[str, Any] = json.loads((run / "score.json").read_text(encoding="utf-8"))
-        options = told["config"]["options"] if told["config"]["task"] == "video" else None
+        record: dict[str, Any] = json.loads((run / "score.json").read_text(encoding="utf-8"))
+        options = record["config"]["options"] if record["config"]["task"] == "video" else None
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(f"run: expected the folder of a finished training with score.json, got {run}") from error
     if options is None:
-        raise ConfigError(f"run: expected one of task=video, got {told['config']['task']} in {run}")
+        raise ConfigError(f"run: expected one of task=video, got {record['config']['task']} in {run}")
     changes = {key: str(value) for key, value in options.get("changes", {}).items()}
     settings = NetworkInput.of(read_embedder(options.get("model", "lstrl_light"), changes))
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -162,7 +161,7 @@ def export(run: Path, out: Path, *, best: bool = False, half: bool = False) -> N
         weights = _read(run / f"{'best' if best else 'checkpoint'}.safetensors")
         if half:
             weights = {name: value.half() if value.is_floating_point() else value for name, value in weights.items()}
-        save_file(weights, part, metadata={"told": json.dumps(_without_folders(told))})
+        save_file(weights, part, metadata={"told": json.dumps(_without_folders(record))})
         with torch.device("meta"):
             check_fits(part, settings.make(0))
         if out.suffix == ".onnx":
@@ -173,11 +172,11 @@ def export(run: Path, out: Path, *, best: bool = False, half: bool = False) -> N
         part.replace(out)
 
 
-def _without_folders(told: Any) -> Any:
-    """Return what a run was told, without where things lie on the machine that it ran on."""
-    if isinstance(told, dict):
-        return {key: _without_folders(value) for key, value in told.items()}
-    return Path(told).name if isinstance(told, str) and "/" in told else told
+def _without_folders(record: Any) -> Any:
+    """Return the record of a run, without the folders of the machine that it ran on."""
+    if isinstance(record, dict):
+        return {key: _without_folders(value) for key, value in record.items()}
+    return Path(record).name if isinstance(record, str) and "/" in record else record
 
 
 def _read(checkpoint: Path) -> dict[str, Tensor]:
@@ -197,7 +196,3 @@ def main(arguments: Sequence[str]) -> None:
         raise ConfigError(f"command line: expected run=… out=… and perhaps best=… half=…, got {' '.join(rest)}")
     export(Path(options.run), Path(options.out), best=options.best, half=options.half)
     print(options.out)
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -1,7 +1,7 @@
-"""What the video networks are punished for: triplets, centres, pose, attributes.
+"""Losses of the video networks: triplets, centres, pose, attributes.
 
-All are means over the batch, float32 and differentiable, with finite slopes for samples that are the same. N samples,
-D numbers of a feature. Regularisation of RAPA and diversity of CTL stand beside their networks.
+All are means over the batch, float32 and differentiable, with finite gradients for equal samples. N samples, D numbers
+of a feature. Regularisation of RAPA and diversity of CTL stand beside their networks.
 """
 
 from collections.abc import Sequence
@@ -92,7 +92,7 @@ def pose_motion_invariance(features_ND: Tensor, poses_ND: Tensor, labels_N: Tens
     """Return by how much a person in another pose is farther than the same person in the most similar pose.
 
     Both are the same person as the anchor, so neither should be farther; the printed sign is right. Samples that
-    nobody else of the batch is, cost nothing.
+    no other person of the batch is, cost nothing.
 
     Args:
         features_ND: Final features; only they learn.

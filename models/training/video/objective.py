@@ -1,4 +1,4 @@
-"""What a network of clips is punished for, as its recipe says."""
+"""The objective of a video network: the losses that its recipe weighs."""
 
 import torch
 from torch import Tensor, nn

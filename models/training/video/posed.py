@@ -1,4 +1,4 @@
-"""Crops with the pose that is known of them: as tracklets of the line, and as heat-maps."""
+"""Crops with the pose that is known of them: as tracklets of the pipeline, and as heat-maps."""
 
 import numpy as np
 import torch

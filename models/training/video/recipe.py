@@ -1,4 +1,4 @@
-"""How a network is trained: what is drawn, what is done to it, and what it is punished for; ``configs/recipe``."""
+"""A training recipe, ``configs/recipe``: batches, augmentation, losses and optimiser."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -33,10 +33,10 @@ class Recipe:
         diversity: Weight of CTL's.
         attributes: Weight of ASA-Net's attributes.
         pose_invariance: Weight of ASA-Net's pose and motion invariant triplets.
-        optimiser: adam, to whose slopes weights are added as they decay, as the papers do; or adamw, in which they
+        optimiser: adam, to whose gradients weights are added as they decay, as the papers do; or adamw, in which they
             shrink by themselves.
-        max_norm: To which slopes are cut; None leaves them.
-        learning_rate: At its highest.
+        max_norm: To which gradients are cut; None leaves them.
+        learning_rate: The highest of the schedule.
         weight_decay: Of all weights.
         epochs: In all.
         milestones: Epochs after which the rate is multiplied with ``gamma``.
@@ -71,20 +71,20 @@ class Recipe:
     warm_up_epochs: int
 
     @classmethod
-    def of(cls, told: dict[str, Any]) -> Self:
+    def of(cls, values: dict[str, Any]) -> Self:
         """Return a recipe of plain values.
 
         Raises:
             ConfigError: If a key is unknown or absent, or a word is none of those that there are.
         """
         names = {field.name for field in fields(cls)}
-        if told.keys() != names:
-            raise ConfigError(f"recipe: expected {sorted(names)}, got others: {sorted(names ^ told.keys())}")
-        if told["triplet"] not in ("batch_hard", "weighted"):
-            raise ConfigError(f"recipe.triplet: expected batch_hard or weighted, got {told['triplet']!r}")
-        if told["optimiser"] not in ("adam", "adamw"):
-            raise ConfigError(f"recipe.optimiser: expected adam or adamw, got {told['optimiser']!r}")
-        return cls(**told | {"milestones": tuple(told["milestones"])})
+        if values.keys() != names:
+            raise ConfigError(f"recipe: expected {sorted(names)}, got others: {sorted(names ^ values.keys())}")
+        if values["triplet"] not in ("batch_hard", "weighted"):
+            raise ConfigError(f"recipe.triplet: expected batch_hard or weighted, got {values['triplet']!r}")
+        if values["optimiser"] not in ("adam", "adamw"):
+            raise ConfigError(f"recipe.optimiser: expected adam or adamw, got {values['optimiser']!r}")
+        return cls(**values | {"milestones": tuple(values["milestones"])})
 
     def rate(self, epoch: float) -> float:
         """Return the learning rate at a moment, in epochs from the start.
@@ -110,5 +110,5 @@ def load_recipe(name: str, **changes: Any) -> Recipe:
     if not path.is_file():
         known = ", ".join(sorted(other.stem for other in FOLDER.glob("*.yaml")))
         raise ConfigError(f"recipe: expected one of {known}, got {name!r}")
-    told: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return Recipe.of(told | changes)
+    values: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return Recipe.of(values | changes)

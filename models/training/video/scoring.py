@@ -45,16 +45,16 @@ class NetworkInput:
     @classmethod
     def of(cls, embedder: Callable[[], Any]) -> "NetworkInput":
         """Return the settings of a factory of ``VideoEmbedder``."""
-        told = partial(attribute, embedder)
-        height, width = told("crop_size_hw")
+        setting = partial(attribute, embedder)
+        height, width = setting("crop_size_hw")
         return cls(
-            make_network=told("network"),
-            clip_len=told("clip_len"),
+            make_network=setting("network"),
+            clip_len=setting("clip_len"),
             crop_hw=(height, width),
-            scheme=told("clip_scheme"),
-            max_clips=told("max_clips"),
-            mean=told("mean"),
-            std=told("std"),
+            scheme=setting("clip_scheme"),
+            max_clips=setting("max_clips"),
+            mean=setting("mean"),
+            std=setting("std"),
         )
 
     def make(self, num_ids: int) -> nn.Module:

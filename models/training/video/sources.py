@@ -110,7 +110,7 @@ class WorldTracklets:
         return np.stack([self._pictures[one] for one in chosen])[..., ::-1], self._keypoints[chosen]
 
     def _fit(self, image: Image) -> Image:
-        """Return the person's box alone, as the line would have cut it."""
+        """Return the person's box alone, as the pipeline would have cut it."""
         rows, columns = (round(CROP_MARGIN * side) for side in image.shape[:2])
         image = image[rows : image.shape[0] - rows, columns : image.shape[1] - columns]
         return resize(image, self._crop_hw)
@@ -142,7 +142,7 @@ class FileTracklets:
         self.lengths = np.array([len(tracklet.paths) for tracklet in self._tracklets], np.int64)
 
     def clip(self, row: int, indices: NDArray[np.int64]) -> tuple[Image, Keypoints]:
-        """Return frames of a tracklet; keypoints have scores of 0 where nobody finds any.
+        """Return frames of a tracklet; keypoints have scores of 0 where no estimator is set.
 
         Raises:
             DataError: If a picture is absent or damaged, or all of the tracklet where these are skipped; it names it.
@@ -166,11 +166,11 @@ class FileTracklets:
             if self._skip_damaged:
                 logger.warning("%s: no picture that can be decoded; another of its tracklet is taken", path)
         raise DataError(
-            f"{paths[index]}: expected a picture, got none that can be decoded; copy it anew or set skip_damaged=true"
+            f"{paths[index]}: expected a picture, got none that can be decoded; copy it again or set skip_damaged=true"
         )
 
 
 def resize(image: Image, size_hw: tuple[int, int]) -> Image:
-    """Return a picture of that height and width, distorted; as the line does."""
+    """Return a picture of that height and width, distorted; as the pipeline does."""
     interpolation = cv2.INTER_AREA if image.shape[0] > size_hw[0] else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, size_hw[::-1], interpolation=interpolation), np.uint8)

@@ -1,12 +1,12 @@
 """How fast networks of clips are here, plain and with what makes them faster.
 
-    python -m models.training.video.speed models=lstrl_light,stca_light,rapa_light
-    python -m models.training.video.speed models=lstrl,stca device=cuda batch=32
+    python -m models.training speed models=lstrl_light,stca_light,rapa_light
+    python -m models.training speed models=lstrl,stca device=cuda batch=32
 
 Milliseconds a tracklet of one clip, the best of several runs in turn; ``onnxruntime`` is of one clip a call, on the
 processor. There it is processor time over threads, so that other work on the machine counts little. Weights are random:
 they do not matter. ``of peak`` is the part of the speed of a large product of matrices in the same numbers, measured
-in turn with them, that the fastest way's convolutions and linear layers reach.
+in turn with them, that the fastest variant's convolutions and linear layers reach.
 """
 
 import math
@@ -24,13 +24,12 @@ from omegaconf import MISSING
 from onnx import TensorProto, helper
 from torch import Tensor, nn
 
-from models.backends.onnx_runtime import open_session
+from models.backends.onnx_runtime import OnnxRuntimeNetwork
 from models.reid.networks.clip_network import prefer_channels_last
 from models.summary import read_embedder, summarise
 from models.training.candidates import print_rows, read_options
 from models.training.video.export import VectorOfClip, example_of, write_onnx
 from models.training.video.scoring import NetworkInput
-from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError
 
 _PRODUCT = {"cpu": 512, "cuda": 8192}
@@ -46,8 +45,8 @@ class Options:
         models: Choices of ``configs/embedder`` that are networks of clips, with commas between.
         device: cpu or cuda.
         batch: Tracklets at once.
-        threads: Of the processor.
-        runs: Of each way.
+        threads: Processor threads.
+        runs: Of each variant.
         compiled: Also measure torch.compile, which takes minutes a network to get ready, and on a processor needs g++.
     """
 
@@ -60,8 +59,8 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """A way to compute a network.
+class Variant:
+    """A variant of computing a network.
 
     Attributes:
         run: Computes it.
@@ -74,10 +73,10 @@ class Way:
     dtype: torch.dtype
 
 
-def ways_of(
+def variants_of(
     network: nn.Module, settings: NetworkInput, *, device: str, batch: int, folder: Path, compiled: bool = False
-) -> dict[str, Way]:
-    """Return the ways that there are on this machine, by name.
+) -> dict[str, Variant]:
+    """Return the variants that there are on this machine, by name.
 
     Args:
         network: In evaluation mode, on the processor.
@@ -92,21 +91,21 @@ def ways_of(
     """
     example = example_of(network, 0, settings.clip_len, settings.crop_hw)
     inputs = tuple(value.expand(batch, *value.shape[1:]).contiguous().to(device) for value in example)
-    ways: dict[str, Way] = {}
+    variants: dict[str, Variant] = {}
     if device == "cpu":
         path = folder / "network.onnx"
         write_onnx(network, path, clip_len=settings.clip_len, crop_hw=settings.crop_hw)
-        session = open_session(path, device="cpu", threads=torch.get_num_threads())
-        feed = dict(zip([put.name for put in session.get_inputs()], (value.numpy() for value in example), strict=True))
-        ways["onnxruntime"] = Way(lambda: session.run(None, feed), 1, torch.float32)
+        exported = OnnxRuntimeNetwork(path, device="cpu", threads=torch.get_num_threads())
+        arrays = [value.numpy() for value in example]
+        variants["onnxruntime"] = Variant(lambda: exported.run(*arrays), 1, torch.float32)
     plain = VectorOfClip(network).to(device)
-    ways["eager"] = Way(lambda: plain(*inputs), batch, torch.float32)
-    return ways | _faster_ways(plain, inputs, device=device, batch=batch, compiled=compiled)
+    variants["eager"] = Variant(lambda: plain(*inputs), batch, torch.float32)
+    return variants | _faster_variants(plain, inputs, device=device, batch=batch, compiled=compiled)
 
 
-def _faster_ways(
+def _faster_variants(
     plain: nn.Module, inputs: tuple[Tensor, ...], *, device: str, batch: int, compiled: bool
-) -> dict[str, Way]:
+) -> dict[str, Variant]:
     def lay_out() -> nn.Module:
         prefer_channels_last(plain)
         return plain
@@ -115,29 +114,29 @@ def _faster_ways(
         with torch.autocast(device, torch.bfloat16):
             return run(*inputs)
 
-    ways = {
-        "channels last": Way(lambda: lay_out()(*inputs), batch, torch.float32),
-        "bfloat16": Way(lambda: in_bfloat16(lay_out()), batch, torch.bfloat16),
+    variants = {
+        "channels last": Variant(lambda: lay_out()(*inputs), batch, torch.float32),
+        "bfloat16": Variant(lambda: in_bfloat16(lay_out()), batch, torch.bfloat16),
     }
     if compiled:
         made = torch.compile(plain)
-        ways["compiled"] = Way(lambda: made(*inputs), batch, torch.float32)
-    return ways
+        variants["compiled"] = Variant(lambda: made(*inputs), batch, torch.float32)
+    return variants
 
 
-def measure(ways: Mapping[str, Way], *, device: str, runs: int) -> dict[str, float]:
-    """Return the seconds of one tracklet, by way: the best of runs in turn, as other work comes and goes."""
-    best = dict.fromkeys(ways, math.inf)
+def measure(variants: Mapping[str, Variant], *, device: str, runs: int) -> dict[str, float]:
+    """Return the seconds of one tracklet, by variant: the best of runs in turn, as other work comes and goes."""
+    best = dict.fromkeys(variants, math.inf)
     with torch.inference_mode():
-        for way in ways.values():
-            way.run()
+        for variant in variants.values():
+            variant.run()
         for _ in range(runs):
-            for name, way in ways.items():
-                best[name] = min(best[name], _seconds(way.run, device) / way.num_tracklets)
+            for name, variant in variants.items():
+                best[name] = min(best[name], _seconds(variant.run, device) / variant.num_tracklets)
     return best
 
 
-def product(device: str, dtype: torch.dtype, *, folder: Path) -> Way:
+def product(device: str, dtype: torch.dtype, *, folder: Path) -> Variant:
     """Return a large product of matrices, which is as fast as a device can multiply.
 
     Args:
@@ -148,13 +147,13 @@ def product(device: str, dtype: torch.dtype, *, folder: Path) -> Way:
     size = _PRODUCT[device]
     one = torch.randn(size, size, device=device).to(dtype)
     if device != "cpu" or dtype is not torch.float32:
-        return Way(lambda: one @ one, 1, dtype)
+        return Variant(lambda: one @ one, 1, dtype)
     value = partial(helper.make_tensor_value_info, elem_type=TensorProto.FLOAT, shape=[size, size])
     graph = helper.make_graph([helper.make_node("MatMul", ["one", "one"], ["out"])], "", [value("one")], [value("out")])
     path = folder / "product.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR), path)
-    session = open_session(path, device="cpu", threads=torch.get_num_threads())
-    return Way(lambda: session.run(None, {"one": one.numpy()}), 1, dtype)
+    product_only = OnnxRuntimeNetwork(path, device="cpu", threads=torch.get_num_threads())
+    return Variant(lambda: product_only.run(one.numpy()), 1, dtype)
 
 
 def _seconds(run: Callable[[], Any], device: str) -> float:
@@ -188,7 +187,7 @@ def main(arguments: list[str]) -> None:
         torch.manual_seed(0)
         network = settings.make(0).eval()
         with tempfile.TemporaryDirectory() as folder:
-            ways = ways_of(
+            variants = variants_of(
                 network,
                 settings,
                 device=options.device,
@@ -198,17 +197,13 @@ def main(arguments: list[str]) -> None:
             )
             dtypes = (torch.float32, torch.bfloat16)
             named = {str(dtype): product(options.device, dtype, folder=Path(folder)) for dtype in dtypes}
-            seconds = measure(ways | named, device=options.device, runs=options.runs)
+            seconds = measure(variants | named, device=options.device, runs=options.runs)
         peaks = {name: _PRODUCT[options.device] ** 3 / seconds.pop(name) for name in named}
         fastest = min(seconds, key=seconds.__getitem__)
         summary = summarise(settings.make_network, num_ids=0, clip_len=settings.clip_len, crop_size_hw=settings.crop_hw)
         macs = summary.gmacs_per_frame * settings.clip_len * _GIGA
-        part = macs / seconds[fastest] / peaks[str(ways[fastest].dtype)]
-        rows[name] = {way: 1000 * value for way, value in seconds.items()}
+        part = macs / seconds[fastest] / peaks[str(variants[fastest].dtype)]
+        rows[name] = {variant: 1000 * value for variant, value in seconds.items()}
         rows[name] |= {"tracklets/s": 1 / seconds[fastest], "of peak": part}
     headings = list(next(iter(rows.values())))
     print_rows(headings, {name: list(row.values()) for name, row in rows.items()}, title="ms a tracklet")
-
-
-if __name__ == "__main__":
-    run_command(main)

@@ -36,7 +36,7 @@ _CENTER_RATE = 0.5
 
 
 class NamedClips(nn.Module):
-    """A network with classifiers of everybody it learns from, and what it is punished for.
+    """A network with classifiers of all training identities, and its losses.
 
     Args:
         network: A network of clips.
@@ -58,10 +58,10 @@ class VideoTask:
     """Tells people apart by clips.
 
     Args:
-        worlds: To learn from.
-        held_out: To score with.
-        seed: Of the drawing.
-        device: Of the loss.
+        worlds: Training worlds.
+        held_out: Worlds to score with.
+        seed: Seed of the sampling.
+        device: Device of the loss.
         max_bytes: Of decoded crops.
         model: A choice of ``configs/embedder`` that is a network of clips.
         changes: Settings of it by key, as ``models.summary`` takes them: ``{network.width_mult: 0.25}``.
@@ -113,20 +113,20 @@ class VideoTask:
             self._targets = learnt.attributes() if self.recipe.attributes and worlds else None
             self.queries = self.gallery = cut(held_out, max_bytes=0)
         else:
-            told = dict(dataset)
-            pose = told.pop("pose", None)
+            settings = dict(dataset)
+            pose = settings.pop("pose", None)
             read = partial(
                 FileTracklets,
                 crop_hw=self.settings.crop_hw,
-                skip_damaged=bool(told.pop("skip_damaged", False)),
+                skip_damaged=bool(settings.pop("skip_damaged", False)),
                 make_estimator=read_estimator(pose) if pose else None,
             )
-            benchmark, self._targets = _read_dataset(**told)
+            benchmark, self._targets = _read_dataset(**settings)
             self.source, self.queries, self.gallery = map(read, (benchmark.train, benchmark.query, benchmark.gallery))
         self.batches_per_epoch = len(self._draw_epoch(0))
 
     def make_network(self) -> NamedClips:
-        """Return a network that knows nobody.
+        """Return an untrained network.
 
         Raises:
             ConfigError: If it has no trunk of a name that weights are given for.
@@ -199,7 +199,7 @@ class VideoTask:
         try:
             score = score_distances(distances_between(vectors, others), *labelled)
         except DataError:
-            # Worlds in which nobody is seen twice have no score.
+            # Worlds in which no person is seen twice have no score.
             return {}
         return {"mean_ap": score.mean_ap, "rank1": float(score.cmc[0])}
 
@@ -217,8 +217,8 @@ class VideoTask:
     def _draw_clip(self, row: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         indices = self._frames(int(self.source.lengths[row]), self.settings.clip_len, rng)
         images, keypoints = self.source.clip(row, indices)
-        told = {name: getattr(self.recipe, name) for name in ("flip", "crop", "erasing", "colour")}
-        return augment(images, keypoints, rng, **told)
+        settings = {name: getattr(self.recipe, name) for name in ("flip", "crop", "erasing", "colour")}
+        return augment(images, keypoints, rng, **settings)
 
 
 def read_estimator(pose: str, overrides: Sequence[str] = ()) -> Callable[[], PoseEstimator]:

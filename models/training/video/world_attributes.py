@@ -41,7 +41,7 @@ def relevant_of(world: World) -> dict[tuple[int, int], NDArray[np.float32]]:
 
 
 def irrelevant_of(facing_N: NDArray[np.float32], speed_N: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return how somebody mostly moves and stands over a tracklet, ``(11,)``: one of 5 and one of 6 classes 1.
+    """Return the prevailing motion and pose over a tracklet, ``(11,)``: one of 5 and one of 6 classes 1.
 
     Args:
         facing_N: Radians, 0 towards the camera.

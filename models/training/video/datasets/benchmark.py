@@ -1,4 +1,4 @@
-"""What every data set of tracklets becomes, and how a missing one is told."""
+"""The common form of all tracklet data sets, and the error for a missing one."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pipeline.core.errors import ConfigError, DataError
 
 JUNK, DISTRACTOR = -1, 0
-"""Person numbers of MARS for what is nobody, and for people who are in no query."""
+"""Person numbers of MARS for distractors, and for people who are in no query."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from pipeline.core.errors import DataError
 LAYOUT = """duke/
   train/0001/0001/0001_C6_F0099_X30823.jpg   split, person, tracklet; older names: 0001C6F0099X30823.jpg
   query/...  gallery/..."""
-SOURCE = "withdrawn by its authors (2019); it is given to nobody any more"
+SOURCE = "withdrawn by its authors (2019); it is no longer distributed"
 
 _NAME = re.compile(r"^\d+_?C(\d)_?F(\d+)")
 

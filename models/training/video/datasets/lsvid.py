@@ -47,9 +47,9 @@ def load_lsvid(root: Path, *, protocol: str) -> Benchmark:
     try:
         rows = np.load(path, allow_pickle=False).astype(np.int64).ravel() - 1
     except (ValueError, OSError, EOFError) as error:
-        raise DataError(f"{path}: expected the numbers of lines, got: {error}; make it anew") from error
+        raise DataError(f"{path}: expected the numbers of lines, got: {error}; make it again") from error
     if rows.min(initial=0) < 0 or rows.max(initial=0) >= len(test):
-        raise DataError(f"{path}: expected lines 1 to {len(test)}, got others; make it anew")
+        raise DataError(f"{path}: expected lines 1 to {len(test)}, got others; make it again")
     chosen = set(rows.tolist())
     return Benchmark(
         name="LS-VID",

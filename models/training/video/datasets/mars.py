@@ -29,8 +29,8 @@ def load_mars(root: Path, *, protocol: str) -> Benchmark:
 
     Args:
         root: The folder that has ``info``.
-        protocol: usual: query and gallery have no tracklet in common, and 140 queries have nobody to find; mixing:
-            the gallery has the queries too, as in the official evaluation, and all of them have somebody.
+        protocol: usual: query and gallery have no tracklet in common, and 140 queries have no match; mixing:
+            the gallery has the queries too, as in the official evaluation, and each has a match.
 
     Raises:
         ConfigError: If there is no such protocol, or something of the data set is not there.
@@ -43,7 +43,7 @@ def load_mars(root: Path, *, protocol: str) -> Benchmark:
     test = _tracklets(root, "test", rows)
     chosen = _index(root, "query_IDX", "query_IDX").ravel() - 1
     if chosen.min(initial=0) < 0 or chosen.max(initial=0) >= len(test):
-        raise DataError(f"{root / 'info' / 'query_IDX.mat'}: expected rows 1 to {len(test)}, got others; copy it anew")
+        raise DataError(f"{root / 'info' / 'query_IDX.mat'}: expected rows 1 to {len(test)}, got others; copy it again")
     is_query = np.isin(np.arange(len(test)), chosen)
     return Benchmark(
         name="MARS",
@@ -64,7 +64,7 @@ def _index(root: Path, file: str, key: str) -> Rows:
     try:
         return np.asarray(loadmat(path)[key], np.int64)
     except (KeyError, ValueError, TypeError, NotImplementedError, OSError, MatReadError) as error:
-        raise DataError(f"{path}: expected a MATLAB file with {key}, got: {error}; copy it anew") from error
+        raise DataError(f"{path}: expected a MATLAB file with {key}, got: {error}; copy it again") from error
 
 
 def _tracklets(root: Path, split: str, rows: Rows) -> list[TrackletFiles]:
@@ -80,6 +80,6 @@ def _tracklets(root: Path, split: str, rows: Rows) -> list[TrackletFiles]:
         # The folder is how the name begins: 00-1 for junk.
         paths = tuple(folder / name[:4] / name for name in names[first - 1 : last])
         if not paths:
-            raise DataError(f"{path}: expected frames in row {number + 1} of the index, got none; copy it anew")
+            raise DataError(f"{path}: expected frames in row {number + 1} of the index, got none; copy it again")
         tracklets.append(TrackletFiles(paths, person, camera - 1, f"{split}/{number}"))
     return tracklets

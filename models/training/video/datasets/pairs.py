@@ -56,7 +56,7 @@ def load_ilids(root: Path, *, split: int, first_half: str = "test") -> Benchmark
     try:
         splits = np.asarray(loadmat(path)["ls_set"], np.int64)
     except (KeyError, ValueError, TypeError, NotImplementedError, OSError, MatReadError) as error:
-        raise DataError(f"{path}: expected a MATLAB file with ls_set, got: {error}; copy it anew") from error
+        raise DataError(f"{path}: expected a MATLAB file with ls_set, got: {error}; copy it again") from error
     # Numbers in the file count folders in their order; they are no folder's name.
     people = sorted(person.name for person in (folder / "cam1").iterdir() if person.is_dir())
     if splits.ndim != 2 or splits.shape[1] != len(people) or set(splits[0]) != set(range(1, len(people) + 1)):
@@ -91,7 +91,7 @@ def load_prid(root: Path, *, split: int, min_frames: int = 27) -> Benchmark:
             _check_split(split, len(splits))
             halves = {half: list(splits[split][half]) for half in ("train", "test")}
         except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{path}: expected a list of train and test, got: {error!r}; copy it anew") from error
+            raise DataError(f"{path}: expected a list of train and test, got: {error!r}; copy it again") from error
     else:
         _check_split(split, NUM_SPLITS)
         both = sorted(

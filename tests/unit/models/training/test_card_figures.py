@@ -10,7 +10,7 @@ from tiny_networks import write_reid_onnx
 from worlds import make_world
 
 from models.training.card_figures import main, picture_keypoints, save
-from models.training.image_grid import GREEN, fit, frame_tile, join, write_jpeg
+from models.training.image_grid import GREEN, fit, frame_cell, join, write_jpeg
 from models.training.world_people import TrueCrop
 from pipeline.core import PoseNeed, Tracklet
 from pipeline.core.errors import ConfigError, DataError
@@ -29,19 +29,19 @@ class Upright:
 
 
 def test_a_picture_is_fitted_undistorted() -> None:
-    tile, scale, corner = fit(np.zeros((100, 20, 3), np.uint8), (50, 50))
-    assert tile.shape == (50, 50, 3)
+    cell, scale, corner = fit(np.zeros((100, 20, 3), np.uint8), (50, 50))
+    assert cell.shape == (50, 50, 3)
     assert (scale, corner.tolist()) == (0.5, [20, 0])
-    assert (tile[:, 20:30] == 0).all()
-    assert (tile[:, :20] > 200).all()
+    assert (cell[:, 20:30] == 0).all()
+    assert (cell[:, :20] > 200).all()
 
 
 def test_tiles_are_joined_row_by_row_and_the_last_row_may_be_short() -> None:
-    tiles = [frame_tile(np.full((20, 10, 3), grey, np.uint8), GREEN, note="0.5") for grey in (0, 50, 100)]
-    sheet = join(tiles, columns=2)
-    height, width = tiles[0].shape[:2]
+    cells = [frame_cell(np.full((20, 10, 3), grey, np.uint8), GREEN, note="0.5") for grey in (0, 50, 100)]
+    sheet = join(cells, columns=2)
+    height, width = cells[0].shape[:2]
     assert sheet.shape == (2 * (height + 8) + 8, 2 * (width + 8) + 8, 3)
-    assert (sheet[8 : 8 + height, 16 + width : 16 + 2 * width] == tiles[1]).all()
+    assert (sheet[8 : 8 + height, 16 + width : 16 + 2 * width] == cells[1]).all()
     assert (sheet[-height - 8 :, 16 + width :] > 200).all()
 
 
@@ -95,7 +95,7 @@ def test_what_cannot_be_drawn_is_said(tmp_path: Path, arguments: list[str], mess
         main([argument.format(tmp_path) for argument in arguments])
 
 
-def test_nobody_whom_two_cameras_see_is_an_error(tmp_path: Path) -> None:
+def test_no_person_whom_two_cameras_see_is_an_error(tmp_path: Path) -> None:
     make_world(tmp_path, num_cameras=1)
     network = write_reid_onnx(tmp_path / "reid.onnx", hw=(128, 64))
     with pytest.raises(DataError, match="expected people whom two cameras see"):

@@ -28,7 +28,7 @@ PACE = Pace(device=torch.device("cpu"), bfloat16=False, loaders=0, save_every_s=
 
 
 class Line:
-    """Learns a straight line; scores are as told."""
+    """Learns a straight line; scores are as given."""
 
     learning_rate, max_norm = 0.1, None
 
@@ -65,10 +65,10 @@ def test_a_loss_that_is_no_number_ends_the_run_and_the_last_good_checkpoint_stay
     assert again.position.step == 5
 
 
-def test_the_best_network_is_kept_with_what_the_run_was_told(tmp_path: Path) -> None:
-    told = {"task": "line", "options": {"slope": 2}}
+def test_the_best_network_is_kept_with_the_configuration_of_the_run(tmp_path: Path) -> None:
+    run = {"task": "line", "options": {"slope": 2}}
     pace = replace(PACE, score_every=2)
-    engine = Engine(Line(scores=(0.2, 0.7, 0.4)), make_network(), pace=pace, folder=tmp_path, told=told)
+    engine = Engine(Line(scores=(0.2, 0.7, 0.4)), make_network(), pace=pace, folder=tmp_path, run=run)
     assert engine.run(Budget(minutes=None, steps=6)) == {"mean_ap": 0.4}
     with (tmp_path / "scores.csv").open() as file:
         assert [(int(row["step"]), float(row["mean_ap"])) for row in csv.DictReader(file)] == [
@@ -83,7 +83,7 @@ def test_the_best_network_is_kept_with_what_the_run_was_told(tmp_path: Path) -> 
     assert not torch.equal(best.weight, last.weight)
     for name in ("best", "checkpoint"):
         with safe_open(tmp_path / f"{name}.safetensors", "pt") as file:
-            assert json.loads(file.metadata()["told"]) == told
+            assert json.loads(file.metadata()["told"]) == run
 
 
 def test_a_better_network_of_an_earlier_run_is_not_replaced(tmp_path: Path) -> None:

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.training.card_figures import CardOptions
 from models.training.pets import HalfCrops
-from models.training.pets_keypoints import choose, compare, main, to_true_crops
+from models.training.pets_keypoints import PetsOptions, choose, compare, main, to_true_crops
+from models.weights.store import SHIPPED
 from pipeline.core.errors import ConfigError
 
 
@@ -20,7 +22,7 @@ def test_crops_get_back_the_shape_they_have_in_the_frame(people: HalfCrops) -> N
     assert [crop.image.shape for crop in to_true_crops(people)] == [(100, 40, 3), (75, 30, 3), (75, 30, 3)]
 
 
-def test_nobody_is_shown_twice_in_one_half(people: HalfCrops) -> None:
+def test_a_person_is_shown_once_in_each_half(people: HalfCrops) -> None:
     assert len({int(people.halves[row]) for row in choose(people, count=9, seed=0)}) == 2
 
 
@@ -34,9 +36,15 @@ def test_distances_are_in_heights_and_of_sure_keypoints_alone(people: HalfCrops)
     assert (median, near, count) == (pytest.approx(0.2), 0.0, 17)
 
 
-def test_real_pictures_are_not_drawn_into_the_project() -> None:
+@pytest.mark.parametrize("folder", [[], [f"out={SHIPPED.parents[1] / 'docs'}"]], ids=["the cards", "elsewhere"])
+def test_real_pictures_are_not_drawn_into_the_project(folder: list[str]) -> None:
     with pytest.raises(ConfigError, match="out: expected a folder outside the project"):
-        main(["ground=crops"])
+        main(["ground=crops", *folder])
+
+
+def test_pictures_and_exported_networks_go_to_the_folder_of_the_cards() -> None:
+    assert (Path(PetsOptions().out) / "passerby_keypoints.md").is_file()
+    assert (Path(CardOptions().out) / "passerby_keypoints.md").is_file()
 
 
 def test_an_unknown_ground_is_refused() -> None:

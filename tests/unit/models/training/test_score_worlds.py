@@ -23,7 +23,7 @@ VISIBILITY = np.array([1.0, 0.95, 0.5, 0.1], np.float32)
 
 
 class DedupSet:
-    """A detector that finds what it is told to."""
+    """A detector that finds given boxes."""
 
     input_hw = (120, 200)
 
@@ -36,7 +36,7 @@ class DedupSet:
 
 
 class Shifted:
-    """A pose estimator that is wrong by as much as it is told to, in parts of the crop."""
+    """A pose estimator that is wrong by a given part of the crop."""
 
     gives = PoseNeed.KEYPOINTS
 

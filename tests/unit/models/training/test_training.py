@@ -43,8 +43,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _arguments(task: str, data: Path, out: Path, steps: int, *more: str) -> list[str]:
-    told = [f"task={task}", f"data={data}", f"out={out}", f"steps={steps}", "threads=1", "loaders=0", "held_out=0.25"]
-    return [*told, "device=cpu", *OPTIONS[task], *more]
+    given = [f"task={task}", f"data={data}", f"out={out}", f"steps={steps}", "threads=1", "loaders=0", "held_out=0.25"]
+    return [*given, "device=cpu", *OPTIONS[task], *more]
 
 
 class Interrupted:
@@ -215,8 +215,8 @@ def test_a_network_begins_with_the_convolutions_of_another_run_and_with_a_head_o
 ) -> None:
     first = _engine("reid", data, tmp_path)
     first.save()
-    told = f"options.begin_with={tmp_path / 'checkpoint.safetensors'}"
-    _, network, _ = build(read_config(_arguments("reid", data, tmp_path / "next", 1, "seed=1", told)))
+    given = f"options.begin_with={tmp_path / 'checkpoint.safetensors'}"
+    _, network, _ = build(read_config(_arguments("reid", data, tmp_path / "next", 1, "seed=1", given)))
     older, newer = first.mean.state_dict(), network.state_dict()
     taken = {name for name, value in newer.items() if value.numel() > 1 and torch.equal(value, older[name])}
     assert "network.blocks.0.entry.0.weight" in taken

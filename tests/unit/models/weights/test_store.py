@@ -128,19 +128,19 @@ def test_absent_weights_name_every_place(weights_dir: Path, cache: Path, catalog
 
 
 def test_a_name_that_nobody_knows_is_refused(weights_dir: Path, catalogue: Path) -> None:
-    with pytest.raises(WeightsError, match=r"mine\.onnx: .* not in models/weights/catalogue\.yaml"):
-        locate_weights("mine.onnx", weights_dir=weights_dir, catalogue=catalogue)
+    with pytest.raises(WeightsError, match=r"own\.onnx: .* not in models/weights/catalogue\.yaml"):
+        locate_weights("own.onnx", weights_dir=weights_dir, catalogue=catalogue)
 
 
 @pytest.mark.parametrize("as_path", [True, False], ids=["by path", "by name in the weights folder"])
 def test_a_file_of_ones_own_needs_no_entry(weights_dir: Path, catalogue: Path, as_path: bool) -> None:
-    path = write(weights_dir / "mine.onnx", OTHER)
-    name = str(path) if as_path else "mine.onnx"
+    path = write(weights_dir / "own.onnx", OTHER)
+    name = str(path) if as_path else "own.onnx"
     assert locate_weights(name, weights_dir=weights_dir, catalogue=catalogue) == path
 
 
 def test_a_file_of_ones_own_is_checked_if_its_digest_is_stated(weights_dir: Path, catalogue: Path) -> None:
-    path = write(weights_dir / "mine.onnx", OTHER)
+    path = write(weights_dir / "own.onnx", OTHER)
     with pytest.raises(WeightsError, match=SHA256):
         locate_weights(str(path), weights_dir=None, sha256=SHA256, catalogue=catalogue)
 
@@ -152,7 +152,7 @@ def test_a_folder_is_no_checkpoint(weights_dir: Path, catalogue: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["pt", "pth", "PT", "ckpt", "pkl"])
 def test_a_pickle_needs_its_digest(weights_dir: Path, catalogue: Path, suffix: str) -> None:
-    path = write(weights_dir / f"mine.{suffix}")
+    path = write(weights_dir / f"own.{suffix}")
     with pytest.raises(WeightsError, match="sha256 in the configuration"):
         locate_weights(str(path), weights_dir=None, catalogue=catalogue)
     assert locate_weights(str(path), weights_dir=None, sha256=SHA256, catalogue=catalogue) == path

@@ -50,11 +50,11 @@ def pick(clips: Clips, which: list[int]) -> Clips:
 
 @pytest.mark.parametrize("name", PAPERS)
 def test_the_yaml_of_a_paper_says_what_the_constructor_takes_for_granted(name: str) -> None:
-    told = {key: value for key, value in embedder_yaml(name)["network"].items() if key != "_target_"}
+    given = {key: value for key, value in embedder_yaml(name)["network"].items() if key != "_target_"}
     taken = {
         key: list(value) if isinstance(value, tuple) else value for key, value in settings_of(kind_of(name)).items()
     }
-    assert told == taken
+    assert given == taken
 
 
 @pytest.mark.parametrize("name", video_names())

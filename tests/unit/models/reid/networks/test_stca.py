@@ -95,7 +95,7 @@ def test_the_network_as_a_whole_sees_the_order_of_frames() -> None:
 
 
 @pytest.mark.parametrize("identity", [True, False])
-def test_what_goes_on_has_norm_one_at_every_place_unless_told_otherwise(identity: bool) -> None:
+def test_what_goes_on_has_norm_one_at_every_place_by_default(identity: bool) -> None:
     weights = torch.rand(2, 3, 12).softmax(-1), torch.rand(2, 3, 12).softmax(-1)
     fused = make_network(Stca, fuse_identity=identity)._fuse(FRAMES, CLIP, *weights)
     torch.testing.assert_close(fused.norm(dim=2), torch.ones(2, 3, 12))

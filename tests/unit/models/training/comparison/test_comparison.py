@@ -14,7 +14,7 @@ from worlds import make_world
 
 from models.summary import read_embedder
 from models.training.compare import main
-from models.training.comparison.attention import draw_rows, looks_of
+from models.training.comparison.attention import attention_maps, draw_rows
 from models.training.comparison.plot import Point, plot
 from models.training.comparison.scores import compare, find
 from models.training.comparison.table import Row, write_table
@@ -112,7 +112,7 @@ def test_networks_are_shown_where_they_look(model: str, num_maps: int) -> None:
     settings = NetworkInput.of(read_embedder(model, NARROW))
     torch.manual_seed(0)
     network = settings.make(0).eval()
-    looks = looks_of(network, make_clips(1, needs=network.needs))
+    looks = attention_maps(network, make_clips(1, needs=network.needs))
     assert len(looks) == num_maps
     images = np.zeros((4, 64, 32, 3), np.uint8)
     rows = draw_rows(images, looks, title=model)
@@ -139,9 +139,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_everything_is_compared_and_written(data: Path, weights: Path, tmp_path: Path) -> None:
-    told = [f"data={data}", "held_out=0.5", f"out={tmp_path}", f"weights={weights}/{{name}}.safetensors"]
-    told += [f"embedder.{key}={value}" for key, value in NARROW.items()]
-    main([*told, "embedder=baseline_light,rapa_light", "pictures=rapa_light", f"mars={write_mars(tmp_path / 'mars')}"])
+    given = [f"data={data}", "held_out=0.5", f"out={tmp_path}", f"weights={weights}/{{name}}.safetensors"]
+    given += [f"embedder.{key}={value}" for key, value in NARROW.items()]
+    main([*given, "embedder=baseline_light,rapa_light", "pictures=rapa_light", f"mars={write_mars(tmp_path / 'mars')}"])
     table = (tmp_path / "table.md").read_text()
     for part in (
         "rendered people, held out",
@@ -158,11 +158,11 @@ def test_everything_is_compared_and_written(data: Path, weights: Path, tmp_path:
 
 def test_a_network_that_needs_a_pose_asks_for_one(weights: Path, tmp_path: Path) -> None:
     root = write_mars(tmp_path / "mars")
-    told = [f"mars={root}", f"out={tmp_path}", f"weights={weights}/{{name}}.safetensors", "costs=false"]
+    given = [f"mars={root}", f"out={tmp_path}", f"weights={weights}/{{name}}.safetensors", "costs=false"]
     with pytest.raises(ConfigError, match=r"pose: expected one, as rapa_light@.* needs keypoints"):
-        main([*told, "embedder=rapa_light", "pose=", *(f"embedder.{key}={value}" for key, value in NARROW.items())])
+        main([*given, "embedder=rapa_light", "pose=", *(f"embedder.{key}={value}" for key, value in NARROW.items())])
 
 
-def test_nothing_to_compare_on_is_told(weights: Path) -> None:
+def test_nothing_to_compare_on_is_an_error(weights: Path) -> None:
     with pytest.raises(ConfigError, match="data, pets, mars"):
         main(["embedder=baseline_light", f"weights={weights}/{{name}}.safetensors"])

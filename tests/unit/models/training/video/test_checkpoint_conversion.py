@@ -10,7 +10,7 @@ from models.reid.checkpoint import load_network
 from models.reid.networks.backbones import ResNet50
 from models.reid.networks.baseline import Baseline
 from models.reid.networks.clip_network import Clips
-from models.training.video.checkpoint_conversion import adopt, main
+from models.training.video.checkpoint_conversion import convert, main
 from pipeline.core.errors import ConfigError, WeightsError
 
 pytestmark = pytest.mark.slow
@@ -37,9 +37,9 @@ def checkpoint_of(kind: str, trunk: ResNet50) -> dict[str, object]:
 @pytest.mark.parametrize("kind", ["torchreid", "fastreid"])
 def test_the_baseline_says_of_a_crop_what_the_network_said(kind: str, trunk: ResNet50, tmp_path: Path) -> None:
     torch.save(checkpoint_of(kind, trunk), tmp_path / "their.pth")
-    adopt(tmp_path / "their.pth", tmp_path / "ours" / "baseline.safetensors")
+    convert(tmp_path / "their.pth", tmp_path / "converted" / "baseline.safetensors")
     network = Baseline(num_ids=0, clip_len=1, crop_size_hw=(64, 32), last_stride=2).eval()
-    load_network(tmp_path / "ours" / "baseline.safetensors", network)
+    load_network(tmp_path / "converted" / "baseline.safetensors", network)
     pixels = torch.randn(1, 3, 64, 32)
     with torch.no_grad():
         expected = trunk(pixels).mean((2, 3))
@@ -50,14 +50,14 @@ def test_the_baseline_says_of_a_crop_what_the_network_said(kind: str, trunk: Res
 
 
 def test_another_network_is_refused_and_nothing_is_left(trunk: ResNet50, tmp_path: Path) -> None:
-    told = checkpoint_of("fastreid", trunk)
-    told["model"]["heads.pool_layer.p"] = torch.ones(1)
-    torch.save(told, tmp_path / "sbs.pth")
+    checkpoint = checkpoint_of("fastreid", trunk)
+    checkpoint["model"]["heads.pool_layer.p"] = torch.ones(1)
+    torch.save(checkpoint, tmp_path / "sbs.pth")
     with pytest.raises(WeightsError, match=r"1 foreign \['trunk\.heads\.pool_layer\.p'\]"):
         main([f"from={tmp_path / 'sbs.pth'}", f"out={tmp_path / 'x.safetensors'}"])
     assert [path.name for path in tmp_path.iterdir()] == ["sbs.pth"]
 
 
-def test_what_is_to_be_adopted_is_asked_for() -> None:
+def test_the_checkpoint_and_the_output_have_to_be_named() -> None:
     with pytest.raises(ConfigError, match="expected from=… out=…"):
         main(["from=x"])

@@ -63,7 +63,7 @@ def test_a_row_that_is_none_is_named(tmp_path: Path, bad: list[int]) -> None:
         read_attributes(write_table(tmp_path / "a.csv", [bad], 21), "mars")
 
 
-def test_a_table_that_is_not_there_or_of_another_set_is_told(tmp_path: Path) -> None:
+def test_a_table_that_is_not_there_or_of_another_set_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="attributes: expected the table"):
         read_attributes(tmp_path / "a.csv", "mars")
     path = write_table(tmp_path / "a.csv", [[1, 2, 3, *MARS]], 21)

@@ -77,7 +77,7 @@ def test_batches_that_cannot_be_are_refused(changes: dict) -> None:
         draw_epoch(labels_of([3, 3]), rng=np.random.default_rng(0), **given_)
 
 
-def test_too_few_people_for_a_batch_are_told() -> None:
+def test_too_few_people_for_a_batch_are_reported() -> None:
     with pytest.raises(DataError, match="expected 8 people for a batch, got 2"):
         draw_epoch(labels_of([3, 3]), scheme="pk_once", num_people=8, num_each=2, rng=np.random.default_rng(0))
 

@@ -70,7 +70,7 @@ def test_clips_of_a_world_are_rgb_with_keypoints_of_the_crop(source: WorldTrackl
     assert (keypoints[..., 2] == 1).all()
 
 
-def test_a_world_in_which_nobody_is_seen_well_is_told(world: World) -> None:
+def test_a_world_in_which_no_person_is_seen_well_is_reported(world: World) -> None:
     with pytest.raises(ConfigError, match="visibility"):
         WorldTracklets([world], crop_hw=CROP_HW, min_visible=1.1, max_bytes=0)
 

@@ -60,7 +60,7 @@ def test_people_to_learn_from_are_numbered_without_gaps_and_are_not_looked_for(n
 
 
 @pytest.mark.parametrize("name", LOADERS)
-def test_a_data_set_that_is_not_there_is_told_how_it_should_be(name: str, tmp_path: Path) -> None:
+def test_a_data_set_that_is_not_there_is_reported_how_it_should_be(name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"expected .*, got nothing there; it is laid out as\n"):
         LOADERS[name][1](tmp_path)
 

@@ -80,11 +80,11 @@ def test_vectors_can_be_compared_otherwise_than_the_paper_does(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, weights: Path
 ) -> None:
     root = write_duke(tmp_path / "duke")
-    told = ["model=lstrl", f"weights={weights}", "dataset=duke", f"root={root}"]
-    assert rows_of(capsys, *told)[0]["metric"] == "cosine"
-    assert rows_of(capsys, *told, "metric=euclidean")[0]["metric"] == "euclidean"
+    given = ["model=lstrl", f"weights={weights}", "dataset=duke", f"root={root}"]
+    assert rows_of(capsys, *given)[0]["metric"] == "cosine"
+    assert rows_of(capsys, *given, "metric=euclidean")[0]["metric"] == "euclidean"
     with pytest.raises(ConfigError, match="metric: expected cosine or euclidean"):
-        main([*told, *CHANGES, "metric=l1"])
+        main([*given, *CHANGES, "metric=l1"])
 
 
 def test_ten_splits_have_a_mean_and_a_deviation(
@@ -104,7 +104,7 @@ def test_a_network_that_needs_pose_says_that_data_sets_have_none(tmp_path: Path)
         main(["model=ctl", f"weights={path}", "dataset=duke", f"root={root}", *CHANGES])
 
 
-def test_rapa_without_pose_takes_thirds_if_it_is_told_to(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_rapa_without_pose_takes_thirds_if_configured_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     root = write_duke(tmp_path / "duke")
     path = tmp_path / "w.safetensors"
     save_network(path, make_network(Rapa, pe=False), {})

@@ -7,7 +7,7 @@ import torch
 
 from models.summary import read_embedder
 from models.training.video.scoring import NetworkInput
-from models.training.video.speed import main, measure, ways_of
+from models.training.video.speed import main, measure, variants_of
 from pipeline.core.errors import ConfigError
 
 pytestmark = pytest.mark.slow
@@ -21,14 +21,14 @@ def test_all_ways_compute_the_same_vectors(model: str, tmp_path: Path) -> None:
     settings = NetworkInput.of(read_embedder(model, NARROW))
     torch.manual_seed(0)
     network = settings.make(0).eval()
-    ways = ways_of(network, settings, device="cpu", batch=3, folder=tmp_path)
-    assert set(ways) == {"eager", "channels last", "bfloat16", "onnxruntime"}
+    variants = variants_of(network, settings, device="cpu", batch=3, folder=tmp_path)
+    assert set(variants) == {"eager", "channels last", "bfloat16", "onnxruntime"}
     with torch.inference_mode():
-        found = {name: torch.as_tensor(way.run()[0]).float() for name, way in ways.items()}
-    assert ways["eager"].num_tracklets == 3
+        found = {name: torch.as_tensor(variant.run()[0]).float() for name, variant in variants.items()}
+    assert variants["eager"].num_tracklets == 3
     for name, vectors in found.items():
         assert torch.cosine_similarity(vectors.reshape(-1, network.vector_dim)[:1], found["eager"][None]) > 0.98, name
-    assert all(seconds > 0 for seconds in measure(ways, device="cpu", runs=1).values())
+    assert all(seconds > 0 for seconds in measure(variants, device="cpu", runs=1).values())
 
 
 def test_a_mistake_on_the_command_line_is_named() -> None:

@@ -166,10 +166,10 @@ def test_a_step_always_draws_the_same_batch_and_epochs_differ(data: Path) -> Non
 
 
 def arguments(data: Path, out: Path, *more: str) -> list[str]:
-    told = ["task=video", f"data={data}", f"out={out}", "threads=1", "loaders=0", "held_out=0.5", "device=cpu"]
-    told += ["precision=float32", "options.model=lstrl_light", "options.recipe_changes={num_people: 4, num_each: 2}"]
+    given = ["task=video", f"data={data}", f"out={out}", "threads=1", "loaders=0", "held_out=0.5", "device=cpu"]
+    given += ["precision=float32", "options.model=lstrl_light", "options.recipe_changes={num_people: 4, num_each: 2}"]
     changes = "{network.width_mult: 0.125, clip_len: 4, crop_size_hw: '[64,32]'}"
-    return [*told, f"options.changes={changes}", *more]
+    return [*given, f"options.changes={changes}", *more]
 
 
 def losses(out: Path) -> list[float]:
@@ -215,8 +215,8 @@ def test_a_data_set_on_disk_is_learnt_from_and_scored_by_its_protocol(tmp_path: 
     keys = [(person, camera) for person in (1, 3, 5, 7) for camera in (1, 2) for _ in range(2)]
     rows = [[*key, number, *classes] for number, key in enumerate(keys)]
     table.write_text("\n".join([",".join(["value"] * 24), *(",".join(map(str, row)) for row in rows)]))
-    told = arguments(root, tmp_path / "out", "steps=1", "dataset=mars", "options.model=asanet_light")
-    main([*told, f"options.dataset={{protocol: mixing, attributes: {table}}}"])
+    given = arguments(root, tmp_path / "out", "steps=1", "dataset=mars", "options.model=asanet_light")
+    main([*given, f"options.dataset={{protocol: mixing, attributes: {table}}}"])
     assert set(json.loads((tmp_path / "out" / "score.json").read_text())["scores"]) == {"mean_ap", "rank1"}
     with (tmp_path / "out" / "curve.csv").open() as file:
         assert float(next(csv.DictReader(file))["attributes"]) > 0
@@ -302,9 +302,9 @@ def test_a_run_that_is_none_or_damaged_is_refused(run: Path, tmp_path: Path) -> 
     (tmp_path / "checkpoint.safetensors").write_bytes((run / "checkpoint.safetensors").read_bytes()[:500])
     with pytest.raises(WeightsError, match=r"checkpoint\.safetensors: expected a checkpoint"):
         export(tmp_path, tmp_path / "x.safetensors")
-    told = json.loads((run / "score.json").read_text())
-    told["config"]["options"]["changes"]["network.width_mult"] = 0.25
-    (tmp_path / "score.json").write_text(json.dumps(told))
+    record = json.loads((run / "score.json").read_text())
+    record["config"]["options"]["changes"]["network.width_mult"] = 0.25
+    (tmp_path / "score.json").write_text(json.dumps(record))
     (tmp_path / "checkpoint.safetensors").write_bytes((run / "checkpoint.safetensors").read_bytes())
     with pytest.raises(WeightsError, match="of another shape"):
         export(tmp_path, tmp_path / "x.safetensors")
