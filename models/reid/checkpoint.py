@@ -1,31 +1,16 @@
 """Weights of a video network as safetensors: no code in them, and nothing is loaded that does not fit."""
 
 import pickle
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from pipeline.core.errors import WeightsError
 
 _CLASSIFIER = "classifier."
-
-
-def save_network(path: Path, network: nn.Module, metadata: Mapping[str, str]) -> None:
-    """Write all tensors of a network, its classifiers too; the old file stays until the new one is whole.
-
-    Args:
-        path: Of the ``.safetensors`` file.
-        network: Whose weights.
-        metadata: What is to be remembered with them, for instance the configuration.
-    """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    part = path.with_suffix(".part")
-    save_file(tensors, part, metadata=dict(metadata))
-    part.replace(path)
 
 
 def check_fits(path: Path, network: nn.Module) -> None:

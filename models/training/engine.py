@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import cv2
 import numpy as np
@@ -113,7 +113,9 @@ class Pace:
         return context
 
 
-class _Draws(Dataset[Batch]):
+class _Draws:
+    """The batches of this process by step, as a map-style data set of torch."""
+
     def __init__(self, task: Task, group: Group) -> None:
         self._task, self._group = task, group
 
@@ -274,7 +276,7 @@ class Engine:
 
     def _batches(self, first: int) -> Iterator[dict[str, Tensor]]:
         loader = DataLoader(
-            _Draws(self._task, self._group),
+            cast("Dataset[Batch]", _Draws(self._task, self._group)),
             batch_size=None,
             sampler=_Steps(first),
             num_workers=self._pace.loaders,

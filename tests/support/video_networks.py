@@ -2,11 +2,13 @@
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 from omegaconf import OmegaConf
 from plugins import plugin_names, plugin_yaml
+from safetensors.torch import save_file
 from torch import nn
 
 from models.reid.networks.clip_network import NUM_KEYPOINTS, Clips
@@ -36,6 +38,11 @@ def make_network(kind: Callable[..., nn.Module], *, seed: int = 0, **settings: A
     torch.manual_seed(seed)
     given = {"num_ids": NUM_IDS, "clip_len": 4, "crop_size_hw": CROP_HW, "width_mult": NARROW} | settings
     return kind(**given).eval()
+
+
+def save_network(path: Path, network: nn.Module) -> None:
+    """Write all tensors of a network, its classifiers too, as safetensors."""
+    save_file({name: tensor.detach().contiguous() for name, tensor in network.state_dict().items()}, path)
 
 
 def make_clips(

@@ -6,7 +6,7 @@ a vector, P people.
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -63,8 +63,9 @@ class VideoOutput:
     extras: dict[str, Tensor] = field(default_factory=dict)
 
 
+@runtime_checkable
 class VideoNetwork(Protocol):
-    """What every video network is besides an ``nn.Module``.
+    """The interface of a video network, besides ``nn.Module``.
 
     Its constructor takes ``num_ids`` (people of the classifier, 0 for none), ``clip_len``, ``crop_size_hw`` and its
     own settings, all by keyword.

@@ -49,11 +49,6 @@ class Benchmark:
     query: tuple[TrackletFiles, ...]
     gallery: tuple[TrackletFiles, ...]
 
-    @property
-    def num_train_ids(self) -> int:
-        """How many people there are to learn from."""
-        return len({tracklet.person_id for tracklet in self.train})
-
 
 def number_people(tracklets: Iterable[TrackletFiles]) -> tuple[TrackletFiles, ...]:
     """Return the tracklets with people numbered 0, 1, 2 … in the order of their numbers in the data set."""

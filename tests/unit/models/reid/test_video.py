@@ -8,9 +8,8 @@ import pytest
 import torch
 from factories import make_tracklet
 from safetensors.torch import load_file, save_file
-from video_networks import CROP_HW, embedder_yaml, make_network
+from video_networks import CROP_HW, embedder_yaml, make_network, save_network
 
-from models.reid.checkpoint import save_network
 from models.reid.networks.clip_network import Clips
 from models.reid.networks.lstrl import Lstrl
 from pipeline.config.plugins import build
@@ -28,7 +27,7 @@ def node(**changes: Any) -> dict[str, Any]:
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
     path = tmp_path / "narrow.safetensors"
-    save_network(path, make_network(Lstrl, seed=7), {"note": "of a test"})
+    save_network(path, make_network(Lstrl, seed=7))
     return path
 
 
@@ -66,7 +65,7 @@ def test_a_long_tracklet_is_cut_into_as_many_clips_as_asked_for() -> None:
     np.testing.assert_array_equal(vectors[2], vectors[3])
 
 
-def test_a_damaged_checkpoint_is_refused_before_the_line_starts(weights: Path) -> None:
+def test_a_damaged_checkpoint_is_refused_before_the_pipeline_starts(weights: Path) -> None:
     weights.write_bytes(weights.read_bytes()[:-100])
     with pytest.raises(WeightsError, match=r"narrow\.safetensors: expected a readable safetensors file"):
         build(node(weights=str(weights)), "embedder")
@@ -94,21 +93,6 @@ def test_a_checkpoint_with_a_tensor_that_is_missing_is_refused(weights: Path) ->
         build(node(weights=str(weights)), "embedder")
 
 
-def test_saving_replaces_the_old_file_only_when_the_new_one_is_whole(
-    weights: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = weights.read_bytes()
-
-    def break_off(tensors: object, path: Path, metadata: object) -> None:
-        path.write_bytes(before[:1000])
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("models.reid.checkpoint.save_file", break_off)
-    with pytest.raises(KeyboardInterrupt):
-        save_network(weights, make_network(Lstrl), {})
-    assert weights.read_bytes() == before
-
-
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
@@ -129,6 +113,8 @@ def test_saving_replaces_the_old_file_only_when_the_new_one_is_whole(
     ],
     ids=str,
 )
-def test_settings_that_make_no_sense_are_refused_before_the_line_starts(changes: dict[str, Any], named: str) -> None:
+def test_settings_that_make_no_sense_are_refused_before_the_pipeline_starts(
+    changes: dict[str, Any], named: str
+) -> None:
     with pytest.raises(ConfigError, match=named):
         build(node(**changes), "embedder")

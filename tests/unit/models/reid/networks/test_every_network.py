@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 from video_networks import NUM_IDS, embedder_yaml, make_clips, make_network, settings_of, video_names
 
-from models.reid.networks.clip_network import Clips, VideoOutput
+from models.reid.networks.clip_network import Clips, VideoNetwork, VideoOutput
 from pipeline.core import PoseNeed
 from pipeline.core.errors import DataError
 
@@ -61,6 +61,10 @@ def test_the_yaml_of_a_paper_says_what_the_constructor_takes_for_granted(name: s
 def test_the_yaml_says_what_the_network_needs(name: str) -> None:
     assert embedder_yaml(name)["needs"] == kind_of(name).needs
     assert set(embedder_yaml(name)["network"]) == {"_target_", *settings_of(kind_of(name))}
+
+
+def test_each_network_has_the_interface_of_a_video_network(network: nn.Module) -> None:
+    assert isinstance(network, VideoNetwork)
 
 
 def test_a_clip_becomes_a_vector_and_each_branch_has_its_logits(network: nn.Module) -> None:

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 import torch
 from video_datasets import write_duke, write_ilids, write_mars
-from video_networks import make_network
+from video_networks import make_network, save_network
 
-from models.reid.checkpoint import save_network
 from models.reid.networks.ctl import Ctl
 from models.reid.networks.lstrl import Lstrl
 from models.reid.networks.rapa import Rapa
@@ -31,7 +30,7 @@ CHANGES = ["network.width_mult=0.125", "clip_len=4", "crop_size_hw=[64,32]"]
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
     path = tmp_path / "narrow.safetensors"
-    save_network(path, make_network(Lstrl), {})
+    save_network(path, make_network(Lstrl))
     return path
 
 
@@ -99,7 +98,7 @@ def test_ten_splits_have_a_mean_and_a_deviation(
 def test_a_network_that_needs_pose_says_that_data_sets_have_none(tmp_path: Path) -> None:
     root = write_duke(tmp_path / "duke")
     path = tmp_path / "w.safetensors"
-    save_network(path, make_network(Ctl), {})
+    save_network(path, make_network(Ctl))
     with pytest.raises(ConfigError, match="Ctl needs heatmaps"):
         main(["model=ctl", f"weights={path}", "dataset=duke", f"root={root}", *CHANGES])
 
@@ -107,7 +106,7 @@ def test_a_network_that_needs_pose_says_that_data_sets_have_none(tmp_path: Path)
 def test_rapa_without_pose_takes_thirds_if_configured_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     root = write_duke(tmp_path / "duke")
     path = tmp_path / "w.safetensors"
-    save_network(path, make_network(Rapa, pe=False), {})
+    save_network(path, make_network(Rapa, pe=False))
     arguments = ["model=rapa", f"weights={path}", "dataset=duke", f"root={root}", "network.pe=false"]
     assert rows_of(capsys, *arguments)[0]["rank1"] > 0
 
