@@ -19,7 +19,7 @@ from rich.table import Table
 from pipeline.camera.detection import letterbox
 from pipeline.camera.tracking import TrackingStage
 from pipeline.cli.run import run
-from pipeline.cli.truth import found_tables, true_tables
+from pipeline.cli.truth import true_tables
 from pipeline.config.composition import load_config
 from pipeline.config.plan import make_plan
 from pipeline.config.plugins import build
@@ -36,6 +36,7 @@ from pipeline.evaluation.naive import (
     naive_online,
     to_tables,
 )
+from pipeline.evaluation.site_truth import read_run_tables
 from pipeline.evaluation.track_table import TrackTable
 from pipeline.evaluation.tracking import TrackingScore, score_tracks
 from pipeline.runtime.plan import Plan
@@ -105,7 +106,7 @@ def evaluate(overrides: list[str]) -> None:
             exit_code = run([*overrides, f"output_dir={folder}", "sink=[mot]"])
         if exit_code != 0:
             raise ConfigError(f"pipeline: expected exit code 0, got {exit_code}; see the error above")
-        rows["this pipeline"] = row(found_tables(truth, Path(folder)))
+        rows["Passerby"] = row(read_run_tables(truth, Path(folder)))
     _print(rows)
 
 

@@ -72,7 +72,7 @@ def weighted_regularisation_triplet(distances_NN: Tensor, labels_N: Tensor, *, i
         include_self: A sample is one of its own positives, as in AGW's code.
 
     Reference:
-        Ye et al., "Deep Learning for Person Re-identification: A CameraCalibration and Outlook", TPAMI 2021;
+        Ye et al., "Deep Learning for Person Re-identification: A Survey and Outlook", TPAMI 2021;
         ASA-Net Eq. (14), which prints a sum over anchors.
     """
     same_NN = labels_N[:, None] == labels_N[None]
