@@ -4,15 +4,17 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+BASE := $(VENV)/.installed-base
+DEV := $(VENV)/.installed-dev
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 ARGS ?=
 COMPARE ?=
 # What plain `make run` shows: the demo at its own pace, a page to watch it, and annotated films at the end.
 DEMO := replay.speed=1 'sink=[jsonl,mot,terminal,annotated_video,console]'
 
-.PHONY: run test browser setup check format bench evaluate compare train weights clean
+.PHONY: run test browser base setup check format bench evaluate compare mutants train weights clean
 
-run: setup
+run: base
 	$(BIN)/python pipeline/run.py $(if $(ARGS),$(ARGS),$(DEMO))
 
 test: setup browser
@@ -25,20 +27,28 @@ browser:
 			&& DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium > /dev/null; } \
 		|| echo 'no browser: its tests are skipped; apt-get install chromium'
 
-setup: $(STAMP)
+# What the default run needs; no torch, no test tools.
+base: $(BASE)
 
-$(STAMP): pyproject.toml constraints.txt
+# The rest: every extra that the tests need, and their tools.
+setup: $(DEV)
+
+$(BASE): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		|| { echo 'Python 3.11 to 3.13 is needed: make PYTHON=python3.12 …'; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	touch $(STAMP)
+	$(PIP) -e .
+	touch $(BASE)
+
+$(DEV): $(BASE)
+	$(PIP) -e '.[dev]'
+	touch $(DEV)
 
 check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q tests/test_layers.py tests/test_house_rules.py tests/unit/config
+	$(BIN)/python -m pytest -q tests/test_layers.py tests/test_house_rules.py tests/test_documents.py tests/unit/config
 
 format: setup
 	$(BIN)/ruff format .
@@ -57,11 +67,15 @@ compare: setup
 	$(BIN)/python -m models.training compare $(ARGS)
 
 train: setup
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
+	$(PIP) -e '.[train]'
 	$(BIN)/python -m models.training train $(ARGS)
 
-weights: setup
+# How many faults put into the code its tests notice: make mutants ARGS='sample=400 seed=1'.
+mutants: setup
+	$(BIN)/python tests/benchmarks/mutants.py $(ARGS)
+
+weights: base
 	$(BIN)/passerby weights $(ARGS)
 
 clean:
-	rm -rf $(VENV) outputs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) outputs mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis

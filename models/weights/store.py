@@ -27,8 +27,8 @@ def locate_weights(
 ) -> Path:
     """Return where a checkpoint lies, after its digest was checked.
 
-    It is looked for in ``weights_dir``, then in ``models/weights``, then in the cache
-    (``$XDG_CACHE_HOME/passerby``); then it is downloaded into the cache if an address is known.
+    It is looked for in ``weights_dir``, then in ``models/weights``, then in the cache (``$PASSERBY_CACHE``, else
+    ``$XDG_CACHE_HOME/passerby``); then it is downloaded into the cache if an address is known.
 
     Args:
         name: A file name of the catalogue, or a path to a file of one's own.
@@ -48,11 +48,7 @@ def locate_weights(
             f"{name}: expected its sha256 in the configuration, because loading a pickle runs code from it, "
             "got none; set sha256 to the digest that its publisher states"
         )
-    folders = [Path(weights_dir)] if weights_dir is not None else []
-    folders += [SHIPPED, _cache_folder()]
-    own = [Path(name)] if name not in known else []
-    # A path that is absolute stays itself whatever folder stands before it.
-    places = list(dict.fromkeys(own + [folder / name for folder in folders]))
+    places = _places(name, weights_dir, is_known=name in known)
     path = next((place for place in places if place.is_file()), None)
     if path is None:
         path = _download(name, entry, expected, places)
@@ -63,8 +59,23 @@ def locate_weights(
     return path
 
 
+def find_weights(name: str, *, weights_dir: str | Path | None) -> Path | None:
+    """Return where a checkpoint of the catalogue is, unchecked; None if it is nowhere. Nothing is downloaded."""
+    return next((place for place in _places(name, weights_dir, is_known=True) if place.is_file()), None)
+
+
+def _places(name: str, weights_dir: str | Path | None, *, is_known: bool) -> list[Path]:
+    """Return the paths at which a checkpoint may be, in the order in which they are tried."""
+    folders = [Path(weights_dir)] if weights_dir is not None else []
+    folders += [SHIPPED, _cache_folder()]
+    own = [] if is_known else [Path(name)]
+    # A path that is absolute stays itself whatever folder stands before it.
+    return list(dict.fromkeys(own + [folder / name for folder in folders]))
+
+
 def _cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "passerby"
+    chosen = os.environ.get("PASSERBY_CACHE")
+    return Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "passerby"
 
 
 def _complete(folder: Path, name: str, entry: dict[str, Any]) -> None:

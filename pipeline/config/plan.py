@@ -53,37 +53,38 @@ def make_plan(config: PipelineConfig) -> Plan:
     check_ranges(config)
     _check_names(config.site)
     _topology(config.site)  # a mistake shows here, and not only in the process that needs it
-    make_embedder = build(config.embedder, "embedder")
+    make = partial(build, allow=config.allow_plugins)
+    make_source = partial(build_source, allow=config.allow_plugins)
+    make_embedder = make(config.embedder, "embedder")
     needs = PoseNeed(attribute(make_embedder, "needs"))
-    make_detector = build(config.detector, "detector")
-    make_tracker = build(config.tracker, "tracker")
+    make_detector = make(config.detector, "detector")
+    make_tracker = make(config.tracker, "tracker")
     make_sources = {
-        camera_id: build_source(camera_id, camera, config.source) for camera_id, camera in config.site.cameras.items()
+        camera_id: make_source(camera_id, camera, config.source) for camera_id, camera in config.site.cameras.items()
     }
     return Plan(
         make_sources=make_sources,
         make_enrolled={
-            name: build_source(name, folder, config.source, key=f"enrol.{name}")
-            for name, folder in config.enrol.items()
+            name: make_source(name, folder, config.source, key=f"enrol.{name}") for name, folder in config.enrol.items()
         },
         make_track=partial(_tracking_stage, make_tracker, config.buffer),
         input_hw=_size_hw(config.detector.get("input_hw"), "detector.input_hw"),
         crop_size_hw=_size_hw(config.buffer.crop_size_hw, "buffer.crop_size_hw"),
         make_detect=partial(_detection_stage, make_detector, config.detect.min_score, config.detect.min_height_px),
-        make_pose=None if needs is PoseNeed.NOTHING else partial(_pose_stage, build(config.pose, "pose"), needs),
+        make_pose=None if needs is PoseNeed.NOTHING else partial(_pose_stage, make(config.pose, "pose"), needs),
         make_embed=partial(_embedding_stage, make_embedder, config.embed.min_quality),
         make_match=partial(
-            _matcher, build(config.gallery, "gallery"), config.matcher, config.site, _ground(config.site)
+            _matcher, make(config.gallery, "gallery"), config.matcher, config.site, _ground(config.site)
         ),
         make_alert=partial(
             _alert_engine,
-            [build(node, f"alerts.{name}") for name, node in config.alerts.items()],
+            [make(node, f"alerts.{name}") for name, node in config.alerts.items()],
             config.alerting,
         ),
-        make_sinks={name: build(node, f"sink.{name}") for name, node in config.sink.items()},
+        make_sinks={name: make(node, f"sink.{name}") for name, node in config.sink.items()},
         make_monitors={}
         if config.monitor is None
-        else {camera_id: build(config.monitor, "monitor", camera_id) for camera_id in config.site.cameras},
+        else {camera_id: make(config.monitor, "monitor", camera_id) for camera_id in config.site.cameras},
         camera=CameraLimits(
             max_inflight_frames=config.flow.max_inflight_frames,
             max_waiting_tracklets=config.flow.max_waiting_tracklets,

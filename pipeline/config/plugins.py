@@ -7,6 +7,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from importlib import metadata
 from types import UnionType
 from typing import Any, get_args, get_origin
 
@@ -16,23 +17,26 @@ from pipeline.core.errors import ConfigError, MissingDependencyError
 ALLOWED = ("models.", "connectors.", "pipeline.alerts.")
 """Prefixes of the plug-ins that a configuration may name; otherwise it could call any function of Python."""
 
+ENTRY_POINTS = "passerby.plugins"
+"""Group of entry points: an installed package that names itself here is allowed, too."""
+
 OWN = ("models", "connectors", "pipeline")
 """Packages of this project: a missing module in them is a mistake in ``_target_``, not a missing package."""
 EXTRAS = {
-    "ultralytics": ".[ultralytics]",
-    "faiss": ".[faiss]",
-    "kafka": ".[kafka]",
-    "warp": ".[world]",
-    "websockets": ".[console]",
-    "safetensors": ".[video]",
-    "torch": ".[video]",
+    "kafka": "passerby[kafka]",
+    "openvino": "passerby[openvino]",
+    "opentelemetry": "passerby[traces]",
+    "safetensors": "passerby[video]",
+    "torch": "passerby[video]",
+    "ultralytics": "passerby[ultralytics]",
+    "warp": "passerby[world]",
     "mmpose": "mmpose as models/README.md says",
     "mmengine": "mmpose as models/README.md says",
 }
 """What to install for a package, where that is not the package itself."""
 
 
-def build(node: object, key: str, *leading: object) -> Callable[[], Any]:
+def build(node: object, key: str, *leading: object, allow: Sequence[str] = ()) -> Callable[[], Any]:
     """Return a factory that calls the plug-in's constructor; nothing is constructed.
 
     Args:
@@ -40,6 +44,7 @@ def build(node: object, key: str, *leading: object) -> Callable[[], Any]:
             itself reaches the plug-in as a factory, which still takes what the configuration leaves out.
         key: Its key in the configuration, for messages; for instance ``detector``.
         leading: Positional arguments before those of the configuration.
+        allow: Packages besides those of this project that ``_target_`` may be in; ``allow_plugins``.
 
     Raises:
         ConfigError: If the node is no plug-in, or the arguments do not fit its constructor.
@@ -48,7 +53,7 @@ def build(node: object, key: str, *leading: object) -> Callable[[], Any]:
     """
     if not isinstance(node, Mapping) or "_target_" not in node:
         raise ConfigError(f"{key}: expected a plug-in with _target_, got {node!r}; see configs/")
-    factory = _bind(node, key, inspect.Signature.bind, leading)
+    factory = _bind(node, key, inspect.Signature.bind, leading, prefixes=_prefixes(allow))
     preflight = getattr(factory.func, "preflight", None)
     if preflight is not None:
         preflight(**factory.keywords)
@@ -62,7 +67,7 @@ def attribute(factory: Callable[[], Any], name: str) -> Any:
 
 
 def build_source(
-    camera_id: str, camera: object, sources: Mapping[str, Any], *, key: str | None = None
+    camera_id: str, camera: object, sources: Mapping[str, Any], *, key: str | None = None, allow: Sequence[str] = ()
 ) -> Callable[[], Any]:
     """Return a factory of the source that a camera's URI asks for.
 
@@ -71,6 +76,7 @@ def build_source(
         camera: A URI, a device number, or a block with ``uri`` and options of that source.
         sources: Plug-ins by the kind of URI that they open, see ``pipeline.core.camera_uri``.
         key: Where it stands, for messages; None: among the site's cameras.
+        allow: As in ``build``.
 
     Raises:
         ConfigError: If no source opens such a URI, or the options do not fit its constructor.
@@ -87,7 +93,13 @@ def build_source(
         )
     if kind in RECORDINGS:
         uri = str(file_path(uri).absolute())  # workers may run in another folder
-    return build(_with_options(sources[kind], options), key, camera_id, uri)
+    return build(_with_options(sources[kind], options), key, camera_id, uri, allow=allow)
+
+
+def _prefixes(allow: Sequence[str]) -> tuple[str, ...]:
+    """Return what ``_target_`` may begin with: our packages, installed plug-ins, and what the configuration allows."""
+    installed = {point.module.split(".")[0] for point in metadata.entry_points(group=ENTRY_POINTS)}
+    return (*ALLOWED, *(f"{package}." for package in sorted({*installed, *allow})))
 
 
 def _with_options(node: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,10 +113,17 @@ def _with_options(node: Mapping[str, Any], options: Mapping[str, Any]) -> dict[s
 
 
 def _bind(
-    node: Mapping[str, object], key: str, bind: Callable[..., object], leading: Sequence[object] = ()
+    node: Mapping[str, object],
+    key: str,
+    bind: Callable[..., object],
+    leading: Sequence[object] = (),
+    *,
+    prefixes: tuple[str, ...],
 ) -> partial[Any]:
-    arguments = {name: _argument(value, f"{key}.{name}") for name, value in node.items() if name != "_target_"}
-    plugin = _import(str(node["_target_"]), key)
+    arguments = {
+        name: _argument(value, f"{key}.{name}", prefixes) for name, value in node.items() if name != "_target_"
+    }
+    plugin = _import(str(node["_target_"]), key, prefixes)
     signature = inspect.signature(plugin)
     try:
         bind(signature, *leading, **arguments)
@@ -115,16 +134,19 @@ def _bind(
     return partial(plugin, *leading, **arguments)
 
 
-def _argument(value: object, key: str) -> object:
+def _argument(value: object, key: str, prefixes: tuple[str, ...]) -> object:
     if isinstance(value, Mapping) and "_target_" in value:
-        return _bind(value, key, inspect.Signature.bind_partial)
+        return _bind(value, key, inspect.Signature.bind_partial, prefixes=prefixes)
     return _immutable(value)
 
 
-def _import(target: str, key: str) -> Callable[..., Any]:
+def _import(target: str, key: str, prefixes: tuple[str, ...]) -> Callable[..., Any]:
     module_name, _, class_name = target.rpartition(".")
-    if not target.startswith(ALLOWED):
-        raise ConfigError(f"{key}._target_: expected one of {', '.join(ALLOWED)}…, got {target}")
+    if not target.startswith(prefixes):
+        raise ConfigError(
+            f"{key}._target_: expected one of {', '.join(prefixes)}…, got {target}; "
+            f"allow_plugins=[{target.split('.')[0]}] allows a package of yours"
+        )
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:

@@ -228,6 +228,7 @@ class PipelineConfig:
     sink: dict[str, Any] = field(default_factory=dict)
     monitor: Any = None
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    allow_plugins: list[str] = field(default_factory=list)
     weights_dir: str = MISSING
     output_dir: str = MISSING
     resume: bool = False

@@ -177,3 +177,29 @@ def test_a_uri_that_no_source_opens_is_answered_with_those_that_are() -> None:
 def test_a_camera_without_a_uri_is_refused(camera) -> None:
     with pytest.raises(ConfigError, match=r"^site\.cameras\.east: expected a uri"):
         build_source("east", camera, sources("file"))
+
+
+def test_a_package_of_ones_own_is_a_plug_in_once_it_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my_sinks.py").write_text("class NullSink:\n    def __init__(self, size: int = 1): self.size = size\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    node = {"_target_": "my_sinks.NullSink", "size": 3}
+    with pytest.raises(ConfigError, match=r"got my_sinks\.NullSink; allow_plugins=\[my_sinks\] allows"):
+        build(node, "sink.null")
+    assert build(node, "sink.null", allow=["my_sinks"])().size == 3
+
+
+def test_an_installed_package_that_names_itself_in_the_entry_points_is_allowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "their_sinks.py").write_text("class NullSink:\n    pass\n")
+    about = tmp_path / "their_sinks-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: their-sinks\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[passerby.plugins]\nnull = their_sinks:NullSink\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert type(build({"_target_": "their_sinks.NullSink"}, "sink.null")()).__name__ == "NullSink"
+
+
+def test_only_the_whole_name_of_an_allowed_package_counts(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="expected one of"):
+        build({"_target_": "my_sinks_of_another.NullSink"}, "sink.null", allow=["my_sinks"])
