@@ -109,7 +109,7 @@ def test_inputs_stay_as_they_are(detector: Detector, street: list[Frame]) -> Non
 
 
 @pytest.mark.parametrize("grey", [0, 114, 255])
-def test_an_empty_picture_has_nobody(detector: Detector, grey: int) -> None:
+def test_an_empty_picture_has_no_people(detector: Detector, grey: int) -> None:
     frame = Frame(make_stamp(), np.full((480, 640, 3), grey, np.uint8))
     assert not (detector.detect(boxed([frame], detector))[0].scores >= 0.3).any()
 
@@ -144,8 +144,8 @@ def test_a_frame_that_is_letter_boxed_to_another_size_is_refused(detector: Detec
 def test_weights_that_are_not_there_stop_the_run_before_it_starts(
     make_detector: Callable[..., Any], tmp_path: Path
 ) -> None:
-    arguments = make_detector.keywords | {"weights": "nobody.onnx", "weights_dir": tmp_path}
-    with pytest.raises(WeightsError, match=r"nobody\.onnx"):
+    arguments = make_detector.keywords | {"weights": "absent.onnx", "weights_dir": tmp_path}
+    with pytest.raises(WeightsError, match=r"absent\.onnx"):
         make_detector.func.preflight(**arguments)
 
 

@@ -56,9 +56,9 @@ def test_no_more_than_k_come_back(gallery: Gallery) -> None:
     for person_id, vector in enumerate(_random(0, 6)):
         gallery.put(_identity(person_id, vector[None]))
     query = _query(_random(1, 1)[0])
-    everybody = gallery.nearest(query, 10)
-    assert len(everybody) == 6
-    assert gallery.nearest(query, 3) == everybody[:3]
+    everyone = gallery.nearest(query, 10)
+    assert len(everyone) == 6
+    assert gallery.nearest(query, 3) == everyone[:3]
     assert gallery.nearest(query, 0) == []
 
 
@@ -76,7 +76,7 @@ def test_many_equal_prototypes_do_not_hide_a_person(gallery: Gallery) -> None:
     assert [match.person_id for match in gallery.nearest(_query(crowd), 2)] == [1, 2]
 
 
-def test_an_empty_gallery_knows_nobody(gallery: Gallery) -> None:
+def test_an_empty_gallery_finds_no_one(gallery: Gallery) -> None:
     assert len(gallery) == 0
     assert gallery.nearest(_query(_random(0, 1)[0]), 3) == []
 

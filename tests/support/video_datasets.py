@@ -20,7 +20,7 @@ def write_mars(root: Path) -> Path:
     rng = np.random.default_rng(0)
     train = [(person, camera) for person in (1, 3, 5, 7) for camera in (1, 2) for _ in range(2)]
     test = [(-1, 1), (-1, 2), (0, 1), (0, 2), (0, 3)]
-    # Two of everybody in each camera: one is looked for, the other is there to be found.
+    # Two tracklets per person and camera: one is the query, the other is in the gallery.
     test += [(person, camera) for person in (2, 4, 6) for camera in (1, 2, 3) for _ in range(2)]
     test += [(8, 2), (8, 2)]
     for split, tracklets in (("train", train), ("test", test)):

@@ -38,7 +38,7 @@ def test_the_number_of_threads_changes_nothing(shared: Path) -> None:
     np.testing.assert_array_equal(one.scores, two.scores)
 
 
-def test_another_label_finds_nobody(shared: Path) -> None:
+def test_another_label_finds_no_people(shared: Path) -> None:
     frame = letterbox(make_frame(hw=(300, 500)), (320, 544))
     assert len(make_detector(shared, min_score=0.0, person_label=7).detect([frame])[0]) == 0
 

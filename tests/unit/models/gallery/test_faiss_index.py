@@ -53,7 +53,7 @@ def test_a_gpu_that_is_not_there_is_refused() -> None:
         FaissGallery(device="cuda", threads=1, approximate_above=inf)
 
 
-def test_a_large_gallery_finds_nearly_everybody_whom_an_exact_one_finds() -> None:
+def test_a_large_gallery_finds_nearly_all_that_an_exact_one_finds() -> None:
     people = {number: rows[None] for number, rows in enumerate(looks(0, 4000))}
     queries = looks(1, 50)
     exact, found = (answers(fill(g, people), queries) for g in (ExactGallery(), approximate(1000)))
@@ -66,7 +66,7 @@ def test_a_large_gallery_finds_nearly_everybody_whom_an_exact_one_finds() -> Non
 def test_what_a_large_gallery_answers_depends_on_who_is_in_it_and_on_nothing_else() -> None:
     rows = looks(0, 900)
     gallery = approximate(200)
-    for start in (500, 100, 0):  # others came and went, and who is there was somebody else before
+    for start in (500, 100, 0):  # others were added and removed, and their numbers are used again
         fill(gallery, {number: rows[start + number][None] for number in range(400)})
         answers(gallery, looks(2, 3))
     for number in range(300, 400):

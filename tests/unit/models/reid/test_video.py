@@ -1,4 +1,4 @@
-"""Video networks in the live line: weights, clips, pose and settings."""
+"""Video networks in the pipeline: weights, clips, pose and settings."""
 
 from pathlib import Path
 from typing import Any
@@ -113,8 +113,6 @@ def test_a_checkpoint_with_a_tensor_that_is_missing_is_refused(weights: Path) ->
     ],
     ids=str,
 )
-def test_settings_that_make_no_sense_are_refused_before_the_pipeline_starts(
-    changes: dict[str, Any], named: str
-) -> None:
+def test_invalid_settings_are_refused_before_the_pipeline_starts(changes: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigError, match=named):
         build(node(**changes), "embedder")

@@ -60,9 +60,7 @@ def test_a_network_of_other_clips_is_refused(
 
 
 @pytest.mark.parametrize("changes", [{"needs": "attributes"}, {"clip_scheme": "x"}, {"max_clips": 0}], ids=str)
-def test_settings_that_make_no_sense_are_refused_before_the_pipeline_starts(
-    weights: Path, changes: dict[str, Any]
-) -> None:
+def test_invalid_settings_are_refused_before_the_pipeline_starts(weights: Path, changes: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(changes))):
         build(node(weights, **changes), "embedder")
 

@@ -19,7 +19,7 @@ NOWHERE = np.zeros((17, 3), np.float32)
 
 
 class Upright:
-    """A pose estimator to whom everybody is a line from head to foot."""
+    """A pose estimator that gives each person one line from head to foot."""
 
     gives = PoseNeed.KEYPOINTS
 

@@ -22,7 +22,7 @@ TALL, SMALL, HIDDEN, FAINT = np.array(
 VISIBILITY = np.array([1.0, 0.95, 0.5, 0.1], np.float32)
 
 
-class DedupSet:
+class GivenBoxes:
     """A detector that finds given boxes."""
 
     input_hw = (120, 200)
@@ -57,33 +57,33 @@ def world(tmp_path: Path) -> World:
     return World(make_world(tmp_path, num_people=3))
 
 
-def test_everybody_found_is_perfect() -> None:
-    assert score_detector(DedupSet(TALL, SMALL, HIDDEN), crowd()) == (1, 1, 1, 1, 3)
+def test_all_people_found_is_perfect() -> None:
+    assert score_detector(GivenBoxes(TALL, SMALL, HIDDEN), crowd()) == (1, 1, 1, 1, 3)
 
 
 def test_each_group_has_its_own_recall() -> None:
-    assert score_detector(DedupSet(TALL, HIDDEN), crowd())[1:4] == (1, 0, 1)
-    assert score_detector(DedupSet(SMALL), crowd())[1:4] == (0, 1, 0)
+    assert score_detector(GivenBoxes(TALL, HIDDEN), crowd())[1:4] == (1, 0, 1)
+    assert score_detector(GivenBoxes(SMALL), crowd())[1:4] == (0, 1, 0)
 
 
-def test_a_box_on_somebody_who_can_hardly_be_seen_is_neither_right_nor_wrong() -> None:
-    assert score_detector(DedupSet(TALL, FAINT), crowd())[0] == 1
+def test_a_box_on_a_hardly_visible_person_is_neither_right_nor_wrong() -> None:
+    assert score_detector(GivenBoxes(TALL, FAINT), crowd())[0] == 1
 
 
-def test_a_box_on_nobody_and_a_second_one_on_somebody_are_wrong() -> None:
-    nobody = np.array([350, 120, 380, 200], np.float32)
-    assert score_detector(DedupSet(TALL, nobody), crowd())[0] == 0.5
-    assert score_detector(DedupSet(TALL, TALL), crowd())[0] == 0.5
+def test_a_box_without_a_person_and_a_second_box_on_one_are_wrong() -> None:
+    empty = np.array([350, 120, 380, 200], np.float32)
+    assert score_detector(GivenBoxes(TALL, empty), crowd())[0] == 0.5
+    assert score_detector(GivenBoxes(TALL, TALL), crowd())[0] == 0.5
 
 
 def test_unsure_boxes_do_not_count() -> None:
-    assert score_detector(DedupSet(TALL, SMALL, score=0.2), crowd())[:2] == (0, 0)
+    assert score_detector(GivenBoxes(TALL, SMALL, score=0.2), crowd())[:2] == (0, 0)
 
 
 def test_who_is_cut_by_the_frame_is_in_no_group_but_may_be_found() -> None:
     (frame,) = crowd()
     cut = replace(frame, truncation=np.array([0.3, 0, 0, 0], np.float32))
-    precision, *_, people = score_detector(DedupSet(TALL), [cut])
+    precision, *_, people = score_detector(GivenBoxes(TALL), [cut])
     assert (precision, people) == (1, 2)
 
 
@@ -118,7 +118,7 @@ def test_a_crop_shows_the_box_and_its_keypoints_are_parts_of_it(tmp_path: Path) 
         np.testing.assert_allclose(crop.keypoints[[0, 16], :2], [[0.5, 0.08], [0.25, 0.95]], atol=1e-5)
 
 
-def test_nobody_tall_enough_is_an_error(tmp_path: Path) -> None:
+def test_no_person_tall_enough_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="data: expected crops of people over 500 px"):
         read_true_crops([world(tmp_path)], min_visibility=0.5, min_height_px=500, max_crops=10, seed=0)
 

@@ -1,4 +1,4 @@
-"""Whole runs on tiny worlds: they learn, resume, and what comes out runs in the line."""
+"""Whole runs on tiny worlds: they learn, resume, and the exported networks run in the pipeline."""
 
 import csv
 from dataclasses import replace

@@ -89,7 +89,7 @@ def test_people_who_are_hardly_visible_count_neither_way(tmp_path: Path) -> None
     assert (samples.frame(0).kinds == -1).all()
 
 
-def test_a_place_answers_for_one_person_at_most_and_everybody_is_answered_for() -> None:
+def test_a_place_is_assigned_to_one_person_at_most_and_each_person_has_one() -> None:
     rows, columns = np.mgrid[:8, :8]
     cells = torch.tensor(np.stack([columns.ravel(), rows.ravel()], 1), dtype=torch.float32)
     strides = torch.full((64, 1), 8.0)

@@ -127,7 +127,7 @@ def test_absent_weights_name_every_place(weights_dir: Path, cache: Path, catalog
     assert "put the file there" in str(caught.value)
 
 
-def test_a_name_that_nobody_knows_is_refused(weights_dir: Path, catalogue: Path) -> None:
+def test_an_unknown_name_is_refused(weights_dir: Path, catalogue: Path) -> None:
     with pytest.raises(WeightsError, match=r"own\.onnx: .* not in models/weights/catalogue\.yaml"):
         locate_weights("own.onnx", weights_dir=weights_dir, catalogue=catalogue)
 

@@ -39,7 +39,7 @@ def labelled(noise: float, seed: int = 0) -> LabelledVectors:
     return LabelledVectors(vectors.astype(np.float32), people, np.tile([0, 1], 10))
 
 
-def test_vectors_that_tell_everybody_apart_find_everybody() -> None:
+def test_vectors_that_separate_all_people_find_all_of_them() -> None:
     known = labelled(0.01)
     found = find(known, known)
     assert found.plain.mean_ap == found.reranked.mean_ap == 1

@@ -39,7 +39,7 @@ def test_every_batch_holds_groups_of_one_person_each(scheme: str, histogram: lis
 
 
 @given(HISTOGRAMS, st.integers(0, 99))
-def test_once_has_everybody_once_but_those_that_fill_no_batch(histogram: list[int], seed: int) -> None:
+def test_once_has_each_person_once_but_those_that_fill_no_batch(histogram: list[int], seed: int) -> None:
     labels = labels_of(histogram)
     batches = draw_epoch(labels, scheme="pk_once", num_people=4, num_each=3, rng=np.random.default_rng(seed))
     assert batches.shape == (len(histogram) // 4, 12)
@@ -48,7 +48,7 @@ def test_once_has_everybody_once_but_those_that_fill_no_batch(histogram: list[in
 
 
 @given(HISTOGRAMS, st.integers(0, 99))
-def test_all_has_as_many_groups_of_everybody_as_they_have_tracklets_for(histogram: list[int], seed: int) -> None:
+def test_all_has_as_many_groups_of_each_person_as_their_tracklets_fill(histogram: list[int], seed: int) -> None:
     labels = labels_of(histogram)
     batches = draw_epoch(labels, scheme="pk_all", num_people=4, num_each=3, rng=np.random.default_rng(seed))
     assert len(batches) == sum(max(1, count // 3) for count in histogram) // 4

@@ -107,7 +107,7 @@ def test_a_damaged_picture_is_skipped_and_named_if_that_is_asked(
 
 
 class Waver:
-    """A pose estimator to whom everybody stands in the middle."""
+    """A pose estimator that places each person in the middle."""
 
     gives = PoseNeed.KEYPOINTS
 

@@ -76,9 +76,7 @@ def test_mars_has_the_tracklets_that_its_index_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("protocol", "in_gallery", "num_valid"), [("usual", 13, 9), ("mixing", 23, 9)])
-def test_mars_counts_queries_that_have_somebody_to_find(
-    tmp_path: Path, protocol: str, in_gallery: int, num_valid: int
-) -> None:
+def test_mars_counts_queries_that_have_a_match(tmp_path: Path, protocol: str, in_gallery: int, num_valid: int) -> None:
     benchmark = load_mars(write_mars(tmp_path), protocol=protocol)
     assert len(benchmark.gallery) == in_gallery
     assert score(benchmark).num_queries == num_valid
@@ -128,7 +126,7 @@ def test_the_official_index_of_mars_has_the_counts_that_are_published(tmp_path: 
 @pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize(("protocol", "num_valid"), [("usual", 1_840), ("mixing", 1_980)])
-def test_as_many_queries_of_mars_have_somebody_to_find_as_is_known(
+def test_as_many_queries_of_mars_have_a_match_as_is_known(
     tmp_path: Path, shared: Path, protocol: str, num_valid: int
 ) -> None:
     benchmark = load_mars(official_index(tmp_path, shared), protocol=protocol)

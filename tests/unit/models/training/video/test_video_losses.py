@@ -187,7 +187,7 @@ def test_attributes_cost_their_cross_entropy_where_they_are_known(reduction: str
     torch.testing.assert_close(attribute_loss(logits, targets, known, reduction=reduction), expected[reduction])
 
 
-def test_attributes_of_nobody_cost_nothing() -> None:
+def test_a_batch_without_attributes_costs_nothing() -> None:
     logits = torch.randn(3, 5, requires_grad=True)
     loss = attribute_loss([logits], [torch.ones(3, 5)], torch.zeros(3, dtype=torch.bool))
     assert loss == 0

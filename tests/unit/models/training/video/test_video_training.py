@@ -1,4 +1,4 @@
-"""Networks of clips are trained: they learn, resume, and what is exported runs in the line."""
+"""Networks of clips are trained: they learn, resume, and the exported networks run in the pipeline."""
 
 import csv
 import inspect
@@ -96,7 +96,7 @@ def batch_of(task: VideoTask, step: int) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("model", PAPERS)
-def test_every_network_learns_to_find_everybody_again(data: Path, model: str) -> None:
+def test_every_network_learns_to_find_people_again(data: Path, model: str) -> None:
     task = make_task(data, model, flip=False, crop="none", erasing=False)
     torch.manual_seed(0)
     network = task.make_network()
