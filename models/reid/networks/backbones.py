@@ -12,6 +12,7 @@ Reference:
 
 from collections.abc import Mapping
 from contextlib import nullcontext
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -77,10 +78,19 @@ class Bottleneck(nn.Module):
         """Return maps of ``4 * planes`` channels, smaller by the stride."""
         shortcut = maps if self.downsample is None else self.downsample(maps)
         out = self.relu(self.bn1(self.conv1(maps)))
-        out = self.relu(self.bn2(self.conv2(out)))
+        out = self.relu(self.bn2(self._spatial(out)))
         out = self.bn3(self.conv3(out))
         merged: Tensor = self.relu(out + shortcut)
         return merged
+
+    def _spatial(self, maps: Tensor) -> Tensor:
+        """Return what the 3x3 convolution makes of maps."""
+        # On processors torch 2.13 reads uninitialised memory where a bfloat16 stride leaves maps one column wide.
+        is_narrow = self.conv2.stride[-1] > 1 and maps.shape[-1] <= 2
+        if is_narrow and maps.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+            with in_float32(maps):
+                return cast(Tensor, self.conv2(maps.float()))
+        return cast(Tensor, self.conv2(maps))
 
 
 class ResNet50(nn.Module):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.reid.networks.backbones import ResNet50, ResNet50In3d, load_pretrained, scale_width
+from models.reid.networks.backbones import Bottleneck, ResNet50, ResNet50In3d, load_pretrained, scale_width
 from models.summary import count_macs
 from pipeline.core.errors import ConfigError, WeightsError
 
@@ -143,3 +143,13 @@ def test_on_a_processor_slopes_of_3d_kernels_are_those_of_float32() -> None:
         return [parameter.grad.clone() for parameter in trunk.parameters() if parameter.grad is not None]
 
     assert all(map(torch.equal, slopes(bfloat16=True), slopes(bfloat16=False)))
+
+
+@pytest.mark.parametrize("size_hw", [(4, 2), (8, 2), (4, 1)])
+def test_bfloat16_maps_one_column_wide_hold_no_memory_of_others(size_hw: tuple[int, int]) -> None:
+    block = Bottleneck(64, 64, stride=2)
+    for _ in range(20):
+        wasted = [torch.full((2**power,), float("nan"), dtype=torch.bfloat16) for power in range(6, 22)]
+        del wasted
+        with torch.autocast("cpu", torch.bfloat16):
+            assert block(torch.randn(16, 64, *size_hw)).isfinite().all()
