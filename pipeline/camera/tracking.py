@@ -139,6 +139,7 @@ class TrackingStage:
         self._max_open_tracks = max_open_tracks
         self._session: int | None = None
         self._open: dict[int, _OpenTrack] = {}
+        self._newest_boxes: dict[int, NDArray[np.float32]] = {}
         self._frame_hw = (0, 0)
         self._now = 0.0
         self.num_static = 0
@@ -151,11 +152,7 @@ class TrackingStage:
 
     def people_now(self) -> dict[TrackId, NDArray[np.float32]]:
         """Return the boxes in the newest frame, by track: shape ``(4,)``, pixels."""
-        return {
-            track.track_id: track.part.boxes_xyxy[-1]
-            for track in self._open.values()
-            if track.part.captured_at and track.part.captured_at[-1] == self._now
-        }
+        return {self._open[n].track_id: box for n, box in self._newest_boxes.items() if n in self._open}
 
     def oldest_needed(self) -> FrameStamp | None:
         """Return the first frame that a future tracklet may show; None if no part is open."""
@@ -189,6 +186,7 @@ class TrackingStage:
         boxes_xyxy, scores = detections.boxes_xyxy[rows], detections.scores[rows]
         covered = covered_fractions(boxes_xyxy)
         quality = qualities(boxes_xyxy, scores, covered, frame.size_hw)
+        self._newest_boxes = dict(zip(update.numbers[rows].tolist(), boxes_xyxy, strict=True))
         in_contact = covered > self._contact_coverage
         for row, number in enumerate(update.numbers[rows].tolist()):
             track = self._open.get(number)

@@ -17,6 +17,7 @@ from people import (
     windows,
 )
 
+from pipeline.association.calibration.likelihood_ratio import PRIOR_WEIGHT
 from pipeline.association.constraints import MIN_SEPARATED_S
 from pipeline.association.geometry.topology import Topology, TransitBounds
 from pipeline.core import Correction, CorrectionKind, Embedding, Outcome, Sighting, TrackId, TrackPart
@@ -103,6 +104,13 @@ def test_two_tracks_that_begin_together_are_assigned_so_that_both_fit_best() -> 
         ]
     )
     assert numbers(records) == [2, 1]
+
+
+def test_a_matcher_learns_from_each_track_that_goes_on_how_far_apart_clips_of_one_person_are() -> None:
+    stage = make_match()
+    stage.process([see(stop=1.0)])
+    stage.process([see(start=1.1, stop=2.0, part=1, distance=0.45)])
+    assert stage.calibration.model.same_mean == pytest.approx((PRIOR_WEIGHT * 0.35 + 0.45) / (PRIOR_WEIGHT + 1))
 
 
 def test_a_track_keeps_its_number_where_the_appearance_changes_a_little() -> None:

@@ -13,8 +13,14 @@ from people import AT_THE_BORDER, MODEL, see
 from pipeline.association.calibration.likelihood_ratio import Calibration
 from pipeline.association.calibration.self_supervised_labels import learn_labels
 from pipeline.association.chain import MAX_SHARED_S, camera_transitions
-from pipeline.association.constraints import LinkConstraints, are_two_people, impossible_transit
+from pipeline.association.constraints import (
+    MIN_SEPARATED_S,
+    LinkConstraints,
+    are_two_people,
+    impossible_transit,
+)
 from pipeline.association.cues import MAX_CUE_LLR, MAX_MOTION, MIN_MOTION, motion_llr
+from pipeline.association.geometry.sampled_boxes import EVERY_S
 from pipeline.association.geometry.topology import Topology, TransitBounds
 from pipeline.association.track_segment import NO_GROUND, TrackSegment, turns
 from pipeline.core import TrackId, TrackPart
@@ -85,11 +91,24 @@ def test_turns_keep_the_order_of_every_track() -> None:
     assert names == [[(1, 0), (2, 0), (3, 0)], [(1, 1), (2, 1)], [(1, 2)]]
 
 
-def test_a_person_walks_on_as_before() -> None:
-    before = moving((40.0, 20.0, 70.0, 90.0), (2.0, 0.0))
-    on = moving((62.0, 20.0, 92.0, 90.0), first=11)
-    back = moving((18.0, 20.0, 48.0, 90.0), first=11)
-    assert motion_llr(before, on, Topology()) > motion_llr(before, back, Topology())
+def test_a_person_is_expected_where_their_velocity_leads() -> None:
+    before = moving(
+        (40.0, 20.0, 70.0, 90.0), (2.0, 0.0)
+    )  # stands at 73 px in its last frame, 20 px a second to the right
+    ahead, behind = (moving((58.0 + shift, 20.0, 88.0 + shift, 90.0), first=19) for shift in (20.0, -20.0))
+    assert motion_llr(before, ahead, Topology()) > motion_llr(before, behind, Topology())
+
+
+def test_a_velocity_is_extrapolated_for_one_second_at_most() -> None:
+    before = moving((20.0, 20.0, 50.0, 90.0), (2.0, 0.0))
+    after_one_second, after_two = (moving((38.0 + shift, 20.0, 68.0 + shift, 90.0), first=29) for shift in (20.0, 40.0))
+    assert motion_llr(before, after_one_second, Topology()) > motion_llr(before, after_two, Topology())
+
+
+def test_a_person_who_stands_still_is_expected_at_the_same_place() -> None:
+    before = moving((58.0, 20.0, 88.0, 90.0))
+    ahead, behind = (moving((58.0 + shift, 20.0, 88.0 + shift, 90.0), first=19) for shift in (20.0, -20.0))
+    assert motion_llr(before, ahead, Topology()) == pytest.approx(motion_llr(before, behind, Topology()))
 
 
 @given(
@@ -156,6 +175,10 @@ def test_boxes_that_separate_for_longer_than_the_limit_are_two_people_between_an
             TrackSegment.begin(make_embedding(TrackId("east", 0, n), path=p)) for n, p in ((1, path), (2, moved))
         )
         assert are_two_people(one, two, ANYWHERE), at
+
+
+def test_boxes_are_sampled_finer_than_the_times_that_they_are_compared_with() -> None:
+    assert min(MAX_SHARED_S, MIN_SEPARATED_S) > EVERY_S
 
 
 def test_two_boxes_at_one_place_may_show_one_person() -> None:

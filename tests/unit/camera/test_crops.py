@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.camera.crops import (
+    BORDER_QUALITY,
     MIN_QUALITY,
+    STATIC_NOISE,
     Crop,
     CropBuffer,
     covered_fractions,
@@ -101,6 +103,11 @@ def test_the_smaller_box_of_two_is_covered_more() -> None:
     assert covered_fractions(boxes).tolist() == [0.5, 1.0]
 
 
+def test_of_several_boxes_the_one_that_covers_most_counts() -> None:
+    boxes = np.array([[0, 0, 20, 10], [0, 0, 6, 10], [14, 0, 24, 10]], np.float32)
+    assert covered_fractions(boxes).tolist() == pytest.approx([0.3, 1.0, 0.6])
+
+
 def quality_of(box=(20, 20, 80, 180), score=1.0, covered=0.0) -> float:
     (quality,) = qualities(
         np.array([box], np.float32), np.array([score], np.float32), np.array([covered], np.float32), (240, 320)
@@ -127,6 +134,30 @@ def test_quality_falls_with(worse) -> None:
     assert MIN_QUALITY <= quality_of(**worse) < 1.0
 
 
+@pytest.mark.parametrize(
+    ("options", "quality"),
+    [
+        ({"score": 0.5}, 0.5),
+        ({"covered": 0.3}, 0.7**2),
+        ({"covered": 1.5}, MIN_QUALITY),
+        ({"box": (20, 20, 40, 52)}, 0.5),
+        ({"box": (20, 20, 150, 84)}, 0.5**0.5),
+        ({"box": (2, 20, 60, 180)}, BORDER_QUALITY),
+        ({"box": (3, 20, 60, 180)}, 1.0),
+        ({"box": (20, 2, 80, 180)}, BORDER_QUALITY),
+        ({"box": (20, 3, 80, 180)}, 1.0),
+        ({"box": (240, 20, 318, 180)}, BORDER_QUALITY),
+        ({"box": (240, 20, 317, 180)}, 1.0),
+        ({"box": (20, 60, 80, 238)}, BORDER_QUALITY),
+        ({"box": (20, 60, 80, 237)}, 1.0),
+        ({"box": (0, 0, 320, 240), "score": 0.5, "covered": 0.5}, 0.5 * 0.25 * BORDER_QUALITY),
+    ],
+    ids=str,
+)
+def test_quality_is_the_product_of_score_uncovered_part_height_and_border(options, quality: float) -> None:
+    assert quality_of(**options) == pytest.approx(quality)
+
+
 def test_quality_is_never_zero() -> None:
     assert quality_of(covered=1.0, score=0.0) == pytest.approx(MIN_QUALITY)
 
@@ -149,6 +180,42 @@ def test_a_cut_shows_what_is_in_the_box() -> None:
     assert not np.shares_memory(inside, image)
 
 
+def test_a_pixel_that_the_box_cuts_belongs_to_the_cut() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
+    inside = cut(image, np.array([10.6, 20.6, 29.2, 59.2], np.float32), (64, 32))
+    np.testing.assert_array_equal(inside, image[20:60, 10:30])
+
+
+def test_a_box_that_leaves_the_picture_shows_the_part_inside() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
+    np.testing.assert_array_equal(cut(image, np.array([-9, -9, 20, 30], np.float32), (64, 32)), image[:30, :20])
+    np.testing.assert_array_equal(cut(image, np.array([150, 90, 190, 140], np.float32), (64, 32)), image[90:, 150:])
+
+
+@pytest.mark.parametrize(
+    ("box_hw", "cut_hw"),
+    [((40, 20), (40, 20)), ((41, 20), (20, 10)), ((40, 21), (20, 10)), ((100, 60), (20, 10)), ((15, 15), (15, 15))],
+    ids=str,
+)
+def test_a_cut_is_scaled_down_only_above_twice_the_size(box_hw: tuple[int, int], cut_hw: tuple[int, int]) -> None:
+    box_xyxy = np.array([0, 0, box_hw[1], box_hw[0]], np.float32)
+    assert cut(np.zeros((120, 160, 3), np.uint8), box_xyxy, (20, 10)).shape == (*cut_hw, 3)
+
+
+def test_pixels_are_averaged_when_a_picture_shrinks() -> None:
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[::4, ::4] = 160
+    assert (resize(image, (16, 16)) == 10).all()
+
+
+def test_pixels_are_interpolated_when_a_picture_grows() -> None:
+    image = np.zeros((2, 2, 3), np.uint8)
+    image[1] = 200
+    rows = resize(image, (8, 8))[:, 0, 0].tolist()
+    assert rows == sorted(rows)
+    assert len(set(rows)) > 4
+
+
 @pytest.mark.parametrize("size_hw", [(8, 4), (256, 128)])
 def test_a_picture_is_brought_to_any_size(size_hw: tuple[int, int]) -> None:
     assert resize(np.zeros((64, 32, 3), np.uint8), size_hw).shape == (*size_hw, 3)
@@ -164,3 +231,28 @@ def test_noise_is_not_movement_and_a_moving_person_is() -> None:
     first = static_patch(image, box_xyxy)
     assert is_static_pair(first, static_patch(noisy, box_xyxy))
     assert not is_static_pair(first, static_patch(moved, box_xyxy))
+
+
+@pytest.mark.parametrize(("num_brighter", "is_static"), [(199, True), (200, False)], ids=["1.99", "2.0"])
+def test_two_pictures_show_movement_from_the_stated_mean_difference_on(num_brighter: int, is_static: bool) -> None:
+    first, second = np.full((10, 10), 100, np.uint8), np.full((10, 10), 101, np.uint8)
+    second.ravel()[: num_brighter - 100] = 102
+    assert STATIC_NOISE == 2.0
+    assert is_static_pair(first, second) is is_static
+    assert is_static_pair(second, first) is is_static
+
+
+def test_detail_below_the_size_of_the_static_picture_is_averaged() -> None:
+    rows, columns = np.indices((64, 32))
+    image = np.repeat((200 * ((rows + columns) % 2))[..., None], 3, axis=2).astype(np.uint8)
+    box_xyxy = np.array([0, 0, 32, 64], np.float32)
+    assert is_static_pair(static_patch(image, box_xyxy), static_patch(200 - image, box_xyxy))
+
+
+def test_a_crop_that_is_only_as_good_as_the_held_one_is_not_wanted() -> None:
+    buffer = CropBuffer(4, 1.0)
+    buffer.add(make_crop(0, 0.5))
+    assert not buffer.wants(0.1, 0.5)
+    assert buffer.wants(0.1, 0.51)
+    buffer.add(make_crop(1, 0.5))
+    assert [crop.stamp.index for crop in buffer.crops()] == [0]

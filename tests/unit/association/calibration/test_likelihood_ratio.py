@@ -69,6 +69,53 @@ def test_after_prior_weight_labels_site_and_start_count_the_same() -> None:
     assert (model.same_mean, model.same_std) == (0.35, 0.1)
 
 
+def make_calibration_of_one_person(*distances: float) -> Calibration:
+    calibration = make_calibration()
+    for distance in distances:
+        calibration.learn_same(distance)
+    return calibration
+
+
+def test_distances_within_one_person_raise_the_mean_of_one_person() -> None:
+    model = make_calibration_of_one_person(*[0.55] * int(PRIOR_WEIGHT)).model
+    assert model.same_mean == pytest.approx(0.45)
+    assert (model.same_std, model.different_mean) == (0.1, pytest.approx(0.8))
+
+
+def test_distances_within_one_person_never_lower_the_mean_of_one_person() -> None:
+    assert make_calibration_of_one_person(*[0.1] * 1000).model.same_mean == 0.35
+
+
+def test_where_one_person_looks_different_a_distance_speaks_more_for_one_person() -> None:
+    assert make_calibration_of_one_person(*[0.5] * 100).llr(0.6) > make_calibration().llr(0.6)
+
+
+def test_a_distance_learned_after_a_first_question_counts() -> None:
+    calibration = make_calibration()
+    before = calibration.llr(0.6)
+    calibration.learn_same(0.9)
+    assert calibration.llr(0.6) > before
+    between = calibration.llr(0.6)
+    calibration.learn_different(0.4)
+    assert calibration.llr(0.6) != between
+
+
+def test_what_was_learned_of_one_person_survives_a_snapshot() -> None:
+    learned, other = make_calibration_of_one_person(*[0.6] * 20), make_calibration()
+    other.restore(learned.snapshot())
+    assert other.model == learned.model
+    assert other.model.same_mean > 0.35
+
+
+@given(st.lists(DISTANCES, max_size=50), st.lists(DISTANCES, max_size=50))
+def test_one_person_is_always_closer_than_two_on_average_whatever_was_learned(same, different) -> None:
+    calibration = make_calibration(*different)
+    for distance in same:
+        calibration.learn_same(distance)
+    model = calibration.model
+    assert model.different_mean >= model.same_mean + model.same_std
+
+
 def test_enough_labels_outweigh_the_start_values() -> None:
     random = np.random.default_rng(0)
     model = make_calibration(*random.normal(0.65, 0.08, 20_000).tolist()).model
