@@ -17,7 +17,7 @@ from connectors.console.store.ledger_view import LedgerView
 from connectors.console.store.notes import NotesStore
 from connectors.console.store.pictures import PictureStore
 from connectors.console.store.site import SiteReader
-from pipeline.core import CommandKind, CorrectionCommand, CorrectionKind, TrackPart
+from pipeline.core import CommandKind, CorrectionCommand, TrackPart
 from pipeline.ledger import NOBODY, submit_command
 from pipeline.ledger.ledger import is_being_written
 
@@ -56,6 +56,7 @@ class AppState:
             max_bytes=settings.max_picture_bytes,
         )
         self._submitting = threading.Lock()
+        self._dropped_up_to = 0
         self.networks = RunNetworks(settings.output_dir)
         self.probability_scale = ProbabilityScale(settings.output_dir)
         self.similarity = SimilaritySearch(self.ledger_view, self.pictures, self.networks, self.probability_scale)
@@ -98,9 +99,10 @@ class AppState:
 
         If a person was erased, in whichever way, delete their pictures and notes too.
         """
-        last_event, corrections = self.ledger_view.follow()
-        if any(correction.kind is CorrectionKind.ERASED for correction in corrections):
+        last_event, last_erasure = self.ledger_view.follow()
+        if last_erasure > self._dropped_up_to:
             self.drop_erased()
+            self._dropped_up_to = last_erasure
         return last_event
 
     def drop_erased(self) -> int:

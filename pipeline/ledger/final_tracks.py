@@ -57,7 +57,7 @@ class FinalTracks:
         """
         slots = self._slots.setdefault(part.track_id, {})
         slot = slots.get(part.part)
-        group = self._group(self._kept_for.get(person_id, person_id))
+        group = self._group(self.current_id(person_id))
         if slot is not None:
             self._group_of_slot[slot] = group
             return slot, False
@@ -99,6 +99,10 @@ class FinalTracks:
             if self._group_of_slot[slot] in groups
         ]
 
+    def current_id(self, person_id: int) -> int:
+        """Return the number of the person who absorbed this one; the same number if it was not absorbed."""
+        return self._kept_for.get(person_id, person_id)
+
     def aliases_of(self, person_id: int) -> list[int]:
         """Return the number and the numbers it absorbed, sorted."""
         return sorted({person_id, *(old for old, kept in self._kept_for.items() if kept == person_id)})
@@ -131,8 +135,8 @@ class FinalTracks:
 
     def _merge(self, kept: int, absorbed: int) -> None:
         """Give all parts of one person to another."""
-        kept = self._kept_for.get(kept, kept)
-        absorbed = self._kept_for.get(absorbed, absorbed)
+        kept = self.current_id(kept)
+        absorbed = self.current_id(absorbed)
         if kept == absorbed or absorbed in self._erased:
             return
         self._kept_for.update({number: kept for number, person_id in self._kept_for.items() if person_id == absorbed})
@@ -141,7 +145,7 @@ class FinalTracks:
 
     def _erase(self, person_id: int) -> None:
         """Give all parts of a person to ``NOBODY``, for good."""
-        root = self._kept_for.get(person_id, person_id)
+        root = self.current_id(person_id)
         self._erased.update((person_id, root))
         self._move(root, NOBODY)
 

@@ -8,6 +8,9 @@ export function map(person, sightings, found, site) {
   return h("div", { className: "map" }, Object.keys(site.areas ?? {}).length && onGround.length > 1 ? ground(person, onGround, site) : graph(found, site));
 }
 
+// Least distance between two cameras in a graph that is 480 wide; nearer ones leave no room for a transit time, and a ring is drawn.
+const MIN_APART = 130;
+
 // The path in metres, for a site with ground planes.
 function ground(person, sightings, site) {
   const all = [...Object.values(site.areas).flat(), ...sightings.map((each) => each.place)];
@@ -27,9 +30,9 @@ function ground(person, sightings, site) {
   const [start, end] = [at(path[0]), at(path.at(-1))];
   const bar = 5 * scale;
   const picture = s("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `The path of person ${person} on the ground` },
-    ...areas, ...names,
+    ...areas,
     s("polyline", { points: points(path), class: "path" }),
-    ...path.map((place) => s("circle", { cx: at(place)[0], cy: at(place)[1], r: 3, class: "dot" })),
+    ...path.map((place) => s("circle", { cx: at(place)[0], cy: at(place)[1], r: 3, class: "dot" })), ...names,
     s("circle", { cx: start[0], cy: start[1], r: 7, class: "dot" }), s("text", { x: start[0] + 10, y: start[1] + 4 }, "start"),
     s("circle", { cx: end[0], cy: end[1], r: 7, fill: "none", stroke: "currentColor", "stroke-width": 3 }), s("text", { x: end[0] + 10, y: end[1] + 4 }, "end"),
     s("line", { x1: 30, x2: 30 + bar, y1: height - 8, y2: height - 8, stroke: "currentColor", "stroke-width": 2 }), s("text", { x: 36 + bar, y: height - 4 }, "5 m"));
@@ -48,7 +51,7 @@ function layout(cameras, areas, width, height) {
     const at = new Map(cameras.map((camera, index) => [camera, [
       width / 2 + rx * (2 * (middles[index][0] - left) / Math.max(right - left, 1) - 1), height / 2 - ry * (2 * (middles[index][1] - low) / Math.max(high - low, 1) - 1)]]));
     const places = [...at.values()];
-    if (places.every((one, index) => places.slice(index + 1).every((two) => Math.hypot(one[0] - two[0], one[1] - two[1]) > 90))) return at;
+    if (places.every((one, index) => places.slice(index + 1).every((two) => Math.hypot(one[0] - two[0], one[1] - two[1]) > MIN_APART))) return at;
   }
   return new Map(cameras.map((camera, index) => {
     const angle = (2 * Math.PI * index) / cameras.length - Math.PI / 2;
@@ -90,5 +93,5 @@ export function transitGraph({ cameras, areas, transits }) {
   return h("div", { className: "map" }, s("svg", { viewBox: "0 0 480 330", role: "img", "aria-label": "Transit times between the cameras, as in the table below" },
     ...drawn.map(({ transit, d }) => s("path", { d, class: "path", "stroke-width": 1 + (5 * transit.num) / most, opacity: 0.35 + (0.65 * transit.num) / most })),
     ...[...at].flatMap(([camera, place]) => node(camera, place, "dot")),
-    ...drawn.map(({ transit, label: [x, y] }) => s("text", { x, y: y + 4, "text-anchor": "middle", class: "haloed" }, duration(transit.median_s)))));
+    ...drawn.map(({ transit, label: [x, y] }) => s("text", { x, y: y + 4, "text-anchor": "middle", class: "duration" }, duration(transit.median_s)))));
 }

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from pipeline.camera.detection import DetectionStage, letterbox
+from pipeline.camera.detection import PADDING, DetectionStage, letterbox
 from pipeline.config.plugins import attribute, build
 from pipeline.core import Frame, FrameStamp, PoseNeed
 from pipeline.core.errors import ConfigError
@@ -67,14 +68,19 @@ class RunNetworks:
     def people_in(self, image: Image) -> list[tuple[int, int, int, int]]:
         """Return the boxes of the people in a picture as ``(left, top, right, bottom)``, pixels, the largest first.
 
+        A picture smaller than the detector's input is padded, not enlarged: a cut-out of a person is blurred when
+        enlarged, and the detector then finds parts of the person only.
+
         Raises:
             ReidError: If the networks of the run cannot be built on this machine.
         """
         with self._lock:
             built = self._networks()
-            frame = Frame(FrameStamp("picture", 0, 0.0), image)
+            height, width = image.shape[:2]
+            below, beside = max(0, built.input_hw[0] - height), max(0, built.input_hw[1] - width)
+            padded = cv2.copyMakeBorder(image, 0, below, 0, beside, cv2.BORDER_CONSTANT, value=(PADDING,) * 3)
+            frame = Frame(FrameStamp("picture", 0, 0.0), np.asarray(padded, np.uint8))
             found = built.detect.process([letterbox(frame, built.input_hw)])[0]
-        height, width = image.shape[:2]
         boxes = [
             (max(0, int(left)), max(0, int(top)), min(width, int(right) + 1), min(height, int(bottom) + 1))
             for left, top, right, bottom in found.boxes_xyxy.tolist()

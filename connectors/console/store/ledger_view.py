@@ -12,7 +12,7 @@ import numpy as np
 from connectors.console.store.accounts import User
 from connectors.console.store.recent_events import RecentEvents, Span, first_at, probability, runner_up
 from connectors.console.store.site import Place, SiteReader
-from pipeline.core import Alert, Correction, TrackPart
+from pipeline.core import Alert, TrackPart
 from pipeline.ledger import NOBODY, AuditEntry, Event, LedgerReader, Person, SubmittedCommand
 
 LONGEST_TRANSIT_S = 300.0
@@ -42,13 +42,12 @@ class LedgerView:
         self._recent = RecentEvents()
         self._lock = threading.RLock()
 
-    def follow(self) -> tuple[int, list[Correction]]:
-        """Read the new events; return the number of the newest event, and the new corrections."""
+    def follow(self) -> tuple[int, int]:
+        """Read the new events; return the numbers of the newest event and of the newest erasure, 0 without one."""
         with self._lock:
-            corrections: list[Correction] = []
             while events := self._reader.events(after=self._recent.last_event):
-                corrections += self._recent.take(events)
-            return self._recent.last_event, corrections
+                self._recent.take(events)
+            return self._recent.last_event, self._recent.last_erasure
 
     def persons_of(self, tracks: Sequence[str]) -> dict[str, int]:
         """Return the current person of each track that has one."""
@@ -70,8 +69,7 @@ class LedgerView:
     def current_id(self, person_id: int) -> int:
         """Return the current ID of the person who once had this ID; merges change it."""
         with self._lock:
-            self.follow()
-            return self._recent.current_id(person_id)
+            return self._reader.people().tracks.current_id(person_id)
 
     def people(self, user: User) -> list[Person]:
         """Return all people whom a user may see, the newest first."""
@@ -184,20 +182,20 @@ class LedgerView:
         """Return the corrections of a person, under this ID or an earlier one, newest first."""
         with self._lock:
             found = self._reader.corrections()
-        return [
-            {
-                "number": number,
-                "kind": correction.kind,
-                "person_ids": correction.person_ids,
-                "by": correction.by,
-                "at": correction.at,
-                "reason": correction.reason,
-                "num_parts": len(correction.parts),
-            }
-            for number, correction in reversed(found)
-            if person_id in correction.person_ids
-            or person_id in (self.current_id(each) for each in correction.person_ids)
-        ]
+            tracks = self._reader.people().tracks
+            return [
+                {
+                    "number": number,
+                    "kind": correction.kind,
+                    "person_ids": correction.person_ids,
+                    "by": correction.by,
+                    "at": correction.at,
+                    "reason": correction.reason,
+                    "num_parts": len(correction.parts),
+                }
+                for number, correction in reversed(found)
+                if person_id in correction.person_ids or person_id in map(tracks.current_id, correction.person_ids)
+            ]
 
     def alerts(self) -> list[Alert]:
         """Return the current state of every alert, newest first."""

@@ -1,10 +1,11 @@
-"""The ledger's newest events in memory: tracks, uncertain sightings, and merged person IDs."""
+"""The ledger's newest events in memory: tracks and uncertain sightings."""
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.core import Correction, CorrectionKind, Outcome, TrackPart
+from pipeline.core import Outcome, TrackPart
+from pipeline.core.moves import moves_of
 from pipeline.ledger import Event
 
 MAX_TRACKS = 20_000
@@ -36,37 +37,28 @@ class Span:
 
 @dataclass(slots=True)
 class RecentEvents:
-    """Folds events into bounded memory; older ones remain in the ledger."""
+    """Folds events into bounded memory; older ones remain in the ledger.
+
+    Attributes:
+        last_event: Number of the newest event; 0 before the first.
+        last_erasure: Number of the newest event that erased a person; 0 before the first.
+    """
 
     last_event: int = 0
-    num_alerts: int = 0
+    last_erasure: int = 0
     _tracks: OrderedDict[str, list[Span]] = field(default_factory=OrderedDict)
     _uncertain: deque[Event] = field(default_factory=lambda: deque(maxlen=MAX_UNCERTAIN))
-    _merged_into: dict[int, int] = field(default_factory=dict)
 
-    def take(self, events: Iterable[Event]) -> list[Correction]:
-        """Take the next events; return the corrections among them."""
-        corrections = []
+    def take(self, events: Iterable[Event]) -> None:
+        """Take the next events."""
         for event in events:
             self.last_event = event.number
             if event.is_erased:
                 continue
             if event.kind == "sighting":
                 self._see(event)
-            elif event.kind == "alert":
-                self.num_alerts += 1
-            else:
-                corrections.append(event.correction())
-                self._correct(corrections[-1])
-        return corrections
-
-    def current_id(self, person_id: int) -> int:
-        """Return the current ID of the person who once had this ID."""
-        for _ in range(len(self._merged_into)):
-            if person_id not in self._merged_into:
-                break
-            person_id = self._merged_into[person_id]
-        return person_id
+            elif event.kind == "correction" and any(move.target is None for move in moves_of(event.correction())):
+                self.last_erasure = event.number
 
     def newest_parts(self, tracks: Sequence[str]) -> Mapping[str, TrackPart]:
         """Return the newest part of those tracks that are known."""
@@ -111,14 +103,6 @@ class RecentEvents:
         )
         if is_uncertain and event.body["runner_up"] is not None:
             self._uncertain.append(event)
-
-    def _correct(self, correction: Correction) -> None:
-        if correction.kind is CorrectionKind.MERGED:
-            kept, *absorbed = correction.person_ids
-            self._merged_into.update(dict.fromkeys(absorbed, kept))
-            self._merged_into.pop(kept, None)
-        elif correction.kind is CorrectionKind.SPLIT:
-            self._merged_into.pop(correction.person_ids[-1], None)
 
 
 def first_at(event: Event) -> float:

@@ -110,6 +110,7 @@ def test_a_later_sighting_under_an_absorbed_number_is_the_kept_person():
     merge(tracks, 3, 1)
     see(tracks, PARTS[0], 2)
     assert tracks.person_of(PARTS[0]) == 3
+    assert [tracks.current_id(person_id) for person_id in (1, 2, 3, 4)] == [3, 3, 3, 4]
 
 
 def test_a_split_undoes_a_merge_for_the_parts_it_lists_only():

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from console_page import EAST_PART, PART, RunningPage, make_jpeg
+from console_page import EAST_PART, PART, RunningPage, make_jpeg, write_ledger
 
+from connectors.console.app_state import AppState
+from connectors.console.settings import Settings
+from connectors.console.store.accounts import Accounts
 from connectors.console.store.pictures import Picture
 from pipeline.core import CommandKind, CorrectionCommand
 from pipeline.ledger import submit_command
@@ -121,6 +124,19 @@ def test_an_erasure_outside_the_page_deletes_its_pictures_too(page: RunningPage,
     apply_pending(page.state.ledger_path)
     page.state.follow()
     assert page.state.pictures.get(EAST_PART) is None
+
+
+def test_a_picture_that_arrives_before_its_erasure_is_read_is_deleted_whoever_reads_first(tmp_path: Path) -> None:
+    write_ledger(tmp_path)
+    state = AppState(Settings(output_dir=tmp_path), Accounts(tmp_path / "accounts.sqlite"))
+    state.follow()
+    submit_command(state.ledger_path, CorrectionCommand(CommandKind.ERASE, (1,), "bob", 0.0))
+    apply_pending(state.ledger_path)
+    state.pictures.put(Picture(EAST_PART, 0.0, 1.0, make_jpeg()))
+    state.ledger_view.uncertain()
+    state.follow()
+    assert state.pictures.get(EAST_PART) is None
+    state.close()
 
 
 def test_the_oldest_pictures_are_deleted_above_the_size_limit(tmp_path: Path) -> None:

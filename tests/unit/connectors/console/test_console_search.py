@@ -16,13 +16,14 @@ from PIL import Image
 
 from connectors.console.api.security_middleware import MAX_BODY, MAX_LARGE
 from connectors.console.api.upload import MAX_SIDE_PX, MAX_UPLOAD, decode_upload
+from connectors.console.camera.best_pictures import MARGIN
 from connectors.console.search.probability import ProbabilityScale
 from connectors.console.store.accounts import Role
 from connectors.console.store.pictures import Picture
 from pipeline.config.composition import load_config, to_yaml
 from pipeline.core.errors import ConfigError, DataError
 
-PEOPLE = {name: (Path("connectors/synthetic/demo") / f"{name}.mp4") for name in ("east", "west")}
+DEMO = Path("connectors/synthetic/demo")
 
 
 def coat(colour: tuple[int, int, int], seed: int) -> bytes:
@@ -69,6 +70,20 @@ def test_the_person_in_an_uploaded_picture_is_found_with_a_probability(client: h
     assert sure == sorted(sure, reverse=True)
     assert 0.5 < sure[0] <= 1.0
     assert "distance" not in json.dumps(answer)
+
+
+def test_a_cut_out_of_one_person_shows_one_person(page: RunningPage) -> None:
+    video = cv2.VideoCapture(str(DEMO / "north.mp4"))
+    heights = []
+    while len(heights) < 5:
+        bgr = [video.read()[1] for _ in range(20)][-1]
+        image = np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8)
+        for left, top, right, bottom in page.state.networks.people_in(image):
+            margin = round(MARGIN * (bottom - top))
+            cut_out = image[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin]
+            found = page.state.networks.people_in(cut_out)
+            heights.append((found[0][3] - found[0][1]) / (bottom - top) if found else 0)
+    assert min(heights) > 0.8
 
 
 def test_a_sighting_finds_the_person_in_the_other_camera(client: httpx.Client) -> None:
