@@ -2,8 +2,11 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
+import tomllib
+from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,9 +47,7 @@ LIBRARIES: dict[str, set[str]] = {
     "pipeline.cli": {"hydra", "omegaconf", "yaml", "ray", "rich", "numpy", "kafka"},
     "pipeline.cli.doctor": {"av", "kafka", "onnxruntime", "rich", "yaml"},
     "pipeline.run": set(),
-    "models": ARRAYS
-    | NETWORKS
-    | {"faiss", "httpx", "mmengine", "mmpose", "rich", "supervision", "trackers", "ultralytics", "yaml"},
+    "models": ARRAYS | NETWORKS | {"httpx", "rich", "yaml"},
     "models.training": ARRAYS | NETWORKS | {"omegaconf", "onnx", "ray", "rich", "yaml"},
     "connectors": {"numpy", "av", "cv2", "httpx", "kafka", "opentelemetry", "rich", "supervision"},
     "connectors.console": {"numpy", "cv2", "yaml", "websockets", "PIL"}
@@ -54,6 +55,30 @@ LIBRARIES: dict[str, set[str]] = {
     "connectors.synthetic": {*ARRAYS, "anny", "av", "rich", "torch", "warp"},
 }
 """Third-party packages that each may import. The longest prefix decides; the standard library is always allowed."""
+
+PLUGINS = {"models.detection", "models.tracking", "models.pose", "models.reid", "models.gallery"} | {
+    "connectors.sources",
+    "connectors.sinks",
+}
+"""Folders of plug-ins: each may also import what ``pyproject.toml`` declares. MMPose is installed by hand."""
+BY_HAND = {"mmengine", "mmpose"}
+
+
+def declared() -> set[str]:
+    """Distributions that ``pyproject.toml`` names as a dependency or in an extra."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = [line for extra, lines in project["optional-dependencies"].items() if extra != "dev" for line in lines]
+    return {re.split(r"[\[<>=!~ ;]", line)[0].lower().replace("_", "-") for line in [*project["dependencies"], *extras]}
+
+
+DECLARED = declared()
+DISTRIBUTIONS = metadata.packages_distributions()
+
+
+def is_declared(module: str) -> bool:
+    """Whether a module is of a distribution that ``pyproject.toml`` names; one that is not installed has its name."""
+    top = module.split(".")[0]
+    return top in BY_HAND or bool({d.lower().replace("_", "-") for d in DISTRIBUTIONS.get(top, [top])} & DECLARED)
 
 
 def module_name(path: Path) -> str:
@@ -88,6 +113,8 @@ def wrong_imports(path: Path) -> list[str]:
         if imported.split(".")[0] in ("pipeline", "models", "connectors"):
             if other != own and level.get(other, len(LAYERS)) >= level[own]:
                 wrong.append(f"{module} ({own}) must not import {imported} ({other})")
+        elif longest_prefix(module, PLUGINS) and is_declared(imported):
+            continue
         elif imported.split(".")[0] not in sys.stdlib_module_names and not longest_prefix(imported, allowed):
             wrong.append(f"{module} must not import {imported}")
     return wrong
