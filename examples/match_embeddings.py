@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.gallery.exact import ExactGallery
 from pipeline.association.calibration.likelihood_ratio import Calibration, DistanceModel
-from pipeline.association.cues import Rules
+from pipeline.association.constraints import LinkConstraints
 from pipeline.association.geometry.topology import Topology
 from pipeline.association.matcher import Matcher
 from pipeline.core import Embedding, FrameStamp, Sighting, TrackId, TrackPath
@@ -41,7 +41,7 @@ if __name__ == "__main__":
     matcher = Matcher(
         ExactGallery(),
         Calibration(DistanceModel(0.35, 0.1, 0.9, 0.15), caution=1.0, max_llr=6.0),
-        Rules(Topology(), leave_after_s=float("inf")),
+        LinkConstraints(Topology(), leave_after_s=float("inf")),
         max_false_match_rate=0.01,
         recluster_every_s=10.0,
         recluster_window_s=300.0,

@@ -53,6 +53,8 @@ EXTRAS = {
 """Extra: a module that it brings, and what it is for."""
 CODECS = ("h264", "hevc", "av1", "vp9", "mjpeg")
 BROKER_TIMEOUT_MS = 5000
+WIDTH = 200
+"""Columns of the table where it is not printed on a terminal."""
 TIME_ERROR = 5
 """What ``adjtimex`` returns when the clock of the machine is not synchronised (Linux, adjtimex(2))."""
 
@@ -93,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     colours = {State.OK: "green", State.NOTE: "yellow", State.MISSING: "red"}
     for finding in findings:
         table.add_row(f"[{colours[finding.state]}]{finding.state}[/]", finding.name, escape(finding.text))
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
     return int(any(finding.state is State.MISSING for finding in findings))
 
 

@@ -1,8 +1,9 @@
-"""``make evaluate``: the pipeline against the ground truth, and against baselines on the same detections.
+"""``passerby evaluate [key=value …]``: Passerby against the ground truth, and baselines on the same detections.
 
 The baselines use the same detector, ByteTrack with the defaults of its library, and the same embedder. They take the
 mean vector of each track, and link tracks to the nearest neighbour below one threshold (online), by average linkage
-(offline), or by the truth. A "best" threshold is chosen with the truth, which no deployment has.
+(offline), or by the truth. A "best" threshold is chosen with the truth, which no deployment has. It takes the same
+overrides as ``passerby run``; the site needs ground truth: ``passerby evaluate site=demo runtime=inline``.
 """
 
 import contextlib

@@ -3,6 +3,8 @@
 import sys
 from importlib import import_module, metadata
 
+from pipeline.config.plugins import EXTRAS, OWN
+
 COMMANDS = {
     "run": ("pipeline.cli.run", "follow people across the cameras of a site"),
     "publish": ("pipeline.cli.publish", "send the frames of a camera to a Kafka topic"),
@@ -33,7 +35,16 @@ def main() -> None:
         print(f"error: {words[0]}: expected one of {', '.join(COMMANDS)}; see passerby --help", file=sys.stderr)
         sys.exit(2)
     sys.argv = [f"passerby {words[0]}", *words[1:]]
-    sys.exit(import_module(COMMANDS[words[0]][0]).main())
+    try:
+        module = import_module(COMMANDS[words[0]][0])
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").split(".")[0]
+        if missing in OWN:
+            raise
+        extra = EXTRAS.get(missing, missing)
+        print(f"error: passerby {words[0]}: needs {missing}; pip install '{extra}'", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(module.main())
 
 
 def _help() -> str:

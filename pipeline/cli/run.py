@@ -41,7 +41,7 @@ _LOADED_AT = time.perf_counter()
 logger = logging.getLogger(__name__)
 
 HELP = """\
-python pipeline/run.py [key=value …]        follow people across the cameras of a site
+passerby run [key=value …]                follow people across the cameras of a site
 
   site=NAME                                 a place in configs/site/
   'site.cameras={east: /a/east.mp4}'        cameras of your own: a file, a folder of images, rtsp://…, a device number

@@ -19,6 +19,9 @@ from rich.table import Table
 from models.weights.store import CATALOGUE, find_weights, locate_weights
 from pipeline.core.errors import ConfigError, ReidError
 
+WIDTH = 200
+"""Columns of the table where it is not printed on a terminal: names stay whole for other programs."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; return the exit code, an error in one line."""
@@ -28,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "fetch":
             fetch(options.names or sorted(known), known, options.weights_dir)
         else:
-            Console().print(table(known, options.weights_dir))
+            width = None if sys.stdout.isatty() else WIDTH
+            Console(width=width).print(table(known, options.weights_dir))
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -74,7 +74,7 @@ def _write_parquet(reader: LedgerReader, target: Path) -> int:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ModuleNotFoundError as error:
-        raise MissingDependencyError("export: Parquet needs pyarrow; pip install '.[parquet]'") from error
+        raise MissingDependencyError("export: Parquet needs pyarrow; pip install 'passerby[parquet]'") from error
     text, number = pa.string(), pa.int64()
     types = (number, text, pa.float64(), number, number, text, text, number, text)
     schema = pa.schema(list(zip(COLUMNS, types, strict=True)))

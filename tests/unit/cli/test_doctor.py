@@ -64,3 +64,19 @@ def test_a_command_that_does_not_exist_is_refused_with_those_that_do() -> None:
     )
     assert done.returncode == 2
     assert "rnu: expected one of run, publish" in done.stderr
+
+
+def test_a_command_whose_extra_is_missing_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pipeline.cli import main
+
+    def absent(name: str) -> None:
+        raise ModuleNotFoundError("No module named 'kafka'", name="kafka")
+
+    monkeypatch.setattr(main, "import_module", absent)
+    monkeypatch.setattr(sys, "argv", ["passerby", "alerts", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "error: passerby alerts: needs kafka; pip install 'passerby[kafka]'\n"
