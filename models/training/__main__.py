@@ -18,6 +18,7 @@
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Callable
 
@@ -60,6 +61,8 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    # AMX kernels of torch 2.13 read uninitialised memory in narrow strided bfloat16 convolutions.
+    os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16")
     # A known word is taken off: its command reads the words behind it and answers --help itself.
     is_known = len(sys.argv) > 1 and sys.argv[1] in COMMANDS
     run_command(load_command(sys.argv.pop(1)) if is_known else main)
