@@ -19,11 +19,11 @@ from importlib.util import find_spec
 import av
 import onnxruntime
 import yaml
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from models.weights.store import CATALOGUE, locate_weights
+from pipeline.cli.printing import print_table
 from pipeline.core.errors import WeightsError
 
 NEEDED = (
@@ -53,8 +53,6 @@ EXTRAS = {
 """Extra: a module that it brings, and what it is for."""
 CODECS = ("h264", "hevc", "av1", "vp9", "mjpeg")
 BROKER_TIMEOUT_MS = 5000
-WIDTH = 200
-"""Columns of the table where it is not printed on a terminal."""
 TIME_ERROR = 5
 """What ``adjtimex`` returns when the clock of the machine is not synchronised (Linux, adjtimex(2))."""
 
@@ -95,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     colours = {State.OK: "green", State.NOTE: "yellow", State.MISSING: "red"}
     for finding in findings:
         table.add_row(f"[{colours[finding.state]}]{finding.state}[/]", finding.name, escape(finding.text))
-    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
+    print_table(table)
     return int(any(finding.state is State.MISSING for finding in findings))
 
 

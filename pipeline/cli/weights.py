@@ -12,15 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from models.weights.store import CATALOGUE, find_weights, locate_weights
+from pipeline.cli.printing import print_table
 from pipeline.core.errors import ConfigError, ReidError
-
-WIDTH = 200
-"""Columns of the table where it is not printed on a terminal: names stay whole for other programs."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,8 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "fetch":
             fetch(options.names or sorted(known), known, options.weights_dir)
         else:
-            width = None if sys.stdout.isatty() else WIDTH
-            Console(width=width).print(table(known, options.weights_dir))
+            print_table(table(known, options.weights_dir))
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

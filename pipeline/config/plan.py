@@ -11,7 +11,7 @@ from pipeline.alerts.engine import AlertEngine
 from pipeline.association.calibration.likelihood_ratio import Calibration, DistanceModel
 from pipeline.association.constraints import LinkConstraints
 from pipeline.association.geometry.ground_plane import Ground
-from pipeline.association.geometry.topology import Topology, TransitBounds
+from pipeline.association.geometry.topology import Topology, TransitBounds, camera_pair
 from pipeline.association.matcher import Matcher
 from pipeline.camera.detection import DetectionStage
 from pipeline.camera.tracking import TrackingStage
@@ -239,10 +239,10 @@ def _topology(site: SiteConfig) -> Topology:
             )
     return Topology(
         {
-            _sorted_pair(transit.between): TransitBounds(transit.min_s, transit.max_s, transit.typical_s)
+            camera_pair(*transit.between): TransitBounds(transit.min_s, transit.max_s, transit.typical_s)
             for transit in transits
         },
-        None if site.overlaps is None else frozenset(_sorted_pair(pair) for pair in site.overlaps),
+        None if site.overlaps is None else frozenset(camera_pair(*pair) for pair in site.overlaps),
         frozenset((from_camera, to_camera) for from_camera, to_camera in site.no_transit),
     )
 
@@ -261,11 +261,6 @@ def _ground(site: SiteConfig) -> Ground:
             )
         homographies[camera_id] = matrix
     return Ground(homographies)
-
-
-def _sorted_pair(pair: list[str]) -> tuple[str, str]:
-    first, second = sorted(pair)
-    return first, second
 
 
 def _alert_engine(make_rules: list[Callable[[], AlertRule]], alerting: AlertingConfig) -> AlertEngine:
