@@ -79,7 +79,7 @@ def evaluate(overrides: list[str]) -> None:
     empty = dict.fromkeys(truth, TrackTable.empty())
     plan = make_plan(config)
     make_tracker = build({**config.tracker, **LIBRARY_DEFAULTS}, "tracker")
-    tracks = _naive_tracks(plan, make_tracker)
+    tracks = naive_tracks(plan, make_tracker)
 
     def tables(people: list[int]) -> dict[str, TrackTable]:
         return {**empty, **to_tables(tracks, people)}
@@ -111,7 +111,7 @@ def evaluate(overrides: list[str]) -> None:
     _print(rows)
 
 
-def _naive_tracks(plan: Plan, make_tracker: Callable[[], Tracker]) -> list[Track]:
+def naive_tracks(plan: Plan, make_tracker: Callable[[], Tracker]) -> list[Track]:
     """Return the whole tracks of every camera, each with the mean vector of its parts, one crop a second."""
     detect, embed = plan.make_detect(), plan.make_embed()
     tracks = []

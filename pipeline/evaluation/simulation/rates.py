@@ -69,7 +69,7 @@ def run(seed: int, *, num_tracklets: int, num_cameras: int) -> Run:
     crowd = Crowd(seed, well_separated=False)
     calibration = make_calibration(well_separated=False)
     stage = make_stage(
-        calibration, Settings(10_000, recluster_every_s=10.0, recluster_window_s=300.0), _transit_bounds(num_cameras)
+        calibration, Settings(10_000, recluster_every_s=10.0, recluster_window_s=300.0), transit_bounds(num_cameras)
     )
     final_tracks = FinalTracks()
     true_of: dict[str, int] = {}
@@ -119,7 +119,7 @@ def summary(runs: Sequence[Run]) -> list[Linking]:
             )
             for r in runs
         ]
-        scores = np.array([_scores(r.true_ids, r.identities[name]) for r in runs]).mean(axis=0)
+        scores = np.array([track_scores(r.true_ids, r.identities[name]) for r in runs]).mean(axis=0)
         shares = [
             Share(sum(share.count for share in of_all), sum(share.total for share in of_all))
             for of_all in ([d.false_matches for d in made], [d.false_news for d in made])
@@ -128,7 +128,7 @@ def summary(runs: Sequence[Run]) -> list[Linking]:
     return found
 
 
-def _transit_bounds(num_cameras: int) -> dict[tuple[str, str], TransitBounds]:
+def transit_bounds(num_cameras: int) -> dict[tuple[str, str], TransitBounds]:
     """Return the transit bounds of the site: about 8 s to the next camera, or much later."""
     pairs = [sorted((f"camera{camera}", f"camera{(camera + 1) % num_cameras}")) for camera in range(num_cameras)]
     return {(one, two): TransitBounds(2.0, inf, typical_s=8.0) for one, two in pairs}
@@ -174,10 +174,10 @@ def _clusters(vectors: NDArray[np.float32]) -> list[NDArray[np.int64]]:
 
 
 def _best(true_ids: NDArray[np.int64], candidates: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
-    return max(candidates, key=lambda numbers: _scores(true_ids, numbers)[0])
+    return max(candidates, key=lambda numbers: track_scores(true_ids, numbers)[0])
 
 
-def _scores(true_ids: NDArray[np.int64], numbers: NDArray[np.int64]) -> tuple[float, float]:
+def track_scores(true_ids: NDArray[np.int64], numbers: NDArray[np.int64]) -> tuple[float, float]:
     """Return IDF1 and HOTA of track labels, without boxes."""
     _, rows = np.unique(true_ids, return_inverse=True)
     _, columns = np.unique(numbers, return_inverse=True)
