@@ -128,13 +128,14 @@ def site_yaml(world: World, folder: str) -> str:
         for camera in world.cameras
     ]
     overlaps = [overlap for overlap in calibration.overlaps if {overlap.first, overlap.second} <= names]
-    lines += ["overlaps:", *(f"  - [{overlap.first}, {overlap.second}]" for overlap in overlaps)]
-    lines.append("transit_times:   # seconds")
-    lines += [
+    pairs = ", ".join(f"[{overlap.first}, {overlap.second}]" for overlap in overlaps)
+    lines.append(f"overlaps: [{pairs}]")
+    transits = [
         f"  - {{between: [{transit.first}, {transit.second}], min_s: {transit.min_s:.1f}, max_s: {transit.max_s:.1f}}}"
         for transit in calibration.transits
         if {transit.first, transit.second} <= names
     ]
+    lines += ["transit_times:   # seconds", *transits] if transits else []
     lines.append("ground:   # pixels to metres")
     for camera in world.cameras:
         rows = ", ".join("[" + ", ".join(f"{value:.6g}" for value in row) + "]" for row in camera.to_ground)

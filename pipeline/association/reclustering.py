@@ -28,17 +28,19 @@ def recluster(
     *,
     now: float,
     window_s: float,
-    max_false_match_rate: float,
-) -> list[Correction]:
+    max_false_link_rate: float,
+) -> tuple[list[Correction], float]:
     """Cluster the last minutes again, change the identity store accordingly, and return the corrections.
+
+    The log-odds that the weakest link has are returned too.
 
     Args:
         store: The people so far.
-        calibration: Distance to LLR; its thresholds are up to date.
+        calibration: Distance to LLR.
         constraints: What rules a link out. Its topology learns the transits that are settled.
         now: Event time, Unix seconds.
         window_s: Seconds; what is older is settled and no longer changes.
-        max_false_match_rate: As in ``Matcher``.
+        max_false_link_rate: As in ``Matcher``.
     """
     since = now - window_s
     segments: list[TrackSegment] = []
@@ -52,14 +54,11 @@ def recluster(
             break
         segments += person.segments
         before += [person.person_id] * len(person.segments)
-    groups = cluster(
-        segments,
-        appearance=calibration.llrs,
-        needed=calibration.thresholds_between(max_false_match_rate, [s.camera_id for s in segments]),
-        constraints=constraints,
+    groups, least = cluster(
+        segments, appearance=calibration.llrs, max_false_link_rate=max_false_link_rate, constraints=constraints
     )
     moved = _renumber(store, segments, before, groups, now)
-    return [*moved, *_settle_pending(store, calibration, moved, now, since)]
+    return [*moved, *_settle_pending(store, calibration, moved, now, since)], least
 
 
 def _renumber(
@@ -115,6 +114,20 @@ def _move(
     )
 
 
+def confirm_pending(store: IdentityStore, now: float) -> list[Correction]:
+    """Settle the pending matches that the end of the stream leaves: what was not linked is a person of its own."""
+    settled = [
+        _confirmed(person_id, now, f"the stream ended, and nothing had shown this to be person {candidate_id}")
+        for person_id, candidate_id in sorted(store.pending.items())
+    ]
+    store.pending.clear()
+    return settled
+
+
+def _confirmed(person_id: int, now: float, reason: str) -> Correction:
+    return Correction(CorrectionKind.CONFIRMED, (person_id,), by=BY_RECLUSTERING, at=now, reason=reason)
+
+
 def _settle_pending(
     store: IdentityStore, calibration: Calibration, moved: Sequence[Correction], now: float, since: float
 ) -> list[Correction]:
@@ -139,5 +152,5 @@ def _settle_pending(
                 continue
             reason = f"seen with what came later, this is not person {candidate_id}"
         del store.pending[person_id]
-        settled.append(Correction(CorrectionKind.CONFIRMED, (person_id,), by=BY_RECLUSTERING, at=now, reason=reason))
+        settled.append(_confirmed(person_id, now, reason))
     return settled

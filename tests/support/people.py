@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.association.calibration.likelihood_ratio import Calibration, DistanceModel
 from pipeline.association.constraints import LinkConstraints
+from pipeline.association.geometry.ground_plane import Ground
 from pipeline.association.geometry.topology import Topology
 from pipeline.association.matcher import Matcher
 from pipeline.core import Correction, CorrectionKind, Embedding, Identity, Match, Sighting, TrackId, TrackPart
@@ -92,9 +93,10 @@ def make_match(
     gallery: DictGallery | None = None,
     *,
     topology: Topology | None = None,
+    ground: Ground | None = None,
     leave_after_s: float = inf,
     model: DistanceModel = MODEL,
-    max_false_match_rate: float = 0.01,
+    max_false_link_rate: float = 0.05,
     recluster_every_s: float = 1e9,
     recluster_window_s: float = 300.0,
     forget_after_s: float = 3600.0,
@@ -105,7 +107,8 @@ def make_match(
         DictGallery() if gallery is None else gallery,
         Calibration(model, caution=1.0, max_llr=6.0),
         LinkConstraints(topology or Topology(), leave_after_s),
-        max_false_match_rate=max_false_match_rate,
+        ground or Ground(),
+        max_false_link_rate=max_false_link_rate,
         recluster_every_s=recluster_every_s,
         recluster_window_s=recluster_window_s,
         forget_after_s=forget_after_s,

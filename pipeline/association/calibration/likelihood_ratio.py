@@ -9,15 +9,13 @@ Two clips of one track show one person, and are closer than two clips of differe
 they can only raise the mean distance of one person; they do not measure how cameras change appearance.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import exp, sqrt
+from math import exp, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
-from pipeline.association.calibration.acceptance_threshold import POOLED, Labels
+from pipeline.association.calibration.label_bound import Labels
 from pipeline.core.serialisation import deserialise, serialise
 
 RELIABLE_QUALITY = 0.8
@@ -79,16 +77,14 @@ class CalibrationStatus:
 
     Attributes:
         num_labels: Number of pairs of tracks that certainly show two people.
-        num_camera_pairs: Number of pairs of cameras with enough labels for a threshold of their own.
-        is_proven: There are enough labels for a guaranteed threshold of all cameras together. Else the threshold is
-            that of a normal distribution, whose start values are from other footage.
+        max_confusable: At most this share of pairs of different people looks more like one person than like two, with
+            95 % confidence by the labels, whatever the distribution of distances is. It decides nothing.
         drift: Mean of the newest distances of different people less that of training, in standard deviations.
         model: The distributions of distances.
     """
 
     num_labels: int
-    num_camera_pairs: int
-    is_proven: bool
+    max_confusable: float
     drift: float
     model: DistanceModel
 
@@ -118,9 +114,9 @@ class Calibration:
         before = distance if learned.recent is None else learned.recent
         learned.recent = before + (distance - before) / min(learned.count, RECENT_WEIGHT)
 
-    def add_label(self, cameras: tuple[str, str], tracks: tuple[str, str], distance: float) -> None:
-        """Add the distance of two tracks as a label of their cameras; once a pair of tracks. Both pairs are sorted."""
-        self._learned.labels.add(cameras, tracks, distance)
+    def add_label(self, tracks: tuple[str, str], distance: float) -> None:
+        """Add the distance of two tracks, sorted, as a label; once a pair of tracks."""
+        self._learned.labels.add(tracks, distance)
 
     def learn_same(self, distance: float) -> None:
         """Add the distance between two clips that show one person."""
@@ -128,19 +124,14 @@ class Calibration:
         self._learned.same_count += 1
         self._learned.same_sum += distance
 
-    def refit(self, max_false_match_rate: float) -> None:
-        """Compute the thresholds from the labels so far."""
-        self._learned.labels.refit(max_false_match_rate)
-
     @property
     def status(self) -> CalibrationStatus:
         """What acceptance is based on now."""
         learned, start = self._learned, self._start
         drift = 0.0 if learned.recent is None else (learned.recent - start.different_mean) / start.different_std
-        proven = learned.labels.thresholds
-        return CalibrationStatus(
-            learned.labels.pooled.total, len(proven.keys() - {POOLED}), POOLED in proven, drift, self.model
-        )
+        model = self.model
+        confusable = learned.labels.distances.max_rate_below((model.same_mean + model.different_mean) / 2)
+        return CalibrationStatus(learned.labels.distances.total, confusable, drift, model)
 
     def snapshot(self) -> bytes:
         """Return what was learned."""
@@ -194,36 +185,6 @@ class Calibration:
         """Return ``llrs`` of a single distance."""
         return float(self.llrs(np.array(distance), reliability))
 
-    def threshold(self, max_false_match_rate: float, cameras: tuple[str, str] | None = None) -> float:
-        """Return ``thresholds_of`` one pair of cameras, or of all together if it is None."""
-        return float(self.thresholds_of(max_false_match_rate, [cameras or POOLED])[0])
-
-    def thresholds_of(self, max_false_match_rate: float, cameras: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
-        """Return the LLR of the distance below which that fraction of different pairs lies; never below 0.
-
-        Args:
-            max_false_match_rate: In (0, 1); the one that ``refit`` was given.
-            cameras: N pairs of cameras, each sorted. Their own threshold is used if they have one, else the common one.
-
-        Returns:
-            Shape ``(N,)``.
-        """
-        proven = [self._learned.labels.threshold(pair) for pair in cameras]
-        model = self.model
-        modelled = model.different_mean + model.different_std * float(ndtri(max_false_match_rate))
-        distances = np.array([modelled if found is None else found[0] for found in proven], np.float64)
-        return np.maximum(0.0, self.llrs(distances))
-
-    def thresholds_between(self, max_false_match_rate: float, cameras: Sequence[str]) -> NDArray[np.float64]:
-        """Return ``thresholds_of`` every two of N cameras, shape ``(N, N)``."""
-        needed = np.full((len(cameras), len(cameras)), self.threshold(max_false_match_rate))
-        rows = {camera: np.flatnonzero(np.array(cameras) == camera) for camera in set(cameras)}
-        proven = [pair for pair in sorted(self._learned.labels.thresholds) if pair[0] in rows and pair[1] in rows]
-        for pair, llr in zip(proven, self.thresholds_of(max_false_match_rate, proven), strict=True):
-            needed[np.ix_(rows[pair[0]], rows[pair[1]])] = llr
-            needed[np.ix_(rows[pair[1]], rows[pair[0]])] = llr
-        return needed
-
 
 def reliability_of(quality: float) -> float:
     """Return the reliability weight of the appearance in pictures of this quality, in (0, 1].
@@ -243,3 +204,13 @@ def probability(llr: float) -> float:
         0.5
     """
     return 1 / (1 + exp(-max(-50.0, min(50.0, llr))))
+
+
+def needed_log_odds(max_false_rate: float) -> float:
+    """Return the log-odds at which a link is false with this probability, in (0, 1).
+
+    Example:
+        >>> round(needed_log_odds(0.05), 2)
+        2.94
+    """
+    return log((1 - max_false_rate) / max_false_rate)

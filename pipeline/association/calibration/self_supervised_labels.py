@@ -33,7 +33,7 @@ def learn_labels(
                 continue
             distance = float(1 - one.vector @ two.vector)
             first, second = sorted((one.track_id, two.track_id))
-            calibration.add_label((first.camera_id, second.camera_id), (str(first), str(second)), distance)
+            calibration.add_label((str(first), str(second)), distance)
             if first.camera_id == second.camera_id:
                 calibration.learn_different(distance)
 

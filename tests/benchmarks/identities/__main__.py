@@ -1,13 +1,13 @@
-"""The benchmark of identities: ``make benchmark ARGS='development'``, or ``test``, or one set by its name.
+"""The benchmark of identities: ``make benchmark ARGS='development'``, or ``test``, or ``real``, or several of them.
 
-What the matcher is given (boxes, tracklets, embeddings) is computed once and kept in ``out``; after that, the matcher is
-evaluated on every set in about a minute. The two files beside this one list the sets: rules and constants are chosen on
-those of ``development.yaml``; those of ``test.yaml`` are looked at once, when all is decided. Worlds that are absent
+What the matcher is given (boxes, tracklets, embeddings) is computed once and kept in ``out``; after that, the matcher
+alone is evaluated on every set. Three files beside this one list the sets: rules and constants are chosen on those of
+``development.yaml``; those of ``test.yaml`` and ``real.yaml`` are looked at when all is decided. Worlds that are absent
 are rendered first. Intervals are bootstrapped over sets.
 
-    PYTHONPATH=. python tests/benchmarks/identities development
-    PYTHONPATH=. python tests/benchmarks/identities test baselines=true out=outputs/benchmark
-    PYTHONPATH=. python tests/benchmarks/identities development ablation=true
+    make benchmark ARGS='development'
+    make benchmark ARGS='test real baselines=true'
+    make benchmark ARGS='development ablation=true'
 """
 
 import json

@@ -98,7 +98,9 @@ def _computed(config: PipelineConfig) -> tuple[list[Embedding], list[Track]]:
         tracklets = track.flush()
         embeddings += embed.process(tracklets if pose is None else pose.process(tracklets))
         source.close()
-    naive = naive_tracks(replace(plan, make_detect=lambda: detect), build({**config.tracker, **LIBRARY_DEFAULTS}, "tracker"))
+    naive = naive_tracks(
+        replace(plan, make_detect=lambda: detect), build({**config.tracker, **LIBRARY_DEFAULTS}, "tracker")
+    )
     return [e for e in embeddings if e is not None], naive
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from recorded_sets import RecordedSet
 
 from connectors.sinks.mot import MotSink
-from pipeline.core import Embedding
+from pipeline.core import Embedding, Sighting, TrackPart
 from pipeline.evaluation.decisions import Share, decisions, ordered_decisions
 from pipeline.evaluation.error_split import ErrorSplit
 from pipeline.evaluation.naive import best_threshold, cluster_offline, link_by_truth, naive_online, to_tables
@@ -22,7 +22,6 @@ from pipeline.evaluation.site_truth import read_run_tables
 from pipeline.evaluation.track_table import TrackTable
 from pipeline.evaluation.tracking import score_tracks
 from pipeline.ledger.final_tracks import FinalTracks
-from pipeline.core import Sighting, TrackPart
 from pipeline.runtime.event_time import EventTimeBuffer
 
 THRESHOLDS = np.arange(0.20, 0.81, 0.02).tolist()
@@ -128,7 +127,7 @@ def simulated(name: str, *, seed: int, minutes: float, cameras: int, memory: int
         per_window: Tracklets in a window of half a second.
     """
     site = Site(Crowd(seed, well_separated=False), num_cameras=cameras, memory=memory, per_window=per_window)
-    settings = Settings(10_000, recluster_every_s=10.0, recluster_window_s=300.0)
+    settings = Settings(10_000, recluster_every_s=30.0, recluster_window_s=120.0)
     stage = make_stage(make_calibration(well_separated=False), settings, transit_bounds(cameras))
     true_of: dict[TrackPart, int] = {}
     final, began = FinalTracks(), None

@@ -19,6 +19,7 @@ from people import (
 
 from pipeline.association.calibration.likelihood_ratio import PRIOR_WEIGHT
 from pipeline.association.constraints import MIN_SEPARATED_S
+from pipeline.association.geometry.ground_plane import Ground
 from pipeline.association.geometry.topology import Topology, TransitBounds
 from pipeline.core import Correction, CorrectionKind, Embedding, Outcome, Sighting, TrackId, TrackPart
 from pipeline.core.errors import EmbeddingSpaceError
@@ -57,11 +58,11 @@ def test_the_same_appearance_later_in_another_camera_is_matched() -> None:
 def test_a_possibly_known_person_gets_a_new_number_and_the_candidate_is_named() -> None:
     stage = make_match()
     stage.process([see("east", stop=2.0)])
-    (sighting,) = stage.process([see("west", start=10.0, stop=11.0, distance=0.5)])
+    (sighting,) = stage.process([see("west", start=10.0, stop=11.0, distance=0.56)])
     assert (sighting.person_id, sighting.outcome, sighting.distance) == (2, TENTATIVE, None)
     assert sighting.runner_up is not None
     assert sighting.runner_up.person_id == 1
-    assert sighting.runner_up.distance == pytest.approx(0.5, abs=1e-6)
+    assert sighting.runner_up.distance == pytest.approx(0.56, abs=1e-6)
     assert 0 < sighting.probability < 0.5
 
 
@@ -149,6 +150,20 @@ def test_a_transit_faster_than_stated_is_ruled_out() -> None:
     stage.process([see("east", stop=2.0)])
     (sighting,) = stage.process([see("west", start=4.0, stop=5.0)])
     assert (sighting.person_id, sighting.gates) == (2, ("not 1: cannot walk from east to west in 2.0 s",))
+
+
+@pytest.mark.parametrize("ground", [False, True], ids=["without ground", "where the ground is known"])
+def test_a_stated_transit_time_holds_whatever_else_is_known(ground: bool) -> None:
+    """The ground would allow it: both cameras see the same place, and the person stands still."""
+    topology = Topology({("east", "west"): TransitBounds(30.0, 60.0)}, frozenset({("east", "west")}))
+    homography = np.diag([0.01, 0.01, 1.0])
+    known = Ground({"east": homography, "west": homography}) if ground else Ground()
+    for start in (1.9, 4.0):
+        stage = make_match(topology=topology, ground=known)
+        stage.process([see("east", stop=2.0)])
+        (sighting,) = stage.process([see("west", start=start, stop=start + 1)])
+        assert sighting.person_id == 2
+        assert sighting.gates == (f"not 1: cannot walk from east to west in {start - 2.0:.1f} s",)
 
 
 def test_a_transit_slower_than_stated_is_ruled_out() -> None:

@@ -1,12 +1,12 @@
 """Pending matches: a provisional number always ends in a correction."""
 
-from people import make_match, run_matcher, see
+from people import make_match, run_matcher, see, windows
 
 from pipeline.association.matcher import Matcher
 from pipeline.core import CommandKind, Correction, CorrectionCommand, CorrectionKind, Embedding, Outcome, Sighting
 
 CONFIRMED, MERGED = CorrectionKind.CONFIRMED, CorrectionKind.MERGED
-UNSURE = [see("east", 1, stop=1.0), see("west", 1, start=10.0, stop=11.0, distance=0.53, quality=0.2)]
+UNSURE = [see("east", 1, stop=1.0), see("west", 1, start=10.0, stop=11.0, distance=0.58, quality=0.2)]
 
 
 def corrections_of(stage: Matcher, embeddings: list[Embedding]) -> list[tuple[CorrectionKind, tuple[int, ...]]]:
@@ -47,7 +47,14 @@ def test_a_pending_match_that_a_correction_settled_is_not_settled_again() -> Non
 
 def test_a_pending_match_survives_a_restart() -> None:
     stage, other = (make_match(recluster_every_s=3.0, recluster_window_s=60.0) for _ in range(2))
-    run_matcher(stage, UNSURE)
+    for window in windows(UNSURE):
+        stage.process(window)
     other.restore(stage.snapshot())
     records = run_matcher(other, [see("gate", 9, start=500.0, stop=501.0, person=5)])
     assert [record.kind for record in records if isinstance(record, Correction)] == [CONFIRMED]
+
+
+def test_the_end_of_the_stream_leaves_no_match_pending() -> None:
+    stage = make_match()
+    assert corrections_of(stage, UNSURE) == [(CONFIRMED, (2,))]
+    assert stage.flush() == []
