@@ -12,7 +12,7 @@ COMPARE ?=
 # What plain `make run` shows: the demo at its own pace, a page to watch it, and annotated films at the end.
 DEMO := replay.speed=1 'sink=[jsonl,mot,terminal,annotated_video,console]'
 
-.PHONY: run test browser base setup check format bench evaluate compare mutants train weights clean
+.PHONY: run test browser base setup check format bench benchmark evaluate compare mutants train weights clean
 
 run: base
 	$(BIN)/python pipeline/run.py $(if $(ARGS),$(ARGS),$(DEMO))
@@ -62,6 +62,10 @@ bench: setup
 evaluate: setup
 	$(BIN)/passerby evaluate $(ARGS)
 	$(if $(COMPARE),$(BIN)/python -m models.training compare $(COMPARE))
+
+# Identities on development, test or real sets; worlds are rendered first. make benchmark ARGS='test baselines=true'
+benchmark: setup
+	PATH=$(BIN):$$PATH PYTHONPATH=. $(BIN)/python -W ignore tests/benchmarks/identities $(ARGS)
 
 compare: setup
 	$(BIN)/python -m models.training compare $(ARGS)

@@ -54,18 +54,15 @@ class Candidate:
         """
         return self.llr - log1p(sum(odds for person_id, odds in self.rivals if person_id not in excluded))
 
-    def evidence(self, quality: float) -> Evidence:
+    def evidence(self, quality: float, needed: float) -> Evidence:
         """Return the parts of the decision, for a ``Sighting``.
 
         Args:
             quality: Of the segment's pictures, in (0, 1].
+            needed: Log-odds above which a link is made. Rivals raise the LLR that this takes.
         """
-        return (
-            ("looks", self.llr - self.motion),
-            ("way", self.motion),
-            ("rivals", self.log_odds() - self.llr),
-            ("quality", quality),
-        )
+        needed += self.llr - self.log_odds()
+        return ("looks", self.llr - self.motion), ("way", self.motion), ("needed", needed), ("quality", quality)
 
 
 def compare(

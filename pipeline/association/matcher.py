@@ -294,7 +294,7 @@ class Matcher:
         if embedding.is_last:
             self._store.end(embedding.track_id)
         shown = matched or (others[0] if others else None)
-        evidence = shown.evidence(segment.weight) if shown is not None else ()
+        evidence = shown.evidence(segment.weight, self._needed) if shown is not None else ()
         return sighting_of(
             embedding,
             person.person_id,

@@ -1,9 +1,9 @@
 """From cosine distance to a log-likelihood ratio (LLR): how much likelier a distance is for one person than for two.
 
 Both distributions are modelled as normal. The parameters start as fitted at training time. The distribution for
-*different* people is then learned on site, from self-supervised labels (``self_supervised_labels``). The same labels
-give the distance below which a false-match rate holds, whatever the distribution (``acceptance_threshold``); while they
-are too few for that, the normal distribution is used.
+*different* people is then learned on site, from self-supervised labels (``self_supervised_labels``): each moves it a
+little, and no number of labels changes the rule. What the labels prove, whatever the distribution, is reported only
+(``label_bound``).
 
 Two clips of one track show one person, and are closer than two clips of different cameras: same light, same side. So
 they can only raise the mean distance of one person; they do not measure how cameras change appearance.
@@ -90,7 +90,7 @@ class CalibrationStatus:
 
 
 class Calibration:
-    """Turns a distance into an LLR, and a false-match rate into the LLR that it requires.
+    """Turns a distance into an LLR, and learns how on site.
 
     Args:
         start: Fitted at training time, on other footage than the site's.

@@ -1,6 +1,7 @@
 """Sets of the benchmark, with everything before the matcher done once: boxes, tracklets, embeddings, naive tracks."""
 
 import json
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -62,13 +63,13 @@ def recorded_set(name: str, entry: Mapping[str, Any], folder: Path) -> RecordedS
 
     Args:
         name: Of the set.
-        entry: ``overrides`` of a run; or ``world``, options of ``passerby world render``, and what of its site is
-            changed: ``ground: false``, ``offsets`` in seconds by camera.
+        entry: ``overrides`` of a run; or ``world``, options of ``passerby world render``, and what is changed about
+            it: ``ground: false``, ``offsets`` in seconds by camera.
         folder: Of rendered worlds and kept embeddings.
     """
     config = load_config(["sink=[]", *entry.get("overrides", ["site=empty"])])
     if "world" in entry:
-        site = yaml.safe_load((folder / "worlds" / entry["world"]["name"] / "site.yaml").read_text())
+        site = yaml.safe_load((_rendered(entry["world"], folder / "worlds") / "site.yaml").read_text())
         config.site = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(SiteConfig), site))  # type: ignore[assignment]
         config.matcher.leave_after_s = config.site.leave_after_s
     if not entry.get("ground", True):
@@ -83,6 +84,14 @@ def recorded_set(name: str, entry: Mapping[str, Any], folder: Path) -> RecordedS
     embeddings, tracks = deserialise(kept.read_bytes(), tuple[list[Embedding], list[Track]])
     offsets = entry.get("offsets", {})
     return RecordedSet(name, config, [_shifted(e, offsets) for e in embeddings], tracks, truth)
+
+
+def _rendered(options: str, folder: Path) -> Path:
+    """Return the folder of a world; it is rendered if it is absent."""
+    world = folder / sha256(options.encode()).hexdigest()[:16]
+    if not (world / "site.yaml").exists():
+        subprocess.run(["passerby", "world", "render", "--out", str(world), *options.split()], check=True)
+    return world
 
 
 def _computed(config: PipelineConfig) -> tuple[list[Embedding], list[Track]]:

@@ -76,8 +76,8 @@ def test_the_written_configuration_holds_the_values() -> None:
     [
         ("detectr=yolox_onnx", "detectr"),
         ("detector=yolo_onnx", "yolo_onnx"),
-        ("matcher.max_false_match_rat=0.1", "max_false_match_rat"),
-        ("matcher.max_false_link_rate=often", "max_false_match_rate"),
+        ("matcher.max_false_link_rat=0.1", "max_false_link_rat"),
+        ("matcher.max_false_link_rate=often", "max_false_link_rate"),
         ("detector.min_scor=0.5", "min_scor"),
         ("flow.max_inflight_frames=three", "max_inflight_frames"),
         ("site=nowhere", "nowhere"),
