@@ -42,7 +42,7 @@ if __name__ == "__main__":
         ExactGallery(),
         Calibration(DistanceModel(0.35, 0.1, 0.9, 0.15), caution=1.0, max_llr=6.0),
         LinkConstraints(Topology(), leave_after_s=float("inf")),
-        max_false_link_rate=0.05,
+        max_false_match_rate=0.01,
         recluster_every_s=10.0,
         recluster_window_s=300.0,
         forget_after_s=3600.0,

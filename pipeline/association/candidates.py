@@ -7,10 +7,8 @@ people were missed. Re-ranked with k1 = 10 and 30 % of the distance it was 33 of
 68 to 78. It trades one error for the other, as the stated false-match rate does; the final result was the same.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import combinations, product
-from math import exp, log1p
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,9 +20,6 @@ from pipeline.association.person import Person
 from pipeline.association.track_segment import TrackSegment
 from pipeline.core import Evidence
 
-LEAST_RIVAL_LLR = -3.0
-"""LLR below which a candidate takes no probability from another. Larger: faster; close decisions are overestimated."""
-
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -35,7 +30,7 @@ class Candidate:
         distance: Cosine distance, in [0, 2].
         llr: Log-likelihood ratio of appearance and spatio-temporal cue together.
         motion: The part of ``llr`` that the spatio-temporal cue contributes.
-        rivals: Other candidates who certainly are not this person, and the odds of each.
+        needed: LLR above which the segment may be given to this person.
         gate: Why it cannot be this person; None if it can.
     """
 
@@ -43,26 +38,16 @@ class Candidate:
     distance: float
     llr: float
     motion: float
+    needed: float
     gate: str | None
-    rivals: tuple[tuple[int, float], ...] = ()
 
-    def log_odds(self, excluded: Container[int] = ()) -> float:
-        """Return the log-odds that the segment shows this person, and neither somebody new nor a rival.
-
-        Args:
-            excluded: Rivals who are certainly not it, because another segment of the window shows them.
-        """
-        return self.llr - log1p(sum(odds for person_id, odds in self.rivals if person_id not in excluded))
-
-    def evidence(self, quality: float, needed: float) -> Evidence:
+    def evidence(self, quality: float) -> Evidence:
         """Return the parts of the decision, for a ``Sighting``.
 
         Args:
             quality: Of the segment's pictures, in (0, 1].
-            needed: Log-odds above which a link is made. Rivals raise the LLR that this takes.
         """
-        needed += self.llr - self.log_odds()
-        return ("looks", self.llr - self.motion), ("way", self.motion), ("needed", needed), ("quality", quality)
+        return ("looks", self.llr - self.motion), ("way", self.motion), ("needed", self.needed), ("quality", quality)
 
 
 def compare(
@@ -71,14 +56,16 @@ def compare(
     *,
     calibration: Calibration,
     constraints: LinkConstraints,
+    max_false_match_rate: float,
 ) -> list[Candidate]:
     """Return how well each of some people fits a new track segment; highest LLR first.
 
     Args:
         segment: The new one.
         people: Known people; each with at least one segment.
-        calibration: Distance to LLR.
+        calibration: Distance to LLR, and the LLR that is needed.
         constraints: What rules a link out.
+        max_false_match_rate: As in ``Matcher``.
     """
     known = sorted(people, key=lambda person: person.person_id)
     if not known:
@@ -87,33 +74,19 @@ def compare(
     distances = [float(1 - one.vector_sum @ segment.vector_sum / (one.weight * segment.weight)) for one in appearance]
     reliability = segment.reliability_sum / segment.weight
     llrs = calibration.llrs(np.array(distances), np.array([one.reliability * reliability for one in appearance]))
+    needed = calibration.threshold(max_false_match_rate)
     found = [
-        _candidate(person, segment, distance, llr, constraints)
+        _candidate(person, segment, distance, llr, needed, constraints)
         for person, distance, llr in zip(known, distances, llrs.tolist(), strict=True)
     ]
-    found = _with_rivals(found, {person.person_id: person for person in known}, constraints)
     return sorted(found, key=lambda candidate: (-candidate.llr, candidate.person_id))
 
 
-def _with_rivals(
-    found: Sequence[Candidate], people: Mapping[int, Person], constraints: LinkConstraints
-) -> list[Candidate]:
-    """Return the candidates with the odds of their rivals; those who cannot matter have none."""
-    likely = [candidate for candidate in found if candidate.gate is None and candidate.llr > LEAST_RIVAL_LLR]
-    rivals: dict[int, list[tuple[int, float]]] = {candidate.person_id: [] for candidate in found}
-    for one, two in combinations(likely, 2):
-        pairs = product(people[one.person_id].segments, people[two.person_id].segments)
-        if any(are_two_people(first, second, constraints) for first, second in pairs):
-            rivals[one.person_id].append((two.person_id, exp(two.llr)))
-            rivals[two.person_id].append((one.person_id, exp(one.llr)))
-    return [replace(candidate, rivals=tuple(rivals[candidate.person_id])) for candidate in found]
-
-
 def _candidate(
-    person: Person, segment: TrackSegment, distance: float, llr: float, constraints: LinkConstraints
+    person: Person, segment: TrackSegment, distance: float, llr: float, needed: float, constraints: LinkConstraints
 ) -> Candidate:
     if llr + MAX_CUE_LLR <= 0:
-        return Candidate(person.person_id, distance, llr, 0.0, None)  # no cue can outweigh this appearance
+        return Candidate(person.person_id, distance, llr, 0.0, needed, None)  # no cue can outweigh this appearance
     chain = [*person.segments, segment]
     is_other = any(are_two_people(segment, other, constraints) for other in person.segments)
     gate = "seen elsewhere at that time" if is_other else impossible_transit(chain, constraints)
@@ -121,4 +94,4 @@ def _candidate(
     motion = 0.0 if before is None else motion_llr(before, segment, constraints.topology)
     motion += sum(co_location_llr(segment, other) for other in person.segments)
     motion = min(MAX_CUE_LLR, max(-MAX_CUE_LLR, motion))
-    return Candidate(person.person_id, distance, llr + motion, motion, gate)
+    return Candidate(person.person_id, distance, llr + motion, motion, needed, gate)

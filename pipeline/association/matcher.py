@@ -7,14 +7,14 @@ pictures, becomes a ``Correction``. So does the end of a pending match (``TENTAT
 """
 
 import logging
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from pipeline.association.calibration.likelihood_ratio import (
     Calibration,
     CalibrationStatus,
-    needed_log_odds,
     probability,
     reliability_of,
 )
@@ -52,7 +52,8 @@ class Matcher:
         calibration: Distance to log-likelihood ratio (LLR).
         constraints: What rules a link out.
         ground: How the pictures of cameras map to one ground plane, where that is known.
-        max_false_link_rate: Expected share of the links that may be false; in (0, 1).
+        max_false_match_rate: Fraction of pairs of different people whose appearance may be close enough for a link;
+            in (0, 1).
         recluster_every_s: Seconds of event time between two re-clusterings.
         recluster_window_s: Seconds that a re-clustering goes back; what is older is settled.
         forget_after_s: Seconds without a sighting after which a person is forgotten.
@@ -70,7 +71,7 @@ class Matcher:
         constraints: LinkConstraints,
         ground: Ground = NO_GROUND,
         *,
-        max_false_link_rate: float,
+        max_false_match_rate: float,
         recluster_every_s: float,
         recluster_window_s: float,
         forget_after_s: float,
@@ -82,8 +83,7 @@ class Matcher:
         self._calibration = calibration
         self._constraints = constraints
         self._ground = ground
-        self._max_false_link_rate = max_false_link_rate
-        self._needed = needed_log_odds(max_false_link_rate)
+        self._max_false_match_rate = max_false_match_rate
         self._recluster_every_s = recluster_every_s
         self._recluster_window_s = recluster_window_s
         self._forget_after_s = forget_after_s
@@ -177,16 +177,15 @@ class Matcher:
     def snapshot(self) -> bytes:
         """Return everything that later decisions can depend on."""
         times = self._constraints.topology.learned.times
-        state = (self._store.snapshot(), self._calibration.snapshot(), times, self._needed)
-        return serialise((*state, self._now, self._reclustered_at))
+        return serialise((self._store.snapshot(), self._calibration.snapshot(), times, self._now, self._reclustered_at))
 
     def restore(self, state: bytes) -> None:
         """Take over the state of another matcher. Raises ``WireFormatError`` as ``Stateful``."""
-        loaded = deserialise(state, tuple[bytes, bytes, dict[tuple[str, str], list[float]], float, float, float | None])
+        loaded = deserialise(state, tuple[bytes, bytes, dict[tuple[str, str], list[float]], float, float | None])
         self._store.restore(loaded[0])
         self._calibration.restore(loaded[1])
         self._constraints.topology.learned.restore(loaded[2])
-        self._needed, self._now, self._reclustered_at = loaded[3:]
+        self._now, self._reclustered_at = loaded[3:]
 
     def _is_sound(self, embedding: Embedding) -> bool:
         opened = self._store.open.get(embedding.track_id)
@@ -231,31 +230,20 @@ class Matcher:
         """Give each embedding that begins a segment to a person, each person to at most one."""
         segments = [TrackSegment.begin(embedding, self._ground) for embedding in batch]
         candidates = [self._candidates(e, segment) for e, segment in zip(batch, segments, strict=True)]
-        taken: dict[int, int] = {}
-        given: dict[int, Candidate] = {}
-        while (best := self._best(candidates, given, taken)) is not None:
-            row, candidate = best
-            given[row], taken[candidate.person_id] = candidate, row
-        return [
-            self._decide(embedding, segment, candidates[row], given.get(row), taken)
-            for row, (embedding, segment) in enumerate(zip(batch, segments, strict=True))
-        ]
-
-    def _best(
-        self, candidates: Sequence[Sequence[Candidate]], given: Container[int], taken: Container[int]
-    ) -> tuple[int, Candidate] | None:
-        """Return the most probable of the links that are left, if it is certain enough."""
-        left = [
-            (candidate.log_odds(taken), -row, -candidate.person_id, candidate)
-            for row, of_one in enumerate(candidates)
-            if row not in given
-            for candidate in of_one
-            if candidate.gate is None and candidate.person_id not in taken and candidate.llr > self._needed
-        ]
-        if not left:
-            return None
-        log_odds, row, _, candidate = max(left, key=lambda link: link[:3])
-        return (-row, candidate) if log_odds > self._needed else None
+        people = sorted({c.person_id for of_one in candidates for c in of_one if c.gate is None})
+        column = {person_id: index for index, person_id in enumerate(people)}
+        gain = np.zeros((len(batch), len(people) + len(batch)))
+        for row, of_one in enumerate(candidates):
+            for candidate in of_one:
+                if candidate.gate is None:
+                    gain[row, column[candidate.person_id]] = candidate.llr - candidate.needed
+        chosen = dict(zip(*linear_sum_assignment(gain, maximize=True), strict=True)) if len(batch) else {}
+        sightings = []
+        for row, (embedding, segment) in enumerate(zip(batch, segments, strict=True)):
+            is_match = chosen[row] < len(people) and gain[row, chosen[row]] > 0
+            person_id = people[chosen[row]] if is_match else None
+            sightings.append(self._decide(embedding, segment, candidates[row], person_id))
+        return sightings
 
     def _candidates(self, embedding: Embedding, segment: TrackSegment) -> list[Candidate]:
         """Return people with a similar appearance, and those recently in this camera; highest LLR first."""
@@ -267,34 +255,31 @@ class Matcher:
             (self._store.people[person_id] for person_id in by_appearance | nearby),
             calibration=self._calibration,
             constraints=self._constraints,
+            max_false_match_rate=self._max_false_match_rate,
         )
 
     def _decide(
-        self,
-        embedding: Embedding,
-        segment: TrackSegment,
-        candidates: Sequence[Candidate],
-        matched: Candidate | None,
-        taken: Container[int],
+        self, embedding: Embedding, segment: TrackSegment, candidates: Sequence[Candidate], person_id: int | None
     ) -> Sighting:
         gates = tuple(f"not {c.person_id}: {c.gate}" for c in candidates if c.gate is not None and c.llr > 0)
-        others = [c for c in candidates if c is not matched and c.gate is None]
+        matched = next((c for c in candidates if c.person_id == person_id), None)
+        others = [c for c in candidates if c.person_id != person_id and c.gate is None]
         runner_up = Match(others[0].person_id, others[0].distance) if others else None
         if matched is not None:
             person = self._store.people[matched.person_id]
-            outcome, distance, certainty = Outcome.MATCHED, matched.distance, probability(matched.log_odds(taken))
+            outcome, distance, certainty = Outcome.MATCHED, matched.distance, probability(matched.llr)
         else:
             person = self._store.new_person()
-            outcome = Outcome.TENTATIVE if others and others[0].llr > 0 else Outcome.NEW
+            best = others[0].llr if others else -MAX_CUE_LLR
+            outcome = Outcome.TENTATIVE if best > 0 else Outcome.NEW
             if outcome is Outcome.TENTATIVE:
                 self._store.pending[person.person_id] = others[0].person_id
-            best = others[0].log_odds(taken) if others else -MAX_CUE_LLR
             distance, certainty = None, 1 - probability(best)
         self._store.begin(person, embedding.track_id, segment)
         if embedding.is_last:
             self._store.end(embedding.track_id)
         shown = matched or (others[0] if others else None)
-        evidence = shown.evidence(segment.weight, self._needed) if shown is not None else ()
+        evidence = shown.evidence(segment.weight) if shown is not None else ()
         return sighting_of(
             embedding,
             person.person_id,
@@ -311,15 +296,14 @@ class Matcher:
     def _recluster(self) -> list[Correction]:
         """Cluster the last minutes again, and return the corrections."""
         self._reclustered_at = self._now
-        corrections, self._needed = recluster(
+        return recluster(
             self._store,
             self._calibration,
             self._constraints,
             now=self._now,
             window_s=self._recluster_window_s,
-            max_false_link_rate=self._max_false_link_rate,
+            max_false_match_rate=self._max_false_match_rate,
         )
-        return corrections
 
 
 def _distance(segment: TrackSegment, embedding: Embedding) -> float:

@@ -28,11 +28,9 @@ def recluster(
     *,
     now: float,
     window_s: float,
-    max_false_link_rate: float,
-) -> tuple[list[Correction], float]:
+    max_false_match_rate: float,
+) -> list[Correction]:
     """Cluster the last minutes again, change the identity store accordingly, and return the corrections.
-
-    The log-odds that the weakest link has are returned too.
 
     Args:
         store: The people so far.
@@ -40,7 +38,7 @@ def recluster(
         constraints: What rules a link out. Its topology learns the transits that are settled.
         now: Event time, Unix seconds.
         window_s: Seconds; what is older is settled and no longer changes.
-        max_false_link_rate: As in ``Matcher``.
+        max_false_match_rate: As in ``Matcher``.
     """
     since = now - window_s
     segments: list[TrackSegment] = []
@@ -54,11 +52,14 @@ def recluster(
             break
         segments += person.segments
         before += [person.person_id] * len(person.segments)
-    groups, least = cluster(
-        segments, appearance=calibration.llrs, max_false_link_rate=max_false_link_rate, constraints=constraints
+    groups = cluster(
+        segments,
+        appearance=calibration.llrs,
+        needed=calibration.threshold(max_false_match_rate),
+        constraints=constraints,
     )
     moved = _renumber(store, segments, before, groups, now)
-    return [*moved, *_settle_pending(store, calibration, moved, now, since)], least
+    return [*moved, *_settle_pending(store, calibration, moved, now, since)]
 
 
 def _renumber(

@@ -34,7 +34,6 @@ RENAMED = {
     "buffer.doubtful_score": "buffer.static_min_score",
     "buffer.sure_score": "buffer.min_peak_score",
     "matcher.calibration.max_evidence": "matcher.calibration.max_llr",
-    "matcher.max_false_match_rate": "matcher.max_false_link_rate",
     "matcher.review_every_s": "matcher.recluster_every_s",
     "matcher.review_window_s": "matcher.recluster_window_s",
     "site.no_way": "site.no_transit",

@@ -210,7 +210,7 @@ def _matcher(make_gallery: Callable[[], Gallery], matcher: MatcherConfig, site: 
         ),
         LinkConstraints(_topology(site), matcher.leave_after_s),
         ground,
-        max_false_link_rate=matcher.max_false_link_rate,
+        max_false_match_rate=matcher.max_false_match_rate,
         recluster_every_s=matcher.recluster_every_s,
         recluster_window_s=matcher.recluster_window_s,
         forget_after_s=matcher.forget_after_s,

@@ -127,7 +127,7 @@ class MatcherConfig:
 
     window_s: float = number(ABOVE_0)
     max_lateness_s: float = MISSING
-    max_false_link_rate: float = number(BETWEEN_0_AND_1)
+    max_false_match_rate: float = number(BETWEEN_0_AND_1)
     leave_after_s: float = MISSING
     recluster_every_s: float = number(ABOVE_0)
     recluster_window_s: float = MISSING

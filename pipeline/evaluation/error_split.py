@@ -49,20 +49,20 @@ class ErrorSplit:
         is_taken = set(stands_for.values())
         count: Counter[str] = Counter()
         for true_ids, ids, iou in frames:
-            rest = np.ones(iou.shape, np.bool_)
+            true_left, left = np.ones(len(true_ids), np.bool_), np.ones(len(ids), np.bool_)
             for row, column in np.argwhere(iou >= MIN_IOU).tolist():
-                if stands_for.get(int(ids[column])) == true_ids[row]:
+                if stands_for.get(int(ids[column])) == true_ids[row] and true_left[row] and left[column]:
                     count["right"] += 2
-                    rest[row], rest[:, column] = False, False
-            for row, column in zip(*match_boxes(np.where(rest, iou, 0)), strict=True):
+                    true_left[row] = left[column] = False
+            for row, column in zip(*match_boxes(iou * np.outer(true_left, left)), strict=True):
                 count["split" if true_ids[row] in is_taken else "merge"] += 1
                 count["merge" if int(ids[column]) in stands_for else "split"] += 1
-                rest[row], rest[:, column] = False, False
-            for row, column in zip(*match_boxes(np.where(rest, iou, 0), min_iou=LOOSE_IOU), strict=True):
+                true_left[row] = left[column] = False
+            for row, column in zip(*match_boxes(iou * np.outer(true_left, left), min_iou=LOOSE_IOU), strict=True):
                 count["loose"] += 2
-                rest[row], rest[:, column] = False, False
-            count["missed"] += int((rest.any(1) if len(ids) else np.ones(len(true_ids), np.bool_)).sum())
-            count["false_boxes"] += int((rest.any(0) if len(true_ids) else np.ones(len(ids), np.bool_)).sum())
+                true_left[row] = left[column] = False
+            count["missed"] += int(true_left.sum())
+            count["false_boxes"] += int(left.sum())
         total = max(1, sum(count.values()))
         return cls(*(count[name] / total for name in cls.__slots__))
 

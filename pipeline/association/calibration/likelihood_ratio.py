@@ -10,10 +10,11 @@ they can only raise the mean distance of one person; they do not measure how cam
 """
 
 from dataclasses import dataclass, field
-from math import exp, log, sqrt
+from math import exp, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from pipeline.association.calibration.label_bound import Labels
 from pipeline.core.serialisation import deserialise, serialise
@@ -59,7 +60,7 @@ class Learned:
         recent: Mean of the newest of them; None before the first.
         same_count: Number of distances within one person, such as between two clips of one track.
         same_sum: Sum of these distances.
-        labels: Distances between different people, one a pair of tracks, for the thresholds.
+        labels: Distances between different people, one a pair of tracks, for the bound that is reported.
     """
 
     count: float = 0.0
@@ -90,7 +91,7 @@ class CalibrationStatus:
 
 
 class Calibration:
-    """Turns a distance into an LLR, and learns how on site.
+    """Turns a distance into an LLR, and a false-match rate into the LLR that it requires.
 
     Args:
         start: Fitted at training time, on other footage than the site's.
@@ -185,6 +186,15 @@ class Calibration:
         """Return ``llrs`` of a single distance."""
         return float(self.llrs(np.array(distance), reliability))
 
+    def threshold(self, max_false_match_rate: float) -> float:
+        """Return the LLR of the distance below which that fraction of different pairs lies; never below 0.
+
+        Args:
+            max_false_match_rate: In (0, 1).
+        """
+        model = self.model
+        return max(0.0, self.llr(model.different_mean + model.different_std * float(ndtri(max_false_match_rate))))
+
 
 def reliability_of(quality: float) -> float:
     """Return the reliability weight of the appearance in pictures of this quality, in (0, 1].
@@ -204,13 +214,3 @@ def probability(llr: float) -> float:
         0.5
     """
     return 1 / (1 + exp(-max(-50.0, min(50.0, llr))))
-
-
-def needed_log_odds(max_false_rate: float) -> float:
-    """Return the log-odds at which a link is false with this probability, in (0, 1).
-
-    Example:
-        >>> round(needed_log_odds(0.05), 2)
-        2.94
-    """
-    return log((1 - max_false_rate) / max_false_rate)

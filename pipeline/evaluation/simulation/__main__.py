@@ -21,11 +21,12 @@ from rich.table import Table
 
 from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError
+from pipeline.evaluation.decisions import Share
 from pipeline.evaluation.simulation.chart import to_svg
 from pipeline.evaluation.simulation.cost import compare_searches, measure
 from pipeline.evaluation.simulation.rates import run, summary
 from pipeline.evaluation.simulation.soak import Lap, soak
-from pipeline.evaluation.simulation.stage import MAX_FALSE_LINK_RATE
+from pipeline.evaluation.simulation.stage import MAX_FALSE_MATCH_RATE
 
 OPTIONS: dict[str, dict[str, str]] = {
     "scale": {"people": "1000,10000,100000", "tracklets": "1000", "cameras": "5000", "approximate_above": "50000"},
@@ -119,7 +120,11 @@ def _rates(options: Mapping[str, str], out: Path) -> None:
         run(seed, num_tracklets=int(options["tracklets"]), num_cameras=int(options["cameras"]))
         for seed in progress_bar(seeds, description="seeds", transient=True)
     ]
-    print(f"links that may be false, specified: {MAX_FALSE_LINK_RATE:g}")
+    rates = [one.comparisons.rate or 0.0 for one in runs]
+    above = Share(sum(rate > MAX_FALSE_MATCH_RATE for rate in rates), len(rates))
+    print(f"comparisons of different people above the acceptance threshold, specified: {MAX_FALSE_MATCH_RATE:g}")
+    print(f"  by seed: {min(rates):.4f} to {max(rates):.4f}, mean {sum(rates) / len(rates):.4f}")
+    print(f"  above the specified rate: {above.count} of {above.total} seeds, where 1 of 20 is allowed")
     rows = []
     for linking in summary(runs):
         row: dict[str, Any] = {"": linking.name, "IDF1": linking.idf1, "HOTA": linking.hota}

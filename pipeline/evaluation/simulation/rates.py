@@ -1,6 +1,8 @@
 """Rates of false links and of missed known people: the match stage, the naive pipeline and offline clustering.
 
-The matcher is told the share of links that may be false; false matches say whether it keeps to that.
+At most the specified share of comparisons of different people should pass the acceptance threshold (the false match
+rate of ISO/IEC 19795-1). The share of false *links* also depends on the number of people that can be confused; it is
+measured separately.
 """
 
 from collections.abc import Sequence
@@ -12,13 +14,16 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.optimize import linear_sum_assignment
 
+from pipeline.association.calibration.likelihood_ratio import Calibration
 from pipeline.association.geometry.topology import TransitBounds
 from pipeline.core import Embedding, Sighting, TrackPart
 from pipeline.evaluation.decisions import Share, ordered_decisions
 from pipeline.evaluation.simulation.crowd import Crowd, Site, unit
-from pipeline.evaluation.simulation.stage import Settings, make_calibration, make_stage
+from pipeline.evaluation.simulation.stage import MAX_FALSE_MATCH_RATE, Settings, make_calibration, make_stage
 from pipeline.ledger.final_tracks import FinalTracks
 
+NUM_COMPARED = 400
+"""People whose pairs are compared for the rate of comparisons. A larger number narrows the confidence interval."""
 THRESHOLDS = np.arange(0.3, 0.8, 0.02)
 """Cosine distances tried in hindsight by the naive pipeline and by offline clustering."""
 
@@ -47,10 +52,12 @@ class Run:
     """The results of one seed.
 
     Attributes:
+        comparisons: Of the comparisons of different people, those that pass the acceptance threshold.
         true_ids: True person of each track in order of vectors_of, shape ``(N,)``.
         identities: By name of the method: identity of each track, shape ``(N,)``.
     """
 
+    comparisons: Share
     true_ids: NDArray[np.int64]
     identities: dict[str, NDArray[np.int64]]
 
@@ -87,6 +94,7 @@ def run(seed: int, *, num_tracklets: int, num_cameras: int) -> Run:
     true_ids = np.array(list(true_of.values()), np.int64)
     middle = (calibration.model.same_mean + calibration.model.different_mean) / 2
     return Run(
+        _comparisons(crowd, calibration),
         true_ids,
         {
             "Passerby, immediate": np.array([immediate[track] for track in true_of], np.int64),
@@ -131,6 +139,14 @@ def _windows(crowd: Crowd, num_cameras: int, num_tracklets: int) -> list[list[tu
         if count >= num_tracklets:
             return windows
     raise AssertionError("a site yields windows without end")
+
+
+def _comparisons(crowd: Crowd, calibration: Calibration) -> Share:
+    needed = calibration.threshold(MAX_FALSE_MATCH_RATE)
+    people = crowd.sample(NUM_COMPARED)
+    one, two = crowd.observe(people), crowd.observe(people)
+    distances = (1 - one @ two.T)[~np.eye(NUM_COMPARED, dtype=bool)].astype(np.float64)
+    return Share(int((calibration.llrs(distances) > needed).sum()), len(distances))
 
 
 def _naive(vectors: NDArray[np.float32], max_distance: float) -> NDArray[np.int64]:

@@ -15,8 +15,8 @@ WELL_SEPARATED = DistanceModel(same_mean=0.35, same_std=0.06, different_mean=1.0
 """Starting point of the calibration for well separated vectors."""
 AS_SHIPPED = DistanceModel(same_mean=0.42, same_std=0.17, different_mean=0.85, different_std=0.17)
 """Starting point of the calibration for vectors as hard to separate as those of the shipped networks."""
-MAX_FALSE_LINK_RATE = 0.05
-"""Expected share of the links that may be false. A larger one makes more links, right and false ones."""
+MAX_FALSE_MATCH_RATE = 0.01
+"""Specified false match rate of comparisons. A larger one makes more links, right and false ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def make_stage(
         FaissGallery(device="cpu", threads=1, approximate_above=settings.approximate_above),
         calibration,
         LinkConstraints(Topology(transit_times or {}, overlaps=frozenset()), inf),
-        max_false_link_rate=MAX_FALSE_LINK_RATE,
+        max_false_match_rate=MAX_FALSE_MATCH_RATE,
         recluster_every_s=settings.recluster_every_s,
         recluster_window_s=settings.recluster_window_s,
         forget_after_s=settings.forget_after_s,

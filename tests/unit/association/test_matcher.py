@@ -58,11 +58,11 @@ def test_the_same_appearance_later_in_another_camera_is_matched() -> None:
 def test_a_possibly_known_person_gets_a_new_number_and_the_candidate_is_named() -> None:
     stage = make_match()
     stage.process([see("east", stop=2.0)])
-    (sighting,) = stage.process([see("west", start=10.0, stop=11.0, distance=0.56)])
+    (sighting,) = stage.process([see("west", start=10.0, stop=11.0, distance=0.5)])
     assert (sighting.person_id, sighting.outcome, sighting.distance) == (2, TENTATIVE, None)
     assert sighting.runner_up is not None
     assert sighting.runner_up.person_id == 1
-    assert sighting.runner_up.distance == pytest.approx(0.56, abs=1e-6)
+    assert sighting.runner_up.distance == pytest.approx(0.5, abs=1e-6)
     assert 0 < sighting.probability < 0.5
 
 

@@ -6,7 +6,7 @@ from pipeline.association.matcher import Matcher
 from pipeline.core import CommandKind, Correction, CorrectionCommand, CorrectionKind, Embedding, Outcome, Sighting
 
 CONFIRMED, MERGED = CorrectionKind.CONFIRMED, CorrectionKind.MERGED
-UNSURE = [see("east", 1, stop=1.0), see("west", 1, start=10.0, stop=11.0, distance=0.58, quality=0.2)]
+UNSURE = [see("east", 1, stop=1.0), see("west", 1, start=10.0, stop=11.0, distance=0.53, quality=0.2)]
 
 
 def corrections_of(stage: Matcher, embeddings: list[Embedding]) -> list[tuple[CorrectionKind, tuple[int, ...]]]:

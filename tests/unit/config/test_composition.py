@@ -68,7 +68,7 @@ def test_cameras_on_the_command_line_replace_those_of_the_site() -> None:
 
 
 def test_the_written_configuration_holds_the_values() -> None:
-    assert "max_false_link_rate: 0.1" in to_yaml(load_config(["site=pets_halves"]))
+    assert "max_false_match_rate: 0.01" in to_yaml(load_config(["site=pets_halves"]))
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,8 @@ def test_the_written_configuration_holds_the_values() -> None:
     [
         ("detectr=yolox_onnx", "detectr"),
         ("detector=yolo_onnx", "yolo_onnx"),
-        ("matcher.max_false_link_rat=0.1", "max_false_link_rat"),
-        ("matcher.max_false_link_rate=often", "max_false_link_rate"),
+        ("matcher.max_false_match_rat=0.1", "max_false_match_rat"),
+        ("matcher.max_false_match_rate=often", "max_false_match_rate"),
         ("detector.min_scor=0.5", "min_scor"),
         ("flow.max_inflight_frames=three", "max_inflight_frames"),
         ("site=nowhere", "nowhere"),

@@ -19,7 +19,7 @@ def match_stage(forget_after_s: float = 60.0) -> Matcher:
         ExactGallery(),
         Calibration(DistanceModel(0.3, 0.1, 0.9, 0.1), caution=1.0, max_llr=6.0),
         LinkConstraints(Topology(overlaps=frozenset()), leave_after_s=2.0),
-        max_false_link_rate=0.05,
+        max_false_match_rate=0.01,
         recluster_every_s=10.0,
         recluster_window_s=60.0,
         forget_after_s=forget_after_s,

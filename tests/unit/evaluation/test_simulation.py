@@ -10,7 +10,7 @@ from pipeline.evaluation.simulation.cost import compare_searches, measure
 from pipeline.evaluation.simulation.crowd import Crowd, Site
 from pipeline.evaluation.simulation.rates import run, summary
 from pipeline.evaluation.simulation.soak import soak
-from pipeline.evaluation.simulation.stage import MAX_FALSE_LINK_RATE
+from pipeline.evaluation.simulation.stage import MAX_FALSE_MATCH_RATE
 
 
 def test_the_same_seed_makes_the_same_tracklets() -> None:
@@ -71,10 +71,11 @@ def test_a_chart_has_its_title_and_range() -> None:
 @pytest.mark.slow
 def test_over_twenty_seeds_the_specified_rate_holds_and_the_stage_beats_the_naive_pipeline() -> None:
     runs = [run(seed, num_tracklets=600, num_cameras=8) for seed in range(20)]
+    # Each holds with 95 % confidence: on average one of twenty does not.
+    assert sum((one.comparisons.rate or 0.0) > MAX_FALSE_MATCH_RATE for one in runs) <= 2
     methods = {method.name: method for method in summary(runs)}
     ours, naive = methods["Passerby, final"], methods["naive online, threshold halfway"]
     assert ours.idf1 > naive.idf1
-    assert ours.false_matches.interval[0] <= MAX_FALSE_LINK_RATE
     assert ours.false_matches.interval[1] < naive.false_matches.interval[0]
 
 

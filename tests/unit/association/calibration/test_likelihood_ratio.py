@@ -9,13 +9,13 @@ from pipeline.association.calibration.likelihood_ratio import (
     PRIOR_WEIGHT,
     Calibration,
     DistanceModel,
-    needed_log_odds,
     probability,
     reliability_of,
 )
 
 START = DistanceModel(same_mean=0.35, same_std=0.1, different_mean=0.8, different_std=0.15)
 DISTANCES = st.floats(0.0, 2.0)
+RATES = st.floats(1e-6, 0.5)
 
 
 def make_calibration(*learned: float, caution: float = 1.0, max_llr: float = 6.0) -> Calibration:
@@ -36,6 +36,12 @@ def test_a_smaller_distance_never_has_a_lower_llr_whatever_was_learned(
 @given(DISTANCES, st.floats(0.1, 8.0), st.lists(DISTANCES, max_size=50))
 def test_the_llr_of_appearance_stays_within_its_limit(distance: float, most: float, learned: list[float]) -> None:
     assert abs(make_calibration(*learned, max_llr=most).llr(distance)) <= most
+
+
+@given(RATES, RATES, st.lists(DISTANCES, max_size=200))
+def test_a_lower_false_match_rate_needs_a_higher_llr(one: float, two: float, learned: list[float]) -> None:
+    calibration = make_calibration(*learned)
+    assert calibration.threshold(min(one, two)) >= calibration.threshold(max(one, two)) >= 0.0
 
 
 def test_half_way_between_the_means_the_llr_is_zero() -> None:
@@ -119,7 +125,8 @@ def test_enough_labels_outweigh_the_start_values() -> None:
 
 def linking_distance(calibration: Calibration) -> float:
     """Return the largest distance at which appearance alone makes a link."""
-    return max(d for d in np.linspace(0, 1, 1001) if calibration.llr(d) >= needed_log_odds(0.05))
+    needed = calibration.threshold(0.01)
+    return max(d for d in np.linspace(0, 1, 1001) if calibration.llr(d) >= needed)
 
 
 def test_where_strangers_are_similar_a_link_needs_a_smaller_distance() -> None:

@@ -11,13 +11,15 @@ import jsonschema
 import numpy as np
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
 from connectors.synthetic.benchmarks import BENCHMARKS, render_benchmark
 from connectors.synthetic.dataset import DatasetSpec, render_dataset, shard
 from connectors.synthetic.people.attributes import NAMES
-from connectors.synthetic.recording import render
+from connectors.synthetic.recording import render, site_yaml
 from connectors.synthetic.speed import frames_per_second
 from connectors.synthetic.world import Scenario, World
+from pipeline.config.schema import SiteConfig
 from pipeline.core.errors import ConfigError
 from pipeline.evaluation.truth import read_mot_truth
 
@@ -48,7 +50,7 @@ if __name__ == "__main__":
 FULL_DISK_OF_VIDEOS = """
 import resource, sys
 from pathlib import Path
-from connectors.synthetic.recording import render
+from connectors.synthetic.recording import render, site_yaml
 from connectors.synthetic.world import Scenario, World
 from pipeline.core.errors import ConnectorError
 
@@ -119,8 +121,15 @@ def test_the_site_file_has_cameras_and_every_pair_of_them(recorded: Path) -> Non
     site = yaml.safe_load((recorded / "site.yaml").read_text())
     assert set(site["cameras"]) == {"east", "west"}
     assert Path(site["cameras"]["east"]["uri"]).is_file()
-    pairs = [set(pair) for pair in site["overlaps"] or []] + [set(w["between"]) for w in site["transit_times"] or []]
+    pairs = [set(pair) for pair in site["overlaps"] or []] + [set(w["between"]) for w in site.get("transit_times", [])]
     assert {"east", "west"} in pairs
+
+
+def test_the_site_of_a_place_whose_cameras_all_overlap_is_one_that_a_run_takes() -> None:
+    site = yaml.safe_load(site_yaml(World(Scenario(place="shop", people=1)), "/a"))
+    assert "transit_times" not in site
+    assert isinstance(site["overlaps"], list)
+    OmegaConf.merge(OmegaConf.structured(SiteConfig), site)
 
 
 def test_no_unfinished_file_is_left(recorded: Path, rendered: Path) -> None:
