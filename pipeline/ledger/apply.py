@@ -52,7 +52,7 @@ async def apply_command(submitted: SubmittedCommand, ledger: Ledger, reader: Led
     if correction.kind is not CorrectionKind.ERASED:
         await host.apply(command, correction, Outcome(submitted, time.time(), True, describe(correction)))
         return
-    removed, needles = await host.erase(command, correction, people.last_person_id)
+    removed, needles = await host.erase(command, correction, people.numbers.last)
     removed["exports"], away = await host.call(renew_exports, reader)
     left = await host.call(places_with, reader.path.parent, [*needles, *lines_with(correction.parts)])
     erasure = Erasure(removed, left, tuple(away))
@@ -90,7 +90,7 @@ def _host_at_rest(ledger: Ledger, reader: LedgerReader) -> CommandHost:
     async def call(function: Callable[..., Any], *arguments: object) -> Any:
         return function(*arguments)
 
-    return CommandHost(lambda people: people.last_person_id + 1, apply, erase, call)
+    return CommandHost(lambda people: people.numbers.upcoming, apply, erase, call)
 
 
 def _finish(coroutine: Coroutine[Any, Any, None]) -> None:
