@@ -169,7 +169,7 @@ def _message(kind: type[Filled], record: Record, decimals: Decimals, **other: ob
 def _written(name: str, value: object, decimals: Decimals) -> object:
     """Return a value of a record as messages hold it. How a float is rounded follows from its name."""
     match value:
-        case float() | np.floating():
+        case float():
             is_time, is_pixel = name.endswith("at"), name.endswith(("_xyxy", "_px"))
             return _rounded(name, value, decimals.time if is_time else decimals.pixel if is_pixel else decimals.ratio)
         case FrameStamp():
