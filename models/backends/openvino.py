@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Self
+from typing import Self, Unpack
 
 # OpenVINO reports to its maker through this package when it is imported; without the package it does not.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
@@ -12,6 +12,7 @@ import openvino as ov  # noqa: E402
 from openvino.preprocess import ColorFormat, PrePostProcessor  # noqa: E402
 
 from models.backends.network import Array, Port  # noqa: E402
+from models.backends.network_file import NetworkFile  # noqa: E402
 from models.weights.store import locate_weights  # noqa: E402
 from pipeline.core.errors import ConfigError, WeightsError  # noqa: E402
 
@@ -54,20 +55,10 @@ class OpenVinoNetwork:
         self._request = self.compiled.create_infer_request()
 
     @classmethod
-    def load(
-        cls,
-        weights: str,
-        *,
-        weights_dir: str | Path | None,
-        sha256: str | None,
-        device: str,
-        threads: int,
-        batch: int | None = None,
-        takes_rgb: bool = False,
-    ) -> Self:
-        """Return the network of a weights file; arguments and errors as ``locate_weights`` and the constructor."""
-        path = locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
-        return cls(path, device=device, threads=threads, batch=batch, takes_rgb=takes_rgb)
+    def load(cls, *, batch: int | None = None, takes_rgb: bool = False, **file: Unpack[NetworkFile]) -> Self:
+        """Return the network of a file; errors as ``locate_weights`` and the constructor."""
+        path = locate_weights(file["weights"], weights_dir=file["weights_dir"], sha256=file["sha256"])
+        return cls(path, device=file["device"], threads=file["threads"], batch=batch, takes_rgb=takes_rgb)
 
     def run(self, *inputs: Array) -> list[Array]:
         """Return the outputs, in order, for the inputs, in order."""

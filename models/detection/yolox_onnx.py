@@ -5,7 +5,7 @@ Reference:
 """
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Unpack
 
 import cv2
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from models.backends import onnx_runtime
 from models.backends.network import list_ports
+from models.backends.network_file import NetworkFile
 from models.backends.onnx_runtime import OnnxRuntimeNetwork
 from models.detection.boxes import check_size, to_frame
 from models.detection.nms import suppress
@@ -31,34 +32,24 @@ class YoloxOnnxDetector:
     batch, and batching gains nothing on a processor.
 
     Args:
-        weights: File name in ``models/weights/catalogue.yaml``, or a path.
-        weights_dir: Where to look first.
-        sha256: Digest of the file; None takes that of ``models/weights/catalogue.yaml``.
         input_hw: Height and width of the network's input, multiples of 32.
         min_score: In [0, 1]; objectness times class probability.
         nms_iou: In [0, 1]; of two boxes that overlap by more, the better one stays.
-        device: cpu or cuda.
-        threads: Processor threads.
+        **file: See ``NetworkFile``.
     """
 
     def __init__(
         self,
         *,
-        weights: str,
-        weights_dir: str | Path | None,
-        sha256: str | None,
         input_hw: Sequence[int],
         min_score: float,
         nms_iou: float,
-        device: str,
-        threads: int,
+        **file: Unpack[NetworkFile],
     ) -> None:
         self.input_hw = (input_hw[0], input_hw[1])
         self._min_score = min_score
         self._nms_iou = nms_iou
-        self._network = OnnxRuntimeNetwork.load(
-            weights, weights_dir=weights_dir, sha256=sha256, device=device, threads=threads
-        )
+        self._network = OnnxRuntimeNetwork.load(**file)
         self._image_1CHW = np.empty((1, 3, *self.input_hw), np.float32)
         self._cells, self._strides = _grid(self.input_hw)
         self._check_network()
