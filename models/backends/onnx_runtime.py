@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self, Unpack
 
-# ONNX Runtime reports the machine to its maker when it is imported, unless this is set before.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-
-import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
-
+from models.backends.import_settings import import_settings
 from models.backends.network import Array, Port
 from models.backends.network_file import NetworkFile
 from models.backends.pixels import PixelScaling
 from models.weights.store import locate_weights
 from pipeline.core.errors import ConfigError, WeightsError
+
+# ONNX Runtime reports the machine to its maker when it is imported, unless this is set.
+with import_settings(os.environ, ORT_DISABLE_TELEMETRY="1"):
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 # Without these a GPU times its algorithms again in each process, and rounds products to 10 bits.

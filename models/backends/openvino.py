@@ -4,17 +4,18 @@ import sys
 from pathlib import Path
 from typing import Self, Unpack
 
+import numpy as np
+
+from models.backends.import_settings import import_settings
+from models.backends.network import Array, Port
+from models.backends.network_file import NetworkFile
+from models.weights.store import locate_weights
+from pipeline.core.errors import ConfigError, WeightsError
+
 # OpenVINO reports to its maker through this package when it is imported; without the package it does not.
-sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-
-import numpy as np  # noqa: E402
-import openvino as ov  # noqa: E402
-from openvino.preprocess import ColorFormat, PrePostProcessor  # noqa: E402
-
-from models.backends.network import Array, Port  # noqa: E402
-from models.backends.network_file import NetworkFile  # noqa: E402
-from models.weights.store import locate_weights  # noqa: E402
-from pipeline.core.errors import ConfigError, WeightsError  # noqa: E402
+with import_settings(sys.modules, openvino_telemetry=None):
+    import openvino as ov
+    from openvino.preprocess import ColorFormat, PrePostProcessor
 
 _DEVICES = {"cpu": "CPU", "gpu": "GPU"}
 
