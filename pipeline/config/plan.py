@@ -51,6 +51,7 @@ def make_plan(config: PipelineConfig) -> Plan:
     if not config.site.cameras:
         raise ConfigError("site.cameras: expected at least one, got none; 'site.cameras={east: /a/east.mp4}'")
     check_ranges(config)
+    _check_weights_dir(config.weights_dir)
     _check_names(config.site)
     _topology(config.site)  # a mistake shows here, and not only in the process that needs it
     make = partial(build, allow=config.allow_plugins)
@@ -133,6 +134,12 @@ def _any_is_live(make_sources: Iterable[Callable[[], Source]]) -> bool:
     for source in sources:
         source.close()
     return any(source.live for source in sources)
+
+
+def _check_weights_dir(folder: str | None) -> None:
+    """Raise ``ConfigError`` if a folder is named that is not there: weights of another version might be taken."""
+    if folder is not None and not Path(folder).is_dir():
+        raise ConfigError(f"weights_dir: expected a folder, got nothing at {folder}; correct it, or leave it out")
 
 
 def _check_names(site: SiteConfig) -> None:
