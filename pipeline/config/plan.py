@@ -74,9 +74,7 @@ def make_plan(config: PipelineConfig) -> Plan:
         make_detect=partial(_detection_stage, make_detector, config.detect.min_score, config.detect.min_height_px),
         make_pose=None if needs is PoseNeed.NOTHING else partial(_pose_stage, make(config.pose, "pose"), needs),
         make_embed=partial(_embedding_stage, make_embedder, config.embed.min_quality),
-        make_match=partial(
-            _matcher, make(config.gallery, "gallery"), config.matcher, config.site, _ground(config.site)
-        ),
+        make_match=matcher_factory(config),
         make_alert=partial(
             _alert_engine,
             [make(node, f"alerts.{name}") for name, node in config.alerts.items()],
@@ -109,6 +107,16 @@ def make_plan(config: PipelineConfig) -> Plan:
         output_dir=Path(config.output_dir).absolute(),
         resume=config.resume,
     )
+
+
+def matcher_factory(config: PipelineConfig) -> Callable[[], Matcher]:
+    """Return a picklable factory of the matcher alone.
+
+    Raises:
+        ConfigError: If the gallery or the ground plane cannot be used; names the key.
+    """
+    make_gallery = build(config.gallery, "gallery", allow=config.allow_plugins)
+    return partial(_matcher, make_gallery, config.matcher, config.site, _ground(config.site))
 
 
 def _processes(runtime: RuntimeConfig) -> ProcessLimits:
