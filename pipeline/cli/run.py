@@ -5,7 +5,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from pipeline.cli.truth import score_run, true_tables
 from pipeline.config.composition import CONFIGS, load_config, to_yaml
 from pipeline.config.plan import make_plan
 from pipeline.config.schema import PipelineConfig
+from pipeline.core import Source
 from pipeline.core.errors import ConfigError, ConnectorError, ReidError, WeightsError
 from pipeline.ledger import set_aside
 from pipeline.runtime.assembly import start_pipeline
@@ -84,12 +85,21 @@ def run(overrides: list[str]) -> int:
 def _check(config: PipelineConfig, plan: Plan) -> None:
     """Raise for mistakes that would otherwise show in an actor, minutes later."""
     true_tables(config)
-    for make_source in (*plan.make_sources.values(), *plan.make_enrolled.values()):
-        source = make_source()
-        source.check()
-        source.close()
+    for make_source in plan.make_sources.values():
+        _check_source(make_source)
+    for name, make_source in plan.make_enrolled.items():
+        try:
+            _check_source(make_source)
+        except ConfigError as error:  # a source takes itself for a camera
+            raise ConfigError(str(error).replace(f"site.cameras.{name}", f"enrol.{name}", 1)) from error
     plan.make_match()
     plan.make_alert()
+
+
+def _check_source(make_source: Callable[[], Source]) -> None:
+    source = make_source()
+    source.check()
+    source.close()
 
 
 async def _run(config: PipelineConfig, plan: Plan) -> int:
