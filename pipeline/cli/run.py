@@ -14,6 +14,7 @@ from typing import NoReturn
 from pipeline.cli.truth import score_run, true_tables
 from pipeline.config.composition import CONFIGS, load_config, to_yaml
 from pipeline.config.plan import make_plan
+from pipeline.config.plugins import check_outside
 from pipeline.config.schema import PipelineConfig
 from pipeline.core.errors import ConfigError, ConnectorError, ReidError, WeightsError
 from pipeline.ledger import set_aside
@@ -88,6 +89,8 @@ def _check(config: PipelineConfig, plan: Plan) -> None:
         source = make_source()
         source.check()
         source.close()
+    for make_sink in plan.make_sinks.values():
+        check_outside(make_sink)
     plan.make_match()
     plan.make_alert()
 

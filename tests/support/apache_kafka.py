@@ -99,7 +99,7 @@ class ApacheKafka:
         return self._authority.path
 
     def tls_security(self) -> dict[str, object]:
-        """Return ``source.kafka.security`` for mutual TLS; the variable CLIENT_KEY_PASSWORD must be ``KEY_PASSWORD``."""
+        """Return ``source.kafka.security`` for mutual TLS; CLIENT_KEY_PASSWORD must be ``KEY_PASSWORD``."""
         return {
             "protocol": "ssl",
             "ca_file": str(self.ca_file),
