@@ -194,6 +194,24 @@ class MessageForm:
             value, encoding, (height, width), self._time(message, fields), self._index(message, fields), False
         )
 
+    def instead(self, num_others: int) -> str:
+        """Return in words what came in place of the camera's messages.
+
+        Args:
+            num_others: Messages that came since its last one.
+        """
+        if not num_others:
+            return "check that it is published"
+        return (
+            f"{num_others} messages came, none of them is of {self._camera}: {self.passed_over()}; "
+            "name the camera with ?camera=NAME, or set source.kafka.camera_by=topic"
+        )
+
+    def report(self, camera_id: str) -> None:
+        """Log what was passed over, if anything was."""
+        if passed_over := self.passed_over():
+            logger.info("camera %s: of %d messages, passed over %s", camera_id, self.num_messages, passed_over)
+
     def passed_over(self) -> str:
         """Return in words what was passed over, and why; empty if nothing was."""
         parts = []

@@ -7,6 +7,9 @@ from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
+MAX_WAITING_BYTES = 64 * 2**20
+"""Bytes of frames that wait, of all partitions together. More take more memory; a partition needs room for a frame."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Waiting(Generic[Item]):
@@ -77,12 +80,12 @@ class TimeMerge(Generic[Item]):
         """Return the offset of the first message that waits, by partition."""
         return {number: queue[0].offset for number, queue in self._queues.items() if queue}
 
-    def full(self, max_bytes: int) -> Set[int]:
-        """Return the partitions of which so many bytes wait that no more should be read for now."""
+    def full(self) -> Set[int]:
+        """Return the partitions of which so much waits that no more should be read for now."""
         return {
             number
             for number, queue in self._queues.items()
-            if sum(waiting.num_bytes for waiting in queue) > max_bytes // len(self._queues)
+            if sum(waiting.num_bytes for waiting in queue) > MAX_WAITING_BYTES // len(self._queues)
         }
 
     def __len__(self) -> int:

@@ -42,9 +42,6 @@ MARK, LATEST = "mark", "latest"
 RETRY_EVERY_S = 2.0
 """Seconds between two attempts to go on with a recording whose broker refuses. Larger values wait longer."""
 
-MAX_WAITING_BYTES = 64 * 2**20
-"""Bytes of frames that wait for earlier ones in other partitions, at most. More take more memory."""
-
 
 class KafkaSource:
     """Frames of one camera, sent by ``passerby publish`` or by any program in a form of ``message_form``.
@@ -145,8 +142,7 @@ class KafkaSource:
         self._closed = threading.Event()
         self._resume_at: dict[int, int] | None = None
         self._topic_id: object = None
-        self._heard_at = 0.0
-        self._told = ""
+        self._heard_at, self._told = 0.0, ""
         self._offsets = Offsets()
         self._making = FrameMaking(camera_id, self._form, max_ahead_s=max_ahead_s)
 
@@ -176,6 +172,7 @@ class KafkaSource:
         Raises:
             SourceLostError: If the broker cannot be reached, has lost the topic, or sends no frame for too long.
         """
+        self._heard_at = time.monotonic()
         while not self._closed.is_set():
             try:
                 yield from self._session()
@@ -196,7 +193,7 @@ class KafkaSource:
         with ExitStack() as stack:
             options = self._client_options()
             letters = stack.enter_context(closing(DeadLetters(options, self._dead_letters)))
-            stack.callback(self._report)
+            stack.callback(self._form.report, self.camera_id)
             merge: TimeMerge[Sent] = TimeMerge(self._merge_window_s)
             if self.live:
                 yield from self._newest(stack.enter_context(closing(self._view(options))), merge, letters)
@@ -249,12 +246,10 @@ class KafkaSource:
     def _seek(self, reading: TopicReading) -> None:
         """Move to where the recording goes on, or begins."""
         self._offsets.begin()
+        is_anew, self._topic_id = reading.topic_id != self._topic_id, reading.topic_id
         if self._resume_at is not None:
-            is_anew = reading.topic_id != self._topic_id
-            self._topic_id = reading.topic_id
             reading.seek("earliest" if is_anew else self._resume_at)
             return
-        self._topic_id = reading.topic_id
         self._making.begin()
         committed = reading.committed()
         self._offsets.known_before = {number: read.known_before for number, read in committed.items()}
@@ -263,11 +258,9 @@ class KafkaSource:
     def _all(self, reading: TopicReading, merge: TimeMerge[Sent], letters: DeadLetters) -> Iterator[Frame]:
         """Yield every frame up to the end; never drops one."""
         ends = reading.ends()
-        home = HomePartition()
-        generation = reading.generation
-        self._heard_at = committed_at = time.monotonic()
-        num_messages = 0
-        may_narrow = True
+        home, generation = HomePartition(), reading.generation
+        committed_at = time.monotonic()
+        num_messages, may_narrow = 0, True
         while not self._closed.is_set():
             for message in reading.poll(POLL_S):
                 is_own = self._form.is_of(message)
@@ -285,21 +278,21 @@ class KafkaSource:
             drained = {number for number, at in positions.items() if at >= ends.get(number, 0)}
             only = home.found(reading.partitions, drained) if may_narrow else None
             unread = positions.keys() - drained if only is None else set[int]()
-            full = merge.full(MAX_WAITING_BYTES)
-            wanted = (set(positions) if only is None else {only}) - full
+            wanted = (set(positions) if only is None else {only}) - merge.full()
             reading.read_only(None if wanted == set(positions) else sorted(wanted))
             is_over = drained >= positions.keys() and self._ends_at_latest()
             self._resume_at = self._offsets.at = {**positions, **merge.offsets()}
             for sent in merge.rest() if is_over else merge.ready(now, unread):
                 self._resume_at = self._offsets.at = {**positions, **merge.offsets()}
+                if sent.frame.encoding is None and self._end == MARK:
+                    return
                 if sent.frame.encoding is None:
-                    if self._end == MARK:
-                        return
                     continue
                 frame = self._making.frame(sent, self._offsets, letters)
                 if frame is not None:
                     self._yielded(frame, sent)
                     yield frame
+                    self._heard_at = time.monotonic()
                 if self._closed.is_set():
                     return
             if is_over:
@@ -314,7 +307,6 @@ class KafkaSource:
     def _newest(self, view: LiveView, merge: TimeMerge[Sent], letters: DeadLetters) -> Iterator[Frame]:
         """Yield the newest frame whenever there is one."""
         newest: Sent | Frame | None = None
-        self._heard_at = time.monotonic()
         num_dropped = num_messages = 0
         while not self._closed.is_set():
             messages = view.poll(min(POLL_S, max(0.0, merge.due_in_s(time.monotonic()))))
@@ -344,6 +336,7 @@ class KafkaSource:
                 newest = None
                 if frame is not None:
                     yield frame
+                    self._heard_at = time.monotonic()
             letters.settle()
             self._check_silence(self._form.num_messages - num_messages, is_waiting=newest is None)
 
@@ -375,13 +368,7 @@ class KafkaSource:
         """Raise if the camera has been silent for too long; say what came instead."""
         if not is_waiting or time.monotonic() - self._heard_at <= self._read_timeout_s:
             return
-        got = f"none in {self._read_timeout_s:g} s; check that it is published"
-        if num_others:
-            got = (
-                f"none in {self._read_timeout_s:g} s; {num_others} messages came, none of them is of {self._sender}: "
-                f"{self._form.passed_over()}; name the camera: {self._address}?camera=NAME, or set "
-                "source.kafka.camera_by=topic"
-            )
+        got = f"none in {self._read_timeout_s:g} s; {self._form.instead(num_others)}"
         raise SourceLostError(f"{self._address}: expected a message of {self._sender}, got {got}")
 
     def _commit(self, reading: TopicReading, letters: DeadLetters) -> None:
@@ -404,11 +391,6 @@ class KafkaSource:
             self._address,
             self._words(error),
         )
-
-    def _report(self) -> None:
-        """Say once a session what was passed over."""
-        if passed_over := self._form.passed_over():
-            logger.info("%s: camera %s passed over %s", self._address, self.camera_id, passed_over)
 
     def _words(self, error: Exception) -> str:
         if not isinstance(error, KafkaError):

@@ -10,9 +10,8 @@ from clips import HW, picture
 from factories import make_stamp
 from hypothesis import given
 from hypothesis import strategies as st
-from kafka_bench import publish
 from kafka_broker import Broker, Message, end_message, wait_for
-from kafka_source import make_source, stamps
+from kafka_source import make_source, publish, stamps
 
 from connectors.kafka.frame_message import FrameHeader, to_headers
 from connectors.kafka.topic_reading import ReadUpTo, TopicReading
