@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Mapping
 
 from connectors.kafka.topic_reading import ReadUpTo, TopicReading
+from connectors.pictures.encoded_image import Encoding
+from pipeline.core import Frame
 
 
 class Offsets:
@@ -41,19 +43,14 @@ class Offsets:
         """Return whether a message was processed by an earlier process."""
         return offset < self.known_before.get(partition, 0)
 
-    def yielded(self, index: int, h264_partition: int | None) -> None:
-        """Note that a frame was yielded.
-
-        Args:
-            index: Of the frame.
-            h264_partition: Its partition if it is a unit of H.264, which needs the units from its key frame on.
-        """
+    def yielded(self, partition: int, frame: Frame, encoding: Encoding) -> None:
+        """Note that a frame was yielded; a unit of H.264 needs the units from its key frame on."""
         reads = {number: ReadUpTo(offset, offset) for number, offset in self.at.items()}
-        if h264_partition is not None and h264_partition in reads:
-            offset = reads[h264_partition].offset
-            reads[h264_partition] = ReadUpTo(self.key_frames.get(h264_partition, offset), offset)
+        if encoding is Encoding.H264:
+            offset = reads[partition].offset
+            reads[partition] = ReadUpTo(self.key_frames.get(partition, offset), offset)
         with self._lock:
-            self._unacked.append((index, reads))
+            self._unacked.append((frame.stamp.index, reads))
 
     def ack(self, index: int) -> None:
         """Note that no frame up to ``index`` is needed again."""

@@ -176,7 +176,10 @@ class KafkaSource:
         while not self._closed.is_set():
             try:
                 yield from self._session()
-            except (KafkaError, TopicMissingError, ConfigError) as error:
+            except (KafkaError, TopicMissingError, ConfigError, SourceLostError) as error:
+                self._resume_at = dict(self._offsets.at) or self._resume_at
+                if isinstance(error, SourceLostError):
+                    raise
                 words = f"{self._address}: expected frames of {self._sender}, got {self._words(error)}"
                 is_over = self.live or self._resume_at is None
                 if is_over or time.monotonic() - self._heard_at > self._read_timeout_s:
@@ -202,7 +205,6 @@ class KafkaSource:
                 stack.callback(self._end_reading, reading, letters)
                 self._seek(reading)
                 yield from self._all(reading, merge, letters)
-                self._resume_at = None
 
     def resume(self, stamp: FrameStamp) -> None:
         """Let ``frames`` continue after ``stamp``: a recording is read from its start, and known frames are skipped."""
@@ -247,8 +249,10 @@ class KafkaSource:
         """Move to where the recording goes on, or begins."""
         self._offsets.begin()
         is_anew, self._topic_id = reading.topic_id != self._topic_id, reading.topic_id
-        if self._resume_at is not None:
-            reading.seek("earliest" if is_anew else self._resume_at)
+        resume_at, self._resume_at = self._resume_at, None
+        if resume_at is not None:
+            self._offsets.at = resume_at
+            reading.seek("earliest" if is_anew else resume_at)
             return
         self._making.begin()
         committed = reading.committed()
@@ -262,7 +266,8 @@ class KafkaSource:
         committed_at = time.monotonic()
         num_messages, may_narrow = 0, True
         while not self._closed.is_set():
-            for message in reading.poll(POLL_S):
+            messages = reading.poll(POLL_S)
+            for message in messages:
                 is_own = self._form.is_of(message)
                 home.look(message.partition, is_own=is_own, is_keyed=message.key == self._sender.encode())
                 if is_own:
@@ -280,26 +285,28 @@ class KafkaSource:
             unread = positions.keys() - drained if only is None else set[int]()
             wanted = (set(positions) if only is None else {only}) - merge.full()
             reading.read_only(None if wanted == set(positions) else sorted(wanted))
-            is_over = drained >= positions.keys() and self._ends_at_latest()
-            self._resume_at = self._offsets.at = {**positions, **merge.offsets()}
+            ends_at_latest = self._end == LATEST or self._form.is_foreign
+            is_over = drained >= positions.keys() and ends_at_latest
+            self._offsets.at = {**positions, **merge.offsets()}
             for sent in merge.rest() if is_over else merge.ready(now, unread):
-                self._resume_at = self._offsets.at = {**positions, **merge.offsets()}
+                self._offsets.at = {**positions, **merge.offsets()}
                 if sent.frame.encoding is None and self._end == MARK:
                     return
                 if sent.frame.encoding is None:
                     continue
                 frame = self._making.frame(sent, self._offsets, letters)
                 if frame is not None:
-                    self._yielded(frame, sent)
+                    self._offsets.yielded(sent.message.partition, frame, sent.frame.encoding)
                     yield frame
                     self._heard_at = time.monotonic()
                 if self._closed.is_set():
                     return
             if is_over:
                 return
-            if only in drained and (self._ends_at_latest() or time.monotonic() - self._heard_at > WIDEN_AFTER_S):
+            if only in drained and (ends_at_latest or time.monotonic() - self._heard_at > WIDEN_AFTER_S):
                 may_narrow = False  # the camera's messages may go on in another partition
-            self._check_silence(self._form.num_messages - num_messages, is_waiting=not len(merge))
+            if not messages and not len(merge):
+                self._check_silence(self._form.num_messages - num_messages)
             if time.monotonic() - committed_at >= self._commit_every_s:
                 self._commit(reading, letters)
                 committed_at = time.monotonic()
@@ -338,12 +345,8 @@ class KafkaSource:
                     yield frame
                     self._heard_at = time.monotonic()
             letters.settle()
-            self._check_silence(self._form.num_messages - num_messages, is_waiting=newest is None)
-
-    def _yielded(self, frame: Frame, sent: Sent) -> None:
-        if self._group is not None:
-            is_h264 = sent.frame.encoding is Encoding.H264
-            self._offsets.yielded(frame.stamp.index, sent.message.partition if is_h264 else None)
+            if not messages and newest is None:
+                self._check_silence(self._form.num_messages - num_messages)
 
     def _put(self, message: ConsumerRecord, merge: TimeMerge[Sent], letters: DeadLetters) -> None:
         """Let a message wait for its turn; a faulty one is dead-lettered."""
@@ -361,12 +364,9 @@ class KafkaSource:
             num_bytes=len(sent.frame.picture),
         )
 
-    def _ends_at_latest(self) -> bool:
-        return self._end == LATEST or self._form.is_foreign
-
-    def _check_silence(self, num_others: int, *, is_waiting: bool) -> None:
+    def _check_silence(self, num_others: int) -> None:
         """Raise if the camera has been silent for too long; say what came instead."""
-        if not is_waiting or time.monotonic() - self._heard_at <= self._read_timeout_s:
+        if time.monotonic() - self._heard_at <= self._read_timeout_s:
             return
         got = f"none in {self._read_timeout_s:g} s; {self._form.instead(num_others)}"
         raise SourceLostError(f"{self._address}: expected a message of {self._sender}, got {got}")
