@@ -26,26 +26,64 @@ class AlertBuilder:
             raise self.wrong("severity", f"one of {choices}", severity) from error
 
     def build(
-        self, sighting: Sighting, *, started_at: float, message: str, evidence: tuple[TrackId, ...] = ()
+        self,
+        sighting: Sighting,
+        *,
+        place: str,
+        started_at: float,
+        message: str,
+        raised_at: float | None = None,
+        ended_at: float | None = None,
+        evidence: tuple[TrackId, ...] = (),
     ) -> Alert:
-        """Return an alert about the person of a sighting, raised when the sighting ended.
+        """Return an alert about the person of a sighting.
 
         Args:
-            sighting: The sighting that led to it.
+            sighting: The sighting that shows it.
+            place: Zone, line or camera where it happens.
             started_at: Unix seconds: when the reported situation began.
             message: One sentence, without the person's number: a correction may change the number.
+            raised_at: Unix seconds: the newest moment at which it held; the end of the sighting if None.
+            ended_at: Unix seconds: when it was over; None while it lasts.
             evidence: The tracks that show it; the track of the sighting if empty.
         """
-        return Alert(
-            key=alert_key(self.name, sighting.person_id, started_at),
-            rule=self.name,
-            severity=self._severity,
-            person_id=sighting.person_id,
-            camera_id=sighting.track_id.camera_id,
+        return self.build_for(
+            sighting.person_id,
+            sighting.track_id.camera_id,
+            place=place,
             started_at=started_at,
-            raised_at=sighting.last.captured_at,
             message=message,
+            raised_at=sighting.last.captured_at if raised_at is None else raised_at,
+            ended_at=ended_at,
             evidence=evidence or (sighting.track_id,),
+        )
+
+    def build_for(
+        self,
+        person_id: int,
+        camera_id: str,
+        *,
+        place: str,
+        started_at: float,
+        raised_at: float,
+        message: str,
+        ended_at: float | None = None,
+        evidence: tuple[TrackId, ...] = (),
+        severity: Severity | None = None,
+    ) -> Alert:
+        """Return an alert about a person in a camera; otherwise as ``build``."""
+        return Alert(
+            key=alert_key(self.name, person_id, started_at, place),
+            rule=self.name,
+            severity=severity or self._severity,
+            person_id=person_id,
+            camera_id=camera_id,
+            started_at=started_at,
+            raised_at=raised_at,
+            message=message,
+            evidence=evidence,
+            place=place,
+            ended_at=ended_at,
         )
 
     def wrong(self, key: str, expected: str, got: object) -> ConfigError:
@@ -66,11 +104,11 @@ class AlertBuilder:
         return block
 
 
-def alert_key(rule: str, person_id: int, started_at: float) -> str:
+def alert_key(rule: str, person_id: int, started_at: float, place: str) -> str:
     """Return the key under which an alert is raised, amended and retracted.
 
     Example:
-        >>> alert_key("zone_dwell", 7, 12.5)
-        'zone_dwell/7/12.500'
+        >>> alert_key("zone_dwell", 7, 12.5, "door")
+        'zone_dwell/7/12.500/door'
     """
-    return f"{rule}/{person_id}/{started_at:.3f}"
+    return f"{rule}/{person_id}/{started_at:.3f}/{place}"

@@ -141,6 +141,9 @@ def alert_from_dict(message: Mapping[str, object]) -> Alert:
         message=found.message,
         evidence=tuple(_track(f"evidence[{i}]", track) for i, track in enumerate(found.evidence)),
         state=found.state,
+        place=found.place,
+        ended_at=None if found.ended_at is None else _finite("ended_at", found.ended_at),
+        count=found.count,
     )
 
 
@@ -199,6 +202,9 @@ def _alert_message(alert: Alert, decimals: Decimals) -> AlertMessage:
         raised_at=_rounded("raised_at", alert.raised_at, decimals.time),
         message=alert.message,
         evidence=[str(track_id) for track_id in alert.evidence],
+        place=alert.place,
+        ended_at=None if alert.ended_at is None else _rounded("ended_at", alert.ended_at, decimals.time),
+        count=alert.count,
     )
 
 

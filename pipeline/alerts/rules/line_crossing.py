@@ -12,7 +12,7 @@ from pipeline.core import Alert, Sighting, TrackId
 
 
 class LineCrossingRule:
-    """Raises an alert when the foot point of a track crosses a line in the forbidden direction.
+    """Reports when the foot point of a track crosses a line in the forbidden direction.
 
     Left and right are those of the screen, looking from ``from`` to ``to``. Foot points within ``min_depth_px`` of
     a line count as on it, so a person who walks along the line does not cross it, and the alert comes once the person
@@ -47,7 +47,7 @@ class LineCrossingRule:
         self._last_points: ExpiringMap[tuple[str, TrackId], Points] = ExpiringMap(forget_after_s=forget_after_s)
 
     def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
-        """Return an alert for each forbidden crossing in this part of a track."""
+        """Report each forbidden crossing in this part of a track."""
         return [
             alert
             for line in self._lines
@@ -81,7 +81,10 @@ class LineCrossingRule:
         return [
             self._builder.build(
                 sighting,
+                place=line.name,
                 started_at=at,
+                raised_at=at,
+                ended_at=at,
                 message=f"Somebody crosses {line.name!r} in the forbidden direction.",
             )
             for at in arrived_at[_is_forbidden(directions, line.forbidden)].tolist()
