@@ -157,15 +157,18 @@ class AlertEngine:
     def _refresh(self, known: Sequence[Incident], report: Alert) -> None:
         """Bring incidents up to date that a report shows to be one situation."""
         first, *others = sorted(
-            known, key=lambda incident: (not incident.is_told, incident.alert.raised_at, incident.key)
+            known,
+            key=lambda incident: (not incident.is_told, not incident.counted_in, incident.alert.raised_at, incident.key),
         )
         for other in others:
             self._drop(other)
         until = max(latest(report), *(incident.until for incident in known))
         if not first.is_told:
-            self._hold_or_raise(
-                Incident(replace(report, key=first.key, count=first.alert.count), self._basis.parts_of(report), until)
-            )
+            found = Incident(replace(report, key=first.key), self._basis.parts_of(report), until)
+            if first.counted_in and report.ended_at is not None:
+                self._incidents.put(replace(found, counted_in=first.counted_in))
+            else:
+                self._hold_or_raise(found)
             return
         alert = first.alert
         if report.ended_at is not None:
@@ -176,8 +179,7 @@ class AlertEngine:
         if ended_at != alert.ended_at:
             evidence = tuple(dict.fromkeys((*alert.evidence, *report.evidence)))
             alert = replace(alert, ended_at=ended_at, evidence=evidence)
-        started_at = min(alert.started_at, report.started_at)
-        self._incidents.put(replace(first, alert=replace(alert, started_at=started_at), until=until))
+        self._incidents.put(replace(first, alert=alert, until=until))
 
     def _hold_or_raise(self, incident: Incident) -> None:
         subject = subject_of(incident.alert)
@@ -185,12 +187,12 @@ class AlertEngine:
             self._incidents.put(incident)
             return
         for repeat in self._incidents.of(subject):
-            if not repeat.is_told and repeat.key != incident.key:
+            if not repeat.is_told and not repeat.counted_in and repeat.key != incident.key:
                 self._fold(repeat)
         self._raise(incident)
 
     def _raise(self, incident: Incident) -> None:
-        self._incidents.put(replace(incident, is_told=True))
+        self._incidents.put(replace(incident, is_told=True, counted_in=""))
         self._cool_down(subject_of(incident.alert), incident.alert.raised_at)
 
     def _release(self, now: float) -> None:
@@ -215,17 +217,7 @@ class AlertEngine:
             self._raise(repeat)
             return
         owner = max(told, key=lambda incident: incident.alert.raised_at)
-        alert, again = owner.alert, repeat.alert
-        alert = replace(
-            alert,
-            count=alert.count + again.count,
-            evidence=tuple(dict.fromkeys((*alert.evidence, *again.evidence))),
-            ended_at=None if alert.ended_at is None else max(alert.ended_at, latest(again)),
-        )
-        self._incidents.remove(repeat.key)
-        self._incidents.put(
-            replace(owner, alert=alert, parts=owner.parts | repeat.parts, until=max(owner.until, repeat.until))
-        )
+        self._incidents.put(replace(repeat, counted_in=owner.key))
 
     def _is_cooling(self, subject: Subject, at: float) -> bool:
         raised_at = self._raised_at.get(subject)
@@ -256,6 +248,9 @@ class AlertEngine:
         ]
         for move in moves_of(correction):
             self._move(move)
+        for repeat in self._incidents.counted():
+            if not self._incidents.is_subject_of_owner(repeat):
+                self._incidents.put(replace(repeat, counted_in=""))
         self._take_all(reports)
         # What an alert covered that is retracted now is told at once.
         for incident in self._incidents.pending():

@@ -47,6 +47,7 @@ class Presences:
         self._forget_after_s = forget_after_s
         self._entries: dict[Subject, _Entry] = {}
         self._lasting: dict[Subject, None] = {}
+        self._forgotten_until = -inf
 
     def see(self, place: Place, sighting: Sighting, times: NDArray[np.float64]) -> list[Dwell]:
         """Add the moments at which a sighting shows its person in a place, and return the dwells they belong to.
@@ -84,6 +85,7 @@ class Presences:
             first = next(iter(self._entries))
             if first in self._lasting or self._entries[first].intervals[-1].until >= now - self._forget_after_s:
                 break
+            self._forgotten_until = max(self._forgotten_until, self._entries[first].intervals[-1].until)
             del self._entries[first]
 
     def of(self, *person_ids: int) -> Iterator[tuple[Place, int, Dwell, bool]]:
@@ -97,6 +99,10 @@ class Presences:
         """Return the known dwells of a person in a place, in order of time."""
         return self._dwells((place, person_id))
 
+    def knows(self, at: float) -> bool:
+        """Return whether nothing was forgotten that happened at this time, Unix seconds, or later."""
+        return at > self._forgotten_until
+
     def lasting(self, place: Place) -> list[tuple[int, Dwell]]:
         """Return the people who are in a place, each with the latest dwell there."""
         return [(person_id, self._dwells((where, person_id))[-1]) for where, person_id in self._lasting if where == place]
@@ -109,11 +115,13 @@ class Presences:
 
     def snapshot(self) -> bytes:
         """Return the state."""
-        return serialise((list(self._entries.items()), list(self._lasting)))
+        return serialise((list(self._entries.items()), list(self._lasting), self._forgotten_until))
 
     def restore(self, state: bytes) -> None:
         """Take over the state of another instance. Raises ``WireFormatError`` as ``Stateful``."""
-        entries, lasting = deserialise(state, tuple[list[tuple[Subject, _Entry]], list[Subject]])
+        entries, lasting, self._forgotten_until = deserialise(
+            state, tuple[list[tuple[Subject, _Entry]], list[Subject], float]
+        )
         self._entries, self._lasting = dict(entries), dict.fromkeys(lasting)
 
     def _move(self, subject: Subject, move: Move) -> None:
@@ -138,6 +146,7 @@ class Presences:
             oldest, second = kept[:2]
             is_one = second.since - oldest.until <= self._max_absence_s
             kept[:2] = [replace(oldest, until=max(oldest.until, second.until))] if is_one else [second]
+            self._forgotten_until = self._forgotten_until if is_one else max(self._forgotten_until, oldest.until)
         self._entries[subject] = _Entry(tuple(kept), reported_until)
         self._lasting[subject] = None
 

@@ -181,6 +181,12 @@ def _sum_up(
             "it did not; ledger.sqlite holds what it lacks",
             file=sys.stderr,
         )
+    for name, num in report.dropped.items():
+        print(
+            f"warning: sink.{name}: its receiver was too slow or down, and {num} records were dropped; "
+            "alerts.jsonl and ledger.sqlite have them",
+            file=sys.stderr,
+        )
     return FAILED if lost or report.behind else DONE
 
 

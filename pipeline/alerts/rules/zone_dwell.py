@@ -83,8 +83,9 @@ class ZoneDwellRule:
             for dwell in self._presences.at(alert.place, alert.person_id)
             if dwell.since <= alert.raised_at and dwell.until >= alert.started_at
         ]
-        is_refuted = bool(dwells) and all(dwell.dwell_s <= self._max_dwell_s for dwell in dwells)
-        return None if is_refuted else alert
+        if not dwells and not self._presences.knows(alert.started_at):
+            return alert
+        return alert if any(dwell.dwell_s > self._max_dwell_s for dwell in dwells) else None
 
     def snapshot(self) -> bytes:
         """Return the state."""
