@@ -12,18 +12,22 @@ class AlertBuilder:
     Args:
         name: Name of the rule, as in the configuration.
         severity: info, warning or critical.
+        group: Of the configuration, for messages.
 
     Raises:
         ConfigError: If ``severity`` is none of them.
     """
 
-    def __init__(self, *, name: str, severity: str) -> None:
+    def __init__(self, *, name: str, severity: str, group: str = "alerts") -> None:
         self.name = name
-        try:
-            self._severity = Severity(severity)
-        except ValueError as error:
-            choices = ", ".join(Severity)
-            raise self.wrong("severity", f"one of {choices}", severity) from error
+        self._group = group
+        self._severity = self.severity("severity", severity)
+
+    def severity(self, key: str, given: object) -> Severity:
+        """Return a severity by its name. Raises ``ConfigError``, which names the key, if there is none."""
+        if given not in list(Severity):
+            raise self.wrong(key, f"one of {', '.join(Severity)}", given)
+        return Severity(str(given))
 
     def build(
         self,
@@ -35,6 +39,7 @@ class AlertBuilder:
         raised_at: float | None = None,
         ended_at: float | None = None,
         evidence: tuple[TrackId, ...] = (),
+        severity: Severity | None = None,
     ) -> Alert:
         """Return an alert about the person of a sighting.
 
@@ -46,6 +51,7 @@ class AlertBuilder:
             raised_at: Unix seconds: the newest moment at which it held; the end of the sighting if None.
             ended_at: Unix seconds: when it was over; None while it lasts.
             evidence: The tracks that show it; the track of the sighting if empty.
+            severity: How urgent; that of the rule if None.
         """
         return self.build_for(
             sighting.person_id,
@@ -56,6 +62,7 @@ class AlertBuilder:
             raised_at=sighting.last.captured_at if raised_at is None else raised_at,
             ended_at=ended_at,
             evidence=evidence or (sighting.track_id,),
+            severity=severity,
         )
 
     def build_for(
@@ -88,7 +95,7 @@ class AlertBuilder:
 
     def wrong(self, key: str, expected: str, got: object) -> ConfigError:
         """Return the error for a bad value of this rule."""
-        return ConfigError(f"alerts.{self.name}.{key}: expected {expected}, got {got!r}; correct the value")
+        return ConfigError(f"{self._group}.{self.name}.{key}: expected {expected}, got {got!r}; correct the value")
 
     def check_at_least(self, low: float, **values: float) -> None:
         """Raise ``ConfigError`` unless all values are numbers of at least ``low``."""
@@ -96,11 +103,14 @@ class AlertBuilder:
             if not isinstance(value, int | float) or not value >= low:
                 raise self.wrong(key, f"a number of at least {low:g}", value)
 
-    def check_block(self, key: str, block: object, keys: set[str]) -> Mapping[str, object]:
-        """Return the block; raise ``ConfigError`` unless it is a mapping with exactly these keys."""
-        if not isinstance(block, Mapping) or set(block) != keys:
+    def check_block(
+        self, key: str, block: object, keys: set[str], optional: set[str] | frozenset[str] = frozenset()
+    ) -> Mapping[str, object]:
+        """Return the block; raise ``ConfigError`` unless it is a mapping with these keys and no others."""
+        if not isinstance(block, Mapping) or not keys <= set(block) <= keys | optional:
             got = sorted(map(str, block)) if isinstance(block, Mapping) else block
-            raise self.wrong(key, f"a block with {', '.join(sorted(keys))}", got)
+            also = f", and perhaps {', '.join(sorted(optional))}" if optional else ""
+            raise self.wrong(key, f"a block with {', '.join(sorted(keys))}{also}", got)
         return block
 
 

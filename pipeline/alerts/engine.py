@@ -15,6 +15,7 @@ each situation once:
 - The newest ``max_open`` alerts that are over stay open for corrections.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
@@ -28,6 +29,8 @@ from pipeline.core.errors import ConfigError
 from pipeline.core.moves import Move, alert_after, moves_of
 from pipeline.core.serialisation import deserialise, serialise
 
+logger = logging.getLogger(__name__)
+
 
 @runtime_checkable
 class CorrectableRule(Protocol):
@@ -38,7 +41,10 @@ class CorrectableRule(Protocol):
         ...
 
     def reconsider(self, alert: Alert) -> Alert | None:
-        """Return the alert as it reads with its new person or evidence, or None if it is no longer true."""
+        """Return the alert as it reads with its new person or evidence, or None if it is no longer true.
+
+        The rule may date it anew, by ``started_at`` and ``ended_at``: what it reports next says whether it goes on.
+        """
         ...
 
 
@@ -48,6 +54,15 @@ class EndingRule(Protocol):
 
     def on_end(self) -> Iterable[Alert]:
         """Report all situations that last as over: the stream has ended."""
+        ...
+
+
+@runtime_checkable
+class DrawnRule(Protocol):
+    """A method that a rule with zones or lines in pictures may have besides those of ``AlertRule``."""
+
+    def check_picture(self, camera_id: str, frame_hw: tuple[int, int]) -> None:
+        """Raise ``ConfigError`` if a shape lies outside the picture of a camera, height and width in pixels."""
         ...
 
 
@@ -83,8 +98,15 @@ class AlertEngine:
         self._cooldown_s = cooldown_s
         self._basis = AlertBasis(max_parts=max_parts)
         self._incidents = Incidents(max_open=max_open)
+        self._pictures: dict[str, tuple[int, int]] = {}
         # Unix seconds of the latest alert about each subject.
         self._raised_at: ExpiringMap[Subject, float] = ExpiringMap(forget_after_s=cooldown_s)
+
+    def check_picture(self, camera_id: str, frame_hw: tuple[int, int]) -> None:
+        """Raise ``ConfigError`` if a rule has a shape that lies outside the picture of a camera."""
+        for rule in self._rules.values():
+            if isinstance(rule, DrawnRule):
+                rule.check_picture(camera_id, frame_hw)
 
     def process(self, batch: Sequence[Sighting | Correction]) -> list[Alert]:
         """Return the alerts that these events raise, amend and retract. Events come in the order of event time."""
@@ -93,6 +115,7 @@ class AlertEngine:
             if isinstance(event, Correction):
                 self._correct(event)
             else:
+                self._warn_of_shapes(event.track_id.camera_id, event.path.frame_hw)
                 self._basis.add(event)
                 for rule in self._rules.values():
                     self._take_all(rule.on_sighting(event))
@@ -120,9 +143,7 @@ class AlertEngine:
     def snapshot(self) -> bytes:
         """Return the whole state, that of the rules included."""
         rules = {name: rule.snapshot() for name, rule in self._rules.items() if isinstance(rule, Stateful)}
-        return serialise(
-            _State(self._basis.snapshot(), self._incidents.snapshot(), self._raised_at.snapshot(), rules)
-        )
+        return serialise(_State(self._basis.snapshot(), self._incidents.snapshot(), self._raised_at.snapshot(), rules))
 
     def restore(self, state: bytes) -> None:
         """Take over the state of another engine; rules that it did not have start empty.
@@ -137,6 +158,23 @@ class AlertEngine:
         for name, rule in self._rules.items():
             if isinstance(rule, Stateful) and name in loaded.rules:
                 rule.restore(loaded.rules[name])
+
+    def _warn_of_shapes(self, camera_id: str, frame_hw: tuple[int, int]) -> None:
+        """Warn of shapes outside of a picture that was not known at the start, or has another size now."""
+        if self._pictures.get(camera_id) == frame_hw:
+            return
+        if camera_id in self._pictures:
+            (old_h, old_w), (new_h, new_w) = self._pictures[camera_id], frame_hw
+            logger.warning(
+                "camera %s: its picture was %d by %d and is %d by %d pixels now; zones and lines in pixels stay where "
+                "they were, those with relative: true follow",
+                *(camera_id, old_w, old_h, new_w, new_h),
+            )
+        self._pictures[camera_id] = frame_hw
+        try:
+            self.check_picture(camera_id, frame_hw)
+        except ConfigError as error:
+            logger.warning("%s", error)
 
     # What rules report.
 
@@ -158,7 +196,12 @@ class AlertEngine:
         """Bring incidents up to date that a report shows to be one situation."""
         first, *others = sorted(
             known,
-            key=lambda incident: (not incident.is_told, not incident.counted_in, incident.alert.raised_at, incident.key),
+            key=lambda incident: (
+                not incident.is_told,
+                not incident.counted_in,
+                incident.alert.raised_at,
+                incident.key,
+            ),
         )
         for other in others:
             self._drop(other)
@@ -174,7 +217,7 @@ class AlertEngine:
         if report.ended_at is not None:
             ended_at: float | None = max(report.ended_at, report.ended_at if alert.ended_at is None else alert.ended_at)
         else:
-            is_stale = alert.ended_at is not None and report.raised_at <= alert.ended_at
+            is_stale = alert.ended_at is not None and report.raised_at < alert.ended_at
             ended_at = alert.ended_at if is_stale else None
         if ended_at != alert.ended_at:
             evidence = tuple(dict.fromkeys((*alert.evidence, *report.evidence)))
@@ -293,7 +336,8 @@ class AlertEngine:
         if alert is None:
             self._drop(incident)
         else:
-            self._incidents.put(replace(incident, alert=alert))
+            until = incident.until if alert.ended_at is None else alert.ended_at
+            self._incidents.put(replace(incident, alert=alert, until=until))
 
     def _drop(self, incident: Incident) -> None:
         """Drop an incident that is false or doubled. Its alert must not silence a true one."""

@@ -105,7 +105,9 @@ class Presences:
 
     def lasting(self, place: Place) -> list[tuple[int, Dwell]]:
         """Return the people who are in a place, each with the latest dwell there."""
-        return [(person_id, self._dwells((where, person_id))[-1]) for where, person_id in self._lasting if where == place]
+        return [
+            (person_id, self._dwells((where, person_id))[-1]) for where, person_id in self._lasting if where == place
+        ]
 
     def on_correction(self, correction: Correction) -> None:
         """Give intervals to the people they show now."""

@@ -156,7 +156,9 @@ class AlertMessage(Struct, frozen=True, forbid_unknown_fields=True):
     event: Annotated[Literal["alert"], EVENT]
     key: Annotated[
         str,
-        Meta(description="rule/person/started_at/place. Delivery is at least once; receivers drop repeats by this key."),
+        Meta(
+            description="rule/person/started_at/place. Delivery is at least once; receivers drop repeats by this key."
+        ),
     ]
     state: Annotated[
         AlertState,

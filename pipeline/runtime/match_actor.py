@@ -81,7 +81,9 @@ class MatchActor:
         self._host = CommandHost(
             lambda people: self._reducer.match.next_person_id, self._apply, self._erase, asyncio.to_thread
         )
-        self._sinks: SinkFanout[tuple[float, int]] = SinkFanout({name: make_sink() for name, make_sink in make_sinks.items()})
+        self._sinks: SinkFanout[tuple[float, int]] = SinkFanout(
+            {name: make_sink() for name, make_sink in make_sinks.items()}
+        )
         self._buffer = EventTimeBuffer(camera_ids, window_s=window_s, max_lateness_s=max_lateness_s)
         self._flush_every_s = flush_every_s
         self._max_waiting_embeddings = max_waiting_embeddings

@@ -134,8 +134,11 @@ class SinkFanout(Generic[Note]):
     async def close(self) -> None:
         """Close every sink."""
         loop = asyncio.get_running_loop()
-        for sink in (*self._remote.values(), *self._local.values()):
-            await loop.run_in_executor(None, sink.close)
+        for close in [
+            *(remote.close for remote in self._remote.values()),
+            *(sink.close for sink in self._local.values()),
+        ]:
+            await loop.run_in_executor(None, close)
 
     def marks(self) -> dict[str, str]:
         """Return the position of each sink that can be rewound."""

@@ -100,9 +100,7 @@ def run(rule: AlertRule, events: Iterable[Sighting]) -> list[Alert]:
 
 
 def run_with_ticks(rule: AlertRule, events: Iterable[Sighting]) -> list[Alert]:
-    return [
-        alert for event in events for alert in (*rule.on_sighting(event), *rule.on_tick(event.last.captured_at))
-    ]
+    return [alert for event in events for alert in (*rule.on_sighting(event), *rule.on_tick(event.last.captured_at))]
 
 
 def test_a_rule_is_called_like_its_file(config: Path) -> None:

@@ -1,12 +1,11 @@
 """A person is seen in a camera during restricted hours."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.dwell import Dwell
 from pipeline.alerts.presences import Presences
+from pipeline.alerts.schedule import Schedule, parse_time_zone
 from pipeline.core import Alert, Correction, Sighting
 
 
@@ -48,9 +47,9 @@ class RestrictedCameraRule:
         if isinstance(cameras, str):
             raise self._builder.wrong("cameras", "a list of camera ids", cameras)
         self._cameras = frozenset(cameras)
-        self._from_hour = from_hour
-        self._to_hour = to_hour
-        self._time_zone = self._checked(time_zone)
+        self._hours = Schedule(
+            frozenset(range(7)), from_hour, to_hour, parse_time_zone(time_zone, "time_zone", self._builder)
+        )
         self._presences = Presences(max_absence_s=max_absence_s, forget_after_s=forget_after_s)
 
     def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
@@ -59,7 +58,7 @@ class RestrictedCameraRule:
         if camera_id not in self._cameras:
             return []
         times = sighting.path.captured_at
-        restricted = times[[self._is_restricted(at) for at in times.tolist()]]
+        restricted = times[[self._hours.holds_at(at) for at in times.tolist()]]
         return [
             self._report(camera_id, sighting.person_id, dwell, is_over=False)
             for dwell in self._presences.see(camera_id, sighting, restricted)
@@ -76,8 +75,10 @@ class RestrictedCameraRule:
     def on_correction(self, correction: Correction) -> Iterable[Alert]:
         """Give presences to the people they show now, and report those of the people it concerns."""
         self._presences.on_correction(correction)
-        found = self._presences.of(*correction.person_ids)
-        return [self._report(*dwell, is_over=is_over) for *dwell, is_over in found]
+        return [
+            self._report(place, person_id, dwell, is_over=is_over)
+            for place, person_id, dwell, is_over in self._presences.of(*correction.person_ids)
+        ]
 
     def reconsider(self, alert: Alert) -> Alert | None:
         """Return the alert: it is true whoever the person is."""
@@ -102,19 +103,3 @@ class RestrictedCameraRule:
             message=f"Somebody is in {camera_id!r} when nobody should be.",
             evidence=dwell.tracks,
         )
-
-    def _is_restricted(self, at: float) -> bool:
-        local = datetime.fromtimestamp(at, self._time_zone)
-        hour = local.hour + local.minute / 60 + local.second / 3600
-        if self._from_hour < self._to_hour:
-            return self._from_hour <= hour < self._to_hour
-        return hour >= self._from_hour or hour < self._to_hour
-
-    def _checked(self, time_zone: str) -> tzinfo:
-        # UTC works even where no time zone database is installed.
-        if time_zone == "UTC":
-            return UTC
-        try:
-            return ZoneInfo(time_zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise self._builder.wrong("time_zone", "UTC or a name like Europe/Vienna", time_zone) from error

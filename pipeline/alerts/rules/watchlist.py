@@ -71,8 +71,8 @@ class WatchlistRule:
         self._people = names_after(self._people, correction)
         return [
             report
-            for *dwell, is_over in self._presences.of(*correction.person_ids)
-            for report in self._reports(*dwell, is_over=is_over)
+            for place, person_id, dwell, is_over in self._presences.of(*correction.person_ids)
+            for report in self._reports(place, person_id, dwell, is_over=is_over)
         ]
 
     def reconsider(self, alert: Alert) -> Alert | None:

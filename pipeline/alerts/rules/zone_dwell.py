@@ -1,11 +1,12 @@
 """A person dwells in a zone for longer than allowed."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.dwell import Dwell
 from pipeline.alerts.presences import Presences
-from pipeline.alerts.zones import ground_points, is_inside, parse_zones
+from pipeline.alerts.zones import check_picture, parse_zones
 from pipeline.core import Alert, Correction, Sighting
 
 
@@ -19,11 +20,12 @@ class ZoneDwellRule:
     Args:
         name: Name of the rule.
         severity: info, warning or critical.
-        zones: ``{name: {camera: …, polygon: [[x, y], …]}}``, pixels of that camera's frame.
-        max_dwell_s: Seconds.
+        zones: ``{name: {camera: …, polygon: [[x, y], …]}}``; see ``parse_zones``.
+        max_dwell_s: Seconds, for zones that have none of their own.
         max_absence_s: Seconds.
         forget_after_s: Seconds after which a person who is not seen in a zone any more is forgotten. At least
             ``max_absence_s`` plus the length of a part of a track.
+        ground: By camera, three rows that take pixels to metres; for zones in metres.
 
     Raises:
         ConfigError: If a value is out of range.
@@ -38,12 +40,13 @@ class ZoneDwellRule:
         max_dwell_s: float,
         max_absence_s: float,
         forget_after_s: float,
+        ground: Mapping[str, object] | None = None,
     ) -> None:
         self.name = name
         self._builder = AlertBuilder(name=name, severity=severity)
         self._builder.check_at_least(0, max_dwell_s=max_dwell_s, max_absence_s=max_absence_s)
         self._builder.check_at_least(max_absence_s, forget_after_s=forget_after_s)
-        self._zones = {zone.name: zone for zone in parse_zones(zones, self._builder)}
+        self._zones = {zone.name: zone for zone in parse_zones(zones, self._builder, ground)}
         self._max_dwell_s = max_dwell_s
         self._presences = Presences(max_absence_s=max_absence_s, forget_after_s=forget_after_s)
 
@@ -52,9 +55,8 @@ class ZoneDwellRule:
         return [
             report
             for zone in self._zones.values()
-            if zone.camera_id == sighting.track_id.camera_id
             for dwell in self._presences.see(
-                zone.name, sighting, sighting.path.captured_at[is_inside(ground_points(sighting.path), zone.polygon)]
+                zone.name, sighting, zone.times_inside(sighting.track_id.camera_id, sighting.path)
             )
             for report in self._reports(zone.name, sighting.person_id, dwell, is_over=False)
         ]
@@ -72,12 +74,12 @@ class ZoneDwellRule:
         self._presences.on_correction(correction)
         return [
             report
-            for *dwell, is_over in self._presences.of(*correction.person_ids)
-            for report in self._reports(*dwell, is_over=is_over)
+            for place, person_id, dwell, is_over in self._presences.of(*correction.person_ids)
+            for report in self._reports(place, person_id, dwell, is_over=is_over)
         ]
 
     def reconsider(self, alert: Alert) -> Alert | None:
-        """Return the alert, or None if the person's dwell of that time proves to be within the limit."""
+        """Return the alert with the times of the dwell it is about; None if all dwells of then are within the limit."""
         dwells = [
             dwell
             for dwell in self._presences.at(alert.place, alert.person_id)
@@ -85,7 +87,12 @@ class ZoneDwellRule:
         ]
         if not dwells and not self._presences.knows(alert.started_at):
             return alert
-        return alert if any(dwell.dwell_s > self._max_dwell_s for dwell in dwells) else None
+        long = [dwell for dwell in dwells if dwell.dwell_s > self._limit_s(alert.place)]
+        return replace(alert, started_at=long[0].since, ended_at=long[0].until) if long else None
+
+    def check_picture(self, camera_id: str, frame_hw: tuple[int, int]) -> None:
+        """Raise ``ConfigError`` if a zone lies outside the picture of a camera."""
+        check_picture(self._zones.values(), camera_id, frame_hw, self._builder)
 
     def snapshot(self) -> bytes:
         """Return the state."""
@@ -96,7 +103,7 @@ class ZoneDwellRule:
         self._presences.restore(state)
 
     def _reports(self, place: str, person_id: int, dwell: Dwell, *, is_over: bool) -> Iterable[Alert]:
-        if dwell.dwell_s > self._max_dwell_s:
+        if dwell.dwell_s > self._limit_s(place):
             yield self._builder.build_for(
                 person_id,
                 dwell.tracks[-1].camera_id,
@@ -104,6 +111,11 @@ class ZoneDwellRule:
                 started_at=dwell.since,
                 raised_at=dwell.until,
                 ended_at=dwell.until if is_over else None,
-                message=f"Somebody stays in {place!r} for more than {self._max_dwell_s:g} s.",
+                message=f"Somebody stays in {place!r} for more than {self._limit_s(place):g} s.",
                 evidence=dwell.tracks,
+                severity=self._zones[place].severity,
             )
+
+    def _limit_s(self, place: str) -> float:
+        zone = self._zones[place]
+        return self._max_dwell_s if zone.max_dwell_s is None else zone.max_dwell_s

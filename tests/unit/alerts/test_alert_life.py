@@ -16,6 +16,7 @@ ZONES = {
     "door": {"camera": "east", "polygon": [[0, 0], [50, 0], [50, 120], [0, 120]]},
     "vault": {"camera": "east", "polygon": [[90, 0], [150, 0], [150, 120], [90, 120]]},
 }
+TRACK = TrackId("east", 0, 1)
 
 
 class Walk:
@@ -25,7 +26,7 @@ class Walk:
         self._part = -1
         self.sightings: list[Sighting] = []
 
-    def stay(self, box: Sequence[float], from_s: float, to_s: float, track_id: TrackId = TrackId("east", 0, 1)) -> "Walk":
+    def stay(self, box: Sequence[float], from_s: float, to_s: float, track_id: TrackId = TRACK) -> "Walk":
         for second in range(round(from_s), round(to_s)):
             self._part += 1
             path = make_path(first=10 * second, length=11, box=box)

@@ -47,7 +47,10 @@ class AlertWalk(RuleBasedStateMachine):
         self.seen: list[tuple[TrackPart, tuple[float, ...], float, float]] = []
         self.told: dict[str, Alert] = {}
 
-    @rule(boxes=st.dictionaries(people, st.sampled_from([YARD, DOOR, DOOR, NOWHERE]), max_size=3), seconds=st.integers(1, 5))
+    @rule(
+        boxes=st.dictionaries(people, st.sampled_from([YARD, DOOR, DOOR, NOWHERE]), max_size=3),
+        seconds=st.integers(1, 5),
+    )
     def watch(self, boxes: dict[int, tuple[float, ...]], seconds: int) -> None:
         """Some people are seen for a while; nobody knows yet whether tracks of before are the same people."""
         for person_id, box in sorted(boxes.items()):
@@ -123,7 +126,9 @@ class AlertWalk(RuleBasedStateMachine):
             assert any(meet(alert, stay) for stay in found), f"nothing false is told: {alert}"
         for (person_id, place), found in stays.items():
             alerts = [alert for alert in self.told.values() if (alert.person_id, alert.place) == (person_id, place)]
-            assert all(any(meet(alert, stay) for alert in alerts) for stay in found), f"told: {person_id} {place} {found}"
+            assert all(any(meet(alert, stay) for alert in alerts) for stay in found), (
+                f"told: {person_id} {place} {found}"
+            )
             assert sum(alert.count for alert in alerts) == len(found), f"told once: {person_id} {place} {found}"
 
 
