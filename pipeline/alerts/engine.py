@@ -4,8 +4,8 @@ A rule reports situations, each time a sighting shows them, and forgets nothing 
 each situation once:
 
 - The cool-down counts for one rule, one person and one place. A situation that begins within ``cooldown_s`` of an
-  alert is pending. If it still holds when the cool-down ends, it is raised. If it was over by then, the earlier alert is
-  amended: ``count`` says how often the situation occurred.
+  alert is pending. If it still holds when the cool-down ends, it is raised. If it was over by then, the earlier alert
+  is amended: ``count`` says how often the situation occurred.
 - An alert is amended when its situation is over: ``ended_at``. At the end of the stream every situation is over.
 - MERGED: alerts about the absorbed person are about the kept one from now on, under their old keys. If two alerts turn
   out to be about one situation, the later one is retracted.

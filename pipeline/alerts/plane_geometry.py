@@ -112,7 +112,7 @@ def _turn(a: Points, b: Points, c: Points) -> float:
     return float((b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]))
 
 
-def mapped(homography: Points, points: NDArray[np.floating]) -> Points:
+def mapped(homography: NDArray[np.floating], points: NDArray[np.floating]) -> Points:
     """Return points after a homography, shape ``(N, 2)``; not finite on its horizon."""
     found = np.column_stack([points, np.ones(len(points))]) @ homography.T
     result: Points = found[:, :2] / np.where(found[:, 2:] == 0, np.nan, found[:, 2:])

@@ -1,6 +1,6 @@
 """Zones and lines on the ground, drawn in the picture of a camera or in metres, and tests of foot points against them.
 
-A shape is given in pixels, in fractions of the picture (``relative: true``), or in metres on the ground that the cameras
+A shape is given in pixels, in fractions of the picture (``relative: true``), or in metres on the ground that cameras
 share (``metres: true``, with ``site.ground``). A shape that can never be met is a mistake, and said so.
 """
 
