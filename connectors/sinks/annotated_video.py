@@ -9,7 +9,7 @@ Secrets: none.
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from connectors.sources.images import ImagesSource
 from connectors.sources.video_file import VideoFileSource
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.zones import parse_lines, parse_zones
-from pipeline.core import Frame, Record, Source, TrackPart
+from pipeline.core import Frame, Source
 from pipeline.core.camera_uri import IMAGES, RECORDINGS, uri_kind
 from pipeline.core.errors import ConnectorError, SourceLostError
 
@@ -85,7 +85,9 @@ class AnnotatedVideoSink:
         ground: Mapping[str, object] | None = None,
     ) -> None:
         self._folder = Path(output_dir) / "annotated"
-        self._boxes = FinalBoxes(self._folder, cameras)
+        self._boxes = boxes = FinalBoxes(self._folder, cameras, self._draw_all)
+        self.write, self.flush, self.close = boxes.write, boxes.flush, boxes.close
+        self.mark, self.rewind, self.re_export = boxes.mark, boxes.rewind, boxes.re_export
         self._cameras = dict(cameras)
         self._max_gap_s = max_gap_s
         self._trail_s = trail_s
@@ -97,29 +99,6 @@ class AnnotatedVideoSink:
         builder = AlertBuilder(name="annotated_video", severity="info", group="sink")
         self._zones = parse_zones(zones or {}, builder, ground)
         self._lines = parse_lines(lines or {}, builder, ground)
-
-    def write(self, records: Sequence[Record]) -> None:
-        """Take sightings and corrections; ignore other records. Raises ``ConnectorError`` if the disk is full."""
-        self._boxes.write(records)
-
-    def flush(self) -> None:
-        """Do nothing: the videos are written by ``close``."""
-
-    def mark(self) -> str:
-        """Return the position in the boxes."""
-        return self._boxes.mark()
-
-    def rewind(self, mark: str) -> None:
-        """Return to the position of an earlier process. If that process had closed its sink, its videos stay."""
-        self._boxes.rewind(mark)
-
-    def re_export(self, person_of: Callable[[TrackPart], int]) -> None:
-        """Let ``close`` draw the videos of an earlier run again, with the identities as they are now."""
-        self._boxes.restore(person_of)
-
-    def close(self) -> None:
-        """Draw the videos, however long that takes; idempotent. Raises ``ConnectorError`` if the disk is full."""
-        self._boxes.finish(self._draw_all)
 
     def _draw_all(self) -> None:
         boxes = {camera_id: self._boxes.boxes(camera_id, max_gap_s=self._max_gap_s) for camera_id in self._cameras}
