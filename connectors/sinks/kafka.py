@@ -31,7 +31,7 @@ from connectors.kafka.outbox import Outbox, OutboxMessage
 from connectors.kafka.preflight import Needed, why_not
 from connectors.kafka.probe import why_unreachable
 from connectors.kafka.topics import TopicSpec, make_topics
-from pipeline.core import Record
+from pipeline.core import Alert, Correction, Record, Sighting
 from pipeline.core.errors import ConfigError, SinkBusyError
 
 logger = logging.getLogger(__name__)
