@@ -12,7 +12,7 @@ COMPARE ?=
 # What plain `make run` shows: the demo at its own pace, a page to watch it, and annotated films at the end.
 DEMO := replay.speed=1 'sink=[jsonl,mot,terminal,annotated_video,console]'
 
-.PHONY: run test browser base setup check format bench evaluate compare mutants train weights clean
+.PHONY: run test browser base setup check format bench evaluate compare mutants train weights docs clean
 
 run: base
 	$(BIN)/python pipeline/run.py $(if $(ARGS),$(ARGS),$(DEMO))
@@ -77,5 +77,10 @@ mutants: setup
 weights: base
 	$(BIN)/passerby weights $(ARGS)
 
+# The documentation site, in build/site; a wrong link is an error.
+docs: base
+	$(PIP) -e '.[docs]'
+	$(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) outputs mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build outputs mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis

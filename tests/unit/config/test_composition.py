@@ -18,6 +18,7 @@ SINGLE = ["detector", "tracker", "pose", "embedder", "gallery"]
 SEVERAL = ["alerts", "sink"]
 REQUIRED = {
     "image_onnx": ["embedder.weights=/x.onnx"],
+    "yolo_onnx": ["detector.weights=/x.onnx"],
     "video_onnx": ["embedder.weights=/x.onnx"],
     "rtmpose_onnx": ["pose.weights=/x.onnx"],
     **{name: ["embedder.weights=random"] for name in video_names()},
