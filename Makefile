@@ -18,7 +18,7 @@ run: base
 	$(BIN)/python pipeline/run.py $(if $(ARGS),$(ARGS),$(DEMO))
 
 test: setup browser
-	$(BIN)/python -m pytest -n 0 -m 'not gpu' --hypothesis-profile=thorough $(ARGS)
+	$(BIN)/python -m pytest -n 0 -m 'not (gpu or nightly)' --hypothesis-profile=thorough $(ARGS)
 
 # Tests of the operator's page drive Debian's Chromium. Where it cannot be installed, they are skipped with a message.
 browser:
