@@ -19,6 +19,7 @@ from pipeline.ledger.reader import LedgerReader
 from pipeline.ledger.resolve import amended, describe, resolve
 from pipeline.ledger.snapshot import AT_REST
 from pipeline.ledger.tables import check_schema, connect
+from pipeline.ledger.watchlist import unwatched
 
 Removed = tuple[dict[str, int], list[bytes]]
 """How much an erasure removed, by place, and fragments of it to search files for."""
@@ -52,7 +53,8 @@ async def apply_command(submitted: SubmittedCommand, ledger: Ledger, reader: Led
         ledger.append([], outcomes=[Outcome(submitted, time.time(), False, str(error))])
         return
     if correction.kind is not CorrectionKind.ERASED:
-        await host.apply(command, correction, Outcome(submitted, time.time(), True, describe(correction)))
+        text = describe(correction) + unwatched(correction, reader.path.parent)
+        await host.apply(command, correction, Outcome(submitted, time.time(), True, text))
         return
     removed, needles = await host.erase(command, correction, people.numbers.last)
     removed["exports"], away = await host.call(renew_exports, reader)
