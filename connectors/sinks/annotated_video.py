@@ -99,7 +99,7 @@ class AnnotatedVideoSink:
         return self._boxes.mark()
 
     def rewind(self, mark: str) -> None:
-        """Return to the position of an earlier process. If that process had closed its sink, its videos stay."""
+        """Return to the position of an earlier process."""
         self._boxes.rewind(mark)
 
     def re_export(self, person_of: Callable[[TrackPart], int]) -> None:

@@ -58,7 +58,7 @@ class MotSink:
         return self._boxes.mark()
 
     def rewind(self, mark: str) -> None:
-        """Return to the position of an earlier process. If that process had closed its sink, its text stays."""
+        """Return to the position of an earlier process."""
         self._boxes.rewind(mark)
 
     def re_export(self, person_of: Callable[[TrackPart], int]) -> None:

@@ -165,13 +165,15 @@ def _write_config(config: PipelineConfig, folder: Path) -> None:
 def _sum_up(
     config: PipelineConfig, plan: Plan, cameras: Mapping[str, CameraStatus], report: MatchReport, wall_s: float
 ) -> int:
-    score = score_run(config, plan.output_dir)
+    is_whole = not any(status.stopped_early or status.error for status in cameras.values())
+    score = score_run(config, plan.output_dir) if is_whole else None
     summary = make_summary(cameras, report, wall_s, None if score is None else score.summary())
     try:
         write_summary(summary, plan.output_dir)
     except OSError as error:
         raise ConnectorError(f"summary.json: cannot be written: {error}; make room on the disk") from error
     print_summary(summary, plan.output_dir)
+    _print_stopped(config, plan.output_dir, cameras)
     lost = {camera_id: status.error for camera_id, status in cameras.items() if status.error is not None}
     for camera_id, reason in lost.items():
         print(f"error: camera {camera_id}: {reason}", file=sys.stderr)
@@ -182,6 +184,17 @@ def _sum_up(
             file=sys.stderr,
         )
     return FAILED if lost or report.behind else DONE
+
+
+def _print_stopped(config: PipelineConfig, output_dir: Path, cameras: Mapping[str, CameraStatus]) -> None:
+    """Say of recordings that were not read to their end that they were not, and how to go on."""
+    stopped = {camera_id: status for camera_id, status in cameras.items() if status.stopped_early}
+    if stopped:
+        where = ", ".join(
+            f"{camera_id} after {status.frames_processed} frames" for camera_id, status in stopped.items()
+        )
+        unscored = ", not scored" if config.site.truth is not None else ""
+        print(f"stopped early{unscored}: {where}; continue with resume=true output_dir={output_dir}")
 
 
 def _choices() -> str:

@@ -109,6 +109,7 @@ class CameraActor:
         self._taken: Checkpoint | None = None
         self._checkpointed: FrameStamp | None = None
         self._ack_limit = inf
+        self._work: tuple[asyncio.Task[None], ...] = ()
 
     async def ready(self) -> None:
         """Return; the source is built."""
@@ -152,15 +153,24 @@ class CameraActor:
         )
 
     async def stop(self) -> None:
-        """Read no further; what was read is still tracked and delivered."""
+        """Read no further. A live camera still tracks and delivers what was read, and ends its tracks.
+
+        A recording is left as it is: a run that continues it reads it again, so no track may end before its last frame.
+        """
         self._stopped.set()
         self._source.close()
         if self._queue is not None:
             self._queue.close()
+        if not self._source.live:
+            for task in self._work:
+                task.cancel()
 
     async def settle(self) -> None:
-        """Let the source forget every frame that was tracked; call it once all is published and safe."""
-        if self._last is not None:
+        """Let the source forget every frame that was tracked; call it once all is published and safe.
+
+        A recording that was stopped early keeps those that it has not acknowledged yet: its open tracks need them.
+        """
+        if self._last is not None and not self._status.stopped_early:
             self._source.ack(self._last)
         await asyncio.get_running_loop().run_in_executor(None, self._source.close)
 
@@ -177,7 +187,8 @@ class CameraActor:
         track = None if checkpoint is None else await self._resumed(checkpoint)
         breaks: deque[float] = deque(maxlen=self._limits.max_reopens)
         backoff_s = self._limits.min_backoff_s
-        while track is not None or not self._stopped.is_set():
+        is_whole = False
+        while not self._stopped.is_set():
             began = time.monotonic()
             opened, track = track or self._make_track(), None
             try:
@@ -200,12 +211,28 @@ class CameraActor:
                 await self._pause(backoff_s * random.uniform(0.75, 1.25))
                 backoff_s = min(2 * backoff_s, self._limits.max_backoff_s)
             else:
+                is_whole = not any(task.cancelled() for task in self._work)
                 break
         self._source.close()
-        await self._deliver.end(self._source.camera_id)
+        if self._source.live or is_whole or self._status.error is not None:
+            await self._end()
+        else:
+            self._status = replace(self._status, stopped_early=True)
         if self._monitor is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._monitor.close)
         return await self.status()
+
+    async def _end(self) -> None:
+        """Say that the camera has ended, and wait until all is processed; a stopped recording does not wait."""
+        ending = asyncio.ensure_future(self._deliver.end(self._source.camera_id))
+        stopped = asyncio.ensure_future(self._stopped.wait())
+        try:
+            await asyncio.wait({ending} if self._source.live else {ending, stopped}, return_when="FIRST_COMPLETED")
+            if ending.done():
+                ending.result()
+        finally:
+            ending.cancel()
+            stopped.cancel()
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -241,10 +268,12 @@ class CameraActor:
         frames = asyncio.create_task(
             frames_to_tracklets(self._detected_frames(lost), self._track, progress, self._seen)
         )
+        self._work = (frames, delivering)
         try:
             done, _ = await asyncio.wait({frames, delivering}, return_when=asyncio.FIRST_EXCEPTION)
             for task in done:
-                task.result()
+                if not task.cancelled():
+                    task.result()
         finally:
             frames.cancel()
             delivering.cancel()

@@ -46,7 +46,7 @@ class RunningPipeline:
         embed: Makes vectors.
         enrol: See ``MatchActor.enrol``.
         deliver: See ``MatchActor.deliver``; used for cameras whose process is lost.
-        finish: Publishes what is left, after the last camera has ended. See ``MatchActor.finish``.
+        finish: Publishes what is left, after the last camera has ended or was stopped. See ``MatchActor.finish``.
         match_status: See ``MatchActor.status``.
         busy: By stage, one function for each batch actor; see ``BatchActor.busy``.
     """
@@ -56,6 +56,6 @@ class RunningPipeline:
     embed: Embed
     enrol: Callable[[int, Embedding], Awaitable[None]]
     deliver: Deliver
-    finish: Callable[[float], Awaitable[MatchReport]]
+    finish: Callable[[float, bool], Awaitable[MatchReport]]
     match_status: Callable[[], Awaitable[MatchStatus]]
     busy: Mapping[str, Sequence[Callable[[], Awaitable[tuple[float, int, int]]]]]

@@ -61,10 +61,11 @@ async def supervise(
             match = await pipeline.match_status()
             if match.epoch != epoch:
                 epoch = match.epoch
-                ended = [camera_id for camera_id, run in runs.items() if run.done()]
+                ended = [camera_id for camera_id, run in runs.items() if run.done() and not run.result().stopped_early]
                 await asyncio.gather(*(_report_end(pipeline, camera_id) for camera_id in ended))
             watch(latest, match)
-        report = await pipeline.finish(min(drain_s, deadline - loop.time()))
+        is_whole = not any(run.result().stopped_early for run in runs.values())
+        report = await pipeline.finish(min(drain_s, deadline - loop.time()), is_whole)
         if not report.behind:
             await asyncio.gather(*(_settle(camera) for camera in pipeline.cameras.values()))
         return {camera_id: run.result() for camera_id, run in runs.items()}, report

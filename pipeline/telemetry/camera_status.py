@@ -19,6 +19,7 @@ class CameraStatus:
         lag_s: Seconds from when the newest tracked frame was due until it was tracked.
         reopens: How often the source was opened again.
         error: Why the camera was given up, or its recording broke off; None while all is well.
+        stopped_early: The recording was not read to its end, because the run was stopped.
         track_s: Seconds spent on tracking.
         decode_s: Seconds spent on reading and letter-boxing.
     """
@@ -34,5 +35,6 @@ class CameraStatus:
     lag_s: float = 0.0
     reopens: int = 0
     error: str | None = None
+    stopped_early: bool = False
     track_s: float = 0.0
     decode_s: float = 0.0
