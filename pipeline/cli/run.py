@@ -15,6 +15,7 @@ from pipeline.cli.truth import score_run, true_tables
 from pipeline.config.composition import CONFIGS, load_config, to_yaml
 from pipeline.config.plan import make_plan
 from pipeline.config.schema import PipelineConfig
+from pipeline.core import Source
 from pipeline.core.errors import ConfigError, ConnectorError, ReidError, WeightsError
 from pipeline.ledger import set_aside
 from pipeline.runtime.assembly import start_pipeline
@@ -84,12 +85,30 @@ def run(overrides: list[str]) -> int:
 def _check(config: PipelineConfig, plan: Plan) -> None:
     """Raise for mistakes that would otherwise show in an actor, minutes later."""
     true_tables(config)
-    for make_source in (*plan.make_sources.values(), *plan.make_enrolled.values()):
+    for make_source in plan.make_enrolled.values():
+        _check_source(make_source())
+    away = []
+    for make_source in plan.make_sources.values():
         source = make_source()
-        source.check()
-        source.close()
+        try:
+            _check_source(source)
+        except ConfigError as error:
+            if not source.live:
+                raise
+            away.append(error)
+    if away and len(away) == len(plan.make_sources) and not plan.resume:
+        raise away[0]
+    for error in away:  # one camera that is down must not prevent the start of the others
+        logger.warning("%s; it is opened again and again", error)
     plan.make_match()
     plan.make_alert()
+
+
+def _check_source(source: Source) -> None:
+    try:
+        source.check()
+    finally:
+        source.close()
 
 
 async def _run(config: PipelineConfig, plan: Plan) -> int:
@@ -99,10 +118,19 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
         loop.add_signal_handler(name, stop.set)
     if plan.processes.kind == "ray":
         join_cluster()
+    if stop.is_set():
+        return _stopped_at_start()
     with _output_dir(plan.output_dir):
         if not plan.resume and (aside := set_aside(plan.output_dir / "ledger.sqlite")) is not None:
             logger.info("the ledger of an earlier run is now %s; resume=true would continue it", aside.name)
-        pipeline = await start_pipeline(plan)
+        starting = asyncio.ensure_future(start_pipeline(plan))
+        stopping = asyncio.ensure_future(stop.wait())
+        await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not starting.done():
+            starting.cancel()
+            return _stopped_at_start()
+        pipeline = starting.result()
         _write_config(config, plan.output_dir)
     _print_notes(plan.output_dir)
     logger.info("ready %.1f s after the start", time.perf_counter() - _LOADED_AT)
@@ -129,6 +157,11 @@ async def _watch(
 
         async with in_background(keep_status):
             return await supervise(pipeline, stop=stop, drain_s=plan.drain_s, watch=watch, watch_every_s=WATCH_EVERY_S)
+
+
+def _stopped_at_start() -> int:
+    print("stopped before the first frame")
+    return DONE
 
 
 @contextmanager

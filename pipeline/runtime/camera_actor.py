@@ -7,13 +7,15 @@ import random
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
 
 from pipeline.camera.detection import letterbox
 from pipeline.camera.tracking import TrackingStage
 from pipeline.core import Detections, Embedding, Frame, FrameStamp, LetterboxedFrame, Monitor, Source
 from pipeline.core.errors import DataError, SourceLostError
+from pipeline.runtime.camera_clock import CameraClock
+from pipeline.runtime.checkpoint import Checkpoint
 from pipeline.runtime.deliveries import Deliver, Deliveries
 from pipeline.runtime.flow import (
     Detect,
@@ -39,23 +41,6 @@ that sees no people; a smaller one makes more calls.
 
 Prepared = tuple[Frame, LetterboxedFrame, float]
 """A frame, the detector's input, and when the frame was due, Unix seconds."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Checkpoint:
-    """What a camera continues from in another process: all that was completed up to ``stamp`` was delivered.
-
-    Attributes:
-        stamp: The last frame that was tracked.
-        track: The tracking stage as it was then.
-        status: Of the camera then.
-        pending: What was delivered and not processed yet.
-    """
-
-    stamp: FrameStamp
-    track: TrackingStage
-    status: CameraStatus
-    pending: tuple[Embedding, ...] = ()
 
 
 class CameraActor:
@@ -109,6 +94,7 @@ class CameraActor:
         self._taken: Checkpoint | None = None
         self._checkpointed: FrameStamp | None = None
         self._ack_limit = inf
+        self._clock = CameraClock(behind_s=limits.max_lateness_s)
         self._work: tuple[asyncio.Task[None], ...] = ()
 
     async def ready(self) -> None:
@@ -198,7 +184,8 @@ class CameraActor:
                     break
                 breaks.append(time.monotonic())
                 is_lost = (
-                    len(breaks) == self._limits.max_reopens and breaks[-1] - breaks[0] < self._limits.reopens_within_s
+                    0 < self._limits.max_reopens == len(breaks)
+                    and breaks[-1] - breaks[0] < self._limits.reopens_within_s
                 )
                 if not self._source.live or is_lost:
                     self._status = replace(self._status, error=str(error))
@@ -207,7 +194,7 @@ class CameraActor:
                 if time.monotonic() - began > self._limits.max_backoff_s:
                     backoff_s = self._limits.min_backoff_s
                 logger.warning("camera %s: %s; opening it again in %.1f s", self._source.camera_id, error, backoff_s)
-                self._status = replace(self._status, reopens=self._status.reopens + 1)
+                self._status = replace(self._status, reopens=self._status.reopens + 1, away=str(error))
                 await self._pause(backoff_s * random.uniform(0.75, 1.25))
                 backoff_s = min(2 * backoff_s, self._limits.max_backoff_s)
             else:
@@ -325,11 +312,14 @@ class CameraActor:
             frame = next(frames, None)
             if frame is None:
                 return
+            if self._source.live:
+                corrected_at = self._clock.corrected(frame.stamp.captured_at, time.time())
+                frame = replace(frame, stamp=replace(frame.stamp, captured_at=corrected_at))
             prepared = letterbox(frame, self._input_hw)
             self._decode_s += time.perf_counter() - began  # not in the status, which the event loop replaces
             due_at = self._due(frame.stamp)
             wait_s = due_at - time.time()
-            if wait_s > 0:
+            if wait_s > 0 and not self._source.live:
                 time.sleep(wait_s)
             yield frame, prepared, due_at
 
@@ -352,6 +342,8 @@ class CameraActor:
             self._status,
             frames_processed=self._status.frames_processed + 1,
             lag_s=time.time() - self._due_at[frame.stamp.index],
+            away=None,
+            clock_ahead_s=self._clock.ahead_s,
         )
         if self._awaiting and self._taken is None and self._track is not None:
             self._taken = Checkpoint(frame.stamp, copy.deepcopy(self._track), self._whole_status())

@@ -44,7 +44,8 @@ class Progress:
         for camera_id, status in cameras.items():
             at, frames = self._before.get(camera_id, (self._began, 0))
             if now - at >= 1.0:
-                self._fps[camera_id] = (status.frames_processed - frames) / (now - at)
+                # A camera that continues from a checkpoint counts again from there.
+                self._fps[camera_id] = max(0, status.frames_processed - frames) / (now - at)
                 self._before[camera_id] = (now, status.frames_processed)
         if self._live is not None:
             self._live.update(self._table(cameras))
@@ -52,13 +53,14 @@ class Progress:
             self._logged_at = now
             for camera_id, status in cameras.items():
                 logger.info(
-                    "camera %s: %d frames, %.1f fps, %d dropped, lag %.1f s, people now %d",
+                    "camera %s: %d frames, %.1f fps, %d dropped, lag %.1f s, people now %d%s",
                     camera_id,
                     status.frames_processed,
                     self._fps.get(camera_id, 0.0),
                     status.frames_dropped,
                     status.lag_s,
                     status.people_now,
+                    f"; {trouble}" if (trouble := _trouble(status)) else "",
                 )
 
     def _table(self, cameras: Mapping[str, CameraStatus]) -> Table:
@@ -74,6 +76,11 @@ class Progress:
                 f"{status.lag_s:.1f} s",
                 str(status.people_now),
                 f"{status.tracklets:,}",
-                Text(status.error or "", style="red"),  # not markup: a message may hold brackets
+                Text(_trouble(status), style="red"),  # not markup: a message may hold brackets
             )
         return table
+
+
+def _trouble(status: CameraStatus) -> str:
+    """Return what is wrong with a camera; empty if nothing is."""
+    return status.error or ("its process does not answer" if status.is_silent else status.away or "")

@@ -1,5 +1,6 @@
 import asyncio
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -205,7 +206,40 @@ def test_a_live_camera_that_breaks_is_opened_again() -> None:
     assert pipeline.watermarks[-1] == inf
 
 
-def test_a_live_camera_that_keeps_breaking_is_given_up() -> None:
+def test_a_live_camera_that_keeps_breaking_is_never_given_up_and_says_why_it_is_away() -> None:
+    source = HopelessSource()
+    actor = make_actor(source, FakePipeline(), replace(LIMITS, max_reopens=0))
+
+    async def main() -> tuple[CameraStatus, CameraStatus]:
+        task = asyncio.create_task(actor.run())
+        while (status := await actor.status()).reopens < 20:
+            await asyncio.sleep(0.001)
+        await actor.stop()
+        return status, await asyncio.wait_for(task, 10)
+
+    away, ended = asyncio.run(main())
+    assert away.away == "east: no route to host"
+    assert away.error is ended.error is None
+
+
+@pytest.mark.parametrize("ahead_s", [3600.0, 4.5, -3600.0])
+def test_a_live_camera_whose_clock_is_wrong_loses_no_frame_and_has_the_times_of_this_machine(ahead_s: float) -> None:
+    class LiveSource(MemorySource):
+        def frames(self) -> Iterator[Frame]:
+            for frame in super().frames():
+                time.sleep(0.01)
+                yield replace(frame, stamp=replace(frame.stamp, captured_at=time.time() + ahead_s))
+
+    pipeline = FakePipeline()
+    began = time.time()
+    limits = replace(LIMITS, max_lateness_s=5.0)
+    status = asyncio.run(make_actor(LiveSource("east", make_frames(30), live=True), pipeline, limits).run())
+    assert status.frames_processed >= 25  # of 30: the machine may be busy
+    assert status.clock_ahead_s == pytest.approx(ahead_s, abs=2.0)
+    assert all(began - 1 <= at <= time.time() + 1 for at in pipeline.watermarks if -inf < at < inf)
+
+
+def test_a_live_camera_that_may_break_a_few_times_only_is_given_up() -> None:
     source, pipeline = HopelessSource(), FakePipeline()
     status = run(source, pipeline)
     assert status.error == "east: no route to host"

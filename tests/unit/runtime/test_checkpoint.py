@@ -15,7 +15,8 @@ from test_camera_actor import FakePipeline, make_actor, make_frames
 from connectors.sources.memory import MemorySource
 from pipeline.core import Detections, Embedding, Frame, LetterboxedFrame
 from pipeline.core.errors import ProcessLostError, ShapeError
-from pipeline.runtime.camera_actor import CameraActor, Checkpoint
+from pipeline.runtime.camera_actor import CameraActor
+from pipeline.runtime.checkpoint import Checkpoint
 from pipeline.runtime.deliveries import Acknowledgement
 from pipeline.runtime.restarting_camera import RestartingCamera
 from pipeline.telemetry.camera_status import CameraStatus

@@ -181,7 +181,7 @@ def test_a_stopped_run_publishes_what_it_completed_and_ends_nothing(tmp_path: Pa
     assert not any(record.is_last for record in sink.records if isinstance(record, Sighting))
 
 
-def test_a_run_that_does_not_drain_in_time_is_given_up(tmp_path: Path) -> None:
+def test_a_camera_that_does_not_drain_in_time_is_given_up_and_the_run_is_finished_without_it(tmp_path: Path) -> None:
     async def main() -> Result:
         pipeline = await start_pipeline(make_plan(tmp_path, [EndlessSource(live=True)]))
 
@@ -194,8 +194,9 @@ def test_a_run_that_does_not_drain_in_time_is_given_up(tmp_path: Path) -> None:
         stop.set()
         return await watch(pipeline, stop, drain_s=0.1)
 
-    _, report = asyncio.run(main())
-    assert report is None
+    cameras, report = asyncio.run(main())
+    assert report is not None
+    assert "flow.drain_s = 0.1 s" in str(cameras["east"].error)
 
 
 class LostCamera:

@@ -1,11 +1,11 @@
 import io
 import logging
 import sys
-from types import SimpleNamespace
 
 import pytest
 
 from pipeline.telemetry import progress
+from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.progress import Progress
 
 
@@ -14,10 +14,8 @@ class Terminal(io.StringIO):
         return True
 
 
-def status(frames: int = 0, error: str | None = None) -> SimpleNamespace:
-    return SimpleNamespace(
-        frames_processed=frames, frames_dropped=3, tracklets=12, people_now=2, lag_s=0.5, error=error
-    )
+def status(frames: int = 0, error: str | None = None) -> CameraStatus:
+    return CameraStatus(frames_processed=frames, frames_dropped=3, tracklets=12, people_now=2, lag_s=0.5, error=error)
 
 
 class Clock:
