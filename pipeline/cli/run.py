@@ -98,8 +98,8 @@ def _check(config: PipelineConfig, plan: Plan) -> None:
             away.append(error)
     if away and len(away) == len(plan.make_sources) and not plan.resume:
         raise away[0]
-    for error in away:  # one camera that is down must not prevent the start of the others
-        logger.warning("%s; it is opened again and again", error)
+    for reason in away:  # one camera that is down must not prevent the start of the others
+        logger.warning("%s; it is opened again and again", reason)
     plan.make_match()
     plan.make_alert()
 
