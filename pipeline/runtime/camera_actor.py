@@ -272,17 +272,17 @@ class CameraActor:
 
     async def _detected_frames(self, lost: list[SourceLostError]) -> AsyncIterator[tuple[Frame, Detections]]:
         """Yield frames with their detections; a source that breaks ends them, and its error is put into ``lost``."""
-        self._queue = FrameQueue(
+        queue = self._queue = FrameQueue(
             self._prepared_frames(),
             newest_only=self._source.live,
             capacity=self._limits.read_ahead_frames,
         )
         if self._stopped.is_set():
-            self._queue.close()
+            queue.close()
 
         async def items() -> AsyncIterator[Prepared]:
             try:
-                async for item in self._queued_frames():
+                async for item in queue:
                     yield item
             except SourceLostError as error:
                 lost.append(error)
@@ -298,11 +298,6 @@ class CameraActor:
             if detections is not None:
                 self._due_at[frame.stamp.index] = due_at
                 yield frame, detections
-
-    async def _queued_frames(self) -> AsyncIterator[Prepared]:
-        assert self._queue is not None
-        async for item in self._queue:
-            yield item
 
     def _prepared_frames(self) -> Iterator[Prepared]:
         """Read, pace and letter-box; runs in the source's thread."""
