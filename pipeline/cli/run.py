@@ -147,7 +147,7 @@ async def _watch(
 ) -> tuple[dict[str, CameraStatus], MatchReport | None]:
     """Run the pipeline to its end, and show meanwhile how it is doing."""
     metrics = RayMetrics() if plan.processes.kind == "ray" else None
-    keep_status = partial(write_status, plan.output_dir, pipeline) if plan.make_monitors else None
+    keep_status = partial(write_status, plan.output_dir, pipeline)
     with Progress() as progress:
 
         def watch(cameras: Mapping[str, CameraStatus], match: MatchStatus) -> None:
