@@ -25,7 +25,7 @@ from pipeline.core.errors import ConfigError, ConnectorError, ReidError
 
 DONE = 0
 PASSWORD_FILE = "PASSERBY_ADMIN_PASSWORD_FILE"
-"""Variable of the environment: a file with the password of the first administrator; if empty, one is made and printed."""
+"""Variable of the environment: a file with the first administrator's password; empty: one is made and printed."""
 NUM_PORTS = 20
 """Ports to try, from the configured one on; a larger number helps only where this many pages share a machine."""
 
