@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 DONE, FAILED = 0, 1
@@ -51,12 +52,18 @@ async def _own(address: str, job_id: str, overrides: Sequence[str]) -> int:
         else:
             with suppress(RuntimeError):  # there was none
                 await asyncio.to_thread(client.delete_job, job_id)
-            entry = shlex.join(["python", "/app/pipeline/run.py", *overrides, "resume=true"])
+            entry = shlex.join(["python", "/app/pipeline/run.py", *overrides, *_resume(overrides)])
             await asyncio.to_thread(client.submit_job, entrypoint=f"exec {entry}", submission_id=job_id)
         return await _follow(client, job_id, stop)
     except (RuntimeError, OSError) as error:
         print(f"error: {address}: expected to reach the run {job_id}, got {error}", file=sys.stderr)
         return FAILED
+
+
+def _resume(overrides: Sequence[str]) -> list[str]:
+    """Return the override that continues an earlier run, if its ledger is there; the container shares the folder."""
+    folders = [override.removeprefix("output_dir=") for override in overrides if override.startswith("output_dir=")]
+    return ["resume=true"] if folders and (Path(folders[-1]) / "ledger.sqlite").exists() else []
 
 
 async def _connect(address: str, stop: asyncio.Event) -> Any:

@@ -5,7 +5,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,8 @@ from pipeline.config.composition import CONFIGS, load_config, to_yaml
 from pipeline.config.plan import make_plan
 from pipeline.config.schema import PipelineConfig
 from pipeline.core import Source
-from pipeline.core.errors import ConfigError, ConnectorError, ReidError, WeightsError
+from pipeline.core.camera_uri import RECORDINGS, uri_kind
+from pipeline.core.errors import ConfigError, ConnectorError, ReidError, SourceLostError, WeightsError
 from pipeline.ledger import set_aside
 from pipeline.runtime.assembly import start_pipeline
 from pipeline.runtime.cluster import join_cluster, leave_cluster
@@ -51,8 +52,15 @@ passerby run [key=value …]                follow people across the cameras of 
   weights_dir=DIR  output_dir=DIR           where the checkpoints are, and where the results go
   resume=true                               continue the run in output_dir, with its people and their numbers
 
+  --cfg job                                 print the configuration, and run nothing
+  --config-dir DIR                          also look for choices in DIR/site/NAME.yaml, DIR/alerts/NAME.yaml, …
+                                            (as do the folders in PASSERBY_CONFIG_DIR, separated by colons)
+
 Choices, one file each in configs/:
 """
+
+SHOW = ("--cfg", "-c")
+"""Options that print the configuration, as hydra calls them; ``job`` is what is printed."""
 
 
 def main() -> NoReturn:
@@ -62,9 +70,25 @@ def main() -> NoReturn:
         print(HELP + _choices())
         sys.exit(DONE)
     set_up_logs()
-    code = run(overrides)
+    code = show(overrides) if any(word.partition("=")[0] in SHOW for word in overrides) else run(overrides)
     sys.stdout.flush()
     sys.exit(code)
+
+
+def show(words: list[str]) -> int:
+    """Print the configuration that a run would have, secrets masked; return the exit code."""
+    rest = [word for word in words if word != "--resolve"]
+    at = next(number for number, word in enumerate(rest) if word.partition("=")[0] in SHOW)
+    option, equals, kind = rest[at].partition("=")
+    kind = kind if equals else " ".join(rest[at + 1 : at + 2])
+    try:
+        if kind != "job":
+            raise ConfigError(f"{option}: expected job, the configuration of the run, got {kind or 'nothing'}")
+        print(to_yaml(load_config([*rest[:at], *rest[at + (1 if equals else 2) :]])), end="")
+    except ReidError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return DONE
 
 
 def run(overrides: list[str]) -> int:
@@ -84,29 +108,61 @@ def run(overrides: list[str]) -> int:
 
 def _check(config: PipelineConfig, plan: Plan) -> None:
     """Raise for mistakes that would otherwise show in an actor, minutes later."""
+    if plan.resume and not plan.output_dir.is_dir():
+        raise ConfigError(
+            f"resume: expected the folder of an earlier run, got nothing at {plan.output_dir}; correct it"
+        )
+    _check_cameras(config, plan)
+    for name, make_source in plan.make_enrolled.items():
+        _check_source(make_source, f"enrol.{name}", None)
     true_tables(config)
-    for make_source in plan.make_enrolled.values():
-        _check_source(make_source())
+    plan.make_match()
+    alert = plan.make_alert()
+    for camera_id, make_source in plan.make_sources.items():
+        if (frame_hw := _picture_hw(config.site.cameras[camera_id], make_source())) is not None:
+            alert.check_picture(camera_id, frame_hw)
+
+
+def _picture_hw(camera: object, source: Source) -> tuple[int, int] | None:
+    """Return height and width of the first picture of a file or a folder of images; None of other cameras."""
+    uri = camera.get("uri") if isinstance(camera, Mapping) else camera
+    if uri_kind(str(uri)) not in RECORDINGS:
+        return None
+    try:
+        frame = next(iter(source.frames()), None)
+    except SourceLostError:
+        return None  # the run reads it again, and reports what is wrong
+    finally:
+        source.close()
+    return None if frame is None else (frame.image.shape[0], frame.image.shape[1])
+
+
+def _check_cameras(config: PipelineConfig, plan: Plan) -> None:
+    """Raise if a recording cannot be opened, or no live camera can; one that is down does not stop the others."""
     away = []
-    for make_source in plan.make_sources.values():
-        source = make_source()
+    for name, make_source in plan.make_sources.items():
         try:
-            _check_source(source)
+            _check_source(make_source, f"site.cameras.{name}", config.site.footage)
         except ConfigError as error:
+            source = make_source()
+            source.close()
             if not source.live:
                 raise
             away.append(error)
     if away and len(away) == len(plan.make_sources) and not plan.resume:
         raise away[0]
-    for reason in away:  # one camera that is down must not prevent the start of the others
+    for reason in away:
         logger.warning("%s; it is opened again and again", reason)
-    plan.make_match()
-    plan.make_alert()
 
 
-def _check_source(source: Source) -> None:
+def _check_source(make_source: Callable[[], Source], key: str, footage: str | None) -> None:
+    """Raise ``ConfigError`` under this key if a source cannot be opened; add where its footage can be had."""
+    source = make_source()
     try:
         source.check()
+    except ConfigError as error:
+        text = str(error).replace(f"site.cameras.{source.camera_id}:", f"{key}:", 1)
+        raise ConfigError(text if footage is None else f"{text}; {' '.join(footage.split())}") from error
     finally:
         source.close()
 
@@ -214,6 +270,12 @@ def _sum_up(
         print(
             f"error: sink.{name}: expected it to accept everything within flow.drain_s = {plan.drain_s:g} s, "
             "it did not; ledger.sqlite holds what it lacks",
+            file=sys.stderr,
+        )
+    for name, num in report.dropped.items():
+        print(
+            f"warning: sink.{name}: its receiver was too slow or down, and {num} records were dropped; "
+            "alerts.jsonl and ledger.sqlite have them",
             file=sys.stderr,
         )
     return FAILED if lost or report.behind else DONE

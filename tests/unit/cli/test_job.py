@@ -5,13 +5,14 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from pipeline.cli import job
 
-ARGUMENTS = ["--address=http://head:8265", "--id=site", "--", "site=empty", "output_dir=/out/a b"]
+ARGUMENTS = ["--address=http://head:8265", "--id=site", "--", "site=empty"]
 
 
 @dataclass
@@ -52,25 +53,32 @@ class Cluster:
         yield "camera east: 7 frames\n"
 
 
-def own(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> int:
+def own(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, *overrides: str) -> int:
     module = ModuleType("ray.job_submission")
     module.JobSubmissionClient = cluster  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "ray.job_submission", module)
     monkeypatch.setattr(job, "ASK_EVERY_S", 0.01)
-    return job.main(ARGUMENTS)
+    return job.main([*ARGUMENTS, *overrides])
 
 
-SUBMIT = "submit site: exec python /app/pipeline/run.py site=empty 'output_dir=/out/a b' resume=true"
+SUBMIT = "submit site: exec python /app/pipeline/run.py site=empty"
 
 
 @pytest.mark.parametrize("before", [None, "FAILED", "STOPPED"])
 def test_a_run_that_has_ended_or_is_forgotten_is_submitted_again_and_resumes(
-    before: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    before: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "ledger.sqlite").touch()
     cluster = Cluster([before, "PENDING", "RUNNING", "RUNNING", "SUCCEEDED"])
-    assert own(cluster, monkeypatch) == 0
-    assert cluster.calls == ["delete site", SUBMIT]
+    assert own(cluster, monkeypatch, f"output_dir={tmp_path}") == 0
+    assert cluster.calls == ["delete site", f"{SUBMIT} output_dir={tmp_path} resume=true"]
     assert "camera east: 7 frames" in capsys.readouterr().out
+
+
+def test_the_first_run_of_a_folder_continues_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster([None, "RUNNING", "SUCCEEDED"])
+    assert own(cluster, monkeypatch, f"output_dir={tmp_path / 'new'}") == 0
+    assert cluster.calls == ["delete site", f"{SUBMIT} output_dir={tmp_path / 'new'}"]
 
 
 def test_a_run_that_goes_on_is_not_submitted_twice(monkeypatch: pytest.MonkeyPatch) -> None:

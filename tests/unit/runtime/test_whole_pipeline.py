@@ -184,15 +184,19 @@ def test_a_stopped_run_publishes_what_it_completed_and_ends_nothing(tmp_path: Pa
 def test_a_camera_that_does_not_drain_in_time_is_given_up_and_the_run_is_finished_without_it(tmp_path: Path) -> None:
     async def main() -> Result:
         pipeline = await start_pipeline(make_plan(tmp_path, [EndlessSource(live=True)]))
+        is_asked = asyncio.Event()
 
         async def never(*_: object) -> Any:
+            is_asked.set()
             await asyncio.Event().wait()
 
         camera: Any = pipeline.cameras["east"]
         camera._detect = never
         stop = asyncio.Event()
+        watching = asyncio.create_task(watch(pipeline, stop, drain_s=0.1))
+        await is_asked.wait()
         stop.set()
-        return await watch(pipeline, stop, drain_s=0.1)
+        return await watching
 
     cameras, report = asyncio.run(main())
     assert report is not None
