@@ -12,13 +12,13 @@ COMPARE ?=
 # What plain `make run` shows: the demo at its own pace, a page to watch it, and annotated films at the end.
 DEMO := replay.speed=1 'sink=[jsonl,mot,terminal,annotated_video,console]'
 
-.PHONY: run test browser base setup check format bench benchmark evaluate compare mutants train weights clean
+.PHONY: run test coverage browser base setup check format bench benchmark evaluate compare mutants train weights docs clean
 
 run: base
 	$(BIN)/python pipeline/run.py $(if $(ARGS),$(ARGS),$(DEMO))
 
 test: setup browser
-	$(BIN)/python -m pytest -n 0 -m 'not gpu' --hypothesis-profile=thorough $(ARGS)
+	$(BIN)/python -m pytest -n 0 -m 'not (gpu or nightly)' --hypothesis-profile=thorough $(ARGS)
 
 # Tests of the operator's page drive Debian's Chromium. Where it cannot be installed, they are skipped with a message.
 browser:
@@ -74,6 +74,11 @@ train: setup
 	$(PIP) -e '.[train]'
 	$(BIN)/python -m models.training train $(ARGS)
 
+# Which lines the tests run, as plain pytest chooses them: make coverage ARGS=tests/unit/ledger for a part.
+coverage: setup
+	$(BIN)/python -m coverage run --source=pipeline,models,connectors -m pytest -q -n 0 $(ARGS)
+	$(BIN)/python -m coverage report --skip-covered --sort=cover
+
 # How many faults put into the code its tests notice: make mutants ARGS='sample=400 seed=1'.
 mutants: setup
 	$(BIN)/python tests/benchmarks/mutants.py $(ARGS)
@@ -81,5 +86,10 @@ mutants: setup
 weights: base
 	$(BIN)/passerby weights $(ARGS)
 
+# The documentation site, in build/site; a wrong link is an error.
+docs: base
+	$(PIP) -e '.[docs]'
+	$(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) outputs mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build outputs mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis

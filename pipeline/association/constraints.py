@@ -52,10 +52,10 @@ def are_two_people(first: TrackSegment, second: TrackSegment, constraints: LinkC
         return False
     if first.camera_id == second.camera_id:
         return separated_s(first.sampled_boxes, second.sampled_boxes) > MIN_SEPARATED_S
-    if not constraints.topology.may_coincide(first.camera_id, second.camera_id):
-        return True  # stated, so it always holds
     distance_m, shared_s = separation_m(first.trajectory, second.trajectory)
-    return shared_s >= MIN_SHARED_S and distance_m > TWO_PEOPLE_M
+    if shared_s >= MIN_SHARED_S:
+        return distance_m > TWO_PEOPLE_M  # a place on the ground says more than a list of overlapping cameras
+    return not constraints.topology.may_coincide(first.camera_id, second.camera_id)
 
 
 def impossible_transit(segments: Sequence[TrackSegment], constraints: LinkConstraints) -> str | None:
@@ -71,9 +71,9 @@ def impossible_transit(segments: Sequence[TrackSegment], constraints: LinkConstr
             return "left and came back: a new visit"
         if (earlier.camera_id, later.camera_id) in topology.no_transit:
             return f"no transit from {earlier.camera_id} to {later.camera_id}"
-        if is_other_camera and not topology.can_transit(earlier.camera_id, later.camera_id, max(gap_s, 0.0)):
+        if len(earlier.trajectory) and len(later.trajectory):
+            if not can_move(earlier.trajectory, later.trajectory, max_m_s=MAX_SPEED_M_S, slack_m=MOTION_SLACK_M):
+                return f"too far to walk from {earlier.camera_id} to {later.camera_id} in {gap_s:.1f} s"
+        elif is_other_camera and gap_s > 0 and not topology.can_transit(earlier.camera_id, later.camera_id, gap_s):
             return f"cannot walk from {earlier.camera_id} to {later.camera_id} in {gap_s:.1f} s"
-        ground = earlier.trajectory, later.trajectory
-        if all(map(len, ground)) and not can_move(*ground, max_m_s=MAX_SPEED_M_S, slack_m=MOTION_SLACK_M):
-            return f"too far to walk from {earlier.camera_id} to {later.camera_id} in {gap_s:.1f} s"
     return None

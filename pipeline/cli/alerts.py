@@ -12,9 +12,10 @@ from collections.abc import Sequence
 
 from connectors.kafka.alert_topic import AlertTopic, PostedAlert
 from connectors.kafka.client import client_options
+from connectors.kafka.preflight import Needed, why_not
 from connectors.sinks.terminal import TerminalSink
 from pipeline.config.composition import load_config
-from pipeline.core.errors import ReidError
+from pipeline.core.errors import ConfigError, ReidError
 from pipeline.ledger.codec import to_dict
 
 DONE = 0
@@ -22,10 +23,14 @@ DONE = 0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit code; print an error as one line."""
-    parsed = _parser().parse_args(arguments)
+    parsed = make_parser().parse_args(arguments)
     try:
         config = load_config(["site=empty", *parsed.overrides])
         options = client_options(parsed.servers, config.source["kafka"]["security"], "source.kafka")
+        operations = ("Read", "Write") if parsed.command == "ack" else ("Read",)
+        refusal = why_not(options, [Needed("topic", parsed.topic, operations)])
+        if refusal is not None:
+            raise ConfigError(f"topic {parsed.topic}: expected alerts at {parsed.servers}, got {refusal}")
         topic = AlertTopic({**options, "bootstrap_timeout_ms": 5000}, parsed.topic)
         if parsed.command == "ack":
             _show(topic.acknowledge(parsed.key, parsed.by), parsed.json)
@@ -51,7 +56,8 @@ def _show(posted: PostedAlert, as_json: bool) -> None:
     print(f"    {posted.alert.key!r}" + (f", acknowledged by {posted.by!r}" if posted.by else ""), flush=True)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of this command."""
     parser = argparse.ArgumentParser(prog="passerby alerts", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     tail = commands.add_parser("tail", help="show alerts as they arrive")

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from pipeline.core import CommandKind, CorrectionCommand, TrackPart
 from pipeline.core.errors import ReidError
+from pipeline.ledger.apply import submit_command
 from pipeline.ledger.audit import write_audit
 from pipeline.ledger.commands import SubmittedCommand
 from pipeline.ledger.export import EXPORTED, export
 from pipeline.ledger.reader import LedgerReader
-from pipeline.ledger.submit import submit_command
 from pipeline.ledger.verification import faults_of
 from pipeline.ledger.why import why
 
@@ -23,7 +23,7 @@ DONE, FAILED = 0, 1
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, and return the exit code."""
-    parser = _parser()
+    parser = make_parser()
     options = parser.parse_args(arguments)
     try:
         code: int = options.do(options)
@@ -36,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of this command."""
     parser = argparse.ArgumentParser(prog="passerby ledger", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
 

@@ -18,6 +18,7 @@ import yaml
 
 from connectors.kafka.client import client_options, split_uri
 from connectors.kafka.frame_publisher import FramePublisher
+from connectors.kafka.preflight import Needed, why_not
 from connectors.kafka.topics import TopicSpec, ensure_topics
 from connectors.pictures.encoded_image import Encoding
 from pipeline.config.composition import load_config
@@ -34,7 +35,7 @@ REOPEN_AFTER_S = 2.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Publish until the source ends or a signal arrives; return the exit code; print an error as one line."""
-    parsed = _parser().parse_args(arguments)
+    parsed = make_parser().parse_args(arguments)
     try:
         config = load_config(["site=empty", *parsed.overrides])
         source: Source = build_source(parsed.camera, _camera(parsed.source), config.source, key="--source")()
@@ -42,6 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         servers, topic, query = split_uri(parsed.to, "--to")
         options = client_options(servers, config.source["kafka"]["security"], "source.kafka")
         partition = _partition(query)
+        spec = TopicSpec(topic, parsed.partitions, parsed.replication)
+        refusal = why_not(options, [Needed("topic", topic, ("Write", "Describe"), spec)])
+        if refusal is not None:
+            raise ConfigError(f"--to: expected {parsed.to} to take frames, got {refusal}")
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -54,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, stop)
     try:
-        ensure_topics(options, [TopicSpec(topic, parsed.partitions, parsed.replication)])
+        ensure_topics(options, [spec])
         publisher = FramePublisher(
             options,
             topic,
@@ -161,7 +166,8 @@ def _quality(text: str) -> int:
     return int(text)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of this command."""
     parser = argparse.ArgumentParser(prog="passerby publish", description=__doc__)
     servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
     parser.add_argument("--camera", required=True, help="name of the camera, the key of the messages")
@@ -180,7 +186,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--partitions", type=_natural, default=16, help="of a topic that does not exist yet; default 16"
     )
-    parser.add_argument("--replication", type=_natural, default=1, help="of a topic that does not exist yet; default 1")
+    parser.add_argument(
+        "--replication", type=_natural, help="of a topic that does not exist yet; default: the cluster's"
+    )
     parser.add_argument(
         "overrides", nargs="*", help="key=value of a run's configuration, for instance source.kafka.security.…"
     )

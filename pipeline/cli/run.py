@@ -5,7 +5,7 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -14,8 +14,11 @@ from typing import NoReturn
 from pipeline.cli.truth import score_run, true_tables
 from pipeline.config.composition import CONFIGS, load_config, to_yaml
 from pipeline.config.plan import make_plan
+from pipeline.config.plugins import check_outside
 from pipeline.config.schema import PipelineConfig
-from pipeline.core.errors import ConfigError, ConnectorError, ReidError, WeightsError
+from pipeline.core import Source
+from pipeline.core.camera_uri import RECORDINGS, uri_kind
+from pipeline.core.errors import ConfigError, ConnectorError, ReidError, SourceLostError, WeightsError
 from pipeline.ledger import set_aside
 from pipeline.runtime.assembly import start_pipeline
 from pipeline.runtime.cluster import join_cluster, leave_cluster
@@ -50,8 +53,15 @@ passerby run [key=value …]                follow people across the cameras of 
   weights_dir=DIR  output_dir=DIR           where the checkpoints are, and where the results go
   resume=true                               continue the run in output_dir, with its people and their numbers
 
+  --cfg job                                 print the configuration, and run nothing
+  --config-dir DIR                          also look for choices in DIR/site/NAME.yaml, DIR/alerts/NAME.yaml, …
+                                            (as do the folders in PASSERBY_CONFIG_DIR, separated by colons)
+
 Choices, one file each in configs/:
 """
+
+SHOW = ("--cfg", "-c")
+"""Options that print the configuration, as hydra calls them; ``job`` is what is printed."""
 
 
 def main() -> NoReturn:
@@ -61,9 +71,25 @@ def main() -> NoReturn:
         print(HELP + _choices())
         sys.exit(DONE)
     set_up_logs()
-    code = run(overrides)
+    code = show(overrides) if any(word.partition("=")[0] in SHOW for word in overrides) else run(overrides)
     sys.stdout.flush()
     sys.exit(code)
+
+
+def show(words: list[str]) -> int:
+    """Print the configuration that a run would have, secrets masked; return the exit code."""
+    rest = [word for word in words if word != "--resolve"]
+    at = next(number for number, word in enumerate(rest) if word.partition("=")[0] in SHOW)
+    option, equals, kind = rest[at].partition("=")
+    kind = kind if equals else " ".join(rest[at + 1 : at + 2])
+    try:
+        if kind != "job":
+            raise ConfigError(f"{option}: expected job, the configuration of the run, got {kind or 'nothing'}")
+        print(to_yaml(load_config([*rest[:at], *rest[at + (1 if equals else 2) :]])), end="")
+    except ReidError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return DONE
 
 
 def run(overrides: list[str]) -> int:
@@ -83,13 +109,65 @@ def run(overrides: list[str]) -> int:
 
 def _check(config: PipelineConfig, plan: Plan) -> None:
     """Raise for mistakes that would otherwise show in an actor, minutes later."""
+    if plan.resume and not plan.output_dir.is_dir():
+        raise ConfigError(
+            f"resume: expected the folder of an earlier run, got nothing at {plan.output_dir}; correct it"
+        )
+    _check_cameras(config, plan)
+    for name, make_source in plan.make_enrolled.items():
+        _check_source(make_source, f"enrol.{name}", None)
     true_tables(config)
-    for make_source in (*plan.make_sources.values(), *plan.make_enrolled.values()):
-        source = make_source()
-        source.check()
-        source.close()
+    for make_sink in plan.make_sinks.values():
+        check_outside(make_sink)
     plan.make_match()
-    plan.make_alert()
+    alert = plan.make_alert()
+    for camera_id, make_source in plan.make_sources.items():
+        if (frame_hw := _picture_hw(config.site.cameras[camera_id], make_source())) is not None:
+            alert.check_picture(camera_id, frame_hw)
+
+
+def _picture_hw(camera: object, source: Source) -> tuple[int, int] | None:
+    """Return height and width of the first picture of a file or a folder of images; None of other cameras."""
+    uri = camera.get("uri") if isinstance(camera, Mapping) else camera
+    if uri_kind(str(uri)) not in RECORDINGS:
+        return None
+    try:
+        frame = next(iter(source.frames()), None)
+    except SourceLostError:
+        return None  # the run reads it again, and reports what is wrong
+    finally:
+        source.close()
+    return None if frame is None else (frame.image.shape[0], frame.image.shape[1])
+
+
+def _check_cameras(config: PipelineConfig, plan: Plan) -> None:
+    """Raise if a recording cannot be opened, or no live camera can; one that is down does not stop the others."""
+    away = []
+    for name, make_source in plan.make_sources.items():
+        try:
+            _check_source(make_source, f"site.cameras.{name}", config.site.footage)
+        except ConfigError as error:
+            source = make_source()
+            source.close()
+            if not source.live:
+                raise
+            away.append(error)
+    if away and len(away) == len(plan.make_sources) and not plan.resume:
+        raise away[0]
+    for reason in away:
+        logger.warning("%s; it is opened again and again", reason)
+
+
+def _check_source(make_source: Callable[[], Source], key: str, footage: str | None) -> None:
+    """Raise ``ConfigError`` under this key if a source cannot be opened; add where its footage can be had."""
+    source = make_source()
+    try:
+        source.check()
+    except ConfigError as error:
+        text = str(error).replace(f"site.cameras.{source.camera_id}:", f"{key}:", 1)
+        raise ConfigError(text if footage is None else f"{text}; {' '.join(footage.split())}") from error
+    finally:
+        source.close()
 
 
 async def _run(config: PipelineConfig, plan: Plan) -> int:
@@ -99,10 +177,19 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
         loop.add_signal_handler(name, stop.set)
     if plan.processes.kind == "ray":
         join_cluster()
+    if stop.is_set():
+        return _stopped_at_start()
     with _output_dir(plan.output_dir):
         if not plan.resume and (aside := set_aside(plan.output_dir / "ledger.sqlite")) is not None:
             logger.info("the ledger of an earlier run is now %s; resume=true would continue it", aside.name)
-        pipeline = await start_pipeline(plan)
+        starting = asyncio.ensure_future(start_pipeline(plan))
+        stopping = asyncio.ensure_future(stop.wait())
+        await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not starting.done():
+            starting.cancel()
+            return _stopped_at_start()
+        pipeline = starting.result()
         _write_config(config, plan.output_dir)
     _print_notes(plan.output_dir)
     logger.info("ready %.1f s after the start", time.perf_counter() - _LOADED_AT)
@@ -119,7 +206,7 @@ async def _watch(
 ) -> tuple[dict[str, CameraStatus], MatchReport | None]:
     """Run the pipeline to its end, and show meanwhile how it is doing."""
     metrics = RayMetrics() if plan.processes.kind == "ray" else None
-    keep_status = partial(write_status, plan.output_dir, pipeline) if plan.make_monitors else None
+    keep_status = partial(write_status, plan.output_dir, pipeline)
     with Progress() as progress:
 
         def watch(cameras: Mapping[str, CameraStatus], match: MatchStatus) -> None:
@@ -129,6 +216,11 @@ async def _watch(
 
         async with in_background(keep_status):
             return await supervise(pipeline, stop=stop, drain_s=plan.drain_s, watch=watch, watch_every_s=WATCH_EVERY_S)
+
+
+def _stopped_at_start() -> int:
+    print("stopped before the first frame")
+    return DONE
 
 
 @contextmanager
@@ -165,13 +257,15 @@ def _write_config(config: PipelineConfig, folder: Path) -> None:
 def _sum_up(
     config: PipelineConfig, plan: Plan, cameras: Mapping[str, CameraStatus], report: MatchReport, wall_s: float
 ) -> int:
-    score = score_run(config, plan.output_dir)
+    is_whole = not any(status.stopped_early or status.error for status in cameras.values())
+    score = score_run(config, plan.output_dir) if is_whole else None
     summary = make_summary(cameras, report, wall_s, None if score is None else score.summary())
     try:
         write_summary(summary, plan.output_dir)
     except OSError as error:
         raise ConnectorError(f"summary.json: cannot be written: {error}; make room on the disk") from error
     print_summary(summary, plan.output_dir)
+    _print_stopped(config, plan.output_dir, cameras)
     lost = {camera_id: status.error for camera_id, status in cameras.items() if status.error is not None}
     for camera_id, reason in lost.items():
         print(f"error: camera {camera_id}: {reason}", file=sys.stderr)
@@ -181,7 +275,24 @@ def _sum_up(
             "it did not; ledger.sqlite holds what it lacks",
             file=sys.stderr,
         )
+    for name, num in report.dropped.items():
+        print(
+            f"warning: sink.{name}: its receiver was too slow or down, and {num} records were dropped; "
+            "alerts.jsonl and ledger.sqlite have them",
+            file=sys.stderr,
+        )
     return FAILED if lost or report.behind else DONE
+
+
+def _print_stopped(config: PipelineConfig, output_dir: Path, cameras: Mapping[str, CameraStatus]) -> None:
+    """Say of recordings that were not read to their end that they were not, and how to go on."""
+    stopped = {camera_id: status for camera_id, status in cameras.items() if status.stopped_early}
+    if stopped:
+        where = ", ".join(
+            f"{camera_id} after {status.frames_processed} frames" for camera_id, status in stopped.items()
+        )
+        unscored = ", not scored" if config.site.truth is not None else ""
+        print(f"stopped early{unscored}: {where}; continue with resume=true output_dir={output_dir}")
 
 
 def _choices() -> str:

@@ -51,6 +51,7 @@ def make_plan(config: PipelineConfig) -> Plan:
     if not config.site.cameras:
         raise ConfigError("site.cameras: expected at least one, got none; 'site.cameras={east: /a/east.mp4}'")
     check_ranges(config)
+    _check_weights_dir(config.weights_dir)
     _check_names(config.site)
     _topology(config.site)  # a mistake shows here, and not only in the process that needs it
     make = partial(build, allow=config.allow_plugins)
@@ -73,9 +74,7 @@ def make_plan(config: PipelineConfig) -> Plan:
         make_detect=partial(_detection_stage, make_detector, config.detect.min_score, config.detect.min_height_px),
         make_pose=None if needs is PoseNeed.NOTHING else partial(_pose_stage, make(config.pose, "pose"), needs),
         make_embed=partial(_embedding_stage, make_embedder, config.embed.min_quality),
-        make_match=partial(
-            _matcher, make(config.gallery, "gallery"), config.matcher, config.site, _ground(config.site)
-        ),
+        make_match=matcher_factory(config),
         make_alert=partial(
             _alert_engine,
             [make(node, f"alerts.{name}") for name, node in config.alerts.items()],
@@ -94,6 +93,7 @@ def make_plan(config: PipelineConfig) -> Plan:
             reopens_within_s=config.flow.reopens_within_s,
             min_backoff_s=config.flow.min_backoff_s,
             max_backoff_s=config.flow.max_backoff_s,
+            max_lateness_s=config.matcher.max_lateness_s,
         ),
         match=MatchLimits(
             window_s=config.matcher.window_s,
@@ -110,6 +110,16 @@ def make_plan(config: PipelineConfig) -> Plan:
     )
 
 
+def matcher_factory(config: PipelineConfig) -> Callable[[], Matcher]:
+    """Return a picklable factory of the matcher alone.
+
+    Raises:
+        ConfigError: If the gallery or the ground plane cannot be used; names the key.
+    """
+    make_gallery = build(config.gallery, "gallery", allow=config.allow_plugins)
+    return partial(_matcher, make_gallery, config.matcher, config.site, _ground(config.site))
+
+
 def _processes(runtime: RuntimeConfig) -> ProcessLimits:
     return ProcessLimits(
         kind="ray" if runtime.kind == "ray" else "inline",
@@ -124,6 +134,8 @@ def _processes(runtime: RuntimeConfig) -> ProcessLimits:
         },
         max_restarts=runtime.max_restarts,
         checkpoint_every_s=runtime.checkpoint_every_s,
+        place_s=runtime.place_s,
+        silent_s=runtime.silent_s,
     )
 
 
@@ -133,6 +145,12 @@ def _any_is_live(make_sources: Iterable[Callable[[], Source]]) -> bool:
     for source in sources:
         source.close()
     return any(source.live for source in sources)
+
+
+def _check_weights_dir(folder: str | None) -> None:
+    """Raise ``ConfigError`` if a folder is named that is not there: weights of another version might be taken."""
+    if folder is not None and not Path(folder).is_dir():
+        raise ConfigError(f"weights_dir: expected a folder, got nothing at {folder}; correct it, or leave it out")
 
 
 def _check_names(site: SiteConfig) -> None:
@@ -145,7 +163,8 @@ def _check_names(site: SiteConfig) -> None:
     for key, blocks in (("zones", site.zones), ("lines", site.lines)):
         for name, block in blocks.items():
             camera = block.get("camera") if isinstance(block, Mapping) else None
-            if camera not in site.cameras:
+            is_on_ground = isinstance(block, Mapping) and block.get("metres") is True and camera is None
+            if camera not in site.cameras and not is_on_ground:
                 raise ConfigError(
                     f"site.{key}.{name}.camera: expected one of {sorted(site.cameras)}, got {camera}; correct it"
                 )

@@ -15,6 +15,7 @@ from pipeline.core.detections import Detections
 from pipeline.core.embedding import Embedding
 from pipeline.core.frame import Frame, FrameStamp, LetterboxedFrame
 from pipeline.core.identity import Correction, Identity, Match, Sighting
+from pipeline.core.source_report import SourceReport
 from pipeline.core.track import TrackId, Tracklet, TrackPart, TrackUpdate
 
 Record = Sighting | Correction | Alert
@@ -30,10 +31,16 @@ class Source(Protocol):
     camera_id: str
     live: bool
     """True: only the newest frame matters. False: every frame matters, and times come from the recording."""
-    num_dropped: int
-    """Frames it dropped because newer ones had arrived."""
-    num_bad: int
-    """Frames it dropped because they were broken."""
+
+    @property
+    def num_dropped(self) -> int:
+        """Frames it dropped because newer ones had arrived."""
+        ...
+
+    @property
+    def num_bad(self) -> int:
+        """Frames it left out because they were broken. Those before ``resume`` do not count again."""
+        ...
 
     def check(self) -> None:
         """Raise ``ConfigError`` if this cannot work (no such file, not a video). Opens live cameras as well."""
@@ -65,6 +72,15 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class ReportingSource(Protocol):
+    """A source that says what it had to repair or leave out."""
+
+    def report(self) -> SourceReport:
+        """Return what was repaired and left out so far; from any thread."""
+        ...
+
+
 class Sink(Protocol):
     """Delivers sightings, corrections and alerts. Called by one thread."""
 
@@ -84,6 +100,17 @@ class Sink(Protocol):
     def close(self) -> None:
         """Finish files and connections; idempotent. Called after the last ``flush``."""
         ...
+
+
+@runtime_checkable
+class RemoteSink(Sink, Protocol):
+    """A sink that a network may slow down: it is called by a thread of its own, behind a bounded queue."""
+
+    kinds: tuple[type, ...]
+    """Records that it delivers; others do not reach it."""
+    may_drop: bool
+    """True: while it is too slow, the oldest records in the queue are dropped and counted. False: it keeps records on
+    the disk, and is waited for when that is full as well."""
 
 
 @runtime_checkable
