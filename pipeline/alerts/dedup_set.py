@@ -1,7 +1,7 @@
 """The people and tracks that a rule has already raised an alert about."""
 
 from pipeline.alerts.expiring_map import ExpiringMap
-from pipeline.core import Correction, Sighting, TrackId
+from pipeline.core import Correction, CorrectionKind, Sighting, TrackId
 from pipeline.core.moves import moves_of
 
 
@@ -23,10 +23,16 @@ class DedupSet:
         return is_first
 
     def on_correction(self, correction: Correction) -> None:
-        """Move the entries of people who move as a whole; a split leaves entries with their track's first person."""
+        """Move the entries of people who move as a whole; a split leaves entries with their track's first person.
+
+        An undone merge leaves entries with both people: neither is told twice.
+        """
         for move in moves_of(correction):
             for (person_id, track_id), _ in self._alerted.items():
-                if move.parts is None and person_id == move.source:
+                if correction.kind is CorrectionKind.UNDONE and move.parts and person_id == move.source:
+                    if move.target is not None and track_id in {part.track_id for part in move.parts}:
+                        self._alerted.copy((person_id, track_id), (move.target, track_id))
+                elif move.parts is None and person_id == move.source:
                     target = None if move.target is None else (move.target, track_id)
                     self._alerted.move((person_id, track_id), target)
 

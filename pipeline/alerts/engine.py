@@ -104,6 +104,22 @@ class AlertEngine:
         """Return nothing: no alert is held back."""
         return []
 
+    def reinstate(self, before: Sequence[Alert], changed: Sequence[Alert]) -> list[Alert]:
+        """Bring alerts back as they were before a correction that is undone, and return what is said of all alerts.
+
+        Args:
+            before: The alerts as they were.
+            changed: What followed from the undo for open alerts; for these alerts it does not hold.
+        """
+        for alert in before:
+            opened = self._open.get(alert.key)
+            if alert.state is not AlertState.RETRACTED:
+                parts = self._basis.parts_of(alert) or (opened.parts if opened else frozenset())
+                self._open[alert.key] = OpenAlert(alert, parts)
+                self._raised_at.set((alert.rule, alert.person_id), alert.raised_at, at=alert.raised_at)
+        keys = {alert.key for alert in before}
+        return [*(alert for alert in changed if alert.key not in keys), *before]
+
     def snapshot(self) -> bytes:
         """Return the whole state, that of the rules included."""
         rules = {name: rule.snapshot() for name, rule in self._rules.items() if isinstance(rule, Stateful)}

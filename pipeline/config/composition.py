@@ -80,6 +80,20 @@ def load_config(overrides: Sequence[str]) -> PipelineConfig:
         raise ConfigError(_one_line(error)) from error
 
 
+def load_written(path: Path) -> PipelineConfig:
+    """Return the configuration that a run wrote beside its results; its secrets are masked.
+
+    Raises:
+        ConfigError: If there is no such file, or it is of another version.
+    """
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(PipelineConfig), OmegaConf.load(path))
+        assert isinstance(merged, DictConfig)
+        return _typed(merged)
+    except (OSError, OmegaConfBaseException, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: expected the configuration of a run, got {_one_line(error)}") from error
+
+
 def _check_named_once(key: str, text: str) -> None:
     """Raise ``ConfigError`` if a dictionary has a name twice; hydra would silently take the last."""
     try:

@@ -20,6 +20,7 @@ from pipeline.ledger.messages import (
     AlertMessage,
     BoxMessage,
     CorrectionMessage,
+    NameMessage,
     PartMessage,
     RunnerUpMessage,
     SightingMessage,
@@ -120,6 +121,9 @@ def correction_from_dict(message: Mapping[str, object]) -> Correction:
         ),
         reason=found.reason,
         name=found.name,
+        command=found.command,
+        undoes=found.undoes,
+        names=tuple((each.person_id, each.name) for each in found.names),
     )
 
 
@@ -182,6 +186,9 @@ def _correction_message(correction: Correction, decimals: Decimals) -> Correctio
         parts=[PartMessage(str(part.track_id), part.part) for part in parts],
         reason=correction.reason,
         name=correction.name,
+        command=correction.command,
+        undoes=correction.undoes,
+        names=[NameMessage(person_id, name) for person_id, name in correction.names],
     )
 
 

@@ -8,8 +8,11 @@ from pipeline.core import CommandKind, CorrectionCommand, TrackId, TrackPart
 from pipeline.core.errors import ConfigError
 from pipeline.ledger.audit import add_audit
 
-NUM_PEOPLE = {CommandKind.MERGE: (2,), CommandKind.CONFIRM: (1, 2)}
+NUM_PEOPLE = {CommandKind.MERGE: (2,), CommandKind.CONFIRM: (1, 2), CommandKind.UNDO: (0,)}
 """Numbers of people that a command may name; one for kinds that are not listed."""
+
+RECLUSTERING = "review"
+"""Author of the corrections that re-clustering makes; no operator may have this name."""
 
 NEEDS_PARTS = (CommandKind.SPLIT, CommandKind.REJECT)
 """Kinds of command that must name parts of tracks."""
@@ -67,6 +70,10 @@ def check_command(command: CorrectionCommand) -> None:
         raise ConfigError(f"{command.kind}: expected {expected} different people, got {list(command.person_ids)}")
     if command.kind in NEEDS_PARTS and not command.parts:
         raise ConfigError(f"{command.kind}: expected parts of tracks such as east/0/7:2, got none")
+    if (command.kind is CommandKind.UNDO) != (command.undoes > 0):
+        raise ConfigError(f"{command.kind}: expected the number of a correction to undo, for undo only")
+    if command.by.strip() == RECLUSTERING:
+        raise ConfigError(f"{command.kind}: expected the name of the operator, got {command.by}, which is the pipeline")
     if not command.by.strip():
         raise ConfigError(f"{command.kind}: expected the name of the operator, got none; say by whom")
 
@@ -91,6 +98,8 @@ def write_outcome(database: sqlite3.Connection, outcome: Outcome) -> None:
 
 def subject_of(command: CorrectionCommand) -> str:
     """Return what a command concerns: numbers of people, and how many parts."""
+    if command.kind is CommandKind.UNDO:
+        return f"correction {command.undoes}"
     people = ", ".join(map(str, command.person_ids))
     tail = f", {len(command.parts)} parts" if command.parts else ""
     return f"{'persons' if len(command.person_ids) > 1 else 'person'} {people}{tail}"
@@ -113,4 +122,6 @@ def command_from(body: str) -> CorrectionCommand:
         parts=tuple(TrackPart(TrackId.parse(track), part) for track, part in values["parts"]),
         name=values["name"],
         reason=values["reason"],
+        undoes=values.get("undoes", 0),
+        force=values.get("force", False),
     )

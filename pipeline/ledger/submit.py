@@ -5,15 +5,20 @@ from pathlib import Path
 
 from pipeline.core import CorrectionCommand
 from pipeline.core.errors import ConnectorError
-from pipeline.ledger.apply import apply_pending
+from pipeline.ledger.apply import Forget, apply_pending
 from pipeline.ledger.commands import add_command, check_command
 from pipeline.ledger.tables import check_schema, connect
 
 
-def submit_command(path: Path, command: CorrectionCommand) -> int:
+def submit_command(path: Path, command: CorrectionCommand, forget: Forget | None = None) -> int:
     """Write a command into a ledger and return its number; safe beside the run that writes the ledger.
 
     The run applies it between two windows of event time. If no run writes the ledger, it is applied at once.
+
+    Args:
+        path: The ledger.
+        command: The command.
+        forget: See ``apply.Forget``.
 
     Raises:
         ConfigError: If it names too many or too few people or parts, or no operator.
@@ -32,5 +37,5 @@ def submit_command(path: Path, command: CorrectionCommand) -> int:
         raise ConnectorError(f"{path}: cannot be written: {error}; try again") from error
     finally:
         database.close()
-    apply_pending(path)
+    apply_pending(path, forget)
     return number

@@ -95,6 +95,7 @@ class MatchActor:
         self._epoch = secrets.token_hex(8)
         saved = self._ledger.saved()
         self._unpublished = self._reducer.bring_back(saved)
+        self._has_caught_up = bool(self._unpublished)
         self._sinks.rewind(saved.marks)
         self._buffer.resume(self._reducer.processed_until)
         self._processed_until = self._reducer.processed_until
@@ -183,7 +184,10 @@ class MatchActor:
             await self._process_released()
             if not self._reducer.is_ended:
                 await self._reduce(EndOfStream())
-            if await self._sinks.flush() and not self._is_closed:
+            is_safe = await self._sinks.flush()
+            if is_safe and self._is_closed and self._has_caught_up:
+                self._ledger.note_published({})  # sinks took corrections that were made after the end
+            if is_safe and not self._is_closed:
                 self._ledger.note_published(self._sinks.marks())
                 self._ledger.save(self._reducer.snapshot())
         if not self._is_closed:
@@ -225,8 +229,10 @@ class MatchActor:
                 due_at = self._due_at.pop(TrackPart(embedding.track_id, embedding.part))
                 self._latencies_s.append(published_at - due_at)
 
-    async def _apply(self, command: CorrectionCommand, correction: Correction, outcome: Outcome) -> None:
-        await self._reduce(AppliedCommand(command, correction), outcomes=[outcome])
+    async def _apply(
+        self, command: CorrectionCommand, correction: Correction, alerts: Sequence[Alert], outcome: Outcome
+    ) -> None:
+        await self._reduce(AppliedCommand(command, correction, list(alerts)), outcomes=[outcome])
 
     async def _erase(self, command: CorrectionCommand, correction: Correction, last_person_id: int) -> Removed:
         """Forget a person in the matcher, the ledger, the sinks and the stores beside them."""

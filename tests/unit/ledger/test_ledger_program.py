@@ -250,7 +250,7 @@ def test_erasure_reports_what_a_reader_holds_in_the_log_until_the_reader_is_gone
     reading.execute("BEGIN")
     reading.execute("SELECT count(*) FROM events").fetchone()
     ledger.close()
-    assert main(["erase", str(folder), "2", "--by", "ann"]) == 0
+    assert main(["erase", str(folder), "2", "--by", "ann"]) == 1
     assert "STILL FOUND in ledger.sqlite" in capsys.readouterr().out
     reading.close()
     Ledger(folder / "ledger.sqlite").close()
