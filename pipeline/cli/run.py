@@ -136,7 +136,7 @@ def _output_dir(folder: Path) -> Iterator[None]:
     """Make the folder before the pipeline needs it; remove it again if the pipeline turns out to be misconfigured."""
     is_new = not folder.exists()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # what it will hold is about people
     except OSError as error:
         raise ConfigError(f"output_dir: cannot be written: {error}; choose another with output_dir=…") from error
     try:

@@ -78,11 +78,21 @@ def check_command(command: CorrectionCommand) -> None:
         raise ConfigError(f"{command.kind}: expected the name of the operator, got none; say by whom")
 
 
-def read_commands(database: sqlite3.Connection, state: str | None = None) -> list[SubmittedCommand]:
-    """Return the commands in order of submission; all, or those of one state."""
-    rows = database.execute(
-        "SELECT number, body, state, outcome FROM orders WHERE ?1 IS NULL OR state = ?1 ORDER BY number", (state,)
-    )
+def read_commands(
+    database: sqlite3.Connection, state: str | None = None, *, number: int | None = None, newest: int | None = None
+) -> list[SubmittedCommand]:
+    """Return the commands in order of submission; all, or those of one state, the one of a number, or the newest.
+
+    The newest ones come newest first.
+    """
+    where, values = "", list[object]()
+    for column, value in (("state", state), ("number", number)):
+        if value is not None:
+            where += f"{' AND' if where else ' WHERE'} {column} = ?"
+            values.append(value)
+    order = "number" if newest is None else "number DESC LIMIT ?"
+    values += [] if newest is None else [newest]
+    rows = database.execute(f"SELECT number, body, state, outcome FROM orders{where} ORDER BY {order}", values)
     return [SubmittedCommand(number, command_from(body), state, outcome) for number, body, state, outcome in rows]
 
 

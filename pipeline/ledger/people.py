@@ -110,25 +110,23 @@ class People:
         """Return each person who was seen, by number."""
         person_ids = self.tracks.finals().person_ids
         by_person = np.argsort(person_ids, kind="stable")
-        first_at, last_at = np.array(self._first_at), np.array(self._last_at)
-        cameras = np.array(self._camera_of)
-        names = list(self._cameras)
-        starts = np.flatnonzero(np.diff(person_ids[by_person], prepend=NOBODY - 1))
-        found = []
-        for slots in np.split(by_person, starts[1:]) if len(by_person) else []:
-            person_id = int(person_ids[slots[0]])
-            if person_id != NOBODY:
-                found.append(
-                    Person(
-                        person_id,
-                        self._names.get(person_id, ""),
-                        len(slots),
-                        float(first_at[slots].min()),
-                        float(last_at[slots].max()),
-                        tuple(sorted(names[camera] for camera in np.unique(cameras[slots]))),
-                    )
-                )
-        return found
+        by_person = by_person[np.searchsorted(person_ids[by_person], NOBODY, side="right") :]
+        if not len(by_person):
+            return []
+        starts = np.flatnonzero(np.diff(person_ids[by_person], prepend=NOBODY))
+        first_at = np.minimum.reduceat(np.array(self._first_at)[by_person], starts).tolist()
+        last_at = np.maximum.reduceat(np.array(self._last_at)[by_person], starts).tolist()
+        counts = np.diff(starts, append=len(by_person)).tolist()
+        cameras = np.array(self._camera_of)[by_person]
+        seen_in: list[list[str]] = [[] for _ in counts]
+        for name, camera in sorted(self._cameras.items()):
+            for index in np.flatnonzero(np.logical_or.reduceat(cameras == camera, starts)).tolist():
+                seen_in[index].append(name)
+        numbers = person_ids[by_person[starts]].tolist()
+        return [
+            Person(number, self._names.get(number, ""), count, first, last, tuple(names))
+            for number, count, first, last, names in zip(numbers, counts, first_at, last_at, seen_in, strict=True)
+        ]
 
     def parts_of(self, person_id: int) -> list[TrackPart]:
         """Return which parts of tracks show a person now."""

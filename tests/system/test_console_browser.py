@@ -171,7 +171,13 @@ def logged_in(past: RunningPage, role: Role) -> dict[str, object]:
     return {
         "storage_state": {
             "cookies": [
-                {"name": "passerby_session", "value": cookie, "domain": "127.0.0.1", "path": "/", "expires": -1}
+                {
+                    "name": f"passerby_session_{past.port}",
+                    "value": cookie,
+                    "domain": "127.0.0.1",
+                    "path": "/",
+                    "expires": -1,
+                }
                 | {"httpOnly": True, "secure": False, "sameSite": "Strict"}
             ],
             "origins": [],

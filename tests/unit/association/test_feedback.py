@@ -173,8 +173,8 @@ def memory(stage: Matcher) -> object:
             person_id: sorted((tuple(s.parts), s.must_links, s.cannot_links, s.num_frames) for s in person.segments)
             for person_id, person in store.people.items()
         },
-        store.enrolled,
-        store.pending,
+        set(store.enrolled),
+        dict(store.pending),
         {track_id: person_id for track_id, (_, person_id) in store.open.items()},
         stage._calibration.model,
         {person_id: identity.camera_ids for person_id, identity in stage._gallery.people.items()},
