@@ -176,7 +176,7 @@ def _command(options: argparse.Namespace) -> int:
         return FAILED
     if submitted.state == "done" and films:
         print(write_again(folder, films))
-    elif submitted.state == "done" and any(folder.glob("*/boxes.sqlite")):
+    elif submitted.state == "done" and command.kind is not CommandKind.ERASE and any(folder.glob("*/boxes.sqlite")):
         print(f"MOT text and annotated videos are unchanged; write them again with: passerby re-export {folder}")
     return DONE if submitted.state == "done" else FAILED
 

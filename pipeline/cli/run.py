@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+from pipeline.cli.page_after_run import keep_page
 from pipeline.cli.truth import score_run, true_tables
 from pipeline.config.composition import CONFIGS, load_config, to_yaml
 from pipeline.config.plan import make_plan
@@ -111,7 +112,10 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
     if report is None:
         print(f"error: not drained within flow.drain_s = {plan.drain_s:g} s", file=sys.stderr)
         return FAILED
-    return _sum_up(config, plan, cameras, report, time.perf_counter() - began)
+    code = _sum_up(config, plan, cameras, report, time.perf_counter() - began)
+    if "console" in config.sink and sys.stdin.isatty() and not stop.is_set():
+        await keep_page(config.sink["console"], plan.output_dir)
+    return code
 
 
 async def _watch(

@@ -4,6 +4,7 @@ import { keep, shown as inAddress } from "./address.js";
 import { isOpen } from "./alarm.js";
 import { get, send } from "./api.js";
 import { addButtons, dialog, h, put, toast } from "./dom.js";
+import { play } from "./player.js";
 import { duration, eventTime, moment, parseTime, personLink, thumbnail, wallClock } from "./format.js";
 
 const PAGE = 60;
@@ -84,6 +85,7 @@ export async function page(root, context) {
       context.may("operator") ? h("div", { className: "buttons" },
         isRetracted || isAcknowledged ? null : h("button", { className: "main", "data-key": `ack ${alert.key}`, onclick: () => acknowledge([alert.key]) }, "Acknowledge"),
         isAcknowledged ? h("button", { "data-key": `back ${alert.key}`, onclick: () => act("alerts/take-back", { keys: [alert.key] }) }, "Open again") : null,
+        alert.track ? h("button", { "data-key": `play ${alert.key}`, onclick: async () => play(alert.message, await get("clips", { track: alert.track })) }, "Play") : null,
         h("button", { "data-key": `say ${alert.key}`, onclick: () => comment(alert) }, "Comment"),
         context.me.cameras ? null : h("button", { "data-key": `mute ${alert.key}`, onclick: () => mute(alert.rule) }, "Mute rule")) : null);
   }

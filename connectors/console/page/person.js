@@ -5,6 +5,7 @@ import { addButtons, dialog, h, put, toast } from "./dom.js";
 import { colour, duration, eventTime, outcome, personLink, probabilityText, thumbnail, wallClock } from "./format.js";
 import { unlinked } from "./similarity.js";
 import { map } from "./map.js";
+import { play } from "./player.js";
 import { segments, timeline } from "./timeline.js";
 
 const MAX_BEST = 8;
@@ -58,6 +59,7 @@ export async function page(root, context, [asked]) {
           h("h1", {}, person.name || `Person ${id}`),
           h("p", { className: "num" }, `${eventTime(person.first_seen_at)} – ${eventTime(person.last_seen_at)} · ${person.cameras.join(", ")} · ${person.num_sightings} ${person.num_sightings === 1 ? "sighting" : "sightings"}`,
             person.asked_for === id ? null : ` · merged with number ${person.asked_for}`)),
+        h("button", { className: "main", "data-key": "play", onclick: () => play(`The journey of person ${id}`, person.sightings) }, "Play journey"),
         mayCorrect ? h("div", { className: "bar" },
           h("button", { "data-key": "merge", onclick: merge }, "Merge with…"),
           h("button", { "data-key": "name", onclick: name }, person.name ? "Rename" : "Add to watch-list"),
@@ -148,7 +150,7 @@ export async function page(root, context, [asked]) {
         h("button", { className: "plain", onclick: () => { box.close(); why(found.linked_by); } }, "Show that sighting")) : null,
       found.gates.length ? h("ul", { className: "gates" }, found.gates.map((gate) => h("li", {}, gate))) : null);
     const parts = [each];
-    addButtons(box, found.quality === null ? null : h("a", { className: "button", href: searchAddress(each), onclick: () => box.close() }, "Search by picture"), ...(context.may("operator") ? [
+    addButtons(box, h("button", { onclick: () => { box.close(); play(`${found.camera}, ${eventTime(found.first_at)}`, [each]); } }, "Play"), found.quality === null ? null : h("a", { className: "button", href: searchAddress(each), onclick: () => box.close() }, "Search by picture"), ...(context.may("operator") ? [
       h("button", { onclick: () => { box.close(); correct("reject", [person.person], { parts, reason: "not this person" }); } }, "Not this person"),
       h("button", { className: "main", onclick: () => { box.close(); correct("confirm", [person.person], { parts, reason: "checked" }); } }, "Confirm"),
     ] : []));

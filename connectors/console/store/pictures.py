@@ -109,6 +109,11 @@ class PictureStore:
         of_frames = tuple(tuple(tuple(box) for box in of_frame) for of_frame in json.loads(heads))
         return Clip(part, tuple(json.loads(times)), bytes(jpeg), of_frames)
 
+    def parts_with_clip(self, track_id: TrackId) -> list[int]:
+        """Return the numbers of the parts of a track that have a clip, in order."""
+        rows = self._database.rows("SELECT part FROM clips WHERE track = ? ORDER BY part", str(track_id))
+        return [part for (part,) in rows]
+
     def get(self, part: TrackPart) -> Picture | None:
         """Return a picture; None if there is none."""
         rows = self._database.rows(

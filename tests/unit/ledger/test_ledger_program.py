@@ -255,3 +255,17 @@ def test_erasure_reports_what_a_reader_holds_in_the_log_until_the_reader_is_gone
     reading.close()
     Ledger(folder / "ledger.sqlite").close()
     assert not (folder / "ledger.sqlite-wal").exists()
+
+
+def test_what_an_erasure_searches_for_is_not_in_what_is_about_other_people(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger = Ledger(folder / "ledger.sqlite")
+    ledger.append([make_sighting(person_id, EAST, person_id, make_path(100 * person_id)) for person_id in range(4, 9)])
+    ledger.close()
+    for person_id in (2, 4, 5, 6):
+        assert main(["erase", str(folder), str(person_id), "--by", "ann"]) == 0
+        assert capsys.readouterr().out.endswith("nothing of it is found any more\n"), person_id
+    reader = LedgerReader(folder / "ledger.sqlite")
+    assert [person.person_id for person in reader.persons()] == [1, 3, 7, 8]
+    reader.close()
