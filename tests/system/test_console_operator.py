@@ -31,12 +31,17 @@ def browser() -> Iterator[Browser]:
         yield launched
 
 
-def serve(folder: Path, port: int) -> subprocess.Popen[str]:
+def serve(folder: Path, port: int) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "connectors.console", "--output", str(folder), "--port", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    process.stdout.readline()
-    return process
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    while process.poll() is None:
+        try:
+            socket.create_connection((ADDRESS, port)).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return process
+    raise AssertionError("the server did not start")
 
 
 def test_a_server_that_is_killed_shows_a_banner_and_comes_back_by_itself(browser: Browser, tmp_path: Path) -> None:

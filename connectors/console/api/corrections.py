@@ -96,7 +96,9 @@ class CorrectionRoutes:
         if number not in self._state.ledger_view.undoable():
             raise HTTPException(409, f"expected a correction that is done and not undone, got a {submitted.state} one")
         command = CorrectionCommand(CommandKind.UNDO, (), user.name, time.time(), undoes=number)
-        return self._shown(self._submitted(self._state.submit(command)))
+        undo = self._state.submit(command)
+        self._state.follow()  # after a run it is applied by now; a label that led to it is taken back
+        return self._shown(self._submitted(undo))
 
     def together(self, user: Operator, one: Person, two: Person) -> dict[str, Any]:
         """Where and when two people were seen at the same time; such a merge needs ``force``."""

@@ -81,6 +81,7 @@ export async function page(root, context, [tab = "queue"]) {
     if (act) { event.preventDefault(); act(); }
   };
   addEventListener("keydown", keys);
+  context.listeners.add(async () => { if (!current) await refresh(); });
   await refresh();
   return () => removeEventListener("keydown", keys);
 }

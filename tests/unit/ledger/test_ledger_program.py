@@ -107,8 +107,8 @@ def test_a_damaged_page_is_one_clear_error(tmp_path: Path, capsys: pytest.Captur
 def test_why_prints_the_decision_and_later_corrections(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["why", str(folder), "east/0/1:1"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "east/0/1:1 at 1.4 was matched to person 1: new, 95% sure"
-    assert lines[-2:] == ["then split: 1, 3, by review (better so)", "now: person 3"]
+    assert lines[0] == "east/0/1:1 at 1.4 became person 1, a new number; 95% sure"
+    assert lines[-2:] == ["then split: 1, 3, by re-clustering (better so)", "now: person 3"]
     assert main(["why", str(folder), "east/0/9:0"]) == 1
     assert "expected a sighting" in capsys.readouterr().err
 
