@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None, at_rest: AtRest | None = None) 
         arguments: Of the command line.
         at_rest: See ``AppState``.
     """
-    parsed = _parser().parse_args(arguments)
+    parsed = make_parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     try:
         settings = _settings(parsed)
@@ -57,7 +57,9 @@ def main(arguments: Sequence[str] | None = None, at_rest: AtRest | None = None) 
         accounts = Accounts(settings.accounts or settings.folder / "accounts.sqlite")
         port = listener.getsockname()[1]
         _write_private(settings.folder / PORT_FILE, str(port))
-        _announce(settings, accounts, port)
+        text = _announcement(settings, accounts, port)
+        if settings.is_live:
+            _write_private(settings.folder / URL_FILE, text)  # the run prints it and deletes the file
         state = _open_state(settings, accounts, at_rest)
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -77,7 +79,7 @@ def main(arguments: Sequence[str] | None = None, at_rest: AtRest | None = None) 
         ),
     )
     try:
-        asyncio.run(server.serve([listener]))
+        asyncio.run(_serve(server, listener, "" if settings.is_live else text))
     except KeyboardInterrupt:
         return DONE
     finally:
@@ -86,8 +88,18 @@ def main(arguments: Sequence[str] | None = None, at_rest: AtRest | None = None) 
     return DONE
 
 
-def _announce(settings: Settings, accounts: Accounts, port: int) -> None:
-    """Print the page's address; the first administrator's password is printed here and never again."""
+async def _serve(server: uvicorn.Server, listener: socket.socket, text: str) -> None:
+    """Serve the page, and print its address once it is served."""
+    serving = asyncio.create_task(server.serve([listener]))
+    while not (server.started or serving.done()):
+        await asyncio.sleep(POLL_S)
+    if server.started:
+        print(text, end="", flush=True)
+    await serving
+
+
+def _announcement(settings: Settings, accounts: Accounts, port: int) -> str:
+    """Return the page's address; the first administrator's password is shown here and never again."""
     url = settings.url(port)
     if settings.is_open:
         text = f"console: {url} (open without a login, reachable from this machine only)\n"
@@ -96,10 +108,7 @@ def _announce(settings: Settings, accounts: Accounts, port: int) -> None:
         text = f"console: {url}\n"
         if password is not None:
             text += f"console: first login: admin / {password} (shown once; change it)\n"
-    if settings.is_live:
-        _write_private(settings.folder / URL_FILE, text)  # the run prints it and deletes the file
-    else:
-        print(text, end="", flush=True)
+    return text
 
 
 def _open_state(settings: Settings, accounts: Accounts, at_rest: AtRest | None) -> AppState:
@@ -184,7 +193,8 @@ def _stop_with_parent(server: uvicorn.Server) -> None:
     server.should_exit = True
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of this command."""
     parser = argparse.ArgumentParser(prog="passerby console", description=__doc__)
     add = parser.add_argument
     add("--output", required=True, metavar="DIR", help="output folder of a run, finished or still going on")

@@ -9,7 +9,7 @@ Secrets: none.
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from connectors.pictures.video_writer import VideoWriter
 from connectors.sinks.final_boxes import FinalBoxes
 from connectors.sources.images import ImagesSource
 from connectors.sources.video_file import VideoFileSource
-from pipeline.core import Frame, Record, Source, TrackPart
+from pipeline.core import Frame, Source
 from pipeline.core.camera_uri import IMAGES, RECORDINGS, uri_kind
 from pipeline.core.errors import ConnectorError, SourceLostError
 
@@ -77,7 +77,9 @@ class AnnotatedVideoSink:
         max_people: int,
     ) -> None:
         self._folder = Path(output_dir) / "annotated"
-        self._boxes = FinalBoxes(self._folder, cameras)
+        self._boxes = boxes = FinalBoxes(self._folder, cameras, self._draw_all)
+        self.write, self.flush, self.close = boxes.write, boxes.flush, boxes.close
+        self.mark, self.rewind, self.re_export = boxes.mark, boxes.rewind, boxes.re_export
         self._cameras = dict(cameras)
         self._max_gap_s = max_gap_s
         self._trail_s = trail_s
@@ -86,29 +88,6 @@ class AnnotatedVideoSink:
         self._threads = threads
         self._num_crops = num_crops
         self._max_people = max_people
-
-    def write(self, records: Sequence[Record]) -> None:
-        """Take sightings and corrections; ignore other records. Raises ``ConnectorError`` if the disk is full."""
-        self._boxes.write(records)
-
-    def flush(self) -> None:
-        """Do nothing: the videos are written by ``close``."""
-
-    def mark(self) -> str:
-        """Return the position in the boxes."""
-        return self._boxes.mark()
-
-    def rewind(self, mark: str) -> None:
-        """Return to the position of an earlier process. If that process had closed its sink, its videos stay."""
-        self._boxes.rewind(mark)
-
-    def re_export(self, person_of: Callable[[TrackPart], int]) -> None:
-        """Let ``close`` draw the videos of an earlier run again, with the identities as they are now."""
-        self._boxes.restore(person_of)
-
-    def close(self) -> None:
-        """Draw the videos, however long that takes; idempotent. Raises ``ConnectorError`` if the disk is full."""
-        self._boxes.finish(self._draw_all)
 
     def _draw_all(self) -> None:
         boxes = {camera_id: self._boxes.boxes(camera_id, max_gap_s=self._max_gap_s) for camera_id in self._cameras}

@@ -1,20 +1,24 @@
 """A live camera: its newest frame, however the camera is connected.
 
 Needs: what its opener needs (``rtsp.py``, ``webcam.py``).
-Guarantee: the newest frame, stamped at arrival. Frames that were not taken in time leave a gap in ``index``.
+Guarantee: the newest frame, stamped at arrival. Frames that were not taken in time leave a gap in ``index``. Damaged
+ones are counted.
 When slow: drops old frames and counts them.
 Secrets: user and password in the URI. They reach no log and no error.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from connectors.sources.damage import MAX_IN_A_ROW, DamageLog
 from connectors.sources.live_reading import LiveReading, ReadingEndedError
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import ConfigError, SourceLostError
+from pipeline.core.source_report import SourceReport
 
 Picture = Callable[[], NDArray[np.uint8]]
 """Returns an image, shape ``(H, W, 3)``, uint8, RGB. It is a call so that dropped pictures cost no conversion."""
@@ -31,8 +35,10 @@ class Opener(Protocol):
     address: str
     advice: str
 
-    def pictures(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[Picture]:
+    def pictures(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[Picture | None]:
         """Open the camera, yield its pictures as they arrive, and close it at the end. Runs in a thread, may block.
+
+        In place of a damaged picture it yields None.
 
         Args:
             open_timeout_s: Seconds to wait for the first picture, if the library can limit that.
@@ -53,13 +59,13 @@ class LiveSource:
         opener: Makes the opener from the URI.
         open_timeout_s: Seconds within which the first picture must arrive.
         read_timeout_s: Seconds within which each further picture must arrive.
+        max_bad_in_a_row: Damaged pictures in a row after which the camera counts as broken; at least 1.
 
     Raises:
         ConfigError: If the opener cannot open such a URI.
     """
 
     live = True
-    num_bad = 0
 
     def __init__(
         self,
@@ -69,8 +75,10 @@ class LiveSource:
         opener: Callable[[str], Opener],
         open_timeout_s: float,
         read_timeout_s: float,
+        max_bad_in_a_row: int = MAX_IN_A_ROW,
     ) -> None:
         self.camera_id = camera_id
+        self._damage = DamageLog(camera_id, max_in_a_row=max_bad_in_a_row)
         self._opener = opener(uri)
         self._open_timeout_s = open_timeout_s
         self._read_timeout_s = read_timeout_s
@@ -80,6 +88,15 @@ class LiveSource:
     def num_dropped(self) -> int:
         """Pictures that a newer one replaced before they were taken."""
         return self._reading.num_missed
+
+    @property
+    def num_bad(self) -> int:
+        """Pictures that could not be decoded."""
+        return self._damage.num_bad
+
+    def report(self) -> SourceReport:
+        """Return what was left out so far."""
+        return SourceReport(self._damage.times)
 
     def check(self) -> None:
         """Open the camera and wait for a picture.
@@ -128,4 +145,12 @@ class LiveSource:
         )
 
     def _pictures(self) -> Iterator[Picture]:
-        return self._opener.pictures(open_timeout_s=self._open_timeout_s, read_timeout_s=self._read_timeout_s)
+        for picture in self._opener.pictures(open_timeout_s=self._open_timeout_s, read_timeout_s=self._read_timeout_s):
+            if picture is not None:
+                self._damage.good()
+                yield picture
+                continue
+            try:
+                self._damage.bad(time.time(), "the camera sent a damaged picture")
+            except SourceLostError as error:
+                raise ReadingEndedError("too many damaged pictures in a row") from error

@@ -43,13 +43,14 @@ class RtspOpener:
         self._uri = uri
         self._threads = threads
 
-    def pictures(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[Picture]:
-        """Open the stream and yield its pictures as they arrive.
+    def pictures(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[Picture | None]:
+        """Open the stream and yield its pictures as they arrive; None for a damaged one.
 
         Raises:
             ReadingEndedError: If it cannot be opened, holds no pictures, or breaks.
         """
         reason = None
+        has_begun = False
         to_rgb = ToRgb()
         try:
             with av.open(self._uri, options=OPTIONS, timeout=(open_timeout_s, read_timeout_s)) as container:
@@ -64,7 +65,10 @@ class RtspOpener:
                         decoded = packet.decode()
                     except av.error.InvalidDataError:
                         # Normal before the first key frame. If it persists, the reading's time-out ends it.
+                        if has_begun:
+                            yield None
                         continue
+                    has_begun = has_begun or bool(decoded)
                     for picture in decoded:
                         yield partial(to_rgb.image, picture)
         except (av.error.FFmpegError, OSError) as error:

@@ -41,6 +41,13 @@ MAX_LOW_SCORE_S = 0.5
 """Seconds without a high score after which a track counts as lost. Larger: fewer tracks are cut."""
 
 
+NUMBERS_PER_RETURN = 10**9
+"""What is added to the number of a track each time that it comes back after it was ended for want of room.
+
+More than any tracker counts to within a session; a smaller one could meet another track's number.
+"""
+
+
 @dataclass(slots=True)
 class _OpenPart:
     """The boxes and crops of a track since its last part."""
@@ -108,7 +115,8 @@ class TrackingStage:
             low-scoring boxes through occlusions, and keeps following them on objects.
         static_min_score: In [0, 1]. A part with a lower mean score is dropped if nothing moved in its place for
             ``part_s``: a sign or a bin taken for a person. From the second such part on the limit is halfway to 1.
-        max_open_tracks: Above this number of open tracks the oldest are ended; bounds memory.
+        max_open_tracks: Above this number of open tracks the oldest are ended; bounds memory. One that the tracker
+            finds again is another track, with a number of its own.
 
     Attributes:
         num_static: Number of parts dropped as static false positives.
@@ -140,6 +148,7 @@ class TrackingStage:
         self._session: int | None = None
         self._open: dict[int, _OpenTrack] = {}
         self._newest_boxes: dict[int, NDArray[np.float32]] = {}
+        self._num_returns: dict[int, int] = {}
         self._frame_hw = (0, 0)
         self._now = 0.0
         self.num_static = 0
@@ -181,6 +190,7 @@ class TrackingStage:
         done: list[Tracklet] = []
         for number in update.ended:
             done += self._end(number)
+            self._num_returns.pop(number, None)
 
         rows = np.flatnonzero(update.numbers != UNCONFIRMED)
         boxes_xyxy, scores = detections.boxes_xyxy[rows], detections.scores[rows]
@@ -208,12 +218,13 @@ class TrackingStage:
                 track.part.is_continuous = not track.in_contact if emitted else was_continuous
                 done += emitted
         while len(self._open) > self._max_open_tracks:
-            done += self._end(min(self._open))
+            done += self._set_aside(min(self._open))
         return done
 
     def _begin(self, number: int, frame: Frame, box_xyxy: NDArray[np.float32]) -> _OpenTrack:
         assert self._session is not None
-        track_id = TrackId(frame.stamp.camera_id, self._session, number)
+        returned = NUMBERS_PER_RETURN * self._num_returns.get(number, 0)
+        track_id = TrackId(frame.stamp.camera_id, self._session, number + returned)
         reference = _static_reference(frame, box_xyxy)
         self._open[number] = _OpenTrack(track_id, self._new_part(), reference, high_score_at=reference.at)
         return self._open[number]
@@ -266,6 +277,11 @@ class TrackingStage:
             track.reference = _static_reference(frame, part.boxes_xyxy[-1])
         static_min_score = (1 + self._static_min_score) / 2 if was_static else self._static_min_score
         return track.is_static and bool(np.mean(part.scores) < static_min_score)
+
+    def _set_aside(self, number: int) -> list[Tracklet]:
+        """End a track that the tracker goes on with: if it comes back, it is another one."""
+        self._num_returns[number] = self._num_returns.get(number, 0) + 1
+        return self._end(number)
 
     def _end(self, number: int) -> list[Tracklet]:
         track = self._open.pop(number, None)

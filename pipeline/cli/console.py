@@ -4,9 +4,12 @@ import sys
 from collections.abc import Sequence
 
 from connectors.console.__main__ import main as serve
+from connectors.console.__main__ import make_parser
 from connectors.console.app_state import AtRest
 from pipeline.cli.re_export import write_again
 from pipeline.cli.state_at_rest import forget
+
+__all__ = ["main", "make_parser"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

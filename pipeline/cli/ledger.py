@@ -12,12 +12,12 @@ from pipeline.cli.re_export import write_again
 from pipeline.cli.state_at_rest import forget
 from pipeline.core import CommandKind, CorrectionCommand, TrackPart
 from pipeline.core.errors import ReidError
+from pipeline.ledger.apply import submit_command
 from pipeline.ledger.audit import write_audit
 from pipeline.ledger.commands import SubmittedCommand
 from pipeline.ledger.erasure import STILL_FOUND
 from pipeline.ledger.export import EXPORTED, export
 from pipeline.ledger.reader import LedgerReader
-from pipeline.ledger.submit import submit_command
 from pipeline.ledger.verification import faults_of
 from pipeline.ledger.why import why
 
@@ -26,7 +26,7 @@ DONE, FAILED = 0, 1
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, and return the exit code."""
-    parser = _parser()
+    parser = make_parser()
     options = parser.parse_args(arguments)
     try:
         code: int = options.do(options)
@@ -39,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of this command."""
     parser = argparse.ArgumentParser(prog="passerby ledger", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
 

@@ -15,6 +15,7 @@ from pipeline.core.detections import Detections
 from pipeline.core.embedding import Embedding
 from pipeline.core.frame import Frame, FrameStamp, LetterboxedFrame
 from pipeline.core.identity import Correction, Identity, Match, Sighting
+from pipeline.core.source_report import SourceReport
 from pipeline.core.track import TrackId, Tracklet, TrackPart, TrackUpdate
 
 Record = Sighting | Correction | Alert
@@ -30,10 +31,16 @@ class Source(Protocol):
     camera_id: str
     live: bool
     """True: only the newest frame matters. False: every frame matters, and times come from the recording."""
-    num_dropped: int
-    """Frames it dropped because newer ones had arrived."""
-    num_bad: int
-    """Frames it dropped because they were broken."""
+
+    @property
+    def num_dropped(self) -> int:
+        """Frames it dropped because newer ones had arrived."""
+        ...
+
+    @property
+    def num_bad(self) -> int:
+        """Frames it left out because they were broken. Those before ``resume`` do not count again."""
+        ...
 
     def check(self) -> None:
         """Raise ``ConfigError`` if this cannot work (no such file, not a video). Opens live cameras as well."""
@@ -62,6 +69,15 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Stop and free everything. Idempotent; from any thread; unblocks ``frames``."""
+        ...
+
+
+@runtime_checkable
+class ReportingSource(Protocol):
+    """A source that says what it had to repair or leave out."""
+
+    def report(self) -> SourceReport:
+        """Return what was repaired and left out so far; from any thread."""
         ...
 
 

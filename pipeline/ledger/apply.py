@@ -1,5 +1,6 @@
-"""Applies correction commands: by a running matcher, or to the ledger of a run that has ended."""
+"""Submits and applies correction commands: by a running matcher, or to the ledger of a run that has ended."""
 
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -7,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core import Alert, Correction, CorrectionCommand, CorrectionKind, Record
-from pipeline.core.errors import DataError
+from pipeline.core.errors import ConnectorError, DataError
 from pipeline.core.serialisation import serialise
-from pipeline.ledger.commands import Outcome, SubmittedCommand
+from pipeline.ledger.commands import Outcome, SubmittedCommand, add_command, check_command
 from pipeline.ledger.erasure import Erasure, erase_files, lines_with, places_with
 from pipeline.ledger.export import renew_exports
 from pipeline.ledger.ledger import Ledger, is_being_written
@@ -17,6 +18,7 @@ from pipeline.ledger.people import People
 from pipeline.ledger.reader import LedgerReader
 from pipeline.ledger.resolve import amended, describe, resolve
 from pipeline.ledger.snapshot import AT_REST, Saved
+from pipeline.ledger.tables import check_schema, connect
 from pipeline.ledger.undo import alerts_before
 
 Removed = tuple[dict[str, int], list[bytes]]
@@ -62,7 +64,7 @@ async def apply_command(submitted: SubmittedCommand, ledger: Ledger, reader: Led
         alerts = [] if undone is None else await host.call(lambda: _alerts_before(reader, undone.event))
         await host.apply(command, correction, alerts, Outcome(submitted, time.time(), True, describe(correction)))
         return
-    removed, needles = await host.erase(command, correction, people.last_person_id)
+    removed, needles = await host.erase(command, correction, people.numbers.last)
     removed["exports"], away = await host.call(renew_exports, reader)
     left = await host.call(places_with, reader.path.parent, [*needles, *lines_with(correction.parts)])
     erasure = Erasure(removed, left, tuple(away))
@@ -79,6 +81,37 @@ Forget = Callable[[Path, Saved, CorrectionCommand, Correction], tuple[bytes, lis
 Takes the run's folder, its saved state, the command and its correction. Only the matcher can do that, and it is known
 above this package.
 """
+
+
+def submit_command(path: Path, command: CorrectionCommand, forget: Forget | None = None) -> int:
+    """Write a command into a ledger and return its number; safe beside the run that writes the ledger.
+
+    The run applies it between two windows of event time. If no run writes the ledger, it is applied at once.
+
+    Args:
+        path: The ledger.
+        command: The command.
+        forget: See ``Forget``.
+
+    Raises:
+        ConfigError: If it names too many or too few people or parts, or no operator.
+        ConnectorError: If there is no such ledger, or it cannot be written.
+    """
+    check_command(command)
+    if not path.is_file():
+        raise ConnectorError(f"{path}: expected a ledger, got no file; name the ledger.sqlite of a run")
+    database = connect(path, read_only=False)
+    try:
+        check_schema(path, database)
+        database.execute("BEGIN IMMEDIATE")
+        number = add_command(database, command)
+        database.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise ConnectorError(f"{path}: cannot be written: {error}; try again") from error
+    finally:
+        database.close()
+    apply_pending(path, forget)
+    return number
 
 
 def apply_pending(path: Path, forget: Forget | None = None) -> None:
@@ -124,7 +157,7 @@ def _host_at_rest(ledger: Ledger, reader: LedgerReader, forget: Forget | None) -
     async def call(function: Callable[..., Any], *arguments: object) -> Any:
         return function(*arguments)
 
-    return CommandHost(lambda people: people.last_person_id + 1, apply, erase, call)
+    return CommandHost(lambda people: people.numbers.upcoming, apply, erase, call)
 
 
 def _finish(coroutine: Coroutine[Any, Any, None]) -> None:

@@ -6,14 +6,14 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from math import inf
 
-from pipeline.camera.detection import letterbox
 from pipeline.camera.tracking import TrackingStage
-from pipeline.core import Detections, Embedding, Frame, FrameStamp, LetterboxedFrame, Monitor, Source
+from pipeline.core import Detections, Embedding, Frame, FrameStamp, Monitor, ReportingSource, Source
 from pipeline.core.errors import DataError, SourceLostError
+from pipeline.core.source_report import SourceReport
 from pipeline.runtime.deliveries import Deliver, Deliveries
 from pipeline.runtime.flow import (
     Detect,
@@ -25,6 +25,7 @@ from pipeline.runtime.flow import (
     tracklets_to_embeddings,
 )
 from pipeline.runtime.frame_queue import FrameQueue
+from pipeline.runtime.paced_frames import Arrival, PacedFrame, PacedFrames
 from pipeline.runtime.plan import CameraLimits
 from pipeline.telemetry.camera_status import CameraStatus
 
@@ -36,9 +37,6 @@ WATERMARK_EVERY_S = 0.2
 Below ``matcher.window_s``, so that every window can end on time. A larger value makes all cameras wait longer for one
 that sees no people; a smaller one makes more calls.
 """
-
-Prepared = tuple[Frame, LetterboxedFrame, float]
-"""A frame, the detector's input, and when the frame was due, Unix seconds."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,17 +87,15 @@ class CameraActor:
         self._source = make_source()
         self._monitor = None if make_monitor is None else make_monitor()
         self._make_track = make_track
-        self._input_hw = input_hw
+        self._paced = PacedFrames(self._source, input_hw=input_hw, speed=limits.replay_speed)
         self._detect, self._pose, self._embed = detect, pose, embed
         self._deliver = Deliveries(deliver)
         self._limits = limits
         self._status = CameraStatus()
         self._stopped = asyncio.Event()
-        self._queue: FrameQueue[Prepared] | None = None
-        self._due_at: dict[int, float] = {}
-        self._began_at: float | None = None
+        self._queue: FrameQueue[PacedFrame] | None = None
+        self._arrivals: dict[int, Arrival] = {}
         self._track: TrackingStage | None = None
-        self._decode_s = 0.0
         self._track_s = 0.0
         self._last: FrameStamp | None = None
         self._acks: deque[tuple[float, FrameStamp]] = deque()
@@ -129,12 +125,21 @@ class CameraActor:
         return await future
 
     def _whole_status(self) -> CameraStatus:
-        source, status = self._source, self._pipeline_status()
+        return self._with_source(self._source.num_dropped, self._source.num_bad)
+
+    def _with_source(self, num_dropped: int, num_bad: int) -> CameraStatus:
+        """Return the status with so many frames that the source itself dropped and left out."""
+        status = self._pipeline_status()
+        report = self._source.report() if isinstance(self._source, ReportingSource) else SourceReport()
         return replace(
             status,
-            frames_read=status.frames_read + source.num_dropped + source.num_bad,
-            frames_dropped=status.frames_dropped + source.num_dropped,
-            bad_records=status.bad_records + source.num_bad,
+            frames_read=status.frames_read + num_dropped + num_bad,
+            frames_dropped=status.frames_dropped + num_dropped,
+            bad_frames=status.bad_frames + num_bad,
+            bad_frame_times=report.bad_at,
+            bad_records=status.bad_records + num_bad,
+            times_repaired=report.num_times_repaired,
+            gaps=report.gaps,
         )
 
     def _pipeline_status(self) -> CameraStatus:
@@ -148,13 +153,15 @@ class CameraActor:
             low_score_parts=self._status.low_score_parts + (track.num_low_score if track else 0),
             people_now=track.num_open if track else 0,
             track_s=self._track_s,
-            decode_s=self._decode_s,
+            decode_s=self._paced.decode_s,
+            waits_s=self._paced.waits_s,
         )
 
     async def stop(self) -> None:
         """Read no further; what was read is still tracked and delivered."""
         self._stopped.set()
         self._source.close()
+        self._paced.close()
         if self._queue is not None:
             self._queue.close()
 
@@ -222,7 +229,7 @@ class CameraActor:
             low_score_parts=status.low_score_parts - track.num_low_score,
             reopens=status.reopens + 1,
         )
-        self._track_s, self._decode_s = status.track_s, status.decode_s
+        self._track_s, self._paced.decode_s = status.track_s, status.decode_s
         self._last = self._checkpointed = checkpoint.stamp
         self._source.resume(checkpoint.stamp)
         # The match actor may be lost as well, so it gets all that is pending; it skips what it has already processed.
@@ -257,75 +264,52 @@ class CameraActor:
     async def _detected_frames(self, lost: list[SourceLostError]) -> AsyncIterator[tuple[Frame, Detections]]:
         """Yield frames with their detections; a source that breaks ends them, and its error is put into ``lost``."""
         self._queue = FrameQueue(
-            self._prepared_frames(),
+            self._paced.read(),
             newest_only=self._source.live,
             capacity=self._limits.read_ahead_frames,
         )
         if self._stopped.is_set():
             self._queue.close()
 
-        async def items() -> AsyncIterator[Prepared]:
+        async def items() -> AsyncIterator[PacedFrame]:
             try:
                 async for item in self._queued_frames():
                     yield item
             except SourceLostError as error:
                 lost.append(error)
 
-        async def detect(item: Prepared) -> Detections | None:
+        async def detect(item: PacedFrame) -> Detections | None:
             try:
-                return await self._detect(item[1])
+                return await self._detect(item.prepared)
             except DataError as error:
                 self._bad("frame", error)
                 return None
 
-        async for (frame, _, due_at), detections in ordered_map(detect, items(), self._limits.max_inflight_frames):
+        async for item, detections in ordered_map(detect, items(), self._limits.max_inflight_frames):
             if detections is not None:
-                self._due_at[frame.stamp.index] = due_at
-                yield frame, detections
+                self._arrivals[item.frame.stamp.index] = item.arrival
+                yield item.frame, detections
 
-    async def _queued_frames(self) -> AsyncIterator[Prepared]:
+    async def _queued_frames(self) -> AsyncIterator[PacedFrame]:
         assert self._queue is not None
         async for item in self._queue:
             yield item
-
-    def _prepared_frames(self) -> Iterator[Prepared]:
-        """Read, pace and letter-box; runs in the source's thread."""
-        frames = self._source.frames()
-        while True:
-            began = time.perf_counter()
-            frame = next(frames, None)
-            if frame is None:
-                return
-            prepared = letterbox(frame, self._input_hw)
-            self._decode_s += time.perf_counter() - began  # not in the status, which the event loop replaces
-            due_at = self._due(frame.stamp)
-            wait_s = due_at - time.time()
-            if wait_s > 0:
-                time.sleep(wait_s)
-            yield frame, prepared, due_at
-
-    def _due(self, stamp: FrameStamp) -> float:
-        """Return the wall-clock time at which a frame should be processed, Unix seconds."""
-        if self._source.live:
-            return stamp.captured_at
-        if self._limits.replay_speed == inf:
-            return time.time()
-        if self._began_at is None:
-            self._began_at = time.time() - stamp.captured_at / self._limits.replay_speed
-        return self._began_at + stamp.captured_at / self._limits.replay_speed
 
     def _seen(self, frame: Frame, track_s: float) -> None:
         if self._monitor is not None and self._track is not None:
             self._monitor.show(frame, self._track.people_now())
         self._last = frame.stamp
+        arrival = self._arrivals[frame.stamp.index]
         self._track_s += track_s
         self._status = replace(
             self._status,
             frames_processed=self._status.frames_processed + 1,
-            lag_s=time.time() - self._due_at[frame.stamp.index],
+            lag_s=time.time() - arrival.due_at,
         )
         if self._awaiting and self._taken is None and self._track is not None:
-            self._taken = Checkpoint(frame.stamp, copy.deepcopy(self._track), self._whole_status())
+            self._taken = Checkpoint(
+                frame.stamp, copy.deepcopy(self._track), self._with_source(arrival.num_dropped, arrival.num_bad)
+            )
 
     async def _deliver_all(self, progress: "asyncio.Queue[Progress | None]") -> None:
         while (step := await progress.get()) is not None:
@@ -336,8 +320,8 @@ class CameraActor:
 
     async def _deliver_step(self, step: Progress) -> None:
         if step.stamp is not None:
-            for index in [index for index in self._due_at if index <= step.stamp.index]:
-                self._last_due_at = self._due_at.pop(index)
+            for index in [index for index in self._arrivals if index <= step.stamp.index]:
+                self._last_due_at = self._arrivals.pop(index).due_at
         embeddings = await self._embedded(step)
         if not embeddings and step.stamp is not None and step.watermark < self._delivered_until + WATERMARK_EVERY_S:
             return
@@ -355,7 +339,7 @@ class CameraActor:
         status = replace(
             done,
             tracklets=self._status.tracklets,  # counted when they are delivered, later than their last frame
-            frames_read=done.frames_processed + done.frames_dropped + done.bad_records,  # not those read ahead
+            frames_read=done.frames_processed + done.frames_dropped + done.bad_frames,  # not those read ahead
         )
         for future in self._awaiting:
             if not future.cancelled():
@@ -377,5 +361,9 @@ class CameraActor:
             return []
 
     def _bad(self, what: str, error: DataError) -> None:
-        self._status = replace(self._status, bad_records=self._status.bad_records + 1)
+        self._status = replace(
+            self._status,
+            bad_frames=self._status.bad_frames + (what == "frame"),
+            bad_records=self._status.bad_records + 1,
+        )
         logger.warning("camera %s: dropped a %s: %s", self._source.camera_id, what, error)

@@ -19,7 +19,7 @@ class FrameQueue(Generic[Item]):
         capacity: Items that wait at most; ignored if ``newest_only``, where it is 1.
 
     Attributes:
-        num_read: Items that the iterator gave.
+        num_read: Items that were taken from the iterator; not one that came after ``close``.
         num_dropped: Of those, the ones that were dropped for a newer one.
     """
 
@@ -84,7 +84,6 @@ class FrameQueue(Generic[Item]):
 
     def _put(self, item: Item) -> bool:
         with self._changed:
-            self.num_read += 1
             if self._newest_only and self._waiting:
                 self._waiting.clear()
                 self.num_dropped += 1
@@ -92,6 +91,7 @@ class FrameQueue(Generic[Item]):
                 self._changed.wait()
             if self._closed:
                 return False
+            self.num_read += 1
             self._waiting.append(item)
         self._wake_reader()
         return True

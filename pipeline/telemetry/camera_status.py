@@ -2,21 +2,29 @@
 
 from dataclasses import dataclass
 
+from pipeline.core.source_report import Gap
+
 
 @dataclass(frozen=True, slots=True)
 class CameraStatus:
     """Counts since the start of the run, and the state now.
 
     Attributes:
-        frames_read: All frames that the source gave: processed, dropped and bad ones.
+        frames_read: All frames that the source gave: processed, dropped and bad ones. While the camera runs, also
+            those on their way.
         frames_processed: Frames that were tracked.
         frames_dropped: Frames that were dropped for newer ones.
         tracklets: Tracklets that were completed.
         static_false_positives: Parts of tracks that were dropped as static false positives.
         low_score_parts: Parts of tracks that were dropped for their low detector score.
-        bad_records: Frames and tracklets that were dropped because they were invalid.
+        bad_frames: Frames that were left out because they were damaged or invalid.
+        bad_frame_times: Unix seconds of the newest of them, as far as they are known.
+        bad_records: Bad frames, and tracklets that were dropped because they were invalid.
+        times_repaired: Frames whose time was missing, doubled or an outlier, and was replaced.
+        gaps: The newest lasting leaps of the camera's times.
         people_now: Open tracks.
         lag_s: Seconds from when the newest tracked frame was due until it was tracked.
+        waits_s: Seconds until the next frame of a paced replay is due; 0 if none is waited for.
         reopens: How often the source was opened again.
         error: Why the camera was given up, or its recording broke off; None while all is well.
         track_s: Seconds spent on tracking.
@@ -29,9 +37,14 @@ class CameraStatus:
     tracklets: int = 0
     static_false_positives: int = 0
     low_score_parts: int = 0
+    bad_frames: int = 0
+    bad_frame_times: tuple[float, ...] = ()
     bad_records: int = 0
+    times_repaired: int = 0
+    gaps: tuple[Gap, ...] = ()
     people_now: int = 0
     lag_s: float = 0.0
+    waits_s: float = 0.0
     reopens: int = 0
     error: str | None = None
     track_s: float = 0.0

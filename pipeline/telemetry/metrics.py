@@ -58,7 +58,7 @@ class RayMetrics:
             for outcome, count in (
                 ("processed", status.frames_processed),
                 ("dropped", status.frames_dropped),
-                ("bad", status.bad_records),
+                ("bad", status.bad_frames),
             ):
                 self._count("reid_frames_total", count, camera=camera, outcome=outcome)
             self._count("reid_tracklets_total", status.tracklets, camera=camera)

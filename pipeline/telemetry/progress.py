@@ -13,6 +13,9 @@ from rich.text import Text
 
 from pipeline.telemetry.camera_status import CameraStatus
 
+MIN_WAIT_S = 2.0
+"""Seconds that a replay waits for its next frame from which it says so. Less is normal between two frames."""
+
 LOG_EVERY_S = 10.0
 """Seconds between two log lines for each camera, where there is no terminal. Fewer fill the log."""
 
@@ -52,18 +55,20 @@ class Progress:
             self._logged_at = now
             for camera_id, status in cameras.items():
                 logger.info(
-                    "camera %s: %d frames, %.1f fps, %d dropped, lag %.1f s, people now %d",
+                    "camera %s: %d frames, %.1f fps, %d dropped, %d bad, lag %.1f s, people now %d%s",
                     camera_id,
                     status.frames_processed,
                     self._fps.get(camera_id, 0.0),
                     status.frames_dropped,
+                    status.bad_frames,
                     status.lag_s,
                     status.people_now,
+                    _waiting(status, ", "),
                 )
 
     def _table(self, cameras: Mapping[str, CameraStatus]) -> Table:
         table = Table(box=None, pad_edge=False)
-        for heading in ("camera", "frames", "fps", "dropped", "lag", "people now", "tracklets", ""):
+        for heading in ("camera", "frames", "fps", "dropped", "bad", "lag", "people now", "tracklets", ""):
             table.add_column(heading, justify="left" if heading in ("camera", "") else "right")
         for camera_id, status in cameras.items():
             table.add_row(
@@ -71,9 +76,15 @@ class Progress:
                 f"{status.frames_processed:,}",
                 f"{self._fps.get(camera_id, 0.0):.1f}",
                 f"{status.frames_dropped:,}",
+                f"{status.bad_frames:,}",
                 f"{status.lag_s:.1f} s",
                 str(status.people_now),
                 f"{status.tracklets:,}",
-                Text(status.error or "", style="red"),  # not markup: a message may hold brackets
+                Text(status.error or _waiting(status), style="red" if status.error else ""),  # may hold brackets
             )
         return table
+
+
+def _waiting(status: CameraStatus, before: str = "") -> str:
+    """Return how long a replay waits for its next frame; nothing if that is not worth saying."""
+    return f"{before}waits {status.waits_s:.0f} s for the next frame" if status.waits_s >= MIN_WAIT_S else ""

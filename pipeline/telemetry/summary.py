@@ -40,7 +40,7 @@ def make_summary(
             camera_id: {
                 name: value
                 for name, value in asdict(status).items()
-                if name not in ("people_now", "lag_s", "track_s", "decode_s")
+                if name not in ("people_now", "lag_s", "waits_s", "track_s", "decode_s")
             }
             for camera_id, status in cameras.items()
         },
@@ -69,11 +69,12 @@ def write_summary(summary: Mapping[str, Any], output_dir: Path) -> None:
 def print_summary(summary: Mapping[str, Any], output_dir: Path) -> None:
     """Print the cameras, the counts, the scores, and where the files are."""
     table = Table(box=None, pad_edge=False)
-    for heading in ("camera", "frames", "dropped", "tracklets"):
+    for heading in ("camera", "frames", "dropped", "bad", "tracklets"):
         table.add_column(heading, justify="left" if heading == "camera" else "right")
     for camera_id, status in summary["cameras"].items():
         table.add_row(
-            camera_id, f"{status['frames_processed']:,}", f"{status['frames_dropped']:,}", f"{status['tracklets']:,}"
+            camera_id,
+            *(f"{status[name]:,}" for name in ("frames_processed", "frames_dropped", "bad_frames", "tracklets")),
         )
     console = Console()
     console.print(table)

@@ -31,6 +31,7 @@ def make_clip(
     movflags: str = "+faststart",
     codec_options: dict[str, str] | None = None,
     file_format: str | None = None,
+    pix_fmt: str = "yuv420p",
 ) -> Path:
     """Write a clip in the format of the path's suffix. ``noisy`` makes each picture a few kilobytes."""
     rng = np.random.default_rng(0)
@@ -38,7 +39,7 @@ def make_clip(
     with av.open(str(path), "w", format=file_format, options=options) as container:
         stream = container.add_stream(codec, rate=fps, options=codec_options or {})
         stream.height, stream.width = hw
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = pix_fmt
         stream.time_base = stream.codec_context.time_base = Fraction(1, 1000) if times_ms else Fraction(1, fps)
         for index in range(num_frames):
             image = rng.integers(0, 256, (*hw, 3), np.uint8) if noisy else picture(index, hw=hw)

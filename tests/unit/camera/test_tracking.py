@@ -157,6 +157,14 @@ def test_no_more_tracks_are_open_than_allowed_and_the_oldest_end() -> None:
     assert all(t.is_last for t in tracklets)
 
 
+def test_a_track_that_comes_back_after_it_was_ended_for_want_of_room_has_a_name_of_its_own() -> None:
+    stage = make_stage(numbers={index: [1, 2] if index % 2 else [1] for index in range(6)}, max_open_tracks=1)
+    tracklets = [each for index in range(6) for each in step(stage, index, [LEFT, RIGHT][: 1 + index % 2])]
+    names = [f"{tracklet.track_id}:{tracklet.part}" for tracklet in tracklets]
+    assert len(names) > 2
+    assert len(set(names)) == len(names)
+
+
 def test_a_static_false_positive_is_dropped() -> None:
     stage = make_stage()
     tracklets = steps(stage, range(80), [LEFT], score=0.4)

@@ -102,7 +102,7 @@ class Folded:
     def give(self, command: CorrectionCommand) -> int:
         self.number += 1
         number = self.number
-        next_person_id = self.people.last_person_id + 1
+        next_person_id = self.people.numbers.upcoming
         correction = resolve(command, self.people, at=0.0, next_person_id=next_person_id, number=number)
         undone = self.people.done.get(correction.undoes)
         if undone is None:

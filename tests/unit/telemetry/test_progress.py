@@ -1,11 +1,11 @@
 import io
 import logging
 import sys
-from types import SimpleNamespace
 
 import pytest
 
 from pipeline.telemetry import progress
+from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.progress import Progress
 
 
@@ -14,9 +14,16 @@ class Terminal(io.StringIO):
         return True
 
 
-def status(frames: int = 0, error: str | None = None) -> SimpleNamespace:
-    return SimpleNamespace(
-        frames_processed=frames, frames_dropped=3, tracklets=12, people_now=2, lag_s=0.5, error=error
+def status(frames: int = 0, error: str | None = None, waits_s: float = 0.0) -> CameraStatus:
+    return CameraStatus(
+        frames_processed=frames,
+        frames_dropped=3,
+        bad_frames=1,
+        tracklets=12,
+        people_now=2,
+        lag_s=0.5,
+        waits_s=waits_s,
+        error=error,
     )
 
 
@@ -37,7 +44,18 @@ def test_without_a_terminal_a_line_is_logged_every_ten_seconds(
         for second in range(12):
             clock.now = 100.0 + second
             shown.show({"east": status(10 * second)})
-    assert caplog.messages == ["camera east: 100 frames, 10.0 fps, 3 dropped, lag 0.5 s, people now 2"]
+    assert caplog.messages == ["camera east: 100 frames, 10.0 fps, 3 dropped, 1 bad, lag 0.5 s, people now 2"]
+
+
+def test_it_says_how_long_a_replay_waits_for_its_next_frame(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(progress, "time", clock)
+    with caplog.at_level(logging.INFO), Progress() as shown:
+        clock.now = 110.0
+        shown.show({"east": status(waits_s=311.8)})
+    assert caplog.messages[0].endswith("people now 2, waits 312 s for the next frame")
 
 
 def test_without_a_terminal_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -75,12 +76,81 @@ def test_check_finds_an_empty_folder(tmp_path: Path) -> None:
         ImagesSource("east", str(tmp_path)).check()
 
 
-def test_a_sequence_with_fewer_images_than_promised_fails_check_and_is_lost(tmp_path: Path) -> None:
+def test_a_sequence_with_fewer_images_than_promised_is_read_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     source = ImagesSource("east", str(write_sequence(tmp_path / "a", num_images=3, length=5)))
-    with pytest.raises(ConfigError, match="expected 5 images"):
-        source.check()
-    with pytest.raises(SourceLostError, match="expected 5 images"):
-        next(source.frames())
+    source.check()
+    assert "camera east: 2 images of" in caplog.text
+    assert len(list(source.frames())) == 3
+
+
+def numbered(folder: Path, numbers: Iterable[int], **options: float) -> list[tuple[int, float]]:
+    """Write a MOT sequence with these numbers, and return index and time of each frame."""
+    write_sequence(folder, num_images=0)
+    write_images(folder / "img1", [f"{number:06d}.jpg" for number in numbers])
+    stamps = [frame.stamp for frame in ImagesSource("east", str(folder), **options).frames()]  # type: ignore[arg-type]
+    return [(stamp.index, pytest.approx(stamp.captured_at)) for stamp in stamps]
+
+
+def test_numbers_and_times_of_a_mot_sequence_come_from_the_names(tmp_path: Path) -> None:
+    assert numbered(tmp_path / "second half", range(301, 304), starts_at=10.0) == [
+        (300, 10 + 300 / 7),
+        (301, 10 + 301 / 7),
+        (302, 10 + 302 / 7),
+    ]
+    assert numbered(tmp_path / "hole", [1, 2, 3, 9, 10, 11]) == [(n, n / 7) for n in (0, 1, 2, 8, 9, 10)]
+    assert numbered(tmp_path / "from 0", range(3)) == [(0, 0.0), (1, 1 / 7), (2, 2 / 7)]
+
+
+@pytest.mark.parametrize(
+    ("names", "indices"),
+    [
+        (["f7.png", "f8.png", "f11.png"], [0, 1, 4]),
+        (["10.png", "20.png", "40.png"], [0, 1, 3]),
+        (["a.png", "b.png", "c.png"], [0, 1, 2]),
+        (["1_7.png", "2_8.png", "3_9.png"], [0, 1, 2]),
+        (["0000017.png", "4030012.png", "9000143.png"], [0, 1, 2]),
+        (["5.png"], [0]),
+    ],
+)
+def test_numbers_in_other_folders_count_frames_if_they_look_like_it(
+    tmp_path: Path, names: list[str], indices: list[int]
+) -> None:
+    stamps = [frame.stamp for frame in ImagesSource("east", str(write_images(tmp_path / "a", names))).frames()]
+    assert [stamp.index for stamp in stamps] == indices
+    np.testing.assert_allclose([stamp.captured_at for stamp in stamps], np.array(indices) / 10)
+
+
+EIGHT_O_CLOCK = 1795939200.0
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "2026-11-29T08-00-{:02d}.png",
+        "cam1_20261129_0800{:02d}.png",
+        "192.168.1.64_01_202611290800{:02d}000_MOTION_DETECTION.png",
+        "IMG_20261129_0800{:02d}.000.png",
+        "2026.11.29 08.00.{:02d}.png",
+        "17959392{:02d}.png",
+        "17959392{:02d}000.png",
+    ],
+)
+def test_times_in_names_are_read(tmp_path: Path, pattern: str) -> None:
+    folder = write_images(tmp_path / "a", [pattern.format(second) for second in (0, 2, 4, 6, 9)])
+    stamps = [frame.stamp for frame in ImagesSource("east", str(folder)).frames()]
+    assert [stamp.captured_at - EIGHT_O_CLOCK for stamp in stamps] == [0, 2, 4, 6, 9]
+    assert [stamp.index for stamp in stamps] == [0, 1, 2, 3, 4]
+    stamps = [frame.stamp for frame in ImagesSource("east", str(folder), starts_at=50.0).frames()]
+    assert [stamp.captured_at for stamp in stamps] == [50, 52, 54, 56, 59]
+
+
+def test_several_images_of_one_second_are_spread_inside_it(tmp_path: Path) -> None:
+    names = [f"2026-11-29T08-00-{second:02d} {part}.png" for second in range(3) for part in "abcd"]
+    source = ImagesSource("east", str(write_images(tmp_path / "a", names)), fps=4.0)
+    found = [frame.stamp.captured_at - EIGHT_O_CLOCK for frame in source.frames()]
+    np.testing.assert_allclose(found, np.arange(12) / 4, atol=1e-5)
 
 
 @pytest.mark.parametrize("frame_rate", ["fast", "0", ""])
@@ -90,21 +160,82 @@ def test_check_finds_a_sequence_without_a_frame_rate(tmp_path: Path, frame_rate:
 
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "bmp", "webp", "tif"])
-def test_reading_stops_at_an_incomplete_image_and_continues_there_when_it_is_complete(
-    tmp_path: Path, ending: str
+@pytest.mark.parametrize("place", [0, 2, 3])
+def test_an_incomplete_image_is_left_out_and_counted(
+    tmp_path: Path, ending: str, place: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = write_images(tmp_path / "a", [f"{number}.{ending}" for number in range(4)])
-    broken = folder / f"2.{ending}"
+    broken = folder / f"{place}.{ending}"
     data = broken.read_bytes()
     broken.write_bytes(data[: len(data) // 2])
     source = ImagesSource("east", str(folder))
+    source.check()
+    assert [frame.stamp.index for frame in source.frames()] == [index for index in range(4) if index != place]
+    assert source.num_bad == 1
+    assert source.report().bad_at == (pytest.approx(place / 10),)
+    assert caplog.text.count(f"{place}.{ending}: expected a whole image") == 1
+
+
+def test_a_folder_of_broken_images_only_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "a"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"{number}.jpg").write_bytes(b"no image")
+    with pytest.raises(ConfigError, match=r"site\.cameras\.east: .*0\.jpg: expected a whole image"):
+        ImagesSource("east", str(folder)).check()
+    with pytest.raises(SourceLostError, match=r"0\.jpg: expected a whole image"):
+        next(ImagesSource("east", str(folder)).frames())
+
+
+def test_too_many_broken_images_in_a_row_are_an_error_and_reading_goes_on_behind_them(tmp_path: Path) -> None:
+    folder = write_images(tmp_path / "a", [f"{number}.png" for number in range(9)])
+    for number in range(2, 6):
+        (folder / f"{number}.png").write_bytes(b"no image")
+    source = ImagesSource("east", str(folder), max_bad_in_a_row=3)
     frames: list[Frame] = []
-    for _ in range(2):
-        with pytest.raises(SourceLostError, match=rf"2\.{ending}: expected a whole image"):
-            frames.extend(source.frames())
-    broken.write_bytes(data)
-    frames.extend(source.frames())
-    assert [frame.stamp.index for frame in frames] == [0, 1, 2, 3]
+    with pytest.raises(SourceLostError, match="more than 3 bad ones in a row"):
+        frames.extend(source.frames())
+    assert [frame.stamp.index for frame in frames] == [0, 1]
+
+
+@pytest.mark.parametrize("behind", [bytes(20000), b"\0" * 100, b"ftypisom" + bytes(range(256)) * 40])
+def test_what_stands_behind_the_end_of_an_image_is_ignored(tmp_path: Path, behind: bytes) -> None:
+    folder = write_images(tmp_path / "a", ["0.jpg", "1.png"])
+    whole = [frame.image for frame in ImagesSource("east", str(folder)).frames()]
+    for path in folder.iterdir():
+        path.write_bytes(path.read_bytes() + behind)
+    padded = [frame.image for frame in ImagesSource("east", str(folder)).frames()]
+    assert all(np.array_equal(a, b) for a, b in zip(padded, whole, strict=True))
+
+
+def test_an_image_that_ends_in_the_preview_inside_its_header_is_not_whole(tmp_path: Path) -> None:
+    folder = write_images(tmp_path / "a", ["0.jpg", "1.jpg"])
+    data = (folder / "1.jpg").read_bytes()
+    preview = b"\xff\xe1" + (len(data) + 2).to_bytes(2) + data
+    (folder / "1.jpg").write_bytes(data[:2] + preview + data[2 : len(data) // 2])
+    source = ImagesSource("east", str(folder))
+    assert len(list(source.frames())) == 1
+    assert source.num_bad == 1
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_images_of_more_than_eight_bits_have_their_full_brightness(tmp_path: Path, bits: int, ending: str) -> None:
+    folder = tmp_path / "a"
+    folder.mkdir()
+    for number in range(2):
+        cv2.imwrite(str(folder / f"{number}.{ending}"), picture(number)[:, :, ::-1].astype(np.uint16) << (bits - 8))
+    for options in ({}, {"bits": bits}):
+        frames = list(ImagesSource("east", str(folder), **options).frames())  # type: ignore[arg-type]
+        assert all(np.array_equal(frame.image, picture(n)) for n, frame in enumerate(frames))
+
+
+def test_a_file_of_several_pages_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "a"
+    folder.mkdir()
+    cv2.imwritemulti(str(folder / "0.tif"), [picture(0), picture(1)])
+    with pytest.raises(ConfigError, match=r"0\.tif: expected a whole image, got 2 pages in one file"):
+        ImagesSource("east", str(folder)).check()
 
 
 @pytest.mark.parametrize("options", [{"stride": 0}, {"fps": 0.0}])

@@ -101,3 +101,44 @@ def test_indices_continue_when_the_camera_is_opened_again(opener: Opener) -> Non
             seen.extend(frame.stamp.index for frame in source.frames())
     assert seen == sorted(set(seen))
     assert len(seen) + source.num_dropped == seen[-1] + 1 == 2 * (NUM_LATE + 1)
+
+
+class DamagedOpener(Opener):
+    """Sends damaged pictures, None, between two good ones."""
+
+    num_bad = 3
+
+    def pictures(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[Picture | None]:
+        yield self._picture(0)
+        self.go.wait(WAIT_S)
+        for _ in range(self.num_bad):
+            yield None
+        yield self._picture(1)
+        self.is_over.wait(WAIT_S)
+
+
+def test_damaged_pictures_are_counted_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    opener = DamagedOpener("test")
+    source = make_source(lambda _: opener)
+    frames = source.frames()
+    next(frames)
+    began = time.time()
+    opener.go.set()
+    np.testing.assert_array_equal(next(frames).image, picture(1))
+    opener.is_over.set()
+    source.close()
+    assert (source.num_bad, source.num_dropped) == (3, 0)
+    assert all(began <= at <= time.time() for at in source.report().bad_at)
+    assert caplog.text.count("camera east: left out a bad frame") == 1
+
+
+def test_a_camera_that_sends_only_damage_is_lost_and_opened_again() -> None:
+    opener = DamagedOpener("test")
+    opener.num_bad = 6
+    opener.go.set()
+    source = LiveSource(
+        "east", "test", opener=lambda _: opener, open_timeout_s=WAIT_S, read_timeout_s=WAIT_S, max_bad_in_a_row=5
+    )
+    with pytest.raises(SourceLostError, match="too many damaged pictures in a row"):
+        list(source.frames())
+    assert source.num_bad == 6

@@ -11,6 +11,7 @@ from clips import FPS, HW, RED, cut_off, make_clip
 from connectors.sources.video_file import VideoFileSource
 from pipeline.core import Frame
 from pipeline.core.errors import ConfigError, SourceLostError
+from pipeline.core.source_report import GapOutcome
 
 IDENTITY = np.array([65536, 0, 0, 0, 65536, 0, 0, 0, 0x40000000], ">i4").tobytes()
 QUARTER_TURN = np.array([0, 65536, 0, -65536, 0, 0, 0, 0, 0x40000000], ">i4").tobytes()
@@ -55,15 +56,19 @@ def test_without_times_in_the_file_they_follow_from_the_frame_rate(tmp_path: Pat
     np.testing.assert_allclose(times(VideoFileSource("east", str(clip))), np.arange(10) / FPS, atol=1e-6)
 
 
-def test_times_that_jump_back_are_replaced_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    for name in ("a", "b"):
-        make_clip(tmp_path / f"{name}.ts", num_frames=10)
+def test_recordings_joined_byte_by_byte_go_on_where_the_one_before_ends(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, hw in (("a", HW), ("b", (60, 80)), ("c", HW)):
+        make_clip(tmp_path / f"{name}.ts", num_frames=20, hw=hw)
     joined = tmp_path / "joined.ts"
-    joined.write_bytes((tmp_path / "a.ts").read_bytes() + (tmp_path / "b.ts").read_bytes())
-    captured_at = times(VideoFileSource("east", str(joined), starts_at=1.7e9))
-    assert len(captured_at) == 20
-    assert (np.diff(captured_at) > 0).all()
-    assert "camera east: the times of 10 frames" in caplog.text
+    joined.write_bytes(b"".join((tmp_path / f"{name}.ts").read_bytes() for name in "abc"))
+    source = VideoFileSource("east", str(joined), starts_at=1.7e9)
+    frames = list(source.frames())
+    np.testing.assert_allclose([frame.stamp.captured_at - 1.7e9 for frame in frames], np.arange(60) / FPS, atol=1e-5)
+    assert frames[25].size_hw == (60, 80)
+    assert [gap.outcome for gap in source.report().gaps] == [GapOutcome.RESTARTED] * 2
+    assert caplog.text.count("camera east: the times leap") == 2
 
 
 def test_nothing_is_logged_if_the_times_increase(clip: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -120,15 +125,33 @@ def test_colours_are_rgb(clip: Path) -> None:
 
 
 def test_a_recording_is_rotated_as_its_file_says(clip: Path) -> None:
-    data = clip.read_bytes()
-    at = data.index(IDENTITY, data.index(b"tkhd"))
-    clip.write_bytes(data[:at] + QUARTER_TURN + data[at + len(IDENTITY) :])
+    write_matrix(clip, QUARTER_TURN)
     image = list(VideoFileSource("east", str(clip)).frames())[20].image
     assert image.shape == (*HW[::-1], 3)
     capture = cv2.VideoCapture(str(clip))
     for _ in range(21):
         _, expected = capture.read()
     np.testing.assert_allclose(image.astype(int), expected[:, :, ::-1], atol=2)
+
+
+def write_matrix(clip: Path, matrix: bytes) -> None:
+    data = clip.read_bytes()
+    at = data.index(IDENTITY, data.index(b"tkhd"))
+    clip.write_bytes(data[:at] + matrix + data[at + len(IDENTITY) :])
+
+
+@pytest.mark.parametrize("a", [-1, 1])
+@pytest.mark.parametrize("d", [-1, 1])
+@pytest.mark.parametrize("is_turned", [False, True])
+def test_a_recording_is_flipped_as_its_file_says(clip: Path, a: int, d: int, is_turned: bool) -> None:
+    """The display matrix sends a point (x, y) to (a x + c y, b x + d y)."""
+    stored = list(VideoFileSource("east", str(clip)).frames())[20].image
+    rows = [0, d, a, 0] if is_turned else [a, 0, 0, d]
+    parts = [65536 * rows[0], 65536 * rows[1], 0, 65536 * rows[2], 65536 * rows[3], 0, 0, 0, 2**30]
+    write_matrix(clip, np.array(parts, ">i4").tobytes())
+    shown = list(VideoFileSource("east", str(clip)).frames())[20].image
+    expected = stored.transpose(1, 0, 2) if is_turned else stored
+    np.testing.assert_array_equal(shown, expected[::d, ::a])
 
 
 @pytest.mark.parametrize("threads", [2, 4])
@@ -195,15 +218,62 @@ def test_a_file_that_was_completed_after_an_error_continues_where_it_broke(tmp_p
     assert [frame.stamp.index for frame in (*before, *after)] == list(range(60))
 
 
-def test_damage_inside_a_file_is_an_error(tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "clip.mp4", num_frames=60, noisy=True)
-    data = bytearray(clip.read_bytes())
-    half = len(data) // 2
-    data[half : half + len(data) // 4] = bytes(len(data) // 4)
-    clip.write_bytes(data)
-    frames, message = read_until_lost(VideoFileSource("east", str(clip)))
-    assert 10 < len(frames) < 60
-    assert "Invalid data" in message
+def damage(path: Path, begin: float, end: float) -> Path:
+    """Overwrite a part of a file with zeros, from and to these shares of its length."""
+    data = bytearray(path.read_bytes())
+    first, last = int(len(data) * begin), int(len(data) * end)
+    data[first:last] = bytes(last - first)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("codec", "ending", "pix_fmt"),
+    [
+        ("libx264", "mp4", "yuv420p"),
+        ("libx265", "mp4", "yuv420p"),
+        ("mjpeg", "mov", "yuvj420p"),
+        ("prores_ks", "mov", "yuv422p10le"),
+        ("mpeg4", "mp4", "yuv420p"),
+    ],
+)
+def test_damage_inside_a_file_is_left_out_and_counted(tmp_path: Path, codec: str, ending: str, pix_fmt: str) -> None:
+    path = tmp_path / f"clip.{ending}"
+    options = {"x265-params": "log-level=none"} if codec == "libx265" else {}
+    make_clip(path, num_frames=40, noisy=True, codec=codec, codec_options=options, pix_fmt=pix_fmt)
+    whole = times(VideoFileSource("east", str(path)))
+    source = VideoFileSource("east", str(damage(path, 0.5, 0.55)))
+    frames = list(source.frames())
+    assert len(frames) + source.num_bad == 40
+    assert 0 < source.num_bad < 8
+    for frame in frames:
+        assert frame.stamp.captured_at == pytest.approx(whole[frame.stamp.index])
+    assert all(np.isclose(whole, at).any() for at in source.report().bad_at)
+
+
+def test_a_burst_of_damage_is_said_once_with_its_time(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    clip = damage(make_clip(tmp_path / "clip.mp4", num_frames=60, noisy=True), 0.5, 0.75)
+    source = VideoFileSource("east", str(clip))
+    assert len(list(source.frames())) + source.num_bad == 60
+    assert source.num_bad > 5
+    assert caplog.text.count("camera east: left out a bad frame at ") == 1
+
+
+def test_too_many_damaged_frames_in_a_row_are_an_error(tmp_path: Path) -> None:
+    clip = damage(make_clip(tmp_path / "clip.mp4", num_frames=60, noisy=True), 0.5, 0.75)
+    frames, message = read_until_lost(VideoFileSource("east", str(clip), max_bad_in_a_row=5))
+    assert 10 < len(frames) < 40
+    assert "more than 5 bad ones in a row" in message
+
+
+def test_bad_frames_of_the_part_that_another_process_read_are_not_counted_again(tmp_path: Path) -> None:
+    clip = damage(make_clip(tmp_path / "clip.mp4", num_frames=60, noisy=True), 0.2, 0.3)
+    source = VideoFileSource("east", str(clip))
+    frames = list(source.frames())
+    again = VideoFileSource("east", str(clip))
+    again.resume(frames[-5].stamp)
+    assert [frame.stamp for frame in again.frames()] == [frame.stamp for frame in frames[-4:]]
+    assert again.num_bad == 0
 
 
 def test_sound_that_lasts_longer_than_the_pictures_is_not_an_error(tmp_path: Path) -> None:

@@ -1,0 +1,155 @@
+"""A folder of images as a sequence: their order, and the numbers and times that their names hold."""
+
+import math
+import re
+from configparser import ConfigParser
+from configparser import Error as IniError
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+
+MAX_SPARSE = 100
+"""Numbers for each image, on average, from which they are no frame numbers. More accept longer holes."""
+
+_MOMENT = re.compile(
+    r"(?<!\d)((?:19|20)\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])[-_.T ]{0,2}"
+    r"([01]\d|2[0-3])[-_.:]?([0-5]\d)[-_.:]?([0-5]\d)(?:[-_.]?(\d{3}))?(?!\d)"
+)
+"""Date and time: 2026-11-29T08-00-00, 20261129_080000.250, 20261129080000250, as cameras and recorders write them."""
+
+_EPOCH = re.compile(r"(?<!\d)(1\d{9})(?:[.]?(\d{3}))?(?!\d)")
+"""Unix seconds of 2001 to 2033, or milliseconds."""
+
+
+class UnreadableFolderError(Exception):
+    """A folder is no sequence of images."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """One image of a sequence.
+
+    Attributes:
+        path: The file.
+        index: The frame's number, from 0.
+        seconds: Since the sequence began.
+    """
+
+    path: Path
+    index: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSequence:
+    """The images of a folder, in order.
+
+    Attributes:
+        images: At least one.
+        fps: Images a second.
+        began_at: Unix seconds of second 0, from the names; None if they do not say.
+        num_missing: Images that ``seqinfo.ini`` promises and that are not there.
+    """
+
+    images: tuple[ImageFile, ...]
+    fps: float
+    began_at: float | None = None
+    num_missing: int = 0
+
+
+def read_sequence(folder: Path, fps: float) -> ImageSequence:
+    """Return the sequence in a folder.
+
+    - With ``seqinfo.ini`` it is a MOT sequence: the numbers in the names count from 1, or from 0 if there is a 0.
+    - Names with a date and time, or with Unix seconds, say when each image was taken. UTC is assumed.
+    - Other numbers count frames, from the first image on; a hole in them is a hole in time.
+    - Else the images follow one another.
+
+    Args:
+        folder: The folder, or one with ``seqinfo.ini``.
+        fps: Images a second where nothing says.
+
+    Raises:
+        UnreadableFolderError: If there is no image, or ``seqinfo.ini`` cannot be read.
+    """
+    promised, where, is_mot = 0, folder, (folder / "seqinfo.ini").is_file()
+    if is_mot:
+        where, fps, promised = _read_seqinfo(folder)
+    try:
+        paths = [path for path in where.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
+    except OSError as error:
+        raise UnreadableFolderError(
+            f"expected a folder of images, got {error.strerror} for {where}; correct the path"
+        ) from error
+    if not paths:
+        raise UnreadableFolderError(
+            f"expected {promised or 'some'} images ({', '.join(SUFFIXES)}), got 0 in {where}; "
+            "correct the path, or copy it again"
+        )
+    paths.sort(key=_order)
+    if not is_mot and (moments := [_moment(path.stem) for path in paths]) and None not in moments:
+        known = sorted((moment, path) for moment, path in zip(moments, paths, strict=True) if moment is not None)
+        began_at = known[0][0]
+        images = tuple(ImageFile(path, n, moment - began_at) for n, (moment, path) in enumerate(known))
+        return ImageSequence(images, fps, began_at)
+    numbers = _numbers(paths, is_mot=is_mot)
+    images = tuple(ImageFile(path, number, number / fps) for number, path in zip(numbers, paths, strict=True))
+    return ImageSequence(images, fps, num_missing=max(0, promised - len(paths)))
+
+
+def _read_seqinfo(folder: Path) -> tuple[Path, float, int]:
+    """Return the image folder, images a second and number of images of a MOT sequence."""
+    parser = ConfigParser(interpolation=None)
+    try:
+        parser.read(folder / "seqinfo.ini", encoding="utf-8")
+        section = parser["Sequence"]
+        fps, length = float(section["frameRate"]), int(section["seqLength"])
+    except (IniError, KeyError, ValueError, OSError) as error:
+        raise UnreadableFolderError(
+            f"{folder / 'seqinfo.ini'}: expected [Sequence] with frameRate and seqLength, got {error}; correct it"
+        ) from error
+    if not 0 < fps < math.inf:
+        raise UnreadableFolderError(f"{folder / 'seqinfo.ini'}: expected a frameRate above 0, got {fps}; correct it")
+    return folder / section.get("imDir", "img1"), fps, length
+
+
+def _order(path: Path) -> tuple[list[tuple[int, str]], str]:
+    """Return the sort key that puts frame_10 after frame_9."""
+    parts = re.split(r"([0-9]+)", path.stem)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], path.name
+
+
+def _numbers(paths: list[Path], *, is_mot: bool) -> list[int]:
+    """Return the frame numbers, from 0, of images in order."""
+    in_order = list(range(len(paths)))
+    found = [re.fullmatch(r"(.*?)([0-9]+)", path.stem) for path in paths]
+    if any(match is None for match in found):
+        return in_order
+    names = [match.group(1) for match in found if match is not None]
+    numbers = [int(match.group(2)) for match in found if match is not None]
+    steps = [after - before for before, after in pairwise(numbers)]
+    if len(set(names)) > 1 or any(step <= 0 for step in steps):
+        return in_order
+    if is_mot:
+        return [number - (1 if numbers[0] > 0 else 0) for number in numbers]
+    step = math.gcd(*steps) or 1  # every tenth frame, kept by itself, is a sequence of its own rate
+    if numbers[-1] - numbers[0] >= MAX_SPARSE * step * len(numbers):
+        return in_order
+    return [(number - numbers[0]) // step for number in numbers]
+
+
+def _moment(stem: str) -> float | None:
+    """Return the Unix seconds that a name holds; None if it holds none."""
+    if (found := _MOMENT.search(stem)) is not None:
+        year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
+        try:
+            moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
+        except ValueError:  # the 31st of a month of 30 days
+            return None
+        return moment + int(found.group(7) or 0) / 1000
+    if (found := _EPOCH.search(stem)) is not None:
+        return int(found.group(1)) + int(found.group(2) or 0) / 1000
+    return None

@@ -1,0 +1,274 @@
+"""An open video file: its packets, the pictures in them, and what is damaged."""
+
+import heapq
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.error
+
+USUAL_FPS = Fraction(25)
+"""Frames a second that are assumed if the container does not say."""
+
+FORMATS_WITH_DURATION = ("matroska,webm", "flv", "asf")
+"""Formats whose header holds a duration. In others without a duration of each stream, FFmpeg guesses from the size."""
+
+FORMATS_WITHOUT_PROMISE = ("mpegts", "mpeg", "mpegvideo", "h264", "hevc", "mjpeg")
+"""Formats without a header that says how long the file is. What FFmpeg says is a guess from the last packets."""
+
+ONE_PICTURE_A_PACKET = ("h264", "hevc")
+"""Codecs of which each packet with a time of its own is one picture; others have packets that show nothing."""
+
+MAX_MISSING_SHARE = 0.02
+MAX_MISSING_FRAMES = 3
+"""A file may be shorter than its header says by the larger of the two, because headers are rounded.
+
+Larger values accept files that were cut off near the end.
+"""
+
+MAX_READ_ERRORS = 20
+"""Errors of the container in a row after which it is given up. More search longer for the next packet."""
+
+
+class BrokenError(Exception):
+    """The recording was cut off, or cannot be read at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class BadPicture:
+    """A picture that cannot be decoded.
+
+    Attributes:
+        seconds: Its presentation time, seconds after the first picture; None if it is not known.
+        reason: What is wrong with it.
+    """
+
+    seconds: float | None
+    reason: str
+
+
+class Recording:
+    """An open file; a context manager that closes it.
+
+    Args:
+        path: The file.
+        threads: Threads of the decoder; at least 1.
+
+    Attributes:
+        frame_s: Seconds of one frame, as the header says.
+
+    Raises:
+        BrokenError: If it holds no pictures.
+        FFmpegError: If it cannot be opened.
+    """
+
+    def __init__(self, path: Path, threads: int) -> None:
+        # With the scheme, because FFmpeg would take "a:b.mp4" for a protocol.
+        self._container = av.open(f"file:{path}")
+        try:
+            stream = self._container.streams.best("video")
+            if stream is None:
+                raise BrokenError("no pictures, at most sound,")
+            self._stream = stream
+            self._stream.codec_context.thread_count = threads
+            self._stream.codec_context.thread_type = "AUTO"
+        except BaseException:
+            self._container.close()
+            raise
+        # One of the two is often the rate of the clock, which is higher.
+        rates = [rate for rate in (self._stream.average_rate, self._stream.guessed_rate) if rate]
+        self.frame_s = float(1 / min(rates, default=USUAL_FPS))
+        self._first_pts: int | None = None
+        self._num_packets = self._num_bad = self._num_pictures = 0
+        self._last_s = 0.0
+        self._ends_at_s = 0.0
+        self._bad: list[tuple[int, str]] = []
+        self._awaited: Counter[int] = Counter()
+
+    def __enter__(self) -> "Recording":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._container.close()
+
+    def pictures(self) -> Iterator[tuple[int, av.VideoFrame | BadPicture]]:
+        """Yield frame numbers and pictures, in presentation order; a damaged one has its number, too.
+
+        Pictures that cannot be decoded because a recording begins between two key frames are bad as well.
+
+        Raises:
+            BrokenError: If the file was cut off, after all complete pictures were yielded.
+        """
+        number = 0
+        broken: BrokenError | None = None
+        decoded = self._decoded()
+        while True:
+            try:
+                found = next(decoded, None)
+            except BrokenError as error:
+                broken = error
+                break
+            if found is None:
+                break
+            if isinstance(found, BadPicture):
+                yield number, found
+                number += 1
+                continue
+            if self._first_pts is None and self._bad and found.pts is not None:
+                self._first_pts = min(self._bad[0][0], found.pts)
+            for bad in self._bad_before(found.pts):
+                yield number, bad
+                number += 1
+            self._num_pictures += 1
+            yield number, found
+            number += 1
+        for bad in (*self._bad_before(None), *self._never_shown()):
+            yield number, bad
+            number += 1
+        if broken is None:
+            for bad in self._check_end():
+                yield number, bad
+                number += 1
+        if broken is not None:
+            raise broken
+
+    def seconds(self, picture: av.VideoFrame, number: int) -> float | None:
+        """Return the presentation time of a picture, seconds after the first one; None if the file does not say.
+
+        In a file without any times they follow from the frame rate.
+        """
+        # Not the picture's own time base: pictures that the decoder held to the end have none.
+        if picture.pts is None or self._stream.time_base is None:
+            if self._first_pts is not None:
+                return None
+            self._last_s = number * self.frame_s
+        else:
+            self._last_s = self._since_first(picture.pts)
+        return self._last_s
+
+    def length_s(self, picture: av.VideoFrame) -> float | None:
+        """Return how long a picture is shown, seconds; None if the file does not say."""
+        if not picture.duration or self._stream.time_base is None:
+            return None
+        return float(picture.duration * self._stream.time_base)
+
+    def _since_first(self, pts: int) -> float:
+        assert self._stream.time_base is not None
+        if self._first_pts is None:
+            self._first_pts = pts
+        return float((pts - self._first_pts) * self._stream.time_base)
+
+    def _decoded(self) -> Iterator[av.VideoFrame | BadPicture]:
+        """Yield the decoded pictures of all complete packets, and those that are bad and have no time."""
+        for packet in self._whole_packets():
+            self._num_packets += 1
+            try:
+                pictures = packet.decode()
+            except av.error.FFmpegError as error:
+                self._num_bad += 1
+                if packet.pts is None:
+                    yield BadPicture(None, error_words(error))
+                else:
+                    heapq.heappush(self._bad, (packet.pts, error_words(error)))
+                continue
+            if packet.pts is not None and not packet.is_discard:
+                self._awaited[packet.pts] += 1
+            for picture in pictures:
+                self._awaited[picture.pts or 0] -= 1
+                yield picture
+        # The decoder still holds pictures that it reorders.
+        try:
+            for picture in self._stream.codec_context.decode(None):
+                self._awaited[picture.pts or 0] -= 1
+                yield picture
+        except av.error.FFmpegError:
+            return  # it held none
+
+    def _bad_before(self, pts: int | None) -> Iterator[BadPicture]:
+        """Yield the bad pictures that would be shown before a time; None for all."""
+        while self._bad and (pts is None or self._bad[0][0] < pts):
+            bad_pts, reason = heapq.heappop(self._bad)
+            known = self._first_pts is not None and self._stream.time_base is not None
+            yield BadPicture(self._since_first(bad_pts) if known else None, reason)
+
+    def _never_shown(self) -> Iterator[BadPicture]:
+        """Yield the pictures that the decoder took and never returned."""
+        if self._stream.codec_context.name not in ONE_PICTURE_A_PACKET or self._first_pts is None:
+            return
+        for pts in sorted(self._awaited):
+            for _ in range(self._awaited[pts]):
+                self._num_bad += 1
+                yield BadPicture(self._since_first(pts), "the decoder returned no picture")
+
+    def _whole_packets(self) -> Iterator[av.Packet]:
+        """Yield packets; raise if the last one is incomplete."""
+        corrupt: list[av.Packet] = []
+        for packet in self._packets():
+            if packet.pts is not None:
+                self._ends_at_s = max(self._ends_at_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+            if packet.stream_index != self._stream.index:
+                continue
+            if packet.is_corrupt:
+                corrupt.append(packet)
+                continue
+            # Inside a transport stream, a packet that is marked as corrupt may still hold a complete picture.
+            yield from corrupt
+            corrupt.clear()
+            yield packet
+        if corrupt:
+            raise BrokenError("an incomplete picture at the end")
+
+    def _packets(self) -> Iterator[av.Packet]:
+        """Yield the packets of all streams; where the container is damaged, those after the damage."""
+        num_errors = 0
+        packets = self._container.demux()
+        while True:
+            try:
+                packet = next(packets, None)
+            except (av.error.FFmpegError, OSError) as error:
+                num_errors += 1
+                if num_errors > MAX_READ_ERRORS or isinstance(error, av.error.EOFError):
+                    raise BrokenError(error_words(error)) from error
+                packets = self._container.demux()
+                continue
+            if packet is None:
+                return
+            if packet.size:
+                num_errors = 0
+                yield packet
+
+    def _check_end(self) -> Iterator[BadPicture]:
+        """Yield what damage took out of the container as a whole.
+
+        Raises:
+            BrokenError: If the header promised clearly more than there was, both by number and by time, as far as it
+                says.
+        """
+        if self._num_packets == 0 or self._num_pictures == 0:
+            raise BrokenError("no picture")
+        if self._container.format.name in FORMATS_WITHOUT_PROMISE:
+            return
+        promises: list[tuple[float, float]] = []
+        if self._stream.frames > 0:
+            promises.append((self._num_packets, self._stream.frames))
+        if self._stream.duration is not None and self._stream.time_base is not None:
+            promised_s = float(self._stream.duration * self._stream.time_base)
+            promises.append((self._last_s / self.frame_s + 1, promised_s / self.frame_s))
+        elif self._container.duration is not None and self._container.format.name in FORMATS_WITH_DURATION:
+            promised_s = self._container.duration / av.time_base
+            promises.append((self._ends_at_s / self.frame_s, promised_s / self.frame_s))
+        if promises and all(
+            there < promised - max(MAX_MISSING_FRAMES, MAX_MISSING_SHARE * promised) for there, promised in promises
+        ):
+            raise BrokenError(f"the end where the header promises {promises[0][1]:.0f} frames,")
+        for _ in range(self._stream.frames - self._num_packets if self._num_bad else 0):
+            yield BadPicture(None, "the container lost it")
+
+
+def error_words(error: BaseException) -> str:
+    """Return what an error says, never nothing."""
+    strerror = getattr(error, "strerror", None)
+    return str(strerror or error) or type(error).__name__

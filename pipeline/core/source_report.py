@@ -1,0 +1,45 @@
+"""What a source had to repair or leave out."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class GapOutcome(StrEnum):
+    """What was made of a lasting leap of the times."""
+
+    KEPT = "kept"
+    """The times leap as they are in the stream."""
+    CUT = "cut"
+    """The next frame follows as if there was no leap."""
+    RESTARTED = "restarted"
+    """The stream's clock went back; the times go on from the last frame, because they must ascend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A lasting leap of the times of a stream.
+
+    Attributes:
+        at: Unix seconds of the last frame before it, as ``FrameStamp.captured_at``.
+        seconds: Length of the leap in the stream's own times; negative if its clock went back.
+        outcome: What was made of it.
+    """
+
+    at: float
+    seconds: float
+    outcome: GapOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """What a source had to repair or leave out so far.
+
+    Attributes:
+        bad_at: Unix seconds of the newest bad frames.
+        num_times_repaired: Frames whose time was missing, doubled or an outlier, and was replaced.
+        gaps: The newest lasting leaps of the times.
+    """
+
+    bad_at: tuple[float, ...] = ()
+    num_times_repaired: int = 0
+    gaps: tuple[Gap, ...] = ()

@@ -1,0 +1,110 @@
+"""The frames of one camera as the pipeline takes them: paced, letter-boxed, and counted."""
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import inf
+
+from pipeline.camera.detection import letterbox
+from pipeline.core import Frame, FrameStamp, LetterboxedFrame, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How a frame came.
+
+    Attributes:
+        due_at: When it should be processed, Unix seconds of the wall clock.
+        num_dropped: Frames that the source had dropped before it.
+        num_bad: Frames that the source had left out before it.
+    """
+
+    due_at: float
+    num_dropped: int
+    num_bad: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PacedFrame:
+    """A frame that is due.
+
+    Attributes:
+        frame: As the source gave it.
+        prepared: The detector's input.
+        arrival: How it came.
+    """
+
+    frame: Frame
+    prepared: LetterboxedFrame
+    arrival: Arrival
+
+
+class PacedFrames:
+    """Reads a source; the frames of a recording at the speed of the replay. All waiting ends with ``close``.
+
+    Args:
+        source: The camera.
+        input_hw: Height and width that frames are letter-boxed to for the detector, pixels.
+        speed: Of recordings: times real time; infinite for as fast as possible.
+
+    Attributes:
+        decode_s: Seconds spent on reading and letter-boxing.
+    """
+
+    def __init__(self, source: Source, *, input_hw: tuple[int, int], speed: float) -> None:
+        self._source = source
+        self._input_hw = input_hw
+        self._speed = speed
+        self._began_at: float | None = None
+        self._waits_until = 0.0
+        self._closed = threading.Event()
+        self.decode_s = 0.0
+
+    @property
+    def waits_s(self) -> float:
+        """Seconds until the frame that is waited for is due; 0 if none is."""
+        return max(0.0, self._waits_until - time.time())
+
+    def read(self) -> Iterator[PacedFrame]:
+        """Yield frames when they are due; runs in a thread of its own.
+
+        Raises:
+            SourceLostError: As ``Source.frames``.
+        """
+        frames = self._source.frames()
+        while not self._closed.is_set():
+            began = time.perf_counter()
+            frame = next(frames, None)
+            if frame is None:
+                return
+            counts = self._source.num_dropped, self._source.num_bad
+            prepared = letterbox(frame, self._input_hw)
+            self.decode_s += time.perf_counter() - began
+            due_at = self._due(frame.stamp)
+            if not self._is_waited_for(due_at):
+                return
+            yield PacedFrame(frame, prepared, Arrival(due_at, *counts))
+
+    def close(self) -> None:
+        """End all waiting and reading; from any thread, idempotent."""
+        self._closed.set()
+
+    def _is_waited_for(self, due_at: float) -> bool:
+        """Wait until a time; return whether it came, and not the end."""
+        self._waits_until = due_at
+        while (wait_s := due_at - time.time()) > 0:
+            if self._closed.wait(min(wait_s, threading.TIMEOUT_MAX)):
+                break
+        self._waits_until = 0.0
+        return not self._closed.is_set()
+
+    def _due(self, stamp: FrameStamp) -> float:
+        """Return the wall-clock time at which a frame should be processed, Unix seconds."""
+        if self._source.live:
+            return stamp.captured_at
+        if self._speed == inf:
+            return time.time()
+        if self._began_at is None:
+            self._began_at = time.time() - stamp.captured_at / self._speed
+        return self._began_at + stamp.captured_at / self._speed

@@ -1,0 +1,163 @@
+"""Recordings that are damaged at random: no crash, no hang, no silent loss.
+
+For longer: ``PASSERBY_FUZZ_S=600 pytest -n 0 tests/unit/connectors/sources/test_fuzzing.py``.
+"""
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from clips import make_clip, picture
+
+from connectors.sources.images import ImagesSource
+from connectors.sources.video_file import VideoFileSource
+from pipeline.core import Source
+from pipeline.core.errors import ConfigError, SourceLostError
+
+FUZZ_S = float(os.environ.get("PASSERBY_FUZZ_S", "0"))
+NUM_ROUNDS = 4
+TIMEOUT_S = 60.0
+NUM_FRAMES = 30
+
+CODECS = {
+    "mp4": ("libx264", "yuv420p"),
+    "mkv": ("libx264", "yuv420p"),
+    "avi": ("mpeg4", "yuv420p"),
+    "ts": ("libx264", "yuv420p"),
+    "flv": ("libx264", "yuv420p"),
+    "webm": ("libvpx", "yuv420p"),
+    "mov": ("mjpeg", "yuvj420p"),
+}
+
+Damage = Callable[[random.Random, Path], None]
+
+
+def flip_bytes(rng: random.Random, path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    for _ in range(rng.randint(1, 40)):
+        data[rng.randrange(len(data))] = rng.randrange(256)
+    path.write_bytes(data)
+
+
+def zero_a_part(rng: random.Random, path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    begin = rng.randrange(len(data))
+    length = min(rng.randint(1, 5000), len(data) - begin)
+    data[begin : begin + length] = bytes(length)
+    path.write_bytes(data)
+
+
+def cut_a_part_out(rng: random.Random, path: Path) -> None:
+    data = path.read_bytes()
+    begin = rng.randrange(len(data))
+    path.write_bytes(data[:begin] + data[begin + rng.randint(1, 5000) :])
+
+
+def cut_the_end(rng: random.Random, path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[: rng.randrange(1, len(data))])
+
+
+def shuffle_stamps(rng: random.Random, path: Path) -> None:
+    """Write the packets again, some dropped, with times that are off, doubled or missing."""
+    other = path.with_name(f"other{path.suffix}")
+    with av.open(str(path)) as source, av.open(str(other), "w") as target:
+        stream = source.streams.video[0]
+        copied = target.add_stream_from_template(stream)
+        shift = 0
+        for packet in source.demux(stream):
+            if not packet.size or rng.random() < 0.1:
+                continue
+            if rng.random() < 0.1:
+                shift = rng.choice([0, 1, int(rng.uniform(0, 40_000) / (stream.time_base or Fraction(1, 90_000)))])
+            packet.stream = copied
+            if packet.pts is not None and packet.dts is not None:
+                packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+            try:
+                target.mux(packet)
+            except (av.error.FFmpegError, OSError):
+                continue
+    other.replace(path)
+
+
+VIDEO_DAMAGES: list[Damage] = [flip_bytes, zero_a_part, cut_a_part_out, cut_the_end, shuffle_stamps]
+
+
+def read(source: Source) -> tuple[int, str | None]:
+    """Return how many frames a source gave and its error; it must end in time, with times that ascend."""
+    found: list[float] = []
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            for frame in source.frames():
+                found.append(frame.stamp.captured_at)
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(TIMEOUT_S)
+    assert not thread.is_alive(), "it hangs"
+    assert (np.diff(found) > 0).all()
+    for error in errors:
+        assert isinstance(error, SourceLostError), repr(error)
+    return len(found), str(errors[0]) if errors else None
+
+
+def fuzz(make: Callable[[random.Random], None]) -> None:
+    """Repeat with seeds 0, 1, 2 and so on."""
+    began = time.monotonic()
+    seed = 0
+    while seed < NUM_ROUNDS or time.monotonic() - began < FUZZ_S / (len(CODECS) + 1):
+        make(random.Random(seed))
+        seed += 1
+
+
+@pytest.mark.parametrize("ending", list(CODECS))
+def test_a_damaged_video_ends_and_every_frame_is_accounted_for(tmp_path: Path, ending: str) -> None:
+    codec, pix_fmt = CODECS[ending]
+    sound = make_clip(tmp_path / f"sound.{ending}", num_frames=NUM_FRAMES, noisy=True, codec=codec, pix_fmt=pix_fmt)
+    path = tmp_path / f"clip.{ending}"
+
+    def once(rng: random.Random) -> None:
+        path.write_bytes(sound.read_bytes())
+        rng.choice(VIDEO_DAMAGES)(rng, path)
+        source = VideoFileSource("east", str(path))
+        num_frames, error = read(source)
+        try:
+            source.check()
+        except ConfigError:
+            assert num_frames == 0
+        if error is None:
+            with av.open(f"file:{path}") as container:
+                stream = container.streams.best("video")
+                assert stream is not None
+                num_in = sum(1 for packet in container.demux(stream) if packet.size)
+            assert num_frames + source.num_bad >= num_in, (num_frames, source.num_bad, num_in)
+
+    fuzz(once)
+
+
+def test_a_folder_of_damaged_images_ends_and_every_image_is_accounted_for(tmp_path: Path) -> None:
+    endings = ("jpg", "png", "bmp", "webp", "tif")
+
+    def once(rng: random.Random) -> None:
+        for index in range(10):
+            path = tmp_path / f"{index}.{endings[index % len(endings)]}"
+            cv2.imwrite(str(path), np.ascontiguousarray(picture(index)[:, :, ::-1]))
+            if rng.random() < 0.4:
+                rng.choice(VIDEO_DAMAGES[:-1])(rng, path)
+        source = ImagesSource("east", str(tmp_path))
+        num_frames, error = read(source)
+        assert num_frames + source.num_bad == 10 or error is not None
+
+    fuzz(once)
