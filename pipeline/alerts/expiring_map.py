@@ -65,12 +65,6 @@ class ExpiringMap(Generic[Key, Value]):
         if target not in self._entries or self._entries[target][0] < at:
             self.set(target, value, at=at)
 
-    def copy(self, source: Key, target: Key) -> None:
-        """Give the entry of one key to another as well."""
-        if source in self._entries:
-            at, value = self._entries[source]
-            self.set(target, value, at=at)
-
     def items(self) -> Iterator[tuple[Key, Value]]:
         """Return all pairs; the map may be changed meanwhile."""
         return iter([(key, value) for key, (_, value) in self._entries.items()])

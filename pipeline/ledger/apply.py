@@ -20,6 +20,7 @@ from pipeline.ledger.resolve import amended, describe, resolve
 from pipeline.ledger.snapshot import AT_REST, Saved
 from pipeline.ledger.tables import check_schema, connect
 from pipeline.ledger.undo import alerts_before
+from pipeline.ledger.watchlist import unwatched
 
 Removed = tuple[dict[str, int], list[bytes]]
 """How much an erasure removed, by place, and fragments of it to search files for."""
@@ -62,7 +63,8 @@ async def apply_command(submitted: SubmittedCommand, ledger: Ledger, reader: Led
         return
     if correction.kind is not CorrectionKind.ERASED:
         alerts = [] if undone is None else await host.call(lambda: _alerts_before(reader, undone.event))
-        await host.apply(command, correction, alerts, Outcome(submitted, time.time(), True, describe(correction)))
+        text = describe(correction) + unwatched(correction, reader.path.parent)
+        await host.apply(command, correction, alerts, Outcome(submitted, time.time(), True, text))
         return
     removed, needles = await host.erase(command, correction, people.numbers.last)
     removed["exports"], away = await host.call(renew_exports, reader)

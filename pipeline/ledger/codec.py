@@ -159,6 +159,9 @@ def alert_from_dict(message: Mapping[str, object]) -> Alert:
         message=found.message,
         evidence=tuple(_track(f"evidence[{i}]", track) for i, track in enumerate(found.evidence)),
         state=found.state,
+        place=found.place,
+        ended_at=None if found.ended_at is None else _finite("ended_at", found.ended_at),
+        count=found.count,
     )
 
 

@@ -12,13 +12,14 @@ class MatchReport:
         num_identities: Known people.
         num_sightings: Published sightings.
         num_corrections: Published corrections.
-        num_alerts: Published alerts, without amendments and retractions.
+        num_alerts: Raised alerts, without amendments and retractions.
         num_late: Embeddings that arrived after their window had been processed.
         num_sink_retries: Calls that a busy sink refused.
         latencies_s: Seconds from when each sighting's last frame was due to its publication; of the newest ones.
         digest: sha256 of all published events.
         busy_s: Seconds of work: match, alert, publish.
         behind: Sinks that did not accept everything in time.
+        dropped: Records that a slow remote sink did not get, by sink.
     """
 
     num_identities: int
@@ -31,3 +32,4 @@ class MatchReport:
     digest: str
     busy_s: Mapping[str, float] = field(default_factory=dict)
     behind: Sequence[str] = ()
+    dropped: Mapping[str, int] = field(default_factory=dict)

@@ -50,6 +50,7 @@ def make_summary(
         "alerts": report.num_alerts,
         "late": report.num_late,
         "sink_retries": report.num_sink_retries,
+        "sink_dropped": dict(report.dropped),
         "wall_s": round(wall_s, 3),
         "frames_per_s": round(processed / wall_s, 2) if wall_s > 0 else None,
         "latency_s": _percentiles(report.latencies_s),

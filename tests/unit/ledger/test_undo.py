@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,18 @@ from hypothesis import strategies as st
 
 from pipeline.alerts.engine import AlertEngine
 from pipeline.cli.ledger import main
-from pipeline.core import Alert, AlertState, CommandKind, CorrectionCommand, Record, Severity, TrackId, TrackPart
-from pipeline.core.serialisation import serialise
+from pipeline.core import (
+    Alert,
+    AlertState,
+    CommandKind,
+    Correction,
+    CorrectionCommand,
+    CorrectionKind,
+    Record,
+    Severity,
+    TrackId,
+    TrackPart,
+)
 from pipeline.ledger import NOBODY, Event, Ledger, LedgerReader, resolve, submit_command
 from pipeline.ledger.events import from_row, to_row
 from pipeline.ledger.people import People
@@ -226,6 +237,8 @@ def test_two_cameras_that_show_one_place_are_no_reason_against_a_merge(tmp_path:
 def test_an_engine_says_of_alerts_again_what_it_said_before_an_undone_merge() -> None:
     engine = AlertEngine([], cooldown_s=60.0, max_open=10, max_parts=100)
     before = Alert("dwell/2", "dwell", Severity.INFO, 2, "east", 5.0, 5.4, "Stays.", (WEST,))
-    amended = Alert("dwell/2", "dwell", Severity.INFO, 2, "east", 5.0, 5.4, "Stays.", (WEST,), AlertState.AMENDED)
-    assert engine.reinstate([before], [amended]) == [before]
-    assert serialise(engine._open["dwell/2"].alert) == serialise(before)
+    amended_alert = replace(before, person_id=1, state=AlertState.AMENDED)
+    assert engine.reinstate([before], [amended_alert]) == [before]
+    assert engine.process([Correction(CorrectionKind.ERASED, (2,), "ann", 9.0)]) == [
+        replace(before, state=AlertState.RETRACTED)
+    ]
