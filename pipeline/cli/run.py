@@ -15,6 +15,7 @@ from pipeline.cli.page_after_run import keep_page
 from pipeline.cli.truth import score_run, true_tables
 from pipeline.config.composition import CONFIGS, load_config, to_yaml
 from pipeline.config.plan import make_plan
+from pipeline.config.plugins import check_outside
 from pipeline.config.schema import PipelineConfig
 from pipeline.core import Source
 from pipeline.core.camera_uri import RECORDINGS, uri_kind
@@ -117,6 +118,8 @@ def _check(config: PipelineConfig, plan: Plan) -> None:
         for name, make_source in makers.items():
             _check_source(make_source, f"{key}.{name}", config.site.footage if key == "site.cameras" else None)
     true_tables(config)
+    for make_sink in plan.make_sinks.values():
+        check_outside(make_sink)
     plan.make_match()
     alert = plan.make_alert()
     for camera_id, make_source in plan.make_sources.items():
