@@ -8,7 +8,7 @@ from pipeline.config.plugins import EXTRAS, OWN
 COMMANDS = {
     "run": ("pipeline.cli.run", "follow people across the cameras of a site"),
     "publish": ("pipeline.cli.publish", "send the frames of a camera to a Kafka topic"),
-    "alerts": ("pipeline.cli.alerts", "read the topic of alerts, and acknowledge them"),
+    "alerts": ("pipeline.cli.alerts", "read the topic of alerts, acknowledge them, try rules on a past run"),
     "ledger": ("pipeline.cli.ledger", "explain and correct identities, erase people, export"),
     "console": ("connectors.console.__main__", "serve the operator's page over a run's output"),
     "re-export": ("pipeline.cli.re_export", "write MOT text and films again after corrections"),
