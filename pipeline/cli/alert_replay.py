@@ -1,7 +1,7 @@
 """Runs alert rules over a past run: try a rule on yesterday before it is armed.
 
-``passerby alerts replay outputs/RUN --rules new.yaml`` reads the boxes that the run has stored and the people as they are
-now, after all corrections. Nothing of the run is changed.
+``passerby alerts replay outputs/RUN --rules new.yaml`` reads the boxes that the run has stored and the people as they
+are now, after all corrections. Nothing of the run is changed.
 
 The file of rules has some of these keys; what it leaves out is as in the run::
 
