@@ -16,7 +16,7 @@ from connectors.sinks.terminal import TerminalSink
 from pipeline.cli.alert_replay import replay
 from pipeline.config.composition import load_config
 from pipeline.core import Alert
-from pipeline.core.errors import ReidError
+from pipeline.core.errors import ConfigError, ReidError
 from pipeline.ledger.codec import to_dict
 
 DONE = 0
@@ -33,9 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Here, because replay needs no Kafka.
         from connectors.kafka.alert_topic import AlertTopic
         from connectors.kafka.client import client_options
+        from connectors.kafka.preflight import Needed, why_not
 
         config = load_config(["site=empty", *parsed.overrides])
         options = client_options(parsed.servers, config.source["kafka"]["security"], "source.kafka")
+        operations = ("Read", "Write") if parsed.command == "ack" else ("Read",)
+        refusal = why_not(options, [Needed("topic", parsed.topic, operations)])
+        if refusal is not None:
+            raise ConfigError(f"topic {parsed.topic}: expected alerts at {parsed.servers}, got {refusal}")
         topic = AlertTopic({**options, "bootstrap_timeout_ms": 5000}, parsed.topic)
         if parsed.command == "ack":
             posted = topic.acknowledge(parsed.key, parsed.by)
