@@ -72,7 +72,7 @@ def _engine(config: Path, rules: Path | None) -> AlertEngine:
             raise ConfigError(f"{rules}: expected some of site, alerts, alerting, got {other!r:.80}; correct it")
         chosen = other.get("alerts", run["alerts"] if rules is None else dict.fromkeys(run["alerts"]))
         chosen = dict.fromkeys(chosen) if isinstance(chosen, list) else dict(chosen)
-        site = OmegaConf.merge(run["site"], other.get("site") or {})
+        site: Any = OmegaConf.merge(run["site"], other.get("site") or {})
         for key in REPLACED:
             if key in (other.get("site") or {}):
                 site[key] = other["site"][key]
@@ -92,7 +92,8 @@ def _node(name: str) -> Any:
     if not path.is_file():
         choices = ", ".join(sorted(each.stem for each in path.parent.glob("*.yaml")))
         raise ConfigError(f"alerts.{name}: expected one of {choices}, got {name}; correct it")
-    return OmegaConf.load(path)[name]
+    loaded: Any = OmegaConf.load(path)
+    return loaded[name]
 
 
 def _sightings(store: Path, reader: LedgerReader) -> Iterator[Sighting]:
