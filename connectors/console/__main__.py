@@ -16,7 +16,7 @@ from pathlib import Path
 
 import uvicorn
 
-from connectors.console.app_state import AppState
+from connectors.console.app_state import AppState, AtRest
 from connectors.console.camera.monitor import FEED
 from connectors.console.server import make_server
 from connectors.console.settings import URL_FILE, Settings, is_loopback
@@ -24,6 +24,8 @@ from connectors.console.store.accounts import Accounts
 from pipeline.core.errors import ConfigError, ConnectorError, ReidError
 
 DONE = 0
+PASSWORD_FILE = "PASSERBY_ADMIN_PASSWORD_FILE"
+"""Variable of the environment: a file with the first administrator's password; empty: one is made and printed."""
 NUM_PORTS = 20
 """Ports to try, from the configured one on; a larger number helps only where this many pages share a machine."""
 
@@ -42,8 +44,13 @@ POLL_S = 0.1
 logger = logging.getLogger(__name__)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve the page until it is stopped; return the exit code, errors in one line."""
+def main(arguments: Sequence[str] | None = None, at_rest: AtRest | None = None) -> int:
+    """Serve the page until it is stopped; return the exit code, errors in one line.
+
+    Args:
+        arguments: Of the command line.
+        at_rest: See ``AppState``.
+    """
     parsed = make_parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     try:
@@ -55,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         text = _announcement(settings, accounts, port)
         if settings.is_live:
             _write_private(settings.folder / URL_FILE, text)  # the run prints it and deletes the file
-        state = _open_state(settings, accounts)
+        state = _open_state(settings, accounts, at_rest)
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -99,14 +106,30 @@ def _announcement(settings: Settings, accounts: Accounts, port: int) -> str:
     if settings.is_open:
         text = f"console: {url} (open without a login, reachable from this machine only)\n"
     else:
-        password = accounts.make_first()
+        given = _given_password()
+        password = accounts.make_first(given)
         text = f"console: {url}\n"
-        if password is not None:
+        if password is not None and given is None:
             text += f"console: first login: admin / {password} (shown once; change it)\n"
     return text
 
 
-def _open_state(settings: Settings, accounts: Accounts) -> AppState:
+def _given_password() -> str | None:
+    """Return the first administrator's password, if a secret gives one.
+
+    Raises:
+        ConfigError: If the file cannot be read.
+    """
+    path = os.environ.get(PASSWORD_FILE)
+    if path is None:
+        return None
+    try:
+        return Path(path).read_text().strip() or None
+    except OSError as error:
+        raise ConfigError(f"{PASSWORD_FILE}: expected a file with a password, got {error.strerror}") from error
+
+
+def _open_state(settings: Settings, accounts: Accounts, at_rest: AtRest | None) -> AppState:
     """Open the files of the run; beside a run that is starting, wait for its ledger.
 
     Raises:
@@ -115,7 +138,7 @@ def _open_state(settings: Settings, accounts: Accounts) -> AppState:
     give_up_at = time.monotonic() + (LEDGER_TIMEOUT_S if settings.is_live else 0.0)
     while True:
         try:
-            return AppState(settings, accounts)
+            return AppState(settings, accounts, at_rest)
         except ConnectorError:
             if time.monotonic() >= give_up_at:
                 raise

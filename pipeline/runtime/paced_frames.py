@@ -3,11 +3,12 @@
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from pipeline.camera.detection import letterbox
 from pipeline.core import Frame, FrameStamp, LetterboxedFrame, Source
+from pipeline.runtime.camera_clock import CameraClock
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +47,18 @@ class PacedFrames:
     Args:
         source: The camera.
         input_hw: Height and width that frames are letter-boxed to for the detector, pixels.
-        speed: Of recordings: times real time; infinite for as fast as possible.
+        speed: Of recordings: times real time; infinite for as fast as possible. A live camera is never held back.
+        clock: Corrects the times of a live camera.
 
     Attributes:
         decode_s: Seconds spent on reading and letter-boxing.
     """
 
-    def __init__(self, source: Source, *, input_hw: tuple[int, int], speed: float) -> None:
+    def __init__(self, source: Source, *, input_hw: tuple[int, int], speed: float, clock: CameraClock) -> None:
         self._source = source
         self._input_hw = input_hw
         self._speed = speed
+        self._clock = clock
         self._began_at: float | None = None
         self._waits_until = 0.0
         self._closed = threading.Event()
@@ -79,10 +82,13 @@ class PacedFrames:
             if frame is None:
                 return
             counts = self._source.num_dropped, self._source.num_bad
+            if self._source.live:
+                corrected_at = self._clock.corrected(frame.stamp.captured_at, time.time())
+                frame = replace(frame, stamp=replace(frame.stamp, captured_at=corrected_at))
             prepared = letterbox(frame, self._input_hw)
             self.decode_s += time.perf_counter() - began
             due_at = self._due(frame.stamp)
-            if not self._is_waited_for(due_at):
+            if not self._source.live and not self._is_waited_for(due_at):
                 return
             yield PacedFrame(frame, prepared, Arrival(due_at, *counts))
 

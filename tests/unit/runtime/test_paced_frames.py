@@ -6,12 +6,13 @@ import time
 from factories import make_frame, make_stamp
 
 from connectors.sources.memory import MemorySource
+from pipeline.runtime.camera_clock import CameraClock
 from pipeline.runtime.paced_frames import PacedFrames
 
 
 def paced(times: list[float], speed: float = 1.0) -> PacedFrames:
     frames = [make_frame(make_stamp(index=index, captured_at=at)) for index, at in enumerate(times)]
-    return PacedFrames(MemorySource("east", frames), input_hw=(64, 64), speed=speed)
+    return PacedFrames(MemorySource("east", frames), input_hw=(64, 64), speed=speed, clock=CameraClock(behind_s=5.0))
 
 
 def test_frames_come_when_they_are_due() -> None:
