@@ -232,6 +232,8 @@ class CameraActor:
         self._track_s, self._paced.decode_s = status.track_s, status.decode_s
         self._last = self._checkpointed = checkpoint.stamp
         self._source.resume(checkpoint.stamp)
+        if track.frame_hw is not None:
+            self._paced.size.keep(track.frame_hw)
         # The match actor may be lost as well, so it gets all that is pending; it skips what it has already processed.
         await self._deliver(self._source.camera_id, checkpoint.pending, -inf, time.time())
         if not self._source.live:

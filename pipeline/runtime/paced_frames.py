@@ -1,4 +1,4 @@
-"""The frames of one camera as the pipeline takes them: paced, letter-boxed, and counted."""
+"""The frames of one camera as the pipeline takes them: of one size, paced, letter-boxed, and counted."""
 
 import threading
 import time
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import inf
 
 from pipeline.camera.detection import letterbox
+from pipeline.camera.steady_size import SteadySize
 from pipeline.core import Frame, FrameStamp, LetterboxedFrame, Source
 
 
@@ -49,6 +50,7 @@ class PacedFrames:
         speed: Of recordings: times real time; infinite for as fast as possible.
 
     Attributes:
+        size: Brings frames to the size of the first one.
         decode_s: Seconds spent on reading and letter-boxing.
     """
 
@@ -59,6 +61,7 @@ class PacedFrames:
         self._began_at: float | None = None
         self._waits_until = 0.0
         self._closed = threading.Event()
+        self.size = SteadySize(source.camera_id)
         self.decode_s = 0.0
 
     @property
@@ -79,6 +82,7 @@ class PacedFrames:
             if frame is None:
                 return
             counts = self._source.num_dropped, self._source.num_bad
+            frame = self.size.fitted(frame)
             prepared = letterbox(frame, self._input_hw)
             self.decode_s += time.perf_counter() - began
             due_at = self._due(frame.stamp)
