@@ -11,7 +11,37 @@ Each folder is one subject. Layers, lowest first; a package imports only lower o
     telemetry, evaluation               status, metrics, logs; scores against ground truth
     runtime                             actors, queues, checkpoints, the Ray cluster
     config                              schema, composition, and the plan of a run
+    api                                 the Python interface, which ``import pipeline`` offers
     cli, run                            the commands
 
 ``models`` and ``connectors`` stand beside ``pipeline``. Only configuration names what is in them.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.api import (
+        Pipeline,
+        from_supervision,
+        make_embedding,
+        open_ledger,
+        open_matcher,
+        to_supervision,
+    )
+
+__all__ = [
+    "Pipeline",
+    "from_supervision",
+    "make_embedding",
+    "open_ledger",
+    "open_matcher",
+    "to_supervision",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load the Python interface when it is first used: other programs import only what they need."""
+    if name in __all__:
+        return getattr(import_module("pipeline.api"), name)
+    raise AttributeError(f"module 'pipeline' has no attribute {name!r}")

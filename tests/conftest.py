@@ -13,6 +13,12 @@ ROOT = Path(__file__).resolve().parents[1]
 # AMX kernels of torch 2.13 read uninitialised memory in narrow strided bfloat16 convolutions: now and then, NaN.
 os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16")
 
+# A user names footage and weights by these two; here they are those of the development material, where it is.
+SHARED = Path(os.environ.get("PASSERBY_SHARED", ROOT.parent / "shared")).resolve()
+if (SHARED / "models").is_dir():
+    os.environ.setdefault("PASSERBY_WEIGHTS", str(SHARED / "models"))
+    os.environ.setdefault("PASSERBY_PETS09", str(SHARED / "data/pets09"))
+
 # Plain pytest tries each invariant a little, `make test` hard. In CI a change is judged by what it changed, not by what
 # chance draws that day; everybody's own runs go on searching.
 settings.register_profile("quick", max_examples=10, deadline=None, derandomize=bool(os.environ.get("CI")))
@@ -43,10 +49,9 @@ def screenshots(request: pytest.FixtureRequest) -> Path | None:
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of footage and weights for development; skips where it is absent."""
-    folder = Path(os.environ.get("PASSERBY_SHARED", ROOT.parent / "shared")).resolve()
-    if not (folder / "models").is_dir():
-        pytest.skip(f"no development material: set PASSERBY_SHARED (looked in {folder})")
-    return folder
+    if not (SHARED / "models").is_dir():
+        pytest.skip(f"no development material: set PASSERBY_SHARED (looked in {SHARED})")
+    return SHARED
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from compose_spec import PyCompose
 
-from pipeline.cli.publish import _parser
+from pipeline.cli.publish import make_parser
 from pipeline.config.composition import load_config
 from pipeline.telemetry.metrics import COUNTERS, GAUGES
 
@@ -123,7 +123,7 @@ def test_the_job_is_a_run_as_we_know_it(services: dict[str, Any], monkeypatch: p
 
 
 def test_the_publisher_is_started_as_it_wants_to_be(services: dict[str, Any]) -> None:
-    parsed = _parser().parse_args(services["publisher"]["command"])
+    parsed = make_parser().parse_args(services["publisher"]["command"])
     assert (parsed.camera, parsed.source, parsed.as_live) == ("east", "/footage/east.mp4", True)
     assert load_config(["site=empty", *parsed.overrides]).source["kafka"]["security"]["allow_plaintext"] is True
 

@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve the page until it is stopped; return the exit code, errors in one line."""
-    parsed = _parser().parse_args(arguments)
+    parsed = make_parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     try:
         settings = _settings(parsed)
@@ -52,7 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         accounts = Accounts(settings.accounts or settings.folder / "accounts.sqlite")
         port = listener.getsockname()[1]
         _write_private(settings.folder / PORT_FILE, str(port))
-        _announce(settings, accounts, port)
+        text = _announcement(settings, accounts, port)
+        if settings.is_live:
+            _write_private(settings.folder / URL_FILE, text)  # the run prints it and deletes the file
         state = _open_state(settings, accounts)
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -72,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ),
     )
     try:
-        asyncio.run(server.serve([listener]))
+        asyncio.run(_serve(server, listener, "" if settings.is_live else text))
     except KeyboardInterrupt:
         return DONE
     finally:
@@ -81,8 +83,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return DONE
 
 
-def _announce(settings: Settings, accounts: Accounts, port: int) -> None:
-    """Print the page's address; the first administrator's password is printed here and never again."""
+async def _serve(server: uvicorn.Server, listener: socket.socket, text: str) -> None:
+    """Serve the page, and print its address once it is served."""
+    serving = asyncio.create_task(server.serve([listener]))
+    while not (server.started or serving.done()):
+        await asyncio.sleep(POLL_S)
+    if server.started:
+        print(text, end="", flush=True)
+    await serving
+
+
+def _announcement(settings: Settings, accounts: Accounts, port: int) -> str:
+    """Return the page's address; the first administrator's password is shown here and never again."""
     url = settings.url(port)
     if settings.is_open:
         text = f"console: {url} (open without a login, reachable from this machine only)\n"
@@ -91,10 +103,7 @@ def _announce(settings: Settings, accounts: Accounts, port: int) -> None:
         text = f"console: {url}\n"
         if password is not None:
             text += f"console: first login: admin / {password} (shown once; change it)\n"
-    if settings.is_live:
-        _write_private(settings.folder / URL_FILE, text)  # the run prints it and deletes the file
-    else:
-        print(text, end="", flush=True)
+    return text
 
 
 def _open_state(settings: Settings, accounts: Accounts) -> AppState:
@@ -179,7 +188,8 @@ def _stop_with_parent(server: uvicorn.Server) -> None:
     server.should_exit = True
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of this command."""
     parser = argparse.ArgumentParser(prog="passerby console", description=__doc__)
     add = parser.add_argument
     add("--output", required=True, metavar="DIR", help="output folder of a run, finished or still going on")

@@ -14,7 +14,8 @@ from connectors.synthetic.world import Scenario, World
 from pipeline.core.errors import ReidError
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of this command."""
     parser = argparse.ArgumentParser(prog="passerby world", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     usual = Scenario()
@@ -59,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Read the command line and render; exit with the error's code if that is impossible."""
-    given = vars(_parser().parse_args())
+    given = vars(make_parser().parse_args())
     command, out = given.pop("command"), given.pop("out", None)
     try:
         if command == "dataset":

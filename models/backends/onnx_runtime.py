@@ -1,6 +1,7 @@
 """Networks in ONNX Runtime. This is the only module that imports it: one device, explicit threads, no telemetry."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -50,6 +51,8 @@ class OnnxRuntimeNetwork:
         self._session = _open(path, device=device, threads=threads)
         self.inputs = tuple(_port(value) for value in self._session.get_inputs())
         self.outputs = tuple(_port(value) for value in self._session.get_outputs())
+        self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
+        """What the exporter wrote into the file."""
 
     @classmethod
     def load(

@@ -37,6 +37,8 @@ class PixelScaling:
         pixels_NCHW = np.empty((len(images), 3, *images.shape[1:3]), np.float32)
         for target, channel in enumerate(self._channels):
             pixels_NCHW[:, target] = images[..., channel]
-        pixels_NCHW *= self._scale
-        pixels_NCHW += self._shift
+        if (self._scale != 1).any():
+            pixels_NCHW *= self._scale
+        if self._shift.any():
+            pixels_NCHW += self._shift
         return pixels_NCHW

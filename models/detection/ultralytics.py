@@ -24,6 +24,7 @@ from ultralytics.nn.modules import RTDETRDecoder
 from ultralytics.nn.tasks import load_checkpoint
 
 from models.detection.boxes import check_size, to_frame
+from models.detection.heads import to_xyxy
 from models.detection.nms import suppress
 from models.weights.store import locate_weights
 from pipeline.core.detections import Detections
@@ -121,13 +122,13 @@ class UltralyticsDetector:
         if not self._is_normalised:
             return boxes, scores
         sides_xyxy = np.array(self.input_hw[::-1] * 2, np.float32)
-        return _to_xyxy(boxes) * sides_xyxy, scores
+        return to_xyxy(boxes) * sides_xyxy, scores
 
     def _anchored(self, columns: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Read one column an anchor, box then class scores, and choose."""
         scores = columns[4 + self._person_label]
         found = np.flatnonzero(scores >= self._min_score)
-        boxes_xyxy, scores = _to_xyxy(columns[:4, found].T), scores[found]
+        boxes_xyxy, scores = to_xyxy(columns[:4, found].T), scores[found]
         best = suppress(boxes_xyxy, scores, max_iou=self._nms_iou)
         return boxes_xyxy[best], scores[best]
 
@@ -150,8 +151,3 @@ def _load(path: Path, device: str) -> Any:
         # Fusing keeps one of its two heads; this is the one that needs no suppression.
         network.end2end = True
     return network.fuse(verbose=False).eval()
-
-
-def _to_xyxy(boxes_cxcywh: NDArray[np.float32]) -> NDArray[np.float32]:
-    halves = boxes_cxcywh[:, 2:] / 2
-    return np.concatenate([boxes_cxcywh[:, :2] - halves, boxes_cxcywh[:, :2] + halves], axis=1)

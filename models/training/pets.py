@@ -53,7 +53,9 @@ def read_frames(video: Path, *, every: int) -> Iterator[Frame]:
     capture = cv2.VideoCapture(str(video))
     try:
         if not capture.isOpened():
-            raise ConfigError(f"{video}: expected a video, got none; set PASSERBY_SHARED to the folder that has it")
+            raise ConfigError(
+                f"{video}: expected a video, got none; configs/site/pets.yaml says where it is published and goes"
+            )
         index = 0
         while capture.grab():
             if index % every == 0:

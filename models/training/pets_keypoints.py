@@ -4,7 +4,7 @@
     python -m models.training skeletons ground=crops out=/a/folder           # on the pictures themselves
     python -m models.training skeletons pose=passerby,mmpose pose.weights=/a/own.onnx out=/a/folder
 
-The footage is looked for in ``$PASSERBY_SHARED`` and may not be given on, so what is shipped shows no pixel of it. How
+The footage is looked for in ``$PASSERBY_PETS09`` and may not be given on, so what is shipped shows no pixel of it. How
 far the other networks are from the first is printed: of keypoints that both are sure of, in heights of the person.
 """
 

@@ -4,7 +4,7 @@
     python -m models.training score-pets embedder=passerby embedder.weights=/a/candidate.onnx
 
 Any plug-in with a YAML can be named; further ``key=value`` are passed on. A colour histogram is scored too: it and
-0288 show that the protocol is that of the published figures. The footage is looked for in ``$PASSERBY_SHARED``.
+0288 show that the protocol is that of the published figures. The footage is looked for in ``$PASSERBY_PETS09``.
 """
 
 from dataclasses import dataclass

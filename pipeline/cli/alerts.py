@@ -22,7 +22,7 @@ DONE = 0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit code; print an error as one line."""
-    parsed = _parser().parse_args(arguments)
+    parsed = make_parser().parse_args(arguments)
     try:
         config = load_config(["site=empty", *parsed.overrides])
         options = client_options(parsed.servers, config.source["kafka"]["security"], "source.kafka")
@@ -51,7 +51,8 @@ def _show(posted: PostedAlert, as_json: bool) -> None:
     print(f"    {posted.alert.key!r}" + (f", acknowledged by {posted.by!r}" if posted.by else ""), flush=True)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of this command."""
     parser = argparse.ArgumentParser(prog="passerby alerts", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     tail = commands.add_parser("tail", help="show alerts as they arrive")

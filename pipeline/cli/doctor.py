@@ -82,9 +82,7 @@ class Finding:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print every finding, and return the exit code."""
-    parser = argparse.ArgumentParser(prog="passerby doctor", description=__doc__)
-    parser.add_argument("--broker", default=os.environ.get("KAFKA_BOOTSTRAP_SERVERS"), help="a Kafka broker, host:port")
-    options = parser.parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     checks: list[Callable[[], list[Finding]]] = [packages, extras, devices, codecs, weights, clock, disk]
     findings = [finding for check in checks for finding in check()]
     if options.broker:
@@ -95,6 +93,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         table.add_row(f"[{colours[finding.state]}]{finding.state}[/]", finding.name, escape(finding.text))
     print_table(table)
     return int(any(finding.state is State.MISSING for finding in findings))
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of this command."""
+    parser = argparse.ArgumentParser(prog="passerby doctor", description=__doc__)
+    parser.add_argument("--broker", default=os.environ.get("KAFKA_BOOTSTRAP_SERVERS"), help="a Kafka broker, host:port")
+    return parser
 
 
 def packages() -> list[Finding]:

@@ -34,7 +34,7 @@ REOPEN_AFTER_S = 2.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Publish until the source ends or a signal arrives; return the exit code; print an error as one line."""
-    parsed = _parser().parse_args(arguments)
+    parsed = make_parser().parse_args(arguments)
     try:
         config = load_config(["site=empty", *parsed.overrides])
         source: Source = build_source(parsed.camera, _camera(parsed.source), config.source, key="--source")()
@@ -161,7 +161,8 @@ def _quality(text: str) -> int:
     return int(text)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of this command."""
     parser = argparse.ArgumentParser(prog="passerby publish", description=__doc__)
     servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
     parser.add_argument("--camera", required=True, help="name of the camera, the key of the messages")

@@ -24,9 +24,7 @@ DONE = 0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Export the run that the command line names again, and return the exit code."""
-    parser = argparse.ArgumentParser(prog="passerby re-export", description=__doc__)
-    parser.add_argument("output_dir", type=Path, help="folder of a finished run")
-    options = parser.parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     try:
         names = re_export(options.output_dir)
     except ReidError as error:
@@ -34,6 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     print(f"{options.output_dir}: exported again: {', '.join(names)}")
     return DONE
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of this command."""
+    parser = argparse.ArgumentParser(prog="passerby re-export", description=__doc__)
+    parser.add_argument("output_dir", type=Path, help="folder of a finished run")
+    return parser
 
 
 def re_export(folder: Path) -> list[str]:

@@ -51,8 +51,15 @@ passerby run [key=value …]                follow people across the cameras of 
   weights_dir=DIR  output_dir=DIR           where the checkpoints are, and where the results go
   resume=true                               continue the run in output_dir, with its people and their numbers
 
+  --cfg job                                 print the configuration, and run nothing
+  --config-dir DIR                          also look for choices in DIR/site/NAME.yaml, DIR/alerts/NAME.yaml, …
+                                            (as do the folders in PASSERBY_CONFIG_DIR, separated by colons)
+
 Choices, one file each in configs/:
 """
+
+SHOW = ("--cfg", "-c")
+"""Options that print the configuration, as hydra calls them; ``job`` is what is printed."""
 
 
 def main() -> NoReturn:
@@ -62,9 +69,25 @@ def main() -> NoReturn:
         print(HELP + _choices())
         sys.exit(DONE)
     set_up_logs()
-    code = run(overrides)
+    code = show(overrides) if any(word.partition("=")[0] in SHOW for word in overrides) else run(overrides)
     sys.stdout.flush()
     sys.exit(code)
+
+
+def show(words: list[str]) -> int:
+    """Print the configuration that a run would have, secrets masked; return the exit code."""
+    rest = [word for word in words if word != "--resolve"]
+    at = next(number for number, word in enumerate(rest) if word.partition("=")[0] in SHOW)
+    option, equals, kind = rest[at].partition("=")
+    kind = kind if equals else " ".join(rest[at + 1 : at + 2])
+    try:
+        if kind != "job":
+            raise ConfigError(f"{option}: expected job, the configuration of the run, got {kind or 'nothing'}")
+        print(to_yaml(load_config([*rest[:at], *rest[at + (1 if equals else 2) :]])), end="")
+    except ReidError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return DONE
 
 
 def run(overrides: list[str]) -> int:
@@ -84,22 +107,28 @@ def run(overrides: list[str]) -> int:
 
 def _check(config: PipelineConfig, plan: Plan) -> None:
     """Raise for mistakes that would otherwise show in an actor, minutes later."""
+    if plan.resume and not plan.output_dir.is_dir():
+        raise ConfigError(
+            f"resume: expected the folder of an earlier run, got nothing at {plan.output_dir}; correct it"
+        )
+    for key, makers in (("site.cameras", plan.make_sources), ("enrol", plan.make_enrolled)):
+        for name, make_source in makers.items():
+            _check_source(make_source, f"{key}.{name}", config.site.footage if key == "site.cameras" else None)
     true_tables(config)
-    for make_source in plan.make_sources.values():
-        _check_source(make_source)
-    for name, make_source in plan.make_enrolled.items():
-        try:
-            _check_source(make_source)
-        except ConfigError as error:  # a source takes itself for a camera
-            raise ConfigError(str(error).replace(f"site.cameras.{name}", f"enrol.{name}", 1)) from error
     plan.make_match()
     plan.make_alert()
 
 
-def _check_source(make_source: Callable[[], Source]) -> None:
+def _check_source(make_source: Callable[[], Source], key: str, footage: str | None) -> None:
+    """Raise ``ConfigError`` under this key if a source cannot be opened; add where its footage can be had."""
     source = make_source()
-    source.check()
-    source.close()
+    try:
+        source.check()
+    except ConfigError as error:
+        text = str(error).replace(f"site.cameras.{source.camera_id}:", f"{key}:", 1)
+        raise ConfigError(text if footage is None else f"{text}; {' '.join(footage.split())}") from error
+    finally:
+        source.close()
 
 
 async def _run(config: PipelineConfig, plan: Plan) -> int:

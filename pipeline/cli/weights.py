@@ -22,13 +22,17 @@ from pipeline.core.errors import ConfigError, ReidError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; return the exit code, an error in one line."""
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     known: dict[str, dict[str, Any]] = yaml.safe_load(CATALOGUE.read_text(encoding="utf-8"))
     try:
         if options.command == "fetch":
-            fetch(options.names or sorted(known), known, options.weights_dir)
+            fetch(options.names or [name for name in known if known[name]["sha256"]], known, options.weights_dir)
         else:
             print_table(table(known, options.weights_dir))
+            print()
+            for name, entry in known.items():
+                if note := entry.get("note") or entry.get("page"):
+                    print(f"{name}: {note}")
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -42,10 +46,9 @@ def table(known: Mapping[str, Mapping[str, Any]], weights_dir: str | None) -> Ta
         rows.add_column(heading, justify="right" if heading == "MB" else "left", overflow="fold")
     for name, entry in known.items():
         path = find_weights(name, weights_dir=weights_dir)
-        absent = "passerby weights fetch" if entry.get("url") else "not here, and no address is known"
-        rows.add_row(
-            name, f"{entry['size'] / 1e6:.1f}", entry["licence"], escape(absent if path is None else str(path))
-        )
+        absent = "passerby weights fetch" if entry["url"] else "not here, and no address is known"
+        size = "" if entry["size"] is None else f"{entry['size'] / 1e6:.1f}"
+        rows.add_row(name, size, entry["licence"], escape(absent if path is None else str(path)))
     return rows
 
 
@@ -63,7 +66,8 @@ def fetch(names: Sequence[str], known: Mapping[str, Mapping[str, Any]], weights_
         print(f"{name} ({known[name]['licence']}): {locate_weights(name, weights_dir=weights_dir)}", flush=True)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of this command."""
     parser = argparse.ArgumentParser(
         prog="passerby weights", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

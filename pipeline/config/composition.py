@@ -3,23 +3,23 @@
 hydra composes the files. No other module of the pipeline knows hydra.
 """
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from models.weights.store import cache_folder
+from pipeline.config.messages import RENAMED, message_of, unknown_key, unknown_keys
+from pipeline.config.overrides import Change, Overrides, quoted, read_overrides
 from pipeline.config.schema import PipelineConfig
 from pipeline.core.errors import ConfigError
-
-REPLACED = ("site.cameras", "site.zones", "site.lines", "enrol")
-"""Dictionaries that an override replaces; hydra would merge them with those of the site."""
 
 SECRETS = (
     re.compile(r"(//)\S*(?=@)"),  # //user:password@host; a password may hold what should have been escaped
@@ -30,66 +30,106 @@ SECRETS = (
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
-RENAMED = {
-    "buffer.doubtful_score": "buffer.static_min_score",
-    "buffer.sure_score": "buffer.min_peak_score",
-    "matcher.calibration.max_evidence": "matcher.calibration.max_llr",
-    "matcher.review_every_s": "matcher.recluster_every_s",
-    "matcher.review_window_s": "matcher.recluster_window_s",
-    "site.no_way": "site.no_transit",
-    "site.walking_times": "site.transit_times",
-}
-"""Keys of earlier versions, and their names now."""
+ENVIRONMENT = re.compile(r"\$\{oc\.env:(\w+)\}")
+"""An environment variable without a default, in a value of the configuration."""
+
+CONFIG_DIR = "PASSERBY_CONFIG_DIR"
+"""Environment variable: a folder with sites and other choices of one's own, as ``--config-dir``."""
 
 
-def load_config(overrides: Sequence[str]) -> PipelineConfig:
+def load_config(words: Sequence[str]) -> PipelineConfig:
     """Return the configuration of the files with these overrides; plain values, nothing left to resolve.
+
+    Args:
+        words: Of a command line: ``key=value``, and ``--config-dir DIR`` for choices that are not in ``configs/``.
 
     Raises:
         ConfigError: If a key or a choice is unknown, or a value has the wrong type; one line that names it.
     """
-    overrides = list(overrides)
-    names = [override.split("=", 1)[0] for override in overrides]
-    if "site.cameras" in names and "site" not in names:
-        overrides.insert(0, "site=empty")  # named cameras are at no place that we know
-        names.insert(0, "site")
-    for name in names:
-        if (now := RENAMED.get(name.lstrip("+"))) is not None:
-            raise ConfigError(f"{name}: this key is now {now}; write {now}=…")
+    overrides = read_overrides(words)
+    for key in overrides.keys:
+        if (now := RENAMED.get(key)) is not None:
+            raise ConfigError(f"{key}: this key is now {now}; write {now}=…")
+    own = [*overrides.config_dirs, *(Path(folder) for folder in os.environ.get(CONFIG_DIR, "").split(":") if folder)]
+    folders = [*own, CONFIGS]
+    for_hydra = [*overrides.words]
+    if "site.cameras" in overrides.keys and "site" not in overrides.keys:
+        for_hydra.insert(0, "site=empty")  # named cameras are at no place that we know
+    if own:
+        for_hydra.append(f"hydra.searchpath=[{', '.join(quoted(f'file://{folder}') for folder in own)}]")
     ConfigStore.instance().store(name="schema", node=PipelineConfig)
     try:
         OmegaConf.register_new_resolver("root", lambda: str(CONFIGS.parent), replace=True)
+        OmegaConf.register_new_resolver("cache", lambda: str(cache_folder()), replace=True)
         with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-            composed = compose(
-                "config", overrides=[o for o, name in zip(overrides, names, strict=True) if name not in REPLACED]
-            )
-        for override in OverridesParser.create().parse_overrides(
-            [o for o in overrides if o.split("=", 1)[0] in REPLACED]
-        ):
-            _check_named_once(str(override.key_or_group), str(override.input_line).partition("=")[2])
-            OmegaConf.update(composed, str(override.key_or_group), override.value(), merge=False, force_add=True)
+            composed = compose("config", overrides=for_hydra)
+        _check_footage(composed, overrides)
+        for change in overrides.changes:
+            _apply(composed, change, folders)
+        for key, text in _texts(OmegaConf.to_container(composed, resolve=False), ""):
+            if key in ("output_dir", "weights_dir"):
+                composed[key] = os.path.expanduser(text)  # plug-ins take it from here
+        for key in unknown_keys(composed, PipelineConfig):
+            raise ConfigError(unknown_key(key, folders))
         if "watchlist" in composed.alerts:
             numbers = {name: number for number, name in enumerate(composed.enrol, start=1)}
             composed.alerts.watchlist.people = {**numbers, **composed.alerts.watchlist.people}
+        _check_environment(composed)
         OmegaConf.resolve(composed)
         missing = OmegaConf.missing_keys(composed)
         if missing:
             raise ConfigError(f"{sorted(missing)[0]}: expected a value, got none; set it with {sorted(missing)[0]}=…")
         return _typed(composed)
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
-        raise ConfigError(_one_line(error)) from error
+        raise ConfigError(_masked(message_of(error, folders))) from error
 
 
-def _check_named_once(key: str, text: str) -> None:
-    """Raise ``ConfigError`` if a dictionary has a name twice; hydra would silently take the last."""
-    try:
-        node = yaml.compose(text)
-    except yaml.YAMLError:
-        return  # hydra's own syntax, such as ${oc.env:NAME}, is not all YAML
-    names = [name.value for name, _ in node.value] if isinstance(node, yaml.MappingNode) else []
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ConfigError(f"{key}: expected a different name for each, got {', '.join(twice)} twice; rename one")
+def _apply(composed: DictConfig, change: Change, folders: Sequence[Path]) -> None:
+    """Set a value that hydra could not read.
+
+    Raises:
+        ConfigError: If it belongs to a plug-in that is not chosen.
+    """
+    parts = change.key.split(".")
+    if parts[0] in ("alerts", "sink") and parts[1] not in composed[parts[0]]:
+        raise ConfigError(unknown_key(change.key, folders))
+    OmegaConf.update(composed, change.key, change.value, merge=change.merge, force_add=change.may_add)
+
+
+def _check_environment(composed: DictConfig) -> None:
+    """Raise ``ConfigError`` if a value needs an environment variable that is not set."""
+    for key, text in _texts(OmegaConf.to_container(composed, resolve=False), ""):
+        absent = [name for name in ENVIRONMENT.findall(text) if name not in os.environ]
+        if absent:
+            lines = "; ".join(f"export {name}=…" for name in dict.fromkeys(absent))
+            raise ConfigError(f"{key}: expected a value in the environment for {text}, got none; {lines}")
+
+
+def _texts(node: object, key: str) -> Iterator[tuple[str, str]]:
+    """Yield every text of nested dictionaries and lists with its dotted key."""
+    if isinstance(node, dict):
+        for name, value in node.items():
+            yield from _texts(value, f"{key}.{name}" if key else str(name))
+    elif isinstance(node, list):
+        for value in node:
+            yield from _texts(value, key)
+    elif isinstance(node, str):
+        yield key, node
+
+
+def _check_footage(composed: DictConfig, overrides: Overrides) -> None:
+    """Raise ``ConfigError`` if one camera of a place with ground truth is another film: its score would be wrong."""
+    if composed.site.truth is None or {"site.cameras", "site.truth"} & set(overrides.keys):
+        return
+    for change in overrides.changes:
+        _, _, camera = change.key.partition("site.cameras.")
+        is_footage = camera and (not isinstance(change.value, dict) or "uri" in change.value)
+        if is_footage and ("." not in camera or camera.endswith(".uri")):
+            name = camera.removesuffix(".uri")
+            raise ConfigError(
+                f"{change.key}: expected the footage that the truth and the ground of this site belong to, got "
+                f"another; name your own cameras as a whole: 'site.cameras={{{name}: …}}'"
+            )
 
 
 def to_yaml(config: PipelineConfig) -> str:
@@ -107,25 +147,3 @@ def _typed(composed: DictConfig) -> PipelineConfig:
     config = OmegaConf.to_object(composed)
     assert isinstance(config, PipelineConfig)
     return config
-
-
-def _one_line(error: Exception) -> str:
-    """Return an error of hydra in one line, without its advice and secrets; the key comes first where it is known."""
-    text = str(error).split("Config search path:")[0]
-    text = text.replace(":\n\t", ": ").replace("\n\t", ", ")  # a list of choices
-    lines = [line.strip().rstrip(".") for line in text.splitlines() if line.strip()]
-    cause = error.__cause__
-    if cause is not None:
-        first = str(cause).strip().splitlines()[0] if str(cause).strip() else ""
-        if first and first not in lines[0]:
-            lines.insert(1, first)
-    # hydra advises to add the key, which a closed schema does not allow.
-    unwanted = ("reference_type", "object_type", "See https", "To append")
-    kept = [line for line in lines if not line.startswith(unwanted)]
-    override = getattr(error, "override", None)
-    if override is not None:
-        kept.insert(0, f"{override.split('=', 1)[0]}: expected key=value in the syntax of hydra")
-    for old, now in RENAMED.items():
-        if re.search(rf"\b{old.rpartition('.')[2]}\b", text):
-            kept.insert(1, f"{old} is now {now}")
-    return _masked("; ".join(kept[:4]))

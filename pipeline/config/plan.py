@@ -51,6 +51,7 @@ def make_plan(config: PipelineConfig) -> Plan:
     if not config.site.cameras:
         raise ConfigError("site.cameras: expected at least one, got none; 'site.cameras={east: /a/east.mp4}'")
     check_ranges(config)
+    _check_weights_dir(config.weights_dir)
     _check_names(config.site)
     _topology(config.site)  # a mistake shows here, and not only in the process that needs it
     make = partial(build, allow=config.allow_plugins)
@@ -73,9 +74,7 @@ def make_plan(config: PipelineConfig) -> Plan:
         make_detect=partial(_detection_stage, make_detector, config.detect.min_score, config.detect.min_height_px),
         make_pose=None if needs is PoseNeed.NOTHING else partial(_pose_stage, make(config.pose, "pose"), needs),
         make_embed=partial(_embedding_stage, make_embedder, config.embed.min_quality),
-        make_match=partial(
-            _matcher, make(config.gallery, "gallery"), config.matcher, config.site, _ground(config.site)
-        ),
+        make_match=matcher_factory(config),
         make_alert=partial(
             _alert_engine,
             [make(node, f"alerts.{name}") for name, node in config.alerts.items()],
@@ -110,6 +109,16 @@ def make_plan(config: PipelineConfig) -> Plan:
     )
 
 
+def matcher_factory(config: PipelineConfig) -> Callable[[], Matcher]:
+    """Return a picklable factory of the matcher alone.
+
+    Raises:
+        ConfigError: If the gallery or the ground plane cannot be used; names the key.
+    """
+    make_gallery = build(config.gallery, "gallery", allow=config.allow_plugins)
+    return partial(_matcher, make_gallery, config.matcher, config.site, _ground(config.site))
+
+
 def _processes(runtime: RuntimeConfig) -> ProcessLimits:
     return ProcessLimits(
         kind="ray" if runtime.kind == "ray" else "inline",
@@ -133,6 +142,12 @@ def _any_is_live(make_sources: Iterable[Callable[[], Source]]) -> bool:
     for source in sources:
         source.close()
     return any(source.live for source in sources)
+
+
+def _check_weights_dir(folder: str | None) -> None:
+    """Raise ``ConfigError`` if a folder is named that is not there: weights of another version might be taken."""
+    if folder is not None and not Path(folder).is_dir():
+        raise ConfigError(f"weights_dir: expected a folder, got nothing at {folder}; correct it, or leave it out")
 
 
 def _check_names(site: SiteConfig) -> None:

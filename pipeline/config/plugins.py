@@ -35,6 +35,9 @@ EXTRAS = {
 }
 """What to install for a package, where that is not the package itself."""
 
+EXTRAS_OF_MODULES = {"models.detection.ultralytics": "passerby[ultralytics]"}
+"""What to install for a plug-in that needs more than the package that is missed."""
+
 
 def build(node: object, key: str, *leading: object, allow: Sequence[str] = ()) -> Callable[[], Any]:
     """Return a factory that calls the plug-in's constructor; nothing is constructed.
@@ -153,9 +156,8 @@ def _import(target: str, key: str, prefixes: tuple[str, ...]) -> Callable[..., A
         missing = (error.name or "").split(".")[0]
         if missing in OWN:
             raise ConfigError(f"{key}._target_: there is no module {error.name}; correct it") from error
-        raise MissingDependencyError(
-            f"{key}: {module_name} needs {missing}; pip install '{EXTRAS.get(missing, missing)}'"
-        ) from error
+        extra = EXTRAS_OF_MODULES.get(module_name, EXTRAS.get(missing, missing))
+        raise MissingDependencyError(f"{key}: {module_name} needs {missing}; pip install '{extra}'") from error
     plugin = getattr(module, class_name, None)
     if not inspect.isclass(plugin):
         raise ConfigError(f"{key}._target_: there is no class {class_name} in {module_name}; correct it")

@@ -58,7 +58,8 @@ class SiteConfig:
     ``overlaps`` lists the pairs of cameras that may see one person at once; null if that is not known.
     ``no_transit`` lists pairs (from, to): no person walks straight from the first camera to the second. ``ground`` has
     a homography for each camera, three rows that take pixels to metres on the ground. ``max_dwell_s`` is how long a
-    person may stay in a zone, seconds. ``leave_after_s`` becomes ``matcher.leave_after_s``.
+    person may stay in a zone, seconds. ``leave_after_s`` becomes ``matcher.leave_after_s``. ``footage`` says where the
+    recordings can be had, for those who do not have them.
     """
 
     cameras: dict[str, Any] = field(default_factory=dict)
@@ -71,6 +72,7 @@ class SiteConfig:
     max_dwell_s: float = 30.0
     leave_after_s: float = 2.0
     truth: TruthConfig | None = None
+    footage: str | None = None
 
 
 @dataclass
@@ -229,7 +231,7 @@ class PipelineConfig:
     monitor: Any = None
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     allow_plugins: list[str] = field(default_factory=list)
-    weights_dir: str = MISSING
+    weights_dir: str | None = None
     output_dir: str = MISSING
     resume: bool = False
     device: str = MISSING

@@ -29,9 +29,9 @@ def uri_kind(uri: str) -> str:
 
 
 def file_path(uri: str) -> Path:
-    """Return the path that a path or a ``file://`` URL means."""
+    """Return the path that a path or a ``file://`` URL means; ``~`` is the home of the user."""
     is_url = "://" in uri and _scheme(uri) == FILE
-    return Path(url2pathname(urlsplit(uri).path)) if is_url else Path(uri)
+    return Path(url2pathname(urlsplit(uri).path)) if is_url else Path(uri).expanduser()
 
 
 def _scheme(uri: str) -> str:

@@ -121,7 +121,6 @@ def whole(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     finished = run(
         ["runtime=inline", *PUBLIC, "site=pets_halves", f"output_dir={folder}"],
         timeout_s=600,
-        PASSERBY_SHARED=str(shared),
     )
     assert finished.code == 0, finished.err
     return folder
@@ -134,11 +133,10 @@ def test_a_person_who_walks_from_one_half_to_the_other_keeps_the_number(whole: P
 
 
 @pytest.mark.ray
-def test_a_long_recording_gives_the_same_on_ray(whole: Path, shared: Path, tmp_path: Path) -> None:
+def test_a_long_recording_gives_the_same_on_ray(whole: Path, tmp_path: Path) -> None:
     finished = run(
         ["runtime=ray", *PUBLIC, "site=pets_halves", f"output_dir={tmp_path}"],
         timeout_s=600,
-        PASSERBY_SHARED=str(shared),
     )
     assert finished.code == 0, finished.err
     assert result(tmp_path) == result(whole)

@@ -30,6 +30,7 @@ def test_a_killed_run_continues_to_the_result_of_an_undisturbed_one(halves: list
     options = ["runtime=inline", *halves, "matcher.recluster_every_s=1", "sink=[jsonl,mot]", "flow.flush_every_s=0.2"]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert run([*options, f"output_dir={whole}"]).code == 0
+    killed.mkdir()  # what is resumed must be there, if only as an empty folder
     sightings = killed / "sightings.jsonl"
     for num_lines in (3, 12):
         process = start([*options, f"output_dir={killed}", "replay.speed=1", "resume=true"])

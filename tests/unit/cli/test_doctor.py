@@ -40,14 +40,20 @@ def test_a_broker_that_is_not_there_is_missed(capsys: pytest.CaptureFixture[str]
     assert "127.0.0.1:1" in capsys.readouterr().out
 
 
-def test_the_shell_completes_commands_and_choices() -> None:
+def test_the_shell_completes_what_a_command_takes() -> None:
+    lines = script()
+
     def completed(*words: str) -> list[str]:
         ask = f"COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; _passerby; echo ${{COMPREPLY[@]}}"
-        done = subprocess.run(["bash", "-c", f"{script()}\n{ask}"], capture_output=True, text=True, check=True)
+        done = subprocess.run(["bash", "-c", f"{lines}\n{ask}"], capture_output=True, text=True, check=True)
         return done.stdout.split()
 
     assert completed("passerby", "led") == ["ledger"]
     assert completed("passerby", "run", "runtime=i") == ["runtime=inline"]
+    assert completed("passerby", "ledger", "er") == ["erase"]
+    assert completed("passerby", "ledger", "merge", "--b") == ["--by"]
+    assert completed("passerby", "weights", "runtime=i") == []
+    assert completed("passerby", "completion", "z") == ["zsh"]
 
 
 @pytest.mark.parametrize("words", [["--help"], []])

@@ -12,10 +12,12 @@ def test_the_list_says_where_each_checkpoint_is_or_how_to_get_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PASSERBY_CACHE", str(tmp_path))
+    monkeypatch.delenv("PASSERBY_WEIGHTS", raising=False)
     monkeypatch.setenv("COLUMNS", "300")
     assert main(["list"]) == 0
     printed = capsys.readouterr().out
-    (line,) = [line for line in printed.splitlines() if line.startswith("opencv_zoo_yolox_nano.onnx")]
+    line, note = [line for line in printed.splitlines() if line.startswith("opencv_zoo_yolox_nano.onnx")]
+    assert note.startswith("opencv_zoo_yolox_nano.onnx: detector=yolox_onnx")
     assert line.rstrip().endswith("passerby weights fetch")
     assert str(CATALOGUE.parent) in printed
 
@@ -35,6 +37,7 @@ def test_the_cache_is_where_passerby_cache_says(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PASSERBY_CACHE", str(tmp_path / "mine"))
+    monkeypatch.delenv("PASSERBY_WEIGHTS", raising=False)
     monkeypatch.setenv("COLUMNS", "300")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/opencv_zoo_yolox_nano.onnx").write_bytes(b"")

@@ -9,6 +9,7 @@ from video_networks import video_names
 
 from pipeline.config import composition
 from pipeline.config.composition import CONFIGS, load_config, to_yaml
+from pipeline.config.messages import RENAMED
 from pipeline.config.plan import make_plan
 from pipeline.config.plugins import build, build_source
 from pipeline.core.errors import ConfigError, MissingDependencyError, WeightsError
@@ -30,8 +31,7 @@ def choices(groups: list[str]) -> list[tuple[str, str]]:
 
 
 @pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch, shared: Path) -> None:
-    monkeypatch.setenv("PASSERBY_SHARED", str(shared))
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASSERBY_WEBHOOK_URL", "http://127.0.0.1:9/hook")
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9")
     monkeypatch.setenv("CAMERA_USER", "u")
@@ -167,7 +167,7 @@ def test_impossible_transits_are_refused(override: str, said: str) -> None:
         make_plan(load_config(["site=pets_halves", "runtime=inline", override]))
 
 
-@pytest.mark.parametrize(("old", "now"), sorted(composition.RENAMED.items()))
+@pytest.mark.parametrize(("old", "now"), sorted(RENAMED.items()))
 def test_a_key_of_an_earlier_version_is_refused_with_its_new_name(old: str, now: str) -> None:
     with pytest.raises(ConfigError, match=rf"{re.escape(old)}: this key is now {re.escape(now)}"):
         load_config([f"{old}=1"])

@@ -26,8 +26,8 @@ def test_the_histogram_scores_as_published(footage: Footage) -> None:
 
 @pytest.mark.shared
 @pytest.mark.slow
-def test_0288_scores_as_published(shared: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
-    monkeypatch.setenv("PASSERBY_SHARED", str(shared))
+@pytest.mark.usefixtures("shared")
+def test_0288_scores_as_published(capsys: pytest.CaptureFixture) -> None:
     main(["embedder=omz_0288"])
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("omz_0288")]
     assert float(line.split()[1]) == pytest.approx(0.601, abs=0.003)

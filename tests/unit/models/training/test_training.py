@@ -13,7 +13,7 @@ from factories import make_tracklet
 from safetensors.torch import load_file
 from worlds import FRAME_HW, make_world
 
-from models.detection.yolox_onnx import YoloxOnnxDetector
+from models.detection.onnx import OnnxDetector
 from models.pose.heatmap_onnx import HeatmapOnnxEstimator
 from models.reid.image_onnx import ImageOnnxEmbedder
 from models.training.engine import Budget, Engine
@@ -103,7 +103,7 @@ def test_the_loss_falls(task: str, data: Path, tmp_path: Path) -> None:
 def test_the_detector_finds_the_people_it_learned(data: Path, tmp_path: Path) -> None:
     main(_arguments("detector", data, tmp_path / "out", 400))
     path = export(tmp_path / "out", "tiny", folder=tmp_path / "weights", catalogue=None, note="")
-    detector = YoloxOnnxDetector(
+    detector = OnnxDetector(
         weights=str(path),
         weights_dir=None,
         sha256=None,
@@ -145,7 +145,7 @@ def test_what_is_exported_runs_in_the_line(exported: tuple[str, Path]) -> None:
     scaling: dict[str, Any] = {"colour_order": "bgr", "mean": [0, 0, 0], "std": [1, 1, 1]}
     tracklet = make_tracklet(TrackId("east", 0, 1), num_crops=3, crop_hw=(64, 32))
     if task == "detector":
-        detector = YoloxOnnxDetector(**common, input_hw=(96, 128), min_score=0.3, nms_iou=0.45)
+        detector = OnnxDetector(**common, input_hw=(96, 128), min_score=0.3, nms_iou=0.45)
         frame = Frame(FrameStamp("east", 0, 0.0), np.zeros((*FRAME_HW, 3), np.uint8))
         assert len(detector.detect([letterbox(frame, (96, 128))])) == 1
     elif task == "keypoints":

@@ -8,7 +8,7 @@ from detection_quality import precision_and_recall
 from factories import make_frame, make_stamp
 from onnx import TensorProto, helper, numpy_helper
 
-from models.detection.yolox_onnx import YoloxOnnxDetector
+from models.detection.onnx import OnnxDetector
 from pipeline.camera.detection import letterbox
 from pipeline.core import Frame, LetterboxedFrame
 from pipeline.core.errors import ConfigError, WeightsError
@@ -16,18 +16,22 @@ from pipeline.core.errors import ConfigError, WeightsError
 NUM_ANCHORS = 8 * 8 + 4 * 4 + 2 * 2
 
 
-def make_detector(weights: Path, **changes: Any) -> YoloxOnnxDetector:
+def make_detector(weights: Path, **changes: Any) -> OnnxDetector:
     arguments: dict[str, Any] = {
         "weights": str(weights),
         "weights_dir": None,
         "sha256": None,
         "input_hw": (64, 64),
+        "person_label": None,
+        "colour_order": None,
+        "mean": None,
+        "std": None,
         "min_score": 0.1,
         "nms_iou": 0.45,
         "device": "cpu",
         "threads": 1,
     }
-    return YoloxOnnxDetector(**arguments | changes)
+    return OnnxDetector(**arguments | changes)
 
 
 def make_network(path: Path, rows: dict[int, list[float]]) -> Path:
@@ -140,6 +144,100 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
 def test_what_cannot_be_computed_with_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(change))):
         make_detector(make_network(tmp_path / "net.onnx", {}), **change)
+
+
+def make_selecting_network(path: Path, *, dtype: int = TensorProto.FLOAT, names: str | None = None) -> Path:
+    """A network of D-FINE's kind: one person whose box ends where the size that it is told ends."""
+    sizes = helper.make_tensor_value_info("orig_target_sizes", TensorProto.INT64, [1, 2])
+    nodes = [
+        helper.make_node("Cast", ["orig_target_sizes"], ["ends"], to=TensorProto.FLOAT),
+        helper.make_node("Concat", ["starts", "ends"], ["joined"], axis=1),
+        helper.make_node("Unsqueeze", ["joined", "axis"], ["boxes"]),
+        helper.make_node("ReduceMax", ["images"], ["brightest"], keepdims=0),
+        helper.make_node("Cast", ["brightest"], ["light"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["light", "ones"], ["scores"]),
+        helper.make_node("Identity", ["persons"], ["labels"]),
+    ]
+    constants = {
+        "starts": np.array([[8, 16]], np.float32),
+        "axis": np.array([1]),
+        "ones": np.ones((1, 1), np.float32),
+        "persons": np.array([[3]]),
+    }
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("images", dtype, [1, 3, 64, 64]), sizes],
+        [
+            helper.make_tensor_value_info("labels", TensorProto.INT64, [1, 1]),
+            helper.make_tensor_value_info("boxes", TensorProto.FLOAT, [1, 1, 4]),
+            helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, 1]),
+        ],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    if names is not None:
+        helper.set_model_props(model, {"names": names})
+    onnx.save(model, path)
+    return path
+
+
+WHITE = LetterboxedFrame(make_stamp(), np.full((64, 64, 3), 255, np.uint8), 1.0, (64, 64))
+
+
+@pytest.mark.parametrize("dtype", [TensorProto.FLOAT, TensorProto.FLOAT16], ids=["float32", "float16"])
+def test_a_network_that_wants_the_size_of_the_picture_is_told_it(tmp_path: Path, dtype: int) -> None:
+    detector = make_detector(make_selecting_network(tmp_path / "net.onnx", dtype=dtype), person_label=3)
+    (found,) = detector.detect([WHITE])
+    np.testing.assert_array_equal(found.boxes_xyxy, [[8, 16, 64, 64]])
+    # Its kind takes colours from 0 to 1; at 0 to 255 the score would be 255.
+    np.testing.assert_allclose(found.scores, [1.0])
+
+
+@pytest.mark.parametrize("name", ["person", "Pedestrian"])
+def test_the_class_of_people_is_read_from_the_file(tmp_path: Path, name: str) -> None:
+    network = make_selecting_network(tmp_path / "net.onnx", names=str({0: "car", 3: name}))
+    assert len(make_detector(network).detect([WHITE])[0]) == 1
+
+
+def test_without_names_the_usual_class_counts(tmp_path: Path) -> None:
+    assert len(make_detector(make_selecting_network(tmp_path / "net.onnx")).detect([WHITE])[0]) == 0
+
+
+def test_a_class_that_the_file_does_not_name_is_refused(tmp_path: Path) -> None:
+    network = make_selecting_network(tmp_path / "net.onnx", names=str({0: "car", 3: "person"}))
+    with pytest.raises(ConfigError, match="person_label"):
+        make_detector(network, person_label=1)
+
+
+def test_colours_of_ones_own_take_the_place_of_the_usual_ones(tmp_path: Path) -> None:
+    detector = make_detector(make_blue_seeker(tmp_path / "net.onnx"), colour_order="rgb")
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[..., 0] = 255
+    assert len(detector.detect([letterbox(Frame(make_stamp(), image), (64, 64))])[0]) == 1
+
+
+def test_a_network_of_no_known_head_is_refused_with_what_it_gives(tmp_path: Path) -> None:
+    nodes = [helper.make_node("ReduceMean", ["images"], ["output"], axes=[2, 3], keepdims=0)]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, 64, 64])],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, 3])],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), tmp_path / "n.onnx")
+    with pytest.raises(WeightsError, match=r"got output \(1, 3\)"):
+        make_detector(tmp_path / "n.onnx")
+
+
+@pytest.mark.parametrize("std", [(1, 1, 1), (255, 255, 255)], ids=str)
+def test_pixels_of_the_wrong_range_are_noticed_before_the_run(
+    std: tuple[float, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    make_detector(Path("passerby_detector.onnx"), input_hw=(384, 640), std=std)
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(warnings) == (std != (1, 1, 1))
+    assert all("'detector.std=[1, 1, 1]'" in warning for warning in warnings)
 
 
 @pytest.mark.shared

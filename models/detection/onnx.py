@@ -1,0 +1,180 @@
+"""Any person detector in an ONNX file, through ONNX Runtime: the plug-in recognises the head from the outputs."""
+
+import ast
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.backends import onnx_runtime
+from models.backends.network import Array, Port, list_ports
+from models.backends.onnx_runtime import OnnxRuntimeNetwork
+from models.detection.boxes import check_size, to_frame
+from models.detection.heads import Head, PixelRange, recognise
+from models.detection.nms import suppress
+from models.detection.self_test import PADDING, SURE_SCORE, find_pixel_range, load_people
+from pipeline.core.detections import Detections
+from pipeline.core.errors import ConfigError, WeightsError
+from pipeline.core.frame import LetterboxedFrame
+
+logger = logging.getLogger(__name__)
+
+
+class OnnxDetector:
+    """Finds people with a network that answers as YOLOX, YOLOv5 to v12, YOLO26, RT-DETR, D-FINE, RF-DETR or RTMDet do.
+
+    While it is loaded the network is run once, on a grey picture; its outputs tell its head. Frames go through the
+    network one by one: many public files mix the pictures of a batch, and batching gains nothing on a processor.
+
+    Args:
+        weights: File name in ``models/weights/catalogue.yaml``, or a path.
+        weights_dir: Where to look first.
+        sha256: Digest of the file; None takes that of ``models/weights/catalogue.yaml``.
+        input_hw: Height and width of the network's input.
+        person_label: The network's number for people; None takes the one that the file's metadata call person, else
+            the usual one of its head.
+        colour_order: rgb or bgr; None takes the usual one of the head.
+        mean: Subtracted from pixels in [0, 255], per channel in that order; None likewise.
+        std: What they are divided by then; None likewise.
+        min_score: In [0, 1].
+        nms_iou: In [0, 1]; of two boxes that overlap by more, the better one stays. Unused by networks that choose
+            by themselves.
+        device: cpu or cuda.
+        threads: Processor threads.
+
+    Raises:
+        WeightsError: If the file is absent or altered, or its input or head is none that is known.
+        ConfigError: If a key does not fit the network.
+    """
+
+    def __init__(
+        self,
+        *,
+        weights: str,
+        weights_dir: str | Path | None,
+        sha256: str | None,
+        input_hw: Sequence[int],
+        person_label: int | None = None,
+        colour_order: str | None = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        min_score: float,
+        nms_iou: float,
+        device: str,
+        threads: int,
+    ) -> None:
+        self._network = OnnxRuntimeNetwork.load(
+            weights, weights_dir=weights_dir, sha256=sha256, device=device, threads=threads
+        )
+        self.input_hw = (input_hw[0], input_hw[1])
+        self._check_input()
+        self._dtype = np.dtype(self._network.inputs[0].dtype)
+        self._others = [_size_input(port, self.input_hw, self._network.path) for port in self._network.inputs[1:]]
+        self.head = self._recognise()
+        """What it was taken for."""
+        usual = self.head.pixels
+        pixels = PixelRange(colour_order or usual.colour_order, tuple(mean or usual.mean), tuple(std or usual.std))
+        self._scaling = pixels.scaling()
+        self._person_label = self._label(person_label)
+        self._min_score = min_score
+        self._nms_iou = nms_iou
+        self._check_pixels(pixels)
+
+    preflight = staticmethod(onnx_runtime.preflight)
+
+    def detect(self, frames: Sequence[LetterboxedFrame]) -> list[Detections]:
+        """Return one record a frame, in order.
+
+        Raises:
+            ShapeError: If a frame was letter-boxed to another size.
+        """
+        return [self._detect_one(frame) for frame in frames]
+
+    def _detect_one(self, frame: LetterboxedFrame) -> Detections:
+        check_size(frame, self.input_hw)
+        outputs = self._run(self._scaling(frame.image[None]))
+        boxes_xyxy, scores = self.head.read(outputs, self._person_label, self._min_score)
+        if not self.head.is_final:
+            best = suppress(boxes_xyxy, scores, max_iou=self._nms_iou)
+            boxes_xyxy, scores = boxes_xyxy[best], scores[best]
+        return to_frame(frame, boxes_xyxy, scores)
+
+    def _run(self, pixels_1CHW: NDArray[np.float32]) -> dict[str, Array]:
+        answers = self._network.run(pixels_1CHW.astype(self._dtype, copy=False), *self._others)
+        ports = self._network.outputs
+        return {
+            port.name: answer.astype(np.float32, copy=False) if answer.dtype.kind == "f" else answer
+            for port, answer in zip(ports, answers, strict=True)
+        }
+
+    def _check_input(self) -> None:
+        picture = self._network.inputs[0]
+        if not picture.fits(1, 3, *self.input_hw) or picture.dtype not in ("float32", "float16"):
+            taken = list(picture.shape[2:]) if picture.fits(1, 3, None, None) else None
+            remedy = f"set input_hw to what the network takes, {taken}" if taken else "export it with a batch of 1"
+            raise WeightsError(
+                f"{self._network.path}: expected a network of one picture {(1, 3, *self.input_hw)} of float32 or "
+                f"float16, got {list_ports(self._network.inputs)}; {remedy}"
+            )
+
+    def _recognise(self) -> Head:
+        grey = np.full((1, 3, *self.input_hw), PADDING / 255, np.float32)
+        outputs = self._run(grey)
+        head = recognise(outputs, self.input_hw, is_detr="RTDETR" in self._network.metadata.get("head", ""))
+        if head is None:
+            shapes = ", ".join(f"{name} {array.shape}" for name, array in outputs.items())
+            raise WeightsError(
+                f"{self._network.path}: expected the outputs of YOLOX, YOLOv5 to v12, YOLO26, RT-DETR, D-FINE, RF-DETR "
+                f"or RTMDet for {self.input_hw[0]}x{self.input_hw[1]} pixels, got {shapes}; export it as its authors "
+                "do, for detection, with a batch of 1"
+            )
+        logger.info("%s: taken for a network of %s", self._network.path.name, head.name)
+        return head
+
+    def _check_pixels(self, chosen: PixelRange) -> None:
+        people = load_people(self.input_hw)
+
+        def count(pixels: PixelRange) -> int:
+            outputs = self._run(pixels.scaling()(people[None]))
+            return len(self.head.read(outputs, self._person_label, SURE_SCORE)[1])
+
+        better = find_pixel_range(count, chosen)
+        if better is not None:
+            logger.warning(
+                "%s: finds nobody in a picture of three people, but %d boxes with detector.colour_order=%s "
+                "'detector.mean=%s' 'detector.std=%s'; set these if that is how it was trained",
+                self._network.path.name,
+                count(better),
+                better.colour_order,
+                list(better.mean),
+                list(better.std),
+            )
+
+    def _label(self, stated: int | None) -> int:
+        names = _class_names(self._network.metadata.get("names", ""))
+        if stated is None:
+            called = [number for number, name in names.items() if name.lower() in ("person", "people", "pedestrian")]
+            return called[0] if called else self.head.person_label
+        if names and stated not in names:
+            raise ConfigError(
+                f"person_label: expected one of the classes of {self._network.path}, {names}, got {stated}"
+            )
+        return stated
+
+
+def _size_input(port: Port, input_hw: tuple[int, int], path: Path) -> Array:
+    """Return what RT-DETR's kind wants beside the picture: width and height that its boxes shall be in."""
+    if not port.fits(1, 2) or np.dtype(port.dtype).kind not in "if":
+        raise WeightsError(f"{path}: expected one picture and at most its size (1, 2), got an input {port}")
+    return np.array([input_hw[::-1]], port.dtype)
+
+
+def _class_names(text: str) -> dict[int, str]:
+    """Return what the metadata of an export say about classes: number to name; nothing if they say nothing."""
+    try:
+        names = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return {}
+    return {int(number): str(name) for number, name in names.items()} if isinstance(names, dict) else {}

@@ -1,0 +1,57 @@
+"""``passerby run``: what its words come to before anything is started."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.cli.run import run, show
+
+
+@pytest.mark.slow
+def test_the_configuration_is_printed_with_its_secrets_masked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert show(["site.cameras={a: 'rtsp://u:hunter2@host/s'}", "--cfg", "job", "replay.speed=2"]) == 0
+    printed = capsys.readouterr().out
+    assert "hunter2" not in printed
+    assert yaml.safe_load(printed)["replay"]["speed"] == 2
+
+
+@pytest.mark.parametrize("words", [["--cfg", "hydra"], ["--cfg=all"], ["-c"]])
+def test_only_the_configuration_of_the_run_can_be_printed(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert show(words) == 2
+    assert "expected job, the configuration of the run" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["resume=true"], "resume: expected the folder of an earlier run, got nothing at "),
+        (["enrol={lost: /absent}"], "enrol.lost: expected a video file, got nothing at /absent"),
+        (["weights_dir=/absent"], "weights_dir: expected a folder, got nothing at /absent"),
+        (["site=pets"], "site.cameras.view_001: expected a video file, got nothing at "),
+    ],
+)
+def test_what_is_absent_is_named_by_its_own_key(
+    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("PASSERBY_PETS09", raising=False)
+    monkeypatch.setenv("PASSERBY_CACHE", str(tmp_path / "cache"))
+    assert run([*words, f"output_dir={tmp_path / 'out'}", "runtime=inline"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {said}")
+    if words == ["site=pets"]:
+        assert "fetch vtest.avi" in line
+        assert str(tmp_path / "cache/pets09") in line
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_home_folder_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    demo = Path(__file__).resolve().parents[3] / "connectors/synthetic/demo/north.mp4"
+    shutil.copy(demo, tmp_path / "ö (1)=a.mp4")
+    words = ["site.cameras={1: ~/ö (1)=a.mp4}", "source.file.seconds=1", "output_dir=~/o=1", "runtime=inline"]
+    assert run([*words, "sink=[jsonl]"]) == 0
+    assert (tmp_path / "o=1/sightings.jsonl").exists()
