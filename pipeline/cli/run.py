@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+from pipeline.cli.recordings import check_recordings, write_recordings
 from pipeline.cli.truth import score_run, true_tables
 from pipeline.config.composition import CONFIGS, load_config, to_yaml
 from pipeline.config.plan import make_plan
@@ -114,6 +115,7 @@ def _check(config: PipelineConfig, plan: Plan) -> None:
     for key, makers in (("site.cameras", plan.make_sources), ("enrol", plan.make_enrolled)):
         for name, make_source in makers.items():
             _check_source(make_source, f"{key}.{name}", config.site.footage if key == "site.cameras" else None)
+    check_recordings(config.site.cameras, plan)
     true_tables(config)
     plan.make_match()
     plan.make_alert()
@@ -143,6 +145,7 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
             logger.info("the ledger of an earlier run is now %s; resume=true would continue it", aside.name)
         pipeline = await start_pipeline(plan)
         _write_config(config, plan.output_dir)
+        write_recordings(config.site.cameras, plan.output_dir)
     _print_notes(plan.output_dir)
     logger.info("ready %.1f s after the start", time.perf_counter() - _LOADED_AT)
     began = time.perf_counter()

@@ -69,6 +69,7 @@ class CameraActor:
         deliver: Takes embeddings to the match actor.
         limits: What bounds the camera.
         make_monitor: Builds what shows the camera on a page; None where no page does.
+        max_fps: See ``PacedFrames``.
     """
 
     def __init__(
@@ -83,11 +84,12 @@ class CameraActor:
         deliver: Deliver,
         limits: CameraLimits,
         make_monitor: Callable[[], Monitor] | None = None,
+        max_fps: float | None = None,
     ) -> None:
         self._source = make_source()
         self._monitor = None if make_monitor is None else make_monitor()
         self._make_track = make_track
-        self._paced = PacedFrames(self._source, input_hw=input_hw, speed=limits.replay_speed)
+        self._paced = PacedFrames(self._source, input_hw=input_hw, speed=limits.replay_speed, max_fps=max_fps)
         self._detect, self._pose, self._embed = detect, pose, embed
         self._deliver = Deliveries(deliver)
         self._limits = limits

@@ -49,6 +49,7 @@ def make_summary(
         "corrections": report.num_corrections,
         "alerts": report.num_alerts,
         "late": report.num_late,
+        "passed_over": report.num_passed_over,
         "sink_retries": report.num_sink_retries,
         "wall_s": round(wall_s, 3),
         "frames_per_s": round(processed / wall_s, 2) if wall_s > 0 else None,
