@@ -12,7 +12,7 @@ COMPARE ?=
 # What plain `make run` shows: the demo at its own pace, a page to watch it, and annotated films at the end.
 DEMO := replay.speed=1 'sink=[jsonl,mot,terminal,annotated_video,console]'
 
-.PHONY: run test browser base setup check format bench evaluate compare mutants train weights clean
+.PHONY: run test coverage browser base setup check format bench evaluate compare mutants train weights clean
 
 run: base
 	$(BIN)/python pipeline/run.py $(if $(ARGS),$(ARGS),$(DEMO))
@@ -69,6 +69,11 @@ compare: setup
 train: setup
 	$(PIP) -e '.[train]'
 	$(BIN)/python -m models.training train $(ARGS)
+
+# Which lines the tests run, as plain pytest chooses them: make coverage ARGS=tests/unit/ledger for a part.
+coverage: setup
+	$(BIN)/python -m coverage run --source=pipeline,models,connectors -m pytest -q -n 0 $(ARGS)
+	$(BIN)/python -m coverage report --skip-covered --sort=cover
 
 # How many faults put into the code its tests notice: make mutants ARGS='sample=400 seed=1'.
 mutants: setup

@@ -1,6 +1,7 @@
 """Draws people into the frames of one camera."""
 
 from collections import deque
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -8,6 +9,8 @@ import supervision as sv
 from numpy.typing import NDArray
 
 from connectors.pictures.drawing import INK, WHITE, Image, Stamp, lettering, number_tag, paste, person_color
+from connectors.pictures.shape_painter import ShapePainter
+from pipeline.alerts.zones import Line, Zone
 from pipeline.core import FrameStamp
 
 Foot = tuple[float, float, float]
@@ -15,15 +18,26 @@ Foot = tuple[float, float, float]
 
 
 class PeoplePainter:
-    """Draws boxes, numbers and fading trajectories; takes the frames of one camera in order.
+    """Draws zones, lines, boxes, numbers and fading trajectories; takes the frames of one camera in order.
 
     Args:
         camera_id: Written into the corner.
         trail_s: Seconds of a person's trajectory that are drawn.
         max_gap_s: Seconds of absence after which a trajectory starts again.
+        zones: Drawn into every frame.
+        lines: Drawn into every frame, with an arrow for each forbidden direction.
     """
 
-    def __init__(self, camera_id: str, *, trail_s: float, max_gap_s: float) -> None:
+    def __init__(
+        self,
+        camera_id: str,
+        *,
+        trail_s: float,
+        max_gap_s: float,
+        zones: Sequence[Zone] = (),
+        lines: Sequence[Line] = (),
+    ) -> None:
+        self._shapes = ShapePainter(camera_id, zones, lines)
         self._camera_id = camera_id
         self._trail_s = trail_s
         self._max_gap_s = max_gap_s
@@ -41,6 +55,7 @@ class PeoplePainter:
             scale: Pixels of the image per pixel of the frame.
         """
         unit = max(1.0, image.shape[0] / 720)
+        self._shapes.paint(image, scale=scale, unit=unit)
         boxes_xyxy = boxes["box_xyxy"].astype(np.float64) * scale
         person_ids = boxes["person_id"].tolist()
         for person_id, (left, _, right, bottom) in zip(person_ids, boxes_xyxy.tolist(), strict=True):

@@ -9,7 +9,7 @@ Secrets: none.
 
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,9 @@ from connectors.pictures.video_writer import VideoWriter
 from connectors.sinks.final_boxes import FinalBoxes
 from connectors.sources.images import ImagesSource
 from connectors.sources.video_file import VideoFileSource
-from pipeline.core import Frame, Record, Source, TrackPart
+from pipeline.alerts.alert_builder import AlertBuilder
+from pipeline.alerts.zones import parse_lines, parse_zones
+from pipeline.core import Frame, Source
 from pipeline.core.camera_uri import IMAGES, RECORDINGS, uri_kind
 from pipeline.core.errors import ConnectorError, SourceLostError
 
@@ -57,6 +59,9 @@ class AnnotatedVideoSink:
         threads: Threads of the encoder; at least 1.
         num_crops: Crops of a person from each camera on the sheet, at most.
         max_people: Rows of the sheet, at most.
+        zones: Of the site, as alert rules have them; drawn into every frame.
+        lines: Of the site, the same.
+        ground: By camera, three rows that take pixels to metres.
 
     Raises:
         ConfigError: If a camera's name cannot be the name of a file.
@@ -75,9 +80,14 @@ class AnnotatedVideoSink:
         threads: int,
         num_crops: int,
         max_people: int,
+        zones: Mapping[str, object] | None = None,
+        lines: Mapping[str, object] | None = None,
+        ground: Mapping[str, object] | None = None,
     ) -> None:
         self._folder = Path(output_dir) / "annotated"
-        self._boxes = FinalBoxes(self._folder, cameras)
+        self._boxes = boxes = FinalBoxes(self._folder, cameras, self._draw_all)
+        self.write, self.flush, self.close = boxes.write, boxes.flush, boxes.close
+        self.mark, self.rewind, self.re_export = boxes.mark, boxes.rewind, boxes.re_export
         self._cameras = dict(cameras)
         self._max_gap_s = max_gap_s
         self._trail_s = trail_s
@@ -86,29 +96,9 @@ class AnnotatedVideoSink:
         self._threads = threads
         self._num_crops = num_crops
         self._max_people = max_people
-
-    def write(self, records: Sequence[Record]) -> None:
-        """Take sightings and corrections; ignore other records. Raises ``ConnectorError`` if the disk is full."""
-        self._boxes.write(records)
-
-    def flush(self) -> None:
-        """Do nothing: the videos are written by ``close``."""
-
-    def mark(self) -> str:
-        """Return the position in the boxes."""
-        return self._boxes.mark()
-
-    def rewind(self, mark: str) -> None:
-        """Return to the position of an earlier process. If that process had closed its sink, its videos stay."""
-        self._boxes.rewind(mark)
-
-    def re_export(self, person_of: Callable[[TrackPart], int]) -> None:
-        """Let ``close`` draw the videos of an earlier run again, with the identities as they are now."""
-        self._boxes.restore(person_of)
-
-    def close(self) -> None:
-        """Draw the videos, however long that takes; idempotent. Raises ``ConnectorError`` if the disk is full."""
-        self._boxes.finish(self._draw_all)
+        builder = AlertBuilder(name="annotated_video", severity="info", group="sink")
+        self._zones = parse_zones(zones or {}, builder, ground)
+        self._lines = parse_lines(lines or {}, builder, ground)
 
     def _draw_all(self) -> None:
         boxes = {camera_id: self._boxes.boxes(camera_id, max_gap_s=self._max_gap_s) for camera_id in self._cameras}
@@ -148,7 +138,9 @@ class AnnotatedVideoSink:
         if frame_hw is not None:
             for place in choose_crops(camera_id, boxes, frame_hw=frame_hw, num_crops=self._num_crops):
                 wanted.setdefault(place.index, []).append(place)
-        painter = PeoplePainter(camera_id, trail_s=self._trail_s, max_gap_s=self._max_gap_s)
+        painter = PeoplePainter(
+            camera_id, trail_s=self._trail_s, max_gap_s=self._max_gap_s, zones=self._zones, lines=self._lines
+        )
         video = VideoWriter(self._folder / f"{camera_id}.mp4", crf=self._crf, threads=self._threads)
         last = int(boxes["index"][-1]) + 1 if len(boxes) else None
         for frame in _with_progress(_frames_until(source, ends_at), camera_id, last):

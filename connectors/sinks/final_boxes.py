@@ -35,24 +35,26 @@ FINAL = np.dtype(
 
 
 class FinalBoxes:
-    """Boxes of all cameras by their final person.
+    """Boxes of all cameras by their final person; a sink whose files are written by ``close``.
 
     The boxes are in one binary file per camera and the identities in another file, so that a process that replaces
     a killed one continues with them. Only the identities are in memory.
 
     Args:
-        folder: The files are in its subfolder ``.spool``, which ``close`` removes. What an earlier process left there
-            is moved away, and ``rewind`` moves it back. ``finish`` writes ``boxes.sqlite``, which ``restore`` reads.
+        folder: The boxes are in its subfolder ``.spool``, which ``close`` removes. What an earlier process left there
+            is moved away, and ``rewind`` moves it back. It also writes ``boxes.sqlite``, which ``re_export`` reads.
         camera_ids: The cameras that get a file in ``folder``.
+        write_files: Writes the files of the end of the run. It is not called again after an error.
 
     Raises:
         ConfigError: If a camera's name cannot be the name of a file.
         ConnectorError: If the folder cannot be made.
     """
 
-    def __init__(self, folder: Path, camera_ids: Iterable[str]) -> None:
+    def __init__(self, folder: Path, camera_ids: Iterable[str], write_files: Callable[[], None]) -> None:
         for camera_id in camera_ids:
             _check_file_name(camera_id)
+        self._write_files = write_files
         self._store = folder / "boxes.sqlite"
         self._spool = folder / ".spool"
         self._earlier = folder / ".spool-before"
@@ -77,7 +79,7 @@ class FinalBoxes:
         return json.dumps({"who": self._who.num_bytes, "cameras": cameras})
 
     def rewind(self, mark: str) -> None:
-        """Return to the mark of an earlier process. If that process had finished, ``finish`` does nothing."""
+        """Return to the mark of an earlier process. If that process had closed, its files stay."""
         if not (self._earlier / "who.jsonl").exists():
             self._is_done = True
             return
@@ -122,6 +124,9 @@ class FinalBoxes:
                     self._tracks.correct(record)
                     self._who.append(to_line(record))
 
+    def flush(self) -> None:
+        """Do nothing: the files are written by ``close``."""
+
     def boxes(self, camera_id: str, *, max_gap_s: float) -> NDArray[np.void]:
         """Return the boxes of one camera, ordered by frame, then person.
 
@@ -147,7 +152,7 @@ class FinalBoxes:
             raise ConnectorError(f"{file.path}: expected to read it, got {error.strerror}; run again") from error
         return final_boxes(spooled, self._tracks.finals(), max_gap_s=max_gap_s)
 
-    def restore(self, person_of: Callable[[TrackPart], int]) -> None:
+    def re_export(self, person_of: Callable[[TrackPart], int]) -> None:
         """Take the boxes that an earlier run stored, with the identities as they are now; in place of ``write``.
 
         Args:
@@ -164,7 +169,7 @@ class FinalBoxes:
             if stored and set(people) == {NOBODY}:
                 raise ConnectorError(f"{self._store}: expected boxes of people whom the ledger knows, got none of them")
         except ConnectorError:
-            self.close()
+            self._remove()
             raise
         for part, person_id in zip(stored, people, strict=True):
             if person_id != NOBODY:
@@ -173,11 +178,8 @@ class FinalBoxes:
                 rows["slot"] = slot
                 self._append(part.part.track_id.camera_id, part.frame_hw, rows.tobytes())
 
-    def finish(self, write_files: Callable[[], None]) -> None:
+    def close(self) -> None:
         """Write the files of the end of the run once, then the box store, then remove the spool; idempotent.
-
-        Args:
-            write_files: Writes the files. It is not called again after an error.
 
         Raises:
             ConnectorError: If the disk is full.
@@ -185,13 +187,12 @@ class FinalBoxes:
         is_done, self._is_done = self._is_done, True
         try:
             if not is_done:
-                write_files()
+                self._write_files()
                 self._write_store()
         finally:
-            self.close()
+            self._remove()
 
-    def close(self) -> None:
-        """Remove the spool; idempotent."""
+    def _remove(self) -> None:
         for file in (self._who, *self._files.values()):
             file.close()
         shutil.rmtree(self._spool, ignore_errors=True)

@@ -84,6 +84,9 @@ class KafkaSink:
         ConnectorError: If the outbox cannot be opened.
     """
 
+    kinds = (Sighting, Correction, Alert)
+    may_drop = False
+
     def __init__(
         self,
         *,

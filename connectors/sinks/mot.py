@@ -8,14 +8,13 @@ Secrets: none.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from connectors.sinks.final_boxes import FinalBoxes
-from pipeline.core import Record, TrackPart
 from pipeline.core.errors import ConnectorError
 
 LINE = "%d,%d,%.2f,%.2f,%.2f,%.2f,%.4f,-1,-1,-1"
@@ -42,32 +41,11 @@ class MotSink:
 
     def __init__(self, *, output_dir: str, camera_ids: Sequence[str], max_gap_s: float) -> None:
         self._folder = Path(output_dir) / "mot"
-        self._boxes = FinalBoxes(self._folder, camera_ids)
+        self._boxes = boxes = FinalBoxes(self._folder, camera_ids, self._write_texts)
+        self.write, self.flush, self.close = boxes.write, boxes.flush, boxes.close
+        self.mark, self.rewind, self.re_export = boxes.mark, boxes.rewind, boxes.re_export
         self._camera_ids = tuple(camera_ids)
         self._max_gap_s = max_gap_s
-
-    def write(self, records: Sequence[Record]) -> None:
-        """Take sightings and corrections; ignore other records. Raises ``ConnectorError`` if the disk is full."""
-        self._boxes.write(records)
-
-    def flush(self) -> None:
-        """Do nothing: the text is written by ``close``."""
-
-    def mark(self) -> str:
-        """Return the position in the boxes."""
-        return self._boxes.mark()
-
-    def rewind(self, mark: str) -> None:
-        """Return to the position of an earlier process. If that process had closed its sink, its text stays."""
-        self._boxes.rewind(mark)
-
-    def re_export(self, person_of: Callable[[TrackPart], int]) -> None:
-        """Let ``close`` write the text of an earlier run again, with the identities as they are now."""
-        self._boxes.restore(person_of)
-
-    def close(self) -> None:
-        """Write the text; idempotent. Raises ``ConnectorError`` if the disk is full."""
-        self._boxes.finish(self._write_texts)
 
     def _write_texts(self) -> None:
         for camera_id in dict.fromkeys((*self._camera_ids, *self._boxes.camera_ids)):

@@ -33,6 +33,9 @@ class OpenTelemetrySink:
         timeout_s: Seconds within which the collector must answer.
     """
 
+    kinds = (Sighting, Alert)
+    may_drop = True
+
     def __init__(self, *, endpoint: str, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._provider = TracerProvider(resource=Resource.create({"service.name": "passerby"}), shutdown_on_exit=False)

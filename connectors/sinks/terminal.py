@@ -83,7 +83,10 @@ def _line(record: Record) -> Text:
 def _alert_line(alert: Alert) -> Text:
     style = "dim" if alert.state is AlertState.RETRACTED else STYLES[alert.severity]
     line = _start(alert.started_at, alert.severity.upper(), style)
-    if alert.state is not AlertState.RAISED:
+    if alert.state is AlertState.AMENDED and alert.ended_at is not None:
+        times = f", {alert.count} times" if alert.count > 1 else ""
+        line.append(f"over after {alert.ended_at - alert.started_at:.0f} s{times}: ", style="bold")
+    elif alert.state is not AlertState.RAISED:
         line.append(f"{alert.state}: ", style="bold")
     line.append(_printable(alert.message), style=style)
     line.append(f"  [{_printable(f'{alert.rule}, {alert.camera_id}, person {alert.person_id}')}]", style="dim")

@@ -2,7 +2,8 @@
 
 Needs: httpx.
 Guarantee: at-least-once by ``flush``. An alert that was delivered in this run is not sent again.
-When slow: ``write`` waits up to ``timeout_s``, then keeps up to ``max_waiting`` alerts, then raises ``SinkBusyError``.
+When slow: the pipeline does not wait. ``max_waiting`` alerts wait, and a bounded queue before it; then the oldest are
+dropped and counted.
 Secrets: the signing secret is in the environment variable that ``secret_env`` names.
 """
 
@@ -69,6 +70,9 @@ class WebhookSink:
     Raises:
         ConfigError: If the URL is not valid, the variable is not set, or the severity is unknown.
     """
+
+    kinds = (Alert,)
+    may_drop = True
 
     def __init__(
         self, *, url: str, secret_env: str | None, timeout_s: float, max_waiting: int, min_severity: str

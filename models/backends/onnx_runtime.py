@@ -1,19 +1,21 @@
 """Networks in ONNX Runtime. This is the only module that imports it: one device, explicit threads, no telemetry."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, Unpack
 
-# ONNX Runtime reports the machine to its maker when it is imported, unless this is set before.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-
-import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
-
+from models.backends.import_settings import import_settings
 from models.backends.network import Array, Port
+from models.backends.network_file import NetworkFile
+from models.backends.pixels import PixelScaling
 from models.weights.store import locate_weights
 from pipeline.core.errors import ConfigError, WeightsError
+
+# ONNX Runtime reports the machine to its maker when it is imported, unless this is set.
+with import_settings(os.environ, ORT_DISABLE_TELEMETRY="1"):
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 # Without these a GPU times its algorithms again in each process, and rounds products to 10 bits.
@@ -55,11 +57,10 @@ class OnnxRuntimeNetwork:
         """What the exporter wrote into the file."""
 
     @classmethod
-    def load(
-        cls, weights: str, *, weights_dir: str | Path | None, sha256: str | None, device: str, threads: int
-    ) -> Self:
-        """Return the network of a weights file; arguments and errors as ``locate_weights`` and the constructor."""
-        return cls(locate_weights(weights, weights_dir=weights_dir, sha256=sha256), device=device, threads=threads)
+    def load(cls, **file: Unpack[NetworkFile]) -> Self:
+        """Return the network of a file; errors as ``locate_weights`` and the constructor."""
+        path = locate_weights(file["weights"], weights_dir=file["weights_dir"], sha256=file["sha256"])
+        return cls(path, device=file["device"], threads=file["threads"])
 
     def run(self, *inputs: Array) -> list[Array]:
         """Return the outputs, in order, for the inputs, in order."""
@@ -92,6 +93,17 @@ def preflight(*, weights: str, weights_dir: str | Path | None, sha256: str | Non
     """
     check_device(device)
     locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
+
+
+def preflight_scaled(*, colour_order: str, mean: Sequence[float], std: Sequence[float], **options: Any) -> None:
+    """Check as ``preflight``, and that the pixels can be scaled so.
+
+    Raises:
+        ConfigError: If the device is not there, or the scaling makes no sense.
+        WeightsError: If the weights are absent or altered.
+    """
+    PixelScaling(colour_order=colour_order, mean=mean, std=std)
+    preflight(**options)
 
 
 def _open(path: Path, *, device: str, threads: int) -> onnxruntime.InferenceSession:

@@ -2,18 +2,20 @@
 
 import sys
 from pathlib import Path
-from typing import Self
+from typing import Self, Unpack
+
+import numpy as np
+
+from models.backends.import_settings import import_settings
+from models.backends.network import Array, Port
+from models.backends.network_file import NetworkFile
+from models.weights.store import locate_weights
+from pipeline.core.errors import ConfigError, WeightsError
 
 # OpenVINO reports to its maker through this package when it is imported; without the package it does not.
-sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-
-import numpy as np  # noqa: E402
-import openvino as ov  # noqa: E402
-from openvino.preprocess import ColorFormat, PrePostProcessor  # noqa: E402
-
-from models.backends.network import Array, Port  # noqa: E402
-from models.weights.store import locate_weights  # noqa: E402
-from pipeline.core.errors import ConfigError, WeightsError  # noqa: E402
+with import_settings(sys.modules, openvino_telemetry=None):
+    import openvino as ov
+    from openvino.preprocess import ColorFormat, PrePostProcessor
 
 _DEVICES = {"cpu": "CPU", "gpu": "GPU"}
 
@@ -54,20 +56,10 @@ class OpenVinoNetwork:
         self._request = self.compiled.create_infer_request()
 
     @classmethod
-    def load(
-        cls,
-        weights: str,
-        *,
-        weights_dir: str | Path | None,
-        sha256: str | None,
-        device: str,
-        threads: int,
-        batch: int | None = None,
-        takes_rgb: bool = False,
-    ) -> Self:
-        """Return the network of a weights file; arguments and errors as ``locate_weights`` and the constructor."""
-        path = locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
-        return cls(path, device=device, threads=threads, batch=batch, takes_rgb=takes_rgb)
+    def load(cls, *, batch: int | None = None, takes_rgb: bool = False, **file: Unpack[NetworkFile]) -> Self:
+        """Return the network of a file; errors as ``locate_weights`` and the constructor."""
+        path = locate_weights(file["weights"], weights_dir=file["weights_dir"], sha256=file["sha256"])
+        return cls(path, device=file["device"], threads=file["threads"], batch=batch, takes_rgb=takes_rgb)
 
     def run(self, *inputs: Array) -> list[Array]:
         """Return the outputs, in order, for the inputs, in order."""

@@ -4,12 +4,14 @@ import ast
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.backends import onnx_runtime
 from models.backends.network import Array, Port, list_ports
+from models.backends.network_file import NetworkFile
 from models.backends.onnx_runtime import OnnxRuntimeNetwork
 from models.detection.boxes import check_size, to_frame
 from models.detection.heads import Head, PixelRange, recognise
@@ -29,9 +31,6 @@ class OnnxDetector:
     network one by one: many public files mix the pictures of a batch, and batching gains nothing on a processor.
 
     Args:
-        weights: File name in ``models/weights/catalogue.yaml``, or a path.
-        weights_dir: Where to look first.
-        sha256: Digest of the file; None takes that of ``models/weights/catalogue.yaml``.
         input_hw: Height and width of the network's input.
         person_label: The network's number for people; None takes the one that the file's metadata call person, else
             the usual one of its head.
@@ -41,8 +40,7 @@ class OnnxDetector:
         min_score: In [0, 1].
         nms_iou: In [0, 1]; of two boxes that overlap by more, the better one stays. Unused by networks that choose
             by themselves.
-        device: cpu or cuda.
-        threads: Processor threads.
+        **file: See ``NetworkFile``.
 
     Raises:
         WeightsError: If the file is absent or altered, or its input or head is none that is known.
@@ -52,9 +50,6 @@ class OnnxDetector:
     def __init__(
         self,
         *,
-        weights: str,
-        weights_dir: str | Path | None,
-        sha256: str | None,
         input_hw: Sequence[int],
         person_label: int | None = None,
         colour_order: str | None = None,
@@ -62,12 +57,9 @@ class OnnxDetector:
         std: Sequence[float] | None = None,
         min_score: float,
         nms_iou: float,
-        device: str,
-        threads: int,
+        **file: Unpack[NetworkFile],
     ) -> None:
-        self._network = OnnxRuntimeNetwork.load(
-            weights, weights_dir=weights_dir, sha256=sha256, device=device, threads=threads
-        )
+        self._network = OnnxRuntimeNetwork.load(**file)
         self.input_hw = (input_hw[0], input_hw[1])
         self._check_input()
         self._dtype = np.dtype(self._network.inputs[0].dtype)

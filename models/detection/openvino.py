@@ -1,12 +1,13 @@
 """Open Model Zoo's SSD person detectors through OpenVINO: person-detection-retail-0013 and its kind."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
 from models.backends import openvino
 from models.backends.network import list_ports
+from models.backends.network_file import NetworkFile
 from models.backends.openvino import OpenVinoNetwork
 from models.detection.boxes import check_size, to_frame
 from models.detection.nms import suppress
@@ -21,34 +22,24 @@ class OpenVinoSsdDetector:
     """Finds people with a network that ends in SSD's DetectionOutput.
 
     Args:
-        weights: File name in ``models/weights/catalogue.yaml``, or a path to an ``.xml`` with its ``.bin`` beside it.
-        weights_dir: Where to look first.
-        sha256: Digest of the file; None takes that of ``models/weights/catalogue.yaml``.
         input_hw: Height and width of the network's input.
         person_label: The network's number for people.
         min_score: In [0, 1].
         nms_iou: In [0, 1]; of two boxes that overlap by more, the better one stays. The network has done this
             already, at .45: a higher value changes nothing.
-        device: cpu or gpu (of Intel).
-        threads: Processor threads.
+        **file: See ``NetworkFile``.
     """
 
     def __init__(
         self,
         *,
-        weights: str,
-        weights_dir: str | Path | None,
-        sha256: str | None,
         input_hw: Sequence[int],
         person_label: int,
         min_score: float,
         nms_iou: float,
-        device: str,
-        threads: int,
+        **file: Unpack[NetworkFile],
     ) -> None:
-        self._network = OpenVinoNetwork.load(
-            weights, weights_dir=weights_dir, sha256=sha256, device=device, threads=threads, takes_rgb=True
-        )
+        self._network = OpenVinoNetwork.load(**file, takes_rgb=True)
         self.input_hw = (input_hw[0], input_hw[1])
         self._person_label = person_label
         self._min_score = min_score

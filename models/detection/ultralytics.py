@@ -16,13 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-# Read while the package is imported: it shall neither install packages nor report.
-os.environ.setdefault("YOLO_AUTOINSTALL", "false")
-os.environ.setdefault("YOLO_OFFLINE", "true")
-
-from ultralytics.nn.modules import RTDETRDecoder
-from ultralytics.nn.tasks import load_checkpoint
-
+from models.backends.import_settings import import_settings
 from models.detection.boxes import check_size, to_frame
 from models.detection.heads import to_xyxy
 from models.detection.nms import suppress
@@ -30,6 +24,11 @@ from models.weights.store import locate_weights
 from pipeline.core.detections import Detections
 from pipeline.core.errors import ConfigError, WeightsError
 from pipeline.core.frame import LetterboxedFrame
+
+# The package must neither install packages nor report.
+with import_settings(os.environ, YOLO_AUTOINSTALL="false", YOLO_OFFLINE="true"):
+    from ultralytics.nn.modules import RTDETRDecoder
+    from ultralytics.nn.tasks import load_checkpoint
 
 logger = logging.getLogger(__name__)
 

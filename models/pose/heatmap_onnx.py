@@ -7,7 +7,7 @@ Reference:
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from typing import Unpack
 
 import cv2
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from models.backends import onnx_runtime
 from models.backends.network import Network, check_crops, list_ports
+from models.backends.network_file import NetworkFile
 from models.backends.onnx_runtime import OnnxRuntimeNetwork
 from models.backends.pixels import PixelScaling
 from models.pose.crops import Letterbox
@@ -33,17 +34,13 @@ class HeatmapOnnxEstimator:
     score of a keypoint is its peak, cut to [0, 1].
 
     Args:
-        weights: Name or path of the ``.onnx`` file.
-        weights_dir: Where weights are looked for first.
-        sha256: Digest of the file, 64 hex digits; None takes that of the catalogue, if there is one.
         input_hw: Height and width of the network's input, pixels.
         colour_order: rgb or bgr, of the network.
         mean: Subtracted, three numbers in that order, in the range [0, 255].
         std: Divided by, likewise.
         margin: Ratio of the region that the network sees to the crop, the rest black; at least 1.
         heatmap_hw: Rows and columns of the heat-maps over a crop.
-        device: cpu or cuda.
-        threads: Processor threads.
+        **file: See ``NetworkFile``.
 
     Raises:
         ConfigError: If the device is not there, or the network takes another input.
@@ -55,47 +52,22 @@ class HeatmapOnnxEstimator:
     def __init__(
         self,
         *,
-        weights: str,
-        weights_dir: str | Path | None,
-        sha256: str | None,
         input_hw: Sequence[int],
         colour_order: str,
         mean: Sequence[float],
         std: Sequence[float],
         margin: float,
         heatmap_hw: Sequence[int],
-        device: str,
-        threads: int,
+        **file: Unpack[NetworkFile],
     ) -> None:
-        network = OnnxRuntimeNetwork.load(
-            weights, weights_dir=weights_dir, sha256=sha256, device=device, threads=threads
-        )
+        network = OnnxRuntimeNetwork.load(**file)
         (height, width), (rows, columns) = input_hw, heatmap_hw
         self._input_hw, self._heatmap_hw = (height, width), (rows, columns)
-        _check_network(weights, network, self._input_hw)
+        _check_network(file["weights"], network, self._input_hw)
         scaling = PixelScaling(colour_order=colour_order, mean=mean, std=std)
         self._network = LetterboxedNetwork(network, input_hw=self._input_hw, margin=margin, scale=scaling)
 
-    @staticmethod
-    def preflight(
-        *,
-        weights: str,
-        weights_dir: str | Path | None,
-        sha256: str | None,
-        colour_order: str,
-        mean: Sequence[float],
-        std: Sequence[float],
-        device: str,
-        **_: object,
-    ) -> None:
-        """Check, without loading anything, that the constructor will find what it needs.
-
-        Raises:
-            ConfigError: If the device is not there, or the scaling makes no sense.
-            WeightsError: If the weights are absent or altered.
-        """
-        PixelScaling(colour_order=colour_order, mean=mean, std=std)
-        onnx_runtime.preflight(weights=weights, weights_dir=weights_dir, sha256=sha256, device=device)
+    preflight = staticmethod(onnx_runtime.preflight_scaled)
 
     def estimate(self, tracklets: Sequence[Tracklet]) -> list[Tracklet]:
         """Return the same tracklets, in order, with keypoints and heat-maps; inputs stay as they are."""

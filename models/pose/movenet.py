@@ -7,13 +7,14 @@ Reference:
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.backends import openvino
 from models.backends.network import list_ports
+from models.backends.network_file import NetworkFile
 from models.backends.openvino import OpenVinoNetwork
 from models.pose.letterboxed import LetterboxedNetwork
 from pipeline.core import PoseNeed, Tracklet
@@ -26,12 +27,8 @@ class MovenetEstimator:
     """Finds keypoints one crop at a time; the file takes no more.
 
     Args:
-        weights: Name or path of the ``.tflite`` file.
-        weights_dir: Where weights are looked for first.
-        sha256: Digest of the file; None takes that of ``models/weights/catalogue.yaml``.
         margin: Ratio of the region that the network sees to the crop, the rest black; at least 1.
-        device: cpu or gpu (of Intel).
-        threads: Processor threads.
+        **file: See ``NetworkFile``.
 
     Raises:
         ConfigError: If the device is not there.
@@ -43,17 +40,13 @@ class MovenetEstimator:
     def __init__(
         self,
         *,
-        weights: str,
-        weights_dir: str | Path | None,
-        sha256: str | None,
         margin: float,
-        device: str,
-        threads: int,
+        **file: Unpack[NetworkFile],
     ) -> None:
-        network = OpenVinoNetwork.load(weights, weights_dir=weights_dir, sha256=sha256, device=device, threads=threads)
+        network = OpenVinoNetwork.load(**file)
         if network.inputs[0].shape != (1, *_INPUT_HW, 3) or network.outputs[0].shape != (1, 1, 17, 3):
             raise WeightsError(
-                f"{weights}: expected MoveNet Lightning, (1, 192, 192, 3) to (1, 1, 17, 3), got "
+                f"{file['weights']}: expected MoveNet Lightning, (1, 192, 192, 3) to (1, 1, 17, 3), got "
                 f"{list_ports(network.inputs)} to {list_ports(network.outputs)}"
             )
         self._network = LetterboxedNetwork(network, input_hw=_INPUT_HW, margin=margin, scale=None)

@@ -7,13 +7,14 @@ Reference:
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.backends import onnx_runtime
 from models.backends.network import Network, check_crops, list_ports
+from models.backends.network_file import NetworkFile
 from models.backends.onnx_runtime import OnnxRuntimeNetwork
 from models.backends.pixels import PixelScaling
 from models.pose.crops import Letterbox
@@ -35,17 +36,13 @@ class RtmposeOnnxEstimator:
     input.
 
     Args:
-        weights: Name or path of the ``.onnx`` file with the outputs ``simcc_x`` and ``simcc_y``.
-        weights_dir: Where weights are looked for first.
-        sha256: Digest of the file, 64 hex digits; None for no check.
         input_hw: Height and width of the network's input, pixels.
         mean: Of red, green and blue, in the range [0, 255]; subtracted.
         std: Likewise; divided by.
         margin: Ratio of the region that the network sees to the crop, the rest black; at least 1. RTMPose was
             trained with 1.25.
         heatmap_hw: Rows and columns of the heat-maps over a crop.
-        device: cpu or cuda.
-        threads: Processor threads.
+        **file: See ``NetworkFile``.
 
     Raises:
         ConfigError: If the device is not there, or the network takes another input.
@@ -57,23 +54,17 @@ class RtmposeOnnxEstimator:
     def __init__(
         self,
         *,
-        weights: str,
-        weights_dir: str | Path | None,
-        sha256: str | None,
         input_hw: Sequence[int],
         mean: Sequence[float],
         std: Sequence[float],
         margin: float,
         heatmap_hw: Sequence[int],
-        device: str,
-        threads: int,
+        **file: Unpack[NetworkFile],
     ) -> None:
-        network = OnnxRuntimeNetwork.load(
-            weights, weights_dir=weights_dir, sha256=sha256, device=device, threads=threads
-        )
+        network = OnnxRuntimeNetwork.load(**file)
         (height, width), (rows, columns) = input_hw, heatmap_hw
         self._input_hw, self._heatmap_hw = (height, width), (rows, columns)
-        self._x, self._y = _find_outputs(weights, network, self._input_hw)
+        self._x, self._y = _find_outputs(file["weights"], network, self._input_hw)
         scaling = PixelScaling(colour_order="rgb", mean=mean, std=std)
         self._network = LetterboxedNetwork(network, input_hw=self._input_hw, margin=margin, scale=scaling)
 

@@ -1,8 +1,7 @@
 """One vector for a tracklet out of one vector a clip: what all networks of clips share."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,21 +17,17 @@ ClipNetwork = Callable[[Values, Values | None], Values]
 """Scaled pixels ``(B, T, 3, h, w)``, and the keypoints or heat-maps that are needed, to vectors ``(B, D)``."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClipSettings:
+class ClipOptions(TypedDict):
     """How tracklets are cut into clips and scaled.
 
     Attributes:
         clip_len: Crops of a clip.
         crop_size_hw: Height and width of the crops, pixels.
         needs: nothing, keypoints or heatmaps: what the network asks of the pose stage.
-        clip_scheme: How clips are cut.
+        clip_scheme: dense, interleaved, rrs_first or evenly: how clips are cut.
         max_clips: Of a tracklet, spread over all of them.
         mean: Of red, green and blue, in the range [0, 255]; subtracted.
         std: Likewise; divided by.
-
-    Raises:
-        ConfigError: If clips cannot be cut or scaled so.
     """
 
     clip_len: int
@@ -43,24 +38,22 @@ class ClipSettings:
     mean: Sequence[float]
     std: Sequence[float]
 
-    def __post_init__(self) -> None:
-        clip_scheme(self.clip_scheme)
-        self.scaling()
-        if self.clip_len < 1 or self.max_clips < 1:
-            raise ConfigError(f"clip_len, max_clips: expected 1 or more, got {self.clip_len} and {self.max_clips}")
-        if len(self.crop_size_hw) != 2 or min(self.crop_size_hw) < 1:
-            raise ConfigError(f"crop_size_hw: expected height and width, got {list(self.crop_size_hw)}")
-        if self.needs not in set(PoseNeed):
-            raise ConfigError(f"needs: expected one of {', '.join(PoseNeed)}, got {self.needs!r}")
 
-    @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> Self:
-        """Return the settings of clips among those of an embedder. Raises as the constructor."""
-        return cls(**{field.name: settings[field.name] for field in fields(cls)})
+def check_clips(clips: Mapping[str, Any]) -> None:
+    """Check the values of ``ClipOptions``; other keys are ignored.
 
-    def scaling(self) -> PixelScaling:
-        """Return what makes pixels the network's input."""
-        return PixelScaling(colour_order="rgb", mean=self.mean, std=self.std)
+    Raises:
+        ConfigError: If clips cannot be cut or scaled so.
+    """
+    clip_scheme(clips["clip_scheme"])
+    PixelScaling(colour_order="rgb", mean=clips["mean"], std=clips["std"])
+    size_hw = list(clips["crop_size_hw"])
+    if clips["clip_len"] < 1 or clips["max_clips"] < 1:
+        raise ConfigError(f"clip_len, max_clips: expected 1 or more, got {clips['clip_len']} and {clips['max_clips']}")
+    if len(size_hw) != 2 or min(size_hw) < 1:
+        raise ConfigError(f"crop_size_hw: expected height and width, got {size_hw}")
+    if clips["needs"] not in set(PoseNeed):
+        raise ConfigError(f"needs: expected one of {', '.join(PoseNeed)}, got {clips['needs']!r}")
 
 
 class ClipAverage:
@@ -69,16 +62,20 @@ class ClipAverage:
     Args:
         embed_clips: The network, for any B.
         space: Model and weights.
-        settings: How clips are cut.
+        clips: How clips are cut.
+
+    Raises:
+        ConfigError: If clips cannot be cut or scaled so.
     """
 
-    def __init__(self, embed_clips: ClipNetwork, *, space: str, settings: ClipSettings) -> None:
-        height, width = settings.crop_size_hw
-        self.crop_size_hw, self.needs, self.space = (height, width), PoseNeed(settings.needs), space
+    def __init__(self, embed_clips: ClipNetwork, *, space: str, clips: ClipOptions) -> None:
+        check_clips(clips)
+        height, width = clips["crop_size_hw"]
+        self.crop_size_hw, self.needs, self.space = (height, width), PoseNeed(clips["needs"]), space
         self._embed_clips = embed_clips
-        self._clip_len, self._max_clips = settings.clip_len, settings.max_clips
-        self._cut = clip_scheme(settings.clip_scheme)
-        self._scaling = settings.scaling()
+        self._clip_len, self._max_clips = clips["clip_len"], clips["max_clips"]
+        self._cut = clip_scheme(clips["clip_scheme"])
+        self._scaling = PixelScaling(colour_order="rgb", mean=clips["mean"], std=clips["std"])
 
     def embed(self, tracklets: Sequence[Tracklet]) -> list[Embedding]:
         """Return one embedding a tracklet, in the same order.

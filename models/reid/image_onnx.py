@@ -1,13 +1,14 @@
 """Re-ID networks of single images as ONNX files (OSNet, fast-reid and others), averaged over a tracklet."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.backends import onnx_runtime
 from models.backends.network import Network, check_crops, list_ports, run_crops
+from models.backends.network_file import NetworkFile
 from models.backends.onnx_runtime import OnnxRuntimeNetwork
 from models.backends.pixels import PixelScaling
 from models.reid.averaging import CropAverage
@@ -23,9 +24,6 @@ class ImageOnnxEmbedder:
 
     Args:
         name: Name of the embedding space; the checksum of the weights is appended.
-        weights: Name or path of the ``.onnx`` file.
-        weights_dir: Where weights are looked for first.
-        sha256: Digest of the file, 64 hex digits; None takes that of the catalogue, if there is one.
         clip_len: The number of crops asked for; fewer and more work.
         crop_size_hw: Height and width of the crops, pixels; what the network takes.
         colour_order: rgb or bgr, of the network.
@@ -33,8 +31,7 @@ class ImageOnnxEmbedder:
         std: Divided by, likewise.
         quality_exponent: Exponent of the weights ``quality ** quality_exponent``; 0 for equal weights.
         flip: Embed each crop mirrored as well, at twice the cost.
-        device: cpu or cuda.
-        threads: Processor threads.
+        **file: See ``NetworkFile``.
 
     Raises:
         ConfigError: If the device is not there, or the network takes crops of another size.
@@ -47,9 +44,6 @@ class ImageOnnxEmbedder:
         self,
         *,
         name: str,
-        weights: str,
-        weights_dir: str | Path | None,
-        sha256: str | None,
         clip_len: int,
         crop_size_hw: Sequence[int],
         colour_order: str,
@@ -57,18 +51,15 @@ class ImageOnnxEmbedder:
         std: Sequence[float],
         quality_exponent: float,
         flip: bool,
-        device: str,
-        threads: int,
+        **file: Unpack[NetworkFile],
     ) -> None:
-        self._network = OnnxRuntimeNetwork.load(
-            weights, weights_dir=weights_dir, sha256=sha256, device=device, threads=threads
-        )
+        self._network = OnnxRuntimeNetwork.load(**file)
         height, width = crop_size_hw
         self.space = name_space(name, self._network.path)
         self.clip_len = clip_len
         self.crop_size_hw = (height, width)
         self._scaling = PixelScaling(colour_order=colour_order, mean=mean, std=std)
-        _check_network(weights, self._network, self.crop_size_hw)
+        _check_network(file["weights"], self._network, self.crop_size_hw)
         self._average = CropAverage(
             self._embed_crops,
             space=self.space,
@@ -77,26 +68,7 @@ class ImageOnnxEmbedder:
             flip=flip,
         )
 
-    @staticmethod
-    def preflight(
-        *,
-        weights: str,
-        weights_dir: str | Path | None,
-        sha256: str | None,
-        colour_order: str,
-        mean: Sequence[float],
-        std: Sequence[float],
-        device: str,
-        **_: object,
-    ) -> None:
-        """Check, without loading anything, that the constructor will find what it needs.
-
-        Raises:
-            ConfigError: If the device is not there, or the scaling makes no sense.
-            WeightsError: If the weights are absent or altered.
-        """
-        PixelScaling(colour_order=colour_order, mean=mean, std=std)
-        onnx_runtime.preflight(weights=weights, weights_dir=weights_dir, sha256=sha256, device=device)
+    preflight = staticmethod(onnx_runtime.preflight_scaled)
 
     def embed(self, tracklets: Sequence[Tracklet]) -> list[Embedding]:
         """Return one embedding a tracklet, in the same order; ``[]`` for ``[]``.

@@ -5,12 +5,13 @@ Reference:
 """
 
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.backends import openvino
+from models.backends.network_file import NetworkFile
 from models.backends.openvino import OpenVinoNetwork
 from models.reid.averaging import CropAverage
 from models.reid.space import name_space
@@ -23,15 +24,11 @@ class ImageOpenVinoEmbedder:
 
     Args:
         name: Name of the embedding space; the checksum of the weights is appended.
-        weights: Name or path of the ``.xml`` file; the ``.bin`` file lies beside it.
-        weights_dir: Where weights are looked for first.
-        sha256: Digest of the file; None takes that of ``models/weights/catalogue.yaml``.
         clip_len: The number of crops asked for; fewer and more work.
         crop_size_hw: Height and width of the crops, pixels; the network's own.
         quality_exponent: Exponent of the weights ``quality ** quality_exponent``; 0 for equal weights.
         flip: Embed each crop mirrored as well, at twice the cost.
-        device: cpu or gpu (of Intel).
-        threads: Processor threads.
+        **file: See ``NetworkFile``.
 
     Raises:
         ConfigError: If the device is not there, or the network takes crops of another size.
@@ -44,29 +41,23 @@ class ImageOpenVinoEmbedder:
         self,
         *,
         name: str,
-        weights: str,
-        weights_dir: str | Path | None,
-        sha256: str | None,
         clip_len: int,
         crop_size_hw: Sequence[int],
         quality_exponent: float,
         flip: bool,
-        device: str,
-        threads: int,
+        **file: Unpack[NetworkFile],
     ) -> None:
         self._network = OpenVinoNetwork.load(
-            weights,
-            weights_dir=weights_dir,
-            sha256=sha256,
-            device=device,
-            threads=threads,
+            **file,
             batch=-1,
             takes_rgb=True,
         )
         height, width = crop_size_hw
         (taken, *_) = self._network.inputs
         if taken.shape != (None, height, width, 3):
-            raise ConfigError(f"crop_size_hw: expected the size that {weights} takes, {taken}, got {height}x{width}")
+            raise ConfigError(
+                f"crop_size_hw: expected the size that {file['weights']} takes, {taken}, got {height}x{width}"
+            )
         # Of an IR file the weights are in the .bin.
         self.space = name_space(name, self._network.path.with_suffix(".bin"))
         self.clip_len = clip_len

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import nn
 
 from models.reid.checkpoint import check_fits, load_network
-from models.reid.clip_average import ClipAverage, ClipSettings, Values
+from models.reid.clip_average import ClipAverage, ClipOptions, Values, check_clips
 from models.reid.networks.clip_network import Clips, prefer_channels_last
 from models.reid.space import name_space
 from models.weights.store import locate_weights
@@ -31,16 +31,10 @@ class VideoEmbedder:
         weights: Name or path of the ``.safetensors`` file; ``random`` for random initialisation, to try out only.
         weights_dir: Where weights are looked for first.
         sha256: Digest of the file, 64 hex digits; None takes that of the catalogue, if there is one.
-        clip_len: Crops of a clip.
-        crop_size_hw: Height and width of the crops, pixels.
-        needs: nothing, keypoints or heatmaps: what the network asks of the pose stage.
-        clip_scheme: dense, interleaved, rrs_first or evenly: how clips are cut.
-        max_clips: Of a tracklet, spread over all of them.
-        mean: Of red, green and blue, in the range [0, 255]; subtracted.
-        std: Likewise; divided by.
         precision: float32 or bfloat16, of the convolutions and products.
         device: cpu or cuda.
         threads: Processor threads; torch has one number for the whole process.
+        **clips: See ``ClipOptions``.
 
     Raises:
         ConfigError: If the device is not there, or a setting makes no sense.
@@ -55,33 +49,18 @@ class VideoEmbedder:
         weights: str,
         weights_dir: str | Path | None,
         sha256: str | None,
-        clip_len: int,
-        crop_size_hw: Sequence[int],
-        needs: str,
-        clip_scheme: str,
-        max_clips: int,
-        mean: Sequence[float],
-        std: Sequence[float],
         precision: str,
         device: str,
         threads: int,
+        **clips: Unpack[ClipOptions],
     ) -> None:
         _check_device(precision=precision, device=device)
-        settings = ClipSettings(
-            clip_len=clip_len,
-            crop_size_hw=crop_size_hw,
-            needs=needs,
-            clip_scheme=clip_scheme,
-            max_clips=max_clips,
-            mean=mean,
-            std=std,
-        )
         self._device = torch.device(device)
         self._autocast = torch.bfloat16 if precision == "bfloat16" else None
         torch.set_num_threads(threads)
         with torch.random.fork_rng():
             torch.manual_seed(_SEED)
-            made = network(num_ids=0, clip_len=clip_len, crop_size_hw=tuple(crop_size_hw))
+            made = network(num_ids=0, clip_len=clips["clip_len"], crop_size_hw=tuple(clips["crop_size_hw"]))
         self.space = f"{name}@{RANDOM}"
         if weights != RANDOM:
             path = locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
@@ -89,8 +68,9 @@ class VideoEmbedder:
             self.space = name_space(name, path)
         self._network = made.eval().requires_grad_(False).to(self._device)
         prefer_channels_last(self._network)
-        self._average = ClipAverage(self._embed_clips, space=self.space, settings=settings)
-        self.clip_len, self.crop_size_hw, self.needs = clip_len, self._average.crop_size_hw, self._average.needs
+        self._average = ClipAverage(self._embed_clips, space=self.space, clips=clips)
+        self.clip_len, self.crop_size_hw = clips["clip_len"], self._average.crop_size_hw
+        self.needs = self._average.needs
 
     @staticmethod
     def preflight(
@@ -101,7 +81,7 @@ class VideoEmbedder:
         sha256: str | None,
         precision: str,
         device: str,
-        **options: Any,
+        **clips: Any,
     ) -> None:
         """Check, without any tensor of the network in memory, that the constructor will find what it needs.
 
@@ -110,11 +90,11 @@ class VideoEmbedder:
             WeightsError: If the weights are absent, altered or of another network.
         """
         _check_device(precision=precision, device=device)
-        settings = ClipSettings.of(options)
+        check_clips(clips)
         with torch.device("meta"):
-            made = network(num_ids=0, clip_len=settings.clip_len, crop_size_hw=tuple(settings.crop_size_hw))
-        if settings.needs != made.needs:
-            raise ConfigError(f"needs: expected {made.needs}, as {type(made).__name__} does, got {settings.needs!r}")
+            made = network(num_ids=0, clip_len=clips["clip_len"], crop_size_hw=tuple(clips["crop_size_hw"]))
+        if clips["needs"] != made.needs:
+            raise ConfigError(f"needs: expected {made.needs}, as {type(made).__name__} does, got {clips['needs']!r}")
         if weights != RANDOM:
             check_fits(locate_weights(weights, weights_dir=weights_dir, sha256=sha256), made)
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from models.backends import onnx_runtime
 from models.backends.network import Network, list_ports
 from models.backends.onnx_runtime import OnnxRuntimeNetwork
-from models.reid.clip_average import ClipAverage, ClipSettings, Values
+from models.reid.clip_average import ClipAverage, ClipOptions, Values, check_clips
 from models.reid.space import name_space
 from pipeline.core import Embedding, PoseNeed, Tracklet
 from pipeline.core.errors import ConfigError, WeightsError
@@ -26,15 +26,9 @@ class VideoOnnxEmbedder:
         weights: Name or path of the ``.onnx`` file.
         weights_dir: Where weights are looked for first.
         sha256: Digest of the file, 64 hex digits; None takes that of the catalogue, if there is one.
-        clip_len: Crops of a clip; what the network takes.
-        crop_size_hw: Height and width of the crops, pixels; what the network takes.
-        needs: nothing, keypoints or heatmaps: what the network takes besides pixels.
-        clip_scheme: dense, interleaved, rrs_first or evenly: how clips are cut.
-        max_clips: Of a tracklet, spread over all of them.
-        mean: Of red, green and blue, in the range [0, 255]; subtracted.
-        std: Likewise; divided by.
         device: cpu or cuda.
         threads: Processor threads.
+        **clips: See ``ClipOptions``.
 
     Raises:
         ConfigError: If the device is not there, or the network takes other clips.
@@ -48,32 +42,18 @@ class VideoOnnxEmbedder:
         weights: str,
         weights_dir: str | Path | None,
         sha256: str | None,
-        clip_len: int,
-        crop_size_hw: Sequence[int],
-        needs: str,
-        clip_scheme: str,
-        max_clips: int,
-        mean: Sequence[float],
-        std: Sequence[float],
         device: str,
         threads: int,
+        **clips: Unpack[ClipOptions],
     ) -> None:
-        settings = ClipSettings(
-            clip_len=clip_len,
-            crop_size_hw=crop_size_hw,
-            needs=needs,
-            clip_scheme=clip_scheme,
-            max_clips=max_clips,
-            mean=mean,
-            std=std,
-        )
         self._network = OnnxRuntimeNetwork.load(
-            weights, weights_dir=weights_dir, sha256=sha256, device=device, threads=threads
+            weights=weights, weights_dir=weights_dir, sha256=sha256, device=device, threads=threads
         )
         self.space = name_space(name, self._network.path)
-        self._average = ClipAverage(self._embed_clips, space=self.space, settings=settings)
-        self.clip_len, self.crop_size_hw, self.needs = clip_len, self._average.crop_size_hw, self._average.needs
-        _check_network(weights, self._network, (1, clip_len, 3, *self.crop_size_hw), self.needs)
+        self._average = ClipAverage(self._embed_clips, space=self.space, clips=clips)
+        self.clip_len, self.crop_size_hw = clips["clip_len"], self._average.crop_size_hw
+        self.needs = self._average.needs
+        _check_network(weights, self._network, (1, self.clip_len, 3, *self.crop_size_hw), self.needs)
 
     @staticmethod
     def preflight(
@@ -90,7 +70,7 @@ class VideoOnnxEmbedder:
             ConfigError: If the device is not there, or a setting makes no sense.
             WeightsError: If the weights are absent or altered.
         """
-        ClipSettings.of(settings)
+        check_clips(settings)
         onnx_runtime.preflight(weights=weights, weights_dir=weights_dir, sha256=sha256, device=device)
 
     def embed(self, tracklets: Sequence[Tracklet]) -> list[Embedding]:

@@ -32,13 +32,13 @@ COMMANDS = {
     "export": "export",
     "export-video": "video.export",
     "convert-checkpoint": "video.checkpoint_conversion",
-    "score-pets": "score_pets",
-    "score-worlds": "score_worlds",
+    "score-pets": "scoring.score_pets",
+    "score-worlds": "scoring.score_worlds",
     "score-benchmark": "video.evaluate",
     "compare": "compare",
     "speed": "video.speed",
-    "figures": "card_figures",
-    "skeletons": "pets_keypoints",
+    "figures": "figures.card_figures",
+    "skeletons": "figures.pets_keypoints",
 }
 """The module of each word, below ``models.training``; its ``main`` takes the words that follow."""
 

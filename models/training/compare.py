@@ -26,17 +26,17 @@ from models.reid.checkpoint import load_network
 from models.reid.clips import clip_scheme
 from models.reid.video import RANDOM, VideoEmbedder
 from models.training.candidates import read_options
-from models.training.card_figures import picture_answers
 from models.training.comparison.attention import attention_maps, draw_rows
 from models.training.comparison.costs import measure
 from models.training.comparison.plot import Point, plot
 from models.training.comparison.scores import Found, find
 from models.training.comparison.table import Row, baseline_among, write_table
 from models.training.comparison.tracklets import HalfTracklets, KnownTracklets, cut_tracklets
-from models.training.image_grid import PAPER, join, write_jpeg
-from models.training.pets import read_half_crops
+from models.training.figures.card_figures import picture_answers
+from models.training.figures.image_grid import PAPER, join, write_jpeg
 from models.training.pictures import Image
-from models.training.score_pets import locate_footage
+from models.training.scoring.pets import read_half_crops
+from models.training.scoring.score_pets import locate_footage
 from models.training.video.datasets.choice import load_benchmarks
 from models.training.video.scoring import NetworkInput
 from models.training.video.sources import FileTracklets, WorldTracklets

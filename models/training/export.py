@@ -4,7 +4,7 @@
     python -m models.training export run=outputs/reid name=passerby_reid folder=/elsewhere
 
 Torch and onnxruntime must agree before anything is kept. Scores on real footage are no part of it: run
-``models.training.score_pets`` and add them to the card by ``note='…'``.
+``models.training.scoring.score_pets`` and add them to the card by ``note='…'``.
 """
 
 import hashlib

@@ -12,45 +12,90 @@ class AlertBuilder:
     Args:
         name: Name of the rule, as in the configuration.
         severity: info, warning or critical.
+        group: Of the configuration, for messages.
 
     Raises:
         ConfigError: If ``severity`` is none of them.
     """
 
-    def __init__(self, *, name: str, severity: str) -> None:
+    def __init__(self, *, name: str, severity: str, group: str = "alerts") -> None:
         self.name = name
-        try:
-            self._severity = Severity(severity)
-        except ValueError as error:
-            choices = ", ".join(Severity)
-            raise self.wrong("severity", f"one of {choices}", severity) from error
+        self._group = group
+        self._severity = self.severity("severity", severity)
+
+    def severity(self, key: str, given: object) -> Severity:
+        """Return a severity by its name. Raises ``ConfigError``, which names the key, if there is none."""
+        if given not in list(Severity):
+            raise self.wrong(key, f"one of {', '.join(Severity)}", given)
+        return Severity(str(given))
 
     def build(
-        self, sighting: Sighting, *, started_at: float, message: str, evidence: tuple[TrackId, ...] = ()
+        self,
+        sighting: Sighting,
+        *,
+        place: str,
+        started_at: float,
+        message: str,
+        raised_at: float | None = None,
+        ended_at: float | None = None,
+        evidence: tuple[TrackId, ...] = (),
+        severity: Severity | None = None,
     ) -> Alert:
-        """Return an alert about the person of a sighting, raised when the sighting ended.
+        """Return an alert about the person of a sighting.
 
         Args:
-            sighting: The sighting that led to it.
+            sighting: The sighting that shows it.
+            place: Zone, line or camera where it happens.
             started_at: Unix seconds: when the reported situation began.
             message: One sentence, without the person's number: a correction may change the number.
+            raised_at: Unix seconds: the newest moment at which it held; the end of the sighting if None.
+            ended_at: Unix seconds: when it was over; None while it lasts.
             evidence: The tracks that show it; the track of the sighting if empty.
+            severity: How urgent; that of the rule if None.
         """
-        return Alert(
-            key=alert_key(self.name, sighting.person_id, started_at),
-            rule=self.name,
-            severity=self._severity,
-            person_id=sighting.person_id,
-            camera_id=sighting.track_id.camera_id,
+        return self.build_for(
+            sighting.person_id,
+            sighting.track_id.camera_id,
+            place=place,
             started_at=started_at,
-            raised_at=sighting.last.captured_at,
             message=message,
+            raised_at=sighting.last.captured_at if raised_at is None else raised_at,
+            ended_at=ended_at,
             evidence=evidence or (sighting.track_id,),
+            severity=severity,
+        )
+
+    def build_for(
+        self,
+        person_id: int,
+        camera_id: str,
+        *,
+        place: str,
+        started_at: float,
+        raised_at: float,
+        message: str,
+        ended_at: float | None = None,
+        evidence: tuple[TrackId, ...] = (),
+        severity: Severity | None = None,
+    ) -> Alert:
+        """Return an alert about a person in a camera; otherwise as ``build``."""
+        return Alert(
+            key=alert_key(self.name, person_id, started_at, place),
+            rule=self.name,
+            severity=severity or self._severity,
+            person_id=person_id,
+            camera_id=camera_id,
+            started_at=started_at,
+            raised_at=raised_at,
+            message=message,
+            evidence=evidence,
+            place=place,
+            ended_at=ended_at,
         )
 
     def wrong(self, key: str, expected: str, got: object) -> ConfigError:
         """Return the error for a bad value of this rule."""
-        return ConfigError(f"alerts.{self.name}.{key}: expected {expected}, got {got!r}; correct the value")
+        return ConfigError(f"{self._group}.{self.name}.{key}: expected {expected}, got {got!r}; correct the value")
 
     def check_at_least(self, low: float, **values: float) -> None:
         """Raise ``ConfigError`` unless all values are numbers of at least ``low``."""
@@ -58,19 +103,22 @@ class AlertBuilder:
             if not isinstance(value, int | float) or not value >= low:
                 raise self.wrong(key, f"a number of at least {low:g}", value)
 
-    def check_block(self, key: str, block: object, keys: set[str]) -> Mapping[str, object]:
-        """Return the block; raise ``ConfigError`` unless it is a mapping with exactly these keys."""
-        if not isinstance(block, Mapping) or set(block) != keys:
+    def check_block(
+        self, key: str, block: object, keys: set[str], optional: set[str] | frozenset[str] = frozenset()
+    ) -> Mapping[str, object]:
+        """Return the block; raise ``ConfigError`` unless it is a mapping with these keys and no others."""
+        if not isinstance(block, Mapping) or not keys <= set(block) <= keys | optional:
             got = sorted(map(str, block)) if isinstance(block, Mapping) else block
-            raise self.wrong(key, f"a block with {', '.join(sorted(keys))}", got)
+            also = f", and perhaps {', '.join(sorted(optional))}" if optional else ""
+            raise self.wrong(key, f"a block with {', '.join(sorted(keys))}{also}", got)
         return block
 
 
-def alert_key(rule: str, person_id: int, started_at: float) -> str:
+def alert_key(rule: str, person_id: int, started_at: float, place: str) -> str:
     """Return the key under which an alert is raised, amended and retracted.
 
     Example:
-        >>> alert_key("zone_dwell", 7, 12.5)
-        'zone_dwell/7/12.500'
+        >>> alert_key("zone_dwell", 7, 12.5, "door")
+        'zone_dwell/7/12.500/door'
     """
-    return f"{rule}/{person_id}/{started_at:.3f}"
+    return f"{rule}/{person_id}/{started_at:.3f}/{place}"

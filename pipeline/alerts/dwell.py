@@ -1,41 +1,35 @@
-"""Dwell: the presence of one person in one zone, and the intervals that make it up."""
+"""Dwell: the presence of one person in one place without a longer absence, and the intervals that make it up."""
 
-from collections.abc import Iterable, Set
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from pipeline.core import TrackId, TrackPart
 
-MAX_INTERVALS = 64
-"""Intervals kept per dwell. Chosen to bound memory. The oldest of a longer dwell are joined into one, which a split
-can then move only as a whole; a larger value keeps them apart for longer."""
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Interval:
     """What one part of a track adds to a dwell.
 
     Attributes:
+        since: Unix seconds: first moment in the place.
+        until: Unix seconds: last moment in the place.
         part: The part of a track.
-        since: Unix seconds: first foot point in the zone.
-        until: Unix seconds: last foot point in the zone.
     """
 
-    part: TrackPart
     since: float
     until: float
+    part: TrackPart
 
 
 @dataclass(frozen=True, slots=True)
 class Dwell:
-    """The presence of one person in one zone, without a longer absence.
+    """The presence of one person in one place, without a longer absence.
 
     Attributes:
         intervals: At least one, sorted by ``since``.
-        is_alerted: Whether an alert was raised.
     """
 
     intervals: tuple[Interval, ...]
-    is_alerted: bool
 
     @property
     def since(self) -> float:
@@ -49,7 +43,7 @@ class Dwell:
 
     @property
     def dwell_s(self) -> float:
-        """Seconds from the first to the last foot point."""
+        """Seconds from the first to the last moment."""
         return self.until - self.since
 
     @property
@@ -57,31 +51,21 @@ class Dwell:
         """The tracks that show it, in order of time."""
         return tuple(dict.fromkeys(interval.part.track_id for interval in self.intervals))
 
-    @property
-    def parts(self) -> frozenset[TrackPart]:
-        """The parts of tracks that show it."""
-        return frozenset(interval.part for interval in self.intervals)
 
-    def split(self, parts: Set[TrackPart], *, max_absence_s: float) -> tuple["Dwell | None", "Dwell | None"]:
-        """Return the dwell without these parts, and the dwell of these parts; None where nothing is left."""
-        rest = [interval for interval in self.intervals if interval.part not in parts]
-        moved = [interval for interval in self.intervals if interval.part in parts]
-        return (
-            last_dwell(rest, max_absence_s=max_absence_s, is_alerted=self.is_alerted),
-            # The alert stays with the remaining parts, if there are any.
-            last_dwell(moved, max_absence_s=max_absence_s, is_alerted=self.is_alerted and not rest),
-        )
+def dwells_of(intervals: Iterable[Interval], *, max_absence_s: float) -> list[Dwell]:
+    """Return the dwells that intervals make up, in order of time; an absence of ``max_absence_s`` ends none.
 
-
-def last_dwell(intervals: Iterable[Interval], *, max_absence_s: float, is_alerted: bool) -> Dwell | None:
-    """Return the dwell after the last absence that these intervals show; None without intervals."""
-    run: list[Interval] = []
+    Example:
+        >>> part = TrackPart(TrackId("east", 0, 1), 0)
+        >>> intervals = [Interval(0.0, 4.0, part), Interval(5.0, 6.0, part), Interval(9.0, 9.5, part)]
+        >>> [(dwell.since, dwell.until) for dwell in dwells_of(intervals, max_absence_s=2.0)]
+        [(0.0, 6.0), (9.0, 9.5)]
+    """
+    runs: list[list[Interval]] = []
     until = float("-inf")
-    for interval in sorted(intervals, key=lambda interval: (interval.since, interval.until, interval.part)):
+    for interval in sorted(intervals):
         if interval.since - until > max_absence_s:
-            run = []
-        run.append(interval)
+            runs.append([])
+        runs[-1].append(interval)
         until = max(until, interval.until)
-    while len(run) > MAX_INTERVALS:
-        run[:2] = [replace(run[0], until=max(run[0].until, run[1].until))]
-    return Dwell(tuple(run), is_alerted) if run else None
+    return [Dwell(tuple(run)) for run in runs]

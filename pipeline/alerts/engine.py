@@ -1,52 +1,69 @@
-"""From sightings and corrections to alerts: runs the rules, limits how often they speak, and retracts false alerts.
+"""From sightings and corrections to alerts: runs the rules, limits how often they speak, and keeps alerts true.
 
-- A rule raises at most one alert about a person within ``cooldown_s``.
-- An alert stays *open* for corrections until ``max_open`` newer ones were raised.
-- MERGED: open alerts about the absorbed person are about the kept one from now on, under their old keys. If two
-  alerts of one rule then lie within the cool-down, the later one is retracted.
+A rule reports situations, each time a sighting shows them, and forgets nothing about what was told. The engine tells
+each situation once:
+
+- The cool-down counts for one rule, one person and one place. A situation that begins within ``cooldown_s`` of an
+  alert is pending. If it still holds when the cool-down ends, it is raised. If it was over by then, the earlier alert
+  is amended: ``count`` says how often the situation occurred.
+- An alert is amended when its situation is over: ``ended_at``. At the end of the stream every situation is over.
+- MERGED: alerts about the absorbed person are about the kept one from now on, under their old keys. If two alerts turn
+  out to be about one situation, the later one is retracted.
 - SPLIT: an alert whose evidence has moved completely is about the other person from now on. An alert whose evidence
-  has moved in part keeps the rest of it.
+  has moved in part keeps the rest of it. An alert that is no longer true is retracted.
 - ERASED: alerts about these people are retracted.
-- A rule that reacts to corrections has the two methods of ``CorrectableRule``. It may reword an amended alert, or
-  say that the alert is no longer true; then it is retracted.
+- The newest ``max_open`` alerts that are over stay open for corrections.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Protocol, runtime_checkable
 
 from pipeline.alerts.basis import AlertBasis
 from pipeline.alerts.expiring_map import ExpiringMap
-from pipeline.core import Alert, AlertRule, AlertState, Correction, Sighting, Stateful, TrackPart
+from pipeline.alerts.incidents import Incident, Incidents, Subject, latest, subject_of
+from pipeline.core import Alert, AlertRule, Correction, Sighting, Stateful
 from pipeline.core.errors import ConfigError
 from pipeline.core.moves import Move, alert_after, moves_of
 from pipeline.core.serialisation import deserialise, serialise
+
+logger = logging.getLogger(__name__)
 
 
 @runtime_checkable
 class CorrectableRule(Protocol):
     """Methods that a rule may have besides those of ``AlertRule``."""
 
-    def on_correction(self, correction: Correction) -> None:
-        """Learn of a correction. Called before ``reconsider``."""
+    def on_correction(self, correction: Correction) -> Iterable[Alert]:
+        """Learn of a correction, and report the situations of the people it concerns. Called before ``reconsider``."""
         ...
 
     def reconsider(self, alert: Alert) -> Alert | None:
-        """Return the alert as it reads with its new person or evidence, or None if it is no longer true."""
+        """Return the alert as it reads with its new person or evidence, or None if it is no longer true.
+
+        The rule may date it anew, by ``started_at`` and ``ended_at``: what it reports next says whether it goes on.
+        """
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class OpenAlert:
-    """An alert that corrections can still reach.
+@runtime_checkable
+class EndingRule(Protocol):
+    """A method that a rule with lasting situations may have besides those of ``AlertRule``."""
 
-    Attributes:
-        alert: Its latest form.
-        parts: The parts of tracks that it is based on.
-    """
+    def on_end(self) -> Iterable[Alert]:
+        """Report all situations that last as over: the stream has ended."""
+        ...
 
-    alert: Alert
-    parts: frozenset[TrackPart]
+
+@runtime_checkable
+class DrawnRule(Protocol):
+    """A method that a rule with zones or lines in pictures may have besides those of ``AlertRule``."""
+
+    def check_picture(self, camera_id: str, frame_hw: tuple[int, int]) -> None:
+        """Raise ``ConfigError`` if a shape lies outside the picture of a camera, height and width in pixels."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +71,7 @@ class _State:
     """State of an alert engine, in order."""
 
     basis: bytes
-    open: list[tuple[str, OpenAlert]]
+    incidents: bytes
     raised_at: bytes
     rules: dict[str, bytes]
 
@@ -64,8 +81,9 @@ class AlertEngine:
 
     Args:
         rules: Their names differ.
-        cooldown_s: Seconds of event time after an alert in which the same rule raises no other about that person.
-        max_open: Number of the newest alerts that a correction can still change; at least 1.
+        cooldown_s: Seconds of event time after an alert in which the same rule raises no other about that person in
+            that place.
+        max_open: Number of the newest alerts that are over and that a correction can still change; at least 1.
         max_parts: Number of the newest parts of tracks to remember as the basis of alerts; at least 1.
 
     Raises:
@@ -78,36 +96,54 @@ class AlertEngine:
             names = [rule.name for rule in rules]
             raise ConfigError(f"alerts.*.name: expected a different name for each rule, got {names}; rename one")
         self._cooldown_s = cooldown_s
-        self._max_open = max_open
         self._basis = AlertBasis(max_parts=max_parts)
-        self._open: dict[str, OpenAlert] = {}
-        # Unix seconds of the latest alert, by rule and person.
-        self._raised_at: ExpiringMap[tuple[str, int], float] = ExpiringMap(forget_after_s=cooldown_s)
+        self._incidents = Incidents(max_open=max_open)
+        self._pictures: dict[str, tuple[int, int]] = {}
+        # Unix seconds of the latest alert about each subject.
+        self._raised_at: ExpiringMap[Subject, float] = ExpiringMap(forget_after_s=cooldown_s)
+
+    def check_picture(self, camera_id: str, frame_hw: tuple[int, int]) -> None:
+        """Raise ``ConfigError`` if a rule has a shape that lies outside the picture of a camera."""
+        for rule in self._rules.values():
+            if isinstance(rule, DrawnRule):
+                rule.check_picture(camera_id, frame_hw)
 
     def process(self, batch: Sequence[Sighting | Correction]) -> list[Alert]:
         """Return the alerts that these events raise, amend and retract. Events come in the order of event time."""
         alerts: list[Alert] = []
         for event in batch:
             if isinstance(event, Correction):
-                alerts += self._correct(event)
+                self._correct(event)
             else:
+                self._warn_of_shapes(event.track_id.camera_id, event.path.frame_hw)
                 self._basis.add(event)
                 for rule in self._rules.values():
-                    alerts += self._admit(rule.on_sighting(event))
+                    self._take_all(rule.on_sighting(event))
+            alerts += self._incidents.drain()
         return alerts
 
     def tick(self, now: float) -> list[Alert]:
         """Return the alerts that became due by event time ``now``, Unix seconds."""
-        return [alert for rule in self._rules.values() for alert in self._admit(rule.on_tick(now))]
+        for rule in self._rules.values():
+            self._take_all(rule.on_tick(now))
+        self._release(now)
+        return self._incidents.drain()
 
     def flush(self) -> list[Alert]:
-        """Return nothing: no alert is held back."""
-        return []
+        """Return the alerts that the end of the stream brings: every situation is over."""
+        for rule in self._rules.values():
+            if isinstance(rule, EndingRule):
+                self._take_all(rule.on_end())
+        for incident in self._incidents:
+            if incident.alert.ended_at is None:
+                self._incidents.put(replace(incident, alert=replace(incident.alert, ended_at=incident.until)))
+        self._release(inf)
+        return self._incidents.drain()
 
     def snapshot(self) -> bytes:
         """Return the whole state, that of the rules included."""
         rules = {name: rule.snapshot() for name, rule in self._rules.items() if isinstance(rule, Stateful)}
-        return serialise(_State(self._basis.snapshot(), list(self._open.items()), self._raised_at.snapshot(), rules))
+        return serialise(_State(self._basis.snapshot(), self._incidents.snapshot(), self._raised_at.snapshot(), rules))
 
     def restore(self, state: bytes) -> None:
         """Take over the state of another engine; rules that it did not have start empty.
@@ -117,94 +153,205 @@ class AlertEngine:
         """
         loaded = deserialise(state, _State)
         self._basis.restore(loaded.basis)
-        self._open = dict(loaded.open)
-        self._raised_at.restore(loaded.raised_at, list[tuple[tuple[str, int], float, float]])
+        self._incidents.restore(loaded.incidents)
+        self._raised_at.restore(loaded.raised_at, list[tuple[Subject, float, float]])
         for name, rule in self._rules.items():
             if isinstance(rule, Stateful) and name in loaded.rules:
                 rule.restore(loaded.rules[name])
 
-    def _admit(self, alerts: Iterable[Alert]) -> list[Alert]:
-        admitted = []
-        for alert in alerts:
-            subject = alert.rule, alert.person_id
-            raised_at = self._raised_at.get(subject)
-            is_cooling = raised_at is not None and alert.raised_at - raised_at < self._cooldown_s
-            if is_cooling or alert.key in self._open:
-                continue
-            self._raised_at.set(subject, alert.raised_at, at=alert.raised_at)
-            self._open[alert.key] = OpenAlert(alert, self._basis.parts_of(alert))
-            while len(self._open) > self._max_open:
-                del self._open[next(iter(self._open))]
-            admitted.append(alert)
-        return admitted
+    def _warn_of_shapes(self, camera_id: str, frame_hw: tuple[int, int]) -> None:
+        """Warn of shapes outside of a picture that was not known at the start, or has another size now."""
+        if self._pictures.get(camera_id) == frame_hw:
+            return
+        if camera_id in self._pictures:
+            (old_h, old_w), (new_h, new_w) = self._pictures[camera_id], frame_hw
+            logger.warning(
+                "camera %s: its picture was %d by %d and is %d by %d pixels now; zones and lines in pixels stay where "
+                "they were, those with relative: true follow",
+                *(camera_id, old_w, old_h, new_w, new_h),
+            )
+        self._pictures[camera_id] = frame_hw
+        try:
+            self.check_picture(camera_id, frame_hw)
+        except ConfigError as error:
+            logger.warning("%s", error)
 
-    def _correct(self, correction: Correction) -> list[Alert]:
+    # What rules report.
+
+    def _take_all(self, reports: Iterable[Alert]) -> None:
+        for report in reports:
+            self._take(report)
+
+    def _take(self, report: Alert) -> None:
+        """Learn that a situation holds, or is over."""
+        subject = subject_of(report)
+        known = [incident for incident in self._incidents.of(subject) if incident.overlaps(report)]
+        if known:
+            self._refresh(known, report)
+            return
+        report = replace(report, key=self._free_key(report.key))
+        self._hold_or_raise(Incident(report, self._basis.parts_of(report), latest(report)))
+
+    def _refresh(self, known: Sequence[Incident], report: Alert) -> None:
+        """Bring incidents up to date that a report shows to be one situation."""
+        first, *others = sorted(
+            known,
+            key=lambda incident: (
+                not incident.is_told,
+                not incident.counted_in,
+                incident.alert.raised_at,
+                incident.key,
+            ),
+        )
+        for other in others:
+            self._drop(other)
+        until = max(latest(report), *(incident.until for incident in known))
+        if not first.is_told:
+            found = Incident(replace(report, key=first.key), self._basis.parts_of(report), until)
+            if first.counted_in and report.ended_at is not None:
+                self._incidents.put(replace(found, counted_in=first.counted_in))
+            else:
+                self._hold_or_raise(found)
+            return
+        alert = first.alert
+        if report.ended_at is not None:
+            ended_at: float | None = max(report.ended_at, report.ended_at if alert.ended_at is None else alert.ended_at)
+        else:
+            is_stale = alert.ended_at is not None and report.raised_at < alert.ended_at
+            ended_at = alert.ended_at if is_stale else None
+        if ended_at != alert.ended_at:
+            evidence = tuple(dict.fromkeys((*alert.evidence, *report.evidence)))
+            alert = replace(alert, ended_at=ended_at, evidence=evidence)
+        self._incidents.put(replace(first, alert=alert, until=until))
+
+    def _hold_or_raise(self, incident: Incident) -> None:
+        subject = subject_of(incident.alert)
+        if self._is_cooling(subject, incident.until):
+            self._incidents.put(incident)
+            return
+        for repeat in self._incidents.of(subject):
+            if not repeat.is_told and not repeat.counted_in and repeat.key != incident.key:
+                self._fold(repeat)
+        self._raise(incident)
+
+    def _raise(self, incident: Incident) -> None:
+        self._incidents.put(replace(incident, is_told=True, counted_in=""))
+        self._cool_down(subject_of(incident.alert), incident.alert.raised_at)
+
+    def _release(self, now: float) -> None:
+        """Tell what the cool-down held back, where it has ended by event time ``now``."""
+        for incident in self._incidents.pending():
+            subject = subject_of(incident.alert)
+            if incident.alert.ended_at is None:
+                if not self._is_cooling(subject, incident.until):
+                    self._hold_or_raise(incident)
+            elif not self._is_cooling(subject, now):
+                self._fold(incident)
+
+    def _fold(self, repeat: Incident) -> None:
+        """Count a situation that began and ended within the cool-down of an alert in that alert."""
+        subject = subject_of(repeat.alert)
+        told = [
+            incident
+            for incident in self._incidents.of(subject)
+            if incident.is_told and abs(repeat.until - incident.alert.raised_at) < self._cooldown_s
+        ]
+        if not told:
+            self._raise(repeat)
+            return
+        owner = max(told, key=lambda incident: incident.alert.raised_at)
+        self._incidents.put(replace(repeat, counted_in=owner.key))
+
+    def _is_cooling(self, subject: Subject, at: float) -> bool:
+        raised_at = self._raised_at.get(subject)
+        return raised_at is not None and abs(at - raised_at) < self._cooldown_s
+
+    def _cool_down(self, subject: Subject, raised_at: float) -> None:
+        before = self._raised_at.get(subject)
+        latest_at = raised_at if before is None else max(before, raised_at)
+        self._raised_at.set(subject, latest_at, at=latest_at)
+
+    def _free_key(self, key: str) -> str:
+        """Return the key, or one beside it if a correction has given its alert to another person."""
+        free, number = key, 1
+        while free in self._incidents:
+            number += 1
+            free = f"{key}/{number}"
+        return free
+
+    # What corrections change.
+
+    def _correct(self, correction: Correction) -> None:
         self._basis.on_correction(correction)
-        for rule in self._rules.values():
-            if isinstance(rule, CorrectableRule):
-                rule.on_correction(correction)
-        return [alert for move in moves_of(correction) for alert in self._move(move)]
+        reports = [
+            report
+            for rule in self._rules.values()
+            if isinstance(rule, CorrectableRule)
+            for report in rule.on_correction(correction)
+        ]
+        for move in moves_of(correction):
+            self._move(move)
+        for repeat in self._incidents.counted():
+            if not self._incidents.is_subject_of_owner(repeat):
+                self._incidents.put(replace(repeat, counted_in=""))
+        self._take_all(reports)
+        # What an alert covered that is retracted now is told at once.
+        for incident in self._incidents.pending():
+            if not self._is_cooling(subject_of(incident.alert), incident.until):
+                self._hold_or_raise(incident)
 
-    def _move(self, move: Move) -> list[Alert]:
-        if move.target is None:
-            return [self._retract(entry.alert.key) for entry in self._open_of(move.source)]
-        if move.parts is None:
-            return self._merge(move, move.target)
-        return self._split(move, move.target, move.parts)
-
-    def _merge(self, move: Move, kept: int) -> list[Alert]:
-        entries = sorted(self._open_of(kept, move.source), key=lambda entry: (entry.alert.raised_at, entry.alert.key))
-        last_raised_at: dict[str, float] = {}
-        changed = []
-        for entry in entries:
-            alert = entry.alert
-            last_at = last_raised_at.get(alert.rule)
-            is_repeat = last_at is not None and alert.raised_at - last_at < self._cooldown_s
-            if is_repeat:
-                changed.append(self._retract(alert.key))
-            elif alert.person_id == move.source:
-                changed.append(self._amend(replace(entry, alert=alert_after(alert, move))))
-            if not is_repeat and alert.key in self._open:
-                last_raised_at[alert.rule] = alert.raised_at
-        for rule in self._rules:
-            self._raised_at.move((rule, move.source), (rule, kept))
-        return changed
-
-    def _split(self, move: Move, target: int, moved: frozenset[TrackPart]) -> list[Alert]:
-        changed = []
-        for entry in self._open_of(move.source):
-            rest = entry.parts - moved
-            if len(rest) == len(entry.parts):
+    def _move(self, move: Move) -> None:
+        for incident in self._incidents:
+            if incident.alert.person_id != move.source:
                 continue
-            tracks = {part.track_id for part in rest}
-            left = tuple(track_id for track_id in entry.alert.evidence if track_id in tracks)
-            changed.append(self._amend(OpenAlert(alert_after(entry.alert, move, left), rest or entry.parts)))
-            if not rest:
-                self._move_cooldown(entry.alert, target)
-        return changed
+            if move.target is None:
+                self._drop(incident)
+            elif move.parts is None:
+                self._give(incident, move)
+            elif rest := incident.parts - move.parts:
+                tracks = {part.track_id for part in rest}
+                left = tuple(track_id for track_id in incident.alert.evidence if track_id in tracks)
+                has_lost = len(rest) < len(incident.parts)
+                alert = alert_after(incident.alert, move, left) if has_lost else incident.alert
+                self._reconsider(shrunk(replace(incident, alert=alert, parts=rest)))
+            elif incident.parts:
+                self._give(incident, move)
+        for subject, _ in self._raised_at.items():
+            if subject[1] == move.source and move.parts is None:
+                target = None if move.target is None else (subject[0], move.target, subject[2])
+                self._raised_at.move(subject, target)
 
-    def _open_of(self, *person_ids: int) -> list[OpenAlert]:
-        return [entry for entry in self._open.values() if entry.alert.person_id in person_ids]
+    def _give(self, incident: Incident, move: Move) -> None:
+        """Give an incident to the person whom all its evidence shows now."""
+        subject, raised_at = subject_of(incident.alert), incident.alert.raised_at
+        given = replace(incident, alert=alert_after(incident.alert, move))
+        if move.parts is not None and incident.is_told and self._raised_at.get(subject) == raised_at:
+            self._raised_at.move(subject, subject_of(given.alert))
+        self._reconsider(given if move.parts is None else shrunk(given))
 
-    def _amend(self, entry: OpenAlert) -> Alert:
-        """Amend an alert if its rule finds it true, else retract it."""
-        rule = self._rules[entry.alert.rule]
-        alert = rule.reconsider(entry.alert) if isinstance(rule, CorrectableRule) else entry.alert
+    def _reconsider(self, incident: Incident) -> None:
+        """Keep an incident if its rule finds it true."""
+        rule = self._rules.get(incident.alert.rule)
+        alert = rule.reconsider(incident.alert) if isinstance(rule, CorrectableRule) else incident.alert
         if alert is None:
-            return self._retract(entry.alert.key)
-        self._open[alert.key] = replace(entry, alert=alert)
-        return alert
+            self._drop(incident)
+        else:
+            until = incident.until if alert.ended_at is None else alert.ended_at
+            self._incidents.put(replace(incident, alert=alert, until=until))
 
-    def _retract(self, key: str) -> Alert:
-        alert = self._open.pop(key).alert
-        subject = alert.rule, alert.person_id
-        # A false alert must not silence a true one.
-        if self._raised_at.get(subject) == alert.raised_at:
+    def _drop(self, incident: Incident) -> None:
+        """Drop an incident that is false or doubled. Its alert must not silence a true one."""
+        self._incidents.remove(incident.key)
+        subject, raised_at = subject_of(incident.alert), incident.alert.raised_at
+        if incident.is_told and self._raised_at.get(subject) == raised_at:
             self._raised_at.pop(subject)
-        return replace(alert, state=AlertState.RETRACTED)
+            for other in self._incidents.of(subject):
+                if other.is_told:
+                    self._cool_down(subject, other.alert.raised_at)
 
-    def _move_cooldown(self, alert: Alert, target: int) -> None:
-        """Move the cool-down that an alert started, if it still holds, to the person the alert is about now."""
-        subject = alert.rule, alert.person_id
-        if self._raised_at.get(subject) == alert.raised_at:
-            self._raised_at.move(subject, (alert.rule, target))
+
+def shrunk(incident: Incident) -> Incident:
+    """Return an incident as it is certain after a split: until it was raised. Its rule reports what followed."""
+    alert, raised_at = incident.alert, incident.alert.raised_at
+    ended_at = None if alert.ended_at is None else min(alert.ended_at, raised_at)
+    return replace(incident, alert=replace(alert, ended_at=ended_at), until=min(incident.until, raised_at))

@@ -1,6 +1,10 @@
-"""Zones and lines on the ground, in pixels of a camera's frame, and tests of foot points against them."""
+"""Zones and lines on the ground, drawn in the picture of a camera or in metres, and tests of foot points against them.
 
-from collections.abc import Mapping
+A shape is given in pixels, in fractions of the picture (``relative: true``), or in metres on the ground that cameras
+share (``metres: true``, with ``site.ground``). A shape that can never be met is a mistake, and said so.
+"""
+
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -8,30 +12,94 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.alerts.alert_builder import AlertBuilder
-from pipeline.core import TrackPath
+from pipeline.alerts.plane_geometry import Points, area, crossed_edges, ground_points, is_inside, is_on_ground, mapped
+from pipeline.alerts.schedule import Schedule, parse_schedule
+from pipeline.core import Severity, TrackPath
 from pipeline.core.arrays import check_array, freeze
-from pipeline.core.boxes import foot_points
 
-Points = NDArray[np.float64]
+UNITS = frozenset({"camera", "cameras", "relative", "metres"})
+"""Keys that say what the corners of a shape mean."""
+
+MIN_SIDE = 1e-9
+"""Area of a polygon per square of its extent, below which all its corners lie on one line."""
+
+
+class Unit(StrEnum):
+    """What the numbers of a shape are."""
+
+    PIXELS = "pixels"
+    RELATIVE = "relative"
+    METRES = "metres"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """Where a shape is drawn.
+
+    Attributes:
+        unit: What its numbers are.
+        camera_ids: The cameras that see it.
+        homographies: For metres: by camera, shape ``(3, 3)``, pixels to metres.
+    """
+
+    unit: Unit
+    camera_ids: tuple[str, ...]
+    homographies: Mapping[str, Points]
+
+    def foot_points(self, camera_id: str, path: TrackPath) -> Points:
+        """Return where a person stands, shape ``(N, 2)``, in the shape's unit."""
+        points = ground_points(path)
+        if self.unit is Unit.RELATIVE:
+            return points / path.frame_hw[::-1]
+        if self.unit is Unit.METRES:
+            homography = self.homographies[camera_id]
+            is_seen = is_on_ground(homography, points, path.frame_hw)
+            return np.where(is_seen[:, None], mapped(homography, points), np.nan)
+        return points
+
+    def pixels(self, camera_id: str, corners: Points, frame_hw: tuple[int, int]) -> Points:
+        """Return corners in pixels of a camera, shape ``(K, 2)``; not finite where they lie behind the camera."""
+        if self.unit is Unit.RELATIVE:
+            return corners * frame_hw[::-1]
+        if self.unit is Unit.METRES:
+            homography = self.homographies[camera_id]
+            points = mapped(np.linalg.inv(homography), corners)
+            return np.where(is_on_ground(homography, points, frame_hw)[:, None], points, np.nan)
+        return corners
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Zone:
-    """An area in the picture of one camera.
+    """An area on the ground.
 
     Attributes:
         name: As in the site's configuration.
-        camera_id: The camera.
-        polygon: Shape ``(K, 2)``, float64, corners in pixels, in order, not closed; K at least 3.
+        frame: Where it is drawn.
+        polygon: Shape ``(K, 2)``, float64, corners in order, not closed; K at least 3.
+        max_dwell_s: Seconds that a person may stay; None: as the rule says.
+        severity: Of alerts about it; None: that of the rule.
+        schedule: When the zone counts; None: always.
     """
 
     name: str
-    camera_id: str
+    frame: Frame
     polygon: Points
+    max_dwell_s: float | None = None
+    severity: Severity | None = None
+    schedule: Schedule | None = None
 
     def __post_init__(self) -> None:
         check_array("polygon", self.polygon, (None, 2), np.float64)
         freeze(self.polygon)
+
+    def times_inside(self, camera_id: str, path: TrackPath) -> NDArray[np.float64]:
+        """Return when a person is inside, Unix seconds, ascending; none where the camera does not see the zone."""
+        if camera_id not in self.frame.camera_ids:
+            return np.empty(0)
+        times = path.captured_at[is_inside(self.frame.foot_points(camera_id, path), self.polygon)]
+        if self.schedule is None:
+            return times
+        return times[[self.schedule.holds_at(at) for at in times.tolist()]]
 
 
 class Crossing(StrEnum):
@@ -44,137 +112,158 @@ class Crossing(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
-    """A line in the picture of one camera that must not be crossed in one direction, or in both.
+    """A line that must not be crossed in one direction, or in both.
 
     Attributes:
         name: As in the site's configuration.
-        camera_id: The camera.
-        ends: Shape ``(2, 2)``, float64, pixels: from, to.
+        frame: Where it is drawn.
+        ends: Shape ``(2, 2)``, float64: from, to.
         forbidden: The forbidden direction.
+        severity: Of alerts about it; None: that of the rule.
+        schedule: When it counts; None: always.
     """
 
     name: str
-    camera_id: str
+    frame: Frame
     ends: Points
     forbidden: Crossing
+    severity: Severity | None = None
+    schedule: Schedule | None = None
 
     def __post_init__(self) -> None:
         check_array("ends", self.ends, (2, 2), np.float64)
         freeze(self.ends)
 
 
-def parse_zones(zones: Mapping[str, object], builder: AlertBuilder) -> tuple[Zone, ...]:
+def parse_zones(
+    zones: Mapping[str, object], builder: AlertBuilder, ground: Mapping[str, object] | None = None
+) -> tuple[Zone, ...]:
     """Return the zones of ``{name: {camera: …, polygon: [[x, y], …]}}``.
 
+    Args:
+        zones: By name. Besides: ``relative: true`` or ``metres: true`` (then ``cameras`` in place of ``camera``, or
+            none for all), ``max_dwell_s``, ``severity``, ``schedule``.
+        builder: Names the key in errors.
+        ground: By camera, three rows that take pixels to metres.
+
     Raises:
-        ConfigError: If a block has other keys, or a polygon fewer than three corners; it names the key.
+        ConfigError: If a block has other keys, or nobody can ever be in the zone; it names the zone and why.
     """
+    optional = UNITS | {"max_dwell_s", "severity", "schedule"}
     parsed = []
     for name, given in zones.items():
-        block = builder.check_block(f"zones.{name}", given, {"camera", "polygon"})
+        key = f"zones.{name}"
+        block = builder.check_block(key, given, {"polygon"}, optional)
+        frame = _frame(block, key, builder, ground or {})
         polygon = _points(block["polygon"])
         if polygon is None or len(polygon) < 3:
-            raise builder.wrong(f"zones.{name}.polygon", "at least three corners [x, y] in pixels", block["polygon"])
-        parsed.append(Zone(name, str(block["camera"]), polygon))
+            raise builder.wrong(f"{key}.polygon", "at least three corners [x, y]", block["polygon"])
+        _check_corners(polygon, frame, f"{key}.polygon", builder)
+        if (crossed := crossed_edges(polygon)) is not None:
+            raise builder.wrong(f"{key}.polygon", "corners in order around the zone", f"edges {crossed} that cross")
+        if abs(area(polygon)) <= MIN_SIDE * float(np.ptp(polygon, axis=0).max()) ** 2:
+            raise builder.wrong(f"{key}.polygon", "corners that do not all lie on one line", polygon.tolist())
+        max_dwell_s = block.get("max_dwell_s")
+        if max_dwell_s is not None:
+            builder.check_at_least(0, **{f"{key}.max_dwell_s": max_dwell_s})  # type: ignore[arg-type]
+        parsed.append(
+            Zone(
+                name,
+                frame,
+                polygon,
+                None if max_dwell_s is None else float(max_dwell_s),  # type: ignore[arg-type]
+                *_severity_and_schedule(block, key, builder),
+            )
+        )
     return tuple(parsed)
 
 
-def parse_lines(lines: Mapping[str, object], builder: AlertBuilder) -> tuple[Line, ...]:
+def parse_lines(
+    lines: Mapping[str, object], builder: AlertBuilder, ground: Mapping[str, object] | None = None
+) -> tuple[Line, ...]:
     """Return the lines of ``{name: {camera: …, from: [x, y], to: [x, y], forbidden: left_to_right}}``.
 
+    Besides, and in errors, as ``parse_zones``.
+
     Raises:
-        ConfigError: If a block has other keys, an end is not a point, both ends are equal, or a direction is unknown.
+        ConfigError: If a block has other keys, an end is not a point, both ends are equal, a direction is unknown, or
+            nobody can ever cross the line.
     """
     parsed = []
     for name, given in lines.items():
-        block = builder.check_block(f"lines.{name}", given, {"camera", "from", "to", "forbidden"})
+        key = f"lines.{name}"
+        block = builder.check_block(key, given, {"from", "to", "forbidden"}, UNITS | {"severity", "schedule"})
+        frame = _frame(block, key, builder, ground or {})
         ends = _points([block["from"], block["to"]])
         if ends is None or np.array_equal(ends[0], ends[1]):
-            raise builder.wrong(
-                f"lines.{name}.from and .to", "two different points [x, y]", [block["from"], block["to"]]
-            )
+            raise builder.wrong(f"{key}.from and .to", "two different points [x, y]", [block["from"], block["to"]])
+        _check_corners(ends, frame, f"{key}.from and .to", builder)
         if block["forbidden"] not in list(Crossing):
-            choices = ", ".join(Crossing)
-            raise builder.wrong(f"lines.{name}.forbidden", f"one of {choices}", block["forbidden"])
-        parsed.append(Line(name, str(block["camera"]), ends, Crossing(str(block["forbidden"]))))
+            raise builder.wrong(f"{key}.forbidden", f"one of {', '.join(Crossing)}", block["forbidden"])
+        parsed.append(
+            Line(name, frame, ends, Crossing(str(block["forbidden"])), *_severity_and_schedule(block, key, builder))
+        )
     return tuple(parsed)
 
 
-def ground_points(path: TrackPath) -> Points:
-    """Return where a person stands, shape ``(N, 2)``, pixels: foot points, at most in the last row and column.
-
-    A box that is cut by the lower edge of the picture has its foot point on that edge, and a zone drawn down to the
-    edge includes it.
-    """
-    height, width = path.frame_hw
-    return np.clip(foot_points(path.boxes_xyxy).astype(np.float64), 0, [width - 1, height - 1])
-
-
-def is_inside(points: NDArray[np.floating], polygon: Points) -> NDArray[np.bool_]:
-    """Return which points lie in a polygon (even-odd rule), shape ``(N,)``.
+def check_picture(
+    shapes: Collection[Zone | Line], camera_id: str, frame_hw: tuple[int, int], builder: AlertBuilder
+) -> None:
+    """Raise ``ConfigError`` if a shape that is drawn in a camera lies outside of its picture.
 
     Args:
-        points: Shape ``(N, 2)``, pixels.
-        polygon: Shape ``(K, 2)``, corners in order, not closed. Its upper and left edges belong to it, its lower
-            and right edges do not, so that neighbouring zones share no point.
-
-    Example:
-        >>> square = np.array([[0, 0], [10, 0], [10, 10], [0, 10]], float)
-        >>> is_inside(np.array([[5.0, 5.0], [15.0, 5.0]]), square)
-        array([ True, False])
+        shapes: Zones and lines.
+        camera_id: The camera.
+        frame_hw: Height and width of its picture, pixels.
+        builder: Names the key in the error.
     """
-    x, y = points[:, 0, None], points[:, 1, None]
-    x0, y0 = polygon.T
-    x1, y1 = np.roll(polygon, -1, axis=0).T
-    spans = (y0 <= y) != (y1 <= y)
-    # A horizontal edge spans nothing; its height is replaced only to keep the division defined.
-    meets_at = x0 + (y - y0) * (x1 - x0) / np.where(y1 == y0, 1.0, y1 - y0)
-    inside: NDArray[np.bool_] = (np.count_nonzero(spans & (meets_at <= x), axis=1) % 2).astype(bool)
-    return inside
+    height, width = frame_hw
+    for shape in shapes:
+        if camera_id not in shape.frame.camera_ids or shape.frame.unit is Unit.METRES:
+            continue
+        key = f"zones.{shape.name}.polygon" if isinstance(shape, Zone) else f"lines.{shape.name}.from and .to"
+        corners = shape.frame.pixels(camera_id, shape.polygon if isinstance(shape, Zone) else shape.ends, frame_hw)
+        low, high = corners.min(axis=0), corners.max(axis=0)
+        if (high < 0).any() or (low > [width - 1, height - 1]).any():
+            raise builder.wrong(
+                key, f"points inside the picture of {camera_id!r}, {width} by {height} pixels", corners.tolist()
+            )
 
 
-def depths(points: NDArray[np.floating], ends: Points) -> NDArray[np.float64]:
-    """Return the signed distances of points from an infinite line, pixels, shape ``(N,)``; left is negative.
-
-    Left is on the screen, looking from the first end to the second.
-
-    Args:
-        points: Shape ``(N, 2)``, pixels.
-        ends: Shape ``(2, 2)``, two different points.
-
-    Example:
-        >>> up_the_picture = np.array([[0, 10], [0, 0]], float)
-        >>> depths(np.array([[-3.0, 5.0], [4.0, 5.0]]), up_the_picture)
-        array([-3.,  4.])
-    """
-    along = ends[1] - ends[0]
-    offsets = points - ends[0]
-    distances: NDArray[np.float64] = along[0] * offsets[:, 1] - along[1] * offsets[:, 0]
-    distances /= np.hypot(*along)
-    return distances
+def _frame(block: Mapping[str, object], key: str, builder: AlertBuilder, ground: Mapping[str, object]) -> Frame:
+    """Return where a shape is drawn."""
+    for name in ("relative", "metres"):
+        if not isinstance(block.get(name, False), bool):
+            raise builder.wrong(f"{key}.{name}", "true or false", block[name])
+    if block.get("metres"):
+        homographies = {camera_id: np.array(rows, np.float64) for camera_id, rows in ground.items()}
+        camera_ids = block.get("cameras", block.get("camera", tuple(homographies)))
+        camera_ids = (camera_ids,) if isinstance(camera_ids, str) else camera_ids
+        if not isinstance(camera_ids, list | tuple) or not camera_ids or not set(camera_ids) <= set(homographies):
+            raise builder.wrong(f"{key}.cameras", f"cameras of site.ground, {sorted(homographies)}", camera_ids)
+        return Frame(Unit.METRES, tuple(map(str, camera_ids)), homographies)
+    if "camera" not in block or "cameras" in block:
+        raise builder.wrong(key, "a camera, or metres: true", sorted(block))
+    return Frame(Unit.RELATIVE if block.get("relative") else Unit.PIXELS, (str(block["camera"]),), {})
 
 
-def crossings(points: NDArray[np.floating], ends: Points) -> NDArray[np.int64]:
-    """Return where a path crosses a line between its two ends, shape ``(N - 1,)``.
+def _severity_and_schedule(
+    block: Mapping[str, object], key: str, builder: AlertBuilder
+) -> tuple[Severity | None, Schedule | None]:
+    severity, schedule = block.get("severity"), block.get("schedule")
+    return (
+        None if severity is None else builder.severity(f"{key}.severity", severity),
+        None if schedule is None else parse_schedule(schedule, f"{key}.schedule", builder),
+    )
 
-    Args:
-        points: Shape ``(N, 2)``, pixels, in order of time; no point on the line itself.
-        ends: Shape ``(2, 2)``, two different points.
 
-    Returns:
-        1 if the step from point ``i`` to ``i + 1`` goes from left to right, -1 from right to left, else 0.
-
-    Example:
-        >>> up_the_picture = np.array([[0, 10], [0, 0]], float)
-        >>> crossings(np.array([[-3.0, 5.0], [4.0, 5.0], [4.0, 50.0], [-4.0, 50.0]]), up_the_picture)
-        array([1, 0, 0])
-    """
-    starts, steps = points[:-1], np.diff(points, axis=0)
-    turns = [steps[:, 0] * (y - starts[:, 1]) - steps[:, 1] * (x - starts[:, 0]) for x, y in ends]
-    is_between_ends = turns[0] * turns[1] <= 0
-    is_right = depths(points, ends) > 0
-    directions: NDArray[np.int64] = np.diff(is_right.astype(np.int64)) * is_between_ends
-    return directions
+def _check_corners(corners: Points, frame: Frame, key: str, builder: AlertBuilder) -> None:
+    """Raise ``ConfigError`` if corners cannot be in their unit."""
+    if frame.unit is Unit.PIXELS and corners.min() >= 0 and corners.max() <= 1:
+        raise builder.wrong(key, "pixels, or fractions of the picture with relative: true", corners.tolist())
+    is_outside = (corners.max(axis=0) < 0).any() or (frame.unit is Unit.RELATIVE and (corners.min(axis=0) >= 1).any())
+    if is_outside and frame.unit is not Unit.METRES:
+        raise builder.wrong(key, "points inside the picture", corners.tolist())
 
 
 def _points(given: object) -> Points | None:

@@ -8,6 +8,7 @@ from pipeline.association.person import Person
 from pipeline.association.track_segment import TrackSegment
 from pipeline.core import Embedding, Gallery, TrackId, TrackPart
 from pipeline.core.distance import check_same_space
+from pipeline.core.person_numbers import PersonNumbers
 from pipeline.core.serialisation import deserialise, serialise
 
 
@@ -47,14 +48,14 @@ class IdentityStore:
         self._last_seen = LastSeen()
         self._gallery = gallery
         self._max_prototypes = max_prototypes
-        self._next_person_id = 1
+        self._numbers = PersonNumbers()
         self._next_link = 1
         self._space: str | None = None
 
     @property
     def next_person_id(self) -> int:
         """The number that the next new person gets."""
-        return self._next_person_id
+        return self._numbers.upcoming
 
     def check_space(self, embedding: Embedding) -> None:
         """Raise ``EmbeddingSpaceError`` if an embedding is of another space than those before it."""
@@ -63,7 +64,7 @@ class IdentityStore:
 
     def new_person(self) -> Person:
         """Return a person without segments under the next number."""
-        return self.add_person(self._next_person_id)
+        return self.add_person(self._numbers.upcoming)
 
     def add_person(self, person_id: int) -> Person:
         """Return a person without segments under a number that is free."""
@@ -73,7 +74,7 @@ class IdentityStore:
 
     def reserve(self, person_id: int) -> None:
         """Never give this number, or a lower one, to a new person."""
-        self._next_person_id = max(self._next_person_id, person_id + 1)
+        self._numbers.reserve(person_id)
 
     def new_link(self) -> int:
         """Return a number that no must-link and no cannot-link has."""
@@ -189,7 +190,7 @@ class IdentityStore:
                 [(p.person_id, [index[id(segment)] for segment in p.segments]) for p in self.people.values()],
                 [(track_id, index[id(segment)], who) for track_id, (segment, who) in self.open.items()],
                 sorted(self.enrolled),
-                self._next_person_id,
+                self._numbers.upcoming,
                 self._next_link,
                 self._space,
                 self.pending,
@@ -203,7 +204,7 @@ class IdentityStore:
             self._gallery.drop(person_id)
         self.open = {track_id: (loaded.segments[i], who) for track_id, i, who in loaded.open}
         self.enrolled = set(loaded.enrolled)
-        self._next_person_id, self._next_link = loaded.next_person_id, loaded.next_link
+        self._numbers, self._next_link = PersonNumbers(loaded.next_person_id), loaded.next_link
         self._space, self._last_seen = loaded.space, LastSeen()
         self.pending = loaded.pending
         self.people = {who: Person(who, _of(loaded.segments, indices)) for who, indices in loaded.people}

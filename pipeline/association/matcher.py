@@ -28,7 +28,6 @@ from pipeline.association.identity_store import IdentityStore
 from pipeline.association.inspection import flaw
 from pipeline.association.person import Person
 from pipeline.association.reclustering import recluster
-from pipeline.association.sighting import sighting_of
 from pipeline.association.track_segment import ENROLLED_WEIGHT, NO_GROUND, TrackSegment, turns
 from pipeline.core import Correction, CorrectionCommand, Embedding, Gallery, Match, Outcome, Sighting
 from pipeline.core.serialisation import deserialise, serialise
@@ -213,7 +212,7 @@ class Matcher:
         self._store.put(person)
         if embedding.is_last:
             self._store.end(embedding.track_id)
-        return sighting_of(
+        return Sighting.of(
             embedding,
             person_id,
             Outcome.MATCHED,
@@ -278,7 +277,7 @@ class Matcher:
             self._store.end(embedding.track_id)
         shown = matched or (others[0] if others else None)
         evidence = shown.evidence(segment.weight) if shown is not None else ()
-        return sighting_of(
+        return Sighting.of(
             embedding,
             person.person_id,
             outcome,

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from pipeline.core import CommandKind, CorrectionCommand, TrackPart
 from pipeline.core.errors import ReidError
+from pipeline.ledger.apply import submit_command
 from pipeline.ledger.audit import write_audit
 from pipeline.ledger.commands import SubmittedCommand
 from pipeline.ledger.export import EXPORTED, export
 from pipeline.ledger.reader import LedgerReader
-from pipeline.ledger.submit import submit_command
 from pipeline.ledger.verification import faults_of
 from pipeline.ledger.why import why
 

@@ -17,7 +17,8 @@ from pipeline.config.composition import CONFIGS, load_config, to_yaml
 from pipeline.config.plan import make_plan
 from pipeline.config.schema import PipelineConfig
 from pipeline.core import Source
-from pipeline.core.errors import ConfigError, ConnectorError, ReidError, WeightsError
+from pipeline.core.camera_uri import RECORDINGS, uri_kind
+from pipeline.core.errors import ConfigError, ConnectorError, ReidError, SourceLostError, WeightsError
 from pipeline.ledger import set_aside
 from pipeline.runtime.assembly import start_pipeline
 from pipeline.runtime.cluster import join_cluster, leave_cluster
@@ -118,7 +119,24 @@ def _check(config: PipelineConfig, plan: Plan) -> None:
     check_recordings(config.site.cameras, plan)
     true_tables(config)
     plan.make_match()
-    plan.make_alert()
+    alert = plan.make_alert()
+    for camera_id, make_source in plan.make_sources.items():
+        if (frame_hw := _picture_hw(config.site.cameras[camera_id], make_source())) is not None:
+            alert.check_picture(camera_id, frame_hw)
+
+
+def _picture_hw(camera: object, source: Source) -> tuple[int, int] | None:
+    """Return height and width of the first picture of a file or a folder of images; None of other cameras."""
+    uri = camera.get("uri") if isinstance(camera, Mapping) else camera
+    if uri_kind(str(uri)) not in RECORDINGS:
+        return None
+    try:
+        frame = next(iter(source.frames()), None)
+    except SourceLostError:
+        return None  # the run reads it again, and reports what is wrong
+    finally:
+        source.close()
+    return None if frame is None else (frame.image.shape[0], frame.image.shape[1])
 
 
 def _check_source(make_source: Callable[[], Source], key: str, footage: str | None) -> None:
@@ -221,6 +239,12 @@ def _sum_up(
         print(
             f"error: sink.{name}: expected it to accept everything within flow.drain_s = {plan.drain_s:g} s, "
             "it did not; ledger.sqlite holds what it lacks",
+            file=sys.stderr,
+        )
+    for name, num in report.dropped.items():
+        print(
+            f"warning: sink.{name}: its receiver was too slow or down, and {num} records were dropped; "
+            "alerts.jsonl and ledger.sqlite have them",
             file=sys.stderr,
         )
     return FAILED if lost or report.behind else DONE

@@ -161,7 +161,8 @@ def _check_names(site: SiteConfig) -> None:
     for key, blocks in (("zones", site.zones), ("lines", site.lines)):
         for name, block in blocks.items():
             camera = block.get("camera") if isinstance(block, Mapping) else None
-            if camera not in site.cameras:
+            is_on_ground = isinstance(block, Mapping) and block.get("metres") is True and camera is None
+            if camera not in site.cameras and not is_on_ground:
                 raise ConfigError(
                     f"site.{key}.{name}.camera: expected one of {sorted(site.cameras)}, got {camera}; correct it"
                 )

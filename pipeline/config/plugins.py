@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import metadata
 from types import UnionType
-from typing import Any, get_args, get_origin
+from typing import Any, Unpack, get_args, get_origin, get_type_hints
 
 from pipeline.core.camera_uri import RECORDINGS, file_path, uri_kind
 from pipeline.core.errors import ConfigError, MissingDependencyError
@@ -128,7 +128,7 @@ def _bind(
         name: _argument(value, f"{key}.{name}", prefixes) for name, value in node.items() if name != "_target_"
     }
     plugin = _import(str(node["_target_"]), key, prefixes)
-    signature = inspect.signature(plugin)
+    signature = _signature(plugin)
     try:
         bind(signature, *leading, **arguments)
     except TypeError as error:
@@ -136,6 +136,20 @@ def _bind(
     for name, value in arguments.items():
         _check_type(signature.parameters[name].annotation, value, f"{key}.{name}")
     return partial(plugin, *leading, **arguments)
+
+
+def _signature(plugin: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature of a constructor, the keys of a typed dictionary (``**file: Unpack[…]``) written out."""
+    signature = inspect.signature(plugin)
+    parameters = []
+    for parameter in signature.parameters.values():
+        if get_origin(parameter.annotation) is Unpack:
+            keys = get_type_hints(get_args(parameter.annotation)[0])
+            kind = inspect.Parameter.KEYWORD_ONLY
+            parameters += [inspect.Parameter(name, kind, annotation=key) for name, key in keys.items()]
+        else:
+            parameters.append(parameter)
+    return signature.replace(parameters=parameters)
 
 
 def _argument(value: object, key: str, prefixes: tuple[str, ...]) -> object:

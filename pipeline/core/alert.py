@@ -28,7 +28,8 @@ class Alert:
     """Something that an operator should look at.
 
     Attributes:
-        key: ``rule/person/started_at``, deterministic. Delivery is at least once; receivers drop repeats by this key.
+        key: ``rule/person/started_at/place``, deterministic. Delivery is at least once; receivers drop repeats by this
+            key.
         rule: Name of the rule that raised it.
         severity: How urgent.
         person_id: The person it is about.
@@ -37,8 +38,11 @@ class Alert:
         raised_at: Unix seconds, event time: when the rule raised it.
         message: One sentence for a person.
         evidence: The tracks that show it.
-        state: RAISED at first. A later correction may amend or retract it under the same key; an operator may
-            acknowledge it.
+        state: RAISED at first. It is AMENDED under the same key when its situation ends, repeats or is corrected, and
+            RETRACTED when it proves false; an operator may acknowledge it.
+        place: Zone, line or camera where it happens; empty where the rule names none.
+        ended_at: Unix seconds, event time: when the situation was over; None while it lasts.
+        count: How often the situation occurred; above 1 if the cool-down held repeats back.
     """
 
     key: str
@@ -51,3 +55,6 @@ class Alert:
     message: str
     evidence: tuple[TrackId, ...]
     state: AlertState = AlertState.RAISED
+    place: str = ""
+    ended_at: float | None = None
+    count: int = 1

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.arrays import check_array, freeze
+from pipeline.core.embedding import Embedding
 from pipeline.core.frame import FrameStamp
 from pipeline.core.track import TrackId, TrackPart, TrackPath
 
@@ -104,6 +106,37 @@ class Sighting:
     def __post_init__(self) -> None:
         check_array("box_xyxy", self.box_xyxy, (4,), np.float32)
         freeze(self.box_xyxy)
+
+    @classmethod
+    def of(
+        cls,
+        embedding: Embedding,
+        person_id: int,
+        outcome: Outcome,
+        *,
+        distance: float | None,
+        probability: float,
+        gates: tuple[str, ...],
+        runner_up: Match | None = None,
+        evidence: Evidence = (),
+    ) -> Self:
+        """Return the sighting of a person by an embedding."""
+        return cls(
+            person_id=person_id,
+            track_id=embedding.track_id,
+            part=embedding.part,
+            first=embedding.first,
+            last=embedding.last,
+            box_xyxy=embedding.box_xyxy,
+            outcome=outcome,
+            distance=distance,
+            probability=probability,
+            runner_up=runner_up,
+            gates=gates,
+            path=embedding.path,
+            is_last=embedding.is_last,
+            evidence=evidence,
+        )
 
 
 class CorrectionKind(StrEnum):

@@ -103,6 +103,17 @@ class Sink(Protocol):
 
 
 @runtime_checkable
+class RemoteSink(Sink, Protocol):
+    """A sink that a network may slow down: it is called by a thread of its own, behind a bounded queue."""
+
+    kinds: tuple[type, ...]
+    """Records that it delivers; others do not reach it."""
+    may_drop: bool
+    """True: while it is too slow, the oldest records in the queue are dropped and counted. False: it keeps records on
+    the disk, and is waited for when that is full as well."""
+
+
+@runtime_checkable
 class RewindableSink(Protocol):
     """A sink that can go back to an earlier position, so records written again after a crash are not there twice.
 

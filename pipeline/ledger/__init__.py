@@ -1,5 +1,6 @@
 """The identity ledger: every sighting, correction and alert, in order, in one SQLite file."""
 
+from pipeline.ledger.apply import submit_command
 from pipeline.ledger.audit import AuditEntry
 from pipeline.ledger.commands import Outcome, SubmittedCommand
 from pipeline.ledger.events import Event
@@ -9,7 +10,6 @@ from pipeline.ledger.people import Person
 from pipeline.ledger.reader import LedgerReader
 from pipeline.ledger.resolve import describe, resolve
 from pipeline.ledger.snapshot import Entry, Saved
-from pipeline.ledger.submit import submit_command
 
 __all__ = [
     "NOBODY",

@@ -1,5 +1,6 @@
-"""Applies correction commands: by a running matcher, or to the ledger of a run that has ended."""
+"""Submits and applies correction commands: by a running matcher, or to the ledger of a run that has ended."""
 
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -7,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core import Correction, CorrectionCommand, CorrectionKind, Record
-from pipeline.core.errors import DataError
+from pipeline.core.errors import ConnectorError, DataError
 from pipeline.core.serialisation import serialise
-from pipeline.ledger.commands import Outcome, SubmittedCommand
+from pipeline.ledger.commands import Outcome, SubmittedCommand, add_command, check_command
 from pipeline.ledger.erasure import Erasure, erase_files, lines_with, places_with
 from pipeline.ledger.export import renew_exports
 from pipeline.ledger.ledger import Ledger, is_being_written
@@ -17,6 +18,8 @@ from pipeline.ledger.people import People
 from pipeline.ledger.reader import LedgerReader
 from pipeline.ledger.resolve import amended, describe, resolve
 from pipeline.ledger.snapshot import AT_REST
+from pipeline.ledger.tables import check_schema, connect
+from pipeline.ledger.watchlist import unwatched
 
 Removed = tuple[dict[str, int], list[bytes]]
 """How much an erasure removed, by place, and fragments of it to search files for."""
@@ -50,13 +53,40 @@ async def apply_command(submitted: SubmittedCommand, ledger: Ledger, reader: Led
         ledger.append([], outcomes=[Outcome(submitted, time.time(), False, str(error))])
         return
     if correction.kind is not CorrectionKind.ERASED:
-        await host.apply(command, correction, Outcome(submitted, time.time(), True, describe(correction)))
+        text = describe(correction) + unwatched(correction, reader.path.parent)
+        await host.apply(command, correction, Outcome(submitted, time.time(), True, text))
         return
-    removed, needles = await host.erase(command, correction, people.last_person_id)
+    removed, needles = await host.erase(command, correction, people.numbers.last)
     removed["exports"], away = await host.call(renew_exports, reader)
     left = await host.call(places_with, reader.path.parent, [*needles, *lines_with(correction.parts)])
     erasure = Erasure(removed, left, tuple(away))
     ledger.append([], outcomes=[Outcome(submitted, time.time(), True, str(erasure))])
+
+
+def submit_command(path: Path, command: CorrectionCommand) -> int:
+    """Write a command into a ledger and return its number; safe beside the run that writes the ledger.
+
+    The run applies it between two windows of event time. If no run writes the ledger, it is applied at once.
+
+    Raises:
+        ConfigError: If it names too many or too few people or parts, or no operator.
+        ConnectorError: If there is no such ledger, or it cannot be written.
+    """
+    check_command(command)
+    if not path.is_file():
+        raise ConnectorError(f"{path}: expected a ledger, got no file; name the ledger.sqlite of a run")
+    database = connect(path, read_only=False)
+    try:
+        check_schema(path, database)
+        database.execute("BEGIN IMMEDIATE")
+        number = add_command(database, command)
+        database.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise ConnectorError(f"{path}: cannot be written: {error}; try again") from error
+    finally:
+        database.close()
+    apply_pending(path)
+    return number
 
 
 def apply_pending(path: Path) -> None:
@@ -90,7 +120,7 @@ def _host_at_rest(ledger: Ledger, reader: LedgerReader) -> CommandHost:
     async def call(function: Callable[..., Any], *arguments: object) -> Any:
         return function(*arguments)
 
-    return CommandHost(lambda people: people.last_person_id + 1, apply, erase, call)
+    return CommandHost(lambda people: people.numbers.upcoming, apply, erase, call)
 
 
 def _finish(coroutine: Coroutine[Any, Any, None]) -> None:

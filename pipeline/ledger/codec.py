@@ -8,12 +8,13 @@ with it, only their number; they are a tracklet, a message of its own.
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import msgspec
+import numpy as np
 
-from pipeline.core import Alert, Correction, CorrectionKind, FrameStamp, Record, Sighting, TrackId, TrackPart
+from pipeline.core import Alert, Correction, CorrectionKind, FrameStamp, Match, Record, Sighting, TrackId, TrackPart
 from pipeline.core.errors import WireFormatError
 from pipeline.ledger.messages import (
     SCHEMA,
@@ -29,6 +30,7 @@ from pipeline.ledger.messages import (
 
 Message = dict[str, object]
 Struct = TypeVar("Struct", CorrectionMessage, AlertMessage)
+Filled = TypeVar("Filled", SightingMessage, CorrectionMessage, AlertMessage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +69,22 @@ def to_line(record: Record) -> bytes:
 def message_of(record: Record, decimals: Decimals) -> SightingMessage | CorrectionMessage | AlertMessage:
     """Return the message of a record. Raises as ``to_dict``."""
     if isinstance(record, Sighting):
-        return _sighting_message(record, decimals)
+        return _message(
+            SightingMessage,
+            record,
+            decimals,
+            event="sighting",
+            camera_id=record.track_id.camera_id,
+            track=str(record.track_id),
+            num_frames=len(record.path),
+            evidence={name: _written("evidence", value, decimals) for name, value in record.evidence},
+        )
     if isinstance(record, Correction):
-        return _correction_message(record, decimals)
+        if record.kind is CorrectionKind.ERASED:
+            record = replace(record, parts=())
+        return _message(CorrectionMessage, record, decimals, event="correction")
     if isinstance(record, Alert):
-        return _alert_message(record, decimals)
+        return _message(AlertMessage, record, decimals, event="alert")
     raise WireFormatError(f"record: expected Sighting, Correction or Alert, got {type(record).__name__}")
 
 
@@ -141,69 +154,40 @@ def alert_from_dict(message: Mapping[str, object]) -> Alert:
         message=found.message,
         evidence=tuple(_track(f"evidence[{i}]", track) for i, track in enumerate(found.evidence)),
         state=found.state,
+        place=found.place,
+        ended_at=None if found.ended_at is None else _finite("ended_at", found.ended_at),
+        count=found.count,
     )
 
 
-def _sighting_message(sighting: Sighting, decimals: Decimals) -> SightingMessage:
-    runner_up, distance = sighting.runner_up, sighting.distance
-    return SightingMessage(
-        schema=SCHEMA,
-        event="sighting",
-        person_id=sighting.person_id,
-        camera_id=sighting.track_id.camera_id,
-        track=str(sighting.track_id),
-        part=sighting.part,
-        first=_stamp(sighting.first, decimals),
-        last=_stamp(sighting.last, decimals),
-        box_xyxy=[_rounded("box_xyxy", side, decimals.pixel) for side in sighting.box_xyxy.tolist()],
-        outcome=sighting.outcome,
-        distance=None if distance is None else _rounded("distance", distance, decimals.ratio),
-        probability=_rounded("probability", sighting.probability, decimals.ratio),
-        runner_up=None
-        if runner_up is None
-        else RunnerUpMessage(runner_up.person_id, _rounded("runner_up.distance", runner_up.distance, decimals.ratio)),
-        gates=list(sighting.gates),
-        num_frames=len(sighting.path),
-        is_last=sighting.is_last,
-        evidence={name: _rounded("evidence", value, decimals.ratio) for name, value in sighting.evidence},
-    )
+def _message(kind: type[Filled], record: Record, decimals: Decimals, **other: object) -> Filled:
+    """Return a message whose fields are those of a record by the same names, but for ``other``."""
+    values: dict[str, Any] = {"schema": SCHEMA, **other}
+    for name in kind.__struct_fields__:
+        if name not in values:
+            values[name] = _written(name, getattr(record, name), decimals)
+    return kind(**values)
 
 
-def _correction_message(correction: Correction, decimals: Decimals) -> CorrectionMessage:
-    """Return the message of a correction; the parts of an erasure are left out."""
-    parts = () if correction.kind is CorrectionKind.ERASED else correction.parts
-    return CorrectionMessage(
-        schema=SCHEMA,
-        event="correction",
-        kind=correction.kind,
-        person_ids=list(correction.person_ids),
-        by=correction.by,
-        at=_rounded("at", correction.at, decimals.time),
-        parts=[PartMessage(str(part.track_id), part.part) for part in parts],
-        reason=correction.reason,
-        name=correction.name,
-    )
-
-
-def _alert_message(alert: Alert, decimals: Decimals) -> AlertMessage:
-    return AlertMessage(
-        schema=SCHEMA,
-        event="alert",
-        key=alert.key,
-        state=alert.state,
-        rule=alert.rule,
-        severity=alert.severity,
-        person_id=alert.person_id,
-        camera_id=alert.camera_id,
-        started_at=_rounded("started_at", alert.started_at, decimals.time),
-        raised_at=_rounded("raised_at", alert.raised_at, decimals.time),
-        message=alert.message,
-        evidence=[str(track_id) for track_id in alert.evidence],
-    )
-
-
-def _stamp(stamp: FrameStamp, decimals: Decimals) -> StampMessage:
-    return StampMessage(stamp.index, _rounded("captured_at", stamp.captured_at, decimals.time))
+def _written(name: str, value: object, decimals: Decimals) -> object:
+    """Return a value of a record as messages hold it. How a float is rounded follows from its name."""
+    match value:
+        case float():
+            is_time, is_pixel = name.endswith("at"), name.endswith(("_xyxy", "_px"))
+            return _rounded(name, value, decimals.time if is_time else decimals.pixel if is_pixel else decimals.ratio)
+        case FrameStamp():
+            return StampMessage(value.index, _rounded("captured_at", value.captured_at, decimals.time))
+        case Match():
+            return RunnerUpMessage(value.person_id, _rounded(f"{name}.distance", value.distance, decimals.ratio))
+        case TrackPart():
+            return PartMessage(str(value.track_id), value.part)
+        case TrackId():
+            return str(value)
+        case np.ndarray():
+            return [_written(name, each, decimals) for each in value.tolist()]
+        case tuple():
+            return [_written(name, each, decimals) for each in value]
+    return value
 
 
 def _rounded(key: str, value: float, decimals: int | None) -> float:

@@ -168,13 +168,22 @@ class Ledger:
         with self._transaction():
             add_audit(self._database, time.time(), by, action, subject, "")
 
-    def note_published(self, marks: Mapping[str, str]) -> None:
-        """Note that all sinks have everything safe, and the mark of each; syncs the log to the disk as well."""
+    def last_entry(self) -> int:
+        """Return the number of the last entry of the journal, deleted ones included; 0 without one."""
+        rows = self._rows("SELECT seq FROM sqlite_sequence WHERE name = 'journal'")
+        return int(rows[0][0]) if rows else 0
+
+    def note_published(self, marks: Mapping[str, str], *, until: int | None = None) -> None:
+        """Note what all sinks have safe; syncs the log to the disk as well.
+
+        Args:
+            marks: The mark of each sink that can be rewound.
+            until: Number of the last entry of the journal whose records they have; None for all.
+        """
+        number = self.last_entry() if until is None else until
         with self._transaction():
             self._database.execute(
-                "INSERT OR REPLACE INTO published SELECT 1, coalesce(max(seq), 0), ? FROM sqlite_sequence "
-                "WHERE name = 'journal'",
-                (json.dumps(dict(marks)),),
+                "INSERT OR REPLACE INTO published VALUES (1, ?, ?)", (number, json.dumps(dict(marks)))
             )
         self._rows("PRAGMA wal_checkpoint(PASSIVE)")
 

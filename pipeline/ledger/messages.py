@@ -156,13 +156,15 @@ class AlertMessage(Struct, frozen=True, forbid_unknown_fields=True):
     event: Annotated[Literal["alert"], EVENT]
     key: Annotated[
         str,
-        Meta(description="rule/person/started_at. Delivery is at least once; receivers drop repeats by this key."),
+        Meta(
+            description="rule/person/started_at/place. Delivery is at least once; receivers drop repeats by this key."
+        ),
     ]
     state: Annotated[
         AlertState,
         Meta(
-            description="raised at first; a later correction may amend or retract it under the same key, an operator "
-            "may acknowledge it."
+            description="raised at first; amended under the same key when the situation ends, repeats or is corrected; "
+            "retracted when it proves false; an operator may acknowledge it."
         ),
     ]
     rule: Annotated[str, Meta(description="Name of the rule that raised it.")]
@@ -173,6 +175,13 @@ class AlertMessage(Struct, frozen=True, forbid_unknown_fields=True):
     raised_at: Annotated[float, Meta(description="Unix seconds, event time: when the rule raised it.")]
     message: Annotated[str, Meta(description="One sentence for a person.")]
     evidence: Annotated[list[Track], Meta(description="The tracks that show it.")]
+    place: Annotated[str, Meta(description="Zone, line or camera where it happens; may be empty.")] = ""
+    ended_at: Annotated[
+        float | None, Meta(description="Unix seconds, event time: when the situation was over; null while it lasts.")
+    ] = None
+    count: Annotated[
+        int, Meta(ge=1, description="How often it occurred; above 1 if the cool-down held repeats back.")
+    ] = 1
 
 
 EventMessage = SightingMessage | TrackletMessage | CorrectionMessage | AlertMessage

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.core import TrackPart
 from pipeline.core.moves import names_after
+from pipeline.core.person_numbers import PersonNumbers
 from pipeline.ledger.events import Event
 from pipeline.ledger.final_tracks import NOBODY, FinalTracks
 
@@ -39,14 +40,14 @@ class People:
     Attributes:
         tracks: The person of each part of a track.
         last_event: Number of the last event folded in; 0 before the first.
-        last_person_id: The highest number that a person has had.
+        numbers: The numbers that people have had, and the next one.
         last_at: Unix seconds of the newest event.
     """
 
     def __init__(self) -> None:
         self.tracks = FinalTracks()
         self.last_event = 0
-        self.last_person_id = 0
+        self.numbers = PersonNumbers()
         self.last_at = 0.0
         self._names: dict[int, str] = {}
         self._cameras: dict[str, int] = {}
@@ -66,10 +67,6 @@ class People:
                 self._see(event)
             elif event.kind == "correction":
                 self._correct(event)
-
-    def reserve(self, person_id: int) -> None:
-        """Learn that numbers up to this one were given, though their events are gone."""
-        self.last_person_id = max(self.last_person_id, person_id)
 
     def person_of(self, part: TrackPart) -> int:
         """Return the person of a part; ``NOBODY`` if it was erased or never seen."""
@@ -121,7 +118,7 @@ class People:
     def _see(self, event: Event) -> None:
         assert event.part is not None
         assert event.person_id is not None
-        self.last_person_id = max(self.last_person_id, event.person_id)
+        self.numbers.reserve(event.person_id)
         slot, is_first = self.tracks.see(event.part, event.person_id)
         if not is_first:
             self._event_of[slot] = event.number
@@ -135,6 +132,6 @@ class People:
 
     def _correct(self, event: Event) -> None:
         correction = event.correction()
-        self.last_person_id = max(self.last_person_id, *correction.person_ids)
+        self.numbers.reserve(*correction.person_ids)
         self.tracks.correct(correction)
         self._names = names_after(self._names, correction)

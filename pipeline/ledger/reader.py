@@ -102,7 +102,8 @@ class LedgerReader:
         """Return the present identities; events since the last call are folded in."""
         while events := self.events(after=self._people.last_event):
             self._people.fold(events)
-        self._people.reserve(self._read(lambda: last_person_id(self._database)))
+        # Numbers were given, too, to people whose events are gone.
+        self._people.numbers.reserve(self._read(lambda: last_person_id(self._database)))
         return self._people
 
     def close(self) -> None:

@@ -26,6 +26,9 @@ from pipeline.telemetry.match_status import MatchStatus
 
 NUM_FRESH = 1000
 """Newest sightings over which the status reports freshness. More react later to a change."""
+SETTLE_S = 1.0
+"""Seconds to wait for remote sinks before a snapshot, which needs everything published; it is made every few megabytes
+of input. A longer time lets a slow sink delay alerts."""
 COMPACT_EVERY_S = 60.0
 """Seconds between two deletions of old events. A longer time lets the ledger grow further beyond its limits."""
 
@@ -78,7 +81,9 @@ class MatchActor:
         self._host = CommandHost(
             lambda people: self._reducer.match.next_person_id, self._apply, self._erase, asyncio.to_thread
         )
-        self._sinks = SinkFanout({name: make_sink() for name, make_sink in make_sinks.items()})
+        self._sinks: SinkFanout[tuple[float, int]] = SinkFanout(
+            {name: make_sink() for name, make_sink in make_sinks.items()}
+        )
         self._buffer = EventTimeBuffer(camera_ids, window_s=window_s, max_lateness_s=max_lateness_s)
         self._flush_every_s = flush_every_s
         self._max_waiting_embeddings = max_waiting_embeddings
@@ -208,6 +213,7 @@ class MatchActor:
             digest=self._ledger.digest,
             busy_s={**self._reducer.busy_s, "publish": self._publish_s},
             behind=tuple(self._sinks.behind),
+            dropped=self._sinks.dropped,
         )
 
     async def _release(self) -> None:
@@ -235,6 +241,7 @@ class MatchActor:
 
     async def _erase(self, command: CorrectionCommand, correction: Correction, last_person_id: int) -> Removed:
         """Forget a person in the matcher, the ledger, the sinks and the stores beside them."""
+        await self._sinks.settle(SETTLE_S)
         await self._flush()  # records in the journal could not be published again after the erasure
         traces = self._reducer.match.traces_of(correction.person_ids)
         records = self._reducer.apply(AppliedCommand(command, correction))
@@ -257,12 +264,14 @@ class MatchActor:
 
     async def _flush(self) -> None:
         """Flush the sinks; once all have everything safe, the ledger need not keep it for them."""
-        is_safe = await self._sinks.try_to_flush()
+        flushed = await self._sinks.try_to_flush((self._processed_until, self._ledger.last_entry()))
+        if flushed is not None and self._ledger.wants_snapshot and await self._sinks.settle(SETTLE_S):
+            flushed = await self._sinks.try_to_flush((self._processed_until, self._ledger.last_entry())) or flushed
         self._flushed_at = time.monotonic()
-        if is_safe:
-            self._safe_until = self._processed_until
-            self._ledger.note_published(self._sinks.marks())
-            if self._ledger.wants_snapshot:
+        if flushed is not None:
+            self._safe_until, until = flushed.note
+            self._ledger.note_published(flushed.marks, until=until)
+            if self._ledger.wants_snapshot and until == self._ledger.last_entry():
                 self._ledger.save(self._reducer.snapshot())
         if self._flushed_at - self._compacted_at >= COMPACT_EVERY_S:
             self._compacted_at = self._flushed_at

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.alerts.engine import AlertEngine
 from pipeline.association.matcher import Matcher
-from pipeline.core import Alert, Correction, CorrectionCommand, Embedding, Record, Sighting
+from pipeline.core import Alert, AlertState, Correction, CorrectionCommand, Embedding, Record, Sighting
 from pipeline.core.errors import ConnectorError
 from pipeline.core.serialisation import deserialise, serialise
 from pipeline.ledger import Saved
@@ -102,7 +102,8 @@ class Reducer:
         records = self._records(event)
         self.is_ended = isinstance(event, EndOfStream)
         for record in records:
-            self.counts[type(record)] += 1
+            # Of alerts only the raised ones count, not their amendments.
+            self.counts[type(record)] += not isinstance(record, Alert) or record.state is AlertState.RAISED
         return records
 
     def bring_back(self, saved: Saved) -> list[Record]:

@@ -12,7 +12,7 @@ class MatchReport:
         num_identities: Known people.
         num_sightings: Published sightings.
         num_corrections: Published corrections.
-        num_alerts: Published alerts, without amendments and retractions.
+        num_alerts: Raised alerts, without amendments and retractions.
         num_late: Embeddings that arrived after their window had been processed.
         num_passed_over: Embeddings that were there already, from before a restart; they are processed once.
         num_sink_retries: Calls that a busy sink refused.
@@ -20,6 +20,7 @@ class MatchReport:
         digest: sha256 of all published events.
         busy_s: Seconds of work: match, alert, publish.
         behind: Sinks that did not accept everything in time.
+        dropped: Records that a slow remote sink did not get, by sink.
     """
 
     num_identities: int
@@ -33,3 +34,4 @@ class MatchReport:
     busy_s: Mapping[str, float] = field(default_factory=dict)
     behind: Sequence[str] = ()
     num_passed_over: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)

@@ -11,7 +11,7 @@ class MatchStatus:
         num_identities: Known people.
         num_sightings: Published sightings.
         num_corrections: Published corrections.
-        num_alerts: Published alerts.
+        num_alerts: Raised alerts, without amendments and retractions.
         num_late: Embeddings that arrived after their window had been processed.
         num_passed_over: Embeddings that were there already, from before a restart; they are processed once.
         num_sink_retries: Calls that a busy sink refused.

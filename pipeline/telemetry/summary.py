@@ -51,6 +51,7 @@ def make_summary(
         "late": report.num_late,
         "passed_over": report.num_passed_over,
         "sink_retries": report.num_sink_retries,
+        "sink_dropped": dict(report.dropped),
         "wall_s": round(wall_s, 3),
         "frames_per_s": round(processed / wall_s, 2) if wall_s > 0 else None,
         "latency_s": _percentiles(report.latencies_s),

@@ -11,7 +11,7 @@ import pytest
 from factories import make_path, make_sighting
 from omegaconf import OmegaConf
 
-from pipeline.alerts.engine import CorrectableRule
+from pipeline.alerts.engine import CorrectableRule, EndingRule
 from pipeline.core import (
     Alert,
     AlertRule,
@@ -99,6 +99,10 @@ def run(rule: AlertRule, events: Iterable[Sighting]) -> list[Alert]:
     return [alert for event in events for alert in rule.on_sighting(event)]
 
 
+def run_with_ticks(rule: AlertRule, events: Iterable[Sighting]) -> list[Alert]:
+    return [alert for event in events for alert in (*rule.on_sighting(event), *rule.on_tick(event.last.captured_at))]
+
+
 def test_a_rule_is_called_like_its_file(config: Path) -> None:
     assert make_rule(config).name == config.stem
 
@@ -120,12 +124,21 @@ def test_only_event_time_counts(config: Path) -> None:
     ] == [(alert.person_id, alert.started_at, alert.raised_at, alert.evidence) for alert in a_week_later]
 
 
-def test_keys_say_rule_person_and_beginning_and_are_unique(config: Path) -> None:
-    alerts = run(make_rule(config), EVENTS)
+def test_keys_say_rule_person_beginning_and_place(config: Path) -> None:
+    alerts = run_with_ticks(make_rule(config), EVENTS)
     assert [alert.key for alert in alerts] == [
-        f"{config.stem}/{alert.person_id}/{alert.started_at:.3f}" for alert in alerts
+        f"{config.stem}/{alert.person_id}/{alert.started_at:.3f}/{alert.place}" for alert in alerts
     ]
-    assert len({alert.key for alert in alerts}) == len(alerts)
+    assert all(alert.place for alert in alerts)
+
+
+def test_every_situation_is_over_at_some_time(config: Path) -> None:
+    rule = make_rule(config)
+    reports = run_with_ticks(rule, EVENTS)
+    reports += rule.on_end() if isinstance(rule, EndingRule) else []
+    last = {report.key: report for report in reports}
+    assert [report for report in last.values() if report.ended_at is None] == []
+    assert not any(report.ended_at < report.started_at for report in last.values())
 
 
 def test_an_alert_is_about_the_sighting_that_leads_to_it(config: Path) -> None:
@@ -140,7 +153,7 @@ def test_an_alert_is_about_the_sighting_that_leads_to_it(config: Path) -> None:
 
 
 def test_how_often_the_time_advances_does_not_matter(config: Path) -> None:
-    def run_with_ticks(every: int) -> set[str]:
+    def keys(every: int) -> set[str]:
         rule = make_rule(config)
         alerts: list[Alert] = []
         for i, event in enumerate(EVENTS):
@@ -149,7 +162,7 @@ def test_how_often_the_time_advances_does_not_matter(config: Path) -> None:
                 alerts += rule.on_tick(event.last.captured_at)
         return {alert.key for alert in (*alerts, *rule.on_tick(EVENTS[-1].last.captured_at + 3600))}
 
-    assert run_with_ticks(1) == run_with_ticks(100)
+    assert keys(1) == keys(100)
 
 
 def test_a_rule_goes_on_after_pickling(config: Path) -> None:
@@ -174,7 +187,7 @@ def test_memory_does_not_grow_with_the_people_who_have_left(config: Path) -> Non
     sizes = []
     for person_id in range(1, 10_001):
         track_id = TrackId("east", 0, person_id)
-        run(rule, make_visit(person_id, track_id, STARTED_AT + 30 * person_id, 1, 0.0))
+        run_with_ticks(rule, make_visit(person_id, track_id, STARTED_AT + 30 * person_id, 1, 0.0))
         if person_id in (1_000, 10_000):
             sizes.append(len(pickle.dumps(rule)))
     assert sizes[1] < 1.2 * sizes[0]

@@ -128,19 +128,11 @@ def make_sighting(
     outcome: Outcome = Outcome.NEW,
     is_last: bool = False,
 ) -> Sighting:
-    embedding = make_embedding(track_id, part, path, is_last=is_last)
-    return Sighting(
-        person_id=person_id,
-        track_id=embedding.track_id,
-        part=part,
-        first=embedding.first,
-        last=embedding.last,
-        box_xyxy=embedding.box_xyxy,
-        outcome=outcome,
+    return Sighting.of(
+        make_embedding(track_id, part, path, is_last=is_last),
+        person_id,
+        outcome,
         distance=None if outcome is Outcome.NEW else 0.2,
         probability=0.95,
-        runner_up=None,
         gates=(),
-        path=embedding.path,
-        is_last=is_last,
     )

@@ -27,7 +27,8 @@ export async function page(root, context, [asked]) {
       const done = await waitUntilApplied(submitted);
       chosen.clear();
       const action = done.can_undo ? { name: "Undo", run: () => undo(done.number) } : null;
-      toast(done.state === "done" ? `Done: ${kind}` : `Submitted: ${kind}. The pipeline has not applied it yet.`, { action });
+      const warning = (done.outcome || "").split("; warning: ")[1];
+      toast(warning ? `Done: ${kind}. Warning: ${warning}` : done.state === "done" ? `Done: ${kind}` : `Submitted: ${kind}. The pipeline has not applied it yet.`, { action, bad: Boolean(warning) });
       await refresh();
     } catch (error) {
       toast(error.message, { bad: true });

@@ -16,7 +16,7 @@ from models.reid.networks.ctl import Ctl, GraphConvolution
 from models.reid.networks.lstrl import AppearanceExtractor, Lstrl, MotionEstimator
 from models.reid.networks.rapa import Rapa
 from models.reid.networks.stca import Stca
-from models.training.image_grid import INK, PAPER
+from models.training.figures.image_grid import INK, PAPER
 from models.training.pictures import Image
 
 _CELL_HW = (96, 48)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training.pets import HalfCrops
 from models.training.pictures import Image
+from models.training.scoring.pets import HalfCrops
 from models.training.video.posed import make_tracklet
 from models.training.video.sources import ClipSource, Keypoints, resize
 from pipeline.core import Embedder, PoseEstimator, PoseNeed, Tracklet

@@ -12,7 +12,6 @@ from torch.nn import functional
 from models.training.checkpoint import load_mean
 from models.training.engine import MAX_NORM, Batch, make_adamw
 from models.training.pictures import spread
-from models.training.reid.losses import batch_hard
 from models.training.reid.network import WIDTHS, OmniSmall
 from models.training.reid.samples import ReidSamples
 from models.training.worlds import World
@@ -157,3 +156,23 @@ class ReidTask:
             pixels = torch.from_numpy(crops).permute(0, 3, 1, 2).float().to(self._device)
             parts.append(functional.normalize(network.network(pixels)[1], dim=1).cpu().numpy())
         return np.concatenate(parts)
+
+
+def batch_hard(vectors: Tensor, identities: Tensor) -> Tensor:
+    """Return how much nearer the farthest crop of the same person should be than the nearest of another, softly.
+
+    Args:
+        vectors: Shape ``(N, D)``, float32.
+        identities: Shape ``(N,)``.
+
+    Reference:
+        Hermans et al., "In Defense of the Triplet Loss for Person Re-Identification", arXiv:1703.07737,
+        equation 5, with the soft margin.
+    """
+    squared = (vectors[:, None] - vectors[None]).square().sum(-1)
+    # The root of 0 has no slope.
+    distances = squared.clamp(min=1e-8).sqrt()
+    same = identities[:, None] == identities[None]
+    farthest = distances.masked_fill(~same, 0).amax(1)
+    nearest = distances.masked_fill(same, float("inf")).amin(1).clamp(max=1e4)
+    return functional.softplus(farthest - nearest).mean()

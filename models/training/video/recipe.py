@@ -106,9 +106,16 @@ def load_recipe(name: str, **changes: Any) -> Recipe:
     Raises:
         ConfigError: If there is none of this name, or a value makes no sense.
     """
+    return Recipe.of(_read(name) | changes)
+
+
+def _read(name: str) -> dict[str, Any]:
     path = FOLDER / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(other.stem for other in FOLDER.glob("*.yaml")))
         raise ConfigError(f"recipe: expected one of {known}, got {name!r}")
     values: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return Recipe.of(values | changes)
+    for other in values.pop("defaults", ()):
+        if other != "_self_":
+            values = _read(other) | values
+    return values

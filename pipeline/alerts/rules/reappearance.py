@@ -27,7 +27,7 @@ class Presence:
 
 
 class ReappearanceRule:
-    """Raises an alert when a person comes back, in any camera, after an absence of a certain length.
+    """Reports when a person comes back, in any camera, after an absence of a certain length.
 
     Args:
         name: Name of the rule.
@@ -54,7 +54,7 @@ class ReappearanceRule:
         self._presences: ExpiringMap[int, tuple[Presence, ...]] = ExpiringMap(forget_after_s=forget_after_s)
 
     def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
-        """Return an alert if the absence of this person was long enough and not too long."""
+        """Report it if the absence of this person was long enough and not too long."""
         before = self._presences.get(sighting.person_id) or ()
         part = TrackPart(sighting.track_id, sighting.part)
         self._keep(sighting.person_id, (*before, Presence(sighting.last.captured_at, part)))
@@ -67,7 +67,9 @@ class ReappearanceRule:
         return [
             self._builder.build(
                 sighting,
+                place=sighting.track_id.camera_id,
                 started_at=sighting.first.captured_at,
+                ended_at=sighting.last.captured_at,
                 message=f"Somebody is back after {absence_s:.0f} s, last seen in {last_track.camera_id!r}.",
                 evidence=(last_track, sighting.track_id),
             )
@@ -77,10 +79,11 @@ class ReappearanceRule:
         """Return nothing: only sightings show who is back."""
         return []
 
-    def on_correction(self, correction: Correction) -> None:
-        """Move presences to the people they show now."""
+    def on_correction(self, correction: Correction) -> Iterable[Alert]:
+        """Move presences to the people they show now; report nothing."""
         for move in moves_of(correction):
             self._move(move)
+        return []
 
     def reconsider(self, alert: Alert) -> Alert | None:
         """Return the alert while both its tracks show one person, else None."""

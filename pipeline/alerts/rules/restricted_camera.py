@@ -1,16 +1,16 @@
 """A person is seen in a camera during restricted hours."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline.alerts.alert_builder import AlertBuilder
-from pipeline.alerts.dedup_set import DedupSet
+from pipeline.alerts.dwell import Dwell
+from pipeline.alerts.presences import Presences
+from pipeline.alerts.schedule import Schedule, parse_time_zone
 from pipeline.core import Alert, Correction, Sighting
 
 
 class RestrictedCameraRule:
-    """Raises an alert when a person is seen in a listed camera during certain hours of the day, once per track.
+    """Reports people who are in a listed camera during certain hours of the day, once per presence there.
 
     Args:
         name: Name of the rule.
@@ -19,7 +19,8 @@ class RestrictedCameraRule:
         from_hour: In [0, 24], for instance 22.5 for half past ten.
         to_hour: In [0, 24], exclusive. Below ``from_hour``, it is an hour of the next day.
         time_zone: ``UTC``, or a name like ``Europe/Vienna``.
-        forget_after_s: Seconds after which a track that is not seen any more is forgotten.
+        forget_after_s: Seconds after which a person who is not seen in a camera any more is forgotten.
+        max_absence_s: Seconds out of a camera's sight that do not end a presence there.
 
     Raises:
         ConfigError: If a value is out of range.
@@ -35,42 +36,49 @@ class RestrictedCameraRule:
         to_hour: float,
         time_zone: str,
         forget_after_s: float,
+        max_absence_s: float = 10.0,
     ) -> None:
         self.name = name
         self._builder = AlertBuilder(name=name, severity=severity)
-        self._builder.check_at_least(0, from_hour=from_hour, to_hour=to_hour, forget_after_s=forget_after_s)
+        self._builder.check_at_least(0, from_hour=from_hour, to_hour=to_hour, max_absence_s=max_absence_s)
+        self._builder.check_at_least(max_absence_s, forget_after_s=forget_after_s)
         if max(from_hour, to_hour) > 24 or from_hour == to_hour:
             raise self._builder.wrong("from_hour and .to_hour", "two different hours up to 24", (from_hour, to_hour))
         if isinstance(cameras, str):
             raise self._builder.wrong("cameras", "a list of camera ids", cameras)
         self._cameras = frozenset(cameras)
-        self._from_hour = from_hour
-        self._to_hour = to_hour
-        self._time_zone = self._checked(time_zone)
-        self._alerted = DedupSet(forget_after_s=forget_after_s)
+        self._hours = Schedule(
+            frozenset(range(7)), from_hour, to_hour, parse_time_zone(time_zone, "time_zone", self._builder)
+        )
+        self._presences = Presences(max_absence_s=max_absence_s, forget_after_s=forget_after_s)
 
     def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
-        """Return an alert if this is the first restricted sighting of a track."""
-        if sighting.track_id.camera_id not in self._cameras:
+        """Report the presence of a person during restricted hours."""
+        camera_id = sighting.track_id.camera_id
+        if camera_id not in self._cameras:
             return []
-        began_at = next((at for at in sighting.path.captured_at.tolist() if self._is_restricted(at)), None)
-        if began_at is None or not self._alerted.is_first(sighting):
-            return []
+        times = sighting.path.captured_at
+        restricted = times[[self._hours.holds_at(at) for at in times.tolist()]]
         return [
-            self._builder.build(
-                sighting,
-                started_at=began_at,
-                message=f"Somebody is in {sighting.track_id.camera_id!r} when nobody should be.",
-            )
+            self._report(camera_id, sighting.person_id, dwell, is_over=False)
+            for dwell in self._presences.see(camera_id, sighting, restricted)
         ]
 
     def on_tick(self, now: float) -> Iterable[Alert]:
-        """Return nothing."""
-        return []
+        """Report the presences that are over."""
+        return [self._report(*over, is_over=True) for over in self._presences.over(now)]
 
-    def on_correction(self, correction: Correction) -> None:
-        """Move earlier alerts to the people they concern now."""
-        self._alerted.on_correction(correction)
+    def on_end(self) -> Iterable[Alert]:
+        """Report all presences as over."""
+        return self.on_tick(float("inf"))
+
+    def on_correction(self, correction: Correction) -> Iterable[Alert]:
+        """Give presences to the people they show now, and report those of the people it concerns."""
+        self._presences.on_correction(correction)
+        return [
+            self._report(place, person_id, dwell, is_over=is_over)
+            for place, person_id, dwell, is_over in self._presences.of(*correction.person_ids)
+        ]
 
     def reconsider(self, alert: Alert) -> Alert | None:
         """Return the alert: it is true whoever the person is."""
@@ -78,24 +86,20 @@ class RestrictedCameraRule:
 
     def snapshot(self) -> bytes:
         """Return the state."""
-        return self._alerted.snapshot()
+        return self._presences.snapshot()
 
     def restore(self, state: bytes) -> None:
         """Take over the state of another instance. Raises ``WireFormatError`` as ``Stateful``."""
-        self._alerted.restore(state)
+        self._presences.restore(state)
 
-    def _is_restricted(self, at: float) -> bool:
-        local = datetime.fromtimestamp(at, self._time_zone)
-        hour = local.hour + local.minute / 60 + local.second / 3600
-        if self._from_hour < self._to_hour:
-            return self._from_hour <= hour < self._to_hour
-        return hour >= self._from_hour or hour < self._to_hour
-
-    def _checked(self, time_zone: str) -> tzinfo:
-        # UTC works even where no time zone database is installed.
-        if time_zone == "UTC":
-            return UTC
-        try:
-            return ZoneInfo(time_zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise self._builder.wrong("time_zone", "UTC or a name like Europe/Vienna", time_zone) from error
+    def _report(self, camera_id: str, person_id: int, dwell: Dwell, *, is_over: bool) -> Alert:
+        return self._builder.build_for(
+            person_id,
+            camera_id,
+            place=camera_id,
+            started_at=dwell.since,
+            raised_at=dwell.until,
+            ended_at=dwell.until if is_over else None,
+            message=f"Somebody is in {camera_id!r} when nobody should be.",
+            evidence=dwell.tracks,
+        )

@@ -4,14 +4,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from pipeline.alerts.alert_builder import AlertBuilder
-from pipeline.alerts.dedup_set import DedupSet
+from pipeline.alerts.dwell import Dwell
+from pipeline.alerts.presences import Presences
 from pipeline.core import Alert, Correction, Sighting
 from pipeline.core.moves import names_after
 from pipeline.core.serialisation import deserialise, serialise
 
 
 class WatchlistRule:
-    """Raises an alert when a track shows a listed person, once per track.
+    """Reports when a listed person is in a camera, once per presence there.
 
     A listed person is given by number: that of a person seen before, or of a person enrolled from pictures.
 
@@ -20,7 +21,8 @@ class WatchlistRule:
         severity: info, warning or critical.
         people: Person ids by the name that an operator reads: ``{name: person_id}``.
         min_probability: In [0, 1]: sightings of lower probability are ignored.
-        forget_after_s: Seconds after which a track that is not seen any more is forgotten.
+        forget_after_s: Seconds after which a person who is not seen in a camera any more is forgotten.
+        max_absence_s: Seconds out of a camera's sight that do not end a presence there.
 
     Raises:
         ConfigError: If a value is out of range.
@@ -34,31 +36,44 @@ class WatchlistRule:
         people: Mapping[str, int],
         min_probability: float,
         forget_after_s: float,
+        max_absence_s: float = 10.0,
     ) -> None:
         self.name = name
         self._builder = AlertBuilder(name=name, severity=severity)
-        self._builder.check_at_least(0, min_probability=min_probability, forget_after_s=forget_after_s)
+        self._builder.check_at_least(0, min_probability=min_probability, max_absence_s=max_absence_s)
+        self._builder.check_at_least(max_absence_s, forget_after_s=forget_after_s)
         self._people = {self._checked(key, person_id): key for key, person_id in people.items()}
         self._min_probability = min_probability
-        self._alerted = DedupSet(forget_after_s=forget_after_s)
+        self._presences = Presences(max_absence_s=max_absence_s, forget_after_s=forget_after_s)
 
     def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
-        """Return an alert if a track shows a listed person for the first time."""
-        listed = self._people.get(sighting.person_id)
-        if listed is None or sighting.probability < self._min_probability:
+        """Report the presence of a listed person."""
+        if sighting.person_id not in self._people or sighting.probability < self._min_probability:
             return []
-        if not self._alerted.is_first(sighting):
-            return []
-        return [self._builder.build(sighting, started_at=sighting.first.captured_at, message=_message(listed))]
+        camera_id = sighting.track_id.camera_id
+        return [
+            report
+            for dwell in self._presences.see(camera_id, sighting, sighting.path.captured_at)
+            for report in self._reports(camera_id, sighting.person_id, dwell, is_over=False)
+        ]
 
     def on_tick(self, now: float) -> Iterable[Alert]:
-        """Return nothing."""
-        return []
+        """Report the presences that are over."""
+        return [report for over in self._presences.over(now) for report in self._reports(*over, is_over=True)]
 
-    def on_correction(self, correction: Correction) -> None:
+    def on_end(self) -> Iterable[Alert]:
+        """Report all presences as over."""
+        return self.on_tick(float("inf"))
+
+    def on_correction(self, correction: Correction) -> Iterable[Alert]:
         """Update the list: naming adds or removes a person, a merge lists the absorbed person as the kept one."""
-        self._alerted.on_correction(correction)
+        self._presences.on_correction(correction)
         self._people = names_after(self._people, correction)
+        return [
+            report
+            for place, person_id, dwell, is_over in self._presences.of(*correction.person_ids)
+            for report in self._reports(place, person_id, dwell, is_over=is_over)
+        ]
 
     def reconsider(self, alert: Alert) -> Alert | None:
         """Return the alert worded for its present person, or None if that person is not on the list."""
@@ -67,18 +82,31 @@ class WatchlistRule:
 
     def snapshot(self) -> bytes:
         """Return the state, the present list included."""
-        return serialise((list(self._people.items()), self._alerted.snapshot()))
+        return serialise((list(self._people.items()), self._presences.snapshot()))
 
     def restore(self, state: bytes) -> None:
         """Take over the state of another instance. Raises ``WireFormatError`` as ``Stateful``."""
-        people, alerted = deserialise(state, tuple[list[tuple[int, str]], bytes])
+        people, presences = deserialise(state, tuple[list[tuple[int, str]], bytes])
         self._people = dict(people)
-        self._alerted.restore(alerted)
+        self._presences.restore(presences)
 
     def _checked(self, key: str, person_id: object) -> int:
         if not isinstance(person_id, int) or isinstance(person_id, bool):
             raise self._builder.wrong(f"people.{key}", "a person's number", person_id)
         return person_id
+
+    def _reports(self, camera_id: str, person_id: int, dwell: Dwell, *, is_over: bool) -> Iterable[Alert]:
+        if person_id in self._people:
+            yield self._builder.build_for(
+                person_id,
+                camera_id,
+                place=camera_id,
+                started_at=dwell.since,
+                raised_at=dwell.until,
+                ended_at=dwell.until if is_over else None,
+                message=_message(self._people[person_id]),
+                evidence=dwell.tracks,
+            )
 
 
 def _message(listed: str) -> str:

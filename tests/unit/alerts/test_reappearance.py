@@ -39,7 +39,7 @@ def test_only_an_absence_of_the_right_length_raises_an_alert(return_s: float, co
 def test_the_alert_says_where_the_person_was_and_shows_both_tracks() -> None:
     (alert,) = run(make_rule(), see(0, 5), see(20, 22, WEST))
     assert alert.message == "Somebody is back after 15 s, last seen in 'east'."
-    assert (alert.key, alert.evidence, alert.raised_at) == ("back/1/20.000", (EAST, WEST), 22.0)
+    assert (alert.key, alert.evidence, alert.raised_at) == ("back/1/20.000/west", (EAST, WEST), 22.0)
 
 
 def test_a_gap_within_one_track_is_no_absence() -> None:

@@ -34,7 +34,8 @@ def see(hour: float, track_id: TrackId = TRACK, part: int = 0, person_id: int = 
 
 
 def run(rule: RestrictedCameraRule, *sightings: Sighting) -> list[Alert]:
-    return [alert for sighting in sightings for alert in rule.on_sighting(sighting)]
+    """What a rule reports, each situation in its newest form."""
+    return list({alert.key: alert for sighting in sightings for alert in rule.on_sighting(sighting)}.values())
 
 
 @pytest.mark.parametrize(("hour", "count"), [(21.9, 0), (22.0, 1), (23.9, 1), (3.0, 1), (6.0, 0), (12.0, 0)])
@@ -59,19 +60,22 @@ def test_the_alert_starts_with_the_first_moment_in_these_hours() -> None:
     assert alert.started_at == datetime(2024, 7, 1, 22, tzinfo=UTC).timestamp()
 
 
-def test_a_track_raises_one_alert() -> None:
-    assert len(run(make_rule(), see(23.0), see(23.001, part=1), see(23.002, TrackId("east", 0, 2)))) == 2
+def test_a_presence_is_one_situation_whatever_the_tracks() -> None:
+    rule = make_rule()
+    assert len(run(rule, see(23.0), see(23.001, part=1), see(23.002, TrackId("east", 0, 2)))) == 1
+    assert len(run(rule, see(23.5, TrackId("east", 0, 2), part=1))) == 1
 
 
 def test_other_cameras_are_not_restricted() -> None:
     assert run(make_rule(), see(23.0, TrackId("west", 0, 1))) == []
 
 
-def test_a_merge_does_not_raise_a_second_alert_about_a_track() -> None:
+def test_after_a_merge_it_is_one_presence() -> None:
     rule = make_rule()
-    run(rule, see(23.0, person_id=2))
+    (before,) = run(rule, see(23.0, person_id=2))
     rule.on_correction(Correction(CorrectionKind.MERGED, (1, 2), "test", 0.0))
-    assert run(rule, see(23.001, part=1)) == []
+    (after,) = run(rule, see(23.001, part=1))
+    assert (after.person_id, after.started_at) == (1, before.started_at)
 
 
 @pytest.mark.parametrize(

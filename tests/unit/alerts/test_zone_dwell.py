@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from factories import make_path, make_sighting
 
@@ -30,22 +32,24 @@ def see(
 
 
 def run(rule: ZoneDwellRule, *sightings: Sighting) -> list[Alert]:
-    return [alert for sighting in sightings for alert in rule.on_sighting(sighting)]
+    """What a rule reports, each situation in its newest form."""
+    return list({alert.key: alert for sighting in sightings for alert in rule.on_sighting(sighting)}.values())
 
 
-def test_a_long_dwell_raises_one_alert() -> None:
+def test_a_long_dwell_is_one_situation() -> None:
     alerts = run(make_rule(), see(5, 14), see(14.1, 17, part=1), see(17.1, 40, part=2))
     assert alerts == [
         Alert(
-            key="dwell/1/5.000",
+            key="dwell/1/5.000/door",
             rule="dwell",
             severity=Severity.WARNING,
             person_id=1,
             camera_id="east",
             started_at=5.0,
-            raised_at=17.0,
+            raised_at=40.0,
             message="Somebody stays in 'door' for more than 10 s.",
             evidence=(TRACK,),
+            place="door",
         )
     ]
 
@@ -73,7 +77,7 @@ def test_a_dwell_goes_on_in_another_track() -> None:
 
 def test_a_second_dwell_raises_a_second_alert() -> None:
     alerts = run(make_rule(), see(0, 12), see(30, 42, track_id=OTHER))
-    assert [alert.key for alert in alerts] == ["dwell/1/0.000", "dwell/1/30.000"]
+    assert [alert.key for alert in alerts] == ["dwell/1/0.000/door", "dwell/1/30.000/door"]
 
 
 def test_two_people_do_not_make_one_dwell() -> None:
@@ -105,24 +109,16 @@ def test_a_split_takes_parts_of_another_person_off_a_dwell() -> None:
 def test_an_alert_whose_dwell_is_forgotten_stays_true() -> None:
     rule = make_rule()
     (alert,) = run(rule, see(0, 12))
-    run(rule, see(200, 205, person_id=5))
+    assert [(over.key, over.ended_at) for over in rule.on_tick(200.0)] == [(alert.key, 12.0)]
     assert rule.reconsider(alert) == alert
 
 
-def test_a_dwell_that_is_moved_entirely_raises_no_second_alert() -> None:
-    rule = make_rule()
-    run(rule, see(0, 12))
-    rule.on_correction(Correction(CorrectionKind.SPLIT, (1, 2), "test", 12.0, (TrackPart(TRACK, 0),)))
-    assert run(rule, see(12.1, 20, person_id=2, part=1)) == []
-
-
-def test_both_people_of_a_split_dwell_raise_an_alert_if_each_dwelt_too_long() -> None:
+def test_after_a_correction_the_dwells_of_both_people_are_reported() -> None:
     rule = make_rule()
     (alert,) = run(rule, see(0, 11), see(11.1, 25, part=1))
-    rule.on_correction(Correction(CorrectionKind.SPLIT, (1, 2), "test", 25.0, (TrackPart(TRACK, 1),)))
-    assert rule.reconsider(alert) == alert
-    alerts = run(rule, see(25.1, 26, person_id=2, part=2))
-    assert [alert.key for alert in alerts] == ["dwell/2/11.100"]
+    reports = rule.on_correction(Correction(CorrectionKind.SPLIT, (1, 2), "test", 25.0, (TrackPart(TRACK, 1),)))
+    assert rule.reconsider(alert) == replace(alert, ended_at=11.0)
+    assert [report.key for report in reports] == ["dwell/1/0.000/door", "dwell/2/11.100/door"]
 
 
 def test_an_erased_person_leaves_no_dwell() -> None:

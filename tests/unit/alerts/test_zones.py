@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.alerts.alert_builder import AlertBuilder
-from pipeline.alerts.zones import crossings, depths, ground_points, is_inside, parse_lines, parse_zones
+from pipeline.alerts.plane_geometry import crossings, depths, ground_points, is_inside
+from pipeline.alerts.zones import check_picture, parse_lines, parse_zones
 from pipeline.core.errors import ConfigError
 
 ISSUER = AlertBuilder(name="rule", severity="info")
@@ -85,7 +86,7 @@ def test_crossings_alternate_in_direction_if_the_path_cannot_go_round_the_line(p
 @pytest.mark.parametrize(
     ("zones", "message"),
     [
-        ({"door": {"camera": "east"}}, r"alerts\.rule\.zones\.door: expected a block with camera, polygon"),
+        ({"door": {"camera": "east"}}, r"alerts\.rule\.zones\.door: expected a block with polygon, and perhaps camera"),
         ({"door": [[0, 0]]}, r"zones\.door: expected a block"),
         ({"door": {"camera": "east", "polygon": [[0, 0], [1, 1]]}}, r"zones\.door\.polygon: expected at least three"),
         ({"door": {"camera": "east", "polygon": [[0, 0], [1], [2, 3]]}}, r"zones\.door\.polygon: expected"),
@@ -107,10 +108,87 @@ GATE = {"camera": "east", "from": [0, 0], "to": [9, 0], "forbidden": "both"}
         ({"to": [0, 0]}, r"lines\.gate\.from and \.to: expected two different points"),
         ({"to": None}, "expected two different points"),
         ({"forbidden": "up"}, r"lines\.gate\.forbidden: expected one of left_to_right, right_to_left, both, got 'up'"),
-        ({"colour": "red"}, r"lines\.gate: expected a block with camera, forbidden, from, to"),
+        ({"colour": "red"}, r"lines\.gate: expected a block with forbidden, from, to, and perhaps"),
     ],
     ids=["one point", "no point", "direction", "unknown key"],
 )
 def test_a_bad_line_is_named(change, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         parse_lines({"gate": GATE | change}, ISSUER)
+
+
+SQUARE = [[10, 10], [90, 10], [90, 90], [10, 90]]
+
+
+@pytest.mark.parametrize(
+    ("zone", "message"),
+    [
+        ({"camera": "east", "polygon": [[0.1, 0.1], [0.9, 0.1], [0.5, 0.9]]}, "with relative: true"),
+        ({"camera": "east", "polygon": [[-9, 1], [-5, 1], [-7, 9]]}, "expected points inside the picture"),
+        ({"camera": "east", "relative": True, "polygon": SQUARE}, "expected points inside the picture"),
+        ({"camera": "east", "polygon": [[5, 5], [5, 5], [5, 5]]}, "do not all lie on one line"),
+        ({"camera": "east", "polygon": [[0, 0], [50, 50], [90, 90]]}, "do not all lie on one line"),
+        ({"camera": "east", "polygon": [[0, 0], [90, 90], [90, 0], [0, 90]]}, r"edges \[0.0, 0.0\]-\[90.0, 90.0\] and"),
+        ({"polygon": SQUARE}, "expected a camera, or metres: true"),
+        ({"metres": True, "polygon": SQUARE}, "expected cameras of site.ground"),
+        ({"camera": "east", "relative": 1, "polygon": SQUARE}, r"relative: expected true or false"),
+        ({"camera": "east", "polygon": SQUARE, "max_dwell_s": -1}, r"max_dwell_s: expected a number of at least 0"),
+        ({"camera": "east", "polygon": SQUARE, "severity": "loud"}, r"severity: expected one of"),
+        ({"camera": "east", "polygon": SQUARE, "schedule": {"days": ["someday"]}}, r"schedule\.days: expected some of"),
+        ({"camera": "east", "polygon": SQUARE, "schedule": {"from_hour": 25}}, r"from_hour: expected an hour"),
+    ],
+)
+def test_a_zone_that_can_never_alert_is_refused_and_named(zone, message: str) -> None:
+    with pytest.raises(ConfigError, match=rf"alerts\.rule\.zones\.door.*{message}"):
+        parse_zones({"door": zone}, ISSUER)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"from": [0.5, 0.1], "to": [0.5, 0.9]}, "with relative: true"),
+        ({"from": [-5, 1], "to": [-5, 9]}, "expected points inside the picture"),
+    ],
+)
+def test_a_line_that_can_never_be_crossed_is_refused_and_named(change, message: str) -> None:
+    with pytest.raises(ConfigError, match=rf"alerts\.rule\.lines\.gate.*{message}"):
+        parse_lines({"gate": GATE | change}, ISSUER)
+
+
+def test_a_shape_outside_the_picture_of_its_camera_is_named() -> None:
+    zones = parse_zones({"door": {"camera": "east", "polygon": [[700, 10], [900, 10], [900, 90]]}}, ISSUER)
+    lines = parse_lines({"gate": GATE | {"from": [10, 400], "to": [90, 400]}}, ISSUER)
+    with pytest.raises(ConfigError, match=r"zones\.door\.polygon: .*the picture of 'east', 640 by 360 pixels"):
+        check_picture(zones, "east", (360, 640), ISSUER)
+    with pytest.raises(ConfigError, match=r"lines\.gate"):
+        check_picture(lines, "east", (360, 640), ISSUER)
+    check_picture([*zones, *lines], "west", (360, 640), ISSUER)
+    check_picture([*zones, *lines], "east", (1080, 1920), ISSUER)
+
+
+def test_fractions_of_the_picture_follow_its_size() -> None:
+    half = {"camera": "east", "relative": True, "polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]}
+    (zone,) = parse_zones({"left": half}, ISSUER)
+    small = make_path(length=1, box=(60, 10, 80, 60), frame_hw=(120, 160))
+    large = make_path(length=1, box=(60, 10, 80, 60), frame_hw=(240, 320))
+    beside = make_path(length=1, box=(90, 10, 110, 60), frame_hw=(120, 160))
+    assert [len(zone.times_inside("east", path)) for path in (small, large, beside)] == [1, 1, 0]
+    assert len(zone.times_inside("west", small)) == 0
+
+
+def test_a_zone_in_metres_is_seen_by_every_camera_with_ground() -> None:
+    """One camera has a centimetre to a pixel, the other two centimetres."""
+    ground = {"east": [[0.01, 0, 0], [0, 0.01, 0], [0, 0, 1]], "west": [[0.02, 0, 0], [0, 0.02, 0], [0, 0, 1]]}
+    zone = {"metres": True, "polygon": [[0.5, 0.5], [1.5, 0.5], [1.5, 1.5], [0.5, 1.5]]}
+    (found,) = parse_zones({"well": zone}, ISSUER, ground)
+    path = make_path(length=1, box=(90, 20, 110, 100))  # at (1, 1) and at (2, 2) metres
+    assert [len(found.times_inside(camera_id, path)) for camera_id in ("east", "west", "north")] == [1, 0, 0]
+    corners = found.frame.pixels("west", found.polygon, (120, 160))
+    assert corners.round(6).tolist() == [[25, 25], [75, 25], [75, 75], [25, 75]]
+
+
+def test_a_zone_counts_when_its_schedule_says() -> None:
+    zone = {"camera": "east", "polygon": SQUARE, "schedule": {"days": ["thu"], "from_hour": 0, "to_hour": 1}}
+    (found,) = parse_zones({"door": zone}, ISSUER)
+    path = make_path(length=2, box=(20, 10, 40, 60), fps=1 / 3600)  # the first two hours of 1970, a Thursday
+    assert found.times_inside("east", path).tolist() == [0.0]

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from factories import make_detections, make_stamp
+from factories import make_detections, make_frame, make_stamp
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.camera.detection import PADDING, DetectionStage, letterbox
 from pipeline.core import Detections, Frame, LetterboxedFrame
@@ -76,3 +78,29 @@ def test_a_scaled_side_is_rounded_to_the_nearest_pixel() -> None:
     boxed = letterbox(grey_frame((119, 200)), (90, 100))  # 59.5 rows become 60
     assert (boxed.image[:60] == 200).all()
     assert (boxed.image[60:] == PADDING).all()
+
+
+def test_every_frame_gets_its_record_in_order_and_rows_stay_aligned() -> None:
+    stage = DetectionStage(
+        FixedDetector([(0, 0, 10, 50), (1, 0, 10, 50), (2, 0, 10, 60)], [0.9, 0.2, 0.4]),
+        min_score=0.25,
+        min_height_px=20.0,
+    )
+    found = stage.process([letterbox(make_frame(make_stamp(index=index)), (64, 64)) for index in range(3)])
+    assert [one.stamp.index for one in found] == [0, 1, 2]
+    for one in found:
+        assert one.boxes_xyxy[:, 0].tolist() == [0.0, 2.0]
+        np.testing.assert_array_equal(one.scores, np.float32([0.9, 0.4]))
+    assert stage.process([]) == stage.flush() == []
+
+
+@given(st.integers(20, 300), st.integers(20, 300), st.sampled_from([(64, 64), (64, 128), (96, 32)]))
+def test_a_letterboxed_frame_fits_and_the_rest_is_grey(height: int, width: int, input_hw: tuple[int, int]) -> None:
+    frame = make_frame(hw=(height, width))
+    boxed = letterbox(frame, input_hw)
+    assert boxed.image.shape == (*input_hw, 3)
+    assert (boxed.stamp, boxed.frame_hw) == (frame.stamp, (height, width))
+    inner_h, inner_w = round(height * boxed.scale), round(width * boxed.scale)
+    assert inner_h == input_hw[0] or inner_w == input_hw[1]
+    assert (boxed.image[inner_h:] == PADDING).all()
+    assert (boxed.image[:, inner_w:] == PADDING).all()

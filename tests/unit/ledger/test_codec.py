@@ -108,7 +108,8 @@ def test_every_schema_is_closed_and_describes_every_key(name: str):
     schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["additionalProperties"] is False
-    assert schema["required"] == list(schema["properties"])
+    later = ["place", "ended_at", "count"] if name == "alert" else []  # alerts of earlier versions lack them
+    assert schema["required"] + later == list(schema["properties"])
     assert all(value["description"] for value in schema["properties"].values())
 
 

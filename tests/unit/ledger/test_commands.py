@@ -1,13 +1,26 @@
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 import pytest
 from factories import make_path, make_sighting
 
 from pipeline.cli.ledger import main
-from pipeline.core import Alert, AlertState, CommandKind, CorrectionCommand, Severity, TrackId, TrackPart
+from pipeline.core import (
+    Alert,
+    AlertState,
+    CommandKind,
+    Correction,
+    CorrectionCommand,
+    CorrectionKind,
+    Severity,
+    Sighting,
+    TrackId,
+    TrackPart,
+)
 from pipeline.core.errors import ConfigError, ConnectorError
 from pipeline.ledger import Ledger, LedgerReader, submit_command
+from pipeline.ledger.verification import faults_of
 
 EAST, WEST = TrackId("east", 0, 1), TrackId("west", 0, 1)
 MERGE = CorrectionCommand(CommandKind.MERGE, (1, 2), "ann", 1.7e9, reason="same coat")
@@ -150,3 +163,27 @@ def test_only_one_process_writes_a_ledger(path: Path) -> None:
 
 def test_a_part_is_written_as_track_and_number() -> None:
     assert TrackPart.parse("a:b/-1/7:2") == TrackPart(TrackId("a:b", -1, 7), 2)
+
+
+def test_a_correction_about_several_people_keeps_the_parts_of_those_who_stay(path: Path) -> None:
+    assert command(path, "split", "1", "east/0/1:1", "east/0/1:2") == 0  # they become person 3 …
+    assert command(path, "split", "3", "east/0/1:2") == 0  # … and one of them person 4
+    assert command(path, "erase", "4") == 0
+    reader = LedgerReader(path)
+    assert [correction.parts for _, correction in reader.corrections()] == [(TrackPart(EAST, 1),), ()]
+    assert people(path) == {1: 1, 2: 1, 3: 1}
+    reader.close()
+    assert faults_of(path) == []
+
+
+@pytest.mark.parametrize("records", [[], [make_sighting(7, EAST)]], ids=["no person", "person 7"])
+def test_a_number_is_not_given_again_after_the_events_that_had_it_were_deleted(
+    tmp_path: Path, records: list[Sighting]
+) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger.append([*records, Correction(CorrectionKind.CONFIRMED, (1,), "rule", 1.0)] if records else [])
+    ledger.append([make_sighting(1, WEST, part, make_path(1000 + 10 * part)) for part in range(2)])
+    ledger.compact(retention_s=inf, max_events=2)
+    ledger.close()
+    assert command(tmp_path / "ledger.sqlite", "split", "1", "west/0/1:1") == 0
+    assert people(tmp_path / "ledger.sqlite") == {1: 1, (8 if records else 2): 1}

@@ -54,6 +54,9 @@ def test_a_row_says_in_json_what_the_record_says(tmp_path: Path) -> None:
     assert (known["track"], known["runner_up"], known["gates"]) == ("east/0/7", [5, 0.4], ["not 6: away"])
     assert (known["first"], known["last"], known["num_frames"]) == ([0, 0.0], [4, 0.4], 5)
     assert known["box_xyxy"] == [10.0, 10.0, 40.0, 90.0]
+    # What each row has, or a column of it holds, is not written twice.
+    assert all(not {"schema", "event"} & body.keys() for body in (new, known, split, alert))
+    assert "camera_id" not in known
     assert (split["kind"], split["person_ids"], split["parts"]) == ("split", [3, 4], [["east/0/7", 2]])
     assert (alert["severity"], alert["state"], alert["evidence"]) == ("critical", "raised", ["east/0/7"])
 

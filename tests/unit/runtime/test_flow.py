@@ -63,7 +63,8 @@ def test_every_frame_makes_a_step_with_its_watermark() -> None:
 
 def test_frames_that_an_open_track_shows_are_needed_and_those_before_are_not() -> None:
     *steps, _ = asyncio.run(steps_of(6))
-    assert [step.ack.index for step in steps if step.ack] == [-1, -1, 2, 2, 2, 5]
+    acks = [(step.ack.index, step.ack.captured_at) for step in steps if step.ack]
+    assert acks == [(-1, 0.0), (-1, 0.0), (2, 0.2), (2, 0.3), (2, 0.3), (5, 0.5)]
 
 
 def test_a_full_queue_holds_the_frames_back() -> None:

@@ -22,7 +22,9 @@ class EveryoneRule:
 
     def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
         at, who = sighting.last.captured_at, sighting.person_id
-        yield Alert(f"everyone/{who}/{at:.1f}", self.name, Severity.INFO, who, "east", at, at, "Hello.", ())
+        yield Alert(
+            f"everyone/{who}/{at:.1f}", self.name, Severity.INFO, who, "east", at, at, "Hello.", (), ended_at=at
+        )
 
     def on_tick(self, now: float) -> Iterable[Alert]:
         return ()

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from pipeline.runtime.micro_batch import MicroBatch
 
@@ -75,3 +76,14 @@ def test_a_batch_waits_for_more_items_if_configured() -> None:
 
     asyncio.run(main())
     assert sizes == [2]
+
+
+def test_a_full_batch_waits_for_no_more_items_and_one_with_room_does() -> None:
+    async def main(num_items: int) -> float:
+        batch = MicroBatch(lambda items: list(items), max_items=4, max_wait_s=30.0)
+        began = time.monotonic()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.gather(*(batch.call(n) for n in range(num_items))), 1.0)
+        return time.monotonic() - began
+
+    assert asyncio.run(main(4)) < 1.0 <= asyncio.run(main(3)) + 0.01

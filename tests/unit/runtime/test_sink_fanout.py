@@ -15,8 +15,8 @@ from pipeline.runtime.sink_fanout import SinkFanout
 def test_a_flush_is_safe_only_when_every_sink_is(position: int) -> None:
     sinks: list[MemorySink] = [MemorySink(), MemorySink()]
     sinks.insert(position, SlowFlushSink(busy_times=1))
-    fanout = SinkFanout({str(number): sink for number, sink in enumerate(sinks)})
-    assert [asyncio.run(fanout.try_to_flush()) for _ in range(3)] == [False, True, True]
+    fanout: SinkFanout[bool] = SinkFanout({str(number): sink for number, sink in enumerate(sinks)})
+    assert [asyncio.run(fanout.try_to_flush(True)) is not None for _ in range(3)] == [False, True, True]
     assert sorted(sink.num_flushes for sink in sinks) == [2, 3, 3]
 
 

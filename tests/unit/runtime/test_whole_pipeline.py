@@ -184,15 +184,19 @@ def test_a_stopped_run_publishes_what_it_read(tmp_path: Path) -> None:
 def test_a_run_that_does_not_drain_in_time_is_given_up(tmp_path: Path) -> None:
     async def main() -> Result:
         pipeline = await start_pipeline(make_plan(tmp_path, [EndlessSource()]))
+        is_asked = asyncio.Event()
 
         async def never(*_: object) -> Any:
+            is_asked.set()
             await asyncio.Event().wait()
 
         camera: Any = pipeline.cameras["east"]
         camera._detect = never
         stop = asyncio.Event()
+        watching = asyncio.create_task(watch(pipeline, stop, drain_s=0.1))
+        await is_asked.wait()
         stop.set()
-        return await watch(pipeline, stop, drain_s=0.1)
+        return await watching
 
     _, report = asyncio.run(main())
     assert report is None

@@ -104,3 +104,13 @@ def test_a_network_that_takes_one_crop_is_run_once_per_crop(tmp_path: Path) -> N
     network = onnx_runtime.OnnxRuntimeNetwork(write_reid_onnx(tmp_path / "1.onnx", batch=1), device="cpu", threads=1)
     (vectors,) = run_crops(network, crops)
     np.testing.assert_array_equal(vectors, np.concatenate([network.run(crop[None])[0] for crop in crops]))
+
+
+def test_importing_the_backends_changes_neither_the_environment_nor_the_modules_of_others() -> None:
+    code = (
+        "import os, sys; before = dict(os.environ)\n"
+        "import models.backends.onnx_runtime, models.backends.openvino\n"
+        "assert dict(os.environ) == before\n"
+        "assert sys.modules.get('openvino_telemetry', sys) is not None"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[4], check=True)

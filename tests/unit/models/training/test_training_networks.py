@@ -19,9 +19,9 @@ from models.training.keypoints.network import HeatmapSmall
 from models.training.keypoints.samples import VISIBLE, KeypointSamples
 from models.training.keypoints.task import bumps
 from models.training.layers import count_macs, num_parameters
-from models.training.reid.losses import batch_hard
 from models.training.reid.network import ExportedOmni, OmniSmall
 from models.training.reid.samples import ReidSamples
+from models.training.reid.task import batch_hard
 from models.training.worlds import World
 from pipeline.core.errors import ConfigError
 

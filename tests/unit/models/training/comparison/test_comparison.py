@@ -19,7 +19,7 @@ from models.training.comparison.plot import Point, plot
 from models.training.comparison.scores import compare, find
 from models.training.comparison.table import Row, write_table
 from models.training.comparison.tracklets import HalfTracklets, cut_tracklets
-from models.training.pets import HalfCrops
+from models.training.scoring.pets import HalfCrops
 from models.training.video.scoring import NetworkInput
 from pipeline.core import PoseNeed
 from pipeline.core.errors import ConfigError

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.training.candidates import Figures, print_rows, read_candidates
-from models.training.pets import HalfCrops, read_frames, read_half_crops
-from models.training.single_crops import embed_each, histogram_vectors, score_across_cameras, to_tracklet
+from models.training.scoring.pets import HalfCrops, read_frames, read_half_crops
+from models.training.scoring.single_crops import embed_each, histogram_vectors, score_across_cameras, to_tracklet
 from pipeline.camera.detection import letterbox
 from pipeline.config.composition import load_config
 from pipeline.core import Detector, Embedder

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from omegaconf import MISSING
 
 from models.training.candidates import Candidates, read_options
-from models.training.image_grid import (
+from models.training.figures.image_grid import (
     BLUE,
     GREEN,
     GREY,
@@ -34,9 +34,16 @@ from models.training.image_grid import (
     write_jpeg,
 )
 from models.training.pictures import Image
-from models.training.score_worlds import POSE_CROP_HW, count_people, embed_crops, mean_vectors, name_crops, sure_boxes
-from models.training.single_crops import to_tracklet
-from models.training.world_people import TrueCrop, TrueFrame, read_true_crops, read_true_frames
+from models.training.scoring.score_worlds import (
+    POSE_CROP_HW,
+    count_people,
+    embed_crops,
+    mean_vectors,
+    name_crops,
+    sure_boxes,
+)
+from models.training.scoring.single_crops import to_tracklet
+from models.training.scoring.world_people import TrueCrop, TrueFrame, read_true_crops, read_true_frames
 from models.training.worlds import World, split_worlds
 from models.weights.store import SHIPPED
 from pipeline.camera.detection import letterbox

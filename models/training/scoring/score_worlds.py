@@ -18,8 +18,14 @@ from omegaconf import MISSING
 
 from models.training.candidates import print_rows, read_candidates, read_options
 from models.training.keypoints.samples import VISIBLE
-from models.training.single_crops import embed_each, histogram_vectors, score_across_cameras, to_tracklet
-from models.training.world_people import CAMERAS_PER_WORLD, TrueCrop, TrueFrame, read_true_crops, read_true_frames
+from models.training.scoring.single_crops import embed_each, histogram_vectors, score_across_cameras, to_tracklet
+from models.training.scoring.world_people import (
+    CAMERAS_PER_WORLD,
+    TrueCrop,
+    TrueFrame,
+    read_true_crops,
+    read_true_frames,
+)
 from models.training.worlds import split_worlds
 from pipeline.camera.detection import letterbox
 from pipeline.core import Detections, Detector, Embedder, PoseEstimator

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from models.training.pets import read_half_crops
-from models.training.score_pets import Footage, main, score_vectors
-from models.training.single_crops import histogram_vectors
+from models.training.scoring.pets import read_half_crops
+from models.training.scoring.score_pets import Footage, main, score_vectors
+from models.training.scoring.single_crops import histogram_vectors
 from pipeline.core.errors import ConfigError
 
 

@@ -9,9 +9,9 @@ import pytest
 from tiny_networks import write_reid_onnx
 from worlds import make_world
 
-from models.training.card_figures import main, picture_keypoints, save
-from models.training.image_grid import GREEN, fit, frame_cell, join, write_jpeg
-from models.training.world_people import TrueCrop
+from models.training.figures.card_figures import main, picture_keypoints, save
+from models.training.figures.image_grid import GREEN, fit, frame_cell, join, write_jpeg
+from models.training.scoring.world_people import TrueCrop
 from pipeline.core import PoseNeed, Tracklet
 from pipeline.core.errors import ConfigError, DataError
 

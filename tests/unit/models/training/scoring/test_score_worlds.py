@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from tiny_networks import write_reid_onnx
 from worlds import FRAME_HW, make_world
 
-from models.training.score_worlds import main, score_detector, score_pose, score_vectors, spread_distances
-from models.training.single_crops import histogram_vectors, score_across_cameras
-from models.training.world_people import TrueFrame, read_true_crops, read_true_frames
+from models.training.scoring.score_worlds import main, score_detector, score_pose, score_vectors, spread_distances
+from models.training.scoring.single_crops import histogram_vectors, score_across_cameras
+from models.training.scoring.world_people import TrueFrame, read_true_crops, read_true_frames
 from models.training.worlds import World
 from pipeline.core import Detections, Frame, FrameStamp, LetterboxedFrame, PoseNeed, Tracklet
 from pipeline.core.errors import ConfigError

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.training.card_figures import CardOptions
-from models.training.pets import HalfCrops
-from models.training.pets_keypoints import PetsOptions, choose, compare, main, to_true_crops
+from models.training.figures.card_figures import CardOptions
+from models.training.figures.pets_keypoints import PetsOptions, choose, compare, main, to_true_crops
+from models.training.scoring.pets import HalfCrops
 from models.weights.store import SHIPPED
 from pipeline.core.errors import ConfigError
 

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.training.candidates import Candidates, print_rows, read_options
-from models.training.card_figures import MIN_KEYPOINT_SCORE, draw_skeleton, find_keypoints, save
-from models.training.image_grid import INK, join
-from models.training.pets import HalfCrops, read_half_crops
+from models.training.figures.card_figures import MIN_KEYPOINT_SCORE, draw_skeleton, find_keypoints, save
+from models.training.figures.image_grid import INK, join
 from models.training.pictures import Image
-from models.training.score_pets import locate_footage
-from models.training.world_people import TrueCrop
+from models.training.scoring.pets import HalfCrops, read_half_crops
+from models.training.scoring.score_pets import locate_footage
+from models.training.scoring.world_people import TrueCrop
 from models.weights.store import SHIPPED
 from pipeline.core.errors import ConfigError
 
