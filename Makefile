@@ -12,13 +12,13 @@ COMPARE ?=
 # What plain `make run` shows: the demo at its own pace, a page to watch it, and annotated films at the end.
 DEMO := replay.speed=1 'sink=[jsonl,mot,terminal,annotated_video,console]'
 
-.PHONY: run test coverage browser base setup check format bench evaluate compare mutants train weights clean
+.PHONY: run test coverage browser base setup check format bench evaluate compare mutants train weights docs clean
 
 run: base
 	$(BIN)/python pipeline/run.py $(if $(ARGS),$(ARGS),$(DEMO))
 
 test: setup browser
-	$(BIN)/python -m pytest -n 0 -m 'not gpu' --hypothesis-profile=thorough $(ARGS)
+	$(BIN)/python -m pytest -n 0 -m 'not (gpu or nightly)' --hypothesis-profile=thorough $(ARGS)
 
 # Tests of the operator's page drive Debian's Chromium. Where it cannot be installed, they are skipped with a message.
 browser:
@@ -82,5 +82,10 @@ mutants: setup
 weights: base
 	$(BIN)/passerby weights $(ARGS)
 
+# The documentation site, in build/site; a wrong link is an error.
+docs: base
+	$(PIP) -e '.[docs]'
+	$(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) outputs mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build outputs mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -57,5 +57,5 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def broker() -> Iterator[Broker]:
     """A Kafka broker; the topics of earlier tests are in it."""
-    with Broker() as running:
+    with Broker(is_guarded=True) as running:
         yield running

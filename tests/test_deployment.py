@@ -18,13 +18,15 @@ from pipeline.telemetry.metrics import COUNTERS, GAUGES
 
 DOCKER = Path(__file__).resolve().parents[1] / "docker"
 VARIABLES = {"PASSERBY_WEIGHTS": "/w", "PASSERBY_FOOTAGE": "/a", "PASSERBY_FILM": "east.mp4"}
-OURS = ("publisher", "head", "worker", "job")
+OURS = ("publisher", "head", "worker", "job", "console")
 
 
 @pytest.fixture(scope="module")
 def project() -> dict[str, Any]:
     """The compose file, with our variables filled in as docker does it."""
-    text = re.sub(r"\$\{(\w+):\?[^}]*\}", lambda match: VARIABLES[match[1]], (DOCKER / "compose.yaml").read_text())
+    text = (DOCKER / "compose.yaml").read_text()
+    text = re.sub(r"\$\{(\w+):\+([^}]*)\}", lambda match: match[2] if match[1] in VARIABLES else "", text)
+    text = re.sub(r"\$\{(\w+):-([^}]*)\}", lambda match: VARIABLES.get(match[1], match[2]), text)
     project: dict[str, Any] = yaml.safe_load(text)
     return project
 
@@ -115,8 +117,8 @@ def test_everybody_waits_for_somebody_who_is_there(services: dict[str, Any]) -> 
 def test_the_job_is_a_run_as_we_know_it(services: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     environment, command = services["job"]["environment"], services["job"]["command"]
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", environment["KAFKA_BOOTSTRAP_SERVERS"])
-    assert command[:2] == ["python", "/app/pipeline/run.py"]
-    config = load_config(command[2:])
+    assert services["job"]["entrypoint"][:2] == ["passerby", "job"]
+    config = load_config(command)
     assert config.site.cameras == {"east": "kafka://kafka:9092/passerby.frames"}
     assert config.sink["kafka"]["servers"] == "kafka:9092"
     assert config.sink["kafka"]["security"]["allow_plaintext"] is True

@@ -1,5 +1,6 @@
 """The documents are right: their links, commands, choices, keys, paths and Python code exist."""
 
+import json
 import re
 import subprocess
 import sys
@@ -22,12 +23,12 @@ from pipeline.ledger import Ledger
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(
     path
-    for pattern in ("*.md", "docs/*.md", "connectors/**/README.md", "models/README.md", "pipeline/**/README.md")
+    for pattern in ("*.md", "docs/**/*.md", "connectors/**/README.md", "models/README.md", "pipeline/**/README.md")
     for path in ROOT.glob(pattern)
 )
 TOP_LEVEL = ("pipeline", "models", "connectors", "configs", "tests", "docs", "examples", "docker")
 GROUPS = sorted(folder.name for folder in (ROOT / "configs").iterdir() if folder.is_dir())
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if path.suffix in (".py", ".ipynb"))
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE_CODE = re.compile(r"`([^`]+)`")
@@ -181,6 +182,45 @@ def test_the_ledger_example_reads_a_ledger(tmp_path: Path) -> None:
     ledger.append([make_sighting(7)])
     ledger.close()
     assert output_of("read_a_ledger.py", tmp_path).startswith("person 7, no name: east\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("example", "arguments"),
+    [("follow_a_video.py", ["/absent.mp4"]), ("read_a_ledger.py", ["/absent"]), ("read_a_ledger.py", [])],
+    ids=["no film", "no run", "no argument"],
+)
+def test_an_example_answers_wrong_input_in_one_line(example: str, arguments: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, f"examples/{example}", *arguments],
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("notebook", [path for path in EXAMPLES if path.suffix == ".ipynb"], ids=lambda path: path.name)
+def test_a_notebook_runs_from_the_first_cell_to_the_last(notebook: Path) -> None:
+    cells = json.loads(notebook.read_text())["cells"]
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "east [1]\nwest [1]\n" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_site_of_the_documents_builds_without_a_wrong_link(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocstrings", reason="make docs installs what it needs")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "open_matcher" in (tmp_path / "api/index.html").read_text()
 
 
 def test_every_example_is_named_in_the_readme() -> None:

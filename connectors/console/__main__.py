@@ -24,6 +24,8 @@ from connectors.console.store.accounts import Accounts
 from pipeline.core.errors import ConfigError, ConnectorError, ReidError
 
 DONE = 0
+PASSWORD_FILE = "PASSERBY_ADMIN_PASSWORD_FILE"
+"""Variable of the environment: a file with the first administrator's password; empty: one is made and printed."""
 NUM_PORTS = 20
 """Ports to try, from the configured one on; a larger number helps only where this many pages share a machine."""
 
@@ -99,11 +101,27 @@ def _announcement(settings: Settings, accounts: Accounts, port: int) -> str:
     if settings.is_open:
         text = f"console: {url} (open without a login, reachable from this machine only)\n"
     else:
-        password = accounts.make_first()
+        given = _given_password()
+        password = accounts.make_first(given)
         text = f"console: {url}\n"
-        if password is not None:
+        if password is not None and given is None:
             text += f"console: first login: admin / {password} (shown once; change it)\n"
     return text
+
+
+def _given_password() -> str | None:
+    """Return the first administrator's password, if a secret gives one.
+
+    Raises:
+        ConfigError: If the file cannot be read.
+    """
+    path = os.environ.get(PASSWORD_FILE)
+    if path is None:
+        return None
+    try:
+        return Path(path).read_text().strip() or None
+    except OSError as error:
+        raise ConfigError(f"{PASSWORD_FILE}: expected a file with a password, got {error.strerror}") from error
 
 
 def _open_state(settings: Settings, accounts: Accounts) -> AppState:

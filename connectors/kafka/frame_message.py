@@ -24,6 +24,9 @@ MAX_HEADER_BYTES = 256
 MAX_INDEX = 2**53
 """Highest frame index: up to here JSON readers that use floats keep every integer."""
 
+UNREADABLE = "unreadable"
+"""Name of the header of a message that kafka-python cannot parse. No producer writes it."""
+
 Headers = Sequence[tuple[str, bytes]]
 
 
@@ -32,6 +35,7 @@ class Fault(StrEnum):
 
     KEY = "key"
     SCHEMA = "schema"
+    FORM = "form"
     HEADER = "header"
     SIZE = "size"
     FUTURE = "future"
@@ -125,6 +129,11 @@ class FrameNumbering:
     def __init__(self, last: FrameStamp | None = None) -> None:
         self._last = last
         self._shift = 0
+
+    @property
+    def next_index(self) -> int:
+        """The index of a frame that was sent without one."""
+        return 0 if self._last is None else self._last.index + 1 - self._shift
 
     def stamp(self, camera_id: str, sent: FrameStamp) -> FrameStamp:
         """Return the stamp of a frame that was sent with ``sent``.

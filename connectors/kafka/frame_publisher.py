@@ -7,7 +7,7 @@ from typing import Any
 
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from connectors.kafka.client import close_producer, connect, reason
 from connectors.kafka.frame_message import FrameHeader, to_headers
@@ -178,6 +178,8 @@ def _limit(options: Mapping[str, Any], topic: str) -> int:
     admin = connect(KafkaAdminClient, options)
     try:
         described = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")
+    except TopicAuthorizationFailedError:
+        return USUAL_MAX_BYTES  # DescribeConfigs is a right that the user lacks
     finally:
         admin.close()
     setting = described.get("topic", {}).get(topic, {}).get("max.message.bytes", {})

@@ -1,19 +1,23 @@
 """Creates topics that do not exist yet."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kafka import KafkaAdminClient
-from kafka.admin import NewTopic
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
+from kafka.errors import KafkaError, NoError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
 from connectors.kafka.client import connect, reason
+from connectors.kafka.probe import why_unreachable
 from pipeline.core.errors import ConnectorError
 
+logger = logging.getLogger(__name__)
+
 AS_THE_BROKER_DOES = -1
-"""In place of a replication factor: the broker's default."""
+"""In place of a number of copies or partitions: the broker's default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +27,24 @@ class TopicSpec:
     Attributes:
         name: The name.
         partitions: Number of partitions.
-        replication: Number of brokers that hold each partition.
-        is_compacted: True: the newest message of each key stays forever. False: old messages are deleted.
+        replication: Number of brokers that hold each partition; None: as the cluster says.
+        settings: Settings of the topic, as Kafka names them; those left out are the cluster's.
     """
 
     name: str
     partitions: int
-    replication: int
-    is_compacted: bool = False
+    replication: int | None
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def new_topic(spec: TopicSpec) -> NewTopic:
+    """Return what kafka-python creates a topic from."""
+    return NewTopic(
+        name=spec.name,
+        num_partitions=spec.partitions,
+        replication_factor=AS_THE_BROKER_DOES if spec.replication is None else spec.replication,
+        topic_configs=dict(spec.settings),
+    )
 
 
 def ensure_topics(options: Mapping[str, Any], specs: Sequence[TopicSpec]) -> None:
@@ -43,27 +57,58 @@ def ensure_topics(options: Mapping[str, Any], specs: Sequence[TopicSpec]) -> Non
         make_topics(options, specs)
     except KafkaError as error:
         names = ", ".join(spec.name for spec in specs)
-        raise ConnectorError(f"topic {names}: expected a broker, got {reason(error)}; check the address") from error
+        why = why_unreachable(options) or f"{reason(error)}; check the broker"
+        raise ConnectorError(f"topic {names}: expected a broker that creates it, got {why}") from error
 
 
-def make_topics(options: Mapping[str, Any], specs: Sequence[TopicSpec]) -> None:
-    """Create the topics that do not exist; existing ones are not changed.
+def make_topics(options: Mapping[str, Any], specs: Sequence[TopicSpec]) -> list[str]:
+    """Create the topics that do not exist, and return their names; existing ones are not changed.
+
+    A topic that the client may not describe is left alone: writing to it will say why.
 
     Raises:
         KafkaError: If the broker cannot be reached, or does not allow it.
     """
+    made = []
     with closing(connect(KafkaAdminClient, options)) as admin:
-        there = set(admin.list_topics())
+        there = {topic["name"]: for_code(topic["error_code"]) for topic in admin.describe_topics(_names(specs))}
         for spec in specs:
-            if spec.name in there:
+            if there[spec.name] is NoError:
+                _compare(admin, spec)
+            if there[spec.name] is not UnknownTopicOrPartitionError:
                 continue
-            topic = NewTopic(
-                name=spec.name,
-                num_partitions=spec.partitions,
-                replication_factor=spec.replication,
-                topic_configs={"cleanup.policy": "compact"} if spec.is_compacted else None,
-            )
             try:
-                admin.create_topics([topic])
+                admin.create_topics([new_topic(spec)])
             except TopicAlreadyExistsError:
                 continue  # another process has just created it
+            made.append(spec.name)
+            copies = "as many copies as the cluster says" if spec.replication is None else f"{spec.replication} copies"
+            settings = ", ".join(f"{name}={value}" for name, value in spec.settings.items()) or "the cluster's settings"
+            logger.info("topic %s created: %d partitions, %s, %s", spec.name, spec.partitions, copies, settings)
+    return made
+
+
+def _names(specs: Sequence[TopicSpec]) -> list[str]:
+    return list(dict.fromkeys(spec.name for spec in specs))
+
+
+def _compare(admin: KafkaAdminClient, spec: TopicSpec) -> None:
+    """Warn about an existing topic that is not compacted although its readers count on it."""
+    wanted = spec.settings.get("cleanup.policy")
+    if wanted is None:
+        return
+    try:
+        described = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, spec.name)], config_filter="all")
+    except KafkaError:
+        return  # DescribeConfigs is not a right that the sink needs
+    policy = described.get("topic", {}).get(spec.name, {}).get("cleanup.policy", {}).get("value")
+    if policy is not None and wanted not in policy:
+        logger.warning(
+            "topic %s exists with cleanup.policy=%s; expected %s, so that the newest state of each alert stays: "
+            "kafka-configs --alter --topic %s --add-config cleanup.policy=%s",
+            spec.name,
+            policy,
+            wanted,
+            spec.name,
+            wanted,
+        )

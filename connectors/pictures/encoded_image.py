@@ -64,6 +64,14 @@ def decode_image(data: bytes, encoding: Encoding, size_hw: tuple[int, int]) -> N
     return np.asarray(image, np.uint8)
 
 
+def image_size(data: bytes) -> tuple[Encoding, tuple[int, int]] | None:
+    """Return the encoding, height and width that the first bytes of an image state; None if it is no JPEG or PNG."""
+    for encoding, found_hw in ((Encoding.JPEG, _jpeg_hw(data)), (Encoding.PNG, _png_hw(data))):
+        if found_hw is not None:
+            return encoding, found_hw
+    return None
+
+
 def _png_hw(data: bytes) -> tuple[int, int] | None:
     """Return height and width; None if the data does not begin like a PNG."""
     if not data.startswith(PNG_START) or len(data) < 24 or data[12:16] != b"IHDR":

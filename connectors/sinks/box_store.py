@@ -11,7 +11,10 @@ from pipeline.core import TrackId, TrackPart
 from pipeline.core.errors import ConnectorError
 
 # The erasure of a person deletes rows by the columns track and part.
-TABLE = "CREATE TABLE boxes (track TEXT, part INTEGER, height INTEGER, width INTEGER, boxes BLOB)"
+TABLES = (
+    "CREATE TABLE boxes (track TEXT, part INTEGER, height INTEGER, width INTEGER, boxes BLOB, person INTEGER)",
+    "CREATE TABLE fates (number INTEGER, kept INTEGER)",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,26 +25,30 @@ class StoredPart:
         part: The part.
         frame_hw: Height and width of the frames, pixels.
         boxes: Its boxes, the bytes of an array of dtype ``SPOOLED``.
+        person_id: Whom it showed when the run ended.
     """
 
     part: TrackPart
     frame_hw: tuple[int, int]
     boxes: bytes
+    person_id: int
 
 
-def write_boxes(path: Path, parts: Iterable[StoredPart]) -> None:
-    """Write parts in order. The file appears when it is complete.
+def write_boxes(path: Path, parts: Iterable[StoredPart], fates: Iterable[tuple[int, int]]) -> None:
+    """Write parts in order, and what became of numbers (see ``FinalTracks.fates``). The file appears when complete.
 
     Raises:
         ConnectorError: If the disk is full.
     """
     unfinished = path.with_name(f".{path.name}")
-    rows = ((str(each.part.track_id), each.part.part, *each.frame_hw, each.boxes) for each in parts)
+    rows = ((str(each.part.track_id), each.part.part, *each.frame_hw, each.boxes, each.person_id) for each in parts)
     try:
         unfinished.unlink(missing_ok=True)
         with closing(sqlite3.connect(unfinished)) as database:
-            database.execute(TABLE)
-            database.executemany("INSERT INTO boxes VALUES (?, ?, ?, ?, ?)", rows)
+            for table in TABLES:
+                database.execute(table)
+            database.executemany("INSERT INTO boxes VALUES (?, ?, ?, ?, ?, ?)", rows)
+            database.executemany("INSERT INTO fates VALUES (?, ?)", fates)
             database.commit()
         os.replace(unfinished, path)
     except (sqlite3.Error, OSError) as error:
@@ -56,10 +63,25 @@ def read_boxes(path: Path) -> list[StoredPart]:
     """
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
-            rows = database.execute("SELECT track, part, height, width, boxes FROM boxes ORDER BY rowid").fetchall()
+            rows = database.execute(
+                "SELECT track, part, height, width, boxes, person FROM boxes ORDER BY rowid"
+            ).fetchall()
     except sqlite3.Error as error:
         raise ConnectorError(f"{path}: expected the boxes of a run that has ended, got {error}") from error
     return [
-        StoredPart(TrackPart(TrackId.parse(track), part), (height, width), boxes)
-        for track, part, height, width, boxes in rows
+        StoredPart(TrackPart(TrackId.parse(track), part), (height, width), boxes, person_id)
+        for track, part, height, width, boxes, person_id in rows
     ]
+
+
+def read_fates(path: Path) -> list[tuple[int, int]]:
+    """Return what had become of numbers when the run ended; see ``FinalTracks.fates``.
+
+    Raises:
+        ConnectorError: If there is no such file, or it is damaged.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            return database.execute("SELECT number, kept FROM fates").fetchall()
+    except sqlite3.Error as error:
+        raise ConnectorError(f"{path}: expected the boxes of a run that has ended, got {error}") from error

@@ -1,16 +1,18 @@
 """The box store of the end-of-run sinks: every box, on disk until the final identities are known."""
 
 import json
+import secrets
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from connectors.sinks.append_file import AppendFile
-from connectors.sinks.box_store import StoredPart, read_boxes, write_boxes
+from connectors.sinks.box_store import StoredPart, read_boxes, read_fates, write_boxes
 from pipeline.core import Correction, Record, Sighting, TrackPart
 from pipeline.core.errors import ConfigError, ConnectorError
 from pipeline.ledger import NOBODY, Finals, FinalTracks
@@ -41,8 +43,9 @@ class FinalBoxes:
     a killed one continues with them. Only the identities are in memory.
 
     Args:
-        folder: The boxes are in its subfolder ``.spool``, which ``close`` removes. What an earlier process left there
-            is moved away, and ``rewind`` moves it back. It also writes ``boxes.sqlite``, which ``re_export`` reads.
+        folder: The files are in its subfolder ``.spool``, which ``close`` removes. What an earlier process left there
+            is moved away, and ``rewind`` moves it back. ``close`` writes ``boxes.sqlite``, the box store, from which
+            ``rewind`` continues a run that has ended, and which ``re_export`` reads.
         camera_ids: The cameras that get a file in ``folder``.
         write_files: Writes the files of the end of the run. It is not called again after an error.
 
@@ -71,19 +74,26 @@ class FinalBoxes:
             raise ConnectorError(
                 f"{self._spool}: expected to make this folder, got {error.strerror}; check rights"
             ) from error
+        self._name: str | None = secrets.token_hex(8)
         self._who = AppendFile(self._spool / "who.jsonl")
+        self._who.append(_line({"spool": self._name}))
 
     def mark(self) -> str:
-        """Return the current lengths of the files."""
+        """Return the name of the spool and the lengths of its files."""
         cameras = [(camera_id, file.num_bytes, self._frame_hw[camera_id]) for camera_id, file in self._files.items()]
-        return json.dumps({"who": self._who.num_bytes, "cameras": cameras})
+        return json.dumps({"spool": self._name, "who": self._who.num_bytes, "cameras": cameras})
 
     def rewind(self, mark: str) -> None:
-        """Return to the mark of an earlier process. If that process had closed, its files stay."""
-        if not (self._earlier / "who.jsonl").exists():
-            self._is_done = True
-            return
+        """Return to the mark of an earlier process: in the spool that it left or, if it had finished, the box store.
+
+        A process that continues from the store leaves a spool as well, but of another name: as long as the mark is of
+        the one before, the store is whole.
+        """
         lengths = json.loads(mark)
+        if self._name_of_earlier() != lengths.get("spool"):
+            self._continue_from_store()
+            return
+        self._name = lengths.get("spool")
         self._who.close()
         shutil.rmtree(self._spool)
         self._earlier.rename(self._spool)
@@ -99,6 +109,26 @@ class FinalBoxes:
         with (self._spool / "who.jsonl").open("rb") as lines:
             for line in lines:
                 self._follow(json.loads(line))
+
+    def _name_of_earlier(self) -> str | None:
+        """Return the name of the spool that an earlier process left; None if there is none."""
+        try:
+            with (self._earlier / "who.jsonl").open("rb") as lines:
+                return str(json.loads(lines.readline())["spool"])
+        except (OSError, ValueError, KeyError):  # none, or not a whole line
+            return None
+
+    def _continue_from_store(self) -> None:
+        """Take all boxes and identities from the store; without a store there is nothing to continue."""
+        if not self._store.exists():
+            return
+        fates = read_fates(self._store)
+        self._tracks.follow(fates)
+        self._who.append(_line({"fates": fates}))
+        for stored in read_boxes(self._store):
+            slot, _ = self._tracks.see(stored.part, stored.person_id)
+            self._who.append(_who_line(stored.part, stored.person_id))
+            self._append_stored(slot, stored)
 
     @property
     def camera_ids(self) -> tuple[str, ...]:
@@ -174,9 +204,7 @@ class FinalBoxes:
         for part, person_id in zip(stored, people, strict=True):
             if person_id != NOBODY:
                 slot, _ = self._tracks.see(part.part, person_id)
-                rows = np.frombuffer(part.boxes, SPOOLED).copy()
-                rows["slot"] = slot
-                self._append(part.part.track_id.camera_id, part.frame_hw, rows.tobytes())
+                self._append_stored(slot, part)
 
     def close(self) -> None:
         """Write the files of the end of the run once, then the box store, then remove the spool; idempotent.
@@ -206,14 +234,15 @@ class FinalBoxes:
             spooled = np.fromfile(file.path, SPOOLED)
             for rows in np.split(spooled, np.flatnonzero(np.diff(spooled["slot"])) + 1):
                 slot = int(rows["slot"][0])
-                if finals.person_ids[slot] != NOBODY:
-                    stored[slot] = StoredPart(parts[slot], self._frame_hw[camera_id], rows.tobytes())
-        write_boxes(self._store, [stored[slot] for slot in sorted(stored)])
+                person_id = int(finals.person_ids[slot])
+                if person_id != NOBODY:
+                    stored[slot] = StoredPart(parts[slot], self._frame_hw[camera_id], rows.tobytes(), person_id)
+        write_boxes(self._store, [stored[slot] for slot in sorted(stored)], self._tracks.fates())
 
     def _spool_boxes(self, sightings: Sequence[Sighting]) -> None:
         """Append the boxes of new parts, in one write per camera."""
         rows_by_camera: dict[str, tuple[tuple[int, int], list[bytes]]] = {}
-        self._who.append(b"".join(_who_line(sighting) for sighting in sightings))
+        self._who.append(b"".join(_who_line(TrackPart(each.track_id, each.part), each.person_id) for each in sightings))
         for sighting in sightings:
             slot, is_first = self._tracks.see(TrackPart(sighting.track_id, sighting.part), sighting.person_id)
             if not is_first:
@@ -229,24 +258,33 @@ class FinalBoxes:
         for camera_id, (frame_hw, rows_of_camera) in rows_by_camera.items():
             self._append(camera_id, frame_hw, b"".join(rows_of_camera))
 
+    def _append_stored(self, slot: int, stored: StoredPart) -> None:
+        """Append the boxes of a part from the store, which held them under another slot."""
+        rows = np.frombuffer(stored.boxes, SPOOLED).copy()
+        rows["slot"] = slot
+        self._append(stored.part.track_id.camera_id, stored.frame_hw, rows.tobytes())
+
     def _append(self, camera_id: str, frame_hw: tuple[int, int], rows: bytes) -> None:
         self._frame_hw[camera_id] = frame_hw
         if camera_id not in self._files:
             self._files[camera_id] = AppendFile(self._spool / f"{len(self._files)}.boxes")
         self._files[camera_id].append(rows)
 
-    def _follow(self, who: dict[str, object]) -> None:
+    def _follow(self, who: dict[str, Any]) -> None:
         """Apply one line of the identities that an earlier process wrote."""
         if "event" in who:
             self._tracks.correct(correction_from_dict(who))
-        else:
-            part, person_id = who["part"], who["person_id"]
-            assert isinstance(person_id, int)
-            self._tracks.see(TrackPart.parse(str(part)), person_id)
+        elif "fates" in who:
+            self._tracks.follow((number, kept) for number, kept in who["fates"])
+        elif "part" in who:
+            self._tracks.see(TrackPart.parse(who["part"]), who["person_id"])
 
 
-def _who_line(sighting: Sighting) -> bytes:
-    who = {"part": str(TrackPart(sighting.track_id, sighting.part)), "person_id": sighting.person_id}
+def _who_line(part: TrackPart, person_id: int) -> bytes:
+    return _line({"part": str(part), "person_id": person_id})
+
+
+def _line(who: dict[str, object]) -> bytes:
     return json.dumps(who).encode("ascii") + b"\n"
 
 

@@ -7,56 +7,52 @@ the broker once; while an outage lasts, it raises at once.
 Secrets: from the environment variables or files that ``security`` names.
 """
 
-import hashlib
-import json
 import logging
 import queue
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from kafka import KafkaProducer
 from kafka.errors import (
-    ClusterAuthorizationFailedError,
+    InvalidTopicError,
     KafkaError,
     MessageSizeTooLargeError,
-    SaslAuthenticationFailedError,
-    TopicAuthorizationFailedError,
+    RecordListTooLargeError,
+    UnknownTopicOrPartitionError,
 )
 
 from connectors.kafka.client import client_options, close_producer, connect, reason
+from connectors.kafka.event_message import checked_topics, event_headers, event_messages, topic_specs
 from connectors.kafka.outbox import Outbox, OutboxMessage
+from connectors.kafka.preflight import Needed, why_not
+from connectors.kafka.probe import why_unreachable
 from connectors.kafka.topics import TopicSpec, make_topics
-from connectors.kafka.trace_context import HEADER, event_traceparent
 from pipeline.core import Alert, Correction, Record, Sighting
-from pipeline.core.errors import ConfigError, ConnectorError, SinkBusyError
-from pipeline.ledger.codec import Message, to_dict, tracklet_to_dict
-from pipeline.ledger.messages import SCHEMA
+from pipeline.core.errors import ConfigError, SinkBusyError
 
 logger = logging.getLogger(__name__)
 
-KINDS: Mapping[str, tuple[type, Callable[[Any], Message]]] = {
-    "tracklets": (Sighting, tracklet_to_dict),
-    "sightings": (Sighting, to_dict),
-    "corrections": (Correction, to_dict),
-    "alerts": (Alert, to_dict),
-}
-"""By kind of topic: the record that it is made from, and the function that returns its body."""
+HOPELESS = (InvalidTopicError, MessageSizeTooLargeError, RecordListTooLargeError)
+"""Errors of a message that no other message has and that waiting does not cure."""
 
-HOPELESS = (
-    ClusterAuthorizationFailedError,
-    MessageSizeTooLargeError,
-    SaslAuthenticationFailedError,
-    TopicAuthorizationFailedError,
-)
-"""Errors that waiting does not cure."""
+STALL_S = 4.0
+"""Seconds without an answer after which the sink looks whether its topics are still there, and makes them anew.
+
+Much larger values delay that. A broker that merely hangs is waited for, because it may have the events already.
+"""
 
 MAX_IN_FLIGHT = 1000
 """Events that the producer holds in memory, at most; others wait on the disk. More hide more latency."""
 
+MAX_DEAD_BYTES = 900_000
+"""Bytes of a dead-lettered event that are kept, because its topic may have the usual limit (1 MiB)."""
+
 FIRST_RETRY_S = 1.0
-MAX_RETRY_S = 30.0
+MAX_RETRY_S = 8.0
 """Seconds before the next attempt to reach a broker that is down; they double with every failure up to the second."""
 
 
@@ -74,7 +70,8 @@ class KafkaSink:
         outbox: The file with the events that are not delivered yet.
         security: See ``connectors.kafka.client.Security``.
         partitions: Number of partitions of topics that do not exist yet.
-        replication: Number of brokers that hold each of these partitions.
+        replication: Number of brokers that hold each of these partitions; None: as the cluster says.
+        dead_letters: Topic for events that the broker never takes, because they are too large; None: dropped.
         max_waiting: Events in the outbox after which ``write`` refuses more.
         open_timeout_s: Seconds within which a broker must answer.
         flush_timeout_s: Seconds that ``flush`` waits for the broker.
@@ -95,52 +92,83 @@ class KafkaSink:
         outbox: str,
         security: Mapping[str, object],
         partitions: int,
-        replication: int,
+        replication: int | None,
+        dead_letters: str | None,
         max_waiting: int,
         open_timeout_s: float,
         flush_timeout_s: float,
     ) -> None:
         self._servers = servers
-        self._topics = _checked_topics(topics)
-        self._specs = [
-            TopicSpec(topic, partitions, replication, is_compacted=kind == "alerts")
-            for kind, topic in self._topics.items()
-        ]
-        timeout_ms = round(open_timeout_s * 1000)
-        options = {**client_options(servers, security, "sink.kafka"), "bootstrap_timeout_ms": timeout_ms}
-        self._admin_options = {**options, "request_timeout_ms": timeout_ms}
-        self._producer_options = {**options, "max_block_ms": timeout_ms, "linger_ms": 5}
+        self._topics = checked_topics(topics)
+        self._specs = topic_specs(self._topics, partitions, replication)
+        self._specs += [] if dead_letters is None else [TopicSpec(dead_letters, 1, replication)]
+        client_options(servers, security, "sink.kafka")
+        self._security = security
+        self._dead_letters = dead_letters
+        self._open_timeout_ms = round(open_timeout_s * 1000)
         self._max_waiting = max_waiting
         self._flush_timeout_s = flush_timeout_s
         self._outbox = Outbox(Path(outbox))
         self._producer: KafkaProducer | None = None
         self._answers: queue.SimpleQueue[tuple[KafkaProducer, int, BaseException | None]] = queue.SimpleQueue()
+        self._made_with: dict[str, Any] = {}
         self._last_sent = 0
         self._num_in_flight = 0
+        self._suspects: deque[int] = deque()
+        self._alone: int | None = None
+        self._is_poisoned = False  # kafka-python refuses whatever follows a message that was refused
         self._num_failures = 0
-        self._retry_at = 0.0
+        self._retry_at = self._answered_at = 0.0
         self._why = "no answer yet"
+        self._told: str | None = None
+        self.num_dead = 0
         self._is_late = False
 
     @staticmethod
-    def preflight(*, servers: str, topics: Mapping[str, object], security: Mapping[str, object], **_: object) -> None:
+    def preflight(
+        *,
+        servers: str,
+        topics: Mapping[str, object],
+        security: Mapping[str, object],
+        partitions: int = 1,
+        replication: int | None = None,
+        **_: object,
+    ) -> None:
         """Raise ``ConfigError`` if the constructor would; sends nothing."""
-        _checked_topics(topics)
+        topic_specs(checked_topics(topics), partitions, replication)
         client_options(servers, security, "sink.kafka")
+
+    @staticmethod
+    def check(
+        *,
+        servers: str,
+        topics: Mapping[str, object],
+        security: Mapping[str, object],
+        partitions: int,
+        replication: int | None,
+        dead_letters: str | None,
+        **_: object,
+    ) -> None:
+        """Ask the broker whether the user may write to every topic, or create it; writes nothing.
+
+        Raises:
+            ConfigError: If not, with the cause.
+        """
+        specs = topic_specs(checked_topics(topics), partitions, replication)
+        specs += [] if dead_letters is None else [TopicSpec(dead_letters, 1, replication)]
+        needed = [Needed("topic", spec.name, ("Write", "Describe"), spec) for spec in specs]
+        refusal = why_not(client_options(servers, security, "sink.kafka"), needed)
+        if refusal is not None:
+            raise ConfigError(f"sink.kafka: expected {servers} to take events, got {refusal}")
 
     def write(self, records: Sequence[Record]) -> None:
         """Put the records into the outbox, and send as many as the broker takes now.
 
         Raises:
             SinkBusyError: If more than ``max_waiting`` events would wait. None of the records was taken.
-            ConnectorError: If the disk is full, or the broker refuses events for good.
+            ConnectorError: If the disk is full.
         """
-        messages = [
-            _message(record, KINDS[kind][1](record), topic)
-            for record in records
-            for kind, topic in self._topics.items()
-            if isinstance(record, KINDS[kind][0])
-        ]
+        messages = event_messages(records, self._topics)
         self._send()
         if messages and len(self._outbox) + len(messages) > self._max_waiting:
             raise self._busy()
@@ -152,7 +180,7 @@ class KafkaSink:
 
         Raises:
             SinkBusyError: If it has not within ``flush_timeout_s``; at once if the previous ``flush`` failed too.
-            ConnectorError: If the broker refuses events for good.
+            ConnectorError: If the disk is full.
         """
         deadline = time.monotonic() + (0.0 if self._is_late else self._flush_timeout_s)
         self._send()
@@ -178,23 +206,40 @@ class KafkaSink:
     def _send(self) -> None:
         """Note which events were delivered, and pass waiting events to the producer while it has room."""
         self._settle(timeout_s=0.0)
+        self._look_for_topics()
+        if self._is_poisoned and not self._num_in_flight and self._producer is not None:
+            close_producer(self._producer, timeout_s=1.0)
+            self._producer = None
         if not len(self._outbox) or not self._has_producer():
             return
         assert self._producer is not None
+        if self._suspects:
+            if not self._num_in_flight:
+                self._alone = self._suspects.popleft()
+                for number, message in self._outbox.waiting(after=self._alone - 1, limit=1):
+                    self._pass(number, message)
+            return
         room = MAX_IN_FLIGHT - self._num_in_flight
         for number, message in self._outbox.waiting(after=self._last_sent, limit=room) if room > 0 else ():
-            headers = [("schema", str(SCHEMA).encode()), ("event_key", message.name.encode())]
-            if traceparent := event_traceparent(json.loads(message.value), message.name):
-                headers.append((HEADER, traceparent.encode()))
-            try:
-                future = self._producer.send(message.topic, message.value, message.key.encode(), headers)
-            except KafkaError as error:
-                self._lost(error)
+            if not self._pass(number, message):
                 return
-            future.add_callback(self._confirmed, self._producer, number)
-            future.add_errback(self._refused, self._producer, number)
             self._last_sent = number
-            self._num_in_flight += 1
+
+    def _pass(self, number: int, message: OutboxMessage) -> bool:
+        """Pass a message to the producer; return whether there still is one."""
+        assert self._producer is not None
+        try:
+            future = self._producer.send(message.topic, message.value, message.key.encode(), event_headers(message))
+        except HOPELESS as error:
+            self._bury(number, error)
+            return True
+        except KafkaError as error:
+            self._lost(error)
+            return False
+        future.add_callback(self._confirmed, self._producer, number)
+        future.add_errback(self._refused, self._producer, number)
+        self._num_in_flight += 1
+        return True
 
     # These two run in the producer's thread, and only pass the answer on.
 
@@ -215,8 +260,15 @@ class KafkaSink:
             except queue.Empty:
                 break
             timeout = 0.0
+            self._answered_at = time.monotonic()
             if error is None:
                 delivered.append(number)
+            elif isinstance(error, HOPELESS):
+                self._is_poisoned = True
+                if number == self._alone:
+                    self._bury(number, error)
+                elif producer is self._producer:
+                    self._suspects.append(number)  # the broker refuses a batch for one message in it
             elif producer is self._producer:
                 failure = error
             if producer is self._producer:
@@ -224,6 +276,9 @@ class KafkaSink:
         self._outbox.delivered(delivered)
         if delivered:
             self._num_failures = 0
+            if self._told is not None:
+                logger.warning("sink.kafka: %s takes events again", self._servers)
+                self._told = None
         if failure is not None:
             self._lost(failure)
 
@@ -231,30 +286,88 @@ class KafkaSink:
         """Connect to the broker if it is time to try; return whether there is a connection."""
         if self._producer is None and time.monotonic() >= self._retry_at:
             try:
-                make_topics(self._admin_options, self._specs)
-                self._producer = connect(KafkaProducer, self._producer_options)
-            except KafkaError as error:
+                # Read anew for each attempt: a password or a certificate may have changed.
+                options = self._client_options()
+                make_topics({**options, "request_timeout_ms": self._open_timeout_ms}, self._specs)
+                chosen = {**options, "max_block_ms": self._open_timeout_ms, "linger_ms": 5}
+                self._producer = connect(KafkaProducer, chosen)
+                self._made_with = options
+                self._is_poisoned = False
+                self._answered_at = time.monotonic()
+            except (KafkaError, ConfigError) as error:
                 self._lost(error)
         return self._producer is not None
 
-    def _lost(self, error: BaseException) -> None:
-        """Give up the producer: the next one sends its events again.
+    def _client_options(self) -> dict[str, Any]:
+        options = client_options(self._servers, self._security, "sink.kafka")
+        return {**options, "bootstrap_timeout_ms": self._open_timeout_ms}
 
-        Raises:
-            ConnectorError: If the next one would fail too.
-        """
-        self._why = reason(error)
-        if isinstance(error, HOPELESS):
-            raise ConnectorError(
-                f"sink.kafka: expected {self._servers} to take events, got {self._why}; "
-                "check permissions and limits of its topics"
-            ) from error
+    def _look_for_topics(self) -> None:
+        """Where the broker has not answered for a while, make topics anew that are gone, and send again."""
+        if not self._num_in_flight or time.monotonic() - self._answered_at < STALL_S:
+            return
+        self._answered_at = time.monotonic()
+        try:
+            options = self._client_options()
+            made = make_topics({**options, "request_timeout_ms": self._open_timeout_ms}, self._specs)
+        except (KafkaError, ConfigError) as error:
+            self._why = self._words(error)
+            return
+        if options != self._made_with:
+            self._lost(KafkaError("user or password has changed"))
+        elif made:
+            self._lost(UnknownTopicOrPartitionError(f"{', '.join(made)} was deleted, and is made anew"))
+
+    def _lost(self, error: BaseException) -> None:
+        """Give up the producer, loudly when the reason is new: the next one sends its events again."""
+        self._why = self._words(error)
+        if self._why != self._told:
+            self._told = self._why
+            logger.error(
+                "sink.kafka: expected %s to take %d events, got %s; they wait in the outbox until it does",
+                self._servers,
+                len(self._outbox),
+                self._why,
+            )
         if self._producer is not None:
             close_producer(self._producer, timeout_s=0.0)
         self._producer = None
         self._last_sent = self._num_in_flight = 0
+        self._suspects.clear()
+        self._alone = None
         self._retry_at = time.monotonic() + min(MAX_RETRY_S, FIRST_RETRY_S * 2 ** min(self._num_failures, 16))
         self._num_failures += 1
+
+    def _words(self, error: BaseException) -> str:
+        if not isinstance(error, KafkaError):
+            return str(error)
+        if self._producer is None:
+            with suppress(ConfigError):
+                if (why := why_unreachable(self._client_options())) is not None:
+                    return why
+        return reason(error)
+
+    def _bury(self, number: int, error: BaseException) -> None:
+        """Dead-letter an event that no broker will ever take, so that it blocks nothing."""
+        for _, message in self._outbox.waiting(after=number - 1, limit=1):
+            self.num_dead += 1
+            logger.error(
+                "sink.kafka: expected topic %s to take %.100s of %d bytes, got %s; it is %s (%d so far); "
+                "raise max.message.bytes of the topic",
+                message.topic,
+                message.name,
+                len(message.value),
+                type(error).__name__,
+                f"put into {self._dead_letters}" if self._dead_letters else "dropped",
+                self.num_dead,
+            )
+            if self._dead_letters and self._producer is not None:
+                fault = {"fault": "too_large", "fault_topic": message.topic, "event_key": message.name[:200]}
+                headers = [(name, text.encode()) for name, text in fault.items()]
+                key, value = message.key.encode(), message.value[:MAX_DEAD_BYTES]
+                with suppress(KafkaError):
+                    self._producer.send(self._dead_letters, value, key, headers)
+        self._outbox.delivered([number])
 
     def _busy(self) -> SinkBusyError:
         retry_after_s = max(self._retry_at - time.monotonic(), FIRST_RETRY_S)
@@ -263,25 +376,3 @@ class KafkaSink:
             f"trying again in {retry_after_s:.1f} s",
             retry_after_s=retry_after_s,
         )
-
-
-def _message(record: Record, body: Message, topic: str) -> OutboxMessage:
-    value = json.dumps(body, allow_nan=False).encode("ascii")
-    digest = hashlib.sha256(value).hexdigest()[:8]
-    if isinstance(record, Sighting):
-        name = f"{body['event']}/{record.track_id}/{record.part}"
-        key = record.track_id.camera_id if body["event"] == "tracklet" else str(record.person_id)
-    elif isinstance(record, Correction):
-        name, key = f"correction/{record.kind}/{record.at:.6f}/{digest}", str(record.person_ids[0])
-    else:
-        name, key = f"alert/{record.key}/{record.state}/{digest}", record.key
-    return OutboxMessage(name, topic, key, value)
-
-
-def _checked_topics(topics: Mapping[str, object]) -> dict[str, str]:
-    for name, topic in topics.items():
-        if name not in KINDS or not (topic is None or (isinstance(topic, str) and topic)):
-            raise ConfigError(
-                f"sink.kafka.topics.{name}: expected the name of a topic for one of {', '.join(KINDS)}, got {topic!r}"
-            )
-    return {name: str(topic) for name, topic in topics.items() if topic is not None}

@@ -13,7 +13,7 @@ from models.backends.onnx_runtime import OnnxRuntimeNetwork
 from models.backends.pixels import PixelScaling
 from models.reid.averaging import CropAverage
 from models.reid.space import name_space
-from pipeline.core import Embedding, PoseNeed, Tracklet
+from pipeline.core import PoseNeed
 from pipeline.core.errors import WeightsError
 
 
@@ -60,24 +60,15 @@ class ImageOnnxEmbedder:
         self.crop_size_hw = (height, width)
         self._scaling = PixelScaling(colour_order=colour_order, mean=mean, std=std)
         _check_network(file["weights"], self._network, self.crop_size_hw)
-        self._average = CropAverage(
+        self.embed = CropAverage(
             self._embed_crops,
             space=self.space,
             crop_size_hw=self.crop_size_hw,
             quality_exponent=quality_exponent,
             flip=flip,
-        )
+        ).embed
 
     preflight = staticmethod(onnx_runtime.preflight_scaled)
-
-    def embed(self, tracklets: Sequence[Tracklet]) -> list[Embedding]:
-        """Return one embedding a tracklet, in the same order; ``[]`` for ``[]``.
-
-        Raises:
-            ShapeError: If a tracklet has no crops or crops of another size than ``crop_size_hw``.
-            DataError: If the network returns nothing that has a direction.
-        """
-        return self._average.embed(tracklets)
 
     def _embed_crops(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         return run_crops(self._network, self._scaling(crops))[0]

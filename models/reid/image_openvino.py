@@ -15,7 +15,7 @@ from models.backends.network_file import NetworkFile
 from models.backends.openvino import OpenVinoNetwork
 from models.reid.averaging import CropAverage
 from models.reid.space import name_space
-from pipeline.core import Embedding, PoseNeed, Tracklet
+from pipeline.core import PoseNeed
 from pipeline.core.errors import ConfigError
 
 
@@ -62,24 +62,15 @@ class ImageOpenVinoEmbedder:
         self.space = name_space(name, self._network.path.with_suffix(".bin"))
         self.clip_len = clip_len
         self.crop_size_hw = (height, width)
-        self._average = CropAverage(
+        self.embed = CropAverage(
             self._embed_crops,
             space=self.space,
             crop_size_hw=self.crop_size_hw,
             quality_exponent=quality_exponent,
             flip=flip,
-        )
+        ).embed
 
     preflight = staticmethod(openvino.preflight)
-
-    def embed(self, tracklets: Sequence[Tracklet]) -> list[Embedding]:
-        """Return one embedding a tracklet, in the same order; ``[]`` for ``[]``.
-
-        Raises:
-            ShapeError: If a tracklet has no crops or crops of another size than ``crop_size_hw``.
-            DataError: If the network returns nothing that has a direction.
-        """
-        return self._average.embed(tracklets)
 
     def _embed_crops(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         return self._network.run(crops)[0]

@@ -1,6 +1,6 @@
 """Video networks in the pipeline: a tracklet is cut into clips, and their vectors are averaged."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -12,7 +12,7 @@ from models.reid.clip_average import ClipAverage, ClipOptions, Values, check_cli
 from models.reid.networks.clip_network import Clips, prefer_channels_last
 from models.reid.space import name_space
 from models.weights.store import locate_weights
-from pipeline.core import Embedding, PoseNeed, Tracklet
+from pipeline.core import PoseNeed
 from pipeline.core.errors import ConfigError
 
 RANDOM = "random"
@@ -68,9 +68,9 @@ class VideoEmbedder:
             self.space = name_space(name, path)
         self._network = made.eval().requires_grad_(False).to(self._device)
         prefer_channels_last(self._network)
-        self._average = ClipAverage(self._embed_clips, space=self.space, clips=clips)
-        self.clip_len, self.crop_size_hw = clips["clip_len"], self._average.crop_size_hw
-        self.needs = self._average.needs
+        average = ClipAverage(self._embed_clips, space=self.space, clips=clips)
+        self.clip_len, self.crop_size_hw = clips["clip_len"], average.crop_size_hw
+        self.needs, self.embed = average.needs, average.embed
 
     @staticmethod
     def preflight(
@@ -97,15 +97,6 @@ class VideoEmbedder:
             raise ConfigError(f"needs: expected {made.needs}, as {type(made).__name__} does, got {clips['needs']!r}")
         if weights != RANDOM:
             check_fits(locate_weights(weights, weights_dir=weights_dir, sha256=sha256), made)
-
-    def embed(self, tracklets: Sequence[Tracklet]) -> list[Embedding]:
-        """Return one embedding a tracklet, in the same order; ``[]`` for ``[]``.
-
-        Raises:
-            ShapeError: If a tracklet has no crops or crops of another size than ``crop_size_hw``.
-            DataError: If keypoints or heat-maps are missing, or the network returns nothing that has a direction.
-        """
-        return self._average.embed(tracklets)
 
     def _embed_clips(self, pixels: Values, pose: Values | None) -> Values:
         found = None if pose is None else torch.from_numpy(pose).to(self._device)

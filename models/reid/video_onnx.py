@@ -1,6 +1,5 @@
 """Networks of clips as ONNX files, as ``models.training.video.export`` writes them: on a processor twice as fast."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -11,7 +10,7 @@ from models.backends.network import Network, list_ports
 from models.backends.onnx_runtime import OnnxRuntimeNetwork
 from models.reid.clip_average import ClipAverage, ClipOptions, Values, check_clips
 from models.reid.space import name_space
-from pipeline.core import Embedding, PoseNeed, Tracklet
+from pipeline.core import PoseNeed
 from pipeline.core.errors import ConfigError, WeightsError
 
 
@@ -50,9 +49,9 @@ class VideoOnnxEmbedder:
             weights=weights, weights_dir=weights_dir, sha256=sha256, device=device, threads=threads
         )
         self.space = name_space(name, self._network.path)
-        self._average = ClipAverage(self._embed_clips, space=self.space, clips=clips)
-        self.clip_len, self.crop_size_hw = clips["clip_len"], self._average.crop_size_hw
-        self.needs = self._average.needs
+        average = ClipAverage(self._embed_clips, space=self.space, clips=clips)
+        self.clip_len, self.crop_size_hw = clips["clip_len"], average.crop_size_hw
+        self.needs, self.embed = average.needs, average.embed
         _check_network(weights, self._network, (1, self.clip_len, 3, *self.crop_size_hw), self.needs)
 
     @staticmethod
@@ -72,15 +71,6 @@ class VideoOnnxEmbedder:
         """
         check_clips(settings)
         onnx_runtime.preflight(weights=weights, weights_dir=weights_dir, sha256=sha256, device=device)
-
-    def embed(self, tracklets: Sequence[Tracklet]) -> list[Embedding]:
-        """Return one embedding a tracklet, in the same order; ``[]`` for ``[]``.
-
-        Raises:
-            ShapeError: If a tracklet has no crops or crops of another size than ``crop_size_hw``.
-            DataError: If keypoints or heat-maps are missing, or the network returns nothing that has a direction.
-        """
-        return self._average.embed(tracklets)
 
     def _embed_clips(self, pixels: Values, pose: Values | None) -> Values:
         given = {"pixels": pixels} | ({} if pose is None else {str(self.needs): pose})

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 
 from connectors.kafka.alert_topic import AlertTopic, PostedAlert
 from connectors.kafka.client import client_options
+from connectors.kafka.preflight import Needed, why_not
 from connectors.sinks.terminal import TerminalSink
 from pipeline.config.composition import load_config
-from pipeline.core.errors import ReidError
+from pipeline.core.errors import ConfigError, ReidError
 from pipeline.ledger.codec import to_dict
 
 DONE = 0
@@ -26,6 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = load_config(["site=empty", *parsed.overrides])
         options = client_options(parsed.servers, config.source["kafka"]["security"], "source.kafka")
+        operations = ("Read", "Write") if parsed.command == "ack" else ("Read",)
+        refusal = why_not(options, [Needed("topic", parsed.topic, operations)])
+        if refusal is not None:
+            raise ConfigError(f"topic {parsed.topic}: expected alerts at {parsed.servers}, got {refusal}")
         topic = AlertTopic({**options, "bootstrap_timeout_ms": 5000}, parsed.topic)
         if parsed.command == "ack":
             _show(topic.acknowledge(parsed.key, parsed.by), parsed.json)

@@ -7,6 +7,8 @@ from pipeline.config.plugins import EXTRAS, OWN
 
 COMMANDS = {
     "run": ("pipeline.cli.run", "follow people across the cameras of a site"),
+    "status": ("pipeline.cli.status", "tell how a run is, as an exit code too"),
+    "job": ("pipeline.cli.job", "own a run on a Ray cluster, for a container"),
     "publish": ("pipeline.cli.publish", "send the frames of a camera to a Kafka topic"),
     "alerts": ("pipeline.cli.alerts", "read the topic of alerts, and acknowledge them"),
     "ledger": ("pipeline.cli.ledger", "explain and correct identities, erase people, export"),

@@ -18,6 +18,7 @@ import yaml
 
 from connectors.kafka.client import client_options, split_uri
 from connectors.kafka.frame_publisher import FramePublisher
+from connectors.kafka.preflight import Needed, why_not
 from connectors.kafka.topics import TopicSpec, ensure_topics
 from connectors.pictures.encoded_image import Encoding
 from pipeline.config.composition import load_config
@@ -42,6 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         servers, topic, query = split_uri(parsed.to, "--to")
         options = client_options(servers, config.source["kafka"]["security"], "source.kafka")
         partition = _partition(query)
+        spec = TopicSpec(topic, parsed.partitions, parsed.replication)
+        refusal = why_not(options, [Needed("topic", topic, ("Write", "Describe"), spec)])
+        if refusal is not None:
+            raise ConfigError(f"--to: expected {parsed.to} to take frames, got {refusal}")
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -54,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, stop)
     try:
-        ensure_topics(options, [TopicSpec(topic, parsed.partitions, parsed.replication)])
+        ensure_topics(options, [spec])
         publisher = FramePublisher(
             options,
             topic,
@@ -181,7 +186,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--partitions", type=_natural, default=16, help="of a topic that does not exist yet; default 16"
     )
-    parser.add_argument("--replication", type=_natural, default=1, help="of a topic that does not exist yet; default 1")
+    parser.add_argument(
+        "--replication", type=_natural, help="of a topic that does not exist yet; default: the cluster's"
+    )
     parser.add_argument(
         "overrides", nargs="*", help="key=value of a run's configuration, for instance source.kafka.security.…"
     )

@@ -15,6 +15,7 @@ from pipeline.cli.recordings import check_recordings, write_recordings
 from pipeline.cli.truth import score_run, true_tables
 from pipeline.config.composition import CONFIGS, load_config, to_yaml
 from pipeline.config.plan import make_plan
+from pipeline.config.plugins import check_outside
 from pipeline.config.schema import PipelineConfig
 from pipeline.core import Source
 from pipeline.core.camera_uri import RECORDINGS, uri_kind
@@ -113,11 +114,13 @@ def _check(config: PipelineConfig, plan: Plan) -> None:
         raise ConfigError(
             f"resume: expected the folder of an earlier run, got nothing at {plan.output_dir}; correct it"
         )
-    for key, makers in (("site.cameras", plan.make_sources), ("enrol", plan.make_enrolled)):
-        for name, make_source in makers.items():
-            _check_source(make_source, f"{key}.{name}", config.site.footage if key == "site.cameras" else None)
+    _check_cameras(config, plan)
+    for name, make_source in plan.make_enrolled.items():
+        _check_source(make_source, f"enrol.{name}", None)
     check_recordings(config.site.cameras, plan)
     true_tables(config)
+    for make_sink in plan.make_sinks.values():
+        check_outside(make_sink)
     plan.make_match()
     alert = plan.make_alert()
     for camera_id, make_source in plan.make_sources.items():
@@ -139,6 +142,24 @@ def _picture_hw(camera: object, source: Source) -> tuple[int, int] | None:
     return None if frame is None else (frame.image.shape[0], frame.image.shape[1])
 
 
+def _check_cameras(config: PipelineConfig, plan: Plan) -> None:
+    """Raise if a recording cannot be opened, or no live camera can; one that is down does not stop the others."""
+    away = []
+    for name, make_source in plan.make_sources.items():
+        try:
+            _check_source(make_source, f"site.cameras.{name}", config.site.footage)
+        except ConfigError as error:
+            source = make_source()
+            source.close()
+            if not source.live:
+                raise
+            away.append(error)
+    if away and len(away) == len(plan.make_sources) and not plan.resume:
+        raise away[0]
+    for reason in away:
+        logger.warning("%s; it is opened again and again", reason)
+
+
 def _check_source(make_source: Callable[[], Source], key: str, footage: str | None) -> None:
     """Raise ``ConfigError`` under this key if a source cannot be opened; add where its footage can be had."""
     source = make_source()
@@ -158,10 +179,19 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
         loop.add_signal_handler(name, stop.set)
     if plan.processes.kind == "ray":
         join_cluster()
+    if stop.is_set():
+        return _stopped_at_start()
     with _output_dir(plan.output_dir):
         if not plan.resume and (aside := set_aside(plan.output_dir / "ledger.sqlite")) is not None:
             logger.info("the ledger of an earlier run is now %s; resume=true would continue it", aside.name)
-        pipeline = await start_pipeline(plan)
+        starting = asyncio.ensure_future(start_pipeline(plan))
+        stopping = asyncio.ensure_future(stop.wait())
+        await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not starting.done():
+            starting.cancel()
+            return _stopped_at_start()
+        pipeline = starting.result()
         _write_config(config, plan.output_dir)
         write_recordings(config.site.cameras, plan.output_dir)
     _print_notes(plan.output_dir)
@@ -179,7 +209,7 @@ async def _watch(
 ) -> tuple[dict[str, CameraStatus], MatchReport | None]:
     """Run the pipeline to its end, and show meanwhile how it is doing."""
     metrics = RayMetrics() if plan.processes.kind == "ray" else None
-    keep_status = partial(write_status, plan.output_dir, pipeline) if plan.make_monitors else None
+    keep_status = partial(write_status, plan.output_dir, pipeline)
     with Progress() as progress:
 
         def watch(cameras: Mapping[str, CameraStatus], match: MatchStatus) -> None:
@@ -189,6 +219,11 @@ async def _watch(
 
         async with in_background(keep_status):
             return await supervise(pipeline, stop=stop, drain_s=plan.drain_s, watch=watch, watch_every_s=WATCH_EVERY_S)
+
+
+def _stopped_at_start() -> int:
+    print("stopped before the first frame")
+    return DONE
 
 
 @contextmanager
@@ -225,13 +260,15 @@ def _write_config(config: PipelineConfig, folder: Path) -> None:
 def _sum_up(
     config: PipelineConfig, plan: Plan, cameras: Mapping[str, CameraStatus], report: MatchReport, wall_s: float
 ) -> int:
-    score = score_run(config, plan.output_dir)
+    is_whole = not any(status.stopped_early or status.error for status in cameras.values())
+    score = score_run(config, plan.output_dir) if is_whole else None
     summary = make_summary(cameras, report, wall_s, None if score is None else score.summary())
     try:
         write_summary(summary, plan.output_dir)
     except OSError as error:
         raise ConnectorError(f"summary.json: cannot be written: {error}; make room on the disk") from error
     print_summary(summary, plan.output_dir)
+    _print_stopped(config, plan.output_dir, cameras)
     lost = {camera_id: status.error for camera_id, status in cameras.items() if status.error is not None}
     for camera_id, reason in lost.items():
         print(f"error: camera {camera_id}: {reason}", file=sys.stderr)
@@ -248,6 +285,17 @@ def _sum_up(
             file=sys.stderr,
         )
     return FAILED if lost or report.behind else DONE
+
+
+def _print_stopped(config: PipelineConfig, output_dir: Path, cameras: Mapping[str, CameraStatus]) -> None:
+    """Say of recordings that were not read to their end that they were not, and how to go on."""
+    stopped = {camera_id: status for camera_id, status in cameras.items() if status.stopped_early}
+    if stopped:
+        where = ", ".join(
+            f"{camera_id} after {status.frames_processed} frames" for camera_id, status in stopped.items()
+        )
+        unscored = ", not scored" if config.site.truth is not None else ""
+        print(f"stopped early{unscored}: {where}; continue with resume=true output_dir={output_dir}")
 
 
 def _choices() -> str:

@@ -94,6 +94,7 @@ def make_plan(config: PipelineConfig) -> Plan:
             reopens_within_s=config.flow.reopens_within_s,
             min_backoff_s=config.flow.min_backoff_s,
             max_backoff_s=config.flow.max_backoff_s,
+            max_lateness_s=config.matcher.max_lateness_s,
         ),
         match=MatchLimits(
             window_s=config.matcher.window_s,
@@ -134,6 +135,8 @@ def _processes(runtime: RuntimeConfig) -> ProcessLimits:
         },
         max_restarts=runtime.max_restarts,
         checkpoint_every_s=runtime.checkpoint_every_s,
+        place_s=runtime.place_s,
+        silent_s=runtime.silent_s,
     )
 
 

@@ -63,6 +63,18 @@ def build(node: object, key: str, *leading: object, allow: Sequence[str] = ()) -
     return factory
 
 
+def check_outside(factory: Callable[[], Any]) -> None:
+    """Let a sink's class check what is outside the program, if it has a ``check``; nothing is constructed.
+
+    Raises:
+        ConfigError: If the sink could not work.
+    """
+    assert isinstance(factory, partial)
+    check = getattr(factory.func, "check", None)
+    if check is not None:
+        check(**factory.keywords)
+
+
 def attribute(factory: Callable[[], Any], name: str) -> Any:
     """Return the keyword argument of this name in a factory of ``build``, or else that attribute of its class."""
     assert isinstance(factory, partial)

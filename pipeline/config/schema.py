@@ -166,7 +166,7 @@ class FlowConfig:
     max_waiting_embeddings: int = MISSING
     flush_every_s: float = MISSING
     drain_s: float = MISSING
-    max_reopens: int = MISSING
+    max_reopens: int = number(AT_LEAST_0)
     reopens_within_s: float = MISSING
     min_backoff_s: float = number(ABOVE_0)
     max_backoff_s: float = number(ABOVE_0)
@@ -211,6 +211,8 @@ class RuntimeConfig:
     match: ShareConfig = field(default_factory=ShareConfig)
     max_restarts: int = number(AT_LEAST_0, 0)
     checkpoint_every_s: float = 5.0
+    place_s: float = number(ABOVE_0, 120.0)
+    silent_s: float = number(ABOVE_0, 30.0)
 
 
 @dataclass

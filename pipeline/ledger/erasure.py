@@ -93,7 +93,7 @@ def redact(database: sqlite3.Connection, correction: Correction) -> tuple[dict[s
         )
     database.executemany("INSERT OR IGNORE INTO erased VALUES (?)", [(digest_of(part),) for part in parts])
     removed = {f"{kind}s": len(numbers) for kind, numbers in gone.items()}
-    removed["commands"] = _redact_commands(database, frozenset(correction.person_ids))
+    removed["commands"] = _redact_commands(database, frozenset(correction.person_ids), parts)
     return removed, [needle[-NEEDLE_BYTES:] for needle in needles]
 
 
@@ -111,12 +111,13 @@ def lines_with(parts: Iterable[TrackPart]) -> list[bytes]:
     ]
 
 
-def _redact_commands(database: sqlite3.Connection, person_ids: Set[int]) -> int:
-    """Remove names, parts and reasons from commands about erased people."""
+def _redact_commands(database: sqlite3.Connection, person_ids: Set[int], parts: Set[TrackPart]) -> int:
+    """Remove names, parts and reasons from commands about erased people, also from those that split them off others."""
     num_commands = 0
     for number, body in database.execute("SELECT number, body FROM orders").fetchall():
         command = command_from(body)
-        if person_ids & set(command.person_ids) and (command.parts or command.name):
+        is_about = bool(person_ids & set(command.person_ids)) or not parts.isdisjoint(command.parts)
+        if is_about and (command.parts or command.name):
             empty = type(command)(command.kind, command.person_ids, command.by, command.at)
             database.execute("UPDATE orders SET body = ? WHERE number = ?", (command_body(empty), number))
             num_commands += 1

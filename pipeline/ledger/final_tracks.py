@@ -112,6 +112,18 @@ class FinalTracks:
         groups = np.array(self._group_of_slot, np.int64)
         return Finals(np.array(self._person_of_group, np.int64)[groups], np.array(self._track_of_slot, np.int64))
 
+    def fates(self) -> list[tuple[int, int]]:
+        """Return what corrections did to numbers: (absorbed number, kept number), (erased number, ``NOBODY``)."""
+        return [*self._kept_for.items(), *((number, NOBODY) for number in self._erased)]
+
+    def follow(self, fates: Iterable[tuple[int, int]]) -> None:
+        """Take over the fates of numbers from an earlier process; before the first ``see``."""
+        for number, kept in fates:
+            if kept == NOBODY:
+                self._erased.add(number)
+            else:
+                self._kept_for[number] = kept
+
     def _slot(self, part: TrackPart) -> int | None:
         return self._slots.get(part.track_id, {}).get(part.part)
 

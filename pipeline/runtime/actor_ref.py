@@ -1,5 +1,6 @@
 """Calls to actors: by name, the same in this process and on Ray, so that no caller knows Ray."""
 
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
@@ -18,6 +19,11 @@ class ActorHost:
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make
         self._actor: Any = None
+        self._name = secrets.token_hex(8)
+
+    async def alive(self) -> str:
+        """Return a name of this process that no other has, without building the actor."""
+        return self._name
 
     async def call(self, method: str, *arguments: Any) -> Any:
         """Return what a method of the actor returns."""

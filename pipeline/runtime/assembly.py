@@ -64,6 +64,7 @@ async def _assemble(plan: Plan, processes: Processes) -> RunningPipeline:
         )
         for camera_id, make_source in plan.make_sources.items()
     }
+    await processes.wait_for_places()
     networks = [actor for ref in batches.values() for actor in ref.each()]
     await asyncio.gather(*(camera.ready() for camera in cameras.values()), *(each.call("ready") for each in networks))
     await match.call("ready")  # last: it opens files, which would be in vain if a network could not be built
@@ -75,6 +76,7 @@ async def _assemble(plan: Plan, processes: Processes) -> RunningPipeline:
         deliver=match.method("deliver"),
         finish=match.method("finish"),
         match_status=match.method("status"),
+        watch_processes=processes.watch,
         busy={name: [each.method("busy") for each in ref.each()] for name, ref in batches.items()},
     )
 

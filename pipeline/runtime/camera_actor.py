@@ -7,13 +7,15 @@ import random
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
 
 from pipeline.camera.tracking import TrackingStage
 from pipeline.core import Detections, Embedding, Frame, FrameStamp, Monitor, ReportingSource, Source
 from pipeline.core.errors import DataError, SourceLostError
 from pipeline.core.source_report import SourceReport
+from pipeline.runtime.camera_clock import CameraClock
+from pipeline.runtime.checkpoint import Checkpoint
 from pipeline.runtime.deliveries import Deliver, Deliveries
 from pipeline.runtime.flow import (
     Detect,
@@ -37,23 +39,6 @@ WATERMARK_EVERY_S = 0.2
 Below ``matcher.window_s``, so that every window can end on time. A larger value makes all cameras wait longer for one
 that sees no people; a smaller one makes more calls.
 """
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Checkpoint:
-    """What a camera continues from in another process: all that was completed up to ``stamp`` was delivered.
-
-    Attributes:
-        stamp: The last frame that was tracked.
-        track: The tracking stage as it was then.
-        status: Of the camera then.
-        pending: What was delivered and not processed yet.
-    """
-
-    stamp: FrameStamp
-    track: TrackingStage
-    status: CameraStatus
-    pending: tuple[Embedding, ...] = ()
 
 
 class CameraActor:
@@ -89,7 +74,10 @@ class CameraActor:
         self._source = make_source()
         self._monitor = None if make_monitor is None else make_monitor()
         self._make_track = make_track
-        self._paced = PacedFrames(self._source, input_hw=input_hw, speed=limits.replay_speed, max_fps=max_fps)
+        self._clock = CameraClock(behind_s=limits.max_lateness_s)
+        self._paced = PacedFrames(
+            self._source, input_hw=input_hw, speed=limits.replay_speed, clock=self._clock, max_fps=max_fps
+        )
         self._detect, self._pose, self._embed = detect, pose, embed
         self._deliver = Deliveries(deliver)
         self._limits = limits
@@ -107,6 +95,7 @@ class CameraActor:
         self._taken: Checkpoint | None = None
         self._checkpointed: FrameStamp | None = None
         self._ack_limit = inf
+        self._work: tuple[asyncio.Task[None], ...] = ()
 
     async def ready(self) -> None:
         """Return; the source is built."""
@@ -160,16 +149,25 @@ class CameraActor:
         )
 
     async def stop(self) -> None:
-        """Read no further; what was read is still tracked and delivered."""
+        """Read no further. A live camera still tracks and delivers what was read, and ends its tracks.
+
+        A recording is left as it is: a run that continues it reads it again, so no track may end before its last frame.
+        """
         self._stopped.set()
         self._source.close()
         self._paced.close()
         if self._queue is not None:
             self._queue.close()
+        if not self._source.live:
+            for task in self._work:
+                task.cancel()
 
     async def settle(self) -> None:
-        """Let the source forget every frame that was tracked; call it once all is published and safe."""
-        if self._last is not None:
+        """Let the source forget every frame that was tracked; call it once all is published and safe.
+
+        A recording that was stopped early keeps those that it has not acknowledged yet: its open tracks need them.
+        """
+        if self._last is not None and not self._status.stopped_early:
             self._source.ack(self._last)
         await asyncio.get_running_loop().run_in_executor(None, self._source.close)
 
@@ -186,7 +184,8 @@ class CameraActor:
         track = None if checkpoint is None else await self._resumed(checkpoint)
         breaks: deque[float] = deque(maxlen=self._limits.max_reopens)
         backoff_s = self._limits.min_backoff_s
-        while track is not None or not self._stopped.is_set():
+        is_whole = False
+        while not self._stopped.is_set():
             began = time.monotonic()
             opened, track = track or self._make_track(), None
             try:
@@ -196,7 +195,8 @@ class CameraActor:
                     break
                 breaks.append(time.monotonic())
                 is_lost = (
-                    len(breaks) == self._limits.max_reopens and breaks[-1] - breaks[0] < self._limits.reopens_within_s
+                    0 < self._limits.max_reopens == len(breaks)
+                    and breaks[-1] - breaks[0] < self._limits.reopens_within_s
                 )
                 if not self._source.live or is_lost:
                     self._status = replace(self._status, error=str(error))
@@ -205,16 +205,32 @@ class CameraActor:
                 if time.monotonic() - began > self._limits.max_backoff_s:
                     backoff_s = self._limits.min_backoff_s
                 logger.warning("camera %s: %s; opening it again in %.1f s", self._source.camera_id, error, backoff_s)
-                self._status = replace(self._status, reopens=self._status.reopens + 1)
+                self._status = replace(self._status, reopens=self._status.reopens + 1, away=str(error))
                 await self._pause(backoff_s * random.uniform(0.75, 1.25))
                 backoff_s = min(2 * backoff_s, self._limits.max_backoff_s)
             else:
+                is_whole = not any(task.cancelled() for task in self._work)
                 break
         self._source.close()
-        await self._deliver.end(self._source.camera_id)
+        if self._source.live or is_whole or self._status.error is not None:
+            await self._end()
+        else:
+            self._status = replace(self._status, stopped_early=True)
         if self._monitor is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._monitor.close)
         return await self.status()
+
+    async def _end(self) -> None:
+        """Say that the camera has ended, and wait until all is processed; a stopped recording does not wait."""
+        ending = asyncio.ensure_future(self._deliver.end(self._source.camera_id))
+        stopped = asyncio.ensure_future(self._stopped.wait())
+        try:
+            await asyncio.wait({ending} if self._source.live else {ending, stopped}, return_when="FIRST_COMPLETED")
+            if ending.done():
+                ending.result()
+        finally:
+            ending.cancel()
+            stopped.cancel()
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -252,10 +268,12 @@ class CameraActor:
         frames = asyncio.create_task(
             frames_to_tracklets(self._detected_frames(lost), self._track, progress, self._seen)
         )
+        self._work = (frames, delivering)
         try:
             done, _ = await asyncio.wait({frames, delivering}, return_when=asyncio.FIRST_EXCEPTION)
             for task in done:
-                task.result()
+                if not task.cancelled():
+                    task.result()
         finally:
             frames.cancel()
             delivering.cancel()
@@ -267,17 +285,17 @@ class CameraActor:
 
     async def _detected_frames(self, lost: list[SourceLostError]) -> AsyncIterator[tuple[Frame, Detections]]:
         """Yield frames with their detections; a source that breaks ends them, and its error is put into ``lost``."""
-        self._queue = FrameQueue(
+        queue = self._queue = FrameQueue(
             self._paced.read(),
             newest_only=self._source.live,
             capacity=self._limits.read_ahead_frames,
         )
         if self._stopped.is_set():
-            self._queue.close()
+            queue.close()
 
         async def items() -> AsyncIterator[PacedFrame]:
             try:
-                async for item in self._queued_frames():
+                async for item in queue:
                     yield item
             except SourceLostError as error:
                 lost.append(error)
@@ -294,11 +312,6 @@ class CameraActor:
                 self._arrivals[item.frame.stamp.index] = item.arrival
                 yield item.frame, detections
 
-    async def _queued_frames(self) -> AsyncIterator[PacedFrame]:
-        assert self._queue is not None
-        async for item in self._queue:
-            yield item
-
     def _seen(self, frame: Frame, track_s: float) -> None:
         if self._monitor is not None and self._track is not None:
             self._monitor.show(frame, self._track.people_now())
@@ -309,6 +322,8 @@ class CameraActor:
             self._status,
             frames_processed=self._status.frames_processed + 1,
             lag_s=time.time() - arrival.due_at,
+            away=None,
+            clock_ahead_s=self._clock.ahead_s,
         )
         if self._awaiting and self._taken is None and self._track is not None:
             self._taken = Checkpoint(

@@ -7,6 +7,8 @@ import signal
 import sys
 from pathlib import Path
 
+from pipeline.core.errors import ConnectorError
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -14,6 +16,9 @@ def join_cluster() -> None:
     """Join the cluster that RAY_ADDRESS names, as in a submitted job, or start one on this machine.
 
     To be called in the main thread, before any other module imports Ray. SIGTERM keeps the handler it had.
+
+    Raises:
+        ConnectorError: If there is no such cluster, or it does not start.
     """
     is_own = not os.environ.get("RAY_ADDRESS")
     if is_own:
@@ -31,6 +36,11 @@ def join_cluster() -> None:
             )
         else:
             ray.init(log_to_driver=False, logging_level=logging.ERROR)
+    except Exception as error:  # Ray raises bare ones; each would be a traceback of its own insides
+        where = "a cluster on this machine" if is_own else f"the cluster at {os.environ['RAY_ADDRESS']}"
+        raise ConnectorError(
+            f"runtime=ray: expected {where}, got {error or type(error).__name__}; try again, or choose runtime=inline"
+        ) from error
     finally:
         signal.signal(signal.SIGTERM, on_sigterm)  # Ray's own handler ends the process at once and drains nothing
 

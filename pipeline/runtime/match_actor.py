@@ -87,7 +87,10 @@ class MatchActor:
         self._buffer = EventTimeBuffer(camera_ids, window_s=window_s, max_lateness_s=max_lateness_s)
         self._flush_every_s = flush_every_s
         self._max_waiting_embeddings = max_waiting_embeddings
-        self._max_wait_s = None if max_lateness_s == inf else max_lateness_s
+        self._camera_ids = tuple(camera_ids)
+        self._has_live = max_lateness_s < inf
+        self._max_wait_s = max_lateness_s if self._has_live else None
+        self._is_finished = False
         self._retention_s, self._max_events = retention_s, max_events
         self._compacted_at = -inf
         self._turn = asyncio.Lock()
@@ -104,8 +107,6 @@ class MatchActor:
         self._sinks.rewind(saved.marks)
         self._buffer.resume(self._reducer.processed_until)
         self._processed_until = self._reducer.processed_until
-        # An ended run had closed everything, and this one may add nothing: the files stay as they are until it does.
-        self._is_closed = self._reducer.is_ended and not saved.marks
 
     async def ready(self) -> None:
         """Return; everything is built."""
@@ -165,6 +166,8 @@ class MatchActor:
         """
         if epoch not in (None, self._epoch):
             return Acknowledgement(self._epoch, False, -inf, -inf)
+        if self._is_finished:  # a recording that was stopped while it delivered
+            return Acknowledgement(self._epoch, True, self._processed_until, self._safe_until)
         for embedding in embeddings:
             part = TrackPart(embedding.track_id, embedding.part)
             if part in self._due_at or self._ledger.has(part):
@@ -181,23 +184,30 @@ class MatchActor:
                     await self._room.wait()
         return Acknowledgement(self._epoch, True, self._processed_until, self._safe_until)
 
-    async def finish(self, patience_s: float) -> MatchReport:
+    async def finish(self, patience_s: float, is_whole: bool = True) -> MatchReport:
         """Process what is left, publish it, close everything, and return the report of the run.
+
+        Recordings that were stopped early end nothing: no track, no window that another camera has not passed. The
+        ledger then is that of a run that was killed at this moment, so that a run that continues it has the result of
+        an undisturbed one. Live cameras lose what they do not see, so their tracks end.
 
         Args:
             patience_s: Seconds after which a busy sink is waited for no longer; the report names it.
+            is_whole: Every recording was read to its end.
         """
         self._sinks.be_patient_for(patience_s)
         async with self._turn:
+            self._is_finished = True
+            if not is_whole and self._has_live:
+                for camera_id in self._camera_ids:
+                    self._buffer.advance(camera_id, inf)
             await self._process_released()
-            if not self._reducer.is_ended:
+            if (is_whole or self._has_live) and not self._reducer.is_ended:
                 await self._reduce(EndOfStream())
-            if await self._sinks.flush() and not self._is_closed:
+            if await self._sinks.flush():
                 self._ledger.note_published(self._sinks.marks())
                 self._ledger.save(self._reducer.snapshot())
-        if not self._is_closed:
-            await self._sinks.close()
-            self._ledger.note_published({})
+        await self._sinks.close()
         self._reader.close()
         self._ledger.close()
         counts = self._reducer.counts
@@ -255,7 +265,6 @@ class MatchActor:
 
     async def _reduce(self, event: InputEvent, outcomes: Sequence[Outcome] = ()) -> None:
         """Apply an event, and write what follows to the ledger, then to every sink; a busy sink is waited for."""
-        self._is_closed = False
         records = self._reducer.apply(event)
         began = time.perf_counter()
         self._ledger.append(records, entry=entry_of(event), outcomes=outcomes)

@@ -4,13 +4,14 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from statistics import median
 
 from pipeline.camera.detection import letterbox
 from pipeline.camera.steady_size import SteadySize
 from pipeline.core import Frame, FrameStamp, LetterboxedFrame, Source
+from pipeline.runtime.camera_clock import CameraClock
 
 LOW_FPS = 4.0
 """Frames a second below which people are lost between two frames, which is said.
@@ -60,7 +61,8 @@ class PacedFrames:
     Args:
         source: The camera.
         input_hw: Height and width that frames are letter-boxed to for the detector, pixels.
-        speed: Of recordings: times real time; infinite for as fast as possible.
+        speed: Of recordings: times real time; infinite for as fast as possible. A live camera is never held back.
+        clock: Corrects the times of a live camera.
         max_fps: Frames a second that are taken at most, as evenly spaced as they come; the others are not read. None:
             all.
 
@@ -70,11 +72,18 @@ class PacedFrames:
     """
 
     def __init__(
-        self, source: Source, *, input_hw: tuple[int, int], speed: float, max_fps: float | None = None
+        self,
+        source: Source,
+        *,
+        input_hw: tuple[int, int],
+        speed: float,
+        clock: CameraClock,
+        max_fps: float | None = None,
     ) -> None:
         self._source = source
         self._input_hw = input_hw
         self._speed = speed
+        self._clock = clock
         self._max_fps = max_fps
         self._next_at = -inf
         self._last_at: float | None = None
@@ -106,10 +115,13 @@ class PacedFrames:
                 continue
             counts = self._source.num_dropped, self._source.num_bad
             frame = self.size.fitted(frame)
+            if self._source.live:
+                corrected_at = self._clock.corrected(frame.stamp.captured_at, time.time())
+                frame = replace(frame, stamp=replace(frame.stamp, captured_at=corrected_at))
             prepared = letterbox(frame, self._input_hw)
             self.decode_s += time.perf_counter() - began
             due_at = self._due(frame.stamp)
-            if not self._is_waited_for(due_at):
+            if not self._source.live and not self._is_waited_for(due_at):
                 return
             yield PacedFrame(frame, prepared, Arrival(due_at, *counts))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Literal
 
@@ -23,10 +24,11 @@ class CameraLimits:
         max_waiting_tracklets: Tracked frames whose tracklets wait to be embedded.
         read_ahead_frames: Decoded frames that wait for detection, where every frame counts.
         replay_speed: Of recordings: times real time; infinite for as fast as possible.
-        max_reopens: A live camera that broke this often within ``reopens_within_s`` is given up.
+        max_reopens: A live camera that broke this often within ``reopens_within_s`` is given up; 0 for never.
         reopens_within_s: Seconds.
         min_backoff_s: Seconds before a camera is opened again for the first time; doubles up to ``max_backoff_s``.
         max_backoff_s: Seconds.
+        max_lateness_s: Stamps of a live camera that are further behind the clock than this are corrected.
     """
 
     max_inflight_frames: int
@@ -37,6 +39,7 @@ class CameraLimits:
     reopens_within_s: float
     min_backoff_s: float
     max_backoff_s: float
+    max_lateness_s: float = inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +82,10 @@ class ProcessLimits:
         max_items: Items in a batch of detection, pose or embedding at most.
         max_wait_s: Seconds that such a batch waits for more items.
         shares: By kind of actor: camera, detect, pose, embed, match.
-        max_restarts: How often Ray replaces each actor whose process dies.
+        max_restarts: How often each process may be replaced within an hour, because it died or hung.
         checkpoint_every_s: Seconds between two checkpoints of a camera on Ray.
+        place_s: Seconds within which the cluster must have a place for every process.
+        silent_s: Seconds after which a process on Ray that does not answer is replaced.
     """
 
     kind: Literal["inline", "ray"]
@@ -89,6 +94,8 @@ class ProcessLimits:
     shares: Mapping[str, Share]
     max_restarts: int
     checkpoint_every_s: float
+    place_s: float = 120.0
+    silent_s: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Where actors run: all in this process, or each in one of its own on Ray."""
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
@@ -7,16 +8,17 @@ from typing import Any, Protocol
 from pipeline.runtime.actor_ref import ActorHost, ActorRef
 from pipeline.runtime.camera_actor import CameraActor
 from pipeline.runtime.plan import ProcessLimits
+from pipeline.runtime.process_watch import ProcessWatch
 from pipeline.runtime.restarting_camera import RestartingCamera
 from pipeline.runtime.running_pipeline import Camera
 
 MAX_CONCURRENCY = {"camera": 100}
 """Calls that may be open at an actor on Ray at once, by kind; 1000 for others, at which many cameras call."""
-MAX_TASK_RETRIES = {"match": -1}
-"""How often Ray makes a call again whose actor died, by kind; once for others, which hold no state.
+FOR_EVER = {"max_restarts": -1, "max_task_retries": -1}
+"""Ray replaces an actor whose process or machine is lost, and makes its open calls again, any number of times.
 
-Any number (-1) is safe for the match actor, which comes back from its ledger: it refuses a delivery to an earlier
-epoch, and the camera delivers again.
+Batch actors hold no state. The match actor comes back from its ledger: it refuses a delivery to an earlier epoch, and
+the camera delivers again. ``ProcessWatch`` counts replacements, and ends a run that needs too many in an hour.
 """
 
 
@@ -29,6 +31,14 @@ class Processes(Protocol):
 
     def start_camera(self, camera_id: str, make: Callable[[], CameraActor]) -> Camera:
         """Start the actor of one camera."""
+        ...
+
+    async def wait_for_places(self) -> None:
+        """Return once every actor has a process; raise ``ConfigError`` if one cannot have any."""
+        ...
+
+    async def watch(self) -> None:
+        """Replace processes that hang, until cancelled; raise ``ProcessLostError`` if one dies too often."""
         ...
 
 
@@ -50,6 +60,13 @@ class InlineProcesses:
         """Return the camera."""
         return make()
 
+    async def wait_for_places(self) -> None:
+        """Return: this process is the place."""
+
+    async def watch(self) -> None:
+        """Wait: a process cannot watch itself."""
+        await asyncio.Event().wait()
+
 
 class RayProcesses:
     """The cluster that this process has joined; an actor whose process dies is replaced.
@@ -63,12 +80,20 @@ class RayProcesses:
 
     def __init__(self, limits: ProcessLimits) -> None:
         self._limits = limits
+        self._watch = ProcessWatch(limits)
+
+    async def wait_for_places(self) -> None:
+        """See ``ProcessWatch.wait_for_places``."""
+        await self._watch.wait_for_places()
+
+    async def watch(self) -> None:
+        """See ``ProcessWatch.run``."""
+        await self._watch.run()
 
     def start(self, kind: str, make: Callable[[], Any]) -> ActorRef:
         """Return actors in processes that Ray replaces."""
-        restarts = {"max_restarts": self._limits.max_restarts, "max_task_retries": MAX_TASK_RETRIES.get(kind, 1)}
         replicas = self._limits.shares[kind].replicas
-        return ActorRef(kind, [self._start_host(kind, make, **restarts) for _ in range(replicas)])
+        return ActorRef(kind, [self._start_host(kind, kind, make, **FOR_EVER) for _ in range(replicas)])
 
     def start_camera(self, camera_id: str, make: Callable[[], CameraActor]) -> Camera:
         """Return a camera that is started again from its checkpoint."""
@@ -81,19 +106,23 @@ class RayProcesses:
         )
 
     def _start_camera_process(self, name: str, make: Callable[[], CameraActor]) -> ActorRef:
-        return ActorRef(name, [self._start_host("camera", make)])
+        return ActorRef(name, [self._start_host(name, "camera", make)])
 
-    def _start_host(self, kind: str, make: Callable[[], Any], **restarts: int) -> Any:
+    def _start_host(self, name: str, kind: str, make: Callable[[], Any], **restarts: int) -> Any:
         import ray
 
         share = self._limits.shares[kind]
-        return (
+        handle = (
             ray.remote(ActorHost)
             .options(
                 num_cpus=share.num_cpus,
                 num_gpus=share.num_gpus,
                 max_concurrency=MAX_CONCURRENCY.get(kind, 1000),
+                # Over all machines: Ray would otherwise put all actors that reserve nothing on the first.
+                scheduling_strategy="SPREAD",
                 **restarts,
             )
             .remote(make)
         )
+        self._watch.add(name, kind, handle)
+        return handle

@@ -2,12 +2,15 @@
 
 import asyncio
 import logging
+import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
 from pipeline.core.errors import ProcessLostError
-from pipeline.runtime.camera_actor import Checkpoint
+from pipeline.runtime.checkpoint import Checkpoint
+from pipeline.runtime.process_watch import BUDGET_S
 from pipeline.telemetry.camera_status import CameraStatus
 
 logger = logging.getLogger(__name__)
@@ -27,7 +30,7 @@ class RestartingCamera:
     Args:
         name: What the process is called in messages.
         start: Starts a process.
-        max_restarts: How often the process may die; the camera is lost when it dies once more.
+        max_restarts: How often the process may die within an hour; the camera is lost when it dies once more.
         checkpoint_every_s: Seconds between two checkpoints. A longer time means less copying, and more frames that a
             new process tracks again.
     """
@@ -67,16 +70,19 @@ class RestartingCamera:
         Raises:
             ProcessLostError: If the process died once too often.
         """
-        num_restarts = 0
+        died_at: deque[float] = deque()
         while True:
             keeping = asyncio.create_task(self._keep_checkpoints(self._process))
             await asyncio.sleep(0)  # asked for a checkpoint before it runs, the camera holds acknowledgements back
             try:
                 status: CameraStatus = await self._process.call("run", self._checkpoint)
             except ProcessLostError as error:
-                if error.process != self._name or num_restarts == self._max_restarts:
+                now = time.monotonic()
+                while died_at and died_at[0] < now - BUDGET_S:
+                    died_at.popleft()
+                if error.process != self._name or len(died_at) == self._max_restarts:
                     raise
-                num_restarts += 1
+                died_at.append(now)
                 self._process = self._start()
                 where = f"after frame {self._checkpoint.stamp.index}" if self._checkpoint else "from the beginning"
                 logger.warning("%s; started again %s", error, where)

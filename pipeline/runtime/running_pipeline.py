@@ -1,8 +1,8 @@
 """A pipeline whose actors are built."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from pipeline.core import Embedding
 from pipeline.runtime.deliveries import Deliver
@@ -46,8 +46,9 @@ class RunningPipeline:
         embed: Makes vectors.
         enrol: See ``MatchActor.enrol``.
         deliver: See ``MatchActor.deliver``; used for cameras whose process is lost.
-        finish: Publishes what is left, after the last camera has ended. See ``MatchActor.finish``.
+        finish: Publishes what is left, after the last camera has ended or was stopped. See ``MatchActor.finish``.
         match_status: See ``MatchActor.status``.
+        watch_processes: Replaces processes that hang, until cancelled; see ``Processes.watch``.
         busy: By stage, one function for each batch actor; see ``BatchActor.busy``.
     """
 
@@ -56,6 +57,7 @@ class RunningPipeline:
     embed: Embed
     enrol: Callable[[int, Embedding], Awaitable[None]]
     deliver: Deliver
-    finish: Callable[[float], Awaitable[MatchReport]]
+    finish: Callable[[float, bool], Awaitable[MatchReport]]
     match_status: Callable[[], Awaitable[MatchStatus]]
+    watch_processes: Callable[[], Coroutine[Any, Any, None]]
     busy: Mapping[str, Sequence[Callable[[], Awaitable[tuple[float, int, int]]]]]

@@ -2,16 +2,22 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from math import inf
+from typing import TypeVar
 
 from pipeline.core.errors import ProcessLostError
-from pipeline.runtime.running_pipeline import Camera, RunningPipeline
+from pipeline.runtime.running_pipeline import RunningPipeline
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_report import MatchReport
 from pipeline.telemetry.match_status import MatchStatus
+
+STATUS_S = 2.0
+"""Seconds that a process has to tell its status. A longer time lets a hung one delay the picture of all others."""
+
+Result = TypeVar("Result")
 
 
 async def supervise(
@@ -24,6 +30,9 @@ async def supervise(
 ) -> tuple[dict[str, CameraStatus], MatchReport | None]:
     """Run every camera until it ends or ``stop`` is set, then publish what is left.
 
+    A part that hangs harms only itself: a status that does not come is shown as silent, and a camera that does not stop
+    in time is given up.
+
     Args:
         pipeline: Built.
         stop: Set from outside: read no further, drain, finish.
@@ -32,12 +41,14 @@ async def supervise(
         watch_every_s: Seconds between two such calls.
 
     Returns:
-        The last status of every camera, and the report of the run; None if draining took too long.
+        The last status of every camera, and the report of the run; None if publishing took too long.
 
     Raises:
         ProcessLostError: If a process other than a camera's is lost.
     """
     latest = dict.fromkeys(pipeline.cameras, CameraStatus())
+    match = MatchStatus()
+    watching = asyncio.ensure_future(pipeline.watch_processes())
     runs = {camera_id: asyncio.create_task(_run(pipeline, camera_id, latest)) for camera_id in pipeline.cameras}
     stopping = asyncio.create_task(stop.wait())
     deadline = inf
@@ -47,31 +58,42 @@ async def supervise(
         while not all(run.done() for run in runs.values()):
             waiting = [run for run in runs.values() if not run.done()]
             await asyncio.wait(
-                waiting if stop.is_set() else [*waiting, stopping],
+                [*waiting, watching] if stop.is_set() else [*waiting, watching, stopping],
                 timeout=watch_every_s,
                 return_when=asyncio.FIRST_COMPLETED,
             )
+            if watching.done():
+                watching.result()
             if stop.is_set() and deadline == inf:
                 deadline = loop.time() + drain_s
-                await asyncio.gather(*(camera.stop() for camera in pipeline.cameras.values()), return_exceptions=True)
+                await asyncio.gather(*(_within(camera.stop(), drain_s) for camera in pipeline.cameras.values()))
             if loop.time() >= deadline:
-                return latest, None
-            for camera_id, run in runs.items():
-                latest[camera_id] = run.result() if run.done() else await _status(pipeline, camera_id, latest)
-            match = await pipeline.match_status()
+                break
+            statuses = await asyncio.gather(
+                *(_status(pipeline, camera_id, latest[camera_id], run) for camera_id, run in runs.items())
+            )
+            latest = dict(zip(runs, statuses, strict=True))
+            match = await _within(pipeline.match_status(), STATUS_S) or match
             if match.epoch != epoch:
                 epoch = match.epoch
-                ended = [camera_id for camera_id, run in runs.items() if run.done()]
+                ended = [camera_id for camera_id, run in runs.items() if run.done() and not run.result().stopped_early]
                 await asyncio.gather(*(_report_end(pipeline, camera_id) for camera_id in ended))
             watch(latest, match)
-        report = await pipeline.finish(min(drain_s, deadline - loop.time()))
+        latest = {camera_id: _ended(run, latest[camera_id], drain_s) for camera_id, run in runs.items()}
+        is_whole = not any(status.stopped_early for status in latest.values())
+        finishing = asyncio.ensure_future(pipeline.finish(max(0.0, min(drain_s, deadline - loop.time())), is_whole))
+        await asyncio.wait([finishing, watching], return_when=asyncio.FIRST_COMPLETED)
+        if not finishing.done():
+            watching.result()
+        report = finishing.result()
         if not report.behind:
-            await asyncio.gather(*(_settle(camera) for camera in pipeline.cameras.values()))
-        return {camera_id: run.result() for camera_id, run in runs.items()}, report
+            cameras = [camera for camera_id, camera in pipeline.cameras.items() if latest[camera_id].error is None]
+            await asyncio.gather(*(_within(camera.settle(), drain_s) for camera in cameras))
+        return latest, report
     finally:
-        for task in (stopping, *runs.values()):
+        for task in (stopping, watching, *runs.values()):
             task.cancel()
-        await asyncio.gather(stopping, *runs.values(), return_exceptions=True)
+        await asyncio.gather(stopping, watching, *runs.values(), return_exceptions=True)
 
 
 async def _run(pipeline: RunningPipeline, camera_id: str, latest: Mapping[str, CameraStatus]) -> CameraStatus:
@@ -90,13 +112,24 @@ async def _report_end(pipeline: RunningPipeline, camera_id: str) -> None:
     await pipeline.deliver(camera_id, [], inf, time.time(), None)
 
 
-async def _settle(camera: Camera) -> None:
-    with suppress(ProcessLostError):  # reported by run()
-        await camera.settle()
+def _ended(run: "asyncio.Task[CameraStatus]", latest: CameraStatus, drain_s: float) -> CameraStatus:
+    """Return the last status of a camera; one that did not end in time is given up."""
+    if run.done():
+        return run.result()
+    return replace(latest, error=f"expected it to stop within flow.drain_s = {drain_s:g} s, it did not")
 
 
-async def _status(pipeline: RunningPipeline, camera_id: str, latest: Mapping[str, CameraStatus]) -> CameraStatus:
-    try:
-        return await pipeline.cameras[camera_id].status()
-    except ProcessLostError:
-        return latest[camera_id]  # reported by run()
+async def _status(
+    pipeline: RunningPipeline, camera_id: str, latest: CameraStatus, run: "asyncio.Task[CameraStatus]"
+) -> CameraStatus:
+    if run.done():
+        return run.result()
+    status = await _within(pipeline.cameras[camera_id].status(), STATUS_S)
+    return status or replace(latest, is_silent=True)
+
+
+async def _within(call: Awaitable[Result], seconds: float) -> Result | None:
+    """Return what a call returns; None if it takes too long, or its process is lost, which run() reports."""
+    with suppress(TimeoutError, ProcessLostError):
+        return await asyncio.wait_for(call, seconds)
+    return None

@@ -27,6 +27,11 @@ class CameraStatus:
         waits_s: Seconds until the next frame of a paced replay is due; 0 if none is waited for.
         reopens: How often the source was opened again.
         error: Why the camera was given up, or its recording broke off; None while all is well.
+        away: Why a live camera gives no frames now; it is opened again and again. None while it gives some.
+        clock_ahead_s: Seconds by which the clock behind a live camera's stamps is ahead of this machine's; negative if
+            it is behind, or its frames take long. What is corrected is included.
+        is_silent: Its process does not answer; the other values are those of its last answer.
+        stopped_early: The recording was not read to its end, because the run was stopped.
         track_s: Seconds spent on tracking.
         decode_s: Seconds spent on reading and letter-boxing.
     """
@@ -47,5 +52,9 @@ class CameraStatus:
     waits_s: float = 0.0
     reopens: int = 0
     error: str | None = None
+    away: str | None = None
+    clock_ahead_s: float = 0.0
+    is_silent: bool = False
+    stopped_early: bool = False
     track_s: float = 0.0
     decode_s: float = 0.0

@@ -28,6 +28,11 @@ GAUGES = {
         (),
     ),
     "reid_cameras_lost": ("Cameras that were given up.", ()),
+    "reid_camera_away": (
+        "1 while a camera gives no frames, its process does not answer, or it was given up.",
+        ("camera",),
+    ),
+    "reid_clock_ahead_seconds": ("How far a camera's clock is ahead of this machine's.", ("camera",)),
 }
 """Name: description and labels. No label names a person."""
 
@@ -65,6 +70,9 @@ class RayMetrics:
             self._count("reid_reopens_total", status.reopens, camera=camera)
             self._gauges["reid_frame_age_seconds"].set(status.lag_s, {"camera": camera})
             self._gauges["reid_open_tracks"].set(status.people_now, {"camera": camera})
+            is_away = status.away is not None or status.is_silent or status.error is not None
+            self._gauges["reid_camera_away"].set(float(is_away), {"camera": camera})
+            self._gauges["reid_clock_ahead_seconds"].set(status.clock_ahead_s, {"camera": camera})
         self._gauges["reid_cameras_lost"].set(sum(status.error is not None for status in cameras.values()))
 
     def _count(self, name: str, total: int, **labels: str) -> None:

@@ -47,7 +47,8 @@ class Progress:
         for camera_id, status in cameras.items():
             at, frames = self._before.get(camera_id, (self._began, 0))
             if now - at >= 1.0:
-                self._fps[camera_id] = (status.frames_processed - frames) / (now - at)
+                # A camera that continues from a checkpoint counts again from there.
+                self._fps[camera_id] = max(0, status.frames_processed - frames) / (now - at)
                 self._before[camera_id] = (now, status.frames_processed)
         if self._live is not None:
             self._live.update(self._table(cameras))
@@ -63,7 +64,7 @@ class Progress:
                     status.bad_frames,
                     status.lag_s,
                     status.people_now,
-                    _waiting(status, ", "),
+                    f"; {note}" if (note := _note(status)) else "",
                 )
 
     def _table(self, cameras: Mapping[str, CameraStatus]) -> Table:
@@ -80,11 +81,17 @@ class Progress:
                 f"{status.lag_s:.1f} s",
                 str(status.people_now),
                 f"{status.tracklets:,}",
-                Text(status.error or _waiting(status), style="red" if status.error else ""),  # may hold brackets
+                Text(_note(status), style="red" if _trouble(status) else ""),  # not markup: may hold brackets
             )
         return table
 
 
-def _waiting(status: CameraStatus, before: str = "") -> str:
-    """Return how long a replay waits for its next frame; nothing if that is not worth saying."""
-    return f"{before}waits {status.waits_s:.0f} s for the next frame" if status.waits_s >= MIN_WAIT_S else ""
+def _trouble(status: CameraStatus) -> str:
+    """Return what is wrong with a camera; empty if nothing is."""
+    return status.error or ("its process does not answer" if status.is_silent else status.away or "")
+
+
+def _note(status: CameraStatus) -> str:
+    """Return what is wrong with a camera, or how long a replay waits for its next frame if that is worth saying."""
+    waits = f"waits {status.waits_s:.0f} s for the next frame" if status.waits_s >= MIN_WAIT_S else ""
+    return _trouble(status) or waits

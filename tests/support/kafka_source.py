@@ -1,11 +1,15 @@
 """Builds Kafka sources from their YAML, and frames to send to them."""
 
+from contextlib import closing
+
 from clips import picture
 from factories import make_stamp
 from kafka_broker import Broker
 from omegaconf import OmegaConf
 from plugins import ROOT
 
+from connectors.kafka.frame_publisher import FramePublisher
+from connectors.pictures.encoded_image import Encoding
 from connectors.sources.kafka import KafkaSource
 from pipeline.config.plugins import build_source
 from pipeline.core import Frame
@@ -35,3 +39,20 @@ def frames(count: int, camera_id: str = "east", first: int = 0) -> list[Frame]:
 
 def stamps(source: KafkaSource) -> list[tuple[int, float]]:
     return [(frame.stamp.index, frame.stamp.captured_at) for frame in source.frames()]
+
+
+def publish(broker: Broker, topic: str, frames: list[Frame], encoding: Encoding = Encoding.JPEG) -> None:
+    publisher = FramePublisher(
+        {"bootstrap_servers": broker.servers},
+        topic,
+        camera_id="east",
+        partition=None,
+        encoding=encoding,
+        quality=90,
+        max_bytes=None,
+    )
+    with closing(publisher):
+        for frame in frames:
+            publisher.publish(frame)
+        publisher.end(frames[-1].stamp)
+        publisher.flush()

@@ -128,8 +128,9 @@ def whole(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_person_who_walks_from_one_half_to_the_other_keeps_the_number(whole: Path) -> None:
     quality = json.loads((whole / "summary.json").read_text())["quality"]
-    assert quality["idf1"] > 0.70  # measured .85; offline clustering with the best threshold reaches .61
-    assert quality["hota"] > 0.55
+    # Measured: .864 and .626. Offline clustering with the best threshold reaches .61.
+    assert quality["idf1"] > 0.845
+    assert quality["hota"] > 0.607
 
 
 @pytest.mark.ray

@@ -1,4 +1,8 @@
-"""The wheel, installed where nothing else is: it brings what the default run needs, and nothing else."""
+"""The wheel, installed where nothing else is: it brings what the default run needs, and each extra what it is for.
+
+The default run and the small extras are tried by ``make test``. The extras with torch or warp take gigabytes: they are
+marked ``nightly`` and tried by a job of their own (``pytest -m nightly``).
+"""
 
 import json
 import subprocess
@@ -62,3 +66,70 @@ def test_an_empty_environment_runs_the_demo_from_an_empty_folder(python: Path, t
     assert summary["sightings"] > 0
     assert summary["quality"]["idf1"] > 0
     assert not [path for path in tmp_path.iterdir() if path.name != "out"]
+
+
+EXTRAS = {
+    "kafka": "import connectors.sinks.kafka, connectors.sources.kafka, pipeline.cli.publish",
+    "parquet": "import pyarrow.parquet",
+    "traces": "import connectors.sinks.open_telemetry",
+    "openvino": "import models.detection.openvino, models.pose.movenet, models.reid.image_openvino",
+}
+"""Small extras, and what works only with them."""
+
+NIGHTLY = {
+    "video": "import models.reid.video",
+    "world": "import connectors.synthetic.source",
+    "train": "import models.training.train",
+}
+"""Extras of gigabytes, and what works only with them."""
+
+EXPORT = """
+import hashlib, sys
+from ultralytics import YOLO
+network = YOLO("yolo11n.yaml")
+network.save("yolo11n.pt")
+network.export(format="onnx", imgsz=(384, 640), dynamic=False)
+print(hashlib.sha256(open("yolo11n.pt", "rb").read()).hexdigest())
+"""
+"""A network of random weights as both files that people have. It finds nobody, which is no matter here."""
+
+
+def with_extra(python: Path, wheel: Path, extra: str, folder: Path) -> None:
+    """Install an extra on top of what is there, and look whether ``passerby doctor`` finds it."""
+    constraints = ROOT / "constraints.txt"
+    run(python, "-m", "pip", "install", "--quiet", "-c", constraints, f"{wheel}[{extra}]", cwd=folder)
+    (line,) = [
+        line
+        for line in run(python.with_name("passerby"), "doctor", cwd=folder).splitlines()
+        if f"extra {extra} " in line
+    ]
+    assert line.startswith("ok")
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("extra", sorted(EXTRAS))
+def test_a_small_extra_brings_what_it_is_for(python: Path, wheel: Path, tmp_path: Path, extra: str) -> None:
+    with_extra(python, wheel, extra, tmp_path)
+    run(python, "-c", EXTRAS[extra], cwd=tmp_path)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("extra", sorted(NIGHTLY))
+def test_a_large_extra_brings_what_it_is_for(python: Path, wheel: Path, tmp_path: Path, extra: str) -> None:
+    with_extra(python, wheel, extra, tmp_path)
+    run(python, "-c", NIGHTLY[extra], cwd=tmp_path)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(1800)
+def test_a_network_of_ultralytics_runs_as_it_is_and_as_onnx(python: Path, wheel: Path, tmp_path: Path) -> None:
+    with_extra(python, wheel, "ultralytics", tmp_path)
+    run(python, "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", "onnx", "onnxslim", cwd=tmp_path)
+    sha256 = run(python, "-c", EXPORT, cwd=tmp_path).split()[-1]
+    usual = ["runtime=inline", "source.file.seconds=1", "detector.input_hw=[384,640]"]
+    pt = ["detector=ultralytics", f"detector.weights={tmp_path}/yolo11n.pt", f"detector.sha256={sha256}"]
+    onnx = ["detector=onnx", f"detector.weights={tmp_path}/yolo11n.onnx"]
+    for name, words in (("pt", pt), ("onnx", onnx)):
+        run(python.with_name("passerby"), "run", *usual, *words, f"output_dir={name}", cwd=tmp_path)
+        assert (tmp_path / name / "summary.json").exists()

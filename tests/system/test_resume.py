@@ -1,4 +1,4 @@
-"""A run that was killed, and is continued."""
+"""A run that was killed or stopped, and is continued."""
 
 import json
 import signal
@@ -26,7 +26,10 @@ def digest(folder: Path) -> str:
 
 @pytest.mark.shared
 @pytest.mark.timeout(600)
-def test_a_killed_run_continues_to_the_result_of_an_undisturbed_one(halves: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGINT"])
+def test_a_run_that_was_killed_or_stopped_continues_to_the_result_of_an_undisturbed_one(
+    halves: list[str], tmp_path: Path, name: str
+) -> None:
     options = ["runtime=inline", *halves, "matcher.recluster_every_s=1", "sink=[jsonl,mot]", "flow.flush_every_s=0.2"]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert run([*options, f"output_dir={whole}"]).code == 0
@@ -39,8 +42,12 @@ def test_a_killed_run_continues_to_the_result_of_an_undisturbed_one(halves: list
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        process.send_signal(signal.Signals[name])
+        out, err = process.communicate(timeout=60)
+        if name == "SIGINT":
+            assert process.returncode == 0, err
+            assert num_lines > 3 or "stopped early: left after " in out  # later the clip may have ended
+            assert (killed / "mot/right.txt").read_text()
     finished = run([*options, f"output_dir={killed}", "resume=true"])
     assert finished.code == 0, finished.err
     assert digest(killed) == digest(whole)

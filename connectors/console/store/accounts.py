@@ -88,11 +88,18 @@ class Accounts:
         """The key that signs cookies."""
         return str(self._database.rows("SELECT value FROM about WHERE key = 'secret'")[0][0])
 
-    def make_first(self) -> str | None:
-        """Add an administrator if there is no user yet, and return the password; it cannot be read again."""
+    def make_first(self, password: str | None = None) -> str | None:
+        """Add an administrator if there is no user yet, and return the password; it cannot be read again.
+
+        Args:
+            password: Of the administrator; None for a random one.
+
+        Raises:
+            ConfigError: If the password is too short.
+        """
         if self._database.rows("SELECT 1 FROM users LIMIT 1"):
             return None
-        password = secrets.token_urlsafe(12)
+        password = password or secrets.token_urlsafe(12)
         self.put("admin", password, Role.ADMINISTRATOR, None)
         return password
 

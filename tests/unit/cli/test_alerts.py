@@ -40,6 +40,7 @@ def post(broker: Broker, topic: str, tmp_path: Path) -> Raise:
             security={},
             partitions=4,
             replication=1,
+            dead_letters=None,
             max_waiting=1000,
             open_timeout_s=1.0,
             flush_timeout_s=5.0,
@@ -119,8 +120,8 @@ def test_a_message_that_is_not_an_alert_is_skipped(
 
 def test_a_missing_topic_is_an_error_that_says_so(command: Command) -> None:
     code, _, error = command("tail", "--once")
-    assert code == 1
-    assert "no such topic" in error
+    assert code == 2
+    assert "no topic" in error
 
 
 def test_plain_text_to_another_machine_is_refused() -> None:

@@ -17,6 +17,7 @@ from pipeline.core.errors import ConfigError, MissingDependencyError, WeightsErr
 SINGLE = ["detector", "tracker", "pose", "embedder", "gallery"]
 SEVERAL = ["alerts", "sink"]
 REQUIRED = {
+    "onnx": ["detector.weights=/x.onnx"],
     "image_onnx": ["embedder.weights=/x.onnx"],
     "video_onnx": ["embedder.weights=/x.onnx"],
     "rtmpose_onnx": ["pose.weights=/x.onnx"],

@@ -113,6 +113,7 @@ def test_a_reader_parses_our_events(broker: Broker, tmp_path: Path) -> None:
         security={},
         partitions=1,
         replication=1,
+        dead_letters=None,
         max_waiting=10,
         open_timeout_s=2.0,
         flush_timeout_s=5.0,

@@ -13,6 +13,8 @@ from pipeline.core import (
     Correction,
     CorrectionCommand,
     CorrectionKind,
+    Match,
+    Outcome,
     Severity,
     Sighting,
     TrackId,
@@ -20,7 +22,9 @@ from pipeline.core import (
 )
 from pipeline.core.errors import ConfigError, ConnectorError
 from pipeline.ledger import Ledger, LedgerReader, submit_command
+from pipeline.ledger.codec import to_line
 from pipeline.ledger.verification import faults_of
+from pipeline.ledger.why import why
 
 EAST, WEST = TrackId("east", 0, 1), TrackId("west", 0, 1)
 MERGE = CorrectionCommand(CommandKind.MERGE, (1, 2), "ann", 1.7e9, reason="same coat")
@@ -187,3 +191,43 @@ def test_a_number_is_not_given_again_after_the_events_that_had_it_were_deleted(
     ledger.close()
     assert command(tmp_path / "ledger.sqlite", "split", "1", "west/0/1:1") == 0
     assert people(tmp_path / "ledger.sqlite") == {1: 1, (8 if records else 2): 1}
+
+
+def test_an_erasure_empties_the_commands_about_the_person_and_names_copies_elsewhere(path: Path) -> None:
+    assert command(path, "split", "1", "east/0/1:1", "east/0/1:2") == 0
+    (path.parent / "copied.txt").write_bytes(to_line(make_sighting(3, EAST, 1, make_path(10))))
+    (path.parent / "others.txt").write_bytes(to_line(make_sighting(2, WEST, 0, make_path(50))))
+    reader = LedgerReader(path)
+    before = reader.commands()[0].command
+    assert command(path, "erase", "3") == 0
+    split, erase = reader.commands()
+    assert split.command == CorrectionCommand(CommandKind.SPLIT, (1,), "ann", before.at)
+    assert "copied.txt" in erase.outcome
+    assert "others.txt" not in erase.outcome
+    reader.close()
+
+
+def test_the_reason_of_a_decision_shows_its_evidence_and_whom_it_is_about(tmp_path: Path) -> None:
+    evidence = (("looks", 1.25), ("way", -0.5))
+    matched = replace(make_sighting(1, EAST, outcome=Outcome.MATCHED), evidence=evidence)
+    new = replace(make_sighting(2, WEST), evidence=evidence, runner_up=Match(1, 0.4), gates=("not 1: away",))
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger.append([matched, new])
+    ledger.close()
+    reader = LedgerReader(tmp_path / "ledger.sqlite")
+    assert why(reader, TrackPart(EAST, 0)) == [
+        "east/0/1:0 at 0.4 was matched to person 1: matched, 95% sure",
+        "  appearance: cosine distance 0.200 to this person",
+        "  looks: +1.25",
+        "  way: -0.50",
+        "  runner-up: none",
+        "  no one was ruled out",
+        "now: person 1",
+    ]
+    assert why(reader, TrackPart(WEST, 0))[1:5] == [
+        "  looks: +1.25 (of the runner-up)",
+        "  way: -0.50 (of the runner-up)",
+        "  runner-up: person 1, at 0.400",
+        "  not 1: away",
+    ]
+    reader.close()

@@ -1,5 +1,6 @@
 import asyncio
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -64,8 +65,8 @@ class HopelessSource:
 class EndlessSource(HopelessSource):
     """Gives frames until it is closed."""
 
-    def __init__(self, camera_id: str = "east") -> None:
-        super().__init__(live=False)
+    def __init__(self, camera_id: str = "east", *, live: bool = False) -> None:
+        super().__init__(live)
         self.camera_id = camera_id
         self._closed = threading.Event()
 
@@ -205,7 +206,40 @@ def test_a_live_camera_that_breaks_is_opened_again() -> None:
     assert pipeline.watermarks[-1] == inf
 
 
-def test_a_live_camera_that_keeps_breaking_is_given_up() -> None:
+def test_a_live_camera_that_keeps_breaking_is_never_given_up_and_says_why_it_is_away() -> None:
+    source = HopelessSource()
+    actor = make_actor(source, FakePipeline(), replace(LIMITS, max_reopens=0))
+
+    async def main() -> tuple[CameraStatus, CameraStatus]:
+        task = asyncio.create_task(actor.run())
+        while (status := await actor.status()).reopens < 20:
+            await asyncio.sleep(0.001)
+        await actor.stop()
+        return status, await asyncio.wait_for(task, 10)
+
+    away, ended = asyncio.run(main())
+    assert away.away == "east: no route to host"
+    assert away.error is ended.error is None
+
+
+@pytest.mark.parametrize("ahead_s", [3600.0, 4.5, -3600.0])
+def test_a_live_camera_whose_clock_is_wrong_loses_no_frame_and_has_the_times_of_this_machine(ahead_s: float) -> None:
+    class LiveSource(MemorySource):
+        def frames(self) -> Iterator[Frame]:
+            for frame in super().frames():
+                time.sleep(0.01)
+                yield replace(frame, stamp=replace(frame.stamp, captured_at=time.time() + ahead_s))
+
+    pipeline = FakePipeline()
+    began = time.time()
+    limits = replace(LIMITS, max_lateness_s=5.0)
+    status = asyncio.run(make_actor(LiveSource("east", make_frames(30), live=True), pipeline, limits).run())
+    assert status.frames_processed >= 25  # of 30: the machine may be busy
+    assert status.clock_ahead_s == pytest.approx(ahead_s, abs=2.0)
+    assert all(began - 1 <= at <= time.time() + 1 for at in pipeline.watermarks if -inf < at < inf)
+
+
+def test_a_live_camera_that_may_break_a_few_times_only_is_given_up() -> None:
     source, pipeline = HopelessSource(), FakePipeline()
     status = run(source, pipeline)
     assert status.error == "east: no route to host"
@@ -255,10 +289,7 @@ def test_stop_ends_a_pause() -> None:
     assert asyncio.run(main()).error is None
 
 
-def test_after_a_stop_what_was_read_is_still_delivered() -> None:
-    pipeline = FakePipeline()
-    actor = make_actor(EndlessSource(), pipeline)
-
+def stop_after_30_frames(actor: CameraActor, pipeline: FakePipeline) -> CameraStatus:
     async def main() -> CameraStatus:
         task = asyncio.create_task(actor.run())
         while len(pipeline.searched) < 30:
@@ -266,10 +297,47 @@ def test_after_a_stop_what_was_read_is_still_delivered() -> None:
         await actor.stop()
         return await asyncio.wait_for(task, 10)
 
-    status = asyncio.run(main())
-    assert seen_frames(pipeline) == pipeline.searched == list(range(status.frames_processed))
-    assert status.people_now == 0
+    return asyncio.run(main())
+
+
+def test_after_a_stop_what_a_live_camera_read_is_still_delivered() -> None:
+    pipeline = FakePipeline()
+    status = stop_after_30_frames(make_actor(EndlessSource(live=True), pipeline), pipeline)
+    assert seen_frames(pipeline) == pipeline.searched
+    assert status.frames_processed == len(pipeline.searched)
+    assert (status.people_now, status.stopped_early) == (0, False)
     assert pipeline.watermarks[-1] == inf
+
+
+def test_a_stop_ends_no_track_of_a_recording_which_a_run_that_continues_reads_again() -> None:
+    source, pipeline = EndlessSource(), FakePipeline(safe_until=inf)
+    actor = make_actor(source, pipeline)
+    status = stop_after_30_frames(actor, pipeline)
+    assert status.stopped_early
+    assert not any(embedding.is_last for embedding in pipeline.embeddings)
+    assert inf not in pipeline.watermarks
+    source.ack = lambda stamp: pytest.fail(f"{stamp} is needed again")  # type: ignore[method-assign]
+    asyncio.run(actor.settle())
+
+
+def test_a_recording_that_was_read_waits_for_others_no_longer_once_it_is_stopped() -> None:
+    class Unprocessed(FakePipeline):
+        async def deliver(self, *arguments: object) -> Acknowledgement:  # type: ignore[override]
+            await super().deliver(*arguments)  # type: ignore[arg-type]
+            return Acknowledgement("one", True, -inf, -inf)
+
+    pipeline = Unprocessed()
+    actor = make_actor(MemorySource("east", make_frames(40)), pipeline)
+
+    async def main() -> CameraStatus:
+        task = asyncio.create_task(actor.run())
+        while inf not in pipeline.watermarks:
+            await asyncio.sleep(0.001)
+        assert not task.done()
+        await actor.stop()
+        return await asyncio.wait_for(task, 10)
+
+    assert not asyncio.run(main()).stopped_early
 
 
 def test_a_camera_that_is_stopped_before_it_begins_reads_nothing() -> None:
@@ -280,8 +348,9 @@ def test_a_camera_that_is_stopped_before_it_begins_reads_nothing() -> None:
         await actor.stop()
         return await actor.run()
 
-    assert asyncio.run(main()).frames_read == 0
-    assert pipeline.delivered == [([], inf)]
+    status = asyncio.run(main())
+    assert (status.frames_read, status.stopped_early) == (0, True)
+    assert pipeline.delivered == []
 
 
 def test_a_broken_frame_is_dropped_and_counted() -> None:

@@ -15,7 +15,8 @@ from test_camera_actor import FakePipeline, make_actor, make_frames
 from connectors.sources.memory import MemorySource
 from pipeline.core import Detections, Embedding, Frame, LetterboxedFrame
 from pipeline.core.errors import ProcessLostError, ShapeError
-from pipeline.runtime.camera_actor import CameraActor, Checkpoint
+from pipeline.runtime.camera_actor import CameraActor
+from pipeline.runtime.checkpoint import Checkpoint
 from pipeline.runtime.deliveries import Acknowledgement
 from pipeline.runtime.restarting_camera import RestartingCamera
 from pipeline.telemetry.camera_status import CameraStatus
@@ -218,7 +219,7 @@ def test_the_source_forgets_nothing_that_the_last_checkpoint_needs() -> None:
     assert max(after) <= first.stamp.index
 
 
-def test_a_stopped_camera_still_delivers_what_its_lost_process_had_read() -> None:
+def test_a_recording_that_is_stopped_while_its_process_is_replaced_ends_no_track() -> None:
     pipeline = FakePipeline()
 
     async def main() -> Checkpoint:
@@ -241,8 +242,8 @@ def test_a_stopped_camera_still_delivers_what_its_lost_process_had_read() -> Non
 
     status = asyncio.run(go_on())
     assert rest.searched == []
-    assert rest.embeddings[-1].is_last
-    assert rest.embeddings[-1].last == checkpoint.stamp
+    assert not any(embedding.is_last for embedding in rest.embeddings)
+    assert status.stopped_early
     assert status.frames_processed == checkpoint.stamp.index + 1
 
 

@@ -9,12 +9,15 @@ import pytest
 from factories import make_frame, make_stamp
 
 from connectors.sources.memory import MemorySource
+from pipeline.runtime.camera_clock import CameraClock
 from pipeline.runtime.paced_frames import PacedFrames
 
 
 def paced(times: list[float], speed: float = 1.0, max_fps: float | None = None) -> PacedFrames:
     frames = [make_frame(make_stamp(index=index, captured_at=at)) for index, at in enumerate(times)]
-    return PacedFrames(MemorySource("east", frames), input_hw=(64, 64), speed=speed, max_fps=max_fps)
+    source = MemorySource("east", frames)
+    clock = CameraClock(behind_s=5.0)
+    return PacedFrames(source, input_hw=(64, 64), speed=speed, clock=clock, max_fps=max_fps)
 
 
 def test_frames_come_when_they_are_due() -> None:

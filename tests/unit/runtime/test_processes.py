@@ -93,15 +93,17 @@ def test_equal_actors_are_called_in_turn_and_each_is_built_once(place: Any, ray:
     assert Counter.num_built - before == 2
 
 
-def test_the_share_and_the_restarts_of_the_plan_reach_ray(ray: FakeRay) -> None:
+def test_the_share_of_the_plan_reaches_ray_which_replaces_all_but_cameras(ray: FakeRay) -> None:
     processes = RayProcesses(LIMITS)
     processes.start("detect", Counter)
     processes.start("match", Counter)
     processes.start_camera("east", Counter)  # type: ignore[arg-type]
-    detect = {"num_cpus": 1.0, "num_gpus": 0.5, "max_restarts": 3, "max_task_retries": 1, "max_concurrency": 1000}
-    match = {"num_cpus": 2.0, "num_gpus": 0.0, "max_restarts": 3, "max_task_retries": -1, "max_concurrency": 1000}
+    spread = {"scheduling_strategy": "SPREAD"}
+    for_ever = {"max_restarts": -1, "max_task_retries": -1, "max_concurrency": 1000, **spread}
+    detect = {"num_cpus": 1.0, "num_gpus": 0.5, **for_ever}
+    match = {"num_cpus": 2.0, "num_gpus": 0.0, **for_ever}
     # RestartingCamera restarts a camera, from its checkpoint.
-    camera = {"num_cpus": 0.25, "num_gpus": 0.0, "max_concurrency": 100}
+    camera = {"num_cpus": 0.25, "num_gpus": 0.0, "max_concurrency": 100, **spread}
     assert ray.options_of == [detect, detect, match, camera]
 
 

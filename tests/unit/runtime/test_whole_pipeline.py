@@ -163,7 +163,7 @@ def test_the_limits_of_the_plan_reach_the_ledger(tmp_path: Path, monkeypatch: py
     assert counts["young"] < 6
 
 
-def test_a_stopped_run_publishes_what_it_read(tmp_path: Path) -> None:
+def test_a_stopped_run_publishes_what_it_completed_and_ends_nothing(tmp_path: Path) -> None:
     sink = MemorySink()
 
     async def main() -> Result:
@@ -177,13 +177,14 @@ def test_a_stopped_run_publishes_what_it_read(tmp_path: Path) -> None:
 
     cameras, report = asyncio.run(main())
     assert report is not None
-    last = max(record.last.index for record in sink.records if isinstance(record, Sighting))
-    assert last == cameras["east"].frames_processed - 1
+    assert cameras["east"].stopped_early
+    assert report.num_sightings == len(sink.records) > 0
+    assert not any(record.is_last for record in sink.records if isinstance(record, Sighting))
 
 
-def test_a_run_that_does_not_drain_in_time_is_given_up(tmp_path: Path) -> None:
+def test_a_camera_that_does_not_drain_in_time_is_given_up_and_the_run_is_finished_without_it(tmp_path: Path) -> None:
     async def main() -> Result:
-        pipeline = await start_pipeline(make_plan(tmp_path, [EndlessSource()]))
+        pipeline = await start_pipeline(make_plan(tmp_path, [EndlessSource(live=True)]))
         is_asked = asyncio.Event()
 
         async def never(*_: object) -> Any:
@@ -198,8 +199,9 @@ def test_a_run_that_does_not_drain_in_time_is_given_up(tmp_path: Path) -> None:
         stop.set()
         return await watching
 
-    _, report = asyncio.run(main())
-    assert report is None
+    cameras, report = asyncio.run(main())
+    assert report is not None
+    assert "flow.drain_s = 0.1 s" in str(cameras["east"].error)
 
 
 class LostCamera:

@@ -55,7 +55,7 @@ def test_it_says_how_long_a_replay_waits_for_its_next_frame(
     with caplog.at_level(logging.INFO), Progress() as shown:
         clock.now = 110.0
         shown.show({"east": status(waits_s=311.8)})
-    assert caplog.messages[0].endswith("people now 2, waits 312 s for the next frame")
+    assert caplog.messages[0].endswith("people now 2; waits 312 s for the next frame")
 
 
 def test_without_a_terminal_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

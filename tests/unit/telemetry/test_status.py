@@ -31,7 +31,25 @@ def make_pipeline(cameras: dict[str, Any], match_status: Any) -> RunningPipeline
     async def busy() -> tuple[float, int, int]:
         return 1.5, 3, 2
 
-    return RunningPipeline(cameras, nothing, nothing, nothing, nothing, nothing, match_status, {"detect": [busy, busy]})  # type: ignore[arg-type]
+    return RunningPipeline(
+        cameras=cameras,
+        pose=nothing,
+        embed=nothing,  # type: ignore[arg-type]
+        enrol=nothing,
+        deliver=nothing,  # type: ignore[arg-type]
+        finish=nothing,
+        match_status=match_status,
+        watch_processes=nothing,
+        busy={"detect": [busy, busy]},
+    )
+
+
+class Hung:
+    """A process that was stopped by SIGSTOP."""
+
+    async def status(self) -> CameraStatus:
+        await asyncio.Event().wait()
+        raise AssertionError
 
 
 async def fine() -> MatchStatus:
@@ -49,6 +67,12 @@ def written_after(pipeline: RunningPipeline, folder: Path) -> dict[str, Any]:
     asyncio.run(run())
     found: dict[str, Any] = json.loads(path.read_text())
     return found
+
+
+def test_a_camera_that_hangs_hides_no_other(tmp_path: Path) -> None:
+    found = written_after(make_pipeline({"east": Hung(), "west": Well()}, fine), tmp_path)
+    assert found["cameras"]["east"]["is_silent"]
+    assert found["cameras"]["west"]["people_now"] == 2
 
 
 def test_it_has_every_camera_the_matcher_and_the_batch_actors(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_ten_thousand_faulty_messages_cost_no_good_frame_and_no_memory(broker: B
         producer.send(topic, value, key, headers)
         producer.flush()
     process = psutil.Process()
-    source = make_source(broker, topic)
+    source = make_source(broker, topic, message="passerby")
     received: list[int] = []
     before = peak = process.memory_info().rss
     for frame in source.frames():
@@ -117,7 +117,7 @@ def test_four_times_too_many_frames_are_dropped_and_counted_and_take_no_memory(b
     topic = broker.make_topic()
     num_sent, fps = 800, 4 / DETECT_S
     newest = num_sent - 2  # the last message is not a frame
-    source = make_source(broker, topic, live=True, read_timeout_s=3.0)
+    source = make_source(broker, topic, live=True, message="passerby", read_timeout_s=3.0)
     taken: list[int] = []
 
     async def detect(frame: LetterboxedFrame) -> Detections:

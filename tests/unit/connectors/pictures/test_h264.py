@@ -10,12 +10,11 @@ from clips import HW, picture
 from factories import make_stamp
 from hypothesis import given
 from hypothesis import strategies as st
-from kafka_bench import publish
 from kafka_broker import Broker, Message, end_message, wait_for
-from kafka_source import make_source, stamps
+from kafka_source import make_source, publish, stamps
 
 from connectors.kafka.frame_message import FrameHeader, to_headers
-from connectors.kafka.partition_reading import PartitionReading, ReadUpTo
+from connectors.kafka.topic_reading import ReadUpTo, TopicReading
 from connectors.pictures import h264
 from connectors.pictures.encoded_image import Encoding
 from connectors.pictures.h264 import H264Decoder, H264Encoder, is_key_frame
@@ -155,7 +154,8 @@ def test_units_before_the_committed_frame_are_decoded_and_not_yielded_again(
 ) -> None:
     topic = broker.make_topic()
     publish_h264(broker, topic, NUM_FRAMES)
-    monkeypatch.setattr(PartitionReading, "committed", lambda _: ReadUpTo(5, known_before=8))  # as Apache Kafka answers
+    read = {0: ReadUpTo(5, known_before=8)}
+    monkeypatch.setattr(TopicReading, "committed", lambda _: read)  # as Apache Kafka answers
     source = make_source(broker, topic, group=topic)
     assert [index for index, _ in stamps(source)] == list(range(8, NUM_FRAMES))
     assert source.num_bad == 0

@@ -49,6 +49,7 @@ def make(broker: Broker, topic: str, tmp_path: Path) -> Iterator[Make]:
             "security": {},
             "partitions": 4,
             "replication": 1,
+            "dead_letters": f"{topic}.dead",
             "max_waiting": 1000,
             "open_timeout_s": 1.0,
             "flush_timeout_s": 5.0,

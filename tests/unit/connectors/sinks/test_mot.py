@@ -223,10 +223,12 @@ def test_the_text_of_a_closed_sink_stays(tmp_path: Path):
     sink.write([make_sighting(1, ONE)])
     mark = sink.mark()
     sink.close()
+    before = texts(tmp_path)
     again = make_sink(tmp_path)
     again.rewind(mark)
     again.close()
-    assert texts(tmp_path)["east"]
+    assert before["east"]
+    assert texts(tmp_path) == before
 
 
 BEFORE: list[Record] = [
@@ -235,6 +237,45 @@ BEFORE: list[Record] = [
     make_sighting(1, ONE, 1, path_with_gap(slice(3, 6))),
     make_sighting(3, TWO, 0, make_path(2, 4)),
 ]
+FATES: list[Record] = [
+    correction(CorrectionKind.MERGED, 1, 2),
+    correction(CorrectionKind.SPLIT, 1, 4, parts=(TrackPart(ONE, 1),)),
+    correction(CorrectionKind.ERASED, 3),
+]
+AFTERWARDS: list[Record] = [
+    make_sighting(2, ONE, 2, make_path(6, 3)),  # the number was absorbed
+    make_sighting(3, TWO, 1, make_path(6, 3)),  # the number was erased
+    make_sighting(4, WEST, 1, make_path(3, 3)),
+]
+
+
+@pytest.mark.parametrize("num_deaths", [0, 1, 2])
+def test_a_sink_continues_after_one_that_was_closed(tmp_path: Path, num_deaths: int):
+    sink = make_sink(tmp_path / "whole")
+    sink.write([*BEFORE, *FATES, *AFTERWARDS])
+    sink.close()
+    sink = make_sink(tmp_path / "two")
+    sink.write([*BEFORE, *FATES])
+    mark = sink.mark()
+    sink.close()
+    assert texts(tmp_path / "two")["east"]
+    for _ in range(num_deaths):  # killed before anything has a new mark
+        sink = make_sink(tmp_path / "two")
+        sink.rewind(mark)
+        sink.write(AFTERWARDS)
+        die(sink)
+    sink = make_sink(tmp_path / "two")
+    sink.rewind(mark)
+    mark = sink.mark()
+    sink.write(AFTERWARDS)
+    die(sink)
+    sink = make_sink(tmp_path / "two")
+    sink.rewind(mark)  # killed after a new mark
+    sink.write(AFTERWARDS)
+    sink.close()
+    assert texts(tmp_path / "two") == texts(tmp_path / "whole")
+
+
 LATER = {
     "nothing": [],
     "a merge": [correction(CorrectionKind.MERGED, 1, 2)],

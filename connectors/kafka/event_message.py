@@ -1,0 +1,81 @@
+"""Sightings, corrections and alerts as Kafka messages, and the topics that they go to."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from connectors.kafka.outbox import OutboxMessage
+from connectors.kafka.topics import TopicSpec
+from connectors.kafka.trace_context import HEADER, event_traceparent
+from pipeline.core import Alert, Correction, Record, Sighting
+from pipeline.core.errors import ConfigError
+from pipeline.ledger.codec import Message, to_dict, tracklet_to_dict
+from pipeline.ledger.messages import SCHEMA
+
+KINDS: Mapping[str, tuple[type, Callable[[Any], Message]]] = {
+    "tracklets": (Sighting, tracklet_to_dict),
+    "sightings": (Sighting, to_dict),
+    "corrections": (Correction, to_dict),
+    "alerts": (Alert, to_dict),
+}
+"""By kind of topic: the record that it is made from, and the function that returns its body."""
+
+SETTINGS: Mapping[str, Mapping[str, str]] = {"alerts": {"cleanup.policy": "compact"}}
+"""Settings of topics that do not exist yet, by kind. Others are kept for as long as the cluster says."""
+
+
+def event_messages(records: Sequence[Record], topics: Mapping[str, str]) -> list[OutboxMessage]:
+    """Return the messages of some records, in order; ``topics`` by kind."""
+    return [
+        _message(record, KINDS[kind][1](record), topic)
+        for record in records
+        for kind, topic in topics.items()
+        if isinstance(record, KINDS[kind][0])
+    ]
+
+
+def event_headers(message: OutboxMessage) -> list[tuple[str, bytes]]:
+    """Return the headers of a message."""
+    headers = [("schema", str(SCHEMA).encode()), ("event_key", message.name.encode())]
+    if traceparent := event_traceparent(json.loads(message.value), message.name):
+        headers.append((HEADER, traceparent.encode()))
+    return headers
+
+
+def _message(record: Record, body: Message, topic: str) -> OutboxMessage:
+    value = json.dumps(body, allow_nan=False).encode("ascii")
+    digest = hashlib.sha256(value).hexdigest()[:8]
+    if isinstance(record, Sighting):
+        name = f"{body['event']}/{record.track_id}/{record.part}"
+        key = record.track_id.camera_id if body["event"] == "tracklet" else str(record.person_id)
+    elif isinstance(record, Correction):
+        name, key = f"correction/{record.kind}/{record.at:.6f}/{digest}", str(record.person_ids[0])
+    else:
+        name, key = f"alert/{record.key}/{record.state}/{digest}", record.key
+    return OutboxMessage(name, topic, key, value)
+
+
+def topic_specs(topics: Mapping[str, str], partitions: int, replication: int | None) -> list[TopicSpec]:
+    """Return how the topics are created, by kind.
+
+    Raises:
+        ConfigError: If the number of copies cannot be used.
+    """
+    if replication is not None and replication < 1:
+        raise ConfigError(f"sink.kafka.replication: expected null or at least 1, got {replication}; correct it")
+    return [TopicSpec(topic, partitions, replication, SETTINGS.get(kind, {})) for kind, topic in topics.items()]
+
+
+def checked_topics(topics: Mapping[str, object]) -> dict[str, str]:
+    """Return the topics that are used, by kind.
+
+    Raises:
+        ConfigError: If a kind is unknown or a name is none.
+    """
+    for name, topic in topics.items():
+        if name not in KINDS or not (topic is None or (isinstance(topic, str) and topic)):
+            raise ConfigError(
+                f"sink.kafka.topics.{name}: expected the name of a topic for one of {', '.join(KINDS)}, got {topic!r}"
+            )
+    return {name: str(topic) for name, topic in topics.items() if topic is not None}

@@ -1,0 +1,169 @@
+"""Whether a client may do at a broker what it is about to do; nothing is written."""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaAdminClient
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    GroupAuthorizationFailedError,
+    InvalidReplicationFactorError,
+    KafkaError,
+    NoError,
+    NotCoordinatorError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
+from kafka.protocol.admin import DescribeGroupsRequest
+
+from connectors.kafka.client import connect, reason
+from connectors.kafka.probe import why_unreachable
+from connectors.kafka.topics import TopicSpec, new_topic
+
+CONNECT_S = 5.0
+"""Seconds to connect after the broker has let a probe in. Larger values delay the message about a broken cluster."""
+
+UNKNOWN_GROUP_VERSION = 5
+"""Newest version of the request that describes a group which is not there yet, with what the client may do."""
+
+STARTING = (CoordinatorLoadInProgressError, CoordinatorNotAvailableError, NotCoordinatorError)
+"""What a broker answers about groups for a while after it began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """What a client will do.
+
+    Attributes:
+        kind: ``topic`` or ``group``.
+        name: Its name.
+        operations: As Kafka's ACLs name them.
+        spec: How the topic will be created if it does not exist; None: it must exist.
+    """
+
+    kind: str
+    name: str
+    operations: Sequence[str]
+    spec: TopicSpec | None = None
+
+
+def why_not(options: Mapping[str, Any], needed: Sequence[Needed], *, partition: int | None = None) -> str | None:
+    """Return in words what stands against it; None if nothing does.
+
+    Args:
+        options: Options of the Kafka client, ``connectors.kafka.client.client_options``.
+        needed: What the client will do.
+        partition: The partition that the first topic must have.
+    """
+    unreachable = why_unreachable(options)
+    if unreachable is not None:
+        return unreachable
+    timeouts = {"bootstrap_timeout_ms": round(CONNECT_S * 1000), "request_timeout_ms": round(CONNECT_S * 1000)}
+    try:
+        with closing(connect(KafkaAdminClient, {**options, **timeouts})) as admin:
+            for each in needed:
+                check = _topic_refusal if each.kind == "topic" else _group_refusal
+                refusal = check(admin, each, who(options), partition if each is needed[0] else None)
+                if refusal is not None:
+                    return refusal
+    except KafkaError as error:
+        return f"{reason(error)}; check the broker"
+    return None
+
+
+def who(options: Mapping[str, Any]) -> str:
+    """Return whom the broker knows the client as."""
+    if options.get("sasl_plain_username"):
+        return f"user {options['sasl_plain_username']}"
+    return f"the certificate {options['ssl_certfile']}" if options.get("ssl_certfile") else "a client without a name"
+
+
+def _topic_refusal(admin: KafkaAdminClient, needed: Needed, client: str, partition: int | None) -> str | None:
+    (topic,) = admin.describe_topics([needed.name])
+    error = for_code(topic["error_code"])
+    if error is UnknownTopicOrPartitionError:
+        return f"no topic {needed.name}; create it" if needed.spec is None else _creation_refusal(admin, needed, client)
+    if error is TopicAuthorizationFailedError:
+        return f"{client} may not Describe {needed.name}; {_grant(needed)}"
+    if error is not NoError:
+        return f"topic {needed.name}: {reason(error())}; check the broker"
+    refused = _refused(topic.get("authorized_operations"), needed)
+    if refused is not None:
+        return f"{client} may not {refused} {'to' if refused == 'Write' else 'from'} {needed.name}; {_grant(needed)}"
+    there = {each["partition_index"] for each in topic["partitions"]}
+    if partition is not None and partition not in there:
+        return f"no partition {partition} in topic {needed.name}, which has {len(there)}; correct the address"
+    return None
+
+
+def _creation_refusal(admin: KafkaAdminClient, needed: Needed, client: str) -> str | None:
+    """Return why the topic could not be created; asks the broker without creating it."""
+    spec = needed.spec
+    assert spec is not None
+    try:
+        admin.create_topics([new_topic(spec)], validate_only=True)
+    except TopicAuthorizationFailedError:
+        return f"no topic {spec.name}, and {client} may not Create it; create it, or {_grant(needed, 'Create')}"
+    except InvalidReplicationFactorError:
+        count = len(admin.describe_cluster()["brokers"])
+        return (
+            f"replication {spec.replication} for {spec.name}, but {count} brokers; set replication to {count} or null"
+        )
+    except KafkaError as error:
+        return f"topic {spec.name} cannot be created: {reason(error)}; create it by hand"
+    return None
+
+
+def _group_refusal(admin: KafkaAdminClient, needed: Needed, client: str, _: int | None) -> str | None:
+    deadline = time.monotonic() + CONNECT_S
+    while True:  # for the first group of a cluster the broker makes a topic, which takes a while
+        try:
+            group = admin._manager.run(_described_group, admin, needed.name)
+        except (CoordinatorNotAvailableError, GroupAuthorizationFailedError) as refusal:
+            group = {"error_code": refusal.errno}
+        if for_code(group["error_code"]) not in STARTING or time.monotonic() > deadline:
+            break
+        time.sleep(0.2)
+    error = for_code(group["error_code"])
+    if error is GroupAuthorizationFailedError:
+        return f"{client} may not Read group {needed.name}; {_grant(needed)}"
+    if error is not NoError:
+        return f"group {needed.name}: {reason(error())}; check the broker"
+    if _refused(group.get("authorized_operations"), needed) is not None:
+        return f"{client} may not Read group {needed.name}; {_grant(needed)}"
+    if group["members"]:
+        return (
+            f"group {needed.name} has {len(group['members'])} members that subscribed, so that nobody else may commit "
+            "for it; choose another source.kafka.group"
+        )
+    return None
+
+
+async def _described_group(admin: KafkaAdminClient, name: str) -> dict[str, Any]:
+    """Describe a group. The public method uses a version that says nothing of a group which is not there yet."""
+    coordinators = await admin._find_coordinator_ids([name])
+    request = DescribeGroupsRequest(
+        groups=[name], include_authorized_operations=True, max_version=UNKNOWN_GROUP_VERSION
+    )
+    response = await admin._manager.send(request, node_id=coordinators[name])
+    (group,) = response.groups
+    found: dict[str, Any] = admin._process_acl_operations(group.to_dict())
+    return found
+
+
+def _refused(allowed: Sequence[str] | None, needed: Needed) -> str | None:
+    """Return the first operation that is not allowed; None too where the broker does not say what is."""
+    if not allowed:
+        return None
+    missing = [each for each in needed.operations if each.upper() not in allowed and "ALL" not in allowed]
+    return missing[0] if missing else None
+
+
+def _grant(needed: Needed, *more: str) -> str:
+    flags = " ".join(f"--operation {each}" for each in (*needed.operations, *more))
+    return f"kafka-acls --add {flags} --{needed.kind} {needed.name} grants it"

@@ -1,0 +1,116 @@
+"""Owns one run on a Ray cluster: submits it or attaches to it, shows its log, stops it when it is stopped itself.
+
+Made for a container: one that is stopped stops the run, one that starts again finds it, and there is one run at a time,
+because its submission has a fixed id. A run that has ended, or that a lost cluster has forgotten, is submitted again
+with ``resume=true``, so that people keep their numbers.
+"""
+
+import argparse
+import asyncio
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+DONE, FAILED = 0, 1
+CLUSTER_S = 60.0
+"""Seconds to wait for the cluster at the start. Longer: a wrong address is reported later."""
+STOP_S = 50.0
+"""Seconds that the run has to end after its stop. Below the grace of its container, so that the end is reported."""
+ASK_EVERY_S = 1.0
+"""Seconds between two questions to the cluster. More notice an end later."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Own a run until it ends; return the exit code."""
+    parser = argparse.ArgumentParser(prog="passerby job", description=__doc__.splitlines()[0])
+    parser.add_argument("--address", required=True, help="of the cluster's dashboard, http://head:8265")
+    parser.add_argument("--id", required=True, help="of the submission: one run at a time has it")
+    parser.add_argument("overrides", nargs="+", help="of the run: key=value …")
+    parsed = parser.parse_args(arguments)
+    return asyncio.run(_own(parsed.address, parsed.id, parsed.overrides))
+
+
+async def _own(address: str, job_id: str, overrides: Sequence[str]) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    client = await _connect(address, stop)
+    if client is None:
+        if stop.is_set():
+            return DONE
+        print(f"error: {address}: expected a Ray cluster within {CLUSTER_S:g} s, got none", file=sys.stderr)
+        return FAILED
+    try:
+        if await _status(client, job_id) in ("PENDING", "RUNNING"):
+            print(f"{job_id} goes on; its log from the beginning:", flush=True)
+        else:
+            with suppress(RuntimeError):  # there was none
+                await asyncio.to_thread(client.delete_job, job_id)
+            entry = shlex.join(["python", "/app/pipeline/run.py", *overrides, *_resume(overrides)])
+            await asyncio.to_thread(client.submit_job, entrypoint=f"exec {entry}", submission_id=job_id)
+        return await _follow(client, job_id, stop)
+    except (RuntimeError, OSError) as error:
+        print(f"error: {address}: expected to reach the run {job_id}, got {error}", file=sys.stderr)
+        return FAILED
+
+
+def _resume(overrides: Sequence[str]) -> list[str]:
+    """Return the override that continues an earlier run, if its ledger is there; the container shares the folder."""
+    folders = [override.removeprefix("output_dir=") for override in overrides if override.startswith("output_dir=")]
+    return ["resume=true"] if folders and (Path(folders[-1]) / "ledger.sqlite").exists() else []
+
+
+async def _connect(address: str, stop: asyncio.Event) -> Any:
+    """Return a client of the cluster; None if there is no cluster in time, or a stop came first."""
+    from ray.job_submission import JobSubmissionClient
+
+    began = time.monotonic()
+    while not stop.is_set() and time.monotonic() - began < CLUSTER_S:
+        try:
+            return await asyncio.to_thread(JobSubmissionClient, address)
+        except (ConnectionError, RuntimeError, OSError):
+            await asyncio.sleep(ASK_EVERY_S)
+    return None
+
+
+async def _follow(client: Any, job_id: str, stop: asyncio.Event) -> int:
+    """Show the log of a run until it ends or is stopped."""
+    showing = asyncio.ensure_future(_show(client, job_id))
+    stopped_at = None
+    try:
+        while (status := await _status(client, job_id)) in ("PENDING", "RUNNING"):
+            if stop.is_set() and stopped_at is None:
+                stopped_at = time.monotonic()
+                await asyncio.to_thread(client.stop_job, job_id)
+            if stopped_at is not None and time.monotonic() - stopped_at > STOP_S:
+                print(f"error: {job_id}: expected it to end within {STOP_S:g} s, it did not", file=sys.stderr)
+                return FAILED
+            await asyncio.sleep(ASK_EVERY_S)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(showing, ASK_EVERY_S)
+    finally:
+        showing.cancel()
+    print(f"{job_id}: {str(status).lower()}", flush=True)
+    return DONE if status in ("SUCCEEDED", "STOPPED") else FAILED
+
+
+async def _show(client: Any, job_id: str) -> None:
+    with suppress(RuntimeError, OSError):  # _follow reports a cluster that is lost
+        async for lines in client.tail_job_logs(job_id):
+            print(lines, end="", flush=True)
+
+
+async def _status(client: Any, job_id: str) -> str | None:
+    """Return the status of a run; None if the cluster knows none of this id."""
+    try:
+        return str((await asyncio.to_thread(client.get_job_status, job_id)).value)
+    except RuntimeError as error:
+        if "404" in str(error) or "does not exist" in str(error):
+            return None
+        raise

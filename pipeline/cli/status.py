@@ -1,0 +1,50 @@
+"""The health of a run, as lines for people and as an exit code for programs."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+WELL, ILL, NONE = 0, 1, 2
+MAX_AGE_S = 30.0
+"""Seconds after which a status is too old: the run that wrote it has ended or hangs. Longer notices that later."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the health of a run. Return 0 if all is well, 1 if something is not, 2 if there is no status."""
+    parser = argparse.ArgumentParser(
+        prog="passerby status",
+        description="Tell how a run is: exit code 0 if all is well, 1 if something is not, 2 if there is no status.",
+    )
+    parser.add_argument("output", type=Path, help="output folder of a run, or a folder of such folders: the newest")
+    folder = parser.parse_args(arguments).output
+    paths = [path for path in (folder / "status.json", *folder.glob("*/status.json")) if path.exists()]
+    if not paths:
+        print(f"error: {folder}: expected the output of a run that goes on, got no status.json", file=sys.stderr)
+        return NONE
+    path = max(paths, key=lambda each: each.stat().st_mtime)
+    try:
+        status = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        print(f"error: {path}: expected a status, got {error}", file=sys.stderr)
+        return NONE
+    troubles = troubles_of(status, time.time())
+    print(f"{path.parent}: {status['match']['num_sightings']} sightings, {len(status['cameras'])} cameras")
+    for trouble in troubles:
+        print(trouble)
+    return ILL if troubles else WELL
+
+
+def troubles_of(status: dict[str, Any], now: float) -> list[str]:
+    """Return what is wrong, a line for each; ``status`` is the content of ``status.json``, ``now`` Unix seconds."""
+    troubles = []
+    if now - status["at"] > MAX_AGE_S:
+        troubles.append(f"its status is {now - status['at']:.0f} s old: the run has ended, or hangs")
+    for camera_id, camera in status["cameras"].items():
+        reason = camera["error"] or camera["away"] or ("its process does not answer" if camera["is_silent"] else None)
+        if reason:
+            troubles.append(f"camera {camera_id}: {reason}")
+    return troubles

@@ -1,0 +1,174 @@
+"""Watches the processes of a run on Ray: says what waits for a place, and replaces what no longer answers."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.core.errors import ConfigError, ProcessLostError
+from pipeline.runtime.plan import ProcessLimits, Share
+
+ASK_EVERY_S = 2.0
+"""Seconds between two questions to each process. More notice a hung process later."""
+TELL_AFTER_S = 5.0
+"""Seconds without a place after which the log says so, and again each time as long. More leave people wondering."""
+BUDGET_S = 3600.0
+"""Seconds over which replacements of a process are counted. A longer time gives up sooner on one that keeps dying."""
+NUM_FIRST_ANSWERS = 3
+"""Answers of a new process during which it may still load a network, so that it has the time of a start to answer."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Host:
+    """A process that is watched.
+
+    Attributes:
+        name: In messages.
+        kind: Of its actor.
+        handle: Ray's, of an ``ActorHost``.
+        asking: The open question; None between two.
+        asked_at: When it was asked, seconds of the monotonic clock.
+        process: What it answered: another one means that it was replaced.
+        num_answers: Of this process.
+        replaced_at: When it was replaced, the same clock.
+    """
+
+    name: str
+    kind: str
+    handle: Any
+    asking: "asyncio.Task[str] | None" = None
+    asked_at: float = 0.0
+    process: str | None = None
+    num_answers: int = 0
+    replaced_at: deque[float] = field(default_factory=deque)
+
+
+class ProcessWatch:
+    """Asks all processes of a run whether they live.
+
+    Args:
+        limits: Of the plan.
+    """
+
+    def __init__(self, limits: ProcessLimits) -> None:
+        self._limits = limits
+        self._hosts: list[_Host] = []
+
+    def add(self, name: str, kind: str, handle: Any) -> None:
+        """Watch one more process."""
+        self._hosts.append(_Host(name, kind, handle))
+
+    async def wait_for_places(self) -> None:
+        """Return once every process runs somewhere.
+
+        Raises:
+            ConfigError: If the cluster has no place for one within ``place_s``.
+        """
+        waiting = {asyncio.ensure_future(_ask(host)): host for host in self._hosts}
+        began = time.monotonic()
+        try:
+            while waiting:
+                done, _ = await asyncio.wait(waiting, timeout=TELL_AFTER_S, return_when=asyncio.ALL_COMPLETED)
+                for task in done:
+                    await task
+                    del waiting[task]
+                if waiting and time.monotonic() - began >= TELL_AFTER_S:
+                    wanted, there = self._wanted(waiting.values()), _cluster()
+                    if time.monotonic() - began >= self._limits.place_s:
+                        raise ConfigError(
+                            f"runtime: expected a place for {wanted} within runtime.place_s = "
+                            f"{self._limits.place_s:g} s, got none: the cluster has {there}; "
+                            f"lower runtime.{next(iter(waiting.values())).kind}.num_cpus and num_gpus, or add machines"
+                        )
+                    logger.warning("waiting for a place for %s; the cluster has %s", wanted, there)
+        finally:
+            for task in waiting:
+                task.cancel()
+
+    def _wanted(self, hosts: Any) -> str:
+        kinds: dict[str, int] = {}
+        for host in hosts:
+            kinds[host.kind] = kinds.get(host.kind, 0) + 1
+        return ", ".join(f"{number} of {kind} ({_share(self._limits.shares[kind])})" for kind, number in kinds.items())
+
+    async def run(self) -> None:
+        """Watch until cancelled.
+
+        Raises:
+            ProcessLostError: If a process other than a camera's was replaced more often than it may be in an hour.
+        """
+        try:
+            while True:
+                for host in list(self._hosts):
+                    self._look_after(host)
+                await asyncio.sleep(ASK_EVERY_S)
+        finally:
+            for host in self._hosts:
+                if host.asking is not None:
+                    host.asking.cancel()
+
+    def _look_after(self, host: _Host) -> None:
+        now = time.monotonic()
+        if host.asking is not None and host.asking.done():
+            answered, host.asking = host.asking, None
+            if answered.exception() is not None:  # lost for good, or cut off: whoever calls it is told, and goes on
+                self._hosts.remove(host)
+                _kill(host)  # a camera that is only cut off must not come back beside its successor
+                return
+            self._note(host, answered.result(), now)
+        limit_s = self._limits.silent_s
+        if host.num_answers < NUM_FIRST_ANSWERS:
+            limit_s = max(limit_s, self._limits.place_s)
+        if host.asking is not None and now - host.asked_at > limit_s:
+            logger.warning("%s has not answered for %.0f s; its process is replaced", host.name, now - host.asked_at)
+            host.asking.cancel()
+            host.asking = None
+            host.num_answers = 0
+            _kill(host)
+        if host.asking is None:
+            host.asking, host.asked_at = asyncio.ensure_future(_ask(host)), now
+
+    def _note(self, host: _Host, process: str, now: float) -> None:
+        """Note an answer, and whether it came from a new process."""
+        if process != host.process and host.process is not None:
+            logger.warning("%s: its process was replaced", host.name)
+            host.num_answers = 0
+            host.replaced_at.append(now)
+            while host.replaced_at[0] < now - BUDGET_S:
+                host.replaced_at.popleft()
+            if len(host.replaced_at) > self._limits.max_restarts:
+                raise ProcessLostError(host.name)
+        host.process = process
+        host.num_answers += 1
+
+
+async def _ask(host: _Host) -> str:
+    answer: str = await host.handle.alive.remote()
+    return answer
+
+
+def _kill(host: _Host) -> None:
+    import ray
+
+    ray.kill(host.handle, no_restart=host.kind == "camera")  # RestartingCamera starts a new one
+
+
+def _share(share: Share) -> str:
+    return f"{share.num_cpus:g} CPU, {share.num_gpus:g} GPU each"
+
+
+def _cluster() -> str:
+    """Return what the cluster has, and what of it is free."""
+    import ray
+
+    has, free = ray.cluster_resources(), ray.available_resources()
+    return f"{_amounts(has)}, free: {_amounts(free)}"
+
+
+def _amounts(resources: Mapping[str, float]) -> str:
+    return f"{resources.get('CPU', 0.0):g} CPU, {resources.get('GPU', 0.0):g} GPU"

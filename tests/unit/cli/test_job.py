@@ -1,0 +1,109 @@
+"""``passerby job``: one run at a time on a cluster, owned by its container. The cluster's client is a fake."""
+
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from pipeline.cli import job
+
+ARGUMENTS = ["--address=http://head:8265", "--id=site", "--", "site=empty"]
+
+
+@dataclass
+class Cluster:
+    """A Ray cluster that knows at most one run; ``states`` are the answers to come, the last for ever."""
+
+    states: list[str | None]
+    calls: list[str] = field(default_factory=list)
+    on_ask: dict[int, signal.Signals] = field(default_factory=dict)
+    asked: int = 0
+
+    def __call__(self, address: str) -> "Cluster":
+        if address != "http://head:8265":
+            raise ConnectionError(address)
+        return self
+
+    def get_job_status(self, job_id: str) -> SimpleNamespace:
+        assert job_id == "site"
+        self.asked += 1
+        if self.asked in self.on_ask:
+            os.kill(os.getpid(), self.on_ask[self.asked])
+        state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+        if state is None:
+            raise RuntimeError("Request failed with status code 404: Job site does not exist.")
+        return SimpleNamespace(value=state)
+
+    def submit_job(self, *, entrypoint: str, submission_id: str) -> None:
+        self.calls.append(f"submit {submission_id}: {entrypoint}")
+
+    def stop_job(self, job_id: str) -> None:
+        self.calls.append(f"stop {job_id}")
+        self.states[:] = ["RUNNING", "STOPPED"]
+
+    def delete_job(self, job_id: str) -> None:
+        self.calls.append(f"delete {job_id}")
+
+    async def tail_job_logs(self, job_id: str) -> AsyncIterator[str]:
+        yield "camera east: 7 frames\n"
+
+
+def own(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, *overrides: str) -> int:
+    module = ModuleType("ray.job_submission")
+    module.JobSubmissionClient = cluster  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "ray.job_submission", module)
+    monkeypatch.setattr(job, "ASK_EVERY_S", 0.01)
+    return job.main([*ARGUMENTS, *overrides])
+
+
+SUBMIT = "submit site: exec python /app/pipeline/run.py site=empty"
+
+
+@pytest.mark.parametrize("before", [None, "FAILED", "STOPPED"])
+def test_a_run_that_has_ended_or_is_forgotten_is_submitted_again_and_resumes(
+    before: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "ledger.sqlite").touch()
+    cluster = Cluster([before, "PENDING", "RUNNING", "RUNNING", "SUCCEEDED"])
+    assert own(cluster, monkeypatch, f"output_dir={tmp_path}") == 0
+    assert cluster.calls == ["delete site", f"{SUBMIT} output_dir={tmp_path} resume=true"]
+    assert "camera east: 7 frames" in capsys.readouterr().out
+
+
+def test_the_first_run_of_a_folder_continues_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster([None, "RUNNING", "SUCCEEDED"])
+    assert own(cluster, monkeypatch, f"output_dir={tmp_path / 'new'}") == 0
+    assert cluster.calls == ["delete site", f"{SUBMIT} output_dir={tmp_path / 'new'}"]
+
+
+def test_a_run_that_goes_on_is_not_submitted_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(["RUNNING", "RUNNING", "RUNNING", "SUCCEEDED"])
+    assert own(cluster, monkeypatch) == 0
+    assert cluster.calls == []
+
+
+def test_a_run_that_fails_is_a_failure_so_that_the_container_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert own(Cluster(["RUNNING", "RUNNING", "FAILED"]), monkeypatch) == 1
+
+
+def test_stopping_the_container_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(["RUNNING"], on_ask={3: signal.SIGTERM})
+    assert own(cluster, monkeypatch) == 0
+    assert cluster.calls == ["stop site"]
+
+
+def test_a_cluster_that_is_not_there_is_one_error_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(job, "CLUSTER_S", 0.05)
+    module = ModuleType("ray.job_submission")
+    module.JobSubmissionClient = Cluster([None])  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "ray.job_submission", module)
+    monkeypatch.setattr(job, "ASK_EVERY_S", 0.01)
+    assert job.main(["--address=http://nowhere:1", "--id=site", "--", "site=empty"]) == 1
+    assert "error: http://nowhere:1: expected a Ray cluster within 0.05 s, got none" in capsys.readouterr().err

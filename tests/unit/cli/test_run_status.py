@@ -1,0 +1,62 @@
+"""``passerby status``: the health of a run as an exit code."""
+
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli.status import main
+from pipeline.telemetry.camera_status import CameraStatus
+from pipeline.telemetry.match_status import MatchStatus
+
+
+def write(folder: Path, *, age_s: float = 0.0, **cameras: CameraStatus) -> None:
+    folder.mkdir(exist_ok=True)
+    status = {
+        "at": time.time() - age_s,
+        "cameras": {camera_id: asdict(camera) for camera_id, camera in cameras.items()},
+        "match": asdict(MatchStatus(num_sightings=7)),
+    }
+    (folder / "status.json").write_text(json.dumps(status))
+
+
+def test_a_run_that_follows_its_cameras_is_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, east=CameraStatus(), west=CameraStatus())
+    assert main([str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"{tmp_path}: 7 sightings, 2 cameras\n"
+
+
+@pytest.mark.parametrize(
+    ("camera", "said"),
+    [
+        (CameraStatus(error="no such file"), "camera west: no such file"),
+        (CameraStatus(away="no route to host"), "camera west: no route to host"),
+        (CameraStatus(is_silent=True), "camera west: its process does not answer"),
+    ],
+)
+def test_a_camera_that_is_not_followed_is_named(
+    camera: CameraStatus, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, east=CameraStatus(), west=camera)
+    assert main([str(tmp_path)]) == 1
+    assert capsys.readouterr().out.splitlines()[1:] == [said]
+
+
+def test_a_status_that_is_no_longer_written_is_ill(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, age_s=60.0, east=CameraStatus())
+    assert main([str(tmp_path)]) == 1
+    assert "its status is 60 s old" in capsys.readouterr().out
+
+
+def test_of_several_runs_the_newest_counts(tmp_path: Path) -> None:
+    write(tmp_path / "old", east=CameraStatus(error="gone"))
+    time.sleep(0.02)
+    write(tmp_path / "new", east=CameraStatus())
+    assert main([str(tmp_path)]) == 0
+
+
+def test_without_a_status_there_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path)]) == 2
+    assert "expected the output of a run that goes on" in capsys.readouterr().err

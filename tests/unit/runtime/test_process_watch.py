@@ -1,0 +1,164 @@
+"""What becomes of processes that hang, die or find no place; Ray is a fake whose processes answer, wait or are lost."""
+
+import asyncio
+import logging
+import sys
+from dataclasses import dataclass, field
+from types import ModuleType
+
+import pytest
+
+from pipeline.core.errors import ConfigError, ProcessLostError
+from pipeline.runtime import process_watch
+from pipeline.runtime.plan import ProcessLimits, Share
+from pipeline.runtime.process_watch import ProcessWatch
+
+SHARE = Share(1.0, 0.75)
+LIMITS = ProcessLimits(
+    kind="ray",
+    max_items=1,
+    max_wait_s=0.0,
+    shares={"detect": SHARE, "match": SHARE, "camera": SHARE},
+    max_restarts=2,
+    checkpoint_every_s=1.0,
+    place_s=0.2,
+    silent_s=0.1,
+)
+
+
+@dataclass
+class Process:
+    """A handle of an ``ActorHost``."""
+
+    name: str = "first"
+    hangs: bool = False
+    is_lost: bool = False
+    killed: list[bool] = field(default_factory=list)
+
+    @property
+    def alive(self) -> "Process":
+        return self
+
+    async def remote(self) -> str:
+        if self.is_lost:
+            raise RuntimeError("the actor died")
+        while self.hangs:
+            await asyncio.sleep(0.001)
+        return self.name
+
+
+@pytest.fixture(autouse=True)
+def ray(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    fake = ModuleType("ray")
+
+    def kill(process: Process, *, no_restart: bool) -> None:
+        process.killed.append(no_restart)
+        process.hangs = False
+        process.name += " again"
+
+    fake.kill = kill  # type: ignore[attr-defined]
+    fake.cluster_resources = lambda: {"CPU": 4.0, "GPU": 1.0}  # type: ignore[attr-defined]
+    fake.available_resources = lambda: {"CPU": 3.5}  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "ray", fake)
+    monkeypatch.setattr(process_watch, "ASK_EVERY_S", 0.01)
+    monkeypatch.setattr(process_watch, "TELL_AFTER_S", 0.05)
+    return fake
+
+
+def watch_for(seconds: float, *processes: tuple[str, str, Process]) -> None:
+    async def main() -> None:
+        watch = ProcessWatch(LIMITS)
+        for process in processes:
+            watch.add(*process)
+        await watch.wait_for_places()
+        await asyncio.wait_for(watch.run(), seconds)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(main())
+
+
+def test_what_the_cluster_has_no_place_for_is_told_and_given_up(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(ConfigError) as raised, caplog.at_level(logging.WARNING):
+        watch_for(5, ("match", "match", Process()), ("detect", "detect", Process(hangs=True)))
+    assert "waiting for a place for 1 of detect (1 CPU, 0.75 GPU each)" in caplog.text
+    assert "the cluster has 4 CPU, 1 GPU, free: 3.5 CPU, 0 GPU" in str(raised.value)
+    assert "lower runtime.detect.num_cpus" in str(raised.value)
+
+
+def test_processes_that_answer_are_left_alone() -> None:
+    process = Process()
+    watch_for(0.5, ("match", "match", process))
+    assert process.killed == []
+
+
+@pytest.mark.parametrize(("kind", "no_restart"), [("detect", False), ("match", False), ("camera", True)])
+def test_a_process_that_hangs_is_replaced(kind: str, no_restart: bool, caplog: pytest.LogCaptureFixture) -> None:
+    process, other = Process(), Process()
+
+    async def hang() -> None:
+        await asyncio.sleep(0.2)
+        process.hangs = True
+
+    async def main() -> None:
+        watch = ProcessWatch(LIMITS)
+        watch.add(f"{kind} east", kind, process)
+        watch.add("other", "match", other)
+        hanging = asyncio.create_task(hang())
+        with pytest.raises(TimeoutError), caplog.at_level(logging.WARNING):
+            await asyncio.wait_for(watch.run(), 1.0)
+        await hanging
+
+    asyncio.run(main())
+    assert process.killed == [no_restart]
+    assert other.killed == []
+    assert f"{kind} east has not answered for" in caplog.text
+
+
+def test_a_process_that_is_replaced_too_often_in_an_hour_ends_the_run() -> None:
+    process = Process()
+
+    async def main() -> None:
+        watch = ProcessWatch(LIMITS)
+        watch.add("detect", "detect", process)
+        watching = asyncio.create_task(watch.run())
+        for number in range(LIMITS.max_restarts + 2):
+            process.name = str(number)
+            await asyncio.sleep(0.1)
+        await watching
+
+    with pytest.raises(ProcessLostError, match="detect"):
+        asyncio.run(main())
+
+
+def test_replacements_of_long_ago_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process_watch, "BUDGET_S", 0.05)
+    process = Process()
+
+    async def main() -> None:
+        watch = ProcessWatch(LIMITS)
+        watch.add("detect", "detect", process)
+        watching = asyncio.create_task(watch.run())
+        for number in range(6):
+            process.name = str(number)
+            await asyncio.sleep(0.1)
+        assert not watching.done()
+        watching.cancel()
+
+    asyncio.run(main())
+
+
+def test_a_process_that_is_lost_is_asked_no_more_and_does_not_come_back() -> None:
+    process = Process()
+
+    async def main() -> None:
+        watch = ProcessWatch(LIMITS)
+        watch.add("camera east", "camera", process)
+        watching = asyncio.create_task(watch.run())
+        await asyncio.sleep(0.1)
+        process.is_lost = True
+        await asyncio.sleep(0.1)
+        assert not watching.done()
+        watching.cancel()
+
+    asyncio.run(main())
+    assert process.killed == [True]
