@@ -137,7 +137,7 @@ class MessageForm:
         self._live = live
         self._is_alone = is_alone
         self._max_image_px = max_image_px
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
         self._is_foreign = self._form not in (Form.AUTO, Form.PASSERBY)
         self.num_messages = self.num_empty = 0
         self.others: Counter[str] = Counter()
@@ -325,8 +325,8 @@ class MessageForm:
         return None
 
     def _tell(self, line: str) -> None:
-        if line not in self._told and len(self._told) < MAX_NAMES:
-            self._told.add(line)
+        if line not in self._logged and len(self._logged) < MAX_NAMES:
+            self._logged.add(line)
             logger.info("%s", line)
 
 

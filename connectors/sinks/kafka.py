@@ -120,7 +120,7 @@ class KafkaSink:
         self._num_failures = 0
         self._retry_at = self._answered_at = 0.0
         self._why = "no answer yet"
-        self._told: str | None = None
+        self._logged: str | None = None
         self.num_dead = 0
         self._is_late = False
 
@@ -276,9 +276,9 @@ class KafkaSink:
         self._outbox.delivered(delivered)
         if delivered:
             self._num_failures = 0
-            if self._told is not None:
+            if self._logged is not None:
                 logger.warning("sink.kafka: %s takes events again", self._servers)
-                self._told = None
+                self._logged = None
         if failure is not None:
             self._lost(failure)
 
@@ -321,8 +321,8 @@ class KafkaSink:
     def _lost(self, error: BaseException) -> None:
         """Give up the producer, loudly when the reason is new: the next one sends its events again."""
         self._why = self._words(error)
-        if self._why != self._told:
-            self._told = self._why
+        if self._why != self._logged:
+            self._logged = self._why
             logger.error(
                 "sink.kafka: expected %s to take %d events, got %s; they wait in the outbox until it does",
                 self._servers,

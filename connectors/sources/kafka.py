@@ -142,7 +142,7 @@ class KafkaSource:
         self._closed = threading.Event()
         self._resume_at: dict[int, int] | None = None
         self._topic_id: object = None
-        self._heard_at, self._told = 0.0, ""
+        self._heard_at, self._logged = 0.0, ""
         self._offsets = Offsets()
         self._making = FrameMaking(camera_id, self._form, max_ahead_s=max_ahead_s)
 
@@ -184,8 +184,8 @@ class KafkaSource:
                 is_over = self.live or self._resume_at is None
                 if is_over or time.monotonic() - self._heard_at > self._read_timeout_s:
                     raise SourceLostError(words) from error
-                if words != self._told:
-                    self._told = words
+                if words != self._logged:
+                    self._logged = words
                     logger.error("%s; trying again every %g s", words, RETRY_EVERY_S)
                 self._closed.wait(RETRY_EVERY_S)
             else:

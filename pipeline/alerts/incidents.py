@@ -122,7 +122,7 @@ class Incidents:
 
     def drain(self) -> list[Alert]:
         """Return the alerts that tell what changed since the last call, and forget the oldest incidents."""
-        told = [alert for key, before in self._before.items() if (alert := self._told(key, before)) is not None]
+        told = [alert for key, before in self._before.items() if (alert := self._changed(key, before)) is not None]
         while len(self._over) > self._max_open:
             oldest = next(iter(self._over))
             for key in list(self._counted.get(oldest, ())):
@@ -175,7 +175,7 @@ class Incidents:
             evidence=tuple(dict.fromkeys([*alert.evidence, *(track for each in again for track in each.evidence)])),
         )
 
-    def _told(self, key: str, before: Alert | None) -> Alert | None:
+    def _changed(self, key: str, before: Alert | None) -> Alert | None:
         """Return the alert that tells the change of an incident; None if nothing of it is to be told."""
         after = self._alert(key)
         if after is None:

@@ -1,6 +1,7 @@
 """Alerts for operators, from a terminal.
 
 ``passerby alerts tail`` shows alerts as they arrive. ``passerby alerts ack KEY --by ann`` says that Ann handles one.
+``passerby alerts replay outputs/RUN --rules new.yaml`` tries rules on a past run.
 """
 
 import argparse
@@ -9,12 +10,12 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from connectors.kafka.alert_topic import AlertTopic, PostedAlert
-from connectors.kafka.client import client_options
-from connectors.kafka.preflight import Needed, why_not
 from connectors.sinks.terminal import TerminalSink
+from pipeline.cli.alert_replay import replay
 from pipeline.config.composition import load_config
+from pipeline.core import Alert
 from pipeline.core.errors import ConfigError, ReidError
 from pipeline.ledger.codec import to_dict
 
@@ -25,6 +26,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit code; print an error as one line."""
     parsed = make_parser().parse_args(arguments)
     try:
+        if parsed.command == "replay":
+            for alert in replay(parsed.output_dir, parsed.rules):
+                _show(alert, "", parsed.json)
+            return DONE
+        # Here, because replay needs no Kafka.
+        from connectors.kafka.alert_topic import AlertTopic
+        from connectors.kafka.client import client_options
+        from connectors.kafka.preflight import Needed, why_not
+
         config = load_config(["site=empty", *parsed.overrides])
         options = client_options(parsed.servers, config.source["kafka"]["security"], "source.kafka")
         operations = ("Read", "Write") if parsed.command == "ack" else ("Read",)
@@ -33,27 +43,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ConfigError(f"topic {parsed.topic}: expected alerts at {parsed.servers}, got {refusal}")
         topic = AlertTopic({**options, "bootstrap_timeout_ms": 5000}, parsed.topic)
         if parsed.command == "ack":
-            _show(topic.acknowledge(parsed.key, parsed.by), parsed.json)
+            posted = topic.acknowledge(parsed.key, parsed.by)
+            _show(posted.alert, posted.by, parsed.json)
         elif parsed.once:
             for posted in topic.standing().values():
-                _show(posted, parsed.json)
+                _show(posted.alert, posted.by, parsed.json)
         else:
             for posted in topic.posted(start=parsed.start, follow=True):
-                _show(posted, parsed.json)
+                _show(posted.alert, posted.by, parsed.json)
     except KeyboardInterrupt:
         return DONE
+    except ModuleNotFoundError as error:
+        print(f"error: passerby alerts: needs {error.name}; pip install 'passerby[kafka]'", file=sys.stderr)
+        return 2
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     return DONE
 
 
-def _show(posted: PostedAlert, as_json: bool) -> None:
+def _show(alert: Alert, by: str, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({**to_dict(posted.alert), "by": posted.by}), flush=True)
+        print(json.dumps({**to_dict(alert), "by": by}), flush=True)
         return
-    TerminalSink(show=["alerts"]).write([posted.alert])
-    print(f"    {posted.alert.key!r}" + (f", acknowledged by {posted.by!r}" if posted.by else ""), flush=True)
+    TerminalSink(show=["alerts"]).write([alert])
+    print(f"    {alert.key!r}" + (f", acknowledged by {by!r}" if by else ""), flush=True)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -66,6 +80,10 @@ def make_parser() -> argparse.ArgumentParser:
     ack = commands.add_parser("ack", help="acknowledge an alert")
     ack.add_argument("key", help="key of the alert, as tail shows it")
     ack.add_argument("--by", default=getpass.getuser(), help="the operator; default %(default)s")
+    past = commands.add_parser("replay", help="show the alerts that rules raise over a past run")
+    past.add_argument("output_dir", type=Path, help="folder of a run that has ended")
+    past.add_argument("--rules", type=Path, help="YAML with site, alerts, alerting; default: the rules of the run")
+    past.add_argument("--json", action="store_true", help="one JSON object per line")
     for command in (tail, ack):
         servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
         command.add_argument("--servers", default=servers, help="default %(default)s")

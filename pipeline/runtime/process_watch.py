@@ -116,7 +116,7 @@ class ProcessWatch:
         now = time.monotonic()
         if host.asking is not None and host.asking.done():
             answered, host.asking = host.asking, None
-            if answered.exception() is not None:  # lost for good, or cut off: whoever calls it is told, and goes on
+            if answered.exception() is not None:  # lost for good, or cut off: the next caller is told, and goes on
                 self._hosts.remove(host)
                 _kill(host)  # a camera that is only cut off must not come back beside its successor
                 return

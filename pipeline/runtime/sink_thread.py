@@ -132,7 +132,7 @@ class SinkThread:
         try:
             while self._step():
                 pass
-        except BaseException as error:  # whoever calls next raises it
+        except BaseException as error:  # the next call raises it
             with self._changed:
                 self._failure = error
                 self._changed.notify_all()

@@ -73,7 +73,11 @@ def factory(
     if request.param == "kafka":
         monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", request.getfixturevalue("broker").servers)
     settings = OmegaConf.create(
-        {"output_dir": str(tmp_path / "out"), "threads": 1, "site": {"cameras": {"east": "rtsp://10.0.0.1/a"}}}
+        {
+            "output_dir": str(tmp_path / "out"),
+            "threads": 1,
+            "site": {"cameras": {"east": "rtsp://10.0.0.1/a"}, "zones": {}, "lines": {}, "ground": {}},
+        }
     )
     settings.source = OmegaConf.load(ROOT / "configs/source/kafka.yaml")
     settings.sink = OmegaConf.load(ROOT / "configs" / "sink" / f"{request.param}.yaml")

@@ -81,7 +81,7 @@ class RestrictedCameraRule:
         ]
 
     def reconsider(self, alert: Alert) -> Alert | None:
-        """Return the alert: it is true whoever the person is."""
+        """Return the alert: it is true of any person."""
         return alert
 
     def snapshot(self) -> bytes:

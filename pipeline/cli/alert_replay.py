@@ -1,0 +1,131 @@
+"""Runs alert rules over a past run: try a rule on yesterday before it is armed.
+
+``passerby alerts replay outputs/RUN --rules new.yaml`` reads the boxes that the run has stored and the people as they
+are now, after all corrections. Nothing of the run is changed.
+
+The file of rules has some of these keys; what it leaves out is as in the run::
+
+    site: {zones: {door: {camera: east, polygon: [[0, 0], [90, 0], [90, 60]]}}, max_dwell_s: 20}
+    alerts: {zone_dwell: {severity: critical}, line_crossing: {}}
+    alerting: {cooldown_s: 0}
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from connectors.sinks.box_store import read_boxes
+from connectors.sinks.final_boxes import SPOOLED
+from pipeline.alerts.engine import AlertEngine
+from pipeline.config.composition import CONFIGS
+from pipeline.config.plugins import build
+from pipeline.core import Alert, AlertState, CorrectionKind, FrameStamp, Outcome, Sighting, TrackPath
+from pipeline.core.errors import ConfigError
+from pipeline.ledger import NOBODY, LedgerReader
+
+REPLACED = ("zones", "lines")
+"""Keys of a site that a file of rules replaces as a whole."""
+
+
+def replay(folder: Path, rules: Path | None) -> list[Alert]:
+    """Return the alerts that rules raise over a run that has ended, each in its last form, in order of raising.
+
+    Args:
+        folder: Output folder of the run; it had the sink ``mot`` or ``annotated_video``, which store boxes.
+        rules: The file of rules; None for the rules of the run.
+
+    Raises:
+        ConfigError: If the folder holds no such run, or the rules cannot be used.
+        ConnectorError: If a file of the run is damaged.
+    """
+    stores = sorted(folder.glob("*/boxes.sqlite"))
+    if not stores:
+        raise ConfigError(
+            f"{folder}: expected a run that has ended, with the sink mot or annotated_video, got no stored boxes"
+        )
+    engine = _engine(folder / "config.yaml", rules)
+    reader = LedgerReader(folder / "ledger.sqlite")
+    told: dict[str, Alert] = {}
+    try:
+        names = [correction for _, correction in reader.corrections() if correction.kind is CorrectionKind.NAMED]
+        engine.process(names)
+        for sighting in sorted(_sightings(stores[0], reader), key=lambda each: (each.last.captured_at, each.track_id)):
+            for alert in (*engine.process([sighting]), *engine.tick(sighting.last.captured_at)):
+                told[alert.key] = alert
+    finally:
+        reader.close()
+    told |= {alert.key: alert for alert in engine.flush()}
+    return [alert for alert in told.values() if alert.state is not AlertState.RETRACTED]
+
+
+def _engine(config: Path, rules: Path | None) -> AlertEngine:
+    """Return the engine of a run's configuration, with the rules of a file."""
+    try:
+        run: Any = OmegaConf.to_container(OmegaConf.load(config))
+        other: Any = {} if rules is None else OmegaConf.to_container(OmegaConf.load(rules))
+        if not isinstance(other, dict) or not set(other) <= {"site", "alerts", "alerting"}:
+            raise ConfigError(f"{rules}: expected some of site, alerts, alerting, got {other!r:.80}; correct it")
+        chosen = other.get("alerts", run["alerts"] if rules is None else dict.fromkeys(run["alerts"]))
+        chosen = dict.fromkeys(chosen) if isinstance(chosen, list) else dict(chosen)
+        site: Any = OmegaConf.merge(run["site"], other.get("site") or {})
+        for key in REPLACED:
+            if key in (other.get("site") or {}):
+                site[key] = other["site"][key]
+        alerts = {name: OmegaConf.merge(_node(name), options or {}) for name, options in chosen.items()}
+        alerting = OmegaConf.merge(run["alerting"], other.get("alerting") or {})
+        whole: Any = OmegaConf.to_container(
+            OmegaConf.create({"site": site, "alerts": alerts, "alerting": alerting}), resolve=True
+        )
+    except (OSError, YAMLError, OmegaConfBaseException, KeyError, TypeError) as error:
+        raise ConfigError(f"{rules or config}: expected rules as in configs/alerts, got {error!r:.200}") from error
+    made = [build(node, f"alerts.{name}")() for name, node in whole["alerts"].items()]
+    return AlertEngine(made, **whole["alerting"])
+
+
+def _node(name: str) -> Any:
+    path = CONFIGS / "alerts" / f"{name}.yaml"
+    if not path.is_file():
+        choices = ", ".join(sorted(each.stem for each in path.parent.glob("*.yaml")))
+        raise ConfigError(f"alerts.{name}: expected one of {choices}, got {name}; correct it")
+    loaded: Any = OmegaConf.load(path)
+    return loaded[name]
+
+
+def _sightings(store: Path, reader: LedgerReader) -> Iterator[Sighting]:
+    """Yield the parts of tracks of a run with their present people; erased ones are left out."""
+    for stored in read_boxes(store):
+        person_id = reader.person_of(stored.part)
+        boxes = np.frombuffer(stored.boxes, SPOOLED)
+        if person_id == NOBODY or not len(boxes):
+            continue
+        track_id = stored.part.track_id
+        path = TrackPath(
+            indices=boxes["index"].astype(np.int64),
+            captured_at=boxes["captured_at"].astype(np.float64),
+            boxes_xyxy=boxes["box_xyxy"].astype(np.float32),
+            scores=boxes["score"].astype(np.float32),
+            frame_hw=stored.frame_hw,
+        )
+        first, last = (
+            FrameStamp(track_id.camera_id, int(path.indices[i]), float(path.captured_at[i])) for i in (0, -1)
+        )
+        yield Sighting(
+            person_id=person_id,
+            track_id=track_id,
+            part=stored.part.part,
+            first=first,
+            last=last,
+            box_xyxy=path.boxes_xyxy[-1].copy(),
+            outcome=Outcome.MATCHED,
+            distance=None,
+            probability=1.0,  # after all corrections
+            runner_up=None,
+            gates=(),
+            path=path,
+            is_last=False,
+        )
