@@ -16,7 +16,7 @@ from pathlib import Path
 
 import uvicorn
 
-from connectors.console.app_state import AppState
+from connectors.console.app_state import AppState, AtRest
 from connectors.console.camera.monitor import FEED
 from connectors.console.server import make_server
 from connectors.console.settings import URL_FILE, Settings, is_loopback
@@ -44,8 +44,13 @@ POLL_S = 0.1
 logger = logging.getLogger(__name__)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve the page until it is stopped; return the exit code, errors in one line."""
+def main(arguments: Sequence[str] | None = None, at_rest: AtRest | None = None) -> int:
+    """Serve the page until it is stopped; return the exit code, errors in one line.
+
+    Args:
+        arguments: Of the command line.
+        at_rest: See ``AppState``.
+    """
     parsed = make_parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     try:
@@ -57,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         text = _announcement(settings, accounts, port)
         if settings.is_live:
             _write_private(settings.folder / URL_FILE, text)  # the run prints it and deletes the file
-        state = _open_state(settings, accounts)
+        state = _open_state(settings, accounts, at_rest)
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -124,7 +129,7 @@ def _given_password() -> str | None:
         raise ConfigError(f"{PASSWORD_FILE}: expected a file with a password, got {error.strerror}") from error
 
 
-def _open_state(settings: Settings, accounts: Accounts) -> AppState:
+def _open_state(settings: Settings, accounts: Accounts, at_rest: AtRest | None) -> AppState:
     """Open the files of the run; beside a run that is starting, wait for its ledger.
 
     Raises:
@@ -133,7 +138,7 @@ def _open_state(settings: Settings, accounts: Accounts) -> AppState:
     give_up_at = time.monotonic() + (LEDGER_TIMEOUT_S if settings.is_live else 0.0)
     while True:
         try:
-            return AppState(settings, accounts)
+            return AppState(settings, accounts, at_rest)
         except ConnectorError:
             if time.monotonic() >= give_up_at:
                 raise

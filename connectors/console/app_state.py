@@ -3,7 +3,9 @@
 import json
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from connectors.console.api.sessions import Sessions
@@ -17,8 +19,9 @@ from connectors.console.store.ledger_view import LedgerView
 from connectors.console.store.notes import NotesStore
 from connectors.console.store.pictures import PictureStore
 from connectors.console.store.site import SiteReader
-from pipeline.core import CommandKind, CorrectionCommand, TrackPart
+from pipeline.core import CorrectionCommand, TrackPart
 from pipeline.ledger import NOBODY, submit_command
+from pipeline.ledger.apply import Forget
 from pipeline.ledger.ledger import is_being_written
 
 logger = logging.getLogger(__name__)
@@ -31,19 +34,35 @@ erased with its person. A smaller value deletes pictures whose sightings are lat
 """
 
 
+@dataclass(frozen=True, slots=True)
+class AtRest:
+    """What the page asks of the pipeline's command line, which it does not know, after a run has ended.
+
+    Attributes:
+        forget: See ``pipeline.ledger.apply.Forget``.
+        write_again: Writes the films of an output folder again, and says what became of them.
+    """
+
+    forget: Forget
+    write_again: Callable[[Path, Sequence[Path]], str]
+
+
 class AppState:
     """Opens the files of a run and keeps pictures and notes in step with the ledger.
 
     Args:
         settings: How the page is served.
         accounts: Users and tokens.
+        at_rest: What only the pipeline can do for a run that has ended; None: an erasure then forgets the appearance
+            of all people.
 
     Raises:
         ConnectorError: If there is no ledger, or a file cannot be opened.
     """
 
-    def __init__(self, settings: Settings, accounts: Accounts) -> None:
+    def __init__(self, settings: Settings, accounts: Accounts, at_rest: AtRest | None = None) -> None:
         self.settings = settings
+        self._at_rest = at_rest
         self.ledger_path = settings.output_dir / "ledger.sqlite"
         self.site_file = SiteReader(settings.output_dir)
         self.ledger_view = LedgerView(self.ledger_path, self.site_file)
@@ -57,6 +76,7 @@ class AppState:
         )
         self._submitting = threading.Lock()
         self._dropped_up_to = 0
+        self._undone_up_to = 0
         self.networks = RunNetworks(settings.output_dir)
         self.probability_scale = ProbabilityScale(settings.output_dir)
         self.similarity = SimilaritySearch(self.ledger_view, self.pictures, self.networks, self.probability_scale)
@@ -71,16 +91,21 @@ class AppState:
             ConfigError: If the command is not valid.
             ConnectorError: If the ledger cannot be written.
         """
-        moved: Sequence[TrackPart] = command.parts
-        if command.kind is CommandKind.MERGE:
-            absorbed = [
-                event for person_id in command.person_ids[1:] for event in self.ledger_view.events_of(person_id)
-            ]
-            moved = [event.part for event in absorbed if event.part is not None]
         with self._submitting:  # after the run, commands are applied here, one at a time
-            number = submit_command(self.ledger_path, command)
-        self.notes.remember_parts(number, moved)
-        return number
+            return submit_command(self.ledger_path, command, None if self._at_rest is None else self._at_rest.forget)
+
+    def films(self) -> list[Path]:
+        """Return the films that a run wrote at its end; an erasure deletes them."""
+        return sorted((self.settings.output_dir / "annotated").glob("*.mp4"))
+
+    def write_films_again(self, films: Sequence[Path]) -> str:
+        """Write films again that an erasure has deleted, and return in one sentence what became of them."""
+        gone = [film for film in films if not film.exists()]
+        if not gone:
+            return ""
+        if self._at_rest is None or self.is_live:
+            return f"deleted: {', '.join(film.name for film in gone)}; write them again with passerby re-export"
+        return self._at_rest.write_again(self.settings.output_dir, gone)
 
     @property
     def is_live(self) -> bool:
@@ -97,12 +122,16 @@ class AppState:
     def follow(self) -> int:
         """Read the new events of the ledger; return the number of the newest one.
 
-        If a person was erased, in whichever way, delete their pictures and notes too.
+        If a person was erased, in whichever way, delete their pictures and notes too. If the correction that followed
+        from an answer was undone, the question is asked again.
         """
         last_event, last_erasure = self.ledger_view.follow()
         if last_erasure > self._dropped_up_to:
             self.drop_erased()
             self._dropped_up_to = last_erasure
+        for number, undoes in self.ledger_view.undone(after=self._undone_up_to):
+            self._undone_up_to = number
+            self.notes.forget_answer(undoes)
         return last_event
 
     def drop_erased(self) -> int:

@@ -26,6 +26,9 @@ START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 """Seconds that the server may take to stop; it is killed then."""
 
+RESTART_EVERY_S = 5.0
+"""Seconds between two starts of a server that dies; a smaller value keeps a core busy with starts."""
+
 POLL_S = 0.05
 """Seconds between two looks at whether it has started."""
 
@@ -96,7 +99,12 @@ class ConsoleSink:
         """Do nothing: the page reads the records from the ledger."""
 
     def flush(self) -> None:
-        """Do nothing: nothing is held."""
+        """Start the server again if it has died; nothing is held."""
+        server, now = self._server, time.monotonic()
+        if server is None or server.poll() is None or now - self._started_at < RESTART_EVERY_S:
+            return
+        logger.warning("the page's server ended with code %s and is started again", server.returncode)
+        self._launch()
 
     def close(self) -> None:
         """Stop the server; idempotent."""
@@ -112,9 +120,14 @@ class ConsoleSink:
             server.wait()
         self._url_file.unlink(missing_ok=True)
 
+    def _launch(self) -> None:
+        self._started_at = time.monotonic()
+        self._server = subprocess.Popen(self._command, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True)
+
     def _start(self) -> None:
         self._url_file.unlink(missing_ok=True)
-        self._server = subprocess.Popen(self._command, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True)
+        self._launch()
+        assert self._server is not None
         give_up_at = time.monotonic() + START_TIMEOUT_S
         while not self._url_file.exists():
             if self._server.poll() is not None or time.monotonic() > give_up_at:

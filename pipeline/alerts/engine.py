@@ -24,7 +24,7 @@ from typing import Protocol, runtime_checkable
 from pipeline.alerts.basis import AlertBasis
 from pipeline.alerts.expiring_map import ExpiringMap
 from pipeline.alerts.incidents import Incident, Incidents, Subject, latest, subject_of
-from pipeline.core import Alert, AlertRule, Correction, Sighting, Stateful
+from pipeline.core import Alert, AlertRule, AlertState, Correction, Sighting, Stateful
 from pipeline.core.errors import ConfigError
 from pipeline.core.moves import Move, alert_after, moves_of
 from pipeline.core.serialisation import deserialise, serialise
@@ -139,6 +139,26 @@ class AlertEngine:
                 self._incidents.put(replace(incident, alert=replace(incident.alert, ended_at=incident.until)))
         self._release(inf)
         return self._incidents.drain()
+
+    def reinstate(self, before: Sequence[Alert], changed: Sequence[Alert]) -> list[Alert]:
+        """Bring alerts back as they were before a correction that is undone, and return what is said of all alerts.
+
+        Args:
+            before: The alerts as they were.
+            changed: What followed from the undo for open alerts; for the alerts in ``before`` it does not hold.
+        """
+        known = {incident.key: incident for incident in self._incidents}
+        for alert in before:
+            if alert.state is AlertState.RETRACTED:
+                continue
+            old = known.get(alert.key)
+            parts = self._basis.parts_of(alert) or (old.parts if old else frozenset())
+            until = max(latest(alert), old.until if old else alert.raised_at)
+            self._incidents.put(Incident(replace(alert, count=1), parts, until, is_told=True))
+            self._cool_down(subject_of(alert), alert.raised_at)
+        self._incidents.drain()  # it is told here
+        keys = {alert.key for alert in before}
+        return [*(alert for alert in changed if alert.key not in keys), *before]
 
     def snapshot(self) -> bytes:
         """Return the whole state, that of the rules included."""

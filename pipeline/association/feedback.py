@@ -2,7 +2,7 @@
 
 Track segments that were merged share a *must-link*: they are in one group in every re-clustering. Segments that were
 split have the two sides of a *cannot-link*, +k and -k: no group ever holds both. The newest correction wins.
-Each merge, split and confirmation is also a label for the calibration.
+Each merge, split and confirmation is also a label for the calibration. An undo takes links and labels back.
 """
 
 from collections.abc import Sequence
@@ -12,40 +12,48 @@ from pipeline.association.calibration.likelihood_ratio import Calibration
 from pipeline.association.identity_store import IdentityStore
 from pipeline.association.person import Person
 from pipeline.association.track_segment import ENROLLED_WEIGHT, TrackSegment
-from pipeline.core import CommandKind, Correction, CorrectionCommand, TrackPart
+from pipeline.association.undo import undo
+from pipeline.core import CommandKind, Correction, CorrectionCommand
 
 
 def apply_command(
     command: CorrectionCommand, correction: Correction, store: IdentityStore, calibration: Calibration
 ) -> None:
     """Apply a correction to the people that the matcher still knows; the ledger applies it to all events."""
+    if command.kind is CommandKind.UNDO:
+        calibration.drop_feedback(correction.undoes)
+        undo(correction, store)
+        return
+    if command.kind is not CommandKind.ERASE and correction.command:
+        store.remember(correction.command, correction.person_ids)
     for person_id in correction.person_ids:
         store.pending.pop(person_id, None)  # decided now: nothing is pending
     if command.kind is CommandKind.MERGE:
-        _merge(correction.person_ids, store, calibration)
+        _merge(correction, store, calibration)
     elif command.kind in (CommandKind.SPLIT, CommandKind.REJECT):
         store.reserve(correction.person_ids[1])
         _split(correction, store, calibration, is_one_person=command.kind is CommandKind.SPLIT)
+    elif command.kind is CommandKind.ERASE:
+        for person_id in correction.person_ids:
+            store.erase(person_id)
     elif command.person_ids[0] in store.people:
         person = store.people[command.person_ids[0]]
         if command.kind is CommandKind.CONFIRM:
-            _confirm(person, correction.parts, store, calibration)
+            _confirm(person, correction, store, calibration)
             for other_id in command.person_ids[1:]:
-                _add_cannot_link(person, store.people.get(other_id), store, calibration)
-        elif command.kind is CommandKind.NAME:
-            _name(person, correction.name, store)
+                _add_cannot_link(correction, person, store.people.get(other_id), store, calibration)
         else:
-            store.drop(person.person_id)
+            _name(person, correction.name, store)
 
 
-def _merge(person_ids: Sequence[int], store: IdentityStore, calibration: Calibration) -> None:
-    kept_id, absorbed_id = person_ids
+def _merge(correction: Correction, store: IdentityStore, calibration: Calibration) -> None:
+    kept_id, absorbed_id = correction.person_ids
     absorbed = store.people.get(absorbed_id)
     if absorbed is None:
         return
     kept = store.people.get(kept_id) or store.add_person(kept_id)
     if kept.segments:
-        calibration.learn_same(kept.distance_to(absorbed))
+        calibration.add_feedback(correction.command, kept.distance_to(absorbed), is_same=True)
     if absorbed_id in store.enrolled:
         store.enrolled.add(kept_id)
     store.move(absorbed, kept, absorbed.segments)
@@ -69,22 +77,24 @@ def _split(correction: Correction, store: IdentityStore, calibration: Calibratio
     for segment in moved:
         segment.must_links -= links_of_rest
     if rest:
-        _add_cannot_link(source, target, store, calibration, moved)
+        _add_cannot_link(correction, source, target, store, calibration, moved)
     if is_one_person:
         _add_must_link(moved, store)
 
 
-def _confirm(person: Person, parts: Sequence[TrackPart], store: IdentityStore, calibration: Calibration) -> None:
-    named = frozenset(parts)
+def _confirm(person: Person, correction: Correction, store: IdentityStore, calibration: Calibration) -> None:
+    named = frozenset(correction.parts)
     confirmed = [segment for segment in person.segments if not named or named.intersection(segment.parts)]
     others = [segment for segment in person.segments if not any(segment is one for one in confirmed)]
     if confirmed and others:
-        calibration.learn_same(Person(person.person_id, confirmed).distance_to(Person(person.person_id, others)))
+        distance = Person(person.person_id, confirmed).distance_to(Person(person.person_id, others))
+        calibration.add_feedback(correction.command, distance, is_same=True)
         confirmed.append(max(others, key=lambda segment: segment.weight))
     _add_must_link(confirmed, store)
 
 
 def _add_cannot_link(
+    correction: Correction,
     one: Person,
     two: Person | None,
     store: IdentityStore,
@@ -94,7 +104,7 @@ def _add_cannot_link(
     """Keep two people apart for good; of the second, only the segments ``of_two`` if these are given."""
     if two is None:
         return
-    calibration.learn_different(one.distance_to(two))
+    calibration.add_feedback(correction.command, one.distance_to(two), is_same=False)
     link = store.new_link()
     for segment in one.segments:
         segment.cannot_links |= {-link}

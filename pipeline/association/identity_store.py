@@ -1,15 +1,19 @@
 """The people who are known, their track segments, and the gallery kept in step with them."""
 
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline.association.last_seen import LastSeen
+from pipeline.association.people_before import PeopleBefore, people_before
 from pipeline.association.person import Person
 from pipeline.association.track_segment import TrackSegment
 from pipeline.core import Embedding, Gallery, TrackId, TrackPart
 from pipeline.core.distance import check_same_space
 from pipeline.core.person_numbers import PersonNumbers
 from pipeline.core.serialisation import deserialise, serialise
+
+MAX_UNDOS = 1000
+"""Correction commands that can be undone exactly, the newest. A larger number makes snapshots larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,7 @@ class _State:
     next_link: int
     space: str | None
     pending: dict[int, int]
+    before: dict[int, PeopleBefore] = field(default_factory=dict)
 
 
 class IdentityStore:
@@ -38,6 +43,7 @@ class IdentityStore:
         open: By track that may go on: its current segment, and the number of the person.
         enrolled: Numbers of people who are never forgotten.
         pending: Pending matches: by provisional number, the earlier person it may turn out to be.
+        before: By number of a correction command, what it changed; of the newest ``MAX_UNDOS``.
     """
 
     def __init__(self, gallery: Gallery, *, max_prototypes: int) -> None:
@@ -45,6 +51,7 @@ class IdentityStore:
         self.open: dict[TrackId, tuple[TrackSegment, int]] = {}
         self.enrolled: set[int] = set()
         self.pending: dict[int, int] = {}
+        self.before: dict[int, PeopleBefore] = {}
         self._last_seen = LastSeen()
         self._gallery = gallery
         self._max_prototypes = max_prototypes
@@ -150,6 +157,19 @@ class IdentityStore:
                 found.append(moved)
         return found
 
+    def remember(self, command: int, person_ids: Sequence[int]) -> None:
+        """Keep what a correction command about these people may change, so that it can be undone."""
+        people = [self.people[person_id] for person_id in person_ids if person_id in self.people]
+        self.before[command] = people_before(people, person_ids, self.enrolled, self.pending)
+        while len(self.before) > MAX_UNDOS:
+            del self.before[next(iter(self.before))]
+
+    def erase(self, person_id: int) -> None:
+        """Remove a person, and all that is kept of them."""
+        self.before = {n: kept for n, kept in self.before.items() if person_id not in kept.person_ids}
+        if person_id in self.people:
+            self.drop(person_id)
+
     def end(self, track_id: TrackId) -> None:
         """Record that a track does not go on."""
         self.open.pop(track_id, None)
@@ -194,6 +214,7 @@ class IdentityStore:
                 self._next_link,
                 self._space,
                 self.pending,
+                self.before,
             )
         )
 
@@ -206,7 +227,7 @@ class IdentityStore:
         self.enrolled = set(loaded.enrolled)
         self._numbers, self._next_link = PersonNumbers(loaded.next_person_id), loaded.next_link
         self._space, self._last_seen = loaded.space, LastSeen()
-        self.pending = loaded.pending
+        self.pending, self.before = loaded.pending, loaded.before
         self.people = {who: Person(who, _of(loaded.segments, indices)) for who, indices in loaded.people}
         for person in self.people.values():
             self.put(person)

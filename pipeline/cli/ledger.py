@@ -8,11 +8,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.cli.re_export import write_again
+from pipeline.cli.state_at_rest import forget
 from pipeline.core import CommandKind, CorrectionCommand, TrackPart
 from pipeline.core.errors import ReidError
 from pipeline.ledger.apply import submit_command
 from pipeline.ledger.audit import write_audit
 from pipeline.ledger.commands import SubmittedCommand
+from pipeline.ledger.erasure import STILL_FOUND
 from pipeline.ledger.export import EXPORTED, export
 from pipeline.ledger.reader import LedgerReader
 from pipeline.ledger.verification import faults_of
@@ -73,9 +76,18 @@ def make_parser() -> argparse.ArgumentParser:
             parser_of_kind.add_argument("parts", nargs="*", type=_part, help="as in east/0/7:2")
         if kind is CommandKind.NAME:
             parser_of_kind.add_argument("name")
+        if kind is CommandKind.MERGE:
+            parser_of_kind.add_argument(
+                "--force", action="store_true", help="merge them although they were seen at the same time"
+            )
         parser_of_kind.add_argument("--by", required=True, help="your name")
         parser_of_kind.add_argument("--reason", default="", help="in words")
-        parser_of_kind.set_defaults(kind=kind, parts=[], name="")
+        parser_of_kind.set_defaults(kind=kind, parts=[], name="", undoes=0, force=False)
+    undo = command("undo", "make a correction as if it had never been given; audit lists their numbers", _command)
+    undo.add_argument("undoes", type=int, metavar="number", help="the number that the correction printed")
+    undo.add_argument("--by", required=True, help="your name")
+    undo.add_argument("--reason", default="", help="in words")
+    undo.set_defaults(kind=CommandKind.UNDO, parts=[], name="", person_ids=[], force=False)
     return parser
 
 
@@ -150,15 +162,22 @@ def _command(options: argparse.Namespace) -> int:
         parts=tuple(options.parts),
         name=options.name,
         reason=options.reason,
+        undoes=options.undoes,
+        force=options.force,
     )
-    number = submit_command(options.ledger, command)
+    folder = options.ledger.parent
+    films = sorted(folder.glob("annotated/*.mp4")) if command.kind is CommandKind.ERASE else []
+    number = submit_command(options.ledger, command, forget)
     submitted = _submitted(options.ledger, number)
     if submitted.state == "pending":
         print(f"command {number} waits for the run that writes this ledger")
         return DONE
     print(f"command {number} {submitted.state}: {submitted.outcome}")
-    folder = options.ledger.parent
-    if submitted.state == "done" and any(folder.glob("*/boxes.sqlite")):
+    if STILL_FOUND in submitted.outcome:
+        return FAILED
+    if submitted.state == "done" and films:
+        print(write_again(folder, films))
+    elif submitted.state == "done" and command.kind is not CommandKind.ERASE and any(folder.glob("*/boxes.sqlite")):
         print(f"MOT text and annotated videos are unchanged; write them again with: passerby re-export {folder}")
     return DONE if submitted.state == "done" else FAILED
 

@@ -12,7 +12,7 @@ COMMANDS = {
     "publish": ("pipeline.cli.publish", "send the frames of a camera to a Kafka topic"),
     "alerts": ("pipeline.cli.alerts", "read the topic of alerts, acknowledge them, try rules on a past run"),
     "ledger": ("pipeline.cli.ledger", "explain and correct identities, erase people, export"),
-    "console": ("connectors.console.__main__", "serve the operator's page over a run's output"),
+    "console": ("pipeline.cli.console", "serve the operator's page over a run's output"),
     "re-export": ("pipeline.cli.re_export", "write MOT text and films again after corrections"),
     "evaluate": ("pipeline.cli.evaluate", "score a site with ground truth against baselines"),
     "bench": ("pipeline.cli.bench", "measure the speed against the bare plug-ins"),

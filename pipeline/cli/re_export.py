@@ -64,6 +64,19 @@ def re_export(folder: Path) -> list[str]:
     return list(makers)
 
 
+def write_again(folder: Path, films: Sequence[Path]) -> str:
+    """Write films again that an erasure has deleted, and return in one sentence what became of them."""
+    names = ", ".join(film.name for film in films)
+    try:
+        re_export(folder)
+    except ReidError as error:
+        return f"films deleted: {names}; they cannot be written again: {error}"
+    missing = ", ".join(film.name for film in films if not film.exists())
+    if missing:
+        return f"films deleted, and not written again: {missing}"
+    return f"films written again without the person's box and number: {names}"
+
+
 def _makers(folder: Path) -> dict[str, Callable[[], Any]]:
     """Return factories of the sinks of a run that are a ``ReExportableSink``, by name."""
     path = folder / "config.yaml"

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+from pipeline.cli.page_after_run import keep_page
 from pipeline.cli.recordings import check_recordings, write_recordings
 from pipeline.cli.truth import score_run, true_tables
 from pipeline.config.composition import CONFIGS, load_config, to_yaml
@@ -201,7 +202,10 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
     if report is None:
         print(f"error: not drained within flow.drain_s = {plan.drain_s:g} s", file=sys.stderr)
         return FAILED
-    return _sum_up(config, plan, cameras, report, time.perf_counter() - began)
+    code = _sum_up(config, plan, cameras, report, time.perf_counter() - began)
+    if "console" in config.sink and sys.stdin.isatty() and not stop.is_set():
+        await keep_page(config.sink["console"], plan.output_dir)
+    return code
 
 
 async def _watch(
@@ -231,7 +235,7 @@ def _output_dir(folder: Path) -> Iterator[None]:
     """Make the folder before the pipeline needs it; remove it again if the pipeline turns out to be misconfigured."""
     is_new = not folder.exists()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # what it will hold is about people
     except OSError as error:
         raise ConfigError(f"output_dir: cannot be written: {error}; choose another with output_dir=…") from error
     try:

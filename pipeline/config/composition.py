@@ -84,6 +84,21 @@ def load_config(words: Sequence[str]) -> PipelineConfig:
         raise ConfigError(_masked(message_of(error, folders))) from error
 
 
+def load_written(path: Path) -> PipelineConfig:
+    """Return the configuration that a run wrote beside its results; its secrets are masked.
+
+    Raises:
+        ConfigError: If there is no such file, or it is of another version.
+    """
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(PipelineConfig), OmegaConf.load(path))
+        assert isinstance(merged, DictConfig)
+        return _typed(merged)
+    except (OSError, OmegaConfBaseException, yaml.YAMLError) as error:
+        got = _masked(message_of(error, []))
+        raise ConfigError(f"{path}: expected the configuration of a run, got {got}") from error
+
+
 def _apply(composed: DictConfig, change: Change, folders: Sequence[Path]) -> None:
     """Set a value that hydra could not read.
 

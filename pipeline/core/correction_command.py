@@ -15,6 +15,7 @@ class CommandKind(StrEnum):
     REJECT = "reject"
     NAME = "name"
     ERASE = "erase"
+    UNDO = "undo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +27,15 @@ class CorrectionCommand:
             CONFIRM: ``parts`` of (person,), or all of them if empty, do show that person; with (person, other), the
             other is a different person besides. REJECT: ``parts`` do not show (person,) but an unknown person. NAME:
             (person,) is called ``name`` and is on the watch-list; an empty name takes the person off. ERASE: forget
-            everything about (person,).
+            everything about (person,). UNDO: make command ``undoes`` as if it had never been given; names no person.
         person_ids: The people it concerns.
         by: The operator's name.
         at: Unix seconds by the wall clock: when it was given.
         parts: The parts of tracks it concerns.
         name: What the person is called; NAME only.
         reason: Why, in words.
+        undoes: Number of the command to undo; UNDO only.
+        force: Merge although the two were seen at the same time; MERGE only.
     """
 
     kind: CommandKind
@@ -42,3 +45,5 @@ class CorrectionCommand:
     parts: tuple[TrackPart, ...] = ()
     name: str = ""
     reason: str = ""
+    undoes: int = 0
+    force: bool = False

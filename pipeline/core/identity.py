@@ -147,6 +147,7 @@ class CorrectionKind(StrEnum):
     CONFIRMED = "confirmed"
     NAMED = "named"
     ERASED = "erased"
+    UNDONE = "undone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +158,18 @@ class Correction:
         kind: MERGED: ``person_ids`` are (kept, absorbed). SPLIT: (from, to); ``parts`` belong to *to* from now on.
             CONFIRMED: ``parts``, or all of them if empty, do show (person,); with (person, other), the other is a
             different person. NAMED: (person,) is called ``name`` and is on the watch-list; an empty name takes the
-            person off. ERASED: the people are forgotten, under every number they had.
+            person off. ERASED: the people are forgotten, under every number they had. UNDONE: command ``undoes`` is as
+            if it had never been given: with (from, to, …), ``parts`` go from the first person back to the second, for
+            whom the second number and the rest stand again; ``names`` are those of before.
         person_ids: The people it concerns.
         by: The operator's name, or the rule that found it.
         at: Unix seconds, event time.
         parts: The sightings that move to another person; empty where ``kind`` implies them.
         reason: Why, in words.
         name: What the person is called from now on; NAMED only.
+        command: Number of the operator's command that led to it; 0 if the pipeline found it.
+        undoes: Number of the command that is undone; UNDONE only.
+        names: What these people are called from now on, as (person, name); an empty name is none. UNDONE only.
     """
 
     kind: CorrectionKind
@@ -173,3 +179,6 @@ class Correction:
     parts: tuple[TrackPart, ...] = field(default=())
     reason: str = ""
     name: str = ""
+    command: int = 0
+    undoes: int = 0
+    names: tuple[tuple[int, str], ...] = ()

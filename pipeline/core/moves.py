@@ -43,6 +43,9 @@ def moves_of(correction: Correction) -> tuple[Move, ...]:
     if correction.kind is CorrectionKind.SPLIT:
         source, target = correction.person_ids
         return (Move(source, target, frozenset(correction.parts)),)
+    if correction.kind is CorrectionKind.UNDONE and correction.parts and len(correction.person_ids) > 1:
+        source, target, *_ = correction.person_ids
+        return (Move(source, target, frozenset(correction.parts)),)
     if correction.kind is CorrectionKind.ERASED:
         return tuple(Move(person_id, None) for person_id in correction.person_ids)
     return ()
@@ -50,6 +53,8 @@ def moves_of(correction: Correction) -> tuple[Move, ...]:
 
 def names_after(names: Mapping[int, str], correction: Correction) -> dict[int, str]:
     """Return the names of people after a correction; of two people who are merged, the kept one's name stays.
+
+    An undone merge gives each its own name back.
 
     Example:
         >>> names_after({2: "lost child"}, Correction(CorrectionKind.MERGED, (1, 2), "ann", 0.0))
@@ -61,6 +66,10 @@ def names_after(names: Mapping[int, str], correction: Correction) -> dict[int, s
         after.pop(person_id, None)
         if correction.name:
             after[person_id] = correction.name
+    for person_id, name in correction.names:
+        after.pop(person_id, None)
+        if name:
+            after[person_id] = name
     for move in moves_of(correction):
         if move.parts is None and move.source in after:
             name = after.pop(move.source)

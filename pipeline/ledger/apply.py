@@ -2,12 +2,12 @@
 
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.core import Correction, CorrectionCommand, CorrectionKind, Record
+from pipeline.core import Alert, Correction, CorrectionCommand, CorrectionKind, Record
 from pipeline.core.errors import ConnectorError, DataError
 from pipeline.core.serialisation import serialise
 from pipeline.ledger.commands import Outcome, SubmittedCommand, add_command, check_command
@@ -17,8 +17,9 @@ from pipeline.ledger.ledger import Ledger, is_being_written
 from pipeline.ledger.people import People
 from pipeline.ledger.reader import LedgerReader
 from pipeline.ledger.resolve import amended, describe, resolve
-from pipeline.ledger.snapshot import AT_REST
+from pipeline.ledger.snapshot import AT_REST, Saved
 from pipeline.ledger.tables import check_schema, connect
+from pipeline.ledger.undo import alerts_before
 from pipeline.ledger.watchlist import unwatched
 
 Removed = tuple[dict[str, int], list[bytes]]
@@ -31,14 +32,15 @@ class CommandHost:
 
     Attributes:
         next_person_id: Returns the number for a new person.
-        apply: Decides what follows from a correction, and writes it together with the outcome of the command.
+        apply: Decides what follows from a correction, and writes it together with the outcome of the command. Its third
+            argument are the alerts that an undo brings back, as they were.
         erase: Decides what follows from an erasure, and removes the people from the ledger, the sinks and other files.
             Its last argument is the highest number that a person has had.
         call: Calls a function that reads or writes files for long.
     """
 
     next_person_id: Callable[[People], int]
-    apply: Callable[[CorrectionCommand, Correction, Outcome], Awaitable[None]]
+    apply: Callable[[CorrectionCommand, Correction, Sequence[Alert], Outcome], Awaitable[None]]
     erase: Callable[[CorrectionCommand, Correction, int], Awaitable[Removed]]
     call: Callable[..., Awaitable[Any]]
 
@@ -48,13 +50,21 @@ async def apply_command(submitted: SubmittedCommand, ledger: Ledger, reader: Led
     people: People = await host.call(reader.people)
     command = submitted.command
     try:
-        correction = resolve(command, people, at=people.last_at, next_person_id=host.next_person_id(people))
+        correction = resolve(
+            command,
+            people,
+            at=people.last_at,
+            next_person_id=host.next_person_id(people),
+            number=submitted.number,
+        )
+        undone = people.done.get(correction.undoes)
     except DataError as error:
         ledger.append([], outcomes=[Outcome(submitted, time.time(), False, str(error))])
         return
     if correction.kind is not CorrectionKind.ERASED:
+        alerts = [] if undone is None else await host.call(lambda: _alerts_before(reader, undone.event))
         text = describe(correction) + unwatched(correction, reader.path.parent)
-        await host.apply(command, correction, Outcome(submitted, time.time(), True, text))
+        await host.apply(command, correction, alerts, Outcome(submitted, time.time(), True, text))
         return
     removed, needles = await host.erase(command, correction, people.numbers.last)
     removed["exports"], away = await host.call(renew_exports, reader)
@@ -63,10 +73,27 @@ async def apply_command(submitted: SubmittedCommand, ledger: Ledger, reader: Led
     ledger.append([], outcomes=[Outcome(submitted, time.time(), True, str(erasure))])
 
 
-def submit_command(path: Path, command: CorrectionCommand) -> int:
+def _alerts_before(reader: LedgerReader, event: int) -> list[Alert]:
+    return alerts_before(reader.events(limit=-1, kind="alert"), event)
+
+
+Forget = Callable[[Path, Saved, CorrectionCommand, Correction], tuple[bytes, list[bytes]] | None]
+"""Returns the state of a run without erased people, and excerpts of what was removed; None if it cannot be restored.
+
+Takes the run's folder, its saved state, the command and its correction. Only the matcher can do that, and it is known
+above this package.
+"""
+
+
+def submit_command(path: Path, command: CorrectionCommand, forget: Forget | None = None) -> int:
     """Write a command into a ledger and return its number; safe beside the run that writes the ledger.
 
     The run applies it between two windows of event time. If no run writes the ledger, it is applied at once.
+
+    Args:
+        path: The ledger.
+        command: The command.
+        forget: See ``Forget``.
 
     Raises:
         ConfigError: If it names too many or too few people or parts, or no operator.
@@ -85,37 +112,49 @@ def submit_command(path: Path, command: CorrectionCommand) -> int:
         raise ConnectorError(f"{path}: cannot be written: {error}; try again") from error
     finally:
         database.close()
-    apply_pending(path)
+    apply_pending(path, forget)
     return number
 
 
-def apply_pending(path: Path) -> None:
-    """Apply the pending commands, or leave them to a run that has just started to write the ledger."""
+def apply_pending(path: Path, forget: Forget | None = None) -> None:
+    """Apply the pending commands, or leave them to a run that has just started to write the ledger.
+
+    Args:
+        path: The ledger.
+        forget: See ``Forget``. Without it, an erasure forgets the appearance of all people.
+    """
     if is_being_written(path):
         return
     ledger = Ledger(path)
     reader = LedgerReader(path)
     try:
         for submitted in ledger.pending_commands():
-            _finish(apply_command(submitted, ledger, reader, _host_at_rest(ledger, reader)))
+            _finish(apply_command(submitted, ledger, reader, _host_at_rest(ledger, reader, forget)))
     finally:
         reader.close()
         ledger.close()
 
 
-def _host_at_rest(ledger: Ledger, reader: LedgerReader) -> CommandHost:
+def _host_at_rest(ledger: Ledger, reader: LedgerReader, forget: Forget | None) -> CommandHost:
     """Return the host where no matcher runs: it changes events and alerts, and notifies no sink."""
 
-    def records(correction: Correction) -> list[Record]:
-        return [correction, *amended(reader.alerts(), correction)]
+    def records(correction: Correction, alerts: Sequence[Alert] = ()) -> list[Record]:
+        is_undo = correction.kind is CorrectionKind.UNDONE
+        return [correction, *(alerts if is_undo else amended(reader.alerts(), correction))]
 
-    async def apply(command: CorrectionCommand, correction: Correction, outcome: Outcome) -> None:
-        entry = AT_REST, serialise({"command": command, "correction": correction})  # for a run that is resumed
-        ledger.append(records(correction), entry=entry, outcomes=[outcome])
+    async def apply(
+        command: CorrectionCommand, correction: Correction, alerts: Sequence[Alert], outcome: Outcome
+    ) -> None:
+        # for a run that is resumed
+        entry = AT_REST, serialise({"command": command, "correction": correction, "alerts": alerts})
+        ledger.append(records(correction, alerts), entry=entry, outcomes=[outcome])
 
-    async def erase(_: CorrectionCommand, correction: Correction, last_person_id: int) -> Removed:
-        removed, needles = ledger.erase(correction, records(correction), state=None, last_person_id=last_person_id)
-        return removed | erase_files(reader.path.parent, correction), needles
+    async def erase(command: CorrectionCommand, correction: Correction, last_person_id: int) -> Removed:
+        folder = reader.path.parent
+        left = None if forget is None else forget(folder, ledger.saved(), command, correction)
+        state, traces = left or (None, [])
+        removed, needles = ledger.erase(correction, records(correction), state=state, last_person_id=last_person_id)
+        return removed | erase_files(folder, correction), [*needles, *traces]
 
     async def call(function: Callable[..., Any], *arguments: object) -> Any:
         return function(*arguments)

@@ -21,6 +21,7 @@ from pipeline.ledger.messages import (
     AlertMessage,
     BoxMessage,
     CorrectionMessage,
+    NameMessage,
     PartMessage,
     RunnerUpMessage,
     SightingMessage,
@@ -82,7 +83,8 @@ def message_of(record: Record, decimals: Decimals) -> SightingMessage | Correcti
     if isinstance(record, Correction):
         if record.kind is CorrectionKind.ERASED:
             record = replace(record, parts=())
-        return _message(CorrectionMessage, record, decimals, event="correction")
+        names = [NameMessage(person_id, name) for person_id, name in record.names]
+        return _message(CorrectionMessage, record, decimals, event="correction", names=names)
     if isinstance(record, Alert):
         return _message(AlertMessage, record, decimals, event="alert")
     raise WireFormatError(f"record: expected Sighting, Correction or Alert, got {type(record).__name__}")
@@ -133,6 +135,9 @@ def correction_from_dict(message: Mapping[str, object]) -> Correction:
         ),
         reason=found.reason,
         name=found.name,
+        command=found.command,
+        undoes=found.undoes,
+        names=tuple((each.person_id, each.name) for each in found.names),
     )
 
 

@@ -8,8 +8,11 @@ from pipeline.core import CommandKind, CorrectionCommand, TrackId, TrackPart
 from pipeline.core.errors import ConfigError
 from pipeline.ledger.audit import add_audit
 
-NUM_PEOPLE = {CommandKind.MERGE: (2,), CommandKind.CONFIRM: (1, 2)}
+NUM_PEOPLE = {CommandKind.MERGE: (2,), CommandKind.CONFIRM: (1, 2), CommandKind.UNDO: (0,)}
 """Numbers of people that a command may name; one for kinds that are not listed."""
+
+RECLUSTERING = "review"
+"""Author of the corrections that re-clustering makes; no operator may have this name."""
 
 NEEDS_PARTS = (CommandKind.SPLIT, CommandKind.REJECT)
 """Kinds of command that must name parts of tracks."""
@@ -67,15 +70,29 @@ def check_command(command: CorrectionCommand) -> None:
         raise ConfigError(f"{command.kind}: expected {expected} different people, got {list(command.person_ids)}")
     if command.kind in NEEDS_PARTS and not command.parts:
         raise ConfigError(f"{command.kind}: expected parts of tracks such as east/0/7:2, got none")
+    if (command.kind is CommandKind.UNDO) != (command.undoes > 0):
+        raise ConfigError(f"{command.kind}: expected the number of a correction to undo, for undo only")
+    if command.by.strip() == RECLUSTERING:
+        raise ConfigError(f"{command.kind}: expected the name of the operator, got {command.by}, which is the pipeline")
     if not command.by.strip():
         raise ConfigError(f"{command.kind}: expected the name of the operator, got none; say by whom")
 
 
-def read_commands(database: sqlite3.Connection, state: str | None = None) -> list[SubmittedCommand]:
-    """Return the commands in order of submission; all, or those of one state."""
-    rows = database.execute(
-        "SELECT number, body, state, outcome FROM orders WHERE ?1 IS NULL OR state = ?1 ORDER BY number", (state,)
-    )
+def read_commands(
+    database: sqlite3.Connection, state: str | None = None, *, number: int | None = None, newest: int | None = None
+) -> list[SubmittedCommand]:
+    """Return the commands in order of submission; all, or those of one state, the one of a number, or the newest.
+
+    The newest ones come newest first.
+    """
+    where, values = "", list[object]()
+    for column, value in (("state", state), ("number", number)):
+        if value is not None:
+            where += f"{' AND' if where else ' WHERE'} {column} = ?"
+            values.append(value)
+    order = "number" if newest is None else "number DESC LIMIT ?"
+    values += [] if newest is None else [newest]
+    rows = database.execute(f"SELECT number, body, state, outcome FROM orders{where} ORDER BY {order}", values)
     return [SubmittedCommand(number, command_from(body), state, outcome) for number, body, state, outcome in rows]
 
 
@@ -91,6 +108,8 @@ def write_outcome(database: sqlite3.Connection, outcome: Outcome) -> None:
 
 def subject_of(command: CorrectionCommand) -> str:
     """Return what a command concerns: numbers of people, and how many parts."""
+    if command.kind is CommandKind.UNDO:
+        return f"correction {command.undoes}"
     people = ", ".join(map(str, command.person_ids))
     tail = f", {len(command.parts)} parts" if command.parts else ""
     return f"{'persons' if len(command.person_ids) > 1 else 'person'} {people}{tail}"
@@ -113,4 +132,6 @@ def command_from(body: str) -> CorrectionCommand:
         parts=tuple(TrackPart(TrackId.parse(track), part) for track, part in values["parts"]),
         name=values["name"],
         reason=values["reason"],
+        undoes=values.get("undoes", 0),
+        force=values.get("force", False),
     )

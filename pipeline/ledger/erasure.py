@@ -15,8 +15,17 @@ from pipeline.ledger.commands import command_body, command_from
 from pipeline.ledger.events import body_of, from_row
 
 NEEDLE_BYTES = 100
-"""Bytes of each removed row that the check searches for. Chosen to be long enough to be unique; a larger value finds
-fewer fragments."""
+"""Bytes of each removed row that the check searches for, from its beginning, where boxes and keys are.
+
+Chosen to be long enough to be unique; a larger value finds fewer fragments.
+"""
+MIN_NEEDLE_BYTES = 32
+"""Bytes below which a fragment is not searched for: it may be found in what is about other people.
+
+Larger: fewer fragments are searched for.
+"""
+STILL_FOUND = "STILL FOUND"
+"""Words of an outcome by which an erasure says that it is not complete."""
 MAX_NEEDLES = 100
 """Number of removed rows that the check searches for, at most, spread evenly over all. A larger value checks more and
 takes longer."""
@@ -38,7 +47,7 @@ class Erasure:
 
     def __str__(self) -> str:
         words = [f"{place}: {count}" for place, count in self.removed.items()]
-        tail = f"; STILL FOUND in {', '.join(self.left)}" if self.left else "; nothing of it is found any more"
+        tail = f"; {STILL_FOUND} in {', '.join(self.left)}" if self.left else "; nothing of it is found any more"
         if self.away:
             tail = f"; NOT REACHED, moved since they were exported: {', '.join(self.away)}{tail}"
         return "removed " + ", ".join(words) + tail
@@ -66,7 +75,8 @@ def redact(database: sqlite3.Connection, correction: Correction) -> tuple[dict[s
         ).fetchall()
         gone["sighting"] += [number for number, _ in found]
         needles += [body.encode() for _, body in found]
-    keys = f"SELECT json_extract(body, '$.key') FROM events WHERE kind = 'alert' AND person_id IN ({people})"
+    newest = "SELECT max(number) FROM events WHERE kind = 'alert' GROUP BY json_extract(body, '$.key')"
+    keys = f"SELECT json_extract(body, '$.key') FROM events WHERE number IN ({newest}) AND person_id IN ({people})"
     for number, body in database.execute(
         f"SELECT number, body FROM events WHERE kind = 'alert' AND json_extract(body, '$.key') IN ({keys})"
     ).fetchall():
@@ -80,7 +90,12 @@ def redact(database: sqlite3.Connection, correction: Correction) -> tuple[dict[s
         if made.kind is CorrectionKind.ERASED:
             continue
         rest = tuple(part for part in made.parts if part not in parts)
-        if set(made.person_ids) <= set(correction.person_ids) or (made.parts and not rest):
+        if made.kind is CorrectionKind.UNDONE:
+            names = tuple((one, name) for one, name in made.names if one not in correction.person_ids)
+            if rest != made.parts or names != made.names:
+                body = body_of(replace(made, parts=rest, names=names, reason=""))
+                database.execute("UPDATE events SET body = ?, is_redacted = 1 WHERE number = ?", (body, event.number))
+        elif set(made.person_ids) <= set(correction.person_ids) or (made.parts and not rest):
             gone["correction"].append(event.number)
         elif len(rest) < len(made.parts):
             body = body_of(replace(made, parts=rest))
@@ -94,7 +109,7 @@ def redact(database: sqlite3.Connection, correction: Correction) -> tuple[dict[s
     database.executemany("INSERT OR IGNORE INTO erased VALUES (?)", [(digest_of(part),) for part in parts])
     removed = {f"{kind}s": len(numbers) for kind, numbers in gone.items()}
     removed["commands"] = _redact_commands(database, frozenset(correction.person_ids), parts)
-    return removed, [needle[-NEEDLE_BYTES:] for needle in needles]
+    return removed, [needle[:NEEDLE_BYTES] for needle in needles]
 
 
 def digest_of(part: TrackPart) -> bytes:
@@ -187,7 +202,8 @@ def erase_stores(folder: Path, parts: Sequence[TrackPart]) -> dict[str, int]:
 
 def places_with(folder: Path, needles: Sequence[bytes]) -> tuple[str, ...]:
     """Return the files below a folder that still contain one of these fragments."""
-    wanted = needles[:: 1 + len(needles) // MAX_NEEDLES]
+    long = [needle for needle in needles if len(needle) >= MIN_NEEDLE_BYTES]
+    wanted = long[:: 1 + len(long) // MAX_NEEDLES]
     return tuple(
         str(path.relative_to(folder))
         for path in sorted(folder.rglob("*"))

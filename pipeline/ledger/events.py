@@ -13,6 +13,9 @@ from pipeline.ledger.messages import SCHEMA
 DECIMALS = Decimals(time=9, pixel=3, ratio=9)
 """Of sightings. The times of corrections and alerts are kept exactly."""
 
+OPTIONAL = ("command", "undoes", "names")
+"""Fields of a correction that are left out of the row if they are empty."""
+
 COLUMNS = "number, kind, at, person_id, camera_id, track, part, body"
 """Columns of a row that ``from_row`` reads."""
 
@@ -49,7 +52,12 @@ class Event:
         parts = self.body["parts"]
         assert isinstance(parts, list)
         named = [{"track": track, "part": part} for track, part in parts]
-        return correction_from_dict({"schema": SCHEMA, "event": "correction", **self.body, "parts": named})
+        names = self.body.get("names", [])
+        assert isinstance(names, list)
+        called = [{"person_id": person_id, "name": name} for person_id, name in names]
+        return correction_from_dict(
+            {"schema": SCHEMA, "event": "correction", **self.body, "parts": named, "names": called}
+        )
 
     def alert(self) -> Alert:
         """Return the alert that this event holds."""
@@ -82,11 +90,12 @@ def body_of(record: Record) -> str:
     """Return the message of a record as compact JSON with sorted keys.
 
     Left out is what every row has or its columns hold: ``schema``, ``event`` and, of a sighting, ``camera_id``. Nested
-    objects are lists of their values.
+    objects are lists of their values. Fields that an event of this kind may lack are left out if they are empty.
     """
     is_sighting = isinstance(record, Sighting)
     message = message_of(record, DECIMALS if is_sighting else replace(DECIMALS, time=None))
     left_out = {"schema", "event", "camera_id"} if is_sighting else {"schema", "event"}
+    left_out |= {name for name in OPTIONAL if not getattr(message, name, None)}
     values = {name: _compact(value) for name, value in msgspec.structs.asdict(message).items() if name not in left_out}
     return json.dumps(values, sort_keys=True)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core import Correction, TrackId, TrackPart
+from pipeline.core import Correction, CorrectionKind, TrackId, TrackPart
 from pipeline.core.moves import moves_of
 
 NOBODY = -1
@@ -26,13 +26,29 @@ class Finals(NamedTuple):
     track_numbers: NDArray[np.int64]
 
 
+class Before(NamedTuple):
+    """What a command changed, so that it can be undone exactly.
+
+    Attributes:
+        num_slots: Parts that were known then.
+        groups: Groups that a merge moved.
+        slots: Slots that a split moved, each with its group of before.
+        aliases: Numbers that stood for the absorbed person.
+    """
+
+    num_slots: int
+    groups: tuple[int, ...]
+    slots: tuple[tuple[int, int], ...]
+    aliases: tuple[int, ...]
+
+
 class FinalTracks:
     """Maps parts of tracks to people, and applies corrections to the map.
 
     A part belongs to the person of its newest sighting. MERGED gives all parts of the absorbed person to the kept
     one, and so later sightings under the absorbed number. SPLIT gives the listed parts to a person; if that number
     was absorbed before, it is in use again. ERASED is final: the parts of the person belong to ``NOBODY``, and the
-    number never comes back.
+    number never comes back. UNDONE restores what its command changed; parts that followed go along.
 
     Parts are in groups, and groups belong to people, so a merge changes a few groups and not every part. Memory is
     about a hundred bytes a part.
@@ -48,6 +64,7 @@ class FinalTracks:
         self._kept_for: dict[int, int] = {}
         self._erased: set[int] = set()
         self._track_numbers: dict[TrackId, int] = {}
+        self._before: dict[int, Before] = {}
 
     def see(self, part: TrackPart, person_id: int) -> tuple[int, bool]:
         """Give a part to the person of its newest sighting.
@@ -69,6 +86,11 @@ class FinalTracks:
 
     def correct(self, correction: Correction) -> None:
         """Apply a correction; kinds that move no part are ignored."""
+        if correction.kind is CorrectionKind.UNDONE:
+            self._undo(correction)
+            return
+        if correction.command:
+            self._note(correction)
         for move in moves_of(correction):
             if move.target is None:
                 self._erase(move.source)
@@ -107,6 +129,27 @@ class FinalTracks:
         """Return the number and the numbers it absorbed, sorted."""
         return sorted({person_id, *(old for old, kept in self._kept_for.items() if kept == person_id)})
 
+    def before(self, command: int) -> Before | None:
+        """Return what an operator's command changed; None if it moved nothing, or was undone."""
+        return self._before.get(command)
+
+    def parts_moved_by(self, command: int) -> list[TrackPart]:
+        """Return the parts that an operator's command moved, and those that have followed on the same tracks."""
+        before = self._before.get(command)
+        if before is None:
+            return []
+        groups = set(before.groups)
+        moved = {slot for slot, _ in before.slots}
+        moved |= {slot for slot, group in enumerate(self._group_of_slot) if group in groups}
+        found = []
+        for track_id, slots in self._slots.items():
+            follows = False
+            for part, slot in sorted(slots.items()):
+                follows = slot in moved or (follows and slot >= before.num_slots)
+                if follows and self._person_of_group[self._group_of_slot[slot]] != NOBODY:
+                    found.append(TrackPart(track_id, part))
+        return found
+
     def finals(self) -> Finals:
         """Return the final identity of every part, by slot."""
         groups = np.array(self._group_of_slot, np.int64)
@@ -136,6 +179,44 @@ class FinalTracks:
             groups = self._groups_of[person_id] = [len(self._person_of_group)]
             self._person_of_group.append(person_id)
         return groups[0]
+
+    def _note(self, correction: Correction) -> None:
+        """Keep what a command is about to change."""
+        groups: list[int] = []
+        aliases: list[int] = []
+        slots: list[tuple[int, int]] = []
+        for move in moves_of(correction):
+            if move.target is None:
+                return
+            if move.parts is None:
+                groups += self._groups_of.get(move.source, [])
+                aliases += [number for number in self.aliases_of(move.source) if number != move.source]
+            else:
+                found = [slot for part in sorted(move.parts) if (slot := self._slot(part)) is not None]
+                slots += [(slot, self._group_of_slot[slot]) for slot in found]
+        self._before[correction.command] = Before(len(self._group_of_slot), tuple(groups), tuple(slots), tuple(aliases))
+
+    def _undo(self, correction: Correction) -> None:
+        """Give groups, parts and numbers back to the person who had them."""
+        before = self._before.pop(correction.undoes, None)
+        if len(correction.person_ids) < 2:
+            return
+        _, target, *aliases = correction.person_ids
+        self._kept_for.pop(target, None)
+        self._kept_for.update(dict.fromkeys(aliases, target))
+        for group in () if before is None else before.groups:
+            owner = self._person_of_group[group]
+            if owner not in (NOBODY, target):
+                self._groups_of[owner].remove(group)
+                self._groups_of.setdefault(target, []).append(group)
+                self._person_of_group[group] = target
+        for slot, group in () if before is None else before.slots:
+            if self._person_of_group[self._group_of_slot[slot]] != NOBODY:
+                self._group_of_slot[slot] = group
+        for part in correction.parts:
+            found = self._slot(part)
+            if found is not None and self._person_of_group[self._group_of_slot[found]] not in (NOBODY, target):
+                self._group_of_slot[found] = self._group(target)
 
     def _split(self, to: int, parts: Iterable[TrackPart]) -> None:
         """Give the known ones of these parts to a person."""

@@ -123,7 +123,9 @@ class Ledger:
             self._database.execute("DELETE FROM journal")
             if state is None:
                 self._database.execute("DELETE FROM snapshot")
-                forgotten = (FORGOTTEN, serialise({"last_person_id": last_person_id}), self._chain)
+                is_ended = self._rows("SELECT 1 FROM published WHERE marks = '{}'") != []
+                body = serialise({"last_person_id": last_person_id, "is_ended": is_ended})
+                forgotten = (FORGOTTEN, body, self._chain)
                 self._database.execute("INSERT INTO journal (kind, body, chain) VALUES (?, ?, ?)", forgotten)
                 needles += [body[len(body) // 2 :][:NEEDLE_BYTES] for body in old]
                 removed["snapshots and inputs"] = len(old)

@@ -124,7 +124,14 @@ class TrackletMessage(Struct, frozen=True, forbid_unknown_fields=True):
     is_last: IsLast
 
 
-class CorrectionMessage(Struct, frozen=True, forbid_unknown_fields=True):
+class NameMessage(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a person is called."""
+
+    person_id: PersonId
+    name: str
+
+
+class CorrectionMessage(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An earlier decision was wrong, or is certain by now. A line of corrections.jsonl."""
 
     schema: SchemaNumber
@@ -135,7 +142,8 @@ class CorrectionMessage(Struct, frozen=True, forbid_unknown_fields=True):
             description="merged: person_ids are [kept, absorbed]; split: person_ids are [from, to], and parts belong "
             "to the second from now on; confirmed: the decision is certain, and a second of person_ids is a different "
             "person; named: the person is called name and is on the watch-list, or is taken off it if name is empty; "
-            "erased: the people are forgotten."
+            "erased: the people are forgotten; undone: the operator's command undoes is as if it had never been given: "
+            "parts go from the first of person_ids back to the second, for whom the rest of the numbers stand again."
         ),
     ]
     person_ids: Annotated[list[PersonId], Meta(description="The people it concerns.")]
@@ -147,6 +155,14 @@ class CorrectionMessage(Struct, frozen=True, forbid_unknown_fields=True):
     ]
     reason: Annotated[str, Meta(description="Why, in words; may be empty.")]
     name: Annotated[str, Meta(description="What the person is called from now on; empty except for named.")]
+    command: Annotated[
+        int, Meta(ge=0, description="Number of the operator's command that led to it; absent if the pipeline found it.")
+    ] = 0
+    undoes: Annotated[int, Meta(ge=0, description="Number of the command that is undone; undone only.")] = 0
+    names: Annotated[
+        list[NameMessage],
+        Meta(description="What these people are called from now on, an empty name is none; undone only."),
+    ] = []
 
 
 class AlertMessage(Struct, frozen=True, forbid_unknown_fields=True):

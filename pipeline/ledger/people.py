@@ -6,11 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.core import TrackPart
+from pipeline.core import Correction, CorrectionKind, TrackPart
 from pipeline.core.moves import names_after
 from pipeline.core.person_numbers import PersonNumbers
 from pipeline.ledger.events import Event
 from pipeline.ledger.final_tracks import NOBODY, FinalTracks
+
+MIN_TOGETHER_S = 0.3
+"""Seconds for which two people must be seen at once before a merge asks; as ``constraints.MIN_SEPARATED_S``.
+
+Larger: a merge of two people who only met asks less often.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,21 @@ class Person:
     camera_ids: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A correction that an operator's command led to.
+
+    Attributes:
+        correction: The correction.
+        event: Number of its event.
+        names: What people were called before whose name it changed, as (person, name); an empty name is none.
+    """
+
+    correction: Correction
+    event: int
+    names: tuple[tuple[int, str], ...]
+
+
 class People:
     """Folds events, in order, into identities. Memory is about 150 bytes a sighting.
 
@@ -42,6 +63,7 @@ class People:
         last_event: Number of the last event folded in; 0 before the first.
         numbers: The numbers that people have had, and the next one.
         last_at: Unix seconds of the newest event.
+        done: Corrections by the number of their command, oldest first; without those that were undone.
     """
 
     def __init__(self) -> None:
@@ -49,6 +71,7 @@ class People:
         self.last_event = 0
         self.numbers = PersonNumbers()
         self.last_at = 0.0
+        self.done: dict[int, Done] = {}
         self._names: dict[int, str] = {}
         self._cameras: dict[str, int] = {}
         # By slot of ``FinalTracks``.
@@ -84,29 +107,63 @@ class People:
         """Return each person who was seen, by number."""
         person_ids = self.tracks.finals().person_ids
         by_person = np.argsort(person_ids, kind="stable")
-        first_at, last_at = np.array(self._first_at), np.array(self._last_at)
-        cameras = np.array(self._camera_of)
-        names = list(self._cameras)
-        starts = np.flatnonzero(np.diff(person_ids[by_person], prepend=NOBODY - 1))
-        found = []
-        for slots in np.split(by_person, starts[1:]) if len(by_person) else []:
-            person_id = int(person_ids[slots[0]])
-            if person_id != NOBODY:
-                found.append(
-                    Person(
-                        person_id,
-                        self._names.get(person_id, ""),
-                        len(slots),
-                        float(first_at[slots].min()),
-                        float(last_at[slots].max()),
-                        tuple(sorted(names[camera] for camera in np.unique(cameras[slots]))),
-                    )
-                )
-        return found
+        by_person = by_person[np.searchsorted(person_ids[by_person], NOBODY, side="right") :]
+        if not len(by_person):
+            return []
+        starts = np.flatnonzero(np.diff(person_ids[by_person], prepend=NOBODY))
+        first_at = np.minimum.reduceat(np.array(self._first_at)[by_person], starts).tolist()
+        last_at = np.maximum.reduceat(np.array(self._last_at)[by_person], starts).tolist()
+        counts = np.diff(starts, append=len(by_person)).tolist()
+        cameras = np.array(self._camera_of)[by_person]
+        seen_in: list[list[str]] = [[] for _ in counts]
+        for name, camera in sorted(self._cameras.items()):
+            for index in np.flatnonzero(np.logical_or.reduceat(cameras == camera, starts)).tolist():
+                seen_in[index].append(name)
+        numbers = person_ids[by_person[starts]].tolist()
+        return [
+            Person(number, self._names.get(number, ""), count, first, last, tuple(names))
+            for number, count, first, last, names in zip(numbers, counts, first_at, last_at, seen_in, strict=True)
+        ]
 
     def parts_of(self, person_id: int) -> list[TrackPart]:
         """Return which parts of tracks show a person now."""
         return self.tracks.parts_of(person_id)
+
+    def seen_together(self, one: int, two: int) -> list[tuple[str, str, float, float]]:
+        """Return when two people were seen at the same time, which makes it likely that they are two.
+
+        Times in two cameras count only if no single person was ever seen in both at once: these show different places.
+
+        Returns:
+            Camera of the first, camera of the second, and Unix seconds from when until when.
+        """
+        person_ids = self.tracks.finals().person_ids
+        cameras, first_at, last_at = np.array(self._camera_of), np.array(self._first_at), np.array(self._last_at)
+        mine, theirs = np.flatnonzero(person_ids == one), np.flatnonzero(person_ids == two)
+        began = np.maximum(first_at[mine][:, None], first_at[theirs])
+        ended = np.minimum(last_at[mine][:, None], last_at[theirs])
+        names = list(self._cameras)
+        found = []
+        for row, column in np.argwhere(ended - began >= MIN_TOGETHER_S).tolist():
+            pair = int(cameras[mine[row]]), int(cameras[theirs[column]])
+            if pair[0] == pair[1] or not self._is_shared(*pair):
+                found.append((names[pair[0]], names[pair[1]], float(began[row, column]), float(ended[row, column])))
+        return found
+
+    def _is_shared(self, one: int, two: int) -> bool:
+        """Return whether a single person was ever seen in two cameras at once: then both show the same place."""
+        person_ids = self.tracks.finals().person_ids
+        cameras, first_at, last_at = np.array(self._camera_of), np.array(self._first_at), np.array(self._last_at)
+        in_one, in_two = np.flatnonzero(cameras == one), np.flatnonzero(cameras == two)
+        for person_id in np.intersect1d(person_ids[in_one], person_ids[in_two]):
+            if person_id == NOBODY:
+                continue
+            a, b = in_one[person_ids[in_one] == person_id], in_two[person_ids[in_two] == person_id]
+            began = np.maximum(first_at[a][:, None], first_at[b])
+            ended = np.minimum(last_at[a][:, None], last_at[b])
+            if np.any(ended - began >= MIN_TOGETHER_S):
+                return True
+        return False
 
     def events_of(self, person_id: int) -> list[int]:
         """Return the numbers of the sightings that now show a person, in order."""
@@ -133,5 +190,12 @@ class People:
     def _correct(self, event: Event) -> None:
         correction = event.correction()
         self.numbers.reserve(*correction.person_ids)
+        if correction.kind is CorrectionKind.UNDONE:
+            self.done.pop(correction.undoes, None)
+        elif correction.command:
+            after = names_after(self._names, correction)
+            names = [(each, self._names.get(each, ""), after.get(each, "")) for each in correction.person_ids]
+            changed = tuple((person_id, old) for person_id, old, new in names if old != new)
+            self.done[correction.command] = Done(correction, event.number, changed)
         self.tracks.correct(correction)
         self._names = names_after(self._names, correction)

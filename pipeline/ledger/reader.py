@@ -90,6 +90,27 @@ class LedgerReader:
                 newest[event.alert().key] = event.alert()
         return list(newest.values())
 
+    def corrections_of(self, person_ids: Sequence[int]) -> list[tuple[int, Correction]]:
+        """Return the corrections that concern one of these numbers, with the numbers of their events, in order."""
+        marks = ", ".join("?" * len(person_ids))
+        concerns = f"EXISTS (SELECT 1 FROM json_each(body, '$.person_ids') WHERE value IN ({marks}))"
+        events = self._events(f"kind = 'correction' AND body IS NOT NULL AND {concerns} ORDER BY number", *person_ids)
+        return [(event.number, event.correction()) for event in events]
+
+    def command(self, number: int) -> SubmittedCommand | None:
+        """Return a command by its number; None if there is none."""
+        found = self._read(lambda: read_commands(self._database, number=number))
+        return found[0] if found else None
+
+    def newest_commands(self, limit: int) -> list[SubmittedCommand]:
+        """Return the newest commands, newest first."""
+        return self._read(lambda: read_commands(self._database, newest=limit))
+
+    def num_answered(self) -> int:
+        """Return how many commands were applied or refused."""
+        query = "SELECT count(*) FROM orders WHERE state <> 'pending'"
+        return self._read(lambda: int(self._database.execute(query).fetchone()[0]))
+
     def commands(self) -> list[SubmittedCommand]:
         """Return all commands and their outcomes."""
         return self._read(lambda: read_commands(self._database))

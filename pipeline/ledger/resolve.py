@@ -14,10 +14,17 @@ KINDS = {
     CommandKind.CONFIRM: CorrectionKind.CONFIRMED,
     CommandKind.NAME: CorrectionKind.NAMED,
     CommandKind.ERASE: CorrectionKind.ERASED,
+    CommandKind.UNDO: CorrectionKind.UNDONE,
 }
 
 
-def resolve(command: CorrectionCommand, people: People, *, at: float, next_person_id: int) -> Correction:
+FORCE = "merge them with --force (force: true) if they are one person all the same"
+"""What an operator can do who knows better."""
+
+
+def resolve(
+    command: CorrectionCommand, people: People, *, at: float, next_person_id: int, number: int = 0
+) -> Correction:
     """Return the correction that a command amounts to.
 
     Args:
@@ -25,10 +32,13 @@ def resolve(command: CorrectionCommand, people: People, *, at: float, next_perso
         people: The present identities.
         at: Unix seconds of event time.
         next_person_id: The number for a new person.
+        number: Number of the command.
 
     Raises:
         DataError: If the command cannot be applied; says why.
     """
+    if command.kind is CommandKind.UNDO:
+        return _undone(command, people, at, number)
     for person_id in command.person_ids:
         if not people.is_known(person_id):
             raise DataError(
@@ -37,6 +47,8 @@ def resolve(command: CorrectionCommand, people: People, *, at: float, next_perso
     parts = tuple(sorted(set(command.parts)))
     for part in parts:
         _check_part(part, command.person_ids[0], people)
+    if command.kind is CommandKind.MERGE and not command.force:
+        _check_apart(command.person_ids[0], command.person_ids[1], people)
     person_ids: Sequence[int] = command.person_ids
     if command.kind in (CommandKind.SPLIT, CommandKind.REJECT):
         if command.kind is CommandKind.SPLIT and len(parts) == people.num_parts(command.person_ids[0]):
@@ -54,11 +66,14 @@ def resolve(command: CorrectionCommand, people: People, *, at: float, next_perso
         parts=parts,
         reason=command.reason,
         name=command.name,
+        command=number,
     )
 
 
 def describe(correction: Correction) -> str:
     """Return what was done, with the numbers of the people."""
+    if correction.kind is CorrectionKind.UNDONE:
+        return f"undone: correction {correction.undoes}"
     return f"{correction.kind}: {', '.join(map(str, correction.person_ids))}"
 
 
@@ -80,6 +95,67 @@ def amended(alerts: Sequence[Alert], correction: Correction) -> list[Alert]:
             and (move.parts is None or (alert.evidence and tracks.issuperset(alert.evidence)))
         ]
     return changed
+
+
+def _undone(command: CorrectionCommand, people: People, at: float, number: int) -> Correction:
+    """Return the correction that makes a command as if it had never been given."""
+    undoes = command.undoes
+    done = people.done.get(undoes)
+    if done is None:
+        raise DataError(
+            f"correction {undoes}: expected one that an operator made and that is not undone; see passerby ledger audit"
+        )
+    if done.correction.kind is CorrectionKind.ERASED:
+        raise DataError(f"correction {undoes}: an erasure cannot be undone")
+    concerned = set(done.correction.person_ids)
+    for later, other in people.done.items():
+        if later > undoes and concerned.intersection(other.correction.person_ids):
+            if other.correction.kind is CorrectionKind.ERASED:
+                raise DataError(f"correction {undoes}: a person in it was erased since; nothing is left to undo")
+            raise DataError(f"correction {undoes}: undo correction {later} first, which came later for the same people")
+    person_ids = done.correction.person_ids
+    parts: tuple[TrackPart, ...] = ()
+    before = people.tracks.before(undoes)
+    if done.correction.kind in (CorrectionKind.MERGED, CorrectionKind.SPLIT) and before is not None:
+        is_merge = done.correction.kind is CorrectionKind.MERGED
+        kept, other_id = person_ids
+        moved = people.tracks.parts_moved_by(undoes)
+        now = people.person_of(moved[0]) if moved else (kept if is_merge else other_id)
+        if not is_merge and now == other_id:
+            moved = people.parts_of(other_id)  # the person exists by that split alone
+        person_ids = (now, other_id, *before.aliases) if is_merge else (now, people.tracks.current_id(kept))
+        parts = tuple(sorted(moved))
+    return Correction(
+        CorrectionKind.UNDONE,
+        tuple(person_ids),
+        by=command.by,
+        at=at,
+        parts=parts,
+        reason=command.reason,
+        command=number,
+        undoes=undoes,
+        names=done.names,
+    )
+
+
+def _check_apart(one: int, two: int, people: People) -> None:
+    """Refuse to merge two people who were seen at the same time, and say where and when."""
+    together = people.seen_together(one, two)
+    if together:
+        raise DataError(f"persons {one} and {two} {together_text(together)}; {FORCE}")
+
+
+def together_text(together: Sequence[tuple[str, str, float, float]]) -> str:
+    """Return in words where and when two people were seen at the same time.
+
+    Example:
+        >>> together_text([("east", "west", 3.0, 4.5)])
+        'were seen at the same time: in east and west from 3.0 to 4.5'
+    """
+    first, second, began, ended = together[0]
+    where = first if first == second else f"{first} and {second}"
+    more = f", and {len(together) - 1} times more" if together[1:] else ""
+    return f"were seen at the same time: in {where} from {began:.1f} to {ended:.1f}{more}"
 
 
 def _check_part(part: TrackPart, person_id: int, people: People) -> None:

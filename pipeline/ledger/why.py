@@ -2,10 +2,25 @@
 
 from collections.abc import Iterator
 
-from pipeline.core import TrackPart
+from pipeline.core import Outcome, TrackPart
 from pipeline.core.errors import DataError
+from pipeline.ledger.commands import RECLUSTERING
 from pipeline.ledger.events import Event
 from pipeline.ledger.reader import LedgerReader
+
+DECIDED = {
+    Outcome.MATCHED: "was recognised as person {}",
+    Outcome.NEW: "became person {}, a new number",
+    Outcome.TENTATIVE: "became person {} for now, perhaps the runner-up",
+}
+"""What was decided, in words."""
+EVIDENCE = {
+    "looks": "appearance",
+    "way": "place and time",
+    "needed": "needed to link",
+    "quality": "quality of the crops",
+}
+"""Names of the evidence, in words; the first three are log-likelihood ratios."""
 
 
 def why(reader: LedgerReader, part: TrackPart) -> list[str]:
@@ -19,7 +34,7 @@ def why(reader: LedgerReader, part: TrackPart) -> list[str]:
         raise DataError(f"{part}: expected a sighting of the ledger, got none; sightings.jsonl lists them")
     body = event.body
     lines = [
-        f"{part} at {event.at:.1f} was matched to person {event.person_id}: {body['outcome']}, "
+        f"{part} at {event.at:.1f} {DECIDED[Outcome(str(body['outcome']))].format(event.person_id)}; "
         f"{_percent(body['probability'])} sure"
     ]
     distance, runner_up, gates = body["distance"], body["runner_up"], body["gates"]
@@ -28,7 +43,7 @@ def why(reader: LedgerReader, part: TrackPart) -> list[str]:
     evidence = body.get("evidence")
     if isinstance(evidence, dict):
         about = "" if distance is not None else " (of the runner-up)"
-        lines += [f"  {name}: {value:+.2f}{about}" for name, value in evidence.items()]
+        lines += [f"  {EVIDENCE.get(name, name)}: {value:+.2f}{about}" for name, value in evidence.items()]
     if isinstance(runner_up, list):
         lines.append(f"  runner-up: person {runner_up[0]}, at {runner_up[1]:.3f}")
     else:
@@ -46,7 +61,8 @@ def _later(reader: LedgerReader, part: TrackPart, event: Event) -> Iterator[str]
             people.update(correction.person_ids)
             reason = f" ({correction.reason})" if correction.reason else ""
             ids = ", ".join(map(str, correction.person_ids))
-            yield f"then {correction.kind}: {ids}, by {correction.by}{reason}"
+            by = "re-clustering" if correction.by == RECLUSTERING else correction.by
+            yield f"then {correction.kind}: {ids}, by {by}{reason}"
 
 
 def _now(reader: LedgerReader, part: TrackPart) -> str:

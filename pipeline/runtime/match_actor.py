@@ -246,8 +246,10 @@ class MatchActor:
                 due_at = self._due_at.pop(TrackPart(embedding.track_id, embedding.part))
                 self._latencies_s.append(published_at - due_at)
 
-    async def _apply(self, command: CorrectionCommand, correction: Correction, outcome: Outcome) -> None:
-        await self._reduce(AppliedCommand(command, correction), outcomes=[outcome])
+    async def _apply(
+        self, command: CorrectionCommand, correction: Correction, alerts: Sequence[Alert], outcome: Outcome
+    ) -> None:
+        await self._reduce(AppliedCommand(command, correction, list(alerts)), outcomes=[outcome])
 
     async def _erase(self, command: CorrectionCommand, correction: Correction, last_person_id: int) -> Removed:
         """Forget a person in the matcher, the ledger, the sinks and the stores beside them."""

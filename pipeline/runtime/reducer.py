@@ -34,10 +34,11 @@ class Enrolment:
 
 @dataclass(frozen=True, slots=True)
 class AppliedCommand:
-    """A correction command of an operator, and the correction that it led to."""
+    """A correction command of an operator, the correction that it led to, and the alerts that an undo brings back."""
 
     command: CorrectionCommand
     correction: Correction
+    alerts: Sequence[Alert] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Forgotten:
     """All known people were forgotten at once; their numbers are not given again."""
 
     last_person_id: int
+    is_ended: bool = False
 
 
 InputEvent = Window | Forgotten | Enrolment | AppliedCommand | EndOfStream
@@ -101,6 +103,13 @@ class Reducer:
         """Return the records that follow."""
         records = self._records(event)
         self.is_ended = isinstance(event, EndOfStream)
+        return self._counted(records)
+
+    def apply_at_rest(self, event: InputEvent) -> list[Record]:
+        """Return the records that follow from what was done while no run went on; a run that had ended stays ended."""
+        return self._counted(self._records(event))
+
+    def _counted(self, records: list[Record]) -> list[Record]:
         for record in records:
             # Of alerts only the raised ones count, not their amendments.
             self.counts[type(record)] += not isinstance(record, Alert) or record.state is AlertState.RAISED
@@ -117,7 +126,8 @@ class Reducer:
             self._restore(deserialise(saved.state, _State))
         chain, unpublished = saved.chain, list[Record]()
         for entry in saved.entries:
-            records = self.apply(deserialise(entry.body, KINDS[entry.kind]))
+            event = deserialise(entry.body, KINDS[entry.kind])
+            records = self.apply_at_rest(event) if entry.kind in (AT_REST, FORGOTTEN) else self.apply(event)
             rows = chained(chain, records)
             # Commands at rest were applied without the rules that raise alerts.
             if entry.kind not in (AT_REST, FORGOTTEN) and (rows[-1][-1] if rows else chain) != entry.chain:
@@ -145,6 +155,7 @@ class Reducer:
     def _records(self, event: InputEvent) -> list[Record]:
         if isinstance(event, Forgotten):
             self.match.reserve(event.last_person_id)
+            self.is_ended = event.is_ended
             return []
         if isinstance(event, Enrolment):
             self.match.enrol(event.person_id, event.embedding)
@@ -158,6 +169,8 @@ class Reducer:
         else:
             found = self._timed("match", self.match.flush)
         alerts: list[Alert] = self._timed("alert", lambda: self._alert.process(found))
+        if isinstance(event, AppliedCommand) and event.alerts:
+            alerts = self._timed("alert", lambda: self._alert.reinstate(event.alerts, alerts))
         if isinstance(event, Window):
             alerts += self._timed("alert", lambda: self._alert.tick(event.now))
         elif isinstance(event, EndOfStream):

@@ -124,7 +124,7 @@ def test_a_new_alert_appears_without_a_reload(browser: Browser, run: Run) -> Non
         page.wait_for_selector("article.alert")
         count = page.locator("article.alert").count()
         page.wait_for_function("count => document.querySelectorAll('article.alert').length !== count", arg=count)
-        page.get_by_role("button", name="Acknowledge").first.click()
+        page.locator("article.alert").get_by_role("button", name="Acknowledge", exact=True).first.click()
         page.wait_for_selector("text=Acknowledged by demonstration")
 
 
@@ -171,7 +171,13 @@ def logged_in(past: RunningPage, role: Role) -> dict[str, object]:
     return {
         "storage_state": {
             "cookies": [
-                {"name": "passerby_session", "value": cookie, "domain": "127.0.0.1", "path": "/", "expires": -1}
+                {
+                    "name": f"passerby_session_{past.port}",
+                    "value": cookie,
+                    "domain": "127.0.0.1",
+                    "path": "/",
+                    "expires": -1,
+                }
                 | {"httpOnly": True, "secure": False, "sameSite": "Strict"}
             ],
             "origins": [],
@@ -295,12 +301,13 @@ def test_a_merge_shows_in_every_open_page_and_can_be_undone(browser: Browser, pa
         go(page, f"person/{kept}")
         page.get_by_role("button", name="Merge with").click()
         page.get_by_label("Person number").fill(str(absorbed))
-        page.get_by_role("button", name="Merge", exact=True).click()
+        page.wait_for_function("document.querySelector('dialog .bar img, dialog .bar .thumbnail')")
+        page.locator("dialog button.main").click()
         page.wait_for_selector("text=Done: merge")
         expect(watching.locator(f'[data-person="{absorbed}"]')).to_have_count(0)
         page.locator(".toast").get_by_role("button", name="Undo").click()
         page.wait_for_selector("text=Undone")
-        # The person who is split off has a new number.
+        expect(watching.locator(f'[data-person="{absorbed}"]')).to_have_count(1)
         expect(watching.locator("[data-person]")).to_have_count(len(people))
 
 
@@ -310,6 +317,7 @@ def test_an_erased_person_is_on_no_page(browser: Browser, past: RunningPage) -> 
     with opened(browser, past.url, **logged_in(past, Role.OPERATOR)) as page:
         go(page, f"person/{gone}")
         page.get_by_role("button", name="Erase").click()
+        page.get_by_label(f"Type {gone} to confirm").fill(str(gone))
         page.get_by_role("button", name="Erase permanently").click()
         page.wait_for_selector('[data-proof="done"]')
         go(page, "people")

@@ -11,7 +11,8 @@ import pytest
 from factories import make_sighting
 from running import run, start
 
-from pipeline.ledger import Ledger
+from pipeline.cli.ledger import main as ledger_main
+from pipeline.ledger import Ledger, LedgerReader
 
 pytestmark = [pytest.mark.slow]
 
@@ -64,6 +65,25 @@ def test_a_run_without_resume_sets_the_ledger_aside(halves: list[str], tmp_path:
         digests.append(digest(tmp_path))
     assert digests[0] == digests[1]
     assert sorted(path.name for path in tmp_path.glob("ledger*")) == ["ledger.1.sqlite", "ledger.sqlite"]
+
+
+@pytest.mark.timeout(400)
+def test_a_run_that_goes_on_after_an_erasure_keeps_everybody_else(tmp_path: Path) -> None:
+    options = ["site=demo", "source.file.seconds=4", "runtime=inline", "sink=[jsonl,mot]", f"output_dir={tmp_path}"]
+    assert run(options, timeout_s=300).code == 0
+    cameras = sorted(path.name for path in (tmp_path / "mot").glob("*.txt"))
+    before = {name: lines(tmp_path, f"mot/{name}") for name in cameras}
+    reader = LedgerReader(tmp_path / "ledger.sqlite")
+    gone, *others = [person.person_id for person in reader.persons()]
+    reader.close()
+    assert ledger_main(["erase", str(tmp_path), str(gone), "--by", "ann"]) == 0
+    assert run([*options, "resume=true"], timeout_s=300).code == 0
+    reader = LedgerReader(tmp_path / "ledger.sqlite")
+    assert [person.person_id for person in reader.persons()] == others
+    reader.close()
+    for name in cameras:
+        assert lines(tmp_path, f"mot/{name}") == [line for line in before[name] if line.split(",")[1] != str(gone)]
+    assert json.loads((tmp_path / "summary.json").read_text())["identities"] > 0
 
 
 def of_the_future(ledger: Path) -> None:

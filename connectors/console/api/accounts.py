@@ -8,8 +8,8 @@ from fastapi import APIRouter, HTTPException, Path, Request, Response
 from pydantic import Field
 
 from connectors.console.api.permissions import Administrator, Viewer, visitor_of
-from connectors.console.api.sessions import COOKIE, Sessions
-from connectors.console.api.throttle import Throttle
+from connectors.console.api.sessions import Sessions, cookie_name
+from connectors.console.api.throttle import FREE_TRIES_OF_ADDRESS, MAX_REMEMBERED, Throttle
 from connectors.console.store.accounts import MIN_PASSWORD, Accounts, Role, User
 from connectors.console.store.notes import NotesStore
 from pipeline.core.errors import ConfigError
@@ -46,10 +46,12 @@ class NewUser:
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A token to make: the user that it acts for, and its purpose."""
+    """A token to make: the user that it acts for, its purpose, what it may do at most, and for how many days."""
 
     name: Name
     label: Annotated[str, Field(min_length=1, max_length=100)]
+    role: Role = Role.VIEWER
+    days: Annotated[float, Field(gt=0, le=366)] = 90.0
 
 
 class AccountRoutes:
@@ -68,6 +70,9 @@ class AccountRoutes:
         self._notes = notes
         self._cookie_is_secure = cookie_is_secure
         self._throttle = Throttle()
+        self._address_throttle = Throttle(free_tries=FREE_TRIES_OF_ADDRESS)
+        # Addresses from which a user has logged in: others who guess the name's password do not lock these out.
+        self._known: dict[str, None] = {}
 
     def router(self) -> APIRouter:
         """Return the routes."""
@@ -88,19 +93,24 @@ class AccountRoutes:
     def log_in(self, request: Request, response: Response, credentials: Credentials) -> dict[str, Any]:
         """Log in; after a few failures each further attempt must wait."""
         address = request.client.host if request.client else ""
-        keys = (f"name {credentials.name}", f"address {address}")
-        wait_s = self._throttle.wait_s(*keys)
+        throttled = self._throttled(credentials.name, address)
+        wait_s = max(throttle.wait_s(key) for throttle, key in throttled)
         if wait_s > 0:
             raise HTTPException(429, f"too many attempts; wait {wait_s:.0f} s", {"retry-after": str(int(wait_s) + 1)})
         user = self._accounts.log_in(credentials.name, credentials.password)
         if user is None:
-            self._throttle.failed(*keys)
+            for throttle, key in throttled:
+                throttle.failed(key)
             self._notes.audit(credentials.name, "login refused", address)
             raise HTTPException(401, "wrong name or password")
-        self._throttle.succeeded(*keys)
+        for throttle, key in throttled:
+            throttle.succeeded(key)
+        self._known[f"{user.name} {address}"] = None
+        while len(self._known) > MAX_REMEMBERED:
+            del self._known[next(iter(self._known))]
         self._notes.audit(user.name, "login", address)
         response.set_cookie(
-            COOKIE,
+            cookie_name(request.headers),
             self._sessions.cookie(user),
             httponly=True,
             samesite="strict",
@@ -109,11 +119,17 @@ class AccountRoutes:
         )
         return {"name": user.name, "role": user.role}
 
-    def log_out(self, response: Response, user: Viewer) -> dict[str, Any]:
+    def _throttled(self, name: str, address: str) -> list[tuple[Throttle, str]]:
+        """Return what a failure counts for: this name from this address, the address, and the name from elsewhere."""
+        pair = f"{name} {address}"
+        found = [(self._throttle, pair), (self._address_throttle, address)]
+        return found if pair in self._known else [*found, (self._throttle, f"name {name}")]
+
+    def log_out(self, request: Request, response: Response, user: Viewer) -> dict[str, Any]:
         """End all sessions of the user who asks."""
         self._accounts.log_out(user.name)
         self._notes.audit(user.name, "logout", "")
-        response.delete_cookie(COOKIE, path="/")
+        response.delete_cookie(cookie_name(request.headers), path="/")
         return {"name": user.name}
 
     def me(self, request: Request) -> dict[str, Any]:
@@ -164,8 +180,15 @@ class AccountRoutes:
     def tokens(self, user: Administrator) -> list[dict[str, Any]]:
         """All API tokens, without their secrets."""
         return [
-            {"number": number, "name": name, "label": label, "made_at": made_at}
-            for number, name, label, made_at in self._accounts.tokens()
+            {
+                "number": token.number,
+                "name": token.name,
+                "label": token.label,
+                "role": token.role,
+                "made_at": token.made_at,
+                "expires_at": token.expires_at,
+            }
+            for token in self._accounts.tokens()
         ]
 
     def make_token(self, user: Administrator, new: NewToken) -> dict[str, Any]:
@@ -173,8 +196,10 @@ class AccountRoutes:
         self._refuse_if_open(user)
         if self._accounts.user(new.name) is None:
             raise HTTPException(404, "there is no such user")
-        self._notes.audit(user.name, "token made", f"{new.label} for {new.name}")
-        return {"token": self._accounts.make_token(new.name, new.label, time.time())}
+        self._notes.audit(user.name, "token made", f"{new.label} for {new.name} as {new.role}, {new.days:g} days")
+        now = time.time()
+        token = self._accounts.make_token(new.name, new.label, new.role, now, expires_at=now + new.days * 86400)
+        return {"token": token}
 
     def drop_token(self, user: Administrator, number: Number) -> dict[str, Any]:
         """Revoke an API token."""

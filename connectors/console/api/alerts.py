@@ -28,6 +28,13 @@ class AlertKey:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertKeys:
+    """The keys of some alerts."""
+
+    keys: Annotated[tuple[Key, ...], Field(min_length=1, max_length=200)]
+
+
+@dataclass(frozen=True, slots=True)
 class Comment:
     """A comment on an alert."""
 
@@ -63,6 +70,8 @@ class AlertRoutes:
         add = router.add_api_route
         add("", self.alerts, methods=["GET"], summary="List alerts with their current state, newest first")
         add("/acknowledge", self.acknowledge, methods=["POST"], summary="Acknowledge an alert")
+        add("/acknowledge-all", self.acknowledge_all, methods=["POST"], summary="Acknowledge several alerts")
+        add("/take-back", self.take_back, methods=["POST"], summary="Make acknowledged alerts open again")
         add("/comment", self.comment, methods=["POST"], summary="Comment on an alert")
         add("/mute", self.mute, methods=["POST"], summary="Mute a rule for some time")
         return router
@@ -74,7 +83,9 @@ class AlertRoutes:
         camera: Filter = None,
         since: Moment = None,
         until: Moment = None,
+        state: Annotated[AlertState | None, Query()] = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 200,
+        offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
     ) -> dict[str, Any]:
         """Alerts with their current state, newest first; times are Unix seconds of event time."""
         visible = [alert for alert in self._ledger_view.alerts() if user.sees(alert.camera_id)]
@@ -86,19 +97,43 @@ class AlertRoutes:
             and (since is None or alert.raised_at >= since)
             and (until is None or alert.raised_at <= until)
         ]
+        acknowledged = self._notes.all_acknowledged()
+        states = {alert.key: _state(alert, alert.key in acknowledged) for alert in chosen}
+        num_open = sum(each in OPEN for each in states.values())
+        chosen = [alert for alert in chosen if state is None or states[alert.key] is state]
+        muted = self._notes.muted()
+        rules = sorted({alert.rule for alert in visible})
         return {
-            "alerts": [self._shown(alert) for alert in chosen[:limit]],
+            "alerts": [self._shown(alert) for alert in chosen[offset : offset + limit]],
             "num": len(chosen),
-            "rules": sorted({alert.rule for alert in visible}),
-            "muted": self._notes.muted(),
+            "num_open": num_open,
+            "rules": rules,
+            "muted": {rule: until for rule, until in muted.items() if rule in rules or user.cameras is None},
         }
 
     def acknowledge(self, user: Operator, which: AlertKey) -> dict[str, Any]:
-        """Acknowledge an alert: the user who asks handles it."""
+        """Acknowledge an alert: the user who asks handles it, and is its owner."""
         alert = self._alert(which.key, user)
         self._notes.acknowledge(alert.key, user.name)
         self._notes.audit(user.name, "alert acknowledged", alert.key)
         return self._shown(alert)
+
+    def acknowledge_all(self, user: Operator, which: AlertKeys) -> dict[str, Any]:
+        """Acknowledge several alerts at once; unknown keys are left out."""
+        known = {alert.key for alert in self._ledger_view.alerts() if user.sees(alert.camera_id)}
+        keys = [key for key in which.keys if key in known]
+        for key in keys:
+            self._notes.acknowledge(key, user.name)
+        self._notes.audit(user.name, "alerts acknowledged", f"{len(keys)}: {', '.join(keys[:5])}")
+        return {"acknowledged": keys}
+
+    def take_back(self, user: Operator, which: AlertKeys) -> dict[str, Any]:
+        """Make acknowledged alerts open again."""
+        keys = [self._alert(key, user).key for key in which.keys]
+        for key in keys:
+            self._notes.take_back(key)
+        self._notes.audit(user.name, "acknowledgement taken back", ", ".join(keys[:5]))
+        return {"open": keys}
 
     def comment(self, user: Operator, comment: Comment) -> dict[str, Any]:
         """Comment on an alert."""
@@ -108,7 +143,9 @@ class AlertRoutes:
         return self._shown(alert)
 
     def mute(self, user: Operator, mute: Mute) -> dict[str, Any]:
-        """Mute a rule for all users; its alerts stay in the list."""
+        """Mute a rule for all users; its alerts stay in the list. Needs a user who sees all cameras."""
+        if user.cameras is not None:
+            raise HTTPException(403, "a rule is muted for all cameras, and you may not see all of them")
         self._notes.mute(mute.rule, time.time() + mute.seconds, user.name)
         self._notes.audit(user.name, "rule muted", f"{mute.rule} for {mute.seconds:g} s")
         return {"muted": self._notes.muted()}
@@ -123,9 +160,7 @@ class AlertRoutes:
         track_id = alert.evidence[0] if alert.evidence else None
         qualities = {} if track_id is None else self._pictures.qualities(track_id)
         acknowledged = self._notes.acknowledged(alert.key)
-        state = alert.state
-        if acknowledged is not None and state is not AlertState.RETRACTED:
-            state = AlertState.ACKNOWLEDGED
+        state = _state(alert, acknowledged is not None)
         return {
             "key": alert.key,
             "rule": alert.rule,
@@ -144,3 +179,12 @@ class AlertRoutes:
             "acknowledged": acknowledged,
             "comments": self._notes.comments(alert.key),
         }
+
+
+OPEN = (AlertState.RAISED, AlertState.AMENDED)
+"""States of an alert that waits for an operator."""
+
+
+def _state(alert: Alert, is_acknowledged: bool) -> AlertState:
+    is_retracted = alert.state is AlertState.RETRACTED
+    return AlertState.ACKNOWLEDGED if is_acknowledged and not is_retracted else alert.state

@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 
 from connectors.console.api.accounts import AccountRoutes
 from connectors.console.api.alerts import AlertRoutes
+from connectors.console.api.clips import ClipRoutes
 from connectors.console.api.corrections import CorrectionRoutes
 from connectors.console.api.curl_examples import add_examples
 from connectors.console.api.health import HealthRoutes
@@ -66,6 +67,7 @@ def make_app(state: AppState, feed_key: str) -> FastAPI:
         AccountRoutes(state.accounts, state.sessions, state.notes, cookie_is_secure=is_tls),
         AlertRoutes(state.ledger_view, state.pictures, state.notes),
         PeopleRoutes(state.ledger_view, state.pictures, state.notes),
+        ClipRoutes(state.pictures),
         SearchRoutes(state),
         CorrectionRoutes(state),
         ReviewRoutes(state),

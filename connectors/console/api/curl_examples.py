@@ -15,6 +15,9 @@ EXAMPLE_VALUES: dict[str, object] = {
     "role": "operator",
     "cameras": ["east"],
     "label": "nightly export",
+    "one": 7,
+    "two": 9,
+    "keys": ["zone_dwell/7/12.5"],
     "key": "zone_dwell/7/12.5",
     "text": "waits for a friend",
     "rule": "zone_dwell",
@@ -54,7 +57,7 @@ def _curl(path: str, method: str, operation: dict[str, Any], document: dict[str,
         if each["in"] == "query" and each.get("required")
     )
     words = ["curl", "-X", method.upper()] if method not in ("get",) else ["curl"]
-    if path.endswith((".zip", "/picture")) and method == "get":
+    if path.endswith((".zip", "/picture", "/clip")) and method == "get":
         words.append("-OJ" if path.endswith(".zip") else "-o picture.jpg")
     if path != "/api/login":
         words.append('-H "Authorization: Bearer $TOKEN"')

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from connectors.console.api.permissions import Viewer
 from connectors.console.app_state import AppState
 from connectors.console.review.queue import QUEUE, answer_bins
+from connectors.console.store.accounts import User
 from pipeline.core.errors import ConfigError
 
 
@@ -33,15 +34,19 @@ class HealthRoutes:
         """The state of the pipeline; after the run, its summary."""
         return {
             "is_live": self._state.is_live,
-            "status": self._state.report("status.json"),
-            "summary": self._state.report("summary.json"),
-            "transits": self._state.ledger_view.transits(),
+            "status": _of_cameras(self._state.report("status.json"), user),
+            "summary": _of_cameras(self._state.report("summary.json"), user),
+            "transits": self._transits(user),
             "calibration": self._calibration(),
             "answers": [asdict(each) for each in answer_bins(self._state.notes.labels(QUEUE))],
             "bad_messages": self._state.live_view.num_bad,
             "viewers": self._state.live_view.num_viewers,
-            "connected": self._state.live_view.cameras,
+            "connected": [camera_id for camera_id in self._state.live_view.cameras if user.sees(camera_id)],
         }
+
+    def _transits(self, user: User) -> list[dict[str, Any]]:
+        found = self._state.ledger_view.transits()
+        return [each for each in found if user.sees(each["from"]) and user.sees(each["to"])]
 
     def _calibration(self) -> dict[str, Any] | None:
         try:
@@ -55,9 +60,17 @@ class HealthRoutes:
         names = site.cameras or self._state.live_view.cameras
         return {
             "cameras": [camera_id for camera_id in names if user.sees(camera_id)],
-            "overlaps": site.overlaps,
-            "transit_times": site.transit_times,
-            "transits": self._state.ledger_view.transits(),
+            "overlaps": site.overlaps and [pair for pair in site.overlaps if all(map(user.sees, pair))],
+            "transit_times": [each for each in site.transit_times if all(map(user.sees, each.get("between", ())))],
+            "transits": self._transits(user),
+            "newest_at": self._state.ledger_view.newest_at(),
             "areas": {name: area for name, area in self._state.ledger_view.areas().items() if user.sees(name)},
             "is_live": self._state.is_live,
         }
+
+
+def _of_cameras(report: Any, user: User) -> Any:
+    """Return a report with the cameras that a user may see."""
+    if user.cameras is None or not isinstance(report, dict) or not isinstance(report.get("cameras"), dict):
+        return report
+    return {**report, "cameras": {name: found for name, found in report["cameras"].items() if user.sees(name)}}

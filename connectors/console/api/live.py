@@ -21,8 +21,11 @@ FOLLOW_EVERY_S = 0.4
 FOLLOW_IDLE_EVERY_S = 2.0
 """The same while no page is open."""
 
-HEARTBEAT_S = 15.0
-"""Seconds after which a notice is sent even without a change, so that proxies keep the connection."""
+HEARTBEAT_S = 2.0
+"""Seconds after which a notice is sent even without a change, so that a page notices that the server is gone."""
+
+CHECK_EVERY_S = 0.5
+"""Seconds between two looks whether the user of an open connection still may have it. Longer: rights end later."""
 
 TIDY_EVERY_S = 60.0
 """Seconds between two deletions of old pictures."""
@@ -79,7 +82,7 @@ class LiveRoutes:
     def _read(self) -> tuple[int, int]:
         """Return the number of the newest event, and how many commands were answered."""
         last_event = self._state.follow()
-        return last_event, sum(submitted.state != "pending" for submitted in self._state.ledger_view.commands())
+        return last_event, self._state.ledger_view.num_answered()
 
     async def feed(self, socket: WebSocket) -> None:
         """Receive pictures of a camera that presents the key."""
@@ -105,12 +108,20 @@ class LiveRoutes:
         except ValueError:
             asked = []
         wanted = set(names) if asked is None else set(map(str, asked)) if isinstance(asked, list) else set()
-        await self._state.live_view.view(socket, frozenset(name for name in wanted if visitor.user.sees(name)))
+        cameras = frozenset(name for name in wanted if visitor.user.sees(name))
+        await asyncio.to_thread(self._state.notes.audit_look, visitor.user.name, "live pictures", sorted(cameras))
+        guard = asyncio.create_task(self._guard(socket, visitor))
+        try:
+            await self._state.live_view.view(socket, cameras)
+        finally:
+            await _ended(guard)
 
     async def changes(self, socket: WebSocket) -> None:
         """Send ``{"event": N, "corrections": M, "is_new": true}`` after each change, and a heartbeat between."""
-        if await self._visitor(socket) is None:
+        visitor = await self._visitor(socket)
+        if visitor is None:
             return
+        guard = asyncio.create_task(self._guard(socket, visitor))
         watching = asyncio.create_task(self._notify(socket))
         self._num_listening += 1
         try:
@@ -120,8 +131,8 @@ class LiveRoutes:
             return
         finally:
             self._num_listening -= 1
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+            await _ended(watching)
+            await _ended(guard)
 
     async def _notify(self, socket: WebSocket) -> None:
         sent: tuple[int, int] | None = None
@@ -139,6 +150,15 @@ class LiveRoutes:
         async with self._changed:
             await self._changed.wait_for(lambda: (self._last_event, self._last_corrections) != sent)
 
+    async def _guard(self, socket: WebSocket, visitor: Visitor) -> None:
+        """Close a connection as soon as its user logs out, is changed or removed, or the session or token expires."""
+        while True:
+            await asyncio.sleep(CHECK_EVERY_S)
+            now = await asyncio.to_thread(self._state.sessions.visitor, socket.headers, socket.cookies)
+            if now is None or now.user != visitor.user:
+                await socket.close(NOT_LOGGED_IN)
+                return
+
     async def _visitor(self, socket: WebSocket) -> Visitor | None:
         """Accept the connection and return who asks; close it and return None without a login."""
         visitor = await asyncio.to_thread(self._state.sessions.visitor, socket.headers, socket.cookies)
@@ -146,3 +166,9 @@ class LiveRoutes:
         if visitor is None:
             await socket.close(NOT_LOGGED_IN)
         return visitor
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancel a task, and wait for its end."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -20,6 +20,9 @@ TrackName = Annotated[str, Query(min_length=5, max_length=300)]
 PartNumber = Annotated[int, Query(ge=0, le=2**31)]
 Moment = Annotated[float | None, Query(ge=-1e15, le=1e15)]
 
+GOES_ON = "the track goes on"
+"""What the matcher notes on a part that continues a track segment."""
+
 MAX_CANDIDATES = 12
 """Other people listed whom a person may be; more clutter the page with improbable ones."""
 
@@ -54,18 +57,23 @@ class PeopleRoutes:
         self,
         user: Viewer,
         number: Annotated[int | None, Query(ge=1, le=2**62)] = None,
+        name: Annotated[str | None, Query(max_length=100)] = None,
         camera: Annotated[str | None, Query(max_length=200)] = None,
         since: Moment = None,
         until: Moment = None,
         limit: Annotated[int, Query(ge=1, le=500)] = 60,
+        offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
     ) -> dict[str, Any]:
         """People who fit all filters, the newest first; times are Unix seconds of event time."""
-        if number is not None or camera is not None or since is not None or until is not None:
-            self._notes.audit(user.name, "search", f"number={number} camera={camera} since={since} until={until}")
+        if name or number is not None or camera is not None or since is not None or until is not None:
+            asked = f"number={number} name={name} camera={camera} since={since} until={until}"
+            self._notes.audit(user.name, "search", asked)
         found = self._ledger_view.people(user)
         if number is not None:
             number = self._ledger_view.current_id(number)
             found = [person for person in found if person.person_id == number]
+        if name:
+            found = [person for person in found if name.casefold() in person.name.casefold()]
         if camera is not None or since is not None or until is not None:
             there = {
                 person_id
@@ -76,23 +84,23 @@ class PeopleRoutes:
                 and (until is None or span.first_at <= until)
             }
             found = [person for person in found if person.person_id in there]
-        faces = self._best_parts([person.person_id for person in found[:limit]], user)
+        page = found[offset : offset + limit]
+        faces = self._best_parts([person.person_id for person in page], user)
         return {
-            "people": [
-                {**shown_person(person, user), "picture": faces.get(person.person_id)} for person in found[:limit]
-            ],
+            "people": [{**shown_person(person, user), "picture": faces.get(person.person_id)} for person in page],
             "num": len(found),
         }
 
     def person(self, user: Viewer, person_id: PersonId) -> dict[str, Any]:
         """One person; the number of a merged person leads to the person that was kept."""
         person = self._visible(self._ledger_view.current_id(person_id), user)
+        self._notes.audit_look(user.name, "person", person.person_id)
         sightings = self._ledger_view.sightings_of(person.person_id, user)
         return {
             **shown_person(person, user),
             "asked_for": person_id,
             "sightings": self._with_pictures(sightings),
-            "corrections": self._ledger_view.corrections_of(person.person_id),
+            "corrections": self._ledger_view.corrections_of(person.person_id, user),
             "candidates": self._candidates(person.person_id, user),
         }
 
@@ -103,6 +111,10 @@ class PeopleRoutes:
         if event is None or not user.sees(which.track_id.camera_id):
             raise HTTPException(404, "there is no such sighting")
         shown = self._ledger_view.shown(event)
+        if shown["runner_up"] is not None and not self._is_visible(shown["runner_up"], user):
+            shown["runner_up"] = None
+        if shown["gates"] == [GOES_ON]:
+            shown["linked_by"] = self._linking(which, user)
         others = [person_id for person_id in (shown["person"], shown["runner_up"]) if person_id not in (None, NOBODY)]
         faces = self._best_parts(others, user, other_than=which.track_id)
         return {
@@ -118,6 +130,23 @@ class PeopleRoutes:
         if picture is None:
             raise HTTPException(404, "there is no picture of this part of a track")
         return Response(picture.jpeg, media_type="image/jpeg", headers={"cache-control": "private, max-age=60"})
+
+    def _linking(self, part: TrackPart, user: User) -> dict[str, Any] | None:
+        """Return the decision that linked the track segment of a part to its person; None if it is gone."""
+        for number in range(part.part - 1, -1, -1):
+            event = self._ledger_view.sighting(TrackPart(part.track_id, number))
+            if event is None:
+                return None
+            shown = self._ledger_view.shown(event)
+            if shown["gates"] != [GOES_ON]:
+                if shown["runner_up"] is not None and not self._is_visible(shown["runner_up"], user):
+                    shown["runner_up"] = None
+                return shown
+        return None
+
+    def _is_visible(self, person_id: int, user: User) -> bool:
+        person = self._ledger_view.person(person_id)
+        return person is not None and any(map(user.sees, person.camera_ids))
 
     def _visible(self, person_id: int, user: User) -> Person:
         person = self._ledger_view.person(person_id)
@@ -137,6 +166,8 @@ class PeopleRoutes:
         wanted = set(person_ids)
         best: dict[int, tuple[bool, float, TrackPart]] = {}
         qualities: dict[TrackId, dict[int, float]] = {}
+        if not wanted:
+            return {}
         for span, person_id in self._ledger_view.spans():
             track_id = span.part.track_id
             if person_id not in wanted or not user.sees(track_id.camera_id):

@@ -28,7 +28,9 @@ MAX_AUDIT = 500
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a person is erased."""
+    """Why a person is erased, and the number once more, so that nobody erases by mistake."""
+
+    number: Annotated[int, Field(ge=1, le=2**62)]
 
     reason: Annotated[str, Field(max_length=500)] = ""
 
@@ -50,6 +52,7 @@ class PrivacyRoutes:
         add("/privacy", self.privacy, methods=["GET"], summary="Get what is kept, and for how long")
         add("/audit", self.audit, methods=["GET"], summary="List who did what, newest first")
         export, erase = "/people/{person_id}/export.zip", "/people/{person_id}/erase"
+        add("/people/{person_id}/erase", self.would_erase, methods=["GET"], summary="Tell what an erasure would delete")
         add(export, self.export, methods=["GET"], summary="Export all data of a person", response_class=Response)
         add(erase, self.erase, methods=["POST"], summary="Erase a person, and show what is left")
         return router
@@ -87,7 +90,7 @@ class PrivacyRoutes:
         record = {
             "person": person_id,
             "sightings": ledger_view.sightings_of(person_id, user),
-            "corrections": ledger_view.corrections_of(person_id),
+            "corrections": ledger_view.corrections_of(person_id, user),
             "alerts": [
                 {"key": alert.key, "at": alert.raised_at, "message": alert.message}
                 for alert in ledger_view.alerts()
@@ -104,18 +107,36 @@ class PrivacyRoutes:
             headers={"content-disposition": f'attachment; filename="{name}"'},
         )
 
+    def would_erase(self, user: Operator, person_id: PersonId) -> dict[str, Any]:
+        """What an erasure of a person would delete, and which films it would write again."""
+        person_id = self._correctable(person_id, user)
+        ledger_view, pictures = self._state.ledger_view, self._state.pictures
+        parts = [event.part for event in ledger_view.events_of(person_id) if event.part is not None]
+        alerts = [alert for alert in ledger_view.alerts() if ledger_view.current_id(alert.person_id) == person_id]
+        return {
+            "person": person_id,
+            "sightings": len(parts),
+            "pictures": sum(pictures.get(part) is not None for part in parts),
+            "alerts": len(alerts),
+            "films": [film.name for film in self._state.films()],
+        }
+
     def erase(self, user: Operator, person_id: PersonId, why: Reason) -> dict[str, Any]:
         """Erase a person's events, pictures and notes; the answer says what was there and what is left."""
+        if why.number != person_id:
+            raise HTTPException(422, "number: expected the number of the person to erase, typed once more")
         person_id = self._correctable(person_id, user)
         ledger_view, pictures = self._state.ledger_view, self._state.pictures
         parts = [event.part for event in ledger_view.events_of(person_id) if event.part is not None]
         keys = [alert.key for alert in ledger_view.alerts() if ledger_view.current_id(alert.person_id) == person_id]
         num_rows = ledger_view.num_rows(parts)
+        films = self._state.films()
         num_pictures = sum(pictures.get(part) is not None for part in parts)
         number = self._state.submit(
             CorrectionCommand(CommandKind.ERASE, (person_id,), user.name, time.time(), reason=why.reason)
         )
         state, outcome = self._outcome(number)
+        films_now = self._state.write_films_again(films) if state == "done" else ""
         if state == "done":
             # Pictures that arrived while the pipeline applied the command are deleted too.
             self._state.follow()
@@ -128,6 +149,7 @@ class PrivacyRoutes:
             "correction": number,
             "state": state,
             "outcome": outcome,
+            "films": films_now,
             "was_there": {"sightings": len(parts), "rows": num_rows, "pictures": num_pictures, "alerts": len(keys)},
             "is_left": {
                 "sightings": len(ledger_view.events_of(person_id)),
@@ -142,7 +164,8 @@ class PrivacyRoutes:
         """Wait for a command to be applied; return its state and its outcome."""
         give_up_at = time.monotonic() + ERASE_TIMEOUT_S
         while True:
-            submitted = next(each for each in reversed(self._state.ledger_view.commands()) if each.number == number)
+            submitted = self._state.ledger_view.command(number)
+            assert submitted is not None
             if submitted.state != "pending" or time.monotonic() > give_up_at:
                 return submitted.state, submitted.outcome
             time.sleep(POLL_S)

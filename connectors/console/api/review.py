@@ -88,6 +88,7 @@ class ReviewRoutes:
             try:
                 command = self._queue.command(first, second, is_same=answer.is_same, by=user.name)
                 number = self._state.submit(command)
+                self._state.notes.remember_answer(number, first, second)
             except ConfigError as error:
                 raise HTTPException(409, str(error)) from error
         return {"says_same": says_same, "is_same": answer.is_same, "correction": number}

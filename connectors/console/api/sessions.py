@@ -11,7 +11,19 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from connectors.console.store.accounts import DEMONSTRATION, Accounts, User
 
 COOKIE = "passerby_session"
+"""Start of the cookie's name. The port follows: browsers send a cookie to every port of a host."""
 CSRF_HEADER = "x-csrf-token"
+
+
+def cookie_name(headers: Mapping[str, str]) -> str:
+    """Return the name of the session cookie of the page that a request is for.
+
+    Example:
+        >>> cookie_name({"host": "127.0.0.1:8400"}), cookie_name({"host": "cameras.example"})
+        ('passerby_session_8400', 'passerby_session')
+    """
+    port = headers.get("host", "").rpartition(":")[2]
+    return f"{COOKIE}_{port}" if port.isdigit() else COOKIE
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +71,7 @@ class Sessions:
         if scheme.lower() == "bearer":
             user = self._accounts.user_of_token(token.strip())
             return None if user is None else Visitor(user, None)
-        known = self._of_cookie(cookies.get(COOKIE, ""))
+        known = self._of_cookie(cookies.get(cookie_name(headers), ""))
         if known is None and self.is_open:
             return Visitor(DEMONSTRATION, self._csrf("open"))
         return known

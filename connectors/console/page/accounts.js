@@ -50,7 +50,7 @@ export async function page(root, context) {
       h("div", { className: "cols" },
         table("Users", ["name", "role", "cameras", ""], users.map((each) => [each.name, each.role, each.cameras?.join(", ") ?? "all",
           mayManage ? h("button", { className: "danger", onclick: () => attempt(() => send(`users/${encodeURIComponent(each.name)}`, {}, "DELETE")) }, "Remove") : ""])),
-        table("API tokens", ["label", "acts for", "made", ""], tokens.map((each) => [each.label, each.name, wallClock(each.made_at),
+        table("API tokens", ["label", "acts for", "as", "made", "ends", ""], tokens.map((each) => [each.label, each.name, each.role, wallClock(each.made_at), wallClock(each.expires_at),
           mayManage ? h("button", { className: "danger", onclick: () => attempt(() => send(`tokens/${each.number}`, {}, "DELETE")) }, "Remove") : ""]))));
   }
 
@@ -81,9 +81,11 @@ export async function page(root, context) {
 
   function token() {
     const label = h("input", { maxLength: 100 });
-    const box = dialog("New token", h("p", { className: "soft" }, `It acts for ${context.me.name}.`), h("label", {}, "Purpose", label));
+    const role = h("select", {}, ["viewer", "operator", "administrator"].map((each) => h("option", {}, each)));
+    const days = h("input", { type: "number", min: 1, max: 366, value: 90 });
+    const box = dialog("New token", h("p", { className: "soft" }, `It acts for ${context.me.name} until it ends, or until the password changes.`), h("div", { className: "stack" }, h("label", {}, "Purpose", label), h("label", {}, "It may do at most what this role may", role), h("label", {}, "Days", days)));
     addButtons(box, h("button", { className: "main", onclick: () => attempt(async () => {
-      const made = await send("tokens", { name: context.me.name, label: label.value });
+      const made = await send("tokens", { name: context.me.name, label: label.value, role: role.value, days: Number(days.value) });
       box.close();
       dialog("Store this token now: it is not shown again", h("pre", {}, made.token), h("form", { method: "dialog" }, h("button", { className: "main" }, "Close")));
     }) }, "Make"));

@@ -1,50 +1,60 @@
 // Alerts, newest first: filter, acknowledge, comment, mute.
 
+import { keep, shown as inAddress } from "./address.js";
+import { isOpen } from "./alarm.js";
 import { get, send } from "./api.js";
 import { addButtons, dialog, h, put, toast } from "./dom.js";
-import { duration, eventTime, parseTime, personLink, thumbnail, wallClock } from "./format.js";
+import { play } from "./player.js";
+import { duration, eventTime, moment, parseTime, personLink, thumbnail, wallClock } from "./format.js";
 
+const PAGE = 60;
 const MUTES = [[900, "15 minutes"], [3600, "one hour"], [86400, "one day"]];
 
 export async function page(root, context) {
-  const filter = { rule: "", camera: "", state: "", since: "", until: "" };
+  const filter = { rule: "", camera: "", state: "", since: "", until: "", ...inAddress() };
+  let limit = PAGE;
   const list = h("div", { className: "stack", "aria-label": "Alerts" });
   const bar = h("div", { className: "bar" });
   const count = h("p", {});
-  let newest = null;
   put(root, h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, "Alerts"), count), bar), list);
 
   const choice = (name, label, values) => h("label", {}, label, h("select", {
     "data-key": `filter ${name}`,
-    onchange: (event) => { filter[name] = event.target.value; refresh(); },
+    onchange: (event) => change(name, event.target.value),
   }, h("option", { value: "" }, "all"), values.map((value) => h("option", { value, selected: value === filter[name] }, value))));
 
-  const when = (name, label, placeholder) => h("label", {}, label, h("input", {
-    "data-key": `filter ${name}`, value: filter[name], placeholder, style: { width: "7.5em" },
-    onchange: (event) => { filter[name] = event.target.value; refresh(); },
-  }));
+  const when = (name, label) => moment(label, filter[name], (value) => change(name, value), `filter ${name}`, context.isElapsed);
+
+  function change(name, value) {
+    filter[name] = value;
+    limit = PAGE;
+    keep(filter);
+    refresh();
+  }
 
   const sound = h("input", {
     type: "checkbox", checked: localStorage.getItem("sound") === "on",
-    onchange: () => localStorage.setItem("sound", sound.checked ? "on" : "off"),
+    onchange: () => {
+      localStorage.setItem("sound", sound.checked ? "on" : "off");
+      if (sound.checked && globalThis.Notification?.permission === "default") Notification.requestPermission();
+    },
   });
 
   async function refresh() {
-    const found = await get("alerts", { rule: filter.rule, camera: filter.camera, since: parseTime(filter.since), until: parseTime(filter.until) });
-    const shown = found.alerts.filter((alert) => !filter.state || alert.state === filter.state);
-    const open = found.alerts.filter((alert) => ["raised", "amended"].includes(alert.state)).length;
-    put(count, found.num ? `${open} open of ${found.num}` : "There are no alerts.");
+    const found = await get("alerts", { rule: filter.rule, camera: filter.camera, state: filter.state, since: parseTime(filter.since), until: parseTime(filter.until), limit });
+    const shown = found.alerts;
+    const waiting = shown.filter(isOpen);
+    put(count, found.num ? `${found.num_open} open. ${shown.length} of ${found.num} shown, newest first.` : "There are no alerts.");
     put(bar, choice("rule", "Rule", found.rules), choice("camera", "Camera", context.site.cameras),
-      when("since", "From", "0:00 or date"), when("until", "To", "1:30 or date"), choice("state", "State", ["raised", "amended", "acknowledged", "retracted"]), h("label", {}, "Sound", sound));
+      when("since", "From"), when("until", "To"), choice("state", "State", ["raised", "amended", "acknowledged", "retracted"]), h("label", {}, "Sound, notices", sound),
+      context.may("operator") && waiting.length ? h("button", { "data-key": "ack all", onclick: () => acknowledge(waiting.map((alert) => alert.key)) }, `Acknowledge all ${waiting.length} shown`) : null);
     const muted = Object.entries(found.muted);
     put(list,
       muted.map(([rule, until]) => h("div", { className: "note" }, `${rule} is muted until ${wallClock(until)}. `,
         context.may("operator") ? h("button", { className: "plain", onclick: () => act("alerts/mute", { rule, seconds: 0 }) }, "Unmute") : null)),
       shown.map((alert) => card(alert, alert.rule in found.muted)),
+      shown.length < found.num ? h("button", { "data-key": "more", onclick: () => { limit += PAGE; refresh(); } }, "Show more") : null,
       shown.length ? null : h("div", { className: "empty" }, "No alert matches. New alerts appear here automatically."));
-    const key = found.alerts[0]?.key ?? null;
-    if (newest !== null && key !== newest && key && sound.checked && !(found.alerts[0].rule in found.muted)) beep();
-    newest = key ?? "";
   }
 
   async function act(path, body) {
@@ -73,9 +83,16 @@ export async function page(root, context) {
           alert.acknowledged ? h("li", { className: "soft" }, `Acknowledged by ${alert.acknowledged.by}, ${wallClock(alert.acknowledged.at)}`) : null,
           alert.comments.map((each) => h("li", {}, h("b", {}, each.by), `: ${each.text}`)))),
       context.may("operator") ? h("div", { className: "buttons" },
-        isRetracted || isAcknowledged ? null : h("button", { className: "main", "data-key": `ack ${alert.key}`, onclick: () => act("alerts/acknowledge", { key: alert.key }) }, "Acknowledge"),
+        isRetracted || isAcknowledged ? null : h("button", { className: "main", "data-key": `ack ${alert.key}`, onclick: () => acknowledge([alert.key]) }, "Acknowledge"),
+        isAcknowledged ? h("button", { "data-key": `back ${alert.key}`, onclick: () => act("alerts/take-back", { keys: [alert.key] }) }, "Open again") : null,
+        alert.track ? h("button", { "data-key": `play ${alert.key}`, onclick: async () => play(alert.message, await get("clips", { track: alert.track })) }, "Play") : null,
         h("button", { "data-key": `say ${alert.key}`, onclick: () => comment(alert) }, "Comment"),
-        h("button", { "data-key": `mute ${alert.key}`, onclick: () => mute(alert.rule) }, "Mute rule")) : null);
+        context.me.cameras ? null : h("button", { "data-key": `mute ${alert.key}`, onclick: () => mute(alert.rule) }, "Mute rule")) : null);
+  }
+
+  async function acknowledge(keys) {
+    await act(keys.length > 1 ? "alerts/acknowledge-all" : "alerts/acknowledge", keys.length > 1 ? { keys } : { key: keys[0] });
+    toast(keys.length > 1 ? `${keys.length} alerts acknowledged` : "Acknowledged", { action: { name: "Undo", run: () => act("alerts/take-back", { keys }) } });
   }
 
   function comment(alert) {
@@ -92,14 +109,4 @@ export async function page(root, context) {
 
   context.listeners.add(refresh);
   await refresh();
-}
-
-function beep() {
-  const audio = new AudioContext();
-  const tone = audio.createOscillator();
-  const volume = audio.createGain();
-  volume.gain.value = 0.08;
-  tone.connect(volume).connect(audio.destination);
-  tone.start();
-  tone.stop(audio.currentTime + 0.15);
 }

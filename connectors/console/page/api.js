@@ -18,19 +18,27 @@ export async function get(path, params = {}) {
   for (const [name, value] of Object.entries(params)) {
     if (value !== null && value !== undefined && value !== "") query.set(name, value);
   }
-  return answer(await fetch(`/api/${path}${query.size ? `?${query}` : ""}`));
+  return answer(await asked(`/api/${path}${query.size ? `?${query}` : ""}`));
 }
 
 export async function send(path, body = {}, method = "POST") {
   const headers = { "content-type": "application/json" };
   if (csrf) headers["x-csrf-token"] = csrf;
-  return answer(await fetch(`/api/${path}`, { method, headers, body: JSON.stringify(body) }));
+  return answer(await asked(`/api/${path}`, { method, headers, body: JSON.stringify(body) }));
 }
 
 export async function upload(path, file) {
   const headers = { "content-type": file.type || "application/octet-stream" };
   if (csrf) headers["x-csrf-token"] = csrf;
-  return answer(await fetch(`/api/${path}`, { method: "POST", headers, body: file }));
+  return answer(await asked(`/api/${path}`, { method: "POST", headers, body: file }));
+}
+
+async function asked(url, options) {
+  try {
+    return await fetch(url, options);
+  } catch {
+    throw new ApiError(0, "The server does not answer.");
+  }
 }
 
 async function answer(response) {
@@ -39,6 +47,8 @@ async function answer(response) {
   try { found = JSON.parse(text); } catch { found = { detail: response.statusText }; }
   if (response.ok) return found;
   const detail = Array.isArray(found.detail) ? found.detail.map((each) => `${each.loc.at(-1)}: ${each.msg}`).join("; ") : found.detail;
+  // The session has ended: log in again, and come back to this page.
+  if (response.status === 401 && csrf) location.reload();
   throw new ApiError(response.status, detail || response.statusText);
 }
 

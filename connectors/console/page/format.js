@@ -32,6 +32,16 @@ export function parseTime(text) {
   return Number.isNaN(at) ? null : at / 1000;
 }
 
+// A field for a moment that can be typed or picked: a date in the named zone or, for a recording without a start time,
+// elapsed time. Its value is what parseTime reads.
+export function moment(label, value, change, key, isElapsed) {
+  const zone = new Intl.DateTimeFormat([], { timeZoneName: "short" }).formatToParts().find((part) => part.type === "timeZoneName").value;
+  const field = isElapsed
+    ? h("input", { value: value ?? "", placeholder: "1:30", style: { width: "7em" }, "data-key": key, onchange: (event) => change(event.target.value) })
+    : h("input", { type: "datetime-local", step: 1, value: value ?? "", "data-key": key, onchange: (event) => change(event.target.value) });
+  return h("label", {}, isElapsed ? `${label}, elapsed` : `${label}, ${zone}`, field);
+}
+
 export function wallClock(at) {
   return new Date(at * 1000).toLocaleString();
 }

@@ -1,19 +1,20 @@
 // The newest picture of every camera, with a box around each person in that person's colour.
 
 import { get, socket } from "./api.js";
+import { isLost } from "./connection.js";
 import { h, put } from "./dom.js";
 import { colour, eventTime, personLink } from "./format.js";
 import { searchFor } from "./similarity.js";
 
 const SILENT_MS = 4000;
+const OLD_MS = 10000;
 const decoder = new TextDecoder();
 
 export async function page(root, context) {
   const tiles = new Map(context.site.cameras.map((camera) => [camera, tile(camera, context.may("operator"))]));
-  const age = h("span", { className: "soft small num" });
   put(root,
     h("div", { className: "head" },
-      h("div", { className: "grow" }, h("h1", {}, "Live"), h("p", {}, "Select a person in a picture to see where they went.", context.may("operator") ? " Select a person without a number to search by picture." : null)), age),
+      h("div", { className: "grow" }, h("h1", {}, "Live"), h("p", {}, "Select a person in a picture to see where they went.", context.may("operator") ? " Select a person without a number to search by picture." : null))),
     context.site.is_live ? null : h("div", { className: "empty" },
       h("p", {}, "This run has ended. There are no live pictures."), h("p", {}, h("a", { href: "#/people" }, "Show the people who were seen"))),
     h("div", { className: "cameras" }, [...tiles.values()].map((each) => each.element)));
@@ -31,7 +32,7 @@ export async function page(root, context) {
     } else if (!pictures) {
       const mine = socket("/api/live", {
         binary: true,
-        message: (data) => draw(data, tiles, age),
+        message: (data) => draw(data, tiles),
         closed: () => { if (pictures === mine) { pictures = null; setTimeout(connect, 1500); } },
       });
       pictures = mine;
@@ -44,11 +45,13 @@ export async function page(root, context) {
   };
   document.addEventListener("visibilitychange", connect);
   const timer = setInterval(poll, 2000);
+  const ticking = setInterval(() => { for (const each of tiles.values()) tick(each); }, 250);
   connect();
   await poll();
   return () => {
     isOver = true;
     clearInterval(timer);
+    clearInterval(ticking);
     document.removeEventListener("visibilitychange", connect);
     connect();
   };
@@ -58,7 +61,7 @@ function tile(camera, maySearch) {
   const canvas = h("canvas", { width: 640, height: 360, role: "img", "aria-label": `Camera ${camera}` });
   const [people, fps, lag, state] = [h("span"), h("span"), h("span"), h("span", { className: "tag hidden" })];
   const who = h("div", { className: "who" });
-  const each = { camera, canvas, people, fps, lag, state, who, shown: "", boxes: [], clean: null, maySearch, at: 0, isDrawing: false, waiting: null };
+  const each = { camera, canvas, people, fps, lag, state, who, shown: "", boxes: [], clean: null, maySearch, at: 0, shownAt: null, lagMs: 0, isDrawing: false, waiting: null };
   canvas.onclick = (event) => {
     const frame = canvas.getBoundingClientRect();
     const [x, y] = [(event.clientX - frame.left) / frame.width, (event.clientY - frame.top) / frame.height];
@@ -96,14 +99,23 @@ function showStatus(each, status) {
   if (!status) return;
   put(each.people, `${status.people_now} ${status.people_now === 1 ? "person" : "people"}`);
   put(each.fps, `${status.fps.toFixed(1)} fps`);
-  put(each.lag, `lag ${status.lag_s.toFixed(1)} s`);
+  each.lagMs = 1000 * status.lag_s;
   const isLost = Boolean(status.error) || (each.at > 0 && Date.now() - each.at > SILENT_MS && status.fps === 0);
   each.element.classList.toggle("lost", isLost);
   each.state.className = isLost ? "tag bad" : status.reopens ? "tag warn" : "tag hidden";
   put(each.state, isLost ? (status.error ? "lost" : "no picture") : `reconnected ${status.reopens}×`);
 }
 
-async function draw(data, tiles, age) {
+// The age of a picture since it was captured, which goes on while no other comes: how late the camera's process was when it
+// sent the picture, and the time since.
+function tick(each) {
+  if (each.shownAt === null) return;
+  const age = Math.max(0, each.lagMs + Date.now() - each.shownAt);
+  put(each.lag, `${(age / 1000).toFixed(1)} s old`);
+  each.element.classList.toggle("old", isLost() || age > OLD_MS);
+}
+
+async function draw(data, tiles) {
   const length = new DataView(data).getUint32(0);
   const header = JSON.parse(decoder.decode(new Uint8Array(data, 4, length)));
   const each = tiles.get(header.camera);
@@ -116,7 +128,7 @@ async function draw(data, tiles, age) {
     each.waiting = null;
     const image = await createImageBitmap(jpeg).catch(() => null);
     if (image) paint(each, newest, image);
-    put(age, `picture age ${Math.max(0, Math.round(Date.now() - newest.shown_at * 1000))} ms`);
+    each.shownAt = newest.shown_at * 1000;
   }
   each.isDrawing = false;
 }

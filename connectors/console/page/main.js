@@ -1,6 +1,8 @@
 // Shows the page that the address names, with the menu around it.
 
-import { get, send, setSession, socket } from "./api.js";
+import { Alarm } from "./alarm.js";
+import { get, send, setSession } from "./api.js";
+import { connect } from "./connection.js";
 import { h, put, s, toast } from "./dom.js";
 import * as accounts from "./accounts.js";
 import * as alerts from "./alerts.js";
@@ -26,7 +28,9 @@ const HIDDEN = { person: { name: "person", title: "Person", module: person, pare
 const RANK = { viewer: 0, operator: 1, administrator: 2 };
 
 const context = { me: null, site: null, may: (role) => RANK[context.me.role] >= RANK[role], listeners: new Set() };
+const alarm = new Alarm(() => changed());
 let leave = null;
+let pageTitle = "Passerby";
 let turn = 0;
 
 async function start() {
@@ -40,16 +44,16 @@ async function start() {
   }
   setSession(context.me);
   context.site = await get("site");
+  context.isElapsed = context.site.newest_at !== null && Math.abs(context.site.newest_at) < 365 * 86400;
   drawNav();
   addEventListener("hashchange", show);
-  document.addEventListener("visibilitychange", listen);
-  listen();
+  connect(changed);
   await show();
 }
 
 async function show() {
   const mine = (turn += 1);
-  const [name = "live", ...rest] = location.hash.replace(/^#\/?/, "").split("/");
+  const [name = "live", ...rest] = location.hash.replace(/^#\/?/, "").split("?")[0].split("/");
   const page = PAGES.find((each) => each.name === name) ?? HIDDEN[name] ?? PAGES[0];
   await leave?.();
   leave = null;
@@ -58,7 +62,8 @@ async function show() {
     if (item.dataset.page === (page.parent ?? page.name)) item.setAttribute("aria-current", "page");
     else item.removeAttribute("aria-current");
   }
-  document.title = `${page.title} – Passerby`;
+  pageTitle = `${page.title} – Passerby`;
+  document.title = alarm.titled(pageTitle);
   const root = h("div", { className: `page-${page.name}` });
   const main = document.getElementById("main");
   put(main, banner(), root);
@@ -95,11 +100,11 @@ function drawNav() {
 }
 
 async function countAlerts() {
-  const { alerts: found, muted } = await get("alerts", { limit: 1000 });
-  const open = found.filter((alert) => ["raised", "amended"].includes(alert.state) && !(alert.rule in muted)).length;
+  const open = await alarm.look(context.may("operator"));
   const count = document.querySelector('#nav a[data-page="alerts"] .count');
   count?.replaceChildren(String(open));
   count?.classList.toggle("hidden", open === 0);
+  document.title = alarm.titled(pageTitle);
 }
 
 async function logOut() {
@@ -110,31 +115,6 @@ async function logOut() {
 function setTheme(theme, keep = false) {
   document.documentElement.dataset.theme = theme;
   if (keep) localStorage.setItem("theme", theme);
-}
-
-// While the tab is visible, the server announces changes; a hidden tab has no connection.
-let changes = null;
-let wait = null;
-function listen() {
-  if (document.hidden) {
-    changes?.close();
-    changes = null;
-    return;
-  }
-  if (changes) return;
-  const mine = socket("/api/changes", {
-    message: (text) => {
-      if (!JSON.parse(text).is_new || wait) return;
-      wait = setTimeout(() => { wait = null; changed(); }, 300);
-    },
-    closed: (event) => {
-      if (changes !== mine) return;
-      changes = null;
-      if (event.code === 4401) location.reload();
-      else setTimeout(listen, 2000);
-    },
-  });
-  changes = mine;
 }
 
 function changed() {

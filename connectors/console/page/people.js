@@ -1,35 +1,41 @@
 // Search for people by number, camera and time.
 
+import { keep, shown as inAddress } from "./address.js";
 import { get } from "./api.js";
 import { h, put } from "./dom.js";
-import { eventTime, parseTime, personLink, thumbnail } from "./format.js";
+import { eventTime, moment, parseTime, personLink, thumbnail } from "./format.js";
 import * as similarity from "./similarity.js";
 import { acceptDrops, fileChooser, unlinked } from "./similarity.js";
 
+const PAGE = 100;
+
 export async function page(root, context, rest) {
   if (rest[0] === "picture" || rest[0] === "similar") return similarity.page(root, context, rest);
-  const filter = {};
+  const filter = { number: "", name: "", camera: "", since: "", until: "", ...inAddress() };
+  let limit = PAGE;
   const people = h("div", { className: "people" });
+  const more = h("button", { className: "hidden", onclick: () => { limit += PAGE; refresh(); } }, "Show more");
   const count = h("p", { "aria-live": "polite" });
-  const field = (name, label, props) => h("label", {}, label, h("input", {
-    ...props, onchange: (event) => { filter[name] = event.target.value; refresh(); },
-  }));
+  const change = (name, value) => { filter[name] = value; limit = PAGE; keep(filter); refresh(); };
+  const field = (name, label, props) => h("label", {}, label, h("input", { ...props, value: filter[name], onchange: (event) => change(name, event.target.value) }));
   put(root,
     h("div", { className: "head" },
       h("div", { className: "grow" }, h("h1", {}, "People"), count),
       h("form", { className: "bar", onsubmit: (event) => { event.preventDefault(); refresh(); } },
         field("number", "Person number", { type: "number", min: 1, style: { width: "8em" } }),
-        h("label", {}, "Camera", h("select", { onchange: (event) => { filter.camera = event.target.value; refresh(); } },
-          h("option", { value: "" }, "all"), context.site.cameras.map((camera) => h("option", { value: camera }, camera)))),
-        field("since", "From", { placeholder: "0:00 or date", style: { width: "10em" } }),
-        field("until", "To", { placeholder: "1:30 or date", style: { width: "10em" } }),
+        field("name", "Name", { maxLength: 100, style: { width: "9em" } }),
+        h("label", {}, "Camera", h("select", { onchange: (event) => change("camera", event.target.value) },
+          h("option", { value: "" }, "all"), context.site.cameras.map((camera) => h("option", { value: camera, selected: camera === filter.camera }, camera)))),
+        moment("From", filter.since, (value) => change("since", value), "since", context.isElapsed),
+        moment("To", filter.until, (value) => change("until", value), "until", context.isElapsed),
         h("button", { className: "main" }, "Search"), context.may("operator") ? fileChooser() : null)),
-    people);
+    h("div", { className: "stack" }, people, more));
 
   async function refresh() {
-    const found = await get("people", { ...filter, since: parseTime(filter.since), until: parseTime(filter.until), limit: 120 });
+    const found = await get("people", { ...filter, since: parseTime(filter.since), until: parseTime(filter.until), limit });
     put(count, found.num > found.people.length ? `${found.people.length} of ${found.num}, newest first` : `${found.num} found, newest first`);
     put(people, found.people.length ? found.people.map(card) : h("div", { className: "empty" }, "No person matches."));
+    more.classList.toggle("hidden", found.people.length >= found.num || limit + PAGE > 500);
   }
 
   if (context.may("operator")) acceptDrops(root);

@@ -5,10 +5,11 @@ import { addButtons, dialog, h, put, toast } from "./dom.js";
 import { colour, duration, eventTime, outcome, personLink, probabilityText, thumbnail, wallClock } from "./format.js";
 import { unlinked } from "./similarity.js";
 import { map } from "./map.js";
+import { play } from "./player.js";
 import { segments, timeline } from "./timeline.js";
 
 const MAX_BEST = 8;
-const WORDS = { merged: "merged", split: "split", confirmed: "confirmed", named: "named", erased: "erased" };
+const WORDS = { merged: "merged", split: "split", confirmed: "confirmed", named: "named", erased: "erased", undone: "undone" };
 
 export async function page(root, context, [asked]) {
   const chosen = new Map();
@@ -21,9 +22,9 @@ export async function page(root, context, [asked]) {
   }
 
   // Submits a correction, waits until the pipeline has applied it, and offers to undo it.
-  async function correct(kind, person_ids, { parts = [], name = "", reason = "" } = {}) {
+  async function correct(kind, person_ids, { parts = [], name = "", reason = "", force = false } = {}) {
     try {
-      const submitted = await send("corrections", { kind, person_ids, parts: parts.map(({ track, part }) => ({ track, part })), name, reason });
+      const submitted = await send("corrections", { kind, person_ids, parts: parts.map(({ track, part }) => ({ track, part })), name, reason, force });
       const done = await waitUntilApplied(submitted);
       chosen.clear();
       const action = done.can_undo ? { name: "Undo", run: () => undo(done.number) } : null;
@@ -59,6 +60,7 @@ export async function page(root, context, [asked]) {
           h("h1", {}, person.name || `Person ${id}`),
           h("p", { className: "num" }, `${eventTime(person.first_seen_at)} – ${eventTime(person.last_seen_at)} · ${person.cameras.join(", ")} · ${person.num_sightings} ${person.num_sightings === 1 ? "sighting" : "sightings"}`,
             person.asked_for === id ? null : ` · merged with number ${person.asked_for}`)),
+        h("button", { className: "main", "data-key": "play", onclick: () => play(`The journey of person ${id}`, person.sightings) }, "Play journey"),
         mayCorrect ? h("div", { className: "bar" },
           h("button", { "data-key": "merge", onclick: merge }, "Merge with…"),
           h("button", { "data-key": "name", onclick: name }, person.name ? "Rename" : "Add to watch-list"),
@@ -141,9 +143,15 @@ export async function page(root, context, [asked]) {
       h("p", {}, outcome(found.outcome), ` Probability: ${probabilityText(found.probability)}.`,
         found.person_then === found.person ? null : ` The pipeline first gave it person ${found.person_then}; a correction changed that.`),
       found.evidence ? evidence(found.evidence) : null,
+      found.linked_by ? h("div", {}, h("h3", {}, "The decision behind it"),
+        h("p", {}, `The track goes on without a break since ${eventTime(found.linked_by.first_at)}. Then it was decided: `, outcome(found.linked_by.outcome),
+          ` Probability: ${probabilityText(found.linked_by.probability)}.`, found.linked_by.runner_up ? [" Runner-up: ", personLink(found.linked_by.runner_up)] : null),
+        found.linked_by.evidence ? evidence(found.linked_by.evidence) : null,
+        found.linked_by.gates.length ? h("ul", { className: "gates" }, found.linked_by.gates.map((gate) => h("li", {}, gate))) : null,
+        h("button", { className: "plain", onclick: () => { box.close(); why(found.linked_by); } }, "Show that sighting")) : null,
       found.gates.length ? h("ul", { className: "gates" }, found.gates.map((gate) => h("li", {}, gate))) : null);
     const parts = [each];
-    addButtons(box, found.quality === null ? null : h("a", { className: "button", href: searchAddress(each), onclick: () => box.close() }, "Search by picture"), ...(context.may("operator") ? [
+    addButtons(box, h("button", { onclick: () => { box.close(); play(`${found.camera}, ${eventTime(found.first_at)}`, [each]); } }, "Play"), found.quality === null ? null : h("a", { className: "button", href: searchAddress(each), onclick: () => box.close() }, "Search by picture"), ...(context.may("operator") ? [
       h("button", { onclick: () => { box.close(); correct("reject", [person.person], { parts, reason: "not this person" }); } }, "Not this person"),
       h("button", { className: "main", onclick: () => { box.close(); correct("confirm", [person.person], { parts, reason: "checked" }); } }, "Confirm"),
     ] : []));
@@ -152,19 +160,28 @@ export async function page(root, context, [asked]) {
   async function merge() {
     const number = h("input", { type: "number", min: 1, required: true, "aria-label": "Person number", style: { width: "9em" } });
     const preview = h("div", { className: "bar" });
+    const warning = h("p", { className: "note hidden", role: "alert" });
+    const button = h("button", { className: "main" }, "Merge");
+    let isTogether = false;
     number.oninput = async () => {
+      const { num, text } = number.value ? await get("corrections/together", { one: person.person, two: number.value }).catch(() => ({ num: 0 })) : { num: 0 };
+      isTogether = num > 0;
+      warning.classList.toggle("hidden", !isTogether);
+      put(warning, isTogether ? `Two people? They ${text}.` : "");
+      put(button, isTogether ? "Merge all the same" : "Merge");
       const { people } = number.value ? await get("people", { number: number.value }).catch(() => ({ people: [] })) : { people: [] };
       put(preview, people.map((each) => h("div", { style: { height: "180px" } }, thumbnail(each.picture, `Person ${each.person}`))));
       for (const image of preview.querySelectorAll(".thumbnail")) image.style.height = "180px";
     };
     const box = dialog(`Merge person ${person.person} with`,
-      h("p", { className: "soft" }, `All sightings of the other person become sightings of person ${person.person}. You can undo this.`), number, preview,
+      h("p", { className: "soft" }, `All sightings of the other person become sightings of person ${person.person}. You can undo this.`), number, warning, preview,
       person.candidates.length ? h("div", { className: "bar" }, "Candidates: ", person.candidates.map((each) => h("button", { onclick: () => { number.value = each.person; number.oninput(); } }, `${each.person} (${probabilityText(each.probability)})`))) : null);
-    addButtons(box, h("button", { className: "main", onclick: () => {
+    addButtons(box, button);
+    button.onclick = () => {
       if (!Number(number.value)) return;
       box.close();
-      correct("merge", [person.person, Number(number.value)], { reason: "the same person" });
-    } }, "Merge"));
+      correct("merge", [person.person, Number(number.value)], { reason: "the same person", force: isTogether });
+    };
   }
 
   function name() {
@@ -173,20 +190,28 @@ export async function page(root, context, [asked]) {
     addButtons(box, h("button", { className: "main", onclick: () => { box.close(); correct("name", [person.person], { name: field.value.trim() }); } }, "Save"));
   }
 
-  function erase() {
+  async function erase() {
     const reason = h("input", { maxLength: 500, "aria-label": "Reason", placeholder: "reason, for the audit" });
+    const number = h("input", { type: "number", min: 1 });
+    const goes = await get(`people/${person.person}/erase`).catch((error) => { toast(error.message, { bad: true }); });
+    if (!goes) return;
+    const button = h("button", { className: "danger", disabled: true }, "Erase permanently");
+    number.oninput = () => { button.disabled = Number(number.value) !== person.person; };
     const box = dialog(`Erase person ${person.person}?`,
-      h("p", {}, "This deletes sightings, pictures, name and notes. It cannot be undone."), reason);
-    addButtons(box, h("button", { className: "danger", onclick: async () => {
+      h("p", {}, `This deletes ${goes.sightings} sightings, ${goes.pictures} pictures, ${goes.alerts} alerts, the name and the notes of this person, and their lines in the files of the run. It cannot be undone.`),
+      goes.films.length ? h("p", {}, `The films ${goes.films.join(", ")} are written again from the footage, without the person’s box and number. The footage itself stays as it is.`) : null,
+      h("label", {}, `Type ${person.person} to confirm`, number), reason);
+    addButtons(box, button);
+    button.onclick = async () => {
       box.close();
       try {
-        const proof = await send(`people/${person.person}/erase`, { reason: reason.value });
+        const proof = await send(`people/${person.person}/erase`, { number: person.person, reason: reason.value });
         context.listeners.clear();
         put(root, erased(proof));
       } catch (error) {
         toast(error.message, { bad: true });
       }
-    } }, "Erase permanently"));
+    };
   }
 
   function history(corrections) {
@@ -196,7 +221,7 @@ export async function page(root, context, [asked]) {
       h("thead", {}, h("tr", {}, ["correction", "people", "by", "reason", "when"].map((title) => h("th", {}, title)))),
       h("tbody", {}, person.corrections.slice(0, 40).map((each) => h("tr", {},
         h("td", {}, WORDS[each.kind] ?? each.kind), h("td", {}, each.person_ids.join(", "), each.num_parts ? ` (${each.num_parts} sightings)` : ""),
-        h("td", {}, each.by), h("td", {}, each.reason), h("td", { className: "num" }, eventTime(each.at))))))),
+        h("td", {}, author(each.by)), h("td", {}, each.reason), h("td", { className: "num" }, eventTime(each.at))))))),
     context.may("operator") && mine.length ? h("div", { className: "bar" }, mine.slice(0, 3).map((each) => h("button", { "data-undo": each.number, onclick: () => undo(each.number) },
       `Undo ${each.kind} of ${each.person_ids.join(" and ")}, ${wallClock(each.at)}`))) : null);
   }
@@ -206,6 +231,11 @@ export async function page(root, context, [asked]) {
     if (!document.querySelector("dialog[open]") && chosen.size === 0) await refresh();
   });
   await refresh();
+}
+
+// Who made a correction; re-clustering signs as "review".
+function author(by) {
+  return by === "review" ? "the pipeline" : by;
 }
 
 function searchAddress({ track, part }) {

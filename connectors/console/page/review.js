@@ -1,6 +1,6 @@
 // The review queue, decided with two keys, and the audit, which measures precision and recall.
 
-import { get, send } from "./api.js";
+import { get, send, waitUntilApplied } from "./api.js";
 import { h, put, toast } from "./dom.js";
 import { percent, personLink, probabilityText, thumbnail, width } from "./format.js";
 
@@ -9,11 +9,12 @@ export async function page(root, context, [tab = "queue"]) {
   const isQueue = tab !== "audit";
   let current = null;
   let isBusy = false;
+  let last = null;
   const skipped = new Set();
   const choose = (name, title) => h("button", { role: "tab", "aria-selected": String((name === "queue") === isQueue), onclick: () => { location.hash = `#/review/${name}`; } }, title);
   put(root,
     h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, "Review"),
-      h("p", {}, isQueue ? "The pipeline is uncertain about these sightings. Your answer is applied, and the pipeline learns from it." : "A random sample of pairs. Your answers change nothing; they measure how often the pipeline is right."))),
+      h("p", {}, isQueue ? "The pipeline is uncertain about these sightings. Your answer is applied, and the pipeline learns from it. You can undo it." : "A random sample of pairs. Your answers change nothing; they measure how often the pipeline is right."))),
     h("div", { className: "tabs", role: "tablist" }, choose("queue", "Uncertain sightings"), choose("audit", "Audit of the site")), body);
 
   const key = (pair) => `${pair.first.track} ${pair.first.part} ${pair.second.track} ${pair.second.part}`;
@@ -43,13 +44,29 @@ export async function page(root, context, [tab = "queue"]) {
     const { first, second } = current;
     const part = ({ track, part: number }) => ({ track, part: number });
     try {
-      await send("review", { first: part(first), second: part(second), is_same: isSame, purpose: isQueue ? "queue" : "audit" });
+      const { correction } = await send("review", { first: part(first), second: part(second), is_same: isSame, purpose: isQueue ? "queue" : "audit" });
+      last = correction;
+      if (correction !== null) toast(isSame ? "Same person: applied" : "Different people: applied", { action: { name: "Undo (Z)", run: undo } });
       await refresh();
     } catch (error) {
       toast(error.message, { bad: true });
       if (error.status === 404 || error.status === 409) skip();
     } finally {
       isBusy = false;
+    }
+  }
+
+  async function undo() {
+    if (last === null) return;
+    const number = last;
+    last = null;
+    try {
+      await waitUntilApplied(await get(`corrections/${number}`));
+      await waitUntilApplied(await send(`corrections/${number}/undo`));
+      toast("Undone. The question is asked again.");
+      await refresh();
+    } catch (error) {
+      toast(error.message, { bad: true });
     }
   }
 
@@ -60,10 +77,11 @@ export async function page(root, context, [tab = "queue"]) {
 
   const keys = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || /INPUT|TEXTAREA|SELECT/.test(event.target.tagName)) return;
-    const act = { s: () => answer(true), d: () => answer(false), n: skip }[event.key.toLowerCase()];
+    const act = { s: () => answer(true), d: () => answer(false), n: skip, z: undo }[event.key.toLowerCase()];
     if (act) { event.preventDefault(); act(); }
   };
   addEventListener("keydown", keys);
+  context.listeners.add(async () => { if (!current) await refresh(); });
   await refresh();
   return () => removeEventListener("keydown", keys);
 }

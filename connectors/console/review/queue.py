@@ -8,7 +8,7 @@ from connectors.console.store.accounts import User
 from connectors.console.store.ledger_view import LedgerView
 from connectors.console.store.notes import Label, NotesStore
 from connectors.console.store.pictures import PictureStore
-from connectors.console.store.recent_events import Span, probability, runner_up
+from connectors.console.store.recent_events import probability, runner_up
 from pipeline.core import CommandKind, CorrectionCommand, Outcome, TrackId, TrackPart
 from pipeline.ledger import NOBODY, Event
 
@@ -70,10 +70,10 @@ class ReviewQueue:
     def questions(self, user: User) -> list[Question]:
         """Return the questions that no label answers yet, the most uncertain first; one for each pair of tracks."""
         labelled = {frozenset((label.first.track_id, label.second.track_id)) for label in self._notes.labels()}
-        best = self.best_of_tracks(user)
+        best, of_person = self._best(user)
         found: dict[frozenset[TrackId], Question] = {}
         for event in self._ledger_view.uncertain():
-            question = self._question(event, best)
+            question = self._question(event, best, of_person)
             if question is None:
                 continue
             pair = frozenset((question.first.track_id, question.second.track_id))
@@ -99,17 +99,24 @@ class ReviewQueue:
 
     def best_of_tracks(self, user: User) -> dict[TrackId, TrackPart]:
         """Return the part with the best picture of each of the newest tracks that a user may see."""
-        spans: dict[TrackId, list[Span]] = {}
-        for span, _ in self._ledger_view.spans():
-            if user.sees(span.part.track_id.camera_id):
-                spans.setdefault(span.part.track_id, []).append(span)
-        best = {}
-        for track_id, parts in spans.items():
-            qualities = self._pictures.qualities(track_id)
-            pictured = [span.part for span in parts if span.part.part in qualities]
-            if pictured:
-                best[track_id] = max(pictured, key=lambda part: qualities[part.part])
-        return best
+        return self._best(user)[0]
+
+    def _best(self, user: User) -> tuple[dict[TrackId, TrackPart], dict[int, list[TrackPart]]]:
+        """Return the best part of each track, and of each person those of two tracks; in one pass."""
+        qualities = self._pictures.all_qualities()
+        best: dict[TrackId, tuple[float, TrackPart, int]] = {}
+        for span, person_id in self._ledger_view.spans():
+            track_id = span.part.track_id
+            quality = qualities.get(str(track_id), {}).get(span.part.part)
+            if quality is None or not user.sees(track_id.camera_id):
+                continue
+            if track_id not in best or quality > best[track_id][0]:
+                best[track_id] = (quality, span.part, person_id)
+        of_person: dict[int, list[TrackPart]] = {}
+        for _, part, person_id in sorted(best.values(), reverse=True):
+            if len(mine := of_person.setdefault(person_id, [])) < 2:
+                mine.append(part)
+        return {track_id: part for track_id, (_, part, _) in best.items()}, of_person
 
     def uncertain_pairs(self) -> set[frozenset[int]]:
         """Return the pairs of persons of which one was the runner-up of an uncertain sighting of the other."""
@@ -121,7 +128,9 @@ class ReviewQueue:
             if event.part is not None
         }
 
-    def _question(self, event: Event, best: Mapping[TrackId, TrackPart]) -> Question | None:
+    def _question(
+        self, event: Event, best: Mapping[TrackId, TrackPart], of_person: Mapping[int, Sequence[TrackPart]]
+    ) -> Question | None:
         """Return the question of an uncertain sighting; None if there is nothing left to ask."""
         assert event.part is not None
         owner = self._ledger_view.person_of(event.part)
@@ -133,21 +142,12 @@ class ReviewQueue:
             candidate = self._ledger_view.current_id(runner_up(event) or NOBODY)
             if candidate in (owner, NOBODY):
                 return None
-        other = self._best_picture(candidate, best, track_id)
+        other = next((part for part in of_person.get(candidate, ()) if part.track_id != track_id), None)
         if other is None:
             return None
         gates = event.body["gates"]
         assert isinstance(gates, list)
         return Question(best[track_id], other, probability_of_same(event), gates)
-
-    def _best_picture(self, person_id: int, best: Mapping[TrackId, TrackPart], other_than: TrackId) -> TrackPart | None:
-        """Return the part with the best picture of a person in another track; None if there is none."""
-        of_person = [
-            (self._pictures.qualities(track_id).get(part.part, 0.0), part)
-            for track_id, part in best.items()
-            if track_id != other_than and self._ledger_view.person_of(part) == person_id
-        ]
-        return max(of_person)[1] if of_person else None
 
 
 def probability_of_same(event: Event) -> float:

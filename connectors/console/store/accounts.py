@@ -3,7 +3,8 @@
 import hashlib
 import json
 import secrets
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -26,7 +27,7 @@ CREATE TABLE IF NOT EXISTS users (
 );
 CREATE TABLE IF NOT EXISTS tokens (
     number INTEGER PRIMARY KEY, name TEXT NOT NULL, label TEXT NOT NULL, sha256 TEXT NOT NULL UNIQUE,
-    made_at REAL NOT NULL
+    made_at REAL NOT NULL, role TEXT NOT NULL DEFAULT 'viewer', expires_at REAL NOT NULL DEFAULT 0
 );
 """
 
@@ -65,6 +66,27 @@ class User:
         return self.cameras is None or camera_id in self.cameras
 
 
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An API token, without its secret.
+
+    Attributes:
+        number: 1, 2, 3 …
+        name: The user that it acts for.
+        label: Its purpose.
+        role: What it may do at most.
+        made_at: Unix seconds.
+        expires_at: Unix seconds.
+    """
+
+    number: int
+    name: str
+    label: str
+    role: Role
+    made_at: float
+    expires_at: float
+
+
 DEMONSTRATION = User("demonstration", Role.ADMINISTRATOR)
 """The user of a page without a login."""
 
@@ -79,6 +101,10 @@ class Accounts:
 
     def __init__(self, path: Path, hasher: PasswordHasher | None = None) -> None:
         self._database = Database(path, TABLES)
+        columns = {row[1] for row in self._database.rows("PRAGMA table_info(tokens)")}
+        for column, kind in (("role", "TEXT NOT NULL DEFAULT 'viewer'"), ("expires_at", "REAL NOT NULL DEFAULT 0")):
+            if column not in columns:  # a file of an earlier version; its tokens have expired
+                self._database.change(f"ALTER TABLE tokens ADD COLUMN {column} {kind}")
         self._hasher = hasher or PasswordHasher()
         self._hash_of_no_user = self._hasher.hash(secrets.token_hex(16))
         self._database.change("INSERT OR IGNORE INTO about VALUES ('secret', ?)", secrets.token_hex(32))
@@ -104,7 +130,7 @@ class Accounts:
         return password
 
     def put(self, name: str, password: str, role: Role, cameras: tuple[str, ...] | None) -> None:
-        """Add a user, or change one and end their sessions.
+        """Add a user, or change one and end their sessions and tokens.
 
         Raises:
             ConfigError: If the password is too short.
@@ -113,6 +139,7 @@ class Accounts:
             raise ConfigError(
                 f"password: expected at least {MIN_PASSWORD} characters, got {len(password)}; choose a longer one"
             )
+        self._database.change("DELETE FROM tokens WHERE name = ?", name)
         self._database.change(
             "INSERT INTO users (name, hash, role, cameras) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
             "hash = excluded.hash, role = excluded.role, cameras = excluded.cameras, epoch = epoch + 1",
@@ -153,21 +180,28 @@ class Accounts:
         """End every session of a user."""
         self._database.change("UPDATE users SET epoch = epoch + 1 WHERE name = ?", name)
 
-    def make_token(self, name: str, label: str, now: float) -> str:
-        """Return a new token that acts for a user; it cannot be read again."""
+    def make_token(self, name: str, label: str, role: Role, now: float, *, expires_at: float) -> str:
+        """Return a new token that acts for a user; it cannot be read again.
+
+        Args:
+            name: The user. A change of the user, the password's too, ends the token.
+            label: Its purpose.
+            role: What it may do at most.
+            now: Unix seconds.
+            expires_at: Unix seconds.
+        """
         token = TOKEN_PREFIX + secrets.token_urlsafe(32)
         self._database.change(
-            "INSERT INTO tokens (name, label, sha256, made_at) VALUES (?, ?, ?, ?)", name, label, _sha256(token), now
+            "INSERT INTO tokens (name, label, sha256, made_at, role, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
+            *(name, label, _sha256(token), now, role.value, expires_at),
         )
         return token
 
-    def tokens(self) -> list[tuple[int, str, str, float]]:
-        """Return number, user, label and time of creation (Unix seconds) of every token."""
+    def tokens(self) -> list[Token]:
+        """Return every token, without its secret."""
+        rows = self._database.rows("SELECT number, name, label, role, made_at, expires_at FROM tokens ORDER BY number")
         return [
-            (number, name, label, made_at)
-            for number, name, label, made_at in self._database.rows(
-                "SELECT number, name, label, made_at FROM tokens ORDER BY number"
-            )
+            Token(number, name, label, Role(role), made_at, end) for number, name, label, role, made_at, end in rows
         ]
 
     def drop_token(self, number: int) -> bool:
@@ -175,9 +209,15 @@ class Accounts:
         return self._database.change("DELETE FROM tokens WHERE number = ?", number) > 0
 
     def user_of_token(self, token: str) -> User | None:
-        """Return the user that a token acts for; None if the token is not valid."""
-        rows = self._database.rows("SELECT name FROM tokens WHERE sha256 = ?", _sha256(token))
-        return self.user(rows[0][0]) if rows else None
+        """Return the user that a token acts for, with the role of the token; None if the token is not valid."""
+        rows = self._database.rows(
+            "SELECT name, role FROM tokens WHERE sha256 = ? AND expires_at > ?", _sha256(token), time.time()
+        )
+        user = self.user(rows[0][0]) if rows else None
+        if user is None:
+            return None
+        role = Role(rows[0][1])
+        return user if role.may(user.role) else replace(user, role=role)
 
     def close(self) -> None:
         """Close the file."""

@@ -12,7 +12,7 @@ import numpy as np
 from connectors.console.store.accounts import User
 from connectors.console.store.recent_events import RecentEvents, Span, first_at, probability, runner_up
 from connectors.console.store.site import Place, SiteReader
-from pipeline.core import Alert, TrackPart
+from pipeline.core import Alert, CorrectionKind, TrackPart
 from pipeline.ledger import NOBODY, AuditEntry, Event, LedgerReader, Person, SubmittedCommand
 
 LONGEST_TRANSIT_S = 300.0
@@ -40,6 +40,9 @@ class LedgerView:
         self._reader = LedgerReader(ledger_path)
         self._site = site
         self._recent = RecentEvents()
+        self._alerts: dict[str, Alert] = {}
+        self._last_alert, self._alerts_of_erasure = 0, 0
+        self._people: tuple[int, dict[int, Person]] = (-1, {})
         self._lock = threading.RLock()
 
     def follow(self) -> tuple[int, int]:
@@ -53,7 +56,8 @@ class LedgerView:
         """Return the current person of each track that has one."""
         with self._lock:
             newest = self._recent.newest_parts(tracks)
-            persons = {track: self._reader.person_of(part) for track, part in newest.items()}
+            people = self._reader.people()
+            persons = {track: people.person_of(part) for track, part in newest.items()}
         return {track: person_id for track, person_id in persons.items() if person_id != NOBODY}
 
     def person_of(self, part: TrackPart) -> int:
@@ -74,16 +78,16 @@ class LedgerView:
     def people(self, user: User) -> list[Person]:
         """Return all people whom a user may see, the newest first."""
         with self._lock:
-            found = self._reader.persons()
+            found = self._persons()
         return sorted(
-            (person for person in found if any(map(user.sees, person.camera_ids))),
+            (person for person in found.values() if any(map(user.sees, person.camera_ids))),
             key=lambda person: -person.last_seen_at,
         )
 
     def person(self, person_id: int) -> Person | None:
         """Return one person; None if there is no person of that ID."""
         with self._lock:
-            return next((person for person in self._reader.persons() if person.person_id == person_id), None)
+            return self._persons().get(person_id)
 
     def sightings_of(self, person_id: int, user: User) -> list[dict[str, Any]]:
         """Return the sightings of a person that a user may see, in order of time."""
@@ -137,7 +141,8 @@ class LedgerView:
         """Return the parts of the newest tracks and the current person of each; erased parts are left out."""
         with self._lock:
             self.follow()
-            found = [(span, self._reader.person_of(span.part)) for span in self._recent.spans()]
+            people = self._reader.people()
+            found = [(span, people.person_of(span.part)) for span in self._recent.spans()]
         return [(span, person_id) for span, person_id in found if person_id != NOBODY]
 
     def transits(self) -> list[dict[str, Any]]:
@@ -178,11 +183,15 @@ class LedgerView:
             if len(found) >= MIN_PLACES
         }
 
-    def corrections_of(self, person_id: int) -> list[dict[str, Any]]:
-        """Return the corrections of a person, under this ID or an earlier one, newest first."""
+    def corrections_of(self, person_id: int, user: User) -> list[dict[str, Any]]:
+        """Return the corrections of a person, under this ID or an earlier one, newest first.
+
+        Those about other people whom the user may not see everywhere are left out.
+        """
         with self._lock:
-            found = self._reader.corrections()
             tracks = self._reader.people().tracks
+            found = self._reader.corrections_of(tracks.aliases_of(person_id))
+            persons = self._persons()
             return [
                 {
                     "number": number,
@@ -194,13 +203,62 @@ class LedgerView:
                     "num_parts": len(correction.parts),
                 }
                 for number, correction in reversed(found)
-                if person_id in correction.person_ids or person_id in map(tracks.current_id, correction.person_ids)
+                if user.cameras is None
+                or all(
+                    one == person_id or may_correct(user, {one: persons.get(one)})
+                    for one in map(tracks.current_id, correction.person_ids)
+                )
             ]
 
     def alerts(self) -> list[Alert]:
         """Return the current state of every alert, newest first."""
         with self._lock:
-            return sorted(self._reader.alerts(), key=lambda alert: -alert.raised_at)
+            _, last_erasure = self.follow()
+            if last_erasure != self._alerts_of_erasure:
+                self._alerts, self._last_alert, self._alerts_of_erasure = {}, 0, last_erasure
+            for event in self._reader.events(after=self._last_alert, limit=-1, kind="alert"):
+                self._last_alert = event.number
+                if not event.is_erased:
+                    alert = event.alert()
+                    self._alerts[alert.key] = alert
+            return sorted(self._alerts.values(), key=lambda alert: -alert.raised_at)
+
+    def undone(self, *, after: int) -> list[tuple[int, int]]:
+        """Return the undos after an event: the number of the event, and of the command that it undoes."""
+        with self._lock:
+            return [(number, made.undoes) for number, made in self._recent.undone if number > after]
+
+    def newest_at(self) -> float | None:
+        """Return the time of the newest event, Unix seconds of event time; None before the first."""
+        with self._lock:
+            people = self._reader.people()
+            return people.last_at if people.last_event else None
+
+    def seen_together(self, one: int, two: int) -> list[tuple[str, str, float, float]]:
+        """Return where and when two people were seen at the same time; see ``People.seen_together``."""
+        with self._lock:
+            return self._reader.people().seen_together(one, two)
+
+    def undoable(self) -> set[int]:
+        """Return the numbers of the corrections that can be undone."""
+        with self._lock:
+            done = self._reader.people().done
+            return {number for number, each in done.items() if each.correction.kind is not CorrectionKind.ERASED}
+
+    def command(self, number: int) -> SubmittedCommand | None:
+        """Return a correction command by its number; None if there is none."""
+        with self._lock:
+            return self._reader.command(number)
+
+    def newest_commands(self, limit: int) -> list[SubmittedCommand]:
+        """Return the newest correction commands, newest first."""
+        with self._lock:
+            return self._reader.newest_commands(limit)
+
+    def num_answered(self) -> int:
+        """Return how many correction commands were applied or refused."""
+        with self._lock:
+            return self._reader.num_answered()
 
     def commands(self) -> list[SubmittedCommand]:
         """Return all correction commands with their state and outcome, oldest first."""
@@ -211,6 +269,13 @@ class LedgerView:
         """Return the audit: who did what, oldest first."""
         with self._lock:
             return self._reader.audit()
+
+    def _persons(self) -> dict[int, Person]:
+        """Return each person who was seen, by number; computed once for each state of the ledger."""
+        people = self._reader.people()
+        if self._people[0] != people.last_event:
+            self._people = people.last_event, {person.person_id: person for person in people.persons()}
+        return self._people[1]
 
     def forget(self, parts: Sequence[TrackPart]) -> None:
         """Drop parts of tracks that were erased."""

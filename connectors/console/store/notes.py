@@ -1,5 +1,6 @@
 """Notes of operators: acknowledged alerts, comments, muted rules, and labels of picture pairs."""
 
+import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,6 +10,12 @@ from typing import Any
 from connectors.console.store.database import Database
 from pipeline.core import TrackId, TrackPart
 from pipeline.ledger.audit import write_audit
+
+LOOK_AGAIN_S = 600.0
+"""Seconds after which the same look is written into the audit again. Shorter: the audit grows faster."""
+
+MAX_LOOKS = 10_000
+"""Looks remembered for that; a bound on memory."""
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS acknowledged (key TEXT PRIMARY KEY, at REAL NOT NULL, by TEXT NOT NULL);
@@ -22,9 +29,10 @@ CREATE TABLE IF NOT EXISTS labels (
     is_same INTEGER NOT NULL, says_same INTEGER NOT NULL, probability REAL NOT NULL, purpose TEXT NOT NULL,
     by TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (first, first_part, second, second_part, purpose)
 );
-CREATE TABLE IF NOT EXISTS moved (
-    number INTEGER NOT NULL, track TEXT NOT NULL, part INTEGER NOT NULL, PRIMARY KEY (number, track, part)
-) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS answers (
+    number INTEGER PRIMARY KEY, first TEXT NOT NULL, first_part INTEGER NOT NULL, second TEXT NOT NULL,
+    second_part INTEGER NOT NULL
+);
 """
 
 
@@ -62,6 +70,8 @@ class NotesStore:
     def __init__(self, path: Path, ledger_path: Path) -> None:
         self._database = Database(path, TABLES)
         self._ledger_path = ledger_path
+        self._looks: dict[str, float] = {}
+        self._lock = threading.Lock()
 
     def audit(self, by: str, action: str, subject: str) -> None:
         """Write an entry of who did what into the ledger's audit.
@@ -71,6 +81,22 @@ class NotesStore:
         """
         write_audit(self._ledger_path, at=time.time(), by=by, action=action, subject=subject)
 
+    def audit_look(self, by: str, what: str, about: object) -> None:
+        """Write into the audit that a user looks at something; once in ``LOOK_AGAIN_S``, as pages ask again and again.
+
+        Raises:
+            ConnectorError: If the ledger cannot be written.
+        """
+        look, now = f"{by} {what} {about}", time.monotonic()
+        with self._lock:
+            if now - self._looks.get(look, -LOOK_AGAIN_S) < LOOK_AGAIN_S:
+                return
+            self._looks.pop(look, None)
+            self._looks[look] = now
+            while len(self._looks) > MAX_LOOKS:
+                del self._looks[next(iter(self._looks))]
+        self.audit(by, "look", f"{what} {', '.join(about) if isinstance(about, list) else about}")
+
     def acknowledge(self, key: str, by: str) -> None:
         """Record that a user handles an alert; the first user stays recorded."""
         self._database.change("INSERT OR IGNORE INTO acknowledged VALUES (?, ?, ?)", key, time.time(), by)
@@ -79,6 +105,10 @@ class NotesStore:
         """Return who acknowledged an alert, and when; None if it is not acknowledged."""
         rows = self._database.rows("SELECT by, at FROM acknowledged WHERE key = ?", key)
         return {"by": rows[0][0], "at": rows[0][1]} if rows else None
+
+    def all_acknowledged(self) -> set[str]:
+        """Return the keys of all acknowledged alerts."""
+        return {key for (key,) in self._database.rows("SELECT key FROM acknowledged")}
 
     def comment(self, key: str, by: str, text: str) -> None:
         """Add a comment to an alert."""
@@ -133,21 +163,33 @@ class NotesStore:
             for row in rows
         ]
 
-    def remember_parts(self, number: int, parts: Iterable[TrackPart]) -> None:
-        """Store which parts of tracks a command moves, so that it can be undone."""
-        rows = [(number, str(part.track_id), part.part) for part in parts]
-        self._database.change_many("INSERT OR IGNORE INTO moved VALUES (?, ?, ?)", rows)
+    def remember_answer(self, number: int, first: TrackPart, second: TrackPart) -> None:
+        """Store which answer a command followed from, so that an undo takes the label back."""
+        one, two = sorted((first, second))
+        self._database.change(
+            "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?)",
+            *(number, str(one.track_id), one.part, str(two.track_id), two.part),
+        )
 
-    def moved_parts(self, number: int) -> tuple[TrackPart, ...]:
-        """Return which parts of tracks a command moved."""
-        rows = self._database.rows("SELECT track, part FROM moved WHERE number = ?", number)
-        return tuple(TrackPart(TrackId.parse(track), part) for track, part in rows)
+    def forget_answer(self, number: int) -> None:
+        """Delete the label from which a command followed; its question is asked again."""
+        rows = self._database.rows("DELETE FROM answers WHERE number = ? RETURNING *", number)
+        for _, first, first_part, second, second_part in rows:
+            self._database.change(
+                "DELETE FROM labels WHERE first = ? AND first_part = ? AND second = ? AND second_part = ? "
+                "AND purpose = 'queue'",
+                *(first, first_part, second, second_part),
+            )
+
+    def take_back(self, key: str) -> None:
+        """Make an alert open again that was acknowledged."""
+        self._database.change("DELETE FROM acknowledged WHERE key = ?", key)
 
     def noted_parts(self) -> list[TrackPart]:
         """Return all parts of tracks that a note refers to."""
         rows = self._database.rows(
             "SELECT first, first_part FROM labels UNION SELECT second, second_part FROM labels "
-            "UNION SELECT track, part FROM moved"
+            "UNION SELECT first, first_part FROM answers UNION SELECT second, second_part FROM answers"
         )
         return [TrackPart(TrackId.parse(track), part) for track, part in rows]
 
@@ -156,7 +198,8 @@ class NotesStore:
         rows = [(str(part.track_id), part.part) for part in parts]
         self._database.change_many("DELETE FROM labels WHERE first = ? AND first_part = ?", rows)
         self._database.change_many("DELETE FROM labels WHERE second = ? AND second_part = ?", rows)
-        self._database.change_many("DELETE FROM moved WHERE track = ? AND part = ?", rows)
+        self._database.change_many("DELETE FROM answers WHERE first = ? AND first_part = ?", rows)
+        self._database.change_many("DELETE FROM answers WHERE second = ? AND second_part = ?", rows)
         self._database.checkpoint()
 
     def close(self) -> None:

@@ -109,6 +109,11 @@ class PictureStore:
         of_frames = tuple(tuple(tuple(box) for box in of_frame) for of_frame in json.loads(heads))
         return Clip(part, tuple(json.loads(times)), bytes(jpeg), of_frames)
 
+    def parts_with_clip(self, track_id: TrackId) -> list[int]:
+        """Return the numbers of the parts of a track that have a clip, in order."""
+        rows = self._database.rows("SELECT part FROM clips WHERE track = ? ORDER BY part", str(track_id))
+        return [part for (part,) in rows]
+
     def get(self, part: TrackPart) -> Picture | None:
         """Return a picture; None if there is none."""
         rows = self._database.rows(
@@ -123,6 +128,13 @@ class PictureStore:
     def qualities(self, track_id: TrackId) -> dict[int, float]:
         """Return the quality of the pictures of a track, by part."""
         return dict(self._database.rows("SELECT part, quality FROM pictures WHERE track = ?", str(track_id)))
+
+    def all_qualities(self) -> dict[str, dict[int, float]]:
+        """Return the quality of each picture, by track and part."""
+        found: dict[str, dict[int, float]] = {}
+        for track, part, quality in self._database.rows("SELECT track, part, quality FROM pictures"):
+            found.setdefault(track, {})[part] = quality
+        return found
 
     def parts(self, *, older_than_s: float = 0.0) -> list[TrackPart]:
         """Return the parts of tracks with a picture or a clip that was stored at least so many seconds ago."""

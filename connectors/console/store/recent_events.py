@@ -4,7 +4,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.core import Outcome, TrackPart
+from pipeline.core import Correction, Outcome, TrackPart
 from pipeline.core.moves import moves_of
 from pipeline.ledger import Event
 
@@ -42,10 +42,12 @@ class RecentEvents:
     Attributes:
         last_event: Number of the newest event; 0 before the first.
         last_erasure: Number of the newest event that erased a person; 0 before the first.
+        undone: Undos, with the numbers of their events.
     """
 
     last_event: int = 0
     last_erasure: int = 0
+    undone: list[tuple[int, Correction]] = field(default_factory=list)
     _tracks: OrderedDict[str, list[Span]] = field(default_factory=OrderedDict)
     _uncertain: deque[Event] = field(default_factory=lambda: deque(maxlen=MAX_UNCERTAIN))
 
@@ -57,8 +59,12 @@ class RecentEvents:
                 continue
             if event.kind == "sighting":
                 self._see(event)
-            elif event.kind == "correction" and any(move.target is None for move in moves_of(event.correction())):
-                self.last_erasure = event.number
+            elif event.kind == "correction":
+                correction = event.correction()
+                if any(move.target is None for move in moves_of(correction)):
+                    self.last_erasure = event.number
+                if correction.undoes:
+                    self.undone.append((event.number, correction))
 
     def newest_parts(self, tracks: Sequence[str]) -> Mapping[str, TrackPart]:
         """Return the newest part of those tracks that are known."""

@@ -62,6 +62,7 @@ class Learned:
         same_count: Number of distances within one person, such as between two clips of one track.
         same_sum: Sum of these distances.
         labels: Distances between different people, one a pair of tracks, for the thresholds.
+        feedback: Of each correction command by its number: distances, and whether they are within one person.
     """
 
     count: float = 0.0
@@ -71,6 +72,7 @@ class Learned:
     same_count: float = 0.0
     same_sum: float = 0.0
     labels: Labels = field(default_factory=Labels)
+    feedback: dict[int, list[tuple[float, bool]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,16 @@ class Calibration:
         self._learned.same_count += 1
         self._learned.same_sum += distance
 
+    def add_feedback(self, command: int, distance: float, *, is_same: bool) -> None:
+        """Add a distance that a correction command labels; ``drop_feedback`` takes it back exactly."""
+        self._model = None
+        self._learned.feedback.setdefault(command, []).append((distance, is_same))
+
+    def drop_feedback(self, command: int) -> None:
+        """Take back what a correction command had labelled."""
+        self._model = None
+        self._learned.feedback.pop(command, None)
+
     def refit(self, max_false_match_rate: float) -> None:
         """Compute the thresholds from the labels so far."""
         self._learned.labels.refit(max_false_match_rate)
@@ -159,11 +171,16 @@ class Calibration:
 
     def _fitted(self) -> DistanceModel:
         start, learned, weight = self._start, self._learned, PRIOR_WEIGHT
-        total = weight + learned.count
-        mean = (weight * start.different_mean + learned.sum) / total
-        second_moment = weight * (start.different_std**2 + start.different_mean**2) + learned.square_sum
+        given = [each for of_one in learned.feedback.values() for each in of_one]
+        different = [distance for distance, is_same in given if not is_same]
+        same = [distance for distance, is_same in given if is_same]
+        total = weight + learned.count + len(different)
+        mean = (weight * start.different_mean + learned.sum + sum(different)) / total
+        square_sum = learned.square_sum + sum(distance * distance for distance in different)
+        second_moment = weight * (start.different_std**2 + start.different_mean**2) + square_sum
         std = sqrt(max(second_moment / total - mean**2, 1e-4))
-        learned_mean = (weight * start.same_mean + learned.same_sum) / (weight + learned.same_count)
+        same_sum, num_same = learned.same_sum + sum(same), learned.same_count + len(same)
+        learned_mean = (weight * start.same_mean + same_sum) / (weight + num_same)
         same_mean = max(start.same_mean, learned_mean)
         # The mean for two people always stays above that for one person.
         return DistanceModel(same_mean, start.same_std, max(mean, same_mean + start.same_std), std)

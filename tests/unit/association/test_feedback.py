@@ -1,7 +1,7 @@
 """Corrections by a human, and that no later re-clustering undoes them."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from people import AT_THE_BORDER, TRACKS, DictGallery, embeddings_of, make_match, person_of_part, see, windows
 
@@ -15,6 +15,7 @@ KINDS = {
     CommandKind.CONFIRM: CorrectionKind.CONFIRMED,
     CommandKind.NAME: CorrectionKind.NAMED,
     CommandKind.ERASE: CorrectionKind.ERASED,
+    CommandKind.UNDO: CorrectionKind.UNDONE,
 }
 
 
@@ -162,3 +163,70 @@ def test_corrections_outlast_everything_that_comes_later(tracks, moment: int, da
     people = person_of_part(records)
     assert all(people[one] == people[two] for one, two in merged)
     assert all(people[one] != people[two] for one, two in split)
+
+
+def memory(stage: Matcher) -> object:
+    """What a matcher knows of people, apart from counters: numbers are never given twice."""
+    store = stage._store
+    return (
+        {
+            person_id: sorted((tuple(s.parts), s.must_links, s.cannot_links, s.num_frames) for s in person.segments)
+            for person_id, person in store.people.items()
+        },
+        set(store.enrolled),
+        dict(store.pending),
+        {track_id: person_id for track_id, (_, person_id) in store.open.items()},
+        stage._calibration.model,
+        {person_id: identity.camera_ids for person_id, identity in stage._gallery.people.items()},
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_commands_and_then_their_undos_lead_back_to_what_was_known(data) -> None:
+    stage = make_match()
+    owners: dict[int, list[TrackPart]] = {}
+    for track in range(4):
+        for part in range(2):
+            start = 10.0 * track + 1.1 * part
+            who = number(stage, ("east", "west")[track % 2], track, start, start + 1, person=track, part=part)
+            owners.setdefault(who, []).append(TrackPart(TrackId(("east", "west")[track % 2], 0, track), part))
+    done: list[tuple[Correction, dict[int, list[TrackPart]], object]] = []
+    for count in range(1, 1 + data.draw(st.integers(1, 5))):
+        kind = data.draw(st.sampled_from(list(CommandKind)[:-2]))
+        one, *others = data.draw(st.permutations(sorted(owners)))
+        some = tuple(data.draw(st.lists(st.sampled_from(owners[one]), min_size=1, unique=True)))
+        if (kind is CommandKind.MERGE and not others) or (kind is CommandKind.SPLIT and len(some) == len(owners[one])):
+            kind = CommandKind.NAME
+        ids: tuple[int, ...] = (one, others[0]) if kind is CommandKind.MERGE else (one,)
+        before = memory(stage), {who: list(mine) for who, mine in owners.items()}
+        if KINDS[kind] is CorrectionKind.SPLIT:
+            ids = (one, stage.next_person_id)
+        moved = () if kind in (CommandKind.MERGE, CommandKind.NAME) else some
+        name = "Anna" if kind is CommandKind.NAME and data.draw(st.booleans()) else ""
+        correction = Correction(KINDS[kind], ids, "ann", 0.0, moved, name=name, command=count)
+        stage.apply(CorrectionCommand(kind, ids[:1], "ann", 0.0, moved, name), correction)
+        if kind is CommandKind.MERGE:
+            owners[one] += owners.pop(others[0])
+        elif KINDS[kind] is CorrectionKind.SPLIT:
+            owners[ids[1]] = list(some)
+            owners[one] = [part for part in owners[one] if part not in some]
+            if not owners[one]:
+                del owners[one]
+        done.append((correction, before[1], before[0]))
+    while done:
+        correction, owners_then, known_then = done.pop()
+        merge = correction.kind is CorrectionKind.MERGED
+        source, target = correction.person_ids[:2] if merge else (*reversed(correction.person_ids), 0)[:2]
+        back = owners_then[target] if merge else correction.parts
+        moves = correction.kind in (CorrectionKind.MERGED, CorrectionKind.SPLIT)
+        undone = Correction(
+            CorrectionKind.UNDONE,
+            (source, target) if moves else correction.person_ids,
+            "ann",
+            0.0,
+            tuple(back) if moves else (),
+            undoes=correction.command,
+        )
+        stage.apply(CorrectionCommand(CommandKind.UNDO, (), "ann", 0.0, undoes=correction.command), undone)
+        assert memory(stage) == known_then

@@ -107,8 +107,8 @@ def test_a_damaged_page_is_one_clear_error(tmp_path: Path, capsys: pytest.Captur
 def test_why_prints_the_decision_and_later_corrections(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["why", str(folder), "east/0/1:1"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "east/0/1:1 at 1.4 was matched to person 1: new, 95% sure"
-    assert lines[-2:] == ["then split: 1, 3, by review (better so)", "now: person 3"]
+    assert lines[0] == "east/0/1:1 at 1.4 became person 1, a new number; 95% sure"
+    assert lines[-2:] == ["then split: 1, 3, by re-clustering (better so)", "now: person 3"]
     assert main(["why", str(folder), "east/0/9:0"]) == 1
     assert "expected a sighting" in capsys.readouterr().err
 
@@ -250,8 +250,22 @@ def test_erasure_reports_what_a_reader_holds_in_the_log_until_the_reader_is_gone
     reading.execute("BEGIN")
     reading.execute("SELECT count(*) FROM events").fetchone()
     ledger.close()
-    assert main(["erase", str(folder), "2", "--by", "ann"]) == 0
+    assert main(["erase", str(folder), "2", "--by", "ann"]) == 1
     assert "STILL FOUND in ledger.sqlite" in capsys.readouterr().out
     reading.close()
     Ledger(folder / "ledger.sqlite").close()
     assert not (folder / "ledger.sqlite-wal").exists()
+
+
+def test_what_an_erasure_searches_for_is_not_in_what_is_about_other_people(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ledger = Ledger(folder / "ledger.sqlite")
+    ledger.append([make_sighting(person_id, EAST, person_id, make_path(100 * person_id)) for person_id in range(4, 9)])
+    ledger.close()
+    for person_id in (2, 4, 5, 6):
+        assert main(["erase", str(folder), str(person_id), "--by", "ann"]) == 0
+        assert capsys.readouterr().out.endswith("nothing of it is found any more\n"), person_id
+    reader = LedgerReader(folder / "ledger.sqlite")
+    assert [person.person_id for person in reader.persons()] == [1, 3, 7, 8]
+    reader.close()

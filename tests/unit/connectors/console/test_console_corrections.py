@@ -6,13 +6,14 @@ from pathlib import Path
 import httpx
 import pytest
 from console_page import EAST_PART, PART, RunningPage, make_jpeg, write_ledger
+from factories import make_path, make_sighting
 
 from connectors.console.app_state import AppState
 from connectors.console.settings import Settings
 from connectors.console.store.accounts import Accounts
 from connectors.console.store.pictures import Picture
-from pipeline.core import CommandKind, CorrectionCommand
-from pipeline.ledger import submit_command
+from pipeline.core import CommandKind, CorrectionCommand, TrackId
+from pipeline.ledger import Ledger, submit_command
 from pipeline.ledger.apply import apply_pending
 
 
@@ -49,8 +50,32 @@ def test_a_merge_shows_in_every_answer_and_can_be_undone(client: httpx.Client) -
     assert client.get("/api/people/1").json()["corrections"][0]["reason"] == "same coat"
 
     undone = client.post(f"/api/corrections/{submitted['number']}/undo", json={}).json()
-    assert (undone["kind"], undone["state"]) == ("split", "done")
+    assert (undone["kind"], undone["state"]) == ("undo", "done")
     assert tracks(client, 1) == ["east/0/1", "west/0/1"]
+    assert tracks(client, 2) == ["west/0/2"]
+    assert client.post(f"/api/corrections/{submitted['number']}/undo", json={}).status_code == 409
+
+
+def test_undoing_a_merge_gives_the_name_of_the_watch_list_back_to_its_person(client: httpx.Client) -> None:
+    correct(client, kind="name", person_ids=[1], name="Anna")
+    alerts = client.get("/api/alerts").json()
+    merge = correct(client, kind="merge", person_ids=[3, 1])
+    assert client.get("/api/people/3").json()["name"] == "Anna"
+    client.post(f"/api/corrections/{merge['number']}/undo", json={})
+    assert client.get("/api/people/1").json()["name"] == "Anna"
+    assert client.get("/api/people/3").json()["name"] == ""
+    assert client.get("/api/alerts").json() == alerts
+
+
+def test_two_people_who_were_seen_at_once_are_merged_by_force_only(client: httpx.Client, page: RunningPage) -> None:
+    ledger = Ledger(page.state.ledger_path)
+    ledger.append([make_sighting(8, TrackId("east", 0, 8), path=make_path(0, 10))])
+    ledger.close()
+    asked = client.get("/api/corrections/together", params={"one": 1, "two": 8}).json()
+    assert asked["text"] == "were seen at the same time: in east from 0.0 to 0.9"
+    refused = correct(client, kind="merge", person_ids=[1, 8])
+    assert (refused["state"], "were seen at the same time" in refused["outcome"]) == ("refused", True)
+    assert correct(client, kind="merge", person_ids=[1, 8], force=True)["state"] == "done"
 
 
 def test_a_split_makes_a_new_person_and_can_be_undone(client: httpx.Client) -> None:
@@ -100,11 +125,23 @@ def test_the_answer_different_confirms_two_persons(client: httpx.Client) -> None
     assert tracks(client, 2) == ["west/0/2"]
 
 
+def test_an_answer_that_is_undone_is_asked_again(page: RunningPage, client: httpx.Client) -> None:
+    (question,) = client.get("/api/review").json()["questions"]
+    first, second = ({name: question[side][name] for name in ("track", "part")} for side in ("first", "second"))
+    answer = {"first": first, "second": second, "is_same": True, "purpose": "queue"}
+    number = client.post("/api/review", json=answer).json()["correction"]
+    client.post(f"/api/corrections/{number}/undo", json={})
+    page.state.follow()
+    assert client.get("/api/review").json()["questions"] == [question]
+    assert page.state.notes.labels("queue") == []
+
+
 def test_an_erased_person_is_in_no_answer_and_in_no_file_of_the_page(page: RunningPage, client: httpx.Client) -> None:
     jpeg = client.get("/api/picture", params=PART).content
     client.post("/api/alerts/comment", json={"key": "dwell/1/0.5", "text": "waits for a friend"})
     correct(client, kind="split", person_ids=[1], parts=[{"track": "west/0/1", "part": 0}])
-    proof = client.post("/api/people/1/erase", json={"reason": "asked for"}).json()
+    proof = client.post("/api/people/1/erase", json={"number": 1, "reason": "asked for"}).json()
+    assert client.post("/api/people/1/erase", json={"number": 3}).status_code == 422
     assert proof["state"] == "done"
     assert proof["was_there"] == {"sightings": 2, "rows": 2, "pictures": 2, "alerts": 1}
     assert proof["is_left"] == {"sightings": 0, "pictures": 0, "people": 0, "rows": 0}

@@ -1,15 +1,24 @@
 """Logins, sessions, roles and tokens."""
 
+import json
 import re
+import time
+from collections import deque
+from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import httpx
 import pytest
 from console_page import PASSWORD, RunningPage
+from fastapi import HTTPException
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
+from connectors.console.api.accounts import AccountRoutes, Credentials
 from connectors.console.api.throttle import FREE_TRIES, Throttle
 from connectors.console.settings import Settings
-from connectors.console.store.accounts import Accounts, Role
+from connectors.console.store.accounts import Accounts, Role, User
 from pipeline.core.errors import ConfigError
 
 pytestmark = pytest.mark.slow
@@ -88,12 +97,12 @@ def fresh(tmp_path: Path):
 
 def test_a_forged_cookie_is_refused(fresh: RunningPage) -> None:
     with fresh.client("fred") as client:
-        cookie = client.cookies["passerby_session"]
+        cookie = client.cookies[f"passerby_session_{fresh.port}"]
         assert client.get("/api/people").status_code == 200
         # The last character has unused bits, so change another one.
         changed = cookie[:-9] + ("A" if cookie[-9] != "A" else "B") + cookie[-8:]
         for forged in (changed, "", "a.b.c", cookie.split(".")[0]):
-            answer = httpx.get(f"{fresh.url}/api/people", headers={"cookie": f"passerby_session={forged}"})
+            answer = httpx.get(f"{fresh.url}/api/people", headers={"cookie": f"passerby_session_{fresh.port}={forged}"})
             assert answer.status_code == 401
 
 
@@ -154,13 +163,91 @@ def test_a_user_of_one_camera_sees_nothing_of_the_others(fresh: RunningPage) -> 
 
 def test_a_token_acts_for_its_user_until_it_is_revoked(fresh: RunningPage) -> None:
     with fresh.client("nora", Role.ADMINISTRATOR) as client:
-        token = client.post("/api/tokens", json={"name": "nora", "label": "nightly"}).json()["token"]
+        reads = client.post("/api/tokens", json={"name": "nora", "label": "reads"}).json()["token"]
+        with httpx.Client(base_url=fresh.url, headers={"authorization": f"Bearer {reads}"}) as machine:
+            assert machine.get("/api/people").status_code == 200
+            assert machine.post("/api/alerts/mute", json={"rule": "dwell", "seconds": 5}).status_code == 403
+        client.delete("/api/tokens/1")
+        token = client.post("/api/tokens", json={"name": "nora", "label": "nightly", "role": "administrator"}).json()[
+            "token"
+        ]
         with httpx.Client(base_url=fresh.url, headers={"authorization": f"Bearer {token}"}) as machine:
             assert machine.get("/api/users").status_code == 200
             assert machine.post("/api/alerts/mute", json={"rule": "dwell", "seconds": 5}).status_code == 200
             number = machine.get("/api/tokens").json()[0]["number"]
             assert client.delete(f"/api/tokens/{number}").status_code == 200
             assert machine.get("/api/users").status_code == 401
+
+
+def test_a_token_ends_with_its_time_and_with_the_password_of_its_user(fresh: RunningPage) -> None:
+    accounts = fresh.accounts
+    accounts.put("tim", PASSWORD, Role.OPERATOR, None)
+    old = accounts.make_token("tim", "old", Role.OPERATOR, 0.0, expires_at=1.0)
+    new = accounts.make_token("tim", "new", Role.ADMINISTRATOR, 0.0, expires_at=4e9)
+    assert accounts.user_of_token(old) is None
+    assert accounts.user_of_token(new) == accounts.user("tim")  # no token may do more than its user
+    accounts.put("tim", "another password", Role.OPERATOR, None)
+    assert accounts.user_of_token(new) is None
+
+
+def test_a_guesser_elsewhere_does_not_lock_a_user_out() -> None:
+    with_notes, request, response = Mock(), Mock(), Mock()
+    known = User("uma", Role.VIEWER)
+    accounts = Mock(log_in=lambda name, password: known if password == PASSWORD else None)
+    routes = AccountRoutes(accounts, Mock(cookie=lambda user: "cookie"), with_notes, cookie_is_secure=False)
+
+    def attempt(address: str, password: str) -> int:
+        request.client.host, request.headers = address, {"host": "a:1"}
+        try:
+            routes.log_in(request, response, Credentials("uma", password))
+        except HTTPException as refused:
+            return refused.status_code
+        return 200
+
+    assert attempt("10.0.0.1", PASSWORD) == 200
+    codes = [attempt("10.0.0.9", "wrong") for _ in range(FREE_TRIES + 1)]
+    assert codes == [401] * FREE_TRIES + [429]
+    assert attempt("10.0.0.8", PASSWORD) == 429  # guessers at many addresses wait together
+    assert attempt("10.0.0.1", PASSWORD) == 200
+
+
+@pytest.mark.parametrize("path", ["/api/live", "/api/changes"])
+def test_a_connection_ends_within_a_second_when_its_user_is_removed(fresh: RunningPage, path: str) -> None:
+    with fresh.client("vic", Role.VIEWER) as client:
+        cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+        url = fresh.url.replace("http", "ws", 1)
+        with connect(f"{url}{path}", additional_headers={"cookie": cookie}, proxy=None) as socket:
+            fresh.accounts.put("admin", PASSWORD, Role.ADMINISTRATOR, None)
+            fresh.accounts.drop("vic")
+            removed_at = time.monotonic()
+            with pytest.raises(ConnectionClosed) as closed:
+                deque(iter(partial(socket.recv, timeout=5), None))
+        assert time.monotonic() - removed_at < 1.5
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 4401
+
+
+def test_a_user_of_one_camera_reads_no_names_and_reasons_of_others(fresh: RunningPage) -> None:
+    (fresh.settings.output_dir / "status.json").write_text(json.dumps({"cameras": {"east": {}, "west": {}}}))
+    with fresh.client("wim") as everything:
+        named = {"kind": "name", "person_ids": [3], "name": "Anna", "reason": "wanted"}
+        number = everything.post("/api/corrections", json=named).json()["number"]
+    with fresh.client("xia", Role.OPERATOR, ("west",)) as client:
+        assert client.get("/api/corrections").json() == []
+        assert client.get(f"/api/corrections/{number}").status_code == 404
+        assert client.post(f"/api/corrections/{number}/undo", json={}).status_code == 404
+        assert client.post("/api/alerts/mute", json={"rule": "dwell", "seconds": 5}).status_code == 403
+        health = client.get("/api/health").json()
+        assert list(health["status"]["cameras"]) == ["west"]
+        assert health["transits"] == []
+
+
+def test_looking_is_in_the_audit_once(fresh: RunningPage) -> None:
+    with fresh.client("yan", Role.VIEWER) as client:
+        for _ in range(3):
+            client.get("/api/people/1")
+    looks = [(entry.by, entry.subject) for entry in fresh.state.ledger_view.audit() if entry.action == "look"]
+    assert looks == [("yan", "person 1")]
 
 
 def test_the_last_administrator_cannot_be_removed(fresh: RunningPage) -> None:

@@ -15,7 +15,7 @@ def test_no_request_makes_the_server_fail(tmp_path: Path) -> None:
     with RunningPage(tmp_path / "run") as page:
         page.add_pictures()
         page.accounts.put("ann", "correct horse", Role.ADMINISTRATOR, None)
-        token = page.accounts.make_token("ann", "schemathesis", 0.0)
+        token = page.accounts.make_token("ann", "schemathesis", Role.ADMINISTRATOR, 0.0, expires_at=4e9)
         done = subprocess.run(
             [
                 *(Path(sys.executable).with_name("st"), "run", f"{page.url}/api/openapi.json"),

@@ -1,0 +1,54 @@
+// Plays the clips of sightings one after the other: an alert, or the journey of a person from camera to camera.
+
+import { dialog, h, put } from "./dom.js";
+import { eventTime } from "./format.js";
+
+const FRAME_MS = 250;
+const MAX_CLIPS = 300;
+
+// Opens a dialog that plays the clips of these parts of tracks, in this order; clips that are not kept are left out.
+export function play(title, parts) {
+  const frames = [];
+  let now = 0;
+  let isRunning = true;
+  const canvas = h("canvas", { width: 320, height: 240, role: "img", "aria-label": title });
+  const caption = h("p", { className: "num", "aria-live": "off" }, "Loading…");
+  const slider = h("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Time", oninput: () => { isRunning = false; toggle.textContent = "Play"; show(Number(slider.value)); } });
+  const toggle = h("button", { onclick: () => { isRunning = !isRunning; toggle.textContent = isRunning ? "Pause" : "Play"; if (isRunning && now >= frames.length - 1) now = -1; } }, "Pause");
+  const box = dialog(title, h("div", { className: "player" }, canvas, caption, h("div", { className: "bar" }, toggle, slider)),
+    h("form", { method: "dialog", className: "buttons" }, h("button", {}, "Close")));
+
+  function show(index) {
+    now = index;
+    const { image, left, width, camera, at } = frames[index];
+    [canvas.width, canvas.height] = [width, image.height];
+    canvas.getContext("2d").drawImage(image, left, 0, width, image.height, 0, 0, width, image.height);
+    canvas.dataset.frame = index;
+    slider.value = index;
+    put(caption, `${camera}, ${eventTime(at)} (${index + 1} of ${frames.length})`);
+  }
+
+  const timer = setInterval(() => {
+    if (!box.isConnected) { clearInterval(timer); return; }
+    if (isRunning && now + 1 < frames.length) show(now + 1);
+    else if (isRunning && frames.length && canvas.dataset.frame === undefined) show(0);
+  }, FRAME_MS);
+
+  load();
+  async function load() {
+    for (const each of parts.slice(0, MAX_CLIPS)) {
+      if (!box.isConnected) return;
+      const answer = await fetch(`/api/clip?${new URLSearchParams({ track: each.track, part: each.part })}`).catch(() => null);
+      if (!answer?.ok) continue;
+      const times = JSON.parse(answer.headers.get("x-captured-at"));
+      const image = await createImageBitmap(await answer.blob()).catch(() => null);
+      if (!image) continue;
+      const width = Math.floor(image.width / times.length);
+      const camera = each.track.split("/").slice(0, -2).join("/");
+      times.forEach((at, index) => frames.push({ image, left: index * width, width, camera, at }));
+      slider.max = frames.length - 1;
+    }
+    if (!frames.length) put(caption, "No clip of this is kept.");
+    box.dataset.loaded = frames.length;
+  }
+}
