@@ -94,7 +94,7 @@ def _connected(host: str, port: int) -> socket.socket:
 def _greet_in_plain_text(plain: socket.socket, host: str, port: int) -> None:
     try:
         _ask(plain, API_VERSIONS, 0, b"")
-        code, _ = _handshake(plain, "?")
+        code, mechanisms = _handshake(plain, "?")
     except TimeoutError as error:
         raise _RefusedError(f"no answer in {TIMEOUT_S:g} s; check that the broker is up") from error
     except OSError as error:
@@ -103,7 +103,7 @@ def _greet_in_plain_text(plain: socket.socket, host: str, port: int) -> None:
         else:
             words = f"it closes the connection ({error}); check that it is a Kafka broker"
         raise _RefusedError(words) from error
-    if code == UNSUPPORTED_SASL_MECHANISM:
+    if code == UNSUPPORTED_SASL_MECHANISM and mechanisms:
         raise _RefusedError("the port asks for user and password in plain text; use a port with sasl_ssl")
 
 

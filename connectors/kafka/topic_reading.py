@@ -140,9 +140,10 @@ class TopicReading:
         for number in self._partitions:
             offset = start.get(number, first[number]) if isinstance(start, Mapping) else start
             if isinstance(offset, int):
-                self._seek_within(
-                    number, offset, first[number], end[number], is_of_partition=isinstance(start, Mapping)
-                )
+                # An offset for the whole topic may be behind the end of one of its partitions. Elsewhere the broker
+                # says so itself, and ``poll`` goes on where it can.
+                is_common = not isinstance(start, Mapping) and len(self._partitions) > 1
+                self._seek_within(number, offset, first[number], end[number] if is_common else max(offset, end[number]))
             else:
                 self._consumer.seek(self._at(number), first[number] if offset == "earliest" else end[number])
         if isinstance(start, str) and start not in ("earliest", "latest"):
@@ -173,7 +174,12 @@ class TopicReading:
             first, end = self._bounds()
             for where, offset in error.args[0].items():
                 number = where.partition
-                self._seek_within(number, offset, first[number], end[number], is_of_partition=True)
+                if offset > end[number]:
+                    logger.warning(
+                        "topic %s, partition %d: it was made anew; read from its beginning", self._topic, number
+                    )
+                    offset = first[number]
+                self._seek_within(number, offset, first[number], end[number])
             return []
         except LogTruncationError as error:
             logger.warning(
@@ -275,8 +281,8 @@ class TopicReading:
             raise KafkaTimeoutError(f"no leader answers for a partition of {self._topic}")
         return {each.partition: first[each] for each in where}, {each.partition: end[each] for each in where}
 
-    def _seek_within(self, partition: int, offset: int, first: int, end: int, *, is_of_partition: bool) -> None:
-        """Move to an offset that a partition holds: the nearest one, or its beginning if it was made anew since."""
+    def _seek_within(self, partition: int, offset: int, first: int, end: int) -> None:
+        """Move to an offset, or to the nearest one that the partition holds."""
         if offset < first:
             self.num_missed += first - offset
             logger.warning(
@@ -286,9 +292,6 @@ class TopicReading:
                 first - offset,
                 first,
             )
-        if offset > end and is_of_partition:
-            logger.warning("topic %s, partition %d: it was made anew; read from its beginning", self._topic, partition)
-            offset = first
         self._consumer.seek(self._at(partition), min(max(offset, first), end))
 
     def _skip_unreadable(self) -> list[ConsumerRecord]:

@@ -139,6 +139,8 @@ def send_live(broker: Broker, topic: str, messages: list[Message], fps: float, p
 
 
 def test_a_live_camera_without_keys_comes_from_three_partitions(broker: Broker) -> None:
+    if broker.is_tansu:
+        pytest.skip("Tansu delivers live messages of several partitions in bursts")
     topic = broker.make_topic(partitions=3)
     source = make_source(broker, topic, live=True)
     with watching(source) as received:
