@@ -200,7 +200,9 @@ def test_commands_are_applied_between_windows_and_survive_a_death(tmp_path: Path
         await cameras["east"]("east", [see("east", 1), see("east", 2, person=1)], 1.0, 0.0)
         await cameras["west"]("west", [], 2.0, 0.0)
         await cameras["east"]("east", [], 2.0, 0.0)
-        submit_command(tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.MERGE, (1, 2), "ann", 1.7e9))
+        submit_command(
+            tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.MERGE, (1, 2), "ann", 1.7e9, force=True)
+        )
         submit_command(tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.MERGE, (1, 9), "ann", 1.7e9))
         await cameras["east"]("east", [], 3.0, 0.0)
         mortal.kill()
@@ -263,7 +265,7 @@ async def watch(folder: Path, *embeddings: Embedding) -> list[int]:
 
 def test_a_run_that_continues_applies_the_commands_of_meanwhile(tmp_path: Path) -> None:
     assert asyncio.run(watch(tmp_path, see("east", 1, person=0), see("east", 2, person=1))) == [1, 2]
-    submit_command(tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.MERGE, (1, 2), "ann", 1.7e9))
+    submit_command(tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.MERGE, (1, 2), "ann", 1.7e9, force=True))
     submit_command(
         tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.NAME, (1,), "ann", 1.7e9, name="lost child")
     )
@@ -322,7 +324,7 @@ def test_a_person_put_on_the_watch_list_raises_an_alert_after_the_restart(tmp_pa
 
 def test_a_command_at_rest_reaches_the_sinks_once_when_the_run_continues(tmp_path: Path) -> None:
     assert asyncio.run(watch(tmp_path, see("east", 1, person=0), see("east", 2, person=1))) == [1, 2]
-    submit_command(tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.MERGE, (1, 2), "ann", 1.7e9))
+    submit_command(tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.MERGE, (1, 2), "ann", 1.7e9, force=True))
 
     async def go_on(sink: MemorySink) -> None:
         actor = make_actor(tmp_path, sink)
@@ -347,7 +349,9 @@ def test_a_command_is_a_label_for_the_calibration_also_after_a_restart(tmp_path:
         await actor.deliver("east", [see("east", 1, person=0), see("east", 2, person=1)], 2.0, 0.0)
         before = actor._reducer.match._calibration.model.same_mean
         if not is_at_rest:
-            submit_command(tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.MERGE, (1, 2), "ann", 1.7e9))
+            submit_command(
+                tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.MERGE, (1, 2), "ann", 1.7e9, force=True)
+            )
         for camera_id in ("east", "west"):
             await actor.deliver(camera_id, [], inf, 0.0)
         await actor.finish(5.0)
@@ -355,6 +359,8 @@ def test_a_command_is_a_label_for_the_calibration_also_after_a_restart(tmp_path:
 
     before = asyncio.run(begin())
     if is_at_rest:
-        submit_command(tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.MERGE, (1, 2), "ann", 1.7e9))
+        submit_command(
+            tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.MERGE, (1, 2), "ann", 1.7e9, force=True)
+        )
     actor = make_actor(tmp_path, MemorySink())
     assert actor._reducer.match._calibration.model.same_mean > before
