@@ -37,6 +37,12 @@ def check_inside(camera_id: str, crop_xyxy: Rectangle | None, image: NDArray[np.
         )
 
 
+def size_hw(rectangle: Rectangle) -> tuple[int, int]:
+    """Return height and width, pixels."""
+    left, top, right, bottom = rectangle
+    return bottom - top, right - left
+
+
 def cut(image: NDArray[np.uint8], crop_xyxy: Rectangle | None) -> NDArray[np.uint8]:
     """Return the part of an image of shape ``(H, W, 3)``, C-contiguous; None: all of it."""
     if crop_xyxy is not None:

@@ -159,6 +159,7 @@ def _open_recording(camera_id: str, camera: object) -> Source | None:
     block = camera if isinstance(camera, Mapping) else {"uri": camera}
     options: dict[str, Any] = {str(key): value for key, value in block.items()}
     uri = str(options.pop("uri"))
+    options.pop("max_fps", None)
     kind = uri_kind(uri)
     if kind not in RECORDINGS:
         return None

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from connectors.pictures.rectangle import check_inside, checked_rectangle, cut
+from connectors.pictures.rectangle import check_inside, checked_rectangle, cut, size_hw
 from connectors.pictures.whole_image import UnreadableImageError, decode_whole
 from connectors.sources.damage import MAX_IN_A_ROW, DamageLog
 from connectors.sources.image_sequence import ImageFile, ImageSequence, UnreadableFolderError, read_sequence
@@ -162,9 +162,13 @@ class ImagesSource:
             except UnreadableImageError as error:
                 self._damage.bad(at, str(error))
                 continue
+            part = cut(pixels, self._crop)
+            if self._crop is not None and part.shape[:2] != size_hw(self._crop):
+                self._damage.bad(at, f"{image.path}: crop_xyxy is not inside it")
+                continue
             self._damage.good()
             has_any = True
-            yield Frame(FrameStamp(self.camera_id, image.index, at), cut(pixels, self._crop))
+            yield Frame(FrameStamp(self.camera_id, image.index, at), part)
         if not has_any:
             self._first_image(sequence)  # says why
 

@@ -14,7 +14,7 @@ from math import inf
 import av
 import av.error
 
-from connectors.pictures.rectangle import check_inside, checked_rectangle
+from connectors.pictures.rectangle import check_inside, checked_rectangle, size_hw
 from connectors.pictures.rgb import ToRgb
 from connectors.sources.damage import MAX_IN_A_ROW, DamageLog
 from connectors.sources.recording import BadPicture, BrokenError, Recording, error_words
@@ -138,8 +138,13 @@ class VideoFileSource:
                 for (number, picture), at in self._timed(recording):
                     if self._closed.is_set() or at - self._starts_at >= self._ends_after_s:
                         break
-                    if number >= self._resume_at and number % self._stride == 0:
-                        yield Frame(FrameStamp(self.camera_id, number, at), to_rgb.image(picture, self._crop))
+                    if number < self._resume_at or number % self._stride:
+                        continue
+                    image = to_rgb.image(picture, self._crop)
+                    if self._crop is not None and image.shape[:2] != size_hw(self._crop):
+                        self._damage.bad(at, f"crop_xyxy is not inside its {picture.width}x{picture.height} pixels")
+                    else:
+                        yield Frame(FrameStamp(self.camera_id, number, at), image)
         except (av.error.FFmpegError, OSError, BrokenError) as error:
             self._resume_at = max(self._resume_at, number + 1)
             raise SourceLostError(

@@ -159,6 +159,11 @@ class TrackingStage:
         """Number of open tracks."""
         return len(self._open)
 
+    @property
+    def frame_hw(self) -> tuple[int, int] | None:
+        """Height and width of the newest frame, pixels; None before the first."""
+        return self._frame_hw if self._session is not None else None
+
     def people_now(self) -> dict[TrackId, NDArray[np.float32]]:
         """Return the boxes in the newest frame, by track: shape ``(4,)``, pixels."""
         return {self._open[n].track_id: box for n, box in self._newest_boxes.items() if n in self._open}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from pipeline.cli.page_after_run import keep_page
+from pipeline.cli.recordings import check_recordings, write_recordings
 from pipeline.cli.truth import score_run, true_tables
 from pipeline.config.composition import CONFIGS, load_config, to_yaml
 from pipeline.config.plan import make_plan
@@ -117,6 +118,7 @@ def _check(config: PipelineConfig, plan: Plan) -> None:
     _check_cameras(config, plan)
     for name, make_source in plan.make_enrolled.items():
         _check_source(make_source, f"enrol.{name}", None)
+    check_recordings(config.site.cameras, plan)
     true_tables(config)
     for make_sink in plan.make_sinks.values():
         check_outside(make_sink)
@@ -192,6 +194,7 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
             return _stopped_at_start()
         pipeline = starting.result()
         _write_config(config, plan.output_dir)
+        write_recordings(config.site.cameras, plan.output_dir)
     _print_notes(plan.output_dir)
     logger.info("ready %.1f s after the start", time.perf_counter() - _LOADED_AT)
     began = time.perf_counter()

@@ -101,6 +101,7 @@ def build_source(
     if options.get("uri") is None:
         raise ConfigError(f"{key}: expected a uri, got {sorted(options)}; for instance {key}: /a/east.mp4")
     uri = str(options.pop("uri"))
+    options.pop("max_fps", None)  # of every camera, whatever its source
     kind = uri_kind(uri)
     if kind not in sources:
         raise ConfigError(

@@ -72,6 +72,11 @@ class LedgerReader:
             return self._events("number > ? ORDER BY number LIMIT ?", after, limit)
         return self._events("kind = ? AND number > ? ORDER BY number LIMIT ?", kind, after, limit)
 
+    def last_at(self, camera_id: str) -> float | None:
+        """Return the Unix seconds of the newest event of a camera; None if there is none."""
+        found = self._events("camera_id = ? ORDER BY at DESC LIMIT 1", camera_id)
+        return found[0].at if found else None
+
     def corrections(self, *, after: int = 0) -> list[tuple[int, Correction]]:
         """Return all corrections after an event, with the numbers of their events, in order."""
         events = self.events(after=after, limit=-1, kind="correction")

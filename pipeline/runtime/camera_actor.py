@@ -54,6 +54,7 @@ class CameraActor:
         deliver: Takes embeddings to the match actor.
         limits: What bounds the camera.
         make_monitor: Builds what shows the camera on a page; None where no page does.
+        max_fps: See ``PacedFrames``.
     """
 
     def __init__(
@@ -68,12 +69,15 @@ class CameraActor:
         deliver: Deliver,
         limits: CameraLimits,
         make_monitor: Callable[[], Monitor] | None = None,
+        max_fps: float | None = None,
     ) -> None:
         self._source = make_source()
         self._monitor = None if make_monitor is None else make_monitor()
         self._make_track = make_track
         self._clock = CameraClock(behind_s=limits.max_lateness_s)
-        self._paced = PacedFrames(self._source, input_hw=input_hw, speed=limits.replay_speed, clock=self._clock)
+        self._paced = PacedFrames(
+            self._source, input_hw=input_hw, speed=limits.replay_speed, clock=self._clock, max_fps=max_fps
+        )
         self._detect, self._pose, self._embed = detect, pose, embed
         self._deliver = Deliveries(deliver)
         self._limits = limits
@@ -246,6 +250,8 @@ class CameraActor:
         self._track_s, self._paced.decode_s = status.track_s, status.decode_s
         self._last = self._checkpointed = checkpoint.stamp
         self._source.resume(checkpoint.stamp)
+        if track.frame_hw is not None:
+            self._paced.size.keep(track.frame_hw)
         # The match actor may be lost as well, so it gets all that is pending; it skips what it has already processed.
         await self._deliver(self._source.camera_id, checkpoint.pending, -inf, time.time())
         if not self._source.live:

@@ -100,6 +100,7 @@ class MatchActor:
         self._flushed_at = time.monotonic()
         self._latencies_s: deque[float] = deque(maxlen=self.MAX_LATENCIES)
         self._publish_s = 0.0
+        self._num_passed_over = 0
         self._epoch = secrets.token_hex(8)
         saved = self._ledger.saved()
         self._unpublished = self._reducer.bring_back(saved)
@@ -120,6 +121,7 @@ class MatchActor:
             num_corrections=counts[Correction],
             num_alerts=counts[Alert],
             num_late=self._buffer.num_late,
+            num_passed_over=self._num_passed_over,
             num_sink_retries=self._sinks.num_retries,
             num_waiting=len(self._buffer),
             num_unusable=self._reducer.match.num_unusable,
@@ -168,7 +170,9 @@ class MatchActor:
             return Acknowledgement(self._epoch, True, self._processed_until, self._safe_until)
         for embedding in embeddings:
             part = TrackPart(embedding.track_id, embedding.part)
-            if part not in self._due_at and not self._ledger.has(part):
+            if part in self._due_at or self._ledger.has(part):
+                self._num_passed_over += 1
+            else:
                 self._buffer.add(embedding)
                 self._due_at[part] = due_at
         self._buffer.advance(camera_id, watermark)
@@ -213,6 +217,7 @@ class MatchActor:
             num_corrections=counts[Correction],
             num_alerts=counts[Alert],
             num_late=self._buffer.num_late,
+            num_passed_over=self._num_passed_over,
             num_sink_retries=self._sinks.num_retries,
             latencies_s=list(self._latencies_s),
             digest=self._ledger.digest,

@@ -104,6 +104,7 @@ class Plan:
 
     Attributes:
         make_sources: By camera.
+        max_fps: Frames a second that are taken of a camera at most, by camera; all of those that are not in it.
         make_enrolled: Pictures of the people who are known from the start, by name.
         make_track: A new tracking stage, one for each camera and session.
         input_hw: Height and width of the detector's input, pixels.
@@ -124,6 +125,7 @@ class Plan:
     """
 
     make_sources: Mapping[str, Callable[[], Source]]
+    max_fps: Mapping[str, float]
     make_enrolled: Mapping[str, Callable[[], Source]]
     make_track: Callable[[], TrackingStage]
     input_hw: tuple[int, int]

@@ -14,6 +14,7 @@ class MatchReport:
         num_corrections: Published corrections.
         num_alerts: Raised alerts, without amendments and retractions.
         num_late: Embeddings that arrived after their window had been processed.
+        num_passed_over: Embeddings that were there already, from before a restart; they are processed once.
         num_sink_retries: Calls that a busy sink refused.
         latencies_s: Seconds from when each sighting's last frame was due to its publication; of the newest ones.
         digest: sha256 of all published events.
@@ -32,4 +33,5 @@ class MatchReport:
     digest: str
     busy_s: Mapping[str, float] = field(default_factory=dict)
     behind: Sequence[str] = ()
+    num_passed_over: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)

@@ -13,6 +13,7 @@ class MatchStatus:
         num_corrections: Published corrections.
         num_alerts: Raised alerts, without amendments and retractions.
         num_late: Embeddings that arrived after their window had been processed.
+        num_passed_over: Embeddings that were there already, from before a restart; they are processed once.
         num_sink_retries: Calls that a busy sink refused.
         num_waiting: Embeddings that wait for slower cameras.
         num_unusable: Embeddings that were left out because they were invalid.
@@ -30,6 +31,7 @@ class MatchStatus:
     num_corrections: int = 0
     num_alerts: int = 0
     num_late: int = 0
+    num_passed_over: int = 0
     num_sink_retries: int = 0
     num_waiting: int = 0
     num_unusable: int = 0

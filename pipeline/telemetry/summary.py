@@ -49,6 +49,7 @@ def make_summary(
         "corrections": report.num_corrections,
         "alerts": report.num_alerts,
         "late": report.num_late,
+        "passed_over": report.num_passed_over,
         "sink_retries": report.num_sink_retries,
         "sink_dropped": dict(report.dropped),
         "wall_s": round(wall_s, 3),

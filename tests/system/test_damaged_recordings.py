@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from clips import make_clip
-from running import run, start
+from running import ROOT, Finished, run, start
 
 pytestmark = [pytest.mark.shared, pytest.mark.slow]
 
@@ -68,3 +68,29 @@ def test_pictures_to_enrol_that_cannot_be_read_are_named_by_their_key(shared: Pa
     (line,) = finished.errors
     assert line.startswith("error: enrol.anna: ")
     assert "site.cameras" not in line
+
+
+def test_a_run_is_continued_with_a_later_recording_and_refuses_another_one_of_the_same_time(
+    shared: Path, tmp_path: Path
+) -> None:
+    demo = ROOT / "connectors/synthetic/demo"
+
+    def continued(name: str, **options: float) -> Finished:
+        block = ", ".join([f"uri: {demo / name}", "seconds: 5", *(f"{key}: {value}" for key, value in options.items())])
+        return run([*overrides(shared, f"east: {{{block}}}", tmp_path / "out"), "resume=true"])
+
+    (tmp_path / "out").mkdir()
+    assert continued("west.mp4").code == 0
+    before = json.loads((tmp_path / "out/summary.json").read_text())
+    assert before["sightings"] > 0
+    refused = continued("gate.mp4")
+    assert refused.code == 2
+    (line,) = refused.errors
+    assert line.startswith("error: resume: expected the recording that the run in ")
+    assert "set its site.cameras.east.starts_at" in line
+    same = continued("west.mp4")
+    assert same.code == 0
+    assert json.loads((tmp_path / "out/summary.json").read_text())["passed_over"] > 0
+    assert continued("gate.mp4", starts_at=1000.0).code == 0
+    after = json.loads((tmp_path / "out/summary.json").read_text())
+    assert after["sightings"] > before["sightings"]

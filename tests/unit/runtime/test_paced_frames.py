@@ -1,8 +1,11 @@
 """How the frames of a recording are paced."""
 
+import math
 import threading
 import time
 
+import numpy as np
+import pytest
 from factories import make_frame, make_stamp
 
 from connectors.sources.memory import MemorySource
@@ -10,9 +13,11 @@ from pipeline.runtime.camera_clock import CameraClock
 from pipeline.runtime.paced_frames import PacedFrames
 
 
-def paced(times: list[float], speed: float = 1.0) -> PacedFrames:
+def paced(times: list[float], speed: float = 1.0, max_fps: float | None = None) -> PacedFrames:
     frames = [make_frame(make_stamp(index=index, captured_at=at)) for index, at in enumerate(times)]
-    return PacedFrames(MemorySource("east", frames), input_hw=(64, 64), speed=speed, clock=CameraClock(behind_s=5.0))
+    source = MemorySource("east", frames)
+    clock = CameraClock(behind_s=5.0)
+    return PacedFrames(source, input_hw=(64, 64), speed=speed, clock=clock, max_fps=max_fps)
 
 
 def test_frames_come_when_they_are_due() -> None:
@@ -45,3 +50,22 @@ def test_as_fast_as_possible_nothing_is_waited_for() -> None:
     began = time.monotonic()
     assert len(list(paced([0.0, 1e9], speed=float("inf")).read())) == 2
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("fps", [25, 30, 10, 12.5])
+@pytest.mark.parametrize("max_fps", [10.0, 5.0, 1.0])
+def test_so_many_frames_a_second_are_taken_as_evenly_as_they_come(fps: float, max_fps: float) -> None:
+    reading = paced([index / fps for index in range(int(20 * fps))], speed=math.inf, max_fps=max_fps)
+    times = [item.frame.stamp.captured_at for item in reading.read()]
+    assert len(times) == pytest.approx(20 * max_fps, abs=1)
+    steps = np.diff(times)
+    assert steps.min() > 1 / max_fps - 1.01 / fps
+    assert steps.max() < 1 / max_fps + 1.01 / fps
+
+
+def test_a_rate_at_which_people_are_lost_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    list(paced([index / 2 for index in range(60)], speed=math.inf).read())
+    assert caplog.text.count("camera east gives 2.0 frames/s") == 1
+    caplog.clear()
+    list(paced([index / 10 for index in range(60)], speed=math.inf).read())
+    assert caplog.text == ""

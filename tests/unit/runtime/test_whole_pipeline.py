@@ -67,6 +67,7 @@ def make_plan(folder: Path, sources: Sequence[Source], sinks: Sequence[Sink] = (
         "max_events": 0,
     }
     return Plan(
+        max_fps={},
         make_sources={source.camera_id: (lambda source=source: source) for source in sources},
         make_enrolled={},
         make_track=lambda: TrackingStage(

@@ -242,3 +242,11 @@ def test_a_file_of_several_pages_is_refused(tmp_path: Path) -> None:
 def test_options_out_of_range_are_refused(tmp_path: Path, options: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="correct them"):
         ImagesSource("east", str(tmp_path), **options)  # type: ignore[arg-type]
+
+
+def test_an_image_that_is_too_small_for_the_rectangle_is_left_out(tmp_path: Path) -> None:
+    folder = write_images(tmp_path / "a", ["0.png", "1.png", "2.png"])
+    cv2.imwrite(str(folder / "1.png"), np.zeros((20, 20, 3), np.uint8))
+    source = ImagesSource("east", str(folder), crop_xyxy=(80, 0, 160, 100))
+    assert [frame.stamp.index for frame in source.frames()] == [0, 2]
+    assert source.num_bad == 1
