@@ -27,12 +27,17 @@ ASK_EVERY_S = 1.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Own a run until it ends; return the exit code."""
+    parsed = make_parser().parse_args(arguments)
+    return asyncio.run(_own(parsed.address, parsed.id, parsed.overrides))
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of this command."""
     parser = argparse.ArgumentParser(prog="passerby job", description=__doc__.splitlines()[0])
     parser.add_argument("--address", required=True, help="of the cluster's dashboard, http://head:8265")
     parser.add_argument("--id", required=True, help="of the submission: one run at a time has it")
     parser.add_argument("overrides", nargs="+", help="of the run: key=value …")
-    parsed = parser.parse_args(arguments)
-    return asyncio.run(_own(parsed.address, parsed.id, parsed.overrides))
+    return parser
 
 
 async def _own(address: str, job_id: str, overrides: Sequence[str]) -> int:

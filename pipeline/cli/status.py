@@ -15,12 +15,7 @@ MAX_AGE_S = 30.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the health of a run. Return 0 if all is well, 1 if something is not, 2 if there is no status."""
-    parser = argparse.ArgumentParser(
-        prog="passerby status",
-        description="Tell how a run is: exit code 0 if all is well, 1 if something is not, 2 if there is no status.",
-    )
-    parser.add_argument("output", type=Path, help="output folder of a run, or a folder of such folders: the newest")
-    folder = parser.parse_args(arguments).output
+    folder = make_parser().parse_args(arguments).output
     paths = [path for path in (folder / "status.json", *folder.glob("*/status.json")) if path.exists()]
     if not paths:
         print(f"error: {folder}: expected the output of a run that goes on, got no status.json", file=sys.stderr)
@@ -36,6 +31,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for trouble in troubles:
         print(trouble)
     return ILL if troubles else WELL
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of this command."""
+    parser = argparse.ArgumentParser(
+        prog="passerby status",
+        description="Tell how a run is: exit code 0 if all is well, 1 if something is not, 2 if there is no status.",
+    )
+    parser.add_argument("output", type=Path, help="output folder of a run, or a folder of such folders: the newest")
+    return parser
 
 
 def troubles_of(status: dict[str, Any], now: float) -> list[str]:

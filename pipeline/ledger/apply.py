@@ -68,7 +68,7 @@ async def apply_command(submitted: SubmittedCommand, ledger: Ledger, reader: Led
         return
     removed, needles = await host.erase(command, correction, people.numbers.last)
     removed["exports"], away = await host.call(renew_exports, reader)
-    left = await host.call(places_with, reader.path.parent, [*needles, *lines_with(correction.parts)])
+    left = await host.call(places_with, reader.path.parent, needles, lines_with(correction.parts))
     erasure = Erasure(removed, left, tuple(away))
     ledger.append([], outcomes=[Outcome(submitted, time.time(), True, str(erasure))])
 

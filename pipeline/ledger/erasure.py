@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
-from pipeline.core import Correction, CorrectionKind, TrackPart
+from pipeline.core import CommandKind, Correction, CorrectionKind, TrackPart
 from pipeline.core.errors import ConnectorError
 from pipeline.ledger.commands import command_body, command_from
 from pipeline.ledger.events import body_of, from_row
@@ -132,7 +132,8 @@ def _redact_commands(database: sqlite3.Connection, person_ids: Set[int], parts: 
     for number, body in database.execute("SELECT number, body FROM orders").fetchall():
         command = command_from(body)
         is_about = bool(person_ids & set(command.person_ids)) or not parts.isdisjoint(command.parts)
-        if is_about and (command.parts or command.name):
+        told = command.parts or command.name or (command.reason and command.kind is not CommandKind.ERASE)
+        if is_about and told:
             empty = type(command)(command.kind, command.person_ids, command.by, command.at)
             database.execute("UPDATE orders SET body = ? WHERE number = ?", (command_body(empty), number))
             num_commands += 1
@@ -200,10 +201,10 @@ def erase_stores(folder: Path, parts: Sequence[TrackPart]) -> dict[str, int]:
     return removed
 
 
-def places_with(folder: Path, needles: Sequence[bytes]) -> tuple[str, ...]:
-    """Return the files below a folder that still contain one of these fragments."""
-    long = [needle for needle in needles if len(needle) >= MIN_NEEDLE_BYTES]
-    wanted = long[:: 1 + len(long) // MAX_NEEDLES]
+def places_with(folder: Path, fragments: Sequence[bytes], lines: Sequence[bytes] = ()) -> tuple[str, ...]:
+    """Return the files below a folder that still contain one of these fragments, or one of these texts of lines."""
+    long = [fragment for fragment in fragments if len(fragment) >= MIN_NEEDLE_BYTES]
+    wanted = [needle for needles in (long, lines) for needle in needles[:: 1 + len(needles) // MAX_NEEDLES]]
     return tuple(
         str(path.relative_to(folder))
         for path in sorted(folder.rglob("*"))

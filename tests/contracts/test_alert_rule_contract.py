@@ -29,6 +29,7 @@ CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs" / "alerts").gl
 SITE = {
     "zones": {"hall": {"camera": "east", "polygon": [[0, 0], [160, 0], [160, 120], [0, 120]]}},
     "max_dwell_s": 30.0,
+    "ground": {},
     "lines": {"gate": {"camera": "east", "from": [80, 120], "to": [80, 0], "forbidden": "both"}},
 }
 SETTINGS = {

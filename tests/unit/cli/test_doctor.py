@@ -69,7 +69,7 @@ def test_a_command_that_does_not_exist_is_refused_with_those_that_do() -> None:
         [sys.executable, "-m", "pipeline.cli.main", "rnu"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert "rnu: expected one of run, publish" in done.stderr
+    assert f"rnu: expected one of {', '.join(COMMANDS)}" in done.stderr
 
 
 def test_a_command_whose_extra_is_missing_says_what_to_install(

@@ -24,7 +24,7 @@ def test_what_is_shipped_is_in_range(kind: str) -> None:
         ("runtime.embed.num_gpus", "-1"),
         ("flow.max_inflight_frames", "0"),
         ("flow.read_ahead_frames", "-8"),
-        ("flow.max_reopens", "0"),
+        ("flow.max_reopens", "-1"),
         ("flow.drain_s", "nan"),
         ("matcher.window_s", "0"),
         ("matcher.max_false_match_rate", "1"),

@@ -199,7 +199,7 @@ def test_an_erasure_empties_the_commands_about_the_person_and_names_copies_elsew
     (path.parent / "others.txt").write_bytes(to_line(make_sighting(2, WEST, 0, make_path(50))))
     reader = LedgerReader(path)
     before = reader.commands()[0].command
-    assert command(path, "erase", "3") == 0
+    assert command(path, "erase", "3") == 1
     split, erase = reader.commands()
     assert split.command == CorrectionCommand(CommandKind.SPLIT, (1,), "ann", before.at)
     assert "copied.txt" in erase.outcome
@@ -216,17 +216,17 @@ def test_the_reason_of_a_decision_shows_its_evidence_and_whom_it_is_about(tmp_pa
     ledger.close()
     reader = LedgerReader(tmp_path / "ledger.sqlite")
     assert why(reader, TrackPart(EAST, 0)) == [
-        "east/0/1:0 at 0.4 was matched to person 1: matched, 95% sure",
+        "east/0/1:0 at 0.4 was recognised as person 1; 95% sure",
         "  appearance: cosine distance 0.200 to this person",
-        "  looks: +1.25",
-        "  way: -0.50",
+        "  appearance: +1.25",
+        "  place and time: -0.50",
         "  runner-up: none",
         "  no one was ruled out",
         "now: person 1",
     ]
     assert why(reader, TrackPart(WEST, 0))[1:5] == [
-        "  looks: +1.25 (of the runner-up)",
-        "  way: -0.50 (of the runner-up)",
+        "  appearance: +1.25 (of the runner-up)",
+        "  place and time: -0.50 (of the runner-up)",
         "  runner-up: person 1, at 0.400",
         "  not 1: away",
     ]
