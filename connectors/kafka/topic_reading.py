@@ -188,6 +188,8 @@ class TopicReading:
             for where, found in error.divergent_offsets.items():
                 self._consumer.seek(where, found.offset if found is not None else 0)
             return []
+        if self._was_made_anew():
+            return []  # what has come lies behind messages of the new topic that were not read
         self._got_some = bool(found)
         return [message for messages in found.values() for message in messages]
 
@@ -251,25 +253,33 @@ class TopicReading:
         if now - self._followed_at < METADATA_EVERY_MS / 1000:
             return
         self._followed_at = now
-        cluster = self._consumer._cluster  # what the library knows already; its own method may ask the broker
-        there = sorted(cluster.partitions_for_topic(self._topic) or ())
-        topic_id = cluster.topic_id(self._topic)
-        if there and topic_id != self.topic_id:
-            self.topic_id = topic_id
-            self._partitions = there if self._chosen_partition is None else self._partitions
-            self._begin_anew("it was deleted and made anew")
-        elif self._chosen_partition is None and (added := [each for each in there if each not in self._partitions]):
+        if self._was_made_anew() or self._chosen_partition is not None:
+            return
+        there = self._known()
+        if added := [each for each in there if each not in self._partitions]:
             logger.info("topic %s: %d partitions were added; read from their beginning", self._topic, len(added))
             self._partitions = there
             self._assign()
             self._consumer.seek_to_beginning(*map(self._at, added))
 
-    def _begin_anew(self, why: str) -> None:
-        logger.warning("topic %s: %s; read from its beginning", self._topic, why)
+    def _was_made_anew(self) -> bool:
+        """Return whether the topic is another one than it was; if so, begin it."""
+        there = self._known()
+        topic_id = self._consumer._cluster.topic_id(self._topic)
+        if not there or topic_id == self.topic_id:
+            return False
+        logger.warning("topic %s: it was deleted and made anew; read from its beginning", self._topic)
+        self.topic_id = topic_id
+        self._partitions = there if self._chosen_partition is None else self._partitions
         self.generation += 1
         self._consumer.assign([])
         self._assign()
         self._consumer.seek_to_beginning()
+        return True
+
+    def _known(self) -> list[int]:
+        """Return the partitions that the library knows already; its own method may ask the broker."""
+        return sorted(self._consumer._cluster.partitions_for_topic(self._topic) or ())
 
     def _bounds(self) -> tuple[dict[int, int], dict[int, int]]:
         """Return by partition the first offset there is, and the one behind the last."""
