@@ -9,7 +9,7 @@ Secrets: none.
 
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from connectors.sources.images import ImagesSource
 from connectors.sources.video_file import VideoFileSource
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.zones import parse_lines, parse_zones
-from pipeline.core import Frame, Source
+from pipeline.core import Frame, Source, TrackPart
 from pipeline.core.camera_uri import IMAGES, RECORDINGS, uri_kind
 from pipeline.core.errors import ConnectorError, SourceLostError
 
@@ -87,7 +87,7 @@ class AnnotatedVideoSink:
         self._folder = Path(output_dir) / "annotated"
         self._boxes = boxes = FinalBoxes(self._folder, cameras, self._draw_all)
         self.write, self.flush, self.close = boxes.write, boxes.flush, boxes.close
-        self.mark, self.rewind, self.re_export = boxes.mark, boxes.rewind, boxes.re_export
+        self.mark, self.rewind = boxes.mark, boxes.rewind
         self._cameras = dict(cameras)
         self._max_gap_s = max_gap_s
         self._trail_s = trail_s
@@ -99,6 +99,10 @@ class AnnotatedVideoSink:
         builder = AlertBuilder(name="annotated_video", severity="info", group="sink")
         self._zones = parse_zones(zones or {}, builder, ground)
         self._lines = parse_lines(lines or {}, builder, ground)
+
+    def re_export(self, person_of: Callable[[TrackPart], int]) -> None:
+        """Make ``close`` write the files of an earlier run again."""
+        self._boxes.re_export(person_of)
 
     def _draw_all(self) -> None:
         boxes = {camera_id: self._boxes.boxes(camera_id, max_gap_s=self._max_gap_s) for camera_id in self._cameras}

@@ -8,13 +8,14 @@ Secrets: none.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from connectors.sinks.final_boxes import FinalBoxes
+from pipeline.core import TrackPart
 from pipeline.core.errors import ConnectorError
 
 LINE = "%d,%d,%.2f,%.2f,%.2f,%.2f,%.4f,-1,-1,-1"
@@ -43,9 +44,13 @@ class MotSink:
         self._folder = Path(output_dir) / "mot"
         self._boxes = boxes = FinalBoxes(self._folder, camera_ids, self._write_texts)
         self.write, self.flush, self.close = boxes.write, boxes.flush, boxes.close
-        self.mark, self.rewind, self.re_export = boxes.mark, boxes.rewind, boxes.re_export
+        self.mark, self.rewind = boxes.mark, boxes.rewind
         self._camera_ids = tuple(camera_ids)
         self._max_gap_s = max_gap_s
+
+    def re_export(self, person_of: Callable[[TrackPart], int]) -> None:
+        """Make ``close`` write the files of an earlier run again."""
+        self._boxes.re_export(person_of)
 
     def _write_texts(self) -> None:
         for camera_id in dict.fromkeys((*self._camera_ids, *self._boxes.camera_ids)):

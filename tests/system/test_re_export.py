@@ -26,7 +26,7 @@ def test_text_and_films_follow_a_correction_that_came_after_the_run(
     assert main([str(tmp_path)]) == 0
     assert {path: path.read_text() for path in texts} == texts
     first, second, third = sorted(people_in(tmp_path), key=int)[:3]
-    assert ledger(["merge", str(tmp_path), first, second, "--by", "ann"]) == 0
+    assert ledger(["merge", str(tmp_path), first, second, "--by", "ann", "--force"]) == 0
     assert f"passerby re-export {tmp_path}" in capsys.readouterr().out
     assert ledger(["erase", str(tmp_path), third, "--by", "ann"]) == 0
     assert main([str(tmp_path)]) == 0
