@@ -301,7 +301,7 @@ def test_a_merge_shows_in_every_open_page_and_can_be_undone(browser: Browser, pa
         go(page, f"person/{kept}")
         page.get_by_role("button", name="Merge with").click()
         page.get_by_label("Person number").fill(str(absorbed))
-        page.wait_for_function("document.querySelector('dialog .bar img, dialog .bar .thumbnail')")
+        page.wait_for_selector("dialog .bar img, dialog .bar .thumbnail", state="attached")
         page.locator("dialog button.main").click()
         page.wait_for_selector("text=Done: merge")
         expect(watching.locator(f'[data-person="{absorbed}"]')).to_have_count(0)
