@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from video_datasets import write_mars
 from worlds import make_world
 
+from models.reid.clip_average import ClipOptions
 from models.reid.networks.backbones import ResNet50
 from models.reid.video import VideoEmbedder
 from models.reid.video_onnx import VideoOnnxEmbedder
@@ -279,7 +280,7 @@ def test_a_run_exported_as_onnx_gives_the_vectors_of_its_weights(run: Path, tmp_
     for name, kind in (("a.safetensors", VideoEmbedder), ("a.onnx", VideoOnnxEmbedder)):
         export(run, tmp_path / name)
         given = embedder.keywords | {"weights": str(tmp_path / name)}
-        names = inspect.signature(kind).parameters
+        names = {*inspect.signature(kind).parameters, *ClipOptions.__annotations__}
         served = kind(**{key: value for key, value in given.items() if key in names})
         vectors.append(served.embed([tracklet])[0].vector)
     assert float(vectors[0] @ vectors[1]) > 0.9999
