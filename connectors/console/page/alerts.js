@@ -69,7 +69,7 @@ export async function page(root, context) {
   function card(alert, isMuted) {
     const isRetracted = alert.state === "retracted";
     const isAcknowledged = alert.state === "acknowledged";
-    const states = { raised: ["open", "bad"], amended: ["amended", "warn"], acknowledged: ["acknowledged", "good"], retracted: ["retracted", ""] };
+    const states = { raised: ["open", "bad"], amended: alert.ended_at ? ["ended", "warn"] : ["amended", "warn"], acknowledged: ["acknowledged", "good"], retracted: ["retracted", ""] };
     const [word, kind] = states[alert.state];
     return h("article", { className: `card alert ${alert.severity} ${isRetracted ? "retracted done" : isAcknowledged || isMuted ? "done" : ""}`, "data-alert": alert.key },
       thumbnail(alert.picture, `Person ${alert.person}`),
@@ -78,7 +78,7 @@ export async function page(root, context) {
         h("div", { className: "facts" }, personLink(alert.person), h("span", {}, alert.camera), h("time", { className: "num" }, eventTime(alert.raised_at)),
           h("span", {}, alert.rule), h("span", { className: `tag ${kind}` }, word),
           isMuted ? h("span", { className: "tag" }, "muted") : null,
-          alert.was_amended && alert.state !== "amended" ? h("span", { className: "tag warn" }, "amended") : null),
+          alert.count > 1 ? h("span", {}, `${alert.count} times`) : null),
         h("ul", { className: "comments" },
           alert.acknowledged ? h("li", { className: "soft" }, `Acknowledged by ${alert.acknowledged.by}, ${wallClock(alert.acknowledged.at)}`) : null,
           alert.comments.map((each) => h("li", {}, h("b", {}, each.by), `: ${each.text}`)))),
