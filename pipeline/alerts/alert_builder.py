@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from pipeline.alerts.dwell import Dwell
 from pipeline.core import Alert, Severity, Sighting, TrackId
 from pipeline.core.errors import ConfigError
 
@@ -91,6 +92,29 @@ class AlertBuilder:
             evidence=evidence,
             place=place,
             ended_at=ended_at,
+        )
+
+    def build_dwell(
+        self,
+        person_id: int,
+        dwell: Dwell,
+        *,
+        place: str,
+        message: str,
+        is_over: bool,
+        severity: Severity | None = None,
+    ) -> Alert:
+        """Return an alert about a dwell of a person; otherwise as ``build``."""
+        return self.build_for(
+            person_id,
+            dwell.tracks[-1].camera_id,
+            place=place,
+            started_at=dwell.since,
+            raised_at=dwell.until,
+            ended_at=dwell.until if is_over else None,
+            message=message,
+            evidence=dwell.tracks,
+            severity=severity,
         )
 
     def wrong(self, key: str, expected: str, got: object) -> ConfigError:

@@ -93,13 +93,5 @@ class RestrictedCameraRule:
         self._presences.restore(state)
 
     def _report(self, camera_id: str, person_id: int, dwell: Dwell, *, is_over: bool) -> Alert:
-        return self._builder.build_for(
-            person_id,
-            camera_id,
-            place=camera_id,
-            started_at=dwell.since,
-            raised_at=dwell.until,
-            ended_at=dwell.until if is_over else None,
-            message=f"Somebody is in {camera_id!r} when nobody should be.",
-            evidence=dwell.tracks,
-        )
+        message = f"Somebody is in {camera_id!r} when nobody should be."
+        return self._builder.build_dwell(person_id, dwell, place=camera_id, message=message, is_over=is_over)

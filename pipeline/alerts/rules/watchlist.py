@@ -97,16 +97,8 @@ class WatchlistRule:
 
     def _reports(self, camera_id: str, person_id: int, dwell: Dwell, *, is_over: bool) -> Iterable[Alert]:
         if person_id in self._people:
-            yield self._builder.build_for(
-                person_id,
-                camera_id,
-                place=camera_id,
-                started_at=dwell.since,
-                raised_at=dwell.until,
-                ended_at=dwell.until if is_over else None,
-                message=_message(self._people[person_id]),
-                evidence=dwell.tracks,
-            )
+            message = _message(self._people[person_id])
+            yield self._builder.build_dwell(person_id, dwell, place=camera_id, message=message, is_over=is_over)
 
 
 def _message(listed: str) -> str:

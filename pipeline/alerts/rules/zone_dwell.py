@@ -104,16 +104,10 @@ class ZoneDwellRule:
 
     def _reports(self, place: str, person_id: int, dwell: Dwell, *, is_over: bool) -> Iterable[Alert]:
         if dwell.dwell_s > self._limit_s(place):
-            yield self._builder.build_for(
-                person_id,
-                dwell.tracks[-1].camera_id,
-                place=place,
-                started_at=dwell.since,
-                raised_at=dwell.until,
-                ended_at=dwell.until if is_over else None,
-                message=f"Somebody stays in {place!r} for more than {self._limit_s(place):g} s.",
-                evidence=dwell.tracks,
-                severity=self._zones[place].severity,
+            message = f"Somebody stays in {place!r} for more than {self._limit_s(place):g} s."
+            severity = self._zones[place].severity
+            yield self._builder.build_dwell(
+                person_id, dwell, place=place, message=message, is_over=is_over, severity=severity
             )
 
     def _limit_s(self, place: str) -> float:
