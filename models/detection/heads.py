@@ -95,7 +95,7 @@ def _recognise_single(name: str, array: Array, input_hw: tuple[int, int], *, is_
     for strides in ((8, 16, 32), (8, 16, 32, 64)):
         grid = Grid.of(input_hw, strides)
         if values == len(grid) and rows >= 5:
-            read = _Columns(name).read
+            read = Columns(name).read
             return Head("YOLOv8 to YOLOv12 or YOLO26, without suppression", RGB_1, is_final=False, read=read)
         if rows == 3 * len(grid) and values >= 6:
             return Head("YOLOv5 or YOLOv7", RGB_1, is_final=False, read=_Anchors(name, None).read)
@@ -106,8 +106,8 @@ def _recognise_single(name: str, array: Array, input_hw: tuple[int, int], *, is_
     if values == 6:
         # Rows of zeros are padding: they say nothing.
         if is_detr or 0 < np.abs(array[0, :, :4]).max(initial=0) < _LISTED_SIDES:
-            return Head("RT-DETR", RGB_1, is_final=True, read=_Listed(name, input_hw).read)
-        return Head("YOLOv10 or YOLO26, chosen inside", RGB_1, is_final=True, read=_Listed(name, None).read)
+            return Head("RT-DETR", RGB_1, is_final=True, read=Listed(name, input_hw).read)
+        return Head("YOLOv10 or YOLO26, chosen inside", RGB_1, is_final=True, read=Listed(name, None).read)
     if values > 6 and rows <= _MAX_QUERIES:
         return Head("RT-DETR", RGB_1, is_final=True, read=_Queries(name, name, input_hw).read)
     return None
@@ -143,12 +143,13 @@ class _Anchors:
 
 
 @dataclass(frozen=True, slots=True)
-class _Columns:
+class Columns:
     """One column an anchor: box, then classes."""
 
     name: str
 
     def read(self, outputs: Mapping[str, Array], label: int, min_score: float) -> Rows:
+        """Return the rows of one class, as ``Read``."""
         (columns,) = outputs[self.name]
         scores = columns[4 + label]
         found = np.flatnonzero(scores >= min_score)
@@ -156,13 +157,14 @@ class _Columns:
 
 
 @dataclass(frozen=True, slots=True)
-class _Listed:
+class Listed:
     """Rows of box, score and class. With a size the box is centre and size, in shares of it."""
 
     name: str
     input_hw: tuple[int, int] | None
 
     def read(self, outputs: Mapping[str, Array], label: int, min_score: float) -> Rows:
+        """Return the rows of one class, as ``Read``."""
         (rows,) = outputs[self.name]
         rows = rows[(rows[:, 4] >= min_score) & (rows[:, 5] == label)]
         return (rows[:, :4] if self.input_hw is None else _from_shares(rows[:, :4], self.input_hw)), rows[:, 4]

@@ -14,11 +14,10 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from models.backends.import_settings import import_settings
 from models.detection.boxes import check_size, to_frame
-from models.detection.heads import to_xyxy
+from models.detection.heads import Columns, Listed
 from models.detection.nms import suppress
 from models.weights.store import locate_weights
 from pipeline.core.detections import Detections
@@ -33,7 +32,7 @@ with import_settings(os.environ, YOLO_AUTOINSTALL="false", YOLO_OFFLINE="true"):
 logger = logging.getLogger(__name__)
 
 _LOAD_ERRORS = (RuntimeError, TypeError, AttributeError, ImportError, EOFError, pickle.UnpicklingError)
-_SCORE, _LABEL = 4, 5
+_FOUND = "found"
 
 
 class UltralyticsDetector:
@@ -80,7 +79,8 @@ class UltralyticsDetector:
             raise ConfigError(
                 f"person_label: expected one of the classes of {path}, {self._network.names}, got {person_label}"
             )
-        self._is_normalised = isinstance(self._network.model[-1], RTDETRDecoder)
+        is_normalised = isinstance(self._network.model[-1], RTDETRDecoder)
+        self._listed = Listed(_FOUND, self.input_hw if is_normalised else None)
         self._image_1CHW = np.empty((1, 3, *self.input_hw), np.float32)
         self._device = device
 
@@ -111,25 +111,12 @@ class UltralyticsDetector:
             np.divide(colour, np.float32(255), out=plane)
         with torch.inference_mode():
             found = self._network(torch.from_numpy(self._image_1CHW).to(self._device))[0][0].cpu().numpy()
-        boxes_xyxy, scores = self._listed(found) if found.shape[1] == 6 else self._anchored(found)
-        return to_frame(frame, boxes_xyxy, scores)
-
-    def _listed(self, rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Read rows of box, score and class: the network has chosen already."""
-        rows = rows[(rows[:, _SCORE] >= self._min_score) & (rows[:, _LABEL] == self._person_label)]
-        boxes, scores = rows[:, :4], rows[:, _SCORE]
-        if not self._is_normalised:
-            return boxes, scores
-        sides_xyxy = np.array(self.input_hw[::-1] * 2, np.float32)
-        return to_xyxy(boxes) * sides_xyxy, scores
-
-    def _anchored(self, columns: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Read one column an anchor, box then class scores, and choose."""
-        scores = columns[4 + self._person_label]
-        found = np.flatnonzero(scores >= self._min_score)
-        boxes_xyxy, scores = to_xyxy(columns[:4, found].T), scores[found]
+        outputs = {_FOUND: found[None]}
+        if found.shape[1] == 6:  # the network has chosen already
+            return to_frame(frame, *self._listed.read(outputs, self._person_label, self._min_score))
+        boxes_xyxy, scores = Columns(_FOUND).read(outputs, self._person_label, self._min_score)
         best = suppress(boxes_xyxy, scores, max_iou=self._nms_iou)
-        return boxes_xyxy[best], scores[best]
+        return to_frame(frame, boxes_xyxy[best], scores[best])
 
 
 def _check_device(device: str) -> None:
