@@ -4,11 +4,12 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 from factories import make_sighting
+from http_receiver import serving
 
 from connectors.sinks.memory import MemorySink
 from connectors.sinks.webhook import WebhookSink
@@ -65,13 +66,8 @@ class SlowReceiver(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def slow_url() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), SlowReceiver)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(SlowReceiver) as address:
+        yield f"{address}/"
 
 
 def test_a_receiver_that_takes_a_second_delays_nobody(slow_url: str) -> None:

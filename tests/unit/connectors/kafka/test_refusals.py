@@ -14,6 +14,7 @@ from factories import make_sighting, make_stamp
 from kafka import KafkaConsumer
 from kafka.admin import ACLOperation, ResourceType
 from kafka_broker import Broker, end_message, frame_message, wait_for
+from kafka_sink import flush_at_last
 from kafka_source import NODE, frames, stamps
 
 from connectors.kafka.client import client_options
@@ -247,18 +248,6 @@ def test_a_right_that_is_taken_away_for_a_while_loses_no_event(
     keys = [dict(message.headers)["event_key"] for message in broker.read(topic, 40)]
     assert sorted(keys) == sorted(f"sighting/east/0/{index}/0".encode() for index in range(40))
     sink.close()
-
-
-def flush_at_last(sink: KafkaSink, seconds: float = 30) -> None:
-    def is_flushed() -> bool:
-        try:
-            sink.flush()
-        except SinkBusyError:
-            time.sleep(0.1)
-            return False
-        return True
-
-    wait_for(is_flushed, seconds)
 
 
 def test_a_password_is_read_anew_from_its_file(kafka: ApacheKafka, broker: Broker, topic: str, tmp_path: Path) -> None:

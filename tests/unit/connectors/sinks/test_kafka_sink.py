@@ -8,7 +8,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 from factories import make_sighting
-from kafka_broker import Broker, wait_for
+from kafka_broker import Broker
+from kafka_sink import flush_at_last
 from plugins import ROOT
 from tcp_proxy import TcpProxy
 
@@ -60,18 +61,6 @@ def make(broker: Broker, topic: str, tmp_path: Path) -> Iterator[Make]:
     yield make_sink
     for sink in made:
         sink.close()
-
-
-def flush_at_last(sink: KafkaSink, seconds: float = 30) -> None:
-    def is_flushed() -> bool:
-        try:
-            sink.flush()
-        except SinkBusyError:
-            time.sleep(0.1)
-            return False
-        return True
-
-    wait_for(is_flushed, seconds)
 
 
 def event_keys(broker: Broker, topic: str, count: int | None = None) -> list[str]:

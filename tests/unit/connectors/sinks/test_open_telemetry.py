@@ -1,13 +1,13 @@
 """Spans for a collector that answers, and for one that does not."""
 
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from factories import make_sighting
+from http_receiver import serving
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from rtsp_server import free_port
@@ -39,13 +39,8 @@ class Collector(BaseHTTPRequestHandler):
 @pytest.fixture
 def endpoint() -> Iterator[str]:
     Collector.spans = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/v1/traces"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Collector) as address:
+        yield f"{address}/v1/traces"
 
 
 def test_a_sighting_and_its_alert_are_in_the_trace_of_their_frame(endpoint: str) -> None:
