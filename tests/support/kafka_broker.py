@@ -105,11 +105,22 @@ class Broker:
             assert self._process is not None, "only a broker of the tests can be stopped"
             self._process.send_signal(kind)
 
-    def make_topic(self, partitions: int = 1, name: str | None = None) -> str:
+    def make_topic(
+        self, partitions: int = 1, name: str | None = None, copies: int = 1, settings: dict[str, str] | None = None
+    ) -> str:
         """Create a topic, with a unique name unless one is given; return the name."""
         name = name or f"test.{uuid.uuid4().hex[:12]}"
         with contextlib.closing(KafkaAdminClient(bootstrap_servers=self.servers)) as admin:
-            admin.create_topics([NewTopic(name=name, num_partitions=partitions, replication_factor=1)])
+            admin.create_topics(
+                [
+                    NewTopic(
+                        name=name,
+                        num_partitions=partitions,
+                        replication_factor=copies,
+                        topic_configs=settings or {},
+                    )
+                ]
+            )
         return name
 
     def policy(self, topic: str) -> str:
