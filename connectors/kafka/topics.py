@@ -4,13 +4,14 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from kafka.errors import KafkaError, NoError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
-from connectors.kafka.client import connect, reason
+from connectors.kafka.client import ask, connect, reason
 from connectors.kafka.probe import why_unreachable
 from pipeline.core.errors import ConnectorError
 
@@ -71,14 +72,15 @@ def make_topics(options: Mapping[str, Any], specs: Sequence[TopicSpec]) -> list[
     """
     made = []
     with closing(connect(KafkaAdminClient, options)) as admin:
-        there = {topic["name"]: for_code(topic["error_code"]) for topic in admin.describe_topics(_names(specs))}
+        topics = ask(lambda: admin.describe_topics(_names(specs)))
+        there = {topic["name"]: for_code(topic["error_code"]) for topic in topics}
         for spec in specs:
             if there[spec.name] is NoError:
                 _compare(admin, spec)
             if there[spec.name] is not UnknownTopicOrPartitionError:
                 continue
             try:
-                admin.create_topics([new_topic(spec)])
+                ask(partial(admin.create_topics, [new_topic(spec)]))
             except TopicAlreadyExistsError:
                 continue  # another process has just created it
             made.append(spec.name)

@@ -33,6 +33,7 @@ from connectors.kafka.probe import why_unreachable
 from connectors.kafka.topics import TopicSpec, make_topics
 from pipeline.core import Alert, Correction, Record, Sighting
 from pipeline.core.errors import ConfigError, SinkBusyError
+from pipeline.core.sink_report import SinkReport
 
 logger = logging.getLogger(__name__)
 
@@ -190,6 +191,10 @@ class KafkaSink:
         self._is_late = len(self._outbox) > 0
         if self._is_late:
             raise self._busy()
+
+    def report(self) -> SinkReport:
+        """Return what waits in the outbox, what was dead-lettered, and why nothing is taken; from any thread."""
+        return SinkReport(len(self._outbox), self.num_dead, self._why if self._is_late else self._logged)
 
     def close(self) -> None:
         """Disconnect and close the outbox; idempotent. Events that are not delivered stay in the outbox."""

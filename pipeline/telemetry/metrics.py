@@ -17,6 +17,7 @@ COUNTERS = {
     "reid_late_total": ("Tracklets that arrived after their window had been processed.", ()),
     "reid_unusable_total": ("Tracklets that were left out because they were invalid.", ()),
     "reid_sink_retries_total": ("Batches that a sink did not accept at once.", ()),
+    "reid_sink_given_up_total": ("Records that a sink gave up for good.", ("sink",)),
 }
 GAUGES = {
     "reid_frame_age_seconds": ("Time from when the newest tracked frame was due until it was tracked.", ("camera",)),
@@ -28,6 +29,8 @@ GAUGES = {
         "Drift of the distances between different people since training, standard deviations.",
         (),
     ),
+    "reid_sink_waiting": ("Records that a sink has not delivered yet.", ("sink",)),
+    "reid_sink_refused": ("1 while a sink takes nothing; status.json says why.", ("sink",)),
     "reid_cameras_lost": ("Cameras that were given up.", ()),
     "reid_camera_away": (
         "1 while a camera gives no frames, its process does not answer, or it was given up.",
@@ -60,6 +63,10 @@ class RayMetrics:
         self._gauges["reid_calibration_drift"].set(match.calibration_drift)
         self._gauges["reid_identities"].set(match.num_identities)
         self._gauges["reid_waiting_items"].set(match.num_waiting)
+        for sink, report in match.sinks.items():
+            self._count("reid_sink_given_up_total", report.num_given_up, sink=sink)
+            self._gauges["reid_sink_waiting"].set(report.num_waiting, {"sink": sink})
+            self._gauges["reid_sink_refused"].set(float(report.refusal is not None), {"sink": sink})
         for camera, status in cameras.items():
             for outcome, count in (
                 ("processed", status.frames_processed),

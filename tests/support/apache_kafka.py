@@ -164,6 +164,14 @@ class ApacheKafka:
         self._launch(node)
         self._await(node)
 
+    def running(self) -> set[int]:
+        """Return the numbers of the brokers that run."""
+        return {number for number, process in self._processes.items() if process.poll() is None}
+
+    def ended(self) -> set[int]:
+        """Return the numbers of the brokers that have ended."""
+        return set(self._processes) - self.running()
+
     def allow(self, user: str, kind: ResourceType, name: str, *operations: ACLOperation) -> None:
         """Allow operations on a topic or a group."""
         with self.admin() as admin:

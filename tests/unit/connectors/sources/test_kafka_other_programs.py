@@ -202,7 +202,7 @@ def test_records_that_were_deleted_in_two_partitions_are_counted_as_missing(brok
 def test_what_is_no_frame_is_passed_over_and_counted_by_reason(broker: Broker) -> None:
     topic = broker.make_topic()
     with closing(KafkaProducer(bootstrap_servers=broker.servers)) as producer:
-        for key in (b"east", b"west", None):
+        for key in (b"east", b"west", b"north"):
             producer.send(topic, None, key).get(30)  # tombstones
     huge = cv2.imencode(".png", np.zeros((9000, 9000), np.uint8))[1].tobytes()
     garbage: list[Message] = [
@@ -236,7 +236,7 @@ def test_log_append_time_orders_pictures_by_the_brokers_clock(broker: Broker) ->
             producer.send(topic, encoded(index), partition=index % 2, timestamp_ms=1_000_000 + index).get(30)
             time.sleep(0.02)
     received = list(make_source(broker, topic, end="latest").frames())
-    bars = [int((np.asarray(frame.image)[2] == 128).all(axis=-1).sum()) for frame in received]
+    bars = [int((abs(frame.image[2].astype(int) - 128) < 30).all(axis=-1).sum()) for frame in received]
     assert len(received) == 20
     assert bars == sorted(bars)
     assert began - 1 < received[0].stamp.captured_at < received[-1].stamp.captured_at < time.time() + 1
