@@ -90,6 +90,24 @@ def make_topics(options: Mapping[str, Any], specs: Sequence[TopicSpec]) -> list[
     return made
 
 
+def out_of_step(options: Mapping[str, Any], specs: Sequence[TopicSpec]) -> str | None:
+    """Return in words which topic lacks a leader or copies in step, so that a broker may take no events; None if none.
+
+    Raises:
+        KafkaError: If no broker can be reached.
+    """
+    with closing(connect(KafkaAdminClient, options)) as admin:
+        for topic in ask(lambda: admin.describe_topics(_names(specs))):
+            for partition in topic["partitions"]:
+                copies, in_step = len(partition["replica_nodes"]), len(partition["isr_nodes"])
+                where = f"partition {partition['partition_index']} of topic {topic['name']}"
+                if partition["leader_id"] < 0:
+                    return f"no leader for {where}; bring its brokers back"
+                if in_step < copies:
+                    return f"{in_step} of {copies} copies in step for {where}; bring the other brokers back"
+    return None
+
+
 def _names(specs: Sequence[TopicSpec]) -> list[str]:
     return list(dict.fromkeys(spec.name for spec in specs))
 

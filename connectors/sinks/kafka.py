@@ -30,7 +30,7 @@ from connectors.kafka.event_message import checked_topics, event_headers, event_
 from connectors.kafka.outbox import Outbox, OutboxMessage
 from connectors.kafka.preflight import Needed, why_not
 from connectors.kafka.probe import why_unreachable
-from connectors.kafka.topics import TopicSpec, make_topics
+from connectors.kafka.topics import TopicSpec, make_topics, out_of_step
 from pipeline.core import Alert, Correction, Record, Sighting
 from pipeline.core.errors import ConfigError, SinkBusyError
 from pipeline.core.sink_report import SinkReport
@@ -314,9 +314,12 @@ class KafkaSink:
         self._answered_at = time.monotonic()
         try:
             options = self._client_options()
-            made = make_topics({**options, "request_timeout_ms": self._open_timeout_ms}, self._specs)
+            limited = {**options, "request_timeout_ms": self._open_timeout_ms}
+            made = make_topics(limited, self._specs)
+            if (why := out_of_step(limited, self._specs)) is not None:
+                self._tell(why)  # kafka-python goes on trying by itself
         except (KafkaError, ConfigError) as error:
-            self._why = self._words(error)
+            self._tell(self._words(error))
             return
         if options != self._made_with:
             self._lost(KafkaError("user or password has changed"))
@@ -325,15 +328,7 @@ class KafkaSink:
 
     def _lost(self, error: BaseException) -> None:
         """Give up the producer, loudly when the reason is new: the next one sends its events again."""
-        self._why = self._words(error)
-        if self._why != self._logged:
-            self._logged = self._why
-            logger.error(
-                "sink.kafka: expected %s to take %d events, got %s; they wait in the outbox until it does",
-                self._servers,
-                len(self._outbox),
-                self._why,
-            )
+        self._tell(self._words(error))
         if self._producer is not None:
             close_producer(self._producer, timeout_s=0.0)
         self._producer = None
@@ -342,6 +337,17 @@ class KafkaSink:
         self._alone = None
         self._retry_at = time.monotonic() + min(MAX_RETRY_S, FIRST_RETRY_S * 2 ** min(self._num_failures, 16))
         self._num_failures += 1
+
+    def _tell(self, why: str) -> None:
+        self._why = why
+        if why != self._logged:
+            self._logged = why
+            logger.error(
+                "sink.kafka: expected %s to take %d events, got %s; they wait in the outbox until it does",
+                self._servers,
+                len(self._outbox),
+                why,
+            )
 
     def _words(self, error: BaseException) -> str:
         if not isinstance(error, KafkaError):

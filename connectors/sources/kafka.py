@@ -171,6 +171,11 @@ class KafkaSource:
         """Messages of the topic that the broker had deleted before they were read."""
         return self._num_missed + (0 if (opened := self._opened) is None else opened[0].num_missed)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the topic is being read."""
+        return self._opened is not None
+
     def report(self) -> SourceReport:
         """Return what was repaired and left out so far."""
         lost = self._num_letters_lost + (0 if (opened := self._opened) is None else opened[1].num_lost)

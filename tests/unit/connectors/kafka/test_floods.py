@@ -115,7 +115,7 @@ DETECT_S = 0.05
 @pytest.mark.timeout(300)
 def test_four_times_too_many_frames_are_dropped_and_counted_and_take_no_memory(broker: Broker) -> None:
     topic = broker.make_topic()
-    num_sent, fps = 800, 4 / DETECT_S
+    num_sent, fps = 400, 4 / DETECT_S
     newest = num_sent - 2  # the last message is not a frame
     source = make_source(broker, topic, live=True, message="passerby", read_timeout_s=3.0)
     taken: list[int] = []
