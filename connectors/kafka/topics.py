@@ -85,8 +85,9 @@ def make_topics(options: Mapping[str, Any], specs: Sequence[TopicSpec]) -> list[
                 continue  # another process has just created it
             made.append(spec.name)
             copies = "as many copies as the cluster says" if spec.replication is None else f"{spec.replication} copies"
-            settings = ", ".join(f"{name}={value}" for name, value in spec.settings.items()) or "the cluster's settings"
-            logger.info("topic %s created: %d partitions, %s, %s", spec.name, spec.partitions, copies, settings)
+            logger.info(
+                "topic %s created: %d partitions, %s, %s", spec.name, spec.partitions, copies, _kept(admin, spec)
+            )
     return made
 
 
@@ -117,11 +118,7 @@ def _compare(admin: KafkaAdminClient, spec: TopicSpec) -> None:
     wanted = spec.settings.get("cleanup.policy")
     if wanted is None:
         return
-    try:
-        described = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, spec.name)], config_filter="all")
-    except KafkaError:
-        return  # DescribeConfigs is not a right that the sink needs
-    policy = described.get("topic", {}).get(spec.name, {}).get("cleanup.policy", {}).get("value")
+    policy = _setting(admin, spec.name, "cleanup.policy")
     if policy is not None and wanted not in policy:
         logger.warning(
             "topic %s exists with cleanup.policy=%s; expected %s, so that the newest state of each alert stays: "
@@ -132,3 +129,23 @@ def _compare(admin: KafkaAdminClient, spec: TopicSpec) -> None:
             spec.name,
             wanted,
         )
+
+
+def _kept(admin: KafkaAdminClient, spec: TopicSpec) -> str:
+    """Return in words for how long the messages of a topic that was just created are kept."""
+    if spec.settings.get("cleanup.policy") == "compact":
+        return "compacted: the newest message of each key stays"
+    retention_ms = spec.settings.get("retention.ms") or _setting(admin, spec.name, "retention.ms")
+    if retention_ms is None:
+        return "kept for as long as the cluster says"
+    return "kept for ever" if int(retention_ms) < 0 else f"kept for {int(retention_ms) / 3_600_000:g} hours"
+
+
+def _setting(admin: KafkaAdminClient, topic: str, name: str) -> str | None:
+    """Return a setting of a topic; None if it cannot be known: DescribeConfigs is not a right that the sink needs."""
+    try:
+        described = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")
+    except KafkaError:
+        return None
+    value = described.get("topic", {}).get(topic, {}).get(name, {}).get("value")
+    return None if value is None else str(value)

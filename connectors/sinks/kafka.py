@@ -72,6 +72,7 @@ class KafkaSink:
         security: See ``connectors.kafka.client.Security``.
         partitions: Number of partitions of topics that do not exist yet.
         replication: Number of brokers that hold each of these partitions; None: as the cluster says.
+        retention_s: Seconds for which these topics, but for alerts, keep events; None: as the cluster says.
         dead_letters: Topic for events that the broker never takes, because they are too large; None: dropped.
         max_waiting: Events in the outbox after which ``write`` refuses more.
         open_timeout_s: Seconds within which a broker must answer.
@@ -98,10 +99,11 @@ class KafkaSink:
         max_waiting: int,
         open_timeout_s: float,
         flush_timeout_s: float,
+        retention_s: float | None = None,
     ) -> None:
         self._servers = servers
         self._topics = checked_topics(topics)
-        self._specs = topic_specs(self._topics, partitions, replication)
+        self._specs = topic_specs(self._topics, partitions, replication, retention_s)
         self._specs += [] if dead_letters is None else [TopicSpec(dead_letters, 1, replication)]
         client_options(servers, security, "sink.kafka")
         self._security = security
@@ -133,10 +135,11 @@ class KafkaSink:
         security: Mapping[str, object],
         partitions: int = 1,
         replication: int | None = None,
+        retention_s: float | None = None,
         **_: object,
     ) -> None:
         """Raise ``ConfigError`` if the constructor would; sends nothing."""
-        topic_specs(checked_topics(topics), partitions, replication)
+        topic_specs(checked_topics(topics), partitions, replication, retention_s)
         client_options(servers, security, "sink.kafka")
 
     @staticmethod
@@ -148,6 +151,7 @@ class KafkaSink:
         partitions: int,
         replication: int | None,
         dead_letters: str | None,
+        retention_s: float | None = None,
         **_: object,
     ) -> None:
         """Ask the broker whether the user may write to every topic, or create it; writes nothing.
@@ -155,7 +159,7 @@ class KafkaSink:
         Raises:
             ConfigError: If not, with the cause.
         """
-        specs = topic_specs(checked_topics(topics), partitions, replication)
+        specs = topic_specs(checked_topics(topics), partitions, replication, retention_s)
         specs += [] if dead_letters is None else [TopicSpec(dead_letters, 1, replication)]
         needed = [Needed("topic", spec.name, ("Write", "Describe"), spec) for spec in specs]
         refusal = why_not(client_options(servers, security, "sink.kafka"), needed)

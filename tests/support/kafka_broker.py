@@ -138,11 +138,11 @@ class Broker:
             )
         return name
 
-    def policy(self, topic: str) -> str:
-        """Return the cleanup policy of a topic."""
+    def setting(self, topic: str, name: str) -> str:
+        """Return a setting of a topic."""
         with contextlib.closing(KafkaAdminClient(bootstrap_servers=self.servers)) as admin:
             described = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")
-        return str(described["topic"][topic].get("cleanup.policy", {}).get("value"))
+        return str(described["topic"][topic].get(name, {}).get("value"))
 
     def write(self, topic: str, messages: Sequence[Message], partition: int | None = None, linger_ms: int = 0) -> None:
         with contextlib.closing(

@@ -156,7 +156,7 @@ def test_too_few_brokers_in_step_keep_events_in_the_outbox_and_say_so(
     make(cluster, name, **{"min.insync.replicas": "3"})
     sink = KafkaSink(**sink_options(cluster.servers, name, tmp_path, {}, flush_timeout_s=5.0))  # type: ignore[arg-type]
     sink.write([make_sighting(1, TrackId("east", 0, 0))])
-    sink.flush()
+    flush_at_last(sink)
     follower = next(number for number in cluster.running() if number != leader(cluster, name))
     cluster.signal(follower, signal.SIGKILL)
     wait_for(lambda: len(described(cluster, name)["isr_nodes"]) == 2, 60)  # type: ignore[arg-type]
@@ -177,7 +177,7 @@ def test_too_few_brokers_in_step_keep_events_in_the_outbox_and_say_so(
 def test_made_topics_have_as_many_copies_as_the_cluster_says(cluster: ApacheKafka, name: str, tmp_path: Path) -> None:
     sink = KafkaSink(**sink_options(cluster.servers, name, tmp_path, {}))  # type: ignore[arg-type]
     sink.write([make_sighting()])
-    sink.flush()
+    flush_at_last(sink)
     sink.close()
     assert len(described(cluster, name)["replica_nodes"]) == 3  # type: ignore[arg-type]
 

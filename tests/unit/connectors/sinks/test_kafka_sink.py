@@ -107,8 +107,22 @@ def test_the_topic_of_alerts_is_compacted(broker: Broker, topic: str, make: Make
     sink = make()
     sink.write([SIGHTING])
     sink.flush()
-    assert broker.policy(f"{topic}.alerts") == "compact"
-    assert broker.policy(f"{topic}.sightings") != "compact"
+    assert broker.setting(f"{topic}.alerts", "cleanup.policy") == "compact"
+    assert broker.setting(f"{topic}.sightings", "cleanup.policy") != "compact"
+
+
+def test_how_long_made_topics_keep_events_is_set_and_said(
+    broker: Broker, topic: str, make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    sink = make(retention_s=86400)
+    sink.write([SIGHTING])
+    sink.flush()
+    assert f"topic {topic}.sightings created: 4 partitions, 1 copies, kept for 24 hours" in caplog.text
+    assert f"topic {topic}.alerts created: 4 partitions, 1 copies, compacted" in caplog.text
+    assert broker.setting(f"{topic}.sightings", "retention.ms") == "86400000"
+    with pytest.raises(ConfigError, match=r"sink\.kafka\.retention_s: expected null or seconds above 0"):
+        make(retention_s=0)
 
 
 def test_every_state_of_an_alert_has_the_same_key(broker: Broker, topic: str, make: Make) -> None:
