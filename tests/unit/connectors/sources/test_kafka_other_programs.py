@@ -85,6 +85,11 @@ FORMS: dict[str, Callable[[int], Message]] = {
         struct.pack(">bI", 0, 17) + wire(camera="east", datetime=local(i), data=text(i)),
         [],
     ),
+    "JSON with its only time in a field of any name": lambda i: (
+        None,
+        wire(meta={"moment": local(i), "unit": "A4"}, media={"jpg": text(i)}),
+        [],
+    ),
     "JPEG with Camera-Id and Timestamp headers in milliseconds": lambda i: (
         None,
         encoded(i),
