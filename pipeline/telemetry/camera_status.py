@@ -22,6 +22,7 @@ class CameraStatus:
         bad_records: Bad frames, and tracklets that were dropped because they were invalid.
         times_repaired: Frames whose time was missing, doubled or an outlier, and was replaced.
         gaps: The newest lasting leaps of the camera's times.
+        is_unverified: Its connection is encrypted, but by choice its certificate is not verified.
         people_now: Open tracks.
         lag_s: Seconds from when the newest tracked frame was due until it was tracked.
         waits_s: Seconds until the next frame of a paced replay is due; 0 if none is waited for.
@@ -47,6 +48,7 @@ class CameraStatus:
     bad_records: int = 0
     times_repaired: int = 0
     gaps: tuple[Gap, ...] = ()
+    is_unverified: bool = False
     people_now: int = 0
     lag_s: float = 0.0
     waits_s: float = 0.0
