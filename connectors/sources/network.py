@@ -25,7 +25,7 @@ Without measuring the frame rate, the first picture arrives after 0.3 s instead 
 ones no sooner.
 """
 HTTP = {**RTSP, "format_whitelist": "mpjpeg,mjpeg,jpeg_pipe,mpegts,h264,hevc,flv,matroska,mov"}
-"""Options of FFmpeg for ``http`` and ``https``. HLS is left out: FFmpeg opens its parts without looking at certificates."""
+"""Options of FFmpeg for ``http`` and ``https``. HLS is left out: its parts would be opened without any verification."""
 PORTS = {"rtsps": 322, "https": 443}
 """Encrypted schemes, and their usual ports."""
 
