@@ -1,6 +1,7 @@
 """What a source had to repair or leave out."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -39,9 +40,11 @@ class SourceReport:
         num_times_repaired: Frames whose time was missing, doubled or an outlier, and was replaced.
         gaps: The newest lasting leaps of the times.
         is_unverified: The connection is encrypted, but by choice nobody looks who is at its other end.
+        left_out: How many frames or messages gave nothing, by reason.
     """
 
     bad_at: tuple[float, ...] = ()
     num_times_repaired: int = 0
     gaps: tuple[Gap, ...] = ()
     is_unverified: bool = False
+    left_out: Mapping[str, int] = field(default_factory=dict)
