@@ -23,6 +23,7 @@ import httpx
 
 from pipeline.core import Alert, Record, Severity
 from pipeline.core.errors import ConfigError, SinkBusyError
+from pipeline.core.sink_report import SinkReport
 from pipeline.ledger.codec import to_dict
 
 logger = logging.getLogger(__name__)
@@ -130,6 +131,10 @@ class WebhookSink:
             SinkBusyError: If the receiver cannot take one now.
         """
         self._deliver()
+
+    def report(self) -> SinkReport:
+        """Return what waits, and what the receiver refused for good; from any thread."""
+        return SinkReport(len(self._waiting), self.num_dropped)
 
     def close(self) -> None:
         """Close the connection; idempotent. Alerts that still wait are lost, and their number is logged."""
