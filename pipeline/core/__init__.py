@@ -9,6 +9,7 @@ from pipeline.core.identity import Correction, CorrectionKind, Evidence, Identit
 from pipeline.core.interfaces import (
     AlertRule,
     Detector,
+    DroppingSink,
     Embedder,
     Gallery,
     Monitor,
@@ -37,6 +38,7 @@ __all__ = [
     "CorrectionKind",
     "Detections",
     "Detector",
+    "DroppingSink",
     "Embedder",
     "Embedding",
     "Evidence",

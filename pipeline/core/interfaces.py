@@ -114,6 +114,16 @@ class RemoteSink(Sink, Protocol):
 
 
 @runtime_checkable
+class DroppingSink(Protocol):
+    """A remote sink that itself drops what its receiver does not take."""
+
+    @property
+    def num_dropped(self) -> int:
+        """Records that its receivers did not get; from any thread, also after ``close``."""
+        ...
+
+
+@runtime_checkable
 class RewindableSink(Protocol):
     """A sink that can go back to an earlier position, so records written again after a crash are not there twice.
 

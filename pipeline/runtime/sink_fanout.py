@@ -70,8 +70,8 @@ class SinkFanout(Generic[Note]):
 
     @property
     def dropped(self) -> dict[str, int]:
-        """Records that remote sinks did not get because their queue was full, by sink; none where there are none."""
-        return {name: remote.num_dropped for name, remote in self._remote.items() if remote.num_dropped}
+        """Records that remote sinks or their receivers did not get, by sink; none where there are none."""
+        return {name: remote.num_lost for name, remote in self._remote.items() if remote.num_lost}
 
     def be_patient_for(self, seconds: float) -> None:
         """Wait for busy sinks at most so many seconds from now."""

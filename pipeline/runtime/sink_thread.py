@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from pipeline.core import Record, RemoteSink
+from pipeline.core import DroppingSink, Record, RemoteSink
 from pipeline.core.errors import SinkBusyError
 
 logger = logging.getLogger(__name__)
@@ -49,6 +49,11 @@ class SinkThread:
     def written(self) -> int:
         """The position up to which records were put."""
         return self._written
+
+    @property
+    def num_lost(self) -> int:
+        """Records that were dropped here, or by the sink itself."""
+        return self.num_dropped + (self._sink.num_dropped if isinstance(self._sink, DroppingSink) else 0)
 
     @property
     def safe(self) -> int:
