@@ -17,8 +17,14 @@ DEMO := replay.speed=1 'sink=[jsonl,mot,terminal,annotated_video,console]'
 run: base
 	$(BIN)/python pipeline/run.py $(if $(ARGS),$(ARGS),$(DEMO))
 
+# Tests that start brokers, clusters or a browser run one after the other, the others on all processors. pytest ends
+# with 5 where ARGS leave nothing to do.
+PYTEST := $(BIN)/python -m pytest --hypothesis-profile=thorough
+ALONE := ray or kafka or browser
+
 test: setup browser
-	$(BIN)/python -m pytest -n 0 -m 'not (gpu or nightly)' --hypothesis-profile=thorough $(ARGS)
+	$(PYTEST) -n $(shell getconf _NPROCESSORS_ONLN) -m 'not (gpu or nightly or $(ALONE))' $(ARGS) || test $$? = 5
+	$(PYTEST) -n 0 -m '($(ALONE)) and not (gpu or nightly)' $(ARGS) || test $$? = 5
 
 # Tests of the operator's page drive Debian's Chromium. Where it cannot be installed, they are skipped with a message.
 browser:

@@ -58,6 +58,11 @@ class MessageQueue:
         self._thread = threading.Thread(target=self._run, name=f"messages to {name}", daemon=True)
         self._thread.start()
 
+    @property
+    def num_waiting(self) -> int:
+        """Messages that wait."""
+        return len(self._waiting)
+
     def put(self, message: Message) -> None:
         """Queue a message; returns at once."""
         with self._changed:

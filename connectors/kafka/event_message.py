@@ -22,8 +22,11 @@ KINDS: Mapping[str, tuple[type, Callable[[Any], Message]]] = {
 }
 """By kind of topic: the record that it is made from, and the function that returns its body."""
 
-SETTINGS: Mapping[str, Mapping[str, str]] = {"alerts": {"cleanup.policy": "compact"}}
-"""Settings of topics that do not exist yet, by kind. Others are kept for as long as the cluster says."""
+MAX_RETENTION_S = 1e12
+"""Seconds above which a number is no retention. A larger one does not fit into Kafka's milliseconds."""
+
+COMPACTED = {"cleanup.policy": "compact"}
+"""Settings of the topic of alerts, if it does not exist yet: the newest state of each alert stays."""
 
 
 def event_messages(records: Sequence[Record], topics: Mapping[str, str]) -> list[OutboxMessage]:
@@ -61,15 +64,29 @@ def _message(record: Record, body: Message, topic: str) -> OutboxMessage:
     return OutboxMessage(name, topic, key, value)
 
 
-def topic_specs(topics: Mapping[str, str], partitions: int, replication: int | None) -> list[TopicSpec]:
+def topic_specs(
+    topics: Mapping[str, str], partitions: int, replication: int | None, retention_s: float | None
+) -> list[TopicSpec]:
     """Return how the topics are created, by kind.
 
+    Args:
+        topics: Names by kind.
+        partitions: Number of partitions.
+        replication: Number of copies; None: as the cluster says.
+        retention_s: Seconds for which all but alerts are kept; None: as the cluster says.
+
     Raises:
-        ConfigError: If the number of copies cannot be used.
+        ConfigError: If a number cannot be used.
     """
+    if retention_s is not None and not 0 < retention_s < MAX_RETENTION_S:
+        raise ConfigError(f"sink.kafka.retention_s: expected null or seconds above 0, got {retention_s}; correct it")
     if replication is not None and replication < 1:
         raise ConfigError(f"sink.kafka.replication: expected null or at least 1, got {replication}; correct it")
-    return [TopicSpec(topic, partitions, replication, SETTINGS.get(kind, {})) for kind, topic in topics.items()]
+    kept = {} if retention_s is None else {"retention.ms": str(round(retention_s * 1000))}
+    return [
+        TopicSpec(topic, partitions, replication, COMPACTED if kind == "alerts" else kept)
+        for kind, topic in topics.items()
+    ]
 
 
 def checked_topics(topics: Mapping[str, object]) -> dict[str, str]:

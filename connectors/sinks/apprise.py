@@ -20,6 +20,7 @@ from connectors.alerting.message_queue import Message, MessageQueue
 from connectors.alerting.severities import severities_from
 from pipeline.core import Alert, AlertState, Record, Severity
 from pipeline.core.errors import ConfigError
+from pipeline.core.sink_report import SinkReport
 
 logger = logging.getLogger(__name__)
 
@@ -86,10 +87,11 @@ class AppriseSink:
         severities_from(min_severity, "sink.apprise")
         AlertDetailReader(output_dir=output_dir, page=page, time_zone=time_zone, key="sink.apprise")
 
-    @property
-    def num_dropped(self) -> int:
-        """Messages that a service did not get."""
-        return sum(queue.num_dropped for queue in self._queues)
+    def report(self) -> SinkReport:
+        """Return how many messages wait, and how many a service did not get; from any thread."""
+        return SinkReport(
+            sum(queue.num_waiting for queue in self._queues), sum(queue.num_dropped for queue in self._queues)
+        )
 
     def write(self, records: Sequence[Record]) -> None:
         """Queue the messages about the alerts among the records."""

@@ -26,6 +26,7 @@ from connectors.alerting.incident_topics import alert_body, payload
 from connectors.alerting.severities import severities_from
 from pipeline.core import Alert, AlertState, Record
 from pipeline.core.errors import ConfigError, SinkBusyError
+from pipeline.core.sink_report import SinkReport
 from pipeline.ledger.codec import to_dict
 
 logger = logging.getLogger(__name__)
@@ -173,6 +174,10 @@ class WebhookSink:
             SinkBusyError: If the receiver cannot take one now.
         """
         self._deliver()
+
+    def report(self) -> SinkReport:
+        """Return what waits, and what the receiver refused for good; from any thread."""
+        return SinkReport(len(self._waiting), self.num_dropped)
 
     def close(self) -> None:
         """Close the connection; idempotent. Alerts that still wait are lost, and their number is logged."""

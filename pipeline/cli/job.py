@@ -8,13 +8,14 @@ with ``resume=true``, so that people keep their numbers.
 import argparse
 import asyncio
 import shlex
-import signal
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from pipeline.cli.stop_signals import stop_on_signals
 
 DONE, FAILED = 0, 1
 CLUSTER_S = 60.0
@@ -41,10 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 async def _own(address: str, job_id: str, overrides: Sequence[str]) -> int:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stop.set)
+    stop = stop_on_signals()
     client = await _connect(address, stop)
     if client is None:
         if stop.is_set():

@@ -15,6 +15,7 @@ from pipeline.core.detections import Detections
 from pipeline.core.embedding import Embedding
 from pipeline.core.frame import Frame, FrameStamp, LetterboxedFrame
 from pipeline.core.identity import Correction, Identity, Match, Sighting
+from pipeline.core.sink_report import SinkReport
 from pipeline.core.source_report import SourceReport
 from pipeline.core.track import TrackId, Tracklet, TrackPart, TrackUpdate
 
@@ -114,12 +115,11 @@ class RemoteSink(Sink, Protocol):
 
 
 @runtime_checkable
-class DroppingSink(Protocol):
-    """A remote sink that itself drops what its receiver does not take."""
+class ReportingSink(Protocol):
+    """A sink that says what it has not delivered."""
 
-    @property
-    def num_dropped(self) -> int:
-        """Records that its receivers did not get; from any thread, also after ``close``."""
+    def report(self) -> SinkReport:
+        """Return what waits, what was given up, and why nothing is taken; from any thread."""
         ...
 
 

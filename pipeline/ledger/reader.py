@@ -79,6 +79,10 @@ class LedgerReader:
             return self._events("number > ? ORDER BY number LIMIT ?", after, limit)
         return self._events("kind = ? AND number > ? ORDER BY number LIMIT ?", kind, after, limit)
 
+    def last_event(self) -> int:
+        """Return the number of the newest event; 0 before the first."""
+        return self._read(lambda: int(self._database.execute("SELECT max(number) FROM events").fetchone()[0] or 0))
+
     def last_at(self, camera_id: str) -> float | None:
         """Return the Unix seconds of the newest event of a camera; None if there is none."""
         found = self._events("camera_id = ? ORDER BY at DESC LIMIT 1", camera_id)

@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 
 from pipeline.core import Record, RemoteSink, RewindableSink, Sink
 from pipeline.core.errors import SinkBusyError
+from pipeline.core.sink_report import SinkReport
 from pipeline.runtime.sink_thread import SinkThread
 
 logger = logging.getLogger(__name__)
@@ -69,9 +70,14 @@ class SinkFanout(Generic[Note]):
         return self._num_retries + sum(remote.num_retries for remote in self._remote.values())
 
     @property
+    def reports(self) -> dict[str, SinkReport]:
+        """What remote sinks have not delivered, by sink."""
+        return {name: remote.report() for name, remote in self._remote.items()}
+
+    @property
     def dropped(self) -> dict[str, int]:
-        """Records that remote sinks or their receivers did not get, by sink; none where there are none."""
-        return {name: remote.num_lost for name, remote in self._remote.items() if remote.num_lost}
+        """Records that remote sinks gave up for good, by sink; none where there are none."""
+        return {name: report.num_given_up for name, report in self.reports.items() if report.num_given_up}
 
     def be_patient_for(self, seconds: float) -> None:
         """Wait for busy sinks at most so many seconds from now."""

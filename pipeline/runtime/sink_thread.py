@@ -6,8 +6,9 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from pipeline.core import DroppingSink, Record, RemoteSink
+from pipeline.core import Record, RemoteSink, ReportingSink
 from pipeline.core.errors import SinkBusyError
+from pipeline.core.sink_report import SinkReport
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class SinkThread:
         self._written = self._safe = self._flush_until = 0
         self._failure: BaseException | None = None
         self._is_closing = False
+        self._refusal: str | None = None
         self.num_retries = 0
         self.num_dropped = 0
         self._thread = threading.Thread(target=self._run, name=f"sink-{name}", daemon=True)
@@ -51,15 +53,17 @@ class SinkThread:
         return self._written
 
     @property
-    def num_lost(self) -> int:
-        """Records that were dropped here, or by the sink itself."""
-        return self.num_dropped + (self._sink.num_dropped if isinstance(self._sink, DroppingSink) else 0)
-
-    @property
     def safe(self) -> int:
         """The position up to which the sink has everything safe, or has dropped it."""
         self._check()
         return self._safe
+
+    def report(self) -> SinkReport:
+        """Return what the sink has not delivered, with what waits in the queue and was dropped there."""
+        own = self._sink.report() if isinstance(self._sink, ReportingSink) else SinkReport()
+        return SinkReport(
+            own.num_waiting + self._num_queued, own.num_given_up + self.num_dropped, own.refusal or self._refusal
+        )
 
     def put(self, position: int, records: Sequence[Record]) -> bool:
         """Queue records; return False, and take none, if the queue is full and the sink may not drop.
@@ -158,8 +162,10 @@ class SinkThread:
                 self._sink.write(records)
         except SinkBusyError as busy:
             self.num_retries += 1
+            self._refusal = str(busy)
             self._pause(busy.retry_after_s)
             return True
+        self._refusal = None
         with self._changed:
             if is_flush:
                 self._safe = position

@@ -146,7 +146,7 @@ def test_a_service_that_refuses_is_asked_again(service: str, make_sink: Callable
     sink.write([ALERT])
     sink.close()
     assert len(Service.taken) == 1
-    assert sink.num_dropped == 0
+    assert sink.report().num_given_up == 0
 
 
 def test_what_a_dead_service_does_not_get_is_counted_and_its_address_is_told_nobody(
@@ -156,7 +156,7 @@ def test_what_a_dead_service_does_not_get_is_counted_and_its_address_is_told_nob
         sink = make_sink(f"json://ann:geheim@127.0.0.1:{free_port()}/")
         sink.write([replace(ALERT, key=str(number)) for number in range(10)])
         sink.close()
-    assert sink.num_dropped == 10
+    assert sink.report().num_given_up == 10
     assert "dropped" in caplog.text
     assert "geheim" not in caplog.text
 
