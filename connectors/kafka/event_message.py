@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from connectors.alerting.cloud_event import cloud_event
 from connectors.kafka.outbox import OutboxMessage
 from connectors.kafka.topics import TopicSpec
 from connectors.kafka.trace_context import HEADER, event_traceparent
@@ -38,11 +39,15 @@ def event_messages(records: Sequence[Record], topics: Mapping[str, str]) -> list
     ]
 
 
-def event_headers(message: OutboxMessage) -> list[tuple[str, bytes]]:
-    """Return the headers of a message."""
+def event_headers(message: OutboxMessage, *, cloudevents: bool = False) -> list[tuple[str, bytes]]:
+    """Return the headers of a message, with the attributes of CloudEvents if they are wanted."""
     headers = [("schema", str(SCHEMA).encode()), ("event_key", message.name.encode())]
-    if traceparent := event_traceparent(json.loads(message.value), message.name):
+    body = json.loads(message.value)
+    if traceparent := event_traceparent(body, message.name):
         headers.append((HEADER, traceparent.encode()))
+    if cloudevents:
+        attributes = {"content-type": "application/json", **cloud_event(body, message.name, prefix="ce_")}
+        headers += [(name, value.encode()) for name, value in attributes.items()]
     return headers
 
 

@@ -78,6 +78,7 @@ class KafkaSink:
         max_waiting: Events in the outbox after which ``write`` refuses more.
         open_timeout_s: Seconds within which a broker must answer.
         flush_timeout_s: Seconds that ``flush`` waits for the broker.
+        cloudevents: Whether the attributes of CloudEvents are headers, ``ce_id`` and others.
 
     Raises:
         ConfigError: If an option cannot be used.
@@ -101,8 +102,10 @@ class KafkaSink:
         open_timeout_s: float,
         flush_timeout_s: float,
         retention_s: float | None = None,
+        cloudevents: bool = False,
     ) -> None:
         self._servers = servers
+        self._cloudevents = cloudevents
         self._topics = checked_topics(topics)
         self._specs = topic_specs(self._topics, partitions, replication, retention_s)
         self._specs += [] if dead_letters is None else [TopicSpec(dead_letters, 1, replication)]
@@ -238,8 +241,9 @@ class KafkaSink:
     def _pass(self, number: int, message: OutboxMessage) -> bool:
         """Pass a message to the producer; return whether there still is one."""
         assert self._producer is not None
+        headers = event_headers(message, cloudevents=self._cloudevents)
         try:
-            future = self._producer.send(message.topic, message.value, message.key.encode(), event_headers(message))
+            future = self._producer.send(message.topic, message.value, message.key.encode(), headers)
         except HOPELESS as error:
             self._bury(number, error)
             return True

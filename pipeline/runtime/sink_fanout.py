@@ -50,14 +50,19 @@ class SinkFanout(Generic[Note]):
 
     Args:
         sinks: By name.
+        may_call: Whether a remote sink may be called now; not while another process may have taken over.
 
     Attributes:
         behind: Sinks that are waited for no longer; they lack records.
     """
 
-    def __init__(self, sinks: Mapping[str, Sink]) -> None:
+    def __init__(self, sinks: Mapping[str, Sink], may_call: Callable[[], bool] = lambda: True) -> None:
         self._local = {name: sink for name, sink in sinks.items() if not isinstance(sink, RemoteSink)}
-        self._remote = {name: SinkThread(name, sink) for name, sink in sinks.items() if isinstance(sink, RemoteSink)}
+        self._remote = {
+            name: SinkThread(name, sink, may_call=may_call)
+            for name, sink in sinks.items()
+            if isinstance(sink, RemoteSink)
+        }
         self._position = 0
         self._flushes: deque[Flush[Note]] = deque()
         self._patient_until = inf

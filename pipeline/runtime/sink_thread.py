@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pipeline.core import Record, RemoteSink, ReportingSink
 from pipeline.core.errors import SinkBusyError
@@ -14,6 +14,9 @@ logger = logging.getLogger(__name__)
 
 MAX_QUEUED = 1000
 """Records that wait for a remote sink, at most; chosen to bound memory to some megabytes. More are dropped later."""
+
+MAY_CALL_POLL_S = 0.5
+"""Seconds between two looks whether a sink may be called again. More delay it after the process had stood still."""
 
 STOP_S = 10.0
 """Seconds that a call in progress may take when the sink is closed. A longer time delays the end of a run."""
@@ -26,13 +29,22 @@ class SinkThread:
         name: Of the sink, for messages.
         sink: The sink.
         max_queued: Records that wait, at most. A sink that may drop loses the oldest above it.
+        may_call: Whether the sink may be called now; asked before each call.
 
     Attributes:
         num_retries: Calls that the sink refused because it was busy.
         num_dropped: Records that were dropped because the queue was full.
     """
 
-    def __init__(self, name: str, sink: RemoteSink, *, max_queued: int = MAX_QUEUED) -> None:
+    def __init__(
+        self,
+        name: str,
+        sink: RemoteSink,
+        *,
+        max_queued: int = MAX_QUEUED,
+        may_call: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._may_call = may_call
         self._name, self._sink, self._max_queued = name, sink, max_queued
         self._changed = threading.Condition()
         self._queue: deque[tuple[int, list[Record]]] = deque()
@@ -152,6 +164,9 @@ class SinkThread:
             self._changed.wait_for(lambda: self._queue or self._wants_flush() or self._is_closing)
             if self._is_closing:
                 return False
+            if not self._may_call():
+                self._changed.wait_for(lambda: self._is_closing, MAY_CALL_POLL_S)
+                return True
             is_flush = self._wants_flush() and (not self._queue or self._queue[0][0] > self._flush_until)
             position, records = (self._flush_until, []) if is_flush else self._queue[0]
             self._is_calling = not is_flush

@@ -187,3 +187,16 @@ def test_a_sink_that_is_closed_twice_is_closed_once(tmp_path: Path) -> None:
     thread.close()
     thread.close()
     assert gate.is_closed
+
+
+def test_a_sink_is_not_called_while_another_process_may_have_taken_over() -> None:
+    sink, is_ours = Gate(), threading.Event()
+    sink.opened.set()
+    thread = SinkThread("memory", sink, may_call=is_ours.is_set)
+    assert thread.put(1, [make_alert(1)])
+    assert not thread.wait_until_safe(0.8)
+    assert sink.records == []
+    is_ours.set()
+    assert thread.wait_until_safe(10.0)
+    assert sink.records == [make_alert(1)]
+    thread.close()
