@@ -321,8 +321,7 @@ class KafkaSink:
             return
         self._answered_at = time.monotonic()
         try:
-            options = self._client_options()
-            limited = {**options, "request_timeout_ms": self._open_timeout_ms}
+            limited = {**(options := self._client_options()), "request_timeout_ms": self._open_timeout_ms}
             made = make_topics(limited, self._specs)
             if (why := out_of_step(limited, self._specs)) is not None:
                 self._tell(why)  # kafka-python goes on trying by itself
@@ -361,9 +360,8 @@ class KafkaSink:
         if not isinstance(error, KafkaError):
             return str(error)
         if isinstance(error, TopicAuthorizationFailedError):
-            refused = [spec.name for spec in self._specs if spec.name in str(error)]
-            operation = "Create" if self._producer is None else "Write to"
-            return f"{who(self._made_with)} may not {operation} {', '.join(refused)}; grant it"
+            refused = ", ".join(spec.name for spec in self._specs if spec.name in str(error))
+            return f"{who(self._made_with)} may not {'Write to' if self._producer else 'Create'} {refused}; grant it"
         if self._producer is None:
             with suppress(ConfigError):
                 if (why := why_unreachable(self._client_options())) is not None:
