@@ -129,6 +129,8 @@ def test_dotted_paths_name_fields_that_nobody_would_find(broker: Broker) -> None
 
 
 def test_keyless_pictures_over_three_partitions_arrive_live_and_in_order(broker: Broker) -> None:
+    if broker.is_tansu:
+        pytest.skip("Tansu delivers live messages of several partitions in bursts")
     topic = broker.make_topic(partitions=3)
     source = make_source(broker, topic, live=True)
     with watching(source) as received:
