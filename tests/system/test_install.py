@@ -20,8 +20,8 @@ UNWANTED = {"torch", "torchvision", "pytest", "openvino", "warp_lang", "kafka_py
 """Packages that extras and tests need, and the default run does not."""
 
 
-def run(*command: str | Path, cwd: Path) -> str:
-    done = subprocess.run([*map(str, command)], cwd=cwd, capture_output=True, text=True, timeout=900, check=False)
+def run(*command: str | Path, cwd: Path, timeout_s: float = 900) -> str:
+    done = subprocess.run([*map(str, command)], cwd=cwd, capture_output=True, text=True, timeout=timeout_s, check=False)
     assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-4000:]}"
     return done.stdout
 
@@ -119,6 +119,16 @@ def test_a_small_extra_brings_what_it_is_for(python: Path, wheel: Path, tmp_path
 def test_a_large_extra_brings_what_it_is_for(python: Path, wheel: Path, tmp_path: Path, extra: str) -> None:
     with_extra(python, wheel, extra, tmp_path)
     run(python, "-c", NIGHTLY[extra], cwd=tmp_path)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+def test_one_command_installs_mmpose_and_runs_it(wheel: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "environment", with_pip=True)
+    python = tmp_path / "environment/bin/python"
+    run(python, "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", wheel, cwd=tmp_path)
+    printed = run(python.with_name("passerby"), "doctor", "--install", "mmpose", cwd=tmp_path, timeout_s=3000)
+    assert printed.endswith("pose=mmpose works here\n")
 
 
 @pytest.mark.nightly
