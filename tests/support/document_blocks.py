@@ -88,13 +88,11 @@ def blocks_of(document: Path) -> list[Block]:
     return blocks
 
 
-def install_lines() -> dict[str, str]:
-    """Return every line of the documents that installs something, and where it stands first."""
-    lines: dict[str, str] = {}
+def install_lines() -> list[str]:
+    """Return every command of the documents that installs Passerby or an extra, once."""
+    found: dict[str, None] = {}
     for document in DOCUMENTS:
-        for block in blocks_of(document):
-            for line in block.code.splitlines():
-                command = line.split("  #")[0].strip()
-                if re.match(r"(pip|pipx|uv tool) install ", command):
-                    lines.setdefault(command, block.name)
-    return lines
+        for line in re.split(r"[\n`]", document.read_text()):
+            if re.match(r"(pip|pipx|uv tool) install (-c \S+ )?'?(\.|passerby|dist/)", line):
+                found[line.split("  #")[0].strip()] = None
+    return list(found)
