@@ -93,9 +93,8 @@ def compare(overrides: Sequence[str]) -> None:
         table.add_row(runtime, f"{speed.frames_per_s:.1f}", ratio, f"{speed.start_s:.1f} s", _shares(work))
         console.print(f"{runtime}: result {speed.digest[:16]}")
         if runtime == "inline":
-            cameras = sizing(1000 * speed.processor_s / num_frames, len(os.sched_getaffinity(0)))
+            console.print(sizing(1000 * speed.processor_s / num_frames, len(os.sched_getaffinity(0))))
     console.print(table)
-    console.print(cameras)
 
 
 def sizing(processor_ms: float, num_cores: int) -> str:

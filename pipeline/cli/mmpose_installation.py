@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 from pipeline.core.errors import ConfigError, MissingDependencyError
@@ -82,6 +83,8 @@ def install() -> None:
     """
     if shutil.which("cc") is None and shutil.which("gcc") is None:
         raise ConfigError("doctor --install mmpose: expected a C compiler, got none; apt-get install gcc")
+    if find_spec("pip") is None:
+        raise ConfigError(f"doctor --install mmpose: expected pip in {sys.prefix}, got none; install Passerby with pip")
     print("MMPose needs about 1 GB, and CUDA's libraries besides unless a CPU build of torch is installed", flush=True)
     for step in steps():
         _pip(step)

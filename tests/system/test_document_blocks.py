@@ -105,7 +105,7 @@ def run_blocks(document: Path, place: Path, need: str | None, servers: str = BRO
         elif block.language == "sh" and (can_run or need is None):
             lines = here(block.code, place).replace(BROKER, servers).splitlines()
             code = "\n".join(f": {line}" if line.startswith(ELSEWHERE) else line for line in lines)
-            run_here(block, place, ["bash", "-euo", "pipefail", "-c", code], "do" if can_run else "check")
+            run_here(block, place, ["bash", "-euo", "pipefail", "-c", code], "do" if can_run else "check", servers)
 
 
 def here(code: str, place: Path) -> str:
@@ -115,10 +115,11 @@ def here(code: str, place: Path) -> str:
     )
 
 
-def run_here(block: Block, place: Path, command: list[str], mode: str) -> None:
+def run_here(block: Block, place: Path, command: list[str], mode: str, servers: str = BROKER) -> None:
     """Run a command in the document's folder; it must end with exit code 0."""
     known = environment(
         HOME=str(place.parent / "home"),
+        KAFKA_BOOTSTRAP_SERVERS=servers,
         PATH=f"{place.parent}/bin/{mode}:/usr/bin:/bin",
         PYTHONPATH=str(ROOT) if block.language == "python" else "",
     )
