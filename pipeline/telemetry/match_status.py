@@ -23,6 +23,7 @@ class MatchStatus:
         calibration_drift: Drift of the mean distance between different people since training, in standard deviations.
         calibration_model: Mean and standard deviation of appearance distances, of the same person and of different
             people: four numbers; empty before they are known.
+        projection_version: Version of what the matcher learned of the cameras, as it reads embeddings; 0: as they are.
         epoch: A new one each time the match actor came back from its ledger.
     """
 
@@ -39,4 +40,5 @@ class MatchStatus:
     calibration_labels: int = 0
     calibration_drift: float = 0.0
     calibration_model: tuple[float, ...] = ()
+    projection_version: int = 0
     epoch: str = ""
