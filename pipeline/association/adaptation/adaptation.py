@@ -89,7 +89,7 @@ class Adaptation:
         """Make the projection again if enough is new; return whether embeddings are read otherwise now.
 
         What is taken into use is the newest projection if the labels since the one before show that it separates
-        people at least as well as raw embeddings; else raw embeddings are.
+        people clearly better than raw embeddings; else raw embeddings are.
         """
         state = self._state
         if state.num_new < max(MIN_NEW_PARTS, GROWTH * min(state.num_old, MAX_STEPS)):

@@ -10,6 +10,11 @@ MAX_LABELS = 400.0
 """Labels of a kind that count; beyond it older ones fade. Larger: a projection that became worse is noticed later."""
 MIN_LABELS = 8.0
 """Labels of a kind below which nothing is concluded. Larger: a site is adapted to later."""
+CLEAR_GAIN = 0.3
+"""By how much a projection must separate people better, as a share, with one label; less with the root of their number.
+
+About a standard error of the ratio of both effect sizes on the same labels. Larger: sites are adapted to more seldom.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +80,14 @@ class Separation:
 
     @property
     def is_better(self) -> bool:
-        """There are enough labels, and by them the projection separates people at least as well as nothing does.
+        """There are enough labels, and by them the projection separates people clearly better than nothing does.
 
         Within one camera subtracting its mean changes only the scale of distances; that of two cameras differs.
         """
-        if min(self.same.count, self.different.count) < MIN_LABELS:
+        count = min(self.same.count, self.different.count)
+        if count < MIN_LABELS:
             return False
-        return self.effect_size(1) >= self.effect_size(0)
+        return self.effect_size(1) > self.effect_size(0) * (1 + CLEAR_GAIN / sqrt(count))
 
     def effect_size(self, kind: int) -> float:
         """Return how many standard deviations lie between one person and two, of raw (0) or projected (1) distances."""

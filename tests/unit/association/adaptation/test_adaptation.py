@@ -38,7 +38,7 @@ def passers_by(cameras: tuple[str, ...] = ("east", "west"), **options: float) ->
                 person, number = 1000 * (place + 1) + 2 * pair + side, 2 * pair + side + 1
                 for part in range(2):
                     begin = start + 3 * part
-                    vector = look(person, camera_id, blur=part, **options)  # type: ignore[arg-type]
+                    vector = look(person, camera_id, blur=part, **options)  # type: ignore
                     box = (10.0 + 40 * side, 10.0, 40.0 + 40 * side, 70.0)
                     yield see(
                         camera_id, number, begin, begin + 2.9, vector=vector, part=part, box=box, is_last=part == 1
@@ -47,7 +47,7 @@ def passers_by(cameras: tuple[str, ...] = ("east", "west"), **options: float) ->
 
 def matcher(**options: object) -> Matcher:
     """Return a matcher for two cameras that do not overlap."""
-    return make_match(topology=Topology(overlaps=frozenset()), **{"adaptation": Adaptation()} | options)  # type: ignore[arg-type]
+    return make_match(topology=Topology(overlaps=frozenset()), **{"adaptation": Adaptation()} | options)  # type: ignore
 
 
 def visit(stage: Matcher) -> Sighting:

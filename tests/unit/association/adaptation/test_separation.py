@@ -54,6 +54,20 @@ def test_mean_distances_stay_what_they_were(same: float, different: float, same_
     assert scale.slope > 0
 
 
+def test_a_small_gain_needs_many_labels() -> None:
+    same, different = ((0.3, 0.1), (0.3, 0.1)), ((0.8, 0.1), (0.83, 0.1))
+    assert not separation(pairs(*same, count=ENOUGH), pairs(*different, count=ENOUGH)).is_better
+    assert separation(pairs(*same, count=200), pairs(*different, count=200)).is_better
+
+
+def test_cameras_that_move_people_apart_count_too() -> None:
+    made = separation(pairs((0.1, 0.1), (0.1, 0.1)), pairs((0.5, 0.1), (0.5, 0.1)))
+    assert not made.is_better
+    for raw, projected in pairs((1.0, 0.1), (0.5, 0.1)):
+        made.across.add(raw, projected)
+    assert made.is_better
+
+
 def test_labels_of_long_ago_fade() -> None:
     good, bad = pairs((0.8, 0.1), (1.2, 0.1), int(MAX_LABELS)), pairs((0.8, 0.1), (0.5, 0.1), int(4 * MAX_LABELS))
     made = separation(pairs((0.3, 0.1), (0.3, 0.1)), good)
