@@ -35,9 +35,10 @@ from connectors.kafka.json_fields import (
     from_base64,
     json_object,
     kind_of,
+    only_text_time,
     pictures,
 )
-from connectors.kafka.sent_time import MIN_UNIX_S, SentTime, parse_time
+from connectors.kafka.sent_time import MIN_UNIX_S, SentTime, is_iso, parse_time
 from connectors.pictures.encoded_image import Encoding, image_size
 from pipeline.core.errors import ConfigError
 
@@ -207,6 +208,10 @@ class MessageForm:
             "name the camera with ?camera=NAME, or set source.kafka.camera_by=topic"
         )
 
+    def left_out(self) -> dict[str, int]:
+        """Return how many messages are none of the camera's frames, by reason."""
+        return {"of another camera": sum(self.others.values()), "without a value": self.num_empty}
+
     def report(self, camera_id: str) -> None:
         """Log what was passed over, if anything was."""
         if passed_over := self.passed_over():
@@ -308,7 +313,8 @@ class MessageForm:
                 sent = parse_time(value, name)
                 if sent is not None:
                     return name, sent
-        return "", None
+        only = only_text_time(fields, is_iso)
+        return ("", None) if only is None else (only[0], parse_time(only[1]))
 
     def _index(self, message: ConsumerRecord, fields: dict[str, Any]) -> int | None:
         path = self._fields.get("index")

@@ -82,7 +82,7 @@ class MatchActor:
             lambda people: self._reducer.match.next_person_id, self._apply, self._erase, asyncio.to_thread
         )
         self._sinks: SinkFanout[tuple[float, int]] = SinkFanout(
-            {name: make_sink() for name, make_sink in make_sinks.items()}
+            {name: make_sink() for name, make_sink in make_sinks.items()}, may_call=lambda: self._ledger.lease.is_fresh
         )
         self._buffer = EventTimeBuffer(camera_ids, window_s=window_s, max_lateness_s=max_lateness_s)
         self._flush_every_s = flush_every_s
@@ -112,7 +112,14 @@ class MatchActor:
         """Return; everything is built."""
 
     async def status(self) -> MatchStatus:
-        """Return the counts and the calibration now."""
+        """Return the counts and the calibration now. Whoever directs the run keeps the ledger ours by asking.
+
+        Deliveries do not: cameras that are cut off together with this process still deliver to it.
+
+        Raises:
+            ConnectorError: If another process has taken the ledger over.
+        """
+        self._ledger.lease.renew()
         counts = self._reducer.counts
         calibration = self._reducer.match.calibration
         return MatchStatus(
@@ -130,6 +137,7 @@ class MatchActor:
             calibration_drift=calibration.drift,
             calibration_model=astuple(calibration.model),
             projection_version=self._reducer.match.projection_version,
+            sinks=self._sinks.reports,
             epoch=self._epoch,
         )
 
@@ -139,6 +147,7 @@ class MatchActor:
 
     async def enrol(self, person_id: int, embedding: Embedding) -> None:
         """Enrol a person by pictures, unless an earlier run has; before the first ``deliver``."""
+        self._ledger.lease.renew()
         if not self._reducer.match.is_known(person_id):
             await self._reduce(Enrolment(person_id, embedding))
             self._ledger.note("configuration", "enrol", f"person {person_id}")
@@ -197,18 +206,8 @@ class MatchActor:
             is_whole: Every recording was read to its end.
         """
         self._sinks.be_patient_for(patience_s)
-        async with self._turn:
-            self._is_finished = True
-            if not is_whole and self._has_live:
-                for camera_id in self._camera_ids:
-                    self._buffer.advance(camera_id, inf)
-            await self._process_released()
-            if (is_whole or self._has_live) and not self._reducer.is_ended:
-                await self._reduce(EndOfStream())
-            if await self._sinks.flush():
-                self._ledger.note_published(self._sinks.marks())
-                self._ledger.save(self._reducer.snapshot())
-        await self._sinks.close()
+        with self._ledger.lease.kept():
+            await self._process_rest(is_whole)
         self._reader.close()
         self._ledger.close()
         counts = self._reducer.counts
@@ -226,6 +225,21 @@ class MatchActor:
             behind=tuple(self._sinks.behind),
             dropped=self._sinks.dropped,
         )
+
+    async def _process_rest(self, is_whole: bool) -> None:
+        """Process and publish what is left, and close the sinks."""
+        async with self._turn:
+            self._is_finished = True
+            if not is_whole and self._has_live:
+                for camera_id in self._camera_ids:
+                    self._buffer.advance(camera_id, inf)
+            await self._process_released()
+            if (is_whole or self._has_live) and not self._reducer.is_ended:
+                await self._reduce(EndOfStream())
+            if await self._sinks.flush():
+                self._ledger.note_published(self._sinks.marks())
+                self._ledger.save(self._reducer.snapshot())
+        await self._sinks.close()
 
     async def _release(self) -> None:
         async with self._turn:

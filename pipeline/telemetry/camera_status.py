@@ -1,6 +1,7 @@
 """The status of a camera."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pipeline.core.source_report import Gap
 
@@ -22,6 +23,9 @@ class CameraStatus:
         bad_records: Bad frames, and tracklets that were dropped because they were invalid.
         times_repaired: Frames whose time was missing, doubled or an outlier, and was replaced.
         gaps: The newest lasting leaps of the camera's times.
+        is_unverified: Its connection is encrypted, but by choice its certificate is not verified.
+        left_out: How many frames or messages of its source gave nothing, by reason: bad ones, and messages of a Kafka
+            topic that are of another camera, have no value, or were deleted before they were read.
         people_now: Open tracks.
         lag_s: Seconds from when the newest tracked frame was due until it was tracked.
         waits_s: Seconds until the next frame of a paced replay is due; 0 if none is waited for.
@@ -47,6 +51,8 @@ class CameraStatus:
     bad_records: int = 0
     times_repaired: int = 0
     gaps: tuple[Gap, ...] = ()
+    is_unverified: bool = False
+    left_out: Mapping[str, int] = field(default_factory=dict)
     people_now: int = 0
     lag_s: float = 0.0
     waits_s: float = 0.0

@@ -1,6 +1,9 @@
 """The status of the match actor."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pipeline.core.sink_report import SinkReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class MatchStatus:
         calibration_model: Mean and standard deviation of appearance distances, of the same person and of different
             people: four numbers; empty before they are known.
         projection_version: Version of what the matcher learned of the cameras, as it reads embeddings; 0: as they are.
+        sinks: What remote sinks have not delivered, by name.
         epoch: A new one each time the match actor came back from its ledger.
     """
 
@@ -41,4 +45,5 @@ class MatchStatus:
     calibration_drift: float = 0.0
     calibration_model: tuple[float, ...] = ()
     projection_version: int = 0
+    sinks: Mapping[str, SinkReport] = field(default_factory=dict)
     epoch: str = ""
