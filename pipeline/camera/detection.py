@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from pipeline.core import Detections, Detector, Frame, LetterboxedFrame
+from pipeline.core import Detections, Detector, Frame, LetterboxedFrame, calls_of
 
 PADDING = 114
 """Grey level of the padding, of 255; the value that YOLO networks are trained with."""
@@ -25,6 +25,7 @@ class DetectionStage:
 
     def __init__(self, detector: Detector, *, min_score: float, min_height_px: float) -> None:
         self._detector = detector
+        self.calls = calls_of(detector)
         self._min_score = min_score
         self._min_height_px = min_height_px
 

@@ -156,9 +156,14 @@ def _signature(plugin: Callable[..., Any]) -> inspect.Signature:
     parameters = []
     for parameter in signature.parameters.values():
         if get_origin(parameter.annotation) is Unpack:
-            keys = get_type_hints(get_args(parameter.annotation)[0])
-            kind = inspect.Parameter.KEYWORD_ONLY
-            parameters += [inspect.Parameter(name, kind, annotation=key) for name, key in keys.items()]
+            typed = get_args(parameter.annotation)[0]
+            kind, needed = inspect.Parameter.KEYWORD_ONLY, typed.__required_keys__
+            parameters += [
+                inspect.Parameter(
+                    name, kind, annotation=key, default=inspect.Parameter.empty if name in needed else ...
+                )
+                for name, key in get_type_hints(typed).items()
+            ]
         else:
             parameters.append(parameter)
     return signature.replace(parameters=parameters)

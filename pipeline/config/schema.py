@@ -238,6 +238,7 @@ class PipelineConfig:
     resume: bool = False
     device: str = MISSING
     threads: int = MISSING
+    reproducible: bool = True
     replay: ReplayConfig = field(default_factory=ReplayConfig)
     detect: DetectConfig = field(default_factory=DetectConfig)
     buffer: BufferConfig = field(default_factory=BufferConfig)

@@ -8,6 +8,7 @@ from pipeline.core.frame import Frame, FrameStamp, LetterboxedFrame
 from pipeline.core.identity import Correction, CorrectionKind, Evidence, Identity, Match, Outcome, Sighting
 from pipeline.core.interfaces import (
     AlertRule,
+    CountsCalls,
     Detector,
     Embedder,
     Gallery,
@@ -22,6 +23,7 @@ from pipeline.core.interfaces import (
     Sink,
     Source,
     Tracker,
+    calls_of,
 )
 from pipeline.core.stage import Stage, Stateful
 from pipeline.core.track import UNCONFIRMED, TrackId, Tracklet, TrackPart, TrackPath, TrackUpdate
@@ -35,6 +37,7 @@ __all__ = [
     "Correction",
     "CorrectionCommand",
     "CorrectionKind",
+    "CountsCalls",
     "Detections",
     "Detector",
     "Embedder",
@@ -67,4 +70,5 @@ __all__ = [
     "TrackUpdate",
     "Tracker",
     "Tracklet",
+    "calls_of",
 ]

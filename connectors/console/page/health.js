@@ -53,14 +53,23 @@ function state({ error, lag_s: lag, reopens }) {
 }
 
 function stages(status) {
-  const rows = Object.entries(status.busy).map(([stage, { busy_s: busy, items, waiting }]) => [stage, items, items ? `${(1000 * busy / items).toFixed(1)} ms` : "–", duration(busy), waiting ?? "–"]);
+  const rows = Object.entries(status.busy).map(([stage, { busy_s: busy, items, waiting, calls }]) => [stage, items, items ? `${(1000 * busy / items).toFixed(1)} ms` : "–", duration(busy), waiting ?? "–", callSizes(calls)]);
   const cameras = Object.values(status.cameras);
   for (const [stage, name] of [["decode", "decode_s"], ["track", "track_s"]]) {
     const [busy, items] = [cameras.reduce((sum, camera) => sum + camera[name], 0), cameras.reduce((sum, camera) => sum + camera.frames_processed, 0)];
-    rows.push([stage, items, items ? `${(1000 * busy / items).toFixed(1)} ms` : "–", duration(busy), "–"]);
+    rows.push([stage, items, items ? `${(1000 * busy / items).toFixed(1)} ms` : "–", duration(busy), "–", "–"]);
   }
-  rows.push(["match", status.match.num_sightings, "–", "–", status.match.num_waiting]);
-  return section("Time and queues by stage", ["stage", "items", "per item", "total", "waiting"], rows);
+  rows.push(["match", status.match.num_sightings, "–", "–", status.match.num_waiting, "–"]);
+  return section("Time and queues by stage", ["stage", "items", "per item", "total", "waiting", "inputs in a call of the network"], rows);
+}
+
+// How many frames, crops or clips were in a call of the network: on average, and how often each number.
+function callSizes(calls = {}) {
+  const sizes = Object.entries(calls).map(([size, count]) => [Number(size), count]).sort(([a], [b]) => a - b);
+  const number = sizes.reduce((sum, [, count]) => sum + count, 0);
+  if (!number) return "–";
+  const mean = sizes.reduce((sum, [size, count]) => sum + size * count, 0) / number;
+  return `${mean.toFixed(1)} (${sizes.map(([size, count]) => `${count} × ${size}`).join(", ")})`;
 }
 
 function fresh(seconds) {
