@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.sources.damage import MAX_IN_A_ROW, DamageLog
+from connectors.sources.hardware_decoding import CPU
 from connectors.sources.live_reading import LiveReading, ReadingEndedError
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import ConfigError, SourceLostError
@@ -82,6 +83,7 @@ class LiveSource:
         self._opener = opener(uri)
         self._open_timeout_s = open_timeout_s
         self._read_timeout_s = read_timeout_s
+        self._num_on_device = 0
         self._reading = self._make_reading()
 
     @property
@@ -96,7 +98,8 @@ class LiveSource:
 
     def report(self) -> SourceReport:
         """Return what was left out so far."""
-        return SourceReport(self._damage.times)
+        decoder = getattr(self._opener, "decoder", "")  # a webcam has none of its own
+        return SourceReport(self._damage.times, decoder=decoder, num_on_device=self._num_on_device)
 
     def check(self) -> None:
         """Open the camera and wait for a picture.
@@ -148,6 +151,7 @@ class LiveSource:
         for picture in self._opener.pictures(open_timeout_s=self._open_timeout_s, read_timeout_s=self._read_timeout_s):
             if picture is not None:
                 self._damage.good()
+                self._num_on_device += getattr(self._opener, "decoder", CPU) not in ("", CPU)
                 yield picture
                 continue
             try:

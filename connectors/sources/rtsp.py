@@ -12,6 +12,7 @@ import av.error
 
 from connectors.pictures.rgb import ToRgb
 from connectors.redaction import redact_url
+from connectors.sources.hardware_decoding import NONE, HardwareDecodingError, check_kind, decoder_of, open_video
 from connectors.sources.live import Picture
 from connectors.sources.live_reading import ReadingEndedError
 
@@ -30,18 +31,22 @@ class RtspOpener:
     Args:
         uri: ``rtsp://user:password@host:554/path``.
         threads: Threads of the decoder; at least 1.
+        hwaccel: What decodes: ``none`` for the processor, ``cuda``, ``vaapi``, ``qsv``; ``auto`` for what is there.
 
     Attributes:
         address: The URL without user and password.
         advice: What to check when the camera sends nothing.
+        decoder: What decodes it; empty before it is open.
     """
 
     advice = "address, user and password, that the camera is on, and that the network reaches it"
 
-    def __init__(self, uri: str, *, threads: int) -> None:
+    def __init__(self, uri: str, *, threads: int, hwaccel: str = NONE) -> None:
         self.address = redact_url(uri)
         self._uri = uri
         self._threads = threads
+        self._hwaccel = check_kind(self.address, hwaccel)
+        self.decoder = ""
 
     def pictures(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[Picture | None]:
         """Open the stream and yield its pictures as they arrive; None for a damaged one.
@@ -53,13 +58,16 @@ class RtspOpener:
         has_begun = False
         to_rgb = ToRgb()
         try:
-            with av.open(self._uri, options=OPTIONS, timeout=(open_timeout_s, read_timeout_s)) as container:
+            with open_video(
+                self._uri, self._hwaccel, options=OPTIONS, timeout=(open_timeout_s, read_timeout_s)
+            ) as container:
                 stream = container.streams.best("video")
                 if stream is None:
                     raise ReadingEndedError("a stream without pictures")
                 # Threads by frame would delay the stream by one picture each.
                 stream.codec_context.thread_type = "SLICE"
                 stream.codec_context.thread_count = self._threads
+                self.decoder = decoder_of(stream, self._hwaccel)
                 for packet in container.demux(stream):
                     try:
                         decoded = packet.decode()
@@ -74,5 +82,7 @@ class RtspOpener:
         except (av.error.FFmpegError, OSError) as error:
             # The error itself holds the whole address, so it must not become the cause of the one below.
             reason = error.strerror or type(error).__name__
+        except HardwareDecodingError as error:
+            reason = f"no pictures with hwaccel={self._hwaccel} ({error}; set auto or none)"
         if reason is not None:
             raise ReadingEndedError(reason)

@@ -39,7 +39,9 @@ EXTRAS_OF_MODULES = {"models.detection.ultralytics": "passerby[ultralytics]"}
 """What to install for a plug-in that needs more than the package that is missed."""
 
 
-def build(node: object, key: str, *leading: object, allow: Sequence[str] = ()) -> Callable[[], Any]:
+def build(
+    node: object, key: str, *leading: object, allow: Sequence[str] = (), preflight: bool = True
+) -> Callable[[], Any]:
     """Return a factory that calls the plug-in's constructor; nothing is constructed.
 
     Args:
@@ -48,6 +50,7 @@ def build(node: object, key: str, *leading: object, allow: Sequence[str] = ()) -
         key: Its key in the configuration, for messages; for instance ``detector``.
         leading: Positional arguments before those of the configuration.
         allow: Packages besides those of this project that ``_target_`` may be in; ``allow_plugins``.
+        preflight: Let the class check that it can work here; False if it will work on another machine.
 
     Raises:
         ConfigError: If the node is no plug-in, or the arguments do not fit its constructor.
@@ -57,9 +60,9 @@ def build(node: object, key: str, *leading: object, allow: Sequence[str] = ()) -
     if not isinstance(node, Mapping) or "_target_" not in node:
         raise ConfigError(f"{key}: expected a plug-in with _target_, got {node!r}; see configs/")
     factory = _bind(node, key, inspect.Signature.bind, leading, prefixes=_prefixes(allow))
-    preflight = getattr(factory.func, "preflight", None)
-    if preflight is not None:
-        preflight(**factory.keywords)
+    check = getattr(factory.func, "preflight", None)
+    if preflight and check is not None:
+        check(**factory.keywords)
     return factory
 
 

@@ -38,8 +38,12 @@ class SourceReport:
         bad_at: Unix seconds of the newest bad frames.
         num_times_repaired: Frames whose time was missing, doubled or an outlier, and was replaced.
         gaps: The newest lasting leaps of the times.
+        decoder: What decodes: cpu, or the device; empty if the source does not say, or is not open yet.
+        num_on_device: Frames that a device decoded.
     """
 
     bad_at: tuple[float, ...] = ()
     num_times_repaired: int = 0
     gaps: tuple[Gap, ...] = ()
+    decoder: str = ""
+    num_on_device: int = 0

@@ -22,6 +22,8 @@ class CameraStatus:
         bad_records: Bad frames, and tracklets that were dropped because they were invalid.
         times_repaired: Frames whose time was missing, doubled or an outlier, and was replaced.
         gaps: The newest lasting leaps of the camera's times.
+        decoder: What decodes its frames: cpu, or a device; empty if the source does not say.
+        decoded_on_device: Frames that a device decoded.
         people_now: Open tracks.
         lag_s: Seconds from when the newest tracked frame was due until it was tracked.
         waits_s: Seconds until the next frame of a paced replay is due; 0 if none is waited for.
@@ -47,6 +49,8 @@ class CameraStatus:
     bad_records: int = 0
     times_repaired: int = 0
     gaps: tuple[Gap, ...] = ()
+    decoder: str = ""
+    decoded_on_device: int = 0
     people_now: int = 0
     lag_s: float = 0.0
     waits_s: float = 0.0

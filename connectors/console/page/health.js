@@ -38,10 +38,10 @@ function tiles({ is_live: isLive, status, summary, viewers, connected }) {
 }
 
 function cameras(status) {
-  const titles = ["camera", "state", "fps", "lag", "people", "processed", "dropped", "bad", "static false positives", "tracklets", "reconnects"];
+  const titles = ["camera", "state", "fps", "lag", "people", "processed", "dropped", "bad", "static false positives", "tracklets", "reconnects", "decoder"];
   return section("Cameras", titles, Object.entries(status.cameras).map(([name, camera]) => [
     name, state(camera),
-    camera.fps.toFixed(1), `${camera.lag_s.toFixed(2)} s`, camera.people_now, camera.frames_processed, camera.frames_dropped, camera.bad_records, camera.static_false_positives, camera.tracklets, camera.reopens,
+    camera.fps.toFixed(1), `${camera.lag_s.toFixed(2)} s`, camera.people_now, camera.frames_processed, camera.frames_dropped, camera.bad_records, camera.static_false_positives, camera.tracklets, camera.reopens, camera.decoder || "–",
   ]));
 }
 
