@@ -7,6 +7,7 @@ with that of another machine.
     make bench ARGS='site=pets_halves'                     floor, inline, Ray
     make bench ARGS='site=pets_halves bench.passes=10'     inline ten times, with the memory after each pass
     make bench ARGS='cameras bench.cameras=1,2,4'          what a camera costs; see ``pipeline.cli.bench_cameras``
+    make bench ARGS='scale'                                what 1 to 10,000 need; see ``pipeline.cli.bench_scale``
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from rich.table import Table
 
 from pipeline.camera.detection import letterbox
 from pipeline.cli.bench_cameras import compare_cameras
+from pipeline.cli.bench_scale import model_scale
 from pipeline.config.composition import load_config
 from pipeline.config.plan import make_plan
 from pipeline.core import Tracklet
@@ -69,6 +71,9 @@ def benchmark(words: list[str]) -> None:
     """Print the table for the configuration that the command line makes."""
     if words[:1] == ["cameras"]:
         compare_cameras(words[1:])
+        return
+    if words[:1] == ["scale"]:
+        model_scale(words[1:])
         return
     overrides = [word for word in words if not word.startswith(PASSES)]
     passes = next((int(word[len(PASSES) :]) for word in words if word.startswith(PASSES)), 0)

@@ -73,12 +73,12 @@ class Cost:
 def compare_cameras(words: Sequence[str]) -> None:
     """Print the table for the configuration that the command line makes."""
     overrides = [word for word in words if not word.startswith((NUMBERS, RUNTIMES))]
-    numbers = [_number(text) for text in _option(words, NUMBERS, "1,2,4,8").split(",")]
+    numbers = read_numbers(words)
     table = Table(box=None, pad_edge=False)
     headings = ("runtime", "cameras", "frames/s", "CPU ms a frame", "RSS MB", "PSS MB", "shared MB", "Ray's own PSS")
     for heading in (*headings, "detect, frames a call"):
         table.add_column(heading, justify="left" if heading == "runtime" else "right")
-    for runtime in _option(words, RUNTIMES, "inline,ray").split(","):
+    for runtime in read_option(words, RUNTIMES, "inline,ray").split(","):
         for number in numbers:
             cost = measure_apart([*overrides, f"runtime={runtime}"], number)
             table.add_row(runtime, str(number), *_cells(cost))
@@ -159,7 +159,13 @@ def _cells(cost: Cost) -> list[str]:
     ]
 
 
-def _option(words: Sequence[str], name: str, usual: str) -> str:
+def read_numbers(words: Sequence[str]) -> list[int]:
+    """Return the numbers of cameras that the command line asks for."""
+    return [_number(text) for text in read_option(words, NUMBERS, "1,2,4,8").split(",")]
+
+
+def read_option(words: Sequence[str], name: str, usual: str) -> str:
+    """Return what an option of this command says, or what it says if it is not there."""
     return next((word[len(name) :] for word in words if word.startswith(name)), usual)
 
 
