@@ -51,7 +51,10 @@ def letterbox(frame: Frame, input_hw: tuple[int, int]) -> LetterboxedFrame:
     """
     height, width = frame.size_hw
     scale = min(input_hw[0] / height, input_hw[1] / width)
-    scaled = cv2.resize(frame.image, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_LINEAR)
-    canvas = np.full((*input_hw, 3), PADDING, np.uint8)
-    canvas[: scaled.shape[0], : scaled.shape[1]] = scaled
+    inner_height, inner_width = round(height * scale), round(width * scale)
+    canvas = np.empty((*input_hw, 3), np.uint8)
+    inside = canvas[:inner_height, :inner_width]
+    cv2.resize(frame.image, (inner_width, inner_height), dst=inside, interpolation=cv2.INTER_LINEAR)
+    canvas[inner_height:] = PADDING
+    canvas[:inner_height, inner_width:] = PADDING
     return LetterboxedFrame(frame.stamp, canvas, scale, frame.size_hw)
