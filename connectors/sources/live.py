@@ -1,6 +1,6 @@
 """A live camera: its newest frame, however the camera is connected.
 
-Needs: what its opener needs (``rtsp.py``, ``webcam.py``).
+Needs: what its opener needs (``network.py``, ``webcam.py``).
 Guarantee: the newest frame, stamped at arrival. Frames that were not taken in time leave a gap in ``index``. Damaged
 ones are counted.
 When slow: drops old frames and counts them.
@@ -31,10 +31,12 @@ class Opener(Protocol):
     Attributes:
         address: Names the camera in messages, without user and password.
         advice: What to check when the camera sends nothing.
+        is_unverified: The connection is encrypted, but by choice its certificate is not verified.
     """
 
     address: str
     advice: str
+    is_unverified: bool
 
     def pictures(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[Picture | None]:
         """Open the camera, yield its pictures as they arrive, and close it at the end. Runs in a thread, may block.
@@ -61,6 +63,9 @@ class LiveSource:
         open_timeout_s: Seconds within which the first picture must arrive.
         read_timeout_s: Seconds within which each further picture must arrive.
         max_bad_in_a_row: Damaged pictures in a row after which the camera counts as broken; at least 1.
+        ca_file: For an opener that takes it; see ``NetworkOpener``.
+        verify: Likewise; None for one that does not.
+        hwaccel: Likewise.
 
     Raises:
         ConfigError: If the opener cannot open such a URI.
@@ -73,14 +78,18 @@ class LiveSource:
         camera_id: str,
         uri: str,
         *,
-        opener: Callable[[str], Opener],
+        opener: Callable[..., Opener],
         open_timeout_s: float,
         read_timeout_s: float,
         max_bad_in_a_row: int = MAX_IN_A_ROW,
+        ca_file: str | None = None,
+        verify: bool | None = None,
+        hwaccel: str | None = None,
     ) -> None:
         self.camera_id = camera_id
         self._damage = DamageLog(camera_id, max_in_a_row=max_bad_in_a_row)
-        self._opener = opener(uri)
+        options = {"ca_file": ca_file, "verify": verify, "hwaccel": hwaccel}
+        self._opener = opener(uri, **{name: value for name, value in options.items() if value is not None})
         self._open_timeout_s = open_timeout_s
         self._read_timeout_s = read_timeout_s
         self._num_on_device = 0
@@ -98,8 +107,12 @@ class LiveSource:
 
     def report(self) -> SourceReport:
         """Return what was left out so far."""
-        decoder = getattr(self._opener, "decoder", "")  # a webcam has none of its own
-        return SourceReport(self._damage.times, decoder=decoder, num_on_device=self._num_on_device)
+        return SourceReport(
+            self._damage.times,
+            is_unverified=self._opener.is_unverified,
+            decoder=getattr(self._opener, "decoder", ""),  # a webcam has none of its own
+            num_on_device=self._num_on_device,
+        )
 
     def check(self) -> None:
         """Open the camera and wait for a picture.

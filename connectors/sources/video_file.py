@@ -103,7 +103,11 @@ class VideoFileSource:
     def report(self) -> SourceReport:
         """Return what was left out and repaired so far."""
         return SourceReport(
-            self._damage.times, self._clock.num_repaired, self._clock.gaps, self._decoder, self._num_on_device
+            self._damage.times,
+            self._clock.num_repaired,
+            self._clock.gaps,
+            decoder=self._decoder,
+            num_on_device=self._num_on_device,
         )
 
     def check(self) -> None:

@@ -23,9 +23,11 @@ ENTRY_POINTS = "passerby.plugins"
 OWN = ("models", "connectors", "pipeline")
 """Packages of this project: a missing module in them is a mistake in ``_target_``, not a missing package."""
 EXTRAS = {
+    "apprise": "passerby[apprise]",
     "kafka": "passerby[kafka]",
     "openvino": "passerby[openvino]",
     "opentelemetry": "passerby[traces]",
+    "paho": "passerby[mqtt]",
     "safetensors": "passerby[video]",
     "torch": "passerby[video]",
     "ultralytics": "passerby[ultralytics]",

@@ -1,6 +1,7 @@
 """What a source had to repair or leave out."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -40,10 +41,14 @@ class SourceReport:
         gaps: The newest lasting leaps of the times.
         decoder: What decodes: cpu, or the device; empty if the source does not say, or is not open yet.
         num_on_device: Frames that a device decoded.
+        left_out: How many frames or messages gave nothing, by reason.
+        is_unverified: The connection is encrypted, but by choice nobody looks who is at its other end.
     """
 
     bad_at: tuple[float, ...] = ()
     num_times_repaired: int = 0
     gaps: tuple[Gap, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    is_unverified: bool = False
     decoder: str = ""
     num_on_device: int = 0

@@ -1,6 +1,7 @@
 """The status of a camera."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pipeline.core.source_report import Gap
 
@@ -24,6 +25,9 @@ class CameraStatus:
         gaps: The newest lasting leaps of the camera's times.
         decoder: What decodes its frames: cpu, or a device; empty if the source does not say.
         decoded_on_device: Frames that a device decoded.
+        is_unverified: Its connection is encrypted, but by choice its certificate is not verified.
+        left_out: How many frames or messages of its source gave nothing, by reason: bad ones, and messages of a Kafka
+            topic that are of another camera, have no value, or were deleted before they were read.
         people_now: Open tracks.
         lag_s: Seconds from when the newest tracked frame was due until it was tracked.
         waits_s: Seconds until the next frame of a paced replay is due; 0 if none is waited for.
@@ -51,6 +55,8 @@ class CameraStatus:
     gaps: tuple[Gap, ...] = ()
     decoder: str = ""
     decoded_on_device: int = 0
+    is_unverified: bool = False
+    left_out: Mapping[str, int] = field(default_factory=dict)
     people_now: int = 0
     lag_s: float = 0.0
     waits_s: float = 0.0

@@ -20,18 +20,17 @@ from pipeline.core import Frame, FrameStamp, Source
 from pipeline.core.errors import ConfigError, SourceLostError
 
 NUM_FRAMES = 40
-LIVE = {"rtsp", "rtsps", "device"}
+LIVE = {"rtsp", "rtsps", "http", "https", "device"}
 NEEDS_A_SERVER = {"kafka", "world"}
 Make = Callable[[], Source]
 
 
 def plugins() -> dict[str, object]:
     """All sources that the YAMLs name, as ``pipeline/config/plugins.py`` gets them."""
-    nodes: dict[str, object] = {}
-    for name in plugin_names("source"):
-        if name not in NEEDS_A_SERVER:
-            nodes |= OmegaConf.to_container(OmegaConf.load(ROOT / "configs" / "source" / f"{name}.yaml"))  # type: ignore
-    return nodes
+    names = [name for name in plugin_names("source") if name not in NEEDS_A_SERVER]
+    files = OmegaConf.merge(*(OmegaConf.load(ROOT / "configs" / "source" / f"{name}.yaml") for name in names))
+    nodes = OmegaConf.to_container(OmegaConf.create({"source": files}), resolve=True)
+    return nodes["source"]  # type: ignore
 
 
 def video(folder: Path, ending: str) -> Path:
@@ -175,7 +174,7 @@ def test_a_recording_that_is_not_there_is_said_so(tmp_path: Path, kind: str) -> 
         next(source.frames())
 
 
-@pytest.mark.parametrize("uri", ["rtsp://127.0.0.1:1/a", "rtsps://127.0.0.1:1/a", "97"])
+@pytest.mark.parametrize("uri", ["rtsp://127.0.0.1:1/a", "rtsps://127.0.0.1:1/a", "https://127.0.0.1:1/a", "97"])
 def test_a_camera_that_is_not_there_is_said_so(uri: str) -> None:
     make = build_source("east", uri, plugins())
     pickle.dumps(make)

@@ -16,7 +16,7 @@ from pipeline.runtime.paced_frames import PacedFrames
 def paced(times: list[float], speed: float = 1.0, max_fps: float | None = None) -> PacedFrames:
     frames = [make_frame(make_stamp(index=index, captured_at=at)) for index, at in enumerate(times)]
     source = MemorySource("east", frames)
-    clock = CameraClock(behind_s=5.0)
+    clock = CameraClock("east", behind_s=5.0)
     return PacedFrames(source, input_hw=(64, 64), speed=speed, clock=clock, max_fps=max_fps)
 
 

@@ -7,7 +7,7 @@ from plugins import ROOT
 
 from connectors.sources import hardware_decoding
 from connectors.sources.hardware_decoding import why_not
-from connectors.sources.rtsp import RtspOpener
+from connectors.sources.network import NetworkOpener
 from connectors.sources.video_file import VideoFileSource
 from pipeline.core.errors import ConfigError
 
@@ -54,4 +54,4 @@ def test_another_word_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"east\.hwaccel: expected auto, cuda, vaapi, qsv or none, got 'gpu'"):
         source("gpu")
     with pytest.raises(ConfigError, match="hwaccel"):
-        RtspOpener("rtsp://127.0.0.1/a", threads=1, hwaccel="gpu")
+        NetworkOpener("rtsp://127.0.0.1/a", threads=1, hwaccel="gpu")
