@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +19,20 @@ pytestmark = [pytest.mark.shared, pytest.mark.ray, pytest.mark.slow, pytest.mark
 
 RAY = Path(sys.executable).with_name("ray")
 NODE = ["--block", "--node-ip-address=127.0.0.1"]
+
+
+def start_node(command: list[str], variables: dict[str, str]) -> subprocess.Popen[str]:
+    """Start a node of a cluster, and return when it says that it runs."""
+    node = subprocess.Popen(
+        [RAY, "start", *command, *NODE], env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert node.stdout is not None
+    said = ""
+    for line in node.stdout:
+        said += line
+        if "Ray runtime started" in line:
+            return node
+    raise AssertionError(said)
 
 
 @pytest.fixture(scope="module")
@@ -45,18 +58,9 @@ def cluster() -> Iterator[dict[str, str]]:
                 f"--dashboard-agent-listen-port={free_port()}",
             ],
         ]
-        nodes: list[subprocess.Popen[bytes]] = []
+        nodes: list[subprocess.Popen[str]] = []
         try:
-            for command in commands:
-                nodes.append(
-                    subprocess.Popen(
-                        [RAY, "start", *command, *NODE],
-                        env=variables,
-                        stdout=subprocess.DEVNULL,
-                        stderr=subprocess.DEVNULL,
-                    )
-                )
-                time.sleep(8)
+            nodes += [start_node(command, variables) for command in commands]
             yield {**variables, "RAY_ADDRESS": f"127.0.0.1:{port}"}
         finally:
             everything = [
@@ -68,7 +72,7 @@ def cluster() -> Iterator[dict[str, str]]:
             for process in left:
                 process.kill()
             for node in nodes:
-                node.wait()
+                node.communicate()
 
 
 def run_there(cluster: dict[str, str], clip: Path, folder: Path, *overrides: str) -> Finished:
