@@ -45,7 +45,7 @@ def cluster() -> Iterator[dict[str, str]]:
         RAY_AUTH_MODE="token",
         RAY_AUTH_TOKEN=secrets.token_hex(32),
         PATH=f"{RAY.parent}{os.pathsep}{os.environ['PATH']}",
-        PYTHONPATH=os.pathsep.join([str(ROOT), str(ROOT / "tests/support")]),
+        PYTHONPATH=os.pathsep.join([str(ROOT), str(ROOT / "tests/support"), os.environ.get("PYTHONPATH", "")]),
     )
     with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as folder:  # paths of sockets must be short
         commands = [
@@ -60,7 +60,8 @@ def cluster() -> Iterator[dict[str, str]]:
         ]
         nodes: list[subprocess.Popen[str]] = []
         try:
-            nodes += [start_node(command, variables) for command in commands]
+            for command in commands:
+                nodes.append(start_node(command, variables))
             yield {**variables, "RAY_ADDRESS": f"127.0.0.1:{port}"}
         finally:
             everything = [
