@@ -1,7 +1,8 @@
 """``passerby bench scale``: what a site of 1 to 10,000 cameras needs, from what 1, 2, 4 and 8 cost here.
 
-The runs are those of ``passerby bench cameras``, on Ray. The model is fitted to all but the last of them and checked
-against all. Nothing is claimed of GPUs that were not measured: give device=cuda where there is one.
+The runs are those of ``passerby bench cameras``, on Ray, or in one process with ``bench.runtimes=inline``. The model is
+fitted to all but the last of them and checked against all. Nothing is claimed of GPUs that were not measured: give
+device=cuda where there is one.
 
     passerby bench scale                                     the demo's cameras, 10 frames/s each
     passerby bench scale bench.cameras=1,2,4,8,16 bench.fps=25 bench.cores=32 'site.cameras={a: /a/clip.mp4}'
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from pipeline.cli.bench_cameras import NUMBERS, Cost, measure_apart, read_numbers, read_option
+from pipeline.cli.bench_cameras import NUMBERS, RUNTIMES, Cost, measure_apart, read_numbers, read_option
 from pipeline.cli.printing import print_table
 from pipeline.config.composition import load_config
 from pipeline.config.plan import make_plan
@@ -37,11 +38,12 @@ GALLERY_SIZES = (1000, 5000)
 
 def model_scale(words: Sequence[str]) -> None:
     """Print the check and the table for the configuration that the command line makes."""
-    overrides = [word for word in words if not word.startswith((NUMBERS, FPS, CORES, PEOPLE))]
+    overrides = [word for word in words if not word.startswith((NUMBERS, RUNTIMES, FPS, CORES, PEOPLE))]
+    overrides.append(f"runtime={read_option(words, RUNTIMES, 'ray')}")
     fps = _positive(words, FPS, "10")
     cores = round(_positive(words, CORES, str(os.cpu_count())))
     people = round(_positive(words, PEOPLE, "1000"))
-    measured = [(number, measure_apart([*overrides, "runtime=ray"], number)) for number in read_numbers(words)]
+    measured = [(number, measure_apart(overrides, number)) for number in read_numbers(words)]
     runs = [
         MeasuredRun(number, cost.frames, cost.own.cpu_s + cost.ray.cpu_s, cost.own.pss_mb, cost.sightings)
         for number, cost in measured
@@ -70,7 +72,7 @@ def unit_costs(runs: Sequence[MeasuredRun], largest: Cost, config: PipelineConfi
     base_mb, camera_mb = fit_line([run.cameras for run in fitted], [run.memory_mb for run in fitted])
     _, frame_cpu_s = fit_line([run.frames for run in fitted], [run.cpu_s for run in fitted])
     plan = make_plan(config)
-    is_beside = plan.processes.kind == "ray" and plan.processes.shares["detect"].beside_cameras
+    is_beside = plan.processes.kind == "inline" or plan.processes.shares["detect"].beside_cameras
     on_gpu = [stage for stage, node in (("detect", config.detector), ("embed", config.embedder)) if _is_cuda(node)]
     match_s = sum(largest.work_s.get(name, 0.0) for name in ("match", "alert", "publish"))
     return UnitCosts(
