@@ -108,6 +108,8 @@ class Crossing(StrEnum):
     LEFT_TO_RIGHT = "left_to_right"
     RIGHT_TO_LEFT = "right_to_left"
     BOTH = "both"
+    NEITHER = "neither"
+    """For lines that are only counted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
