@@ -1,7 +1,8 @@
 """Counts of people of a run, live or ended, with all corrections applied.
 
 ``passerby counts outputs/RUN`` prints a table, ``--to counts.parquet`` (or .csv, .jsonl) writes a file, and
-``--prometheus`` prints metrics. The run needs the sink ``counts``.
+``--prometheus`` prints metrics. ``--score`` compares the counts with those of the site's ground truth. The run needs
+the sink ``counts``.
 """
 
 import argparse
@@ -14,6 +15,7 @@ from rich.table import Table
 
 from connectors.counting.export import write_table
 from connectors.counting.reader import CountReader
+from pipeline.cli.true_counts import differences, true_rows
 from pipeline.core.errors import ConfigError, ReidError
 from pipeline.counts.rows import Row
 
@@ -32,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(reader.exposition(), end="")
                 return DONE
             rows = reader.rows(every_s=parsed.every)
+            if parsed.score:
+                _score(rows, true_rows(parsed.output_dir, parsed.every))
+                return DONE
         finally:
             reader.close()
         if parsed.to is None:
@@ -56,6 +61,14 @@ def _print(rows: Sequence[Row]) -> None:
     Console(width=160 if not sys.stdout.isatty() else None, highlight=False).print(table)
 
 
+def _score(rows: Sequence[Row], truth: Sequence[Row]) -> None:
+    """Print how far each kind of count is from the truth."""
+    print(f"{'count':<34}{'cells':>6}{'exact':>7}{'within 1':>9}{'most off':>9}")
+    for name, off in differences(rows, truth).items():
+        within = sum(each <= 1 for each in off)
+        print(f"{name:<34}{len(off):>6}{sum(each == 0 for each in off):>7}{within:>9}{max(off):>9}")
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of this command."""
     parser = argparse.ArgumentParser(prog="passerby counts", description=__doc__)
@@ -63,5 +76,6 @@ def make_parser() -> argparse.ArgumentParser:
     add("output_dir", type=Path, metavar="DIR", help="output folder of a run")
     add("--every", type=float, default=60.0, metavar="S", help="length of an interval; default %(default)s")
     add("--to", type=Path, metavar="FILE", help="write to a .csv, .jsonl or .parquet file")
+    add("--score", action="store_true", help="compare with the ground truth; needs the sink mot as well")
     add("--prometheus", action="store_true", help="print metrics in Prometheus' text format")
     return parser

@@ -27,8 +27,8 @@ from pipeline.evaluation.simulation.chart import to_svg
 from pipeline.evaluation.simulation.cost import compare_searches, measure
 from pipeline.evaluation.simulation.rates import run, summary
 from pipeline.evaluation.simulation.soak import Lap, soak
-from pipeline.evaluation.simulation.visitors import run_visitors
 from pipeline.evaluation.simulation.stage import MAX_FALSE_MATCH_RATE
+from pipeline.evaluation.simulation.visitors import run_visitors
 
 OPTIONS: dict[str, dict[str, str]] = {
     "scale": {"people": "1000,10000,100000", "tracklets": "1000", "cameras": "5000", "approximate_above": "50000"},
@@ -51,7 +51,9 @@ def main(arguments: list[str]) -> None:
     out = Path(options["out"])
     out.mkdir(parents=True, exist_ok=True)
     try:
-        {"scale": _scale, "search": _search, "soak": _soak, "rates": _rates, "visitors": _visitors}[command](options, out)
+        {"scale": _scale, "search": _search, "soak": _soak, "rates": _rates, "visitors": _visitors}[command](
+            options, out
+        )
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
