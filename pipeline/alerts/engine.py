@@ -179,7 +179,13 @@ class AlertEngine:
         """Return the whole state, that of the rules included."""
         rules = {name: rule.snapshot() for name, rule in self._rules.items() if isinstance(rule, Stateful)}
         return serialise(
-            _State(self._basis.snapshot(), self._incidents.snapshot(), self._raised_at.snapshot(), rules, self._names)
+            _State(
+                self._basis.snapshot(),
+                self._incidents.snapshot(),
+                self._raised_at.snapshot(),
+                rules,
+                self._exemption.names,
+            )
         )
 
     def restore(self, state: bytes) -> None:

@@ -75,13 +75,14 @@ class OccupancyRule:
 
     def on_tick(self, now: float) -> Iterable[Alert]:
         """Report the excesses that are over."""
+        known = {place: list(self._excesses(place)) for place in self._zones if self._presences.lasting(place)}
         ended: dict[str, float] = {}
-        for place, _, dwell in self._presences.over(now):
+        for place, _, dwell in self._presences.over(now):  # it forgets old ones
             ended[place] = min(dwell.since, ended.get(place, dwell.since))
         return [
             self._report(place, excess, excess.tracks[0].camera_id, None, is_over=True)
             for place, since in ended.items()
-            for excess in self._excesses(place)
+            for excess in known[place]
             if excess.until >= since and excess.until < now - self._max_absence_s - SETTLE_S
         ]
 
