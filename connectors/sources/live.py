@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.sources.damage import MAX_IN_A_ROW, DamageLog
+from connectors.sources.hardware_decoding import CPU
 from connectors.sources.live_reading import LiveReading, ReadingEndedError
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import ConfigError, SourceLostError
@@ -63,7 +64,8 @@ class LiveSource:
         read_timeout_s: Seconds within which each further picture must arrive.
         max_bad_in_a_row: Damaged pictures in a row after which the camera counts as broken; at least 1.
         ca_file: For an opener that takes it; see ``NetworkOpener``.
-        verify: For an opener that takes it, likewise; None for one that takes neither.
+        verify: Likewise; None for one that does not.
+        hwaccel: Likewise.
 
     Raises:
         ConfigError: If the opener cannot open such a URI.
@@ -82,12 +84,15 @@ class LiveSource:
         max_bad_in_a_row: int = MAX_IN_A_ROW,
         ca_file: str | None = None,
         verify: bool | None = None,
+        hwaccel: str | None = None,
     ) -> None:
         self.camera_id = camera_id
         self._damage = DamageLog(camera_id, max_in_a_row=max_bad_in_a_row)
-        self._opener = opener(uri) if verify is None else opener(uri, ca_file=ca_file, verify=verify)
+        options = {"ca_file": ca_file, "verify": verify, "hwaccel": hwaccel}
+        self._opener = opener(uri, **{name: value for name, value in options.items() if value is not None})
         self._open_timeout_s = open_timeout_s
         self._read_timeout_s = read_timeout_s
+        self._num_on_device = 0
         self._reading = self._make_reading()
 
     @property
@@ -102,7 +107,12 @@ class LiveSource:
 
     def report(self) -> SourceReport:
         """Return what was left out so far."""
-        return SourceReport(self._damage.times, is_unverified=self._opener.is_unverified)
+        return SourceReport(
+            self._damage.times,
+            is_unverified=self._opener.is_unverified,
+            decoder=getattr(self._opener, "decoder", ""),  # a webcam has none of its own
+            num_on_device=self._num_on_device,
+        )
 
     def check(self) -> None:
         """Open the camera and wait for a picture.
@@ -154,6 +164,7 @@ class LiveSource:
         for picture in self._opener.pictures(open_timeout_s=self._open_timeout_s, read_timeout_s=self._read_timeout_s):
             if picture is not None:
                 self._damage.good()
+                self._num_on_device += getattr(self._opener, "decoder", CPU) not in ("", CPU)
                 yield picture
                 continue
             try:

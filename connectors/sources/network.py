@@ -14,6 +14,7 @@ import av.error
 from connectors.pictures.rgb import ToRgb
 from connectors.redaction import redact_url
 from connectors.sources.certificates import authorities, why_refused
+from connectors.sources.hardware_decoding import NONE, HardwareDecodingError, check_kind, decoder_of, open_video
 from connectors.sources.live import Picture
 from connectors.sources.live_reading import ReadingEndedError
 
@@ -39,20 +40,26 @@ class NetworkOpener:
         ca_file: Authorities that may sign the camera's certificate, or the certificate itself if the camera signs its
             own (PEM); None: those of this system.
         verify: False: look at no certificate. Anybody between here and the camera may then see and change its pictures.
+        hwaccel: What decodes: ``none`` for the processor, ``cuda``, ``vaapi``, ``qsv``; ``auto`` for what is there.
 
     Attributes:
         address: The URL without user and password.
         advice: What to check when the camera sends nothing.
         is_unverified: It is encrypted, and its certificate is not looked at.
+        decoder: What decodes it; empty before it is open.
 
     Raises:
-        ConfigError: If there is no file of authorities.
+        ConfigError: If there is no file of authorities, or ``hwaccel`` is none of those words.
     """
 
-    def __init__(self, uri: str, *, threads: int, ca_file: str | None = None, verify: bool = True) -> None:
+    def __init__(
+        self, uri: str, *, threads: int, ca_file: str | None = None, verify: bool = True, hwaccel: str = NONE
+    ) -> None:
         self.address = redact_url(uri)
         self._uri = uri
         self._threads = threads
+        self._hwaccel = check_kind(self.address, hwaccel)
+        self.decoder = ""
         scheme = urlsplit(uri).scheme.lower()
         self._options = dict(RTSP if scheme.startswith("rtsp") else HTTP)
         self._port = PORTS.get(scheme)
@@ -72,13 +79,16 @@ class NetworkOpener:
         has_begun = False
         to_rgb = ToRgb()
         try:
-            with av.open(self._uri, options=self._options, timeout=(open_timeout_s, read_timeout_s)) as container:
+            with open_video(
+                self._uri, self._hwaccel, options=self._options, timeout=(open_timeout_s, read_timeout_s)
+            ) as container:
                 stream = container.streams.best("video")
                 if stream is None:
                     raise ReadingEndedError("a stream without pictures")
                 # Threads by frame would delay the stream by one picture each.
                 stream.codec_context.thread_type = "SLICE"
                 stream.codec_context.thread_count = self._threads
+                self.decoder = decoder_of(stream, self._hwaccel)
                 for packet in container.demux(stream):
                     try:
                         decoded = packet.decode()
@@ -93,6 +103,8 @@ class NetworkOpener:
         except (av.error.FFmpegError, OSError) as error:
             # The error itself holds the whole address, so it must not become the cause of the one below.
             reason = error.strerror or type(error).__name__
+        except HardwareDecodingError as error:
+            reason = f"no pictures with hwaccel={self._hwaccel} ({error}; set auto or none)"
         if reason is not None:
             raise ReadingEndedError(self._why_untrusted(open_timeout_s) or reason)
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import av
 import av.error
 
+from connectors.sources.hardware_decoding import NONE, decoder_of, open_video
+
 USUAL_FPS = Fraction(25)
 """Frames a second that are assumed if the container does not say."""
 
@@ -56,18 +58,21 @@ class Recording:
     Args:
         path: The file.
         threads: Threads of the decoder; at least 1.
+        hwaccel: See ``hardware_decoding``.
 
     Attributes:
         frame_s: Seconds of one frame, as the header says.
+        decoder: What decodes it.
 
     Raises:
         BrokenError: If it holds no pictures.
+        HardwareDecodingError: If the device that ``hwaccel`` names cannot decode it.
         FFmpegError: If it cannot be opened.
     """
 
-    def __init__(self, path: Path, threads: int) -> None:
+    def __init__(self, path: Path, threads: int, hwaccel: str = NONE) -> None:
         # With the scheme, because FFmpeg would take "a:b.mp4" for a protocol.
-        self._container = av.open(f"file:{path}")
+        self._container = open_video(f"file:{path}", hwaccel)
         try:
             stream = self._container.streams.best("video")
             if stream is None:
@@ -75,6 +80,7 @@ class Recording:
             self._stream = stream
             self._stream.codec_context.thread_count = threads
             self._stream.codec_context.thread_type = "AUTO"
+            self.decoder = decoder_of(stream, hwaccel)
         except BaseException:
             self._container.close()
             raise

@@ -17,6 +17,7 @@ import av.error
 from connectors.pictures.rectangle import check_inside, checked_rectangle, size_hw
 from connectors.pictures.rgb import ToRgb
 from connectors.sources.damage import MAX_IN_A_ROW, DamageLog
+from connectors.sources.hardware_decoding import CPU, NONE, HardwareDecodingError, check_kind
 from connectors.sources.recording import BadPicture, BrokenError, Recording, error_words
 from connectors.sources.stream_clock import StreamClock
 from pipeline.core import Frame, FrameStamp
@@ -47,6 +48,7 @@ class VideoFileSource:
         threads: Threads of the decoder; at least 1.
         max_bad_in_a_row: Bad frames in a row after which the recording counts as broken off; at least 1.
         on_gap: A lasting leap of the times is kept (``keep``), closed (``cut``) or an error (``refuse``).
+        hwaccel: What decodes: ``none`` for the processor, ``cuda``, ``vaapi``, ``qsv``; ``auto`` for what is there.
 
     Raises:
         ConfigError: If an option is out of range.
@@ -67,6 +69,7 @@ class VideoFileSource:
         threads: int = 1,
         max_bad_in_a_row: int = MAX_IN_A_ROW,
         on_gap: str = "keep",
+        hwaccel: str = NONE,
     ) -> None:
         self.camera_id = camera_id
         self._path = file_path(uri)
@@ -86,6 +89,8 @@ class VideoFileSource:
         self._threads = threads
         self._resume_at = 0
         self._on_gap = on_gap
+        self._hwaccel = check_kind(f"site.cameras.{camera_id}", hwaccel)
+        self._decoder, self._num_on_device = "", 0
         self._damage = DamageLog(camera_id, max_in_a_row=max_bad_in_a_row)
         self._clock = self._make_clock(1.0)  # checks the option
         self._closed = threading.Event()
@@ -97,7 +102,13 @@ class VideoFileSource:
 
     def report(self) -> SourceReport:
         """Return what was left out and repaired so far."""
-        return SourceReport(self._damage.times, self._clock.num_repaired, self._clock.gaps)
+        return SourceReport(
+            self._damage.times,
+            self._clock.num_repaired,
+            self._clock.gaps,
+            decoder=self._decoder,
+            num_on_device=self._num_on_device,
+        )
 
     def check(self) -> None:
         """Decode the first whole picture.
@@ -111,9 +122,13 @@ class VideoFileSource:
         if self._path.stat().st_size == 0:
             raise ConfigError(f"{key}: expected a video, got the empty file {self._path}; copy it again")
         try:
-            with Recording(self._path, 1) as recording:
+            with Recording(self._path, 1, self._hwaccel) as recording:
                 pictures = (found for _, found in recording.pictures() if not isinstance(found, BadPicture))
                 image = ToRgb().image(next(pictures))
+        except HardwareDecodingError as error:
+            raise ConfigError(
+                f"{key}.hwaccel: expected {self._hwaccel} to decode {self._path}, got {error}; set auto or none"
+            ) from error
         except (av.error.FFmpegError, OSError, BrokenError, StopIteration) as error:
             raise ConfigError(
                 f"{key}: expected a video, got {error_words(error)} from {self._path}; "
@@ -133,19 +148,21 @@ class VideoFileSource:
         number = -1
         to_rgb = ToRgb()
         try:
-            with Recording(self._path, self._threads) as recording:
+            with Recording(self._path, self._threads, self._hwaccel) as recording:
+                self._decoder = recording.decoder
                 self._clock = self._make_clock(recording.frame_s)
                 for (number, picture), at in self._timed(recording):
                     if self._closed.is_set() or at - self._starts_at >= self._ends_after_s:
                         break
                     if number < self._resume_at or number % self._stride:
                         continue
+                    self._num_on_device += recording.decoder != CPU
                     image = to_rgb.image(picture, self._crop)
                     if self._crop is not None and image.shape[:2] != size_hw(self._crop):
                         self._damage.bad(at, f"crop_xyxy is not inside its {picture.width}x{picture.height} pixels")
                     else:
                         yield Frame(FrameStamp(self.camera_id, number, at), image)
-        except (av.error.FFmpegError, OSError, BrokenError) as error:
+        except (av.error.FFmpegError, OSError, BrokenError, HardwareDecodingError) as error:
             self._resume_at = max(self._resume_at, number + 1)
             raise SourceLostError(
                 f"{self._path}: expected a whole recording, got {error_words(error)} after {number + 1} frames; "

@@ -32,16 +32,19 @@ EXTRAS = {
     "torch": "passerby[video]",
     "ultralytics": "passerby[ultralytics]",
     "warp": "passerby[world]",
-    "mmpose": "mmpose as models/README.md says",
-    "mmengine": "mmpose as models/README.md says",
 }
 """What to install for a package, where that is not the package itself."""
+
+OF_MMPOSE = ("mmpose", "mmengine", "mmcv", "mmdet")
+"""Packages that pip alone cannot install together."""
 
 EXTRAS_OF_MODULES = {"models.detection.ultralytics": "passerby[ultralytics]"}
 """What to install for a plug-in that needs more than the package that is missed."""
 
 
-def build(node: object, key: str, *leading: object, allow: Sequence[str] = ()) -> Callable[[], Any]:
+def build(
+    node: object, key: str, *leading: object, allow: Sequence[str] = (), preflight: bool = True
+) -> Callable[[], Any]:
     """Return a factory that calls the plug-in's constructor; nothing is constructed.
 
     Args:
@@ -50,6 +53,7 @@ def build(node: object, key: str, *leading: object, allow: Sequence[str] = ()) -
         key: Its key in the configuration, for messages; for instance ``detector``.
         leading: Positional arguments before those of the configuration.
         allow: Packages besides those of this project that ``_target_`` may be in; ``allow_plugins``.
+        preflight: Let the class check that it can work here; False if it will work on another machine.
 
     Raises:
         ConfigError: If the node is no plug-in, or the arguments do not fit its constructor.
@@ -59,9 +63,9 @@ def build(node: object, key: str, *leading: object, allow: Sequence[str] = ()) -
     if not isinstance(node, Mapping) or "_target_" not in node:
         raise ConfigError(f"{key}: expected a plug-in with _target_, got {node!r}; see configs/")
     factory = _bind(node, key, inspect.Signature.bind, leading, prefixes=_prefixes(allow))
-    preflight = getattr(factory.func, "preflight", None)
-    if preflight is not None:
-        preflight(**factory.keywords)
+    check = getattr(factory.func, "preflight", None)
+    if preflight and check is not None:
+        check(**factory.keywords)
     return factory
 
 
@@ -158,9 +162,14 @@ def _signature(plugin: Callable[..., Any]) -> inspect.Signature:
     parameters = []
     for parameter in signature.parameters.values():
         if get_origin(parameter.annotation) is Unpack:
-            keys = get_type_hints(get_args(parameter.annotation)[0])
-            kind = inspect.Parameter.KEYWORD_ONLY
-            parameters += [inspect.Parameter(name, kind, annotation=key) for name, key in keys.items()]
+            typed = get_args(parameter.annotation)[0]
+            kind, needed = inspect.Parameter.KEYWORD_ONLY, typed.__required_keys__
+            parameters += [
+                inspect.Parameter(
+                    name, kind, annotation=key, default=inspect.Parameter.empty if name in needed else ...
+                )
+                for name, key in get_type_hints(typed).items()
+            ]
         else:
             parameters.append(parameter)
     return signature.replace(parameters=parameters)
@@ -185,12 +194,20 @@ def _import(target: str, key: str, prefixes: tuple[str, ...]) -> Callable[..., A
         missing = (error.name or "").split(".")[0]
         if missing in OWN:
             raise ConfigError(f"{key}._target_: there is no module {error.name}; correct it") from error
-        extra = EXTRAS_OF_MODULES.get(module_name, EXTRAS.get(missing, missing))
-        raise MissingDependencyError(f"{key}: {module_name} needs {missing}; pip install '{extra}'") from error
+        raise MissingDependencyError(
+            f"{key}: {module_name} needs {missing}; {install_command(missing, module_name)}"
+        ) from error
     plugin = getattr(module, class_name, None)
     if not inspect.isclass(plugin):
         raise ConfigError(f"{key}._target_: there is no class {class_name} in {module_name}; correct it")
     return plugin
+
+
+def install_command(package: str, module: str = "") -> str:
+    """Return the command that installs a package which a module of this project needs."""
+    if package in OF_MMPOSE or module.startswith("models.pose.mmpose"):
+        return "passerby doctor --install mmpose"
+    return f"pip install '{EXTRAS_OF_MODULES.get(module, EXTRAS.get(package, package))}'"
 
 
 def _check_type(annotation: object, value: object, key: str) -> None:

@@ -23,6 +23,8 @@ class CameraStatus:
         bad_records: Bad frames, and tracklets that were dropped because they were invalid.
         times_repaired: Frames whose time was missing, doubled or an outlier, and was replaced.
         gaps: The newest lasting leaps of the camera's times.
+        decoder: What decodes its frames: cpu, or a device; empty if the source does not say.
+        decoded_on_device: Frames that a device decoded.
         is_unverified: Its connection is encrypted, but by choice its certificate is not verified.
         left_out: How many frames or messages of its source gave nothing, by reason: bad ones, and messages of a Kafka
             topic that are of another camera, have no value, or were deleted before they were read.
@@ -51,6 +53,8 @@ class CameraStatus:
     bad_records: int = 0
     times_repaired: int = 0
     gaps: tuple[Gap, ...] = ()
+    decoder: str = ""
+    decoded_on_device: int = 0
     is_unverified: bool = False
     left_out: Mapping[str, int] = field(default_factory=dict)
     people_now: int = 0
