@@ -163,9 +163,7 @@ class AlertEngine:
             changed: What followed from the undo for open alerts; for the alerts in ``before`` it does not hold.
         """
         known = {incident.key: incident for incident in self._incidents}
-        for alert in before:
-            if alert.state is AlertState.RETRACTED:
-                continue
+        for alert in (each for each in before if each.state is not AlertState.RETRACTED):
             old = known.get(alert.key)
             parts = self._basis.parts_of(alert) or (old.parts if old else frozenset())
             until = max(latest(alert), old.until if old else alert.raised_at)
@@ -178,15 +176,8 @@ class AlertEngine:
     def snapshot(self) -> bytes:
         """Return the whole state, that of the rules included."""
         rules = {name: rule.snapshot() for name, rule in self._rules.items() if isinstance(rule, Stateful)}
-        return serialise(
-            _State(
-                self._basis.snapshot(),
-                self._incidents.snapshot(),
-                self._raised_at.snapshot(),
-                rules,
-                self._exemption.names,
-            )
-        )
+        told = self._basis.snapshot(), self._incidents.snapshot(), self._raised_at.snapshot()
+        return serialise(_State(*told, rules, self._exemption.names))
 
     def restore(self, state: bytes) -> None:
         """Take over the state of another engine; rules that it did not have start empty.
