@@ -82,7 +82,7 @@ def _of_camera(
             for part, chosen in enumerate(parts):
                 path = TrackPath(
                     indices=table.frames[rows[chosen]].copy(),
-                    captured_at=times[chosen].copy(),
+                    captured_at=times[chosen].astype(np.float64),
                     boxes_xyxy=table.boxes_xyxy[rows[chosen]].copy(),
                     scores=np.ones(len(chosen), np.float32),
                     frame_hw=frame_hw,

@@ -5,9 +5,9 @@ already: then there were fewer. A track given to a known person may show somebod
 decisions are taken as independent, so the number of wrong ones follows a Poisson binomial distribution.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 
@@ -67,7 +67,7 @@ def quantile(probabilities: Sequence[float], level: float) -> int:
     chances = np.array(probabilities, np.float64)
     if len(chances) > 1000:
         mean, variance = float(chances.sum()), float((chances * (1 - chances)).sum())
-        return max(0, min(len(chances), ceil(mean + 1.645 * variance**0.5)))
+        return max(0, min(len(chances), math.ceil(mean + 1.645 * math.sqrt(variance))))
     exactly = np.array([1.0])
     for chance in chances:
         exactly = np.convolve(exactly, [1 - chance, chance])
