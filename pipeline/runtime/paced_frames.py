@@ -12,6 +12,7 @@ from pipeline.camera.detection import letterbox
 from pipeline.camera.steady_size import SteadySize
 from pipeline.core import Frame, FrameStamp, LetterboxedFrame, Source
 from pipeline.runtime.camera_clock import CameraClock
+from pipeline.runtime.plan import ALL_FRAMES, CameraIntake
 
 LOW_FPS = 4.0
 """Frames a second below which people are lost between two frames, which is said.
@@ -63,8 +64,7 @@ class PacedFrames:
         input_hw: Height and width that frames are letter-boxed to for the detector, pixels.
         speed: Of recordings: times real time; infinite for as fast as possible. A live camera is never held back.
         clock: Corrects the times of a live camera.
-        max_fps: Frames a second that are taken at most, as evenly spaced as they come; the others are not read. None:
-            all.
+        intake: What is done to the frames first.
 
     Attributes:
         size: Brings frames to the size of the first one.
@@ -78,13 +78,14 @@ class PacedFrames:
         input_hw: tuple[int, int],
         speed: float,
         clock: CameraClock,
-        max_fps: float | None = None,
+        intake: CameraIntake = ALL_FRAMES,
     ) -> None:
         self._source = source
         self._input_hw = input_hw
         self._speed = speed
         self._clock = clock
-        self._max_fps = max_fps
+        self._max_fps = intake.max_fps
+        self._offset_s = intake.offset_s
         self._next_at = -inf
         self._last_at: float | None = None
         self._intervals: list[float] | None = []
@@ -115,6 +116,8 @@ class PacedFrames:
                 continue
             counts = self._source.num_dropped, self._source.num_bad
             frame = self.size.fitted(frame)
+            if self._offset_s:
+                frame = replace(frame, stamp=replace(frame.stamp, captured_at=frame.stamp.captured_at + self._offset_s))
             if self._source.live:
                 corrected_at = self._clock.corrected(frame.stamp.captured_at, time.time())
                 frame = replace(frame, stamp=replace(frame.stamp, captured_at=corrected_at))

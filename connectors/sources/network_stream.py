@@ -1,0 +1,198 @@
+"""Opens a network stream that FFmpeg reads, for ``live.py``: RTSP, MJPEG and HLS over HTTP, RTMP, UDP, RTP, SRT.
+
+Needs: av; for SRT also the program ``ffmpeg``, because FFmpeg in PyAV does not speak it.
+Secrets: user and password in the URL, or from the environment or a file. They reach no log and no error.
+"""
+
+import logging
+import struct
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+
+import av
+import av.error
+from av.container import InputContainer
+
+from connectors.pictures.rgb import ToRgb
+from connectors.redaction import redact_url
+from connectors.sources.credentials import address_with_credentials
+from connectors.sources.ffmpeg_relay import FfmpegRelay
+from connectors.sources.live import Picture
+from connectors.sources.live_reading import ReadingEndedError
+from pipeline.core.errors import ConfigError
+
+OPTIONS = {"fpsprobesize": "0", "analyzeduration": "1000000"}
+"""Options of FFmpeg.
+
+Without measuring the frame rate, the first picture arrives after 0.3 s instead of 1.1 s (25 frames/s). The common
+``fflags=nobuffer`` discards what was read before, key frame included: the first picture arrives after 2.1 s, and later
+ones no sooner.
+"""
+
+TRANSPORTS: Mapping[str, Sequence[str]] = {
+    "tcp": ("tcp",),
+    "udp": ("udp",),
+    "udp_multicast": ("udp_multicast",),
+    "http": ("http",),
+    "auto": ("tcp", "udp"),
+}
+"""Transports of RTSP, and what FFmpeg tries for each, in order."""
+
+MAX_AHEAD_S = 10.0
+"""Seconds that a picture of HLS may be ahead of its time; above that, its clock leapt. More wait for longer."""
+
+MAX_BEHIND_S = 2.0
+"""Seconds that a picture of HLS may be late before all later ones are shifted. More catch up for longer."""
+
+logger = logging.getLogger(__name__)
+
+
+class NetworkStreamOpener:
+    """Opens a network stream. The certificate of an encrypted one is not verified, unless ``options`` say so.
+
+    Args:
+        uri: ``rtsp://user:password@host:554/path``, or another address that FFmpeg reads.
+        threads: Threads of the decoder; at least 1.
+        transport: Of RTSP: ``tcp``, ``udp``, ``udp_multicast``, ``http`` or ``auto``, which is TCP and then UDP.
+        username: The user, unless the address holds one.
+        password_env: Environment variable that holds the password.
+        password_file: File that holds the password.
+        options: More options of FFmpeg, for instance ``{tls_verify: 1, ca_file: /a/ca.pem}``.
+
+    Attributes:
+        address: The URL without user and password.
+        advice: What to check when the camera sends nothing.
+
+    Raises:
+        ConfigError: If the transport is none of these.
+    """
+
+    advice = "address, user and password, that the camera is on, and that the network reaches it"
+
+    def __init__(
+        self,
+        uri: str,
+        *,
+        threads: int,
+        transport: str = "tcp",
+        username: str | None = None,
+        password_env: str | None = None,
+        password_file: str | None = None,
+        options: Mapping[str, object] | None = None,
+    ) -> None:
+        self.address = redact_url(uri)
+        if transport not in TRANSPORTS:
+            raise ConfigError(f"opener.transport: expected one of {', '.join(TRANSPORTS)}, got {transport}; correct it")
+        self._with_credentials = partial(
+            address_with_credentials,
+            uri,
+            username=username,
+            password_env=password_env,
+            password_file=password_file,
+        )
+        self._is_rtsp = uri.lower().startswith(("rtsp://", "rtsps://"))
+        self._is_relayed = uri.lower().startswith("srt://")
+        self._threads = threads
+        self._transports = TRANSPORTS[transport]
+        self._options = {name: str(value) for name, value in (options or {}).items()}
+
+    def pictures(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[Picture | None]:
+        """Open the stream and yield its pictures as they arrive; None for a damaged one.
+
+        Raises:
+            ReadingEndedError: If it cannot be opened, holds no pictures, or breaks.
+        """
+        reason = None
+        try:
+            with ExitStack() as opened:
+                container = self._open(opened, (open_timeout_s, read_timeout_s))
+                yield from self._decoded(container)
+        except (av.error.FFmpegError, OSError) as error:
+            # The error itself holds the whole address, so it must not become the cause of the one below.
+            reason = error.strerror or type(error).__name__
+        except ConfigError as error:
+            reason = str(error)
+        if reason is not None:
+            raise ReadingEndedError(reason)
+
+    def _open(self, opened: ExitStack, timeout_s: tuple[float, float]) -> InputContainer:
+        address = self._with_credentials()
+        if self._is_relayed:
+            relay = opened.enter_context(FfmpegRelay(address, self._options))
+            container: InputContainer = opened.enter_context(av.open(relay, "r", format="mpegts"))
+            return container
+        tries = self._transports if self._is_rtsp else ("",)
+        for transport in tries:
+            options = {**OPTIONS, **({"rtsp_transport": transport} if transport else {}), **self._options}
+            try:
+                container = opened.enter_context(av.open(address, "r", options=options, timeout=timeout_s))
+            except (av.error.FFmpegError, OSError):
+                if transport == tries[-1]:
+                    raise
+            else:
+                return container
+        raise AssertionError("a transport is tried")
+
+    def _decoded(self, container: InputContainer) -> Iterator[Picture | None]:
+        stream = container.streams.best("video")
+        if stream is None:
+            raise ReadingEndedError("a stream without pictures")
+        # Threads by frame would delay the stream by one picture each.
+        stream.codec_context.thread_type = "SLICE"
+        stream.codec_context.thread_count = self._threads
+        to_rgb, has_begun = ToRgb(), False
+        sender = SenderClock()
+        # A server of HLS sends a segment at once, and of a live camera only the newest picture counts.
+        pace = Pace() if container.format.name in ("hls", "dash") else None
+        for packet in container.demux(stream):
+            sender.learn(packet)
+            try:
+                decoded = packet.decode()
+            except av.error.InvalidDataError:
+                # Normal before the first key frame. If it persists, the reading's time-out ends it.
+                if has_begun:
+                    yield None
+                continue
+            has_begun = has_begun or bool(decoded)
+            for picture in decoded:
+                assert isinstance(picture, av.VideoFrame)
+                if pace is not None and picture.time is not None:
+                    pace.wait_for(picture.time)
+                yield Picture(partial(to_rgb.image, picture), sender.captured_at(picture))
+
+
+class SenderClock:
+    """When pictures were taken, by the sender's clock: RTCP relates the times of an RTSP stream to it."""
+
+    def __init__(self) -> None:
+        self._known: tuple[float, int] | None = None
+
+    def learn(self, packet: av.Packet) -> None:
+        """Take the time of a packet, if it has one."""
+        if packet.pts is not None and packet.has_sidedata("prft"):
+            (wall_us,) = struct.unpack_from("<q", bytes(packet.get_sidedata("prft")))
+            self._known = wall_us / 1e6, packet.pts
+
+    def captured_at(self, picture: av.VideoFrame) -> float | None:
+        """Return the Unix seconds of a picture by the sender's clock; None while it has not been sent."""
+        if self._known is None or picture.pts is None or picture.time_base is None:
+            return None
+        wall_s, pts = self._known
+        return wall_s + float((picture.pts - pts) * picture.time_base)
+
+
+class Pace:
+    """Lets pictures that come in bursts pass at the times of their stream."""
+
+    def __init__(self) -> None:
+        self._origin: float | None = None
+
+    def wait_for(self, seconds: float) -> None:
+        """Wait until a picture is due; ``seconds`` is its time in the stream."""
+        now = time.monotonic()
+        if self._origin is not None and -MAX_BEHIND_S < self._origin + seconds - now < MAX_AHEAD_S:
+            time.sleep(max(0.0, self._origin + seconds - now))
+        else:
+            self._origin = now - seconds
