@@ -22,7 +22,10 @@ def _intake(camera_id: str, camera: object) -> CameraIntake:
     max_fps = _number(camera_id, block, "max_fps")
     if max_fps is not None and max_fps <= 0:
         raise ConfigError(f"site.cameras.{camera_id}.max_fps: expected a number above 0, got {max_fps}; correct it")
-    return CameraIntake(max_fps=max_fps, offset_s=_number(camera_id, block, "offset_s") or 0.0)
+    watch_view = block.get("watch_view", True)
+    if not isinstance(watch_view, bool):
+        raise ConfigError(f"site.cameras.{camera_id}.watch_view: expected true or false, got {watch_view}; correct it")
+    return CameraIntake(max_fps, _number(camera_id, block, "offset_s") or 0.0, watch_view)
 
 
 def _number(camera_id: str, block: Mapping[str, object], name: str) -> float | None:

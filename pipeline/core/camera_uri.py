@@ -28,7 +28,7 @@ Not ``.mjpg``: cameras send endless pictures under such names.
 """
 
 
-OF_EVERY_CAMERA = frozenset({"uri", "source", "max_fps", "offset_s"})
+OF_EVERY_CAMERA = frozenset({"uri", "source", "max_fps", "offset_s", "watch_view"})
 """Keys of a camera's block that are not options of its source."""
 
 

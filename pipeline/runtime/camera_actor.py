@@ -146,6 +146,9 @@ class CameraActor:
             track_s=self._track_s,
             decode_s=self._paced.decode_s,
             waits_s=self._paced.waits_s,
+            frames_still=self._paced.view.num_still,
+            view_events=self._paced.view.events,
+            view_now=self._paced.view.now,
         )
 
     async def stop(self) -> None:
@@ -252,6 +255,7 @@ class CameraActor:
         self._source.resume(checkpoint.stamp)
         if track.frame_hw is not None:
             self._paced.size.keep(track.frame_hw)
+        self._paced.view.go_on(status.view_events, status.frames_still)
         # The match actor may be lost as well, so it gets all that is pending; it skips what it has already processed.
         await self._deliver(self._source.camera_id, checkpoint.pending, -inf, time.time())
         if not self._source.live:
@@ -301,6 +305,8 @@ class CameraActor:
                 lost.append(error)
 
         async def detect(item: PacedFrame) -> Detections | None:
+            if item.is_still:
+                return Detections.none(item.frame.stamp)
             try:
                 return await self._detect(item.prepared)
             except DataError as error:

@@ -10,6 +10,7 @@ from statistics import median
 
 from pipeline.camera.detection import letterbox
 from pipeline.camera.steady_size import SteadySize
+from pipeline.camera.view_watch import ViewWatch
 from pipeline.core import Frame, FrameStamp, LetterboxedFrame, Source
 from pipeline.runtime.camera_clock import CameraClock
 from pipeline.runtime.plan import ALL_FRAMES, CameraIntake
@@ -49,11 +50,13 @@ class PacedFrame:
         frame: As the source gave it.
         prepared: The detector's input.
         arrival: How it came.
+        is_still: The camera has sent this same picture for seconds: nobody is looked for in it.
     """
 
     frame: Frame
     prepared: LetterboxedFrame
     arrival: Arrival
+    is_still: bool = False
 
 
 class PacedFrames:
@@ -68,6 +71,7 @@ class PacedFrames:
 
     Attributes:
         size: Brings frames to the size of the first one.
+        view: Watches the view, if the intake says so.
         decode_s: Seconds spent on reading and letter-boxing.
     """
 
@@ -92,6 +96,8 @@ class PacedFrames:
         self._began_at: float | None = None
         self._waits_until = 0.0
         self._closed = threading.Event()
+        self.view = ViewWatch(source.camera_id)
+        self._watches_view = intake.watch_view
         self.size = SteadySize(source.camera_id)
         self.decode_s = 0.0
 
@@ -121,12 +127,13 @@ class PacedFrames:
             if self._source.live:
                 corrected_at = self._clock.corrected(frame.stamp.captured_at, time.time())
                 frame = replace(frame, stamp=replace(frame.stamp, captured_at=corrected_at))
+            is_still = self._watches_view and self.view.is_still(frame)
             prepared = letterbox(frame, self._input_hw)
             self.decode_s += time.perf_counter() - began
             due_at = self._due(frame.stamp)
             if not self._source.live and not self._is_waited_for(due_at):
                 return
-            yield PacedFrame(frame, prepared, Arrival(due_at, *counts))
+            yield PacedFrame(frame, prepared, Arrival(due_at, *counts), is_still)
 
     def close(self) -> None:
         """End all waiting and reading; from any thread, idempotent."""

@@ -106,10 +106,12 @@ class CameraIntake:
         max_fps: Frames a second that are taken at most, as evenly spaced as they come; the others are not read. None:
             all.
         offset_s: Seconds that are added to their times, because the camera's clock is behind that of the others.
+        watch_view: The view is watched; see ``ViewWatch``. False: a picture that stays the same is searched for people.
     """
 
     max_fps: float | None = None
     offset_s: float = 0.0
+    watch_view: bool = True
 
 
 ALL_FRAMES = CameraIntake()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pipeline.core.source_report import Gap
+from pipeline.core.view_event import ViewEvent, ViewEventKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,9 @@ class CameraStatus:
         bad_records: Bad frames, and tracklets that were dropped because they were invalid.
         times_repaired: Frames whose time was missing, doubled or an outlier, and was replaced.
         gaps: The newest lasting leaps of the camera's times.
+        frames_still: Processed frames in which nobody was looked for, because the camera had frozen.
+        view_events: The newest times at which the view was frozen, black, covered, defocused or moved.
+        view_now: What is wrong with the view now; None if nothing is.
         people_now: Open tracks.
         lag_s: Seconds from when the newest tracked frame was due until it was tracked.
         waits_s: Seconds until the next frame of a paced replay is due; 0 if none is waited for.
@@ -47,6 +51,9 @@ class CameraStatus:
     bad_records: int = 0
     times_repaired: int = 0
     gaps: tuple[Gap, ...] = ()
+    frames_still: int = 0
+    view_events: tuple[ViewEvent, ...] = ()
+    view_now: ViewEventKind | None = None
     people_now: int = 0
     lag_s: float = 0.0
     waits_s: float = 0.0
