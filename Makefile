@@ -12,13 +12,19 @@ COMPARE ?=
 # What plain `make run` shows: the demo at its own pace, a page to watch it, and annotated films at the end.
 DEMO := replay.speed=1 'sink=[jsonl,mot,terminal,annotated_video,console]'
 
-.PHONY: run test coverage browser base setup check format bench benchmark evaluate compare mutants train weights docs clean
+.PHONY: run test coverage browser base setup check format bench benchmark evaluate compare containers mutants train weights docs clean
 
 run: base
 	$(BIN)/python pipeline/run.py $(if $(ARGS),$(ARGS),$(DEMO))
 
+# Tests that start brokers, clusters or a browser run one after the other, the others on all processors. pytest ends
+# with 5 where ARGS leave nothing to do.
+PYTEST := $(BIN)/python -m pytest --hypothesis-profile=thorough
+ALONE := ray or kafka or browser
+
 test: setup browser
-	$(BIN)/python -m pytest -n 0 -m 'not (gpu or nightly)' --hypothesis-profile=thorough $(ARGS)
+	$(PYTEST) -n $(shell getconf _NPROCESSORS_ONLN) -m 'not (gpu or nightly or container or $(ALONE))' $(ARGS) || test $$? = 5
+	$(PYTEST) -n 0 -m '($(ALONE)) and not (gpu or nightly or container)' $(ARGS) || test $$? = 5
 
 # Tests of the operator's page drive Debian's Chromium. Where it cannot be installed, they are skipped with a message.
 browser:
@@ -73,6 +79,12 @@ compare: setup
 train: setup
 	$(PIP) -e '.[train]'
 	$(BIN)/python -m models.training train $(ARGS)
+
+# Drills on a whole site, half an hour on the Docker engine of this machine; they write the table in docs/deployment.md.
+# BUILD='--network host' where builds reach packages by the host's network only.
+containers: setup
+	! docker info > /dev/null 2>&1 || docker build $(BUILD) -f docker/Dockerfile -t passerby .
+	$(BIN)/python -m pytest -n 0 -s -rs -m container tests/system/test_site_drills.py $(ARGS)
 
 # Which lines the tests run, as plain pytest chooses them: make coverage ARGS=tests/unit/ledger for a part.
 coverage: setup

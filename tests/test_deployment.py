@@ -1,12 +1,14 @@
 """What can be said of the deployment files where no engine runs: that they are whole, safe, and fit the programs."""
 
 import json
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
@@ -63,8 +65,41 @@ def test_the_pods_of_the_ray_cluster_are_as_kubernetes_knows_them(group: str) ->
         kubernetes_validate.validate({**pod, "spec": {**pod["spec"], "containerz": []}}, "1.34", strict=True)
 
 
+def test_the_ray_job_is_as_kuberay_knows_it() -> None:
+    if not (path := os.environ.get("PASSERBY_KUBERAY_CRD")):
+        pytest.skip("PASSERBY_KUBERAY_CRD: expected KubeRay's ray.io_rayjobs.yaml, got nothing; see docs/deployment.md")
+    versions = yaml.safe_load(Path(path).read_text())["spec"]["versions"]
+    schema = strict(next(version for version in versions if version["name"] == "v1")["schema"]["openAPIV3Schema"])
+    schema["properties"]["metadata"] = {}
+    job = yaml.safe_load((DOCKER / "kuberay.yaml").read_text())
+    jsonschema.validate(job, schema)
+    job["spec"]["rayClusterSpec"]["headGroupSpec"]["rayStartParamz"] = {}
+    with pytest.raises(jsonschema.ValidationError, match="rayStartParamz"):
+        jsonschema.validate(job, schema)
+
+
+def strict(schema: Any) -> Any:
+    """Return a schema of Kubernetes in which an unknown key is an error, and a number or a text is either."""
+    if isinstance(schema, list):
+        return [strict(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("x-kubernetes-int-or-string"):
+        return {}
+    is_closed = "properties" in schema and not schema.get("x-kubernetes-preserve-unknown-fields")
+    closed = {"additionalProperties": False} if is_closed and "additionalProperties" not in schema else {}
+    return {name: strict(each) for name, each in schema.items()} | closed
+
+
+@pytest.mark.parametrize("group", ["head", "gpu"])
+def test_probes_call_what_the_image_has(group: str) -> None:
+    (container,) = pod_template(group)["spec"]["containers"]
+    for probe in ("livenessProbe", "readinessProbe"):
+        assert container[probe]["exec"]["command"][0] == "python"
+
+
 def pod_template(group: str) -> dict[str, Any]:
-    spec = yaml.safe_load((DOCKER / "kuberay.yaml").read_text())["spec"]
+    spec = yaml.safe_load((DOCKER / "kuberay.yaml").read_text())["spec"]["rayClusterSpec"]
     groups = {"head": spec["headGroupSpec"]} | {each["groupName"]: each for each in spec["workerGroupSpecs"]}
     template: dict[str, Any] = groups[group]["template"]
     return template
@@ -142,6 +177,13 @@ def test_the_board_shows_what_is_measured() -> None:
     targets = [target for panel in board["panels"] for target in panel["targets"]]
     shown = {name for target in targets for name in re.findall(r"ray_(\w+)", target["expr"])}
     assert shown == {*COUNTERS, *GAUGES}
+
+
+def test_the_alerts_are_about_what_is_measured() -> None:
+    (group,) = yaml.safe_load((DOCKER / "alerts.yaml").read_text())["groups"]
+    asked = {name for rule in group["rules"] for name in re.findall(r"ray_(\w+)", rule["expr"])}
+    assert asked < {*COUNTERS, *GAUGES}
+    assert {rule["alert"] for rule in group["rules"]} >= {"CameraAway", "OutboxGrows", "CameraLags"}
 
 
 @pytest.mark.parametrize("group", ["head", "gpu"])

@@ -51,7 +51,7 @@ LIBRARIES: dict[str, set[str]] = {
     "pipeline.run": set(),
     "models": ARRAYS | NETWORKS | {"httpx", "rich", "yaml"},
     "models.training": ARRAYS | NETWORKS | {"omegaconf", "onnx", "ray", "rich", "yaml"},
-    "connectors": {"numpy", "av", "cv2", "httpx", "kafka", "opentelemetry", "rich", "supervision"},
+    "connectors": {"numpy", "av", "cv2", "httpx", "kafka", "opentelemetry", "paho", "rich", "supervision"},
     "connectors.kafka": {"numpy", "kafka", "msgspec"},
     "connectors.console": {"numpy", "cv2", "yaml", "websockets", "PIL"}
     | {"argon2", "fastapi", "itsdangerous", "pydantic", "starlette", "uvicorn"},

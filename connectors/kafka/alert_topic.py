@@ -30,10 +30,10 @@ DELIVERY_TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class PostedAlert:
-    """The newest message about an alert.
+    """What is known of an alert.
 
     Attributes:
-        alert: The alert.
+        alert: The alert as it was written last; acknowledged, if an operator has done that and it was not retracted.
         by: The operator who acknowledged it; empty if no operator did.
     """
 
@@ -41,8 +41,12 @@ class PostedAlert:
     by: str
 
 
+ACKNOWLEDGEMENT = "/acknowledged"
+"""Ends the key of an acknowledgement, so that compaction keeps it beside the newest state of its alert."""
+
+
 class AlertTopic:
-    """Reads and acknowledges alerts.
+    """Reads and acknowledges alerts. An acknowledgement holds when its alert is amended, not when it is retracted.
 
     Args:
         options: Options of the Kafka client.
@@ -67,6 +71,7 @@ class AlertTopic:
         Raises:
             ConnectorError: If the broker cannot be reached, or has no such topic.
         """
+        standing = _Standing()
         try:
             for message in self._messages(start, follow=follow):
                 try:
@@ -74,7 +79,7 @@ class AlertTopic:
                 except WireFormatError:
                     self.num_bad += 1
                 else:
-                    yield posted
+                    yield standing.with_(posted)
         except KafkaError as error:
             raise ConnectorError(
                 f"topic {self._topic}: expected alerts, got {reason(error)}; check the broker"
@@ -108,7 +113,9 @@ class AlertTopic:
         try:
             producer = connect(KafkaProducer, self._options)
             try:
-                producer.send(self._topic, value, key.encode(), headers).get(timeout=DELIVERY_TIMEOUT_S)
+                producer.send(self._topic, value, f"{key}{ACKNOWLEDGEMENT}".encode(), headers).get(
+                    timeout=DELIVERY_TIMEOUT_S
+                )
             finally:
                 close_producer(producer, timeout_s=1.0)
         except KafkaError as error:
@@ -133,12 +140,35 @@ class AlertTopic:
                     yield from messages
 
 
+class _Standing:
+    """The alerts of a topic, from its messages in the order of each partition."""
+
+    def __init__(self) -> None:
+        self._alerts: dict[str, Alert] = {}
+        self._by: dict[str, str] = {}
+
+    def with_(self, posted: PostedAlert) -> PostedAlert:
+        """Take a message; return what is known of its alert now."""
+        key = posted.alert.key
+        if posted.alert.state is AlertState.ACKNOWLEDGED:
+            self._by[key] = posted.by
+            alert = self._alerts.setdefault(key, posted.alert)
+        else:
+            alert = self._alerts[key] = posted.alert
+        if key not in self._by or alert.state is AlertState.RETRACTED:
+            return PostedAlert(alert, "")
+        return PostedAlert(replace(alert, state=AlertState.ACKNOWLEDGED), self._by[key])
+
+
 def _posted(message: ConsumerRecord) -> PostedAlert:
     try:
         alert = alert_from_dict(json.loads(message.value or b""))
         by = dict(message.headers).get("by", b"").decode()
     except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, or too deeply nested
         raise WireFormatError(f"alert: expected a JSON object, got {type(error).__name__}") from error
-    if message.key != alert.key.encode():
+    is_acknowledged = alert.state is AlertState.ACKNOWLEDGED
+    if message.key != alert.key.encode() and not (
+        is_acknowledged and message.key == f"{alert.key}{ACKNOWLEDGEMENT}".encode()
+    ):
         raise WireFormatError(f"alert: expected the message's key to be {alert.key}, got {message.key!r:.60}")
     return PostedAlert(alert, by)

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,12 +12,13 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import KafkaConnectionError, KafkaError
 from kafka.net.compat import KafkaNetClient
 
 from connectors.redaction import redact_url
 from pipeline.core.errors import ConfigError
 
+Answer = TypeVar("Answer")
 Client = TypeVar("Client")
 
 PROTOCOLS = {"plaintext": "PLAINTEXT", "ssl": "SSL", "sasl_ssl": "SASL_SSL"}
@@ -24,6 +26,10 @@ MECHANISMS = ("SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN")
 
 RETRY_MAX_MS = 2000
 """Milliseconds between two attempts to reach a broker, at most. Larger values delay the recovery from an outage."""
+
+MAX_ASKED = 6
+ASK_AGAIN_S = 0.3
+"""Brokers that are asked one after the other, and seconds between. More wait longer for a cluster that is down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +139,22 @@ def connect(kind: Callable[..., Client], options: Mapping[str, Any]) -> Client:
         for net in opened:
             net.close()
         raise
+
+
+def ask(question: Callable[[], Answer]) -> Answer:
+    """Return the answer of a cluster to a question that any of its brokers can answer.
+
+    kafka-python asks a broker by chance, and gives up if that one is down although the others answer.
+
+    Raises:
+        KafkaError: As the question, if no broker can be reached, or one refuses.
+    """
+    for _ in range(MAX_ASKED - 1):
+        try:
+            return question()
+        except KafkaConnectionError:
+            time.sleep(ASK_AGAIN_S)
+    return question()
 
 
 def close_producer(producer: KafkaProducer, *, timeout_s: float) -> None:

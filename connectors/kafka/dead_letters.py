@@ -63,13 +63,6 @@ class DeadLetters:
     def put(self, message: ConsumerRecord, error: FaultyMessageError) -> None:
         """Dead-letter a message; waits up to ``TIMEOUT_S`` for a broker that does not answer."""
         self.num_put += 1
-        if error.fault not in self._said:
-            self._said.add(error.fault)
-            logger.warning(
-                "%s: a message is no frame, and so will be others like it; they are dead-lettered or dropped: %s",
-                message.topic,
-                error,
-            )
         if self._topic is None:
             return
         headers = [

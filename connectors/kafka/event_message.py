@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from connectors.alerting.cloud_event import cloud_event
 from connectors.kafka.outbox import OutboxMessage
 from connectors.kafka.topics import TopicSpec
 from connectors.kafka.trace_context import HEADER, event_traceparent
@@ -21,8 +22,11 @@ KINDS: Mapping[str, tuple[type, Callable[[Any], Message]]] = {
 }
 """By kind of topic: the record that it is made from, and the function that returns its body."""
 
-SETTINGS: Mapping[str, Mapping[str, str]] = {"alerts": {"cleanup.policy": "compact"}}
-"""Settings of topics that do not exist yet, by kind. Others are kept for as long as the cluster says."""
+MAX_RETENTION_S = 1e12
+"""Seconds above which a number is no retention. A larger one does not fit into Kafka's milliseconds."""
+
+COMPACTED = {"cleanup.policy": "compact"}
+"""Settings of the topic of alerts, if it does not exist yet: the newest state of each alert stays."""
 
 
 def event_messages(records: Sequence[Record], topics: Mapping[str, str]) -> list[OutboxMessage]:
@@ -35,11 +39,15 @@ def event_messages(records: Sequence[Record], topics: Mapping[str, str]) -> list
     ]
 
 
-def event_headers(message: OutboxMessage) -> list[tuple[str, bytes]]:
-    """Return the headers of a message."""
+def event_headers(message: OutboxMessage, *, cloudevents: bool = False) -> list[tuple[str, bytes]]:
+    """Return the headers of a message, with the attributes of CloudEvents if they are wanted."""
     headers = [("schema", str(SCHEMA).encode()), ("event_key", message.name.encode())]
-    if traceparent := event_traceparent(json.loads(message.value), message.name):
+    body = json.loads(message.value)
+    if traceparent := event_traceparent(body, message.name):
         headers.append((HEADER, traceparent.encode()))
+    if cloudevents:
+        attributes = {"content-type": "application/json", **cloud_event(body, message.name, prefix="ce_")}
+        headers += [(name, value.encode()) for name, value in attributes.items()]
     return headers
 
 
@@ -56,15 +64,29 @@ def _message(record: Record, body: Message, topic: str) -> OutboxMessage:
     return OutboxMessage(name, topic, key, value)
 
 
-def topic_specs(topics: Mapping[str, str], partitions: int, replication: int | None) -> list[TopicSpec]:
+def topic_specs(
+    topics: Mapping[str, str], partitions: int, replication: int | None, retention_s: float | None
+) -> list[TopicSpec]:
     """Return how the topics are created, by kind.
 
+    Args:
+        topics: Names by kind.
+        partitions: Number of partitions.
+        replication: Number of copies; None: as the cluster says.
+        retention_s: Seconds for which all but alerts are kept; None: as the cluster says.
+
     Raises:
-        ConfigError: If the number of copies cannot be used.
+        ConfigError: If a number cannot be used.
     """
+    if retention_s is not None and not 0 < retention_s < MAX_RETENTION_S:
+        raise ConfigError(f"sink.kafka.retention_s: expected null or seconds above 0, got {retention_s}; correct it")
     if replication is not None and replication < 1:
         raise ConfigError(f"sink.kafka.replication: expected null or at least 1, got {replication}; correct it")
-    return [TopicSpec(topic, partitions, replication, SETTINGS.get(kind, {})) for kind, topic in topics.items()]
+    kept = {} if retention_s is None else {"retention.ms": str(round(retention_s * 1000))}
+    return [
+        TopicSpec(topic, partitions, replication, COMPACTED if kind == "alerts" else kept)
+        for kind, topic in topics.items()
+    ]
 
 
 def checked_topics(topics: Mapping[str, object]) -> dict[str, str]:

@@ -38,8 +38,7 @@ class Fault(StrEnum):
     FORM = "form"
     HEADER = "header"
     SIZE = "size"
-    FUTURE = "future"
-    ORDER = "order"
+    REPEAT = "repeat"
     IMAGE = "image"
 
 
@@ -136,19 +135,9 @@ class FrameNumbering:
         return 0 if self._last is None else self._last.index + 1 - self._shift
 
     def stamp(self, camera_id: str, sent: FrameStamp) -> FrameStamp:
-        """Return the stamp of a frame that was sent with ``sent``.
-
-        Raises:
-            FaultyMessageError: If it is not later than the previous frame.
-        """
-        if self._last is not None:
-            if sent.captured_at <= self._last.captured_at:
-                raise FaultyMessageError(
-                    Fault.ORDER,
-                    f"captured_at: expected later than {self._last.captured_at}, got {sent.captured_at}",
-                )
-            if sent.index + self._shift <= self._last.index:
-                self._shift = self._last.index + 1 - sent.index
+        """Return the stamp of a frame that was sent with the index of ``sent``; its time is taken as it is."""
+        if self._last is not None and sent.index + self._shift <= self._last.index:
+            self._shift = self._last.index + 1 - sent.index
         self._last = FrameStamp(camera_id, sent.index + self._shift, sent.captured_at)
         return self._last
 

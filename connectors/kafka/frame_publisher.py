@@ -9,7 +9,7 @@ from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAuthorizationFailedError
 
-from connectors.kafka.client import close_producer, connect, reason
+from connectors.kafka.client import ask, close_producer, connect, reason
 from connectors.kafka.frame_message import FrameHeader, to_headers
 from connectors.pictures.encoded_image import Encoding, encode_image
 from connectors.pictures.h264 import H264Encoder
@@ -177,7 +177,8 @@ def _limit(options: Mapping[str, Any], topic: str) -> int:
     """Return the topic's limit on the bytes of a message, or Kafka's default."""
     admin = connect(KafkaAdminClient, options)
     try:
-        described = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")
+        resource = ConfigResource(ConfigResourceType.TOPIC, topic)
+        described = ask(lambda: admin.describe_configs([resource], config_filter="all"))
     except TopicAuthorizationFailedError:
         return USUAL_MAX_BYTES  # DescribeConfigs is a right that the user lacks
     finally:

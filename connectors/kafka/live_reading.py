@@ -32,6 +32,7 @@ class LiveView:
 
     Attributes:
         num_dropped: Messages that were dropped because too many waited.
+        num_missed: Messages of the topic that the broker had deleted before they were read.
         is_behind: Whether the topic holds messages that are not read yet.
     """
 
@@ -46,7 +47,7 @@ class LiveView:
         self._error: Exception | None = None
         self._changed = threading.Condition()
         self._leave: Callable[[LiveView], None] | None = None
-        self.num_dropped = 0
+        self.num_dropped = self.num_missed = 0
         self.is_behind = False
 
     def poll(self, timeout_s: float) -> list[ConsumerRecord]:
@@ -186,9 +187,11 @@ class LiveReading:
         error: Exception | None = None
         try:
             while not self._is_over:
+                num_missed = self._reading.num_missed
                 messages = self._reading.poll(POLL_S)
                 is_behind = self._reading.is_behind()
                 for view in list(self._views):
+                    view.num_missed += self._reading.num_missed - num_missed
                     view.offer(messages, is_behind=is_behind)
                 self._read_needed()
         except (KafkaError, TopicMissingError) as caught:

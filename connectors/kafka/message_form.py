@@ -207,6 +207,10 @@ class MessageForm:
             "name the camera with ?camera=NAME, or set source.kafka.camera_by=topic"
         )
 
+    def left_out(self) -> dict[str, int]:
+        """Return how many messages are none of the camera's frames, by reason."""
+        return {"of another camera": sum(self.others.values()), "without a value": self.num_empty}
+
     def report(self, camera_id: str) -> None:
         """Log what was passed over, if anything was."""
         if passed_over := self.passed_over():

@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Mapping
 
 from connectors.kafka.topic_reading import ReadUpTo, TopicReading
-from connectors.pictures.encoded_image import Encoding
 from pipeline.core import Frame
 
 
@@ -17,7 +16,6 @@ class Offsets:
     Attributes:
         at: Next offset by partition: below it every message was yielded, passed over or dead-lettered.
         known_before: By partition: messages below this offset were processed by an earlier process.
-        key_frames: Offset of the last key frame by partition (H.264).
         is_in_use: Whether frames are being read, and acknowledgements committed there.
     """
 
@@ -28,7 +26,6 @@ class Offsets:
         self._committed: dict[int, ReadUpTo] = {}
         self.at: Mapping[int, int] = {}
         self.known_before: Mapping[int, int] = {}
-        self.key_frames: dict[int, int] = {}
         self.is_in_use = False
 
     def begin(self) -> None:
@@ -36,19 +33,25 @@ class Offsets:
         with self._lock:
             self._unacked.clear()
             self._safe, self._committed = {}, {}
-            self.at, self.known_before, self.key_frames = {}, {}, {}
+            self.at, self.known_before = {}, {}
             self.is_in_use = True
 
     def is_known(self, partition: int, offset: int) -> bool:
         """Return whether a message was processed by an earlier process."""
         return offset < self.known_before.get(partition, 0)
 
-    def yielded(self, partition: int, frame: Frame, encoding: Encoding) -> None:
-        """Note that a frame was yielded; a unit of H.264 needs the units from its key frame on."""
+    def yielded(self, partition: int, frame: Frame, key_frame: int | None) -> None:
+        """Note that a frame was yielded.
+
+        Args:
+            partition: Where it was.
+            frame: The frame.
+            key_frame: Offset of the key frame that the next unit of H.264 may need; None for other pictures.
+        """
         reads = {number: ReadUpTo(offset, offset) for number, offset in self.at.items()}
-        if encoding is Encoding.H264:
+        if key_frame is not None:
             offset = reads[partition].offset
-            reads[partition] = ReadUpTo(self.key_frames.get(partition, offset), offset)
+            reads[partition] = ReadUpTo(min(key_frame, offset), offset)
         with self._lock:
             self._unacked.append((frame.stamp.index, reads))
 

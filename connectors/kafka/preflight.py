@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from kafka import KafkaAdminClient
@@ -21,7 +22,7 @@ from kafka.errors import (
 )
 from kafka.protocol.admin import DescribeGroupsRequest
 
-from connectors.kafka.client import connect, reason
+from connectors.kafka.client import ask, connect, reason
 from connectors.kafka.probe import why_unreachable
 from connectors.kafka.topics import TopicSpec, new_topic
 
@@ -68,7 +69,8 @@ def why_not(options: Mapping[str, Any], needed: Sequence[Needed], *, partition: 
         with closing(connect(KafkaAdminClient, {**options, **timeouts})) as admin:
             for each in needed:
                 check = _topic_refusal if each.kind == "topic" else _group_refusal
-                refusal = check(admin, each, who(options), partition if each is needed[0] else None)
+                chosen = partition if each is needed[0] else None
+                refusal = ask(partial(check, admin, each, who(options), chosen))
                 if refusal is not None:
                     return refusal
     except KafkaError as error:

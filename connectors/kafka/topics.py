@@ -4,13 +4,14 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from kafka.errors import KafkaError, NoError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
-from connectors.kafka.client import connect, reason
+from connectors.kafka.client import ask, connect, reason
 from connectors.kafka.probe import why_unreachable
 from pipeline.core.errors import ConnectorError
 
@@ -71,21 +72,41 @@ def make_topics(options: Mapping[str, Any], specs: Sequence[TopicSpec]) -> list[
     """
     made = []
     with closing(connect(KafkaAdminClient, options)) as admin:
-        there = {topic["name"]: for_code(topic["error_code"]) for topic in admin.describe_topics(_names(specs))}
+        topics = ask(lambda: admin.describe_topics(_names(specs)))
+        there = {topic["name"]: for_code(topic["error_code"]) for topic in topics}
         for spec in specs:
             if there[spec.name] is NoError:
                 _compare(admin, spec)
             if there[spec.name] is not UnknownTopicOrPartitionError:
                 continue
             try:
-                admin.create_topics([new_topic(spec)])
+                ask(partial(admin.create_topics, [new_topic(spec)]))
             except TopicAlreadyExistsError:
                 continue  # another process has just created it
             made.append(spec.name)
             copies = "as many copies as the cluster says" if spec.replication is None else f"{spec.replication} copies"
-            settings = ", ".join(f"{name}={value}" for name, value in spec.settings.items()) or "the cluster's settings"
-            logger.info("topic %s created: %d partitions, %s, %s", spec.name, spec.partitions, copies, settings)
+            logger.info(
+                "topic %s created: %d partitions, %s, %s", spec.name, spec.partitions, copies, _kept(admin, spec)
+            )
     return made
+
+
+def out_of_step(options: Mapping[str, Any], specs: Sequence[TopicSpec]) -> str | None:
+    """Return in words which topic lacks a leader or copies in step, so that a broker may take no events; None if none.
+
+    Raises:
+        KafkaError: If no broker can be reached.
+    """
+    with closing(connect(KafkaAdminClient, options)) as admin:
+        for topic in ask(lambda: admin.describe_topics(_names(specs))):
+            for partition in topic["partitions"]:
+                copies, in_step = len(partition["replica_nodes"]), len(partition["isr_nodes"])
+                where = f"partition {partition['partition_index']} of topic {topic['name']}"
+                if partition["leader_id"] < 0:
+                    return f"no leader for {where}; bring its brokers back"
+                if in_step < copies:
+                    return f"{in_step} of {copies} copies in step for {where}; bring the other brokers back"
+    return None
 
 
 def _names(specs: Sequence[TopicSpec]) -> list[str]:
@@ -97,11 +118,7 @@ def _compare(admin: KafkaAdminClient, spec: TopicSpec) -> None:
     wanted = spec.settings.get("cleanup.policy")
     if wanted is None:
         return
-    try:
-        described = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, spec.name)], config_filter="all")
-    except KafkaError:
-        return  # DescribeConfigs is not a right that the sink needs
-    policy = described.get("topic", {}).get(spec.name, {}).get("cleanup.policy", {}).get("value")
+    policy = _setting(admin, spec.name, "cleanup.policy")
     if policy is not None and wanted not in policy:
         logger.warning(
             "topic %s exists with cleanup.policy=%s; expected %s, so that the newest state of each alert stays: "
@@ -112,3 +129,23 @@ def _compare(admin: KafkaAdminClient, spec: TopicSpec) -> None:
             spec.name,
             wanted,
         )
+
+
+def _kept(admin: KafkaAdminClient, spec: TopicSpec) -> str:
+    """Return in words for how long the messages of a topic that was just created are kept."""
+    if spec.settings.get("cleanup.policy") == "compact":
+        return "compacted: the newest message of each key stays"
+    retention_ms = spec.settings.get("retention.ms") or _setting(admin, spec.name, "retention.ms")
+    if retention_ms is None:
+        return "kept for as long as the cluster says"
+    return "kept for ever" if int(retention_ms) < 0 else f"kept for {int(retention_ms) / 3_600_000:g} hours"
+
+
+def _setting(admin: KafkaAdminClient, topic: str, name: str) -> str | None:
+    """Return a setting of a topic; None if it cannot be known: DescribeConfigs is not a right that the sink needs."""
+    try:
+        described = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")
+    except KafkaError:
+        return None
+    value = described.get("topic", {}).get(topic, {}).get(name, {}).get("value")
+    return None if value is None else str(value)

@@ -38,6 +38,11 @@ logger = logging.getLogger(__name__)
 JPEG_QUALITY = 92
 """Of the sheet, 1 to 100. Higher values make the file larger."""
 
+COVER_MARGIN = 0.1
+"""By how much the cover of an erased person is larger on each side, in sizes of the box. Larger: it hides more."""
+COVER_GREY = 128
+"""Colour of the cover of an erased person."""
+
 Crops = dict[tuple[int, str], list[Image]]
 """Crops by person and camera."""
 
@@ -47,7 +52,8 @@ class AnnotatedVideoSink:
 
     ``annotated/<camera_id>.mp4`` has boxes, numbers and fading trajectories. ``annotated/people.jpg`` has a row for
     each person and a column for each camera. All videos end soon after the last person was seen in any camera. Live
-    cameras are left out, because their frames cannot be read again.
+    cameras are left out, because their frames cannot be read again. People who were erased are covered in grey: of them
+    the box store keeps where they were tracked, and not who it was.
 
     Args:
         output_dir: The files are written to its subfolder ``annotated``.
@@ -85,7 +91,7 @@ class AnnotatedVideoSink:
         ground: Mapping[str, object] | None = None,
     ) -> None:
         self._folder = Path(output_dir) / "annotated"
-        self._boxes = boxes = FinalBoxes(self._folder, cameras, self._draw_all)
+        self._boxes = boxes = FinalBoxes(self._folder, cameras, self._draw_all, keeps_masks=True)
         self.write, self.flush, self.close = boxes.write, boxes.flush, boxes.close
         self.mark, self.rewind = boxes.mark, boxes.rewind
         self._cameras = dict(cameras)
@@ -146,15 +152,16 @@ class AnnotatedVideoSink:
             camera_id, trail_s=self._trail_s, max_gap_s=self._max_gap_s, zones=self._zones, lines=self._lines
         )
         video = VideoWriter(self._folder / f"{camera_id}.mp4", crf=self._crf, threads=self._threads)
+        masks = self._boxes.masks(camera_id, max_gap_s=self._max_gap_s)
         last = int(boxes["index"][-1]) + 1 if len(boxes) else None
         offset_s = parse_camera(self._cameras[camera_id]).offset_s
         for frame in _with_progress(_frames_until(source, ends_at, offset_s), camera_id, last):
             index = frame.stamp.index
+            picture = _covered(frame.image, _of_frame(masks, index)["box_xyxy"])
             for place in wanted.get(index, ()):
-                crops.setdefault((place.person_id, camera_id), []).append(cut(frame.image, place.box_xyxy))
-            image, scale = _scaled(frame.image, self._max_side_px)
-            start, end = np.searchsorted(boxes["index"], [index, index + 1])
-            painter.paint(image, frame.stamp, boxes[start:end], scale=scale)
+                crops.setdefault((place.person_id, camera_id), []).append(cut(picture, place.box_xyxy))
+            image, scale = _scaled(picture, self._max_side_px)
+            painter.paint(image, frame.stamp, _of_frame(boxes, index), scale=scale)
             video.add(image, frame.stamp.captured_at)
         video.finish()
 
@@ -199,6 +206,24 @@ def _progress() -> Iterator[Progress]:
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
         yield progress
+
+
+def _of_frame(boxes: NDArray[np.void], index: int) -> NDArray[np.void]:
+    """Return the boxes of one frame; the input is ordered by frame."""
+    start, end = np.searchsorted(boxes["index"], [index, index + 1])
+    return boxes[start:end]
+
+
+def _covered(image: Image, boxes_xyxy: NDArray[np.float32]) -> Image:
+    """Return a frame in which erased people are grey; the frame itself if there is none."""
+    if not len(boxes_xyxy):
+        return image
+    covered = image.copy()
+    for left, top, right, bottom in boxes_xyxy.tolist():
+        margin_x, margin_y = COVER_MARGIN * (right - left), COVER_MARGIN * (bottom - top)
+        rows = slice(max(0, round(top - margin_y)), max(0, round(bottom + margin_y)))
+        covered[rows, max(0, round(left - margin_x)) : max(0, round(right + margin_x))] = COVER_GREY
+    return covered
 
 
 def _scaled(image: Image, max_side_px: int) -> tuple[Image, float]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.sinks.append_file import AppendFile
-from connectors.sinks.box_store import StoredPart, read_boxes, read_fates, write_boxes
+from connectors.sinks.box_store import StoredPart, read_boxes, read_fates, read_masks, write_boxes
 from pipeline.core import Correction, Record, Sighting, TrackPart
 from pipeline.core.errors import ConfigError, ConnectorError
 from pipeline.ledger import NOBODY, Finals, FinalTracks
@@ -48,13 +48,16 @@ class FinalBoxes:
             ``rewind`` continues a run that has ended, and which ``re_export`` reads.
         camera_ids: The cameras that get a file in ``folder``.
         write_files: Writes the files of the end of the run. It is not called again after an error.
+        keeps_masks: Whether boxes of erased people are kept, without whose they are, to cover them in films.
 
     Raises:
         ConfigError: If a camera's name cannot be the name of a file.
         ConnectorError: If the folder cannot be made.
     """
 
-    def __init__(self, folder: Path, camera_ids: Iterable[str], write_files: Callable[[], None]) -> None:
+    def __init__(
+        self, folder: Path, camera_ids: Iterable[str], write_files: Callable[[], None], *, keeps_masks: bool = False
+    ) -> None:
         for camera_id in camera_ids:
             _check_file_name(camera_id)
         self._write_files = write_files
@@ -64,6 +67,8 @@ class FinalBoxes:
         self._tracks = FinalTracks()
         self._files: dict[str, AppendFile] = {}
         self._frame_hw: dict[str, tuple[int, int]] = {}
+        self._keeps_masks = keeps_masks
+        self._masks: list[tuple[str, bytes]] = []
         self._is_done = False
         try:
             if self._spool.exists():
@@ -90,6 +95,8 @@ class FinalBoxes:
         the one before, the store is whole.
         """
         lengths = json.loads(mark)
+        if self._store.exists():
+            self._masks = read_masks(self._store)
         if self._name_of_earlier() != lengths.get("spool"):
             self._continue_from_store()
             return
@@ -173,14 +180,33 @@ class FinalBoxes:
         Raises:
             ConnectorError: If the boxes cannot be read.
         """
+        return final_boxes(self._spooled(camera_id), self._tracks.finals(), max_gap_s=max_gap_s)
+
+    def masks(self, camera_id: str, *, max_gap_s: float) -> NDArray[np.void]:
+        """Return the boxes of one camera that showed people who were erased, as ``boxes`` returns those of the others.
+
+        The numbers of people mean nothing. Without ``keeps_masks``, only people who were erased in this run count.
+        """
+        finals, spooled = self._tracks.finals(), self._spooled(camera_id)
+        erased = spooled[finals.person_ids[spooled["slot"]] == NOBODY]
+        groups = [
+            erased[finals.track_numbers[erased["slot"]] == track]
+            for track in np.unique(finals.track_numbers[erased["slot"]])
+        ]
+        groups += [np.frombuffer(boxes, SPOOLED).copy() for camera, boxes in self._masks if camera == camera_id]
+        for number, group in enumerate(groups):
+            group["slot"] = number
+        numbers = np.arange(len(groups))
+        return final_boxes(np.concatenate([spooled[:0], *groups]), Finals(numbers, numbers), max_gap_s=max_gap_s)
+
+    def _spooled(self, camera_id: str) -> NDArray[np.void]:
         file = self._files.get(camera_id)
         if file is None:
-            return np.zeros(0, FINAL)
+            return np.zeros(0, SPOOLED)
         try:
-            spooled = np.fromfile(file.path, SPOOLED)
+            return np.fromfile(file.path, SPOOLED)
         except OSError as error:
             raise ConnectorError(f"{file.path}: expected to read it, got {error.strerror}; run again") from error
-        return final_boxes(spooled, self._tracks.finals(), max_gap_s=max_gap_s)
 
     def re_export(self, person_of: Callable[[TrackPart], int]) -> None:
         """Take the boxes that an earlier run stored, with the identities as they are now; in place of ``write``.
@@ -194,7 +220,7 @@ class FinalBoxes:
                 called then.
         """
         try:
-            stored = read_boxes(self._store)
+            stored, self._masks = read_boxes(self._store), read_masks(self._store)
             people = [person_of(part.part) for part in stored]
             if stored and set(people) == {NOBODY}:
                 raise ConnectorError(f"{self._store}: expected boxes of people whom the ledger knows, got none of them")
@@ -205,6 +231,8 @@ class FinalBoxes:
             if person_id != NOBODY:
                 slot, _ = self._tracks.see(part.part, person_id)
                 self._append_stored(slot, part)
+            else:
+                self._masks.append((part.part.track_id.camera_id, part.boxes))
 
     def close(self) -> None:
         """Write the files of the end of the run once, then the box store, then remove the spool; idempotent.
@@ -227,9 +255,10 @@ class FinalBoxes:
         shutil.rmtree(self._earlier, ignore_errors=True)
 
     def _write_store(self) -> None:
-        """Write the boxes of all people who were not erased to one file."""
+        """Write the boxes of all people who were not erased to one file; of those who were, where they are covered."""
         parts, finals = self._tracks.parts(), self._tracks.finals()
         stored: dict[int, StoredPart] = {}
+        masks = list(self._masks)
         for camera_id, file in self._files.items():
             spooled = np.fromfile(file.path, SPOOLED)
             for rows in np.split(spooled, np.flatnonzero(np.diff(spooled["slot"])) + 1):
@@ -237,7 +266,10 @@ class FinalBoxes:
                 person_id = int(finals.person_ids[slot])
                 if person_id != NOBODY:
                     stored[slot] = StoredPart(parts[slot], self._frame_hw[camera_id], rows.tobytes(), person_id)
-        write_boxes(self._store, [stored[slot] for slot in sorted(stored)], self._tracks.fates())
+                else:
+                    masks.append((camera_id, rows.tobytes()))
+        kept = masks if self._keeps_masks else None
+        write_boxes(self._store, [stored[slot] for slot in sorted(stored)], self._tracks.fates(), kept)
 
     def _spool_boxes(self, sightings: Sequence[Sighting]) -> None:
         """Append the boxes of new parts, in one write per camera."""

@@ -30,9 +30,10 @@ from connectors.kafka.event_message import checked_topics, event_headers, event_
 from connectors.kafka.outbox import Outbox, OutboxMessage
 from connectors.kafka.preflight import Needed, why_not
 from connectors.kafka.probe import why_unreachable
-from connectors.kafka.topics import TopicSpec, make_topics
+from connectors.kafka.topics import TopicSpec, make_topics, out_of_step
 from pipeline.core import Alert, Correction, Record, Sighting
 from pipeline.core.errors import ConfigError, SinkBusyError
+from pipeline.core.sink_report import SinkReport
 
 logger = logging.getLogger(__name__)
 
@@ -71,10 +72,12 @@ class KafkaSink:
         security: See ``connectors.kafka.client.Security``.
         partitions: Number of partitions of topics that do not exist yet.
         replication: Number of brokers that hold each of these partitions; None: as the cluster says.
+        retention_s: Seconds for which these topics, but for alerts, keep events; None: as the cluster says.
         dead_letters: Topic for events that the broker never takes, because they are too large; None: dropped.
         max_waiting: Events in the outbox after which ``write`` refuses more.
         open_timeout_s: Seconds within which a broker must answer.
         flush_timeout_s: Seconds that ``flush`` waits for the broker.
+        cloudevents: Whether the attributes of CloudEvents are headers, ``ce_id`` and others.
 
     Raises:
         ConfigError: If an option cannot be used.
@@ -97,10 +100,13 @@ class KafkaSink:
         max_waiting: int,
         open_timeout_s: float,
         flush_timeout_s: float,
+        retention_s: float | None = None,
+        cloudevents: bool = False,
     ) -> None:
         self._servers = servers
+        self._cloudevents = cloudevents
         self._topics = checked_topics(topics)
-        self._specs = topic_specs(self._topics, partitions, replication)
+        self._specs = topic_specs(self._topics, partitions, replication, retention_s)
         self._specs += [] if dead_letters is None else [TopicSpec(dead_letters, 1, replication)]
         client_options(servers, security, "sink.kafka")
         self._security = security
@@ -132,10 +138,11 @@ class KafkaSink:
         security: Mapping[str, object],
         partitions: int = 1,
         replication: int | None = None,
+        retention_s: float | None = None,
         **_: object,
     ) -> None:
         """Raise ``ConfigError`` if the constructor would; sends nothing."""
-        topic_specs(checked_topics(topics), partitions, replication)
+        topic_specs(checked_topics(topics), partitions, replication, retention_s)
         client_options(servers, security, "sink.kafka")
 
     @staticmethod
@@ -147,6 +154,7 @@ class KafkaSink:
         partitions: int,
         replication: int | None,
         dead_letters: str | None,
+        retention_s: float | None = None,
         **_: object,
     ) -> None:
         """Ask the broker whether the user may write to every topic, or create it; writes nothing.
@@ -154,7 +162,7 @@ class KafkaSink:
         Raises:
             ConfigError: If not, with the cause.
         """
-        specs = topic_specs(checked_topics(topics), partitions, replication)
+        specs = topic_specs(checked_topics(topics), partitions, replication, retention_s)
         specs += [] if dead_letters is None else [TopicSpec(dead_letters, 1, replication)]
         needed = [Needed("topic", spec.name, ("Write", "Describe"), spec) for spec in specs]
         refusal = why_not(client_options(servers, security, "sink.kafka"), needed)
@@ -190,6 +198,10 @@ class KafkaSink:
         self._is_late = len(self._outbox) > 0
         if self._is_late:
             raise self._busy()
+
+    def report(self) -> SinkReport:
+        """Return what waits in the outbox, what was dead-lettered, and why nothing is taken; from any thread."""
+        return SinkReport(len(self._outbox), self.num_dead, self._why if self._is_late else self._logged)
 
     def close(self) -> None:
         """Disconnect and close the outbox; idempotent. Events that are not delivered stay in the outbox."""
@@ -228,8 +240,9 @@ class KafkaSink:
     def _pass(self, number: int, message: OutboxMessage) -> bool:
         """Pass a message to the producer; return whether there still is one."""
         assert self._producer is not None
+        headers = event_headers(message, cloudevents=self._cloudevents)
         try:
-            future = self._producer.send(message.topic, message.value, message.key.encode(), event_headers(message))
+            future = self._producer.send(message.topic, message.value, message.key.encode(), headers)
         except HOPELESS as error:
             self._bury(number, error)
             return True
@@ -309,9 +322,12 @@ class KafkaSink:
         self._answered_at = time.monotonic()
         try:
             options = self._client_options()
-            made = make_topics({**options, "request_timeout_ms": self._open_timeout_ms}, self._specs)
+            limited = {**options, "request_timeout_ms": self._open_timeout_ms}
+            made = make_topics(limited, self._specs)
+            if (why := out_of_step(limited, self._specs)) is not None:
+                self._tell(why)  # kafka-python goes on trying by itself
         except (KafkaError, ConfigError) as error:
-            self._why = self._words(error)
+            self._tell(self._words(error))
             return
         if options != self._made_with:
             self._lost(KafkaError("user or password has changed"))
@@ -320,15 +336,7 @@ class KafkaSink:
 
     def _lost(self, error: BaseException) -> None:
         """Give up the producer, loudly when the reason is new: the next one sends its events again."""
-        self._why = self._words(error)
-        if self._why != self._logged:
-            self._logged = self._why
-            logger.error(
-                "sink.kafka: expected %s to take %d events, got %s; they wait in the outbox until it does",
-                self._servers,
-                len(self._outbox),
-                self._why,
-            )
+        self._tell(self._words(error))
         if self._producer is not None:
             close_producer(self._producer, timeout_s=0.0)
         self._producer = None
@@ -337,6 +345,17 @@ class KafkaSink:
         self._alone = None
         self._retry_at = time.monotonic() + min(MAX_RETRY_S, FIRST_RETRY_S * 2 ** min(self._num_failures, 16))
         self._num_failures += 1
+
+    def _tell(self, why: str) -> None:
+        self._why = why
+        if why != self._logged:
+            self._logged = why
+            logger.error(
+                "sink.kafka: expected %s to take %d events, got %s; they wait in the outbox until it does",
+                self._servers,
+                len(self._outbox),
+                why,
+            )
 
     def _words(self, error: BaseException) -> str:
         if not isinstance(error, KafkaError):

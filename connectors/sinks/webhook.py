@@ -9,7 +9,6 @@ Secrets: the signing secret is in the environment variable that ``secret_env`` n
 
 import hashlib
 import hmac
-import json
 import logging
 import os
 import time
@@ -21,8 +20,13 @@ from urllib.parse import quote
 
 import httpx
 
-from pipeline.core import Alert, Record, Severity
+from connectors.alerting.cloud_event import cloud_event
+from connectors.alerting.details import AlertDetailReader
+from connectors.alerting.incident_topics import alert_body, payload
+from connectors.alerting.severities import severities_from
+from pipeline.core import Alert, AlertState, Record
 from pipeline.core.errors import ConfigError, SinkBusyError
+from pipeline.core.sink_report import SinkReport
 from pipeline.ledger.codec import to_dict
 
 logger = logging.getLogger(__name__)
@@ -34,6 +38,9 @@ MAX_RETRY_S = 60.0
 MAX_RETRY_AFTER_S = 3600.0
 """Seconds of pause that a receiver can ask for, at most. Higher values delay alerts for longer."""
 
+FORMS = ("alert", "details", "pictures")
+"""What the body holds: the alert as its schema says, with its details, or with pictures as well."""
+
 NUM_REMEMBERED = 10_000
 """Delivered alerts that are recognised when they are written again. More take more memory."""
 
@@ -44,6 +51,8 @@ class _Delivery:
 
     name: str
     body: bytes
+    content_type: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class WebhookSink:
@@ -56,12 +65,22 @@ class WebhookSink:
     A 2xx answer is a delivery. After 5xx, 429 or a broken connection the alert waits. Any other answer means that
     the receiver will never take the alert: it is dropped and counted.
 
+    With ``form=details``, the body has one more key, ``details``: name, probability, runner-up, local time and a link
+    to the page. With ``form=pictures`` it is ``multipart/form-data``: that JSON as ``alert``, and the JPEGs ``person``
+    and ``scene`` where pictures are kept; then the signature is that of the whole body.
+
     Args:
         url: The URL, ``http`` or ``https``. May hold a user and a password.
         secret_env: Environment variable that holds the signing secret; None: no signature.
         timeout_s: Seconds to wait for the connection, and for each part of the answer.
         max_waiting: Alerts that wait for a receiver that is down, after which ``write`` refuses more.
         min_severity: ``info``, ``warning`` or ``critical``; less severe alerts are not sent.
+        form: ``alert``, ``details`` or ``pictures``.
+        cloudevents: Whether the attributes of CloudEvents are headers, ``ce-id`` and others.
+        output_dir: Output folder of the run, for details and pictures.
+        page: Address of the operator's page, for links; None: no links.
+        time_zone: Of the local time in the details.
+        picture_wait_s: Seconds to wait for a picture that is on its way.
 
     Attributes:
         num_delivered: Alerts that the receiver took.
@@ -75,14 +94,28 @@ class WebhookSink:
     may_drop = True
 
     def __init__(
-        self, *, url: str, secret_env: str | None, timeout_s: float, max_waiting: int, min_severity: str
+        self,
+        *,
+        url: str,
+        secret_env: str | None,
+        timeout_s: float,
+        max_waiting: int,
+        min_severity: str,
+        form: str = "alert",
+        cloudevents: bool = False,
+        output_dir: str = "",
+        page: str | None = None,
+        time_zone: str = "UTC",
+        picture_wait_s: float = 0.0,
     ) -> None:
         self._url = _checked_url(url)
         self._secret = _secret(secret_env)
-        self._severities = _severities_from(min_severity)
+        self._severities = severities_from(min_severity, "sink.webhook")
+        self._form, self._cloudevents, self._picture_wait_s = _checked_form(form), cloudevents, picture_wait_s
+        self._details = AlertDetailReader(output_dir=output_dir, page=page, time_zone=time_zone, key="sink.webhook")
         self._max_waiting = max_waiting
-        self._waiting: dict[_Delivery, None] = {}
-        self._delivered: dict[_Delivery, None] = {}
+        self._waiting: dict[str, _Delivery] = {}
+        self._delivered: dict[str, None] = {}
         self._num_failures = 0
         self._retry_at = 0.0
         self._refused_with: set[int] = set()
@@ -93,11 +126,22 @@ class WebhookSink:
         self._client = httpx.Client(timeout=timeout_s, follow_redirects=False)
 
     @staticmethod
-    def preflight(*, url: str, secret_env: str | None, timeout_s: float, max_waiting: int, min_severity: str) -> None:
+    def preflight(
+        *,
+        url: str,
+        secret_env: str | None,
+        min_severity: str,
+        form: str = "alert",
+        page: str | None = None,
+        time_zone: str = "UTC",
+        **_: object,
+    ) -> None:
         """Raise ``ConfigError`` if the constructor would; sends nothing."""
         _checked_url(url)
         _secret(secret_env)
-        _severities_from(min_severity)
+        severities_from(min_severity, "sink.webhook")
+        _checked_form(form)
+        AlertDetailReader(output_dir="", page=page, time_zone=time_zone, key="sink.webhook")
 
     def write(self, records: Sequence[Record]) -> None:
         """Send the alerts among the records. Alerts that cannot be sent now wait, if there is room.
@@ -105,12 +149,12 @@ class WebhookSink:
         Raises:
             SinkBusyError: If more than ``max_waiting`` alerts would wait. None of the new alerts was taken.
         """
-        new: dict[_Delivery, None] = {}
+        new: dict[str, _Delivery] = {}
         for record in records:
             if isinstance(record, Alert) and record.severity in self._severities:
-                delivery = _delivery(record)
-                if delivery not in self._waiting and delivery not in self._delivered:
-                    new[delivery] = None
+                delivery = self._delivery(record)
+                if delivery.name not in self._waiting and delivery.name not in self._delivered:
+                    new[delivery.name] = delivery
         if not new:
             return
         self._waiting.update(new)
@@ -119,8 +163,8 @@ class WebhookSink:
         except SinkBusyError:
             if len(self._waiting) <= self._max_waiting:
                 return
-            for delivery in new:
-                self._waiting.pop(delivery, None)
+            for name in new:
+                self._waiting.pop(name, None)
             raise
 
     def flush(self) -> None:
@@ -131,9 +175,14 @@ class WebhookSink:
         """
         self._deliver()
 
+    def report(self) -> SinkReport:
+        """Return what waits, and what the receiver refused for good; from any thread."""
+        return SinkReport(len(self._waiting), self.num_dropped)
+
     def close(self) -> None:
         """Close the connection; idempotent. Alerts that still wait are lost, and their number is logged."""
         self._client.close()
+        self._details.close()
         if self._waiting:
             logger.error("webhook: closed with %d alerts undelivered", len(self._waiting))
             self._waiting.clear()
@@ -141,25 +190,46 @@ class WebhookSink:
             logger.warning("webhook: the receiver refused %d alerts in all", self.num_dropped)
             self._refused_with.clear()
 
+    def _delivery(self, alert: Alert) -> _Delivery:
+        """Return the request for an alert; equal alerts give requests of equal names."""
+        body = to_dict(alert)
+        plain = payload(body)
+        name = quote(f"{alert.key}/{alert.state}/{hashlib.sha256(plain).hexdigest()[:8]}", safe="/:@+,=")
+        headers = tuple(cloud_event(body, name, prefix="ce-").items()) if self._cloudevents else ()
+        if self._form == "alert":
+            return _Delivery(name, plain, headers=headers)
+        wait_s = self._picture_wait_s if self._form == "pictures" and alert.state is AlertState.RAISED else 0.0
+        details = self._details.of(alert, wait_s=wait_s)
+        detailed = payload(alert_body(alert, details))
+        if self._form == "details":
+            return _Delivery(name, detailed, headers=headers)
+        files = {"alert": ("alert.json", detailed, "application/json")}
+        if details.picture is not None:
+            files["person"] = ("person.jpg", details.picture.crop, "image/jpeg")
+            files["scene"] = ("scene.jpg", details.picture.scene, "image/jpeg")
+        request = httpx.Request("POST", self._url, files=files)
+        return _Delivery(name, request.read(), request.headers["Content-Type"], headers)
+
     def _deliver(self) -> None:
         """Send the waiting alerts, in order, until one cannot be sent."""
         pause_s = self._retry_at - time.monotonic()
         if self._waiting and pause_s > 0:
             raise SinkBusyError("webhook: receiver is not available yet", retry_after_s=pause_s)
         while self._waiting:
-            delivery = next(iter(self._waiting))
+            name, delivery = next(iter(self._waiting.items()))
             self._post(delivery)
-            del self._waiting[delivery]
-            self._delivered[delivery] = None
+            del self._waiting[name]
+            self._delivered[name] = None
             if len(self._delivered) > NUM_REMEMBERED:
                 del self._delivered[next(iter(self._delivered))]
 
     def _post(self, delivery: _Delivery) -> None:
         """Send one alert; return if it was delivered or refused for good."""
         headers = {
-            "Content-Type": "application/json",
+            "Content-Type": delivery.content_type,
             "User-Agent": "passerby",
             "X-Passerby-Delivery": delivery.name,
+            **dict(delivery.headers),
         }
         if self._secret is not None:
             digest = hmac.new(self._secret, delivery.body, hashlib.sha256).hexdigest()
@@ -197,13 +267,6 @@ class WebhookSink:
         )
 
 
-def _delivery(alert: Alert) -> _Delivery:
-    """Return the request for an alert; equal alerts give equal requests."""
-    body = json.dumps(to_dict(alert), allow_nan=False).encode("ascii")
-    digest = hashlib.sha256(body).hexdigest()[:8]
-    return _Delivery(quote(f"{alert.key}/{alert.state}/{digest}", safe="/:@+,="), body)
-
-
 def _checked_url(url: str) -> httpx.URL:
     """Return the URL. The message of the error does not repeat it, because it may hold a password."""
     try:
@@ -227,14 +290,11 @@ def _secret(secret_env: str | None) -> bytes | None:
     return secret.encode()
 
 
-def _severities_from(min_severity: str) -> frozenset[Severity]:
-    """Return ``min_severity`` and the severities above it."""
-    order = list(Severity)
-    if min_severity not in order:
-        raise ConfigError(
-            f"sink.webhook.min_severity: expected one of {', '.join(order)}, got {min_severity!r}; correct it"
-        )
-    return frozenset(order[order.index(Severity(min_severity)) :])
+def _checked_form(form: str) -> str:
+    """Return the form of the body. Raises ``ConfigError`` if there is no such form."""
+    if form not in FORMS:
+        raise ConfigError(f"sink.webhook.form: expected one of {', '.join(FORMS)}, got {form!r}; correct it")
+    return form
 
 
 def _retry_after_s(header: str | None) -> float | None:

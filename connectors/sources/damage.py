@@ -25,13 +25,13 @@ class DamageLog:
 
     Args:
         camera_id: The camera, for messages.
-        max_in_a_row: Bad frames in a row after which the source is given up; at least 1.
+        max_in_a_row: Bad frames in a row after which the source is given up, at least 1; None: never.
 
     Attributes:
         num_bad: Bad frames so far.
     """
 
-    def __init__(self, camera_id: str, *, max_in_a_row: int = MAX_IN_A_ROW) -> None:
+    def __init__(self, camera_id: str, *, max_in_a_row: int | None = MAX_IN_A_ROW) -> None:
         self._camera_id = camera_id
         self._max_in_a_row = max_in_a_row
         self._times: deque[float] = deque(maxlen=NUM_TIMES)
@@ -67,7 +67,7 @@ class DamageLog:
             )
         self._num_good = 0
         self._num_in_a_row += 1
-        if self._num_in_a_row > self._max_in_a_row:
+        if self._max_in_a_row is not None and self._num_in_a_row > self._max_in_a_row:
             self._num_in_a_row = 0
             raise SourceLostError(
                 f"camera {self._camera_id}: expected frames, got more than {self._max_in_a_row} bad ones in a row, "

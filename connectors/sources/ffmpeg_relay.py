@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-from collections.abc import Mapping
 from types import TracebackType
 
 from connectors.sources.live_reading import ReadingEndedError
@@ -13,23 +12,21 @@ class FfmpegRelay:
 
     Args:
         address: What it opens. Other users of this machine may see it in the list of processes.
-        options: Options of FFmpeg for it.
 
     Raises:
         ReadingEndedError: If there is no such program.
     """
 
-    def __init__(self, address: str, options: Mapping[str, str]) -> None:
+    def __init__(self, address: str) -> None:
         program = shutil.which("ffmpeg")
         if program is None:
             raise ReadingEndedError(
                 f"{address.split('://', 1)[0]}, which needs the program ffmpeg; install it, or let a server such as "
                 "MediaMTX offer the stream by RTSP"
             )
-        words = [word for name, value in options.items() for word in (f"-{name}", value)]
         copied = ("-map", "0:v:0", "-c", "copy", "-f", "mpegts", "-flush_packets", "1", "pipe:1")
         self._process = subprocess.Popen(
-            [program, "-nostdin", "-loglevel", "error", *words, "-i", address, *copied],
+            [program, "-nostdin", "-loglevel", "error", "-i", address, *copied],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

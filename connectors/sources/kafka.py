@@ -14,25 +14,24 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing
 from typing import Any
 
-from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from connectors.kafka.client import client_options, reason
 from connectors.kafka.dead_letters import DeadLetters
 from connectors.kafka.frame_address import checked_start, parse_address
-from connectors.kafka.frame_making import FrameMaking, Sent
-from connectors.kafka.home_partition import HomePartition
-from connectors.kafka.live_reading import POLL_S, WIDEN_AFTER_S, LiveReading, LiveView
+from connectors.kafka.frame_making import FrameMaking, Sent, Taken
+from connectors.kafka.live_reading import POLL_S, LiveReading, LiveView
 from connectors.kafka.message_form import MessageForm
-from connectors.kafka.offsets import Offsets
 from connectors.kafka.preflight import Needed, why_not
 from connectors.kafka.probe import why_unreachable
+from connectors.kafka.recording_reading import RecordingReading
+from connectors.kafka.silence import Silence
 from connectors.kafka.time_merge import TimeMerge
 from connectors.kafka.topic_reading import TopicMissingError, TopicReading
 from connectors.kafka.topics import TopicSpec
-from connectors.pictures.encoded_image import Encoding
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import ConfigError, SourceLostError
+from pipeline.core.source_report import SourceReport
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +50,7 @@ class KafkaSource:
     ``partition``, it belongs to the camera alone, and a message with another key is faulty.
 
     Indices are those of the sender, or are counted. When the sender starts again from 0, they continue from the last
-    one. Times must increase in any case; those of another program that are equal are spread.
+    one. ``StreamClock`` says what is made of times that do not ascend.
 
     H.264 units before the first key frame, and units from a broken one up to the next key frame, cannot be decoded. In
     a recording they are dead-lettered. Live they count as dropped.
@@ -75,7 +74,8 @@ class KafkaSource:
         group: Consumer group that ``ack`` commits for; None: nothing is committed.
         dead_letters: Topic for messages that are not frames; None: they are only counted.
         security: See ``connectors.kafka.client.Security``.
-        max_ahead_s: Seconds that the time of a frame may be ahead of this machine's clock.
+        max_ahead_s: Seconds that the time of a frame may be ahead of this machine's clock before that is told.
+        max_bad_in_a_row: Faulty messages in a row after which a live camera counts as broken; at least 1.
         max_image_px: Pixels of a picture, at most.
         merge_window_s: Seconds that a frame waits for an earlier one in another partition.
         open_timeout_s: Seconds within which a broker must answer.
@@ -84,7 +84,6 @@ class KafkaSource:
 
     Attributes:
         num_dropped: Frames that were dropped.
-        num_missed: Messages of the topic that the broker had deleted before they were read.
 
     Raises:
         ConfigError: If the URI or an option cannot be used.
@@ -105,6 +104,7 @@ class KafkaSource:
         dead_letters: str | None,
         security: Mapping[str, object],
         max_ahead_s: float,
+        max_bad_in_a_row: int,
         max_image_px: int,
         merge_window_s: float,
         open_timeout_s: float,
@@ -113,22 +113,18 @@ class KafkaSource:
     ) -> None:
         self.camera_id = camera_id
         self.live = live
-        self.num_dropped = self.num_missed = 0
+        self.num_dropped = self._num_missed = self._num_letters_lost = 0
         key = f"site.cameras.{camera_id}"
         self._address = parse_address(uri, camera_id, key)
         self._topic, self._sender = self._address.topic, self._address.sender
         self._security = security
         client_options(self._address.servers, security, key)
-        self._start = checked_start(start, key)
         if end not in (MARK, LATEST):
             raise ConfigError(f"{key}.end: expected {MARK} or {LATEST}, got {end!r}; correct it")
-        self._end = end
         self._group = group
         self._dead_letters = dead_letters
         self._merge_window_s = merge_window_s
         self._open_timeout_s = open_timeout_s
-        self._read_timeout_s = read_timeout_s
-        self._commit_every_s = commit_every_s
         self._form = MessageForm(
             self._sender,
             form=message,
@@ -140,16 +136,51 @@ class KafkaSource:
             key=key,
         )
         self._closed = threading.Event()
-        self._resume_at: dict[int, int] | None = None
-        self._topic_id: object = None
-        self._heard_at, self._logged = 0.0, ""
-        self._offsets = Offsets()
-        self._making = FrameMaking(camera_id, self._form, max_ahead_s=max_ahead_s)
+        self._logged = ""
+        self._opened: tuple[TopicReading | LiveView, DeadLetters] | None = None
+        self._silence = Silence(
+            f"{self._address}: expected a message of {self._sender}", self._form, timeout_s=read_timeout_s
+        )
+        self._making = FrameMaking(
+            camera_id,
+            self._form,
+            live=live,
+            max_ahead_s=max_ahead_s,
+            max_bad_in_a_row=max_bad_in_a_row if live else None,  # every message of a recording is read
+        )
+        self._recording = RecordingReading(
+            self._making,
+            self._form,
+            self._sender,
+            self._silence,
+            start=checked_start(start, key),
+            ends_at_mark=end == MARK,
+            merge_window_s=merge_window_s,
+            commit_every_s=None if group is None else commit_every_s,
+            is_closed=self._closed.is_set,
+            not_committed=self._not_committed,
+        )
 
     @property
     def num_bad(self) -> int:
         """Messages that were dead-lettered or, without a topic for that, only counted."""
         return self._making.num_bad
+
+    @property
+    def num_missed(self) -> int:
+        """Messages of the topic that the broker had deleted before they were read."""
+        return self._num_missed + (0 if (opened := self._opened) is None else opened[0].num_missed)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the topic is being read."""
+        return self._opened is not None
+
+    def report(self) -> SourceReport:
+        """Return what was repaired and left out so far."""
+        lost = self._num_letters_lost + (0 if (opened := self._opened) is None else opened[1].num_lost)
+        others = {"deleted by the broker": self.num_missed, "dead letters lost": lost}
+        return self._making.report({**self._form.left_out(), **others})
 
     def check(self) -> None:
         """Ask the broker for the camera's topic, and whether the user may do what a run does.
@@ -172,17 +203,16 @@ class KafkaSource:
         Raises:
             SourceLostError: If the broker cannot be reached, has lost the topic, or sends no frame for too long.
         """
-        self._heard_at = time.monotonic()
+        self._silence.heard()
         while not self._closed.is_set():
             try:
                 yield from self._session()
             except (KafkaError, TopicMissingError, ConfigError, SourceLostError) as error:
-                self._resume_at = dict(self._offsets.at) or self._resume_at
+                self._recording.leave()
                 if isinstance(error, SourceLostError):
                     raise
                 words = f"{self._address}: expected frames of {self._sender}, got {self._words(error)}"
-                is_over = self.live or self._resume_at is None
-                if is_over or time.monotonic() - self._heard_at > self._read_timeout_s:
+                if self.live or not self._recording.has_begun or self._silence.is_too_long:
                     raise SourceLostError(words) from error
                 if words != self._logged:
                     self._logged = words
@@ -197,14 +227,22 @@ class KafkaSource:
             options = self._client_options()
             letters = stack.enter_context(closing(DeadLetters(options, self._dead_letters)))
             stack.callback(self._form.report, self.camera_id)
-            merge: TimeMerge[Sent] = TimeMerge(self._merge_window_s)
+            stack.callback(self._keep_counts)
             if self.live:
-                yield from self._newest(stack.enter_context(closing(self._view(options))), merge, letters)
+                view = stack.enter_context(closing(self._view(options)))
+                self._opened = view, letters
+                yield from self._newest(view, letters)
             else:
                 reading = stack.enter_context(closing(self._open(options)))
-                stack.callback(self._end_reading, reading, letters)
-                self._seek(reading)
-                yield from self._all(reading, merge, letters)
+                self._opened = reading, letters
+                stack.callback(self._recording.end, reading, letters)
+                yield from self._recording.frames(reading, letters)
+
+    def _keep_counts(self) -> None:
+        if self._opened is not None:
+            self._num_missed += self._opened[0].num_missed
+            self._num_letters_lost += self._opened[1].num_lost
+            self._opened = None
 
     def resume(self, stamp: FrameStamp) -> None:
         """Let ``frames`` continue after ``stamp``: a recording is read from its start, and known frames are skipped."""
@@ -212,16 +250,17 @@ class KafkaSource:
 
     def ack(self, stamp: FrameStamp) -> None:
         """Let the group continue after ``stamp``: committed soon while frames are read, later by ``close``."""
-        self._offsets.ack(stamp.index)
+        self._recording.offsets.ack(stamp.index)
 
     def close(self) -> None:
         """End ``frames`` for good and commit what was acknowledged; idempotent, from any thread."""
         self._closed.set()
-        if self.live or self._group is None or self._offsets.is_in_use or not self._offsets.uncommitted():
+        offsets = self._recording.offsets
+        if self.live or self._group is None or offsets.is_in_use or not offsets.uncommitted():
             return
         try:
             with closing(self._open(self._client_options())) as reading:
-                self._offsets.commit(reading)
+                offsets.commit(reading)
         except (KafkaError, TopicMissingError, ConfigError) as error:
             self._not_committed(error)
 
@@ -245,145 +284,41 @@ class KafkaSource:
         LiveReading.join(view, options, self._topic, open_timeout_s=self._open_timeout_s)
         return view
 
-    def _seek(self, reading: TopicReading) -> None:
-        """Move to where the recording goes on, or begins."""
-        self._offsets.begin()
-        is_anew, self._topic_id = reading.topic_id != self._topic_id, reading.topic_id
-        resume_at, self._resume_at = self._resume_at, None
-        if resume_at is not None:
-            self._offsets.at = resume_at
-            reading.seek("earliest" if is_anew else resume_at)
-            return
-        self._making.begin()
-        committed = reading.committed()
-        self._offsets.known_before = {number: read.known_before for number, read in committed.items()}
-        reading.seek({number: read.offset for number, read in committed.items()} if committed else self._start)
-
-    def _all(self, reading: TopicReading, merge: TimeMerge[Sent], letters: DeadLetters) -> Iterator[Frame]:
-        """Yield every frame up to the end; never drops one."""
-        ends = reading.ends()
-        home, generation = HomePartition(), reading.generation
-        committed_at = time.monotonic()
-        num_messages, may_narrow = 0, True
-        while not self._closed.is_set():
-            messages = reading.poll(POLL_S)
-            for message in messages:
-                is_own = self._form.is_of(message)
-                home.look(message.partition, is_own=is_own, is_keyed=message.key == self._sender.encode())
-                if is_own:
-                    self._heard_at = time.monotonic()
-                    num_messages = self._form.num_messages
-                    self._put(message, merge, letters)
-            now = time.monotonic()
-            if generation != reading.generation:
-                generation, ends, home = reading.generation, reading.ends(), HomePartition()
-                self._topic_id = reading.topic_id
-                self._offsets.begin()
-            positions = {number: reading.position(number) for number in reading.partitions}
-            drained = {number for number, at in positions.items() if at >= ends.get(number, 0)}
-            only = home.found(reading.partitions, drained) if may_narrow else None
-            unread = positions.keys() - drained if only is None else set[int]()
-            wanted = (set(positions) if only is None else {only}) - merge.full()
-            reading.read_only(None if wanted == set(positions) else sorted(wanted))
-            ends_at_latest = self._end == LATEST or self._form.is_foreign
-            is_over = drained >= positions.keys() and ends_at_latest
-            self._offsets.at = {**positions, **merge.offsets()}
-            for sent in merge.rest() if is_over else merge.ready(now, unread):
-                self._offsets.at = {**positions, **merge.offsets()}
-                if sent.frame.encoding is None and self._end == MARK:
-                    return
-                if sent.frame.encoding is None:
-                    continue
-                frame = self._making.frame(sent, self._offsets, letters)
-                if frame is not None:
-                    self._offsets.yielded(sent.message.partition, frame, sent.frame.encoding)
-                    yield frame
-                    self._heard_at = time.monotonic()
-                if self._closed.is_set():
-                    return
-            if is_over:
-                return
-            if only in drained and (ends_at_latest or time.monotonic() - self._heard_at > WIDEN_AFTER_S):
-                may_narrow = False  # the camera's messages may go on in another partition
-            if not messages and not len(merge):
-                self._check_silence(self._form.num_messages - num_messages)
-            if time.monotonic() - committed_at >= self._commit_every_s:
-                self._commit(reading, letters)
-                committed_at = time.monotonic()
-
-    def _newest(self, view: LiveView, merge: TimeMerge[Sent], letters: DeadLetters) -> Iterator[Frame]:
+    def _newest(self, view: LiveView, letters: DeadLetters) -> Iterator[Frame]:
         """Yield the newest frame whenever there is one."""
-        newest: Sent | Frame | None = None
-        num_dropped = num_messages = 0
+        newest: tuple[Taken, float] | None = None
+        merge: TimeMerge[Sent] = TimeMerge(self._merge_window_s)
+        offsets = self._recording.offsets  # of a live camera nothing is committed
+        num_dropped = 0
         while not self._closed.is_set():
             messages = view.poll(min(POLL_S, max(0.0, merge.due_in_s(time.monotonic()))))
             if messages:
-                self._heard_at = time.monotonic()
-                num_messages = self._form.num_messages
+                self._silence.heard()
             if view.num_dropped > num_dropped:  # units of H.264 are missing now
                 self.num_dropped += view.num_dropped - num_dropped
                 num_dropped = view.num_dropped
                 self._making.lose_units()
             for message in messages:
-                self._put(message, merge, letters)
+                self._making.put(message, merge, letters)
             for sent in merge.ready(time.monotonic(), set()):
-                found: Sent | Frame | None = sent
                 if sent.frame.encoding is None:
+                    self._making.end()
                     continue
-                if not self._making.is_decodable(sent):
-                    self.num_dropped += 1
-                    continue
-                if sent.frame.encoding is Encoding.H264:  # each unit must be decoded, because the next one needs it
-                    found = self._making.frame(sent, self._offsets, letters)
-                if found is not None:
+                for found in self._making.take(sent, offsets, letters):
+                    if not self._making.is_decodable(found[0]):
+                        self.num_dropped += 1
+                        continue
                     self.num_dropped += newest is not None
                     newest = found
             if newest is not None and not (messages and view.is_behind):
-                frame = newest if isinstance(newest, Frame) else self._making.frame(newest, self._offsets, letters)
+                frame = self._making.frame(*newest, offsets, letters)
                 newest = None
                 if frame is not None:
                     yield frame
-                    self._heard_at = time.monotonic()
+                    self._silence.heard()
             letters.settle()
             if not messages and newest is None:
-                self._check_silence(self._form.num_messages - num_messages)
-
-    def _put(self, message: ConsumerRecord, merge: TimeMerge[Sent], letters: DeadLetters) -> None:
-        """Let a message wait for its turn; a faulty one is dead-lettered."""
-        sent = self._making.sent(message, letters)
-        if sent is None:
-            return
-        now = time.monotonic()
-        is_logged = not self.live and message.timestamp is not None and message.timestamp > 0
-        merge.put(
-            message.partition,
-            sent.frame.captured_at,
-            sent,
-            offset=message.offset,
-            arrived=min(now, now - time.time() + message.timestamp / 1000) if is_logged else now,
-            num_bytes=len(sent.frame.picture),
-        )
-
-    def _check_silence(self, num_others: int) -> None:
-        """Raise if the camera has been silent for too long; say what came instead."""
-        if time.monotonic() - self._heard_at <= self._read_timeout_s:
-            return
-        got = f"none in {self._read_timeout_s:g} s; {self._form.instead(num_others)}"
-        raise SourceLostError(f"{self._address}: expected a message of {self._sender}, got {got}")
-
-    def _commit(self, reading: TopicReading, letters: DeadLetters) -> None:
-        """Commit what was acknowledged, once dead letters are safe."""
-        if letters.settle() and self._group is not None:
-            try:
-                self._offsets.commit(reading)
-            except KafkaError as error:
-                self._not_committed(error)
-
-    def _end_reading(self, reading: TopicReading, letters: DeadLetters) -> None:
-        self.num_missed += reading.num_missed
-        letters.flush()
-        self._commit(reading, letters)
-        self._offsets.is_in_use = False
+                self._silence.check()
 
     def _not_committed(self, error: Exception) -> None:
         logger.warning(

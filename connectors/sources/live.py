@@ -1,6 +1,6 @@
 """A live camera: its newest frame, however the camera is connected.
 
-Needs: what its opener needs (``network_stream.py``, ``webcam.py``).
+Needs: what its opener needs (``network.py``, ``webcam.py``).
 Guarantee: the newest frame, stamped at arrival or by the camera's clock. Frames that were not taken in time leave a
 gap in ``index``. Damaged ones are counted.
 When slow: drops old frames and counts them.
@@ -48,10 +48,12 @@ class Opener(Protocol):
     Attributes:
         address: Names the camera in messages, without user and password.
         advice: What to check when the camera sends nothing.
+        is_unverified: The connection is encrypted, but by choice its certificate is not verified.
     """
 
     address: str
     advice: str
+    is_unverified: bool
 
     def pictures(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[Picture | None]:
         """Open the camera, yield its pictures as they arrive, and close it at the end. Runs in a thread, may block.
@@ -79,6 +81,8 @@ class LiveSource:
         read_timeout_s: Seconds within which each further picture must arrive.
         max_bad_in_a_row: Damaged pictures in a row after which the camera counts as broken; at least 1.
         clock: ``arrival`` stamps pictures when they arrive; ``sender`` by the camera's clock, as soon as it sends that.
+        ca_file: For an opener that takes it; see ``NetworkOpener``.
+        verify: For an opener that takes it, likewise; None for one that takes neither.
 
     Raises:
         ConfigError: If the opener cannot open such a URI, or there is no such clock.
@@ -91,11 +95,13 @@ class LiveSource:
         camera_id: str,
         uri: str,
         *,
-        opener: Callable[[str], Opener],
+        opener: Callable[..., Opener],
         open_timeout_s: float,
         read_timeout_s: float,
         max_bad_in_a_row: int = MAX_IN_A_ROW,
         clock: str = "arrival",
+        ca_file: str | None = None,
+        verify: bool | None = None,
     ) -> None:
         self.camera_id = camera_id
         if clock not in ("arrival", "sender"):
@@ -103,7 +109,7 @@ class LiveSource:
         self._is_senders = clock == "sender"
         self._num_untimed = 0
         self._damage = DamageLog(camera_id, max_in_a_row=max_bad_in_a_row)
-        self._opener = opener(uri)
+        self._opener = opener(uri) if verify is None else opener(uri, ca_file=ca_file, verify=verify)
         self._open_timeout_s = open_timeout_s
         self._read_timeout_s = read_timeout_s
         self._reading = self._make_reading()
@@ -120,7 +126,7 @@ class LiveSource:
 
     def report(self) -> SourceReport:
         """Return what was left out so far."""
-        return SourceReport(self._damage.times)
+        return SourceReport(self._damage.times, is_unverified=self._opener.is_unverified)
 
     def check(self) -> None:
         """Open the camera and wait for a picture.

@@ -73,13 +73,14 @@ class _Held(Generic[Item]):
     item: Item
     stamp_s: float | None
     step_s: float | None
+    elapsed_s: float | None
 
 
 class StreamClock(Generic[Item]):
     """Gives every frame of a stream a time. The times ascend strictly.
 
-    A step forward of up to three usual intervals is taken as it is. Anything else is doubtful, and the frame is held
-    until those after it decide:
+    A step forward of up to three usual intervals is taken as it is, and so is one that another clock confirms. Anything
+    else is doubtful, and the frame is held until those after it decide:
 
     - an outlier, which they do not confirm, is replaced: its time lies between its neighbours';
     - a missing or doubled stamp is replaced likewise, or by the length of the frame if the next stamp is far;
@@ -140,18 +141,22 @@ class StreamClock(Generic[Item]):
         """Let all times be later than ``at``, Unix seconds; before the first frame of another opening."""
         self._last = at
 
-    def push(self, item: Item, stamp_s: float | None, step_s: float | None = None) -> list[tuple[Item, float]]:
+    def push(
+        self, item: Item, stamp_s: float | None, step_s: float | None = None, *, elapsed_s: float | None = None
+    ) -> list[tuple[Item, float]]:
         """Take a frame, and return the frames whose time is now decided, in order, with that time in Unix seconds.
 
         Args:
             item: The frame, in any form.
             stamp_s: Seconds, as the stream says; None if it does not.
             step_s: Seconds until the next frame, as the stream says; None if it does not.
+            elapsed_s: Seconds since the frame before by another clock, for instance that of a broker; None if there is
+                none.
 
         Raises:
             SourceLostError: If there is a gap and ``on_gap`` is ``refuse``.
         """
-        self._held.append(_Held(item, stamp_s, step_s))
+        self._held.append(_Held(item, stamp_s, step_s, elapsed_s))
         return self._decided(is_last=False)
 
     def flush(self) -> list[tuple[Item, float]]:
@@ -184,6 +189,8 @@ class StreamClock(Generic[Item]):
         near_s = NEAR * step_s
         if head.stamp_s is not None and 0 < head.stamp_s - last <= near_s:
             return _Verdict.TAKE, 1, None
+        if self._is_confirmed(head, last):
+            return _Verdict.TAKE, 1, None
         stamps = [held.stamp_s for held in self._held]
         for place, stamp in enumerate(stamps[1:], start=1):
             if stamp is not None and 0 < stamp - last <= SOON * step_s * (place + 1):
@@ -200,6 +207,12 @@ class StreamClock(Generic[Item]):
             return _Verdict.REPLACE, 1, None
         return _first_of(ahead, stamps)
 
+    def _is_confirmed(self, held: _Held[Item], last: float) -> bool:
+        """Return whether another clock has gone forward as far as the stamp."""
+        if held.stamp_s is None or held.elapsed_s is None or held.stamp_s <= last:
+            return False
+        return abs(held.stamp_s - last - held.elapsed_s) <= NEAR * self._step()
+
     def _step(self) -> float:
         """Return the usual interval, seconds."""
         return median(self._steps) if len(self._steps) >= MIN_STEPS else self._usual_step_s
@@ -208,11 +221,12 @@ class StreamClock(Generic[Item]):
         stamp, before, last = held.stamp_s, self._last_stamp, self._last
         assert stamp is not None
         if before is None:
-            if last is not None and not self._is_absolute:
+            if last is not None and (not self._is_absolute or stamp <= last):
                 self._origin, self._zero = last + self._step(), stamp
         else:
             assert last is not None
-            self._state_gap(stamp, stamp - before, last, is_restart=is_restart)
+            if not self._is_confirmed(held, before):  # a pause of the camera is no leap of its clock
+                self._state_gap(stamp, stamp - before, last, is_restart=is_restart)
             if not is_restart:
                 self._steps.append(stamp - before)
         self._last_stamp = stamp

@@ -11,11 +11,15 @@ from functools import partial
 import av
 
 from connectors.redaction import redact_url
+from connectors.sources.certificates import authorities
 from connectors.sources.credentials import address_with_credentials
 from connectors.sources.video_files import VideoFile
 
 OPTIONS = {"reconnect": "1", "reconnect_on_network_error": "1", "reconnect_delay_max": "10"}
 """Options of FFmpeg: after a broken connection the rest is asked for, again and again within ten seconds."""
+
+NO_HLS = {"format_whitelist": "mov,matroska,webm,mpegts,avi,flv,asf,mpeg,mpegvideo,h264,hevc,mjpeg,ogg,mxf"}
+"""Options of FFmpeg for a verified server: the parts of HLS would be opened without looking at their certificates."""
 
 TIMEOUT_S = 15.0
 """Seconds within which the server must answer. More wait longer for one that is down."""
@@ -29,6 +33,8 @@ class WebFile:
         username: The user, if the server asks for one.
         password_env: Environment variable that holds the password.
         password_file: File that holds the password.
+        ca_file: Authorities that may sign the server's certificate (PEM); None: those of this system.
+        verify: False: look at no certificate. A playlist of HLS by ``https`` is read only then.
 
     Attributes:
         name: The address without secrets.
@@ -43,7 +49,12 @@ class WebFile:
         username: str | None = None,
         password_env: str | None = None,
         password_file: str | None = None,
+        ca_file: str | None = None,
+        verify: bool = True,
     ) -> None:
+        self._options = dict(OPTIONS)
+        if verify and uri.lower().startswith("https:"):
+            self._options |= {"tls_verify": "1", "ca_file": authorities(ca_file), **NO_HLS}
         self.name = redact_url(uri)
         self._address = partial(
             address_with_credentials,
@@ -56,7 +67,9 @@ class WebFile:
     def there_now(self) -> list[VideoFile]:
         """Return the one file."""
         address = self._address()
-        return [VideoFile(self.name, partial(av.open, address, "r", options=OPTIONS, timeout=(TIMEOUT_S, TIMEOUT_S)))]
+        return [
+            VideoFile(self.name, partial(av.open, address, "r", options=self._options, timeout=(TIMEOUT_S, TIMEOUT_S)))
+        ]
 
     def files(self, closed: threading.Event) -> Iterator[VideoFile]:
         """Yield the one file."""

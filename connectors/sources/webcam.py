@@ -29,11 +29,13 @@ class WebcamOpener:
     Attributes:
         address: Names the device.
         advice: What to check when the device sends nothing.
+        is_unverified: False: nothing is encrypted.
 
     Raises:
         ConfigError: If ``uri`` is no number.
     """
 
+    is_unverified = False
     advice = "that it is plugged in (ls /dev/video* lists the devices), and that no other program uses it"
 
     def __init__(self, uri: str, *, size_wh: Sequence[int] | None, fps: float | None) -> None:

@@ -8,13 +8,14 @@ with ``resume=true``, so that people keep their numbers.
 import argparse
 import asyncio
 import shlex
-import signal
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from pipeline.cli.stop_signals import stop_on_signals
 
 DONE, FAILED = 0, 1
 CLUSTER_S = 60.0
@@ -41,10 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 async def _own(address: str, job_id: str, overrides: Sequence[str]) -> int:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stop.set)
+    stop = stop_on_signals()
     client = await _connect(address, stop)
     if client is None:
         if stop.is_set():
@@ -85,30 +83,71 @@ async def _connect(address: str, stop: asyncio.Event) -> Any:
 
 
 async def _follow(client: Any, job_id: str, stop: asyncio.Event) -> int:
-    """Show the log of a run until it ends or is stopped."""
-    showing = asyncio.ensure_future(_show(client, job_id))
-    stopped_at = None
+    """Show the log of a run until it ends or is stopped. A cluster that does not answer is waited for."""
+    log = _Log(client, job_id)
+    stopped_at = away_at = None
     try:
-        while (status := await _status(client, job_id)) in ("PENDING", "RUNNING"):
+        while True:
+            try:
+                status = await _status(client, job_id)
+                if away_at is not None:
+                    print(f"{job_id}: the cluster answers again after {time.monotonic() - away_at:.0f} s", flush=True)
+                    away_at = None
+                    log.show()
+                if status not in ("PENDING", "RUNNING"):
+                    break
+                if stop.is_set() and stopped_at is None:
+                    await asyncio.to_thread(client.stop_job, job_id)
+            except (RuntimeError, OSError) as error:
+                if away_at is None:
+                    print(f"{job_id}: the cluster does not answer and is waited for: {error}", flush=True)
+                    away_at = time.monotonic()
             if stop.is_set() and stopped_at is None:
                 stopped_at = time.monotonic()
-                await asyncio.to_thread(client.stop_job, job_id)
             if stopped_at is not None and time.monotonic() - stopped_at > STOP_S:
                 print(f"error: {job_id}: expected it to end within {STOP_S:g} s, it did not", file=sys.stderr)
                 return FAILED
             await asyncio.sleep(ASK_EVERY_S)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(showing, ASK_EVERY_S)
+        await log.end()
     finally:
-        showing.cancel()
-    print(f"{job_id}: {str(status).lower()}", flush=True)
+        log.close()
+    print(f"{job_id}: {'forgotten by the cluster' if status is None else status.lower()}", flush=True)
     return DONE if status in ("SUCCEEDED", "STOPPED") else FAILED
 
 
-async def _show(client: Any, job_id: str) -> None:
-    with suppress(RuntimeError, OSError):  # _follow reports a cluster that is lost
-        async for lines in client.tail_job_logs(job_id):
-            print(lines, end="", flush=True)
+class _Log:
+    """Prints the log of a run as it grows; shown again, it goes on where it was."""
+
+    def __init__(self, client: Any, job_id: str) -> None:
+        self._client, self._job_id = client, job_id
+        self._num_shown = 0
+        self._showing: asyncio.Task[None] | None = None
+        self.show()
+
+    def show(self) -> None:
+        """Print from now on; an earlier connection is dropped."""
+        self.close()
+        self._showing = asyncio.ensure_future(self._show())
+
+    async def end(self) -> None:
+        """Wait a moment for the last lines."""
+        if self._showing is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._showing, ASK_EVERY_S)
+
+    def close(self) -> None:
+        """Print no more."""
+        if self._showing is not None:
+            self._showing.cancel()
+
+    async def _show(self) -> None:
+        at = 0
+        with suppress(RuntimeError, OSError):  # _follow reports a cluster that is lost
+            async for lines in self._client.tail_job_logs(self._job_id):
+                new = lines[max(0, self._num_shown - at) :]
+                at += len(lines)
+                self._num_shown = max(self._num_shown, at)
+                print(new, end="", flush=True)
 
 
 async def _status(client: Any, job_id: str) -> str | None:

@@ -29,13 +29,21 @@ from pipeline.core.errors import ConfigError, ReidError, SourceLostError
 logger = logging.getLogger(__name__)
 
 DONE, FAILED = 0, 1
+MAX_LATE_S = 1.0
+"""Seconds after which a frame of a recording that is sent as live is left out: the broker was away meanwhile.
+
+A larger value sends more old frames at once when it is back.
+"""
 REOPEN_AFTER_S = 2.0
 """Seconds before a live camera that broke is opened again. Larger values lose more frames."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Publish until the source ends or a signal arrives; return the exit code; print an error as one line."""
-    parsed = make_parser().parse_args(arguments)
+    parser = make_parser()
+    parsed = parser.parse_args(arguments)
+    if parsed.repeat and not parsed.as_live:
+        parser.error("--repeat: expected --as-live beside it, because the times of a recording would go back")
     try:
         config = load_config(["site=empty", *parsed.overrides])
         source: Source = build_source(parsed.camera, _camera(parsed.source), config.source, key="--source")()
@@ -83,13 +91,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _publish(source: Source, publisher: FramePublisher, parsed: argparse.Namespace, stopped: threading.Event) -> None:
     last: FrameStamp | None = None
-    for frame in _paced(_frames(source, stopped), inf if source.live else parsed.speed, stopped):
-        if frame.stamp.index % parsed.stride:
-            continue
-        last = frame.stamp
-        if parsed.as_live:
-            last = FrameStamp(last.camera_id, last.index, time.time())
-        publisher.publish(Frame(last, frame.image))
+    max_late_s = MAX_LATE_S if parsed.as_live else inf
+    is_again = True
+    while is_again and not stopped.is_set():
+        next_index = 0 if last is None else last.index + 1
+        for frame in _paced(_frames(source, stopped), inf if source.live else parsed.speed, stopped, max_late_s):
+            if frame.stamp.index % parsed.stride:
+                continue
+            at = time.time() if parsed.as_live else frame.stamp.captured_at
+            last = FrameStamp(frame.stamp.camera_id, next_index + frame.stamp.index, at)
+            publisher.publish(Frame(last, frame.image))
+        is_again = parsed.repeat and last is not None
     if not (source.live or stopped.is_set()) and last is not None:
         publisher.end(last)
     publisher.flush()
@@ -109,8 +121,8 @@ def _frames(source: Source, stopped: threading.Event) -> Iterator[Frame]:
             return
 
 
-def _paced(frames: Iterator[Frame], speed: float, stopped: threading.Event) -> Iterator[Frame]:
-    """Yield frames at ``speed`` times real time."""
+def _paced(frames: Iterator[Frame], speed: float, stopped: threading.Event, max_late_s: float) -> Iterator[Frame]:
+    """Yield frames at ``speed`` times real time; leave out those that are later than ``max_late_s``."""
     origin: float | None = None
     for frame in frames:
         due_at = frame.stamp.captured_at / speed
@@ -119,6 +131,8 @@ def _paced(frames: Iterator[Frame], speed: float, stopped: threading.Event) -> I
         wait_s = origin + due_at - time.monotonic()
         if wait_s > 0 and stopped.wait(wait_s):
             return
+        if wait_s < -max_late_s:
+            continue
         yield frame
 
 
@@ -176,6 +190,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--speed", type=_speed, default=1.0, help="of a recording: times real time, or max; default 1")
     parser.add_argument("--stride", type=_natural, default=1, help="every n-th frame")
     parser.add_argument("--as-live", action="store_true", help="stamp frames with the time at which they are sent")
+    parser.add_argument("--repeat", action="store_true", help="a recording again and again; needs --as-live")
     parser.add_argument(
         "--encoding", choices=list(Encoding), default=Encoding.JPEG, help="png keeps every pixel, h264 is small"
     )

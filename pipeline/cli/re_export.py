@@ -74,7 +74,7 @@ def write_again(folder: Path, films: Sequence[Path]) -> str:
     missing = ", ".join(film.name for film in films if not film.exists())
     if missing:
         return f"films deleted, and not written again: {missing}"
-    return f"films written again without the person's box and number: {names}"
+    return f"films written again with the person covered: {names}"
 
 
 def _makers(folder: Path) -> dict[str, Callable[[], Any]]:

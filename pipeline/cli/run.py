@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +12,7 @@ from typing import NoReturn
 
 from pipeline.cli.page_after_run import keep_page
 from pipeline.cli.recordings import check_recordings, write_recordings
+from pipeline.cli.stop_signals import stop_on_signals
 from pipeline.cli.truth import score_run, true_tables
 from pipeline.config.composition import CONFIGS, load_config, to_yaml
 from pipeline.config.plan import make_plan
@@ -174,10 +174,7 @@ def _check_source(make_source: Callable[[], Source], key: str, footage: str | No
 
 
 async def _run(config: PipelineConfig, plan: Plan) -> int:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stop.set)
+    stop = stop_on_signals()
     if plan.processes.kind == "ray":
         join_cluster()
     if stop.is_set():

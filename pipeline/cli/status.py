@@ -28,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return NONE
     troubles = troubles_of(status, time.time())
     print(f"{path.parent}: {status['match']['num_sightings']} sightings, {len(status['cameras'])} cameras")
+    for camera_id, camera in status["cameras"].items():
+        if camera.get("is_unverified"):  # a choice, so no trouble
+            print(f"camera {camera_id}: its certificate is not verified (verify: false)")
     for trouble in troubles:
         print(trouble)
     return ILL if troubles else WELL
@@ -54,4 +57,7 @@ def troubles_of(status: dict[str, Any], now: float) -> list[str]:
             troubles.append(f"camera {camera_id}: {reason}")
         elif camera.get("view_now"):
             troubles.append(f"camera {camera_id}: its view is {camera['view_now']}")
+    for name, sink in status["match"].get("sinks", {}).items():
+        if sink["refusal"]:
+            troubles.append(f"sink {name}: {sink['num_waiting']} records wait: {sink['refusal']}")
     return troubles

@@ -39,6 +39,7 @@ from pipeline.core import (
 from pipeline.core.errors import ConfigError
 from pipeline.embedding.embedding import EmbeddingStage
 from pipeline.embedding.pose import PoseStage
+from pipeline.runtime.monitors import Monitors
 from pipeline.runtime.plan import CameraLimits, MatchLimits, Plan, ProcessLimits, Share
 
 
@@ -83,9 +84,7 @@ def make_plan(config: PipelineConfig) -> Plan:
             config.alerting,
         ),
         make_sinks={name: make(node, f"sink.{name}") for name, node in config.sink.items()},
-        make_monitors={}
-        if config.monitor is None
-        else {camera_id: make(config.monitor, "monitor", camera_id) for camera_id in config.site.cameras},
+        make_monitors=_monitors(config),
         camera=CameraLimits(
             max_inflight_frames=config.flow.max_inflight_frames,
             max_waiting_tracklets=config.flow.max_waiting_tracklets,
@@ -170,6 +169,20 @@ def _check_names(site: SiteConfig) -> None:
                 raise ConfigError(
                     f"site.{key}.{name}.camera: expected one of {sorted(site.cameras)}, got {camera}; correct it"
                 )
+
+
+def _monitors(config: PipelineConfig) -> dict[str, Callable[[], Monitors]]:
+    """Return what looks on in each camera's process; empty where nothing does."""
+    nodes = {"monitor": config.monitor, "alert_pictures": config.alert_pictures}
+    chosen = {key: node for key, node in nodes.items() if node is not None}
+    if not chosen:
+        return {}
+    return {
+        camera_id: partial(
+            Monitors, [build(node, key, camera_id, allow=config.allow_plugins) for key, node in chosen.items()]
+        )
+        for camera_id in config.site.cameras
+    }
 
 
 def _size_hw(size: object, key: str) -> tuple[int, int]:

@@ -24,9 +24,11 @@ OWN = ("models", "connectors", "pipeline")
 """Packages of this project: a missing module in them is a mistake in ``_target_``, not a missing package."""
 EXTRAS = {
     "fsspec": "passerby[objects]",
+    "apprise": "passerby[apprise]",
     "kafka": "passerby[kafka]",
     "openvino": "passerby[openvino]",
     "opentelemetry": "passerby[traces]",
+    "paho": "passerby[mqtt]",
     "safetensors": "passerby[video]",
     "torch": "passerby[video]",
     "ultralytics": "passerby[ultralytics]",

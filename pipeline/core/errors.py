@@ -13,6 +13,7 @@
     +-- ConnectorError
     |   +-- SourceLostError
     |   +-- SinkBusyError
+    |   +-- LedgerHeldError
     |   +-- ProcessLostError
     +-- EmbeddingSpaceError
 
@@ -83,6 +84,10 @@ class SinkBusyError(ConnectorError):
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class LedgerHeldError(ConnectorError):
+    """Another process writes the ledger."""
 
 
 class ProcessLostError(ConnectorError):

@@ -15,6 +15,7 @@ from pipeline.core.detections import Detections
 from pipeline.core.embedding import Embedding
 from pipeline.core.frame import Frame, FrameStamp, LetterboxedFrame
 from pipeline.core.identity import Correction, Identity, Match, Sighting
+from pipeline.core.sink_report import SinkReport
 from pipeline.core.source_report import SourceReport
 from pipeline.core.track import TrackId, Tracklet, TrackPart, TrackUpdate
 
@@ -111,6 +112,15 @@ class RemoteSink(Sink, Protocol):
     may_drop: bool
     """True: while it is too slow, the oldest records in the queue are dropped and counted. False: it keeps records on
     the disk, and is waited for when that is full as well."""
+
+
+@runtime_checkable
+class ReportingSink(Protocol):
+    """A sink that says what it has not delivered."""
+
+    def report(self) -> SinkReport:
+        """Return what waits, what was given up, and why nothing is taken; from any thread."""
+        ...
 
 
 @runtime_checkable

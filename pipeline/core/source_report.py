@@ -1,6 +1,7 @@
 """What a source had to repair or leave out."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -38,8 +39,12 @@ class SourceReport:
         bad_at: Unix seconds of the newest bad frames.
         num_times_repaired: Frames whose time was missing, doubled or an outlier, and was replaced.
         gaps: The newest lasting leaps of the times.
+        left_out: How many frames or messages gave nothing, by reason.
+        is_unverified: The connection is encrypted, but by choice nobody looks who is at its other end.
     """
 
     bad_at: tuple[float, ...] = ()
     num_times_repaired: int = 0
     gaps: tuple[Gap, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    is_unverified: bool = False

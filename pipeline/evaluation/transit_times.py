@@ -85,10 +85,8 @@ def to_svg(transits: Mapping[tuple[str, str], TransitTime]) -> str:
 
 
 def _visit(event: Event) -> Visit:
-    first, camera_id = event.body["first"], event.camera_id
-    assert isinstance(first, list)
-    assert camera_id is not None
-    return float(first[1]), event.at, camera_id
+    assert event.camera_id is not None
+    return event.first_at, event.at, event.camera_id
 
 
 def main(words: list[str]) -> None:

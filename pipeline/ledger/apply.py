@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core import Alert, Correction, CorrectionCommand, CorrectionKind, Record
-from pipeline.core.errors import ConnectorError, DataError
+from pipeline.core.errors import ConnectorError, DataError, LedgerHeldError
 from pipeline.core.serialisation import serialise
 from pipeline.ledger.commands import Outcome, SubmittedCommand, add_command, check_command
 from pipeline.ledger.erasure import Erasure, erase_files, lines_with, places_with
 from pipeline.ledger.export import renew_exports
-from pipeline.ledger.ledger import Ledger, is_being_written
+from pipeline.ledger.lease import is_locked
+from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.people import People
 from pipeline.ledger.reader import LedgerReader
 from pipeline.ledger.resolve import amended, describe, resolve
@@ -123,13 +124,17 @@ def apply_pending(path: Path, forget: Forget | None = None) -> None:
         path: The ledger.
         forget: See ``Forget``. Without it, an erasure forgets the appearance of all people.
     """
-    if is_being_written(path):
+    if is_locked(path):
         return
-    ledger = Ledger(path)
+    try:
+        ledger = Ledger(path)
+    except LedgerHeldError:  # by a run on another machine
+        return
     reader = LedgerReader(path)
     try:
-        for submitted in ledger.pending_commands():
-            _finish(apply_command(submitted, ledger, reader, _host_at_rest(ledger, reader, forget)))
+        with ledger.lease.kept():
+            for submitted in ledger.pending_commands():
+                _finish(apply_command(submitted, ledger, reader, _host_at_rest(ledger, reader, forget)))
     finally:
         reader.close()
         ledger.close()

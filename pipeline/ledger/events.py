@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import msgspec
 
@@ -20,6 +21,12 @@ COLUMNS = "number, kind, at, person_id, camera_id, track, part, body"
 """Columns of a row that ``from_row`` reads."""
 
 
+class _Began(msgspec.Struct):
+    """What is read of a sighting of which only the beginning is asked."""
+
+    first: tuple[int, float]
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One row of the ledger.
@@ -31,7 +38,7 @@ class Event:
         person_id: The person it is about, as decided then; for a correction, the first one.
         camera_id: The camera; None for a correction.
         part: The part of a track; sightings only.
-        body: The record as JSON values; empty once it was erased.
+        text: The record as JSON; empty once it was erased.
     """
 
     number: int
@@ -40,12 +47,23 @@ class Event:
     person_id: int | None
     camera_id: str | None
     part: TrackPart | None
-    body: Mapping[str, object]
+    text: str
 
     @property
     def is_erased(self) -> bool:
         """Whether only the number and the hash are left."""
-        return not self.body
+        return not self.text
+
+    @property
+    def body(self) -> Mapping[str, object]:
+        """The record as JSON values, read anew each time; empty once it was erased."""
+        found: dict[str, object] = msgspec.json.decode(self.text) if self.text else {}
+        return found
+
+    @property
+    def first_at(self) -> float:
+        """When a sighting began, Unix seconds. Over a long ledger this is much faster than ``body``."""
+        return msgspec.json.decode(self.text, type=_Began).first[1]
 
     def correction(self) -> Correction:
         """Return the correction that this event holds."""
@@ -82,8 +100,13 @@ def to_row(record: Record) -> Row:
 def from_row(row: tuple[int, str, float, int | None, str | None, str | None, int | None, str | None]) -> Event:
     """Return the event of a row of ``COLUMNS``."""
     number, kind, at, person_id, camera_id, track, part, body = row
-    track_part = None if track is None or part is None else TrackPart(TrackId.parse(track), part)
-    return Event(number, kind, at, person_id, camera_id, track_part, json.loads(body) if body else {})
+    track_part = None if track is None or part is None else TrackPart(_track_id(track), part)
+    return Event(number, kind, at, person_id, camera_id, track_part, body or "")
+
+
+@lru_cache(maxsize=10_000)  # the parts of a track are near each other
+def _track_id(text: str) -> TrackId:
+    return TrackId.parse(text)
 
 
 def body_of(record: Record) -> str:

@@ -56,7 +56,9 @@ class FinalTracks:
 
     def __init__(self) -> None:
         self._slots: dict[TrackId, dict[int, int]] = {}
+        self._tracks: list[TrackId] = []
         self._track_of_slot = array("q")
+        self._part_of_slot = array("q")
         self._group_of_slot = array("q")
         self._person_of_group = array("q", [NOBODY])
         self._groups_of: dict[int, list[int]] = {}
@@ -72,7 +74,11 @@ class FinalTracks:
         Returns:
             The slot of the part (0, 1, 2 … by first sighting), and whether this is its first sighting.
         """
-        slots = self._slots.setdefault(part.track_id, {})
+        slots = self._slots.get(part.track_id)
+        if slots is None:
+            slots = self._slots[part.track_id] = {}
+            self._track_numbers[part.track_id] = len(self._tracks)
+            self._tracks.append(part.track_id)
         slot = slots.get(part.part)
         group = self._group(self.current_id(person_id))
         if slot is not None:
@@ -80,8 +86,8 @@ class FinalTracks:
             return slot, False
         slot = slots[part.part] = len(self._group_of_slot)
         self._group_of_slot.append(group)
-        number = self._track_numbers.setdefault(part.track_id, len(self._track_numbers))
-        self._track_of_slot.append(number)
+        self._track_of_slot.append(self._track_numbers[part.track_id])
+        self._part_of_slot.append(part.part)
         return slot, True
 
     def correct(self, correction: Correction) -> None:
@@ -104,22 +110,21 @@ class FinalTracks:
         slot = self._slot(part)
         return NOBODY if slot is None else self._person_of_group[self._group_of_slot[slot]]
 
+    def knows(self, part: TrackPart) -> bool:
+        """Return whether a part was ever seen, whoever it belongs to now."""
+        return self._slot(part) is not None
+
     def parts(self) -> list[TrackPart]:
         """Return all parts, by slot."""
-        found = {
-            slot: TrackPart(track_id, part) for track_id, slots in self._slots.items() for part, slot in slots.items()
-        }
-        return [found[slot] for slot in range(len(found))]
+        return self.parts_at(range(len(self._part_of_slot)))
+
+    def parts_at(self, slots: Iterable[int]) -> list[TrackPart]:
+        """Return the parts of some slots."""
+        return [TrackPart(self._tracks[self._track_of_slot[slot]], self._part_of_slot[slot]) for slot in slots]
 
     def parts_of(self, person_id: int) -> list[TrackPart]:
-        """Return the parts that show a person now."""
-        groups = {group for group, owner in enumerate(self._person_of_group) if owner == person_id}
-        return [
-            TrackPart(track_id, part)
-            for track_id, slots in self._slots.items()
-            for part, slot in slots.items()
-            if self._group_of_slot[slot] in groups
-        ]
+        """Return the parts that show a person now, by slot."""
+        return self.parts_at(np.flatnonzero(self.finals().person_ids == person_id).tolist())
 
     def current_id(self, person_id: int) -> int:
         """Return the number of the person who absorbed this one; the same number if it was not absorbed."""

@@ -1,8 +1,6 @@
 """The writer of a ledger; only one at a time."""
 
-import fcntl
 import json
-import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core import Correction, Record, TrackPart
-from pipeline.core.errors import ConnectorError
+from pipeline.core.errors import ConnectorError, LedgerHeldError
 from pipeline.core.serialisation import serialise
 from pipeline.ledger.audit import add_audit
 from pipeline.ledger.commands import Outcome, SubmittedCommand, read_commands, write_outcome
 from pipeline.ledger.erasure import NEEDLE_BYTES, digest_of, redact
 from pipeline.ledger.events import Row, to_row
 from pipeline.ledger.hash_chain import START, link
+from pipeline.ledger.lease import Lease, is_locked
 from pipeline.ledger.snapshot import FORGOTTEN, Entry, Saved
 from pipeline.ledger.tables import connect, make_tables, note_last_person_id
 
@@ -33,27 +32,31 @@ class Ledger:
     Args:
         path: The file; created if it is missing.
 
+    Attributes:
+        lease: The right to write it; whoever directs the writer has to renew it.
+
     Raises:
-        ConnectorError: If the file cannot be opened, has another schema, or another process writes it.
+        LedgerHeldError: If another process writes it; see ``Lease``.
+        ConnectorError: If the file cannot be opened, or has another schema.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._database = connect(path, read_only=False)
         try:
-            self._lock = _lock(path)
-        except BlockingIOError as error:
-            raise ConnectorError(
-                f"{path}: expected no other writer, got a run that writes it; wait for its end"
-            ) from error
-        try:
-            self._database = connect(path, read_only=False)
             make_tables(path, self._database)
+            self.lease = Lease(path)
+        except ConnectorError:
+            self._database.close()
+            raise
+        try:
             rows = self._rows("SELECT chain FROM events ORDER BY number DESC LIMIT 1")
             sizes = "SELECT coalesce(sum(length(body)), 0)"
             self._journal_bytes: int = self._rows(f"{sizes} FROM journal")[0][0]
             self._snapshot_bytes: int = self._rows(f"{sizes} FROM snapshot")[0][0]
         except ConnectorError:
-            os.close(self._lock)
+            self._database.close()
+            self.lease.release()
             raise
         self._chain: bytes = rows[0][0] if rows else START
         self._is_closed = False
@@ -215,8 +218,10 @@ class Ledger:
         """Fold the log into the file and close it; idempotent."""
         if not self._is_closed:
             self._is_closed = True
+            self.lease.release()
+            with suppress(sqlite3.OperationalError):  # a reader is at it
+                self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             self._database.close()
-            os.close(self._lock)
 
     def _write(self, records: Sequence[Record]) -> bytes:
         """Write events in the present transaction, and return the last hash."""
@@ -234,13 +239,21 @@ class Ledger:
         before = self._chain
         try:
             self._database.execute("BEGIN IMMEDIATE")
+            self.lease.check(self._database)
             yield
             self._database.execute("COMMIT")
+        except ConnectorError:
+            self._undo(before)
+            raise
         except sqlite3.Error as error:
-            self._chain = before
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
+            self._undo(before)
             raise ConnectorError(f"{self._path}: cannot be written: {error}; make room on the disk") from error
+
+    def _undo(self, chain: bytes) -> None:
+        """Roll the present transaction back."""
+        self._chain = chain
+        if self._database.in_transaction:
+            self._database.execute("ROLLBACK")
 
     def _rows(self, query: str, *values: object) -> list[Any]:
         """Return the rows of a query."""
@@ -267,40 +280,25 @@ def set_aside(path: Path) -> Path | None:
     """
     if not path.exists():
         return None
-    Ledger(path).close()  # no other process writes it, and its log is folded into the file
+    Ledger(path).close()  # no other process writes it
     number = 1
     while (aside := path.with_name(f"{path.stem}.{number}{path.suffix}")).exists():
         number += 1
     try:
-        path.rename(aside)
+        for ending in ("-wal", "-shm", ""):  # its log goes along: a page may be reading, so that it is still there
+            with suppress(FileNotFoundError):
+                path.with_name(path.name + ending).rename(aside.with_name(aside.name + ending))
     except OSError as error:
         raise ConnectorError(f"{path}: cannot be set aside: {error.strerror}; use another output_dir") from error
     return aside
 
 
 def is_being_written(path: Path) -> bool:
-    """Return whether a process has a ledger open to write it."""
+    """Return whether a process has a ledger open to write it; takes up to ``LEASE_S`` after a crash elsewhere."""
+    if is_locked(path):
+        return True
     try:
-        os.close(_lock(path))
-    except BlockingIOError:
+        Ledger(path).close()
+    except LedgerHeldError:
         return True
     return False
-
-
-def _lock(path: Path) -> int:
-    """Lock the folder against other writers; the kernel releases the lock when the process ends, however it ends.
-
-    Raises:
-        BlockingIOError: If another process holds the lock.
-        ConnectorError: If there is no such folder.
-    """
-    try:
-        descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise ConnectorError(f"{path}: cannot be opened as a ledger: {error.strerror}") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise
-    return descriptor

@@ -1,10 +1,11 @@
 """People after all corrections, folded from the events."""
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.core import Correction, CorrectionKind, TrackPart
 from pipeline.core.moves import names_after
@@ -129,6 +130,61 @@ class People:
         """Return which parts of tracks show a person now."""
         return self.tracks.parts_of(person_id)
 
+    def newest_parts_of(self, person_ids: Collection[int], num: int) -> dict[int, list[TrackPart]]:
+        """Return the newest parts of tracks that show each of some people now, at most ``num`` each, newest first."""
+        of_slot = self.tracks.finals().person_ids
+        slots = np.flatnonzero(np.isin(of_slot, list(person_ids)))
+        slots = slots[np.argsort(of_slot[slots], kind="stable")]
+        numbers, starts, counts = np.unique(of_slot[slots], return_index=True, return_counts=True)
+        return {
+            person_id: self.tracks.parts_at(slots[start : start + count][::-1][:num].tolist())
+            for person_id, start, count in zip(numbers.tolist(), starts.tolist(), counts.tolist(), strict=True)
+        }
+
+    def seen(
+        self, cameras: Collection[str] | None = None, since: float | None = None, until: float | None = None
+    ) -> set[int]:
+        """Return who was seen by one of some cameras at some time.
+
+        Args:
+            cameras: Names; None for all.
+            since: Unix seconds; None for the beginning.
+            until: Unix seconds; None for now.
+        """
+        person_ids = self.tracks.finals().person_ids
+        is_there = person_ids != NOBODY
+        if cameras is not None:
+            wanted = [number for name, number in self._cameras.items() if name in cameras]
+            is_there &= np.isin(np.array(self._camera_of), wanted)
+        if since is not None:
+            is_there &= np.array(self._last_at) >= since
+        if until is not None:
+            is_there &= np.array(self._first_at) <= until
+        return set(np.unique(person_ids[is_there]).tolist())
+
+    def transits(self, *, longest_s: float, num_newest: int) -> dict[tuple[str, str], NDArray[np.float64]]:
+        """Return how long people took from one camera to another, seconds, by (from, to).
+
+        Args:
+            longest_s: Longest gap that counts, seconds.
+            num_newest: Newest parts of tracks that are looked at.
+        """
+        newest = slice(max(0, len(self._first_at) - num_newest), None)
+        person_ids = self.tracks.finals().person_ids[newest]
+        first_at, last_at = np.array(self._first_at)[newest], np.array(self._last_at)[newest]
+        cameras = np.array(self._camera_of)[newest]
+        order = np.lexsort((first_at, person_ids))
+        before, after = order[:-1], order[1:]
+        gap_s = first_at[after] - last_at[before]
+        is_one = (person_ids[before] == person_ids[after]) & (person_ids[before] != NOBODY)
+        is_transit = is_one & (cameras[before] != cameras[after]) & (gap_s >= 0) & (gap_s <= longest_s)
+        names = list(self._cameras)
+        pairs = cameras[before] * len(names) + cameras[after]
+        return {
+            (names[pair // len(names)], names[pair % len(names)]): gap_s[is_transit & (pairs == pair)]
+            for pair in np.unique(pairs[is_transit]).tolist()
+        }
+
     def seen_together(self, one: int, two: int) -> list[tuple[str, str, float, float]]:
         """Return when two people were seen at the same time, which makes it likely that they are two.
 
@@ -180,11 +236,9 @@ class People:
         if not is_first:
             self._event_of[slot] = event.number
             return
-        first = event.body["first"]
-        assert isinstance(first, list)
         self._event_of.append(event.number)
         self._camera_of.append(self._cameras.setdefault(event.part.track_id.camera_id, len(self._cameras)))
-        self._first_at.append(float(first[1]))
+        self._first_at.append(event.first_at)
         self._last_at.append(event.at)
 
     def _correct(self, event: Event) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from pipeline.core import Alert, Correction, TrackPart
+from pipeline.core import Alert, Correction, TrackId, TrackPart
 from pipeline.core.errors import ConnectorError
 from pipeline.ledger.audit import AuditEntry, read_audit
 from pipeline.ledger.commands import SubmittedCommand, read_commands
@@ -60,6 +60,13 @@ class LedgerReader:
         found = self._events("track = ? AND part = ? ORDER BY number DESC LIMIT 1", str(part.track_id), part.part)
         return found[0] if found else None
 
+    def sighting_near(self, track_id: TrackId, at: float) -> Event | None:
+        """Return the sighting of a track that is nearest to a moment, Unix seconds; None if there is none."""
+        found = self._events(
+            "track = ? AND body IS NOT NULL ORDER BY abs(at - ?), number DESC LIMIT 1", str(track_id), at
+        )
+        return found[0] if found else None
+
     def events(self, *, after: int = 0, limit: int = AT_ONCE, kind: str | None = None) -> list[Event]:
         """Return the next events, in order.
 
@@ -71,6 +78,10 @@ class LedgerReader:
         if kind is None:
             return self._events("number > ? ORDER BY number LIMIT ?", after, limit)
         return self._events("kind = ? AND number > ? ORDER BY number LIMIT ?", kind, after, limit)
+
+    def last_event(self) -> int:
+        """Return the number of the newest event; 0 before the first."""
+        return self._read(lambda: int(self._database.execute("SELECT max(number) FROM events").fetchone()[0] or 0))
 
     def last_at(self, camera_id: str) -> float | None:
         """Return the Unix seconds of the newest event of a camera; None if there is none."""

@@ -12,6 +12,16 @@ BUSY_S = 10.0
 
 _ABOUT = "CREATE TABLE IF NOT EXISTS about (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
 
+_WRITER = """CREATE TABLE IF NOT EXISTS writer (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    number INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    boot TEXT NOT NULL,
+    has_lock INTEGER NOT NULL,
+    beat INTEGER NOT NULL
+)"""
+"""See ``lease``. Ledgers of earlier versions lack it, and get it when they are next written."""
+
 _TABLES = """
 CREATE TABLE events (
     number INTEGER PRIMARY KEY,
@@ -114,6 +124,7 @@ def make_tables(path: Path, database: sqlite3.Connection) -> None:
     try:
         database.execute("BEGIN IMMEDIATE")
         database.execute(_ABOUT)
+        database.execute(_WRITER)
         row = database.execute("SELECT value FROM about WHERE key = 'schema'").fetchone()
         if row is None:
             for statement in _TABLES.split(";"):  # one by one: ``executescript`` would commit

@@ -5,7 +5,7 @@ import copy
 import logging
 import random
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from math import inf
@@ -74,7 +74,7 @@ class CameraActor:
         self._source = make_source()
         self._monitor = None if make_monitor is None else make_monitor()
         self._make_track = make_track
-        self._clock = CameraClock(behind_s=limits.max_lateness_s)
+        self._clock = CameraClock(self._source.camera_id, behind_s=limits.max_lateness_s)
         self._paced = PacedFrames(
             self._source, input_hw=input_hw, speed=limits.replay_speed, clock=self._clock, intake=intake
         )
@@ -131,6 +131,8 @@ class CameraActor:
             bad_records=status.bad_records + num_bad,
             times_repaired=report.num_times_repaired,
             gaps=report.gaps,
+            is_unverified=report.is_unverified,
+            left_out=dict(Counter(status.left_out) + Counter(report.left_out)),
         )
 
     def _pipeline_status(self) -> CameraStatus:

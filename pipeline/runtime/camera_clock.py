@@ -18,13 +18,15 @@ class CameraClock:
     arrive late keep the time at which they were captured.
 
     Args:
+        camera_id: The camera, for messages.
         behind_s: Seconds that stamps may be behind this machine's clock: what event time waits for a camera.
 
     Attributes:
         ahead_s: By how much the newest stamp was ahead of this machine's clock before correction, seconds.
     """
 
-    def __init__(self, *, behind_s: float) -> None:
+    def __init__(self, camera_id: str, *, behind_s: float) -> None:
+        self._camera_id = camera_id
         self._behind_s = behind_s
         self._correction_s = 0.0
         self._last_at = float("-inf")
@@ -37,7 +39,8 @@ class CameraClock:
         if not -self._behind_s <= ahead_s <= AHEAD_S:
             self._correction_s = -self.ahead_s
             logger.warning(
-                "the clock of a camera is %.1f s %s; its times are corrected",
+                "camera %s: its clock is %.1f s %s; its times are corrected",
+                self._camera_id,
                 abs(self.ahead_s),
                 "ahead" if self.ahead_s > 0 else "behind",
             )

@@ -82,7 +82,7 @@ class MatchActor:
             lambda people: self._reducer.match.next_person_id, self._apply, self._erase, asyncio.to_thread
         )
         self._sinks: SinkFanout[tuple[float, int]] = SinkFanout(
-            {name: make_sink() for name, make_sink in make_sinks.items()}
+            {name: make_sink() for name, make_sink in make_sinks.items()}, may_call=lambda: self._ledger.lease.is_fresh
         )
         self._buffer = EventTimeBuffer(camera_ids, window_s=window_s, max_lateness_s=max_lateness_s)
         self._flush_every_s = flush_every_s
@@ -112,7 +112,12 @@ class MatchActor:
         """Return; everything is built."""
 
     async def status(self) -> MatchStatus:
-        """Return the counts and the calibration now."""
+        """Return the counts and the calibration now. As with ``deliver``, a call keeps the ledger ours.
+
+        Raises:
+            ConnectorError: If another process has taken the ledger over.
+        """
+        self._ledger.lease.renew()
         counts = self._reducer.counts
         calibration = self._reducer.match.calibration
         return MatchStatus(
@@ -129,6 +134,7 @@ class MatchActor:
             calibration_labels=calibration.num_labels,
             calibration_drift=calibration.drift,
             calibration_model=astuple(calibration.model),
+            sinks=self._sinks.reports,
             epoch=self._epoch,
         )
 
@@ -168,6 +174,7 @@ class MatchActor:
             return Acknowledgement(self._epoch, False, -inf, -inf)
         if self._is_finished:  # a recording that was stopped while it delivered
             return Acknowledgement(self._epoch, True, self._processed_until, self._safe_until)
+        self._ledger.lease.renew()
         for embedding in embeddings:
             part = TrackPart(embedding.track_id, embedding.part)
             if part in self._due_at or self._ledger.has(part):
@@ -196,18 +203,8 @@ class MatchActor:
             is_whole: Every recording was read to its end.
         """
         self._sinks.be_patient_for(patience_s)
-        async with self._turn:
-            self._is_finished = True
-            if not is_whole and self._has_live:
-                for camera_id in self._camera_ids:
-                    self._buffer.advance(camera_id, inf)
-            await self._process_released()
-            if (is_whole or self._has_live) and not self._reducer.is_ended:
-                await self._reduce(EndOfStream())
-            if await self._sinks.flush():
-                self._ledger.note_published(self._sinks.marks())
-                self._ledger.save(self._reducer.snapshot())
-        await self._sinks.close()
+        with self._ledger.lease.kept():
+            await self._process_rest(is_whole)
         self._reader.close()
         self._ledger.close()
         counts = self._reducer.counts
@@ -225,6 +222,21 @@ class MatchActor:
             behind=tuple(self._sinks.behind),
             dropped=self._sinks.dropped,
         )
+
+    async def _process_rest(self, is_whole: bool) -> None:
+        """Process and publish what is left, and close the sinks."""
+        async with self._turn:
+            self._is_finished = True
+            if not is_whole and self._has_live:
+                for camera_id in self._camera_ids:
+                    self._buffer.advance(camera_id, inf)
+            await self._process_released()
+            if (is_whole or self._has_live) and not self._reducer.is_ended:
+                await self._reduce(EndOfStream())
+            if await self._sinks.flush():
+                self._ledger.note_published(self._sinks.marks())
+                self._ledger.save(self._reducer.snapshot())
+        await self._sinks.close()
 
     async def _release(self) -> None:
         async with self._turn:

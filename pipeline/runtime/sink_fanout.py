@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 
 from pipeline.core import Record, RemoteSink, RewindableSink, Sink
 from pipeline.core.errors import SinkBusyError
+from pipeline.core.sink_report import SinkReport
 from pipeline.runtime.sink_thread import SinkThread
 
 logger = logging.getLogger(__name__)
@@ -49,14 +50,19 @@ class SinkFanout(Generic[Note]):
 
     Args:
         sinks: By name.
+        may_call: Whether a remote sink may be called now; not while another process may have taken over.
 
     Attributes:
         behind: Sinks that are waited for no longer; they lack records.
     """
 
-    def __init__(self, sinks: Mapping[str, Sink]) -> None:
+    def __init__(self, sinks: Mapping[str, Sink], may_call: Callable[[], bool] = lambda: True) -> None:
         self._local = {name: sink for name, sink in sinks.items() if not isinstance(sink, RemoteSink)}
-        self._remote = {name: SinkThread(name, sink) for name, sink in sinks.items() if isinstance(sink, RemoteSink)}
+        self._remote = {
+            name: SinkThread(name, sink, may_call=may_call)
+            for name, sink in sinks.items()
+            if isinstance(sink, RemoteSink)
+        }
         self._position = 0
         self._flushes: deque[Flush[Note]] = deque()
         self._patient_until = inf
@@ -69,9 +75,14 @@ class SinkFanout(Generic[Note]):
         return self._num_retries + sum(remote.num_retries for remote in self._remote.values())
 
     @property
+    def reports(self) -> dict[str, SinkReport]:
+        """What remote sinks have not delivered, by sink."""
+        return {name: remote.report() for name, remote in self._remote.items()}
+
+    @property
     def dropped(self) -> dict[str, int]:
-        """Records that remote sinks did not get because their queue was full, by sink; none where there are none."""
-        return {name: remote.num_dropped for name, remote in self._remote.items() if remote.num_dropped}
+        """Records that remote sinks gave up for good, by sink; none where there are none."""
+        return {name: report.num_given_up for name, report in self.reports.items() if report.num_given_up}
 
     def be_patient_for(self, seconds: float) -> None:
         """Wait for busy sinks at most so many seconds from now."""

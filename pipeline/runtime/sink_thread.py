@@ -4,15 +4,19 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from pipeline.core import Record, RemoteSink
+from pipeline.core import Record, RemoteSink, ReportingSink
 from pipeline.core.errors import SinkBusyError
+from pipeline.core.sink_report import SinkReport
 
 logger = logging.getLogger(__name__)
 
 MAX_QUEUED = 1000
 """Records that wait for a remote sink, at most; chosen to bound memory to some megabytes. More are dropped later."""
+
+MAY_CALL_POLL_S = 0.5
+"""Seconds between two looks whether a sink may be called again. More delay it after the process had stood still."""
 
 STOP_S = 10.0
 """Seconds that a call in progress may take when the sink is closed. A longer time delays the end of a run."""
@@ -25,13 +29,22 @@ class SinkThread:
         name: Of the sink, for messages.
         sink: The sink.
         max_queued: Records that wait, at most. A sink that may drop loses the oldest above it.
+        may_call: Whether the sink may be called now; asked before each call.
 
     Attributes:
         num_retries: Calls that the sink refused because it was busy.
         num_dropped: Records that were dropped because the queue was full.
     """
 
-    def __init__(self, name: str, sink: RemoteSink, *, max_queued: int = MAX_QUEUED) -> None:
+    def __init__(
+        self,
+        name: str,
+        sink: RemoteSink,
+        *,
+        max_queued: int = MAX_QUEUED,
+        may_call: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._may_call = may_call
         self._name, self._sink, self._max_queued = name, sink, max_queued
         self._changed = threading.Condition()
         self._queue: deque[tuple[int, list[Record]]] = deque()
@@ -40,6 +53,7 @@ class SinkThread:
         self._written = self._safe = self._flush_until = 0
         self._failure: BaseException | None = None
         self._is_closing = False
+        self._refusal: str | None = None
         self.num_retries = 0
         self.num_dropped = 0
         self._thread = threading.Thread(target=self._run, name=f"sink-{name}", daemon=True)
@@ -55,6 +69,13 @@ class SinkThread:
         """The position up to which the sink has everything safe, or has dropped it."""
         self._check()
         return self._safe
+
+    def report(self) -> SinkReport:
+        """Return what the sink has not delivered, with what waits in the queue and was dropped there."""
+        own = self._sink.report() if isinstance(self._sink, ReportingSink) else SinkReport()
+        return SinkReport(
+            own.num_waiting + self._num_queued, own.num_given_up + self.num_dropped, own.refusal or self._refusal
+        )
 
     def put(self, position: int, records: Sequence[Record]) -> bool:
         """Queue records; return False, and take none, if the queue is full and the sink may not drop.
@@ -143,6 +164,9 @@ class SinkThread:
             self._changed.wait_for(lambda: self._queue or self._wants_flush() or self._is_closing)
             if self._is_closing:
                 return False
+            if not self._may_call():
+                self._changed.wait_for(lambda: self._is_closing, MAY_CALL_POLL_S)
+                return True
             is_flush = self._wants_flush() and (not self._queue or self._queue[0][0] > self._flush_until)
             position, records = (self._flush_until, []) if is_flush else self._queue[0]
             self._is_calling = not is_flush
@@ -153,8 +177,10 @@ class SinkThread:
                 self._sink.write(records)
         except SinkBusyError as busy:
             self.num_retries += 1
+            self._refusal = str(busy)
             self._pause(busy.retry_after_s)
             return True
+        self._refusal = None
         with self._changed:
             if is_flush:
                 self._safe = position

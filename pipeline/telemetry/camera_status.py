@@ -1,6 +1,7 @@
 """The status of a camera."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pipeline.core.source_report import Gap
 from pipeline.core.view_event import ViewEvent, ViewEventKind
@@ -26,6 +27,9 @@ class CameraStatus:
         frames_still: Processed frames in which nobody was looked for, because the camera had frozen.
         view_events: The newest times at which the view was frozen, black, covered, defocused or moved.
         view_now: What is wrong with the view now; None if nothing is.
+        is_unverified: Its connection is encrypted, but by choice its certificate is not verified.
+        left_out: How many frames or messages of its source gave nothing, by reason: bad ones, and messages of a Kafka
+            topic that are of another camera, have no value, or were deleted before they were read.
         people_now: Open tracks.
         lag_s: Seconds from when the newest tracked frame was due until it was tracked.
         waits_s: Seconds until the next frame of a paced replay is due; 0 if none is waited for.
@@ -54,6 +58,8 @@ class CameraStatus:
     frames_still: int = 0
     view_events: tuple[ViewEvent, ...] = ()
     view_now: ViewEventKind | None = None
+    is_unverified: bool = False
+    left_out: Mapping[str, int] = field(default_factory=dict)
     people_now: int = 0
     lag_s: float = 0.0
     waits_s: float = 0.0

@@ -1,6 +1,9 @@
 """The status of the match actor."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pipeline.core.sink_report import SinkReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,7 @@ class MatchStatus:
         calibration_drift: Drift of the mean distance between different people since training, in standard deviations.
         calibration_model: Mean and standard deviation of appearance distances, of the same person and of different
             people: four numbers; empty before they are known.
+        sinks: What remote sinks have not delivered, by name.
         epoch: A new one each time the match actor came back from its ledger.
     """
 
@@ -39,4 +43,5 @@ class MatchStatus:
     calibration_labels: int = 0
     calibration_drift: float = 0.0
     calibration_model: tuple[float, ...] = ()
+    sinks: Mapping[str, SinkReport] = field(default_factory=dict)
     epoch: str = ""

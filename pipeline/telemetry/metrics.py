@@ -8,6 +8,7 @@ from pipeline.telemetry.match_status import MatchStatus
 
 COUNTERS = {
     "reid_frames_total": ("Frames by outcome: processed, dropped or bad.", ("camera", "outcome")),
+    "reid_left_out_total": ("Frames or messages of a source that gave nothing, by reason.", ("camera", "reason")),
     "reid_tracklets_total": ("Completed tracklets.", ("camera",)),
     "reid_reopens_total": ("Times that a camera broke and was opened again.", ("camera",)),
     "reid_sightings_total": ("Published sightings.", ()),
@@ -16,6 +17,7 @@ COUNTERS = {
     "reid_late_total": ("Tracklets that arrived after their window had been processed.", ()),
     "reid_unusable_total": ("Tracklets that were left out because they were invalid.", ()),
     "reid_sink_retries_total": ("Batches that a sink did not accept at once.", ()),
+    "reid_sink_given_up_total": ("Records that a sink gave up for good.", ("sink",)),
 }
 GAUGES = {
     "reid_frame_age_seconds": ("Time from when the newest tracked frame was due until it was tracked.", ("camera",)),
@@ -27,6 +29,8 @@ GAUGES = {
         "Drift of the distances between different people since training, standard deviations.",
         (),
     ),
+    "reid_sink_waiting": ("Records that a sink has not delivered yet.", ("sink",)),
+    "reid_sink_refused": ("1 while a sink takes nothing; status.json says why.", ("sink",)),
     "reid_cameras_lost": ("Cameras that were given up.", ()),
     "reid_camera_away": (
         "1 while a camera gives no frames, its process does not answer, or it was given up.",
@@ -60,6 +64,10 @@ class RayMetrics:
         self._gauges["reid_calibration_drift"].set(match.calibration_drift)
         self._gauges["reid_identities"].set(match.num_identities)
         self._gauges["reid_waiting_items"].set(match.num_waiting)
+        for sink, report in match.sinks.items():
+            self._count("reid_sink_given_up_total", report.num_given_up, sink=sink)
+            self._gauges["reid_sink_waiting"].set(report.num_waiting, {"sink": sink})
+            self._gauges["reid_sink_refused"].set(float(report.refusal is not None), {"sink": sink})
         for camera, status in cameras.items():
             for outcome, count in (
                 ("processed", status.frames_processed),
@@ -67,6 +75,8 @@ class RayMetrics:
                 ("bad", status.bad_frames),
             ):
                 self._count("reid_frames_total", count, camera=camera, outcome=outcome)
+            for reason, count in status.left_out.items():
+                self._count("reid_left_out_total", count, camera=camera, reason=reason)
             self._count("reid_tracklets_total", status.tracklets, camera=camera)
             self._count("reid_reopens_total", status.reopens, camera=camera)
             self._gauges["reid_frame_age_seconds"].set(status.lag_s, {"camera": camera})

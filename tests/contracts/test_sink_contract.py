@@ -27,7 +27,7 @@ RECORDS = [
     Correction(CorrectionKind.CONFIRMED, (1,), "ann", 9.0),
     Correction(CorrectionKind.ERASED, (3,), "ann", 10.0),
 ]
-NEEDS_A_SERVER = {"console", "open_telemetry"}
+NEEDS_A_SERVER = {"alert_pictures", "apprise", "console", "mqtt", "open_telemetry"}
 
 
 @dataclass(frozen=True)

@@ -28,11 +28,10 @@ Make = Callable[[], Source]
 
 def plugins() -> dict[str, object]:
     """All sources that the YAMLs name, as ``pipeline/config/plugins.py`` gets them."""
-    nodes: dict[str, object] = {}
-    for name in plugin_names("source"):
-        if name not in NEEDS_A_SERVER:
-            nodes |= OmegaConf.to_container(OmegaConf.load(ROOT / "configs" / "source" / f"{name}.yaml"))  # type: ignore
-    return nodes
+    names = [name for name in plugin_names("source") if name not in NEEDS_A_SERVER]
+    files = OmegaConf.merge(*(OmegaConf.load(ROOT / "configs" / "source" / f"{name}.yaml") for name in names))
+    nodes = OmegaConf.to_container(OmegaConf.create({"source": files}), resolve=True)
+    return nodes["source"]  # type: ignore
 
 
 def video(folder: Path, ending: str) -> Path:

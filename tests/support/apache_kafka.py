@@ -44,13 +44,15 @@ def kafka_home() -> Path | None:
 
 @dataclass(frozen=True)
 class Node:
-    """Ports of one broker."""
+    """Ports of one broker. Clients of ``proxied`` are told to use ``proxy``, where a test may put a proxy."""
 
     number: int
     plain: int
     tls: int
     sasl: int
     controller: int
+    proxied: int
+    proxy: int
 
 
 class ApacheKafka:
@@ -81,7 +83,7 @@ class ApacheKafka:
         self._folder = Path(tempfile.mkdtemp(prefix="kafka-"))
         self.is_guarded = is_guarded
         self.nodes = [
-            Node(number, plain_port if plain_port and number == 1 else free_port(), *(free_port() for _ in range(3)))
+            Node(number, plain_port if plain_port and number == 1 else free_port(), *(free_port() for _ in range(5)))
             for number in range(1, num_brokers + 1)
         ]
         self.servers = ",".join(f"127.0.0.1:{node.plain}" for node in self.nodes)
@@ -164,6 +166,14 @@ class ApacheKafka:
         self._launch(node)
         self._await(node)
 
+    def running(self) -> set[int]:
+        """Return the numbers of the brokers that run."""
+        return {number for number, process in self._processes.items() if process.poll() is None}
+
+    def ended(self) -> set[int]:
+        """Return the numbers of the brokers that have ended."""
+        return set(self._processes) - self.running()
+
     def allow(self, user: str, kind: ResourceType, name: str, *operations: ACLOperation) -> None:
         """Allow operations on a topic or a group."""
         with self.admin() as admin:
@@ -202,12 +212,13 @@ class ApacheKafka:
 
     def _properties(self, node: Node) -> list[str]:
         copies = min(3, len(self.nodes))
-        listeners = {"PLAIN": node.plain, "CONTROLLER": node.controller}
-        protocols = {"PLAIN": "PLAINTEXT", "CONTROLLER": "PLAINTEXT"}
+        listeners = {"PLAIN": node.plain, "PROXIED": node.proxied, "CONTROLLER": node.controller}
+        protocols = {"PLAIN": "PLAINTEXT", "PROXIED": "PLAINTEXT", "CONTROLLER": "PLAINTEXT"}
         if self.is_guarded:
             listeners |= {"TLS": node.tls, "SASL": node.sasl}
             protocols |= {"TLS": "SSL", "SASL": "SASL_SSL"}
         advertised = {name: f"127.0.0.1:{port}" for name, port in listeners.items() if name != "CONTROLLER"}
+        advertised["PROXIED"] = f"127.0.0.1:{node.proxy}"
         if self._advertised is not None:
             advertised["PLAIN"] = self._advertised
         settings = {

@@ -23,6 +23,7 @@ from connectors.console.server import make_server
 from connectors.console.settings import Settings
 from connectors.console.store.accounts import Accounts, Role
 from connectors.console.store.pictures import Picture
+from connectors.console.store.recent_events import Span
 from pipeline.core import Alert, Match, Outcome, Severity, TrackId, TrackPart
 from pipeline.ledger import Ledger
 
@@ -107,9 +108,13 @@ class RunningPage:
         self._listener.close()
         self.state.close()
 
+    def spans(self) -> list[tuple[Span, int]]:
+        """Return the parts of all tracks, the oldest track first, and whom each shows."""
+        return [each for track in reversed(self.state.ledger_view.newest_tracks(1000)) for each in track]
+
     def add_pictures(self) -> None:
         """Give every sighting a picture."""
-        for seed, (span, _) in enumerate(self.state.ledger_view.spans()):
+        for seed, (span, _) in enumerate(self.spans()):
             heads = ((0.0, 0.0, 1.0, 0.5),)
             self.state.pictures.put(Picture(span.part, span.first_at, 10.0 + seed, make_jpeg(seed), heads))
 

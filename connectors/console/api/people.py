@@ -75,14 +75,8 @@ class PeopleRoutes:
         if name:
             found = [person for person in found if name.casefold() in person.name.casefold()]
         if camera is not None or since is not None or until is not None:
-            there = {
-                person_id
-                for span, person_id in self._ledger_view.spans()
-                if (camera is None or span.part.track_id.camera_id == camera)
-                and user.sees(span.part.track_id.camera_id)
-                and (since is None or span.last_at >= since)
-                and (until is None or span.first_at <= until)
-            }
+            cameras = [name for name in self._ledger_view.cameras() if camera in (None, name) and user.sees(name)]
+            there = self._ledger_view.seen(cameras, since, until)
             found = [person for person in found if person.person_id in there]
         page = found[offset : offset + limit]
         faces = self._best_parts([person.person_id for person in page], user)
@@ -163,23 +157,22 @@ class PeopleRoutes:
         self, person_ids: Sequence[int], user: User, *, other_than: TrackId | None = None
     ) -> dict[int, dict[str, Any]]:
         """Return the part of a track with the best picture of each person; from ``other_than`` only if need be."""
-        wanted = set(person_ids)
-        best: dict[int, tuple[bool, float, TrackPart]] = {}
         qualities: dict[TrackId, dict[int, float]] = {}
-        if not wanted:
-            return {}
-        for span, person_id in self._ledger_view.spans():
-            track_id = span.part.track_id
-            if person_id not in wanted or not user.sees(track_id.camera_id):
-                continue
-            if track_id not in qualities:
-                qualities[track_id] = self._pictures.qualities(track_id)
-            quality = qualities[track_id].get(span.part.part)
-            if quality is not None:
-                best[person_id] = max(
-                    best.get(person_id, (False, -1.0, span.part)), (track_id != other_than, quality, span.part)
-                )
-        return {person_id: {"track": str(part.track_id), "part": part.part} for person_id, (_, _, part) in best.items()}
+        faces = {}
+        for person_id, parts in self._ledger_view.newest_parts_of(set(person_ids)).items():
+            best: tuple[bool, float, TrackPart] | None = None
+            for part in parts:
+                track_id = part.track_id
+                if not user.sees(track_id.camera_id):
+                    continue
+                if track_id not in qualities:
+                    qualities[track_id] = self._pictures.qualities(track_id)
+                quality = qualities[track_id].get(part.part)
+                if quality is not None and (best is None or (track_id != other_than, quality, part) > best):
+                    best = (track_id != other_than, quality, part)
+            if best is not None:
+                faces[person_id] = {"track": str(best[2].track_id), "part": best[2].part}
+        return faces
 
     def _candidates(self, person_id: int, user: User) -> list[dict[str, Any]]:
         """Return others whom this person may be, ranked by the probability that the pipeline gave them."""

@@ -9,7 +9,7 @@ from pydantic import Field
 from connectors.console.api.corrections import PartRequest
 from connectors.console.api.permissions import Operator, Viewer
 from connectors.console.app_state import AppState
-from connectors.console.review.pair_audit import Stratum, pairs, precision_and_recall, sample
+from connectors.console.review.pair_audit import MAX_TRACKS, Stratum, pairs, precision_and_recall, sample
 from connectors.console.review.queue import AUDIT, QUEUE, ReviewQueue, answer_bins, probability_of_same
 from connectors.console.store.ledger_view import may_correct
 from connectors.console.store.notes import Label
@@ -95,7 +95,7 @@ class ReviewRoutes:
 
     def audit_sample(self, user: Viewer) -> dict[str, Any]:
         """A random sample of pairs to label; precision and recall with 95 % intervals from the labels so far."""
-        best = self._queue.best_of_tracks(user)
+        best = self._queue.best_of_tracks(user, MAX_TRACKS)
         persons = {track_id: self._state.ledger_view.person_of(part) for track_id, part in best.items()}
         known = {track_id: person_id for track_id, person_id in persons.items() if person_id != NOBODY}
         population = pairs(known, self._queue.uncertain_pairs())

@@ -40,14 +40,15 @@ function tiles({ is_live: isLive, status, summary, viewers, connected }) {
 function cameras(status) {
   const titles = ["camera", "state", "fps", "lag", "people", "processed", "dropped", "bad", "static false positives", "tracklets", "reconnects"];
   return section("Cameras", titles, Object.entries(status.cameras).map(([name, camera]) => [
-    name, state(camera),
+    name, h("span", {}, state(camera), camera.is_unverified ? h("span", { className: "tag warn", title: "verify: false: anybody between here and the camera may see and change its pictures" }, "not verified") : null),
     camera.fps.toFixed(1), `${camera.lag_s.toFixed(2)} s`, camera.people_now, camera.frames_processed, camera.frames_dropped, camera.bad_records, camera.static_false_positives, camera.tracklets, camera.reopens,
   ]));
 }
 
 // A camera whose pictures come late is not fine, whatever its speed.
-function state({ error, lag_s: lag, reopens }) {
+function state({ error, away, lag_s: lag, reopens }) {
   if (error) return h("span", { className: "tag bad" }, "lost");
+  if (away) return h("span", { className: "tag bad", title: away }, "away");
   if (lag > 10) return h("span", { className: `tag ${lag > 30 ? "bad" : "warn"}` }, `${duration(lag)} behind`);
   return h("span", { className: `tag ${reopens ? "warn" : "good"}` }, reopens ? "reconnected" : "ok");
 }

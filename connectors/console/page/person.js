@@ -199,7 +199,7 @@ export async function page(root, context, [asked]) {
     number.oninput = () => { button.disabled = Number(number.value) !== person.person; };
     const box = dialog(`Erase person ${person.person}?`,
       h("p", {}, `This deletes ${goes.sightings} sightings, ${goes.pictures} pictures, ${goes.alerts} alerts, the name and the notes of this person, and their lines in the files of the run. It cannot be undone.`),
-      goes.films.length ? h("p", {}, `The films ${goes.films.join(", ")} are written again from the footage, without the person’s box and number. The footage itself stays as it is.`) : null,
+      goes.films.length ? h("p", {}, `The films ${goes.films.join(", ")} are written again from the footage, with the person covered wherever they were tracked. The footage itself stays as it is.`) : null,
       h("label", {}, `Type ${person.person} to confirm`, number), reason);
     addButtons(box, button);
     button.onclick = async () => {

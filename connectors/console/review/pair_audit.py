@@ -60,12 +60,11 @@ def pairs(persons: Mapping[TrackId, int], uncertain: set[frozenset[int]]) -> lis
     """Return all pairs of tracks with their strata, in a deterministic order.
 
     Args:
-        persons: The person that each track shows, as the pipeline decided.
+        persons: The person that each track shows, as the pipeline decided; of ``MAX_TRACKS`` tracks at most.
         uncertain: Pairs of persons of which one was the other's runner-up.
     """
-    newest = sorted(persons)[-MAX_TRACKS:]
     found = []
-    for first, second in combinations(newest, 2):
+    for first, second in combinations(sorted(persons), 2):
         if persons[first] == persons[second]:
             stratum = Stratum.SAME
         elif frozenset((persons[first], persons[second])) in uncertain:

@@ -1,9 +1,10 @@
 """The review queue: uncertain sightings that an operator decides from two pictures."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from connectors.console.review.best_pictures import BestPictures
 from connectors.console.store.accounts import User
 from connectors.console.store.ledger_view import LedgerView
 from connectors.console.store.notes import Label, NotesStore
@@ -70,10 +71,11 @@ class ReviewQueue:
     def questions(self, user: User) -> list[Question]:
         """Return the questions that no label answers yet, the most uncertain first; one for each pair of tracks."""
         labelled = {frozenset((label.first.track_id, label.second.track_id)) for label in self._notes.labels()}
-        best, of_person = self._best(user)
+        asked = [(event, *self._asked(event)) for event in self._ledger_view.uncertain()]
+        best = BestPictures(self._ledger_view, self._pictures, user, {candidate for _, _, candidate in asked})
         found: dict[frozenset[TrackId], Question] = {}
-        for event in self._ledger_view.uncertain():
-            question = self._question(event, best, of_person)
+        for event, owner, candidate in asked:
+            question = None if NOBODY in (owner, candidate) else _question(event, candidate, best)
             if question is None:
                 continue
             pair = frozenset((question.first.track_id, question.second.track_id))
@@ -97,26 +99,11 @@ class ReviewQueue:
         person_ids = (owner,) if is_same or other == NOBODY else (owner, other)
         return CorrectionCommand(CommandKind.CONFIRM, person_ids, by, time.time(), of_track, reason=reason)
 
-    def best_of_tracks(self, user: User) -> dict[TrackId, TrackPart]:
+    def best_of_tracks(self, user: User, num: int) -> dict[TrackId, TrackPart]:
         """Return the part with the best picture of each of the newest tracks that a user may see."""
-        return self._best(user)[0]
-
-    def _best(self, user: User) -> tuple[dict[TrackId, TrackPart], dict[int, list[TrackPart]]]:
-        """Return the best part of each track, and of each person those of two tracks; in one pass."""
-        qualities = self._pictures.all_qualities()
-        best: dict[TrackId, tuple[float, TrackPart, int]] = {}
-        for span, person_id in self._ledger_view.spans():
-            track_id = span.part.track_id
-            quality = qualities.get(str(track_id), {}).get(span.part.part)
-            if quality is None or not user.sees(track_id.camera_id):
-                continue
-            if track_id not in best or quality > best[track_id][0]:
-                best[track_id] = (quality, span.part, person_id)
-        of_person: dict[int, list[TrackPart]] = {}
-        for _, part, person_id in sorted(best.values(), reverse=True):
-            if len(mine := of_person.setdefault(person_id, [])) < 2:
-                mine.append(part)
-        return {track_id: part for track_id, (_, part, _) in best.items()}, of_person
+        best = BestPictures(self._ledger_view, self._pictures, user, ())
+        tracks = (spans[0][0].part.track_id for spans in self._ledger_view.newest_tracks(num))
+        return {track_id: part for track_id in tracks if (part := best.of_track(track_id)) is not None}
 
     def uncertain_pairs(self) -> set[frozenset[int]]:
         """Return the pairs of persons of which one was the runner-up of an uncertain sighting of the other."""
@@ -128,26 +115,26 @@ class ReviewQueue:
             if event.part is not None
         }
 
-    def _question(
-        self, event: Event, best: Mapping[TrackId, TrackPart], of_person: Mapping[int, Sequence[TrackPart]]
-    ) -> Question | None:
-        """Return the question of an uncertain sighting; None if there is nothing left to ask."""
+    def _asked(self, event: Event) -> tuple[int, int]:
+        """Return who an uncertain sighting shows now, and who it may show; two ``NOBODY`` if nothing is to be asked."""
         assert event.part is not None
         owner = self._ledger_view.person_of(event.part)
-        track_id = event.part.track_id
-        if owner == NOBODY or track_id not in best:
-            return None
-        candidate = owner
-        if event.body["outcome"] == Outcome.TENTATIVE:
-            candidate = self._ledger_view.current_id(runner_up(event) or NOBODY)
-            if candidate in (owner, NOBODY):
-                return None
-        other = next((part for part in of_person.get(candidate, ()) if part.track_id != track_id), None)
-        if other is None:
-            return None
-        gates = event.body["gates"]
-        assert isinstance(gates, list)
-        return Question(best[track_id], other, probability_of_same(event), gates)
+        if event.body["outcome"] != Outcome.TENTATIVE:
+            return owner, owner
+        candidate = self._ledger_view.current_id(runner_up(event) or NOBODY)
+        return (NOBODY, NOBODY) if candidate == owner else (owner, candidate)
+
+
+def _question(event: Event, candidate: int, best: BestPictures) -> Question | None:
+    """Return the question of an uncertain sighting; None if a picture is missing."""
+    assert event.part is not None
+    first = best.of_track(event.part.track_id)
+    second = None if first is None else best.of_person(candidate, other_than=event.part.track_id)
+    if first is None or second is None:
+        return None
+    gates = event.body["gates"]
+    assert isinstance(gates, list)
+    return Question(first, second, probability_of_same(event), gates)
 
 
 def probability_of_same(event: Event) -> float:

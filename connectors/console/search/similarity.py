@@ -104,13 +104,15 @@ class SimilaritySearch:
             return dict(self._vectors)
 
     def _best(self) -> list[TrackPart]:
-        by_track: dict[TrackId, list[tuple[float, TrackPart]]] = {}
-        for span, _ in self._ledger_view.spans():
-            quality = self._pictures.qualities(span.part.track_id).get(span.part.part)
-            if quality is not None:
-                by_track.setdefault(span.part.track_id, []).append((quality, span.part))
-        best = [part for found in by_track.values() for _, part in sorted(found, reverse=True)[:PER_TRACK]]
-        return best[-MAX_PICTURES:]
+        """Return the parts with the best pictures of each of the newest tracks, oldest track first."""
+        best: list[TrackPart] = []
+        for spans in self._ledger_view.newest_tracks(MAX_PICTURES):
+            qualities = self._pictures.qualities(spans[0][0].part.track_id)
+            found = [(qualities[span.part.part], span.part) for span, _ in spans if span.part.part in qualities]
+            best += [part for _, part in sorted(found, reverse=True)[:PER_TRACK]]
+            if len(best) >= MAX_PICTURES:
+                break
+        return best[:MAX_PICTURES][::-1]
 
     def _image(self, part: TrackPart) -> Image | None:
         picture = self._pictures.get(part)

@@ -1,8 +1,8 @@
 """The ledger as the page shows it: people, sightings and alerts after all corrections. Read only."""
 
 import threading
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Collection, Mapping, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from connectors.console.store.accounts import User
-from connectors.console.store.recent_events import RecentEvents, Span, first_at, probability, runner_up
+from connectors.console.store.recent_events import MAX_AT_START, RecentEvents, Span, probability, runner_up
 from connectors.console.store.site import Place, SiteReader
 from pipeline.core import Alert, CorrectionKind, TrackPart
 from pipeline.ledger import NOBODY, AuditEntry, Event, LedgerReader, Person, SubmittedCommand
@@ -20,6 +20,15 @@ LONGEST_TRANSIT_S = 300.0
 
 A longer gap is more likely a second visit. A larger value raises the upper quantiles of transit times.
 """
+
+NUM_NEWEST = 200_000
+"""Newest parts of tracks of which transit times are taken; a larger number makes the pages of the site slower."""
+
+NUM_TRACKS = 1000
+"""Newest tracks of which ground areas are taken; a larger number makes the pages of the site slower."""
+
+NUM_PARTS = 200
+"""Newest parts of a person's tracks among which pictures are looked for. A larger number makes pages slower."""
 
 MIN_PLACES = 3
 """Places that a camera's ground area needs: a convex hull has at least three corners."""
@@ -48,9 +57,19 @@ class LedgerView:
     def follow(self) -> tuple[int, int]:
         """Read the new events; return the numbers of the newest event and of the newest erasure, 0 without one."""
         with self._lock:
+            if not self._recent.last_event:
+                self._start_late()
             while events := self._reader.events(after=self._recent.last_event):
                 self._recent.take(events)
             return self._recent.last_event, self._recent.last_erasure
+
+    def _start_late(self) -> None:
+        """Of a long ledger, take only the corrections and the newest events."""
+        start = self._reader.last_event() - MAX_AT_START
+        if start > 0:
+            corrections = self._reader.events(limit=-1, kind="correction")
+            self._recent.take(event for event in corrections if event.number <= start)
+            self._recent.last_event = start
 
     def persons_of(self, tracks: Sequence[str]) -> dict[str, int]:
         """Return the current person of each track that has one."""
@@ -65,10 +84,16 @@ class LedgerView:
         with self._lock:
             return self._reader.person_of(part)
 
-    def was_seen(self, part: TrackPart) -> bool:
-        """Return whether a part of a track is, or was, among the newest sightings."""
+    def persons_at(self, parts: Sequence[TrackPart]) -> list[int]:
+        """Return the current person of each of some parts; ``NOBODY`` where it was erased or never seen."""
         with self._lock:
-            return self._recent.knows(part)
+            people = self._reader.people()
+            return [people.person_of(part) for part in parts]
+
+    def was_seen(self, part: TrackPart) -> bool:
+        """Return whether a part of a track was ever seen, even if it was erased since the page began."""
+        with self._lock:
+            return self._recent.knows(part) or self._reader.people().tracks.knows(part)
 
     def current_id(self, person_id: int) -> int:
         """Return the current ID of the person who once had this ID; merges change it."""
@@ -96,7 +121,7 @@ class LedgerView:
     def events_of(self, person_id: int) -> list[Event]:
         """Return the sightings of a person, in order of time."""
         with self._lock:
-            return sorted(self._reader.sightings_of(person_id), key=first_at)
+            return sorted(self._reader.sightings_of(person_id), key=lambda event: event.first_at)
 
     def sighting(self, part: TrackPart) -> Event | None:
         """Return the newest sighting of a part of a track; None if there is none, or it was erased."""
@@ -119,7 +144,7 @@ class LedgerView:
             "track": str(event.part.track_id),
             "part": event.part.part,
             "camera": event.camera_id,
-            "first_at": first_at(event),
+            "first_at": event.first_at,
             "last_at": event.at,
             "outcome": event.body["outcome"],
             "person": self.person_of(event.part),
@@ -137,27 +162,40 @@ class LedgerView:
             self.follow()
             return self._recent.uncertain()
 
-    def spans(self) -> list[tuple[Span, int]]:
-        """Return the parts of the newest tracks and the current person of each; erased parts are left out."""
+    def newest_tracks(self, num: int) -> list[list[tuple[Span, int]]]:
+        """Return the parts of the newest tracks and the current person of each, the newest track first.
+
+        Args:
+            num: Number of tracks, at most. Parts that were erased are left out, and tracks without any other.
+        """
         with self._lock:
             self.follow()
             people = self._reader.people()
-            found = [(span, people.person_of(span.part)) for span in self._recent.spans()]
-        return [(span, person_id) for span, person_id in found if person_id != NOBODY]
+            tracks = (
+                [(span, person_id) for span in spans if (person_id := people.person_of(span.part)) != NOBODY]
+                for spans in self._recent.newest()
+            )
+            return list(islice(filter(None, tracks), num))
+
+    def newest_parts_of(self, person_ids: Collection[int]) -> dict[int, list[TrackPart]]:
+        """Return the parts of tracks that showed each of some people last, the newest first."""
+        with self._lock:
+            return self._reader.people().newest_parts_of(person_ids, NUM_PARTS)
+
+    def seen(self, cameras: Collection[str] | None, since: float | None, until: float | None) -> set[int]:
+        """Return who was seen by one of some cameras at some time; see ``People.seen``."""
+        with self._lock:
+            return self._reader.people().seen(cameras, since, until)
+
+    def cameras(self) -> list[str]:
+        """Return the cameras that have seen somebody, sorted."""
+        with self._lock:
+            return sorted({camera_id for person in self._persons().values() for camera_id in person.camera_ids})
 
     def transits(self) -> list[dict[str, Any]]:
         """Return the observed transit times from camera to camera, seconds."""
-        by_person: dict[int, list[Span]] = {}
-        for span, person_id in self.spans():
-            by_person.setdefault(person_id, []).append(span)
-        gaps: dict[tuple[str, str], list[float]] = {}
-        for spans in by_person.values():
-            spans.sort(key=lambda span: span.first_at)
-            for before, after in pairwise(spans):
-                cameras = (before.part.track_id.camera_id, after.part.track_id.camera_id)
-                gap_s = after.first_at - before.last_at
-                if cameras[0] != cameras[1] and 0 <= gap_s <= LONGEST_TRANSIT_S:
-                    gaps.setdefault(cameras, []).append(gap_s)
+        with self._lock:
+            gaps = self._reader.people().transits(longest_s=LONGEST_TRANSIT_S, num_newest=NUM_NEWEST)
         return [
             {
                 "from": cameras[0],
@@ -172,7 +210,7 @@ class LedgerView:
         """Return the ground area in which each camera saw people: corners of the convex hull, metres."""
         places: dict[str, list[Place]] = {}
         site = self._site.site()
-        for span, _ in self.spans():
+        for span, _ in chain.from_iterable(self.newest_tracks(NUM_TRACKS)) if site.ground else ():
             camera_id = span.part.track_id.camera_id
             place = site.place(camera_id, span.box_xyxy)
             if place is not None:

@@ -129,13 +129,6 @@ class PictureStore:
         """Return the quality of the pictures of a track, by part."""
         return dict(self._database.rows("SELECT part, quality FROM pictures WHERE track = ?", str(track_id)))
 
-    def all_qualities(self) -> dict[str, dict[int, float]]:
-        """Return the quality of each picture, by track and part."""
-        found: dict[str, dict[int, float]] = {}
-        for track, part, quality in self._database.rows("SELECT track, part, quality FROM pictures"):
-            found.setdefault(track, {})[part] = quality
-        return found
-
     def parts(self, *, older_than_s: float = 0.0) -> list[TrackPart]:
         """Return the parts of tracks with a picture or a clip that was stored at least so many seconds ago."""
         before = time.time() - older_than_s

@@ -11,6 +11,9 @@ from pipeline.ledger import Event
 MAX_TRACKS = 20_000
 """Tracks held in memory; older tracks are absent from search by time and by picture."""
 
+MAX_AT_START = 200_000
+"""Newest events that are read at the start; a larger number makes the page answer later over a long ledger."""
+
 MAX_UNCERTAIN = 2_000
 """Uncertain sightings held in memory; the oldest are not asked about any more."""
 
@@ -78,10 +81,9 @@ class RecentEvents:
         """Return sightings that the pipeline was uncertain about, newest first."""
         return list(reversed(self._uncertain))
 
-    def spans(self) -> Iterator[Span]:
-        """Yield the parts of the newest tracks."""
-        for spans in self._tracks.values():
-            yield from spans
+    def newest(self) -> Iterator[Sequence[Span]]:
+        """Yield the parts of each of the newest tracks, the newest track first."""
+        return iter(reversed(self._tracks.values()))
 
     def forget(self, parts: Iterable[TrackPart]) -> None:
         """Drop parts of tracks."""
@@ -99,23 +101,18 @@ class RecentEvents:
         track = str(event.part.track_id)
         spans = self._tracks.setdefault(track, [])
         spans[:] = [span for span in spans if span.part != event.part]
-        box_xyxy = event.body["box_xyxy"]
+        body = event.body
+        box_xyxy, first = body["box_xyxy"], body["first"]
         assert isinstance(box_xyxy, list)
-        spans.append(Span(event.part, first_at(event), event.at, tuple(box_xyxy)))
+        assert isinstance(first, list)
+        spans.append(Span(event.part, float(first[1]), event.at, tuple(box_xyxy)))
         while len(self._tracks) > MAX_TRACKS:
             self._tracks.popitem(last=False)
-        is_uncertain = event.body["outcome"] == Outcome.TENTATIVE or (
-            event.body["outcome"] == Outcome.MATCHED and probability(event) < CERTAIN
+        is_uncertain = body["outcome"] == Outcome.TENTATIVE or (
+            body["outcome"] == Outcome.MATCHED and probability(event) < CERTAIN
         )
-        if is_uncertain and event.body["runner_up"] is not None:
+        if is_uncertain and body["runner_up"] is not None:
             self._uncertain.append(event)
-
-
-def first_at(event: Event) -> float:
-    """Return when a sighting began, Unix seconds."""
-    first = event.body["first"]
-    assert isinstance(first, list)
-    return float(first[1])
 
 
 def probability(event: Event) -> float:

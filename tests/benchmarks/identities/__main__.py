@@ -36,7 +36,6 @@ CONSTANTS = (
     ("matcher", "TRACKER_LLR"),
     ("calibration.likelihood_ratio", "RELIABILITY_POWER"),
     ("calibration.likelihood_ratio", "PRIOR_WEIGHT"),
-    ("candidates", "LEAST_RIVAL_LLR"),
     ("chain", "MAX_SHARED_S"),
     ("constraints", "MAX_SPEED_M_S"),
     ("constraints", "MOTION_SLACK_M"),

@@ -55,7 +55,7 @@ def post(broker: Broker, topic: str, tmp_path: Path) -> Raise:
 @pytest.fixture
 def command(broker: Broker, topic: str, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     def run(*arguments: str) -> tuple[int, str, str]:
-        code = main([*arguments, "--servers", broker.servers, "--topic", topic])
+        code = main([*arguments[:1], "--servers", broker.servers, "--topic", topic, *arguments[1:]])
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 
@@ -87,6 +87,36 @@ def test_an_acknowledged_alert_names_the_operator(post: Raise, command: Command)
     alerts = standing(command)
     assert (alerts[ALERT.key]["state"], alerts[ALERT.key]["by"]) == ("acknowledged", "ann")
     assert alerts[OTHER.key]["state"] == "raised"
+
+
+def test_an_acknowledgement_holds_when_the_alert_is_amended(post: Raise, command: Command) -> None:
+    post(ALERT)
+    command("ack", ALERT.key, "--by", "ann")
+    post(replace(ALERT, state=AlertState.AMENDED, message="Stayed until 9.5 s.", ended_at=9.5))
+    there = standing(command)[ALERT.key]
+    assert (there["state"], there["by"], there["message"]) == ("acknowledged", "ann", "Stayed until 9.5 s.")
+
+
+def test_an_acknowledgement_survives_compaction(broker: Broker, topic: str, post: Raise, command: Command) -> None:
+    post(ALERT)
+    command("ack", ALERT.key, "--by", "ann")
+    post(replace(ALERT, state=AlertState.AMENDED, message="Stayed."))
+    newest = {message.key: message for message in broker.read(topic, 3)}
+    compacted = broker.make_topic()
+    broker.write(compacted, [(key, message.value, message.headers) for key, message in newest.items()])
+    code, out, _ = command("tail", "--once", "--json", "--topic", compacted)
+    there = json.loads(out.splitlines()[-1])
+    assert (code, there["state"], there["by"], there["message"]) == (0, "acknowledged", "ann", "Stayed.")
+
+
+def test_a_program_may_acknowledge_under_the_key_of_the_alert(
+    broker: Broker, topic: str, post: Raise, command: Command
+) -> None:
+    post(ALERT)
+    value = json.dumps(to_dict(replace(ALERT, state=AlertState.ACKNOWLEDGED))).encode()
+    broker.write(topic, [(ALERT.key.encode(), value, [("by", b"desk")])])
+    post(replace(ALERT, state=AlertState.AMENDED))
+    assert standing(command)[ALERT.key]["by"] == "desk"
 
 
 def test_an_acknowledged_alert_can_be_retracted(post: Raise, command: Command) -> None:

@@ -35,6 +35,8 @@ class Cluster:
         if self.asked in self.on_ask:
             os.kill(os.getpid(), self.on_ask[self.asked])
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+        if state == "away":
+            raise ConnectionError("no route")
         if state is None:
             raise RuntimeError("Request failed with status code 404: Job site does not exist.")
         return SimpleNamespace(value=state)
@@ -107,3 +109,31 @@ def test_a_cluster_that_is_not_there_is_one_error_line(
     monkeypatch.setattr(job, "ASK_EVERY_S", 0.01)
     assert job.main(["--address=http://nowhere:1", "--id=site", "--", "site=empty"]) == 1
     assert "error: http://nowhere:1: expected a Ray cluster within 0.05 s, got none" in capsys.readouterr().err
+
+
+def test_a_cluster_that_is_cut_off_is_waited_for_and_the_run_is_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = Cluster(["RUNNING", "RUNNING", "away", "away", "RUNNING", "RUNNING", "SUCCEEDED"])
+    assert own(cluster, monkeypatch) == 0
+    assert cluster.calls == []
+    printed = capsys.readouterr().out
+    assert printed.count("the cluster does not answer and is waited for: no route") == 1
+    assert printed.count("the cluster answers again after") == 1
+    assert printed.count("camera east: 7 frames") == 1  # its log goes on where it was
+
+
+def test_a_stop_ends_the_container_although_the_cluster_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(job, "STOP_S", 0.1)
+    cluster = Cluster(["RUNNING", "RUNNING", "away"], on_ask={4: signal.SIGTERM})
+    assert own(cluster, monkeypatch) == 1
+    assert "error: site: expected it to end within 0.1 s, it did not" in capsys.readouterr().err
+
+
+def test_a_cluster_made_anew_has_forgotten_the_run_and_it_is_a_failure_so_that_it_is_submitted_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert own(Cluster(["RUNNING", "RUNNING", "away", None]), monkeypatch) == 1
+    assert "site: forgotten by the cluster" in capsys.readouterr().out

@@ -1,6 +1,8 @@
+import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from connectors.kafka import frame_publisher
 from connectors.kafka.frame_publisher import FramePublisher
 from connectors.pictures.encoded_image import Encoding
 from connectors.sources.video_file import VideoFileSource
-from pipeline.cli.publish import main
+from pipeline.cli.publish import _paced, main
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import ConnectorError
 
@@ -86,6 +88,41 @@ def test_as_live_stamps_frames_with_the_time_of_sending(broker: Broker, topic: s
     times = [frame.stamp.captured_at for frame in make_source(broker, topic).frames()]
     assert began <= min(times) <= max(times) <= time.time()
     assert times == sorted(times)
+
+
+def test_a_recording_repeated_as_live_goes_on_without_an_end(broker: Broker, topic: str, clip: Path) -> None:
+    received = []
+
+    def read() -> None:
+        for frame in make_source(broker, topic, live=True).frames():
+            received.append(frame.stamp)
+            if frame.stamp.index >= 45:  # the clip has 20 frames
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    assert publish(broker, topic, clip, "--speed", "1", "--as-live", "--repeat") == 0
+    reader.join()
+    assert [stamp.index for stamp in received] == sorted({stamp.index for stamp in received})
+
+
+def test_a_repeated_recording_wants_times_that_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["--camera", "east", "--source", "/a/east.mp4", "--repeat"])
+    assert "--repeat: expected --as-live beside it" in capsys.readouterr().err
+
+
+def test_frames_that_are_late_because_the_broker_was_away_are_left_out() -> None:
+    frames = [Frame(FrameStamp("east", index, index / 10), np.zeros((2, 2, 3), np.uint8)) for index in range(40)]
+    taken = []
+    for frame in _paced(iter(frames), 1.0, threading.Event(), 1.0):
+        if frame.stamp.index == 5:
+            time.sleep(2.0)
+        taken.append(frame.stamp.index)
+    assert taken[:6] == [0, 1, 2, 3, 4, 5]
+    assert taken[6] in range(14, 22)  # 10 to 15 are more than a second late
+    assert taken[6:] == list(range(taken[6], 40))
 
 
 def make_publisher(broker: Broker, topic: str, **options: object) -> FramePublisher:

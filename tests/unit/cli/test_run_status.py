@@ -2,22 +2,26 @@
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from pipeline.cli.status import main
+from pipeline.core.sink_report import SinkReport
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_status import MatchStatus
 
 
-def write(folder: Path, *, age_s: float = 0.0, **cameras: CameraStatus) -> None:
+def write(
+    folder: Path, *, age_s: float = 0.0, sinks: Mapping[str, SinkReport] | None = None, **cameras: CameraStatus
+) -> None:
     folder.mkdir(exist_ok=True)
     status = {
         "at": time.time() - age_s,
         "cameras": {camera_id: asdict(camera) for camera_id, camera in cameras.items()},
-        "match": asdict(MatchStatus(num_sightings=7)),
+        "match": asdict(MatchStatus(num_sightings=7, sinks=sinks or {})),
     }
     (folder / "status.json").write_text(json.dumps(status))
 
@@ -42,6 +46,19 @@ def test_a_camera_that_is_not_followed_is_named(
     write(tmp_path, east=CameraStatus(), west=camera)
     assert main([str(tmp_path)]) == 1
     assert capsys.readouterr().out.splitlines()[1:] == [said]
+
+
+def test_a_sink_that_is_refused_is_named_with_the_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    refused = SinkReport(num_waiting=40, refusal="user line may not Write to alerts")
+    write(
+        tmp_path,
+        sinks={"kafka": refused, "webhook": SinkReport(num_given_up=3)},
+        east=CameraStatus(),
+    )
+    assert main([str(tmp_path)]) == 1
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "sink kafka: 40 records wait: user line may not Write to alerts"
+    ]
 
 
 def test_a_status_that_is_no_longer_written_is_ill(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,6 +34,8 @@ def choices(groups: list[str]) -> list[tuple[str, str]]:
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASSERBY_WEBHOOK_URL", "http://127.0.0.1:9/hook")
+    monkeypatch.setenv("PASSERBY_MQTT_URL", "mqtt://127.0.0.1:9")
+    monkeypatch.setenv("PASSERBY_APPRISE_URLS", "json://127.0.0.1:9")
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9")
     monkeypatch.setenv("CAMERA_USER", "u")
     monkeypatch.setenv("CAMERA_PASSWORD", "p")

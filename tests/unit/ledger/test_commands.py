@@ -159,7 +159,10 @@ def test_the_audit_says_who_asked_for_what_and_why(path: Path) -> None:
 
 def test_only_one_process_writes_a_ledger(path: Path) -> None:
     ledger = Ledger(path)
-    with pytest.raises(ConnectorError, match="expected no other writer, got a run that writes it"):
+    with (
+        ledger.lease.kept(),
+        pytest.raises(ConnectorError, match="expected no other writer, got a run that writes it"),
+    ):
         Ledger(path)
     ledger.close()
     Ledger(path).close()

@@ -115,3 +115,32 @@ def test_a_reader_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         reader._database.execute("DELETE FROM events")
     reader.close()
+
+
+def test_people_are_found_by_camera_and_time(tmp_path: Path) -> None:
+    reader = LedgerReader(write(tmp_path, *seen(), correction(CorrectionKind.SPLIT, 1, 3, parts=[TrackPart(EAST, 1)])))
+    people = reader.people()
+    assert people.seen() == {1, 2, 3}
+    assert people.seen(["west"]) == {2}
+    assert people.seen(["east"], since=0.5) == {3}
+    assert people.seen(None, until=1.5) == {1, 3}
+    assert people.seen(["north"]) == set()
+    reader.close()
+
+
+def test_the_newest_parts_of_people_come_newest_first(tmp_path: Path) -> None:
+    reader = LedgerReader(write(tmp_path, *seen(), correction(CorrectionKind.MERGED, 1, 2)))
+    people = reader.people()
+    assert people.newest_parts_of([1, 2, 7], 2) == {1: [TrackPart(WEST, 0), TrackPart(EAST, 1)]}
+    assert people.newest_parts_of([], 2) == {}
+    reader.close()
+
+
+def test_a_transit_is_the_gap_between_two_cameras_of_one_person(tmp_path: Path) -> None:
+    reader = LedgerReader(write(tmp_path, *seen(), correction(CorrectionKind.MERGED, 1, 2)))
+    people = reader.people()
+    found = people.transits(longest_s=300.0, num_newest=100)
+    assert {pair: gaps.round(3).tolist() for pair, gaps in found.items()} == {("east", "west"): [0.6]}
+    assert people.transits(longest_s=0.5, num_newest=100) == {}
+    assert people.transits(longest_s=300.0, num_newest=1) == {}
+    reader.close()

@@ -9,7 +9,7 @@ from pipeline.runtime.camera_clock import AHEAD_S, CameraClock
 
 @pytest.mark.parametrize("ahead_s", [0.0, 0.4, -0.1, -4.9])
 def test_a_clock_that_is_right_within_the_bounds_is_trusted(ahead_s: float) -> None:
-    clock = CameraClock(behind_s=5.0)
+    clock = CameraClock("east", behind_s=5.0)
     assert [clock.corrected(at + ahead_s, at) for at in (100.0, 101.0, 102.0)] == [
         at + ahead_s for at in (100.0, 101.0, 102.0)
     ]
@@ -18,14 +18,14 @@ def test_a_clock_that_is_right_within_the_bounds_is_trusted(ahead_s: float) -> N
 
 @pytest.mark.parametrize("ahead_s", [0.6, 3600.0, -5.1, -3600.0])
 def test_a_clock_that_is_wrong_is_moved_and_keeps_its_distances(ahead_s: float) -> None:
-    clock = CameraClock(behind_s=5.0)
+    clock = CameraClock("east", behind_s=5.0)
     now = [100.0, 100.1, 100.2]
     assert [clock.corrected(at + ahead_s, at + 0.01) for at in now] == pytest.approx([at + 0.01 for at in now])
     assert clock.ahead_s == pytest.approx(ahead_s - 0.01)
 
 
 def test_a_clock_that_is_set_back_while_the_camera_is_open_is_moved_again() -> None:
-    clock = CameraClock(behind_s=5.0)
+    clock = CameraClock("east", behind_s=5.0)
     assert clock.corrected(100.0, 100.0) == 100.0
     assert clock.corrected(101.0 - 3600, 101.0) == 101.0
     assert clock.corrected(102.0 - 3600, 102.0) == 102.0
@@ -35,7 +35,7 @@ def test_a_clock_that_is_set_back_while_the_camera_is_open_is_moved_again() -> N
 def test_stamps_ascend_and_stay_near_this_machines_time_whatever_the_clock_does(
     steps: list[tuple[float, float]],
 ) -> None:
-    clock, now, stamps = CameraClock(behind_s=5.0), 1e6, []
+    clock, now, stamps = CameraClock("east", behind_s=5.0), 1e6, []
     for wait_s, ahead_s in steps:
         now += wait_s
         stamps.append(clock.corrected(now + ahead_s, now))

@@ -12,7 +12,7 @@ from connectors.sinks.memory import MemorySink
 from pipeline.alerts.engine import AlertEngine
 from pipeline.core import Alert, AlertRule, Correction, Embedding, Record, Severity, Sighting, Sink
 from pipeline.core.errors import ConnectorError, SinkBusyError
-from pipeline.ledger import LedgerReader
+from pipeline.ledger import LedgerReader, lease
 from pipeline.runtime.match_actor import MatchActor
 from pipeline.telemetry.match_report import MatchReport
 
@@ -381,3 +381,31 @@ def test_delays_below_the_maximal_lateness_change_nothing(tmp_path_factory, trac
     at_once, delayed = asyncio.run(report({})), asyncio.run(report(delay_of))
     assert (delayed.num_late, delayed.num_sightings) == (0, len(seen))
     assert delayed.digest == at_once.digest
+
+
+def test_of_two_that_live_the_later_one_writes_and_the_earlier_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "LEASE_S", 0.3)
+    monkeypatch.setattr(lease, "RENEW_S", 0.01)
+    earlier, later = MemorySink(), MemorySink()
+    first, second = see("east", 1, 0.0, 1.0), see("east", 2, 5.0, 6.0, person=1)
+
+    async def main() -> MatchReport:
+        cut_off = make_actor(tmp_path, earlier, camera_ids=("east",))
+        await cut_off.deliver("east", [first], 3.0, 0.0)
+        successor = make_actor(tmp_path, later, camera_ids=("east",))
+        await successor.deliver("east", [first, second], 8.0, 0.0)
+        with pytest.raises(ConnectorError, match="nothing more is written here"):
+            await cut_off.status()
+        with pytest.raises(ConnectorError, match="nothing more is written here"):
+            await cut_off.deliver("east", [second], 8.0, 0.0)
+        await successor.status()
+        return await end(successor, "east")
+
+    assert asyncio.run(main()).num_sightings == 2
+    assert sightings_in(earlier) == [("east", 1, 0)]
+    assert sightings_in(later) == [("east", 1, 0), ("east", 2, 0)]  # the first is told again: no sink had it safe
+    reader = LedgerReader(tmp_path / "ledger.sqlite")
+    assert [event.person_id for event in reader.events(limit=-1)] == [1, 2]
+    reader.close()

@@ -17,7 +17,7 @@ from pipeline.runtime.plan import CameraIntake
 def paced(times: list[float], speed: float = 1.0, max_fps: float | None = None) -> PacedFrames:
     frames = [make_frame(make_stamp(index=index, captured_at=at)) for index, at in enumerate(times)]
     source = MemorySource("east", frames)
-    clock = CameraClock(behind_s=5.0)
+    clock = CameraClock("east", behind_s=5.0)
     return PacedFrames(source, input_hw=(64, 64), speed=speed, clock=clock, intake=CameraIntake(max_fps=max_fps))
 
 
@@ -74,7 +74,7 @@ def test_a_rate_at_which_people_are_lost_is_said_once(caplog: pytest.LogCaptureF
 
 def test_the_offset_of_a_camera_is_added_to_its_times() -> None:
     frames = [make_frame(make_stamp(index=index, captured_at=float(index))) for index in range(3)]
-    clock = CameraClock(behind_s=5.0)
+    clock = CameraClock("east", behind_s=5.0)
     intake = CameraIntake(offset_s=-2.5)
     reading = PacedFrames(MemorySource("east", frames), input_hw=(64, 64), speed=math.inf, clock=clock, intake=intake)
     assert [item.frame.stamp.captured_at for item in reading.read()] == [-2.5, -1.5, -0.5]

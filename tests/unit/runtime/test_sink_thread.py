@@ -15,6 +15,7 @@ from connectors.sinks.memory import MemorySink
 from connectors.sinks.webhook import WebhookSink
 from pipeline.core import Alert, Record, Severity, TrackId
 from pipeline.core.errors import ConnectorError, SinkBusyError
+from pipeline.core.sink_report import SinkReport
 from pipeline.runtime.sink_fanout import SinkFanout
 from pipeline.runtime.sink_thread import SinkThread
 
@@ -116,6 +117,20 @@ def test_records_that_a_sink_does_not_deliver_keep_nothing_waiting() -> None:
     assert asyncio.run(main())
 
 
+def test_why_a_sink_takes_nothing_is_reported_until_it_does() -> None:
+    gate = Gate(may_drop=False)
+    thread = SinkThread("gate", gate)
+    thread.put(1, [make_alert(1), make_alert(2)])
+    deadline = time.monotonic() + 5
+    while (report := thread.report()).refusal is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert (report.refusal, report.num_waiting) == ("closed", 2)
+    gate.opened.set()
+    assert thread.wait_until_safe(5.0)
+    assert thread.report() == SinkReport()
+    thread.close()
+
+
 def test_what_overflows_is_dropped_from_the_front_and_counted() -> None:
     gate = Gate()
     thread = SinkThread("gate", gate, max_queued=10)
@@ -172,3 +187,16 @@ def test_a_sink_that_is_closed_twice_is_closed_once(tmp_path: Path) -> None:
     thread.close()
     thread.close()
     assert gate.is_closed
+
+
+def test_a_sink_is_not_called_while_another_process_may_have_taken_over() -> None:
+    sink, is_ours = Gate(), threading.Event()
+    sink.opened.set()
+    thread = SinkThread("memory", sink, may_call=is_ours.is_set)
+    assert thread.put(1, [make_alert(1)])
+    assert not thread.wait_until_safe(0.8)
+    assert sink.records == []
+    is_ours.set()
+    assert thread.wait_until_safe(10.0)
+    assert sink.records == [make_alert(1)]
+    thread.close()

@@ -14,16 +14,22 @@ ROOT = Path(__file__).resolve().parents[3]
 REPORT = """
 import time, urllib.request
 import ray
+from pipeline.core.sink_report import SinkReport
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_status import MatchStatus
 from pipeline.telemetry.metrics import RayMetrics
 
 ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, _system_config={"metrics_report_interval_ms": 500})
 metrics = RayMetrics()
-east = CameraStatus(frames_processed=20, frames_dropped=3, tracklets=2, people_now=4, lag_s=0.5)
+east = CameraStatus(
+    frames_processed=20, frames_dropped=3, tracklets=2, people_now=4, lag_s=0.5, left_out={"image": 4}
+)
+kafka = SinkReport(num_waiting=40, num_given_up=1, refusal="no Write")
 metrics.show({"east": east, "west": CameraStatus(error="lost")}, MatchStatus(num_sightings=3))
-east = CameraStatus(frames_processed=30, frames_dropped=3, tracklets=2, people_now=1, lag_s=0.25)
-metrics.show({"east": east}, MatchStatus(num_sightings=5, num_identities=2))
+east = CameraStatus(
+    frames_processed=30, frames_dropped=3, tracklets=2, people_now=1, lag_s=0.25, left_out={"image": 4}
+)
+metrics.show({"east": east}, MatchStatus(num_sightings=5, num_identities=2, sinks={"kafka": kafka}))
 text, deadline = "", time.monotonic() + 60
 while "reid_open_tracks" not in text and time.monotonic() < deadline:
     time.sleep(1)
@@ -53,11 +59,15 @@ def test_the_status_of_cameras_and_matcher_reaches_prometheus() -> None:
     for line in reported.stdout.splitlines():
         if match := re.fullmatch(r"ray_(reid_\w+)\{(.*)\} (\S+)", line):
             labels = dict(re.findall(r'(\w+)="([^"]*)"', match[2]))
-            ours = [labels[name] for name in ("camera", "outcome") if name in labels]
+            ours = [labels[name] for name in ("camera", "outcome", "reason", "sink") if name in labels]
             found["/".join([match[1], *ours])] = float(match[3])
     expected = {
         "reid_frames_total/east/processed": 30.0,
         "reid_frames_total/east/dropped": 3.0,
+        "reid_left_out_total/east/image": 4.0,
+        "reid_sink_waiting/kafka": 40.0,
+        "reid_sink_given_up_total/kafka": 1.0,
+        "reid_sink_refused/kafka": 1.0,
         "reid_tracklets_total/east": 2.0,
         "reid_open_tracks/east": 1.0,
         "reid_frame_age_seconds/east": 0.25,
@@ -69,4 +79,4 @@ def test_the_status_of_cameras_and_matcher_reaches_prometheus() -> None:
 
 def test_no_label_names_a_person() -> None:
     labels = {label for _, names in {**COUNTERS, **GAUGES}.values() for label in names}
-    assert labels == {"camera", "outcome"}
+    assert labels == {"camera", "outcome", "reason", "sink"}

@@ -44,7 +44,7 @@ async def answer_question(
     await actor.deliver("east", seen, 100.0, 0.0)
     before = await actor.status()
     with RunningPage(folder, is_open=True) as page:
-        for seed, (span, _) in enumerate(page.state.ledger_view.spans()):
+        for seed, (span, _) in enumerate(page.spans()):
             page.state.pictures.put(Picture(span.part, span.first_at, 10.0, make_jpeg(seed)))
         number = await asyncio.to_thread(send_answer, page.url, seen, is_same)
         await actor.deliver("east", [see("east", 9, 200.0, 201.0, person=5)], 300.0, 0.0)

@@ -43,7 +43,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPage]:
     """A run with the default networks; person 1 wears red in both cameras, all others wear blue."""
     folder = tmp_path_factory.mktemp("run")
     with RunningPage(folder) as running:
-        for seed, (span, person_id) in enumerate(running.state.ledger_view.spans()):
+        for seed, (span, person_id) in enumerate(running.spans()):
             picture = coat(RED if person_id == 1 else BLUE, seed)
             running.state.pictures.put(Picture(span.part, span.first_at, 10.0, picture))
         cameras = "site.cameras={east: /a.mp4, west: /b.mp4}"

@@ -53,7 +53,6 @@ def bad_messages(seed: int) -> Iterator[Message]:
             (key, jpeg, list({**at, "width": b"20000", "height": b"2500"}.items())),
             (key, jpeg, list({**at, "width": b"99999", "height": b"99999"}.items())),
             (key, jpeg, list({**at, "schema": str(rng.randrange(2, 99)).encode()}.items())),
-            (key, jpeg, list({**at, "captured_at": repr(time.time() + 1e6).encode()}.items())),
             (key, jpeg, [(rng.choice("abc"), rng.randbytes(50)) for _ in range(rng.randrange(60))]),
             (key, b'{"a":' * 10_000, list(at.items())),
             (key, b"", []),
@@ -89,7 +88,8 @@ def test_ten_thousand_faulty_messages_cost_no_good_frame_and_no_memory(broker: B
     letters = broker.read(f"{topic}.dead", NUM_BAD, timeout_s=300)
     assert len({dict(letter.headers)["fault_offset"] for letter in letters}) == NUM_BAD
     faults = Counter(dict(letter.headers)["fault"].decode() for letter in letters)
-    assert set(faults) >= {"schema", "header", "size", "future", "image"}
+    assert set(faults) >= {"schema", "header", "size", "image"}
+    assert source.report().left_out == faults
     assert peak - before < MAX_GROWTH_BYTES
 
 
@@ -115,7 +115,7 @@ DETECT_S = 0.05
 @pytest.mark.timeout(300)
 def test_four_times_too_many_frames_are_dropped_and_counted_and_take_no_memory(broker: Broker) -> None:
     topic = broker.make_topic()
-    num_sent, fps = 800, 4 / DETECT_S
+    num_sent, fps = 400, 4 / DETECT_S
     newest = num_sent - 2  # the last message is not a frame
     source = make_source(broker, topic, live=True, message="passerby", read_timeout_s=3.0)
     taken: list[int] = []

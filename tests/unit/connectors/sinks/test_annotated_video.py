@@ -10,10 +10,12 @@ from factories import make_path, make_sighting
 
 from connectors.pictures.contact_sheet import CROP_HW, choose_crops, cut, draw_sheet
 from connectors.pictures.drawing import lettering, paste, person_color
-from connectors.sinks.annotated_video import AnnotatedVideoSink
+from connectors.sinks.annotated_video import COVER_GREY, AnnotatedVideoSink
 from connectors.sinks.final_boxes import FINAL
-from pipeline.core import Correction, CorrectionKind, Record, TrackId
+from pipeline.core import Correction, CorrectionKind, Record, TrackId, TrackPart
 from pipeline.core.errors import ConfigError
+from pipeline.ledger import NOBODY
+from pipeline.ledger.erasure import erase_stores
 
 HW = (240, 320)
 BOX = (100.0, 60.0, 140.0, 160.0)
@@ -36,8 +38,8 @@ def make_video(path: Path, num_frames: int = 40, hw: tuple[int, int] = HW, noise
     return str(path)
 
 
-def draw(tmp_path: Path, cameras: dict[str, object], *records: Record, max_side_px: int = 1280) -> Path:
-    sink = AnnotatedVideoSink(
+def make_sink(tmp_path: Path, cameras: dict[str, object], max_side_px: int = 1280) -> AnnotatedVideoSink:
+    return AnnotatedVideoSink(
         output_dir=str(tmp_path),
         cameras=cameras,
         max_gap_s=1.0,
@@ -48,6 +50,10 @@ def draw(tmp_path: Path, cameras: dict[str, object], *records: Record, max_side_
         num_crops=2,
         max_people=10,
     )
+
+
+def draw(tmp_path: Path, cameras: dict[str, object], *records: Record, max_side_px: int = 1280) -> Path:
+    sink = make_sink(tmp_path, cameras, max_side_px)
     sink.write(records)
     sink.flush()
     sink.close()
@@ -90,6 +96,48 @@ def test_a_video_keeps_the_pace_of_its_recording(tmp_path: Path):
     with av.open(str(folder / "east.mp4")) as container:
         times = [float(frame.pts * frame.time_base) for frame in container.decode(video=0)]
     assert np.diff(times) == pytest.approx(0.1, abs=1e-3)
+
+
+OTHER_BOX = (200.0, 60.0, 240.0, 160.0)
+
+
+def two_people() -> list[Record]:
+    return [
+        make_sighting(1, EAST, 0, make_path(0, length=20, box=BOX, frame_hw=HW)),
+        make_sighting(2, TrackId("east", 0, 2), 0, make_path(0, length=30, box=OTHER_BOX, frame_hw=HW)),
+    ]
+
+
+def is_covered(folder: Path, index: int, box: tuple[float, ...]) -> bool:
+    """Return whether the middle of a box is grey in a frame of a film of noise."""
+    left, top, right, bottom = map(int, box)
+    middle = decoded(folder / "east.mp4")[index][top + 20 : bottom - 20, left + 10 : right - 10]
+    return bool(abs(float(middle.mean()) - COVER_GREY) < 4 and middle.std() < 12)
+
+
+ERASED = Correction(CorrectionKind.ERASED, (1,), "ann", 9.0, (TrackPart(EAST, 0),))
+
+
+def test_a_person_who_was_erased_is_covered_in_the_film(tmp_path: Path):
+    east = make_video(tmp_path / "east.mp4", noise=True)
+    folder = draw(tmp_path, {"east": east}, *two_people(), ERASED)
+    assert is_covered(folder, 10, BOX)
+    assert not is_covered(folder, 10, OTHER_BOX)
+    assert not is_covered(folder, 25, BOX)  # nobody stands there any more
+
+
+def test_a_person_who_is_erased_after_the_run_stays_covered_however_often_the_film_is_written(tmp_path: Path):
+    cameras: dict[str, object] = {"east": make_video(tmp_path / "east.mp4", noise=True)}
+    folder = draw(tmp_path, cameras, *two_people())
+    assert not is_covered(folder, 10, BOX)
+    erase_stores(folder, ERASED.parts)
+    assert str(EAST).encode() not in (folder / "boxes.sqlite").read_bytes()
+    for _ in range(2):
+        sink = make_sink(tmp_path, cameras)
+        sink.re_export(lambda part: 2 if part.track_id.number == 2 else NOBODY)
+        sink.close()
+        assert is_covered(folder, 10, BOX)
+        assert not is_covered(folder, 10, OTHER_BOX)
 
 
 def test_a_large_frame_is_scaled_to_even_sides(tmp_path: Path):

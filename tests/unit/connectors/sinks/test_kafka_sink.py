@@ -1,7 +1,6 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,8 +107,22 @@ def test_the_topic_of_alerts_is_compacted(broker: Broker, topic: str, make: Make
     sink = make()
     sink.write([SIGHTING])
     sink.flush()
-    assert broker.policy(f"{topic}.alerts") == "compact"
-    assert broker.policy(f"{topic}.sightings") != "compact"
+    assert broker.setting(f"{topic}.alerts", "cleanup.policy") == "compact"
+    assert broker.setting(f"{topic}.sightings", "cleanup.policy") != "compact"
+
+
+def test_how_long_made_topics_keep_events_is_set_and_said(
+    broker: Broker, topic: str, make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    sink = make(retention_s=86400)
+    sink.write([SIGHTING])
+    sink.flush()
+    assert f"topic {topic}.sightings created: 4 partitions, 1 copies, kept for 24 hours" in caplog.text
+    assert f"topic {topic}.alerts created: 4 partitions, 1 copies, compacted" in caplog.text
+    assert broker.setting(f"{topic}.sightings", "retention.ms") == "86400000"
+    with pytest.raises(ConfigError, match=r"sink\.kafka\.retention_s: expected null or seconds above 0"):
+        make(retention_s=0)
 
 
 def test_every_state_of_an_alert_has_the_same_key(broker: Broker, topic: str, make: Make) -> None:
@@ -173,63 +186,69 @@ def test_only_the_first_flush_waits_for_a_broker_that_is_down(make: Make) -> Non
     assert time.monotonic() - began < 2
 
 
-@contextmanager
-def own_broker() -> Iterator[tuple[Broker, TcpProxy]]:
-    """Start a broker of this test's own, behind a proxy."""
-    with TcpProxy() as proxy, Broker(advertised=proxy.address) as broker:
-        proxy.target = broker.servers
-        yield broker, proxy
+@pytest.fixture
+def proxied(broker: Broker) -> Iterator[tuple[Broker, TcpProxy]]:
+    """A broker behind a proxy: that of all tests if it can be, else one of its own."""
+    if broker.apache is not None:
+        with broker.behind_a_proxy() as proxy:
+            yield broker, proxy
+    else:
+        with TcpProxy() as proxy, Broker(advertised=proxy.address) as own:
+            proxy.target = own.servers
+            yield own, proxy
 
 
 @pytest.mark.slow
-def test_a_broker_that_hangs_for_a_while_gets_every_event_once(topic: str, make: Make) -> None:
-    with Broker() as broker:
-        sink = make(servers=broker.servers, flush_timeout_s=1.0)
-        sink.write(sightings(100))
-        sink.flush()
-        broker.freeze()
+def test_a_broker_that_hangs_for_a_while_gets_every_event_once(broker: Broker, topic: str, make: Make) -> None:
+    if not broker.is_ours:
+        pytest.skip("stops a broker of the tests only")
+    sink = make(flush_timeout_s=1.0)
+    sink.write(sightings(100))
+    sink.flush()
+    broker.freeze()
+    try:
         began = time.monotonic()
         for number in range(100, 200, 10):
             sink.write(sightings(10, first=number))
-            time.sleep(0.5)
+            time.sleep(0.2)
         with pytest.raises(SinkBusyError):
             sink.flush()
-        time.sleep(max(0.0, 20 - (time.monotonic() - began)))
+        time.sleep(max(0.0, 8 - (time.monotonic() - began)))
+    finally:
         broker.thaw()
-        flush_at_last(sink)
-        keys = event_keys(broker, f"{topic}.sightings")
-        assert sorted(keys) == sorted(f"sighting/east/0/{i}/0" for i in range(200))
-        sink.close()
+    flush_at_last(sink)
+    keys = event_keys(broker, f"{topic}.sightings", 200)
+    assert sorted(keys) == sorted(f"sighting/east/0/{i}/0" for i in range(200))
 
 
-def test_cut_connections_lose_and_duplicate_no_event(topic: str, make: Make) -> None:
-    with own_broker() as (broker, proxy):
-        sink = make(servers=proxy.address)
-        for number in range(0, 200, 10):
-            sink.write(sightings(10, first=number))
-            if number % 50 == 0:
-                proxy.cut()
-        flush_at_last(sink)
-        keys = event_keys(broker, f"{topic}.sightings")
-        assert sorted(keys) == sorted(f"sighting/east/0/{i}/0" for i in range(200))
-        sink.close()
+def test_cut_connections_lose_and_duplicate_no_event(proxied: tuple[Broker, TcpProxy], topic: str, make: Make) -> None:
+    broker, proxy = proxied
+    sink = make(servers=proxy.address)
+    for number in range(0, 200, 10):
+        sink.write(sightings(10, first=number))
+        if number % 50 == 0:
+            proxy.cut()
+    flush_at_last(sink)
+    keys = event_keys(broker, f"{topic}.sightings", 200)
+    assert sorted(keys) == sorted(f"sighting/east/0/{i}/0" for i in range(200))
+    sink.close()
 
 
-def test_a_broker_without_its_data_gets_the_events_that_were_not_delivered(topic: str, make: Make) -> None:
-    with TcpProxy() as proxy:
-        with Broker(advertised=proxy.address) as first:
-            proxy.target = first.servers
-            sink = make(servers=proxy.address, flush_timeout_s=1.0)
-            sink.write(sightings(10))
-            sink.flush()
+def test_a_broker_without_its_data_gets_the_events_that_were_not_delivered(
+    proxied: tuple[Broker, TcpProxy], topic: str, make: Make
+) -> None:
+    _, proxy = proxied
+    sink = make(servers=proxy.address, flush_timeout_s=1.0)
+    sink.write(sightings(10))
+    sink.flush()
+    with Broker(advertised=proxy.address) as second:
+        proxy.target = second.servers
         proxy.cut()
         sink.write(sightings(10, first=10))
-        with Broker(advertised=proxy.address) as second:
-            proxy.target = second.servers
-            flush_at_last(sink, 60)
-            keys = event_keys(second, f"{topic}.sightings")
-            assert sorted(set(keys)) == sorted(f"sighting/east/0/{i}/0" for i in range(10, 20))
-            sink.close()
+        flush_at_last(sink, 60)
+        keys = event_keys(second, f"{topic}.sightings")
+        assert set(keys) >= {f"sighting/east/0/{i}/0" for i in range(10, 20)}
+        sink.close()
 
 
 @pytest.mark.parametrize(

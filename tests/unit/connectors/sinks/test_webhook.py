@@ -8,15 +8,18 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from factories import make_sighting
 
+from connectors.alerting.picture_store import FILE, AlertPicture, AlertPictureStore
 from connectors.sinks import webhook
 from connectors.sinks.webhook import WebhookSink
-from pipeline.core import Alert, AlertState, Severity
+from pipeline.core import Alert, AlertState, Severity, TrackId, TrackPart
 from pipeline.core.errors import ConfigError, SinkBusyError
 
 
@@ -324,3 +327,91 @@ def test_a_mistake_in_the_configuration_is_found_before_the_run(change: dict[str
         WebhookSink.preflight(**{**arguments, **change})
     with pytest.raises(ConfigError, match=named):
         WebhookSink(**{**arguments, **change})
+
+
+def test_details_and_a_link_go_beside_the_alert(receiver: Receiver, sinks: list[WebhookSink], tmp_path: Path) -> None:
+    sinks.append(
+        WebhookSink(
+            url=receiver.url,
+            secret_env=None,
+            timeout_s=2,
+            max_waiting=0,
+            min_severity="info",
+            form="details",
+            output_dir=str(tmp_path),
+            page="https://page.example/",
+        )
+    )
+    sinks[-1].write([make_alert()])
+    assert receiver.taken[0]["key"] == "dwell/1/4.5"
+    assert receiver.taken[0]["details"] == {
+        "name": "",
+        "probability": None,
+        "runner_up": None,
+        "when": "6.0 s",
+        "link": "https://page.example/#/alerts?key=dwell%2F1%2F4.5",
+    }
+
+
+def test_pictures_are_parts_of_a_form_and_signed_with_it(
+    receiver: Receiver, sinks: list[WebhookSink], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOK_SECRET", "s3cret")
+    track_id = TrackId("east", 0, 1)
+    store = AlertPictureStore(tmp_path / FILE)
+    store.put(AlertPicture(TrackPart(track_id, 0), 5.0, b"\xff\xd8crop", b"\xff\xd8scene"))
+    store.close()
+    receiver.answers = [Answer(204)]
+    sinks.append(
+        WebhookSink(
+            url=receiver.url,
+            secret_env="HOOK_SECRET",
+            timeout_s=2,
+            max_waiting=0,
+            min_severity="info",
+            form="pictures",
+            output_dir=str(tmp_path),
+        )
+    )
+    sinks[-1].write([replace(make_alert(), evidence=(track_id,))])
+    _, headers, body = receiver.requests[0]
+    text = f"Content-Type: {headers['Content-Type']}\r\n\r\n".encode() + body
+    parts = {
+        part.get_param("name", header="content-disposition"): part.get_payload(decode=True)
+        for part in message_from_bytes(text).walk()
+        if not part.is_multipart()
+    }
+    assert json.loads(parts["alert"])["key"] == "dwell/1/4.5"
+    assert (parts["person"], parts["scene"]) == (b"\xff\xd8crop", b"\xff\xd8scene")
+    assert headers["X-Passerby-Signature"] == "sha256=" + hmac.new(b"s3cret", body, hashlib.sha256).hexdigest()
+
+
+def test_cloud_events_are_headers_beside_the_same_body(receiver: Receiver, sinks: list[WebhookSink]) -> None:
+    make_sink(sinks, receiver.url).write([make_alert()])
+    sinks.append(
+        WebhookSink(
+            url=receiver.url,
+            secret_env=None,
+            timeout_s=2,
+            max_waiting=0,
+            min_severity="info",
+            cloudevents=True,
+        )
+    )
+    sinks[-1].write([make_alert()])
+    (_, plain, body), (_, headers, same) = receiver.requests
+    assert body == same
+    assert not [name for name in plain if name.startswith("ce-")]
+    assert {name: headers[f"ce-{name}"] for name in ("specversion", "type", "source", "subject", "time")} == {
+        "specversion": "1.0",
+        "type": "passerby.alert.raised",
+        "source": "/passerby",
+        "subject": "east",
+        "time": "1970-01-01T00:00:06Z",
+    }
+    assert headers["ce-id"] == headers["X-Passerby-Delivery"]
+
+
+def test_a_form_that_there_is_not_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"sink\.webhook\.form: expected one of alert, details, pictures"):
+        WebhookSink.preflight(url="http://host", secret_env=None, min_severity="info", form="xml")

@@ -1,4 +1,5 @@
 import pickle
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -240,8 +241,7 @@ FAULTS: dict[str, Callable[[Frame], object]] = {
     "schema": partial(frame_message, schema=b"2"),
     "header": partial(frame_message, frame_index=None),
     "size": partial(frame_message, width=b"60000", height=b"60000"),
-    "future": lambda frame: frame_message(Frame(FrameStamp("east", 1, time.time() + 3600), frame.image)),
-    "order": lambda frame: frame_message(Frame(FrameStamp("east", 1, -5.0), frame.image)),
+    "repeat": lambda frame: frame_message(Frame(make_stamp(index=0), frame.image)),
     "image": lambda frame: (b"east", b"not a picture", frame_message(frame)[2]),
 }
 
@@ -254,12 +254,58 @@ def test_a_message_that_is_not_a_frame_is_dead_lettered_with_the_reason(broker: 
     source = make_source(broker, topic)
     assert [index for index, _ in stamps(source)] == [0, 2]
     assert source.num_bad == 1
+    assert source.report().left_out == {fault: 1}
     (letter,) = broker.read(f"{topic}.dead", 1)
     headers = dict(letter.headers)
     assert headers["fault"].decode() == fault
     assert b"expected" in headers["fault_detail"]
     assert (headers["fault_topic"].decode(), headers["fault_offset"]) == (topic, b"1")
     assert (letter.key, letter.value) == (bad[0], bad[1])  # type: ignore[index]
+
+
+@pytest.mark.parametrize("wrong", [time.time() + 37600, -5.0])
+def test_a_time_that_the_next_frames_do_not_confirm_is_replaced(broker: Broker, topic: str, wrong: float) -> None:
+    sent = [Frame(FrameStamp("east", i, wrong), frame.image) if i == 4 else frame for i, frame in enumerate(frames(12))]
+    broker.write(topic, [*map(frame_message, sent), end_message()])
+    source = make_source(broker, topic)
+    np.testing.assert_allclose(stamps(source), [(i, i / 10) for i in range(12)], atol=1e-9)
+    assert source.num_bad == 0
+    assert source.report().num_times_repaired == 1
+
+
+def test_a_recording_that_is_sent_again_and_again_goes_on(broker: Broker, topic: str) -> None:
+    for _ in range(3):
+        broker.write(topic, [*map(frame_message, frames(10)), end_message()])
+    source = make_source(broker, topic, end="latest")
+    np.testing.assert_allclose(stamps(source), [(i, i / 10) for i in range(30)], atol=1e-9)
+    assert [gap.outcome for gap in source.report().gaps] == ["restarted", "restarted"]
+
+
+def test_a_camera_whose_clock_is_ahead_loses_no_frame_and_is_named(
+    broker: Broker, topic: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    begin = time.time() + 10
+    sent = [Frame(FrameStamp("east", i, begin + i / 10), picture(i)) for i in range(20)]
+    broker.write(topic, [*map(frame_message, sent), end_message()])
+    source = make_source(broker, topic)
+    assert stamps(source) == [(frame.stamp.index, frame.stamp.captured_at) for frame in sent]
+    assert source.num_bad == 0
+    assert re.search(r"camera east: its times are (9|10)\.\d s ahead of this machine's clock", caplog.text)
+
+
+def test_a_broken_picture_is_left_out_with_its_time_and_told_once(
+    broker: Broker, topic: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    messages = [*map(frame_message, frames(30)), end_message()]
+    for index in (11, 12, 14):
+        key, value, headers = messages[index]
+        messages[index] = key, value[: len(value) // 2], headers
+    broker.write(topic, messages)
+    source = make_source(broker, topic)
+    assert [index for index, _ in stamps(source)] == [i for i in range(30) if i not in (11, 12, 14)]
+    assert source.report().bad_at == pytest.approx((1.1, 1.2, 1.4))
+    assert source.report().left_out == {"image": 3}
+    assert caplog.text.count("left out a bad frame") == 1
 
 
 class NoUtf8(str):

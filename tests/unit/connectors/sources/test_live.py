@@ -22,6 +22,7 @@ class Opener:
 
     address = "camera in a test"
     advice = "the test"
+    is_unverified = False
 
     def __init__(self, uri: str) -> None:
         self.uri = uri

@@ -20,7 +20,7 @@ from http_receiver import serving
 from rtsp_server import free_port
 
 from connectors.sources.live import LiveSource
-from connectors.sources.network_stream import NetworkStreamOpener, Pace
+from connectors.sources.network import NetworkOpener, Pace
 from pipeline.core import Frame
 from pipeline.core.errors import ConfigError
 
@@ -31,7 +31,7 @@ CAMERA = {"bf": "0", "g": "10", "tune": "zerolatency"}
 
 
 def make_source(uri: str, **options: str) -> LiveSource:
-    opener = partial(NetworkStreamOpener, threads=1, **options)
+    opener = partial(NetworkOpener, threads=1, **options)
     return LiveSource("east", uri, opener=opener, open_timeout_s=15.0, read_timeout_s=10.0)
 
 
@@ -183,7 +183,7 @@ def test_pictures_have_the_time_of_the_camera_once_it_sends_that(transport: str)
     with gst_rtsp_server() as address:
         if address is None:
             pytest.skip("needs GStreamer's RTSP server: gir1.2-gst-rtsp-server-1.0")
-        opener = partial(NetworkStreamOpener, threads=1, transport=transport)
+        opener = partial(NetworkOpener, threads=1, transport=transport)
         source = LiveSource("east", address, opener=opener, open_timeout_s=15.0, read_timeout_s=10.0, clock="sender")
         began = time.monotonic()
         times: list[float] = []

@@ -133,6 +133,25 @@ def test_another_opening_goes_on_after_the_last_frame() -> None:
     np.testing.assert_allclose(times(even(5), made), even(5, 50.1), atol=1e-9)
 
 
+def test_another_opening_of_a_corrected_clock_goes_on_after_the_last_frame() -> None:
+    made = clock(is_absolute=True)
+    made.go_on(1.7e9)
+    np.testing.assert_allclose(times(even(5, 1.6e9), made), even(5, 1.7e9 + STEP_S), atol=1e-5)
+    later = clock(is_absolute=True)
+    later.go_on(1.7e9)
+    assert times(even(5, 1.7e9 + 30), later) == even(5, 1.7e9 + 30)
+
+
+def test_a_pause_that_another_clock_confirms_is_taken_at_once_and_is_no_gap() -> None:
+    made = clock(is_absolute=True)
+    begin = 1.7e9
+    for index, stamp in enumerate(even(20, begin)):
+        made.push(index, stamp, elapsed_s=STEP_S)
+    assert made.push(20, begin + 31.9, elapsed_s=30.02) == [(20, begin + 31.9)]
+    assert made.push(21, begin + 90.0, elapsed_s=STEP_S) == []
+    assert made.gaps == ()
+
+
 def test_repairs_are_counted_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
     made = clock()
     with caplog.at_level(logging.WARNING):

@@ -12,7 +12,7 @@ from clips import RED, make_clip
 from rtsp_server import RtspServer, free_port
 
 from connectors.sources.live import LiveSource
-from connectors.sources.network_stream import NetworkStreamOpener
+from connectors.sources.network import NetworkOpener
 from pipeline.core import Frame
 from pipeline.core.errors import ConfigError, SourceLostError
 
@@ -22,7 +22,7 @@ USER = "ann:s3cret"
 
 
 def make_source(uri: str, *, open_timeout_s: float = 5.0, read_timeout_s: float = 1.0) -> LiveSource:
-    opener = partial(NetworkStreamOpener, threads=1)
+    opener = partial(NetworkOpener, threads=1)
     return LiveSource("east", uri, opener=opener, open_timeout_s=open_timeout_s, read_timeout_s=read_timeout_s)
 
 

@@ -1,4 +1,4 @@
-"""Opens a network stream that FFmpeg reads, for ``live.py``: RTSP, MJPEG and HLS over HTTP, RTMP, UDP, RTP, SRT.
+"""Opens a network stream that FFmpeg reads, for ``live.py``: RTSP, MJPEG and HLS by HTTP, RTMP, UDP, RTP, SRT.
 
 Needs: av; for SRT also the program ``ffmpeg``, because FFmpeg in PyAV does not speak it.
 Secrets: user and password in the URL, or from the environment or a file. They reach no log and no error.
@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
+from urllib.parse import urlsplit
 
 import av
 import av.error
@@ -17,6 +18,7 @@ from av.container import InputContainer
 
 from connectors.pictures.rgb import ToRgb
 from connectors.redaction import redact_url
+from connectors.sources.certificates import authorities, why_refused
 from connectors.sources.credentials import address_with_credentials
 from connectors.sources.ffmpeg_relay import FfmpegRelay
 from connectors.sources.live import Picture
@@ -30,6 +32,12 @@ Without measuring the frame rate, the first picture arrives after 0.3 s instead 
 ``fflags=nobuffer`` discards what was read before, key frame included: the first picture arrives after 2.1 s, and later
 ones no sooner.
 """
+
+NO_HLS = {"format_whitelist": "mpjpeg,mjpeg,jpeg_pipe,mpegts,h264,hevc,flv,matroska,mov"}
+"""Options of FFmpeg for ``https`` that is verified: the parts of HLS would be opened without looking at them."""
+
+PORTS = {"rtsps": 322, "https": 443, "rtmps": 443}
+"""Encrypted schemes, and their usual ports."""
 
 TRANSPORTS: Mapping[str, Sequence[str]] = {
     "tcp": ("tcp",),
@@ -49,8 +57,8 @@ MAX_BEHIND_S = 2.0
 logger = logging.getLogger(__name__)
 
 
-class NetworkStreamOpener:
-    """Opens a network stream. The certificate of an encrypted one is not verified, unless ``options`` say so.
+class NetworkOpener:
+    """Opens the stream of a network camera. Of an encrypted one, the certificate is verified.
 
     Args:
         uri: ``rtsp://user:password@host:554/path``, or another address that FFmpeg reads.
@@ -59,17 +67,19 @@ class NetworkStreamOpener:
         username: The user, unless the address holds one.
         password_env: Environment variable that holds the password.
         password_file: File that holds the password.
-        options: More options of FFmpeg, for instance ``{tls_verify: 1, ca_file: /a/ca.pem}``.
+        options: More options of FFmpeg, by name.
+        ca_file: Authorities that may sign the camera's certificate, or the certificate itself if the camera signs its
+            own (PEM); None: those of this system.
+        verify: False: look at no certificate. Anybody between here and the camera may then see and change its pictures.
 
     Attributes:
         address: The URL without user and password.
         advice: What to check when the camera sends nothing.
+        is_unverified: It is encrypted, and its certificate is not looked at.
 
     Raises:
-        ConfigError: If the transport is none of these.
+        ConfigError: If the transport is none of these, or there is no file of authorities.
     """
-
-    advice = "address, user and password, that the camera is on, and that the network reaches it"
 
     def __init__(
         self,
@@ -81,10 +91,13 @@ class NetworkStreamOpener:
         password_env: str | None = None,
         password_file: str | None = None,
         options: Mapping[str, object] | None = None,
+        ca_file: str | None = None,
+        verify: bool = True,
     ) -> None:
         self.address = redact_url(uri)
         if transport not in TRANSPORTS:
             raise ConfigError(f"opener.transport: expected one of {', '.join(TRANSPORTS)}, got {transport}; correct it")
+        self._uri = uri
         self._with_credentials = partial(
             address_with_credentials,
             uri,
@@ -92,17 +105,24 @@ class NetworkStreamOpener:
             password_env=password_env,
             password_file=password_file,
         )
-        self._is_rtsp = uri.lower().startswith(("rtsp://", "rtsps://"))
-        self._is_relayed = uri.lower().startswith("srt://")
+        scheme = urlsplit(uri).scheme.lower()
+        self._is_relayed = scheme == "srt"
         self._threads = threads
-        self._transports = TRANSPORTS[transport]
-        self._options = {name: str(value) for name, value in (options or {}).items()}
+        self._transports = TRANSPORTS[transport] if scheme.startswith("rtsp") else ("",)
+        self._port = PORTS.get(scheme)
+        self._authorities = authorities(ca_file) if self._port is not None and verify else None
+        self.is_unverified = self._port is not None and not verify
+        self.advice = "address, user and password, that the camera is on, and that the network reaches it"
+        trusted: dict[str, str] = {}
+        if self._authorities is not None:
+            trusted = {"tls_verify": "1", "ca_file": self._authorities, **(NO_HLS if scheme == "https" else {})}
+        self._options = {**OPTIONS, **{name: str(value) for name, value in (options or {}).items()}, **trusted}
 
     def pictures(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[Picture | None]:
         """Open the stream and yield its pictures as they arrive; None for a damaged one.
 
         Raises:
-            ReadingEndedError: If it cannot be opened, holds no pictures, or breaks.
+            ReadingEndedError: If it cannot be opened, is not who it says it is, holds no pictures, or breaks.
         """
         reason = None
         try:
@@ -115,21 +135,32 @@ class NetworkStreamOpener:
         except ConfigError as error:
             reason = str(error)
         if reason is not None:
-            raise ReadingEndedError(reason)
+            raise ReadingEndedError(self._why_untrusted(open_timeout_s) or reason)
+
+    def _why_untrusted(self, timeout_s: float) -> str | None:
+        """Return what is wrong with the camera's certificate, which FFmpeg does not say; None if nothing is."""
+        if self._authorities is None or self._port is None:
+            return None
+        parts = urlsplit(self._uri)
+        why = why_refused(parts.hostname or "", parts.port or self._port, self._authorities, timeout_s)
+        if why is not None:
+            self.advice = "that the address is the camera's, and name its authority or its own certificate as ca_file"
+        elif parts.path.endswith(".m3u8"):
+            self.advice = "that it is no HLS, of which certificates cannot be verified; verify: false reads it"
+        return why
 
     def _open(self, opened: ExitStack, timeout_s: tuple[float, float]) -> InputContainer:
         address = self._with_credentials()
         if self._is_relayed:
-            relay = opened.enter_context(FfmpegRelay(address, self._options))
+            relay = opened.enter_context(FfmpegRelay(address))
             container: InputContainer = opened.enter_context(av.open(relay, "r", format="mpegts"))
             return container
-        tries = self._transports if self._is_rtsp else ("",)
-        for transport in tries:
-            options = {**OPTIONS, **({"rtsp_transport": transport} if transport else {}), **self._options}
+        for transport in self._transports:
+            options = {**({"rtsp_transport": transport} if transport else {}), **self._options}
             try:
                 container = opened.enter_context(av.open(address, "r", options=options, timeout=timeout_s))
             except (av.error.FFmpegError, OSError):
-                if transport == tries[-1]:
+                if transport == self._transports[-1]:
                     raise
             else:
                 return container

@@ -1,0 +1,160 @@
+"""Drills on a whole site: ``make containers`` runs them, and writes what it measured into docs/deployment.md.
+
+Needs a Docker engine, the image ``passerby``, and half an hour. ARGS='-k worker' runs a part of them.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from compose_site import CUT_S, FPS, PROJECT, ROOT, Site, docker, why_no_engine
+
+pytestmark = [pytest.mark.container, pytest.mark.timeout(900)]
+
+PAGE = ROOT / "docs/deployment.md"
+BEGIN, END = "<!-- drills: begin -->", "<!-- drills: end -->"
+HEAD = (
+    "| what | no frames for, s | followed again, s after it began | frames not seen | highest number before, after "
+    "| lost or twice |\n|---|--:|--:|--:|---|---|\n"
+)
+SERVICES = ("kafka", "publisher", "head", "worker", "job", "console", "prometheus")
+ACTIONS: dict[str, Callable[[Site, str], None]] = {
+    "killed": lambda site, service: site.kill(service),
+    "restarted": lambda site, service: site.restart(service),
+    "made anew": lambda site, service: site.make_anew(service),
+}
+WITHIN_S = {"worker killed": 20.0, "worker stays dead": 20.0}
+"""Seconds within which the camera must be followed again; 60 for what is not named."""
+AFTER_RETURN_S = 20.0
+"""Seconds after the return of the network within which the camera must be followed again."""
+PATIENCE_S = 300.0
+
+
+@pytest.fixture(scope="module")
+def rows() -> Iterator[dict[str, str]]:
+    """What was measured, by drill; written into the page at the end."""
+    found: dict[str, str] = {}
+    yield found
+    write_table(PAGE, found)
+
+
+@pytest.fixture(scope="module")
+def site(rows: dict[str, str]) -> Iterator[Site]:
+    """A site that follows its camera; volumes are removed at the end."""
+    if (reason := why_no_engine()) is not None:
+        pytest.skip(reason)
+    site = Site()
+    site.down()
+    began = time.time()
+    site.up()
+    site.watch()
+    at = site.followed_at(began, PATIENCE_S)
+    assert at is not None, site.compose("logs", "--tail=40").decode()
+    rows["up on an empty machine"] = f"| up on an empty machine | – | {at - began:.0f} | – | – | – |"
+    time.sleep(30.0)  # people are there to be remembered
+    yield site
+    site.down()
+
+
+def drill(site: Site, rows: dict[str, str], name: str, act: Callable[[], None], *, cut_s: float = 0.0) -> None:
+    """Do something to the site, and see that the camera is followed again, that numbers go on, and nothing is lost."""
+    before = site.check()
+    began = time.time()
+    act()
+    at = site.followed_at(began + cut_s, PATIENCE_S)
+    assert at is not None, f"{name}: not followed\n{site.compose('logs', '--tail=40', 'job', 'head').decode()}"
+    time.sleep(10.0)
+    until = time.time()
+    after = site.check()
+    missed = max(0, round(FPS * (until - began)) - site.num_processed(began, until))
+    pause_s = site.longest_pause_s(began, until)
+    wrong = [*(f"lost {key}" for key in after["lost"]), *(f"twice {key}" for key in after["twice"]), *after["faults"]]
+    again_s = at - began
+    numbers = f"{before['highest']}, {after['highest']}"
+    rows[name] = f"| {name} | {pause_s:.0f} | {again_s:.0f} | {missed} | {numbers} | {'; '.join(wrong) or 'nothing'} |"
+    print(rows[name])
+    assert wrong == []
+    assert after["ledgers"] == ["ledger.sqlite"]
+    assert after["highest"] >= before["highest"]
+    assert after["sightings"] >= before["sightings"]
+    limit_s = cut_s + AFTER_RETURN_S if cut_s else WITHIN_S.get(name, 60.0)
+    assert again_s <= limit_s, f"{name}: followed again after {again_s:.0f} s, expected {limit_s:.0f} s"
+
+
+def test_a_site_is_upgraded(rows: dict[str, str]) -> None:
+    """PASSERBY_BEFORE is the folder of the version before; its image is ``passerby:before``."""
+    if (reason := why_no_engine()) is not None:
+        pytest.skip(reason)
+    if not (folder := os.environ.get("PASSERBY_BEFORE")):
+        pytest.skip("PASSERBY_BEFORE: expected the folder of the version before, got nothing")
+    old, new = Site(Path(folder) / "docker/compose.yaml"), Site()
+    docker("tag", "passerby", "passerby:now")
+    try:
+        new.down()
+        docker("tag", "passerby:before", "passerby")
+        began = time.time()
+        old.up()
+        old.watch()
+        assert old.followed_at(began, PATIENCE_S) is not None
+        time.sleep(30.0)
+        old.stop_watching()
+        docker("tag", "passerby:now", "passerby")
+        new.watch()
+        drill(new, rows, "upgraded from the version before", new.up)
+    finally:
+        docker("tag", "passerby:now", "passerby")
+        new.down()
+
+
+def test_the_alerts_fire_when_they_should() -> None:
+    if (reason := why_no_engine()) is not None:
+        pytest.skip(reason)
+    image = Site().images()["prometheus"]
+    mounts = ("-v", f"{ROOT}/docker:/docker:ro", "-v", f"{ROOT}/tests/support/alerts_test.yaml:/tests/alerts.yaml:ro")
+    promtool = ("run", "--rm", "--network=none", "--entrypoint=promtool", *mounts, image)
+    assert "SUCCESS" in docker(*promtool, "test", "rules", "/tests/alerts.yaml")
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_container_may_be(service: str, action: str, site: Site, rows: dict[str, str]) -> None:
+    drill(site, rows, f"{service} {action}", lambda: ACTIONS[action](site, service))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_container_may_be_cut_off(service: str, site: Site, rows: dict[str, str]) -> None:
+    drill(site, rows, f"{service} cut off for {CUT_S:.0f} s", lambda: site.cut(service), cut_s=CUT_S)
+
+
+def test_a_worker_may_stay_dead(site: Site, rows: dict[str, str]) -> None:
+    drill(site, rows, "worker stays dead", lambda: site.kill_for_good("worker"))
+    site.start("worker")
+
+
+def test_a_site_is_backed_up_and_restored(site: Site, rows: dict[str, str]) -> None:
+    tar = ("run", "--rm", "-T", "--no-deps", "--entrypoint", "tar", "job", "-C", "/out")
+
+    def lose_and_restore() -> None:
+        site.compose("stop", "job", "console")
+        saved = site.compose(*tar, "-cz", ".")
+        site.stop_watching()
+        site.compose("down")
+        docker("volume", "rm", f"{PROJECT}_out")
+        site.compose(*tar, "-xz", stdin=saved)
+        site.up()
+        site.watch()
+
+    drill(site, rows, "backed up, lost and restored", lose_and_restore)
+
+
+def write_table(page: Path, rows: dict[str, str]) -> None:
+    """Put what was measured into a page; rows of other drills stay."""
+    before, _, rest = page.read_text().partition(BEGIN)
+    table, _, after = rest.partition(END)
+    kept = {line.split(" | ")[0].removeprefix("| "): line for line in table.splitlines() if line.startswith("| ")}
+    kept.pop("what", None)
+    page.write_text(
+        f"{before}{BEGIN}\n\n{HEAD}" + "".join(f"{row}\n" for row in (kept | rows).values()) + f"\n{END}{after}"
+    )
