@@ -165,11 +165,11 @@ def test_the_publisher_is_started_as_it_wants_to_be(services: dict[str, Any]) ->
     assert load_config(["site=empty", *parsed.overrides]).source["kafka"]["security"]["allow_plaintext"] is True
 
 
-def test_the_topics_that_are_made_are_those_that_are_used(services: dict[str, Any]) -> None:
-    made = set(re.findall(r"--topic (\S+)", services["topics"]["command"][0]))
-    node = yaml.safe_load((DOCKER.parent / "configs/sink/kafka.yaml").read_text())["kafka"]
-    assert made == {*filter(None, node["topics"].values()), "passerby.frames", "passerby.dead-letters"}
-    assert "--topic passerby.alerts --partitions 8 --config cleanup.policy=compact" in services["topics"]["command"][0]
+def test_nothing_is_written_to_a_topic_that_nobody_makes(services: dict[str, Any]) -> None:
+    environment = services["kafka"]["environment"]
+    assert environment["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"  # the publisher and the sink make theirs
+    assert environment["KAFKA_LOG_DIRS"] == services["kafka"]["volumes"][0].partition(":")[2]
+    assert "sink.kafka.retention_s=2592000" in services["job"]["command"]
 
 
 def test_the_board_shows_what_is_measured() -> None:

@@ -79,7 +79,7 @@ class AlertTopic:
                 except WireFormatError:
                     self.num_bad += 1
                 else:
-                    yield standing.with_(posted)
+                    yield standing.take(posted)
         except KafkaError as error:
             raise ConnectorError(
                 f"topic {self._topic}: expected alerts, got {reason(error)}; check the broker"
@@ -147,7 +147,7 @@ class _Standing:
         self._alerts: dict[str, Alert] = {}
         self._by: dict[str, str] = {}
 
-    def with_(self, posted: PostedAlert) -> PostedAlert:
+    def take(self, posted: PostedAlert) -> PostedAlert:
         """Take a message; return what is known of its alert now."""
         key = posted.alert.key
         if posted.alert.state is AlertState.ACKNOWLEDGED:

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -170,8 +170,7 @@ class FrameMaking:
 
     def rest(self) -> Iterator[tuple[Taken, float]]:
         """Yield the messages that still wait for their time: nothing more will come."""
-        yield from self._times.clock.flush()
-        self._times.held.clear()
+        yield from self._times.flush()
 
     def end(self) -> None:
         """Learn that a recording ended; the next one may begin with the same times."""
@@ -254,11 +253,19 @@ class _Times:
         self._logged = logged
         at = frame.captured_at if frame.is_own else self._coarse.at(frame.captured_at, logged or 0.0)
         self.held.append(taken)
-        for decided in self.clock.push(taken, at, elapsed_s=elapsed_s):
+        yield from self._released(self.clock.push(taken, at, elapsed_s=elapsed_s))
+
+    def flush(self) -> Iterator[tuple[Taken, float]]:
+        """Yield the messages that are held; nothing more will come."""
+        yield from self._released(self.clock.flush())
+
+    def _released(self, decided: Sequence[tuple[Taken, float]]) -> Iterator[tuple[Taken, float]]:
+        for each in decided:
             self.held.popleft()
-            yield decided
+            yield each
 
     def first_held(self) -> Mapping[int, int]:
+        """Return the offset of the first message that is held, by partition."""
         found: dict[int, int] = {}
         for taken in self.held:
             found.setdefault(taken.sent.message.partition, taken.sent.message.offset)

@@ -2,7 +2,7 @@
 
 import binascii
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -10,7 +10,10 @@ import msgspec
 from connectors.kafka.frame_message import Fault, FaultyMessageError
 
 CAMERA_NAMES = ("cameraid", "camera", "camid", "cam", "cameraname", "camname", "deviceid", "streamid", "sensorid")
-TIME_NAMES = ("capturedat", "timestamp", "capturetime", "time", "ts", "datetime", "eventtime", "frametime", "createdat")
+TIME_NAMES = (
+    *("capturedat", "timestamp", "capturetime", "frametimestamp", "frametime", "time", "ts", "datetime", "eventtime"),
+    *("takenat", "taken", "recordedat", "createdat", "sentat", "publishedat", "date", "epoch", "t"),
+)
 INDEX_NAMES = ("frameindex", "frameid", "framenumber", "frameno", "framenum", "framecount", "index", "seq", "frame")
 """Names of fields and headers that are found by themselves, without their punctuation and unit, best first."""
 
@@ -94,6 +97,20 @@ def all_found(fields: Mapping[str, Any], names: tuple[str, ...], depth: int = 1)
         for value in fields.values():
             if isinstance(value, dict):
                 yield from all_found(value, names, depth + 1)
+
+
+def only_text_time(fields: Mapping[str, Any], is_time: Callable[[Any], bool]) -> tuple[str, Any] | None:
+    """Return the only text that is a time, whatever its name; None if there is none or several."""
+    found = [(name, value) for name, value in _leaves(fields, 1) if isinstance(value, str) and is_time(value)]
+    return found[0] if len(found) == 1 else None
+
+
+def _leaves(fields: Mapping[str, Any], depth: int) -> Iterator[tuple[str, Any]]:
+    for name, value in fields.items():
+        if isinstance(value, dict) and depth < MAX_DEPTH:
+            yield from _leaves(value, depth + 1)
+        elif not isinstance(value, dict):
+            yield name, value
 
 
 def _plain(name: str) -> str:

@@ -35,9 +35,10 @@ from connectors.kafka.json_fields import (
     from_base64,
     json_object,
     kind_of,
+    only_text_time,
     pictures,
 )
-from connectors.kafka.sent_time import MIN_UNIX_S, SentTime, parse_time
+from connectors.kafka.sent_time import MIN_UNIX_S, SentTime, is_iso, parse_time
 from connectors.pictures.encoded_image import Encoding, image_size
 from pipeline.core.errors import ConfigError
 
@@ -312,7 +313,8 @@ class MessageForm:
                 sent = parse_time(value, name)
                 if sent is not None:
                     return name, sent
-        return "", None
+        only = only_text_time(fields, is_iso)
+        return ("", None) if only is None else (only[0], parse_time(only[1]))
 
     def _index(self, message: ConsumerRecord, fields: dict[str, Any]) -> int | None:
         path = self._fields.get("index")

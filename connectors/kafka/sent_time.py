@@ -14,6 +14,9 @@ UNITS = (("s", 1e11, 1.0), ("ms", 1e14, 1e-3), ("µs", 1e17, 1e-6), ("ns", math.
 SUFFIXES = {"ms": 1e-3, "millis": 1e-3, "msec": 1e-3, "us": 1e-6, "micros": 1e-6, "ns": 1e-9, "nanos": 1e-9}
 """Endings of a field's name that state a unit, and the unit in seconds."""
 
+MAX_ISO_CHARS = 40
+"""A longer text is no time. More would search pictures for one."""
+
 MIN_STEP_S = 0.001
 """Seconds between two frames that were sent with one time. Larger values shift frames of a fast camera."""
 
@@ -61,6 +64,11 @@ def parse_time(value: object, name: str = "") -> SentTime | None:
         return SentTime(number * SUFFIXES.get(stated, 1.0), stated if stated in SUFFIXES else "s")
     form, _, unit = next(each for each in UNITS if number < each[1])
     return SentTime(number * unit, form)
+
+
+def is_iso(text: str) -> bool:
+    """Return whether a text is a time of ISO 8601."""
+    return len(text) <= MAX_ISO_CHARS and _iso(text.strip()) is not None
 
 
 def _iso(text: str) -> SentTime | None:

@@ -22,13 +22,14 @@ from kafka.errors import (
     KafkaError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
+    TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
 
 from connectors.kafka.client import client_options, close_producer, connect, reason
 from connectors.kafka.event_message import checked_topics, event_headers, event_messages, topic_specs
 from connectors.kafka.outbox import Outbox, OutboxMessage
-from connectors.kafka.preflight import Needed, why_not
+from connectors.kafka.preflight import Needed, who, why_not
 from connectors.kafka.probe import why_unreachable
 from connectors.kafka.topics import TopicSpec, make_topics, out_of_step
 from pipeline.core import Alert, Correction, Record, Sighting
@@ -300,11 +301,10 @@ class KafkaSink:
         if self._producer is None and time.monotonic() >= self._retry_at:
             try:
                 # Read anew for each attempt: a password or a certificate may have changed.
-                options = self._client_options()
+                self._made_with = options = self._client_options()
                 make_topics({**options, "request_timeout_ms": self._open_timeout_ms}, self._specs)
                 chosen = {**options, "max_block_ms": self._open_timeout_ms, "linger_ms": 5}
                 self._producer = connect(KafkaProducer, chosen)
-                self._made_with = options
                 self._is_poisoned = False
                 self._answered_at = time.monotonic()
             except (KafkaError, ConfigError) as error:
@@ -321,8 +321,7 @@ class KafkaSink:
             return
         self._answered_at = time.monotonic()
         try:
-            options = self._client_options()
-            limited = {**options, "request_timeout_ms": self._open_timeout_ms}
+            limited = {**(options := self._client_options()), "request_timeout_ms": self._open_timeout_ms}
             made = make_topics(limited, self._specs)
             if (why := out_of_step(limited, self._specs)) is not None:
                 self._tell(why)  # kafka-python goes on trying by itself
@@ -360,6 +359,9 @@ class KafkaSink:
     def _words(self, error: BaseException) -> str:
         if not isinstance(error, KafkaError):
             return str(error)
+        if isinstance(error, TopicAuthorizationFailedError):
+            refused = ", ".join(spec.name for spec in self._specs if spec.name in str(error))
+            return f"{who(self._made_with)} may not {'Write to' if self._producer else 'Create'} {refused}; grant it"
         if self._producer is None:
             with suppress(ConfigError):
                 if (why := why_unreachable(self._client_options())) is not None:

@@ -38,6 +38,12 @@ logger = logging.getLogger(__name__)
 MARK, LATEST = "mark", "latest"
 """Where a recording ends."""
 
+MAX_HELD_S = 1.0
+"""Seconds of silence after which a live frame whose time is doubtful is decided without those after it.
+
+Larger values show the last frame before a pause later. Smaller ones decide more times of a slow camera too early.
+"""
+
 RETRY_EVERY_S = 2.0
 """Seconds between two attempts to go on with a recording whose broker refuses. Larger values wait longer."""
 
@@ -288,7 +294,6 @@ class KafkaSource:
         """Yield the newest frame whenever there is one."""
         newest: tuple[Taken, float] | None = None
         merge: TimeMerge[Sent] = TimeMerge(self._merge_window_s)
-        offsets = self._recording.offsets  # of a live camera nothing is committed
         num_dropped = 0
         while not self._closed.is_set():
             messages = view.poll(min(POLL_S, max(0.0, merge.due_in_s(time.monotonic()))))
@@ -300,18 +305,14 @@ class KafkaSource:
                 self._making.lose_units()
             for message in messages:
                 self._making.put(message, merge, letters)
-            for sent in merge.ready(time.monotonic(), set()):
-                if sent.frame.encoding is None:
-                    self._making.end()
+            for found in self._taken(merge, letters):
+                if not self._making.is_decodable(found[0]):
+                    self.num_dropped += 1
                     continue
-                for found in self._making.take(sent, offsets, letters):
-                    if not self._making.is_decodable(found[0]):
-                        self.num_dropped += 1
-                        continue
-                    self.num_dropped += newest is not None
-                    newest = found
+                self.num_dropped += newest is not None
+                newest = found
             if newest is not None and not (messages and view.is_behind):
-                frame = self._making.frame(*newest, offsets, letters)
+                frame = self._making.frame(*newest, self._recording.offsets, letters)
                 newest = None
                 if frame is not None:
                     yield frame
@@ -319,6 +320,16 @@ class KafkaSource:
             letters.settle()
             if not messages and newest is None:
                 self._silence.check()
+
+    def _taken(self, merge: TimeMerge[Sent], letters: DeadLetters) -> Iterator[tuple[Taken, float]]:
+        """Yield the messages of a live camera whose turn it is and whose time is decided."""
+        for sent in merge.ready(time.monotonic(), set()):
+            if sent.frame.encoding is None:
+                self._making.end()
+            else:
+                yield from self._making.take(sent, self._recording.offsets, letters)
+        if self._silence.seconds > MAX_HELD_S:
+            yield from self._making.rest()
 
     def _not_committed(self, error: Exception) -> None:
         logger.warning(

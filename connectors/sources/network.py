@@ -34,7 +34,7 @@ ones no sooner.
 """
 
 NO_HLS = {"format_whitelist": "mpjpeg,mjpeg,jpeg_pipe,mpegts,h264,hevc,flv,matroska,mov"}
-"""Options of FFmpeg for ``https`` that is verified: the parts of HLS would be opened without looking at them."""
+"""Options of FFmpeg for ``https`` that is verified: the parts of HLS would be opened without verification."""
 
 PORTS = {"rtsps": 322, "https": 443, "rtmps": 443}
 """Encrypted schemes, and their usual ports."""

@@ -112,7 +112,9 @@ class MatchActor:
         """Return; everything is built."""
 
     async def status(self) -> MatchStatus:
-        """Return the counts and the calibration now. As with ``deliver``, a call keeps the ledger ours.
+        """Return the counts and the calibration now. Whoever directs the run keeps the ledger ours by asking.
+
+        Deliveries do not: cameras that are cut off together with this process still deliver to it.
 
         Raises:
             ConnectorError: If another process has taken the ledger over.
@@ -144,6 +146,7 @@ class MatchActor:
 
     async def enrol(self, person_id: int, embedding: Embedding) -> None:
         """Enrol a person by pictures, unless an earlier run has; before the first ``deliver``."""
+        self._ledger.lease.renew()
         if not self._reducer.match.is_known(person_id):
             await self._reduce(Enrolment(person_id, embedding))
             self._ledger.note("configuration", "enrol", f"person {person_id}")
@@ -174,7 +177,6 @@ class MatchActor:
             return Acknowledgement(self._epoch, False, -inf, -inf)
         if self._is_finished:  # a recording that was stopped while it delivered
             return Acknowledgement(self._epoch, True, self._processed_until, self._safe_until)
-        self._ledger.lease.renew()
         for embedding in embeddings:
             part = TrackPart(embedding.track_id, embedding.part)
             if part in self._due_at or self._ledger.has(part):

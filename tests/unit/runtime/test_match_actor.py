@@ -391,15 +391,22 @@ def test_of_two_that_live_the_later_one_writes_and_the_earlier_one_is_refused(
     earlier, later = MemorySink(), MemorySink()
     first, second = see("east", 1, 0.0, 1.0), see("east", 2, 5.0, 6.0, person=1)
 
+    async def deliver_on(actor: MatchActor) -> None:
+        for tenth in range(100):
+            await actor.deliver("east", [], 3.0 + tenth / 1000, 0.0)
+            await asyncio.sleep(0.02)
+
     async def main() -> MatchReport:
         cut_off = make_actor(tmp_path, earlier, camera_ids=("east",))
         await cut_off.deliver("east", [first], 3.0, 0.0)
-        successor = make_actor(tmp_path, later, camera_ids=("east",))
+        delivering = asyncio.create_task(deliver_on(cut_off))  # a camera that is cut off together with it
+        successor = await asyncio.to_thread(make_actor, tmp_path, later, camera_ids=("east",))
+        delivering.cancel()
         await successor.deliver("east", [first, second], 8.0, 0.0)
         with pytest.raises(ConnectorError, match="nothing more is written here"):
             await cut_off.status()
         with pytest.raises(ConnectorError, match="nothing more is written here"):
-            await cut_off.deliver("east", [second], 8.0, 0.0)
+            await cut_off.deliver("east", [see("east", 3, 9.0, 10.0, person=2)], 12.0, 0.0)
         await successor.status()
         return await end(successor, "east")
 

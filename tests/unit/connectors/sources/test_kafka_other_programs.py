@@ -85,6 +85,11 @@ FORMS: dict[str, Callable[[int], Message]] = {
         struct.pack(">bI", 0, 17) + wire(camera="east", datetime=local(i), data=text(i)),
         [],
     ),
+    "JSON with its only time in a field of any name": lambda i: (
+        None,
+        wire(meta={"moment": local(i), "unit": "A4"}, media={"jpg": text(i)}),
+        [],
+    ),
     "JPEG with Camera-Id and Timestamp headers in milliseconds": lambda i: (
         None,
         encoded(i),
@@ -263,12 +268,12 @@ def test_a_live_camera_whose_clock_leaps_for_one_frame_keeps_all(broker: Broker)
     now = time.time() + 10  # and is ten seconds ahead
     with watching(source) as received:
         messages: list[Message] = [
-            (b"east", wire(ts=now + i / 15 + (7200 if i == 20 else 0), img=text(i)), []) for i in range(45)
+            (b"east", wire(ts=now + i / 15 + (7200 if i in (20, 44) else 0), img=text(i)), []) for i in range(45)
         ]
         send_live(broker, topic, messages, fps=15)
     assert len(received) >= 42
     assert len(received) + source.num_dropped == 45
-    assert source.report().num_times_repaired == 1
+    assert source.report().num_times_repaired == 2
 
 
 def test_the_mark_of_a_recording_ends_it_among_messages_of_others(broker: Broker) -> None:

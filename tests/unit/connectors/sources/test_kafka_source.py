@@ -137,6 +137,17 @@ def test_an_ack_after_the_end_is_committed_by_close(broker: Broker, topic: str, 
     assert stamps(make_source(broker, topic, group=topic)) == []
 
 
+def test_frames_whose_time_is_decided_at_the_end_are_committed(broker: Broker, topic: str) -> None:
+    sent = [*frames(10), Frame(FrameStamp("east", 10, 30.0), picture(10))]
+    broker.write(topic, [*map(frame_message, sent), end_message()])
+    source = make_source(broker, topic, group=topic)
+    received = list(source.frames())
+    source.ack(received[-1].stamp)
+    source.close()
+    assert len(received) == 11
+    assert stamps(make_source(broker, topic, group=topic)) == []
+
+
 def test_another_process_continues_after_the_last_frame_even_if_less_was_committed(
     broker: Broker, topic: str, recording: list[Frame]
 ) -> None:
