@@ -1,14 +1,15 @@
-"""``make bench``: the speed of the pipeline, against that of its bare plug-ins.
+"""``passerby bench``: the speed of the pipeline, against that of its bare plug-ins, and how many cameras it can follow.
 
 The floor is a bare loop in this process: it decodes, detects and embeds the same frames and tracklets with the same
 plug-ins, one after the other. Then the pipeline runs inline and on Ray. Only the ratio of one run can be compared
 with that of another machine.
 
-    make bench ARGS='site=pets_halves'                     floor, inline, Ray
-    make bench ARGS='site=pets_halves bench.passes=10'     inline ten times, with the memory after each pass
+    passerby bench site=pets_halves                        floor, inline, Ray, and cameras
+    passerby bench site=pets_halves bench.passes=10        inline ten times, with the memory after each pass
 """
 
 import asyncio
+import os
 import resource
 import tempfile
 import time
@@ -34,6 +35,9 @@ from pipeline.telemetry.match_status import MatchStatus
 PASSES = "bench.passes="
 """The option of this command alone; all others are overrides of the configuration."""
 
+CAMERA_FPS = 10.0
+"""Frames a second of the cameras that are counted; trackers need 5 to 10 (docs/cameras.md). Larger values fit fewer."""
+
 DRAIN_S = 60.0
 """Seconds for the sinks after the last frame; the run is no measurement if they need longer."""
 
@@ -46,12 +50,14 @@ class Speed:
         frames_per_s: Of all cameras together.
         start_s: Seconds until the pipeline was ready for its first frame.
         work_s: Seconds of work by stage.
+        processor_s: Seconds of processor time of this process, all threads together; Ray's processes are not in it.
         digest: sha256 of the result.
     """
 
     frames_per_s: float
     start_s: float
     work_s: Mapping[str, float]
+    processor_s: float
     digest: str
 
 
@@ -86,7 +92,23 @@ def compare(overrides: Sequence[str]) -> None:
         ratio = f"{speed.frames_per_s / floor:.2f}"
         table.add_row(runtime, f"{speed.frames_per_s:.1f}", ratio, f"{speed.start_s:.1f} s", _shares(work))
         console.print(f"{runtime}: result {speed.digest[:16]}")
+        if runtime == "inline":
+            console.print(sizing(1000 * speed.processor_s / num_frames, len(os.sched_getaffinity(0))))
     console.print(table)
+
+
+def sizing(processor_ms: float, num_cores: int) -> str:
+    """Say how many cameras like those of the run a machine can follow.
+
+    Args:
+        processor_ms: Processor time that a frame takes, all stages together, milliseconds.
+        num_cores: Processor cores.
+    """
+    num_cameras = int(num_cores * 1000 / (processor_ms * CAMERA_FPS))
+    return (
+        f"A frame takes {processor_ms:.1f} ms of processor time. {num_cores} cores can follow up to {num_cameras} such "
+        f"cameras at {CAMERA_FPS:.0f} frames/s; plan for two thirds of that."
+    )
 
 
 def watch_memory(overrides: Sequence[str], passes: int) -> None:
@@ -143,11 +165,11 @@ def _measure(overrides: Sequence[str]) -> tuple[Speed, int]:
             if plan.processes.kind == "ray":
                 join_cluster()
             pipeline = await start_pipeline(plan)
-            ready_at = time.perf_counter()
+            ready_at, ready_processor_s = time.perf_counter(), time.process_time()
             cameras, report = await supervise(
                 pipeline, stop=asyncio.Event(), drain_s=DRAIN_S, watch=_ignore, watch_every_s=0.5
             )
-            wall_s = time.perf_counter() - ready_at
+            wall_s, processor_s = time.perf_counter() - ready_at, time.process_time() - ready_processor_s
             assert report is not None
             num_frames = sum(status.frames_processed for status in cameras.values())
             work = {
@@ -155,7 +177,7 @@ def _measure(overrides: Sequence[str]) -> tuple[Speed, int]:
                 "track": sum(status.track_s for status in cameras.values()),
                 **report.busy_s,
             }
-            return Speed(num_frames / wall_s, ready_at - began, work, report.digest), num_frames
+            return Speed(num_frames / wall_s, ready_at - began, work, processor_s, report.digest), num_frames
 
         try:
             return asyncio.run(measured())

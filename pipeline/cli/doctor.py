@@ -23,8 +23,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from models.weights.store import CATALOGUE, locate_weights
+from pipeline.cli.mmpose_installation import install
 from pipeline.cli.printing import print_table
-from pipeline.core.errors import WeightsError
+from pipeline.core.errors import ReidError, WeightsError
 
 NEEDED = (
     "numpy",
@@ -83,6 +84,13 @@ class Finding:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print every finding, and return the exit code."""
     options = make_parser().parse_args(arguments)
+    if options.install:
+        try:
+            install()
+        except ReidError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return error.exit_code
+        return 0
     checks: list[Callable[[], list[Finding]]] = [packages, extras, devices, codecs, weights, clock, disk]
     findings = [finding for check in checks for finding in check()]
     if options.broker:
@@ -99,6 +107,9 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the parser of this command."""
     parser = argparse.ArgumentParser(prog="passerby doctor", description=__doc__)
     parser.add_argument("--broker", default=os.environ.get("KAFKA_BOOTSTRAP_SERVERS"), help="a Kafka broker, host:port")
+    parser.add_argument(
+        "--install", choices=["mmpose"], help="install what pip alone cannot, into this environment, and try it"
+    )
     return parser
 
 

@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module, metadata
 
-from pipeline.config.plugins import EXTRAS, OWN
+from pipeline.config.plugins import OWN, install_command
 
 COMMANDS = {
     "run": ("pipeline.cli.run", "follow people across the cameras of a site"),
@@ -43,8 +43,7 @@ def main() -> None:
         missing = (error.name or "").split(".")[0]
         if missing in OWN:
             raise
-        extra = EXTRAS.get(missing, missing)
-        print(f"error: passerby {words[0]}: needs {missing}; pip install '{extra}'", file=sys.stderr)
+        print(f"error: passerby {words[0]}: needs {missing}; {install_command(missing)}", file=sys.stderr)
         sys.exit(2)
     sys.exit(module.main())
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -99,6 +99,7 @@ def run(overrides: list[str]) -> int:
     try:
         config = load_config(overrides)
         plan = make_plan(config)
+        _check_pose(overrides, plan)
         _check(config, plan)
         try:
             return asyncio.run(_run(config, plan))
@@ -107,6 +108,16 @@ def run(overrides: list[str]) -> int:
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+
+
+def _check_pose(overrides: Sequence[str], plan: Plan) -> None:
+    """Raise ``ConfigError`` if a pose network is named that nothing would ask for keypoints."""
+    named = [word for word in overrides if word.startswith(("pose=", "pose."))]
+    if named and plan.make_pose is None:
+        raise ConfigError(
+            f"{named[0].partition('=')[0]}: expected an embedder that asks for keypoints, got one that does not, so "
+            "nothing would use them; leave it out, or choose one that does, such as embedder=rapa_light"
+        )
 
 
 def _check(config: PipelineConfig, plan: Plan) -> None:

@@ -33,10 +33,11 @@ EXTRAS = {
     "torch": "passerby[video]",
     "ultralytics": "passerby[ultralytics]",
     "warp": "passerby[world]",
-    "mmpose": "mmpose as models/README.md says",
-    "mmengine": "mmpose as models/README.md says",
 }
 """What to install for a package, where that is not the package itself."""
+
+OF_MMPOSE = ("mmpose", "mmengine", "mmcv", "mmdet")
+"""Packages that pip alone cannot install together."""
 
 EXTRAS_OF_MODULES = {"models.detection.ultralytics": "passerby[ultralytics]"}
 """What to install for a plug-in that needs more than the package that is missed."""
@@ -184,12 +185,20 @@ def _import(target: str, key: str, prefixes: tuple[str, ...]) -> Callable[..., A
         missing = (error.name or "").split(".")[0]
         if missing in OWN:
             raise ConfigError(f"{key}._target_: there is no module {error.name}; correct it") from error
-        extra = EXTRAS_OF_MODULES.get(module_name, EXTRAS.get(missing, missing))
-        raise MissingDependencyError(f"{key}: {module_name} needs {missing}; pip install '{extra}'") from error
+        raise MissingDependencyError(
+            f"{key}: {module_name} needs {missing}; {install_command(missing, module_name)}"
+        ) from error
     plugin = getattr(module, class_name, None)
     if not inspect.isclass(plugin):
         raise ConfigError(f"{key}._target_: there is no class {class_name} in {module_name}; correct it")
     return plugin
+
+
+def install_command(package: str, module: str = "") -> str:
+    """Return the command that installs a package which a module of this project needs."""
+    if package in OF_MMPOSE or module.startswith("models.pose.mmpose"):
+        return "passerby doctor --install mmpose"
+    return f"pip install '{EXTRAS_OF_MODULES.get(module, EXTRAS.get(package, package))}'"
 
 
 def _check_type(annotation: object, value: object, key: str) -> None:
