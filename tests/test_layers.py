@@ -47,7 +47,7 @@ LIBRARIES: dict[str, set[str]] = {
     "pipeline.runtime": {"ray"},
     "pipeline.api": {"numpy", "supervision"},
     "pipeline.cli": {"hydra", "omegaconf", "yaml", "ray", "rich", "numpy", "kafka"},
-    "pipeline.cli.doctor": {"av", "kafka", "onnxruntime", "rich", "yaml"},
+    "pipeline.cli.doctor": {"av", "faiss", "kafka", "onnxruntime", "rich", "torch", "yaml"},
     "pipeline.run": set(),
     "models": ARRAYS | NETWORKS | {"httpx", "rich", "yaml"},
     "models.training": ARRAYS | NETWORKS | {"omegaconf", "onnx", "ray", "rich", "yaml"},

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.sources.damage import MAX_IN_A_ROW, DamageLog
+from connectors.sources.hardware_decoding import CPU
 from connectors.sources.live_reading import LiveReading, ReadingEndedError
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import ConfigError, SourceLostError
@@ -82,7 +83,8 @@ class LiveSource:
         max_bad_in_a_row: Damaged pictures in a row after which the camera counts as broken; at least 1.
         clock: ``arrival`` stamps pictures when they arrive; ``sender`` by the camera's clock, as soon as it sends that.
         ca_file: For an opener that takes it; see ``NetworkOpener``.
-        verify: For an opener that takes it, likewise; None for one that takes neither.
+        verify: Likewise; None for one that does not.
+        hwaccel: Likewise.
 
     Raises:
         ConfigError: If the opener cannot open such a URI, or there is no such clock.
@@ -102,6 +104,7 @@ class LiveSource:
         clock: str = "arrival",
         ca_file: str | None = None,
         verify: bool | None = None,
+        hwaccel: str | None = None,
     ) -> None:
         self.camera_id = camera_id
         if clock not in ("arrival", "sender"):
@@ -109,9 +112,11 @@ class LiveSource:
         self._is_senders = clock == "sender"
         self._num_untimed = 0
         self._damage = DamageLog(camera_id, max_in_a_row=max_bad_in_a_row)
-        self._opener = opener(uri) if verify is None else opener(uri, ca_file=ca_file, verify=verify)
+        options = {"ca_file": ca_file, "verify": verify, "hwaccel": hwaccel}
+        self._opener = opener(uri, **{name: value for name, value in options.items() if value is not None})
         self._open_timeout_s = open_timeout_s
         self._read_timeout_s = read_timeout_s
+        self._num_on_device = 0
         self._reading = self._make_reading()
 
     @property
@@ -126,7 +131,12 @@ class LiveSource:
 
     def report(self) -> SourceReport:
         """Return what was left out so far."""
-        return SourceReport(self._damage.times, is_unverified=self._opener.is_unverified)
+        return SourceReport(
+            self._damage.times,
+            is_unverified=self._opener.is_unverified,
+            decoder=getattr(self._opener, "decoder", ""),  # a webcam has none of its own
+            num_on_device=self._num_on_device,
+        )
 
     def check(self) -> None:
         """Open the camera and wait for a picture.
@@ -192,6 +202,7 @@ class LiveSource:
         for picture in self._opener.pictures(open_timeout_s=self._open_timeout_s, read_timeout_s=self._read_timeout_s):
             if picture is not None:
                 self._damage.good()
+                self._num_on_device += getattr(self._opener, "decoder", CPU) not in ("", CPU)
                 yield picture
                 continue
             try:

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-import av
 from av.container import InputContainer
 
 from connectors.sources.growing_file import POLL_S, GrowingFile
+from connectors.sources.hardware_decoding import open_video
 from connectors.sources.image_sequence import moment_in_name, natural_order
 from connectors.sources.video_files import NoVideoError, VideoFile
 from pipeline.core.camera_uri import file_path, is_video_name
@@ -106,7 +106,7 @@ class LocalFiles:
 
     def _file(self, path: Path) -> VideoFile:
         # With the scheme, because FFmpeg would take "a:b.mp4" for a protocol.
-        return VideoFile(str(path), partial(av.open, f"file:{path}", "r"), self._begins_at(path))
+        return VideoFile(str(path), partial(open_video, f"file:{path}"), self._begins_at(path))
 
     def _begins_at(self, path: Path) -> float | None:
         return moment_in_name(path.stem) if self.is_many else None
@@ -116,18 +116,18 @@ class LocalFiles:
         return VideoFile(str(path), partial(self._open_growing, path, closed), self._begins_at(path))
 
     @contextmanager
-    def _open_growing(self, path: Path, closed: threading.Event) -> Iterator[InputContainer]:
+    def _open_growing(self, path: Path, closed: threading.Event, hwaccel: str) -> Iterator[InputContainer]:
         def is_finished() -> bool:
             return self.is_many and self._paths()[-1:] != [path]
 
         with GrowingFile(path, idle_s=self._idle_s, closed=closed, is_finished=is_finished) as file:
             if _has_index_first(path):
-                with av.open(file, "r") as container:
+                with open_video(file, hwaccel) as container:
                     yield container
                 return
             while file.read(CHUNK_BYTES):  # it can be read only once it is whole
                 pass
-        with av.open(f"file:{path}", "r") as container:
+        with open_video(f"file:{path}", hwaccel) as container:
             yield container
 
 

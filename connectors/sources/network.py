@@ -21,6 +21,7 @@ from connectors.redaction import redact_url
 from connectors.sources.certificates import authorities, why_refused
 from connectors.sources.credentials import address_with_credentials
 from connectors.sources.ffmpeg_relay import FfmpegRelay
+from connectors.sources.hardware_decoding import NONE, HardwareDecodingError, check_kind, decoder_of, open_video
 from connectors.sources.live import Picture
 from connectors.sources.live_reading import ReadingEndedError
 from pipeline.core.errors import ConfigError
@@ -71,14 +72,16 @@ class NetworkOpener:
         ca_file: Authorities that may sign the camera's certificate, or the certificate itself if the camera signs its
             own (PEM); None: those of this system.
         verify: False: look at no certificate. Anybody between here and the camera may then see and change its pictures.
+        hwaccel: What decodes: ``none`` for the processor, ``cuda``, ``vaapi``, ``qsv``; ``auto`` for what is there.
 
     Attributes:
         address: The URL without user and password.
         advice: What to check when the camera sends nothing.
         is_unverified: It is encrypted, and its certificate is not looked at.
+        decoder: What decodes it; empty before it is open.
 
     Raises:
-        ConfigError: If the transport is none of these, or there is no file of authorities.
+        ConfigError: If the transport or ``hwaccel`` is none of these, or there is no file of authorities.
     """
 
     def __init__(
@@ -93,11 +96,14 @@ class NetworkOpener:
         options: Mapping[str, object] | None = None,
         ca_file: str | None = None,
         verify: bool = True,
+        hwaccel: str = NONE,
     ) -> None:
         self.address = redact_url(uri)
         if transport not in TRANSPORTS:
             raise ConfigError(f"opener.transport: expected one of {', '.join(TRANSPORTS)}, got {transport}; correct it")
         self._uri = uri
+        self._hwaccel = check_kind(self.address, hwaccel)
+        self.decoder = ""
         self._with_credentials = partial(
             address_with_credentials,
             uri,
@@ -132,6 +138,8 @@ class NetworkOpener:
         except (av.error.FFmpegError, OSError) as error:
             # The error itself holds the whole address, so it must not become the cause of the one below.
             reason = error.strerror or type(error).__name__
+        except HardwareDecodingError as error:
+            reason = f"no pictures with hwaccel={self._hwaccel} ({error}; set auto or none)"
         except ConfigError as error:
             reason = str(error)
         if reason is not None:
@@ -153,12 +161,12 @@ class NetworkOpener:
         address = self._with_credentials()
         if self._is_relayed:
             relay = opened.enter_context(FfmpegRelay(address))
-            container: InputContainer = opened.enter_context(av.open(relay, "r", format="mpegts"))
+            container: InputContainer = opened.enter_context(open_video(relay, self._hwaccel, format="mpegts"))
             return container
         for transport in self._transports:
             options = {**({"rtsp_transport": transport} if transport else {}), **self._options}
             try:
-                container = opened.enter_context(av.open(address, "r", options=options, timeout=timeout_s))
+                container = opened.enter_context(open_video(address, self._hwaccel, options=options, timeout=timeout_s))
             except (av.error.FFmpegError, OSError):
                 if transport == self._transports[-1]:
                     raise
@@ -173,6 +181,7 @@ class NetworkOpener:
         # Threads by frame would delay the stream by one picture each.
         stream.codec_context.thread_type = "SLICE"
         stream.codec_context.thread_count = self._threads
+        self.decoder = decoder_of(stream, self._hwaccel)
         to_rgb, has_begun = ToRgb(), False
         sender = SenderClock()
         # A server of HLS sends a segment at once, and of a live camera only the newest picture counts.

@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import av
 import fsspec
 from av.container import InputContainer
 
 from connectors.redaction import redact_url
+from connectors.sources.hardware_decoding import open_video
 from connectors.sources.image_sequence import moment_in_name, natural_order
 from connectors.sources.video_files import NoVideoError, VideoFile
 from pipeline.core.camera_uri import is_video_name
@@ -82,6 +82,6 @@ class ObjectFiles:
 
 
 @contextmanager
-def _open(store: Any, path: str) -> Iterator[InputContainer]:
-    with store.open(path, "rb", block_size=BLOCK_BYTES) as file, av.open(file, "r") as container:
+def _open(store: Any, path: str, hwaccel: str) -> Iterator[InputContainer]:
+    with store.open(path, "rb", block_size=BLOCK_BYTES) as file, open_video(file, hwaccel) as container:
         yield container

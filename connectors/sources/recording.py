@@ -10,6 +10,8 @@ import av
 import av.error
 from av.container import InputContainer
 
+from connectors.sources.hardware_decoding import NONE, decoder_of
+
 USUAL_FPS = Fraction(25)
 """Frames a second that are assumed if the container does not say."""
 
@@ -56,15 +58,18 @@ class Recording:
     Args:
         container: The file.
         threads: Threads of the decoder; at least 1.
+        hwaccel: See ``hardware_decoding``.
 
     Attributes:
         frame_s: Seconds of one frame, as the header says.
+        decoder: What decodes it.
 
     Raises:
         BrokenError: If it holds no pictures.
+        HardwareDecodingError: If the device that ``hwaccel`` names cannot decode it.
     """
 
-    def __init__(self, container: InputContainer, threads: int) -> None:
+    def __init__(self, container: InputContainer, threads: int, hwaccel: str = NONE) -> None:
         self._container = container
         stream = container.streams.best("video")
         if stream is None:
@@ -72,6 +77,7 @@ class Recording:
         self._stream = stream
         self._stream.codec_context.thread_count = threads
         self._stream.codec_context.thread_type = "AUTO"
+        self.decoder = decoder_of(stream, hwaccel)
         # One of the two is often the rate of the clock, which is higher.
         rates = [rate for rate in (self._stream.average_rate, self._stream.guessed_rate) if rate]
         self.frame_s = float(1 / min(rates, default=USUAL_FPS))

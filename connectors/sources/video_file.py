@@ -18,6 +18,7 @@ import av.error
 from connectors.pictures.rectangle import check_inside, checked_rectangle, size_hw
 from connectors.pictures.rgb import ToRgb
 from connectors.sources.damage import MAX_IN_A_ROW, DamageLog
+from connectors.sources.hardware_decoding import CPU, NONE, HardwareDecodingError, check_kind
 from connectors.sources.local_files import LocalFiles
 from connectors.sources.recording import BadPicture, BrokenError, Recording, error_words
 from connectors.sources.stream_clock import StreamClock
@@ -66,6 +67,7 @@ class VideoFileSource:
         on_gap: A lasting leap of the times is kept (``keep``), closed (``cut``) or an error (``refuse``).
         follow: The recording is still being written: wait for more at its end.
         idle_s: With ``follow``, seconds without more after which it has ended; above 0.
+        hwaccel: What decodes: ``none`` for the processor, ``cuda``, ``vaapi``, ``qsv``; ``auto`` for what is there.
 
     Raises:
         ConfigError: If an option is out of range.
@@ -89,6 +91,7 @@ class VideoFileSource:
         on_gap: str = "keep",
         follow: bool = False,
         idle_s: float = 60.0,
+        hwaccel: str = NONE,
     ) -> None:
         self.camera_id = camera_id
         if idle_s <= 0 or (follow and files is not None):
@@ -115,6 +118,8 @@ class VideoFileSource:
         self._threads = threads
         self._resume_at = 0
         self._on_gap = on_gap
+        self._hwaccel = check_kind(f"site.cameras.{camera_id}", hwaccel)
+        self._decoder, self._num_on_device = "", 0
         self._damage = DamageLog(camera_id, max_in_a_row=max_bad_in_a_row)
         self._clock = self._make_clock(1.0)  # checks the option
         self._closed = threading.Event()
@@ -126,7 +131,13 @@ class VideoFileSource:
 
     def report(self) -> SourceReport:
         """Return what was left out and repaired so far."""
-        return SourceReport(self._damage.times, self._clock.num_repaired, self._clock.gaps)
+        return SourceReport(
+            self._damage.times,
+            self._clock.num_repaired,
+            self._clock.gaps,
+            decoder=self._decoder,
+            num_on_device=self._num_on_device,
+        )
 
     def check(self) -> None:
         """Decode the first whole picture. A recording that is still being written may have none yet.
@@ -139,10 +150,14 @@ class VideoFileSource:
         try:
             for file in self._files.there_now()[:MAX_CHECKED]:
                 try:
-                    with file.open() as container:
-                        recording = Recording(container, 1)
+                    with file.open(self._hwaccel) as container:
+                        recording = Recording(container, 1, self._hwaccel)
                         pictures = (found for _, found in recording.pictures() if not isinstance(found, BadPicture))
                         image = ToRgb().image(next(pictures))
+                except HardwareDecodingError as error:
+                    raise ConfigError(
+                        f"{key}.hwaccel: expected {self._hwaccel} to decode {file.name}, got {error}; set auto or none"
+                    ) from error
                 except (av.error.FFmpegError, OSError, BrokenError, StopIteration) as error:
                     reason = reason or f"{error_words(error)} from {file.name}"
                 else:
@@ -174,6 +189,7 @@ class VideoFileSource:
                     break
                 if number < self._resume_at or number % self._stride:
                     continue
+                self._num_on_device += self._decoder != CPU
                 image = to_rgb.image(picture, self._crop)
                 if self._crop is not None and image.shape[:2] != size_hw(self._crop):
                     self._damage.bad(at, f"crop_xyxy is not inside its {picture.width}x{picture.height} pixels")
@@ -181,7 +197,7 @@ class VideoFileSource:
                     yield Frame(FrameStamp(self.camera_id, number, at), image)
         except NoVideoError as error:
             reason = str(error)
-        except (av.error.FFmpegError, OSError, BrokenError) as error:
+        except (av.error.FFmpegError, OSError, BrokenError, HardwareDecodingError) as error:
             reason = (
                 f"{self._files.name}: expected a whole recording, got {error_words(error)} after {number + 1} frames; "
                 "copy it again, or repair it"
@@ -200,8 +216,9 @@ class VideoFileSource:
         for file in self._files.files(self._closed):
             number = -1
             try:
-                with file.open() as container:
-                    recording = Recording(container, self._threads)
+                with file.open(self._hwaccel) as container:
+                    recording = Recording(container, self._threads, self._hwaccel)
+                    self._decoder = recording.decoder
                     if is_first:
                         self._begin(file, recording.frame_s)
                         is_first = False

@@ -19,12 +19,13 @@ class VideoFile:
 
     Attributes:
         name: Names it in messages; holds no secret.
-        open: Opens it, and closes it at the end of the block. Raises ``FFmpegError`` or ``OSError`` if that fails.
+        open: Opens it for a device that decodes (see ``hardware_decoding``), and closes it at the end of the block.
+            Raises ``FFmpegError`` or ``OSError`` if that fails.
         begins_at: Unix seconds of its first frame, as its name says; None: the file follows the one before.
     """
 
     name: str
-    open: Callable[[], AbstractContextManager[InputContainer]]
+    open: Callable[[str], AbstractContextManager[InputContainer]]
     begins_at: float | None = None
 
 

@@ -8,11 +8,10 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 
-import av
-
 from connectors.redaction import redact_url
 from connectors.sources.certificates import authorities
 from connectors.sources.credentials import address_with_credentials
+from connectors.sources.hardware_decoding import open_video
 from connectors.sources.video_files import VideoFile
 
 OPTIONS = {"reconnect": "1", "reconnect_on_network_error": "1", "reconnect_delay_max": "10"}
@@ -66,10 +65,8 @@ class WebFile:
 
     def there_now(self) -> list[VideoFile]:
         """Return the one file."""
-        address = self._address()
-        return [
-            VideoFile(self.name, partial(av.open, address, "r", options=self._options, timeout=(TIMEOUT_S, TIMEOUT_S)))
-        ]
+        timeout_s = (TIMEOUT_S, TIMEOUT_S)
+        return [VideoFile(self.name, partial(open_video, self._address(), options=self._options, timeout=timeout_s))]
 
     def files(self, closed: threading.Event) -> Iterator[VideoFile]:
         """Yield the one file."""

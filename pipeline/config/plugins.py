@@ -43,7 +43,9 @@ EXTRAS_OF_MODULES = {"models.detection.ultralytics": "passerby[ultralytics]"}
 """What to install for a plug-in that needs more than the package that is missed."""
 
 
-def build(node: object, key: str, *leading: object, allow: Sequence[str] = ()) -> Callable[[], Any]:
+def build(
+    node: object, key: str, *leading: object, allow: Sequence[str] = (), preflight: bool = True
+) -> Callable[[], Any]:
     """Return a factory that calls the plug-in's constructor; nothing is constructed.
 
     Args:
@@ -52,6 +54,7 @@ def build(node: object, key: str, *leading: object, allow: Sequence[str] = ()) -
         key: Its key in the configuration, for messages; for instance ``detector``.
         leading: Positional arguments before those of the configuration.
         allow: Packages besides those of this project that ``_target_`` may be in; ``allow_plugins``.
+        preflight: Let the class check that it can work here; False if it will work on another machine.
 
     Raises:
         ConfigError: If the node is no plug-in, or the arguments do not fit its constructor.
@@ -61,9 +64,9 @@ def build(node: object, key: str, *leading: object, allow: Sequence[str] = ()) -
     if not isinstance(node, Mapping) or "_target_" not in node:
         raise ConfigError(f"{key}: expected a plug-in with _target_, got {node!r}; see configs/")
     factory = _bind(node, key, inspect.Signature.bind, leading, prefixes=_prefixes(allow))
-    preflight = getattr(factory.func, "preflight", None)
-    if preflight is not None:
-        preflight(**factory.keywords)
+    check = getattr(factory.func, "preflight", None)
+    if preflight and check is not None:
+        check(**factory.keywords)
     return factory
 
 
@@ -158,9 +161,14 @@ def _signature(plugin: Callable[..., Any]) -> inspect.Signature:
     parameters = []
     for parameter in signature.parameters.values():
         if get_origin(parameter.annotation) is Unpack:
-            keys = get_type_hints(get_args(parameter.annotation)[0])
-            kind = inspect.Parameter.KEYWORD_ONLY
-            parameters += [inspect.Parameter(name, kind, annotation=key) for name, key in keys.items()]
+            typed = get_args(parameter.annotation)[0]
+            kind, needed = inspect.Parameter.KEYWORD_ONLY, typed.__required_keys__
+            parameters += [
+                inspect.Parameter(
+                    name, kind, annotation=key, default=inspect.Parameter.empty if name in needed else ...
+                )
+                for name, key in get_type_hints(typed).items()
+            ]
         else:
             parameters.append(parameter)
     return signature.replace(parameters=parameters)

@@ -131,6 +131,8 @@ class CameraActor:
             bad_records=status.bad_records + num_bad,
             times_repaired=report.num_times_repaired,
             gaps=report.gaps,
+            decoder=report.decoder,
+            decoded_on_device=status.decoded_on_device + report.num_on_device,
             is_unverified=report.is_unverified,
             left_out=dict(Counter(status.left_out) + Counter(report.left_out)),
         )

@@ -27,6 +27,8 @@ class CameraStatus:
         frames_still: Processed frames in which nobody was looked for, because the camera had frozen.
         view_events: The newest times at which the view was frozen, black, covered, defocused or moved.
         view_now: What is wrong with the view now; None if nothing is.
+        decoder: What decodes its frames: cpu, or a device; empty if the source does not say.
+        decoded_on_device: Frames that a device decoded.
         is_unverified: Its connection is encrypted, but by choice its certificate is not verified.
         left_out: How many frames or messages of its source gave nothing, by reason: bad ones, and messages of a Kafka
             topic that are of another camera, have no value, or were deleted before they were read.
@@ -58,6 +60,8 @@ class CameraStatus:
     frames_still: int = 0
     view_events: tuple[ViewEvent, ...] = ()
     view_now: ViewEventKind | None = None
+    decoder: str = ""
+    decoded_on_device: int = 0
     is_unverified: bool = False
     left_out: Mapping[str, int] = field(default_factory=dict)
     people_now: int = 0
