@@ -20,6 +20,7 @@ import threading
 import time
 from collections import Counter
 from datetime import UTC, datetime
+from fractions import Fraction
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def write_segment(path: Path, begins_s: int) -> None:
         for number, frame in enumerate(clip.decode(video=0)):
             if begins_s * FPS <= number < (begins_s + SEGMENT_S) * FPS:
                 frame.pts = number - begins_s * FPS
-                frame.time_base = stream.codec_context.time_base
+                frame.time_base = Fraction(1, FPS)
                 target.mux(stream.encode(frame))
         target.mux(stream.encode(None))
 
@@ -121,7 +122,7 @@ def send(port: int, over: threading.Event) -> None:
             for number, frame in enumerate(clip.decode(source)):
                 if over.wait(1 / FPS):
                     return
-                frame.pts, frame.time_base = number, stream.codec_context.time_base
+                frame.pts, frame.time_base = number, Fraction(1, FPS)
                 target.mux(stream.encode(frame))
         over.wait(8.0)
 
