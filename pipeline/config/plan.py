@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.alerts.engine import AlertEngine
+from pipeline.association.adaptation.adaptation import Adaptation
 from pipeline.association.calibration.likelihood_ratio import Calibration, DistanceModel
 from pipeline.association.constraints import LinkConstraints
 from pipeline.association.geometry.ground_plane import Ground
@@ -273,6 +274,7 @@ def _matcher(make_gallery: Callable[[], Gallery], matcher: MatcherConfig, site: 
         ),
         LinkConstraints(_topology(site), matcher.leave_after_s),
         ground,
+        Adaptation() if matcher.adapt_to_cameras else None,
         max_false_match_rate=matcher.max_false_match_rate,
         recluster_every_s=matcher.recluster_every_s,
         recluster_window_s=matcher.recluster_window_s,
