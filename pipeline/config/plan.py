@@ -93,6 +93,7 @@ def make_plan(config: PipelineConfig) -> Plan:
             _alert_engine,
             [make(node, f"alerts.{name}") for name, node in config.alerts.items()],
             config.alerting,
+            dict(enumerate(config.enrol, start=1)),
         ),
         make_sinks={name: make(node, f"sink.{name}") for name, node in config.sink.items()},
         make_monitors=_monitors(config),
@@ -328,10 +329,14 @@ def _ground(site: SiteConfig) -> Ground:
     return Ground(homographies)
 
 
-def _alert_engine(make_rules: list[Callable[[], AlertRule]], alerting: AlertingConfig) -> AlertEngine:
+def _alert_engine(
+    make_rules: list[Callable[[], AlertRule]], alerting: AlertingConfig, names: Mapping[int, str]
+) -> AlertEngine:
     return AlertEngine(
         [make_rule() for make_rule in make_rules],
         cooldown_s=alerting.cooldown_s,
         max_open=alerting.max_open,
         max_parts=alerting.max_parts,
+        exempt=alerting.exempt,
+        names=names,
     )
