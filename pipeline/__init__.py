@@ -29,9 +29,12 @@ if TYPE_CHECKING:
         open_matcher,
         to_supervision,
     )
+    from pipeline.core import Correction, Sighting
 
 __all__ = [
+    "Correction",
     "Pipeline",
+    "Sighting",
     "from_supervision",
     "make_embedding",
     "open_ledger",

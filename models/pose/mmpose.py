@@ -1,11 +1,11 @@
 """Any top-down model of an installed MMPose: keypoints, and heat-maps where the model makes them.
 
-Needs: mmpose 1.3.2 with mmengine, mmcv (with its ops), mmdet and torchvision; in no extra, because its packages
-need a fixed order of installation (see models/README.md).
+Needs: what ``passerby doctor --install mmpose`` installs; in no extra, because its packages need a fixed order.
 """
 
 import pickle
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,25 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from mmengine.dataset import Compose, pseudo_collate
-from mmengine.registry import init_default_scope
-from mmpose.apis import init_model
 from numpy.typing import NDArray
 
+from models.backends.import_settings import import_settings
 from models.pose.crops import shown_sizes
+from models.pose.mmpose_stand_ins import mmcv_operators, torchvision_operators
 from models.weights.store import locate_weights
 from pipeline.core import PoseNeed, Tracklet
 from pipeline.core.errors import ConfigError, WeightsError
+
+_OPERATORS = torchvision_operators()
+with import_settings(sys.modules, **mmcv_operators()):
+    from mmengine.dataset import Compose, pseudo_collate
+    from mmengine.registry import init_default_scope
+    from mmpose.apis import init_model
+
+NUM_KEYPOINTS = 17
+"""Of COCO; what the networks of clips take."""
+
+_LOAD_ERRORS = (AttributeError, EOFError, ImportError, KeyError, OSError, RuntimeError, TypeError, ValueError)
 
 
 class MmposeEstimator:
@@ -69,13 +79,20 @@ class MmposeEstimator:
         path = locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
         options = {"model": {"test_cfg": {"output_heatmaps": self.gives is PoseNeed.HEATMAPS}}}
         try:
-            # Torch refuses checkpoints with MMEngine's metadata unless TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1.
-            self._model = init_model(model_config, str(path), device=device, cfg_options=options)
-        except (KeyError, RuntimeError, TypeError, ValueError, pickle.UnpicklingError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise WeightsError(f"{weights}: expected a checkpoint of {model_config}, got: {reason}") from error
+            self._model = init_model(model_config, None, device="cpu", cfg_options=options)
+        except _LOAD_ERRORS as error:
+            raise ConfigError(
+                f"model_config: expected a model that MMPose builds, got: {_first_line(error)}; correct {model_config}"
+            ) from error
+        try:
+            self._load(path)
+        except (*_LOAD_ERRORS, pickle.UnpicklingError) as error:
+            raise WeightsError(
+                f"{weights}: expected a checkpoint of {model_config}, got: {_first_line(error)}"
+            ) from error
+        self._model.to(device)
         num_keypoints = self._model.dataset_meta["num_keypoints"]
-        if num_keypoints != 17:
+        if num_keypoints != NUM_KEYPOINTS:
             raise ConfigError(f"model_config: expected a model of COCO's 17 keypoints, got one of {num_keypoints}")
         self._pipeline = Compose(self._model.cfg.test_dataloader.dataset.pipeline)
 
@@ -103,6 +120,22 @@ class MmposeEstimator:
         if device not in ("cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
             raise ConfigError(f"device: expected one that torch finds here, got {device!r}; set device: cpu")
         locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
+
+    def _load(self, path: Path) -> None:
+        """Take the numbers of a checkpoint, and what it says about its keypoints.
+
+        Checkpoints hold numpy arrays and histories of training, which torch reads only from files that are trusted.
+        The configuration states the sha256 of this one, and ``locate_weights`` has compared it.
+        """
+        checkpoint: Mapping[str, Any] = torch.load(path, map_location="cpu", weights_only=False)
+        state = checkpoint.get("state_dict", checkpoint)
+        missing, _ = self._model.load_state_dict(
+            state, strict=False
+        )  # a checkpoint may hold more: an average, a teacher
+        if missing:
+            raise KeyError(f"no {missing[0]} in it")
+        meta = checkpoint.get("meta", {}) if "state_dict" in checkpoint else {}
+        self._model.dataset_meta = meta.get("dataset_meta", self._model.dataset_meta)
 
     def estimate(self, tracklets: Sequence[Tracklet]) -> list[Tracklet]:
         """Return the same tracklets, in the same order, with keypoints; inputs stay as they are."""
@@ -154,6 +187,11 @@ class MmposeEstimator:
         resampled = [cv2.remap(one, grid_x, grid_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT) for one in maps]
         heatmaps: NDArray[np.float32] = np.maximum(np.stack(resampled), 0).astype(np.float32)
         return heatmaps
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
 
 
 def _undistorted(tracklet: Tracklet) -> list[NDArray[np.uint8]]:

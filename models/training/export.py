@@ -36,7 +36,7 @@ _TOLERANCE = 1e-3
 _FRAME_HW = (384, 640)
 """Input of the exported detector, pixels. It finds more where frames are shrunk less; 640x360 frames are not shrunk."""
 _ANY_NUMBER = {"images": {0: "N"}, "output": {0: "N"}}
-_ANY_SIZE = {"images": {2: "height", 3: "width"}, "output": {1: "places"}}
+_ANY_SIZE = {"images": {0: "N", 2: "height", 3: "width"}, "output": {0: "N", 1: "places"}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,17 @@
-"""``make bench``: the speed of the pipeline, against that of its bare plug-ins.
+"""``passerby bench``: the speed of the pipeline, against that of its bare plug-ins, and how many cameras it can follow.
 
 The floor is a bare loop in this process: it decodes, detects and embeds the same frames and tracklets with the same
 plug-ins, one after the other. Then the pipeline runs inline and on Ray. Only the ratio of one run can be compared
 with that of another machine.
 
-    make bench ARGS='site=pets_halves'                     floor, inline, Ray
-    make bench ARGS='site=pets_halves bench.passes=10'     inline ten times, with the memory after each pass
+    passerby bench site=pets_halves                        floor, inline, Ray, and cameras
+    passerby bench site=pets_halves bench.passes=10        inline ten times, with the memory after each pass
+    passerby bench cameras bench.cameras=1,2,4             what a camera costs; see ``pipeline.cli.bench_cameras``
+    passerby bench scale                                   what 1 to 10,000 need; see ``pipeline.cli.bench_scale``
 """
 
 import asyncio
+import os
 import resource
 import tempfile
 import time
@@ -20,6 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.camera.detection import letterbox
+from pipeline.cli.bench_cameras import compare_cameras
+from pipeline.cli.bench_scale import model_scale
 from pipeline.config.composition import load_config
 from pipeline.config.plan import make_plan
 from pipeline.core import Tracklet
@@ -28,11 +33,15 @@ from pipeline.runtime.assembly import start_pipeline
 from pipeline.runtime.cluster import join_cluster, leave_cluster
 from pipeline.runtime.plan import Plan
 from pipeline.runtime.supervisor import supervise
+from pipeline.telemetry.batch_status import BatchStatus
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_status import MatchStatus
 
 PASSES = "bench.passes="
 """The option of this command alone; all others are overrides of the configuration."""
+
+CAMERA_FPS = 10.0
+"""Frames a second of the cameras that are counted; trackers need 5 to 10 (docs/cameras.md). Larger values fit fewer."""
 
 DRAIN_S = 60.0
 """Seconds for the sinks after the last frame; the run is no measurement if they need longer."""
@@ -46,13 +55,17 @@ class Speed:
         frames_per_s: Of all cameras together.
         start_s: Seconds until the pipeline was ready for its first frame.
         work_s: Seconds of work by stage.
+        processor_s: Seconds of processor time of this process, all threads together; Ray's processes are not in it.
         digest: sha256 of the result.
+        batches: By stage.
     """
 
     frames_per_s: float
     start_s: float
     work_s: Mapping[str, float]
+    processor_s: float
     digest: str
+    batches: Mapping[str, BatchStatus]
 
 
 def main() -> None:
@@ -62,6 +75,12 @@ def main() -> None:
 
 def benchmark(words: list[str]) -> None:
     """Print the table for the configuration that the command line makes."""
+    if words[:1] == ["cameras"]:
+        compare_cameras(words[1:])
+        return
+    if words[:1] == ["scale"]:
+        model_scale(words[1:])
+        return
     overrides = [word for word in words if not word.startswith(PASSES)]
     passes = next((int(word[len(PASSES) :]) for word in words if word.startswith(PASSES)), 0)
     if passes:
@@ -86,7 +105,26 @@ def compare(overrides: Sequence[str]) -> None:
         ratio = f"{speed.frames_per_s / floor:.2f}"
         table.add_row(runtime, f"{speed.frames_per_s:.1f}", ratio, f"{speed.start_s:.1f} s", _shares(work))
         console.print(f"{runtime}: result {speed.digest[:16]}")
+        for stage, batch in speed.batches.items():
+            if batch.mean_call is not None:
+                console.print(f"{runtime}: {stage}: {batch.mean_call:.1f} in a call of the network ({_sizes(batch)})")
+        if runtime == "inline":
+            console.print(sizing(1000 * speed.processor_s / num_frames, len(os.sched_getaffinity(0))))
     console.print(table)
+
+
+def sizing(processor_ms: float, num_cores: int) -> str:
+    """Say how many cameras like those of the run a machine can follow.
+
+    Args:
+        processor_ms: Processor time that a frame takes, all stages together, milliseconds.
+        num_cores: Processor cores.
+    """
+    num_cameras = int(num_cores * 1000 / (processor_ms * CAMERA_FPS))
+    return (
+        f"A frame takes {processor_ms:.1f} ms of processor time. {num_cores} cores can follow up to {num_cameras} such "
+        f"cameras at {CAMERA_FPS:.0f} frames/s; plan for two thirds of that."
+    )
 
 
 def watch_memory(overrides: Sequence[str], passes: int) -> None:
@@ -143,11 +181,11 @@ def _measure(overrides: Sequence[str]) -> tuple[Speed, int]:
             if plan.processes.kind == "ray":
                 join_cluster()
             pipeline = await start_pipeline(plan)
-            ready_at = time.perf_counter()
+            ready_at, ready_processor_s = time.perf_counter(), time.process_time()
             cameras, report = await supervise(
                 pipeline, stop=asyncio.Event(), drain_s=DRAIN_S, watch=_ignore, watch_every_s=0.5
             )
-            wall_s = time.perf_counter() - ready_at
+            wall_s, processor_s = time.perf_counter() - ready_at, time.process_time() - ready_processor_s
             assert report is not None
             num_frames = sum(status.frames_processed for status in cameras.values())
             work = {
@@ -155,12 +193,19 @@ def _measure(overrides: Sequence[str]) -> tuple[Speed, int]:
                 "track": sum(status.track_s for status in cameras.values()),
                 **report.busy_s,
             }
-            return Speed(num_frames / wall_s, ready_at - began, work, report.digest), num_frames
+            batches = {name: sum([await ask() for ask in asks], BatchStatus()) for name, asks in pipeline.busy.items()}
+            speed = Speed(num_frames / wall_s, ready_at - began, work, processor_s, report.digest, batches)
+            return speed, num_frames
 
         try:
             return asyncio.run(measured())
         finally:
             leave_cluster()
+
+
+def _sizes(batch: BatchStatus) -> str:
+    """Return how many calls there were of each size, the histogram."""
+    return ", ".join(f"{count} × {size}" for size, count in batch.calls.items())
 
 
 def _ignore(cameras: Mapping[str, CameraStatus], match: MatchStatus) -> None:

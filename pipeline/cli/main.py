@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module, metadata
 
-from pipeline.config.plugins import EXTRAS, OWN
+from pipeline.config.plugins import OWN, install_command
 
 COMMANDS = {
     "run": ("pipeline.cli.run", "follow people across the cameras of a site"),
@@ -11,6 +11,7 @@ COMMANDS = {
     "job": ("pipeline.cli.job", "own a run on a Ray cluster, for a container"),
     "publish": ("pipeline.cli.publish", "send the frames of a camera to a Kafka topic"),
     "alerts": ("pipeline.cli.alerts", "read the topic of alerts, acknowledge them, try rules on a past run"),
+    "counts": ("pipeline.cli.counts", "count people at lines, in zones, between places, and visitors"),
     "ledger": ("pipeline.cli.ledger", "explain and correct identities, erase people, export"),
     "console": ("pipeline.cli.console", "serve the operator's page over a run's output"),
     "re-export": ("pipeline.cli.re_export", "write MOT text and films again after corrections"),
@@ -43,8 +44,7 @@ def main() -> None:
         missing = (error.name or "").split(".")[0]
         if missing in OWN:
             raise
-        extra = EXTRAS.get(missing, missing)
-        print(f"error: passerby {words[0]}: needs {missing}; pip install '{extra}'", file=sys.stderr)
+        print(f"error: passerby {words[0]}: needs {missing}; {install_command(missing)}", file=sys.stderr)
         sys.exit(2)
     sys.exit(module.main())
 

@@ -83,6 +83,21 @@ def write_heatmap_onnx(
     return _write(path, nodes, {"pictures": [batch, 3, *hw]}, {"maps": shape}, {"weights": weights})
 
 
+def write_yolo_onnx(path: Path, *, hw: Sequence[int] = (640, 640)) -> Path:
+    """Write a network with the outputs of YOLOv8 to v12 that finds one person in the middle of every picture."""
+    cells = sum((hw[0] // stride) * (hw[1] // stride) for stride in (8, 16, 32))
+    table = np.zeros((1, 84, cells), np.float32)
+    table[0, :4] = 16.0
+    table[0, :5, 0] = [hw[1] / 2, hw[0] / 2, hw[1] / 10, hw[0] / 4, 0.9]
+    nodes = [
+        helper.make_node("ReduceMean", ["images"], ["mean"], keepdims=0),
+        helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
+        helper.make_node("Add", ["table", "nothing"], ["output0"]),
+    ]
+    constants = {"table": table, "zero": np.zeros((), np.float32)}
+    return _write(path, nodes, {"images": [1, 3, *hw]}, {"output0": [1, 84, cells]}, constants)
+
+
 def _write(
     path: Path,
     nodes: list[onnx.NodeProto],

@@ -5,6 +5,8 @@ marked ``nightly`` and tried by a job of their own (``pytest -m nightly``).
 """
 
 import json
+import os
+import re
 import subprocess
 import sys
 import venv
@@ -12,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from document_blocks import install_lines
 from plugins import ROOT
 
 pytestmark = pytest.mark.slow
@@ -20,8 +23,8 @@ UNWANTED = {"torch", "torchvision", "pytest", "openvino", "warp_lang", "kafka_py
 """Packages that extras and tests need, and the default run does not."""
 
 
-def run(*command: str | Path, cwd: Path) -> str:
-    done = subprocess.run([*map(str, command)], cwd=cwd, capture_output=True, text=True, timeout=900, check=False)
+def run(*command: str | Path, cwd: Path, timeout_s: float = 900) -> str:
+    done = subprocess.run([*map(str, command)], cwd=cwd, capture_output=True, text=True, timeout=timeout_s, check=False)
     assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-4000:]}"
     return done.stdout
 
@@ -119,6 +122,42 @@ def test_a_small_extra_brings_what_it_is_for(python: Path, wheel: Path, tmp_path
 def test_a_large_extra_brings_what_it_is_for(python: Path, wheel: Path, tmp_path: Path, extra: str) -> None:
     with_extra(python, wheel, extra, tmp_path)
     run(python, "-c", NIGHTLY[extra], cwd=tmp_path)
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("line", install_lines())
+def test_a_documented_line_installs_what_it_names(wheel: Path, tmp_path: Path, line: str) -> None:
+    folder = tmp_path / "environment"
+    venv.create(folder, with_pip=True)
+    if "passerby[" in line:  # an extra of what is installed
+        run(folder / "bin/pip", "install", "--quiet", wheel, cwd=ROOT)
+    if line.startswith(("pipx", "uv")):
+        run(folder / "bin/pip", "install", "--quiet", line.split()[0], cwd=ROOT)
+    here = {
+        "PATH": f"{folder}/bin:{os.environ['PATH']}",
+        "PIPX_HOME": f"{tmp_path}/pipx",
+        "UV_TOOL_DIR": f"{tmp_path}/uv",
+    }
+    here |= {"PIPX_BIN_DIR": f"{folder}/bin", "UV_TOOL_BIN_DIR": f"{folder}/bin"}
+    command = re.sub(r"(?<=[ '])(\.|dist/passerby-\*\.whl)(?=[\['\s]|$)", str(wheel), line)
+    done = subprocess.run(
+        command, shell=True, cwd=ROOT, env=os.environ | here, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{command}: {done.stdout[-1000:]}{done.stderr[-3000:]}"
+    found = run(folder / "bin/passerby", "doctor", cwd=tmp_path)
+    for extra in re.findall(r"\w+", "".join(re.findall(r"\[(.*)\]", line))):
+        assert re.search(rf"^ok +extra {extra} ", found, re.MULTILINE), found
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+def test_one_command_installs_mmpose_and_runs_it(wheel: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "environment", with_pip=True)
+    python = tmp_path / "environment/bin/python"
+    run(python, "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", wheel, cwd=tmp_path)
+    printed = run(python.with_name("passerby"), "doctor", "--install", "mmpose", cwd=tmp_path, timeout_s=3000)
+    assert printed.endswith("pose=mmpose works here\n")
 
 
 @pytest.mark.nightly

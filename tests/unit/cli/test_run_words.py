@@ -55,3 +55,11 @@ def test_a_home_folder_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyP
     words = ["site.cameras={1: ~/ö (1)=a.mp4}", "source.file.seconds=1", "output_dir=~/o=1", "runtime=inline"]
     assert run([*words, "sink=[jsonl]"]) == 0
     assert (tmp_path / "o=1/sightings.jsonl").exists()
+
+
+@pytest.mark.slow
+def test_a_pose_network_that_nothing_asks_for_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["runtime=inline", "pose=passerby", "source.file.seconds=1", f"output_dir={tmp_path / 'out'}"]
+    assert run(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: pose: expected an embedder that asks for keypoints, got one that does not")

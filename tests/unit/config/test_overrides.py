@@ -127,7 +127,6 @@ def test_a_key_of_the_composer_is_refused() -> None:
 @pytest.mark.parametrize(
     ("word", "key", "names"),
     [
-        ("sink=[kafka]", "sink.kafka.servers", ["KAFKA_BOOTSTRAP_SERVERS"]),
         ("sink=[webhook]", "sink.webhook", ["PASSERBY_WEBHOOK_URL"]),
         ("site=campus", "site.cameras.gate", ["CAMERA_USER", "CAMERA_PASSWORD"]),
     ],
