@@ -141,10 +141,8 @@ class _Log:
             self._showing.cancel()
 
     async def _show(self) -> None:
-        from aiohttp import ClientError
-
         at = 0
-        with suppress(RuntimeError, OSError, ClientError):  # _follow reports a cluster that is lost or has forgotten it
+        with suppress(Exception):  # also the client's own errors; _follow reports a cluster that is lost
             async for lines in self._client.tail_job_logs(self._job_id):
                 new = lines[max(0, self._num_shown - at) :]
                 at += len(lines)
