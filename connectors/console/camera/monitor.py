@@ -26,7 +26,7 @@ from connectors.console.camera.best_pictures import BestPictures, blurred, encod
 from connectors.console.camera.clips import ClipBuffer
 from connectors.console.camera.message import pack
 from pipeline.alerts.alert_builder import AlertBuilder
-from pipeline.alerts.zones import Zone, parse_lines, parse_zones
+from pipeline.alerts.zones import Line, Zone, parse_lines, parse_zones
 from pipeline.core import Frame, TrackId, Tracklet
 from pipeline.core.errors import ConfigError
 
@@ -105,7 +105,8 @@ class LiveViewMonitor:
                 "correct them"
             )
         builder = AlertBuilder(name="console", severity="info", group="sink")
-        shapes = (*parse_zones(zones or {}, builder, ground), *parse_lines(lines or {}, builder, ground))
+        shapes: list[Zone | Line] = [*parse_zones(zones or {}, builder, ground)]
+        shapes += parse_lines(lines or {}, builder, ground)
         self._shapes = [shape for shape in shapes if camera_id in shape.frame.camera_ids]
         self._camera_id = camera_id
         self._feed = Path(output_dir) / "console" / FEED
@@ -214,10 +215,10 @@ class LiveViewMonitor:
         """Return name, whether it is a zone, and corners of each shape, each side in [0, 1] of the picture."""
         found = []
         for shape in self._shapes:
-            is_zone = isinstance(shape, Zone)
-            corners = shape.frame.pixels(self._camera_id, shape.polygon if is_zone else shape.ends, frame_hw)
+            corners = shape.polygon if isinstance(shape, Zone) else shape.ends
+            corners = shape.frame.pixels(self._camera_id, corners, frame_hw)
             if np.isfinite(corners).all():  # otherwise it reaches behind the camera
-                found.append((shape.name, is_zone, (corners / frame_hw[::-1]).round(4).tolist()))
+                found.append((shape.name, isinstance(shape, Zone), (corners / frame_hw[::-1]).round(4).tolist()))
         return found
 
     def _live_message(self, frame: Frame, people: dict[TrackId, NDArray[np.float32]], shown_at: float) -> bytes:
