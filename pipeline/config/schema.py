@@ -155,6 +155,7 @@ class AlertingConfig:
     cooldown_s: float = MISSING
     max_open: int = MISSING
     max_parts: int = MISSING
+    exempt: list[str] = field(default_factory=list)
 
 
 @dataclass

@@ -14,6 +14,7 @@ from connectors.console.api.accounts import AccountRoutes
 from connectors.console.api.alerts import AlertRoutes
 from connectors.console.api.clips import ClipRoutes
 from connectors.console.api.corrections import CorrectionRoutes
+from connectors.console.api.counts import CountRoutes
 from connectors.console.api.curl_examples import add_examples
 from connectors.console.api.health import HealthRoutes
 from connectors.console.api.live import LiveRoutes
@@ -68,6 +69,7 @@ def make_app(state: AppState, feed_key: str) -> FastAPI:
         AlertRoutes(state.ledger_view, state.pictures, state.notes),
         PeopleRoutes(state.ledger_view, state.pictures, state.notes),
         ClipRoutes(state.pictures),
+        CountRoutes(state.settings.output_dir),
         SearchRoutes(state),
         CorrectionRoutes(state),
         ReviewRoutes(state),
