@@ -32,6 +32,7 @@ def start_node(command: list[str], variables: dict[str, str]) -> subprocess.Pope
         said += line
         if "Ray runtime started" in line:
             return node
+    node.communicate()
     raise AssertionError(said)
 
 
@@ -51,7 +52,8 @@ def cluster() -> Iterator[dict[str, str]]:
         commands = [
             [
                 *("--head", "--num-cpus=0", "--num-gpus=0", f"--port={port}", f"--temp-dir={folder}"),
-                *("--include-dashboard=false", f"--dashboard-agent-listen-port={free_port()}"),
+                *("--include-dashboard=false", f"--dashboard-port={free_port()}"),
+                f"--dashboard-agent-listen-port={free_port()}",
             ],
             [
                 *(f"--address=127.0.0.1:{port}", "--num-cpus=4", "--num-gpus=1", '--resources={"lane": 2}'),
