@@ -109,7 +109,7 @@ def test_the_device_of_a_plug_in_reserves_a_gpu_and_what_is_missing_is_said_by_i
     assert finished.code == 2
     (line,) = finished.errors
     assert "device: expected" in line
-    assert "place" not in line
+    assert "runtime.place_s" not in line
 
 
 def test_a_run_that_waits_for_what_no_node_has_says_which_and_gives_up(
