@@ -18,6 +18,7 @@ LAYERS = [
     {"models", "pipeline.camera"},
     {"pipeline.embedding"},
     {"pipeline.association", "pipeline.alerts", "pipeline.ledger"},
+    {"pipeline.counts"},
     {"connectors"},
     {"pipeline.telemetry", "pipeline.evaluation"},
     {"pipeline.runtime"},
@@ -41,6 +42,7 @@ LIBRARIES: dict[str, set[str]] = {
     "pipeline.embedding": ARRAYS,
     "pipeline.association": ARRAYS,
     "pipeline.alerts": {"numpy", "scipy"},
+    "pipeline.counts": {"numpy"},
     "pipeline.ledger": {"msgspec", "numpy", "pyarrow"},
     "pipeline.telemetry": {"numpy", "ray", "rich"},
     "pipeline.evaluation": {"numpy", "scipy", "trackeval", "faiss", "rich", "ray"},
@@ -52,6 +54,7 @@ LIBRARIES: dict[str, set[str]] = {
     "models": ARRAYS | NETWORKS | {"httpx", "rich", "yaml"},
     "models.training": ARRAYS | NETWORKS | {"omegaconf", "onnx", "ray", "rich", "yaml"},
     "connectors": {"numpy", "av", "cv2", "httpx", "kafka", "opentelemetry", "paho", "rich", "supervision"},
+    "connectors.counting": {"numpy", "pyarrow"},
     "connectors.kafka": {"numpy", "kafka", "msgspec"},
     "connectors.console": {"numpy", "cv2", "yaml", "websockets", "PIL"}
     | {"argon2", "fastapi", "itsdangerous", "pydantic", "starlette", "uvicorn"},

@@ -38,11 +38,11 @@ def check_kind(key: str, hwaccel: str) -> str:
     return hwaccel
 
 
-def open_video(address: str, hwaccel: str, **options: Any) -> InputContainer:
+def open_video(address: Any, hwaccel: str, **options: Any) -> InputContainer:
     """Return an open container whose video streams the device decodes.
 
     Args:
-        address: As ``av.open`` takes it.
+        address: As ``av.open`` takes it, or a file that is open.
         hwaccel: auto, none, or one of ``DEVICES``.
         **options: Of ``av.open``.
 
@@ -89,6 +89,6 @@ def _known(available: Sequence[str]) -> list[str]:
     return [name for name in available if name in DEVICES] or ["none"]
 
 
-def _open(address: str, **options: Any) -> InputContainer:
+def _open(address: Any, **options: Any) -> InputContainer:
     container: InputContainer = av.open(address, **options)
     return container

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.alerts.engine import AlertEngine
+from pipeline.association.adaptation.adaptation import Adaptation
 from pipeline.association.calibration.likelihood_ratio import Calibration, DistanceModel
 from pipeline.association.constraints import LinkConstraints
 from pipeline.association.geometry.ground_plane import Ground
@@ -17,6 +18,7 @@ from pipeline.association.geometry.topology import Topology, TransitBounds, came
 from pipeline.association.matcher import Matcher
 from pipeline.camera.detection import DetectionStage
 from pipeline.camera.tracking import TrackingStage
+from pipeline.config.intake import camera_intakes
 from pipeline.config.plugins import attribute, build, build_source
 from pipeline.config.schema import (
     AlertingConfig,
@@ -76,7 +78,7 @@ def make_plan(config: PipelineConfig) -> Plan:
     }
     return Plan(
         make_sources=make_sources,
-        max_fps=_max_fps(config.site),
+        intakes=camera_intakes(config.site),
         make_enrolled={
             name: make_source(name, folder, config.source, key=f"enrol.{name}") for name, folder in config.enrol.items()
         },
@@ -91,6 +93,7 @@ def make_plan(config: PipelineConfig) -> Plan:
             _alert_engine,
             [make(node, f"alerts.{name}") for name, node in config.alerts.items()],
             config.alerting,
+            dict(enumerate(config.enrol, start=1)),
         ),
         make_sinks={name: make(node, f"sink.{name}") for name, node in config.sink.items()},
         make_monitors=_monitors(config),
@@ -219,19 +222,6 @@ def _size_hw(size: object, key: str) -> tuple[int, int]:
     return size[0], size[1]
 
 
-def _max_fps(site: SiteConfig) -> dict[str, float]:
-    """Return the option ``max_fps`` of the cameras that have it."""
-    found = {}
-    for camera_id, camera in site.cameras.items():
-        fps = camera.get("max_fps") if isinstance(camera, Mapping) else None
-        if fps is None:
-            continue
-        if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps < inf:
-            raise ConfigError(f"site.cameras.{camera_id}.max_fps: expected a number above 0, got {fps}; correct it")
-        found[camera_id] = float(fps)
-    return found
-
-
 def _replay_speed(speed: object) -> float:
     if speed == "max":
         return inf
@@ -285,6 +275,7 @@ def _matcher(make_gallery: Callable[[], Gallery], matcher: MatcherConfig, site: 
         ),
         LinkConstraints(_topology(site), matcher.leave_after_s),
         ground,
+        Adaptation() if matcher.adapt_to_cameras else None,
         max_false_match_rate=matcher.max_false_match_rate,
         recluster_every_s=matcher.recluster_every_s,
         recluster_window_s=matcher.recluster_window_s,
@@ -338,10 +329,14 @@ def _ground(site: SiteConfig) -> Ground:
     return Ground(homographies)
 
 
-def _alert_engine(make_rules: list[Callable[[], AlertRule]], alerting: AlertingConfig) -> AlertEngine:
+def _alert_engine(
+    make_rules: list[Callable[[], AlertRule]], alerting: AlertingConfig, names: Mapping[int, str]
+) -> AlertEngine:
     return AlertEngine(
         [make_rule() for make_rule in make_rules],
         cooldown_s=alerting.cooldown_s,
         max_open=alerting.max_open,
         max_parts=alerting.max_parts,
+        exempt=alerting.exempt,
+        names=names,
     )

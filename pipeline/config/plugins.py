@@ -11,7 +11,7 @@ from importlib import metadata
 from types import UnionType
 from typing import Any, Unpack, get_args, get_origin, get_type_hints
 
-from pipeline.core.camera_uri import RECORDINGS, file_path, uri_kind
+from pipeline.core.camera_uri import file_path, parse_camera
 from pipeline.core.errors import ConfigError, MissingDependencyError
 
 ALLOWED = ("models.", "connectors.", "pipeline.alerts.")
@@ -23,6 +23,7 @@ ENTRY_POINTS = "passerby.plugins"
 OWN = ("models", "connectors", "pipeline")
 """Packages of this project: a missing module in them is a mistake in ``_target_``, not a missing package."""
 EXTRAS = {
+    "fsspec": "passerby[objects]",
     "apprise": "passerby[apprise]",
     "kafka": "passerby[kafka]",
     "openvino": "passerby[openvino]",
@@ -103,19 +104,17 @@ def build_source(
         ConfigError: If no source opens such a URI, or the options do not fit its constructor.
     """
     key = key or f"site.cameras.{camera_id}"
-    options = dict(camera) if isinstance(camera, Mapping) else {"uri": camera}
-    if options.get("uri") is None:
-        raise ConfigError(f"{key}: expected a uri, got {sorted(options)}; for instance {key}: /a/east.mp4")
-    uri = str(options.pop("uri"))
-    options.pop("max_fps", None)  # of every camera, whatever its source
-    kind = uri_kind(uri)
-    if kind not in sources:
+    try:
+        found = parse_camera(camera)
+    except ValueError as error:
+        raise ConfigError(f"{key}: {error}; for instance {key}: /a/east.mp4") from error
+    if found.kind not in sources:
         raise ConfigError(
-            f"{key}: expected a file, a folder, a device number or one of {sorted(sources)}://, got {kind}://"
+            f"{key}: expected a file, a folder, a device number or one of {sorted(sources)}://, got {found.kind}://"
         )
-    if kind in RECORDINGS:
-        uri = str(file_path(uri).absolute())  # workers may run in another folder
-    return build(_with_options(sources[kind], options), key, camera_id, uri, allow=allow)
+    # Workers may run in another folder.
+    uri = str(file_path(found.uri).absolute()) if found.is_recording else found.uri
+    return build(_with_options(sources[found.kind], found.options), key, camera_id, uri, allow=allow)
 
 
 def _prefixes(allow: Sequence[str]) -> tuple[str, ...]:

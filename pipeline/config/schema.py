@@ -136,6 +136,7 @@ class MatcherConfig:
     forget_after_s: float = number(ABOVE_0)
     max_identities: int = MISSING
     max_prototypes: int = MISSING
+    adapt_to_cameras: bool = MISSING
     calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
 
 
@@ -154,6 +155,7 @@ class AlertingConfig:
     cooldown_s: float = MISSING
     max_open: int = MISSING
     max_parts: int = MISSING
+    exempt: list[str] = field(default_factory=list)
 
 
 @dataclass

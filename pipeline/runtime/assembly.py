@@ -51,7 +51,7 @@ async def _assemble(plan: Plan, processes: Processes) -> RunningPipeline:
                 deliver=match.method("deliver"),
                 limits=plan.camera,
                 make_monitor=plan.make_monitors.get(camera_id),
-                max_fps=plan.max_fps.get(camera_id),
+                intake=plan.intakes[camera_id],
             )
             for camera_id, make_source in plan.make_sources.items()
         },

@@ -125,12 +125,32 @@ class ProcessLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class CameraIntake:
+    """What is done to the frames of one camera before anything looks at them.
+
+    Attributes:
+        max_fps: Frames a second that are taken at most, as evenly spaced as they come; the others are not read. None:
+            all.
+        offset_s: Seconds that are added to their times, because the camera's clock is behind that of the others.
+        watch_view: The view is watched; see ``ViewWatch``. False: a picture that stays the same is searched for people.
+    """
+
+    max_fps: float | None = None
+    offset_s: float = 0.0
+    watch_view: bool = True
+
+
+ALL_FRAMES = CameraIntake()
+"""All frames, with their own times."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Picklable factories of everything a run is made of, and what bounds it. Nothing is running yet.
 
     Attributes:
         make_sources: By camera.
-        max_fps: Frames a second that are taken of a camera at most, by camera; all of those that are not in it.
+        intakes: What is done to the frames of each camera.
         make_enrolled: Pictures of the people who are known from the start, by name.
         make_track: A new tracking stage, one for each camera and session.
         input_hw: Height and width of the detector's input, pixels.
@@ -151,7 +171,7 @@ class Plan:
     """
 
     make_sources: Mapping[str, Callable[[], Source]]
-    max_fps: Mapping[str, float]
+    intakes: Mapping[str, CameraIntake]
     make_enrolled: Mapping[str, Callable[[], Source]]
     make_track: Callable[[], TrackingStage]
     input_hw: tuple[int, int]
