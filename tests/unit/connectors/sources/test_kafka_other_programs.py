@@ -250,6 +250,8 @@ def test_log_append_time_orders_pictures_by_the_brokers_clock(broker: Broker) ->
 
 
 def test_a_camera_that_pauses_is_shown_at_once_when_it_goes_on(broker: Broker) -> None:
+    if broker.is_tansu:
+        pytest.skip("Tansu delivers live messages in bursts")
     topic = broker.make_topic()
     source = make_source(broker, topic, live=True)
     with watching(source) as received:
@@ -267,6 +269,8 @@ def test_a_camera_that_pauses_is_shown_at_once_when_it_goes_on(broker: Broker) -
 
 
 def test_a_live_camera_whose_clock_leaps_for_one_frame_loses_none_but_for_newer_ones(broker: Broker) -> None:
+    if broker.is_tansu:
+        pytest.skip("Tansu delivers live messages in bursts")
     topic = broker.make_topic()
     source = make_source(broker, topic, live=True)
     now = time.time() + 10  # and is ten seconds ahead
