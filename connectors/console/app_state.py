@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from connectors.alerting.picture_store import FILE as ALERT_PICTURES
+from connectors.alerting.picture_store import AlertPictureStore
 from connectors.console.api.sessions import Sessions
 from connectors.console.live_view import LiveView
 from connectors.console.search.networks import RunNetworks
@@ -74,6 +76,8 @@ class AppState:
             keep_s=settings.keep_pictures_s,
             max_bytes=settings.max_picture_bytes,
         )
+        alert_pictures = settings.output_dir / ALERT_PICTURES
+        self.alert_pictures = AlertPictureStore(alert_pictures) if alert_pictures.is_file() else None
         self._submitting = threading.Lock()
         self._dropped_up_to = 0
         self._undone_up_to = 0
@@ -158,3 +162,5 @@ class AppState:
         self.accounts.close()
         self.notes.close()
         self.pictures.close()
+        if self.alert_pictures is not None:
+            self.alert_pictures.close()

@@ -127,6 +127,10 @@ class LiveView:
                 {"track": str(track), "person": persons.get(str(track)), "box": [float(side) for side in box]}
                 for track, *box in people
             ],
+            "shapes": [
+                {"name": str(name), "is_zone": bool(is_zone), "points": [[float(x), float(y)] for x, y in points]}
+                for name, is_zone, points in header.get("shapes", ())
+            ],
         }
         message = pack(shown, jpeg)
         for viewer in viewers:

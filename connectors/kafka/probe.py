@@ -15,7 +15,7 @@ from kafka.net.sasl import get_sasl_mechanism
 TIMEOUT_S = 3.0
 """Seconds that one step may take. Larger values say more about a slow network, and say it later."""
 
-API_VERSIONS, SASL_HANDSHAKE, SASL_AUTHENTICATE = 18, 17, 36
+METADATA, API_VERSIONS, SASL_HANDSHAKE, SASL_AUTHENTICATE = 3, 18, 17, 36
 """Keys of requests in Kafka's protocol."""
 
 NO_ERROR, UNSUPPORTED_SASL_MECHANISM, ILLEGAL_SASL_STATE = 0, 33, 34
@@ -103,7 +103,8 @@ def _greet_in_plain_text(plain: socket.socket, host: str, port: int) -> None:
         else:
             words = f"it closes the connection ({error}); check that it is a Kafka broker"
         raise _RefusedError(words) from error
-    if code == UNSUPPORTED_SASL_MECHANISM and mechanisms:
+    # Some brokers have mechanisms and ask nobody for them.
+    if code == UNSUPPORTED_SASL_MECHANISM and mechanisms and not _answers_anybody(host, port):
         raise _RefusedError("the port asks for user and password in plain text; use a port with sasl_ssl")
 
 
@@ -215,6 +216,16 @@ def _speaks_kafka(host: str, port: int) -> bool:
     try:
         with _connected(host, port) as plain:
             _ask(plain, API_VERSIONS, 0, b"")
+    except (OSError, _RefusedError):
+        return False
+    return True
+
+
+def _answers_anybody(host: str, port: int) -> bool:
+    """Return whether a port answers a question that only those who were let in may ask: of no topic."""
+    try:
+        with _connected(host, port) as plain:
+            _ask(plain, METADATA, 1, struct.pack(">i", 0))
     except (OSError, _RefusedError):
         return False
     return True

@@ -113,6 +113,9 @@ class RecordingReading:
                     decided = self._making.take(sent, self.offsets, letters)
                     yield from self._decided(decided, positions, merge, letters)
                 elif self._ends_at_mark:
+                    # Nothing behind the mark is committed, so that another process finds it.
+                    positions = {**positions, sent.message.partition: sent.message.offset}
+                    merge = TimeMerge(self._merge_window_s)
                     is_over = True
                     break
                 else:

@@ -16,6 +16,14 @@ OPACITY = 0.14
 ARROW = 0.18
 """Length of an arrow over a line, as a fraction of the line."""
 
+SIDES = {
+    Crossing.LEFT_TO_RIGHT: (1,),
+    Crossing.RIGHT_TO_LEFT: (-1,),
+    Crossing.BOTH: (1, -1),
+    Crossing.NEITHER: (),
+}
+"""Arrows over a line, by its forbidden directions: 1 points to the right, looking from its first end to the second."""
+
 
 class ShapePainter:
     """Draws zones as tinted areas, and lines with an arrow for each forbidden direction; both with their names.
@@ -65,8 +73,7 @@ class ShapePainter:
         middle = ends.mean(axis=0)
         start, end = ends.round().astype(int).tolist()
         cv2.line(image, start, end, LINE_COLOR, round(2 * unit), cv2.LINE_AA)
-        sides = {Crossing.LEFT_TO_RIGHT: [1], Crossing.RIGHT_TO_LEFT: [-1], Crossing.BOTH: [1, -1]}
-        for side in sides[line.forbidden]:
+        for side in SIDES[line.forbidden]:
             tail, head = np.array([middle, middle + side * right]).round().astype(int).tolist()
             cv2.arrowedLine(image, tail, head, LINE_COLOR, round(2 * unit), cv2.LINE_AA, tipLength=0.35)
         self._write(image, line.name, ends[0], unit)

@@ -11,8 +11,8 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -30,7 +30,7 @@ from connectors.sources.video_file import VideoFileSource
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.zones import parse_lines, parse_zones
 from pipeline.core import Frame, Source, TrackPart
-from pipeline.core.camera_uri import IMAGES, RECORDINGS, uri_kind
+from pipeline.core.camera_uri import IMAGES, parse_camera
 from pipeline.core.errors import ConnectorError, SourceLostError
 
 logger = logging.getLogger(__name__)
@@ -154,7 +154,8 @@ class AnnotatedVideoSink:
         video = VideoWriter(self._folder / f"{camera_id}.mp4", crf=self._crf, threads=self._threads)
         masks = self._boxes.masks(camera_id, max_gap_s=self._max_gap_s)
         last = int(boxes["index"][-1]) + 1 if len(boxes) else None
-        for frame in _with_progress(_frames_until(source, ends_at), camera_id, last):
+        offset_s = parse_camera(self._cameras[camera_id]).offset_s
+        for frame in _with_progress(_frames_until(source, ends_at, offset_s), camera_id, last):
             index = frame.stamp.index
             picture = _covered(frame.image, _of_frame(masks, index)["box_xyxy"])
             for place in wanted.get(index, ()):
@@ -167,24 +168,24 @@ class AnnotatedVideoSink:
 
 def _open_recording(camera_id: str, camera: object) -> Source | None:
     """Open the footage of a camera again, as ``site.cameras`` names it; return None if the camera is live."""
-    block = camera if isinstance(camera, Mapping) else {"uri": camera}
-    options: dict[str, Any] = {str(key): value for key, value in block.items()}
-    uri = str(options.pop("uri"))
-    options.pop("max_fps", None)
-    kind = uri_kind(uri)
-    if kind not in RECORDINGS:
+    found = parse_camera(camera)
+    if not found.is_recording:
         return None
-    return ImagesSource(camera_id, uri, **options) if kind == IMAGES else VideoFileSource(camera_id, uri, **options)
+    make = ImagesSource if found.kind == IMAGES else VideoFileSource
+    return make(
+        camera_id, found.uri, **{**found.options, "follow": False} if make is VideoFileSource else found.options
+    )
 
 
-def _frames_until(source: Source, ends_at: float) -> Iterator[Frame]:
-    """Yield a recording's frames up to a time; a recording that is cut off ends there."""
+def _frames_until(source: Source, ends_at: float, offset_s: float) -> Iterator[Frame]:
+    """Yield a recording's frames up to a time, offset added; a recording that is cut off ends there."""
     frames = source.frames()
     try:
         for frame in frames:
-            if frame.stamp.captured_at > ends_at:
+            at = frame.stamp.captured_at + offset_s
+            if at > ends_at:
                 break
-            yield frame
+            yield replace(frame, stamp=replace(frame.stamp, captured_at=at)) if offset_s else frame
     except SourceLostError as error:
         logger.warning("camera %s: its video ends where the recording is cut off: %s", source.camera_id, error)
     finally:

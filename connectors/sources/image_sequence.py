@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+from pipeline.core.camera_uri import IMAGE_SUFFIXES
 
 MAX_SPARSE = 100
 """Numbers for each image, on average, from which they are no frame numbers. More accept longer holes."""
@@ -79,18 +79,20 @@ def read_sequence(folder: Path, fps: float) -> ImageSequence:
     if is_mot:
         where, fps, promised = _read_seqinfo(folder)
     try:
-        paths = [path for path in where.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
+        paths = [
+            path for path in where.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+        ]
     except OSError as error:
         raise UnreadableFolderError(
             f"expected a folder of images, got {error.strerror} for {where}; correct the path"
         ) from error
     if not paths:
         raise UnreadableFolderError(
-            f"expected {promised or 'some'} images ({', '.join(SUFFIXES)}), got 0 in {where}; "
+            f"expected {promised or 'some'} images ({', '.join(IMAGE_SUFFIXES)}), got 0 in {where}; "
             "correct the path, or copy it again"
         )
-    paths.sort(key=_order)
-    if not is_mot and (moments := [_moment(path.stem) for path in paths]) and None not in moments:
+    paths.sort(key=natural_order)
+    if not is_mot and (moments := [moment_in_name(path.stem) for path in paths]) and None not in moments:
         known = sorted((moment, path) for moment, path in zip(moments, paths, strict=True) if moment is not None)
         began_at = known[0][0]
         images = tuple(ImageFile(path, n, moment - began_at) for n, (moment, path) in enumerate(known))
@@ -116,7 +118,7 @@ def _read_seqinfo(folder: Path) -> tuple[Path, float, int]:
     return folder / section.get("imDir", "img1"), fps, length
 
 
-def _order(path: Path) -> tuple[list[tuple[int, str]], str]:
+def natural_order(path: Path) -> tuple[list[tuple[int, str]], str]:
     """Return the sort key that puts frame_10 after frame_9."""
     parts = re.split(r"([0-9]+)", path.stem)
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], path.name
@@ -141,7 +143,7 @@ def _numbers(paths: list[Path], *, is_mot: bool) -> list[int]:
     return [(number - numbers[0]) // step for number in numbers]
 
 
-def _moment(stem: str) -> float | None:
+def moment_in_name(stem: str) -> float | None:
     """Return the Unix seconds that a name holds; None if it holds none."""
     if (found := _MOMENT.search(stem)) is not None:
         year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])

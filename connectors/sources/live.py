@@ -1,27 +1,46 @@
 """A live camera: its newest frame, however the camera is connected.
 
 Needs: what its opener needs (``network.py``, ``webcam.py``).
-Guarantee: the newest frame, stamped at arrival. Frames that were not taken in time leave a gap in ``index``. Damaged
-ones are counted.
+Guarantee: the newest frame, stamped at arrival or by the camera's clock. Frames that were not taken in time leave a
+gap in ``index``. Damaged ones are counted.
 When slow: drops old frames and counts them.
 Secrets: user and password in the URI. They reach no log and no error.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from connectors.sources.damage import MAX_IN_A_ROW, DamageLog
+from connectors.sources.hardware_decoding import CPU
 from connectors.sources.live_reading import LiveReading, ReadingEndedError
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import ConfigError, SourceLostError
 from pipeline.core.source_report import SourceReport
 
-Picture = Callable[[], NDArray[np.uint8]]
-"""Returns an image, shape ``(H, W, 3)``, uint8, RGB. It is a call so that dropped pictures cost no conversion."""
+NO_CLOCK_AFTER = 500
+"""Pictures without the sender's time after which that is said. More say it later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture that has arrived.
+
+    Attributes:
+        image: Returns it, shape ``(H, W, 3)``, uint8, RGB. It is a call so that dropped pictures cost no conversion.
+        captured_at: Unix seconds by the sender's clock; None if it does not say.
+    """
+
+    image: Callable[[], NDArray[np.uint8]]
+    captured_at: float | None = None
+
+
+logger = logging.getLogger(__name__)
 
 
 class Opener(Protocol):
@@ -62,11 +81,13 @@ class LiveSource:
         open_timeout_s: Seconds within which the first picture must arrive.
         read_timeout_s: Seconds within which each further picture must arrive.
         max_bad_in_a_row: Damaged pictures in a row after which the camera counts as broken; at least 1.
+        clock: ``arrival`` stamps pictures when they arrive; ``sender`` by the camera's clock, as soon as it sends that.
         ca_file: For an opener that takes it; see ``NetworkOpener``.
-        verify: For an opener that takes it, likewise; None for one that takes neither.
+        verify: Likewise; None for one that does not.
+        hwaccel: Likewise.
 
     Raises:
-        ConfigError: If the opener cannot open such a URI.
+        ConfigError: If the opener cannot open such a URI, or there is no such clock.
     """
 
     live = True
@@ -80,14 +101,22 @@ class LiveSource:
         open_timeout_s: float,
         read_timeout_s: float,
         max_bad_in_a_row: int = MAX_IN_A_ROW,
+        clock: str = "arrival",
         ca_file: str | None = None,
         verify: bool | None = None,
+        hwaccel: str | None = None,
     ) -> None:
         self.camera_id = camera_id
+        if clock not in ("arrival", "sender"):
+            raise ConfigError(f"site.cameras.{camera_id}.clock: expected arrival or sender, got {clock}; correct it")
+        self._is_senders = clock == "sender"
+        self._num_untimed = 0
         self._damage = DamageLog(camera_id, max_in_a_row=max_bad_in_a_row)
-        self._opener = opener(uri) if verify is None else opener(uri, ca_file=ca_file, verify=verify)
+        options = {"ca_file": ca_file, "verify": verify, "hwaccel": hwaccel}
+        self._opener = opener(uri, **{name: value for name, value in options.items() if value is not None})
         self._open_timeout_s = open_timeout_s
         self._read_timeout_s = read_timeout_s
+        self._num_on_device = 0
         self._reading = self._make_reading()
 
     @property
@@ -102,7 +131,12 @@ class LiveSource:
 
     def report(self) -> SourceReport:
         """Return what was left out so far."""
-        return SourceReport(self._damage.times, is_unverified=self._opener.is_unverified)
+        return SourceReport(
+            self._damage.times,
+            is_unverified=self._opener.is_unverified,
+            decoder=getattr(self._opener, "decoder", ""),  # a webcam has none of its own
+            num_on_device=self._num_on_device,
+        )
 
     def check(self) -> None:
         """Open the camera and wait for a picture.
@@ -125,7 +159,8 @@ class LiveSource:
         """
         try:
             for arrival in self._reading.arrivals():
-                yield Frame(FrameStamp(self.camera_id, arrival.index, arrival.arrived_at), arrival.picture())
+                at = self._captured_at(arrival.picture, arrival.arrived_at)
+                yield Frame(FrameStamp(self.camera_id, arrival.index, at), arrival.picture.image())
         except ReadingEndedError as error:
             raise SourceLostError(
                 f"{self._opener.address}: expected pictures, got {error}; check {self._opener.advice}"
@@ -142,6 +177,19 @@ class LiveSource:
         """End ``frames`` for good; idempotent, from any thread."""
         self._reading.close()
 
+    def _captured_at(self, picture: Picture, arrived_at: float) -> float:
+        if not self._is_senders:
+            return arrived_at
+        if picture.captured_at is not None:
+            self._num_untimed = 0
+            return picture.captured_at
+        self._num_untimed += 1
+        if self._num_untimed == NO_CLOCK_AFTER:
+            logger.warning(
+                "camera %s sends no time of its clock (RTCP); its pictures are stamped when they arrive", self.camera_id
+            )
+        return arrived_at
+
     def _make_reading(self) -> LiveReading[Picture]:
         return LiveReading(
             f"live-{self.camera_id}",
@@ -154,6 +202,7 @@ class LiveSource:
         for picture in self._opener.pictures(open_timeout_s=self._open_timeout_s, read_timeout_s=self._read_timeout_s):
             if picture is not None:
                 self._damage.good()
+                self._num_on_device += getattr(self._opener, "decoder", CPU) not in ("", CPU)
                 yield picture
                 continue
             try:

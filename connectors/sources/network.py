@@ -1,66 +1,128 @@
-"""Opens a network camera for ``live.py``: RTSP over TCP, or MJPEG and MPEG-TS over HTTP.
+"""Opens a network stream that FFmpeg reads, for ``live.py``: RTSP, MJPEG and HLS by HTTP, RTMP, UDP, RTP, SRT.
 
-Needs: av.
-Secrets: user and password in the URL. They reach no log and no error.
+Needs: av; for SRT also the program ``ffmpeg``, because FFmpeg in PyAV does not speak it.
+Secrets: user and password in the URL, or from the environment or a file. They reach no log and no error.
 """
 
-from collections.abc import Iterator
+import logging
+import struct
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from urllib.parse import urlsplit
 
 import av
 import av.error
+from av.container import InputContainer
 
 from connectors.pictures.rgb import ToRgb
 from connectors.redaction import redact_url
 from connectors.sources.certificates import authorities, why_refused
+from connectors.sources.credentials import address_with_credentials
+from connectors.sources.ffmpeg_relay import FfmpegRelay
+from connectors.sources.hardware_decoding import NONE, HardwareDecodingError, check_kind, decoder_of, open_video
 from connectors.sources.live import Picture
 from connectors.sources.live_reading import ReadingEndedError
+from pipeline.core.errors import ConfigError
 
-RTSP = {"rtsp_transport": "tcp", "fpsprobesize": "0", "analyzeduration": "1000000"}
-"""Options of FFmpeg for ``rtsp`` and ``rtsps``.
+OPTIONS = {"fpsprobesize": "0", "analyzeduration": "1000000"}
+"""Options of FFmpeg.
 
 Without measuring the frame rate, the first picture arrives after 0.3 s instead of 1.1 s (25 frames/s). The common
 ``fflags=nobuffer`` discards what was read before, key frame included: the first picture arrives after 2.1 s, and later
 ones no sooner.
 """
-HTTP = {**RTSP, "format_whitelist": "mpjpeg,mjpeg,jpeg_pipe,mpegts,h264,hevc,flv,matroska,mov"}
-"""Options of FFmpeg for ``http`` and ``https``. HLS is left out: its parts would be opened without any verification."""
-PORTS = {"rtsps": 322, "https": 443}
+
+NO_HLS = {"format_whitelist": "mpjpeg,mjpeg,jpeg_pipe,mpegts,h264,hevc,flv,matroska,mov"}
+"""Options of FFmpeg for ``https`` that is verified: the parts of HLS would be opened without verification."""
+
+PORTS = {"rtsps": 322, "https": 443, "rtmps": 443}
 """Encrypted schemes, and their usual ports."""
+
+TRANSPORTS: Mapping[str, Sequence[str]] = {
+    "tcp": ("tcp",),
+    "udp": ("udp",),
+    "udp_multicast": ("udp_multicast",),
+    "http": ("http",),
+    "auto": ("tcp", "udp"),
+}
+"""Transports of RTSP, and what FFmpeg tries for each, in order."""
+
+MAX_AHEAD_S = 10.0
+"""Seconds that a picture of HLS may be ahead of its time; above that, its clock leapt. More wait for longer."""
+
+MAX_BEHIND_S = 2.0
+"""Seconds that a picture of HLS may be late before all later ones are shifted. More catch up for longer."""
+
+logger = logging.getLogger(__name__)
 
 
 class NetworkOpener:
     """Opens the stream of a network camera. Of an encrypted one, the certificate is verified.
 
     Args:
-        uri: ``rtsp://user:password@host:554/path``, ``rtsps://…``, ``http://…`` or ``https://…``.
+        uri: ``rtsp://user:password@host:554/path``, or another address that FFmpeg reads.
         threads: Threads of the decoder; at least 1.
+        transport: Of RTSP: ``tcp``, ``udp``, ``udp_multicast``, ``http`` or ``auto``, which is TCP and then UDP.
+        username: The user, unless the address holds one.
+        password_env: Environment variable that holds the password.
+        password_file: File that holds the password.
+        options: More options of FFmpeg, by name.
         ca_file: Authorities that may sign the camera's certificate, or the certificate itself if the camera signs its
             own (PEM); None: those of this system.
         verify: False: look at no certificate. Anybody between here and the camera may then see and change its pictures.
+        hwaccel: What decodes: ``none`` for the processor, ``cuda``, ``vaapi``, ``qsv``; ``auto`` for what is there.
 
     Attributes:
         address: The URL without user and password.
         advice: What to check when the camera sends nothing.
         is_unverified: It is encrypted, and its certificate is not looked at.
+        decoder: What decodes it; empty before it is open.
 
     Raises:
-        ConfigError: If there is no file of authorities.
+        ConfigError: If the transport or ``hwaccel`` is none of these, or there is no file of authorities.
     """
 
-    def __init__(self, uri: str, *, threads: int, ca_file: str | None = None, verify: bool = True) -> None:
+    def __init__(
+        self,
+        uri: str,
+        *,
+        threads: int,
+        transport: str = "tcp",
+        username: str | None = None,
+        password_env: str | None = None,
+        password_file: str | None = None,
+        options: Mapping[str, object] | None = None,
+        ca_file: str | None = None,
+        verify: bool = True,
+        hwaccel: str = NONE,
+    ) -> None:
         self.address = redact_url(uri)
+        if transport not in TRANSPORTS:
+            raise ConfigError(f"opener.transport: expected one of {', '.join(TRANSPORTS)}, got {transport}; correct it")
         self._uri = uri
-        self._threads = threads
+        self._hwaccel = check_kind(self.address, hwaccel)
+        self.decoder = ""
+        self._with_credentials = partial(
+            address_with_credentials,
+            uri,
+            username=username,
+            password_env=password_env,
+            password_file=password_file,
+        )
         scheme = urlsplit(uri).scheme.lower()
-        self._options = dict(RTSP if scheme.startswith("rtsp") else HTTP)
+        self._is_relayed = scheme == "srt"
+        self._threads = threads
+        self._transports = TRANSPORTS[transport] if scheme.startswith("rtsp") else ("",)
         self._port = PORTS.get(scheme)
         self._authorities = authorities(ca_file) if self._port is not None and verify else None
         self.is_unverified = self._port is not None and not verify
         self.advice = "address, user and password, that the camera is on, and that the network reaches it"
+        trusted: dict[str, str] = {}
         if self._authorities is not None:
-            self._options |= {"tls_verify": "1", "ca_file": self._authorities}
+            trusted = {"tls_verify": "1", "ca_file": self._authorities, **(NO_HLS if scheme == "https" else {})}
+        self._options = {**OPTIONS, **{name: str(value) for name, value in (options or {}).items()}, **trusted}
 
     def pictures(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[Picture | None]:
         """Open the stream and yield its pictures as they arrive; None for a damaged one.
@@ -69,30 +131,17 @@ class NetworkOpener:
             ReadingEndedError: If it cannot be opened, is not who it says it is, holds no pictures, or breaks.
         """
         reason = None
-        has_begun = False
-        to_rgb = ToRgb()
         try:
-            with av.open(self._uri, options=self._options, timeout=(open_timeout_s, read_timeout_s)) as container:
-                stream = container.streams.best("video")
-                if stream is None:
-                    raise ReadingEndedError("a stream without pictures")
-                # Threads by frame would delay the stream by one picture each.
-                stream.codec_context.thread_type = "SLICE"
-                stream.codec_context.thread_count = self._threads
-                for packet in container.demux(stream):
-                    try:
-                        decoded = packet.decode()
-                    except av.error.InvalidDataError:
-                        # Normal before the first key frame. If it persists, the reading's time-out ends it.
-                        if has_begun:
-                            yield None
-                        continue
-                    has_begun = has_begun or bool(decoded)
-                    for picture in decoded:
-                        yield partial(to_rgb.image, picture)
+            with ExitStack() as opened:
+                container = self._open(opened, (open_timeout_s, read_timeout_s))
+                yield from self._decoded(container)
         except (av.error.FFmpegError, OSError) as error:
             # The error itself holds the whole address, so it must not become the cause of the one below.
             reason = error.strerror or type(error).__name__
+        except HardwareDecodingError as error:
+            reason = f"no pictures with hwaccel={self._hwaccel} ({error}; set auto or none)"
+        except ConfigError as error:
+            reason = str(error)
         if reason is not None:
             raise ReadingEndedError(self._why_untrusted(open_timeout_s) or reason)
 
@@ -104,4 +153,86 @@ class NetworkOpener:
         why = why_refused(parts.hostname or "", parts.port or self._port, self._authorities, timeout_s)
         if why is not None:
             self.advice = "that the address is the camera's, and name its authority or its own certificate as ca_file"
+        elif parts.path.endswith(".m3u8"):
+            self.advice = "that it is no HLS, of which certificates cannot be verified; verify: false reads it"
         return why
+
+    def _open(self, opened: ExitStack, timeout_s: tuple[float, float]) -> InputContainer:
+        address = self._with_credentials()
+        if self._is_relayed:
+            relay = opened.enter_context(FfmpegRelay(address))
+            container: InputContainer = opened.enter_context(open_video(relay, self._hwaccel, format="mpegts"))
+            return container
+        for transport in self._transports:
+            options = {**({"rtsp_transport": transport} if transport else {}), **self._options}
+            try:
+                container = opened.enter_context(open_video(address, self._hwaccel, options=options, timeout=timeout_s))
+            except (av.error.FFmpegError, OSError):
+                if transport == self._transports[-1]:
+                    raise
+            else:
+                return container
+        raise AssertionError("a transport is tried")
+
+    def _decoded(self, container: InputContainer) -> Iterator[Picture | None]:
+        stream = container.streams.best("video")
+        if stream is None:
+            raise ReadingEndedError("a stream without pictures")
+        # Threads by frame would delay the stream by one picture each.
+        stream.codec_context.thread_type = "SLICE"
+        stream.codec_context.thread_count = self._threads
+        self.decoder = decoder_of(stream, self._hwaccel)
+        to_rgb, has_begun = ToRgb(), False
+        sender = SenderClock()
+        # A server of HLS sends a segment at once, and of a live camera only the newest picture counts.
+        pace = Pace() if container.format.name in ("hls", "dash") else None
+        for packet in container.demux(stream):
+            sender.learn(packet)
+            try:
+                decoded = packet.decode()
+            except av.error.InvalidDataError:
+                # Normal before the first key frame. If it persists, the reading's time-out ends it.
+                if has_begun:
+                    yield None
+                continue
+            has_begun = has_begun or bool(decoded)
+            for picture in decoded:
+                assert isinstance(picture, av.VideoFrame)
+                if pace is not None and picture.time is not None:
+                    pace.wait_for(picture.time)
+                yield Picture(partial(to_rgb.image, picture), sender.captured_at(picture))
+
+
+class SenderClock:
+    """When pictures were taken, by the sender's clock: RTCP relates the times of an RTSP stream to it."""
+
+    def __init__(self) -> None:
+        self._known: tuple[float, int] | None = None
+
+    def learn(self, packet: av.Packet) -> None:
+        """Take the time of a packet, if it has one."""
+        if packet.pts is not None and packet.has_sidedata("prft"):
+            (wall_us,) = struct.unpack_from("<q", bytes(packet.get_sidedata("prft")))
+            self._known = wall_us / 1e6, packet.pts
+
+    def captured_at(self, picture: av.VideoFrame) -> float | None:
+        """Return the Unix seconds of a picture by the sender's clock; None while it has not been sent."""
+        if self._known is None or picture.pts is None or picture.time_base is None:
+            return None
+        wall_s, pts = self._known
+        return wall_s + float((picture.pts - pts) * picture.time_base)
+
+
+class Pace:
+    """Lets pictures that come in bursts pass at the times of their stream."""
+
+    def __init__(self) -> None:
+        self._origin: float | None = None
+
+    def wait_for(self, seconds: float) -> None:
+        """Wait until a picture is due; ``seconds`` is its time in the stream."""
+        now = time.monotonic()
+        if self._origin is not None and -MAX_BEHIND_S < self._origin + seconds - now < MAX_AHEAD_S:
+            time.sleep(max(0.0, self._origin + seconds - now))
+        else:
+            self._origin = now - seconds

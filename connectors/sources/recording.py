@@ -5,10 +5,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 
 import av
 import av.error
+from av.container import InputContainer
+
+from connectors.sources.hardware_decoding import NONE, decoder_of
 
 USUAL_FPS = Fraction(25)
 """Frames a second that are assumed if the container does not say."""
@@ -51,33 +53,31 @@ class BadPicture:
 
 
 class Recording:
-    """An open file; a context manager that closes it.
+    """An open file.
 
     Args:
-        path: The file.
+        container: The file.
         threads: Threads of the decoder; at least 1.
+        hwaccel: See ``hardware_decoding``.
 
     Attributes:
         frame_s: Seconds of one frame, as the header says.
+        decoder: What decodes it.
 
     Raises:
         BrokenError: If it holds no pictures.
-        FFmpegError: If it cannot be opened.
+        HardwareDecodingError: If the device that ``hwaccel`` names cannot decode it.
     """
 
-    def __init__(self, path: Path, threads: int) -> None:
-        # With the scheme, because FFmpeg would take "a:b.mp4" for a protocol.
-        self._container = av.open(f"file:{path}")
-        try:
-            stream = self._container.streams.best("video")
-            if stream is None:
-                raise BrokenError("no pictures, at most sound,")
-            self._stream = stream
-            self._stream.codec_context.thread_count = threads
-            self._stream.codec_context.thread_type = "AUTO"
-        except BaseException:
-            self._container.close()
-            raise
+    def __init__(self, container: InputContainer, threads: int, hwaccel: str = NONE) -> None:
+        self._container = container
+        stream = container.streams.best("video")
+        if stream is None:
+            raise BrokenError("no pictures, at most sound,")
+        self._stream = stream
+        self._stream.codec_context.thread_count = threads
+        self._stream.codec_context.thread_type = "AUTO"
+        self.decoder = decoder_of(stream, hwaccel)
         # One of the two is often the rate of the clock, which is higher.
         rates = [rate for rate in (self._stream.average_rate, self._stream.guessed_rate) if rate]
         self.frame_s = float(1 / min(rates, default=USUAL_FPS))
@@ -87,12 +87,6 @@ class Recording:
         self._ends_at_s = 0.0
         self._bad: list[tuple[int, str]] = []
         self._awaited: Counter[int] = Counter()
-
-    def __enter__(self) -> "Recording":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._container.close()
 
     def pictures(self) -> Iterator[tuple[int, av.VideoFrame | BadPicture]]:
         """Yield frame numbers and pictures, in presentation order; a damaged one has its number, too.

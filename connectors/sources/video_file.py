@@ -1,14 +1,15 @@
-"""A recording: any video file that FFmpeg reads.
+"""A recording: any video file that FFmpeg reads, or several that follow one another.
 
-Needs: av.
+Needs: av, and what its files need (``local_files.py``, ``web_file.py``, ``object_files.py``).
 Guarantee: every frame that can be decoded, with the times of the recording; the same frames, bit for bit, each time.
 Bad frames are left out and counted, and keep their index.
 When slow: waits, and never drops a frame.
-Secrets: none.
+Secrets: those of its files. They reach no log and no error.
 """
 
+import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import inf
 
 import av
@@ -17,10 +18,12 @@ import av.error
 from connectors.pictures.rectangle import check_inside, checked_rectangle, size_hw
 from connectors.pictures.rgb import ToRgb
 from connectors.sources.damage import MAX_IN_A_ROW, DamageLog
+from connectors.sources.hardware_decoding import CPU, NONE, HardwareDecodingError, check_kind
+from connectors.sources.local_files import LocalFiles
 from connectors.sources.recording import BadPicture, BrokenError, Recording, error_words
 from connectors.sources.stream_clock import StreamClock
+from connectors.sources.video_files import NoVideoError, VideoFile, VideoFiles
 from pipeline.core import Frame, FrameStamp
-from pipeline.core.camera_uri import file_path
 from pipeline.core.errors import ConfigError, SourceLostError
 from pipeline.core.source_report import SourceReport
 
@@ -30,23 +33,41 @@ from pipeline.core.source_report import SourceReport
 # H.264 130-210 / 230-370 against 240-260 / 300-330. The loss is mostly fresh memory for each picture: with a malloc
 # that keeps it (MALLOC_MMAP_THRESHOLD_ and MALLOC_TRIM_THRESHOLD_ above 1 GB; one run), one thread gives 1,820 and 255.
 
+MAX_OFF_S = 2.0
+"""Seconds that the time in a file's name may differ from the end of the file before it, and still continues it.
+
+Names are in whole seconds, of when the file was opened. Less makes false gaps; more closes gaps that were there.
+"""
+
+MAX_CHECKED = 5
+"""Files of a recording of many that are tried until one has a picture. More delay the message that none has."""
+
+logger = logging.getLogger(__name__)
+
 
 class VideoFileSource:
-    """Frames of a video file.
+    """Frames of a video file, or of several as one recording.
 
     A file that was cut off is recognised by an incomplete picture at its end, or by a header that promises more.
-    Transport streams and raw video have neither, so they just end.
+    Transport streams and raw video have neither, so they just end. If it is one of several, it is said and counted as
+    one bad frame, and the next one follows.
+
+    A file whose name holds a date and time begins then, if it is one of several. Others follow the one before.
 
     Args:
         camera_id: The camera that recorded it.
-        uri: Path, or ``file://`` URL.
-        starts_at: Unix seconds of the first frame.
+        uri: Path, pattern, folder of videos, ``file://`` URL, or what ``files`` takes.
+        files: Finds the files; None: on this machine.
+        starts_at: Unix seconds of the first frame. 0 means what the names of several files say, if they say it.
         crop_xyxy: Left, top, right, bottom of the part of the picture that this camera sees, pixels; None: all.
         stride: Every n-th frame is yielded; at least 1. ``index`` is still the frame's number in the recording.
         seconds: Seconds to read from the beginning; above 0. None: all.
         threads: Threads of the decoder; at least 1.
         max_bad_in_a_row: Bad frames in a row after which the recording counts as broken off; at least 1.
         on_gap: A lasting leap of the times is kept (``keep``), closed (``cut``) or an error (``refuse``).
+        follow: The recording is still being written: wait for more at its end.
+        idle_s: With ``follow``, seconds without more after which it has ended; above 0.
+        hwaccel: What decodes: ``none`` for the processor, ``cuda``, ``vaapi``, ``qsv``; ``auto`` for what is there.
 
     Raises:
         ConfigError: If an option is out of range.
@@ -60,6 +81,7 @@ class VideoFileSource:
         camera_id: str,
         uri: str,
         *,
+        files: Callable[[str], VideoFiles] | None = None,
         starts_at: float = 0.0,
         crop_xyxy: Sequence[int] | None = None,
         stride: int = 1,
@@ -67,10 +89,20 @@ class VideoFileSource:
         threads: int = 1,
         max_bad_in_a_row: int = MAX_IN_A_ROW,
         on_gap: str = "keep",
+        follow: bool = False,
+        idle_s: float = 60.0,
+        hwaccel: str = NONE,
     ) -> None:
         self.camera_id = camera_id
-        self._path = file_path(uri)
-        self._starts_at = starts_at
+        if idle_s <= 0 or (follow and files is not None):
+            raise ConfigError(
+                f"site.cameras.{camera_id}: expected idle_s above 0, and follow only of files of this machine, got "
+                f"{idle_s} and {follow}; correct them"
+            )
+        self._files = LocalFiles(uri, follow=follow, idle_s=idle_s) if files is None else files(uri)
+        self._starts_at = self._first_at = starts_at
+        self._zero_at: float | None = None
+        self._follows = follow
         self._crop = None if crop_xyxy is None else checked_rectangle(camera_id, crop_xyxy)
         if stride < 1 or threads < 1:
             raise ConfigError(
@@ -86,6 +118,8 @@ class VideoFileSource:
         self._threads = threads
         self._resume_at = 0
         self._on_gap = on_gap
+        self._hwaccel = check_kind(f"site.cameras.{camera_id}", hwaccel)
+        self._decoder, self._num_on_device = "", 0
         self._damage = DamageLog(camera_id, max_in_a_row=max_bad_in_a_row)
         self._clock = self._make_clock(1.0)  # checks the option
         self._closed = threading.Event()
@@ -97,29 +131,45 @@ class VideoFileSource:
 
     def report(self) -> SourceReport:
         """Return what was left out and repaired so far."""
-        return SourceReport(self._damage.times, self._clock.num_repaired, self._clock.gaps)
+        return SourceReport(
+            self._damage.times,
+            self._clock.num_repaired,
+            self._clock.gaps,
+            decoder=self._decoder,
+            num_on_device=self._num_on_device,
+        )
 
     def check(self) -> None:
-        """Decode the first whole picture.
+        """Decode the first whole picture. A recording that is still being written may have none yet.
 
         Raises:
             ConfigError: If there is no such file, it is not a video, or ``crop_xyxy`` is not inside the picture.
         """
         key = f"site.cameras.{self.camera_id}"
-        if not self._path.is_file():
-            raise ConfigError(f"{key}: expected a video file, got nothing at {self._path}; correct the path")
-        if self._path.stat().st_size == 0:
-            raise ConfigError(f"{key}: expected a video, got the empty file {self._path}; copy it again")
+        reason = None
         try:
-            with Recording(self._path, 1) as recording:
-                pictures = (found for _, found in recording.pictures() if not isinstance(found, BadPicture))
-                image = ToRgb().image(next(pictures))
-        except (av.error.FFmpegError, OSError, BrokenError, StopIteration) as error:
-            raise ConfigError(
-                f"{key}: expected a video, got {error_words(error)} from {self._path}; "
-                "try it in a video player, or copy it again"
-            ) from error
-        check_inside(self.camera_id, self._crop, image)
+            for file in self._files.there_now()[:MAX_CHECKED]:
+                try:
+                    with file.open(self._hwaccel) as container:
+                        recording = Recording(container, 1, self._hwaccel)
+                        pictures = (found for _, found in recording.pictures() if not isinstance(found, BadPicture))
+                        image = ToRgb().image(next(pictures))
+                except HardwareDecodingError as error:
+                    raise ConfigError(
+                        f"{key}.hwaccel: expected {self._hwaccel} to decode {file.name}, got {error}; set auto or none"
+                    ) from error
+                except (av.error.FFmpegError, OSError, BrokenError, StopIteration) as error:
+                    reason = reason or f"{error_words(error)} from {file.name}"
+                else:
+                    check_inside(self.camera_id, self._crop, image)
+                    return
+        except (NoVideoError, ConfigError) as error:
+            reason = str(error)
+            raise ConfigError(reason if reason.startswith(key) else f"{key}: {reason}") from None
+        if self._follows:
+            logger.warning("camera %s: no whole picture yet in %s; it is waited for", self.camera_id, self._files.name)
+        else:  # outside the handler: errors of FFmpeg hold the whole address
+            raise ConfigError(f"{key}: expected a video, got {reason}; try it in a video player, or copy it again")
 
     def frames(self) -> Iterator[Frame]:
         """Yield the frames from the first one; after an error, continue after the last one yielded.
@@ -127,63 +177,103 @@ class VideoFileSource:
         ``StreamClock`` says what is made of times that do not ascend.
 
         Raises:
-            SourceLostError: If the file cannot be read, was cut off, has too many bad frames in a row, or has a gap
-                that ``on_gap`` refuses.
+            SourceLostError: If a file cannot be read, was cut off, has too many bad frames in a row, or has a gap that
+                ``on_gap`` refuses.
         """
         number = -1
         to_rgb = ToRgb()
+        reason = None
         try:
-            with Recording(self._path, self._threads) as recording:
-                self._clock = self._make_clock(recording.frame_s)
-                for (number, picture), at in self._timed(recording):
-                    if self._closed.is_set() or at - self._starts_at >= self._ends_after_s:
-                        break
-                    if number < self._resume_at or number % self._stride:
-                        continue
-                    image = to_rgb.image(picture, self._crop)
-                    if self._crop is not None and image.shape[:2] != size_hw(self._crop):
-                        self._damage.bad(at, f"crop_xyxy is not inside its {picture.width}x{picture.height} pixels")
-                    else:
-                        yield Frame(FrameStamp(self.camera_id, number, at), image)
-        except (av.error.FFmpegError, OSError, BrokenError) as error:
-            self._resume_at = max(self._resume_at, number + 1)
-            raise SourceLostError(
-                f"{self._path}: expected a whole recording, got {error_words(error)} after {number + 1} frames; "
+            for (number, picture), at in self._timed():
+                if self._closed.is_set() or at - self._first_at >= self._ends_after_s:
+                    break
+                if number < self._resume_at or number % self._stride:
+                    continue
+                self._num_on_device += self._decoder != CPU
+                image = to_rgb.image(picture, self._crop)
+                if self._crop is not None and image.shape[:2] != size_hw(self._crop):
+                    self._damage.bad(at, f"crop_xyxy is not inside its {picture.width}x{picture.height} pixels")
+                else:
+                    yield Frame(FrameStamp(self.camera_id, number, at), image)
+        except NoVideoError as error:
+            reason = str(error)
+        except (av.error.FFmpegError, OSError, BrokenError, HardwareDecodingError) as error:
+            reason = (
+                f"{self._files.name}: expected a whole recording, got {error_words(error)} after {number + 1} frames; "
                 "copy it again, or repair it"
-            ) from error
-        except SourceLostError:
+            )
+        except (SourceLostError, ConfigError) as error:
+            reason = str(error)
+        if reason is not None:  # outside the handler: errors of FFmpeg hold the whole address
             self._resume_at = max(self._resume_at, number + 1)
-            raise
+            raise SourceLostError(reason)
         if not self._closed.is_set():
             self._resume_at = 0
 
-    def _timed(self, recording: Recording) -> Iterator[tuple[tuple[int, av.VideoFrame], float]]:
-        """Yield numbers and pictures with their times, and count the bad ones."""
-        try:
-            for number, found in recording.pictures():
-                if isinstance(found, BadPicture):
-                    if number >= self._resume_at:
-                        self._damage.bad(
-                            None if found.seconds is None else self._starts_at + found.seconds, found.reason
-                        )
-                    continue
-                self._damage.good()
-                seconds, length_s = recording.seconds(found, number), recording.length_s(found)
-                yield from self._clock.push((number, found), seconds, length_s)
-        except BrokenError:
-            yield from self._clock.flush()
-            raise
-        yield from self._clock.flush()
+    def _timed(self) -> Iterator[tuple[tuple[int, av.VideoFrame], float]]:
+        """Yield numbers and pictures of all files with their times, and count the bad ones."""
+        base, ends_s, is_first = 0, 0.0, True
+        for file in self._files.files(self._closed):
+            number = -1
+            try:
+                with file.open(self._hwaccel) as container:
+                    recording = Recording(container, self._threads, self._hwaccel)
+                    self._decoder = recording.decoder
+                    if is_first:
+                        self._begin(file, recording.frame_s)
+                        is_first = False
+                    begins_s = self._begins_s(file, ends_s)
+                    for number, found in recording.pictures():
+                        seconds = None if isinstance(found, BadPicture) else recording.seconds(found, number)
+                        if isinstance(found, BadPicture):
+                            if base + number >= self._resume_at:
+                                at = None if found.seconds is None else self._first_at + begins_s + found.seconds
+                                self._damage.bad(at, found.reason)
+                            continue
+                        self._damage.good()
+                        length_s = recording.length_s(found)
+                        stamp = None if seconds is None else begins_s + seconds
+                        yield from self._clock.push((base + number, found), stamp, length_s)
+                        ends_s = max(ends_s, (stamp or 0.0) + (length_s or recording.frame_s))
+            except (av.error.FFmpegError, OSError, BrokenError) as error:
+                yield from self._clock.flush()
+                if not self._files.is_many:
+                    raise
+                logger.warning(
+                    "camera %s: %s is damaged (%s); the next file follows",
+                    self.camera_id,
+                    file.name,
+                    error_words(error),
+                )
+                number += 1
+                if base + number >= self._resume_at:
+                    self._damage.bad(self._first_at + ends_s, f"{file.name}: {error_words(error)}")
+            else:
+                yield from self._clock.flush()
+            base += number + 1
+
+    def _begin(self, file: VideoFile, frame_s: float) -> None:
+        """Begin the times of the recording with its first file."""
+        self._zero_at = file.begins_at
+        self._first_at = file.begins_at if file.begins_at is not None and self._starts_at == 0 else self._starts_at
+        self._clock = self._make_clock(frame_s)
+
+    def _begins_s(self, file: VideoFile, ends_s: float) -> float:
+        """Return when a file begins, seconds after the first one; ``ends_s`` is when the one before ends."""
+        if file.begins_at is None or self._zero_at is None:
+            return ends_s
+        named_s = file.begins_at - self._zero_at
+        return ends_s if named_s - ends_s < MAX_OFF_S and ends_s > 0 else named_s
 
     def _make_clock(self, frame_s: float) -> StreamClock[tuple[int, av.VideoFrame]]:
-        return StreamClock(self.camera_id, starts_at=self._starts_at, usual_step_s=frame_s, on_gap=self._on_gap)
+        return StreamClock(self.camera_id, starts_at=self._first_at, usual_step_s=frame_s, on_gap=self._on_gap)
 
     def resume(self, stamp: FrameStamp) -> None:
         """Let ``frames`` continue after ``stamp``."""
         self._resume_at = stamp.index + 1
 
     def ack(self, stamp: FrameStamp) -> None:
-        """Do nothing: the file stays."""
+        """Do nothing: the files stay."""
 
     def close(self) -> None:
         """End ``frames`` for good; idempotent, from any thread."""

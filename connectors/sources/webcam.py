@@ -67,7 +67,7 @@ class WebcamOpener:
                 is_read, picture = device.read()
                 if not is_read:
                     raise ReadingEndedError("a device that sends no more")
-                yield partial(_rgb, picture)
+                yield Picture(partial(_rgb, picture))
         finally:
             device.release()
 

@@ -1,6 +1,7 @@
 """What a network of any backend offers to a plug-in: ports with names and shapes, and one call."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from pipeline.core.errors import ConfigError, WeightsError
 
 Array = NDArray[Any]
+
+MAX_SHARED = 64
+"""Crops or clips in one call, of several tracklets. A GPU is busy with that many of 256x128; more take more memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class Network(Protocol):
     threads: int
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
+    calls: Counter[int]
+    """How often it was called with so many pictures, crops or clips at once."""
 
     def run(self, *inputs: Array) -> list[Array]:
         """Return the outputs, in order, for the inputs, in order.
@@ -70,6 +76,37 @@ def run_crops(network: Network, crops: Array) -> list[Array]:
         return network.run(crops)
     answers = [network.run(crop) for crop in np.split(crops, len(crops))]
     return [np.concatenate(parts) for parts in zip(*answers, strict=True)]
+
+
+def shared_calls(
+    answer: Callable[[Array], Sequence[Array]], groups: Sequence[Array], *, reproducible: bool
+) -> Iterator[list[Array]]:
+    """Yield the answers to each group of inputs, in order.
+
+    Args:
+        answer: From inputs ``(N, …)`` to outputs ``(N, …)``, for any N.
+        groups: Each ``(n, …)``, n at least 1.
+        reproducible: True: each group is a call of its own. False: groups share calls of ``MAX_SHARED`` inputs, or of
+            one group where that has more.
+    """
+    for first, last in neighbours([len(group) for group in groups], 1 if reproducible else MAX_SHARED):
+        outputs = answer(np.concatenate(groups[first:last]) if last - first > 1 else groups[first])
+        start = 0
+        for group in groups[first:last]:
+            yield [output[start : start + len(group)] for output in outputs]
+            start += len(group)
+
+
+def neighbours(sizes: Sequence[int], most: int) -> Iterator[tuple[int, int]]:
+    """Yield first and last (exclusive) of neighbours with at most so many together, or of one that has more."""
+    first = together = 0
+    for number, size in enumerate(sizes):
+        if number > first and together + size > most:
+            yield first, number
+            first, together = number, 0
+        together += size
+    if len(sizes) > first:
+        yield first, len(sizes)
 
 
 def check_crops(network: Network, crop_hw: tuple[int, int], *, weights: str, option: str) -> None:

@@ -1,9 +1,12 @@
 """Networks in ONNX Runtime. This is the only module that imports it: one device, explicit threads, no telemetry."""
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, Unpack
+
+import numpy as np
 
 from models.backends.import_settings import import_settings
 from models.backends.network import Array, Port
@@ -53,6 +56,7 @@ class OnnxRuntimeNetwork:
         self._session = _open(path, device=device, threads=threads)
         self.inputs = tuple(_port(value) for value in self._session.get_inputs())
         self.outputs = tuple(_port(value) for value in self._session.get_outputs())
+        self.calls: Counter[int] = Counter()
         self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
         """What the exporter wrote into the file."""
 
@@ -64,9 +68,24 @@ class OnnxRuntimeNetwork:
 
     def run(self, *inputs: Array) -> list[Array]:
         """Return the outputs, in order, for the inputs, in order."""
+        number = len(inputs[0])
+        self.calls[number] += 1
+        if self.device == "cuda" and self.inputs[0].shape[0] is None:
+            inputs = tuple(pad(array) for array in inputs)
         feed = {port.name: array for port, array in zip(self.inputs, inputs, strict=True)}
         outputs: list[Array] = self._session.run(None, feed)
-        return outputs
+        return [output[:number] for output in outputs] if len(inputs[0]) > number else outputs
+
+
+def pad(array: Array) -> Array:
+    """Return an array with its last row repeated up to the next power of 2: a GPU prepares itself for each new shape.
+
+    Example:
+        >>> pad(np.array([1, 2, 3]))
+        array([1, 2, 3, 3])
+    """
+    missing = (1 << (len(array) - 1).bit_length()) - len(array)
+    return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing else array
 
 
 def check_device(device: str) -> None:

@@ -1,6 +1,7 @@
 """Networks in OpenVINO. This is the only module that imports it: one precision, explicit threads, no telemetry."""
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Self, Unpack
 
@@ -53,6 +54,7 @@ class OpenVinoNetwork:
             ) from error
         self.inputs = tuple(_port(port) for port in self.compiled.inputs)
         self.outputs = tuple(_port(port) for port in self.compiled.outputs)
+        self.calls: Counter[int] = Counter()
         self._request = self.compiled.create_infer_request()
 
     @classmethod
@@ -64,6 +66,7 @@ class OpenVinoNetwork:
     def run(self, *inputs: Array) -> list[Array]:
         """Return the outputs, in order, for the inputs, in order."""
         found = self._request.infer(list(inputs), share_inputs=True)
+        self.calls[len(inputs[0])] += 1
         return [found[index] for index in range(len(self.outputs))]
 
 

@@ -28,16 +28,15 @@ class PixelScaling:
                 f"mean, std: expected three numbers each, std above 0, got {list(mean)} and {list(std)}; "
                 "give them per channel, in the range of pixels (0 to 255)"
             )
-        self._channels = [0, 1, 2] if colour_order == "rgb" else [2, 1, 0]
+        self._step = 1 if colour_order == "rgb" else -1
         self._scale = np.array([1 / value for value in std], np.float32)[:, None, None]
         self._shift = np.array([-a / b for a, b in zip(mean, std, strict=True)], np.float32)[:, None, None]
         self._scales, self._shifts = bool((self._scale != 1).any()), bool(self._shift.any())
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return float32 ``(N, 3, h, w)`` of uint8 RGB ``(N, h, w, 3)``."""
-        pixels_NCHW = np.empty((len(images), 3, *images.shape[1:3]), np.float32)
-        for target, channel in enumerate(self._channels):
-            pixels_NCHW[:, target] = images[..., channel]
+        ordered = images[..., :: self._step]
+        pixels_NCHW = np.ascontiguousarray(ordered.transpose(0, 3, 1, 2), np.float32)
         if self._scales:
             pixels_NCHW *= self._scale
         if self._shifts:

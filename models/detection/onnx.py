@@ -2,7 +2,7 @@
 
 import ast
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Unpack
 
@@ -23,12 +23,15 @@ from pipeline.core.frame import LetterboxedFrame
 
 logger = logging.getLogger(__name__)
 
+SAME = 0.05
+"""Pixels, and score, by which a find may differ when another picture is there. A larger value trusts more networks."""
+
 
 class OnnxDetector:
     """Finds people with a network that answers as YOLOX, YOLOv5 to v12, YOLO26, RT-DETR, D-FINE, RF-DETR or RTMDet do.
 
-    While it is loaded the network is run once, on a grey picture; its outputs tell its head. Frames go through the
-    network one by one: many public files mix the pictures of a batch, and batching gains nothing on a processor.
+    While it is loaded the network is run once, on a grey picture; its outputs tell its head. With ``reproducible:
+    false`` frames share a call, if the file takes any number of pictures and does not mix them, which is tried first.
 
     Args:
         input_hw: Height and width of the network's input.
@@ -73,6 +76,9 @@ class OnnxDetector:
         self._min_score = min_score
         self._nms_iou = nms_iou
         self._check_pixels(pixels)
+        self._shares_calls = not file.get("reproducible", True) and self._can_share_calls()
+        self.calls = self._network.calls
+        self.calls.clear()  # of the pictures above
 
     preflight = staticmethod(onnx_runtime.preflight)
 
@@ -82,19 +88,23 @@ class OnnxDetector:
         Raises:
             ShapeError: If a frame was letter-boxed to another size.
         """
-        return [self._detect_one(frame) for frame in frames]
+        for frame in frames:
+            check_size(frame, self.input_hw)
+        if not self._shares_calls or len(frames) < 2:
+            return [self._read(frame, self._run(self._scaling(frame.image[None]))) for frame in frames]
+        outputs = self._run(self._scaling(np.stack([frame.image for frame in frames])))
+        return [self._read(frame, _of_one(outputs, row)) for row, frame in enumerate(frames)]
 
-    def _detect_one(self, frame: LetterboxedFrame) -> Detections:
-        check_size(frame, self.input_hw)
-        outputs = self._run(self._scaling(frame.image[None]))
+    def _read(self, frame: LetterboxedFrame, outputs: Mapping[str, Array]) -> Detections:
         boxes_xyxy, scores = self.head.read(outputs, self._person_label, self._min_score)
         if not self.head.is_final:
             best = suppress(boxes_xyxy, scores, max_iou=self._nms_iou)
             boxes_xyxy, scores = boxes_xyxy[best], scores[best]
         return to_frame(frame, boxes_xyxy, scores)
 
-    def _run(self, pixels_1CHW: NDArray[np.float32]) -> dict[str, Array]:
-        answers = self._network.run(pixels_1CHW.astype(self._dtype, copy=False), *self._others)
+    def _run(self, pixels_NCHW: NDArray[np.float32]) -> dict[str, Array]:
+        others = [np.repeat(other, len(pixels_NCHW), axis=0) for other in self._others]
+        answers = self._network.run(pixels_NCHW.astype(self._dtype, copy=False), *others)
         ports = self._network.outputs
         return {
             port.name: answer.astype(np.float32, copy=False) if answer.dtype.kind == "f" else answer
@@ -144,6 +154,23 @@ class OnnxDetector:
                 list(better.std),
             )
 
+    def _can_share_calls(self) -> bool:
+        """Return whether the network finds the same in a picture when it is given another one with it."""
+        if any(port.shape[0] is not None for port in self._network.inputs):
+            logger.info("%s takes one picture a call; export it with a free batch axis", self._network.path.name)
+            return False
+        people, grey = load_people(self.input_hw), np.full((*self.input_hw, 3), PADDING, np.uint8)
+        alone, both = (self._run(self._scaling(np.stack(shown))) for shown in ([people], [grey, people]))
+        can = all(len(array) == 2 for array in both.values())
+        if can:
+            boxes, others = (
+                self.head.read(outputs, self._person_label, SURE_SCORE) for outputs in (alone, _of_one(both, 1))
+            )
+            can = all(a.shape == b.shape and np.allclose(a, b, atol=SAME) for a, b in zip(boxes, others, strict=True))
+        if not can:
+            logger.warning("%s mixes the pictures of a call, so each frame is a call", self._network.path.name)
+        return can
+
     def _label(self, stated: int | None) -> int:
         names = _class_names(self._network.metadata.get("names", ""))
         if stated is None:
@@ -154,6 +181,11 @@ class OnnxDetector:
                 f"person_label: expected one of the classes of {self._network.path}, {names}, got {stated}"
             )
         return stated
+
+
+def _of_one(outputs: Mapping[str, Array], row: int) -> dict[str, Array]:
+    """Return what a network answered to one of several pictures, as if it had been the only one."""
+    return {name: array[row : row + 1] for name, array in outputs.items()}
 
 
 def _size_input(port: Port, input_hw: tuple[int, int], path: Path) -> Array:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Unpack
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.backends import openvino
 from models.backends.network import list_ports
@@ -15,7 +16,7 @@ from pipeline.core.detections import Detections
 from pipeline.core.errors import WeightsError
 from pipeline.core.frame import LetterboxedFrame
 
-_LABEL, _SCORE, _BOX = 1, 2, 3
+_PICTURE, _LABEL, _SCORE, _BOX = 0, 1, 2, 3
 
 
 class OpenVinoSsdDetector:
@@ -39,16 +40,18 @@ class OpenVinoSsdDetector:
         nms_iou: float,
         **file: Unpack[NetworkFile],
     ) -> None:
-        self._network = OpenVinoNetwork.load(**file, takes_rgb=True)
+        self._reproducible = file.get("reproducible", True)
+        self._network = OpenVinoNetwork.load(**file, takes_rgb=True, batch=1 if self._reproducible else -1)
+        self.calls = self._network.calls
         self.input_hw = (input_hw[0], input_hw[1])
         self._person_label = person_label
         self._min_score = min_score
         self._nms_iou = nms_iou
         self._sides_xyxy = np.array(self.input_hw[::-1] * 2, np.float32)
         (picture, *_), (rows, *_) = self._network.inputs, self._network.outputs
-        if picture.shape != (1, *self.input_hw, 3) or len(rows.shape) != 4 or rows.shape[3] != 7:
+        if picture.shape[1:] != (*self.input_hw, 3) or len(rows.shape) != 4 or rows.shape[3] != 7:
             raise WeightsError(
-                f"{self._network.path}: expected an SSD network from {(1, *self.input_hw, 3)} to (1, 1, N, 7), got "
+                f"{self._network.path}: expected an SSD network from {self.input_hw} to (1, 1, N, 7), got "
                 f"{list_ports(self._network.inputs)} to {list_ports(self._network.outputs)}; "
                 "set input_hw to what the network takes"
             )
@@ -61,13 +64,18 @@ class OpenVinoSsdDetector:
         Raises:
             ShapeError: If a frame was letter-boxed to another size.
         """
-        return [self._detect_one(frame) for frame in frames]
+        for frame in frames:
+            check_size(frame, self.input_hw)
+        groups = [[frame] for frame in frames] if self._reproducible else [list(frames)] if frames else []
+        return [found for group in groups for found in self._detect_together(group)]
 
-    def _detect_one(self, frame: LetterboxedFrame) -> Detections:
-        check_size(frame, self.input_hw)
-        rows = self._network.run(frame.image[None])[0].reshape(-1, 7)
+    def _detect_together(self, frames: Sequence[LetterboxedFrame]) -> list[Detections]:
+        rows = self._network.run(np.stack([frame.image for frame in frames]))[0].reshape(-1, 7)
         # Rows after the last one found have label 0 and score 0.
         rows = rows[(rows[:, _SCORE] >= self._min_score) & (rows[:, _LABEL] == self._person_label)]
+        return [self._read(frame, rows[rows[:, _PICTURE] == number]) for number, frame in enumerate(frames)]
+
+    def _read(self, frame: LetterboxedFrame, rows: NDArray[np.float32]) -> Detections:
         boxes_xyxy, scores = rows[:, _BOX:] * self._sides_xyxy, rows[:, _SCORE]
         best = suppress(boxes_xyxy, scores, max_iou=self._nms_iou)
         return to_frame(frame, boxes_xyxy[best], scores[best])

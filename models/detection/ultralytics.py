@@ -7,6 +7,7 @@ mixes the pictures of a batch; letter-boxing and suppression are done here.
 import logging
 import os
 import pickle
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from models.backends.import_settings import import_settings
 from models.detection.boxes import check_size, to_frame
@@ -38,8 +40,6 @@ _FOUND = "found"
 class UltralyticsDetector:
     """Finds people with a network that ultralytics trained or can train.
 
-    Frames go through the network one by one, so that neighbours in a batch cannot change a result.
-
     Args:
         weights: Path or name of a ``.pt`` file. Loading it runs code from it.
         weights_dir: Where to look first.
@@ -51,6 +51,7 @@ class UltralyticsDetector:
             need no suppression (YOLO26, RT-DETR).
         device: cpu or cuda.
         threads: Processor threads, for all of torch in this process.
+        reproducible: See ``NetworkFile``.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class UltralyticsDetector:
         nms_iou: float,
         device: str,
         threads: int,
+        reproducible: bool = True,
     ) -> None:
         _check_device(device)
         path = locate_weights(weights, weights_dir=weights_dir, sha256=sha256)
@@ -81,7 +83,8 @@ class UltralyticsDetector:
             )
         is_normalised = isinstance(self._network.model[-1], RTDETRDecoder)
         self._listed = Listed(_FOUND, self.input_hw if is_normalised else None)
-        self._image_1CHW = np.empty((1, 3, *self.input_hw), np.float32)
+        self._reproducible = reproducible
+        self.calls: Counter[int] = Counter()
         self._device = device
 
     @staticmethod
@@ -103,14 +106,25 @@ class UltralyticsDetector:
         Raises:
             ShapeError: If a frame was letter-boxed to another size.
         """
-        return [self._detect_one(frame) for frame in frames]
+        for frame in frames:
+            check_size(frame, self.input_hw)
+        groups = [[frame] for frame in frames] if self._reproducible else [list(frames)] if frames else []
+        return [
+            self._read(frame, found) for group in groups for frame, found in zip(group, self._run(group), strict=True)
+        ]
 
-    def _detect_one(self, frame: LetterboxedFrame) -> Detections:
-        check_size(frame, self.input_hw)
-        for plane, colour in zip(self._image_1CHW[0], cv2.split(frame.image), strict=True):
-            np.divide(colour, np.float32(255), out=plane)
+    def _run(self, frames: Sequence[LetterboxedFrame]) -> NDArray[np.float32]:
+        """Return what the network answers to each of these frames."""
+        images_NCHW = np.empty((len(frames), 3, *self.input_hw), np.float32)
+        for image_CHW, frame in zip(images_NCHW, frames, strict=True):
+            for plane, colour in zip(image_CHW, cv2.split(frame.image), strict=True):
+                np.divide(colour, np.float32(255), out=plane)
+        self.calls[len(frames)] += 1
         with torch.inference_mode():
-            found = self._network(torch.from_numpy(self._image_1CHW).to(self._device))[0][0].cpu().numpy()
+            found: NDArray[np.float32] = self._network(torch.from_numpy(images_NCHW).to(self._device))[0].cpu().numpy()
+        return found
+
+    def _read(self, frame: LetterboxedFrame, found: NDArray[np.float32]) -> Detections:
         outputs = {_FOUND: found[None]}
         if found.shape[1] == 6:  # the network has chosen already
             return to_frame(frame, *self._listed.read(outputs, self._person_label, self._min_score))

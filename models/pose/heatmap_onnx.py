@@ -28,7 +28,7 @@ Maps = NDArray[np.float32]
 
 
 class HeatmapOnnxEstimator:
-    """Finds keypoints and heat-maps, one tracklet a call of the network.
+    """Finds keypoints and heat-maps.
 
     The network has one input, float32 ``(N, 3, h, w)``, and one output, ``(N, 17, h', w')``. N is free, or 1. The
     score of a keypoint is its peak, cut to [0, 1].
@@ -65,16 +65,19 @@ class HeatmapOnnxEstimator:
         self._input_hw, self._heatmap_hw = (height, width), (rows, columns)
         _check_network(file["weights"], network, self._input_hw)
         scaling = PixelScaling(colour_order=colour_order, mean=mean, std=std)
-        self._network = LetterboxedNetwork(network, input_hw=self._input_hw, margin=margin, scale=scaling)
+        self._network = LetterboxedNetwork(
+            network, input_hw=self._input_hw, margin=margin, scale=scaling, reproducible=file.get("reproducible", True)
+        )
+        self.calls = self._network.calls
 
     preflight = staticmethod(onnx_runtime.preflight_scaled)
 
     def estimate(self, tracklets: Sequence[Tracklet]) -> list[Tracklet]:
         """Return the same tracklets, in order, with keypoints and heat-maps; inputs stay as they are."""
-        return [self._estimate_one(tracklet) for tracklet in tracklets]
+        found = zip(tracklets, self._network.run(tracklets), strict=True)
+        return [self._posed(tracklet, maps, letterboxes) for tracklet, ((maps, *_), letterboxes) in found]
 
-    def _estimate_one(self, tracklet: Tracklet) -> Tracklet:
-        (maps, *_), letterboxes = self._network.run(tracklet)
+    def _posed(self, tracklet: Tracklet, maps: Maps, letterboxes: Sequence[Letterbox]) -> Tracklet:
         answers = list(zip(maps, letterboxes, strict=True))
         return replace(
             tracklet,

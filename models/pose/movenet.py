@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.backends import openvino
-from models.backends.network import list_ports
+from models.backends.network import Array, list_ports
 from models.backends.network_file import NetworkFile
 from models.backends.openvino import OpenVinoNetwork
+from models.pose.crops import Letterbox
 from models.pose.letterboxed import LetterboxedNetwork
 from pipeline.core import PoseNeed, Tracklet
 from pipeline.core.errors import WeightsError
@@ -50,18 +51,23 @@ class MovenetEstimator:
                 f"{list_ports(network.inputs)} to {list_ports(network.outputs)}"
             )
         self._network = LetterboxedNetwork(network, input_hw=_INPUT_HW, margin=margin, scale=None)
+        self.calls = self._network.calls
 
     preflight = staticmethod(openvino.preflight)
 
     def estimate(self, tracklets: Sequence[Tracklet]) -> list[Tracklet]:
         """Return the same tracklets, in the same order, with keypoints; inputs stay as they are."""
-        return [replace(tracklet, keypoints=self._keypoints(tracklet)) for tracklet in tracklets]
+        found = zip(tracklets, self._network.run(tracklets), strict=True)
+        return [
+            replace(tracklet, keypoints=_keypoints(answers, letterboxes))
+            for tracklet, ((answers, *_), letterboxes) in found
+        ]
 
-    def _keypoints(self, tracklet: Tracklet) -> NDArray[np.float32]:
-        keypoints = np.empty((len(tracklet), 17, 3), np.float32)
-        (answers, *_), letterboxes = self._network.run(tracklet)
-        for target, answer, letterbox in zip(keypoints, answers, letterboxes, strict=True):
-            y, x, score = answer[0].T
-            target[:, :2] = letterbox.to_crop(np.stack([x, y], axis=1) * np.float32(_INPUT_HW[0]))
-            target[:, 2] = np.clip(score, 0, 1)
-        return keypoints
+
+def _keypoints(answers: Array, letterboxes: Sequence[Letterbox]) -> NDArray[np.float32]:
+    keypoints = np.empty((len(answers), 17, 3), np.float32)
+    for target, answer, letterbox in zip(keypoints, answers, letterboxes, strict=True):
+        y, x, score = answer[0].T
+        target[:, :2] = letterbox.to_crop(np.stack([x, y], axis=1) * np.float32(_INPUT_HW[0]))
+        target[:, 2] = np.clip(score, 0, 1)
+    return keypoints

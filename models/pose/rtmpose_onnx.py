@@ -27,7 +27,7 @@ Marginals = NDArray[np.float32]
 
 
 class RtmposeOnnxEstimator:
-    """Finds keypoints and heat-maps, one tracklet a call of the network.
+    """Finds keypoints and heat-maps.
 
     The score of a keypoint is the smaller of its two peaks, as in MMPose, cut to [0, 1]. A heat-map is the
     outer product of the two marginals as they are, negative values cut off: RTMPose learns bumps with a peak
@@ -66,16 +66,19 @@ class RtmposeOnnxEstimator:
         self._input_hw, self._heatmap_hw = (height, width), (rows, columns)
         self._x, self._y = _find_outputs(file["weights"], network, self._input_hw)
         scaling = PixelScaling(colour_order="rgb", mean=mean, std=std)
-        self._network = LetterboxedNetwork(network, input_hw=self._input_hw, margin=margin, scale=scaling)
+        self._network = LetterboxedNetwork(
+            network, input_hw=self._input_hw, margin=margin, scale=scaling, reproducible=file.get("reproducible", True)
+        )
+        self.calls = self._network.calls
 
     preflight = staticmethod(onnx_runtime.preflight)
 
     def estimate(self, tracklets: Sequence[Tracklet]) -> list[Tracklet]:
         """Return the same tracklets, in order, with keypoints and heat-maps; inputs stay as they are."""
-        return [self._estimate_one(tracklet) for tracklet in tracklets]
+        found = zip(tracklets, self._network.run(tracklets), strict=True)
+        return [self._posed(tracklet, outputs, letterboxes) for tracklet, (outputs, letterboxes) in found]
 
-    def _estimate_one(self, tracklet: Tracklet) -> Tracklet:
-        outputs, letterboxes = self._network.run(tracklet)
+    def _posed(self, tracklet: Tracklet, outputs: Sequence[Marginals], letterboxes: Sequence[Letterbox]) -> Tracklet:
         simcc_x, simcc_y = outputs[self._x], outputs[self._y]
         bins_per_px = (simcc_x.shape[2] / self._input_hw[1], simcc_y.shape[2] / self._input_hw[0])
         answers = list(zip(simcc_x, simcc_y, letterboxes, strict=True))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from models.backends.network import shared_calls
 from pipeline.core import Embedding, FrameStamp, Tracklet
 from pipeline.core.errors import DataError, ShapeError
 
@@ -24,6 +25,8 @@ class CropAverage:
         crop_size_hw: Height and width of the crops, pixels.
         quality_exponent: 0 lets all crops count the same.
         flip: Every crop is embedded a second time, mirrored, and counts with both.
+        reproducible: True: each tracklet is a call of its own. Libraries choose their kernels by the size of a batch,
+            so the last bits of a vector depend on who else happens to be there where tracklets share one.
     """
 
     def __init__(
@@ -34,12 +37,14 @@ class CropAverage:
         crop_size_hw: tuple[int, int],
         quality_exponent: float,
         flip: bool,
+        reproducible: bool = True,
     ) -> None:
         self._embed_crops = embed_crops
         self._space = space
         self._crop_size_hw = crop_size_hw
         self._quality_exponent = quality_exponent
         self._flip = flip
+        self._reproducible = reproducible
 
     def embed(self, tracklets: Sequence[Tracklet]) -> list[Embedding]:
         """Return one embedding a tracklet, in the same order.
@@ -50,16 +55,21 @@ class CropAverage:
         """
         for tracklet in tracklets:
             check_crop_size(tracklet, self._crop_size_hw)
-        # Each tracklet is a batch of its own. Libraries choose their kernels by the size of a batch, so the
-        # last bits of a vector would depend on who else happened to be there if tracklets shared one.
-        return [assemble(tracklet, self._average(tracklet), self._space) for tracklet in tracklets]
+        shown = [self._shown(tracklet.crops) for tracklet in tracklets]
+        found = shared_calls(lambda crops: [self._embed_crops(crops)], shown, reproducible=self._reproducible)
+        return [
+            assemble(tracklet, self._average(tracklet, vectors), self._space)
+            for tracklet, (vectors,) in zip(tracklets, found, strict=True)
+        ]
 
-    def _average(self, tracklet: Tracklet) -> Vectors:
-        crops, weights = tracklet.crops, tracklet.qualities.astype(np.float64) ** self._quality_exponent
+    def _shown(self, crops: Crops) -> Crops:
+        return np.concatenate([crops, crops[:, :, ::-1]]) if self._flip else crops
+
+    def _average(self, tracklet: Tracklet, found: Vectors) -> Vectors:
+        weights = tracklet.qualities.astype(np.float64) ** self._quality_exponent
         if self._flip:
-            crops = np.concatenate([crops, crops[:, :, ::-1]])
             weights = np.concatenate([weights, weights])
-        vectors = normalise(self._embed_crops(crops).astype(np.float64))
+        vectors = normalise(found.astype(np.float64))
         average = np.sum(vectors * weights[:, None], axis=0)
         vector: Vectors = normalise(average[None])[0].astype(np.float32)
         return vector

@@ -1,11 +1,12 @@
 """One vector for a tracklet out of one vector a clip: what all networks of clips share."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.backends.network import neighbours
 from models.backends.pixels import PixelScaling
 from models.reid.averaging import assemble, check_crop_size, normalise
 from models.reid.clips import clip_scheme
@@ -15,6 +16,10 @@ from pipeline.core.errors import ConfigError, DataError
 Values = NDArray[np.float32]
 ClipNetwork = Callable[[Values, Values | None], Values]
 """Scaled pixels ``(B, T, 3, h, w)``, and the keypoints or heat-maps that are needed, to vectors ``(B, D)``."""
+
+
+MAX_SHARED_CLIPS = 8
+"""Clips in one call, of several tracklets: 64 crops of clips of 8. More take more memory."""
 
 
 class ClipOptions(TypedDict):
@@ -63,16 +68,17 @@ class ClipAverage:
         embed_clips: The network, for any B.
         space: Model and weights.
         clips: How clips are cut.
+        reproducible: True: each tracklet is a call of its own, as in ``CropAverage``.
 
     Raises:
         ConfigError: If clips cannot be cut or scaled so.
     """
 
-    def __init__(self, embed_clips: ClipNetwork, *, space: str, clips: ClipOptions) -> None:
+    def __init__(self, embed_clips: ClipNetwork, *, space: str, clips: ClipOptions, reproducible: bool) -> None:
         check_clips(clips)
         height, width = clips["crop_size_hw"]
         self.crop_size_hw, self.needs, self.space = (height, width), PoseNeed(clips["needs"]), space
-        self._embed_clips = embed_clips
+        self._embed_clips, self._reproducible = embed_clips, reproducible
         self._clip_len, self._max_clips = clips["clip_len"], clips["max_clips"]
         self._cut = clip_scheme(clips["clip_scheme"])
         self._scaling = PixelScaling(colour_order="rgb", mean=clips["mean"], std=clips["std"])
@@ -87,16 +93,30 @@ class ClipAverage:
         for tracklet in tracklets:
             check_crop_size(tracklet, self.crop_size_hw)
             self._pose(tracklet)
-        # Each tracklet is a batch of its own: in another batch the last bits of its vector might be others.
-        return [assemble(tracklet, self._average(tracklet), self.space) for tracklet in tracklets]
+        found = self._vectors([self._clips(tracklet) for tracklet in tracklets])
+        return [
+            assemble(tracklet, vector, self.space)
+            for tracklet, vector in zip(tracklets, map(_mean, found), strict=True)
+        ]
 
-    def _average(self, tracklet: Tracklet) -> Values:
+    def _vectors(self, clips: Sequence[tuple[Values, Values | None]]) -> Iterator[Values]:
+        """Yield the vectors of the clips of each tracklet, ``(B, D)``."""
+        for first, last in neighbours(
+            [len(pixels) for pixels, _ in clips], 1 if self._reproducible else MAX_SHARED_CLIPS
+        ):
+            together = clips[first:last]
+            poses = [pose for _, pose in together if pose is not None]
+            vectors_BD = self._embed_clips(
+                np.concatenate([pixels for pixels, _ in together]), np.concatenate(poses) if poses else None
+            )
+            yield from np.split(vectors_BD, np.cumsum([len(pixels) for pixels, _ in together])[:-1])
+
+    def _clips(self, tracklet: Tracklet) -> tuple[Values, Values | None]:
+        """Return the scaled clips of a tracklet, ``(B, T, 3, h, w)``, and their pose."""
         indices = self._cut(len(tracklet), self._clip_len)
         spread = np.linspace(0, len(indices) - 1, min(self._max_clips, len(indices))).round().astype(np.intp)
         indices, pose = indices[spread], self._pose(tracklet)
-        vectors_BD = self._embed_clips(self._scaling(tracklet.crops)[indices], None if pose is None else pose[indices])
-        vector: Values = normalise(vectors_BD.mean(axis=0, dtype=np.float64, keepdims=True))[0].astype(np.float32)
-        return vector
+        return self._scaling(tracklet.crops)[indices], None if pose is None else pose[indices]
 
     def _pose(self, tracklet: Tracklet) -> Values | None:
         if self.needs is PoseNeed.NOTHING:
@@ -105,3 +125,8 @@ class ClipAverage:
         if pose is None:
             raise DataError(f"{tracklet.track_id}: expected {self.needs}, as {self.space} needs, got none; set a pose")
         return pose
+
+
+def _mean(vectors_BD: Values) -> Values:
+    vector: Values = normalise(vectors_BD.mean(axis=0, dtype=np.float64, keepdims=True))[0].astype(np.float32)
+    return vector

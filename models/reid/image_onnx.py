@@ -66,7 +66,9 @@ class ImageOnnxEmbedder:
             crop_size_hw=self.crop_size_hw,
             quality_exponent=quality_exponent,
             flip=flip,
+            reproducible=file.get("reproducible", True),
         ).embed
+        self.calls = self._network.calls
 
     preflight = staticmethod(onnx_runtime.preflight_scaled)
 

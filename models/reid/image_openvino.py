@@ -68,7 +68,9 @@ class ImageOpenVinoEmbedder:
             crop_size_hw=self.crop_size_hw,
             quality_exponent=quality_exponent,
             flip=flip,
+            reproducible=file.get("reproducible", True),
         ).embed
+        self.calls = self._network.calls
 
     preflight = staticmethod(openvino.preflight)
 

@@ -1,5 +1,6 @@
 """Video networks in the pipeline: a tracklet is cut into clips, and their vectors are averaged."""
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Unpack
@@ -34,6 +35,7 @@ class VideoEmbedder:
         precision: float32 or bfloat16, of the convolutions and products.
         device: cpu or cuda.
         threads: Processor threads; torch has one number for the whole process.
+        reproducible: See ``NetworkFile``.
         **clips: See ``ClipOptions``.
 
     Raises:
@@ -52,6 +54,7 @@ class VideoEmbedder:
         precision: str,
         device: str,
         threads: int,
+        reproducible: bool = True,
         **clips: Unpack[ClipOptions],
     ) -> None:
         _check_device(precision=precision, device=device)
@@ -68,7 +71,8 @@ class VideoEmbedder:
             self.space = name_space(name, path)
         self._network = made.eval().requires_grad_(False).to(self._device)
         prefer_channels_last(self._network)
-        average = ClipAverage(self._embed_clips, space=self.space, clips=clips)
+        average = ClipAverage(self._embed_clips, space=self.space, clips=clips, reproducible=reproducible)
+        self.calls: Counter[int] = Counter()
         self.clip_len, self.crop_size_hw = clips["clip_len"], average.crop_size_hw
         self.needs, self.embed = average.needs, average.embed
 
@@ -109,6 +113,7 @@ class VideoEmbedder:
             torch.inference_mode(),
             torch.autocast(self._device.type, self._autocast, enabled=self._autocast is not None),
         ):
+            self.calls[len(pixels)] += 1
             vectors: Values = self._network(clips).vector.float().cpu().numpy()
         return vectors
 

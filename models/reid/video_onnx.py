@@ -15,10 +15,10 @@ from pipeline.core.errors import ConfigError, WeightsError
 
 
 class VideoOnnxEmbedder:
-    """Embeds tracklets with a network of clips, one clip a call.
+    """Embeds tracklets with a network of clips, one clip a call where the file takes no more.
 
-    The network has an input ``pixels``, float32 ``(1, T, 3, h, w)``, perhaps ``keypoints`` ``(1, T, 17, 3)`` or
-    ``heatmaps`` ``(1, T, 17, h', w')``, and one output, ``(1, D)``.
+    The network has an input ``pixels``, float32 ``(B, T, 3, h, w)``, perhaps ``keypoints`` ``(B, T, 17, 3)`` or
+    ``heatmaps`` ``(B, T, 17, h', w')``, and one output, ``(B, D)``. B is free, or 1.
 
     Args:
         name: Name of the embedding space; the checksum of the weights is appended.
@@ -27,6 +27,7 @@ class VideoOnnxEmbedder:
         sha256: Digest of the file, 64 hex digits; None takes that of the catalogue, if there is one.
         device: cpu or cuda.
         threads: Processor threads.
+        reproducible: See ``NetworkFile``.
         **clips: See ``ClipOptions``.
 
     Raises:
@@ -43,16 +44,19 @@ class VideoOnnxEmbedder:
         sha256: str | None,
         device: str,
         threads: int,
+        reproducible: bool = True,
         **clips: Unpack[ClipOptions],
     ) -> None:
         self._network = OnnxRuntimeNetwork.load(
             weights=weights, weights_dir=weights_dir, sha256=sha256, device=device, threads=threads
         )
         self.space = name_space(name, self._network.path)
-        average = ClipAverage(self._embed_clips, space=self.space, clips=clips)
+        average = ClipAverage(self._embed_clips, space=self.space, clips=clips, reproducible=reproducible)
+        self.calls = self._network.calls
+        self._is_free = not reproducible and all(port.shape[0] is None for port in self._network.inputs)
         self.clip_len, self.crop_size_hw = clips["clip_len"], average.crop_size_hw
         self.needs, self.embed = average.needs, average.embed
-        _check_network(weights, self._network, (1, self.clip_len, 3, *self.crop_size_hw), self.needs)
+        _check_network(weights, self._network, (self.clip_len, 3, *self.crop_size_hw), self.needs)
 
     @staticmethod
     def preflight(
@@ -75,11 +79,13 @@ class VideoOnnxEmbedder:
     def _embed_clips(self, pixels: Values, pose: Values | None) -> Values:
         given = {"pixels": pixels} | ({} if pose is None else {str(self.needs): pose})
         inputs = [given[port.name] for port in self._network.inputs]
+        if self._is_free:
+            return self._network.run(*inputs)[0]
         clips = range(len(pixels))
         return np.concatenate([self._network.run(*(array[clip, None] for array in inputs))[0] for clip in clips])
 
 
-def _check_network(weights: str, network: Network, pixels: tuple[int, ...], needs: PoseNeed) -> None:
+def _check_network(weights: str, network: Network, clip: tuple[int, ...], needs: PoseNeed) -> None:
     inputs = {port.name: port for port in network.inputs}
     wanted = {"pixels"} | ({str(needs)} if needs is not PoseNeed.NOTHING else set())
     if inputs.keys() != wanted or len(network.outputs) != 1:
@@ -87,8 +93,8 @@ def _check_network(weights: str, network: Network, pixels: tuple[int, ...], need
             f"{weights}: expected the inputs {sorted(wanted)} and one output, got inputs {list_ports(network.inputs)} "
             f"and outputs {list_ports(network.outputs)}; set needs to what it takes, or export the network again"
         )
-    if inputs["pixels"].shape != pixels:
+    if not any(inputs["pixels"].shape == (size, *clip) for size in (1, None)):
         raise ConfigError(
             f"clip_len, crop_size_hw: expected what {weights} takes, {list(inputs['pixels'].shape)} (1, T, 3, h, w), "
-            f"got {list(pixels)}"
+            f"got {[1, *clip]}"
         )

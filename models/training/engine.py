@@ -246,7 +246,7 @@ class Engine:
         num_drawn = self.position.step * self._group.size
         rate = self._rate(spent) if self._schedule is None else self._schedule(num_drawn)
         for group in self._optimisers[0].param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("share", 1.0)
         self._network.train()
         with self._pace.autocast():
             parts: dict[str, Tensor] = self._loss(batch)
@@ -329,11 +329,26 @@ def _one_thread(_: int) -> None:
     cv2.setNumThreads(1)
 
 
-def make_adamw(network: nn.Module, *, rate: float, decay: float) -> torch.optim.Optimizer:
-    """Return AdamW; only weights of more than one axis decay."""
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=rate)
+def make_adamw(
+    network: nn.Module, *, rate: float, decay: float, slow: Mapping[str, float] | None = None
+) -> torch.optim.Optimizer:
+    """Return AdamW; only weights of more than one axis decay.
+
+    Args:
+        network: What is trained.
+        rate: The learning rate.
+        decay: Of the weights.
+        slow: Parts of the rate, in (0, 1], by the beginning of a parameter's name; others learn at the whole rate.
+    """
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            share = next((part for begin, part in (slow or {}).items() if name.startswith(begin)), 1.0)
+            groups.setdefault((share, decay if parameter.ndim > 1 else 0.0), []).append(parameter)
+    return torch.optim.AdamW(
+        [
+            {"params": parameters, "weight_decay": of_group, "share": share}
+            for (share, of_group), parameters in groups.items()
+        ],
+        lr=rate,
+    )

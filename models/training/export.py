@@ -27,7 +27,8 @@ from models.training.checkpoint import Position, load_mean
 from models.training.detector.network import ExportedYolox, YoloxSmall
 from models.training.keypoints.network import HeatmapSmall
 from models.training.layers import count_macs, num_parameters
-from models.training.reid.network import WIDTHS, ExportedOmni, OmniSmall
+from models.training.reid.network import WIDTHS, ExportedReid, OmniSmall
+from models.training.reid.pretrained import MobileReid
 from models.weights.store import CATALOGUE, SHIPPED
 from pipeline.core.errors import ConfigError, WeightsError
 
@@ -36,7 +37,7 @@ _TOLERANCE = 1e-3
 _FRAME_HW = (384, 640)
 """Input of the exported detector, pixels. It finds more where frames are shrunk less; 640x360 frames are not shrunk."""
 _ANY_NUMBER = {"images": {0: "N"}, "output": {0: "N"}}
-_ANY_SIZE = {"images": {2: "height", 3: "width"}, "output": {1: "places"}}
+_ANY_SIZE = {"images": {0: "N", 2: "height", 3: "width"}, "output": {0: "N", 1: "places"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +86,11 @@ def load_run(run: Path) -> tuple[Deployable, dict[str, Any], Position]:
         size = tuple(options.get("input_hw", (192, 96)))
         made = Deployable(pose.eval(), size, _ANY_NUMBER, "Finds the 17 COCO keypoints in a crop.", "pose=passerby")
     elif task == "reid":
-        reid = OmniSmall(widths=tuple(options.get("widths", WIDTHS)))
+        is_pretrained = options.get("pretrained") is not None
+        reid = MobileReid() if is_pretrained else OmniSmall(widths=tuple(options.get("widths", WIDTHS)))
         position = load_mean(checkpoint, reid, below="network.")
         size = tuple(options.get("crop_hw", (128, 64)))
-        network = ExportedOmni(reid).eval()
+        network = ExportedReid(reid).eval()
         made = Deployable(network, size, _ANY_NUMBER, "Tells people apart by crops.", "embedder=passerby")
     else:
         raise ConfigError(f"run: expected a task that is known here, got {task!r} in {run}")
@@ -148,6 +150,11 @@ def write_card(path: Path, made: Deployable, record: Mapping[str, Any], *, onnx:
     scores = (
         "\n".join(f"- {name}: {value:.3f}" for name, value in record["scores"].items()) or "- none: nothing held out"
     )
+    origin = (
+        "ImageNet (published weights of MobileNetV2), then rendered worlds, {data}; no other real picture"
+        if config["options"].get("pretrained")
+        else "rendered worlds alone, {data}; no picture of a real person, no other weights"
+    ).format(data=f"`{Path(config['data']).name}`")
     options = ", ".join(f"{name}={value}" for name, value in config["options"].items()) or "defaults"
     path.write_text(
         f"""# {onnx.stem}
@@ -158,7 +165,7 @@ def write_card(path: Path, made: Deployable, record: Mapping[str, Any], *, onnx:
 |---|---|
 | file | `{onnx.name}`, {onnx.stat().st_size} bytes |
 | network | {num_parameters(made.network) / 1e6:.3f} million parameters, {macs / 1e9:.3f} GMAC at {height}x{width} |
-| learned from | rendered worlds alone, `{Path(config["data"]).name}`; no picture of a real person, no other weights |
+| learned from | {origin} |
 | recipe | `task={config["task"]}`, seed {config["seed"]}, options: {options} |
 | trained | {record["steps"]} steps, {record["minutes"]} minutes, {"bfloat16" if record["bfloat16"] else "float32"} |
 | code | commit {record["commit"]} |

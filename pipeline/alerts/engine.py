@@ -16,15 +16,17 @@ each situation once:
 """
 
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Protocol, runtime_checkable
 
 from pipeline.alerts.basis import AlertBasis
+from pipeline.alerts.exemption import Exemption
 from pipeline.alerts.expiring_map import ExpiringMap
-from pipeline.alerts.incidents import Incident, Incidents, Subject, latest, subject_of
+from pipeline.alerts.incidents import Incident, Incidents, Subject, latest, shrunk, subject_of
 from pipeline.core import Alert, AlertRule, AlertState, Correction, Sighting, Stateful
+from pipeline.core.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.errors import ConfigError
 from pipeline.core.moves import Move, alert_after, moves_of
 from pipeline.core.serialisation import deserialise, serialise
@@ -74,6 +76,7 @@ class _State:
     incidents: bytes
     raised_at: bytes
     rules: dict[str, bytes]
+    names: dict[int, str] = field(default_factory=dict)
 
 
 class AlertEngine:
@@ -85,16 +88,28 @@ class AlertEngine:
             that place.
         max_open: Number of the newest alerts that are over and that a correction can still change; at least 1.
         max_parts: Number of the newest parts of tracks to remember as the basis of alerts; at least 1.
+        exempt: Names of people about whom no alert is raised, ``*`` for any letters: staff, for instance.
+        names: Of people who are known from the start, by number.
 
     Raises:
         ConfigError: If two rules have one name.
     """
 
-    def __init__(self, rules: Sequence[AlertRule], *, cooldown_s: float, max_open: int, max_parts: int) -> None:
+    def __init__(
+        self,
+        rules: Sequence[AlertRule],
+        *,
+        cooldown_s: float,
+        max_open: int,
+        max_parts: int,
+        exempt: Sequence[str] = (),
+        names: Mapping[int, str] | None = None,
+    ) -> None:
+        self._exemption = Exemption(exempt, names or {})
         self._rules = {rule.name: rule for rule in rules}
         if len(self._rules) < len(rules):
-            names = [rule.name for rule in rules]
-            raise ConfigError(f"alerts.*.name: expected a different name for each rule, got {names}; rename one")
+            got = [rule.name for rule in rules]
+            raise ConfigError(f"alerts.*.name: expected a different name for each rule, got {got}; rename one")
         self._cooldown_s = cooldown_s
         self._basis = AlertBasis(max_parts=max_parts)
         self._incidents = Incidents(max_open=max_open)
@@ -148,9 +163,7 @@ class AlertEngine:
             changed: What followed from the undo for open alerts; for the alerts in ``before`` it does not hold.
         """
         known = {incident.key: incident for incident in self._incidents}
-        for alert in before:
-            if alert.state is AlertState.RETRACTED:
-                continue
+        for alert in (each for each in before if each.state is not AlertState.RETRACTED):
             old = known.get(alert.key)
             parts = self._basis.parts_of(alert) or (old.parts if old else frozenset())
             until = max(latest(alert), old.until if old else alert.raised_at)
@@ -163,7 +176,8 @@ class AlertEngine:
     def snapshot(self) -> bytes:
         """Return the whole state, that of the rules included."""
         rules = {name: rule.snapshot() for name, rule in self._rules.items() if isinstance(rule, Stateful)}
-        return serialise(_State(self._basis.snapshot(), self._incidents.snapshot(), self._raised_at.snapshot(), rules))
+        told = self._basis.snapshot(), self._incidents.snapshot(), self._raised_at.snapshot()
+        return serialise(_State(*told, rules, self._exemption.names))
 
     def restore(self, state: bytes) -> None:
         """Take over the state of another engine; rules that it did not have start empty.
@@ -174,6 +188,7 @@ class AlertEngine:
         loaded = deserialise(state, _State)
         self._basis.restore(loaded.basis)
         self._incidents.restore(loaded.incidents)
+        self._exemption.names |= loaded.names
         self._raised_at.restore(loaded.raised_at, list[tuple[Subject, float, float]])
         for name, rule in self._rules.items():
             if isinstance(rule, Stateful) and name in loaded.rules:
@@ -204,6 +219,8 @@ class AlertEngine:
 
     def _take(self, report: Alert) -> None:
         """Learn that a situation holds, or is over."""
+        if self._exemption.covers(report.person_id):
+            return
         subject = subject_of(report)
         known = [incident for incident in self._incidents.of(subject) if incident.overlaps(report)]
         if known:
@@ -314,6 +331,12 @@ class AlertEngine:
         for repeat in self._incidents.counted():
             if not self._incidents.is_subject_of_owner(repeat):
                 self._incidents.put(replace(repeat, counted_in=""))
+        self._exemption.on_correction(correction)
+        for incident in self._incidents:
+            if incident.alert.person_id == NOBODY_IN_PARTICULAR:
+                self._reconsider(incident)
+            elif self._exemption.covers(incident.alert.person_id):
+                self._drop(incident)
         self._take_all(reports)
         # What an alert covered that is retracted now is told at once.
         for incident in self._incidents.pending():
@@ -368,10 +391,3 @@ class AlertEngine:
             for other in self._incidents.of(subject):
                 if other.is_told:
                     self._cool_down(subject, other.alert.raised_at)
-
-
-def shrunk(incident: Incident) -> Incident:
-    """Return an incident as it is certain after a split: until it was raised. Its rule reports what followed."""
-    alert, raised_at = incident.alert, incident.alert.raised_at
-    ended_at = None if alert.ended_at is None else min(alert.ended_at, raised_at)
-    return replace(incident, alert=replace(alert, ended_at=ended_at), until=min(incident.until, raised_at))

@@ -54,6 +54,13 @@ def latest(report: Alert) -> float:
     return report.raised_at if report.ended_at is None else report.ended_at
 
 
+def shrunk(incident: Incident) -> Incident:
+    """Return an incident as it is certain after a split: until it was raised. Its rule reports what followed."""
+    alert, raised_at = incident.alert, incident.alert.raised_at
+    ended_at = None if alert.ended_at is None else min(alert.ended_at, raised_at)
+    return replace(incident, alert=replace(alert, ended_at=ended_at), until=min(incident.until, raised_at))
+
+
 class Incidents:
     """Incidents by key and by subject.
 

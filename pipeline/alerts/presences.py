@@ -109,6 +109,11 @@ class Presences:
             (person_id, self._dwells((where, person_id))[-1]) for where, person_id in self._lasting if where == place
         ]
 
+    def dwells_in(self, place: Place) -> list[Dwell]:
+        """Return all known dwells in a place, in order of time."""
+        found = [dwell for subject in self._entries if subject[0] == place for dwell in self._dwells(subject)]
+        return sorted(found, key=lambda dwell: (dwell.since, dwell.until, dwell.tracks))
+
     def on_correction(self, correction: Correction) -> None:
         """Give intervals to the people they show now."""
         for move in moves_of(correction):

@@ -79,6 +79,7 @@ class Zone:
         max_dwell_s: Seconds that a person may stay; None: as the rule says.
         severity: Of alerts about it; None: that of the rule.
         schedule: When the zone counts; None: always.
+        max_people: People that may be in it; None: as the rule says.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Zone:
     max_dwell_s: float | None = None
     severity: Severity | None = None
     schedule: Schedule | None = None
+    max_people: int | None = None
 
     def __post_init__(self) -> None:
         check_array("polygon", self.polygon, (None, 2), np.float64)
@@ -108,6 +110,8 @@ class Crossing(StrEnum):
     LEFT_TO_RIGHT = "left_to_right"
     RIGHT_TO_LEFT = "right_to_left"
     BOTH = "both"
+    NEITHER = "neither"
+    """For lines that are only counted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,14 +146,14 @@ def parse_zones(
 
     Args:
         zones: By name. Besides: ``relative: true`` or ``metres: true`` (then ``cameras`` in place of ``camera``, or
-            none for all), ``max_dwell_s``, ``severity``, ``schedule``.
+            none for all), ``max_dwell_s``, ``max_people``, ``severity``, ``schedule``.
         builder: Names the key in errors.
         ground: By camera, three rows that take pixels to metres.
 
     Raises:
         ConfigError: If a block has other keys, or nobody can ever be in the zone; it names the zone and why.
     """
-    optional = UNITS | {"max_dwell_s", "severity", "schedule"}
+    optional = UNITS | {"max_dwell_s", "max_people", "severity", "schedule"}
     parsed = []
     for name, given in zones.items():
         key = f"zones.{name}"
@@ -166,6 +170,9 @@ def parse_zones(
         max_dwell_s = block.get("max_dwell_s")
         if max_dwell_s is not None:
             builder.check_at_least(0, **{f"{key}.max_dwell_s": max_dwell_s})  # type: ignore[arg-type]
+        max_people = block.get("max_people")
+        if max_people is not None and (isinstance(max_people, bool) or not isinstance(max_people, int)):
+            raise builder.wrong(f"{key}.max_people", "a whole number", max_people)
         parsed.append(
             Zone(
                 name,
@@ -173,6 +180,7 @@ def parse_zones(
                 polygon,
                 None if max_dwell_s is None else float(max_dwell_s),  # type: ignore[arg-type]
                 *_severity_and_schedule(block, key, builder),
+                max_people,
             )
         )
     return tuple(parsed)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.association.adaptation.projection import IDENTITY, Projection
 from pipeline.association.calibration.likelihood_ratio import Calibration
 from pipeline.association.chain import camera_transitions
 from pipeline.association.constraints import LinkConstraints, are_two_people, impossible_transit
@@ -57,6 +58,7 @@ def compare(
     calibration: Calibration,
     constraints: LinkConstraints,
     max_false_match_rate: float,
+    projection: Projection = IDENTITY,
 ) -> list[Candidate]:
     """Return how well each of some people fits a new track segment; highest LLR first.
 
@@ -66,12 +68,15 @@ def compare(
         calibration: Distance to LLR, and the LLR that is needed.
         constraints: What rules a link out.
         max_false_match_rate: As in ``Matcher``.
+        projection: How embeddings are read; of the people too.
     """
     known = sorted(people, key=lambda person: person.person_id)
     if not known:
         return []
     appearance = [person.appearance for person in known]
-    distances = [float(1 - one.vector_sum @ segment.vector_sum / (one.weight * segment.weight)) for one in appearance]
+    vector_sum = projection.project(segment.vector_sum, segment.weight, segment.camera_id)
+    cosines = [1 - one.vector_sum @ vector_sum / (one.weight * segment.weight) for one in appearance]
+    distances = projection.distances(np.array(cosines)).tolist()
     reliability = segment.reliability_sum / segment.weight
     llrs = calibration.llrs(np.array(distances), np.array([one.reliability * reliability for one in appearance]))
     needed = calibration.threshold(max_false_match_rate)

@@ -13,6 +13,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.association.adaptation.projection import IDENTITY, Projection
 from pipeline.association.chain import camera_transitions
 from pipeline.association.constraints import LinkConstraints, are_two_people, impossible_transit
 from pipeline.association.cues import MAX_CUE_LLR, co_location_llr, motion_llr
@@ -28,6 +29,7 @@ def cluster(
     appearance: AppearanceLlrs,
     needed: float,
     constraints: LinkConstraints,
+    projection: Projection = IDENTITY,
 ) -> list[list[int]]:
     """Return which segments show one person, as lists of indices into ``segments``.
 
@@ -36,9 +38,10 @@ def cluster(
         appearance: Distances to LLRs.
         needed: LLR above which two groups are joined.
         constraints: What rules a link out.
+        projection: How embeddings are read.
     """
     order = sorted(range(len(segments)), key=lambda index: (segments[index].first.at, segments[index].parts[0]))
-    groups = _Groups([segments[index] for index in order], appearance, needed, constraints)
+    groups = _Groups([segments[index] for index in order], appearance, needed, constraints, projection)
     groups.apply_must_links()
     while (pair := groups.best_pair()) is not None:
         groups.join(*pair)
@@ -57,6 +60,7 @@ class _Groups:
         appearance: AppearanceLlrs,
         needed: float,
         constraints: LinkConstraints,
+        projection: Projection,
     ) -> None:
         count = len(segments)
         self.chains = [[index] for index in range(count)]
@@ -66,7 +70,8 @@ class _Groups:
         self._constraints = constraints
         self._weights = np.array([segment.weight for segment in segments])
         self._reliability_sums = np.array([segment.reliability_sum for segment in segments])
-        self._sums = np.array([segment.vector_sum for segment in segments])
+        self._distances = projection.distances
+        self._sums = np.array([projection.project(one.vector_sum, one.weight, one.camera_id) for one in segments])
         self._ruled_out = np.eye(count, dtype=bool)
         for one, two in _overlapping_in_time(segments):
             if are_two_people(segments[one], segments[two], constraints):
@@ -120,7 +125,7 @@ class _Groups:
 
     def _row(self, index: int) -> NDArray[np.float64]:
         """Return the surplus of joining one group to each, shape ``(N,)``; minus infinity where that cannot be."""
-        distances = 1 - (self._sums @ self._sums[index]) / (self._weights * self._weights[index])
+        distances = self._distances(1 - (self._sums @ self._sums[index]) / (self._weights * self._weights[index]))
         reliability = self._reliability_sums / self._weights
         llr = self._appearance(distances, reliability * reliability[index])
         # For most pairs no cue can outweigh their appearance: the cue is not computed for them.

@@ -87,7 +87,8 @@ def _confirm(person: Person, correction: Correction, store: IdentityStore, calib
     confirmed = [segment for segment in person.segments if not named or named.intersection(segment.parts)]
     others = [segment for segment in person.segments if not any(segment is one for one in confirmed)]
     if confirmed and others:
-        distance = Person(person.person_id, confirmed).distance_to(Person(person.person_id, others))
+        some, rest = (Person(person.person_id, part, person.projection) for part in (confirmed, others))
+        distance = some.distance_to(rest)
         calibration.add_feedback(correction.command, distance, is_same=True)
         confirmed.append(max(others, key=lambda segment: segment.weight))
     _add_must_link(confirmed, store)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 
+from pipeline.association.adaptation.projection import IDENTITY, Projection
 from pipeline.association.last_seen import LastSeen
 from pipeline.association.people_before import PeopleBefore, people_before
 from pipeline.association.person import Person
@@ -44,6 +45,7 @@ class IdentityStore:
         enrolled: Numbers of people who are never forgotten.
         pending: Pending matches: by provisional number, the earlier person it may turn out to be.
         before: By number of a correction command, what it changed; of the newest ``MAX_UNDOS``.
+        projection: How embeddings are read.
     """
 
     def __init__(self, gallery: Gallery, *, max_prototypes: int) -> None:
@@ -52,6 +54,7 @@ class IdentityStore:
         self.enrolled: set[int] = set()
         self.pending: dict[int, int] = {}
         self.before: dict[int, PeopleBefore] = {}
+        self.projection = IDENTITY
         self._last_seen = LastSeen()
         self._gallery = gallery
         self._max_prototypes = max_prototypes
@@ -76,7 +79,7 @@ class IdentityStore:
     def add_person(self, person_id: int) -> Person:
         """Return a person without segments under a number that is free."""
         self.reserve(person_id)
-        person = self.people[person_id] = Person(person_id)
+        person = self.people[person_id] = Person(person_id, projection=self.projection)
         return person
 
     def reserve(self, person_id: int) -> None:
@@ -90,6 +93,7 @@ class IdentityStore:
 
     def enrol(self, person: Person) -> None:
         """Add a person who is never forgotten, under the number they have."""
+        person.projection = self.projection
         self.people[person.person_id] = person
         self.enrolled.add(person.person_id)
         self.reserve(person.person_id)
@@ -114,6 +118,13 @@ class IdentityStore:
         latest = person.appearance.latest
         self._last_seen.see(person.person_id, latest.last.at, latest.camera_id)
         self._gallery.put(person.identity(self._space, self._max_prototypes))
+
+    def read_by(self, projection: Projection) -> None:
+        """Read all embeddings by another projection, in the gallery too."""
+        self.projection = projection
+        for person in self.people.values():
+            person.projection = projection
+            self.put(person)
 
     def drop(self, person_id: int) -> None:
         """Remove a person."""
@@ -228,7 +239,9 @@ class IdentityStore:
         self._numbers, self._next_link = PersonNumbers(loaded.next_person_id), loaded.next_link
         self._space, self._last_seen = loaded.space, LastSeen()
         self.pending, self.before = loaded.pending, loaded.before
-        self.people = {who: Person(who, _of(loaded.segments, indices)) for who, indices in loaded.people}
+        self.people = {
+            who: Person(who, _of(loaded.segments, indices), self.projection) for who, indices in loaded.people
+        }
         for person in self.people.values():
             self.put(person)
 

@@ -8,10 +8,12 @@ pictures, becomes a ``Correction``. So does the end of a pending match (``TENTAT
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from pipeline.association.adaptation.adaptation import Adaptation
 from pipeline.association.calibration.likelihood_ratio import (
     Calibration,
     CalibrationStatus,
@@ -29,7 +31,7 @@ from pipeline.association.inspection import flaw
 from pipeline.association.person import Person
 from pipeline.association.reclustering import confirm_pending, recluster
 from pipeline.association.track_segment import ENROLLED_WEIGHT, NO_GROUND, TrackSegment, turns
-from pipeline.core import Correction, CorrectionCommand, Embedding, Gallery, Match, Outcome, Sighting
+from pipeline.core import CommandKind, Correction, CorrectionCommand, Embedding, Gallery, Match, Outcome, Sighting
 from pipeline.core.serialisation import deserialise, serialise
 
 logger = logging.getLogger(__name__)
@@ -43,6 +45,18 @@ Larger: a track keeps its person although the appearance differs more.
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What a snapshot stores: the state of each part, transit times, and times of the events."""
+
+    store: bytes
+    calibration: bytes
+    times: dict[tuple[str, str], list[float]]
+    now: float
+    reclustered_at: float | None
+    adaptation: bytes | None
+
+
 class Matcher:
     """Decides who is who. The only writer of identities; a function of its input alone.
 
@@ -51,6 +65,7 @@ class Matcher:
         calibration: Distance to log-likelihood ratio (LLR).
         constraints: What rules a link out.
         ground: How the pictures of cameras map to one ground plane, where that is known.
+        adaptation: Learns how each camera colours embeddings; None: they are compared as they are.
         max_false_match_rate: Fraction of pairs of different people whose appearance may be close enough for a link;
             in (0, 1).
         recluster_every_s: Seconds of event time between two re-clusterings.
@@ -69,6 +84,7 @@ class Matcher:
         calibration: Calibration,
         constraints: LinkConstraints,
         ground: Ground = NO_GROUND,
+        adaptation: Adaptation | None = None,
         *,
         max_false_match_rate: float,
         recluster_every_s: float,
@@ -82,6 +98,7 @@ class Matcher:
         self._calibration = calibration
         self._constraints = constraints
         self._ground = ground
+        self._adaptation = adaptation
         self._max_false_match_rate = max_false_match_rate
         self._recluster_every_s = recluster_every_s
         self._recluster_window_s = recluster_window_s
@@ -95,6 +112,11 @@ class Matcher:
     def num_identities(self) -> int:
         """People known now."""
         return len(self._store.people)
+
+    @property
+    def projection_version(self) -> int:
+        """Version of what was learned of the cameras, as embeddings are read now; 0 for as they are."""
+        return self._store.projection.version
 
     @property
     def calibration(self) -> CalibrationStatus:
@@ -113,7 +135,9 @@ class Matcher:
         for embedding in batch:
             self._store.check_space(embedding)
             self._now = max(self._now, embedding.completed_at)
-        learn_labels(batch, self._calibration, self._constraints, self._ground)
+        learn_labels(batch, self._calibration, self._constraints, self._ground, self._adaptation)
+        if self._adaptation is not None:
+            self._adaptation.learn(batch)
         found: dict[Embedding, Sighting] = {}
         for turn in turns(batch):
             new = [embedding for embedding in turn if not self._continues(embedding)]
@@ -122,6 +146,8 @@ class Matcher:
         records: list[Sighting | Correction] = [found[embedding] for embedding in batch]
         if self._reclustered_at is None:
             self._reclustered_at = self._now
+        if self._adaptation is not None and self._adaptation.renew():
+            self._store.read_by(self._adaptation.projection)
         if self._now - self._reclustered_at >= self._recluster_every_s:
             records += self._recluster()
         self._store.forget(self._now, forget_after_s=self._forget_after_s, max_identities=self._max_identities)
@@ -171,20 +197,32 @@ class Matcher:
             command: What was asked for.
             correction: Its result. A new person in it has ``next_person_id``, or the number that the ledger gave.
         """
+        if self._adaptation is not None and command.kind is CommandKind.ERASE:
+            erased = [self._store.people[each] for each in correction.person_ids if each in self._store.people]
+            segments = [segment for person in erased for segment in person.segments]
+            self._adaptation.forget({part.track_id for segment in segments for part in segment.parts})
         apply_command(command, correction, self._store, self._calibration)
 
     def snapshot(self) -> bytes:
         """Return everything that later decisions can depend on."""
         times = self._constraints.topology.learned.times
-        return serialise((self._store.snapshot(), self._calibration.snapshot(), times, self._now, self._reclustered_at))
+        learned = None if self._adaptation is None else self._adaptation.snapshot()
+        return serialise(
+            _State(
+                self._store.snapshot(), self._calibration.snapshot(), times, self._now, self._reclustered_at, learned
+            )
+        )
 
     def restore(self, state: bytes) -> None:
         """Take over the state of another matcher. Raises ``WireFormatError`` as ``Stateful``."""
-        loaded = deserialise(state, tuple[bytes, bytes, dict[tuple[str, str], list[float]], float, float | None])
-        self._store.restore(loaded[0])
-        self._calibration.restore(loaded[1])
-        self._constraints.topology.learned.restore(loaded[2])
-        self._now, self._reclustered_at = loaded[3:]
+        loaded = deserialise(state, _State)
+        if self._adaptation is not None and loaded.adaptation is not None:
+            self._adaptation.restore(loaded.adaptation)
+            self._store.projection = self._adaptation.projection
+        self._store.restore(loaded.store)
+        self._calibration.restore(loaded.calibration)
+        self._constraints.topology.learned.restore(loaded.times)
+        self._now, self._reclustered_at = loaded.now, loaded.reclustered_at
 
     def _is_sound(self, embedding: Embedding) -> bool:
         opened = self._store.open.get(embedding.track_id)
@@ -203,12 +241,12 @@ class Matcher:
         if segment.parts[-1].part + 1 != embedding.part:
             return False  # the part between them was too poor to be embedded
         reliability = segment.reliability_sum / segment.weight * reliability_of(embedding.quality)
-        return self._calibration.llr(_distance(segment, embedding), reliability) + TRACKER_LLR > 0
+        return self._calibration.llr(self._distance(segment, embedding), reliability) + TRACKER_LLR > 0
 
     def _continue(self, embedding: Embedding) -> Sighting:
         segment, person_id = self._store.open[embedding.track_id]
         person = self._store.people[person_id]
-        distance = _distance(segment, embedding)
+        distance = self._distance(segment, embedding)
         self._calibration.learn_same(distance)
         segment.extend(embedding, self._ground)
         self._store.put(person)
@@ -246,6 +284,10 @@ class Matcher:
 
     def _candidates(self, embedding: Embedding, segment: TrackSegment) -> list[Candidate]:
         """Return people with a similar appearance, and those recently in this camera; highest LLR first."""
+        if self._store.projection.version:
+            projected = self._store.projection.project(segment.vector_sum, segment.weight, segment.camera_id)
+            vector = (projected / np.linalg.norm(projected)).astype(np.float32)
+            embedding = replace(embedding, vector=vector)
         by_appearance = {match.person_id for match in self._gallery.nearest(embedding, MAX_CANDIDATES)}
         within_s = min(self._constraints.leave_after_s, MOTION_MAX_GAP_S)
         nearby = self._store.recently_in(segment.camera_id, segment.first.at, within_s)
@@ -255,6 +297,7 @@ class Matcher:
             calibration=self._calibration,
             constraints=self._constraints,
             max_false_match_rate=self._max_false_match_rate,
+            projection=self._store.projection,
         )
 
     def _decide(
@@ -304,7 +347,9 @@ class Matcher:
             max_false_match_rate=self._max_false_match_rate,
         )
 
-
-def _distance(segment: TrackSegment, embedding: Embedding) -> float:
-    mean = segment.vector_sum / np.linalg.norm(segment.vector_sum)
-    return float(np.clip(1 - mean @ embedding.vector, 0, 2))
+    def _distance(self, segment: TrackSegment, embedding: Embedding) -> float:
+        """Return the distance of an embedding to what came before it on its track."""
+        projection = self._store.projection
+        mean = projection.project(segment.vector_sum, segment.weight, segment.camera_id)
+        vector = projection.project(embedding.vector, 1.0, segment.camera_id)
+        return float(projection.distances(np.clip(1 - mean / np.linalg.norm(mean) @ vector, 0, 2)))

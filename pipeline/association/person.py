@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.association.adaptation.projection import IDENTITY, Projection
 from pipeline.association.track_segment import TrackSegment
 from pipeline.core import Identity
 
@@ -18,7 +19,7 @@ class Appearance:
     Attributes:
         weight: Sum of their weights.
         reliability: Mean reliability weight of their pictures, in (0, 1].
-        vector_sum: Sum of their vectors, shape ``(D,)``.
+        vector_sum: Sum of their vectors as they are read, shape ``(D,)``.
         latest: The segment that ended last.
     """
 
@@ -35,18 +36,20 @@ class Person:
     Attributes:
         person_id: The number.
         segments: In any order; none only between creation and the first segment.
+        projection: How embeddings are read.
         cache: Their sums; None after a change.
     """
 
     person_id: int
     segments: list[TrackSegment] = field(default_factory=list)
+    projection: Projection = IDENTITY
     cache: Appearance | None = None
 
     @property
     def appearance(self) -> Appearance:
         """The sums over the segments, cached until ``changed``."""
         if self.cache is None:
-            self.cache = _appearance(self.segments)
+            self.cache = _appearance(self.segments, self.projection)
         return self.cache
 
     def changed(self) -> None:
@@ -55,8 +58,8 @@ class Person:
 
     def distance_to(self, other: Self) -> float:
         """Return the cosine distance between the mean appearance of two people."""
-        one, two = _appearance(self.segments), _appearance(other.segments)
-        return float(1 - one.vector_sum @ two.vector_sum / (one.weight * two.weight))
+        one, two = (_appearance(person.segments, self.projection) for person in (self, other))
+        return float(self.projection.distances(1 - one.vector_sum @ two.vector_sum / (one.weight * two.weight)))
 
     def settle(self, before: float) -> bool:
         """Join the segments of each camera that ended before a time; return whether any were joined.
@@ -82,7 +85,7 @@ class Person:
     def identity(self, space: str, max_prototypes: int) -> Identity:
         """Return what the gallery keeps of the person: the mean vectors of the segments with the most weight."""
         views = sorted(self.segments, key=lambda segment: (-segment.weight, segment.parts[0]))
-        prototypes = np.stack([segment.vector_sum for segment in views[:max_prototypes]])
+        prototypes = np.stack([_projected(segment, self.projection) for segment in views[:max_prototypes]])
         prototypes /= np.linalg.norm(prototypes, axis=1, keepdims=True)
         return Identity(
             self.person_id,
@@ -94,11 +97,16 @@ class Person:
         )
 
 
-def _appearance(segments: Sequence[TrackSegment]) -> Appearance:
-    weight, one = sum(segment.weight for segment in segments), segments[0]
+def _projected(segment: TrackSegment, projection: Projection) -> NDArray[np.float64]:
+    return projection.project(segment.vector_sum, segment.weight, segment.camera_id)
+
+
+def _appearance(segments: Sequence[TrackSegment], projection: Projection) -> Appearance:
+    weight = sum(segment.weight for segment in segments)
+    projected = [_projected(segment, projection) for segment in segments]
     return Appearance(
         weight,
         reliability=sum(segment.reliability_sum for segment in segments) / weight,
-        vector_sum=np.sum([segment.vector_sum for segment in segments], axis=0) if segments[1:] else one.vector_sum,
+        vector_sum=np.sum(projected, axis=0) if segments[1:] else projected[0],
         latest=max(segments, key=lambda segment: segment.last.at),
     )

@@ -57,6 +57,7 @@ def recluster(
         appearance=calibration.llrs,
         needed=calibration.threshold(max_false_match_rate),
         constraints=constraints,
+        projection=store.projection,
     )
     moved = _renumber(store, segments, before, groups, now)
     return [*moved, *_settle_pending(store, calibration, moved, now, since)]

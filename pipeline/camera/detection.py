@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from pipeline.core import Detections, Detector, Frame, LetterboxedFrame
+from pipeline.core import Detections, Detector, Frame, LetterboxedFrame, calls_of
 
 PADDING = 114
 """Grey level of the padding, of 255; the value that YOLO networks are trained with."""
@@ -25,6 +25,7 @@ class DetectionStage:
 
     def __init__(self, detector: Detector, *, min_score: float, min_height_px: float) -> None:
         self._detector = detector
+        self.calls = calls_of(detector)
         self._min_score = min_score
         self._min_height_px = min_height_px
 
@@ -50,7 +51,10 @@ def letterbox(frame: Frame, input_hw: tuple[int, int]) -> LetterboxedFrame:
     """
     height, width = frame.size_hw
     scale = min(input_hw[0] / height, input_hw[1] / width)
-    scaled = cv2.resize(frame.image, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_LINEAR)
-    canvas = np.full((*input_hw, 3), PADDING, np.uint8)
-    canvas[: scaled.shape[0], : scaled.shape[1]] = scaled
+    inner_height, inner_width = round(height * scale), round(width * scale)
+    canvas = np.empty((*input_hw, 3), np.uint8)
+    inside = canvas[:inner_height, :inner_width]
+    cv2.resize(frame.image, (inner_width, inner_height), dst=inside, interpolation=cv2.INTER_LINEAR)
+    canvas[inner_height:] = PADDING
+    canvas[:inner_height, inner_width:] = PADDING
     return LetterboxedFrame(frame.stamp, canvas, scale, frame.size_hw)

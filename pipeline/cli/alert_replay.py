@@ -10,7 +10,7 @@ The file of rules has some of these keys; what it leaves out is as in the run::
     alerting: {cooldown_s: 0}
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,10 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from connectors.sinks.box_store import read_boxes
+from connectors.sinks.box_store import StoredPart, read_boxes
 from connectors.sinks.final_boxes import SPOOLED
 from pipeline.alerts.engine import AlertEngine
+from pipeline.cli.true_sightings import true_sightings
 from pipeline.config.composition import CONFIGS
 from pipeline.config.plugins import build
 from pipeline.core import Alert, AlertState, CorrectionKind, FrameStamp, Outcome, Sighting, TrackPath
@@ -43,22 +44,47 @@ def replay(folder: Path, rules: Path | None) -> list[Alert]:
         ConfigError: If the folder holds no such run, or the rules cannot be used.
         ConnectorError: If a file of the run is damaged.
     """
+    stored = stored_boxes(folder)
+    engine = _engine(folder / "config.yaml", rules)
+    reader = LedgerReader(folder / "ledger.sqlite")
+    try:
+        names = [correction for _, correction in reader.corrections() if correction.kind is CorrectionKind.NAMED]
+        engine.process(names)
+        sightings = sorted(_sightings(stored, reader), key=lambda each: (each.last.captured_at, each.track_id))
+        return _alerts(engine, sightings)
+    finally:
+        reader.close()
+
+
+def replay_truth(folder: Path, rules: Path | None) -> list[Alert]:
+    """Return the alerts that the same rules raise over the ground truth of a run's site.
+
+    Raises:
+        ConfigError: As ``replay``, or if the site has no ground truth.
+    """
+    return _alerts(_engine(folder / "config.yaml", rules), true_sightings(folder, stored_boxes(folder)))
+
+
+def stored_boxes(folder: Path) -> list[StoredPart]:
+    """Return the boxes that a run has stored.
+
+    Raises:
+        ConfigError: If there are none.
+        ConnectorError: If the file is damaged.
+    """
     stores = sorted(folder.glob("*/boxes.sqlite"))
     if not stores:
         raise ConfigError(
             f"{folder}: expected a run that has ended, with the sink mot or annotated_video, got no stored boxes"
         )
-    engine = _engine(folder / "config.yaml", rules)
-    reader = LedgerReader(folder / "ledger.sqlite")
+    return list(read_boxes(stores[0]))
+
+
+def _alerts(engine: AlertEngine, sightings: Sequence[Sighting]) -> list[Alert]:
     told: dict[str, Alert] = {}
-    try:
-        names = [correction for _, correction in reader.corrections() if correction.kind is CorrectionKind.NAMED]
-        engine.process(names)
-        for sighting in sorted(_sightings(stores[0], reader), key=lambda each: (each.last.captured_at, each.track_id)):
-            for alert in (*engine.process([sighting]), *engine.tick(sighting.last.captured_at)):
-                told[alert.key] = alert
-    finally:
-        reader.close()
+    for sighting in sightings:
+        for alert in (*engine.process([sighting]), *engine.tick(sighting.last.captured_at)):
+            told[alert.key] = alert
     told |= {alert.key: alert for alert in engine.flush()}
     return [alert for alert in told.values() if alert.state is not AlertState.RETRACTED]
 
@@ -96,9 +122,9 @@ def _node(name: str) -> Any:
     return loaded[name]
 
 
-def _sightings(store: Path, reader: LedgerReader) -> Iterator[Sighting]:
+def _sightings(parts: Sequence[StoredPart], reader: LedgerReader) -> Iterator[Sighting]:
     """Yield the parts of tracks of a run with their present people; erased ones are left out."""
-    for stored in read_boxes(store):
+    for stored in parts:
         person_id = reader.person_of(stored.part)
         boxes = np.frombuffer(stored.boxes, SPOOLED)
         if person_id == NOBODY or not len(boxes):

@@ -1,7 +1,8 @@
 """Alerts for operators, from a terminal.
 
 ``passerby alerts tail`` shows alerts as they arrive. ``passerby alerts ack KEY --by ann`` says that Ann handles one.
-``passerby alerts replay outputs/RUN --rules new.yaml`` tries rules on a past run.
+``passerby alerts replay outputs/RUN --rules new.yaml`` tries rules on a past run. ``passerby alerts score outputs/RUN``
+compares its alerts with those of the same rules over the site's ground truth.
 """
 
 import argparse
@@ -13,10 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from connectors.sinks.terminal import TerminalSink
-from pipeline.cli.alert_replay import replay
+from pipeline.cli.alert_replay import replay, replay_truth
 from pipeline.config.composition import load_config
 from pipeline.core import Alert
 from pipeline.core.errors import ConfigError, ReidError
+from pipeline.evaluation.alert_score import score_alerts
 from pipeline.ledger.codec import to_dict
 
 DONE = 0
@@ -29,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if parsed.command == "replay":
             for alert in replay(parsed.output_dir, parsed.rules):
                 _show(alert, "", parsed.json)
+            return DONE
+        if parsed.command == "score":
+            _score(parsed.output_dir, parsed.rules)
             return DONE
         # Here, because replay needs no Kafka.
         from connectors.kafka.alert_topic import AlertTopic
@@ -70,6 +75,17 @@ def _show(alert: Alert, by: str, as_json: bool) -> None:
     print(f"    {alert.key!r}" + (f", acknowledged by {by!r}" if by else ""), flush=True)
 
 
+def _score(folder: Path, rules: Path | None) -> None:
+    """Print precision and recall of each rule."""
+    scores = score_alerts(replay_truth(folder, rules), replay(folder, rules))
+    print(f"{'rule':<20}{'true':>6}{'raised':>8}{'right':>7}{'precision':>11}{'recall':>8}")
+    for score in scores:
+        shares = ["-" if share is None else f"{share:.3f}" for share in (score.precision, score.recall)]
+        print(
+            f"{score.rule:<20}{score.num_true:>6}{score.num_raised:>8}{score.num_right:>7}{shares[0]:>11}{shares[1]:>8}"
+        )
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of this command."""
     parser = argparse.ArgumentParser(prog="passerby alerts", description=__doc__)
@@ -84,6 +100,9 @@ def make_parser() -> argparse.ArgumentParser:
     past.add_argument("output_dir", type=Path, help="folder of a run that has ended")
     past.add_argument("--rules", type=Path, help="YAML with site, alerts, alerting; default: the rules of the run")
     past.add_argument("--json", action="store_true", help="one JSON object per line")
+    score = commands.add_parser("score", help="precision and recall of each rule against the site's ground truth")
+    score.add_argument("output_dir", type=Path, help="folder of a run that has ended")
+    score.add_argument("--rules", type=Path, help="as for replay")
     for command in (tail, ack):
         servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9092")
         command.add_argument("--servers", default=servers, help="default %(default)s")

@@ -6,6 +6,8 @@ with that of another machine.
 
     passerby bench site=pets_halves                        floor, inline, Ray, and cameras
     passerby bench site=pets_halves bench.passes=10        inline ten times, with the memory after each pass
+    passerby bench cameras bench.cameras=1,2,4             what a camera costs; see ``pipeline.cli.bench_cameras``
+    passerby bench scale                                   what 1 to 10,000 need; see ``pipeline.cli.bench_scale``
 """
 
 import asyncio
@@ -21,6 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.camera.detection import letterbox
+from pipeline.cli.bench_cameras import compare_cameras
+from pipeline.cli.bench_scale import model_scale
 from pipeline.config.composition import load_config
 from pipeline.config.plan import make_plan
 from pipeline.core import Tracklet
@@ -29,6 +33,7 @@ from pipeline.runtime.assembly import start_pipeline
 from pipeline.runtime.cluster import join_cluster, leave_cluster
 from pipeline.runtime.plan import Plan
 from pipeline.runtime.supervisor import supervise
+from pipeline.telemetry.batch_status import BatchStatus
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_status import MatchStatus
 
@@ -52,6 +57,7 @@ class Speed:
         work_s: Seconds of work by stage.
         processor_s: Seconds of processor time of this process, all threads together; Ray's processes are not in it.
         digest: sha256 of the result.
+        batches: By stage.
     """
 
     frames_per_s: float
@@ -59,6 +65,7 @@ class Speed:
     work_s: Mapping[str, float]
     processor_s: float
     digest: str
+    batches: Mapping[str, BatchStatus]
 
 
 def main() -> None:
@@ -68,6 +75,12 @@ def main() -> None:
 
 def benchmark(words: list[str]) -> None:
     """Print the table for the configuration that the command line makes."""
+    if words[:1] == ["cameras"]:
+        compare_cameras(words[1:])
+        return
+    if words[:1] == ["scale"]:
+        model_scale(words[1:])
+        return
     overrides = [word for word in words if not word.startswith(PASSES)]
     passes = next((int(word[len(PASSES) :]) for word in words if word.startswith(PASSES)), 0)
     if passes:
@@ -92,6 +105,9 @@ def compare(overrides: Sequence[str]) -> None:
         ratio = f"{speed.frames_per_s / floor:.2f}"
         table.add_row(runtime, f"{speed.frames_per_s:.1f}", ratio, f"{speed.start_s:.1f} s", _shares(work))
         console.print(f"{runtime}: result {speed.digest[:16]}")
+        for stage, batch in speed.batches.items():
+            if batch.mean_call is not None:
+                console.print(f"{runtime}: {stage}: {batch.mean_call:.1f} in a call of the network ({_sizes(batch)})")
         if runtime == "inline":
             console.print(sizing(1000 * speed.processor_s / num_frames, len(os.sched_getaffinity(0))))
     console.print(table)
@@ -177,12 +193,19 @@ def _measure(overrides: Sequence[str]) -> tuple[Speed, int]:
                 "track": sum(status.track_s for status in cameras.values()),
                 **report.busy_s,
             }
-            return Speed(num_frames / wall_s, ready_at - began, work, processor_s, report.digest), num_frames
+            batches = {name: sum([await ask() for ask in asks], BatchStatus()) for name, asks in pipeline.busy.items()}
+            speed = Speed(num_frames / wall_s, ready_at - began, work, processor_s, report.digest, batches)
+            return speed, num_frames
 
         try:
             return asyncio.run(measured())
         finally:
             leave_cluster()
+
+
+def _sizes(batch: BatchStatus) -> str:
+    """Return how many calls there were of each size, the histogram."""
+    return ", ".join(f"{count} × {size}" for size, count in batch.calls.items())
 
 
 def _ignore(cameras: Mapping[str, CameraStatus], match: MatchStatus) -> None:

@@ -22,6 +22,7 @@ import yaml
 from rich.markup import escape
 from rich.table import Table
 
+from connectors.sources.hardware_decoding import DEVICES, why_not
 from models.weights.store import CATALOGUE, locate_weights
 from pipeline.cli.mmpose_installation import install
 from pipeline.cli.printing import print_table
@@ -136,12 +137,60 @@ def extras() -> list[Finding]:
 
 
 def devices() -> list[Finding]:
-    """Return what networks can run on."""
-    providers = onnxruntime.get_available_providers()
-    cores = f"{os.cpu_count()} processor cores"
-    if "CUDAExecutionProvider" in providers:
-        return [Finding(State.OK, "devices", f"{cores}; ONNX Runtime offers CUDA: device=cuda")]
-    return [Finding(State.OK, "devices", f"{cores}; no CUDA in ONNX Runtime {onnxruntime.__version__}: device=cpu")]
+    """Return what networks, the gallery and the decoder would use."""
+    return [
+        Finding(State.OK, "processor", f"{os.cpu_count()} cores"),
+        _onnx_runtime(),
+        *_torch(),
+        _gallery(),
+        *(_hardware_decoder(kind) for kind in DEVICES),
+    ]
+
+
+def _onnx_runtime() -> Finding:
+    installed = [name for name in ("onnxruntime", "onnxruntime-gpu") if _version(name)]
+    if len(installed) == 2:
+        return Finding(
+            State.NOTE,
+            "ONNX Runtime",
+            "onnxruntime and onnxruntime-gpu are both installed, and share their files; docs/sizing.md says how to "
+            "have one",
+        )
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        return Finding(State.OK, "ONNX Runtime", f"{onnxruntime.__version__}, offers CUDA: device=cuda")
+    return Finding(State.OK, "ONNX Runtime", f"{onnxruntime.__version__}, no CUDA: device=cpu")
+
+
+def _torch() -> list[Finding]:
+    if not _is_there("torch"):
+        return []
+    import torch  # two seconds
+
+    found = f"finds {torch.cuda.get_device_name()}: device=cuda" if torch.cuda.is_available() else "no GPU: device=cpu"
+    return [Finding(State.OK, "torch", f"{torch.__version__}, {found}")]
+
+
+def _gallery() -> Finding:
+    import faiss
+
+    number = faiss.get_num_gpus() if hasattr(faiss, "StandardGpuResources") else 0
+    return Finding(
+        State.OK, "FAISS", f"{faiss.__version__}, {number} GPUs: gallery.device={'cuda' if number else 'cpu'}"
+    )
+
+
+def _hardware_decoder(kind: str) -> Finding:
+    reason = why_not(kind)
+    if reason is None:
+        return Finding(State.OK, f"decoder {kind}", f"hwaccel: {kind}, or auto")
+    return Finding(State.OK, f"decoder {kind}", f"not here ({reason}); the processor decodes")
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def codecs() -> list[Finding]:

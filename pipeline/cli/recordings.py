@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.camera_uri import IMAGES, RECORDINGS, file_path, uri_kind
+from connectors.sources.local_files import LocalFiles
+from connectors.sources.video_files import NoVideoError
+from pipeline.core.camera_uri import IMAGES, file_path, parse_camera
 from pipeline.core.errors import ConfigError, SourceLostError
 from pipeline.ledger import LedgerReader
 from pipeline.runtime.plan import Plan
@@ -61,13 +63,14 @@ def _identities(cameras: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return what identifies the recording of each camera that has one."""
     found = {}
     for camera_id, camera in cameras.items():
-        block = camera if isinstance(camera, Mapping) else {"uri": camera}
-        uri = str(block.get("uri"))
-        if uri_kind(uri) not in RECORDINGS:
+        parsed = parse_camera(camera)
+        if not parsed.is_recording:
             continue
-        path = file_path(uri)
-        if uri_kind(uri) == IMAGES:
+        path = file_path(parsed.uri)
+        if parsed.kind == IMAGES:
             path = min((each for each in path.rglob("*") if each.is_file() and each.suffix != ".ini"), default=path)
+        else:
+            path = _first_file(parsed.uri, path)
         try:
             with path.open("rb") as file:
                 begin = file.read(NUM_BYTES)
@@ -75,10 +78,18 @@ def _identities(cameras: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             continue  # the source's own check says so
         found[camera_id] = {
             "sha256": hashlib.sha256(begin).hexdigest(),
-            "starts_at": float(block.get("starts_at") or 0.0),
-            "crop_xyxy": list(block.get("crop_xyxy") or []),
+            "starts_at": float(parsed.options.get("starts_at") or 0.0),
+            "crop_xyxy": list(parsed.options.get("crop_xyxy") or []),
         }
     return found
+
+
+def _first_file(uri: str, path: Path) -> Path:
+    """Return the first file of a recording that may be many; the path itself if there is none."""
+    try:
+        return Path(LocalFiles(uri).there_now()[0].name)
+    except NoVideoError:
+        return path
 
 
 def _begins_at(plan: Plan, camera_id: str) -> float:
@@ -90,4 +101,4 @@ def _begins_at(plan: Plan, camera_id: str) -> float:
         raise ConfigError(f"site.cameras.{camera_id}: {error}") from error
     finally:
         source.close()
-    return float("inf") if frame is None else frame.stamp.captured_at
+    return float("inf") if frame is None else frame.stamp.captured_at + plan.intakes[camera_id].offset_s

@@ -15,11 +15,11 @@ from pipeline.cli.recordings import check_recordings, write_recordings
 from pipeline.cli.stop_signals import stop_on_signals
 from pipeline.cli.truth import score_run, true_tables
 from pipeline.config.composition import CONFIGS, load_config, to_yaml
-from pipeline.config.plan import make_plan
+from pipeline.config.plan import is_elsewhere, make_plan
 from pipeline.config.plugins import check_outside
 from pipeline.config.schema import PipelineConfig
 from pipeline.core import Source
-from pipeline.core.camera_uri import RECORDINGS, uri_kind
+from pipeline.core.camera_uri import parse_camera
 from pipeline.core.errors import ConfigError, ConnectorError, ReidError, SourceLostError, WeightsError
 from pipeline.ledger import set_aside
 from pipeline.runtime.assembly import start_pipeline
@@ -133,7 +133,8 @@ def _check(config: PipelineConfig, plan: Plan) -> None:
     true_tables(config)
     for make_sink in plan.make_sinks.values():
         check_outside(make_sink)
-    plan.make_match()
+    if not is_elsewhere(config):
+        plan.make_match()
     alert = plan.make_alert()
     for camera_id, make_source in plan.make_sources.items():
         if (frame_hw := _picture_hw(config.site.cameras[camera_id], make_source())) is not None:
@@ -142,8 +143,8 @@ def _check(config: PipelineConfig, plan: Plan) -> None:
 
 def _picture_hw(camera: object, source: Source) -> tuple[int, int] | None:
     """Return height and width of the first picture of a file or a folder of images; None of other cameras."""
-    uri = camera.get("uri") if isinstance(camera, Mapping) else camera
-    if uri_kind(str(uri)) not in RECORDINGS:
+    found = parse_camera(camera)
+    if not found.is_recording or found.options.get("follow"):
         return None
     try:
         frame = next(iter(source.frames()), None)

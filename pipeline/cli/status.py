@@ -55,6 +55,8 @@ def troubles_of(status: dict[str, Any], now: float) -> list[str]:
         reason = camera["error"] or camera["away"] or ("its process does not answer" if camera["is_silent"] else None)
         if reason:
             troubles.append(f"camera {camera_id}: {reason}")
+        elif camera.get("view_now"):
+            troubles.append(f"camera {camera_id}: its view is {camera['view_now']}")
     for name, sink in status["match"].get("sinks", {}).items():
         if sink["refusal"]:
             troubles.append(f"sink {name}: {sink['num_waiting']} records wait: {sink['refusal']}")

@@ -19,7 +19,10 @@ from hydra.errors import HydraException
 
 from pipeline.core.errors import ConfigError
 
-DICTIONARIES = ("site.cameras", "site.zones", "site.lines", "enrol", "alerts.watchlist.people")
+DICTIONARIES = (
+    *("site.cameras", "site.zones", "site.lines", "enrol", "alerts.watchlist.people"),
+    *(f"runtime.{kind}.resources" for kind in ("camera", "detect", "pose", "embed", "match")),
+)
 """Keys whose names the user chooses. An override replaces all of them; hydra would merge it with those of the site."""
 
 NOT_OFFERED = {

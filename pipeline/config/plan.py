@@ -1,6 +1,8 @@
 """From a configuration to the plan of a run: the options of every plug-in are checked, and nothing is started."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.alerts.engine import AlertEngine
+from pipeline.association.adaptation.adaptation import Adaptation
 from pipeline.association.calibration.likelihood_ratio import Calibration, DistanceModel
 from pipeline.association.constraints import LinkConstraints
 from pipeline.association.geometry.ground_plane import Ground
@@ -15,13 +18,15 @@ from pipeline.association.geometry.topology import Topology, TransitBounds, came
 from pipeline.association.matcher import Matcher
 from pipeline.camera.detection import DetectionStage
 from pipeline.camera.tracking import TrackingStage
+from pipeline.config.intake import camera_intakes
 from pipeline.config.plugins import attribute, build, build_source
 from pipeline.config.schema import (
     AlertingConfig,
     BufferConfig,
     MatcherConfig,
     PipelineConfig,
-    RuntimeConfig,
+    ReplicaConfig,
+    ShareConfig,
     SiteConfig,
 )
 from pipeline.config.validation import check_ranges
@@ -41,6 +46,10 @@ from pipeline.embedding.pose import PoseStage
 from pipeline.runtime.monitors import Monitors
 from pipeline.runtime.plan import CameraLimits, MatchLimits, Plan, ProcessLimits, Share
 
+GPU_SHARE = 0.2
+"""Share of a GPU that an actor with ``device=cuda`` reserves, if the configuration says nothing: two detectors, pose,
+embedder and gallery fit on one. A larger one spreads them over more GPUs."""
+
 
 def make_plan(config: PipelineConfig) -> Plan:
     """Return the plan of a configuration.
@@ -52,21 +61,24 @@ def make_plan(config: PipelineConfig) -> Plan:
     if not config.site.cameras:
         raise ConfigError("site.cameras: expected at least one, got none; 'site.cameras={east: /a/east.mp4}'")
     check_ranges(config)
-    _check_weights_dir(config.weights_dir)
+    is_here = not is_elsewhere(config)
+    if is_here:
+        _check_weights_dir(config.weights_dir)
     _check_names(config.site)
     _topology(config.site)  # a mistake shows here, and not only in the process that needs it
     make = partial(build, allow=config.allow_plugins)
     make_source = partial(build_source, allow=config.allow_plugins)
-    make_embedder = make(config.embedder, "embedder")
+    make_network = partial(make, preflight=is_here)  # elsewhere, the constructor raises the same where it works
+    make_embedder = make_network(config.embedder, "embedder")
     needs = PoseNeed(attribute(make_embedder, "needs"))
-    make_detector = make(config.detector, "detector")
+    make_detector = make_network(config.detector, "detector")
     make_tracker = make(config.tracker, "tracker")
     make_sources = {
         camera_id: make_source(camera_id, camera, config.source) for camera_id, camera in config.site.cameras.items()
     }
     return Plan(
         make_sources=make_sources,
-        max_fps=_max_fps(config.site),
+        intakes=camera_intakes(config.site),
         make_enrolled={
             name: make_source(name, folder, config.source, key=f"enrol.{name}") for name, folder in config.enrol.items()
         },
@@ -74,13 +86,14 @@ def make_plan(config: PipelineConfig) -> Plan:
         input_hw=_size_hw(config.detector.get("input_hw"), "detector.input_hw"),
         crop_size_hw=_size_hw(config.buffer.crop_size_hw, "buffer.crop_size_hw"),
         make_detect=partial(_detection_stage, make_detector, config.detect.min_score, config.detect.min_height_px),
-        make_pose=None if needs is PoseNeed.NOTHING else partial(_pose_stage, make(config.pose, "pose"), needs),
+        make_pose=None if needs is PoseNeed.NOTHING else partial(_pose_stage, make_network(config.pose, "pose"), needs),
         make_embed=partial(_embedding_stage, make_embedder, config.embed.min_quality),
         make_match=matcher_factory(config),
         make_alert=partial(
             _alert_engine,
             [make(node, f"alerts.{name}") for name, node in config.alerts.items()],
             config.alerting,
+            dict(enumerate(config.enrol, start=1)),
         ),
         make_sinks={name: make(node, f"sink.{name}") for name, node in config.sink.items()},
         make_monitors=_monitors(config),
@@ -103,7 +116,7 @@ def make_plan(config: PipelineConfig) -> Plan:
             retention_s=config.ledger.retention_s,
             max_events=config.ledger.max_events,
         ),
-        processes=_processes(config.runtime),
+        processes=_processes(config),
         drain_s=config.flow.drain_s,
         output_dir=Path(config.output_dir).absolute(),
         resume=config.resume,
@@ -116,27 +129,46 @@ def matcher_factory(config: PipelineConfig) -> Callable[[], Matcher]:
     Raises:
         ConfigError: If the gallery or the ground plane cannot be used; names the key.
     """
-    make_gallery = build(config.gallery, "gallery", allow=config.allow_plugins)
+    make_gallery = build(config.gallery, "gallery", allow=config.allow_plugins, preflight=not is_elsewhere(config))
     return partial(_matcher, make_gallery, config.matcher, config.site, _ground(config.site))
 
 
-def _processes(runtime: RuntimeConfig) -> ProcessLimits:
+def is_elsewhere(config: PipelineConfig) -> bool:
+    """Return whether the run is on a cluster of other machines, whose devices and folders this one may lack."""
+    return config.runtime.kind == "ray" and bool(os.environ.get("RAY_ADDRESS"))
+
+
+def _processes(config: PipelineConfig) -> ProcessLimits:
+    runtime = config.runtime
     return ProcessLimits(
         kind="ray" if runtime.kind == "ray" else "inline",
         max_items=runtime.batch.max_items,
         max_wait_s=runtime.batch.max_wait_s,
         shares={
-            "camera": Share(runtime.camera.num_cpus, runtime.camera.num_gpus),
-            "match": Share(runtime.match.num_cpus, runtime.match.num_gpus),
-            "detect": Share(runtime.detect.num_cpus, runtime.detect.num_gpus, runtime.detect.replicas),
-            "pose": Share(runtime.pose.num_cpus, runtime.pose.num_gpus, runtime.pose.replicas),
-            "embed": Share(runtime.embed.num_cpus, runtime.embed.num_gpus, runtime.embed.replicas),
+            "camera": _share(runtime.camera, "cpu"),
+            "match": _share(runtime.match, config.gallery.get("device", "cpu")),
+            "detect": _stage_share(runtime.detect, config.detector.get("device", "cpu")),
+            "pose": _stage_share(runtime.pose, config.pose.get("device", "cpu")),
+            "embed": _stage_share(runtime.embed, config.embedder.get("device", "cpu")),
         },
         max_restarts=runtime.max_restarts,
         checkpoint_every_s=runtime.checkpoint_every_s,
         place_s=runtime.place_s,
         silent_s=runtime.silent_s,
+        cameras_per_process=runtime.cameras_per_process,
     )
+
+
+def _share(share: ShareConfig, device: str) -> Share:
+    num_gpus = (GPU_SHARE if device == "cuda" else 0.0) if share.num_gpus is None else share.num_gpus
+    return Share(share.num_cpus, num_gpus, resources=dict(share.resources))
+
+
+def _stage_share(stage: ReplicaConfig, device: str) -> Share:
+    one = _share(ShareConfig(stage.num_cpus, stage.num_gpus, stage.resources), device)
+    has_place = one.num_gpus > 0 or bool(one.resources)
+    beside = not has_place if stage.beside_cameras is None else stage.beside_cameras
+    return replace(one, replicas=stage.replicas, beside_cameras=beside)
 
 
 def _any_is_live(make_sources: Iterable[Callable[[], Source]]) -> bool:
@@ -188,19 +220,6 @@ def _size_hw(size: object, key: str) -> tuple[int, int]:
     if not (isinstance(size, list) and len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size)):
         raise ConfigError(f"{key}: expected height and width in pixels, got {size}; correct it")
     return size[0], size[1]
-
-
-def _max_fps(site: SiteConfig) -> dict[str, float]:
-    """Return the option ``max_fps`` of the cameras that have it."""
-    found = {}
-    for camera_id, camera in site.cameras.items():
-        fps = camera.get("max_fps") if isinstance(camera, Mapping) else None
-        if fps is None:
-            continue
-        if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps < inf:
-            raise ConfigError(f"site.cameras.{camera_id}.max_fps: expected a number above 0, got {fps}; correct it")
-        found[camera_id] = float(fps)
-    return found
 
 
 def _replay_speed(speed: object) -> float:
@@ -256,6 +275,7 @@ def _matcher(make_gallery: Callable[[], Gallery], matcher: MatcherConfig, site: 
         ),
         LinkConstraints(_topology(site), matcher.leave_after_s),
         ground,
+        Adaptation() if matcher.adapt_to_cameras else None,
         max_false_match_rate=matcher.max_false_match_rate,
         recluster_every_s=matcher.recluster_every_s,
         recluster_window_s=matcher.recluster_window_s,
@@ -309,10 +329,14 @@ def _ground(site: SiteConfig) -> Ground:
     return Ground(homographies)
 
 
-def _alert_engine(make_rules: list[Callable[[], AlertRule]], alerting: AlertingConfig) -> AlertEngine:
+def _alert_engine(
+    make_rules: list[Callable[[], AlertRule]], alerting: AlertingConfig, names: Mapping[int, str]
+) -> AlertEngine:
     return AlertEngine(
         [make_rule() for make_rule in make_rules],
         cooldown_s=alerting.cooldown_s,
         max_open=alerting.max_open,
         max_parts=alerting.max_parts,
+        exempt=alerting.exempt,
+        names=names,
     )

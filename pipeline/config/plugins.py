@@ -11,7 +11,7 @@ from importlib import metadata
 from types import UnionType
 from typing import Any, Unpack, get_args, get_origin, get_type_hints
 
-from pipeline.core.camera_uri import RECORDINGS, file_path, uri_kind
+from pipeline.core.camera_uri import file_path, parse_camera
 from pipeline.core.errors import ConfigError, MissingDependencyError
 
 ALLOWED = ("models.", "connectors.", "pipeline.alerts.")
@@ -23,6 +23,7 @@ ENTRY_POINTS = "passerby.plugins"
 OWN = ("models", "connectors", "pipeline")
 """Packages of this project: a missing module in them is a mistake in ``_target_``, not a missing package."""
 EXTRAS = {
+    "fsspec": "passerby[objects]",
     "apprise": "passerby[apprise]",
     "kafka": "passerby[kafka]",
     "openvino": "passerby[openvino]",
@@ -42,7 +43,9 @@ EXTRAS_OF_MODULES = {"models.detection.ultralytics": "passerby[ultralytics]"}
 """What to install for a plug-in that needs more than the package that is missed."""
 
 
-def build(node: object, key: str, *leading: object, allow: Sequence[str] = ()) -> Callable[[], Any]:
+def build(
+    node: object, key: str, *leading: object, allow: Sequence[str] = (), preflight: bool = True
+) -> Callable[[], Any]:
     """Return a factory that calls the plug-in's constructor; nothing is constructed.
 
     Args:
@@ -51,6 +54,7 @@ def build(node: object, key: str, *leading: object, allow: Sequence[str] = ()) -
         key: Its key in the configuration, for messages; for instance ``detector``.
         leading: Positional arguments before those of the configuration.
         allow: Packages besides those of this project that ``_target_`` may be in; ``allow_plugins``.
+        preflight: Let the class check that it can work here; False if it will work on another machine.
 
     Raises:
         ConfigError: If the node is no plug-in, or the arguments do not fit its constructor.
@@ -60,9 +64,9 @@ def build(node: object, key: str, *leading: object, allow: Sequence[str] = ()) -
     if not isinstance(node, Mapping) or "_target_" not in node:
         raise ConfigError(f"{key}: expected a plug-in with _target_, got {node!r}; see configs/")
     factory = _bind(node, key, inspect.Signature.bind, leading, prefixes=_prefixes(allow))
-    preflight = getattr(factory.func, "preflight", None)
-    if preflight is not None:
-        preflight(**factory.keywords)
+    check = getattr(factory.func, "preflight", None)
+    if preflight and check is not None:
+        check(**factory.keywords)
     return factory
 
 
@@ -100,19 +104,17 @@ def build_source(
         ConfigError: If no source opens such a URI, or the options do not fit its constructor.
     """
     key = key or f"site.cameras.{camera_id}"
-    options = dict(camera) if isinstance(camera, Mapping) else {"uri": camera}
-    if options.get("uri") is None:
-        raise ConfigError(f"{key}: expected a uri, got {sorted(options)}; for instance {key}: /a/east.mp4")
-    uri = str(options.pop("uri"))
-    options.pop("max_fps", None)  # of every camera, whatever its source
-    kind = uri_kind(uri)
-    if kind not in sources:
+    try:
+        found = parse_camera(camera)
+    except ValueError as error:
+        raise ConfigError(f"{key}: {error}; for instance {key}: /a/east.mp4") from error
+    if found.kind not in sources:
         raise ConfigError(
-            f"{key}: expected a file, a folder, a device number or one of {sorted(sources)}://, got {kind}://"
+            f"{key}: expected a file, a folder, a device number or one of {sorted(sources)}://, got {found.kind}://"
         )
-    if kind in RECORDINGS:
-        uri = str(file_path(uri).absolute())  # workers may run in another folder
-    return build(_with_options(sources[kind], options), key, camera_id, uri, allow=allow)
+    # Workers may run in another folder.
+    uri = str(file_path(found.uri).absolute()) if found.is_recording else found.uri
+    return build(_with_options(sources[found.kind], found.options), key, camera_id, uri, allow=allow)
 
 
 def _prefixes(allow: Sequence[str]) -> tuple[str, ...]:
@@ -159,9 +161,14 @@ def _signature(plugin: Callable[..., Any]) -> inspect.Signature:
     parameters = []
     for parameter in signature.parameters.values():
         if get_origin(parameter.annotation) is Unpack:
-            keys = get_type_hints(get_args(parameter.annotation)[0])
-            kind = inspect.Parameter.KEYWORD_ONLY
-            parameters += [inspect.Parameter(name, kind, annotation=key) for name, key in keys.items()]
+            typed = get_args(parameter.annotation)[0]
+            kind, needed = inspect.Parameter.KEYWORD_ONLY, typed.__required_keys__
+            parameters += [
+                inspect.Parameter(
+                    name, kind, annotation=key, default=inspect.Parameter.empty if name in needed else ...
+                )
+                for name, key in get_type_hints(typed).items()
+            ]
         else:
             parameters.append(parameter)
     return signature.replace(parameters=parameters)

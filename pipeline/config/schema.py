@@ -136,6 +136,7 @@ class MatcherConfig:
     forget_after_s: float = number(ABOVE_0)
     max_identities: int = MISSING
     max_prototypes: int = MISSING
+    adapt_to_cameras: bool = MISSING
     calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
 
 
@@ -154,6 +155,7 @@ class AlertingConfig:
     cooldown_s: float = MISSING
     max_open: int = MISSING
     max_parts: int = MISSING
+    exempt: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -182,24 +184,36 @@ class BatchConfig:
 
 @dataclass
 class ShareConfig:
-    """What an actor reserves of its machine on Ray."""
+    """What an actor reserves of its machine on Ray; of a camera's process, for each camera.
+
+    ``num_gpus`` is null for what the device of its plug-in asks for. ``resources`` are the cluster's own kinds by name.
+    """
 
     num_cpus: float = 0.0
-    num_gpus: float = 0.0
+    num_gpus: float | None = None
+    resources: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
 class ReplicaConfig:
-    """How many actors of a kind there are, and what each reserves of its machine on Ray."""
+    """How many actors of a stage there are, and what each reserves of its machine on Ray; see ``ShareConfig``.
+
+    ``beside_cameras`` is null for true where it reserves neither GPUs nor resources.
+    """
 
     replicas: int = 1
     num_cpus: float = 0.0
-    num_gpus: float = 0.0
+    num_gpus: float | None = None
+    resources: dict[str, float] = field(default_factory=dict)
+    beside_cameras: bool | None = None
 
 
 @dataclass
 class RuntimeConfig:
-    """In which processes the pipeline runs; see ``ProcessLimits``. ``threads`` is for each network."""
+    """In which processes the pipeline runs; see ``ProcessLimits``. ``threads`` is for each network.
+
+    ``cameras_per_process`` is null for what suits the cluster.
+    """
 
     kind: str = MISSING
     threads: int = MISSING
@@ -213,6 +227,7 @@ class RuntimeConfig:
     checkpoint_every_s: float = 5.0
     place_s: float = number(ABOVE_0, 120.0)
     silent_s: float = number(ABOVE_0, 30.0)
+    cameras_per_process: int | None = None
 
 
 @dataclass
@@ -239,6 +254,7 @@ class PipelineConfig:
     resume: bool = False
     device: str = MISSING
     threads: int = MISSING
+    reproducible: bool = True
     replay: ReplayConfig = field(default_factory=ReplayConfig)
     detect: DetectConfig = field(default_factory=DetectConfig)
     buffer: BufferConfig = field(default_factory=BufferConfig)

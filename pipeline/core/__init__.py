@@ -8,6 +8,7 @@ from pipeline.core.frame import Frame, FrameStamp, LetterboxedFrame
 from pipeline.core.identity import Correction, CorrectionKind, Evidence, Identity, Match, Outcome, Sighting
 from pipeline.core.interfaces import (
     AlertRule,
+    CountsCalls,
     Detector,
     Embedder,
     Gallery,
@@ -23,6 +24,7 @@ from pipeline.core.interfaces import (
     Sink,
     Source,
     Tracker,
+    calls_of,
 )
 from pipeline.core.stage import Stage, Stateful
 from pipeline.core.track import UNCONFIRMED, TrackId, Tracklet, TrackPart, TrackPath, TrackUpdate
@@ -36,6 +38,7 @@ __all__ = [
     "Correction",
     "CorrectionCommand",
     "CorrectionKind",
+    "CountsCalls",
     "Detections",
     "Detector",
     "Embedder",
@@ -69,4 +72,5 @@ __all__ = [
     "TrackUpdate",
     "Tracker",
     "Tracklet",
+    "calls_of",
 ]

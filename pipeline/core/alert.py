@@ -23,6 +23,10 @@ class AlertState(StrEnum):
     RETRACTED = "retracted"
 
 
+NOBODY_IN_PARTICULAR = 0
+"""Person of an alert that is about a place: people are numbered from 1."""
+
+
 @dataclass(frozen=True, slots=True)
 class Alert:
     """Something that an operator should look at.
@@ -32,7 +36,7 @@ class Alert:
             key.
         rule: Name of the rule that raised it.
         severity: How urgent.
-        person_id: The person it is about.
+        person_id: The person it is about; ``NOBODY_IN_PARTICULAR`` if it is about a place.
         camera_id: The camera that saw it.
         started_at: Unix seconds, event time: when the reported situation began.
         raised_at: Unix seconds, event time: when the rule raised it.

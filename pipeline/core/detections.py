@@ -29,6 +29,11 @@ class Detections:
         check_array("scores", self.scores, (len(self),), np.float32)
         freeze(self.boxes_xyxy, self.scores)
 
+    @classmethod
+    def none(cls, stamp: FrameStamp) -> Self:
+        """Return the detections of a frame without people."""
+        return cls(stamp, np.empty((0, 4), np.float32), np.empty(0, np.float32))
+
     def __len__(self) -> int:
         return len(self.boxes_xyxy)
 

@@ -3,6 +3,7 @@
 The docstrings are the contracts. ``tests/contracts`` checks every plug-in that a YAML file names against them.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -172,7 +173,10 @@ class Monitor(Protocol):
 
 
 class Detector(Protocol):
-    """Finds people. The same frame gives the same output, bit for bit, whatever else is in the batch."""
+    """Finds people.
+
+    The same frame gives the same output, bit for bit, whatever else is in the batch, unless ``reproducible: false``.
+    """
 
     input_hw: tuple[int, int]
     """Height and width that frames are letter-boxed to."""
@@ -213,7 +217,10 @@ class PoseEstimator(Protocol):
 
 
 class Embedder(Protocol):
-    """Turns a tracklet into one vector. The same tracklet gives the same vector, whatever else is in the batch."""
+    """Turns a tracklet into one vector.
+
+    The same tracklet gives the same vector, whatever else is in the batch, unless ``reproducible: false``.
+    """
 
     space: str
     clip_len: int
@@ -224,6 +231,19 @@ class Embedder(Protocol):
     def embed(self, tracklets: Sequence[Tracklet]) -> list[Embedding]:
         """Return one embedding a tracklet, in the same order; ``[]`` for ``[]``."""
         ...
+
+
+@runtime_checkable
+class CountsCalls(Protocol):
+    """A plug-in, or a stage with one, that counts how its network is called."""
+
+    calls: Counter[int]
+    """How often the network was called with so many frames, crops or clips at once."""
+
+
+def calls_of(plugin: object) -> Counter[int]:
+    """Return the counter of a plug-in's calls, which goes on counting; an empty one if it counts none."""
+    return plugin.calls if isinstance(plugin, CountsCalls) else Counter()
 
 
 class Gallery(Protocol):

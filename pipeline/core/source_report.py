@@ -39,6 +39,8 @@ class SourceReport:
         bad_at: Unix seconds of the newest bad frames.
         num_times_repaired: Frames whose time was missing, doubled or an outlier, and was replaced.
         gaps: The newest lasting leaps of the times.
+        decoder: What decodes: cpu, or the device; empty if the source does not say, or is not open yet.
+        num_on_device: Frames that a device decoded.
         left_out: How many frames or messages gave nothing, by reason.
         is_unverified: The connection is encrypted, but by choice nobody looks who is at its other end.
     """
@@ -48,3 +50,5 @@ class SourceReport:
     gaps: tuple[Gap, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
     is_unverified: bool = False
+    decoder: str = ""
+    num_on_device: int = 0

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipeline.core import Embedder, Embedding, Tracklet
+from pipeline.core import Embedder, Embedding, Tracklet, calls_of
 
 
 class EmbeddingStage:
@@ -15,6 +15,7 @@ class EmbeddingStage:
 
     def __init__(self, embedder: Embedder, *, min_quality: float) -> None:
         self._embedder = embedder
+        self.calls = calls_of(embedder)
         self._min_quality = min_quality
 
     def process(self, batch: Sequence[Tracklet]) -> list[Embedding | None]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipeline.core import PoseEstimator, Tracklet
+from pipeline.core import PoseEstimator, Tracklet, calls_of
 
 
 class PoseStage:
@@ -14,6 +14,7 @@ class PoseStage:
 
     def __init__(self, estimator: PoseEstimator) -> None:
         self._estimator = estimator
+        self.calls = calls_of(estimator)
 
     def process(self, batch: Sequence[Tracklet]) -> list[Tracklet]:
         """Return the same tracklets, in the same order, with keypoints; of many cameras mixed."""

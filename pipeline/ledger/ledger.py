@@ -60,6 +60,7 @@ class Ledger:
             raise
         self._chain: bytes = rows[0][0] if rows else START
         self._is_closed = False
+        self._none_pending_at: int | None = None
 
     @property
     def digest(self) -> str:
@@ -210,7 +211,13 @@ class Ledger:
     def pending_commands(self) -> list[SubmittedCommand]:
         """Return the commands that wait to be applied."""
         try:
-            return read_commands(self._database, "pending")
+            # A number that changes when another connection writes, and takes a fifth of the time of looking.
+            ((version,),) = self._database.execute("PRAGMA data_version")
+            if version == self._none_pending_at:
+                return []
+            pending = read_commands(self._database, "pending")
+            self._none_pending_at = None if pending else version
+            return pending
         except sqlite3.Error as error:
             raise ConnectorError(f"{self._path}: cannot be read: {error}; check the disk") from error
 

@@ -41,7 +41,7 @@ class ActorRef:
     """
 
     def __init__(self, name: str, hosts: Sequence[Any]) -> None:
-        self._name = name
+        self.name = name
         self._hosts = list(hosts)
         self._turn = 0
 
@@ -65,7 +65,7 @@ class ActorRef:
                 raise error.cause from None
             raise
         except RayActorError as error:
-            raise ProcessLostError(self._name) from error
+            raise ProcessLostError(self.name) from error
 
     def method(self, name: str) -> Callable[..., Awaitable[Any]]:
         """Return one method as an async function."""
@@ -73,4 +73,4 @@ class ActorRef:
 
     def each(self) -> list["ActorRef"]:
         """Return a reference to each of the actors alone."""
-        return [ActorRef(self._name, [host]) for host in self._hosts]
+        return [ActorRef(self.name, [host]) for host in self._hosts]

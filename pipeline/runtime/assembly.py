@@ -1,15 +1,16 @@
 """Builds the pipeline of a plan: which actor calls which."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from pipeline.core import Tracklet
 from pipeline.core.errors import ConfigError
 from pipeline.embedding.enrolment import enrolment_tracklet
-from pipeline.runtime.actor_ref import ActorRef
 from pipeline.runtime.batch_actor import BatchActor
 from pipeline.runtime.camera_actor import CameraActor
+from pipeline.runtime.camera_host import Calls
 from pipeline.runtime.match_actor import MatchActor
 from pipeline.runtime.plan import Plan
 from pipeline.runtime.processes import InlineProcesses, Processes, RayProcesses
@@ -39,46 +40,43 @@ async def keep_as_it_is(tracklet: Tracklet) -> Tracklet:
 async def _assemble(plan: Plan, processes: Processes) -> RunningPipeline:
     batch = partial(BatchActor, max_items=plan.processes.max_items, max_wait_s=plan.processes.max_wait_s)
     stages = {"detect": plan.make_detect, "pose": plan.make_pose, "embed": plan.make_embed}
-    batches: Mapping[str, ActorRef] = {
-        name: processes.start(name, partial(batch, make)) for name, make in stages.items() if make is not None
-    }
-    detect, embed = batches["detect"].method("process"), batches["embed"].method("process")
-    pose = batches["pose"].method("process") if "pose" in batches else keep_as_it_is
     match = processes.start("match", _match_actor(plan))
-    cameras = {
-        camera_id: processes.start_camera(
-            camera_id,
-            partial(
-                CameraActor,
+    place = processes.start_cameras(
+        {
+            camera_id: partial(
+                make_camera,
                 make_source=make_source,
                 make_track=plan.make_track,
                 input_hw=plan.input_hw,
-                detect=detect,
-                pose=pose,
-                embed=embed,
                 deliver=match.method("deliver"),
                 limits=plan.camera,
                 make_monitor=plan.make_monitors.get(camera_id),
-                max_fps=plan.max_fps.get(camera_id),
-            ),
-        )
-        for camera_id, make_source in plan.make_sources.items()
-    }
+                intake=plan.intakes[camera_id],
+            )
+            for camera_id, make_source in plan.make_sources.items()
+        },
+        {name: partial(batch, make) for name, make in stages.items() if make is not None},
+    )
     await processes.wait_for_places()
-    networks = [actor for ref in batches.values() for actor in ref.each()]
-    await asyncio.gather(*(camera.ready() for camera in cameras.values()), *(each.call("ready") for each in networks))
+    await asyncio.gather(*(camera.ready() for camera in place.cameras.values()), *(ready() for ready in place.ready))
     await match.call("ready")  # last: it opens files, which would be in vain if a network could not be built
     return RunningPipeline(
-        cameras=cameras,
-        pose=pose,
-        embed=embed,
+        cameras=place.cameras,
+        pose=place.process.get("pose", keep_as_it_is),
+        embed=place.process["embed"],
         enrol=match.method("enrol"),
         deliver=match.method("deliver"),
         finish=match.method("finish"),
         match_status=match.method("status"),
         watch_processes=processes.watch,
-        busy={name: [each.method("busy") for each in ref.each()] for name, ref in batches.items()},
+        busy=place.busy,
     )
+
+
+def make_camera(calls: Calls, **options: Any) -> CameraActor:
+    """Return a camera whose frames and tracklets these stages process."""
+    pose = calls.get("pose", keep_as_it_is)
+    return CameraActor(detect=calls["detect"], pose=pose, embed=calls["embed"], **options)
 
 
 def _match_actor(plan: Plan) -> Callable[[], MatchActor]:

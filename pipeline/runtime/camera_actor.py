@@ -28,7 +28,7 @@ from pipeline.runtime.flow import (
 )
 from pipeline.runtime.frame_queue import FrameQueue
 from pipeline.runtime.paced_frames import Arrival, PacedFrame, PacedFrames
-from pipeline.runtime.plan import CameraLimits
+from pipeline.runtime.plan import ALL_FRAMES, CameraIntake, CameraLimits
 from pipeline.telemetry.camera_status import CameraStatus
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class CameraActor:
         deliver: Takes embeddings to the match actor.
         limits: What bounds the camera.
         make_monitor: Builds what shows the camera on a page; None where no page does.
-        max_fps: See ``PacedFrames``.
+        intake: What is done to its frames first.
     """
 
     def __init__(
@@ -69,14 +69,14 @@ class CameraActor:
         deliver: Deliver,
         limits: CameraLimits,
         make_monitor: Callable[[], Monitor] | None = None,
-        max_fps: float | None = None,
+        intake: CameraIntake = ALL_FRAMES,
     ) -> None:
         self._source = make_source()
         self._monitor = None if make_monitor is None else make_monitor()
         self._make_track = make_track
         self._clock = CameraClock(self._source.camera_id, behind_s=limits.max_lateness_s)
         self._paced = PacedFrames(
-            self._source, input_hw=input_hw, speed=limits.replay_speed, clock=self._clock, max_fps=max_fps
+            self._source, input_hw=input_hw, speed=limits.replay_speed, clock=self._clock, intake=intake
         )
         self._detect, self._pose, self._embed = detect, pose, embed
         self._deliver = Deliveries(deliver)
@@ -131,6 +131,8 @@ class CameraActor:
             bad_records=status.bad_records + num_bad,
             times_repaired=report.num_times_repaired,
             gaps=report.gaps,
+            decoder=report.decoder,
+            decoded_on_device=status.decoded_on_device + report.num_on_device,
             is_unverified=report.is_unverified,
             left_out=dict(Counter(status.left_out) + Counter(report.left_out)),
         )
@@ -148,6 +150,9 @@ class CameraActor:
             track_s=self._track_s,
             decode_s=self._paced.decode_s,
             waits_s=self._paced.waits_s,
+            frames_still=self._paced.view.num_still,
+            view_events=self._paced.view.events,
+            view_now=self._paced.view.now,
         )
 
     async def stop(self) -> None:
@@ -254,6 +259,7 @@ class CameraActor:
         self._source.resume(checkpoint.stamp)
         if track.frame_hw is not None:
             self._paced.size.keep(track.frame_hw)
+        self._paced.view.go_on(status.view_events, status.frames_still)
         # The match actor may be lost as well, so it gets all that is pending; it skips what it has already processed.
         await self._deliver(self._source.camera_id, checkpoint.pending, -inf, time.time())
         if not self._source.live:
@@ -303,6 +309,8 @@ class CameraActor:
                 lost.append(error)
 
         async def detect(item: PacedFrame) -> Detections | None:
+            if item.is_still:
+                return Detections.none(item.frame.stamp)
             try:
                 return await self._detect(item.prepared)
             except DataError as error:

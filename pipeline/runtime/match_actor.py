@@ -136,6 +136,7 @@ class MatchActor:
             calibration_labels=calibration.num_labels,
             calibration_drift=calibration.drift,
             calibration_model=astuple(calibration.model),
+            projection_version=self._reducer.match.projection_version,
             sinks=self._sinks.reports,
             epoch=self._epoch,
         )

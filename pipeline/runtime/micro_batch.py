@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -15,7 +16,7 @@ class MicroBatch(Generic[Item, Result]):
     Args:
         work: From items to results, same length and order.
         max_items: Items in a batch at most.
-        max_wait_s: Seconds that a batch waits for more items; 0 takes those that are there and adds no latency.
+        max_wait_s: Seconds that a batch waits at most until it is full; 0 takes those that are there, without latency.
     """
 
     def __init__(self, work: Callable[[Sequence[Item]], Sequence[Result]], *, max_items: int, max_wait_s: float):
@@ -24,6 +25,7 @@ class MicroBatch(Generic[Item, Result]):
         self._max_wait_s = max_wait_s
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batch")
+        self._full = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -33,6 +35,8 @@ class MicroBatch(Generic[Item, Result]):
         """Return the result of one item; raises what the work on its batch raised."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
+        if len(self._waiting) >= self._max_items:
+            self._full.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
         return await future
@@ -41,7 +45,9 @@ class MicroBatch(Generic[Item, Result]):
         loop = asyncio.get_running_loop()
         while self._waiting:
             if len(self._waiting) < self._max_items and self._max_wait_s > 0:
-                await asyncio.sleep(self._max_wait_s)
+                self._full.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._full.wait(), self._max_wait_s)
             batch, self._waiting = self._waiting[: self._max_items], self._waiting[self._max_items :]
             batch = [(item, future) for item, future in batch if not future.cancelled()]
             if not batch:

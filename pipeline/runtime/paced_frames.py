@@ -10,8 +10,10 @@ from statistics import median
 
 from pipeline.camera.detection import letterbox
 from pipeline.camera.steady_size import SteadySize
+from pipeline.camera.view_watch import ViewWatch
 from pipeline.core import Frame, FrameStamp, LetterboxedFrame, Source
 from pipeline.runtime.camera_clock import CameraClock
+from pipeline.runtime.plan import ALL_FRAMES, CameraIntake
 
 LOW_FPS = 4.0
 """Frames a second below which people are lost between two frames, which is said.
@@ -48,11 +50,13 @@ class PacedFrame:
         frame: As the source gave it.
         prepared: The detector's input.
         arrival: How it came.
+        is_still: The camera has sent this same picture for seconds: nobody is looked for in it.
     """
 
     frame: Frame
     prepared: LetterboxedFrame
     arrival: Arrival
+    is_still: bool = False
 
 
 class PacedFrames:
@@ -63,11 +67,11 @@ class PacedFrames:
         input_hw: Height and width that frames are letter-boxed to for the detector, pixels.
         speed: Of recordings: times real time; infinite for as fast as possible. A live camera is never held back.
         clock: Corrects the times of a live camera.
-        max_fps: Frames a second that are taken at most, as evenly spaced as they come; the others are not read. None:
-            all.
+        intake: What is done to the frames first.
 
     Attributes:
         size: Brings frames to the size of the first one.
+        view: Watches the view, if the intake says so.
         decode_s: Seconds spent on reading and letter-boxing.
     """
 
@@ -78,19 +82,22 @@ class PacedFrames:
         input_hw: tuple[int, int],
         speed: float,
         clock: CameraClock,
-        max_fps: float | None = None,
+        intake: CameraIntake = ALL_FRAMES,
     ) -> None:
         self._source = source
         self._input_hw = input_hw
         self._speed = speed
         self._clock = clock
-        self._max_fps = max_fps
+        self._max_fps = intake.max_fps
+        self._offset_s = intake.offset_s
         self._next_at = -inf
         self._last_at: float | None = None
         self._intervals: list[float] | None = []
         self._began_at: float | None = None
         self._waits_until = 0.0
         self._closed = threading.Event()
+        self.view = ViewWatch(source.camera_id)
+        self._watches_view = intake.watch_view
         self.size = SteadySize(source.camera_id)
         self.decode_s = 0.0
 
@@ -115,15 +122,18 @@ class PacedFrames:
                 continue
             counts = self._source.num_dropped, self._source.num_bad
             frame = self.size.fitted(frame)
+            if self._offset_s:
+                frame = replace(frame, stamp=replace(frame.stamp, captured_at=frame.stamp.captured_at + self._offset_s))
             if self._source.live:
                 corrected_at = self._clock.corrected(frame.stamp.captured_at, time.time())
                 frame = replace(frame, stamp=replace(frame.stamp, captured_at=corrected_at))
+            is_still = self._watches_view and self.view.is_still(frame)
             prepared = letterbox(frame, self._input_hw)
             self.decode_s += time.perf_counter() - began
             due_at = self._due(frame.stamp)
             if not self._source.live and not self._is_waited_for(due_at):
                 return
-            yield PacedFrame(frame, prepared, Arrival(due_at, *counts))
+            yield PacedFrame(frame, prepared, Arrival(due_at, *counts), is_still)
 
     def close(self) -> None:
         """End all waiting and reading; from any thread, idempotent."""

@@ -1,7 +1,7 @@
 """The plan of a run: everything the runtime needs to start one. ``pipeline.config.plan`` makes it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 from typing import Literal
@@ -66,11 +66,35 @@ class MatchLimits:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How many actors of a kind there are, and what each reserves of its machine on Ray."""
+    """How many actors of a kind there are, and what each reserves of its machine on Ray.
+
+    Attributes:
+        num_cpus: Processors; of a camera's process, for each camera.
+        num_gpus: GPUs; parts of one are possible.
+        replicas: Actors; of a stage beside cameras, in each of their processes.
+        resources: Of the cluster's own kinds, by name.
+        beside_cameras: The stage works in the processes of the cameras; unused inline and by other kinds.
+    """
 
     num_cpus: float
     num_gpus: float
     replicas: int = 1
+    resources: Mapping[str, float] = field(default_factory=dict)
+    beside_cameras: bool = False
+
+    def times(self, number: int) -> "Share":
+        """Return what so many of these reserve together."""
+        resources = {name: number * amount for name, amount in self.resources.items()}
+        return Share(number * self.num_cpus, number * self.num_gpus, resources=resources)
+
+    def __add__(self, other: "Share") -> "Share":
+        """Return what one of each reserves together."""
+        names = {*self.resources, *other.resources}
+        return Share(
+            self.num_cpus + other.num_cpus,
+            self.num_gpus + other.num_gpus,
+            resources={name: self.resources.get(name, 0) + other.resources.get(name, 0) for name in names},
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +102,7 @@ class ProcessLimits:
     """In which processes the actors run, and what bounds them.
 
     Attributes:
-        kind: ``inline`` for this process, ``ray`` for one process an actor.
+        kind: ``inline`` for this process, ``ray`` for processes on a Ray cluster.
         max_items: Items in a batch of detection, pose or embedding at most.
         max_wait_s: Seconds that such a batch waits for more items.
         shares: By kind of actor: camera, detect, pose, embed, match.
@@ -86,6 +110,7 @@ class ProcessLimits:
         checkpoint_every_s: Seconds between two checkpoints of a camera on Ray.
         place_s: Seconds within which the cluster must have a place for every process.
         silent_s: Seconds after which a process on Ray that does not answer is replaced.
+        cameras_per_process: Cameras that share a process on Ray; None for as many as the cluster's processors ask for.
     """
 
     kind: Literal["inline", "ray"]
@@ -96,6 +121,27 @@ class ProcessLimits:
     checkpoint_every_s: float
     place_s: float = 120.0
     silent_s: float = 30.0
+    cameras_per_process: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CameraIntake:
+    """What is done to the frames of one camera before anything looks at them.
+
+    Attributes:
+        max_fps: Frames a second that are taken at most, as evenly spaced as they come; the others are not read. None:
+            all.
+        offset_s: Seconds that are added to their times, because the camera's clock is behind that of the others.
+        watch_view: The view is watched; see ``ViewWatch``. False: a picture that stays the same is searched for people.
+    """
+
+    max_fps: float | None = None
+    offset_s: float = 0.0
+    watch_view: bool = True
+
+
+ALL_FRAMES = CameraIntake()
+"""All frames, with their own times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +150,7 @@ class Plan:
 
     Attributes:
         make_sources: By camera.
-        max_fps: Frames a second that are taken of a camera at most, by camera; all of those that are not in it.
+        intakes: What is done to the frames of each camera.
         make_enrolled: Pictures of the people who are known from the start, by name.
         make_track: A new tracking stage, one for each camera and session.
         input_hw: Height and width of the detector's input, pixels.
@@ -125,7 +171,7 @@ class Plan:
     """
 
     make_sources: Mapping[str, Callable[[], Source]]
-    max_fps: Mapping[str, float]
+    intakes: Mapping[str, CameraIntake]
     make_enrolled: Mapping[str, Callable[[], Source]]
     make_track: Callable[[], TrackingStage]
     input_hw: tuple[int, int]

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from collections import deque
-from collections.abc import Mapping
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,8 @@ TELL_AFTER_S = 5.0
 """Seconds without a place after which the log says so, and again each time as long. More leave people wondering."""
 BUDGET_S = 3600.0
 """Seconds over which replacements of a process are counted. A longer time gives up sooner on one that keeps dying."""
+RAYS_OWN = ("node:", "memory", "object_store_memory", "accelerator_type:")
+"""Resources that Ray adds to each node; nobody asked for them."""
 NUM_FIRST_ANSWERS = 3
 """Answers of a new process during which it may still load a network, so that it has the time of a start to answer."""
 
@@ -31,6 +33,7 @@ class _Host:
         name: In messages.
         kind: Of its actor.
         handle: Ray's, of an ``ActorHost``.
+        share: What it reserves.
         asking: The open question; None between two.
         asked_at: When it was asked, seconds of the monotonic clock.
         process: What it answered: another one means that it was replaced.
@@ -41,6 +44,7 @@ class _Host:
     name: str
     kind: str
     handle: Any
+    share: Share
     asking: "asyncio.Task[str] | None" = None
     asked_at: float = 0.0
     process: str | None = None
@@ -59,9 +63,9 @@ class ProcessWatch:
         self._limits = limits
         self._hosts: list[_Host] = []
 
-    def add(self, name: str, kind: str, handle: Any) -> None:
+    def add(self, name: str, kind: str, handle: Any, share: Share) -> None:
         """Watch one more process."""
-        self._hosts.append(_Host(name, kind, handle))
+        self._hosts.append(_Host(name, kind, handle, share))
 
     async def wait_for_places(self) -> None:
         """Return once every process runs somewhere.
@@ -79,22 +83,21 @@ class ProcessWatch:
                     del waiting[task]
                 if waiting and time.monotonic() - began >= TELL_AFTER_S:
                     wanted, there = self._wanted(waiting.values()), _cluster()
+                    kind = next(iter(waiting.values())).kind
                     if time.monotonic() - began >= self._limits.place_s:
                         raise ConfigError(
                             f"runtime: expected a place for {wanted} within runtime.place_s = "
                             f"{self._limits.place_s:g} s, got none: the cluster has {there}; "
-                            f"lower runtime.{next(iter(waiting.values())).kind}.num_cpus and num_gpus, or add machines"
+                            f"lower num_cpus, num_gpus or resources of runtime.{kind}, or add machines"
                         )
                     logger.warning("waiting for a place for %s; the cluster has %s", wanted, there)
         finally:
             for task in waiting:
                 task.cancel()
 
-    def _wanted(self, hosts: Any) -> str:
-        kinds: dict[str, int] = {}
-        for host in hosts:
-            kinds[host.kind] = kinds.get(host.kind, 0) + 1
-        return ", ".join(f"{number} of {kind} ({_share(self._limits.shares[kind])})" for kind, number in kinds.items())
+    def _wanted(self, hosts: Iterable[_Host]) -> str:
+        kinds = Counter((host.kind, _share(host.share)) for host in hosts)
+        return ", ".join(f"{number} of {kind} ({share} each)" for (kind, share), number in kinds.items())
 
     async def run(self) -> None:
         """Watch until cancelled.
@@ -159,7 +162,7 @@ def _kill(host: _Host) -> None:
 
 
 def _share(share: Share) -> str:
-    return f"{share.num_cpus:g} CPU, {share.num_gpus:g} GPU each"
+    return _amounts({"CPU": share.num_cpus, "GPU": share.num_gpus, **share.resources})
 
 
 def _cluster() -> str:
@@ -171,4 +174,5 @@ def _cluster() -> str:
 
 
 def _amounts(resources: Mapping[str, float]) -> str:
-    return f"{resources.get('CPU', 0.0):g} CPU, {resources.get('GPU', 0.0):g} GPU"
+    named = {"CPU": 0.0, "GPU": 0.0, **resources}
+    return ", ".join(f"{amount:g} {name}" for name, amount in named.items() if not name.startswith(RAYS_OWN))

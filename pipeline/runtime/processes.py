@@ -1,25 +1,55 @@
-"""Where actors run: all in this process, or each in one of its own on Ray."""
+"""Where actors run: all in this process, or in several on Ray."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any, Protocol
 
 from pipeline.runtime.actor_ref import ActorHost, ActorRef
-from pipeline.runtime.camera_actor import CameraActor
-from pipeline.runtime.plan import ProcessLimits
+from pipeline.runtime.batch_actor import BatchActor
+from pipeline.runtime.camera_group import CameraGroup
+from pipeline.runtime.camera_host import Calls, CameraHost, MakeCamera, MakeStages, start_here
+from pipeline.runtime.plan import ProcessLimits, Share
 from pipeline.runtime.process_watch import ProcessWatch
 from pipeline.runtime.restarting_camera import RestartingCamera
 from pipeline.runtime.running_pipeline import Camera
+from pipeline.telemetry.batch_status import BatchStatus
 
-MAX_CONCURRENCY = {"camera": 100}
-"""Calls that may be open at an actor on Ray at once, by kind; 1000 for others, at which many cameras call."""
+MakeStage = Callable[[], BatchActor]
+
+MAX_CONCURRENCY = 1000
+"""Calls that may be open at an actor on Ray at once; many cameras call, and many are called."""
+CORES_A_PROCESS = 4
+"""Processors of the cluster for each process of cameras: two detectors, an embedder and the tracking keep about as many
+busy. More make fewer processes, which cost less, and a dead one stops more cameras."""
+CAMERAS_A_PROCESS = 16
+"""Cameras in a process at most, if the configuration does not say: tracking is one thread, and takes some 3 ms a frame.
+More fall behind at 10 frames/s each."""
 FOR_EVER = {"max_restarts": -1, "max_task_retries": -1}
 """Ray replaces an actor whose process or machine is lost, and makes its open calls again, any number of times.
 
 Batch actors hold no state. The match actor comes back from its ledger: it refuses a delivery to an earlier epoch, and
 the camera delivers again. ``ProcessWatch`` counts replacements, and ends a run that needs too many in an hour.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Cameras:
+    """The cameras of a run, and the stages that work for them.
+
+    Attributes:
+        cameras: By camera.
+        process: By stage: processes one item that is of no camera.
+        ready: Each returns once an actor is built and its network is loaded.
+        busy: By stage: each tells the status of one actor, or of all in one process.
+    """
+
+    cameras: Mapping[str, Camera]
+    process: Calls
+    ready: Sequence[Callable[[], Awaitable[None]]]
+    busy: Mapping[str, Sequence[Callable[[], Awaitable[BatchStatus]]]]
 
 
 class Processes(Protocol):
@@ -29,8 +59,8 @@ class Processes(Protocol):
         """Start the actors of a kind, as many as the plan says."""
         ...
 
-    def start_camera(self, camera_id: str, make: Callable[[], CameraActor]) -> Camera:
-        """Start the actor of one camera."""
+    def start_cameras(self, make_cameras: Mapping[str, MakeCamera], make_stages: Mapping[str, MakeStage]) -> Cameras:
+        """Start the cameras, and the stages that work for them."""
         ...
 
     async def wait_for_places(self) -> None:
@@ -56,9 +86,17 @@ class InlineProcesses:
         """Return actors that are built at their first call."""
         return ActorRef(kind, [ActorHost(make) for _ in range(self._limits.shares[kind].replicas)])
 
-    def start_camera(self, camera_id: str, make: Callable[[], CameraActor]) -> Camera:
-        """Return the camera."""
-        return make()
+    def start_cameras(self, make_cameras: Mapping[str, MakeCamera], make_stages: Mapping[str, MakeStage]) -> Cameras:
+        """Return cameras that share actors of each stage."""
+        stages = start_here({name: (make, self._limits.shares[name].replicas) for name, make in make_stages.items()})
+        calls = {name: ref.method("process") for name, ref in stages.items()}
+        networks = [actor for ref in stages.values() for actor in ref.each()]
+        return Cameras(
+            cameras={camera_id: make(calls) for camera_id, make in make_cameras.items()},
+            process=calls,
+            ready=[actor.method("ready") for actor in networks],
+            busy={name: [actor.method("busy") for actor in ref.each()] for name, ref in stages.items()},
+        )
 
     async def wait_for_places(self) -> None:
         """Return: this process is the place."""
@@ -92,37 +130,110 @@ class RayProcesses:
 
     def start(self, kind: str, make: Callable[[], Any]) -> ActorRef:
         """Return actors in processes that Ray replaces."""
-        replicas = self._limits.shares[kind].replicas
-        return ActorRef(kind, [self._start_host(kind, kind, make, **FOR_EVER) for _ in range(replicas)])
+        share = self._limits.shares[kind]
+        return ActorRef(kind, [self._start_host(kind, kind, make, share, **FOR_EVER) for _ in range(share.replicas)])
 
-    def start_camera(self, camera_id: str, make: Callable[[], CameraActor]) -> Camera:
-        """Return a camera that is started again from its checkpoint."""
-        name = f"camera {camera_id}"
+    def start_cameras(self, make_cameras: Mapping[str, MakeCamera], make_stages: Mapping[str, MakeStage]) -> Cameras:
+        """Return cameras, several in a process, that are started again from their checkpoints.
+
+        The networks work in those processes, or in processes of their own; see ``Share.beside_cameras``.
+        """
+        shares = self._limits.shares
+        beside = {
+            name: (make, shares[name].replicas) for name, make in make_stages.items() if shares[name].beside_cameras
+        }
+        apart = {name: self.start(name, make) for name, make in make_stages.items() if name not in beside}
+        groups = [
+            CameraGroup(partial(self._start_group, {each: make_cameras[each] for each in names}, beside, apart))
+            for names in self._grouped(list(make_cameras))
+        ]
+        members = {
+            each: group
+            for names, group in zip(self._grouped(list(make_cameras)), groups, strict=True)
+            for each in names
+        }
+        networks = [actor for ref in apart.values() for actor in ref.each()]
+        return Cameras(
+            cameras={camera_id: self._restarting(camera_id, members[camera_id]) for camera_id in make_cameras},
+            process={
+                name: apart[name].method("process") if name in apart else partial(groups[0].call, "process", name)
+                for name in make_stages
+            },
+            ready=[*(actor.method("ready") for actor in networks), *(partial(group.call, "ready") for group in groups)],
+            busy={
+                name: [actor.method("busy") for actor in apart[name].each()]
+                if name in apart
+                else [partial(group.call, "busy", name) for group in groups]
+                for name in make_stages
+            },
+        )
+
+    def _grouped(self, camera_ids: Sequence[str]) -> list[Sequence[str]]:
+        """Return the cameras of each process, as evenly as possible."""
+        number = num_processes(len(camera_ids), self._limits.cameras_per_process, _num_cpus())
+        edges = [round(at * len(camera_ids) / number) for at in range(number + 1)]
+        return [camera_ids[first:last] for first, last in pairwise(edges)]
+
+    def _start_group(
+        self, make_cameras: Mapping[str, MakeCamera], beside: MakeStages, apart: Mapping[str, ActorRef]
+    ) -> ActorRef:
+        shares = self._limits.shares
+        name = f"cameras {', '.join(make_cameras)}" if len(make_cameras) > 1 else f"camera {next(iter(make_cameras))}"
+        make = partial(
+            CameraHost,
+            make_cameras=make_cameras,
+            make_stages=beside,
+            elsewhere={stage: ref.each() for stage, ref in apart.items()},
+            max_items=self._limits.max_items,
+        )
+        share = sum(
+            (shares[stage].times(count) for stage, (_, count) in beside.items()),
+            shares["camera"].times(len(make_cameras)),
+        )
+        return ActorRef(name, [self._start_host(name, "camera", make, share)])
+
+    def _restarting(self, camera_id: str, group: CameraGroup) -> Camera:
         return RestartingCamera(
-            name,
-            partial(self._start_camera_process, name, make),
+            f"camera {camera_id}",
+            partial(group.member, camera_id),
             max_restarts=self._limits.max_restarts,
             checkpoint_every_s=self._limits.checkpoint_every_s,
         )
 
-    def _start_camera_process(self, name: str, make: Callable[[], CameraActor]) -> ActorRef:
-        return ActorRef(name, [self._start_host(name, "camera", make)])
-
-    def _start_host(self, name: str, kind: str, make: Callable[[], Any], **restarts: int) -> Any:
+    def _start_host(self, name: str, kind: str, make: Callable[[], Any], share: Share, **restarts: int) -> Any:
         import ray
 
-        share = self._limits.shares[kind]
         handle = (
             ray.remote(ActorHost)
             .options(
                 num_cpus=share.num_cpus,
                 num_gpus=share.num_gpus,
-                max_concurrency=MAX_CONCURRENCY.get(kind, 1000),
+                resources=dict(share.resources) or None,
+                max_concurrency=MAX_CONCURRENCY,
                 # Over all machines: Ray would otherwise put all actors that reserve nothing on the first.
                 scheduling_strategy="SPREAD",
                 **restarts,
             )
             .remote(make)
         )
-        self._watch.add(name, kind, handle)
+        self._watch.add(name, kind, handle, share)
         return handle
+
+
+def num_processes(num_cameras: int, cameras_per_process: int | None, num_cpus: float) -> int:
+    """Return how many processes the cameras of a run have.
+
+    Example:
+        >>> [num_processes(cameras, None, 16.0) for cameras in (1, 4, 8, 100)]
+        [1, 4, 4, 7]
+    """
+    if cameras_per_process is not None:
+        return -(-num_cameras // cameras_per_process)
+    return max(-(-num_cameras // CAMERAS_A_PROCESS), min(num_cameras, int(num_cpus // CORES_A_PROCESS)), 1)
+
+
+def _num_cpus() -> float:
+    """Return the processors of the cluster."""
+    import ray
+
+    return float(ray.cluster_resources().get("CPU", 0.0))

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from pipeline.core import Embedding
 from pipeline.runtime.deliveries import Deliver
 from pipeline.runtime.flow import Embed, Pose
+from pipeline.telemetry.batch_status import BatchStatus
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_report import MatchReport
 from pipeline.telemetry.match_status import MatchStatus
@@ -60,4 +61,4 @@ class RunningPipeline:
     finish: Callable[[float, bool], Awaitable[MatchReport]]
     match_status: Callable[[], Awaitable[MatchStatus]]
     watch_processes: Callable[[], Coroutine[Any, Any, None]]
-    busy: Mapping[str, Sequence[Callable[[], Awaitable[tuple[float, int, int]]]]]
+    busy: Mapping[str, Sequence[Callable[[], Awaitable[BatchStatus]]]]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pipeline.core.source_report import Gap
+from pipeline.core.view_event import ViewEvent, ViewEventKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,11 @@ class CameraStatus:
         bad_records: Bad frames, and tracklets that were dropped because they were invalid.
         times_repaired: Frames whose time was missing, doubled or an outlier, and was replaced.
         gaps: The newest lasting leaps of the camera's times.
+        frames_still: Processed frames in which nobody was looked for, because the camera had frozen.
+        view_events: The newest times at which the view was frozen, black, covered, defocused or moved.
+        view_now: What is wrong with the view now; None if nothing is.
+        decoder: What decodes its frames: cpu, or a device; empty if the source does not say.
+        decoded_on_device: Frames that a device decoded.
         is_unverified: Its connection is encrypted, but by choice its certificate is not verified.
         left_out: How many frames or messages of its source gave nothing, by reason: bad ones, and messages of a Kafka
             topic that are of another camera, have no value, or were deleted before they were read.
@@ -51,6 +57,11 @@ class CameraStatus:
     bad_records: int = 0
     times_repaired: int = 0
     gaps: tuple[Gap, ...] = ()
+    frames_still: int = 0
+    view_events: tuple[ViewEvent, ...] = ()
+    view_now: ViewEventKind | None = None
+    decoder: str = ""
+    decoded_on_device: int = 0
     is_unverified: bool = False
     left_out: Mapping[str, int] = field(default_factory=dict)
     people_now: int = 0

@@ -26,6 +26,7 @@ class MatchStatus:
         calibration_drift: Drift of the mean distance between different people since training, in standard deviations.
         calibration_model: Mean and standard deviation of appearance distances, of the same person and of different
             people: four numbers; empty before they are known.
+        projection_version: Version of what the matcher learned of the cameras, as it reads embeddings; 0: as they are.
         sinks: What remote sinks have not delivered, by name.
         epoch: A new one each time the match actor came back from its ledger.
     """
@@ -43,5 +44,6 @@ class MatchStatus:
     calibration_labels: int = 0
     calibration_drift: float = 0.0
     calibration_model: tuple[float, ...] = ()
+    projection_version: int = 0
     sinks: Mapping[str, SinkReport] = field(default_factory=dict)
     epoch: str = ""

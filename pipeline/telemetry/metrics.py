@@ -36,6 +36,7 @@ GAUGES = {
         "1 while a camera gives no frames, its process does not answer, or it was given up.",
         ("camera",),
     ),
+    "reid_camera_tampered": ("1 while the view is frozen, black, covered, defocused or moved.", ("camera",)),
     "reid_clock_ahead_seconds": ("How far a camera's clock is ahead of this machine's.", ("camera",)),
 }
 """Name: description and labels. No label names a person."""
@@ -82,6 +83,7 @@ class RayMetrics:
             self._gauges["reid_open_tracks"].set(status.people_now, {"camera": camera})
             is_away = status.away is not None or status.is_silent or status.error is not None
             self._gauges["reid_camera_away"].set(float(is_away), {"camera": camera})
+            self._gauges["reid_camera_tampered"].set(float(status.view_now is not None), {"camera": camera})
             self._gauges["reid_clock_ahead_seconds"].set(status.clock_ahead_s, {"camera": camera})
         self._gauges["reid_cameras_lost"].set(sum(status.error is not None for status in cameras.values()))
 

@@ -88,7 +88,8 @@ class Progress:
 
 def _trouble(status: CameraStatus) -> str:
     """Return what is wrong with a camera; empty if nothing is."""
-    return status.error or ("its process does not answer" if status.is_silent else status.away or "")
+    view = "" if status.view_now is None else f"its view is {status.view_now}"
+    return status.error or ("its process does not answer" if status.is_silent else status.away or view)
 
 
 def _note(status: CameraStatus) -> str:

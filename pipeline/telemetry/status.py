@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.core.errors import ProcessLostError
+from pipeline.telemetry.batch_status import BatchStatus
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_status import MatchStatus
 
@@ -45,8 +46,8 @@ class Watched(Protocol):
         ...
 
     @property
-    def busy(self) -> Mapping[str, Sequence[Callable[[], Awaitable[tuple[float, int, int]]]]]:
-        """Reads seconds of work, items done and items waiting of each batch actor, by stage."""
+    def busy(self) -> Mapping[str, Sequence[Callable[[], Awaitable[BatchStatus]]]]:
+        """Reads the status of each batch actor, by stage."""
         ...
 
 
@@ -116,15 +117,15 @@ async def _camera_status(camera: WatchedCamera) -> CameraStatus:
         return CameraStatus(error=str(error))
 
 
-async def _busy(pipeline: Watched) -> dict[str, dict[str, float]]:
-    """Return the seconds of work, the items so far and the items that wait, by stage, over all its replicas."""
+async def _busy(pipeline: Watched) -> dict[str, dict[str, Any]]:
+    """Return the status of each stage, over all its actors that answer; ``calls`` has sizes as text, as JSON does."""
     found = {}
     for stage, actors in pipeline.busy.items():
         asked = (asyncio.wait_for(busy(), SILENT_S) for busy in actors)
         replies = await asyncio.gather(*asked, return_exceptions=True)
-        done = [reply for reply in replies if not isinstance(reply, BaseException)]
-        busy_s, items, waiting = (sum(values) for values in zip(*done, strict=True)) if done else (0.0, 0, 0)
-        found[stage] = {"busy_s": busy_s, "items": float(items), "waiting": float(waiting)}
+        together = sum((reply for reply in replies if isinstance(reply, BatchStatus)), BatchStatus())
+        calls = {str(size): count for size, count in together.calls.items()}
+        found[stage] = {**asdict(together), "calls": calls, "mean_call": together.mean_call}
     return found
 
 

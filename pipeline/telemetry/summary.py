@@ -40,7 +40,7 @@ def make_summary(
             camera_id: {
                 name: value
                 for name, value in asdict(status).items()
-                if name not in ("people_now", "lag_s", "waits_s", "track_s", "decode_s")
+                if name not in ("people_now", "view_now", "lag_s", "waits_s", "track_s", "decode_s")
             }
             for camera_id, status in cameras.items()
         },

@@ -20,7 +20,8 @@ from pipeline.core import Frame, FrameStamp, Source
 from pipeline.core.errors import ConfigError, SourceLostError
 
 NUM_FRAMES = 40
-LIVE = {"rtsp", "rtsps", "http", "https", "device"}
+LIVE = {"rtsp", "rtsps", "device", "http", "https", "rtmp", "rtmps", "udp", "rtp", "tcp", "srt"}
+ELSEWHERE = {"web_recording", "s3", "gs"}
 NEEDS_A_SERVER = {"kafka", "world"}
 Make = Callable[[], Source]
 
@@ -165,7 +166,7 @@ def test_it_says_whether_it_is_live_before_it_is_opened(make: Make) -> None:
     assert make().camera_id == "east"
 
 
-@pytest.mark.parametrize("kind", sorted(set(plugins()) - LIVE))
+@pytest.mark.parametrize("kind", sorted(set(plugins()) - LIVE - ELSEWHERE))
 def test_a_recording_that_is_not_there_is_said_so(tmp_path: Path, kind: str) -> None:
     source = build_source("east", str(tmp_path / "gone"), {"file": plugins()[kind]})()
     with pytest.raises(ConfigError, match=r"site\.cameras\.east: expected .*gone"):
@@ -174,7 +175,9 @@ def test_a_recording_that_is_not_there_is_said_so(tmp_path: Path, kind: str) -> 
         next(source.frames())
 
 
-@pytest.mark.parametrize("uri", ["rtsp://127.0.0.1:1/a", "rtsps://127.0.0.1:1/a", "https://127.0.0.1:1/a", "97"])
+@pytest.mark.parametrize(
+    "uri", ["97", *(f"{scheme}://127.0.0.1:1/a" for scheme in ("rtsp", "rtsps", "http", "https", "rtmp", "tcp"))]
+)
 def test_a_camera_that_is_not_there_is_said_so(uri: str) -> None:
     make = build_source("east", uri, plugins())
     pickle.dumps(make)
@@ -186,6 +189,15 @@ def test_a_camera_that_is_not_there_is_said_so(uri: str) -> None:
         next(source.frames())
     source.close()
     assert list(source.frames()) == []
+
+
+def test_a_recording_that_no_server_has_is_said_so() -> None:
+    source = build_source("east", "http://127.0.0.1:1/a.mp4", plugins())()
+    assert source.live is False
+    with pytest.raises(ConfigError, match=r"site\.cameras\.east: expected a video, got Connection refused"):
+        source.check()
+    with pytest.raises(SourceLostError, match="Connection refused"):
+        next(source.frames())
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 5000, b"this is no video\n" * 500, bytes(range(256)) * 40])

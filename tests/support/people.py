@@ -9,6 +9,7 @@ from factories import BOX, make_embedding, make_path
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from pipeline.association.adaptation.adaptation import Adaptation
 from pipeline.association.calibration.likelihood_ratio import Calibration, DistanceModel
 from pipeline.association.constraints import LinkConstraints
 from pipeline.association.geometry.ground_plane import Ground
@@ -94,6 +95,7 @@ def make_match(
     *,
     topology: Topology | None = None,
     ground: Ground | None = None,
+    adaptation: Adaptation | None = None,
     leave_after_s: float = inf,
     model: DistanceModel = MODEL,
     max_false_match_rate: float = 0.01,
@@ -108,6 +110,7 @@ def make_match(
         Calibration(model, caution=1.0, max_llr=6.0),
         LinkConstraints(topology or Topology(), leave_after_s),
         ground or Ground(),
+        adaptation,
         max_false_match_rate=max_false_match_rate,
         recluster_every_s=recluster_every_s,
         recluster_window_s=recluster_window_s,

@@ -37,6 +37,7 @@ def plugin_factory(group: str, name: str, **overrides: Any) -> Callable[[], Any]
         "output_dir": "outputs",
         "device": "cpu",
         "threads": 1,
+        "reproducible": True,
         group: OmegaConf.merge(plugin_yaml(group, name), overrides),
     }
     node = OmegaConf.to_container(OmegaConf.create(settings)[group], resolve=True)

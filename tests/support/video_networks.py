@@ -20,10 +20,10 @@ NUM_IDS = 5
 
 
 def embedder_yaml(name: str) -> dict[str, Any]:
-    """Return a choice of configs/embedder, nothing resolved."""
+    """Return a choice of configs/embedder, nothing resolved but ``reproducible``."""
     loaded = OmegaConf.to_container(plugin_yaml("embedder", name))
     assert isinstance(loaded, dict)
-    return {str(key): value for key, value in loaded.items()}
+    return {str(key): value for key, value in loaded.items()} | {"reproducible": True}
 
 
 def video_names() -> list[str]:

@@ -114,18 +114,33 @@ def kill_one(process: subprocess.Popen[str], library: str, sightings: Path, with
     found[0].kill()
 
 
+APART = [
+    *("runtime.cameras_per_process=1", "runtime.detect.beside_cameras=false"),
+    "runtime.embed.beside_cameras=false",
+]
+"""A process for each camera and each network."""
+TOGETHER = ["runtime.cameras_per_process=2"]
+"""Both cameras and their networks in one process."""
+
+
 @pytest.mark.parametrize(
-    ("library", "without"),
-    [("onnxruntime", "/faiss/"), ("libopenvino", "/faiss/"), ("/av.libs/", "/faiss/"), ("/faiss/", "onnxruntime")],
-    ids=["detect", "embed", "camera", "match"],
+    ("library", "without", "places"),
+    [
+        ("onnxruntime", "/faiss/", APART),
+        ("libopenvino", "/faiss/", APART),
+        ("/av.libs/", "/faiss/", APART),
+        ("/faiss/", "onnxruntime", APART),
+        ("/av.libs/", "/faiss/", TOGETHER),
+    ],
+    ids=["detect", "embed", "camera", "match", "cameras and networks"],
 )
 def test_a_process_that_is_killed_is_replaced_and_nothing_changes(
-    halves: list[str], tmp_path: Path, library: str, without: str
+    halves: list[str], tmp_path: Path, library: str, without: str, places: list[str]
 ) -> None:
     expected = run(["runtime=inline", *halves, f"output_dir={tmp_path / 'inline'}"])
     assert expected.code == 0, expected.err
     often = "runtime.checkpoint_every_s=1"
-    process = start(["runtime=ray", *halves, f"output_dir={tmp_path / 'ray'}", "replay.speed=0.3", often])
+    process = start(["runtime=ray", *halves, f"output_dir={tmp_path / 'ray'}", "replay.speed=0.3", often, *places])
     kill_one(process, library, tmp_path / "ray/sightings.jsonl", without)
     out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
@@ -138,8 +153,8 @@ def test_a_process_that_is_killed_is_replaced_and_nothing_changes(
 def test_a_camera_whose_process_dies_too_often_is_reported_and_the_others_continue(
     shared: Path, halves: list[str], tmp_path: Path
 ) -> None:
-    never = "runtime.max_restarts=0"
-    process = start(["runtime=ray", *halves, f"output_dir={tmp_path}", "replay.speed=0.3", never])
+    alone = ["runtime.max_restarts=0", "runtime.cameras_per_process=1"]
+    process = start(["runtime=ray", *halves, f"output_dir={tmp_path}", "replay.speed=0.3", *alone])
     kill_one(process, "/av.libs/", tmp_path / "sightings.jsonl")
     _, err = process.communicate(timeout=240)
     assert process.returncode == 1, err

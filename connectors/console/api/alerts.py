@@ -4,9 +4,10 @@ import time
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, HTTPException, Query, Response
 from pydantic import Field
 
+from connectors.alerting.picture_store import AlertPictureStore
 from connectors.console.api.permissions import Operator, Viewer
 from connectors.console.store.accounts import User
 from connectors.console.store.ledger_view import LedgerView
@@ -57,9 +58,17 @@ class AlertRoutes:
         ledger_view: The ledger.
         pictures: Pictures of sightings.
         notes: Notes of operators.
+        scenes: Pictures for alerts; None where the run keeps none.
     """
 
-    def __init__(self, ledger_view: LedgerView, pictures: PictureStore, notes: NotesStore) -> None:
+    def __init__(
+        self,
+        ledger_view: LedgerView,
+        pictures: PictureStore,
+        notes: NotesStore,
+        scenes: AlertPictureStore | None = None,
+    ) -> None:
+        self._scenes = scenes
         self._ledger_view = ledger_view
         self._pictures = pictures
         self._notes = notes
@@ -69,6 +78,8 @@ class AlertRoutes:
         router = APIRouter(prefix="/api/alerts", tags=["alerts"])
         add = router.add_api_route
         add("", self.alerts, methods=["GET"], summary="List alerts with their current state, newest first")
+        scene = "Get the picture of an alert: the scene with box, zones and lines"
+        add("/scene", self.scene, methods=["GET"], summary=scene, response_class=Response)
         add("/acknowledge", self.acknowledge, methods=["POST"], summary="Acknowledge an alert")
         add("/acknowledge-all", self.acknowledge_all, methods=["POST"], summary="Acknowledge several alerts")
         add("/take-back", self.take_back, methods=["POST"], summary="Make acknowledged alerts open again")
@@ -84,6 +95,7 @@ class AlertRoutes:
         since: Moment = None,
         until: Moment = None,
         state: Annotated[AlertState | None, Query()] = None,
+        key: Annotated[str | None, Query(max_length=500)] = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 200,
         offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
     ) -> dict[str, Any]:
@@ -93,6 +105,7 @@ class AlertRoutes:
             alert
             for alert in visible
             if (rule is None or alert.rule == rule)
+            and (key is None or alert.key == key)
             and (camera is None or alert.camera_id == camera)
             and (since is None or alert.raised_at >= since)
             and (until is None or alert.raised_at <= until)
@@ -110,6 +123,14 @@ class AlertRoutes:
             "rules": rules,
             "muted": {rule: until for rule, until in muted.items() if rule in rules or user.cameras is None},
         }
+
+    def scene(self, user: Viewer, key: Annotated[str, Query(min_length=1, max_length=500)]) -> Response:
+        """The scene of an alert, a JPEG, of a run with the sink alert_pictures."""
+        alert = self._alert(key, user)
+        picture = None if self._scenes is None else self._scenes.nearest(alert.evidence, alert.raised_at)
+        if picture is None or alert.state is AlertState.RETRACTED:
+            raise HTTPException(404, "there is no picture of this alert")
+        return Response(picture.scene, media_type="image/jpeg", headers={"cache-control": "private, max-age=60"})
 
     def acknowledge(self, user: Operator, which: AlertKey) -> dict[str, Any]:
         """Acknowledge an alert: the user who asks handles it, and is its owner."""
@@ -178,6 +199,7 @@ class AlertRoutes:
             "place": alert.place,
             "count": alert.count,
             "message": alert.message,
+            "has_scene": self._scenes is not None and alert.state is not AlertState.RETRACTED and bool(alert.evidence),
             "acknowledged": acknowledged,
             "comments": self._notes.comments(alert.key),
         }

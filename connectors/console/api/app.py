@@ -14,6 +14,7 @@ from connectors.console.api.accounts import AccountRoutes
 from connectors.console.api.alerts import AlertRoutes
 from connectors.console.api.clips import ClipRoutes
 from connectors.console.api.corrections import CorrectionRoutes
+from connectors.console.api.counts import CountRoutes
 from connectors.console.api.curl_examples import add_examples
 from connectors.console.api.health import HealthRoutes
 from connectors.console.api.live import LiveRoutes
@@ -65,9 +66,10 @@ def make_app(state: AppState, feed_key: str) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     for routes in (
         AccountRoutes(state.accounts, state.sessions, state.notes, cookie_is_secure=is_tls),
-        AlertRoutes(state.ledger_view, state.pictures, state.notes),
+        AlertRoutes(state.ledger_view, state.pictures, state.notes, state.alert_pictures),
         PeopleRoutes(state.ledger_view, state.pictures, state.notes),
         ClipRoutes(state.pictures),
+        CountRoutes(state.settings.output_dir),
         SearchRoutes(state),
         CorrectionRoutes(state),
         ReviewRoutes(state),

@@ -25,6 +25,8 @@ from websockets.sync.client import ClientConnection, connect
 from connectors.console.camera.best_pictures import BestPictures, blurred, encoded, head_of
 from connectors.console.camera.clips import ClipBuffer
 from connectors.console.camera.message import pack
+from pipeline.alerts.alert_builder import AlertBuilder
+from pipeline.alerts.zones import Line, Zone, parse_lines, parse_zones
 from pipeline.core import Frame, TrackId, Tracklet
 from pipeline.core.errors import ConfigError
 
@@ -74,9 +76,12 @@ class LiveViewMonitor:
         jpeg_quality: In [1, 100].
         blur_heads: Whether heads are made unrecognisable in live pictures.
         clip_rate_hz: Small frames a second that are kept of each track; 0: no clips.
+        zones: Of the site; the page draws them.
+        lines: Of the site; the page draws them.
+        ground: By camera, three rows that take pixels to metres.
 
     Raises:
-        ConfigError: If a number is out of range.
+        ConfigError: If a number is out of range, or a zone or line is none.
     """
 
     def __init__(
@@ -89,6 +94,9 @@ class LiveViewMonitor:
         jpeg_quality: int,
         blur_heads: bool,
         clip_rate_hz: float,
+        zones: Mapping[str, object] | None = None,
+        lines: Mapping[str, object] | None = None,
+        ground: Mapping[str, object] | None = None,
     ) -> None:
         if max_rate_hz <= 0 or max_side_px < MIN_SIDE_PX or not 1 <= jpeg_quality <= 100 or clip_rate_hz < 0:
             raise ConfigError(
@@ -96,6 +104,10 @@ class LiveViewMonitor:
                 f"clip_rate_hz from 0 on, got {max_rate_hz}, {max_side_px}, {jpeg_quality} and {clip_rate_hz}; "
                 "correct them"
             )
+        builder = AlertBuilder(name="console", severity="info", group="sink")
+        shapes: list[Zone | Line] = [*parse_zones(zones or {}, builder, ground)]
+        shapes += parse_lines(lines or {}, builder, ground)
+        self._shapes = [shape for shape in shapes if camera_id in shape.frame.camera_ids]
         self._camera_id = camera_id
         self._feed = Path(output_dir) / "console" / FEED
         self._period_s = 1 / max_rate_hz
@@ -199,6 +211,16 @@ class LiveViewMonitor:
             except TimeoutError:
                 continue
 
+    def _drawn(self, frame_hw: tuple[int, int]) -> list[tuple[str, bool, list[list[float]]]]:
+        """Return name, whether it is a zone, and corners of each shape, each side in [0, 1] of the picture."""
+        found = []
+        for shape in self._shapes:
+            corners = shape.polygon if isinstance(shape, Zone) else shape.ends
+            corners = shape.frame.pixels(self._camera_id, corners, frame_hw)
+            if np.isfinite(corners).all():  # otherwise it reaches behind the camera
+                found.append((shape.name, isinstance(shape, Zone), (corners / frame_hw[::-1]).round(4).tolist()))
+        return found
+
     def _live_message(self, frame: Frame, people: dict[TrackId, NDArray[np.float32]], shown_at: float) -> bytes:
         image = frame.image
         height, width = frame.size_hw
@@ -217,5 +239,6 @@ class LiveViewMonitor:
                 [str(track_id), *(round(float(box[side]) / (width, height)[side % 2], 4) for side in range(4))]
                 for track_id, box in people.items()
             ],
+            "shapes": self._drawn((height, width)),
         }
         return pack(header, encoded(image, self._jpeg_quality))

@@ -11,7 +11,7 @@ const PAGE = 60;
 const MUTES = [[900, "15 minutes"], [3600, "one hour"], [86400, "one day"]];
 
 export async function page(root, context) {
-  const filter = { rule: "", camera: "", state: "", since: "", until: "", ...inAddress() };
+  const filter = { rule: "", camera: "", state: "", since: "", until: "", key: "", ...inAddress() };
   let limit = PAGE;
   const list = h("div", { className: "stack", "aria-label": "Alerts" });
   const bar = h("div", { className: "bar" });
@@ -41,7 +41,7 @@ export async function page(root, context) {
   });
 
   async function refresh() {
-    const found = await get("alerts", { rule: filter.rule, camera: filter.camera, state: filter.state, since: parseTime(filter.since), until: parseTime(filter.until), limit });
+    const found = await get("alerts", { key: filter.key || null, rule: filter.rule, camera: filter.camera, state: filter.state, since: parseTime(filter.since), until: parseTime(filter.until), limit });
     const shown = found.alerts;
     const waiting = shown.filter(isOpen);
     put(count, found.num ? `${found.num_open} open. ${shown.length} of ${found.num} shown, newest first.` : "There are no alerts.");
@@ -50,6 +50,8 @@ export async function page(root, context) {
       context.may("operator") && waiting.length ? h("button", { "data-key": "ack all", onclick: () => acknowledge(waiting.map((alert) => alert.key)) }, `Acknowledge all ${waiting.length} shown`) : null);
     const muted = Object.entries(found.muted);
     put(list,
+      filter.key ? h("div", { className: "note" }, "One alert is shown, as its link says. ",
+        h("button", { className: "plain", "data-key": "all alerts", onclick: () => change("key", "") }, "Show all")) : null,
       muted.map(([rule, until]) => h("div", { className: "note" }, `${rule} is muted until ${wallClock(until)}. `,
         context.may("operator") ? h("button", { className: "plain", onclick: () => act("alerts/mute", { rule, seconds: 0 }) }, "Unmute") : null)),
       shown.map((alert) => card(alert, alert.rule in found.muted)),
@@ -85,6 +87,7 @@ export async function page(root, context) {
       context.may("operator") ? h("div", { className: "buttons" },
         isRetracted || isAcknowledged ? null : h("button", { className: "main", "data-key": `ack ${alert.key}`, onclick: () => acknowledge([alert.key]) }, "Acknowledge"),
         isAcknowledged ? h("button", { "data-key": `back ${alert.key}`, onclick: () => act("alerts/take-back", { keys: [alert.key] }) }, "Open again") : null,
+        alert.has_scene ? h("a", { "data-key": `scene ${alert.key}`, href: `/api/alerts/scene?key=${encodeURIComponent(alert.key)}`, target: "_blank", rel: "noopener" }, "Scene") : null,
         alert.track ? h("button", { "data-key": `play ${alert.key}`, onclick: async () => play(alert.message, await get("clips", { track: alert.track })) }, "Play") : null,
         h("button", { "data-key": `say ${alert.key}`, onclick: () => comment(alert) }, "Comment"),
         context.me.cameras ? null : h("button", { "data-key": `mute ${alert.key}`, onclick: () => mute(alert.rule) }, "Mute rule")) : null);

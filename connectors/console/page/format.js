@@ -95,6 +95,7 @@ function luminance(...channels) {
 }
 
 export function personLink(person, name = "") {
+  if (person === 0) return null; // of an alert that is about a place
   const { css, ink } = colour(person);
   return h("a", {
     className: "person", href: `#/person/${person}`, style: { background: css, color: ink },

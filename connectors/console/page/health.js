@@ -38,10 +38,10 @@ function tiles({ is_live: isLive, status, summary, viewers, connected }) {
 }
 
 function cameras(status) {
-  const titles = ["camera", "state", "fps", "lag", "people", "processed", "dropped", "bad", "static false positives", "tracklets", "reconnects"];
+  const titles = ["camera", "state", "fps", "lag", "people", "processed", "dropped", "bad", "static false positives", "tracklets", "reconnects", "decoder"];
   return section("Cameras", titles, Object.entries(status.cameras).map(([name, camera]) => [
     name, h("span", {}, state(camera), camera.is_unverified ? h("span", { className: "tag warn", title: "verify: false: anybody between here and the camera may see and change its pictures" }, "not verified") : null),
-    camera.fps.toFixed(1), `${camera.lag_s.toFixed(2)} s`, camera.people_now, camera.frames_processed, camera.frames_dropped, camera.bad_records, camera.static_false_positives, camera.tracklets, camera.reopens,
+    camera.fps.toFixed(1), `${camera.lag_s.toFixed(2)} s`, camera.people_now, camera.frames_processed, camera.frames_dropped, camera.bad_records, camera.static_false_positives, camera.tracklets, camera.reopens, camera.decoder || "–",
   ]));
 }
 
@@ -54,14 +54,23 @@ function state({ error, away, lag_s: lag, reopens }) {
 }
 
 function stages(status) {
-  const rows = Object.entries(status.busy).map(([stage, { busy_s: busy, items, waiting }]) => [stage, items, items ? `${(1000 * busy / items).toFixed(1)} ms` : "–", duration(busy), waiting ?? "–"]);
+  const rows = Object.entries(status.busy).map(([stage, { busy_s: busy, items, waiting, calls }]) => [stage, items, items ? `${(1000 * busy / items).toFixed(1)} ms` : "–", duration(busy), waiting ?? "–", callSizes(calls)]);
   const cameras = Object.values(status.cameras);
   for (const [stage, name] of [["decode", "decode_s"], ["track", "track_s"]]) {
     const [busy, items] = [cameras.reduce((sum, camera) => sum + camera[name], 0), cameras.reduce((sum, camera) => sum + camera.frames_processed, 0)];
-    rows.push([stage, items, items ? `${(1000 * busy / items).toFixed(1)} ms` : "–", duration(busy), "–"]);
+    rows.push([stage, items, items ? `${(1000 * busy / items).toFixed(1)} ms` : "–", duration(busy), "–", "–"]);
   }
-  rows.push(["match", status.match.num_sightings, "–", "–", status.match.num_waiting]);
-  return section("Time and queues by stage", ["stage", "items", "per item", "total", "waiting"], rows);
+  rows.push(["match", status.match.num_sightings, "–", "–", status.match.num_waiting, "–"]);
+  return section("Time and queues by stage", ["stage", "items", "per item", "total", "waiting", "inputs in a call of the network"], rows);
+}
+
+// How many frames, crops or clips were in a call of the network: on average, and how often each number.
+function callSizes(calls = {}) {
+  const sizes = Object.entries(calls).map(([size, count]) => [Number(size), count]).sort(([a], [b]) => a - b);
+  const number = sizes.reduce((sum, [, count]) => sum + count, 0);
+  if (!number) return "–";
+  const mean = sizes.reduce((sum, [size, count]) => sum + size * count, 0) / number;
+  return `${mean.toFixed(1)} (${sizes.map(([size, count]) => `${count} × ${size}`).join(", ")})`;
 }
 
 function fresh(seconds) {

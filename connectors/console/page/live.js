@@ -133,6 +133,26 @@ async function draw(data, tiles) {
   each.isDrawing = false;
 }
 
+// Zones and lines of alerts, with their names.
+function drawShapes(pen, shapes, canvas, unit) {
+  pen.setLineDash([]);
+  pen.font = `500 ${11 * unit}px system-ui, sans-serif`;
+  for (const { name, is_zone: isZone, points } of shapes) {
+    pen.lineWidth = (isZone ? 1.5 : 2.5) * unit;
+    pen.strokeStyle = isZone ? "#ffc400" : "#ff5a5a";
+    pen.beginPath();
+    for (const [x, y] of points) pen.lineTo(x * canvas.width, y * canvas.height);
+    if (isZone) pen.closePath();
+    pen.stroke();
+    const [x, y] = points.reduce((top, point) => (point[1] < top[1] ? point : top));
+    const [left, top] = [Math.max(0, x * canvas.width), Math.max(8 * unit, y * canvas.height - 8 * unit)];
+    pen.fillStyle = "#202228cc";
+    pen.fillRect(left, top - 8 * unit, pen.measureText(name).width + 8 * unit, 16 * unit);
+    pen.fillStyle = "#ffffff";
+    pen.fillText(name, left + 4 * unit, top + unit);
+  }
+}
+
 function paint(each, header, image) {
   const { canvas } = each;
   if (canvas.width !== image.width || canvas.height !== image.height) {
@@ -149,6 +169,8 @@ function paint(each, header, image) {
   const unit = canvas.width / 640;
   pen.font = `600 ${13 * unit}px system-ui, sans-serif`;
   pen.textBaseline = "middle";
+  drawShapes(pen, header.shapes ?? [], canvas, unit);
+  pen.font = `600 ${13 * unit}px system-ui, sans-serif`;
   for (const { person, box } of header.people) {
     const [left, top] = [box[0] * canvas.width, box[1] * canvas.height];
     const { css, ink } = person ? colour(person) : { css: "#c9ced4", ink: "#14171a" };

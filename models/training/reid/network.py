@@ -80,9 +80,12 @@ class OmniSmall(nn.Module):
         dim: Length of the vector.
     """
 
+    convolutions = ("stem", "blocks")
+
     def __init__(self, *, widths: tuple[int, int, int] = WIDTHS, dim: int = 256) -> None:
         super().__init__()
         narrow, middle, wide = widths
+        self.dim = dim
         self.scale = PixelNorm()
         self.stem = nn.Sequential(
             nn.Conv2d(3, 32, 5, 2, 2, bias=False),
@@ -120,14 +123,14 @@ class OmniSmall(nn.Module):
         return vectors, self.neck(vectors)
 
 
-class ExportedOmni(nn.Module):
+class ExportedReid(nn.Module):
     """The network as embedders take it: one vector a crop.
 
     Args:
         network: Trained.
     """
 
-    def __init__(self, network: OmniSmall) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 

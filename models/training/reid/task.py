@@ -13,6 +13,7 @@ from models.training.checkpoint import load_mean
 from models.training.engine import MAX_NORM, Batch, make_adamw
 from models.training.pictures import spread
 from models.training.reid.network import WIDTHS, OmniSmall
+from models.training.reid.pretrained import MobileReid
 from models.training.reid.samples import ReidSamples
 from models.training.worlds import World
 from pipeline.core.errors import DataError
@@ -27,15 +28,14 @@ class NamedPeople(nn.Module):
     """The network with a classifier of all training identities; only the network is exported.
 
     Args:
+        network: Returns vectors before and behind its neck.
         num_identities: How many there are.
-        widths: Of the network.
-        dim: Length of the vectors.
     """
 
-    def __init__(self, num_identities: int, *, widths: tuple[int, int, int] = WIDTHS, dim: int = 256) -> None:
+    def __init__(self, network: OmniSmall | MobileReid, num_identities: int) -> None:
         super().__init__()
-        self.network = OmniSmall(widths=widths, dim=dim)
-        self.classifier = nn.Linear(dim, num_identities, bias=False)
+        self.network = network
+        self.classifier = nn.Linear(network.dim, num_identities, bias=False)
         nn.init.normal_(self.classifier.weight, std=0.001)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
@@ -63,6 +63,10 @@ class ReidTask:
         learning_rate: The highest of the schedule.
         weight_decay: Of AdamW.
         begin_with: Checkpoint of another run, whose convolutions the network begins with; None for random ones.
+        pretrained: Weights of MobileNetV2, learned on ImageNet, that a ``MobileReid`` begins with; None for an
+            ``OmniSmall``.
+        frozen: First so many of its nineteen blocks stay as they are.
+        pretrained_rate: The learning rate of these convolutions, as a part of that of the rest.
     """
 
     def __init__(
@@ -83,6 +87,9 @@ class ReidTask:
         learning_rate: float = 2e-3,
         weight_decay: float = 0.05,
         begin_with: str | None = None,
+        pretrained: str | None = None,
+        frozen: int = 7,
+        pretrained_rate: float = 0.3,
     ) -> None:
         self.learning_rate = learning_rate
         self.max_norm: float | None = MAX_NORM
@@ -93,6 +100,9 @@ class ReidTask:
         self._crops_each = crops_each
         self._widths = (widths[0], widths[1], widths[2])
         self._begin_with = None if begin_with is None else Path(begin_with)
+        self._pretrained = None if pretrained is None else Path(pretrained)
+        self._frozen = frozen
+        self._pretrained_rate = pretrained_rate
         size = (crop_hw[0], crop_hw[1])
         self._samples = ReidSamples(
             worlds, crop_hw=size, outfits=outfits, min_visible=min_visible, colour=colour, max_bytes=max_bytes
@@ -107,15 +117,18 @@ class ReidTask:
         Raises:
             WeightsError: If what it is to begin with is absent, damaged or of other convolutions.
         """
-        made = NamedPeople(self._samples.num_identities, widths=self._widths)
+        network = OmniSmall(widths=self._widths) if self._pretrained is None else MobileReid(frozen=self._frozen)
+        if self._pretrained is not None and isinstance(network, MobileReid):
+            network.load_imagenet(self._pretrained)
         if self._begin_with is not None:
-            for part in ("stem", "blocks"):
-                load_mean(self._begin_with, getattr(made.network, part), below=f"network.{part}.")
-        return made
+            for part in network.convolutions:
+                load_mean(self._begin_with, getattr(network, part), below=f"network.{part}.")
+        return NamedPeople(network, self._samples.num_identities)
 
     def optimisers(self, network: nn.Module) -> list[torch.optim.Optimizer]:
         """Return what moves the weights."""
-        return [make_adamw(network, rate=self.learning_rate, decay=self._weight_decay)]
+        slow = {} if self._pretrained is None else {"network.features.": self._pretrained_rate}
+        return [make_adamw(network, rate=self.learning_rate, decay=self._weight_decay, slow=slow)]
 
     def draw(self, step: int) -> Batch:
         """Return the crops ``(P * K, 3, h, w)`` of a step and who is on them."""

@@ -2,14 +2,20 @@
 
 from collections.abc import Iterable, Mapping
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.expiring_map import ExpiringMap
-from pipeline.alerts.plane_geometry import Points, crossings, depths
-from pipeline.alerts.zones import Crossing, Line, Unit, check_picture, parse_lines
+from pipeline.alerts.line_walks import MIN_DEPTH_M, line_walk
+from pipeline.alerts.plane_geometry import Points
+from pipeline.alerts.zones import Crossing, Line, check_picture, parse_lines
 from pipeline.core import Alert, Sighting, TrackId
+
+FORBIDDEN = {
+    Crossing.LEFT_TO_RIGHT: (1,),
+    Crossing.RIGHT_TO_LEFT: (-1,),
+    Crossing.BOTH: (1, -1),
+    Crossing.NEITHER: (),
+}
+"""Directions that lead to an alert."""
 
 
 class LineCrossingRule:
@@ -23,7 +29,7 @@ class LineCrossingRule:
         name: Name of the rule.
         severity: info, warning or critical.
         lines: ``{name: {camera: …, from: [x, y], to: [x, y], forbidden: left_to_right}}``, pixels of that
-            camera's frame; forbidden is left_to_right, right_to_left or both.
+            camera's frame; forbidden is left_to_right, right_to_left, both or neither.
         min_depth_px: Pixels, at least 0.
         forget_after_s: Seconds after which a track that is not seen any more is forgotten.
 
@@ -42,7 +48,7 @@ class LineCrossingRule:
         lines: Mapping[str, object],
         min_depth_px: float,
         forget_after_s: float,
-        min_depth_m: float = 0.1,
+        min_depth_m: float = MIN_DEPTH_M,
         ground: Mapping[str, object] | None = None,
     ) -> None:
         self.name = name
@@ -80,15 +86,11 @@ class LineCrossingRule:
 
     def _follow(self, line: Line, sighting: Sighting) -> Iterable[Alert]:
         key = line.name, sighting.track_id
-        points, min_depth = self._points(line, sighting)
-        is_clear = np.abs(depths(points, line.ends)) > min_depth
-        if not is_clear.any():
+        walk = line_walk(line, sighting, min_depth_px=self._min_depth_px, min_depth_m=self._min_depth_m)
+        if not len(walk.points):
             return []
         before = self._last_points.get(key)
-        self._last_points.set(key, points[is_clear][-1:], at=sighting.last.captured_at)
-        earlier = np.empty((0, 2)) if before is None else before
-        directions = crossings(np.concatenate([earlier, points[is_clear]]), line.ends)
-        arrived_at = sighting.path.captured_at[is_clear][1 - len(earlier) :]
+        self._last_points.set(key, walk.points[-1:], at=sighting.last.captured_at)
         return [
             self._builder.build(
                 sighting,
@@ -99,18 +101,6 @@ class LineCrossingRule:
                 message=f"Somebody crosses {line.name!r} in the forbidden direction.",
                 severity=line.severity,
             )
-            for at in arrived_at[_is_forbidden(directions, line.forbidden)].tolist()
-            if line.schedule is None or line.schedule.holds_at(at)
+            for at, direction in walk.crossings(line, before)
+            if direction in FORBIDDEN[line.forbidden]
         ]
-
-    def _points(self, line: Line, sighting: Sighting) -> tuple[Points, float]:
-        """Return foot points and the least depth, in pixels or metres."""
-        points = line.frame.foot_points(sighting.track_id.camera_id, sighting.path)
-        if line.frame.unit is Unit.METRES:
-            return points, self._min_depth_m
-        return points, self._min_depth_px
-
-
-def _is_forbidden(directions: NDArray[np.int64], forbidden: Crossing) -> NDArray[np.bool_]:
-    listed = {Crossing.LEFT_TO_RIGHT: [1], Crossing.RIGHT_TO_LEFT: [-1], Crossing.BOTH: [1, -1]}
-    return np.isin(directions, listed[forbidden])

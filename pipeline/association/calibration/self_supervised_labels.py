@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from pipeline.association.adaptation.adaptation import Adaptation
+from pipeline.association.adaptation.projection import IDENTITY
 from pipeline.association.calibration.likelihood_ratio import Calibration
 from pipeline.association.chain import camera_transitions
 from pipeline.association.constraints import LinkConstraints, are_two_people
@@ -16,7 +18,11 @@ MAX_BATCH = 64
 
 
 def learn_labels(
-    batch: Sequence[Embedding], calibration: Calibration, constraints: LinkConstraints, ground: Ground
+    batch: Sequence[Embedding],
+    calibration: Calibration,
+    constraints: LinkConstraints,
+    ground: Ground,
+    adaptation: Adaptation | None = None,
 ) -> None:
     """Teach a calibration the distances in a window between tracks that are certainly two people.
 
@@ -25,17 +31,22 @@ def learn_labels(
         calibration: What learns.
         constraints: What rules a link out: the same that the matcher obeys.
         ground: As in ``Matcher``.
+        adaptation: What learns too, and how embeddings are read; None for as they are.
     """
+    projection = IDENTITY if adaptation is None else adaptation.projection
     segments = [TrackSegment.begin(embedding, ground) for embedding in batch[:MAX_BATCH]]
+    vectors = [projection.project(each.vector, 1.0, each.track_id.camera_id) for each in batch[:MAX_BATCH]]
     for index, one in enumerate(batch[:MAX_BATCH]):
         for other, two in enumerate(batch[:index]):
             if one.track_id == two.track_id or not are_two_people(segments[index], segments[other], constraints):
                 continue
-            distance = float(1 - one.vector @ two.vector)
+            distance = projection.distance(vectors[index], vectors[other])
             first, second = sorted((one.track_id, two.track_id))
             calibration.add_label((str(first), str(second)), distance)
             if first.camera_id == second.camera_id:
                 calibration.learn_different(distance)
+            if adaptation is not None:
+                adaptation.learn_different(one, two)
 
 
 def learn_transits(segments: Sequence[TrackSegment], settled_before: float, topology: Topology) -> None:

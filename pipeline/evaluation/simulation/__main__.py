@@ -4,6 +4,7 @@
     python -m pipeline.evaluation.simulation search people=5000,20000,100000
     python -m pipeline.evaluation.simulation soak tracklets=1000000 cap=2000
     python -m pipeline.evaluation.simulation rates seeds=20
+    python -m pipeline.evaluation.simulation visitors seeds=20
 
 Each command prints a table and writes it, as JSON and with charts, to ``out``.
 """
@@ -27,12 +28,14 @@ from pipeline.evaluation.simulation.cost import compare_searches, measure
 from pipeline.evaluation.simulation.rates import run, summary
 from pipeline.evaluation.simulation.soak import Lap, soak
 from pipeline.evaluation.simulation.stage import MAX_FALSE_MATCH_RATE
+from pipeline.evaluation.simulation.visitors import run_visitors
 
 OPTIONS: dict[str, dict[str, str]] = {
     "scale": {"people": "1000,10000,100000", "tracklets": "1000", "cameras": "5000", "approximate_above": "50000"},
     "search": {"people": "5000,20000,100000", "queries": "200"},
     "soak": {"tracklets": "1000000", "cap": "2000", "cameras": "200", "laps": "50"},
     "rates": {"seeds": "20", "tracklets": "1500", "cameras": "8"},
+    "visitors": {"seeds": "20", "tracklets": "200", "cameras": "8"},
 }
 EVERYWHERE = {"seed": "0", "out": "outputs/simulation"}
 
@@ -48,7 +51,9 @@ def main(arguments: list[str]) -> None:
     out = Path(options["out"])
     out.mkdir(parents=True, exist_ok=True)
     try:
-        {"scale": _scale, "search": _search, "soak": _soak, "rates": _rates}[command](options, out)
+        {"scale": _scale, "search": _search, "soak": _soak, "rates": _rates, "visitors": _visitors}[command](
+            options, out
+        )
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
@@ -133,6 +138,20 @@ def _rates(options: Mapping[str, str], out: Path) -> None:
             row[name] = f"{share.rate or 0.0:.3f} ({low:.3f} to {high:.3f})"
         rows.append(row)
     _report("rates", rows, out)
+
+
+def _visitors(options: Mapping[str, str], out: Path) -> None:
+    seeds = range(int(options["seed"]), int(options["seed"]) + int(options["seeds"]))
+    runs = [
+        run_visitors(seed, num_tracklets=int(options["tracklets"]), num_cameras=int(options["cameras"]))
+        for seed in progress_bar(seeds, description="seeds", transient=True)
+    ]
+    rows = [
+        {"seed": str(seed), "true": one.true_people, **asdict(one.counted), "holds": "yes" if one.holds else "no"}
+        for seed, one in zip(seeds, runs, strict=True)
+    ]
+    _report("visitors", rows, out)
+    print(f"the interval holds the true number in {sum(one.holds for one in runs)} of {len(runs)} seeds")
 
 
 def _draw_soak(laps: Sequence[Lap], out: Path) -> None:

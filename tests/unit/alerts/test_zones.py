@@ -107,7 +107,10 @@ GATE = {"camera": "east", "from": [0, 0], "to": [9, 0], "forbidden": "both"}
     [
         ({"to": [0, 0]}, r"lines\.gate\.from and \.to: expected two different points"),
         ({"to": None}, "expected two different points"),
-        ({"forbidden": "up"}, r"lines\.gate\.forbidden: expected one of left_to_right, right_to_left, both, got 'up'"),
+        (
+            {"forbidden": "up"},
+            r"lines\.gate\.forbidden: expected one of left_to_right, right_to_left, both, neither, got 'up'",
+        ),
         ({"colour": "red"}, r"lines\.gate: expected a block with forbidden, from, to, and perhaps"),
     ],
     ids=["one point", "no point", "direction", "unknown key"],

@@ -43,7 +43,7 @@ def test_limits_and_shares_of_the_configuration_are_in_the_plan(tmp_path: Path) 
     )
     processes = plan.processes
     assert (processes.kind, processes.max_restarts, processes.checkpoint_every_s) == ("ray", 7, 9.0)
-    assert processes.shares["detect"] == Share(0.0, 0.0, 3)
+    assert processes.shares["detect"] == Share(0.0, 0.0, 3, beside_cameras=True)
     assert processes.shares["match"] == Share(2.0, 0.0, 1)
     assert (plan.match.retention_s, plan.match.max_events, plan.drain_s) == (60.0, 0, 11.0)
     assert (plan.resume, plan.output_dir) == (True, tmp_path)
@@ -57,3 +57,44 @@ def test_a_plan_can_be_sent_to_other_processes() -> None:
 def test_there_is_one_match_actor_and_one_actor_for_each_camera(actor: str) -> None:
     with pytest.raises(ConfigError, match="replicas"):
         plan_of(RECORDED, f"runtime.{actor}.replicas=2")
+
+
+def shares_of(monkeypatch: pytest.MonkeyPatch, *overrides: str) -> dict[str, Share]:
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    return dict(plan_of(RECORDED, "runtime=ray", *overrides).processes.shares)
+
+
+def test_a_network_works_beside_the_cameras_unless_it_reserves_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    shares = shares_of(monkeypatch, "runtime.detect.num_gpus=1", "runtime.pose.resources={lane: 1}")
+    assert [shares[kind].beside_cameras for kind in ("detect", "pose", "embed")] == [False, False, True]
+    assert shares["pose"].resources == {"lane": 1.0}
+    stated = shares_of(monkeypatch, "runtime.detect.num_gpus=1", "runtime.detect.beside_cameras=true")
+    assert stated["detect"].beside_cameras
+
+
+def test_the_device_of_each_plug_in_reserves_part_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    everywhere = shares_of(monkeypatch, "device=cuda")
+    assert sum(share.num_gpus * share.replicas for share in everywhere.values()) == pytest.approx(1)
+    assert everywhere["camera"].num_gpus == 0
+    only_detector = shares_of(monkeypatch, "detector.device=cuda")
+    assert {kind for kind, share in only_detector.items() if share.num_gpus} == {"detect"}
+    assert shares_of(monkeypatch, "device=cuda", "runtime.detect.num_gpus=0.5")["detect"].num_gpus == 0.5
+
+
+def test_a_device_is_asked_for_here_only_if_the_run_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    for runtime in ("inline", "ray"):
+        with pytest.raises(ConfigError, match="device: expected"):
+            plan_of(RECORDED, f"runtime={runtime}", "device=tpu")
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    assert plan_of(RECORDED, "runtime=ray", "device=tpu", "weights_dir=/only/there")
+    with pytest.raises(ConfigError, match="device: expected"):
+        plan_of(RECORDED, "runtime=inline", "device=tpu")
+
+
+def test_networks_take_what_waits_only_if_results_need_not_be_reproducible() -> None:
+    def asked(plan: Plan) -> bool:
+        return bool(plan.make_detect.args[0].keywords["reproducible"])  # type: ignore[attr-defined]
+
+    assert asked(plan_of(RECORDED))
+    assert not asked(plan_of(RECORDED, "reproducible=false"))

@@ -73,7 +73,7 @@ class EndlessSource(HopelessSource):
     def frames(self) -> Iterator[Frame]:
         index = 0
         while not self._closed.is_set():
-            yield make_frame(make_stamp(self.camera_id, index))
+            yield make_frame(make_stamp(self.camera_id, index), seed=index)
             index += 1
 
     def close(self) -> None:
@@ -142,7 +142,7 @@ def make_actor(source: Source, pipeline: FakePipeline, limits: CameraLimits = LI
 
 
 def make_frames(num: int) -> list[Frame]:
-    return [make_frame(make_stamp(index=index)) for index in range(num)]
+    return [make_frame(make_stamp(index=index), seed=index) for index in range(num)]
 
 
 def run(source: Source, pipeline: FakePipeline, limits: CameraLimits = LIMITS) -> CameraStatus:
@@ -446,3 +446,11 @@ def test_a_camera_that_saw_nothing_has_nothing_to_forget() -> None:
 
     asyncio.run(main())
     assert source.acked == []
+
+
+def test_nobody_is_looked_for_in_a_picture_that_stays_the_same_for_seconds() -> None:
+    pipeline = FakePipeline()
+    status = run(MemorySource("east", [make_frame(make_stamp(index=index)) for index in range(200)]), pipeline)
+    assert seen_frames(pipeline) == list(range(30))
+    assert (status.frames_processed, status.frames_still) == (200, 170)
+    assert [event.kind for event in status.view_events] == ["frozen"]

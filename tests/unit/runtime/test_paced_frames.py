@@ -11,13 +11,14 @@ from factories import make_frame, make_stamp
 from connectors.sources.memory import MemorySource
 from pipeline.runtime.camera_clock import CameraClock
 from pipeline.runtime.paced_frames import PacedFrames
+from pipeline.runtime.plan import CameraIntake
 
 
 def paced(times: list[float], speed: float = 1.0, max_fps: float | None = None) -> PacedFrames:
     frames = [make_frame(make_stamp(index=index, captured_at=at)) for index, at in enumerate(times)]
     source = MemorySource("east", frames)
     clock = CameraClock("east", behind_s=5.0)
-    return PacedFrames(source, input_hw=(64, 64), speed=speed, clock=clock, max_fps=max_fps)
+    return PacedFrames(source, input_hw=(64, 64), speed=speed, clock=clock, intake=CameraIntake(max_fps=max_fps))
 
 
 def test_frames_come_when_they_are_due() -> None:
@@ -69,3 +70,11 @@ def test_a_rate_at_which_people_are_lost_is_said_once(caplog: pytest.LogCaptureF
     caplog.clear()
     list(paced([index / 10 for index in range(60)], speed=math.inf).read())
     assert caplog.text == ""
+
+
+def test_the_offset_of_a_camera_is_added_to_its_times() -> None:
+    frames = [make_frame(make_stamp(index=index, captured_at=float(index))) for index in range(3)]
+    clock = CameraClock("east", behind_s=5.0)
+    intake = CameraIntake(offset_s=-2.5)
+    reading = PacedFrames(MemorySource("east", frames), input_hw=(64, 64), speed=math.inf, clock=clock, intake=intake)
+    assert [item.frame.stamp.captured_at for item in reading.read()] == [-2.5, -1.5, -0.5]

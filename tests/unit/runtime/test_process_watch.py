@@ -69,7 +69,7 @@ def watch_for(seconds: float, *processes: tuple[str, str, Process]) -> None:
     async def main() -> None:
         watch = ProcessWatch(LIMITS)
         for process in processes:
-            watch.add(*process)
+            watch.add(*process, SHARE)
         await watch.wait_for_places()
         await asyncio.wait_for(watch.run(), seconds)
 
@@ -82,7 +82,7 @@ def test_what_the_cluster_has_no_place_for_is_told_and_given_up(caplog: pytest.L
         watch_for(5, ("match", "match", Process()), ("detect", "detect", Process(hangs=True)))
     assert "waiting for a place for 1 of detect (1 CPU, 0.75 GPU each)" in caplog.text
     assert "the cluster has 4 CPU, 1 GPU, free: 3.5 CPU, 0 GPU" in str(raised.value)
-    assert "lower runtime.detect.num_cpus" in str(raised.value)
+    assert "lower num_cpus, num_gpus or resources of runtime.detect" in str(raised.value)
 
 
 def test_processes_that_answer_are_left_alone() -> None:
@@ -101,8 +101,8 @@ def test_a_process_that_hangs_is_replaced(kind: str, no_restart: bool, caplog: p
 
     async def main() -> None:
         watch = ProcessWatch(LIMITS)
-        watch.add(f"{kind} east", kind, process)
-        watch.add("other", "match", other)
+        watch.add(f"{kind} east", kind, process, SHARE)
+        watch.add("other", "match", other, SHARE)
         hanging = asyncio.create_task(hang())
         with pytest.raises(TimeoutError), caplog.at_level(logging.WARNING):
             await asyncio.wait_for(watch.run(), 1.0)
@@ -119,7 +119,7 @@ def test_a_process_that_is_replaced_too_often_in_an_hour_ends_the_run() -> None:
 
     async def main() -> None:
         watch = ProcessWatch(LIMITS)
-        watch.add("detect", "detect", process)
+        watch.add("detect", "detect", process, SHARE)
         watching = asyncio.create_task(watch.run())
         for number in range(LIMITS.max_restarts + 2):
             process.name = str(number)
@@ -136,7 +136,7 @@ def test_replacements_of_long_ago_do_not_count(monkeypatch: pytest.MonkeyPatch) 
 
     async def main() -> None:
         watch = ProcessWatch(LIMITS)
-        watch.add("detect", "detect", process)
+        watch.add("detect", "detect", process, SHARE)
         watching = asyncio.create_task(watch.run())
         for number in range(6):
             process.name = str(number)
@@ -152,7 +152,7 @@ def test_a_process_that_is_lost_is_asked_no_more_and_does_not_come_back() -> Non
 
     async def main() -> None:
         watch = ProcessWatch(LIMITS)
-        watch.add("camera east", "camera", process)
+        watch.add("camera east", "camera", process, SHARE)
         watching = asyncio.create_task(watch.run())
         await asyncio.sleep(0.1)
         process.is_lost = True

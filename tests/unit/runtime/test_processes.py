@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -10,13 +11,17 @@ import pytest
 from pipeline.core.errors import ProcessLostError, ShapeError
 from pipeline.runtime.actor_ref import ActorHost, ActorRef
 from pipeline.runtime.plan import ProcessLimits, Share
-from pipeline.runtime.processes import InlineProcesses, RayProcesses
+from pipeline.runtime.processes import Cameras, InlineProcesses, RayProcesses, num_processes
 
 LIMITS = ProcessLimits(
     kind="ray",
     max_items=1,
     max_wait_s=0.0,
-    shares={"detect": Share(1.0, 0.5, replicas=2), "match": Share(2.0, 0.0), "camera": Share(0.25, 0.0)},
+    shares={
+        "detect": Share(1.0, 0.5, replicas=2, resources={"lane": 2.0}),
+        "match": Share(2.0, 0.0),
+        "camera": Share(0.25, 0.0),
+    },
     max_restarts=3,
     checkpoint_every_s=1.0,
 )
@@ -47,6 +52,25 @@ class Counter:
     async def fail(self, error: Exception) -> None:
         raise error
 
+    async def ready(self) -> None:
+        return
+
+    async def process(self, item: int) -> int:
+        return 2 * item
+
+    async def process_all(self, items: list[int]) -> list[int]:
+        return [2 * item for item in items]
+
+
+class Camera:
+    """A camera whose status is what the detector makes of 1."""
+
+    def __init__(self, calls: Any) -> None:
+        self._detect = calls["detect"]
+
+    async def status(self) -> int:
+        return int(await self._detect(1))
+
 
 class FakeRay(ModuleType):
     """What ``ray.remote(cls).options(…).remote(…)`` and a call of an actor do, in this process."""
@@ -54,6 +78,10 @@ class FakeRay(ModuleType):
     def __init__(self) -> None:
         super().__init__("ray")
         self.options_of: list[dict[str, Any]] = []
+        self.num_cpus = 2.0
+
+    def cluster_resources(self) -> dict[str, float]:
+        return {"CPU": self.num_cpus}
 
     def remote(self, cls: type) -> Any:
         ray = self
@@ -93,18 +121,62 @@ def test_equal_actors_are_called_in_turn_and_each_is_built_once(place: Any, ray:
     assert Counter.num_built - before == 2
 
 
+def cameras_on_ray(ray: FakeRay, limits: ProcessLimits, num_cpus: float, num_cameras: int = 4) -> Cameras:
+    ray.num_cpus = num_cpus
+    makers = {f"c{number}": Camera for number in range(num_cameras)}
+    return RayProcesses(limits).start_cameras(makers, {"detect": Counter})  # type: ignore[arg-type, dict-item]
+
+
+SPREAD = {"scheduling_strategy": "SPREAD", "max_concurrency": 1000}
+FOR_EVER = {"max_restarts": -1, "max_task_retries": -1}
+
+
 def test_the_share_of_the_plan_reaches_ray_which_replaces_all_but_cameras(ray: FakeRay) -> None:
-    processes = RayProcesses(LIMITS)
-    processes.start("detect", Counter)
-    processes.start("match", Counter)
-    processes.start_camera("east", Counter)  # type: ignore[arg-type]
-    spread = {"scheduling_strategy": "SPREAD"}
-    for_ever = {"max_restarts": -1, "max_task_retries": -1, "max_concurrency": 1000, **spread}
-    detect = {"num_cpus": 1.0, "num_gpus": 0.5, **for_ever}
-    match = {"num_cpus": 2.0, "num_gpus": 0.0, **for_ever}
-    # RestartingCamera restarts a camera, from its checkpoint.
-    camera = {"num_cpus": 0.25, "num_gpus": 0.0, "max_concurrency": 100, **spread}
-    assert ray.options_of == [detect, detect, match, camera]
+    RayProcesses(LIMITS).start("match", Counter)
+    cameras_on_ray(ray, LIMITS, num_cpus=8)
+    detect = {"num_cpus": 1.0, "num_gpus": 0.5, "resources": {"lane": 2.0}, **FOR_EVER, **SPREAD}
+    match = {"num_cpus": 2.0, "num_gpus": 0.0, "resources": None, **FOR_EVER, **SPREAD}
+    # RestartingCamera restarts a camera, from its checkpoint. Two cameras reserve twice the share.
+    cameras = {"num_cpus": 0.5, "num_gpus": 0.0, "resources": None, **SPREAD}
+    assert ray.options_of == [match, detect, detect, cameras, cameras]
+
+
+def test_a_stage_beside_the_cameras_has_no_process_and_adds_to_what_theirs_reserve(ray: FakeRay) -> None:
+    beside = replace(LIMITS.shares["detect"], beside_cameras=True)
+    cameras_on_ray(ray, replace(LIMITS, shares={**LIMITS.shares, "detect": beside}), num_cpus=2)
+    assert ray.options_of == [{"num_cpus": 2 * 1.0 + 4 * 0.25, "num_gpus": 1.0, "resources": {"lane": 4.0}, **SPREAD}]
+
+
+@pytest.mark.parametrize(
+    ("cameras", "stated", "num_cpus", "expected"),
+    [
+        (1, None, 2, 1),
+        (16, None, 2, 1),
+        (17, None, 2, 2),
+        (8, None, 8, 2),
+        (8, None, 64, 8),
+        (5, 2, 2, 3),
+        (3, 1, 2, 3),
+    ],
+)
+def test_cameras_share_processes_as_stated_or_as_suits_the_cluster(
+    cameras: int, stated: int | None, num_cpus: float, expected: int
+) -> None:
+    assert num_processes(cameras, stated, num_cpus) == expected
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_camera_is_called_by_name_wherever_its_process_is(ray: FakeRay, beside: bool) -> None:
+    shares = {**LIMITS.shares, "detect": replace(LIMITS.shares["detect"], beside_cameras=beside)}
+
+    async def main() -> list[Any]:
+        place = cameras_on_ray(ray, replace(LIMITS, shares=shares), num_cpus=8)
+        await asyncio.gather(*(ready() for ready in place.ready))
+        statuses = [await camera.status() for camera in place.cameras.values()]
+        return [*statuses, await place.process["detect"](3)]
+
+    # Each camera asks the stage for the double of what it is asked for: 1 by its status, 3 here.
+    assert asyncio.run(main()) == [2, 2, 2, 2, 6]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Every actor of a plan in this process, from the sources to the sinks; only the networks are fakes."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import inf
@@ -21,7 +22,7 @@ from pipeline.core.errors import ConfigError, ProcessLostError, SinkBusyError
 from pipeline.ledger import LedgerReader
 from pipeline.runtime import match_actor
 from pipeline.runtime.assembly import start_pipeline
-from pipeline.runtime.plan import MatchLimits, Plan, ProcessLimits, Share
+from pipeline.runtime.plan import CameraIntake, MatchLimits, Plan, ProcessLimits, Share
 from pipeline.runtime.running_pipeline import RunningPipeline
 from pipeline.runtime.supervisor import supervise
 from pipeline.telemetry.camera_status import CameraStatus
@@ -67,7 +68,7 @@ def make_plan(folder: Path, sources: Sequence[Source], sinks: Sequence[Sink] = (
         "max_events": 0,
     }
     return Plan(
-        max_fps={},
+        intakes=defaultdict(CameraIntake),
         make_sources={source.camera_id: (lambda source=source: source) for source in sources},
         make_enrolled={},
         make_track=lambda: TrackingStage(

@@ -28,6 +28,7 @@ from pipeline.ledger import submit_command
 from pipeline.runtime.assembly import start_pipeline
 from pipeline.runtime.camera_actor import Checkpoint
 from pipeline.runtime.restarting_camera import RestartingCamera
+from pipeline.telemetry.batch_status import BatchStatus
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_status import MatchStatus
 
@@ -97,16 +98,19 @@ def test_the_work_of_each_stage_is_counted_while_the_pipeline_runs(tmp_path: Pat
         make_detect=lambda: FakeStage(detect_slowly),  # type: ignore[arg-type,return-value]
     )
 
-    async def main() -> dict[str, tuple[float, int, int]]:
+    async def main() -> dict[str, BatchStatus]:
         began = time.perf_counter()
         pipeline = await start_pipeline(plan)
         await watch(pipeline)
         found = {name: await calls[0]() for name, calls in pipeline.busy.items()}
-        assert NUM_FRAMES * 0.002 <= found["detect"][0] <= time.perf_counter() - began
+        assert NUM_FRAMES * 0.002 <= found["detect"].busy_s <= time.perf_counter() - began
         return found
 
     found = asyncio.run(main())
-    assert {name: counts[1:] for name, counts in found.items()} == {"detect": (NUM_FRAMES, 0), "embed": (6, 0)}
+    assert {name: (status.items, status.waiting) for name, status in found.items()} == {
+        "detect": (NUM_FRAMES, 0),
+        "embed": (6, 0),
+    }
 
 
 def test_the_status_counts_what_the_report_will(tmp_path: Path) -> None:

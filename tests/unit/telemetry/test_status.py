@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.core.errors import ProcessLostError
 from pipeline.runtime.running_pipeline import RunningPipeline
+from pipeline.telemetry.batch_status import BatchStatus
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_status import MatchStatus
 from pipeline.telemetry.status import in_background, write_status
@@ -28,8 +29,8 @@ def make_pipeline(cameras: dict[str, Any], match_status: Any) -> RunningPipeline
     async def nothing(*_: object) -> Any:
         return None
 
-    async def busy() -> tuple[float, int, int]:
-        return 1.5, 3, 2
+    async def busy() -> BatchStatus:
+        return BatchStatus(1.5, 3, 2, {1: 1, 4: 2})
 
     return RunningPipeline(
         cameras=cameras,
@@ -79,7 +80,13 @@ def test_it_has_every_camera_the_matcher_and_the_batch_actors(tmp_path: Path) ->
     found = written_after(make_pipeline({"west": Well()}, fine), tmp_path)
     assert found["cameras"]["west"]["people_now"] == 2
     assert found["match"]["num_identities"] == 4
-    assert found["busy"]["detect"] == {"busy_s": 3.0, "items": 6.0, "waiting": 4.0}
+    assert found["busy"]["detect"] == {
+        "busy_s": 3.0,
+        "items": 6,
+        "waiting": 4,
+        "calls": {"1": 2, "4": 4},
+        "mean_call": 3.0,
+    }
 
 
 def test_a_lost_camera_is_shown_as_lost(tmp_path: Path) -> None:

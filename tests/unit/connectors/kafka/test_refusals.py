@@ -220,7 +220,7 @@ def test_publishing_says_why_it_cannot(
 
 
 def test_nothing_is_written_by_asking(broker: Broker, topic: str) -> None:
-    needed = [Needed("topic", topic, ("Write", "Describe"))]
+    needed = [Needed("topic", topic, ("Write", "Describe")), Needed("group", topic, ("Read",))]
     assert why_not(client_options(broker.servers, {}, "test"), needed) is None
     assert why_unreachable(client_options(broker.servers, {}, "test")) is None
     assert broker.read(topic) == []

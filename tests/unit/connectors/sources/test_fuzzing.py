@@ -35,6 +35,10 @@ CODECS = {
     "flv": ("libx264", "yuv420p"),
     "webm": ("libvpx", "yuv420p"),
     "mov": ("mjpeg", "yuvj420p"),
+    "mpg": ("mpeg2video", "yuv420p"),
+    "asf": ("wmv2", "yuv420p"),
+    "3gp": ("libx264", "yuv420p"),
+    "m2ts": ("libx265", "yuv420p"),
 }
 
 Damage = Callable[[random.Random, Path], None]
@@ -120,6 +124,7 @@ def fuzz(make: Callable[[random.Random], None]) -> None:
     while seed < NUM_ROUNDS or time.monotonic() - began < FUZZ_S / (len(CODECS) + 1):
         make(random.Random(seed))
         seed += 1
+    print(f"{seed} seeds")
 
 
 @pytest.mark.parametrize("ending", list(CODECS))

@@ -152,6 +152,8 @@ def test_a_live_camera_without_keys_comes_from_three_partitions(broker: Broker) 
 
 
 def test_live_cameras_of_a_process_share_a_consumer_and_each_gets_its_own(broker: Broker) -> None:
+    if broker.is_tansu:
+        pytest.skip("Tansu delivers live messages of several partitions in bursts")
     topic = broker.make_topic(partitions=4)
     cameras = ["east", "west", "north"]
     sources = [make_source(broker, topic, camera_id=name, live=True) for name in cameras]
@@ -264,6 +266,8 @@ def test_pickle_is_refused_by_name(broker: Broker, topic: str) -> None:
 
 
 def test_two_cameras_of_a_group_in_one_partition_continue_each_where_it_was(broker: Broker, topic: str) -> None:
+    if broker.is_tansu:
+        pytest.skip("Tansu does not store the metadata of an offset, in which each camera has its place")
     for camera in ("east", "west"):
         broker.write(topic, [*map(frame_message, frames(10, camera)), end_message(camera)])
     for camera, acknowledged in (("west", 2), ("east", 6)):

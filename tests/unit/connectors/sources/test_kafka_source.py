@@ -301,7 +301,7 @@ def test_a_camera_whose_clock_is_ahead_loses_no_frame_and_is_named(
     source = make_source(broker, topic)
     assert stamps(source) == [(frame.stamp.index, frame.stamp.captured_at) for frame in sent]
     assert source.num_bad == 0
-    assert re.search(r"camera east: its times are (9|10)\.\d s ahead of this machine's clock", caplog.text)
+    assert re.search(r"camera east: its times are \d+\.\d s ahead of this machine's clock", caplog.text)
 
 
 def test_a_broken_picture_is_left_out_with_its_time_and_told_once(

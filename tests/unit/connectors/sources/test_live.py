@@ -42,7 +42,7 @@ class Opener:
             self.converted.append(index)
             return picture(index)
 
-        return image
+        return Picture(image)
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from models.training.keypoints.network import HeatmapSmall
 from models.training.keypoints.samples import VISIBLE, KeypointSamples
 from models.training.keypoints.task import bumps
 from models.training.layers import count_macs, num_parameters
-from models.training.reid.network import ExportedOmni, OmniSmall
+from models.training.reid.network import ExportedReid, OmniSmall
+from models.training.reid.pretrained import MobileReid
 from models.training.reid.samples import ReidSamples
 from models.training.reid.task import batch_hard
 from models.training.worlds import World
@@ -31,9 +32,10 @@ from pipeline.core.errors import ConfigError
     [
         (lambda: ExportedYolox(YoloxSmall()), (320, 416), (2730, 6), 1.0e6, 0.45e9),
         (HeatmapSmall, (192, 96), (17, 48, 24), 1.5e6, 0.18e9),
-        (lambda: ExportedOmni(OmniSmall()), (128, 64), (256,), 2.0e6, 0.1e9),
+        (lambda: ExportedReid(OmniSmall()), (128, 64), (256,), 2.0e6, 0.1e9),
+        (lambda: ExportedReid(MobileReid()), (128, 64), (256,), 3.0e6, 0.1e9),
     ],
-    ids=["detector", "keypoints", "reid"],
+    ids=["detector", "keypoints", "reid", "reid from ImageNet"],
 )
 def test_networks_stay_small(
     make: Callable[[], nn.Module],

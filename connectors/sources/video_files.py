@@ -1,0 +1,57 @@
+"""What a recording is made of: one video file, or many that follow one another, wherever they are."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from av.container import InputContainer
+
+
+class NoVideoError(Exception):
+    """There is no such recording; the message is what was expected and got, and holds no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFile:
+    """One file of a recording.
+
+    Attributes:
+        name: Names it in messages; holds no secret.
+        open: Opens it for a device that decodes (see ``hardware_decoding``), and closes it at the end of the block.
+            Raises ``FFmpegError`` or ``OSError`` if that fails.
+        begins_at: Unix seconds of its first frame, as its name says; None: the file follows the one before.
+    """
+
+    name: str
+    open: Callable[[str], AbstractContextManager[InputContainer]]
+    begins_at: float | None = None
+
+
+class VideoFiles(Protocol):
+    """Finds the files of one recording. The constructor takes the URI first and opens nothing.
+
+    Attributes:
+        name: Names the recording in messages; holds no secret.
+        is_many: True: a file that is damaged does not end the recording.
+    """
+
+    name: str
+    is_many: bool
+
+    def there_now(self) -> list[VideoFile]:
+        """Return the files that are there now, in order.
+
+        Raises:
+            NoVideoError: If there is none.
+        """
+        ...
+
+    def files(self, closed: threading.Event) -> Iterator[VideoFile]:
+        """Yield the files in order; may wait for files that are still to be written, until ``closed`` is set.
+
+        Raises:
+            NoVideoError: If there is none.
+        """
+        ...

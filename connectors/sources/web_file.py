@@ -1,0 +1,73 @@
+"""A recording on a web server, read while it is fetched.
+
+Needs: av.
+Secrets: user and password in the address, or from the environment or a file. They reach no log and no error.
+"""
+
+import threading
+from collections.abc import Iterator
+from functools import partial
+
+from connectors.redaction import redact_url
+from connectors.sources.certificates import authorities
+from connectors.sources.credentials import address_with_credentials
+from connectors.sources.hardware_decoding import open_video
+from connectors.sources.video_files import VideoFile
+
+OPTIONS = {"reconnect": "1", "reconnect_on_network_error": "1", "reconnect_delay_max": "10"}
+"""Options of FFmpeg: after a broken connection the rest is asked for, again and again within ten seconds."""
+
+NO_HLS = {"format_whitelist": "mov,matroska,webm,mpegts,avi,flv,asf,mpeg,mpegvideo,h264,hevc,mjpeg,ogg,mxf"}
+"""Options of FFmpeg for a verified server: the parts of HLS would be opened without looking at their certificates."""
+
+TIMEOUT_S = 15.0
+"""Seconds within which the server must answer. More wait longer for one that is down."""
+
+
+class WebFile:
+    """A video file, or an HLS playlist that has an end, by ``http`` or ``https``.
+
+    Args:
+        uri: Its address.
+        username: The user, if the server asks for one.
+        password_env: Environment variable that holds the password.
+        password_file: File that holds the password.
+        ca_file: Authorities that may sign the server's certificate (PEM); None: those of this system.
+        verify: False: look at no certificate. A playlist of HLS by ``https`` is read only then.
+
+    Attributes:
+        name: The address without secrets.
+    """
+
+    is_many = False
+
+    def __init__(
+        self,
+        uri: str,
+        *,
+        username: str | None = None,
+        password_env: str | None = None,
+        password_file: str | None = None,
+        ca_file: str | None = None,
+        verify: bool = True,
+    ) -> None:
+        self._options = dict(OPTIONS)
+        if verify and uri.lower().startswith("https:"):
+            self._options |= {"tls_verify": "1", "ca_file": authorities(ca_file), **NO_HLS}
+        self.name = redact_url(uri)
+        self._address = partial(
+            address_with_credentials,
+            uri,
+            username=username,
+            password_env=password_env,
+            password_file=password_file,
+        )
+
+    def there_now(self) -> list[VideoFile]:
+        """Return the one file."""
+        timeout_s = (TIMEOUT_S, TIMEOUT_S)
+        return [VideoFile(self.name, partial(open_video, self._address(), options=self._options, timeout=timeout_s))]
+
+    def files(self, closed: threading.Event) -> Iterator[VideoFile]:
+        """Yield the one file."""
+        yield from self.there_now()

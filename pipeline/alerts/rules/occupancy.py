@@ -1,0 +1,164 @@
+"""Too many people are in a zone."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from pipeline.alerts.alert_builder import AlertBuilder
+from pipeline.alerts.dwell import Dwell
+from pipeline.alerts.presences import SETTLE_S, Presences
+from pipeline.alerts.zones import check_picture, parse_zones
+from pipeline.core import Alert, Correction, Sighting, TrackId
+from pipeline.core.alert import NOBODY_IN_PARTICULAR
+
+MAX_EVIDENCE = 10
+"""Tracks that an alert names, at most; more make it longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Excess:
+    """A time in which too many people were in a zone, Unix seconds, and the tracks that show them."""
+
+    since: float
+    until: float
+    tracks: tuple[TrackId, ...]
+
+
+class OccupancyRule:
+    """Reports when more than ``max_people`` are in a zone for at least ``min_s``. The alert is about the place.
+
+    Args:
+        name: Name of the rule.
+        severity: info, warning or critical.
+        zones: As in ``zone_dwell``; a zone may have a ``max_people`` of its own.
+        max_people: People that may be in a zone, at least 0.
+        min_s: Seconds; a shorter excess does not count.
+        max_absence_s: Seconds of absence that do not end a person's presence.
+        forget_after_s: Seconds after which a person who is not seen in a zone any more is forgotten.
+        ground: By camera, three rows that take pixels to metres; for zones in metres.
+
+    Raises:
+        ConfigError: If a value is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        severity: str,
+        zones: Mapping[str, object],
+        max_people: int,
+        min_s: float,
+        max_absence_s: float,
+        forget_after_s: float,
+        ground: Mapping[str, object] | None = None,
+    ) -> None:
+        self.name = name
+        self._builder = AlertBuilder(name=name, severity=severity)
+        self._builder.check_at_least(0, max_people=max_people, min_s=min_s, max_absence_s=max_absence_s)
+        self._builder.check_at_least(max_absence_s, forget_after_s=forget_after_s)
+        self._zones = {zone.name: zone for zone in parse_zones(zones, self._builder, ground)}
+        self._max_people, self._min_s, self._max_absence_s = max_people, min_s, max_absence_s
+        self._presences = Presences(max_absence_s=max_absence_s, forget_after_s=forget_after_s)
+
+    def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
+        """Report the excesses in each zone that this sighting is in."""
+        found: list[Alert] = []
+        camera_id = sighting.track_id.camera_id
+        for zone in self._zones.values():
+            times = zone.times_inside(camera_id, sighting.path)
+            if len(times):
+                self._presences.see(zone.name, sighting, times)
+                for excess in self._excesses(zone.name):
+                    if excess.until >= times[0]:
+                        found.append(self._report(zone.name, excess, camera_id, sighting.track_id, is_over=False))
+        return found
+
+    def on_tick(self, now: float) -> Iterable[Alert]:
+        """Report the excesses that are over."""
+        known = {place: list(self._excesses(place)) for place in self._zones if self._presences.lasting(place)}
+        ended: dict[str, float] = {}
+        for place, _, dwell in self._presences.over(now):  # it forgets old ones
+            ended[place] = min(dwell.since, ended.get(place, dwell.since))
+        return [
+            self._report(place, excess, excess.tracks[0].camera_id, None, is_over=True)
+            for place, since in ended.items()
+            for excess in known[place]
+            if excess.until >= since and excess.until < now - self._max_absence_s - SETTLE_S
+        ]
+
+    def on_end(self) -> Iterable[Alert]:
+        """Report all excesses as over."""
+        return self.on_tick(float("inf"))
+
+    def on_correction(self, correction: Correction) -> Iterable[Alert]:
+        """Give presences to the people they show now, and report the excesses that follow."""
+        self._presences.on_correction(correction)
+        return [
+            self._report(place, excess, excess.tracks[0].camera_id, None, is_over=False)
+            for place in self._zones
+            for excess in self._excesses(place)
+        ]
+
+    def reconsider(self, alert: Alert) -> Alert | None:
+        """Return the alert with the times of the excess it is about; None if there was none."""
+        if not self._presences.knows(alert.started_at):
+            return alert
+        for excess in self._excesses(alert.place):
+            if excess.since <= alert.raised_at and excess.until >= alert.started_at:
+                return replace(alert, started_at=excess.since)
+        return None
+
+    def check_picture(self, camera_id: str, frame_hw: tuple[int, int]) -> None:
+        """Raise ``ConfigError`` if a zone lies outside the picture of a camera."""
+        check_picture(self._zones.values(), camera_id, frame_hw, self._builder)
+
+    def snapshot(self) -> bytes:
+        """Return the state."""
+        return self._presences.snapshot()
+
+    def restore(self, state: bytes) -> None:
+        """Take over the state of another instance. Raises ``WireFormatError`` as ``Stateful``."""
+        self._presences.restore(state)
+
+    def _excesses(self, place: str) -> Iterator[_Excess]:
+        """Yield the times with more people than allowed, in order."""
+        dwells = self._presences.dwells_in(place)
+        steps = sorted(
+            [(dwell.since, 0, number) for number, dwell in enumerate(dwells)]
+            + [(dwell.until, 1, number) for number, dwell in enumerate(dwells)]
+        )
+        present: dict[int, Dwell] = {}
+        since: float | None = None
+        shown: dict[TrackId, None] = {}
+        limit = self._limit(place)
+        for at, is_end, number in steps:
+            if is_end:
+                del present[number]
+            else:
+                present[number] = dwells[number]
+            if since is not None or len(present) > limit:
+                shown |= dict.fromkeys(track for dwell in present.values() for track in dwell.tracks)
+            if since is None and len(present) > limit:
+                since = at
+            elif since is not None and len(present) <= limit:
+                if at - since >= self._min_s:
+                    yield _Excess(since, at, tuple(shown)[:MAX_EVIDENCE])
+                since, shown = None, {}
+
+    def _report(self, place: str, excess: _Excess, camera_id: str, track: TrackId | None, *, is_over: bool) -> Alert:
+        evidence = excess.tracks if track is None else tuple(dict.fromkeys((track, *excess.tracks)))[:MAX_EVIDENCE]
+        return self._builder.build_for(
+            NOBODY_IN_PARTICULAR,
+            camera_id,
+            place=place,
+            started_at=excess.since,
+            raised_at=excess.until,
+            ended_at=excess.until if is_over else None,
+            message=f"More than {self._limit(place)} people are in {place!r}.",
+            evidence=evidence,
+            severity=self._zones[place].severity,
+        )
+
+    def _limit(self, place: str) -> int:
+        own = self._zones[place].max_people
+        return self._max_people if own is None else own

@@ -1,0 +1,133 @@
+"""Rules about places: too many people, nobody for too long, and leaving; and people who are exempt."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from factories import make_path, make_sighting
+
+from pipeline.alerts.engine import AlertEngine
+from pipeline.alerts.rules.absence import AbsenceRule
+from pipeline.alerts.rules.occupancy import OccupancyRule
+from pipeline.alerts.rules.zone_dwell import ZoneDwellRule
+from pipeline.alerts.rules.zone_exit import ZoneExitRule
+from pipeline.core import Alert, AlertRule, AlertState, Correction, CorrectionKind, Sighting, TrackId
+from pipeline.core.alert import NOBODY_IN_PARTICULAR
+from pipeline.core.errors import ConfigError
+
+ZONES = {"door": {"camera": "east", "polygon": [[0, 80], [60, 80], [60, 119], [0, 119]]}}
+IN, OUT = 10.0, 100.0
+
+
+def part(person_id: int, track: int, number: int = 0, *, at: float = 0.0, left: float = IN) -> Sighting:
+    """Three seconds of a person who stands in the zone, or beside it."""
+    path = make_path(first=30 * number + round(at * 10), length=30, box=(left, 10, left + 20, 90))
+    return make_sighting(person_id, TrackId("east", 0, track), number, path)
+
+
+def told(rule: AlertRule, events: Sequence[Sighting | Correction], **options: object) -> list[Alert]:
+    """The alerts that stand at the end, each in its last form."""
+    engine = AlertEngine([rule], cooldown_s=0.0, max_open=100, max_parts=1000, **options)  # type: ignore[arg-type]
+    found: dict[str, Alert] = {}
+    for event in events:
+        at = event.at if isinstance(event, Correction) else event.last.captured_at
+        found |= {alert.key: alert for alert in (*engine.process([event]), *engine.tick(at))}
+    found |= {alert.key: alert for alert in engine.flush()}
+    return [alert for alert in found.values() if alert.state is not AlertState.RETRACTED]
+
+
+def make_occupancy(max_people: int = 1, min_s: float = 1.0, zones: object = ZONES) -> OccupancyRule:
+    limits = {"max_absence_s": 3.0, "forget_after_s": 300.0}
+    return OccupancyRule(name="occupancy", severity="info", zones=zones, max_people=max_people, min_s=min_s, **limits)  # type: ignore[arg-type]
+
+
+def make_exit(max_absence_s: float = 3.0, min_dwell_s: float = 0.0) -> ZoneExitRule:
+    limits = {"max_absence_s": max_absence_s, "forget_after_s": 300.0, "min_dwell_s": min_dwell_s}
+    return ZoneExitRule(name="zone_exit", severity="info", zones=ZONES, **limits)
+
+
+def test_one_alert_tells_of_too_many_people_while_they_are_too_many() -> None:
+    events = [part(1, 1), part(2, 2), part(1, 1, 1), part(2, 2, 1), part(1, 3, at=30)]
+    (alert,) = told(make_occupancy(), events)
+    assert (alert.person_id, alert.place, alert.started_at) == (NOBODY_IN_PARTICULAR, "door", 0.0)
+    assert alert.ended_at == pytest.approx(5.9)
+    assert set(alert.evidence) == {TrackId("east", 0, 1), TrackId("east", 0, 2)}
+
+
+@pytest.mark.parametrize(("limits", "num"), [({}, 1), ({"max_people": 2}, 0), ({"min_s": 10.0}, 0)], ids=str)
+def test_each_limit_of_occupancy_decides(limits: dict[str, float], num: int) -> None:
+    assert len(told(make_occupancy(**limits), [part(1, 1), part(2, 2)])) == num  # type: ignore[arg-type]
+
+
+def test_a_zone_has_a_limit_of_its_own() -> None:
+    zones = {"door": {**ZONES["door"], "max_people": 2}}
+    assert told(make_occupancy(zones=zones), [part(1, 1), part(2, 2)]) == []
+
+
+def test_two_tracks_of_one_person_are_one_person() -> None:
+    assert told(make_occupancy(), [part(1, 1), part(1, 2)]) == []
+
+
+def test_a_merge_takes_back_that_there_were_too_many() -> None:
+    merge = Correction(CorrectionKind.MERGED, (1, 2), "ann", 4.0)
+    events = [part(1, 1), part(2, 2)]
+    assert len(told(make_occupancy(), events)) == 1
+    assert told(make_occupancy(), [*events, merge]) == []
+
+
+def make_absence(max_absence_s: float = 20.0) -> AbsenceRule:
+    return AbsenceRule(name="absence", severity="info", zones=ZONES, max_absence_s=max_absence_s)
+
+
+def test_an_absence_is_told_and_ends_when_somebody_comes() -> None:
+    elsewhere = [part(2, 9, number, left=OUT) for number in range(1, 16)]
+    (alert,) = told(make_absence(), [part(1, 1), *elsewhere, part(1, 2, at=50)])
+    assert alert.started_at == pytest.approx(2.9)
+    assert (alert.raised_at, alert.ended_at) == (pytest.approx(22.9), pytest.approx(50.0))
+
+
+@pytest.mark.parametrize(("max_absence_s", "num"), [(20.0, 1), (60.0, 0)])
+def test_a_shorter_absence_is_not_told(max_absence_s: float, num: int) -> None:
+    assert len(told(make_absence(max_absence_s), [part(1, 1), part(1, 2, at=50)])) == num
+
+
+def test_leaving_is_told_once_at_the_moment_of_the_last_sight() -> None:
+    (alert,) = told(make_exit(), [part(1, 1), part(1, 1, 1), part(2, 9, at=30, left=OUT)])
+    assert (alert.person_id, alert.place) == (1, "door")
+    assert alert.started_at == alert.ended_at == pytest.approx(5.9)
+
+
+@pytest.mark.parametrize(("limits", "num"), [({}, 2), ({"max_absence_s": 10.0}, 1), ({"min_dwell_s": 5.0}, 0)], ids=str)
+def test_each_limit_of_leaving_decides(limits: dict[str, float], num: int) -> None:
+    events = [part(1, 1), part(1, 2, at=8), part(2, 8, at=16, left=OUT), part(2, 9, at=40, left=OUT)]
+    assert len(told(make_exit(**limits), events)) == num
+
+
+def test_somebody_who_is_there_at_the_end_has_not_left() -> None:
+    assert told(make_exit(), [part(1, 1)]) == []
+
+
+def make_dwell() -> ZoneDwellRule:
+    limits = {"max_dwell_s": 2.0, "max_absence_s": 3.0, "forget_after_s": 300.0}
+    return ZoneDwellRule(name="zone_dwell", severity="info", zones=ZONES, **limits)
+
+
+@pytest.mark.parametrize(("exempt", "num"), [((), 1), (("staff*",), 0), (("guest*",), 1)], ids=str)
+def test_staff_never_alert(exempt: tuple[str, ...], num: int) -> None:
+    assert len(told(make_dwell(), [part(1, 1)], exempt=exempt, names={1: "staff Ann"})) == num
+
+
+def test_an_alert_about_somebody_who_proves_to_be_staff_is_taken_back() -> None:
+    named = Correction(CorrectionKind.NAMED, (1,), "ann", 4.0, name="staff Bob")
+    assert told(make_dwell(), [part(1, 1), named], exempt=("staff*",)) == []
+    unnamed = replace(named, name="", at=5.0)
+    assert len(told(make_dwell(), [part(1, 1), named, unnamed, part(1, 1, 1)], exempt=("staff*",))) == 1
+
+
+def test_a_wrong_limit_names_its_key() -> None:
+    with pytest.raises(ConfigError, match=r"alerts\.occupancy\.max_people"):
+        make_occupancy(max_people=-1)
+    with pytest.raises(ConfigError, match=r"zones\.door\.max_people"):
+        make_occupancy(zones={"door": {**ZONES["door"], "max_people": "many"}})
+    with pytest.raises(ConfigError, match=r"alerts\.absence\.max_absence_s"):
+        make_absence(-1.0)

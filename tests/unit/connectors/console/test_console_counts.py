@@ -1,0 +1,67 @@
+"""Counts and scenes of alerts by the page's server."""
+
+import json
+from pathlib import Path
+
+import pytest
+from console_page import RunningPage, write_ledger
+from factories import make_frame, make_sighting, make_stamp
+
+from connectors.alerting.picture_store import FILE, AlertPicture, AlertPictureStore
+from connectors.console.camera.monitor import LiveViewMonitor
+from connectors.sinks.counts import CountSink
+from pipeline.core import TrackId, TrackPart
+
+TRACK = TrackId("east", 0, 1)
+SHAPES = {
+    "zones": {"door": {"camera": "east", "polygon": [[0, 0], [80, 0], [80, 60]]}},
+    "lines": {"gate": {"camera": "west", "from": [0, 0], "to": [9, 9], "forbidden": "both"}},
+    "ground": {},
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_ledger(tmp_path)
+    return tmp_path
+
+
+def test_counts_are_rows_and_metrics(folder: Path) -> None:
+    sink = CountSink(output_dir=str(folder), zones={}, lines={}, ground={}, every_s=60, keep_hours=1)
+    sink.write([make_sighting(1, TRACK)])
+    sink.close()
+    with RunningPage(folder) as page, page.client("ann") as client:
+        found = client.get("/api/counts", params={"kind": "visitors"}).json()
+        assert [row["people"] for row in found["rows"]] == [1]
+        metrics = client.get("/api/counts/metrics")
+        assert metrics.headers["content-type"].startswith("text/plain")
+        assert 'passerby_camera_visits_total{camera="east"} 1' in metrics.text
+
+
+def test_a_run_that_counts_nothing_says_so(folder: Path) -> None:
+    with RunningPage(folder) as page, page.client("ann") as client:
+        answer = client.get("/api/counts")
+        assert answer.status_code == 404
+        assert "sink=[…,counts]" in answer.json()["detail"]
+
+
+def test_the_link_of_an_alert_shows_that_alert_and_its_scene(folder: Path) -> None:
+    store = AlertPictureStore(folder / FILE)
+    store.put(AlertPicture(TrackPart(TRACK, 0), 0.5, b"crop", b"scene"))
+    store.close()
+    with RunningPage(folder) as page, page.client("ann") as client:
+        found = client.get("/api/alerts", params={"key": "dwell/1/0.5"}).json()
+        assert [alert["key"] for alert in found["alerts"]] == ["dwell/1/0.5"]
+        assert found["alerts"][0]["has_scene"] is True
+        assert client.get("/api/alerts/scene", params={"key": "dwell/1/0.5"}).content == b"scene"
+        assert client.get("/api/alerts/scene", params={"key": "line/2/20.0"}).status_code == 404
+
+
+def test_a_live_picture_carries_the_shapes_of_its_camera(tmp_path: Path) -> None:
+    options = {"max_rate_hz": 6.0, "max_side_px": 640, "jpeg_quality": 80, "blur_heads": False, "clip_rate_hz": 0.0}
+    monitor = LiveViewMonitor("east", output_dir=str(tmp_path), **options, **SHAPES)  # type: ignore[arg-type]
+    message = monitor._live_message(make_frame(make_stamp()), {}, 0.0)
+    monitor.close()
+    length = int.from_bytes(message[:4], "big")
+    header = json.loads(message[4 : 4 + length])
+    assert header["shapes"] == [["door", True, [[0.0, 0.0], [0.5, 0.0], [0.5, 0.5]]]]

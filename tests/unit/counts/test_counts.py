@@ -1,0 +1,201 @@
+"""Counts from sightings: lines, zones, visitors, and what corrections make of them."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from factories import make_path, make_sighting
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.counting.export import write_table
+from connectors.counting.reader import CountReader
+from connectors.counting.store import FILE, CountingStore
+from connectors.sinks.counts import CountSink
+from pipeline.cli import counts as command
+from pipeline.core import Correction, CorrectionKind, Outcome, Sighting, TrackId, TrackPart
+from pipeline.core.errors import ConfigError
+from pipeline.counts.rows import Row
+from pipeline.counts.visitors import quantile
+from pipeline.ledger import Ledger
+
+ZONES = {"door": {"camera": "east", "polygon": [[0, 80], [60, 80], [60, 119], [0, 119]]}}
+LINES = {"gate": {"camera": "east", "from": [80, 119], "to": [80, 0], "forbidden": "neither"}}
+
+
+def walk(
+    person_id: int, track: int, part: int = 0, *, at: float = 0.0, left: float = 10, velocity: float = 0
+) -> Sighting:
+    """A part of 30 frames, 3 s; the feet begin 10 px right of ``left``, at the height 90."""
+    path = make_path(first=30 * part + round(at * 10), length=30, box=(left, 10, left + 20, 90), velocity=(velocity, 0))
+    return make_sighting(person_id, TrackId("east", 0, track), part, path)
+
+
+def counted(folder: Path, records: Sequence[Sighting | Correction], every_s: float = 60.0) -> list[Row]:
+    ledger = Ledger(folder / "ledger.sqlite")
+    sink = make_sink(folder, every_s=every_s)
+    for record in records:
+        ledger.append([record])
+        sink.write([record])
+        sink.flush()
+    sink.close()
+    ledger.close()
+    reader = CountReader(folder)
+    rows = reader.rows(every_s=every_s)
+    reader.close()
+    return rows
+
+
+def make_sink(folder: Path, every_s: float = 60.0, lines: Mapping[str, object] = LINES) -> CountSink:
+    return CountSink(output_dir=str(folder), zones=ZONES, lines=lines, ground={}, every_s=every_s, keep_hours=1.0)
+
+
+def of(rows: Sequence[Row], kind: str) -> list[Row]:
+    return [row for row in rows if row["kind"] == kind]
+
+
+def test_a_line_counts_both_directions_whatever_is_forbidden(tmp_path: Path) -> None:
+    to_the_right = walk(1, 1, left=40, velocity=2)
+    to_the_left = walk(2, 2, at=10, left=100, velocity=-2)
+    (row,) = of(counted(tmp_path, [to_the_right, to_the_left]), "line")
+    assert (row["place"], row["left_to_right"], row["right_to_left"]) == ("gate", 1, 1)
+
+
+def test_a_crossing_between_two_parts_of_a_track_is_counted_once_even_by_another_process(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    first, second = walk(1, 1, left=50), walk(1, 1, 1, left=90)
+    ledger.append([first, second])
+    sink = make_sink(tmp_path)
+    sink.write([first])
+    sink.close()
+    for _ in range(2):  # as after a crash
+        sink = make_sink(tmp_path)
+        sink.write([second])
+        sink.close()
+    ledger.close()
+    reader = CountReader(tmp_path)
+    (row,) = of(reader.rows(every_s=60), "line")
+    reader.close()
+    assert (row["left_to_right"], row["right_to_left"]) == (1, 0)
+
+
+def test_a_person_in_two_tracks_of_a_zone_is_one_person_there(tmp_path: Path) -> None:
+    records = [walk(1, 1), walk(1, 2, at=1), walk(2, 3, at=1)]
+    (row,) = of(counted(tmp_path, records), "zone")
+    assert (row["entered"], row["people"], row["most"]) == (2, 2, 2)
+    assert row["mean"] == pytest.approx((3.9 + 2.9) / 60, abs=0.001)
+
+
+def test_a_dwell_is_that_of_the_person_through_several_tracks(tmp_path: Path) -> None:
+    records = [walk(1, 1), walk(1, 1, 1), walk(1, 2, at=8)]
+    (row,) = of(counted(tmp_path, records), "zone")
+    assert row["dwell_p50_s"] == pytest.approx(10.9)
+
+
+def test_two_people_who_are_merged_count_once_and_an_erased_one_not_at_all(tmp_path: Path) -> None:
+    records = [walk(1, 1), walk(2, 2), walk(3, 3)]
+    merged = Correction(CorrectionKind.MERGED, (1, 2), "ann", 20.0)
+    rows = counted(tmp_path, [*records, merged])
+    assert of(rows, "visitors")[0]["people"] == 2
+    assert of(rows, "zone")[0]["entered"] == 2
+    erased = Correction(CorrectionKind.ERASED, (3,), "ann", 30.0, (TrackPart(TrackId("east", 0, 3), 0),))
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger.append([erased])
+    ledger.close()
+    reader = CountReader(tmp_path)
+    assert of(reader.rows(every_s=60), "visitors")[0]["people"] == 1
+    reader.close()
+
+
+def test_people_are_counted_on_their_way_from_zone_to_zone_and_camera_to_camera(tmp_path: Path) -> None:
+    there = replace(walk(1, 1, at=10), track_id=TrackId("west", 0, 1))
+    rows = counted(tmp_path, [walk(1, 1), there, walk(1, 2, at=20)])
+    assert [(row["place"], row["to"], row["num"]) for row in of(rows, "flow")] == [
+        ("east", "west", 1),
+        ("west", "east", 1),
+    ]
+    assert of(rows, "flow")[0]["p50_s"] == pytest.approx(7.1)
+
+
+def test_the_file_holds_the_final_rows_and_the_metrics_say_the_same(tmp_path: Path) -> None:
+    rows = counted(tmp_path, [walk(1, 1, left=40, velocity=2), walk(2, 2, at=90)], every_s=30.0)
+    lines = (tmp_path / "counts.jsonl").read_text().splitlines()
+    assert len(lines) == len(rows)
+    metrics = (tmp_path / "counts.prom").read_text()
+    assert 'passerby_line_crossings_total{line="gate",direction="left_to_right"} 1' in metrics
+    assert 'passerby_zone_people{zone="door"} 1' in metrics
+    assert 'passerby_visitors_last_hour{bound="people"} 2' in metrics
+
+
+def test_intervals_that_are_over_are_appended_while_the_run_goes_on(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    sink = make_sink(tmp_path, every_s=10)
+    for number in range(6):
+        sighting = walk(number + 1, number + 1, at=10.0 * number)
+        ledger.append([sighting])
+        sink.write([sighting])
+        sink.flush()
+    assert (tmp_path / "counts.jsonl").read_text().count('"visitors"') == 3
+    sink.close()
+    ledger.close()
+    assert (tmp_path / "counts.jsonl").read_text().count('"visitors"') == 6
+
+
+def test_facts_are_kept_only_so_long(tmp_path: Path) -> None:
+    store = CountingStore(tmp_path / FILE)
+    sink = make_sink(tmp_path)
+    sink.write([walk(1, 1), walk(2, 2, at=5000)])
+    store.forget(4000.0)
+    assert {fact.part.track_id.number for fact in store.facts()} == {2}
+    sink.close()
+    store.close()
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_rows_can_be_had_as_a_table(tmp_path: Path, suffix: str) -> None:
+    rows = counted(tmp_path, [walk(1, 1), walk(2, 2)])
+    target = tmp_path / f"table.{suffix}"
+    assert command.main([str(tmp_path), "--to", str(target)]) == 0
+    if suffix == "parquet":
+        import pyarrow.parquet as pq
+
+        assert [row["kind"] for row in pq.read_table(target).to_pylist()] == [row["kind"] for row in rows]
+    else:
+        assert len(target.read_text().splitlines()) == len(rows) + (suffix == "csv")
+
+
+def test_a_folder_without_counts_and_a_wrong_name_are_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main([str(tmp_path)]) == 2
+    assert "sink=[…,counts]" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match=r"\.parquet"):
+        write_table([], tmp_path / "table.xlsx")
+    with pytest.raises(ConfigError, match="every_s"):
+        make_sink(tmp_path, every_s=0)
+
+
+def test_the_interval_of_visitors_grows_with_the_doubts(tmp_path: Path) -> None:
+    sure = [replace(walk(person, person), probability=0.999) for person in range(1, 5)]
+    (tmp_path / "sure").mkdir()
+    (row,) = of(counted(tmp_path / "sure", sure), "visitors")
+    assert (row["low"], row["people"], row["high"]) == (4, 4, 4)
+    doubtful = [replace(each, probability=0.6) for each in sure]
+    doubtful += [replace(walk(4, 9, at=20), outcome=Outcome.MATCHED, probability=0.5)]
+    (tmp_path / "doubtful").mkdir()
+    (row,) = of(counted(tmp_path / "doubtful", doubtful), "visitors")
+    assert (row["low"], row["people"], row["high"]) == (1, 4, 5)
+
+
+@given(st.lists(st.floats(0, 1), max_size=12), st.floats(0.01, 0.99))
+def test_the_quantile_is_that_of_the_distribution(chances: list[float], level: float) -> None:
+    found = quantile(chances, level)
+    distribution = np.array([1.0])
+    for chance in chances:
+        distribution = np.convolve(distribution, [1 - chance, chance])
+    below = math.fsum(distribution[:found].tolist())
+    assert below < level + 1e-9
+    assert below + distribution[found] >= level - 1e-9
