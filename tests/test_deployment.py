@@ -12,6 +12,7 @@ import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
+from compose_site import followed_since, longest_pause_s
 from compose_spec import PyCompose
 
 from pipeline.cli.publish import make_parser
@@ -196,3 +197,11 @@ def test_every_node_of_the_ray_cluster_is_confined(group: str) -> None:
     assert ("nvidia.com/gpu" in container["resources"]["limits"]) == (group == "gpu")
     volumes = {volume["name"] for volume in template["spec"]["volumes"]}
     assert {mount["name"] for mount in container["volumeMounts"]} == volumes
+
+
+def test_a_pause_and_its_end_are_measured_over_a_run_that_counts_anew() -> None:
+    steady = [(float(at), 10 * at) for at in range(10)]
+    looks = [*steady, (10.0, None), (20.0, 90), (30.0, 0), (31.0, 4), *((32.0 + at, 14 + 10 * at) for at in range(9))]
+    assert longest_pause_s(looks, 5.0, 40.0) == 31.0 - 9.0
+    assert followed_since(looks, 9.5) == 31.0
+    assert followed_since([*looks, (50.0, 94)], 9.5) is None

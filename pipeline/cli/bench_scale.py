@@ -74,7 +74,9 @@ def unit_costs(runs: Sequence[MeasuredRun], largest: Cost, config: PipelineConfi
     plan = make_plan(config)
     is_beside = plan.processes.kind == "inline" or plan.processes.shares["detect"].beside_cameras
     on_gpu = [stage for stage, node in (("detect", config.detector), ("embed", config.embedder)) if _is_cuda(node)]
-    match_s = sum(largest.work_s.get(name, 0.0) for name in ("match", "alert", "publish"))
+    # Stages tell seconds by the clock, which are too many where other programs take processors away.
+    share = min(1.0, (largest.own.cpu_s + largest.ray.cpu_s) / max(1e-9, sum(largest.work_s.values())))
+    match_s = share * sum(largest.work_s.get(name, 0.0) for name in ("match", "alert", "publish"))
     return UnitCosts(
         frame_cpu_ms=1000 * frame_cpu_s,
         frame_gpu_ms=1000 * sum(largest.work_s.get(stage, 0.0) for stage in on_gpu) / largest.frames,

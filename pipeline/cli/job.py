@@ -142,7 +142,7 @@ class _Log:
 
     async def _show(self) -> None:
         at = 0
-        with suppress(RuntimeError, OSError):  # _follow reports a cluster that is lost
+        with suppress(Exception):  # also the client's own errors; _follow reports a cluster that is lost
             async for lines in self._client.tail_job_logs(self._job_id):
                 new = lines[max(0, self._num_shown - at) :]
                 at += len(lines)

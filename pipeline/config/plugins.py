@@ -151,7 +151,8 @@ def _bind(
     except TypeError as error:
         raise ConfigError(f"{key}: {error}; {plugin.__name__} takes {', '.join(signature.parameters)}") from error
     for name, value in arguments.items():
-        _check_type(signature.parameters[name].annotation, value, f"{key}.{name}")
+        if name in signature.parameters:  # not one that the plug-in takes as **options
+            _check_type(signature.parameters[name].annotation, value, f"{key}.{name}")
     return partial(plugin, *leading, **arguments)
 
 

@@ -17,7 +17,7 @@ FPS = 10.0
 """Frames a second of the demo's film."""
 CUT_S = 60.0
 """Seconds that a container is cut off from the network."""
-STEADY_S = 5.0
+STEADY_S = 15.0
 """Seconds of steady frames after which a camera counts as followed; within them no pause is longer than ``PAUSE_S``."""
 PAUSE_S = 5.0
 """Seconds without frames that are no pause yet: the status is written every second, later on a busy machine."""
@@ -38,10 +38,14 @@ class Site:
 
     Args:
         file: The compose file.
+
+    Attributes:
+        checked: What the last ``check`` returned; empty before the first.
     """
 
     def __init__(self, file: Path = ROOT / "docker/compose.yaml") -> None:
         self.file = file
+        self.checked: dict[str, Any] = {}
         self._looks: list[tuple[float, int | None]] = []
         self._watching: subprocess.Popen[str] | None = None
 
@@ -104,20 +108,24 @@ class Site:
     def watch(self) -> None:
         """Note from now on how many frames are processed."""
         self._watching = self._probe("watch")
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def stop_watching(self) -> None:
         """Note no more."""
         if self._watching is not None:
             subprocess.run(["docker", "rm", "-f", f"{PROJECT}-watch"], capture_output=True, check=False)
             self._watching.wait()
+            self._reader.join()
+            assert self._watching.stdout is not None
+            self._watching.stdout.close()
             self._watching = None
 
     def check(self) -> dict[str, Any]:
         """Return what ledger and topics hold; see ``site_probe``."""
         said, _ = self._probe("check").communicate(timeout=300)
-        found: dict[str, Any] = json.loads(said.strip().splitlines()[-1])
-        return found
+        self.checked = json.loads(said.strip().splitlines()[-1])
+        return self.checked
 
     def followed_at(self, since: float, timeout_s: float) -> float | None:
         """Wait until the camera is followed steadily; return since when, Unix seconds; None after the time-out."""

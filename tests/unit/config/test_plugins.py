@@ -29,6 +29,11 @@ class Plugin:
             raise WeightsError("absent: not there")
 
 
+class Open:
+    def __init__(self, *, name, **options):
+        self.arguments = (name, options)
+
+
 def function():
     raise AssertionError("never called")
 """
@@ -203,3 +208,23 @@ def test_an_installed_package_that_names_itself_in_the_entry_points_is_allowed(
 def test_only_the_whole_name_of_an_allowed_package_counts(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="expected one of"):
         build({"_target_": "my_sinks_of_another.NullSink"}, "sink.null", allow=["my_sinks"])
+
+
+def test_a_plug_in_may_take_options_that_it_does_not_name(plugins: str) -> None:
+    target = plugins.rpartition(".")[0] + ".Open"
+    assert build({"_target_": target, "name": "a", "size": 3}, "detector")().arguments == ("a", {"size": 3})
+
+
+def test_a_file_that_says_nothing_of_reproducible_results_is_as_before(tmp_path: Path) -> None:
+    node = {
+        "_target_": "models.pose.movenet.MovenetEstimator",
+        "weights": "a.tflite",
+        "weights_dir": None,
+        "sha256": None,
+        "margin": 1.0,
+        "device": "cpu",
+        "threads": 1,
+    }
+    pytest.importorskip("openvino")
+    factory = build(node, "pose", preflight=False)
+    assert "reproducible" not in factory.keywords  # type: ignore[attr-defined]
