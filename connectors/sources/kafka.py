@@ -320,6 +320,8 @@ class KafkaSource:
             letters.settle()
             if not messages and newest is None:
                 self._silence.check()
+        self.num_dropped += sum(sent.frame.encoding is not None for sent in merge.rest())
+        self.num_dropped += len(list(self._making.rest())) + (newest is not None)
 
     def _taken(self, merge: TimeMerge[Sent], letters: DeadLetters) -> Iterator[tuple[Taken, float]]:
         """Yield the messages of a live camera whose turn it is and whose time is decided."""
