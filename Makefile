@@ -63,6 +63,7 @@ format: setup
 bench: setup
 	$(BIN)/passerby bench $(ARGS)
 	PYTHONPATH=.:tests/support $(BIN)/python -W ignore tests/benchmarks/kafka_bench.py
+	PYTHONPATH=.:tests/support $(BIN)/python -W ignore tests/benchmarks/intake_cost.py
 
 # COMPARE='data=/a/rendered embedder=… weights=…' also compares embedders on data sets, as `make compare` does.
 evaluate: setup

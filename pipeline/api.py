@@ -5,6 +5,7 @@ cameras, except for people who are enrolled by pictures and alerts, which belong
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from heapq import merge
 from math import inf
 from pathlib import Path
@@ -58,6 +59,9 @@ class Pipeline:
         config = load_config(["site=empty", *overrides])
         config.site.cameras = dict(cameras)
         self._plan = make_plan(config)
+        for make_source in self._plan.make_sources.values():
+            with closing(make_source()) as source:
+                source.check()
         self._find_people = find_people
 
     def __iter__(self) -> Iterator[Sighting | Correction]:

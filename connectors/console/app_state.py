@@ -76,8 +76,7 @@ class AppState:
             keep_s=settings.keep_pictures_s,
             max_bytes=settings.max_picture_bytes,
         )
-        alert_pictures = settings.output_dir / ALERT_PICTURES
-        self.alert_pictures = AlertPictureStore(alert_pictures) if alert_pictures.is_file() else None
+        self._alert_pictures: AlertPictureStore | None = None
         self._submitting = threading.Lock()
         self._dropped_up_to = 0
         self._undone_up_to = 0
@@ -123,6 +122,13 @@ class AppState:
         except (OSError, ValueError):
             return None
 
+    def alert_pictures(self) -> AlertPictureStore | None:
+        """Return the pictures for alerts; None while the run has kept none, or where it keeps none."""
+        path = self.settings.output_dir / ALERT_PICTURES
+        if self._alert_pictures is None and path.is_file():
+            self._alert_pictures = AlertPictureStore(path)
+        return self._alert_pictures
+
     def follow(self) -> int:
         """Read the new events of the ledger; return the number of the newest one.
 
@@ -162,5 +168,5 @@ class AppState:
         self.accounts.close()
         self.notes.close()
         self.pictures.close()
-        if self.alert_pictures is not None:
-            self.alert_pictures.close()
+        if self._alert_pictures is not None:
+            self._alert_pictures.close()

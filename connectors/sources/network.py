@@ -137,7 +137,8 @@ class NetworkOpener:
                 yield from self._decoded(container)
         except (av.error.FFmpegError, OSError) as error:
             # The error itself holds the whole address, so it must not become the cause of the one below.
-            reason = error.strerror or type(error).__name__
+            is_silent = isinstance(error, av.error.ExitError)  # FFmpeg's word for a time-out
+            reason = "nothing for too long" if is_silent else error.strerror or type(error).__name__
         except HardwareDecodingError as error:
             reason = f"no pictures with hwaccel={self._hwaccel} ({error}; set auto or none)"
         except ConfigError as error:

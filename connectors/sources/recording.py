@@ -21,7 +21,7 @@ FORMATS_WITH_DURATION = ("matroska,webm", "flv", "asf")
 FORMATS_WITHOUT_PROMISE = ("mpegts", "mpeg", "mpegvideo", "h264", "hevc", "mjpeg")
 """Formats without a header that says how long the file is. What FFmpeg says is a guess from the last packets."""
 
-ONE_PICTURE_A_PACKET = ("h264", "hevc")
+ONE_PICTURE_A_PACKET = ("h264", "hevc", "mpeg1video", "mpeg2video")
 """Codecs of which each packet with a time of its own is one picture; others have packets that show nothing."""
 
 MAX_MISSING_SHARE = 0.02

@@ -43,7 +43,9 @@ NEEDED = (
 )
 """Modules that the default run imports."""
 EXTRAS = {
+    "apprise": ("apprise", "sink=apprise: mail, Telegram, Slack …"),
     "kafka": ("kafka", "frames from Kafka, events to Kafka"),
+    "mqtt": ("paho.mqtt.client", "sink=mqtt, Home Assistant"),
     "openvino": ("openvino", "detector=openvino, pose=movenet, embedder=omz_0288"),
     "parquet": ("pyarrow", "ledger export as Parquet"),
     "traces": ("opentelemetry.exporter.otlp.proto.http", "sink=open_telemetry"),

@@ -92,6 +92,7 @@ def place(tmp_path: Path, material: Path) -> Path:
 
 def run_blocks(document: Path, place: Path, need: str | None, servers: str = BROKER) -> None:
     """Run the blocks that need this and nothing else. Where it is None, the others are checked."""
+    exports: list[str] = []  # the reader stays in one terminal
     for block in blocks_of(document):
         if block.run_by is not None:
             continue
@@ -104,7 +105,8 @@ def run_blocks(document: Path, place: Path, need: str | None, servers: str = BRO
             run_here(block, place, [sys.executable, "-c", f"{block.given}\n{here(block.code, place)}"], "do")
         elif block.language == "sh" and (can_run or need is None):
             lines = here(block.code, place).replace(BROKER, servers).splitlines()
-            code = "\n".join(f": {line}" if line.startswith(ELSEWHERE) else line for line in lines)
+            code = "\n".join(exports + [f": {line}" if line.startswith(ELSEWHERE) else line for line in lines])
+            exports += [line for line in lines if line.startswith("export ")]
             run_here(block, place, ["bash", "-euo", "pipefail", "-c", code], "do" if can_run else "check", servers)
 
 
@@ -117,9 +119,10 @@ def here(code: str, place: Path) -> str:
 
 def run_here(block: Block, place: Path, command: list[str], mode: str, servers: str = BROKER) -> None:
     """Run a command in the document's folder; it must end with exit code 0."""
+    address = {} if servers == BROKER else {"KAFKA_BOOTSTRAP_SERVERS": servers}
     known = environment(
+        **address,
         HOME=str(place.parent / "home"),
-        KAFKA_BOOTSTRAP_SERVERS=servers,
         PATH=f"{place.parent}/bin/{mode}:/usr/bin:/bin",
         PYTHONPATH=str(ROOT) if block.language == "python" else "",
     )

@@ -75,6 +75,8 @@ EXTRAS = {
     "kafka": "import connectors.sinks.kafka, connectors.sources.kafka, pipeline.cli.publish",
     "parquet": "import pyarrow.parquet",
     "traces": "import connectors.sinks.open_telemetry",
+    "mqtt": "import connectors.sinks.mqtt",
+    "apprise": "import connectors.sinks.apprise",
     "openvino": "import models.detection.openvino, models.pose.movenet, models.reid.image_openvino",
 }
 """Small extras, and what works only with them."""

@@ -45,6 +45,11 @@ def test_a_wrong_word_names_the_key() -> None:
         pipeline.open_matcher(["east"], "matcher.leave_after=3")
 
 
+def test_an_absent_recording_is_named_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^site\.cameras\.east: expected a video file, got nothing at "):
+        pipeline.Pipeline({"east": str(tmp_path / "absent.mp4")})
+
+
 @pytest.mark.slow
 def test_videos_are_followed_by_iterating(tmp_path: Path) -> None:
     cameras = {name: write_clip(DEMO / f"{name}.mp4", tmp_path / f"{name} (1).mp4", 40) for name in ("north", "west")}

@@ -1,6 +1,7 @@
 """Routes of alerts: their current state, acknowledgements, comments and muted rules."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -58,7 +59,7 @@ class AlertRoutes:
         ledger_view: The ledger.
         pictures: Pictures of sightings.
         notes: Notes of operators.
-        scenes: Pictures for alerts; None where the run keeps none.
+        scenes: Returns the pictures for alerts; None where the run keeps none.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class AlertRoutes:
         ledger_view: LedgerView,
         pictures: PictureStore,
         notes: NotesStore,
-        scenes: AlertPictureStore | None = None,
+        scenes: Callable[[], AlertPictureStore | None],
     ) -> None:
         self._scenes = scenes
         self._ledger_view = ledger_view
@@ -127,7 +128,8 @@ class AlertRoutes:
     def scene(self, user: Viewer, key: Annotated[str, Query(min_length=1, max_length=500)]) -> Response:
         """The scene of an alert, a JPEG, of a run with the sink alert_pictures."""
         alert = self._alert(key, user)
-        picture = None if self._scenes is None else self._scenes.nearest(alert.evidence, alert.raised_at)
+        scenes = self._scenes()
+        picture = None if scenes is None else scenes.nearest(alert.evidence, alert.raised_at)
         if picture is None or alert.state is AlertState.RETRACTED:
             raise HTTPException(404, "there is no picture of this alert")
         return Response(picture.scene, media_type="image/jpeg", headers={"cache-control": "private, max-age=60"})
@@ -199,7 +201,9 @@ class AlertRoutes:
             "place": alert.place,
             "count": alert.count,
             "message": alert.message,
-            "has_scene": self._scenes is not None and alert.state is not AlertState.RETRACTED and bool(alert.evidence),
+            "has_scene": self._scenes() is not None
+            and alert.state is not AlertState.RETRACTED
+            and bool(alert.evidence),
             "acknowledged": acknowledged,
             "comments": self._notes.comments(alert.key),
         }

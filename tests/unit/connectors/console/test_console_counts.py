@@ -46,10 +46,10 @@ def test_a_run_that_counts_nothing_says_so(folder: Path) -> None:
 
 
 def test_the_link_of_an_alert_shows_that_alert_and_its_scene(folder: Path) -> None:
-    store = AlertPictureStore(folder / FILE)
-    store.put(AlertPicture(TrackPart(TRACK, 0), 0.5, b"crop", b"scene"))
-    store.close()
     with RunningPage(folder) as page, page.client("ann") as client:
+        store = AlertPictureStore(folder / FILE)  # the page may be there before the first picture
+        store.put(AlertPicture(TrackPart(TRACK, 0), 0.5, b"crop", b"scene"))
+        store.close()
         found = client.get("/api/alerts", params={"key": "dwell/1/0.5"}).json()
         assert [alert["key"] for alert in found["alerts"]] == ["dwell/1/0.5"]
         assert found["alerts"][0]["has_scene"] is True

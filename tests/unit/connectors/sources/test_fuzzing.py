@@ -152,6 +152,18 @@ def test_a_damaged_video_ends_and_every_frame_is_accounted_for(tmp_path: Path, e
     fuzz(once)
 
 
+@pytest.mark.parametrize("seed", [16, 19, 23, 36])
+def test_a_picture_of_mpeg_2_that_the_decoder_drops_without_a_word_is_bad(tmp_path: Path, seed: int) -> None:
+    path = make_clip(tmp_path / "clip.mpg", num_frames=NUM_FRAMES, noisy=True, codec="mpeg2video")
+    rng = random.Random(seed)
+    rng.choice(VIDEO_DAMAGES)(rng, path)
+    source = VideoFileSource("east", str(path))
+    num_frames, _ = read(source)
+    assert source.num_bad > 0
+    with av.open(str(path)) as container:
+        assert num_frames + source.num_bad >= sum(1 for packet in container.demux(video=0) if packet.size)
+
+
 def test_a_folder_of_damaged_images_ends_and_every_image_is_accounted_for(tmp_path: Path) -> None:
     endings = ("jpg", "png", "bmp", "webp", "tif")
 
