@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
+from math import inf
 
 from pipeline.association.adaptation.projection import IDENTITY, Projection
 from pipeline.association.last_seen import LastSeen
@@ -13,6 +14,10 @@ from pipeline.core.distance import check_same_space
 from pipeline.core.person_numbers import PersonNumbers
 from pipeline.core.serialisation import deserialise, serialise
 
+SILENT_S = 60.0
+"""Seconds of its camera's time after which a track without a new part has ended. Its last part may never have come: it
+was too poor to be embedded. Longer: more segments are kept apart from those that are settled.
+"""
 MAX_UNDOS = 1000
 """Correction commands that can be undone exactly, the newest. A larger number makes snapshots larger."""
 
@@ -193,9 +198,25 @@ class IdentityStore:
         """Return the people seen since re-clustering last settled them, by number."""
         return [self.people[person_id] for person_id in sorted(self._last_seen.unsettled)]
 
-    def settle(self, person: Person, before: float) -> None:
-        """Join the segments of a person that ended before a time, Unix seconds."""
-        if person.settle(before):
+    def going_on(self) -> dict[int, list[TrackSegment]]:
+        """End the tracks that went silent while their camera went on; return the segments of the others, by person.
+
+        The clock of each camera counts by itself: it may be far from those of the others.
+        """
+        newest: dict[str, float] = {}
+        for track_id, (segment, _) in self.open.items():
+            newest[track_id.camera_id] = max(newest.get(track_id.camera_id, -inf), segment.last.at)
+        found: dict[int, list[TrackSegment]] = {}
+        for track_id, (segment, person_id) in list(self.open.items()):
+            if segment.last.at < newest[track_id.camera_id] - SILENT_S:
+                del self.open[track_id]
+            else:
+                found.setdefault(person_id, []).append(segment)
+        return found
+
+    def settle(self, person: Person, before: float, going_on: Sequence[TrackSegment]) -> None:
+        """Join the segments of a person that ended before a time, Unix seconds; not those whose track may go on."""
+        if person.settle(before, going_on):
             self.put(person)  # the gallery follows the segments
         if person.appearance.latest.last.at < before:
             self._last_seen.unsettled.discard(person.person_id)

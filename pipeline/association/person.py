@@ -61,18 +61,19 @@ class Person:
         one, two = (_appearance(person.segments, self.projection) for person in (self, other))
         return float(self.projection.distances(1 - one.vector_sum @ two.vector_sum / (one.weight * two.weight)))
 
-    def settle(self, before: float) -> bool:
+    def settle(self, before: float, going_on: Sequence[TrackSegment]) -> bool:
         """Join the segments of each camera that ended before a time; return whether any were joined.
 
         This keeps memory, and the number of segments in re-clustering, small.
 
         Args:
             before: Unix seconds.
+            going_on: Segments whose track may go on; they stay as they are.
         """
         settled: dict[str, TrackSegment] = {}
         kept = []
         for segment in sorted(self.segments, key=lambda segment: segment.first.at):
-            if segment.last.at >= before:
+            if segment.last.at >= before or any(segment is other for other in going_on):
                 kept.append(segment)
             elif segment.camera_id in settled:
                 settled[segment.camera_id].absorb(segment)

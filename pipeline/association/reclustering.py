@@ -43,10 +43,11 @@ def recluster(
     since = now - window_s
     segments: list[TrackSegment] = []
     before: list[int] = []
+    going_on = store.going_on()
     unsettled = store.unsettled()
     for person in unsettled:
         learn_transits(person.segments, since, constraints.topology)
-        store.settle(person, since)
+        store.settle(person, since, going_on.get(person.person_id, ()))
     for person in sorted(unsettled, key=lambda person: (-person.appearance.latest.last.at, person.person_id)):
         if person.appearance.latest.last.at < since or len(segments) + len(person.segments) > MAX_RECLUSTERED:
             break
