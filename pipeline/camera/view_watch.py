@@ -1,7 +1,7 @@
 """Watches the view of one camera: frozen, black, covered, defocused, moved.
 
-The thresholds were measured on 13 recordings: real (PETS, Intel's corridor, four of Pose2Sim, Sports2D), of a game
-engine (two of Scenescape), and rendered (the demo). docs/cameras.md has the figures.
+The thresholds were measured on nine recordings: real (PETS, Intel's corridor, Pose2Sim, Sports2D), of a game engine
+(Scenescape), and rendered (the four cameras of the demo). docs/cameras.md has the figures.
 """
 
 import logging

@@ -274,7 +274,7 @@ def _sum_up(
     config: PipelineConfig, plan: Plan, cameras: Mapping[str, CameraStatus], report: MatchReport, wall_s: float
 ) -> int:
     is_whole = not any(status.stopped_early or status.error for status in cameras.values())
-    score = score_run(config, plan.output_dir) if is_whole else None
+    score = score_run(config, plan.output_dir, cameras) if is_whole else None
     summary = make_summary(cameras, report, wall_s, None if score is None else score.summary())
     try:
         write_summary(summary, plan.output_dir)

@@ -1,5 +1,6 @@
 """The ground truth of a configured site, and how a run scores against it."""
 
+from collections.abc import Mapping
 from math import inf
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from pipeline.config.schema import PipelineConfig
 from pipeline.evaluation import site_truth
 from pipeline.evaluation.track_table import TrackTable
 from pipeline.evaluation.tracking import TrackingScore
+from pipeline.telemetry.camera_status import CameraStatus
 
 
 def true_tables(config: PipelineConfig) -> dict[str, TrackTable] | None:
@@ -30,7 +32,27 @@ def true_tables(config: PipelineConfig) -> dict[str, TrackTable] | None:
     )
 
 
-def score_run(config: PipelineConfig, output_dir: Path) -> TrackingScore | None:
-    """Return the score of a run; None where the site has no ground truth or the run wrote no MOT text."""
+def score_run(
+    config: PipelineConfig, output_dir: Path, cameras: Mapping[str, CameraStatus] | None = None
+) -> TrackingScore | None:
+    """Return the score of a run; None where the site has no ground truth or the run wrote no MOT text.
+
+    Args:
+        config: Of the run.
+        output_dir: Its output folder.
+        cameras: The cameras at its end: of recordings of which only the first ``seconds`` were asked for, the truth
+            counts as far as they were read.
+    """
     truth = true_tables(config)
-    return site_truth.score_run(truth, output_dir) if truth is not None and "mot" in config.sink else None
+    if truth is None or "mot" not in config.sink:
+        return None
+    ends = {camera_id: _end(config, camera_id, status) for camera_id, status in (cameras or {}).items()}
+    seen = {camera_id: table.select(table.frames < ends.get(camera_id, inf)) for camera_id, table in truth.items()}
+    return site_truth.score_run(seen, output_dir)
+
+
+def _end(config: PipelineConfig, camera_id: str, status: CameraStatus) -> float:
+    """Return the number of the first frame that was not asked for; infinite if all were."""
+    camera = config.site.cameras[camera_id]
+    options = {**config.source["file"], **(camera if isinstance(camera, Mapping) else {})}
+    return inf if options["seconds"] is None else status.frames_read * int(options["stride"])
