@@ -6,6 +6,7 @@ hydra composes the files. No other module of the pipeline knows hydra.
 import os
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 
 import yaml
@@ -87,11 +88,19 @@ def load_config(words: Sequence[str]) -> PipelineConfig:
 def load_written(path: Path) -> PipelineConfig:
     """Return the configuration that a run wrote beside its results; its secrets are masked.
 
+    Keys that an earlier version did not have are at their present default.
+
     Raises:
-        ConfigError: If there is no such file, or it is of another version.
+        ConfigError: If there is no such file, or it has keys that are unknown.
     """
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(PipelineConfig), OmegaConf.load(path))
+        present = vars(load_config(["site=empty"]))
+        defaults = {
+            name: asdict(node)
+            for name, node in present.items()
+            if name != "site" and is_dataclass(node) and not isinstance(node, type)
+        }
+        merged = OmegaConf.merge(OmegaConf.structured(PipelineConfig), defaults, OmegaConf.load(path))
         assert isinstance(merged, DictConfig)
         return _typed(merged)
     except (OSError, OmegaConfBaseException, yaml.YAMLError) as error:

@@ -8,7 +8,7 @@ import pytest
 from video_networks import video_names
 
 from pipeline.config import composition
-from pipeline.config.composition import CONFIGS, load_config, to_yaml
+from pipeline.config.composition import CONFIGS, load_config, load_written, to_yaml
 from pipeline.config.messages import RENAMED
 from pipeline.config.plan import make_plan
 from pipeline.config.plugins import build, build_source
@@ -184,3 +184,13 @@ def test_a_site_of_an_earlier_version_is_refused_with_the_new_key(
     monkeypatch.setattr(composition, "CONFIGS", tmp_path / "configs")
     with pytest.raises(ConfigError, match=r"site\.walking_times is now site\.transit_times"):
         load_config(["site=old"])
+
+
+def test_a_written_configuration_without_a_newer_key_has_its_default(tmp_path: Path) -> None:
+    config = load_config(["site=empty", "matcher.window_s=0.7"])
+    path = tmp_path / "config.yaml"
+    path.write_text(to_yaml(config).replace("  adapt_to_cameras: true\n", ""))
+    assert "adapt_to_cameras" not in path.read_text()
+    loaded = load_written(path)
+    assert loaded.matcher.adapt_to_cameras
+    assert loaded.matcher.window_s == 0.7
