@@ -161,7 +161,8 @@ class MqttSink:
         if self._is_started:
             if self._client.is_connected():
                 said = self._client.publish(f"{self._root}/status", "offline", qos=1, retain=True)
-                said.wait_for_publish(1.0)
+                with suppress(RuntimeError):  # the connection has just broken; the broker says it then
+                    said.wait_for_publish(1.0)
             self._client.disconnect()
             self._client.loop_stop()
             self._is_started = False
@@ -205,6 +206,8 @@ class MqttSink:
         try:
             for message in messages:
                 sent = self._client.publish(message.topic, message.payload, qos=1, retain=message.is_retained)
+                if sent.rc != mqtt.MQTT_ERR_SUCCESS:  # the connection has just broken
+                    raise self._busy(mqtt.error_string(sent.rc))
                 self._unconfirmed.append(sent)
         except ValueError as error:
             raise self._busy(str(error)) from error

@@ -22,6 +22,7 @@ DOCUMENTS = sorted(
 NEEDS = {
     "broker": "a Kafka broker",
     "camera": "a webcam or a network camera",
+    "account": "an account at a service on the internet",
     "certificate": "a certificate, and an address of the network",
     "docker": "a container engine",
     "download": "an address outside of the package registry",

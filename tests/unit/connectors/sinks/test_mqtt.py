@@ -61,6 +61,12 @@ def make_sink(sinks: list[MqttSink], folder: Path, port: int, **changes: object)
     return sinks[-1]
 
 
+def deliver(sink: MqttSink, *alerts: Alert) -> None:
+    """Write alerts, and return once the broker has them."""
+    sink.write(alerts)
+    sink.flush()
+
+
 def put_picture(folder: Path, crop: bytes = b"crop", scene: bytes = b"scene") -> None:
     store = AlertPictureStore(folder / FILE)
     store.put(AlertPicture(TrackPart(TRACK, 0), 5.0, crop, scene))
@@ -71,7 +77,7 @@ def test_an_alert_is_retained_with_its_details_and_pictures(tmp_path: Path, port
     put_picture(tmp_path)
     ledger = Ledger(tmp_path / "ledger.sqlite")
     ledger.append([replace(make_sighting(1, TRACK), probability=0.87)])
-    make_sink(sinks, tmp_path, port, topic="first").write([ALERT])
+    deliver(make_sink(sinks, tmp_path, port, topic="first"), ALERT)
     ledger.close()
     found = retained(port, "first/#")
     topic = f"first/alerts/{incident_id(ALERT.key)}"
@@ -85,8 +91,8 @@ def test_an_alert_is_retained_with_its_details_and_pictures(tmp_path: Path, port
 
 def test_an_alert_is_updated_in_place(tmp_path: Path, port: int, sinks: list[MqttSink]) -> None:
     sink = make_sink(sinks, tmp_path, port, topic="second")
-    sink.write([ALERT])
-    sink.write([ENDED])
+    deliver(sink, ALERT)
+    deliver(sink, ENDED)
     found = retained(port, "second/alerts/#")
     assert [json.loads(payload)["ended_at"] for payload in found.values()] == [9.0]
 
@@ -94,8 +100,8 @@ def test_an_alert_is_updated_in_place(tmp_path: Path, port: int, sinks: list[Mqt
 def test_nothing_of_a_retracted_alert_stays_on_the_broker(tmp_path: Path, port: int, sinks: list[MqttSink]) -> None:
     put_picture(tmp_path)
     sink = make_sink(sinks, tmp_path, port, topic="third")
-    sink.write([ALERT])
-    sink.write([RETRACTED])
+    deliver(sink, ALERT)
+    deliver(sink, RETRACTED)
     found = retained(port, "third/#")
     assert not [topic for topic in found if "/alerts/" in topic or topic.endswith("/image")]
     assert b"Stays." not in b"".join(found.values())
@@ -104,7 +110,7 @@ def test_nothing_of_a_retracted_alert_stays_on_the_broker(tmp_path: Path, port: 
 def test_only_the_newest_alerts_that_are_over_stay(tmp_path: Path, port: int, sinks: list[MqttSink]) -> None:
     sink = make_sink(sinks, tmp_path, port, topic="fourth", max_retained=2)
     lasting = replace(ALERT, key="zone_dwell/9/1.000/door", person_id=9)
-    sink.write([lasting, *(replace(ENDED, key=f"k/{number}", person_id=number) for number in range(1, 5))])
+    deliver(sink, lasting, *(replace(ENDED, key=f"k/{number}", person_id=number) for number in range(1, 5)))
     found = retained(port, "fourth/alerts/#")
     assert sorted(json.loads(payload)["person_id"] for payload in found.values()) == [3, 4, 9]
 
@@ -113,7 +119,7 @@ def test_home_assistant_sees_where_an_alert_lasts(tmp_path: Path, port: int, sin
     put_picture(tmp_path)
     sink = make_sink(sinks, tmp_path, port, topic="ha", discovery="ha_discovery")
     watcher = Subscriber(port, "ha/#")
-    sink.write([ALERT])
+    deliver(sink, ALERT)
     config = json.loads(retained(port, "ha_discovery/#")["ha_discovery/binary_sensor/ha/door/config"])
     assert config["availability_topic"] == "ha/status"
     watcher.wait_for(lambda: watcher.state().get(config["state_topic"]) == b"ON")
@@ -140,10 +146,10 @@ def test_a_process_that_takes_over_ends_what_an_earlier_one_said(
 ) -> None:
     ledger = Ledger(tmp_path / "ledger.sqlite")
     ledger.append([ALERT])
-    make_sink(sinks, tmp_path, port, topic="again").write([ALERT])
+    deliver(make_sink(sinks, tmp_path, port, topic="again"), ALERT)
     sinks.pop().close()
     other = replace(ALERT, key="zone_dwell/2/5.000/door", person_id=2, ended_at=6.0)
-    make_sink(sinks, tmp_path, port, topic="again").write([other])
+    deliver(make_sink(sinks, tmp_path, port, topic="again"), other)
     ledger.close()
     assert retained(port, "again/places/door/state") == {"again/places/door/state": b"ON"}
 
@@ -166,9 +172,9 @@ def test_a_broker_that_goes_and_comes_back_gets_what_follows(tmp_path: Path, sin
     port = free_port()
     with mqtt_broker(tmp_path, port):
         sink = make_sink(sinks, tmp_path, port, timeout_s=0.5)
-        sink.write([ALERT])
+        deliver(sink, ALERT)
     with pytest.raises(SinkBusyError):
-        sink.write([ENDED])
+        deliver(sink, ENDED)
     with mqtt_broker(tmp_path, port):
         give_up_at = time.monotonic() + 10
         while True:
@@ -183,7 +189,7 @@ def test_a_broker_that_goes_and_comes_back_gets_what_follows(tmp_path: Path, sin
 
 
 def test_the_broker_says_offline_once_the_sink_is_closed(tmp_path: Path, port: int, sinks: list[MqttSink]) -> None:
-    make_sink(sinks, tmp_path, port, topic="leaving").write([ALERT])
+    deliver(make_sink(sinks, tmp_path, port, topic="leaving"), ALERT)
     sinks.pop().close()
     assert retained(port, "leaving/status") == {"leaving/status": b"offline"}
 
