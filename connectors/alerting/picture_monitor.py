@@ -25,6 +25,7 @@ from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.zones import parse_lines, parse_zones
 from pipeline.core import Frame, TrackId, Tracklet, TrackPart
 from pipeline.core.errors import ConfigError, ConnectorError
+from pipeline.ledger import LedgerReader
 
 logger = logging.getLogger(__name__)
 
@@ -138,9 +139,14 @@ class AlertPictureMonitor:
     def _run(self) -> None:
         try:
             store = AlertPictureStore(self._path)
+            ledger: LedgerReader | None = None
             while (waiting := self._next()) is not None:
-                store.put(self._encoded(*waiting))
+                ledger = ledger or _ledger_of(self._path.parent)
+                if ledger is None or not ledger.was_erased(waiting[0]):  # its recording is read again
+                    store.put(self._encoded(*waiting))
             store.close()
+            if ledger is not None:
+                ledger.close()
         except ConnectorError as error:
             logger.error("camera %s: alerts go out without pictures: %s", self._camera_id, error)
             with self._changed:
@@ -165,6 +171,14 @@ class AlertPictureMonitor:
         cv2.rectangle(image, (left, top), (right, bottom), BOX_COLOR, round(2 * unit))
         quality = self._jpeg_quality
         return AlertPicture(part, scene.captured_at, encoded(crop, quality), encoded(image, quality))
+
+
+def _ledger_of(folder: Path) -> LedgerReader | None:
+    """Return the ledger of a run; None if there is none yet."""
+    try:
+        return LedgerReader(folder / "ledger.sqlite")
+    except ConnectorError:
+        return None
 
 
 def _scene(frame: Frame, people: Mapping[TrackId, NDArray[np.float32]], max_side_px: int) -> _Scene:

@@ -83,7 +83,7 @@ class AppState:
         self.networks = RunNetworks(settings.output_dir)
         self.probability_scale = ProbabilityScale(settings.output_dir)
         self.similarity = SimilaritySearch(self.ledger_view, self.pictures, self.networks, self.probability_scale)
-        self.live_view = LiveView(self.pictures, self.ledger_view.persons_of)
+        self.live_view = LiveView(self.pictures, self.ledger_view.persons_of, self.ledger_view.was_erased)
 
     def submit(self, command: CorrectionCommand) -> int:
         """Submit a correction command and return its number.
@@ -160,7 +160,8 @@ class AppState:
         return self.pictures.drop(orphans) if orphans else 0
 
     def _is_erased(self, part: TrackPart) -> bool:
-        return self.ledger_view.person_of(part) == NOBODY and self.ledger_view.was_seen(part)
+        is_nobody = self.ledger_view.person_of(part) == NOBODY
+        return is_nobody and (self.ledger_view.was_seen(part) or self.ledger_view.was_erased(part))
 
     def close(self) -> None:
         """Close the files."""

@@ -4,7 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -13,6 +13,8 @@ from connectors.console.camera.monitor import UNWATCHED, WATCHED
 from connectors.console.store.pictures import Clip, Picture, PictureStore, Rectangle
 from pipeline.core import TrackId, TrackPart
 from pipeline.core.errors import WireFormatError
+
+Kept = TypeVar("Kept", Picture, Clip)
 
 MAX_CAMERAS = 1000
 """Cameras connected at once; a bound on memory, far above the size of a site."""
@@ -41,10 +43,17 @@ class LiveView:
     Args:
         pictures: Store of the pictures and clips of sightings.
         persons_of: Returns the person of each track that has one.
+        was_erased: Returns whether a part of a track was erased.
     """
 
-    def __init__(self, pictures: PictureStore, persons_of: Callable[[Sequence[str]], Mapping[str, int]]) -> None:
+    def __init__(
+        self,
+        pictures: PictureStore,
+        persons_of: Callable[[Sequence[str]], Mapping[str, int]],
+        was_erased: Callable[[TrackPart], bool],
+    ) -> None:
         self._pictures = pictures
+        self._was_erased = was_erased
         self._persons_of = persons_of
         self._feeds: dict[str, _Feed] = {}
         self._viewers: set[_Viewer] = set()
@@ -106,13 +115,18 @@ class LiveView:
         try:
             header, jpeg = unpack(message)
             if header.get("kind") == "picture":
-                await asyncio.to_thread(self._pictures.put, _picture(camera_id, header, jpeg))
+                await asyncio.to_thread(self._keep, self._pictures.put, _picture(camera_id, header, jpeg))
             elif header.get("kind") == "clip":
-                await asyncio.to_thread(self._pictures.put_clip, _clip(camera_id, header, jpeg))
+                await asyncio.to_thread(self._keep, self._pictures.put_clip, _clip(camera_id, header, jpeg))
             else:
                 self._show(camera_id, header, jpeg)
         except (WireFormatError, KeyError, TypeError, ValueError):
             self.num_bad += 1
+
+    def _keep(self, put: Callable[[Kept], None], made: Kept) -> None:
+        """Store a picture or clip; not of a part that was erased and whose recording is read again."""
+        if not self._was_erased(made.part):
+            put(made)
 
     def _show(self, camera_id: str, header: dict[str, Any], jpeg: bytes) -> None:
         viewers = [viewer for viewer in self._viewers if camera_id in viewer.cameras]

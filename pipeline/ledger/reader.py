@@ -9,6 +9,7 @@ from pipeline.core import Alert, Correction, TrackId, TrackPart
 from pipeline.core.errors import ConnectorError
 from pipeline.ledger.audit import AuditEntry, read_audit
 from pipeline.ledger.commands import SubmittedCommand, read_commands
+from pipeline.ledger.erasure import digest_of
 from pipeline.ledger.events import COLUMNS, Event, from_row
 from pipeline.ledger.people import People, Person
 from pipeline.ledger.tables import check_schema, connect, last_person_id
@@ -45,6 +46,11 @@ class LedgerReader:
     def person_of(self, part: TrackPart) -> int:
         """Return the person of a part after all corrections; ``NOBODY`` if it was erased or never seen."""
         return self.people().person_of(part)
+
+    def was_erased(self, part: TrackPart) -> bool:
+        """Return whether a part was erased; if its recording is read again, nothing about it may be kept."""
+        query = "SELECT 1 FROM erased WHERE digest = ?"
+        return self._read(lambda: self._database.execute(query, (digest_of(part),)).fetchone() is not None)
 
     def sightings_of(self, person_id: int) -> list[Event]:
         """Return the sightings that show a person after all corrections, in order."""

@@ -45,7 +45,7 @@ def interrupt_in(seconds: float) -> None:
 
 def passerby(words: list[str], *, is_checked: bool) -> None:
     command = words[0] if words else ""
-    is_checked = is_checked or any("rtsp://" in word for word in words)
+    is_checked = is_checked or any("rtsp://" in word or "rtsps://" in word for word in words)
     if command in ("run", "evaluate", "bench"):
         if not any(word.startswith("runtime=") for word in words):
             words = [*words, "runtime=inline"]
@@ -65,6 +65,7 @@ def passerby(words: list[str], *, is_checked: bool) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background, a shell has it ignored
     mode, tool, *arguments = sys.argv[1:]
     if tool == "python":
         if arguments[0] == "pipeline/run.py":

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import certifi
 import pytest
 import yaml
 from document_blocks import DOCUMENTS, NEEDS, ROOT, Block, blocks_of
@@ -62,6 +63,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_clip(ROOT / f"connectors/synthetic/demo/{camera}.mp4", folder / f"films/{camera}.mp4", 20)
     write_reid_onnx(folder / "films/osnet.onnx")
     write_yolo_onnx(folder / "films/yolo11n.onnx")
+    shutil.copy(certifi.where(), folder / "films/cameras.pem")
     sinks = "sink=[jsonl,mot,annotated_video]"
     done = run(["runtime=inline", "source.file.seconds=10", sinks, f"output_dir={folder / 'RUN'}"], timeout_s=300)
     assert done.code == 0, done.err

@@ -95,6 +95,11 @@ class LedgerView:
         with self._lock:
             return self._recent.knows(part) or self._reader.people().tracks.knows(part)
 
+    def was_erased(self, part: TrackPart) -> bool:
+        """Return whether a part of a track was erased, by whichever process; see ``LedgerReader.was_erased``."""
+        with self._lock:
+            return self._reader.was_erased(part)
+
     def current_id(self, person_id: int) -> int:
         """Return the current ID of the person who once had this ID; merges change it."""
         with self._lock:

@@ -1,5 +1,6 @@
 """Corrections by operators, over the output of a finished run."""
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from console_page import EAST_PART, PART, RunningPage, make_jpeg, write_ledger
 from factories import make_path, make_sighting
 
 from connectors.console.app_state import AppState
+from connectors.console.camera.message import pack
 from connectors.console.settings import Settings
 from connectors.console.store.accounts import Accounts
 from connectors.console.store.pictures import Picture
@@ -173,6 +175,20 @@ def test_a_picture_that_arrives_before_its_erasure_is_read_is_deleted_whoever_re
     state.ledger_view.uncertain()
     state.follow()
     assert state.pictures.get(EAST_PART) is None
+    state.close()
+
+
+def test_no_picture_of_an_erased_person_is_kept_when_the_recording_is_read_again(tmp_path: Path) -> None:
+    write_ledger(tmp_path)
+    submit_command(tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.ERASE, (1,), "bob", 0.0))
+    apply_pending(tmp_path / "ledger.sqlite")
+    state = AppState(Settings(output_dir=tmp_path), Accounts(tmp_path / "accounts.sqlite"))
+    header = {"kind": "picture", "track": str(EAST_PART.track_id), "part": 0, "captured_at": 0.0, "quality": 1.0}
+    for part in (0, 77):
+        message = pack({**header, "part": part, "heads": []}, make_jpeg())
+        asyncio.run(state.live_view._take("east", message))
+    assert state.live_view.num_bad == 0
+    assert [part.part for part in state.pictures.parts()] == [77]
     state.close()
 
 
