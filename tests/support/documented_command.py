@@ -18,6 +18,8 @@ from typing import TextIO
 
 from pipeline.cli.main import main
 
+ELSEWHERE = ("rtsp://", "rtsps://", "s3://", "gs://")
+"""Addresses of cameras and recordings that are not on this machine."""
 SECONDS = "source.file.seconds=2"
 TAIL_S = 4.0
 """``passerby alerts tail`` is interrupted after so many seconds; it says nothing before the first alert."""
@@ -45,7 +47,7 @@ def interrupt_in(seconds: float) -> None:
 
 def passerby(words: list[str], *, is_checked: bool) -> None:
     command = words[0] if words else ""
-    is_checked = is_checked or any("rtsp://" in word or "rtsps://" in word for word in words)
+    is_checked = is_checked or any(address in word for word in words for address in ELSEWHERE)
     if command in ("run", "evaluate", "bench"):
         if not any(word.startswith("runtime=") for word in words):
             words = [*words, "runtime=inline"]
