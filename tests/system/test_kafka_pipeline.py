@@ -336,7 +336,7 @@ def test_a_camera_whose_topic_is_not_there_is_named_before_the_run(
     assert not (tmp_path / "out").exists()
 
 
-def test_without_an_address_the_sink_says_which_variable_is_missing(weights: str, film: Path, tmp_path: Path) -> None:
+def test_without_an_address_the_broker_of_this_machine_is_expected(weights: str, film: Path, tmp_path: Path) -> None:
     kept = {name: value for name, value in environment().items() if name != "KAFKA_BOOTSTRAP_SERVERS"}
     finished = subprocess.run(
         [sys.executable, "pipeline/run.py", f"site.cameras={{east: {film}}}", weights, "sink=[kafka]"],
@@ -348,4 +348,4 @@ def test_without_an_address_the_sink_says_which_variable_is_missing(weights: str
         timeout=60,
     )
     assert finished.returncode == 2
-    assert "KAFKA_BOOTSTRAP_SERVERS" in finished.stderr
+    assert "sink.kafka: expected 127.0.0.1:9092" in finished.stderr
