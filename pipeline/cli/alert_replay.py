@@ -3,7 +3,7 @@
 ``passerby alerts replay outputs/RUN --rules new.yaml`` reads the boxes that the run has stored and the people as they
 are now, after all corrections. Nothing of the run is changed.
 
-The file of rules has some of these keys; what it leaves out is as in the run::
+The file of rules has some of these keys; one that it leaves out is as in the run. ``alerts`` names every rule to try::
 
     site: {zones: {door: {camera: east, polygon: [[0, 0], [90, 0], [90, 60]]}}, max_dwell_s: 20}
     alerts: {zone_dwell: {severity: critical}, line_crossing: {}}
@@ -96,6 +96,9 @@ def _engine(config: Path, rules: Path | None) -> AlertEngine:
         other: Any = {} if rules is None else OmegaConf.to_container(OmegaConf.load(rules))
         if not isinstance(other, dict) or not set(other) <= {"site", "alerts", "alerting"}:
             raise ConfigError(f"{rules}: expected some of site, alerts, alerting, got {other!r:.80}; correct it")
+        for key in sorted(set(other.get("alerting") or {}) - set(run["alerting"])):
+            known = ", ".join(sorted(run["alerting"]))
+            raise ConfigError(f"{rules}: alerting.{key}: there is no such key; expected one of {known}")
         chosen = other.get("alerts", run["alerts"] if rules is None else dict.fromkeys(run["alerts"]))
         chosen = dict.fromkeys(chosen) if isinstance(chosen, list) else dict(chosen)
         site: Any = OmegaConf.merge(run["site"], other.get("site") or {})

@@ -173,11 +173,11 @@ def _command(options: argparse.Namespace) -> int:
         print(f"command {number} waits for the run that writes this ledger")
         return DONE
     print(f"command {number} {submitted.state}: {submitted.outcome}")
-    if STILL_FOUND in submitted.outcome:
-        return FAILED
     if submitted.state == "done" and films:
         print(write_again(folder, films))
-    elif submitted.state == "done" and command.kind is not CommandKind.ERASE and any(folder.glob("*/boxes.sqlite")):
+    if STILL_FOUND in submitted.outcome:
+        return FAILED
+    if submitted.state == "done" and command.kind is not CommandKind.ERASE and any(folder.glob("*/boxes.sqlite")):
         print(f"MOT text and annotated videos are unchanged; write them again with: passerby re-export {folder}")
     return DONE if submitted.state == "done" else FAILED
 

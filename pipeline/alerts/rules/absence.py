@@ -44,10 +44,12 @@ class AbsenceRule:
         self._max_absence_s = max_absence_s
         self._seen_at: dict[str, float] = {}
         self._told: dict[str, float] = {}
+        self._newest = -inf
 
     def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
         """Report the absences that this sighting ends."""
         found = []
+        self._newest = max(self._newest, sighting.last.captured_at)
         for zone in self._zones:
             self._seen_at.setdefault(zone.name, sighting.first.captured_at)
             times = zone.times_inside(sighting.track_id.camera_id, sighting.path)
@@ -76,17 +78,22 @@ class AbsenceRule:
         check_picture(self._zones, camera_id, frame_hw, self._builder)
 
     def on_end(self) -> Iterable[Alert]:
-        """Report the absences that were told as over: nobody looks any more."""
+        """Report the absences that were told as over with the last sighting anywhere: nobody looks any more."""
         told = ((zone, self._told.get(zone.name)) for zone in self._zones)
-        return [self._report(zone, since, since + self._max_absence_s) for zone, since in told if since is not None]
+        return [
+            self._report(zone, since, max(self._newest, since + self._max_absence_s))
+            for zone, since in told
+            if since is not None
+        ]
 
     def snapshot(self) -> bytes:
         """Return the state."""
-        return serialise((self._seen_at, self._told))
+        return serialise((self._seen_at, self._told, self._newest))
 
     def restore(self, state: bytes) -> None:
         """Take over the state of another instance. Raises ``WireFormatError`` as ``Stateful``."""
-        self._seen_at, self._told = deserialise(state, tuple[dict[str, float], dict[str, float]])
+        loaded = deserialise(state, tuple[dict[str, float], dict[str, float], float])
+        self._seen_at, self._told, self._newest = loaded
 
     def _counts(self, zone: Zone, since: float) -> bool:
         return zone.schedule is None or zone.schedule.holds_at(since + self._max_absence_s)

@@ -86,6 +86,11 @@ def test_an_absence_is_told_and_ends_when_somebody_comes() -> None:
     assert (alert.raised_at, alert.ended_at) == (pytest.approx(22.9), pytest.approx(50.0))
 
 
+def test_an_absence_that_lasts_to_the_end_ends_with_the_last_sighting_anywhere() -> None:
+    (alert,) = told(make_absence(), [part(1, 1), *(part(2, 9, number, left=OUT) for number in range(1, 16))])
+    assert (alert.raised_at, alert.ended_at) == (pytest.approx(22.9), pytest.approx(47.9))
+
+
 @pytest.mark.parametrize(("max_absence_s", "num"), [(20.0, 1), (60.0, 0)])
 def test_a_shorter_absence_is_not_told(max_absence_s: float, num: int) -> None:
     assert len(told(make_absence(max_absence_s), [part(1, 1), part(1, 2, at=50)])) == num
