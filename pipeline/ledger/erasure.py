@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from pipeline.core import CommandKind, Correction, CorrectionKind, TrackPart
+from pipeline.core.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.errors import ConnectorError
 from pipeline.ledger.commands import command_body, command_from
 from pipeline.ledger.events import body_of, from_row
@@ -106,6 +108,12 @@ def redact(database: sqlite3.Connection, correction: Correction) -> tuple[dict[s
             "is_redacted = 1 WHERE number = ?",
             [(number,) for number in numbers],
         )
+    about_places = "SELECT number, body FROM events WHERE kind = 'alert' AND person_id = ? AND body IS NOT NULL"
+    for number, text in database.execute(about_places, (NOBODY_IN_PARTICULAR,)).fetchall():
+        message = json.loads(text)
+        if _drop_evidence(message, parts):
+            values = json.dumps(message, sort_keys=True), number
+            database.execute("UPDATE events SET body = ?, is_redacted = 1 WHERE number = ?", values)
     database.executemany("INSERT OR IGNORE INTO erased VALUES (?)", [(digest_of(part),) for part in parts])
     removed = {f"{kind}s": len(numbers) for kind, numbers in gone.items()}
     removed["commands"] = _redact_commands(database, frozenset(correction.person_ids), parts)
@@ -141,12 +149,11 @@ def _redact_commands(database: sqlite3.Connection, person_ids: Set[int], parts: 
 
 
 def erase_lines(path: Path, correction: Correction) -> int:
-    """Remove the lines about erased people from a file of JSON lines; return how many there were."""
+    """Remove erased people from a file of JSON lines; return how many lines were removed or changed."""
     parts = {(str(part.track_id), part.part) for part in correction.parts}
     people = set(correction.person_ids)
 
-    def is_about(line: bytes) -> bool:
-        message = json.loads(line)
+    def is_about(message: dict[str, Any]) -> bool:
         if message.get("event") == "sighting":
             return (message["track"], message["part"]) in parts
         if message.get("event") == "correction" and message["kind"] != "erased":
@@ -154,7 +161,25 @@ def erase_lines(path: Path, correction: Correction) -> int:
             return bool(named and parts.issuperset(named)) or people.issuperset(message["person_ids"])
         return message.get("event") == "alert" and message["person_id"] in people
 
-    return _rewritten(path, is_about)
+    def changed(line: bytes) -> bytes:
+        message = json.loads(line)
+        if is_about(message):
+            return b""
+        is_of_place = message.get("event") == "alert" and message["person_id"] == NOBODY_IN_PARTICULAR
+        return (
+            json.dumps(message).encode() + b"\n" if is_of_place and _drop_evidence(message, correction.parts) else line
+        )
+
+    return _rewritten(path, changed)
+
+
+def _drop_evidence(message: dict[str, Any], parts: Iterable[TrackPart]) -> bool:
+    """Drop the tracks of erased parts from the evidence of an alert about a place; return whether there were any."""
+    tracks = {str(part.track_id) for part in parts}
+    rest = [track for track in message["evidence"] if track not in tracks]
+    num_dropped = len(message["evidence"]) - len(rest)
+    message["evidence"] = rest
+    return num_dropped > 0
 
 
 def erase_files(folder: Path, correction: Correction) -> dict[str, int]:
@@ -168,7 +193,7 @@ def erase_files(folder: Path, correction: Correction) -> dict[str, int]:
         removed[path.name] = erase_lines(path, correction)
     people = {str(person_id).encode() for person_id in correction.person_ids}
     for path in sorted(folder.glob("mot/*.txt")):
-        removed[f"mot/{path.name}"] = _rewritten(path, lambda line: line.split(b",", 2)[1] in people)
+        removed[f"mot/{path.name}"] = _rewritten(path, lambda line: b"" if line.split(b",", 2)[1] in people else line)
     for path in sorted(folder.glob("annotated/*.*")):
         if path.suffix != ".sqlite":
             path.unlink()
@@ -217,12 +242,13 @@ def _holds(path: Path, needles: Iterable[bytes]) -> bool:
         return any(data.find(needle) >= 0 for needle in needles if needle)
 
 
-def _rewritten(path: Path, is_gone: Callable[[bytes], bool]) -> int:
-    """Write a file again without some of its lines; return how many were removed."""
+def _rewritten(path: Path, changed: Callable[[bytes], bytes]) -> int:
+    """Write a file again with its lines changed, or removed if nothing is left; return how many that were."""
     lines = path.read_bytes().splitlines(keepends=True)
-    kept = [line for line in lines if not line.strip() or not is_gone(line)]
-    if len(kept) < len(lines):
+    kept = [changed(line) if line.strip() else line for line in lines]
+    num_changed = sum(old != new for old, new in zip(lines, kept, strict=True))
+    if num_changed:
         unfinished = path.with_name(f".{path.name}")
         unfinished.write_bytes(b"".join(kept))
         os.replace(unfinished, path)
-    return len(lines) - len(kept)
+    return num_changed

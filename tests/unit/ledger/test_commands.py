@@ -234,3 +234,18 @@ def test_the_reason_of_a_decision_shows_its_evidence_and_whom_it_is_about(tmp_pa
         "  not 1: away",
     ]
     reader.close()
+
+
+def test_an_alert_about_a_place_stays_without_the_tracks_of_an_erased_person(tmp_path: Path) -> None:
+    place = Alert("occupancy/0/1.000/hall", "occupancy", Severity.INFO, 0, "east", 1.0, 2.0, "Full.", (EAST, WEST))
+    own = Alert("dwell/1/1.000/hall", "dwell", Severity.INFO, 1, "east", 1.0, 2.0, "Stays.", (EAST, WEST))
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger.append([make_sighting(1, EAST, 0, make_path(0)), make_sighting(2, WEST, 0, make_path(20)), own, place])
+    ledger.close()
+    (tmp_path / "alerts.jsonl").write_bytes(to_line(own) + to_line(place))
+    assert command(tmp_path / "ledger.sqlite", "erase", "1") == 0
+    reader = LedgerReader(tmp_path / "ledger.sqlite")
+    assert reader.alerts() == [replace(place, evidence=(WEST,))]
+    assert faults_of(reader.path) == []
+    reader.close()
+    assert (tmp_path / "alerts.jsonl").read_bytes() == to_line(replace(place, evidence=(WEST,)))
