@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-WELL, ILL, NONE = 0, 1, 2
+WELL, ILL, NONE, ENDED = 0, 1, 2, 3
 MAX_AGE_S = 30.0
 """Seconds after which a status is too old: the run that wrote it has ended or hangs. Longer notices that later."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the health of a run. Return 0 if all is well, 1 if something is not, 2 if there is no status."""
+    """Print the health of a run; return the exit code that ``make_parser`` describes."""
     folder = make_parser().parse_args(arguments).output
     paths = [path for path in (folder / "status.json", *folder.glob("*/status.json")) if path.exists()]
     if not paths:
@@ -26,6 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f"error: {path}: expected a status, got {error}", file=sys.stderr)
         return NONE
+    summary = path.with_name("summary.json")
+    if summary.exists() and summary.stat().st_mtime >= path.stat().st_mtime:
+        print(f"{path.parent}: the run has ended; summary.json says how")
+        return ENDED
     troubles = troubles_of(status, time.time())
     print(f"{path.parent}: {status['match']['num_sightings']} sightings, {len(status['cameras'])} cameras")
     for camera_id, camera in status["cameras"].items():
@@ -40,7 +44,8 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the parser of this command."""
     parser = argparse.ArgumentParser(
         prog="passerby status",
-        description="Tell how a run is: exit code 0 if all is well, 1 if something is not, 2 if there is no status.",
+        description="Tell how a run is: exit code 0 if all is well, 1 if something is not, 2 if there is no status, "
+        "3 if the run has ended.",
     )
     parser.add_argument("output", type=Path, help="output folder of a run, or a folder of such folders: the newest")
     return parser
@@ -50,7 +55,7 @@ def troubles_of(status: dict[str, Any], now: float) -> list[str]:
     """Return what is wrong, a line for each; ``status`` is the content of ``status.json``, ``now`` Unix seconds."""
     troubles = []
     if now - status["at"] > MAX_AGE_S:
-        troubles.append(f"its status is {now - status['at']:.0f} s old: the run has ended, or hangs")
+        troubles.append(f"its status is {now - status['at']:.0f} s old: the run was killed, or hangs")
     for camera_id, camera in status["cameras"].items():
         reason = camera["error"] or camera["away"] or ("its process does not answer" if camera["is_silent"] else None)
         if reason:

@@ -32,6 +32,17 @@ def test_a_run_that_follows_its_cameras_is_well(tmp_path: Path, capsys: pytest.C
     assert capsys.readouterr().out == f"{tmp_path}: 7 sightings, 2 cameras\n"
 
 
+def test_a_run_that_has_ended_is_told_from_one_that_hangs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, age_s=100.0, east=CameraStatus())
+    assert main([str(tmp_path)]) == 1
+    (tmp_path / "summary.json").write_text("{}")
+    assert main([str(tmp_path)]) == 3
+    assert "the run has ended" in capsys.readouterr().out
+    time.sleep(0.01)
+    write(tmp_path, east=CameraStatus())  # it was resumed
+    assert main([str(tmp_path)]) == 0
+
+
 @pytest.mark.parametrize(
     ("camera", "said"),
     [
