@@ -111,7 +111,7 @@ class FinalTracks:
         return NOBODY if slot is None else self._person_of_group[self._group_of_slot[slot]]
 
     def knows(self, part: TrackPart) -> bool:
-        """Return whether a part was ever seen, whoever it belongs to now."""
+        """Return whether a part was ever seen, even if it belongs to nobody now."""
         return self._slot(part) is not None
 
     def parts(self) -> list[TrackPart]:

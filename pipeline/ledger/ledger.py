@@ -33,7 +33,7 @@ class Ledger:
         path: The file; created if it is missing.
 
     Attributes:
-        lease: The right to write it; whoever directs the writer has to renew it.
+        lease: The right to write it; the process that directs the writer has to renew it.
 
     Raises:
         LedgerHeldError: If another process writes it; see ``Lease``.

@@ -43,7 +43,7 @@ class AbsenceRule:
         self._zones = parse_zones(zones, self._builder, ground)
         self._max_absence_s = max_absence_s
         self._seen_at: dict[str, float] = {}
-        self._told: dict[str, float] = {}
+        self._reported: dict[str, float] = {}
         self._newest = -inf
 
     def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
@@ -58,7 +58,7 @@ class AbsenceRule:
             since = self._seen_at[zone.name]
             if times[0] - since > self._max_absence_s and self._counts(zone, since):
                 found.append(self._report(zone, since, float(times[0])))
-            self._told.pop(zone.name, None)
+            self._reported.pop(zone.name, None)
             self._seen_at[zone.name] = max(since, float(times[-1]))
         return found
 
@@ -68,8 +68,8 @@ class AbsenceRule:
         for zone in self._zones:
             since = self._seen_at.get(zone.name, inf)
             is_due = now - SETTLE_S - since > self._max_absence_s and self._counts(zone, since)
-            if is_due and self._told.get(zone.name) != since:
-                self._told[zone.name] = since
+            if is_due and self._reported.get(zone.name) != since:
+                self._reported[zone.name] = since
                 found.append(self._report(zone, since, None))
         return found
 
@@ -79,21 +79,21 @@ class AbsenceRule:
 
     def on_end(self) -> Iterable[Alert]:
         """Report the absences that were told as over with the last sighting anywhere: nobody looks any more."""
-        told = ((zone, self._told.get(zone.name)) for zone in self._zones)
+        reported = ((zone, self._reported.get(zone.name)) for zone in self._zones)
         return [
             self._report(zone, since, max(self._newest, since + self._max_absence_s))
-            for zone, since in told
+            for zone, since in reported
             if since is not None
         ]
 
     def snapshot(self) -> bytes:
         """Return the state."""
-        return serialise((self._seen_at, self._told, self._newest))
+        return serialise((self._seen_at, self._reported, self._newest))
 
     def restore(self, state: bytes) -> None:
         """Take over the state of another instance. Raises ``WireFormatError`` as ``Stateful``."""
         loaded = deserialise(state, tuple[dict[str, float], dict[str, float], float])
-        self._seen_at, self._told, self._newest = loaded
+        self._seen_at, self._reported, self._newest = loaded
 
     def _counts(self, zone: Zone, since: float) -> bool:
         return zone.schedule is None or zone.schedule.holds_at(since + self._max_absence_s)
