@@ -21,7 +21,7 @@ from connectors.console.store.ledger_view import LedgerView
 from connectors.console.store.notes import NotesStore
 from connectors.console.store.pictures import PictureStore
 from connectors.console.store.site import SiteReader
-from pipeline.core import CorrectionCommand, TrackPart
+from pipeline.core import CorrectionCommand
 from pipeline.ledger import NOBODY, submit_command
 from pipeline.ledger.apply import Forget
 from pipeline.ledger.ledger import is_being_written
@@ -146,8 +146,8 @@ class AppState:
 
     def drop_erased(self) -> int:
         """Delete pictures and notes of erased sightings; return the number of pictures deleted."""
-        gone = [part for part in self.pictures.parts() if self._is_erased(part)]
-        gone += [part for part in self.notes.noted_parts() if self._is_erased(part)]
+        parts = [*self.pictures.parts(), *self.notes.noted_parts()]
+        gone = [part for part in parts if self.ledger_view.was_erased(part)]
         self.ledger_view.forget(gone)
         self.notes.forget_parts(gone)
         return self.pictures.drop(gone)
@@ -158,10 +158,6 @@ class AppState:
         old = self.pictures.parts(older_than_s=ORPHAN_AGE_S)
         orphans = [part for part in old if self.ledger_view.person_of(part) == NOBODY]
         return self.pictures.drop(orphans) if orphans else 0
-
-    def _is_erased(self, part: TrackPart) -> bool:
-        is_nobody = self.ledger_view.person_of(part) == NOBODY
-        return is_nobody and (self.ledger_view.was_seen(part) or self.ledger_view.was_erased(part))
 
     def close(self) -> None:
         """Close the files."""

@@ -110,10 +110,6 @@ class FinalTracks:
         slot = self._slot(part)
         return NOBODY if slot is None else self._person_of_group[self._group_of_slot[slot]]
 
-    def knows(self, part: TrackPart) -> bool:
-        """Return whether a part was ever seen, even if it belongs to nobody now."""
-        return self._slot(part) is not None
-
     def parts(self) -> list[TrackPart]:
         """Return all parts, by slot."""
         return self.parts_at(range(len(self._part_of_slot)))

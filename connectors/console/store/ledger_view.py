@@ -90,11 +90,6 @@ class LedgerView:
             people = self._reader.people()
             return [people.person_of(part) for part in parts]
 
-    def was_seen(self, part: TrackPart) -> bool:
-        """Return whether a part of a track was ever seen, even if it was erased since the page began."""
-        with self._lock:
-            return self._recent.knows(part) or self._reader.people().tracks.knows(part)
-
     def was_erased(self, part: TrackPart) -> bool:
         """Return whether a part of a track was erased, by whichever process; see ``LedgerReader.was_erased``."""
         with self._lock:

@@ -73,10 +73,6 @@ class RecentEvents:
         """Return the newest part of those tracks that are known."""
         return {track: self._tracks[track][-1].part for track in tracks if track in self._tracks}
 
-    def knows(self, part: TrackPart) -> bool:
-        """Return whether a part of a track is in memory."""
-        return any(span.part == part for span in self._tracks.get(str(part.track_id), ()))
-
     def uncertain(self) -> list[Event]:
         """Return sightings that the pipeline was uncertain about, newest first."""
         return list(reversed(self._uncertain))
