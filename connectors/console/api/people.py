@@ -8,6 +8,7 @@ from fastapi.responses import Response
 
 from connectors.console.api.permissions import Viewer
 from connectors.console.store.accounts import User
+from connectors.console.store.best_parts import BestParts
 from connectors.console.store.ledger_view import LedgerView
 from connectors.console.store.notes import NotesStore
 from connectors.console.store.pictures import PictureStore
@@ -157,22 +158,11 @@ class PeopleRoutes:
         self, person_ids: Sequence[int], user: User, *, other_than: TrackId | None = None
     ) -> dict[int, dict[str, Any]]:
         """Return the part of a track with the best picture of each person; from ``other_than`` only if need be."""
-        qualities: dict[TrackId, dict[int, float]] = {}
-        faces = {}
-        for person_id, parts in self._ledger_view.newest_parts_of(set(person_ids)).items():
-            best: tuple[bool, float, TrackPart] | None = None
-            for part in parts:
-                track_id = part.track_id
-                if not user.sees(track_id.camera_id):
-                    continue
-                if track_id not in qualities:
-                    qualities[track_id] = self._pictures.qualities(track_id)
-                quality = qualities[track_id].get(part.part)
-                if quality is not None and (best is None or (track_id != other_than, quality, part) > best):
-                    best = (track_id != other_than, quality, part)
-            if best is not None:
-                faces[person_id] = {"track": str(best[2].track_id), "part": best[2].part}
-        return faces
+        best = BestParts(self._ledger_view, self._pictures, user, set(person_ids))
+        faces = {each: best.of_person(each, other_than=other_than) or best.of_person(each) for each in person_ids}
+        return {
+            each: {"track": str(part.track_id), "part": part.part} for each, part in faces.items() if part is not None
+        }
 
     def _candidates(self, person_id: int, user: User) -> list[dict[str, Any]]:
         """Return others whom this person may be, ranked by the probability that the pipeline gave them."""

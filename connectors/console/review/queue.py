@@ -4,8 +4,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from connectors.console.review.best_pictures import BestPictures
 from connectors.console.store.accounts import User
+from connectors.console.store.best_parts import BestParts
 from connectors.console.store.ledger_view import LedgerView
 from connectors.console.store.notes import Label, NotesStore
 from connectors.console.store.pictures import PictureStore
@@ -72,7 +72,7 @@ class ReviewQueue:
         """Return the questions that no label answers yet, the most uncertain first; one for each pair of tracks."""
         labelled = {frozenset((label.first.track_id, label.second.track_id)) for label in self._notes.labels()}
         asked = [(event, *self._asked(event)) for event in self._ledger_view.uncertain()]
-        best = BestPictures(self._ledger_view, self._pictures, user, {candidate for _, _, candidate in asked})
+        best = BestParts(self._ledger_view, self._pictures, user, {candidate for _, _, candidate in asked})
         found: dict[frozenset[TrackId], Question] = {}
         for event, owner, candidate in asked:
             question = None if NOBODY in (owner, candidate) else _question(event, candidate, best)
@@ -101,7 +101,7 @@ class ReviewQueue:
 
     def best_of_tracks(self, user: User, num: int) -> dict[TrackId, TrackPart]:
         """Return the part with the best picture of each of the newest tracks that a user may see."""
-        best = BestPictures(self._ledger_view, self._pictures, user, ())
+        best = BestParts(self._ledger_view, self._pictures, user, ())
         tracks = (spans[0][0].part.track_id for spans in self._ledger_view.newest_tracks(num))
         return {track_id: part for track_id in tracks if (part := best.of_track(track_id)) is not None}
 
@@ -125,7 +125,7 @@ class ReviewQueue:
         return (NOBODY, NOBODY) if candidate == owner else (owner, candidate)
 
 
-def _question(event: Event, candidate: int, best: BestPictures) -> Question | None:
+def _question(event: Event, candidate: int, best: BestParts) -> Question | None:
     """Return the question of an uncertain sighting; None if a picture is missing."""
     assert event.part is not None
     first = best.of_track(event.part.track_id)
