@@ -32,6 +32,7 @@ from connectors.kafka.outbox import Outbox, OutboxMessage
 from connectors.kafka.preflight import Needed, who, why_not
 from connectors.kafka.probe import why_unreachable
 from connectors.kafka.topics import TopicSpec, make_topics, out_of_step
+from connectors.sinks.retry_pause import RetryPause
 from pipeline.core import Alert, Correction, Record, Sighting
 from pipeline.core.errors import ConfigError, SinkBusyError
 from pipeline.core.sink_report import SinkReport
@@ -124,8 +125,8 @@ class KafkaSink:
         self._suspects: deque[int] = deque()
         self._alone: int | None = None
         self._is_poisoned = False  # kafka-python refuses whatever follows a message that was refused
-        self._num_failures = 0
-        self._retry_at = self._answered_at = 0.0
+        self._pause = RetryPause(first_s=FIRST_RETRY_S, max_s=MAX_RETRY_S)
+        self._answered_at = 0.0
         self._why = "no answer yet"
         self._logged: str | None = None
         self.num_dead = 0
@@ -289,7 +290,7 @@ class KafkaSink:
                 self._num_in_flight -= 1
         self._outbox.delivered(delivered)
         if delivered:
-            self._num_failures = 0
+            self._pause.accepted()
             if self._logged is not None:
                 logger.warning("sink.kafka: %s takes events again", self._servers)
                 self._logged = None
@@ -298,7 +299,7 @@ class KafkaSink:
 
     def _has_producer(self) -> bool:
         """Connect to the broker if it is time to try; return whether there is a connection."""
-        if self._producer is None and time.monotonic() >= self._retry_at:
+        if self._producer is None and self._pause.left_s <= 0:
             try:
                 # Read anew for each attempt: a password or a certificate may have changed.
                 self._made_with = options = self._client_options()
@@ -342,8 +343,7 @@ class KafkaSink:
         self._last_sent = self._num_in_flight = 0
         self._suspects.clear()
         self._alone = None
-        self._retry_at = time.monotonic() + min(MAX_RETRY_S, FIRST_RETRY_S * 2 ** min(self._num_failures, 16))
-        self._num_failures += 1
+        self._pause.refused()
 
     def _tell(self, why: str) -> None:
         self._why = why
@@ -391,7 +391,7 @@ class KafkaSink:
         self._outbox.delivered([number])
 
     def _busy(self) -> SinkBusyError:
-        retry_after_s = max(self._retry_at - time.monotonic(), FIRST_RETRY_S)
+        retry_after_s = max(self._pause.left_s, FIRST_RETRY_S)
         return SinkBusyError(
             f"sink.kafka: expected {self._servers} to take {len(self._outbox)} events, got {self._why}; "
             f"trying again in {retry_after_s:.1f} s",

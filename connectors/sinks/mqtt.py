@@ -23,6 +23,7 @@ from connectors.alerting.home_assistant import Entities
 from connectors.alerting.incident_topics import IncidentTopics, TopicMessage
 from connectors.alerting.mqtt_address import MqttAddress, parse_address
 from connectors.alerting.severities import severities_from
+from connectors.sinks.retry_pause import RetryPause
 from pipeline.core import Alert, Record
 from pipeline.core.errors import ConfigError, SinkBusyError
 
@@ -97,8 +98,7 @@ class MqttSink:
         if discovery is not None:
             self._entities = Entities(self._root, checked_topic(discovery, "discovery"), places)
         self._picture_wait_s, self._timeout_s = picture_wait_s, timeout_s
-        self._num_failures = 0
-        self._retry_at = 0.0
+        self._pause = RetryPause(first_s=FIRST_RETRY_S, max_s=MAX_RETRY_S)
         self._logged: str | None = None
         self._why = "no answer yet"
         self._is_announced = False
@@ -172,7 +172,7 @@ class MqttSink:
         """Connect if it is time to; return once there is a connection."""
         if self._client.is_connected():
             return
-        pause_s = self._retry_at - time.monotonic()
+        pause_s = self._pause.left_s
         if pause_s > 0:
             raise SinkBusyError(f"sink.mqtt: {self._address.shown} is not available yet", retry_after_s=pause_s)
         try:
@@ -187,7 +187,7 @@ class MqttSink:
                 time.sleep(0.005)
         except (OSError, ValueError) as error:
             raise self._busy(str(error) or type(error).__name__) from error
-        self._num_failures = 0
+        self._pause.accepted()
         if self._logged is not None:
             logger.warning("sink.mqtt: %s takes alerts again", self._address.shown)
             self._logged = None
@@ -232,9 +232,7 @@ class MqttSink:
                 raise self._busy("no confirmation in time")
 
     def _busy(self, reason: str) -> SinkBusyError:
-        pause_s = min(MAX_RETRY_S, FIRST_RETRY_S * 2 ** min(self._num_failures, 8))
-        self._num_failures += 1
-        self._retry_at = time.monotonic() + pause_s
+        pause_s = self._pause.refused()
         if reason != self._logged:
             self._logged = reason
             logger.error("sink.mqtt: expected %s to take alerts, got %s; they wait", self._address.shown, reason)

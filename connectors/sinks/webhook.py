@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import logging
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from connectors.alerting.cloud_event import cloud_event
 from connectors.alerting.details import AlertDetailReader
 from connectors.alerting.incident_topics import alert_body, payload
 from connectors.alerting.severities import severities_from
+from connectors.sinks.retry_pause import RetryPause
 from pipeline.core import Alert, AlertState, Record
 from pipeline.core.errors import ConfigError, SinkBusyError
 from pipeline.core.sink_report import SinkReport
@@ -116,8 +116,7 @@ class WebhookSink:
         self._max_waiting = max_waiting
         self._waiting: dict[str, _Delivery] = {}
         self._delivered: dict[str, None] = {}
-        self._num_failures = 0
-        self._retry_at = 0.0
+        self._pause = RetryPause(first_s=FIRST_RETRY_S, max_s=MAX_RETRY_S)
         self._refused_with: set[int] = set()
         self.num_delivered = 0
         self.num_dropped = 0
@@ -212,7 +211,7 @@ class WebhookSink:
 
     def _deliver(self) -> None:
         """Send the waiting alerts, in order, until one cannot be sent."""
-        pause_s = self._retry_at - time.monotonic()
+        pause_s = self._pause.left_s
         if self._waiting and pause_s > 0:
             raise SinkBusyError("webhook: receiver is not available yet", retry_after_s=pause_s)
         while self._waiting:
@@ -241,7 +240,7 @@ class WebhookSink:
         status = response.status_code
         if status == 429 or status >= 500:
             raise self._busy(f"status {status}", _retry_after_s(response.headers.get("Retry-After")))
-        self._num_failures = 0
+        self._pause.accepted()
         if response.is_success:
             self.num_delivered += 1
             return
@@ -256,11 +255,7 @@ class WebhookSink:
 
     def _busy(self, reason: str, asked_s: float | None) -> SinkBusyError:
         """Count a failure and return the error that says when to try again."""
-        pause_s = min(MAX_RETRY_S, FIRST_RETRY_S * 2 ** min(self._num_failures, 16))
-        if asked_s is not None:
-            pause_s = min(MAX_RETRY_AFTER_S, max(asked_s, 0.0))
-        self._num_failures += 1
-        self._retry_at = time.monotonic() + pause_s
+        pause_s = self._pause.refused(None if asked_s is None else min(MAX_RETRY_AFTER_S, max(asked_s, 0.0)))
         return SinkBusyError(
             f"webhook: expected a 2xx answer from {self._url.host}, got {reason}; trying again in {pause_s:g} s",
             retry_after_s=pause_s,
