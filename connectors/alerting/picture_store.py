@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from connectors.console.store.database import Database
+from connectors.private_database import Database
 from pipeline.core import TrackId, TrackPart
 
 FILE = "alert_pictures.sqlite"

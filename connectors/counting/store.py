@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from connectors.console.store.database import Database
+from connectors.private_database import Database
 from pipeline.alerts.plane_geometry import Points
 from pipeline.core import TrackId, TrackPart
 from pipeline.counts.facts import Fact, FactKind

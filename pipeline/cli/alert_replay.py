@@ -22,10 +22,10 @@ from yaml import YAMLError
 from connectors.sinks.box_store import StoredPart, read_boxes
 from connectors.sinks.final_boxes import SPOOLED
 from pipeline.alerts.engine import AlertEngine
-from pipeline.cli.true_sightings import true_sightings
+from pipeline.cli.true_sightings import certain_sighting, true_sightings
 from pipeline.config.composition import CONFIGS
 from pipeline.config.plugins import build
-from pipeline.core import Alert, AlertState, CorrectionKind, FrameStamp, Outcome, Sighting, TrackPath
+from pipeline.core import Alert, AlertState, CorrectionKind, Sighting, TrackPath
 from pipeline.core.errors import ConfigError
 from pipeline.ledger import NOBODY, LedgerReader
 
@@ -132,7 +132,6 @@ def _sightings(parts: Sequence[StoredPart], reader: LedgerReader) -> Iterator[Si
         boxes = np.frombuffer(stored.boxes, SPOOLED)
         if person_id == NOBODY or not len(boxes):
             continue
-        track_id = stored.part.track_id
         path = TrackPath(
             indices=boxes["index"].astype(np.int64),
             captured_at=boxes["captured_at"].astype(np.float64),
@@ -140,21 +139,4 @@ def _sightings(parts: Sequence[StoredPart], reader: LedgerReader) -> Iterator[Si
             scores=boxes["score"].astype(np.float32),
             frame_hw=stored.frame_hw,
         )
-        first, last = (
-            FrameStamp(track_id.camera_id, int(path.indices[i]), float(path.captured_at[i])) for i in (0, -1)
-        )
-        yield Sighting(
-            person_id=person_id,
-            track_id=track_id,
-            part=stored.part.part,
-            first=first,
-            last=last,
-            box_xyxy=path.boxes_xyxy[-1].copy(),
-            outcome=Outcome.MATCHED,
-            distance=None,
-            probability=1.0,  # after all corrections
-            runner_up=None,
-            gates=(),
-            path=path,
-            is_last=False,
-        )
+        yield certain_sighting(stored.part, person_id, path, is_last=False)

@@ -13,7 +13,7 @@ from connectors.sinks.box_store import StoredPart
 from connectors.sinks.final_boxes import SPOOLED
 from pipeline.cli.truth import true_tables
 from pipeline.config.composition import load_written
-from pipeline.core import FrameStamp, Outcome, Sighting, TrackId, TrackPath
+from pipeline.core import FrameStamp, Outcome, Sighting, TrackId, TrackPart, TrackPath
 from pipeline.core.errors import ConfigError
 from pipeline.evaluation.track_table import TrackTable
 
@@ -87,19 +87,26 @@ def _of_camera(
                     scores=np.ones(len(chosen), np.float32),
                     frame_hw=frame_hw,
                 )
-                first, last = (FrameStamp(camera_id, int(path.indices[i]), float(path.captured_at[i])) for i in (0, -1))
-                yield Sighting(
-                    person_id=person_id,
-                    track_id=TrackId(camera_id, 0, number),
-                    part=part,
-                    first=first,
-                    last=last,
-                    box_xyxy=path.boxes_xyxy[-1].copy(),
-                    outcome=Outcome.MATCHED,
-                    distance=None,
-                    probability=1.0,
-                    runner_up=None,
-                    gates=(),
-                    path=path,
-                    is_last=part == len(parts) - 1,
-                )
+                name = TrackPart(TrackId(camera_id, 0, number), part)
+                yield certain_sighting(name, person_id, path, is_last=part == len(parts) - 1)
+
+
+def certain_sighting(part: TrackPart, person_id: int, path: TrackPath, *, is_last: bool) -> Sighting:
+    """Return a sighting of a part of a track about whose person there is no doubt."""
+    camera_id = part.track_id.camera_id
+    first, last = (FrameStamp(camera_id, int(path.indices[i]), float(path.captured_at[i])) for i in (0, -1))
+    return Sighting(
+        person_id=person_id,
+        track_id=part.track_id,
+        part=part.part,
+        first=first,
+        last=last,
+        box_xyxy=path.boxes_xyxy[-1].copy(),
+        outcome=Outcome.MATCHED,
+        distance=None,
+        probability=1.0,
+        runner_up=None,
+        gates=(),
+        path=path,
+        is_last=is_last,
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from connectors.console.store.database import Database
+from connectors.private_database import Database
 from pipeline.core.errors import ConfigError
 
 MIN_PASSWORD = 10

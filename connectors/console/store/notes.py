@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from connectors.console.store.database import Database
+from connectors.private_database import Database
 from pipeline.core import TrackId, TrackPart
 from pipeline.ledger.audit import write_audit
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from connectors.console.store.database import Database
+from connectors.private_database import Database
 from pipeline.core import TrackId, TrackPart
 
 TABLES = """

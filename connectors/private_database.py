@@ -1,4 +1,4 @@
-"""Small private SQLite files: accounts, notes, pictures."""
+"""Small private SQLite files: accounts, notes, pictures, counts."""
 
 import os
 import sqlite3
