@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from connectors.sinks.terminal import TerminalSink
-from pipeline.cli.alert_replay import replay, replay_truth
+from pipeline.cli.scoring.alert_replay import replay, replay_truth
 from pipeline.config.composition import load_config
 from pipeline.core import Alert
 from pipeline.core.errors import ConfigError, ReidError

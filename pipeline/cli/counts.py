@@ -15,7 +15,7 @@ from rich.table import Table
 
 from connectors.counting.export import write_table
 from connectors.counting.reader import CountReader
-from pipeline.cli.true_counts import differences, true_rows
+from pipeline.cli.scoring.true_counts import differences, true_rows
 from pipeline.core.errors import ConfigError, ReidError
 from pipeline.counts.rows import Row
 

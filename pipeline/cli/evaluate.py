@@ -20,7 +20,7 @@ from rich.table import Table
 from pipeline.camera.detection import letterbox
 from pipeline.camera.tracking import TrackingStage
 from pipeline.cli.run import run
-from pipeline.cli.truth import true_tables
+from pipeline.cli.scoring.truth import true_tables
 from pipeline.config.composition import load_config
 from pipeline.config.plan import make_plan
 from pipeline.config.plugins import build

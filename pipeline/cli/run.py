@@ -12,8 +12,8 @@ from typing import NoReturn
 
 from pipeline.cli.page_after_run import keep_page
 from pipeline.cli.recordings import check_recordings, write_recordings
+from pipeline.cli.scoring.truth import score_run, true_tables
 from pipeline.cli.stop_signals import stop_on_signals
-from pipeline.cli.truth import score_run, true_tables
 from pipeline.config.composition import CONFIGS, load_config, to_yaml
 from pipeline.config.plan import is_elsewhere, make_plan
 from pipeline.config.plugins import check_outside

@@ -9,8 +9,8 @@ from pipeline.core import Tracklet
 from pipeline.core.errors import ConfigError
 from pipeline.embedding.enrolment import enrolment_tracklet
 from pipeline.runtime.batch_actor import BatchActor
-from pipeline.runtime.camera_actor import CameraActor
-from pipeline.runtime.camera_host import Calls
+from pipeline.runtime.cameras.camera_actor import CameraActor
+from pipeline.runtime.cameras.camera_host import Calls
 from pipeline.runtime.match_actor import MatchActor
 from pipeline.runtime.plan import Plan
 from pipeline.runtime.processes import InlineProcesses, Processes, RayProcesses

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 
 from pipeline.runtime.actor_ref import ActorHost, ActorRef
 from pipeline.runtime.batch_actor import BatchActor
-from pipeline.runtime.camera_group import CameraGroup
-from pipeline.runtime.camera_host import Calls, CameraHost, MakeCamera, MakeStages, start_here
+from pipeline.runtime.cameras.camera_group import CameraGroup
+from pipeline.runtime.cameras.camera_host import Calls, CameraHost, MakeCamera, MakeStages, start_here
+from pipeline.runtime.cameras.restarting_camera import RestartingCamera
 from pipeline.runtime.plan import ProcessLimits, Share
 from pipeline.runtime.process_watch import ProcessWatch
-from pipeline.runtime.restarting_camera import RestartingCamera
 from pipeline.runtime.running_pipeline import Camera
 from pipeline.telemetry.batch_status import BatchStatus
 

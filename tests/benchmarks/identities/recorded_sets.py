@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from pipeline.camera.detection import DetectionStage, letterbox
 from pipeline.cli.evaluate import LIBRARY_DEFAULTS, naive_tracks
-from pipeline.cli.truth import true_tables
+from pipeline.cli.scoring.truth import true_tables
 from pipeline.config.composition import load_config
 from pipeline.config.plan import make_plan
 from pipeline.config.plugins import build

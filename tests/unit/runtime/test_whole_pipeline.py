@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from camera_parts import LIMITS, EndlessSource, OneTracker, make_frames
 from factories import make_detections, make_embedding
 from people import make_match
-from test_camera_actor import LIMITS, EndlessSource, OneTracker, make_frames
 
 from connectors.sinks.memory import MemorySink
 from connectors.sources.memory import MemorySource

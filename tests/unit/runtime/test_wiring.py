@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from camera_parts import LIMITS, FakePipeline, make_frames
+from camera_parts import make_actor as make_camera
 from factories import make_detections
 from people import see
-from test_camera_actor import LIMITS, FakePipeline, make_frames
-from test_camera_actor import make_actor as make_camera
 from test_match_actor import EveryoneRule, SlowFlushSink, end, make_actor
 from test_whole_pipeline import FakeStage, LostCamera, embed, make_plan, run, watch
 
@@ -26,8 +26,8 @@ from pipeline.core import CommandKind, CorrectionCommand, Detections, Embedding,
 from pipeline.core.errors import ProcessLostError
 from pipeline.ledger import submit_command
 from pipeline.runtime.assembly import start_pipeline
-from pipeline.runtime.camera_actor import Checkpoint
-from pipeline.runtime.restarting_camera import RestartingCamera
+from pipeline.runtime.cameras.camera_actor import Checkpoint
+from pipeline.runtime.cameras.restarting_camera import RestartingCamera
 from pipeline.telemetry.batch_status import BatchStatus
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_status import MatchStatus
@@ -215,7 +215,7 @@ def test_the_log_says_which_camera_was_started_again_and_where(
         start = processes.__next__
         return await RestartingCamera("camera east", start, max_restarts=1, checkpoint_every_s=1.0).run()
 
-    with caplog.at_level(logging.WARNING, logger="pipeline.runtime.restarting_camera"):
+    with caplog.at_level(logging.WARNING, logger="pipeline.runtime.cameras.restarting_camera"):
         assert asyncio.run(main()).frames_read == 7
     (record,) = caplog.records
     assert "camera east" in record.getMessage()

@@ -22,7 +22,7 @@ from connectors.pictures.encoded_image import Encoding
 from connectors.pictures.h264 import H264Encoder
 from pipeline.camera.tracking import TrackingStage
 from pipeline.core import Detections, Frame, FrameStamp, LetterboxedFrame, TrackUpdate
-from pipeline.runtime.camera_actor import CameraActor
+from pipeline.runtime.cameras.camera_actor import CameraActor
 from pipeline.runtime.deliveries import Acknowledgement
 from pipeline.runtime.plan import CameraLimits
 from pipeline.telemetry.camera_status import CameraStatus

@@ -7,8 +7,8 @@ from pathlib import Path
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.plane_geometry import Points
 from pipeline.alerts.zones import parse_lines, parse_zones
-from pipeline.cli.alert_replay import stored_boxes
-from pipeline.cli.true_sightings import true_sightings
+from pipeline.cli.scoring.alert_replay import stored_boxes
+from pipeline.cli.scoring.true_sightings import true_sightings
 from pipeline.config.composition import load_written
 from pipeline.core import TrackPart
 from pipeline.counts.facts import Fact, FactFinder

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from pipeline.core.errors import ProcessLostError
-from pipeline.runtime.checkpoint import Checkpoint
+from pipeline.runtime.cameras.checkpoint import Checkpoint
 from pipeline.runtime.process_watch import BUDGET_S
 from pipeline.telemetry.camera_status import CameraStatus
 

@@ -12,7 +12,7 @@ from pipeline.camera.detection import letterbox
 from pipeline.camera.steady_size import SteadySize
 from pipeline.camera.view_watch import ViewWatch
 from pipeline.core import Frame, FrameStamp, LetterboxedFrame, Source
-from pipeline.runtime.camera_clock import CameraClock
+from pipeline.runtime.cameras.camera_clock import CameraClock
 from pipeline.runtime.plan import ALL_FRAMES, CameraIntake
 
 LOW_FPS = 4.0

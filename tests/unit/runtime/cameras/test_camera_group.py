@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.core.errors import ProcessLostError
 from pipeline.runtime.actor_ref import ActorHost, ActorRef
-from pipeline.runtime.camera_group import CameraGroup
+from pipeline.runtime.cameras.camera_group import CameraGroup
 
 
 class Host:

@@ -14,8 +14,10 @@ from pipeline.camera.tracking import TrackingStage
 from pipeline.core import Detections, Embedding, Frame, FrameStamp, Monitor, ReportingSource, Source
 from pipeline.core.errors import DataError, SourceLostError
 from pipeline.core.source_report import SourceReport
-from pipeline.runtime.camera_clock import CameraClock
-from pipeline.runtime.checkpoint import Checkpoint
+from pipeline.runtime.cameras.camera_clock import CameraClock
+from pipeline.runtime.cameras.checkpoint import Checkpoint
+from pipeline.runtime.cameras.frame_queue import FrameQueue
+from pipeline.runtime.cameras.paced_frames import Arrival, PacedFrame, PacedFrames
 from pipeline.runtime.deliveries import Deliver, Deliveries
 from pipeline.runtime.flow import (
     Detect,
@@ -26,8 +28,6 @@ from pipeline.runtime.flow import (
     ordered_map,
     tracklets_to_embeddings,
 )
-from pipeline.runtime.frame_queue import FrameQueue
-from pipeline.runtime.paced_frames import Arrival, PacedFrame, PacedFrames
 from pipeline.runtime.plan import ALL_FRAMES, CameraIntake, CameraLimits
 from pipeline.telemetry.camera_status import CameraStatus
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from connectors.sinks.box_store import StoredPart
 from connectors.sinks.final_boxes import SPOOLED
-from pipeline.cli.truth import true_tables
+from pipeline.cli.scoring.truth import true_tables
 from pipeline.config.composition import load_written
 from pipeline.core import FrameStamp, Outcome, Sighting, TrackId, TrackPart, TrackPath
 from pipeline.core.errors import ConfigError

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.runtime.frame_queue import FrameQueue
+from pipeline.runtime.cameras.frame_queue import FrameQueue
 
 
 async def read(queue: FrameQueue[int], pause_s: float = 0.0) -> list[int]:

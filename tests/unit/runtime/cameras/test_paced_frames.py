@@ -9,8 +9,8 @@ import pytest
 from factories import make_frame, make_stamp
 
 from connectors.sources.memory import MemorySource
-from pipeline.runtime.camera_clock import CameraClock
-from pipeline.runtime.paced_frames import PacedFrames
+from pipeline.runtime.cameras.camera_clock import CameraClock
+from pipeline.runtime.cameras.paced_frames import PacedFrames
 from pipeline.runtime.plan import CameraIntake
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.runtime.actor_ref import ActorHost, ActorRef
 from pipeline.runtime.batch_actor import BatchActor
-from pipeline.runtime.camera_actor import CameraActor
+from pipeline.runtime.cameras.camera_actor import CameraActor
 from pipeline.runtime.stage_calls import StageCalls
 from pipeline.telemetry.batch_status import BatchStatus
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.runtime.camera_clock import AHEAD_S, CameraClock
+from pipeline.runtime.cameras.camera_clock import AHEAD_S, CameraClock
 
 
 @pytest.mark.parametrize("ahead_s", [0.0, 0.4, -0.1, -4.9])

@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from camera_parts import FakePipeline, make_actor, make_frames
 from factories import make_frame, make_stamp
-from test_camera_actor import FakePipeline, make_actor, make_frames
 
 from connectors.sources.memory import MemorySource
 from pipeline.core import Detections, Embedding, Frame, LetterboxedFrame
 from pipeline.core.errors import ProcessLostError, ShapeError
-from pipeline.runtime.camera_actor import CameraActor
-from pipeline.runtime.checkpoint import Checkpoint
+from pipeline.runtime.cameras.camera_actor import CameraActor
+from pipeline.runtime.cameras.checkpoint import Checkpoint
+from pipeline.runtime.cameras.restarting_camera import RestartingCamera
 from pipeline.runtime.deliveries import Acknowledgement
-from pipeline.runtime.restarting_camera import RestartingCamera
 from pipeline.telemetry.camera_status import CameraStatus
 
 NUM_FRAMES = 120

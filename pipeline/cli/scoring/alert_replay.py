@@ -22,7 +22,7 @@ from yaml import YAMLError
 from connectors.sinks.box_store import StoredPart, read_boxes
 from connectors.sinks.final_boxes import SPOOLED
 from pipeline.alerts.engine import AlertEngine
-from pipeline.cli.true_sightings import certain_sighting, true_sightings
+from pipeline.cli.scoring.true_sightings import certain_sighting, true_sightings
 from pipeline.config.composition import CONFIGS
 from pipeline.config.plugins import build
 from pipeline.core import Alert, AlertState, CorrectionKind, Sighting, TrackPath
