@@ -6,6 +6,17 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
+def is_let_in(handler: BaseHTTPRequestHandler) -> bool:
+    """Return whether a request may be answered; under ``/private`` only that of ann, and others are refused here."""
+    if "private" not in handler.path or handler.headers.get("Authorization") == "Basic YW5uOnMzY3I6ZXQ=":  # ann:s3cr:et
+        return True
+    handler.send_response(401)
+    handler.send_header("WWW-Authenticate", 'Basic realm="cam"')
+    handler.send_header("Content-Length", "0")
+    handler.end_headers()
+    return False
+
+
 @contextmanager
 def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     """Serve until the block ends; yields the address, without a slash at its end."""

@@ -19,15 +19,15 @@ from plugins import ROOT
 
 pytestmark = pytest.mark.slow
 
+ALONE = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+"""The environment of commands. With the checkout on the path, pip takes it for what is installed."""
 UNWANTED = {"torch", "torchvision", "pytest", "openvino", "warp_lang", "kafka_python"}
 """Packages that extras and tests need, and the default run does not."""
 
 
 def run(*command: str | Path, cwd: Path, timeout_s: float = 900) -> str:
-    # Where the checkout is on the path, pip takes it for what is installed.
-    alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        [*map(str, command)], cwd=cwd, env=alone, capture_output=True, text=True, timeout=timeout_s, check=False
+        [*map(str, command)], cwd=cwd, env=ALONE, capture_output=True, text=True, timeout=timeout_s, check=False
     )
     assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-4000:]}"
     return done.stdout
@@ -146,9 +146,8 @@ def test_a_documented_line_installs_what_it_names(wheel: Path, tmp_path: Path, l
         "UV_TOOL_DIR": f"{tmp_path}/uv",
     }
     here |= {"PIPX_BIN_DIR": f"{folder}/bin", "UV_TOOL_BIN_DIR": f"{folder}/bin"}
-    alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     command = re.sub(r"(?<=[ '])(\.|dist/passerby-\*\.whl)(?=[\['\s]|$)", str(wheel), line)
-    done = subprocess.run(command, shell=True, cwd=ROOT, env=alone | here, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, shell=True, cwd=ROOT, env=ALONE | here, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command}: {done.stdout[-1000:]}{done.stderr[-3000:]}"
     found = run(folder / "bin/passerby", "doctor", cwd=tmp_path)
     for extra in re.findall(r"\w+", "".join(re.findall(r"\[(.*)\]", line))):

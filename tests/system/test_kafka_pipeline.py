@@ -13,8 +13,9 @@ import pytest
 from footage import write_clip
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka_broker import Broker
+from ray_cluster import RAY
 from running import ROOT, environment, interrupt, run, start
-from test_on_ray import RAY, actors_below, cluster
+from test_on_ray import actors_below, cluster
 
 __all__ = ["cluster"]
 

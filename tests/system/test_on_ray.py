@@ -1,11 +1,7 @@
 """What only a cluster can show: a submitted job, and processes that die."""
 
 import json
-import os
-import secrets
-import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -13,25 +9,18 @@ from pathlib import Path
 
 import psutil
 import pytest
+from ray_cluster import RAY, cluster_environment, end_node
 from rtsp_server import free_port
-from running import ROOT, environment, run, start
+from running import ROOT, run, start
 
 pytestmark = [pytest.mark.shared, pytest.mark.ray, pytest.mark.slow]
-
-RAY = Path(sys.executable).with_name("ray")
 
 
 @pytest.fixture
 def cluster() -> Iterator[dict[str, str]]:
     """The environment in which `ray job submit` finds a cluster of this test's own, on loopback."""
     dashboard = free_port()
-    variables = environment(
-        RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0",
-        RAY_USAGE_STATS_ENABLED="0",
-        RAY_AUTH_MODE="token",
-        RAY_AUTH_TOKEN=secrets.token_hex(32),
-        PATH=f"{RAY.parent}{os.pathsep}{os.environ['PATH']}",
-    )
+    variables = cluster_environment()
     with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as folder:  # paths of sockets must be short
         head = subprocess.Popen(
             [
@@ -46,12 +35,7 @@ def cluster() -> Iterator[dict[str, str]]:
         try:
             yield {**variables, "RAY_API_SERVER_ADDRESS": f"http://127.0.0.1:{dashboard}", "CLUSTER_FOLDER": folder}
         finally:
-            everything = [psutil.Process(head.pid), *psutil.Process(head.pid).children(recursive=True)]
-            head.send_signal(signal.SIGTERM)
-            _, left = psutil.wait_procs(everything, timeout=20)
-            for process in left:
-                process.kill()
-            head.wait()
+            end_node(head)
 
 
 def shipped(cluster: dict[str, str]) -> list[Path]:

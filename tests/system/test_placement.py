@@ -2,22 +2,17 @@
 
 import json
 import os
-import secrets
-import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
+from ray_cluster import RAY, cluster_environment, end_node
 from rtsp_server import free_port
-from running import ROOT, Finished, environment, run
+from running import ROOT, Finished, run
 
 pytestmark = [pytest.mark.shared, pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
-
-RAY = Path(sys.executable).with_name("ray")
 
 
 def start_node(command: list[str], variables: dict[str, str]) -> subprocess.Popen[str]:
@@ -46,12 +41,7 @@ def cluster() -> Iterator[dict[str, str]]:
     One node, because Ray takes others only on all network interfaces.
     """
     port = free_port()
-    variables = environment(
-        RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0",
-        RAY_USAGE_STATS_ENABLED="0",
-        RAY_AUTH_MODE="token",
-        RAY_AUTH_TOKEN=secrets.token_hex(32),
-        PATH=f"{RAY.parent}{os.pathsep}{os.environ['PATH']}",
+    variables = cluster_environment(
         PYTHONPATH=os.pathsep.join([str(ROOT), str(ROOT / "tests/support"), os.environ.get("PYTHONPATH", "")]),
     )
     with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as folder:  # paths of sockets must be short
@@ -66,12 +56,7 @@ def cluster() -> Iterator[dict[str, str]]:
         try:
             yield {**variables, "RAY_ADDRESS": f"127.0.0.1:{port}"}
         finally:
-            everything = [psutil.Process(node.pid), *psutil.Process(node.pid).children(recursive=True)]
-            node.send_signal(signal.SIGTERM)
-            _, left = psutil.wait_procs(everything, timeout=20)
-            for process in left:
-                process.kill()
-            node.communicate()
+            end_node(node)
 
 
 def run_there(cluster: dict[str, str], clip: Path, folder: Path, *overrides: str) -> Finished:

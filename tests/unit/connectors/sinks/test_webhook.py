@@ -12,6 +12,7 @@ from email import message_from_bytes
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from factories import make_sighting
@@ -94,10 +95,10 @@ def make_sink(
     secret_env: str | None = None,
     max_waiting: int = 0,
     min_severity: str = "info",
+    **options: Any,
 ) -> WebhookSink:
-    sinks.append(
-        WebhookSink(url=url, secret_env=secret_env, timeout_s=2, max_waiting=max_waiting, min_severity=min_severity)
-    )
+    needed = {"secret_env": secret_env, "timeout_s": 2, "max_waiting": max_waiting, "min_severity": min_severity}
+    sinks.append(WebhookSink(url=url, **needed, **options))
     return sinks[-1]
 
 
@@ -330,19 +331,8 @@ def test_a_mistake_in_the_configuration_is_found_before_the_run(change: dict[str
 
 
 def test_details_and_a_link_go_beside_the_alert(receiver: Receiver, sinks: list[WebhookSink], tmp_path: Path) -> None:
-    sinks.append(
-        WebhookSink(
-            url=receiver.url,
-            secret_env=None,
-            timeout_s=2,
-            max_waiting=0,
-            min_severity="info",
-            form="details",
-            output_dir=str(tmp_path),
-            page="https://page.example/",
-        )
-    )
-    sinks[-1].write([make_alert()])
+    page = {"output_dir": str(tmp_path), "page": "https://page.example/"}
+    make_sink(sinks, receiver.url, form="details", **page).write([make_alert()])
     assert receiver.taken[0]["key"] == "dwell/1/4.5"
     assert receiver.taken[0]["details"] == {
         "name": "",
@@ -362,18 +352,8 @@ def test_pictures_are_parts_of_a_form_and_signed_with_it(
     store.put(AlertPicture(TrackPart(track_id, 0), 5.0, b"\xff\xd8crop", b"\xff\xd8scene"))
     store.close()
     receiver.answers = [Answer(204)]
-    sinks.append(
-        WebhookSink(
-            url=receiver.url,
-            secret_env="HOOK_SECRET",
-            timeout_s=2,
-            max_waiting=0,
-            min_severity="info",
-            form="pictures",
-            output_dir=str(tmp_path),
-        )
-    )
-    sinks[-1].write([replace(make_alert(), evidence=(track_id,))])
+    sink = make_sink(sinks, receiver.url, secret_env="HOOK_SECRET", form="pictures", output_dir=str(tmp_path))
+    sink.write([replace(make_alert(), evidence=(track_id,))])
     _, headers, body = receiver.requests[0]
     text = f"Content-Type: {headers['Content-Type']}\r\n\r\n".encode() + body
     parts = {
@@ -388,17 +368,7 @@ def test_pictures_are_parts_of_a_form_and_signed_with_it(
 
 def test_cloud_events_are_headers_beside_the_same_body(receiver: Receiver, sinks: list[WebhookSink]) -> None:
     make_sink(sinks, receiver.url).write([make_alert()])
-    sinks.append(
-        WebhookSink(
-            url=receiver.url,
-            secret_env=None,
-            timeout_s=2,
-            max_waiting=0,
-            min_severity="info",
-            cloudevents=True,
-        )
-    )
-    sinks[-1].write([make_alert()])
+    make_sink(sinks, receiver.url, cloudevents=True).write([make_alert()])
     (_, plain, body), (_, headers, same) = receiver.requests
     assert body == same
     assert not [name for name in plain if name.startswith("ce-")]
