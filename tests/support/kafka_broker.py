@@ -155,7 +155,7 @@ class Broker:
                 future.get(timeout=30)
 
     def read(self, topic: str, count: int | None = None, timeout_s: float = 20) -> list[ConsumerRecord]:
-        """Return the messages of a topic when there are ``count``; None: when none arrives for a second."""
+        """Return the messages of a topic when there are ``count``; None: those that it holds now."""
         found: list[ConsumerRecord] = []
         with contextlib.closing(
             KafkaConsumer(bootstrap_servers=self.servers, enable_auto_commit=False, auto_offset_reset="earliest")
@@ -168,10 +168,13 @@ class Broker:
             partitions = [TopicPartition(topic, number) for number in there]
             consumer.assign(partitions)
             consumer.seek_to_beginning(*partitions)
+            ends = {} if self.is_tansu else consumer.end_offsets(partitions)
             while (count is None or len(found) < count) and time.monotonic() < deadline:
-                arrived = consumer.poll(1000)
-                if count is None and not arrived:
+                if count is None and ends and all(consumer.position(each) >= end for each, end in ends.items()):
                     break
+                arrived = consumer.poll(1000)
+                if count is None and not ends and not arrived:
+                    break  # Tansu: when none arrives for a second
                 for messages in arrived.values():
                     found.extend(messages)
         return found
