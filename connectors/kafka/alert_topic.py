@@ -148,7 +148,7 @@ class AlertTopic:
                     return
                 if not follow and time.monotonic() - heard_at > QUIET_S:
                     raise ConnectorError(
-                        f"topic {self._topic}: expected its alerts to the end, got no answer in {QUIET_S:g} s; try again"
+                        f"topic {self._topic}: expected its alerts to the end, got none for {QUIET_S:g} s; try again"
                     )
 
 

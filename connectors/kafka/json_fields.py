@@ -23,7 +23,7 @@ MAX_DEPTH = 3
 
 PICKLE = re.compile(rb"\x80[\x02-\x05]", re.DOTALL)
 QUOTED = re.compile(r"""\s*(?:b'|b"|"|')""")
-"""How a text begins that was written with its quotes, as JSON or as Python shows bytes (``str(base64.b64encode(…))``)."""
+"""How a text begins that was written with its quotes: as JSON, or as Python shows bytes (``str(b64encode(…))``)."""
 
 BASE64_PICTURE = re.compile(rf"(?:{QUOTED.pattern})?\s*(?:data:image/[a-z+]+;base64,)?(\\?/9j\\?/|_9j_|iVBORw0KGgo)")
 """How the base64 text of a JPEG or a PNG begins. PHP writes ``\\/`` for ``/``."""
