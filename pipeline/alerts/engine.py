@@ -30,6 +30,7 @@ from pipeline.core.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.errors import ConfigError
 from pipeline.core.moves import Move, alert_after, moves_of
 from pipeline.core.serialisation import deserialise, serialise
+from pipeline.core.view_event import ViewReport
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +55,21 @@ class CorrectableRule(Protocol):
 class EndingRule(Protocol):
     """A method that a rule with lasting situations may have besides those of ``AlertRule``."""
 
-    def on_end(self) -> Iterable[Alert]:
-        """Report all situations that last as over: the stream has ended."""
+    def on_end(self, at: float) -> Iterable[Alert]:
+        """Report all situations that last as over: the stream has ended.
+
+        Args:
+            at: Unix seconds: the newest frame of any camera; minus infinite if it is not known.
+        """
+        ...
+
+
+@runtime_checkable
+class ViewRule(Protocol):
+    """A method that a rule about cameras may have besides those of ``AlertRule``."""
+
+    def on_view(self, report: ViewReport) -> Iterable[Alert]:
+        """Report what a camera says of its view. A report may come twice, if a process was lost."""
         ...
 
 
@@ -144,11 +158,23 @@ class AlertEngine:
         self._release(now)
         return self._incidents.drain()
 
-    def flush(self) -> list[Alert]:
-        """Return the alerts that the end of the stream brings: every situation is over."""
+    def watch(self, reports: Iterable[ViewReport]) -> list[Alert]:
+        """Return the alerts that follow from what cameras report of their views, in the order of event time."""
+        for report in reports:
+            for rule in self._rules.values():
+                if isinstance(rule, ViewRule):
+                    self._take_all(rule.on_view(report))
+        return self._incidents.drain()
+
+    def flush(self, at: float = -inf) -> list[Alert]:
+        """Return the alerts that the end of the stream brings: every situation is over.
+
+        Args:
+            at: Unix seconds: the newest frame of any camera; minus infinite if it is not known.
+        """
         for rule in self._rules.values():
             if isinstance(rule, EndingRule):
-                self._take_all(rule.on_end())
+                self._take_all(rule.on_end(at))
         for incident in self._incidents:
             if incident.alert.ended_at is None:
                 self._incidents.put(replace(incident, alert=replace(incident.alert, ended_at=incident.until)))
