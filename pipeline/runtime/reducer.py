@@ -8,9 +8,10 @@ from typing import Any
 
 from pipeline.alerts.engine import AlertEngine
 from pipeline.association.matcher import Matcher
-from pipeline.core import Alert, AlertState, Correction, CorrectionCommand, Embedding, Record, Sighting
+from pipeline.core import Alert, AlertState, Correction, CorrectionCommand, CorrectionKind, Embedding, Record, Sighting
 from pipeline.core.errors import ConnectorError
 from pipeline.core.serialisation import deserialise, serialise
+from pipeline.core.track import ENROLLED
 from pipeline.core.view_event import ViewReport
 from pipeline.ledger import Saved
 from pipeline.ledger.ledger import chained
@@ -105,7 +106,7 @@ class Reducer:
         processed_until: Unix seconds of event time: the end of the last window.
         busy_until: The end of the last window that was not empty.
         is_ended: The last event was the end of the stream.
-        counts: Records so far, by kind.
+        counts: Records so far, by kind, without the sightings of people who were erased.
         busy_s: Seconds of work, by stage.
     """
 
@@ -131,6 +132,9 @@ class Reducer:
         for record in records:
             # Of alerts only the raised ones count, not their amendments.
             self.counts[type(record)] += not isinstance(record, Alert) or record.state is AlertState.RAISED
+            if isinstance(record, Correction) and record.kind is CorrectionKind.ERASED:
+                erased = sum(part.track_id.camera_id != ENROLLED for part in record.parts)
+                self.counts[Sighting] -= erased  # no file has them any more
         return records
 
     def bring_back(self, saved: Saved) -> list[Record]:
