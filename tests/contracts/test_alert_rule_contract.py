@@ -11,7 +11,7 @@ import pytest
 from factories import make_path, make_sighting
 from omegaconf import OmegaConf
 
-from pipeline.alerts.engine import CorrectableRule, EndingRule, ViewRule
+from pipeline.alerts.rule_abilities import CorrectableRule, EndingRule, ViewRule
 from pipeline.core import (
     Alert,
     AlertRule,

@@ -4,7 +4,7 @@ import asyncio
 import copy
 import logging
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from math import inf
@@ -31,7 +31,7 @@ from pipeline.runtime.flow import (
     tracklets_to_embeddings,
 )
 from pipeline.runtime.plan import ALL_FRAMES, CameraIntake, CameraLimits
-from pipeline.telemetry.camera_status import CameraStatus
+from pipeline.telemetry.camera_status import CameraStatus, with_source
 
 logger = logging.getLogger(__name__)
 
@@ -129,22 +129,8 @@ class CameraActor:
 
     def _with_source(self, num_dropped: int, num_bad: int) -> CameraStatus:
         """Return the status with so many frames that the source itself dropped and left out."""
-        status = self._pipeline_status()
         report = self._source.report() if isinstance(self._source, ReportingSource) else SourceReport()
-        return replace(
-            status,
-            frames_read=status.frames_read + num_dropped + num_bad,
-            frames_dropped=status.frames_dropped + num_dropped,
-            bad_frames=status.bad_frames + num_bad,
-            bad_frame_times=report.bad_at,
-            bad_records=status.bad_records + num_bad,
-            times_repaired=report.num_times_repaired,
-            gaps=report.gaps,
-            decoder=report.decoder,
-            decoded_on_device=status.decoded_on_device + report.num_on_device,
-            is_unverified=report.is_unverified,
-            left_out=dict(Counter(status.left_out) + Counter(report.left_out)),
-        )
+        return with_source(self._pipeline_status(), report, num_dropped=num_dropped, num_bad=num_bad)
 
     def _pipeline_status(self) -> CameraStatus:
         """Return the status without the frames that the source itself dropped."""
