@@ -4,12 +4,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
+from pathlib import Path
 from typing import Any
 
 from pipeline.alerts.engine import AlertEngine
 from pipeline.association.matcher import Matcher
 from pipeline.core import Alert, AlertState, Correction, CorrectionCommand, Embedding, Record, Sighting
-from pipeline.core.errors import ConnectorError
+from pipeline.core.errors import LedgerChangedError
 from pipeline.core.serialisation import deserialise, serialise
 from pipeline.ledger import Saved
 from pipeline.ledger.ledger import chained
@@ -48,10 +49,21 @@ class EndOfStream:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """All known people were forgotten at once; their numbers are not given again."""
+    """All known people were forgotten at once; their numbers are not given again.
+
+    Attributes:
+        last_person_id: The highest number that was given.
+        is_ended: The run had ended.
+        unpublished: Records that sinks may lack: the kind of each, and the record serialised.
+    """
 
     last_person_id: int
     is_ended: bool = False
+    unpublished: Sequence[tuple[str, bytes]] = ()
+
+    def records(self) -> list[Record]:
+        """Return the records that sinks may lack, in order."""
+        return [deserialise(body, RECORDS[kind]) for kind, body in self.unpublished]
 
 
 InputEvent = Window | Forgotten | Enrolment | AppliedCommand | EndOfStream
@@ -64,6 +76,8 @@ KINDS: dict[str, type[Any]] = {
     "ending": EndOfStream,
 }
 """Input events by the kind under which the journal of a ledger stores them."""
+RECORDS: dict[str, type[Any]] = {"sighting": Sighting, "correction": Correction, "alert": Alert}
+"""Records by the kind under which a ledger stores them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +129,15 @@ class Reducer:
             self.counts[type(record)] += not isinstance(record, Alert) or record.state is AlertState.RAISED
         return records
 
-    def bring_back(self, saved: Saved) -> list[Record]:
+    def bring_back(self, saved: Saved, folder: Path) -> list[Record]:
         """Restore the state that a ledger saved, and return the records that sinks may lack, in order.
 
+        Args:
+            saved: What the ledger saved.
+            folder: Of the run; for the message.
+
         Raises:
-            ConnectorError: If the events do not lead to the same records again, because the configuration or the
+            LedgerChangedError: If the events do not lead to the same records again, because the configuration or the
                 program is another one.
         """
         if saved.state is not None:
@@ -131,11 +149,15 @@ class Reducer:
             rows = chained(chain, records)
             # Commands at rest were applied without the rules that raise alerts.
             if entry.kind not in (AT_REST, FORGOTTEN) and (rows[-1][-1] if rows else chain) != entry.chain:
-                raise ConnectorError(
-                    "ledger: expected to come to the same events again, got others; the configuration or the program "
-                    "changed since the run was interrupted: continue with those of then, or use another output_dir"
+                raise LedgerChangedError(
+                    f"{folder / 'ledger.sqlite'}: expected to come to the same events again, got others: the "
+                    "configuration or the program changed since the run was interrupted; start it once more as it was "
+                    "and stop it in order, or go on with the same numbers and strangers only, after: "
+                    f"passerby ledger forget {folder} --by NAME"
                 )
             chain = entry.chain
+            if isinstance(event, Forgotten):
+                records = event.records()
             unpublished += records if entry.number > saved.published else []
         return unpublished
 
