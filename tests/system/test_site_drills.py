@@ -39,11 +39,9 @@ PATIENCE_S = 600.0
 
 
 @pytest.fixture(scope="module")
-def rows() -> Iterator[dict[str, str]]:
-    """What was measured, by drill; written into the page at the end."""
-    found: dict[str, str] = {}
-    yield found
-    write_table(PAGE, found)
+def rows() -> dict[str, str]:
+    """What was measured, by drill; written into the page after each."""
+    return {}
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +94,7 @@ def drill(site: Site, rows: dict[str, str], name: str, act: Callable[[], None], 
         f"| {name} | {pause_s:.0f} | {again_s:.0f} | {missed} | {submitted} | {before['highest']}, {after['highest']} "
         f"| {'; '.join(wrong) or 'nothing'} | {load()} |"
     )
+    write_table(PAGE, rows)
     print(rows[name])
     assert wrong == []
     assert after["ledgers"] == ["ledger.sqlite"]

@@ -108,7 +108,7 @@ def test_a_run_that_fails_is_a_failure_so_that_the_container_starts_again(monkey
 def test_a_run_that_only_a_person_can_bring_to_go_on_is_submitted_once_until_the_container_is_stopped(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cluster = Cluster(["FAILED", "RUNNING", "FAILED"], exit_code=3)  # the stop comes with the question for its exit code
+    cluster = Cluster(["FAILED", "RUNNING", "FAILED"], exit_code=3)  # the stop comes when the exit code is asked for
     assert own(cluster, monkeypatch) == 1
     assert [call for call in cluster.calls if call.startswith("submit")] == [SUBMIT]
     assert capsys.readouterr().out.count("site: not submitted again; do what the error says") == 1
