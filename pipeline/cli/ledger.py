@@ -73,7 +73,7 @@ def make_parser() -> argparse.ArgumentParser:
         (CommandKind.NAME, "name a person and put them on the watch-list; '' takes them off"),
         (CommandKind.ERASE, "erase everything about a person"),
     ):
-        parser_of_kind = command(kind, words, _command)
+        parser_of_kind = command(str(kind), words, _command)
         parser_of_kind.add_argument(
             "person_ids", type=int, nargs=2 if kind is CommandKind.MERGE else 1, metavar="person"
         )

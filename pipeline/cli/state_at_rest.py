@@ -6,7 +6,7 @@ from pathlib import Path
 from pipeline.config.composition import load_written
 from pipeline.config.plan import make_plan
 from pipeline.core import Correction, CorrectionCommand, Embedding, Record, TrackPart
-from pipeline.core.errors import ConnectorError, ReidError
+from pipeline.core.errors import ConnectorError, ReidError, WireFormatError
 from pipeline.core.serialisation import deserialise, serialise
 from pipeline.ledger import Ledger, LedgerReader, Saved
 from pipeline.runtime.reducer import KINDS, AppliedCommand, Forgotten, Reducer, Window
@@ -82,7 +82,10 @@ def _unpublished(saved: Saved, reader: LedgerReader) -> list[tuple[str, bytes]]:
         if entry.number <= saved.published:
             chain = entry.chain
             continue
-        event = deserialise(entry.body, KINDS[entry.kind])
+        try:
+            event = deserialise(entry.body, KINDS[entry.kind])
+        except WireFormatError:  # of another version
+            continue
         if isinstance(event, Window):
             embeddings |= {TrackPart(each.track_id, each.part): each for each in event.embeddings}
         elif isinstance(event, Forgotten):
@@ -98,4 +101,6 @@ def _unpublished(saved: Saved, reader: LedgerReader) -> list[tuple[str, bytes]]:
             record = row.sighting(embeddings[row.part])
         if record is not None:
             found.append((row.kind, serialise(record)))
+        elif not row.is_erased:
+            logger.warning("event %d of the ledger may be missing at sinks: its input cannot be read", row.number)
     return found

@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.alerts.engine import AlertEngine
 from pipeline.association.matcher import Matcher
 from pipeline.core import Alert, AlertState, Correction, CorrectionCommand, Embedding, Record, Sighting
-from pipeline.core.errors import LedgerChangedError
+from pipeline.core.errors import LedgerChangedError, WireFormatError
 from pipeline.core.serialisation import deserialise, serialise
 from pipeline.ledger import Saved
 from pipeline.ledger.ledger import chained
@@ -137,11 +137,18 @@ class Reducer:
             folder: Of the run; for the message.
 
         Raises:
-            LedgerChangedError: If the events do not lead to the same records again, because the configuration or the
-                program is another one.
+            LedgerChangedError: If the events do not lead to the same records again, or the snapshot cannot be read,
+                because the configuration or the program is another one.
         """
+        way_on = f"go on with the same numbers and strangers only, after: passerby ledger forget {folder} --by NAME"
         if saved.state is not None:
-            self._restore(deserialise(saved.state, _State))
+            try:
+                self._restore(deserialise(saved.state, _State))
+            except WireFormatError as error:
+                raise LedgerChangedError(
+                    f"{folder / 'ledger.sqlite'}: expected a snapshot that this version can read, got one of another "
+                    f"version; go back to that, or {way_on}"
+                ) from error
         chain, unpublished = saved.chain, list[Record]()
         for entry in saved.entries:
             event = deserialise(entry.body, KINDS[entry.kind])
@@ -152,8 +159,7 @@ class Reducer:
                 raise LedgerChangedError(
                     f"{folder / 'ledger.sqlite'}: expected to come to the same events again, got others: the "
                     "configuration or the program changed since the run was interrupted; start it once more as it was "
-                    "and stop it in order, or go on with the same numbers and strangers only, after: "
-                    f"passerby ledger forget {folder} --by NAME"
+                    f"and stop it in order, or {way_on}"
                 )
             chain = entry.chain
             if isinstance(event, Forgotten):

@@ -30,7 +30,7 @@ from pipeline.core import (
     TrackPart,
 )
 from pipeline.core.errors import LedgerChangedError
-from pipeline.ledger import LedgerReader, submit_command
+from pipeline.ledger import Ledger, LedgerReader, submit_command
 from pipeline.ledger import ledger as ledger_module
 from pipeline.ledger.verification import faults_of
 from pipeline.runtime import match_actor
@@ -198,6 +198,14 @@ def test_another_configuration_is_an_error_that_says_what_to_do(tmp_path: Path) 
     assert raised.value.exit_code == 3
     assert "expected to come to the same events again, got others" in str(raised.value)
     assert f"passerby ledger forget {tmp_path} --by NAME" in str(raised.value)
+
+
+def test_a_snapshot_of_another_version_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger.save(b"of another version")
+    ledger.close()
+    with pytest.raises(LedgerChangedError, match=f"one of another version; .* passerby ledger forget {tmp_path} --by"):
+        make_actor(tmp_path, MemorySink())
 
 
 @pytest.mark.parametrize("flush_every_s", [0.0, 1e9])
