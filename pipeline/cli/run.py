@@ -14,6 +14,7 @@ from pipeline.cli.page_after_run import keep_page
 from pipeline.cli.recordings import check_recordings, write_recordings
 from pipeline.cli.scoring.truth import score_run, true_tables
 from pipeline.cli.stop_signals import stop_on_signals
+from pipeline.config.changed_keys import changed_keys
 from pipeline.config.composition import CONFIGS, load_config, to_yaml
 from pipeline.config.plan import is_elsewhere, make_plan
 from pipeline.config.plugins import check_outside
@@ -40,6 +41,9 @@ DONE, FAILED = 0, 1
 
 WATCH_EVERY_S = 0.5
 """Seconds between two looks at the status of all actors, for the terminal and the metrics. Fewer cost more calls."""
+
+NUM_TOLD = 8
+"""Changed keys that are named when a run is continued. More make a line that nobody reads."""
 
 _LOADED_AT = time.perf_counter()
 
@@ -125,6 +129,14 @@ def _check(config: PipelineConfig, plan: Plan) -> None:
     if plan.resume and not plan.output_dir.is_dir():
         raise ConfigError(
             f"resume: expected the folder of an earlier run, got nothing at {plan.output_dir}; correct it"
+        )
+    if plan.resume and (changed := changed_keys(plan.output_dir / "config.yaml", config)):
+        more = f" and {len(changed) - NUM_TOLD} more" if len(changed) > NUM_TOLD else ""
+        logger.warning(
+            "resume: the run in %s had other values of %s%s; what comes from here on is decided by the new ones",
+            plan.output_dir,
+            ", ".join(changed[:NUM_TOLD]),
+            more,
         )
     _check_cameras(config, plan)
     for name, make_source in plan.make_enrolled.items():

@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.core import Correction, Record, TrackPart
 from pipeline.core.errors import ConnectorError, LedgerHeldError
 from pipeline.core.serialisation import serialise
+from pipeline.core.sqlite_errors import why_failed
 from pipeline.ledger.audit import add_audit
 from pipeline.ledger.commands import Outcome, SubmittedCommand, read_commands, write_outcome
 from pipeline.ledger.erasure import NEEDLE_BYTES, digest_of, redact
@@ -224,7 +225,7 @@ class Ledger:
             self._none_pending_at = None if pending else version
             return pending
         except sqlite3.Error as error:
-            raise ConnectorError(f"{self._path}: cannot be read: {error}; check the disk") from error
+            raise ConnectorError(why_failed(self._path, error, f"cannot be read: {error}; check the disk")) from error
 
     def close(self) -> None:
         """Fold the log into the file and close it; idempotent."""
@@ -280,7 +281,7 @@ class Ledger:
         try:
             return self._database.execute(query, values).fetchall()
         except sqlite3.Error as error:
-            raise ConnectorError(f"{self._path}: cannot be read: {error}; check the disk") from error
+            raise ConnectorError(why_failed(self._path, error, f"cannot be read: {error}; check the disk")) from error
 
 
 def chained(chain: bytes, records: Iterable[Record]) -> list[tuple[*Row, bytes]]:

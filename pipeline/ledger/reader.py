@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from pipeline.core import Alert, Correction, TrackId, TrackPart
 from pipeline.core.errors import ConnectorError
+from pipeline.core.sqlite_errors import why_failed
 from pipeline.ledger.audit import AuditEntry, read_audit
 from pipeline.ledger.commands import SubmittedCommand, read_commands
 from pipeline.ledger.erasure import digest_of
@@ -166,5 +167,5 @@ class LedgerReader:
             return read()
         except sqlite3.Error as error:
             raise ConnectorError(
-                f"{self.path}: cannot be read: {error}; passerby ledger check says what is left"
+                why_failed(self.path, error, f"cannot be read: {error}; passerby ledger check says what is left")
             ) from error

@@ -24,6 +24,7 @@ from connectors.sinks.final_boxes import SPOOLED
 from pipeline.alerts.engine import AlertEngine
 from pipeline.cli.scoring.true_sightings import certain_sighting, true_sightings
 from pipeline.config.composition import CONFIGS
+from pipeline.config.places import check_places
 from pipeline.config.plugins import build
 from pipeline.core import Alert, AlertState, CorrectionKind, Sighting, TrackPath
 from pipeline.core.errors import ConfigError
@@ -112,6 +113,7 @@ def _engine(config: Path, rules: Path | None) -> AlertEngine:
         )
     except (OSError, YAMLError, OmegaConfBaseException, KeyError, TypeError) as error:
         raise ConfigError(f"{rules or config}: expected rules as in configs/alerts, got {error!r:.200}") from error
+    check_places(whole["site"], whole["alerts"])
     made = [build(node, f"alerts.{name}")() for name, node in whole["alerts"].items()]
     return AlertEngine(made, **whole["alerting"])
 
