@@ -30,7 +30,7 @@ ACTIONS: dict[str, Callable[[Site, str], None]] = {
 }
 UPGRADE = "upgraded from the version before"
 WITHIN_S = {"worker killed": 20.0, "worker stays dead": 20.0, "backed up, lost and restored": 120.0, UPGRADE: 120.0}
-"""Seconds within which the camera must be followed again; 60 for what is not named. Twice as long where all is made anew."""
+"""Seconds within which the camera must be followed again; 60 for what is not named, 120 where all is made anew."""
 MAX_SUBMISSIONS = {"job killed": 0, "worker cut off for 60 s": 0, "kafka cut off for 60 s": 0, "worker stays dead": 0}
 """Submissions that a drill may lead to; 1 for what is not named: no run is refused and tried again."""
 AFTER_RETURN_S = 20.0
