@@ -63,7 +63,8 @@ class MatchActor:
         max_events: Events that stay in the ledger at most; 0 for all.
 
     Raises:
-        ConnectorError: If the ledger cannot be continued; see ``Reducer.bring_back``.
+        ConnectorError: If the ledger cannot be read, or another run writes it.
+        LedgerChangedError: If it cannot be continued; see ``Reducer.bring_back``.
     """
 
     MAX_LATENCIES = 100_000
@@ -113,7 +114,7 @@ class MatchActor:
         self._num_passed_over = 0
         self._epoch = secrets.token_hex(8)
         saved = self._ledger.saved()
-        self._unpublished = self._reducer.bring_back(saved)
+        self._unpublished = self._reducer.bring_back(saved, self._folder)
         self._sinks.rewind(saved.marks)
         self._buffer.resume(self._reducer.processed_until, self._reducer.busy_until)
         self._processed_until = self._reducer.processed_until

@@ -4,12 +4,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
+from pathlib import Path
 from typing import Any
 
 from pipeline.alerts.engine import AlertEngine
 from pipeline.association.matcher import Matcher
 from pipeline.core import Alert, AlertState, Correction, CorrectionCommand, CorrectionKind, Embedding, Record, Sighting
-from pipeline.core.errors import ConnectorError
+from pipeline.core.errors import LedgerChangedError, WireFormatError
 from pipeline.core.serialisation import deserialise, serialise
 from pipeline.core.track import ENROLLED
 from pipeline.core.view_event import ViewReport
@@ -64,10 +65,21 @@ class EndOfStream:
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """All known people were forgotten at once; their numbers are not given again."""
+    """All known people were forgotten at once; their numbers are not given again.
+
+    Attributes:
+        last_person_id: The highest number that was given.
+        is_ended: The run had ended.
+        unpublished: Records that sinks may lack: the kind of each, and the record serialised.
+    """
 
     last_person_id: int
     is_ended: bool = False
+    unpublished: Sequence[tuple[str, bytes]] = ()
+
+    def records(self) -> list[Record]:
+        """Return the records that sinks may lack, in order."""
+        return [deserialise(body, RECORDS[kind]) for kind, body in self.unpublished]
 
 
 InputEvent = Window | TimePassed | Forgotten | Enrolment | AppliedCommand | EndOfStream
@@ -81,6 +93,8 @@ KINDS: dict[str, type[Any]] = {
     "ending": EndOfStream,
 }
 """Input events by the kind under which the journal of a ledger stores them."""
+RECORDS: dict[str, type[Any]] = {"sighting": Sighting, "correction": Correction, "alert": Alert}
+"""Records by the kind under which a ledger stores them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +151,26 @@ class Reducer:
                 self.counts[Sighting] -= erased  # no file has them any more
         return records
 
-    def bring_back(self, saved: Saved) -> list[Record]:
+    def bring_back(self, saved: Saved, folder: Path) -> list[Record]:
         """Restore the state that a ledger saved, and return the records that sinks may lack, in order.
 
+        Args:
+            saved: What the ledger saved.
+            folder: Of the run; for the message.
+
         Raises:
-            ConnectorError: If the events do not lead to the same records again, because the configuration or the
-                program is another one.
+            LedgerChangedError: If the events do not lead to the same records again, or the snapshot cannot be read,
+                because the configuration or the program is another one.
         """
+        way_on = f"go on with the same numbers and strangers only, after: passerby ledger forget {folder} --by NAME"
         if saved.state is not None:
-            self._restore(deserialise(saved.state, _State))
+            try:
+                self._restore(deserialise(saved.state, _State))
+            except WireFormatError as error:
+                raise LedgerChangedError(
+                    f"{folder / 'ledger.sqlite'}: expected a snapshot that this version can read, got one of another "
+                    f"version; go back to that, or {way_on}"
+                ) from error
         chain, unpublished = saved.chain, list[Record]()
         for entry in saved.entries:
             event = deserialise(entry.body, KINDS[entry.kind])
@@ -153,11 +178,14 @@ class Reducer:
             rows = chained(chain, records)
             # Commands at rest were applied without the rules that raise alerts.
             if entry.kind not in (AT_REST, FORGOTTEN) and (rows[-1][-1] if rows else chain) != entry.chain:
-                raise ConnectorError(
-                    "ledger: expected to come to the same events again, got others; the configuration or the program "
-                    "changed since the run was interrupted: continue with those of then, or use another output_dir"
+                raise LedgerChangedError(
+                    f"{folder / 'ledger.sqlite'}: expected to come to the same events again, got others: the "
+                    "configuration or the program changed since the run was interrupted; start it once more as it was "
+                    f"and stop it in order, or {way_on}"
                 )
             chain = entry.chain
+            if isinstance(event, Forgotten):
+                records = event.records()
             unpublished += records if entry.number > saved.published else []
         return unpublished
 
