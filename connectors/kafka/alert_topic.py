@@ -136,7 +136,7 @@ class AlertTopic:
             partitions = [TopicPartition(self._topic, number) for number in numbers]
             consumer.assign(partitions)
             (consumer.seek_to_end if start == "latest" else consumer.seek_to_beginning)(*partitions)
-            ends = consumer.end_offsets(partitions)
+            ends = consumer.end_offsets(partitions, timeout_ms=round(QUIET_S * 1000))
             heard_at = time.monotonic()
             while True:
                 arrived = consumer.poll(round(POLL_S * 1000))
