@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from onnx import TensorProto, helper, load, numpy_helper, save
 from torch import Tensor, nn
 
 from models.backends.onnx_runtime import OnnxRuntimeNetwork
@@ -34,10 +33,7 @@ from models.weights.store import CATALOGUE, SHIPPED
 from pipeline.core.errors import ConfigError, WeightsError
 
 _OPSET = 18
-_TOLERANCE = 5e-3
-"""Of the greatest output; weights in 16 bits cost up to 2e-3."""
-_MIN_HALVED = 1024
-"""Values from which weights are stored in 16 bits. Fewer would save nothing."""
+_TOLERANCE = 1e-3
 _FRAME_HW = (384, 640)
 """Input of the exported detector, pixels. It finds more where frames are shrunk less; 640x360 frames are not shrunk."""
 _ANY_NUMBER = {"images": {0: "N"}, "output": {0: "N"}}
@@ -125,7 +121,6 @@ def write_onnx(made: Deployable, path: Path) -> float:
             opset_version=_OPSET,
             dynamo=False,
         )
-    halve_weights(path)
     network = OnnxRuntimeNetwork(path, device="cpu", threads=1)
     worst = 0.0
     for seed in range(4):
@@ -137,26 +132,6 @@ def write_onnx(made: Deployable, path: Path) -> float:
     if not worst < _TOLERANCE:
         raise WeightsError(f"{path}: expected onnxruntime to agree with torch within {_TOLERANCE}, got {worst:.2g}")
     return worst
-
-
-def halve_weights(path: Path) -> None:
-    """Store the weights of a network in 16 bits, in half of the bytes; they are turned back when it is loaded.
-
-    It computes in 32 bits as before. Weights with a value that 16 bits do not hold stay as they are.
-    """
-    made = load(path)
-    casts = []
-    for weight in made.graph.initializer:
-        values = numpy_helper.to_array(weight)
-        if values.dtype != np.float32 or values.size < _MIN_HALVED or np.abs(values).max() > np.finfo(np.float16).max:
-            continue
-        name = weight.name
-        weight.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
-        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
-    nodes = [*casts, *made.graph.node]
-    del made.graph.node[:]
-    made.graph.node.extend(nodes)
-    save(made, path)
 
 
 def _picture(seed: int, size_hw: tuple[int, int]) -> Tensor:
