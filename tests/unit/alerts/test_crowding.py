@@ -44,7 +44,7 @@ CROWD = (stand(1, 0), stand(2, 40), stand(3, 80))
 def test_a_crowd_is_one_alert_about_the_place_from_its_beginning_to_its_end() -> None:
     (alert,) = told(*CROWD)
     assert (alert.person_id, alert.place, alert.camera_id) == (0, "hall", "east")
-    assert (alert.started_at, alert.ended_at) == (pytest.approx(0.0), pytest.approx(12.0))
+    assert (alert.started_at, alert.ended_at) == (pytest.approx(0.0), pytest.approx(11.5))
     assert len(alert.evidence) == 3
 
 

@@ -81,7 +81,7 @@ def test_shares_of_the_picture_and_metres_are_understood() -> None:
     assert len(told(walk((-PACE, 0)), zone=relative | {"way": [[0.1, 0.5], [0.5, 0.5]]})) == 1
     assert told(walk((-PACE, 0)), zone=relative | {"way": [[0.5, 0.5], [0.1, 0.5]]}) == []
     metres = {"metres": True, "polygon": [[0, 0], [40, 0], [40, 12], [0, 12]], "way": [[0, 6], [10, 6]]}
-    for scale, num in ((0.1, 0), (0.2, 1)):  # 0.35 and 0.7 metres a second
+    for scale, num in ((0.01, 0), (0.02, 1)):  # 0.35 and 0.7 metres a second
         ground = {"east": [[scale, 0, 0], [0, scale, 0], [0, 0, 1]]}
         assert len(told(walk((-PACE, 0), x=100), zone=metres, ground=ground)) == num
 
