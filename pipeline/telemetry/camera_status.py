@@ -16,6 +16,7 @@ class CameraStatus:
             those on their way.
         frames_processed: Frames that were tracked.
         frames_dropped: Frames that were dropped for newer ones.
+        next_index: One more than the index of the newest processed frame.
         tracklets: Tracklets that were completed.
         static_false_positives: Parts of tracks that were dropped as static false positives.
         low_score_parts: Parts of tracks that were dropped for their low detector score.
@@ -49,6 +50,7 @@ class CameraStatus:
     frames_read: int = 0
     frames_processed: int = 0
     frames_dropped: int = 0
+    next_index: int = 0
     tracklets: int = 0
     static_false_positives: int = 0
     low_score_parts: int = 0
