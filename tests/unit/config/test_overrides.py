@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.config.composition import CONFIGS, load_config
 from pipeline.config.overrides import read_overrides
+from pipeline.config.schema import TruthConfig
 from pipeline.core.errors import ConfigError
 
 FOREIGN = re.compile(
