@@ -77,7 +77,9 @@ def troubles_of(status: dict[str, Any], now: float) -> list[str]:
         reason = camera["error"] or camera["away"] or ("its process does not answer" if camera["is_silent"] else None)
         if reason:
             troubles.append(f"camera {camera_id}: {reason}")
-        elif camera.get("view_now"):
+        if camera.get("unrecorded"):
+            troubles.append(f"camera {camera_id}: nothing is recorded now: {camera['unrecorded']}")
+        if not reason and camera.get("view_now"):
             troubles.append(f"camera {camera_id}: its view is {camera['view_now']}")
     for name, sink in status["match"].get("sinks", {}).items():
         if sink["refusal"]:

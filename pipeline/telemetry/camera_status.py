@@ -31,6 +31,8 @@ class CameraStatus:
         decoder: What decodes its frames: cpu, or a device; empty if the source does not say.
         decoded_on_device: Frames that a device decoded.
         is_unverified: Its connection is encrypted, but by choice its certificate is not verified.
+        recorded_bytes: What was recorded of its main stream (``record``).
+        unrecorded: Why nothing is recorded now, though it should be; None if all is well.
         left_out: How many frames or messages of its source gave nothing, by reason: bad ones, and messages of a Kafka
             topic that are of another camera, have no value, or were deleted before they were read.
         people_now: Open tracks.
@@ -65,6 +67,8 @@ class CameraStatus:
     decoder: str = ""
     decoded_on_device: int = 0
     is_unverified: bool = False
+    recorded_bytes: int = 0
+    unrecorded: str | None = None
     left_out: Mapping[str, int] = field(default_factory=dict)
     people_now: int = 0
     lag_s: float = 0.0

@@ -134,6 +134,8 @@ class CameraActor:
             decoder=report.decoder,
             decoded_on_device=status.decoded_on_device + report.num_on_device,
             is_unverified=report.is_unverified,
+            recorded_bytes=report.recorded_bytes,
+            unrecorded=report.unrecorded,
             left_out=dict(Counter(status.left_out) + Counter(report.left_out)),
         )
 
