@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import ConnectorError
+from pipeline.core.sqlite_errors import why_failed
 
 Row = tuple[Any, ...]
 
@@ -48,7 +49,9 @@ class Database:
             try:
                 return self._connection.execute(sql, values).fetchall()
             except (OverflowError, sqlite3.Error) as error:
-                raise ConnectorError(f"{self._path}: cannot be read: {error}") from error
+                raise ConnectorError(
+                    why_failed(self._path, error, f"cannot be read: {error}; check the disk")
+                ) from error
 
     def change(self, sql: str, *values: object) -> int:
         """Run one statement and return how many rows it changed.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.core.errors import ConnectorError
+from pipeline.core.sqlite_errors import why_failed
 
 NUM_REMEMBERED = 1_000_000
 """Delivered messages that are recognised when they are put again.
@@ -70,7 +71,9 @@ class Outbox:
                 "SELECT count(*) FROM messages WHERE value IS NOT NULL"
             ).fetchone()
         except (OSError, sqlite3.Error) as error:
-            raise ConnectorError(f"{path}: expected an outbox, got {error}; use another output_dir") from error
+            raise ConnectorError(
+                why_failed(path, error, f"expected an outbox, got {error}; use another output_dir")
+            ) from error
 
     def __len__(self) -> int:
         """Return the number of messages that are not delivered yet."""
@@ -97,7 +100,7 @@ class Outbox:
                 (after, limit),
             ).fetchall()
         except sqlite3.Error as error:
-            raise ConnectorError(f"{self._path}: cannot be read: {error}; check the disk") from error
+            raise ConnectorError(why_failed(self._path, error, f"cannot be read: {error}; check the disk")) from error
         return [(number, OutboxMessage(*columns)) for number, *columns in rows]
 
     def delivered(self, numbers: Iterable[int]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.core import TrackId, TrackPart
 from pipeline.core.errors import ConnectorError
+from pipeline.core.sqlite_errors import why_failed
 
 # The erasure of a person deletes rows by the columns track and part.
 TABLES = (
@@ -124,4 +125,6 @@ def _rows(path: Path, query: str) -> list[Any]:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
             return database.execute(query).fetchall()
     except sqlite3.Error as error:
-        raise ConnectorError(f"{path}: expected the boxes of a run that has ended, got {error}") from error
+        raise ConnectorError(
+            why_failed(path, error, f"expected the boxes of a run that has ended, got {error}")
+        ) from error

@@ -34,6 +34,7 @@ from pipeline.association.reclustering import confirm_pending, recluster
 from pipeline.association.track_segment import ENROLLED_WEIGHT, NO_GROUND, TrackSegment, turns
 from pipeline.core import CommandKind, Correction, CorrectionCommand, Embedding, Gallery, Match, Outcome, Sighting
 from pipeline.core.serialisation import deserialise, serialise
+from pipeline.core.track import ENROLLED
 
 logger = logging.getLogger(__name__)
 
@@ -113,8 +114,14 @@ class Matcher:
 
     @property
     def num_identities(self) -> int:
-        """People known now."""
-        return len(self._store.people)
+        """People known now whom a camera has seen: pictures alone make nobody a visitor."""
+        people = self._store.people
+        unseen = sum(
+            all(segment.camera_id == ENROLLED for segment in people[each].segments)
+            for each in self._store.enrolled
+            if each in people
+        )
+        return len(people) - unseen
 
     @property
     def projection_version(self) -> int:

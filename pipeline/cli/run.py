@@ -14,6 +14,7 @@ from pipeline.cli.page_after_run import keep_page
 from pipeline.cli.recordings import check_recordings, write_recordings
 from pipeline.cli.scoring.truth import score_run, true_tables
 from pipeline.cli.stop_signals import stop_on_signals
+from pipeline.config.changed_keys import changed_keys
 from pipeline.config.composition import CONFIGS, load_config, to_yaml
 from pipeline.config.plan import is_elsewhere, make_plan
 from pipeline.config.plugins import check_outside
@@ -33,13 +34,16 @@ from pipeline.telemetry.match_report import MatchReport
 from pipeline.telemetry.match_status import MatchStatus
 from pipeline.telemetry.metrics import RayMetrics
 from pipeline.telemetry.progress import Progress
-from pipeline.telemetry.status import in_background, write_status
+from pipeline.telemetry.status import in_background, last_status_at, write_status
 from pipeline.telemetry.summary import make_summary, print_summary, write_summary
 
 DONE, FAILED = 0, 1
 
 WATCH_EVERY_S = 0.5
 """Seconds between two looks at the status of all actors, for the terminal and the metrics. Fewer cost more calls."""
+
+NUM_TOLD = 8
+"""Changed keys that are named when a run is continued. More make a line that nobody reads."""
 
 _LOADED_AT = time.perf_counter()
 
@@ -126,6 +130,14 @@ def _check(config: PipelineConfig, plan: Plan) -> None:
         raise ConfigError(
             f"resume: expected the folder of an earlier run, got nothing at {plan.output_dir}; correct it"
         )
+    if plan.resume and (changed := changed_keys(plan.output_dir / "config.yaml", config)):
+        more = f" and {len(changed) - NUM_TOLD} more" if len(changed) > NUM_TOLD else ""
+        logger.warning(
+            "resume: the run in %s had other values of %s%s; what comes from here on is decided by the new ones",
+            plan.output_dir,
+            ", ".join(changed[:NUM_TOLD]),
+            more,
+        )
     _check_cameras(config, plan)
     for name, make_source in plan.make_enrolled.items():
         _check_source(make_source, f"enrol.{name}", None)
@@ -205,7 +217,9 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
         _write_config(config, plan.output_dir)
         write_recordings(config.site.cameras, plan.output_dir)
     _print_notes(plan.output_dir)
-    logger.info("ready %.1f s after the start", time.perf_counter() - _LOADED_AT)
+    seen_at = last_status_at(plan.output_dir) if plan.resume else None
+    since = "" if seen_at is None else f", {time.time() - seen_at:.0f} s after the last sign of the run before"
+    logger.info("ready %.1f s after the start%s", time.perf_counter() - _LOADED_AT, since)
     began = time.perf_counter()
     cameras, report = await _watch(plan, pipeline, stop)
     if report is None:

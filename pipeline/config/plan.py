@@ -19,6 +19,7 @@ from pipeline.association.matcher import Matcher
 from pipeline.camera.detection import DetectionStage
 from pipeline.camera.tracking import TrackingStage
 from pipeline.config.intake import camera_intakes
+from pipeline.config.places import check_places
 from pipeline.config.plugins import attribute, build, build_recorded, build_source
 from pipeline.config.schema import (
     AlertingConfig,
@@ -65,6 +66,7 @@ def make_plan(config: PipelineConfig) -> Plan:
     if is_here:
         _check_weights_dir(config.weights_dir)
     _check_names(config.site)
+    check_places(vars(config.site), config.alerts)
     _topology(config.site)  # a mistake shows here, and not only in the process that needs it
     make = partial(build, allow=config.allow_plugins)
     make_source = partial(build_source, allow=config.allow_plugins)
@@ -195,20 +197,12 @@ def _check_weights_dir(folder: str | None) -> None:
 
 
 def _check_names(site: SiteConfig) -> None:
-    """Raise ``ConfigError`` if a camera's name cannot be a file's, or a zone or line is in an unknown camera."""
+    """Raise ``ConfigError`` if a camera's name cannot be a file's."""
     for camera_id in site.cameras:
         if not camera_id or camera_id.startswith(".") or any(sign in camera_id for sign in "/\\\0"):
             raise ConfigError(
                 f"site.cameras: expected a name that can be a file's name, got {camera_id!r}; rename the camera"
             )
-    for key, blocks in (("zones", site.zones), ("lines", site.lines)):
-        for name, block in blocks.items():
-            camera = block.get("camera") if isinstance(block, Mapping) else None
-            is_on_ground = isinstance(block, Mapping) and block.get("metres") is True and camera is None
-            if camera not in site.cameras and not is_on_ground:
-                raise ConfigError(
-                    f"site.{key}.{name}.camera: expected one of {sorted(site.cameras)}, got {camera}; correct it"
-                )
 
 
 def _monitors(config: PipelineConfig) -> dict[str, Callable[[], Monitors]]:

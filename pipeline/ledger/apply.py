@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.core import Alert, Correction, CorrectionCommand, CorrectionKind, Record
 from pipeline.core.errors import ConnectorError, DataError, LedgerHeldError
 from pipeline.core.serialisation import serialise
+from pipeline.core.sqlite_errors import why_failed
 from pipeline.ledger.commands import Outcome, SubmittedCommand, add_command, check_command
 from pipeline.ledger.erasure import Erasure, erase_files, footage_of, lines_with, places_with
 from pipeline.ledger.export import renew_exports
@@ -110,7 +111,7 @@ def submit_command(path: Path, command: CorrectionCommand, forget: Forget | None
         number = add_command(database, command)
         database.execute("COMMIT")
     except sqlite3.Error as error:
-        raise ConnectorError(f"{path}: cannot be written: {error}; try again") from error
+        raise ConnectorError(why_failed(path, error, f"cannot be written: {error}; try again")) from error
     finally:
         database.close()
     apply_pending(path, forget)

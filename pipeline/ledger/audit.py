@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.core.errors import ConnectorError
+from pipeline.core.sqlite_errors import why_failed
 from pipeline.ledger.hash_chain import START, link
 from pipeline.ledger.tables import check_schema, connect
 
@@ -53,7 +54,7 @@ def write_audit(path: Path, *, at: float, by: str, action: str, subject: str, re
         add_audit(database, at, by, action, subject, reason)
         database.execute("COMMIT")
     except sqlite3.Error as error:
-        raise ConnectorError(f"{path}: cannot be written: {error}; try again") from error
+        raise ConnectorError(why_failed(path, error, f"cannot be written: {error}; try again")) from error
     finally:
         database.close()
 

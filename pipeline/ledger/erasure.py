@@ -13,6 +13,7 @@ from typing import Any
 from pipeline.core import CommandKind, Correction, CorrectionKind, TrackPart
 from pipeline.core.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.errors import ConnectorError
+from pipeline.core.sqlite_errors import why_failed
 from pipeline.ledger.commands import command_body, command_from
 from pipeline.ledger.events import body_of, from_row
 
@@ -231,7 +232,9 @@ def erase_stores(folder: Path, parts: Sequence[TrackPart]) -> dict[str, int]:
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             database.close()
         except sqlite3.Error as error:
-            raise ConnectorError(f"{path}: expected to erase from it, got {error}; erase once more") from error
+            raise ConnectorError(
+                why_failed(path, error, f"expected to erase from it, got {error}; erase once more")
+            ) from error
     return removed
 
 

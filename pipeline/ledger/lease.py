@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.core.errors import ConnectorError, LedgerHeldError
+from pipeline.core.sqlite_errors import why_failed
 from pipeline.ledger.tables import connect
 
 LEASE_S = 8.0
@@ -197,7 +198,7 @@ class Lease:
         try:
             row = self._database.execute("SELECT number, name, boot, has_lock, beat FROM writer").fetchone()
         except sqlite3.Error as error:
-            raise ConnectorError(f"{self._path}: cannot be read: {error}; check the disk") from error
+            raise ConnectorError(why_failed(self._path, error, f"cannot be read: {error}; check the disk")) from error
         return None if row is None else _Holder(row[0], row[1], row[2], bool(row[3]), row[4])
 
     def _close(self) -> None:

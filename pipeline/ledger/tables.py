@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 from pipeline.core.errors import ConnectorError
+from pipeline.core.sqlite_errors import why_failed
 
 SCHEMA = 2
 """Number of the tables' format. A file of another number is refused."""
@@ -96,7 +97,7 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
             database.execute("PRAGMA secure_delete = ON")
         database.execute("SELECT 1 FROM sqlite_master").fetchone()
     except sqlite3.Error as error:
-        raise ConnectorError(f"{path}: cannot be opened as a ledger: {error}") from error
+        raise ConnectorError(why_failed(path, error, f"cannot be opened as a ledger: {error}")) from error
     return database
 
 
@@ -109,7 +110,7 @@ def check_schema(path: Path, database: sqlite3.Connection) -> None:
     try:
         row = database.execute("SELECT value FROM about WHERE key = 'schema'").fetchone()
     except sqlite3.Error as error:
-        raise ConnectorError(f"{path}: cannot be opened as a ledger: {error}") from error
+        raise ConnectorError(why_failed(path, error, f"cannot be opened as a ledger: {error}")) from error
     schema = row[0] if row else "none"
     if schema != str(SCHEMA):
         raise ConnectorError(f"{path}: expected ledger schema {SCHEMA}, got {schema}; use another output_dir")
@@ -134,7 +135,7 @@ def make_tables(path: Path, database: sqlite3.Connection) -> None:
     except sqlite3.Error as error:
         if database.in_transaction:
             database.execute("ROLLBACK")
-        raise ConnectorError(f"{path}: cannot be opened as a ledger: {error}") from error
+        raise ConnectorError(why_failed(path, error, f"cannot be opened as a ledger: {error}")) from error
     check_schema(path, database)
 
 

@@ -14,12 +14,22 @@ from pathlib import Path
 from pipeline.alerts.engine import AlertEngine
 from pipeline.association.matcher import Matcher
 from pipeline.core import Alert, Correction, CorrectionCommand, Embedding, Sighting, Sink, TrackPart
+from pipeline.core.view_event import ViewReport
 from pipeline.ledger import Ledger, LedgerReader, Outcome
 from pipeline.ledger.apply import CommandHost, Removed, apply_command
 from pipeline.ledger.erasure import erase_stores
 from pipeline.runtime.deliveries import Acknowledgement
-from pipeline.runtime.event_time import EventTimeBuffer
-from pipeline.runtime.reducer import AppliedCommand, EndOfStream, Enrolment, InputEvent, Reducer, Window, entry_of
+from pipeline.runtime.event_time import EventTimeBuffer, Item
+from pipeline.runtime.reducer import (
+    AppliedCommand,
+    EndOfStream,
+    Enrolment,
+    InputEvent,
+    Reducer,
+    TimePassed,
+    Window,
+    entry_of,
+)
 from pipeline.runtime.sink_fanout import SinkFanout
 from pipeline.telemetry.match_report import MatchReport
 from pipeline.telemetry.match_status import MatchStatus
@@ -53,7 +63,8 @@ class MatchActor:
         max_events: Events that stay in the ledger at most; 0 for all.
 
     Raises:
-        ConnectorError: If the ledger cannot be continued; see ``Reducer.bring_back``.
+        ConnectorError: If the ledger cannot be read, or another run writes it.
+        LedgerChangedError: If it cannot be continued; see ``Reducer.bring_back``.
     """
 
     MAX_LATENCIES = 100_000
@@ -103,9 +114,9 @@ class MatchActor:
         self._num_passed_over = 0
         self._epoch = secrets.token_hex(8)
         saved = self._ledger.saved()
-        self._unpublished = self._reducer.bring_back(saved)
+        self._unpublished = self._reducer.bring_back(saved, self._folder)
         self._sinks.rewind(saved.marks)
-        self._buffer.resume(self._reducer.processed_until)
+        self._buffer.resume(self._reducer.processed_until, self._reducer.busy_until)
         self._processed_until = self._reducer.processed_until
 
     async def ready(self) -> None:
@@ -156,12 +167,12 @@ class MatchActor:
     async def deliver(
         self,
         camera_id: str,
-        embeddings: Sequence[Embedding],
+        items: Sequence[Item],
         watermark: float,
         due_at: float,
         epoch: str | None = None,
     ) -> Acknowledgement:
-        """Accept the embeddings and the watermark of one camera.
+        """Accept the embeddings, view reports and the watermark of one camera.
 
         Returns before they are processed, but waits for room: while too many embeddings wait for slower cameras, only
         the camera that is furthest behind passes. Among live cameras the others pass after ``max_lateness_s``, so that
@@ -169,7 +180,7 @@ class MatchActor:
 
         Args:
             camera_id: The camera.
-            embeddings: In the order in which they were completed; those processed before are skipped.
+            items: In the order in which they were completed; embeddings that were processed before are skipped.
             watermark: Unix seconds: later ones will be complete no earlier than this. Infinite at the end.
             due_at: Unix seconds by the wall clock: when the frame that completed them was due.
             epoch: Of the acknowledgement before; None for the first delivery of a camera. For an earlier epoch nothing
@@ -179,12 +190,15 @@ class MatchActor:
             return Acknowledgement(self._epoch, False, -inf, -inf)
         if self._is_finished:  # a recording that was stopped while it delivered
             return Acknowledgement(self._epoch, True, self._processed_until, self._safe_until)
-        for embedding in embeddings:
-            part = TrackPart(embedding.track_id, embedding.part)
+        for item in items:
+            if isinstance(item, ViewReport):
+                self._buffer.add(item)
+                continue
+            part = TrackPart(item.track_id, item.part)
             if part in self._due_at or self._ledger.has(part):
                 self._num_passed_over += 1
             else:
-                self._buffer.add(embedding)
+                self._buffer.add(item)
                 self._due_at[part] = due_at
         self._buffer.advance(camera_id, watermark)
         await self._release()
@@ -237,7 +251,7 @@ class MatchActor:
                     self._buffer.advance(camera_id, inf)
             await self._process_released()
             if (is_whole or self._has_live) and not self._reducer.is_ended:
-                await self._reduce(EndOfStream())
+                await self._reduce(EndOfStream(self._buffer.newest))
             if await self._sinks.flush():
                 self._ledger.note_published(self._sinks.marks())
                 self._ledger.save(self._reducer.snapshot())
@@ -256,8 +270,13 @@ class MatchActor:
         await self._sinks.write(unpublished)
         for submitted in self._ledger.pending_commands():
             await apply_command(submitted, self._ledger, self._reader, self._host)
-        for now, embeddings in self._buffer.release():
-            await self._reduce(Window(now, embeddings))
+        for now, items in self._buffer.release():
+            embeddings = [item for item in items if isinstance(item, Embedding)]
+            reports = [item for item in items if isinstance(item, ViewReport)]
+            if embeddings:
+                await self._reduce(Window(now, embeddings))
+            if reports or not embeddings:
+                await self._reduce(TimePassed(now, reports))
             published_at = time.time()
             for embedding in embeddings:
                 due_at = self._due_at.pop(TrackPart(embedding.track_id, embedding.part))

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,18 +82,31 @@ class ProcessWatch:
                     await task
                     del waiting[task]
                 if waiting and time.monotonic() - began >= TELL_AFTER_S:
-                    wanted, there = self._wanted(waiting.values()), _cluster()
-                    kind = next(iter(waiting.values())).kind
-                    if time.monotonic() - began >= self._limits.place_s:
-                        raise ConfigError(
-                            f"runtime: expected a place for {wanted} within runtime.place_s = "
-                            f"{self._limits.place_s:g} s, got none: the cluster has {there}; "
-                            f"lower num_cpus, num_gpus or resources of runtime.{kind}, or add machines"
-                        )
-                    logger.warning("waiting for a place for %s; the cluster has %s", wanted, there)
+                    self._tell(list(waiting.values()), time.monotonic() - began)
         finally:
             for task in waiting:
                 task.cancel()
+
+    def _tell(self, waiting: Sequence[_Host], waited_s: float) -> None:
+        """Say what has not answered yet: a process that starts, or one that the cluster has no place for."""
+        wanted, there, kind = self._wanted(waiting), _cluster(), waiting[0].kind
+        has_places = _has_places([host.share for host in self._hosts])
+        limit = f"within runtime.place_s = {self._limits.place_s:g} s"
+        if waited_s < self._limits.place_s:
+            if has_places:
+                logger.info("starting %s, for %.0f s so far; the cluster has %s", wanted, waited_s, there)
+            else:
+                logger.warning("waiting for a place for %s; the cluster has %s", wanted, there)
+        elif has_places:
+            raise ConfigError(
+                f"runtime: expected {wanted} to start {limit}, got no answer: the cluster has {there}; raise "
+                "runtime.place_s on a slow machine, or stop what else uses the cluster"
+            )
+        else:
+            raise ConfigError(
+                f"runtime: expected a place for {wanted} {limit}, got none: the cluster has {there}; "
+                f"lower num_cpus, num_gpus or resources of runtime.{kind}, or add machines"
+            )
 
     def _wanted(self, hosts: Iterable[_Host]) -> str:
         kinds = Counter((host.kind, _share(host.share)) for host in hosts)
@@ -162,7 +175,25 @@ def _kill(host: _Host) -> None:
 
 
 def _share(share: Share) -> str:
-    return _amounts({"CPU": share.num_cpus, "GPU": share.num_gpus, **share.resources})
+    return _amounts(_reserves(share))
+
+
+def _reserves(share: Share) -> dict[str, float]:
+    return {"CPU": share.num_cpus, "GPU": share.num_gpus, **share.resources}
+
+
+def _has_places(shares: Iterable[Share]) -> bool:
+    """Return whether the nodes could hold all of these, if nothing else used them: the largest first, where it fits."""
+    import ray
+
+    nodes = [dict(node["Resources"]) for node in ray.nodes() if node["Alive"]]
+    for wanted in sorted(map(_reserves, shares), key=lambda each: sorted(each.values()), reverse=True):
+        fitting = (node for node in nodes if all(node.get(name, 0) >= amount for name, amount in wanted.items()))
+        if (node := next(fitting, None)) is None:
+            return False
+        for name, amount in wanted.items():
+            node[name] = node.get(name, 0) - amount
+    return True
 
 
 def _cluster() -> str:

@@ -1,9 +1,10 @@
 """The status of a camera."""
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from pipeline.core.source_report import Gap
+from pipeline.core.source_report import Gap, SourceReport
 from pipeline.core.view_event import ViewEvent, ViewEventKind
 
 
@@ -81,3 +82,30 @@ class CameraStatus:
     stopped_early: bool = False
     track_s: float = 0.0
     decode_s: float = 0.0
+
+
+def with_source(status: CameraStatus, report: SourceReport, *, num_dropped: int, num_bad: int) -> CameraStatus:
+    """Return the status of a camera with what its source tells.
+
+    Args:
+        status: Without the frames that the source itself dropped.
+        report: Of the source.
+        num_dropped: Frames that the source dropped.
+        num_bad: Frames that it left out because they were damaged.
+    """
+    return replace(
+        status,
+        frames_read=status.frames_read + num_dropped + num_bad,
+        frames_dropped=status.frames_dropped + num_dropped,
+        bad_frames=status.bad_frames + num_bad,
+        bad_frame_times=report.bad_at,
+        bad_records=status.bad_records + num_bad,
+        times_repaired=report.num_times_repaired,
+        gaps=report.gaps,
+        decoder=report.decoder,
+        decoded_on_device=status.decoded_on_device + report.num_on_device,
+        is_unverified=report.is_unverified,
+        recorded_bytes=report.recorded_bytes,
+        unrecorded=report.unrecorded,
+        left_out=dict(Counter(status.left_out) + Counter(report.left_out)),
+    )

@@ -1,7 +1,7 @@
 """The wheel, installed where nothing else is: it brings what the default run needs, and each extra what it is for.
 
-The default run and the small extras are tried by ``make test``. The extras with torch or warp take gigabytes: they are
-marked ``nightly`` and tried by a job of their own (``pytest -m nightly``).
+The default run and the small extras together are tried by ``make test``. Each extra alone, and each documented line, is
+marked ``nightly`` and tried by a job of its own (``pytest -n 0 -rP -m nightly tests/system/test_install.py``).
 """
 
 import json
@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import venv
 import zipfile
 from pathlib import Path
@@ -19,10 +20,11 @@ from plugins import ROOT
 
 pytestmark = pytest.mark.slow
 
-ALONE = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+ALONE = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"PIP_NO_COMPILE": "1"}
 """The environment of commands. With the checkout on the path, pip takes it for what is installed."""
 UNWANTED = {"torch", "torchvision", "pytest", "openvino", "warp_lang", "kafka_python"}
 """Packages that extras and tests need, and the default run does not."""
+CONSTRAINTS = ROOT / "constraints.txt"
 
 
 def run(*command: str | Path, cwd: Path, timeout_s: float = 900) -> str:
@@ -31,6 +33,19 @@ def run(*command: str | Path, cwd: Path, timeout_s: float = 900) -> str:
     )
     assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-4000:]}"
     return done.stdout
+
+
+def install(python: Path, *what: str | Path) -> None:
+    """Install into an environment, and say what it took; ``pytest -rP`` shows it."""
+    (site,) = (python.parents[1] / "lib").glob("python*/site-packages")
+    began, before = time.monotonic(), megabytes(site)
+    run(python, "-m", "pip", "install", "--quiet", "-c", CONSTRAINTS, *what, cwd=site, timeout_s=3000)
+    names = " ".join(Path(str(word)).name for word in what)
+    print(f"{names}: {megabytes(site) - before:.0f} MB, {time.monotonic() - began:.0f} s")
+
+
+def megabytes(folder: Path) -> float:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir()) / 1e6
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +57,27 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
-    """The interpreter of an environment that has the wheel and what it asks for."""
+def base(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
+    """The interpreter of an environment that has the wheel and what it asks for; nothing else is installed there."""
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=True)
-    constraints = ROOT / "constraints.txt"
-    run(folder / "bin/python", "-m", "pip", "install", "--quiet", "-c", constraints, wheel, cwd=folder)
+    install(folder / "bin/python", wheel)
     return folder / "bin/python"
+
+
+@pytest.fixture
+def python(tmp_path: Path, base: Path) -> Path:
+    """The interpreter of an environment of its own, in which the base is installed already and other extras are not."""
+    folder = tmp_path / "environment"
+    venv.create(folder, with_pip=False)
+    (packages,) = (base.parents[1] / "lib").glob("python*/site-packages")
+    (site,) = (folder / "lib").glob("python*/site-packages")
+    (site / "base.pth").write_text(f"{packages}\n")
+    return folder / "bin/python"
+
+
+def passerby(python: Path, *words: str | Path, cwd: Path, timeout_s: float = 900) -> str:
+    return run(python, "-m", "pipeline.cli.main", *words, cwd=cwd, timeout_s=timeout_s)
 
 
 def test_the_wheel_holds_code_configurations_the_demo_and_weights(wheel: Path) -> None:
@@ -60,15 +89,15 @@ def test_the_wheel_holds_code_configurations_the_demo_and_weights(wheel: Path) -
 
 
 @pytest.mark.timeout(1200)
-def test_an_empty_environment_runs_the_demo_from_an_empty_folder(python: Path, tmp_path: Path) -> None:
-    installed = json.loads(run(python, "-m", "pip", "list", "--format", "json", cwd=tmp_path))
+def test_an_empty_environment_runs_the_demo_from_an_empty_folder(base: Path, tmp_path: Path) -> None:
+    installed = json.loads(run(base, "-m", "pip", "list", "--format", "json", cwd=tmp_path))
     names = {package["name"].lower().replace("-", "_") for package in installed}
     assert not names & UNWANTED
     assert not [name for name in names if name.startswith("nvidia")]
-    passerby = python.with_name("passerby")
-    assert run(passerby, "--version", cwd=tmp_path).startswith("passerby ")
-    run(passerby, "doctor", cwd=tmp_path)
-    run(passerby, "run", "runtime=inline", "source.file.seconds=10", "output_dir=out", cwd=tmp_path)
+    command = base.with_name("passerby")
+    assert run(command, "--version", cwd=tmp_path).startswith("passerby ")
+    run(command, "doctor", cwd=tmp_path)
+    run(command, "run", "runtime=inline", "source.file.seconds=10", "output_dir=out", cwd=tmp_path)
     summary = json.loads((tmp_path / "out/summary.json").read_text())
     assert summary["sightings"] > 0
     assert summary["quality"]["idf1"] > 0.8  # of the ten seconds, not of the whole demo
@@ -103,31 +132,26 @@ print(hashlib.sha256(open("yolo11n.pt", "rb").read()).hexdigest())
 """A network of random weights as both files that people have. It finds nobody, which is no matter here."""
 
 
-def with_extra(python: Path, wheel: Path, extra: str, folder: Path) -> None:
-    """Install an extra on top of what is there, and look whether ``passerby doctor`` finds it."""
-    constraints = ROOT / "constraints.txt"
-    run(python, "-m", "pip", "install", "--quiet", "-c", constraints, f"{wheel}[{extra}]", cwd=folder)
-    (line,) = [
-        line
-        for line in run(python.with_name("passerby"), "doctor", cwd=folder).splitlines()
-        if f"extra {extra} " in line
-    ]
-    assert line.startswith("ok")
+def with_extras(python: Path, wheel: Path, *extras: str) -> None:
+    """Install extras on top of what is there, and look whether ``passerby doctor`` finds them."""
+    install(python, f"{wheel}[{','.join(extras)}]")
+    found = passerby(python, "doctor", cwd=python.parent)
+    for extra in extras:
+        assert re.search(rf"^ok +extra {extra} ", found, re.MULTILINE), found
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("extra", sorted(EXTRAS))
-def test_a_small_extra_brings_what_it_is_for(python: Path, wheel: Path, tmp_path: Path, extra: str) -> None:
-    with_extra(python, wheel, extra, tmp_path)
-    run(python, "-c", EXTRAS[extra], cwd=tmp_path)
+def test_the_small_extras_bring_what_they_are_for(python: Path, wheel: Path, tmp_path: Path) -> None:
+    with_extras(python, wheel, *EXTRAS)
+    run(python, "-c", "; ".join(EXTRAS.values()), cwd=tmp_path)
 
 
 @pytest.mark.nightly
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("extra", sorted(NIGHTLY))
-def test_a_large_extra_brings_what_it_is_for(python: Path, wheel: Path, tmp_path: Path, extra: str) -> None:
-    with_extra(python, wheel, extra, tmp_path)
-    run(python, "-c", NIGHTLY[extra], cwd=tmp_path)
+@pytest.mark.parametrize("extra", sorted(EXTRAS | NIGHTLY))
+def test_an_extra_alone_brings_what_it_is_for(python: Path, wheel: Path, tmp_path: Path, extra: str) -> None:
+    with_extras(python, wheel, extra)
+    run(python, "-c", (EXTRAS | NIGHTLY)[extra], cwd=tmp_path)
 
 
 @pytest.mark.nightly
@@ -156,23 +180,21 @@ def test_a_documented_line_installs_what_it_names(wheel: Path, tmp_path: Path, l
 
 @pytest.mark.nightly
 @pytest.mark.timeout(3600)
-def test_one_command_installs_mmpose_and_runs_it(wheel: Path, tmp_path: Path) -> None:
-    venv.create(tmp_path / "environment", with_pip=True)
-    python = tmp_path / "environment/bin/python"
-    run(python, "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", wheel, cwd=tmp_path)
-    printed = run(python.with_name("passerby"), "doctor", "--install", "mmpose", cwd=tmp_path, timeout_s=3000)
+def test_one_command_installs_mmpose_and_runs_it(python: Path, tmp_path: Path) -> None:
+    printed = passerby(python, "doctor", "--install", "mmpose", cwd=tmp_path, timeout_s=3000)
+    print(printed)
     assert printed.endswith("pose=mmpose works here\n")
 
 
 @pytest.mark.nightly
 @pytest.mark.timeout(1800)
 def test_a_network_of_ultralytics_runs_as_it_is_and_as_onnx(python: Path, wheel: Path, tmp_path: Path) -> None:
-    with_extra(python, wheel, "ultralytics", tmp_path)
-    run(python, "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", "onnx", "onnxslim", cwd=tmp_path)
+    with_extras(python, wheel, "ultralytics")
+    install(python, "onnx", "onnxslim")
     sha256 = run(python, "-c", EXPORT, cwd=tmp_path).split()[-1]
     usual = ["runtime=inline", "source.file.seconds=1", "detector.input_hw=[384,640]"]
     pt = ["detector=ultralytics", f"detector.weights={tmp_path}/yolo11n.pt", f"detector.sha256={sha256}"]
     onnx = ["detector=onnx", f"detector.weights={tmp_path}/yolo11n.onnx"]
     for name, words in (("pt", pt), ("onnx", onnx)):
-        run(python.with_name("passerby"), "run", *usual, *words, f"output_dir={name}", cwd=tmp_path)
+        passerby(python, "run", *usual, *words, f"output_dir={name}", cwd=tmp_path)
         assert (tmp_path / name / "summary.json").exists()

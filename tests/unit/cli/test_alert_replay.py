@@ -67,6 +67,12 @@ def test_the_rules_of_the_run_are_the_default(run_dir: Path, capsys) -> None:
         ({"alerts": {"zone_dwell": {"limit": 3}}}, "alerts.zone_dwell"),
         ({"alerting": {"cooldown": 3}}, "alerting.cooldown: there is no such key; expected one of cooldown_s"),
         ({"site": {"zones": {"door": {"camera": "east", "polygon": [[0, 0], [1, 0], [1, 1]]}}}}, "relative: true"),
+        (
+            {"site": {"zones": {"door": ZONES["door"] | {"camera": "esat"}}}},
+            "site.zones.door.camera: expected one of ['",
+        ),
+        ({"site": {"lines": {"gate": {"camera": "gat"}}}}, "site.lines.gate.camera: expected one of ['east'], got gat"),
+        ({"alerts": {"restricted_camera": {"cameras": ["est"]}}}, "alerts.restricted_camera.cameras: expected one of"),
     ],
 )
 def test_wrong_rules_are_named(run_dir: Path, capsys, rules: dict, message: str) -> None:

@@ -98,3 +98,28 @@ def test_networks_take_what_waits_only_if_results_need_not_be_reproducible() -> 
 
     assert asked(plan_of(RECORDED))
     assert not asked(plan_of(RECORDED, "reproducible=false"))
+
+
+SQUARE = "polygon: [[0, 0], [90, 0], [90, 90]]"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([f"site.zones={{door: {{camera: est, {SQUARE}}}}}"], r"site\.zones\.door\.camera: .*\['east'\], got est"),
+        ([f"site.zones={{door: {{{SQUARE}}}}}"], r"site\.zones\.door\.camera: .*got None"),
+        (["site.lines={gate: {camera: est}}"], r"site\.lines\.gate\.camera: .*got est"),
+        (
+            ["alerts=[zone_dwell]", f"alerts.zone_dwell.zones={{a: {{camera: est, {SQUARE}}}}}"],
+            r"alerts\.zone_dwell\.zones",
+        ),
+        (["alerts=[restricted_camera]", "alerts.restricted_camera.cameras=[east, est]"], r"cameras: .*got est"),
+    ],
+)
+def test_what_names_an_unknown_camera_is_refused(words: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        plan_of(RECORDED, *words)
+
+
+def test_a_camera_may_have_a_number_for_a_name() -> None:
+    plan_of("1: /a/east.mp4", f"site.zones={{door: {{camera: 1, {SQUARE}}}}}")

@@ -5,11 +5,14 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from factories import make_path, make_sighting
 
+from connectors.kafka.outbox import Outbox
+from connectors.private_database import Database
 from pipeline.core import CommandKind, CorrectionCommand, Record, TrackId
 from pipeline.core.errors import ConnectorError
 from pipeline.ledger import Ledger, LedgerReader, set_aside, submit_command
@@ -130,7 +133,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", disk], check=False).returncode:
         pytest.skip("cannot mount a small file system")
     yield disk
-    subprocess.run(["umount", disk], check=True)
+    subprocess.run(["umount", "--lazy", disk], check=True)  # an error that was caught may hold a file open
 
 
 def test_a_full_disk_is_an_error_and_loses_no_written_record(small_disk: Path) -> None:
@@ -155,3 +158,20 @@ def test_a_full_disk_is_an_error_and_loses_no_written_record(small_disk: Path) -
     ledger.close()
     assert batches_in(path) == [number for number in written for _ in range(3)]
     assert faults_of(path) == []
+
+
+WRITES_ON_OPENING = {name: use for name, use in USES.items() if name != "a check"} | {
+    "accounts": lambda path: Database(path.with_name("accounts.sqlite"), "CREATE TABLE a (b)").rows("SELECT 1"),
+    "an outbox": lambda path: Outbox(path.with_name("outbox.sqlite")),
+}
+
+
+@pytest.mark.parametrize("use", WRITES_ON_OPENING.values(), ids=WRITES_ON_OPENING)
+def test_whatever_opens_a_file_on_a_full_disk_asks_for_room(small_disk: Path, use: Callable[[Path], object]) -> None:
+    path = small_disk / "ledger.sqlite"
+    Ledger(path).close()
+    with suppress(OSError), (small_disk / "ballast").open("wb", buffering=0) as ballast:
+        while True:
+            ballast.write(b"x" * 4096)
+    with pytest.raises(ConnectorError, match=r"sqlite: .*(full|I/O error); (make room|check permissions and free)"):
+        use(path)

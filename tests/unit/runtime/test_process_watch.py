@@ -57,6 +57,7 @@ def ray(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         process.name += " again"
 
     fake.kill = kill  # type: ignore[attr-defined]
+    fake.nodes = lambda: [{"Alive": True, "Resources": {"CPU": 4.0, "GPU": 1.0}}]  # type: ignore[attr-defined]
     fake.cluster_resources = lambda: {"CPU": 4.0, "GPU": 1.0}  # type: ignore[attr-defined]
     fake.available_resources = lambda: {"CPU": 3.5}  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "ray", fake)
@@ -83,6 +84,23 @@ def test_what_the_cluster_has_no_place_for_is_told_and_given_up(caplog: pytest.L
     assert "waiting for a place for 1 of detect (1 CPU, 0.75 GPU each)" in caplog.text
     assert "the cluster has 4 CPU, 1 GPU, free: 3.5 CPU, 0 GPU" in str(raised.value)
     assert "lower num_cpus, num_gpus or resources of runtime.detect" in str(raised.value)
+
+
+def test_what_has_a_place_is_told_to_be_starting(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(ConfigError) as raised, caplog.at_level(logging.INFO):
+        watch_for(5, ("detect", "detect", Process(hangs=True)))
+    assert "starting 1 of detect (1 CPU, 0.75 GPU each), for 0 s so far" in caplog.text
+    assert "waiting" not in caplog.text
+    assert "to start within runtime.place_s = 0.2 s, got no answer" in str(raised.value)
+    assert "raise runtime.place_s" in str(raised.value)
+
+
+def test_a_place_is_on_one_node(ray: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
+    half = {"Alive": True, "Resources": {"CPU": 2.0, "GPU": 0.5}}
+    ray.nodes = lambda: [half, half, {**half, "Alive": False}]  # type: ignore[attr-defined]
+    with pytest.raises(ConfigError), caplog.at_level(logging.INFO):
+        watch_for(5, ("detect", "detect", Process(hangs=True)))
+    assert "waiting for a place for 1 of detect" in caplog.text
 
 
 def test_processes_that_answer_are_left_alone() -> None:
