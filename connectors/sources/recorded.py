@@ -11,7 +11,7 @@ from pipeline.core.errors import ConfigError
 from pipeline.core.source_report import SourceReport
 
 
-class RecordedSource:
+class RecordedCamera:
     """The frames of a source; beside it, another stream of the same camera is recorded.
 
     Args:

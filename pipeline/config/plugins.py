@@ -22,7 +22,7 @@ ENTRY_POINTS = "passerby.plugins"
 """Group of entry points: an installed package that names itself here is allowed, too."""
 
 NETWORK_OPENER = "connectors.sources.network.NetworkOpener"
-RECORDED_SOURCE = "connectors.sources.recorded.RecordedSource"
+RECORDED_CAMERA = "connectors.sources.recorded.RecordedCamera"
 
 OWN = ("models", "connectors", "pipeline")
 """Packages of this project: a missing module in them is a mistake in ``_target_``, not a missing package."""
@@ -161,7 +161,7 @@ def build_recorded(
     if unknown:
         raise ConfigError(f"{key}.{unknown[0]}: there is no such key; a recording has segment_s, keep_s and opener")
     recorded = {
-        "_target_": RECORDED_SOURCE,
+        "_target_": RECORDED_CAMERA,
         "opener": {**opener, **{name: node[name] for name in shared}},
         **{name: node[name] for name in own},
     }

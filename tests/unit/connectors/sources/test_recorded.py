@@ -10,7 +10,7 @@ from rtsp_server import RtspServer
 
 from connectors.sources.live import LiveSource
 from connectors.sources.network import NetworkOpener
-from connectors.sources.recorded import RecordedSource
+from connectors.sources.recorded import RecordedCamera
 from connectors.sources.stream_recorder import StreamRecorder
 from connectors.sources.video_file import VideoFileSource
 from pipeline.config.composition import load_config, to_yaml
@@ -32,7 +32,7 @@ def test_the_large_stream_is_recorded_while_the_small_one_is_looked_at(
     make_clip(media / "main.mp4", num_frames=400, fps=20, codec_options=CAMERA, hw=(240, 320))
     with RtspServer(media) as server:
         sub = partial(LiveSource, "east", server.url("sub.mp4"), opener=OPENER, **TIMES)
-        source = RecordedSource(
+        source = RecordedCamera(
             "east", server.url("main.mp4", user="ann:s3cret"), sub, folder, opener=OPENER, segment_s=1.0, **TIMES
         )
         source.check()
@@ -90,7 +90,7 @@ def test_a_block_names_both_streams() -> None:
     camera = "{detect: 'rtsp://h/sub', record: {uri: 'rtsps://ann:s3cret@h/main', keep_s: 3600, verify: false}}"
     config = load_config([f"site.cameras={{east: {camera}}}", "output_dir=/tmp/out"])
     source = make_plan(config).make_sources["east"]()
-    assert isinstance(source, RecordedSource)
+    assert isinstance(source, RecordedCamera)
     assert source.live
     assert "s3cret" not in to_yaml(config)
 
@@ -112,7 +112,7 @@ def test_a_mistake_in_it_is_one_line_that_names_the_key(camera: str, message: st
 def test_seconds_have_to_be_above_0(tmp_path: Path) -> None:
     sub = partial(LiveSource, "east", "rtsp://h/sub", opener=OPENER, **TIMES)
     with pytest.raises(ConfigError, match="segment_s and keep_s above 0"):
-        RecordedSource("east", "rtsp://h/main", sub, tmp_path, opener=OPENER, keep_s=0.0)
+        RecordedCamera("east", "rtsp://h/main", sub, tmp_path, opener=OPENER, keep_s=0.0)
 
 
 def _wait_for(is_so: object, within_s: float = 20.0) -> None:
