@@ -48,8 +48,8 @@ class Preflighted(Protocol):
 class Source(Protocol):
     """Frames of one camera: ``index`` and time ascend strictly; images are RGB, read-only and contiguous.
 
-    The constructor's first argument is ``camera_id``, the second ``uri``. It opens nothing; ``frames`` does. A recording
-    gives the same frames each time it is opened.
+    The constructor's first argument is ``camera_id``, the second ``uri``. It opens nothing; ``frames`` does.
+    A recording gives the same frames each time it is opened.
     """
 
     camera_id: str
