@@ -59,10 +59,12 @@ def main(arguments: Sequence[str] | None = None, at_rest: AtRest | None = None) 
         accounts = Accounts(settings.accounts or settings.folder / "accounts.sqlite")
         port = listener.getsockname()[1]
         _write_private(settings.folder / PORT_FILE, str(port))
+        # Without a ledger the page ends here, before it makes a first password that nobody would see.
+        state = None if settings.is_live else _open_state(settings, accounts, at_rest)
         text = _announcement(settings, accounts, port)
-        if settings.is_live:
+        if state is None:
             _write_private(settings.folder / URL_FILE, text)  # the run prints it and deletes the file
-        state = _open_state(settings, accounts, at_rest)
+            state = _open_state(settings, accounts, at_rest)
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

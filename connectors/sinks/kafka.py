@@ -2,6 +2,7 @@
 
 Needs: kafka-python (extra ``kafka``).
 Guarantee: at-least-once by ``flush``. An outbox on the disk survives the process and remembers what was delivered.
+What an earlier sender had in flight is looked for in the topics, if they may be read, and not sent again.
 When slow: ``write`` fills the outbox up to ``max_waiting`` events, then raises ``SinkBusyError``. ``flush`` waits for
 the broker once; while an outage lasts, it raises at once.
 Secrets: from the environment variables or files that ``security`` names.
@@ -31,6 +32,7 @@ from connectors.kafka.event_message import checked_topics, event_headers, event_
 from connectors.kafka.outbox import Outbox, OutboxMessage
 from connectors.kafka.preflight import Needed, who, why_not
 from connectors.kafka.probe import why_unreachable
+from connectors.kafka.read_back import note_sent
 from connectors.kafka.topics import TopicSpec, make_topics, out_of_step
 from connectors.sinks.retry_pause import RetryPause
 from pipeline.core import Alert, Correction, Record, Sighting
@@ -251,18 +253,13 @@ class KafkaSink:
         except KafkaError as error:
             self._lost(error)
             return False
-        future.add_callback(self._confirmed, self._producer, number)
-        future.add_errback(self._refused, self._producer, number)
+        future.add_both(self._answered, self._producer, number)
         self._num_in_flight += 1
         return True
 
-    # These two run in the producer's thread, and only pass the answer on.
-
-    def _confirmed(self, producer: KafkaProducer, number: int, _: object) -> None:
-        self._answers.put((producer, number, None))
-
-    def _refused(self, producer: KafkaProducer, number: int, error: BaseException) -> None:
-        self._answers.put((producer, number, error))
+    def _answered(self, producer: KafkaProducer, number: int, answer: object) -> None:
+        """Pass an answer on; runs in the producer's thread."""
+        self._answers.put((producer, number, answer if isinstance(answer, BaseException) else None))
 
     def _settle(self, *, timeout_s: float) -> None:
         """Mark delivered events in the outbox; wait up to ``timeout_s`` for a first answer if any is in flight."""
@@ -304,6 +301,8 @@ class KafkaSink:
                 # Read anew for each attempt: a password or a certificate may have changed.
                 self._made_with = options = self._client_options()
                 make_topics({**options, "request_timeout_ms": self._open_timeout_ms}, self._specs)
+                if len(self._outbox):
+                    note_sent(self._outbox, options, MAX_IN_FLIGHT)
                 chosen = {**options, "max_block_ms": self._open_timeout_ms, "linger_ms": 5}
                 self._producer = connect(KafkaProducer, chosen)
                 self._is_poisoned = False

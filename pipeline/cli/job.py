@@ -2,7 +2,8 @@
 
 Made for a container: one that is stopped stops the run, one that starts again finds it, and there is one run at a time,
 because its submission has a fixed id. A run that has ended, or that a lost cluster has forgotten, is submitted again
-with ``resume=true``, so that people keep their numbers.
+with ``resume=true``, so that people keep their numbers. One that only a person can bring to go on is not: this program
+says so once and waits to be stopped, because a container that ended would be started again and again.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cli.stop_signals import stop_on_signals
+from pipeline.core.errors import LedgerChangedError
 
 DONE, FAILED = 0, 1
 CLUSTER_S = 60.0
@@ -50,14 +52,18 @@ async def _own(address: str, job_id: str, overrides: Sequence[str]) -> int:
         print(f"error: {address}: expected a Ray cluster within {CLUSTER_S:g} s, got none", file=sys.stderr)
         return FAILED
     try:
+        log = _Log(client, job_id)
         if await _status(client, job_id) in ("PENDING", "RUNNING"):
             print(f"{job_id} goes on; its log from the beginning:", flush=True)
         else:
             with suppress(RuntimeError):  # there was none
+                await log.skip()
                 await asyncio.to_thread(client.delete_job, job_id)
-            entry = shlex.join(["python", "/app/pipeline/run.py", *overrides, *_resume(overrides)])
+            resume = _resume(overrides)
+            entry = shlex.join(["python", "/app/pipeline/run.py", *overrides, *resume])
             await asyncio.to_thread(client.submit_job, entrypoint=f"exec {entry}", submission_id=job_id)
-        return await _follow(client, job_id, stop)
+            print(f"{job_id}: submitted{', to go on' if resume else ''}", flush=True)
+        return await _follow(client, job_id, log, stop)
     except (RuntimeError, OSError) as error:
         print(f"error: {address}: expected to reach the run {job_id}, got {error}", file=sys.stderr)
         return FAILED
@@ -82,9 +88,9 @@ async def _connect(address: str, stop: asyncio.Event) -> Any:
     return None
 
 
-async def _follow(client: Any, job_id: str, stop: asyncio.Event) -> int:
+async def _follow(client: Any, job_id: str, log: "_Log", stop: asyncio.Event) -> int:
     """Show the log of a run until it ends or is stopped. A cluster that does not answer is waited for."""
-    log = _Log(client, job_id)
+    log.show()
     stopped_at = away_at = None
     try:
         while True:
@@ -112,6 +118,9 @@ async def _follow(client: Any, job_id: str, stop: asyncio.Event) -> int:
     finally:
         log.close()
     print(f"{job_id}: {'forgotten by the cluster' if status is None else status.lower()}", flush=True)
+    if status == "FAILED" and await _needs_a_person(client, job_id):
+        print(f"{job_id}: not submitted again; do what the error says, then start this container again", flush=True)
+        await stop.wait()
     return DONE if status in ("SUCCEEDED", "STOPPED") else FAILED
 
 
@@ -122,7 +131,10 @@ class _Log:
         self._client, self._job_id = client, job_id
         self._num_shown = 0
         self._showing: asyncio.Task[None] | None = None
-        self.show()
+
+    async def skip(self) -> None:
+        """Do not print what an earlier run of this id has written: Ray appends to one file."""
+        self._num_shown = len(await asyncio.to_thread(self._client.get_job_logs, self._job_id))
 
     def show(self) -> None:
         """Print from now on; an earlier connection is dropped."""
@@ -130,10 +142,11 @@ class _Log:
         self._showing = asyncio.ensure_future(self._show())
 
     async def end(self) -> None:
-        """Wait a moment for the last lines."""
-        if self._showing is not None:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._showing, ASK_EVERY_S)
+        """Print the last lines: the stream of a run that has ended may have been closed before them."""
+        self.close()
+        with suppress(RuntimeError, OSError):
+            lines = await asyncio.to_thread(self._client.get_job_logs, self._job_id)
+            print(lines[self._num_shown :], end="", flush=True)
 
     def close(self) -> None:
         """Print no more."""
@@ -148,6 +161,14 @@ class _Log:
                 at += len(lines)
                 self._num_shown = max(self._num_shown, at)
                 print(new, end="", flush=True)
+
+
+async def _needs_a_person(client: Any, job_id: str) -> bool:
+    """Return whether a run that has failed would fail again in the same way; its exit code says so."""
+    with suppress(RuntimeError, OSError):
+        info = await asyncio.to_thread(client.get_job_info, job_id)
+        return bool(info.driver_exit_code == LedgerChangedError.exit_code)
+    return False
 
 
 async def _status(client: Any, job_id: str) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.cli.re_export import write_again
-from pipeline.cli.state_at_rest import forget
+from pipeline.cli.state_at_rest import forget, forget_everybody
 from pipeline.core import CommandKind, CorrectionCommand, TrackPart
 from pipeline.core.errors import ReidError
 from pipeline.ledger.apply import submit_command
@@ -59,6 +59,11 @@ def make_parser() -> argparse.ArgumentParser:
     )
     exported.add_argument("target", type=Path)
     exported.add_argument("--by", default=getpass.getuser(), help="your name, for the audit; default %(default)s")
+    forgotten = command(
+        "forget", "forget what people look like, so that a changed program can go on; numbers and events stay", _forget
+    )
+    forgotten.add_argument("--by", required=True, help="your name")
+    forgotten.add_argument("--reason", default="", help="in words")
     command("audit", "list who asked for what, when and why, and the outcome", _audit)
     for kind, words in (
         (CommandKind.MERGE, "merge two people into one; the first number is kept"),
@@ -68,7 +73,7 @@ def make_parser() -> argparse.ArgumentParser:
         (CommandKind.NAME, "name a person and put them on the watch-list; '' takes them off"),
         (CommandKind.ERASE, "erase everything about a person"),
     ):
-        parser_of_kind = command(kind, words, _command)
+        parser_of_kind = command(str(kind), words, _command)
         parser_of_kind.add_argument(
             "person_ids", type=int, nargs=2 if kind is CommandKind.MERGE else 1, metavar="person"
         )
@@ -149,6 +154,15 @@ def _audit(options: argparse.Namespace) -> int:
         at = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(entry.at))
         print(f"{entry.number:>5}  {at}  {entry.by}  {entry.action}  {entry.subject}  {entry.reason}".rstrip())
     reader.close()
+    return DONE
+
+
+def _forget(options: argparse.Namespace) -> int:
+    upcoming = forget_everybody(options.ledger)
+    write_audit(
+        options.ledger, at=time.time(), by=options.by, action="forget", subject="everybody", reason=options.reason
+    )
+    print(f"{options.ledger}: a run that goes on knows nobody by sight, and gives numbers from {upcoming}")
     return DONE
 
 

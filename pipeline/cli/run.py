@@ -34,7 +34,7 @@ from pipeline.telemetry.match_report import MatchReport
 from pipeline.telemetry.match_status import MatchStatus
 from pipeline.telemetry.metrics import RayMetrics
 from pipeline.telemetry.progress import Progress
-from pipeline.telemetry.status import in_background, write_status
+from pipeline.telemetry.status import in_background, last_status_at, write_status
 from pipeline.telemetry.summary import make_summary, print_summary, write_summary
 
 DONE, FAILED = 0, 1
@@ -217,7 +217,9 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
         _write_config(config, plan.output_dir)
         write_recordings(config.site.cameras, plan.output_dir)
     _print_notes(plan.output_dir)
-    logger.info("ready %.1f s after the start", time.perf_counter() - _LOADED_AT)
+    seen_at = last_status_at(plan.output_dir) if plan.resume else None
+    since = "" if seen_at is None else f", {time.time() - seen_at:.0f} s after the last sign of the run before"
+    logger.info("ready %.1f s after the start%s", time.perf_counter() - _LOADED_AT, since)
     began = time.perf_counter()
     cameras, report = await _watch(plan, pipeline, stop)
     if report is None:
@@ -294,6 +296,9 @@ def _sum_up(
         raise ConnectorError(f"summary.json: cannot be written: {error}; make room on the disk") from error
     print_summary(summary, plan.output_dir)
     _print_stopped(config, plan.output_dir, cameras)
+    for offset in report.clock_offsets:
+        if offset.is_wrong:
+            print(f"note: {offset.advice(plan.intakes[offset.camera_id].offset_s)}")
     lost = {camera_id: status.error for camera_id, status in cameras.items() if status.error is not None}
     for camera_id, reason in lost.items():
         print(f"error: camera {camera_id}: {reason}", file=sys.stderr)

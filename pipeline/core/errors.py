@@ -5,6 +5,7 @@
     ReidError
     +-- ConfigError
     |   +-- MissingDependencyError
+    |   +-- LedgerChangedError
     +-- WeightsError
     +-- DataError
     |   +-- ShapeError
@@ -27,7 +28,8 @@ class ReidError(Exception):
     """Base of every error that this project raises on purpose.
 
     Attributes:
-        exit_code: Exit code of a command that ends with this error: 2 if it could not start as configured, else 1.
+        exit_code: Exit code of a command that ends with this error: 2 if it could not start as configured, 3 if only a
+            person can decide how to go on, else 1.
     """
 
     exit_code: ClassVar[int] = 1
@@ -41,6 +43,15 @@ class ConfigError(ReidError):
 
 class MissingDependencyError(ConfigError):
     """A chosen plug-in needs a package that is not installed."""
+
+
+class LedgerChangedError(ConfigError):
+    """The ledger of an interrupted run cannot be continued exactly, and only a person can decide what to do.
+
+    Its exit code is its own, so that whoever starts runs again and again starts none that would end like this one.
+    """
+
+    exit_code = 3
 
 
 class WeightsError(ReidError):

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import msgspec
 
-from pipeline.core import Alert, Correction, Record, Sighting, TrackId, TrackPart
+from pipeline.core import Alert, Correction, Embedding, Match, Outcome, Record, Sighting, TrackId, TrackPart
 from pipeline.ledger.codec import Decimals, alert_from_dict, correction_from_dict, message_of
 from pipeline.ledger.messages import SCHEMA
 
@@ -17,6 +17,9 @@ DECIMALS = Decimals(time=9, pixel=3, ratio=9)
 OPTIONAL = ("command", "undoes", "names")
 """Fields of a correction that are left out of the row if they are empty."""
 
+EVIDENCE = ("looks", "way", "needed", "quality")
+"""Names of the evidence of a sighting, in their order; a row has them sorted."""
+
 COLUMNS = "number, kind, at, person_id, camera_id, track, part, body"
 """Columns of a row that ``from_row`` reads."""
 
@@ -25,6 +28,17 @@ class _Began(msgspec.Struct):
     """What is read of a sighting of which only the beginning is asked."""
 
     first: tuple[int, float]
+
+
+class _Decided(msgspec.Struct):
+    """What was decided about an embedding."""
+
+    outcome: Outcome
+    distance: float | None
+    probability: float
+    gates: tuple[str, ...]
+    runner_up: tuple[int, float] | None
+    evidence: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +78,21 @@ class Event:
     def first_at(self) -> float:
         """When a sighting began, Unix seconds. Over a long ledger this is much faster than ``body``."""
         return msgspec.json.decode(self.text, type=_Began).first[1]
+
+    def sighting(self, embedding: Embedding) -> Sighting:
+        """Return the sighting that this event holds, of the embedding that it was decided from: rows have no path."""
+        found = msgspec.json.decode(self.text, type=_Decided)
+        assert self.person_id is not None
+        return Sighting.of(
+            embedding,
+            self.person_id,
+            found.outcome,
+            distance=found.distance,
+            probability=found.probability,
+            gates=found.gates,
+            runner_up=None if found.runner_up is None else Match(*found.runner_up),
+            evidence=tuple((name, found.evidence[name]) for name in EVIDENCE if name in found.evidence),
+        )
 
     def correction(self) -> Correction:
         """Return the correction that this event holds."""

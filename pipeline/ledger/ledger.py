@@ -125,13 +125,8 @@ class Ledger:
             old = [row[0] for row in self._rows("SELECT body FROM journal UNION ALL SELECT body FROM snapshot")]
             self._chain = self._write(records)
             removed, needles = redact(self._database, correction)
-            self._database.execute("DELETE FROM journal")
             if state is None:
-                self._database.execute("DELETE FROM snapshot")
-                is_ended = self._rows("SELECT 1 FROM published WHERE marks = '{}'") != []
-                body = serialise({"last_person_id": last_person_id, "is_ended": is_ended})
-                forgotten = (FORGOTTEN, body, self._chain)
-                self._database.execute("INSERT INTO journal (kind, body, chain) VALUES (?, ?, ?)", forgotten)
+                self._forget({"last_person_id": last_person_id})
                 needles += [body[len(body) // 2 :][:NEEDLE_BYTES] for body in old]
                 removed["snapshots and inputs"] = len(old)
         if state is not None:
@@ -141,6 +136,16 @@ class Ledger:
             with suppress(sqlite3.OperationalError):
                 self._database.execute(statement).fetchall()
         return removed, needles
+
+    def forget(self, forgotten: Mapping[str, object]) -> None:
+        """Let everybody be a stranger to a run that goes on from here: numbers, names and events stay.
+
+        Args:
+            forgotten: What such a run starts with: the fields of the reducer's event.
+        """
+        with self._transaction():
+            self._forget(forgotten)
+        self._journal_bytes = self._snapshot_bytes = 0
 
     def compact(self, *, retention_s: float, max_events: int) -> int:
         """Delete the oldest events and return how many. Names, erasures and the highest number of a person stay.
@@ -240,6 +245,14 @@ class Ledger:
             rows,
         )
         return rows[-1][-1] if rows else self._chain
+
+    def _forget(self, forgotten: Mapping[str, object]) -> None:
+        """Replace snapshot and journal, in the present transaction."""
+        self._database.execute("DELETE FROM journal")
+        self._database.execute("DELETE FROM snapshot")
+        is_ended = self._rows("SELECT 1 FROM published WHERE marks = '{}'") != []
+        entry = FORGOTTEN, serialise({"is_ended": is_ended, **forgotten}), self._chain
+        self._database.execute("INSERT INTO journal (kind, body, chain) VALUES (?, ?, ?)", entry)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

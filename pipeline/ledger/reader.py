@@ -90,6 +90,11 @@ class LedgerReader:
         """Return the number of the newest event; 0 before the first."""
         return self._read(lambda: int(self._database.execute("SELECT max(number) FROM events").fetchone()[0] or 0))
 
+    def number_of(self, chain: bytes) -> int:
+        """Return the number of the event that has this hash; 0 if it has left the ledger, or is none."""
+        query = "SELECT coalesce(max(number), 0) FROM events WHERE chain = ?"
+        return self._read(lambda: int(self._database.execute(query, (chain,)).fetchone()[0]))
+
     def last_at(self, camera_id: str) -> float | None:
         """Return the Unix seconds of the newest event of a camera; None if there is none."""
         found = self._events("camera_id = ? ORDER BY at DESC LIMIT 1", camera_id)

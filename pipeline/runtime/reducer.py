@@ -4,13 +4,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
+from pathlib import Path
 from typing import Any
 
 from pipeline.alerts.engine import AlertEngine
 from pipeline.association.matcher import Matcher
-from pipeline.core import Alert, AlertState, Correction, CorrectionCommand, Embedding, Record, Sighting
-from pipeline.core.errors import ConnectorError
+from pipeline.core import Alert, AlertState, Correction, CorrectionCommand, CorrectionKind, Embedding, Record, Sighting
+from pipeline.core.errors import LedgerChangedError, WireFormatError
 from pipeline.core.serialisation import deserialise, serialise
+from pipeline.core.track import ENROLLED
+from pipeline.core.view_event import ViewReport
 from pipeline.ledger import Saved
 from pipeline.ledger.ledger import chained
 from pipeline.ledger.snapshot import AT_REST, FORGOTTEN
@@ -22,6 +25,14 @@ class Window:
 
     now: float
     embeddings: Sequence[Embedding]
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """Time went on to ``now``, Unix seconds, and cameras reported what is wrong with their views, in order."""
+
+    now: float
+    reports: Sequence[ViewReport] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +54,38 @@ class AppliedCommand:
 
 @dataclass(frozen=True, slots=True)
 class EndOfStream:
-    """The last event of a run: tracks end, and people are re-clustered once more."""
+    """The last event of a run: tracks end, and people are re-clustered once more.
+
+    Attributes:
+        at: Unix seconds of event time: the newest frame of any camera; minus infinite if there was none.
+    """
+
+    at: float = -inf
 
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """All known people were forgotten at once; their numbers are not given again."""
+    """All known people were forgotten at once; their numbers are not given again.
+
+    Attributes:
+        last_person_id: The highest number that was given.
+        is_ended: The run had ended.
+        unpublished: Records that sinks may lack: the kind of each, and the record serialised.
+    """
 
     last_person_id: int
     is_ended: bool = False
+    unpublished: Sequence[tuple[str, bytes]] = ()
+
+    def records(self) -> list[Record]:
+        """Return the records that sinks may lack, in order."""
+        return [deserialise(body, RECORDS[kind]) for kind, body in self.unpublished]
 
 
-InputEvent = Window | Forgotten | Enrolment | AppliedCommand | EndOfStream
+InputEvent = Window | TimePassed | Forgotten | Enrolment | AppliedCommand | EndOfStream
 KINDS: dict[str, type[Any]] = {
     "window": Window,
+    "time": TimePassed,
     "enrolment": Enrolment,
     "order": AppliedCommand,
     AT_REST: AppliedCommand,
@@ -64,6 +93,8 @@ KINDS: dict[str, type[Any]] = {
     "ending": EndOfStream,
 }
 """Input events by the kind under which the journal of a ledger stores them."""
+RECORDS: dict[str, type[Any]] = {"sighting": Sighting, "correction": Correction, "alert": Alert}
+"""Records by the kind under which a ledger stores them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +106,7 @@ class _State:
     judged_until: float
     is_ended: bool
     counts: tuple[int, int, int]
+    busy_until: float = -inf
 
 
 class Reducer:
@@ -86,15 +118,16 @@ class Reducer:
 
     Attributes:
         processed_until: Unix seconds of event time: the end of the last window.
+        busy_until: The end of the last window that was not empty.
         is_ended: The last event was the end of the stream.
-        counts: Records so far, by kind.
+        counts: Records so far, by kind, without the sightings of people who were erased.
         busy_s: Seconds of work, by stage.
     """
 
     def __init__(self, match: Matcher, alert: AlertEngine) -> None:
         self.match = match
         self._alert = alert
-        self.processed_until = -inf
+        self.processed_until = self.busy_until = -inf
         self.is_ended = False
         self.counts: dict[type, int] = {Sighting: 0, Correction: 0, Alert: 0}
         self.busy_s = {"match": 0.0, "alert": 0.0}
@@ -113,17 +146,31 @@ class Reducer:
         for record in records:
             # Of alerts only the raised ones count, not their amendments.
             self.counts[type(record)] += not isinstance(record, Alert) or record.state is AlertState.RAISED
+            if isinstance(record, Correction) and record.kind is CorrectionKind.ERASED:
+                erased = sum(part.track_id.camera_id != ENROLLED for part in record.parts)
+                self.counts[Sighting] -= erased  # no file has them any more
         return records
 
-    def bring_back(self, saved: Saved) -> list[Record]:
+    def bring_back(self, saved: Saved, folder: Path) -> list[Record]:
         """Restore the state that a ledger saved, and return the records that sinks may lack, in order.
 
+        Args:
+            saved: What the ledger saved.
+            folder: Of the run; for the message.
+
         Raises:
-            ConnectorError: If the events do not lead to the same records again, because the configuration or the
-                program is another one.
+            LedgerChangedError: If the events do not lead to the same records again, or the snapshot cannot be read,
+                because the configuration or the program is another one.
         """
+        way_on = f"go on with the same numbers and strangers only, after: passerby ledger forget {folder} --by NAME"
         if saved.state is not None:
-            self._restore(deserialise(saved.state, _State))
+            try:
+                self._restore(deserialise(saved.state, _State))
+            except WireFormatError as error:
+                raise LedgerChangedError(
+                    f"{folder / 'ledger.sqlite'}: expected a snapshot that this version can read, got one of another "
+                    f"version; go back to that, or {way_on}"
+                ) from error
         chain, unpublished = saved.chain, list[Record]()
         for entry in saved.entries:
             event = deserialise(entry.body, KINDS[entry.kind])
@@ -131,25 +178,28 @@ class Reducer:
             rows = chained(chain, records)
             # Commands at rest were applied without the rules that raise alerts.
             if entry.kind not in (AT_REST, FORGOTTEN) and (rows[-1][-1] if rows else chain) != entry.chain:
-                raise ConnectorError(
-                    "ledger: expected to come to the same events again, got others; the configuration or the program "
-                    "changed since the run was interrupted: continue with those of then, or use another output_dir"
+                raise LedgerChangedError(
+                    f"{folder / 'ledger.sqlite'}: expected to come to the same events again, got others: the "
+                    "configuration or the program changed since the run was interrupted; start it once more as it was "
+                    f"and stop it in order, or {way_on}"
                 )
             chain = entry.chain
+            if isinstance(event, Forgotten):
+                records = event.records()
             unpublished += records if entry.number > saved.published else []
         return unpublished
 
     def snapshot(self) -> bytes:
         """Return the whole state."""
         counts = tuple(self.counts.values())
-        return serialise(
-            _State(self.match.snapshot(), self._alert.snapshot(), self.processed_until, self.is_ended, counts)  # type: ignore[arg-type]
-        )
+        times = self.processed_until, self.is_ended, counts, self.busy_until
+        return serialise(_State(self.match.snapshot(), self._alert.snapshot(), *times))  # type: ignore[arg-type]
 
     def _restore(self, state: _State) -> None:
         self.match.restore(state.match)
         self._alert.restore(state.alert)
         self.processed_until, self.is_ended = state.judged_until, state.is_ended
+        self.busy_until = state.busy_until
         self.counts = dict(zip(self.counts, state.counts, strict=True))
 
     def _records(self, event: InputEvent) -> list[Record]:
@@ -160,9 +210,16 @@ class Reducer:
         if isinstance(event, Enrolment):
             self.match.enrol(event.person_id, event.embedding)
             return []
+        if isinstance(event, TimePassed):
+            self.processed_until = event.now
+            self.busy_until = event.now if event.reports else self.busy_until
+            return [
+                *self._timed("alert", lambda: self._alert.watch(event.reports)),
+                *self._timed("alert", lambda: self._alert.tick(event.now)),
+            ]
         if isinstance(event, Window):
             found: Sequence[Sighting | Correction] = self._timed("match", lambda: self.match.process(event.embeddings))
-            self.processed_until = event.now
+            self.processed_until = self.busy_until = event.now
         elif isinstance(event, AppliedCommand):
             self._timed("match", lambda: self.match.apply(event.command, event.correction))
             found = [event.correction]
@@ -174,7 +231,7 @@ class Reducer:
         if isinstance(event, Window):
             alerts += self._timed("alert", lambda: self._alert.tick(event.now))
         elif isinstance(event, EndOfStream):
-            alerts += self._timed("alert", self._alert.flush)
+            alerts += self._timed("alert", lambda: self._alert.flush(event.at))
         return [*found, *alerts]
 
     def _timed(self, what: str, call: Callable[[], Any]) -> Any:

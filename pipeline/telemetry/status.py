@@ -64,6 +64,14 @@ async def in_background(work: Callable[[], Awaitable[None]] | None) -> AsyncIter
                 await task
 
 
+def last_status_at(folder: Path) -> float | None:
+    """Return when the last run into a folder told its status, Unix seconds; None if there is none."""
+    try:
+        return float(json.loads((folder / "status.json").read_text())["at"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 async def write_status(folder: Path, pipeline: Watched) -> None:
     """Write the status of a pipeline to ``status.json`` until cancelled; readers never see half a file."""
     path = folder / "status.json"

@@ -137,6 +137,11 @@ class Site:
             time.sleep(0.5)
         return None
 
+    def num_submissions(self, since: float) -> int:
+        """Return how often the run was submitted since a time, Unix seconds; a container made anew has no older log."""
+        said = docker("logs", "--since", f"{since:.3f}", self._container("job"))
+        return sum(line.startswith("passerby-east: submitted") for line in said.splitlines())
+
     def longest_pause_s(self, since: float, until: float) -> float:
         """Return the longest time without a new frame, seconds."""
         return longest_pause_s(self._looks, since, until)

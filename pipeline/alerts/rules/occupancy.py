@@ -86,7 +86,7 @@ class OccupancyRule:
             if excess.until >= since and excess.until < now - self._max_absence_s - SETTLE_S
         ]
 
-    def on_end(self) -> Iterable[Alert]:
+    def on_end(self, at: float) -> Iterable[Alert]:
         """Report all excesses as over."""
         return self.on_tick(float("inf"))
 

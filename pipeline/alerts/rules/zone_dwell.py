@@ -65,7 +65,7 @@ class ZoneDwellRule:
         """Report the dwells that are over."""
         return [report for over in self._presences.over(now) for report in self._reports(*over, is_over=True)]
 
-    def on_end(self) -> Iterable[Alert]:
+    def on_end(self, at: float) -> Iterable[Alert]:
         """Report all dwells as over."""
         return self.on_tick(float("inf"))
 

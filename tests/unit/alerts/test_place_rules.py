@@ -29,10 +29,12 @@ def told(rule: AlertRule, events: Sequence[Sighting | Correction], **options: ob
     """The alerts that stand at the end, each in its last form."""
     engine = AlertEngine([rule], cooldown_s=0.0, max_open=100, max_parts=1000, **options)  # type: ignore[arg-type]
     found: dict[str, Alert] = {}
+    newest = 0.0
     for event in events:
         at = event.at if isinstance(event, Correction) else event.last.captured_at
+        newest = max(newest, at)
         found |= {alert.key: alert for alert in (*engine.process([event]), *engine.tick(at))}
-    found |= {alert.key: alert for alert in engine.flush()}
+    found |= {alert.key: alert for alert in engine.flush(newest)}
     return [alert for alert in found.values() if alert.state is not AlertState.RETRACTED]
 
 
@@ -100,6 +102,11 @@ def test_leaving_is_told_once_at_the_moment_of_the_last_sight() -> None:
     (alert,) = told(make_exit(), [part(1, 1), part(1, 1, 1), part(2, 9, at=30, left=OUT)])
     assert (alert.person_id, alert.place) == (1, "door")
     assert alert.started_at == alert.ended_at == pytest.approx(5.9)
+
+
+def test_who_left_shortly_before_the_end_is_told_and_who_is_there_at_the_end_is_not() -> None:
+    leaves, stays, elsewhere = part(1, 1), part(2, 2, at=4), part(3, 9, at=4, left=OUT)
+    assert [alert.person_id for alert in told(make_exit(), [leaves, stays, elsewhere])] == [1]
 
 
 @pytest.mark.parametrize(("limits", "num"), [({}, 2), ({"max_absence_s": 10.0}, 1), ({"min_dwell_s": 5.0}, 0)], ids=str)

@@ -14,6 +14,8 @@ from pipeline.cli import job
 
 ARGUMENTS = ["--address=http://head:8265", "--id=site", "--", "site=empty"]
 
+LINE = "camera east: 7 frames\n"
+
 
 @dataclass
 class Cluster:
@@ -22,6 +24,8 @@ class Cluster:
     states: list[str | None]
     calls: list[str] = field(default_factory=list)
     on_ask: dict[int, signal.Signals] = field(default_factory=dict)
+    before: str = ""
+    exit_code: int = 1
     asked: int = 0
 
     def __call__(self, address: str) -> "Cluster":
@@ -33,6 +37,7 @@ class Cluster:
         assert job_id == "site"
         self.asked += 1
         if self.asked in self.on_ask:
+            assert callable(signal.getsignal(self.on_ask[self.asked]))  # else it would end the tests
             os.kill(os.getpid(), self.on_ask[self.asked])
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         if state == "away":
@@ -40,6 +45,14 @@ class Cluster:
         if state is None:
             raise RuntimeError("Request failed with status code 404: Job site does not exist.")
         return SimpleNamespace(value=state)
+
+    def get_job_info(self, job_id: str) -> SimpleNamespace:
+        if self.exit_code == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return SimpleNamespace(driver_exit_code=self.exit_code)
+
+    def get_job_logs(self, job_id: str) -> str:
+        return self.before if not self.calls else f"{self.before}{LINE}the last line\n"
 
     def submit_job(self, *, entrypoint: str, submission_id: str) -> None:
         self.calls.append(f"submit {submission_id}: {entrypoint}")
@@ -52,7 +65,7 @@ class Cluster:
         self.calls.append(f"delete {job_id}")
 
     async def tail_job_logs(self, job_id: str) -> AsyncIterator[str]:
-        yield "camera east: 7 frames\n"
+        yield f"{self.before}{LINE}"
 
 
 def own(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, *overrides: str) -> int:
@@ -91,6 +104,22 @@ def test_a_run_that_goes_on_is_not_submitted_twice(monkeypatch: pytest.MonkeyPat
 
 def test_a_run_that_fails_is_a_failure_so_that_the_container_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert own(Cluster(["RUNNING", "RUNNING", "FAILED"]), monkeypatch) == 1
+
+
+def test_a_run_that_only_a_person_can_bring_to_go_on_is_submitted_once_until_the_container_is_stopped(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = Cluster(["FAILED", "RUNNING", "FAILED"], exit_code=3)  # the stop comes when the exit code is asked for
+    assert own(cluster, monkeypatch) == 1
+    assert [call for call in cluster.calls if call.startswith("submit")] == [SUBMIT]
+    assert capsys.readouterr().out.count("site: not submitted again; do what the error says") == 1
+
+
+def test_only_the_log_of_its_own_run_is_shown_to_the_last_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert own(Cluster(["FAILED", "RUNNING", "RUNNING", "SUCCEEDED"], before="of before\n"), monkeypatch) == 0
+    assert capsys.readouterr().out == f"site: submitted\n{LINE}the last line\nsite: succeeded\n"
 
 
 def test_stopping_the_container_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """A match actor that is killed at any moment, and comes back from its ledger."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from math import inf
 from pathlib import Path
@@ -14,6 +15,7 @@ from test_match_actor import EveryoneRule, make_actor
 from connectors.sinks.jsonl import JsonlSink
 from connectors.sinks.memory import MemorySink
 from pipeline.alerts.rules.watchlist import WatchlistRule
+from pipeline.cli.state_at_rest import forget_everybody
 from pipeline.core import (
     Alert,
     AlertState,
@@ -23,11 +25,12 @@ from pipeline.core import (
     Embedding,
     Record,
     Sighting,
+    Sink,
     TrackId,
     TrackPart,
 )
-from pipeline.core.errors import ConnectorError
-from pipeline.ledger import LedgerReader, submit_command
+from pipeline.core.errors import LedgerChangedError
+from pipeline.ledger import Ledger, LedgerReader, submit_command
 from pipeline.ledger import ledger as ledger_module
 from pipeline.ledger.verification import faults_of
 from pipeline.runtime import match_actor
@@ -177,17 +180,63 @@ def test_a_killed_run_continues_with_its_numbers(tmp_path: Path) -> None:
     assert (report.num_sightings, report.num_identities) == (3, 2)
 
 
-def test_another_configuration_is_an_error(tmp_path: Path) -> None:
-    async def first() -> None:
-        actor = make_actor(tmp_path, MemorySink())
-        await actor.deliver("east", [see("east", 1), see("east", 2, 2.0, 3.0)], 5.0, 0.0, None)
-        await actor.deliver("west", [], 5.0, 0.0, None)
-        actor._reader.close()
-        actor._ledger.close()
+async def interrupted(folder: Path, *sinks: Sink, flush_every_s: float = 1e9) -> None:
+    """A run that sees two people and is killed; the first is flushed in any case."""
+    actor = make_actor(folder, *sinks, flush_every_s=0.0)
+    await actor.deliver("west", [], 5.0, 0.0, None)
+    await actor.deliver("east", [see("east", 1)], 1.5, 0.0, None)
+    actor._flush_every_s = flush_every_s
+    await actor.deliver("east", [see("east", 2, 2.0, 3.0, person=1)], 5.0, 0.0, None)
+    actor._reader.close()
+    actor._ledger.close()
 
-    asyncio.run(first())
-    with pytest.raises(ConnectorError, match="expected to come to the same events again, got others"):
+
+def test_another_configuration_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    asyncio.run(interrupted(tmp_path))
+    with pytest.raises(LedgerChangedError) as raised:
         make_actor(tmp_path, MemorySink(), rules=[EveryoneRule()])
+    assert raised.value.exit_code == 3
+    assert "expected to come to the same events again, got others" in str(raised.value)
+    assert f"passerby ledger forget {tmp_path} --by NAME" in str(raised.value)
+
+
+def test_a_snapshot_of_another_version_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger.save(b"of another version")
+    ledger.close()
+    with pytest.raises(LedgerChangedError, match=f"one of another version; .* passerby ledger forget {tmp_path} --by"):
+        make_actor(tmp_path, MemorySink())
+
+
+@pytest.mark.parametrize("flush_every_s", [0.0, 1e9])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_changed_program_goes_on_with_strangers_and_no_record_is_lost(
+    flush_every_s: float, times: int, tmp_path: Path
+) -> None:
+    sink = JsonlSink(output_dir=str(tmp_path))
+    asyncio.run(interrupted(tmp_path, sink, flush_every_s=flush_every_s))
+    sink.close()
+    before = _lines(tmp_path)
+    for _ in range(times):
+        assert forget_everybody(tmp_path / "ledger.sqlite") == 3
+
+    async def second() -> MatchReport:
+        actor = make_actor(tmp_path, JsonlSink(output_dir=str(tmp_path)), rules=[EveryoneRule()])
+        await actor.deliver("west", [see("west", 1, 10.0, 11.0)], inf, 0.0, None)
+        await actor.deliver("east", [see("east", 2, 2.0, 3.0, person=1)], inf, 0.0, None)  # known: passed over
+        return await actor.finish(5.0)
+
+    report = asyncio.run(second())
+    assert (report.num_passed_over, report.num_alerts) == (1, 1)
+    after = _lines(tmp_path)
+    assert after[: len(before)] == before
+    sightings = [(line["track"], line["person_id"]) for line in after if line["event"] == "sighting"]
+    assert sightings == [("east/0/1", 1), ("east/0/2", 2), ("west/0/1", 3)]
+    assert faults_of(tmp_path / "ledger.sqlite") == []
+
+
+def _lines(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (folder / "sightings.jsonl").read_text().splitlines()]
 
 
 def test_commands_are_applied_between_windows_and_survive_a_death(tmp_path: Path) -> None:
@@ -224,7 +273,7 @@ def test_commands_are_applied_between_windows_and_survive_a_death(tmp_path: Path
 def test_a_person_erased_during_a_run_is_in_no_file_any_more(tmp_path: Path) -> None:
     sink = JsonlSink(output_dir=str(tmp_path))
 
-    async def main() -> bytes:
+    async def main() -> tuple[bytes, MatchReport]:
         actor = make_actor(tmp_path, sink, flush_every_s=0.0)
         await actor.deliver("west", [], 2.0, 0.0)
         await actor.deliver("east", [see("east", 1), see("east", 2, person=1)], 2.0, 0.0)
@@ -237,10 +286,10 @@ def test_a_person_erased_during_a_run_is_in_no_file_any_more(tmp_path: Path) -> 
         await actor.deliver("east", [see("east", 2, person=1), see("east", 2, 1.1, 3.0, person=1, part=1)], 3.0, 0.0)
         for camera_id in ("east", "west"):
             await actor.deliver(camera_id, [], inf, 0.0)
-        await actor.finish(5.0)
-        return before
+        return before, await actor.finish(5.0)
 
-    before = asyncio.run(main())
+    before, report = asyncio.run(main())
+    assert report.num_sightings == len((tmp_path / "sightings.jsonl").read_text().splitlines()) == 2
     after = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     # A bit of the other is in the front of the file; of her whole part nothing.
     assert b'"track": "east/0/2", "part": 0' in before

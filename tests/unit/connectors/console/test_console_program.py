@@ -124,8 +124,10 @@ def test_a_restarted_run_has_its_page_on_the_same_port(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_first_start_over_a_finished_run_prints_the_password_once(tmp_path: Path) -> None:
-    write_ledger(tmp_path)
     command = [sys.executable, "-m", "connectors.console", "--output", str(tmp_path), "--port", "0", "--login"]
+    early = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (early.returncode, early.stdout) == (1, "")  # a page that starts before its run makes no password
+    write_ledger(tmp_path)
     passwords = []
     for _ in range(2):
         page = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ})
