@@ -198,7 +198,8 @@ class Detector(Protocol):
     """Finds people.
 
     The same frame gives the same output, bit for bit, whatever else is in the batch, unless ``reproducible: false``.
-    Frames of any size come, one pixel included. Boxes lie inside the full frame and are not empty; scores are in [0, 1].
+    Frames of any size come, one pixel included. Boxes lie inside the full frame and are not empty; scores are in [0,
+    1].
     """
 
     input_hw: tuple[int, int]
@@ -244,8 +245,9 @@ class PoseEstimator(Protocol):
     def estimate(self, tracklets: Sequence[Tracklet]) -> list[Tracklet]:
         """Return the same tracklets, in the same order, with keypoints; ``[]`` for ``[]``.
 
-        Keypoints: float32, shape ``(T, 17, 3)``, x and y as shares of the crop and a score, all in [0, 1]. Heat-maps: shape
-        ``(T, 17, h, w)``, at least 0. A tracklet gives the same alone and among others, unless ``reproducible: false``.
+        Keypoints: float32, shape ``(T, 17, 3)``, x and y as shares of the crop and a score, all in [0, 1]. Heat-maps:
+        shape ``(T, 17, h, w)``, at least 0. A tracklet gives the same alone and among others, unless ``reproducible:
+        false``.
         """
         ...
 
@@ -322,8 +324,8 @@ class Gallery(Protocol):
 class AlertRule(Protocol):
     """Decides what is worth an alert. Knows event time only; the same events give the same alerts.
 
-    It goes on where it was when it is pickled, and, if it is ``Stateful``, restored from a snapshot. An alert has its name
-    and a key, and is raised at the latest at the event time that led to it.
+    It goes on where it was when it is pickled, and, if it is ``Stateful``, restored from a snapshot. An alert has its
+    name and a key, and is raised at the latest at the event time that led to it.
     """
 
     name: str
