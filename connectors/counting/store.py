@@ -112,7 +112,10 @@ class CountingStore:
             "SELECT track, part, plane, column, row, seconds, at FROM cells WHERE at >= ? AND at < ?",
             *(max(since, -1e300), min(until, 1e300)),
         )
-        return [Cell(*rest, part=TrackPart(TrackId.parse(track), part)) for track, part, *rest in rows]
+        return [
+            Cell(plane, column, row, seconds, at, TrackPart(TrackId.parse(track), part))
+            for track, part, plane, column, row, seconds, at in rows
+        ]
 
     def forget(self, before: float) -> None:
         """Delete what ended before a moment, Unix seconds."""

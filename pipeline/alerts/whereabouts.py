@@ -169,8 +169,9 @@ class Whereabouts:
 
     def restore(self, state: bytes) -> None:
         """Take over the state of another instance. Raises ``WireFormatError`` as ``Stateful``."""
-        kind = tuple[int, list[tuple[TrackPart, int]], list[tuple[int, list[tuple[TrackPart, Spot]]]]]
-        self._newest, people, spots = deserialise(state, kind)
+        self._newest, people, spots = deserialise(
+            state, tuple[int, list[tuple[TrackPart, int]], list[tuple[int, list[tuple[TrackPart, Spot]]]]]
+        )
         self._people, self._spots, self._last = dict(people), {step: dict(by_part) for step, by_part in spots}, {}
         for step, by_part in sorted(self._spots.items()):
             self._last |= dict.fromkeys(by_part, step)

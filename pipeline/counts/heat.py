@@ -1,6 +1,6 @@
 """How long people stood where: the cells of a heat map, by part of a track, so that corrections and erasures count."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -52,7 +52,7 @@ def cells_of(sighting: Sighting, ground: Mapping[str, Points]) -> list[Cell]:
     else:
         places = np.floor(points / (path.frame_hw[1] / NUM_ACROSS))
     steps = np.minimum(np.diff(path.captured_at, prepend=path.captured_at[:1]), MAX_STEP_S)[is_seen]
-    found: Counter[tuple[int, int]] = Counter()
+    found: defaultdict[tuple[int, int], float] = defaultdict(float)
     for (column, row), seconds in zip(places.astype(int).tolist(), steps.tolist(), strict=True):
         found[column, row] += seconds
     part, at = TrackPart(sighting.track_id, sighting.part), float(path.captured_at[-1])
@@ -64,10 +64,10 @@ def heat_of(cells: Iterable[Cell], person_of: Callable[[TrackPart], int]) -> dic
 
     A person whom two cameras see counts once for each of them.
     """
-    planes: dict[str, Counter[tuple[int, int]]] = {}
+    planes: dict[str, defaultdict[tuple[int, int], float]] = {}
     for cell in cells:
         if person_of(cell.part) != NOBODY:
-            planes.setdefault(cell.plane, Counter())[cell.column, cell.row] += cell.seconds
+            planes.setdefault(cell.plane, defaultdict(float))[cell.column, cell.row] += cell.seconds
     return {
         plane: [(*place, round(seconds, 1)) for place, seconds in sorted(found.items())]
         for plane, found in sorted(planes.items())

@@ -141,8 +141,9 @@ class CrowdingRule:
 
     def restore(self, state: bytes) -> None:
         """Take over the state of another instance. Raises ``WireFormatError`` as ``Stateful``."""
-        kind = tuple[dict[str, bytes], dict[str, list[tuple[int, tuple[TrackPart, ...]]]], dict[str, float]]
-        places, crowded, reported_until = deserialise(state, kind)
+        places, crowded, reported_until = deserialise(
+            state, tuple[dict[str, bytes], dict[str, list[tuple[int, tuple[TrackPart, ...]]]], dict[str, float]]
+        )
         for name in self._zones.keys() & places.keys():
             self._whereabouts[name].restore(places[name])
             self._crowded[name], self._reported_until[name] = dict(crowded[name]), reported_until[name]

@@ -93,7 +93,7 @@ class FollowRule:
 
     def on_tick(self, now: float) -> Iterable[Alert]:
         """Report the follows that are over; forget old meetings."""
-        found = []
+        found: list[Alert] = []
         for pair, reported_until in list(self._open.items()):
             follows = self._follows(pair)
             over = [dwell for dwell in follows if dwell.until < now - self._max_absence_s - SETTLE_S]
