@@ -4,12 +4,13 @@ import asyncio
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import astuple
 from itertools import islice
 from math import inf
 from pathlib import Path
+from typing import Any
 
 from pipeline.alerts.engine import AlertEngine
 from pipeline.association.matcher import Matcher
@@ -105,6 +106,7 @@ class MatchActor:
         self._retention_s, self._max_events = retention_s, max_events
         self._compacted_at = -inf
         self._turn = asyncio.Lock()
+        self._working: set[asyncio.Task[None]] = set()
         self._room = asyncio.Event()
         self._due_at: dict[TrackPart, float] = {}
         self._safe_until = -inf
@@ -148,6 +150,7 @@ class MatchActor:
             calibration_drift=calibration.drift,
             calibration_model=astuple(calibration.model),
             projection_version=self._reducer.match.projection_version,
+            clock_offsets=self._reducer.match.clock_offsets.estimates(),
             sinks=self._sinks.reports,
             epoch=self._epoch,
         )
@@ -160,7 +163,7 @@ class MatchActor:
         """Enrol a person by pictures, unless an earlier run has; before the first ``deliver``."""
         self._ledger.lease.renew()
         if not self._reducer.match.is_known(person_id):
-            await self._reduce(Enrolment(person_id, embedding))
+            await self._whole(self._reduce(Enrolment(person_id, embedding)))
             self._ledger.note("configuration", "enrol", f"person {person_id}")
 
     async def deliver(
@@ -200,7 +203,7 @@ class MatchActor:
                 self._buffer.add(item)
                 self._due_at[part] = due_at
         self._buffer.advance(camera_id, watermark)
-        await self._release()
+        await self._whole(self._release())
         with suppress(TimeoutError):
             async with asyncio.timeout(self._max_wait_s):
                 while len(self._buffer) > self._max_waiting_embeddings and watermark > self._buffer.watermark:
@@ -233,6 +236,7 @@ class MatchActor:
             num_late=self._buffer.num_late,
             num_passed_over=self._num_passed_over,
             num_sink_retries=self._sinks.num_retries,
+            clock_offsets=self._reducer.match.clock_offsets.estimates(is_last=True),
             latencies_s=list(self._latencies_s),
             digest=self._ledger.digest,
             busy_s={**self._reducer.busy_s, "publish": self._publish_s},
@@ -254,6 +258,16 @@ class MatchActor:
                 self._ledger.note_published(self._sinks.marks())
                 self._ledger.save(self._reducer.snapshot())
         await self._sinks.close()
+
+    async def _whole(self, work: Coroutine[Any, Any, None]) -> None:
+        """Wait for work that goes on to its end although whoever waits is cancelled, as a camera's deliveries are.
+
+        Otherwise the ledger would have records that no sink was given, and the next flush would call them published.
+        """
+        task = asyncio.create_task(work)
+        self._working.add(task)
+        task.add_done_callback(self._working.discard)
+        await asyncio.shield(task)
 
     async def _release(self) -> None:
         async with self._turn:
