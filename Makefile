@@ -21,9 +21,10 @@ run: base
 # with 5 where ARGS leave nothing to do.
 PYTEST := $(BIN)/python -m pytest --hypothesis-profile=thorough
 ALONE := ray or kafka or browser
+PROCESSORS := $(shell getconf _NPROCESSORS_ONLN)
 
 test: setup browser
-	$(PYTEST) -n $(shell getconf _NPROCESSORS_ONLN) -m 'not (gpu or nightly or container or $(ALONE))' $(ARGS) || test $$? = 5
+	$(PYTEST) -n $(PROCESSORS) -m 'not (gpu or nightly or container or $(ALONE))' $(ARGS) || test $$? = 5
 	$(PYTEST) -n 0 -m '($(ALONE)) and not (gpu or nightly or container)' $(ARGS) || test $$? = 5
 
 # Tests of the operator's page drive Debian's Chromium. Where it cannot be installed, they are skipped with a message.
@@ -54,7 +55,7 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q tests/test_layers.py tests/test_house_rules.py tests/test_documents.py tests/unit/config
+	$(BIN)/python -m pytest -q -n $(PROCESSORS) tests/test_layers.py tests/test_house_rules.py tests/test_documents.py tests/unit/config
 
 format: setup
 	$(BIN)/ruff format .

@@ -81,8 +81,9 @@ class Pipeline:
                 for embedding in embed(found):
                     buffer.add(embedding)
                 buffer.advance(camera_id, inf if frame is None else at)
-                for _, window in buffer.release():
-                    yield from matcher.process(window)
+                for _, items in buffer.release():
+                    if window := [item for item in items if isinstance(item, Embedding)]:
+                        yield from matcher.process(window)
             yield from matcher.flush()
         finally:
             for source in sources.values():

@@ -21,8 +21,11 @@ from pipeline.ledger.messages import SCHEMA
 POLL_S = 0.2
 """Seconds that one request to the broker waits for messages. Larger values delay the end of a read."""
 
-QUIET_S = 1.0
-"""Seconds without a message after which a topic counts as read to its end. Larger values make ``--once`` slower."""
+QUIET_S = 5.0
+"""Seconds without a message after which a broker that is asked for more counts as one that does not answer.
+
+Larger values delay the message about it. Smaller ones give up a slow broker.
+"""
 
 DELIVERY_TIMEOUT_S = 10.0
 """Seconds within which the broker must take an acknowledgement."""
@@ -133,11 +136,20 @@ class AlertTopic:
             partitions = [TopicPartition(self._topic, number) for number in numbers]
             consumer.assign(partitions)
             (consumer.seek_to_end if start == "latest" else consumer.seek_to_beginning)(*partitions)
+            ends = consumer.end_offsets(partitions, timeout_ms=round(QUIET_S * 1000))
             heard_at = time.monotonic()
-            while follow or time.monotonic() - heard_at < QUIET_S:
-                for messages in consumer.poll(round(POLL_S * 1000)).values():
+            while True:
+                arrived = consumer.poll(round(POLL_S * 1000))
+                for messages in arrived.values():
                     heard_at = time.monotonic()
                     yield from messages
+                # One empty answer behind the end: some brokers give the beginning of the last batch for the end.
+                if not (follow or arrived) and all(consumer.position(each) >= end for each, end in ends.items()):
+                    return
+                if not follow and time.monotonic() - heard_at > QUIET_S:
+                    raise ConnectorError(
+                        f"topic {self._topic}: expected its alerts to the end, got none for {QUIET_S:g} s; try again"
+                    )
 
 
 class _Standing:

@@ -1,6 +1,7 @@
 """Makes frames from the messages of one camera."""
 
 import logging
+import math
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -168,6 +169,16 @@ class FrameMaking:
         else:
             yield from self._times.push(Taken(sent, image, key_frame))
 
+    def is_late(self, sent: Sent) -> bool:
+        """Return whether a live frame was overtaken by a newer one in another partition; asked once for each.
+
+        It has nothing to do with the sender's clock, which stands in its partition as before.
+        """
+        is_late = self._times.is_late(sent)
+        if is_late and sent.frame.encoding is Encoding.H264:
+            self.lose_units()
+        return is_late
+
     def rest(self) -> Iterator[tuple[Taken, float]]:
         """Yield the messages that still wait for their time: nothing more will come."""
         yield from self._times.flush()
@@ -243,6 +254,8 @@ class _Times:
         self.held: deque[Taken] = deque()
         self._coarse = SentClock()
         self._logged: float | None = None
+        self._newest_at = self._newest_logged = -math.inf
+        self._logged_in: dict[int, float] = {}
         self.recent: deque[tuple[int | None, float]] = deque(maxlen=NUM_RECENT)
 
     def push(self, taken: Taken) -> Iterator[tuple[Taken, float]]:
@@ -254,6 +267,19 @@ class _Times:
         at = frame.captured_at if frame.is_own else self._coarse.at(frame.captured_at, logged or 0.0)
         self.held.append(taken)
         yield from self._released(self.clock.push(taken, at, elapsed_s=elapsed_s))
+
+    def is_late(self, sent: Sent) -> bool:
+        """Return whether a message is older than the newest in time, though not than the one before in its partition.
+
+        Where a clock was set back, the messages of each partition go back as well.
+        """
+        partition, at, logged = sent.message.partition, sent.frame.captured_at, (sent.message.timestamp or 0) / 1000
+        before = self._logged_in.get(partition, -math.inf)
+        self._logged_in[partition] = logged
+        if at <= self._newest_at and before <= logged < self._newest_logged:
+            return True
+        self._newest_at, self._newest_logged = at, logged
+        return False
 
     def flush(self) -> Iterator[tuple[Taken, float]]:
         """Yield the messages that are held; nothing more will come."""

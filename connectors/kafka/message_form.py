@@ -24,17 +24,18 @@ from kafka.consumer.fetcher import ConsumerRecord
 
 from connectors.kafka.frame_message import UNREADABLE, Fault, FaultyMessageError, from_headers
 from connectors.kafka.json_fields import (
-    BASE64_PICTURE,
-    CAMERA_NAMES,
     INDEX_NAMES,
-    SCHEMA_REGISTRY_BYTES,
     TIME_NAMES,
     all_found,
+    camera_named,
     field_at,
-    first_found,
-    from_base64,
+    found_camera,
+    from_text,
+    is_json,
+    is_text_of_picture,
     json_object,
     kind_of,
+    named_by_key,
     only_text_time,
     pictures,
 )
@@ -182,7 +183,7 @@ class MessageForm:
             fields = json_object(value)
             value = self._picture_of(fields)
         elif form is Form.BASE64:
-            value = from_base64(value.decode("latin-1"))
+            value = from_text(value.decode("latin-1"))
         found = image_size(value)
         if found is None:
             raise FaultyMessageError(Fault.IMAGE, f"value: expected a JPEG or a PNG, got {kind_of(value)}")
@@ -250,31 +251,29 @@ class MessageForm:
         """Yield what names the camera of a message: a header, a field, the key."""
         by = self._by
         if self._form is Form.PASSERBY or (by is CameraBy.AUTO and is_own(message)):
-            yield _text(message.key)
+            yield named_by_key(message.key or b"")
             return
         if by in (CameraBy.AUTO, CameraBy.KEY) and message.key:
-            yield _text(message.key)
+            yield named_by_key(message.key)
         if by in (CameraBy.AUTO, CameraBy.HEADER):
-            name = first_found(_header_texts(message), CAMERA_NAMES)
-            if name is not None:
-                yield str(name[1])
+            name = camera_named(found_camera(_header_texts(message)))
+            if name:
+                yield name
         if by in (CameraBy.AUTO, CameraBy.FIELD) and _form_of(message) is Form.JSON:
             try:
                 fields = json_object(message.value)
             except FaultyMessageError:
                 return
             path = self._fields.get("camera")
-            value = field_at(fields, path) if path else (first_found(fields, CAMERA_NAMES) or ("", None))[1]
-            if isinstance(value, Mapping):
-                value = value.get("id", value.get("name"))
-            if isinstance(value, str | int) and value != "":
-                yield str(value)
+            name = camera_named(field_at(fields, path) if path else found_camera(fields))
+            if name:
+                yield name
 
     def _picture_of(self, fields: dict[str, Any]) -> bytes:
         path = self._fields.get("image")
         text = field_at(fields, path) if path else next(pictures(fields), None)
         if isinstance(text, str):
-            return from_base64(text)
+            return from_text(text)
         if isinstance(text, Mapping) and isinstance(text.get("data"), list):  # a Buffer of Node.js
             text = text["data"]
         if isinstance(text, list) and text and all(type(each) is int and 0 <= each < 256 for each in text):
@@ -355,20 +354,15 @@ def _form_of(message: ConsumerRecord) -> Form:
     if _is_picture(value):
         return Form.IMAGE
     start = value[:100]
-    if start.lstrip()[:1] == b"{" or (start[:1] == b"\0" and start[SCHEMA_REGISTRY_BYTES:][:1] == b"{"):
+    if is_json(start):
         return Form.JSON
-    if BASE64_PICTURE.match(start.decode("latin-1")):
+    if is_text_of_picture(start.decode("latin-1")):
         return Form.BASE64
     return Form.IMAGE
 
 
 def _is_picture(value: bytes) -> bool:
     return value.startswith((b"\xff\xd8\xff", b"\x89PNG"))
-
-
-def _text(key: bytes | None) -> str:
-    text = (key or b"")[:256].decode(errors="replace")
-    return text[1:-1] if len(text) > 2 and text[0] == text[-1] == '"' else text
 
 
 def _header_texts(message: ConsumerRecord) -> dict[str, str]:

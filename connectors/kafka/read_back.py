@@ -55,8 +55,9 @@ def _newest_of(topics: Iterable[str], options: Mapping[str, Any], newest: int) -
     found: set[tuple[str, str, bytes]] = set()
     with closing(connect(KafkaConsumer, chosen)) as consumer:
         where = [TopicPartition(topic, each) for topic in topics for each in consumer.partitions_for_topic(topic) or ()]
-        ends = consumer.end_offsets(where)
-        first = consumer.beginning_offsets(where)
+        limit_ms = round(READ_BACK_S * 1000)
+        ends = consumer.end_offsets(where, timeout_ms=limit_ms)
+        first = consumer.beginning_offsets(where, timeout_ms=limit_ms)
         left = {each for each in where if ends[each] > first[each]}
         consumer.assign(sorted(left))
         for each in left:
@@ -67,5 +68,5 @@ def _newest_of(topics: Iterable[str], options: Mapping[str, Any], newest: int) -
                 for message in messages:
                     names = [value.decode() for name, value in message.headers if name == "event_key"]
                     found |= {(message.topic, name, hashlib.sha256(message.value or b"").digest()) for name in names}
-            left = {each for each in left if consumer.position(each) < ends[each]}
+            left = {each for each in left if (consumer.position(each, timeout_ms=limit_ms) or 0) < ends[each]}
     return found

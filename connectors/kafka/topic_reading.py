@@ -26,7 +26,7 @@ COMMIT_TIMEOUT_MS = 5000
 CLOSE_TIMEOUT_MS = 1000
 """Milliseconds to wait for the broker. Higher values delay the end of a run when the broker is down."""
 
-METADATA_EVERY_MS = 500
+METADATA_EVERY_MS = 250
 """Milliseconds between two looks for new partitions. Larger values drop more frames of a live camera that moves."""
 
 

@@ -328,6 +328,8 @@ class KafkaSource:
         for sent in merge.ready(time.monotonic(), set()):
             if sent.frame.encoding is None:
                 self._making.end()
+            elif self._making.is_late(sent):
+                self.num_dropped += 1
             else:
                 yield from self._making.take(sent, self._recording.offsets, letters)
         if self._silence.seconds > MAX_HELD_S:

@@ -83,15 +83,18 @@ class LiveReading(Generic[Picture]):
         timeout_s, what = self._open_timeout_s, "no picture"
         try:
             while True:
+                began = time.monotonic()
                 with self._changed:
-                    is_alerted = self._changed.wait_for(
+                    self._changed.wait_for(
                         lambda: self._closed or session.newest is not None or session.ended is not None, timeout_s
                     )
                     if self._closed:
                         return
                     arrival, session.newest = session.newest, None
                     if arrival is None:
-                        raise ReadingEndedError(session.ended if is_alerted else f"{what} within {timeout_s:g} s")
+                        # A library that gives up at the same moment has words of its own for it.
+                        is_silent = session.ended is None or time.monotonic() - began >= timeout_s
+                        raise ReadingEndedError(f"{what} within {timeout_s:g} s" if is_silent else session.ended)
                 yield arrival
                 timeout_s, what = self._read_timeout_s, "no further picture"
         finally:

@@ -19,53 +19,20 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
-from typing import Protocol, runtime_checkable
 
 from pipeline.alerts.basis import AlertBasis
 from pipeline.alerts.exemption import Exemption
 from pipeline.alerts.expiring_map import ExpiringMap
 from pipeline.alerts.incidents import Incident, Incidents, Subject, latest, shrunk, subject_of
+from pipeline.alerts.rule_abilities import CorrectableRule, DrawnRule, EndingRule, ViewRule
 from pipeline.core import Alert, AlertRule, AlertState, Correction, Sighting, Stateful
 from pipeline.core.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.errors import ConfigError
 from pipeline.core.moves import Move, alert_after, moves_of
 from pipeline.core.serialisation import deserialise, serialise
+from pipeline.core.view_event import ViewReport
 
 logger = logging.getLogger(__name__)
-
-
-@runtime_checkable
-class CorrectableRule(Protocol):
-    """Methods that a rule may have besides those of ``AlertRule``."""
-
-    def on_correction(self, correction: Correction) -> Iterable[Alert]:
-        """Learn of a correction, and report the situations of the people it concerns. Called before ``reconsider``."""
-        ...
-
-    def reconsider(self, alert: Alert) -> Alert | None:
-        """Return the alert as it reads with its new person or evidence, or None if it is no longer true.
-
-        The rule may date it anew, by ``started_at`` and ``ended_at``: what it reports next says whether it goes on.
-        """
-        ...
-
-
-@runtime_checkable
-class EndingRule(Protocol):
-    """A method that a rule with lasting situations may have besides those of ``AlertRule``."""
-
-    def on_end(self) -> Iterable[Alert]:
-        """Report all situations that last as over: the stream has ended."""
-        ...
-
-
-@runtime_checkable
-class DrawnRule(Protocol):
-    """A method that a rule with zones or lines in pictures may have besides those of ``AlertRule``."""
-
-    def check_picture(self, camera_id: str, frame_hw: tuple[int, int]) -> None:
-        """Raise ``ConfigError`` if a shape lies outside the picture of a camera, height and width in pixels."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +111,23 @@ class AlertEngine:
         self._release(now)
         return self._incidents.drain()
 
-    def flush(self) -> list[Alert]:
-        """Return the alerts that the end of the stream brings: every situation is over."""
+    def watch(self, reports: Iterable[ViewReport]) -> list[Alert]:
+        """Return the alerts that follow from what cameras report of their views, in the order of event time."""
+        for report in reports:
+            for rule in self._rules.values():
+                if isinstance(rule, ViewRule):
+                    self._take_all(rule.on_view(report))
+        return self._incidents.drain()
+
+    def flush(self, at: float = -inf) -> list[Alert]:
+        """Return the alerts that the end of the stream brings: every situation is over.
+
+        Args:
+            at: Unix seconds: the newest frame of any camera; minus infinite if it is not known.
+        """
         for rule in self._rules.values():
             if isinstance(rule, EndingRule):
-                self._take_all(rule.on_end())
+                self._take_all(rule.on_end(at))
         for incident in self._incidents:
             if incident.alert.ended_at is None:
                 self._incidents.put(replace(incident, alert=replace(incident.alert, ended_at=incident.until)))

@@ -46,6 +46,7 @@ EXTRAS = {
     "apprise": ("apprise", "sink=apprise: mail, Telegram, Slack …"),
     "kafka": ("kafka", "frames from Kafka, events to Kafka"),
     "mqtt": ("paho.mqtt.client", "sink=mqtt, Home Assistant"),
+    "objects": ("s3fs", "recordings in object stores: s3://, gs://"),
     "openvino": ("openvino", "detector=openvino, pose=movenet, embedder=omz_0288"),
     "parquet": ("pyarrow", "ledger export as Parquet"),
     "traces": ("opentelemetry.exporter.otlp.proto.http", "sink=open_telemetry"),

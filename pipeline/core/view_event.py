@@ -17,6 +17,8 @@ class ViewEventKind(StrEnum):
     """The picture has lost its edges."""
     MOVED = "moved"
     """The camera shows another place; zones, lines and ground do not fit any more."""
+    LOST = "lost"
+    """The camera gives no pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +34,18 @@ class ViewEvent:
     kind: ViewEventKind
     began_at: float
     ended_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ViewReport:
+    """What a camera reports of its view, in the order of event time among its embeddings.
+
+    Attributes:
+        camera_id: The camera.
+        completed_at: Unix seconds, event time: when the camera knew it.
+        event: What began, or ended; None: the camera shows its view now, whatever was reported before.
+    """
+
+    camera_id: str
+    completed_at: float
+    event: ViewEvent | None

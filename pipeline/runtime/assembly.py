@@ -1,13 +1,16 @@
 """Builds the pipeline of a plan: which actor calls which."""
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import partial
 from typing import Any
 
-from pipeline.core import Tracklet
+from pipeline.camera.detection import letterbox
+from pipeline.core import Frame, Tracklet
 from pipeline.core.errors import ConfigError
-from pipeline.embedding.enrolment import enrolment_tracklet
+from pipeline.embedding.enrolment import MIN_SCORE, enrolment_tracklet, framed
 from pipeline.runtime.batch_actor import BatchActor
 from pipeline.runtime.cameras.camera_actor import CameraActor
 from pipeline.runtime.cameras.camera_host import Calls
@@ -15,6 +18,8 @@ from pipeline.runtime.match_actor import MatchActor
 from pipeline.runtime.plan import Plan
 from pipeline.runtime.processes import InlineProcesses, Processes, RayProcesses
 from pipeline.runtime.running_pipeline import RunningPipeline
+
+logger = logging.getLogger(__name__)
 
 
 async def start_pipeline(plan: Plan) -> RunningPipeline:
@@ -62,6 +67,7 @@ async def _assemble(plan: Plan, processes: Processes) -> RunningPipeline:
     await match.call("ready")  # last: it opens files, which would be in vain if a network could not be built
     return RunningPipeline(
         cameras=place.cameras,
+        detect=place.process["detect"],
         pose=place.process.get("pose", keep_as_it_is),
         embed=place.process["embed"],
         enrol=match.method("enrol"),
@@ -100,10 +106,24 @@ def _match_actor(plan: Plan) -> Callable[[], MatchActor]:
 async def _enrol(plan: Plan, pipeline: RunningPipeline) -> None:
     """Enrol the people whom the plan has pictures of; they are 1, 2, … in its order."""
     for person_id, (name, make_source) in enumerate(plan.make_enrolled.items(), start=1):
-        source = make_source()
-        tracklet = enrolment_tracklet(name, person_id, source.frames(), plan.crop_size_hw)
-        source.close()
+        with closing(make_source()) as source:
+            pictures = list(source.frames())
+        tracklet = enrolment_tracklet(name, person_id, pictures, plan.crop_size_hw)
+        await _warn_of_pictures(name, pictures, plan, pipeline)
         embedding = await pipeline.embed(await pipeline.pose(tracklet))
         if embedding is None:
             raise ConfigError(f"enrol.{name}: expected pictures that show a person well, got none; add better ones")
         await pipeline.enrol(person_id, embedding)
+
+
+async def _warn_of_pictures(name: str, pictures: Sequence[Frame], plan: Plan, pipeline: RunningPipeline) -> None:
+    """Warn of pictures in which no person is found."""
+    found = [await pipeline.detect(letterbox(framed(picture), plan.input_hw)) for picture in pictures]
+    poor = [number for number, people in enumerate(found, start=1) if max(people.scores, default=0.0) < MIN_SCORE]
+    if poor:
+        logger.warning(
+            "enrol.%s: no person is found in %s of %d (%s, by name); it is used all the same, and may keep the "
+            "person from being recognised: replace it by a picture of one whole person",
+            *(name, "1 picture" if len(poor) == 1 else f"{len(poor)} pictures", len(pictures)),
+            ", ".join(f"number {number}" for number in poor[:10]),
+        )

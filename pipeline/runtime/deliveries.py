@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 
-from pipeline.core import Embedding
+from pipeline.runtime.event_time import Item
 
 ASK_EVERY_S = 0.1
 """Seconds between two questions whether the last embeddings are processed. A larger one makes a run end later."""
@@ -29,12 +29,12 @@ class Acknowledgement:
     safe_until: float
 
 
-Deliver = Callable[[str, Sequence[Embedding], float, float, str | None], Awaitable[Acknowledgement]]
-"""camera, embeddings, watermark, due time, epoch → acknowledgement; as ``MatchActor.deliver``."""
+Deliver = Callable[[str, Sequence[Item], float, float, str | None], Awaitable[Acknowledgement]]
+"""camera, items, watermark, due time, epoch → acknowledgement; as ``MatchActor.deliver``."""
 
 
 class Deliveries:
-    """Delivers the embeddings of one camera, one call after another, so that none is lost with the match actor.
+    """Delivers what one camera has, one call after another, so that nothing is lost with the match actor.
 
     Args:
         deliver: Takes them to the match actor.
@@ -44,24 +44,26 @@ class Deliveries:
         self._deliver = deliver
         self._epoch: str | None = None
         self._watermark = -inf
-        self._pending: list[Embedding] = []
+        self._pending: list[Item] = []
+        self._turn = asyncio.Lock()
 
     @property
-    def pending(self) -> tuple[Embedding, ...]:
+    def pending(self) -> tuple[Item, ...]:
         """What was delivered and is not processed yet."""
         return tuple(self._pending)
 
-    async def __call__(self, camera_id: str, embeddings: Sequence[Embedding], watermark: float, due_at: float) -> float:
+    async def __call__(self, camera_id: str, items: Sequence[Item], watermark: float, due_at: float) -> float:
         """Deliver, and return the event time, Unix seconds, until which everything is published and safe."""
-        self._pending += embeddings
-        self._watermark = max(self._watermark, watermark)
-        reply = await self._deliver(camera_id, embeddings, watermark, due_at, self._epoch)
-        while not reply.is_accepted:
+        async with self._turn:
+            self._pending += items
+            self._watermark = max(self._watermark, watermark)
+            reply = await self._deliver(camera_id, items, watermark, due_at, self._epoch)
+            while not reply.is_accepted:
+                self._epoch = reply.epoch
+                reply = await self._deliver(camera_id, self.pending, self._watermark, due_at, self._epoch)
             self._epoch = reply.epoch
-            reply = await self._deliver(camera_id, self.pending, self._watermark, due_at, self._epoch)
-        self._epoch = reply.epoch
-        self._pending = [embedding for embedding in self._pending if embedding.completed_at >= reply.processed_until]
-        return reply.safe_until
+            self._pending = [item for item in self._pending if item.completed_at >= reply.processed_until]
+            return reply.safe_until
 
     async def end(self, camera_id: str) -> None:
         """Say that the camera has ended, and return when all it delivered is processed."""

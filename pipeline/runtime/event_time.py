@@ -4,14 +4,26 @@ Every camera reports a *watermark* from time to time: nothing older will come fr
 be put in order and processed.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from math import floor, inf, isfinite
 
 from pipeline.core import Embedding
+from pipeline.core.view_event import ViewReport
+
+Item = Embedding | ViewReport
+"""What a camera delivers, in the order of ``completed_at``."""
+
+QUIET_S = 5.0
+"""Seconds without a window after which an empty one is released, so that rules notice that time passes. More notice
+later that nobody is there; less write more."""
+
+QUIET_SHARE = 0.01
+"""Share of a quiet time that passes from one empty window to the next, where that is more than ``QUIET_S``. It bounds
+their number in a hole of years: about 1,500. A larger value notices long absences later."""
 
 
 class EventTimeBuffer:
-    """Holds embeddings of many cameras until no camera can send an earlier one, and releases them by windows.
+    """Holds what many cameras send until no camera can send anything earlier, and releases it by windows.
 
     A window is a span of event time ``[k · window_s, (k + 1) · window_s)``. Its limits depend on nothing else, so the
     same embeddings make the same windows at any speed and on any runtime.
@@ -28,29 +40,37 @@ class EventTimeBuffer:
         self._watermarks = dict.fromkeys(camera_ids, -inf)
         self._window_s = window_s
         self._max_lateness_s = max_lateness_s
-        self._held: dict[int, list[Embedding]] = {}
-        self._late: list[Embedding] = []
-        self._released_window = -inf
+        self._held: dict[int, list[Item]] = {}
+        self._late: list[Item] = []
+        self._released_window = self._busy_window = -inf
+        self._began_at, self._newest = inf, -inf
         self.num_late = 0
 
     def __len__(self) -> int:
         return len(self._late) + sum(len(window) for window in self._held.values())
 
-    def add(self, embedding: Embedding) -> None:
-        """Add an embedding; one whose window was already released is counted as late, and released at once.
+    def add(self, item: Item) -> None:
+        """Add an item; an embedding whose window was already released is counted as late. It is released at once.
 
         It must not wait for the next window: a camera whose clock was set back an hour would be silent for an hour.
         """
-        window = self._window_of(embedding.completed_at)
+        window = self._window_of(item.completed_at)
         if window <= self._released_window:
-            self.num_late += 1
-            self._late.append(embedding)
+            self.num_late += isinstance(item, Embedding)
+            self._late.append(item)
         else:
-            self._held.setdefault(window, []).append(embedding)
+            self._held.setdefault(window, []).append(item)
 
     def advance(self, camera_id: str, watermark: float) -> None:
         """Note that nothing before ``watermark``, Unix seconds, will come from this camera; infinite at its end."""
         self._watermarks[camera_id] = max(self._watermarks[camera_id], watermark)
+        if isfinite(watermark):
+            self._began_at, self._newest = min(self._began_at, watermark), max(self._newest, watermark)
+
+    @property
+    def newest(self) -> float:
+        """Unix seconds: the newest time that a camera has reached; minus infinite if none has sent anything."""
+        return self._newest
 
     @property
     def watermark(self) -> float:
@@ -64,19 +84,46 @@ class EventTimeBuffer:
         watermark = self.watermark
         return self._window_of(watermark) * self._window_s if isfinite(watermark) else watermark
 
-    def resume(self, processed_until: float) -> None:
-        """Begin after that time, Unix seconds: every window up to it was already released."""
+    def resume(self, processed_until: float, busy_until: float = -inf) -> None:
+        """Begin after a time, Unix seconds: every window up to it was already released.
+
+        Args:
+            processed_until: The end of the last window.
+            busy_until: The end of the last window that was not empty.
+        """
         if isfinite(processed_until):
             self._released_window = round(processed_until / self._window_s) - 1
+            self._busy_window = self._released_window
+        if isfinite(busy_until):
+            self._busy_window = round(busy_until / self._window_s) - 1
 
-    def release(self) -> list[tuple[float, list[Embedding]]]:
-        """Return the complete windows, as (end of the window in Unix seconds, embeddings in order).
+    def release(self) -> list[tuple[float, list[Item]]]:
+        """Return the complete windows, as (end of the window in Unix seconds, items in order).
 
-        Late embeddings come first, with the end of the last window that was released before.
+        Late items come first, with the end of the last window that was released before. Where nothing came for a while,
+        there are empty windows: time has passed.
         """
         late, self._late = sorted(self._late, key=_event_order), []
         released = [((self._released_window + 1) * self._window_s, late)] if late else []
-        return released + self._pop(lambda window: (window + 1) * self._window_s <= self.watermark)
+        watermark = self.watermark
+        for window in sorted(window for window in self._held if (window + 1) * self._window_s <= watermark):
+            released += self._quiet(window)
+            released.append(((window + 1) * self._window_s, sorted(self._held.pop(window), key=_event_order)))
+            self._released_window = self._busy_window = window
+        passed = self._newest if watermark == inf else watermark
+        return [*released, *(self._quiet(self._window_of(passed)) if isfinite(passed) else ())]
+
+    def _quiet(self, until: int) -> Iterator[tuple[float, list[Item]]]:
+        """Yield the empty windows before a window, and note that they were released."""
+        began = self._window_of(self._began_at) if isfinite(self._began_at) else until
+        busy = max(self._busy_window, began)
+        while True:
+            last = max(self._released_window, began)
+            window = floor(last + max(1, QUIET_S / self._window_s, QUIET_SHARE * (last - busy)))
+            if window >= until:
+                return
+            self._released_window = window
+            yield (window + 1) * self._window_s, []
 
     def _window_of(self, at: float) -> int:
         window = floor(at / self._window_s)
@@ -84,14 +131,8 @@ class EventTimeBuffer:
             window += 1  # the division was rounded down; ``release`` multiplies
         return window
 
-    def _pop(self, is_complete: Callable[[int], bool]) -> list[tuple[float, list[Embedding]]]:
-        released = []
-        for window in sorted(window for window in self._held if is_complete(window)):
-            embeddings = sorted(self._held.pop(window), key=_event_order)
-            released.append(((window + 1) * self._window_s, embeddings))
-            self._released_window = window
-        return released
 
-
-def _event_order(embedding: Embedding) -> tuple[object, ...]:
-    return (embedding.completed_at, embedding.track_id, embedding.part)
+def _event_order(item: Item) -> tuple[object, ...]:
+    if isinstance(item, ViewReport):
+        return (item.completed_at, 1, item.camera_id)
+    return (item.completed_at, 0, item.track_id, item.part)

@@ -4,22 +4,33 @@ import asyncio
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import astuple
 from itertools import islice
 from math import inf
 from pathlib import Path
+from typing import Any
 
 from pipeline.alerts.engine import AlertEngine
 from pipeline.association.matcher import Matcher
 from pipeline.core import Alert, Correction, CorrectionCommand, Embedding, Sighting, Sink, TrackPart
+from pipeline.core.view_event import ViewReport
 from pipeline.ledger import Ledger, LedgerReader, Outcome
 from pipeline.ledger.apply import CommandHost, Removed, apply_command
 from pipeline.ledger.erasure import erase_stores
 from pipeline.runtime.deliveries import Acknowledgement
-from pipeline.runtime.event_time import EventTimeBuffer
-from pipeline.runtime.reducer import AppliedCommand, EndOfStream, Enrolment, InputEvent, Reducer, Window, entry_of
+from pipeline.runtime.event_time import EventTimeBuffer, Item
+from pipeline.runtime.reducer import (
+    AppliedCommand,
+    EndOfStream,
+    Enrolment,
+    InputEvent,
+    Reducer,
+    TimePassed,
+    Window,
+    entry_of,
+)
 from pipeline.runtime.sink_fanout import SinkFanout
 from pipeline.telemetry.match_report import MatchReport
 from pipeline.telemetry.match_status import MatchStatus
@@ -95,6 +106,7 @@ class MatchActor:
         self._retention_s, self._max_events = retention_s, max_events
         self._compacted_at = -inf
         self._turn = asyncio.Lock()
+        self._working: set[asyncio.Task[None]] = set()
         self._room = asyncio.Event()
         self._due_at: dict[TrackPart, float] = {}
         self._safe_until = -inf
@@ -106,7 +118,7 @@ class MatchActor:
         saved = self._ledger.saved()
         self._unpublished = self._reducer.bring_back(saved, self._folder)
         self._sinks.rewind(saved.marks)
-        self._buffer.resume(self._reducer.processed_until)
+        self._buffer.resume(self._reducer.processed_until, self._reducer.busy_until)
         self._processed_until = self._reducer.processed_until
 
     async def ready(self) -> None:
@@ -138,6 +150,7 @@ class MatchActor:
             calibration_drift=calibration.drift,
             calibration_model=astuple(calibration.model),
             projection_version=self._reducer.match.projection_version,
+            clock_offsets=self._reducer.match.clock_offsets.estimates(),
             sinks=self._sinks.reports,
             epoch=self._epoch,
         )
@@ -150,18 +163,18 @@ class MatchActor:
         """Enrol a person by pictures, unless an earlier run has; before the first ``deliver``."""
         self._ledger.lease.renew()
         if not self._reducer.match.is_known(person_id):
-            await self._reduce(Enrolment(person_id, embedding))
+            await self._whole(self._reduce(Enrolment(person_id, embedding)))
             self._ledger.note("configuration", "enrol", f"person {person_id}")
 
     async def deliver(
         self,
         camera_id: str,
-        embeddings: Sequence[Embedding],
+        items: Sequence[Item],
         watermark: float,
         due_at: float,
         epoch: str | None = None,
     ) -> Acknowledgement:
-        """Accept the embeddings and the watermark of one camera.
+        """Accept the embeddings, view reports and the watermark of one camera.
 
         Returns before they are processed, but waits for room: while too many embeddings wait for slower cameras, only
         the camera that is furthest behind passes. Among live cameras the others pass after ``max_lateness_s``, so that
@@ -169,7 +182,7 @@ class MatchActor:
 
         Args:
             camera_id: The camera.
-            embeddings: In the order in which they were completed; those processed before are skipped.
+            items: In the order in which they were completed; embeddings that were processed before are skipped.
             watermark: Unix seconds: later ones will be complete no earlier than this. Infinite at the end.
             due_at: Unix seconds by the wall clock: when the frame that completed them was due.
             epoch: Of the acknowledgement before; None for the first delivery of a camera. For an earlier epoch nothing
@@ -179,15 +192,18 @@ class MatchActor:
             return Acknowledgement(self._epoch, False, -inf, -inf)
         if self._is_finished:  # a recording that was stopped while it delivered
             return Acknowledgement(self._epoch, True, self._processed_until, self._safe_until)
-        for embedding in embeddings:
-            part = TrackPart(embedding.track_id, embedding.part)
+        for item in items:
+            if isinstance(item, ViewReport):
+                self._buffer.add(item)
+                continue
+            part = TrackPart(item.track_id, item.part)
             if part in self._due_at or self._ledger.has(part):
                 self._num_passed_over += 1
             else:
-                self._buffer.add(embedding)
+                self._buffer.add(item)
                 self._due_at[part] = due_at
         self._buffer.advance(camera_id, watermark)
-        await self._release()
+        await self._whole(self._release())
         with suppress(TimeoutError):
             async with asyncio.timeout(self._max_wait_s):
                 while len(self._buffer) > self._max_waiting_embeddings and watermark > self._buffer.watermark:
@@ -220,6 +236,7 @@ class MatchActor:
             num_late=self._buffer.num_late,
             num_passed_over=self._num_passed_over,
             num_sink_retries=self._sinks.num_retries,
+            clock_offsets=self._reducer.match.clock_offsets.estimates(is_last=True),
             latencies_s=list(self._latencies_s),
             digest=self._ledger.digest,
             busy_s={**self._reducer.busy_s, "publish": self._publish_s},
@@ -236,11 +253,21 @@ class MatchActor:
                     self._buffer.advance(camera_id, inf)
             await self._process_released()
             if (is_whole or self._has_live) and not self._reducer.is_ended:
-                await self._reduce(EndOfStream())
+                await self._reduce(EndOfStream(self._buffer.newest))
             if await self._sinks.flush():
                 self._ledger.note_published(self._sinks.marks())
                 self._ledger.save(self._reducer.snapshot())
         await self._sinks.close()
+
+    async def _whole(self, work: Coroutine[Any, Any, None]) -> None:
+        """Wait for work that goes on to its end although whoever waits is cancelled, as a camera's deliveries are.
+
+        Otherwise the ledger would have records that no sink was given, and the next flush would call them published.
+        """
+        task = asyncio.create_task(work)
+        self._working.add(task)
+        task.add_done_callback(self._working.discard)
+        await asyncio.shield(task)
 
     async def _release(self) -> None:
         async with self._turn:
@@ -255,8 +282,13 @@ class MatchActor:
         await self._sinks.write(unpublished)
         for submitted in self._ledger.pending_commands():
             await apply_command(submitted, self._ledger, self._reader, self._host)
-        for now, embeddings in self._buffer.release():
-            await self._reduce(Window(now, embeddings))
+        for now, items in self._buffer.release():
+            embeddings = [item for item in items if isinstance(item, Embedding)]
+            reports = [item for item in items if isinstance(item, ViewReport)]
+            if embeddings:
+                await self._reduce(Window(now, embeddings))
+            if reports or not embeddings:
+                await self._reduce(TimePassed(now, reports))
             published_at = time.time()
             for embedding in embeddings:
                 due_at = self._due_at.pop(TrackPart(embedding.track_id, embedding.part))

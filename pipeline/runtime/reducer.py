@@ -9,9 +9,11 @@ from typing import Any
 
 from pipeline.alerts.engine import AlertEngine
 from pipeline.association.matcher import Matcher
-from pipeline.core import Alert, AlertState, Correction, CorrectionCommand, Embedding, Record, Sighting
+from pipeline.core import Alert, AlertState, Correction, CorrectionCommand, CorrectionKind, Embedding, Record, Sighting
 from pipeline.core.errors import LedgerChangedError, WireFormatError
 from pipeline.core.serialisation import deserialise, serialise
+from pipeline.core.track import ENROLLED
+from pipeline.core.view_event import ViewReport
 from pipeline.ledger import Saved
 from pipeline.ledger.ledger import chained
 from pipeline.ledger.snapshot import AT_REST, FORGOTTEN
@@ -23,6 +25,14 @@ class Window:
 
     now: float
     embeddings: Sequence[Embedding]
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """Time went on to ``now``, Unix seconds, and cameras reported what is wrong with their views, in order."""
+
+    now: float
+    reports: Sequence[ViewReport] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +54,13 @@ class AppliedCommand:
 
 @dataclass(frozen=True, slots=True)
 class EndOfStream:
-    """The last event of a run: tracks end, and people are re-clustered once more."""
+    """The last event of a run: tracks end, and people are re-clustered once more.
+
+    Attributes:
+        at: Unix seconds of event time: the newest frame of any camera; minus infinite if there was none.
+    """
+
+    at: float = -inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +82,10 @@ class Forgotten:
         return [deserialise(body, RECORDS[kind]) for kind, body in self.unpublished]
 
 
-InputEvent = Window | Forgotten | Enrolment | AppliedCommand | EndOfStream
+InputEvent = Window | TimePassed | Forgotten | Enrolment | AppliedCommand | EndOfStream
 KINDS: dict[str, type[Any]] = {
     "window": Window,
+    "time": TimePassed,
     "enrolment": Enrolment,
     "order": AppliedCommand,
     AT_REST: AppliedCommand,
@@ -89,6 +106,7 @@ class _State:
     judged_until: float
     is_ended: bool
     counts: tuple[int, int, int]
+    busy_until: float = -inf
 
 
 class Reducer:
@@ -100,15 +118,16 @@ class Reducer:
 
     Attributes:
         processed_until: Unix seconds of event time: the end of the last window.
+        busy_until: The end of the last window that was not empty.
         is_ended: The last event was the end of the stream.
-        counts: Records so far, by kind.
+        counts: Records so far, by kind, without the sightings of people who were erased.
         busy_s: Seconds of work, by stage.
     """
 
     def __init__(self, match: Matcher, alert: AlertEngine) -> None:
         self.match = match
         self._alert = alert
-        self.processed_until = -inf
+        self.processed_until = self.busy_until = -inf
         self.is_ended = False
         self.counts: dict[type, int] = {Sighting: 0, Correction: 0, Alert: 0}
         self.busy_s = {"match": 0.0, "alert": 0.0}
@@ -127,6 +146,9 @@ class Reducer:
         for record in records:
             # Of alerts only the raised ones count, not their amendments.
             self.counts[type(record)] += not isinstance(record, Alert) or record.state is AlertState.RAISED
+            if isinstance(record, Correction) and record.kind is CorrectionKind.ERASED:
+                erased = sum(part.track_id.camera_id != ENROLLED for part in record.parts)
+                self.counts[Sighting] -= erased  # no file has them any more
         return records
 
     def bring_back(self, saved: Saved, folder: Path) -> list[Record]:
@@ -170,14 +192,14 @@ class Reducer:
     def snapshot(self) -> bytes:
         """Return the whole state."""
         counts = tuple(self.counts.values())
-        return serialise(
-            _State(self.match.snapshot(), self._alert.snapshot(), self.processed_until, self.is_ended, counts)  # type: ignore[arg-type]
-        )
+        times = self.processed_until, self.is_ended, counts, self.busy_until
+        return serialise(_State(self.match.snapshot(), self._alert.snapshot(), *times))  # type: ignore[arg-type]
 
     def _restore(self, state: _State) -> None:
         self.match.restore(state.match)
         self._alert.restore(state.alert)
         self.processed_until, self.is_ended = state.judged_until, state.is_ended
+        self.busy_until = state.busy_until
         self.counts = dict(zip(self.counts, state.counts, strict=True))
 
     def _records(self, event: InputEvent) -> list[Record]:
@@ -188,9 +210,16 @@ class Reducer:
         if isinstance(event, Enrolment):
             self.match.enrol(event.person_id, event.embedding)
             return []
+        if isinstance(event, TimePassed):
+            self.processed_until = event.now
+            self.busy_until = event.now if event.reports else self.busy_until
+            return [
+                *self._timed("alert", lambda: self._alert.watch(event.reports)),
+                *self._timed("alert", lambda: self._alert.tick(event.now)),
+            ]
         if isinstance(event, Window):
             found: Sequence[Sighting | Correction] = self._timed("match", lambda: self.match.process(event.embeddings))
-            self.processed_until = event.now
+            self.processed_until = self.busy_until = event.now
         elif isinstance(event, AppliedCommand):
             self._timed("match", lambda: self.match.apply(event.command, event.correction))
             found = [event.correction]
@@ -202,7 +231,7 @@ class Reducer:
         if isinstance(event, Window):
             alerts += self._timed("alert", lambda: self._alert.tick(event.now))
         elif isinstance(event, EndOfStream):
-            alerts += self._timed("alert", self._alert.flush)
+            alerts += self._timed("alert", lambda: self._alert.flush(event.at))
         return [*found, *alerts]
 
     def _timed(self, what: str, call: Callable[[], Any]) -> Any:

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from pipeline.core import Embedding
 from pipeline.runtime.deliveries import Deliver
-from pipeline.runtime.flow import Embed, Pose
+from pipeline.runtime.flow import Detect, Embed, Pose
 from pipeline.telemetry.batch_status import BatchStatus
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_report import MatchReport
@@ -43,6 +43,7 @@ class RunningPipeline:
 
     Attributes:
         cameras: By camera.
+        detect: Finds people.
         pose: Adds keypoints.
         embed: Makes vectors.
         enrol: See ``MatchActor.enrol``.
@@ -54,6 +55,7 @@ class RunningPipeline:
     """
 
     cameras: Mapping[str, Camera]
+    detect: Detect
     pose: Pose
     embed: Embed
     enrol: Callable[[int, Embedding], Awaitable[None]]

@@ -11,7 +11,7 @@ import pytest
 from factories import make_path, make_sighting
 from omegaconf import OmegaConf
 
-from pipeline.alerts.engine import CorrectableRule, EndingRule
+from pipeline.alerts.rule_abilities import CorrectableRule, EndingRule, ViewRule
 from pipeline.core import (
     Alert,
     AlertRule,
@@ -24,11 +24,14 @@ from pipeline.core import (
     TrackPath,
 )
 from pipeline.core.alert import NOBODY_IN_PARTICULAR
+from pipeline.core.view_event import ViewEvent, ViewEventKind, ViewReport
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs" / "alerts").glob("*.yaml"))
 
 SITE = {
-    "zones": {"hall": {"camera": "east", "polygon": [[0, 0], [160, 0], [160, 120], [0, 120]]}},
+    "zones": {
+        "hall": {"camera": "east", "polygon": [[0, 0], [160, 0], [160, 120], [0, 120]], "way": [[90, 60], [0, 60]]}
+    },
     "max_dwell_s": 30.0,
     "ground": {},
     "lines": {"gate": {"camera": "east", "from": [80, 120], "to": [80, 0], "forbidden": "both"}},
@@ -38,6 +41,10 @@ SETTINGS = {
     "restricted_camera": {"cameras": ["east", "west"]},
     "occupancy": {"max_people": 0},
     "absence": {"max_absence_s": 60.0},
+    "queue": {"max_people": 0, "max_wait_s": 20.0},
+    "crowding": {"min_people": 2, "max_distance_m": 20.0, "min_s": 1.0},
+    "follow": {"max_follow_s": 2.0, "max_distance_m": 20.0, "min_walk_m": 0.0},
+    "wrong_way": {"min_speed_m": 0.01},
 }
 """What a YAML leaves empty because no place is like another, and limits that these events exceed."""
 
@@ -91,6 +98,20 @@ def make_events() -> list[Sighting]:
 
 EVENTS = make_events()
 
+VIEWS = [
+    ViewReport("east", begun + (600.0 if is_over else 10.0), ViewEvent(kind, begun, begun + 600 if is_over else None))
+    for begun, kind in zip(np.arange(STARTED_AT + 100, STARTED_AT + 6600, 1000.0).tolist(), ViewEventKind, strict=False)
+    for is_over in (False, True)
+]
+"""Everything that can be wrong with a view, one after another."""
+
+
+def on_views(rule: AlertRule, since: float, until: float) -> list[Alert]:
+    """What a rule reports of views within a time."""
+    if not isinstance(rule, ViewRule):
+        return []
+    return [alert for view in VIEWS if since < view.completed_at <= until for alert in rule.on_view(view)]
+
 
 def shifted(event: Sighting, by_s: float) -> Sighting:
     path = event.path
@@ -104,7 +125,13 @@ def run(rule: AlertRule, events: Iterable[Sighting]) -> list[Alert]:
 
 
 def run_with_ticks(rule: AlertRule, events: Iterable[Sighting]) -> list[Alert]:
-    return [alert for event in events for alert in (*rule.on_sighting(event), *rule.on_tick(event.last.captured_at))]
+    reports: list[Alert] = []
+    before = 0.0
+    for event in events:
+        now = max(before, event.last.captured_at)
+        reports += [*rule.on_sighting(event), *on_views(rule, before, now), *rule.on_tick(event.last.captured_at)]
+        before = now
+    return reports
 
 
 def test_a_rule_is_called_like_its_file(config: Path) -> None:
@@ -113,7 +140,7 @@ def test_a_rule_is_called_like_its_file(config: Path) -> None:
 
 def test_the_events_lead_to_alerts(config: Path) -> None:
     rule = make_rule(config)
-    assert run(rule, EVENTS) + list(rule.on_tick(EVENTS[-1].last.captured_at + 3600))
+    assert run_with_ticks(rule, EVENTS) + list(rule.on_tick(EVENTS[-1].last.captured_at + 3600))
 
 
 def test_the_same_events_lead_to_the_same_alerts(config: Path) -> None:
@@ -139,7 +166,7 @@ def test_keys_say_rule_person_beginning_and_place(config: Path) -> None:
 def test_every_situation_is_over_at_some_time(config: Path) -> None:
     rule = make_rule(config)
     reports = run_with_ticks(rule, EVENTS)
-    reports += rule.on_end() if isinstance(rule, EndingRule) else []
+    reports += rule.on_end(EVENTS[-1].last.captured_at) if isinstance(rule, EndingRule) else []
     last = {report.key: report for report in reports}.values()
     ended = [(report, report.ended_at) for report in last if report.ended_at is not None]
     assert not any(ended_at < report.started_at for report, ended_at in ended)

@@ -131,17 +131,22 @@ class ApacheKafka:
         scram = [f"SCRAM-SHA-256=[name={name},password={word}]" for name, word in USERS.items()]
         scram += [f"SCRAM-SHA-512=[name={name},password={word}]" for name, word in USERS.items()]
         users = [part for each in scram for part in ("--add-scram", each)] if self.is_guarded else []
+        formatting: list[subprocess.Popen[str]] = []
         for node in self.nodes:
             file = self._folder / f"{node.number}.properties"
             file.write_text("\n".join([*self._properties(node), *self._settings]) + "\n")
             arguments = ["format", "-t", cluster, "-c", str(file), "--initial-controllers", voters, *users]
-            done = subprocess.run(
-                [*JAVA, "-cp", f"{self._home}/libs/*", "kafka.tools.StorageTool", *arguments],
-                capture_output=True,
-                text=True,
-                check=False,
+            formatting.append(
+                subprocess.Popen(
+                    [*JAVA, "-cp", f"{self._home}/libs/*", "kafka.tools.StorageTool", *arguments],
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                )
             )
-            assert done.returncode == 0, done.stdout + done.stderr
+        for process in formatting:
+            output, _ = process.communicate(timeout=STARTS_WITHIN_S)
+            assert process.returncode == 0, output
         for node in self.nodes:
             self._launch(node)
         for node in self.nodes:

@@ -12,8 +12,10 @@ from factories import make_detections, make_embedding, make_frame, make_stamp
 from pipeline.camera.tracking import TrackingStage
 from pipeline.core import Detections, Embedding, Frame, FrameStamp, LetterboxedFrame, Source, Tracklet, TrackUpdate
 from pipeline.core.errors import ProcessLostError, ShapeError, SourceLostError
+from pipeline.core.view_event import ViewReport
 from pipeline.runtime.cameras.camera_actor import CameraActor
 from pipeline.runtime.deliveries import Acknowledgement
+from pipeline.runtime.event_time import Item
 from pipeline.runtime.plan import CameraLimits
 
 LIMITS = CameraLimits(
@@ -81,7 +83,7 @@ class FakePipeline:
     """What a camera calls; remembers its calls."""
 
     def __init__(self, *, safe_until: float = -inf, bad_frames: Sequence[int] = (), lost: bool = False) -> None:
-        self.delivered: list[tuple[list[Embedding], float]] = []
+        self.delivered: list[tuple[list[Item], float]] = []
         self.searched: list[int] = []
         self._safe_until, self._bad_frames, self._lost = safe_until, bad_frames, lost
 
@@ -101,14 +103,18 @@ class FakePipeline:
         return replace(make_embedding(tracklet.track_id, tracklet.part, tracklet.path), is_last=tracklet.is_last)
 
     async def deliver(
-        self, camera_id: str, embeddings: Sequence[Embedding], watermark: float, due_at: float, epoch: str | None
+        self, camera_id: str, items: Sequence[Item], watermark: float, due_at: float, epoch: str | None
     ) -> Acknowledgement:
-        self.delivered.append((list(embeddings), watermark))
+        self.delivered.append((list(items), watermark))
         return Acknowledgement("one", True, inf, self._safe_until)
 
     @property
     def embeddings(self) -> list[Embedding]:
-        return [embedding for embeddings, _ in self.delivered for embedding in embeddings]
+        return [item for items, _ in self.delivered for item in items if isinstance(item, Embedding)]
+
+    @property
+    def reports(self) -> list[ViewReport]:
+        return [item for items, _ in self.delivered for item in items if isinstance(item, ViewReport)]
 
     @property
     def watermarks(self) -> list[float]:

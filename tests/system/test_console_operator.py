@@ -59,7 +59,7 @@ def test_a_server_that_is_killed_shows_a_banner_and_comes_back_by_itself(browser
         server.send_signal(signal.SIGKILL)
         killed_at = time.monotonic()
         page.wait_for_selector("text=Connection lost since")
-        assert time.monotonic() - killed_at < 2.0
+        assert time.monotonic() - killed_at < 8.0
         server.wait()
         server = serve(tmp_path, port)
         expect(page.locator("#lost")).to_have_count(0, timeout=30_000)

@@ -8,6 +8,7 @@ Secrets: the key of the feed is read from a private file of this run.
 
 import json
 import logging
+import math
 import ssl
 import threading
 import time
@@ -196,6 +197,8 @@ class LiveViewMonitor:
                 kept = list(self._kept)
                 self._kept.clear()
                 newest, self._newest = self._newest, None
+                if newest is not None:
+                    self._next_at = math.inf  # until this one is sent
                 is_last = self._is_closed
             for header, images in kept:
                 socket.send(pack(header, encoded(np.hstack(images), self._jpeg_quality)))

@@ -1,7 +1,7 @@
 """Nobody is in a zone for too long."""
 
 from collections.abc import Iterable, Mapping
-from math import inf
+from math import isfinite
 
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.presences import SETTLE_S
@@ -14,7 +14,7 @@ from pipeline.core.serialisation import deserialise, serialise
 class AbsenceRule:
     """Reports when nobody was in a zone for ``max_absence_s``: a guard who does not come, a shop without staff.
 
-    The alert is about the place, and ends when somebody comes. Time begins with the first event of the run. With a
+    The alert is about the place, and ends when somebody comes. Time begins when the cameras begin. With a
     schedule, only people during it count, and an absence is reported during it alone.
 
     Args:
@@ -44,12 +44,10 @@ class AbsenceRule:
         self._max_absence_s = max_absence_s
         self._seen_at: dict[str, float] = {}
         self._reported: dict[str, float] = {}
-        self._newest = -inf
 
     def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
         """Report the absences that this sighting ends."""
         found = []
-        self._newest = max(self._newest, sighting.last.captured_at)
         for zone in self._zones:
             self._seen_at.setdefault(zone.name, sighting.first.captured_at)
             times = zone.times_inside(sighting.track_id.camera_id, sighting.path)
@@ -66,7 +64,7 @@ class AbsenceRule:
         """Report the absences that have become too long."""
         found = []
         for zone in self._zones:
-            since = self._seen_at.get(zone.name, inf)
+            since = self._seen_at.setdefault(zone.name, now)
             is_due = now - SETTLE_S - since > self._max_absence_s and self._counts(zone, since)
             if is_due and self._reported.get(zone.name) != since:
                 self._reported[zone.name] = since
@@ -77,23 +75,24 @@ class AbsenceRule:
         """Raise ``ConfigError`` if a zone lies outside the picture of a camera."""
         check_picture(self._zones, camera_id, frame_hw, self._builder)
 
-    def on_end(self) -> Iterable[Alert]:
-        """Report the absences that were told as over with the last sighting anywhere: nobody looks any more."""
+    def on_end(self, at: float) -> Iterable[Alert]:
+        """Report the absences that last until the end of the stream as over: nobody looks any more."""
+        if isfinite(at):
+            self.on_tick(at + SETTLE_S)
         reported = ((zone, self._reported.get(zone.name)) for zone in self._zones)
         return [
-            self._report(zone, since, max(self._newest, since + self._max_absence_s))
+            self._report(zone, since, max(at, since + self._max_absence_s))
             for zone, since in reported
             if since is not None
         ]
 
     def snapshot(self) -> bytes:
         """Return the state."""
-        return serialise((self._seen_at, self._reported, self._newest))
+        return serialise((self._seen_at, self._reported))
 
     def restore(self, state: bytes) -> None:
         """Take over the state of another instance. Raises ``WireFormatError`` as ``Stateful``."""
-        loaded = deserialise(state, tuple[dict[str, float], dict[str, float], float])
-        self._seen_at, self._reported, self._newest = loaded
+        self._seen_at, self._reported = deserialise(state, tuple[dict[str, float], dict[str, float]])
 
     def _counts(self, zone: Zone, since: float) -> bool:
         return zone.schedule is None or zone.schedule.holds_at(since + self._max_absence_s)

@@ -68,7 +68,7 @@ class RestrictedCameraRule:
         """Report the presences that are over."""
         return [self._report(*over, is_over=True) for over in self._presences.over(now)]
 
-    def on_end(self) -> Iterable[Alert]:
+    def on_end(self, at: float) -> Iterable[Alert]:
         """Report all presences as over."""
         return self.on_tick(float("inf"))
 

@@ -61,7 +61,7 @@ class WatchlistRule:
         """Report the presences that are over."""
         return [report for over in self._presences.over(now) for report in self._reports(*over, is_over=True)]
 
-    def on_end(self) -> Iterable[Alert]:
+    def on_end(self, at: float) -> Iterable[Alert]:
         """Report all presences as over."""
         return self.on_tick(float("inf"))
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.dwell import Dwell
-from pipeline.alerts.presences import Presences
+from pipeline.alerts.presences import SETTLE_S, Presences
 from pipeline.alerts.zones import check_picture, parse_zones
 from pipeline.core import Alert, Correction, Sighting
 
@@ -56,9 +56,9 @@ class ZoneExitRule:
         """Report the stays that are over."""
         return [self._report(*over) for over in self._presences.over(now) if self._is_long(over[2])]
 
-    def on_end(self) -> Iterable[Alert]:
-        """Report nothing: the end of the stream is no leaving."""
-        return []
+    def on_end(self, at: float) -> Iterable[Alert]:
+        """Report the stays that were over before the end of the stream, which itself is no leaving."""
+        return self.on_tick(at + SETTLE_S)
 
     def on_correction(self, correction: Correction) -> Iterable[Alert]:
         """Give stays to the people they show now, and report those of the people it concerns that are over."""

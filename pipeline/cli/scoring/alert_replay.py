@@ -52,7 +52,7 @@ def replay(folder: Path, rules: Path | None) -> list[Alert]:
         names = [correction for _, correction in reader.corrections() if correction.kind is CorrectionKind.NAMED]
         engine.process(names)
         sightings = sorted(_sightings(stored, reader), key=lambda each: (each.last.captured_at, each.track_id))
-        return _alerts(engine, sightings)
+        return _alerts(engine, sightings, _end(stored))
     finally:
         reader.close()
 
@@ -63,7 +63,8 @@ def replay_truth(folder: Path, rules: Path | None) -> list[Alert]:
     Raises:
         ConfigError: As ``replay``, or if the site has no ground truth.
     """
-    return _alerts(_engine(folder / "config.yaml", rules), true_sightings(folder, stored_boxes(folder)))
+    stored = stored_boxes(folder)
+    return _alerts(_engine(folder / "config.yaml", rules), true_sightings(folder, stored), _end(stored))
 
 
 def stored_boxes(folder: Path) -> list[StoredPart]:
@@ -81,12 +82,18 @@ def stored_boxes(folder: Path) -> list[StoredPart]:
     return list(read_boxes(stores[0]))
 
 
-def _alerts(engine: AlertEngine, sightings: Sequence[Sighting]) -> list[Alert]:
+def _end(parts: Sequence[StoredPart]) -> float:
+    """Return the newest moment at which a run saw anybody, Unix seconds; of the ground truth it is as good."""
+    return max((float(np.frombuffer(part.boxes, SPOOLED)["captured_at"].max()) for part in parts), default=0.0)
+
+
+def _alerts(engine: AlertEngine, sightings: Sequence[Sighting], until: float) -> list[Alert]:
+    """Return the alerts of sightings in order, when the recordings end at a time, Unix seconds."""
     told: dict[str, Alert] = {}
     for sighting in sightings:
         for alert in (*engine.process([sighting]), *engine.tick(sighting.last.captured_at)):
             told[alert.key] = alert
-    told |= {alert.key: alert for alert in engine.flush()}
+    told |= {alert.key: alert for alert in engine.flush(until)}
     return [alert for alert in told.values() if alert.state is not AlertState.RETRACTED]
 
 

@@ -3,9 +3,8 @@
 import asyncio
 import copy
 import logging
-import random
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from math import inf
@@ -17,8 +16,11 @@ from pipeline.core.source_report import SourceReport
 from pipeline.runtime.cameras.camera_clock import CameraClock
 from pipeline.runtime.cameras.checkpoint import Checkpoint
 from pipeline.runtime.cameras.frame_queue import FrameQueue
+from pipeline.runtime.cameras.loss_watch import LossWatch
 from pipeline.runtime.cameras.paced_frames import Arrival, PacedFrame, PacedFrames
+from pipeline.runtime.cameras.reopens import Reopens
 from pipeline.runtime.deliveries import Deliver, Deliveries
+from pipeline.runtime.event_time import Item
 from pipeline.runtime.flow import (
     Detect,
     Embed,
@@ -29,7 +31,7 @@ from pipeline.runtime.flow import (
     tracklets_to_embeddings,
 )
 from pipeline.runtime.plan import ALL_FRAMES, CameraIntake, CameraLimits
-from pipeline.telemetry.camera_status import CameraStatus
+from pipeline.telemetry.camera_status import CameraStatus, with_source
 
 logger = logging.getLogger(__name__)
 
@@ -96,6 +98,13 @@ class CameraActor:
         self._checkpointed: FrameStamp | None = None
         self._ack_limit = inf
         self._work: tuple[asyncio.Task[None], ...] = ()
+        self._loss = LossWatch(
+            self._source.camera_id,
+            self._deliver,
+            read_at=lambda: self._paced.read_at,
+            newest_at=lambda: None if self._last is None else self._last.captured_at,
+            max_lateness_s=limits.max_lateness_s,
+        )
 
     async def ready(self) -> None:
         """Return; the source is built."""
@@ -120,22 +129,8 @@ class CameraActor:
 
     def _with_source(self, num_dropped: int, num_bad: int) -> CameraStatus:
         """Return the status with so many frames that the source itself dropped and left out."""
-        status = self._pipeline_status()
         report = self._source.report() if isinstance(self._source, ReportingSource) else SourceReport()
-        return replace(
-            status,
-            frames_read=status.frames_read + num_dropped + num_bad,
-            frames_dropped=status.frames_dropped + num_dropped,
-            bad_frames=status.bad_frames + num_bad,
-            bad_frame_times=report.bad_at,
-            bad_records=status.bad_records + num_bad,
-            times_repaired=report.num_times_repaired,
-            gaps=report.gaps,
-            decoder=report.decoder,
-            decoded_on_device=status.decoded_on_device + report.num_on_device,
-            is_unverified=report.is_unverified,
-            left_out=dict(Counter(status.left_out) + Counter(report.left_out)),
-        )
+        return with_source(self._pipeline_status(), report, num_dropped=num_dropped, num_bad=num_bad)
 
     def _pipeline_status(self) -> CameraStatus:
         """Return the status without the frames that the source itself dropped."""
@@ -189,9 +184,27 @@ class CameraActor:
             ProcessLostError: If the process of another actor is lost for good.
         """
         track = None if checkpoint is None else await self._resumed(checkpoint)
-        breaks: deque[float] = deque(maxlen=self._limits.max_reopens)
-        backoff_s = self._limits.min_backoff_s
-        is_whole = False
+        watching = asyncio.create_task(self._loss.watch(self._stopped)) if self._source.live else None
+        try:
+            is_whole = await self._run_sessions(track)
+        finally:
+            if watching is not None:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
+        self._source.close()
+        if self._status.error is not None:
+            await self._loss.report(time.time() if self._source.live else -inf)
+        if self._source.live or is_whole or self._status.error is not None:
+            await self._end()
+        else:
+            self._status = replace(self._status, stopped_early=True)
+        if self._monitor is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self._monitor.close)
+        return await self.status()
+
+    async def _run_sessions(self, track: TrackingStage | None) -> bool:
+        """Open the source again and again until it ends, and return whether it was read to its end."""
+        reopens = Reopens(self._limits)
         while not self._stopped.is_set():
             began = time.monotonic()
             opened, track = track or self._make_track(), None
@@ -200,32 +213,17 @@ class CameraActor:
             except SourceLostError as error:
                 if self._stopped.is_set():
                     break
-                breaks.append(time.monotonic())
-                is_lost = (
-                    0 < self._limits.max_reopens == len(breaks)
-                    and breaks[-1] - breaks[0] < self._limits.reopens_within_s
-                )
-                if not self._source.live or is_lost:
+                pause_s = reopens.pause_s(began) if self._source.live else None
+                if pause_s is None:
                     self._status = replace(self._status, error=str(error))
                     logger.error("camera %s is given up: %s", self._source.camera_id, error)
                     break
-                if time.monotonic() - began > self._limits.max_backoff_s:
-                    backoff_s = self._limits.min_backoff_s
-                logger.warning("camera %s: %s; opening it again in %.1f s", self._source.camera_id, error, backoff_s)
+                logger.warning("camera %s: %s; opening it again in %.1f s", self._source.camera_id, error, pause_s)
                 self._status = replace(self._status, reopens=self._status.reopens + 1, away=str(error))
-                await self._pause(backoff_s * random.uniform(0.75, 1.25))
-                backoff_s = min(2 * backoff_s, self._limits.max_backoff_s)
+                await self._pause(pause_s)
             else:
-                is_whole = not any(task.cancelled() for task in self._work)
-                break
-        self._source.close()
-        if self._source.live or is_whole or self._status.error is not None:
-            await self._end()
-        else:
-            self._status = replace(self._status, stopped_early=True)
-        if self._monitor is not None:
-            await asyncio.get_running_loop().run_in_executor(None, self._monitor.close)
-        return await self.status()
+                return not any(task.cancelled() for task in self._work)
+        return False
 
     async def _end(self) -> None:
         """Say that the camera has ended, and wait until all is processed; a stopped recording does not wait."""
@@ -331,6 +329,7 @@ class CameraActor:
         self._status = replace(
             self._status,
             frames_processed=self._status.frames_processed + 1,
+            next_index=frame.stamp.index + 1,
             lag_s=time.time() - arrival.due_at,
             away=None,
             clock_ahead_s=self._clock.ahead_s,
@@ -351,12 +350,14 @@ class CameraActor:
         if step.stamp is not None:
             for index in [index for index in self._arrivals if index <= step.stamp.index]:
                 self._last_due_at = self._arrivals.pop(index).due_at
-        embeddings = await self._embedded(step)
-        if not embeddings and step.stamp is not None and step.watermark < self._delivered_until + WATERMARK_EVERY_S:
+        reports = self._paced.reports_until(inf if step.stamp is None else step.stamp.captured_at)
+        items: list[Item] = [*await self._embedded(step), *reports]
+        if not items and step.stamp is not None and step.watermark < self._delivered_until + WATERMARK_EVERY_S:
             return
         # The end of a session is not the end of the camera: run() says when nothing more will come.
-        self._delivered_until = watermark = step.watermark if step.stamp is not None else -inf
-        safe_until = await self._deliver(self._source.camera_id, embeddings, watermark, self._last_due_at)
+        newest = -inf if self._last is None else self._last.captured_at
+        self._delivered_until = watermark = step.watermark if step.stamp is not None else newest
+        safe_until = await self._deliver(self._source.camera_id, items, watermark, self._last_due_at)
         if step.ack is not None and step.stamp is not None:
             self._acks.append((watermark, step.ack))
         while self._acks and self._acks[0][0] <= safe_until and self._acks[0][1].index <= self._ack_limit:

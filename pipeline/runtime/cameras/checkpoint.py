@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from pipeline.camera.tracking import TrackingStage
-from pipeline.core import Embedding, FrameStamp
+from pipeline.core import FrameStamp
+from pipeline.runtime.event_time import Item
 from pipeline.telemetry.camera_status import CameraStatus
 
 
@@ -21,4 +22,4 @@ class Checkpoint:
     stamp: FrameStamp
     track: TrackingStage
     status: CameraStatus
-    pending: tuple[Embedding, ...] = ()
+    pending: tuple[Item, ...] = ()

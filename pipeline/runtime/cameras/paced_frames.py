@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import inf
@@ -12,6 +13,7 @@ from pipeline.camera.detection import letterbox
 from pipeline.camera.steady_size import SteadySize
 from pipeline.camera.view_watch import ViewWatch
 from pipeline.core import Frame, FrameStamp, LetterboxedFrame, Source
+from pipeline.core.view_event import ViewReport
 from pipeline.runtime.cameras.camera_clock import CameraClock
 from pipeline.runtime.plan import ALL_FRAMES, CameraIntake
 
@@ -73,6 +75,7 @@ class PacedFrames:
         size: Brings frames to the size of the first one.
         view: Watches the view, if the intake says so.
         decode_s: Seconds spent on reading and letter-boxing.
+        read_at: When the newest frame was read, seconds of the monotonic clock.
     """
 
     def __init__(
@@ -99,7 +102,10 @@ class PacedFrames:
         self.view = ViewWatch(source.camera_id)
         self._watches_view = intake.watch_view
         self.size = SteadySize(source.camera_id)
+        self._reports: deque[ViewReport] = deque()
+        self._has_begun = False
         self.decode_s = 0.0
+        self.read_at = time.monotonic()
 
     @property
     def waits_s(self) -> float:
@@ -113,11 +119,13 @@ class PacedFrames:
             SourceLostError: As ``Source.frames``.
         """
         frames = self._source.frames()
+        told = self.view.events
         while not self._closed.is_set():
             began = time.perf_counter()
             frame = next(frames, None)
             if frame is None:
                 return
+            self.read_at = time.monotonic()
             if not self._is_taken(frame.stamp.captured_at):
                 continue
             counts = self._source.num_dropped, self._source.num_bad
@@ -128,12 +136,26 @@ class PacedFrames:
                 corrected_at = self._clock.corrected(frame.stamp.captured_at, time.time())
                 frame = replace(frame, stamp=replace(frame.stamp, captured_at=corrected_at))
             is_still = self._watches_view and self.view.is_still(frame)
+            camera_id, at = self._source.camera_id, frame.stamp.captured_at
+            if self._source.live and not self._has_begun:
+                self._reports.append(ViewReport(camera_id, at, None))
+            self._has_begun = True
+            if (events := self.view.events) != told:
+                self._reports += [ViewReport(camera_id, at, event) for event in events if event not in told]
+                told = events
             prepared = letterbox(frame, self._input_hw)
             self.decode_s += time.perf_counter() - began
             due_at = self._due(frame.stamp)
             if not self._source.live and not self._is_waited_for(due_at):
                 return
             yield PacedFrame(frame, prepared, Arrival(due_at, *counts), is_still)
+
+    def reports_until(self, at: float) -> list[ViewReport]:
+        """Return what was seen of the view up to a frame of this time, Unix seconds, and not returned before."""
+        found = []
+        while self._reports and self._reports[0].completed_at <= at:
+            found.append(self._reports.popleft())
+        return found
 
     def close(self) -> None:
         """End all waiting and reading; from any thread, idempotent."""

@@ -29,16 +29,54 @@ def told(rule: AlertRule, events: Sequence[Sighting | Correction], **options: ob
     """The alerts that stand at the end, each in its last form."""
     engine = AlertEngine([rule], cooldown_s=0.0, max_open=100, max_parts=1000, **options)  # type: ignore[arg-type]
     found: dict[str, Alert] = {}
+    newest = 0.0
     for event in events:
         at = event.at if isinstance(event, Correction) else event.last.captured_at
+        newest = max(newest, at)
         found |= {alert.key: alert for alert in (*engine.process([event]), *engine.tick(at))}
-    found |= {alert.key: alert for alert in engine.flush()}
+    found |= {alert.key: alert for alert in engine.flush(newest)}
     return [alert for alert in found.values() if alert.state is not AlertState.RETRACTED]
 
 
 def make_occupancy(max_people: int = 1, min_s: float = 1.0, zones: object = ZONES) -> OccupancyRule:
     limits = {"max_absence_s": 3.0, "forget_after_s": 300.0}
     return OccupancyRule(name="occupancy", severity="info", zones=zones, max_people=max_people, min_s=min_s, **limits)  # type: ignore[arg-type]
+
+
+def make_queue(**limits: object) -> OccupancyRule:
+    options = {"max_people": 1, "max_wait_s": 4.0, "min_s": 1.0, "max_absence_s": 3.0, "forget_after_s": 300.0} | limits
+    return OccupancyRule(name="queue", severity="info", zones=ZONES, **options)  # type: ignore[arg-type]
+
+
+def queue_of(*people: int) -> list[Sighting]:
+    """Nine seconds of people who wait in the zone."""
+    return [part(person, person, number) for number in range(3) for person in people]
+
+
+def test_a_queue_is_told_from_when_too_many_have_waited_for_too_long() -> None:
+    (alert,) = told(make_queue(), queue_of(1, 2))
+    assert (alert.person_id, alert.place) == (0, "door")
+    assert (alert.started_at, alert.ended_at) == (pytest.approx(4.0), pytest.approx(8.9))
+    assert "waited for 4 s" in alert.message
+
+
+@pytest.mark.parametrize(
+    ("limits", "num"),
+    [({}, 1), ({"max_people": 2}, 0), ({"max_wait_s": 8.5}, 0), ({"min_s": 6.0}, 0), ({"max_people": 0}, 1)],
+    ids=str,
+)
+def test_each_limit_of_a_queue_decides(limits: dict[str, float], num: int) -> None:
+    assert len(told(make_queue(**limits), queue_of(1, 2))) == num
+
+
+def test_who_has_just_come_does_not_count_in_a_queue() -> None:
+    assert told(make_queue(), [*queue_of(1), part(2, 2, at=6)]) == []
+
+
+def test_a_queue_is_looked_for_in_the_named_zones() -> None:
+    assert len(told(make_queue(places=["door"]), queue_of(1, 2))) == 1
+    with pytest.raises(ConfigError, match=r"alerts\.queue\.places: .*door.*window"):
+        make_queue(places=["window"])
 
 
 def make_exit(max_absence_s: float = 3.0, min_dwell_s: float = 0.0) -> ZoneExitRule:
@@ -100,6 +138,11 @@ def test_leaving_is_told_once_at_the_moment_of_the_last_sight() -> None:
     (alert,) = told(make_exit(), [part(1, 1), part(1, 1, 1), part(2, 9, at=30, left=OUT)])
     assert (alert.person_id, alert.place) == (1, "door")
     assert alert.started_at == alert.ended_at == pytest.approx(5.9)
+
+
+def test_who_left_shortly_before_the_end_is_told_and_who_is_there_at_the_end_is_not() -> None:
+    leaves, stays, elsewhere = part(1, 1), part(2, 2, at=4), part(3, 9, at=4, left=OUT)
+    assert [alert.person_id for alert in told(make_exit(), [leaves, stays, elsewhere])] == [1]
 
 
 @pytest.mark.parametrize(("limits", "num"), [({}, 2), ({"max_absence_s": 10.0}, 1), ({"min_dwell_s": 5.0}, 0)], ids=str)

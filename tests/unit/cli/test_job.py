@@ -37,6 +37,7 @@ class Cluster:
         assert job_id == "site"
         self.asked += 1
         if self.asked in self.on_ask:
+            assert callable(signal.getsignal(self.on_ask[self.asked]))  # else it would end the tests
             os.kill(os.getpid(), self.on_ask[self.asked])
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         if state == "away":

@@ -9,9 +9,9 @@ from pipeline.association.calibration.likelihood_ratio import Calibration, Dista
 from pipeline.association.constraints import LinkConstraints
 from pipeline.association.geometry.topology import Topology
 from pipeline.association.matcher import Matcher
-from pipeline.core import Embedding, Outcome, Sighting, TrackId
+from pipeline.core import Embedding, Frame, Outcome, Sighting, TrackId
 from pipeline.core.errors import ConfigError
-from pipeline.embedding.enrolment import LONG_AGO, enrolment_tracklet
+from pipeline.embedding.enrolment import LONG_AGO, blank_pictures, enrolment_tracklet, framed
 
 
 def match_stage(forget_after_s: float = 60.0) -> Matcher:
@@ -65,3 +65,26 @@ def test_enrolled_people_are_not_forgotten_and_keep_their_number_in_re_clusterin
     (listed,) = [r for r in stage.process([seen_with(make_vector(7), 1000)]) if isinstance(r, Sighting)]
     assert listed.person_id == 1
     assert all(1 not in correction.person_ids for correction in stage.flush())
+
+
+def test_pictures_of_one_colour_are_refused_and_one_among_others_is_not() -> None:
+    black = Frame(make_frame().stamp, np.zeros((50, 20, 3), np.uint8))
+    with pytest.raises(ConfigError, match=r"enrol\.ann: .* 2 of one colour"):
+        enrolment_tracklet("ann", 1, [black, black], (64, 32))
+    assert blank_pictures([make_frame(), black]) == [1]
+    assert len(enrolment_tracklet("ann", 1, [make_frame(), black], (64, 32)).crops) == 2
+
+
+def test_a_picture_is_looked_at_with_space_around_it() -> None:
+    frame = framed(make_frame(hw=(50, 20)))
+    assert frame.size_hw == (100, 100)
+    assert (frame.image[25:75, 40:60] == make_frame(hw=(50, 20)).image).all()
+    assert (frame.image[:25] == 114).all()
+
+
+def test_who_is_enrolled_and_not_seen_is_no_visitor() -> None:
+    stage = match_stage()
+    enrol(stage, 1, make_vector(1))
+    assert stage.num_identities == 0
+    stage.process([seen_with(make_vector(1))])
+    assert stage.num_identities == 1

@@ -5,10 +5,11 @@ from math import inf
 
 import pytest
 from factories import make_embedding, make_path
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core import Embedding, TrackId
+from pipeline.core.view_event import ViewEvent, ViewEventKind, ViewReport
 from pipeline.runtime.event_time import EventTimeBuffer
 
 
@@ -138,3 +139,59 @@ def test_nothing_is_lost_or_doubled_even_if_it_is_late(steps) -> None:
     assert sorted(name for _, window in names(windows) for name in window) == sorted(added)
     assert [end for end, _ in windows] == sorted(end for end, _ in windows)
     assert len(buffer) == 0
+
+
+def test_time_passes_where_nobody_is_seen() -> None:
+    buffer = EventTimeBuffer(["east"], window_s=0.5)
+    buffer.advance("east", 100.0)
+    buffer.advance("east", 112.0)
+    assert buffer.release() == [(105.5, []), (110.5, [])]
+    buffer.add(embedding("east", 120.2))
+    buffer.advance("east", 130.0)
+    windows = buffer.release()
+    assert [(now, len(items)) for now, items in windows] == [(115.5, 0), (120.5, 1), (125.5, 0)]
+
+
+TENTHS = st.lists(st.integers(0, 1000).map(lambda tenths: tenths / 10), max_size=8)
+
+
+@settings(max_examples=50, deadline=None)
+@given(TENTHS, TENTHS, st.integers(0, 7))
+def test_how_often_a_camera_tells_its_time_does_not_matter(
+    seen_at: list[float], told_at: list[float], resumed_after: int
+) -> None:
+    def released(marks: list[float]) -> list[tuple[float, int]]:
+        buffer, found = EventTimeBuffer(["east"], window_s=0.5), []
+        buffer.advance("east", 0.0)
+        before = 0.0
+        for number, mark in enumerate(marks):
+            for moment in sorted(moment for moment in seen_at if before <= moment < mark):
+                buffer.add(embedding("east", moment))
+            buffer.advance("east", mark)
+            before = max(before, mark)
+            found += [(now, len(items)) for now, items in buffer.release()]
+            if number == resumed_after and found:
+                busy = [now for now, num in found if num]
+                buffer.resume(found[-1][0], busy[-1] if busy else -inf)
+        return found
+
+    assert released([*sorted(told_at), 100.5]) == released([100.5])
+
+
+def test_a_hole_of_fifty_years_is_bridged_in_few_windows() -> None:
+    buffer = EventTimeBuffer(["east"], window_s=0.5)
+    buffer.add(embedding("east", 1.0))
+    buffer.add(embedding("east", 1.6e9))
+    buffer.advance("east", 0.0)
+    buffer.advance("east", inf)
+    assert len(buffer.release()) < 2000
+
+
+def test_a_report_of_a_view_is_released_in_its_turn() -> None:
+    buffer = EventTimeBuffer(["east"], window_s=0.5)
+    report = ViewReport("east", 2.2, ViewEvent(ViewEventKind.BLACK, 1.0))
+    buffer.add(report)
+    buffer.add(embedding("east", 2.1))
+    buffer.advance("east", 2.6)
+    ((now, items),) = buffer.release()
+    assert (now, items[1], buffer.num_late) == (2.5, report, 0)

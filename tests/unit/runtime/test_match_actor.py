@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from collections.abc import Iterable, Sequence
 from math import inf
 from pathlib import Path
@@ -174,6 +175,36 @@ def test_a_broken_sink_ends_the_run(tmp_path: Path) -> None:
 
     with pytest.raises(ConnectorError, match="disk is full"):
         asyncio.run(main())
+
+
+def test_a_delivery_that_is_cancelled_reaches_every_sink(tmp_path: Path) -> None:
+    class HeldSink(MemorySink):
+        """Holds its first write until the delivery is cancelled."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.is_writing, self.may_go_on = threading.Event(), threading.Event()
+
+        def write(self, records: Sequence[Record]) -> None:
+            self.is_writing.set()
+            assert self.may_go_on.wait(10)
+            super().write(records)
+
+    first, second = HeldSink(), MemorySink()
+
+    async def main() -> None:
+        actor = make_actor(tmp_path, first, second, camera_ids=["east"])
+        embeddings = [see("east", 1, 0.0, 1.0), see("east", 2, 4.0, 5.0, person=1)]
+        delivery = asyncio.create_task(actor.deliver("east", embeddings, 20.0, 0.0))
+        assert await asyncio.to_thread(first.is_writing.wait, 10)
+        delivery.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await delivery
+        first.may_go_on.set()
+        await actor.finish(5.0, is_whole=False)
+
+    asyncio.run(main())
+    assert sightings_in(first) == sightings_in(second) == [("east", 1, 0), ("east", 2, 0)]
 
 
 def test_nothing_is_safe_before_the_sinks_were_flushed(tmp_path: Path) -> None:

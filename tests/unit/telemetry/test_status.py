@@ -34,6 +34,7 @@ def make_pipeline(cameras: dict[str, Any], match_status: Any) -> RunningPipeline
 
     return RunningPipeline(
         cameras=cameras,
+        detect=nothing,  # type: ignore[arg-type]
         pose=nothing,
         embed=nothing,  # type: ignore[arg-type]
         enrol=nothing,

@@ -172,7 +172,7 @@ def test_a_leap_of_the_stream_does_not_hold_pictures_back() -> None:
     began = time.monotonic()
     for seconds in (0.0, 0.05, 500.0, 500.05, 3.0, 3.05):
         pace.wait_for(seconds)
-    assert 0.1 < time.monotonic() - began < 2.0
+    assert 0.1 < time.monotonic() - began < 20.0
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp", "auto"])

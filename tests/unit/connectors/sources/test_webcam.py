@@ -19,7 +19,7 @@ def test_check_reports_a_missing_device_and_what_to_do() -> None:
     began = time.monotonic()
     with pytest.raises(ConfigError, match=r"site\.cameras\.door: .*device 97.*cannot be opened.*/dev/video"):
         make_source().check()
-    assert time.monotonic() - began < 3.0
+    assert time.monotonic() - began < 15.0
 
 
 def test_a_missing_device_is_lost() -> None:

@@ -12,6 +12,8 @@ from factories import make_frame, make_stamp
 from connectors.sources.memory import MemorySource
 from pipeline.core import Embedding, Frame, Source, Tracklet
 from pipeline.core.errors import ProcessLostError, ShapeError
+from pipeline.core.view_event import ViewEvent, ViewEventKind, ViewReport
+from pipeline.runtime.cameras import loss_watch
 from pipeline.runtime.cameras.camera_actor import WATERMARK_EVERY_S, CameraActor
 from pipeline.runtime.deliveries import Acknowledgement
 from pipeline.runtime.plan import CameraLimits
@@ -41,7 +43,7 @@ def test_watermarks_rise_with_the_frames_and_the_last_one_is_infinite() -> None:
     *on_the_way, session, last = pipeline.watermarks
     assert on_the_way[0] == 0.0
     assert all(0 < after - before <= 2 * WATERMARK_EVERY_S for before, after in pairwise(on_the_way))
-    assert (session, last) == (-inf, inf)
+    assert (session, last) == (pytest.approx(1.9), inf)
 
 
 def test_nothing_completed_is_older_than_the_watermark_before_it() -> None:
@@ -327,3 +329,47 @@ def test_nobody_is_looked_for_in_a_picture_that_stays_the_same_for_seconds() -> 
     assert seen_frames(pipeline) == list(range(30))
     assert (status.frames_processed, status.frames_still) == (200, 170)
     assert [event.kind for event in status.view_events] == ["frozen"]
+    # The rules for alerts hear of it ten seconds after the first of these pictures.
+    assert pipeline.reports == [ViewReport("east", pytest.approx(10.0), ViewEvent(ViewEventKind.FROZEN, 0.0))]
+
+
+def test_a_recording_that_breaks_off_is_reported_as_lost_after_its_last_frame() -> None:
+    pipeline = FakePipeline()
+    run(MemorySource("east", make_frames(40), fail_after=25), pipeline)
+    assert pipeline.reports == [
+        ViewReport("east", pytest.approx(2.4), ViewEvent(ViewEventKind.LOST, pytest.approx(2.4)))
+    ]
+    assert pipeline.watermarks[-1] == inf
+
+
+class SilentSource(HopelessSource):
+    """Gives frames, nothing for a while, and frames again."""
+
+    def __init__(self, silent_s: float) -> None:
+        super().__init__()
+        self._silent_s = silent_s
+
+    def frames(self) -> Iterator[Frame]:
+        for index in range(20):
+            time.sleep(self._silent_s if index == 10 else 0.02)
+            yield make_frame(replace(make_stamp("east", index), captured_at=time.time()), seed=index)
+
+
+def test_a_live_camera_that_falls_silent_is_reported_as_lost_and_time_goes_on_without_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loss_watch, "LOST_AFTER_S", 0.3)
+    monkeypatch.setattr(loss_watch, "LOOK_EVERY_S", 0.05)
+    pipeline = FakePipeline()
+    limits = replace(LIMITS, max_lateness_s=0.1)
+    actor = make_actor(SilentSource(silent_s=0.8), pipeline, limits)
+    asyncio.run(asyncio.wait_for(actor.run(), 10))
+    assert pipeline.reports[0].event is None
+    begun, over = (report.event for report in pipeline.reports[1:])
+    assert begun is not None
+    assert over is not None
+    assert (begun.kind, begun.ended_at, over.kind, over.began_at) == ("lost", None, "lost", begun.began_at)
+    assert over.ended_at is not None
+    assert 0.5 < over.ended_at - begun.began_at < 3
+    silent = [mark for mark in pipeline.watermarks if begun.began_at < mark < over.ended_at]
+    assert len(silent) >= 3
