@@ -14,6 +14,7 @@ from kafka.errors import (
     CoordinatorNotAvailableError,
     GroupAuthorizationFailedError,
     InvalidReplicationFactorError,
+    InvalidTopicError,
     KafkaError,
     NoError,
     NotCoordinatorError,
@@ -89,6 +90,8 @@ def who(options: Mapping[str, Any]) -> str:
 def _topic_refusal(admin: KafkaAdminClient, needed: Needed, client: str, partition: int | None) -> str | None:
     (topic,) = admin.describe_topics([needed.name])
     error = for_code(topic["error_code"])
+    if error is InvalidTopicError:
+        return f"{needed.name!r}, which is no name of a topic; use letters, digits, dots, - and _"
     if error is UnknownTopicOrPartitionError:
         return f"no topic {needed.name}; create it" if needed.spec is None else _creation_refusal(admin, needed, client)
     if error is TopicAuthorizationFailedError:

@@ -1,7 +1,8 @@
 """Why somebody is not let in, said before a run; and a refusal in a run, which passes."""
 
+import socket
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import cv2
@@ -157,6 +158,19 @@ def test_the_wrong_protocol_for_a_port_is_said(kafka: ApacheKafka, topic: str) -
 def test_a_port_where_nothing_listens_and_a_host_that_is_none_are_said(topic: str) -> None:
     assert "nothing listens there" in refusal("127.0.0.1:1", topic, {})
     assert "there is no host" in refusal("no-such-host.invalid:9092", topic, {"allow_plaintext": True})
+
+
+def test_servers_that_say_nothing_are_asked_at_once(kafka: ApacheKafka, topic: str) -> None:
+    with ExitStack() as stack:
+        silent = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(4)]
+        servers = ",".join(f"127.0.0.1:{each.getsockname()[1]}" for each in silent)
+        assert refusal(servers, topic, {}).count("no answer in 3 s") == 4
+        assert refusal(servers, topic, kafka.sasl_security("reader")).count("no answer in 3 s") == 4
+        open_source(f"{servers},{kafka.servers}", topic, {}).check()
+
+
+def test_a_name_that_no_topic_can_have_is_said(kafka: ApacheKafka) -> None:
+    assert "'no%20pe', which is no name of a topic" in refusal(kafka.servers, "no%20pe", {})
 
 
 def test_a_right_that_is_missing_is_named_with_user_and_topic(kafka: ApacheKafka, topic: str) -> None:
