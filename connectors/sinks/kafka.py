@@ -37,6 +37,7 @@ from connectors.sinks.retry_pause import RetryPause
 from pipeline.core import Alert, Correction, Record, Sighting
 from pipeline.core.errors import ConfigError, SinkBusyError
 from pipeline.core.sink_report import SinkReport
+from pipeline.counts.rows import Row
 
 logger = logging.getLogger(__name__)
 
@@ -171,7 +172,7 @@ class KafkaSink:
         if refusal is not None:
             raise ConfigError(f"sink.kafka: expected {servers} to take events, got {refusal}")
 
-    def write(self, records: Sequence[Record]) -> None:
+    def write(self, records: Sequence[Record | Row]) -> None:
         """Put the records into the outbox, and send as many as the broker takes now.
 
         Raises:
