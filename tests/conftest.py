@@ -10,6 +10,8 @@ from kafka_broker import Broker
 
 ROOT = Path(__file__).resolve().parents[1]
 
+pytest.register_assert_rewrite("pipeline.contracts")
+
 # AMX kernels of torch 2.13 read uninitialised memory in narrow strided bfloat16 convolutions: now and then, NaN.
 os.environ.setdefault("ONEDNN_MAX_CPU_ISA", "AVX512_CORE_BF16")
 

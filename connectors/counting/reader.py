@@ -5,8 +5,12 @@ from pathlib import Path
 from connectors.counting.store import FILE, CountingStore
 from pipeline.core.errors import ConfigError
 from pipeline.counts.exposition import exposition
+from pipeline.counts.heat import heat_of
 from pipeline.counts.rows import Row, rows_of
 from pipeline.ledger import LedgerReader
+
+Heat = dict[str, list[tuple[int, int, float]]]
+"""By camera, or empty for the ground: column, row, person-seconds."""
 
 LOOK_BACK_S = 900.0
 """Seconds before an interval whose facts are read as well: stays that began there, and where people came from. A larger
@@ -38,6 +42,10 @@ class CountReader:
         person_of = self._ledger.people().person_of
         found = rows_of(facts, person_of, every_s=every_s)
         return [row for row in found if since <= float(str(row["since"])) < until]
+
+    def heat(self, *, since: float = float("-inf"), until: float = float("inf")) -> Heat:
+        """Return the heat map: column, row and person-seconds of each cell, by plane."""
+        return heat_of(self._store.cells(since=since, until=until), self._ledger.people().person_of)
 
     def exposition(self) -> str:
         """Return the metrics in Prometheus' text format: totals, the newest moment, visitors of the last hour."""

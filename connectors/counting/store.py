@@ -12,6 +12,7 @@ from connectors.private_database import Database
 from pipeline.alerts.plane_geometry import Points
 from pipeline.core import TrackId, TrackPart
 from pipeline.counts.facts import Fact, FactKind
+from pipeline.counts.heat import Cell
 
 FILE = "counts.sqlite"
 """In the output folder of a run."""
@@ -27,6 +28,11 @@ CREATE TABLE IF NOT EXISTS last_points (
     track TEXT NOT NULL, part INTEGER NOT NULL, line TEXT NOT NULL, at REAL NOT NULL, x REAL NOT NULL, y REAL NOT NULL,
     PRIMARY KEY (track, line, part)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS cells (
+    track TEXT NOT NULL, part INTEGER NOT NULL, plane TEXT NOT NULL, column INTEGER NOT NULL, row INTEGER NOT NULL,
+    seconds REAL NOT NULL, at REAL NOT NULL, PRIMARY KEY (track, part, plane, column, row)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS cells_by_time ON cells (at);
 """
 
 
@@ -90,10 +96,32 @@ class CountingStore:
             for track, part, kind, place, start, end, direction, is_new, doubt in rows
         ]
 
+    def put_cells(self, cells: Iterable[Cell]) -> None:
+        """Store cells of the heat map; the same ones again change nothing."""
+        self._database.change_many(
+            "INSERT OR REPLACE INTO cells VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (str(cell.part.track_id), cell.part.part, cell.plane, cell.column, cell.row, cell.seconds, cell.at)
+                for cell in cells
+            ],
+        )
+
+    def cells(self, *, since: float = float("-inf"), until: float = float("inf")) -> list[Cell]:
+        """Return the cells of parts that ended in an interval of time, Unix seconds."""
+        rows = self._database.rows(
+            "SELECT track, part, plane, column, row, seconds, at FROM cells WHERE at >= ? AND at < ?",
+            *(max(since, -1e300), min(until, 1e300)),
+        )
+        return [
+            Cell(plane, column, row, seconds, at, TrackPart(TrackId.parse(track), part))
+            for track, part, plane, column, row, seconds, at in rows
+        ]
+
     def forget(self, before: float) -> None:
         """Delete what ended before a moment, Unix seconds."""
         self._database.change("DELETE FROM facts WHERE until < ?", before)
         self._database.change("DELETE FROM last_points WHERE at < ?", before)
+        self._database.change("DELETE FROM cells WHERE at < ?", before)
 
     def close(self) -> None:
         """Close the file; idempotent."""

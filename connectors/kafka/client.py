@@ -15,6 +15,7 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaConnectionError, KafkaError
 from kafka.net.compat import KafkaNetClient
 
+from connectors.kafka.probe import answering
 from connectors.redaction import redact_url
 from pipeline.core.errors import ConfigError
 
@@ -116,7 +117,7 @@ def client_options(servers: str, security: Mapping[str, object], key: str) -> di
 
 
 def connect(kind: Callable[..., Client], options: Mapping[str, Any]) -> Client:
-    """Return a client of kafka-python that has reached a broker.
+    """Return a client of kafka-python that has reached a broker, one of those that answer.
 
     After a failure nothing is left behind. Without this, kafka-python leaves a thread that keeps trying.
 
@@ -128,13 +129,15 @@ def connect(kind: Callable[..., Client], options: Mapping[str, Any]) -> Client:
         KafkaError: If no broker answers.
     """
     opened: list[KafkaNetClient] = []
+    servers = options["bootstrap_servers"]
+    chosen = {**options, "bootstrap_servers": servers if isinstance(servers, str) else answering(options)}
 
     def open_net(**configuration: Any) -> KafkaNetClient:
         opened.append(KafkaNetClient(**configuration))
         return opened[-1]
 
     try:
-        return kind(**options, kafka_client=open_net)
+        return kind(**chosen, kafka_client=open_net)
     except BaseException:
         for net in opened:
             net.close()

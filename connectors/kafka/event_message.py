@@ -11,6 +11,7 @@ from connectors.kafka.topics import TopicSpec
 from connectors.kafka.trace_context import HEADER, event_traceparent
 from pipeline.core import Alert, Correction, Record, Sighting
 from pipeline.core.errors import ConfigError
+from pipeline.counts.rows import Row
 from pipeline.ledger.codec import Message, to_dict, tracklet_to_dict
 from pipeline.ledger.messages import SCHEMA
 
@@ -19,17 +20,18 @@ KINDS: Mapping[str, tuple[type, Callable[[Any], Message]]] = {
     "sightings": (Sighting, to_dict),
     "corrections": (Correction, to_dict),
     "alerts": (Alert, to_dict),
+    "counts": (dict, dict),
 }
-"""By kind of topic: the record that it is made from, and the function that returns its body."""
+"""By kind of topic: the record that it is made from, and the function that returns its body. A count is its body."""
 
 MAX_RETENTION_S = 1e12
 """Seconds above which a number is no retention. A larger one does not fit into Kafka's milliseconds."""
 
 COMPACTED = {"cleanup.policy": "compact"}
-"""Settings of the topic of alerts, if it does not exist yet: the newest state of each alert stays."""
+"""Settings of the topics of alerts and counts, if they do not exist yet: the newest of each key stays."""
 
 
-def event_messages(records: Sequence[Record], topics: Mapping[str, str]) -> list[OutboxMessage]:
+def event_messages(records: Sequence[Record | Row], topics: Mapping[str, str]) -> list[OutboxMessage]:
     """Return the messages of some records, in order; ``topics`` by kind."""
     return [
         _message(record, KINDS[kind][1](record), topic)
@@ -51,7 +53,7 @@ def event_headers(message: OutboxMessage, *, cloudevents: bool = False) -> list[
     return headers
 
 
-def _message(record: Record, body: Message, topic: str) -> OutboxMessage:
+def _message(record: Record | Row, body: Message, topic: str) -> OutboxMessage:
     value = json.dumps(body, allow_nan=False).encode("ascii")
     digest = hashlib.sha256(value).hexdigest()[:8]
     if isinstance(record, Sighting):
@@ -59,6 +61,9 @@ def _message(record: Record, body: Message, topic: str) -> OutboxMessage:
         key = record.track_id.camera_id if body["event"] == "tracklet" else str(record.person_id)
     elif isinstance(record, Correction):
         name, key = f"correction/{record.kind}/{record.at:.6f}/{digest}", str(record.person_ids[0])
+    elif isinstance(record, dict):
+        key = "/".join(str(record.get(part, "")) for part in ("kind", "since", "place", "to"))
+        name = f"count/{key}/{digest}"
     else:
         name, key = f"alert/{record.key}/{record.state}/{digest}", record.key
     return OutboxMessage(name, topic, key, value)
@@ -84,7 +89,7 @@ def topic_specs(
         raise ConfigError(f"sink.kafka.replication: expected null or at least 1, got {replication}; correct it")
     kept = {} if retention_s is None else {"retention.ms": str(round(retention_s * 1000))}
     return [
-        TopicSpec(topic, partitions, replication, COMPACTED if kind == "alerts" else kept)
+        TopicSpec(topic, partitions, replication, COMPACTED if kind in ("alerts", "counts") else kept)
         for kind, topic in topics.items()
     ]
 

@@ -14,6 +14,7 @@ from kafka.errors import (
     CoordinatorNotAvailableError,
     GroupAuthorizationFailedError,
     InvalidReplicationFactorError,
+    InvalidTopicError,
     KafkaError,
     NoError,
     NotCoordinatorError,
@@ -54,6 +55,11 @@ class Needed:
     spec: TopicSpec | None = None
 
 
+def writing(specs: Sequence[TopicSpec]) -> list[Needed]:
+    """Return what it takes to write to topics, and to create those that do not exist."""
+    return [Needed("topic", spec.name, ("Write", "Describe"), spec) for spec in specs]
+
+
 def why_not(options: Mapping[str, Any], needed: Sequence[Needed], *, partition: int | None = None) -> str | None:
     """Return in words what stands against it; None if nothing does.
 
@@ -89,6 +95,8 @@ def who(options: Mapping[str, Any]) -> str:
 def _topic_refusal(admin: KafkaAdminClient, needed: Needed, client: str, partition: int | None) -> str | None:
     (topic,) = admin.describe_topics([needed.name])
     error = for_code(topic["error_code"])
+    if error is InvalidTopicError:
+        return f"{needed.name!r}, which is no name of a topic; use letters, digits, dots, - and _"
     if error is UnknownTopicOrPartitionError:
         return f"no topic {needed.name}; create it" if needed.spec is None else _creation_refusal(admin, needed, client)
     if error is TopicAuthorizationFailedError:

@@ -8,12 +8,16 @@ import socket
 import ssl
 import struct
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from typing import Any
 
 from kafka.net.sasl import get_sasl_mechanism
 
 TIMEOUT_S = 3.0
 """Seconds that one step may take. Larger values say more about a slow network, and say it later."""
+
+OTHERS_S = 0.2
+"""Seconds that further brokers have to answer after the first. Larger values delay each connection if one is down."""
 
 METADATA, API_VERSIONS, SASL_HANDSHAKE, SASL_AUTHENTICATE = 3, 18, 17, 36
 """Keys of requests in Kafka's protocol."""
@@ -23,6 +27,9 @@ NO_ERROR, UNSUPPORTED_SASL_MECHANISM, ILLEGAL_SASL_STATE = 0, 33, 34
 
 MAX_ANSWER_BYTES = 2**20
 """A longer answer is none of Kafka's."""
+
+
+NO_ANSWER = f"no answer in {TIMEOUT_S:g} s; check that a Kafka broker listens there, and that it is up"
 
 
 class _RefusedError(Exception):
@@ -35,18 +42,76 @@ def why_unreachable(options: Mapping[str, Any]) -> str | None:
     Args:
         options: Options of the Kafka client, ``connectors.kafka.client.client_options``.
     """
-    reasons = []
-    for server in options["bootstrap_servers"]:
-        host, _, port = server.rpartition(":")
-        try:
-            _enter(host.strip("[]"), int(port), options)
-        except _RefusedError as error:
-            reasons.append(f"{server}: {error}")
-        except ValueError:
-            reasons.append(f"{server}: expected host:port; correct the address")
-        else:
+    servers: list[str] = options["bootstrap_servers"]
+    # At once, so that several that do not answer take no longer than one.
+    pool = ThreadPoolExecutor(len(servers), thread_name_prefix="kafka probe")
+    asked = {pool.submit(_refusal, server, options): server for server in servers}
+    pool.shutdown(wait=False)
+    reasons = {}
+    for future in as_completed(asked):
+        refusal = future.result()
+        if refusal is None:
             return None
-    return "; ".join(dict.fromkeys(reasons))
+        reasons[asked[future]] = refusal
+    return "; ".join(f"{server}: {reasons[server]}" for server in dict.fromkeys(servers))
+
+
+def answering(options: Mapping[str, Any]) -> list[str]:
+    """Return the brokers that answer now; all of them if none does, or there is only one.
+
+    kafka-python begins with a broker by chance, and waits for it until its time is over: a machine that is cut off
+    would keep a client from those that are not.
+
+    Args:
+        options: Options of the Kafka client.
+    """
+    servers = list(options["bootstrap_servers"])
+    if len(servers) < 2:
+        return servers
+    pool = ThreadPoolExecutor(len(servers), thread_name_prefix="kafka probe")
+    asked = {pool.submit(_answers, server, options): server for server in servers}
+    pool.shutdown(wait=False)
+    there = []
+    for future in as_completed(asked):
+        if future.result():
+            there.append(asked[future])
+            others, _ = wait(asked, OTHERS_S)
+            there += [asked[each] for each in others if each is not future and each.result()]
+            break
+    return there or servers
+
+
+def _answers(server: str, options: Mapping[str, Any]) -> bool:
+    """Return whether a broker greets a client, whoever that is."""
+    host, _, port = server.rpartition(":")
+    try:
+        with _connected(host.strip("[]"), int(port)) as plain:
+            if "SSL" not in str(options.get("security_protocol", "")):
+                _ask(plain, API_VERSIONS, 0, b"")
+                return True
+            with _unverified().wrap_socket(plain, server_hostname=host.strip("[]")):
+                return True
+    except (OSError, ValueError, _RefusedError):
+        return False
+
+
+def _unverified() -> ssl.SSLContext:
+    """Return a context for a connection that says nothing secret, and whose answer is not believed."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def _refusal(server: str, options: Mapping[str, Any]) -> str | None:
+    """Return in words why a broker does not let the client in; None if it does."""
+    host, _, port = server.rpartition(":")
+    try:
+        _enter(host.strip("[]"), int(port), options)
+    except _RefusedError as error:
+        return str(error)
+    except ValueError:
+        return "expected host:port; correct the address"
+    return None
 
 
 def _enter(host: str, port: int, options: Mapping[str, Any]) -> None:
@@ -96,7 +161,7 @@ def _greet_in_plain_text(plain: socket.socket, host: str, port: int) -> None:
         _ask(plain, API_VERSIONS, 0, b"")
         code, mechanisms = _handshake(plain, "?")
     except TimeoutError as error:
-        raise _RefusedError(f"no answer in {TIMEOUT_S:g} s; check that the broker is up") from error
+        raise _RefusedError(NO_ANSWER) from error
     except OSError as error:
         if _speaks_tls(host, port):
             words = "the port speaks TLS, security.protocol says plaintext; set it to ssl or sasl_ssl"
@@ -129,6 +194,8 @@ def _encrypted(plain: socket.socket, host: str, port: int, options: Mapping[str,
         else:
             words = f"certificate not signed by {authority} ({error.verify_message})"
         raise _RefusedError(words) from error
+    except TimeoutError as error:
+        raise _RefusedError(NO_ANSWER) from error
     except OSError as error:
         if _speaks_kafka(host, port):
             words = f"the port speaks plain text, security.protocol says {_word(options)}; set it to plaintext"
@@ -203,10 +270,8 @@ def _string(text: str) -> bytes:
 
 
 def _speaks_tls(host: str, port: int) -> bool:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        with _connected(host, port) as plain, context.wrap_socket(plain, server_hostname=host):
+        with _connected(host, port) as plain, _unverified().wrap_socket(plain, server_hostname=host):
             return True
     except (OSError, _RefusedError):
         return False

@@ -1,9 +1,11 @@
 """Colours and lettering of annotated pictures. All images are RGB."""
 
 import colorsys
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
+import matplotlib
 import numpy as np
 import supervision as sv
 from numpy.typing import NDArray
@@ -21,6 +23,14 @@ BRIGHTNESSES = (0.92, 0.74, 1.0)
 
 SUPERSAMPLING = 3
 """Text is drawn this many times larger and scaled down, for smooth round corners. More takes longer."""
+
+
+FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+"""Latin, Greek, Cyrillic, Hebrew and Arabic letters. Other scripts, such as Chinese, are boxes.
+
+supervision brings matplotlib, and that this font, which may be passed on freely (a Bitstream Vera licence). The font
+of Pillow has only the letters of English.
+"""
 
 
 class Stamp(NamedTuple):
@@ -83,6 +93,7 @@ def lettering(
         annotator = sv.RichLabelAnnotator(
             color=sv.Color(*(background or (ground, ground, ground))),
             text_color=sv.Color(*ink),
+            font_path=str(FONT),
             font_size=size,
             text_padding=padding,
             text_position=sv.Position.CENTER,

@@ -26,13 +26,18 @@ def address_with_credentials(
     scheme, rest = uri.split("://", 1)
     if "@" in rest.split("/", 1)[0]:
         raise ConfigError("expected user and password in the address or in username and password_…, got both")
-    password = _password(password_env, password_file)
+    password = password_of(password_env, password_file)
     if username is None or password is None:
         raise ConfigError("expected username, and password_env or password_file, got one of them; state both")
     return f"{scheme}://{quote(username, safe='')}:{quote(password, safe='')}@{rest}"
 
 
-def _password(env: str | None, file: str | None) -> str | None:
+def password_of(env: str | None, file: str | None) -> str | None:
+    """Return the password in an environment variable or a file; None if neither is named.
+
+    Raises:
+        ConfigError: If it is not there.
+    """
     if env is not None:
         if env not in os.environ:
             raise ConfigError(f"password_env: expected an environment variable, got {env}, which is not set; export it")

@@ -7,9 +7,10 @@ Secrets: user and password in the URL, or from the environment or a file. They r
 import logging
 import struct
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import av
@@ -54,6 +55,8 @@ MAX_AHEAD_S = 10.0
 
 MAX_BEHIND_S = 2.0
 """Seconds that a picture of HLS may be late before all later ones are shifted. More catch up for longer."""
+
+Item = TypeVar("Item")
 
 logger = logging.getLogger(__name__)
 
@@ -130,11 +133,21 @@ class NetworkOpener:
         Raises:
             ReadingEndedError: If it cannot be opened, is not who it says it is, holds no pictures, or breaks.
         """
+        yield from self._read(self._decoded, (open_timeout_s, read_timeout_s))
+
+    def packets(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[av.Packet]:
+        """Open the stream and yield the packets of its pictures as they arrive, not decoded.
+
+        Raises:
+            ReadingEndedError: As ``pictures``.
+        """
+        yield from self._read(_packets, (open_timeout_s, read_timeout_s))
+
+    def _read(self, read: Callable[[InputContainer], Iterator[Item]], timeout_s: tuple[float, float]) -> Iterator[Item]:
         reason = None
         try:
             with ExitStack() as opened:
-                container = self._open(opened, (open_timeout_s, read_timeout_s))
-                yield from self._decoded(container)
+                yield from read(self._open(opened, timeout_s))
         except (av.error.FFmpegError, OSError) as error:
             # The error itself holds the whole address, so it must not become the cause of the one below.
             is_silent = isinstance(error, av.error.ExitError)  # FFmpeg's word for a time-out
@@ -144,7 +157,7 @@ class NetworkOpener:
         except ConfigError as error:
             reason = str(error)
         if reason is not None:
-            raise ReadingEndedError(self._why_untrusted(open_timeout_s) or reason)
+            raise ReadingEndedError(self._why_untrusted(timeout_s[0]) or reason)
 
     def _why_untrusted(self, timeout_s: float) -> str | None:
         """Return what is wrong with the camera's certificate, which FFmpeg does not say; None if nothing is."""
@@ -202,6 +215,13 @@ class NetworkOpener:
                 if pace is not None and picture.time is not None:
                     pace.wait_for(picture.time)
                 yield Picture(partial(to_rgb.image, picture), sender.captured_at(picture))
+
+
+def _packets(container: InputContainer) -> Iterator[av.Packet]:
+    stream = container.streams.best("video")
+    if stream is None:
+        raise ReadingEndedError("a stream without pictures")
+    yield from (packet for packet in container.demux(stream) if packet.size)
 
 
 class SenderClock:

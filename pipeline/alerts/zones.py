@@ -80,6 +80,8 @@ class Zone:
         severity: Of alerts about it; None: that of the rule.
         schedule: When the zone counts; None: always.
         max_people: People that may be in it; None: as the rule says.
+        way: Shape ``(2, 2)``, float64: people should walk from the first point towards the second; None: as they like.
+        group: Name of zones in which a stay counts as one; empty: the zone is on its own.
     """
 
     name: str
@@ -89,6 +91,8 @@ class Zone:
     severity: Severity | None = None
     schedule: Schedule | None = None
     max_people: int | None = None
+    way: Points | None = None
+    group: str = ""
 
     def __post_init__(self) -> None:
         check_array("polygon", self.polygon, (None, 2), np.float64)
@@ -146,14 +150,14 @@ def parse_zones(
 
     Args:
         zones: By name. Besides: ``relative: true`` or ``metres: true`` (then ``cameras`` in place of ``camera``, or
-            none for all), ``max_dwell_s``, ``max_people``, ``severity``, ``schedule``.
+            none for all), ``max_dwell_s``, ``max_people``, ``severity``, ``schedule``, ``way``, ``group``.
         builder: Names the key in errors.
         ground: By camera, three rows that take pixels to metres.
 
     Raises:
         ConfigError: If a block has other keys, or nobody can ever be in the zone; it names the zone and why.
     """
-    optional = UNITS | {"max_dwell_s", "max_people", "severity", "schedule"}
+    optional = UNITS | {"max_dwell_s", "max_people", "severity", "schedule", "way", "group"}
     parsed = []
     for name, given in zones.items():
         key = f"zones.{name}"
@@ -173,6 +177,14 @@ def parse_zones(
         max_people = block.get("max_people")
         if max_people is not None and (isinstance(max_people, bool) or not isinstance(max_people, int)):
             raise builder.wrong(f"{key}.max_people", "a whole number", max_people)
+        way = None
+        if "way" in block:
+            way = _points(block["way"])
+            if way is None or len(way) != 2 or np.array_equal(way[0], way[1]):
+                raise builder.wrong(f"{key}.way", "two different points [x, y]", block["way"])
+        group = block.get("group", "")
+        if not isinstance(group, str) or group in zones:
+            raise builder.wrong(f"{key}.group", "a name that no zone has", group)
         parsed.append(
             Zone(
                 name,
@@ -181,6 +193,8 @@ def parse_zones(
                 None if max_dwell_s is None else float(max_dwell_s),  # type: ignore[arg-type]
                 *_severity_and_schedule(block, key, builder),
                 max_people,
+                way,
+                group,
             )
         )
     return tuple(parsed)

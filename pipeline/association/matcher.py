@@ -25,6 +25,7 @@ from pipeline.association.candidates import Candidate, compare
 from pipeline.association.constraints import LinkConstraints
 from pipeline.association.cues import MAX_CUE_LLR, MOTION_MAX_GAP_S
 from pipeline.association.feedback import apply_command
+from pipeline.association.geometry.clock_offsets import ClockOffsets
 from pipeline.association.geometry.ground_plane import Ground
 from pipeline.association.identity_store import IdentityStore
 from pipeline.association.inspection import flaw
@@ -77,6 +78,7 @@ class Matcher:
 
     Attributes:
         num_unusable: Number of embeddings that were left out because something was wrong with them.
+        clock_offsets: How far the clocks of cameras are apart; shown, and not used for any decision.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class Matcher:
         self._now = float("-inf")
         self._reclustered_at: float | None = None
         self.num_unusable = 0
+        self.clock_offsets = ClockOffsets(constraints.topology, ground)
 
     @property
     def num_identities(self) -> int:
@@ -157,6 +160,7 @@ class Matcher:
             self._store.read_by(self._adaptation.projection)
         if self._now - self._reclustered_at >= self._recluster_every_s:
             records += self._recluster()
+        self.clock_offsets.take(records)
         self._store.forget(self._now, forget_after_s=self._forget_after_s, max_identities=self._max_identities)
         return records
 
@@ -175,7 +179,9 @@ class Matcher:
         """Return the corrections of a last re-clustering, at the end of the stream. No match stays pending."""
         if not self._store.people:
             return []
-        return [*self._recluster(), *confirm_pending(self._store, self._now)]
+        records: list[Sighting | Correction] = [*self._recluster(), *confirm_pending(self._store, self._now)]
+        self.clock_offsets.take(records)
+        return records
 
     def is_known(self, person_id: int) -> bool:
         """Return whether a known person has this number."""
@@ -209,6 +215,7 @@ class Matcher:
             segments = [segment for person in erased for segment in person.segments]
             self._adaptation.forget({part.track_id for segment in segments for part in segment.parts})
         apply_command(command, correction, self._store, self._calibration)
+        self.clock_offsets.take([correction])
 
     def snapshot(self) -> bytes:
         """Return everything that later decisions can depend on."""

@@ -7,6 +7,7 @@ from pipeline.config.plugins import OWN, install_command
 
 COMMANDS = {
     "run": ("pipeline.cli.run", "follow people across the cameras of a site"),
+    "discover": ("pipeline.cli.discover", "list the ONVIF cameras of the network, and their streams"),
     "status": ("pipeline.cli.status", "tell how a run is, as an exit code too"),
     "job": ("pipeline.cli.job", "own a run on a Ray cluster, for a container"),
     "publish": ("pipeline.cli.publish", "send the frames of a camera to a Kafka topic"),

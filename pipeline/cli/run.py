@@ -296,6 +296,9 @@ def _sum_up(
         raise ConnectorError(f"summary.json: cannot be written: {error}; make room on the disk") from error
     print_summary(summary, plan.output_dir)
     _print_stopped(config, plan.output_dir, cameras)
+    for offset in report.clock_offsets:
+        if offset.is_wrong:
+            print(f"note: {offset.advice(plan.intakes[offset.camera_id].offset_s)}")
     lost = {camera_id: status.error for camera_id, status in cameras.items() if status.error is not None}
     for camera_id, reason in lost.items():
         print(f"error: camera {camera_id}: {reason}", file=sys.stderr)

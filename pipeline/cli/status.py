@@ -8,6 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from pipeline.core.camera_uri import parse_camera
+from pipeline.core.clock_offset import ClockOffset
+
 WELL, ILL, NONE, ENDED = 0, 1, 2, 3
 MAX_AGE_S = 30.0
 """Seconds after which a status is too old: the run that wrote it has ended or hangs. Longer notices that later."""
@@ -35,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for camera_id, camera in status["cameras"].items():
         if camera.get("is_unverified"):  # a choice, so no trouble
             print(f"camera {camera_id}: its certificate is not verified (verify: false)")
+    for advice in _clock_advice(status, path.with_name("config.yaml")):  # an estimate, so no trouble
+        print(advice)
     for trouble in troubles:
         print(trouble)
     return ILL if troubles else WELL
@@ -51,6 +58,16 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _clock_advice(status: dict[str, Any], written: Path) -> list[str]:
+    """Return a line for each camera whose clock is wrong; ``written`` is the configuration of the run."""
+    offsets = [ClockOffset(**offset) for offset in status["match"].get("clock_offsets", ())]
+    wrong = [offset for offset in offsets if offset.is_wrong]
+    if not wrong:
+        return []
+    cameras = yaml.safe_load(written.read_text())["site"]["cameras"]
+    return [offset.advice(parse_camera(cameras[offset.camera_id]).offset_s) for offset in wrong]
+
+
 def troubles_of(status: dict[str, Any], now: float) -> list[str]:
     """Return what is wrong, a line for each; ``status`` is the content of ``status.json``, ``now`` Unix seconds."""
     troubles = []
@@ -60,7 +77,9 @@ def troubles_of(status: dict[str, Any], now: float) -> list[str]:
         reason = camera["error"] or camera["away"] or ("its process does not answer" if camera["is_silent"] else None)
         if reason:
             troubles.append(f"camera {camera_id}: {reason}")
-        elif camera.get("view_now"):
+        if camera.get("unrecorded"):
+            troubles.append(f"camera {camera_id}: nothing is recorded now: {camera['unrecorded']}")
+        if not reason and camera.get("view_now"):
             troubles.append(f"camera {camera_id}: its view is {camera['view_now']}")
     for name, sink in status["match"].get("sinks", {}).items():
         if sink["refusal"]:

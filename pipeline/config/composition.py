@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from models.weights.store import cache_folder
 from pipeline.config.messages import RENAMED, message_of, unknown_key, unknown_keys
 from pipeline.config.overrides import Change, Overrides, quoted, read_overrides
-from pipeline.config.schema import PipelineConfig
+from pipeline.config.schema import PipelineConfig, TruthConfig
 from pipeline.core.errors import ConfigError
 
 SECRETS = (
@@ -121,7 +121,10 @@ def _apply(composed: DictConfig, change: Change, folders: Sequence[Path]) -> Non
     parts = change.key.split(".")
     if parts[0] in ("alerts", "sink") and parts[1] not in composed[parts[0]]:
         raise ConfigError(unknown_key(change.key, folders))
-    OmegaConf.update(composed, change.key, change.value, merge=change.merge, force_add=change.may_add)
+    is_truth = parts[:2] == ["site", "truth"] and change.value is not None
+    if is_truth and (len(parts) == 2 or composed.site.truth is None):
+        composed.site.truth = OmegaConf.structured(TruthConfig)  # its values are missing until they are set below
+    OmegaConf.update(composed, change.key, change.value, merge=change.merge or is_truth, force_add=change.may_add)
 
 
 def _check_environment(composed: DictConfig) -> None:

@@ -20,10 +20,12 @@ from hydra.errors import HydraException
 from pipeline.core.errors import ConfigError
 
 DICTIONARIES = (
-    *("site.cameras", "site.zones", "site.lines", "enrol", "alerts.watchlist.people"),
+    *("site.cameras", "site.zones", "site.lines", "site.truth", "enrol", "alerts.watchlist.people"),
     *(f"runtime.{kind}.resources" for kind in ("camera", "detect", "pose", "embed", "match")),
 )
-"""Keys whose names the user chooses. An override replaces all of them; hydra would merge it with those of the site."""
+"""Keys that an override replaces as a whole; hydra would merge it with what the site has, or fail where it has nothing.
+
+Of most of them, the user chooses the names."""
 
 NOT_OFFERED = {
     "-m": "a run has one configuration; start one run for each value, in a loop of the shell with output_dir=…",

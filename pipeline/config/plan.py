@@ -20,7 +20,7 @@ from pipeline.camera.detection import DetectionStage
 from pipeline.camera.tracking import TrackingStage
 from pipeline.config.intake import camera_intakes
 from pipeline.config.places import check_places
-from pipeline.config.plugins import attribute, build, build_source
+from pipeline.config.plugins import attribute, build, build_recorded, build_source
 from pipeline.config.schema import (
     AlertingConfig,
     BufferConfig,
@@ -75,8 +75,17 @@ def make_plan(config: PipelineConfig) -> Plan:
     needs = PoseNeed(attribute(make_embedder, "needs"))
     make_detector = make_network(config.detector, "detector")
     make_tracker = make(config.tracker, "tracker")
+    output_dir = Path(config.output_dir).absolute()
     make_sources = {
-        camera_id: make_source(camera_id, camera, config.source) for camera_id, camera in config.site.cameras.items()
+        camera_id: build_recorded(
+            camera_id,
+            camera,
+            config.source,
+            make_source(camera_id, camera, config.source),
+            output_dir / "recordings",
+            allow=config.allow_plugins,
+        )
+        for camera_id, camera in config.site.cameras.items()
     }
     return Plan(
         make_sources=make_sources,
@@ -120,7 +129,7 @@ def make_plan(config: PipelineConfig) -> Plan:
         ),
         processes=_processes(config),
         drain_s=config.flow.drain_s,
-        output_dir=Path(config.output_dir).absolute(),
+        output_dir=output_dir,
         resume=config.resume,
     )
 

@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import metadata
+from pathlib import Path
 from types import UnionType
 from typing import Any, Unpack, get_args, get_origin, get_type_hints
 
@@ -19,6 +20,9 @@ ALLOWED = ("models.", "connectors.", "pipeline.alerts.")
 
 ENTRY_POINTS = "passerby.plugins"
 """Group of entry points: an installed package that names itself here is allowed, too."""
+
+NETWORK_OPENER = "connectors.sources.network.NetworkOpener"
+RECORDED_CAMERA = "connectors.sources.recorded.RecordedCamera"
 
 OWN = ("models", "connectors", "pipeline")
 """Packages of this project: a missing module in them is a mistake in ``_target_``, not a missing package."""
@@ -115,6 +119,53 @@ def build_source(
     # Workers may run in another folder.
     uri = str(file_path(found.uri).absolute()) if found.is_recording else found.uri
     return build(_with_options(sources[found.kind], found.options), key, camera_id, uri, allow=allow)
+
+
+def build_recorded(
+    camera_id: str,
+    camera: object,
+    sources: Mapping[str, Any],
+    make_source: Callable[[], Any],
+    folder: Path,
+    *,
+    allow: Sequence[str] = (),
+) -> Callable[[], Any]:
+    """Return a factory of a source, and of the recording of the camera's main stream beside it, if there is one.
+
+    Args:
+        camera_id: The camera.
+        camera: As of ``build_source``; its ``record`` is the address of the main stream, or a block with that.
+        sources: As of ``build_source``.
+        make_source: Makes the source of the frames.
+        folder: Where recordings are written, in a folder of the camera.
+        allow: As in ``build``.
+
+    Raises:
+        ConfigError: If the main stream is none of the network, or the options do not fit.
+    """
+    record = parse_camera(camera).record
+    if record is None:
+        return make_source
+    key = f"site.cameras.{camera_id}.record"
+    try:
+        found = parse_camera(record)
+    except ValueError as error:
+        raise ConfigError(f"{key}: {error}; for instance {key}: rtsp://host/main") from error
+    node: Mapping[str, Any] = _with_options(sources.get(found.kind) or {}, found.options)
+    opener = node.get("opener")
+    if not isinstance(opener, Mapping) or opener.get("_target_") != NETWORK_OPENER:
+        raise ConfigError(f"{key}: expected the address of a live stream such as rtsp://host/main, got {found.kind}")
+    shared = [name for name in ("ca_file", "verify") if name in node]
+    own = [name for name in ("open_timeout_s", "read_timeout_s", "segment_s", "keep_s") if name in node]
+    unknown = sorted(set(found.options) - {"opener", *shared, *own})
+    if unknown:
+        raise ConfigError(f"{key}.{unknown[0]}: there is no such key; a recording has segment_s, keep_s and opener")
+    recorded = {
+        "_target_": RECORDED_CAMERA,
+        "opener": {**opener, **{name: node[name] for name in shared}},
+        **{name: node[name] for name in own},
+    }
+    return build(recorded, key, camera_id, found.uri, make_source, folder / camera_id, allow=allow)
 
 
 def _prefixes(allow: Sequence[str]) -> tuple[str, ...]:

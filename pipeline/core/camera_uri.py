@@ -28,7 +28,7 @@ Not ``.mjpg``: cameras send endless pictures under such names.
 """
 
 
-OF_EVERY_CAMERA = frozenset({"uri", "source", "max_fps", "offset_s", "watch_view"})
+OF_EVERY_CAMERA = frozenset({"uri", "detect", "record", "source", "max_fps", "offset_s", "watch_view"})
 """Keys of a camera's block that are not options of its source."""
 
 
@@ -41,12 +41,14 @@ class Camera:
         kind: The kind of source that opens it.
         options: Those of the source that differ from the configured ones.
         offset_s: Seconds that are added to the times of its frames.
+        record: Its main stream, which is recorded as it is; as an entry of ``site.cameras``. None: nothing is.
     """
 
     uri: str
     kind: str
     options: Mapping[str, Any]
     offset_s: float = 0.0
+    record: object = None
 
     @property
     def is_recording(self) -> bool:
@@ -57,17 +59,20 @@ class Camera:
 def parse_camera(camera: object) -> Camera:
     """Return what an entry of ``site.cameras`` means: a URI, or a block with ``uri`` and options.
 
-    ``source`` in a block names the kind, where the URI does not say it.
+    ``source`` in a block names the kind, where the URI does not say it. ``detect`` is another word for ``uri``, where
+    there is also ``record``.
 
     Raises:
-        ValueError: If there is no URI.
+        ValueError: If there is no URI, or two.
     """
     block: Mapping[Any, Any] = camera if isinstance(camera, Mapping) else {"uri": camera}
-    if block.get("uri") is None:
-        raise ValueError(f"expected a uri, got {sorted(map(str, block))}")
-    uri = str(block["uri"])
+    uris = [block[name] for name in ("uri", "detect") if block.get(name) is not None]
+    if len(uris) != 1:
+        raise ValueError(f"expected a uri, or detect and record, got {sorted(map(str, block))}")
+    uri = str(uris[0])
     options = {str(key): value for key, value in block.items() if key not in OF_EVERY_CAMERA}
-    return Camera(uri, str(block.get("source") or uri_kind(uri)), options, float(block.get("offset_s") or 0.0))
+    kind = str(block.get("source") or uri_kind(uri))
+    return Camera(uri, kind, options, float(block.get("offset_s") or 0.0), block.get("record"))
 
 
 def uri_kind(uri: str) -> str:

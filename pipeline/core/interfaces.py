@@ -1,12 +1,18 @@
 """Interfaces of plug-ins: structural types. There is nothing to inherit and nothing to register.
 
-The docstrings are the contracts. ``tests/contracts`` checks every plug-in that a YAML file names against them.
+The docstrings are the contracts. The tests in ``pipeline/contracts`` check them: every plug-in that a YAML file of
+``configs/`` names, and plug-ins of any other package. Of every kind holds:
+
+- The constructor takes keywords, after those arguments that a kind names here. Its call can be pickled: a plug-in is
+  made in the process where it works.
+- A class may have ``preflight``, see ``Preflighted``.
+- Inputs stay unchanged, and what was returned stays what it is when the plug-in is called again.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +30,26 @@ Record = Sighting | Correction | Alert
 """What leaves the pipeline."""
 
 
+@runtime_checkable
+class Preflighted(Protocol):
+    """A plug-in whose class says, before a run starts and before anything is made, whether it could work here."""
+
+    @staticmethod
+    def preflight(**options: Any) -> None:
+        """Take the keywords of the constructor.
+
+        Raises:
+            WeightsError: If weights are absent or altered.
+            ConfigError: If the options do not fit together, or a device is not there.
+        """
+        ...
+
+
 class Source(Protocol):
-    """Frames of one camera, in order of ``index``.
+    """Frames of one camera: ``index`` and time ascend strictly; images are RGB, read-only and contiguous.
 
     The constructor's first argument is ``camera_id``, the second ``uri``. It opens nothing; ``frames`` does.
+    A recording gives the same frames each time it is opened.
     """
 
     camera_id: str
@@ -70,7 +92,7 @@ class Source(Protocol):
         ...
 
     def close(self) -> None:
-        """Stop and free everything. Idempotent; from any thread; unblocks ``frames``."""
+        """Stop and free everything. Idempotent; from any thread; ends ``frames`` and all later ones."""
         ...
 
 
@@ -84,10 +106,10 @@ class ReportingSource(Protocol):
 
 
 class Sink(Protocol):
-    """Delivers sightings, corrections and alerts. Called by one thread."""
+    """Delivers sightings, corrections and alerts. Called by one thread. Another run may use the same folder."""
 
     def write(self, records: Sequence[Record]) -> None:
-        """Take records, in order; may buffer.
+        """Take records, in order, none included; may buffer. The same ones may come again. Other kinds are ignored.
 
         Raises:
             SinkBusyError: It took none of them; write the same ones again after ``retry_after_s``.
@@ -176,13 +198,19 @@ class Detector(Protocol):
     """Finds people.
 
     The same frame gives the same output, bit for bit, whatever else is in the batch, unless ``reproducible: false``.
+    Frames of any size come, one pixel included. Boxes lie inside the full frame and are not empty; scores are in [0,
+    1].
     """
 
     input_hw: tuple[int, int]
     """Height and width that frames are letter-boxed to."""
 
     def detect(self, frames: Sequence[LetterboxedFrame]) -> list[Detections]:
-        """Return one record a frame, in order, boxes in pixels of the full frame; ``[]`` for ``[]``."""
+        """Return one record a frame, in order, boxes in pixels of the full frame; ``[]`` for ``[]``.
+
+        Raises:
+            ShapeError: If a frame is letter-boxed to another size than ``input_hw``.
+        """
         ...
 
 
@@ -193,7 +221,10 @@ class Tracker(Protocol):
     """
 
     def update(self, detections: Detections) -> TrackUpdate:
-        """Return a track number for every row, and the tracks that ended with this frame."""
+        """Return a track number for every row, in order, and the tracks that ended with this frame, each once.
+
+        A number is at least 0, or ``UNCONFIRMED``. The same detections lead to the same numbers in every instance.
+        """
         ...
 
 
@@ -212,7 +243,12 @@ class PoseEstimator(Protocol):
     """KEYPOINTS, or HEATMAPS if it gives both."""
 
     def estimate(self, tracklets: Sequence[Tracklet]) -> list[Tracklet]:
-        """Return the same tracklets, in the same order, with keypoints; the inputs stay unchanged."""
+        """Return the same tracklets, in the same order, with keypoints; ``[]`` for ``[]``.
+
+        Keypoints: float32, shape ``(T, 17, 3)``, x and y as shares of the crop and a score, all in [0, 1]. Heat-maps:
+        shape ``(T, 17, h, w)``, at least 0. A tracklet gives the same alone and among others, unless ``reproducible:
+        false``.
+        """
         ...
 
 
@@ -223,13 +259,21 @@ class Embedder(Protocol):
     """
 
     space: str
+    """Name of the vectors' space; vectors of different spaces are never compared."""
     clip_len: int
-    """The number T of crops per tracklet that it expects."""
+    """The number T of crops per tracklet that it wants; a tracklet may have fewer, down to one."""
     crop_size_hw: tuple[int, int]
     needs: PoseNeed
 
     def embed(self, tracklets: Sequence[Tracklet]) -> list[Embedding]:
-        """Return one embedding a tracklet, in the same order; ``[]`` for ``[]``."""
+        """Return one embedding a tracklet, in the same order; ``[]`` for ``[]``.
+
+        Vectors have norm 1 and one length. Quality is the mean of the crops' qualities; path, times, part and flags are
+        those of the tracklet.
+
+        Raises:
+            ShapeError: If crops have another size than ``crop_size_hw``.
+        """
         ...
 
 
@@ -247,10 +291,12 @@ def calls_of(plugin: object) -> Counter[int]:
 
 
 class Gallery(Protocol):
-    """Known people, searched by appearance."""
+    """Known people, searched by appearance. Answers depend on who is in it, and on no order of calls."""
 
     def nearest(self, embedding: Embedding, k: int) -> list[Match]:
         """Return up to ``k`` people, ascending distance (of the nearest prototype), ties by ``person_id``.
+
+        The distance is 1 less the cosine, in [0, 2], summed up in double precision, however the search was done.
 
         Raises:
             EmbeddingSpaceError: If the embedding is of another space than the gallery.
@@ -258,7 +304,12 @@ class Gallery(Protocol):
         ...
 
     def put(self, identity: Identity) -> None:
-        """Add a person, or replace the entry of a known one."""
+        """Add a person, or replace the entry of a known one. An empty gallery takes any space and length.
+
+        Raises:
+            EmbeddingSpaceError: If the person is of another space than the others.
+            ShapeError: If there is no prototype, or they have another length than the others.
+        """
         ...
 
     def drop(self, person_id: int) -> None:
@@ -271,7 +322,11 @@ class Gallery(Protocol):
 
 
 class AlertRule(Protocol):
-    """Decides what is worth an alert. Knows event time only; the same events give the same alerts."""
+    """Decides what is worth an alert. Knows event time only; the same events give the same alerts.
+
+    It goes on where it was when it is pickled, and, if it is ``Stateful``, restored from a snapshot. An alert has its
+    name and a key, and is raised at the latest at the event time that led to it.
+    """
 
     name: str
 

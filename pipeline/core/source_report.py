@@ -42,6 +42,8 @@ class SourceReport:
         decoder: What decodes: cpu, or the device; empty if the source does not say, or is not open yet.
         num_on_device: Frames that a device decoded.
         left_out: How many frames or messages gave nothing, by reason.
+        recorded_bytes: What was recorded beside the pictures that are looked at.
+        unrecorded: Why nothing is recorded now, though it should be; None if all is well.
         is_unverified: The connection is encrypted, but by choice nobody looks who is at its other end.
     """
 
@@ -49,6 +51,8 @@ class SourceReport:
     num_times_repaired: int = 0
     gaps: tuple[Gap, ...] = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
+    recorded_bytes: int = 0
+    unrecorded: str | None = None
     is_unverified: bool = False
     decoder: str = ""
     num_on_device: int = 0

@@ -12,7 +12,7 @@ from pipeline.core.errors import ConnectorError, DataError, LedgerHeldError
 from pipeline.core.serialisation import serialise
 from pipeline.core.sqlite_errors import why_failed
 from pipeline.ledger.commands import Outcome, SubmittedCommand, add_command, check_command
-from pipeline.ledger.erasure import Erasure, erase_files, lines_with, places_with
+from pipeline.ledger.erasure import Erasure, erase_files, footage_of, lines_with, places_with
 from pipeline.ledger.export import renew_exports
 from pipeline.ledger.lease import is_locked
 from pipeline.ledger.ledger import Ledger
@@ -71,7 +71,7 @@ async def apply_command(submitted: SubmittedCommand, ledger: Ledger, reader: Led
     removed, needles = await host.erase(command, correction, people.numbers.last)
     removed["exports"], away = await host.call(renew_exports, reader)
     left = await host.call(places_with, reader.path.parent, needles, lines_with(correction.parts))
-    erasure = Erasure(removed, left, tuple(away))
+    erasure = Erasure(removed, left, tuple(away), footage_of(reader.path.parent))
     ledger.append([], outcomes=[Outcome(submitted, time.time(), True, str(erasure))])
 
 

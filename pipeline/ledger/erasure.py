@@ -42,18 +42,27 @@ class Erasure:
         removed: Number of things removed, by place; 0 where nothing was found.
         left: Places that still hold something of the person; empty if all went well.
         away: Exports that are no longer where they were written, and so were not reached.
+        footage: Folders of recorded main streams, which show everybody until they are deleted.
     """
 
     removed: dict[str, int]
     left: tuple[str, ...]
     away: tuple[str, ...] = ()
+    footage: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         words = [f"{place}: {count}" for place, count in self.removed.items()]
         tail = f"; {STILL_FOUND} in {', '.join(self.left)}" if self.left else "; nothing of it is found any more"
         if self.away:
             tail = f"; NOT REACHED, moved since they were exported: {', '.join(self.away)}{tail}"
+        if self.footage:
+            tail = f"; NOT REACHED, footage that is deleted after record.keep_s: {', '.join(self.footage)}{tail}"
         return "removed " + ", ".join(words) + tail
+
+
+def footage_of(folder: Path) -> tuple[str, ...]:
+    """Return the folders of a run in which main streams of its cameras were recorded."""
+    return tuple(sorted({str(path.parent) for path in folder.glob("recordings/*/*.mkv")}))
 
 
 def redact(database: sqlite3.Connection, correction: Correction) -> tuple[dict[str, int], list[bytes]]:

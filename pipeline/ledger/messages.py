@@ -200,4 +200,33 @@ class AlertMessage(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 1
 
 
+class CountMessage(Struct, frozen=True, forbid_unknown_fields=True):
+    """A count of one interval. A line of counts.jsonl and the body on Kafka. The newest object of its key holds."""
+
+    schema: SchemaNumber
+    event: Annotated[Literal["count"], EVENT]
+    kind: Annotated[
+        Literal["line", "zone", "camera", "zone_flow", "flow", "visitors"], Meta(description="What is counted.")
+    ]
+    since: Annotated[float, Meta(description="Unix seconds, event time: when the interval began.")]
+    until: Annotated[float, Meta(description="Unix seconds, event time: when it ended.")]
+    place: Annotated[str, Meta(description="Line, zone or camera; empty for visitors.")]
+    to: Annotated[str, Meta(description="Of a flow: the zone or camera to which people went.")] = ""
+    left_to_right: Annotated[int, Meta(ge=0, description="Of a line: people who crossed it so, on the screen.")] = 0
+    right_to_left: Annotated[int, Meta(ge=0, description="Of a line: people who crossed it so, on the screen.")] = 0
+    entered: Annotated[int, Meta(ge=0, description="Of a zone or camera: times that somebody came in.")] = 0
+    left: Annotated[int, Meta(ge=0, description="Of a zone or camera: times that somebody left.")] = 0
+    people: Annotated[int, Meta(ge=0, description="Different people.")] = 0
+    most: Annotated[int, Meta(ge=0, description="Of a zone or camera: people at once, at most.")] = 0
+    mean: Annotated[float, Meta(ge=0, description="Of a zone or camera: people at once, on average.")] = 0.0
+    dwell_p50_s: Annotated[
+        float | None, Meta(description="Seconds that half of those who left had stayed for at most; null if none left.")
+    ] = None
+    dwell_p95_s: Annotated[float | None, Meta(description="The same for 95 of 100.")] = None
+    num: Annotated[int, Meta(ge=0, description="Of a flow: times that somebody went this way.")] = 0
+    p50_s: Annotated[float | None, Meta(description="Of a flow: the median of the seconds between the two.")] = None
+    low: Annotated[int, Meta(ge=0, description="Of visitors: lower end of the 95 % interval.")] = 0
+    high: Annotated[int, Meta(ge=0, description="Of visitors: upper end of the 95 % interval.")] = 0
+
+
 EventMessage = SightingMessage | TrackletMessage | CorrectionMessage | AlertMessage

@@ -10,14 +10,16 @@ from pipeline.ledger.messages import (
     SCHEMA,
     AlertMessage,
     CorrectionMessage,
+    CountMessage,
     EventMessage,
     SightingMessage,
     TrackletMessage,
 )
 
-MESSAGES: dict[str, type[EventMessage]] = {
+MESSAGES: dict[str, type[EventMessage | CountMessage]] = {
     "alert": AlertMessage,
     "correction": CorrectionMessage,
+    "count": CountMessage,
     "sighting": SightingMessage,
     "tracklet": TrackletMessage,
 }
@@ -32,7 +34,7 @@ def schema_files() -> dict[str, str]:
     }
 
 
-def _schema(name: str, kind: type[EventMessage]) -> dict[str, object]:
+def _schema(name: str, kind: type[EventMessage | CountMessage]) -> dict[str, object]:
     generated = msgspec.json.schema(kind)
     root = _inlined(generated, generated["$defs"])
     assert isinstance(root, dict)

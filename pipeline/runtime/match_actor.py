@@ -150,6 +150,7 @@ class MatchActor:
             calibration_drift=calibration.drift,
             calibration_model=astuple(calibration.model),
             projection_version=self._reducer.match.projection_version,
+            clock_offsets=self._reducer.match.clock_offsets.estimates(),
             sinks=self._sinks.reports,
             epoch=self._epoch,
         )
@@ -235,6 +236,7 @@ class MatchActor:
             num_late=self._buffer.num_late,
             num_passed_over=self._num_passed_over,
             num_sink_retries=self._sinks.num_retries,
+            clock_offsets=self._reducer.match.clock_offsets.estimates(is_last=True),
             latencies_s=list(self._latencies_s),
             digest=self._ledger.digest,
             busy_s={**self._reducer.busy_s, "publish": self._publish_s},

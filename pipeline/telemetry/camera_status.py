@@ -17,6 +17,7 @@ class CameraStatus:
             those on their way.
         frames_processed: Frames that were tracked.
         frames_dropped: Frames that were dropped for newer ones.
+        next_index: One more than the index of the newest processed frame.
         tracklets: Tracklets that were completed.
         static_false_positives: Parts of tracks that were dropped as static false positives.
         low_score_parts: Parts of tracks that were dropped for their low detector score.
@@ -31,6 +32,8 @@ class CameraStatus:
         decoder: What decodes its frames: cpu, or a device; empty if the source does not say.
         decoded_on_device: Frames that a device decoded.
         is_unverified: Its connection is encrypted, but by choice its certificate is not verified.
+        recorded_bytes: What was recorded of its main stream (``record``).
+        unrecorded: Why nothing is recorded now, though it should be; None if all is well.
         left_out: How many frames or messages of its source gave nothing, by reason: bad ones, and messages of a Kafka
             topic that are of another camera, have no value, or were deleted before they were read.
         people_now: Open tracks.
@@ -50,6 +53,7 @@ class CameraStatus:
     frames_read: int = 0
     frames_processed: int = 0
     frames_dropped: int = 0
+    next_index: int = 0
     tracklets: int = 0
     static_false_positives: int = 0
     low_score_parts: int = 0
@@ -64,6 +68,8 @@ class CameraStatus:
     decoder: str = ""
     decoded_on_device: int = 0
     is_unverified: bool = False
+    recorded_bytes: int = 0
+    unrecorded: str | None = None
     left_out: Mapping[str, int] = field(default_factory=dict)
     people_now: int = 0
     lag_s: float = 0.0
@@ -99,5 +105,7 @@ def with_source(status: CameraStatus, report: SourceReport, *, num_dropped: int,
         decoder=report.decoder,
         decoded_on_device=status.decoded_on_device + report.num_on_device,
         is_unverified=report.is_unverified,
+        recorded_bytes=report.recorded_bytes,
+        unrecorded=report.unrecorded,
         left_out=dict(Counter(status.left_out) + Counter(report.left_out)),
     )

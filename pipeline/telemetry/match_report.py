@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pipeline.core.clock_offset import ClockOffset
+
 
 @dataclass(frozen=True, slots=True)
 class MatchReport:
@@ -20,6 +22,7 @@ class MatchReport:
         digest: sha256 of all published events.
         busy_s: Seconds of work: match, alert, publish.
         behind: Sinks that did not accept everything in time.
+        clock_offsets: How far the clocks of cameras are apart, as far as people who were seen in several show it.
         dropped: Records that a slow remote sink did not get, by sink.
     """
 
@@ -34,4 +37,5 @@ class MatchReport:
     busy_s: Mapping[str, float] = field(default_factory=dict)
     behind: Sequence[str] = ()
     num_passed_over: int = 0
+    clock_offsets: tuple[ClockOffset, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)

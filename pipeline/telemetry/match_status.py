@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pipeline.core.clock_offset import ClockOffset
 from pipeline.core.sink_report import SinkReport
 
 
@@ -27,6 +28,7 @@ class MatchStatus:
         calibration_model: Mean and standard deviation of appearance distances, of the same person and of different
             people: four numbers; empty before they are known.
         projection_version: Version of what the matcher learned of the cameras, as it reads embeddings; 0: as they are.
+        clock_offsets: How far the clocks of cameras are apart, as far as people who were seen in several show it.
         sinks: What remote sinks have not delivered, by name.
         epoch: A new one each time the match actor came back from its ledger.
     """
@@ -45,5 +47,6 @@ class MatchStatus:
     calibration_drift: float = 0.0
     calibration_model: tuple[float, ...] = ()
     projection_version: int = 0
+    clock_offsets: tuple[ClockOffset, ...] = ()
     sinks: Mapping[str, SinkReport] = field(default_factory=dict)
     epoch: str = ""

@@ -174,7 +174,7 @@ def main() -> int:
             thread.start()
         time.sleep(2 * SEGMENT_S)
         output = folder / "soak"
-        process = run(cameras, output, "matcher.max_lateness_s=30")
+        process = run(cameras, output, "matcher.max_lateness_s=30", "flow.drain_s=60")
         samples = watch(process, seconds)
         process.send_signal(signal.SIGINT)
         code = process.wait(180)

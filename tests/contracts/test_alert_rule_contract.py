@@ -29,7 +29,9 @@ from pipeline.core.view_event import ViewEvent, ViewEventKind, ViewReport
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs" / "alerts").glob("*.yaml"))
 
 SITE = {
-    "zones": {"hall": {"camera": "east", "polygon": [[0, 0], [160, 0], [160, 120], [0, 120]]}},
+    "zones": {
+        "hall": {"camera": "east", "polygon": [[0, 0], [160, 0], [160, 120], [0, 120]], "way": [[90, 60], [0, 60]]}
+    },
     "max_dwell_s": 30.0,
     "ground": {},
     "lines": {"gate": {"camera": "east", "from": [80, 120], "to": [80, 0], "forbidden": "both"}},
@@ -39,6 +41,10 @@ SETTINGS = {
     "restricted_camera": {"cameras": ["east", "west"]},
     "occupancy": {"max_people": 0},
     "absence": {"max_absence_s": 60.0},
+    "queue": {"max_people": 0, "max_wait_s": 20.0},
+    "crowding": {"min_people": 2, "max_distance_m": 20.0, "min_s": 1.0},
+    "follow": {"max_follow_s": 2.0, "max_distance_m": 20.0, "min_walk_m": 0.0},
+    "wrong_way": {"min_speed_m": 0.01},
 }
 """What a YAML leaves empty because no place is like another, and limits that these events exceed."""
 

@@ -1,141 +1,17 @@
-"""What every gallery that a YAML names must do."""
+"""The contract of galleries, for each YAML in configs/gallery."""
 
-from collections.abc import Callable, Iterable
-from typing import Any
-
-import numpy as np
 import pytest
-from factories import make_embedding
 from hypothesis import given
 from hypothesis import strategies as st
 from plugins import plugin_factory, plugin_names
 
-from pipeline.core import Gallery, Identity, Match
-from pipeline.core.errors import EmbeddingSpaceError, ShapeError
-
-Factory = Callable[[], Any]
-SPACE = "test@0"
+from pipeline.contracts.test_gallery import *  # noqa: F403
+from pipeline.contracts.test_gallery import Factory, brute_force, identity, query_of, random_units
 
 
 @pytest.fixture(scope="module", params=plugin_names("gallery"))
 def factory(request: pytest.FixtureRequest) -> Factory:
     return plugin_factory("gallery", request.param)
-
-
-@pytest.fixture
-def gallery(factory: Factory) -> Gallery:
-    return factory()
-
-
-def _unit(rows: Iterable[Iterable[float]]) -> np.ndarray:
-    array = np.array(rows, np.float64)
-    return (array / np.linalg.norm(array, axis=1, keepdims=True)).astype(np.float32)
-
-
-def _identity(person_id: int, prototypes: np.ndarray, space: str = SPACE) -> Identity:
-    return Identity(person_id, space, prototypes, 0.0, 1.0, ("east",))
-
-
-def _query(vector: np.ndarray, space: str = SPACE) -> Any:
-    return make_embedding(vector=vector, space=space)
-
-
-def _random(seed: int, num: int, dim: int = 32) -> np.ndarray:
-    return _unit(np.random.default_rng(seed).normal(size=(num, dim)))
-
-
-def test_the_nearest_prototype_counts(gallery: Gallery) -> None:
-    gallery.put(_identity(1, _unit([[1, 0], [0, 1]])))
-    gallery.put(_identity(2, _unit([[1, 1]])))
-    matches = gallery.nearest(_query(_unit([[0, 1]])[0]), 5)
-    assert [match.person_id for match in matches] == [1, 2]
-    assert [match.distance for match in matches] == pytest.approx([0, 1 - 2**-0.5], abs=1e-6)
-
-
-def test_no_more_than_k_come_back(gallery: Gallery) -> None:
-    for person_id, vector in enumerate(_random(0, 6)):
-        gallery.put(_identity(person_id, vector[None]))
-    query = _query(_random(1, 1)[0])
-    everyone = gallery.nearest(query, 10)
-    assert len(everyone) == 6
-    assert gallery.nearest(query, 3) == everyone[:3]
-    assert gallery.nearest(query, 0) == []
-
-
-def test_equal_distances_come_in_order_of_their_numbers(gallery: Gallery) -> None:
-    vector = _random(0, 1)
-    for person_id in (7, 3, 5):
-        gallery.put(_identity(person_id, vector))
-    assert [match.person_id for match in gallery.nearest(_query(vector[0]), 2)] == [3, 5]
-
-
-def test_many_equal_prototypes_do_not_hide_a_person(gallery: Gallery) -> None:
-    crowd, other = _random(0, 2)
-    gallery.put(_identity(1, np.repeat(crowd[None], 500, axis=0)))
-    gallery.put(_identity(2, other[None]))
-    assert [match.person_id for match in gallery.nearest(_query(crowd), 2)] == [1, 2]
-
-
-def test_an_empty_gallery_finds_no_one(gallery: Gallery) -> None:
-    assert len(gallery) == 0
-    assert gallery.nearest(_query(_random(0, 1)[0]), 3) == []
-
-
-def test_a_person_put_again_is_replaced(gallery: Gallery) -> None:
-    gallery.put(_identity(1, _unit([[1, 0]])))
-    gallery.put(_identity(1, _unit([[0, 1]])))
-    (match,) = gallery.nearest(_query(_unit([[1, 0]])[0]), 3)
-    assert len(gallery) == 1
-    assert match.distance == pytest.approx(1)
-
-
-def test_a_dropped_person_is_gone(gallery: Gallery) -> None:
-    first, second = _random(0, 2)
-    gallery.put(_identity(1, first[None]))
-    gallery.put(_identity(2, second[None]))
-    gallery.drop(1)
-    assert [match.person_id for match in gallery.nearest(_query(first), 3)] == [2]
-    assert len(gallery) == 1
-
-
-def test_dropping_an_unknown_person_changes_nothing(gallery: Gallery) -> None:
-    gallery.put(_identity(1, _random(0, 1)))
-    gallery.drop(2)
-    assert len(gallery) == 1
-
-
-def test_another_space_is_refused(gallery: Gallery) -> None:
-    vectors = _random(0, 1)
-    gallery.put(_identity(1, vectors))
-    with pytest.raises(EmbeddingSpaceError):
-        gallery.nearest(_query(vectors[0], space="other@1"), 1)
-    with pytest.raises(EmbeddingSpaceError):
-        gallery.put(_identity(2, vectors, space="other@1"))
-    assert len(gallery) == 1
-
-
-def test_an_emptied_gallery_takes_another_space(gallery: Gallery) -> None:
-    gallery.put(_identity(1, _random(0, 1)))
-    gallery.drop(1)
-    other = _random(0, 1, dim=8)
-    gallery.put(_identity(1, other, space="other@1"))
-    assert len(gallery.nearest(_query(other[0], space="other@1"), 1)) == 1
-
-
-@pytest.mark.parametrize("num", [0, 1], ids=["none", "other length"])
-def test_prototypes_that_do_not_fit_are_refused(gallery: Gallery, num: int) -> None:
-    gallery.put(_identity(1, _random(0, 1)))
-    with pytest.raises(ShapeError):
-        gallery.put(_identity(2, _random(0, 1, dim=8 if num else 32)[:num]))
-    assert len(gallery) == 1
-
-
-def _brute_force(people: dict[int, np.ndarray], query: np.ndarray, k: int) -> list[Match]:
-    distances = {
-        person_id: float(np.clip(1 - (rows.astype(np.float64) * query.astype(np.float64)).sum(1), 0, 2).min())
-        for person_id, rows in people.items()
-    }
-    return [Match(i, d) for d, i in sorted((d, i) for i, d in distances.items())][:k]
 
 
 steps = st.lists(
@@ -152,34 +28,19 @@ def test_answers_depend_on_who_is_in_it_and_on_nothing_else(
     factory: Factory, steps: list[tuple[str, int, int, int]], query_seed: int, k: int
 ) -> None:
     gallery, people = factory(), {}
-    query = _random(query_seed, 1)[0]
+    query = random_units(query_seed, 1)[0]
     for verb, person_id, seed, num in steps:
         if verb == "put":
             # Few seeds: the same vectors come up in several people, so that there are ties.
-            people[person_id] = _random(seed, num)
-            gallery.put(_identity(person_id, people[person_id]))
+            people[person_id] = random_units(seed, num)
+            gallery.put(identity(person_id, people[person_id]))
         else:
             people.pop(person_id, None)
             gallery.drop(person_id)
     afresh = factory()
     for person_id in sorted(people, reverse=True):
-        afresh.put(_identity(person_id, people[person_id]))
+        afresh.put(identity(person_id, people[person_id]))
     assert len(gallery) == len(people)
-    expected = _brute_force(people, query, k)
-    assert gallery.nearest(_query(query), k) == expected
-    assert afresh.nearest(_query(query), k) == expected
-
-
-@pytest.mark.parametrize("num_people", [200])
-def test_a_crowd_with_noise_is_ordered_exactly(factory: Factory, num_people: int) -> None:
-    generator = np.random.default_rng(3)
-    base = generator.normal(size=256)
-    # Differences near the rounding error of single precision.
-    people = {
-        i: _unit(base + 1e-4 * generator.normal(size=(3, 256))) for i in generator.permutation(num_people).tolist()
-    }
-    gallery = factory()
-    for person_id, prototypes in people.items():
-        gallery.put(_identity(person_id, prototypes))
-    query = _unit([base])[0]
-    assert gallery.nearest(_query(query), 10) == _brute_force(people, query, 10)
+    expected = brute_force(people, query, k)
+    assert gallery.nearest(query_of(query), k) == expected
+    assert afresh.nearest(query_of(query), k) == expected

@@ -1,19 +1,11 @@
-"""What every pose estimator that a YAML names must do."""
+"""The contract of pose estimators, for each YAML in configs/pose; tiny networks where it names none."""
 
-import pickle
-from collections.abc import Callable
-from typing import Any
-
-import numpy as np
 import pytest
-from factories import make_tracklet
 from plugins import plugin_factory, plugin_names
 from tiny_networks import write_heatmap_onnx, write_rtmpose_onnx
 
-from pipeline.core import PoseEstimator, PoseNeed, TrackId
-
-Factory = Callable[[], Any]
-CROP_HW = (256, 128)
+from pipeline.contracts.test_pose import *  # noqa: F403
+from pipeline.contracts.test_pose import Factory
 
 
 @pytest.fixture(scope="module", params=plugin_names("pose"))
@@ -24,70 +16,3 @@ def factory(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         path = tmp_path_factory.mktemp("weights") / "tiny.onnx"
         overrides["weights"] = str(writers[request.param](path))
     return plugin_factory("pose", request.param, **overrides)
-
-
-@pytest.fixture(scope="module")
-def estimator(factory: Factory) -> PoseEstimator:
-    return factory()
-
-
-def _tracklets(*lengths: int) -> list[Any]:
-    return [
-        make_tracklet(TrackId("east", 0, number), num_crops=length, crop_hw=CROP_HW, seed=number)
-        for number, length in enumerate(lengths, start=1)
-    ]
-
-
-def test_the_same_tracklets_come_back_in_order(estimator: PoseEstimator) -> None:
-    tracklets = _tracklets(3, 1, 2)
-    posed = estimator.estimate(tracklets)
-    assert [tracklet.track_id for tracklet in posed] == [tracklet.track_id for tracklet in tracklets]
-    for before, after in zip(tracklets, posed, strict=True):
-        assert after.path is before.path
-        np.testing.assert_array_equal(after.crops, before.crops)
-
-
-def test_keypoints_lie_in_the_crop(estimator: PoseEstimator) -> None:
-    for tracklet in estimator.estimate(_tracklets(4, 1)):
-        assert tracklet.keypoints is not None
-        assert tracklet.keypoints.shape == (len(tracklet), 17, 3)
-        assert tracklet.keypoints.dtype == np.float32
-        assert ((tracklet.keypoints >= 0) & (tracklet.keypoints <= 1)).all()
-
-
-def test_heatmaps_come_if_they_are_promised(estimator: PoseEstimator) -> None:
-    (tracklet,) = estimator.estimate(_tracklets(2))
-    if estimator.gives is PoseNeed.HEATMAPS:
-        assert tracklet.heatmaps is not None
-        assert tracklet.heatmaps.shape[:2] == (2, 17)
-        assert (tracklet.heatmaps >= 0).all()
-    else:
-        assert estimator.gives is PoseNeed.KEYPOINTS
-        assert tracklet.heatmaps is None
-
-
-def test_one_by_one_equals_batched_bit_for_bit(estimator: PoseEstimator) -> None:
-    tracklets = _tracklets(4, 1, 3)
-    together = estimator.estimate(tracklets)
-    alone = [estimator.estimate([tracklet])[0] for tracklet in reversed(tracklets)][::-1]
-    for a, b in zip(together, alone, strict=True):
-        np.testing.assert_array_equal(a.keypoints, b.keypoints)
-        if a.heatmaps is not None:
-            np.testing.assert_array_equal(a.heatmaps, b.heatmaps)
-
-
-def test_inputs_stay_as_they_are(estimator: PoseEstimator) -> None:
-    (tracklet,) = _tracklets(2)
-    crops = tracklet.crops.copy()
-    estimator.estimate([tracklet])
-    assert tracklet.keypoints is None
-    np.testing.assert_array_equal(tracklet.crops, crops)
-
-
-def test_nothing_gives_nothing(estimator: PoseEstimator) -> None:
-    assert estimator.estimate([]) == []
-
-
-def test_its_factory_survives_pickling(factory: Factory) -> None:
-    copy = pickle.loads(pickle.dumps(factory))
-    assert (copy.func, copy.keywords) == (factory.func, factory.keywords)

@@ -191,7 +191,11 @@ class Broker:
                     return []
                 time.sleep(0.1)
             partitions = [confluent_kafka.TopicPartition(topic, number, 0) for number in there]
-            bounds = {each.partition: consumer.get_watermark_offsets(each, 10) for each in partitions}
+            bounds: dict[int, tuple[int, int]] = {}
+            while len(bounds) < len(partitions):
+                with contextlib.suppress(confluent_kafka.KafkaException):  # just made: no leader yet
+                    bounds = {each.partition: consumer.get_watermark_offsets(each, 10) for each in partitions}
+                assert time.monotonic() < deadline, f"no leader answers for {topic}"
             for each in partitions:
                 each.offset = bounds[each.partition][0]
             consumer.assign(partitions)

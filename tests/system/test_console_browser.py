@@ -31,7 +31,20 @@ PERSON = "person"
 """Stands for the page of the person with the most cameras and sightings."""
 SIMILAR = "people/similar"
 """Stands for the similarity search for that person."""
-PAGES = ("live", "alerts", "people", SIMILAR, PERSON, "review", "review/audit", "health", "privacy", "accounts", "api")
+PAGES = (
+    "live",
+    "alerts",
+    "people",
+    SIMILAR,
+    PERSON,
+    "review",
+    "review/audit",
+    "counts",
+    "health",
+    "privacy",
+    "accounts",
+    "api",
+)
 CONTRAST = (Path(__file__).parents[1] / "support/page_contrast.js").read_text()
 ZONE = "{plaza: {camera: west, polygon: [[0, 0], [640, 0], [640, 360], [0, 360]]}}"
 LIVE_S = 25.0
@@ -67,7 +80,7 @@ def run(browser: Browser, tmp_path_factory: pytest.TempPathFactory, screenshots:
     folder = tmp_path_factory.mktemp("demo")
     process = start(
         [
-            *("site=demo", "runtime=inline", "replay.speed=0.5", "sink=[jsonl,console]", f"output_dir={folder}"),
+            *("site=demo", "runtime=inline", "replay.speed=0.5", "sink=[jsonl,console,counts]", f"output_dir={folder}"),
             *("sink.console.port=0", f"site.zones={ZONE}", "alerts.zone_dwell.max_dwell_s=4"),
         ]
     )

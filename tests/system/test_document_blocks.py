@@ -107,12 +107,15 @@ def used_place(place: Path, finished_run: Path) -> Path:
 
 
 def run_blocks(document: Path, place: Path, need: str | None, servers: str = BROKER) -> None:
-    """Run the blocks that need this and nothing else. Where it is None, the others are checked."""
+    """Run the blocks that need this and nothing else. Where it is None, the others are checked.
+
+    What takes minutes may go on with what blocks without a need have left, so these run as well.
+    """
     exports: list[str] = []  # the reader stays in one terminal
     for block in blocks_of(document):
         if block.run_by is not None:
             continue
-        can_run = block.needs <= {need}
+        can_run = block.needs <= {need} if need in (None, "minutes") else block.needs == {need}
         if block.file is not None:
             path = place.parent / "home" / block.file.removeprefix("~/")
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -108,6 +108,7 @@ def test_an_empty_environment_runs_the_demo_from_an_empty_folder(base: Path, tmp
 
 EXTRAS = {
     "kafka": "import connectors.sinks.kafka, connectors.sources.kafka, pipeline.cli.publish",
+    "objects": "import connectors.sources.object_files, gcsfs, s3fs",
     "parquet": "import pyarrow.parquet",
     "traces": "import connectors.sinks.open_telemetry",
     "mqtt": "import connectors.sinks.mqtt",

@@ -10,6 +10,7 @@ from connectors.console.api.permissions import Viewer
 from connectors.console.store.accounts import User
 from connectors.counting.reader import CountReader
 from pipeline.core.errors import ConfigError
+from pipeline.counts.heat import CELL_M, NUM_ACROSS
 
 Moment = Annotated[float | None, Query(ge=-1e15, le=1e15)]
 
@@ -38,6 +39,8 @@ class CountRoutes:
         router.add_api_route(
             "/metrics", self.metrics, methods=["GET"], summary=metrics, response_class=Response, response_model=None
         )
+        about = "Where people stood, in person-seconds: cells of the ground in metres, or of pictures"
+        router.add_api_route("/heat", self.heat, methods=["GET"], summary=about)
         return router
 
     def counts(
@@ -58,6 +61,18 @@ class CountRoutes:
             )
         chosen = [row for row in rows if kind is None or row["kind"] == kind]
         return {"rows": chosen[-MAX_ROWS:], "num": len(chosen)}
+
+    def heat(self, user: Viewer, since: Moment = None, until: Moment = None) -> dict[str, Any]:
+        """The heat map: by camera, empty for the ground, cells as [column, row, person-seconds].
+
+        A cell of the ground is ``cell_m`` wide; a picture is ``num_across`` cells wide.
+        """
+        with self._reading:
+            reader = self._opened(user)
+            found = reader.heat(
+                since=float("-inf") if since is None else since, until=float("inf") if until is None else until
+            )
+        return {"cell_m": CELL_M, "num_across": NUM_ACROSS, "planes": found}
 
     def metrics(self, user: Viewer) -> Response:
         """Metrics of the newest moment."""

@@ -14,7 +14,7 @@ export async function page(root, context) {
     if (document.hidden) return;
     const found = await get("health");
     const { status, summary } = found;
-    put(body, tiles(found), status ? cameras(status) : null, h("div", { className: "pack" }, status ? dropped(found) : null, status ? stages(status) : null, transits(found, context.site), calibration(found), latency(summary)));
+    put(body, tiles(found), status ? cameras(status) : null, h("div", { className: "pack" }, status ? dropped(found) : null, status ? stages(status) : null, clocks(found), transits(found, context.site), calibration(found), latency(summary)));
   }
 
   const timer = setInterval(() => refresh().catch(() => {}), 2000);
@@ -99,6 +99,16 @@ function latency(summary) {
   const quantiles = summary?.latency_s;
   if (!quantiles) return null;
   return section("Freshness of the run", ["capture to published sighting", ""], Object.entries(quantiles).map(([name, value]) => [name, fresh(value)]));
+}
+
+// How far the clocks of cameras are apart, as people who were seen in several show it. The key to set is proposed only.
+function clocks({ status, summary }) {
+  const offsets = status?.match.clock_offsets ?? summary?.clock_offsets ?? [];
+  if (!offsets.length) return null;
+  return section("Clocks, against each other", ["camera", "ahead of the others", "error", "links", ""], offsets.map((offset) => [
+    offset.camera_id, `${offset.ahead_s.toFixed(1)} s`, `${offset.error_s.toFixed(1)} s`, offset.num_people,
+    Math.abs(offset.ahead_s) > Math.max(0.5, 3 * offset.error_s) ? h("span", { className: "tag warn", title: "passerby status prints the key that corrects it" }, "wrong") : "ok",
+  ]));
 }
 
 function transits({ transits: found }, site) {

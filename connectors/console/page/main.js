@@ -6,6 +6,7 @@ import { connect } from "./connection.js";
 import { h, put, s, toast } from "./dom.js";
 import * as accounts from "./accounts.js";
 import * as alerts from "./alerts.js";
+import * as counts from "./counts.js";
 import * as health from "./health.js";
 import * as live from "./live.js";
 import * as people from "./people.js";
@@ -19,6 +20,7 @@ const PAGES = [
   { name: "alerts", title: "Alerts", module: alerts, icon: "M6 16V11a6 6 0 0 1 12 0v5l2 2H4zM10 21h4" },
   { name: "people", title: "People", module: people, icon: "M11 4a7 7 0 1 1 0 14 7 7 0 0 1 0-14zM16 16l5 5" },
   { name: "review", title: "Review", module: review, icon: "M3 6h8v12H3zM13 6h8v12h-8zM6 12l1.5 1.5L10 11" },
+  { name: "counts", title: "Counts", module: counts, icon: "M4 20V10M10 20V4M16 20v-8M22 20H2" },
   { name: "health", title: "Health", module: health, icon: "M3 12h4l3-7 4 14 3-7h4" },
   { name: "privacy", title: "Privacy", module: privacy, icon: "M12 3l8 3v6c0 5-4 8-8 9-4-1-8-4-8-9V6z" },
   { name: "accounts", title: "Accounts", module: accounts, icon: "M12 4a4 4 0 1 1 0 8 4 4 0 0 1 0-8zM4 21c0-5 4-7 8-7s8 2 8 7", role: "administrator" },

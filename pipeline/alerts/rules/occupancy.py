@@ -1,6 +1,6 @@
-"""Too many people are in a zone."""
+"""Too many people are in a zone, or wait there for too long."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.alerts.alert_builder import AlertBuilder
@@ -26,14 +26,18 @@ class _Excess:
 class OccupancyRule:
     """Reports when more than ``max_people`` are in a zone for at least ``min_s``. The alert is about the place.
 
+    With ``max_wait_s`` it is about a queue: only people count who have been there for longer than that.
+
     Args:
         name: Name of the rule.
         severity: info, warning or critical.
-        zones: As in ``zone_dwell``; a zone may have a ``max_people`` of its own.
+        zones: As in ``zone_dwell``; a zone may have a ``max_people`` of its own, which is not about waiting.
         max_people: People that may be in a zone, at least 0.
         min_s: Seconds; a shorter excess does not count.
         max_absence_s: Seconds of absence that do not end a person's presence.
         forget_after_s: Seconds after which a person who is not seen in a zone any more is forgotten.
+        max_wait_s: Seconds that people have to be there until they count.
+        places: Names of the zones that count; all if empty.
         ground: By camera, three rows that take pixels to metres; for zones in metres.
 
     Raises:
@@ -50,13 +54,20 @@ class OccupancyRule:
         min_s: float,
         max_absence_s: float,
         forget_after_s: float,
+        max_wait_s: float = 0.0,
+        places: Sequence[str] = (),
         ground: Mapping[str, object] | None = None,
     ) -> None:
         self.name = name
         self._builder = AlertBuilder(name=name, severity=severity)
         self._builder.check_at_least(0, max_people=max_people, min_s=min_s, max_absence_s=max_absence_s)
-        self._builder.check_at_least(max_absence_s, forget_after_s=forget_after_s)
-        self._zones = {zone.name: zone for zone in parse_zones(zones, self._builder, ground)}
+        self._builder.check_at_least(0, max_wait_s=max_wait_s)
+        self._builder.check_at_least(max_absence_s + max_wait_s, forget_after_s=forget_after_s)
+        parsed = {zone.name: zone for zone in parse_zones(zones, self._builder, ground)}
+        if isinstance(places, str) or not set(places) <= set(parsed):
+            raise self._builder.wrong("places", f"a list of some of {', '.join(parsed)}", places)
+        self._zones = {place: parsed[place] for place in places or parsed}
+        self._max_wait_s, self._do = max_wait_s, f"have waited for {max_wait_s:g} s" if max_wait_s else "are"
         self._max_people, self._min_s, self._max_absence_s = max_people, min_s, max_absence_s
         self._presences = Presences(max_absence_s=max_absence_s, forget_after_s=forget_after_s)
 
@@ -122,9 +133,9 @@ class OccupancyRule:
 
     def _excesses(self, place: str) -> Iterator[_Excess]:
         """Yield the times with more people than allowed, in order."""
-        dwells = self._presences.dwells_in(place)
+        dwells = [dwell for dwell in self._presences.dwells_in(place) if dwell.dwell_s >= self._max_wait_s]
         steps = sorted(
-            [(dwell.since, 0, number) for number, dwell in enumerate(dwells)]
+            [(dwell.since + self._max_wait_s, 0, number) for number, dwell in enumerate(dwells)]
             + [(dwell.until, 1, number) for number, dwell in enumerate(dwells)]
         )
         present: dict[int, Dwell] = {}
@@ -154,11 +165,11 @@ class OccupancyRule:
             started_at=excess.since,
             raised_at=excess.until,
             ended_at=excess.until if is_over else None,
-            message=f"More than {self._limit(place)} people are in {place!r}.",
+            message=f"More than {self._limit(place)} people {self._do} in {place!r}.",
             evidence=evidence,
             severity=self._zones[place].severity,
         )
 
     def _limit(self, place: str) -> int:
         own = self._zones[place].max_people
-        return self._max_people if own is None else own
+        return self._max_people if own is None or self._max_wait_s else own

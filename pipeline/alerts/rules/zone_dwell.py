@@ -6,13 +6,14 @@ from dataclasses import replace
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.dwell import Dwell
 from pipeline.alerts.presences import Presences
-from pipeline.alerts.zones import check_picture, parse_zones
+from pipeline.alerts.zones import Zone, check_picture, parse_zones
 from pipeline.core import Alert, Correction, Sighting
 
 
 class ZoneDwellRule:
     """Reports dwells in which a person's foot point is in a zone for longer than ``max_dwell_s``.
 
+    The zones of a ``group`` count as one place: who loiters at the door, then at the window, stays there.
     Every point of a track counts, not one per sighting. An absence of at most ``max_absence_s`` (occluded, lost, a
     step outside) does not end a dwell, and the dwell goes on in another track of the same person. When people are
     merged or split, their dwells are computed again.
@@ -46,7 +47,9 @@ class ZoneDwellRule:
         self._builder = AlertBuilder(name=name, severity=severity)
         self._builder.check_at_least(0, max_dwell_s=max_dwell_s, max_absence_s=max_absence_s)
         self._builder.check_at_least(max_absence_s, forget_after_s=forget_after_s)
-        self._zones = {zone.name: zone for zone in parse_zones(zones, self._builder, ground)}
+        self._zones = parse_zones(zones, self._builder, ground)
+        # The place of a group is the first of its zones, for limit and severity.
+        self._places = {_place(zone): zone for zone in reversed(self._zones)}
         self._max_dwell_s = max_dwell_s
         self._presences = Presences(max_absence_s=max_absence_s, forget_after_s=forget_after_s)
 
@@ -54,11 +57,11 @@ class ZoneDwellRule:
         """Report each zone in which the person has now been for too long."""
         return [
             report
-            for zone in self._zones.values()
+            for zone in self._zones
             for dwell in self._presences.see(
-                zone.name, sighting, zone.times_inside(sighting.track_id.camera_id, sighting.path)
+                _place(zone), sighting, zone.times_inside(sighting.track_id.camera_id, sighting.path)
             )
-            for report in self._reports(zone.name, sighting.person_id, dwell, is_over=False)
+            for report in self._reports(_place(zone), sighting.person_id, dwell, is_over=False)
         ]
 
     def on_tick(self, now: float) -> Iterable[Alert]:
@@ -92,7 +95,7 @@ class ZoneDwellRule:
 
     def check_picture(self, camera_id: str, frame_hw: tuple[int, int]) -> None:
         """Raise ``ConfigError`` if a zone lies outside the picture of a camera."""
-        check_picture(self._zones.values(), camera_id, frame_hw, self._builder)
+        check_picture(self._zones, camera_id, frame_hw, self._builder)
 
     def snapshot(self) -> bytes:
         """Return the state."""
@@ -105,11 +108,15 @@ class ZoneDwellRule:
     def _reports(self, place: str, person_id: int, dwell: Dwell, *, is_over: bool) -> Iterable[Alert]:
         if dwell.dwell_s > self._limit_s(place):
             message = f"Somebody stays in {place!r} for more than {self._limit_s(place):g} s."
-            severity = self._zones[place].severity
+            severity = self._places[place].severity
             yield self._builder.build_dwell(
                 person_id, dwell, place=place, message=message, is_over=is_over, severity=severity
             )
 
     def _limit_s(self, place: str) -> float:
-        zone = self._zones[place]
+        zone = self._places[place]
         return self._max_dwell_s if zone.max_dwell_s is None else zone.max_dwell_s
+
+
+def _place(zone: Zone) -> str:
+    return zone.group or zone.name

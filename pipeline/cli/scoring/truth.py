@@ -5,6 +5,7 @@ from math import inf
 from pathlib import Path
 
 from pipeline.config.schema import PipelineConfig
+from pipeline.core.camera_uri import parse_camera
 from pipeline.evaluation import site_truth
 from pipeline.evaluation.track_table import TrackTable
 from pipeline.evaluation.tracking import TrackingScore
@@ -53,6 +54,6 @@ def score_run(
 
 def _end(config: PipelineConfig, camera_id: str, status: CameraStatus) -> float:
     """Return the number of the first frame that was not asked for; infinite if all were."""
-    camera = config.site.cameras[camera_id]
-    options = {**config.source["file"], **(camera if isinstance(camera, Mapping) else {})}
-    return inf if options["seconds"] is None else status.frames_read * int(options["stride"])
+    camera = parse_camera(config.site.cameras[camera_id])
+    options = {**config.source.get(camera.kind, {}), **camera.options}
+    return inf if options.get("seconds") is None else status.next_index

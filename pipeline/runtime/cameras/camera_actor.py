@@ -329,6 +329,7 @@ class CameraActor:
         self._status = replace(
             self._status,
             frames_processed=self._status.frames_processed + 1,
+            next_index=frame.stamp.index + 1,
             lag_s=time.time() - arrival.due_at,
             away=None,
             clock_ahead_s=self._clock.ahead_s,

@@ -43,6 +43,42 @@ def make_occupancy(max_people: int = 1, min_s: float = 1.0, zones: object = ZONE
     return OccupancyRule(name="occupancy", severity="info", zones=zones, max_people=max_people, min_s=min_s, **limits)  # type: ignore[arg-type]
 
 
+def make_queue(**limits: object) -> OccupancyRule:
+    options = {"max_people": 1, "max_wait_s": 4.0, "min_s": 1.0, "max_absence_s": 3.0, "forget_after_s": 300.0} | limits
+    return OccupancyRule(name="queue", severity="info", zones=ZONES, **options)  # type: ignore[arg-type]
+
+
+def queue_of(*people: int) -> list[Sighting]:
+    """Nine seconds of people who wait in the zone."""
+    return [part(person, person, number) for number in range(3) for person in people]
+
+
+def test_a_queue_is_told_from_when_too_many_have_waited_for_too_long() -> None:
+    (alert,) = told(make_queue(), queue_of(1, 2))
+    assert (alert.person_id, alert.place) == (0, "door")
+    assert (alert.started_at, alert.ended_at) == (pytest.approx(4.0), pytest.approx(8.9))
+    assert "waited for 4 s" in alert.message
+
+
+@pytest.mark.parametrize(
+    ("limits", "num"),
+    [({}, 1), ({"max_people": 2}, 0), ({"max_wait_s": 8.5}, 0), ({"min_s": 6.0}, 0), ({"max_people": 0}, 1)],
+    ids=str,
+)
+def test_each_limit_of_a_queue_decides(limits: dict[str, float], num: int) -> None:
+    assert len(told(make_queue(**limits), queue_of(1, 2))) == num
+
+
+def test_who_has_just_come_does_not_count_in_a_queue() -> None:
+    assert told(make_queue(), [*queue_of(1), part(2, 2, at=6)]) == []
+
+
+def test_a_queue_is_looked_for_in_the_named_zones() -> None:
+    assert len(told(make_queue(places=["door"]), queue_of(1, 2))) == 1
+    with pytest.raises(ConfigError, match=r"alerts\.queue\.places: .*door.*window"):
+        make_queue(places=["window"])
+
+
 def make_exit(max_absence_s: float = 3.0, min_dwell_s: float = 0.0) -> ZoneExitRule:
     limits = {"max_absence_s": max_absence_s, "forget_after_s": 300.0, "min_dwell_s": min_dwell_s}
     return ZoneExitRule(name="zone_exit", severity="info", zones=ZONES, **limits)

@@ -142,3 +142,20 @@ def test_a_dwell_of_many_parts_is_one_dwell() -> None:
 def test_bad_settings_are_named(changes) -> None:
     with pytest.raises(ConfigError, match=rf"alerts\.dwell\.{next(iter(changes))}: expected"):
         make_rule(**changes)
+
+
+def test_a_stay_in_a_group_of_zones_is_one() -> None:
+    polygons = {
+        "door": [[0, 60], [80, 60], [80, 120], [0, 120]],
+        "window": [[80, 60], [160, 60], [160, 120], [80, 120]],
+    }
+    alone = {name: {"camera": "east", "polygon": polygon} for name, polygon in polygons.items()}
+    walk = see(0, 7), see(7.1, 14, box=OUTSIDE, part=1)
+    assert run(make_rule(zones=alone), *walk) == []
+    (alert,) = run(make_rule(zones={name: zone | {"group": "front"} for name, zone in alone.items()}), *walk)
+    assert (alert.place, alert.started_at, alert.raised_at) == ("front", 0.0, 14.0)
+
+
+def test_a_group_has_a_name_of_its_own() -> None:
+    with pytest.raises(ConfigError, match=r"zones\.door\.group"):
+        make_rule(zones={"door": {"camera": "east", "polygon": [[0, 60], [80, 60], [80, 120]], "group": "door"}})

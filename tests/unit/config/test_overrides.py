@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from pipeline.config.composition import CONFIGS, load_config
 from pipeline.config.overrides import read_overrides
+from pipeline.config.schema import TruthConfig
 from pipeline.core.errors import ConfigError
 
 FOREIGN = re.compile(
@@ -181,3 +182,14 @@ def test_whatever_is_typed_is_read_or_refused_in_one_line(text: str) -> None:
     for word in (text, f"site.cameras={text}", f"site.cameras={{east: {text}}}", f"output_dir={text}", f"{text}=1"):
         with suppress(ConfigError):
             read_overrides([word])
+
+
+def test_own_footage_may_have_an_own_ground_truth() -> None:
+    cameras = "site.cameras={east: /a/east.mp4}"
+    config = load_config([cameras, "site.truth={format: mot, file: '/a/{camera_id}.txt', crops: {east: null}}"])
+    assert config.site.truth == TruthConfig("mot", "/a/{camera_id}.txt", {"east": None})
+    with pytest.raises(ConfigError, match=r"^site\.truth\.format: expected a value"):
+        load_config([cameras, "site.truth.file=/a/east.txt"])
+    with pytest.raises(ConfigError, match=r"^site\.truth\.fomat: "):
+        load_config([cameras, "site.truth={fomat: mot, file: /a/east.txt}"])
+    assert load_config(["site=demo", "site.truth=null"]).site.truth is None

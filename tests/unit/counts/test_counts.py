@@ -1,15 +1,21 @@
 """Counts from sightings: lines, zones, visitors, and what corrections make of them."""
 
+import json
 import math
+import time
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from factories import make_path, make_sighting
 from hypothesis import given
 from hypothesis import strategies as st
+from kafka import KafkaConsumer
+from kafka_broker import Broker
 
 from connectors.counting.export import write_table
 from connectors.counting.reader import CountReader
@@ -21,6 +27,7 @@ from pipeline.core.errors import ConfigError
 from pipeline.counts.rows import Row
 from pipeline.counts.visitors import quantile
 from pipeline.ledger import Ledger
+from pipeline.ledger.erasure import erase_stores
 
 ZONES = {"door": {"camera": "east", "polygon": [[0, 80], [60, 80], [60, 119], [0, 119]]}}
 LINES = {"gate": {"camera": "east", "from": [80, 119], "to": [80, 0], "forbidden": "neither"}}
@@ -199,3 +206,59 @@ def test_the_quantile_is_that_of_the_distribution(chances: list[float], level: f
     below = math.fsum(distribution[:found].tolist())
     assert below < level + 1e-9
     assert below + distribution[found] >= level - 1e-9
+
+
+def test_each_row_is_as_its_schema_says(tmp_path: Path) -> None:
+    walks = [walk(1, 1, left=40, velocity=2), walk(1, 1, 1, at=30), walk(2, 2, at=10, left=100, velocity=-2)]
+    rows = counted(tmp_path, walks, every_s=10.0)
+    schema = json.loads((Path(__file__).resolve().parents[3] / "connectors/schemas" / "count.schema.json").read_text())
+    assert {row["kind"] for row in rows} >= {"line", "zone", "camera", "visitors"}
+    for row in rows:
+        jsonschema.validate(row, schema)
+
+
+@pytest.mark.kafka
+def test_counts_go_to_a_topic_and_again_once_they_were_corrected(tmp_path: Path, broker: Broker) -> None:
+    topic = f"counts-{uuid.uuid4().hex}"
+    kafka = {"topic": topic, "servers": broker.servers, "security": {}, "partitions": 1, "replication": None}
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    options = {"output_dir": str(tmp_path), "zones": ZONES, "lines": LINES, "ground": {}, "keep_hours": 1.0}
+    sink = CountSink(**options, every_s=10.0, kafka=kafka)  # type: ignore[arg-type]
+    merge = Correction(CorrectionKind.MERGED, (1, 2), "ann", 61.0)
+    for record in (walk(1, 1), walk(2, 2), walk(3, 3, at=60), merge):
+        ledger.append([record])
+        sink.write([record])
+        sink.flush()
+    sink.close()
+    ledger.close()
+    consumer = KafkaConsumer(topic, bootstrap_servers=broker.servers, auto_offset_reset="earliest", group_id=None)
+    bodies: dict[str, list[dict[str, object]]] = {}
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and "visitors/60.0//" not in bodies:
+        for messages in consumer.poll(1000).values():
+            for message in messages:
+                bodies.setdefault(message.key.decode(), []).append(json.loads(message.value))
+    consumer.close()
+    assert [body["people"] for body in bodies["visitors/0.0//"]] == [2, 1]
+    final = [json.loads(line) for line in (tmp_path / "counts.jsonl").read_text().splitlines()]
+    assert sorted(map(str, final)) == sorted(str(of_key[-1]) for of_key in bodies.values())
+
+
+def test_a_heat_map_holds_how_long_people_stood_where_and_follows_an_erasure(tmp_path: Path) -> None:
+    ground = {"east": [[0.1, 0, 0], [0, 0.1, 0], [0, 0, 1]]}
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    options = {"output_dir": str(tmp_path), "zones": {}, "lines": {}, "every_s": 60.0, "keep_hours": 1.0}
+    sink = CountSink(**options, ground=ground)  # type: ignore[arg-type]
+    there, elsewhere = walk(1, 1), replace(walk(2, 2), track_id=TrackId("west", 0, 2))
+    for record in (there, elsewhere):
+        ledger.append([record])
+        sink.write([record])
+    sink.close()
+    ledger.close()
+    reader = CountReader(tmp_path)
+    # The feet at (20, 90) pixels are at (2, 9) metres; in the other camera, 160 pixels wide, a cell is 5 pixels.
+    assert reader.heat() == {"": [(4, 18, pytest.approx(2.9))], "west": [(4, 18, pytest.approx(2.9))]}
+    assert reader.heat(since=100.0) == {}
+    erase_stores(tmp_path, [TrackPart(there.track_id, 0)])
+    assert list(reader.heat()) == ["west"]
+    reader.close()

@@ -1,7 +1,8 @@
 """Why somebody is not let in, said before a run; and a refusal in a run, which passes."""
 
+import socket
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import cv2
@@ -159,6 +160,19 @@ def test_a_port_where_nothing_listens_and_a_host_that_is_none_are_said(topic: st
     assert "there is no host" in refusal("no-such-host.invalid:9092", topic, {"allow_plaintext": True})
 
 
+def test_servers_that_say_nothing_are_asked_at_once(kafka: ApacheKafka, topic: str) -> None:
+    with ExitStack() as stack:
+        silent = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(4)]
+        servers = ",".join(f"127.0.0.1:{each.getsockname()[1]}" for each in silent)
+        assert refusal(servers, topic, {}).count("no answer in 3 s") == 4
+        assert refusal(servers, topic, kafka.sasl_security("reader")).count("no answer in 3 s") == 4
+        open_source(f"{servers},{kafka.servers}", topic, {}).check()
+
+
+def test_a_name_that_no_topic_can_have_is_said(kafka: ApacheKafka) -> None:
+    assert "'no%20pe', which is no name of a topic" in refusal(kafka.servers, "no%20pe", {})
+
+
 def test_a_right_that_is_missing_is_named_with_user_and_topic(kafka: ApacheKafka, topic: str) -> None:
     security = kafka.sasl_security("reader")
     assert f"user reader may not Describe {topic}" in refusal(kafka.sasl_servers, topic, security)
@@ -240,13 +254,25 @@ def test_a_right_that_is_taken_away_for_a_while_loses_no_event(
     kafka.forbid("writer", TOPIC, topic, WRITE)
     for each in sent[10:30]:
         sink.write([each])
-    with pytest.raises(SinkBusyError, match=f"user writer may not Write to {topic}; grant it"):
+    with pytest.raises(SinkBusyError, match=f"user writer may not Write to {topic}; kafka-acls --add .* grants it"):
         sink.flush()
     kafka.allow("writer", TOPIC, topic, WRITE)
     sink.write(sent[30:])
     flush_at_last(sink)
     keys = [dict(message.headers)["event_key"] for message in broker.read(topic, 40)]
     assert sorted(keys) == sorted(f"sighting/east/0/{index}/0".encode() for index in range(40))
+    sink.close()
+
+
+def test_a_user_who_may_write_nowhere_any_more_is_told_where_to(kafka: ApacheKafka, topic: str, tmp_path: Path) -> None:
+    kafka.allow("guest", TOPIC, topic, WRITE, DESCRIBE)
+    sink = KafkaSink(**sink_options(kafka.sasl_servers, topic, tmp_path, kafka.sasl_security("guest")))  # type: ignore[arg-type]
+    kafka.forbid("guest", TOPIC, topic, WRITE)  # a broker lets no such user begin to write
+    sink.write([make_sighting()])
+    with pytest.raises(SinkBusyError, match=f"user guest may not Write to {topic}"):
+        sink.flush()
+    kafka.allow("guest", TOPIC, topic, WRITE)
+    flush_at_last(sink)
     sink.close()
 
 
