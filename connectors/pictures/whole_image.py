@@ -9,6 +9,14 @@ from numpy.typing import NDArray
 DEEP = (".png", ".tif", ".tiff")
 """Suffixes of images that may have 16 bits a channel."""
 
+BEGINS = (
+    (b"\xff\xd8\xff", ".jpg"),
+    (b"\x89PNG\r\n\x1a\n", ".png"),
+    (b"II*\0", ".tif"),
+    (b"MM\0*", ".tif"),
+)
+"""First bytes of images, and the suffix of such."""
+
 BIT_DEPTHS = (10, 12, 14, 16)
 """Bits a channel that cameras give, stored in 16."""
 
@@ -35,6 +43,7 @@ def decode_whole(data: bytes, suffix: str, bits: int | None = None) -> tuple[NDA
     Raises:
         UnreadableImageError: If it is not a whole image, or several.
     """
+    suffix = _suffix_of(data) or suffix  # phones and cameras name one kind like another
     if not _is_whole(data, suffix):
         raise UnreadableImageError(f"{len(data)} bytes that are not a whole image")
     if suffix in (".tif", ".tiff") and (num_pages := _num_pages(data)) > 1:
@@ -57,6 +66,11 @@ def decode_whole(data: bytes, suffix: str, bits: int | None = None) -> tuple[NDA
         raise UnreadableImageError(f"pixels of {found.dtype}")
     bits = bits or next(depth for depth in BIT_DEPTHS if int(found.max()) < 2**depth)
     return np.minimum(found >> (bits - 8), 255).astype(np.uint8), bits
+
+
+def _suffix_of(data: bytes) -> str | None:
+    """Return the suffix that the image should have; None if it is none of the kinds that are told apart here."""
+    return next((suffix for begin, suffix in BEGINS if data.startswith(begin)), None)
 
 
 def _is_whole(data: bytes, suffix: str) -> bool:
