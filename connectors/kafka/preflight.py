@@ -55,6 +55,11 @@ class Needed:
     spec: TopicSpec | None = None
 
 
+def writing(specs: Sequence[TopicSpec]) -> list[Needed]:
+    """Return what it takes to write to topics, and to create those that do not exist."""
+    return [Needed("topic", spec.name, ("Write", "Describe"), spec) for spec in specs]
+
+
 def why_not(options: Mapping[str, Any], needed: Sequence[Needed], *, partition: int | None = None) -> str | None:
     """Return in words what stands against it; None if nothing does.
 

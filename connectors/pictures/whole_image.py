@@ -1,5 +1,6 @@
 """Images that are files: whether all of one is there, and its pixels."""
 
+import zlib
 from typing import Literal
 
 import cv2
@@ -8,6 +9,14 @@ from numpy.typing import NDArray
 
 DEEP = (".png", ".tif", ".tiff")
 """Suffixes of images that may have 16 bits a channel."""
+
+BEGINS = (
+    (b"\xff\xd8\xff", ".jpg"),
+    (b"\x89PNG\r\n\x1a\n", ".png"),
+    (b"II*\0", ".tif"),
+    (b"MM\0*", ".tif"),
+)
+"""First bytes of images, and the suffix of such."""
 
 BIT_DEPTHS = (10, 12, 14, 16)
 """Bits a channel that cameras give, stored in 16."""
@@ -35,6 +44,7 @@ def decode_whole(data: bytes, suffix: str, bits: int | None = None) -> tuple[NDA
     Raises:
         UnreadableImageError: If it is not a whole image, or several.
     """
+    suffix = _suffix_of(data) or suffix  # phones and cameras name one kind like another
     if not _is_whole(data, suffix):
         raise UnreadableImageError(f"{len(data)} bytes that are not a whole image")
     if suffix in (".tif", ".tiff") and (num_pages := _num_pages(data)) > 1:
@@ -59,13 +69,35 @@ def decode_whole(data: bytes, suffix: str, bits: int | None = None) -> tuple[NDA
     return np.minimum(found >> (bits - 8), 255).astype(np.uint8), bits
 
 
+def _suffix_of(data: bytes) -> str | None:
+    """Return the suffix that the image should have; None if it is none of the kinds that are told apart here."""
+    return next((suffix for begin, suffix in BEGINS if data.startswith(begin)), None)
+
+
 def _is_whole(data: bytes, suffix: str) -> bool:
     if suffix in (".jpg", ".jpeg"):
         begin = _jpeg_scan(data)
         return begin is not None and data.find(b"\xff\xd9", begin) >= 0
     if suffix == ".png":
-        return b"IEND" in data
+        return _is_whole_png(data)
     return len(data) > 0
+
+
+def _is_whole_png(data: bytes) -> bool:
+    """Return whether all chunks that matter are whole. Of a damaged header, a decoder would allocate gigabytes.
+
+    PNG specification, 5.3 and 5.4.
+    """
+    at = 8
+    while at + 12 <= len(data):
+        length, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
+        body, checksum = data[at + 4 : at + 8 + length], data[at + 8 + length : at + 12 + length]
+        if kind[:1].isupper() and zlib.crc32(body).to_bytes(4) != checksum:
+            return False
+        if kind == b"IEND":
+            return True
+        at += 12 + length
+    return False
 
 
 def _jpeg_scan(data: bytes) -> int | None:

@@ -23,14 +23,13 @@ from kafka.errors import (
     KafkaError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
-    TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
 
 from connectors.kafka.client import client_options, close_producer, connect, reason
 from connectors.kafka.event_message import checked_topics, event_headers, event_messages, topic_specs
 from connectors.kafka.outbox import Outbox, OutboxMessage
-from connectors.kafka.preflight import Needed, who, why_not
+from connectors.kafka.preflight import why_not, writing
 from connectors.kafka.probe import why_unreachable
 from connectors.kafka.read_back import note_sent
 from connectors.kafka.topics import TopicSpec, make_topics, out_of_step
@@ -169,8 +168,7 @@ class KafkaSink:
         """
         specs = topic_specs(checked_topics(topics), partitions, replication, retention_s)
         specs += [] if dead_letters is None else [TopicSpec(dead_letters, 1, replication)]
-        needed = [Needed("topic", spec.name, ("Write", "Describe"), spec) for spec in specs]
-        refusal = why_not(client_options(servers, security, "sink.kafka"), needed)
+        refusal = why_not(client_options(servers, security, "sink.kafka"), writing(specs))
         if refusal is not None:
             raise ConfigError(f"sink.kafka: expected {servers} to take events, got {refusal}")
 
@@ -359,13 +357,15 @@ class KafkaSink:
     def _words(self, error: BaseException) -> str:
         if not isinstance(error, KafkaError):
             return str(error)
-        if isinstance(error, TopicAuthorizationFailedError):
-            refused = ", ".join(spec.name for spec in self._specs if spec.name in str(error))
-            return f"{who(self._made_with)} may not {'Write to' if self._producer else 'Create'} {refused}; grant it"
-        if self._producer is None:
-            with suppress(ConfigError):
-                if (why := why_unreachable(self._client_options())) is not None:
-                    return why
+        is_refused = "AuthorizationFailed" in f"{type(error).__name__} {error}"
+        with suppress(ConfigError):
+            options, why = self._client_options(), None
+            if is_refused:
+                why = why_not(options, writing(self._specs))  # kafka-python may say only that something is refused
+            elif self._producer is None:
+                why = why_unreachable(options)
+            if why is not None:
+                return why
         return reason(error)
 
     def _bury(self, number: int, error: BaseException) -> None:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pipeline.core import Alert, AlertState, Correction, Record, Severity, Sighting
+from pipeline.core.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.errors import ConfigError, ConnectorError
 
 KINDS: dict[str, type] = {"alerts": Alert, "sightings": Sighting, "corrections": Correction}
@@ -89,7 +90,8 @@ def _alert_line(alert: Alert) -> Text:
     elif alert.state is not AlertState.RAISED:
         line.append(f"{alert.state}: ", style="bold")
     line.append(_printable(alert.message), style=style)
-    line.append(f"  [{_printable(f'{alert.rule}, {alert.camera_id}, person {alert.person_id}')}]", style="dim")
+    about = f", person {alert.person_id}" if alert.person_id != NOBODY_IN_PARTICULAR else ""
+    line.append(f"  [{_printable(f'{alert.rule}, {alert.camera_id}{about}')}]", style="dim")
     return line
 
 

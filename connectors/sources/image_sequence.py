@@ -106,12 +106,13 @@ def _read_seqinfo(folder: Path) -> tuple[Path, float, int]:
     """Return the image folder, images a second and number of images of a MOT sequence."""
     parser = ConfigParser(interpolation=None)
     try:
-        parser.read(folder / "seqinfo.ini", encoding="utf-8")
+        parser.read(folder / "seqinfo.ini", encoding="utf-8-sig")
         section = parser["Sequence"]
         fps, length = float(section["frameRate"]), int(section["seqLength"])
     except (IniError, KeyError, ValueError, OSError) as error:
+        reason = " ".join(str(error).split())
         raise UnreadableFolderError(
-            f"{folder / 'seqinfo.ini'}: expected [Sequence] with frameRate and seqLength, got {error}; correct it"
+            f"{folder / 'seqinfo.ini'}: expected [Sequence] with frameRate and seqLength, got {reason}; correct it"
         ) from error
     if not 0 < fps < math.inf:
         raise UnreadableFolderError(f"{folder / 'seqinfo.ini'}: expected a frameRate above 0, got {fps}; correct it")

@@ -13,6 +13,7 @@ from av.container import InputContainer
 from connectors.sources.growing_file import POLL_S, GrowingFile
 from connectors.sources.hardware_decoding import open_video
 from connectors.sources.image_sequence import moment_in_name, natural_order
+from connectors.sources.joined_mp4 import recordings_in
 from connectors.sources.video_files import NoVideoError, VideoFile
 from pipeline.core.camera_uri import file_path, is_video_name
 
@@ -59,7 +60,11 @@ class LocalFiles:
                 f"expected a file that can be read while it is written, got {self.name}, whose index comes at its end; "
                 "record as Matroska, MPEG-TS or fragmented mp4, or leave follow out"
             )
-        return [self._file(path) for path in paths]
+        return [file for path in paths for file in self._files_in(path)]
+
+    def first_path(self) -> Path:
+        """Return the path of the first file; raises as ``there_now``."""
+        return self._paths()[0]
 
     def files(self, closed: threading.Event) -> Iterator[VideoFile]:
         """Yield the files, in order; with ``follow``, also those that are written later.
@@ -104,9 +109,18 @@ class LocalFiles:
             return sorted(paths, key=lambda path: (moments[path] or 0.0, path.name))
         return sorted(paths, key=natural_order)
 
-    def _file(self, path: Path) -> VideoFile:
+    def _files_in(self, path: Path) -> list[VideoFile]:
         # With the scheme, because FFmpeg would take "a:b.mp4" for a protocol.
-        return VideoFile(str(path), partial(open_video, f"file:{path}"), self._begins_at(path))
+        address = f"file:{path}"
+        first, *others = recordings_in(path)
+        if not others:
+            return [VideoFile(str(path), partial(open_video, address), self._begins_at(path))]
+        parts = [f"subfile,,start,{begin},end,{end},,:{address}" for begin, end in (first, *others)]
+        begins_at = [self._begins_at(path), *(None for _ in others)]
+        return [
+            VideoFile(f"{path}, part {number}", partial(open_video, part), at)
+            for number, (part, at) in enumerate(zip(parts, begins_at, strict=True), start=1)
+        ]
 
     def _begins_at(self, path: Path) -> float | None:
         return moment_in_name(path.stem) if self.is_many else None

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from math import inf
 
 import av
 import av.error
@@ -30,6 +31,8 @@ MAX_MISSING_FRAMES = 3
 
 Larger values accept files that were cut off near the end.
 """
+
+NO_PICTURE = "the decoder returned no picture"
 
 MAX_READ_ERRORS = 20
 """Errors of the container in a row after which it is given up. More search longer for the next packet."""
@@ -63,6 +66,7 @@ class Recording:
     Attributes:
         frame_s: Seconds of one frame, as the header says.
         decoder: What decodes it.
+        num_interruptions: Places so far where packets of a transport stream are missing.
 
     Raises:
         BrokenError: If it holds no pictures.
@@ -87,6 +91,8 @@ class Recording:
         self._ends_at_s = 0.0
         self._bad: list[tuple[int, str]] = []
         self._awaited: Counter[int] = Counter()
+        self._last_pts: float = -inf
+        self.num_interruptions = 0
 
     def pictures(self) -> Iterator[tuple[int, av.VideoFrame | BadPicture]]:
         """Yield frame numbers and pictures, in presentation order; a damaged one has its number, too.
@@ -111,6 +117,7 @@ class Recording:
                 yield number, found
                 number += 1
                 continue
+            self._note_swallowed(found.pts)
             if self._first_pts is None and self._bad and found.pts is not None:
                 self._first_pts = min(self._bad[0][0], found.pts)
             for bad in self._bad_before(found.pts):
@@ -171,12 +178,12 @@ class Recording:
             if packet.pts is not None and not packet.is_discard:
                 self._awaited[packet.pts] += 1
             for picture in pictures:
-                self._awaited[picture.pts or 0] -= 1
+                self._came(picture.pts)
                 yield picture
         # The decoder still holds pictures that it reorders.
         try:
             for picture in self._stream.codec_context.decode(None):
-                self._awaited[picture.pts or 0] -= 1
+                self._came(picture.pts)
                 yield picture
         except av.error.FFmpegError:
             return  # it held none
@@ -188,6 +195,26 @@ class Recording:
             known = self._first_pts is not None and self._stream.time_base is not None
             yield BadPicture(self._since_first(bad_pts) if known else None, reason)
 
+    def _came(self, pts: int | None) -> None:
+        """Await the picture of a packet no longer; only those in the decoder are kept, however long the file is."""
+        self._awaited[pts or 0] -= 1
+        if self._awaited[pts or 0] == 0:
+            del self._awaited[pts or 0]
+
+    def _note_swallowed(self, pts: int | None) -> None:
+        """Take for bad what the decoder took without a word and should have returned by now, so that it has its number.
+
+        Only in a file that is damaged: elsewhere a decoder may return pictures in another order at first.
+        """
+        if pts is None:
+            return
+        if (self._num_bad or self.num_interruptions) and self._stream.codec_context.name in ONE_PICTURE_A_PACKET:
+            for missing in [each for each in self._awaited if self._last_pts < each < pts]:
+                for _ in range(self._awaited.pop(missing)):
+                    self._num_bad += 1
+                    heapq.heappush(self._bad, (missing, NO_PICTURE))
+        self._last_pts = pts
+
     def _never_shown(self) -> Iterator[BadPicture]:
         """Yield the pictures that the decoder took and never returned."""
         if self._stream.codec_context.name not in ONE_PICTURE_A_PACKET or self._first_pts is None:
@@ -195,7 +222,7 @@ class Recording:
         for pts in sorted(self._awaited):
             for _ in range(self._awaited[pts]):
                 self._num_bad += 1
-                yield BadPicture(self._since_first(pts), "the decoder returned no picture")
+                yield BadPicture(self._since_first(pts), NO_PICTURE)
 
     def _whole_packets(self) -> Iterator[av.Packet]:
         """Yield packets; raise if the last one is incomplete."""
@@ -209,6 +236,7 @@ class Recording:
                 corrupt.append(packet)
                 continue
             # Inside a transport stream, a packet that is marked as corrupt may still hold a complete picture.
+            self.num_interruptions += len(corrupt)
             yield from corrupt
             corrupt.clear()
             yield packet

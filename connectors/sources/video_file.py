@@ -42,6 +42,9 @@ Names are in whole seconds, of when the file was opened. Less makes false gaps; 
 MAX_CHECKED = 5
 """Files of a recording of many that are tried until one has a picture. More delay the message that none has."""
 
+INTERRUPTED = "places where packets of a transport stream are missing"
+"""A reason of ``SourceReport.left_out``: how many pictures are missing there, nobody can say."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -120,6 +123,7 @@ class VideoFileSource:
         self._on_gap = on_gap
         self._hwaccel = check_kind(f"site.cameras.{camera_id}", hwaccel)
         self._decoder, self._num_on_device = "", 0
+        self._num_interruptions = 0
         self._damage = DamageLog(camera_id, max_in_a_row=max_bad_in_a_row)
         self._clock = self._make_clock(1.0)  # checks the option
         self._closed = threading.Event()
@@ -135,6 +139,7 @@ class VideoFileSource:
             self._damage.times,
             self._clock.num_repaired,
             self._clock.gaps,
+            left_out={INTERRUPTED: self._num_interruptions} if self._num_interruptions else {},
             decoder=self._decoder,
             num_on_device=self._num_on_device,
         )
@@ -214,7 +219,7 @@ class VideoFileSource:
         """Yield numbers and pictures of all files with their times, and count the bad ones."""
         base, ends_s, is_first = 0, 0.0, True
         for file in self._files.files(self._closed):
-            number = -1
+            number, num_interruptions = -1, 0
             try:
                 with file.open(self._hwaccel) as container:
                     recording = Recording(container, self._threads, self._hwaccel)
@@ -225,6 +230,9 @@ class VideoFileSource:
                     begins_s = self._begins_s(file, ends_s)
                     for number, found in recording.pictures():
                         seconds = None if isinstance(found, BadPicture) else recording.seconds(found, number)
+                        if recording.num_interruptions > num_interruptions:
+                            self._note_interruptions(file.name, recording.num_interruptions - num_interruptions)
+                            num_interruptions = recording.num_interruptions
                         if isinstance(found, BadPicture):
                             if base + number >= self._resume_at:
                                 at = None if found.seconds is None else self._first_at + begins_s + found.seconds
@@ -251,6 +259,16 @@ class VideoFileSource:
             else:
                 yield from self._clock.flush()
             base += number + 1
+
+    def _note_interruptions(self, name: str, number: int) -> None:
+        if not self._num_interruptions:
+            logger.warning(
+                "camera %s: packets of the transport stream are missing in %s, so pictures may be; such places are "
+                "counted in left_out",
+                self.camera_id,
+                name,
+            )
+        self._num_interruptions += number
 
     def _begin(self, file: VideoFile, frame_s: float) -> None:
         """Begin the times of the recording with its first file."""

@@ -94,7 +94,7 @@ def compare(overrides: Sequence[str]) -> None:
     plan = make_plan(load_config([*overrides, "runtime=inline"]))
     tracklets = _tracklets(plan)
     floor, floor_work = _measure_floor(plan, tracklets)
-    console = Console()
+    console = Console(markup=False)
     table = Table(box=None, pad_edge=False)
     for heading in ("", "frames/s", "of the floor", "start", "where the time goes, ms a frame"):
         table.add_column(heading, justify="left" if heading in ("", "where the time goes, ms a frame") else "right")

@@ -58,7 +58,7 @@ def _print(rows: Sequence[Row]) -> None:
     for row in rows:
         counts = ", ".join(f"{name} {value}" for name, value in row.items() if name not in known and value is not None)
         table.add_row(f"{row['since']:.0f}", f"{row['until']:.0f}", str(row["kind"]), str(row["place"]), counts)
-    Console(width=160 if not sys.stdout.isatty() else None, highlight=False).print(table)
+    Console(width=160 if not sys.stdout.isatty() else None, highlight=False, markup=False).print(table)
 
 
 def _score(rows: Sequence[Row], truth: Sequence[Row]) -> None:

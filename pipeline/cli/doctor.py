@@ -19,8 +19,8 @@ from importlib.util import find_spec
 import av
 import onnxruntime
 import yaml
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from connectors.sources.hardware_decoding import DEVICES, why_not
 from models.weights.store import CATALOGUE, locate_weights
@@ -102,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     table = Table(box=None, pad_edge=False, show_header=False)
     colours = {State.OK: "green", State.NOTE: "yellow", State.MISSING: "red"}
     for finding in findings:
-        table.add_row(f"[{colours[finding.state]}]{finding.state}[/]", finding.name, escape(finding.text))
+        table.add_row(Text(finding.state, style=colours[finding.state]), finding.name, finding.text)
     print_table(table)
     return int(any(finding.state is State.MISSING for finding in findings))
 

@@ -167,7 +167,7 @@ def _print(rows: Mapping[str, Row]) -> None:
         figures = [f"{value:.3f}" for value in (score.idf1, score.hota, score.assa, score.mota)]
         shares = [_share(decided.false_matches), _share(decided.false_news)]
         table.add_row(name, *figures, f"{score.num_ids} of {score.num_true_ids}", *links, *shares)
-    Console(width=200).print(table)
+    Console(width=200, markup=False).print(table)
     print("false matches: share of the decisions for a known number that were wrong: it belonged to another person")
     print("false new: share of the returns of known people that were given a new number")
 

@@ -10,5 +10,5 @@ WIDTH = 200
 
 
 def print_table(table: Table) -> None:
-    """Print a table as wide as the terminal, or ``WIDTH`` columns wide where there is none."""
-    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
+    """Print a table as wide as the terminal, or ``WIDTH`` columns wide where there is none; brackets are brackets."""
+    Console(width=None if sys.stdout.isatty() else WIDTH, markup=False).print(table)

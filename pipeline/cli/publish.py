@@ -18,7 +18,7 @@ import yaml
 
 from connectors.kafka.client import client_options, split_uri
 from connectors.kafka.frame_publisher import FramePublisher
-from connectors.kafka.preflight import Needed, why_not
+from connectors.kafka.preflight import why_not, writing
 from connectors.kafka.topics import TopicSpec, ensure_topics
 from connectors.pictures.encoded_image import Encoding
 from pipeline.config.composition import load_config
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = client_options(servers, config.source["kafka"]["security"], "source.kafka")
         partition = _partition(query)
         spec = TopicSpec(topic, parsed.partitions, parsed.replication)
-        refusal = why_not(options, [Needed("topic", topic, ("Write", "Describe"), spec)])
+        refusal = why_not(options, writing([spec]))
         if refusal is not None:
             raise ConfigError(f"--to: expected {parsed.to} to take frames, got {refusal}")
     except ReidError as error:

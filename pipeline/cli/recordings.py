@@ -87,7 +87,7 @@ def _identities(cameras: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def _first_file(uri: str, path: Path) -> Path:
     """Return the first file of a recording that may be many; the path itself if there is none."""
     try:
-        return Path(LocalFiles(uri).there_now()[0].name)
+        return LocalFiles(uri).first_path()
     except NoVideoError:
         return path
 

@@ -122,8 +122,8 @@ async def _warn_of_pictures(name: str, pictures: Sequence[Frame], plan: Plan, pi
     poor = [number for number, people in enumerate(found, start=1) if max(people.scores, default=0.0) < MIN_SCORE]
     if poor:
         logger.warning(
-            "enrol.%s: no person is found in %s of %d (%s, by name); it is used all the same, and may keep the "
-            "person from being recognised: replace it by a picture of one whole person",
-            *(name, "1 picture" if len(poor) == 1 else f"{len(poor)} pictures", len(pictures)),
+            "enrol.%s: no person is found in %d of %d pictures (%s, by name); they are used all the same, and may keep "
+            "the person from being recognised: replace them by pictures of one whole person",
+            *(name, len(poor), len(pictures)),
             ", ".join(f"number {number}" for number in poor[:10]),
         )

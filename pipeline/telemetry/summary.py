@@ -79,20 +79,19 @@ def print_summary(summary: Mapping[str, Any], output_dir: Path) -> None:
             camera_id,
             *(f"{status[name]:,}" for name in ("frames_processed", "frames_dropped", "bad_frames", "tracklets")),
         )
-    console = Console()
-    console.print(table)
-    console.print(
+    Console(markup=False).print(table)  # a name may have brackets
+    print(
         f"{summary['identities']} people, {summary['sightings']} sightings, {summary['corrections']} corrections, "
         f"{summary['alerts']} alerts; {summary['frames_per_s']} frames/s"
     )
     if "quality" in summary:
         quality = summary["quality"]
-        console.print(
+        print(
             f"against the ground truth, all cameras together: IDF1 {quality['idf1']:.3f}, HOTA {quality['hota']:.3f}, "
             f"{quality['num_found_ids']} of {quality['num_true_ids']} people found under {quality['num_ids']} numbers, "
             f"{quality['wrong_merges']} wrong merges, {quality['splits']} splits"
         )
-    console.print(f"files: {output_dir}")
+    print(f"files: {output_dir}")
 
 
 def _percentiles(latencies_s: Any) -> dict[str, float | None]:

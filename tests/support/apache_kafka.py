@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 JAVA = ["java", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 """A small heap and the quick compiler: a broker of a test lives for a minute."""
 
-USERS = {"reader": "reader-secret", "writer": "writer-secret", "admin": "admin-secret"}
+USERS = {name: f"{name}-secret" for name in ("reader", "writer", "guest", "admin")}
 """Names and passwords of SASL users. ``admin`` may do everything, the others what an ACL allows."""
 
 KEY_PASSWORD = "key-secret"

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+from importlib import import_module
 from io import StringIO
 from pathlib import Path
 from typing import TextIO
@@ -61,6 +62,7 @@ def passerby(words: list[str], *, is_checked: bool) -> None:
         sys.stdout = Interrupting(sys.stdout)
         words = [*words, "--port", "0"]
     elif words[:2] == ["alerts", "tail"]:
+        import_module("pipeline.cli.alerts")  # first, because Ctrl-C ends it in order only once it is there
         interrupt_in(TAIL_S)
     sys.argv = ["passerby", *words]
     main()

@@ -6,7 +6,7 @@ import { duration, eventTime } from "./format.js";
 
 const INTERVALS = [["10 s", 10], ["1 min", 60], ["10 min", 600], ["1 h", 3600], ["1 day", 86400]];
 const REFRESH_MS = 15000;
-const [WIDTH, HEIGHT, LEFT, FOOT, TOP] = [640, 200, 40, 26, 12];
+const [WIDTH, HEIGHT, LEFT, FOOT, TOP] = [640, 210, 40, 26, 30];
 
 export async function page(root) {
   const body = h("div", { className: "stack" });
@@ -37,7 +37,7 @@ function charts(rows, heat) {
     places("line").map((place) => card(`Across ${place}`, bars(["left_to_right", "right_to_left"].map((name) => series("line", place, name)), label, ["from left to right", "from right to left"]))),
     places(zones).map((place) => card(`In ${place}`,
       lines([series(zones, place, "mean"), series(zones, place, "most")], label, ["people, mean (length of a queue)", "most at once"]),
-      lines([series(zones, place, "dwell_p50_s"), series(zones, place, "dwell_p95_s")], label, ["seconds that half stay for at most (waiting time)", "95 of 100"]))),
+      lines([series(zones, place, "dwell_p50_s"), series(zones, place, "dwell_p95_s")], label, ["seconds, half of the people (waiting)", "95 of 100"]))),
     matrix("Ways between zones", of("zone_flow")), matrix("Ways between cameras", of("flow")),
     Object.entries(heat.planes).map(([plane, cells]) => heatMap(plane, cells, heat)));
 }
@@ -49,14 +49,14 @@ function card(title, ...plots) {
 // Scales of a plot: x by time, y by value, with its axis and labels.
 function frame(times, most, label) {
   const [first, last] = [Math.min(...times), Math.max(...times)];
-  const x = (at) => LEFT + (last > first ? (at - first) / (last - first) : 0.5) * (WIDTH - LEFT - 20);
+  const x = (at) => LEFT + (last > first ? (at - first) / (last - first) : 0.5) * (WIDTH - LEFT - 44) + 4;
   const top = Math.max(1, most);
   const y = (value) => HEIGHT - FOOT - (value / top) * (HEIGHT - FOOT - TOP);
   const axis = [
     s("path", { class: "axis", d: `M${LEFT} ${TOP}V${HEIGHT - FOOT}H${WIDTH - 10}` }),
     s("text", { x: LEFT - 6, y: y(top) + 4, "text-anchor": "end" }, rounded(top)), s("text", { x: LEFT - 6, y: y(0), "text-anchor": "end" }, "0"),
     s("text", { x: LEFT, y: HEIGHT - 8 }, label(first)),
-    last > first ? s("text", { x: WIDTH - 10, y: HEIGHT - 8, "text-anchor": "end" }, label(last)) : null,
+    last > first ? s("text", { x: WIDTH - 36, y: HEIGHT - 8, "text-anchor": "end" }, label(last)) : null,
   ];
   return { x, y, axis };
 }
@@ -111,10 +111,10 @@ function matrix(title, rows) {
   const most = Math.max(...sums.values());
   const cell = (from, to) => {
     const num = sums.get(`${from}\n${to}`) ?? 0;
-    return h("td", { style: { background: num ? `color-mix(in srgb, var(--accent) ${Math.round(10 + (60 * num) / most)}%, transparent)` : "" } }, num ? String(num) : "");
+    return h("td", { style: { textAlign: "center", background: num ? `color-mix(in srgb, var(--accent) ${Math.round(10 + (60 * num) / most)}%, transparent)` : "" } }, num ? String(num) : "");
   };
   return h("section", { className: "card plot" }, h("h2", {}, title),
-    h("div", { className: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "from ↓ to →"), names.map((name) => h("th", { scope: "col" }, name)))),
+    h("div", { className: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "from ↓ to →"), names.map((name) => h("th", { scope: "col", style: { textAlign: "center" } }, name)))),
       h("tbody", {}, names.map((from) => h("tr", {}, h("th", { scope: "row" }, from), names.map((to) => cell(from, to))))))));
 }
 

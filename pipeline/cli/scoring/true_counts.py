@@ -2,8 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from connectors.sinks.final_boxes import SPOOLED
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.plane_geometry import Points
 from pipeline.alerts.zones import parse_lines, parse_zones
@@ -35,11 +39,15 @@ def true_rows(folder: Path, every_s: float) -> list[Row]:
     people: dict[TrackPart, int] = {}
     facts: list[Fact] = []
     finder = FactFinder(zones, lines, lambda line, part: last.get((line, part.track_id)))
-    for sighting in true_sightings(folder, stored_boxes(folder)):
+    stored = stored_boxes(folder)
+    # Clocks of cameras differ by milliseconds: a picture before the first one of the run makes no interval of its own.
+    began_at = min((float(np.frombuffer(part.boxes, SPOOLED)["captured_at"].min()) for part in stored), default=0.0)
+    for sighting in true_sightings(folder, stored):
         found, points = finder.of(sighting)
         facts += found
         people[found[0].part] = sighting.person_id
         last |= {(line, sighting.track_id): point for line, point in points.items()}
+    facts = [replace(fact, since=max(fact.since, began_at)) for fact in facts if fact.until >= began_at]
     return rows_of(facts, people.__getitem__, every_s=every_s)
 
 

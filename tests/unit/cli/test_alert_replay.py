@@ -62,7 +62,7 @@ def test_the_rules_of_the_run_are_the_default(run_dir: Path, capsys) -> None:
 @pytest.mark.parametrize(
     ("rules", "message"),
     [
-        ({"alerts": {"dwell": {}}}, "alerts.dwell: expected one of absence, line_crossing"),
+        ({"alerts": {"dwell": {}}}, "alerts.dwell: expected one of absence, camera_lost"),
         ({"zones": ZONES}, "expected some of site, alerts, alerting"),
         ({"alerts": {"zone_dwell": {"limit": 3}}}, "alerts.zone_dwell"),
         ({"alerting": {"cooldown": 3}}, "alerting.cooldown: there is no such key; expected one of cooldown_s"),

@@ -269,7 +269,7 @@ def test_a_match_actor_that_came_back_learns_which_cameras_have_ended(tmp_path: 
     assert [camera_id for camera_id, is_new_epoch in ended if is_new_epoch] == ["east"]
 
 
-def test_pictures_to_enrol_are_known_before_the_first_frame(tmp_path: Path) -> None:
+def test_pictures_to_enrol_are_known_before_the_first_frame(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     plan = replace(
         make_plan(tmp_path, [MemorySource("east", [])]),
         make_enrolled={"ann": lambda: MemorySource("ann", make_frames(3))},
@@ -277,6 +277,12 @@ def test_pictures_to_enrol_are_known_before_the_first_frame(tmp_path: Path) -> N
     _, report = run(plan)
     assert report is not None
     assert report.num_identities == 0  # known, but nobody was seen
+    assert "enrol.ann: no person is found" not in caplog.text
+    nobody = FakeStage(lambda frame: Detections.none(frame.stamp))
+    poor = replace(plan, make_detect=lambda: nobody, output_dir=tmp_path / "poor")  # type: ignore[arg-type,return-value]
+    poor.output_dir.mkdir()
+    run(poor)
+    assert "enrol.ann: no person is found in 3 of 3 pictures (number 1, number 2, number 3" in caplog.text
     bad = replace(plan, make_embed=lambda: FakeStage(lambda _: None), output_dir=tmp_path / "bad")  # type: ignore[arg-type,return-value]
     bad.output_dir.mkdir()
     with pytest.raises(ConfigError, match=r"enrol\.ann: expected pictures that show a person well"):

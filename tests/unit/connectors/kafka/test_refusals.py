@@ -254,13 +254,25 @@ def test_a_right_that_is_taken_away_for_a_while_loses_no_event(
     kafka.forbid("writer", TOPIC, topic, WRITE)
     for each in sent[10:30]:
         sink.write([each])
-    with pytest.raises(SinkBusyError, match=f"user writer may not Write to {topic}; grant it"):
+    with pytest.raises(SinkBusyError, match=f"user writer may not Write to {topic}; kafka-acls --add .* grants it"):
         sink.flush()
     kafka.allow("writer", TOPIC, topic, WRITE)
     sink.write(sent[30:])
     flush_at_last(sink)
     keys = [dict(message.headers)["event_key"] for message in broker.read(topic, 40)]
     assert sorted(keys) == sorted(f"sighting/east/0/{index}/0".encode() for index in range(40))
+    sink.close()
+
+
+def test_a_user_who_may_write_nowhere_any_more_is_told_where_to(kafka: ApacheKafka, topic: str, tmp_path: Path) -> None:
+    kafka.allow("guest", TOPIC, topic, WRITE, DESCRIBE)
+    sink = KafkaSink(**sink_options(kafka.sasl_servers, topic, tmp_path, kafka.sasl_security("guest")))  # type: ignore[arg-type]
+    kafka.forbid("guest", TOPIC, topic, WRITE)  # a broker lets no such user begin to write
+    sink.write([make_sighting()])
+    with pytest.raises(SinkBusyError, match=f"user guest may not Write to {topic}"):
+        sink.flush()
+    kafka.allow("guest", TOPIC, topic, WRITE)
+    flush_at_last(sink)
     sink.close()
 
 

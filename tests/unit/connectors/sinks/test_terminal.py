@@ -31,6 +31,11 @@ def test_an_alert_is_one_line_with_its_brackets(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out == ("00:00:04.5  CRITICAL  Stays [too long].  [dwell, east, person 3]\n")
 
 
+def test_an_alert_about_a_place_names_nobody(capsys: pytest.CaptureFixture[str]):
+    TerminalSink(show=["alerts"]).write([replace(ALERT, person_id=0)])
+    assert capsys.readouterr().out.endswith("[dwell, east]\n")
+
+
 def test_a_retracted_alert_says_so(capsys: pytest.CaptureFixture[str]):
     TerminalSink(show=["alerts"]).write([replace(ALERT, state=AlertState.RETRACTED)])
     assert "retracted: Stays" in capsys.readouterr().out

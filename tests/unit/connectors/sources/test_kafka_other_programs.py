@@ -220,6 +220,23 @@ def test_records_that_were_deleted_in_two_partitions_are_counted_as_missing(brok
     assert source.report().left_out == {"deleted by the broker": 10}
 
 
+def test_retention_that_overtakes_a_slow_reader_costs_only_what_is_gone(broker: Broker) -> None:
+    if broker.is_tansu:
+        pytest.skip("Tansu deletes no records")
+    topic = broker.make_topic()
+    large = [(key, value + bytes(700_000), headers) for key, value, headers in map(frame_message, frames(60))]
+    broker.write(topic, [*large, end_message()])  # more than one fetch holds
+    source = make_source(broker, topic)
+    received = source.frames()
+    taken = [next(received).stamp.index for _ in range(5)]
+    with closing(KafkaAdminClient(bootstrap_servers=broker.servers)) as admin:
+        admin.delete_records({TopicPartition(topic, 0): 50})
+    taken += [frame.stamp.index for frame in received]
+    assert taken[-10:] == list(range(50, 60))
+    assert len(taken) + source.num_missed == 60
+    assert source.num_missed > 0
+
+
 def test_what_is_no_frame_is_passed_over_and_counted_by_reason(broker: Broker) -> None:
     topic = broker.make_topic()
     with closing(KafkaProducer(bootstrap_servers=broker.servers)) as producer:

@@ -1,0 +1,99 @@
+"""Recordings as people make them by hand, and damage that no program reports: nothing is lost without a word."""
+
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from clips import FPS, HW, make_clip, picture
+
+from connectors.sources.images import ImagesSource
+from connectors.sources.joined_mp4 import recordings_in
+from connectors.sources.video_file import INTERRUPTED, VideoFileSource
+from pipeline.core import Frame, Source
+
+CAMERA = {"bf": "0", "g": "10"}
+
+
+def frames_of(source: Source) -> list[Frame]:
+    source.check()
+    return list(source.frames())
+
+
+@pytest.mark.parametrize("movflags", ["+faststart", "disable_chpl"])
+def test_mp4_files_behind_one_another_are_one_recording(tmp_path: Path, movflags: str) -> None:
+    one = make_clip(tmp_path / "a.mp4", num_frames=20, movflags=movflags)
+    other = make_clip(tmp_path / "b.mp4", num_frames=10, hw=(60, 80), movflags=movflags)
+    joined = tmp_path / "ü [1], both.mp4"
+    joined.write_bytes(one.read_bytes() + other.read_bytes())
+    frames = frames_of(VideoFileSource("east", str(joined)))
+    assert [frame.stamp.index for frame in frames] == list(range(30))
+    assert [frame.stamp.captured_at for frame in frames] == pytest.approx([index / FPS for index in range(30)])
+    assert [frame.size_hw for frame in frames] == [HW] * 20 + [(60, 80)] * 10
+
+
+@pytest.mark.parametrize("movflags", ["+faststart", "+frag_keyframe+empty_moov+default_base_moof"])
+def test_one_mp4_file_is_one_recording_whatever_is_behind_it(tmp_path: Path, movflags: str) -> None:
+    path = make_clip(tmp_path / "a.mp4", num_frames=20, movflags=movflags, codec_options=CAMERA)
+    path.write_bytes(path.read_bytes() + bytes(1000))
+    assert len(recordings_in(path)) == 1
+    assert len(frames_of(VideoFileSource("east", str(path)))) == 20
+
+
+def test_pictures_that_the_decoder_swallows_keep_their_numbers(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "a.mp4", num_frames=40, codec_options=CAMERA)
+    data = bytearray(path.read_bytes())
+    begin = data.find(b"mdat") + 200
+    data[begin : begin + 1800] = bytes(1800)
+    path.write_bytes(data)
+    source = VideoFileSource("east", str(path))
+    frames = frames_of(source)
+    assert len(frames) + source.num_bad == 40
+    for frame in frames:
+        assert frame.stamp.index == round(frame.stamp.captured_at * FPS)
+
+
+def test_missing_packets_of_a_transport_stream_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = make_clip(tmp_path / "a.ts", num_frames=40, file_format="mpegts", codec_options=CAMERA)
+    whole = VideoFileSource("east", str(path))
+    assert len(frames_of(whole)) == 40
+    assert not whole.report().left_out
+    data = bytearray(path.read_bytes())
+    del data[188 * 30 : 188 * 33]
+    path.write_bytes(data)
+    source = VideoFileSource("east", str(path))
+    assert len(frames_of(source)) < 40
+    assert source.report().left_out[INTERRUPTED] == 1
+    assert sum("packets of the transport stream are missing" in record.message for record in caplog.records) == 1
+
+
+def test_an_image_is_read_by_what_it_is_and_not_by_its_name(tmp_path: Path) -> None:
+    jpeg, png = (cv2.imencode(kind, picture(3))[1].tobytes() for kind in (".jpg", ".png"))
+    for name, data in (("0.png", jpeg), ("1.jpg", png), ("2.tif", png), ("3.webp", jpeg), ("4.png", jpeg[:-200])):
+        (tmp_path / name).write_bytes(data)
+    source = ImagesSource("east", str(tmp_path))
+    assert [frame.stamp.index for frame in source.frames()] == [0, 1, 2, 3]
+    assert source.num_bad == 1
+
+
+def test_a_sequence_described_by_an_editor_of_windows_is_read(tmp_path: Path) -> None:
+    (tmp_path / "img1").mkdir()
+    for number in range(1, 4):
+        cv2.imwrite(str(tmp_path / "img1" / f"{number:06}.jpg"), np.zeros((40, 60, 3), np.uint8))
+    text = "[Sequence]\r\nframeRate=25\r\nseqLength=3\r\n"
+    (tmp_path / "seqinfo.ini").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert [frame.stamp.captured_at for frame in frames_of(ImagesSource("east", str(tmp_path)))] == [0.0, 0.04, 0.08]
+
+
+def test_a_png_whose_size_is_damaged_is_a_bad_frame_at_once(tmp_path: Path) -> None:
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), picture(number))
+    data = bytearray((tmp_path / "1.png").read_bytes())
+    data[16:20] = (200_000).to_bytes(4)
+    (tmp_path / "1.png").write_bytes(data)
+    source = ImagesSource("east", str(tmp_path))
+    began = time.process_time()
+    assert [frame.stamp.index for frame in source.frames()] == [0, 2]
+    assert source.num_bad == 1
+    assert time.process_time() - began < 1.0
