@@ -1,5 +1,6 @@
 """Images that are files: whether all of one is there, and its pixels."""
 
+import zlib
 from typing import Literal
 
 import cv2
@@ -78,8 +79,25 @@ def _is_whole(data: bytes, suffix: str) -> bool:
         begin = _jpeg_scan(data)
         return begin is not None and data.find(b"\xff\xd9", begin) >= 0
     if suffix == ".png":
-        return b"IEND" in data
+        return _is_whole_png(data)
     return len(data) > 0
+
+
+def _is_whole_png(data: bytes) -> bool:
+    """Return whether all chunks that matter are whole. Of a damaged header, a decoder would allocate gigabytes.
+
+    PNG specification, 5.3 and 5.4.
+    """
+    at = 8
+    while at + 12 <= len(data):
+        length, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
+        body, checksum = data[at + 4 : at + 8 + length], data[at + 8 + length : at + 12 + length]
+        if kind[:1].isupper() and zlib.crc32(body).to_bytes(4) != checksum:
+            return False
+        if kind == b"IEND":
+            return True
+        at += 12 + length
+    return False
 
 
 def _jpeg_scan(data: bytes) -> int | None:

@@ -88,7 +88,7 @@ def test_the_wheel_holds_code_configurations_the_demo_and_weights(wheel: Path) -
     assert not [name for name in names if name.startswith(("tests/", "docs/", "docker/"))]
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1800)
 def test_an_empty_environment_runs_the_demo_from_an_empty_folder(base: Path, tmp_path: Path) -> None:
     installed = json.loads(run(base, "-m", "pip", "list", "--format", "json", cwd=tmp_path))
     names = {package["name"].lower().replace("-", "_") for package in installed}
@@ -143,7 +143,7 @@ def with_extras(python: Path, wheel: Path, *extras: str) -> None:
         assert re.search(rf"^ok +extra {extra} ", found, re.MULTILINE), found
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_the_small_extras_bring_what_they_are_for(python: Path, wheel: Path, tmp_path: Path) -> None:
     with_extras(python, wheel, *EXTRAS)
     run(python, "-c", "; ".join(EXTRAS.values()), cwd=tmp_path)
@@ -177,7 +177,9 @@ def test_a_documented_line_installs_what_it_names(wheel: Path, tmp_path: Path, l
     done = subprocess.run(command, shell=True, cwd=ROOT, env=ALONE | here, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command}: {done.stdout[-1000:]}{done.stderr[-3000:]}"
     found = run(folder / "bin/passerby", "doctor", cwd=tmp_path)
-    for extra in re.findall(r"\w+", "".join(re.findall(r"\[(.*)\]", line))):
+    for extra in set(re.findall(r"\w+", "".join(re.findall(r"\[(.*)\]", line)))) - {
+        "gpu"
+    }:  # of it, doctor names devices
         assert re.search(rf"^ok +extra {extra} ", found, re.MULTILINE), found
 
 

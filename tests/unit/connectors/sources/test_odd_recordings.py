@@ -1,5 +1,6 @@
 """Recordings as people make them by hand, and damage that no program reports: nothing is lost without a word."""
 
+import time
 from pathlib import Path
 
 import cv2
@@ -83,3 +84,16 @@ def test_a_sequence_described_by_an_editor_of_windows_is_read(tmp_path: Path) ->
     text = "[Sequence]\r\nframeRate=25\r\nseqLength=3\r\n"
     (tmp_path / "seqinfo.ini").write_bytes(b"\xef\xbb\xbf" + text.encode())
     assert [frame.stamp.captured_at for frame in frames_of(ImagesSource("east", str(tmp_path)))] == [0.0, 0.04, 0.08]
+
+
+def test_a_png_whose_size_is_damaged_is_a_bad_frame_at_once(tmp_path: Path) -> None:
+    for number in range(3):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), picture(number))
+    data = bytearray((tmp_path / "1.png").read_bytes())
+    data[16:20] = (200_000).to_bytes(4)
+    (tmp_path / "1.png").write_bytes(data)
+    source = ImagesSource("east", str(tmp_path))
+    began = time.process_time()
+    assert [frame.stamp.index for frame in source.frames()] == [0, 2]
+    assert source.num_bad == 1
+    assert time.process_time() - began < 1.0
