@@ -122,7 +122,7 @@ def site_yaml(world: World, folder: str) -> str:
     """Return the site configuration of a recording in ``folder``, as in ``configs/site``."""
     calibration = calibrate_cameras(world.place, device=world.scenario.device)
     names = {camera.name for camera in world.cameras}
-    lines = ["cameras:"]
+    lines = ["defaults: [{override /detector@_global_.detector: passerby}]   # of rendered people", "cameras:"]
     lines += [
         f'  {camera.name}: {{uri: "{folder}/{camera.name}.mp4", starts_at: {round(camera.clock_offset_s, 4)}}}'
         for camera in world.cameras

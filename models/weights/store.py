@@ -152,7 +152,8 @@ def _download(name: str, entry: dict[str, Any], expected: Sequence[str], places:
         if not isinstance(error, httpx.TransportError | OSError):
             part.unlink(missing_ok=True)
         reason = str(error) or type(error).__name__
-        raise WeightsError(f"{absent}, and {url} failed: {reason}; put the file there") from error
+        instead = f", or choose {entry['instead']}" if entry.get("instead") else ""
+        raise WeightsError(f"{absent}, and {url} failed: {reason}; put the file there{instead}") from error
     return target
 
 

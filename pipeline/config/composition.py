@@ -31,6 +31,9 @@ SECRETS = (
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
+RENDERED = "world://"
+"""The address of a rendered camera begins so."""
+
 ENVIRONMENT = re.compile(r"\$\{oc\.env:(\w+)\}")
 """An environment variable without a default, in a value of the configuration."""
 
@@ -55,7 +58,8 @@ def load_config(words: Sequence[str]) -> PipelineConfig:
     folders = [*own, CONFIGS]
     for_hydra = [*overrides.words]
     if "site.cameras" in overrides.keys and "site" not in overrides.keys:
-        for_hydra.insert(0, "site=empty")  # named cameras are at no place that we know
+        # Named cameras are at no place that we know; rendered ones have networks of their own.
+        for_hydra.insert(0, "site=rendered" if any(RENDERED in word for word in words) else "site=empty")
     if own:
         for_hydra.append(f"hydra.searchpath=[{', '.join(quoted(f'file://{folder}') for folder in own)}]")
     ConfigStore.instance().store(name="schema", node=PipelineConfig)

@@ -97,10 +97,12 @@ def test_an_empty_environment_runs_the_demo_from_an_empty_folder(base: Path, tmp
     command = base.with_name("passerby")
     assert run(command, "--version", cwd=tmp_path).startswith("passerby ")
     run(command, "doctor", cwd=tmp_path)
-    run(command, "run", "runtime=inline", "source.file.seconds=10", "output_dir=out", cwd=tmp_path)
+    run(command, "run", "runtime=inline", "output_dir=out", cwd=tmp_path)
     summary = json.loads((tmp_path / "out/summary.json").read_text())
     assert summary["sightings"] > 0
-    assert summary["quality"]["idf1"] > 0.8  # of the ten seconds, not of the whole demo
+    # Measured: .953 and .740.
+    assert summary["quality"]["idf1"] > 0.933
+    assert summary["quality"]["hota"] > 0.720
     assert not [path for path in tmp_path.iterdir() if path.name != "out"]
 
 

@@ -53,7 +53,7 @@ def test_an_absent_recording_is_named_at_once(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_videos_are_followed_by_iterating(tmp_path: Path) -> None:
     cameras = {name: write_clip(DEMO / f"{name}.mp4", tmp_path / f"{name} (1).mp4", 40) for name in ("north", "west")}
-    records = list(pipeline.Pipeline({name: str(clip) for name, clip in cameras.items()}))
+    records = list(pipeline.Pipeline({name: str(clip) for name, clip in cameras.items()}, "detector=passerby"))
     sightings = [record for record in records if isinstance(record, Sighting)]
     assert {sighting.track_id.camera_id for sighting in sightings} <= set(cameras)
     assert len(sightings) > 1

@@ -67,9 +67,10 @@ def recorded_set(name: str, entry: Mapping[str, Any], folder: Path) -> RecordedS
             it: ``ground: false``, ``offsets`` in seconds by camera.
         folder: Of rendered worlds and kept embeddings.
     """
-    config = load_config(["sink=[]", *entry.get("overrides", ["site=empty"])])
+    config = load_config(["sink=[]", *entry.get("overrides", ["site=rendered"])])
     if "world" in entry:
         site = yaml.safe_load((_rendered(entry["world"], folder / "worlds") / "site.yaml").read_text())
+        del site["defaults"]  # chosen above
         config.site = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(SiteConfig), site))  # type: ignore[assignment]
         config.matcher.leave_after_s = config.site.leave_after_s
     if not entry.get("ground", True):

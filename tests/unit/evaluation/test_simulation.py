@@ -69,6 +69,7 @@ def test_a_chart_has_its_title_and_range() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_over_ten_seeds_the_specified_rate_holds_and_the_stage_beats_the_naive_pipeline() -> None:
     runs = [run(seed, num_tracklets=600, num_cameras=8) for seed in range(10)]
     # Each holds with 95 % confidence: on average one of twenty does not.

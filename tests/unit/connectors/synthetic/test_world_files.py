@@ -129,6 +129,7 @@ def test_the_site_of_a_place_whose_cameras_all_overlap_is_one_that_a_run_takes()
     site = yaml.safe_load(site_yaml(World(Scenario(place="shop", people=1)), "/a"))
     assert "transit_times" not in site
     assert isinstance(site["overlaps"], list)
+    assert "passerby" in str(site.pop("defaults"))  # its networks
     OmegaConf.merge(OmegaConf.structured(SiteConfig), site)
 
 
