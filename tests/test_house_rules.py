@@ -59,6 +59,11 @@ def test_no_file_is_named_for_nothing() -> None:
     assert not {path.stem.strip("_") for path in CODE} & {"utils", "common", "helpers", "misc", "base", "manager"}
 
 
+def test_no_two_files_of_tests_have_one_name() -> None:
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]  # pytest imports each by its bare name
+    assert sorted(names) == sorted(set(names))
+
+
 def test_the_error_tree_is_drawn_as_it_is() -> None:
     drawn = dict.fromkeys(re.findall(r"(?:\+-- |    )(\w+Error)$", errors.__doc__ or "", re.MULTILINE))
     real = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, ReidError)}

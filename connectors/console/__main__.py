@@ -200,11 +200,13 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 def _write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read."""
+    """Write a file that only its owner can read; it appears whole, because others wait for it."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    unfinished = path.with_name(f".{path.name}")
+    descriptor = os.open(unfinished, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
+    unfinished.replace(path)
 
 
 def _stop_with_parent(server: uvicorn.Server) -> None:

@@ -47,7 +47,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPage]:
             picture = coat(RED if person_id == 1 else BLUE, seed)
             running.state.pictures.put(Picture(span.part, span.first_at, 10.0, picture))
         cameras = "site.cameras={east: /a.mp4, west: /b.mp4}"
-        (folder / "config.yaml").write_text(to_yaml(load_config([cameras, "runtime=inline", "threads=1"])))
+        (folder / "config.yaml").write_text(
+            to_yaml(load_config([cameras, "detector=passerby", "runtime=inline", "threads=1"]))
+        )
         yield running
 
 

@@ -228,7 +228,9 @@ def test_a_cache_that_cannot_be_written_is_a_weights_error(tmp_path: Path) -> No
 def test_every_entry_of_the_catalogue_is_complete() -> None:
     known = yaml.safe_load(CATALOGUE.read_text())
     for name, entry in known.items():
-        assert set(entry) - {"companions", "also", "note", "page"} == {"url", "sha256", "size", "licence"}, name
+        assert set(entry) - {"companions", "also", "note", "page", "instead"} == {"url", "sha256", "size", "licence"}, (
+            name
+        )
         if entry["sha256"] is None:
             assert (entry["url"], entry["page"]) == (None, entry["page"]), name
             continue
