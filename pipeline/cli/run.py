@@ -214,6 +214,7 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
             starting.cancel()
             return _stopped_at_start()
         pipeline = starting.result()
+        (plan.output_dir / "summary.json").unlink(missing_ok=True)  # of a run before; there is one again at the end
         _write_config(config, plan.output_dir)
         write_recordings(config.site.cameras, plan.output_dir)
     _print_notes(plan.output_dir)

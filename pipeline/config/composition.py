@@ -77,6 +77,9 @@ def load_config(words: Sequence[str]) -> PipelineConfig:
         for key in unknown_keys(composed, PipelineConfig):
             raise ConfigError(unknown_key(key, folders))
         if "watchlist" in composed.alerts:
+            if not isinstance(composed.alerts.watchlist.people, DictConfig):
+                got = composed.alerts.watchlist.people
+                raise ConfigError(f"alerts.watchlist.people: expected numbers by name, {{lost child: 7}}, got {got}")
             numbers = {name: number for number, name in enumerate(composed.enrol, start=1)}
             composed.alerts.watchlist.people = {**numbers, **composed.alerts.watchlist.people}
         _check_environment(composed)

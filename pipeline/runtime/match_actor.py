@@ -225,11 +225,12 @@ class MatchActor:
         self._sinks.be_patient_for(patience_s)
         with self._ledger.lease.kept():
             await self._process_rest(is_whole)
+        num_people = len(self._reader.persons())  # those that the matcher has forgotten, too
         self._reader.close()
         self._ledger.close()
         counts = self._reducer.counts
         return MatchReport(
-            num_identities=self._reducer.match.num_identities,
+            num_identities=num_people,
             num_sightings=counts[Sighting],
             num_corrections=counts[Correction],
             num_alerts=counts[Alert],

@@ -11,7 +11,7 @@ class MatchReport:
     """The result of a run.
 
     Attributes:
-        num_identities: Known people.
+        num_identities: People whom a camera has seen, after all corrections, as far as the ledger remembers.
         num_sightings: Published sightings.
         num_corrections: Published corrections.
         num_alerts: Raised alerts, without amendments and retractions.

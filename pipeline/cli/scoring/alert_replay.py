@@ -104,9 +104,10 @@ def _engine(config: Path, rules: Path | None) -> AlertEngine:
         other: Any = {} if rules is None else OmegaConf.to_container(OmegaConf.load(rules))
         if not isinstance(other, dict) or not set(other) <= {"site", "alerts", "alerting"}:
             raise ConfigError(f"{rules}: expected some of site, alerts, alerting, got {other!r:.80}; correct it")
-        for key in sorted(set(other.get("alerting") or {}) - set(run["alerting"])):
-            known = ", ".join(sorted(run["alerting"]))
-            raise ConfigError(f"{rules}: alerting.{key}: there is no such key; expected one of {known}")
+        for part in ("site", "alerting"):
+            for key in sorted(set(other.get(part) or {}) - set(run[part])):
+                known = ", ".join(sorted(run[part]))
+                raise ConfigError(f"{rules}: {part}.{key}: there is no such key; expected one of {known}")
         chosen = other.get("alerts", run["alerts"] if rules is None else dict.fromkeys(run["alerts"]))
         chosen = dict.fromkeys(chosen) if isinstance(chosen, list) else dict(chosen)
         site: Any = OmegaConf.merge(run["site"], other.get("site") or {})

@@ -65,6 +65,7 @@ def test_the_rules_of_the_run_are_the_default(run_dir: Path, capsys) -> None:
         ({"alerts": {"dwell": {}}}, "alerts.dwell: expected one of absence, camera_lost"),
         ({"zones": ZONES}, "expected some of site, alerts, alerting"),
         ({"alerts": {"zone_dwell": {"limit": 3}}}, "alerts.zone_dwell"),
+        ({"site": {"max_dwel_s": 4}}, "site.max_dwel_s: there is no such key; expected one of"),
         ({"alerting": {"cooldown": 3}}, "alerting.cooldown: there is no such key; expected one of cooldown_s"),
         ({"site": {"zones": {"door": {"camera": "east", "polygon": [[0, 0], [1, 0], [1, 1]]}}}}, "relative: true"),
         (

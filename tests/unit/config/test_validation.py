@@ -42,3 +42,9 @@ def test_a_number_out_of_range_is_refused_by_its_key(key: str, value: str) -> No
 @pytest.mark.parametrize(("key", "value"), [("matcher.leave_after_s", "inf"), ("runtime.max_restarts", "0")])
 def test_the_edges_of_a_range_are_in_it(key: str, value: str) -> None:
     check_ranges(load_config([CAMERA, f"{key}={value}"]))
+
+
+@pytest.mark.parametrize("value", ["[nobody]", "[]", "7"])
+def test_a_watch_list_that_has_no_names_is_named(value: str) -> None:
+    with pytest.raises(ConfigError, match=r"^alerts\.watchlist\.people: "):
+        load_config([CAMERA, f"alerts.watchlist.people={value}"])

@@ -134,6 +134,18 @@ def test_alerts_follow_the_sightings_of_their_window_and_are_counted(tmp_path: P
     assert (report.num_sightings, report.num_alerts) == (2, 2)
 
 
+def test_the_report_counts_people_whom_the_matcher_has_forgotten(tmp_path: Path) -> None:
+    async def main() -> MatchReport:
+        actor = make_actor(tmp_path, camera_ids=["east"])
+        for number in range(3):
+            at = number * 4000.0  # people are forgotten after an hour
+            await actor.deliver("east", [see("east", number, at, at + 1, person=number)], at + 2, 0.0)
+        return await end(actor, "east")
+
+    report = asyncio.run(main())
+    assert (report.num_identities, report.num_sightings) == (3, 3)
+
+
 def test_the_report_counts_the_last_corrections_too(tmp_path: Path) -> None:
     sink = MemorySink()
 
