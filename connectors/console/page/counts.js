@@ -111,7 +111,7 @@ function matrix(title, rows) {
   const most = Math.max(...sums.values());
   const cell = (from, to) => {
     const num = sums.get(`${from}\n${to}`) ?? 0;
-    return h("td", { style: { textAlign: "center", background: num ? `color-mix(in srgb, var(--accent) ${Math.round(10 + (60 * num) / most)}%, transparent)` : "" } }, num ? String(num) : "");
+    return h("td", { style: { textAlign: "center", background: num ? `color-mix(in srgb, var(--accent) ${Math.round(6 + (29 * num) / most)}%, transparent)` : "" } }, num ? String(num) : "");
   };
   return h("section", { className: "card plot" }, h("h2", {}, title),
     h("div", { className: "scroll" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "from ↓ to →"), names.map((name) => h("th", { scope: "col", style: { textAlign: "center" } }, name)))),
