@@ -118,6 +118,7 @@ class WebhookSink:
         self._delivered: dict[str, None] = {}
         self._pause = RetryPause(first_s=FIRST_RETRY_S, max_s=MAX_RETRY_S)
         self._refused_with: set[int] = set()
+        self._last_refusal = "nothing was sent"
         self.num_delivered = 0
         self.num_dropped = 0
         # httpx logs every request with its whole URL, which may hold a token.
@@ -183,7 +184,7 @@ class WebhookSink:
         self._client.close()
         self._details.close()
         if self._waiting:
-            logger.error("webhook: closed with %d alerts undelivered", len(self._waiting))
+            logger.error("webhook: closed with %d alerts undelivered; %s", len(self._waiting), self._last_refusal)
             self._waiting.clear()
         if self.num_dropped and self._refused_with:
             logger.warning("webhook: the receiver refused %d alerts in all", self.num_dropped)
@@ -256,8 +257,9 @@ class WebhookSink:
     def _busy(self, reason: str, asked_s: float | None) -> SinkBusyError:
         """Count a failure and return the error that says when to try again."""
         pause_s = self._pause.refused(None if asked_s is None else min(MAX_RETRY_AFTER_S, max(asked_s, 0.0)))
+        self._last_refusal = f"expected a 2xx answer from {self._url.host}, got {reason}"
         return SinkBusyError(
-            f"webhook: expected a 2xx answer from {self._url.host}, got {reason}; trying again in {pause_s:g} s",
+            f"webhook: {self._last_refusal}; trying again in {pause_s:g} s",
             retry_after_s=pause_s,
         )
 

@@ -306,7 +306,7 @@ def _sum_up(
     for name in report.behind:
         print(
             f"error: sink.{name}: expected it to accept everything within flow.drain_s = {plan.drain_s:g} s, "
-            "it did not; ledger.sqlite holds what it lacks",
+            "it did not; ledger.sqlite holds what it lacks, and resume=true sends it",
             file=sys.stderr,
         )
     for name, num in report.dropped.items():

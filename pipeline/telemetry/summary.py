@@ -52,6 +52,7 @@ def make_summary(
         "passed_over": report.num_passed_over,
         "sink_retries": report.num_sink_retries,
         "sink_dropped": dict(report.dropped),
+        "sinks_behind": list(report.behind),
         "clock_offsets": [asdict(offset) for offset in report.clock_offsets],
         "wall_s": round(wall_s, 3),
         "frames_per_s": round(processed / wall_s, 2) if wall_s > 0 else None,

@@ -302,7 +302,7 @@ def test_alerts_that_are_lost_at_the_end_are_logged(sinks: list[WebhookSink], ca
     sink.close()
     sink.close()
     assert [record.getMessage() for record in caplog.records if record.name == "connectors.sinks.webhook"] == [
-        "webhook: closed with 1 alerts undelivered"
+        "webhook: closed with 1 alerts undelivered; expected a 2xx answer from 127.0.0.1, got ConnectError"
     ]
 
 
