@@ -64,9 +64,13 @@ def rows_of(facts: Sequence[Fact], person_of: Callable[[TrackPart], int], *, eve
             stays[kind].add(stay.since, stay.until, stay)
         for way in _ways(found):
             ways[kind].add(way.at, way.at, way)
+    # Nobody can be seen before the recordings begin, or after their end.
+    began = min((fact.since for fact in facts), default=0.0)
+    ended = max((fact.until for fact in facts), default=0.0)
     rows: list[Row] = []
     for number in people.numbers():
         since, until = number * every_s, (number + 1) * every_s
+        watched_s = min(until, ended) - max(since, began)
         about = {"schema": SCHEMA, "event": "count", "since": since, "until": until}
         directions = Counter((fact.place, fact.direction) for fact in crossings.of(number))
         for place in sorted({place for place, _ in directions}):
@@ -74,7 +78,7 @@ def rows_of(facts: Sequence[Fact], person_of: Callable[[TrackPart], int], *, eve
             rows.append({**about, "kind": "line", "place": place, **passed})
         for kind, (_, flow) in PLACES.items():
             for place, here in _grouped(stays[kind].of(number), lambda stay: stay.place):
-                rows.append({**about, "kind": kind, "place": place, **_occupancy(here, since, until)})
+                rows.append({**about, "kind": kind, "place": place, **_occupancy(here, since, until, watched_s)})
             for (start, end), among in _grouped(ways[kind].of(number), lambda way: (way.start, way.end)):
                 took = {"num": len(among), "p50_s": _share([way.took_s for way in among], 0.5)}
                 rows.append({**about, "kind": flow, "place": start, "to": end, **took})
@@ -109,7 +113,7 @@ class Intervals(Generic[Item]):
         return self._found.get(number, ())
 
 
-def _occupancy(here: Sequence[Stay], since: float, until: float) -> Row:
+def _occupancy(here: Sequence[Stay], since: float, until: float, watched_s: float) -> Row:
     """Return occupancy and dwell of one place. For a zone over a queue they are its length and the waiting time."""
     steps = [(max(stay.since, since), 1) for stay in here] + [(min(stay.until, until), -1) for stay in here]
     most = level = 0
@@ -123,7 +127,7 @@ def _occupancy(here: Sequence[Stay], since: float, until: float) -> Row:
         "left": len(ended),
         "people": len({stay.person_id for stay in here}),
         "most": most,
-        "mean": round(present_s / (until - since), 3),
+        "mean": round(present_s / watched_s, 3) if watched_s > 0 else 0.0,
         "dwell_p50_s": _share(ended, 0.5),
         "dwell_p95_s": _share(ended, 0.95),
     }

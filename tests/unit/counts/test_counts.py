@@ -93,7 +93,7 @@ def test_a_person_in_two_tracks_of_a_zone_is_one_person_there(tmp_path: Path) ->
     records = [walk(1, 1), walk(1, 2, at=1), walk(2, 3, at=1)]
     (row,) = of(counted(tmp_path, records), "zone")
     assert (row["entered"], row["people"], row["most"]) == (2, 2, 2)
-    assert row["mean"] == pytest.approx((3.9 + 2.9) / 60, abs=0.001)
+    assert row["mean"] == pytest.approx((3.9 + 2.9) / 3.9, abs=0.001)  # of the seconds that the recording lasts
 
 
 def test_a_dwell_is_that_of_the_person_through_several_tracks(tmp_path: Path) -> None:
