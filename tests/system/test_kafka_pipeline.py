@@ -228,7 +228,7 @@ def test_a_killed_process_is_replaced_and_changes_nothing(
 ) -> None:
     events = broker.make_topic()
     chosen = [
-        *("runtime=ray", "replay.speed=1", "runtime.checkpoint_every_s=1"),
+        *("runtime=ray", "replay.speed=1", "runtime.checkpoint_every_s=1", "runtime.cameras_per_process=1"),
         f"source.kafka.group={events if group == 'own' else group}",
         *overrides(broker, frames, events, tmp_path, weights),
     ]
