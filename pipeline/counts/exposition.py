@@ -35,7 +35,7 @@ def _lines(facts: Sequence[Fact], person_of: Callable[[TrackPart], int]) -> Iter
     for kind in (FactKind.ZONE, FactKind.CAMERA):
         stays = stays_of(facts, kind, person_of)
         places = sorted({stay.place for stay in stays})
-        yield f"# HELP passerby_{kind}_people People in a {kind} now."
+        yield f"# HELP passerby_{kind}_people People seen in a {kind} in the last 10 s."
         yield f"# TYPE passerby_{kind}_people gauge"
         for place in places:
             lasting = sum(stay.place == place and stay.until >= now - RECENT_S for stay in stays)

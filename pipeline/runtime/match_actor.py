@@ -261,7 +261,7 @@ class MatchActor:
         await self._sinks.close()
 
     async def _whole(self, work: Coroutine[Any, Any, None]) -> None:
-        """Wait for work that goes on to its end although whoever waits is cancelled, as a camera's deliveries are.
+        """Wait for work that goes on to its end although its caller is cancelled, as a camera's deliveries are.
 
         Otherwise the ledger would have records that no sink was given, and the next flush would call them published.
         """
