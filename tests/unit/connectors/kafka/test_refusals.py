@@ -25,7 +25,7 @@ from connectors.kafka.probe import why_unreachable
 from connectors.pictures.encoded_image import Encoding
 from connectors.sinks.kafka import KafkaSink
 from connectors.sources.kafka import KafkaSource
-from pipeline.cli import publish
+from pipeline.cli import alerts, publish
 from pipeline.cli.run import run
 from pipeline.config.plugins import build_source
 from pipeline.core import Frame, TrackId
@@ -231,6 +231,17 @@ def test_publishing_says_why_it_cannot(
     code = publish.main(["--camera", "east", "--source", str(folder), "--to", f"kafka://{kafka.tls_servers}/{topic}"])
     assert code == 2
     assert "the port speaks TLS, security.protocol says plaintext" in capsys.readouterr().err
+
+
+def test_an_operator_who_may_not_read_alerts_is_told_at_once(
+    kafka: ApacheKafka, topic: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    security = [f"source.kafka.security.{key}={value}" for key, value in kafka.sasl_security("reader").items()]
+    began = time.monotonic()
+    code = alerts.main(["tail", "--once", "--servers", kafka.sasl_servers, "--topic", topic, *security])
+    assert code == 2
+    assert f"user reader may not Describe {topic}" in capsys.readouterr().err
+    assert time.monotonic() - began < WITHIN_S
 
 
 def test_nothing_is_written_by_asking(broker: Broker, topic: str) -> None:
