@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 
 from pipeline.alerts.dwell import Dwell
+from pipeline.alerts.gathering import Gathering
 from pipeline.core import Alert, Severity, Sighting, TrackId
+from pipeline.core.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.errors import ConfigError
 
 
@@ -114,6 +116,30 @@ class AlertBuilder:
             ended_at=dwell.until if is_over else None,
             message=message,
             evidence=dwell.tracks,
+            severity=severity,
+        )
+
+    def build_gathering(
+        self,
+        gathering: Gathering,
+        *,
+        track: TrackId | None,
+        place: str,
+        message: str,
+        is_over: bool,
+        severity: Severity | None = None,
+    ) -> Alert:
+        """Return an alert about the place of a gathering, seen by ``track`` now; otherwise as ``build``."""
+        evidence = gathering.shown_by(track)
+        return self.build_for(
+            NOBODY_IN_PARTICULAR,
+            evidence[0].camera_id,
+            place=place,
+            started_at=gathering.since,
+            raised_at=gathering.until,
+            ended_at=gathering.until if is_over else None,
+            message=message,
+            evidence=evidence,
             severity=severity,
         )
 

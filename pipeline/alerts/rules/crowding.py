@@ -1,30 +1,18 @@
 """People crowd together in a zone."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
 
 import numpy as np
 
 from pipeline.alerts.alert_builder import AlertBuilder
+from pipeline.alerts.gathering import MAX_EVIDENCE, Gathering
 from pipeline.alerts.presences import SETTLE_S
 from pipeline.alerts.whereabouts import STEP_S, Whereabouts
 from pipeline.alerts.zones import Zone, check_picture, parse_zones
 from pipeline.core import Alert, Correction, Sighting, TrackId, TrackPart
-from pipeline.core.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.serialisation import deserialise, serialise
-
-MAX_EVIDENCE = 10
-"""Tracks that an alert names, at most; more make it longer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Crowd:
-    """A time in which people crowded together, Unix seconds, and the tracks that show them."""
-
-    since: float
-    until: float
-    tracks: tuple[TrackId, ...]
 
 
 class CrowdingRule:
@@ -157,7 +145,7 @@ class CrowdingRule:
             self._crowded[name][step] = tuple(parts)
         return is_crowd
 
-    def _crowds(self, zone: Zone) -> Iterator[Crowd]:
+    def _crowds(self, zone: Zone) -> Iterator[Gathering]:
         """Yield the times with a crowd, in order."""
         run: list[int] = []
         crowded = self._crowded[zone.name]
@@ -166,21 +154,13 @@ class CrowdingRule:
                 since, until = run[0] * STEP_S, run[-1] * STEP_S
                 if until - since >= self._min_s:
                     tracks = dict.fromkeys(part.track_id for each in run for part in crowded[each])
-                    yield Crowd(since, until, tuple(tracks)[:MAX_EVIDENCE])
+                    yield Gathering(since, until, tuple(tracks)[:MAX_EVIDENCE])
                 run = []
             if step is not None:
                 run.append(step)
 
-    def _report(self, zone: Zone, crowd: Crowd, track: TrackId | None, *, is_over: bool) -> Alert:
-        evidence = crowd.tracks if track is None else tuple(dict.fromkeys((track, *crowd.tracks)))[:MAX_EVIDENCE]
-        return self._builder.build_for(
-            NOBODY_IN_PARTICULAR,
-            evidence[0].camera_id,
-            place=zone.name,
-            started_at=crowd.since,
-            raised_at=crowd.until,
-            ended_at=crowd.until if is_over else None,
-            message=f"At least {self._min_people} people crowd together in {zone.name!r}.",
-            evidence=evidence,
-            severity=zone.severity,
+    def _report(self, zone: Zone, crowd: Gathering, track: TrackId | None, *, is_over: bool) -> Alert:
+        message = f"At least {self._min_people} people crowd together in {zone.name!r}."
+        return self._builder.build_gathering(
+            crowd, track=track, place=zone.name, message=message, is_over=is_over, severity=zone.severity
         )

@@ -1,26 +1,14 @@
 """Too many people are in a zone, or wait there for too long."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.dwell import Dwell
+from pipeline.alerts.gathering import MAX_EVIDENCE, Gathering
 from pipeline.alerts.presences import SETTLE_S, Presences
 from pipeline.alerts.zones import check_picture, parse_zones
 from pipeline.core import Alert, Correction, Sighting, TrackId
-from pipeline.core.alert import NOBODY_IN_PARTICULAR
-
-MAX_EVIDENCE = 10
-"""Tracks that an alert names, at most; more make it longer."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Excess:
-    """A time in which too many people were in a zone, Unix seconds, and the tracks that show them."""
-
-    since: float
-    until: float
-    tracks: tuple[TrackId, ...]
 
 
 class OccupancyRule:
@@ -74,14 +62,13 @@ class OccupancyRule:
     def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
         """Report the excesses in each zone that this sighting is in."""
         found: list[Alert] = []
-        camera_id = sighting.track_id.camera_id
         for zone in self._zones.values():
-            times = zone.times_inside(camera_id, sighting.path)
+            times = zone.times_inside(sighting.track_id.camera_id, sighting.path)
             if len(times):
                 self._presences.see(zone.name, sighting, times)
                 for excess in self._excesses(zone.name):
                     if excess.until >= times[0]:
-                        found.append(self._report(zone.name, excess, camera_id, sighting.track_id, is_over=False))
+                        found.append(self._report(zone.name, excess, sighting.track_id, is_over=False))
         return found
 
     def on_tick(self, now: float) -> Iterable[Alert]:
@@ -91,7 +78,7 @@ class OccupancyRule:
         for place, _, dwell in self._presences.over(now):  # it forgets old ones
             ended[place] = min(dwell.since, ended.get(place, dwell.since))
         return [
-            self._report(place, excess, excess.tracks[0].camera_id, None, is_over=True)
+            self._report(place, excess, None, is_over=True)
             for place, since in ended.items()
             for excess in known[place]
             if excess.until >= since and excess.until < now - self._max_absence_s - SETTLE_S
@@ -105,7 +92,7 @@ class OccupancyRule:
         """Give presences to the people they show now, and report the excesses that follow."""
         self._presences.on_correction(correction)
         return [
-            self._report(place, excess, excess.tracks[0].camera_id, None, is_over=False)
+            self._report(place, excess, None, is_over=False)
             for place in self._zones
             for excess in self._excesses(place)
         ]
@@ -131,7 +118,7 @@ class OccupancyRule:
         """Take over the state of another instance. Raises ``WireFormatError`` as ``Stateful``."""
         self._presences.restore(state)
 
-    def _excesses(self, place: str) -> Iterator[_Excess]:
+    def _excesses(self, place: str) -> Iterator[Gathering]:
         """Yield the times with more people than allowed, in order."""
         dwells = [dwell for dwell in self._presences.dwells_in(place) if dwell.dwell_s >= self._max_wait_s]
         steps = sorted(
@@ -153,21 +140,16 @@ class OccupancyRule:
                 since = at
             elif since is not None and len(present) <= limit:
                 if at - since >= self._min_s:
-                    yield _Excess(since, at, tuple(shown)[:MAX_EVIDENCE])
+                    yield Gathering(since, at, tuple(shown)[:MAX_EVIDENCE])
                 since, shown = None, {}
 
-    def _report(self, place: str, excess: _Excess, camera_id: str, track: TrackId | None, *, is_over: bool) -> Alert:
-        evidence = excess.tracks if track is None else tuple(dict.fromkeys((track, *excess.tracks)))[:MAX_EVIDENCE]
-        return self._builder.build_for(
-            NOBODY_IN_PARTICULAR,
-            camera_id,
-            place=place,
-            started_at=excess.since,
-            raised_at=excess.until,
-            ended_at=excess.until if is_over else None,
-            message=f"More than {self._limit(place)} people {self._do} in {place!r}.",
-            evidence=evidence,
-            severity=self._zones[place].severity,
+    def _report(self, place: str, excess: Gathering, track: TrackId | None, *, is_over: bool) -> Alert:
+        message, severity = (
+            f"More than {self._limit(place)} people {self._do} in {place!r}.",
+            self._zones[place].severity,
+        )
+        return self._builder.build_gathering(
+            excess, track=track, place=place, message=message, is_over=is_over, severity=severity
         )
 
     def _limit(self, place: str) -> int:
