@@ -231,7 +231,9 @@ def main() -> None:
                 [pool.submit(milliseconds, read).result() for pool, read in turns]
                 for turns in [((plain, read_bare), (kept, read_bare), (pipeline, read_source))] * ROUNDS
             ]
-            floor, same, cost = ([median(values) for values in zip(*way, strict=True)] for way in zip(*rounds, strict=True))
+            floor, same, cost = (
+                [median(values) for values in zip(*way, strict=True)] for way in zip(*rounds, strict=True)
+            )
             figures = [f"{each:.2f}" for each in (floor[0], same[0], cost[0], floor[0] / cost[0], floor[1], cost[1])]
             table.add_row(name, *figures, f"{floor[2]:.0f}, {cost[2]:.0f}")
         Console(width=140).print(table)

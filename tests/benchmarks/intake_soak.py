@@ -4,8 +4,8 @@
 
 It runs ``passerby run`` on the demo's clips: a growing folder of segments of which some are damaged, a camera that
 sends JPEG over HTTP and closes the connection, an RTSP server that is killed, and MPEG-TS by UDP that pauses. It prints
-memory, threads and descriptors over time, how long a stop takes, the frames of each camera, and the boxes in the growing
-folder as a share of those that an undisturbed run finds in its undamaged segments.
+memory, threads and descriptors over time, how long a stop takes, the frames of each camera, and the boxes in the
+growing folder as a share of those that an undisturbed run finds in its undamaged segments.
 Exit code 1 if something grows, is lost without a word, or is not found.
 """
 
@@ -137,7 +137,10 @@ def run(cameras: str, output: Path, *words: str) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "pipeline/run.py", "runtime=inline", "site=empty", "detector=passerby"]
     log = (output.parent / f"{output.name}.log").open("wb")
     return subprocess.Popen(
-        [*command, f"site.cameras={cameras}", f"output_dir={output}", "sink=[jsonl,mot]", *words], stdout=log, stderr=log, cwd=ROOT
+        [*command, f"site.cameras={cameras}", f"output_dir={output}", "sink=[jsonl,mot]", *words],
+        stdout=log,
+        stderr=log,
+        cwd=ROOT,
     )
 
 

@@ -12,7 +12,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Options of mallopt(3)."""
 
 MAX_BLOCK = 64 * 2**20
-"""Bytes of the largest block that is kept: more than a picture of 7680x2160. More keep larger blocks, and waste more."""
+"""Bytes of the largest block that is kept: more than a picture of 7680x2160. More keep and waste larger blocks."""
 
 MAX_KEPT = 128 * 2**20
 """Bytes at the end of the heap above which memory is handed back. More keep more between two peaks."""

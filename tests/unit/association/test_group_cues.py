@@ -14,9 +14,7 @@ from pipeline.association.track_segment import TrackSegment
 
 TOPOLOGY = Topology({("east", "west"): TransitBounds(1.0, 20.0)}, frozenset())
 SIGHTINGS = st.lists(
-    st.tuples(
-        st.sampled_from(["east", "north", "west"]), st.integers(0, 60), st.integers(1, 30), st.floats(0.0, 9.0)
-    ),
+    st.tuples(st.sampled_from(["east", "north", "west"]), st.integers(0, 60), st.integers(1, 30), st.floats(0.0, 9.0)),
     min_size=2,
     max_size=12,
 )
