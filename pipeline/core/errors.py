@@ -17,6 +17,7 @@
     |   +-- LedgerHeldError
     |   +-- ProcessLostError
     +-- EmbeddingSpaceError
+    +-- PluginError
 
 A message reads *what: expected …, got …; do …*. It is never empty.
 """
@@ -118,3 +119,7 @@ class ProcessLostError(ConnectorError):
 
 class EmbeddingSpaceError(ReidError):
     """Vectors of two different models would have been compared."""
+
+
+class PluginError(ReidError):
+    """A plug-in raised what its contract does not allow: a fault in its code."""

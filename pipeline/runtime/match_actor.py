@@ -15,6 +15,7 @@ from typing import Any
 from pipeline.alerts.engine import AlertEngine
 from pipeline.association.matcher import Matcher
 from pipeline.core import Alert, Correction, CorrectionCommand, Embedding, Sighting, Sink, TrackPart
+from pipeline.core.plugin_calls import made
 from pipeline.core.view_event import ViewReport
 from pipeline.ledger import Ledger, LedgerReader, Outcome
 from pipeline.ledger.apply import CommandHost, Removed, apply_command
@@ -95,7 +96,8 @@ class MatchActor:
             lambda people: self._reducer.match.next_person_id, self._apply, self._erase, asyncio.to_thread
         )
         self._sinks: SinkFanout[tuple[float, int]] = SinkFanout(
-            {name: make_sink() for name, make_sink in make_sinks.items()}, may_call=lambda: self._ledger.lease.is_fresh
+            {name: made(f"sink.{name}", make) for name, make in make_sinks.items()},
+            may_call=lambda: self._ledger.lease.is_fresh,
         )
         self._buffer = EventTimeBuffer(camera_ids, window_s=window_s, max_lateness_s=max_lateness_s)
         self._flush_every_s = flush_every_s
