@@ -28,9 +28,8 @@ from pipeline.alerts.incidents import Incident, Incidents, Subject, latest, shru
 from pipeline.alerts.rule_abilities import CorrectableRule, DrawnRule, EndingRule, ViewRule
 from pipeline.core import Alert, AlertRule, AlertState, Correction, Sighting, Stateful
 from pipeline.core.alert import NOBODY_IN_PARTICULAR
-from pipeline.core.errors import ConfigError
+from pipeline.core.errors import ConfigError, blaming
 from pipeline.core.moves import Move, alert_after, moves_of
-from pipeline.core.plugin_calls import blaming
 from pipeline.core.serialisation import deserialise, serialise
 from pipeline.core.view_event import ViewReport
 

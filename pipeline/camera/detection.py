@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from pipeline.core import Detections, Detector, Frame, LetterboxedFrame, calls_of
-from pipeline.core.plugin_calls import blaming
+from pipeline.core.errors import blaming
 
 PADDING = 114
 """Grey level of the padding, of 255; the value that YOLO networks are trained with."""

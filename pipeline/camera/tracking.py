@@ -28,7 +28,7 @@ from pipeline.camera.crops import (
 )
 from pipeline.core import UNCONFIRMED, Detections, Frame, FrameStamp, Tracker, TrackId, Tracklet, TrackPath
 from pipeline.core.boxes import area, intersection_matrix
-from pipeline.core.plugin_calls import blaming
+from pipeline.core.errors import blaming
 
 MAX_CONTACT_PARTS = 5
 """How many times ``part_s`` a part may last while the track is in contact. Larger: more memory; better crops follow."""

@@ -21,8 +21,7 @@ from pipeline.config.plugins import check_outside
 from pipeline.config.schema import PipelineConfig
 from pipeline.core import Source
 from pipeline.core.camera_uri import parse_camera
-from pipeline.core.errors import ConfigError, ConnectorError, ReidError, SourceLostError, WeightsError
-from pipeline.core.plugin_calls import blaming, made
+from pipeline.core.errors import ConfigError, ConnectorError, ReidError, SourceLostError, WeightsError, blaming, made
 from pipeline.ledger import set_aside
 from pipeline.runtime.assembly import start_pipeline
 from pipeline.runtime.cluster import join_cluster, leave_cluster

@@ -41,8 +41,7 @@ from pipeline.core import (
     Source,
     Tracker,
 )
-from pipeline.core.errors import ConfigError
-from pipeline.core.plugin_calls import made
+from pipeline.core.errors import ConfigError, made
 from pipeline.embedding.embedding import EmbeddingStage
 from pipeline.embedding.pose import PoseStage
 from pipeline.runtime.monitors import Monitors

@@ -13,8 +13,7 @@ from types import UnionType
 from typing import Any, Unpack, get_args, get_origin, get_type_hints
 
 from pipeline.core.camera_uri import file_path, parse_camera
-from pipeline.core.errors import ConfigError, MissingDependencyError
-from pipeline.core.plugin_calls import blaming
+from pipeline.core.errors import ConfigError, MissingDependencyError, blaming
 
 ALLOWED = ("models.", "connectors.", "pipeline.alerts.")
 """Prefixes of the plug-ins that a configuration may name; otherwise it could call any function of Python."""

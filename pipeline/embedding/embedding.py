@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from pipeline.core import Embedder, Embedding, Tracklet, calls_of
-from pipeline.core.plugin_calls import blaming
+from pipeline.core.errors import blaming
 
 
 class EmbeddingStage:

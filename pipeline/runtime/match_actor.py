@@ -15,7 +15,7 @@ from typing import Any
 from pipeline.alerts.engine import AlertEngine
 from pipeline.association.matcher import Matcher
 from pipeline.core import Alert, Correction, CorrectionCommand, Embedding, Sighting, Sink, TrackPart
-from pipeline.core.plugin_calls import made
+from pipeline.core.errors import made
 from pipeline.core.view_event import ViewReport
 from pipeline.ledger import Ledger, LedgerReader, Outcome
 from pipeline.ledger.apply import CommandHost, Removed, apply_command

@@ -15,8 +15,7 @@ from math import inf
 from typing import Generic, TypeVar
 
 from pipeline.core import Record, RemoteSink, RewindableSink, Sink
-from pipeline.core.errors import SinkBusyError
-from pipeline.core.plugin_calls import blaming
+from pipeline.core.errors import SinkBusyError, blaming
 from pipeline.core.sink_report import SinkReport
 from pipeline.runtime.sink_thread import SinkThread
 

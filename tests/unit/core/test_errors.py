@@ -15,8 +15,7 @@ from pipeline.alerts.engine import AlertEngine
 from pipeline.camera.detection import DetectionStage
 from pipeline.config.plugins import build
 from pipeline.core import Alert, TrackId
-from pipeline.core.errors import ConfigError, PluginError
-from pipeline.core.plugin_calls import blaming, made
+from pipeline.core.errors import ConfigError, PluginError, blaming, made
 from pipeline.embedding.embedding import EmbeddingStage
 from pipeline.embedding.pose import PoseStage
 from pipeline.runtime.sink_fanout import SinkFanout
@@ -89,17 +88,17 @@ def test_a_plug_in_that_fails_is_named_in_one_line(call: str) -> None:
     key, run = CALLS[call]
     with pytest.raises(PluginError) as raised:
         run()
-    expected = rf"{re.escape(key)}: expected test_plugin_calls\.Faulty\w* to work, got KeyError: 'token' \(.*\.py:\d+\)"
+    expected = rf"{re.escape(key)}: expected test_errors\.Faulty\w* to work, got KeyError: 'token' \(.*\.py:\d+\)"
     assert re.match(expected, str(raised.value))
     assert "\n" not in str(raised.value)
     assert raised.value.exit_code == 1
 
 
 def test_a_constructor_and_a_preflight_that_fail_are_named() -> None:
-    with pytest.raises(PluginError, match=r"sink\.mine: expected test_plugin_calls\.Broken to work, got ZeroDivision"):
+    with pytest.raises(PluginError, match=r"sink\.mine: expected test_errors\.Broken to work, got ZeroDivision"):
         made("sink.mine", Broken)
-    with pytest.raises(PluginError, match=r"detector: expected test_plugin_calls\.Broken to work, got IndexError"):
-        build({"_target_": "test_plugin_calls.Broken"}, "detector", allow=["test_plugin_calls"])
+    with pytest.raises(PluginError, match=r"detector: expected test_errors\.Broken to work, got IndexError"):
+        build({"_target_": "test_errors.Broken"}, "detector", allow=["test_errors"])
 
 
 class Broken:
@@ -112,7 +111,7 @@ class Broken:
 
 
 def test_the_line_is_of_the_plug_in_and_not_of_a_library_below_it() -> None:
-    with pytest.raises(PluginError, match=r"test_plugin_calls\.py:\d+"), blaming("tracker", Faulty()):
+    with pytest.raises(PluginError, match=r"test_errors\.py:\d+"), blaming("tracker", Faulty()):
         np.concatenate([np.zeros((1, 2)), np.zeros((1, 3))])
 
 
