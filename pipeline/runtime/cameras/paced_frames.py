@@ -13,6 +13,7 @@ from pipeline.camera.detection import letterbox
 from pipeline.camera.steady_size import SteadySize
 from pipeline.camera.view_watch import ViewWatch
 from pipeline.core import Frame, FrameStamp, LetterboxedFrame, Source
+from pipeline.core.errors import blaming
 from pipeline.core.view_event import ViewReport
 from pipeline.runtime.cameras.camera_clock import CameraClock
 from pipeline.runtime.cameras.picture_memory import keep_picture_memory
@@ -124,7 +125,8 @@ class PacedFrames:
         told = self.view.events
         while not self._closed.is_set():
             began = time.perf_counter()
-            frame = next(frames, None)
+            with blaming(f"site.cameras.{self._source.camera_id}", self._source):
+                frame = next(frames, None)
             if frame is None:
                 return
             self.read_at = time.monotonic()

@@ -156,7 +156,7 @@ def test_pictures_of_an_erased_person_leave_no_trace_in_the_file(tmp_path: Path)
     store.put(AlertPicture(TrackPart(TRACK, 0), 1.0, b"face of ann" * 20, b"scene with ann" * 20))
     store.put(AlertPicture(TrackPart(OTHER, 0), 1.0, b"face of bob", b"scene with bob"))
     store.close()
-    erase_files(tmp_path, Correction(CorrectionKind.ERASED, (1,), "ann", 0.0, (TrackPart(TRACK, 0),)))
+    erase_files(tmp_path, Correction(CorrectionKind.ERASED, (1,), "ann", 0.0, (TrackPart(TRACK, 0),)), {})
     left = (tmp_path / FILE).read_bytes()
     assert b"with ann" not in left
     assert b"with bob" in left
