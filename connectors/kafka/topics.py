@@ -122,10 +122,11 @@ def _compare(admin: KafkaAdminClient, spec: TopicSpec) -> None:
     if policy is not None and wanted not in policy:
         logger.warning(
             "topic %s exists with cleanup.policy=%s; expected %s, so that the newest state of each alert stays: "
-            "kafka-configs --alter --topic %s --add-config cleanup.policy=%s",
+            "kafka-configs.sh --bootstrap-server %s --alter --topic %s --add-config cleanup.policy=%s",
             spec.name,
             policy,
             wanted,
+            admin.config["bootstrap_servers"][0],
             spec.name,
             wanted,
         )

@@ -127,7 +127,7 @@ class KafkaSource:
         client_options(self._address.servers, security, key)
         if end not in (MARK, LATEST):
             raise ConfigError(f"{key}.end: expected {MARK} or {LATEST}, got {end!r}; correct it")
-        self._group = group
+        self._group, self._start = group, start
         self._dead_letters = dead_letters
         self._merge_window_s = merge_window_s
         self._open_timeout_s = open_timeout_s
@@ -207,7 +207,8 @@ class KafkaSource:
         """Yield frames; after an error, continue after the last one yielded.
 
         Raises:
-            SourceLostError: If the broker cannot be reached, has lost the topic, or sends no frame for too long.
+            SourceLostError: If the broker cannot be reached, has lost the topic, or sends no frame for too long; or a
+                recording has none.
         """
         self._silence.heard()
         while not self._closed.is_set():
@@ -225,6 +226,10 @@ class KafkaSource:
                     logger.error("%s; trying again every %g s", words, RETRY_EVERY_S)
                 self._closed.wait(RETRY_EVERY_S)
             else:
+                if not (self.live or self._recording.has_frames or self._closed.is_set()):
+                    raise SourceLostError(
+                        f"{self._address}: expected frames of {self._sender}, got none: {self._why_none()}"
+                    )
                 return
 
     def _session(self) -> Iterator[Frame]:
@@ -252,6 +257,7 @@ class KafkaSource:
 
     def resume(self, stamp: FrameStamp) -> None:
         """Let ``frames`` continue after ``stamp``: a recording is read from its start, and known frames are skipped."""
+        self._recording.has_frames = True
         self._making.resume(stamp)
 
     def ack(self, stamp: FrameStamp) -> None:
@@ -334,6 +340,9 @@ class KafkaSource:
                 yield from self._making.take(sent, self._recording.offsets, letters)
         if self._silence.seconds > MAX_HELD_S:
             yield from self._making.rest()
+
+    def _why_none(self) -> str:
+        return self._form.why_none(self.num_bad, self._making.first_fault, self._start)
 
     def _not_committed(self, error: Exception) -> None:
         logger.warning(
