@@ -117,6 +117,12 @@ def why_not(options: Mapping[str, Any], needed: Sequence[Needed], *, partition: 
     return None
 
 
+def why_failed(error: Exception, options: Mapping[str, Any], needed: Sequence[Needed]) -> str | None:
+    """Return in words why a client failed at what it needs, as far as a look at the broker tells; else None."""
+    is_refused = "AuthorizationFailed" in f"{type(error).__name__} {error}"
+    return why_not(options, needed) if is_refused else why_unreachable(options)
+
+
 def topics_or_refusal(options: Mapping[str, Any]) -> list[str] | str:
     """Return the topics that a client sees, or in words why it is not let in."""
     unreachable = why_unreachable(options)
