@@ -21,6 +21,7 @@ from connectors.sources.hardware_decoding import CPU
 from connectors.sources.live_reading import LiveReading, ReadingEndedError
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import ConfigError, SourceLostError
+from pipeline.core.interfaces import PacketTap
 from pipeline.core.source_report import SourceReport
 
 NO_CLOCK_AFTER = 500
@@ -34,10 +35,12 @@ class Picture:
     Attributes:
         image: Returns it, shape ``(H, W, 3)``, uint8, RGB. It is a call so that dropped pictures cost no conversion.
         captured_at: Unix seconds by the sender's clock; None if it does not say.
+        seconds: Its time in the stream; None if it has none.
     """
 
     image: Callable[[], NDArray[np.uint8]]
     captured_at: float | None = None
+    seconds: float | None = None
 
 
 logger = logging.getLogger(__name__)
@@ -50,11 +53,13 @@ class Opener(Protocol):
         address: Names the camera in messages, without user and password.
         advice: What to check when the camera sends nothing.
         is_unverified: The connection is encrypted, but by choice its certificate is not verified.
+        tap: Sees the packets, if there are any, before they are decoded.
     """
 
     address: str
     advice: str
     is_unverified: bool
+    tap: PacketTap | None
 
     def pictures(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[Picture | None]:
         """Open the camera, yield its pictures as they arrive, and close it at the end. Runs in a thread, may block.
@@ -120,6 +125,15 @@ class LiveSource:
         self._reading = self._make_reading()
 
     @property
+    def tap(self) -> PacketTap | None:
+        """What sees the packets of the stream; a webcam has none."""
+        return self._opener.tap
+
+    @tap.setter
+    def tap(self, tap: PacketTap | None) -> None:
+        self._opener.tap = tap
+
+    @property
     def num_dropped(self) -> int:
         """Pictures that a newer one replaced before they were taken."""
         return self._reading.num_missed
@@ -160,6 +174,8 @@ class LiveSource:
         try:
             for arrival in self._reading.arrivals():
                 at = self._captured_at(arrival.picture, arrival.arrived_at)
+                if self.tap is not None and arrival.picture.seconds is not None:
+                    self.tap.shown(arrival.picture.seconds, at)
                 yield Frame(FrameStamp(self.camera_id, arrival.index, at), arrival.picture.image())
         except ReadingEndedError as error:
             raise SourceLostError(

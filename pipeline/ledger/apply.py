@@ -160,7 +160,8 @@ def _host_at_rest(ledger: Ledger, reader: LedgerReader, forget: Forget | None) -
         left = None if forget is None else forget(folder, ledger.saved(), command, correction)
         state, traces = left or (None, [])
         removed, needles = ledger.erase(correction, records(correction), state=state, last_person_id=last_person_id)
-        return removed | erase_files(folder, correction), [*needles, *traces]
+        from_files, excerpts = erase_files(folder, correction)
+        return removed | from_files, [*needles, *traces, *excerpts]
 
     async def call(function: Callable[..., Any], *arguments: object) -> Any:
         return function(*arguments)
