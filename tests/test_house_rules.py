@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,11 @@ def tracked_files() -> list[Path]:
 def test_a_file_has_at_most_400_lines_and_a_network_600() -> None:
     lines = {path: len(path.read_text().splitlines()) for path in CODE}
     assert not {path: n for path, n in lines.items() if n > (600 if path.parent.name == "networks" else 400)}
+
+
+def test_a_folder_has_at_most_24_files() -> None:
+    files = Counter(path.parent for path in CODE)
+    assert not {folder: n for folder, n in files.items() if n > 24}
 
 
 def test_no_file_is_named_for_nothing() -> None:

@@ -50,7 +50,7 @@ LIBRARIES: dict[str, set[str]] = {
     "pipeline.api": {"numpy", "supervision"},
     "pipeline.contracts": {"av", "numpy", "pytest"},
     "pipeline.cli": {"hydra", "omegaconf", "yaml", "ray", "rich", "numpy", "kafka"},
-    "pipeline.cli.doctor": {"av", "faiss", "kafka", "onnxruntime", "rich", "torch", "yaml"},
+    "pipeline.cli.installation.doctor": {"av", "faiss", "kafka", "onnxruntime", "rich", "torch", "yaml"},
     "pipeline.run": set(),
     "models": ARRAYS | NETWORKS | {"httpx", "rich", "yaml"},
     "models.training": ARRAYS | NETWORKS | {"omegaconf", "onnx", "ray", "rich", "yaml"},

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from connectors.pictures.rectangle import check_inside, checked_rectangle, cut, size_hw
 from connectors.pictures.whole_image import UnreadableImageError, decode_whole
 from connectors.sources.damage import MAX_IN_A_ROW, DamageLog
-from connectors.sources.image_sequence import ImageFile, ImageSequence, UnreadableFolderError, read_sequence
+from connectors.sources.recordings.image_sequence import ImageFile, ImageSequence, UnreadableFolderError, read_sequence
 from connectors.sources.stream_clock import StreamClock
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.camera_uri import file_path

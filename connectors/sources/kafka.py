@@ -17,17 +17,17 @@ from typing import Any
 from kafka.errors import KafkaError, KafkaTimeoutError
 
 from connectors.kafka.client import client_options, reason
-from connectors.kafka.dead_letters import DeadLetters
-from connectors.kafka.frame_address import checked_start, parse_address
-from connectors.kafka.frame_making import FrameMaking, Sent, Taken
-from connectors.kafka.live_reading import POLL_S, LiveReading, LiveView
-from connectors.kafka.message_form import MessageForm
 from connectors.kafka.preflight import Needed, why_not
 from connectors.kafka.probe import why_unreachable
-from connectors.kafka.recording_reading import RecordingReading
-from connectors.kafka.silence import Silence
-from connectors.kafka.time_merge import TimeMerge
-from connectors.kafka.topic_reading import TopicMissingError, TopicReading
+from connectors.kafka.reading.dead_letters import DeadLetters
+from connectors.kafka.reading.frame_address import checked_start, parse_address
+from connectors.kafka.reading.frame_making import FrameMaking, Sent, Taken
+from connectors.kafka.reading.live_reading import POLL_S, LiveReading, LiveView
+from connectors.kafka.reading.message_form import MessageForm
+from connectors.kafka.reading.recording_reading import RecordingReading
+from connectors.kafka.reading.silence import Silence
+from connectors.kafka.reading.time_merge import TimeMerge
+from connectors.kafka.reading.topic_reading import TopicMissingError, TopicReading
 from connectors.kafka.topics import TopicSpec
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import ConfigError, SourceLostError

@@ -16,8 +16,8 @@ from av.container import InputContainer
 
 from connectors.redaction import redact_url
 from connectors.sources.hardware_decoding import open_video
-from connectors.sources.image_sequence import moment_in_name, natural_order
-from connectors.sources.video_files import NoVideoError, VideoFile
+from connectors.sources.recordings.image_sequence import moment_in_name, natural_order
+from connectors.sources.recordings.video_files import NoVideoError, VideoFile
 from pipeline.core.camera_uri import is_video_name
 
 BLOCK_BYTES = 2**22

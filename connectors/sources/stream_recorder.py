@@ -18,9 +18,9 @@ import av
 import av.error
 from av.container import OutputContainer
 
-from connectors.sources.image_sequence import moment_in_name
 from connectors.sources.live_reading import ReadingEndedError
 from connectors.sources.network import NetworkOpener
+from connectors.sources.recordings.image_sequence import moment_in_name
 
 PAUSE_S = 2.0
 """Seconds before a stream that broke is opened again. More leave longer holes; less disturb a camera that restarts."""

@@ -19,10 +19,10 @@ from connectors.pictures.rectangle import check_inside, checked_rectangle, size_
 from connectors.pictures.rgb import ToRgb
 from connectors.sources.damage import MAX_IN_A_ROW, DamageLog
 from connectors.sources.hardware_decoding import CPU, NONE, HardwareDecodingError, check_kind
-from connectors.sources.local_files import LocalFiles
-from connectors.sources.recording import BadPicture, BrokenError, Recording, error_words
+from connectors.sources.recordings.local_files import LocalFiles
+from connectors.sources.recordings.recording import BadPicture, BrokenError, Recording, error_words
+from connectors.sources.recordings.video_files import NoVideoError, VideoFile, VideoFiles
 from connectors.sources.stream_clock import StreamClock
-from connectors.sources.video_files import NoVideoError, VideoFile, VideoFiles
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import ConfigError, SourceLostError
 from pipeline.core.interfaces import PacketTap

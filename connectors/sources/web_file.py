@@ -12,7 +12,7 @@ from connectors.redaction import redact_url
 from connectors.sources.certificates import authorities
 from connectors.sources.credentials import address_with_credentials
 from connectors.sources.hardware_decoding import open_video
-from connectors.sources.video_files import VideoFile
+from connectors.sources.recordings.video_files import VideoFile
 
 OPTIONS = {"reconnect": "1", "reconnect_on_network_error": "1", "reconnect_delay_max": "10"}
 """Options of FFmpeg: after a broken connection the rest is asked for, again and again within ten seconds."""

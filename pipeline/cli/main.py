@@ -17,10 +17,10 @@ COMMANDS = {
     "console": ("pipeline.cli.console", "serve the operator's page over a run's output"),
     "re-export": ("pipeline.cli.re_export", "write MOT text and films again after corrections"),
     "evaluate": ("pipeline.cli.evaluate", "score a site with ground truth against baselines"),
-    "bench": ("pipeline.cli.bench", "measure the speed against the bare plug-ins"),
-    "weights": ("pipeline.cli.weights", "list checkpoints, and download what is missing"),
-    "doctor": ("pipeline.cli.doctor", "say what is installed, and what is missing"),
-    "completion": ("pipeline.cli.completion", "print a script that completes these words in bash or zsh"),
+    "bench": ("pipeline.cli.bench.stages", "measure the speed against the bare plug-ins"),
+    "weights": ("pipeline.cli.installation.weights", "list checkpoints, and download what is missing"),
+    "doctor": ("pipeline.cli.installation.doctor", "say what is installed, and what is missing"),
+    "completion": ("pipeline.cli.installation.completion", "print a script that completes these words in bash or zsh"),
     "world": ("connectors.synthetic.__main__", "render synthetic cameras, benchmarks and data sets"),
 }
 """By command: the module whose ``main`` runs it, and what it does."""

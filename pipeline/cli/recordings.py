@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from connectors.sources.local_files import LocalFiles
-from connectors.sources.video_files import NoVideoError
+from connectors.sources.recordings.local_files import LocalFiles
+from connectors.sources.recordings.video_files import NoVideoError
 from pipeline.core.camera_uri import IMAGES, file_path, parse_camera
 from pipeline.core.errors import ConfigError, SourceLostError
 from pipeline.ledger import LedgerReader

@@ -14,7 +14,7 @@ from kafka_broker import Broker, Message, end_message, wait_for
 from kafka_source import make_source, publish, stamps
 
 from connectors.kafka.frame_message import FrameHeader, to_headers
-from connectors.kafka.topic_reading import ReadUpTo, TopicReading
+from connectors.kafka.reading.topic_reading import ReadUpTo, TopicReading
 from connectors.pictures import h264
 from connectors.pictures.encoded_image import Encoding
 from connectors.pictures.h264 import H264Decoder, H264Encoder, is_key_frame

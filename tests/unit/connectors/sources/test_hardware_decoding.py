@@ -44,7 +44,7 @@ def test_the_processor_decodes_by_default() -> None:
 
 
 def test_frames_that_a_device_decoded_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connectors.sources.recording.decoder_of", lambda stream, hwaccel: "cuda")
+    monkeypatch.setattr("connectors.sources.recordings.recording.decoder_of", lambda stream, hwaccel: "cuda")
     decoded = source("none")
     num = sum(1 for _ in decoded.frames())
     assert (decoded.report().decoder, decoded.report().num_on_device) == ("cuda", num)

@@ -8,7 +8,7 @@ from kafka_broker import Message, end_message, frame_message
 from kafka_source import NODE, frames
 
 from connectors.kafka.frame_message import FaultyMessageError
-from connectors.kafka.topic_reading import ReadUpTo
+from connectors.kafka.reading.topic_reading import ReadUpTo
 from connectors.sources import kafka as kafka_source_module
 from connectors.sources.kafka import KafkaSource
 from pipeline.config.plugins import build_source

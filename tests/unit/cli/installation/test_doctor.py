@@ -6,8 +6,8 @@ import sys
 import pytest
 from plugins import ROOT
 
-from pipeline.cli import doctor
-from pipeline.cli.completion import script
+from pipeline.cli.installation import doctor
+from pipeline.cli.installation.completion import script
 from pipeline.cli.main import COMMANDS
 
 

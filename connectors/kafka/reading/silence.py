@@ -2,7 +2,7 @@
 
 import time
 
-from connectors.kafka.message_form import MessageForm
+from connectors.kafka.reading.message_form import MessageForm
 from pipeline.core.errors import SourceLostError
 
 

@@ -23,7 +23,7 @@ from typing import Any
 from kafka.consumer.fetcher import ConsumerRecord
 
 from connectors.kafka.frame_message import UNREADABLE, Fault, FaultyMessageError, from_headers
-from connectors.kafka.json_fields import (
+from connectors.kafka.reading.json_fields import (
     INDEX_NAMES,
     TIME_NAMES,
     all_found,
@@ -39,7 +39,7 @@ from connectors.kafka.json_fields import (
     only_text_time,
     pictures,
 )
-from connectors.kafka.sent_time import MIN_UNIX_S, SentTime, is_iso, parse_time
+from connectors.kafka.reading.sent_time import MIN_UNIX_S, SentTime, is_iso, parse_time
 from connectors.pictures.encoded_image import Encoding, image_size
 from pipeline.core.errors import ConfigError
 

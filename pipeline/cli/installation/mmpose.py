@@ -101,7 +101,7 @@ def _try() -> None:
     """Run two seconds of a camera with random numbers for keypoints."""
     mmpose = metadata.distribution("mmpose")
     config = Path(str(mmpose.locate_file("mmpose/.mim/configs"))) / MODEL
-    demo = Path(__file__).resolve().parents[2] / "connectors/synthetic/demo/north.mp4"
+    demo = Path(__file__).resolve().parents[3] / "connectors/synthetic/demo/north.mp4"
     print(f"a run with pose=mmpose pose.model_config={config}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "random.pth"

@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Mapping
 
-from connectors.kafka.topic_reading import ReadUpTo, TopicReading
+from connectors.kafka.reading.topic_reading import ReadUpTo, TopicReading
 from pipeline.core import Frame
 
 

@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from kafka.errors import KafkaError
 
-from connectors.kafka.dead_letters import DeadLetters
-from connectors.kafka.frame_making import FrameMaking, Sent, Taken
-from connectors.kafka.home_partition import HomePartition
-from connectors.kafka.live_reading import POLL_S, WIDEN_AFTER_S
-from connectors.kafka.message_form import MessageForm
-from connectors.kafka.offsets import Offsets
-from connectors.kafka.silence import Silence
-from connectors.kafka.time_merge import TimeMerge
-from connectors.kafka.topic_reading import TopicReading
+from connectors.kafka.reading.dead_letters import DeadLetters
+from connectors.kafka.reading.frame_making import FrameMaking, Sent, Taken
+from connectors.kafka.reading.home_partition import HomePartition
+from connectors.kafka.reading.live_reading import POLL_S, WIDEN_AFTER_S
+from connectors.kafka.reading.message_form import MessageForm
+from connectors.kafka.reading.offsets import Offsets
+from connectors.kafka.reading.silence import Silence
+from connectors.kafka.reading.time_merge import TimeMerge
+from connectors.kafka.reading.topic_reading import TopicReading
 from pipeline.core import Frame
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline.cli import doctor, mmpose_installation
-from pipeline.cli.mmpose_installation import Step, steps
+from pipeline.cli.installation import doctor, mmpose
+from pipeline.cli.installation.mmpose import Step, steps
 from pipeline.config.plugins import install_command
 
 
@@ -16,9 +16,7 @@ def test_xtcocotools_and_chumpy_are_built_after_their_tools_and_before_mmpose() 
 def test_a_step_that_fails_is_named_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(
-        mmpose_installation, "steps", lambda: [Step("a package that is not there", ("--no-such-option",))]
-    )
+    monkeypatch.setattr(mmpose, "steps", lambda: [Step("a package that is not there", ("--no-such-option",))])
     assert doctor.main(["--install", "mmpose"]) == 2
     *_, last = capfd.readouterr().err.splitlines()
     assert last.startswith("error: doctor --install mmpose: a package that is not there failed")

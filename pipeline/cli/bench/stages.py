@@ -6,8 +6,8 @@ with that of another machine.
 
     passerby bench site=pets_halves                        floor, inline, Ray, and cameras
     passerby bench site=pets_halves bench.passes=10        inline ten times, with the memory after each pass
-    passerby bench cameras bench.cameras=1,2,4             what a camera costs; see ``pipeline.cli.bench_cameras``
-    passerby bench scale                                   what 1 to 10,000 need; see ``pipeline.cli.bench_scale``
+    passerby bench cameras bench.cameras=1,2,4             what a camera costs; see ``pipeline.cli.bench.cameras``
+    passerby bench scale                                   what 1 to 10,000 need; see ``pipeline.cli.bench.scale``
 """
 
 import asyncio
@@ -23,8 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.camera.detection import letterbox
-from pipeline.cli.bench_cameras import compare_cameras
-from pipeline.cli.bench_scale import model_scale
+from pipeline.cli.bench.cameras import compare_cameras
+from pipeline.cli.bench.scale import model_scale
 from pipeline.config.composition import load_config
 from pipeline.config.plan import make_plan
 from pipeline.core import Tracklet

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from models.weights.store import CATALOGUE
-from pipeline.cli.weights import main
+from pipeline.cli.installation.weights import main
 
 
 def test_the_list_says_where_each_checkpoint_is_or_how_to_get_it(

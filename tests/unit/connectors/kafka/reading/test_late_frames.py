@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pytest
 from kafka.consumer.fetcher import ConsumerRecord
 
-from connectors.kafka.frame_making import FrameMaking, Sent
-from connectors.kafka.message_form import MessageForm, SentFrame
+from connectors.kafka.reading.frame_making import FrameMaking, Sent
+from connectors.kafka.reading.message_form import MessageForm, SentFrame
 from connectors.pictures.encoded_image import Encoding
 
 

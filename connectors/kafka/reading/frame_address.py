@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from connectors.kafka.client import split_uri
-from connectors.kafka.topic_reading import timestamp_ms
+from connectors.kafka.reading.topic_reading import timestamp_ms
 from pipeline.core.errors import ConfigError
 
 

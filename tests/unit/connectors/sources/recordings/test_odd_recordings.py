@@ -9,7 +9,7 @@ import pytest
 from clips import FPS, HW, make_clip, picture
 
 from connectors.sources.images import ImagesSource
-from connectors.sources.joined_mp4 import recordings_in
+from connectors.sources.recordings.joined_mp4 import recordings_in
 from connectors.sources.video_file import INTERRUPTED, VideoFileSource
 from pipeline.core import Frame, Source
 

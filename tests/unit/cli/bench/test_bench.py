@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.cli.bench import sizing
+from pipeline.cli.bench.stages import sizing
 
 
 @pytest.mark.parametrize(("processor_ms", "num_cores", "num_cameras"), [(20.0, 2, 10), (20.0, 16, 80), (300.0, 2, 0)])

@@ -24,7 +24,7 @@ from rich.text import Text
 
 from connectors.sources.hardware_decoding import DEVICES, why_not
 from models.weights.store import CATALOGUE, locate_weights
-from pipeline.cli.mmpose_installation import install
+from pipeline.cli.installation.mmpose import install
 from pipeline.cli.printing import print_table
 from pipeline.core.errors import ReidError, WeightsError
 

@@ -11,12 +11,12 @@ import numpy as np
 from kafka.consumer.fetcher import ConsumerRecord
 from numpy.typing import NDArray
 
-from connectors.kafka.dead_letters import DeadLetters
 from connectors.kafka.frame_message import Fault, FaultyMessageError, FrameNumbering
-from connectors.kafka.message_form import MessageForm, SentFrame
-from connectors.kafka.offsets import Offsets
-from connectors.kafka.sent_time import SentClock
-from connectors.kafka.time_merge import TimeMerge
+from connectors.kafka.reading.dead_letters import DeadLetters
+from connectors.kafka.reading.message_form import MessageForm, SentFrame
+from connectors.kafka.reading.offsets import Offsets
+from connectors.kafka.reading.sent_time import SentClock
+from connectors.kafka.reading.time_merge import TimeMerge
 from connectors.pictures.encoded_image import Encoding, decode_image
 from connectors.pictures.h264 import H264Decoder, is_key_frame
 from connectors.sources.damage import DamageLog

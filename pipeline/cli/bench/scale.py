@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from pipeline.cli.bench_cameras import NUMBERS, RUNTIMES, Cost, measure_apart, read_numbers, read_option
+from pipeline.cli.bench.cameras import NUMBERS, RUNTIMES, Cost, measure_apart, read_numbers, read_option
 from pipeline.cli.printing import print_table
 from pipeline.config.composition import load_config
 from pipeline.config.plan import make_plan

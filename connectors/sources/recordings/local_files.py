@@ -10,11 +10,11 @@ from pathlib import Path
 
 from av.container import InputContainer
 
-from connectors.sources.growing_file import POLL_S, GrowingFile
 from connectors.sources.hardware_decoding import open_video
-from connectors.sources.image_sequence import moment_in_name, natural_order
-from connectors.sources.joined_mp4 import recordings_in
-from connectors.sources.video_files import NoVideoError, VideoFile
+from connectors.sources.recordings.growing_file import POLL_S, GrowingFile
+from connectors.sources.recordings.image_sequence import moment_in_name, natural_order
+from connectors.sources.recordings.joined_mp4 import recordings_in
+from connectors.sources.recordings.video_files import NoVideoError, VideoFile
 from pipeline.core.camera_uri import file_path, is_video_name
 
 HEAD_BYTES = 2**16

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import KafkaError
 
-from connectors.kafka.home_partition import HomePartition
-from connectors.kafka.topic_reading import TopicMissingError, TopicReading
+from connectors.kafka.reading.home_partition import HomePartition
+from connectors.kafka.reading.topic_reading import TopicMissingError, TopicReading
 
 POLL_S = 0.1
 """Seconds that one request to the broker waits for messages. Larger values delay ``close``."""

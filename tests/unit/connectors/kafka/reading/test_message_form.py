@@ -14,7 +14,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 from kafka_broker import Message
 
 from connectors.kafka.frame_message import FaultyMessageError
-from connectors.kafka.message_form import MessageForm
+from connectors.kafka.reading.message_form import MessageForm
 
 AT = 1_790_000_000.25
 JPEG = cv2.imencode(".jpg", np.asarray(picture(3)))[1].tobytes()
