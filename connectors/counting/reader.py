@@ -33,7 +33,7 @@ class CountReader:
     def __init__(self, folder: Path) -> None:
         if not (folder / FILE).is_file():
             raise ConfigError(f"{folder}: expected a run with sink=[…,counts], got no {FILE}; run it with that sink")
-        self._store = CountingStore(folder / FILE)
+        self._store = CountingStore(folder / FILE, read_only=True)
         self._ledger = LedgerReader(folder / "ledger.sqlite")
 
     def rows(self, *, every_s: float, since: float = float("-inf"), until: float = float("inf")) -> list[Row]:

@@ -41,13 +41,14 @@ class CountingStore:
 
     Args:
         path: The file; created if it is missing.
+        read_only: Whether it is there and only read.
 
     Raises:
         ConnectorError: If it cannot be opened; every method raises it if the file cannot be used.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._database = Database(path, TABLES)
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self._database = Database(path, "" if read_only else TABLES, read_only=read_only)
 
     def put(self, facts: Iterable[Fact]) -> None:
         """Store facts; the same ones again change nothing."""
