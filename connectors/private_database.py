@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import ConnectorError
-from pipeline.core.sqlite_errors import why_failed
-from pipeline.core.sqlite_reading import reading_uri
+from pipeline.core.sqlite_files import reading_uri, why_failed
 
 Row = tuple[Any, ...]
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from pipeline.core import TrackId, TrackPart
 from pipeline.core.errors import ConnectorError
-from pipeline.core.sqlite_errors import why_failed
-from pipeline.core.sqlite_reading import reading_uri
+from pipeline.core.sqlite_files import reading_uri, why_failed
 
 # The erasure of a person deletes rows by the columns track and part.
 TABLES = (

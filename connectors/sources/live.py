@@ -21,7 +21,7 @@ from connectors.sources.hardware_decoding import CPU
 from connectors.sources.live_reading import LiveReading, ReadingEndedError
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import ConfigError, SourceLostError
-from pipeline.core.interfaces import PacketTap
+from pipeline.core.interfaces import PacketSource, PacketTap
 from pipeline.core.source_report import SourceReport
 
 NO_CLOCK_AFTER = 500
@@ -53,13 +53,11 @@ class Opener(Protocol):
         address: Names the camera in messages, without user and password.
         advice: What to check when the camera sends nothing.
         is_unverified: The connection is encrypted, but by choice its certificate is not verified.
-        tap: Sees the packets, if there are any, before they are decoded.
     """
 
     address: str
     advice: str
     is_unverified: bool
-    tap: PacketTap | None
 
     def pictures(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[Picture | None]:
         """Open the camera, yield its pictures as they arrive, and close it at the end. Runs in a thread, may block.
@@ -119,19 +117,11 @@ class LiveSource:
         self._damage = DamageLog(camera_id, max_in_a_row=max_bad_in_a_row)
         options = {"ca_file": ca_file, "verify": verify, "hwaccel": hwaccel}
         self._opener = opener(uri, **{name: value for name, value in options.items() if value is not None})
+        self.tap: PacketTap | None = None
         self._open_timeout_s = open_timeout_s
         self._read_timeout_s = read_timeout_s
         self._num_on_device = 0
         self._reading = self._make_reading()
-
-    @property
-    def tap(self) -> PacketTap | None:
-        """What sees the packets of the stream; a webcam has none."""
-        return self._opener.tap
-
-    @tap.setter
-    def tap(self, tap: PacketTap | None) -> None:
-        self._opener.tap = tap
 
     @property
     def num_dropped(self) -> int:
@@ -215,6 +205,8 @@ class LiveSource:
         )
 
     def _pictures(self) -> Iterator[Picture]:
+        if isinstance(self._opener, PacketSource):
+            self._opener.tap = self.tap
         for picture in self._opener.pictures(open_timeout_s=self._open_timeout_s, read_timeout_s=self._read_timeout_s):
             if picture is not None:
                 self._damage.good()

@@ -16,7 +16,6 @@ from connectors.sources.live import Picture
 from connectors.sources.live_reading import ReadingEndedError
 from pipeline.core.camera_uri import DEVICE, uri_kind
 from pipeline.core.errors import ConfigError
-from pipeline.core.interfaces import PacketTap
 
 
 class WebcamOpener:
@@ -31,14 +30,12 @@ class WebcamOpener:
         address: Names the device.
         advice: What to check when the device sends nothing.
         is_unverified: False: nothing is encrypted.
-        tap: Sees nothing: there are no packets.
 
     Raises:
         ConfigError: If ``uri`` is no number.
     """
 
     is_unverified = False
-    tap: PacketTap | None = None
     advice = "that it is plugged in (ls /dev/video* lists the devices), and that no other program uses it"
 
     def __init__(self, uri: str, *, size_wh: Sequence[int] | None, fps: float | None) -> None:

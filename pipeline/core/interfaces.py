@@ -119,7 +119,7 @@ class PacketTap(Protocol):
 
 @runtime_checkable
 class PacketSource(Protocol):
-    """A source of encoded video that shows its packets to whoever sets ``tap`` before ``frames`` is called."""
+    """A source of encoded video, or its opener, that shows its packets to a ``tap`` which is set before it is read."""
 
     tap: PacketTap | None
 

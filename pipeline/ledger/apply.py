@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.core import Alert, Correction, CorrectionCommand, CorrectionKind, Record
 from pipeline.core.errors import ConnectorError, DataError, LedgerHeldError
 from pipeline.core.serialisation import serialise
-from pipeline.core.sqlite_errors import why_failed
+from pipeline.core.sqlite_files import why_failed
 from pipeline.ledger.commands import Outcome, SubmittedCommand, add_command, check_command
 from pipeline.ledger.erasure import Erasure, erase_files, footage_of, lines_with, places_with
 from pipeline.ledger.export import renew_exports

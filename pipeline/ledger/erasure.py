@@ -14,7 +14,7 @@ from typing import Any
 from pipeline.core import CommandKind, Correction, CorrectionKind, TrackPart
 from pipeline.core.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.errors import ConnectorError
-from pipeline.core.sqlite_errors import why_failed
+from pipeline.core.sqlite_files import why_failed
 from pipeline.ledger.commands import command_body, command_from
 from pipeline.ledger.events import body_of, from_row
 

@@ -4,8 +4,7 @@ import sqlite3
 from pathlib import Path
 
 from pipeline.core.errors import ConnectorError
-from pipeline.core.sqlite_errors import why_failed
-from pipeline.core.sqlite_reading import reading_uri
+from pipeline.core.sqlite_files import reading_uri, why_failed
 
 SCHEMA = 2
 """Number of the tables' format. A file of another number is refused."""
