@@ -80,10 +80,17 @@ class CountingStore:
 
     def facts(self, *, since: float = float("-inf"), until: float = float("inf")) -> list[Fact]:
         """Return the facts that reach into an interval of time, Unix seconds, in order of time."""
+        return self._facts("until >= ? AND since < ?", max(since, -1e300), min(until, 1e300))
+
+    def newcomers(self) -> list[Fact]:
+        """Return the facts about cameras in which somebody was taken for new, in order of time."""
+        return self._facts("kind = ? AND is_new", FactKind.CAMERA.value)
+
+    def _facts(self, condition: str, *values: object) -> list[Fact]:
         rows = self._database.rows(
             "SELECT track, part, kind, place, since, until, direction, is_new, doubt FROM facts "
-            "WHERE until >= ? AND since < ? ORDER BY since, track, part, kind, place",
-            *(max(since, -1e300), min(until, 1e300)),
+            f"WHERE {condition} ORDER BY since, track, part, kind, place",
+            *values,
         )
         tracks: dict[str, TrackId] = {}
         return [
