@@ -82,11 +82,12 @@ train: setup
 	$(PIP) -e '.[train]'
 	$(BIN)/python -m models.training train $(ARGS)
 
-# Drills on a whole site, half an hour on the Docker engine of this machine; they write the table in docs/deployment.md.
+# The commands of docs/deployment.md as documented (-k documented, 10 minutes), and drills on a whole site, half an hour on
+# the Docker engine of this machine; these write the table in docs/deployment.md.
 # BUILD='--network host' where builds reach packages by the host's network only.
 containers: setup
 	! docker info > /dev/null 2>&1 || docker build $(BUILD) -f docker/Dockerfile -t passerby .
-	$(BIN)/python -m pytest -n 0 -s -rs -m container tests/system/test_site_drills.py $(ARGS)
+	BUILD='$(BUILD)' $(BIN)/python -m pytest -n 0 -s -rs -m container tests/system/test_documented_containers.py tests/system/test_site_drills.py $(ARGS)
 
 # Which lines the tests run, as plain pytest chooses them: make coverage ARGS=tests/unit/ledger for a part.
 coverage: setup

@@ -151,10 +151,9 @@ class MqttSink:
         self._publish(messages)
 
     def flush(self) -> None:
-        """Return once the broker has confirmed everything. Raises ``SinkBusyError`` if it has not in time."""
-        if self._unconfirmed:
-            self._connect()
-            self._settle(max_left=0)
+        """Return once the broker has confirmed everything. Raises ``SinkBusyError`` if it has not, or is not there."""
+        self._connect()
+        self._settle(max_left=0)
 
     def close(self) -> None:
         """Say ``offline`` and disconnect; idempotent."""

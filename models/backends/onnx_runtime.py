@@ -99,7 +99,7 @@ def check_device(device: str) -> None:
     if _PROVIDERS[device] not in onnxruntime.get_available_providers():
         raise ConfigError(
             f"device: expected an onnxruntime with {_PROVIDERS[device]} for {device}, got one without; "
-            "install onnxruntime-gpu in place of onnxruntime, or set device: cpu"
+            "passerby doctor --install gpu, or set device: cpu"
         )
 
 
@@ -126,6 +126,8 @@ def preflight_scaled(*, colour_order: str, mean: Sequence[float], std: Sequence[
 
 
 def _open(path: Path, *, device: str, threads: int) -> onnxruntime.InferenceSession:
+    if device == "cuda":
+        onnxruntime.preload_dlls()  # CUDA's libraries from pip lie where the loader does not look
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

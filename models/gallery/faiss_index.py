@@ -53,11 +53,13 @@ class FaissGallery:
             raise ConfigError(f"threads: expected at least 1, got {threads}")
         if not approximate_above >= 0:
             raise ConfigError(f"approximate_above: expected a number of at least 0, got {approximate_above}")
-        if device == "cuda" and not (hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0):
+        if device == "cuda" and not hasattr(faiss, "StandardGpuResources"):
             raise ConfigError(
-                "device: expected a FAISS that finds a GPU for cuda, got one that does not; "
-                "install faiss-gpu-cu12 in place of faiss-cpu, or set gallery.device=cpu"
+                "device: expected a FAISS for GPUs, got one for processors; passerby doctor --install gpu, or set "
+                "gallery.device=cpu"
             )
+        if device == "cuda" and faiss.get_num_gpus() == 0:
+            raise ConfigError("device: expected a GPU for cuda, FAISS finds none; set gallery.device=cpu")
 
     def __len__(self) -> int:
         return len(self._table)

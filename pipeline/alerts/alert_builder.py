@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from pipeline.alerts.dwell import Dwell
 from pipeline.alerts.gathering import Gathering
+from pipeline.alerts.presences import Presence
 from pipeline.core import Alert, Severity, Sighting, TrackId
 from pipeline.core.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.errors import ConfigError
@@ -97,24 +97,16 @@ class AlertBuilder:
             ended_at=ended_at,
         )
 
-    def build_dwell(
-        self,
-        person_id: int,
-        dwell: Dwell,
-        *,
-        place: str,
-        message: str,
-        is_over: bool,
-        severity: Severity | None = None,
-    ) -> Alert:
-        """Return an alert about a dwell of a person; otherwise as ``build``."""
+    def build_presence(self, presence: Presence, *, message: str, severity: Severity | None = None) -> Alert:
+        """Return an alert about a presence; otherwise as ``build``."""
+        dwell = presence.dwell
         return self.build_for(
-            person_id,
+            presence.person_id,
             dwell.tracks[-1].camera_id,
-            place=place,
+            place=presence.place,
             started_at=dwell.since,
             raised_at=dwell.until,
-            ended_at=dwell.until if is_over else None,
+            ended_at=dwell.until if presence.is_over else None,
             message=message,
             evidence=dwell.tracks,
             severity=severity,

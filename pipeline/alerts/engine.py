@@ -17,6 +17,7 @@ each situation once:
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from math import inf
 
@@ -27,12 +28,16 @@ from pipeline.alerts.incidents import Incident, Incidents, Subject, latest, shru
 from pipeline.alerts.rule_abilities import CorrectableRule, DrawnRule, EndingRule, ViewRule
 from pipeline.core import Alert, AlertRule, AlertState, Correction, Sighting, Stateful
 from pipeline.core.alert import NOBODY_IN_PARTICULAR
-from pipeline.core.errors import ConfigError
+from pipeline.core.errors import ConfigError, blaming
 from pipeline.core.moves import Move, alert_after, moves_of
 from pipeline.core.serialisation import deserialise, serialise
 from pipeline.core.view_event import ViewReport
 
 logger = logging.getLogger(__name__)
+
+
+def _blaming(rule: AlertRule | CorrectableRule) -> AbstractContextManager[None]:
+    return blaming(f"alerts.{getattr(rule, 'name', '*')}", rule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +107,16 @@ class AlertEngine:
                 self._warn_of_shapes(event.track_id.camera_id, event.path.frame_hw)
                 self._basis.add(event)
                 for rule in self._rules.values():
-                    self._take_all(rule.on_sighting(event))
+                    with _blaming(rule):
+                        self._take_all(rule.on_sighting(event))
             alerts += self._incidents.drain()
         return alerts
 
     def tick(self, now: float) -> list[Alert]:
         """Return the alerts that became due by event time ``now``, Unix seconds."""
         for rule in self._rules.values():
-            self._take_all(rule.on_tick(now))
+            with _blaming(rule):
+                self._take_all(rule.on_tick(now))
         self._release(now)
         return self._incidents.drain()
 
@@ -118,7 +125,8 @@ class AlertEngine:
         for report in reports:
             for rule in self._rules.values():
                 if isinstance(rule, ViewRule):
-                    self._take_all(rule.on_view(report))
+                    with _blaming(rule):
+                        self._take_all(rule.on_view(report))
         return self._incidents.drain()
 
     def flush(self, at: float = -inf) -> list[Alert]:
@@ -129,7 +137,8 @@ class AlertEngine:
         """
         for rule in self._rules.values():
             if isinstance(rule, EndingRule):
-                self._take_all(rule.on_end(at))
+                with _blaming(rule):
+                    self._take_all(rule.on_end(at))
         for incident in self._incidents:
             if incident.alert.ended_at is None:
                 self._incidents.put(replace(incident, alert=replace(incident.alert, ended_at=incident.until)))
@@ -301,12 +310,11 @@ class AlertEngine:
 
     def _correct(self, correction: Correction) -> None:
         self._basis.on_correction(correction)
-        reports = [
-            report
-            for rule in self._rules.values()
-            if isinstance(rule, CorrectableRule)
-            for report in rule.on_correction(correction)
-        ]
+        reports: list[Alert] = []
+        for rule in self._rules.values():
+            if isinstance(rule, CorrectableRule):
+                with _blaming(rule):
+                    reports += rule.on_correction(correction)
         for move in moves_of(correction):
             self._move(move)
         for repeat in self._incidents.counted():
@@ -356,7 +364,10 @@ class AlertEngine:
     def _reconsider(self, incident: Incident) -> None:
         """Keep an incident if its rule finds it true."""
         rule = self._rules.get(incident.alert.rule)
-        alert = rule.reconsider(incident.alert) if isinstance(rule, CorrectableRule) else incident.alert
+        alert: Alert | None = incident.alert
+        if isinstance(rule, CorrectableRule):
+            with _blaming(rule):
+                alert = rule.reconsider(incident.alert)
         if alert is None:
             self._drop(incident)
         else:

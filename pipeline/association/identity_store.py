@@ -11,6 +11,7 @@ from pipeline.association.person import Person
 from pipeline.association.track_segment import TrackSegment
 from pipeline.core import Embedding, Gallery, TrackId, TrackPart
 from pipeline.core.distance import check_same_space
+from pipeline.core.errors import blaming
 from pipeline.core.person_numbers import PersonNumbers
 from pipeline.core.serialisation import deserialise, serialise
 
@@ -122,7 +123,8 @@ class IdentityStore:
         person.changed()
         latest = person.appearance.latest
         self._last_seen.see(person.person_id, latest.last.at, latest.camera_id)
-        self._gallery.put(person.identity(self._space, self._max_prototypes))
+        with blaming("gallery", self._gallery):
+            self._gallery.put(person.identity(self._space, self._max_prototypes))
 
     def read_by(self, projection: Projection) -> None:
         """Read all embeddings by another projection, in the gallery too."""

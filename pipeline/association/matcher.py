@@ -33,6 +33,7 @@ from pipeline.association.person import Person
 from pipeline.association.reclustering import confirm_pending, recluster
 from pipeline.association.track_segment import ENROLLED_WEIGHT, NO_GROUND, TrackSegment, turns
 from pipeline.core import CommandKind, Correction, CorrectionCommand, Embedding, Gallery, Match, Outcome, Sighting
+from pipeline.core.errors import blaming
 from pipeline.core.serialisation import deserialise, serialise
 from pipeline.core.track import ENROLLED
 
@@ -302,7 +303,8 @@ class Matcher:
             projected = self._store.projection.project(segment.vector_sum, segment.weight, segment.camera_id)
             vector = (projected / np.linalg.norm(projected)).astype(np.float32)
             embedding = replace(embedding, vector=vector)
-        by_appearance = {match.person_id for match in self._gallery.nearest(embedding, MAX_CANDIDATES)}
+        with blaming("gallery", self._gallery):
+            by_appearance = {match.person_id for match in self._gallery.nearest(embedding, MAX_CANDIDATES)}
         within_s = min(self._constraints.leave_after_s, MOTION_MAX_GAP_S)
         nearby = self._store.recently_in(segment.camera_id, segment.first.at, within_s)
         return compare(

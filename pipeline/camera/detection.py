@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from pipeline.core import Detections, Detector, Frame, LetterboxedFrame, calls_of
+from pipeline.core.errors import blaming
 
 PADDING = 114
 """Grey level of the padding, of 255; the value that YOLO networks are trained with."""
@@ -31,7 +32,9 @@ class DetectionStage:
 
     def process(self, batch: Sequence[LetterboxedFrame]) -> list[Detections]:
         """Return one record for each frame, in the same order; frames of many cameras may be mixed."""
-        return [self._kept(found) for found in self._detector.detect(batch)]
+        with blaming("detector", self._detector):
+            detected = self._detector.detect(batch)
+        return [self._kept(found) for found in detected]
 
     def flush(self) -> list[Detections]:
         """Return nothing: no frame is held."""

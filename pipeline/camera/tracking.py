@@ -28,6 +28,7 @@ from pipeline.camera.crops import (
 )
 from pipeline.core import UNCONFIRMED, Detections, Frame, FrameStamp, Tracker, TrackId, Tracklet, TrackPath
 from pipeline.core.boxes import area, intersection_matrix
+from pipeline.core.errors import blaming
 
 MAX_CONTACT_PARTS = 5
 """How many times ``part_s`` a part may last while the track is in contact. Larger: more memory; better crops follow."""
@@ -191,7 +192,8 @@ class TrackingStage:
             self._session = int(stamp.captured_at)
         self._frame_hw = frame.size_hw
         self._now = stamp.captured_at
-        update = self._tracker.update(detections)
+        with blaming("tracker", self._tracker):
+            update = self._tracker.update(detections)
         done: list[Tracklet] = []
         for number in update.ended:
             done += self._end(number)

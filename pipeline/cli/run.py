@@ -21,7 +21,7 @@ from pipeline.config.plugins import check_outside
 from pipeline.config.schema import PipelineConfig
 from pipeline.core import Source
 from pipeline.core.camera_uri import parse_camera
-from pipeline.core.errors import ConfigError, ConnectorError, ReidError, SourceLostError, WeightsError
+from pipeline.core.errors import ConfigError, ConnectorError, ReidError, SourceLostError, WeightsError, blaming, made
 from pipeline.ledger import set_aside
 from pipeline.runtime.assembly import start_pipeline
 from pipeline.runtime.cluster import join_cluster, leave_cluster
@@ -143,8 +143,8 @@ def _check(config: PipelineConfig, plan: Plan) -> None:
         _check_source(make_source, f"enrol.{name}", None)
     check_recordings(config.site.cameras, plan)
     true_tables(config)
-    for make_sink in plan.make_sinks.values():
-        check_outside(make_sink)
+    for name, make_sink in plan.make_sinks.items():
+        check_outside(make_sink, f"sink.{name}")
     if not is_elsewhere(config):
         plan.make_match()
     alert = plan.make_alert()
@@ -159,7 +159,8 @@ def _picture_hw(camera: object, source: Source) -> tuple[int, int] | None:
     if not found.is_recording or found.options.get("follow"):
         return None
     try:
-        frame = next(iter(source.frames()), None)
+        with blaming(f"site.cameras.{source.camera_id}", source):
+            frame = next(iter(source.frames()), None)
     except SourceLostError:
         return None  # the run reads it again, and reports what is wrong
     finally:
@@ -187,9 +188,10 @@ def _check_cameras(config: PipelineConfig, plan: Plan) -> None:
 
 def _check_source(make_source: Callable[[], Source], key: str, footage: str | None) -> None:
     """Raise ``ConfigError`` under this key if a source cannot be opened; add where its footage can be had."""
-    source = make_source()
+    source = made(key, make_source)
     try:
-        source.check()
+        with blaming(key, source):
+            source.check()
     except ConfigError as error:
         text = str(error).replace(f"site.cameras.{source.camera_id}:", f"{key}:", 1)
         raise ConfigError(text if footage is None else f"{text}; {' '.join(footage.split())}") from error

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from pipeline.config.composition import load_written
 from pipeline.config.plan import make_plan
-from pipeline.core import Correction, CorrectionCommand, Embedding, Record, TrackPart
-from pipeline.core.errors import ConnectorError, ReidError, WireFormatError
-from pipeline.core.serialisation import deserialise, serialise
+from pipeline.core import Correction, CorrectionCommand
+from pipeline.core.errors import ConnectorError, ReidError
 from pipeline.ledger import Ledger, LedgerReader, Saved
-from pipeline.runtime.reducer import KINDS, AppliedCommand, Forgotten, Reducer, Window
+from pipeline.ledger.unpublished import unpublished_records
+from pipeline.runtime.reducer import AppliedCommand, Reducer
 
 logger = logging.getLogger(__name__)
 
@@ -66,41 +66,8 @@ def forget_everybody(path: Path) -> int:
     try:
         with ledger.lease.kept():
             last = reader.people().numbers.last
-            ledger.forget({"last_person_id": last, "unpublished": _unpublished(ledger.saved(), reader)})
+            ledger.forget(last, unpublished_records(ledger.saved(), reader))
         return last + 1
     finally:
         reader.close()
         ledger.close()
-
-
-def _unpublished(saved: Saved, reader: LedgerReader) -> list[tuple[str, bytes]]:
-    """Return the records that a sink may lack, as ``Forgotten`` holds them: with the boxes of the inputs."""
-    embeddings: dict[TrackPart, Embedding] = {}
-    found: list[tuple[str, bytes]] = []
-    chain = saved.chain
-    for entry in saved.entries:
-        if entry.number <= saved.published:
-            chain = entry.chain
-            continue
-        try:
-            event = deserialise(entry.body, KINDS[entry.kind])
-        except WireFormatError:  # of another version
-            continue
-        if isinstance(event, Window):
-            embeddings |= {TrackPart(each.track_id, each.part): each for each in event.embeddings}
-        elif isinstance(event, Forgotten):
-            found += event.unpublished
-            chain = entry.chain
-    for row in reader.events(after=reader.number_of(chain), limit=-1):
-        record: Record | None = None
-        if row.kind == "correction" and not row.is_erased:
-            record = row.correction()
-        elif row.kind == "alert" and not row.is_erased:
-            record = row.alert()
-        elif row.part in embeddings and not row.is_erased:
-            record = row.sighting(embeddings[row.part])
-        if record is not None:
-            found.append((row.kind, serialise(record)))
-        elif not row.is_erased:
-            logger.warning("event %d of the ledger may be missing at sinks: its input cannot be read", row.number)
-    return found

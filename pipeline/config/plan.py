@@ -41,7 +41,7 @@ from pipeline.core import (
     Source,
     Tracker,
 )
-from pipeline.core.errors import ConfigError
+from pipeline.core.errors import ConfigError, made
 from pipeline.embedding.embedding import EmbeddingStage
 from pipeline.embedding.pose import PoseStage
 from pipeline.runtime.monitors import Monitors
@@ -239,7 +239,7 @@ def _replay_speed(speed: object) -> float:
 
 def _tracking_stage(make_tracker: Callable[[], Tracker], buffer: BufferConfig) -> TrackingStage:
     return TrackingStage(
-        make_tracker(),
+        made("tracker", make_tracker),
         crop_size_hw=(buffer.crop_size_hw[0], buffer.crop_size_hw[1]),
         clip_len=buffer.clip_len,
         first_after_s=buffer.first_after_s,
@@ -252,11 +252,11 @@ def _tracking_stage(make_tracker: Callable[[], Tracker], buffer: BufferConfig) -
 
 
 def _detection_stage(make_detector: Callable[[], Detector], min_score: float, min_height_px: float) -> DetectionStage:
-    return DetectionStage(make_detector(), min_score=min_score, min_height_px=min_height_px)
+    return DetectionStage(made("detector", make_detector), min_score=min_score, min_height_px=min_height_px)
 
 
 def _pose_stage(make_estimator: Callable[[], PoseEstimator], needs: PoseNeed) -> PoseStage:
-    estimator = make_estimator()
+    estimator = made("pose", make_estimator)
     if needs is PoseNeed.HEATMAPS and estimator.gives is not PoseNeed.HEATMAPS:
         raise ConfigError(
             "pose: expected heat-maps, which the embedder needs, got a pose without; choose pose=rtmpose_onnx"
@@ -265,13 +265,13 @@ def _pose_stage(make_estimator: Callable[[], PoseEstimator], needs: PoseNeed) ->
 
 
 def _embedding_stage(make_embedder: Callable[[], Embedder], min_quality: float) -> EmbeddingStage:
-    return EmbeddingStage(make_embedder(), min_quality=min_quality)
+    return EmbeddingStage(made("embedder", make_embedder), min_quality=min_quality)
 
 
 def _matcher(make_gallery: Callable[[], Gallery], matcher: MatcherConfig, site: SiteConfig, ground: Ground) -> Matcher:
     start = matcher.calibration
     return Matcher(
-        make_gallery(),
+        made("gallery", make_gallery),
         Calibration(
             DistanceModel(start.same_mean, start.same_std, start.different_mean, start.different_std),
             caution=start.caution,
@@ -337,7 +337,7 @@ def _alert_engine(
     make_rules: list[Callable[[], AlertRule]], alerting: AlertingConfig, names: Mapping[int, str], has_clips: bool
 ) -> AlertEngine:
     return AlertEngine(
-        [make_rule() for make_rule in make_rules],
+        [made("alerts", make_rule) for make_rule in make_rules],
         cooldown_s=alerting.cooldown_s,
         max_open=alerting.max_open,
         max_parts=alerting.max_parts,

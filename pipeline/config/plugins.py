@@ -13,7 +13,7 @@ from types import UnionType
 from typing import Any, Unpack, get_args, get_origin, get_type_hints
 
 from pipeline.core.camera_uri import file_path, parse_camera
-from pipeline.core.errors import ConfigError, MissingDependencyError
+from pipeline.core.errors import ConfigError, MissingDependencyError, blaming
 
 ALLOWED = ("models.", "connectors.", "pipeline.alerts.")
 """Prefixes of the plug-ins that a configuration may name; otherwise it could call any function of Python."""
@@ -70,20 +70,27 @@ def build(
     factory = _bind(node, key, inspect.Signature.bind, leading, prefixes=_prefixes(allow))
     check = getattr(factory.func, "preflight", None)
     if preflight and check is not None:
-        check(**factory.keywords)
+        with blaming(key, factory.func):
+            check(**factory.keywords)
     return factory
 
 
-def check_outside(factory: Callable[[], Any]) -> None:
+def check_outside(factory: Callable[[], Any], key: str) -> None:
     """Let a sink's class check what is outside the program, if it has a ``check``; nothing is constructed.
 
+    Args:
+        factory: Of the sink.
+        key: Its key in the configuration, for messages.
+
     Raises:
+        PluginError: If the check raises what it should not.
         ConfigError: If the sink could not work.
     """
     assert isinstance(factory, partial)
     check = getattr(factory.func, "check", None)
     if check is not None:
-        check(**factory.keywords)
+        with blaming(key, factory.func):
+            check(**factory.keywords)
 
 
 def attribute(factory: Callable[[], Any], name: str) -> Any:

@@ -1,4 +1,4 @@
-"""All errors that this project raises, as one tree.
+"""All errors that this project raises, as one tree, and how those of plug-ins become one of them.
 
 ::
 
@@ -17,11 +17,19 @@
     |   +-- LedgerHeldError
     |   +-- ProcessLostError
     +-- EmbeddingSpaceError
+    +-- PluginError
 
 A message reads *what: expected …, got …; do …*. It is never empty.
 """
 
-from typing import ClassVar
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import ClassVar, TypeVar
+
+Made = TypeVar("Made")
 
 
 class ReidError(Exception):
@@ -118,3 +126,39 @@ class ProcessLostError(ConnectorError):
 
 class EmbeddingSpaceError(ReidError):
     """Vectors of two different models would have been compared."""
+
+
+class PluginError(ReidError):
+    """A plug-in raised what its contract does not allow: a fault in its code."""
+
+
+@contextmanager
+def blaming(key: str, plugin: object) -> Iterator[None]:
+    """Name a plug-in in whatever is raised inside, unless it is an error that its contract allows.
+
+    Args:
+        key: Of the configuration, such as ``sink.kafka``.
+        plugin: The plug-in, or its class.
+
+    Raises:
+        PluginError: In place of an error that is none of ours.
+    """
+    try:
+        yield
+    except ReidError:
+        raise
+    except Exception as error:  # a plug-in is anybody's code
+        kind = plugin if isinstance(plugin, type) else type(plugin)
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if frame.filename == getattr(sys.modules[kind.__module__], "__file__", None)]
+        at = (own or frames)[-1]
+        raise PluginError(
+            f"{key}: expected {kind.__module__}.{kind.__qualname__} to work, got {type(error).__name__}: {error} "
+            f"({at.filename}:{at.lineno}); correct it, or choose another"
+        ) from error
+
+
+def made(key: str, make: Callable[[], Made]) -> Made:
+    """Return a plug-in of a factory; an error of its constructor names it. See ``blaming``."""
+    with blaming(key, make.func if isinstance(make, partial) else make):
+        return make()

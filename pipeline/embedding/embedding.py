@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from pipeline.core import Embedder, Embedding, Tracklet, calls_of
+from pipeline.core.errors import blaming
 
 
 class EmbeddingStage:
@@ -21,7 +22,8 @@ class EmbeddingStage:
     def process(self, batch: Sequence[Tracklet]) -> list[Embedding | None]:
         """Return one embedding for each tracklet, in the same order; None for those left out."""
         usable = [tracklet for tracklet in batch if tracklet.qualities.max() >= self._min_quality]
-        found = dict(zip(usable, self._embedder.embed(usable), strict=True))
+        with blaming("embedder", self._embedder):
+            found = dict(zip(usable, self._embedder.embed(usable), strict=True))
         return [found.get(tracklet) for tracklet in batch]
 
     def flush(self) -> list[Embedding | None]:

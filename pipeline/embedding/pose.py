@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from pipeline.core import PoseEstimator, Tracklet, calls_of
+from pipeline.core.errors import blaming
 
 
 class PoseStage:
@@ -18,7 +19,8 @@ class PoseStage:
 
     def process(self, batch: Sequence[Tracklet]) -> list[Tracklet]:
         """Return the same tracklets, in the same order, with keypoints; of many cameras mixed."""
-        return self._estimator.estimate(batch)
+        with blaming("pose", self._estimator):
+            return self._estimator.estimate(batch)
 
     def flush(self) -> list[Tracklet]:
         """Return nothing: no tracklet is held."""

@@ -12,7 +12,7 @@ from pipeline.core.errors import ConnectorError, DataError, LedgerHeldError
 from pipeline.core.serialisation import serialise
 from pipeline.core.sqlite_files import why_failed
 from pipeline.ledger.commands import Outcome, SubmittedCommand, add_command, check_command
-from pipeline.ledger.erasure import Erasure, erase_files, footage_of, lines_with, places_with
+from pipeline.ledger.erasure import Erasure, erase_files, erase_stores, footage_of, lines_with, places_with
 from pipeline.ledger.export import renew_exports
 from pipeline.ledger.lease import is_locked
 from pipeline.ledger.ledger import Ledger
@@ -22,6 +22,7 @@ from pipeline.ledger.resolve import amended, describe, resolve
 from pipeline.ledger.snapshot import AT_REST, Saved
 from pipeline.ledger.tables import check_schema, connect
 from pipeline.ledger.undo import alerts_before
+from pipeline.ledger.unpublished import unpublished_records
 from pipeline.ledger.watchlist import unwatched
 
 Removed = tuple[dict[str, int], list[bytes]]
@@ -156,12 +157,20 @@ def _host_at_rest(ledger: Ledger, reader: LedgerReader, forget: Forget | None) -
         ledger.append(records(correction, alerts), entry=entry, outcomes=[outcome])
 
     async def erase(command: CorrectionCommand, correction: Correction, last_person_id: int) -> Removed:
-        folder = reader.path.parent
-        left = None if forget is None else forget(folder, ledger.saved(), command, correction)
+        folder, saved = reader.path.parent, ledger.saved()
+        left = None if forget is None else forget(folder, saved, command, correction)
         state, traces = left or (None, [])
-        removed, needles = ledger.erase(correction, records(correction), state=state, last_person_id=last_person_id)
-        from_files, excerpts = erase_files(folder, correction)
-        return removed | from_files, [*needles, *traces, *excerpts]
+        removed, needles = ledger.erase(
+            correction,
+            records(correction),
+            state=state,
+            last_person_id=last_person_id,
+            unpublished=lambda saved: unpublished_records(saved, reader, correction),
+        )
+        erased, marks = erase_files(folder, correction, saved.marks)
+        ledger.note_published(marks, until=saved.published)
+        from_stores, excerpts = erase_stores(folder, correction.parts)
+        return removed | erased | from_stores, [*needles, *traces, *excerpts]
 
     async def call(function: Callable[..., Any], *arguments: object) -> Any:
         return function(*arguments)

@@ -5,9 +5,10 @@ import mmap
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -163,8 +164,8 @@ def _redact_commands(database: sqlite3.Connection, person_ids: Set[int], parts: 
     return num_commands
 
 
-def erase_lines(path: Path, correction: Correction) -> int:
-    """Remove erased people from a file of JSON lines; return how many lines were removed or changed."""
+def about(correction: Correction) -> Callable[[dict[str, Any]], bool]:
+    """Return what says of a message, as schemas describe it, whether it is about erased people alone."""
     parts = {(str(part.track_id), part.part) for part in correction.parts}
     people = set(correction.person_ids)
 
@@ -176,7 +177,20 @@ def erase_lines(path: Path, correction: Correction) -> int:
             return bool(named and parts.issuperset(named)) or people.issuperset(message["person_ids"])
         return message.get("event") == "alert" and message["person_id"] in people
 
+    return is_about
+
+
+def erase_lines(path: Path, correction: Correction) -> list[tuple[int, int]]:
+    """Remove erased people from a file of JSON lines.
+
+    Returns:
+        Where each line was that was removed or changed, and by how much it is shorter now, bytes.
+    """
+    is_about = about(correction)
+
     def changed(line: bytes) -> bytes:
+        if not line.endswith(b"\n"):  # the half line of a run that was killed; the one that goes on writes it again
+            return b""
         message = json.loads(line)
         if is_about(message):
             return b""
@@ -197,27 +211,41 @@ def _drop_evidence(message: dict[str, Any], parts: Iterable[TrackPart]) -> bool:
     return num_dropped > 0
 
 
-def erase_files(folder: Path, correction: Correction) -> tuple[dict[str, int], list[bytes]]:
+def erase_files(
+    folder: Path, correction: Correction, marks: Mapping[str, str]
+) -> tuple[dict[str, int], dict[str, str]]:
     """Remove erased people from the files of a run that has ended.
 
     JSON lines and MOT text lose their lines. Annotated videos and image grids, which show many people, are deleted.
-    Other SQLite files lose the rows of these parts, see ``erase_stores``.
+    ``erase_stores`` does the rest.
+
+    Args:
+        folder: Of the run.
+        correction: ERASED, with every number the people had and every part of a track that showed them.
+        marks: The marks of sinks; those of files of lines are lengths by the name of the file.
 
     Returns:
-        How much was removed, by place, and fragments of it for the check.
+        How much was removed, by place, and the marks as they are now.
     """
     removed = {}
+    marks = dict(marks)
     for path in sorted(folder.glob("*.jsonl")):
-        removed[path.name] = erase_lines(path, correction)
+        shorter = erase_lines(path, correction)
+        removed[path.name] = len(shorter)
+        for sink, mark in marks.items():
+            lengths = json.loads(mark)
+            if isinstance(lengths, dict) and isinstance(length := lengths.get(path.name), int):
+                lengths[path.name] = length - sum(by for at, by in shorter if at < length)
+                marks[sink] = json.dumps(lengths)
     people = {str(person_id).encode() for person_id in correction.person_ids}
     for path in sorted(folder.glob("mot/*.txt")):
-        removed[f"mot/{path.name}"] = _rewritten(path, lambda line: b"" if line.split(b",", 2)[1] in people else line)
+        shorter = _rewritten(path, lambda line: b"" if line.split(b",", 2)[1] in people else line)
+        removed[f"mot/{path.name}"] = len(shorter)
     for path in sorted(folder.glob("annotated/*.*")):
         if path.suffix != ".sqlite":
             path.unlink()
             removed[f"annotated/{path.name}"] = 1
-    from_stores, needles = erase_stores(folder, correction.parts)
-    return removed | from_stores, needles
+    return removed, marks
 
 
 def erase_stores(folder: Path, parts: Sequence[TrackPart]) -> tuple[dict[str, int], list[bytes]]:
@@ -295,13 +323,14 @@ def _holds(path: Path, needles: Iterable[bytes]) -> bool:
         return any(data.find(needle) >= 0 for needle in needles if needle)
 
 
-def _rewritten(path: Path, changed: Callable[[bytes], bytes]) -> int:
-    """Write a file again with its lines changed, or removed if nothing is left; return how many that were."""
+def _rewritten(path: Path, changed: Callable[[bytes], bytes]) -> list[tuple[int, int]]:
+    """Write a file again with its lines changed, or removed if nothing is left; return as ``erase_lines``."""
     lines = path.read_bytes().splitlines(keepends=True)
     kept = [changed(line) if line.strip() else line for line in lines]
-    num_changed = sum(old != new for old, new in zip(lines, kept, strict=True))
-    if num_changed:
+    starts = accumulate(map(len, lines), initial=0)
+    shorter = [(at, len(old) - len(new)) for at, old, new in zip(starts, lines, kept, strict=False) if old != new]
+    if shorter:
         unfinished = path.with_name(f".{path.name}")
         unfinished.write_bytes(b"".join(kept))
         os.replace(unfinished, path)
-    return num_changed
+    return shorter

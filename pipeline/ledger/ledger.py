@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from math import inf
 from pathlib import Path
@@ -19,8 +19,9 @@ from pipeline.ledger.erasure import NEEDLE_BYTES, digest_of, redact
 from pipeline.ledger.events import Row, to_row
 from pipeline.ledger.hash_chain import START, link
 from pipeline.ledger.lease import Lease, is_locked
-from pipeline.ledger.snapshot import FORGOTTEN, Entry, Saved
+from pipeline.ledger.snapshot import FORGOTTEN, OWED, Entry, Saved
 from pipeline.ledger.tables import connect, make_tables, note_last_person_id
+from pipeline.ledger.unpublished import StoredRecord
 
 MIN_JOURNAL_BYTES = 4_000_000
 """Bytes of journal below which no snapshot is made. Chosen because a shorter journal is replayed in a moment; a larger
@@ -96,18 +97,31 @@ class Ledger:
         """Whether the journal is larger than the last snapshot; so all snapshots stay within a few times the input."""
         return self._journal_bytes >= max(MIN_JOURNAL_BYTES, self._snapshot_bytes)
 
-    def save(self, state: bytes) -> None:
-        """Replace the journal by a snapshot of the state that it led to."""
+    def save(self, state: bytes, unpublished: Sequence[StoredRecord] = ()) -> None:
+        """Replace the journal by a snapshot of the state that it led to.
+
+        Args:
+            state: The snapshot.
+            unpublished: Records of the journal that sinks may lack.
+        """
         with self._transaction():
             row = self._database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'journal'").fetchone()
             self._database.execute(
                 "INSERT OR REPLACE INTO snapshot VALUES (1, ?, ?, ?)", (row[0] if row else 0, state, self._chain)
             )
             self._database.execute("DELETE FROM journal")
+            if unpublished:
+                self._note(OWED, {"records": unpublished})
         self._journal_bytes, self._snapshot_bytes = 0, len(state)
 
     def erase(
-        self, correction: Correction, records: Sequence[Record], *, state: bytes | None, last_person_id: int
+        self,
+        correction: Correction,
+        records: Sequence[Record],
+        *,
+        state: bytes | None,
+        last_person_id: int,
+        unpublished: Callable[[Saved], Sequence[StoredRecord]],
     ) -> tuple[dict[str, int], list[bytes]]:
         """Write that people are erased, and empty all rows about them; the free pages are overwritten.
 
@@ -117,34 +131,44 @@ class Ledger:
             state: A snapshot without these people. None if no matcher is running to make one: then the appearance of
                 all people is forgotten, and a run that goes on from here knows only which numbers are taken.
             last_person_id: The highest number that a person has had.
+            unpublished: Returns the records that sinks may lack, once the rows are empty; see ``unpublished_records``.
 
         Returns:
             How much was removed, by kind, and fragments of it to search files for.
         """
+        saved = self.saved()
         with self._transaction():
-            old = [row[0] for row in self._rows("SELECT body FROM journal UNION ALL SELECT body FROM snapshot")]
+            inputs = f"SELECT body FROM journal WHERE kind <> '{OWED}'"
+            old = [row[0] for row in self._rows(f"{inputs} UNION ALL SELECT body FROM snapshot")]
             self._chain = self._write(records)
             removed, needles = redact(self._database, correction)
-            if state is None:
-                self._forget({"last_person_id": last_person_id})
-                needles += [body[len(body) // 2 :][:NEEDLE_BYTES] for body in old]
-                removed["snapshots and inputs"] = len(old)
-        if state is not None:
-            self.save(state)
+        owed = unpublished(saved)
+        if state is None:
+            self.forget(last_person_id, owed)
+            fragments = [body[len(body) // 2 :][:NEEDLE_BYTES] for body in old]  # may be of others, who stay
+            needles += [each for each in fragments if not any(each in body for _, body in owed)]
+            removed["snapshots and inputs"] = len(old)
+        else:
+            self.save(state, owed)
         for statement in ("PRAGMA wal_checkpoint(TRUNCATE)", "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
             # While a reader is active, old pages may stay in the log; the check of the erasure then reports them.
             with suppress(sqlite3.OperationalError):
                 self._database.execute(statement).fetchall()
         return removed, needles
 
-    def forget(self, forgotten: Mapping[str, object]) -> None:
+    def forget(self, last_person_id: int, unpublished: Sequence[StoredRecord]) -> None:
         """Let everybody be a stranger to a run that goes on from here: numbers, names and events stay.
 
         Args:
-            forgotten: What such a run starts with: the fields of the reducer's event.
+            last_person_id: The highest number that a person has had.
+            unpublished: Records that sinks may lack.
         """
         with self._transaction():
-            self._forget(forgotten)
+            self._database.execute("DELETE FROM journal")
+            self._database.execute("DELETE FROM snapshot")
+            is_ended = self._rows("SELECT 1 FROM published WHERE marks = '{}'") != []
+            self._note(FORGOTTEN, {"last_person_id": last_person_id, "is_ended": is_ended})
+            self._note(OWED, {"records": unpublished})
         self._journal_bytes = self._snapshot_bytes = 0
 
     def compact(self, *, retention_s: float, max_events: int) -> int:
@@ -246,12 +270,9 @@ class Ledger:
         )
         return rows[-1][-1] if rows else self._chain
 
-    def _forget(self, forgotten: Mapping[str, object]) -> None:
-        """Replace snapshot and journal, in the present transaction."""
-        self._database.execute("DELETE FROM journal")
-        self._database.execute("DELETE FROM snapshot")
-        is_ended = self._rows("SELECT 1 FROM published WHERE marks = '{}'") != []
-        entry = FORGOTTEN, serialise({"is_ended": is_ended, **forgotten}), self._chain
+    def _note(self, kind: str, event: Mapping[str, object]) -> None:
+        """Write an entry of the journal, in the present transaction."""
+        entry = kind, serialise(event), self._chain
         self._database.execute("INSERT INTO journal (kind, body, chain) VALUES (?, ?, ?)", entry)
 
     @contextmanager

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 AT_REST = "order at rest"
 """Kind of a journal entry: a command that was applied while no matcher was running."""
 FORGOTTEN = "forgotten"
-"""Kind of a journal entry: a person was erased while no matcher was running that could make a snapshot without them."""
+"""Kind of a journal entry: what people look like was forgotten, by order or with a person who was erased."""
+OWED = "owed"
+"""Kind of a journal entry: records that sinks may lack, of inputs that were removed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,12 @@ from typing import Any
 from pipeline.alerts.engine import AlertEngine
 from pipeline.association.matcher import Matcher
 from pipeline.core import Alert, Correction, CorrectionCommand, Embedding, Sighting, Sink, TrackPart
+from pipeline.core.errors import made
 from pipeline.core.view_event import ViewReport
 from pipeline.ledger import Ledger, LedgerReader, Outcome
 from pipeline.ledger.apply import CommandHost, Removed, apply_command
 from pipeline.ledger.erasure import erase_stores
+from pipeline.ledger.unpublished import unpublished_records
 from pipeline.runtime.deliveries import Acknowledgement
 from pipeline.runtime.event_time import EventTimeBuffer, Item
 from pipeline.runtime.reducer import (
@@ -94,7 +96,8 @@ class MatchActor:
             lambda people: self._reducer.match.next_person_id, self._apply, self._erase, asyncio.to_thread
         )
         self._sinks: SinkFanout[tuple[float, int]] = SinkFanout(
-            {name: make_sink() for name, make_sink in make_sinks.items()}, may_call=lambda: self._ledger.lease.is_fresh
+            {name: made(f"sink.{name}", make) for name, make in make_sinks.items()},
+            may_call=lambda: self._ledger.lease.is_fresh,
         )
         self._buffer = EventTimeBuffer(camera_ids, window_s=window_s, max_lateness_s=max_lateness_s)
         self._flush_every_s = flush_every_s
@@ -303,11 +306,15 @@ class MatchActor:
     async def _erase(self, command: CorrectionCommand, correction: Correction, last_person_id: int) -> Removed:
         """Forget a person in the matcher, the ledger, the sinks and the stores beside them."""
         await self._sinks.settle(SETTLE_S)
-        await self._flush()  # records in the journal could not be published again after the erasure
+        await self._flush()  # what is not safe by then is kept for the sinks; the journal goes
         traces = self._reducer.match.traces_of(correction.person_ids)
         records = self._reducer.apply(AppliedCommand(command, correction))
         removed, needles = self._ledger.erase(
-            correction, records, state=self._reducer.snapshot(), last_person_id=last_person_id
+            correction,
+            records,
+            state=self._reducer.snapshot(),
+            last_person_id=last_person_id,
+            unpublished=lambda saved: unpublished_records(saved, self._reader, correction),
         )
         await self._sinks.write(records)  # a sink takes back what it wrote about the person
         await self._flush()

@@ -16,7 +16,8 @@ from pipeline.core.track import ENROLLED
 from pipeline.core.view_event import ViewReport
 from pipeline.ledger import Saved
 from pipeline.ledger.ledger import chained
-from pipeline.ledger.snapshot import AT_REST, FORGOTTEN
+from pipeline.ledger.snapshot import AT_REST, FORGOTTEN, OWED
+from pipeline.ledger.unpublished import RECORDS, StoredRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +71,24 @@ class Forgotten:
     Attributes:
         last_person_id: The highest number that was given.
         is_ended: The run had ended.
-        unpublished: Records that sinks may lack: the kind of each, and the record serialised.
     """
 
     last_person_id: int
     is_ended: bool = False
-    unpublished: Sequence[tuple[str, bytes]] = ()
-
-    def records(self) -> list[Record]:
-        """Return the records that sinks may lack, in order."""
-        return [deserialise(body, RECORDS[kind]) for kind, body in self.unpublished]
 
 
-InputEvent = Window | TimePassed | Forgotten | Enrolment | AppliedCommand | EndOfStream
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """Records that sinks may lack, of inputs that were removed; nothing follows from them.
+
+    Attributes:
+        records: The kind of each, and the record serialised.
+    """
+
+    records: Sequence[StoredRecord]
+
+
+InputEvent = Window | TimePassed | Forgotten | Owed | Enrolment | AppliedCommand | EndOfStream
 KINDS: dict[str, type[Any]] = {
     "window": Window,
     "time": TimePassed,
@@ -90,11 +96,12 @@ KINDS: dict[str, type[Any]] = {
     "order": AppliedCommand,
     AT_REST: AppliedCommand,
     FORGOTTEN: Forgotten,
+    OWED: Owed,
     "ending": EndOfStream,
 }
 """Input events by the kind under which the journal of a ledger stores them."""
-RECORDS: dict[str, type[Any]] = {"sighting": Sighting, "correction": Correction, "alert": Alert}
-"""Records by the kind under which a ledger stores them."""
+WITHOUT_RUN = (AT_REST, FORGOTTEN, OWED)
+"""Kinds of what happened while no run went on, or beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,18 +181,18 @@ class Reducer:
         chain, unpublished = saved.chain, list[Record]()
         for entry in saved.entries:
             event = deserialise(entry.body, KINDS[entry.kind])
-            records = self.apply_at_rest(event) if entry.kind in (AT_REST, FORGOTTEN) else self.apply(event)
+            records = self.apply_at_rest(event) if entry.kind in WITHOUT_RUN else self.apply(event)
             rows = chained(chain, records)
             # Commands at rest were applied without the rules that raise alerts.
-            if entry.kind not in (AT_REST, FORGOTTEN) and (rows[-1][-1] if rows else chain) != entry.chain:
+            if entry.kind not in WITHOUT_RUN and (rows[-1][-1] if rows else chain) != entry.chain:
                 raise LedgerChangedError(
                     f"{folder / 'ledger.sqlite'}: expected to come to the same events again, got others: the "
                     "configuration or the program changed since the run was interrupted; start it once more as it was "
                     f"and stop it in order, or {way_on}"
                 )
             chain = entry.chain
-            if isinstance(event, Forgotten):
-                records = event.records()
+            if isinstance(event, Owed):
+                records = [deserialise(body, RECORDS[kind]) for kind, body in event.records]
             unpublished += records if entry.number > saved.published else []
         return unpublished
 
@@ -206,6 +213,8 @@ class Reducer:
         if isinstance(event, Forgotten):
             self.match.reserve(event.last_person_id)
             self.is_ended = event.is_ended
+            return []
+        if isinstance(event, Owed):
             return []
         if isinstance(event, Enrolment):
             self.match.enrol(event.person_id, event.embedding)

@@ -15,7 +15,7 @@ from math import inf
 from typing import Generic, TypeVar
 
 from pipeline.core import Record, RemoteSink, RewindableSink, Sink
-from pipeline.core.errors import SinkBusyError
+from pipeline.core.errors import SinkBusyError, blaming
 from pipeline.core.sink_report import SinkReport
 from pipeline.runtime.sink_thread import SinkThread
 
@@ -100,7 +100,7 @@ class SinkFanout(Generic[Note]):
                     break
                 await asyncio.to_thread(remote.wait_for_room, ROOM_POLL_S)
         for name, sink in self._local.items():
-            await self._retry(name, partial(sink.write, records))
+            await self._retry(name, sink, partial(sink.write, records))
 
     async def try_to_flush(self, note: Note) -> Flush[Note] | None:
         """Flush every local sink once, ask the remote ones, and return the newest flush that all sinks have safe.
@@ -109,9 +109,9 @@ class SinkFanout(Generic[Note]):
         """
         loop = asyncio.get_running_loop()
         is_safe = True
-        for sink in self._local.values():
+        for name, sink in self._local.items():
             try:
-                await loop.run_in_executor(None, sink.flush)
+                await loop.run_in_executor(None, _named(name, sink, sink.flush))
             except SinkBusyError:
                 self._num_retries += 1
                 is_safe = False
@@ -134,7 +134,7 @@ class SinkFanout(Generic[Note]):
     async def flush(self) -> bool:
         """Flush every sink, wait for the busy ones, and return whether all have everything safe."""
         for name, sink in self._local.items():
-            await self._retry(name, sink.flush)
+            await self._retry(name, sink, sink.flush)
         for name, remote in self._remote.items():
             while not await asyncio.to_thread(remote.wait_until_safe, min(ROOM_POLL_S, self._patience_s())):
                 if self._patience_s() <= 0:
@@ -147,7 +147,7 @@ class SinkFanout(Generic[Note]):
         loop = asyncio.get_running_loop()
         for close in [
             *(remote.close for remote in self._remote.values()),
-            *(sink.close for sink in self._local.values()),
+            *(_named(name, sink, sink.close) for name, sink in self._local.items()),
         ]:
             await loop.run_in_executor(None, close)
 
@@ -175,12 +175,12 @@ class SinkFanout(Generic[Note]):
         logger.error("sink %s is still busy and waited for no longer: %s", name, why)
         self.behind[name] = None
 
-    async def _retry(self, name: str, call: Callable[[], None]) -> None:
+    async def _retry(self, name: str, sink: Sink, call: Callable[[], None]) -> None:
         """Call a sink until it is no longer busy, or patience ends."""
         loop = asyncio.get_running_loop()
         while True:
             try:
-                await loop.run_in_executor(None, call)
+                await loop.run_in_executor(None, _named(name, sink, call))
             except SinkBusyError as busy:
                 self._num_retries += 1
                 if self._patience_s() <= 0:
@@ -189,3 +189,13 @@ class SinkFanout(Generic[Note]):
                 await asyncio.sleep(min(busy.retry_after_s, self._patience_s()))
             else:
                 return
+
+
+def _named(name: str, sink: Sink, call: Callable[[], None]) -> Callable[[], None]:
+    """Return a call of a sink whose errors name it."""
+
+    def named() -> None:
+        with blaming(f"sink.{name}", sink):
+            call()
+
+    return named

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from pipeline.core import Record, RemoteSink, ReportingSink
-from pipeline.core.errors import SinkBusyError
+from pipeline.core.errors import SinkBusyError, blaming
 from pipeline.core.sink_report import SinkReport
 
 logger = logging.getLogger(__name__)
@@ -17,6 +17,10 @@ MAX_QUEUED = 1000
 
 MAY_CALL_POLL_S = 0.5
 """Seconds between two looks whether a sink may be called again. More delay it after the process had stood still."""
+
+IDLE_FLUSH_S = 10.0
+"""Seconds between two flushes of a sink that has nothing to do, to notice, and say, that its receiver is away.
+A longer time lets a site rely on a receiver that would take no alert."""
 
 STOP_S = 10.0
 """Seconds that a call in progress may take when the sink is closed. A longer time delays the end of a run."""
@@ -56,6 +60,7 @@ class SinkThread:
         self._refusal: str | None = None
         self.num_retries = 0
         self.num_dropped = 0
+        self._look_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name=f"sink-{name}", daemon=True)
         self._thread.start()
 
@@ -127,7 +132,8 @@ class SinkThread:
         if self._thread.is_alive():
             logger.error("sink %s: a call still waits %g s after the end, and is abandoned", self._name, STOP_S)
             return
-        self._sink.close()
+        with blaming(f"sink.{self._name}", self._sink):
+            self._sink.close()
 
     def _check(self) -> None:
         if self._failure is not None:
@@ -161,20 +167,25 @@ class SinkThread:
     def _step(self) -> bool:
         """Make one call to the sink; return whether to go on."""
         with self._changed:
-            self._changed.wait_for(lambda: self._queue or self._wants_flush() or self._is_closing)
+            self._changed.wait_for(
+                lambda: self._queue or self._wants_flush() or self._is_closing,
+                max(0.0, self._look_at - time.monotonic()),
+            )
             if self._is_closing:
                 return False
+            self._look_at = time.monotonic() + IDLE_FLUSH_S
             if not self._may_call():
                 self._changed.wait_for(lambda: self._is_closing, MAY_CALL_POLL_S)
                 return True
-            is_flush = self._wants_flush() and (not self._queue or self._queue[0][0] > self._flush_until)
+            is_flush = not self._queue or (self._wants_flush() and self._queue[0][0] > self._flush_until)
             position, records = (self._flush_until, []) if is_flush else self._queue[0]
             self._is_calling = not is_flush
         try:
-            if is_flush:
-                self._sink.flush()
-            else:
-                self._sink.write(records)
+            with blaming(f"sink.{self._name}", self._sink):
+                if is_flush:
+                    self._sink.flush()
+                else:
+                    self._sink.write(records)
         except SinkBusyError as busy:
             self.num_retries += 1
             self._refusal = str(busy)
@@ -183,7 +194,7 @@ class SinkThread:
         self._refusal = None
         with self._changed:
             if is_flush:
-                self._safe = position
+                self._safe = max(self._safe, position)
             else:
                 self._queue.popleft()
                 self._num_queued -= len(records)

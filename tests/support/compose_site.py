@@ -33,6 +33,12 @@ def why_no_engine() -> str | None:
     return None if found.returncode == 0 else f"no Docker engine answers: {found.stderr.strip()[:120]}"
 
 
+def compose_program() -> list[str]:
+    """Return how Docker Compose is called here: as a plug-in of docker, or by itself."""
+    has_plugin = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
+    return ["docker", "compose"] if has_plugin else ["docker-compose"]
+
+
 class Site:
     """The site of a compose file, in a project of its own.
 
@@ -51,9 +57,7 @@ class Site:
 
     def compose(self, *arguments: str, stdin: bytes | None = None) -> bytes:
         """Return what docker compose prints for a command."""
-        has_plugin = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
-        program = ["docker", "compose"] if has_plugin else ["docker-compose"]
-        command = [*program, "-p", PROJECT, "-f", str(self.file), *arguments]
+        command = [*compose_program(), "-p", PROJECT, "-f", str(self.file), *arguments]
         done = subprocess.run(command, input=stdin, capture_output=True, check=False)
         assert done.returncode == 0, f"{' '.join(command)}: {done.stderr.decode()[-2000:]}"
         return done.stdout

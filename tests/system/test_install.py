@@ -135,6 +135,20 @@ print(hashlib.sha256(open("yolo11n.pt", "rb").read()).hexdigest())
 """A network of random weights as both files that people have. It finds nobody, which is no matter here."""
 
 
+LOAD_CUDA_PROVIDER = """
+import ctypes, onnxruntime
+from pathlib import Path
+folder = Path(onnxruntime.__file__).parent / "capi"
+onnxruntime.preload_dlls()
+ctypes.CDLL(str(folder / "libonnxruntime_providers_shared.so"), mode=ctypes.RTLD_GLOBAL)
+try:
+    ctypes.CDLL(str(folder / "libonnxruntime_providers_cuda.so"))
+except OSError as error:
+    print(error)
+"""
+"""Loads what ``device=cuda`` loads, and prints the library that is missing."""
+
+
 def with_extras(python: Path, wheel: Path, *extras: str) -> None:
     """Install extras on top of what is there, and look whether ``passerby doctor`` finds them."""
     install(python, f"{wheel}[{','.join(extras)}]")
@@ -177,10 +191,21 @@ def test_a_documented_line_installs_what_it_names(wheel: Path, tmp_path: Path, l
     done = subprocess.run(command, shell=True, cwd=ROOT, env=ALONE | here, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{command}: {done.stdout[-1000:]}{done.stderr[-3000:]}"
     found = run(folder / "bin/passerby", "doctor", cwd=tmp_path)
-    for extra in set(re.findall(r"\w+", "".join(re.findall(r"\[(.*)\]", line)))) - {
-        "gpu"
-    }:  # of it, doctor names devices
+    for extra in re.findall(r"\w+", "".join(re.findall(r"\[(.*)\]", line))):
         assert re.search(rf"^ok +extra {extra} ", found, re.MULTILINE), found
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(3600)
+def test_one_command_installs_the_builds_for_gpus_and_runs_them(wheel: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "environment", with_pip=True)
+    python = tmp_path / "environment/bin/python"
+    install(python, wheel)
+    printed = passerby(python, "doctor", "--install", "gpu", cwd=tmp_path, timeout_s=3000)
+    print(printed)
+    assert printed.endswith(("device=cuda works here\n", "they find no GPU here: device=cpu\n"))
+    missing = run(python, "-c", LOAD_CUDA_PROVIDER, cwd=tmp_path)
+    assert missing == "" or missing.startswith("libcuda.so.1")  # comes with the driver of a GPU
 
 
 @pytest.mark.nightly

@@ -17,14 +17,13 @@ from importlib import metadata
 from importlib.util import find_spec
 
 import av
-import onnxruntime
 import yaml
 from rich.table import Table
 from rich.text import Text
 
 from connectors.sources.hardware_decoding import DEVICES, why_not
 from models.weights.store import CATALOGUE, locate_weights
-from pipeline.cli.installation.mmpose import install
+from pipeline.cli.installation import gpu, mmpose
 from pipeline.cli.printing import print_table
 from pipeline.core.errors import ReidError, WeightsError
 
@@ -56,6 +55,8 @@ EXTRAS = {
     "world": ("warp", "cameras of a synthetic world"),
 }
 """Extra: a module that it brings, and what it is for."""
+INSTALLERS = {"gpu": gpu.install, "mmpose": mmpose.install}
+"""What ``--install`` offers."""
 CODECS = ("h264", "hevc", "av1", "vp9", "mjpeg")
 BROKER_TIMEOUT_MS = 5000
 TIME_ERROR = 5
@@ -90,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = make_parser().parse_args(arguments)
     if options.install:
         try:
-            install()
+            INSTALLERS[options.install]()
         except ReidError as error:
             print(f"error: {error}", file=sys.stderr)
             return error.exit_code
@@ -112,7 +113,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="passerby doctor", description=__doc__)
     parser.add_argument("--broker", default=os.environ.get("KAFKA_BOOTSTRAP_SERVERS"), help="a Kafka broker, host:port")
     parser.add_argument(
-        "--install", choices=["mmpose"], help="install what pip alone cannot, into this environment, and try it"
+        "--install", choices=sorted(INSTALLERS), help="install what pip alone cannot, into this environment, and try it"
     )
     return parser
 
@@ -151,17 +152,20 @@ def devices() -> list[Finding]:
 
 
 def _onnx_runtime() -> Finding:
-    installed = [name for name in ("onnxruntime", "onnxruntime-gpu") if _version(name)]
-    if len(installed) == 2:
-        return Finding(
-            State.NOTE,
-            "ONNX Runtime",
-            "onnxruntime and onnxruntime-gpu are both installed, and share their files; docs/sizing.md says how to "
-            "have one",
-        )
+    if both := _both("onnxruntime", "onnxruntime-gpu"):
+        return Finding(State.MISSING, "ONNX Runtime", both)
+    import onnxruntime  # fails where the files of both builds are mixed
+
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         return Finding(State.OK, "ONNX Runtime", f"{onnxruntime.__version__}, offers CUDA: device=cuda")
     return Finding(State.OK, "ONNX Runtime", f"{onnxruntime.__version__}, no CUDA: device=cpu")
+
+
+def _both(*builds: str) -> str | None:
+    """Return what to do if two builds of a library, which share their files, are installed."""
+    if all(_version(name) for name in builds):
+        return f"{' and '.join(builds)} are both installed, and share their files: passerby doctor --install gpu"
+    return None
 
 
 def _torch() -> list[Finding]:
@@ -174,7 +178,9 @@ def _torch() -> list[Finding]:
 
 
 def _gallery() -> Finding:
-    import faiss
+    if both := _both("faiss-cpu", "faiss-gpu-cu12"):
+        return Finding(State.MISSING, "FAISS", both)
+    import faiss  # fails where the files of both builds are mixed
 
     number = faiss.get_num_gpus() if hasattr(faiss, "StandardGpuResources") else 0
     return Finding(

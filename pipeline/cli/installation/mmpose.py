@@ -6,22 +6,16 @@ build by itself, and pip finds no set of versions that satisfies all of them. Ea
 
 import hashlib
 import shutil
-import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 
-from pipeline.core.errors import ConfigError, MissingDependencyError
+from pipeline.cli.installation.pip_steps import Step, call, check_pip, take, try_run
+from pipeline.core.errors import ConfigError
 
 MODEL = "body_2d_keypoint/rtmpose/coco/rtmpose-t_8xb256-420e_coco-256x192.py"
 """The configuration of MMPose that is tried: its smallest network of COCO's 17 keypoints."""
-
-TRIED_SECONDS = 2.0
-"""Seconds of one camera of the demo that are tried; the first part of a track is complete after one second."""
 
 WRITE_RANDOM = """
 import sys
@@ -32,19 +26,6 @@ model = mmpose.init_model(sys.argv[1], None, device="cpu")
 torch.save({"state_dict": model.state_dict(), "meta": {"dataset_meta": model.dataset_meta}}, sys.argv[2])
 """
 """Writes a checkpoint of random numbers, with the numpy arrays that published ones hold."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One call of pip.
-
-    Attributes:
-        reason: Why it is a step of its own.
-        words: What pip is told to install, and how.
-    """
-
-    reason: str
-    words: tuple[str, ...]
 
 
 def steps() -> list[Step]:
@@ -83,44 +64,26 @@ def install() -> None:
     """
     if shutil.which("cc") is None and shutil.which("gcc") is None:
         raise ConfigError("doctor --install mmpose: expected a C compiler, got none; apt-get install gcc")
-    if find_spec("pip") is None:
-        raise ConfigError(f"doctor --install mmpose: expected pip in {sys.prefix}, got none; install Passerby with pip")
+    check_pip("mmpose")
     print("MMPose needs about 1 GB, and CUDA's libraries besides unless a CPU build of torch is installed", flush=True)
     for step in steps():
-        _pip(step)
-    _pip(torchvision_step())
+        take("mmpose", step)
+    take("mmpose", torchvision_step())
     _try()
-
-
-def _pip(step: Step) -> None:
-    print(f"{step.reason}: pip install {' '.join(step.words)}", flush=True)
-    _call([sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *step.words], step.reason)
 
 
 def _try() -> None:
     """Run two seconds of a camera with random numbers for keypoints."""
     mmpose = metadata.distribution("mmpose")
     config = Path(str(mmpose.locate_file("mmpose/.mim/configs"))) / MODEL
-    demo = Path(__file__).resolve().parents[3] / "connectors/synthetic/demo/north.mp4"
     print(f"a run with pose=mmpose pose.model_config={config}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "random.pth"
-        _call([sys.executable, "-c", WRITE_RANDOM, str(config), str(weights)], "a checkpoint of random numbers")
+        call(
+            "mmpose", "a checkpoint of random numbers", [sys.executable, "-c", WRITE_RANDOM, str(config), str(weights)]
+        )
         sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
-        words = [f"site.cameras={{north: {{uri: {demo}, seconds: {TRIED_SECONDS}}}}}", "runtime=inline", "pose=mmpose"]
-        words += [f"pose.model_config={config}", f"pose.weights={weights}", f"pose.sha256={sha256}"]
-        words += ["pose.gives=keypoints", "embedder=rapa_light", "embedder.weights=random", f"output_dir={folder}/run"]
-        _call([sys.executable, "-m", "pipeline.cli.main", "run", *words], "a run with pose=mmpose")
+        words = ["pose=mmpose", f"pose.model_config={config}", f"pose.weights={weights}", f"pose.sha256={sha256}"]
+        words += ["pose.gives=keypoints", "embedder=rapa_light", "embedder.weights=random"]
+        try_run("mmpose", *words)
     print("pose=mmpose works here")
-
-
-def _call(command: Sequence[str], name: str) -> None:
-    """Run a command; what it prints is shown only if it fails.
-
-    Raises:
-        MissingDependencyError: If it fails.
-    """
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    if done.returncode != 0:
-        print(done.stdout, file=sys.stderr)
-        raise MissingDependencyError(f"doctor --install mmpose: {name} failed, see above; mend it and try again")

@@ -13,8 +13,10 @@ from pipeline.camera.detection import letterbox
 from pipeline.camera.steady_size import SteadySize
 from pipeline.camera.view_watch import ViewWatch
 from pipeline.core import Frame, FrameStamp, LetterboxedFrame, Source
+from pipeline.core.errors import blaming
 from pipeline.core.view_event import ViewReport
 from pipeline.runtime.cameras.camera_clock import CameraClock
+from pipeline.runtime.cameras.picture_memory import keep_picture_memory
 from pipeline.runtime.plan import ALL_FRAMES, CameraIntake
 
 LOW_FPS = 4.0
@@ -87,6 +89,7 @@ class PacedFrames:
         clock: CameraClock,
         intake: CameraIntake = ALL_FRAMES,
     ) -> None:
+        keep_picture_memory()
         self._source = source
         self._input_hw = input_hw
         self._speed = speed
@@ -122,7 +125,8 @@ class PacedFrames:
         told = self.view.events
         while not self._closed.is_set():
             began = time.perf_counter()
-            frame = next(frames, None)
+            with blaming(f"site.cameras.{self._source.camera_id}", self._source):
+                frame = next(frames, None)
             if frame is None:
                 return
             self.read_at = time.monotonic()

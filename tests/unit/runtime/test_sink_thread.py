@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from connectors.sinks.webhook import WebhookSink
 from pipeline.core import Alert, Record, Severity, TrackId
 from pipeline.core.errors import ConnectorError, SinkBusyError
 from pipeline.core.sink_report import SinkReport
+from pipeline.runtime import sink_thread
 from pipeline.runtime.sink_fanout import SinkFanout
 from pipeline.runtime.sink_thread import SinkThread
 
@@ -129,6 +130,28 @@ def test_why_a_sink_takes_nothing_is_reported_until_it_does() -> None:
     assert thread.wait_until_safe(5.0)
     assert thread.report() == SinkReport()
     thread.close()
+
+
+def test_a_receiver_that_is_away_is_noticed_before_there_is_anything_to_deliver(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sink_thread, "IDLE_FLUSH_S", 0.05)
+    gate = Gate()
+    thread = SinkThread("gate", gate)
+    wait_for(lambda: thread.report().refusal == "closed")
+    assert (thread.report().num_waiting, thread.safe, thread.wait_until_safe(0.0)) == (0, 0, True)
+    gate.opened.set()
+    wait_for(lambda: thread.report().refusal is None)
+    gate.opened.clear()
+    wait_for(lambda: thread.report().refusal == "closed")
+    thread.close()
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_what_overflows_is_dropped_from_the_front_and_counted() -> None:

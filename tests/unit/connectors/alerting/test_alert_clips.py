@@ -20,8 +20,6 @@ from connectors.sources.video_file import VideoFileSource
 from pipeline.core import (
     Alert,
     AlertState,
-    Correction,
-    CorrectionKind,
     Frame,
     FrameStamp,
     Monitor,
@@ -31,7 +29,7 @@ from pipeline.core import (
 )
 from pipeline.core.alert import clip_of
 from pipeline.core.errors import ConfigError
-from pipeline.ledger.erasure import erase_files
+from pipeline.ledger.erasure import erase_stores
 from pipeline.runtime.monitors import Monitors, show_packets
 
 TRACK = TrackId("east", 0, 1)
@@ -243,7 +241,7 @@ def test_the_clip_of_a_retracted_alert_is_deleted(tmp_path: Path, video: Path) -
 
 
 def erase(folder: Path, part: TrackPart) -> tuple[dict[str, int], list[bytes]]:
-    return erase_files(folder, Correction(CorrectionKind.ERASED, (1,), "ann", 0.0, (part,)))
+    return erase_stores(folder, [part])
 
 
 def test_a_clip_goes_with_everybody_who_is_in_it(tmp_path: Path, video: Path) -> None:

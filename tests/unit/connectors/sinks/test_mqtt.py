@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -65,6 +65,17 @@ def deliver(sink: MqttSink, *alerts: Alert) -> None:
     """Write alerts, and return once the broker has them."""
     sink.write(alerts)
     sink.flush()
+
+
+def until_taken(call: Callable[[], None]) -> None:
+    """Call a sink until it is no longer busy."""
+    give_up_at = time.monotonic() + 10
+    while True:
+        try:
+            return call()
+        except SinkBusyError as busy:
+            assert time.monotonic() < give_up_at
+            time.sleep(busy.retry_after_s)
 
 
 def put_picture(folder: Path, crop: bytes = b"crop", scene: bytes = b"scene") -> None:
@@ -176,16 +187,23 @@ def test_a_broker_that_goes_and_comes_back_gets_what_follows(tmp_path: Path, sin
     with pytest.raises(SinkBusyError):
         deliver(sink, ENDED)
     with mqtt_broker(tmp_path, port):
-        give_up_at = time.monotonic() + 10
-        while True:
-            try:
-                sink.write([ENDED])
-                sink.flush()
-                break
-            except SinkBusyError as busy:
-                assert time.monotonic() < give_up_at
-                time.sleep(busy.retry_after_s)
+        until_taken(lambda: deliver(sink, ENDED))
         assert json.loads(retained(port)[INCIDENT])["ended_at"] == 9.0
+
+
+def test_a_broker_that_is_away_is_said_before_there_is_an_alert(tmp_path: Path, sinks: list[MqttSink]) -> None:
+    port = free_port()
+    sink = make_sink(sinks, tmp_path, port)
+    with pytest.raises(SinkBusyError, match=rf"sink\.mqtt: expected 127\.0\.0\.1:{port} .*refused"):
+        sink.flush()
+    with mqtt_broker(tmp_path, port):
+        until_taken(sink.flush)
+        subscriber = Subscriber(port, "passerby/status")
+        subscriber.wait_for(lambda: bool(subscriber.messages))
+        assert subscriber.messages[-1][1] == b"online"
+        subscriber.close()
+    with pytest.raises(SinkBusyError, match=r"sink\.mqtt: expected 127\.0\.0\.1"):
+        sink.flush()
 
 
 def test_the_broker_says_offline_once_the_sink_is_closed(tmp_path: Path, port: int, sinks: list[MqttSink]) -> None:

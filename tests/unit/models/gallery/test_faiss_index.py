@@ -49,7 +49,7 @@ def test_what_makes_no_sense_is_refused(arguments: dict) -> None:
 def test_a_gpu_that_is_not_there_is_refused() -> None:
     if hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0:
         pytest.skip("there is one")
-    with pytest.raises(ConfigError, match="faiss-gpu"):
+    with pytest.raises(ConfigError, match="doctor --install gpu"):
         FaissGallery(device="cuda", threads=1, approximate_above=inf)
 
 

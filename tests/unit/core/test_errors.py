@@ -1,0 +1,120 @@
+"""A plug-in that raises what it should not is named in one line: its key, its class, the error and the line."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from factories import make_sighting
+from people import make_match, see
+
+from connectors.sinks.memory import MemorySink
+from pipeline.alerts.engine import AlertEngine
+from pipeline.camera.detection import DetectionStage
+from pipeline.config.plugins import build
+from pipeline.core import Alert, TrackId
+from pipeline.core.errors import ConfigError, PluginError, blaming, made
+from pipeline.embedding.embedding import EmbeddingStage
+from pipeline.embedding.pose import PoseStage
+from pipeline.runtime.sink_fanout import SinkFanout
+
+SIGHTING = make_sighting(1, TrackId("east", 0, 1))
+ALERT = Alert("dwell/1/1", "dwell", "info", 1, "east", 1.0, 1.0, "Stays.", ())  # type: ignore[arg-type]
+
+
+class Faulty(MemorySink):
+    """Raises a KeyError in the methods that are named; as any plug-in."""
+
+    name = "mine"
+    input_hw = (32, 32)
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__()
+        for fault in faults:
+            setattr(self, fault, self._fails)
+
+    def _fails(self, *_: object) -> Any:
+        raise KeyError("token")
+
+    def on_sighting(self, _: object) -> list[Alert]:
+        return []
+
+    on_tick = on_sighting
+
+
+class FaultyRemote(Faulty):
+    kinds = (Alert,)
+    may_drop = True
+
+
+def through(sink: Faulty) -> None:
+    async def main() -> None:
+        fanout = SinkFanout[None]({"mine": sink})
+        try:
+            await fanout.write([SIGHTING, ALERT])
+            await fanout.flush()
+        finally:
+            await fanout.close()
+
+    asyncio.run(main())
+
+
+def through_rule(rule: Faulty) -> None:
+    engine = AlertEngine([rule], cooldown_s=0.0, max_open=1, max_parts=1)  # type: ignore[list-item]
+    engine.process([SIGHTING])
+    engine.tick(1.0)
+
+
+CALLS: dict[str, tuple[str, Callable[[], Any]]] = {
+    "write": ("sink.mine", lambda: through(Faulty("write"))),
+    "flush": ("sink.mine", lambda: through(Faulty("flush"))),
+    "close": ("sink.mine", lambda: through(Faulty("close"))),
+    "remote write": ("sink.mine", lambda: through(FaultyRemote("write"))),
+    "remote flush": ("sink.mine", lambda: through(FaultyRemote("flush"))),
+    "remote close": ("sink.mine", lambda: through(FaultyRemote("close"))),
+    "detect": ("detector", lambda: DetectionStage(Faulty("detect"), min_score=0, min_height_px=0).process([])),  # type: ignore[arg-type]
+    "estimate": ("pose", lambda: PoseStage(Faulty("estimate")).process([])),  # type: ignore[arg-type]
+    "embed": ("embedder", lambda: EmbeddingStage(Faulty("embed"), min_quality=0).process([])),  # type: ignore[arg-type]
+    "on_sighting": ("alerts.mine", lambda: through_rule(Faulty("on_sighting"))),
+    "on_tick": ("alerts.mine", lambda: through_rule(Faulty("on_tick"))),
+    "nearest": ("gallery", lambda: make_match(gallery=Faulty("nearest")).process([see()])),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_plug_in_that_fails_is_named_in_one_line(call: str) -> None:
+    key, run = CALLS[call]
+    with pytest.raises(PluginError) as raised:
+        run()
+    expected = rf"{re.escape(key)}: expected test_errors\.Faulty\w* to work, got KeyError: 'token' \(.*\.py:\d+\)"
+    assert re.match(expected, str(raised.value))
+    assert "\n" not in str(raised.value)
+    assert raised.value.exit_code == 1
+
+
+def test_a_constructor_and_a_preflight_that_fail_are_named() -> None:
+    with pytest.raises(PluginError, match=r"sink\.mine: expected test_errors\.Broken to work, got ZeroDivision"):
+        made("sink.mine", Broken)
+    with pytest.raises(PluginError, match=r"detector: expected test_errors\.Broken to work, got IndexError"):
+        build({"_target_": "test_errors.Broken"}, "detector", allow=["test_errors"])
+
+
+class Broken:
+    def __init__(self) -> None:
+        np.float64(1 // 0)
+
+    @staticmethod
+    def preflight() -> None:
+        raise IndexError("no device")
+
+
+def test_the_line_is_of_the_plug_in_and_not_of_a_library_below_it() -> None:
+    with pytest.raises(PluginError, match=r"test_errors\.py:\d+"), blaming("tracker", Faulty()):
+        np.concatenate([np.zeros((1, 2)), np.zeros((1, 3))])
+
+
+def test_errors_that_a_contract_allows_stay_as_they_are() -> None:
+    with pytest.raises(ConfigError, match="as it is"), blaming("detector", Faulty()):
+        raise ConfigError("as it is")
