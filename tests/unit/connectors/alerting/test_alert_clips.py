@@ -298,6 +298,20 @@ def test_a_clip_of_nothing_is_empty(tmp_path: Path) -> None:
     assert cut([StoredSegment(0.0, 1.0, True, path) for path in paths], 0.0, 5.0, name="x") is None
 
 
+def test_a_stream_whose_first_packet_has_no_time_begins_with_it(video: Path) -> None:
+    put: list[Segment] = []
+    segments = PacketSegments(put.append)
+    with av.open(str(video)) as container:
+        for number, packet in enumerate(container.demux(video=0)):
+            if packet.size:
+                if number == 0:
+                    packet.pts = packet.dts = None
+                segments.packet(packet)
+                segments.shown(float(number) / FPS, float(number) / FPS)
+    assert put[0].is_key
+    assert put[0].since < 1.0
+
+
 def test_packets_that_cannot_be_copied_do_not_stop_the_camera(video: Path) -> None:
     put: list[Segment] = []
     segments = PacketSegments(put.append)
