@@ -149,6 +149,14 @@ class LedgerConfig:
 
 
 @dataclass
+class DiskConfig:
+    """How much of the disk a run takes, GB of 10^9 bytes; see ``DiskBudget``. ``max_gb`` is null for no limit."""
+
+    max_gb: float | None = number(ABOVE_0, None)
+    min_free_gb: float = number(AT_LEAST_0, 0.5)
+
+
+@dataclass
 class AlertingConfig:
     """See ``AlertEngine``."""
 
@@ -260,5 +268,6 @@ class PipelineConfig:
     buffer: BufferConfig = field(default_factory=BufferConfig)
     embed: EmbedConfig = field(default_factory=EmbedConfig)
     ledger: LedgerConfig = field(default_factory=LedgerConfig)
+    disk: DiskConfig = field(default_factory=DiskConfig)
     alerting: AlertingConfig = field(default_factory=AlertingConfig)
     flow: FlowConfig = field(default_factory=FlowConfig)
