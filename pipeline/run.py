@@ -11,6 +11,10 @@ if __name__ == "__main__":
     # OpenCV reads this when it is imported. It would print its own report of a missing camera beside ours.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
 
+    from pipeline.cli.stop_signals import end_on_signals
+
+    end_on_signals()  # before the seconds that the packages take
+
     from pipeline.cli.run import main
 
     main()

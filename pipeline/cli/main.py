@@ -3,6 +3,7 @@
 import sys
 from importlib import import_module, metadata
 
+from pipeline.cli.stop_signals import end_on_signals
 from pipeline.config.plugins import OWN, install_command
 
 COMMANDS = {
@@ -39,6 +40,8 @@ def main() -> None:
         print(f"error: {words[0]}: expected one of {', '.join(COMMANDS)}; see passerby --help", file=sys.stderr)
         sys.exit(2)
     sys.argv = [f"passerby {words[0]}", *words[1:]]
+    if words[0] == "run":
+        end_on_signals()
     try:
         module = import_module(COMMANDS[words[0]][0])
     except ModuleNotFoundError as error:

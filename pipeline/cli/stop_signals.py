@@ -3,9 +3,25 @@
 import asyncio
 import atexit
 import signal
+import sys
 from contextlib import suppress
 
 NAMES = (signal.SIGINT, signal.SIGTERM)
+
+
+def end_on_signals() -> None:
+    """Let SIGINT and SIGTERM end the process with exit code 0, until ``stop_on_signals`` is called.
+
+    For the seconds in which a run loads its packages and checks its configuration: nothing was written by then.
+    """
+
+    def end(*_: object) -> None:
+        _ignore()
+        print("stopped before the first frame", flush=True)
+        sys.exit(0)
+
+    for name in NAMES:
+        signal.signal(name, end)
 
 
 def stop_on_signals() -> asyncio.Event:
