@@ -31,7 +31,7 @@ from pipeline.runtime.running_pipeline import RunningPipeline
 from pipeline.runtime.supervisor import supervise
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.disk_status import DiskStatus
-from pipeline.telemetry.logs import set_up_logs
+from pipeline.telemetry.logs import log_to_file, set_up_logs
 from pipeline.telemetry.match_report import MatchReport
 from pipeline.telemetry.match_status import MatchStatus
 from pipeline.telemetry.metrics import RayMetrics
@@ -104,6 +104,9 @@ def run(overrides: list[str]) -> int:
     """Run a pipeline and return the exit code; an error is one line on standard error."""
     try:
         config = load_config(overrides)
+        if config.log.file is not None:
+            max_bytes = round(config.log.max_mb * 1e6)
+            log_to_file(Path(config.log.file), max_bytes=max_bytes, num_files=config.log.files)
         plan = make_plan(config)
         _check_pose(overrides, plan)
         _check(config, plan)
