@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 from pipeline.cli.page_after_run import keep_page
 from pipeline.cli.recordings import check_recordings, write_recordings
@@ -72,16 +71,14 @@ SHOW = ("--cfg", "-c")
 """Options that print the configuration, as hydra calls them; ``job`` is what is printed."""
 
 
-def main() -> NoReturn:
-    """Run what the command line says, and exit."""
+def main() -> int:
+    """Run what the command line says, and return the exit code."""
     overrides = sys.argv[1:]
     if any(word in ("-h", "--help") for word in overrides):
         print(HELP + _choices())
-        sys.exit(DONE)
+        return DONE
     set_up_logs()
-    code = show(overrides) if any(word.partition("=")[0] in SHOW for word in overrides) else run(overrides)
-    sys.stdout.flush()
-    sys.exit(code)
+    return show(overrides) if any(word.partition("=")[0] in SHOW for word in overrides) else run(overrides)
 
 
 def show(words: list[str]) -> int:

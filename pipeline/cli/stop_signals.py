@@ -3,25 +3,9 @@
 import asyncio
 import atexit
 import signal
-import sys
 from contextlib import suppress
 
-NAMES = (signal.SIGINT, signal.SIGTERM)
-
-
-def end_on_signals() -> None:
-    """Let SIGINT and SIGTERM end the process with exit code 0, until ``stop_on_signals`` is called.
-
-    For the seconds in which a run loads its packages and checks its configuration: nothing was written by then.
-    """
-
-    def end(*_: object) -> None:
-        _ignore()
-        print("stopped before the first frame", flush=True)
-        sys.exit(0)
-
-    for name in NAMES:
-        signal.signal(name, end)
+from pipeline.cli.process import STOPS, ignore_signals
 
 
 def stop_on_signals() -> asyncio.Event:
@@ -37,12 +21,7 @@ def stop_on_signals() -> asyncio.Event:
         with suppress(RuntimeError):  # the loop is closed: the command has stopped
             loop.call_soon_threadsafe(stop.set)
 
-    for name in NAMES:
+    for name in STOPS:
         signal.signal(name, ask)
-    atexit.register(_ignore)  # Python itself takes its handlers away on the way out, but leaves these
+    atexit.register(ignore_signals)  # Python itself takes its handlers away on the way out, but leaves these
     return stop
-
-
-def _ignore() -> None:
-    for name in NAMES:
-        signal.signal(name, signal.SIG_IGN)

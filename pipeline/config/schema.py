@@ -265,6 +265,7 @@ class PipelineConfig:
     sink: dict[str, Any] = field(default_factory=dict)
     monitor: Any = None
     alert_pictures: Any = None
+    alert_clips: Any = None
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     allow_plugins: list[str] = field(default_factory=list)
     weights_dir: str | None = None
