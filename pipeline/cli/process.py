@@ -60,8 +60,8 @@ def process_of(command: str) -> Iterator[None]:
             if is_run:
                 setattr(sys, name, SteadyOutput(stream))
     if is_run:
-        for name in STOPS:
-            signal.signal(name, _interrupt)  # until the run listens itself
+        for number in STOPS:
+            signal.signal(number, _interrupt)  # until the run listens itself
     try:
         yield
         sys.stdout.flush()
