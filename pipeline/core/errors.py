@@ -134,7 +134,7 @@ class PluginError(ReidError):
 
 def denied(error: PermissionError) -> str:
     """Return the words for a file or a folder that may not be read or written."""
-    return f"expected to be let at {error.filename}, got {error.strerror}; change its rights, or name another"
+    return f"expected the right to use {error.filename}, got {error.strerror}; change its rights, or name another"
 
 
 @contextmanager

@@ -72,4 +72,4 @@ def test_an_error_of_a_file_stays_what_it_is() -> None:
 def test_what_may_not_be_read_is_named_in_a_line(command: str) -> None:
     done = run(command, "raise PermissionError(13, 'Permission denied', '/a/ledger.sqlite')")
     assert done.returncode == 2
-    assert done.stderr.startswith("error: expected to be let at /a/ledger.sqlite, got Permission denied; ")
+    assert done.stderr.startswith("error: expected the right to use /a/ledger.sqlite, got Permission denied; ")
