@@ -6,6 +6,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import replace
 from math import inf
 
@@ -30,6 +31,7 @@ from pipeline.runtime.flow import (
     ordered_map,
     tracklets_to_embeddings,
 )
+from pipeline.runtime.monitors import show_packets
 from pipeline.runtime.plan import ALL_FRAMES, CameraIntake, CameraLimits
 from pipeline.telemetry.camera_status import CameraStatus, with_source
 
@@ -75,6 +77,7 @@ class CameraActor:
     ) -> None:
         self._source = make_source()
         self._monitor = None if make_monitor is None else make_monitor()
+        show_packets(self._source, self._monitor)
         self._make_track = make_track
         self._clock = CameraClock(self._source.camera_id, behind_s=limits.max_lateness_s)
         self._paced = PacedFrames(
@@ -239,10 +242,8 @@ class CameraActor:
             stopped.cancel()
 
     async def _pause(self, seconds: float) -> None:
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._stopped.wait(), seconds)
-        except TimeoutError:
-            return
 
     async def _resumed(self, checkpoint: Checkpoint) -> TrackingStage | None:
         """Take over from another process; return the tracking stage to continue with, None for a new one."""
