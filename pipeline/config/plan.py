@@ -52,8 +52,12 @@ GPU_SHARE = 0.2
 embedder and gallery fit on one. A larger one spreads them over more GPUs."""
 
 
-def make_plan(config: PipelineConfig) -> Plan:
+def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
     """Return the plan of a configuration.
+
+    Args:
+        config: The configuration.
+        has_detector: False if the caller finds people by itself: nothing of the configured detector is looked for.
 
     Raises:
         ConfigError: If it cannot be run; names the key.
@@ -73,7 +77,7 @@ def make_plan(config: PipelineConfig) -> Plan:
     make_network = partial(make, preflight=is_here)  # elsewhere, the constructor raises the same where it works
     make_embedder = make_network(config.embedder, "embedder")
     needs = PoseNeed(attribute(make_embedder, "needs"))
-    make_detector = make_network(config.detector, "detector")
+    make_detector = make_network(config.detector, "detector") if has_detector else _no_detector
     make_tracker = make(config.tracker, "tracker")
     output_dir = Path(config.output_dir).absolute()
     make_sources = {
@@ -248,6 +252,10 @@ def _tracking_stage(make_tracker: Callable[[], Tracker], buffer: BufferConfig) -
         static_min_score=buffer.static_min_score,
         max_open_tracks=buffer.max_open_tracks,
     )
+
+
+def _no_detector() -> Detector:
+    raise AssertionError("this plan was made without a detector")
 
 
 def _detection_stage(make_detector: Callable[[], Detector], min_score: float, min_height_px: float) -> DetectionStage:
