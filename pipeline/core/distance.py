@@ -33,4 +33,6 @@ def check_same_space(expected: str, got: str, what: str = "embedding space") -> 
         EmbeddingSpaceError: If they differ.
     """
     if expected != got:
-        raise EmbeddingSpaceError(f"{what}: expected the space {expected}, got {got}; new weights need an empty gallery")
+        raise EmbeddingSpaceError(
+            f"{what}: expected the space {expected}, got {got}; new weights need an empty gallery"
+        )
