@@ -155,6 +155,8 @@ class NetworkOpener:
             # The error itself holds the whole address, so it must not become the cause of the one below.
             is_silent = isinstance(error, av.error.ExitError)  # FFmpeg's word for a time-out
             reason = "nothing for too long" if is_silent else error.strerror or type(error).__name__
+        except IndexError:  # PyAV's, for a stream that began after it was opened
+            reason = "other streams than at the beginning"
         except HardwareDecodingError as error:
             reason = f"no pictures with hwaccel={self._hwaccel} ({error}; set auto or none)"
         except ConfigError as error:
