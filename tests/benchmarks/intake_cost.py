@@ -110,6 +110,8 @@ class Quiet(SimpleHTTPRequestHandler):
 class NumberedCamera(BaseHTTPRequestHandler):
     """Sends JPEG that show their number, and notes when."""
 
+    disable_nagle_algorithm = True
+
     pictures: list[bytes]
     sent_at: list[float]
 
@@ -120,14 +122,14 @@ class NumberedCamera(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         self.end_headers()
-        type(self).sent_at = []
+        sent_at = type(self).sent_at = []  # another connection may not have noticed yet that its reader has gone
         began = time.monotonic()
         try:
             for number, data in enumerate(self.pictures):
                 time.sleep(max(0.0, began + number / SENT_FPS - time.monotonic()))
                 head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
                 self.wfile.write(head.encode() + data + b"\r\n")
-                self.sent_at.append(time.monotonic())
+                sent_at.append(time.monotonic())
         except OSError:
             return
 
