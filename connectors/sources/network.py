@@ -26,6 +26,7 @@ from connectors.sources.hardware_decoding import NONE, HardwareDecodingError, ch
 from connectors.sources.live import Picture
 from connectors.sources.live_reading import ReadingEndedError
 from pipeline.core.errors import ConfigError
+from pipeline.core.interfaces import PacketTap
 
 OPTIONS = {"fpsprobesize": "0", "analyzeduration": "1000000"}
 """Options of FFmpeg.
@@ -82,6 +83,7 @@ class NetworkOpener:
         advice: What to check when the camera sends nothing.
         is_unverified: It is encrypted, and its certificate is not looked at.
         decoder: What decodes it; empty before it is open.
+        tap: Sees the packets before they are decoded.
 
     Raises:
         ConfigError: If the transport or ``hwaccel`` is none of these, or there is no file of authorities.
@@ -107,6 +109,7 @@ class NetworkOpener:
         self._uri = uri
         self._hwaccel = check_kind(self.address, hwaccel)
         self.decoder = ""
+        self.tap: PacketTap | None = None
         self._with_credentials = partial(
             address_with_credentials,
             uri,
@@ -202,6 +205,8 @@ class NetworkOpener:
         pace = Pace() if container.format.name in ("hls", "dash") else None
         for packet in container.demux(stream):
             sender.learn(packet)
+            if self.tap is not None and packet.size:
+                self.tap.packet(packet)
             try:
                 decoded = packet.decode()
             except av.error.InvalidDataError:
@@ -214,7 +219,7 @@ class NetworkOpener:
                 assert isinstance(picture, av.VideoFrame)
                 if pace is not None and picture.time is not None:
                     pace.wait_for(picture.time)
-                yield Picture(partial(to_rgb.image, picture), sender.captured_at(picture))
+                yield Picture(partial(to_rgb.image, picture), sender.captured_at(picture), picture.time)
 
 
 def _packets(container: InputContainer) -> Iterator[av.Packet]:

@@ -25,6 +25,7 @@ from connectors.sources.recordings.video_files import NoVideoError, VideoFile, V
 from connectors.sources.stream_clock import StreamClock
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import ConfigError, SourceLostError
+from pipeline.core.interfaces import PacketTap
 from pipeline.core.source_report import SourceReport
 
 # PyAV and not OpenCV, which is often faster: OpenCV's read() cannot tell a broken file from the end of the file.
@@ -119,6 +120,7 @@ class VideoFileSource:
         self._stride = stride
         self._ends_after_s = inf if seconds is None else seconds
         self._threads = threads
+        self.tap: PacketTap | None = None
         self._resume_at = 0
         self._on_gap = on_gap
         self._hwaccel = check_kind(f"site.cameras.{camera_id}", hwaccel)
@@ -199,6 +201,8 @@ class VideoFileSource:
                 if self._crop is not None and image.shape[:2] != size_hw(self._crop):
                     self._damage.bad(at, f"crop_xyxy is not inside its {picture.width}x{picture.height} pixels")
                 else:
+                    if self.tap is not None and picture.time is not None:
+                        self.tap.shown(picture.time, at)
                     yield Frame(FrameStamp(self.camera_id, number, at), image)
         except NoVideoError as error:
             reason = str(error)
@@ -222,7 +226,7 @@ class VideoFileSource:
             number, num_interruptions = -1, 0
             try:
                 with file.open(self._hwaccel) as container:
-                    recording = Recording(container, self._threads, self._hwaccel)
+                    recording = Recording(container, self._threads, self._hwaccel, None if self._crop else self.tap)
                     self._decoder = recording.decoder
                     if is_first:
                         self._begin(file, recording.frame_s)

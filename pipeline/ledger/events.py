@@ -16,8 +16,8 @@ from pipeline.ledger.messages import SCHEMA
 DECIMALS = Decimals(time=9, pixel=3, ratio=9)
 """Of sightings. The times of corrections and alerts are kept exactly."""
 
-OPTIONAL = ("command", "undoes", "names")
-"""Fields of a correction that are left out of the row if they are empty."""
+OPTIONAL = ("command", "undoes", "names", "clip")
+"""Fields of a correction or an alert that are left out of the row if they are empty."""
 
 EVIDENCE = ("looks", "way", "needed", "quality")
 """Names of the evidence of a sighting, in their order; a row has them sorted."""

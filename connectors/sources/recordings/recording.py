@@ -12,6 +12,7 @@ import av.error
 from av.container import InputContainer
 
 from connectors.sources.hardware_decoding import NONE, decoder_of
+from pipeline.core.interfaces import PacketTap
 
 USUAL_FPS = Fraction(25)
 """Frames a second that are assumed if the container does not say."""
@@ -62,6 +63,7 @@ class Recording:
         container: The file.
         threads: Threads of the decoder; at least 1.
         hwaccel: See ``hardware_decoding``.
+        tap: Sees each packet before it is decoded.
 
     Attributes:
         frame_s: Seconds of one frame, as the header says.
@@ -73,8 +75,11 @@ class Recording:
         HardwareDecodingError: If the device that ``hwaccel`` names cannot decode it.
     """
 
-    def __init__(self, container: InputContainer, threads: int, hwaccel: str = NONE) -> None:
+    def __init__(
+        self, container: InputContainer, threads: int, hwaccel: str = NONE, tap: PacketTap | None = None
+    ) -> None:
         self._container = container
+        self._tap = tap
         stream = container.streams.best("video")
         if stream is None:
             raise BrokenError("no pictures, at most sound,")
@@ -166,6 +171,8 @@ class Recording:
         """Yield the decoded pictures of all complete packets, and those that are bad and have no time."""
         for packet in self._whole_packets():
             self._num_packets += 1
+            if self._tap is not None:
+                self._tap.packet(packet)
             try:
                 pictures = packet.decode()
             except av.error.FFmpegError as error:
