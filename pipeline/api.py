@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.association.matcher import Matcher
 from pipeline.camera.detection import letterbox
-from pipeline.config.composition import load_config
+from pipeline.config.composition import load_config, site_of
 from pipeline.config.plan import make_plan, matcher_factory
 from pipeline.core import (
     Correction,
@@ -57,7 +57,7 @@ class Pipeline:
     """
 
     def __init__(self, cameras: Mapping[str, object], *overrides: str, find_people: FindPeople | None = None) -> None:
-        config = load_config(["site=empty", *overrides])
+        config = load_config([f"site={site_of(cameras)}", *overrides])
         config.site.cameras = dict(cameras)
         self._plan = make_plan(config, has_detector=find_people is None)
         for make_source in self._plan.make_sources.values():

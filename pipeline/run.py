@@ -11,6 +11,7 @@ if __name__ == "__main__":
     # OpenCV reads this when it is imported. It would print its own report of a missing camera beside ours.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
 
-    from pipeline.cli.run import main
+    from pipeline.cli.main import main
 
+    sys.argv.insert(1, "run")
     main()

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from pipeline.alerts.dwell import Dwell
 from pipeline.alerts.gathering import Gathering
+from pipeline.alerts.presences import Presence
 from pipeline.core import Alert, Severity, Sighting, TrackId
 from pipeline.core.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.errors import ConfigError
@@ -16,14 +16,15 @@ class AlertBuilder:
         name: Name of the rule, as in the configuration.
         severity: info, warning or critical.
         group: Of the configuration, for messages.
+        shapes: Key that has the zones and lines, for messages.
 
     Raises:
         ConfigError: If ``severity`` is none of them.
     """
 
-    def __init__(self, *, name: str, severity: str, group: str = "alerts") -> None:
+    def __init__(self, *, name: str, severity: str, group: str = "alerts", shapes: str = "site") -> None:
         self.name = name
-        self._group = group
+        self._group, self._shapes = group, shapes
         self._severity = self.severity("severity", severity)
 
     def severity(self, key: str, given: object) -> Severity:
@@ -96,24 +97,16 @@ class AlertBuilder:
             ended_at=ended_at,
         )
 
-    def build_dwell(
-        self,
-        person_id: int,
-        dwell: Dwell,
-        *,
-        place: str,
-        message: str,
-        is_over: bool,
-        severity: Severity | None = None,
-    ) -> Alert:
-        """Return an alert about a dwell of a person; otherwise as ``build``."""
+    def build_presence(self, presence: Presence, *, message: str, severity: Severity | None = None) -> Alert:
+        """Return an alert about a presence; otherwise as ``build``."""
+        dwell = presence.dwell
         return self.build_for(
-            person_id,
+            presence.person_id,
             dwell.tracks[-1].camera_id,
-            place=place,
+            place=presence.place,
             started_at=dwell.since,
             raised_at=dwell.until,
-            ended_at=dwell.until if is_over else None,
+            ended_at=dwell.until if presence.is_over else None,
             message=message,
             evidence=dwell.tracks,
             severity=severity,
@@ -144,8 +137,9 @@ class AlertBuilder:
         )
 
     def wrong(self, key: str, expected: str, got: object) -> ConfigError:
-        """Return the error for a bad value of this rule."""
-        return ConfigError(f"{self._group}.{self.name}.{key}: expected {expected}, got {got!r}; correct the value")
+        """Return the error for a bad value of this rule, or of a shape, which it has from the site."""
+        owner = self._shapes if key.startswith(("zones.", "lines.")) else f"{self._group}.{self.name}"
+        return ConfigError(f"{owner}.{key}: expected {expected}, got {got!r}; correct the value")
 
     def check_at_least(self, low: float, **values: float) -> None:
         """Raise ``ConfigError`` unless all values are numbers of at least ``low``."""

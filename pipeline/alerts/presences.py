@@ -27,6 +27,23 @@ Subject = tuple[Place, int]
 
 
 @dataclass(frozen=True, slots=True)
+class Presence:
+    """The presence of one person in one place.
+
+    Attributes:
+        place: Zone or camera.
+        person_id: The person.
+        dwell: From when to when, and what shows it.
+        is_over: Whether it was reported as over: only a correction or a late part of a track can change it.
+    """
+
+    place: Place
+    person_id: int
+    dwell: Dwell
+    is_over: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Entry:
     """Intervals of one person in one place, sorted, and until when their dwells were reported as over."""
 
@@ -35,7 +52,7 @@ class _Entry:
 
 
 class Presences:
-    """The dwells of people in places.
+    """The presences of people in places, as sightings, time and corrections change them.
 
     Args:
         max_absence_s: Seconds of absence that do not end a dwell.
@@ -49,8 +66,8 @@ class Presences:
         self._lasting: dict[Subject, None] = {}
         self._forgotten_until = -inf
 
-    def see(self, place: Place, sighting: Sighting, times: NDArray[np.float64]) -> list[Dwell]:
-        """Add the moments at which a sighting shows its person in a place, and return the dwells they belong to.
+    def see(self, place: Place, sighting: Sighting, times: NDArray[np.float64]) -> list[Presence]:
+        """Add the moments at which a sighting shows its person in a place, and return the presences they belong to.
 
         Args:
             place: The place.
@@ -66,16 +83,16 @@ class Presences:
         before = self._entries.get(subject)
         self._keep(subject, [*(before.intervals if before else ()), *added], before.reported_until if before else -inf)
         first = added[0].since
-        return [dwell for dwell in self._dwells(subject) if dwell.until >= first]
+        return [Presence(*subject, dwell, False) for dwell in self._dwells(subject) if dwell.until >= first]
 
-    def over(self, now: float) -> Iterator[tuple[Place, int, Dwell]]:
-        """Yield the dwells that are over at event time ``now`` and were not yielded before; forget old ones."""
+    def over(self, now: float) -> Iterator[Presence]:
+        """Yield the presences that are over at event time ``now`` and were not yielded before; forget old ones."""
         for subject in list(self._lasting):
             dwells, reported_until = self._dwells(subject), self._entries[subject].reported_until
             over = [dwell for dwell in dwells if dwell.until < now - self._max_absence_s - SETTLE_S]
             for dwell in over:
                 if dwell.until > reported_until:
-                    yield *subject, dwell
+                    yield Presence(*subject, dwell, True)
             if over:
                 self._entries[subject] = replace(self._entries[subject], reported_until=over[-1].until)
             if len(over) == len(dwells):
@@ -88,12 +105,17 @@ class Presences:
             self._forgotten_until = max(self._forgotten_until, self._entries[first].intervals[-1].until)
             del self._entries[first]
 
-    def of(self, *person_ids: int) -> Iterator[tuple[Place, int, Dwell, bool]]:
-        """Yield all known dwells of people: place, person, dwell, and whether it was reported as over."""
-        for subject, entry in list(self._entries.items()):
-            if subject[1] in person_ids:
-                for dwell in self._dwells(subject):
-                    yield *subject, dwell, dwell.until <= entry.reported_until
+    def corrected(self, correction: Correction) -> list[Presence]:
+        """Give presences to the people they show now, and return all known ones of the people it concerns."""
+        for move in moves_of(correction):
+            for subject in [subject for subject in self._entries if subject[1] == move.source]:
+                self._move(subject, move)
+        return [
+            Presence(*subject, dwell, dwell.until <= entry.reported_until)
+            for subject, entry in self._entries.items()
+            if subject[1] in correction.person_ids
+            for dwell in self._dwells(subject)
+        ]
 
     def at(self, place: Place, person_id: int) -> list[Dwell]:
         """Return the known dwells of a person in a place, in order of time."""
@@ -113,12 +135,6 @@ class Presences:
         """Return all known dwells in a place, in order of time."""
         found = [dwell for subject in self._entries if subject[0] == place for dwell in self._dwells(subject)]
         return sorted(found, key=lambda dwell: (dwell.since, dwell.until, dwell.tracks))
-
-    def on_correction(self, correction: Correction) -> None:
-        """Give intervals to the people they show now."""
-        for move in moves_of(correction):
-            for subject in [subject for subject in self._entries if subject[1] == move.source]:
-                self._move(subject, move)
 
     def snapshot(self) -> bytes:
         """Return the state."""

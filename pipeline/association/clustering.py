@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.association.adaptation.projection import IDENTITY, Projection
-from pipeline.association.chain import camera_transitions
 from pipeline.association.constraints import LinkConstraints, are_two_people, impossible_transit
-from pipeline.association.cues import MAX_CUE_LLR, co_location_llr, motion_llr
+from pipeline.association.cues import MAX_CUE_LLR
+from pipeline.association.group_cues import GroupCues
 from pipeline.association.track_segment import TrackSegment
 
 AppearanceLlrs = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
@@ -40,6 +40,8 @@ def cluster(
         constraints: What rules a link out.
         projection: How embeddings are read.
     """
+    if not segments:
+        return []
     order = sorted(range(len(segments)), key=lambda index: (segments[index].first.at, segments[index].parts[0]))
     groups = _Groups([segments[index] for index in order], appearance, needed, constraints, projection)
     groups.apply_must_links()
@@ -73,16 +75,17 @@ class _Groups:
         self._distances = projection.distances
         self._sums = np.array([projection.project(one.vector_sum, one.weight, one.camera_id) for one in segments])
         self._ruled_out = np.eye(count, dtype=bool)
-        for one, two in _overlapping_in_time(segments):
+        overlapping = _overlapping_in_time(segments)
+        for one, two in overlapping:
             if are_two_people(segments[one], segments[two], constraints):
                 self._ruled_out[one, two] = self._ruled_out[two, one] = True
         with_cannot_links = [index for index, segment in enumerate(segments) if segment.cannot_links]
         for one, two in combinations(with_cannot_links, 2):
             if segments[one].has_cannot_link_to(segments[two]):
                 self._ruled_out[one, two] = self._ruled_out[two, one] = True
-        self._motion_llrs: dict[tuple[int, int], float] = {}
-        self._co_location_llrs: dict[tuple[int, int], float] = {}
+        self._cues = GroupCues(segments, overlapping, constraints.topology)
         self._surplus = np.array([self._row(index) for index in range(count)])
+        self._largest = self._surplus.max(axis=1)
 
     def apply_must_links(self) -> None:
         """Join the segments that a correction linked, whatever speaks against it."""
@@ -101,19 +104,21 @@ class _Groups:
 
     def best_pair(self) -> tuple[int, int] | None:
         """Return the two groups that most probably show one person; None if no surplus is above 0."""
-        while self._surplus.size:
-            one, two = sorted(int(i) for i in np.unravel_index(self._surplus.argmax(), self._surplus.shape))
-            if not self._surplus[one, two] > 0:
+        while True:
+            row = int(self._largest.argmax())
+            one, two = sorted((row, int(self._surplus[row].argmax())))
+            if not self._largest[row] > 0:
                 return None
             chain = [self._segments[index] for index in self._joined(one, two)]
             if impossible_transit(chain, self._constraints) is None:
                 return one, two
             self._surplus[one, two] = self._surplus[two, one] = -np.inf
-        return None
+            self._largest[[one, two]] = self._surplus[[one, two]].max(axis=1)
 
     def join(self, keep: int, gone: int) -> None:
         """Make one group of two."""
         self.chains[keep], self.chains[gone] = self._joined(keep, gone), []
+        self._cues.join(keep, gone)
         self._sums[keep] += self._sums[gone]
         self._weights[keep] += self._weights[gone]
         self._reliability_sums[keep] += self._reliability_sums[gone]
@@ -122,6 +127,7 @@ class _Groups:
         self._ruled_out[gone] = self._ruled_out[:, gone] = True
         self._surplus[gone] = self._surplus[:, gone] = -np.inf
         self._surplus[keep] = self._surplus[:, keep] = self._row(keep)
+        self._largest = self._surplus.max(axis=1)
 
     def _row(self, index: int) -> NDArray[np.float64]:
         """Return the surplus of joining one group to each, shape ``(N,)``; minus infinity where that cannot be."""
@@ -130,36 +136,12 @@ class _Groups:
         llr = self._appearance(distances, reliability * reliability[index])
         # For most pairs no cue can outweigh their appearance: the cue is not computed for them.
         hopeful = ~self._ruled_out[index] & (llr + MAX_CUE_LLR > self._needed)
-        for other in np.flatnonzero(hopeful).tolist():
-            llr[other] += self._cue_llr(index, other)
+        others = np.flatnonzero(hopeful)
+        llr[others] += self._cues.llrs_of_joining(index, others)
         return np.where(hopeful, llr - self._needed, -np.inf)
-
-    def _cue_llr(self, one: int, two: int) -> float:
-        """Return the LLR of the spatio-temporal cue for joining two groups."""
-        llr = self._chain_llr(self._joined(one, two))
-        llr -= self._chain_llr(self.chains[one]) + self._chain_llr(self.chains[two])
-        llr += sum(self._co_location_llr(i, j) for i in self.chains[one] for j in self.chains[two])
-        return min(MAX_CUE_LLR, max(-MAX_CUE_LLR, llr))
 
     def _joined(self, one: int, two: int) -> list[int]:
         return sorted(self.chains[one] + self.chains[two])  # indices are in order of time
-
-    def _co_location_llr(self, one: int, two: int) -> float:
-        pair = (min(one, two), max(one, two))
-        if pair not in self._co_location_llrs:
-            self._co_location_llrs[pair] = co_location_llr(self._segments[one], self._segments[two])
-        return self._co_location_llrs[pair]
-
-    def _chain_llr(self, chain: Sequence[int]) -> float:
-        """Return the LLR of all motion along a chain of segments."""
-        total = 0.0
-        for earlier, later in camera_transitions([self._segments[index] for index in chain]):
-            pair = chain[earlier], chain[later]
-            if pair not in self._motion_llrs:
-                first, second = self._segments[pair[0]], self._segments[pair[1]]
-                self._motion_llrs[pair] = motion_llr(first, second, self._constraints.topology)
-            total += self._motion_llrs[pair]
-        return total
 
 
 def _overlapping_in_time(segments: Sequence[TrackSegment]) -> list[list[int]]:

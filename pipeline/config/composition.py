@@ -5,7 +5,7 @@ hydra composes the files. No other module of the pipeline knows hydra.
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from models.weights.store import cache_folder
 from pipeline.config.messages import RENAMED, message_of, unknown_key, unknown_keys
 from pipeline.config.overrides import Change, Overrides, quoted, read_overrides
 from pipeline.config.schema import PipelineConfig, TruthConfig
+from pipeline.core.camera_uri import are_rendered
 from pipeline.core.errors import ConfigError
 
 SECRETS = (
@@ -30,9 +31,6 @@ SECRETS = (
 """What a written configuration must not show. The first group of each is kept, the rest is replaced."""
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
-
-RENDERED = "world://"
-"""The address of a rendered camera begins so."""
 
 ENVIRONMENT = re.compile(r"\$\{oc\.env:(\w+)\}")
 """An environment variable without a default, in a value of the configuration."""
@@ -58,8 +56,7 @@ def load_config(words: Sequence[str]) -> PipelineConfig:
     folders = [*own, CONFIGS]
     for_hydra = [*overrides.words]
     if "site.cameras" in overrides.keys and "site" not in overrides.keys:
-        # Named cameras are at no place that we know; rendered ones have networks of their own.
-        for_hydra.insert(0, "site=rendered" if any(RENDERED in word for word in words) else "site=empty")
+        for_hydra.insert(0, f"site={site_of(overrides.cameras)}")
     if own:
         for_hydra.append(f"hydra.searchpath=[{', '.join(quoted(f'file://{folder}') for folder in own)}]")
     ConfigStore.instance().store(name="schema", node=PipelineConfig)
@@ -90,6 +87,11 @@ def load_config(words: Sequence[str]) -> PipelineConfig:
         return _typed(composed)
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         raise ConfigError(_masked(message_of(error, folders))) from error
+
+
+def site_of(cameras: Mapping[str, object]) -> str:
+    """Return the choice of ``site`` for named cameras, which are at no place that we know."""
+    return "rendered" if are_rendered(cameras) else "empty"
 
 
 def load_written(path: Path) -> PipelineConfig:

@@ -76,7 +76,7 @@ def message_of(error: Exception, configs: Sequence[Path]) -> str:
     choice = re.search(r"Could not (?:find|load) '([^']+)/([^']+)'", whole)
     if choice:
         group, name = choice.groups()
-        return f"{group}: expected one of {', '.join(choices(group, configs))}, got {name}; correct it"
+        return unknown_choice(group, name, choices(group, configs))
     for pattern, words in _REWORDINGS:
         found = re.search(pattern, whole)
         if found:
@@ -104,6 +104,13 @@ def unknown_keys(node: object, kind: type, prefix: str = "") -> Iterator[str]:
 def choices(group: str, configs: Sequence[Path]) -> list[str]:
     """Return what can be chosen in a group."""
     return sorted({path.stem for folder in configs for path in (folder / group).glob("*.yaml")})
+
+
+def unknown_choice(key: str, name: str, known: Sequence[str]) -> str:
+    """Return the error of a choice that is in none of the folders, with the one that was probably meant."""
+    near = get_close_matches(name, known, n=1)
+    remedy = f"did you mean {near[0]}?" if near else "correct it"
+    return f"{key}: expected one of {', '.join(known)}, got {name}; {remedy}"
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -139,7 +146,7 @@ def unknown_key(key: str, configs: Sequence[Path]) -> str:
         known = choices(group, configs)
         if name in known:
             return f"{key}: {name} is not chosen; add it to {group}=[…]"
-        return f"{key}: expected one of {', '.join(known)}, got {name}; correct it"
+        return unknown_choice(key, name, known)
     near = get_close_matches(key, list(_keys(PipelineConfig)), n=1)
     return (
         f"{key}: there is no such key{f'; did you mean {near[0]}?' if near else ''}; passerby run --cfg job shows all"

@@ -7,7 +7,7 @@ error holds the line to copy.
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,17 @@ class Overrides:
     changes: tuple[Change, ...]
     keys: tuple[str, ...]
     config_dirs: tuple[Path, ...]
+
+    @property
+    def cameras(self) -> dict[str, object]:
+        """The cameras that are named, by name; as ``site.cameras``."""
+        named: dict[str, object] = {}
+        for change in self.changes:
+            if change.key == "site.cameras":
+                named = dict(change.value) if isinstance(change.value, Mapping) else {}
+            elif change.key.startswith("site.cameras."):
+                named[change.key.removeprefix("site.cameras.")] = change.value
+        return named
 
 
 def read_overrides(words: Sequence[str]) -> Overrides:

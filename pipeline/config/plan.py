@@ -110,6 +110,7 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
             {name: make(node, f"alerts.{name}") for name, node in config.alerts.items()},
             config.alerting,
             dict(enumerate(config.enrol, start=1)),
+            config.alert_clips is not None,
         ),
         make_sinks={name: make(node, f"sink.{name}") for name, node in config.sink.items()},
         make_monitors=_monitors(config),
@@ -224,7 +225,7 @@ def _check_names(site: SiteConfig) -> None:
 
 def _monitors(config: PipelineConfig) -> dict[str, Callable[[], Monitors]]:
     """Return what looks on in each camera's process; empty where nothing does."""
-    nodes = {"monitor": config.monitor, "alert_pictures": config.alert_pictures}
+    nodes = {"monitor": config.monitor, "alert_pictures": config.alert_pictures, "alert_clips": config.alert_clips}
     chosen = {key: node for key, node in nodes.items() if node is not None}
     if not chosen:
         return {}
@@ -354,7 +355,10 @@ def _ground(site: SiteConfig) -> Ground:
 
 
 def _alert_engine(
-    make_rules: Mapping[str, Callable[[], AlertRule]], alerting: AlertingConfig, names: Mapping[int, str]
+    make_rules: Mapping[str, Callable[[], AlertRule]],
+    alerting: AlertingConfig,
+    names: Mapping[int, str],
+    has_clips: bool,
 ) -> AlertEngine:
     return AlertEngine(
         [made(f"alerts.{name}", make_rule) for name, make_rule in make_rules.items()],
@@ -363,4 +367,5 @@ def _alert_engine(
         max_parts=alerting.max_parts,
         exempt=alerting.exempt,
         names=names,
+        has_clips=has_clips,
     )

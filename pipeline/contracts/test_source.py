@@ -83,6 +83,7 @@ def test_another_process_goes_on_where_one_ended(recording: Factory) -> None:
     source.resume(whole[middle].stamp)
     rest = read(source, len(whole) - middle - 1)
     assert [frame.stamp for frame in rest] == [frame.stamp for frame in whole[middle + 1 :]]
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(rest, whole[middle + 1 :], strict=True))
 
 
 def test_ack_is_taken_at_any_time(factory: Factory) -> None:

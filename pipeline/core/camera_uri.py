@@ -12,6 +12,7 @@ DEVICE = "device"
 FILE = "file"
 IMAGES = "images"
 WEB_RECORDING = "web_recording"
+WORLD = "world"
 
 RECORDINGS = frozenset({FILE, IMAGES})
 """Kinds whose URI is a path on this machine. They can be read again; every other kind may be live."""
@@ -28,7 +29,7 @@ Not ``.mjpg``: cameras send endless pictures under such names.
 """
 
 
-OF_EVERY_CAMERA = frozenset({"uri", "detect", "record", "source", "max_fps", "offset_s", "watch_view"})
+OF_EVERY_CAMERA = frozenset({"uri", "detect", "record", "source", "max_fps", "offset_s", "watch_view", "motion_gate"})
 """Keys of a camera's block that are not options of its source."""
 
 
@@ -75,6 +76,15 @@ def parse_camera(camera: object) -> Camera:
     return Camera(uri, kind, options, float(block.get("offset_s") or 0.0), block.get("record"))
 
 
+def are_rendered(cameras: Mapping[str, object]) -> bool:
+    """Return whether there are cameras and all of them are rendered: those have networks of their own.
+
+    Args:
+        cameras: As ``site.cameras``; an entry that means no camera is not rendered.
+    """
+    return bool(cameras) and all(map(_is_rendered, cameras.values()))
+
+
 def uri_kind(uri: str) -> str:
     """Return the kind of source that opens a URI.
 
@@ -105,6 +115,13 @@ def file_path(uri: str) -> Path:
 def is_video_name(path: Path) -> bool:
     """Return whether a file's name ends like that of a video."""
     return _VIDEO_NAME.fullmatch(path.name) is not None
+
+
+def _is_rendered(camera: object) -> bool:
+    try:
+        return parse_camera(camera).kind == WORLD
+    except (TypeError, ValueError):
+        return False  # who opens it says what is wrong
 
 
 def _is_image_folder(path: Path) -> bool:

@@ -141,6 +141,11 @@ class PluginError(ReidError):
         return str(self.args[0])
 
 
+def denied(error: PermissionError) -> str:
+    """Return the words for a file or a folder that may not be read or written."""
+    return f"expected the right to use {error.filename}, got {error.strerror}; change its rights, or name another"
+
+
 @contextmanager
 def blaming(key: str, plugin: object) -> Iterator[None]:
     """Name a plug-in in whatever is raised inside, unless it is an error that its contract allows.
@@ -151,11 +156,14 @@ def blaming(key: str, plugin: object) -> Iterator[None]:
 
     Raises:
         PluginError: In place of an error that is none of ours, ``SystemExit`` included.
+        ConfigError: In place of one about rights: no fault of the plug-in.
     """
     try:
         yield
     except ReidError:
         raise
+    except PermissionError as error:
+        raise ConfigError(f"{key}: {denied(error)}") from error
     except (Exception, SystemExit) as error:  # a plug-in is anybody's code
         kind = plugin if isinstance(plugin, type) else type(plugin)
         frames = traceback.extract_tb(error.__traceback__)

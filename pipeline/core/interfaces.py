@@ -105,6 +105,25 @@ class ReportingSource(Protocol):
         ...
 
 
+class PacketTap(Protocol):
+    """Sees the packets of a video stream before they are decoded. Its calls come from one thread at a time."""
+
+    def packet(self, packet: Any) -> None:
+        """Take a packet of PyAV, which stays as it is."""
+        ...
+
+    def shown(self, seconds: float, captured_at: float) -> None:
+        """Learn that the picture of this time in the stream, seconds, was taken at ``captured_at``, Unix seconds."""
+        ...
+
+
+@runtime_checkable
+class PacketSource(Protocol):
+    """A source of encoded video, or its opener, that shows its packets to a ``tap`` which is set before it is read."""
+
+    tap: PacketTap | None
+
+
 class Sink(Protocol):
     """Delivers sightings, corrections and alerts. Called by one thread. Another run may use the same folder."""
 
@@ -191,6 +210,15 @@ class Monitor(Protocol):
 
     def close(self) -> None:
         """Free everything. Idempotent; from any thread; may wait a few seconds."""
+        ...
+
+
+@runtime_checkable
+class PacketMonitor(Protocol):
+    """A monitor that wants the packets of the camera's source, where it has any."""
+
+    def packet_tap(self) -> PacketTap | None:
+        """Return what is to see them; None for nothing."""
         ...
 
 

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
+from math import inf
 from typing import Any
 
 from pipeline.camera.detection import letterbox
@@ -75,6 +76,7 @@ async def _assemble(plan: Plan, processes: Processes) -> RunningPipeline:
         finish=match.method("finish"),
         match_status=match.method("status"),
         watch_processes=processes.watch,
+        has_live=plan.match.max_lateness_s < inf,
         busy=place.busy,
     )
 

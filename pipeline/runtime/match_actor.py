@@ -320,8 +320,8 @@ class MatchActor:
         )
         await self._sinks.write(records)  # a sink takes back what it wrote about the person
         await self._flush()
-        removed |= await asyncio.to_thread(erase_stores, self._folder, correction.parts)
-        return removed, [*needles, *traces]
+        from_stores, excerpts = await asyncio.to_thread(erase_stores, self._folder, correction.parts)
+        return removed | from_stores, [*needles, *traces, *excerpts]
 
     async def _reduce(self, event: InputEvent, outcomes: Sequence[Outcome] = ()) -> None:
         """Apply an event, and write what follows to the ledger, then to every sink; a busy sink is waited for."""

@@ -51,6 +51,7 @@ class RunningPipeline:
         finish: Publishes what is left, after the last camera has ended or was stopped. See ``MatchActor.finish``.
         match_status: See ``MatchActor.status``.
         watch_processes: Replaces processes that hang, until cancelled; see ``Processes.watch``.
+        has_live: A source is live, so the matcher waits for none that is too far behind.
         busy: By stage, one function for each batch actor; see ``BatchActor.busy``.
     """
 
@@ -63,4 +64,5 @@ class RunningPipeline:
     finish: Callable[[float, bool], Awaitable[MatchReport]]
     match_status: Callable[[], Awaitable[MatchStatus]]
     watch_processes: Callable[[], Coroutine[Any, Any, None]]
+    has_live: bool
     busy: Mapping[str, Sequence[Callable[[], Awaitable[BatchStatus]]]]

@@ -54,6 +54,7 @@ async def supervise(
     deadline = inf
     loop = asyncio.get_running_loop()
     epoch = ""
+    reported: set[str] = set()
     try:
         while not all(run.done() for run in runs.values()):
             waiting = [run for run in runs.values() if not run.done()]
@@ -76,8 +77,10 @@ async def supervise(
             match = await _within(pipeline.match_status(), STATUS_S) or match
             if match.epoch != epoch:
                 epoch = match.epoch
-                ended = [camera_id for camera_id, run in runs.items() if run.done() and not run.result().stopped_early]
-                await asyncio.gather(*(_report_end(pipeline, camera_id) for camera_id in ended))
+                reported.clear()
+            ended = {camera_id for camera_id, run in runs.items() if run.done() and _holds_nobody(pipeline, run)}
+            await asyncio.gather(*(_report_end(pipeline, camera_id) for camera_id in ended - reported))
+            reported |= ended
             watch(latest, match)
         latest = {camera_id: _ended(run, latest[camera_id], drain_s) for camera_id, run in runs.items()}
         is_whole = not any(status.stopped_early for status in latest.values())
@@ -105,6 +108,15 @@ async def _run(pipeline: RunningPipeline, camera_id: str, latest: Mapping[str, C
             raise
         await _report_end(pipeline, camera_id)
         return replace(latest[camera_id], error=str(error))
+
+
+def _holds_nobody(pipeline: RunningPipeline, run: "asyncio.Task[CameraStatus]") -> bool:
+    """Return whether the others go on without a camera that is done.
+
+    A recording that was stopped early goes on in a run that continues this one. Beside live cameras it does not, and
+    what they saw after its last frame would wait for it.
+    """
+    return pipeline.has_live or not run.result().stopped_early
 
 
 async def _report_end(pipeline: RunningPipeline, camera_id: str) -> None:

@@ -64,6 +64,14 @@ def test_videos_are_followed_by_iterating(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_rendered_camera_has_the_detector_of_rendered_people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PASSERBY_WEIGHTS", raising=False)
+    monkeypatch.setenv("PASSERBY_CACHE", str(tmp_path))  # the detector of real pictures is not there
+    cameras = {"east": "world://plaza/east?people=1&seconds=0.3"}
+    assert [record.person_id for record in pipeline.Pipeline(cameras) if isinstance(record, Sighting)] == [1]
+
+
+@pytest.mark.slow
 def test_a_detector_of_ones_own_takes_the_place_of_the_configured_one(tmp_path: Path) -> None:
     clip = write_clip(DEMO / "north.mp4", tmp_path / "north.mp4", 30)
     seen = []

@@ -75,8 +75,9 @@ class OccupancyRule:
         """Report the excesses that are over."""
         known = {place: list(self._excesses(place)) for place in self._zones if self._presences.lasting(place)}
         ended: dict[str, float] = {}
-        for place, _, dwell in self._presences.over(now):  # it forgets old ones
-            ended[place] = min(dwell.since, ended.get(place, dwell.since))
+        for presence in self._presences.over(now):  # it forgets old ones
+            place, since = presence.place, presence.dwell.since
+            ended[place] = min(since, ended.get(place, since))
         return [
             self._report(place, excess, None, is_over=True)
             for place, since in ended.items()
@@ -90,7 +91,7 @@ class OccupancyRule:
 
     def on_correction(self, correction: Correction) -> Iterable[Alert]:
         """Give presences to the people they show now, and report the excesses that follow."""
-        self._presences.on_correction(correction)
+        self._presences.corrected(correction)
         return [
             self._report(place, excess, None, is_over=False)
             for place in self._zones

@@ -8,13 +8,13 @@ from pipeline.alerts.expiring_map import ExpiringMap
 from pipeline.core import Alert, Correction, Sighting, TrackPart
 from pipeline.core.moves import Move, moves_of
 
-MAX_PRESENCES = 16
-"""Latest presences kept per person. Chosen so that a previous presence is still known when a correction moves some; a
+MAX_SIGHTS = 16
+"""Latest sights kept per person. Chosen so that a previous one is still known when a correction moves some; a
 larger value costs memory."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Presence:
+class Sight:
     """When and where a person was seen.
 
     Attributes:
@@ -51,13 +51,13 @@ class ReappearanceRule:
         self._builder.check_at_least(max_absence_s, forget_after_s=forget_after_s)
         self._min_absence_s = min_absence_s
         self._max_absence_s = max_absence_s
-        self._presences: ExpiringMap[int, tuple[Presence, ...]] = ExpiringMap(forget_after_s=forget_after_s)
+        self._sights: ExpiringMap[int, tuple[Sight, ...]] = ExpiringMap(forget_after_s=forget_after_s)
 
     def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
         """Report it if the absence of this person was long enough and not too long."""
-        before = self._presences.get(sighting.person_id) or ()
+        before = self._sights.get(sighting.person_id) or ()
         part = TrackPart(sighting.track_id, sighting.part)
-        self._keep(sighting.person_id, (*before, Presence(sighting.last.captured_at, part)))
+        self._keep(sighting.person_id, (*before, Sight(sighting.last.captured_at, part)))
         if not before or before[-1].part.track_id == sighting.track_id:
             return []
         absence_s = sighting.first.captured_at - before[-1].until
@@ -80,7 +80,7 @@ class ReappearanceRule:
         return []
 
     def on_correction(self, correction: Correction) -> Iterable[Alert]:
-        """Move presences to the people they show now; report nothing."""
+        """Move sights to the people they show now; report nothing."""
         for move in moves_of(correction):
             self._move(move)
         return []
@@ -91,21 +91,21 @@ class ReappearanceRule:
 
     def snapshot(self) -> bytes:
         """Return the state."""
-        return self._presences.snapshot()
+        return self._sights.snapshot()
 
     def restore(self, state: bytes) -> None:
         """Take over the state of another instance. Raises ``WireFormatError`` as ``Stateful``."""
-        self._presences.restore(state, list[tuple[int, float, tuple[Presence, ...]]])
+        self._sights.restore(state, list[tuple[int, float, tuple[Sight, ...]]])
 
     def _move(self, move: Move) -> None:
-        before = self._presences.pop(move.source) or ()
-        moved = tuple(presence for presence in before if move.takes(presence.part, move.source))
-        rest = tuple(presence for presence in before if presence not in moved)
+        before = self._sights.pop(move.source) or ()
+        moved = tuple(sight for sight in before if move.takes(sight.part, move.source))
+        rest = tuple(sight for sight in before if sight not in moved)
         if rest:
             self._keep(move.source, rest)
         if moved and move.target is not None:
-            self._keep(move.target, (*(self._presences.get(move.target) or ()), *moved))
+            self._keep(move.target, (*(self._sights.get(move.target) or ()), *moved))
 
-    def _keep(self, person_id: int, presences: tuple[Presence, ...]) -> None:
-        latest = tuple(sorted(presences)[-MAX_PRESENCES:])
-        self._presences.set(person_id, latest, at=latest[-1].until)
+    def _keep(self, person_id: int, sights: tuple[Sight, ...]) -> None:
+        latest = tuple(sorted(sights)[-MAX_SIGHTS:])
+        self._sights.set(person_id, latest, at=latest[-1].until)

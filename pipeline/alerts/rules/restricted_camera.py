@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from pipeline.alerts.alert_builder import AlertBuilder
-from pipeline.alerts.dwell import Dwell
-from pipeline.alerts.presences import Presences
+from pipeline.alerts.presences import Presence, Presences
 from pipeline.alerts.schedule import Schedule, parse_time_zone
 from pipeline.core import Alert, Correction, Sighting
 
@@ -59,14 +58,11 @@ class RestrictedCameraRule:
             return []
         times = sighting.path.captured_at
         restricted = times[[self._hours.holds_at(at) for at in times.tolist()]]
-        return [
-            self._report(camera_id, sighting.person_id, dwell, is_over=False)
-            for dwell in self._presences.see(camera_id, sighting, restricted)
-        ]
+        return self._reports(self._presences.see(camera_id, sighting, restricted))
 
     def on_tick(self, now: float) -> Iterable[Alert]:
         """Report the presences that are over."""
-        return [self._report(*over, is_over=True) for over in self._presences.over(now)]
+        return self._reports(self._presences.over(now))
 
     def on_end(self, at: float) -> Iterable[Alert]:
         """Report all presences as over."""
@@ -74,11 +70,7 @@ class RestrictedCameraRule:
 
     def on_correction(self, correction: Correction) -> Iterable[Alert]:
         """Give presences to the people they show now, and report those of the people it concerns."""
-        self._presences.on_correction(correction)
-        return [
-            self._report(place, person_id, dwell, is_over=is_over)
-            for place, person_id, dwell, is_over in self._presences.of(*correction.person_ids)
-        ]
+        return self._reports(self._presences.corrected(correction))
 
     def reconsider(self, alert: Alert) -> Alert | None:
         """Return the alert: it is true of any person."""
@@ -92,6 +84,8 @@ class RestrictedCameraRule:
         """Take over the state of another instance. Raises ``WireFormatError`` as ``Stateful``."""
         self._presences.restore(state)
 
-    def _report(self, camera_id: str, person_id: int, dwell: Dwell, *, is_over: bool) -> Alert:
-        message = f"Somebody is in {camera_id!r} when nobody should be."
-        return self._builder.build_dwell(person_id, dwell, place=camera_id, message=message, is_over=is_over)
+    def _reports(self, presences: Iterable[Presence]) -> list[Alert]:
+        return [
+            self._builder.build_presence(each, message=f"Somebody is in {each.place!r} when nobody should be.")
+            for each in presences
+        ]

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from pipeline.alerts.alert_builder import AlertBuilder
-from pipeline.alerts.dwell import Dwell
-from pipeline.alerts.presences import Presences
+from pipeline.alerts.presences import Presence, Presences
 from pipeline.core import Alert, Correction, Sighting
 from pipeline.core.moves import names_after
 from pipeline.core.serialisation import deserialise, serialise
@@ -51,15 +50,11 @@ class WatchlistRule:
         if sighting.person_id not in self._people or sighting.probability < self._min_probability:
             return []
         camera_id = sighting.track_id.camera_id
-        return [
-            report
-            for dwell in self._presences.see(camera_id, sighting, sighting.path.captured_at)
-            for report in self._reports(camera_id, sighting.person_id, dwell, is_over=False)
-        ]
+        return self._reports(self._presences.see(camera_id, sighting, sighting.path.captured_at))
 
     def on_tick(self, now: float) -> Iterable[Alert]:
         """Report the presences that are over."""
-        return [report for over in self._presences.over(now) for report in self._reports(*over, is_over=True)]
+        return self._reports(self._presences.over(now))
 
     def on_end(self, at: float) -> Iterable[Alert]:
         """Report all presences as over."""
@@ -67,13 +62,8 @@ class WatchlistRule:
 
     def on_correction(self, correction: Correction) -> Iterable[Alert]:
         """Update the list: naming adds or removes a person, a merge lists the absorbed person as the kept one."""
-        self._presences.on_correction(correction)
         self._people = names_after(self._people, correction)
-        return [
-            report
-            for place, person_id, dwell, is_over in self._presences.of(*correction.person_ids)
-            for report in self._reports(place, person_id, dwell, is_over=is_over)
-        ]
+        return self._reports(self._presences.corrected(correction))
 
     def reconsider(self, alert: Alert) -> Alert | None:
         """Return the alert worded for its present person, or None if that person is not on the list."""
@@ -95,10 +85,12 @@ class WatchlistRule:
             raise self._builder.wrong(f"people.{key}", "a person's number", person_id)
         return person_id
 
-    def _reports(self, camera_id: str, person_id: int, dwell: Dwell, *, is_over: bool) -> Iterable[Alert]:
-        if person_id in self._people:
-            message = _message(self._people[person_id])
-            yield self._builder.build_dwell(person_id, dwell, place=camera_id, message=message, is_over=is_over)
+    def _reports(self, presences: Iterable[Presence]) -> list[Alert]:
+        return [
+            self._builder.build_presence(presence, message=_message(self._people[presence.person_id]))
+            for presence in presences
+            if presence.person_id in self._people
+        ]
 
 
 def _message(listed: str) -> str:

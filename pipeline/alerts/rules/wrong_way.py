@@ -5,10 +5,9 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from pipeline.alerts.alert_builder import AlertBuilder
-from pipeline.alerts.dwell import Dwell
 from pipeline.alerts.expiring_map import ExpiringMap
 from pipeline.alerts.plane_geometry import Points, ground_points
-from pipeline.alerts.presences import Presences
+from pipeline.alerts.presences import Presence, Presences
 from pipeline.alerts.whereabouts import PERSON_M
 from pipeline.alerts.zones import Unit, Zone, check_picture, parse_zones
 from pipeline.core import Alert, Correction, Sighting, TrackId
@@ -62,16 +61,15 @@ class WrongWayRule:
 
     def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
         """Report each zone in which the person walks the wrong way."""
-        return [
-            report
+        return self._reports(
+            presence
             for zone in self._zones.values()
-            for dwell in self._presences.see(zone.name, sighting, self._wrong_times(zone, sighting))
-            for report in self._reports(zone.name, sighting.person_id, dwell, is_over=False)
-        ]
+            for presence in self._presences.see(zone.name, sighting, self._wrong_times(zone, sighting))
+        )
 
     def on_tick(self, now: float) -> Iterable[Alert]:
         """Report the walks that are over."""
-        return [report for over in self._presences.over(now) for report in self._reports(*over, is_over=True)]
+        return self._reports(self._presences.over(now))
 
     def on_end(self, at: float) -> Iterable[Alert]:
         """Report all walks as over."""
@@ -79,12 +77,7 @@ class WrongWayRule:
 
     def on_correction(self, correction: Correction) -> Iterable[Alert]:
         """Give walks to the people they show now, and report those of the people it concerns."""
-        self._presences.on_correction(correction)
-        return [
-            report
-            for place, person_id, dwell, is_over in self._presences.of(*correction.person_ids)
-            for report in self._reports(place, person_id, dwell, is_over=is_over)
-        ]
+        return self._reports(self._presences.corrected(correction))
 
     def reconsider(self, alert: Alert) -> Alert | None:
         """Return the alert: it is true of any person."""
@@ -123,12 +116,16 @@ class WrongWayRule:
         times: Points = rows[is_known & (speed_m <= -self._min_speed_m), 0]
         return times
 
-    def _reports(self, place: str, person_id: int, dwell: Dwell, *, is_over: bool) -> Iterable[Alert]:
-        if dwell.dwell_s >= self._min_s:
-            severity, message = self._zones[place].severity, f"Somebody walks the wrong way in {place!r}."
-            yield self._builder.build_dwell(
-                person_id, dwell, place=place, message=message, is_over=is_over, severity=severity
+    def _reports(self, presences: Iterable[Presence]) -> list[Alert]:
+        return [
+            self._builder.build_presence(
+                presence,
+                message=f"Somebody walks the wrong way in {presence.place!r}.",
+                severity=self._zones[presence.place].severity,
             )
+            for presence in presences
+            if presence.dwell.dwell_s >= self._min_s
+        ]
 
 
 def _progress(zone: Zone, camera_id: str, sighting: Sighting) -> tuple[Points, Points]:

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from pipeline.alerts.alert_builder import AlertBuilder
-from pipeline.alerts.dwell import Dwell
-from pipeline.alerts.presences import Presences
+from pipeline.alerts.presences import Presence, Presences
 from pipeline.alerts.zones import Zone, check_picture, parse_zones
 from pipeline.core import Alert, Correction, Sighting
 
@@ -55,18 +54,16 @@ class ZoneDwellRule:
 
     def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
         """Report each zone in which the person has now been for too long."""
-        return [
-            report
+        camera_id, path = sighting.track_id.camera_id, sighting.path
+        return self._reports(
+            presence
             for zone in self._zones
-            for dwell in self._presences.see(
-                _place(zone), sighting, zone.times_inside(sighting.track_id.camera_id, sighting.path)
-            )
-            for report in self._reports(_place(zone), sighting.person_id, dwell, is_over=False)
-        ]
+            for presence in self._presences.see(_place(zone), sighting, zone.times_inside(camera_id, path))
+        )
 
     def on_tick(self, now: float) -> Iterable[Alert]:
         """Report the dwells that are over."""
-        return [report for over in self._presences.over(now) for report in self._reports(*over, is_over=True)]
+        return self._reports(self._presences.over(now))
 
     def on_end(self, at: float) -> Iterable[Alert]:
         """Report all dwells as over."""
@@ -74,12 +71,7 @@ class ZoneDwellRule:
 
     def on_correction(self, correction: Correction) -> Iterable[Alert]:
         """Give dwells to the people they show now, and report those of the people it concerns."""
-        self._presences.on_correction(correction)
-        return [
-            report
-            for place, person_id, dwell, is_over in self._presences.of(*correction.person_ids)
-            for report in self._reports(place, person_id, dwell, is_over=is_over)
-        ]
+        return self._reports(self._presences.corrected(correction))
 
     def reconsider(self, alert: Alert) -> Alert | None:
         """Return the alert with the times of the dwell it is about; None if all dwells of then are within the limit."""
@@ -105,13 +97,16 @@ class ZoneDwellRule:
         """Take over the state of another instance. Raises ``WireFormatError`` as ``Stateful``."""
         self._presences.restore(state)
 
-    def _reports(self, place: str, person_id: int, dwell: Dwell, *, is_over: bool) -> Iterable[Alert]:
-        if dwell.dwell_s > self._limit_s(place):
-            message = f"Somebody stays in {place!r} for more than {self._limit_s(place):g} s."
-            severity = self._places[place].severity
-            yield self._builder.build_dwell(
-                person_id, dwell, place=place, message=message, is_over=is_over, severity=severity
+    def _reports(self, presences: Iterable[Presence]) -> list[Alert]:
+        return [
+            self._builder.build_presence(
+                presence,
+                message=f"Somebody stays in {presence.place!r} for more than {self._limit_s(presence.place):g} s.",
+                severity=self._places[presence.place].severity,
             )
+            for presence in presences
+            if presence.dwell.dwell_s > self._limit_s(presence.place)
+        ]
 
     def _limit_s(self, place: str) -> float:
         zone = self._places[place]

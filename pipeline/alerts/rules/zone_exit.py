@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.dwell import Dwell
-from pipeline.alerts.presences import SETTLE_S, Presences
+from pipeline.alerts.presences import SETTLE_S, Presence, Presences
 from pipeline.alerts.zones import check_picture, parse_zones
 from pipeline.core import Alert, Correction, Sighting
 
@@ -54,7 +54,7 @@ class ZoneExitRule:
 
     def on_tick(self, now: float) -> Iterable[Alert]:
         """Report the stays that are over."""
-        return [self._report(*over) for over in self._presences.over(now) if self._is_long(over[2])]
+        return self._reports(self._presences.over(now))
 
     def on_end(self, at: float) -> Iterable[Alert]:
         """Report the stays that were over before the end of the stream, which itself is no leaving."""
@@ -62,12 +62,7 @@ class ZoneExitRule:
 
     def on_correction(self, correction: Correction) -> Iterable[Alert]:
         """Give stays to the people they show now, and report those of the people it concerns that are over."""
-        self._presences.on_correction(correction)
-        return [
-            self._report(place, person_id, dwell)
-            for place, person_id, dwell, is_over in self._presences.of(*correction.person_ids)
-            if is_over and self._is_long(dwell)
-        ]
+        return self._reports(self._presences.corrected(correction))
 
     def reconsider(self, alert: Alert) -> Alert | None:
         """Return the alert at the time when the person left; None if the person stayed."""
@@ -94,15 +89,19 @@ class ZoneExitRule:
     def _is_long(self, dwell: Dwell) -> bool:
         return dwell.dwell_s >= self._min_dwell_s
 
-    def _report(self, place: str, person_id: int, dwell: Dwell) -> Alert:
+    def _reports(self, presences: Iterable[Presence]) -> list[Alert]:
+        return [self._report(each) for each in presences if each.is_over and self._is_long(each.dwell)]
+
+    def _report(self, presence: Presence) -> Alert:
+        dwell = presence.dwell
         return self._builder.build_for(
-            person_id,
+            presence.person_id,
             dwell.tracks[-1].camera_id,
-            place=place,
+            place=presence.place,
             started_at=dwell.until,
             raised_at=dwell.until,
             ended_at=dwell.until,
-            message=f"Somebody leaves {place!r}.",
+            message=f"Somebody leaves {presence.place!r}.",
             evidence=dwell.tracks[-1:],
-            severity=self._zones[place].severity,
+            severity=self._zones[presence.place].severity,
         )

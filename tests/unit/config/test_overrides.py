@@ -95,7 +95,7 @@ def test_people_of_the_watch_list_replace_without_a_plus() -> None:
         (["matcher.window=1"], "matcher.window: there is no such key; did you mean matcher.window_s?"),
         (["+site=demo"], "site: chosen twice"),
         (["~site.zones"], "site.zones: cannot be removed"),
-        (["sink=[nope]"], "sink: expected one of alert_pictures, annotated_video, "),
+        (["sink=[nope]"], "sink: expected one of alert_clips, alert_pictures, "),
         (["detector=nope"], "detector: expected one of onnx, openvino, passerby, "),
         (["alerts.restricted_camera.cameras=[a]"], "restricted_camera is not chosen; add it to alerts=[…]"),
         (["sink.kafka.partitions=3"], "kafka is not chosen; add it to sink=[…]"),

@@ -1,8 +1,9 @@
 """Every actor of a plan in this process, from the sources to the sinks; only the networks are fakes."""
 
 import asyncio
+import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -17,7 +18,7 @@ from connectors.sinks.memory import MemorySink
 from connectors.sources.memory import MemorySource
 from pipeline.alerts.engine import AlertEngine
 from pipeline.camera.tracking import TrackingStage
-from pipeline.core import Detections, Embedding, LetterboxedFrame, Sighting, Sink, Source, Tracklet
+from pipeline.core import Detections, Embedding, Frame, LetterboxedFrame, Sighting, Sink, Source, Tracklet
 from pipeline.core.errors import ConfigError, ProcessLostError, SinkBusyError
 from pipeline.ledger import LedgerReader
 from pipeline.runtime import match_actor
@@ -181,6 +182,42 @@ def test_a_stopped_run_publishes_what_it_completed_and_ends_nothing(tmp_path: Pa
     assert cameras["east"].stopped_early
     assert report.num_sightings == len(sink.records) > 0
     assert not any(record.is_last for record in sink.records if isinstance(record, Sighting))
+
+
+def test_live_cameras_that_are_stopped_do_not_wait_for_a_recording_that_is_behind_them(tmp_path: Path) -> None:
+    class BehindSource(EndlessSource):
+        """Each frame takes its time, so that the live camera is always ahead."""
+
+        def frames(self) -> Iterator[Frame]:
+            for frame in super().frames():
+                time.sleep(0.01)
+                yield replace(frame, stamp=replace(frame.stamp, captured_at=time.time() - 2.0))
+
+    class NowSource(EndlessSource):
+        def frames(self) -> Iterator[Frame]:
+            for frame in super().frames():
+                time.sleep(0.01)
+                yield replace(frame, stamp=replace(frame.stamp, captured_at=time.time()))
+
+    sink = MemorySink()
+
+    async def main() -> tuple[Result, float]:
+        sources = [NowSource("east", live=True), BehindSource("west")]
+        pipeline = await start_pipeline(make_plan(tmp_path, sources, [sink], max_lateness_s=5.0))
+        stop = asyncio.Event()
+        watching = asyncio.create_task(watch(pipeline, stop, drain_s=20.0))
+        while len(sink.records) < 4:
+            await asyncio.sleep(0.01)
+        stop.set()
+        began = time.monotonic()
+        return await watching, time.monotonic() - began
+
+    (cameras, report), took_s = asyncio.run(main())
+    assert took_s < 5.0
+    assert report is not None
+    assert (cameras["east"].error, cameras["west"].stopped_early) == (None, True)
+    ends = {r.track_id.camera_id for r in sink.records if isinstance(r, Sighting) and r.is_last}
+    assert ends == {"east"}
 
 
 def test_a_camera_that_does_not_drain_in_time_is_given_up_and_the_run_is_finished_without_it(tmp_path: Path) -> None:
