@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import ConnectorError
-from pipeline.core.sqlite_errors import why_failed
+from pipeline.core.sqlite_files import reading_uri, why_failed
 
 Row = tuple[Any, ...]
 
@@ -19,19 +19,26 @@ class Database:
     Args:
         path: The file; created if it is missing.
         tables: SQL that creates the tables that are missing.
+        read_only: Whether the file is there and only read, perhaps on a medium that cannot be written.
 
     Raises:
         ConnectorError: If it cannot be opened.
     """
 
-    def __init__(self, path: Path, tables: str) -> None:
+    def __init__(self, path: Path, tables: str, *, read_only: bool = False) -> None:
         self._path = path
         self._lock = threading.Lock()
         try:
+            if read_only:
+                self._connection = sqlite3.connect(
+                    reading_uri(path), uri=True, isolation_level=None, check_same_thread=False
+                )
+                return
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
             path.chmod(0o600)
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file: it can shrink
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
             self._connection.execute("PRAGMA secure_delete = ON")

@@ -56,7 +56,7 @@ LIBRARIES: dict[str, set[str]] = {
     "models.training": ARRAYS | NETWORKS | {"omegaconf", "onnx", "ray", "rich", "yaml"},
     "connectors": {"numpy", "av", "cv2", "httpx", "kafka", "opentelemetry", "paho", "rich", "supervision"},
     "connectors.pictures": {"numpy", "av", "cv2", "matplotlib", "supervision"},
-    "connectors.counting": {"numpy", "pyarrow"},
+    "connectors.counting": {"numpy", "pyarrow", "yaml"},
     "connectors.kafka": {"numpy", "kafka", "msgspec"},
     "connectors.console": {"numpy", "cv2", "yaml", "websockets", "PIL"}
     | {"argon2", "fastapi", "itsdangerous", "pydantic", "starlette", "uvicorn"},

@@ -38,6 +38,8 @@ class AlertDetails:
         when: Local time with its zone; of a recording without a date, seconds since its beginning.
         link: Address of the alert on the operator's page; None where no page is configured.
         picture: The person and the scene; None where no pictures are kept.
+        clip: Address of the clip on the operator's page, where it is some seconds after the alert; None where no page
+            is configured or no clips are kept.
     """
 
     name: str
@@ -46,6 +48,7 @@ class AlertDetails:
     when: str
     link: str | None
     picture: AlertPicture | None
+    clip: str | None = None
 
     def body(self) -> dict[str, object]:
         """Return what goes beside the alert's own JSON."""
@@ -55,6 +58,7 @@ class AlertDetails:
             "runner_up": self.runner_up,
             "when": self.when,
             "link": self.link,
+            "clip": self.clip,
         }
 
 
@@ -97,6 +101,7 @@ class AlertDetailReader:
             when=local_time(alert.raised_at, self._zone),
             link=None if self._page is None else f"{self._page}/#/alerts?key={quote(alert.key, safe='')}",
             picture=self._picture(alert, wait_s),
+            clip=f"{self._page}/api/alerts/clip?key={quote(alert.key, safe='')}" if self._page and alert.clip else None,
         )
 
     def known(self) -> list[Alert]:

@@ -1,12 +1,17 @@
 """Counts of a run, live or ended, with the people as they are after all corrections."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import yaml
+
 from connectors.counting.store import FILE, CountingStore
+from pipeline.core import TrackPart
 from pipeline.core.errors import ConfigError
 from pipeline.counts.exposition import exposition
 from pipeline.counts.heat import heat_of
 from pipeline.counts.rows import Row, rows_of
+from pipeline.counts.visitors import newness_of
 from pipeline.ledger import LedgerReader
 
 Heat = dict[str, list[tuple[int, int, float]]]
@@ -33,14 +38,15 @@ class CountReader:
     def __init__(self, folder: Path) -> None:
         if not (folder / FILE).is_file():
             raise ConfigError(f"{folder}: expected a run with sink=[…,counts], got no {FILE}; run it with that sink")
-        self._store = CountingStore(folder / FILE)
+        self._store = CountingStore(folder / FILE, read_only=True)
         self._ledger = LedgerReader(folder / "ledger.sqlite")
+        self._num_enrolled = _num_enrolled(folder / "config.yaml")
 
     def rows(self, *, every_s: float, since: float = float("-inf"), until: float = float("inf")) -> list[Row]:
         """Return the counts of the intervals that begin in an interval of time, Unix seconds, in order of time."""
         facts = self._store.facts(since=since - LOOK_BACK_S, until=until + every_s)
         person_of = self._ledger.people().person_of
-        found = rows_of(facts, person_of, every_s=every_s)
+        found = rows_of(facts, person_of, self._newness(person_of), every_s=every_s)
         return [row for row in found if since <= float(str(row["since"])) < until]
 
     def heat(self, *, since: float = float("-inf"), until: float = float("inf")) -> Heat:
@@ -49,9 +55,20 @@ class CountReader:
 
     def exposition(self) -> str:
         """Return the metrics in Prometheus' text format: totals, the newest moment, visitors of the last hour."""
-        return exposition(self._store.facts(), self._ledger.people().person_of)
+        person_of = self._ledger.people().person_of
+        return exposition(self._store.facts(), person_of, self._newness(person_of))
+
+    def _newness(self, person_of: Callable[[TrackPart], int]) -> dict[int, float]:
+        """Return how doubtful it is that each person is one more; people who are enrolled certainly are."""
+        return newness_of(self._store.newcomers(), person_of) | dict.fromkeys(range(1, 1 + self._num_enrolled), 0.0)
 
     def close(self) -> None:
         """Close the files; idempotent."""
         self._store.close()
         self._ledger.close()
+
+
+def _num_enrolled(config: Path) -> int:
+    """Return how many people a run knew from the start: they are numbered from 1 on."""
+    found = yaml.safe_load(config.read_text()) if config.is_file() else None
+    return len(found.get("enrol") or {}) if isinstance(found, dict) else 0

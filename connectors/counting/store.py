@@ -41,13 +41,14 @@ class CountingStore:
 
     Args:
         path: The file; created if it is missing.
+        read_only: Whether it is there and only read.
 
     Raises:
         ConnectorError: If it cannot be opened; every method raises it if the file cannot be used.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._database = Database(path, TABLES)
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self._database = Database(path, "" if read_only else TABLES, read_only=read_only)
 
     def put(self, facts: Iterable[Fact]) -> None:
         """Store facts; the same ones again change nothing."""
@@ -79,10 +80,17 @@ class CountingStore:
 
     def facts(self, *, since: float = float("-inf"), until: float = float("inf")) -> list[Fact]:
         """Return the facts that reach into an interval of time, Unix seconds, in order of time."""
+        return self._facts("until >= ? AND since < ?", max(since, -1e300), min(until, 1e300))
+
+    def newcomers(self) -> list[Fact]:
+        """Return the facts about cameras in which somebody was taken for new, in order of time."""
+        return self._facts("kind = ? AND is_new", FactKind.CAMERA.value)
+
+    def _facts(self, condition: str, *values: object) -> list[Fact]:
         rows = self._database.rows(
             "SELECT track, part, kind, place, since, until, direction, is_new, doubt FROM facts "
-            "WHERE until >= ? AND since < ? ORDER BY since, track, part, kind, place",
-            *(max(since, -1e300), min(until, 1e300)),
+            f"WHERE {condition} ORDER BY since, track, part, kind, place",
+            *values,
         )
         tracks: dict[str, TrackId] = {}
         return [

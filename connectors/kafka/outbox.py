@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.core.errors import ConnectorError
-from pipeline.core.sqlite_errors import why_failed
+from pipeline.core.sqlite_files import why_failed
 
 NUM_REMEMBERED = 1_000_000
 """Delivered messages that are recognised when they are put again.

@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.core import TrackId, TrackPart
 from pipeline.core.errors import ConnectorError
-from pipeline.core.sqlite_errors import why_failed
+from pipeline.core.sqlite_files import reading_uri, why_failed
 
 # The erasure of a person deletes rows by the columns track and part.
 TABLES = (
@@ -122,7 +122,7 @@ def read_masks(path: Path) -> list[tuple[str, bytes]]:
 
 def _rows(path: Path, query: str) -> list[Any]:
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        with closing(sqlite3.connect(reading_uri(path), uri=True)) as database:
             return database.execute(query).fetchall()
     except sqlite3.Error as error:
         raise ConnectorError(

@@ -21,6 +21,7 @@ from connectors.sources.hardware_decoding import CPU
 from connectors.sources.live_reading import LiveReading, ReadingEndedError
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import ConfigError, SourceLostError
+from pipeline.core.interfaces import PacketSource, PacketTap
 from pipeline.core.source_report import SourceReport
 
 NO_CLOCK_AFTER = 500
@@ -34,10 +35,12 @@ class Picture:
     Attributes:
         image: Returns it, shape ``(H, W, 3)``, uint8, RGB. It is a call so that dropped pictures cost no conversion.
         captured_at: Unix seconds by the sender's clock; None if it does not say.
+        seconds: Its time in the stream; None if it has none.
     """
 
     image: Callable[[], NDArray[np.uint8]]
     captured_at: float | None = None
+    seconds: float | None = None
 
 
 logger = logging.getLogger(__name__)
@@ -114,6 +117,7 @@ class LiveSource:
         self._damage = DamageLog(camera_id, max_in_a_row=max_bad_in_a_row)
         options = {"ca_file": ca_file, "verify": verify, "hwaccel": hwaccel}
         self._opener = opener(uri, **{name: value for name, value in options.items() if value is not None})
+        self.tap: PacketTap | None = None
         self._open_timeout_s = open_timeout_s
         self._read_timeout_s = read_timeout_s
         self._num_on_device = 0
@@ -160,6 +164,8 @@ class LiveSource:
         try:
             for arrival in self._reading.arrivals():
                 at = self._captured_at(arrival.picture, arrival.arrived_at)
+                if self.tap is not None and arrival.picture.seconds is not None:
+                    self.tap.shown(arrival.picture.seconds, at)
                 yield Frame(FrameStamp(self.camera_id, arrival.index, at), arrival.picture.image())
         except ReadingEndedError as error:
             raise SourceLostError(
@@ -199,6 +205,8 @@ class LiveSource:
         )
 
     def _pictures(self) -> Iterator[Picture]:
+        if isinstance(self._opener, PacketSource):
+            self._opener.tap = self.tap
         for picture in self._opener.pictures(open_timeout_s=self._open_timeout_s, read_timeout_s=self._read_timeout_s):
             if picture is not None:
                 self._damage.good()

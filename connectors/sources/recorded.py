@@ -8,6 +8,7 @@ from connectors.sources.network import NetworkOpener
 from connectors.sources.stream_recorder import StreamRecorder
 from pipeline.core import Frame, FrameStamp, ReportingSource, Source
 from pipeline.core.errors import ConfigError
+from pipeline.core.interfaces import PacketSource, PacketTap
 from pipeline.core.source_report import SourceReport
 
 
@@ -59,6 +60,16 @@ class RecordedCamera:
         )
         self.camera_id = camera_id
         self.live = self._source.live
+
+    @property
+    def tap(self) -> PacketTap | None:
+        """As of the source of the frames."""
+        return self._source.tap if isinstance(self._source, PacketSource) else None
+
+    @tap.setter
+    def tap(self, tap: PacketTap | None) -> None:
+        if isinstance(self._source, PacketSource):
+            self._source.tap = tap
 
     @property
     def num_dropped(self) -> int:

@@ -26,7 +26,7 @@ Read = Callable[[Mapping[str, Array], int, float], Rows]
 _LISTED_SIDES = 1.5
 """A listed box whose numbers all stay below this is in shares of the input, not in pixels."""
 
-_MAX_QUERIES = 1000
+_NUM_QUERIES = range(50, 1001)
 """DETR's kind answers with 100 to 900 rows; a grid of an input of 256 pixels has 1,344."""
 
 
@@ -108,9 +108,16 @@ def _recognise_single(name: str, array: Array, input_hw: tuple[int, int], *, is_
         if is_detr or 0 < np.abs(array[0, :, :4]).max(initial=0) < _LISTED_SIDES:
             return Head("RT-DETR", RGB_1, is_final=True, read=Listed(name, input_hw).read)
         return Head("YOLOv10 or YOLO26, chosen inside", RGB_1, is_final=True, read=Listed(name, None).read)
-    if values > 6 and rows <= _MAX_QUERIES:
+    if values > 6 and rows in _NUM_QUERIES and _are_shares(array):
         return Head("RT-DETR", RGB_1, is_final=True, read=_Queries(name, name, input_hw).read)
     return None
+
+
+def _are_shares(array: Array) -> bool:
+    """Return whether rows begin with a box in shares of the input, and go on with scores of classes."""
+    return bool(
+        (np.abs(array[0, :, :4]) < _LISTED_SIDES).all() and ((array[0, :, 4:] >= 0) & (array[0, :, 4:] <= 1)).all()
+    )
 
 
 def _recognise_pair(outputs: Mapping[str, Array], input_hw: tuple[int, int]) -> Head | None:

@@ -115,7 +115,7 @@ class OnnxDetector:
         picture = self._network.inputs[0]
         if not picture.fits(1, 3, *self.input_hw) or picture.dtype not in ("float32", "float16"):
             taken = list(picture.shape[2:]) if picture.fits(1, 3, None, None) else None
-            remedy = f"set input_hw to what the network takes, {taken}" if taken else "export it with a batch of 1"
+            remedy = f"set 'detector.input_hw={taken}'" if taken else "export it with a batch of 1"
             raise WeightsError(
                 f"{self._network.path}: expected a network of one picture {(1, 3, *self.input_hw)} of float32 or "
                 f"float16, got {list_ports(self._network.inputs)}; {remedy}"
@@ -124,6 +124,11 @@ class OnnxDetector:
     def _recognise(self) -> Head:
         grey = np.full((1, 3, *self.input_hw), PADDING / 255, np.float32)
         outputs = self._run(grey)
+        if not all(np.isfinite(array).all() for array in outputs.values()):
+            raise WeightsError(
+                f"{self._network.path}: expected numbers for a grey picture, got NaN or infinity; export it again, in "
+                "float32 if it is in float16"
+            )
         head = recognise(outputs, self.input_hw, is_detr="RTDETR" in self._network.metadata.get("head", ""))
         if head is None:
             shapes = ", ".join(f"{name} {array.shape}" for name, array in outputs.items())
@@ -175,10 +180,15 @@ class OnnxDetector:
         names = _class_names(self._network.metadata.get("names", ""))
         if stated is None:
             called = [number for number, name in names.items() if name.lower() in ("person", "people", "pedestrian")]
+            if names and not called:
+                raise ConfigError(
+                    f"detector.person_label: expected a class of {self._network.path} that is called person, got "
+                    f"{names}; set it to the number of the one that stands for people"
+                )
             return called[0] if called else self.head.person_label
         if names and stated not in names:
             raise ConfigError(
-                f"person_label: expected one of the classes of {self._network.path}, {names}, got {stated}"
+                f"detector.person_label: expected one of the classes of {self._network.path}, {names}, got {stated}"
             )
         return stated
 

@@ -53,7 +53,7 @@ class OpenVinoSsdDetector:
             raise WeightsError(
                 f"{self._network.path}: expected an SSD network from {self.input_hw} to (1, 1, N, 7), got "
                 f"{list_ports(self._network.inputs)} to {list_ports(self._network.outputs)}; "
-                "set input_hw to what the network takes"
+                "set detector.input_hw to what the network takes"
             )
 
     preflight = staticmethod(openvino.preflight)

@@ -56,7 +56,7 @@ class ImageOpenVinoEmbedder:
         (taken, *_) = self._network.inputs
         if taken.shape != (None, height, width, 3):
             raise ConfigError(
-                f"crop_size_hw: expected the size that {file['weights']} takes, {taken}, got {height}x{width}"
+                f"embedder.crop_size_hw: expected the size that {file['weights']} takes, {taken}, got {height}x{width}"
             )
         # Of an IR file the weights are in the .bin.
         self.space = name_space(name, self._network.path.with_suffix(".bin"))

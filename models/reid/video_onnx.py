@@ -95,6 +95,6 @@ def _check_network(weights: str, network: Network, clip: tuple[int, ...], needs:
         )
     if not any(inputs["pixels"].shape == (size, *clip) for size in (1, None)):
         raise ConfigError(
-            f"clip_len, crop_size_hw: expected what {weights} takes, {list(inputs['pixels'].shape)} (1, T, 3, h, w), "
-            f"got {[1, *clip]}"
+            f"embedder.clip_len, embedder.crop_size_hw: expected what {weights} takes, "
+            f"{list(inputs['pixels'].shape)} (1, T, 3, h, w), got {[1, *clip]}"
         )

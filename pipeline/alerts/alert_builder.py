@@ -16,14 +16,15 @@ class AlertBuilder:
         name: Name of the rule, as in the configuration.
         severity: info, warning or critical.
         group: Of the configuration, for messages.
+        shapes: Key that has the zones and lines, for messages.
 
     Raises:
         ConfigError: If ``severity`` is none of them.
     """
 
-    def __init__(self, *, name: str, severity: str, group: str = "alerts") -> None:
+    def __init__(self, *, name: str, severity: str, group: str = "alerts", shapes: str = "site") -> None:
         self.name = name
-        self._group = group
+        self._group, self._shapes = group, shapes
         self._severity = self.severity("severity", severity)
 
     def severity(self, key: str, given: object) -> Severity:
@@ -136,8 +137,9 @@ class AlertBuilder:
         )
 
     def wrong(self, key: str, expected: str, got: object) -> ConfigError:
-        """Return the error for a bad value of this rule."""
-        return ConfigError(f"{self._group}.{self.name}.{key}: expected {expected}, got {got!r}; correct the value")
+        """Return the error for a bad value of this rule, or of a shape, which it has from the site."""
+        owner = self._shapes if key.startswith(("zones.", "lines.")) else f"{self._group}.{self.name}"
+        return ConfigError(f"{owner}.{key}: expected {expected}, got {got!r}; correct the value")
 
     def check_at_least(self, low: float, **values: float) -> None:
         """Raise ``ConfigError`` unless all values are numbers of at least ``low``."""

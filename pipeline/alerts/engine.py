@@ -62,6 +62,7 @@ class AlertEngine:
         max_parts: Number of the newest parts of tracks to remember as the basis of alerts; at least 1.
         exempt: Names of people about whom no alert is raised, ``*`` for any letters: staff, for instance.
         names: Of people who are known from the start, by number.
+        has_clips: Whether alerts name the clip that is kept of them.
 
     Raises:
         ConfigError: If two rules have one name.
@@ -76,6 +77,7 @@ class AlertEngine:
         max_parts: int,
         exempt: Sequence[str] = (),
         names: Mapping[int, str] | None = None,
+        has_clips: bool = False,
     ) -> None:
         self._exemption = Exemption(exempt, names or {})
         self._rules = {rule.name: rule for rule in rules}
@@ -84,7 +86,7 @@ class AlertEngine:
             raise ConfigError(f"alerts.*.name: expected a different name for each rule, got {got}; rename one")
         self._cooldown_s = cooldown_s
         self._basis = AlertBasis(max_parts=max_parts)
-        self._incidents = Incidents(max_open=max_open)
+        self._incidents = Incidents(max_open=max_open, has_clips=has_clips)
         self._pictures: dict[str, tuple[int, int]] = {}
         # Unix seconds of the latest alert about each subject.
         self._raised_at: ExpiringMap[Subject, float] = ExpiringMap(forget_after_s=cooldown_s)
@@ -203,6 +205,8 @@ class AlertEngine:
 
     def _take_all(self, reports: Iterable[Alert]) -> None:
         for report in reports:
+            if not isinstance(report, Alert):
+                raise TypeError(f"expected alerts, got {type(report).__name__}")
             self._take(report)
 
     def _take(self, report: Alert) -> None:

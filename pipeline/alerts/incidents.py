@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.core import Alert, AlertState, TrackPart
+from pipeline.core.alert import clip_of
 from pipeline.core.serialisation import deserialise, serialise
 
 Subject = tuple[str, int, str]
@@ -66,10 +67,12 @@ class Incidents:
 
     Args:
         max_open: Incidents that are told and over to keep at most, the newest; a correction can still change them.
+        has_clips: Whether alerts name the clip that is kept of them.
     """
 
-    def __init__(self, *, max_open: int) -> None:
+    def __init__(self, *, max_open: int, has_clips: bool = False) -> None:
         self._max_open = max_open
+        self._has_clips = has_clips
         self._by_key: dict[str, Incident] = {}
         self._by_subject: dict[Subject, dict[str, None]] = {}
         self._before: dict[str, Alert | None] = {}
@@ -180,6 +183,7 @@ class Incidents:
             started_at=min([alert.started_at, *(each.started_at for each in again)]),
             ended_at=None if alert.ended_at is None else max([alert.ended_at, *map(latest, again)]),
             evidence=tuple(dict.fromkeys([*alert.evidence, *(track for each in again for track in each.evidence)])),
+            clip=clip_of(key) if self._has_clips else "",
         )
 
     def _changed(self, key: str, before: Alert | None) -> Alert | None:

@@ -2,7 +2,6 @@
 
 import argparse
 import getpass
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -33,9 +32,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    except BrokenPipeError:  # the reader of a pipe has closed it
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - Python flushes it at exit
-        return DONE
     return code
 
 

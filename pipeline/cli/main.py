@@ -1,9 +1,11 @@
 """The command ``passerby``: the first word is the command, the rest are its arguments."""
 
+import os
 import sys
+from difflib import get_close_matches
 from importlib import import_module, metadata
 
-from pipeline.config.plugins import OWN, install_command
+from pipeline.cli.process import process_of
 
 COMMANDS = {
     "run": ("pipeline.cli.run", "follow people across the cameras of a site"),
@@ -28,26 +30,37 @@ COMMANDS = {
 
 def main() -> None:
     """Run the command that ``sys.argv`` names, and exit with its code."""
-    words = sys.argv[1:]
+    # OpenCV reads this when it is imported. It would print its own report of a missing camera beside ours.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+    with process_of(" ".join(sys.argv[1:2])):
+        sys.exit(_run(sys.argv[1:]))
+
+
+def _run(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         print(_help())
-        sys.exit(0)
+        return 0
     if words[0] == "--version":
         print(f"passerby {metadata.version('passerby')}")
-        sys.exit(0)
+        return 0
     if words[0] not in COMMANDS:
-        print(f"error: {words[0]}: expected one of {', '.join(COMMANDS)}; see passerby --help", file=sys.stderr)
-        sys.exit(2)
+        near = get_close_matches(words[0], COMMANDS, n=1)
+        remedy = f"did you mean {near[0]}?" if near else "see passerby --help"
+        print(f"error: {words[0]}: expected one of {', '.join(COMMANDS)}; {remedy}", file=sys.stderr)
+        return 2
     sys.argv = [f"passerby {words[0]}", *words[1:]]
     try:
         module = import_module(COMMANDS[words[0]][0])
     except ModuleNotFoundError as error:
+        from pipeline.config.plugins import OWN, install_command  # half a second, which --version need not wait for
+
         missing = (error.name or "").split(".")[0]
         if missing in OWN:
             raise
         print(f"error: passerby {words[0]}: needs {missing}; {install_command(missing)}", file=sys.stderr)
-        sys.exit(2)
-    sys.exit(module.main())
+        return 2
+    code: int = module.main()
+    return code
 
 
 def _help() -> str:

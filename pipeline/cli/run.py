@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 from pipeline.cli.page_after_run import keep_page
 from pipeline.cli.recordings import check_recordings, write_recordings
@@ -21,15 +20,26 @@ from pipeline.config.plugins import check_outside
 from pipeline.config.schema import PipelineConfig
 from pipeline.core import Source
 from pipeline.core.camera_uri import parse_camera
-from pipeline.core.errors import ConfigError, ConnectorError, ReidError, SourceLostError, WeightsError, blaming, made
+from pipeline.core.errors import (
+    ConfigError,
+    ConnectorError,
+    PluginError,
+    ReidError,
+    SourceLostError,
+    WeightsError,
+    blaming,
+)
+from pipeline.core.plugin_contract import made
 from pipeline.ledger import set_aside
 from pipeline.runtime.assembly import start_pipeline
 from pipeline.runtime.cluster import join_cluster, leave_cluster
+from pipeline.runtime.disk_budget import DiskBudget
 from pipeline.runtime.plan import Plan
 from pipeline.runtime.running_pipeline import RunningPipeline
 from pipeline.runtime.supervisor import supervise
 from pipeline.telemetry.camera_status import CameraStatus
-from pipeline.telemetry.logs import set_up_logs
+from pipeline.telemetry.disk_status import DiskStatus
+from pipeline.telemetry.logs import log_to_file, set_up_logs
 from pipeline.telemetry.match_report import MatchReport
 from pipeline.telemetry.match_status import MatchStatus
 from pipeline.telemetry.metrics import RayMetrics
@@ -41,6 +51,9 @@ DONE, FAILED = 0, 1
 
 WATCH_EVERY_S = 0.5
 """Seconds between two looks at the status of all actors, for the terminal and the metrics. Fewer cost more calls."""
+
+TRACE = "plugin_error.txt"
+"""File of a run's folder that holds the traceback of the plug-in that ended it."""
 
 NUM_TOLD = 8
 """Changed keys that are named when a run is continued. More make a line that nobody reads."""
@@ -70,16 +83,14 @@ SHOW = ("--cfg", "-c")
 """Options that print the configuration, as hydra calls them; ``job`` is what is printed."""
 
 
-def main() -> NoReturn:
-    """Run what the command line says, and exit."""
+def main() -> int:
+    """Run what the command line says, and return the exit code."""
     overrides = sys.argv[1:]
     if any(word in ("-h", "--help") for word in overrides):
         print(HELP + _choices())
-        sys.exit(DONE)
+        return DONE
     set_up_logs()
-    code = show(overrides) if any(word.partition("=")[0] in SHOW for word in overrides) else run(overrides)
-    sys.stdout.flush()
-    sys.exit(code)
+    return show(overrides) if any(word.partition("=")[0] in SHOW for word in overrides) else run(overrides)
 
 
 def show(words: list[str]) -> int:
@@ -100,8 +111,12 @@ def show(words: list[str]) -> int:
 
 def run(overrides: list[str]) -> int:
     """Run a pipeline and return the exit code; an error is one line on standard error."""
+    plan = None
     try:
         config = load_config(overrides)
+        if config.log.file is not None:
+            max_bytes = round(config.log.max_mb * 1e6)
+            log_to_file(Path(config.log.file), max_bytes=max_bytes, num_files=config.log.files)
         plan = make_plan(config)
         _check_pose(overrides, plan)
         _check(config, plan)
@@ -110,8 +125,18 @@ def run(overrides: list[str]) -> int:
         finally:
             leave_cluster()
     except ReidError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {error}{_trace_note(error, plan)}", file=sys.stderr)
         return error.exit_code
+
+
+def _trace_note(error: ReidError, plan: Plan | None) -> str:
+    """Write the traceback of a plug-in's error into the folder of the run, if there is one; say where."""
+    if not isinstance(error, PluginError) or not error.trace or plan is None or not plan.output_dir.is_dir():
+        return ""
+    with suppress(OSError):
+        (plan.output_dir / TRACE).write_text(error.trace)
+        return f"; traceback in {plan.output_dir / TRACE}"
+    return ""
 
 
 def _check_pose(overrides: Sequence[str], plan: Plan) -> None:
@@ -224,22 +249,24 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
     since = "" if seen_at is None else f", {time.time() - seen_at:.0f} s after the last sign of the run before"
     logger.info("ready %.1f s after the start%s", time.perf_counter() - _LOADED_AT, since)
     began = time.perf_counter()
-    cameras, report = await _watch(plan, pipeline, stop)
+    max_bytes = None if config.disk.max_gb is None else round(config.disk.max_gb * 1e9)
+    disk = DiskBudget(plan.output_dir, max_bytes=max_bytes, min_free_bytes=round(config.disk.min_free_gb * 1e9))
+    cameras, report = await _watch(plan, pipeline, stop, disk)
     if report is None:
         print(f"error: not drained within flow.drain_s = {plan.drain_s:g} s", file=sys.stderr)
         return FAILED
-    code = _sum_up(config, plan, cameras, report, time.perf_counter() - began)
+    code = _sum_up(config, plan, cameras, report, time.perf_counter() - began, disk.status)
     if "console" in config.sink and sys.stdin.isatty() and not stop.is_set():
         await keep_page(config.sink["console"], plan.output_dir)
     return code
 
 
 async def _watch(
-    plan: Plan, pipeline: RunningPipeline, stop: asyncio.Event
+    plan: Plan, pipeline: RunningPipeline, stop: asyncio.Event, disk: DiskBudget
 ) -> tuple[dict[str, CameraStatus], MatchReport | None]:
     """Run the pipeline to its end, and show meanwhile how it is doing."""
     metrics = RayMetrics() if plan.processes.kind == "ray" else None
-    keep_status = partial(write_status, plan.output_dir, pipeline)
+    keep_status = partial(write_status, plan.output_dir, pipeline, lambda: disk.status)
     with Progress() as progress:
 
         def watch(cameras: Mapping[str, CameraStatus], match: MatchStatus) -> None:
@@ -247,7 +274,7 @@ async def _watch(
             if metrics is not None:
                 metrics.show(cameras, match)
 
-        async with in_background(keep_status):
+        async with in_background(keep_status), in_background(disk.watch):
             return await supervise(pipeline, stop=stop, drain_s=plan.drain_s, watch=watch, watch_every_s=WATCH_EVERY_S)
 
 
@@ -288,11 +315,16 @@ def _write_config(config: PipelineConfig, folder: Path) -> None:
 
 
 def _sum_up(
-    config: PipelineConfig, plan: Plan, cameras: Mapping[str, CameraStatus], report: MatchReport, wall_s: float
+    config: PipelineConfig,
+    plan: Plan,
+    cameras: Mapping[str, CameraStatus],
+    report: MatchReport,
+    wall_s: float,
+    disk: DiskStatus,
 ) -> int:
     is_whole = not any(status.stopped_early or status.error for status in cameras.values())
     score = score_run(config, plan.output_dir, cameras) if is_whole else None
-    summary = make_summary(cameras, report, wall_s, None if score is None else score.summary())
+    summary = make_summary(cameras, report, wall_s, None if score is None else score.summary(), disk)
     try:
         write_summary(summary, plan.output_dir)
     except OSError as error:
@@ -311,13 +343,15 @@ def _sum_up(
             "it did not; ledger.sqlite holds what it lacks, and resume=true sends it",
             file=sys.stderr,
         )
+    for reason in report.unclosed.values():
+        print(f"error: {reason}", file=sys.stderr)
     for name, num in report.dropped.items():
         print(
             f"warning: sink.{name}: its receiver was too slow or down, and {num} records were dropped; "
             "alerts.jsonl and ledger.sqlite have them",
             file=sys.stderr,
         )
-    return FAILED if lost or report.behind else DONE
+    return FAILED if lost or report.behind or report.unclosed else DONE
 
 
 def _print_stopped(config: PipelineConfig, output_dir: Path, cameras: Mapping[str, CameraStatus]) -> None:

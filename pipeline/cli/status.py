@@ -83,4 +83,6 @@ def troubles_of(status: dict[str, Any], now: float) -> list[str]:
     for name, sink in status["match"].get("sinks", {}).items():
         if sink["refusal"]:
             troubles.append(f"sink {name}: {sink['num_waiting']} records wait: {sink['refusal']}")
+    if (disk := status.get("disk", {}).get("trouble")) is not None:
+        troubles.append(disk)
     return troubles

@@ -5,7 +5,7 @@ import atexit
 import signal
 from contextlib import suppress
 
-NAMES = (signal.SIGINT, signal.SIGTERM)
+from pipeline.cli.process import STOPS, ignore_signals
 
 
 def stop_on_signals() -> asyncio.Event:
@@ -21,12 +21,7 @@ def stop_on_signals() -> asyncio.Event:
         with suppress(RuntimeError):  # the loop is closed: the command has stopped
             loop.call_soon_threadsafe(stop.set)
 
-    for name in NAMES:
+    for name in STOPS:
         signal.signal(name, ask)
-    atexit.register(_ignore)  # Python itself takes its handlers away on the way out, but leaves these
+    atexit.register(ignore_signals)  # Python itself takes its handlers away on the way out, but leaves these
     return stop
-
-
-def _ignore() -> None:
-    for name in NAMES:
-        signal.signal(name, signal.SIG_IGN)

@@ -1,9 +1,20 @@
-"""Which cameras a configuration speaks of: each must be one of the site's."""
+"""What a configuration says of places: which cameras, and which keys of zones no rule reads."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pipeline.alerts.alert_builder import AlertBuilder
+from pipeline.alerts.zones import parse_lines, parse_zones
 from pipeline.core.errors import ConfigError
+
+RULES = "pipeline.alerts.rules."
+"""Package of the rules that are known here; rules of other packages may read any key."""
+
+READ_BY = {"max_dwell_s": "zone_dwell", "group": "zone_dwell", "max_people": "occupancy", "way": "wrong_way"}
+"""Keys of a zone that one rule reads; the others say where and when it counts, for all rules."""
+
+logger = logging.getLogger(__name__)
 
 
 def check_places(site: Mapping[str, Any], alerts: Mapping[str, Any]) -> None:
@@ -21,6 +32,34 @@ def check_places(site: Mapping[str, Any], alerts: Mapping[str, Any]) -> None:
         for camera_id in cameras:
             if str(camera_id) not in known:
                 raise ConfigError(f"{key}: expected one of {sorted(known)}, got {camera_id}; correct it")
+    _check_own_shapes(site, alerts)
+    for warning in unread_keys(site, alerts):
+        logger.warning("%s", warning)
+
+
+def unread_keys(site: Mapping[str, Any], alerts: Mapping[str, Any]) -> list[str]:
+    """Return a warning for each key of a zone that only rules read which are not chosen; arguments as above."""
+    targets = {name: str(node.get("_target_", "")) for name, node in alerts.items() if isinstance(node, Mapping)}
+    if not all(target.startswith(RULES) for target in targets.values()):
+        return []
+    zones = site["zones"] if isinstance(site["zones"], Mapping) else {}
+    return [
+        f"site.zones.{name}.{key}: no chosen rule reads it; add {READ_BY[key]} to alerts=[{','.join(targets)}], or "
+        "leave it out"
+        for name, block in zones.items()
+        for key in (block if isinstance(block, Mapping) else {})
+        if key in READ_BY and READ_BY[key] not in targets
+    ]
+
+
+def _check_own_shapes(site: Mapping[str, Any], alerts: Mapping[str, Any]) -> None:
+    """Raise if a rule has shapes of its own that are none; those of the site are named by whoever reads them."""
+    for rule, options in alerts.items():
+        for kind, parse in (("zones", parse_zones), ("lines", parse_lines)):
+            shapes = options.get(kind) if isinstance(options, Mapping) else None
+            if isinstance(shapes, Mapping) and shapes != site[kind]:
+                builder = AlertBuilder(name=rule, severity="info", shapes=f"alerts.{rule}")
+                parse(shapes, builder, site.get("ground") or {})
 
 
 def _named(site: Mapping[str, Any], alerts: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:

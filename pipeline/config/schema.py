@@ -15,6 +15,7 @@ Range = tuple[str, Callable[[float], bool]]
 
 ABOVE_0: Range = ("a number above 0", lambda value: value > 0)
 AT_LEAST_0: Range = ("a number of at least 0", lambda value: value >= 0)
+AT_LEAST_2: Range = ("at least 2", lambda value: value >= 2)
 AT_LEAST_1: Range = ("at least 1", lambda value: value >= 1)
 FROM_0_TO_1: Range = ("a number from 0 to 1", lambda value: 0 <= value <= 1)
 ABOVE_0_TO_1: Range = ("a number above 0, 1 at most", lambda value: 0 < value <= 1)
@@ -149,6 +150,23 @@ class LedgerConfig:
 
 
 @dataclass
+class DiskConfig:
+    """How much of the disk a run takes, GB of 10^9 bytes; see ``DiskBudget``. ``max_gb`` is null for no limit."""
+
+    max_gb: float | None = number(ABOVE_0, None)
+    min_free_gb: float = number(AT_LEAST_0, 0.5)
+
+
+@dataclass
+class LogConfig:
+    """A file for the log of the process that directs the run, besides standard error; see ``log_to_file``."""
+
+    file: str | None = None
+    max_mb: float = number(ABOVE_0, 10.0)
+    files: int = number(AT_LEAST_2, 5)
+
+
+@dataclass
 class AlertingConfig:
     """See ``AlertEngine``."""
 
@@ -247,6 +265,7 @@ class PipelineConfig:
     sink: dict[str, Any] = field(default_factory=dict)
     monitor: Any = None
     alert_pictures: Any = None
+    alert_clips: Any = None
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     allow_plugins: list[str] = field(default_factory=list)
     weights_dir: str | None = None
@@ -260,5 +279,7 @@ class PipelineConfig:
     buffer: BufferConfig = field(default_factory=BufferConfig)
     embed: EmbedConfig = field(default_factory=EmbedConfig)
     ledger: LedgerConfig = field(default_factory=LedgerConfig)
+    disk: DiskConfig = field(default_factory=DiskConfig)
+    log: LogConfig = field(default_factory=LogConfig)
     alerting: AlertingConfig = field(default_factory=AlertingConfig)
     flow: FlowConfig = field(default_factory=FlowConfig)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 
 from pipeline.core.track import TrackId
 
@@ -47,6 +48,7 @@ class Alert:
         place: Zone, line or camera where it happens; empty where the rule names none.
         ended_at: Unix seconds, event time: when the situation was over; None while it lasts.
         count: How often the situation occurred; above 1 if the cool-down held repeats back.
+        clip: Path of the video around ``raised_at``, below the output folder of the run; empty where none is kept.
     """
 
     key: str
@@ -62,3 +64,14 @@ class Alert:
     place: str = ""
     ended_at: float | None = None
     count: int = 1
+    clip: str = ""
+
+
+def clip_of(key: str) -> str:
+    """Return the path of the clip of an alert, below the output folder of the run.
+
+    Example:
+        >>> clip_of("zone_dwell/7/12.500/door")
+        'alert_clips/b7fb0ea0cd4e22cb.mp4'
+    """
+    return f"alert_clips/{sha256(key.encode()).hexdigest()[:16]}.mp4"

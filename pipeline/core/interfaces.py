@@ -12,7 +12,7 @@ The docstrings are the contracts. The tests in ``pipeline/contracts`` check them
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,6 +105,25 @@ class ReportingSource(Protocol):
         ...
 
 
+class PacketTap(Protocol):
+    """Sees the packets of a video stream before they are decoded. Its calls come from one thread at a time."""
+
+    def packet(self, packet: Any) -> None:
+        """Take a packet of PyAV, which stays as it is."""
+        ...
+
+    def shown(self, seconds: float, captured_at: float) -> None:
+        """Learn that the picture of this time in the stream, seconds, was taken at ``captured_at``, Unix seconds."""
+        ...
+
+
+@runtime_checkable
+class PacketSource(Protocol):
+    """A source of encoded video, or its opener, that shows its packets to a ``tap`` which is set before it is read."""
+
+    tap: PacketTap | None
+
+
 class Sink(Protocol):
     """Delivers sightings, corrections and alerts. Called by one thread. Another run may use the same folder."""
 
@@ -191,6 +210,15 @@ class Monitor(Protocol):
 
     def close(self) -> None:
         """Free everything. Idempotent; from any thread; may wait a few seconds."""
+        ...
+
+
+@runtime_checkable
+class PacketMonitor(Protocol):
+    """A monitor that wants the packets of the camera's source, where it has any."""
+
+    def packet_tap(self) -> PacketTap | None:
+        """Return what is to see them; None for nothing."""
         ...
 
 
@@ -336,4 +364,37 @@ class AlertRule(Protocol):
 
     def on_tick(self, now: float) -> Iterable[Alert]:
         """Return the alerts that became due by event time ``now``, Unix seconds."""
+        ...
+
+
+In = TypeVar("In", contravariant=True)
+Out = TypeVar("Out", covariant=True)
+
+
+class Stage(Protocol[In, Out]):
+    """Turns items into items, in memory. A stage knows no process, no Ray, no Kafka and no clock."""
+
+    def process(self, batch: Sequence[In]) -> Sequence[Out]:
+        """Return the results of these items, in order within each camera."""
+        ...
+
+    def flush(self) -> Sequence[Out]:
+        """Return the results still held back; the stream has ended."""
+        ...
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """Has state that can be restored: after ``restore`` it goes on exactly as the original would, bit for bit."""
+
+    def snapshot(self) -> bytes:
+        """Return the whole state."""
+        ...
+
+    def restore(self, state: bytes) -> None:
+        """Take over the state of another instance with the same configuration.
+
+        Raises:
+            WireFormatError: If these bytes are not such a state.
+        """
         ...

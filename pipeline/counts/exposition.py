@@ -1,7 +1,7 @@
 """Counts in the text format of Prometheus (https://prometheus.io/docs/instrumenting/exposition_formats)."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pipeline.core import TrackPart
 from pipeline.counts.facts import Fact, FactKind
@@ -16,12 +16,12 @@ by default. A larger value counts people for longer after they left."""
 HOUR_S = 3600.0
 
 
-def exposition(facts: Sequence[Fact], person_of: Callable[[TrackPart], int]) -> str:
-    """Return the metrics of facts, of the moment of the newest one. No label names a person."""
-    return "\n".join(_lines(facts, person_of)) + "\n"
+def exposition(facts: Sequence[Fact], person_of: Callable[[TrackPart], int], newness: Mapping[int, float]) -> str:
+    """Return the metrics of facts, of the moment of the newest one, see ``rows_of``. No label names a person."""
+    return "\n".join(_lines(facts, person_of, newness)) + "\n"
 
 
-def _lines(facts: Sequence[Fact], person_of: Callable[[TrackPart], int]) -> Iterator[str]:
+def _lines(facts: Sequence[Fact], person_of: Callable[[TrackPart], int], newness: Mapping[int, float]) -> Iterator[str]:
     now = max((fact.until for fact in facts), default=0.0)
     yield "# HELP passerby_line_crossings_total People who crossed a line, by direction on the screen."
     yield "# TYPE passerby_line_crossings_total counter"
@@ -51,7 +51,7 @@ def _lines(facts: Sequence[Fact], person_of: Callable[[TrackPart], int]) -> Iter
             label = f'{kind}="{_escaped(place)}"'
             yield f"passerby_{kind}_dwell_seconds_sum{{{label}}} {sum(dwells):.3f}"
             yield f"passerby_{kind}_dwell_seconds_count{{{label}}} {len(dwells)}"
-    visitors = visitors_of([fact for fact in facts if fact.until >= now - HOUR_S], person_of)
+    visitors = visitors_of([fact for fact in facts if fact.until >= now - HOUR_S], person_of, newness)
     yield "# HELP passerby_visitors_last_hour Different people in the last hour, and the 95 % interval of match errors."
     yield "# TYPE passerby_visitors_last_hour gauge"
     for bound, value in (("people", visitors.people), ("low", visitors.low), ("high", visitors.high)):

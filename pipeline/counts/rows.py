@@ -1,7 +1,7 @@
 """Counts of an interval of time, as rows for files, tables and metrics."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import floor
 from typing import Any, Generic, TypeVar
@@ -42,12 +42,15 @@ class Way:
     took_s: float
 
 
-def rows_of(facts: Sequence[Fact], person_of: Callable[[TrackPart], int], *, every_s: float) -> list[Row]:
+def rows_of(
+    facts: Sequence[Fact], person_of: Callable[[TrackPart], int], newness: Mapping[int, float], *, every_s: float
+) -> list[Row]:
     """Return the counts of each interval of ``every_s`` seconds that has facts, in order of time.
 
     Args:
         facts: In any order.
         person_of: The person of a part now; ``NOBODY`` if it was erased.
+        newness: See ``visitors.newness_of``.
         every_s: Length of an interval, seconds; intervals begin at its multiples.
     """
     people, crossings = Intervals[Fact](every_s), Intervals[Fact](every_s)
@@ -82,7 +85,7 @@ def rows_of(facts: Sequence[Fact], person_of: Callable[[TrackPart], int], *, eve
             for (start, end), among in _grouped(ways[kind].of(number), lambda way: (way.start, way.end)):
                 took = {"num": len(among), "p50_s": _share([way.took_s for way in among], 0.5)}
                 rows.append({**about, "kind": flow, "place": start, "to": end, **took})
-        visitors = visitors_of(people.of(number), person_of)
+        visitors = visitors_of(people.of(number), person_of, newness)
         bounds = {"people": visitors.people, "low": visitors.low, "high": visitors.high}
         rows.append({**about, "kind": "visitors", "place": "", **bounds})
     return rows

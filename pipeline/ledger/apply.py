@@ -10,9 +10,9 @@ from typing import Any
 from pipeline.core import Alert, Correction, CorrectionCommand, CorrectionKind, Record
 from pipeline.core.errors import ConnectorError, DataError, LedgerHeldError
 from pipeline.core.serialisation import serialise
-from pipeline.core.sqlite_errors import why_failed
+from pipeline.core.sqlite_files import why_failed
 from pipeline.ledger.commands import Outcome, SubmittedCommand, add_command, check_command
-from pipeline.ledger.erasure import Erasure, erase_files, footage_of, lines_with, places_with
+from pipeline.ledger.erasure import Erasure, erase_files, erase_stores, footage_of, lines_with, places_with
 from pipeline.ledger.export import renew_exports
 from pipeline.ledger.lease import is_locked
 from pipeline.ledger.ledger import Ledger
@@ -169,7 +169,8 @@ def _host_at_rest(ledger: Ledger, reader: LedgerReader, forget: Forget | None) -
         )
         erased, marks = erase_files(folder, correction, saved.marks)
         ledger.note_published(marks, until=saved.published)
-        return removed | erased, [*needles, *traces]
+        from_stores, excerpts = erase_stores(folder, correction.parts)
+        return removed | erased | from_stores, [*needles, *traces, *excerpts]
 
     async def call(function: Callable[..., Any], *arguments: object) -> Any:
         return function(*arguments)

@@ -86,7 +86,7 @@ def message_of(record: Record, decimals: Decimals) -> SightingMessage | Correcti
         names = [NameMessage(person_id, name) for person_id, name in record.names]
         return _message(CorrectionMessage, record, decimals, event="correction", names=names)
     if isinstance(record, Alert):
-        return _message(AlertMessage, record, decimals, event="alert")
+        return _message(AlertMessage, record, decimals, event="alert", clip=record.clip or msgspec.UNSET)
     raise WireFormatError(f"record: expected Sighting, Correction or Alert, got {type(record).__name__}")
 
 
@@ -162,6 +162,7 @@ def alert_from_dict(message: Mapping[str, object]) -> Alert:
         place=found.place,
         ended_at=None if found.ended_at is None else _finite("ended_at", found.ended_at),
         count=found.count,
+        clip=found.clip or "",
     )
 
 

@@ -3,6 +3,7 @@
 import json
 import mmap
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from typing import Any
 from pipeline.core import CommandKind, Correction, CorrectionKind, TrackPart
 from pipeline.core.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.errors import ConnectorError
-from pipeline.core.sqlite_errors import why_failed
+from pipeline.core.sqlite_files import why_failed
 from pipeline.ledger.commands import command_body, command_from
 from pipeline.ledger.events import body_of, from_row
 
@@ -30,6 +31,10 @@ Larger: fewer fragments are searched for.
 """
 STILL_FOUND = "STILL FOUND"
 """Words of an outcome by which an erasure says that it is not complete."""
+FILES = "files_of_parts"
+"""View of a store that says which files beside it show a part of a track: columns ``track``, ``part``, ``file``."""
+MARK = re.compile(rb"passerby [a-z ]+ [0-9a-f]{16,}")
+"""What such a file may hold of its own name, so that the check after an erasure finds copies of it."""
 MAX_NEEDLES = 100
 """Number of removed rows that the check searches for, at most, spread evenly over all. A larger value checks more and
 takes longer."""
@@ -212,7 +217,7 @@ def erase_files(
     """Remove erased people from the files of a run that has ended.
 
     JSON lines and MOT text lose their lines. Annotated videos and image grids, which show many people, are deleted.
-    Other SQLite files lose the rows of these parts from each table with the columns ``track`` and ``part``.
+    ``erase_stores`` does the rest.
 
     Args:
         folder: Of the run.
@@ -240,20 +245,32 @@ def erase_files(
         if path.suffix != ".sqlite":
             path.unlink()
             removed[f"annotated/{path.name}"] = 1
-    return {**removed, **erase_stores(folder, correction.parts)}, marks
+    return removed, marks
 
 
-def erase_stores(folder: Path, parts: Sequence[TrackPart]) -> dict[str, int]:
-    """Delete the rows of these parts of tracks from every SQLite file except ledgers; return how many, by table."""
-    removed = {}
+def erase_stores(folder: Path, parts: Sequence[TrackPart]) -> tuple[dict[str, int], list[bytes]]:
+    """Delete the rows of these parts of tracks from every SQLite file except ledgers.
+
+    They go from each table with the columns ``track`` and ``part``. A file may have a view ``files_of_parts`` with the
+    columns ``track``, ``part`` and ``file``: these files, beside it, show the part and are deleted as well.
+
+    Returns:
+        How many rows and files were deleted, by table, and fragments of the files for the check.
+
+    Raises:
+        ConnectorError: If a file cannot be changed or deleted.
+    """
+    removed: dict[str, int] = {}
+    needles: list[bytes] = []
     for path in sorted(folder.rglob("*.sqlite")):
         if path.name.startswith("ledger"):
             continue
         try:
             database = sqlite3.connect(path, timeout=10)
             database.execute("PRAGMA secure_delete = ON")
-            names = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            for name in names:
+            kinds = dict(database.execute("SELECT name, type FROM sqlite_master WHERE type IN ('table', 'view')"))
+            files = _files_of(database, path.parent, parts) if kinds.get(FILES) == "view" else []
+            for name in (name for name, kind in kinds.items() if kind == "table"):
                 columns = {row[1] for row in database.execute(f'PRAGMA table_info("{name}")')}
                 if {"track", "part"} <= columns:
                     removed[f"{path.relative_to(folder)} {name}"] = database.executemany(
@@ -263,11 +280,31 @@ def erase_stores(folder: Path, parts: Sequence[TrackPart]) -> dict[str, int]:
             database.commit()
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             database.close()
-        except sqlite3.Error as error:
+            for file in files:
+                needles.append(_excerpt(file))
+                file.unlink(missing_ok=True)
+            if files:
+                removed[f"{path.parent.relative_to(folder)} files"] = len(files)
+        except (OSError, sqlite3.Error) as error:
             raise ConnectorError(
                 why_failed(path, error, f"expected to erase from it, got {error}; erase once more")
             ) from error
-    return removed
+    return removed, needles
+
+
+def _files_of(database: sqlite3.Connection, folder: Path, parts: Sequence[TrackPart]) -> list[Path]:
+    """Return the files of the view ``FILES`` that show these parts."""
+    found: dict[str, None] = {}
+    for part in parts:
+        query = f"SELECT file FROM {FILES} WHERE track = ? AND part = ?"
+        found |= dict.fromkeys(row[0] for row in database.execute(query, (str(part.track_id), part.part)))
+    return [folder / file for file in found]
+
+
+def _excerpt(file: Path) -> bytes:
+    """Return an excerpt of a file that is in no other one; empty if it has none: then it is not searched for."""
+    found = MARK.search(file.read_bytes()) if file.is_file() else None
+    return found[0] if found else b""
 
 
 def places_with(folder: Path, fragments: Sequence[bytes], lines: Sequence[bytes] = ()) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.core import Correction, Record, TrackPart
 from pipeline.core.errors import ConnectorError, LedgerHeldError
 from pipeline.core.serialisation import serialise
-from pipeline.core.sqlite_errors import why_failed
+from pipeline.core.sqlite_files import why_failed
 from pipeline.ledger.audit import add_audit
 from pipeline.ledger.commands import Outcome, SubmittedCommand, read_commands, write_outcome
 from pipeline.ledger.erasure import NEEDLE_BYTES, digest_of, redact

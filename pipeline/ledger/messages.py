@@ -6,7 +6,7 @@ added here, with its description and limits, and is filled in ``codec``.
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from pipeline.core import AlertState, CorrectionKind, Outcome, Severity
 
@@ -198,6 +198,10 @@ class AlertMessage(Struct, frozen=True, forbid_unknown_fields=True):
     count: Annotated[
         int, Meta(ge=1, description="How often it occurred; above 1 if the cool-down held repeats back.")
     ] = 1
+    clip: Annotated[
+        str | UnsetType,
+        Meta(description="Path of the video around raised_at, below the output folder; absent where none is kept."),
+    ] = UNSET
 
 
 class CountMessage(Struct, frozen=True, forbid_unknown_fields=True):

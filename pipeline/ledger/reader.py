@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pipeline.core import Alert, Correction, TrackId, TrackPart
 from pipeline.core.errors import ConnectorError
-from pipeline.core.sqlite_errors import why_failed
+from pipeline.core.sqlite_files import why_failed
 from pipeline.ledger.audit import AuditEntry, read_audit
 from pipeline.ledger.commands import SubmittedCommand, read_commands
 from pipeline.ledger.erasure import digest_of

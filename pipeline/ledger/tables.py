@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 
 from pipeline.core.errors import ConnectorError
-from pipeline.core.sqlite_errors import why_failed
+from pipeline.core.sqlite_files import reading_uri, why_failed
 
 SCHEMA = 2
 """Number of the tables' format. A file of another number is refused."""
@@ -84,7 +84,7 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     """
     try:
         database = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}",
+            reading_uri(path) if read_only else f"{path.absolute().as_uri()}?mode=rwc",
             uri=True,
             isolation_level=None,
             check_same_thread=False,

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pipeline.core import Frame, Monitor, TrackId, Tracklet
+from pipeline.core import Frame, Monitor, Source, TrackId, Tracklet
+from pipeline.core.interfaces import PacketMonitor, PacketSource, PacketTap
 
 
 class Monitors:
@@ -26,7 +27,18 @@ class Monitors:
         for monitor in self._monitors:
             monitor.keep(tracklet)
 
+    def packet_tap(self) -> PacketTap | None:
+        """Return what is to see the packets of the camera's source; the first monitor that wants them has them."""
+        taps = [monitor.packet_tap() for monitor in self._monitors if isinstance(monitor, PacketMonitor)]
+        return next((tap for tap in taps if tap is not None), None)
+
     def close(self) -> None:
         """Close every monitor."""
         for monitor in self._monitors:
             monitor.close()
+
+
+def show_packets(source: Source, monitor: Monitor | None) -> None:
+    """Let a monitor see the packets of a source, if it wants them and there are any."""
+    if isinstance(source, PacketSource) and isinstance(monitor, PacketMonitor):
+        source.tap = monitor.packet_tap()

@@ -1,9 +1,13 @@
-"""Logs on standard error: JSON lines for machines, plain lines on a terminal. Set up once in a process."""
+"""Logs on standard error: JSON lines for machines, plain lines on a terminal; and in files. Set up once a process."""
 
 import json
 import logging
 import sys
 import time
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from pipeline.core.errors import ConfigError
 
 
 class JsonFormatter(logging.Formatter):
@@ -32,3 +36,23 @@ def set_up_logs(level: int = logging.INFO) -> None:
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     for name in ("pipeline", "models", "connectors"):
         logging.getLogger(name).setLevel(level)
+
+
+def log_to_file(path: Path, *, max_bytes: int, num_files: int) -> None:
+    """Send all logs of this process to a file as well; it is renamed when it is full, and the oldest is deleted.
+
+    Args:
+        path: The file; its folder is made if it is missing.
+        max_bytes: Its size, at most.
+        num_files: Files that are kept, this one included; at least 2.
+
+    Raises:
+        ConfigError: If it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(path, maxBytes=max_bytes, backupCount=num_files - 1, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"log.file: cannot be written: {error}; choose another with log.file=…") from error
+    handler.setFormatter(JsonFormatter())
+    logging.getLogger().addHandler(handler)

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from pipeline.core.errors import ProcessLostError
 from pipeline.telemetry.batch_status import BatchStatus
 from pipeline.telemetry.camera_status import CameraStatus
+from pipeline.telemetry.disk_status import DiskStatus
 from pipeline.telemetry.match_status import MatchStatus
 
 EVERY_S = 1.0
@@ -72,13 +73,19 @@ def last_status_at(folder: Path) -> float | None:
         return None
 
 
-async def write_status(folder: Path, pipeline: Watched) -> None:
-    """Write the status of a pipeline to ``status.json`` until cancelled; readers never see half a file."""
+async def write_status(folder: Path, pipeline: Watched, disk: Callable[[], DiskStatus] = DiskStatus) -> None:
+    """Write the status of a pipeline to ``status.json`` until cancelled; readers never see half a file.
+
+    Args:
+        folder: Output folder of the run.
+        pipeline: The pipeline.
+        disk: Returns what the run takes of its disk.
+    """
     path = folder / "status.json"
     speeds: dict[str, _Speed] = {}
     while True:
         try:
-            written = await _status_of(pipeline, speeds)
+            written = {**await _status_of(pipeline, speeds), "disk": asdict(disk())}
         except (ProcessLostError, TimeoutError) as error:
             logger.debug("%s waits: %s", path.name, error)  # the supervisor reports it
         else:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.telemetry.camera_status import CameraStatus
+from pipeline.telemetry.disk_status import DiskStatus
 from pipeline.telemetry.match_report import MatchReport
 
 SCHEMA = 1
@@ -23,7 +24,11 @@ PACKAGES = ("numpy", "opencv-python", "av", "onnxruntime", "openvino", "trackers
 
 
 def make_summary(
-    cameras: Mapping[str, CameraStatus], report: MatchReport, wall_s: float, quality: Mapping[str, Any] | None
+    cameras: Mapping[str, CameraStatus],
+    report: MatchReport,
+    wall_s: float,
+    quality: Mapping[str, Any] | None,
+    disk: DiskStatus = DiskStatus(),  # noqa: B008 - it is frozen
 ) -> dict[str, Any]:
     """Return the content of ``summary.json``.
 
@@ -32,6 +37,7 @@ def make_summary(
         report: Of the match actor.
         wall_s: Seconds from the first frame to the end.
         quality: Scores against ground truth; None without.
+        disk: What the run takes of its disk, and what was deleted for that.
     """
     processed = sum(status.frames_processed for status in cameras.values())
     summary: dict[str, Any] = {
@@ -53,6 +59,7 @@ def make_summary(
         "sink_retries": report.num_sink_retries,
         "sink_dropped": dict(report.dropped),
         "sinks_behind": list(report.behind),
+        "disk": {name: value for name, value in asdict(disk).items() if name.endswith("deleted")},
         "clock_offsets": [asdict(offset) for offset in report.clock_offsets],
         "wall_s": round(wall_s, 3),
         "frames_per_s": round(processed / wall_s, 2) if wall_s > 0 else None,

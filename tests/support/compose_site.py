@@ -21,6 +21,8 @@ STEADY_S = 15.0
 """Seconds of steady frames after which a camera counts as followed; within them no pause is longer than ``PAUSE_S``."""
 PAUSE_S = 5.0
 """Seconds without frames that are no pause yet: the status is written every second, later on a busy machine."""
+NEEDS_A_PERSON_S = 90.0
+"""Seconds within which a new version has said whether it can go on."""
 SERVICES = ("kafka", "publisher", "head", "worker", "job", "console", "prometheus")
 """All but Grafana, for whose image the development machines have no stand-in."""
 
@@ -145,6 +147,17 @@ class Site:
         """Return how often the run was submitted since a time, Unix seconds; a container made anew has no older log."""
         said = docker("logs", "--since", f"{since:.3f}", self._container("job"))
         return sum(line.startswith("passerby-east: submitted") for line in said.splitlines())
+
+    def needs_a_person(self) -> bool:
+        """Return whether the run has ended because only a person can decide how it goes on; waits until it is clear."""
+        until = time.time() + NEEDS_A_PERSON_S
+        while time.time() < until:
+            said = docker("logs", self._container("job"))
+            if "not submitted again" in said or "ready" in said:
+                print("\n".join(line for line in said.splitlines() if "error:" in line or "ready" in line))
+                return "not submitted again" in said
+            time.sleep(1.0)
+        return False
 
     def longest_pause_s(self, since: float, until: float) -> float:
         """Return the longest time without a new frame, seconds."""

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import quote
@@ -21,6 +21,7 @@ import pytest
 from compose_site import ROOT, SERVICES, compose_program, docker, why_no_engine
 from console_browser import chromium
 from document_blocks import blocks_of
+from playwright.sync_api import Error
 
 pytestmark = [pytest.mark.container, pytest.mark.timeout(1800)]
 
@@ -46,10 +47,10 @@ class Step:
     command: str
     says: str = ""
     stays: bool = False
-    then: Callable[[str], None] | None = None
+    then: "Callable[[Stranger, str], None] | None" = None
 
 
-def image_is_small(_: str) -> None:
+def image_is_small(_: "Stranger", __: str) -> None:
     base = re.search(r"ARG BASE=(\S+)", (ROOT / "docker/Dockerfile").read_text())
     assert base is not None
     sizes = [int(docker("image", "inspect", "-f", "{{.Size}}", image)) / 1e6 for image in ("passerby", base[1])]
@@ -57,7 +58,7 @@ def image_is_small(_: str) -> None:
     assert sizes[0] - sizes[1] <= MAX_MB
 
 
-def page_opens(said: str) -> None:
+def page_opens(_: "Stranger", said: str) -> None:
     """Log in at the page with the password that was printed, and see the cameras."""
     found = LOGIN.findall(said)
     with chromium() as browser:
@@ -70,12 +71,12 @@ def page_opens(said: str) -> None:
         print(f"   the page has {page.locator('nav').inner_text()!r}")
 
 
-def is_followed(_: str) -> None:
+def is_followed(_: "Stranger", __: str) -> None:
     """Wait until the run of the site tells of frames, and says nothing wrong."""
     wait_for(FOLLOWED, lambda: sh(f"{COMPOSE} logs --since 12s job"), 240)
 
 
-def is_measured(_: str) -> None:
+def is_measured(_: "Stranger", __: str) -> None:
     """Prometheus reaches both nodes, and answers every question of the board and of the alerts."""
     prometheus = "http://127.0.0.1:9090/api/v1"
 
@@ -100,20 +101,19 @@ def is_measured(_: str) -> None:
     assert {rule["health"] for rule in rules} == {"ok"}
 
 
-def knows_the_people(_: str) -> None:
-    """See that the ledger of the site still has its people."""
-    said = sh(f"{COMPOSE} exec -T job passerby ledger people /out/east")
-    print(f"   {len(said.splitlines())} people")
-    assert len(said.splitlines()) >= STATE["people"]
-    STATE["people"] = len(said.splitlines())
+def goes_on(stranger: "Stranger", said: str) -> None:
+    """Wait until the camera is followed; numbers go on from those of before."""
+    is_followed(stranger, said)
+    people = sh(f"{COMPOSE} exec -T job passerby ledger people /out/east").splitlines()
+    highest = int(people[-1].split()[0])
+    print(f"   {len(people)} people in the ledger, the highest number is {highest}")
+    assert highest >= stranger.highest
+    stranger.highest = highest
 
 
-STATE = {"people": 1}
-
-
-def goes_on(said: str) -> None:
-    is_followed(said)
-    knows_the_people(said)
+def camera_is_lost(stranger: "Stranger", _: str) -> None:
+    """See in the other terminal that an alert says so."""
+    wait_for("camera_lost", stranger.terminals[-1].read, 120)
 
 
 STEPS = (
@@ -126,7 +126,7 @@ STEPS = (
     Step(f"{COMPOSE} logs console", LOGIN.pattern, then=page_opens),
     Step(f"{COMPOSE} exec job passerby status /out/east", r"\d+ sightings, 1 cameras\n$"),
     Step(f"{COMPOSE} exec head passerby alerts tail", stays=True),
-    Step(f"{COMPOSE} stop publisher", then=lambda _: wait_for("camera_lost", lambda: ALERTS.read(), 120)),
+    Step(f"{COMPOSE} stop publisher", then=camera_is_lost),
     Step(f"{COMPOSE} start publisher", then=goes_on),
     Step(f"{COMPOSE} down"),
     Step(f"{COMPOSE} up -d", then=goes_on),
@@ -172,18 +172,35 @@ class Terminal:
         return self._process.wait(120)
 
 
-class Terminals:
-    """The terminals that commands keep busy."""
+@dataclass(slots=True)
+class Stranger:
+    """Somebody who types what the document says.
 
-    def __init__(self) -> None:
-        self.open: list[Terminal] = []
+    Attributes:
+        folder: Where the terminals keep what they show.
+        terminals: Those that a command keeps busy.
+        highest: The highest number of a person that the site has given so far.
+    """
 
-    def read(self) -> str:
-        """Return what the newest one has printed."""
-        return self.open[-1].read()
+    folder: Path
+    terminals: list[Terminal] = field(default_factory=list)
+    highest: int = 0
 
-
-ALERTS = Terminals()
+    def try_step(self, command: str, step: Step) -> None:
+        """Type a command, and see that it does what the document says."""
+        if step.stays:
+            self.terminals.append(Terminal(self.folder, command))
+            said = wait_for(step.says, self.terminals[-1].read, 300)
+        else:
+            said = sh(command)
+            assert re.search(step.says, said), f"expected {step.says}, got\n{said[-3000:]}"
+        lines = said.splitlines()
+        shown = [line for line in lines if step.says and re.search(step.says, line)] or lines
+        print("\n".join(f"   {line[:200]}" for line in shown[-3:]), flush=True)
+        if step.then is not None:
+            step.then(self, said)
+        if step.stays and step.command.startswith("docker run"):
+            self.terminals.pop().interrupt()
 
 
 def commands() -> list[str]:
@@ -240,45 +257,38 @@ def wait_for(expression: str, ask: Callable[[], str], timeout_s: float) -> str:
 
 
 @pytest.fixture
-def clean() -> Iterator[None]:
-    """An engine without the site, before and after."""
+def stranger(tmp_path: Path) -> Iterator[Stranger]:
+    """A stranger at an engine without the site; it is taken away again."""
     if (reason := why_no_engine()) is not None:
         pytest.skip(reason)
-    file = ROOT / "docker/compose.yaml"
+    down = [*compose_program(), "-f", str(ROOT / "docker/compose.yaml"), "down", "-v", "-t", "20"]
 
     def clear() -> None:
-        subprocess.run(
-            [*compose_program(), "-f", str(file), "down", "-v", "-t", "20"], capture_output=True, check=False
-        )
+        subprocess.run(down, capture_output=True, check=False)
         subprocess.run(["docker", "volume", "rm", "out"], capture_output=True, check=False)
         (ROOT / "saved.tgz").unlink(missing_ok=True)
 
     clear()
-    yield
-    for terminal in ALERTS.open:
+    stranger = Stranger(tmp_path)
+    yield stranger
+    for terminal in stranger.terminals:
         terminal.interrupt()
     clear()
 
 
-@pytest.mark.usefixtures("clean")
-def test_documented_commands_do_what_the_document_says(tmp_path: Path) -> None:
+def test_documented_commands_do_what_the_document_says(stranger: Stranger) -> None:
     documented = commands()
     assert [step.command for step in STEPS] == [
         command[: len(step.command)] for step, command in zip(STEPS, documented, strict=True)
     ]
+    wrong: list[str] = []  # a stranger goes on after a command that fails
     for command, step in zip(documented, STEPS, strict=True):
         began = time.monotonic()
         print(f"\n$ {command}", flush=True)
-        if step.stays:
-            ALERTS.open.append(Terminal(tmp_path, command))
-            said = wait_for(step.says, ALERTS.read, 300)
-        else:
-            said = sh(command)
-            assert re.search(step.says, said), f"{command}: expected {step.says}, got\n{said[-3000:]}"
-        shown = [line for line in said.splitlines() if re.search(step.says, line)] if step.says else said.splitlines()
-        print("\n".join(f"   {line[:200]}" for line in shown[-3:]), flush=True)
-        if step.then is not None:
-            step.then(said)
+        try:
+            stranger.try_step(command, step)
+        except (AssertionError, Error, OSError) as error:
+            wrong.append(f"{command}: {error}")
+            print(f"   WRONG: {error}", flush=True)
         print(f"   {time.monotonic() - began:.0f} s", flush=True)
-        if step.command.startswith("docker run") and step.stays:
-            ALERTS.open.pop().interrupt()
+    assert wrong == []

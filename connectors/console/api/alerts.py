@@ -3,9 +3,11 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Response
+from fastapi.responses import FileResponse
 from pydantic import Field
 
 from connectors.alerting.picture_store import AlertPictureStore
@@ -60,6 +62,7 @@ class AlertRoutes:
         pictures: Pictures of sightings.
         notes: Notes of operators.
         scenes: Returns the pictures for alerts; None where the run keeps none.
+        output_dir: Output folder of the run, with the clips for alerts.
     """
 
     def __init__(
@@ -68,7 +71,9 @@ class AlertRoutes:
         pictures: PictureStore,
         notes: NotesStore,
         scenes: Callable[[], AlertPictureStore | None],
+        output_dir: Path,
     ) -> None:
+        self._output_dir = output_dir
         self._scenes = scenes
         self._ledger_view = ledger_view
         self._pictures = pictures
@@ -81,6 +86,8 @@ class AlertRoutes:
         add("", self.alerts, methods=["GET"], summary="List alerts with their current state, newest first")
         scene = "Get the picture of an alert: the scene with box, zones and lines"
         add("/scene", self.scene, methods=["GET"], summary=scene, response_class=Response)
+        clip = "Get the clip of an alert: the seconds around it"
+        add("/clip", self.clip, methods=["GET"], summary=clip, response_class=FileResponse, response_model=None)
         add("/acknowledge", self.acknowledge, methods=["POST"], summary="Acknowledge an alert")
         add("/acknowledge-all", self.acknowledge_all, methods=["POST"], summary="Acknowledge several alerts")
         add("/take-back", self.take_back, methods=["POST"], summary="Make acknowledged alerts open again")
@@ -134,6 +141,14 @@ class AlertRoutes:
             raise HTTPException(404, "there is no picture of this alert")
         return Response(picture.scene, media_type="image/jpeg", headers={"cache-control": "private, max-age=60"})
 
+    def clip(self, user: Viewer, key: Annotated[str, Query(min_length=1, max_length=500)]) -> FileResponse:
+        """The clip of an alert, an MP4, of a run with the sink alert_clips; some seconds after it was raised."""
+        alert = self._alert(key, user)
+        path = self._clip_of(alert)
+        if path is None:
+            raise HTTPException(404, "there is no clip of this alert")
+        return FileResponse(path, media_type="video/mp4", headers={"cache-control": "private, no-store"})
+
     def acknowledge(self, user: Operator, which: AlertKey) -> dict[str, Any]:
         """Acknowledge an alert: the user who asks handles it, and is its owner."""
         alert = self._alert(which.key, user)
@@ -179,6 +194,11 @@ class AlertRoutes:
                 return alert
         raise HTTPException(404, "there is no such alert")
 
+    def _clip_of(self, alert: Alert) -> Path | None:
+        """Return the clip of an alert; None while it is not cut, and where it was erased or is kept no longer."""
+        path = self._output_dir / alert.clip
+        return path if alert.clip and alert.state is not AlertState.RETRACTED and path.is_file() else None
+
     def _shown(self, alert: Alert) -> dict[str, Any]:
         track_id = alert.evidence[0] if alert.evidence else None
         qualities = {} if track_id is None else self._pictures.qualities(track_id)
@@ -204,6 +224,7 @@ class AlertRoutes:
             "has_scene": self._scenes() is not None
             and alert.state is not AlertState.RETRACTED
             and bool(alert.evidence),
+            "has_clip": self._clip_of(alert) is not None,
             "acknowledged": acknowledged,
             "comments": self._notes.comments(alert.key),
         }

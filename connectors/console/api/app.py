@@ -66,7 +66,7 @@ def make_app(state: AppState, feed_key: str) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     for routes in (
         AccountRoutes(state.accounts, state.sessions, state.notes, cookie_is_secure=is_tls),
-        AlertRoutes(state.ledger_view, state.pictures, state.notes, state.alert_pictures),
+        AlertRoutes(state.ledger_view, state.pictures, state.notes, state.alert_pictures, state.settings.output_dir),
         PeopleRoutes(state.ledger_view, state.pictures, state.notes),
         ClipRoutes(state.pictures),
         CountRoutes(state.settings.output_dir),

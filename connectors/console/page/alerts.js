@@ -88,6 +88,7 @@ export async function page(root, context) {
         isRetracted || isAcknowledged ? null : h("button", { className: "main", "data-key": `ack ${alert.key}`, onclick: () => acknowledge([alert.key]) }, "Acknowledge"),
         isAcknowledged ? h("button", { "data-key": `back ${alert.key}`, onclick: () => act("alerts/take-back", { keys: [alert.key] }) }, "Open again") : null,
         alert.has_scene ? h("a", { "data-key": `scene ${alert.key}`, href: `/api/alerts/scene?key=${encodeURIComponent(alert.key)}`, target: "_blank", rel: "noopener" }, "Scene") : null,
+        alert.has_clip ? h("a", { "data-key": `clip ${alert.key}`, href: `/api/alerts/clip?key=${encodeURIComponent(alert.key)}`, target: "_blank", rel: "noopener" }, "Clip") : null,
         alert.track ? h("button", { "data-key": `play ${alert.key}`, onclick: async () => play(alert.message, await get("clips", { track: alert.track })) }, "Play") : null,
         h("button", { "data-key": `say ${alert.key}`, onclick: () => comment(alert) }, "Comment"),
         context.me.cameras ? null : h("button", { "data-key": `mute ${alert.key}`, onclick: () => mute(alert.rule) }, "Mute rule")) : null);

@@ -158,11 +158,11 @@ def devices() -> list[Finding]:
 def _onnx_runtime() -> Finding:
     if both := _both("onnxruntime", "onnxruntime-gpu"):
         return Finding(State.MISSING, "ONNX Runtime", both)
-    import onnxruntime  # fails where the files of both builds are mixed
+    from models.backends.onnx_runtime import offers_cuda  # fails where the files of both builds are mixed
 
-    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
-        return Finding(State.OK, "ONNX Runtime", f"{onnxruntime.__version__}, offers CUDA: device=cuda")
-    return Finding(State.OK, "ONNX Runtime", f"{onnxruntime.__version__}, no CUDA: device=cpu")
+    found = "offers CUDA: device=cuda, where there is a GPU" if offers_cuda() else "no CUDA: device=cpu"
+    installed = _version("onnxruntime") or _version("onnxruntime-gpu")
+    return Finding(State.OK, "ONNX Runtime", f"{installed}, {found}")
 
 
 def _both(*builds: str) -> str | None:

@@ -10,14 +10,14 @@ The file of rules has some of these keys; one that it leaves out is as in the ru
     alerting: {cooldown_s: 0}
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
+from yaml import MarkedYAMLError, YAMLError
 
 from connectors.sinks.box_store import StoredPart, read_boxes
 from connectors.sinks.final_boxes import SPOOLED
@@ -26,8 +26,10 @@ from pipeline.cli.scoring.true_sightings import certain_sighting, true_sightings
 from pipeline.config.composition import CONFIGS
 from pipeline.config.places import check_places
 from pipeline.config.plugins import build
+from pipeline.config.schema import AlertingConfig
 from pipeline.core import Alert, AlertState, CorrectionKind, Sighting, TrackPath
 from pipeline.core.errors import ConfigError
+from pipeline.core.plugin_contract import made
 from pipeline.ledger import NOBODY, LedgerReader
 
 REPLACED = ("zones", "lines")
@@ -114,20 +116,41 @@ def _engine(config: Path, rules: Path | None) -> AlertEngine:
         for key in REPLACED:
             if key in (other.get("site") or {}):
                 site[key] = other["site"][key]
-        alerts = {name: OmegaConf.merge(_node(name), options or {}) for name, options in chosen.items()}
-        alerting = OmegaConf.merge(run["alerting"], other.get("alerting") or {})
+        alerts = {name: OmegaConf.merge(_node(name, run["alerts"]), options or {}) for name, options in chosen.items()}
+        alerting = OmegaConf.merge(AlertingConfig, run["alerting"], other.get("alerting") or {})
         whole: Any = OmegaConf.to_container(
             OmegaConf.create({"site": site, "alerts": alerts, "alerting": alerting}), resolve=True
         )
-    except (OSError, YAMLError, OmegaConfBaseException, KeyError, TypeError) as error:
-        raise ConfigError(f"{rules or config}: expected rules as in configs/alerts, got {error!r:.200}") from error
+    except (OSError, YAMLError, OmegaConfBaseException, KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"{rules or config}: expected rules as docs/alerts.md shows, got {_words(error)}") from error
     check_places(whole["site"], whole["alerts"])
-    made = [build(node, f"alerts.{name}")() for name, node in whole["alerts"].items()]
-    return AlertEngine(made, **whole["alerting"])
+    allow = run.get("allow_plugins") or ()
+    made_rules = [
+        made(f"alerts.{name}", build(node, f"alerts.{name}", allow=allow)) for name, node in whole["alerts"].items()
+    ]
+    return AlertEngine(made_rules, **whole["alerting"])
 
 
-def _node(name: str) -> Any:
+def _words(error: Exception) -> str:
+    """Return what is wrong with a file of rules, in one line."""
+    if isinstance(error, FileNotFoundError):
+        return "no such file; correct the path"
+    if isinstance(error, OSError):
+        return f"a file that cannot be read ({error.strerror or error}); check its rights"
+    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
+        return f"no YAML: {error.problem or 'an error'} in line {error.problem_mark.line + 1}; correct it"
+    if isinstance(error, YAMLError | UnicodeDecodeError):
+        return "no YAML; correct it"
+    if isinstance(error, OmegaConfBaseException):
+        key = f"{error.full_key}: " if getattr(error, "full_key", None) else ""
+        return f"{key}{str(error).splitlines()[0]:.200}; correct it"
+    return "other keys or kinds of values; correct it"
+
+
+def _node(name: str, of_run: Mapping[str, Any]) -> Any:
     path = CONFIGS / "alerts" / f"{name}.yaml"
+    if not path.is_file() and name in of_run:
+        return of_run[name]  # a plug-in of another package, as the run had it
     if not path.is_file():
         choices = ", ".join(sorted(each.stem for each in path.parent.glob("*.yaml")))
         raise ConfigError(f"alerts.{name}: expected one of {choices}, got {name}; correct it")

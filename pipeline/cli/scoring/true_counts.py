@@ -48,7 +48,7 @@ def true_rows(folder: Path, every_s: float) -> list[Row]:
         people[found[0].part] = sighting.person_id
         last |= {(line, sighting.track_id): point for line, point in points.items()}
     facts = [replace(fact, since=max(fact.since, began_at)) for fact in facts if fact.until >= began_at]
-    return rows_of(facts, people.__getitem__, every_s=every_s)
+    return rows_of(facts, people.__getitem__, {}, every_s=every_s)
 
 
 def differences(rows: Sequence[Row], truth: Sequence[Row]) -> Mapping[str, list[int]]:

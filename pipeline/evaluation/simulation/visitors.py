@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pipeline.core import Correction, Sighting, TrackPart
 from pipeline.counts.facts import Fact, FactFinder
-from pipeline.counts.visitors import Visitors, visitors_of
+from pipeline.counts.visitors import Visitors, newness_of, visitors_of
 from pipeline.evaluation.simulation.crowd import Crowd, Site
 from pipeline.evaluation.simulation.rates import transit_bounds
 from pipeline.evaluation.simulation.stage import Settings, make_calibration, make_stage
@@ -59,7 +59,9 @@ def run_visitors(
             break
     _follow(stage.flush(), tracks, finder, facts)
     person_of: Callable[[TrackPart], int] = tracks.person_of
-    return VisitorRun(len(people), visitors_of(facts, person_of))
+    return VisitorRun(
+        len(people), visitors_of(facts, person_of, newness_of([fact for fact in facts if fact.is_new], person_of))
+    )
 
 
 def _follow(

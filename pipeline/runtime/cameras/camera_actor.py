@@ -6,6 +6,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import replace
 from math import inf
 
@@ -30,6 +31,7 @@ from pipeline.runtime.flow import (
     ordered_map,
     tracklets_to_embeddings,
 )
+from pipeline.runtime.monitors import show_packets
 from pipeline.runtime.plan import ALL_FRAMES, CameraIntake, CameraLimits
 from pipeline.telemetry.camera_status import CameraStatus, with_source
 
@@ -75,6 +77,7 @@ class CameraActor:
     ) -> None:
         self._source = make_source()
         self._monitor = None if make_monitor is None else make_monitor()
+        show_packets(self._source, self._monitor)
         self._make_track = make_track
         self._clock = CameraClock(self._source.camera_id, behind_s=limits.max_lateness_s)
         self._paced = PacedFrames(
@@ -146,6 +149,7 @@ class CameraActor:
             decode_s=self._paced.decode_s,
             waits_s=self._paced.waits_s,
             frames_still=self._paced.view.num_still,
+            frames_without_motion=self._paced.gate.num_closed,
             view_events=self._paced.view.events,
             view_now=self._paced.view.now,
         )
@@ -238,10 +242,8 @@ class CameraActor:
             stopped.cancel()
 
     async def _pause(self, seconds: float) -> None:
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._stopped.wait(), seconds)
-        except TimeoutError:
-            return
 
     async def _resumed(self, checkpoint: Checkpoint) -> TrackingStage | None:
         """Take over from another process; return the tracking stage to continue with, None for a new one."""
@@ -252,12 +254,10 @@ class CameraActor:
             low_score_parts=status.low_score_parts - track.num_low_score,
             reopens=status.reopens + 1,
         )
-        self._track_s, self._paced.decode_s = status.track_s, status.decode_s
+        self._track_s = status.track_s
         self._last = self._checkpointed = checkpoint.stamp
         self._source.resume(checkpoint.stamp)
-        if track.frame_hw is not None:
-            self._paced.size.keep(track.frame_hw)
-        self._paced.view.go_on(status.view_events, status.frames_still)
+        self._paced.go_on(status, track.frame_hw)
         # The match actor may be lost as well, so it gets all that is pending; it skips what it has already processed.
         await self._deliver(self._source.camera_id, checkpoint.pending, -inf, time.time())
         if not self._source.live:

@@ -86,7 +86,7 @@ def test_crossings_alternate_in_direction_if_the_path_cannot_go_round_the_line(p
 @pytest.mark.parametrize(
     ("zones", "message"),
     [
-        ({"door": {"camera": "east"}}, r"alerts\.rule\.zones\.door: expected a block with polygon, and perhaps camera"),
+        ({"door": {"camera": "east"}}, r"site\.zones\.door: expected a block with polygon, and perhaps camera"),
         ({"door": [[0, 0]]}, r"zones\.door: expected a block"),
         ({"door": {"camera": "east", "polygon": [[0, 0], [1, 1]]}}, r"zones\.door\.polygon: expected at least three"),
         ({"door": {"camera": "east", "polygon": [[0, 0], [1], [2, 3]]}}, r"zones\.door\.polygon: expected"),
@@ -142,7 +142,7 @@ SQUARE = [[10, 10], [90, 10], [90, 90], [10, 90]]
     ],
 )
 def test_a_zone_that_can_never_alert_is_refused_and_named(zone, message: str) -> None:
-    with pytest.raises(ConfigError, match=rf"alerts\.rule\.zones\.door.*{message}"):
+    with pytest.raises(ConfigError, match=rf"site\.zones\.door.*{message}"):
         parse_zones({"door": zone}, ISSUER)
 
 
@@ -154,7 +154,7 @@ def test_a_zone_that_can_never_alert_is_refused_and_named(zone, message: str) ->
     ],
 )
 def test_a_line_that_can_never_be_crossed_is_refused_and_named(change, message: str) -> None:
-    with pytest.raises(ConfigError, match=rf"alerts\.rule\.lines\.gate.*{message}"):
+    with pytest.raises(ConfigError, match=rf"site\.lines\.gate.*{message}"):
         parse_lines({"gate": GATE | change}, ISSUER)
 
 

@@ -1,6 +1,10 @@
 """Rules over a past run, from its stored boxes and its ledger."""
 
 import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -86,3 +90,54 @@ def test_wrong_rules_are_named(run_dir: Path, capsys, rules: dict, message: str)
 def test_a_folder_without_a_run_is_named(tmp_path: Path, capsys) -> None:
     assert main(["replay", str(tmp_path)]) == 2
     assert "expected a run that has ended" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "rules.yaml: expected rules as docs/alerts.md shows, got no such file; correct the path\n"),
+        ("alerts: [zone_dwell", "got no YAML: "),
+        ("site: {zones: '${nothing}'}", "got site.zones: Interpolation key 'nothing' not found; correct it\n"),
+        ("alerts: 3", "got other keys or kinds of values; correct it\n"),
+        ("site: 3", "rules.yaml"),
+        ("alerting: {cooldown_s: often}", "cooldown_s: Value 'often'"),
+        (b"\xff\xfe\x00", "got no YAML; correct it\n"),
+        ("", ""),
+    ],
+)
+def test_a_file_of_rules_that_cannot_be_read_is_named_in_plain_words(run_dir: Path, capsys, text, message: str) -> None:
+    path = run_dir / "rules.yaml"
+    if text is not None:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    code = main(["replay", str(run_dir), "--rules", str(path)])
+    shown = capsys.readouterr().err
+    assert code == (2 if message else 0)
+    assert message in shown
+    assert not re.search(r"Error\b|Errno|\(", shown)
+    assert shown.count("\n") <= 1
+
+
+def test_a_run_on_a_medium_that_cannot_be_written_is_replayed(run_dir: Path, capsys) -> None:
+    rules = run_dir / "rules.yaml"
+    rules.write_text(json.dumps({"site": {"zones": ZONES, "max_dwell_s": 15}}))
+    with locked(run_dir):
+        assert main(["replay", str(run_dir), "--rules", str(rules), "--json"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Let nobody write into a folder, this process included, even if it is that of an administrator."""
+    is_root = os.geteuid() == 0
+    for path in (folder, *folder.parents[:-2]) if is_root else ():
+        path.chmod(0o755)
+    for path in (*folder.rglob("*"), folder):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    try:
+        if is_root:
+            os.seteuid(65534)
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+        folder.chmod(0o755)

@@ -1,6 +1,7 @@
 """What the plan of a run takes from its configuration."""
 
 import pickle
+import re
 from math import inf
 from pathlib import Path
 
@@ -119,6 +120,47 @@ SQUARE = "polygon: [[0, 0], [90, 0], [90, 90]]"
 def test_what_names_an_unknown_camera_is_refused(words: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         plan_of(RECORDED, *words)
+
+
+UPRIGHT = "polygon: [[0, 0], [1, 0], [1, 1]]"
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [
+        ([f"site.zones={{door: {{camera: east, {UPRIGHT}}}}}"], "site.zones.door.polygon"),
+        (
+            [
+                f"site.zones={{door: {{camera: east, {SQUARE}}}}}",
+                f"alerts.zone_dwell.zones={{a: {{camera: east, {UPRIGHT}}}}}",
+            ],
+            "alerts.zone_dwell.zones.a.polygon",
+        ),
+    ],
+)
+def test_a_zone_that_is_none_is_named_as_it_was_typed(words: list[str], key: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{re.escape(key)}: "):
+        plan_of(RECORDED, "alerts=[zone_dwell]", *words).make_alert()
+
+
+@pytest.mark.parametrize(
+    ("alerts", "keys", "told"),
+    [
+        ("zone_dwell", "max_people: 3, way: [[0, 0], [9, 9]]", ["max_people: .*add occupancy", "way: .*add wrong_way"]),
+        ("zone_exit", "group: a, max_dwell_s: 3", ["group: .*add zone_dwell", "max_dwell_s: .*add zone_dwell"]),
+        ("queue", "max_people: 3", ["max_people: .*add occupancy"]),
+        ("occupancy,wrong_way,zone_dwell", "max_people: 3, way: [[0, 0], [9, 9]], group: a", []),
+        ("zone_dwell", "severity: info, schedule: {days: [mon]}", []),
+    ],
+)
+def test_a_key_of_a_zone_that_no_chosen_rule_reads_is_told(
+    alerts: str, keys: str, told: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    plan_of(RECORDED, f"alerts=[{alerts}]", f"site.zones={{door: {{camera: east, {SQUARE}, {keys}}}}}")
+    warnings = [record.getMessage() for record in caplog.records]
+    assert len(warnings) == len(told)
+    for warning, words in zip(warnings, told, strict=True):
+        assert re.match(rf"site\.zones\.door\.{words}", warning)
 
 
 def test_a_camera_may_have_a_number_for_a_name() -> None:

@@ -197,6 +197,29 @@ def test_the_interval_of_visitors_grows_with_the_doubts(tmp_path: Path) -> None:
     assert (row["low"], row["people"], row["high"]) == (1, 4, 5)
 
 
+def test_who_was_doubtfully_new_is_so_in_every_interval(tmp_path: Path) -> None:
+    doubtful = replace(walk(1, 1), probability=0.4)
+    later = replace(walk(1, 2, at=100), outcome=Outcome.MATCHED, probability=0.999)
+    sure = [replace(walk(2, 3, at=at), probability=0.999) for at in (0, 100)]
+    rows = of(counted(tmp_path, [doubtful, sure[0], later, sure[1]]), "visitors")
+    assert [(row["low"], row["people"], row["high"]) for row in rows] == [(1, 2, 2), (1, 2, 2)]
+
+
+def test_nobody_knows_how_new_those_are_who_were_split_off(tmp_path: Path) -> None:
+    sure = replace(walk(1, 1), probability=0.999)
+    matched = replace(walk(1, 2, at=20), outcome=Outcome.MATCHED, probability=0.999)
+    split = Correction(CorrectionKind.SPLIT, (1, 2), "ann", 30.0, (TrackPart(matched.track_id, 0),))
+    (row,) = of(counted(tmp_path, [sure, matched, split]), "visitors")
+    assert (row["low"], row["people"], row["high"]) == (1, 2, 2)
+
+
+def test_people_who_are_enrolled_certainly_are_different_ones(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("enrol: {anna: /a, bob: /b}\n")
+    known = [replace(walk(n, n, at=20), outcome=Outcome.MATCHED, probability=0.999) for n in (1, 2)]
+    (row,) = of(counted(tmp_path, known), "visitors")
+    assert (row["low"], row["people"], row["high"]) == (2, 2, 2)
+
+
 @given(st.lists(st.floats(0, 1), max_size=12), st.floats(0.01, 0.99))
 def test_the_quantile_is_that_of_the_distribution(chances: list[float], level: float) -> None:
     found = quantile(chances, level)

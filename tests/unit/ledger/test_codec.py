@@ -42,6 +42,7 @@ ALERTS = st.builds(
     message=st.text(),
     evidence=st.lists(TRACKS, max_size=3).map(tuple),
     state=st.sampled_from(AlertState),
+    clip=st.text(),
 )
 CORRECTIONS = st.builds(
     Correction,
@@ -67,6 +68,7 @@ def make_alert() -> Alert:
 def test_an_alert_survives_the_wire(alert: Alert):
     message = json.loads(codec.to_line(alert))
     assert codec.alert_from_dict(message) == alert
+    assert ("clip" in message) == bool(alert.clip), "absent where none is kept"
 
 
 @given(CORRECTIONS)
@@ -108,8 +110,8 @@ def test_every_schema_is_closed_and_describes_every_key(name: str):
     schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["additionalProperties"] is False
-    # Alerts of earlier versions lack the first, corrections of the pipeline the others.
-    optional = ("place", "ended_at", "count") if name == "alert" else OPTIONAL
+    # Alerts of earlier versions or without clips lack these, corrections of the pipeline the others.
+    optional = ("place", "ended_at", "count", "clip") if name == "alert" else OPTIONAL
     assert schema["required"] == [key for key in schema["properties"] if key not in optional]
     assert all(value["description"] for value in schema["properties"].values())
 

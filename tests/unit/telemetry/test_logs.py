@@ -3,10 +3,12 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from pipeline.telemetry.logs import JsonFormatter, set_up_logs
+from pipeline.core.errors import ConfigError
+from pipeline.telemetry.logs import JsonFormatter, log_to_file, set_up_logs
 
 OURS = ("pipeline", "models", "connectors")
 
@@ -41,6 +43,24 @@ def test_machines_get_one_json_object_a_line(monkeypatch: pytest.MonkeyPatch) ->
     found = json.loads(line)
     assert found.pop("time").endswith("Z")
     assert found == {"level": "INFO", "logger": "pipeline.runtime", "message": "camera east: lost"}
+
+
+def test_a_log_in_files_is_bounded(tmp_path: Path) -> None:
+    log_to_file(tmp_path / "logs/run.log", max_bytes=2_000, num_files=3)
+    for number in range(100):
+        logging.getLogger("pipeline.runtime").error("camera %s: lost %d", "east", number)
+    logging.getLogger().handlers[-1].close()
+    files = sorted(path.name for path in (tmp_path / "logs").iterdir())
+    assert files == ["run.log", "run.log.1", "run.log.2"]
+    assert all((tmp_path / "logs" / name).stat().st_size <= 2_000 for name in files)
+    newest = (tmp_path / "logs/run.log").read_text().splitlines()[-1]
+    assert json.loads(newest)["message"] == "camera east: lost 99"
+
+
+def test_a_log_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=r"log\.file: cannot be written: "):
+        log_to_file(tmp_path / "file/run.log", max_bytes=1, num_files=2)
 
 
 def test_people_get_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,9 @@ from factories import make_frame, make_stamp, make_tracklet
 from connectors.alerting.picture_monitor import BOX_COLOR, AlertPictureMonitor
 from connectors.alerting.picture_store import FILE, AlertPicture, AlertPictureStore
 from connectors.sinks.alert_pictures import AlertPictureSink
-from pipeline.core import Correction, CorrectionKind, Frame, Monitor, TrackId, TrackPart
+from pipeline.core import Frame, Monitor, TrackId, TrackPart
 from pipeline.core.errors import ConfigError
-from pipeline.ledger.erasure import erase_files
+from pipeline.ledger.erasure import erase_stores
 
 TRACK, OTHER = TrackId("east", 0, 1), TrackId("east", 0, 2)
 BOX = np.array([200, 100, 300, 400], np.float32)
@@ -156,7 +156,7 @@ def test_pictures_of_an_erased_person_leave_no_trace_in_the_file(tmp_path: Path)
     store.put(AlertPicture(TrackPart(TRACK, 0), 1.0, b"face of ann" * 20, b"scene with ann" * 20))
     store.put(AlertPicture(TrackPart(OTHER, 0), 1.0, b"face of bob", b"scene with bob"))
     store.close()
-    erase_files(tmp_path, Correction(CorrectionKind.ERASED, (1,), "ann", 0.0, (TrackPart(TRACK, 0),)), {})
+    erase_stores(tmp_path, [TrackPart(TRACK, 0)])
     left = (tmp_path / FILE).read_bytes()
     assert b"with ann" not in left
     assert b"with bob" in left

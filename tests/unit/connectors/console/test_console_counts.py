@@ -3,14 +3,17 @@
 import json
 from pathlib import Path
 
+import httpx
 import pytest
-from console_page import RunningPage, write_ledger
+from console_page import CONFIG, RunningPage, write_ledger
 from factories import make_frame, make_sighting, make_stamp
 
 from connectors.alerting.picture_store import FILE, AlertPicture, AlertPictureStore
 from connectors.console.camera.monitor import LiveViewMonitor
 from connectors.sinks.counts import CountSink
-from pipeline.core import TrackId, TrackPart
+from pipeline.core import Alert, Severity, TrackId, TrackPart
+from pipeline.core.alert import clip_of
+from pipeline.ledger import Ledger
 
 TRACK = TrackId("east", 0, 1)
 SHAPES = {
@@ -55,6 +58,33 @@ def test_the_link_of_an_alert_shows_that_alert_and_its_scene(folder: Path) -> No
         assert found["alerts"][0]["has_scene"] is True
         assert client.get("/api/alerts/scene", params={"key": "dwell/1/0.5"}).content == b"scene"
         assert client.get("/api/alerts/scene", params={"key": "line/2/20.0"}).status_code == 404
+
+
+def test_the_clip_of_an_alert_is_for_those_who_may_see_its_camera(tmp_path: Path) -> None:
+    key = "dwell/1/0.5"
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    shown = Alert(key, "dwell", Severity.INFO, 1, "east", 0.5, 1.0, "Stays.", (TRACK,), clip=clip_of(key))
+    ledger.append([make_sighting(1, TRACK), shown])
+    ledger.close()
+    (tmp_path / "config.yaml").write_text(CONFIG)
+    with (
+        RunningPage(tmp_path) as page,
+        page.client("ann") as ann,
+        page.client("wendy", cameras=("west",)) as wendy,
+        page.client() as stranger,
+    ):
+
+        def asked(client: httpx.Client) -> httpx.Response:
+            return client.get("/api/alerts/clip", params={"key": key})
+
+        assert asked(ann).status_code == 404, "it is not cut yet"
+        (tmp_path / "alert_clips").mkdir()
+        (tmp_path / shown.clip).write_bytes(b"clip")
+        assert ann.get("/api/alerts").json()["alerts"][0]["has_clip"] is True
+        assert asked(ann).content == b"clip"
+        assert asked(ann).headers["content-type"] == "video/mp4"
+        assert asked(wendy).status_code == 404
+        assert asked(stranger).status_code == 401
 
 
 def test_a_live_picture_carries_the_shapes_of_its_camera(tmp_path: Path) -> None:

@@ -150,8 +150,11 @@ def test_metadata_decide_where_boxes_do_not() -> None:
         {"classes": np.zeros((1, 1000), np.float32)},
         {"masks": np.zeros((1, 32, 16, 16), np.float32)},
         {"output": np.zeros((4, 126, 85), np.float32)},
+        {"output": np.zeros((1, 17, 333), np.float32)},
+        {"output": np.full((1, 100, 84), 40, np.float32)},
+        {"output": np.full((1, 100, 84), -0.5, np.float32)},
     ],
-    ids=["pair", "classifier", "maps", "batch"],
+    ids=["pair", "classifier", "maps", "batch", "too few rows", "boxes in pixels", "scores below 0"],
 )
 def test_anything_else_is_no_detector(outputs: dict[str, NDArray[np.float32]]) -> None:
     assert recognise(outputs, HW) is None

@@ -130,7 +130,7 @@ def test_of_two_boxes_on_one_person_the_better_stays(tmp_path: Path) -> None:
 
 
 def test_a_network_for_another_size_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="set input_hw"):
+    with pytest.raises(WeightsError, match=r"set .detector\.input_hw="):
         make_detector(make_network(tmp_path / "net.onnx", {}), input_hw=(96, 64))
 
 
@@ -208,6 +208,19 @@ def test_a_class_that_the_file_does_not_name_is_refused(tmp_path: Path) -> None:
     network = make_selecting_network(tmp_path / "net.onnx", names=str({0: "car", 3: "person"}))
     with pytest.raises(ConfigError, match="person_label"):
         make_detector(network, person_label=1)
+
+
+def test_a_file_whose_classes_are_no_people_is_refused_until_one_is_chosen(tmp_path: Path) -> None:
+    network = make_selecting_network(tmp_path / "net.onnx", names=str({0: "cat", 3: "walker"}))
+    with pytest.raises(ConfigError, match=r"detector\.person_label: .*'cat', 3: 'walker'"):
+        make_detector(network)
+    assert len(make_detector(network, person_label=3).detect([WHITE])[0]) == 1
+
+
+def test_a_network_that_answers_with_no_numbers_is_refused(tmp_path: Path) -> None:
+    network = make_network(tmp_path / "net.onnx", {0: [np.nan] * 85})
+    with pytest.raises(WeightsError, match="got NaN or infinity"):
+        make_detector(network)
 
 
 def test_colours_of_ones_own_take_the_place_of_the_usual_ones(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_another_label_finds_no_people(shared: Path) -> None:
 
 
 def test_a_network_for_another_size_is_refused(shared: Path) -> None:
-    with pytest.raises(WeightsError, match="set input_hw"):
+    with pytest.raises(WeightsError, match=r"set detector\.input_hw"):
         make_detector(shared, input_hw=(544, 320))
 
 
