@@ -24,6 +24,7 @@ from connectors.kafka.reading.frame_address import checked_start, parse_address
 from connectors.kafka.reading.frame_making import FrameMaking, Sent, Taken
 from connectors.kafka.reading.live_reading import POLL_S, LiveReading, LiveView
 from connectors.kafka.reading.message_form import MessageForm
+from connectors.kafka.reading.no_frames import why_no_frames
 from connectors.kafka.reading.recording_reading import RecordingReading
 from connectors.kafka.reading.silence import Silence
 from connectors.kafka.reading.time_merge import TimeMerge
@@ -226,9 +227,8 @@ class KafkaSource:
                 self._closed.wait(RETRY_EVERY_S)
             else:
                 if not (self.live or self._recording.has_frames or self._closed.is_set()):
-                    raise SourceLostError(
-                        f"{self._address}: expected frames of {self._sender}, got none: {self._why_none()}"
-                    )
+                    why = why_no_frames(self._form, self._making, self._start)
+                    raise SourceLostError(f"{self._address}: expected frames of {self._sender}, got none: {why}")
                 return
 
     def _session(self) -> Iterator[Frame]:
@@ -356,9 +356,6 @@ class KafkaSource:
         if why is None and options != self._made_with:
             raise ConfigError("another user or password in the configuration than it has connected with")
         return why
-
-    def _why_none(self) -> str:
-        return self._form.why_none(self.num_bad, self._making.first_fault, self._start)
 
     def _not_committed(self, error: Exception) -> None:
         logger.warning(

@@ -216,24 +216,6 @@ class MessageForm:
             "name the camera with ?camera=NAME, or set source.kafka.camera_by=topic"
         )
 
-    def why_none(self, num_bad: int, first_fault: str, start: int | str) -> str:
-        """Return in words why a recording has no frame.
-
-        Args:
-            num_bad: Messages of the camera that were faulty.
-            first_fault: What was wrong with the first of them.
-            start: Where the recording begins.
-        """
-        if not self.num_messages:
-            return f"no message from start={start} on; check that frames are published there"
-        num_own = self.num_messages - self.num_empty - sum(self.others.values())
-        if not num_own:
-            return self.instead(self.num_messages)
-        parts = [self.passed_over(), f"{num_bad} faulty (the first: {first_fault})" if num_bad else ""]
-        parts.append(f"{num_own - num_bad} of them the mark of its end" if num_own > num_bad else "")
-        came = "1 message" if self.num_messages == 1 else f"{self.num_messages} messages"
-        return f"{came} came, {', '.join(part for part in parts if part)}; check what publishes them"
-
     def left_out(self) -> dict[str, int]:
         """Return how many messages are none of the camera's frames, by reason."""
         return {"of another camera": sum(self.others.values()), "without a value": self.num_empty}
