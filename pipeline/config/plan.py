@@ -1,7 +1,7 @@
 """From a configuration to the plan of a run: the options of every plug-in are checked, and nothing is started."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from math import inf
@@ -140,14 +140,18 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
     )
 
 
-def matcher_factory(config: PipelineConfig) -> Callable[[], Matcher]:
+def matcher_factory(config: PipelineConfig, *, cameras: Sequence[str] | None = None) -> Callable[[], Matcher]:
     """Return a picklable factory of the matcher alone.
+
+    Args:
+        config: The configuration.
+        cameras: As in ``Matcher``.
 
     Raises:
         ConfigError: If the gallery or the ground plane cannot be used; names the key.
     """
     make_gallery = build(config.gallery, "gallery", allow=config.allow_plugins, preflight=not is_elsewhere(config))
-    return partial(_matcher, make_gallery, config.matcher, config.site, _ground(config.site))
+    return partial(_matcher, make_gallery, config.matcher, config.site, _ground(config.site), cameras)
 
 
 def is_elsewhere(config: PipelineConfig) -> bool:
@@ -289,7 +293,13 @@ def _embedding_stage(make_embedder: Callable[[], Embedder], min_quality: float) 
     return EmbeddingStage(made("embedder", make_embedder), min_quality=min_quality)
 
 
-def _matcher(make_gallery: Callable[[], Gallery], matcher: MatcherConfig, site: SiteConfig, ground: Ground) -> Matcher:
+def _matcher(
+    make_gallery: Callable[[], Gallery],
+    matcher: MatcherConfig,
+    site: SiteConfig,
+    ground: Ground,
+    cameras: Sequence[str] | None,
+) -> Matcher:
     start = matcher.calibration
     return Matcher(
         made("gallery", make_gallery),
@@ -307,6 +317,7 @@ def _matcher(make_gallery: Callable[[], Gallery], matcher: MatcherConfig, site: 
         forget_after_s=matcher.forget_after_s,
         max_identities=matcher.max_identities,
         max_prototypes=matcher.max_prototypes,
+        cameras=cameras,
     )
 
 
