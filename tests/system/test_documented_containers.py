@@ -20,7 +20,7 @@ from urllib.request import urlopen
 
 import pytest
 from compose_site import ROOT, SERVICES, compose_program, docker, why_no_engine
-from console_browser import chromium
+from console_browser import chromium, go
 from document_blocks import blocks_of
 from playwright.sync_api import Error
 
@@ -72,8 +72,10 @@ def page_opens(_: "Stranger", said: str) -> None:
         page.get_by_label("Name").fill("admin")
         page.get_by_label("Password").fill(found[-1])
         page.get_by_role("button", name="Log in").click()
-        page.locator("nav a").first.wait_for()
-        print(f"   the page has {', '.join(page.locator('nav a').all_inner_texts())}")
+        page.wait_for_selector("nav")
+        go(page, "health")
+        page.get_by_role("cell", name="east", exact=True).first.wait_for()
+        print("   the page Health shows camera east")
 
 
 def is_followed(_: "Stranger", __: str) -> None:
