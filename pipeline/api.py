@@ -44,7 +44,8 @@ class Pipeline:
         cameras: By name: a file, a folder of pictures, a URL, a device number, or a block with ``uri``, as in
             ``site.cameras``.
         overrides: Further words of a command line, such as ``detector=yolox_onnx``.
-        find_people: Replaces the detector; boxes in pixels, confidence in [0, 1], people only.
+        find_people: Replaces the detector, whose weights are not needed then; boxes in pixels, confidence in [0, 1],
+            people only.
 
     Raises:
         ConfigError: If it cannot run as configured; names the key.
@@ -58,7 +59,7 @@ class Pipeline:
     def __init__(self, cameras: Mapping[str, object], *overrides: str, find_people: FindPeople | None = None) -> None:
         config = load_config([f"site={site_of(cameras)}", *overrides])
         config.site.cameras = dict(cameras)
-        self._plan = make_plan(config)
+        self._plan = make_plan(config, has_detector=find_people is None)
         for make_source in self._plan.make_sources.values():
             with closing(make_source()) as source:
                 source.check()

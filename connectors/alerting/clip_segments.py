@@ -74,23 +74,34 @@ class PacketSegments:
         self.is_fed = False
         self._is_refused = False
         self._begun: object = None
+        self._undated: av.Packet | None = None
         self._open: _Copy | None = None
         self._ahead_s: float | None = None
         self._untimed: list[Segment] = []
 
     def packet(self, packet: av.Packet) -> None:
         """Take a packet, which stays as it is."""
-        if self._is_refused or packet.stream.codec_context.name not in COPIED or packet.pts is None:
+        if self._is_refused or packet.stream.codec_context.name not in COPIED:
             return
         self.is_fed = True
+        if packet.pts is None:  # as the first one of an RTSP stream
+            self._undated = packet if packet.is_keyframe else None
+            return
         at = float(packet.pts * packet.time_base)
         try:
             if self._open is not None and not self._open.takes(packet, at):
                 self.close()
-            if self._open is None and (packet.is_keyframe or packet.stream is self._begun):
-                self._open, self._begun = _Copy(packet, at), packet.stream
+            first = packet
+            if self._undated is not None and not packet.is_keyframe:
+                first = self._undated
+                self.close()
+            if self._open is None and (first.is_keyframe or packet.stream is self._begun):
+                self._open, self._begun = _Copy(first, at), packet.stream
             if self._open is not None:
-                self._open.write(packet, at)
+                if first is not packet:
+                    self._open.write(first, at, packet.pts - 1)
+                self._open.write(packet, at, packet.pts)
+            self._undated = None
         except (av.error.FFmpegError, OSError) as error:  # no parameters, for instance: pictures are encoded instead
             logger.warning("packets cannot be kept for clips (%s); pictures are encoded instead", type(error).__name__)
             self._open, self.is_fed, self._is_refused = None, False, True
@@ -163,10 +174,10 @@ class _Copy:
         longest_s = KEY_SEGMENT_S if packet.is_keyframe else SEGMENT_S
         return packet.stream is self._stream and -SEGMENT_S < at - self.since_s < longest_s
 
-    def write(self, packet: av.Packet, at: float) -> None:
+    def write(self, packet: av.Packet, at: float, pts: int) -> None:
         copy = av.Packet(bytes(packet))
         copy.time_base = packet.time_base
-        copy.pts, copy.dts = packet.pts, packet.pts if packet.dts is None else packet.dts
+        copy.pts, copy.dts = pts, pts if packet.dts is None else packet.dts
         assert copy.dts is not None
         if self._last_dts is not None and copy.dts <= self._last_dts:
             return  # out of order; a player would refuse it

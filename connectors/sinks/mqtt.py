@@ -41,6 +41,14 @@ MAX_UNCONFIRMED = 300
 are among them."""
 
 
+MAX_BROKEN = 3
+"""Connections in a row that the broker closes without confirming a message, before the largest one is left out: it is
+above the broker's limit. More delay the alerts behind it; fewer take a bad network for that."""
+
+SMALL_BYTES = 4096
+"""Bytes of a message that every broker takes."""
+
+
 class MqttSink:
     """Publishes each alert as retained JSON and a retained picture, updated in place until it is forgotten.
 
@@ -102,11 +110,13 @@ class MqttSink:
         self._logged: str | None = None
         self._why = "no answer yet"
         self._is_announced = False
-        self._unconfirmed: deque[mqtt.MQTTMessageInfo] = deque()
-        self._client = _client(self._address, ca_file, f"{self._root}/status")
-        self._client.on_connect = self._on_connect
-        self._client.on_disconnect = self._on_disconnect
+        self._unconfirmed: deque[tuple[mqtt.MQTTMessageInfo, TopicMessage]] = deque()
+        self._ca_file = ca_file
+        self._client = self._make_client()
         self._is_started = False
+        self._num_broken = 0
+        self._too_large = float("inf")
+        self._again: list[TopicMessage] = []
 
     @staticmethod
     def preflight(
@@ -167,8 +177,35 @@ class MqttSink:
             self._is_started = False
         self._details.close()
 
+    def _make_client(self) -> mqtt.Client:
+        client = _client(self._address, self._ca_file, f"{self._root}/status")
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        return client
+
+    def _leave_out_largest(self) -> None:
+        """Begin anew without the largest message, which the broker does not take: the client would send it for ever."""
+        self._num_broken = 0
+        waiting = [message for _, message in self._unconfirmed]
+        size = max((len(message.payload) for message in waiting), default=0)
+        if size <= SMALL_BYTES:
+            return
+        self._too_large = size
+        logger.error(
+            "sink.mqtt: %s closes the connection on messages of %d bytes; pictures of that size are left out from now "
+            "on: raise its limit of a packet, or lower alert_pictures.max_side_px",
+            *(self._address.shown, size),
+        )
+        self._client.disconnect()
+        self._client.loop_stop()
+        self._client, self._is_started = self._make_client(), False
+        self._unconfirmed.clear()
+        self._again += waiting
+
     def _connect(self) -> None:
         """Connect if it is time to; return once there is a connection."""
+        if self._num_broken >= MAX_BROKEN:
+            self._leave_out_largest()
         if self._client.is_connected():
             return
         pause_s = self._pause.left_s
@@ -190,6 +227,9 @@ class MqttSink:
         if self._logged is not None:
             logger.warning("sink.mqtt: %s takes alerts again", self._address.shown)
             self._logged = None
+        if self._again:
+            self._publish(self._again)
+            self._again = []
 
     def _announce(self) -> None:
         """Continue where an earlier process stopped, and make the entities known."""
@@ -204,10 +244,12 @@ class MqttSink:
         """Publish messages in order; the client sends them again after a broken connection."""
         try:
             for message in messages:
+                if len(message.payload) >= self._too_large:
+                    continue
                 sent = self._client.publish(message.topic, message.payload, qos=1, retain=message.is_retained)
                 if sent.rc != mqtt.MQTT_ERR_SUCCESS:  # the connection has just broken
                     raise self._busy(mqtt.error_string(sent.rc))
-                self._unconfirmed.append(sent)
+                self._unconfirmed.append((sent, message))
         except ValueError as error:
             raise self._busy(str(error)) from error
 
@@ -220,11 +262,12 @@ class MqttSink:
         give_up_at = time.monotonic() + self._timeout_s
         while self._unconfirmed:
             with suppress(RuntimeError):  # it is not connected
-                self._unconfirmed[0].wait_for_publish(
+                self._unconfirmed[0][0].wait_for_publish(
                     max(0.0, give_up_at - time.monotonic()) if len(self._unconfirmed) > max_left else 0.0
                 )
-            if self._unconfirmed[0].is_published():
+            if self._unconfirmed[0][0].is_published():
                 self._unconfirmed.popleft()
+                self._num_broken = 0
             elif len(self._unconfirmed) <= max_left:
                 return
             elif time.monotonic() >= give_up_at or not self._client.is_connected():
@@ -249,6 +292,7 @@ class MqttSink:
 
     def _on_disconnect(self, _client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
         self._why = str(reason)
+        self._num_broken += bool(reason.is_failure)
 
 
 def checked_topic(topic: str, key: str) -> str:

@@ -88,6 +88,11 @@ def pad(array: Array) -> Array:
     return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing else array
 
 
+def offers_cuda() -> bool:
+    """Return whether the installed ONNX Runtime is the one for GPUs; there may be none."""
+    return _PROVIDERS["cuda"] in onnxruntime.get_available_providers()
+
+
 def check_device(device: str) -> None:
     """Check that the installed ONNX Runtime can compute on ``device``.
 

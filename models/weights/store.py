@@ -151,9 +151,14 @@ def _download(name: str, entry: dict[str, Any], expected: Sequence[str], places:
     except (httpx.HTTPError, OSError, WeightsError) as error:
         if not isinstance(error, httpx.TransportError | OSError):
             part.unlink(missing_ok=True)
-        reason = str(error) or type(error).__name__
         instead = f", or choose {entry['instead']}" if entry.get("instead") else ""
-        raise WeightsError(f"{absent}, and {url} failed: {reason}; put the file there{instead}") from error
+        if isinstance(error, OSError):  # of the disk; httpx has its own for networks
+            got = f"{absent}, and the cache cannot be written: {error}"
+            raise WeightsError(f"{got}; set PASSERBY_CACHE to a folder that can{instead}") from error
+        reason = str(error) or type(error).__name__
+        raise WeightsError(
+            f"{absent}, and {url} failed: {reason}; put the file there, or name its folder with weights_dir=…{instead}"
+        ) from error
     return target
 
 

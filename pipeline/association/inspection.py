@@ -19,7 +19,8 @@ def flaw(embedding: Embedding, seen_until: float | None) -> str | None:
     if not abs(norm - 1) <= NORM_TOLERANCE:  # NaN is caught here, too
         return f"a vector of norm {norm:g}"
     times = embedding.path.captured_at
-    if not len(times) or not np.isfinite(times).all() or not np.isfinite(embedding.path.boxes_xyxy).all():
+    is_timed = len(times) > 0 and np.isfinite(times).all() and np.isfinite(embedding.completed_at)
+    if not is_timed or not np.isfinite(embedding.path.boxes_xyxy).all():
         return "a path without times or boxes"
     if (np.diff(times) < 0).any() or (seen_until is not None and times[0] < seen_until):
         return "a track that goes back in time"

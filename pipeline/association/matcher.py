@@ -137,14 +137,23 @@ class Matcher:
     def process(self, batch: Sequence[Embedding]) -> list[Sighting | Correction]:
         """Return the sightings of one window of event time, in order, and corrections of earlier ones.
 
+        A window that is refused changes nothing.
+
         Raises:
             EmbeddingSpaceError: If an embedding is of another space than those before it.
+            ShapeError: If its vector has another length.
         """
-        batch = [embedding for embedding in batch if self._is_sound(embedding)]
+        flaws = self._flaws(batch)
+        sound = [embedding for embedding, why in zip(batch, flaws, strict=True) if why is None]
+        self._store.accept(sound)
+        for embedding, why in zip(batch, flaws, strict=True):
+            if why is not None:
+                self.num_unusable += 1
+                logger.warning("track %s, part %d is left out: %s", embedding.track_id, embedding.part, why)
+        batch = sound
         if not batch:
             return []
         for embedding in batch:
-            self._store.check_space(embedding)
             self._now = max(self._now, embedding.completed_at)
         learn_labels(batch, self._calibration, self._constraints, self._ground, self._adaptation)
         if self._adaptation is not None:
@@ -170,8 +179,9 @@ class Matcher:
 
         Raises:
             EmbeddingSpaceError: If the embedding is of another space than those before it.
+            ShapeError: If its vector has another length.
         """
-        self._store.check_space(embedding)
+        self._store.accept([embedding])
         segment = TrackSegment.begin(embedding)
         segment.num_frames = ENROLLED_WEIGHT
         self._store.enrol(Person(person_id, [segment]))
@@ -239,13 +249,20 @@ class Matcher:
         self._constraints.topology.learned.restore(loaded.times)
         self._now, self._reclustered_at = loaded.now, loaded.reclustered_at
 
-    def _is_sound(self, embedding: Embedding) -> bool:
-        opened = self._store.open.get(embedding.track_id)
-        why = flaw(embedding, None if opened is None else opened[0].last.at)
-        if why:
-            self.num_unusable += 1
-            logger.warning("track %s, part %d is left out: %s", embedding.track_id, embedding.part, why)
-        return why is None
+    def _flaws(self, batch: Sequence[Embedding]) -> list[str | None]:
+        """Return what is wrong with each embedding, in words; None for sound ones."""
+        seen_until = {
+            track_id: self._store.open[track_id][0].last.at
+            for track_id in {embedding.track_id for embedding in batch}
+            if track_id in self._store.open
+        }
+        flaws = []
+        for embedding in batch:
+            why = flaw(embedding, seen_until.get(embedding.track_id))
+            if why is None:
+                seen_until[embedding.track_id] = float(embedding.path.captured_at[-1])
+            flaws.append(why)
+        return flaws
 
     # Continuing a track
 

@@ -72,6 +72,11 @@ def process_of(command: str) -> Iterator[None]:
     except BrokenPipeError:  # the reader has what it wanted
         _let_go(sys.stdout)
         sys.exit(0)
+    except PermissionError as error:
+        from pipeline.core.errors import denied  # not sooner: it takes longer than all of the above
+
+        print(f"error: {denied(error)}", file=sys.stderr)
+        sys.exit(2)
     except OSError as error:
         if error.errno != errno.ENOSPC or error.filename is not None:
             raise

@@ -22,10 +22,19 @@ def _intake(camera_id: str, camera: object) -> CameraIntake:
     max_fps = _number(camera_id, block, "max_fps")
     if max_fps is not None and max_fps <= 0:
         raise ConfigError(f"site.cameras.{camera_id}.max_fps: expected a number above 0, got {max_fps}; correct it")
-    watch_view = block.get("watch_view", True)
-    if not isinstance(watch_view, bool):
-        raise ConfigError(f"site.cameras.{camera_id}.watch_view: expected true or false, got {watch_view}; correct it")
-    return CameraIntake(max_fps, _number(camera_id, block, "offset_s") or 0.0, watch_view)
+    return CameraIntake(
+        max_fps,
+        _number(camera_id, block, "offset_s") or 0.0,
+        watch_view=_switch(camera_id, block, "watch_view", usual=True),
+        motion_gate=_switch(camera_id, block, "motion_gate", usual=False),
+    )
+
+
+def _switch(camera_id: str, block: Mapping[str, object], name: str, *, usual: bool) -> bool:
+    value = block.get(name, usual)
+    if not isinstance(value, bool):
+        raise ConfigError(f"site.cameras.{camera_id}.{name}: expected true or false, got {value}; correct it")
+    return value
 
 
 def _number(camera_id: str, block: Mapping[str, object], name: str) -> float | None:

@@ -1,7 +1,7 @@
 """From a configuration to the plan of a run: the options of every plug-in are checked, and nothing is started."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from math import inf
@@ -41,7 +41,8 @@ from pipeline.core import (
     Source,
     Tracker,
 )
-from pipeline.core.errors import ConfigError, made
+from pipeline.core.errors import ConfigError, plugin_name
+from pipeline.core.plugin_contract import made
 from pipeline.embedding.embedding import EmbeddingStage
 from pipeline.embedding.pose import PoseStage
 from pipeline.runtime.monitors import Monitors
@@ -52,8 +53,12 @@ GPU_SHARE = 0.2
 embedder and gallery fit on one. A larger one spreads them over more GPUs."""
 
 
-def make_plan(config: PipelineConfig) -> Plan:
+def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
     """Return the plan of a configuration.
+
+    Args:
+        config: The configuration.
+        has_detector: False if the caller finds people by itself: nothing of the configured detector is looked for.
 
     Raises:
         ConfigError: If it cannot be run; names the key.
@@ -72,8 +77,8 @@ def make_plan(config: PipelineConfig) -> Plan:
     make_source = partial(build_source, allow=config.allow_plugins)
     make_network = partial(make, preflight=is_here)  # elsewhere, the constructor raises the same where it works
     make_embedder = make_network(config.embedder, "embedder")
-    needs = PoseNeed(attribute(make_embedder, "needs"))
-    make_detector = make_network(config.detector, "detector")
+    needs = _needs(make_embedder)
+    make_detector = make_network(config.detector, "detector") if has_detector else _no_detector
     make_tracker = make(config.tracker, "tracker")
     output_dir = Path(config.output_dir).absolute()
     make_sources = {
@@ -102,7 +107,7 @@ def make_plan(config: PipelineConfig) -> Plan:
         make_match=matcher_factory(config),
         make_alert=partial(
             _alert_engine,
-            [make(node, f"alerts.{name}") for name, node in config.alerts.items()],
+            {name: make(node, f"alerts.{name}") for name, node in config.alerts.items()},
             config.alerting,
             dict(enumerate(config.enrol, start=1)),
             config.alert_clips is not None,
@@ -122,7 +127,7 @@ def make_plan(config: PipelineConfig) -> Plan:
         ),
         match=MatchLimits(
             window_s=config.matcher.window_s,
-            max_lateness_s=config.matcher.max_lateness_s if _any_is_live(make_sources.values()) else inf,
+            max_lateness_s=config.matcher.max_lateness_s if _any_is_live(make_sources) else inf,
             flush_every_s=config.flow.flush_every_s,
             max_waiting_embeddings=config.flow.max_waiting_embeddings,
             retention_s=config.ledger.retention_s,
@@ -183,9 +188,21 @@ def _stage_share(stage: ReplicaConfig, device: str) -> Share:
     return replace(one, replicas=stage.replicas, beside_cameras=beside)
 
 
-def _any_is_live(make_sources: Iterable[Callable[[], Source]]) -> bool:
+def _needs(make_embedder: Callable[[], Embedder]) -> PoseNeed:
+    """Return what an embedder asks of the pose stage."""
+    assert isinstance(make_embedder, partial)
+    try:
+        return PoseNeed(attribute(make_embedder, "needs"))
+    except (AttributeError, ValueError) as error:
+        raise ConfigError(
+            f"embedder ({plugin_name(make_embedder.func)}): expected needs, in the class or in the YAML, to be one of "
+            f"{', '.join(PoseNeed)}, got {error}; correct it: Embedder in pipeline/core/interfaces.py"
+        ) from error
+
+
+def _any_is_live(make_sources: Mapping[str, Callable[[], Source]]) -> bool:
     """Return whether a source is live. The result of recordings must not depend on speed, so none of them is late."""
-    sources = [make_source() for make_source in make_sources]
+    sources = [made(f"site.cameras.{name}", make_source) for name, make_source in make_sources.items()]
     for source in sources:
         source.close()
     return any(source.live for source in sources)
@@ -249,6 +266,10 @@ def _tracking_stage(make_tracker: Callable[[], Tracker], buffer: BufferConfig) -
         static_min_score=buffer.static_min_score,
         max_open_tracks=buffer.max_open_tracks,
     )
+
+
+def _no_detector() -> Detector:
+    raise AssertionError("this plan was made without a detector")
 
 
 def _detection_stage(make_detector: Callable[[], Detector], min_score: float, min_height_px: float) -> DetectionStage:
@@ -334,10 +355,13 @@ def _ground(site: SiteConfig) -> Ground:
 
 
 def _alert_engine(
-    make_rules: list[Callable[[], AlertRule]], alerting: AlertingConfig, names: Mapping[int, str], has_clips: bool
+    make_rules: Mapping[str, Callable[[], AlertRule]],
+    alerting: AlertingConfig,
+    names: Mapping[int, str],
+    has_clips: bool,
 ) -> AlertEngine:
     return AlertEngine(
-        [made("alerts", make_rule) for make_rule in make_rules],
+        [made(f"alerts.{name}", make_rule) for name, make_rule in make_rules.items()],
         cooldown_s=alerting.cooldown_s,
         max_open=alerting.max_open,
         max_parts=alerting.max_parts,

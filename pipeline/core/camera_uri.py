@@ -29,7 +29,7 @@ Not ``.mjpg``: cameras send endless pictures under such names.
 """
 
 
-OF_EVERY_CAMERA = frozenset({"uri", "detect", "record", "source", "max_fps", "offset_s", "watch_view"})
+OF_EVERY_CAMERA = frozenset({"uri", "detect", "record", "source", "max_fps", "offset_s", "watch_view", "motion_gate"})
 """Keys of a camera's block that are not options of its source."""
 
 

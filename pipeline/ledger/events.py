@@ -4,10 +4,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from inspect import signature
+from typing import get_type_hints
 
 import msgspec
 
-from pipeline.core import Alert, Correction, Embedding, Match, Outcome, Record, Sighting, TrackId, TrackPart
+from pipeline.core import Alert, Correction, Embedding, Match, Record, Sighting, TrackId, TrackPart
 from pipeline.ledger.codec import Decimals, alert_from_dict, correction_from_dict, message_of
 from pipeline.ledger.messages import SCHEMA
 
@@ -20,6 +22,9 @@ OPTIONAL = ("command", "undoes", "names", "clip")
 EVIDENCE = ("looks", "way", "needed", "quality")
 """Names of the evidence of a sighting, in their order; a row has them sorted."""
 
+OTHERWISE_IN_ROWS = {"runner_up": tuple[int, float] | None, "evidence": dict[str, float]}
+"""Types that values of a sighting have in a row, where they differ."""
+
 COLUMNS = "number, kind, at, person_id, camera_id, track, part, body"
 """Columns of a row that ``from_row`` reads."""
 
@@ -30,15 +35,16 @@ class _Began(msgspec.Struct):
     first: tuple[int, float]
 
 
-class _Decided(msgspec.Struct):
-    """What was decided about an embedding."""
+def _decided() -> type[msgspec.Struct]:
+    """Return what is read of a row to decide a sighting again: the arguments of ``Sighting.of`` after the person."""
+    types = get_type_hints(Sighting.of) | OTHERWISE_IN_ROWS
+    arguments = [*signature(Sighting.of).parameters.values()][2:]
+    required = [(each.name, types[each.name]) for each in arguments if each.default is each.empty]
+    optional = [(each.name, types[each.name], each.default) for each in arguments if each.default is not each.empty]
+    return msgspec.defstruct("Decided", [*required, *optional])
 
-    outcome: Outcome
-    distance: float | None
-    probability: float
-    gates: tuple[str, ...]
-    runner_up: tuple[int, float] | None
-    evidence: dict[str, float]
+
+DECIDED = _decided()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +87,12 @@ class Event:
 
     def sighting(self, embedding: Embedding) -> Sighting:
         """Return the sighting that this event holds, of the embedding that it was decided from: rows have no path."""
-        found = msgspec.json.decode(self.text, type=_Decided)
+        found = msgspec.structs.asdict(msgspec.json.decode(self.text, type=DECIDED))
+        runner_up, evidence = found["runner_up"], dict(found["evidence"])
+        found["runner_up"] = None if runner_up is None else Match(*runner_up)
+        found["evidence"] = tuple((name, evidence[name]) for name in EVIDENCE if name in evidence)
         assert self.person_id is not None
-        return Sighting.of(
-            embedding,
-            self.person_id,
-            found.outcome,
-            distance=found.distance,
-            probability=found.probability,
-            gates=found.gates,
-            runner_up=None if found.runner_up is None else Match(*found.runner_up),
-            evidence=tuple((name, found.evidence[name]) for name in EVIDENCE if name in found.evidence),
-        )
+        return Sighting.of(embedding, self.person_id, **found)
 
     def correction(self) -> Correction:
         """Return the correction that this event holds."""

@@ -133,11 +133,13 @@ class CameraIntake:
             all.
         offset_s: Seconds that are added to their times, because the camera's clock is behind that of the others.
         watch_view: The view is watched; see ``ViewWatch``. False: a picture that stays the same is searched for people.
+        motion_gate: Nobody is looked for while nothing moves; see ``MotionGate``.
     """
 
     max_fps: float | None = None
     offset_s: float = 0.0
     watch_view: bool = True
+    motion_gate: bool = False
 
 
 ALL_FRAMES = CameraIntake()

@@ -27,6 +27,7 @@ class CameraStatus:
         times_repaired: Frames whose time was missing, doubled or an outlier, and was replaced.
         gaps: The newest lasting leaps of the camera's times.
         frames_still: Processed frames in which nobody was looked for, because the camera had frozen.
+        frames_without_motion: Likewise, because nothing moved (``motion_gate``).
         view_events: The newest times at which the view was frozen, black, covered, defocused or moved.
         view_now: What is wrong with the view now; None if nothing is.
         decoder: What decodes its frames: cpu, or a device; empty if the source does not say.
@@ -63,6 +64,7 @@ class CameraStatus:
     times_repaired: int = 0
     gaps: tuple[Gap, ...] = ()
     frames_still: int = 0
+    frames_without_motion: int = 0
     view_events: tuple[ViewEvent, ...] = ()
     view_now: ViewEventKind | None = None
     decoder: str = ""

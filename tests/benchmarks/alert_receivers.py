@@ -107,11 +107,19 @@ def main() -> None:
         folder = Path(name)
         with mqtt_broker(folder) as port:
             store = AlertPictureStore(folder / FILE)
-            watcher = Watcher(port)
-            fanout: SinkFanout[None] = SinkFanout(make_sinks(folder, port, slow))
-            found = asyncio.run(delays(fanout, store, watcher, 150))
-            p50, p95 = np.quantile(found, (0.5, 0.95))
-            print(f"alert to MQTT with picture: p50 {p50 * 1000:.0f} ms, p95 {p95 * 1000:.0f} ms, {len(found)} alerts")
+            (folder / "alone").mkdir()
+            sinks = make_sinks(folder / "alone", port, slow)
+            for what, chosen in (("alone", {"mqtt": sinks["mqtt"]}), ("beside", make_sinks(folder, port, slow))):
+                watcher = Watcher(port)
+                fanout: SinkFanout[None] = SinkFanout(chosen)
+                pictures = AlertPictureStore(folder / "alone" / FILE) if what == "alone" else store
+                found = asyncio.run(delays(fanout, pictures, watcher, 150))
+                p50, p95 = np.quantile(found, (0.5, 0.95))
+                print(f"alert to MQTT with picture, {what}: p50 {p50 * 1000:.0f} ms, p95 {p95 * 1000:.0f} ms")
+                if what == "alone":
+                    pictures.close()
+                    watcher.close()
+                    asyncio.run(fanout.close())
             before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             began = time.monotonic()
             asyncio.run(flood(fanout, began))

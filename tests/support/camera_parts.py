@@ -16,7 +16,7 @@ from pipeline.core.view_event import ViewReport
 from pipeline.runtime.cameras.camera_actor import CameraActor
 from pipeline.runtime.deliveries import Acknowledgement
 from pipeline.runtime.event_time import Item
-from pipeline.runtime.plan import CameraLimits
+from pipeline.runtime.plan import ALL_FRAMES, CameraIntake, CameraLimits
 
 LIMITS = CameraLimits(
     max_inflight_frames=3,
@@ -121,7 +121,9 @@ class FakePipeline:
         return [watermark for _, watermark in self.delivered]
 
 
-def make_actor(source: Source, pipeline: FakePipeline, limits: CameraLimits = LIMITS) -> CameraActor:
+def make_actor(
+    source: Source, pipeline: FakePipeline, limits: CameraLimits = LIMITS, intake: CameraIntake = ALL_FRAMES
+) -> CameraActor:
     return CameraActor(
         make_source=lambda: source,
         make_track=lambda: TrackingStage(
@@ -141,6 +143,7 @@ def make_actor(source: Source, pipeline: FakePipeline, limits: CameraLimits = LI
         embed=pipeline.embed,
         deliver=pipeline.deliver,
         limits=limits,
+        intake=intake,
     )
 
 

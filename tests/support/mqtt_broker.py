@@ -14,12 +14,18 @@ from rtsp_server import free_port
 
 
 @contextmanager
-def mqtt_broker(folder: Path, port: int | None = None, users: dict[str, str] | None = None) -> Iterator[int]:
+def mqtt_broker(
+    folder: Path, port: int | None = None, users: dict[str, str] | None = None, max_packet_bytes: int = 10_000_000
+) -> Iterator[int]:
     """Run a broker until the block ends; yields its port. Users need mosquitto."""
     port = port or free_port()
     mosquitto = shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto")
     if mosquitto:
-        lines = [f"listener {port} 127.0.0.1", f"allow_anonymous {'false' if users else 'true'}"]
+        lines = [
+            f"listener {port} 127.0.0.1",
+            f"max_packet_size {max_packet_bytes}",
+            f"allow_anonymous {'false' if users else 'true'}",
+        ]
         if users:
             lines.append(f"password_file {folder / 'users'}")
             (folder / "users").write_text("".join(f"{name}:{password}\n" for name, password in users.items()))
@@ -27,7 +33,9 @@ def mqtt_broker(folder: Path, port: int | None = None, users: dict[str, str] | N
         (folder / "mosquitto.conf").write_text("\n".join(lines) + "\n")
         command = [mosquitto, "-c", str(folder / "mosquitto.conf")]
     else:
-        command = [sys.executable, "-m", "iotcore", "--listen", "127.0.0.1", "--port", str(port)]
+        options = f"listen='127.0.0.1', port={port}, max_payload_size={max_packet_bytes}"
+        program = f"from iotcore.iotcore import IotCoreBroker; IotCoreBroker({options}).run_forever()"
+        command = [sys.executable, "-c", program]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _wait_until_ready(port)

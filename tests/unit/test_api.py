@@ -10,7 +10,7 @@ from footage import write_clip
 
 import pipeline
 from pipeline.core import Correction, FrameStamp, Sighting
-from pipeline.core.errors import ConfigError, ConnectorError, ShapeError
+from pipeline.core.errors import ConfigError, ConnectorError, ShapeError, WeightsError
 from pipeline.ledger import Ledger
 
 DEMO = Path(__file__).resolve().parents[2] / "connectors/synthetic/demo"
@@ -82,6 +82,14 @@ def test_a_detector_of_ones_own_takes_the_place_of_the_configured_one(tmp_path: 
 
     assert not list(pipeline.Pipeline({"north": str(clip)}, find_people=find_people))
     assert len(seen) == 30
+
+
+def test_a_detector_of_ones_own_needs_nothing_of_the_configured_one(tmp_path: Path) -> None:
+    clip = write_clip(DEMO / "north.mp4", tmp_path / "north.mp4", 3)
+    absent = ["detector=onnx", f"detector.weights={tmp_path / 'absent.onnx'}"]
+    with pytest.raises(WeightsError, match=r"absent\.onnx"):
+        pipeline.Pipeline({"north": str(clip)}, *absent)
+    assert not list(pipeline.Pipeline({"north": str(clip)}, *absent, find_people=lambda _: sv.Detections.empty()))
 
 
 def test_detections_of_supervision_are_people() -> None:

@@ -17,9 +17,9 @@ WANTED = ("onnxruntime-gpu[cuda,cudnn]", "faiss-gpu-cu12")
 """What takes them over, with the libraries of CUDA that it needs."""
 
 FIND_DEVICE = """
-import faiss, onnxruntime
-onnxruntime.preload_dlls()
-found = "CUDAExecutionProvider" in onnxruntime.get_available_providers() and faiss.get_num_gpus() > 0
+import faiss
+from models.backends.onnx_runtime import offers_cuda
+found = offers_cuda() and faiss.get_num_gpus() > 0
 print("cuda" if found else "cpu")
 """
 """Prints the device of a run, in a process of its own, since this one has imported the builds for processors."""

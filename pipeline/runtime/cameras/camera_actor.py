@@ -149,6 +149,7 @@ class CameraActor:
             decode_s=self._paced.decode_s,
             waits_s=self._paced.waits_s,
             frames_still=self._paced.view.num_still,
+            frames_without_motion=self._paced.gate.num_closed,
             view_events=self._paced.view.events,
             view_now=self._paced.view.now,
         )
@@ -253,12 +254,10 @@ class CameraActor:
             low_score_parts=status.low_score_parts - track.num_low_score,
             reopens=status.reopens + 1,
         )
-        self._track_s, self._paced.decode_s = status.track_s, status.decode_s
+        self._track_s = status.track_s
         self._last = self._checkpointed = checkpoint.stamp
         self._source.resume(checkpoint.stamp)
-        if track.frame_hw is not None:
-            self._paced.size.keep(track.frame_hw)
-        self._paced.view.go_on(status.view_events, status.frames_still)
+        self._paced.go_on(status, track.frame_hw)
         # The match actor may be lost as well, so it gets all that is pending; it skips what it has already processed.
         await self._deliver(self._source.camera_id, checkpoint.pending, -inf, time.time())
         if not self._source.live:

@@ -10,6 +10,7 @@ from math import inf
 from statistics import median
 
 from pipeline.camera.detection import letterbox
+from pipeline.camera.motion_gate import MotionGate
 from pipeline.camera.steady_size import SteadySize
 from pipeline.camera.view_watch import ViewWatch
 from pipeline.core import Frame, FrameStamp, LetterboxedFrame, Source
@@ -18,6 +19,7 @@ from pipeline.core.view_event import ViewReport
 from pipeline.runtime.cameras.camera_clock import CameraClock
 from pipeline.runtime.cameras.picture_memory import keep_picture_memory
 from pipeline.runtime.plan import ALL_FRAMES, CameraIntake
+from pipeline.telemetry.camera_status import CameraStatus
 
 LOW_FPS = 4.0
 """Frames a second below which people are lost between two frames, which is said.
@@ -54,7 +56,7 @@ class PacedFrame:
         frame: As the source gave it.
         prepared: The detector's input.
         arrival: How it came.
-        is_still: The camera has sent this same picture for seconds: nobody is looked for in it.
+        is_still: The camera has sent this same picture for seconds, or nothing moves: nobody is looked for in it.
     """
 
     frame: Frame
@@ -76,6 +78,7 @@ class PacedFrames:
     Attributes:
         size: Brings frames to the size of the first one.
         view: Watches the view, if the intake says so.
+        gate: Tells where nothing moves, if the intake says so.
         decode_s: Seconds spent on reading and letter-boxing.
         read_at: When the newest frame was read, seconds of the monotonic clock.
     """
@@ -104,6 +107,8 @@ class PacedFrames:
         self._closed = threading.Event()
         self.view = ViewWatch(source.camera_id)
         self._watches_view = intake.watch_view
+        self.gate = MotionGate()
+        self._has_gate = intake.motion_gate
         self.size = SteadySize(source.camera_id)
         self._reports: deque[ViewReport] = deque()
         self._has_begun = False
@@ -121,12 +126,15 @@ class PacedFrames:
         Raises:
             SourceLostError: As ``Source.frames``.
         """
-        frames = self._source.frames()
+        with blaming(f"site.cameras.{self._source.camera_id}", self._source):
+            frames = iter(self._source.frames())
         told = self.view.events
         while not self._closed.is_set():
             began = time.perf_counter()
             with blaming(f"site.cameras.{self._source.camera_id}", self._source):
                 frame = next(frames, None)
+                if not isinstance(frame, Frame | None):
+                    raise TypeError(f"expected frames to yield Frame, got {type(frame).__name__}")
             if frame is None:
                 return
             self.read_at = time.monotonic()
@@ -148,6 +156,8 @@ class PacedFrames:
                 self._reports += [ViewReport(camera_id, at, event) for event in events if event not in told]
                 told = events
             prepared = letterbox(frame, self._input_hw)
+            if self._has_gate and not is_still:
+                is_still = self.gate.is_closed(prepared)
             self.decode_s += time.perf_counter() - began
             due_at = self._due(frame.stamp)
             if not self._source.live and not self._is_waited_for(due_at):
@@ -160,6 +170,14 @@ class PacedFrames:
         while self._reports and self._reports[0].completed_at <= at:
             found.append(self._reports.popleft())
         return found
+
+    def go_on(self, status: CameraStatus, frame_hw: tuple[int, int] | None) -> None:
+        """Take over from another process: what it has counted, and the size of its frames."""
+        self.decode_s = status.decode_s
+        if frame_hw is not None:
+            self.size.keep(frame_hw)
+        self.view.go_on(status.view_events, status.frames_still)
+        self.gate.num_closed = status.frames_without_motion
 
     def close(self) -> None:
         """End all waiting and reading; from any thread, idempotent."""

@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.alerts.expiring_map import ExpiringMap
@@ -30,6 +30,8 @@ def test_the_map_can_change_while_it_is_listed() -> None:
     assert len(entries) == 0
 
 
+@example([("a", 1), ("b", 2)])
+@example([("a", 2), ("b", 1)])
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 9)), min_size=1, max_size=9))
 def test_moving_an_entry_keeps_the_newer_of_both(events: list[tuple[str, int]]) -> None:
     entries: ExpiringMap[str, int] = ExpiringMap(forget_after_s=100)

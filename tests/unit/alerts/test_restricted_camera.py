@@ -48,6 +48,12 @@ def test_hours_may_lie_in_one_day(hour: float, count: int) -> None:
     assert len(run(make_rule(from_hour=0, to_hour=12), see(hour))) == count
 
 
+@pytest.mark.parametrize(("from_hour", "to_hour"), [(9.0, 12.0), (9.0, 6.0)], ids=["in one day", "into the next"])
+def test_the_first_second_of_the_hours_counts(from_hour: float, to_hour: float) -> None:
+    (alert,) = run(make_rule(from_hour=from_hour, to_hour=to_hour), see(9.0))
+    assert alert.started_at == datetime(2024, 7, 1, 9, tzinfo=UTC).timestamp()
+
+
 def test_hours_are_those_of_the_time_zone() -> None:
     # In July Vienna is two hours ahead of UTC.
     rule = make_rule(time_zone="Europe/Vienna")

@@ -59,6 +59,13 @@ def test_exactly_the_allowed_time_is_allowed(to_s: float, count: int) -> None:
     assert len(run(make_rule(), see(0, to_s))) == count
 
 
+def test_an_alert_about_exactly_the_allowed_time_is_refuted() -> None:
+    (alert,) = run(make_rule(max_dwell_s=5.0), see(0, 10))
+    rule = make_rule()
+    run(rule, see(0, 10))
+    assert rule.reconsider(alert) is None
+
+
 def test_every_point_of_a_path_counts() -> None:
     # At both ends the person is in the zone, in between for five seconds not.
     parts = [see(0, 4), see(4.1, 9, box=OUTSIDE, part=1), see(9.1, 14, part=2)]

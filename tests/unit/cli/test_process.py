@@ -66,3 +66,10 @@ def test_an_error_of_a_file_stays_what_it_is() -> None:
     done = run("ledger", "raise OSError(28, 'No space left on device', 'ledger.sqlite')")
     assert "ledger.sqlite" in done.stderr
     assert done.returncode == 1
+
+
+@pytest.mark.parametrize("command", ["run", "ledger"])
+def test_what_may_not_be_read_is_named_in_a_line(command: str) -> None:
+    done = run(command, "raise PermissionError(13, 'Permission denied', '/a/ledger.sqlite')")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: expected the right to use /a/ledger.sqlite, got Permission denied; ")

@@ -7,8 +7,8 @@ from math import inf
 from pathlib import Path
 
 import pytest
+from match_actors import end, make_actor
 from people import see
-from test_match_actor import end, make_actor
 
 from connectors.sinks.jsonl import JsonlSink
 from connectors.sinks.memory import MemorySink

@@ -5,7 +5,7 @@ from math import inf
 from pathlib import Path
 
 import pytest
-from test_match_actor import SlowFlushSink, make_actor
+from match_actors import SlowFlushSink, make_actor
 
 from connectors.sinks.memory import MemorySink
 from pipeline.runtime.sink_fanout import SinkFanout

@@ -16,8 +16,8 @@ import pytest
 from camera_parts import LIMITS, FakePipeline, make_frames
 from camera_parts import make_actor as make_camera
 from factories import make_detections
+from match_actors import EveryoneRule, SlowFlushSink, end, make_actor
 from people import see
-from test_match_actor import EveryoneRule, SlowFlushSink, end, make_actor
 from test_whole_pipeline import FakeStage, LostCamera, embed, make_plan, run, watch
 
 from connectors.sinks.memory import MemorySink

@@ -221,7 +221,7 @@ def test_a_server_that_is_not_there_is_a_weights_error(tmp_path: Path) -> None:
 def test_a_cache_that_cannot_be_written_is_a_weights_error(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file where a folder should be")
     catalogue = write_catalogue(tmp_path / "weights.yaml", "https://localhost:1/good.onnx")
-    with pytest.raises(WeightsError, match="put the file there"):
+    with pytest.raises(WeightsError, match=r"the cache cannot be written.*set PASSERBY_CACHE"):
         locate_weights("net.onnx", weights_dir=None, catalogue=catalogue)
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 from math import inf
 
+import numpy as np
 import pytest
 from camera_parts import LIMITS, EndlessSource, FakePipeline, HopelessSource, make_actor, make_frames
 from factories import make_frame, make_stamp
@@ -16,7 +17,7 @@ from pipeline.core.view_event import ViewEvent, ViewEventKind, ViewReport
 from pipeline.runtime.cameras import loss_watch
 from pipeline.runtime.cameras.camera_actor import WATERMARK_EVERY_S, CameraActor
 from pipeline.runtime.deliveries import Acknowledgement
-from pipeline.runtime.plan import CameraLimits
+from pipeline.runtime.plan import CameraIntake, CameraLimits
 from pipeline.telemetry.camera_status import CameraStatus
 
 
@@ -321,6 +322,17 @@ def test_a_camera_that_saw_nothing_has_nothing_to_forget() -> None:
 
     asyncio.run(main())
     assert source.acked == []
+
+
+def test_with_a_motion_gate_nobody_is_looked_for_while_nothing_moves() -> None:
+    pipeline = FakePipeline()
+    noise = np.random.default_rng(0).integers(100, 104, (200, 60, 80, 3), np.uint8)
+    noise[150:] += 60
+    frames = [Frame(make_stamp(index=index), image) for index, image in enumerate(noise)]
+    actor = make_actor(MemorySource("east", frames), pipeline, intake=CameraIntake(motion_gate=True))
+    status = asyncio.run(actor.run())
+    assert pipeline.searched == [*range(50), *range(150, 200)]
+    assert (status.frames_processed, status.frames_without_motion, status.frames_still) == (200, 100, 0)
 
 
 def test_nobody_is_looked_for_in_a_picture_that_stays_the_same_for_seconds() -> None:
