@@ -90,7 +90,7 @@ class AlertClipMonitor:
         self._waiting: deque[Segment | _Picture] = deque()
         self._shown_at = -inf
         self._changed = threading.Condition()
-        self._is_closed = False
+        self._is_closed = self._is_broken = False
         self._num_bytes = self._num_dropped = 0
         self._thread = threading.Thread(target=self._run, name=f"alert clips {camera_id}", daemon=True)
         self._thread.start()
@@ -130,6 +130,8 @@ class AlertClipMonitor:
 
     def _enqueue(self, item: Segment | _Picture) -> None:
         with self._changed:
+            if self._is_broken:
+                return
             self._waiting.append(item)
             self._num_bytes += item.num_bytes
             while self._num_bytes > MAX_WAITING_BYTES:
@@ -154,8 +156,11 @@ class AlertClipMonitor:
             encoded.close()
             store.note_end(self._camera_id, has_ended=True)
             store.close()
-        except ConnectorError as error:
+        except (ConnectorError, OSError) as error:
             logger.error("camera %s: alerts go out without clips: %s", self._camera_id, error)
+            with self._changed:
+                self._is_broken = True
+                self._waiting.clear()
 
     def _next(self) -> Segment | _Picture | None:
         with self._changed:

@@ -100,10 +100,13 @@ class AlertClipSink:
             return
         self._closed.set()
         self._thread.join()
-        for wanted in self._store.wanted():
-            self._cut(wanted)
-        self._tidy()
-        self._store.empty_ring()
+        try:
+            for wanted in self._store.wanted():
+                self._cut(wanted)
+            self._tidy()
+            self._store.empty_ring()
+        except (ConnectorError, OSError) as error:
+            logger.error("the last alerts have no clips: %s", error)
         self._store.close()
         if self._num_missing:
             logger.warning("%d alerts have no clip: their seconds were not in the ring any more", self._num_missing)
@@ -137,7 +140,7 @@ class AlertClipSink:
                         self._num_waiting -= 1
                 if time.monotonic() - self._tidied_at >= TIDY_EVERY_S:
                     self._tidy()
-        except ConnectorError as error:
+        except (ConnectorError, OSError) as error:
             logger.error("alerts have no clips from now on: %s", error)
 
     def _cut(self, wanted: Wanted) -> None:

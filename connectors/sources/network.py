@@ -51,6 +51,9 @@ TRANSPORTS: Mapping[str, Sequence[str]] = {
 }
 """Transports of RTSP, and what FFmpeg tries for each, in order."""
 
+SNAPSHOT_EVERY_S = 0.2
+"""Seconds between two requests to a camera that answers each with one picture. More see people less often."""
+
 MAX_AHEAD_S = 10.0
 """Seconds that a picture of HLS may be ahead of its time; above that, its clock leapt. More wait for longer."""
 
@@ -109,6 +112,7 @@ class NetworkOpener:
         self._uri = uri
         self._hwaccel = check_kind(self.address, hwaccel)
         self.decoder = ""
+        self._is_snapshot = False
         self.tap: PacketTap | None = None
         self._with_credentials = partial(
             address_with_credentials,
@@ -133,10 +137,22 @@ class NetworkOpener:
     def pictures(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[Picture | None]:
         """Open the stream and yield its pictures as they arrive; None for a damaged one.
 
+        An address that gives one picture is asked again and again, every ``SNAPSHOT_EVERY_S``.
+
         Raises:
             ReadingEndedError: If it cannot be opened, is not who it says it is, holds no pictures, or breaks.
         """
-        yield from self._read(self._decoded, (open_timeout_s, read_timeout_s))
+        self._is_snapshot = False
+        while True:
+            began, num_pictures = time.monotonic(), 0
+            for picture in self._read(self._decoded, (open_timeout_s, read_timeout_s)):
+                num_pictures += 1
+                yield picture
+            if not self._is_snapshot:
+                return
+            if num_pictures == 0:
+                yield None
+            time.sleep(max(0.0, began + SNAPSHOT_EVERY_S - time.monotonic()))
 
     def packets(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[av.Packet]:
         """Open the stream and yield the packets of its pictures as they arrive, not decoded.
@@ -155,6 +171,8 @@ class NetworkOpener:
             # The error itself holds the whole address, so it must not become the cause of the one below.
             is_silent = isinstance(error, av.error.ExitError)  # FFmpeg's word for a time-out
             reason = "nothing for too long" if is_silent else error.strerror or type(error).__name__
+        except IndexError:  # PyAV's, for a stream that began after it was opened
+            reason = "other streams than at the beginning"
         except HardwareDecodingError as error:
             reason = f"no pictures with hwaccel={self._hwaccel} ({error}; set auto or none)"
         except ConfigError as error:
@@ -199,6 +217,7 @@ class NetworkOpener:
         stream.codec_context.thread_type = "SLICE"
         stream.codec_context.thread_count = self._threads
         self.decoder = decoder_of(stream, self._hwaccel)
+        self._is_snapshot = self._is_snapshot or container.format.name.endswith("_pipe")
         to_rgb, has_begun = ToRgb(), False
         sender = SenderClock()
         # A server of HLS sends a segment at once, and of a live camera only the newest picture counts.

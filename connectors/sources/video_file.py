@@ -10,6 +10,7 @@ Secrets: those of its files. They reach no log and no error.
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from math import inf
 
 import av
@@ -20,7 +21,13 @@ from connectors.pictures.rgb import ToRgb
 from connectors.sources.damage import MAX_IN_A_ROW, DamageLog
 from connectors.sources.hardware_decoding import CPU, NONE, HardwareDecodingError, check_kind
 from connectors.sources.recordings.local_files import LocalFiles
-from connectors.sources.recordings.recording import BadPicture, BrokenError, Recording, error_words
+from connectors.sources.recordings.recording import (
+    BadPicture,
+    BrokenError,
+    Recording,
+    StreamsChangedError,
+    error_words,
+)
 from connectors.sources.recordings.video_files import NoVideoError, VideoFile, VideoFiles
 from connectors.sources.stream_clock import StreamClock
 from pipeline.core import Frame, FrameStamp
@@ -126,6 +133,7 @@ class VideoFileSource:
         self._hwaccel = check_kind(f"site.cameras.{camera_id}", hwaccel)
         self._decoder, self._num_on_device = "", 0
         self._num_interruptions = 0
+        self._more: list[VideoFile] = []
         self._damage = DamageLog(camera_id, max_in_a_row=max_bad_in_a_row)
         self._clock = self._make_clock(1.0)  # checks the option
         self._closed = threading.Event()
@@ -221,19 +229,22 @@ class VideoFileSource:
 
     def _timed(self) -> Iterator[tuple[tuple[int, av.VideoFrame], float]]:
         """Yield numbers and pictures of all files with their times, and count the bad ones."""
-        base, ends_s, is_first = 0, 0.0, True
-        for file in self._files.files(self._closed):
+        base, begins_s, ends_s, is_first = 0, 0.0, 0.0, True
+        for file in self._parts():
             number, num_interruptions = -1, 0
             try:
                 with file.open(self._hwaccel) as container:
-                    recording = Recording(container, self._threads, self._hwaccel, None if self._crop else self.tap)
+                    tap = None if self._crop else self.tap
+                    recording = Recording(container, self._threads, self._hwaccel, tap, file)
                     self._decoder = recording.decoder
                     if is_first:
                         self._begin(file, recording.frame_s)
                         is_first = False
-                    begins_s = self._begins_s(file, ends_s)
+                    begins_s = begins_s if file.skip else self._begins_s(file, ends_s)
                     for number, found in recording.pictures():
                         seconds = None if isinstance(found, BadPicture) else recording.seconds(found, number)
+                        if number < file.skip:
+                            continue
                         if recording.num_interruptions > num_interruptions:
                             self._note_interruptions(file.name, recording.num_interruptions - num_interruptions)
                             num_interruptions = recording.num_interruptions
@@ -249,6 +260,11 @@ class VideoFileSource:
                         ends_s = max(ends_s, (stamp or 0.0) + (length_s or recording.frame_s))
             except (av.error.FFmpegError, OSError, BrokenError) as error:
                 yield from self._clock.flush()
+                if isinstance(error, StreamsChangedError):
+                    logger.info("camera %s: %s goes on with other streams", self.camera_id, file.name)
+                    before, rest = error.parts
+                    self._more = [replace(before, skip=number + 1), rest]
+                    continue
                 if not self._files.is_many:
                     raise
                 logger.warning(
@@ -263,6 +279,13 @@ class VideoFileSource:
             else:
                 yield from self._clock.flush()
             base += number + 1
+
+    def _parts(self) -> Iterator[VideoFile]:
+        """Yield the files; one that goes on with other streams is read again to there, and then its rest."""
+        for file in self._files.files(self._closed):
+            yield file
+            while self._more:
+                yield self._more.pop(0)
 
     def _note_interruptions(self, name: str, number: int) -> None:
         if not self._num_interruptions:

@@ -1,6 +1,6 @@
 """Time of a frame from each source, against a bare loop of PyAV (of OpenCV for images) over the same input.
 
-    PYTHONPATH=.:tests/support python tests/benchmarks/intake_cost.py
+    PYTHONPATH=.:tests/support python tests/benchmarks/intake_cost.py [rounds]
 
 Two processes read by turns, one as the pipeline does, the other in a plain Python process; the median of the rounds
 counts. A ratio of .95 means that the source needs 1/.95 of the bare loop's time. Both convert every picture to RGB.
@@ -11,6 +11,7 @@ are read too.
 
 import itertools
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,8 +28,6 @@ import av
 import cv2
 import numpy as np
 from http_receiver import serving
-from rich.console import Console
-from rich.table import Table
 from rtsp_server import RtspServer
 
 from connectors.sources.images import ImagesSource
@@ -40,9 +39,10 @@ from pipeline.core import Source
 from pipeline.runtime.cameras.picture_memory import keep_picture_memory
 
 CLIP = Path(__file__).resolve().parents[2] / "connectors" / "synthetic" / "demo" / "east.mp4"
-ROUNDS = 7
+ROUNDS = 5
 NUM_FRAMES = 150
-"""Frames that each round reads."""
+NUM_LIVE_FRAMES = 40
+"""Frames that each round reads. Live ones come in real time."""
 
 SENT_FPS = 25
 NUM_SENT = 250
@@ -71,9 +71,13 @@ def bare_images(folder: Path) -> Iterator[np.ndarray]:
         yield cv2.cvtColor(cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
-def frames(make_source: Callable[[], Source]) -> Iterator[np.ndarray]:
+def bare_live(url: str) -> Iterator[np.ndarray]:
+    return itertools.islice(bare(url, {"rtsp_transport": "tcp"}), NUM_LIVE_FRAMES)
+
+
+def frames(make_source: Callable[[], Source], count: int = NUM_FRAMES) -> Iterator[np.ndarray]:
     source = make_source()
-    for frame in itertools.islice(source.frames(), NUM_FRAMES):
+    for frame in itertools.islice(source.frames(), count):
         yield frame.image
     source.close()
 
@@ -106,6 +110,8 @@ class Quiet(SimpleHTTPRequestHandler):
 class NumberedCamera(BaseHTTPRequestHandler):
     """Sends JPEG that show their number, and notes when."""
 
+    disable_nagle_algorithm = True
+
     pictures: list[bytes]
     sent_at: list[float]
 
@@ -116,14 +122,14 @@ class NumberedCamera(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         self.end_headers()
-        type(self).sent_at = []
+        sent_at = type(self).sent_at = []  # another connection may not have noticed yet that its reader has gone
         began = time.monotonic()
         try:
             for number, data in enumerate(self.pictures):
                 time.sleep(max(0.0, began + number / SENT_FPS - time.monotonic()))
                 head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
                 self.wfile.write(head.encode() + data + b"\r\n")
-                self.sent_at.append(time.monotonic())
+                sent_at.append(time.monotonic())
         except OSError:
             return
 
@@ -196,16 +202,13 @@ def inputs(folder: Path, web: str, server: RtspServer) -> dict[str, tuple[Read, 
             partial(frames, partial(VideoFileSource, "east", f"{web}/east.mp4", files=WebFile)),
         ),
         "images": (partial(bare_images, images), partial(frames, partial(ImagesSource, "east", str(images)))),
-        "RTSP": (partial(bare, url, {"rtsp_transport": "tcp"}), partial(frames, partial(live, url))),
+        "RTSP": (partial(bare_live, url), partial(frames, partial(live, url), NUM_LIVE_FRAMES)),
         **files(large, shared / "pets09" / "vtest.avi", shared / "pose2sim_single" / "cam01.mp4"),
     }
 
 
-def table_of(*headings: str) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading == headings[0] else "right")
-    return table
+def show(name: str, *figures: object) -> None:
+    print(f"{name:22}" + "".join(f"{figure:>14}" for figure in figures), flush=True)
 
 
 def main() -> None:
@@ -223,30 +226,27 @@ def main() -> None:
         )
         web = opened.enter_context(serving(partial(Quiet, directory=str(folder))))  # type: ignore[arg-type]
         server = opened.enter_context(RtspServer(rtsp))
-        table = table_of(
-            "source", "bare: processor, ms", "same memory", "source", "ratio", "bare: time, ms", "source", "faults"
-        )
+        rounds_asked = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+        show("processor, ms a frame", "bare", "same memory", "source", "ratio", "bare: time", "source", "faults")
         for name, (read_bare, read_source) in inputs(folder, web, server).items():
             rounds = [
                 [pool.submit(milliseconds, read).result() for pool, read in turns]
-                for turns in [((plain, read_bare), (kept, read_bare), (pipeline, read_source))] * ROUNDS
+                for turns in [((plain, read_bare), (kept, read_bare), (pipeline, read_source))] * rounds_asked
             ]
             floor, same, cost = (
                 [median(values) for values in zip(*way, strict=True)] for way in zip(*rounds, strict=True)
             )
             figures = [f"{each:.2f}" for each in (floor[0], same[0], cost[0], floor[0] / cost[0], floor[1], cost[1])]
-            table.add_row(name, *figures, f"{floor[2]:.0f}, {cost[2]:.0f}")
-        Console(width=140).print(table)
+            show(name, *figures, f"{floor[2]:.0f}, {cost[2]:.0f}")
         camera = opened.enter_context(serving(NumberedCamera))
-        table = table_of("HTTP, from sent to RGB", "p50, ms", "p95", "p99")
+        show("HTTP, from sent to RGB", "p50, ms", "p95", "p99")
         for name, pool, read in [
             ("bare loop", plain, partial(bare, camera)),
             ("source", pipeline, partial(frames, partial(live, camera))),
         ] * 2:
             late_ms = [1000 * (at - NumberedCamera.sent_at[number]) for number, at in submitted(pool, read)]
             marks: Sequence[float] = quantiles(late_ms, n=100)
-            table.add_row(name, *(f"{marks[place - 1]:.2f}" for place in (50, 95, 99)))
-        Console(width=140).print(table)
+            show(name, *(f"{marks[place - 1]:.2f}" for place in (50, 95, 99)))
 
 
 def submitted(pool: ProcessPoolExecutor, read: Read) -> list[tuple[int, float]]:

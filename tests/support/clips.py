@@ -32,10 +32,11 @@ def make_clip(
     codec_options: dict[str, str] | None = None,
     file_format: str | None = None,
     pix_fmt: str = "yuv420p",
+    container_options: dict[str, str] | None = None,
 ) -> Path:
     """Write a clip in the format of the path's suffix. ``noisy`` makes each picture a few kilobytes."""
     rng = np.random.default_rng(0)
-    options = {"movflags": movflags} if path.suffix == ".mp4" else {}
+    options = {"movflags": movflags} if path.suffix == ".mp4" else (container_options or {})
     with av.open(str(path), "w", format=file_format, options=options) as container:
         stream = container.add_stream(codec, rate=fps, options=codec_options or {})
         stream.height, stream.width = hw

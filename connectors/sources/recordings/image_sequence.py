@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-from pipeline.core.camera_uri import IMAGE_SUFFIXES
+from pipeline.core.camera_uri import IMAGE_SUFFIXES, is_video_name
 
 MAX_SPARSE = 100
 """Numbers for each image, on average, from which they are no frame numbers. More accept longer holes."""
@@ -79,17 +79,22 @@ def read_sequence(folder: Path, fps: float) -> ImageSequence:
     if is_mot:
         where, fps, promised = _read_seqinfo(folder)
     try:
-        paths = [
-            path for path in where.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
-        ]
+        paths = [path for path in where.iterdir() if _is_image(path)]
+        videos = [] if is_mot else [path for path in where.iterdir() if is_video_name(path)]
     except OSError as error:
         raise UnreadableFolderError(
             f"expected a folder of images, got {error.strerror} for {where}; correct the path"
         ) from error
     if not paths:
+        deeper = next((path.parent for path in sorted(where.glob("*/**/*")) if _is_image(path)), None)
         raise UnreadableFolderError(
             f"expected {promised or 'some'} images ({', '.join(IMAGE_SUFFIXES)}), got 0 in {where}; "
-            "correct the path, or copy it again"
+            + (f"name a folder in it, such as {deeper}" if deeper else "correct the path, or copy it again")
+        )
+    if videos:
+        raise UnreadableFolderError(
+            f"expected images or videos, got {len(paths)} and {len(videos)} in {where}; for the videos name a pattern, "
+            f"such as {where / f'*{videos[0].suffix}'}, or move one kind away"
         )
     paths.sort(key=natural_order)
     if not is_mot and (moments := [moment_in_name(path.stem) for path in paths]) and None not in moments:
@@ -100,6 +105,10 @@ def read_sequence(folder: Path, fps: float) -> ImageSequence:
     numbers = _numbers(paths, is_mot=is_mot)
     images = tuple(ImageFile(path, number, number / fps) for number, path in zip(numbers, paths, strict=True))
     return ImageSequence(images, fps, num_missing=max(0, promised - len(paths)))
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
 
 
 def _read_seqinfo(folder: Path) -> tuple[Path, float, int]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from av.container import InputContainer
 
 from connectors.sources.hardware_decoding import open_video
+from connectors.sources.recordings.changed_streams import first_streams, where_streams_change
 from connectors.sources.recordings.growing_file import POLL_S, GrowingFile
 from connectors.sources.recordings.image_sequence import moment_in_name, natural_order
 from connectors.sources.recordings.joined_mp4 import recordings_in
@@ -110,12 +111,10 @@ class LocalFiles:
         return sorted(paths, key=natural_order)
 
     def _files_in(self, path: Path) -> list[VideoFile]:
-        # With the scheme, because FFmpeg would take "a:b.mp4" for a protocol.
-        address = f"file:{path}"
         first, *others = recordings_in(path)
         if not others:
-            return [VideoFile(str(path), partial(open_video, address), self._begins_at(path))]
-        parts = [f"subfile,,start,{begin},end,{end},,:{address}" for begin, end in (first, *others)]
+            return [_from(path, 0, self._begins_at(path))]
+        parts = [_part(path, begin, end) for begin, end in (first, *others)]
         begins_at = [self._begins_at(path), *(None for _ in others)]
         return [
             VideoFile(f"{path}, part {number}", partial(open_video, part), at)
@@ -143,6 +142,32 @@ class LocalFiles:
                 pass
         with open_video(f"file:{path}", hwaccel) as container:
             yield container
+
+
+def _part(path: Path, begin: int, end: int) -> str:
+    return f"subfile,,start,{begin},end,{end},,:file:{path}"
+
+
+def _from(path: Path, begin: int, begins_at: float | None = None) -> VideoFile:
+    """Return a file from a byte on."""
+    # With the scheme, because FFmpeg would take "a:b.mp4" for a protocol.
+    address = _part(path, begin, path.stat().st_size) if begin else f"file:{path}"
+    return VideoFile(
+        f"{path} from byte {begin}" if begin else str(path),
+        partial(open_video, address),
+        begins_at,
+        announced=first_streams(path, begin),
+        split=partial(_split, path, begin),
+    )
+
+
+def _split(path: Path, begin: int, after: int, stream_id: int) -> tuple[VideoFile, VideoFile] | None:
+    """Split a transport stream where it goes on without a stream; bytes count from ``begin``."""
+    end = where_streams_change(path, begin + after, stream_id)
+    if end is None:
+        return None
+    before = VideoFile(str(path), partial(open_video, _part(path, begin, end)), announced=first_streams(path, begin))
+    return before, _from(path, end)
 
 
 def _has_index_first(path: Path) -> bool:

@@ -12,6 +12,7 @@ import av.error
 from av.container import InputContainer
 
 from connectors.sources.hardware_decoding import NONE, decoder_of
+from connectors.sources.recordings.video_files import VideoFile
 from pipeline.core.interfaces import PacketTap
 
 USUAL_FPS = Fraction(25)
@@ -34,6 +35,7 @@ Larger values accept files that were cut off near the end.
 """
 
 NO_PICTURE = "the decoder returned no picture"
+NO_KEY = "the recording begins between two key frames"
 
 MAX_READ_ERRORS = 20
 """Errors of the container in a row after which it is given up. More search longer for the next packet."""
@@ -41,6 +43,18 @@ MAX_READ_ERRORS = 20
 
 class BrokenError(Exception):
     """The recording was cut off, or cannot be read at all."""
+
+
+class StreamsChangedError(BrokenError):
+    """The recording goes on with other streams.
+
+    Attributes:
+        parts: The file up to there, and what follows.
+    """
+
+    def __init__(self, parts: tuple[VideoFile, VideoFile]) -> None:
+        super().__init__("other streams than at the beginning")
+        self.parts = parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +78,7 @@ class Recording:
         threads: Threads of the decoder; at least 1.
         hwaccel: See ``hardware_decoding``.
         tap: Sees each packet before it is decoded.
+        file: What the container was opened from; None: nothing that can go on with other streams.
 
     Attributes:
         frame_s: Seconds of one frame, as the header says.
@@ -76,14 +91,24 @@ class Recording:
     """
 
     def __init__(
-        self, container: InputContainer, threads: int, hwaccel: str = NONE, tap: PacketTap | None = None
+        self,
+        container: InputContainer,
+        threads: int,
+        hwaccel: str = NONE,
+        tap: PacketTap | None = None,
+        file: VideoFile | None = None,
     ) -> None:
         self._container = container
         self._tap = tap
         stream = container.streams.best("video")
+        if file is not None and file.announced and stream is not None and stream.id not in file.announced:
+            stream = next((each for each in container.streams.video if each.id in file.announced), stream)
         if stream is None:
             raise BrokenError("no pictures, at most sound,")
         self._stream = stream
+        self._file = file
+        self._seen: set[int] = set()
+        self._read_until, self._checked_at = 0, -1
         self._stream.codec_context.thread_count = threads
         self._stream.codec_context.thread_type = "AUTO"
         self.decoder = decoder_of(stream, hwaccel)
@@ -95,6 +120,8 @@ class Recording:
         self._last_s = 0.0
         self._ends_at_s = 0.0
         self._bad: list[tuple[int, str]] = []
+        self._has_key = False
+        self._before_key: list[int] = []
         self._awaited: Counter[int] = Counter()
         self._last_pts: float = -inf
         self.num_interruptions = 0
@@ -105,6 +132,7 @@ class Recording:
         Pictures that cannot be decoded because a recording begins between two key frames are bad as well.
 
         Raises:
+            StreamsChangedError: If it goes on with other streams; some pictures before were not yielded then.
             BrokenError: If the file was cut off, after all complete pictures were yielded.
         """
         number = 0
@@ -113,6 +141,8 @@ class Recording:
         while True:
             try:
                 found = next(decoded, None)
+            except StreamsChangedError:
+                raise
             except BrokenError as error:
                 broken = error
                 break
@@ -122,6 +152,7 @@ class Recording:
                 yield number, found
                 number += 1
                 continue
+            self._note_undecodable(found.pts)
             self._note_swallowed(found.pts)
             if self._first_pts is None and self._bad and found.pts is not None:
                 self._first_pts = min(self._bad[0][0], found.pts)
@@ -169,7 +200,8 @@ class Recording:
 
     def _decoded(self) -> Iterator[av.VideoFrame | BadPicture]:
         """Yield the decoded pictures of all complete packets, and those that are bad and have no time."""
-        for packet in self._whole_packets():
+        broken: list[BrokenError] = []
+        for packet in self._until_broken(broken):
             self._num_packets += 1
             if self._tap is not None:
                 self._tap.packet(packet)
@@ -182,8 +214,11 @@ class Recording:
                 else:
                     heapq.heappush(self._bad, (packet.pts, error_words(error)))
                 continue
+            self._has_key = self._has_key or packet.is_keyframe
             if packet.pts is not None and not packet.is_discard:
                 self._awaited[packet.pts] += 1
+                if not self._has_key:
+                    self._before_key.append(packet.pts)
             for picture in pictures:
                 self._came(picture.pts)
                 yield picture
@@ -193,7 +228,21 @@ class Recording:
                 self._came(picture.pts)
                 yield picture
         except av.error.FFmpegError:
-            return  # it held none
+            pass  # it held none
+        if broken:
+            raise broken[0]
+
+    def _until_broken(self, broken: list[BrokenError]) -> Iterator[av.Packet]:
+        """Yield whole packets; put the error that ends them into ``broken``, so that the decoder is emptied first.
+
+        Not where the streams change: what is read again begins behind the last picture in presentation order.
+        """
+        try:
+            yield from self._whole_packets()
+        except StreamsChangedError:
+            raise
+        except BrokenError as error:
+            broken.append(error)
 
     def _bad_before(self, pts: int | None) -> Iterator[BadPicture]:
         """Yield the bad pictures that would be shown before a time; None for all."""
@@ -207,6 +256,18 @@ class Recording:
         self._awaited[pts or 0] -= 1
         if self._awaited[pts or 0] == 0:
             del self._awaited[pts or 0]
+
+    def _note_undecodable(self, pts: int | None) -> None:
+        """Take for bad what stands before the first key frame and before the first picture, so that it has its number.
+
+        A recording that is refreshed bit by bit has no key frames, and its pictures are decoded.
+        """
+        if self._has_key and pts is not None and self._stream.codec_context.name in ONE_PICTURE_A_PACKET:
+            for before in [each for each in self._before_key if each < pts and self._awaited[each]]:
+                self._came(before)
+                self._num_bad += 1
+                heapq.heappush(self._bad, (before, NO_KEY))
+        self._before_key.clear()
 
     def _note_swallowed(self, pts: int | None) -> None:
         """Take for bad what the decoder took without a word and should have returned by now, so that it has its number.
@@ -257,6 +318,10 @@ class Recording:
         while True:
             try:
                 packet = next(packets, None)
+            except IndexError:  # PyAV's, for a stream that it did not find when it was opened
+                self._check_streams()
+                packets = self._container.demux()
+                continue
             except (av.error.FFmpegError, OSError) as error:
                 num_errors += 1
                 if num_errors > MAX_READ_ERRORS or isinstance(error, av.error.EOFError):
@@ -267,7 +332,19 @@ class Recording:
                 return
             if packet.size:
                 num_errors = 0
+                if packet.stream_index == self._stream.index:
+                    self._read_until = max(self._read_until, packet.pos or 0)
+                elif self._num_packets and packet.stream_index not in self._seen and packet.stream.type == "video":
+                    self._check_streams()
+                self._seen.add(packet.stream_index)
                 yield packet
+
+    def _check_streams(self) -> None:
+        """Raise if the file goes on without the stream that is read."""
+        if self._file is not None and self._read_until > self._checked_at:
+            self._checked_at = self._read_until
+            if (parts := self._file.split(self._read_until, self._stream.id)) is not None:
+                raise StreamsChangedError(parts)
 
     def _check_end(self) -> Iterator[BadPicture]:
         """Yield what damage took out of the container as a whole.

@@ -22,11 +22,18 @@ class VideoFile:
         open: Opens it for a device that decodes (see ``hardware_decoding``), and closes it at the end of the block.
             Raises ``FFmpegError`` or ``OSError`` if that fails.
         begins_at: Unix seconds of its first frame, as its name says; None: the file follows the one before.
+        announced: Numbers of the streams that are there at the beginning; empty: all.
+        skip: Pictures at the beginning that were read already.
+        split: Takes a byte and the number of the stream that is read, and returns the file up to where it goes on
+            without that stream, and what follows; None if it has that stream to its end.
     """
 
     name: str
     open: Callable[[str], AbstractContextManager[InputContainer]]
     begins_at: float | None = None
+    announced: frozenset[int] = frozenset()
+    skip: int = 0
+    split: Callable[[int, int], "tuple[VideoFile, VideoFile] | None"] = lambda after, stream_id: None
 
 
 class VideoFiles(Protocol):

@@ -1,8 +1,10 @@
 """Clips of alerts, from the packets or pictures of a camera to an MP4, and their end."""
 
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import av
@@ -10,12 +12,15 @@ import numpy as np
 import pytest
 from clips import FPS, make_clip
 from factories import make_path, make_sighting
+from rtsp_server import RtspServer
 
 from connectors.alerting.clip_cutter import cut
 from connectors.alerting.clip_monitor import AlertClipMonitor
 from connectors.alerting.clip_segments import PacketSegments, Segment
 from connectors.alerting.clip_store import AlertClipStore, Seen, StoredSegment, Wanted
 from connectors.sinks.alert_clips import AlertClipSink
+from connectors.sources.live import LiveSource
+from connectors.sources.network import NetworkOpener
 from connectors.sources.video_file import VideoFileSource
 from pipeline.core import (
     Alert,
@@ -119,6 +124,36 @@ def test_times_are_those_of_the_recording(tmp_path: Path, video: Path) -> None:
     watch(video, make_monitor(tmp_path), starts_at=1000.0)
     sink.write([alert])
     assert len(pictures_of(made(tmp_path, sink, alert))) >= 45
+
+
+@pytest.mark.slow
+def test_a_live_camera_has_clips_of_its_own_packets(tmp_path: Path) -> None:
+    (tmp_path / "media").mkdir()
+    options = {"g": "250", "bf": "0", "sc_threshold": "0"}  # one key frame for all, and its packet comes without a time
+    make_clip(tmp_path / "media" / "east.mp4", 100, noisy=True, hw=(60, 80), codec_options=options)
+    opener = partial(NetworkOpener, threads=1)
+    with RtspServer(tmp_path / "media") as server:
+        source = LiveSource("east", server.url("east.mp4"), opener=opener, open_timeout_s=10.0, read_timeout_s=10.0)
+        monitor, sink = make_monitor(tmp_path), make_sink(tmp_path, before_s=1.0, after_s=1.0)
+        show_packets(source, monitor)
+        stamps = []
+        for frame in source.frames():
+            monitor.show(frame, {})
+            stamps.append(frame.stamp.captured_at)
+            if stamps[-1] - stamps[0] > 4:
+                source.close()
+        monitor.close()
+    alert = make_alert(stamps[0] + 2)
+    sink.write([alert])
+    clip = made(tmp_path, sink, alert)
+    assert pictures_of(clip)[-1].time == pytest.approx(2, abs=0.3)
+    assert ends_of(clip) <= ends_of(tmp_path / "media" / "east.mp4"), "as the camera sent them"
+
+
+def ends_of(path: Path) -> set[bytes]:
+    """Return the ends of the packets of a file: before them, containers differ."""
+    with av.open(str(path)) as container:
+        return {bytes(packet)[-100:] for packet in container.demux(video=0) if packet.size}
 
 
 @pytest.mark.parametrize("codec", ["mpeg4", "libx265", "mjpeg"])
@@ -290,6 +325,18 @@ def test_a_monitor_that_is_no_clip_monitor_changes_nothing(tmp_path: Path, video
     show_packets(source, Monitors([]))
     assert source.tap is None
     assert len(list(source.frames())) == 200
+
+
+def test_a_folder_that_goes_away_stops_neither_the_camera_nor_the_run(
+    tmp_path: Path, video: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = make_sink(tmp_path)
+    shutil.rmtree(tmp_path / "alert_clips")
+    (tmp_path / "alert_clips").write_text("in the way")
+    watch(video, make_monitor(tmp_path))
+    sink.write([make_alert(8.0)])
+    sink.close()
+    assert "camera east: alerts go out without clips" in caplog.text
 
 
 def test_a_clip_of_nothing_is_empty(tmp_path: Path) -> None:

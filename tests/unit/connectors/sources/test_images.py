@@ -250,3 +250,17 @@ def test_an_image_that_is_too_small_for_the_rectangle_is_left_out(tmp_path: Path
     source = ImagesSource("east", str(folder), crop_xyxy=(80, 0, 160, 100))
     assert [frame.stamp.index for frame in source.frames()] == [0, 2]
     assert source.num_bad == 1
+
+
+def test_a_folder_of_images_and_videos_is_refused_with_what_to_write(tmp_path: Path) -> None:
+    folder = write_images(tmp_path / "a", ["thumbnail.jpg"])
+    (folder / "a.mp4").write_bytes(b"film")
+    with pytest.raises(ConfigError, match=r"got 1 and 1 in .*; for the videos name a pattern, such as .*/[*]\.mp4"):
+        ImagesSource("east", str(folder)).check()
+
+
+def test_a_folder_of_folders_of_images_is_refused_with_the_first_of_them(tmp_path: Path) -> None:
+    (tmp_path / "2026-11-29").mkdir()
+    deeper = write_images(tmp_path / "2026-11-29" / "jpg", ["0.jpg"])
+    with pytest.raises(ConfigError, match=f"name a folder in it, such as {deeper}"):
+        ImagesSource("east", str(tmp_path)).check()

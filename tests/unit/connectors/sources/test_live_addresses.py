@@ -20,7 +20,7 @@ from http_receiver import is_let_in, serving
 from rtsp_server import free_port
 
 from connectors.sources.live import LiveSource
-from connectors.sources.network import NetworkOpener, Pace
+from connectors.sources.network import SNAPSHOT_EVERY_S, NetworkOpener, Pace
 from pipeline.core import Frame
 from pipeline.core.errors import ConfigError
 
@@ -72,6 +72,35 @@ def test_a_camera_that_sends_jpeg_pictures_over_http_is_read() -> None:
     with serving(Mjpeg) as address:
         frames = take(make_source(f"{address}/video.mjpg?fps=20"), 10)
         assert frames[-1].stamp.captured_at > frames[0].stamp.captured_at + 0.2
+
+
+class Snapshots(BaseHTTPRequestHandler):
+    """A camera that answers each request with one JPEG picture; the fifth is damaged."""
+
+    num_asked = 0
+
+    def log_message(self, *_: object) -> None:
+        return
+
+    def do_GET(self) -> None:
+        type(self).num_asked += 1
+        data = cv2.imencode(".jpg", np.ascontiguousarray(picture(self.num_asked)[:, :, ::-1]))[1].tobytes()
+        data = data[:300] if self.num_asked == 5 else data
+        self.send_response(200)
+        self.send_header("Content-Type", "image/jpeg")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+def test_a_camera_that_sends_one_picture_a_request_is_asked_again_and_again() -> None:
+    with serving(Snapshots) as address:
+        source = make_source(f"{address}/snapshot.jpg")
+        frames = take(source, 8)
+    steps = np.diff([frame.stamp.captured_at for frame in frames])
+    assert np.median(steps) == pytest.approx(SNAPSHOT_EVERY_S, abs=0.1)
+    assert Snapshots.num_asked < 12
+    assert source.num_bad == 1
 
 
 def test_a_camera_over_http_takes_user_and_password(monkeypatch: pytest.MonkeyPatch) -> None:

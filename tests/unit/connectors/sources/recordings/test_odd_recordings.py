@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -97,3 +98,36 @@ def test_a_png_whose_size_is_damaged_is_a_bad_frame_at_once(tmp_path: Path) -> N
     assert [frame.stamp.index for frame in source.frames()] == [0, 2]
     assert source.num_bad == 1
     assert time.process_time() - began < 1.0
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_a_transport_stream_that_goes_on_under_other_numbers_is_one_recording(tmp_path: Path, codec: str) -> None:
+    one = make_clip(tmp_path / "a.ts", num_frames=20, codec_options=CAMERA)
+    other = make_clip(
+        tmp_path / "b.ts", num_frames=10, codec=codec, hw=(60, 80), container_options={"mpegts_start_pid": "800"}
+    )
+    joined = tmp_path / "ü [1], both.ts"
+    joined.write_bytes(one.read_bytes() + other.read_bytes() + one.read_bytes())
+    source = VideoFileSource("east", str(joined))
+    frames = frames_of(source)
+    assert [frame.stamp.index for frame in frames] == list(range(50))
+    assert [frame.stamp.captured_at for frame in frames] == pytest.approx([index / FPS for index in range(50)])
+    assert [frame.size_hw for frame in frames] == [HW] * 20 + [(60, 80)] * 10 + [HW] * 20
+    assert source.num_bad == 0
+
+
+@pytest.mark.parametrize("ending", ["ts", "mkv", "mp4"])
+def test_pictures_before_the_first_key_frame_are_bad_and_keep_their_numbers(tmp_path: Path, ending: str) -> None:
+    whole = make_clip(tmp_path / f"a.{ending}", num_frames=40, codec_options={"bf": "0", "g": "20"})
+    path = tmp_path / f"b.{ending}"
+    with av.open(str(whole)) as container, av.open(str(path), "w") as target:
+        stream = target.add_stream_from_template(container.streams.video[0])
+        for number, packet in enumerate(container.demux(video=0)):
+            if packet.size and number >= 12:
+                packet.stream = stream
+                target.mux(packet)
+    source = VideoFileSource("east", str(path))
+    frames = frames_of(source)
+    assert [frame.stamp.index for frame in frames] == list(range(8, 28))
+    assert [frame.stamp.captured_at for frame in frames] == pytest.approx([index / FPS for index in range(8, 28)])
+    assert source.num_bad == 8
