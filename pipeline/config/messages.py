@@ -145,12 +145,31 @@ def unknown_key(key: str, configs: Sequence[Path]) -> str:
     if group in SEVERAL and rest:
         known = choices(group, configs)
         if name in known:
+            options, wanted = _options(group, name, configs), rest.split(".")[1:2]
+            if options and not set(wanted) <= set(options):
+                near = get_close_matches(wanted[0], options, n=1)
+                remedy = f"did you mean {near[0]}?" if near else f"it has {', '.join(options)}"
+                return f"{key}: {name} has no key {wanted[0]}; {remedy}"
             return f"{key}: {name} is not chosen; add it to {group}=[…]"
         return unknown_choice(key, name, known)
     near = get_close_matches(key, list(_keys(PipelineConfig)), n=1)
     return (
         f"{key}: there is no such key{f'; did you mean {near[0]}?' if near else ''}; passerby run --cfg job shows all"
     )
+
+
+def _options(group: str, name: str, configs: Sequence[Path]) -> list[str]:
+    """Return the keys of a plug-in's YAML; empty if they cannot be read."""
+    for folder in configs:
+        path = folder / group / f"{name}.yaml"
+        try:
+            found = yaml.safe_load(path.read_text()) if path.is_file() else None
+        except (OSError, ValueError, yaml.YAMLError):
+            continue
+        block = found.get(group, found).get(name) if isinstance(found, dict) else None
+        if isinstance(block, dict):
+            return [key for key in block if not key.startswith("_")]
+    return []
 
 
 def _keys(kind: type, prefix: str = "") -> Iterator[str]:
