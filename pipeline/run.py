@@ -1,15 +1,11 @@
 """Entry point of ``python pipeline/run.py`` and of ``ray job submit``."""
 
 if __name__ == "__main__":
-    import os
     import sys
     from pathlib import Path
 
     # Python puts this file's folder first; the repository root belongs there.
     sys.path[0] = str(Path(__file__).resolve().parents[1])
-
-    # OpenCV reads this when it is imported. It would print its own report of a missing camera beside ours.
-    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
 
     from pipeline.cli.main import main
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from shlex import quote
 from typing import Any
 
 from kafka import KafkaAdminClient
@@ -31,6 +32,8 @@ from connectors.kafka.topics import TopicSpec, new_topic
 CONNECT_S = 5.0
 """Seconds to connect after the broker has let a probe in. Larger values delay the message about a broken cluster."""
 
+_TIMEOUTS = {"bootstrap_timeout_ms": round(CONNECT_S * 1000), "request_timeout_ms": round(CONNECT_S * 1000)}
+
 UNKNOWN_GROUP_VERSION = 5
 """Newest version of the request that describes a group which is not there yet, with what the client may do."""
 
@@ -55,6 +58,36 @@ class Needed:
     spec: TopicSpec | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who asks.
+
+    Attributes:
+        name: Whom the broker knows the client as, in words.
+        grant: How the command begins that gives it a right, for a shell.
+    """
+
+    name: str
+    grant: str
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> "Client":
+        """Return the client of these options."""
+        config = "" if options["security_protocol"] == "PLAINTEXT" else " --command-config admin.properties"
+        command = f"kafka-acls.sh --bootstrap-server {options['bootstrap_servers'][0]}{config} --add --allow-principal"
+        if user := options.get("sasl_plain_username"):
+            return cls(f"user {user}", f"{command} {quote(f'User:{user}')}")
+        if file := options.get("ssl_certfile"):
+            subject = f"$(openssl x509 -in {quote(file)} -noout -subject -nameopt RFC2253 | cut -d= -f2-)"
+            return cls(f"the certificate {file}", f'{command} "User:{subject}"')
+        return cls("a client without a name", f"{command} User:ANONYMOUS")
+
+    def needs(self, needed: Needed, *more: str) -> str:
+        """Return the command that gives the client what it needs."""
+        flags = " ".join(f"--operation {each}" for each in (*needed.operations, *more))
+        return f"{self.grant} {flags} --{needed.kind} {needed.name} grants it"
+
+
 def writing(specs: Sequence[TopicSpec]) -> list[Needed]:
     """Return what it takes to write to topics, and to create those that do not exist."""
     return [Needed("topic", spec.name, ("Write", "Describe"), spec) for spec in specs]
@@ -71,13 +104,12 @@ def why_not(options: Mapping[str, Any], needed: Sequence[Needed], *, partition: 
     unreachable = why_unreachable(options)
     if unreachable is not None:
         return unreachable
-    timeouts = {"bootstrap_timeout_ms": round(CONNECT_S * 1000), "request_timeout_ms": round(CONNECT_S * 1000)}
     try:
-        with closing(connect(KafkaAdminClient, {**options, **timeouts})) as admin:
+        with closing(connect(KafkaAdminClient, {**options, **_TIMEOUTS})) as admin:
             for each in needed:
                 check = _topic_refusal if each.kind == "topic" else _group_refusal
                 chosen = partition if each is needed[0] else None
-                refusal = ask(partial(check, admin, each, who(options), chosen))
+                refusal = ask(partial(check, admin, each, Client.of(options), chosen))
                 if refusal is not None:
                     return refusal
     except KafkaError as error:
@@ -85,14 +117,25 @@ def why_not(options: Mapping[str, Any], needed: Sequence[Needed], *, partition: 
     return None
 
 
-def who(options: Mapping[str, Any]) -> str:
-    """Return whom the broker knows the client as."""
-    if options.get("sasl_plain_username"):
-        return f"user {options['sasl_plain_username']}"
-    return f"the certificate {options['ssl_certfile']}" if options.get("ssl_certfile") else "a client without a name"
+def why_failed(error: Exception, options: Mapping[str, Any], needed: Sequence[Needed]) -> str | None:
+    """Return in words why a client failed at what it needs, as far as a look at the broker tells; else None."""
+    is_refused = "AuthorizationFailed" in f"{type(error).__name__} {error}"
+    return why_not(options, needed) if is_refused else why_unreachable(options)
 
 
-def _topic_refusal(admin: KafkaAdminClient, needed: Needed, client: str, partition: int | None) -> str | None:
+def topics_or_refusal(options: Mapping[str, Any]) -> list[str] | str:
+    """Return the topics that a client sees, or in words why it is not let in."""
+    unreachable = why_unreachable(options)
+    if unreachable is not None:
+        return unreachable
+    try:
+        with closing(connect(KafkaAdminClient, {**options, **_TIMEOUTS})) as admin:
+            return list(ask(admin.list_topics))
+    except KafkaError as error:
+        return f"{reason(error)}; check the broker"
+
+
+def _topic_refusal(admin: KafkaAdminClient, needed: Needed, client: Client, partition: int | None) -> str | None:
     (topic,) = admin.describe_topics([needed.name])
     error = for_code(topic["error_code"])
     if error is InvalidTopicError:
@@ -100,26 +143,29 @@ def _topic_refusal(admin: KafkaAdminClient, needed: Needed, client: str, partiti
     if error is UnknownTopicOrPartitionError:
         return f"no topic {needed.name}; create it" if needed.spec is None else _creation_refusal(admin, needed, client)
     if error is TopicAuthorizationFailedError:
-        return f"{client} may not Describe {needed.name}; {_grant(needed)}"
+        return f"{client.name} may not Describe {needed.name}; {client.needs(needed)}"
     if error is not NoError:
         return f"topic {needed.name}: {reason(error())}; check the broker"
     refused = _refused(topic.get("authorized_operations"), needed)
     if refused is not None:
-        return f"{client} may not {refused} {'to' if refused == 'Write' else 'from'} {needed.name}; {_grant(needed)}"
+        preposition = "to" if refused == "Write" else "from"
+        return f"{client.name} may not {refused} {preposition} {needed.name}; {client.needs(needed)}"
     there = {each["partition_index"] for each in topic["partitions"]}
     if partition is not None and partition not in there:
         return f"no partition {partition} in topic {needed.name}, which has {len(there)}; correct the address"
     return None
 
 
-def _creation_refusal(admin: KafkaAdminClient, needed: Needed, client: str) -> str | None:
+def _creation_refusal(admin: KafkaAdminClient, needed: Needed, client: Client) -> str | None:
     """Return why the topic could not be created; asks the broker without creating it."""
     spec = needed.spec
     assert spec is not None
     try:
         admin.create_topics([new_topic(spec)], validate_only=True)
     except TopicAuthorizationFailedError:
-        return f"no topic {spec.name}, and {client} may not Create it; create it, or {_grant(needed, 'Create')}"
+        return (
+            f"no topic {spec.name}, and {client.name} may not Create it; create it, or {client.needs(needed, 'Create')}"
+        )
     except InvalidReplicationFactorError:
         count = len(admin.describe_cluster()["brokers"])
         return (
@@ -130,7 +176,7 @@ def _creation_refusal(admin: KafkaAdminClient, needed: Needed, client: str) -> s
     return None
 
 
-def _group_refusal(admin: KafkaAdminClient, needed: Needed, client: str, _: int | None) -> str | None:
+def _group_refusal(admin: KafkaAdminClient, needed: Needed, client: Client, _: int | None) -> str | None:
     deadline = time.monotonic() + CONNECT_S
     while True:  # for the first group of a cluster the broker makes a topic, which takes a while
         try:
@@ -142,11 +188,11 @@ def _group_refusal(admin: KafkaAdminClient, needed: Needed, client: str, _: int 
         time.sleep(0.2)
     error = for_code(group["error_code"])
     if error is GroupAuthorizationFailedError:
-        return f"{client} may not Read group {needed.name}; {_grant(needed)}"
+        return f"{client.name} may not Read group {needed.name}; {client.needs(needed)}"
     if error is not NoError:
         return f"group {needed.name}: {reason(error())}; check the broker"
     if _refused(group.get("authorized_operations"), needed) is not None:
-        return f"{client} may not Read group {needed.name}; {_grant(needed)}"
+        return f"{client.name} may not Read group {needed.name}; {client.needs(needed)}"
     if group["members"]:
         return (
             f"group {needed.name} has {len(group['members'])} members that subscribed, so that nobody else may commit "
@@ -177,8 +223,3 @@ def _refused(allowed: Sequence[str] | None, needed: Needed) -> str | None:
         return None
     missing = [each for each in needed.operations if each.upper() not in allowed and "ALL" not in allowed]
     return missing[0] if missing else None
-
-
-def _grant(needed: Needed, *more: str) -> str:
-    flags = " ".join(f"--operation {each}" for each in (*needed.operations, *more))
-    return f"kafka-acls --add {flags} --{needed.kind} {needed.name} grants it"

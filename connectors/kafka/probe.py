@@ -4,6 +4,7 @@ kafka-python says "unable to bootstrap" for a wrong password, an unknown certifi
 goes the same way once more, step by step, with sockets of its own: connect, TLS, a request, SASL.
 """
 
+import re
 import socket
 import ssl
 import struct
@@ -28,6 +29,11 @@ NO_ERROR, UNSUPPORTED_SASL_MECHANISM, ILLEGAL_SASL_STATE = 0, 33, 34
 MAX_ANSWER_BYTES = 2**20
 """A longer answer is none of Kafka's."""
 
+
+WRONG_PASSWORD = re.compile(
+    r"invalid credentials|invalid username or password|^authentication failed\W*$", re.IGNORECASE
+)
+"""What brokers say of a wrong password, which the message says already."""
 
 NO_ANSWER = f"no answer in {TIMEOUT_S:g} s; check that a Kafka broker listens there, and that it is up"
 
@@ -232,12 +238,17 @@ def _authenticate(connection: socket.socket, host: str, options: Mapping[str, An
             code, length = struct.unpack_from(">hh", answer)
             said = answer[4 : 4 + max(0, length)].decode(errors="replace")
             if code != NO_ERROR:
-                raise _RefusedError(f"authentication failed for user {user} ({said}); check name and password")
+                raise _RefusedError(f"authentication failed for user {user}{_detail(said)}; check name and password")
             (size,) = struct.unpack_from(">i", answer, 4 + max(0, length))
             start = 8 + max(0, length)
             mechanism.receive(answer[start : start + max(0, size)])
         except (OSError, ValueError, KeyError) as error:
             raise _RefusedError(f"authentication failed for user {user} ({error}); check name and password") from error
+
+
+def _detail(said: str) -> str:
+    """Return what a broker says beyond that name or password are wrong."""
+    return "" if not said or WRONG_PASSWORD.search(said) else f" ({said})"
 
 
 def _ask(connection: socket.socket, api: int, version: int, body: bytes) -> bytes:

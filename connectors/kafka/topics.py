@@ -62,20 +62,27 @@ def ensure_topics(options: Mapping[str, Any], specs: Sequence[TopicSpec]) -> Non
         raise ConnectorError(f"topic {names}: expected a broker that creates it, got {why}") from error
 
 
-def make_topics(options: Mapping[str, Any], specs: Sequence[TopicSpec]) -> list[str]:
+def make_topics(options: Mapping[str, Any], specs: Sequence[TopicSpec], told: set[str] | None = None) -> list[str]:
     """Create the topics that do not exist, and return their names; existing ones are not changed.
 
     A topic that the client may not describe is left alone: writing to it will say why.
+
+    Args:
+        options: Options of the Kafka client.
+        specs: The topics.
+        told: Names of topics whose settings have been looked at, which are not looked at again; added to.
 
     Raises:
         KafkaError: If the broker cannot be reached, or does not allow it.
     """
     made = []
+    told = set() if told is None else told
     with closing(connect(KafkaAdminClient, options)) as admin:
         topics = ask(lambda: admin.describe_topics(_names(specs)))
         there = {topic["name"]: for_code(topic["error_code"]) for topic in topics}
         for spec in specs:
-            if there[spec.name] is NoError:
+            if there[spec.name] is NoError and spec.name not in told:
+                told.add(spec.name)
                 _compare(admin, spec)
             if there[spec.name] is not UnknownTopicOrPartitionError:
                 continue
@@ -122,10 +129,11 @@ def _compare(admin: KafkaAdminClient, spec: TopicSpec) -> None:
     if policy is not None and wanted not in policy:
         logger.warning(
             "topic %s exists with cleanup.policy=%s; expected %s, so that the newest state of each alert stays: "
-            "kafka-configs --alter --topic %s --add-config cleanup.policy=%s",
+            "kafka-configs.sh --bootstrap-server %s --alter --topic %s --add-config cleanup.policy=%s",
             spec.name,
             policy,
             wanted,
+            admin.config["bootstrap_servers"][0],
             spec.name,
             wanted,
         )

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from connectors.pictures.image_header import OtherImage, other_kind, other_size
+from connectors.pictures.whole_image import UnreadableImageError, decode_whole
 from pipeline.core.errors import FrameDecodeError
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
@@ -38,19 +40,21 @@ def encode_image(image: NDArray[np.uint8], encoding: Encoding, *, quality: int) 
     return bytes(data)
 
 
-def decode_image(data: bytes, encoding: Encoding, size_hw: tuple[int, int]) -> NDArray[np.uint8]:
+def decode_image(data: bytes, encoding: Encoding | OtherImage, size_hw: tuple[int, int]) -> NDArray[np.uint8]:
     """Return a decoded image, shape ``(H, W, 3)``, uint8, RGB.
 
     The size is checked first, so that a few bytes cannot make the decoder allocate gigabytes.
 
     Args:
         data: The encoded image.
-        encoding: The expected encoding, JPEG or PNG.
+        encoding: The expected encoding: JPEG, PNG or another kind of image.
         size_hw: The expected height and width, pixels.
 
     Raises:
         FrameDecodeError: If the image is incomplete, or of another encoding or size.
     """
+    if isinstance(encoding, OtherImage):
+        return _decode_other(data, encoding, size_hw)
     found_hw = _png_hw(data) if encoding is Encoding.PNG else _jpeg_hw(data)
     if found_hw != size_hw:
         found = "none" if found_hw is None else f"{found_hw[1]}x{found_hw[0]}"
@@ -64,12 +68,30 @@ def decode_image(data: bytes, encoding: Encoding, size_hw: tuple[int, int]) -> N
     return np.asarray(image, np.uint8)
 
 
-def image_size(data: bytes) -> tuple[Encoding, tuple[int, int]] | None:
-    """Return the encoding, height and width that the first bytes of an image state; None if it is no JPEG or PNG."""
+def image_size(data: bytes) -> tuple[Encoding | OtherImage, tuple[int, int]] | None:
+    """Return the encoding, height and width that the first bytes of an image state; None if it is no known image."""
     for encoding, found_hw in ((Encoding.JPEG, _jpeg_hw(data)), (Encoding.PNG, _png_hw(data))):
         if found_hw is not None:
             return encoding, found_hw
-    return None
+    return other_size(data)
+
+
+def is_image(start: bytes) -> bool:
+    """Return whether an image begins with these bytes, 32 of them at least."""
+    return start.startswith((b"\xff\xd8\xff", b"\x89PNG")) or other_kind(start[:32]) is not None
+
+
+def _decode_other(data: bytes, kind: OtherImage, size_hw: tuple[int, int]) -> NDArray[np.uint8]:
+    found = other_size(data)
+    if found != (kind, size_hw):
+        raise FrameDecodeError(f"image: expected {kind} of {size_hw[1]}x{size_hw[0]}, got {found}")
+    try:
+        image, _ = decode_whole(data, f".{kind}")
+    except UnreadableImageError as error:
+        raise FrameDecodeError(f"image: expected a whole {kind}, got {error}") from error
+    if image.shape[:2] not in (size_hw, size_hw[::-1]):  # some state how they are turned
+        raise FrameDecodeError(f"image: expected {kind} of {size_hw[1]}x{size_hw[0]}, got {image.shape}")
+    return image
 
 
 def _png_hw(data: bytes) -> tuple[int, int] | None:

@@ -21,18 +21,20 @@ from kafka import KafkaProducer
 from kafka.errors import (
     InvalidTopicError,
     KafkaError,
+    KafkaTimeoutError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
     UnknownTopicOrPartitionError,
 )
 
 from connectors.kafka.client import client_options, close_producer, connect, reason
+from connectors.kafka.dead_event import dead_letter, tell_dead
 from connectors.kafka.event_message import checked_topics, event_headers, event_messages, topic_specs
 from connectors.kafka.outbox import Outbox, OutboxMessage
 from connectors.kafka.preflight import why_not, writing
-from connectors.kafka.probe import why_unreachable
 from connectors.kafka.read_back import note_sent
-from connectors.kafka.topics import TopicSpec, make_topics, out_of_step
+from connectors.kafka.topic_watch import TopicWatch
+from connectors.kafka.topics import TopicSpec
 from connectors.sinks.retry_pause import RetryPause
 from pipeline.core import Alert, Correction, Record, Sighting
 from pipeline.core.errors import ConfigError, SinkBusyError
@@ -50,11 +52,17 @@ STALL_S = 4.0
 Much larger values delay that. A broker that merely hangs is waited for, because it may have the events already.
 """
 
+DELIVERY_S = 600.0
+"""Seconds for which one producer tries to deliver an event: the broker recognises what it sends again.
+
+Smaller values risk events that are there twice. Larger ones wait longer for a producer that cannot recover.
+"""
+
+ASK_AGAIN_S = 0.05
+"""Seconds between two attempts of ``flush`` to send. More delay its end."""
+
 MAX_IN_FLIGHT = 1000
 """Events that the producer holds in memory, at most; others wait on the disk. More hide more latency."""
-
-MAX_DEAD_BYTES = 900_000
-"""Bytes of a dead-lettered event that are kept, because its topic may have the usual limit (1 MiB)."""
 
 FIRST_RETRY_S = 1.0
 MAX_RETRY_S = 8.0
@@ -110,12 +118,13 @@ class KafkaSink:
         self._servers = servers
         self._cloudevents = cloudevents
         self._topics = checked_topics(topics)
-        self._specs = topic_specs(self._topics, partitions, replication, retention_s)
-        self._specs += [] if dead_letters is None else [TopicSpec(dead_letters, 1, replication)]
+        specs = topic_specs(self._topics, partitions, replication, retention_s)
+        self._watch = TopicWatch(specs + ([] if dead_letters is None else [TopicSpec(dead_letters, 1, replication)]))
         client_options(servers, security, "sink.kafka")
         self._security = security
         self._dead_letters = dead_letters
         self._open_timeout_ms = round(open_timeout_s * 1000)
+        self._limits = {"request_timeout_ms": self._open_timeout_ms}
         self._max_waiting = max_waiting
         self._flush_timeout_s = flush_timeout_s
         self._outbox = Outbox(Path(outbox))
@@ -128,7 +137,7 @@ class KafkaSink:
         self._alone: int | None = None
         self._is_poisoned = False  # kafka-python refuses whatever follows a message that was refused
         self._pause = RetryPause(first_s=FIRST_RETRY_S, max_s=MAX_RETRY_S)
-        self._answered_at = 0.0
+        self._answered_at = self._no_leader_until = 0.0
         self._why = "no answer yet"
         self._logged: str | None = None
         self.num_dead = 0
@@ -198,6 +207,8 @@ class KafkaSink:
         while len(self._outbox) and self._producer is not None and time.monotonic() < deadline:
             self._settle(timeout_s=deadline - time.monotonic())
             self._send()
+            if not self._num_in_flight:
+                time.sleep(ASK_AGAIN_S)
         self._is_late = len(self._outbox) > 0
         if self._is_late:
             raise self._busy()
@@ -225,7 +236,7 @@ class KafkaSink:
         if self._is_poisoned and not self._num_in_flight and self._producer is not None:
             close_producer(self._producer, timeout_s=1.0)
             self._producer = None
-        if not len(self._outbox) or not self._has_producer():
+        if not len(self._outbox) or time.monotonic() < self._no_leader_until or not self._has_producer():
             return
         assert self._producer is not None
         if self._suspects:
@@ -249,6 +260,11 @@ class KafkaSink:
         except HOPELESS as error:
             self._bury(number, error)
             return True
+        except KafkaTimeoutError as error:
+            # It knows no leader now. Another producer might send twice what this one has in flight.
+            self._tell(self._words(error))
+            self._no_leader_until = time.monotonic() + FIRST_RETRY_S
+            return False
         except KafkaError as error:
             self._lost(error)
             return False
@@ -299,11 +315,11 @@ class KafkaSink:
             try:
                 # Read anew for each attempt: a password or a certificate may have changed.
                 self._made_with = options = self._client_options()
-                make_topics({**options, "request_timeout_ms": self._open_timeout_ms}, self._specs)
+                self._watch.make({**options, **self._limits})
                 if len(self._outbox):
                     note_sent(self._outbox, options, MAX_IN_FLIGHT)
-                chosen = {**options, "max_block_ms": self._open_timeout_ms, "linger_ms": 5}
-                self._producer = connect(KafkaProducer, chosen)
+                limits = {"max_block_ms": self._open_timeout_ms, "delivery_timeout_ms": round(DELIVERY_S * 1000)}
+                self._producer = connect(KafkaProducer, {**options, **limits, "linger_ms": 5})
                 self._is_poisoned = False
                 self._answered_at = time.monotonic()
             except (KafkaError, ConfigError) as error:
@@ -320,28 +336,32 @@ class KafkaSink:
             return
         self._answered_at = time.monotonic()
         try:
-            limited = {**(options := self._client_options()), "request_timeout_ms": self._open_timeout_ms}
-            made = make_topics(limited, self._specs)
-            if (why := out_of_step(limited, self._specs)) is not None:
-                self._tell(why)  # kafka-python goes on trying by itself
+            made, why = self._watch.look({**(options := self._client_options()), **self._limits})
         except (KafkaError, ConfigError) as error:
             self._tell(self._words(error))
             return
-        if options != self._made_with:
-            self._lost(KafkaError("user or password has changed"))
+        if why is not None:
+            self._tell(why)  # kafka-python goes on trying by itself
         elif made:
             self._lost(UnknownTopicOrPartitionError(f"{', '.join(made)} was deleted, and is made anew"))
+        elif options != self._made_with:
+            logger.warning("sink.kafka: user or password has changed; connecting to %s anew", self._servers)
+            self._leave()
 
     def _lost(self, error: BaseException) -> None:
         """Give up the producer, loudly when the reason is new: the next one sends its events again."""
         self._tell(self._words(error))
+        self._leave()
+        self._pause.refused()
+
+    def _leave(self) -> None:
+        """Disconnect; what is in flight is sent again by the next producer, unless it is found in the topics."""
         if self._producer is not None:
             close_producer(self._producer, timeout_s=0.0)
         self._producer = None
         self._last_sent = self._num_in_flight = 0
         self._suspects.clear()
         self._alone = None
-        self._pause.refused()
 
     def _tell(self, why: str) -> None:
         self._why = why
@@ -357,37 +377,18 @@ class KafkaSink:
     def _words(self, error: BaseException) -> str:
         if not isinstance(error, KafkaError):
             return str(error)
-        is_refused = "AuthorizationFailed" in f"{type(error).__name__} {error}"
         with suppress(ConfigError):
-            options, why = self._client_options(), None
-            if is_refused:
-                why = why_not(options, writing(self._specs))  # kafka-python may say only that something is refused
-            elif self._producer is None:
-                why = why_unreachable(options)
-            if why is not None:
-                return why
+            return self._watch.words(error, {**self._client_options(), **self._limits})
         return reason(error)
 
     def _bury(self, number: int, error: BaseException) -> None:
         """Dead-letter an event that no broker will ever take, so that it blocks nothing."""
         for _, message in self._outbox.waiting(after=number - 1, limit=1):
             self.num_dead += 1
-            logger.error(
-                "sink.kafka: expected topic %s to take %.100s of %d bytes, got %s; it is %s (%d so far); "
-                "raise max.message.bytes of the topic",
-                message.topic,
-                message.name,
-                len(message.value),
-                type(error).__name__,
-                f"put into {self._dead_letters}" if self._dead_letters else "dropped",
-                self.num_dead,
-            )
+            tell_dead(message, error, self._dead_letters, self.num_dead)
             if self._dead_letters and self._producer is not None:
-                fault = {"fault": "too_large", "fault_topic": message.topic, "event_key": message.name[:200]}
-                headers = [(name, text.encode()) for name, text in fault.items()]
-                key, value = message.key.encode(), message.value[:MAX_DEAD_BYTES]
                 with suppress(KafkaError):
-                    self._producer.send(self._dead_letters, value, key, headers)
+                    self._producer.send(self._dead_letters, **dead_letter(message))
         self._outbox.delivered([number])
 
     def _busy(self) -> SinkBusyError:

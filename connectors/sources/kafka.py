@@ -11,19 +11,20 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from typing import Any
 
-from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.errors import KafkaError
 
 from connectors.kafka.client import client_options, reason
-from connectors.kafka.preflight import Needed, why_not
+from connectors.kafka.preflight import Needed, why_failed, why_not
 from connectors.kafka.probe import why_unreachable
 from connectors.kafka.reading.dead_letters import DeadLetters
 from connectors.kafka.reading.frame_address import checked_start, parse_address
 from connectors.kafka.reading.frame_making import FrameMaking, Sent, Taken
 from connectors.kafka.reading.live_reading import POLL_S, LiveReading, LiveView
 from connectors.kafka.reading.message_form import MessageForm
+from connectors.kafka.reading.no_frames import why_no_frames
 from connectors.kafka.reading.recording_reading import RecordingReading
 from connectors.kafka.reading.silence import Silence
 from connectors.kafka.reading.time_merge import TimeMerge
@@ -127,7 +128,7 @@ class KafkaSource:
         client_options(self._address.servers, security, key)
         if end not in (MARK, LATEST):
             raise ConfigError(f"{key}.end: expected {MARK} or {LATEST}, got {end!r}; correct it")
-        self._group = group
+        self._group, self._start = group, start
         self._dead_letters = dead_letters
         self._merge_window_s = merge_window_s
         self._open_timeout_s = open_timeout_s
@@ -143,9 +144,13 @@ class KafkaSource:
         )
         self._closed = threading.Event()
         self._logged = ""
+        self._made_with: dict[str, Any] = {}
         self._opened: tuple[TopicReading | LiveView, DeadLetters] | None = None
         self._silence = Silence(
-            f"{self._address}: expected a message of {self._sender}", self._form, timeout_s=read_timeout_s
+            f"{self._address}: expected a message of {self._sender}",
+            self._form,
+            timeout_s=read_timeout_s,
+            why_away=self._why_away,
         )
         self._making = FrameMaking(
             camera_id,
@@ -194,12 +199,7 @@ class KafkaSource:
         Raises:
             ConfigError: If the broker does not answer, has no such topic or partition, or refuses; with the cause.
         """
-        needed = [Needed("topic", self._topic, ("Read", "Describe"))]
-        if self._group is not None and not self.live:
-            needed.append(Needed("group", self._group, ("Read",)))
-        if self._dead_letters is not None:
-            needed.append(Needed("topic", self._dead_letters, ("Write",), TopicSpec(self._dead_letters, 1, None)))
-        refusal = why_not(self._client_options(), needed, partition=self._address.partition)
+        refusal = why_not(self._client_options(), self._needed(), partition=self._address.partition)
         if refusal is not None:
             raise ConfigError(f"site.cameras.{self.camera_id}: expected a topic at {self._address}, got {refusal}")
 
@@ -207,7 +207,8 @@ class KafkaSource:
         """Yield frames; after an error, continue after the last one yielded.
 
         Raises:
-            SourceLostError: If the broker cannot be reached, has lost the topic, or sends no frame for too long.
+            SourceLostError: If the broker cannot be reached, has lost the topic, or sends no frame for too long; or a
+                recording has none.
         """
         self._silence.heard()
         while not self._closed.is_set():
@@ -225,12 +226,15 @@ class KafkaSource:
                     logger.error("%s; trying again every %g s", words, RETRY_EVERY_S)
                 self._closed.wait(RETRY_EVERY_S)
             else:
+                if not (self.live or self._recording.has_frames or self._closed.is_set()):
+                    why = why_no_frames(self._form, self._making, self._start)
+                    raise SourceLostError(f"{self._address}: expected frames of {self._sender}, got none: {why}")
                 return
 
     def _session(self) -> Iterator[Frame]:
         """Yield frames from one opening of the topic."""
         with ExitStack() as stack:
-            options = self._client_options()
+            self._made_with = options = self._client_options()
             letters = stack.enter_context(closing(DeadLetters(options, self._dead_letters)))
             stack.callback(self._form.report, self.camera_id)
             stack.callback(self._keep_counts)
@@ -252,6 +256,7 @@ class KafkaSource:
 
     def resume(self, stamp: FrameStamp) -> None:
         """Let ``frames`` continue after ``stamp``: a recording is read from its start, and known frames are skipped."""
+        self._recording.has_frames = True
         self._making.resume(stamp)
 
     def ack(self, stamp: FrameStamp) -> None:
@@ -273,6 +278,15 @@ class KafkaSource:
     def _client_options(self) -> dict[str, Any]:
         """Return the options of a client; a password is read anew, because it may have changed."""
         return client_options(self._address.servers, self._security, f"site.cameras.{self.camera_id}")
+
+    def _needed(self) -> list[Needed]:
+        """Return what a run does with the topic, the group and the dead letters."""
+        needed = [Needed("topic", self._topic, ("Read", "Describe"))]
+        if self._group is not None and not self.live:
+            needed.append(Needed("group", self._group, ("Read",)))
+        if self._dead_letters is not None:
+            needed.append(Needed("topic", self._dead_letters, ("Write",), TopicSpec(self._dead_letters, 1, None)))
+        return needed
 
     def _open(self, options: Mapping[str, Any]) -> TopicReading:
         return TopicReading(
@@ -335,6 +349,14 @@ class KafkaSource:
         if self._silence.seconds > MAX_HELD_S:
             yield from self._making.rest()
 
+    def _why_away(self) -> str | None:
+        """Return why the broker lets nobody in; raise ``ConfigError`` if it would let in those who connect anew."""
+        options = self._client_options()
+        why = why_unreachable(options)
+        if why is None and options != self._made_with:
+            raise ConfigError("another user or password in the configuration than it has connected with")
+        return why
+
     def _not_committed(self, error: Exception) -> None:
         logger.warning(
             "%s: the last offset was not committed, and its frames may be read again: %s",
@@ -343,7 +365,11 @@ class KafkaSource:
         )
 
     def _words(self, error: Exception) -> str:
+        """Return what went wrong: what a look at the broker finds, else what the library says, which is little."""
         if not isinstance(error, KafkaError):
             return str(error)
-        found = why_unreachable(self._client_options()) if isinstance(error, KafkaTimeoutError) else None
-        return found or f"{reason(error)}; check the broker"
+        with suppress(ConfigError):
+            found = why_failed(error, self._client_options(), self._needed())
+            if found is not None:
+                return found
+        return f"{reason(error)}; check the broker"

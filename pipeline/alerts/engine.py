@@ -205,6 +205,8 @@ class AlertEngine:
 
     def _take_all(self, reports: Iterable[Alert]) -> None:
         for report in reports:
+            if not isinstance(report, Alert):
+                raise TypeError(f"expected alerts, got {type(report).__name__}")
             self._take(report)
 
     def _take(self, report: Alert) -> None:

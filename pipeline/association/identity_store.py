@@ -11,7 +11,7 @@ from pipeline.association.person import Person
 from pipeline.association.track_segment import TrackSegment
 from pipeline.core import Embedding, Gallery, TrackId, TrackPart
 from pipeline.core.distance import check_same_space
-from pipeline.core.errors import blaming
+from pipeline.core.errors import ShapeError, blaming
 from pipeline.core.person_numbers import PersonNumbers
 from pipeline.core.serialisation import deserialise, serialise
 
@@ -36,6 +36,7 @@ class _State:
     space: str | None
     pending: dict[int, int]
     before: dict[int, PeopleBefore] = field(default_factory=dict)
+    length: int | None = None
 
 
 class IdentityStore:
@@ -67,16 +68,31 @@ class IdentityStore:
         self._numbers = PersonNumbers()
         self._next_link = 1
         self._space: str | None = None
+        self._length: int | None = None
 
     @property
     def next_person_id(self) -> int:
         """The number that the next new person gets."""
         return self._numbers.upcoming
 
-    def check_space(self, embedding: Embedding) -> None:
-        """Raise ``EmbeddingSpaceError`` if an embedding is of another space than those before it."""
-        self._space = self._space or embedding.space
-        check_same_space(self._space, embedding.space)
+    def accept(self, batch: Sequence[Embedding]) -> None:
+        """Take the space and the length of vectors from the first embeddings; what is refused changes nothing.
+
+        Raises:
+            EmbeddingSpaceError: If an embedding is of another space than those before it.
+            ShapeError: If its vector has another length.
+        """
+        space, length = self._space, self._length
+        for embedding in batch:
+            space = embedding.space if space is None else space
+            length = len(embedding.vector) if length is None else length
+            name = f"track {embedding.track_id}, part {embedding.part}"
+            check_same_space(space, embedding.space, name)
+            if len(embedding.vector) != length:
+                raise ShapeError(
+                    f"{name}: expected a vector of {length} numbers, as those before it, got {len(embedding.vector)}"
+                )
+        self._space, self._length = space, length
 
     def new_person(self) -> Person:
         """Return a person without segments under the next number."""
@@ -249,6 +265,7 @@ class IdentityStore:
                 self._space,
                 self.pending,
                 self.before,
+                self._length,
             )
         )
 
@@ -260,7 +277,9 @@ class IdentityStore:
         self.open = {track_id: (loaded.segments[i], who) for track_id, i, who in loaded.open}
         self.enrolled = set(loaded.enrolled)
         self._numbers, self._next_link = PersonNumbers(loaded.next_person_id), loaded.next_link
-        self._space, self._last_seen = loaded.space, LastSeen()
+        self._space, self._length, self._last_seen = loaded.space, loaded.length, LastSeen()
+        if self._length is None and loaded.segments:  # a snapshot of an earlier version
+            self._length = len(loaded.segments[0].vector_sum)
         self.pending, self.before = loaded.pending, loaded.before
         self.people = {
             who: Person(who, _of(loaded.segments, indices), self.projection) for who, indices in loaded.people

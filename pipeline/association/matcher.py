@@ -7,7 +7,7 @@ pictures, becomes a ``Correction``. So does the end of a pending match (``TENTAT
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,7 +28,7 @@ from pipeline.association.feedback import apply_command
 from pipeline.association.geometry.clock_offsets import ClockOffsets
 from pipeline.association.geometry.ground_plane import Ground
 from pipeline.association.identity_store import IdentityStore
-from pipeline.association.inspection import flaw
+from pipeline.association.inspection import check_flaws, checked_batch, flaw
 from pipeline.association.person import Person
 from pipeline.association.reclustering import confirm_pending, recluster
 from pipeline.association.track_segment import ENROLLED_WEIGHT, NO_GROUND, TrackSegment, turns
@@ -76,6 +76,8 @@ class Matcher:
         forget_after_s: Seconds without a sighting after which a person is forgotten.
         max_identities: People above this number are forgotten, the longest unseen first.
         max_prototypes: Vectors that the gallery keeps of each person.
+        cameras: Those of a caller who is told at once of what is wrong: embeddings of other cameras, and unusable ones,
+            are refused. None: unusable ones are left out and counted, because a run goes on.
 
     Attributes:
         num_unusable: Number of embeddings that were left out because something was wrong with them.
@@ -96,7 +98,9 @@ class Matcher:
         forget_after_s: float,
         max_identities: int,
         max_prototypes: int,
+        cameras: Collection[str] | None = None,
     ) -> None:
+        self._cameras = cameras
         self._gallery = gallery
         self._store = IdentityStore(gallery, max_prototypes=max_prototypes)
         self._calibration = calibration
@@ -137,14 +141,27 @@ class Matcher:
     def process(self, batch: Sequence[Embedding]) -> list[Sighting | Correction]:
         """Return the sightings of one window of event time, in order, and corrections of earlier ones.
 
+        A window that is refused changes nothing.
+
         Raises:
             EmbeddingSpaceError: If an embedding is of another space than those before it.
+            ShapeError: If its vector has another length.
+            DataError: If this is no list of embeddings, or one is refused; see ``cameras``.
         """
-        batch = [embedding for embedding in batch if self._is_sound(embedding)]
+        batch = checked_batch(batch, self._cameras)
+        flaws = self._flaws(batch)
+        sound = [embedding for embedding, why in zip(batch, flaws, strict=True) if why is None]
+        if self._cameras is not None:
+            check_flaws(batch, flaws)
+        self._store.accept(sound)
+        for embedding, why in zip(batch, flaws, strict=True):
+            if why is not None:
+                self.num_unusable += 1
+                logger.warning("track %s, part %d is left out: %s", embedding.track_id, embedding.part, why)
+        batch = sound
         if not batch:
             return []
         for embedding in batch:
-            self._store.check_space(embedding)
             self._now = max(self._now, embedding.completed_at)
         learn_labels(batch, self._calibration, self._constraints, self._ground, self._adaptation)
         if self._adaptation is not None:
@@ -170,8 +187,9 @@ class Matcher:
 
         Raises:
             EmbeddingSpaceError: If the embedding is of another space than those before it.
+            ShapeError: If its vector has another length.
         """
-        self._store.check_space(embedding)
+        self._store.accept([embedding])
         segment = TrackSegment.begin(embedding)
         segment.num_frames = ENROLLED_WEIGHT
         self._store.enrol(Person(person_id, [segment]))
@@ -239,13 +257,20 @@ class Matcher:
         self._constraints.topology.learned.restore(loaded.times)
         self._now, self._reclustered_at = loaded.now, loaded.reclustered_at
 
-    def _is_sound(self, embedding: Embedding) -> bool:
-        opened = self._store.open.get(embedding.track_id)
-        why = flaw(embedding, None if opened is None else opened[0].last.at)
-        if why:
-            self.num_unusable += 1
-            logger.warning("track %s, part %d is left out: %s", embedding.track_id, embedding.part, why)
-        return why is None
+    def _flaws(self, batch: Sequence[Embedding]) -> list[str | None]:
+        """Return what is wrong with each embedding, in words; None for sound ones."""
+        seen_until = {
+            track_id: self._store.open[track_id][0].last.at
+            for track_id in {embedding.track_id for embedding in batch}
+            if track_id in self._store.open
+        }
+        flaws = []
+        for embedding in batch:
+            why = flaw(embedding, seen_until.get(embedding.track_id))
+            if why is None:
+                seen_until[embedding.track_id] = float(embedding.path.captured_at[-1])
+            flaws.append(why)
+        return flaws
 
     # Continuing a track
 

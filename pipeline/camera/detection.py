@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.core import Detections, Detector, Frame, LetterboxedFrame, calls_of
 from pipeline.core.errors import blaming
+from pipeline.core.plugin_contract import answers
 
 PADDING = 114
 """Grey level of the padding, of 255; the value that YOLO networks are trained with."""
@@ -34,7 +35,8 @@ class DetectionStage:
         """Return one record for each frame, in the same order; frames of many cameras may be mixed."""
         with blaming("detector", self._detector):
             detected = self._detector.detect(batch)
-        return [self._kept(found) for found in detected]
+        found = answers("detector", self._detector, "detect", detected, Detections, len(batch))
+        return [self._kept(each) for each in found]
 
     def flush(self) -> list[Detections]:
         """Return nothing: no frame is held."""

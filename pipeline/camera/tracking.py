@@ -26,9 +26,9 @@ from pipeline.camera.crops import (
     resize,
     static_patch,
 )
-from pipeline.core import UNCONFIRMED, Detections, Frame, FrameStamp, Tracker, TrackId, Tracklet, TrackPath
+from pipeline.core import UNCONFIRMED, Detections, Frame, FrameStamp, Tracker, TrackId, Tracklet, TrackPath, TrackUpdate
 from pipeline.core.boxes import area, intersection_matrix
-from pipeline.core.errors import blaming
+from pipeline.core.errors import PluginError, blaming, plugin_name
 
 MAX_CONTACT_PARTS = 5
 """How many times ``part_s`` a part may last while the track is in contact. Larger: more memory; better crops follow."""
@@ -194,6 +194,12 @@ class TrackingStage:
         self._now = stamp.captured_at
         with blaming("tracker", self._tracker):
             update = self._tracker.update(detections)
+        if not isinstance(update, TrackUpdate) or len(update.numbers) != len(detections):
+            got = f"{len(update.numbers)} numbers" if isinstance(update, TrackUpdate) else type(update).__name__
+            raise PluginError(
+                f"tracker ({plugin_name(self._tracker)}): expected update to return a TrackUpdate of {len(detections)} "
+                f"numbers, got {got}; correct it"
+            )
         done: list[Tracklet] = []
         for number in update.ended:
             done += self._end(number)

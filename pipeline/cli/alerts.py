@@ -17,6 +17,7 @@ from connectors.sinks.terminal import TerminalSink
 from pipeline.cli.scoring.alert_replay import replay, replay_truth
 from pipeline.config.composition import load_config
 from pipeline.core import Alert
+from pipeline.core.command_line import parse_with_overrides
 from pipeline.core.errors import ConfigError, ReidError
 from pipeline.evaluation.alert_score import score_alerts
 from pipeline.ledger.codec import to_dict
@@ -26,7 +27,7 @@ DONE = 0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit code; print an error as one line."""
-    parsed = make_parser().parse_args(arguments)
+    parsed = parse_with_overrides(make_parser(), arguments)
     try:
         if parsed.command == "replay":
             for alert in replay(parsed.output_dir, parsed.rules):

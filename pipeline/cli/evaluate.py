@@ -78,7 +78,7 @@ def evaluate(overrides: list[str]) -> None:
         raise ConfigError("site.truth: expected ground truth to score against, got none; see configs/site/pets.yaml")
     empty = dict.fromkeys(truth, TrackTable.empty())
     plan = make_plan(config)
-    make_tracker = build({**config.tracker, **LIBRARY_DEFAULTS}, "tracker")
+    make_tracker = build({**config.tracker, **LIBRARY_DEFAULTS}, "tracker", allow=config.allow_plugins)
     tracks = naive_tracks(plan, make_tracker)
 
     def tables(people: list[int]) -> dict[str, TrackTable]:

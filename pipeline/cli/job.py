@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cli.stop_signals import stop_on_signals
+from pipeline.core.command_line import parse_with_overrides
 from pipeline.core.errors import LedgerChangedError
 
 DONE, FAILED = 0, 1
@@ -30,7 +31,10 @@ ASK_EVERY_S = 1.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Own a run until it ends; return the exit code."""
-    parsed = make_parser().parse_args(arguments)
+    parser = make_parser()
+    parsed = parse_with_overrides(parser, arguments)
+    if not parsed.overrides:
+        parser.error("the following arguments are required: overrides")
     return asyncio.run(_own(parsed.address, parsed.id, parsed.overrides))
 
 
@@ -39,7 +43,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="passerby job", description=__doc__.splitlines()[0])
     parser.add_argument("--address", required=True, help="of the cluster's dashboard, http://head:8265")
     parser.add_argument("--id", required=True, help="of the submission: one run at a time has it")
-    parser.add_argument("overrides", nargs="+", help="of the run: key=value …")
+    parser.add_argument("overrides", nargs="*", help="of the run: key=value …")
     return parser
 
 

@@ -1,5 +1,6 @@
 """The command ``passerby``: the first word is the command, the rest are its arguments."""
 
+import os
 import sys
 from difflib import get_close_matches
 from importlib import import_module, metadata
@@ -29,6 +30,8 @@ COMMANDS = {
 
 def main() -> None:
     """Run the command that ``sys.argv`` names, and exit with its code."""
+    # OpenCV reads this when it is imported. It would print its own report of a missing camera beside ours.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
     with process_of(" ".join(sys.argv[1:2])):
         sys.exit(_run(sys.argv[1:]))
 

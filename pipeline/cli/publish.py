@@ -24,6 +24,7 @@ from connectors.pictures.encoded_image import Encoding
 from pipeline.config.composition import load_config
 from pipeline.config.plugins import build_source
 from pipeline.core import Frame, FrameStamp, Source
+from pipeline.core.command_line import parse_with_overrides
 from pipeline.core.errors import ConfigError, ReidError, SourceLostError
 
 logger = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ REOPEN_AFTER_S = 2.0
 def main(arguments: Sequence[str] | None = None) -> int:
     """Publish until the source ends or a signal arrives; return the exit code; print an error as one line."""
     parser = make_parser()
-    parsed = parser.parse_args(arguments)
+    parsed = parse_with_overrides(parser, arguments)
     if parsed.repeat and not parsed.as_live:
         parser.error("--repeat: expected --as-live beside it, because the times of a recording would go back")
     try:

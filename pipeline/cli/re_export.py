@@ -86,7 +86,7 @@ def _makers(folder: Path) -> dict[str, Callable[[], Any]]:
     except (OSError, YAMLError, OmegaConfBaseException, KeyError, TypeError) as error:
         raise ConfigError(f"{path}: expected the configuration of a run, got {error!r}; give its output_dir") from error
     made = {
-        name: build({**node, "output_dir": str(folder)}, f"sink.{name}")
+        name: build({**node, "output_dir": str(folder)}, f"sink.{name}", allow=config.get("allow_plugins") or ())
         for name, node in nodes.items()
         if isinstance(node, dict) and "output_dir" in node
     }

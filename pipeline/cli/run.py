@@ -20,7 +20,16 @@ from pipeline.config.plugins import check_outside
 from pipeline.config.schema import PipelineConfig
 from pipeline.core import Source
 from pipeline.core.camera_uri import parse_camera
-from pipeline.core.errors import ConfigError, ConnectorError, ReidError, SourceLostError, WeightsError, blaming, made
+from pipeline.core.errors import (
+    ConfigError,
+    ConnectorError,
+    PluginError,
+    ReidError,
+    SourceLostError,
+    WeightsError,
+    blaming,
+)
+from pipeline.core.plugin_contract import made
 from pipeline.ledger import set_aside
 from pipeline.runtime.assembly import start_pipeline
 from pipeline.runtime.cluster import join_cluster, leave_cluster
@@ -42,6 +51,9 @@ DONE, FAILED = 0, 1
 
 WATCH_EVERY_S = 0.5
 """Seconds between two looks at the status of all actors, for the terminal and the metrics. Fewer cost more calls."""
+
+TRACE = "plugin_error.txt"
+"""File of a run's folder that holds the traceback of the plug-in that ended it."""
 
 NUM_TOLD = 8
 """Changed keys that are named when a run is continued. More make a line that nobody reads."""
@@ -99,6 +111,7 @@ def show(words: list[str]) -> int:
 
 def run(overrides: list[str]) -> int:
     """Run a pipeline and return the exit code; an error is one line on standard error."""
+    plan = None
     try:
         config = load_config(overrides)
         if config.log.file is not None:
@@ -112,8 +125,18 @@ def run(overrides: list[str]) -> int:
         finally:
             leave_cluster()
     except ReidError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {error}{_trace_note(error, plan)}", file=sys.stderr)
         return error.exit_code
+
+
+def _trace_note(error: ReidError, plan: Plan | None) -> str:
+    """Write the traceback of a plug-in's error into the folder of the run, if there is one; say where."""
+    if not isinstance(error, PluginError) or not error.trace or plan is None or not plan.output_dir.is_dir():
+        return ""
+    with suppress(OSError):
+        (plan.output_dir / TRACE).write_text(error.trace)
+        return f"; traceback in {plan.output_dir / TRACE}"
+    return ""
 
 
 def _check_pose(overrides: Sequence[str], plan: Plan) -> None:
@@ -320,13 +343,15 @@ def _sum_up(
             "it did not; ledger.sqlite holds what it lacks, and resume=true sends it",
             file=sys.stderr,
         )
+    for reason in report.unclosed.values():
+        print(f"error: {reason}", file=sys.stderr)
     for name, num in report.dropped.items():
         print(
             f"warning: sink.{name}: its receiver was too slow or down, and {num} records were dropped; "
             "alerts.jsonl and ledger.sqlite have them",
             file=sys.stderr,
         )
-    return FAILED if lost or report.behind else DONE
+    return FAILED if lost or report.behind or report.unclosed else DONE
 
 
 def _print_stopped(config: PipelineConfig, output_dir: Path, cameras: Mapping[str, CameraStatus]) -> None:

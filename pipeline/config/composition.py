@@ -6,12 +6,15 @@ hydra composes the files. No other module of the pipeline knows hydra.
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
+from threading import Lock
 
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -38,6 +41,19 @@ ENVIRONMENT = re.compile(r"\$\{oc\.env:(\w+)\}")
 CONFIG_DIR = "PASSERBY_CONFIG_DIR"
 """Environment variable: a folder with sites and other choices of one's own, as ``--config-dir``."""
 
+_HYDRA = Lock()
+"""Held while hydra composes: it has one state for the whole process."""
+
+
+@contextmanager
+def _no_other_hydra() -> Iterator[None]:
+    """Set the hydra of a program that uses it as well aside, and bring it back."""
+    known, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = known
+
 
 def load_config(words: Sequence[str]) -> PipelineConfig:
     """Return the configuration of the files with these overrides; plain values, nothing left to resolve.
@@ -63,7 +79,7 @@ def load_config(words: Sequence[str]) -> PipelineConfig:
     try:
         OmegaConf.register_new_resolver("root", lambda: str(CONFIGS.parent), replace=True)
         OmegaConf.register_new_resolver("cache", lambda: str(cache_folder()), replace=True)
-        with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        with _HYDRA, _no_other_hydra(), initialize_config_dir(str(CONFIGS), version_base="1.3"):
             composed = compose("config", overrides=for_hydra)
         _check_footage(composed, overrides)
         for change in overrides.changes:

@@ -1,7 +1,7 @@
 """From a configuration to the plan of a run: the options of every plug-in are checked, and nothing is started."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from math import inf
@@ -41,7 +41,8 @@ from pipeline.core import (
     Source,
     Tracker,
 )
-from pipeline.core.errors import ConfigError, made
+from pipeline.core.errors import ConfigError, plugin_name
+from pipeline.core.plugin_contract import made
 from pipeline.embedding.embedding import EmbeddingStage
 from pipeline.embedding.pose import PoseStage
 from pipeline.runtime.monitors import Monitors
@@ -52,8 +53,12 @@ GPU_SHARE = 0.2
 embedder and gallery fit on one. A larger one spreads them over more GPUs."""
 
 
-def make_plan(config: PipelineConfig) -> Plan:
+def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
     """Return the plan of a configuration.
+
+    Args:
+        config: The configuration.
+        has_detector: False if the caller finds people by itself: nothing of the configured detector is looked for.
 
     Raises:
         ConfigError: If it cannot be run; names the key.
@@ -72,8 +77,8 @@ def make_plan(config: PipelineConfig) -> Plan:
     make_source = partial(build_source, allow=config.allow_plugins)
     make_network = partial(make, preflight=is_here)  # elsewhere, the constructor raises the same where it works
     make_embedder = make_network(config.embedder, "embedder")
-    needs = PoseNeed(attribute(make_embedder, "needs"))
-    make_detector = make_network(config.detector, "detector")
+    needs = _needs(make_embedder)
+    make_detector = make_network(config.detector, "detector") if has_detector else _no_detector
     make_tracker = make(config.tracker, "tracker")
     output_dir = Path(config.output_dir).absolute()
     make_sources = {
@@ -102,7 +107,7 @@ def make_plan(config: PipelineConfig) -> Plan:
         make_match=matcher_factory(config),
         make_alert=partial(
             _alert_engine,
-            [make(node, f"alerts.{name}") for name, node in config.alerts.items()],
+            {name: make(node, f"alerts.{name}") for name, node in config.alerts.items()},
             config.alerting,
             dict(enumerate(config.enrol, start=1)),
             config.alert_clips is not None,
@@ -122,7 +127,7 @@ def make_plan(config: PipelineConfig) -> Plan:
         ),
         match=MatchLimits(
             window_s=config.matcher.window_s,
-            max_lateness_s=config.matcher.max_lateness_s if _any_is_live(make_sources.values()) else inf,
+            max_lateness_s=config.matcher.max_lateness_s if _any_is_live(make_sources) else inf,
             flush_every_s=config.flow.flush_every_s,
             max_waiting_embeddings=config.flow.max_waiting_embeddings,
             retention_s=config.ledger.retention_s,
@@ -135,14 +140,18 @@ def make_plan(config: PipelineConfig) -> Plan:
     )
 
 
-def matcher_factory(config: PipelineConfig) -> Callable[[], Matcher]:
+def matcher_factory(config: PipelineConfig, *, cameras: Sequence[str] | None = None) -> Callable[[], Matcher]:
     """Return a picklable factory of the matcher alone.
+
+    Args:
+        config: The configuration.
+        cameras: As in ``Matcher``.
 
     Raises:
         ConfigError: If the gallery or the ground plane cannot be used; names the key.
     """
     make_gallery = build(config.gallery, "gallery", allow=config.allow_plugins, preflight=not is_elsewhere(config))
-    return partial(_matcher, make_gallery, config.matcher, config.site, _ground(config.site))
+    return partial(_matcher, make_gallery, config.matcher, config.site, _ground(config.site), cameras)
 
 
 def is_elsewhere(config: PipelineConfig) -> bool:
@@ -183,9 +192,21 @@ def _stage_share(stage: ReplicaConfig, device: str) -> Share:
     return replace(one, replicas=stage.replicas, beside_cameras=beside)
 
 
-def _any_is_live(make_sources: Iterable[Callable[[], Source]]) -> bool:
+def _needs(make_embedder: Callable[[], Embedder]) -> PoseNeed:
+    """Return what an embedder asks of the pose stage."""
+    assert isinstance(make_embedder, partial)
+    try:
+        return PoseNeed(attribute(make_embedder, "needs"))
+    except (AttributeError, ValueError) as error:
+        raise ConfigError(
+            f"embedder ({plugin_name(make_embedder.func)}): expected needs, in the class or in the YAML, to be one of "
+            f"{', '.join(PoseNeed)}, got {error}; correct it: Embedder in pipeline/core/interfaces.py"
+        ) from error
+
+
+def _any_is_live(make_sources: Mapping[str, Callable[[], Source]]) -> bool:
     """Return whether a source is live. The result of recordings must not depend on speed, so none of them is late."""
-    sources = [make_source() for make_source in make_sources]
+    sources = [made(f"site.cameras.{name}", make_source) for name, make_source in make_sources.items()]
     for source in sources:
         source.close()
     return any(source.live for source in sources)
@@ -251,6 +272,10 @@ def _tracking_stage(make_tracker: Callable[[], Tracker], buffer: BufferConfig) -
     )
 
 
+def _no_detector() -> Detector:
+    raise AssertionError("this plan was made without a detector")
+
+
 def _detection_stage(make_detector: Callable[[], Detector], min_score: float, min_height_px: float) -> DetectionStage:
     return DetectionStage(made("detector", make_detector), min_score=min_score, min_height_px=min_height_px)
 
@@ -268,7 +293,13 @@ def _embedding_stage(make_embedder: Callable[[], Embedder], min_quality: float) 
     return EmbeddingStage(made("embedder", make_embedder), min_quality=min_quality)
 
 
-def _matcher(make_gallery: Callable[[], Gallery], matcher: MatcherConfig, site: SiteConfig, ground: Ground) -> Matcher:
+def _matcher(
+    make_gallery: Callable[[], Gallery],
+    matcher: MatcherConfig,
+    site: SiteConfig,
+    ground: Ground,
+    cameras: Sequence[str] | None,
+) -> Matcher:
     start = matcher.calibration
     return Matcher(
         made("gallery", make_gallery),
@@ -286,6 +317,7 @@ def _matcher(make_gallery: Callable[[], Gallery], matcher: MatcherConfig, site: 
         forget_after_s=matcher.forget_after_s,
         max_identities=matcher.max_identities,
         max_prototypes=matcher.max_prototypes,
+        cameras=cameras,
     )
 
 
@@ -334,10 +366,13 @@ def _ground(site: SiteConfig) -> Ground:
 
 
 def _alert_engine(
-    make_rules: list[Callable[[], AlertRule]], alerting: AlertingConfig, names: Mapping[int, str], has_clips: bool
+    make_rules: Mapping[str, Callable[[], AlertRule]],
+    alerting: AlertingConfig,
+    names: Mapping[int, str],
+    has_clips: bool,
 ) -> AlertEngine:
     return AlertEngine(
-        [made("alerts", make_rule) for make_rule in make_rules],
+        [made(f"alerts.{name}", make_rule) for name, make_rule in make_rules.items()],
         cooldown_s=alerting.cooldown_s,
         max_open=alerting.max_open,
         max_parts=alerting.max_parts,

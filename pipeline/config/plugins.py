@@ -14,6 +14,7 @@ from typing import Any, Unpack, get_args, get_origin, get_type_hints
 
 from pipeline.core.camera_uri import file_path, parse_camera
 from pipeline.core.errors import ConfigError, MissingDependencyError, blaming
+from pipeline.core.plugin_contract import check_class
 
 ALLOWED = ("models.", "connectors.", "pipeline.alerts.")
 """Prefixes of the plug-ins that a configuration may name; otherwise it could call any function of Python."""
@@ -68,6 +69,7 @@ def build(
     if not isinstance(node, Mapping) or "_target_" not in node:
         raise ConfigError(f"{key}: expected a plug-in with _target_, got {node!r}; see configs/")
     factory = _bind(node, key, inspect.Signature.bind, leading, prefixes=_prefixes(allow))
+    check_class(key, factory.func)
     check = getattr(factory.func, "preflight", None)
     if preflight and check is not None:
         with blaming(key, factory.func):

@@ -23,10 +23,11 @@ from pipeline.core.interfaces import (
     RewindableSink,
     Sink,
     Source,
+    Stage,
+    Stateful,
     Tracker,
     calls_of,
 )
-from pipeline.core.stage import Stage, Stateful
 from pipeline.core.track import UNCONFIRMED, TrackId, Tracklet, TrackPart, TrackPath, TrackUpdate
 
 __all__ = [

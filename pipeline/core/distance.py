@@ -21,11 +21,18 @@ def cosine_distances(queries: NDArray[np.float32], others: NDArray[np.float32]) 
     return distances
 
 
-def check_same_space(expected: str, got: str) -> None:
+def check_same_space(expected: str, got: str, what: str = "embedding space") -> None:
     """Raise unless two embedding spaces are the same.
+
+    Args:
+        expected: The space that is needed.
+        got: The other one.
+        what: Whose space it is, for the message.
 
     Raises:
         EmbeddingSpaceError: If they differ.
     """
     if expected != got:
-        raise EmbeddingSpaceError(f"embedding space: expected {expected}, got {got}; new weights need an empty gallery")
+        raise EmbeddingSpaceError(
+            f"{what}: expected the space {expected}, got {got}; new weights need an empty gallery"
+        )

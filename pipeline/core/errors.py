@@ -24,12 +24,9 @@ A message reads *what: expected …, got …; do …*. It is never empty.
 
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from typing import ClassVar, TypeVar
-
-Made = TypeVar("Made")
+from typing import ClassVar
 
 
 class ReidError(Exception):
@@ -129,7 +126,19 @@ class EmbeddingSpaceError(ReidError):
 
 
 class PluginError(ReidError):
-    """A plug-in raised what its contract does not allow: a fault in its code."""
+    """A plug-in raised or returned what its contract does not allow: a fault in its code.
+
+    Args:
+        message: Names its key, its class, the method and the line.
+        trace: The traceback of the error that it raised; empty if it raised none.
+    """
+
+    def __init__(self, message: str, trace: str = "") -> None:
+        super().__init__(message, trace)
+        self.trace = trace
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 def denied(error: PermissionError) -> str:
@@ -146,7 +155,7 @@ def blaming(key: str, plugin: object) -> Iterator[None]:
         plugin: The plug-in, or its class.
 
     Raises:
-        PluginError: In place of an error that is none of ours.
+        PluginError: In place of an error that is none of ours, ``SystemExit`` included.
         ConfigError: In place of one about rights: no fault of the plug-in.
     """
     try:
@@ -155,18 +164,20 @@ def blaming(key: str, plugin: object) -> Iterator[None]:
         raise
     except PermissionError as error:
         raise ConfigError(f"{key}: {denied(error)}") from error
-    except Exception as error:  # a plug-in is anybody's code
+    except (Exception, SystemExit) as error:  # a plug-in is anybody's code
         kind = plugin if isinstance(plugin, type) else type(plugin)
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame for frame in frames if frame.filename == getattr(sys.modules[kind.__module__], "__file__", None)]
         at = (own or frames)[-1]
         raise PluginError(
-            f"{key}: expected {kind.__module__}.{kind.__qualname__} to work, got {type(error).__name__}: {error} "
-            f"({at.filename}:{at.lineno}); correct it, or choose another"
+            f"{key} ({plugin_name(plugin)}): {own[0].name if own else 'a call of it'} raised "
+            f"{' '.join(f'{type(error).__name__}: {error}'.split())} ({at.filename}:{at.lineno}); correct it, or "
+            "choose another",
+            "".join(traceback.format_exception(error)),
         ) from error
 
 
-def made(key: str, make: Callable[[], Made]) -> Made:
-    """Return a plug-in of a factory; an error of its constructor names it. See ``blaming``."""
-    with blaming(key, make.func if isinstance(make, partial) else make):
-        return make()
+def plugin_name(plugin: object) -> str:
+    """Return where a plug-in, or its class, can be imported from."""
+    kind = plugin if isinstance(plugin, type) else type(plugin)
+    return f"{kind.__module__}.{kind.__qualname__}"

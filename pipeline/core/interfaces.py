@@ -12,7 +12,7 @@ The docstrings are the contracts. The tests in ``pipeline/contracts`` check them
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -364,4 +364,37 @@ class AlertRule(Protocol):
 
     def on_tick(self, now: float) -> Iterable[Alert]:
         """Return the alerts that became due by event time ``now``, Unix seconds."""
+        ...
+
+
+In = TypeVar("In", contravariant=True)
+Out = TypeVar("Out", covariant=True)
+
+
+class Stage(Protocol[In, Out]):
+    """Turns items into items, in memory. A stage knows no process, no Ray, no Kafka and no clock."""
+
+    def process(self, batch: Sequence[In]) -> Sequence[Out]:
+        """Return the results of these items, in order within each camera."""
+        ...
+
+    def flush(self) -> Sequence[Out]:
+        """Return the results still held back; the stream has ended."""
+        ...
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """Has state that can be restored: after ``restore`` it goes on exactly as the original would, bit for bit."""
+
+    def snapshot(self) -> bytes:
+        """Return the whole state."""
+        ...
+
+    def restore(self, state: bytes) -> None:
+        """Take over the state of another instance with the same configuration.
+
+        Raises:
+            WireFormatError: If these bytes are not such a state.
+        """
         ...

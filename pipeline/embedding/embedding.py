@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from pipeline.core import Embedder, Embedding, Tracklet, calls_of
 from pipeline.core.errors import blaming
+from pipeline.core.plugin_contract import answers
 
 
 class EmbeddingStage:
@@ -23,7 +24,9 @@ class EmbeddingStage:
         """Return one embedding for each tracklet, in the same order; None for those left out."""
         usable = [tracklet for tracklet in batch if tracklet.qualities.max() >= self._min_quality]
         with blaming("embedder", self._embedder):
-            found = dict(zip(usable, self._embedder.embed(usable), strict=True))
+            embedded = self._embedder.embed(usable)
+        vectors = answers("embedder", self._embedder, "embed", embedded, Embedding, len(usable))
+        found = dict(zip(usable, vectors, strict=True))
         return [found.get(tracklet) for tracklet in batch]
 
     def flush(self) -> list[Embedding | None]:

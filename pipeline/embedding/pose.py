@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from pipeline.core import PoseEstimator, Tracklet, calls_of
 from pipeline.core.errors import blaming
+from pipeline.core.plugin_contract import answers
 
 
 class PoseStage:
@@ -20,7 +21,8 @@ class PoseStage:
     def process(self, batch: Sequence[Tracklet]) -> list[Tracklet]:
         """Return the same tracklets, in the same order, with keypoints; of many cameras mixed."""
         with blaming("pose", self._estimator):
-            return self._estimator.estimate(batch)
+            found = self._estimator.estimate(batch)
+        return [*answers("pose", self._estimator, "estimate", found, Tracklet, len(batch))]
 
     def flush(self) -> list[Tracklet]:
         """Return nothing: no tracklet is held."""

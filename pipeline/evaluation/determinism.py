@@ -31,6 +31,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.core.command_line import parse_with_overrides
+
 ROOT = Path(__file__).resolve().parents[2]
 ALWAYS = (
     "matcher.recluster_every_s=1",
@@ -220,7 +222,7 @@ def _at_random_moments(seed: int, seconds: float, run: Callable[[float], Result 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make all runs, print their results, and return the exit code."""
-    options = _parser().parse_args(arguments)
+    options = parse_with_overrides(_parser(), arguments)
     site = () if any(word.startswith("site") for word in options.overrides) else DEMO
     expected: Result | None = None
     others = 0

@@ -15,7 +15,7 @@ from typing import Any
 from pipeline.alerts.engine import AlertEngine
 from pipeline.association.matcher import Matcher
 from pipeline.core import Alert, Correction, CorrectionCommand, Embedding, Sighting, Sink, TrackPart
-from pipeline.core.errors import made
+from pipeline.core.plugin_contract import made
 from pipeline.core.view_event import ViewReport
 from pipeline.ledger import Ledger, LedgerReader, Outcome
 from pipeline.ledger.apply import CommandHost, Removed, apply_command
@@ -117,6 +117,7 @@ class MatchActor:
         self._latencies_s: deque[float] = deque(maxlen=self.MAX_LATENCIES)
         self._publish_s = 0.0
         self._num_passed_over = 0
+        self._unclosed: Mapping[str, str] = {}
         self._epoch = secrets.token_hex(8)
         saved = self._ledger.saved()
         self._unpublished = self._reducer.bring_back(saved, self._folder)
@@ -246,6 +247,7 @@ class MatchActor:
             busy_s={**self._reducer.busy_s, "publish": self._publish_s},
             behind=tuple(self._sinks.behind),
             dropped=self._sinks.dropped,
+            unclosed=self._unclosed,
         )
 
     async def _process_rest(self, is_whole: bool) -> None:
@@ -261,7 +263,7 @@ class MatchActor:
             if await self._sinks.flush():
                 self._ledger.note_published(self._sinks.marks())
                 self._ledger.save(self._reducer.snapshot())
-        await self._sinks.close()
+        self._unclosed = await self._sinks.close()
 
     async def _whole(self, work: Coroutine[Any, Any, None]) -> None:
         """Wait for work that goes on to its end although its caller is cancelled, as a camera's deliveries are.

@@ -15,7 +15,7 @@ from math import inf
 from typing import Generic, TypeVar
 
 from pipeline.core import Record, RemoteSink, RewindableSink, Sink
-from pipeline.core.errors import SinkBusyError, blaming
+from pipeline.core.errors import ReidError, SinkBusyError, blaming
 from pipeline.core.sink_report import SinkReport
 from pipeline.runtime.sink_thread import SinkThread
 
@@ -142,14 +142,18 @@ class SinkFanout(Generic[Note]):
                     break
         return not self.behind
 
-    async def close(self) -> None:
-        """Close every sink."""
+    async def close(self) -> dict[str, str]:
+        """Close every sink, and return why those could not be closed that could not, by name."""
         loop = asyncio.get_running_loop()
-        for close in [
-            *(remote.close for remote in self._remote.values()),
-            *(_named(name, sink, sink.close) for name, sink in self._local.items()),
-        ]:
-            await loop.run_in_executor(None, close)
+        closes = {name: remote.close for name, remote in self._remote.items()}
+        closes |= {name: _named(name, sink, sink.close) for name, sink in self._local.items()}
+        unclosed = {}
+        for name, close in closes.items():
+            try:
+                await loop.run_in_executor(None, close)
+            except ReidError as error:  # the files of the other sinks, and the summary, must not be lost for it
+                unclosed[name] = str(error)
+        return unclosed
 
     def marks(self) -> dict[str, str]:
         """Return the position of each sink that can be rewound."""

@@ -24,6 +24,7 @@ class MatchReport:
         behind: Sinks that did not accept everything in time.
         clock_offsets: How far the clocks of cameras are apart, as far as people who were seen in several show it.
         dropped: Records that a slow remote sink did not get, by sink.
+        unclosed: Why sinks could not be closed, by sink; what they write at the end may be missing.
     """
 
     num_identities: int
@@ -39,3 +40,4 @@ class MatchReport:
     num_passed_over: int = 0
     clock_offsets: tuple[ClockOffset, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
+    unclosed: Mapping[str, str] = field(default_factory=dict)

@@ -1,6 +1,7 @@
 """A Kafka sink that waits for a broker."""
 
 import time
+from pathlib import Path
 
 from kafka_broker import wait_for
 
@@ -20,3 +21,21 @@ def flush_at_last(sink: KafkaSink, seconds: float = 30) -> None:
         return True
 
     wait_for(is_flushed, seconds)
+
+
+def sink_options(
+    servers: str, topic: str, folder: Path, security: dict[str, object], **options: object
+) -> dict[str, object]:
+    return {
+        "servers": servers,
+        "topics": {"sightings": topic},
+        "outbox": str(folder / "outbox.sqlite"),
+        "security": security,
+        "partitions": 1,
+        "replication": None,
+        "dead_letters": None,
+        "max_waiting": 100,
+        "open_timeout_s": 5.0,
+        "flush_timeout_s": 5.0,
+        **options,
+    }

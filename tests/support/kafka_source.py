@@ -56,3 +56,10 @@ def publish(broker: Broker, topic: str, frames: list[Frame], encoding: Encoding 
             publisher.publish(frame)
         publisher.end(frames[-1].stamp)
         publisher.flush()
+
+
+def open_source(servers: str, topic: str, security: dict[str, object], **options: object) -> KafkaSource:
+    block = {"uri": f"kafka://{servers}/{topic}", "live": False, "dead_letters": None, "security": security, **options}
+    made = build_source("east", block, NODE)()  # type: ignore[arg-type]
+    assert isinstance(made, KafkaSource)
+    return made

@@ -121,15 +121,16 @@ def _built(path: Path) -> Networks:
     try:
         config = yaml.safe_load(path.read_text())
         height, width = config["buffer"]["crop_size_hw"]
-        make_embedder = build(config["embedder"], "embedder")
+        allow = config.get("allow_plugins") or ()
+        make_embedder = build(config["embedder"], "embedder", allow=allow)
         needs = PoseNeed(attribute(make_embedder, "needs"))
         input_hw = config["detector"]["input_hw"]
         return Networks(
             detect=DetectionStage(
-                build(config["detector"], "detector")(), min_score=MIN_SCORE, min_height_px=MIN_HEIGHT_PX
+                build(config["detector"], "detector", allow=allow)(), min_score=MIN_SCORE, min_height_px=MIN_HEIGHT_PX
             ),
             input_hw=(int(input_hw[0]), int(input_hw[1])),
-            pose=None if needs is PoseNeed.NOTHING else PoseStage(build(config["pose"], "pose")()),
+            pose=None if needs is PoseNeed.NOTHING else PoseStage(build(config["pose"], "pose", allow=allow)()),
             embed=EmbeddingStage(make_embedder(), min_quality=0.0),
             crop_size_hw=(int(height), int(width)),
         )

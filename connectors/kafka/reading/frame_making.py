@@ -72,6 +72,7 @@ class FrameMaking:
 
     Attributes:
         faults: Messages that were dead-lettered or, without a topic for that, only counted, by reason.
+        first_fault: What was wrong with the first of them; empty if there is none.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class FrameMaking:
         self._key_frames: dict[int, int] = {}
         self._is_ahead = False
         self.faults: Counter[str] = Counter()
+        self.first_fault = ""
 
     @property
     def num_bad(self) -> int:
@@ -236,6 +238,7 @@ class FrameMaking:
         self, message: ConsumerRecord, error: FaultyMessageError, at: float | None, letters: DeadLetters
     ) -> None:
         self.faults[error.fault.value] += 1
+        self.first_fault = self.first_fault or str(error)
         letters.put(message, error)
         self._damage.bad(at, str(error))
 

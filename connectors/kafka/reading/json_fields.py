@@ -3,17 +3,22 @@
 import binascii
 import codecs
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from connectors.kafka.frame_message import Fault, FaultyMessageError
+from connectors.pictures.encoded_image import image_size, is_image
 
 CAMERA_NAMES = ("cameraid", "camera", "camid", "cam", "cameraname", "camname", "deviceid", "streamid", "sensorid")
 TIME_NAMES = (
     *("capturedat", "timestamp", "capturetime", "frametimestamp", "frametime", "time", "ts", "datetime", "eventtime"),
     *("stamp", "takenat", "taken", "recordedat", "createdat", "sentat", "publishedat", "date", "epoch", "t"),
+)
+IMAGE_NAMES = (
+    *("image", "frame", "img", "picture", "imagedata", "framedata", "snapshot", "photo", "jpeg", "jpg", "png"),
+    *("data", "bytes", "content", "payload", "body", "buffer", "raw", "full", "original"),
 )
 INDEX_NAMES = ("frameindex", "frameid", "framenumber", "frameno", "framenum", "framecount", "index", "seq", "frame")
 """Names of fields and headers that are found by themselves, without their punctuation and unit, best first."""
@@ -25,17 +30,16 @@ PICKLE = re.compile(rb"\x80[\x02-\x05]", re.DOTALL)
 QUOTED = re.compile(r"""\s*(?:b'|b"|"|')""")
 """How a text begins that was written with its quotes: as JSON, or as Python shows bytes (``str(b64encode(…))``)."""
 
-BASE64_PICTURE = re.compile(rf"(?:{QUOTED.pattern})?\s*(?:data:image/[a-z+]+;base64,)?(\\?/9j\\?/|_9j_|iVBORw0KGgo)")
-"""How the base64 text of a JPEG or a PNG begins. PHP writes ``\\/`` for ``/``."""
+DATA_URL = re.compile(r"\s*data:[^,]{0,100},")
 
-HEX_PICTURE = re.compile(r"\s*(?:0x)?(ffd8ff|89504e47)", re.IGNORECASE)
-"""How the hexadecimal text of a JPEG or a PNG begins."""
+HEX_TEXT = re.compile(r"\s*(?:0x)?((?:[0-9a-f]{2}){3,32})", re.IGNORECASE)
+"""How hexadecimal text begins."""
 
 JSON_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\{|\[\s*\{)")
 """How a JSON object begins, alone or in a list, with or without a mark of UTF-8."""
 
-FIRST_BYTES = ([0xFF, 0xD8, 0xFF], [0x89, 0x50, 0x4E])
-"""How a JPEG or a PNG begins that was written as a list of numbers."""
+START_CHARACTERS = 200
+"""Of a text that is looked at to see whether it is a picture: room for what stands before it, and 32 bytes of it."""
 
 NOT_BASE64 = re.compile(r"\\[nr]|[^A-Za-z0-9+/]+")
 URL_SAFE = str.maketrans("-_", "+/")
@@ -47,8 +51,8 @@ def kind_of(value: bytes) -> str:
     """Return in words what a value that is no picture is."""
     if PICKLE.match(value):
         return "pickle, which is refused because reading it runs any code that its sender wrote; send the JPEG itself"
-    if value[:4] == b"RIFF" and value[8:12] == b"WEBP":
-        return "WebP"
+    if value[4:8] == b"ftyp":
+        return f"a picture or film of the kind {value[8:12].decode('latin-1').strip()}, which is not read"
     return f"{len(value)} bytes that begin with {value[:8]!r}"
 
 
@@ -86,11 +90,10 @@ def from_text(text: str) -> bytes:
         FaultyMessageError: If it is none.
     """
     try:
-        if HEX_PICTURE.match(text):
+        if _is_hex_picture(text):
             return bytes.fromhex(text.strip().removeprefix("0x"))
-        text = QUOTED.sub("", text, count=1) if QUOTED.match(text) else text
-        if text.lstrip()[:5] == "data:":
-            text = text.partition(",")[2]
+        text = QUOTED.sub("", text, count=1)
+        text = DATA_URL.sub("", text, count=1)
         plain = NOT_BASE64.sub("", text.translate(URL_SAFE))
         return binascii.a2b_base64(plain + "=" * (-len(plain) % 4))
     except ValueError as error:
@@ -98,8 +101,18 @@ def from_text(text: str) -> bytes:
 
 
 def is_text_of_picture(text: str) -> bool:
-    """Return whether a text that begins so is a picture as base64 or hexadecimal text."""
-    return bool(BASE64_PICTURE.match(text) or HEX_PICTURE.match(text))
+    """Return whether a text is a picture as base64 or hexadecimal text, by its beginning."""
+    start = text[:START_CHARACTERS]
+    if _is_hex_picture(start):
+        return True
+    start = DATA_URL.sub("", QUOTED.sub("", start, count=1), count=1)
+    plain = NOT_BASE64.sub("", start.translate(URL_SAFE))
+    return is_image(binascii.a2b_base64(plain[: min(44, len(plain) // 4 * 4)]))
+
+
+def _is_hex_picture(text: str) -> bool:
+    found = HEX_TEXT.match(text)
+    return found is not None and is_image(bytes.fromhex(found[1]))
 
 
 def field_at(fields: Mapping[str, Any], path: str) -> Any:
@@ -165,13 +178,61 @@ def _plain(name: str) -> str:
     return re.sub(r"(?<=.)(?:unix|epoch|utc|ms|millis|us|ns|sec|seconds)$", "", plain)
 
 
-def pictures(fields: Mapping[str, Any], depth: int = 1) -> Iterator[Any]:
-    """Yield the fields that look like a picture, outer ones first."""
-    for value in fields.values():
-        is_text = isinstance(value, str) and is_text_of_picture(value[:100])
-        if is_text or (isinstance(value, list) and value[:3] in FIRST_BYTES):
-            yield value
-    if depth < MAX_DEPTH:
-        for value in fields.values():
+def best_picture(fields: Mapping[str, Any]) -> tuple[str, Any] | None:
+    """Return path and value of the field with the picture; None if there is none.
+
+    Of several, the one with the best known name in its path is taken, and of those the one with the most pixels: a
+    preview may stand beside the picture.
+    """
+    found = list(_pictures(fields, ()))
+    if len(found) > 1:
+        best = min(_rank(path) for path, _ in found)
+        found = [(path, value) for path, value in found if _rank(path) == best]
+    if len(found) > 1:
+        found.sort(key=lambda each: -_num_pixels(each[1]))
+    return None if not found else (".".join(found[0][0]), found[0][1])
+
+
+def picture_bytes(value: Any) -> bytes | None:
+    """Return the picture of a field: a text, a list of numbers or a Buffer of Node.js; None if it is none of these.
+
+    Raises:
+        FaultyMessageError: If it is a text that is no base64.
+    """
+    if isinstance(value, str):
+        return from_text(value)
+    if isinstance(value, Mapping) and isinstance(value.get("data"), list):
+        value = value["data"]
+    if isinstance(value, list) and value and all(type(each) is int and 0 <= each < 256 for each in value):
+        return bytes(value)
+    return None
+
+
+def _pictures(fields: Mapping[str, Any], above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield path and value of the fields that look like a picture, outer ones first."""
+    for name, value in fields.items():
+        is_text = isinstance(value, str) and is_text_of_picture(value)
+        if is_text or (isinstance(value, list) and _begins_like_a_picture(value[:32])):
+            yield (*above, name), value
+    if len(above) + 1 < MAX_DEPTH:
+        for name, value in fields.items():
             if isinstance(value, dict):
-                yield from pictures(value, depth + 1)
+                yield from _pictures(value, (*above, name))
+
+
+def _begins_like_a_picture(start: Sequence[Any]) -> bool:
+    return all(type(each) is int and 0 <= each < 256 for each in start) and is_image(bytes(start))
+
+
+def _rank(path: tuple[str, ...]) -> int:
+    """Return the place of the best name of a path among those that pictures have."""
+    names = [re.sub(r"(?<=.)(?:base64|b64|bytes|jpe?g|png)$", "", _plain(name)) for name in path]
+    return min((IMAGE_NAMES.index(name) for name in names if name in IMAGE_NAMES), default=len(IMAGE_NAMES))
+
+
+def _num_pixels(value: Any) -> int:
+    try:
+        found = image_size(picture_bytes(value) or b"")
+    except FaultyMessageError:
+        return 0
+    return 0 if found is None else found[1][0] * found[1][1]

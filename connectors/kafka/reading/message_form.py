@@ -4,8 +4,8 @@
 form       value                                                   camera, time, index
 =========  ======================================================  ==================================================
 passerby   JPEG, PNG or H.264                                      key and headers: ``connectors.kafka.frame_message``
-image      JPEG or PNG                                             key or headers
-base64     JPEG or PNG as base64, also as a ``data:`` URL          key or headers
+image      JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF or JPEG 2000      key or headers
+base64     such a picture as base64, also as a ``data:`` URL       key or headers
 json       an object with such a base64 text in one of its fields  fields, key or headers
 =========  ======================================================  ==================================================
 
@@ -25,8 +25,10 @@ from kafka.consumer.fetcher import ConsumerRecord
 from connectors.kafka.frame_message import UNREADABLE, Fault, FaultyMessageError, from_headers
 from connectors.kafka.reading.json_fields import (
     INDEX_NAMES,
+    START_CHARACTERS,
     TIME_NAMES,
     all_found,
+    best_picture,
     camera_named,
     field_at,
     found_camera,
@@ -37,10 +39,11 @@ from connectors.kafka.reading.json_fields import (
     kind_of,
     named_by_key,
     only_text_time,
-    pictures,
+    picture_bytes,
 )
 from connectors.kafka.reading.sent_time import MIN_UNIX_S, SentTime, is_iso, parse_time
-from connectors.pictures.encoded_image import Encoding, image_size
+from connectors.pictures.encoded_image import Encoding, image_size, is_image
+from connectors.pictures.image_header import OtherImage
 from pipeline.core.errors import ConfigError
 
 logger = logging.getLogger(__name__)
@@ -50,6 +53,10 @@ OWN_HEADERS = {"schema", "frame_index", "captured_at", "encoding"}
 
 MAX_NAMES = 100
 """Names of other cameras that are counted one by one. More cost memory when keys are random."""
+
+
+MAX_SHOWN = 5
+"""Other cameras that a message names. More make a line that nobody reads."""
 
 
 class Form(StrEnum):
@@ -86,7 +93,7 @@ class SentFrame:
     """
 
     picture: bytes
-    encoding: Encoding | None
+    encoding: Encoding | OtherImage | None
     size_hw: tuple[int, int]
     captured_at: float
     index: int | None
@@ -186,7 +193,7 @@ class MessageForm:
             value = from_text(value.decode("latin-1"))
         found = image_size(value)
         if found is None:
-            raise FaultyMessageError(Fault.IMAGE, f"value: expected a JPEG or a PNG, got {kind_of(value)}")
+            raise FaultyMessageError(Fault.IMAGE, f"value: expected a picture such as a JPEG, got {kind_of(value)}")
         encoding, (height, width) = found
         if not 0 < width * height <= self._max_image_px:
             raise FaultyMessageError(
@@ -222,7 +229,8 @@ class MessageForm:
         """Return in words what was passed over, and why; empty if nothing was."""
         parts = []
         if self.others:
-            parts.append(f"{sum(self.others.values())} of other cameras ({', '.join(list(self.others)[:5])})")
+            names = ", ".join(f"{count} of {name}" for name, count in self.others.most_common(MAX_SHOWN))
+            parts.append(f"{sum(self.others.values())} of other cameras ({names})")
         if self.num_empty:
             parts.append(f"{self.num_empty} without a value")
         return ", ".join(parts)
@@ -271,17 +279,15 @@ class MessageForm:
 
     def _picture_of(self, fields: dict[str, Any]) -> bytes:
         path = self._fields.get("image")
-        text = field_at(fields, path) if path else next(pictures(fields), None)
-        if isinstance(text, str):
-            return from_text(text)
-        if isinstance(text, Mapping) and isinstance(text.get("data"), list):  # a Buffer of Node.js
-            text = text["data"]
-        if isinstance(text, list) and text and all(type(each) is int and 0 <= each < 256 for each in text):
-            return bytes(text)
-        what = f"in the field {path}" if path else "in a field"
-        raise FaultyMessageError(
-            Fault.IMAGE, f"value: expected a base64 picture {what}, got fields {', '.join(map(str, fields))[:100]}"
-        )
+        found = (path, field_at(fields, path)) if path else best_picture(fields)
+        picture = None if found is None else picture_bytes(found[1])
+        if found is None or picture is None:
+            what = f"in the field {path}" if path else "in a field"
+            raise FaultyMessageError(
+                Fault.IMAGE, f"value: expected a base64 picture {what}, got fields {', '.join(map(str, fields))[:100]}"
+            )
+        self._tell(f"the picture of {self._camera} is the field {found[0]}")
+        return picture
 
     def _time(self, message: ConsumerRecord, fields: dict[str, Any]) -> float:
         logged = message.timestamp / 1000 if message.timestamp and message.timestamp > 0 else time.time()
@@ -349,20 +355,16 @@ def _form_of(message: ConsumerRecord) -> Form:
     value: bytes = message.value or b""
     if is_own(message):
         names = {name for name, _ in message.headers[:32]}
-        if len(names & OWN_HEADERS) > 1 or not _is_picture(value):
+        if len(names & OWN_HEADERS) > 1 or not is_image(value[:32]):
             return Form.PASSERBY
-    if _is_picture(value):
+    if is_image(value[:32]):
         return Form.IMAGE
-    start = value[:100]
+    start = value[:START_CHARACTERS]
     if is_json(start):
         return Form.JSON
     if is_text_of_picture(start.decode("latin-1")):
         return Form.BASE64
     return Form.IMAGE
-
-
-def _is_picture(value: bytes) -> bool:
-    return value.startswith((b"\xff\xd8\xff", b"\x89PNG"))
 
 
 def _header_texts(message: ConsumerRecord) -> dict[str, str]:

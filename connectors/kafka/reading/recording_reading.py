@@ -35,6 +35,7 @@ class RecordingReading:
 
     Attributes:
         offsets: How far frames were yielded, acknowledged and committed.
+        has_frames: Whether a frame was yielded, by this process or one before.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class RecordingReading:
         self._resume_at: Mapping[int, int] = {}
         self._topic_id: object = None
         self.offsets = Offsets()
+        self.has_frames = False
 
     @property
     def has_begun(self) -> bool:
@@ -159,6 +161,7 @@ class RecordingReading:
             return
         self._making.begin()
         committed = reading.committed()
+        self.has_frames |= bool(committed)
         self.offsets.known_before = {number: read.known_before for number, read in committed.items()}
         reading.seek({number: read.offset for number, read in committed.items()} if committed else self._start)
 
@@ -180,6 +183,7 @@ class RecordingReading:
             frame = self._making.frame(taken, at, self.offsets, letters)
             if frame is not None:
                 self.offsets.yielded(taken.sent.message.partition, frame, taken.key_frame)
+                self.has_frames = True
                 yield frame
                 self._silence.heard()
 

@@ -25,6 +25,8 @@ from connectors.sources.hardware_decoding import DEVICES, why_not
 from models.weights.store import CATALOGUE, locate_weights
 from pipeline.cli.installation import gpu, mmpose
 from pipeline.cli.printing import print_table
+from pipeline.config.composition import load_config
+from pipeline.core.command_line import parse_with_overrides
 from pipeline.core.errors import ReidError, WeightsError
 
 NEEDED = (
@@ -58,7 +60,6 @@ EXTRAS = {
 INSTALLERS = {"gpu": gpu.install, "mmpose": mmpose.install}
 """What ``--install`` offers."""
 CODECS = ("h264", "hevc", "av1", "vp9", "mjpeg")
-BROKER_TIMEOUT_MS = 5000
 TIME_ERROR = 5
 """What ``adjtimex`` returns when the clock of the machine is not synchronised (Linux, adjtimex(2))."""
 
@@ -88,7 +89,7 @@ class Finding:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print every finding, and return the exit code."""
-    options = make_parser().parse_args(arguments)
+    options = parse_with_overrides(make_parser(), arguments)
     if options.install:
         try:
             INSTALLERS[options.install]()
@@ -99,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     checks: list[Callable[[], list[Finding]]] = [packages, extras, devices, codecs, weights, clock, disk]
     findings = [finding for check in checks for finding in check()]
     if options.broker:
-        findings += broker(options.broker)
+        findings += broker(options.broker, options.overrides)
     table = Table(box=None, pad_edge=False, show_header=False)
     colours = {State.OK: "green", State.NOTE: "yellow", State.MISSING: "red"}
     for finding in findings:
@@ -114,6 +115,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--broker", default=os.environ.get("KAFKA_BOOTSTRAP_SERVERS"), help="a Kafka broker, host:port")
     parser.add_argument(
         "--install", choices=sorted(INSTALLERS), help="install what pip alone cannot, into this environment, and try it"
+    )
+    parser.add_argument(
+        "overrides", nargs="*", help="key=value of a run's configuration, for instance source.kafka.security.…"
     )
     return parser
 
@@ -248,23 +252,21 @@ def disk() -> list[Finding]:
     return [Finding(state, "disk", f"{free_gb:.0f} GB free here")]
 
 
-def broker(servers: str) -> list[Finding]:
-    """Return whether a Kafka broker answers."""
+def broker(servers: str, overrides: Sequence[str] = ()) -> list[Finding]:
+    """Return whether a Kafka broker lets a client in that connects as a run with these overrides does."""
     if not _is_there("kafka"):
         return [Finding(State.NOTE, "broker", "not asked: pip install 'passerby[kafka]'")]
-    from kafka import KafkaAdminClient
-    from kafka.errors import KafkaError
+    from connectors.kafka.client import client_options  # only where kafka-python is installed
+    from connectors.kafka.preflight import topics_or_refusal
 
-    from connectors.kafka.client import client_options, connect, reason  # only where kafka-python is installed
-
-    options = {**client_options(servers, {}, "broker"), "bootstrap_timeout_ms": BROKER_TIMEOUT_MS}
     try:
-        admin = connect(KafkaAdminClient, options)
-    except KafkaError as error:
-        return [Finding(State.MISSING, "broker", f"{servers}: {reason(error)}; start it, or correct the address")]
-    topics = admin.list_topics()
-    admin.close()
-    return [Finding(State.OK, "broker", f"{servers} answers; {len(topics)} topics")]
+        security = load_config(["site=empty", *overrides]).source["kafka"]["security"]
+        found = topics_or_refusal(client_options(servers, security, "source.kafka"))
+    except ReidError as error:
+        return [Finding(State.MISSING, "broker", str(error))]
+    if isinstance(found, str):
+        return [Finding(State.MISSING, "broker", f"{servers}: {found}")]
+    return [Finding(State.OK, "broker", f"{servers} answers; {len(found)} topics")]
 
 
 def _is_there(module: str) -> bool:

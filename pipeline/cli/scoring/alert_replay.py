@@ -10,7 +10,7 @@ The file of rules has some of these keys; one that it leaves out is as in the ru
     alerting: {cooldown_s: 0}
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from pipeline.config.plugins import build
 from pipeline.config.schema import AlertingConfig
 from pipeline.core import Alert, AlertState, CorrectionKind, Sighting, TrackPath
 from pipeline.core.errors import ConfigError
+from pipeline.core.plugin_contract import made
 from pipeline.ledger import NOBODY, LedgerReader
 
 REPLACED = ("zones", "lines")
@@ -115,7 +116,7 @@ def _engine(config: Path, rules: Path | None) -> AlertEngine:
         for key in REPLACED:
             if key in (other.get("site") or {}):
                 site[key] = other["site"][key]
-        alerts = {name: OmegaConf.merge(_node(name), options or {}) for name, options in chosen.items()}
+        alerts = {name: OmegaConf.merge(_node(name, run["alerts"]), options or {}) for name, options in chosen.items()}
         alerting = OmegaConf.merge(AlertingConfig, run["alerting"], other.get("alerting") or {})
         whole: Any = OmegaConf.to_container(
             OmegaConf.create({"site": site, "alerts": alerts, "alerting": alerting}), resolve=True
@@ -123,8 +124,11 @@ def _engine(config: Path, rules: Path | None) -> AlertEngine:
     except (OSError, YAMLError, OmegaConfBaseException, KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"{rules or config}: expected rules as docs/alerts.md shows, got {_words(error)}") from error
     check_places(whole["site"], whole["alerts"])
-    made = [build(node, f"alerts.{name}")() for name, node in whole["alerts"].items()]
-    return AlertEngine(made, **whole["alerting"])
+    allow = run.get("allow_plugins") or ()
+    made_rules = [
+        made(f"alerts.{name}", build(node, f"alerts.{name}", allow=allow)) for name, node in whole["alerts"].items()
+    ]
+    return AlertEngine(made_rules, **whole["alerting"])
 
 
 def _words(error: Exception) -> str:
@@ -143,8 +147,10 @@ def _words(error: Exception) -> str:
     return "other keys or kinds of values; correct it"
 
 
-def _node(name: str) -> Any:
+def _node(name: str, of_run: Mapping[str, Any]) -> Any:
     path = CONFIGS / "alerts" / f"{name}.yaml"
+    if not path.is_file() and name in of_run:
+        return of_run[name]  # a plug-in of another package, as the run had it
     if not path.is_file():
         choices = ", ".join(sorted(each.stem for each in path.parent.glob("*.yaml")))
         raise ConfigError(f"alerts.{name}: expected one of {choices}, got {name}; correct it")

@@ -126,12 +126,15 @@ class PacedFrames:
         Raises:
             SourceLostError: As ``Source.frames``.
         """
-        frames = self._source.frames()
+        with blaming(f"site.cameras.{self._source.camera_id}", self._source):
+            frames = iter(self._source.frames())
         told = self.view.events
         while not self._closed.is_set():
             began = time.perf_counter()
             with blaming(f"site.cameras.{self._source.camera_id}", self._source):
                 frame = next(frames, None)
+                if not isinstance(frame, Frame | None):
+                    raise TypeError(f"expected frames to yield Frame, got {type(frame).__name__}")
             if frame is None:
                 return
             self.read_at = time.monotonic()

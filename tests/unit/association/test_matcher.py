@@ -209,7 +209,7 @@ def test_vectors_of_another_model_are_refused() -> None:
     stage = make_match()
     stage.process([see()])
     other = see(number=2, start=2.0, stop=3.0)
-    with pytest.raises(EmbeddingSpaceError, match="expected test@0, got other@1"):
+    with pytest.raises(EmbeddingSpaceError, match="expected the space test@0, got other@1"):
         stage.process([Embedding(**{name: getattr(other, name) for name in other.__slots__} | {"space": "other@1"})])
 
 

@@ -1,6 +1,7 @@
 """A plug-in that raises what it should not is named in one line: its key, its class, the error and the line."""
 
 import asyncio
+import pickle
 import re
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +16,8 @@ from pipeline.alerts.engine import AlertEngine
 from pipeline.camera.detection import DetectionStage
 from pipeline.config.plugins import build
 from pipeline.core import Alert, TrackId
-from pipeline.core.errors import ConfigError, PluginError, blaming, made
+from pipeline.core.errors import ConfigError, PluginError, blaming
+from pipeline.core.plugin_contract import made
 from pipeline.embedding.embedding import EmbeddingStage
 from pipeline.embedding.pose import PoseStage
 from pipeline.runtime.sink_fanout import SinkFanout
@@ -56,7 +58,9 @@ def through(sink: Faulty) -> None:
             await fanout.write([SIGHTING, ALERT])
             await fanout.flush()
         finally:
-            await fanout.close()
+            unclosed = await fanout.close()
+        if unclosed:
+            raise PluginError(unclosed["mine"])
 
     asyncio.run(main())
 
@@ -88,16 +92,18 @@ def test_a_plug_in_that_fails_is_named_in_one_line(call: str) -> None:
     key, run = CALLS[call]
     with pytest.raises(PluginError) as raised:
         run()
-    expected = rf"{re.escape(key)}: expected test_errors\.Faulty\w* to work, got KeyError: 'token' \(.*\.py:\d+\)"
+    expected = (
+        rf"{re.escape(key)} \(test_errors\.Faulty\w*\): _fails raised KeyError: 'token' \(.*test_errors\.py:\d+\)"
+    )
     assert re.match(expected, str(raised.value))
     assert "\n" not in str(raised.value)
     assert raised.value.exit_code == 1
 
 
 def test_a_constructor_and_a_preflight_that_fail_are_named() -> None:
-    with pytest.raises(PluginError, match=r"sink\.mine: expected test_errors\.Broken to work, got ZeroDivision"):
+    with pytest.raises(PluginError, match=r"sink\.mine \(test_errors\.Broken\): __init__ raised ZeroDivision"):
         made("sink.mine", Broken)
-    with pytest.raises(PluginError, match=r"detector: expected test_errors\.Broken to work, got IndexError"):
+    with pytest.raises(PluginError, match=r"detector \(test_errors\.Broken\): preflight raised IndexError: no device"):
         build({"_target_": "test_errors.Broken"}, "detector", allow=["test_errors"])
 
 
@@ -107,7 +113,10 @@ class Broken:
 
     @staticmethod
     def preflight() -> None:
-        raise IndexError("no device")
+        raise IndexError("no\ndevice")
+
+    def detect(self, frames: object) -> None:
+        raise SystemExit(3)
 
 
 def test_the_line_is_of_the_plug_in_and_not_of_a_library_below_it() -> None:
@@ -118,3 +127,18 @@ def test_the_line_is_of_the_plug_in_and_not_of_a_library_below_it() -> None:
 def test_errors_that_a_contract_allows_stay_as_they_are() -> None:
     with pytest.raises(ConfigError, match="as it is"), blaming("detector", Faulty()):
         raise ConfigError("as it is")
+
+
+def test_a_plug_in_that_ends_the_program_is_one_that_fails() -> None:
+    told = r"detector \(test_errors\.Broken\): \w+ raised SystemExit: 3 "
+    with pytest.raises(PluginError, match=told), blaming("detector", Broken):
+        Broken.detect(None, [])  # type: ignore[arg-type]
+
+
+def test_the_traceback_comes_with_the_error_from_another_process() -> None:
+    with pytest.raises(PluginError) as raised, blaming("tracker", Faulty()):
+        Faulty()._fails()
+    again = pickle.loads(pickle.dumps(raised.value))
+    assert str(again) == str(raised.value)
+    assert again.trace.startswith("Traceback")
+    assert again.trace.endswith("KeyError: 'token'\n")

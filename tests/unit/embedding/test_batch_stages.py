@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core import Embedding, PoseNeed, TrackId, Tracklet
+from pipeline.core.errors import PluginError
 from pipeline.embedding.embedding import EmbeddingStage
 from pipeline.embedding.pose import PoseStage
 
@@ -48,7 +49,7 @@ def test_tracklets_of_poor_quality_become_none_and_the_others_keep_their_places(
 
 
 def test_an_embedder_that_omits_a_tracklet_is_an_error() -> None:
-    with pytest.raises(ValueError, match="shorter"):
+    with pytest.raises(PluginError, match="expected embed to return a list of 2 Embedding, got a list of 1"):
         EmbeddingStage(NamingEmbedder(num_missing=1), min_quality=0.0).process([make_tracklet(), make_tracklet()])
 
 

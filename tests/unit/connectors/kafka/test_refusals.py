@@ -8,15 +8,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from apache_kafka import KEY_PASSWORD, ApacheKafka
+from apache_kafka import ApacheKafka
 from certificates import Authority
 from clips import picture
 from factories import make_sighting, make_stamp
 from kafka import KafkaConsumer
 from kafka.admin import ACLOperation, ResourceType
 from kafka_broker import Broker, end_message, frame_message, wait_for
-from kafka_sink import flush_at_last
-from kafka_source import NODE, frames, stamps
+from kafka_sink import flush_at_last, sink_options
+from kafka_source import frames, open_source, stamps
 
 from connectors.kafka.client import client_options
 from connectors.kafka.frame_publisher import FramePublisher
@@ -24,10 +24,8 @@ from connectors.kafka.preflight import Needed, why_not
 from connectors.kafka.probe import why_unreachable
 from connectors.pictures.encoded_image import Encoding
 from connectors.sinks.kafka import KafkaSink
-from connectors.sources.kafka import KafkaSource
 from pipeline.cli import alerts, publish
 from pipeline.cli.run import run
-from pipeline.config.plugins import build_source
 from pipeline.core import Frame, TrackId
 from pipeline.core.errors import ConfigError, SinkBusyError
 
@@ -40,42 +38,8 @@ WITHIN_S = 10.0
 
 
 @pytest.fixture
-def kafka(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> ApacheKafka:
-    """Apache Kafka with its guarded listeners."""
-    if broker.apache is None or not broker.apache.is_guarded:
-        pytest.skip("needs Apache Kafka of the tests: KAFKA_HOME, or the development material, and Java")
-    monkeypatch.setenv("CLIENT_KEY_PASSWORD", KEY_PASSWORD)
-    return broker.apache
-
-
-@pytest.fixture
 def topic(broker: Broker) -> str:
     return broker.make_topic()
-
-
-def open_source(servers: str, topic: str, security: dict[str, object], **options: object) -> KafkaSource:
-    block = {"uri": f"kafka://{servers}/{topic}", "live": False, "dead_letters": None, "security": security, **options}
-    made = build_source("east", block, NODE)()  # type: ignore[arg-type]
-    assert isinstance(made, KafkaSource)
-    return made
-
-
-def sink_options(
-    servers: str, topic: str, folder: Path, security: dict[str, object], **options: object
-) -> dict[str, object]:
-    return {
-        "servers": servers,
-        "topics": {"sightings": topic},
-        "outbox": str(folder / "outbox.sqlite"),
-        "security": security,
-        "partitions": 1,
-        "replication": None,
-        "dead_letters": None,
-        "max_waiting": 100,
-        "open_timeout_s": 5.0,
-        "flush_timeout_s": 5.0,
-        **options,
-    }
 
 
 def refusal(servers: str, topic: str, security: dict[str, object], **options: object) -> str:
@@ -265,7 +229,7 @@ def test_a_right_that_is_taken_away_for_a_while_loses_no_event(
     kafka.forbid("writer", TOPIC, topic, WRITE)
     for each in sent[10:30]:
         sink.write([each])
-    with pytest.raises(SinkBusyError, match=f"user writer may not Write to {topic}; kafka-acls --add .* grants it"):
+    with pytest.raises(SinkBusyError, match=f"user writer may not Write to {topic}; kafka-acls.sh .* grants it"):
         sink.flush()
     kafka.allow("writer", TOPIC, topic, WRITE)
     sink.write(sent[30:])

@@ -13,9 +13,8 @@ from clips import picture
 from factories import make_sighting
 from kafka import KafkaConsumer, TopicPartition
 from kafka_broker import wait_for
-from kafka_sink import flush_at_last
-from kafka_source import NODE
-from test_refusals import open_source, sink_options
+from kafka_sink import flush_at_last, sink_options
+from kafka_source import open_source
 
 from connectors.kafka.client import ask, client_options
 from connectors.kafka.frame_publisher import FramePublisher
@@ -23,8 +22,6 @@ from connectors.pictures.encoded_image import Encoding
 from connectors.sinks.kafka import KafkaSink
 from pipeline.core import Frame, FrameStamp, TrackId
 from pipeline.core.errors import ConfigError, SinkBusyError
-
-__all__ = ["NODE"]
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -150,7 +147,7 @@ def test_a_leader_killed_for_good_and_two_restarts_cost_no_event_and_no_frame(
     assert set(event_keys(cluster, name, num_events)) == {f"sighting/east/0/{i}/0" for i in range(num_events)}
     assert sink.num_dead == 0
     sink.close()
-    assert num_frames > 60
+    assert num_frames > 30
     assert received == list(range(num_frames))
     assert source.num_bad == 0
 

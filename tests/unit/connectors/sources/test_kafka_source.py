@@ -375,6 +375,7 @@ def test_in_a_partition_of_its_own_another_key_is_faulty(broker: Broker, topic: 
 def test_without_a_dead_letter_topic_faulty_messages_are_counted(broker: Broker, topic: str) -> None:
     broker.write(topic, [(b"east", b"?", []), end_message()])
     source = make_source(broker, topic, dead_letters=None)
-    assert stamps(source) == []
+    with pytest.raises(SourceLostError, match="1 faulty"):
+        stamps(source)
     assert source.num_bad == 1
     assert broker.read(f"{topic}.dead") == []

@@ -133,3 +133,36 @@ def test_a_message_of_a_named_camera_is_no_other_cameras(form: str) -> None:
 def test_what_is_no_picture_is_said(value: bytes, said: str) -> None:
     with pytest.raises(FaultyMessageError, match=said):
         make_form().read(record((b"east", value, [])))
+
+
+SMALL = base64.b64encode(cv2.imencode(".jpg", np.zeros((44, 80, 3), np.uint8))[1].tobytes()).decode()
+LARGE = base64.b64encode(cv2.imencode(".png", np.zeros((180, 320, 3), np.uint8))[1].tobytes()).decode()
+TWO_PICTURES: dict[str, tuple[dict[str, object], str]] = {
+    "a thumbnail before the image": ({"thumbnail": SMALL, "image": LARGE}, "image"),
+    "a better name is smaller": ({"mask": LARGE, "image": SMALL}, "image"),
+    "a name with its encoding": ({"preview": LARGE, "image_b64": SMALL}, "image_b64"),
+    "no known name: the larger": ({"a": SMALL, "b": LARGE, "c": SMALL}, "b"),
+    "two below one known name": ({"image": {"small": SMALL, "big": LARGE}}, "image.big"),
+    "deeper, with a known name": ({"crop": LARGE, "payload": {"frame": SMALL}}, "payload.frame"),
+    "numbers of Node.js": (
+        {
+            "thumbnail": {"type": "Buffer", "data": list(base64.b64decode(SMALL))},
+            "snapshot": {"type": "Buffer", "data": list(base64.b64decode(LARGE))},
+        },
+        "snapshot.data",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TWO_PICTURES)
+def test_of_two_pictures_the_best_named_or_the_larger_is_taken_and_that_is_said(
+    case: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    fields, path = TWO_PICTURES[case]
+    with caplog.at_level("INFO"):
+        frame = make_form().read(record((b"east", wire(**fields), [])))
+    chosen: object = fields
+    for name in path.split("."):
+        chosen = chosen[name]  # type: ignore[index]
+    assert frame.size_hw == ((180, 320) if chosen in (LARGE, list(base64.b64decode(LARGE))) else (44, 80))
+    assert f"the picture of east is the field {path}" in caplog.text
