@@ -18,6 +18,7 @@ from pipeline.association.matcher import Matcher
 from pipeline.camera.detection import letterbox
 from pipeline.config.composition import load_config, site_of
 from pipeline.config.plan import make_plan, matcher_factory
+from pipeline.config.schema import PipelineConfig
 from pipeline.core import (
     Correction,
     Detections,
@@ -29,7 +30,9 @@ from pipeline.core import (
     Tracklet,
     TrackPath,
 )
-from pipeline.core.errors import ShapeError
+from pipeline.core.arrays import check_array
+from pipeline.core.errors import ConfigError, DataError, ShapeError, blaming
+from pipeline.core.plugin_contract import made
 from pipeline.ledger import LedgerReader
 from pipeline.runtime.event_time import EventTimeBuffer
 
@@ -57,11 +60,19 @@ class Pipeline:
     """
 
     def __init__(self, cameras: Mapping[str, object], *overrides: str, find_people: FindPeople | None = None) -> None:
-        config = load_config([f"site={site_of(cameras)}", *overrides])
-        config.site.cameras = dict(cameras)
+        if not isinstance(cameras, Mapping) or not cameras:
+            raise ConfigError(f'cameras: expected {{"east": "/films/east.mp4", …}}, got {cameras!r:.80}')
+        _check_names("cameras", cameras)
+        if find_people is not None and not callable(find_people):
+            raise ConfigError(f"find_people: expected a function of a picture, got {find_people!r:.80}")
+        config = _config(overrides, site_of(cameras))
+        config.site.cameras = {
+            name: str(camera) if isinstance(camera, Path) else camera for name, camera in cameras.items()
+        }
         self._plan = make_plan(config, has_detector=find_people is None)
-        for make_source in self._plan.make_sources.values():
-            with closing(make_source()) as source:
+        for name, make_source in self._plan.make_sources.items():
+            key = f"site.cameras.{name}"
+            with closing(made(key, make_source)) as source, blaming(key, source):
                 source.check()
         self._find_people = find_people
 
@@ -93,7 +104,17 @@ class Pipeline:
     def _detector(self) -> Callable[[Frame], Detections]:
         find_people = self._find_people
         if find_people is not None:
-            return lambda frame: from_supervision(find_people(frame.image), frame.stamp)
+
+            def find(frame: Frame) -> Detections:
+                found = find_people(frame.image)
+                if not isinstance(found, sv.Detections):
+                    raise DataError(
+                        f"find_people: expected it to return supervision.Detections, got {type(found).__name__}; where "
+                        "nobody is, return supervision.Detections.empty()"
+                    )
+                return from_supervision(found, frame.stamp)
+
+            return find
         stage = self._plan.make_detect()
         return lambda frame: stage.process([letterbox(frame, self._plan.input_hw)])[0]
 
@@ -116,12 +137,19 @@ def open_matcher(cameras: Sequence[str], *overrides: str) -> Matcher:
         overrides: Words of a command line. State what distances of the network mean, within a person and between
             people: ``matcher.calibration.same_mean=… same_std=… different_mean=… different_std=…``.
 
+    Returns:
+        A matcher whose ``process`` refuses, as a whole, what is not an embedding of one of these cameras, or cannot be
+        used: a vector of another length or space, a track that goes back in time. It goes on as if that never came.
+
     Raises:
-        ConfigError: If a word is wrong; names the key.
+        ConfigError: If a word or a name is wrong; names it.
     """
-    config = load_config(["site=empty", *overrides])
-    config.site.cameras = dict.fromkeys(cameras, "")
-    return matcher_factory(config)()
+    if isinstance(cameras, str) or not isinstance(cameras, Iterable) or not (names := list(cameras)):
+        raise ConfigError(f'cameras: expected a list of names, ["east", "west"], got {cameras!r:.80}')
+    _check_names("cameras", names)
+    config = _config(overrides)
+    config.site.cameras = dict.fromkeys(names, "")
+    return matcher_factory(config, cameras=names)()
 
 
 def make_embedding(
@@ -152,31 +180,42 @@ def make_embedding(
         space: Name of the network; vectors of two spaces are never compared.
 
     Raises:
-        ShapeError: If the arrays do not fit each other, or the vector is zero.
+        ShapeError: If an array has another shape, is not finite, or the vector is zero; names it.
+        DataError: If another argument is out of its range; names it.
     """
-    times = np.asarray(captured_at, np.float64)
-    boxes = np.array(boxes_xyxy, np.float32)
-    own = np.array(vector, np.float32)
+    _check_names("camera_id", [camera_id])
+    _check_names("space", [space])
+    for name, number in (("track", track), ("part", part)):
+        _check(name, "a number of at least 0", number, isinstance(number, int | np.integer) and number >= 0)
+    is_size = isinstance(frame_hw, tuple | list) and len(frame_hw) == 2
+    is_size = is_size and all(isinstance(side, int | np.integer) and side > 0 for side in frame_hw)
+    _check("frame_hw", "height and width of the frames, pixels, (1080, 1920)", frame_hw, is_size)
+    _check("quality", "a number in (0, 1]", quality, _is_number(quality) and 0 < quality <= 1)
+    times = _finite("captured_at", captured_at, (None,))
+    _check("captured_at", "at least one time, ascending", captured_at, len(times) > 0 and (np.diff(times) >= 0).all())
+    boxes = _finite("boxes_xyxy", boxes_xyxy, (len(times), 4)).astype(np.float32)
+    own = _finite("vector", vector, (None,))
+    _check("boxes_xyxy", "left < right and top < bottom", boxes_xyxy, (boxes[:, :2] < boxes[:, 2:]).all())
     norm = float(np.linalg.norm(own))
-    if not len(times) or not norm > 0:
-        name = f"{camera_id}/{track}"
-        raise ShapeError(
-            f"embedding of {name}: expected boxes and a vector above 0, got {len(times)} boxes, norm {norm}"
-        )
-    path = TrackPath(np.arange(len(times), dtype=np.int64), times, boxes, np.ones(len(times), np.float32), frame_hw)
+    if not 0 < norm < inf:
+        raise ShapeError(f"vector: expected one above 0, got {len(own)} numbers of norm {norm:g}")
+    height, width = (int(side) for side in frame_hw)
+    path = TrackPath(
+        np.arange(len(times), dtype=np.int64), times, boxes, np.ones(len(times), np.float32), (height, width)
+    )
     first, last = (FrameStamp(camera_id, row % len(times), float(times[row])) for row in (0, -1))
     return Embedding(
-        TrackId(camera_id, 0, track),
-        part=part,
+        TrackId(camera_id, 0, int(track)),
+        part=int(part),
         first=first,
         last=last,
         box_xyxy=boxes[-1].copy(),
         space=space,
-        vector=own / np.float32(norm),
-        quality=quality,
+        vector=(own / norm).astype(np.float32),
+        quality=float(quality),
         path=path,
         completed_at=last.captured_at,
-        is_last=is_last,
+        is_last=bool(is_last),
     )
 
 
@@ -187,16 +226,30 @@ def open_ledger(path: str | Path) -> LedgerReader:
         path: The output folder of the run, or its ``ledger.sqlite``.
 
     Raises:
+        ConfigError: If it is no path.
         ConnectorError: If there is no ledger.
     """
+    if not isinstance(path, str | Path):
+        raise ConfigError(f"path: expected the output folder of a run, or its ledger.sqlite, got {path!r:.80}")
     chosen = Path(path).expanduser()
     return LedgerReader(chosen / "ledger.sqlite" if chosen.suffix != ".sqlite" else chosen)
 
 
 def from_supervision(detections: sv.Detections, stamp: FrameStamp) -> Detections:
-    """Return detections of ``supervision`` as ours; every box counts as a person."""
-    scores = np.ones(len(detections)) if detections.confidence is None else detections.confidence
-    return Detections(stamp, detections.xyxy.astype(np.float32), scores.astype(np.float32))
+    """Return detections of ``supervision`` as ours; every box counts as a person.
+
+    Raises:
+        ShapeError: If boxes are not finite, or reversed.
+        DataError: If a confidence is not in [0, 1], or these are other objects.
+    """
+    _check("detections", "supervision.Detections", detections, isinstance(detections, sv.Detections))
+    _check("stamp", "a FrameStamp", stamp, isinstance(stamp, FrameStamp))
+    boxes = _finite("detections.xyxy", detections.xyxy, (None, 4))
+    _check("detections.xyxy", "left <= right and top <= bottom", detections.xyxy, (boxes[:, :2] <= boxes[:, 2:]).all())
+    given = np.ones(len(boxes)) if detections.confidence is None else detections.confidence
+    scores = _finite("detections.confidence", given, (len(boxes),))
+    _check("detections.confidence", "numbers in [0, 1]", given, ((scores >= 0) & (scores <= 1)).all())
+    return Detections(stamp, boxes.astype(np.float32), scores.astype(np.float32))
 
 
 def to_supervision(sightings: Iterable[Sighting], camera_id: str, index: int) -> sv.Detections:
@@ -204,11 +257,19 @@ def to_supervision(sightings: Iterable[Sighting], camera_id: str, index: int) ->
 
     Args:
         sightings: As ``Pipeline`` yields them; a frame is complete a few seconds later.
-        camera_id: The camera.
-        index: Number of the frame.
+        camera_id: The camera; where nobody was seen, there are no boxes.
+        index: Number of the frame, from 0.
+
+    Raises:
+        DataError: If an argument is of another kind; names it.
     """
+    _check_names("camera_id", [camera_id])
+    _check("index", "a number of at least 0", index, isinstance(index, int | np.integer) and index >= 0)
+    _check("sightings", "an iterable of sightings", sightings, isinstance(sightings, Iterable))
     boxes, scores, numbers = [np.empty((0, 4), np.float32)], [np.empty(0, np.float32)], []
     for sighting in sightings:
+        if not isinstance(sighting, Sighting):
+            raise DataError(f"sightings: expected sightings alone, got a {type(sighting).__name__}; leave it out")
         if sighting.track_id.camera_id == camera_id:
             row = sighting.path.indices == index
             boxes.append(sighting.path.boxes_xyxy[row])
@@ -226,3 +287,48 @@ def _to_the_end(camera_id: str, frames: Iterator[Frame]) -> Iterator[tuple[float
         at = frame.stamp.captured_at
         yield at, camera_id, frame
     yield at, camera_id, None
+
+
+def _config(overrides: Sequence[str], site: str = "empty") -> PipelineConfig:
+    """Return the configuration of a place, with these words of a command line."""
+    for word in overrides:
+        if not isinstance(word, str):
+            raise ConfigError(f'overrides: expected words such as "matcher.leave_after_s=inf", got {word!r:.80}')
+    return load_config([f"site={site}", *overrides])
+
+
+def _check_names(argument: str, names: Iterable[object]) -> None:
+    """Raise ``ConfigError`` unless these are different texts that are not empty."""
+    known: set[object] = set()
+    for name in names:
+        if not isinstance(name, str) or not name or name in known:
+            raise ConfigError(f"{argument}: expected a name, each one once, got {name!r:.80}")
+        known.add(name)
+
+
+def _check(argument: str, expected: str, got: object, is_right: object) -> None:
+    """Raise ``DataError`` that names an argument, unless it is right."""
+    if not is_right or (isinstance(got, bool) and argument != "is_last"):
+        raise DataError(f"{argument}: expected {expected}, got {' '.join(f'{got!r}'.split()):.80}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.integer | np.floating)
+
+
+def _finite(argument: str, value: object, shape: Sequence[int | None]) -> NDArray[np.float64]:
+    """Return numbers as an array of its own.
+
+    Raises:
+        ShapeError: If it has another shape, or holds what is no finite number; names the argument.
+    """
+    try:
+        array = np.array(value, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ShapeError(f"{argument}: expected numbers, got {' '.join(f'{value!r}'.split()):.80}") from error
+    if array.size == 0 and not shape[0]:
+        array = array.reshape(0, *(size for size in shape[1:] if size is not None))  # no box at all
+    check_array(argument, array, shape, np.float64)
+    if not np.isfinite(array).all():
+        raise ShapeError(f"{argument}: expected finite numbers, got {array[~np.isfinite(array)][0]}")
+    return array

@@ -90,5 +90,6 @@ def _known(available: Sequence[str]) -> list[str]:
 
 
 def _open(address: Any, **options: Any) -> InputContainer:
-    container: InputContainer = av.open(address, **options)
+    # Titles are written in any encoding, and are not read.
+    container: InputContainer = av.open(address, metadata_errors="replace", **options)
     return container

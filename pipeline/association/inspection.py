@@ -1,8 +1,11 @@
 """Embeddings that are unusable, and must not change what is known of any person."""
 
+from collections.abc import Collection, Iterable, Sequence
+
 import numpy as np
 
 from pipeline.core import Embedding
+from pipeline.core.errors import DataError
 
 NORM_TOLERANCE = 1e-2
 """How far the norm of a vector may be from 1."""
@@ -27,3 +30,36 @@ def flaw(embedding: Embedding, seen_until: float | None) -> str | None:
     if not 0 < embedding.quality <= 1:
         return f"a quality of {embedding.quality:g}"
     return None
+
+
+def checked_batch(batch: object, cameras: Collection[str] | None) -> list[Embedding]:
+    """Return a batch as a list.
+
+    Args:
+        batch: Anything.
+        cameras: Of which embeddings may come; None for any.
+
+    Raises:
+        DataError: If it is no list of embeddings, or one is of another camera.
+    """
+    if not isinstance(batch, Iterable):
+        raise DataError(f"batch: expected a list of embeddings, got {type(batch).__name__}; process([…])")
+    found = list(batch)
+    for each in found:
+        if not isinstance(each, Embedding):
+            raise DataError(f"batch: expected embeddings, as make_embedding makes them, got {type(each).__name__}")
+        if cameras is not None and each.track_id.camera_id not in cameras:
+            raise DataError(
+                f"batch: expected embeddings of the cameras {', '.join(cameras)}, got one of "
+                f"{each.track_id.camera_id}; correct it, or name it in open_matcher"
+            )
+    return found
+
+
+def check_flaws(batch: Sequence[Embedding], flaws: Sequence[str | None]) -> None:
+    """Raise ``DataError`` for the first embedding that has a flaw."""
+    for embedding, why in zip(batch, flaws, strict=True):
+        if why is not None:
+            raise DataError(
+                f"track {embedding.track_id}, part {embedding.part}: expected a sound embedding, got {why}; correct it"
+            )

@@ -7,7 +7,7 @@ pictures, becomes a ``Correction``. So does the end of a pending match (``TENTAT
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,7 +28,7 @@ from pipeline.association.feedback import apply_command
 from pipeline.association.geometry.clock_offsets import ClockOffsets
 from pipeline.association.geometry.ground_plane import Ground
 from pipeline.association.identity_store import IdentityStore
-from pipeline.association.inspection import flaw
+from pipeline.association.inspection import check_flaws, checked_batch, flaw
 from pipeline.association.person import Person
 from pipeline.association.reclustering import confirm_pending, recluster
 from pipeline.association.track_segment import ENROLLED_WEIGHT, NO_GROUND, TrackSegment, turns
@@ -76,6 +76,8 @@ class Matcher:
         forget_after_s: Seconds without a sighting after which a person is forgotten.
         max_identities: People above this number are forgotten, the longest unseen first.
         max_prototypes: Vectors that the gallery keeps of each person.
+        cameras: Those of a caller who is told at once of what is wrong: embeddings of other cameras, and unusable ones,
+            are refused. None: unusable ones are left out and counted, because a run goes on.
 
     Attributes:
         num_unusable: Number of embeddings that were left out because something was wrong with them.
@@ -96,7 +98,9 @@ class Matcher:
         forget_after_s: float,
         max_identities: int,
         max_prototypes: int,
+        cameras: Collection[str] | None = None,
     ) -> None:
+        self._cameras = cameras
         self._gallery = gallery
         self._store = IdentityStore(gallery, max_prototypes=max_prototypes)
         self._calibration = calibration
@@ -142,9 +146,13 @@ class Matcher:
         Raises:
             EmbeddingSpaceError: If an embedding is of another space than those before it.
             ShapeError: If its vector has another length.
+            DataError: If this is no list of embeddings, or one is refused; see ``cameras``.
         """
+        batch = checked_batch(batch, self._cameras)
         flaws = self._flaws(batch)
         sound = [embedding for embedding, why in zip(batch, flaws, strict=True) if why is None]
+        if self._cameras is not None:
+            check_flaws(batch, flaws)
         self._store.accept(sound)
         for embedding, why in zip(batch, flaws, strict=True):
             if why is not None:

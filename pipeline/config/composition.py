@@ -6,12 +6,15 @@ hydra composes the files. No other module of the pipeline knows hydra.
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
+from threading import Lock
 
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -19,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from models.weights.store import cache_folder
 from pipeline.config.messages import RENAMED, message_of, unknown_key, unknown_keys
 from pipeline.config.overrides import Change, Overrides, quoted, read_overrides
+from pipeline.config.plugins import SEVERAL
 from pipeline.config.schema import PipelineConfig, TruthConfig
 from pipeline.core.camera_uri import are_rendered
 from pipeline.core.errors import ConfigError
@@ -38,6 +42,19 @@ ENVIRONMENT = re.compile(r"\$\{oc\.env:(\w+)\}")
 CONFIG_DIR = "PASSERBY_CONFIG_DIR"
 """Environment variable: a folder with sites and other choices of one's own, as ``--config-dir``."""
 
+_HYDRA = Lock()
+"""Held while hydra composes: it has one state for the whole process."""
+
+
+@contextmanager
+def _no_other_hydra() -> Iterator[None]:
+    """Set the hydra of a program that uses it as well aside, and bring it back."""
+    known, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = known
+
 
 def load_config(words: Sequence[str]) -> PipelineConfig:
     """Return the configuration of the files with these overrides; plain values, nothing left to resolve.
@@ -52,6 +69,10 @@ def load_config(words: Sequence[str]) -> PipelineConfig:
     for key in overrides.keys:
         if (now := RENAMED.get(key)) is not None:
             raise ConfigError(f"{key}: this key is now {now}; write {now}=…")
+    for word in overrides.words:
+        if word.startswith("allow_plugins=") and not word.startswith("allow_plugins=["):
+            name = word.partition("=")[2]
+            raise ConfigError(f"allow_plugins: expected a list, got {name}; write 'allow_plugins=[{name}]'")
     own = [*overrides.config_dirs, *(Path(folder) for folder in os.environ.get(CONFIG_DIR, "").split(":") if folder)]
     folders = [*own, CONFIGS]
     for_hydra = [*overrides.words]
@@ -59,11 +80,12 @@ def load_config(words: Sequence[str]) -> PipelineConfig:
         for_hydra.insert(0, f"site={site_of(overrides.cameras)}")
     if own:
         for_hydra.append(f"hydra.searchpath=[{', '.join(quoted(f'file://{folder}') for folder in own)}]")
+    _check_one_of_a_name(overrides, folders)
     ConfigStore.instance().store(name="schema", node=PipelineConfig)
     try:
         OmegaConf.register_new_resolver("root", lambda: str(CONFIGS.parent), replace=True)
         OmegaConf.register_new_resolver("cache", lambda: str(cache_folder()), replace=True)
-        with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        with _HYDRA, _no_other_hydra(), initialize_config_dir(str(CONFIGS), version_base="1.3"):
             composed = compose("config", overrides=for_hydra)
         _check_footage(composed, overrides)
         for change in overrides.changes:
@@ -87,6 +109,34 @@ def load_config(words: Sequence[str]) -> PipelineConfig:
         return _typed(composed)
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         raise ConfigError(_masked(message_of(error, folders))) from error
+
+
+def _check_one_of_a_name(overrides: Overrides, folders: Sequence[Path]) -> None:
+    """Raise ``ConfigError`` if two chosen files name their plug-ins alike: hydra would mix the two."""
+    for word in overrides.words:
+        kind, _, choices = word.partition("=")
+        if kind not in SEVERAL or not choices.startswith("["):
+            continue
+        found: dict[str, Path] = {}
+        for choice in (each.strip(" '\"") for each in choices.strip("[]").split(",")):
+            files = [folder / kind / f"{choice}.yaml" for folder in folders]
+            for path in [path for path in files if path.is_file()]:
+                for name in _names_in(path):
+                    if name in found:
+                        raise ConfigError(
+                            f"{kind}.{name}: expected one of that name, got two, in {found[name]} and {path}; give "
+                            "yours another name, in the YAML and of the file"
+                        )
+                    found[name] = path
+
+
+def _names_in(path: Path) -> list[str]:
+    """Return the keys of a YAML file; none if it has none."""
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return []  # hydra says what is wrong with it
+    return [str(name) for name in loaded if name not in ("defaults", "_target_")] if isinstance(loaded, dict) else []
 
 
 def site_of(cameras: Mapping[str, object]) -> str:

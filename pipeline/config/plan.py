@@ -1,7 +1,7 @@
 """From a configuration to the plan of a run: the options of every plug-in are checked, and nothing is started."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from math import inf
@@ -20,7 +20,7 @@ from pipeline.camera.detection import DetectionStage
 from pipeline.camera.tracking import TrackingStage
 from pipeline.config.intake import camera_intakes
 from pipeline.config.places import check_places
-from pipeline.config.plugins import attribute, build, build_recorded, build_source
+from pipeline.config.plugins import SEVERAL, attribute, build, build_recorded, build_source, check_named
 from pipeline.config.schema import (
     AlertingConfig,
     BufferConfig,
@@ -70,6 +70,8 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
     is_here = not is_elsewhere(config)
     if is_here:
         _check_weights_dir(config.weights_dir)
+    for kind in SEVERAL:
+        check_named(kind, getattr(config, kind))
     _check_names(config.site)
     check_places(vars(config.site), config.alerts)
     _topology(config.site)  # a mistake shows here, and not only in the process that needs it
@@ -140,14 +142,18 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
     )
 
 
-def matcher_factory(config: PipelineConfig) -> Callable[[], Matcher]:
+def matcher_factory(config: PipelineConfig, *, cameras: Sequence[str] | None = None) -> Callable[[], Matcher]:
     """Return a picklable factory of the matcher alone.
+
+    Args:
+        config: The configuration.
+        cameras: As in ``Matcher``.
 
     Raises:
         ConfigError: If the gallery or the ground plane cannot be used; names the key.
     """
     make_gallery = build(config.gallery, "gallery", allow=config.allow_plugins, preflight=not is_elsewhere(config))
-    return partial(_matcher, make_gallery, config.matcher, config.site, _ground(config.site))
+    return partial(_matcher, make_gallery, config.matcher, config.site, _ground(config.site), cameras)
 
 
 def is_elsewhere(config: PipelineConfig) -> bool:
@@ -289,7 +295,13 @@ def _embedding_stage(make_embedder: Callable[[], Embedder], min_quality: float) 
     return EmbeddingStage(made("embedder", make_embedder), min_quality=min_quality)
 
 
-def _matcher(make_gallery: Callable[[], Gallery], matcher: MatcherConfig, site: SiteConfig, ground: Ground) -> Matcher:
+def _matcher(
+    make_gallery: Callable[[], Gallery],
+    matcher: MatcherConfig,
+    site: SiteConfig,
+    ground: Ground,
+    cameras: Sequence[str] | None,
+) -> Matcher:
     start = matcher.calibration
     return Matcher(
         made("gallery", make_gallery),
@@ -307,6 +319,7 @@ def _matcher(make_gallery: Callable[[], Gallery], matcher: MatcherConfig, site: 
         forget_after_s=matcher.forget_after_s,
         max_identities=matcher.max_identities,
         max_prototypes=matcher.max_prototypes,
+        cameras=cameras,
     )
 
 

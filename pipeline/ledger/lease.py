@@ -73,7 +73,7 @@ class Lease:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._guard = threading.Lock()
+        self._mutex = threading.Lock()
         self._lock = _lock(path)
         self._database = connect(path, read_only=False)
         self._is_closed = False
@@ -106,7 +106,7 @@ class Lease:
         Raises:
             ConnectorError: If another process has taken it.
         """
-        with self._guard:
+        with self._mutex:
             now = time.monotonic()
             if self._is_closed or now - self._renewed_at < RENEW_S:
                 return
@@ -145,7 +145,7 @@ class Lease:
 
     def release(self) -> None:
         """Let the next process have the ledger at once; idempotent."""
-        with self._guard:
+        with self._mutex:
             if self._is_closed:
                 return
             with suppress(sqlite3.OperationalError):  # then the end of this process says the same

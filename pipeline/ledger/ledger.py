@@ -327,9 +327,9 @@ def set_aside(path: Path) -> Path | None:
     while (aside := path.with_name(f"{path.stem}.{number}{path.suffix}")).exists():
         number += 1
     try:
-        for ending in ("-wal", "-shm", ""):  # its log goes along: a page may be reading, so that it is still there
+        for suffix in ("-wal", "-shm", ""):  # its log goes along: a page may be reading, so that it is still there
             with suppress(FileNotFoundError):
-                path.with_name(path.name + ending).rename(aside.with_name(aside.name + ending))
+                path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
     except OSError as error:
         raise ConnectorError(f"{path}: cannot be set aside: {error.strerror}; use another output_dir") from error
     return aside

@@ -65,11 +65,6 @@ class SinkThread:
         self._thread.start()
 
     @property
-    def written(self) -> int:
-        """The position up to which records were put."""
-        return self._written
-
-    @property
     def safe(self) -> int:
         """The position up to which the sink has everything safe, or has dropped it."""
         self._check()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -153,8 +154,8 @@ class Site:
         until = time.time() + NEEDS_A_PERSON_S
         while time.time() < until:
             said = docker("logs", self._container("job"))
-            if "not submitted again" in said or "ready" in said:
-                print("\n".join(line for line in said.splitlines() if "error:" in line or "ready" in line))
+            if "not submitted again" in said or re.search(r"ready \d", said):
+                print("\n".join(line for line in said.splitlines() if "error:" in line or "ready " in line))
                 return "not submitted again" in said
             time.sleep(1.0)
         return False

@@ -110,18 +110,18 @@ class LiveRoutes:
         wanted = set(names) if asked is None else set(map(str, asked)) if isinstance(asked, list) else set()
         cameras = frozenset(name for name in wanted if visitor.user.sees(name))
         await asyncio.to_thread(self._state.notes.audit_look, visitor.user.name, "live pictures", sorted(cameras))
-        guard = asyncio.create_task(self._guard(socket, visitor))
+        watch = asyncio.create_task(self._end_without_permission(socket, visitor))
         try:
             await self._state.live_view.view(socket, cameras)
         finally:
-            await _ended(guard)
+            await _ended(watch)
 
     async def changes(self, socket: WebSocket) -> None:
         """Send ``{"event": N, "corrections": M, "is_new": true}`` after each change, and a heartbeat between."""
         visitor = await self._visitor(socket)
         if visitor is None:
             return
-        guard = asyncio.create_task(self._guard(socket, visitor))
+        watch = asyncio.create_task(self._end_without_permission(socket, visitor))
         watching = asyncio.create_task(self._notify(socket))
         self._num_listening += 1
         try:
@@ -132,7 +132,7 @@ class LiveRoutes:
         finally:
             self._num_listening -= 1
             await _ended(watching)
-            await _ended(guard)
+            await _ended(watch)
 
     async def _notify(self, socket: WebSocket) -> None:
         sent: tuple[int, int] | None = None
@@ -150,7 +150,7 @@ class LiveRoutes:
         async with self._changed:
             await self._changed.wait_for(lambda: (self._last_event, self._last_corrections) != sent)
 
-    async def _guard(self, socket: WebSocket, visitor: Visitor) -> None:
+    async def _end_without_permission(self, socket: WebSocket, visitor: Visitor) -> None:
         """Close a connection as soon as its user logs out, is changed or removed, or the session or token expires."""
         while True:
             await asyncio.sleep(CHECK_EVERY_S)

@@ -48,7 +48,7 @@ def parse_time(value: object, name: str = "") -> SentTime | None:
 
     Args:
         value: A number or a text, or an object with one, or with seconds and nanoseconds.
-        name: Of the field. Its ending (``_ms``) states the unit of numbers that are too small for a Unix time.
+        name: Of the field. Its suffix (``_ms``) states the unit of numbers that are too small for a Unix time.
 
     Example:
         >>> parse_time(1767225600250), parse_time("2026-01-01T00:00:00.25Z").seconds, parse_time(40, "pts_ms").seconds

@@ -34,6 +34,9 @@ MAX_MISSING_FRAMES = 3
 Larger values accept files that were cut off near the end.
 """
 
+MIN_MPEG4_BYTES = 20
+"""Bytes of an MPEG-4 packet from which it holds a picture; others say that the one before is shown again."""
+
 NO_PICTURE = "the decoder returned no picture"
 NO_KEY = "the recording begins between two key frames"
 
@@ -121,6 +124,7 @@ class Recording:
         self._ends_at_s = 0.0
         self._bad: list[tuple[int, str]] = []
         self._has_key = False
+        self._num_mpeg4 = 0
         self._before_key: list[int] = []
         self._awaited: Counter[int] = Counter()
         self._last_pts: float = -inf
@@ -162,7 +166,7 @@ class Recording:
             self._num_pictures += 1
             yield number, found
             number += 1
-        for bad in (*self._bad_before(None), *self._never_shown()):
+        for bad in (*self._bad_before(None), *self._never_shown(), *self._lost_of_mpeg4()):
             yield number, bad
             number += 1
         if broken is None:
@@ -203,6 +207,7 @@ class Recording:
         broken: list[BrokenError] = []
         for packet in self._until_broken(broken):
             self._num_packets += 1
+            self._num_mpeg4 += packet.size >= MIN_MPEG4_BYTES
             if self._tap is not None:
                 self._tap.packet(packet)
             try:
@@ -291,6 +296,13 @@ class Recording:
             for _ in range(self._awaited[pts]):
                 self._num_bad += 1
                 yield BadPicture(self._since_first(pts), NO_PICTURE)
+
+    def _lost_of_mpeg4(self) -> Iterator[BadPicture]:
+        """Yield what the decoder of MPEG-4 dropped; a packet may hold two pictures, so only the sum shows it."""
+        if self._stream.codec_context.name == "mpeg4":
+            for _ in range(self._num_mpeg4 - self._num_pictures - self._num_bad):
+                self._num_bad += 1
+                yield BadPicture(None, NO_PICTURE)
 
     def _whole_packets(self) -> Iterator[av.Packet]:
         """Yield packets; raise if the last one is incomplete."""

@@ -231,14 +231,14 @@ class CameraActor:
 
     async def _end(self) -> None:
         """Say that the camera has ended, and wait until all is processed; a stopped recording does not wait."""
-        ending = asyncio.ensure_future(self._deliver.end(self._source.camera_id))
+        at_end = asyncio.ensure_future(self._deliver.end(self._source.camera_id))
         stopped = asyncio.ensure_future(self._stopped.wait())
         try:
-            await asyncio.wait({ending} if self._source.live else {ending, stopped}, return_when="FIRST_COMPLETED")
-            if ending.done():
-                ending.result()
+            await asyncio.wait({at_end} if self._source.live else {at_end, stopped}, return_when="FIRST_COMPLETED")
+            if at_end.done():
+                at_end.result()
         finally:
-            ending.cancel()
+            at_end.cancel()
             stopped.cancel()
 
     async def _pause(self, seconds: float) -> None:

@@ -11,7 +11,7 @@ from pipeline.alerts.plane_geometry import crossings, depths, ground_points, is_
 from pipeline.alerts.zones import check_picture, parse_lines, parse_zones
 from pipeline.core.errors import ConfigError
 
-ISSUER = AlertBuilder(name="rule", severity="info")
+BUILDER = AlertBuilder(name="rule", severity="info")
 ARROW = np.array([[0, 0], [10, 0], [10, 10], [5, 4], [0, 10]], float)
 
 
@@ -96,7 +96,7 @@ def test_crossings_alternate_in_direction_if_the_path_cannot_go_round_the_line(p
 )
 def test_a_bad_zone_is_named(zones, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        parse_zones(zones, ISSUER)
+        parse_zones(zones, BUILDER)
 
 
 GATE = {"camera": "east", "from": [0, 0], "to": [9, 0], "forbidden": "both"}
@@ -117,7 +117,7 @@ GATE = {"camera": "east", "from": [0, 0], "to": [9, 0], "forbidden": "both"}
 )
 def test_a_bad_line_is_named(change, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        parse_lines({"gate": GATE | change}, ISSUER)
+        parse_lines({"gate": GATE | change}, BUILDER)
 
 
 SQUARE = [[10, 10], [90, 10], [90, 90], [10, 90]]
@@ -143,7 +143,7 @@ SQUARE = [[10, 10], [90, 10], [90, 90], [10, 90]]
 )
 def test_a_zone_that_can_never_alert_is_refused_and_named(zone, message: str) -> None:
     with pytest.raises(ConfigError, match=rf"site\.zones\.door.*{message}"):
-        parse_zones({"door": zone}, ISSUER)
+        parse_zones({"door": zone}, BUILDER)
 
 
 @pytest.mark.parametrize(
@@ -155,23 +155,23 @@ def test_a_zone_that_can_never_alert_is_refused_and_named(zone, message: str) ->
 )
 def test_a_line_that_can_never_be_crossed_is_refused_and_named(change, message: str) -> None:
     with pytest.raises(ConfigError, match=rf"site\.lines\.gate.*{message}"):
-        parse_lines({"gate": GATE | change}, ISSUER)
+        parse_lines({"gate": GATE | change}, BUILDER)
 
 
 def test_a_shape_outside_the_picture_of_its_camera_is_named() -> None:
-    zones = parse_zones({"door": {"camera": "east", "polygon": [[700, 10], [900, 10], [900, 90]]}}, ISSUER)
-    lines = parse_lines({"gate": GATE | {"from": [10, 400], "to": [90, 400]}}, ISSUER)
+    zones = parse_zones({"door": {"camera": "east", "polygon": [[700, 10], [900, 10], [900, 90]]}}, BUILDER)
+    lines = parse_lines({"gate": GATE | {"from": [10, 400], "to": [90, 400]}}, BUILDER)
     with pytest.raises(ConfigError, match=r"zones\.door\.polygon: .*the picture of 'east', 640 by 360 pixels"):
-        check_picture(zones, "east", (360, 640), ISSUER)
+        check_picture(zones, "east", (360, 640), BUILDER)
     with pytest.raises(ConfigError, match=r"lines\.gate"):
-        check_picture(lines, "east", (360, 640), ISSUER)
-    check_picture([*zones, *lines], "west", (360, 640), ISSUER)
-    check_picture([*zones, *lines], "east", (1080, 1920), ISSUER)
+        check_picture(lines, "east", (360, 640), BUILDER)
+    check_picture([*zones, *lines], "west", (360, 640), BUILDER)
+    check_picture([*zones, *lines], "east", (1080, 1920), BUILDER)
 
 
 def test_fractions_of_the_picture_follow_its_size() -> None:
     half = {"camera": "east", "relative": True, "polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]]}
-    (zone,) = parse_zones({"left": half}, ISSUER)
+    (zone,) = parse_zones({"left": half}, BUILDER)
     small = make_path(length=1, box=(60, 10, 80, 60), frame_hw=(120, 160))
     large = make_path(length=1, box=(60, 10, 80, 60), frame_hw=(240, 320))
     beside = make_path(length=1, box=(90, 10, 110, 60), frame_hw=(120, 160))
@@ -183,7 +183,7 @@ def test_a_zone_in_metres_is_seen_by_every_camera_with_ground() -> None:
     """One camera has a centimetre to a pixel, the other two centimetres."""
     ground = {"east": [[0.01, 0, 0], [0, 0.01, 0], [0, 0, 1]], "west": [[0.02, 0, 0], [0, 0.02, 0], [0, 0, 1]]}
     zone = {"metres": True, "polygon": [[0.5, 0.5], [1.5, 0.5], [1.5, 1.5], [0.5, 1.5]]}
-    (found,) = parse_zones({"well": zone}, ISSUER, ground)
+    (found,) = parse_zones({"well": zone}, BUILDER, ground)
     path = make_path(length=1, box=(90, 20, 110, 100))  # at (1, 1) and at (2, 2) metres
     assert [len(found.times_inside(camera_id, path)) for camera_id in ("east", "west", "north")] == [1, 0, 0]
     corners = found.frame.pixels("west", found.polygon, (120, 160))
@@ -192,6 +192,6 @@ def test_a_zone_in_metres_is_seen_by_every_camera_with_ground() -> None:
 
 def test_a_zone_counts_when_its_schedule_says() -> None:
     zone = {"camera": "east", "polygon": SQUARE, "schedule": {"days": ["thu"], "from_hour": 0, "to_hour": 1}}
-    (found,) = parse_zones({"door": zone}, ISSUER)
+    (found,) = parse_zones({"door": zone}, BUILDER)
     path = make_path(length=2, box=(20, 10, 40, 60), fps=1 / 3600)  # the first two hours of 1970, a Thursday
     assert found.times_inside("east", path).tolist() == [0.0]

@@ -1,5 +1,6 @@
 """The detection stage and letterboxing: which boxes are kept, and where a frame lies in the detector's input."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -104,3 +105,9 @@ def test_a_letterboxed_frame_fits_and_the_rest_is_grey(height: int, width: int, 
     assert inner_h == input_hw[0] or inner_w == input_hw[1]
     assert (boxed.image[inner_h:] == PADDING).all()
     assert (boxed.image[:, inner_w:] == PADDING).all()
+
+
+def test_the_stage_counts_the_calls_of_its_detector() -> None:
+    detector = FixedDetector([], [])
+    detector.calls = Counter({4: 2})  # type: ignore[attr-defined]
+    assert DetectionStage(detector, min_score=0.25, min_height_px=20.0).calls == {4: 2}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from connectors.sources.video_file import VideoFileSource
-from pipeline.camera.view_watch import ViewWatch
+from pipeline.camera.view_watch import _SHARPNESS_WIDTH, ViewWatch, _sharpness
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.view_event import ViewEventKind
 
@@ -122,3 +122,8 @@ def test_real_and_rendered_footage_has_no_event(clip: Path) -> None:
     view = ViewWatch("east")
     assert not any(view.is_still(frame) for frame in VideoFileSource("east", str(clip), stride=5).frames())
     assert not view.events
+
+
+def test_a_picture_of_twice_the_size_is_as_sharp() -> None:
+    small = np.random.default_rng(3).integers(0, 256, (120, _SHARPNESS_WIDTH), np.uint8)
+    assert _sharpness(small.repeat(2, axis=0).repeat(2, axis=1)) == _sharpness(small)

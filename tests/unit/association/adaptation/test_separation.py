@@ -1,4 +1,4 @@
-"""The guard: a projection counts only if labels that it never saw show that it does no harm."""
+"""A projection counts only if labels that it never saw show that it does no harm."""
 
 import numpy as np
 import pytest

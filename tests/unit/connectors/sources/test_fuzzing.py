@@ -164,6 +164,15 @@ def test_a_picture_of_mpeg_2_that_the_decoder_drops_without_a_word_is_bad(tmp_pa
         assert num_frames + source.num_bad >= sum(1 for packet in container.demux(video=0) if packet.size)
 
 
+def test_a_picture_of_mpeg_4_that_the_decoder_drops_without_a_word_is_bad(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "clip.avi", num_frames=NUM_FRAMES, noisy=True, codec="mpeg4")
+    rng = random.Random(367)
+    rng.choice(VIDEO_DAMAGES)(rng, path)
+    source = VideoFileSource("east", str(path))
+    num_frames, _ = read(source)
+    assert (num_frames, source.num_bad) == (29, 1)
+
+
 def test_a_folder_of_damaged_images_ends_and_every_image_is_accounted_for(tmp_path: Path) -> None:
     endings = ("jpg", "png", "bmp", "webp", "tif")
 

@@ -131,3 +131,19 @@ def test_pictures_before_the_first_key_frame_are_bad_and_keep_their_numbers(tmp_
     assert [frame.stamp.index for frame in frames] == list(range(8, 28))
     assert [frame.stamp.captured_at for frame in frames] == pytest.approx([index / FPS for index in range(8, 28)])
     assert source.num_bad == 8
+
+
+@pytest.mark.parametrize("ending", ["flv", "mkv", "mp4"])
+def test_a_title_in_another_encoding_is_no_hindrance(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"a.{ending}"
+    with av.open(str(make_clip(tmp_path / "b.mkv", num_frames=10))) as source, av.open(str(path), "w") as target:
+        target.metadata["title"] = "Eingang XY"
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                target.mux(packet)
+    data = path.read_bytes()
+    assert b"XY" in data
+    path.write_bytes(data.replace(b"XY", "Tü".encode("latin-1")))
+    assert len(frames_of(VideoFileSource("east", str(path)))) == 10
