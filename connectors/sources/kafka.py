@@ -79,6 +79,8 @@ class KafkaSource:
         end: Where a recording ends: at its ``mark``, or at the ``latest`` message when the run began. Other programs
             send no mark, so their recordings end at the latest message in any case.
         group: Consumer group that ``ack`` commits for; None: nothing is committed.
+        reread: Begin a recording at ``start`` whatever the group has committed: a run that is continued makes the
+            tracks of an undisturbed one so, as it does from files.
         dead_letters: Topic for messages that are not frames; None: they are only counted.
         security: See ``connectors.kafka.client.Security``.
         max_ahead_s: Seconds that the time of a frame may be ahead of this machine's clock before that is told.
@@ -108,6 +110,7 @@ class KafkaSource:
         start: int | str,
         end: str,
         group: str | None,
+        reread: bool,
         dead_letters: str | None,
         security: Mapping[str, object],
         max_ahead_s: float,
@@ -165,6 +168,7 @@ class KafkaSource:
             self._sender,
             self._silence,
             start=checked_start(start, key),
+            reread=reread,
             ends_at_mark=end == MARK,
             merge_window_s=merge_window_s,
             commit_every_s=None if group is None else commit_every_s,

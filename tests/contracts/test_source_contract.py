@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from clips import FPS, HW, RED, cut_off, make_clip, picture
 from kafka_broker import Broker, end_message, frame_message
+from kafka_source import NODE
 from omegaconf import OmegaConf
 from plugins import ROOT, plugin_names
 
@@ -54,8 +55,7 @@ def memory_source() -> MemorySource:
 def kafka_source(broker: Broker) -> Factory:
     topic = broker.make_topic()
     broker.write(topic, [*map(frame_message, memory_source().frames()), end_message()])
-    node = OmegaConf.to_container(OmegaConf.load(ROOT / "configs/source/kafka.yaml"))
-    return build_source("east", {"uri": f"kafka://{broker.servers}/{topic}", "live": False}, node)  # type: ignore
+    return build_source("east", {"uri": f"kafka://{broker.servers}/{topic}", "live": False}, NODE)  # type: ignore
 
 
 @pytest.fixture(params=["mp4", "avi", "mkv", "images", "memory", pytest.param("kafka", marks=pytest.mark.kafka)])

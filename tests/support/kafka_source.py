@@ -14,7 +14,9 @@ from connectors.sources.kafka import KafkaSource
 from pipeline.config.plugins import build_source
 from pipeline.core import Frame
 
-NODE = OmegaConf.to_container(OmegaConf.load(ROOT / "configs/source/kafka.yaml"))
+NODE = OmegaConf.to_container(
+    OmegaConf.merge({"resume": False}, OmegaConf.load(ROOT / "configs/source/kafka.yaml")), resolve=True
+)
 
 
 def make_source(broker: Broker, topic: str, query: str = "", camera_id: str = "east", **options: object) -> KafkaSource:

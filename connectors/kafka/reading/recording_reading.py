@@ -26,6 +26,7 @@ class RecordingReading:
         sender: The name that the sender uses for the camera.
         silence: Ends the reading when the camera has been silent for too long.
         start: Where it begins if the group has committed nothing.
+        reread: Begin there in any case.
         ends_at_mark: Whether it ends at its mark. Otherwise, and if the messages are of another program, it ends at
             the latest message when the run began.
         merge_window_s: Seconds that a frame waits for an earlier one in another partition.
@@ -46,6 +47,7 @@ class RecordingReading:
         silence: Silence,
         *,
         start: int | str,
+        reread: bool,
         ends_at_mark: bool,
         merge_window_s: float,
         commit_every_s: float | None,
@@ -56,7 +58,7 @@ class RecordingReading:
         self._form = form
         self._key = sender.encode()
         self._silence = silence
-        self._start = start
+        self._start, self._reread = start, reread
         self._ends_at_mark = ends_at_mark
         self._merge_window_s = merge_window_s
         self._commit_every_s = commit_every_s
@@ -162,6 +164,8 @@ class RecordingReading:
         self._making.begin()
         committed = reading.committed()
         self.has_frames |= bool(committed)
+        if self._reread:
+            committed = {}
         self.offsets.known_before = {number: read.known_before for number, read in committed.items()}
         reading.seek({number: read.offset for number, read in committed.items()} if committed else self._start)
 

@@ -1,8 +1,7 @@
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
-from plugins import ROOT
+from kafka_source import NODE
 
 from connectors.kafka.client import client_options, split_uri
 from pipeline.config.plugins import build_source
@@ -97,6 +96,5 @@ def test_the_refusal_of_a_uri_does_not_show_its_password(uri: str) -> None:
 def test_wrong_options_of_a_source_are_refused_before_it_is_opened(
     query: str, options: dict[str, object], named: str
 ) -> None:
-    nodes = OmegaConf.to_container(OmegaConf.load(ROOT / "configs/source/kafka.yaml"))
     with pytest.raises(ConfigError, match=rf"site\.cameras\.east.*{named}"):
-        build_source("east", {"uri": f"kafka://127.0.0.1:1/frames{query}", **options}, nodes)()
+        build_source("east", {"uri": f"kafka://127.0.0.1:1/frames{query}", **options}, NODE)()  # type: ignore[arg-type]

@@ -71,6 +71,8 @@ def test_a_group_that_has_read_a_recording_finds_nothing_more_and_that_is_no_err
         first.ack(frame.stamp)
     first.close()
     assert stamps(make_source(broker, topic, **options)) == []  # type: ignore[arg-type]
+    again = stamps(make_source(broker, topic, **options, reread=True))  # type: ignore[arg-type]
+    assert [index for index, _ in again] == [0, 1, 2, 3, 4]
 
 
 def test_a_resumed_run_that_had_every_frame_is_no_error(broker: Broker) -> None:

@@ -21,7 +21,7 @@ class Partition:
     """Stands for ``TopicReading``, ``LiveView`` and ``DeadLetters``: gives the polls and notes what is called."""
 
     partitions = (0,)
-    generation = num_missed = num_dropped = num_lost = 0
+    generation = num_missed = num_dropped = num_lost = num_waiting = 0
     topic_id = None
 
     def __init__(self, polls: Sequence[Sequence[Message]], *, are_letters_safe: bool = True) -> None:
