@@ -120,7 +120,11 @@ class PacketSegments:
         if self._open is None:
             return
         done, self._open = self._open, None
-        segment = Segment(done.since_s, done.until_s, done.finish(), done.is_key)
+        try:
+            segment = Segment(done.since_s, done.until_s, done.finish(), done.is_key)
+        except (av.error.FFmpegError, OSError) as error:
+            logger.warning("a segment for clips is lost (%s)", type(error).__name__)
+            return
         if self._ahead_s is not None:
             self._put(self._timed(segment, self._ahead_s))
         else:

@@ -93,7 +93,7 @@ class AlertTopic:
         return {each.alert.key: each for each in self.posted(start="earliest", follow=False)}
 
     def acknowledge(self, key: str, by: str) -> PostedAlert:
-        """Post that an operator has seen an alert; return its new state.
+        """Post that an operator has seen an alert, unless that stands there; return its new state.
 
         Raises:
             ConnectorError: If there is no such alert, it was retracted, or the broker cannot be reached.
@@ -102,6 +102,8 @@ class AlertTopic:
         if there is None or there.alert.state is AlertState.RETRACTED:
             found = "one that was retracted" if there else "none"
             raise ConnectorError(f"topic {self._topic}: expected an open alert {key}, got {found}; see the list")
+        if by and there.by == by:
+            return there
         posted = PostedAlert(replace(there.alert, state=AlertState.ACKNOWLEDGED), by)
         body = to_dict(posted.alert)
         value = json.dumps(body, allow_nan=False).encode("ascii")
@@ -167,7 +169,9 @@ class _Standing:
             alert = self._alerts.setdefault(key, posted.alert)
         else:
             alert = self._alerts[key] = posted.alert
-        if key not in self._by or alert.state is AlertState.RETRACTED:
+        if alert.state is AlertState.RETRACTED:
+            self._by.pop(key, None)
+        if key not in self._by:
             return PostedAlert(alert, "")
         return PostedAlert(replace(alert, state=AlertState.ACKNOWLEDGED), self._by[key])
 

@@ -183,6 +183,11 @@ class KafkaSource:
         return self._num_missed + (0 if (opened := self._opened) is None else opened[0].num_missed)
 
     @property
+    def num_read(self) -> int:
+        """Messages of the topic that were looked at."""
+        return self._form.num_messages
+
+    @property
     def is_open(self) -> bool:
         """Whether the topic is being read."""
         return self._opened is not None
@@ -305,37 +310,41 @@ class KafkaSource:
         return view
 
     def _newest(self, view: LiveView, letters: DeadLetters) -> Iterator[Frame]:
-        """Yield the newest frame whenever there is one."""
+        """Yield the newest frame whenever there is one; whatever waits at the end counts as dropped."""
         newest: tuple[Taken, float] | None = None
         merge: TimeMerge[Sent] = TimeMerge(self._merge_window_s)
         num_dropped = 0
-        while not self._closed.is_set():
-            messages = view.poll(min(POLL_S, max(0.0, merge.due_in_s(time.monotonic()))))
-            if messages:
-                self._silence.heard()
-            if view.num_dropped > num_dropped:  # units of H.264 are missing now
-                self.num_dropped += view.num_dropped - num_dropped
-                num_dropped = view.num_dropped
-                self._making.lose_units()
-            for message in messages:
-                self._making.put(message, merge, letters)
-            for found in self._taken(merge, letters):
-                if not self._making.is_decodable(found[0]):
-                    self.num_dropped += 1
-                    continue
-                self.num_dropped += newest is not None
-                newest = found
-            if newest is not None and not (messages and view.is_behind):
-                frame = self._making.frame(*newest, self._recording.offsets, letters)
-                newest = None
-                if frame is not None:
-                    yield frame
+        try:
+            while not self._closed.is_set():
+                messages = view.poll(min(POLL_S, max(0.0, merge.due_in_s(time.monotonic()))))
+                if messages:
                     self._silence.heard()
-            letters.settle()
-            if not messages and newest is None:
-                self._silence.check()
-        self.num_dropped += sum(sent.frame.encoding is not None for sent in merge.rest())
-        self.num_dropped += len(list(self._making.rest())) + (newest is not None)
+                if view.num_dropped > num_dropped:  # units of H.264 are missing now
+                    self.num_dropped += view.num_dropped - num_dropped
+                    num_dropped = view.num_dropped
+                    self._making.lose_units()
+                for message in messages:
+                    self._making.put(message, merge, letters)
+                for found in self._taken(merge, letters):
+                    if not self._making.is_decodable(found[0]):
+                        self.num_dropped += 1
+                        continue
+                    self.num_dropped += newest is not None
+                    newest = found
+                if newest is not None and not (messages and view.is_behind):
+                    chosen, newest = newest, None
+                    frame = self._making.frame(*chosen, self._recording.offsets, letters)
+                    if frame is not None:
+                        yield frame
+                        self._silence.heard()
+                letters.settle()
+                if not messages and newest is None:
+                    self._silence.check()
+        finally:
+            view.close()
+            self.num_dropped += view.num_waiting + view.num_dropped - num_dropped
+            self.num_dropped += sum(sent.frame.encoding is not None for sent in merge.rest())
+            self.num_dropped += len(list(self._making.rest())) + (newest is not None)
 
     def _taken(self, merge: TimeMerge[Sent], letters: DeadLetters) -> Iterator[tuple[Taken, float]]:
         """Yield the messages of a live camera whose turn it is and whose time is decided."""

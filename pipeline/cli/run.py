@@ -5,6 +5,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -54,6 +55,12 @@ WATCH_EVERY_S = 0.5
 
 TRACE = "plugin_error.txt"
 """File of a run's folder that holds the traceback of the plug-in that ended it."""
+
+MAX_TOGETHER = 8
+"""Cameras and sinks that are asked at the same time whether they can be used: each may wait seconds for a network.
+
+More use more memory, because a check may decode a picture.
+"""
 
 NUM_TOLD = 8
 """Changed keys that are named when a run is continued. More make a line that nobody reads."""
@@ -163,13 +170,15 @@ def _check(config: PipelineConfig, plan: Plan) -> None:
             ", ".join(changed[:NUM_TOLD]),
             more,
         )
-    _check_cameras(config, plan)
-    for name, make_source in plan.make_enrolled.items():
-        _check_source(make_source, f"enrol.{name}", None)
-    check_recordings(config.site.cameras, plan)
-    true_tables(config)
-    for name, make_sink in plan.make_sinks.items():
-        check_outside(make_sink, f"sink.{name}")
+    with ThreadPoolExecutor(MAX_TOGETHER, thread_name_prefix="check") as pool:
+        asked = [pool.submit(check_outside, make_sink, f"sink.{name}") for name, make_sink in plan.make_sinks.items()]
+        _check_cameras(config, plan, pool)
+        for name, make_source in plan.make_enrolled.items():
+            _check_source(make_source, f"enrol.{name}", None)
+        check_recordings(config.site.cameras, plan)
+        true_tables(config)
+        for sink in asked:
+            sink.result()
     if not is_elsewhere(config):
         plan.make_match()
     alert = plan.make_alert()
@@ -193,12 +202,16 @@ def _picture_hw(camera: object, source: Source) -> tuple[int, int] | None:
     return None if frame is None else (frame.image.shape[0], frame.image.shape[1])
 
 
-def _check_cameras(config: PipelineConfig, plan: Plan) -> None:
+def _check_cameras(config: PipelineConfig, plan: Plan, pool: ThreadPoolExecutor) -> None:
     """Raise if a recording cannot be opened, or no live camera can; one that is down does not stop the others."""
     away = []
+    asked = {
+        name: pool.submit(_check_source, make_source, f"site.cameras.{name}", config.site.footage)
+        for name, make_source in plan.make_sources.items()
+    }
     for name, make_source in plan.make_sources.items():
         try:
-            _check_source(make_source, f"site.cameras.{name}", config.site.footage)
+            asked[name].result()
         except ConfigError as error:
             source = make_source()
             source.close()

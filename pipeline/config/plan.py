@@ -20,7 +20,7 @@ from pipeline.camera.detection import DetectionStage
 from pipeline.camera.tracking import TrackingStage
 from pipeline.config.intake import camera_intakes
 from pipeline.config.places import check_places
-from pipeline.config.plugins import attribute, build, build_recorded, build_source
+from pipeline.config.plugins import SEVERAL, attribute, build, build_recorded, build_source, check_named
 from pipeline.config.schema import (
     AlertingConfig,
     BufferConfig,
@@ -70,6 +70,8 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
     is_here = not is_elsewhere(config)
     if is_here:
         _check_weights_dir(config.weights_dir)
+    for kind in SEVERAL:
+        check_named(kind, getattr(config, kind))
     _check_names(config.site)
     check_places(vars(config.site), config.alerts)
     _topology(config.site)  # a mistake shows here, and not only in the process that needs it

@@ -3,8 +3,10 @@
 Every mistake shows on the driver in the first second, not on a GPU node ten minutes later.
 """
 
+import difflib
 import importlib
 import inspect
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import metadata
@@ -24,6 +26,9 @@ ENTRY_POINTS = "passerby.plugins"
 
 NETWORK_OPENER = "connectors.sources.network.NetworkOpener"
 RECORDED_CAMERA = "connectors.sources.recorded.RecordedCamera"
+
+SEVERAL = ("alerts", "sink", "source")
+"""Kinds of which a run has several: their choice is a list, and each YAML begins with a name."""
 
 OWN = ("models", "connectors", "pipeline")
 """Packages of this project: a missing module in them is a mistake in ``_target_``, not a missing package."""
@@ -75,6 +80,21 @@ def build(
         with blaming(key, factory.func):
             check(**factory.keywords)
     return factory
+
+
+def check_named(kind: str, nodes: Mapping[str, object]) -> None:
+    """Raise ``ConfigError`` if a YAML of a kind that is chosen as a list does not begin with a name.
+
+    Args:
+        kind: Its key in the configuration, for instance ``sink``.
+        nodes: What the configuration has there, by name.
+    """
+    if "_target_" in nodes:
+        target = nodes["_target_"]
+        raise ConfigError(
+            f"{kind}: expected a YAML that begins with the name of the plug-in, got one that begins with _target_: "
+            f"{target}; write mine: in its first line, and indent the others by two spaces below it"
+        )
 
 
 def check_outside(factory: Callable[[], Any], key: str) -> None:
@@ -209,7 +229,14 @@ def _bind(
     try:
         bind(signature, *leading, **arguments)
     except TypeError as error:
-        raise ConfigError(f"{key}: {error}; {plugin.__name__} takes {', '.join(signature.parameters)}") from error
+        takes_any = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in signature.parameters.values())
+        unknown = [] if takes_any else [name for name in arguments if name not in signature.parameters]
+        why = f"got an unexpected argument {unknown[0]!r}" if unknown else str(error)
+        close = difflib.get_close_matches(unknown[0], signature.parameters, 1) if unknown else []
+        meant = f", perhaps {close[0]!r} is meant" if close else ""
+        raise ConfigError(
+            f"{key}: {why}{meant}; {plugin.__name__} takes {', '.join(signature.parameters) or 'none'}"
+        ) from error
     for name, value in arguments.items():
         if name in signature.parameters:  # not one that the plug-in takes as **options
             _check_type(signature.parameters[name].annotation, value, f"{key}.{name}")
@@ -251,16 +278,39 @@ def _import(target: str, key: str, prefixes: tuple[str, ...]) -> Callable[..., A
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        missing = (error.name or "").split(".")[0]
-        if missing in OWN:
-            raise ConfigError(f"{key}._target_: there is no module {error.name}; correct it") from error
-        raise MissingDependencyError(
-            f"{key}: {module_name} needs {missing}; {install_command(missing, module_name)}"
+        raise _not_found(error.name or module_name, module_name, key) from error
+    except (Exception, SystemExit) as error:  # a plug-in is anybody's code
+        at = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{at.filename}:{at.lineno}"
+        if isinstance(error, SyntaxError):
+            place = f"{error.filename}:{error.lineno}"
+        raise ConfigError(
+            f"{key}._target_: importing {module_name} raised {' '.join(f'{type(error).__name__}: {error}'.split())} "
+            f"({place}); correct it, or choose another"
         ) from error
     plugin = getattr(module, class_name, None)
     if not inspect.isclass(plugin):
         raise ConfigError(f"{key}._target_: there is no class {class_name} in {module_name}; correct it")
     return plugin
+
+
+def _not_found(missing: str, module: str, key: str) -> ConfigError:
+    """Return the error of a module that is not there: the plug-in's own, or one that it needs.
+
+    A command that installs something is named for known packages alone: of another one, only its name is known.
+    """
+    above, _, name = missing.rpartition(".")
+    if f"{module}.".startswith(f"{missing}.") or missing.split(".")[0] in (*OWN, module.split(".")[0]):
+        if above:
+            return ConfigError(f"{key}._target_: there is no module {name} in {above}; correct it")
+        return ConfigError(
+            f"{key}._target_: there is no module {missing} here; correct it, install it, or name its folder in "
+            "PYTHONPATH"
+        )
+    package = missing.split(".")[0]
+    is_known = package in EXTRAS or package in OF_MMPOSE or module in EXTRAS_OF_MODULES
+    command = install_command(package, module) if is_known else "install what provides it"
+    return MissingDependencyError(f"{key}: {module} needs {package}, which is not installed; {command}")
 
 
 def install_command(package: str, module: str = "") -> str:

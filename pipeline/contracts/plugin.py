@@ -7,15 +7,13 @@ from typing import Any
 import pytest
 
 from pipeline.config.composition import load_config
-from pipeline.config.plugins import build, build_source
+from pipeline.config.plugins import SEVERAL, build, build_source
 from pipeline.config.schema import PipelineConfig
 from pipeline.core.errors import ConfigError, ReidError
 
 FOLDER = Path(__file__).parent
 FILES = {path.stem.removeprefix("test_"): path for path in FOLDER.glob("test_*.py")}
 """The test file of each kind of plug-in, by its folder in ``configs/``."""
-SEVERAL = ("alerts", "sink", "source")
-"""Kinds of which a run has several: their choice is a list."""
 CAMERA = "east"
 
 

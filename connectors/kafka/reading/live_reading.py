@@ -50,6 +50,12 @@ class LiveView:
         self.num_dropped = self.num_missed = 0
         self.is_behind = False
 
+    @property
+    def num_waiting(self) -> int:
+        """Messages with a value that have arrived and were not taken."""
+        with self._changed:
+            return sum(bool(message.value) for message in self._messages)
+
     def poll(self, timeout_s: float) -> list[ConsumerRecord]:
         """Return the messages that have arrived; waits up to ``timeout_s`` seconds for the first one.
 

@@ -89,6 +89,17 @@ def test_an_acknowledged_alert_names_the_operator(post: Raise, command: Command)
     assert alerts[OTHER.key]["state"] == "raised"
 
 
+def test_acknowledging_again_writes_nothing_unless_somebody_else_takes_over(
+    broker: Broker, topic: str, post: Raise, command: Command
+) -> None:
+    post(ALERT)
+    for name in ("ann", "ann", "bob", "bob"):
+        assert command("ack", ALERT.key, "--by", name)[0] == 0
+    assert [dict(message.headers)["by"] for message in broker.read(topic, 3)[1:]] == [b"ann", b"bob"]
+    assert len(broker.read(topic)) == 3
+    assert standing(command)[ALERT.key]["by"] == "bob"
+
+
 def test_an_acknowledgement_holds_when_the_alert_is_amended(post: Raise, command: Command) -> None:
     post(ALERT)
     command("ack", ALERT.key, "--by", "ann")

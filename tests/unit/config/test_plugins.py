@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.config.composition import load_config
+from pipeline.config.plan import make_plan
 from pipeline.config.plugins import attribute, build, build_source
 from pipeline.core.errors import ConfigError, MissingDependencyError, WeightsError
 
@@ -104,8 +106,10 @@ def test_what_is_no_plug_in_is_named_by_its_key(node) -> None:
         build(node, "sink.mine")
 
 
-def test_a_missing_package_is_named_with_the_command_that_installs_it(plugins: str) -> None:
-    with pytest.raises(MissingDependencyError, match=r"connectors\.hungry needs no_such_package; pip install 'no_such"):
+def test_a_missing_package_that_nobody_knows_is_named_and_no_command(plugins: str) -> None:
+    with pytest.raises(
+        MissingDependencyError, match=r"connectors\.hungry needs no_such_package, which is not installed; install what"
+    ):
         build({"_target_": "connectors.hungry.Plugin"}, "source.hungry")
 
 
@@ -116,7 +120,7 @@ def test_a_package_that_is_an_extra_is_installed_as_one(plugins: str, monkeypatc
 
 
 def test_a_module_of_ours_that_is_not_there_is_no_missing_package() -> None:
-    with pytest.raises(ConfigError, match=r"there is no module connectors\.nowhere") as caught:
+    with pytest.raises(ConfigError, match=r"there is no module nowhere in connectors; correct it") as caught:
         build({"_target_": "connectors.nowhere.Thing"}, "sink.mine")
     assert not isinstance(caught.value, MissingDependencyError)
 
@@ -128,7 +132,10 @@ def test_what_is_no_class_is_refused(plugins: str, name: str) -> None:
 
 
 def test_a_wrong_argument_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"^sink\.memory: .*'bussy_times'; MemorySink takes records, busy_times"):
+    with pytest.raises(
+        ConfigError,
+        match=r"^sink\.memory: .*'bussy_times', perhaps 'busy_times' is meant; MemorySink takes records, busy_times",
+    ):
         build({"_target_": SINK, "bussy_times": 1}, "sink.memory")
 
 
@@ -234,3 +241,90 @@ def test_a_file_that_says_nothing_of_reproducible_results_is_as_before(tmp_path:
     pytest.importorskip("openvino")
     factory = build(node, "pose", preflight=False)
     assert "reproducible" not in factory.keywords  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A package of one's own, ``my_own``."""
+    (tmp_path / "my_own").mkdir()
+    (tmp_path / "my_own/__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path / "my_own"
+    for name in [name for name in sys.modules if name.split(".")[0] == "my_own"]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [
+        ("my_own.nomod.X", r"_target_: there is no module nomod in my_own; correct it"),
+        ("my_own.faulty.deep.X", r"_target_: importing my_own\.faulty\.deep raised RuntimeError: boom two"),
+        ("my_own.lacking.X", r"_target_: there is no module gone in my_own; correct it"),
+        ("my_own.hungry.X", r" my_own\.hungry needs no_such_package, which is not installed; install what provides it"),
+        ("my_own.faulty.X", r"_target_: importing my_own\.faulty raised RuntimeError: boom two \(.*faulty\.py:1\); "),
+        ("my_own.exits.X", r"_target_: importing my_own\.exits raised SystemExit: 3 \(.*exits\.py:1\); correct it"),
+        ("my_own.wrong.X", r"_target_: importing my_own\.wrong raised SyntaxError: .*\(.*wrong\.py:1\); correct it"),
+        ("my_own.half.X", r"_target_: importing my_own\.half raised ImportError: cannot import name .* correct it"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_one_true_line(own: Path, target: str, why: str) -> None:
+    for name, text in {
+        "lacking": "import my_own.gone",
+        "hungry": "import no_such_package.inner",
+        "faulty": "raise RuntimeError('boom\\ntwo')",
+        "exits": "raise SystemExit(3)",
+        "wrong": "def (",
+        "half": "from my_own.good import absent",
+        "good": "",
+    }.items():
+        (own / f"{name}.py").write_text(text + "\n")
+    with pytest.raises(ConfigError, match=rf"^sink\.mine[.:]({why})[^\n]*$") as caught:
+        build({"_target_": target}, "sink.mine", allow=["my_own"])
+    assert "pip install" not in str(caught.value)
+
+
+def test_a_package_that_is_nowhere_is_no_advice_to_install_one() -> None:
+    with pytest.raises(ConfigError, match=r"there is no module not_here_at_all here; correct it, install it, or name"):
+        build({"_target_": "not_here_at_all.X"}, "sink.mine", allow=["not_here_at_all"])
+
+
+def test_a_wrong_key_is_named_before_a_missing_one(own: Path) -> None:
+    (own / "sinks.py").write_text("class Mine:\n    def __init__(self, *, file: str) -> None: ...\n")
+    node = {"_target_": "my_own.sinks.Mine", "fil": "a"}
+    with pytest.raises(
+        ConfigError, match=r"^other\.mine: got an unexpected argument 'fil', perhaps 'file' is meant; M"
+    ):
+        build(node, "other.mine", allow=["my_own"])
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (
+            "_target_: my_own.Mine\nfile: a\n",
+            r"^sink: expected a YAML that begins with the name .* got .*my_own\.M",
+        ),
+        (
+            "jsonl:\n  _target_: my_own.Mine\n",
+            r"^sink\.jsonl: expected one of that name, got two, in .* and .*; g",
+        ),
+    ],
+)
+def test_a_sinks_file_has_a_name_of_its_own(own: Path, tmp_path: Path, text: str, why: str) -> None:
+    (tmp_path / "sink").mkdir()
+    (tmp_path / "sink/mine.yaml").write_text(text)
+    words = ["--config-dir", str(tmp_path), "sink=[jsonl,mine]", f"site.cameras={{a: {tmp_path}}}", "runtime=inline"]
+    with pytest.raises(ConfigError, match=why):
+        make_plan(load_config([*words, "detector=passerby"]))
+
+
+def test_a_file_of_ones_own_named_like_a_shipped_one_is_refused(own: Path, tmp_path: Path) -> None:
+    (tmp_path / "sink").mkdir()
+    (tmp_path / "sink/mot.yaml").write_text("mot:\n  _target_: my_own.Mine\n")
+    with pytest.raises(ConfigError, match=r"^sink\.mot: expected one of that name, got two"):
+        load_config(["--config-dir", str(tmp_path), "sink=[mot]", "site=empty"])
+
+
+def test_allowing_one_package_says_how_a_list_is_written() -> None:
+    with pytest.raises(ConfigError, match=r"^allow_plugins: expected a list, got my_own; write 'allow_plugins=\[my_"):
+        load_config(["allow_plugins=my_own"])

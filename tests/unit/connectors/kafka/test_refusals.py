@@ -186,6 +186,21 @@ def test_a_run_ends_with_exit_code_2_and_one_line(
     assert not (tmp_path / "out").exists()
 
 
+def test_cameras_and_sinks_are_asked_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ExitStack() as stack:
+        silent = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(4)]
+        addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in silent]
+        monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", addresses[3])
+        cameras = ", ".join(f"c{number}: 'kafka://{address}/t'" for number, address in enumerate(addresses[:3]))
+        began = time.monotonic()
+        words = ["site=empty", f"site.cameras={{{cameras}}}", "sink=[kafka]", "detector=passerby", "runtime=inline"]
+        assert run([*words, f"output_dir={tmp_path / 'out'}"]) == 2
+        assert time.monotonic() - began < 9.0  # one after the other, four of them take 12 s
+    assert "site.cameras.c0: expected a topic at " in capsys.readouterr().err
+
+
 def test_publishing_says_why_it_cannot(
     kafka: ApacheKafka, topic: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
