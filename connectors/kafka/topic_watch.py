@@ -23,7 +23,7 @@ class TopicWatch:
 
     def __init__(self, specs: Sequence[TopicSpec]) -> None:
         self._specs = specs
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     def make(self, options: Mapping[str, Any]) -> list[str]:
         """Create the topics that do not exist, and return their names; warn once about settings of the others.
@@ -31,7 +31,7 @@ class TopicWatch:
         Raises:
             KafkaError: If the broker cannot be reached, or does not allow it.
         """
-        return make_topics(options, self._specs, self._told)
+        return make_topics(options, self._specs, self._reported)
 
     def look(self, options: Mapping[str, Any]) -> tuple[list[str], str | None]:
         """Return the topics that were gone and are made anew, and in words why events may not be taken.

@@ -76,6 +76,12 @@ def message_of(error: Exception, configs: Sequence[Path]) -> str:
     choice = re.search(r"Could not (?:find|load) '([^']+)/([^']+)'", whole)
     if choice:
         group, name = choice.groups()
+        if group == "calibration":
+            return (
+                f"calibration/{name}.yaml: expected what distances of the embedder {name} mean, got no such file; "
+                "write it beside the embedder's (same_mean, same_std, different_mean, different_std): "
+                "docs/integrators.md"
+            )
         return unknown_choice(group, name, choices(group, configs))
     for pattern, words in _REWORDINGS:
         found = re.search(pattern, whole)

@@ -53,7 +53,7 @@ def unread_keys(site: Mapping[str, Any], alerts: Mapping[str, Any]) -> list[str]
 
 
 def _check_own_shapes(site: Mapping[str, Any], alerts: Mapping[str, Any]) -> None:
-    """Raise if a rule has shapes of its own that are none; those of the site are named by whoever reads them."""
+    """Raise if a rule has shapes of its own that are none; those of the site are named by what reads them."""
     for rule, options in alerts.items():
         for kind, parse in (("zones", parse_zones), ("lines", parse_lines)):
             shapes = options.get(kind) if isinstance(options, Mapping) else None
@@ -66,7 +66,7 @@ def _named(site: Mapping[str, Any], alerts: Mapping[str, Any]) -> Iterator[tuple
     """Yield keys and the cameras that they name."""
     for owner, options in ({"site": site} | {f"alerts.{name}": each for name, each in alerts.items()}).items():
         if not isinstance(options, Mapping):
-            continue  # whoever builds the rule says so, as of shapes that are none
+            continue  # the constructor of the rule says so, as of shapes that are none
         for kind in ("zones", "lines"):
             shapes = options.get(kind)
             for name, block in shapes.items() if isinstance(shapes, Mapping) else ():

@@ -93,5 +93,5 @@ def test_after_a_merge_it_is_about_the_other_person() -> None:
 
 @pytest.mark.parametrize("way", [[[0, 0]], [[0, 0], [0, 0]], "left", [[0, 0], [1, "a"]]], ids=str)
 def test_a_way_is_two_different_points(way: object) -> None:
-    with pytest.raises(ConfigError, match=r"alerts\.wrong_way\.zones\.hall\.way"):
+    with pytest.raises(ConfigError, match=r"site\.zones\.hall\.way"):
         told(zone=HALL | {"way": way})

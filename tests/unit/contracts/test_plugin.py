@@ -1,6 +1,7 @@
 """The contract tests, run on plug-ins of another package as docs/integrators.md shows it."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,9 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from pipeline.config.composition import load_config
 from pipeline.contracts.plugin import pytest_configure
+from pipeline.core.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[3]
+GUIDE = ROOT / "docs/integrators.md"
 
 SINKS = """
 class MySink:
@@ -75,6 +79,25 @@ def test_a_plug_in_that_breaks_the_contract_is_told_where(package: Path) -> None
     assert told["test_every_kind_of_record_can_be_written_flushed_and_closed[bad]"] == "FAILED"
     assert told["test_closing_twice_is_closing_once[bad]"] == "FAILED"
     assert "sink=absent: " in done.stdout
+
+
+def test_the_plug_ins_of_the_integrators_guide_keep_their_contracts(tmp_path: Path) -> None:
+    for block in re.findall(r"```(?:python|yaml)\n# ~/passerby/(.*?)```", GUIDE.read_text(), re.DOTALL):
+        name, _, text = block.partition("\n")
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text(text.replace("people.txt", f"{tmp_path}/people.txt"))
+    kinds = ("alerts", "detector", "embedder", "sink")
+    done = contract(tmp_path, *(f"--plugin={kind}=mine" for kind in kinds))
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert not [kind for kind in kinds if f"test_{kind}.py" not in done.stdout]
+
+
+def test_an_embedder_without_its_calibration_is_told_what_to_write(tmp_path: Path) -> None:
+    (tmp_path / "embedder").mkdir()
+    (tmp_path / "embedder/mine.yaml").write_text("_target_: my_package.X\nclip_len: 8\ncrop_size_hw: [8, 4]\n")
+    with pytest.raises(ConfigError, match=r"^calibration/mine\.yaml: expected what distances .*; write it beside"):
+        load_config(["--config-dir", str(tmp_path), "site=empty", "embedder=mine"])
 
 
 @pytest.mark.parametrize(
