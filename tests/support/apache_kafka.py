@@ -268,7 +268,7 @@ class ApacheKafka:
             "listener.name.sasl.scram-sha-512.sasl.jaas.config": f"{modules}.scram.ScramLoginModule required;",
             "listener.name.sasl.plain.sasl.jaas.config": f"{modules}.plain.PlainLoginModule required {known};",
             # Those who came with SHA-512 must say their password again, so that a changed one is noticed in a test.
-            "listener.name.sasl.scram-sha-512.connections.max.reauth.ms": 4000,
+            "listener.name.sasl.scram-sha-512.connections.max.reauth.ms": 2500,
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
             "super.users": "User:admin;User:ANONYMOUS;User:CN=client",  # ANONYMOUS: the plain listener
         }

@@ -1,4 +1,4 @@
-"""A password that is changed on the broker while a run writes and reads, and in its file later."""
+"""A password that is changed on the broker, or a right that is taken away, while a run writes and reads."""
 
 import logging
 import time
@@ -55,7 +55,7 @@ def test_events_and_frames_wait_for_the_new_password_and_the_cause_is_said(
     reading.start()
     wait_for(lambda: len(received) == 10)
     set_password(kafka, "changed-secret")
-    time.sleep(4.5)  # until the connections have to say it
+    time.sleep(3.0)  # until the connections have to say it
     sink.write([make_sighting(1, TrackId("east", 0, index)) for index in range(1, 20)])
     began = time.monotonic()
     said = ""
@@ -77,3 +77,24 @@ def test_events_and_frames_wait_for_the_new_password_and_the_cause_is_said(
     assert sorted(keys) == sorted(f"sighting/east/0/{index}/0".encode() for index in range(20))
     assert "authentication failed for user guest" in caplog.text
     assert "Unable to bootstrap" not in caplog.text
+
+
+def test_a_recording_waits_for_its_right_and_the_user_is_named(
+    kafka: ApacheKafka, broker: Broker, caplog: pytest.LogCaptureFixture
+) -> None:
+    topic = broker.make_topic()
+    kafka.allow("reader", ResourceType.TOPIC, topic, ACLOperation.READ, ACLOperation.DESCRIBE)
+    sent = frames(20)
+    broker.write(topic, [*map(frame_message, sent[:10])])
+    source = open_source(kafka.sasl_servers, topic, kafka.sasl_security("reader"))
+    received: list[int] = []
+    reading = Thread(target=lambda: received.extend(frame.stamp.index for frame in source.frames()))
+    reading.start()
+    wait_for(lambda: len(received) == 10)
+    kafka.forbid("reader", ResourceType.TOPIC, topic, ACLOperation.READ)
+    time.sleep(1.0)  # a request that was let in may still be open
+    broker.write(topic, [*map(frame_message, sent[10:]), end_message()])
+    wait_for(lambda: f"user reader may not Read from {topic}" in caplog.text, 15)
+    kafka.allow("reader", ResourceType.TOPIC, topic, ACLOperation.READ)
+    reading.join(30)
+    assert received == list(range(20))
