@@ -88,20 +88,19 @@ def test_the_subject_of_a_certificate_is_the_user(kafka: ApacheKafka, topic: str
 def test_the_doctor_enters_as_a_run_does_and_says_why_it_cannot(
     kafka: ApacheKafka, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def told(*arguments: str) -> str:
-        doctor.main(list(arguments))
-        return " ".join(capsys.readouterr().out.split())
+    def told(servers: str, *overrides: str) -> str:
+        (finding,) = doctor.broker(servers, overrides)
+        return finding.text
 
     right = words(kafka.sasl_security("admin", "PLAIN"))
-    assert "the port speaks TLS, security.protocol says plaintext" in told("--broker", kafka.sasl_servers)
-    assert f"{kafka.sasl_servers} answers" in told("--broker", kafka.sasl_servers, *right)
-    assert f"{kafka.sasl_servers} answers" in told(right[0], "--broker", kafka.sasl_servers, *right[1:])
+    assert "the port speaks TLS, security.protocol says plaintext" in told(kafka.sasl_servers)
+    assert f"{kafka.sasl_servers} answers" in told(kafka.sasl_servers, *right)
     wrong = words(kafka.sasl_security("admin", "PLAIN", password="wrong-secret"))
-    assert "authentication failed for user admin; check name and password" in told(
-        "--broker", kafka.sasl_servers, *wrong
-    )
-    assert "expected ssl or sasl_ssl for kafka.example.org:9092" in told("--broker", "kafka.example.org:9092")
-    assert "source.kafka.security.protocoll" in told("--broker", kafka.servers, "source.kafka.security.protocoll=ssl")
+    assert "authentication failed for user admin; check name and password" in told(kafka.sasl_servers, *wrong)
+    assert "expected ssl or sasl_ssl for kafka.example.org:9092" in told("kafka.example.org:9092")
+    assert "source.kafka.security.protocoll" in told(kafka.servers, "source.kafka.security.protocoll=ssl")
+    doctor.main([right[0], "--broker", kafka.sasl_servers, *right[1:]])
+    assert f"{kafka.sasl_servers} answers" in " ".join(capsys.readouterr().out.split())
 
 
 def test_words_of_the_configuration_may_stand_anywhere(

@@ -44,7 +44,8 @@ def test_events_and_frames_wait_for_the_new_password_and_the_cause_is_said(
     for each in (topic, of_frames):
         kafka.allow(USER, ResourceType.TOPIC, each, ACLOperation.READ, ACLOperation.WRITE, ACLOperation.DESCRIBE)
     security = kafka.sasl_security(USER, "SCRAM-SHA-512")
-    sink = KafkaSink(**sink_options(kafka.sasl_servers, topic, tmp_path, security, open_timeout_s=2.0))  # type: ignore[arg-type]
+    options = sink_options(kafka.sasl_servers, topic, tmp_path, security, open_timeout_s=2.0, flush_timeout_s=1.0)
+    sink = KafkaSink(**options)  # type: ignore[arg-type]
     sink.write([make_sighting(1, TrackId("east", 0, 0))])
     flush_at_last(sink)
     sent = frames(20)
