@@ -3,16 +3,10 @@
 A size that is known before an image is decoded keeps a few bytes from making the decoder allocate gigabytes.
 """
 
-import struct
-from collections.abc import Callable
+import io
 from enum import StrEnum
-from typing import Literal
 
-TIFF_WIDTH, TIFF_HEIGHT, TIFF_SHORT = 256, 257, 3
-"""Tags of a TIFF, and the type of a number of 16 bits. TIFF 6.0, sections 2 and 8."""
-
-MAX_BOX_BYTES = 4096
-"""First bytes in which the box with the size of an AVIF or a JPEG 2000 is looked for. More look longer in vain."""
+from PIL import Image
 
 
 class OtherImage(StrEnum):
@@ -47,71 +41,18 @@ def other_size(data: bytes) -> tuple[OtherImage, tuple[int, int]] | None:
     if kind is None:
         return None
     try:
-        return kind, _SIZES[kind](data)
-    except (struct.error, ValueError):
+        with Image.open(io.BytesIO(data), formats=[_IN_PILLOW[kind]]) as image:  # decodes nothing yet
+            return kind, (image.height, image.width)
+    except (OSError, ValueError, Warning, Image.DecompressionBombError):  # Pillow only warns of some damage
         return None
 
 
-def _webp_hw(data: bytes) -> tuple[int, int]:
-    """Return height and width. RFC 9649, sections 2.5 to 2.7; RFC 6386, section 9.1."""
-    chunk = data[12:16]
-    if chunk == b"VP8X":
-        return int.from_bytes(data[27:30], "little") + 1, int.from_bytes(data[24:27], "little") + 1
-    if chunk == b"VP8L":
-        (bits,) = struct.unpack_from("<I", data, 21)
-        return (bits >> 14 & 0x3FFF) + 1, (bits & 0x3FFF) + 1
-    if chunk == b"VP8 ":
-        width, height = struct.unpack_from("<HH", data, 26)
-        return height & 0x3FFF, width & 0x3FFF
-    raise ValueError(chunk)
-
-
-def _bmp_hw(data: bytes) -> tuple[int, int]:
-    """Return height and width; a negative height says that the first row is the uppermost."""
-    (header_bytes,) = struct.unpack_from("<I", data, 14)
-    width, height = struct.unpack_from("<HH" if header_bytes == 12 else "<ii", data, 18)
-    return abs(height), width
-
-
-def _gif_hw(data: bytes) -> tuple[int, int]:
-    width, height = struct.unpack_from("<HH", data, 6)
-    return height, width
-
-
-def _tiff_hw(data: bytes) -> tuple[int, int]:
-    order: Literal["<", ">"] = "<" if data[:2] == b"II" else ">"
-    (at,) = struct.unpack_from(f"{order}I", data, 4)
-    (count,) = struct.unpack_from(f"{order}H", data, at)
-    found: dict[int, int] = {}
-    for entry in range(at + 2, at + 2 + 12 * count, 12):
-        tag, kind = struct.unpack_from(f"{order}HH", data, entry)
-        (found[tag],) = struct.unpack_from(order + ("H" if kind == TIFF_SHORT else "I"), data, entry + 8)
-    if TIFF_HEIGHT not in found or TIFF_WIDTH not in found:
-        raise ValueError("no size")
-    return found[TIFF_HEIGHT], found[TIFF_WIDTH]
-
-
-def _avif_hw(data: bytes) -> tuple[int, int]:
-    """Return the largest height and width of its properties: a grid states those of its tiles as well."""
-    sizes, at = [], data.find(b"ispe", 0, MAX_BOX_BYTES)
-    while at >= 0:
-        width, height = struct.unpack_from(">II", data, at + 8)
-        sizes.append((height, width))
-        at = data.find(b"ispe", at + 4, MAX_BOX_BYTES)
-    return max(sizes, key=lambda hw: hw[0] * hw[1])
-
-
-def _jpeg_2000_hw(data: bytes) -> tuple[int, int]:
-    at = data.find(b"ihdr", 0, MAX_BOX_BYTES)
-    height, width = struct.unpack_from(">II", data, at + 4 if at >= 0 else len(data))
-    return height, width
-
-
-_SIZES: dict[OtherImage, Callable[[bytes], tuple[int, int]]] = {
-    OtherImage.WEBP: _webp_hw,
-    OtherImage.BMP: _bmp_hw,
-    OtherImage.TIFF: _tiff_hw,
-    OtherImage.GIF: _gif_hw,
-    OtherImage.AVIF: _avif_hw,
-    OtherImage.JPEG_2000: _jpeg_2000_hw,
+_IN_PILLOW = {
+    OtherImage.WEBP: "WEBP",
+    OtherImage.BMP: "BMP",
+    OtherImage.TIFF: "TIFF",
+    OtherImage.GIF: "GIF",
+    OtherImage.AVIF: "AVIF",
+    OtherImage.JPEG_2000: "JPEG2000",
 }
+"""Pillow's names."""

@@ -1,9 +1,11 @@
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.pictures.encoded_image import Encoding, decode_image, encode_image
+from connectors.pictures.encoded_image import Encoding, decode_image, encode_image, image_size, is_image
+from connectors.pictures.image_header import OtherImage
 from pipeline.core.errors import FrameDecodeError
 
 HW = (72, 96)
@@ -68,3 +70,13 @@ def test_random_bytes_are_refused(data: bytes, start: bytes) -> None:
     for encoding in Encoding:
         with pytest.raises(FrameDecodeError):
             decode_image(start + data, encoding, HW)
+
+
+@pytest.mark.parametrize("kind", OtherImage)
+def test_an_image_of_another_kind_states_its_size_unless_it_is_cut_short(kind: OtherImage) -> None:
+    _, encoded = cv2.imencode(f".{kind}", np.zeros((48, 64, 3), np.uint8))
+    data = encoded.tobytes()
+    assert image_size(data) == (kind, (48, 64))
+    assert is_image(data[:32])
+    assert image_size(data[:33]) is None
+    image_size(data[:32] + b"\xff" * 200)  # nothing is raised
