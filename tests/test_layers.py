@@ -55,7 +55,7 @@ LIBRARIES: dict[str, set[str]] = {
     "models": ARRAYS | NETWORKS | {"httpx", "rich", "yaml"},
     "models.training": ARRAYS | NETWORKS | {"omegaconf", "onnx", "ray", "rich", "yaml"},
     "connectors": {"numpy", "av", "cv2", "httpx", "kafka", "opentelemetry", "paho", "rich", "supervision"},
-    "connectors.pictures": {"numpy", "av", "cv2", "matplotlib", "supervision"},
+    "connectors.pictures": {"numpy", "av", "cv2", "matplotlib", "supervision", "PIL"},
     "connectors.counting": {"numpy", "pyarrow", "yaml"},
     "connectors.kafka": {"numpy", "kafka", "msgspec"},
     "connectors.console": {"numpy", "cv2", "yaml", "websockets", "PIL"}

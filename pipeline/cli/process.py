@@ -1,6 +1,7 @@
 """The process of a command: its standard streams, and how it ends before it can end in order."""
 
 import errno
+import io
 import os
 import signal
 import sys
@@ -56,7 +57,8 @@ def process_of(command: str) -> Iterator[None]:
         if stream is None:
             setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: SIM115 - open until the end
         elif name != "stdin":
-            stream.reconfigure(errors="backslashreplace")
+            if isinstance(stream, io.TextIOWrapper):  # a program that embeds this may have put another there
+                stream.reconfigure(errors="backslashreplace")
             if is_run:
                 setattr(sys, name, SteadyOutput(stream))
     if is_run:

@@ -72,6 +72,6 @@ def clip_of(key: str) -> str:
 
     Example:
         >>> clip_of("zone_dwell/7/12.500/door")
-        'alert_clips/b7fb0ea0cd4e22cb.mp4'
+        'alert_clips/8783dd9543ec5342.mp4'
     """
     return f"alert_clips/{sha256(key.encode()).hexdigest()[:16]}.mp4"

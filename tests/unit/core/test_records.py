@@ -132,7 +132,7 @@ def test_distances_are_between_0_and_2_and_the_same_both_ways(one, two) -> None:
 
 def test_two_spaces_are_never_compared() -> None:
     check_same_space("a@1", "a@1")
-    with pytest.raises(EmbeddingSpaceError, match="expected a@1, got a@2; new weights need an empty gallery"):
+    with pytest.raises(EmbeddingSpaceError, match="expected the space a@1, got a@2; new weights need an empty gallery"):
         check_same_space("a@1", "a@2")
 
 

@@ -340,6 +340,7 @@ def test_details_and_a_link_go_beside_the_alert(receiver: Receiver, sinks: list[
         "runner_up": None,
         "when": "6.0 s",
         "link": "https://page.example/#/alerts?key=dwell%2F1%2F4.5",
+        "clip": None,
     }
 
 
