@@ -75,7 +75,7 @@ class KafkaSink:
     The bodies are those of the JSON lines, described in ``connectors/schemas``. The key of sightings and corrections is
     the person. The key of tracklets, which say where a person was tracked and not who it is, is the camera. The key of
     alerts is their own, and their topic is compacted, so that it always holds the newest state of each alert. The
-    header ``event_key`` is the same if a restart sends an event again: receivers drop duplicates by it.
+    header ``event_key`` is the same if a restart sends an event again, and unique within a run and its continuations.
 
     Args:
         servers: ``host:9092``, several separated by commas.

@@ -3,14 +3,17 @@
 A frame is letterboxed where it is decoded, so that only what the detector needs is sent to another process.
 """
 
+import logging
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
 from pipeline.core import Detections, Detector, Frame, LetterboxedFrame, calls_of
-from pipeline.core.errors import blaming
+from pipeline.core.errors import blaming, plugin_name
 from pipeline.core.plugin_contract import answers
+
+logger = logging.getLogger(__name__)
 
 PADDING = 114
 """Grey level of the padding, of 255; the value that YOLO networks are trained with."""
@@ -30,21 +33,36 @@ class DetectionStage:
         self.calls = calls_of(detector)
         self._min_score = min_score
         self._min_height_px = min_height_px
+        self._has_warned = False
 
     def process(self, batch: Sequence[LetterboxedFrame]) -> list[Detections]:
         """Return one record for each frame, in the same order; frames of many cameras may be mixed."""
-        with blaming("detector", self._detector):
+        with blaming("detector", self._detector, owns_data=True):
             detected = self._detector.detect(batch)
         found = answers("detector", self._detector, "detect", detected, Detections, len(batch))
-        return [self._kept(each) for each in found]
+        return [self._kept(each, frame.frame_hw) for each, frame in zip(found, batch, strict=True)]
 
     def flush(self) -> list[Detections]:
         """Return nothing: no frame is held."""
         return []
 
-    def _kept(self, found: Detections) -> Detections:
-        heights = found.boxes_xyxy[:, 3] - found.boxes_xyxy[:, 1]
-        return found.select((found.scores >= self._min_score) & (heights >= self._min_height_px))
+    def _kept(self, found: Detections, frame_hw: tuple[int, int]) -> Detections:
+        left, top, right, bottom = found.boxes_xyxy.T
+        # False where a number is NaN.
+        is_inside = (right > 0) & (bottom > 0) & (left < frame_hw[1]) & (top < frame_hw[0]) & np.isfinite(found.scores)
+        if not is_inside.all() and not self._has_warned:
+            self._has_warned = True
+            wrong = int(np.argmin(is_inside))
+            logger.warning(
+                "detector (%s): left out a box outside of the picture or without a number, %s with the score %s in %s; "
+                "this is said once; check the weights, and how boxes are scaled back",
+                plugin_name(self._detector),
+                found.boxes_xyxy[wrong].tolist(),
+                found.scores[wrong],
+                frame_hw,
+            )
+        is_good = (found.scores >= self._min_score) & (bottom - top >= self._min_height_px)
+        return found.select(is_inside & is_good)
 
 
 def letterbox(frame: Frame, input_hw: tuple[int, int]) -> LetterboxedFrame:

@@ -25,10 +25,10 @@ from pipeline.config.messages import RENAMED, message_of, unknown_key, unknown_k
 from pipeline.config.overrides import Change, Overrides, quoted, read_overrides
 from pipeline.config.schema import PipelineConfig, TruthConfig
 from pipeline.core.camera_uri import are_rendered
-from pipeline.core.errors import ConfigError
+from pipeline.core.errors import USER_INFO, ConfigError
 
 SECRETS = (
-    re.compile(r"(//)\S*(?=@)"),  # //user:password@host; a password may hold what should have been escaped
+    USER_INFO,
     re.compile(r"([?&][^=&\s]*(?:token|secret|password|key|auth|sig)[^=&\s]*=)[^&\s'\"]+", re.IGNORECASE),
     re.compile(r"^(\s*\w*(?:password|token|secret)\w*: )(?!null$|\w*_env: ).+$", re.IGNORECASE | re.MULTILINE),
 )

@@ -22,11 +22,15 @@
 A message reads *what: expected …, got …; do …*. It is never empty.
 """
 
+import re
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import ClassVar
+
+USER_INFO = re.compile(r"(//)\S*(?=@)")
+"""``//user:password`` before ``@host``; a password may hold what should have been escaped."""
 
 
 class ReidError(Exception):
@@ -147,34 +151,52 @@ def denied(error: PermissionError) -> str:
 
 
 @contextmanager
-def blaming(key: str, plugin: object) -> Iterator[None]:
+def blaming(key: str, plugin: object, *, owns_data: bool = False) -> Iterator[None]:
     """Name a plug-in in whatever is raised inside, unless it is an error that its contract allows.
 
     Args:
         key: Of the configuration, such as ``sink.kafka``.
         plugin: The plug-in, or its class.
+        owns_data: What it was given is right, so a ``DataError`` is its fault, too.
 
     Raises:
-        PluginError: In place of an error that is none of ours, ``SystemExit`` included.
+        PluginError: In place of an error that is none of ours, also of one that is no ``Exception``, as ``SystemExit``.
         ConfigError: In place of one about rights: no fault of the plug-in.
     """
     try:
         yield
-    except ReidError:
+    except (GeneratorExit, KeyboardInterrupt):  # of whoever uses it
+        raise
+    except ReidError as error:
+        if owns_data and isinstance(error, DataError):
+            raise _fault(key, plugin, error) from error
         raise
     except PermissionError as error:
         raise ConfigError(f"{key}: {denied(error)}") from error
-    except (Exception, SystemExit) as error:  # a plug-in is anybody's code
-        kind = plugin if isinstance(plugin, type) else type(plugin)
-        frames = traceback.extract_tb(error.__traceback__)
-        own = [frame for frame in frames if frame.filename == getattr(sys.modules[kind.__module__], "__file__", None)]
-        at = (own or frames)[-1]
-        raise PluginError(
-            f"{key} ({plugin_name(plugin)}): {own[0].name if own else 'a call of it'} raised "
-            f"{' '.join(f'{type(error).__name__}: {error}'.split())} ({at.filename}:{at.lineno}); correct it, or "
-            "choose another",
-            "".join(traceback.format_exception(error)),
-        ) from error
+    except BaseException as error:  # a plug-in is anybody's code
+        raise _fault(key, plugin, error) from error
+
+
+def _fault(key: str, plugin: object, error: BaseException) -> PluginError:
+    kind = plugin if isinstance(plugin, type) else type(plugin)
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename == getattr(sys.modules[kind.__module__], "__file__", None)]
+    at = (own or frames)[-1]
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except Exception:  # it cannot even be printed
+        text = type(error).__name__
+    text = without_users(" ".join(text.removesuffix(": ").split()))
+    return PluginError(
+        f"{key} ({plugin_name(plugin)}): {own[0].name if own else 'a call of it'} raised {text} "
+        f"({at.filename}:{at.lineno}); correct it, or choose another",
+        without_users("".join(traceback.format_exception(error))),
+    )
+
+
+def without_users(text: str) -> str:
+    """Return a text with ``***`` in place of the user and the password of each address in it."""
+    return USER_INFO.sub(r"\1***", text)
 
 
 def plugin_name(plugin: object) -> str:

@@ -23,7 +23,7 @@ class EmbeddingStage:
     def process(self, batch: Sequence[Tracklet]) -> list[Embedding | None]:
         """Return one embedding for each tracklet, in the same order; None for those left out."""
         usable = [tracklet for tracklet in batch if tracklet.qualities.max() >= self._min_quality]
-        with blaming("embedder", self._embedder):
+        with blaming("embedder", self._embedder, owns_data=True):
             embedded = self._embedder.embed(usable)
         vectors = answers("embedder", self._embedder, "embed", embedded, Embedding, len(usable))
         found = dict(zip(usable, vectors, strict=True))

@@ -20,7 +20,7 @@ class PoseStage:
 
     def process(self, batch: Sequence[Tracklet]) -> list[Tracklet]:
         """Return the same tracklets, in the same order, with keypoints; of many cameras mixed."""
-        with blaming("pose", self._estimator):
+        with blaming("pose", self._estimator, owns_data=True):
             found = self._estimator.estimate(batch)
         return [*answers("pose", self._estimator, "estimate", found, Tracklet, len(batch))]
 

@@ -93,6 +93,7 @@ class SinkFanout(Generic[Note]):
         if not records:
             return
         self._position += 1
+        records = tuple(records)  # the same for every sink, whatever one does with it
         for name, remote in self._remote.items():
             while not remote.put(self._position, records):
                 if time.monotonic() >= self._patient_until:

@@ -211,9 +211,10 @@ class MessageForm:
         """
         if not num_others:
             return "check that it is published"
+        seen = next((name for name in self.others if name is not None), "NAME")
         return (
             f"{num_others} messages came, none of them is of {self._camera}: {self.passed_over()}; "
-            "name the camera with ?camera=NAME, or set source.kafka.camera_by=topic"
+            f"name the camera with ?camera={seen}, or set source.kafka.camera_by=topic"
         )
 
     def left_out(self) -> dict[str, int]:

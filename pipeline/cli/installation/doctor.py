@@ -265,7 +265,8 @@ def broker(servers: str, overrides: Sequence[str] = ()) -> list[Finding]:
     except ReidError as error:
         return [Finding(State.MISSING, "broker", str(error))]
     if isinstance(found, str):
-        return [Finding(State.MISSING, "broker", f"{servers}: {found}")]
+        is_named = found.startswith(tuple(servers.split(",")))
+        return [Finding(State.MISSING, "broker", found if is_named else f"{servers}: {found}")]
     return [Finding(State.OK, "broker", f"{servers} answers; {len(found)} topics")]
 
 

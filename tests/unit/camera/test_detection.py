@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.camera.detection import PADDING, DetectionStage, letterbox
 from pipeline.core import Detections, Frame, LetterboxedFrame
+from pipeline.core.errors import PluginError
 
 
 class FixedDetector:
@@ -111,3 +112,42 @@ def test_the_stage_counts_the_calls_of_its_detector() -> None:
     detector = FixedDetector([], [])
     detector.calls = Counter({4: 2})  # type: ignore[attr-defined]
     assert DetectionStage(detector, min_score=0.25, min_height_px=20.0).calls == {4: 2}
+
+
+@pytest.mark.parametrize(
+    ("box", "score"),
+    [
+        ((float("nan"), 0, 10, 40), 0.9),
+        ((0, 0, 10, 40), float("nan")),
+        ((10_064, 0, 10_090, 40), 0.9),
+        ((0, -60, 10, 0), 0.9),
+        ((0, 0, float("inf"), float("nan")), 0.9),
+    ],
+    ids=["no number", "no score", "beside", "above", "endless"],
+)
+def test_a_box_that_is_nowhere_in_the_picture_is_left_out_and_said_once(
+    box: Sequence[float], score: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    detector = FixedDetector([box, (5, 5, 15, 45)], [score, 0.9])
+    stage = DetectionStage(detector, min_score=0.25, min_height_px=20.0)
+    for _ in range(2):
+        (found,) = stage.process([letterbox(grey_frame((48, 64)), (64, 64))])
+        assert found.boxes_xyxy.tolist() == [[5, 5, 15, 45]]
+    (said,) = caplog.messages
+    assert "FixedDetector): left out a box" in said
+
+
+class Untidy:
+    """Builds its answer wrongly."""
+
+    input_hw = (64, 64)
+
+    def detect(self, frames: Sequence[LetterboxedFrame]) -> list[Detections]:
+        boxes = np.zeros((1, 4), np.int64)
+        return [Detections(frame.stamp, boxes, np.ones(1, np.float32)) for frame in frames]  # type: ignore[arg-type]
+
+
+def test_a_wrong_array_of_a_detector_is_its_fault_and_no_bad_frame() -> None:
+    stage = DetectionStage(Untidy(), min_score=0.25, min_height_px=20.0)
+    with pytest.raises(PluginError, match=r"detector \(.*Untidy\): detect raised ShapeError: boxes_xyxy: "):
+        stage.process([letterbox(grey_frame((48, 64)), (64, 64))])

@@ -142,3 +142,50 @@ def test_the_traceback_comes_with_the_error_from_another_process() -> None:
     assert str(again) == str(raised.value)
     assert again.trace.startswith("Traceback")
     assert again.trace.endswith("KeyError: 'token'\n")
+
+
+class UnprintableError(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+class Panic(BaseException):
+    """As extensions in Rust raise."""
+
+
+@pytest.mark.parametrize(
+    ("raised", "words"),
+    [
+        (UnprintableError(), "raised UnprintableError ("),
+        (Panic("index out of bounds"), "raised Panic: index out of bounds ("),
+        (asyncio.CancelledError(), "raised CancelledError ("),
+        (ValueError(""), "raised ValueError ("),
+        (ValueError("no rtsp://ann:s3cret@10.0.0.7/x here"), "raised ValueError: no rtsp://***@10.0.0.7/x here ("),
+    ],
+)
+def test_whatever_a_plug_in_raises_is_one_line_without_passwords(raised: BaseException, words: str) -> None:
+    with pytest.raises(PluginError) as caught, blaming("sink.mine", Faulty()):
+        raise raised
+    assert words in str(caught.value)
+    assert "s3cret" not in caught.value.trace
+    assert type(raised).__name__ in caught.value.trace
+
+
+def test_who_stops_early_is_not_to_blame() -> None:
+    with pytest.raises(GeneratorExit), blaming("site.cameras.east", Faulty()):
+        raise GeneratorExit
+
+
+def test_a_sink_that_empties_what_it_gets_takes_nothing_from_the_others() -> None:
+    class Emptying(MemorySink):
+        def write(self, records: Any) -> None:
+            records.clear()
+
+    kept = MemorySink()
+
+    async def main() -> None:
+        await SinkFanout[None]({"kept": kept, "mine": Emptying()}).write([SIGHTING])
+
+    with pytest.raises(PluginError, match=r"sink\.mine .*write raised AttributeError"):
+        asyncio.run(main())
+    assert kept.records == [SIGHTING]

@@ -30,7 +30,7 @@ CASES: dict[str, tuple[list[Message], dict[str, object], str]] = {
     "a wrong name": (
         NOT_OF_NORD,
         {"camera_id": "nord"},
-        r"30 messages came, .*of other cameras \(20 of east, 10 of west\).*name the camera with \?camera=NAME",
+        r"30 messages came, .*of other cameras \(20 of east, 10 of west\).*name the camera with \?camera=(east|west)",
     ),
     "a start behind the last message": (
         [(None, jpeg(index), []) for index in range(5)],
