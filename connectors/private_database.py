@@ -43,6 +43,11 @@ class Database:
             self._connection.execute("PRAGMA synchronous = NORMAL")
             self._connection.execute("PRAGMA secure_delete = ON")
             self._connection.executescript(tables)
+        except PermissionError as error:
+            raise ConnectorError(
+                f"{path}: may not be written: {error.strerror}; for a finished run, copy its folder to where you may "
+                "write, and use the copy"
+            ) from error
         except (OSError, sqlite3.Error) as error:
             raise ConnectorError(f"{path}: cannot be opened: {error}; check permissions and free space") from error
 

@@ -6,7 +6,6 @@ compares its alerts with those of the same rules over the site's ground truth.
 """
 
 import argparse
-import getpass
 import json
 import os
 import sys
@@ -14,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from connectors.sinks.terminal import TerminalSink
+from pipeline.cli.operator_name import operator_name
 from pipeline.cli.scoring.alert_replay import replay, replay_truth
 from pipeline.config.composition import load_config
 from pipeline.core import Alert
@@ -96,7 +96,7 @@ def make_parser() -> argparse.ArgumentParser:
     tail.add_argument("--once", action="store_true", help="show the newest state of each alert, then end")
     ack = commands.add_parser("ack", help="acknowledge an alert")
     ack.add_argument("key", help="key of the alert, as tail shows it")
-    ack.add_argument("--by", default=getpass.getuser(), help="the operator; default %(default)s")
+    ack.add_argument("--by", default=operator_name(), help="the operator; default %(default)s")
     past = commands.add_parser("replay", help="show the alerts that rules raise over a past run")
     past.add_argument("output_dir", type=Path, help="folder of a run that has ended")
     past.add_argument("--rules", type=Path, help="YAML with site, alerts, alerting; default: the rules of the run")

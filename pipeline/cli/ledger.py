@@ -1,16 +1,17 @@
 """``passerby ledger``: reads and corrects the ledger of a run."""
 
 import argparse
-import getpass
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.cli.re_export import write_again
+from pipeline.cli.operator_name import operator_name
+from pipeline.cli.re_export import check_is_there, write_again
 from pipeline.cli.state_at_rest import forget, forget_everybody
 from pipeline.core import CommandKind, CorrectionCommand, TrackPart
-from pipeline.core.errors import ReidError
+from pipeline.core.errors import ConnectorError, ReidError
+from pipeline.core.sqlite_files import is_read_only
 from pipeline.ledger.apply import submit_command
 from pipeline.ledger.audit import write_audit
 from pipeline.ledger.commands import SubmittedCommand
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = make_parser()
     options = parser.parse_args(arguments)
     try:
+        check_is_there(options.ledger)
         code: int = options.do(options)
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -54,7 +56,7 @@ def make_parser() -> argparse.ArgumentParser:
         "export", "write each event as a row of a .csv or .parquet file; a later erasure rewrites it", _export
     )
     exported.add_argument("target", type=Path)
-    exported.add_argument("--by", default=getpass.getuser(), help="your name, for the audit; default %(default)s")
+    exported.add_argument("--by", default=operator_name(), help="your name, for the audit; default %(default)s")
     forgotten = command(
         "forget", "forget what people look like, so that a changed program can go on; numbers and events stay", _forget
     )
@@ -137,9 +139,18 @@ def _export(options: argparse.Namespace) -> int:
     count = export(reader, options.target)
     reader.close()
     target = str(options.target.resolve())
-    write_audit(
-        options.ledger, at=time.time(), by=options.by, action=EXPORTED, subject=target, reason=f"{count} events"
-    )
+    try:
+        write_audit(
+            options.ledger, at=time.time(), by=options.by, action=EXPORTED, subject=target, reason=f"{count} events"
+        )
+    except ConnectorError as error:
+        if not is_read_only(error.__cause__):
+            raise
+        print(
+            f"warning: {options.ledger}: may only be read, so its audit does not name {options.target}, and an erasure "
+            "will not reach that file",
+            file=sys.stderr,
+        )
     print(f"{options.target}: {count} events")
     return DONE
 

@@ -48,6 +48,7 @@ def re_export(folder: Path) -> list[str]:
         ConfigError: If the folder holds no run, or the run had no such sink.
         ConnectorError: If the run has not ended, or a sink cannot write.
     """
+    check_is_there(folder / "ledger.sqlite")
     reader = LedgerReader(folder / "ledger.sqlite")
     try:
         if is_being_written(reader.path):
@@ -62,6 +63,12 @@ def re_export(folder: Path) -> list[str]:
     finally:
         reader.close()
     return list(makers)
+
+
+def check_is_there(ledger: Path) -> None:
+    """Raise ``ConfigError`` if there is no ledger where the command line says."""
+    if not ledger.is_file():
+        raise ConfigError(f"{ledger}: expected a ledger, got no file; name the ledger.sqlite of a run, or its folder")
 
 
 def write_again(folder: Path, films: Sequence[Path]) -> str:

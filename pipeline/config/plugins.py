@@ -309,18 +309,17 @@ def _not_found(missing: str, module: str, key: str) -> ConfigError:
             "PYTHONPATH"
         )
     package = missing.split(".")[0]
-    if package in sys.stdlib_module_names:
-        return ConfigError(
-            f"{key}: {module} needs {missing}, a standard module that this Python does not have; run on a system and "
-            "a Python that have it, or choose another"
-        )
-    is_known = package in EXTRAS or package in OF_MMPOSE or module in EXTRAS_OF_MODULES
+    is_known = (
+        package in sys.stdlib_module_names or package in EXTRAS or package in OF_MMPOSE or module in EXTRAS_OF_MODULES
+    )
     command = install_command(package, module) if is_known else "install what provides it"
     return MissingDependencyError(f"{key}: {module} needs {package}, which is not installed; {command}")
 
 
 def install_command(package: str, module: str = "") -> str:
     """Return the command that installs a package which a module of this project needs."""
+    if package in sys.stdlib_module_names:
+        return "it is a standard module: use a Python and a system that have it"
     if package in OF_MMPOSE or module.startswith("models.pose.mmpose"):
         return "passerby doctor --install mmpose"
     return f"pip install '{EXTRAS_OF_MODULES.get(module, EXTRAS.get(package, package))}'"

@@ -64,13 +64,15 @@ def parse_camera(camera: object) -> Camera:
     there is also ``record``.
 
     Raises:
-        ValueError: If there is no URI, or two.
+        ValueError: If there is no URI, an empty one, or two.
     """
     block: Mapping[Any, Any] = camera if isinstance(camera, Mapping) else {"uri": camera}
     uris = [block[name] for name in ("uri", "detect") if block.get(name) is not None]
     if len(uris) != 1:
         raise ValueError(f"expected a uri, or detect and record, got {sorted(map(str, block))}")
     uri = str(uris[0])
+    if not uri.strip():
+        raise ValueError("expected an address, a file or a folder, got an empty text")
     options = {str(key): value for key, value in block.items() if key not in OF_EVERY_CAMERA}
     kind = str(block.get("source") or uri_kind(uri))
     return Camera(uri, kind, options, float(block.get("offset_s") or 0.0), block.get("record"))

@@ -17,6 +17,14 @@ FULL = frozenset(
 )
 """Codes of a call that could not write. Opening a file to read it writes, too: the index of its log, beside it."""
 
+PRIMARY = 0xFF
+"""Bits of a code of SQLite that name the kind of an error; the others say more about it."""
+
+
+def is_read_only(error: BaseException | None) -> bool:
+    """Return whether SQLite refused to write because the file or its folder may only be read."""
+    return (getattr(error, "sqlite_errorcode", None) or 0) & PRIMARY == sqlite3.SQLITE_READONLY
+
 
 def why_failed(path: Path, error: Exception, otherwise: str) -> str:
     """Return the message for an error.
@@ -24,10 +32,13 @@ def why_failed(path: Path, error: Exception, otherwise: str) -> str:
     Args:
         path: The file.
         error: What SQLite raised, or the operating system.
-        otherwise: What happened and what to do, unless the disk is full; without the file's name.
+        otherwise: What happened and what to do, unless the disk is full or the file may only be read; without the
+            file's name.
     """
     if getattr(error, "sqlite_errorcode", None) in FULL:
         return f"{path}: cannot be written: {error}; make room on the disk"
+    if is_read_only(error):
+        return f"{path}: may only be read, and this writes; copy its folder to where you may write, and use the copy"
     return f"{path}: {otherwise}"
 
 

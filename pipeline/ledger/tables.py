@@ -110,7 +110,9 @@ def check_schema(path: Path, database: sqlite3.Connection) -> None:
     try:
         row = database.execute("SELECT value FROM about WHERE key = 'schema'").fetchone()
     except sqlite3.Error as error:
-        raise ConnectorError(why_failed(path, error, f"cannot be opened as a ledger: {error}")) from error
+        is_other = str(error).startswith(("no such table", "no such column"))
+        got = "a file of SQLite that is none; name the ledger.sqlite of a run" if is_other else error
+        raise ConnectorError(why_failed(path, error, f"expected a ledger, got {got}")) from error
     schema = row[0] if row else "none"
     if schema != str(SCHEMA):
         raise ConnectorError(f"{path}: expected ledger schema {SCHEMA}, got {schema}; use another output_dir")

@@ -36,5 +36,5 @@ def test_text_and_films_follow_a_correction_that_came_after_the_run(
 
 
 def test_a_folder_that_is_no_run_is_one_clear_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(tmp_path)]) == 1
+    assert main([str(tmp_path)]) == 2
     assert "expected a ledger, got no file" in capsys.readouterr().err

@@ -203,6 +203,12 @@ def test_a_pipeline_is_of_named_cameras(cameras: Any) -> None:
         pipeline.Pipeline(cameras)
 
 
+@pytest.mark.parametrize("address", ["", "  ", {"uri": ""}], ids=repr)
+def test_an_empty_address_is_no_camera(address: object) -> None:
+    with pytest.raises(ConfigError, match=r"^site\.cameras\.west: expected an address, .*got an empty text"):
+        pipeline.Pipeline({"west": address}, "detector=yolox_onnx", find_people=lambda _: sv.Detections.empty())
+
+
 def test_what_a_matcher_refuses_leaves_no_trace() -> None:
     ann, bob = np.random.default_rng(0).normal(size=(2, 64))
     matcher = pipeline.open_matcher(["east", "west"], "matcher.leave_after_s=inf", *CALIBRATED)

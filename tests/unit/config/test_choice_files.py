@@ -80,6 +80,8 @@ def test_a_key_is_suggested_only_if_it_is_alike(key: str, meant: str) -> None:
 def test_a_standard_module_is_never_to_be_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, "asks_windows.py", b"import winreg\n\n\nclass Asking: ...\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(ConfigError, match=r"^sink\.mine: asks_windows needs winreg, a standard module that") as refused:
+    with pytest.raises(
+        ConfigError, match=r"^sink\.mine: asks_windows needs winreg, .*it is a standard module"
+    ) as refused:
         build({"_target_": "asks_windows.Asking"}, "sink.mine", allow=["asks_windows"])
-    assert "install" not in str(refused.value)
+    assert "pip" not in str(refused.value)

@@ -106,7 +106,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_a_ledger_is_refused(tmp_path: Path) -> None:
     sqlite3.connect(tmp_path / "ledger.sqlite").execute("CREATE TABLE other (x)").connection.close()
-    with pytest.raises(ConnectorError, match="cannot be opened as a ledger: no such table: about"):
+    with pytest.raises(ConnectorError, match="expected a ledger, got a file of SQLite that is none; name"):
         LedgerReader(tmp_path / "ledger.sqlite")
 
 
