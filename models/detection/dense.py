@@ -6,6 +6,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+MAX_SHARE = 2.0
+"""A coordinate in shares of the input stays below this. Larger takes more boxes in pixels for shares."""
+
+LIKE_CELLS = 0.9
+"""Correlation of centres and cells from which centres lie on them. Larger finds fewer networks with boxes in shares."""
+
 
 @dataclass(frozen=True, slots=True)
 class Grid:
@@ -51,6 +57,19 @@ class Grid:
 
         Centres stay near their cells and offsets near 0, whatever the picture shows.
         """
-        middles = (self.cells + np.float32(0.5)) * self.strides
+        middles = self._middles()
         from_cell = np.abs(rows[:, :2] - middles) / self.strides
         return bool(np.median(from_cell) < np.median(np.abs(rows[:, :2])))
+
+    def is_in_shares(self, rows: NDArray[np.float32], input_hw: tuple[int, int]) -> bool:
+        """Return whether rows hold centres in shares of the input: one a cell, shape ``(A, 4+)``.
+
+        Centres in shares rise with the cells; offsets, which are as small, do not.
+        """
+        if np.abs(rows[:, :2]).max() > MAX_SHARE or (np.ptp(rows[:, :2], axis=0) == 0).any():
+            return False
+        shares = self._middles() / np.array(input_hw[::-1])
+        return all(np.corrcoef(rows[:, axis], shares[:, axis])[0, 1] > LIKE_CELLS for axis in (0, 1))
+
+    def _middles(self) -> NDArray[np.float32]:
+        return (self.cells + np.float32(0.5)) * self.strides

@@ -26,6 +26,9 @@ Read = Callable[[Mapping[str, Array], int, float], Rows]
 _LISTED_SIDES = 1.5
 """A listed box whose numbers all stay below this is in shares of the input, not in pixels."""
 
+_COCO = 80
+"""Classes of the data set that networks are usually trained with."""
+
 _NUM_QUERIES = range(50, 1001)
 """DETR's kind answers with 100 to 900 rows; a grid of an input of 256 pixels has 1,344."""
 
@@ -68,17 +71,20 @@ class Head:
     person_label: int = 0
 
 
-def recognise(outputs: Mapping[str, Array], input_hw: tuple[int, int], *, is_detr: bool = False) -> Head | None:
+def recognise(
+    outputs: Mapping[str, Array], input_hw: tuple[int, int], *, is_detr: bool = False, num_classes: int = _COCO
+) -> Head | None:
     """Return the head whose layout the outputs have; None if it is none that is known.
 
     Args:
         outputs: Of a run on one picture, by name, in the network's order.
         input_hw: Height and width of that picture.
         is_detr: The file's own metadata say that it is of DETR's kind.
+        num_classes: How many classes the file's own metadata name, if they do.
     """
     if len(outputs) == 1:
         ((name, array),) = outputs.items()
-        return _recognise_single(name, array, input_hw, is_detr=is_detr)
+        return _recognise_single(name, array, input_hw, is_detr=is_detr, num_classes=num_classes)
     if {"labels", "boxes", "scores"} <= outputs.keys():
         return Head("RT-DETR, D-FINE or DEIM", RGB_1, is_final=True, read=_read_selected)
     if len(outputs) == 2:
@@ -86,7 +92,9 @@ def recognise(outputs: Mapping[str, Array], input_hw: tuple[int, int], *, is_det
     return None
 
 
-def _recognise_single(name: str, array: Array, input_hw: tuple[int, int], *, is_detr: bool) -> Head | None:
+def _recognise_single(
+    name: str, array: Array, input_hw: tuple[int, int], *, is_detr: bool, num_classes: int
+) -> Head | None:
     if array.ndim == 2 and array.shape[1] == 7:
         return Head("YOLOv7 with suppression inside", RGB_1, is_final=True, read=_Batched(name).read)
     if array.ndim != 3 or array.shape[0] != 1:
@@ -100,8 +108,10 @@ def _recognise_single(name: str, array: Array, input_hw: tuple[int, int], *, is_
         if rows == 3 * len(grid) and values >= 6:
             return Head("YOLOv5 or YOLOv7", RGB_1, is_final=False, read=_Anchors(name, None).read)
         if rows == len(grid) and values >= 6:
+            if grid.is_in_shares(array[0], input_hw):
+                return None
             if grid.is_decoded(array[0]):
-                return Head("YOLOv6", RGB_1, is_final=False, read=_Anchors(name, None).read)
+                return _recognise_decoded(name, array[0], num_classes)
             return Head("YOLOX", BGR_255, is_final=False, read=_Anchors(name, grid).read)
     if values == 6:
         # Rows of zeros are padding: they say nothing.
@@ -110,6 +120,20 @@ def _recognise_single(name: str, array: Array, input_hw: tuple[int, int], *, is_
         return Head("YOLOv10 or YOLO26, chosen inside", RGB_1, is_final=True, read=Listed(name, None).read)
     if values > 6 and rows in _NUM_QUERIES and _are_shares(array):
         return Head("RT-DETR", RGB_1, is_final=True, read=_Queries(name, name, input_hw).read)
+    return None
+
+
+def _recognise_decoded(name: str, rows: Array, num_classes: int) -> Head | None:
+    """Return the head of decoded rows, one a cell: with a column of objectness, or YOLOv8's turned round.
+
+    The fifth number is small on a grey picture in both, so only the number of classes tells, or that YOLOv6 writes the
+    same objectness into all rows.
+    """
+    if rows.shape[1] == 4 + num_classes:
+        turned = "YOLOv8 to YOLOv12 or YOLO26, without suppression, one row an anchor"
+        return Head(turned, RGB_1, is_final=False, read=Columns(name, is_turned=True).read)
+    if rows.shape[1] == 5 + num_classes or (rows[0, 4] > 0 and np.ptp(rows[:, 4]) == 0):
+        return Head("YOLOv6", RGB_1, is_final=False, read=_Anchors(name, None).read)
     return None
 
 
@@ -151,13 +175,16 @@ class _Anchors:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """One column an anchor: box, then classes."""
+    """One column an anchor: box, then classes. Turned round it is one row an anchor."""
 
     name: str
+    is_turned: bool = False
 
     def read(self, outputs: Mapping[str, Array], label: int, min_score: float) -> Rows:
         """Return the rows of one class, as ``Read``."""
         (columns,) = outputs[self.name]
+        if self.is_turned:
+            columns = columns.T
         scores = columns[4 + label]
         found = np.flatnonzero(scores >= min_score)
         return to_xyxy(columns[:4, found].T), scores[found]

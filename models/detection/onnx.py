@@ -14,6 +14,7 @@ from models.backends.network import Array, Port, list_ports
 from models.backends.network_file import NetworkFile
 from models.backends.onnx_runtime import OnnxRuntimeNetwork
 from models.detection.boxes import check_size, to_frame
+from models.detection.dense import MAX_SHARE
 from models.detection.heads import Head, PixelRange, recognise
 from models.detection.nms import suppress
 from models.detection.self_test import PADDING, SURE_SCORE, find_pixel_range, load_people
@@ -113,13 +114,21 @@ class OnnxDetector:
 
     def _check_input(self) -> None:
         picture = self._network.inputs[0]
-        if not picture.fits(1, 3, *self.input_hw) or picture.dtype not in ("float32", "float16"):
-            taken = list(picture.shape[2:]) if picture.fits(1, 3, None, None) else None
-            remedy = f"set 'detector.input_hw={taken}'" if taken else "export it with a batch of 1"
-            raise WeightsError(
-                f"{self._network.path}: expected a network of one picture {(1, 3, *self.input_hw)} of float32 or "
-                f"float16, got {list_ports(self._network.inputs)}; {remedy}"
-            )
+        has_size = picture.fits(1, 3, *self.input_hw)
+        if has_size and picture.dtype in ("float32", "float16"):
+            return
+        if has_size:
+            remedy = f"export it with an input of float32: {picture.dtype} cannot be scaled to what it was trained with"
+        elif picture.fits(1, 3, None, None):
+            remedy = f"set 'detector.input_hw={list(picture.shape[2:])}'"
+        elif picture.fits(1, None, None, 3):
+            remedy = "export it with the colours before height and width"
+        else:
+            remedy = "export it with a batch of 1"
+        raise WeightsError(
+            f"{self._network.path}: expected a network of one picture {(1, 3, *self.input_hw)} of float32 or "
+            f"float16, got {list_ports(self._network.inputs)}; {remedy}"
+        )
 
     def _recognise(self) -> Head:
         grey = np.full((1, 3, *self.input_hw), PADDING / 255, np.float32)
@@ -129,19 +138,28 @@ class OnnxDetector:
                 f"{self._network.path}: expected numbers for a grey picture, got NaN or infinity; export it again, in "
                 "float32 if it is in float16"
             )
-        head = recognise(outputs, self.input_hw, is_detr="RTDETR" in self._network.metadata.get("head", ""))
+        is_detr = "RTDETR" in self._network.metadata.get("head", "")
+        names = _class_names(self._network.metadata.get("names", ""))
+        known = {"num_classes": len(names)} if names else {}
+        head = recognise(outputs, self.input_hw, is_detr=is_detr, **known)
         if head is None:
             shapes = ", ".join(f"{name} {array.shape}" for name, array in outputs.items())
             raise WeightsError(
                 f"{self._network.path}: expected the outputs of YOLOX, YOLOv5 to v12, YOLO26, RT-DETR, D-FINE, RF-DETR "
                 f"or RTMDet for {self.input_hw[0]}x{self.input_hw[1]} pixels, got {shapes}; export it as its authors "
-                "do, for detection, with a batch of 1"
+                "do, for detection, with a batch of 1 and boxes in pixels of the input"
             )
         logger.info("%s: taken for a network of %s", self._network.path.name, head.name)
         return head
 
     def _check_pixels(self, chosen: PixelRange) -> None:
         people = load_people(self.input_hw)
+        boxes_xyxy, _ = self.head.read(self._run(chosen.scaling()(people[None])), self._person_label, 0.0)
+        if 0 < np.abs(boxes_xyxy).max(initial=0) < MAX_SHARE:
+            raise WeightsError(
+                f"{self._network.path}: expected boxes in pixels of the input, as networks of {self.head.name} give, "
+                f"got none that reaches {MAX_SHARE:g}, so they are in shares of it; export it with boxes in pixels"
+            )
 
         def count(pixels: PixelRange) -> int:
             outputs = self._run(pixels.scaling()(people[None]))

@@ -54,6 +54,9 @@ def locate_weights(
     places = _places(name, weights_dir, is_known=name in known)
     path = next((place for place in places if place.is_file()), None)
     revision = 0
+    folder = next((place for place in places if place.is_dir()), None)
+    if path is None and folder is not None:
+        raise WeightsError(f"{folder}: expected a file with weights, got a folder; name the file in it")
     if path is None:
         path = _download(name, entry, expected, places)
     elif expected:

@@ -20,9 +20,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from models.weights.store import cache_folder
+from pipeline.config.choice_files import check_choice_files, not_text
 from pipeline.config.messages import RENAMED, message_of, unknown_key, unknown_keys
 from pipeline.config.overrides import Change, Overrides, quoted, read_overrides
-from pipeline.config.plugins import SEVERAL
 from pipeline.config.schema import PipelineConfig, TruthConfig
 from pipeline.core.camera_uri import are_rendered
 from pipeline.core.errors import USER_INFO, ConfigError
@@ -80,7 +80,7 @@ def load_config(words: Sequence[str]) -> PipelineConfig:
         for_hydra.insert(0, f"site={site_of(overrides.cameras)}")
     if own:
         for_hydra.append(f"hydra.searchpath=[{', '.join(quoted(f'file://{folder}') for folder in own)}]")
-    _check_one_of_a_name(overrides, folders)
+    check_choice_files(overrides.words, folders)
     ConfigStore.instance().store(name="schema", node=PipelineConfig)
     try:
         OmegaConf.register_new_resolver("root", lambda: str(CONFIGS.parent), replace=True)
@@ -109,34 +109,8 @@ def load_config(words: Sequence[str]) -> PipelineConfig:
         return _typed(composed)
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         raise ConfigError(_masked(message_of(error, folders))) from error
-
-
-def _check_one_of_a_name(overrides: Overrides, folders: Sequence[Path]) -> None:
-    """Raise ``ConfigError`` if two chosen files name their plug-ins alike: hydra would mix the two."""
-    for word in overrides.words:
-        kind, _, choices = word.partition("=")
-        if kind not in SEVERAL or not choices.startswith("["):
-            continue
-        found: dict[str, Path] = {}
-        for choice in (each.strip(" '\"") for each in choices.strip("[]").split(",")):
-            files = [folder / kind / f"{choice}.yaml" for folder in folders]
-            for path in [path for path in files if path.is_file()]:
-                for name in _names_in(path):
-                    if name in found:
-                        raise ConfigError(
-                            f"{kind}.{name}: expected one of that name, got two, in {found[name]} and {path}; give "
-                            "yours another name, in the YAML and of the file"
-                        )
-                    found[name] = path
-
-
-def _names_in(path: Path) -> list[str]:
-    """Return the keys of a YAML file; none if it has none."""
-    try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return []  # hydra says what is wrong with it
-    return [str(name) for name in loaded if name not in ("defaults", "_target_")] if isinstance(loaded, dict) else []
+    except UnicodeDecodeError as error:
+        raise ConfigError(not_text(error, folders)) from error
 
 
 def site_of(cameras: Mapping[str, object]) -> str:
@@ -162,7 +136,7 @@ def load_written(path: Path) -> PipelineConfig:
         merged = OmegaConf.merge(OmegaConf.structured(PipelineConfig), defaults, OmegaConf.load(path))
         assert isinstance(merged, DictConfig)
         return _typed(merged)
-    except (OSError, OmegaConfBaseException, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, OmegaConfBaseException, yaml.YAMLError) as error:
         got = _masked(message_of(error, []))
         raise ConfigError(f"{path}: expected the configuration of a run, got {got}") from error
 

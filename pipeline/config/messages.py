@@ -158,10 +158,22 @@ def unknown_key(key: str, configs: Sequence[Path]) -> str:
                 return f"{key}: {name} has no key {wanted[0]}; {remedy}"
             return f"{key}: {name} is not chosen; add it to {group}=[…]"
         return unknown_choice(key, name, known)
-    near = get_close_matches(key, list(_keys(PipelineConfig)), n=1)
+    near = _nearest_key(key, list(_keys(PipelineConfig)))
     return (
         f"{key}: there is no such key{f'; did you mean {near[0]}?' if near else ''}; passerby run --cfg job shows all"
     )
+
+
+def _nearest_key(key: str, known: Sequence[str]) -> list[str]:
+    """Return the key that was probably meant: one of the same block with a like last word, else one like the whole.
+
+    Keys of one block share its name, which says nothing about the last word.
+    """
+    block, _, last = key.rpartition(".")
+    beside = [name.rpartition(".")[2] for name in known if name.rpartition(".")[0] == block]
+    if beside:
+        return [f"{block}.{near}" if block else near for near in get_close_matches(last, beside, n=1)]
+    return get_close_matches(key, known, n=1, cutoff=0.8)
 
 
 def _options(group: str, name: str, configs: Sequence[Path]) -> list[str]:

@@ -6,6 +6,7 @@ Every mistake shows on the driver in the first second, not on a GPU node ten min
 import difflib
 import importlib
 import inspect
+import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -308,6 +309,11 @@ def _not_found(missing: str, module: str, key: str) -> ConfigError:
             "PYTHONPATH"
         )
     package = missing.split(".")[0]
+    if package in sys.stdlib_module_names:
+        return ConfigError(
+            f"{key}: {module} needs {missing}, a standard module that this Python does not have; run on a system and "
+            "a Python that have it, or choose another"
+        )
     is_known = package in EXTRAS or package in OF_MMPOSE or module in EXTRAS_OF_MODULES
     command = install_command(package, module) if is_known else "install what provides it"
     return MissingDependencyError(f"{key}: {module} needs {package}, which is not installed; {command}")

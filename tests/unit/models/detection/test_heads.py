@@ -125,6 +125,40 @@ def test_dense_heads_need_suppression(layout: str) -> None:
     assert not head.is_final
 
 
+def test_a_yolov8_network_turned_round_has_no_objectness() -> None:
+    head = recognise({"output0": dense(len(CELLS))[None]}, HW)
+    assert head is not None
+    boxes_xyxy, scores = head.read({"output0": dense(len(CELLS))[None]}, 0, 0.1)
+    np.testing.assert_allclose(boxes_xyxy, [PERSON_XYXY], atol=1e-4)
+    np.testing.assert_allclose(scores, [0.8], atol=1e-6)
+
+
+def test_the_number_of_classes_tells_whether_there_is_objectness() -> None:
+    rows = dense(len(CELLS))[:, : 4 + 3]
+    turned, with_one = recognise({"a": rows[None]}, HW, num_classes=3), recognise({"a": rows[None]}, HW, num_classes=2)
+    assert turned is not None
+    assert with_one is not None
+    assert "YOLOv8" in turned.name
+    assert "YOLOv6" in with_one.name
+
+
+def test_a_number_of_classes_that_nobody_states_is_not_guessed() -> None:
+    assert recognise({"a": dense(len(CELLS))[None, :, : 4 + 3]}, HW) is None
+
+
+def test_the_same_objectness_everywhere_is_yolov6() -> None:
+    head = recognise({"a": with_objectness(dense(len(CELLS)))[None, :, : 5 + 3]}, HW)
+    assert head is not None
+    assert head.name == "YOLOv6"
+
+
+@pytest.mark.parametrize("with_more", [False, True], ids=["turned yolov8", "yolov6"])
+def test_one_row_a_cell_in_shares_is_not_taken_for_offsets(with_more: bool) -> None:
+    rows = dense(len(CELLS))
+    rows[:, :4] /= SHARES
+    assert recognise({"a": (with_objectness(rows) if with_more else rows)[None]}, HW) is None
+
+
 def test_a_yolox_network_with_one_class_is_no_list_of_boxes() -> None:
     head = recognise({"output": yolox()[None, :, :6]}, HW)
     assert head is not None

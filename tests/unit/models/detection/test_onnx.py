@@ -134,6 +134,45 @@ def test_a_network_for_another_size_is_refused(tmp_path: Path) -> None:
         make_detector(make_network(tmp_path / "net.onnx", {}), input_hw=(96, 64))
 
 
+def make_answering_network(path: Path, answer: np.ndarray, dtype: int = TensorProto.FLOAT) -> Path:
+    """A network for 64x64 pixels that says the same of every picture: this."""
+    nodes = [
+        helper.make_node("Cast", ["images"], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["numbers"], ["mean"], keepdims=0),
+        helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
+        helper.make_node("Add", ["table", "nothing"], ["output"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("images", dtype, [1, 3, 64, 64])],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, answer.shape)],
+        [numpy_helper.from_array(answer, "table"), numpy_helper.from_array(np.zeros((), np.float32), "zero")],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
+    return path
+
+
+def test_a_network_that_takes_whole_numbers_is_refused_for_them(tmp_path: Path) -> None:
+    network = make_answering_network(tmp_path / "net.onnx", make_table({}), TensorProto.UINT8)
+    with pytest.raises(WeightsError, match=r"got images uint8 \(1, 3, 64, 64\); export it with an input of float32"):
+        make_detector(network)
+
+
+@pytest.mark.parametrize("rows", [84, 4 + 1], ids=str)
+def test_boxes_in_shares_where_pixels_are_usual_are_refused(tmp_path: Path, rows: int) -> None:
+    columns = np.full((1, rows, NUM_ANCHORS), 0.5, np.float32)
+    network = make_answering_network(tmp_path / "net.onnx", columns)
+    with pytest.raises(WeightsError, match=r"expected boxes in pixels of the input.*; export it with boxes in pixels"):
+        make_detector(network)
+
+
+def test_a_folder_with_the_name_of_a_network_is_said_to_be_one(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").mkdir()
+    with pytest.raises(WeightsError, match=r"net\.onnx: expected a file with weights, got a folder; name the file"):
+        make_detector(tmp_path / "net.onnx")
+
+
 def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_text("not a network")
     with pytest.raises(WeightsError, match=r"net\.onnx: expected a network"):
