@@ -144,8 +144,10 @@ class TopicReading:
                 # says so itself, and ``poll`` goes on where it can.
                 is_common = not isinstance(start, Mapping) and len(self._partitions) > 1
                 self._seek_within(number, offset, first[number], end[number] if is_common else max(offset, end[number]))
+            elif offset == "earliest":
+                self._seek_within(number, 0, first[number], end[number])
             else:
-                self._consumer.seek(self._at(number), first[number] if offset == "earliest" else end[number])
+                self._consumer.seek(self._at(number), end[number])
         if isinstance(start, str) and start not in ("earliest", "latest"):
             wanted = {self._at(number): timestamp_ms(start) for number in self._partitions}
             for where, found in self._consumer.offsets_for_times(wanted).items():
@@ -295,7 +297,10 @@ class TopicReading:
         """Move to an offset, or to the nearest one that the partition holds."""
         if offset < first:
             self.num_missed += first - offset
-            logger.warning(
+            logger.log(
+                logging.WARNING
+                if offset
+                else logging.INFO,  # that a topic is older than what it holds is as it should be
                 "topic %s, partition %d: %d messages were deleted by the broker before they were read; going on at %d",
                 self._topic,
                 partition,

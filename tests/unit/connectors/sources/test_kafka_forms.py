@@ -191,12 +191,15 @@ def delete_before(broker: Broker, topic: str, offset: int) -> None:
         admin.delete_records({TopicPartition(topic, 0): offset})
 
 
-def test_a_start_that_the_broker_has_deleted_goes_on_at_the_first_message_there_is(broker: Broker, topic: str) -> None:
+@pytest.mark.parametrize("start", [0, "earliest"])
+def test_a_start_that_the_broker_has_deleted_goes_on_at_the_first_message_there_is(
+    broker: Broker, topic: str, start: int | str
+) -> None:
     if broker.is_tansu:
         pytest.skip("Tansu deletes no records")
     broker.write(topic, [*map(frame_message, frames(30)), end_message()])
     delete_before(broker, topic, 10)
-    source = make_source(broker, topic, start=0)
+    source = make_source(broker, topic, start=start)
     assert [index for index, _ in stamps(source)] == list(range(10, 30))
     assert source.num_missed == 10
 
