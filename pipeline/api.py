@@ -19,6 +19,7 @@ from pipeline.camera.detection import letterbox
 from pipeline.config.composition import load_config, site_of
 from pipeline.config.plan import make_plan, matcher_factory
 from pipeline.config.schema import PipelineConfig
+from pipeline.config.validation import check_ranges
 from pipeline.core import (
     Correction,
     Detections,
@@ -149,6 +150,7 @@ def open_matcher(cameras: Sequence[str], *overrides: str) -> Matcher:
     _check_names("cameras", names)
     config = _config(overrides)
     config.site.cameras = dict.fromkeys(names, "")
+    check_ranges(config)
     return matcher_factory(config, cameras=names)()
 
 

@@ -16,7 +16,7 @@ from pipeline.cli.scoring.truth import score_run, true_tables
 from pipeline.cli.stop_signals import stop_on_signals
 from pipeline.config.changed_keys import changed_keys
 from pipeline.config.composition import CONFIGS, load_config, to_yaml
-from pipeline.config.plan import is_elsewhere, make_plan
+from pipeline.config.plan import check_values, is_elsewhere, make_plan
 from pipeline.config.plugins import check_outside
 from pipeline.config.schema import PipelineConfig
 from pipeline.core import Source
@@ -109,7 +109,9 @@ def show(words: list[str]) -> int:
     try:
         if kind != "job":
             raise ConfigError(f"{option}: expected job, the configuration of the run, got {kind or 'nothing'}")
-        print(to_yaml(load_config([*rest[:at], *rest[at + (1 if equals else 2) :]])), end="")
+        config = load_config([*rest[:at], *rest[at + (1 if equals else 2) :]])
+        check_values(config)
+        print(to_yaml(config), end="")
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -66,15 +66,10 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
     """
     if not config.site.cameras:
         raise ConfigError("site.cameras: expected at least one, got none; 'site.cameras={east: /a/east.mp4}'")
-    check_ranges(config)
+    check_values(config)
     is_here = not is_elsewhere(config)
     if is_here:
         _check_weights_dir(config.weights_dir)
-    for kind in SEVERAL:
-        check_named(kind, getattr(config, kind))
-    _check_names(config.site)
-    check_places(vars(config.site), config.alerts)
-    _topology(config.site)  # a mistake shows here, and not only in the process that needs it
     make = partial(build, allow=config.allow_plugins)
     make_source = partial(build_source, allow=config.allow_plugins)
     make_network = partial(make, preflight=is_here)  # elsewhere, the constructor raises the same where it works
@@ -140,6 +135,24 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
         output_dir=output_dir,
         resume=config.resume,
     )
+
+
+def check_values(config: PipelineConfig) -> None:
+    """Check what needs no file, device or network: numbers, names, sizes, and what the site says of its cameras.
+
+    Raises:
+        ConfigError: Names the key.
+    """
+    check_ranges(config)
+    for kind in SEVERAL:
+        check_named(kind, getattr(config, kind))
+    _check_names(config.site)
+    check_places(vars(config.site), config.alerts)
+    _topology(config.site)  # a mistake shows here, and not only in the process that needs it
+    _ground(config.site)
+    _size_hw(config.detector.get("input_hw"), "detector.input_hw")
+    _size_hw(config.buffer.crop_size_hw, "buffer.crop_size_hw")
+    _replay_speed(config.replay.speed)
 
 
 def matcher_factory(config: PipelineConfig, *, cameras: Sequence[str] | None = None) -> Callable[[], Matcher]:

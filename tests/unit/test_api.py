@@ -203,6 +203,11 @@ def test_a_pipeline_is_of_named_cameras(cameras: Any) -> None:
         pipeline.Pipeline(cameras)
 
 
+def test_a_number_out_of_range_is_refused_by_a_matcher() -> None:
+    with pytest.raises(ConfigError, match=r"^matcher\.leave_after_s: expected .*, got -1; correct it"):
+        pipeline.open_matcher(["east"], "matcher.leave_after_s=-1")
+
+
 @pytest.mark.parametrize("address", ["", "  ", {"uri": ""}], ids=repr)
 def test_an_empty_address_is_no_camera(address: object) -> None:
     with pytest.raises(ConfigError, match=r"^site\.cameras\.west: expected an address, .*got an empty text"):

@@ -17,6 +17,31 @@ def test_the_configuration_is_printed_with_its_secrets_masked(capsys: pytest.Cap
     assert yaml.safe_load(printed)["replay"]["speed"] == 2
 
 
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("site.leave_after_s=-1", "leave_after_s: expected "),
+        ("replay.speed=0", "replay.speed: expected max or a number above 0, got 0"),
+        ("detector.input_hw=[640]", "detector.input_hw: expected height and width in pixels, got [640]"),
+        ("site.overlaps=[[east, absent]]", "site.overlaps: expected two of "),
+        ("site.ground={east: [[1, 0], [0, 1]]}", "site.ground.east: expected a camera of "),
+        ("runtime.kind=other", "runtime.kind: expected one of inline, ray, got other"),
+    ],
+)
+def test_what_a_run_refuses_by_its_value_is_not_printed(
+    word: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert show(["site=demo", word, "--cfg", "job"]) == 2
+    printed = capsys.readouterr()
+    assert said in printed.err
+    assert printed.out == ""
+
+
+def test_a_place_without_cameras_can_be_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert show(["site=empty", "--cfg", "job"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["site"]["cameras"] == {}
+
+
 @pytest.mark.parametrize("words", [["--cfg", "hydra"], ["--cfg=all"], ["-c"]])
 def test_only_the_configuration_of_the_run_can_be_printed(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert show(words) == 2

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from pipeline.config.composition import load_config
@@ -87,8 +88,11 @@ def test_the_plug_ins_of_the_integrators_guide_keep_their_contracts(tmp_path: Pa
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True, parents=True)
         path.write_text(text.replace("people.txt", f"{tmp_path}/people.txt"))
-    kinds = ("alerts", "detector", "embedder", "sink")
-    done = contract(tmp_path, *(f"--plugin={kind}=mine" for kind in kinds))
+    pictures = np.random.default_rng(0).integers(0, 256, (30, 24, 32, 3), np.uint8)
+    np.save(tmp_path / "lab.npy", pictures)
+    kinds = ("alerts", "detector", "embedder", "sink", "source")
+    camera = f"--camera=arrays://{tmp_path}/lab.npy"
+    done = contract(tmp_path, camera, *(f"--plugin={kind}=mine" for kind in kinds))
     assert done.returncode == 0, done.stdout[-3000:]
     assert not [kind for kind in kinds if f"test_{kind}.py" not in done.stdout]
 
