@@ -224,9 +224,15 @@ def _size_input(port: Port, input_hw: tuple[int, int], path: Path) -> Array:
 
 
 def _class_names(text: str) -> dict[int, str]:
-    """Return what the metadata of an export say about classes: number to name; nothing if they say nothing."""
+    """Return what the metadata of an export say about classes: number to name; nothing if they say nothing.
+
+    An export of a network whose classes nobody named calls them 0, 1, 2 … or class0, class1, class2 ….
+    """
     try:
         names = ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return {}
-    return {int(number): str(name) for number, name in names.items()} if isinstance(names, dict) else {}
+    if not isinstance(names, dict):
+        return {}
+    found = {int(number): str(name) for number, name in names.items()}
+    return {} if all(name in (str(number), f"class{number}") for number, name in found.items()) else found

@@ -256,6 +256,14 @@ def test_a_file_whose_classes_are_no_people_is_refused_until_one_is_chosen(tmp_p
     assert len(make_detector(network, person_label=3).detect([WHITE])[0]) == 1
 
 
+@pytest.mark.parametrize("name", ["{}", "class{}"])
+def test_names_that_are_only_numbers_say_nothing(tmp_path: Path, name: str) -> None:
+    names = str({number: name.format(number) for number in range(4)})
+    network = make_selecting_network(tmp_path / "net.onnx", names=names)
+    assert len(make_detector(network).detect([WHITE])[0]) == 0
+    assert len(make_detector(network, person_label=3).detect([WHITE])[0]) == 1
+
+
 def test_a_network_that_answers_with_no_numbers_is_refused(tmp_path: Path) -> None:
     network = make_network(tmp_path / "net.onnx", {0: [np.nan] * 85})
     with pytest.raises(WeightsError, match="got NaN or infinity"):
