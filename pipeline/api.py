@@ -310,7 +310,7 @@ def _check_names(argument: str, names: Iterable[object]) -> None:
 
 def _check(argument: str, expected: str, got: object, is_right: object) -> None:
     """Raise ``DataError`` that names an argument, unless it is right."""
-    if not is_right or (isinstance(got, bool) and argument != "is_last"):
+    if not is_right or isinstance(got, bool):
         raise DataError(f"{argument}: expected {expected}, got {' '.join(f'{got!r}'.split()):.80}")
 
 

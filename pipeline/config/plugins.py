@@ -16,7 +16,7 @@ from types import UnionType
 from typing import Any, Unpack, get_args, get_origin, get_type_hints
 
 from pipeline.core.camera_uri import file_path, parse_camera
-from pipeline.core.errors import ConfigError, MissingDependencyError, blaming
+from pipeline.core.errors import ConfigError, MissingDependencyError, blaming, in_a_line
 from pipeline.core.plugin_contract import check_class
 
 ALLOWED = ("models.", "connectors.", "pipeline.alerts.")
@@ -286,8 +286,8 @@ def _import(target: str, key: str, prefixes: tuple[str, ...]) -> Callable[..., A
         if isinstance(error, SyntaxError):
             place = f"{error.filename}:{error.lineno}"
         raise ConfigError(
-            f"{key}._target_: importing {module_name} raised {' '.join(f'{type(error).__name__}: {error}'.split())} "
-            f"({place}); correct it, or choose another"
+            f"{key}._target_: importing {module_name} raised {in_a_line(error)} ({place}); correct it, or choose "
+            "another"
         ) from error
     plugin = getattr(module, class_name, None)
     if not inspect.isclass(plugin):

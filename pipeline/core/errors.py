@@ -182,16 +182,20 @@ def _fault(key: str, plugin: object, error: BaseException) -> PluginError:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename == getattr(sys.modules[kind.__module__], "__file__", None)]
     at = (own or frames)[-1]
+    return PluginError(
+        f"{key} ({plugin_name(plugin)}): {own[0].name if own else 'a call of it'} raised {in_a_line(error)} "
+        f"({at.filename}:{at.lineno}); correct it, or choose another",
+        without_users("".join(traceback.format_exception(error))),
+    )
+
+
+def in_a_line(error: BaseException) -> str:
+    """Return the kind and the text of anybody's error, without users and passwords of addresses."""
     try:
         text = f"{type(error).__name__}: {error}"
     except Exception:  # it cannot even be printed
         text = type(error).__name__
-    text = without_users(" ".join(text.removesuffix(": ").split()))
-    return PluginError(
-        f"{key} ({plugin_name(plugin)}): {own[0].name if own else 'a call of it'} raised {text} "
-        f"({at.filename}:{at.lineno}); correct it, or choose another",
-        without_users("".join(traceback.format_exception(error))),
-    )
+    return without_users(" ".join(text.removesuffix(": ").split()))
 
 
 def without_users(text: str) -> str:

@@ -23,6 +23,7 @@ Made = TypeVar("Made")
 Answer = TypeVar("Answer")
 
 INTERFACES: dict[str, Any] = {
+    "alert_clips": Monitor,
     "alert_pictures": Monitor,
     "alerts": AlertRule,
     "detector": Detector,

@@ -44,7 +44,7 @@ def install() -> None:
     """
     check_pip("gpu")
     print(
-        "CUDA's libraries need about 3 GB. A later pip install of Passerby undoes this: run it again then", flush=True
+        "CUDA's libraries need about 3.5 GB. A later pip install of Passerby undoes this: run it again then", flush=True
     )
     for step in steps():
         take("gpu", step)
