@@ -145,10 +145,8 @@ class OccupancyRule:
                 since, shown = None, {}
 
     def _report(self, place: str, excess: Gathering, track: TrackId | None, *, is_over: bool) -> Alert:
-        message, severity = (
-            f"More than {self._limit(place)} people {self._do} in {place!r}.",
-            self._zones[place].severity,
-        )
+        message = f"More than {self._limit(place)} people {self._do} in {place!r}."
+        severity = self._zones[place].severity
         return self._builder.build_gathering(
             excess, track=track, place=place, message=message, is_over=is_over, severity=severity
         )
