@@ -122,7 +122,7 @@ def _jpeg_scan(data: bytes) -> int | None:
 
 
 def _is_film(data: bytes) -> bool:
-    """Return whether a WebP or PNG is animated. WebP container specification, 2; PNG specification, third edition, 11."""
+    """Return whether a WebP or PNG is animated. WebP container specification; PNG specification 3, section 11."""
     is_webp = data[:4] == b"RIFF" and data[8:16] == b"WEBPVP8X" and int.from_bytes(data[20:21]) & 2 > 0
     is_png = data.startswith(b"\x89PNG") and 0 < data.find(b"acTL") < data.find(b"IDAT")
     return is_webp or is_png
