@@ -3,9 +3,9 @@
 By default glibc hands blocks of this size back to the system, and every page of the next picture is a fault that the
 system answers with a page of zeros: 1,000 faults for a picture of 1920x1080, a third of the time that decoding takes.
 
-Nor does it share what it keeps between threads: each of its arenas, eight a processor, keeps the most that its threads
-ever needed. With 15 arenas, four cameras used 169 MB after 15 s and 179 MB after 400 s, and what was free grew from 74 to
-188 MB; with two it was 80 MB after 300 s.
+Nor does it share between threads what it keeps: each of its arenas, eight a processor, keeps the most that its threads
+ever needed. With 15 arenas, four cameras used 169 MB after 15 s and 179 MB after 400 s, while what was free grew from
+74 to 188 MB; with two it was 80 MB after 300 s.
 """
 
 import ctypes
