@@ -222,9 +222,7 @@ class AlertRoutes:
             "place": alert.place,
             "count": alert.count,
             "message": _message(alert, user),
-            "has_scene": self._scenes() is not None
-            and alert.state is not AlertState.RETRACTED
-            and bool(evidence),
+            "has_scene": self._scenes() is not None and alert.state is not AlertState.RETRACTED and bool(evidence),
             "has_clip": self._clip_of(alert) is not None,
             "acknowledged": acknowledged,
             "comments": self._notes.comments(alert.key),

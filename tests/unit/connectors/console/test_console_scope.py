@@ -71,7 +71,9 @@ def requests(client: httpx.Client) -> Iterator[tuple[str, dict[str, Any]]]:
         names = {each["name"] for each in operations["get"].get("parameters", ())}
         for values in [{}, *about]:
             known = {name: value for name, value in values.items() if name in names}
-            if (known or not values) and all(name in known for name in ("person_id", "number") if f"{{{name}}}" in path):
+            if (known or not values) and all(
+                name in known for name in ("person_id", "number") if f"{{{name}}}" in path
+            ):
                 yield path.format(**known), known
 
 
