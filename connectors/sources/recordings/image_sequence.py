@@ -163,10 +163,10 @@ def moment_in_name(stem: str) -> float | None:
     if (found := _MOMENT.search(stem)) is not None:
         year, month, day, between, hour, minute, second, thousandths, fraction, sign, east_h, east_min = found.groups()
         try:
-            at = datetime(*map(int, (year, month, day, hour, minute, second)), tzinfo=UTC).timestamp()
+            named = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), tzinfo=UTC)
         except ValueError:  # the 31st of a month of 30 days
             return None
-        at += float(f"0.{thousandths or fraction or 0}")
+        at = named.timestamp() + float(f"0.{thousandths or fraction or 0}")
         if sign == "+" or (sign == "-" and "T" in between):
             at -= int(f"{sign}1") * (3600 * int(east_h) + 60 * int(east_min))
         return at
