@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.cli.page_after_run import keep_page
+from pipeline.cli.process import need_temporary_folder
 from pipeline.cli.recordings import check_recordings, write_recordings
 from pipeline.cli.scoring.truth import score_run, true_tables
 from pipeline.cli.stop_signals import stop_on_signals
@@ -124,6 +125,7 @@ def run(overrides: list[str]) -> int:
     keep_picture_memory()
     plan = None
     try:
+        need_temporary_folder()
         config = load_config(overrides)
         if config.log.file is not None:
             max_bytes = round(config.log.max_mb * 1e6)
