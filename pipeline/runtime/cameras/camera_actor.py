@@ -88,6 +88,7 @@ class CameraActor:
         self._limits = limits
         self._status = CameraStatus()
         self._stopped = asyncio.Event()
+        self._is_removed = False
         self._queue: FrameQueue[PacedFrame] | None = None
         self._arrivals: dict[int, Arrival] = {}
         self._track: TrackingStage | None = None
@@ -168,6 +169,19 @@ class CameraActor:
             for task in self._work:
                 task.cancel()
 
+    async def remove(self) -> None:
+        """Read no further, and end all tracks, also those of a recording: the camera leaves the run."""
+        self._is_removed = True
+        self._stopped.set()
+        self._source.close()
+        self._paced.close()
+        if self._queue is not None:
+            self._queue.close()
+
+    async def end_at(self, at: float) -> bool:
+        """Let a recording end at a time of event time; see ``PacedFrames.end_at``."""
+        return self._paced.end_at(at)
+
     async def settle(self) -> None:
         """Let the source forget every frame that was tracked; call it once all is published and safe.
 
@@ -198,7 +212,7 @@ class CameraActor:
         self._source.close()
         if self._status.error is not None:
             await self._loss.report(time.time() if self._source.live else -inf)
-        if self._source.live or is_whole or self._status.error is not None:
+        if self._source.live or self._is_removed or is_whole or self._status.error is not None:
             await self._end()
         else:
             self._status = replace(self._status, stopped_early=True)
@@ -234,7 +248,8 @@ class CameraActor:
         at_end = asyncio.ensure_future(self._deliver.end(self._source.camera_id))
         stopped = asyncio.ensure_future(self._stopped.wait())
         try:
-            await asyncio.wait({at_end} if self._source.live else {at_end, stopped}, return_when="FIRST_COMPLETED")
+            waits = self._source.live or self._is_removed
+            await asyncio.wait({at_end} if waits else {at_end, stopped}, return_when="FIRST_COMPLETED")
             if at_end.done():
                 at_end.result()
         finally:
