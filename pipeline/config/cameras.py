@@ -51,6 +51,11 @@ def plan_cameras(config: PipelineConfig) -> PlannedCameras:
     )
 
 
+def known_cameras(site: SiteConfig) -> frozenset[str]:
+    """Return the cameras that a key of a site may name: those that it has, and those that may be added later."""
+    return frozenset((*site.cameras, *site.later))
+
+
 def with_cameras(config: PipelineConfig, cameras: Mapping[str, Any]) -> PipelineConfig:
     """Return a configuration with these cameras, as entries of ``site.cameras``, instead of its own."""
     return replace(config, site=replace(config.site, cameras=dict(cameras)))

@@ -18,7 +18,7 @@ from pipeline.association.geometry.topology import Topology, TransitBounds, came
 from pipeline.association.matcher import Matcher
 from pipeline.camera.detection import DetectionStage
 from pipeline.camera.tracking import TrackingStage
-from pipeline.config.cameras import any_is_live, check_camera_names, plan_cameras
+from pipeline.config.cameras import any_is_live, check_camera_names, known_cameras, plan_cameras
 from pipeline.config.places import check_places
 from pipeline.config.plugins import SEVERAL, attribute, build, build_source, check_named
 from pipeline.config.schema import (
@@ -301,8 +301,9 @@ def _topology(site: SiteConfig) -> Topology:
     }
     for key, pairs in groups.items():
         for pair in pairs:
-            if len(pair) != 2 or any(camera_id not in site.cameras for camera_id in pair):
-                raise ConfigError(f"site.{key}: expected two of {sorted(site.cameras)}, got {list(pair)}; correct it")
+            if len(pair) != 2 or any(camera_id not in known_cameras(site) for camera_id in pair):
+                known = sorted(known_cameras(site))
+                raise ConfigError(f"site.{key}: expected two of {known}, got {list(pair)}; correct it")
     for transit in transits:
         typical_s = transit.min_s if transit.typical_s is None else transit.typical_s
         if not 0 <= transit.min_s <= typical_s <= transit.max_s or transit.typical_s == 0:
@@ -327,10 +328,10 @@ def _ground(site: SiteConfig) -> Ground:
             matrix = np.array(rows, np.float64)
         except (TypeError, ValueError):
             matrix = np.empty(0)
-        if camera_id not in site.cameras or matrix.shape != (3, 3) or abs(np.linalg.det(matrix)) < 1e-12:
+        if camera_id not in known_cameras(site) or matrix.shape != (3, 3) or abs(np.linalg.det(matrix)) < 1e-12:
             raise ConfigError(
-                f"site.ground.{camera_id}: expected a camera of {sorted(site.cameras)} and three rows of three numbers "
-                f"that take pixels to metres, got {rows}; correct it"
+                f"site.ground.{camera_id}: expected a camera of {sorted(known_cameras(site))} and three rows of three "
+                f"numbers that take pixels to metres, got {rows}; correct it"
             )
         homographies[camera_id] = matrix
     return Ground(homographies)

@@ -96,11 +96,10 @@ class CameraActor:
         self._last: FrameStamp | None = None
         self._acks: deque[tuple[float, FrameStamp]] = deque()
         self._last_due_at = time.time()
-        self._delivered_until = -inf
+        self._delivered_until, self._ack_limit = -inf, inf
         self._awaiting: list[asyncio.Future[Checkpoint]] = []
         self._taken: Checkpoint | None = None
         self._checkpointed: FrameStamp | None = None
-        self._ack_limit = inf
         self._work: tuple[asyncio.Task[None], ...] = ()
         self._loss = LossWatch(
             self._source.camera_id,
@@ -115,7 +114,7 @@ class CameraActor:
 
     async def status(self) -> CameraStatus:
         """Return the status now."""
-        return self._whole_status()
+        return self._with_source(self._source.num_dropped, self._source.num_bad)
 
     async def checkpoint(self) -> Checkpoint:
         """Return the next checkpoint, from which another process can continue this camera.
@@ -127,9 +126,6 @@ class CameraActor:
         future: asyncio.Future[Checkpoint] = asyncio.get_running_loop().create_future()
         self._awaiting.append(future)
         return await future
-
-    def _whole_status(self) -> CameraStatus:
-        return self._with_source(self._source.num_dropped, self._source.num_bad)
 
     def _with_source(self, num_dropped: int, num_bad: int) -> CameraStatus:
         """Return the status with so many frames that the source itself dropped and left out."""
@@ -165,18 +161,14 @@ class CameraActor:
         self._paced.close()
         if self._queue is not None:
             self._queue.close()
-        if not self._source.live:
+        if not (self._source.live or self._is_removed):
             for task in self._work:
                 task.cancel()
 
     async def remove(self) -> None:
         """Read no further, and end all tracks, also those of a recording: the camera leaves the run."""
         self._is_removed = True
-        self._stopped.set()
-        self._source.close()
-        self._paced.close()
-        if self._queue is not None:
-            self._queue.close()
+        await self.stop()
 
     async def end_at(self, at: float) -> bool:
         """Let a recording end at a time of event time; see ``PacedFrames.end_at``."""
@@ -212,6 +204,8 @@ class CameraActor:
         self._source.close()
         if self._status.error is not None:
             await self._loss.report(time.time() if self._source.live else -inf)
+        if self._is_removed:
+            await self._loss.forget(time.time() if self._source.live else -inf)
         if self._source.live or self._is_removed or is_whole or self._status.error is not None:
             await self._end()
         else:
@@ -238,7 +232,8 @@ class CameraActor:
                     break
                 logger.warning("camera %s: %s; opening it again in %.1f s", self._source.camera_id, error, pause_s)
                 self._status = replace(self._status, reopens=self._status.reopens + 1, away=str(error))
-                await self._pause(pause_s)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopped.wait(), pause_s)
             else:
                 return not any(task.cancelled() for task in self._work)
         return False
@@ -255,10 +250,6 @@ class CameraActor:
         finally:
             at_end.cancel()
             stopped.cancel()
-
-    async def _pause(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopped.wait(), seconds)
 
     async def _resumed(self, checkpoint: Checkpoint) -> TrackingStage | None:
         """Take over from another process; return the tracking stage to continue with, None for a new one."""
@@ -380,15 +371,10 @@ class CameraActor:
 
     def _release_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Return a checkpoint to all who await one; everything up to its frame is delivered by now."""
-        done = checkpoint.status
-        status = replace(
-            done,
-            tracklets=self._status.tracklets,  # counted when they are delivered, later than their last frame
-            frames_read=done.frames_processed + done.frames_dropped + done.bad_frames,  # not those read ahead
-        )
+        delivered = checkpoint.delivered(self._status.tracklets, self._deliver.pending)
         for future in self._awaiting:
             if not future.cancelled():
-                future.set_result(replace(checkpoint, status=status, pending=self._deliver.pending))
+                future.set_result(delivered)
         self._awaiting.clear()
         self._checkpointed = checkpoint.stamp
 
