@@ -92,10 +92,9 @@ class CameraActor:
         self._queue: FrameQueue[PacedFrame] | None = None
         self._arrivals: dict[int, Arrival] = {}
         self._track: TrackingStage | None = None
-        self._track_s = 0.0
+        self._track_s, self._last_due_at = 0.0, time.time()
         self._last: FrameStamp | None = None
         self._acks: deque[tuple[float, FrameStamp]] = deque()
-        self._last_due_at = time.time()
         self._delivered_until, self._ack_limit = -inf, inf
         self._awaiting: list[asyncio.Future[Checkpoint]] = []
         self._taken: Checkpoint | None = None
@@ -232,8 +231,7 @@ class CameraActor:
                     break
                 logger.warning("camera %s: %s; opening it again in %.1f s", self._source.camera_id, error, pause_s)
                 self._status = replace(self._status, reopens=self._status.reopens + 1, away=str(error))
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopped.wait(), pause_s)
+                await self._pause(pause_s)
             else:
                 return not any(task.cancelled() for task in self._work)
         return False
@@ -250,6 +248,10 @@ class CameraActor:
         finally:
             at_end.cancel()
             stopped.cancel()
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopped.wait(), seconds)
 
     async def _resumed(self, checkpoint: Checkpoint) -> TrackingStage | None:
         """Take over from another process; return the tracking stage to continue with, None for a new one."""
@@ -298,9 +300,7 @@ class CameraActor:
     async def _detected_frames(self, lost: list[SourceLostError]) -> AsyncIterator[tuple[Frame, Detections]]:
         """Yield frames with their detections; a source that breaks ends them, and its error is put into ``lost``."""
         queue = self._queue = FrameQueue(
-            self._paced.read(),
-            newest_only=self._source.live,
-            capacity=self._limits.read_ahead_frames,
+            self._paced.read(), newest_only=self._source.live, capacity=self._limits.read_ahead_frames
         )
         if self._stopped.is_set():
             queue.close()
