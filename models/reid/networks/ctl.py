@@ -191,11 +191,11 @@ class Ctl(nn.Module):
         clip_len: Frames of a clip; part of the weights where the topology has the clip's own edges.
         crop_size_hw: Height and width of the crops, pixels; any size works.
         width_mult: Scales all channels.
-        cell_mean: Take off the maps what they have by their place alone, as ``CellMean`` does; not in the paper. The size
-            of crops is part of the weights then. Maps want 8x4 cells or more: on smaller ones all lie at a border.
-        heatmap_peak: raw: heat-maps count as high as they are; one: each is brought to a peak of 1 on the maps' grid, so
-            that those of a pose network (peaks of 0.4) pick as those that are drawn of keypoints (peaks of 1). Below
-            a peak of 0.1 nothing is found, and they stay low.
+        cell_mean: Take off the maps what they have by their place alone, as ``CellMean`` does; not in the paper. The
+            size of crops is part of the weights then. Maps want 8x4 cells or more: of fewer most lie at a border.
+        heatmap_peak: raw: heat-maps count as high as they are; one: each is brought to a peak of 1 on the maps' grid,
+            so that those of a pose network (peaks of 0.4) pick as those that are drawn of keypoints (peaks of 1).
+            Below a peak of 0.1 nothing is found, and they stay low.
         heatmap_beta: What heat-maps are multiplied with before the softmax; printed: 1, which makes all features
             nearly the mean.
         heatmap_resample: bilinear, or maxpool where heat-maps are at least twice as fine as the maps.

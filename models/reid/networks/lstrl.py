@@ -36,8 +36,8 @@ class AppearanceExtractor(nn.Module):
         channels: Of the maps, a multiple of 4.
         granularities: Which of 1 (places), 2 (maps, mean over time), 3 (frames, mean over space), 4 (the clip) are
             used. Table 4 leaves one out.
-        scale: Of the products before the softmax. The paper has none (1): then each place looks at one place alone, from
-            the first step to the last. root: one over the root of the channels inside; mean: one over the channels.
+        scale: Of the products before the softmax. The paper has none (1): then each place looks at one place alone,
+            from the first step to the last. root: one over the root of the channels inside; mean: one over them.
         init_scale: What the weights of ``omega1`` are multiplied with at first; products grow with its square.
     """
 

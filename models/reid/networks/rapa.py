@@ -131,8 +131,8 @@ class Rapa(nn.Module):
         width_mult: Scales all channels.
         reduction: s: a branch's vector has the trunk's channels over s numbers: 2 MARS, 4 iLIDS-VID, 8 PRID-2011.
         last_stride: Of the trunk's last stage.
-        cell_mean: Take off the maps what they have by their place alone, as ``CellMean`` does; not in the paper. The size
-            of crops is part of the weights then. Maps want 8x4 cells or more: on smaller ones all lie at a border.
+        cell_mean: Take off the maps what they have by their place alone, as ``CellMean`` does; not in the paper. The
+            size of crops is part of the weights then. Maps want 8x4 cells or more: of fewer most lie at a border.
         branches: global, local or both; Table 2.
         reduce_global: False leaves the global branch as long as the trunk is wide (Table 1 a).
         gfe: sigmoid: weights as in the authors' code; softmax_conv: as in the baseline that the paper cites.

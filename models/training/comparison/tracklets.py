@@ -46,12 +46,15 @@ class KnownTracklets:
         Raises:
             ConfigError: If a pose is needed that is not known, and there is no estimator.
         """
-        vectors = []
-        for start in range(0, len(self), _AT_ONCE):
-            tracklets = [self[row] for row in range(start, min(start + _AT_ONCE, len(self)))]
-            found = embedder.embed([with_pose(one, embedder, estimator) for one in tracklets])
-            vectors += [embedding.vector for embedding in found]
-        return np.stack(vectors)
+        everybody = range(len(self))
+        starts = everybody[::_AT_ONCE]
+        return np.concatenate(
+            [self._embed_some(everybody[start : start + _AT_ONCE], embedder, estimator) for start in starts]
+        )
+
+    def _embed_some(self, rows: range, embedder: Embedder, estimator: PoseEstimator | None) -> NDArray[np.float32]:
+        found = embedder.embed([with_pose(self[row], embedder, estimator) for row in rows])
+        return np.stack([embedding.vector for embedding in found])
 
 
 def with_pose(tracklet: Tracklet, embedder: Embedder, estimator: PoseEstimator | None) -> Tracklet:

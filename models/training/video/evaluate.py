@@ -3,7 +3,7 @@
     python -m models.training score-benchmark model=lstrl weights=/a/lstrl.safetensors dataset=mars root=/a/mars
     python -m models.training score-benchmark model=stca_light weights=… dataset=ilids root=/a/ilids-vid
     python -m models.training score-benchmark … dataset=lsvid root=/a/LS-VID protocol=usual rerank=true
-    python -m models.training score-benchmark model=ctl weights=/a/ctl.safetensors dataset=mars root=/a/mars pose=passerby
+    python -m models.training score-benchmark model=ctl weights=… dataset=mars root=/a/mars pose=passerby
 
 ``dataset`` is mars, lsvid (protocol usual or mixing; both if none is said), duke, ilids (protocol first_half_trains
 swaps the halves) or prid (protocol first_200 takes the 200 people of both cameras, many_frames those 178 with more than
@@ -98,7 +98,8 @@ def evaluate(
         make_estimator = None
     elif make_estimator is None:
         raise ConfigError(
-            f"pose: expected one, as {type(network).__name__} needs {needs} and data sets have none, got none; set pose="
+            f"pose: expected one, as {type(network).__name__} needs {needs} and data sets have none, got none; "
+            "set pose=passerby"
         )
     if metric not in (None, "cosine", "euclidean"):
         raise ConfigError(f"metric: expected cosine or euclidean, got {metric!r}")

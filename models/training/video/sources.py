@@ -181,7 +181,8 @@ class PosedClips:
             self._estimator = (os.getpid(), self._make_estimator())
         (posed,) = self._estimator[1].estimate([make_tracklet(row, images, None)])
         assert posed.keypoints is not None
-        return images, posed.keypoints
+        # Tracklets of the pipeline cannot be changed; clips are.
+        return images, posed.keypoints.copy()
 
 
 def resize(image: Image, size_hw: tuple[int, int]) -> Image:
