@@ -28,6 +28,7 @@ from pipeline.ledger import set_aside
 from pipeline.ledger.cameras.book import CameraBook
 from pipeline.ledger.cameras.command import ChangedCameras
 from pipeline.runtime.assembly import start_pipeline
+from pipeline.runtime.cameras.picture_memory import keep_picture_memory
 from pipeline.runtime.cluster import join_cluster, leave_cluster
 from pipeline.runtime.disk_budget import DiskBudget
 from pipeline.runtime.plan import Plan
@@ -115,6 +116,7 @@ def show(words: list[str]) -> int:
 
 def run(overrides: list[str]) -> int:
     """Run a pipeline and return the exit code; an error is one line on standard error."""
+    keep_picture_memory()
     plan = None
     try:
         config = load_config(overrides)

@@ -97,8 +97,10 @@ def test_a_folder_without_a_run_is_named(tmp_path: Path, capsys) -> None:
     [
         (None, "rules.yaml: expected rules as docs/alerts.md shows, got no such file; correct the path\n"),
         ("alerts: [zone_dwell", "got no YAML: "),
-        ("site: {zones: '${nothing}'}", "got site.zones: Interpolation key 'nothing' not found; correct it\n"),
-        ("alerts: 3", "got other keys or kinds of values; correct it\n"),
+        ("site: {zones: '${nothing}'}", "got a reference ${…}; write its value\n"),
+        ("alerts: 3", "alerts: expected rules by name, got 3; correct it\n"),
+        ("site: {zones: &a {}, lines: *a}", "got a reference such as *zones; write its value\n"),
+        ("alerts: {zone_dwell: {_target_: pipeline.alerts.rules.follow.FollowRule}}", "_target_: expected pipeline"),
         ("site: 3", "rules.yaml"),
         ("alerting: {cooldown_s: often}", "cooldown_s: Value 'often'"),
         (b"\xff\xfe\x00", "got no YAML; correct it\n"),
