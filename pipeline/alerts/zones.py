@@ -12,7 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.alerts.alert_builder import AlertBuilder
-from pipeline.alerts.plane_geometry import Points, area, crossed_edges, ground_points, is_inside, is_on_ground, mapped
+from pipeline.alerts.plane_geometry import (
+    Points,
+    area,
+    crossed_edges,
+    ground_points,
+    is_inside,
+    is_on_ground,
+    mapped,
+    without_outliers,
+)
 from pipeline.alerts.schedule import Schedule, parse_schedule
 from pipeline.core import Severity, TrackPath
 from pipeline.core.arrays import check_array, freeze
@@ -102,7 +111,11 @@ class Zone:
         """Return when a person is inside, Unix seconds, ascending; none where the camera does not see the zone."""
         if camera_id not in self.frame.camera_ids:
             return np.empty(0)
-        times = path.captured_at[is_inside(self.frame.foot_points(camera_id, path), self.polygon)]
+        points = self.frame.foot_points(camera_id, path)
+        is_in = is_inside(points, self.polygon)
+        if is_in.any() and not is_in.all():  # elsewhere outliers change nothing
+            is_in = is_inside(without_outliers(points, path.captured_at), self.polygon)
+        times = path.captured_at[is_in]
         if self.schedule is None:
             return times
         return times[[self.schedule.holds_at(at) for at in times.tolist()]]
