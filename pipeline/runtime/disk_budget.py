@@ -117,7 +117,9 @@ class DiskBudget:
         for contents in sorted(self._folder.glob("*/contents.sqlite")):
             try:
                 with closing(sqlite3.connect(contents, timeout=BUSY_S, isolation_level=None)) as database:
-                    for (name,) in database.execute("SELECT file FROM footage WHERE is_clip ORDER BY made_at").fetchall():
+                    for (name,) in database.execute(
+                        "SELECT file FROM footage WHERE is_clip ORDER BY made_at"
+                    ).fetchall():
                         if deleted >= excess:
                             break
                         file = contents.parent / name

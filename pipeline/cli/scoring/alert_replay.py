@@ -27,6 +27,7 @@ from pipeline.config.composition import CONFIGS
 from pipeline.config.places import check_places
 from pipeline.config.plugins import build
 from pipeline.config.schema import AlertingConfig
+from pipeline.config.validation import check_numbers
 from pipeline.core import Alert, AlertState, CorrectionKind, Sighting, TrackPath
 from pipeline.core.errors import ConfigError
 from pipeline.core.plugin_contract import made
@@ -110,6 +111,10 @@ def _engine(config: Path, rules: Path | None) -> AlertEngine:
             for key in sorted(set(other.get(part) or {}) - set(run[part])):
                 known = ", ".join(sorted(run[part]))
                 raise ConfigError(f"{rules}: {part}.{key}: there is no such key; expected one of {known}")
+        if isinstance(other.get("alerts"), str):
+            raise ConfigError(
+                f"{rules}: alerts: expected rules, [zone_dwell] or {{zone_dwell: {{}}}}, got a text; correct it"
+            )
         chosen = other.get("alerts", run["alerts"] if rules is None else dict.fromkeys(run["alerts"]))
         chosen = dict.fromkeys(chosen) if isinstance(chosen, list) else dict(chosen)
         site: Any = OmegaConf.merge(run["site"], other.get("site") or {})
@@ -124,6 +129,7 @@ def _engine(config: Path, rules: Path | None) -> AlertEngine:
     except (OSError, YAMLError, OmegaConfBaseException, KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"{rules or config}: expected rules as docs/alerts.md shows, got {_words(error)}") from error
     check_places(whole["site"], whole["alerts"])
+    check_numbers(AlertingConfig(**whole["alerting"]), "alerting.")
     allow = run.get("allow_plugins") or ()
     made_rules = [
         made(f"alerts.{name}", build(node, f"alerts.{name}", allow=allow)) for name, node in whole["alerts"].items()

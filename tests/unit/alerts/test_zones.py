@@ -100,6 +100,13 @@ def test_a_bad_zone_is_named(zones, message: str) -> None:
         parse_zones(zones, BUILDER)
 
 
+def test_a_zone_and_a_line_have_a_name() -> None:
+    with pytest.raises(ConfigError, match=r"site\.zones\.: expected a name for each"):
+        parse_zones({"": {"camera": "east", "polygon": [[5, 5], [50, 5], [50, 50]]}}, BUILDER)
+    with pytest.raises(ConfigError, match=r"site\.lines\.: expected a name for each"):
+        parse_lines({" ": GATE}, BUILDER)
+
+
 GATE = {"camera": "east", "from": [0, 0], "to": [9, 0], "forbidden": "both"}
 
 
@@ -140,6 +147,16 @@ SQUARE = [[10, 10], [90, 10], [90, 90], [10, 90]]
         ({"camera": "east", "polygon": SQUARE, "severity": "loud"}, r"severity: expected one of"),
         ({"camera": "east", "polygon": SQUARE, "schedule": {"days": ["someday"]}}, r"schedule\.days: expected some of"),
         ({"camera": "east", "polygon": SQUARE, "schedule": {"from_hour": 25}}, r"from_hour: expected an hour"),
+        ({"camera": "east", "polygon": SQUARE, "schedule": []}, r"schedule: expected a block with perhaps days"),
+        ({"camera": "east", "polygon": SQUARE, "max_people": -1}, r"max_people: expected a whole number of at least 0"),
+        ({"camera": "east", "polygon": SQUARE, "max_people": True}, r"max_people: expected a whole number"),
+        ({"camera": "east", "polygon": SQUARE, "max_dwell_s": True}, r"max_dwell_s: expected a number of at least 0"),
+        (
+            {"camera": "east", "polygon": [[True, False], [90, 0], [90, 90]]},
+            r"polygon: expected at least three corners",
+        ),
+        ({"camera": "east", "polygon": [[1e300, 0], [90, 0], [90, 90]]}, r"polygon: expected at least three corners"),
+        ({"camera": "east", "relative": True, "metres": True, "polygon": SQUARE}, "relative: true or metres: true"),
     ],
 )
 def test_a_zone_that_can_never_alert_is_refused_and_named(zone, message: str) -> None:
