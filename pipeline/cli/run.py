@@ -33,6 +33,7 @@ from pipeline.core.errors import (
 from pipeline.core.plugin_contract import made
 from pipeline.ledger import set_aside
 from pipeline.runtime.assembly import start_pipeline
+from pipeline.runtime.cameras.picture_memory import keep_picture_memory
 from pipeline.runtime.cluster import join_cluster, leave_cluster
 from pipeline.runtime.disk_budget import DiskBudget
 from pipeline.runtime.plan import Plan
@@ -120,6 +121,7 @@ def show(words: list[str]) -> int:
 
 def run(overrides: list[str]) -> int:
     """Run a pipeline and return the exit code; an error is one line on standard error."""
+    keep_picture_memory()
     plan = None
     try:
         config = load_config(overrides)

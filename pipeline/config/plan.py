@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,8 +22,8 @@ from pipeline.camera.tracking import TrackingStage
 from pipeline.config.intake import camera_intakes
 from pipeline.config.places import check_places
 from pipeline.config.plugins import SEVERAL, attribute, build, build_recorded, build_source, check_named
+from pipeline.config.rule_edits import EDITS, edits_path, engine_of, of_run, parse_edits, with_edits
 from pipeline.config.schema import (
-    AlertingConfig,
     BufferConfig,
     MatcherConfig,
     PipelineConfig,
@@ -67,6 +68,7 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
     if not config.site.cameras:
         raise ConfigError("site.cameras: expected at least one, got none; 'site.cameras={east: /a/east.mp4}'")
     check_values(config)
+    alerting, config = config, with_edits(config)  # alert rules follow the edits themselves
     is_here = not is_elsewhere(config)
     if is_here:
         _check_weights_dir(config.weights_dir)
@@ -104,8 +106,8 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
         make_match=matcher_factory(config),
         make_alert=partial(
             _alert_engine,
-            {name: make(node, f"alerts.{name}") for name, node in config.alerts.items()},
-            config.alerting,
+            {name: make(node, f"alerts.{name}") for name, node in alerting.alerts.items()},
+            of_run(alerting),
             dict(enumerate(config.enrol, start=1)),
             config.alert_clips is not None,
         ),
@@ -133,6 +135,7 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
         processes=_processes(config),
         drain_s=config.flow.drain_s,
         output_dir=output_dir,
+        edits=edits_path(config),
         resume=config.resume,
     )
 
@@ -382,16 +385,14 @@ def _ground(site: SiteConfig) -> Ground:
 
 def _alert_engine(
     make_rules: Mapping[str, Callable[[], AlertRule]],
-    alerting: AlertingConfig,
+    run: Mapping[str, Any],
     names: Mapping[int, str],
     has_clips: bool,
+    edits: str = "",
 ) -> AlertEngine:
-    return AlertEngine(
-        [made(f"alerts.{name}", make_rule) for name, make_rule in make_rules.items()],
-        cooldown_s=alerting.cooldown_s,
-        max_open=alerting.max_open,
-        max_parts=alerting.max_parts,
-        exempt=alerting.exempt,
-        names=names,
-        has_clips=has_clips,
-    )
+    """Return the alert engine of a configuration; with edits, if their text is given."""
+    if edits:
+        return engine_of(run, parse_edits(edits, EDITS), EDITS, names, has_clips=has_clips)
+    rules = [made(f"alerts.{name}", make_rule) for name, make_rule in make_rules.items()]
+    options = {rule.name: node for rule, node in zip(rules, run["alerts"].values(), strict=True)}
+    return AlertEngine(rules, **run["alerting"], names=names, has_clips=has_clips, options=options)

@@ -271,6 +271,7 @@ class PipelineConfig:
     weights_dir: str | None = None
     output_dir: str = MISSING
     resume: bool = False
+    edits: str | None = None
     device: str = MISSING
     threads: int = MISSING
     reproducible: bool = True

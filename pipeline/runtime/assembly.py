@@ -102,6 +102,7 @@ def _match_actor(plan: Plan) -> Callable[[], MatchActor]:
         max_waiting_embeddings=plan.match.max_waiting_embeddings,
         retention_s=plan.match.retention_s,
         max_events=plan.match.max_events,
+        edits=plan.edits,
     )
 
 

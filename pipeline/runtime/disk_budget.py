@@ -165,7 +165,7 @@ class DiskBudget:
         if deleted != self._said and time.monotonic() - self._said_at >= SAY_EVERY_S:
             recordings, pictures = (now - then for now, then in zip(deleted, self._said, strict=True))
             logger.warning(
-                "disk: deleted the oldest %d recordings and %d pictures and clips, for disk.max_gb and disk.min_free_gb",
+                "disk: deleted the oldest %d recordings, %d pictures and clips, for disk.max_gb and disk.min_free_gb",
                 *(recordings, pictures),
             )
             self._said, self._said_at = deleted, time.monotonic()

@@ -161,7 +161,7 @@ class Plan:
         make_pose: The pose stage; None where the embedder needs no keypoints.
         make_embed: The embedding stage.
         make_match: The matcher.
-        make_alert: The alert engine.
+        make_alert: The alert engine; of a file of edits, if it is given its text.
         make_sinks: By name.
         make_monitors: By camera; empty where no page shows the cameras.
         camera: Limits of each camera.
@@ -169,6 +169,7 @@ class Plan:
         processes: Where all this runs.
         drain_s: Seconds that a stopped run may take to publish what it has read.
         output_dir: Folder of the run's files, absolute.
+        edits: File of alert rules that are edited while the run goes on, absolute; it need not be there.
         resume: True: continue from the ledger in ``output_dir``. False: set that ledger aside.
     """
 
@@ -182,7 +183,7 @@ class Plan:
     make_pose: Callable[[], PoseStage] | None
     make_embed: Callable[[], EmbeddingStage]
     make_match: Callable[[], Matcher]
-    make_alert: Callable[[], AlertEngine]
+    make_alert: Callable[..., AlertEngine]
     make_sinks: Mapping[str, Callable[[], Sink]]
     make_monitors: Mapping[str, Callable[[], Monitor]]
     camera: CameraLimits
@@ -190,4 +191,5 @@ class Plan:
     processes: ProcessLimits
     drain_s: float
     output_dir: Path
+    edits: Path
     resume: bool

@@ -3,9 +3,9 @@
     PYTHONPATH=.:tests/support python tests/benchmarks/alert_latency.py
 
 Runs the program twice as a user does, first with MQTT alone, then with a webhook that takes 4 s for each alert and an
-Apprise service that is dead. Needs the extras ``mqtt`` and ``apprise``, and mosquitto or iotcore. An event is the moment
-at which a line was crossed or a stay reached its limit. It is told once the part of the track that shows it is
-complete (``buffer.part_s``), so both delays are printed: from the event, and from the last picture of that part.
+Apprise service that is dead. Needs the extras ``mqtt`` and ``apprise``, and mosquitto or iotcore. An event is when a
+line was crossed or a stay reached its limit. It is told once the part of the track that shows it is complete
+(``buffer.part_s``), so both delays are printed: from the event, and from the last picture of that part.
 """
 
 import json

@@ -5,13 +5,25 @@ Needs a Docker engine, the image ``passerby``, and half an hour. ARGS='-k worker
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
-from compose_site import CUT_S, FPS, PROJECT, ROOT, Site, docker, why_no_engine
+from compose_site import (
+    CUT_S,
+    FPS,
+    PROJECT,
+    ROOT,
+    SERVICES,
+    Site,
+    docker,
+    documented_camera,
+    why_no_engine,
+    with_another_camera,
+)
 from console_browser import chromium, go, opened
 from document_blocks import blocks_of
 
@@ -23,7 +35,6 @@ HEAD = (
     "| what | no frames for, s | followed again, s after it began | frames not seen | submissions "
     "| highest number before, after | lost or twice | load |\n|---|--:|--:|--:|--:|---|---|--:|\n"
 )
-SERVICES = ("kafka", "publisher", "head", "worker", "job", "console", "prometheus")
 ACTIONS: dict[str, Callable[[Site, str], None]] = {
     "killed": lambda site, service: site.kill(service),
     "restarted": lambda site, service: site.restart(service),
@@ -212,6 +223,26 @@ def test_a_site_is_backed_up_and_restored(site: Site, rows: dict[str, str]) -> N
         site.watch()
 
     drill(site, rows, "backed up, lost and restored", lose_and_restore)
+
+
+def test_a_camera_is_added(site: Site, rows: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The two edits that the document shows."""
+    monkeypatch.setenv("PASSERBY_FOOTAGE", str(ROOT / "connectors/synthetic/demo"))
+    monkeypatch.setenv("PASSERBY_WEIGHTS", str(ROOT / "models/weights"))
+    shutil.copytree(ROOT / "docker", tmp_path / "docker")
+    more = Site(tmp_path / "docker/compose.yaml")
+    more.file.write_text(with_another_camera(more.file.read_text(), documented_camera(PAGE)))
+
+    def add() -> None:
+        more.compose("up", "-d", *SERVICES, "publisher-west")
+
+    try:
+        drill(site, rows, "a camera added", add)
+        assert "camera west: 0 frames" not in site.compose("logs", "--since", "15s", "job").decode()
+        assert "camera west: " in site.compose("logs", "--since", "15s", "job").decode()
+    finally:
+        more.compose("rm", "-sf", "publisher-west")
+        site.up()
 
 
 def load() -> str:

@@ -3,6 +3,20 @@
 import { dialog, h, put } from "./dom.js";
 import { eventTime } from "./format.js";
 
+// The address of the clip of an alert: the seconds around it, at the camera's rate.
+export function alertClip(key) {
+  return `/api/alerts/clip?key=${encodeURIComponent(key)}`;
+}
+
+// Opens a dialog that plays a film, which can be saved too.
+export function playFilm(title, url) {
+  const note = h("p", { className: "soft", role: "status" });
+  const video = h("video", { src: url, controls: true, autoplay: true, muted: true, playsInline: true, "aria-label": title,
+    onerror: () => put(note, "This film cannot be played: it is not kept any more, or the browser does not know its format.") });
+  dialog(title, h("div", { className: "player" }, video, note),
+    h("form", { method: "dialog", className: "buttons" }, h("a", { className: "button", href: url, download: "" }, "Save"), h("button", {}, "Close")));
+}
+
 const FRAME_MS = 250;
 const MAX_CLIPS = 300;
 

@@ -6,6 +6,7 @@ from typing import Any
 from pipeline.runtime.actor_ref import ActorHost, ActorRef
 from pipeline.runtime.batch_actor import BatchActor
 from pipeline.runtime.cameras.camera_actor import CameraActor
+from pipeline.runtime.cameras.picture_memory import keep_picture_memory
 from pipeline.runtime.stage_calls import StageCalls
 from pipeline.telemetry.batch_status import BatchStatus
 
@@ -18,6 +19,7 @@ MakeStages = Mapping[str, tuple[Callable[[], BatchActor], int]]
 
 def start_here(make_stages: MakeStages) -> dict[str, ActorRef]:
     """Return actors in this process, built at their first call; each works in a thread of its own."""
+    keep_picture_memory()
     return {
         name: ActorRef(name, [ActorHost(make) for _ in range(count)]) for name, (make, count) in make_stages.items()
     }

@@ -17,7 +17,6 @@ from pipeline.core import Frame, FrameStamp, LetterboxedFrame, Source
 from pipeline.core.errors import blaming
 from pipeline.core.view_event import ViewReport
 from pipeline.runtime.cameras.camera_clock import CameraClock
-from pipeline.runtime.cameras.picture_memory import keep_picture_memory
 from pipeline.runtime.plan import ALL_FRAMES, CameraIntake
 from pipeline.telemetry.camera_status import CameraStatus
 
@@ -92,7 +91,6 @@ class PacedFrames:
         clock: CameraClock,
         intake: CameraIntake = ALL_FRAMES,
     ) -> None:
-        keep_picture_memory()
         self._source = source
         self._input_hw = input_hw
         self._speed = speed

@@ -51,8 +51,10 @@ class RestartingCamera:
         await self._process.call("ready")
 
     async def status(self) -> CameraStatus:
-        """Return the status now."""
+        """Return the status now; until a new process has taken over, that from which it continues."""
         status: CameraStatus = await self._process.call("status")
+        if self._checkpoint is not None and status.frames_processed < self._checkpoint.status.frames_processed:
+            return self._checkpoint.status
         return status
 
     async def stop(self) -> None:
