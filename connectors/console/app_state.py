@@ -16,6 +16,7 @@ from connectors.console.search.networks import RunNetworks
 from connectors.console.search.probability import ProbabilityScale
 from connectors.console.search.similarity import SimilaritySearch
 from connectors.console.settings import Settings
+from connectors.console.site_editing.versions import EDITS, RuleStore
 from connectors.console.store.accounts import Accounts
 from connectors.console.store.ledger_view import LedgerView
 from connectors.console.store.notes import NotesStore
@@ -77,6 +78,7 @@ class AppState:
             max_bytes=settings.max_picture_bytes,
         )
         self._alert_pictures: AlertPictureStore | None = None
+        self._rules: RuleStore | None = None
         self._submitting = threading.Lock()
         self._dropped_up_to = 0
         self._undone_up_to = 0
@@ -129,6 +131,13 @@ class AppState:
             self._alert_pictures = AlertPictureStore(path)
         return self._alert_pictures
 
+    def rules(self) -> RuleStore:
+        """Return the edits of the site's zones, lines and rules; opened at the first use."""
+        with self._submitting:
+            if self._rules is None:
+                self._rules = RuleStore(self.site_file.site().edits or self.settings.output_dir / EDITS)
+            return self._rules
+
     def follow(self) -> int:
         """Read the new events of the ledger; return the number of the newest one.
 
@@ -165,5 +174,6 @@ class AppState:
         self.accounts.close()
         self.notes.close()
         self.pictures.close()
-        if self._alert_pictures is not None:
-            self._alert_pictures.close()
+        for opened in (self._alert_pictures, self._rules):
+            if opened is not None:
+                opened.close()

@@ -145,6 +145,7 @@ class LiveView:
                 {"name": str(name), "is_zone": bool(is_zone), "points": [[float(x), float(y)] for x, y in points]}
                 for name, is_zone, points in header.get("shapes", ())
             ],
+            "frame_hw": [int(side) for side in header.get("frame_hw", ())],
         }
         message = pack(shown, jpeg)
         for viewer in viewers:

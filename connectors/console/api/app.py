@@ -22,6 +22,7 @@ from connectors.console.api.page_files import PageFiles
 from connectors.console.api.people import PeopleRoutes
 from connectors.console.api.privacy import PrivacyRoutes
 from connectors.console.api.review import ReviewRoutes
+from connectors.console.api.rules import RuleRoutes
 from connectors.console.api.search import SearchRoutes
 from connectors.console.api.security_middleware import SecurityMiddleware
 from connectors.console.app_state import AppState
@@ -75,6 +76,7 @@ def make_app(state: AppState, feed_key: str) -> FastAPI:
         ReviewRoutes(state),
         HealthRoutes(state),
         PrivacyRoutes(state),
+        RuleRoutes(state),
         live,
         PageFiles(),
     ):

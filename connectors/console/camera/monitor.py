@@ -243,5 +243,6 @@ class LiveViewMonitor:
                 for track_id, box in people.items()
             ],
             "shapes": self._drawn((height, width)),
+            "frame_hw": (height, width),
         }
         return pack(header, encoded(image, self._jpeg_quality))
