@@ -24,6 +24,7 @@ from pipeline.config.composition import CONFIGS
 from pipeline.config.places import check_places
 from pipeline.config.plugins import build
 from pipeline.config.schema import AlertingConfig, PipelineConfig, SiteConfig
+from pipeline.config.validation import check_numbers
 from pipeline.core.errors import ConfigError
 from pipeline.core.plugin_contract import made
 
@@ -160,6 +161,7 @@ def edited(run: Mapping[str, Any], other: Mapping[str, Any], name: str) -> dict[
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"{name}: {EXPECTED}, got other keys or kinds of values; correct it") from error
     check_places(whole["site"], whole["alerts"])
+    check_numbers(AlertingConfig(**whole["alerting"]), "alerting.")
     return dict(whole)
 
 
