@@ -69,7 +69,7 @@ def make_app(state: AppState, feed_key: str) -> FastAPI:
         AccountRoutes(state.accounts, state.sessions, state.notes, cookie_is_secure=is_tls),
         AlertRoutes(state.ledger_view, state.pictures, state.notes, state.alert_pictures, state.settings.output_dir),
         PeopleRoutes(state.ledger_view, state.pictures, state.notes),
-        ClipRoutes(state.pictures),
+        ClipRoutes(state.ledger_view, state.pictures, state.notes),
         CountRoutes(state.settings.output_dir),
         SearchRoutes(state),
         CorrectionRoutes(state),

@@ -62,8 +62,8 @@ def _curl(path: str, method: str, operation: dict[str, Any], document: dict[str,
         if each["in"] == "query" and each.get("required")
     )
     words = ["curl", "-X", method.upper()] if method not in ("get",) else ["curl"]
-    if path.endswith((".zip", "/picture", "/clip")) and method == "get":
-        words.append("-OJ" if path.endswith(".zip") else "-o picture.jpg")
+    if path.endswith((".zip", ".mp4", "/picture", "/clip")) and method == "get":
+        words.append("-OJ" if path.endswith((".zip", ".mp4")) else "-o picture.jpg")
     if path != "/api/login":
         words.append('-H "Authorization: Bearer $TOKEN"')
     words.append(f"'http://127.0.0.1:8400{filled}{'?' + query if query else ''}'")

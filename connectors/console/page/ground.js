@@ -31,7 +31,7 @@ export function groundCard(drawing, cameraNow, sizeNow, draft, changed) {
             onchange: (event) => { row.metres[side] = event.target.value === "" ? null : Number(event.target.value); mine().found = null; } }))),
           h("td", { className: "num" }, found ? (found.is_used[index] ? found.errors_m[index].toFixed(2) : h("span", { className: "tag bad" }, `left out: ${found.errors_m[index].toFixed(2)}`)) : "–"),
           h("td", {}, h("button", { className: "plain", "data-key": `ground drop ${index}`, onclick: () => { rows.splice(index, 1); mine().found = null; show(); } }, "Delete"))))))) : null,
-      found ? h("p", { "data-ground": "found" }, `${used.length} of ${rows.length} points agree, ${(used.reduce((sum, each) => sum + each, 0) / used.length).toFixed(2)} m on average, ${Math.max(...used).toFixed(2)} m at most. The blue rings show where each place is in the picture.`) : null,
+      found ? h("p", { "data-ground": "found" }, `${used.length} of ${rows.length} points agree, ${(used.reduce((sum, each) => sum + each, 0) / used.length).toFixed(2)} m on average, ${Math.max(...used).toFixed(2)} m at most. The blue rings show where each place is in the picture.${rows.length === NEEDED ? " Four points always agree: set one more to check them." : ""}`) : null,
       h("div", { className: "bar" },
         h("button", { "data-key": "ground add", onclick: () => drawing.begin(1, 1, ([point]) => { rows.push({ point, metres: [null, null] }); mine().found = null; show(); body.querySelector(`[data-key="ground ${rows.length - 1} 0"]`).focus(); }) }, "Set a point"),
         h("button", { "data-key": "ground compute", disabled: rows.length < NEEDED, onclick: compute }, "Compute"),

@@ -156,7 +156,7 @@ export async function page(root, context) {
     const found = await checked(text());
     if (!found) return;
     const reason = h("input", { maxLength: 500, "aria-label": "Reason", placeholder: "why, for the history" });
-    const box = dialog("Save?", h("p", {}, isLive ? "Alerts follow at once. Counts, films and the zones in live pictures follow from the next start of the run, and so does who is who where the ground changes." : "The next start of the run follows this."), difference(found.diff), reason);
+    const box = dialog("Save?", h("p", {}, isLive ? "Alerts follow at once. Counts and films follow from the next start of the run, and so does who is who where the ground changes." : "The next start of the run follows this."), difference(found.diff), reason);
     addButtons(box, h("button", { className: "main", onclick: () => { box.close(); follow(send("rules", { rules: text(), base: draft.number, reason: reason.value }, "PUT"), saved.number); } }, "Save"));
   }
 

@@ -105,6 +105,7 @@ def make_plan(folder: Path, sources: Sequence[Source], sinks: Sequence[Sink] = (
         ),
         drain_s=10.0,
         output_dir=folder,
+        edits=folder / "edits.yaml",
         resume=False,
     )
 
