@@ -5,7 +5,7 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
-from factories import make_sighting
+from factories import make_path, make_sighting
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +14,7 @@ from pipeline.core import (
     AlertState,
     Correction,
     CorrectionKind,
+    FrameStamp,
     Match,
     Outcome,
     Severity,
@@ -209,3 +210,108 @@ def test_a_bad_part_is_refused(part: object):
 def test_a_value_that_is_not_an_object_is_refused():
     with pytest.raises(WireFormatError, match="expected a JSON object, got list"):
         codec.alert_from_dict([])  # type: ignore[arg-type]
+
+
+def test_every_float_is_rounded_by_what_it_measures():
+    sighting = replace(
+        make_sighting(outcome=Outcome.MATCHED),
+        distance=0.123456,
+        evidence=(("looks", 1.23456789), ("way", -0.00001)),
+        first=FrameStamp("east", 0, 1.23456789),
+    )
+    message = codec.to_dict(sighting)
+    assert (message["distance"], message["first"]) == (0.1235, {"index": 0, "captured_at": 1.234568})
+    assert message["evidence"] == {"looks": 1.2346, "way": 0.0}
+    assert "-0.0" not in codec.to_line(sighting).decode(), "minus zero is zero"
+    alert = replace(make_alert(), started_at=1.23456789, ended_at=9.87654321)
+    assert [codec.to_dict(alert)[key] for key in ("started_at", "ended_at")] == [1.234568, 9.876543]
+
+
+def test_a_row_keeps_more_decimals_than_a_line():
+    sighting = replace(make_sighting(), probability=0.12345678912, box_xyxy=np.array([1.23456] * 4, np.float32))
+    sighting = replace(sighting, first=FrameStamp("east", 0, 1.23456789012))
+    body = json.loads(to_row(sighting)[-1])
+    assert (body["probability"], body["box_xyxy"], body["first"]) == (0.123456789, [1.235] * 4, [0, 1.23456789])
+    assert from_row((1, *to_row(sighting))).first_at == 1.23456789
+
+
+def test_a_tracklet_has_every_box_with_its_time_and_score():
+    path = make_path(3, 2, (1.234, 2, 3, 4), velocity=(0.5, 0.25), fps=3.0)
+    message = codec.tracklet_to_dict(make_sighting(1, TrackId("west", 7, 2), 4, path, is_last=True))
+    assert message == {
+        "schema": 1,
+        "event": "tracklet",
+        "camera_id": "west",
+        "track": "west/7/2",
+        "part": 4,
+        "frame_hw": [120, 160],
+        "path": [
+            {"index": 3, "captured_at": 1.0, "box_xyxy": [1.23, 2.0, 3.0, 4.0], "score": 0.9},
+            {"index": 4, "captured_at": 1.333333, "box_xyxy": [1.73, 2.25, 3.5, 4.25], "score": 0.9},
+        ],
+        "is_last": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"schema": 2}, "schema: expected 1, got 2; update the older side"),
+        ({"schema": True}, "schema: expected 1, got True; update the older side"),
+        ({"person_id": "3"}, "person_id: expected `int`, got `str`"),
+        ({"started_at": float("inf")}, "started_at: expected a finite number, got inf"),
+        ({"raised_at": float("nan")}, "raised_at: expected a finite number, got nan"),
+        ({"ended_at": float("inf")}, "ended_at: expected a finite number, got inf"),
+        ({"evidence": ["east/0/1", "east"]}, "evidence[1]: expected camera/session/number, got 'east'"),
+        ({"colour": "red"}, "message: object contains unknown field `colour`"),
+    ],
+)
+def test_what_is_wrong_with_a_message_is_said_in_one_line(change: dict[str, object], reason: str):
+    with pytest.raises(WireFormatError) as caught:
+        codec.alert_from_dict(codec.to_dict(make_alert()) | change)
+    assert str(caught.value) == reason
+
+
+def test_what_is_wrong_with_a_correction_is_said_by_its_place():
+    message = codec.to_dict(Correction(CorrectionKind.SPLIT, (1, 2), "ann", 3.0))
+    with pytest.raises(WireFormatError, match=r"^at: expected a finite number, got nan$"):
+        codec.correction_from_dict({**message, "at": float("nan")})
+    parts = [{"track": "a/0/1", "part": 0}, {"track": "a", "part": 0}]
+    with pytest.raises(WireFormatError, match=r"^parts\[1\]\.track: expected camera/session/number, got 'a'$"):
+        codec.correction_from_dict({**message, "parts": parts})
+
+
+def test_a_whole_correction_survives_wire_and_row():
+    correction = Correction(
+        CorrectionKind.UNDONE, (3, 4), "ann", 5.25, (TrackPart(TrackId("east", 0, 7), 2),), "no", "", 9, 8, ((3, "A"),)
+    )
+    assert codec.correction_from_dict(json.loads(codec.to_line(correction))) == correction
+    assert from_row((1, *to_row(correction))).correction() == correction
+    named = Correction(CorrectionKind.NAMED, (3,), "ann", 5.25, name="A")
+    assert codec.correction_from_dict(json.loads(codec.to_line(named))) == named
+    assert not {"command", "undoes", "names"} & json.loads(to_row(named)[-1]).keys(), "left out where empty"
+
+
+def test_a_row_of_an_alert_has_place_end_count_and_clip():
+    alert = replace(make_alert(), place="hall", ended_at=9.5, count=3, clip="clips/1.mp4")
+    assert from_row((1, *to_row(alert))).alert() == alert
+    assert codec.alert_from_dict(json.loads(codec.to_line(alert))) == alert
+    assert "clip" not in json.loads(to_row(make_alert())[-1])
+
+
+def test_the_columns_of_a_row_say_what_it_is_about():
+    track_id = TrackId("east", 0, 7)
+    assert to_row(make_sighting(3, track_id, 2))[:-1] == ("sighting", 0.4, 3, "east", "east/0/7", 2)
+    assert to_row(Correction(CorrectionKind.MERGED, (4, 5), "ann", 3.5))[:-1] == (
+        "correction",
+        3.5,
+        4,
+        None,
+        None,
+        None,
+    )
+    assert to_row(make_alert())[:-1] == ("alert", 6.0, 3, "east", None, None)
+    emptied = from_row((1, "sighting", 0.4, None, None, None, None, None))
+    assert (emptied.is_erased, emptied.body, emptied.part) == (True, {}, None)
+    row = to_row(make_sighting(3, track_id, 2))
+    assert (from_row((1, *row)).is_erased, from_row((1, *row)).part) == (False, TrackPart(track_id, 2))

@@ -146,3 +146,82 @@ def test_a_confirmation_changes_nothing():
     see(tracks, PARTS[0], 1)
     tracks.correct(Correction(CorrectionKind.CONFIRMED, (1, 2), "ann", 0.0, (PARTS[0],)))
     assert tracks.person_of(PARTS[0]) == 1
+
+
+def command(kind: CorrectionKind, number: int, *person_ids: int, parts: tuple[TrackPart, ...] = ()) -> Correction:
+    return Correction(kind, person_ids, "ann", 0.0, parts, command=number)
+
+
+def test_slots_are_counted_by_first_sighting_and_parts_come_back_by_slot():
+    tracks = FinalTracks()
+    assert [tracks.see(PARTS[index], 1) for index in (4, 0, 4, 1)] == [(0, True), (1, True), (0, False), (2, True)]
+    assert tracks.parts() == [PARTS[4], PARTS[0], PARTS[1]]
+    assert tracks.parts_at([2, 0]) == [PARTS[1], PARTS[4]]
+    finals = tracks.finals()
+    assert finals.person_ids.tolist() == [1, 1, 1]
+    assert finals.track_numbers.tolist() == [0, 1, 1], "the same for all parts of a track"
+
+
+def test_the_fate_of_numbers_is_taken_over_by_a_later_process():
+    tracks = FinalTracks()
+    merge(tracks, 1, 2)
+    merge(tracks, 3, 4)
+    erase(tracks, 3)
+    assert sorted(tracks.fates()) == [(2, 1), (3, NOBODY), (4, 3)]
+    later = FinalTracks()
+    later.follow(tracks.fates())
+    for part, person_id in zip(PARTS, (2, 3, 4, 5), strict=False):
+        see(later, part, person_id)
+    assert [later.person_of(part) for part in PARTS[:4]] == [1, NOBODY, NOBODY, 5]
+    assert later.aliases_of(1) == [1, 2]
+
+
+def test_a_person_has_the_numbers_it_absorbed_and_no_other():
+    tracks = FinalTracks()
+    for kept, absorbed in ((4, 9), (4, 2), (1, 4), (5, 6)):
+        merge(tracks, kept, absorbed)
+    assert [tracks.aliases_of(person_id) for person_id in (1, 4, 5)] == [[1, 2, 4, 9], [4], [5, 6]]
+
+
+def test_a_command_is_remembered_with_the_parts_that_it_moved_and_those_that_followed():
+    tracks = FinalTracks()
+    for part in PARTS[:2]:
+        see(tracks, part, 2)
+    see(tracks, PARTS[3], 1)
+    tracks.correct(command(CorrectionKind.MERGED, 7, 1, 2))
+    assert tracks.before(8) is None
+    assert tracks.parts_moved_by(8) == []
+    assert tracks.parts_moved_by(7) == list(PARTS[:2])
+    see(tracks, PARTS[2], 1)  # the same track goes on
+    see(tracks, PARTS[4], 1)  # a part of a track that was not moved
+    assert tracks.parts_moved_by(7) == list(PARTS[:3])
+    erase(tracks, 1)
+    assert tracks.parts_moved_by(7) == []
+
+
+def test_a_later_part_that_was_there_before_a_split_does_not_follow_it():
+    tracks = FinalTracks()
+    for part in PARTS[:3]:
+        see(tracks, part, 1)
+    tracks.correct(command(CorrectionKind.SPLIT, 7, 1, 2, parts=(PARTS[1], PARTS[8])))
+    assert tracks.parts_moved_by(7) == [PARTS[1]]
+    before = tracks.before(7)
+    assert before is not None
+    assert (before.num_slots, before.slots, before.groups, before.aliases) == (3, ((1, 1),), (), ())
+
+
+def test_an_undo_leaves_what_was_erased_since_and_gives_numbers_back():
+    tracks = FinalTracks()
+    see(tracks, PARTS[0], 2)
+    see(tracks, PARTS[3], 3)
+    merge(tracks, 2, 3)
+    tracks.correct(command(CorrectionKind.MERGED, 7, 1, 2))
+    tracks.correct(Correction(CorrectionKind.UNDONE, (1, 2, 3), "ann", 0.0, (PARTS[0], PARTS[3]), undoes=7))
+    assert [tracks.person_of(part) for part in (PARTS[0], PARTS[3])] == [2, 2]
+    assert [tracks.current_id(number) for number in (1, 2, 3)] == [1, 2, 2]
+    assert tracks.before(7) is None
+    see(tracks, PARTS[6], 2)
+    tracks.correct(command(CorrectionKind.MERGED, 8, 1, 2))
+    erase(tracks, 1)
+    tracks.correct(Correction(CorrectionKind.UNDONE, (1, 2), "ann", 0.0, (PARTS[0],), undoes=8))
+    assert [tracks.person_of(part) for part in (PARTS[0], PARTS[3], PARTS[6])] == [NOBODY] * 3
