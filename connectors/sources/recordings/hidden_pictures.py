@@ -28,7 +28,7 @@ class HiddenPictures:
         self._hidden: av.Packet | None = None
 
     def before(self, packet: av.Packet) -> int | None:
-        """Return the time, in units of the stream, of the picture before a packet if that should be shown, else None."""
+        """Return the time, in units of the stream, of the picture before a packet if it should be shown, else None."""
         if not self._is_looked_at or not packet.size or packet.pts is None:
             return None
         found = None
