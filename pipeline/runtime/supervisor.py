@@ -9,6 +9,7 @@ from math import inf
 from typing import TypeVar
 
 from pipeline.core.errors import ProcessLostError
+from pipeline.core.tasks import end
 from pipeline.runtime.running_pipeline import RunningPipeline
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_report import MatchReport
@@ -94,9 +95,7 @@ async def supervise(
             await asyncio.gather(*(_within(camera.settle(), drain_s) for camera in cameras))
         return latest, report
     finally:
-        for task in (stopping, watching, *runs.values()):
-            task.cancel()
-        await asyncio.gather(stopping, watching, *runs.values(), return_exceptions=True)
+        await end(stopping, watching, *runs.values())
 
 
 async def _run(pipeline: RunningPipeline, camera_id: str, latest: Mapping[str, CameraStatus]) -> CameraStatus:

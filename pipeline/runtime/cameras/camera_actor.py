@@ -14,6 +14,7 @@ from pipeline.camera.tracking import TrackingStage
 from pipeline.core import Detections, Embedding, Frame, FrameStamp, Monitor, ReportingSource, Source
 from pipeline.core.errors import DataError, SourceLostError
 from pipeline.core.source_report import SourceReport
+from pipeline.core.tasks import end
 from pipeline.runtime.cameras.camera_clock import CameraClock
 from pipeline.runtime.cameras.checkpoint import Checkpoint
 from pipeline.runtime.cameras.frame_queue import FrameQueue
@@ -193,8 +194,7 @@ class CameraActor:
             is_whole = await self._run_sessions(track)
         finally:
             if watching is not None:
-                watching.cancel()
-                await asyncio.gather(watching, return_exceptions=True)
+                await end(watching)
         self._source.close()
         if self._status.error is not None:
             await self._loss.report(time.time() if self._source.live else -inf)
@@ -269,7 +269,7 @@ class CameraActor:
         """Track people from one opening of the source to its end, and deliver everything, even if the source breaks."""
         self._track = track
         progress: asyncio.Queue[Progress | None] = asyncio.Queue(self._limits.max_waiting_tracklets)
-        lost: list[SourceLostError] = []
+        lost: list[str] = []
         delivering = asyncio.create_task(self._deliver_all(progress))
         frames = asyncio.create_task(
             frames_to_tracklets(self._detected_frames(lost), self._track, progress, self._seen)
@@ -281,16 +281,14 @@ class CameraActor:
                 if not task.cancelled():
                     task.result()
         finally:
-            frames.cancel()
-            delivering.cancel()
-            await asyncio.gather(frames, delivering, return_exceptions=True)
+            await end(frames, delivering)
             self._status = replace(self._pipeline_status(), people_now=0)
             self._queue = self._track = self._taken = None
         if lost:
-            raise lost[0]
+            raise SourceLostError(lost[0])
 
-    async def _detected_frames(self, lost: list[SourceLostError]) -> AsyncIterator[tuple[Frame, Detections]]:
-        """Yield frames with their detections; a source that breaks ends them, and its error is put into ``lost``."""
+    async def _detected_frames(self, lost: list[str]) -> AsyncIterator[tuple[Frame, Detections]]:
+        """Yield frames with their detections; a source that breaks ends them, and its reason is put into ``lost``."""
         queue = self._queue = FrameQueue(
             self._paced.read(),
             newest_only=self._source.live,
@@ -304,7 +302,7 @@ class CameraActor:
                 async for item in queue:
                     yield item
             except SourceLostError as error:
-                lost.append(error)
+                lost.append(str(error))  # not the error: its traceback holds pictures
 
         async def detect(item: PacedFrame) -> Detections | None:
             if item.is_still:
