@@ -3,11 +3,11 @@
     PYTHONPATH=.:tests/support python tests/benchmarks/intake_cost.py [rounds]
 
 Two processes read by turns, one as the pipeline does, the other in a plain Python process; the median of the rounds
-counts. A ratio of .95 means that the source needs 1/.95 of the bare loop's time. Both read the same pictures and convert
-each to RGB. Time counts from the first picture on: opening is not a cost of a frame, and of RTSP the bare loop measures
-the frame rate first. ``same memory`` is the bare loop with the pipeline's memory for pictures (``picture_memory.py``).
-Then a camera sends numbered pictures by HTTP, and the time until each is there as RGB is compared. With PASSERBY_SHARED, larger recordings
-are read too.
+counts. A ratio of .95 means that the source needs 1/.95 of the bare loop's time. Both read the same pictures and
+convert each to RGB. Time counts from the first picture on: opening is not a cost of a frame, and of RTSP the bare loop
+measures the frame rate first. ``same memory`` is the bare loop with the pipeline's memory for pictures
+(``picture_memory.py``). Then a camera sends numbered pictures by HTTP, and the time until each is there as RGB is
+compared. With PASSERBY_SHARED, larger recordings are read too.
 """
 
 import itertools
