@@ -4,10 +4,10 @@
 
 Two processes read by turns, one as the pipeline does, the other in a plain Python process; the median of the rounds
 counts. A ratio of .95 means that the source needs 1/.95 of the bare loop's time. Both read the same pictures and
-convert each to RGB. Time counts from the first picture on: opening is not a cost of a frame, and of RTSP the bare loop
-measures the frame rate first. ``same memory`` is the bare loop with the pipeline's memory for pictures
-(``picture_memory.py``). Then a camera sends numbered pictures by HTTP, and the time until each is there as RGB is
-compared. With PASSERBY_SHARED, larger recordings are read too.
+convert each to an RGB array whose rows follow one another, as networks need it. Time counts from the first picture on:
+opening is not a cost of a frame, and of RTSP the bare loop measures the frame rate first. ``same memory`` is the bare
+loop with the pipeline's memory for pictures (``picture_memory.py``). Then a camera sends numbered pictures by HTTP, and
+the time until each is there as RGB is compared. With PASSERBY_SHARED, larger recordings are read too.
 """
 
 import itertools
@@ -60,7 +60,7 @@ def bare(address: str, options: dict[str, str] | None = None) -> Iterator[np.nda
         for number, picture in enumerate(container.decode(stream)):
             if number == NUM_FRAMES:
                 return
-            yield picture.to_ndarray(format="rgb24")
+            yield np.ascontiguousarray(picture.to_ndarray(format="rgb24"))
 
 
 def bare_folder(folder: Path) -> Iterator[np.ndarray]:
