@@ -9,11 +9,11 @@ from math import inf
 from typing import TypeVar
 
 from pipeline.core.errors import ProcessLostError
-from pipeline.core.tasks import end
 from pipeline.runtime.running_pipeline import RunningPipeline
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_report import MatchReport
 from pipeline.telemetry.match_status import MatchStatus
+from pipeline.telemetry.tasks import end
 
 STATUS_S = 2.0
 """Seconds that a process has to tell its status. A longer time lets a hung one delay the picture of all others."""

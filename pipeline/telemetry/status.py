@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.core.errors import ProcessLostError
-from pipeline.core.tasks import end
 from pipeline.telemetry.batch_status import BatchStatus
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.disk_status import DiskStatus
 from pipeline.telemetry.match_status import MatchStatus
+from pipeline.telemetry.tasks import end
 
 EVERY_S = 1.0
 """Seconds between two writes. The operator's page shows a status that is up to so old."""

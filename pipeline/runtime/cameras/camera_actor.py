@@ -14,7 +14,6 @@ from pipeline.camera.tracking import TrackingStage
 from pipeline.core import Detections, Embedding, Frame, FrameStamp, Monitor, ReportingSource, Source
 from pipeline.core.errors import DataError, SourceLostError
 from pipeline.core.source_report import SourceReport
-from pipeline.core.tasks import end
 from pipeline.runtime.cameras.camera_clock import CameraClock
 from pipeline.runtime.cameras.checkpoint import Checkpoint
 from pipeline.runtime.cameras.frame_queue import FrameQueue
@@ -35,6 +34,7 @@ from pipeline.runtime.flow import (
 from pipeline.runtime.monitors import show_packets
 from pipeline.runtime.plan import ALL_FRAMES, CameraIntake, CameraLimits
 from pipeline.telemetry.camera_status import CameraStatus, with_source
+from pipeline.telemetry.tasks import end
 
 logger = logging.getLogger(__name__)
 

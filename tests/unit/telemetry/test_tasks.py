@@ -2,8 +2,8 @@ import asyncio
 import time
 from collections.abc import Awaitable
 
-from pipeline.core.tasks import end
 from pipeline.telemetry.status import in_background
+from pipeline.telemetry.tasks import end
 
 
 async def deaf() -> None:
