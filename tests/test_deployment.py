@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
-from compose_site import followed_since, longest_pause_s
+from compose_site import documented_camera, followed_since, longest_pause_s, with_another_camera
 from compose_spec import PyCompose
 
 from pipeline.cli.publish import make_parser
@@ -67,16 +68,27 @@ def test_the_pods_of_the_ray_cluster_are_as_kubernetes_knows_them(group: str) ->
 
 
 def test_the_ray_job_is_as_kuberay_knows_it() -> None:
-    if not (path := os.environ.get("PASSERBY_KUBERAY_CRD")):
-        pytest.skip("PASSERBY_KUBERAY_CRD: expected KubeRay's ray.io_rayjobs.yaml, got nothing; see docs/deployment.md")
-    versions = yaml.safe_load(Path(path).read_text())["spec"]["versions"]
-    schema = strict(next(version for version in versions if version["name"] == "v1")["schema"]["openAPIV3Schema"])
+    schema = strict(kuberay_schema())
     schema["properties"]["metadata"] = {}
+    validator = jsonschema.Draft202012Validator(schema)
     job = yaml.safe_load((DOCKER / "kuberay.yaml").read_text())
-    jsonschema.validate(job, schema)
+    validator.validate(job)
     job["spec"]["rayClusterSpec"]["headGroupSpec"]["rayStartParamz"] = {}
     with pytest.raises(jsonschema.ValidationError, match="rayStartParamz"):
-        jsonschema.validate(job, schema)
+        validator.validate(job)
+
+
+def kuberay_schema() -> Any:
+    """Return KubeRay's own schema of a RayJob, from its public definition or from the development material."""
+    if path := os.environ.get("PASSERBY_KUBERAY_CRD"):
+        versions = yaml.load(Path(path).read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))["spec"]["versions"]
+        return next(version for version in versions if version["name"] == "v1")["schema"]["openAPIV3Schema"]
+    shared = (
+        Path(os.environ.get("PASSERBY_SHARED", DOCKER.parents[1] / "shared")) / "data/kuberay/rayjob_v1.schema.json"
+    )
+    if not shared.exists():
+        pytest.skip("PASSERBY_KUBERAY_CRD: expected KubeRay's ray.io_rayjobs.yaml, got nothing; see docs/deployment.md")
+    return json.loads(shared.read_text())
 
 
 def strict(schema: Any) -> Any:
@@ -135,6 +147,12 @@ def test_the_image_does_not_run_as_root() -> None:
     assert all("USER 10001" in stage for stage in stages)
 
 
+def test_the_image_says_which_version_it_is() -> None:
+    pyproject = tomllib.loads((DOCKER.parent / "pyproject.toml").read_text())
+    label = f'org.opencontainers.image.version="{pyproject["project"]["version"]}"'
+    assert label in (DOCKER / "Dockerfile").read_text()
+
+
 def test_what_is_mounted_is_there(services: dict[str, Any]) -> None:
     mounts = [volume for service in services.values() for volume in service.get("volumes", ())]
     for mount in mounts:
@@ -160,8 +178,23 @@ def test_the_job_is_a_run_as_we_know_it(services: dict[str, Any], monkeypatch: p
     assert config.sink["kafka"]["security"]["allow_plaintext"] is True
 
 
+def test_the_documented_block_adds_a_camera() -> None:
+    block = documented_camera(DOCKER.parent / "docs/deployment.md")
+    services = yaml.safe_load(with_another_camera((DOCKER / "compose.yaml").read_text(), block))["services"]
+    assert load_config(services["job"]["command"][:3]).site.cameras.keys() == {"east", "west"}
+    publisher = services["publisher-west"]
+    assert make_parser().parse_args([*publisher["entrypoint"][3:], *publisher["command"]]).camera == "west"
+
+
+def test_every_container_comes_back_with_its_machine(services: dict[str, Any]) -> None:
+    """Docker starts only what is always restarted; a run whose films have ended waits, so that it is not read again."""
+    assert {service["restart"] for service in services.values()} == {"unless-stopped"}
+    assert "--stay" in services["job"]["entrypoint"]
+
+
 def test_the_publisher_is_started_as_it_wants_to_be(services: dict[str, Any]) -> None:
-    parsed = make_parser().parse_args(services["publisher"]["command"])
+    publisher = services["publisher"]
+    parsed = make_parser().parse_args([*publisher["entrypoint"][3:], *publisher["command"]])
     assert (parsed.camera, parsed.source, parsed.as_live) == ("east", "/footage/east.mp4", True)
     assert load_config(["site=empty", *parsed.overrides]).source["kafka"]["security"]["allow_plaintext"] is True
 

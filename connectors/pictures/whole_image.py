@@ -49,6 +49,8 @@ def decode_whole(data: bytes, suffix: str, bits: int | None = None) -> tuple[NDA
         raise UnreadableImageError(f"{len(data)} bytes that are not a whole image")
     if suffix in (".tif", ".tiff") and (num_pages := _num_pages(data)) > 1:
         raise UnreadableImageError(f"{num_pages} pages in one file")
+    if _is_film(data):
+        raise UnreadableImageError("a film of several images in one file")
     coded = np.frombuffer(data, np.uint8)
     try:
         if suffix in DEEP:
@@ -75,7 +77,7 @@ def _suffix_of(data: bytes) -> str | None:
 
 
 def _is_whole(data: bytes, suffix: str) -> bool:
-    if suffix in (".jpg", ".jpeg"):
+    if suffix in (".jpg", ".jpeg", ".jpe", ".jfif"):
         begin = _jpeg_scan(data)
         return begin is not None and data.find(b"\xff\xd9", begin) >= 0
     if suffix == ".png":
@@ -117,6 +119,13 @@ def _jpeg_scan(data: bytes) -> int | None:
         else:
             at += 2 + max(2, int.from_bytes(data[at + 2 : at + 4]))
     return None
+
+
+def _is_film(data: bytes) -> bool:
+    """Return whether a WebP or PNG is animated. WebP container specification; PNG specification 3, section 11."""
+    is_webp = data[:4] == b"RIFF" and data[8:16] == b"WEBPVP8X" and int.from_bytes(data[20:21]) & 2 > 0
+    is_png = data.startswith(b"\x89PNG") and 0 < data.find(b"acTL") < data.find(b"IDAT")
+    return is_webp or is_png
 
 
 def _num_pages(data: bytes) -> int:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import av
 import av.error
 from av.container import InputContainer
+from av.video.stream import VideoStream
 
 from connectors.pictures.rgb import ToRgb
 from connectors.redaction import redact_url
@@ -25,6 +26,7 @@ from connectors.sources.ffmpeg_relay import FfmpegRelay
 from connectors.sources.hardware_decoding import NONE, HardwareDecodingError, check_kind, decoder_of, open_video
 from connectors.sources.live import Picture
 from connectors.sources.live_reading import ReadingEndedError
+from connectors.sources.picture_stream import picture_stream
 from pipeline.core.errors import ConfigError
 from pipeline.core.interfaces import PacketTap
 
@@ -210,9 +212,7 @@ class NetworkOpener:
         raise AssertionError("a transport is tried")
 
     def _decoded(self, container: InputContainer) -> Iterator[Picture | None]:
-        stream = container.streams.best("video")
-        if stream is None:
-            raise ReadingEndedError("a stream without pictures")
+        stream = _stream(container)
         # Threads by frame would delay the stream by one picture each.
         stream.codec_context.thread_type = "SLICE"
         stream.codec_context.thread_count = self._threads
@@ -241,10 +241,15 @@ class NetworkOpener:
                 yield Picture(partial(to_rgb.image, picture), sender.captured_at(picture), picture.time)
 
 
-def _packets(container: InputContainer) -> Iterator[av.Packet]:
-    stream = container.streams.best("video")
+def _stream(container: InputContainer) -> VideoStream:
+    stream = picture_stream(container)
     if stream is None:
-        raise ReadingEndedError("a stream without pictures")
+        raise ReadingEndedError("a stream without pictures that can be decoded")
+    return stream
+
+
+def _packets(container: InputContainer) -> Iterator[av.Packet]:
+    stream = _stream(container)
     yield from (packet for packet in container.demux(stream) if packet.size)
 
 

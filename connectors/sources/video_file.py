@@ -23,11 +23,10 @@ from connectors.sources.hardware_decoding import CPU, NONE, HardwareDecodingErro
 from connectors.sources.recordings.local_files import LocalFiles
 from connectors.sources.recordings.recording import (
     BadPicture,
-    BrokenError,
     Recording,
-    StreamsChangedError,
     error_words,
 )
+from connectors.sources.recordings.streams_watch import BrokenError, StreamsChangedError
 from connectors.sources.recordings.video_files import NoVideoError, VideoFile, VideoFiles
 from connectors.sources.stream_clock import StreamClock
 from pipeline.core import Frame, FrameStamp
@@ -50,7 +49,7 @@ Names are in whole seconds, of when the file was opened. Less makes false gaps; 
 MAX_CHECKED = 5
 """Files of a recording of many that are tried until one has a picture. More delay the message that none has."""
 
-INTERRUPTED = "places where packets of a transport stream are missing"
+INTERRUPTED = "places where packets of the recording are missing"
 """A reason of ``SourceReport.left_out``: how many pictures are missing there, nobody can say."""
 
 logger = logging.getLogger(__name__)
@@ -290,8 +289,7 @@ class VideoFileSource:
     def _note_interruptions(self, name: str, number: int) -> None:
         if not self._num_interruptions:
             logger.warning(
-                "camera %s: packets of the transport stream are missing in %s, so pictures may be; such places are "
-                "counted in left_out",
+                "camera %s: packets are missing in %s, so pictures may be; such places are counted in left_out",
                 self.camera_id,
                 name,
             )

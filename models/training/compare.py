@@ -31,7 +31,7 @@ from models.training.comparison.costs import measure
 from models.training.comparison.plot import Point, plot
 from models.training.comparison.scores import Found, find
 from models.training.comparison.table import Row, baseline_among, write_table
-from models.training.comparison.tracklets import HalfTracklets, KnownTracklets, cut_tracklets
+from models.training.comparison.tracklets import HalfTracklets, KnownTracklets, with_pose
 from models.training.figures.card_figures import picture_answers
 from models.training.figures.image_grid import PAPER, join, write_jpeg
 from models.training.pictures import Image
@@ -52,6 +52,8 @@ _MIN_VISIBLE = 0.4
 _BENCHMARKS = ("mars", "lsvid", "duke", "ilids", "prid")
 _RENDERED = "rendered people, held out"
 _COLUMNS, _MAX_BYTES = 3, 130_000
+_LOOKED_AT = 500
+"""Tracklets among which the one with the most detail is chosen for the picture."""
 Make = Callable[[], Embedder]
 
 
@@ -113,18 +115,18 @@ def read_datasets(options: Options, crop_hw: tuple[int, int]) -> Iterator[Datase
     if options.data:
         _, worlds = split_worlds(Path(options.data), held_out=options.held_out)
         source = WorldTracklets(worlds, crop_hw=crop_hw, min_visible=_MIN_VISIBLE, max_bytes=0)
-        known = cut_tracklets(source, num_crops=options.crops)
+        known = KnownTracklets(source, num_crops=options.crops)
         yield Dataset(_RENDERED, known, known)
     if options.pets:
         footage = locate_footage([])
         people = read_half_crops(footage.video, footage.truth)
-        known = cut_tracklets(HalfTracklets(people, crop_hw=crop_hw, num_crops=options.crops), num_crops=options.crops)
+        known = KnownTracklets(HalfTracklets(people, crop_hw=crop_hw, num_crops=options.crops), num_crops=options.crops)
         yield Dataset("PETS 2009, halves", known, known)
     for name in _BENCHMARKS:
         root = getattr(options, name)
         for benchmark in load_benchmarks(name, Path(root), None) if root else ():
             queries, gallery = (
-                cut_tracklets(FileTracklets(part, crop_hw=crop_hw), num_crops=options.crops)
+                KnownTracklets(FileTracklets(part, crop_hw=crop_hw), num_crops=options.crops)
                 for part in (benchmark.query, benchmark.gallery)
             )
             yield Dataset(benchmark.protocol, queries, gallery)
@@ -155,16 +157,11 @@ def score(embedder: Embedder, dataset: Dataset, estimator: PoseEstimator | None)
     Raises:
         ConfigError: If it needs a pose that is not known, and there is no estimator.
     """
-    parts = []
-    for known in (dataset.queries, dataset.gallery):
-        if known.lacks(embedder.needs):
-            if estimator is None:
-                raise ConfigError(
-                    f"pose: expected one, as {embedder.space} needs {embedder.needs}, got none; set pose="
-                )
-            known = known.posed(estimator)
-        parts.append(LabelledVectors(known.embed(embedder), known.people, known.cameras))
-    return find(*parts)
+    queries, gallery = dataset.queries, dataset.gallery
+    asked = LabelledVectors(queries.embed(embedder, estimator), queries.people, queries.cameras)
+    if gallery is queries:
+        return find(asked, asked)
+    return find(asked, LabelledVectors(gallery.embed(embedder, estimator), gallery.people, gallery.cameras))
 
 
 def main(arguments: list[str]) -> None:
@@ -185,7 +182,8 @@ def main(arguments: list[str]) -> None:
         if size_hw not in datasets:
             datasets[size_hw] = list(read_datasets(options, size_hw))
         found = {dataset.name: score(embedder, dataset, estimator) for dataset in datasets[size_hw]}
-        cost = measure(make, _longest(datasets[size_hw][0].queries)) if options.costs else None
+        longest = _longest(datasets[size_hw][0].queries)
+        cost = measure(make, with_pose(longest, embedder, estimator)) if options.costs else None
         rows[name] = Row(found, cost)
     kinds = [dataset.name for dataset in next(iter(datasets.values()))]
     out = Path(options.out)
@@ -196,22 +194,27 @@ def main(arguments: list[str]) -> None:
         (out / "plot.svg").write_text(drawing, encoding="utf-8")
     if options.pictures:
         known = next(iter(datasets.values()))[0].queries
-        sheet = picture_retrievals(factories[options.pictures](), known, seed=0)
+        sheet = picture_retrievals(factories[options.pictures](), known, estimator, seed=0)
         write_jpeg(out / "retrievals.jpg", sheet, max_bytes=_MAX_BYTES)
+        clearest = _clearest(known)
+        if estimator is not None and clearest.keypoints is None:
+            (clearest,) = estimator.estimate([clearest])
         looking = {name: make for name, make in factories.items() if is_of_clips(make)}
-        write_jpeg(out / "attention.jpg", picture_attention(looking, _clearest(known)), max_bytes=_MAX_BYTES)
+        write_jpeg(out / "attention.jpg", picture_attention(looking, clearest), max_bytes=_MAX_BYTES)
     Console().print(Markdown(table))
 
 
-def picture_retrievals(embedder: Embedder, known: KnownTracklets, *, seed: int) -> Image:
+def picture_retrievals(
+    embedder: Embedder, known: KnownTracklets, estimator: PoseEstimator | None, *, seed: int
+) -> Image:
     """Return people and the five tracklets of other cameras that are most alike; each by its middle crop.
 
     Raises:
         DataError: If no person is seen by two cameras.
     """
     names = np.stack([known.people, np.zeros_like(known.people), known.cameras], axis=1)
-    shown = [tracklet.crops[len(tracklet) // 2] for tracklet in known.tracklets]
-    return picture_answers(known.embed(embedder), names, shown, seed=seed)
+    shown = [(tracklet := known[row]).crops[len(tracklet) // 2] for row in range(len(known))]
+    return picture_answers(known.embed(embedder, estimator), names, shown, seed=seed)
 
 
 def picture_attention(factories: Mapping[str, Make], tracklet: Tracklet) -> Image:
@@ -246,12 +249,14 @@ def draw(rows: Mapping[str, Row], dataset: str) -> str | None:
 
 
 def _longest(known: KnownTracklets) -> Tracklet:
-    lengths = np.array([len(tracklet) for tracklet in known.tracklets])
-    return known.tracklets[int(lengths.argmax())]
+    return known[int(known.lengths.argmax())]
 
 
 def _clearest(known: KnownTracklets) -> Tracklet:
     """Return the tracklet with the most detail, of the longest."""
-    most = len(_longest(known))
-    longest = [tracklet for tracklet in known.tracklets if len(tracklet) == most]
-    return max(longest, key=lambda tracklet: min(cv2.Laplacian(crop, cv2.CV_32F).var() for crop in tracklet.crops))
+    longest = np.flatnonzero(known.lengths == known.lengths.max())[:_LOOKED_AT]
+
+    def detail(row: int) -> float:
+        return min(float(cv2.Laplacian(crop, cv2.CV_32F).var()) for crop in known[row].crops)
+
+    return known[max(longest.tolist(), key=detail)]

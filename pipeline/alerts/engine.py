@@ -16,16 +16,19 @@ each situation once:
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from math import inf
+from typing import Self
 
 from pipeline.alerts.basis import AlertBasis
 from pipeline.alerts.exemption import Exemption
 from pipeline.alerts.expiring_map import ExpiringMap
 from pipeline.alerts.incidents import Incident, Incidents, Subject, latest, shrunk, subject_of
+from pipeline.alerts.picture_sizes import PictureSizes
 from pipeline.alerts.rule_abilities import CorrectableRule, DrawnRule, EndingRule, ViewRule
+from pipeline.alerts.rule_options import has_all_of
 from pipeline.core import Alert, AlertRule, AlertState, Correction, Sighting, Stateful
 from pipeline.core.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.errors import ConfigError, blaming
@@ -63,6 +66,7 @@ class AlertEngine:
         exempt: Names of people about whom no alert is raised, ``*`` for any letters: staff, for instance.
         names: Of people who are known from the start, by number.
         has_clips: Whether alerts name the clip that is kept of them.
+        options: What each rule is built of, by its name; see ``hand_over``.
 
     Raises:
         ConfigError: If two rules have one name.
@@ -78,7 +82,9 @@ class AlertEngine:
         exempt: Sequence[str] = (),
         names: Mapping[int, str] | None = None,
         has_clips: bool = False,
+        options: Mapping[str, object] | None = None,
     ) -> None:
+        self.options = options or {}
         self._exemption = Exemption(exempt, names or {})
         self._rules = {rule.name: rule for rule in rules}
         if len(self._rules) < len(rules):
@@ -87,7 +93,7 @@ class AlertEngine:
         self._cooldown_s = cooldown_s
         self._basis = AlertBasis(max_parts=max_parts)
         self._incidents = Incidents(max_open=max_open, has_clips=has_clips)
-        self._pictures: dict[str, tuple[int, int]] = {}
+        self._picture_sizes = PictureSizes()
         # Unix seconds of the latest alert about each subject.
         self._raised_at: ExpiringMap[Subject, float] = ExpiringMap(forget_after_s=cooldown_s)
 
@@ -104,7 +110,7 @@ class AlertEngine:
             if isinstance(event, Correction):
                 self._correct(event)
             else:
-                self._warn_of_shapes(event.track_id.camera_id, event.path.frame_hw)
+                self._picture_sizes.see(event.track_id.camera_id, event.path.frame_hw, self.check_picture)
                 self._basis.add(event)
                 for rule in self._rules.values():
                     with _blaming(rule):
@@ -139,9 +145,7 @@ class AlertEngine:
             if isinstance(rule, EndingRule):
                 with _blaming(rule):
                     self._take_all(rule.on_end(at))
-        for incident in self._incidents:
-            if incident.alert.ended_at is None:
-                self._incidents.put(replace(incident, alert=replace(incident.alert, ended_at=incident.until)))
+        self._end_all()
         self._release(inf)
         return self._incidents.drain()
 
@@ -162,6 +166,18 @@ class AlertEngine:
         self._incidents.drain()  # it is told here
         keys = {alert.key for alert in before}
         return [*(alert for alert in changed if alert.key not in keys), *before]
+
+    def hand_over(self, other: Self) -> list[Alert]:
+        """Give the state to an engine of other rules, and return what is told: situations of changed rules are over.
+
+        A rule keeps what it knows if it is built of the same, or of more zones or lines besides.
+        """
+        kept = {name for name, node in self.options.items() if has_all_of(other.options.get(name), node)}
+        self._end_all(but=kept)
+        told = self._incidents.drain()
+        state = deserialise(self.snapshot(), _State)
+        other.restore(serialise(replace(state, rules={name: state.rules[name] for name in kept & state.rules.keys()})))
+        return told
 
     def snapshot(self) -> bytes:
         """Return the whole state, that of the rules included."""
@@ -184,22 +200,11 @@ class AlertEngine:
             if isinstance(rule, Stateful) and name in loaded.rules:
                 rule.restore(loaded.rules[name])
 
-    def _warn_of_shapes(self, camera_id: str, frame_hw: tuple[int, int]) -> None:
-        """Warn of shapes outside of a picture that was not known at the start, or has another size now."""
-        if self._pictures.get(camera_id) == frame_hw:
-            return
-        if camera_id in self._pictures:
-            (old_h, old_w), (new_h, new_w) = self._pictures[camera_id], frame_hw
-            logger.warning(
-                "camera %s: its picture was %d by %d and is %d by %d pixels now; zones and lines in pixels stay where "
-                "they were, those with relative: true follow",
-                *(camera_id, old_w, old_h, new_w, new_h),
-            )
-        self._pictures[camera_id] = frame_hw
-        try:
-            self.check_picture(camera_id, frame_hw)
-        except ConfigError as error:
-            logger.warning("%s", error)
+    def _end_all(self, but: Set[str] = frozenset()) -> None:
+        """Take all situations as over, but for those of some rules."""
+        for incident in self._incidents:
+            if incident.alert.rule not in but and incident.alert.ended_at is None:
+                self._incidents.put(replace(incident, alert=replace(incident.alert, ended_at=incident.until)))
 
     # What rules report.
 

@@ -3,7 +3,9 @@
 Made for a container: one that is stopped stops the run, one that starts again finds it, and there is one run at a time,
 because its submission has a fixed id. A run that has ended, or that a lost cluster has forgotten, is submitted again
 with ``resume=true``, so that people keep their numbers. One that only a person can bring to go on is not: this program
-says so once and waits to be stopped, because a container that ended would be started again and again.
+says so once and waits to be stopped, because a container that ended would be started again and again. With ``--stay``
+it waits likewise once all recordings are read: a container that comes back after a restart of its machine is started
+again however it ended.
 """
 
 import argparse
@@ -18,13 +20,16 @@ from typing import Any
 
 from pipeline.cli.stop_signals import stop_on_signals
 from pipeline.core.command_line import parse_with_overrides
-from pipeline.core.errors import LedgerChangedError
+from pipeline.core.errors import ConfigError, LedgerChangedError
 
 DONE, FAILED = 0, 1
 CLUSTER_S = 60.0
 """Seconds to wait for the cluster at the start. Longer: a wrong address is reported later."""
 STOP_S = 50.0
 """Seconds that the run has to end after its stop. Below the grace of its container, so that the end is reported."""
+REFUSED_S = 20.0
+"""Seconds until a run that was refused as configured is submitted again: a broker may come, a mistake stays. A longer
+time leaves a site that waited for its broker blind for longer; a shorter one fills the log with the same line."""
 ASK_EVERY_S = 1.0
 """Seconds between two questions to the cluster. More notice an end later."""
 
@@ -35,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parse_with_overrides(parser, arguments)
     if not parsed.overrides:
         parser.error("the following arguments are required: overrides")
-    return asyncio.run(_own(parsed.address, parsed.id, parsed.overrides))
+    return asyncio.run(_own(parsed.address, parsed.id, parsed.overrides, stays=parsed.stay))
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -43,11 +48,12 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="passerby job", description=__doc__.splitlines()[0])
     parser.add_argument("--address", required=True, help="of the cluster's dashboard, http://head:8265")
     parser.add_argument("--id", required=True, help="of the submission: one run at a time has it")
+    parser.add_argument("--stay", action="store_true", help="when all recordings are read, wait to be stopped")
     parser.add_argument("overrides", nargs="*", help="of the run: key=value …")
     return parser
 
 
-async def _own(address: str, job_id: str, overrides: Sequence[str]) -> int:
+async def _own(address: str, job_id: str, overrides: Sequence[str], *, stays: bool) -> int:
     stop = stop_on_signals()
     client = await _connect(address, stop)
     if client is None:
@@ -67,7 +73,7 @@ async def _own(address: str, job_id: str, overrides: Sequence[str]) -> int:
             entry = shlex.join(["python", "/app/pipeline/run.py", *overrides, *resume])
             await asyncio.to_thread(client.submit_job, entrypoint=f"exec {entry}", submission_id=job_id)
             print(f"{job_id}: submitted{', to go on' if resume else ''}", flush=True)
-        return await _follow(client, job_id, log, stop)
+        return await _follow(client, job_id, log, stop, stays=stays)
     except (RuntimeError, OSError) as error:
         print(f"error: {address}: expected to reach the run {job_id}, got {error}", file=sys.stderr)
         return FAILED
@@ -92,7 +98,7 @@ async def _connect(address: str, stop: asyncio.Event) -> Any:
     return None
 
 
-async def _follow(client: Any, job_id: str, log: "_Log", stop: asyncio.Event) -> int:
+async def _follow(client: Any, job_id: str, log: "_Log", stop: asyncio.Event, *, stays: bool) -> int:
     """Show the log of a run until it ends or is stopped. A cluster that does not answer is waited for."""
     log.show()
     stopped_at = away_at = None
@@ -122,8 +128,10 @@ async def _follow(client: Any, job_id: str, log: "_Log", stop: asyncio.Event) ->
     finally:
         log.close()
     print(f"{job_id}: {'forgotten by the cluster' if status is None else status.lower()}", flush=True)
-    if status == "FAILED" and await _needs_a_person(client, job_id):
-        print(f"{job_id}: not submitted again; do what the error says, then start this container again", flush=True)
+    if status == "FAILED":
+        await _wait_after_failure(job_id, await _exit_code(client, job_id), stop)
+    if status == "SUCCEEDED" and stays and not stop.is_set():
+        print(f"{job_id}: all is read; start this container again to go on", flush=True)
         await stop.wait()
     return DONE if status in ("SUCCEEDED", "STOPPED") else FAILED
 
@@ -167,12 +175,23 @@ class _Log:
                 print(new, end="", flush=True)
 
 
-async def _needs_a_person(client: Any, job_id: str) -> bool:
-    """Return whether a run that has failed would fail again in the same way; its exit code says so."""
+async def _wait_after_failure(job_id: str, exit_code: int | None, stop: asyncio.Event) -> None:
+    """Wait before the container ends, so that the run is not submitted at once to fail in the same way."""
+    if exit_code == LedgerChangedError.exit_code:
+        print(f"{job_id}: not submitted again; do what the error says, then start this container again", flush=True)
+        await stop.wait()
+    elif exit_code == ConfigError.exit_code and not stop.is_set():
+        print(f"{job_id}: refused as configured; submitted again in {REFUSED_S:g} s", flush=True)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), REFUSED_S)
+
+
+async def _exit_code(client: Any, job_id: str) -> int | None:
+    """Return the exit code of a run that has ended; None if the cluster does not tell it."""
     with suppress(RuntimeError, OSError):
-        info = await asyncio.to_thread(client.get_job_info, job_id)
-        return bool(info.driver_exit_code == LedgerChangedError.exit_code)
-    return False
+        code: int | None = (await asyncio.to_thread(client.get_job_info, job_id)).driver_exit_code
+        return code
+    return None
 
 
 async def _status(client: Any, job_id: str) -> str | None:

@@ -17,7 +17,7 @@ WORLD = "world"
 RECORDINGS = frozenset({FILE, IMAGES})
 """Kinds whose URI is a path on this machine. They can be read again; every other kind may be live."""
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".webp", ".tif", ".tiff", ".jp2")
 """Endings of the names of images, in lower case."""
 
 _VIDEO_NAME = re.compile(

@@ -104,9 +104,15 @@ class People:
         """Return how many parts of tracks show a person now."""
         return int(np.count_nonzero(self.tracks.finals().person_ids == person_id))
 
-    def persons(self) -> list[Person]:
-        """Return each person who was seen, by number."""
+    def persons(self, cameras: Collection[str] | None = None) -> list[Person]:
+        """Return each person who was seen, by number.
+
+        Args:
+            cameras: Count only what these saw; None for all.
+        """
         person_ids = self.tracks.finals().person_ids
+        if cameras is not None:
+            person_ids = np.where(self._is_of(cameras), person_ids, NOBODY)
         by_person = np.argsort(person_ids, kind="stable")
         by_person = by_person[np.searchsorted(person_ids[by_person], NOBODY, side="right") :]
         if not len(by_person):
@@ -154,13 +160,17 @@ class People:
         person_ids = self.tracks.finals().person_ids
         is_there = person_ids != NOBODY
         if cameras is not None:
-            wanted = [number for name, number in self._cameras.items() if name in cameras]
-            is_there &= np.isin(np.array(self._camera_of), wanted)
+            is_there &= self._is_of(cameras)
         if since is not None:
             is_there &= np.array(self._last_at) >= since
         if until is not None:
             is_there &= np.array(self._first_at) <= until
         return set(np.unique(person_ids[is_there]).tolist())
+
+    def _is_of(self, cameras: Collection[str]) -> NDArray[np.bool_]:
+        """Return for each part of a track whether one of some cameras saw it."""
+        wanted = [number for name, number in self._cameras.items() if name in cameras]
+        return np.isin(np.array(self._camera_of), wanted)
 
     def transits(self, *, longest_s: float, num_newest: int) -> dict[tuple[str, str], NDArray[np.float64]]:
         """Return how long people took from one camera to another, seconds, by (from, to).

@@ -1,12 +1,14 @@
 """The single writer: puts the embeddings of all cameras in order, matches them, and publishes what follows."""
 
 import asyncio
+import logging
 import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import astuple
+from hashlib import sha256
 from itertools import islice
 from math import inf
 from pathlib import Path
@@ -15,13 +17,16 @@ from typing import Any
 from pipeline.alerts.engine import AlertEngine
 from pipeline.association.matcher import Matcher
 from pipeline.core import Alert, Correction, CorrectionCommand, Embedding, Sighting, Sink, TrackPart
+from pipeline.core.errors import ConfigError
 from pipeline.core.plugin_contract import made
 from pipeline.core.view_event import ViewReport
 from pipeline.ledger import Ledger, LedgerReader, Outcome
 from pipeline.ledger.apply import CommandHost, Removed, apply_command
+from pipeline.ledger.cameras.book import CameraBook
 from pipeline.ledger.erasure import erase_stores
 from pipeline.ledger.unpublished import unpublished_records
 from pipeline.runtime.deliveries import Acknowledgement
+from pipeline.runtime.edits_file import EditsFile
 from pipeline.runtime.event_time import EventTimeBuffer, Item
 from pipeline.runtime.reducer import (
     AppliedCommand,
@@ -29,6 +34,7 @@ from pipeline.runtime.reducer import (
     Enrolment,
     InputEvent,
     Reducer,
+    RulesEdited,
     TimePassed,
     Window,
     entry_of,
@@ -36,6 +42,8 @@ from pipeline.runtime.reducer import (
 from pipeline.runtime.sink_fanout import SinkFanout
 from pipeline.telemetry.match_report import MatchReport
 from pipeline.telemetry.match_status import MatchStatus
+
+logger = logging.getLogger(__name__)
 
 NUM_FRESH = 1000
 """Newest sightings over which the status reports freshness. More react later to a change."""
@@ -55,7 +63,7 @@ class MatchActor:
     Args:
         camera_ids: The cameras that will deliver.
         make_match: Builds the matcher.
-        make_alert: Builds the alert engine.
+        make_alert: Builds the alert engine; of a file of edits, if it is given its text.
         make_sinks: Build the sinks, by name.
         ledger_path: The ledger's file.
         window_s: Seconds of event time matched together.
@@ -64,6 +72,7 @@ class MatchActor:
         max_waiting_embeddings: While more embeddings than this wait for slower cameras, the faster ones are held back.
         retention_s: Seconds of event time after which events leave the ledger.
         max_events: Events that stay in the ledger at most; 0 for all.
+        edits: File of edited alert rules, which are followed as soon as it is written; None: beside the ledger.
 
     Raises:
         ConnectorError: If the ledger cannot be read, or another run writes it.
@@ -78,7 +87,7 @@ class MatchActor:
         *,
         camera_ids: Sequence[str],
         make_match: Callable[[], Matcher],
-        make_alert: Callable[[], AlertEngine],
+        make_alert: Callable[..., AlertEngine],
         make_sinks: Mapping[str, Callable[[], Sink]],
         ledger_path: Path,
         window_s: float,
@@ -87,8 +96,10 @@ class MatchActor:
         max_waiting_embeddings: int,
         retention_s: float = inf,
         max_events: int = 0,
+        edits: Path | None = None,
     ) -> None:
-        self._reducer = Reducer(make_match(), make_alert())
+        self._reducer = Reducer(make_match(), make_alert(), make_alert)
+        self._edits = EditsFile(edits or ledger_path.with_name("edits.yaml"))
         self._ledger = Ledger(ledger_path)
         self._folder = ledger_path.parent
         self._reader = LedgerReader(ledger_path)
@@ -99,10 +110,11 @@ class MatchActor:
             {name: made(f"sink.{name}", make) for name, make in make_sinks.items()},
             may_call=lambda: self._ledger.lease.is_fresh,
         )
-        self._buffer = EventTimeBuffer(camera_ids, window_s=window_s, max_lateness_s=max_lateness_s)
+        changed = CameraBook(self._folder).changed()  # since this run began, if this process replaces one that died
+        members = {*camera_ids, *changed.added} - changed.removed
+        self._buffer = EventTimeBuffer(members, window_s=window_s, max_lateness_s=max_lateness_s)
         self._flush_every_s = flush_every_s
         self._max_waiting_embeddings = max_waiting_embeddings
-        self._camera_ids = tuple(camera_ids)
         self._has_live = max_lateness_s < inf
         self._max_wait_s = max_lateness_s if self._has_live else None
         self._is_finished = False
@@ -169,6 +181,27 @@ class MatchActor:
         if not self._reducer.match.is_known(person_id):
             await self._whole(self._reduce(Enrolment(person_id, embedding)))
             self._ledger.note("configuration", "enrol", f"person {person_id}")
+
+    async def join(self, camera_id: str, from_at: float | None) -> float:
+        """Expect one more camera, or one that was removed, and return the newest event time of all, Unix seconds.
+
+        Args:
+            camera_id: The camera.
+            from_at: Unix seconds of event time: it will deliver nothing before; from now on, nothing later is decided
+                without it. None: it joins with its first delivery.
+
+        Raises:
+            ConfigError: If later events are decided already.
+        """
+        async with self._turn:
+            decided_until = max(self._buffer.released_until, self._reducer.processed_until)
+            if from_at is not None and from_at < decided_until:
+                later = f"--at of {decided_until:g} or later" if decided_until < inf else "recordings that go on"
+                raise ConfigError(
+                    f"cameras add: expected {later}, got --at {from_at:g}: the run has decided what was until then"
+                )
+            self._buffer.join(camera_id, -inf if from_at is None else from_at)
+        return self._buffer.newest
 
     async def deliver(
         self,
@@ -255,8 +288,7 @@ class MatchActor:
         async with self._turn:
             self._is_finished = True
             if not is_whole and self._has_live:
-                for camera_id in self._camera_ids:
-                    self._buffer.advance(camera_id, inf)
+                self._buffer.end_all()
             await self._process_released()
             if (is_whole or self._has_live) and not self._reducer.is_ended:
                 await self._reduce(EndOfStream(self._buffer.newest))
@@ -288,6 +320,7 @@ class MatchActor:
         await self._sinks.write(unpublished)
         for submitted in self._ledger.pending_commands():
             await apply_command(submitted, self._ledger, self._reader, self._host)
+        await self._take_edits()
         for now, items in self._buffer.release():
             embeddings = [item for item in items if isinstance(item, Embedding)]
             reports = [item for item in items if isinstance(item, ViewReport)]
@@ -299,6 +332,20 @@ class MatchActor:
             for embedding in embeddings:
                 due_at = self._due_at.pop(TrackPart(embedding.track_id, embedding.part))
                 self._latencies_s.append(published_at - due_at)
+
+    async def _take_edits(self) -> None:
+        """Follow edited rules from here on; refuse them with a reason if they cannot be used."""
+        text = self._edits.new_text()
+        if text is None or text == self._reducer.edits:
+            return
+        try:
+            await self._reduce(RulesEdited(text))
+        except ConfigError as error:
+            logger.warning("the rules stay as they are: %s", error)
+            self._ledger.note("configuration", "rules refused", str(error))
+        else:
+            logger.info("the rules of %s hold from now on", self._edits.path)
+            self._ledger.note("configuration", "rules applied", sha256(text.encode()).hexdigest())
 
     async def _apply(
         self, command: CorrectionCommand, correction: Correction, alerts: Sequence[Alert], outcome: Outcome

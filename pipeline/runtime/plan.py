@@ -134,12 +134,19 @@ class CameraIntake:
         offset_s: Seconds that are added to their times, because the camera's clock is behind that of the others.
         watch_view: The view is watched; see ``ViewWatch``. False: a picture that stays the same is searched for people.
         motion_gate: Nobody is looked for while nothing moves; see ``MotionGate``.
+        from_at: Unix seconds of event time; earlier frames of a recording are left out.
+        until_at: Unix seconds of event time at which a recording ends, whatever follows.
+        zero_due_at: Unix seconds of the wall clock at which time 0 of a recording is due, at the speed of its replay.
+            None: its first frame is due when it is read.
     """
 
     max_fps: float | None = None
     offset_s: float = 0.0
     watch_view: bool = True
     motion_gate: bool = False
+    from_at: float = -inf
+    until_at: float = inf
+    zero_due_at: float | None = None
 
 
 ALL_FRAMES = CameraIntake()
@@ -161,7 +168,7 @@ class Plan:
         make_pose: The pose stage; None where the embedder needs no keypoints.
         make_embed: The embedding stage.
         make_match: The matcher.
-        make_alert: The alert engine.
+        make_alert: The alert engine; of a file of edits, if it is given its text.
         make_sinks: By name.
         make_monitors: By camera; empty where no page shows the cameras.
         camera: Limits of each camera.
@@ -169,6 +176,7 @@ class Plan:
         processes: Where all this runs.
         drain_s: Seconds that a stopped run may take to publish what it has read.
         output_dir: Folder of the run's files, absolute.
+        edits: File of alert rules that are edited while the run goes on, absolute; it need not be there.
         resume: True: continue from the ledger in ``output_dir``. False: set that ledger aside.
     """
 
@@ -182,7 +190,7 @@ class Plan:
     make_pose: Callable[[], PoseStage] | None
     make_embed: Callable[[], EmbeddingStage]
     make_match: Callable[[], Matcher]
-    make_alert: Callable[[], AlertEngine]
+    make_alert: Callable[..., AlertEngine]
     make_sinks: Mapping[str, Callable[[], Sink]]
     make_monitors: Mapping[str, Callable[[], Monitor]]
     camera: CameraLimits
@@ -190,4 +198,5 @@ class Plan:
     processes: ProcessLimits
     drain_s: float
     output_dir: Path
+    edits: Path
     resume: bool

@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.alerts.engine import AlertEngine
 from pipeline.association.matcher import Matcher
 from pipeline.core import Alert, AlertState, Correction, CorrectionCommand, CorrectionKind, Embedding, Record, Sighting
-from pipeline.core.errors import LedgerChangedError, WireFormatError
+from pipeline.core.errors import ConfigError, LedgerChangedError, WireFormatError
 from pipeline.core.serialisation import deserialise, serialise
 from pipeline.core.track import ENROLLED
 from pipeline.core.view_event import ViewReport
@@ -88,7 +88,18 @@ class Owed:
     records: Sequence[StoredRecord]
 
 
-InputEvent = Window | TimePassed | Forgotten | Owed | Enrolment | AppliedCommand | EndOfStream
+@dataclass(frozen=True, slots=True)
+class RulesEdited:
+    """The alert rules are others from now on.
+
+    Attributes:
+        text: The file of edits; see ``pipeline.config.rule_edits``.
+    """
+
+    text: str
+
+
+InputEvent = RulesEdited | Window | TimePassed | Forgotten | Owed | Enrolment | AppliedCommand | EndOfStream
 KINDS: dict[str, type[Any]] = {
     "window": Window,
     "time": TimePassed,
@@ -97,6 +108,7 @@ KINDS: dict[str, type[Any]] = {
     AT_REST: AppliedCommand,
     FORGOTTEN: Forgotten,
     OWED: Owed,
+    "edits": RulesEdited,
     "ending": EndOfStream,
 }
 """Input events by the kind under which the journal of a ledger stores them."""
@@ -114,6 +126,7 @@ class _State:
     is_ended: bool
     counts: tuple[int, int, int]
     busy_until: float = -inf
+    edits: str = ""
 
 
 class Reducer:
@@ -122,8 +135,10 @@ class Reducer:
     Args:
         match: The matcher.
         alert: The alert engine.
+        make_edited: Builds the alert engine of a file of edits, from its text. Raises ``ConfigError``.
 
     Attributes:
+        edits: The file of edits that the alert engine follows; empty: the configuration alone.
         processed_until: Unix seconds of event time: the end of the last window.
         busy_until: The end of the last window that was not empty.
         is_ended: The last event was the end of the stream.
@@ -131,9 +146,13 @@ class Reducer:
         busy_s: Seconds of work, by stage.
     """
 
-    def __init__(self, match: Matcher, alert: AlertEngine) -> None:
+    def __init__(
+        self, match: Matcher, alert: AlertEngine, make_edited: Callable[[str], AlertEngine] | None = None
+    ) -> None:
         self.match = match
         self._alert = alert
+        self._make_edited = make_edited
+        self.edits = ""
         self.processed_until = self.busy_until = -inf
         self.is_ended = False
         self.counts: dict[type, int] = {Sighting: 0, Correction: 0, Alert: 0}
@@ -199,11 +218,13 @@ class Reducer:
     def snapshot(self) -> bytes:
         """Return the whole state."""
         counts = tuple(self.counts.values())
-        times = self.processed_until, self.is_ended, counts, self.busy_until
+        times = self.processed_until, self.is_ended, counts, self.busy_until, self.edits
         return serialise(_State(self.match.snapshot(), self._alert.snapshot(), *times))  # type: ignore[arg-type]
 
     def _restore(self, state: _State) -> None:
         self.match.restore(state.match)
+        if state.edits:
+            self._alert, self.edits = self._edited(state.edits), state.edits
         self._alert.restore(state.alert)
         self.processed_until, self.is_ended = state.judged_until, state.is_ended
         self.busy_until = state.busy_until
@@ -216,6 +237,11 @@ class Reducer:
             return []
         if isinstance(event, Owed):
             return []
+        if isinstance(event, RulesEdited):
+            engine = self._edited(event.text)
+            told = self._alert.hand_over(engine)
+            self._alert, self.edits = engine, event.text
+            return [*told]
         if isinstance(event, Enrolment):
             self.match.enrol(event.person_id, event.embedding)
             return []
@@ -242,6 +268,11 @@ class Reducer:
         elif isinstance(event, EndOfStream):
             alerts += self._timed("alert", lambda: self._alert.flush(event.at))
         return [*found, *alerts]
+
+    def _edited(self, text: str) -> AlertEngine:
+        if self._make_edited is None:
+            raise ConfigError("edits.yaml: expected a run that takes edits, got one that does not; leave the file out")
+        return self._make_edited(text)
 
     def _timed(self, what: str, call: Callable[[], Any]) -> Any:
         began = time.perf_counter()

@@ -42,6 +42,11 @@ class Watched(Protocol):
         ...
 
     @property
+    def removed(self) -> Mapping[str, CameraStatus]:
+        """The last status of each camera that was removed."""
+        ...
+
+    @property
     def match_status(self) -> Callable[[], Awaitable[MatchStatus]]:
         """Reads the status of the match actor."""
         ...
@@ -111,13 +116,15 @@ class _Speed:
 
 async def _status_of(pipeline: Watched, speeds: dict[str, _Speed]) -> dict[str, Any]:
     cameras = {}
-    statuses = await asyncio.gather(*(_camera_status(camera) for camera in pipeline.cameras.values()))
-    for camera_id, status in zip(pipeline.cameras, statuses, strict=True):
+    now = dict(pipeline.cameras)
+    statuses = await asyncio.gather(*(_camera_status(camera) for camera in now.values()))
+    for camera_id, status in zip(now, statuses, strict=True):
         speed = speeds.setdefault(camera_id, _Speed(time.monotonic(), status.frames_processed))
         cameras[camera_id] = {**asdict(status), "fps": speed.update(status.frames_processed)}
     return {
         "at": time.time(),
         "cameras": cameras,
+        "removed_cameras": {camera_id: asdict(status) for camera_id, status in pipeline.removed.items()},
         "match": asdict(await asyncio.wait_for(pipeline.match_status(), SILENT_S)),
         "busy": await _busy(pipeline),
     }

@@ -11,6 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from document_blocks import blocks_of
+
 ROOT = Path(__file__).resolve().parents[2]
 PROBE = (Path(__file__).parent / "site_probe.py").read_text()
 PROJECT = "passerby-drills"
@@ -185,6 +187,19 @@ class Site:
         for line in self._watching.stdout:
             at, frames = json.loads(line)
             self._looks.append((at, frames))
+
+
+def documented_camera(page: Path) -> str:
+    """Return the block of a document that shows another camera."""
+    blocks = (block.code for block in blocks_of(page) if block.language == "yaml")
+    return next(code for code in blocks if "publisher-west" in code)
+
+
+def with_another_camera(file: str, block: str) -> str:
+    """Return the text of the compose file with the documented line and service of another camera in it."""
+    line, service = block.split("\n", 1)[1].split("\n\n", 1)
+    before, camera, after = re.split(r"^( +- site\.cameras\.east=.*\n)", file, maxsplit=1, flags=re.M)
+    return f"{before}{camera}{line}\n{after}".replace("  head:\n", f"{service}  head:\n", 1)
 
 
 def docker(*arguments: str) -> str:

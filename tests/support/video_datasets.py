@@ -43,6 +43,19 @@ def write_mars(root: Path) -> Path:
     return root
 
 
+def write_attributes(path: Path, columns: int) -> Path:
+    """Write the table of attributes of ``write_mars``: 24 columns, or the older 15 without pose and motion."""
+    clothes = [9, 10, 4, *[2] * 9]
+    classes = {24: [5, 6, *[2] * 7, *clothes], 15: clothes}[columns]
+    keys = [(person, camera) for person in (1, 3, 5, 7) for camera in (1, 2) for _ in range(2)]
+    lines = [",".join(["person_id", "camera_id", "tracklets_id", *["value"] * len(classes)])]
+    for number, (person, camera) in enumerate(keys):
+        values = np.random.default_rng(person).integers(0, classes)
+        lines.append(",".join(map(str, [person, camera, number, *values])))
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
 def write_pairs(folder: Path, cameras: tuple[str, str], names: list[str], frame: str) -> None:
     """Write a sequence of each person in each of two cameras."""
     for number, camera in enumerate(cameras):

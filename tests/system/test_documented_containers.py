@@ -61,6 +61,18 @@ def image_is_small(_: "Stranger", __: str) -> None:
     sizes = [int(docker("image", "inspect", "-f", "{{.Size}}", image)) / 1e6 for image in ("passerby", base[1])]
     print(f"   {sizes[0]:,.0f} MB, {sizes[0] - sizes[1]:,.0f} MB beyond its base")
     assert sizes[0] - sizes[1] <= MAX_MB
+    pinned = {project(line) for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line}
+    pinned |= {line.replace("opencv-python==", "opencv-python-headless==") for line in pinned}  # the same version
+    frozen = docker("run", "--rm", "--entrypoint", "pip", "passerby", "freeze").splitlines()
+    installed = {project(line) for line in frozen if not line.startswith("passerby @")}
+    print(f"   {len(installed)} packages, all of the pinned versions")
+    assert installed - pinned == set()
+
+
+def project(line: str) -> str:
+    """Return a pinned package with its name as the registry compares it."""
+    name, _, version = line.strip().partition("==")
+    return f"{re.sub('[-_.]+', '-', name).lower()}=={version}"
 
 
 def page_opens(_: "Stranger", said: str) -> None:

@@ -161,7 +161,10 @@ class AccountRoutes:
     def put_user(self, user: Administrator, name: Annotated[Name, Path()], new: NewUser) -> dict[str, Any]:
         """Add or change a user."""
         self._refuse_if_open(user)
-        self._accounts.put(name, new.password, new.role, new.cameras)
+        try:
+            self._accounts.put(name, new.password, new.role, new.cameras)
+        except ConfigError as error:
+            raise HTTPException(409, str(error)) from error
         self._notes.audit(user.name, "user put", f"{name} as {new.role}")
         return _shown(User(name, new.role, new.cameras))
 

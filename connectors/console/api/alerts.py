@@ -16,7 +16,7 @@ from connectors.console.store.accounts import User
 from connectors.console.store.ledger_view import LedgerView
 from connectors.console.store.notes import NotesStore
 from connectors.console.store.pictures import PictureStore
-from pipeline.core import Alert, AlertState
+from pipeline.core import Alert, AlertState, TrackId
 
 Key = Annotated[str, Field(min_length=1, max_length=500)]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
@@ -125,7 +125,7 @@ class AlertRoutes:
         muted = self._notes.muted()
         rules = sorted({alert.rule for alert in visible})
         return {
-            "alerts": [self._shown(alert) for alert in chosen[offset : offset + limit]],
+            "alerts": [self._shown(alert, user) for alert in chosen[offset : offset + limit]],
             "num": len(chosen),
             "num_open": num_open,
             "rules": rules,
@@ -136,7 +136,7 @@ class AlertRoutes:
         """The scene of an alert, a JPEG, of a run with the sink alert_pictures."""
         alert = self._alert(key, user)
         scenes = self._scenes()
-        picture = None if scenes is None else scenes.nearest(alert.evidence, alert.raised_at)
+        picture = None if scenes is None else scenes.nearest(_evidence(alert, user), alert.raised_at)
         if picture is None or alert.state is AlertState.RETRACTED:
             raise HTTPException(404, "there is no picture of this alert")
         return Response(picture.scene, media_type="image/jpeg", headers={"cache-control": "private, max-age=60"})
@@ -154,7 +154,7 @@ class AlertRoutes:
         alert = self._alert(which.key, user)
         self._notes.acknowledge(alert.key, user.name)
         self._notes.audit(user.name, "alert acknowledged", alert.key)
-        return self._shown(alert)
+        return self._shown(alert, user)
 
     def acknowledge_all(self, user: Operator, which: AlertKeys) -> dict[str, Any]:
         """Acknowledge several alerts at once; unknown keys are left out."""
@@ -178,7 +178,7 @@ class AlertRoutes:
         alert = self._alert(comment.key, user)
         self._notes.comment(alert.key, user.name, comment.text)
         self._notes.audit(user.name, "alert commented", alert.key)
-        return self._shown(alert)
+        return self._shown(alert, user)
 
     def mute(self, user: Operator, mute: Mute) -> dict[str, Any]:
         """Mute a rule for all users; its alerts stay in the list. Needs a user who sees all cameras."""
@@ -199,8 +199,9 @@ class AlertRoutes:
         path = self._output_dir / alert.clip
         return path if alert.clip and alert.state is not AlertState.RETRACTED and path.is_file() else None
 
-    def _shown(self, alert: Alert) -> dict[str, Any]:
-        track_id = alert.evidence[0] if alert.evidence else None
+    def _shown(self, alert: Alert, user: User) -> dict[str, Any]:
+        evidence = _evidence(alert, user)
+        track_id = evidence[0] if evidence else None
         qualities = {} if track_id is None else self._pictures.qualities(track_id)
         acknowledged = self._notes.acknowledged(alert.key)
         state = _state(alert, acknowledged is not None)
@@ -220,14 +221,26 @@ class AlertRoutes:
             "ended_at": alert.ended_at,
             "place": alert.place,
             "count": alert.count,
-            "message": alert.message,
-            "has_scene": self._scenes() is not None
-            and alert.state is not AlertState.RETRACTED
-            and bool(alert.evidence),
+            "message": _message(alert, user),
+            "has_scene": self._scenes() is not None and alert.state is not AlertState.RETRACTED and bool(evidence),
             "has_clip": self._clip_of(alert) is not None,
             "acknowledged": acknowledged,
             "comments": self._notes.comments(alert.key),
         }
+
+
+def _evidence(alert: Alert, user: User) -> list[TrackId]:
+    """Return the tracks of an alert that a user may see; first those of its camera, the newest of them first."""
+    seen = [track_id for track_id in reversed(alert.evidence) if user.sees(track_id.camera_id)]
+    return sorted(seen, key=lambda track_id: track_id.camera_id != alert.camera_id)
+
+
+def _message(alert: Alert, user: User) -> str:
+    """Return the message of an alert without the names of cameras that a user may not see."""
+    message = alert.message
+    for camera_id in {track_id.camera_id for track_id in alert.evidence if not user.sees(track_id.camera_id)}:
+        message = message.replace(repr(camera_id), "another camera")
+    return message
 
 
 OPEN = (AlertState.RAISED, AlertState.AMENDED)

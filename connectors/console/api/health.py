@@ -70,7 +70,9 @@ class HealthRoutes:
 
 
 def _of_cameras(report: Any, user: User) -> Any:
-    """Return a report with the cameras that a user may see."""
-    if user.cameras is None or not isinstance(report, dict) or not isinstance(report.get("cameras"), dict):
+    """Return a report; for a user who may see some cameras only, what it says of these, and nothing of the whole."""
+    if user.cameras is None or not isinstance(report, dict):
         return report
-    return {**report, "cameras": {name: found for name, found in report["cameras"].items() if user.sees(name)}}
+    cameras = report.get("cameras")
+    seen = {name: found for name, found in cameras.items() if user.sees(name)} if isinstance(cameras, dict) else {}
+    return {"at": report.get("at"), "cameras": seen}

@@ -82,7 +82,7 @@ class PeopleRoutes:
         page = found[offset : offset + limit]
         faces = self._best_parts([person.person_id for person in page], user)
         return {
-            "people": [{**shown_person(person, user), "picture": faces.get(person.person_id)} for person in page],
+            "people": [{**shown_person(person), "picture": faces.get(person.person_id)} for person in page],
             "num": len(found),
         }
 
@@ -92,7 +92,7 @@ class PeopleRoutes:
         self._notes.audit_look(user.name, "person", person.person_id)
         sightings = self._ledger_view.sightings_of(person.person_id, user)
         return {
-            **shown_person(person, user),
+            **shown_person(person),
             "asked_for": person_id,
             "sightings": self._with_pictures(sightings),
             "corrections": self._ledger_view.corrections_of(person.person_id, user),
@@ -140,12 +140,11 @@ class PeopleRoutes:
         return None
 
     def _is_visible(self, person_id: int, user: User) -> bool:
-        person = self._ledger_view.person(person_id)
-        return person is not None and any(map(user.sees, person.camera_ids))
+        return self._ledger_view.person_for(person_id, user) is not None
 
     def _visible(self, person_id: int, user: User) -> Person:
-        person = self._ledger_view.person(person_id)
-        if person is None or not any(map(user.sees, person.camera_ids)):
+        person = self._ledger_view.person_for(person_id, user)
+        if person is None:
             raise HTTPException(404, "there is no such person")
         return person
 
@@ -186,15 +185,15 @@ class PeopleRoutes:
         ]
 
 
-def shown_person(person: Person, user: User) -> dict[str, Any]:
-    """Return a person as a JSON object, with the cameras that the user may see."""
+def shown_person(person: Person) -> dict[str, Any]:
+    """Return a person as a JSON object."""
     return {
         "person": person.person_id,
         "name": person.name,
         "num_sightings": person.num_sightings,
         "first_seen_at": person.first_seen_at,
         "last_seen_at": person.last_seen_at,
-        "cameras": [camera_id for camera_id in person.camera_ids if user.sees(camera_id)],
+        "cameras": person.camera_ids,
     }
 
 

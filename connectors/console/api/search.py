@@ -101,7 +101,7 @@ class SearchRoutes:
         people = {person.person_id: person for person in self._state.ledger_view.people(user)}
         return [
             {
-                **shown_person(people[each.person_id], user),
+                **shown_person(people[each.person_id]),
                 "probability": round(each.probability, 4),
                 "picture": {"track": str(each.part.track_id), "part": each.part.part},
             }

@@ -2,12 +2,13 @@
 
 import { keep, shown as inAddress } from "./address.js";
 import { isOpen } from "./alarm.js";
-import { get, send } from "./api.js";
+import { get, getList, send } from "./api.js";
 import { addButtons, dialog, h, put, toast } from "./dom.js";
-import { play } from "./player.js";
+import { alertClip, play, playFilm } from "./player.js";
 import { duration, eventTime, moment, parseTime, personLink, thumbnail, wallClock } from "./format.js";
 
 const PAGE = 60;
+const AT_ONCE = 200; // alerts in one request
 const MUTES = [[900, "15 minutes"], [3600, "one hour"], [86400, "one day"]];
 
 export async function page(root, context) {
@@ -41,7 +42,7 @@ export async function page(root, context) {
   });
 
   async function refresh() {
-    const found = await get("alerts", { key: filter.key || null, rule: filter.rule, camera: filter.camera, state: filter.state, since: parseTime(filter.since), until: parseTime(filter.until), limit });
+    const found = await getList("alerts", { key: filter.key || null, rule: filter.rule, camera: filter.camera, state: filter.state, since: parseTime(filter.since), until: parseTime(filter.until) }, "alerts", limit);
     const shown = found.alerts;
     const waiting = shown.filter(isOpen);
     put(count, found.num ? `${found.num_open} open. ${shown.length} of ${found.num} shown, newest first.` : "There are no alerts.");
@@ -88,15 +89,15 @@ export async function page(root, context) {
         isRetracted || isAcknowledged ? null : h("button", { className: "main", "data-key": `ack ${alert.key}`, onclick: () => acknowledge([alert.key]) }, "Acknowledge"),
         isAcknowledged ? h("button", { "data-key": `back ${alert.key}`, onclick: () => act("alerts/take-back", { keys: [alert.key] }) }, "Open again") : null,
         alert.has_scene ? h("a", { "data-key": `scene ${alert.key}`, href: `/api/alerts/scene?key=${encodeURIComponent(alert.key)}`, target: "_blank", rel: "noopener" }, "Scene") : null,
-        alert.has_clip ? h("a", { "data-key": `clip ${alert.key}`, href: `/api/alerts/clip?key=${encodeURIComponent(alert.key)}`, target: "_blank", rel: "noopener" }, "Clip") : null,
+        alert.has_clip ? h("button", { "data-key": `clip ${alert.key}`, onclick: () => playFilm(alert.message, alertClip(alert.key)) }, "Clip") : null,
         alert.track ? h("button", { "data-key": `play ${alert.key}`, onclick: async () => play(alert.message, await get("clips", { track: alert.track })) }, "Play") : null,
         h("button", { "data-key": `say ${alert.key}`, onclick: () => comment(alert) }, "Comment"),
         context.me.cameras ? null : h("button", { "data-key": `mute ${alert.key}`, onclick: () => mute(alert.rule) }, "Mute rule")) : null);
   }
 
   async function acknowledge(keys) {
-    await act(keys.length > 1 ? "alerts/acknowledge-all" : "alerts/acknowledge", keys.length > 1 ? { keys } : { key: keys[0] });
-    toast(keys.length > 1 ? `${keys.length} alerts acknowledged` : "Acknowledged", { action: { name: "Undo", run: () => act("alerts/take-back", { keys }) } });
+    for (let first = 0; first < keys.length; first += AT_ONCE) await act("alerts/acknowledge-all", { keys: keys.slice(first, first + AT_ONCE) });
+    toast(keys.length > 1 ? `${keys.length} alerts acknowledged` : "Acknowledged", { action: { name: "Undo", run: async () => { for (let first = 0; first < keys.length; first += AT_ONCE) await act("alerts/take-back", { keys: keys.slice(first, first + AT_ONCE) }); } } });
   }
 
   function comment(alert) {

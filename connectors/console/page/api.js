@@ -1,5 +1,7 @@
 // Requests to the server. Every change carries the session's CSRF token.
 
+const AT_ONCE = 200;
+
 let csrf = null;
 
 export class ApiError extends Error {
@@ -19,6 +21,18 @@ export async function get(path, params = {}) {
     if (value !== null && value !== undefined && value !== "") query.set(name, value);
   }
   return answer(await asked(`/api/${path}${query.size ? `?${query}` : ""}`));
+}
+
+// Asks for the first `limit` of a list, in as many requests as that takes; returns the first answer with the whole list.
+export async function getList(path, params, name, limit) {
+  const first = await get(path, { ...params, limit: Math.min(limit, AT_ONCE) });
+  while (first[name].length < Math.min(limit, first.num)) {
+    const offset = first[name].length;
+    const next = await get(path, { ...params, offset, limit: Math.min(limit - offset, AT_ONCE) });
+    if (!next[name].length) break;
+    first[name].push(...next[name]);
+  }
+  return first;
 }
 
 export async function send(path, body = {}, method = "POST") {

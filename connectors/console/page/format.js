@@ -25,9 +25,8 @@ export function eventTime(at) {
 // Reads a time of an event: elapsed time as 1:30 or in seconds, or a date.
 export function parseTime(text) {
   if (!text?.trim()) return null;
-  if (/^[\d.]+$/.test(text)) return Number(text);
-  const parts = text.match(/^(?:(\d+):)?(\d+):([\d.]+)$/);
-  if (parts) return (Number(parts[1] ?? 0) * 60 + Number(parts[2])) * 60 + Number(parts[3]);
+  const parts = text.trim().match(/^([-−]?)(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)$/);
+  if (parts) return (parts[1] ? -1 : 1) * ((Number(parts[2] ?? 0) * 60 + Number(parts[3] ?? 0)) * 60 + Number(parts[4]));
   const at = Date.parse(text);
   return Number.isNaN(at) ? null : at / 1000;
 }
@@ -36,8 +35,13 @@ export function parseTime(text) {
 // elapsed time. Its value is what parseTime reads.
 export function moment(label, value, change, key, isElapsed) {
   const zone = new Intl.DateTimeFormat([], { timeZoneName: "short" }).formatToParts().find((part) => part.type === "timeZoneName").value;
+  // What is no time is said so, and filters nothing away.
+  const typed = () => {
+    field.setCustomValidity(field.value.trim() && parseTime(field.value) === null ? "Expected a time such as 1:30 or 0:02:15.5" : "");
+    if (field.reportValidity()) change(field.value);
+  };
   const field = isElapsed
-    ? h("input", { value: value ?? "", placeholder: "1:30", style: { width: "7em" }, "data-key": key, onchange: (event) => change(event.target.value) })
+    ? h("input", { value: value ?? "", placeholder: "1:30", style: { width: "7em" }, "data-key": key, onchange: typed })
     : h("input", { type: "datetime-local", step: 1, value: value ?? "", "data-key": key, onchange: (event) => change(event.target.value) });
   return h("label", {}, isElapsed ? `${label}, elapsed` : `${label}, ${zone}`, field);
 }

@@ -14,7 +14,7 @@ export async function page(root, context) {
     if (document.hidden) return;
     const found = await get("health");
     const { status, summary } = found;
-    put(body, tiles(found), status ? cameras(status) : null, h("div", { className: "pack" }, status ? dropped(found) : null, status ? stages(status) : null, clocks(found), transits(found, context.site), calibration(found), latency(summary)));
+    put(body, tiles(found), status ? cameras(status) : null, h("div", { className: "pack" }, status?.match ? dropped(found) : null, status?.busy ? stages(status) : null, clocks(found), transits(found, context.site), calibration(found), latency(summary)));
   }
 
   const timer = setInterval(() => refresh().catch(() => {}), 2000);
@@ -26,11 +26,11 @@ function tiles({ is_live: isLive, status, summary, viewers, connected }) {
   const cameras = Object.values(status?.cameras ?? {});
   const sum = (name) => cameras.reduce((total, camera) => total + camera[name], 0);
   const found = [
-    ["people known", status?.match.num_identities ?? summary?.identities ?? "–"],
-    ["sightings", status?.match.num_sightings ?? summary?.sightings ?? "–"],
+    ["people known", status?.match?.num_identities ?? summary?.identities ?? "–"],
+    ["sightings", status?.match?.num_sightings ?? summary?.sightings ?? "–"],
     ["frames per second", isLive ? sum("fps").toFixed(1) : summary?.frames_per_s?.toFixed(1) ?? "–"],
-    ["freshness, p95", fresh(status?.match.freshness_p95_s ?? summary?.latency_s?.p95)],
-    ["embeddings waiting", status?.match.num_waiting ?? "–"],
+    ["freshness, p95", fresh(status?.match?.freshness_p95_s ?? summary?.latency_s?.p95)],
+    ["embeddings waiting", status?.match?.num_waiting ?? "–"],
     ["live viewers", viewers],
     ["cameras connected", isLive ? connected.length : "–"],
   ];
@@ -103,7 +103,7 @@ function latency(summary) {
 
 // How far the clocks of cameras are apart, as people who were seen in several show it. The key to set is proposed only.
 function clocks({ status, summary }) {
-  const offsets = status?.match.clock_offsets ?? summary?.clock_offsets ?? [];
+  const offsets = status?.match?.clock_offsets ?? summary?.clock_offsets ?? [];
   if (!offsets.length) return null;
   return section("Clocks, against each other", ["camera", "ahead of the others", "error", "links", ""], offsets.map((offset) => [
     offset.camera_id, `${offset.ahead_s.toFixed(1)} s`, `${offset.error_s.toFixed(1)} s`, offset.num_people,

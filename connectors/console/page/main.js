@@ -14,6 +14,7 @@ import * as person from "./person.js";
 import * as privacy from "./privacy.js";
 import * as reference from "./reference.js";
 import * as review from "./review.js";
+import * as site from "./site.js";
 
 const PAGES = [
   { name: "live", title: "Live", module: live, icon: "M3 5h18v12H3zM8 21h8M12 17v4" },
@@ -23,6 +24,7 @@ const PAGES = [
   { name: "counts", title: "Counts", module: counts, icon: "M4 20V10M10 20V4M16 20v-8M22 20H2" },
   { name: "health", title: "Health", module: health, icon: "M3 12h4l3-7 4 14 3-7h4" },
   { name: "privacy", title: "Privacy", module: privacy, icon: "M12 3l8 3v6c0 5-4 8-8 9-4-1-8-4-8-9V6z" },
+  { name: "site", title: "Site", module: site, icon: "M4 20l4-1 11-11-3-3L5 16zM14 7l3 3M3 21h18", role: "administrator" },
   { name: "accounts", title: "Accounts", module: accounts, icon: "M12 4a4 4 0 1 1 0 8 4 4 0 0 1 0-8zM4 21c0-5 4-7 8-7s8 2 8 7", role: "administrator" },
   { name: "api", title: "API", module: reference, icon: "M8 7l-5 5 5 5M16 7l5 5-5 5M14 4l-4 16" },
 ];

@@ -1,7 +1,7 @@
 // Search for people by number, camera and time.
 
 import { keep, shown as inAddress } from "./address.js";
-import { get } from "./api.js";
+import { getList } from "./api.js";
 import { h, put } from "./dom.js";
 import { eventTime, moment, parseTime, personLink, thumbnail } from "./format.js";
 import * as similarity from "./similarity.js";
@@ -32,10 +32,10 @@ export async function page(root, context, rest) {
     h("div", { className: "stack" }, people, more));
 
   async function refresh() {
-    const found = await get("people", { ...filter, since: parseTime(filter.since), until: parseTime(filter.until), limit });
+    const found = await getList("people", { ...filter, since: parseTime(filter.since), until: parseTime(filter.until) }, "people", limit);
     put(count, found.num > found.people.length ? `${found.people.length} of ${found.num}, newest first` : `${found.num} found, newest first`);
     put(people, found.people.length ? found.people.map(card) : h("div", { className: "empty" }, "No person matches."));
-    more.classList.toggle("hidden", found.people.length >= found.num || limit + PAGE > 500);
+    more.classList.toggle("hidden", found.people.length >= found.num);
   }
 
   if (context.may("operator")) acceptDrops(root);

@@ -133,12 +133,14 @@ class Accounts:
         """Add a user, or change one and end their sessions and tokens.
 
         Raises:
-            ConfigError: If the password is too short.
+            ConfigError: If the password is too short, or no administrator would remain.
         """
         if len(password) < MIN_PASSWORD:
             raise ConfigError(
                 f"password: expected at least {MIN_PASSWORD} characters, got {len(password)}; choose a longer one"
             )
+        if role is not Role.ADMINISTRATOR:
+            self._check_not_last(name)
         self._database.change("DELETE FROM tokens WHERE name = ?", name)
         self._database.change(
             "INSERT INTO users (name, hash, role, cameras) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
@@ -152,11 +154,14 @@ class Accounts:
         Raises:
             ConfigError: If the user is the last administrator.
         """
-        administrators = [user.name for user in self.users() if user.role is Role.ADMINISTRATOR]
-        if administrators == [name]:
-            raise ConfigError(f"{name}: expected another administrator to remain, got none; add one first")
+        self._check_not_last(name)
         self._database.change("DELETE FROM tokens WHERE name = ?", name)
         return self._database.change("DELETE FROM users WHERE name = ?", name) > 0
+
+    def _check_not_last(self, name: str) -> None:
+        """Raise ``ConfigError`` if a user is the only administrator."""
+        if [user.name for user in self.users() if user.role is Role.ADMINISTRATOR] == [name]:
+            raise ConfigError(f"{name}: expected another administrator to remain, got none; add one first")
 
     def users(self) -> list[User]:
         """Return all users, sorted by name."""

@@ -30,6 +30,9 @@ NUM_TRACKS = 1000
 NUM_PARTS = 200
 """Newest parts of a person's tracks among which pictures are looked for. A larger number makes pages slower."""
 
+MAX_VIEWS = 8
+"""Sets of cameras for which the people are kept in memory, for users who may see some only. More take more memory."""
+
 MIN_PLACES = 3
 """Places that a camera's ground area needs: a convex hull has at least three corners."""
 
@@ -51,7 +54,7 @@ class LedgerView:
         self._recent = RecentEvents()
         self._alerts: dict[str, Alert] = {}
         self._last_alert, self._alerts_of_erasure = 0, 0
-        self._people: tuple[int, dict[int, Person]] = (-1, {})
+        self._people: dict[tuple[str, ...] | None, tuple[int, dict[int, Person]]] = {}
         self._lock = threading.RLock()
 
     def follow(self) -> tuple[int, int]:
@@ -101,13 +104,15 @@ class LedgerView:
             return self._reader.people().tracks.current_id(person_id)
 
     def people(self, user: User) -> list[Person]:
-        """Return all people whom a user may see, the newest first."""
+        """Return all people whom a user may see, as the user's cameras saw them, the newest first."""
         with self._lock:
-            found = self._persons()
-        return sorted(
-            (person for person in found.values() if any(map(user.sees, person.camera_ids))),
-            key=lambda person: -person.last_seen_at,
-        )
+            found = self._persons(user.cameras)
+        return sorted(found.values(), key=lambda person: -person.last_seen_at)
+
+    def person_for(self, person_id: int, user: User) -> Person | None:
+        """Return one person as a user's cameras saw them; None if these saw nobody of that ID."""
+        with self._lock:
+            return self._persons(user.cameras).get(person_id)
 
     def person(self, person_id: int) -> Person | None:
         """Return one person; None if there is no person of that ID."""
@@ -308,12 +313,16 @@ class LedgerView:
         with self._lock:
             return self._reader.audit()
 
-    def _persons(self) -> dict[int, Person]:
-        """Return each person who was seen, by number; computed once for each state of the ledger."""
+    def _persons(self, cameras: tuple[str, ...] | None = None) -> dict[int, Person]:
+        """Return each person whom some cameras saw, by number; computed once for each state of the ledger."""
         people = self._reader.people()
-        if self._people[0] != people.last_event:
-            self._people = people.last_event, {person.person_id: person for person in people.persons()}
-        return self._people[1]
+        last_event, found = self._people.pop(cameras, (-1, {}))
+        if last_event != people.last_event:
+            found = {person.person_id: person for person in people.persons(cameras)}
+        self._people[cameras] = people.last_event, found  # the one that was asked for last is the last to go
+        while len(self._people) > MAX_VIEWS:
+            del self._people[next(iter(self._people))]
+        return found
 
     def forget(self, parts: Sequence[TrackPart]) -> None:
         """Drop parts of tracks that were erased."""

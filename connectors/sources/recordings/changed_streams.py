@@ -1,4 +1,4 @@
-"""Where a transport stream goes on under other numbers, as when recordings of two cameras were joined by ``cat``.
+"""Where a transport stream goes on under other numbers or with another codec, as when two were joined by ``cat``.
 
 PyAV does not know streams that FFmpeg finds while it reads, and of those that it finds at once, one is decoded. So the
 file is opened once more from there on.
@@ -16,13 +16,14 @@ PAT, PMT = 0x00, 0x02
 """Tables that say which programs there are, and which streams a program has. ISO/IEC 13818-1, 2.4.4."""
 
 
-def where_streams_change(path: Path, after: int, stream_id: int) -> int | None:
+def where_streams_change(path: Path, after: int, stream_id: int, codec: int | None = None) -> int | None:
     """Return the byte from which a transport stream of one program no longer announces a stream.
 
     Args:
         path: The file.
         after: The byte at which a packet begins; what is before is not looked at.
         stream_id: The number (PID) of the stream.
+        codec: Return instead where the stream is announced with another codec than this one of ``first_streams``.
 
     Returns:
         Where the table of programs begins; None if the stream is announced to the end, there are several programs, or
@@ -43,14 +44,19 @@ def where_streams_change(path: Path, after: int, stream_id: int) -> int | None:
                     announced_at, programs = at + begin, _programs(packet) or programs
                     if len(programs) > 1:
                         return None
-                elif pid in programs and (streams := _streams(packet)) and stream_id not in streams:
-                    return announced_at
+                elif pid in programs and (streams := _streams(packet)):
+                    has_changed = stream_id not in streams if codec is None else streams.get(stream_id, codec) != codec
+                    if has_changed:
+                        return announced_at
             at += len(chunk)
     return None
 
 
-def first_streams(path: Path, begin: int) -> frozenset[int]:
-    """Return the streams that a transport stream announces first after a byte; none if it is no transport stream."""
+def first_streams(path: Path, begin: int) -> dict[int, int]:
+    """Return what a transport stream announces first after a byte: the number of each stream, and that of its codec.
+
+    Nothing if it is no transport stream.
+    """
     programs: set[int] = set()
     with path.open("rb") as file:
         file.seek(begin)
@@ -62,8 +68,8 @@ def first_streams(path: Path, begin: int) -> frozenset[int]:
             if pid == PAT_PID:
                 programs |= _programs(packet)
             elif pid in programs and (streams := _streams(packet)):
-                return frozenset(streams)
-    return frozenset()
+                return streams
+    return {}
 
 
 def _programs(packet: bytes) -> set[int]:
@@ -74,14 +80,14 @@ def _programs(packet: bytes) -> set[int]:
     return {pid for number, pid in found if number}  # 0 is the network's own table
 
 
-def _streams(packet: bytes) -> set[int]:
-    """Return the streams of a program."""
+def _streams(packet: bytes) -> dict[int, int]:
+    """Return the streams of a program, each with its codec (``stream_type``)."""
     table = _table(packet, PMT)
     if len(table) < 16:
-        return set()
-    at, found = 12 + (_pid(table, 10) & 0xFFF), set()
+        return {}
+    at, found = 12 + (_pid(table, 10) & 0xFFF), dict[int, int]()
     while at + 5 <= len(table) - 4:
-        found.add(_pid(table, at + 1))
+        found[_pid(table, at + 1)] = table[at]
         at += 5 + (int.from_bytes(table[at + 3 : at + 5]) & 0xFFF)
     return found
 

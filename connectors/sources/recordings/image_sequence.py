@@ -15,10 +15,14 @@ MAX_SPARSE = 100
 """Numbers for each image, on average, from which they are no frame numbers. More accept longer holes."""
 
 _MOMENT = re.compile(
-    r"(?<!\d)((?:19|20)\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])[-_.T ]{0,2}"
-    r"([01]\d|2[0-3])[-_.:]?([0-5]\d)[-_.:]?([0-5]\d)(?:[-_.]?(\d{3}))?(?!\d)"
+    r"(?<!\d)((?:19|20)\d\d)[-_.]?(0[1-9]|1[0-2])[-_.]?(0[1-9]|[12]\d|3[01])([-_.T ]{0,2})"
+    r"([01]\d|2[0-3])[-_.:]?([0-5]\d)[-_.:]?([0-5]\d)(?:[-_.,]?(\d{3})|[.,](\d{1,9}))?(?!\d)"
+    r"(?:([+-])(0\d|1[0-4])[-_.:]?([0-5]\d)(?!\d))?"
 )
-"""Date and time: 2026-11-29T08-00-00, 20261129_080000.250, 20261129080000250, as cameras and recorders write them."""
+"""Date and time: 2026-11-29T08-00-00, 20261129_080000.250, 20261129080000250, as cameras and recorders write them.
+
+Then hours and minutes east of UTC: 20261129T080000+0200. West of UTC (-0500) only behind a T, or it may be a number.
+"""
 
 _EPOCH = re.compile(r"(?<!\d)(1\d{9})(?:[.]?(\d{3}))?(?!\d)")
 """Unix seconds of 2001 to 2033, or milliseconds."""
@@ -64,7 +68,8 @@ def read_sequence(folder: Path, fps: float) -> ImageSequence:
     """Return the sequence in a folder.
 
     - With ``seqinfo.ini`` it is a MOT sequence: the numbers in the names count from 1, or from 0 if there is a 0.
-    - Names with a date and time, or with Unix seconds, say when each image was taken. UTC is assumed.
+    - Names with a date and time, or with Unix seconds, say when each image was taken. UTC is assumed, unless they say
+      how far from it.
     - Other numbers count frames, from the first image on; a hole in them is a hole in time.
     - Else the images follow one another.
 
@@ -156,12 +161,15 @@ def _numbers(paths: list[Path], *, is_mot: bool) -> list[int]:
 def moment_in_name(stem: str) -> float | None:
     """Return the Unix seconds that a name holds; None if it holds none."""
     if (found := _MOMENT.search(stem)) is not None:
-        year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
+        year, month, day, between, hour, minute, second, thousandths, fraction, sign, east_h, east_min = found.groups()
         try:
-            moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
+            named = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), tzinfo=UTC)
         except ValueError:  # the 31st of a month of 30 days
             return None
-        return moment + int(found.group(7) or 0) / 1000
+        at = named.timestamp() + float(f"0.{thousandths or fraction or 0}")
+        if sign == "+" or (sign == "-" and "T" in between):
+            at -= int(f"{sign}1") * (3600 * int(east_h) + 60 * int(east_min))
+        return at
     if (found := _EPOCH.search(stem)) is not None:
         return int(found.group(1)) + int(found.group(2) or 0) / 1000
     return None

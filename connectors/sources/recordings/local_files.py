@@ -14,7 +14,7 @@ from connectors.sources.hardware_decoding import open_video
 from connectors.sources.recordings.changed_streams import first_streams, where_streams_change
 from connectors.sources.recordings.growing_file import POLL_S, GrowingFile
 from connectors.sources.recordings.image_sequence import moment_in_name, natural_order
-from connectors.sources.recordings.joined_mp4 import recordings_in
+from connectors.sources.recordings.joined_files import recordings_in
 from connectors.sources.recordings.video_files import NoVideoError, VideoFile
 from pipeline.core.camera_uri import file_path, is_video_name
 
@@ -156,17 +156,23 @@ def _from(path: Path, begin: int, begins_at: float | None = None) -> VideoFile:
         f"{path} from byte {begin}" if begin else str(path),
         partial(open_video, address),
         begins_at,
-        announced=first_streams(path, begin),
+        announced=frozenset(first_streams(path, begin)),
         split=partial(_split, path, begin),
     )
 
 
-def _split(path: Path, begin: int, after: int, stream_id: int) -> tuple[VideoFile, VideoFile] | None:
-    """Split a transport stream where it goes on without a stream; bytes count from ``begin``."""
-    end = where_streams_change(path, begin + after, stream_id)
+def _split(path: Path, begin: int, stream_id: int, after: int | None) -> tuple[VideoFile, VideoFile] | None:
+    """Split a transport stream where it goes on without a stream, or with another codec; bytes count from ``begin``."""
+    announced = first_streams(path, begin)
+    if after is not None:
+        end = where_streams_change(path, begin + after, stream_id)
+    elif stream_id in announced:
+        end = where_streams_change(path, begin, stream_id, announced[stream_id])
+    else:
+        return None
     if end is None:
         return None
-    before = VideoFile(str(path), partial(open_video, _part(path, begin, end)), announced=first_streams(path, begin))
+    before = VideoFile(str(path), partial(open_video, _part(path, begin, end)), announced=frozenset(announced))
     return before, _from(path, end)
 
 

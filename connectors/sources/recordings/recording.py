@@ -12,6 +12,9 @@ import av.error
 from av.container import InputContainer
 
 from connectors.sources.hardware_decoding import NONE, decoder_of
+from connectors.sources.picture_stream import picture_stream
+from connectors.sources.recordings.packet_holes import PacketHoles
+from connectors.sources.recordings.streams_watch import BrokenError, StreamsChangedError, StreamsWatch
 from connectors.sources.recordings.video_files import VideoFile
 from pipeline.core.interfaces import PacketTap
 
@@ -40,24 +43,11 @@ MIN_MPEG4_BYTES = 20
 NO_PICTURE = "the decoder returned no picture"
 NO_KEY = "the recording begins between two key frames"
 
+MAX_AWAITED = 64
+"""Pictures that a decoder holds at most; of more, it may be another codec. Larger finds that later."""
+
 MAX_READ_ERRORS = 20
 """Errors of the container in a row after which it is given up. More search longer for the next packet."""
-
-
-class BrokenError(Exception):
-    """The recording was cut off, or cannot be read at all."""
-
-
-class StreamsChangedError(BrokenError):
-    """The recording goes on with other streams.
-
-    Attributes:
-        parts: The file up to there, and what follows.
-    """
-
-    def __init__(self, parts: tuple[VideoFile, VideoFile]) -> None:
-        super().__init__("other streams than at the beginning")
-        self.parts = parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +76,7 @@ class Recording:
     Attributes:
         frame_s: Seconds of one frame, as the header says.
         decoder: What decodes it.
-        num_interruptions: Places so far where packets of a transport stream are missing.
+        num_interruptions: Places so far where packets are missing.
 
     Raises:
         BrokenError: If it holds no pictures.
@@ -103,15 +93,13 @@ class Recording:
     ) -> None:
         self._container = container
         self._tap = tap
-        stream = container.streams.best("video")
-        if file is not None and file.announced and stream is not None and stream.id not in file.announced:
-            stream = next((each for each in container.streams.video if each.id in file.announced), stream)
+        stream = picture_stream(container, file.announced if file is not None else ())
         if stream is None:
-            raise BrokenError("no pictures, at most sound,")
+            raise BrokenError("no pictures that can be decoded, at most sound,")
         self._stream = stream
-        self._file = file
         self._seen: set[int] = set()
-        self._read_until, self._checked_at = 0, -1
+        self._watch = StreamsWatch(file, container.format.name, stream.id)
+        self._holes = PacketHoles(container.format.name)
         self._stream.codec_context.thread_count = threads
         self._stream.codec_context.thread_type = "AUTO"
         self.decoder = decoder_of(stream, hwaccel)
@@ -213,6 +201,7 @@ class Recording:
             try:
                 pictures = packet.decode()
             except av.error.FFmpegError as error:
+                self._watch.check_codec()
                 self._num_bad += 1
                 if packet.pts is None:
                     yield BadPicture(None, error_words(error))
@@ -224,6 +213,8 @@ class Recording:
                 self._awaited[packet.pts] += 1
                 if not self._has_key:
                     self._before_key.append(packet.pts)
+                if len(self._awaited) > MAX_AWAITED:
+                    self._watch.check_codec()
             for picture in pictures:
                 self._came(picture.pts)
                 yield picture
@@ -234,6 +225,8 @@ class Recording:
                 yield picture
         except av.error.FFmpegError:
             pass  # it held none
+        if self._awaited:
+            self._watch.check_codec()
         if broken:
             raise broken[0]
 
@@ -331,7 +324,7 @@ class Recording:
             try:
                 packet = next(packets, None)
             except IndexError:  # PyAV's, for a stream that it did not find when it was opened
-                self._check_streams()
+                self._watch.check_streams()
                 packets = self._container.demux()
                 continue
             except (av.error.FFmpegError, OSError) as error:
@@ -344,19 +337,13 @@ class Recording:
                 return
             if packet.size:
                 num_errors = 0
+                self.num_interruptions += self._holes.is_behind_one(packet)
                 if packet.stream_index == self._stream.index:
-                    self._read_until = max(self._read_until, packet.pos or 0)
+                    self._watch.read_until(packet.pos or 0)
                 elif self._num_packets and packet.stream_index not in self._seen and packet.stream.type == "video":
-                    self._check_streams()
+                    self._watch.check_streams()
                 self._seen.add(packet.stream_index)
                 yield packet
-
-    def _check_streams(self) -> None:
-        """Raise if the file goes on without the stream that is read."""
-        if self._file is not None and self._read_until > self._checked_at:
-            self._checked_at = self._read_until
-            if (parts := self._file.split(self._read_until, self._stream.id)) is not None:
-                raise StreamsChangedError(parts)
 
     def _check_end(self) -> Iterator[BadPicture]:
         """Yield what damage took out of the container as a whole.
@@ -378,11 +365,16 @@ class Recording:
         elif self._container.duration is not None and self._container.format.name in FORMATS_WITH_DURATION:
             promised_s = self._container.duration / av.time_base
             promises.append((self._ends_at_s / self.frame_s, promised_s / self.frame_s))
-        if promises and all(
-            there < promised - max(MAX_MISSING_FRAMES, MAX_MISSING_SHARE * promised) for there, promised in promises
+        # Where an index says how many there are, and some are missing inside, it was not cut off.
+        if (
+            promises
+            and not self._holes.may_miss
+            and all(
+                there < promised - max(MAX_MISSING_FRAMES, MAX_MISSING_SHARE * promised) for there, promised in promises
+            )
         ):
             raise BrokenError(f"the end where the header promises {promises[0][1]:.0f} frames,")
-        for _ in range(self._stream.frames - self._num_packets if self._num_bad else 0):
+        for _ in range(self._stream.frames - self._num_packets if self._num_bad or self._holes.may_miss else 0):
             yield BadPicture(None, "the container lost it")
 
 

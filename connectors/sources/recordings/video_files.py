@@ -24,8 +24,9 @@ class VideoFile:
         begins_at: Unix seconds of its first frame, as its name says; None: the file follows the one before.
         announced: Numbers of the streams that are there at the beginning; empty: all.
         skip: Pictures at the beginning that were read already.
-        split: Takes a byte and the number of the stream that is read, and returns the file up to where it goes on
-            without that stream, and what follows; None if it has that stream to its end.
+        split: Takes the number of the stream that is read and a byte, and returns the file up to where it goes on
+            without that stream behind the byte, and what follows; None if it has that stream to its end. Without a
+            byte: up to where the stream goes on with another codec.
     """
 
     name: str
@@ -33,7 +34,7 @@ class VideoFile:
     begins_at: float | None = None
     announced: frozenset[int] = frozenset()
     skip: int = 0
-    split: Callable[[int, int], "tuple[VideoFile, VideoFile] | None"] = lambda after, stream_id: None
+    split: Callable[[int, int | None], "tuple[VideoFile, VideoFile] | None"] = lambda stream_id, after: None
 
 
 class VideoFiles(Protocol):

@@ -19,12 +19,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.reid.networks.attribute_groups import (
+    GROUPS,
+    IRRELEVANT,
+    LOGITS,
+    POSE_AND_MOTION,
+    RELEVANT,
+    make_attribute_head,
+)
 from models.reid.networks.backbones import EXPANSION, ResNet50, initialise, make_stage
 from models.reid.networks.clip_network import BnNeck, Clips, VideoOutput, fold, initialise_new, unfold
 from pipeline.core import PoseNeed
 from pipeline.core.errors import ConfigError
 
-IDENTITY, RELEVANT, IRRELEVANT = BRANCHES = ("identity", "id_relevant", "id_irrelevant")
+IDENTITY = "identity"
+BRANCHES = (IDENTITY, *GROUPS)
+_FUSED = {"a": {RELEVANT}, "b": {RELEVANT, IRRELEVANT}}
+"""The attribute vectors that each fusion takes."""
 NON_LOCAL_BLOCKS = {"layer2": (2, 3), "layer3": (3, 4, 5)}
 """Blocks of the trunk that a non-local block stands behind, from 0: the last two and the last three."""
 
@@ -141,10 +152,9 @@ class AttributeBranch(nn.Module):
         super().__init__()
         self.stage = make_stage(trunk_channels, attribute_channels // EXPANSION, 3, stride=1)
         self.reduce = nn.Linear(attribute_channels, channels)
-        self.predict = nn.Sequential(nn.BatchNorm1d(channels), nn.ReLU(), nn.Linear(channels, num_attributes))
+        self.predict = make_attribute_head(channels, num_attributes)
         self.enhance = SalienceEnhancement(channels, attribute_channels, mask_act=mask_act) if is_enhancing else None
         initialise_new(self.reduce)
-        initialise_new(self.predict)
         initialise(self.stage)
 
 
@@ -159,7 +169,8 @@ class AsaNet(nn.Module):
         num_relevant: Classes of attributes that belong to a person: 41 on MARS, 33 on DukeMTMC-VideoReID.
         num_irrelevant: Classes of pose and motion: 11 on both.
         fusion: a: [f_re_ID, f_ID, f_ir_ID, f_re_attr]; b: the last of both attribute vectors; Table V.
-        branches: Some of identity, id_relevant, id_irrelevant; Table IV.
+        branches: Some of identity, id_relevant, id_irrelevant; Table IV. A data set that does not say what people do
+            takes [identity, id_relevant] and fusion a.
         fuse_attr: False leaves attribute vectors out of the fusion; Table IV.
         asre: Enhance by attributes; Table V.
         asre_mask_act: none as printed, or sigmoid.
@@ -202,9 +213,10 @@ class AsaNet(nn.Module):
         ):
             if value not in words:
                 raise ConfigError(f"{key}: expected one of {', '.join(words)}, got {value!r}")
-        if not branches or not set(branches) <= set(BRANCHES) or (fuse_attr and set(branches) != set(BRANCHES)):
+        fused = _FUSED[fusion] if fuse_attr else set()
+        if not branches or not fused <= set(branches) <= set(BRANCHES):
             raise ConfigError(
-                f"branches: expected some of {', '.join(BRANCHES)}, and all of them where fuse_attr, "
+                f"branches: expected some of {', '.join(BRANCHES)}, and those whose attributes fusion {fusion} takes, "
                 f"got {list(branches)}; set fuse_attr: false"
             )
         self.clip_len, self.crop_size_hw = clip_len, crop_size_hw
@@ -224,16 +236,18 @@ class AsaNet(nn.Module):
         initialise_new(self.project)
         initialise_new(self.linear)
         self.attribute = nn.ModuleDict()
-        for name, num_attributes in ((RELEVANT, num_relevant), (IRRELEVANT, num_irrelevant)):
-            if name in self.branches:
-                self.attribute[name] = AttributeBranch(
-                    channels,
-                    dim,
-                    channels // (2 if attr_channels == "half" else 4),
-                    num_attributes=num_attributes,
-                    is_enhancing=asre,
-                    mask_act=asre_mask_act,
-                )
+        classes = {RELEVANT: num_relevant, IRRELEVANT: num_irrelevant}
+        self.attribute_classes = {name: count for name, count in classes.items() if name in self.branches}
+        """What is to be named of each group while training."""
+        for name, num_attributes in self.attribute_classes.items():
+            self.attribute[name] = AttributeBranch(
+                channels,
+                dim,
+                channels // (2 if attr_channels == "half" else 4),
+                num_attributes=num_attributes,
+                is_enhancing=asre,
+                mask_act=asre_mask_act,
+            )
         if fuse_attr and fusion == "b":
             self.merge = nn.Linear(2 * dim, dim)
             initialise_new(self.merge)
@@ -264,10 +278,10 @@ class AsaNet(nn.Module):
                     maps_NEHW, mask = branch.enhance(maps_NEHW, attribute_NAHW)
                     extras[f"mask_{name}"] = unfold(mask[:, 0], num_frames)
                 if self.training:
-                    extras[f"attributes_{name}"] = branch.predict(of_attribute[name])
+                    extras[f"{LOGITS}{name}"] = branch.predict(of_attribute[name])
             of_identity[name] = self.linear[name](self._mean(maps_NEHW, num_frames))
         if IRRELEVANT in of_attribute:
-            extras["pose_and_motion"] = of_attribute[IRRELEVANT]
+            extras[POSE_AND_MOTION] = of_attribute[IRRELEVANT]
         feature_BD = self._fuse(of_identity, of_attribute)
         necked_BD, logits = self.neck(feature_BD)
         return VideoOutput(functional.normalize(necked_BD, dim=1), (feature_BD,), logits, extras)

@@ -24,6 +24,8 @@ EXPANSION = 4
 STAGES = ("layer1", "layer2", "layer3", "layer4")
 _BLOCKS = (3, 4, 6, 3)
 _BASE = 64
+_STRIDE = 16
+"""Pixels to a cell behind layer3, each way."""
 
 
 class SplitNorm(nn.Module):
@@ -178,6 +180,17 @@ def make_stage(
     first = Bottleneck(channels_in, planes, stride=stride, is_ibn=is_ibn, is_3d=is_3d)
     rest = [Bottleneck(EXPANSION * planes, planes, is_ibn=is_ibn, is_3d=is_3d) for _ in range(num_blocks - 1)]
     return nn.Sequential(first, *rest)
+
+
+def map_hw(crop_hw: tuple[int, int], *, last_stride: int) -> tuple[int, int]:
+    """Return the rows and columns of the maps behind the last stage.
+
+    Example:
+        >>> map_hw((128, 64), last_stride=1)
+        (8, 4)
+    """
+    rows, columns = (-(-side // (_STRIDE * last_stride)) for side in crop_hw)
+    return rows, columns
 
 
 def scale_width(width_mult: float) -> int:

@@ -134,13 +134,20 @@ def prefer_channels_last(network: nn.Module) -> None:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
-def initialise_new(module: nn.Module) -> None:
-    """Set what no checkpoint fills: Kaiming's normal (convolutions fan in, linear fan out), shifts 0."""
+def initialise_new(module: nn.Module, *, is_pointwise: bool = False) -> None:
+    """Set what no checkpoint fills: Kaiming's normal (convolutions fan in, linear fan out), shifts 0.
+
+    Args:
+        module: All layers of which are set.
+        is_pointwise: Linear layers stand for 1x1 convolutions and begin as these do. By fan out, layers that take
+            many numbers to few would make vectors longer than they came: RAPA's 4096 to 1024 by 2.8 times.
+    """
     for layer in module.modules():
         if isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Conv3d)):
             nn.init.kaiming_normal_(layer.weight, mode="fan_in", nonlinearity="relu")
         elif isinstance(layer, nn.Linear):
-            nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+            mode = "fan_in" if is_pointwise else "fan_out"
+            nn.init.kaiming_normal_(layer.weight, mode=mode, nonlinearity="relu")
         else:
             continue
         if layer.bias is not None:

@@ -19,13 +19,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.reid.networks.backbones import ResNet50
+from models.reid.networks.backbones import ResNet50, map_hw
 from models.reid.networks.body_graph import BodyGraph, body_graphs
+from models.reid.networks.cell_mean import CellMean
 from models.reid.networks.clip_network import BnNeck, Clips, VideoOutput, fold, in_float32, initialise_new, unfold
 from pipeline.core import PoseNeed
 from pipeline.core.errors import ConfigError, DataError, ShapeError
 
 SCALES = ("s1", "s2", "s3")
+_WEAKEST_PEAK = 0.1
+"""Of a heat-map in which a keypoint is found; a choice made here. A larger one lets fewer keypoints pick sharply."""
 
 
 class ContextBlock(nn.Module):
@@ -188,6 +191,11 @@ class Ctl(nn.Module):
         clip_len: Frames of a clip; part of the weights where the topology has the clip's own edges.
         crop_size_hw: Height and width of the crops, pixels; any size works.
         width_mult: Scales all channels.
+        cell_mean: Take off the maps what they have by their place alone, as ``CellMean`` does; not in the paper. The
+            size of crops is part of the weights then. Maps want 8x4 cells or more: of fewer most lie at a border.
+        heatmap_peak: raw: heat-maps count as high as they are; one: each is brought to a peak of 1 on the maps' grid,
+            so that those of a pose network (peaks of 0.4) pick as those that are drawn of keypoints (peaks of 1).
+            Below a peak of 0.1 nothing is found, and they stay low.
         heatmap_beta: What heat-maps are multiplied with before the softmax; printed: 1, which makes all features
             nearly the mean.
         heatmap_resample: bilinear, or maxpool where heat-maps are at least twice as fine as the maps.
@@ -221,6 +229,8 @@ class Ctl(nn.Module):
         clip_len: int,
         crop_size_hw: tuple[int, int],
         width_mult: float = 1.0,
+        cell_mean: bool = False,
+        heatmap_peak: str = "raw",
         heatmap_beta: float = 10.0,
         heatmap_resample: str = "bilinear",
         part_pool: str = "sum",
@@ -241,6 +251,7 @@ class Ctl(nn.Module):
         super().__init__()
         _check(
             {
+                "heatmap_peak": (heatmap_peak, ("raw", "one")),
                 "heatmap_resample": (heatmap_resample, ("bilinear", "maxpool")),
                 "part_pool": (part_pool, ("sum", "mean")),
                 "topology": (topology, ("p", "p+m", "p+m+c")),
@@ -255,12 +266,14 @@ class Ctl(nn.Module):
         )
         self.clip_len, self.crop_size_hw = clip_len, crop_size_hw
         self.heatmap_beta, self.heatmap_resample, self.alpha = heatmap_beta, heatmap_resample, alpha
+        self.has_equal_peaks = heatmap_peak == "one"
         self.is_part_mean, self.is_pre = part_pool == "mean", feat == "pre"
         self.has_fixed_len = graph and topology.endswith("c")
         self.scales = tuple(fuse_scales) if csgcl != "none" else ("s3",)
         self.csgcl = csgcl if graph else "add"
         self.trunk = ResNet50(last_stride=1, width_mult=width_mult)
         channels = self.vector_dim = self.trunk.channels[-1]
+        self.of_cells = CellMean(channels, map_hw(crop_size_hw, last_stride=1)) if cell_mean else nn.Identity()
         graphs = dict(zip(SCALES, body_graphs(), strict=True))
         for name, body in graphs.items():
             self.register_buffer(f"average_{name}", body.averages(), persistent=False)
@@ -289,7 +302,7 @@ class Ctl(nn.Module):
         num_parts = len(graphs["s3"].parts)
         sizes = [len(part) for part in torch.arange(channels).tensor_split(num_parts)]
         self.concatenate = nn.ModuleList(nn.Linear(channels, size) for size in sizes)
-        initialise_new(self.concatenate)
+        initialise_new(self.concatenate, is_pointwise=True)
         self.necks = nn.ModuleList(BnNeck(channels, num_ids) for _ in range(3))
 
     def forward(self, clips: Clips) -> VideoOutput:
@@ -308,7 +321,7 @@ class Ctl(nn.Module):
             raise ShapeError(
                 f"Ctl: expected clips of {self.clip_len} frames, got {num_frames}; the length is part of the weights"
             )
-        maps_BTCHW = unfold(self.trunk(fold(clips.pixels)), num_frames)
+        maps_BTCHW = unfold(self.of_cells(self.trunk(fold(clips.pixels))), num_frames)
         whole_BTC = maps_BTCHW.mean((3, 4))
         parts_BTNC = self.relate(self.keypoint_features(maps_BTCHW, clips.heatmaps))
         # Sec. 3.5: the whole, the sum of parts and whole, the parts side by side and the whole.
@@ -338,6 +351,8 @@ class Ctl(nn.Module):
             resampled = functional.adaptive_max_pool2d(maps, grid_hw)
         else:
             resampled = functional.interpolate(maps, grid_hw, mode="bilinear", align_corners=False)
+        if self.has_equal_peaks:
+            resampled = resampled / resampled.amax((2, 3), keepdim=True).clamp(min=_WEAKEST_PEAK)
         weights = torch.softmax(self.heatmap_beta * resampled.flatten(2), dim=-1).unflatten(2, grid_hw)
         return unfold(weights, heatmaps_BTKHW.shape[1])
 

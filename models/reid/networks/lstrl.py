@@ -25,6 +25,8 @@ from pipeline.core import PoseNeed
 from pipeline.core.errors import ConfigError
 
 ALL_GRANULARITIES = (1, 2, 3, 4)
+_SCALES = {"root": -0.5, "mean": -1.0}
+"""By word, the power of the channels that products are multiplied with."""
 
 
 class AppearanceExtractor(nn.Module):
@@ -34,17 +36,30 @@ class AppearanceExtractor(nn.Module):
         channels: Of the maps, a multiple of 4.
         granularities: Which of 1 (places), 2 (maps, mean over time), 3 (frames, mean over space), 4 (the clip) are
             used. Table 4 leaves one out.
-        scale: Of the products before the softmax; the paper has none.
+        scale: Of the products before the softmax. The paper has none (1): then each place looks at one place alone,
+            from the first step to the last. root: one over the root of the channels inside; mean: one over them.
+        init_scale: What the weights of ``omega1`` are multiplied with at first; products grow with its square.
     """
 
-    def __init__(self, channels: int, *, granularities: Sequence[int] = ALL_GRANULARITIES, scale: float = 1.0) -> None:
+    def __init__(
+        self,
+        channels: int,
+        *,
+        granularities: Sequence[int] = ALL_GRANULARITIES,
+        scale: float | str = 1.0,
+        init_scale: float = 1.0,
+    ) -> None:
         super().__init__()
         if not granularities or not set(granularities) <= set(ALL_GRANULARITIES):
             raise ConfigError(f"granularities: expected some of 1, 2, 3, 4, got {list(granularities)}")
-        self.granularities, self.scale = tuple(granularities), scale
+        if isinstance(scale, str) and scale not in _SCALES:
+            raise ConfigError(f"mae_scale: expected a number, {' or '.join(_SCALES)}, got {scale!r}")
+        self.granularities = tuple(granularities)
+        self.scale = (channels // 4) ** _SCALES[scale] if isinstance(scale, str) else float(scale)
         self.omega1 = nn.Conv2d(channels, channels // 4, 1)
         self.omega2 = nn.Conv2d(len(self.granularities) * (channels // 4), channels, 1)
         initialise_new(self)
+        self.omega1.weight.data.mul_(init_scale)
 
     def forward(self, maps_BTCHW: Tensor) -> Tensor:
         """Return F^a, of the same shape."""
@@ -169,7 +184,8 @@ class Lstrl(nn.Module):
         bme: Motion blocks, Table 3.
         order: parallel: both read F; serial: motion is estimated on F + F^a.
         granularities: Of the appearance blocks, Table 4.
-        mae_scale: Of their products.
+        mae_scale: Of their products: a number, root or mean, as ``AppearanceExtractor`` says.
+        mae_init_scale: What the weights that make their products are multiplied with at first.
         bme_mode: global or local, Table 5.
         bme_direction: bi or forward, Table 5.
         bme_boundary: replicate, zero or circular.
@@ -197,7 +213,8 @@ class Lstrl(nn.Module):
         bme: bool = True,
         order: str = "parallel",
         granularities: Sequence[int] = ALL_GRANULARITIES,
-        mae_scale: float = 1.0,
+        mae_scale: float | str = 1.0,
+        mae_init_scale: float = 1.0,
         bme_mode: str = "global",
         bme_direction: str = "bi",
         bme_boundary: str = "replicate",
@@ -216,7 +233,9 @@ class Lstrl(nn.Module):
         for name in insert_after:
             channels = self.trunk.channels[STAGES.index(name)]
             if mae:
-                self.mae[name] = AppearanceExtractor(channels, granularities=granularities, scale=mae_scale)
+                self.mae[name] = AppearanceExtractor(
+                    channels, granularities=granularities, scale=mae_scale, init_scale=mae_init_scale
+                )
             if bme:
                 self.bme[name] = MotionEstimator(
                     channels,

@@ -19,8 +19,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from models.reid.networks.backbones import ResNet50
+from models.reid.networks.backbones import ResNet50, map_hw
 from models.reid.networks.body_parts import NUM_PARTS, part_masks, thirds
+from models.reid.networks.cell_mean import CellMean
 from models.reid.networks.clip_network import BnNeck, Clips, VideoOutput, fold, in_float32, initialise_new, unfold
 from pipeline.core import PoseNeed
 from pipeline.core.errors import ConfigError, DataError
@@ -130,6 +131,8 @@ class Rapa(nn.Module):
         width_mult: Scales all channels.
         reduction: s: a branch's vector has the trunk's channels over s numbers: 2 MARS, 4 iLIDS-VID, 8 PRID-2011.
         last_stride: Of the trunk's last stage.
+        cell_mean: Take off the maps what they have by their place alone, as ``CellMean`` does; not in the paper. The
+            size of crops is part of the weights then. Maps want 8x4 cells or more: of fewer most lie at a border.
         branches: global, local or both; Table 2.
         reduce_global: False leaves the global branch as long as the trunk is wide (Table 1 a).
         gfe: sigmoid: weights as in the authors' code; softmax_conv: as in the baseline that the paper cites.
@@ -160,6 +163,7 @@ class Rapa(nn.Module):
         width_mult: float = 1.0,
         reduction: int = 2,
         last_stride: int = 2,
+        cell_mean: bool = False,
         branches: Sequence[str] = ("global", "local"),
         reduce_global: bool = True,
         gfe: str = "sigmoid",
@@ -180,6 +184,8 @@ class Rapa(nn.Module):
         self.min_score, self.allow_missing_pose = min_score, allow_missing_pose
         self.trunk = ResNet50(last_stride=last_stride, width_mult=width_mult)
         channels = self.trunk.channels[-1]
+        grid_hw = map_hw(crop_size_hw, last_stride=last_stride)
+        self.of_cells = CellMean(channels, grid_hw) if cell_mean else nn.Identity()
         dim = channels // reduction
         dims = []
         self.weights: nn.Module | None = None
@@ -196,7 +202,7 @@ class Rapa(nn.Module):
             self.align = PartAlignment(channels, relation_bn=relation_bn, score_sigmoid=score_sigmoid, is_weighted=ta)
             dims += [dim] * NUM_PARTS
             self.reduce["parts"] = nn.ModuleList(nn.Linear(2 * channels, dim) for _ in range(NUM_PARTS))
-        initialise_new(self.reduce)
+        initialise_new(self.reduce, is_pointwise=True)
         self.has_parts = "local" in branches
         self.vector_dim = sum(dims)
         self.necks = nn.ModuleList(BnNeck(length, num_ids) for length in dims)
@@ -216,7 +222,7 @@ class Rapa(nn.Module):
 
     def see(self, pixels_BTCHW: Tensor) -> Tensor:
         """Return F, the maps of all frames, ``(B, T, C, H, W)``."""
-        return unfold(self.trunk(fold(pixels_BTCHW)), pixels_BTCHW.shape[1])
+        return unfold(self.of_cells(self.trunk(fold(pixels_BTCHW))), pixels_BTCHW.shape[1])
 
     def select_reference(self, maps_BTCHW: Tensor) -> tuple[Tensor, Tensor]:
         """Return the quality of each frame ``(B, T)`` and the index of the best ``(B,)``, Eq. (2).

@@ -1,8 +1,5 @@
 """Tracklets of known people, as the pipeline would hand them to an embedder."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,39 +8,67 @@ from models.training.scoring.pets import HalfCrops
 from models.training.video.posed import make_tracklet
 from models.training.video.sources import ClipSource, Keypoints, resize
 from pipeline.core import Embedder, PoseEstimator, PoseNeed, Tracklet
+from pipeline.core.errors import ConfigError
 
 _AT_ONCE = 32
+"""Tracklets in memory at a time; 32 of eight crops of 256x128 have 25 MB."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class KnownTracklets:
-    """Tracklets and whose they are.
+    """Tracklets and whose they are. Their crops are read anew whenever they are asked for: a data set is no memory.
 
-    Attributes:
-        tracklets: N of them.
-        people: Shape ``(N,)``, int64.
-        cameras: Shape ``(N,)``, int64.
+    Args:
+        source: Of the crops. Keypoints that it knows go with them, and heat-maps drawn of these.
+        num_crops: Of a tracklet at most, spread over all of it.
     """
 
-    tracklets: Sequence[Tracklet]
-    people: NDArray[np.int64]
-    cameras: NDArray[np.int64]
+    def __init__(self, source: ClipSource, *, num_crops: int) -> None:
+        self._source, self._num_crops = source, num_crops
+        self.people, self.cameras = source.people, source.cameras
+        self.lengths = np.minimum(source.lengths, num_crops)
+        """Shape ``(N,)``, int64: crops of each."""
 
-    def posed(self, estimator: PoseEstimator) -> "KnownTracklets":
-        """Return the same with the pose that an estimator finds."""
-        starts = range(0, len(self.tracklets), _AT_ONCE)
-        found = [one for start in starts for one in estimator.estimate(self.tracklets[start : start + _AT_ONCE])]
-        return replace(self, tracklets=found)
+    def __len__(self) -> int:
+        return len(self.people)
 
-    def embed(self, embedder: Embedder) -> NDArray[np.float32]:
-        """Return one vector a tracklet, ``(N, D)``, L2 norm 1."""
-        starts = range(0, len(self.tracklets), _AT_ONCE)
-        found = [one for start in starts for one in embedder.embed(self.tracklets[start : start + _AT_ONCE])]
+    def __getitem__(self, row: int) -> Tracklet:
+        length = int(self._source.lengths[row])
+        indices = np.linspace(0, length - 1, min(self._num_crops, length)).round().astype(np.int64)
+        return make_tracklet(row, *self._source.clip(row, indices))
+
+    def embed(self, embedder: Embedder, estimator: PoseEstimator | None = None) -> NDArray[np.float32]:
+        """Return one vector a tracklet, ``(N, D)``, L2 norm 1.
+
+        Args:
+            embedder: Of the vectors.
+            estimator: Finds the pose of tracklets without one, where the embedder needs it.
+
+        Raises:
+            ConfigError: If a pose is needed that is not known, and there is no estimator.
+        """
+        everybody = range(len(self))
+        starts = everybody[::_AT_ONCE]
+        return np.concatenate(
+            [self._embed_some(everybody[start : start + _AT_ONCE], embedder, estimator) for start in starts]
+        )
+
+    def _embed_some(self, rows: range, embedder: Embedder, estimator: PoseEstimator | None) -> NDArray[np.float32]:
+        found = embedder.embed([with_pose(self[row], embedder, estimator) for row in rows])
         return np.stack([embedding.vector for embedding in found])
 
-    def lacks(self, need: PoseNeed) -> bool:
-        """Return whether a pose is needed and not known."""
-        return need is not PoseNeed.NOTHING and any(tracklet.keypoints is None for tracklet in self.tracklets)
+
+def with_pose(tracklet: Tracklet, embedder: Embedder, estimator: PoseEstimator | None) -> Tracklet:
+    """Return a tracklet with the pose that an embedder needs, found where it is not known.
+
+    Raises:
+        ConfigError: If it must be found, and there is no estimator.
+    """
+    if embedder.needs is PoseNeed.NOTHING or tracklet.keypoints is not None:
+        return tracklet
+    if estimator is None:
+        raise ConfigError(f"pose: expected one, as {embedder.space} needs {embedder.needs}, got none; set pose=")
+    (found,) = estimator.estimate([tracklet])
+    return found
 
 
 class HalfTracklets:
@@ -68,16 +93,3 @@ class HalfTracklets:
         """Return crops of a tracklet; keypoints have scores of 0."""
         images = [resize(self._crops[one], self._crop_hw) for one in self._rows[row][indices]]
         return np.stack(images), np.zeros((len(images), 17, 3), np.float32)
-
-
-def cut_tracklets(source: ClipSource, *, num_crops: int) -> KnownTracklets:
-    """Return every tracklet of a source with up to ``num_crops`` crops, spread over all of it.
-
-    Keypoints that the source knows go with them, and heat-maps drawn of these.
-    """
-    tracklets = []
-    for row, length in enumerate(source.lengths.tolist()):
-        indices = np.linspace(0, length - 1, min(num_crops, length)).round().astype(np.int64)
-        images, keypoints = source.clip(row, indices)
-        tracklets.append(make_tracklet(row, images, keypoints))
-    return KnownTracklets(tracklets, source.people, source.cameras)

@@ -18,11 +18,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from models.reid.networks.attribute_groups import IRRELEVANT, RELEVANT
 from models.training.video.datasets.benchmark import TrackletFiles
 from pipeline.core.errors import ConfigError, DataError
 
 Key = tuple[int, int, int]
 """Person and camera as the data set numbers them, and the number of the tracklet."""
+Targets = Mapping[str, NDArray[np.float32]]
+"""By group, float32 ``(N, D)``: one class of each attribute 1; a group of which nothing is known is not there."""
 _NUM_KEYS = 3
 _POSE_AND_MOTION = (5, 6)
 _FLAGS = 7
@@ -44,12 +47,15 @@ class AttributeTable:
     num_relevant: int
     num_irrelevant: int
 
-    def targets(self, tracklets: Sequence[TrackletFiles]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return what is to be predicted for tracklets, ``(N, D)`` each; zeros for those that are not in the table."""
+    def targets(self, tracklets: Sequence[TrackletFiles]) -> Targets:
+        """Return what is to be predicted for tracklets; zeros for those that are not in the table."""
         keys = [key_of(tracklet) for tracklet in tracklets]
-        nothing = np.zeros(self.num_relevant, np.float32), np.zeros(self.num_irrelevant, np.float32)
-        relevant = np.stack([self.relevant.get(key, nothing[0]) for key in keys])
-        return relevant, np.stack([self.irrelevant.get(key, nothing[1]) for key in keys])
+        groups = ((RELEVANT, self.relevant, self.num_relevant), (IRRELEVANT, self.irrelevant, self.num_irrelevant))
+        return {
+            name: np.stack([of.get(key, np.zeros(count, np.float32)) for key in keys])
+            for name, of, count in groups
+            if count
+        }
 
 
 def read_attributes(path: Path, dataset: str) -> AttributeTable:

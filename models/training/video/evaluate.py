@@ -3,18 +3,21 @@
     python -m models.training score-benchmark model=lstrl weights=/a/lstrl.safetensors dataset=mars root=/a/mars
     python -m models.training score-benchmark model=stca_light weights=… dataset=ilids root=/a/ilids-vid
     python -m models.training score-benchmark … dataset=lsvid root=/a/LS-VID protocol=usual rerank=true
+    python -m models.training score-benchmark model=ctl weights=… dataset=mars root=/a/mars pose=passerby
 
-``dataset`` is mars, lsvid (protocol usual or mixing; both if none is said), duke, ilids or prid (ten splits, mean and
-standard deviation; ``{split}`` in ``weights`` becomes the number of each). Weights that were trained on another data
+``dataset`` is mars, lsvid (protocol usual or mixing; both if none is said), duke, ilids (protocol first_half_trains
+swaps the halves) or prid (protocol first_200 takes the 200 people of both cameras, many_frames those 178 with more than
+27 frames, as without a split file). The last two have ten splits, mean and standard deviation; ``{split}`` in
+``weights`` becomes the number of each. Weights that were trained on another data
 set give the cross-data-set figure. ``metric`` (cosine or euclidean) compares otherwise than the paper does.
 ``skip_damaged=true`` does without damaged pictures. Other keys change the model's settings, as in ``models.summary``.
 
-Data sets hold no keypoints, so RAPA needs ``network.pe=false`` (thirds of the map); ``models.training.compare`` has
-them found by a pose network, and takes CTL too.
+Data sets hold no keypoints. ``pose``, a choice of ``configs/pose``, finds those that RAPA and CTL need, on every crop;
+with ``network.pe=false`` (thirds of the map) RAPA does without.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,8 +34,9 @@ from models.training.video.datasets.choice import load_benchmarks
 from models.training.video.datasets.pairs import NUM_SPLITS
 from models.training.video.reranking import rerank
 from models.training.video.scoring import NetworkInput, distances_between, embed_tracklets
-from models.training.video.sources import FileTracklets
-from pipeline.core import PoseNeed
+from models.training.video.sources import ClipSource, FileTracklets, PosedClips
+from models.training.video.task import read_estimator
+from pipeline.core import PoseEstimator, PoseNeed
 from pipeline.core.errors import ConfigError
 from pipeline.evaluation.retrieval import LabelledVectors, RetrievalScore, score_distances
 
@@ -55,6 +59,7 @@ class Options:
         rerank: Also re-ranked.
         device: cpu or cuda; None for cuda where there is one.
         skip_damaged: Do without damaged pictures.
+        pose: A choice of ``configs/pose``; None for none.
     """
 
     model: str = MISSING
@@ -66,6 +71,7 @@ class Options:
     rerank: bool = False
     device: str | None = None
     skip_damaged: bool = False
+    pose: str | None = None
 
 
 def evaluate(
@@ -77,17 +83,24 @@ def evaluate(
     metric: str | None,
     is_reranked: bool,
     skip_damaged: bool = False,
+    make_estimator: Callable[[], PoseEstimator] | None = None,
 ) -> list[dict[str, Any]]:
     """Return the figures of weights on a benchmark, in percent, with their protocol; re-ranked ones in a second row.
 
     Raises:
-        ConfigError: If the network needs keypoints, which data sets have not.
+        ConfigError: If the network needs keypoints, and there is no estimator.
         DataError: If a picture is damaged, or no query has a match.
         WeightsError: If the weights are absent or of another network.
     """
     network = settings.make(0)
-    if network.needs is not PoseNeed.NOTHING and getattr(network, "pe", True):
-        raise ConfigError(f"model: expected one without keypoints, {type(network).__name__} needs {network.needs}")
+    needs = PoseNeed.NOTHING if not getattr(network, "pe", True) else network.needs
+    if needs is PoseNeed.NOTHING:
+        make_estimator = None
+    elif make_estimator is None:
+        raise ConfigError(
+            f"pose: expected one, as {type(network).__name__} needs {needs} and data sets have none, got none; "
+            "set pose=passerby"
+        )
     if metric not in (None, "cosine", "euclidean"):
         raise ConfigError(f"metric: expected cosine or euclidean, got {metric!r}")
     network.distance = metric or network.distance
@@ -95,7 +108,8 @@ def evaluate(
     network = network.eval().to(device)
 
     def embed(tracklets: Sequence[TrackletFiles]) -> torch.Tensor:
-        source = FileTracklets(tracklets, crop_hw=settings.crop_hw, skip_damaged=skip_damaged)
+        source: ClipSource = FileTracklets(tracklets, crop_hw=settings.crop_hw, skip_damaged=skip_damaged)
+        source = PosedClips(source, make_estimator) if make_estimator else source
         return embed_tracklets(network, source, settings, device)
 
     queries, gallery = embed(benchmark.query), embed(benchmark.gallery)
@@ -153,6 +167,7 @@ def main(arguments: Sequence[str]) -> None:
             metric=options.metric,
             is_reranked=options.rerank,
             skip_damaged=options.skip_damaged,
+            make_estimator=read_estimator(options.pose) if options.pose else None,
         )
     for row in rows if len(benchmarks) != NUM_SPLITS else summarise_splits(benchmarks[0].name, rows):
         print(json.dumps(row))

@@ -8,6 +8,14 @@ import yaml
 
 from pipeline.core.errors import ConfigError
 
+_WORDS: dict[str, tuple[object, ...]] = {
+    "triplet": ("batch_hard", "weighted"),
+    "metric": ("euclidean", "cosine"),
+    "center_reduction": ("mean", "sum"),
+    "attribute_reduction": ("mean_concat", "sum_of_group_means", "sum"),
+    "pose_sign": (1, -1),
+    "optimiser": ("adam", "adamw"),
+}
 FOLDER = Path(__file__).resolve().parents[3] / "configs" / "recipe"
 
 
@@ -28,11 +36,17 @@ class Recipe:
         metric: euclidean or cosine, of the triplet.
         margin: Of batch_hard; None for the soft margin.
         smoothing: Of labels, in [0, 1).
+        include_self: Of weighted: a sample is one of its own positives, as in AGW's code.
         center: Weight of the centre loss; 0 for none.
+        center_reduction: mean over samples, or sum.
+        center_half: Half of it, as STCA and ASA-Net print.
+        center_squared: False for the distance itself, as ASA-Net prints by mistake.
         frame_distance: Weight of RAPA's regularisation.
         diversity: Weight of CTL's.
-        attributes: Weight of ASA-Net's attributes.
+        attributes: Weight of ASA-Net's attributes; 0 leaves their labels unused (Table VII).
+        attribute_reduction: mean_concat, sum_of_group_means or sum, as ``attribute_loss`` says.
         pose_invariance: Weight of ASA-Net's pose and motion invariant triplets.
+        pose_sign: Of their difference: 1 as printed, or -1.
         optimiser: adam, to whose gradients weights are added as they decay, as the papers do; or adamw, in which they
             shrink by themselves.
         max_norm: To which gradients are cut; None leaves them.
@@ -56,11 +70,17 @@ class Recipe:
     metric: str
     margin: float | None
     smoothing: float
+    include_self: bool
     center: float
+    center_reduction: str
+    center_half: bool
+    center_squared: bool
     frame_distance: float
     diversity: float
     attributes: float
+    attribute_reduction: str
     pose_invariance: float
+    pose_sign: int
     optimiser: str
     max_norm: float | None
     learning_rate: float
@@ -80,10 +100,9 @@ class Recipe:
         names = {field.name for field in fields(cls)}
         if values.keys() != names:
             raise ConfigError(f"recipe: expected {sorted(names)}, got others: {sorted(names ^ values.keys())}")
-        if values["triplet"] not in ("batch_hard", "weighted"):
-            raise ConfigError(f"recipe.triplet: expected batch_hard or weighted, got {values['triplet']!r}")
-        if values["optimiser"] not in ("adam", "adamw"):
-            raise ConfigError(f"recipe.optimiser: expected adam or adamw, got {values['optimiser']!r}")
+        for key, words in _WORDS.items():
+            if values[key] not in words:
+                raise ConfigError(f"recipe.{key}: expected {' or '.join(map(str, words))}, got {values[key]!r}")
         return cls(**values | {"milestones": tuple(values["milestones"])})
 
     def rate(self, epoch: float) -> float:

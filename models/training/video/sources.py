@@ -9,7 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.reid.networks.attribute_groups import IRRELEVANT, RELEVANT
 from models.training.pictures import Image, Pictures
+from models.training.video.attributes import Targets
 from models.training.video.datasets.benchmark import TrackletFiles, labels_of
 from models.training.video.posed import make_tracklet
 from models.training.video.world_attributes import irrelevant_of, relevant_of
@@ -92,7 +94,7 @@ class WorldTracklets:
         self.cameras = names[:, 1]
         self._worlds, self._outfits = tuple(worlds), [(int(person), int(worn)) for person, _, worn in names]
 
-    def attributes(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def attributes(self) -> Targets:
         """Return what is known of the person and of pose and motion, ``(N, 41)`` and ``(N, 11)``.
 
         Raises:
@@ -102,7 +104,8 @@ class WorldTracklets:
         for world in self._worlds:
             known |= relevant_of(world)
         relevant = np.stack([known[outfit] for outfit in self._outfits])
-        return relevant, np.stack([irrelevant_of(self._facing[rows], self._speed[rows]) for rows in self._rows])
+        irrelevant = np.stack([irrelevant_of(self._facing[rows], self._speed[rows]) for rows in self._rows])
+        return {RELEVANT: relevant, IRRELEVANT: irrelevant}
 
     def clip(self, row: int, indices: NDArray[np.int64]) -> tuple[Image, Keypoints]:
         """Return frames of a tracklet and their keypoints."""
@@ -124,38 +127,23 @@ class FileTracklets:
         crop_hw: Height and width that pictures are brought to, pixels.
         skip_damaged: In the place of a picture that is absent or damaged take the next of its tracklet that is not,
             and say so in the log.
-        make_estimator: Makes what finds keypoints, once in every process that asks for clips; None: they are unknown.
     """
 
     def __init__(
-        self,
-        tracklets: Sequence[TrackletFiles],
-        *,
-        crop_hw: tuple[int, int],
-        skip_damaged: bool = False,
-        make_estimator: Callable[[], PoseEstimator] | None = None,
+        self, tracklets: Sequence[TrackletFiles], *, crop_hw: tuple[int, int], skip_damaged: bool = False
     ) -> None:
         self._tracklets, self._crop_hw, self._skip_damaged = tuple(tracklets), crop_hw, skip_damaged
-        self._make_estimator = make_estimator
-        self._estimator: tuple[int, PoseEstimator] | None = None
         self.people, self.cameras = labels_of(self._tracklets)
         self.lengths = np.array([len(tracklet.paths) for tracklet in self._tracklets], np.int64)
 
     def clip(self, row: int, indices: NDArray[np.int64]) -> tuple[Image, Keypoints]:
-        """Return frames of a tracklet; keypoints have scores of 0 where no estimator is set.
+        """Return frames of a tracklet; keypoints have scores of 0.
 
         Raises:
             DataError: If a picture is absent or damaged, or all of the tracklet where these are skipped; it names it.
         """
         images = np.stack([self._read(row, int(index)) for index in indices])[..., ::-1]
-        if self._make_estimator is None:
-            return images, np.zeros((len(images), 17, 3), np.float32)
-        # Sessions do not survive a fork.
-        if self._estimator is None or self._estimator[0] != os.getpid():
-            self._estimator = (os.getpid(), self._make_estimator())
-        (posed,) = self._estimator[1].estimate([make_tracklet(row, images, None)])
-        assert posed.keypoints is not None
-        return images, posed.keypoints
+        return images, np.zeros((len(images), 17, 3), np.float32)
 
     def _read(self, row: int, index: int) -> Image:
         paths = self._tracklets[row].paths
@@ -168,6 +156,33 @@ class FileTracklets:
         raise DataError(
             f"{paths[index]}: expected a picture, got none that can be decoded; copy it again or set skip_damaged=true"
         )
+
+
+class PosedClips:
+    """Clips of another source with the keypoints that a pose network finds on them, whatever the source knows.
+
+    So a network learns from keypoints of the kind that it is given in use: some are wrong, some are missing.
+
+    Args:
+        source: Of the clips.
+        make_estimator: Makes what finds keypoints, once in every process that asks for clips.
+    """
+
+    def __init__(self, source: ClipSource, make_estimator: Callable[[], PoseEstimator]) -> None:
+        self._source, self._make_estimator = source, make_estimator
+        self._estimator: tuple[int, PoseEstimator] | None = None
+        self.people, self.cameras, self.lengths = source.people, source.cameras, source.lengths
+
+    def clip(self, row: int, indices: NDArray[np.int64]) -> tuple[Image, Keypoints]:
+        """Return frames of a tracklet and the keypoints that are found on them."""
+        images, _ = self._source.clip(row, indices)
+        # Sessions do not survive a fork.
+        if self._estimator is None or self._estimator[0] != os.getpid():
+            self._estimator = (os.getpid(), self._make_estimator())
+        (posed,) = self._estimator[1].estimate([make_tracklet(row, images, None)])
+        assert posed.keypoints is not None
+        # Tracklets of the pipeline cannot be changed; clips are.
+        return images, posed.keypoints.copy()
 
 
 def resize(image: Image, size_hw: tuple[int, int]) -> Image:

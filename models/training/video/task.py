@@ -11,20 +11,22 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.reid.checkpoint import read_tensors
+from models.reid.networks.asanet import AsaNet
+from models.reid.networks.attribute_groups import IRRELEVANT
 from models.reid.networks.backbones import ResNet50, ResNet50In3d, load_pretrained
 from models.reid.networks.clip_network import Clips, VideoOutput
 from models.summary import read_embedder
 from models.training.engine import Batch, make_adamw
-from models.training.video.attributes import read_attributes
+from models.training.video.attributes import Targets, read_attributes
 from models.training.video.augment import augment
 from models.training.video.batches import draw_epoch
 from models.training.video.datasets.benchmark import Benchmark
 from models.training.video.datasets.choice import load_benchmarks
 from models.training.video.frames import frame_scheme
-from models.training.video.objective import Objective
+from models.training.video.objective import Objective, check_attributes
 from models.training.video.recipe import load_recipe
 from models.training.video.scoring import NetworkInput, distances_between, embed_tracklets
-from models.training.video.sources import ClipSource, FileTracklets, WorldTracklets
+from models.training.video.sources import ClipSource, FileTracklets, PosedClips, WorldTracklets
 from models.training.worlds import World
 from pipeline.config.composition import load_config
 from pipeline.config.plugins import build
@@ -33,6 +35,8 @@ from pipeline.core.errors import ConfigError, DataError
 from pipeline.evaluation.retrieval import LabelledVectors, score_distances
 
 _CENTER_RATE = 0.5
+_TARGETS = "attributes/"
+"""Begins the name of a group's targets in a batch."""
 
 
 class NamedClips(nn.Module):
@@ -71,7 +75,8 @@ class VideoTask:
         dataset: In the place of worlds, a data set on disk: ``{name: mars, root: /a/mars}``, and of MARS and LS-VID
             perhaps the ``protocol`` that is scored by, of iLIDS-VID and PRID-2011 the ``split``, of MARS and
             DukeMTMC-VideoReID the table of ``attributes``. ``skip_damaged: true`` does without damaged pictures;
-            ``pose`` is a choice of ``configs/pose`` that finds the keypoints.
+            ``pose`` here is the same as below.
+        pose: A choice of ``configs/pose`` that finds the keypoints; None: worlds say the true ones, data sets none.
         pretrained: Published weights of trunks by name: ``{trunk: /a/resnet50.pth}``; of STCA ``trunk_2d`` and
             ``trunk_3d``. Pickles are read as tensors alone, so that no code of theirs runs.
 
@@ -95,6 +100,7 @@ class VideoTask:
         min_visible: float = 0.4,
         dataset: Mapping[str, Any] | None = None,
         pretrained: Mapping[str, str] | None = None,
+        pose: str | None = None,
     ) -> None:
         embedder = read_embedder(model, {key: str(value) for key, value in (changes or {}).items()})
         self.recipe = load_recipe(recipe or model.split("_")[0], **(recipe_changes or {}))
@@ -103,37 +109,43 @@ class VideoTask:
         self._pretrained = {trunk: Path(path) for trunk, path in (pretrained or {}).items()}
         self.settings = NetworkInput.of(embedder)
         self._frames = frame_scheme(self.recipe.frames)
-        self._targets: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None
+        self._targets: Targets = {}
         self.source: ClipSource
         self.queries: ClipSource
         self.gallery: ClipSource
         if dataset is None:
             cut = partial(WorldTracklets, crop_hw=self.settings.crop_hw, min_visible=min_visible)
             self.source = learnt = cut(worlds, max_bytes=max_bytes)
-            self._targets = learnt.attributes() if self.recipe.attributes and worlds else None
+            self._targets = learnt.attributes() if self.recipe.attributes and worlds else {}
             self.queries = self.gallery = cut(held_out, max_bytes=0)
         else:
             settings = dict(dataset)
-            pose = settings.pop("pose", None)
-            read = partial(
-                FileTracklets,
-                crop_hw=self.settings.crop_hw,
-                skip_damaged=bool(settings.pop("skip_damaged", False)),
-                make_estimator=read_estimator(pose) if pose else None,
-            )
+            pose = settings.pop("pose", pose)
+            skip_damaged = bool(settings.pop("skip_damaged", False))
+            read = partial(FileTracklets, crop_hw=self.settings.crop_hw, skip_damaged=skip_damaged)
             benchmark, self._targets = _read_dataset(**settings)
             self.source, self.queries, self.gallery = map(read, (benchmark.train, benchmark.query, benchmark.gallery))
+        if pose:
+            make_estimator = read_estimator(pose)
+            self.source, self.queries, self.gallery = (
+                PosedClips(source, make_estimator) for source in (self.source, self.queries, self.gallery)
+            )
         self.batches_per_epoch = len(self._draw_epoch(0))
 
     def make_network(self) -> NamedClips:
         """Return an untrained network.
 
         Raises:
-            ConfigError: If it has no trunk of a name that weights are given for.
+            ConfigError: If it has no trunk of a name that weights are given for, or attributes that it or its recipe
+                asks for are not known.
             WeightsError: If they are absent, damaged or of another trunk.
         """
         num_ids = int(self.source.people.max()) + 1
         network = self.settings.make(num_ids)
+        named = getattr(network, "attribute_classes", {})
+        has_pose = isinstance(network, AsaNet) and IRRELEVANT in named
+        known = {name: group.shape[1] for name, group in self._targets.items()}
+        check_attributes(self.recipe, named=named, known=known, has_pose=has_pose)
         for name, path in self._pretrained.items():
             trunk = getattr(network, name, None)
             if not isinstance(trunk, (ResNet50, ResNet50In3d)):
@@ -168,15 +180,13 @@ class VideoTask:
             "keypoints": np.stack([keypoints for _, keypoints in clips]),
             "identities": self.source.people[rows],
         }
-        if self._targets is not None:
-            batch |= {f"attributes/{number}": group[rows] for number, group in enumerate(self._targets)}
-        return batch
+        return batch | {f"{_TARGETS}{name}": group[rows] for name, group in self._targets.items()}
 
     def loss(self, network: nn.Module, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the loss and its parts."""
         assert isinstance(network, NamedClips)
         output = network(self.settings.clips(batch["pixels"], batch["keypoints"]))
-        targets = tuple(batch[name] for name in sorted(batch) if name.startswith("attributes/"))
+        targets = {name.removeprefix(_TARGETS): batch[name] for name in batch if name.startswith(_TARGETS)}
         parts: dict[str, Tensor] = network.objective(output, batch["identities"], targets)
         return parts
 
@@ -233,12 +243,12 @@ def read_estimator(pose: str, overrides: Sequence[str] = ()) -> Callable[[], Pos
 
 def _read_dataset(
     *, name: str, root: str, protocol: str | None = None, split: int = 0, attributes: str | None = None
-) -> tuple[Benchmark, tuple[NDArray[np.float32], NDArray[np.float32]] | None]:
-    """Return a data set, and the attributes of what is learnt from if there is a table of them."""
+) -> tuple[Benchmark, Targets]:
+    """Return a data set, and the attributes of what is learnt from; none without a table of them."""
     benchmarks = load_benchmarks(name, Path(root), protocol)
     if not 0 <= split < len(benchmarks):
         raise ConfigError(f"dataset.split: expected 0 to {len(benchmarks) - 1}, got {split}")
     benchmark = benchmarks[split]
     if attributes is None:
-        return benchmark, None
+        return benchmark, {}
     return benchmark, read_attributes(Path(attributes), name).targets(benchmark.train)

@@ -6,6 +6,7 @@ from typing import Any
 from pipeline.runtime.actor_ref import ActorHost, ActorRef
 from pipeline.runtime.batch_actor import BatchActor
 from pipeline.runtime.cameras.camera_actor import CameraActor
+from pipeline.runtime.cameras.picture_memory import keep_picture_memory
 from pipeline.runtime.stage_calls import StageCalls
 from pipeline.telemetry.batch_status import BatchStatus
 
@@ -18,6 +19,7 @@ MakeStages = Mapping[str, tuple[Callable[[], BatchActor], int]]
 
 def start_here(make_stages: MakeStages) -> dict[str, ActorRef]:
     """Return actors in this process, built at their first call; each works in a thread of its own."""
+    keep_picture_memory()
     return {
         name: ActorRef(name, [ActorHost(make) for _ in range(count)]) for name, (make, count) in make_stages.items()
     }
@@ -46,6 +48,7 @@ class CameraHost:
             **{name: ref.method("process") for name, ref in self._here.items()},
             **{name: StageCalls(actors, max_items=max_items) for name, actors in elsewhere.items()},
         }
+        self._calls = calls
         self._cameras = {camera_id: make(calls) for camera_id, make in make_cameras.items()}
 
     async def ready(self) -> None:
@@ -57,6 +60,14 @@ class CameraHost:
     async def camera(self, camera_id: str, method: str, *arguments: Any) -> Any:
         """Return what a method of a camera returns."""
         return await getattr(self._cameras[camera_id], method)(*arguments)
+
+    async def add(self, camera_id: str, make: MakeCamera) -> None:
+        """Build one more camera."""
+        self._cameras[camera_id] = make(self._calls)
+
+    async def drop(self, camera_id: str) -> None:
+        """Let go of a camera whose ``run`` has returned."""
+        self._cameras.pop(camera_id, None)
 
     async def process(self, stage: str, item: Any) -> Any:
         """Return the result of a stage that works here."""

@@ -44,21 +44,35 @@ class RestartingCamera:
         self._checkpoint_every_s = checkpoint_every_s
         self._process = start()
         self._checkpoint: Checkpoint | None = None
-        self._is_stopped = False
+        self._again: dict[str, tuple[float, ...]] = {}
 
     async def ready(self) -> None:
         """Return once the source is built."""
         await self._process.call("ready")
 
     async def status(self) -> CameraStatus:
-        """Return the status now."""
+        """Return the status now; until a new process has taken over, that from which it continues."""
         status: CameraStatus = await self._process.call("status")
+        if self._checkpoint is not None and status.frames_processed < self._checkpoint.status.frames_processed:
+            return self._checkpoint.status
         return status
 
     async def stop(self) -> None:
         """Read no further; what was read is still tracked and delivered."""
-        self._is_stopped = True
+        self._again["stop"] = ()
         await self._process.call("stop")
+
+    async def remove(self) -> None:
+        """Read no further, and end all tracks."""
+        self._again["remove"] = ()
+        await self._process.call("remove")
+
+    async def end_at(self, at: float) -> bool:
+        """Let a recording end at a time of event time; see ``PacedFrames.end_at``."""
+        is_in_time: bool = await self._process.call("end_at", at)
+        if is_in_time:
+            self._again["end_at"] = (at,)
+        return is_in_time
 
     async def settle(self) -> None:
         """Let the source forget every frame that was tracked."""
@@ -86,8 +100,8 @@ class RestartingCamera:
                 self._process = self._start()
                 where = f"after frame {self._checkpoint.stamp.index}" if self._checkpoint else "from the beginning"
                 logger.warning("%s; started again %s", error, where)
-                if self._is_stopped:
-                    await self._process.call("stop")
+                for method, arguments in self._again.items():
+                    await self._process.call(method, *arguments)
             else:
                 return status
             finally:

@@ -77,6 +77,14 @@ def test_the_rules_of_the_run_are_the_default(run_dir: Path, capsys) -> None:
             "site.zones.door.camera: expected one of ['",
         ),
         ({"site": {"lines": {"gate": {"camera": "gat"}}}}, "site.lines.gate.camera: expected one of ['east'], got gat"),
+        ({"alerting": {"cooldown_s": -1}}, "alerting.cooldown_s: expected a number of at least 0, got -1"),
+        ({"alerts": "zone_dwell"}, "alerts: expected rules by name, got 'zone_dwell'"),
+        ({"alerts": {"crowding": {"max_distance_m": 0}}}, "alerts.crowding.max_distance_m: expected a number above 0"),
+        ({"alerts": {"follow": {"max_distance_m": -1}}}, "alerts.follow.max_distance_m: expected a number above 0"),
+        (
+            {"alerts": {"watchlist": {"min_probability": 2}}},
+            "alerts.watchlist.min_probability: expected a number of at",
+        ),
         ({"alerts": {"restricted_camera": {"cameras": ["est"]}}}, "alerts.restricted_camera.cameras: expected one of"),
     ],
 )
@@ -97,8 +105,10 @@ def test_a_folder_without_a_run_is_named(tmp_path: Path, capsys) -> None:
     [
         (None, "rules.yaml: expected rules as docs/alerts.md shows, got no such file; correct the path\n"),
         ("alerts: [zone_dwell", "got no YAML: "),
-        ("site: {zones: '${nothing}'}", "got site.zones: Interpolation key 'nothing' not found; correct it\n"),
-        ("alerts: 3", "got other keys or kinds of values; correct it\n"),
+        ("site: {zones: '${nothing}'}", "got a reference ${…}; write its value\n"),
+        ("alerts: 3", "alerts: expected rules by name, got 3; correct it\n"),
+        ("site: {zones: &a {}, lines: *a}", "got a reference such as *zones; write its value\n"),
+        ("alerts: {zone_dwell: {_target_: pipeline.alerts.rules.follow.FollowRule}}", "_target_: expected pipeline"),
         ("site: 3", "rules.yaml"),
         ("alerting: {cooldown_s: often}", "cooldown_s: Value 'often'"),
         (b"\xff\xfe\x00", "got no YAML; correct it\n"),

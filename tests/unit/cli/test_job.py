@@ -3,7 +3,8 @@
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -26,6 +27,7 @@ class Cluster:
     on_ask: dict[int, signal.Signals] = field(default_factory=dict)
     before: str = ""
     exit_code: int = 1
+    is_stopped_after_its_end: bool = False
     asked: int = 0
 
     def __call__(self, address: str) -> "Cluster":
@@ -47,11 +49,13 @@ class Cluster:
         return SimpleNamespace(value=state)
 
     def get_job_info(self, job_id: str) -> SimpleNamespace:
-        if self.exit_code == 3:
+        if self.is_stopped_after_its_end:
             os.kill(os.getpid(), signal.SIGTERM)
         return SimpleNamespace(driver_exit_code=self.exit_code)
 
     def get_job_logs(self, job_id: str) -> str:
+        if self.is_stopped_after_its_end and self.states == ["SUCCEEDED"]:
+            threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGTERM]).start()
         return self.before if not self.calls else f"{self.before}{LINE}the last line\n"
 
     def submit_job(self, *, entrypoint: str, submission_id: str) -> None:
@@ -68,12 +72,12 @@ class Cluster:
         yield f"{self.before}{LINE}"
 
 
-def own(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, *overrides: str) -> int:
+def own(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, *overrides: str, flags: Sequence[str] = ()) -> int:
     module = ModuleType("ray.job_submission")
     module.JobSubmissionClient = cluster  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "ray.job_submission", module)
     monkeypatch.setattr(job, "ASK_EVERY_S", 0.01)
-    return job.main([*ARGUMENTS, *overrides])
+    return job.main([*ARGUMENTS[:2], *flags, *ARGUMENTS[2:], *overrides])
 
 
 SUBMIT = "submit site: exec python /app/pipeline/run.py site=empty"
@@ -109,10 +113,34 @@ def test_a_run_that_fails_is_a_failure_so_that_the_container_starts_again(monkey
 def test_a_run_that_only_a_person_can_bring_to_go_on_is_submitted_once_until_the_container_is_stopped(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    cluster = Cluster(["FAILED", "RUNNING", "FAILED"], exit_code=3)  # the stop comes when the exit code is asked for
+    cluster = Cluster(
+        ["FAILED", "RUNNING", "FAILED"], exit_code=3, is_stopped_after_its_end=True
+    )  # the stop comes when the exit code is asked for
     assert own(cluster, monkeypatch) == 1
     assert [call for call in cluster.calls if call.startswith("submit")] == [SUBMIT]
     assert capsys.readouterr().out.count("site: not submitted again; do what the error says") == 1
+
+
+def test_a_run_that_is_refused_as_configured_is_not_submitted_again_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(job, "REFUSED_S", 0.05)
+    assert own(Cluster(["RUNNING", "RUNNING", "FAILED"], exit_code=2), monkeypatch) == 1
+    assert "site: failed\nsite: refused as configured; submitted again in 0.05 s\n" in capsys.readouterr().out
+
+
+def test_a_stop_need_not_wait_until_a_refused_run_is_submitted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job, "REFUSED_S", 600.0)  # the stop comes when the exit code is asked for
+    assert own(Cluster(["RUNNING", "RUNNING", "FAILED"], exit_code=2, is_stopped_after_its_end=True), monkeypatch) == 1
+
+
+@pytest.mark.parametrize(("flags", "is_told"), [([], False), (["--stay"], True)])
+def test_what_has_read_all_can_wait_to_be_stopped_so_that_its_container_is_not_started_again(
+    flags: list[str], is_told: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = Cluster(["RUNNING", "RUNNING", "SUCCEEDED"], is_stopped_after_its_end=bool(flags))
+    assert own(cluster, monkeypatch, flags=flags) == 0
+    assert ("site: all is read; start this container again to go on" in capsys.readouterr().out) == is_told
 
 
 def test_only_the_log_of_its_own_run_is_shown_to_the_last_line(

@@ -1,5 +1,6 @@
 """The data sets by name."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -21,11 +22,21 @@ def load_benchmarks(dataset: str, root: Path, protocol: str | None) -> list[Benc
     loaders = {"mars": load_mars, "lsvid": load_lsvid}
     if dataset in loaders:
         return [loaders[dataset](root, protocol=one) for one in ([protocol] if protocol else ("usual", "mixing"))]
-    if protocol is not None:
-        raise ConfigError(f"protocol: expected none for {dataset}, got {protocol!r}; leave it out")
-    if dataset in ("ilids", "prid"):
-        load = partial(load_ilids, root) if dataset == "ilids" else partial(load_prid, root)
-        return [load(split=split) for split in range(NUM_SPLITS)]
+    halves: dict[str, dict[str | None, Callable[..., Benchmark]]] = {
+        "ilids": {None: load_ilids, "first_half_trains": partial(load_ilids, first_half="train")},
+        "prid": {
+            None: load_prid,
+            "many_frames": partial(load_prid, has_file=False),
+            "first_200": partial(load_prid, has_file=False, min_frames=0),
+        },
+    }
+    words = [word for word in halves.get(dataset, ()) if word is not None]
+    if protocol is not None and protocol not in words:
+        raise ConfigError(
+            f"protocol: expected {' or '.join([*words, 'none'])} for {dataset}, got {protocol!r}; leave it out"
+        )
+    if dataset in halves:
+        return [halves[dataset][protocol](root, split=split) for split in range(NUM_SPLITS)]
     if dataset == "duke":
         return [load_duke(root)]
     raise ConfigError(f"dataset: expected mars, lsvid, duke, ilids or prid, got {dataset!r}")

@@ -69,14 +69,15 @@ def load_ilids(root: Path, *, split: int, first_half: str = "test") -> Benchmark
     return _benchmark("iLIDS-VID", folder, ("cam1", "cam2"), halves["train"], halves["test"], split)
 
 
-def load_prid(root: Path, *, split: int, min_frames: int = 27) -> Benchmark:
+def load_prid(root: Path, *, split: int, min_frames: int = 27, has_file: bool = True) -> Benchmark:
     """Return one split of PRID-2011, of the split file where there is one.
 
     Args:
         root: The folder that has ``prid_2011``.
         split: 0 to 9.
         min_frames: Without a split file: people with more frames than that in both cameras count, 178 of 200 with
-            27; 0 takes all.
+            27; 0 takes all, as RAPA's "first 200" does.
+        has_file: False leaves a split file that is there unread.
 
     Raises:
         ConfigError: If there is no such split, or something of the data set is not there.
@@ -85,7 +86,7 @@ def load_prid(root: Path, *, split: int, min_frames: int = 27) -> Benchmark:
     folder = require(root / "prid_2011" / "multi_shot", layout=PRID_LAYOUT, source=PRID_SOURCE)
     cameras = ("cam_a", "cam_b")
     path = root / "splits_prid2011.json"
-    if path.exists():
+    if has_file and path.exists():
         try:
             splits = json.loads(path.read_text(encoding="utf-8"))
             _check_split(split, len(splits))

@@ -253,6 +253,8 @@ def test_looking_is_in_the_audit_once(fresh: RunningPage) -> None:
 def test_the_last_administrator_cannot_be_removed(fresh: RunningPage) -> None:
     with fresh.client("olga", Role.ADMINISTRATOR) as client:
         assert client.delete("/api/users/olga").status_code == 409
+        demoted = client.put("/api/users/olga", json={"password": PASSWORD, "role": "operator"})
+        assert (demoted.status_code, client.get("/api/users").status_code) == (409, 200)
         new = {"password": PASSWORD, "role": "viewer", "cameras": ["east"]}
         assert client.put("/api/users/paul", json=new).json() == {"name": "paul", "role": "viewer", "cameras": ["east"]}
         assert client.delete("/api/users/paul").status_code == 200

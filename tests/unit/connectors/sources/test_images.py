@@ -133,6 +133,10 @@ EIGHT_O_CLOCK = 1795939200.0
         "192.168.1.64_01_202611290800{:02d}000_MOTION_DETECTION.png",
         "IMG_20261129_0800{:02d}.000.png",
         "2026.11.29 08.00.{:02d}.png",
+        "20261129T0800{:02d}.000000.png",
+        "2026-11-29T10-30-{:02d}+0230.png",
+        "2026-11-29T03-00-{:02d}.000-0500.png",
+        "2026-11-29_08-00-{:02d}-0500.png",
         "17959392{:02d}.png",
         "17959392{:02d}000.png",
     ],
@@ -228,6 +232,16 @@ def test_images_of_more_than_eight_bits_have_their_full_brightness(tmp_path: Pat
     for options in ({}, {"bits": bits}):
         frames = list(ImagesSource("east", str(folder), **options).frames())  # type: ignore[arg-type]
         assert all(np.array_equal(frame.image, picture(n)) for n, frame in enumerate(frames))
+
+
+@pytest.mark.parametrize("ending", ["webp", "png"])
+def test_a_film_in_an_image_file_is_refused(tmp_path: Path, ending: str) -> None:
+    film = cv2.Animation()
+    film.frames = [np.zeros((20, 30, 4), np.uint8), np.full((20, 30, 4), 255, np.uint8)]
+    film.durations = np.array([100, 100])
+    assert cv2.imwriteanimation(str(tmp_path / f"0.{ending}"), film)
+    with pytest.raises(ConfigError, match=rf"0\.{ending}: expected a whole image, got a film of several images"):
+        ImagesSource("east", str(tmp_path)).check()
 
 
 def test_a_file_of_several_pages_is_refused(tmp_path: Path) -> None:

@@ -123,6 +123,25 @@ def test_what_was_done_before_the_last_checkpoint_is_not_done_again() -> None:
     assert status.reopens == 1
 
 
+def test_the_status_does_not_count_from_zero_until_the_new_process_has_taken_over() -> None:
+    pipelines: list[FakePipeline] = [DyingPipeline(60), FakePipeline()]
+    counts: list[int] = []
+
+    def start() -> Process:
+        pipeline = pipelines.pop(0)
+        return Process(make_actor(PacedSource("east", make_frames(NUM_FRAMES)), pipeline), pipeline)
+
+    async def main() -> None:
+        camera = RestartingCamera("camera east", start, max_restarts=1, checkpoint_every_s=0.0)
+        running = asyncio.create_task(camera.run())
+        while not running.done():
+            counts.append((await camera.status()).frames_processed)
+            await asyncio.sleep(0)
+
+    asyncio.run(main())
+    assert min(counts[counts.index(40) :]) > 1
+
+
 def test_a_live_camera_delivers_the_open_tracks_and_begins_new_ones() -> None:
     (first, last), status = come_back(60, live=True)
     assert {str(each.track_id) for each in first.embeddings} == {"east/0/1"}

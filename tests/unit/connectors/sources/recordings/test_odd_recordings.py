@@ -10,9 +10,10 @@ import pytest
 from clips import FPS, HW, make_clip, picture
 
 from connectors.sources.images import ImagesSource
-from connectors.sources.recordings.joined_mp4 import recordings_in
+from connectors.sources.recordings.joined_files import recordings_in
 from connectors.sources.video_file import INTERRUPTED, VideoFileSource
 from pipeline.core import Frame, Source
+from pipeline.core.errors import ConfigError, SourceLostError
 
 CAMERA = {"bf": "0", "g": "10"}
 
@@ -66,7 +67,67 @@ def test_missing_packets_of_a_transport_stream_are_said(tmp_path: Path, caplog: 
     source = VideoFileSource("east", str(path))
     assert len(frames_of(source)) < 40
     assert source.report().left_out[INTERRUPTED] == 1
-    assert sum("packets of the transport stream are missing" in record.message for record in caplog.records) == 1
+    assert sum("packets are missing" in record.message for record in caplog.records) == 1
+
+
+@pytest.mark.parametrize(("ending", "codec"), [("mkv", "libx264"), ("flv", "libx264"), ("avi", "mpeg4")])
+def test_packets_that_the_container_skips_are_said_or_bad(tmp_path: Path, ending: str, codec: str) -> None:
+    path = make_clip(tmp_path / f"a.{ending}", num_frames=40, noisy=True, codec=codec, codec_options=CAMERA)
+    whole = VideoFileSource("east", str(path))
+    assert len(frames_of(whole)) == 40
+    assert not whole.report().left_out
+    data = bytearray(path.read_bytes())
+    begin = len(data) // 2
+    data[begin : begin + 20_000] = bytes(20_000)
+    path.write_bytes(data)
+    source = VideoFileSource("east", str(path))
+    num_frames = len(frames_of(source))
+    assert num_frames < 40
+    assert source.report().left_out.get(INTERRUPTED) == 1 or num_frames + source.num_bad == 40
+
+
+def test_transparency_behind_each_picture_is_no_hole(tmp_path: Path) -> None:
+    path = tmp_path / "a.webm"
+    rng = np.random.default_rng(0)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libvpx", rate=FPS, options={"auto-alt-ref": "0"})
+        stream.height, stream.width, stream.pix_fmt = *HW, "yuva420p"
+        for index in range(10):
+            image = np.dstack([picture(index), rng.integers(0, 256, HW, np.uint8)])
+            frame = av.VideoFrame.from_ndarray(image, format="rgba").reformat(format="yuva420p")
+            frame.pts = index
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    source = VideoFileSource("east", str(path))
+    assert len(frames_of(source)) == 10
+    assert not source.report().left_out
+
+
+@pytest.mark.parametrize(("ending", "codec"), [("flv", "libx264"), ("asf", "wmv2"), ("avi", "mpeg4"), ("mkv", "mpeg4")])
+def test_files_of_other_kinds_behind_one_another_are_one_recording(tmp_path: Path, ending: str, codec: str) -> None:
+    one = make_clip(tmp_path / f"a.{ending}", num_frames=20, codec=codec, codec_options=CAMERA)
+    joined = tmp_path / f"both.{ending}"
+    joined.write_bytes(one.read_bytes() * 2)
+    frames = frames_of(VideoFileSource("east", str(joined)))
+    assert [frame.stamp.index for frame in frames] == list(range(40))
+    assert [frame.stamp.captured_at for frame in frames] == pytest.approx([index / FPS for index in range(40)])
+
+
+@pytest.mark.parametrize(
+    ("ending", "codec", "name"),
+    [("mp4", "libx264", b"avc1"), ("mov", "mjpeg", b"jpeg"), ("avi", "mpeg4", b"FMP4"), ("mkv", "mpeg4", b"MPEG4/")],
+)
+def test_pictures_in_a_codec_that_nobody_knows_are_said_so(
+    tmp_path: Path, ending: str, codec: str, name: bytes
+) -> None:
+    pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+    path = make_clip(tmp_path / f"a.{ending}", codec=codec, pix_fmt=pix_fmt)
+    path.write_bytes(path.read_bytes().replace(name, b"?" * len(name)))
+    source = VideoFileSource("east", str(path))
+    with pytest.raises(ConfigError, match="no pictures that can be decoded"):
+        source.check()
+    with pytest.raises(SourceLostError, match="no pictures that can be decoded"):
+        list(source.frames())
 
 
 def test_an_image_is_read_by_what_it_is_and_not_by_its_name(tmp_path: Path) -> None:
@@ -114,6 +175,23 @@ def test_a_transport_stream_that_goes_on_under_other_numbers_is_one_recording(tm
     assert [frame.stamp.captured_at for frame in frames] == pytest.approx([index / FPS for index in range(50)])
     assert [frame.size_hw for frame in frames] == [HW] * 20 + [(60, 80)] * 10 + [HW] * 20
     assert source.num_bad == 0
+
+
+@pytest.mark.parametrize(("first", "then"), [("libx264", "libx265"), ("mpeg2video", "libx264"), ("libx265", "libx264")])
+@pytest.mark.parametrize("num_frames", [20, 100])
+def test_a_transport_stream_that_goes_on_with_another_codec_is_one_recording(
+    tmp_path: Path, first: str, then: str, num_frames: int
+) -> None:
+    fps = 25  # MPEG-2 knows no 10
+    one = make_clip(tmp_path / "a.ts", num_frames=20, fps=fps, codec=first, codec_options=CAMERA)
+    other = make_clip(tmp_path / "b.ts", num_frames=num_frames, fps=fps, codec=then, codec_options=CAMERA)
+    joined = tmp_path / "both.ts"
+    joined.write_bytes(one.read_bytes() + other.read_bytes())
+    source = VideoFileSource("east", str(joined))
+    frames = frames_of(source)
+    assert len(frames) + source.num_bad == 20 + num_frames
+    assert source.num_bad <= 1
+    assert frames[-1].stamp.captured_at == pytest.approx((19 + num_frames) / fps, abs=2 / fps)
 
 
 @pytest.mark.parametrize("ending", ["ts", "mkv", "mp4"])

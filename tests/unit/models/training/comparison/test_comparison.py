@@ -1,5 +1,7 @@
 """Embedders side by side."""
 
+import tracemalloc
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -7,21 +9,23 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 from video_datasets import write_mars
 from video_networks import make_clips
 from worlds import make_world
 
+from models.reid.averaging import assemble
 from models.summary import read_embedder
 from models.training.compare import main
 from models.training.comparison.attention import attention_maps, draw_rows
 from models.training.comparison.plot import Point, plot
 from models.training.comparison.scores import compare, find
 from models.training.comparison.table import Row, write_table
-from models.training.comparison.tracklets import HalfTracklets, cut_tracklets
+from models.training.comparison.tracklets import HalfTracklets, KnownTracklets, with_pose
 from models.training.scoring.pets import HalfCrops
 from models.training.video.scoring import NetworkInput
-from pipeline.core import PoseNeed
+from pipeline.core import Embedding, PoseNeed, Tracklet
 from pipeline.core.errors import ConfigError
 from pipeline.evaluation.retrieval import LabelledVectors
 
@@ -98,11 +102,52 @@ def test_people_of_the_halves_are_cut_a_few_crops_at_a_time() -> None:
     assert source.lengths.tolist() == [4, 1, 3, 3]
     assert source.people.tolist() == [1, 1, 1, 2]
     assert source.cameras.tolist() == [0, 0, 1, 1]
-    known = cut_tracklets(source, num_crops=2)
-    assert [tracklet.crops[:, 0, 0, 0].tolist() for tracklet in known.tracklets] == [[0, 3], [4], [5, 7], [8, 10]]
-    assert known.tracklets[0].keypoints is None
-    assert known.lacks(PoseNeed.KEYPOINTS)
-    assert not known.lacks(PoseNeed.NOTHING)
+    known = KnownTracklets(source, num_crops=2)
+    assert [known[row].crops[:, 0, 0, 0].tolist() for row in range(len(known))] == [[0, 3], [4], [5, 7], [8, 10]]
+    assert known.lengths.tolist() == [2, 1, 2, 2]
+    assert known[0].keypoints is None
+
+
+class MeanColour:
+    """An embedder that remembers how many tracklets it was given at once."""
+
+    space, crop_size_hw, needs = "mean@0", (64, 32), PoseNeed.NOTHING
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def embed(self, tracklets: Sequence[Tracklet]) -> list[Embedding]:
+        self.batches.append(len(tracklets))
+        return [assemble(one, np.ones(3, np.float32), self.space) for one in tracklets]
+
+
+class LargeTracklets:
+    """A hundred tracklets whose crops would have 157 MB together."""
+
+    people = cameras = np.zeros(100, np.int64)
+    lengths = np.full(100, 4, np.int64)
+
+    def clip(self, row: int, indices: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        return np.zeros((len(indices), 512, 256, 3), np.uint8), np.zeros((len(indices), 17, 3), np.float32)
+
+
+def test_crops_of_a_data_set_are_never_all_in_memory() -> None:
+    known, embedder = KnownTracklets(LargeTracklets(), num_crops=4), MeanColour()
+    tracemalloc.start()
+    vectors = known.embed(embedder)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(vectors) == sum(embedder.batches) == 100
+    assert peak < 80e6
+
+
+def test_a_pose_is_sought_only_where_it_is_needed_and_not_known() -> None:
+    embedder = MeanColour()
+    tracklet = KnownTracklets(LargeTracklets(), num_crops=1)[0]
+    assert with_pose(tracklet, embedder, None) is tracklet
+    embedder.needs = PoseNeed.HEATMAPS
+    with pytest.raises(ConfigError, match="pose: expected one, as mean@0 needs heatmaps"):
+        with_pose(tracklet, embedder, None)
 
 
 @pytest.mark.parametrize(

@@ -51,10 +51,12 @@ def test_tracklets_are_found_by_their_names_and_unknown_ones_have_no_targets(tmp
     assert key_of(mars[2]) == (1, 2, 2)
     assert key_of(duke[-1]) == (4, 2, 2)
     table = read_attributes(write_table(tmp_path / "a.csv", [[1, 2, 2, *MARS]], 21), "mars")
-    relevant, irrelevant = table.targets(mars)
-    assert relevant.shape == (len(mars), 41)
-    assert irrelevant.shape == (len(mars), 11)
-    assert np.flatnonzero(relevant.any(axis=1)).tolist() == [2]
+    targets = table.targets(mars)
+    assert {name: group.shape for name, group in targets.items()} == {
+        "id_relevant": (len(mars), 41),
+        "id_irrelevant": (len(mars), 11),
+    }
+    assert np.flatnonzero(targets["id_relevant"].any(axis=1)).tolist() == [2]
 
 
 @pytest.mark.parametrize("bad", [[1, 2, 3, *MARS[:-1], 2], [1, 2, 3, *MARS[:-1]], [1, 2, "x", *MARS]], ids=str)

@@ -15,7 +15,7 @@ from models.training.video.augment import augment, crop_padded, crop_scaled, era
 from models.training.video.datasets.mars import load_mars
 from models.training.video.posed import draw_heatmaps
 from models.training.video.recipe import FOLDER, load_recipe
-from models.training.video.sources import FileTracklets, WorldTracklets
+from models.training.video.sources import FileTracklets, PosedClips, WorldTracklets
 from models.training.worlds import World
 from pipeline.core import PoseNeed, Tracklet
 from pipeline.core.errors import ConfigError, DataError
@@ -115,12 +115,17 @@ class Waver:
         return [replace(one, keypoints=np.full((len(one), 17, 3), 0.5, np.float32)) for one in tracklets]
 
 
-def test_keypoints_of_a_data_set_are_those_that_an_estimator_finds(tmp_path: Path) -> None:
+def test_keypoints_are_those_that_an_estimator_finds_where_one_is_set(tmp_path: Path) -> None:
     train = load_mars(write_mars(tmp_path), protocol="usual").train
-    source = FileTracklets(train, crop_hw=(32, 16), make_estimator=Waver)
+    source = PosedClips(FileTracklets(train, crop_hw=(32, 16)), Waver)
     images, keypoints = source.clip(0, np.array([1, 0, 1]))
     assert images.shape == (3, 32, 16, 3)
     assert keypoints.shape == (3, 17, 3)
+    assert (keypoints == 0.5).all()
+
+
+def test_an_estimator_is_believed_more_than_the_truth_of_a_world(source: WorldTracklets) -> None:
+    _, keypoints = PosedClips(source, Waver).clip(0, np.array([0]))
     assert (keypoints == 0.5).all()
 
 

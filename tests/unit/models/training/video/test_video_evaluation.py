@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from video_datasets import write_duke, write_ilids, write_mars
+from video_datasets import write_duke, write_ilids, write_mars, write_prid
 from video_networks import make_network, save_network
 
 from models.reid.networks.ctl import Ctl
@@ -14,6 +15,7 @@ from models.reid.networks.lstrl import Lstrl
 from models.reid.networks.rapa import Rapa
 from models.summary import read_embedder
 from models.training.video.datasets.benchmark import TrackletFiles
+from models.training.video.datasets.choice import load_benchmarks
 from models.training.video.datasets.mars import load_mars
 from models.training.video.evaluate import main
 from models.training.video.reranking import rerank
@@ -93,6 +95,34 @@ def test_ten_splits_have_a_mean_and_a_deviation(
     (row,) = rows_of(capsys, "model=lstrl", f"weights={weights}", "dataset=ilids", f"root={root}")
     assert row["protocol"] == "iLIDS-VID: mean of 10 splits"
     assert {"rank1", "rank1_std", "rank20"} <= set(row)
+
+
+@pytest.mark.parametrize(("model", "kind"), [("ctl", Ctl), ("rapa", Rapa)])
+def test_networks_that_need_pose_are_scored_with_what_a_pose_network_finds(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, model: str, kind: Any
+) -> None:
+    root = write_mars(tmp_path / "mars")
+    path = tmp_path / "w.safetensors"
+    save_network(path, make_network(kind))
+    given = [f"model={model}", f"weights={path}", "dataset=mars", f"root={root}", "pose=passerby"]
+    rows = rows_of(capsys, *given)
+    assert [row["queries"] for row in rows] == [9, 9]
+    assert all(row["rank20"] > 0 for row in rows)
+
+
+def test_prid_and_ilids_are_split_as_a_paper_says(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    root = write_prid(tmp_path / "prid")
+    (root / "splits_prid2011.json").write_text(json.dumps([{"train": ["person_0001"], "test": ["person_0002"]}] * 10))
+    assert [len(split.query) for split in load_benchmarks("prid", root, None)] == [1] * 10
+    assert [len(split.query) for split in load_benchmarks("prid", root, "first_200")] == [3] * 10
+    assert [len(split.query) for split in load_benchmarks("prid", root, "many_frames")] == [0] * 10
+    root = write_ilids(tmp_path / "ilids")
+    tested = [
+        {one.person_id for one in load_benchmarks("ilids", root, word)[0].query} for word in (None, "first_half_trains")
+    ]
+    assert tested[0].isdisjoint(tested[1])
+    with pytest.raises(ConfigError, match="protocol: expected many_frames or first_200 or none for prid, got 'all'"):
+        load_benchmarks("prid", root, "all")
 
 
 def test_a_network_that_needs_pose_says_that_data_sets_have_none(tmp_path: Path) -> None:

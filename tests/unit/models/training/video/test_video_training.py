@@ -142,14 +142,14 @@ def test_attributes_cost_something_where_they_are_known_and_pose_counts_more_onc
     task = make_task(data, "asanet", pose_invariance=0.005)
     network, batch = task.make_network().train(), batch_of(task, 0)
     output = network(task.settings.clips(batch["pixels"], batch["keypoints"]))
-    targets = torch.zeros(8, 41), torch.zeros(8, 11)
-    targets[0][:, 3] = 1
+    targets = {"id_relevant": torch.zeros(8, 41), "id_irrelevant": torch.zeros(8, 11)}
+    targets["id_relevant"][:, 3] = 1
     objective = network.objective
     assert objective(output, batch["identities"], targets)["attributes"] > 0
     assert not objective.has_learnt_attributes
     early = objective(output, batch["identities"], targets)["pose"]
-    for name, target in zip(("attributes_id_relevant", "attributes_id_irrelevant"), targets, strict=True):
-        output.extras[name] = (target * 2 - 1) * 20
+    for name, target in targets.items():
+        output.extras[f"attributes_{name}"] = (target * 2 - 1) * 20
     objective(output, batch["identities"], targets)
     assert objective.has_learnt_attributes
     torch.testing.assert_close(objective(output, batch["identities"], targets)["pose"], 2 * early)

@@ -51,7 +51,8 @@ def test_motion_and_pose_are_what_they_mostly_are(
 def test_every_tracklet_of_a_world_has_its_attributes_and_wears_one_outfit(tmp_path: Path) -> None:
     make_world(tmp_path, frames_per_camera=8)
     source = WorldTracklets([World(tmp_path / "worlds" / "0000.npz")], crop_hw=(32, 16), min_visible=0.0, max_bytes=0)
-    relevant, irrelevant = source.attributes()
+    groups = source.attributes()
+    relevant, irrelevant = groups["id_relevant"], groups["id_irrelevant"]
     assert relevant.shape == (len(source.people), 41)
     assert irrelevant.shape == (len(source.people), 11)
 

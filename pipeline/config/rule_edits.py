@@ -1,0 +1,294 @@
+"""Rules, zones and lines that are edited while a run goes on: a YAML that is laid over the configuration of the run.
+
+The file has some of the keys ``site``, ``alerts`` and ``alerting``; one that it leaves out is as in the run. ``alerts``
+names every rule. The console writes it, ``passerby alerts replay --rules`` tries it, and a run reads it::
+
+    site: {zones: {door: {camera: east, polygon: [[0, 0], [90, 0], [90, 60]]}}, max_dwell_s: 20}
+    alerts: {zone_dwell: {severity: critical}, line_crossing: {}}
+    alerting: {cooldown_s: 0}
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from functools import partial
+from pathlib import Path
+from types import NoneType
+from typing import Any
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from pipeline.alerts.engine import AlertEngine
+from pipeline.config.composition import CONFIGS
+from pipeline.config.places import check_places
+from pipeline.config.plugins import build
+from pipeline.config.schema import AlertingConfig, PipelineConfig, SiteConfig
+from pipeline.config.validation import check_numbers
+from pipeline.core.errors import ConfigError
+from pipeline.core.plugin_contract import made
+
+EDITS = "edits.yaml"
+"""File of a run's output folder that has its edits, unless ``edits`` names another."""
+
+EXPECTED = "expected rules as docs/alerts.md shows"
+"""What messages say of a file that is none."""
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""Reads YAML as plain values; in C where that was built, a hundred times faster."""
+
+MAX_DEPTH = 12
+"""Levels of a file of edits. Rules have 6; each level more takes stack, and a file may be from anybody."""
+
+TOP = ("site", "alerts", "alerting")
+REPLACED = ("zones", "lines", "ground")
+"""Keys of a site that the file replaces as a whole."""
+
+OF_RUN = (*TOP, "allow_plugins")
+"""Keys of a run's configuration that its rules follow from."""
+
+
+def of_run(config: PipelineConfig) -> dict[str, Any]:
+    """Return what the rules of a configuration follow from, as plain values."""
+    whole: Any = {key: getattr(config, key) for key in OF_RUN}
+    return {key: _plain(value) for key, value in whole.items()}
+
+
+def edits_path(config: PipelineConfig) -> Path:
+    """Return where the edits of a run are kept, absolute."""
+    return Path(config.edits or Path(config.output_dir) / EDITS).absolute()
+
+
+def with_edits(config: PipelineConfig) -> PipelineConfig:
+    """Return a configuration whose site is as its file of edits says; its alert rules are left as they are.
+
+    Rules follow the file themselves, from the beginning of a run on; see ``pipeline.runtime.reducer.RulesEdited``.
+
+    Raises:
+        ConfigError: If the file cannot be used.
+    """
+    path = edits_path(config)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return config
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"edits: expected a file that can be read, got {path}; check it") from error
+    run, other = of_run(config), parse_edits(text, str(path))
+    engine_of(run, other, str(path))  # a mistake ends the start, as one in the configuration does
+    before, after = run["site"], edited(run, other, str(path))["site"]
+    changed = {key: value for key, value in after.items() if before[key] != value}
+    site: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(SiteConfig), after))
+    return replace(
+        config,
+        site=site,
+        sink={name: _following(node, before, changed) for name, node in config.sink.items()},
+        monitor=_following(config.monitor, before, changed),
+        alert_pictures=_following(config.alert_pictures, before, changed),
+        alert_clips=_following(config.alert_clips, before, changed),
+    )
+
+
+def parse_edits(text: str, name: str) -> dict[str, Any]:
+    """Return the content of a file of edits.
+
+    It may be written by those who may edit rules and nothing else: it takes no value from elsewhere.
+
+    Args:
+        text: YAML.
+        name: Of the file, for the message.
+
+    Raises:
+        ConfigError: If it is no such file.
+    """
+    if "${" in text:
+        raise ConfigError(f"{name}: {EXPECTED}, got a reference ${{…}}; write its value")
+    try:
+        _check_events(text, name)
+        found = yaml.load(text, LOADER)
+    except yaml.MarkedYAMLError as error:
+        line = "" if error.problem_mark is None else f" in line {error.problem_mark.line + 1}"
+        raise ConfigError(
+            f"{name}: {EXPECTED}, got no YAML: {error.problem or 'an error'}{line}; correct it"
+        ) from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{name}: {EXPECTED}, got no YAML; correct it") from error
+    if found is None:
+        return {}
+    if not isinstance(found, dict) or not set(found) <= set(TOP):
+        got = ", ".join(map(str, found)) if isinstance(found, dict) else repr(found)
+        raise ConfigError(f"{name}: expected some of {', '.join(TOP)}, got {got:.80}; correct it")
+    return found
+
+
+def edited(run: Mapping[str, Any], other: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return site, rules and limits of alerts with edits, resolved and checked.
+
+    Args:
+        run: See ``of_run``, or what a run wrote of its configuration.
+        other: Edits.
+        name: Of their file, for messages.
+
+    Raises:
+        ConfigError: If they cannot be used; names the key.
+    """
+    for part in ("site", "alerting"):
+        given = other.get(part)
+        known = ", ".join(sorted(run[part]))
+        if not isinstance(given, Mapping | NoneType):
+            raise ConfigError(f"{name}: {part}: expected some of {known}, got {given!r:.80}; correct it")
+        for key in sorted(set(map(str, given or {})) - set(run[part])):
+            raise ConfigError(f"{name}: {part}.{key}: there is no such key; expected one of {known}")
+    chosen = other.get("alerts")
+    if chosen is None:
+        chosen = {rule: _own_options(rule, node, run, run["site"]) for rule, node in run["alerts"].items()}
+    if not isinstance(chosen, list | Mapping):
+        raise ConfigError(f"{name}: alerts: expected rules by name, got {chosen!r:.80}; correct it")
+    chosen = dict.fromkeys(chosen) if isinstance(chosen, list) else dict(chosen)
+    try:
+        site: Any = OmegaConf.merge(run["site"], other.get("site") or {})
+        for key in REPLACED:
+            if key in (other.get("site") or {}):
+                site[key] = other["site"][key]
+        alerts = {rule: _with_options(rule, run["alerts"], options) for rule, options in chosen.items()}
+        alerting = OmegaConf.merge(AlertingConfig, run["alerting"], other.get("alerting") or {})
+        whole: Any = OmegaConf.to_container(
+            OmegaConf.create({"site": site, "alerts": alerts, "alerting": alerting}), resolve=True
+        )
+    except OmegaConfBaseException as error:
+        key = f"{error.full_key}: " if getattr(error, "full_key", None) else ""
+        raise ConfigError(f"{name}: {EXPECTED}, got {key}{str(error).splitlines()[0]:.200}; correct it") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"{name}: {EXPECTED}, got other keys or kinds of values; correct it") from error
+    check_places(whole["site"], whole["alerts"])
+    check_numbers(AlertingConfig(**whole["alerting"]), "alerting.")
+    return dict(whole)
+
+
+def engine_of(
+    run: Mapping[str, Any],
+    other: Mapping[str, Any],
+    name: str,
+    names: Mapping[int, str] | None = None,
+    *,
+    has_clips: bool = False,
+) -> AlertEngine:
+    """Return the alert engine of a configuration with edits; see ``edited``, ``AlertEngine``.
+
+    Raises:
+        ConfigError: If they cannot be used; names the key.
+    """
+    whole = edited(run, other, name)
+    make = partial(build, allow=run.get("allow_plugins") or ())
+    rules = [made(f"alerts.{rule}", make(node, f"alerts.{rule}")) for rule, node in whole["alerts"].items()]
+    options = {rule.name: node for rule, node in zip(rules, whole["alerts"].values(), strict=True)}
+    return AlertEngine(rules, **whole["alerting"], names=names, has_clips=has_clips, options=options)
+
+
+def whole_edits(run: Mapping[str, Any], other: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return edits that say everything they can: whatever configuration they are laid over, the rules are the same.
+
+    Raises:
+        ConfigError: If they cannot be used; names the key.
+    """
+    whole = edited(run, other, name)
+    kept = {key: whole["site"][key] for key in (*REPLACED, "max_dwell_s")}
+    kept |= {key: value for key, value in (other.get("site") or {}).items() if key not in kept}
+    return {
+        "site": kept,
+        "alerts": {rule: _own_options(rule, node, run, whole["site"]) for rule, node in whole["alerts"].items()},
+        "alerting": whole["alerting"],
+    }
+
+
+def templates() -> dict[str, dict[str, Any]]:
+    """Return the options of each rule that there is, without those that the site gives."""
+    found = {}
+    for path in sorted((CONFIGS / "alerts").glob("*.yaml")):
+        loaded: Any = OmegaConf.to_container(OmegaConf.load(path))
+        options = loaded[path.stem]
+        found[path.stem] = {
+            key: value
+            for key, value in options.items()
+            if key not in ("_target_", "name") and not str(value).startswith("${")
+        }
+    return found
+
+
+def to_text(edits: Mapping[str, Any]) -> str:
+    """Return edits as YAML."""
+    return yaml.safe_dump(_short(edits), sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
+
+
+def _check_events(text: str, name: str) -> None:
+    """Raise ``ConfigError`` for references, which could multiply, and for very deep nesting."""
+    depth = 0
+    for event in yaml.parse(text, LOADER):
+        if isinstance(event, yaml.AliasEvent):
+            raise ConfigError(f"{name}: {EXPECTED}, got a reference such as *zones; write its value")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise ConfigError(f"{name}: {EXPECTED}, got more than {MAX_DEPTH} levels; correct it")
+
+
+def _short(value: Any) -> Any:
+    """Return values with whole numbers as such: 8 for 8.0, so that a difference shows what differs."""
+    if isinstance(value, Mapping):
+        return {key: _short(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_short(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _with_options(rule: str, of_rules: Mapping[str, Any], options: Any) -> Any:
+    """Return a rule with some options changed."""
+    if options is not None and not isinstance(options, Mapping):
+        raise ConfigError(f"alerts.{rule}: expected options by name, got {options!r:.80}; correct it")
+    node = _template(rule, of_rules)
+    for key, value in (options or {}).items():
+        if key == "_target_" and value != node["_target_"]:
+            raise ConfigError(f"alerts.{rule}._target_: expected {node['_target_']}, got {value}; leave it out")
+    return OmegaConf.merge(node, options or {})
+
+
+def _template(rule: str, of_rules: Mapping[str, Any]) -> Any:
+    known = {path.stem: path for path in sorted((CONFIGS / "alerts").glob("*.yaml"))}
+    if rule in known:
+        loaded: Any = OmegaConf.load(known[rule])
+        return loaded[rule]
+    if rule in of_rules:
+        return of_rules[rule]  # a plug-in of another package, as the run had it
+    raise ConfigError(f"alerts.{rule}: expected one of {', '.join(known)}, got {rule}; correct it")
+
+
+def _own_options(rule: str, node: Mapping[str, Any], run: Mapping[str, Any], site: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a rule that do not follow from the site."""
+    template: Any = OmegaConf.to_container(OmegaConf.create(_template(rule, run["alerts"])))
+    from_site = {key: str(value)[len("${site.") : -1] for key, value in template.items() if _is_of_site(value)}
+    return {
+        key: value
+        for key, value in node.items()
+        if key != "_target_"
+        and not (key == "name" and template.get("name") == value)
+        and not (key in from_site and site.get(from_site[key]) == value)
+    }
+
+
+def _following(node: Any, before: Mapping[str, Any], changed: Mapping[str, Any]) -> Any:
+    """Return the options of a plug-in, with what it has of the site as the site is now."""
+    if not isinstance(node, Mapping):
+        return node
+    return {key: changed[key] if key in changed and value == before[key] else value for key, value in node.items()}
+
+
+def _is_of_site(value: object) -> bool:
+    return isinstance(value, str) and value.startswith("${site.") and value.endswith("}")
+
+
+def _plain(value: Any) -> Any:
+    """Return nested dataclasses, dictionaries and lists as dictionaries and lists."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,96 @@
+"""Rules that are edited beside a run: what a file of edits may say, and what follows from it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.config.composition import load_config
+from pipeline.config.plan import make_plan
+from pipeline.config.rule_edits import (
+    edited,
+    engine_of,
+    of_run,
+    parse_edits,
+    templates,
+    to_text,
+    whole_edits,
+    with_edits,
+)
+from pipeline.config.schema import PipelineConfig
+from pipeline.core.errors import ConfigError
+
+DOOR = {"camera": "east", "polygon": [[0, 0], [90, 0], [90, 60]]}
+
+
+def config_of(folder: Path, *words: str) -> PipelineConfig:
+    cameras = "site.cameras={east: /a.mp4, west: /b.mp4}"
+    return load_config(["site=empty", cameras, f"output_dir={folder}", "sink=[counts]", *words])
+
+
+def test_whole_edits_give_the_same_rules_over_any_configuration(tmp_path: Path) -> None:
+    zones = f"site.zones={yaml.safe_dump({'door': DOOR}, default_flow_style=True).strip()}"
+    run = of_run(config_of(tmp_path, zones, "alerts.zone_dwell.severity=critical", "site.max_dwell_s=7"))
+    other = of_run(config_of(tmp_path, "alerts=[absence]", "alerting.cooldown_s=3", "site.max_dwell_s=9"))
+    whole = parse_edits(to_text(whole_edits(run, {}, "edits")), "edits")
+    for key in ("alerts", "alerting"):
+        assert edited(other, whole, "edits")[key] == run[key]
+    assert whole["site"]["zones"] == {"door": DOOR}
+    assert whole["alerts"]["zone_dwell"]["severity"] == "critical"
+    assert "zones" not in whole["alerts"]["zone_dwell"]  # it follows the site
+
+
+def test_a_new_zone_reaches_each_rule_that_follows_the_site(tmp_path: Path) -> None:
+    run = of_run(config_of(tmp_path, "alerts=[zone_dwell,occupancy]"))
+    rules = edited(run, {"site": {"zones": {"door": DOOR}}}, "edits")["alerts"]
+    assert [rule["zones"] for rule in rules.values()] == [{"door": DOOR}, {"door": DOOR}]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return of_run(config_of(tmp_path_factory.mktemp("run")))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("site: {zones: ${oc.env:HOME}}", "got a reference"),
+        ("site: {zones: &a {}, lines: *a}", "got a reference such as"),
+        ("[" * 5000, "more than 12 levels"),
+        ("[", "got no YAML"),
+        ("sink: {}", "expected some of site, alerts, alerting"),
+        ("alerts: {zone_dwell: {_target_: os.system}}", "_target_: expected pipeline.alerts"),
+        ("alerts: {../site/demo: {}}", "expected one of absence"),
+        ("alerts: {zone_dwell: 3}", "expected options by name"),
+        ("site: {zones: {door: {camera: east, polygon: [[0, 0], [1, 1]]}}}", "at least three corners"),
+        ("site: {zones: {door: {camera: nowhere, polygon: [[0, 0], [9, 0], [9, 9]]}}}", "expected one of ['east'"),
+        ("site: []", "site: expected some of"),
+    ],
+)
+def test_edits_that_cannot_be_used_are_refused_with_the_key(run: dict[str, Any], text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        engine_of(run, parse_edits(text, "edits"), "edits")
+    assert message in str(refused.value)
+
+
+def test_a_run_starts_with_the_site_of_its_edits(tmp_path: Path) -> None:
+    ground = {"east": [[0.1, 0, 0], [0, 0.1, 0], [0, 0, 1]]}
+    (tmp_path / "edits.yaml").write_text(to_text({"site": {"zones": {"door": DOOR}, "ground": ground}}))
+    config = with_edits(config_of(tmp_path))
+    assert config.site.zones == config.sink["counts"]["zones"] == {"door": DOOR}
+    assert config.site.ground == ground
+    assert config.alerts["zone_dwell"]["zones"] == {}  # the alert engine takes the file itself
+
+
+def test_a_run_with_edits_that_are_wrong_does_not_start(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("alerts: {zone_dwell: {limit: 3}}")
+    with pytest.raises(ConfigError, match=r"alerts\.zone_dwell"):
+        make_plan(config_of(tmp_path, f"edits={path}", "sink=[]"))
+
+
+def test_templates_have_the_options_of_every_rule_that_are_its_own() -> None:
+    found: dict[str, dict[str, Any]] = templates()
+    assert found["zone_dwell"] == {"severity": "warning", "max_absence_s": 3.0, "forget_after_s": 300.0}
+    assert len(found) == len(list((Path(__file__).parents[3] / "configs/alerts").glob("*.yaml")))
