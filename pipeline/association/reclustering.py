@@ -7,12 +7,13 @@ minutes, a few in every window of event time. So the cost goes by what changed, 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from pipeline.association.calibration.likelihood_ratio import Calibration
 from pipeline.association.calibration.self_supervised_labels import learn_transits
-from pipeline.association.clustering import cluster
+from pipeline.association.clustering import NeededLlr, cluster
 from pipeline.association.constraints import LinkConstraints
 from pipeline.association.cues import MAX_CUE_LLR
 from pipeline.association.identity_store import IdentityStore
@@ -75,7 +76,8 @@ class Reclustering:
             self.store.settle(person, since, going_on.get(person.person_id, ()))
         moved: list[Correction] = []
         if self._are_few(unsettled, since):
-            moved = self._cluster(self._recent(unsettled, since), now)
+            needed = partial(self.calibration.needed_among, self.max_false_match_rate)
+            moved = self._cluster(self._recent(unsettled, since), now, needed)
             self.store.touched.clear()
         return [*moved, *_settle_pending(self.store, self.calibration, now, since)]
 
@@ -93,7 +95,11 @@ class Reclustering:
         due = [each for each, at in store.touched.items() if is_last or (at is not None and now - at >= self.every_s)]
         if not due:
             return []
-        near = _Nearest(self._recent(store.unsettled(), since), self.calibration, store)
+        recent = self._recent(store.unsettled(), since)
+        near = _Nearest(recent, self.calibration, store)
+        # As many as can be confused: those of the last minutes, not the few that are clustered.
+        among = len(recent), sum(len(person.segments) for person in recent)
+        needed = self.calibration.needed_among(self.max_false_match_rate, *among)
         corrections: list[Correction] = []
         num_segments = 0
         for person_id in due:
@@ -103,14 +109,10 @@ class Reclustering:
             person = store.people.get(person_id)
             if person is None or person.appearance.latest.last.at < since:
                 continue  # went to another one meanwhile, or is settled
-            people = self._within(near.to(person, self._needed))
+            people = self._within(near.to(person, needed))
             num_segments += sum(len(each.segments) for each in people)
-            corrections += self._cluster(people, now)
+            corrections += self._cluster(people, now, lambda num_people, num_segments: needed)
         return corrections
-
-    @property
-    def _needed(self) -> float:
-        return self.calibration.threshold(self.max_false_match_rate)
 
     def _recent(self, people: Iterable[Person], since: float) -> list[Person]:
         """Return those who were seen lately, the latest first."""
@@ -131,7 +133,7 @@ class Reclustering:
             found.append(person)
         return found
 
-    def _cluster(self, people: Iterable[Person], now: float) -> list[Correction]:
+    def _cluster(self, people: Iterable[Person], now: float, needed: NeededLlr) -> list[Correction]:
         """Cluster the segments of some people, change the identity store accordingly, and return the corrections."""
         segments: list[TrackSegment] = []
         before: list[int] = []
@@ -141,7 +143,7 @@ class Reclustering:
         groups = cluster(
             segments,
             appearance=self.calibration.llrs,
-            needed=self._needed,
+            needed=needed,
             constraints=self.constraints,
             projection=self.store.projection,
         )

@@ -98,7 +98,7 @@ class MatchActor:
         max_events: int = 0,
         edits: Path | None = None,
     ) -> None:
-        self._reducer = Reducer(make_match(), make_alert(), make_alert)
+        self._reducer = Reducer(make_match(), make_alert)
         self._edits = EditsFile(edits or ledger_path.with_name("edits.yaml"))
         self._ledger = Ledger(ledger_path)
         self._folder = ledger_path.parent
