@@ -2,10 +2,10 @@
 
     PYTHONPATH=. python tests/benchmarks/clip_features.py
 
-The trunk is that of the shipped ``lstrl_light``. Printed: how much of the variance of its maps is the place of a cell;
-how well people are found again by the plain mean of the maps and by features at found keypoints, with and without
-``cell_mean`` and equal peaks, and how large the largest weight of a heat-map is; and the entropy of LSTRL's attention, as
-a part of its greatest.
+The trunk is that of the shipped ``lstrl_light``. Printed: how much of the variance of its maps is the place of a
+cell; how well people are found again by the plain mean of the maps and by features at found keypoints, with and
+without ``cell_mean`` and equal peaks, and how large the largest weight of a heat-map is; and the entropy of LSTRL's
+attention, as a part of its greatest.
 """
 
 import math
