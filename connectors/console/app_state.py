@@ -16,6 +16,8 @@ from connectors.console.search.networks import RunNetworks
 from connectors.console.search.probability import ProbabilityScale
 from connectors.console.search.similarity import SimilaritySearch
 from connectors.console.settings import Settings
+from connectors.console.site_editing.edited_shapes import EditedShapes
+from connectors.console.site_editing.versions import EDITS, RuleStore
 from connectors.console.store.accounts import Accounts
 from connectors.console.store.ledger_view import LedgerView
 from connectors.console.store.notes import NotesStore
@@ -77,13 +79,16 @@ class AppState:
             max_bytes=settings.max_picture_bytes,
         )
         self._alert_pictures: AlertPictureStore | None = None
+        self._rules: RuleStore | None = None
         self._submitting = threading.Lock()
         self._dropped_up_to = 0
         self._undone_up_to = 0
         self.networks = RunNetworks(settings.output_dir)
         self.probability_scale = ProbabilityScale(settings.output_dir)
         self.similarity = SimilaritySearch(self.ledger_view, self.pictures, self.networks, self.probability_scale)
-        self.live_view = LiveView(self.pictures, self.ledger_view.persons_of, self.ledger_view.was_erased)
+        self.live_view = LiveView(
+            self.pictures, self.ledger_view.persons_of, self.ledger_view.was_erased, EditedShapes(self.edits_path)
+        )
 
     def submit(self, command: CorrectionCommand) -> int:
         """Submit a correction command and return its number.
@@ -129,6 +134,18 @@ class AppState:
             self._alert_pictures = AlertPictureStore(path)
         return self._alert_pictures
 
+    def rules(self) -> RuleStore:
+        """Return the edits of the site's zones, lines and rules; opened at the first use."""
+        with self._submitting:
+            if self._rules is None:
+                self._rules = RuleStore(self.edits_path)
+            return self._rules
+
+    @property
+    def edits_path(self) -> Path:
+        """The file in which zones, lines and rules are edited."""
+        return self.site_file.site().edits or self.settings.output_dir / EDITS
+
     def follow(self) -> int:
         """Read the new events of the ledger; return the number of the newest one.
 
@@ -165,5 +182,6 @@ class AppState:
         self.accounts.close()
         self.notes.close()
         self.pictures.close()
-        if self._alert_pictures is not None:
-            self._alert_pictures.close()
+        for opened in (self._alert_pictures, self._rules):
+            if opened is not None:
+                opened.close()

@@ -10,6 +10,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from connectors.console.camera.message import pack, unpack
 from connectors.console.camera.monitor import UNWATCHED, WATCHED
+from connectors.console.site_editing.edited_shapes import EditedShapes
 from connectors.console.store.pictures import Clip, Picture, PictureStore, Rectangle
 from pipeline.core import TrackId, TrackPart
 from pipeline.core.errors import WireFormatError
@@ -44,6 +45,7 @@ class LiveView:
         pictures: Store of the pictures and clips of sightings.
         persons_of: Returns the person of each track that has one.
         was_erased: Returns whether a part of a track was erased.
+        edited: Zones and lines that replace those of the cameras' start.
     """
 
     def __init__(
@@ -51,7 +53,9 @@ class LiveView:
         pictures: PictureStore,
         persons_of: Callable[[Sequence[str]], Mapping[str, int]],
         was_erased: Callable[[TrackPart], bool],
+        edited: EditedShapes,
     ) -> None:
+        self._edited = edited
         self._pictures = pictures
         self._was_erased = was_erased
         self._persons_of = persons_of
@@ -134,6 +138,8 @@ class LiveView:
             return
         people = header["people"]
         persons = self._persons_of([str(track) for track, *_ in people])
+        frame_hw = tuple(int(side) for side in header["frame_hw"])
+        edited = self._edited.of(camera_id, frame_hw) if len(frame_hw) == 2 and min(frame_hw) > 0 else None
         shown = {
             "camera": camera_id,
             **{name: float(header[name]) for name in ("index", "captured_at", "shown_at")},
@@ -143,8 +149,9 @@ class LiveView:
             ],
             "shapes": [
                 {"name": str(name), "is_zone": bool(is_zone), "points": [[float(x), float(y)] for x, y in points]}
-                for name, is_zone, points in header.get("shapes", ())
+                for name, is_zone, points in (header.get("shapes", ()) if edited is None else edited)
             ],
+            "frame_hw": frame_hw,
         }
         message = pack(shown, jpeg)
         for viewer in viewers:

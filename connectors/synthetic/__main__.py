@@ -43,6 +43,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     named.add_argument("names", nargs="+", metavar="name", help=", ".join(BENCHMARKS))
     named.add_argument("--out", type=Path, default=Path("outputs/worlds"), help="default %(default)s/<name>")
+    named.add_argument("--seconds", type=float, help="render only so many; default: the length of the benchmark")
     many = commands.add_parser("dataset", help="render a training set of many small worlds")
     many.add_argument("--out", type=Path, required=True, help="folder to write to; finished worlds in it are kept")
     many.add_argument("--worlds", type=int, default=100, help="default %(default)s")
@@ -68,7 +69,7 @@ def main() -> None:
             render_dataset(DatasetSpec(**given), out, workers=workers)
         elif command == "benchmark":
             for name in given["names"]:
-                render_benchmark(name, out / name)
+                render_benchmark(name, out / name, seconds=given["seconds"])
         elif command == "speed":
             print_speed(given["device"])
         else:

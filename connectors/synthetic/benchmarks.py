@@ -47,8 +47,13 @@ BENCHMARKS = {
 }
 
 
-def render_benchmark(name: str, folder: Path) -> None:
+def render_benchmark(name: str, folder: Path, *, seconds: float | None = None) -> None:
     """Render the benchmark ``name`` into ``folder``: videos, ground truth, and ``worlds/0000.npz`` to score networks.
+
+    Args:
+        name: Of the benchmark.
+        folder: Output folder.
+        seconds: Render only so many; None for the length of the benchmark.
 
     Raises:
         ConfigError: If there is no such benchmark.
@@ -57,6 +62,7 @@ def render_benchmark(name: str, folder: Path) -> None:
     if name not in BENCHMARKS:
         raise ConfigError(f"benchmark: expected one of {', '.join(BENCHMARKS)}, got {name!r}")
     benchmark = BENCHMARKS[name]
+    benchmark = benchmark if seconds is None else replace(benchmark, seconds=seconds)
     render(World(benchmark.scenario), folder, seconds=benchmark.seconds, crf=benchmark.crf)
     if benchmark.crops:
         (folder / "worlds").mkdir(exist_ok=True)

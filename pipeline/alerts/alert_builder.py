@@ -144,8 +144,14 @@ class AlertBuilder:
     def check_at_least(self, low: float, **values: float) -> None:
         """Raise ``ConfigError`` unless all values are numbers of at least ``low``."""
         for key, value in values.items():
-            if not isinstance(value, int | float) or not value >= low:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= low:
                 raise self.wrong(key, f"a number of at least {low:g}", value)
+
+    def check_distance(self, **values: float) -> None:
+        """Raise ``ConfigError`` unless all values are numbers above 0: nobody is nearer than that to anybody."""
+        for key, value in values.items():
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+                raise self.wrong(key, "a number above 0", value)
 
     def check_block(
         self, key: str, block: object, keys: set[str], optional: set[str] | frozenset[str] = frozenset()
@@ -153,8 +159,8 @@ class AlertBuilder:
         """Return the block; raise ``ConfigError`` unless it is a mapping with these keys and no others."""
         if not isinstance(block, Mapping) or not keys <= set(block) <= keys | optional:
             got = sorted(map(str, block)) if isinstance(block, Mapping) else block
-            also = f", and perhaps {', '.join(sorted(optional))}" if optional else ""
-            raise self.wrong(key, f"a block with {', '.join(sorted(keys))}{also}", got)
+            also = f"perhaps {', '.join(sorted(optional))}" if optional else ""
+            raise self.wrong(key, f"a block with {', and '.join(filter(None, (', '.join(sorted(keys)), also)))}", got)
         return block
 
 

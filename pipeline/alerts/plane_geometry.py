@@ -11,6 +11,14 @@ from pipeline.core.boxes import foot_points
 Points = NDArray[np.float64]
 """Shape ``(N, 2)``, float64."""
 
+STEADY_S = 1.0
+"""Seconds before and after a foot point that say where it should be. A box that grows over somebody who passes in front
+moves the foot point for about that long (rendered worlds). A larger value also removes short steps into a place."""
+
+MAX_DEVIATION = 3.0
+"""Distance from the median of those seconds, in median distances, above which a foot point is an outlier. Of a person
+who walks evenly no point is further than 2. A larger value leaves outliers in."""
+
 
 def ground_points(path: TrackPath) -> Points:
     """Return where a person stands, shape ``(N, 2)``, pixels: foot points, at most in the last row and column.
@@ -20,6 +28,38 @@ def ground_points(path: TrackPath) -> Points:
     """
     height, width = path.frame_hw
     return np.clip(foot_points(path.boxes_xyxy).astype(np.float64), 0, [width - 1, height - 1])
+
+
+def without_outliers(points: Points, times: NDArray[np.float64]) -> Points:
+    """Return foot points, shape ``(N, 2)``, with outliers replaced by the median of the points around them.
+
+    A Hampel filter (F. R. Hampel, The influence curve and its role in robust estimation, 1974) over the distance from
+    the median. A walk at an even pace stays as it is, also at its ends.
+
+    Args:
+        points: Shape ``(N, 2)``, any unit; points that are not finite stay.
+        times: Shape ``(N,)``, Unix seconds, ascending.
+
+    Example:
+        >>> times = np.arange(7) * 0.1
+        >>> walk = np.column_stack([np.arange(7.0), [0, 0, 0, 9, 0, 0, 0]])
+        >>> float(without_outliers(walk, times)[:, 1].max())
+        0.0
+    """
+    is_near = np.abs(times[:, None] - times) <= STEADY_S + 1e-6
+    centres = np.column_stack([_medians(values, is_near) for values in points.T])
+    distances = np.hypot(*(points[None, :] - centres[:, None]).transpose(2, 0, 1))
+    is_outlier = np.diagonal(distances) > MAX_DEVIATION * _medians(distances, is_near)
+    return np.where(is_outlier[:, None], centres, points)
+
+
+def _medians(values: Points, is_near: NDArray[np.bool_]) -> Points:
+    """Return the median of each row of those values that are near, shape ``(N,)``; infinite if most are not finite."""
+    ordered = np.sort(np.where(is_near & np.isfinite(values), values, np.inf), axis=1)
+    counts = np.count_nonzero(is_near, axis=1)
+    rows = np.arange(len(counts))
+    found: Points = (ordered[rows, (counts - 1) // 2] + ordered[rows, counts // 2]) / 2
+    return found
 
 
 def is_inside(points: NDArray[np.floating], polygon: Points) -> NDArray[np.bool_]:

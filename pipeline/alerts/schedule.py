@@ -58,7 +58,7 @@ def parse_schedule(given: object, key: str, builder: AlertBuilder) -> Schedule:
     hours = block.get("from_hour", 0.0), block.get("to_hour", 24.0)
     for name, hour in zip(("from_hour", "to_hour"), hours, strict=True):
         if isinstance(hour, bool) or not isinstance(hour, int | float) or not 0 <= hour <= 24:
-            raise builder.wrong(f"{key}.{name}", "an hour from 0 to 24", hour)
+            raise builder.wrong(f"{key}.{name}", "an hour from 0 to 24, 22.5 for half past ten", hour)
     return Schedule(
         frozenset(DAYS.index(day) for day in days),
         float(hours[0]),  # type: ignore[arg-type]

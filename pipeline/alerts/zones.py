@@ -12,13 +12,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.alerts.alert_builder import AlertBuilder
-from pipeline.alerts.plane_geometry import Points, area, crossed_edges, ground_points, is_inside, is_on_ground, mapped
+from pipeline.alerts.plane_geometry import (
+    Points,
+    area,
+    crossed_edges,
+    ground_points,
+    is_inside,
+    is_on_ground,
+    mapped,
+    without_outliers,
+)
 from pipeline.alerts.schedule import Schedule, parse_schedule
 from pipeline.core import Severity, TrackPath
 from pipeline.core.arrays import check_array, freeze
 
 UNITS = frozenset({"camera", "cameras", "relative", "metres"})
 """Keys that say what the corners of a shape mean."""
+
+MAX_NUMBER = 1e6
+"""Pixels or metres; nothing that a camera shows is further away. A larger number has no square."""
 
 MIN_SIDE = 1e-9
 """Area of a polygon per square of its extent, below which all its corners lie on one line."""
@@ -102,7 +114,11 @@ class Zone:
         """Return when a person is inside, Unix seconds, ascending; none where the camera does not see the zone."""
         if camera_id not in self.frame.camera_ids:
             return np.empty(0)
-        times = path.captured_at[is_inside(self.frame.foot_points(camera_id, path), self.polygon)]
+        points = self.frame.foot_points(camera_id, path)
+        is_in = is_inside(points, self.polygon)
+        if is_in.any() and not is_in.all():  # elsewhere outliers change nothing
+            is_in = is_inside(without_outliers(points, path.captured_at), self.polygon)
+        times = path.captured_at[is_in]
         if self.schedule is None:
             return times
         return times[[self.schedule.holds_at(at) for at in times.tolist()]]
@@ -159,13 +175,16 @@ def parse_zones(
     """
     optional = UNITS | {"max_dwell_s", "max_people", "severity", "schedule", "way", "group"}
     parsed = []
+    _check_names("zones", zones, builder)
     for name, given in zones.items():
         key = f"zones.{name}"
         block = builder.check_block(key, given, {"polygon"}, optional)
         frame = _frame(block, key, builder, ground or {})
         polygon = _points(block["polygon"])
         if polygon is None or len(polygon) < 3:
-            raise builder.wrong(f"{key}.polygon", "at least three corners [x, y]", block["polygon"])
+            raise builder.wrong(
+                f"{key}.polygon", "at least three corners [x, y], in numbers up to a million", block["polygon"]
+            )
         _check_corners(polygon, frame, f"{key}.polygon", builder)
         if (crossed := crossed_edges(polygon)) is not None:
             raise builder.wrong(f"{key}.polygon", "corners in order around the zone", f"edges {crossed} that cross")
@@ -175,8 +194,8 @@ def parse_zones(
         if max_dwell_s is not None:
             builder.check_at_least(0, **{f"{key}.max_dwell_s": max_dwell_s})  # type: ignore[arg-type]
         max_people = block.get("max_people")
-        if max_people is not None and (isinstance(max_people, bool) or not isinstance(max_people, int)):
-            raise builder.wrong(f"{key}.max_people", "a whole number", max_people)
+        if max_people is not None and (type(max_people) is not int or max_people < 0):
+            raise builder.wrong(f"{key}.max_people", "a whole number of at least 0", max_people)
         way = None
         if "way" in block:
             way = _points(block["way"])
@@ -212,6 +231,7 @@ def parse_lines(
             nobody can ever cross the line.
     """
     parsed = []
+    _check_names("lines", lines, builder)
     for name, given in lines.items():
         key = f"lines.{name}"
         block = builder.check_block(key, given, {"from", "to", "forbidden"}, UNITS | {"severity", "schedule"})
@@ -252,8 +272,15 @@ def check_picture(
             )
 
 
+def _check_names(kind: str, shapes: Mapping[str, object], builder: AlertBuilder) -> None:
+    if any(not str(name).strip() for name in shapes):
+        raise builder.wrong(f"{kind}.", "a name for each", "an empty one")
+
+
 def _frame(block: Mapping[str, object], key: str, builder: AlertBuilder, ground: Mapping[str, object]) -> Frame:
     """Return where a shape is drawn."""
+    if block.get("relative") and block.get("metres"):
+        raise builder.wrong(key, "relative: true or metres: true", "both")
     for name in ("relative", "metres"):
         if not isinstance(block.get(name, False), bool):
             raise builder.wrong(f"{key}.{name}", "true or false", block[name])
@@ -292,6 +319,8 @@ def _points(given: object) -> Points | None:
     """Return points, shape ``(N, 2)``, or None if ``given`` is something else."""
     try:
         points = np.array(given, np.float64)
-    except (TypeError, ValueError):
+        has_bools = any(isinstance(value, bool) for point in given for value in point)  # type: ignore[attr-defined]
+    except (TypeError, ValueError, OverflowError):
         return None
-    return points if points.ndim == 2 and points.shape[1] == 2 and np.isfinite(points).all() else None
+    is_points = points.ndim == 2 and points.shape[1] == 2 and not has_bools
+    return points if is_points and (np.abs(points) <= MAX_NUMBER).all() else None

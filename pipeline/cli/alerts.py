@@ -1,8 +1,9 @@
 """Alerts for operators, from a terminal.
 
 ``passerby alerts tail`` shows alerts as they arrive. ``passerby alerts ack KEY --by ann`` says that Ann handles one.
-``passerby alerts replay outputs/RUN --rules new.yaml`` tries rules on a past run. ``passerby alerts score outputs/RUN``
-compares its alerts with those of the same rules over the site's ground truth.
+``passerby alerts replay outputs/RUN --rules new.yaml`` tries rules on a past run, and ``passerby alerts rules
+outputs/RUN`` prints its rules as such a file. ``passerby alerts score outputs/RUN`` compares its alerts with those of
+the same rules over the site's ground truth.
 """
 
 import argparse
@@ -14,12 +15,11 @@ from pathlib import Path
 
 from connectors.sinks.terminal import TerminalSink
 from pipeline.cli.operator_name import operator_name
-from pipeline.cli.scoring.alert_replay import replay, replay_truth
-from pipeline.config.composition import load_config
+from pipeline.config.edits_of_run import checked_edits
+from pipeline.config.rule_edits import templates, to_text
 from pipeline.core import Alert
 from pipeline.core.command_line import parse_with_overrides
 from pipeline.core.errors import ConfigError, ReidError
-from pipeline.evaluation.alert_score import score_alerts
 from pipeline.ledger.codec import to_dict
 
 DONE = 0
@@ -30,16 +30,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parse_with_overrides(make_parser(), arguments)
     try:
         if parsed.command == "replay":
+            from pipeline.cli.scoring.alert_replay import replay  # here, because it takes a second
+
             for alert in replay(parsed.output_dir, parsed.rules):
                 _show(alert, "", parsed.json)
+            return DONE
+        if parsed.command == "rules":
+            _print_rules(parsed.output_dir, parsed.rules, as_json=parsed.json)
             return DONE
         if parsed.command == "score":
             _score(parsed.output_dir, parsed.rules)
             return DONE
-        # Here, because replay needs no Kafka.
+        # Here, because the others need no Kafka.
         from connectors.kafka.alert_topic import AlertTopic
         from connectors.kafka.client import client_options
         from connectors.kafka.preflight import Needed, why_not
+        from pipeline.config.composition import load_config
 
         config = load_config(["site=empty", *parsed.overrides])
         options = client_options(parsed.servers, config.source["kafka"]["security"], "source.kafka")
@@ -76,8 +82,20 @@ def _show(alert: Alert, by: str, as_json: bool) -> None:
     print(f"    {alert.key!r}" + (f", acknowledged by {by!r}" if by else ""), flush=True)
 
 
+def _print_rules(folder: Path, rules: Path | None, *, as_json: bool) -> None:
+    """Print the rules of a run, with those of a file, as a file of edits that leaves nothing out."""
+    edits = checked_edits(folder, rules)
+    if as_json:
+        print(json.dumps({"text": to_text(edits), "edits": edits, "templates": templates()}))
+    else:
+        print(to_text(edits), end="")
+
+
 def _score(folder: Path, rules: Path | None) -> None:
     """Print precision and recall of each rule."""
+    from pipeline.cli.scoring.alert_replay import replay, replay_truth
+    from pipeline.evaluation.alert_score import score_alerts
+
     scores = score_alerts(replay_truth(folder, rules), replay(folder, rules))
     print(f"{'rule':<20}{'true':>6}{'raised':>8}{'right':>7}{'precision':>11}{'recall':>8}")
     for score in scores:
@@ -101,6 +119,10 @@ def make_parser() -> argparse.ArgumentParser:
     past.add_argument("output_dir", type=Path, help="folder of a run that has ended")
     past.add_argument("--rules", type=Path, help="YAML with site, alerts, alerting; default: the rules of the run")
     past.add_argument("--json", action="store_true", help="one JSON object per line")
+    edit = commands.add_parser("rules", help="check a file of rules, and print it whole; the file edits=FILE takes")
+    edit.add_argument("output_dir", type=Path, help="folder of a run")
+    edit.add_argument("--rules", type=Path, help="as for replay; default: the rules of the run")
+    edit.add_argument("--json", action="store_true", help="as JSON, with the options of every rule")
     score = commands.add_parser("score", help="precision and recall of each rule against the site's ground truth")
     score.add_argument("output_dir", type=Path, help="folder of a run that has ended")
     score.add_argument("--rules", type=Path, help="as for replay")

@@ -11,6 +11,7 @@ COMMANDS = {
     "run": ("pipeline.cli.run", "follow people across the cameras of a site"),
     "discover": ("pipeline.cli.discover", "list the ONVIF cameras of the network, and their streams"),
     "status": ("pipeline.cli.status", "tell how a run is, as an exit code too"),
+    "cameras": ("pipeline.cli.cameras.command", "add cameras to a run that goes on, or remove them"),
     "job": ("pipeline.cli.job", "own a run on a Ray cluster, for a container"),
     "publish": ("pipeline.cli.publish", "send the frames of a camera to a Kafka topic"),
     "alerts": ("pipeline.cli.alerts", "read the topic of alerts, acknowledge them, try rules on a past run"),

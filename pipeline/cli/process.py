@@ -5,9 +5,12 @@ import io
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any
+
+from pipeline.core.errors import ConfigError
 
 STOPS = (signal.SIGINT, signal.SIGTERM)
 """Signals that ask a run to stop."""
@@ -42,6 +45,17 @@ class SteadyOutput:
             self._stream.flush()
         except OSError:
             _let_go(self._stream)
+
+
+def need_temporary_folder() -> None:
+    """Raise ``ConfigError`` if there is no folder for temporary files; libraries fail without one, with other words."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise ConfigError(
+            "TMPDIR: expected a folder for temporary files that can be written, got none; name one, or give one to a "
+            "container with a read-only root: docker run --tmpfs /tmp"
+        ) from error
 
 
 @contextmanager

@@ -4,34 +4,30 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+from pipeline.cli.cameras.applier import CameraApplier
+from pipeline.cli.cameras.changes import with_added
+from pipeline.cli.cameras.checks import check_cameras, check_pictures, check_source
 from pipeline.cli.page_after_run import keep_page
+from pipeline.cli.process import need_temporary_folder
 from pipeline.cli.recordings import check_recordings, write_recordings
 from pipeline.cli.scoring.truth import score_run, true_tables
 from pipeline.cli.stop_signals import stop_on_signals
+from pipeline.config.cameras import with_changes
 from pipeline.config.changed_keys import changed_keys
 from pipeline.config.composition import CONFIGS, load_config, to_yaml
 from pipeline.config.plan import check_values, is_elsewhere, make_plan
 from pipeline.config.plugins import check_outside
 from pipeline.config.schema import PipelineConfig
-from pipeline.core import Source
-from pipeline.core.camera_uri import parse_camera
-from pipeline.core.errors import (
-    ConfigError,
-    ConnectorError,
-    PluginError,
-    ReidError,
-    SourceLostError,
-    WeightsError,
-    blaming,
-)
-from pipeline.core.plugin_contract import made
+from pipeline.core.errors import ConfigError, ConnectorError, PluginError, ReidError, WeightsError
 from pipeline.ledger import set_aside
+from pipeline.ledger.cameras.book import CameraBook
+from pipeline.ledger.cameras.command import ChangedCameras
 from pipeline.runtime.assembly import start_pipeline
 from pipeline.runtime.cameras.picture_memory import keep_picture_memory
 from pipeline.runtime.cluster import join_cluster, leave_cluster
@@ -124,11 +120,14 @@ def run(overrides: list[str]) -> int:
     keep_picture_memory()
     plan = None
     try:
+        need_temporary_folder()
         config = load_config(overrides)
         if config.log.file is not None:
             max_bytes = round(config.log.max_mb * 1e6)
             log_to_file(Path(config.log.file), max_bytes=max_bytes, num_files=config.log.files)
-        plan = make_plan(config)
+        changed = CameraBook(Path(config.output_dir)).changed() if config.resume else ChangedCameras()
+        config = with_added(config, changed)
+        plan = with_changes(make_plan(config), changed)
         _check_pose(overrides, plan)
         _check(config, plan)
         try:
@@ -176,69 +175,21 @@ def _check(config: PipelineConfig, plan: Plan) -> None:
         )
     with ThreadPoolExecutor(MAX_TOGETHER, thread_name_prefix="check") as pool:
         asked = [pool.submit(check_outside, make_sink, f"sink.{name}") for name, make_sink in plan.make_sinks.items()]
-        _check_cameras(config, plan, pool)
+        check_cameras(config, plan, pool)
         for name, make_source in plan.make_enrolled.items():
-            _check_source(make_source, f"enrol.{name}", None)
-        check_recordings(config.site.cameras, plan)
+            check_source(make_source, f"enrol.{name}", None)
+        check_recordings(_of(config, plan), plan)
         true_tables(config)
         for sink in asked:
             sink.result()
     if not is_elsewhere(config):
         plan.make_match()
-    alert = plan.make_alert()
-    for camera_id, make_source in plan.make_sources.items():
-        if (frame_hw := _picture_hw(config.site.cameras[camera_id], make_source())) is not None:
-            alert.check_picture(camera_id, frame_hw)
+    check_pictures(config, plan, plan.make_sources)
 
 
-def _picture_hw(camera: object, source: Source) -> tuple[int, int] | None:
-    """Return height and width of the first picture of a file or a folder of images; None of other cameras."""
-    found = parse_camera(camera)
-    if not found.is_recording or found.options.get("follow"):
-        return None
-    try:
-        with blaming(f"site.cameras.{source.camera_id}", source):
-            frame = next(iter(source.frames()), None)
-    except SourceLostError:
-        return None  # the run reads it again, and reports what is wrong
-    finally:
-        source.close()
-    return None if frame is None else (frame.image.shape[0], frame.image.shape[1])
-
-
-def _check_cameras(config: PipelineConfig, plan: Plan, pool: ThreadPoolExecutor) -> None:
-    """Raise if a recording cannot be opened, or no live camera can; one that is down does not stop the others."""
-    away = []
-    asked = {
-        name: pool.submit(_check_source, make_source, f"site.cameras.{name}", config.site.footage)
-        for name, make_source in plan.make_sources.items()
-    }
-    for name, make_source in plan.make_sources.items():
-        try:
-            asked[name].result()
-        except ConfigError as error:
-            source = make_source()
-            source.close()
-            if not source.live:
-                raise
-            away.append(error)
-    if away and len(away) == len(plan.make_sources) and not plan.resume:
-        raise away[0]
-    for reason in away:
-        logger.warning("%s; it is opened again and again", reason)
-
-
-def _check_source(make_source: Callable[[], Source], key: str, footage: str | None) -> None:
-    """Raise ``ConfigError`` under this key if a source cannot be opened; add where its footage can be had."""
-    source = made(key, make_source)
-    try:
-        with blaming(key, source):
-            source.check()
-    except ConfigError as error:
-        text = str(error).replace(f"site.cameras.{source.camera_id}:", f"{key}:", 1)
-        raise ConfigError(text if footage is None else f"{text}; {' '.join(footage.split())}") from error
-    finally:
-        source.close()
+def _of(config: PipelineConfig, plan: Plan) -> dict[str, object]:
+    """Return the cameras of a plan, as entries of ``site.cameras``."""
+    return {camera_id: config.site.cameras[camera_id] for camera_id in plan.make_sources}
 
 
 async def _run(config: PipelineConfig, plan: Plan) -> int:
@@ -250,6 +201,8 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
     with _output_dir(plan.output_dir):
         if not plan.resume and (aside := set_aside(plan.output_dir / "ledger.sqlite")) is not None:
             logger.info("the ledger of an earlier run is now %s; resume=true would continue it", aside.name)
+        if not plan.resume and (count := CameraBook(plan.output_dir).delete()):
+            logger.info("%d camera commands of the earlier run are deleted; they do not concern this one", count)
         starting = asyncio.ensure_future(start_pipeline(plan))
         stopping = asyncio.ensure_future(stop.wait())
         await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -260,7 +213,7 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
         pipeline = starting.result()
         (plan.output_dir / "summary.json").unlink(missing_ok=True)  # of a run before; there is one again at the end
         _write_config(config, plan.output_dir)
-        write_recordings(config.site.cameras, plan.output_dir)
+        write_recordings(_of(config, plan), plan.output_dir)
     _print_notes(plan.output_dir)
     seen_at = last_status_at(plan.output_dir) if plan.resume else None
     since = "" if seen_at is None else f", {time.time() - seen_at:.0f} s after the last sign of the run before"
@@ -268,22 +221,24 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
     began = time.perf_counter()
     max_bytes = None if config.disk.max_gb is None else round(config.disk.max_gb * 1e9)
     disk = DiskBudget(plan.output_dir, max_bytes=max_bytes, min_free_bytes=round(config.disk.min_free_gb * 1e9))
-    cameras, report = await _watch(plan, pipeline, stop, disk)
+    applier = CameraApplier(config, plan, pipeline)
+    cameras, report = await _watch(plan, pipeline, stop, disk, applier)
     if report is None:
         print(f"error: not drained within flow.drain_s = {plan.drain_s:g} s", file=sys.stderr)
         return FAILED
-    code = _sum_up(config, plan, cameras, report, time.perf_counter() - began, disk.status)
+    code = _sum_up(config, applier.plan, cameras, report, time.perf_counter() - began, disk.status)
     if "console" in config.sink and sys.stdin.isatty() and not stop.is_set():
         await keep_page(config.sink["console"], plan.output_dir)
     return code
 
 
 async def _watch(
-    plan: Plan, pipeline: RunningPipeline, stop: asyncio.Event, disk: DiskBudget
+    plan: Plan, pipeline: RunningPipeline, stop: asyncio.Event, disk: DiskBudget, applier: CameraApplier
 ) -> tuple[dict[str, CameraStatus], MatchReport | None]:
     """Run the pipeline to its end, and show meanwhile how it is doing."""
     metrics = RayMetrics() if plan.processes.kind == "ray" else None
     keep_status = partial(write_status, plan.output_dir, pipeline, lambda: disk.status)
+    await applier.apply_before_the_first_frame()
     with Progress() as progress:
 
         def watch(cameras: Mapping[str, CameraStatus], match: MatchStatus) -> None:
@@ -291,7 +246,7 @@ async def _watch(
             if metrics is not None:
                 metrics.show(cameras, match)
 
-        async with in_background(keep_status), in_background(disk.watch):
+        async with in_background(keep_status), in_background(disk.watch), in_background(applier.watch):
             return await supervise(pipeline, stop=stop, drain_s=plan.drain_s, watch=watch, watch_every_s=WATCH_EVERY_S)
 
 
@@ -340,6 +295,7 @@ def _sum_up(
     disk: DiskStatus,
 ) -> int:
     is_whole = not any(status.stopped_early or status.error for status in cameras.values())
+    is_whole &= not CameraBook(plan.output_dir).commands("done")  # the truth is of all cameras, and of their whole time
     score = score_run(config, plan.output_dir, cameras) if is_whole else None
     summary = make_summary(cameras, report, wall_s, None if score is None else score.summary(), disk)
     try:
@@ -351,9 +307,10 @@ def _sum_up(
     for offset in report.clock_offsets:
         if offset.is_wrong:
             print(f"note: {offset.advice(plan.intakes[offset.camera_id].offset_s)}")
-    lost = {camera_id: status.error for camera_id, status in cameras.items() if status.error is not None}
-    for camera_id, reason in lost.items():
-        print(f"error: camera {camera_id}: {reason}", file=sys.stderr)
+    lost = {camera_id: status for camera_id, status in cameras.items() if status.error is not None}
+    for camera_id, status in lost.items():
+        word = "error" if status.removed_at is None else "warning"
+        print(f"{word}: camera {camera_id}: {status.error}", file=sys.stderr)
     for name in report.behind:
         print(
             f"error: sink.{name}: expected it to accept everything within flow.drain_s = {plan.drain_s:g} s, "
@@ -368,7 +325,8 @@ def _sum_up(
             "alerts.jsonl and ledger.sqlite have them",
             file=sys.stderr,
         )
-    return FAILED if lost or report.behind or report.unclosed else DONE
+    is_lost = any(status.removed_at is None for status in lost.values())
+    return FAILED if is_lost or report.behind or report.unclosed else DONE
 
 
 def _print_stopped(config: PipelineConfig, output_dir: Path, cameras: Mapping[str, CameraStatus]) -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import yaml
 from hydra import compose, initialize_config_dir
@@ -108,7 +109,7 @@ def load_config(words: Sequence[str]) -> PipelineConfig:
             raise ConfigError(f"{sorted(missing)[0]}: expected a value, got none; set it with {sorted(missing)[0]}=…")
         return _typed(composed)
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
-        raise ConfigError(_masked(message_of(error, folders))) from error
+        raise ConfigError(masked(message_of(error, folders))) from error
     except UnicodeDecodeError as error:
         raise ConfigError(not_text(error, folders)) from error
 
@@ -137,7 +138,7 @@ def load_written(path: Path) -> PipelineConfig:
         assert isinstance(merged, DictConfig)
         return _typed(merged)
     except (OSError, UnicodeDecodeError, OmegaConfBaseException, yaml.YAMLError) as error:
-        got = _masked(message_of(error, []))
+        got = masked(message_of(error, []))
         raise ConfigError(f"{path}: expected the configuration of a run, got {got}") from error
 
 
@@ -159,10 +160,14 @@ def _apply(composed: DictConfig, change: Change, folders: Sequence[Path]) -> Non
 def _check_environment(composed: DictConfig) -> None:
     """Raise ``ConfigError`` if a value needs an environment variable that is not set."""
     for key, text in _texts(OmegaConf.to_container(composed, resolve=False), ""):
-        absent = [name for name in ENVIRONMENT.findall(text) if name not in os.environ]
-        if absent:
-            lines = "; ".join(f"export {name}=…" for name in dict.fromkeys(absent))
-            raise ConfigError(f"{key}: expected a value in the environment for {text}, got none; {lines}")
+        _check_set(key, text)
+
+
+def _check_set(key: str, text: str) -> None:
+    absent = [name for name in ENVIRONMENT.findall(text) if name not in os.environ]
+    if absent:
+        lines = "; ".join(f"export {name}=…" for name in dict.fromkeys(absent))
+        raise ConfigError(f"{key}: expected a value in the environment for {text}, got none; {lines}")
 
 
 def _texts(node: object, key: str) -> Iterator[tuple[str, str]]:
@@ -192,12 +197,33 @@ def _check_footage(composed: DictConfig, overrides: Overrides) -> None:
             )
 
 
+def resolved(value: object, key: str) -> Any:
+    """Return a value of a command line with its environment variables (``${oc.env:NAME}``) filled in.
+
+    Args:
+        value: Text, a number, or nested dictionaries and lists.
+        key: Its key in the configuration, for messages.
+
+    Raises:
+        ConfigError: If a variable is not set in this process, or the value is no configuration.
+    """
+    try:
+        node = OmegaConf.create({"value": value})
+        for name, text in _texts(OmegaConf.to_container(node, resolve=False), ""):
+            _check_set(f"{key}{name.removeprefix('value')}", text)
+        OmegaConf.resolve(node)
+        return OmegaConf.to_container(node)["value"]  # type: ignore[index,call-overload]
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{key}: expected a value, got one that cannot be read: {masked(str(error))}") from error
+
+
 def to_yaml(config: PipelineConfig) -> str:
     """Return the configuration as YAML, with its secrets masked."""
-    return _masked(OmegaConf.to_yaml(OmegaConf.structured(config)))
+    return masked(OmegaConf.to_yaml(OmegaConf.structured(config)))
 
 
-def _masked(text: str) -> str:
+def masked(text: str) -> str:
+    """Return a text without the secrets that addresses and settings hold."""
     for pattern in SECRETS:
         text = pattern.sub(r"\1***", text)
     return text

@@ -21,13 +21,13 @@ def check_places(site: Mapping[str, Any], alerts: Mapping[str, Any]) -> None:
     """Raise if a zone, a line or a rule names a camera that the site does not have: it could never be met.
 
     Args:
-        site: ``cameras``, ``zones``, ``lines`` and ``ground``.
+        site: ``cameras``, ``later``, ``zones``, ``lines`` and ``ground``.
         alerts: Options of the rules by name; one may have ``zones``, ``lines`` or ``cameras`` of its own.
 
     Raises:
         ConfigError: Names the key.
     """
-    known = {str(camera_id) for camera_id in site["cameras"]}
+    known = {str(camera_id) for camera_id in (*site["cameras"], *site.get("later", ()))}
     for key, cameras in _named(site, alerts):
         for camera_id in cameras:
             if str(camera_id) not in known:

@@ -19,9 +19,9 @@ from pipeline.association.geometry.topology import Topology, TransitBounds, came
 from pipeline.association.matcher import Matcher
 from pipeline.camera.detection import DetectionStage
 from pipeline.camera.tracking import TrackingStage
-from pipeline.config.intake import camera_intakes
+from pipeline.config.cameras import any_is_live, check_camera_names, known_cameras, plan_cameras
 from pipeline.config.places import check_places
-from pipeline.config.plugins import SEVERAL, attribute, build, build_recorded, build_source, check_named
+from pipeline.config.plugins import SEVERAL, attribute, build, build_source, check_named
 from pipeline.config.rule_edits import EDITS, edits_path, engine_of, of_run, parse_edits, with_edits
 from pipeline.config.schema import (
     BufferConfig,
@@ -39,14 +39,12 @@ from pipeline.core import (
     Gallery,
     PoseEstimator,
     PoseNeed,
-    Source,
     Tracker,
 )
 from pipeline.core.errors import ConfigError, plugin_name
 from pipeline.core.plugin_contract import made
 from pipeline.embedding.embedding import EmbeddingStage
 from pipeline.embedding.pose import PoseStage
-from pipeline.runtime.monitors import Monitors
 from pipeline.runtime.plan import CameraLimits, MatchLimits, Plan, ProcessLimits, Share
 
 GPU_SHARE = 0.2
@@ -73,29 +71,18 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
     if is_here:
         _check_weights_dir(config.weights_dir)
     make = partial(build, allow=config.allow_plugins)
-    make_source = partial(build_source, allow=config.allow_plugins)
     make_network = partial(make, preflight=is_here)  # elsewhere, the constructor raises the same where it works
     make_embedder = make_network(config.embedder, "embedder")
     needs = _needs(make_embedder)
     make_detector = make_network(config.detector, "detector") if has_detector else _no_detector
     make_tracker = make(config.tracker, "tracker")
-    output_dir = Path(config.output_dir).absolute()
-    make_sources = {
-        camera_id: build_recorded(
-            camera_id,
-            camera,
-            config.source,
-            make_source(camera_id, camera, config.source),
-            output_dir / "recordings",
-            allow=config.allow_plugins,
-        )
-        for camera_id, camera in config.site.cameras.items()
-    }
+    cameras = plan_cameras(config)
     return Plan(
-        make_sources=make_sources,
-        intakes=camera_intakes(config.site),
+        make_sources=cameras.make_sources,
+        intakes=cameras.intakes,
         make_enrolled={
-            name: make_source(name, folder, config.source, key=f"enrol.{name}") for name, folder in config.enrol.items()
+            name: build_source(name, folder, config.source, key=f"enrol.{name}", allow=config.allow_plugins)
+            for name, folder in config.enrol.items()
         },
         make_track=partial(_tracking_stage, make_tracker, config.buffer),
         input_hw=_size_hw(config.detector.get("input_hw"), "detector.input_hw"),
@@ -112,7 +99,7 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
             config.alert_clips is not None,
         ),
         make_sinks={name: make(node, f"sink.{name}") for name, node in config.sink.items()},
-        make_monitors=_monitors(config),
+        make_monitors=cameras.make_monitors,
         camera=CameraLimits(
             max_inflight_frames=config.flow.max_inflight_frames,
             max_waiting_tracklets=config.flow.max_waiting_tracklets,
@@ -126,7 +113,7 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
         ),
         match=MatchLimits(
             window_s=config.matcher.window_s,
-            max_lateness_s=config.matcher.max_lateness_s if _any_is_live(make_sources) else inf,
+            max_lateness_s=config.matcher.max_lateness_s if any_is_live(cameras.make_sources) else inf,
             flush_every_s=config.flow.flush_every_s,
             max_waiting_embeddings=config.flow.max_waiting_embeddings,
             retention_s=config.ledger.retention_s,
@@ -134,7 +121,7 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
         ),
         processes=_processes(config),
         drain_s=config.flow.drain_s,
-        output_dir=output_dir,
+        output_dir=Path(config.output_dir).absolute(),
         edits=edits_path(config),
         resume=config.resume,
     )
@@ -149,7 +136,7 @@ def check_values(config: PipelineConfig) -> None:
     check_ranges(config)
     for kind in SEVERAL:
         check_named(kind, getattr(config, kind))
-    _check_names(config.site)
+    check_camera_names(config.site)
     check_places(vars(config.site), config.alerts)
     _topology(config.site)  # a mistake shows here, and not only in the process that needs it
     _ground(config.site)
@@ -222,41 +209,10 @@ def _needs(make_embedder: Callable[[], Embedder]) -> PoseNeed:
         ) from error
 
 
-def _any_is_live(make_sources: Mapping[str, Callable[[], Source]]) -> bool:
-    """Return whether a source is live. The result of recordings must not depend on speed, so none of them is late."""
-    sources = [made(f"site.cameras.{name}", make_source) for name, make_source in make_sources.items()]
-    for source in sources:
-        source.close()
-    return any(source.live for source in sources)
-
-
 def _check_weights_dir(folder: str | None) -> None:
     """Raise ``ConfigError`` if a folder is named that is not there: weights of another version might be taken."""
     if folder is not None and not Path(folder).is_dir():
         raise ConfigError(f"weights_dir: expected a folder, got nothing at {folder}; correct it, or leave it out")
-
-
-def _check_names(site: SiteConfig) -> None:
-    """Raise ``ConfigError`` if a camera's name cannot be a file's."""
-    for camera_id in site.cameras:
-        if not camera_id or camera_id.startswith(".") or any(sign in camera_id for sign in "/\\\0"):
-            raise ConfigError(
-                f"site.cameras: expected a name that can be a file's name, got {camera_id!r}; rename the camera"
-            )
-
-
-def _monitors(config: PipelineConfig) -> dict[str, Callable[[], Monitors]]:
-    """Return what looks on in each camera's process; empty where nothing does."""
-    nodes = {"monitor": config.monitor, "alert_pictures": config.alert_pictures, "alert_clips": config.alert_clips}
-    chosen = {key: node for key, node in nodes.items() if node is not None}
-    if not chosen:
-        return {}
-    return {
-        camera_id: partial(
-            Monitors, [build(node, key, camera_id, allow=config.allow_plugins) for key, node in chosen.items()]
-        )
-        for camera_id in config.site.cameras
-    }
 
 
 def _size_hw(size: object, key: str) -> tuple[int, int]:
@@ -348,8 +304,9 @@ def _topology(site: SiteConfig) -> Topology:
     }
     for key, pairs in groups.items():
         for pair in pairs:
-            if len(pair) != 2 or any(camera_id not in site.cameras for camera_id in pair):
-                raise ConfigError(f"site.{key}: expected two of {sorted(site.cameras)}, got {list(pair)}; correct it")
+            if len(pair) != 2 or any(camera_id not in known_cameras(site) for camera_id in pair):
+                known = sorted(known_cameras(site))
+                raise ConfigError(f"site.{key}: expected two of {known}, got {list(pair)}; correct it")
     for transit in transits:
         typical_s = transit.min_s if transit.typical_s is None else transit.typical_s
         if not 0 <= transit.min_s <= typical_s <= transit.max_s or transit.typical_s == 0:
@@ -374,10 +331,10 @@ def _ground(site: SiteConfig) -> Ground:
             matrix = np.array(rows, np.float64)
         except (TypeError, ValueError):
             matrix = np.empty(0)
-        if camera_id not in site.cameras or matrix.shape != (3, 3) or abs(np.linalg.det(matrix)) < 1e-12:
+        if camera_id not in known_cameras(site) or matrix.shape != (3, 3) or abs(np.linalg.det(matrix)) < 1e-12:
             raise ConfigError(
-                f"site.ground.{camera_id}: expected a camera of {sorted(site.cameras)} and three rows of three numbers "
-                f"that take pixels to metres, got {rows}; correct it"
+                f"site.ground.{camera_id}: expected a camera of {sorted(known_cameras(site))} and three rows of three "
+                f"numbers that take pixels to metres, got {rows}; correct it"
             )
         homographies[camera_id] = matrix
     return Ground(homographies)

@@ -24,6 +24,7 @@ from pipeline.config.composition import CONFIGS
 from pipeline.config.places import check_places
 from pipeline.config.plugins import build
 from pipeline.config.schema import AlertingConfig, PipelineConfig, SiteConfig
+from pipeline.config.validation import check_numbers
 from pipeline.core.errors import ConfigError
 from pipeline.core.plugin_contract import made
 
@@ -160,6 +161,7 @@ def edited(run: Mapping[str, Any], other: Mapping[str, Any], name: str) -> dict[
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"{name}: {EXPECTED}, got other keys or kinds of values; correct it") from error
     check_places(whole["site"], whole["alerts"])
+    check_numbers(AlertingConfig(**whole["alerting"]), "alerting.")
     return dict(whole)
 
 
@@ -190,7 +192,7 @@ def whole_edits(run: Mapping[str, Any], other: Mapping[str, Any], name: str) -> 
         ConfigError: If they cannot be used; names the key.
     """
     whole = edited(run, other, name)
-    kept = {key: whole["site"][key] for key in ("zones", "lines", "max_dwell_s")}
+    kept = {key: whole["site"][key] for key in (*REPLACED, "max_dwell_s")}
     kept |= {key: value for key, value in (other.get("site") or {}).items() if key not in kept}
     return {
         "site": kept,
@@ -215,7 +217,7 @@ def templates() -> dict[str, dict[str, Any]]:
 
 def to_text(edits: Mapping[str, Any]) -> str:
     """Return edits as YAML."""
-    return yaml.safe_dump(dict(edits), sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
+    return yaml.safe_dump(_short(edits), sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)
 
 
 def _check_events(text: str, name: str) -> None:
@@ -227,6 +229,15 @@ def _check_events(text: str, name: str) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             raise ConfigError(f"{name}: {EXPECTED}, got more than {MAX_DEPTH} levels; correct it")
+
+
+def _short(value: Any) -> Any:
+    """Return values with whole numbers as such: 8 for 8.0, so that a difference shows what differs."""
+    if isinstance(value, Mapping):
+        return {key: _short(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_short(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _with_options(rule: str, of_rules: Mapping[str, Any], options: Any) -> Any:

@@ -18,15 +18,20 @@ def check_ranges(config: PipelineConfig) -> None:
     """
     if config.runtime.kind not in RUNTIMES:
         raise ConfigError(f"runtime.kind: expected one of {', '.join(RUNTIMES)}, got {config.runtime.kind}; correct it")
-    for key, value, (expected, is_valid) in _numbers(config):
-        if not is_valid(value):
-            raise ConfigError(f"{key}: expected {expected}, got {value:g}; correct it")
+    check_numbers(config)
     start = config.matcher.calibration
     if not start.same_mean < start.different_mean:
         raise ConfigError(
             f"matcher.calibration.different_mean: expected a number above same_mean, {start.same_mean:g}, "
             f"got {start.different_mean:g}; correct it"
         )
+
+
+def check_numbers(part: object, prefix: str = "") -> None:
+    """Raise ``ConfigError`` if a number of a part of the configuration is out of range; keys begin with a prefix."""
+    for key, value, (expected, is_valid) in _numbers(part, prefix):
+        if not is_valid(value):
+            raise ConfigError(f"{key}: expected {expected}, got {value:g}; correct it")
 
 
 def _numbers(node: object, prefix: str = "") -> Iterator[tuple[str, float, Range]]:

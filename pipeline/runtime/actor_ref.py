@@ -45,6 +45,11 @@ class ActorRef:
         self._hosts = list(hosts)
         self._turn = 0
 
+    @property
+    def hosts(self) -> Sequence[Any]:
+        """What holds the actors, as given."""
+        return tuple(self._hosts)
+
     async def call(self, method: str, *arguments: Any) -> Any:
         """Return what a method of the next actor in turn returns.
 

@@ -9,14 +9,16 @@ from math import inf
 from typing import Any
 
 from pipeline.camera.detection import letterbox
-from pipeline.core import Frame, Tracklet
+from pipeline.core import Frame, Monitor, Source, Tracklet
 from pipeline.core.errors import ConfigError
 from pipeline.embedding.enrolment import MIN_SCORE, enrolment_tracklet, framed
 from pipeline.runtime.batch_actor import BatchActor
+from pipeline.runtime.cameras.camera import Camera
 from pipeline.runtime.cameras.camera_actor import CameraActor
 from pipeline.runtime.cameras.camera_host import Calls
+from pipeline.runtime.cameras.membership import Membership
 from pipeline.runtime.match_actor import MatchActor
-from pipeline.runtime.plan import Plan
+from pipeline.runtime.plan import CameraIntake, Plan
 from pipeline.runtime.processes import InlineProcesses, Processes, RayProcesses
 from pipeline.runtime.running_pipeline import RunningPipeline
 
@@ -47,15 +49,18 @@ async def _assemble(plan: Plan, processes: Processes) -> RunningPipeline:
     batch = partial(BatchActor, max_items=plan.processes.max_items, max_wait_s=plan.processes.max_wait_s)
     stages = {"detect": plan.make_detect, "pose": plan.make_pose, "embed": plan.make_embed}
     match = processes.start("match", _match_actor(plan))
+    make = partial(
+        make_camera,
+        make_track=plan.make_track,
+        input_hw=plan.input_hw,
+        deliver=match.method("deliver"),
+        limits=plan.camera,
+    )
     place = processes.start_cameras(
         {
             camera_id: partial(
-                make_camera,
+                make,
                 make_source=make_source,
-                make_track=plan.make_track,
-                input_hw=plan.input_hw,
-                deliver=match.method("deliver"),
-                limits=plan.camera,
                 make_monitor=plan.make_monitors.get(camera_id),
                 intake=plan.intakes[camera_id],
             )
@@ -63,11 +68,21 @@ async def _assemble(plan: Plan, processes: Processes) -> RunningPipeline:
         },
         {name: partial(batch, make) for name, make in stages.items() if make is not None},
     )
+
+    async def build_camera(
+        camera_id: str,
+        make_source: Callable[[], Source],
+        intake: CameraIntake,
+        make_monitor: Callable[[], Monitor] | None,
+    ) -> Camera:
+        parts = {"make_source": make_source, "intake": intake, "make_monitor": make_monitor}
+        return await processes.add_camera(camera_id, partial(make, **parts))
+
     await processes.wait_for_places()
     await asyncio.gather(*(camera.ready() for camera in place.cameras.values()), *(ready() for ready in place.ready))
     await match.call("ready")  # last: it opens files, which would be in vain if a network could not be built
     return RunningPipeline(
-        cameras=place.cameras,
+        membership=Membership(place.cameras, processes.drop_camera),
         detect=place.process["detect"],
         pose=place.process.get("pose", keep_as_it_is),
         embed=place.process["embed"],
@@ -78,6 +93,8 @@ async def _assemble(plan: Plan, processes: Processes) -> RunningPipeline:
         watch_processes=processes.watch,
         has_live=plan.match.max_lateness_s < inf,
         busy=place.busy,
+        build_camera=build_camera,
+        join=match.method("join"),
     )
 
 

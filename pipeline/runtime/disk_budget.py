@@ -1,4 +1,4 @@
-"""Keeps the output folder of a run within its budget: the oldest recordings go first, then the oldest pictures.
+"""Keeps the output folder of a run within its budget: the oldest recordings go first, then clips, then pictures.
 
 The ledger is never touched: ``ledger.retention_s`` and ``ledger.max_events`` bound it.
 """
@@ -60,7 +60,7 @@ class DiskBudget:
         if excess > 0:
             limit = "disk.max_gb" if self._max_bytes is not None and used > self._max_bytes else "disk.min_free_gb"
             trouble = (
-                f"{limit}: exceeded by {excess / 1e9:.2f} GB, and no recording or picture is left to delete; "
+                f"{limit}: exceeded by {excess / 1e9:.2f} GB, and no recording, clip or picture is left to delete; "
                 "make room, or lower ledger.retention_s"
             )
         self._say(trouble)
@@ -83,8 +83,8 @@ class DiskBudget:
         return max(0, above, self._min_free_bytes - free)
 
     def _delete_oldest(self, excess: int) -> bool:
-        """Delete recordings of at least so many bytes or, where there are none, some pictures; False: nothing left."""
-        return self._delete_recordings(excess) or self._delete_pictures()
+        """Delete recordings of so many bytes; where there are none, clips, then some pictures; False: nothing left."""
+        return self._delete_recordings(excess) or self._delete_clips(excess) or self._delete_pictures()
 
     def _delete_recordings(self, excess: int) -> bool:
         deleted = 0
@@ -110,6 +110,26 @@ class DiskBudget:
                 continue
             found += files[:-1]
         return [path for _, path in sorted(found)]
+
+    def _delete_clips(self, excess: int) -> bool:
+        """Delete the oldest clips of at least so many bytes, and their rows in the table beside them."""
+        deleted = 0
+        for contents in sorted(self._folder.glob("*/contents.sqlite")):
+            try:
+                with closing(sqlite3.connect(contents, timeout=BUSY_S, isolation_level=None)) as database:
+                    for (name,) in database.execute(
+                        "SELECT file FROM footage WHERE is_clip ORDER BY made_at"
+                    ).fetchall():
+                        if deleted >= excess:
+                            break
+                        file = contents.parent / name
+                        deleted += file.stat().st_size if file.is_file() else 0
+                        database.execute("DELETE FROM footage WHERE file = ?", (name,))
+                        file.unlink(missing_ok=True)
+                        self._num_pictures += 1
+            except (sqlite3.Error, OSError) as error:
+                logger.warning("disk: %s: nothing can be deleted now: %s", contents.parent.name, error)
+        return deleted > 0
 
     def _picture_files(self) -> Iterator[Path]:
         return (path for path in sorted(self._folder.rglob("*.sqlite")) if not path.name.startswith("ledger"))
@@ -145,7 +165,7 @@ class DiskBudget:
         if deleted != self._said and time.monotonic() - self._said_at >= SAY_EVERY_S:
             recordings, pictures = (now - then for now, then in zip(deleted, self._said, strict=True))
             logger.warning(
-                "disk: deleted the oldest %d recordings and %d pictures, for disk.max_gb and disk.min_free_gb",
+                "disk: deleted the oldest %d recordings, %d pictures and clips, for disk.max_gb and disk.min_free_gb",
                 *(recordings, pictures),
             )
             self._said, self._said_at = deleted, time.monotonic()

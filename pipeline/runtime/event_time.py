@@ -61,9 +61,20 @@ class EventTimeBuffer:
         else:
             self._held.setdefault(window, []).append(item)
 
+    def join(self, camera_id: str, from_at: float = -inf) -> None:
+        """Expect one more camera, or one that had ended, which sends nothing before a time, Unix seconds.
+
+        With minus infinity, it holds recordings back until it has sent something, and live cameras not at all.
+        """
+        self._watermarks[camera_id] = from_at
+
+    def end_all(self) -> None:
+        """Note that nothing more will come from any camera."""
+        self._watermarks = dict.fromkeys(self._watermarks, inf)
+
     def advance(self, camera_id: str, watermark: float) -> None:
         """Note that nothing before ``watermark``, Unix seconds, will come from this camera; infinite at its end."""
-        self._watermarks[camera_id] = max(self._watermarks[camera_id], watermark)
+        self._watermarks[camera_id] = max(self._watermarks.get(camera_id, -inf), watermark)
         if isfinite(watermark):
             self._began_at, self._newest = min(self._began_at, watermark), max(self._newest, watermark)
 

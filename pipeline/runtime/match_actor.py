@@ -22,6 +22,7 @@ from pipeline.core.plugin_contract import made
 from pipeline.core.view_event import ViewReport
 from pipeline.ledger import Ledger, LedgerReader, Outcome
 from pipeline.ledger.apply import CommandHost, Removed, apply_command
+from pipeline.ledger.cameras.book import CameraBook
 from pipeline.ledger.erasure import erase_stores
 from pipeline.ledger.unpublished import unpublished_records
 from pipeline.runtime.deliveries import Acknowledgement
@@ -97,7 +98,7 @@ class MatchActor:
         max_events: int = 0,
         edits: Path | None = None,
     ) -> None:
-        self._reducer = Reducer(make_match(), make_alert(), make_alert)
+        self._reducer = Reducer(make_match(), make_alert)
         self._edits = EditsFile(edits or ledger_path.with_name("edits.yaml"))
         self._ledger = Ledger(ledger_path)
         self._folder = ledger_path.parent
@@ -109,10 +110,11 @@ class MatchActor:
             {name: made(f"sink.{name}", make) for name, make in make_sinks.items()},
             may_call=lambda: self._ledger.lease.is_fresh,
         )
-        self._buffer = EventTimeBuffer(camera_ids, window_s=window_s, max_lateness_s=max_lateness_s)
+        changed = CameraBook(self._folder).changed()  # since this run began, if this process replaces one that died
+        members = {*camera_ids, *changed.added} - changed.removed
+        self._buffer = EventTimeBuffer(members, window_s=window_s, max_lateness_s=max_lateness_s)
         self._flush_every_s = flush_every_s
         self._max_waiting_embeddings = max_waiting_embeddings
-        self._camera_ids = tuple(camera_ids)
         self._has_live = max_lateness_s < inf
         self._max_wait_s = max_lateness_s if self._has_live else None
         self._is_finished = False
@@ -179,6 +181,27 @@ class MatchActor:
         if not self._reducer.match.is_known(person_id):
             await self._whole(self._reduce(Enrolment(person_id, embedding)))
             self._ledger.note("configuration", "enrol", f"person {person_id}")
+
+    async def join(self, camera_id: str, from_at: float | None) -> float:
+        """Expect one more camera, or one that was removed, and return the newest event time of all, Unix seconds.
+
+        Args:
+            camera_id: The camera.
+            from_at: Unix seconds of event time: it will deliver nothing before; from now on, nothing later is decided
+                without it. None: it joins with its first delivery.
+
+        Raises:
+            ConfigError: If later events are decided already.
+        """
+        async with self._turn:
+            decided_until = max(self._buffer.released_until, self._reducer.processed_until)
+            if from_at is not None and from_at < decided_until:
+                later = f"--at of {decided_until:g} or later" if decided_until < inf else "recordings that go on"
+                raise ConfigError(
+                    f"cameras add: expected {later}, got --at {from_at:g}: the run has decided what was until then"
+                )
+            self._buffer.join(camera_id, -inf if from_at is None else from_at)
+        return self._buffer.newest
 
     async def deliver(
         self,
@@ -265,8 +288,7 @@ class MatchActor:
         async with self._turn:
             self._is_finished = True
             if not is_whole and self._has_live:
-                for camera_id in self._camera_ids:
-                    self._buffer.advance(camera_id, inf)
+                self._buffer.end_all()
             await self._process_released()
             if (is_whole or self._has_live) and not self._reducer.is_ended:
                 await self._reduce(EndOfStream(self._buffer.newest))

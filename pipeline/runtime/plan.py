@@ -134,12 +134,19 @@ class CameraIntake:
         offset_s: Seconds that are added to their times, because the camera's clock is behind that of the others.
         watch_view: The view is watched; see ``ViewWatch``. False: a picture that stays the same is searched for people.
         motion_gate: Nobody is looked for while nothing moves; see ``MotionGate``.
+        from_at: Unix seconds of event time; earlier frames of a recording are left out.
+        until_at: Unix seconds of event time at which a recording ends, whatever follows.
+        zero_due_at: Unix seconds of the wall clock at which time 0 of a recording is due, at the speed of its replay.
+            None: its first frame is due when it is read.
     """
 
     max_fps: float | None = None
     offset_s: float = 0.0
     watch_view: bool = True
     motion_gate: bool = False
+    from_at: float = -inf
+    until_at: float = inf
+    zero_due_at: float | None = None
 
 
 ALL_FRAMES = CameraIntake()

@@ -67,13 +67,22 @@ class ProcessWatch:
         """Watch one more process."""
         self._hosts.append(_Host(name, kind, handle, share))
 
-    async def wait_for_places(self) -> None:
-        """Return once every process runs somewhere.
+    def end(self, handles: Sequence[Any]) -> None:
+        """End processes that are needed no more, and watch them no longer."""
+        for host in [host for host in self._hosts if host.handle in handles]:
+            self._hosts.remove(host)
+            if host.asking is not None:
+                host.asking.cancel()
+            _kill(host)
+
+    async def wait_for_places(self, handles: Sequence[Any] | None = None) -> None:
+        """Return once every process runs somewhere; every one, or those of these handles.
 
         Raises:
             ConfigError: If the cluster has no place for one within ``place_s``.
         """
-        waiting = {asyncio.ensure_future(_ask(host)): host for host in self._hosts}
+        hosts = [host for host in self._hosts if handles is None or host.handle in handles]
+        waiting = {asyncio.ensure_future(_ask(host)): host for host in hosts}
         began = time.monotonic()
         try:
             while waiting:

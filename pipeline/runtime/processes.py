@@ -9,12 +9,12 @@ from typing import Any, Protocol
 
 from pipeline.runtime.actor_ref import ActorHost, ActorRef
 from pipeline.runtime.batch_actor import BatchActor
+from pipeline.runtime.cameras.camera import Camera
 from pipeline.runtime.cameras.camera_group import CameraGroup
 from pipeline.runtime.cameras.camera_host import Calls, CameraHost, MakeCamera, MakeStages, start_here
 from pipeline.runtime.cameras.restarting_camera import RestartingCamera
 from pipeline.runtime.plan import ProcessLimits, Share
 from pipeline.runtime.process_watch import ProcessWatch
-from pipeline.runtime.running_pipeline import Camera
 from pipeline.telemetry.batch_status import BatchStatus
 
 MakeStage = Callable[[], BatchActor]
@@ -63,6 +63,14 @@ class Processes(Protocol):
         """Start the cameras, and the stages that work for them."""
         ...
 
+    async def add_camera(self, camera_id: str, make: MakeCamera) -> Camera:
+        """Start one more camera; raise ``ConfigError`` if it cannot have a place."""
+        ...
+
+    async def drop_camera(self, camera_id: str) -> None:
+        """Let go of a camera whose ``run`` has returned."""
+        ...
+
     async def wait_for_places(self) -> None:
         """Return once every actor has a process; raise ``ConfigError`` if one cannot have any."""
         ...
@@ -81,6 +89,7 @@ class InlineProcesses:
 
     def __init__(self, limits: ProcessLimits) -> None:
         self._limits = limits
+        self._calls: Calls = {}
 
     def start(self, kind: str, make: Callable[[], Any]) -> ActorRef:
         """Return actors that are built at their first call."""
@@ -89,7 +98,7 @@ class InlineProcesses:
     def start_cameras(self, make_cameras: Mapping[str, MakeCamera], make_stages: Mapping[str, MakeStage]) -> Cameras:
         """Return cameras that share actors of each stage."""
         stages = start_here({name: (make, self._limits.shares[name].replicas) for name, make in make_stages.items()})
-        calls = {name: ref.method("process") for name, ref in stages.items()}
+        calls = self._calls = {name: ref.method("process") for name, ref in stages.items()}
         networks = [actor for ref in stages.values() for actor in ref.each()]
         return Cameras(
             cameras={camera_id: make(calls) for camera_id, make in make_cameras.items()},
@@ -97,6 +106,13 @@ class InlineProcesses:
             ready=[actor.method("ready") for actor in networks],
             busy={name: [actor.method("busy") for actor in ref.each()] for name, ref in stages.items()},
         )
+
+    async def add_camera(self, camera_id: str, make: MakeCamera) -> Camera:
+        """Return one more camera that shares the actors of each stage."""
+        return make(self._calls)
+
+    async def drop_camera(self, camera_id: str) -> None:
+        """Return: nothing here knows the camera."""
 
     async def wait_for_places(self) -> None:
         """Return: this process is the place."""
@@ -119,6 +135,10 @@ class RayProcesses:
     def __init__(self, limits: ProcessLimits) -> None:
         self._limits = limits
         self._watch = ProcessWatch(limits)
+        self._groups: list[CameraGroup] = []
+        self._members: dict[str, CameraGroup] = {}
+        self._start_group: Callable[[Mapping[str, MakeCamera]], ActorRef]
+        self._busy: dict[str, list[Callable[[], Awaitable[BatchStatus]]]] = {}
 
     async def wait_for_places(self) -> None:
         """See ``ProcessWatch.wait_for_places``."""
@@ -143,30 +163,65 @@ class RayProcesses:
             name: (make, shares[name].replicas) for name, make in make_stages.items() if shares[name].beside_cameras
         }
         apart = {name: self.start(name, make) for name, make in make_stages.items() if name not in beside}
-        groups = [
-            CameraGroup(partial(self._start_group, {each: make_cameras[each] for each in names}, beside, apart))
-            for names in self._grouped(list(make_cameras))
-        ]
-        members = {
-            each: group
-            for names, group in zip(self._grouped(list(make_cameras)), groups, strict=True)
-            for each in names
+        self._start_group = partial(self._start_cameras, beside, apart)
+        for names in self._grouped(list(make_cameras)):
+            group = CameraGroup(self._start_group, {each: make_cameras[each] for each in names})
+            self._groups.append(group)
+            self._members |= dict.fromkeys(names, group)
+        self._busy = {
+            name: [actor.method("busy") for actor in apart[name].each()]
+            if name in apart
+            else [partial(group.call, "busy", name) for group in self._groups]
+            for name in make_stages
         }
+        self._beside = tuple(beside)
+        groups = self._groups
         networks = [actor for ref in apart.values() for actor in ref.each()]
         return Cameras(
-            cameras={camera_id: self._restarting(camera_id, members[camera_id]) for camera_id in make_cameras},
+            cameras={camera_id: self._restarting(camera_id, self._members[camera_id]) for camera_id in make_cameras},
             process={
                 name: apart[name].method("process") if name in apart else partial(groups[0].call, "process", name)
                 for name in make_stages
             },
             ready=[*(actor.method("ready") for actor in networks), *(partial(group.call, "ready") for group in groups)],
-            busy={
-                name: [actor.method("busy") for actor in apart[name].each()]
-                if name in apart
-                else [partial(group.call, "busy", name) for group in groups]
-                for name in make_stages
-            },
+            busy=self._busy,
         )
+
+    async def add_camera(self, camera_id: str, make: MakeCamera) -> Camera:
+        """Start one more camera: beside others, unless it would have a process of its own had it been there before.
+
+        What a process reserves cannot change, so a camera that reserves something has a process of its own.
+        """
+        share = self._limits.shares["camera"]
+        number = num_processes(len(self._members) + 1, self._limits.cameras_per_process, _num_cpus())
+        is_free = not (share.num_cpus or share.num_gpus or share.resources)
+        if is_free and self._groups and number <= len(self._groups):
+            group = min(self._groups, key=len)
+            await group.add(camera_id, make)
+        else:
+            group = CameraGroup(self._start_group, {camera_id: make})
+            try:
+                await self._watch.wait_for_places(group.process.hosts)
+                await group.call("ready")
+            except BaseException:
+                self._watch.end(group.process.hosts)
+                raise
+            self._groups.append(group)
+            for stage in self._beside:
+                self._busy[stage].append(partial(group.call, "busy", stage))
+        self._members[camera_id] = group
+        return self._restarting(camera_id, group)
+
+    async def drop_camera(self, camera_id: str) -> None:
+        """Let go of a camera, and of its process if that has no other."""
+        group = self._members.pop(camera_id)
+        await group.drop(camera_id)
+        if not len(group) and len(self._groups) > 1:
+            at = self._groups.index(group)
+            del self._groups[at]
+            for stage in self._beside:
+                del self._busy[stage][at]
+            self._watch.end(group.process.hosts)
 
     def _grouped(self, camera_ids: Sequence[str]) -> list[Sequence[str]]:
         """Return the cameras of each process, as evenly as possible."""
@@ -174,8 +229,8 @@ class RayProcesses:
         edges = [round(at * len(camera_ids) / number) for at in range(number + 1)]
         return [camera_ids[first:last] for first, last in pairwise(edges)]
 
-    def _start_group(
-        self, make_cameras: Mapping[str, MakeCamera], beside: MakeStages, apart: Mapping[str, ActorRef]
+    def _start_cameras(
+        self, beside: MakeStages, apart: Mapping[str, ActorRef], make_cameras: Mapping[str, MakeCamera]
     ) -> ActorRef:
         shares = self._limits.shares
         name = f"cameras {', '.join(make_cameras)}" if len(make_cameras) > 1 else f"camera {next(iter(make_cameras))}"

@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.alerts.engine import AlertEngine
 from pipeline.association.matcher import Matcher
 from pipeline.core import Alert, AlertState, Correction, CorrectionCommand, CorrectionKind, Embedding, Record, Sighting
-from pipeline.core.errors import ConfigError, LedgerChangedError, WireFormatError
+from pipeline.core.errors import LedgerChangedError, WireFormatError
 from pipeline.core.serialisation import deserialise, serialise
 from pipeline.core.track import ENROLLED
 from pipeline.core.view_event import ViewReport
@@ -134,8 +134,7 @@ class Reducer:
 
     Args:
         match: The matcher.
-        alert: The alert engine.
-        make_edited: Builds the alert engine of a file of edits, from its text. Raises ``ConfigError``.
+        make_alert: Builds the alert engine; of a file of edits, if it is given its text. Raises ``ConfigError``.
 
     Attributes:
         edits: The file of edits that the alert engine follows; empty: the configuration alone.
@@ -146,12 +145,10 @@ class Reducer:
         busy_s: Seconds of work, by stage.
     """
 
-    def __init__(
-        self, match: Matcher, alert: AlertEngine, make_edited: Callable[[str], AlertEngine] | None = None
-    ) -> None:
+    def __init__(self, match: Matcher, make_alert: Callable[..., AlertEngine]) -> None:
         self.match = match
-        self._alert = alert
-        self._make_edited = make_edited
+        self._make_alert = make_alert
+        self._alert = make_alert()
         self.edits = ""
         self.processed_until = self.busy_until = -inf
         self.is_ended = False
@@ -224,7 +221,7 @@ class Reducer:
     def _restore(self, state: _State) -> None:
         self.match.restore(state.match)
         if state.edits:
-            self._alert, self.edits = self._edited(state.edits), state.edits
+            self._alert, self.edits = self._make_alert(state.edits), state.edits
         self._alert.restore(state.alert)
         self.processed_until, self.is_ended = state.judged_until, state.is_ended
         self.busy_until = state.busy_until
@@ -238,7 +235,7 @@ class Reducer:
         if isinstance(event, Owed):
             return []
         if isinstance(event, RulesEdited):
-            engine = self._edited(event.text)
+            engine = self._make_alert(event.text)
             told = self._alert.hand_over(engine)
             self._alert, self.edits = engine, event.text
             return [*told]
@@ -268,11 +265,6 @@ class Reducer:
         elif isinstance(event, EndOfStream):
             alerts += self._timed("alert", lambda: self._alert.flush(event.at))
         return [*found, *alerts]
-
-    def _edited(self, text: str) -> AlertEngine:
-        if self._make_edited is None:
-            raise ConfigError("edits.yaml: expected a run that takes edits, got one that does not; leave the file out")
-        return self._make_edited(text)
 
     def _timed(self, what: str, call: Callable[[], Any]) -> Any:
         began = time.perf_counter()

@@ -2,39 +2,20 @@
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from pipeline.core import Embedding
+from pipeline.core import Embedding, Monitor, Source
+from pipeline.runtime.cameras.camera import Camera
+from pipeline.runtime.cameras.membership import Membership
 from pipeline.runtime.deliveries import Deliver
 from pipeline.runtime.flow import Detect, Embed, Pose
+from pipeline.runtime.plan import CameraIntake
 from pipeline.telemetry.batch_status import BatchStatus
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_report import MatchReport
 from pipeline.telemetry.match_status import MatchStatus
 
-
-class Camera(Protocol):
-    """A camera actor, in whichever process; see ``CameraActor``."""
-
-    async def ready(self) -> None:
-        """Return once the source is built."""
-        ...
-
-    async def status(self) -> CameraStatus:
-        """Return the status now."""
-        ...
-
-    async def run(self) -> CameraStatus:
-        """Work until the source ends."""
-        ...
-
-    async def stop(self) -> None:
-        """Read no further."""
-        ...
-
-    async def settle(self) -> None:
-        """Let the source forget what was read."""
-        ...
+BuildCamera = Callable[[str, Callable[[], Source], CameraIntake, Callable[[], Monitor] | None], Awaitable[Camera]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +23,7 @@ class RunningPipeline:
     """A pipeline that is built and waits for its first frame.
 
     Attributes:
-        cameras: By camera.
+        membership: The cameras that take part.
         detect: Finds people.
         pose: Adds keypoints.
         embed: Makes vectors.
@@ -53,9 +34,11 @@ class RunningPipeline:
         watch_processes: Replaces processes that hang, until cancelled; see ``Processes.watch``.
         has_live: A source is live, so the matcher waits for none that is too far behind.
         busy: By stage, one function for each batch actor; see ``BatchActor.busy``.
+        build_camera: Builds one more camera where the others work; given its name, source, intake and monitor.
+        join: See ``MatchActor.join``.
     """
 
-    cameras: Mapping[str, Camera]
+    membership: Membership
     detect: Detect
     pose: Pose
     embed: Embed
@@ -66,3 +49,15 @@ class RunningPipeline:
     watch_processes: Callable[[], Coroutine[Any, Any, None]]
     has_live: bool
     busy: Mapping[str, Sequence[Callable[[], Awaitable[BatchStatus]]]]
+    build_camera: BuildCamera
+    join: Callable[[str, float | None], Awaitable[float]]
+
+    @property
+    def cameras(self) -> Mapping[str, Camera]:
+        """The cameras that take part now, by name."""
+        return self.membership.cameras
+
+    @property
+    def removed(self) -> Mapping[str, CameraStatus]:
+        """The last status of each camera that was removed."""
+        return self.membership.removed

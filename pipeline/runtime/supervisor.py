@@ -13,6 +13,7 @@ from pipeline.runtime.running_pipeline import RunningPipeline
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_report import MatchReport
 from pipeline.telemetry.match_status import MatchStatus
+from pipeline.telemetry.tasks import end
 
 STATUS_S = 2.0
 """Seconds that a process has to tell its status. A longer time lets a hung one delay the picture of all others."""
@@ -36,7 +37,7 @@ async def supervise(
     Args:
         pipeline: Built.
         stop: Set from outside: read no further, drain, finish.
-        drain_s: Seconds that draining may take.
+        drain_s: Seconds that draining may take, of all cameras or of one that is removed.
         watch: Called with the status of every camera and of the match actor.
         watch_every_s: Seconds between two such calls.
 
@@ -46,20 +47,24 @@ async def supervise(
     Raises:
         ProcessLostError: If a process other than a camera's is lost.
     """
-    latest = dict.fromkeys(pipeline.cameras, CameraStatus())
+    latest: dict[str, CameraStatus] = {}
     match = MatchStatus()
     watching = asyncio.ensure_future(pipeline.watch_processes())
-    runs = {camera_id: asyncio.create_task(_run(pipeline, camera_id, latest)) for camera_id in pipeline.cameras}
+    runs: dict[str, asyncio.Task[CameraStatus]] = {}
+    _start_new(pipeline, runs, latest)
     stopping = asyncio.create_task(stop.wait())
+    changing = asyncio.create_task(pipeline.membership.changed.wait())
     deadline = inf
     loop = asyncio.get_running_loop()
     epoch = ""
     reported: set[str] = set()
     try:
-        while not all(run.done() for run in runs.values()):
+        while any(not run.done() for run in runs.values()) or runs.keys() != pipeline.cameras.keys():
+            if changing.done():
+                changing = asyncio.create_task(pipeline.membership.changed.wait())
             waiting = [run for run in runs.values() if not run.done()]
             await asyncio.wait(
-                [*waiting, watching] if stop.is_set() else [*waiting, watching, stopping],
+                [*waiting, watching, changing] if stop.is_set() else [*waiting, watching, changing, stopping],
                 timeout=watch_every_s,
                 return_when=asyncio.FIRST_COMPLETED,
             )
@@ -67,13 +72,15 @@ async def supervise(
                 watching.result()
             if stop.is_set() and deadline == inf:
                 deadline = loop.time() + drain_s
+                await pipeline.membership.close()
                 await asyncio.gather(*(_within(camera.stop(), drain_s) for camera in pipeline.cameras.values()))
             if loop.time() >= deadline:
                 break
+            await _change(pipeline, runs, latest, drain_s)
             statuses = await asyncio.gather(
                 *(_status(pipeline, camera_id, latest[camera_id], run) for camera_id, run in runs.items())
             )
-            latest = dict(zip(runs, statuses, strict=True))
+            latest.update(zip(runs, statuses, strict=True))
             match = await _within(pipeline.match_status(), STATUS_S) or match
             if match.epoch != epoch:
                 epoch = match.epoch
@@ -82,7 +89,8 @@ async def supervise(
             await asyncio.gather(*(_report_end(pipeline, camera_id) for camera_id in ended - reported))
             reported |= ended
             watch(latest, match)
-        latest = {camera_id: _ended(run, latest[camera_id], drain_s) for camera_id, run in runs.items()}
+        await pipeline.membership.close()
+        latest |= {camera_id: _ended(run, latest[camera_id], drain_s) for camera_id, run in runs.items()}
         is_whole = not any(status.stopped_early for status in latest.values())
         finishing = asyncio.ensure_future(pipeline.finish(max(0.0, min(drain_s, deadline - loop.time())), is_whole))
         await asyncio.wait([finishing, watching], return_when=asyncio.FIRST_COMPLETED)
@@ -92,11 +100,48 @@ async def supervise(
         if not report.behind:
             cameras = [camera for camera_id, camera in pipeline.cameras.items() if latest[camera_id].error is None]
             await asyncio.gather(*(_within(camera.settle(), drain_s) for camera in cameras))
-        return latest, report
+        return {**pipeline.removed, **latest}, report
     finally:
-        for task in (stopping, watching, *runs.values()):
-            task.cancel()
-        await asyncio.gather(stopping, watching, *runs.values(), return_exceptions=True)
+        await end(stopping, watching, changing, *runs.values())
+
+
+def _start_new(
+    pipeline: RunningPipeline, runs: "dict[str, asyncio.Task[CameraStatus]]", latest: dict[str, CameraStatus]
+) -> None:
+    """Run the cameras that have been added."""
+    for camera_id in [camera_id for camera_id in pipeline.cameras if camera_id not in runs]:
+        latest[camera_id] = CameraStatus()
+        runs[camera_id] = asyncio.create_task(_run(pipeline, camera_id, latest))
+
+
+async def _change(
+    pipeline: RunningPipeline,
+    runs: "dict[str, asyncio.Task[CameraStatus]]",
+    latest: dict[str, CameraStatus],
+    drain_s: float,
+) -> None:
+    """Let go of the cameras that have left or hang, ask those that are to leave, and run those that are new.
+
+    Event time waits for none of them: a camera that leaves says so once it has ended its tracks, or it is said for it.
+    """
+    membership = pipeline.membership
+    membership.changed.clear()
+    for camera_id, asked_at in list(membership.leaving.items()):
+        run = runs[camera_id]
+        if not run.done() and time.monotonic() < asked_at + drain_s:
+            await _within(pipeline.cameras[camera_id].remove(), STATUS_S)
+            continue
+        if run.done():
+            status = run.result()
+        else:
+            run.cancel()
+            why = f"expected it to end its tracks within flow.drain_s = {drain_s:g} s, it did not; they are lost"
+            status = replace(latest[camera_id], error=why)
+        await _report_end(pipeline, camera_id)
+        await _within(pipeline.cameras[camera_id].settle(), STATUS_S)
+        await membership.let_go(camera_id, status)
+        del runs[camera_id], latest[camera_id]
+    _start_new(pipeline, runs, latest)
 
 
 async def _run(pipeline: RunningPipeline, camera_id: str, latest: Mapping[str, CameraStatus]) -> CameraStatus:

@@ -46,6 +46,9 @@ class CameraStatus:
         clock_ahead_s: Seconds by which the clock behind a live camera's stamps is ahead of this machine's; negative if
             it is behind, or its frames take long. What is corrected is included.
         is_silent: Its process does not answer; the other values are those of its last answer.
+        added_at: When it was added to the run while that went on, Unix seconds by the wall clock; None: it was there
+            from the start.
+        removed_at: When it was removed from the run, likewise; None: it is part of it.
         stopped_early: The recording was not read to its end, because the run was stopped.
         track_s: Seconds spent on tracking.
         decode_s: Seconds spent on reading and letter-boxing.
@@ -81,6 +84,8 @@ class CameraStatus:
     away: str | None = None
     clock_ahead_s: float = 0.0
     is_silent: bool = False
+    added_at: float | None = None
+    removed_at: float | None = None
     stopped_early: bool = False
     track_s: float = 0.0
     decode_s: float = 0.0
@@ -110,4 +115,21 @@ def with_source(status: CameraStatus, report: SourceReport, *, num_dropped: int,
         recorded_bytes=report.recorded_bytes,
         unrecorded=report.unrecorded,
         left_out=dict(Counter(status.left_out) + Counter(report.left_out)),
+    )
+
+
+COUNTS = (
+    *("frames_read", "frames_processed", "frames_dropped", "tracklets", "static_false_positives", "low_score_parts"),
+    *("bad_frames", "bad_records", "times_repaired", "frames_still", "frames_without_motion", "decoded_on_device"),
+    *("recorded_bytes", "reopens", "track_s", "decode_s"),
+)
+"""Attributes that count since the start of the run."""
+
+
+def after(before: CameraStatus, now: CameraStatus) -> CameraStatus:
+    """Return the status of a camera that was removed and added again, with what was counted before."""
+    return replace(
+        now,
+        **{name: getattr(before, name) + getattr(now, name) for name in COUNTS},
+        left_out=dict(Counter(before.left_out) + Counter(now.left_out)),
     )

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from pipeline.telemetry.batch_status import BatchStatus
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.disk_status import DiskStatus
 from pipeline.telemetry.match_status import MatchStatus
+from pipeline.telemetry.tasks import end
 
 EVERY_S = 1.0
 """Seconds between two writes. The operator's page shows a status that is up to so old."""
@@ -42,6 +43,11 @@ class Watched(Protocol):
         ...
 
     @property
+    def removed(self) -> Mapping[str, CameraStatus]:
+        """The last status of each camera that was removed."""
+        ...
+
+    @property
     def match_status(self) -> Callable[[], Awaitable[MatchStatus]]:
         """Reads the status of the match actor."""
         ...
@@ -60,9 +66,9 @@ async def in_background(work: Callable[[], Awaitable[None]] | None) -> AsyncIter
         yield
     finally:
         if task is not None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await end(task)
+            if not task.cancelled():
+                task.result()  # or what went wrong in it
 
 
 def last_status_at(folder: Path) -> float | None:
@@ -111,13 +117,15 @@ class _Speed:
 
 async def _status_of(pipeline: Watched, speeds: dict[str, _Speed]) -> dict[str, Any]:
     cameras = {}
-    statuses = await asyncio.gather(*(_camera_status(camera) for camera in pipeline.cameras.values()))
-    for camera_id, status in zip(pipeline.cameras, statuses, strict=True):
+    now = dict(pipeline.cameras)
+    statuses = await asyncio.gather(*(_camera_status(camera) for camera in now.values()))
+    for camera_id, status in zip(now, statuses, strict=True):
         speed = speeds.setdefault(camera_id, _Speed(time.monotonic(), status.frames_processed))
         cameras[camera_id] = {**asdict(status), "fps": speed.update(status.frames_processed)}
     return {
         "at": time.time(),
         "cameras": cameras,
+        "removed_cameras": {camera_id: asdict(status) for camera_id, status in pipeline.removed.items()},
         "match": asdict(await asyncio.wait_for(pipeline.match_status(), SILENT_S)),
         "busy": await _busy(pipeline),
     }

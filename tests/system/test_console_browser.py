@@ -35,6 +35,7 @@ PAGES = (
     "live",
     "alerts",
     "people",
+    "site",
     SIMILAR,
     PERSON,
     "review",
@@ -139,6 +140,26 @@ def test_a_new_alert_appears_without_a_reload(browser: Browser, run: Run) -> Non
         page.wait_for_function("count => document.querySelectorAll('article.alert').length !== count", arg=count)
         page.locator("article.alert").get_by_role("button", name="Acknowledge", exact=True).first.click()
         page.wait_for_selector("text=Acknowledged by demonstration")
+
+
+def test_a_zone_that_is_drawn_has_its_alert_without_a_restart(browser: Browser, run: Run) -> None:
+    with opened(browser, f"{run.url}/#/site") as page:
+        page.wait_for_selector(".page-site[data-ready]")
+        page.get_by_role("button", name="New zone").click()
+        canvas = page.locator(".drawing canvas")
+        box = canvas.bounding_box()
+        assert box is not None
+        for x, y in ((0.01, 0.01), (0.99, 0.01), (0.99, 0.99), (0.01, 0.99), (0.01, 0.01)):
+            canvas.click(position={"x": x * box["width"], "y": y * box["height"]})
+        page.locator('[data-key="zone 1 name"]').fill("door")
+        page.locator('[data-key="zone 1 name"]').press("Enter")
+        page.locator('[data-key="door max_dwell_s"]').fill("1")
+        page.locator('[data-key="door max_dwell_s"]').press("Enter")
+        page.get_by_role("button", name="Save…").click()
+        page.get_by_role("button", name="Save", exact=True).click()
+        page.wait_for_selector(".toast >> text=The run follows these rules.")
+        go(page, "alerts")
+        page.wait_for_selector("article >> text=Somebody stays in 'door' for more than 1 s.")
 
 
 def test_the_pipeline_applies_a_correction_of_an_operator(run: Run) -> None:

@@ -16,6 +16,7 @@ from factories import make_path, make_sighting
 from playwright.sync_api import Browser, expect
 
 from connectors.console.store.accounts import Role
+from connectors.console.store.journey import journey_film
 from connectors.console.store.pictures import Clip
 from pipeline.core import Alert, Match, Outcome, Severity, TrackId, TrackPart
 from pipeline.ledger import Ledger
@@ -171,6 +172,9 @@ def test_a_journey_is_played_from_camera_to_camera(browser: Browser, tmp_path: P
         assert "west" in page.inner_text("dialog .player")
         page.get_by_label("Time").fill("0")
         assert "east" in page.inner_text("dialog .player")
+        with page.expect_download() as saved:
+            page.get_by_role("link", name="Save as film").click()
+        assert saved.value.suggested_filename == "journey-1.mp4"
 
 
 def test_an_alert_is_played(browser: Browser, tmp_path: Path) -> None:
@@ -180,3 +184,18 @@ def test_an_alert_is_played(browser: Browser, tmp_path: Path) -> None:
         go(page, "alerts")
         page.locator('[data-alert="dwell/1/0.5"]').get_by_role("button", name="Play").click()
         page.wait_for_selector('dialog[data-loaded="2"] canvas[data-frame]')
+
+
+def test_the_clip_of_an_alert_plays_in_the_page(browser: Browser, tmp_path: Path) -> None:
+    write_ledger(tmp_path)
+    track = TrackId("east", 0, 2)
+    alert = Alert("zone/3/30", "zone", Severity.CRITICAL, 3, "east", 30.0, 31.0, "Enters.", (track,), clip="a.mp4")
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger.append([alert])
+    ledger.close()
+    clip = Clip(TrackPart(track, 0), (30.0, 30.5), make_jpeg(1, (96, 80)), ((), ()))
+    (tmp_path / "a.mp4").write_bytes(journey_film([clip]))
+    with RunningPage(tmp_path, is_open=True) as running, opened(browser, running.url) as page:
+        go(page, "alerts")
+        page.locator('[data-alert="zone/3/30"]').get_by_role("button", name="Clip").click()
+        page.wait_for_function("() => document.querySelector('dialog video').currentTime > 0")

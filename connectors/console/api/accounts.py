@@ -155,12 +155,14 @@ class AccountRoutes:
         return _shown(user)
 
     def users(self, user: Administrator) -> list[dict[str, Any]]:
-        """All users, sorted by name."""
-        return [_shown(each) for each in self._accounts.users()]
+        """All users who may see no other cameras than the user who asks, sorted by name."""
+        return [_shown(each) for each in self._accounts.users() if _is_within(user, each.cameras)]
 
     def put_user(self, user: Administrator, name: Annotated[Name, Path()], new: NewUser) -> dict[str, Any]:
         """Add or change a user."""
         self._refuse_if_open(user)
+        self._check_within(user, new.cameras)
+        self._check_may_change(user, name)
         try:
             self._accounts.put(name, new.password, new.role, new.cameras)
         except ConfigError as error:
@@ -171,6 +173,7 @@ class AccountRoutes:
     def drop_user(self, user: Administrator, name: Annotated[Name, Path()]) -> dict[str, Any]:
         """Remove a user and their tokens."""
         self._refuse_if_open(user)
+        self._check_may_change(user, name)
         try:
             was_there = self._accounts.drop(name)
         except ConfigError as error:
@@ -181,7 +184,8 @@ class AccountRoutes:
         return {"name": name}
 
     def tokens(self, user: Administrator) -> list[dict[str, Any]]:
-        """All API tokens, without their secrets."""
+        """All API tokens of these users, without their secrets."""
+        names = {each["name"] for each in self.users(user)}
         return [
             {
                 "number": token.number,
@@ -192,6 +196,7 @@ class AccountRoutes:
                 "expires_at": token.expires_at,
             }
             for token in self._accounts.tokens()
+            if token.name in names
         ]
 
     def make_token(self, user: Administrator, new: NewToken) -> dict[str, Any]:
@@ -199,6 +204,7 @@ class AccountRoutes:
         self._refuse_if_open(user)
         if self._accounts.user(new.name) is None:
             raise HTTPException(404, "there is no such user")
+        self._check_may_change(user, new.name)
         self._notes.audit(user.name, "token made", f"{new.label} for {new.name} as {new.role}, {new.days:g} days")
         now = time.time()
         token = self._accounts.make_token(new.name, new.label, new.role, now, expires_at=now + new.days * 86400)
@@ -207,14 +213,28 @@ class AccountRoutes:
     def drop_token(self, user: Administrator, number: Number) -> dict[str, Any]:
         """Revoke an API token."""
         self._refuse_if_open(user)
-        if not self._accounts.drop_token(number):
+        if number not in {each["number"] for each in self.tokens(user)} or not self._accounts.drop_token(number):
             raise HTTPException(404, "there is no such token")
         self._notes.audit(user.name, "token dropped", str(number))
         return {"number": number}
 
+    def _check_may_change(self, user: User, name: str) -> None:
+        """Raise 403 if another user may see cameras that the user who asks may not."""
+        other = self._accounts.user(name)
+        if other is not None:
+            self._check_within(user, other.cameras)
+
+    def _check_within(self, user: User, cameras: tuple[str, ...] | None) -> None:
+        if not _is_within(user, cameras):
+            raise HTTPException(403, "expected cameras that you may see, got others")
+
     def _refuse_if_open(self, user: User) -> None:
         if self._sessions.is_open and user.name == "demonstration":
             raise HTTPException(403, "a page without a login cannot manage accounts; start it with one")
+
+
+def _is_within(user: User, cameras: tuple[str, ...] | None) -> bool:
+    return user.cameras is None or (cameras is not None and set(cameras) <= set(user.cameras))
 
 
 def _shown(user: User) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from connectors.console.api.page_files import PageFiles
 from connectors.console.api.people import PeopleRoutes
 from connectors.console.api.privacy import PrivacyRoutes
 from connectors.console.api.review import ReviewRoutes
+from connectors.console.api.rules import RuleRoutes
 from connectors.console.api.search import SearchRoutes
 from connectors.console.api.security_middleware import SecurityMiddleware
 from connectors.console.app_state import AppState
@@ -68,13 +69,14 @@ def make_app(state: AppState, feed_key: str) -> FastAPI:
         AccountRoutes(state.accounts, state.sessions, state.notes, cookie_is_secure=is_tls),
         AlertRoutes(state.ledger_view, state.pictures, state.notes, state.alert_pictures, state.settings.output_dir),
         PeopleRoutes(state.ledger_view, state.pictures, state.notes),
-        ClipRoutes(state.pictures),
+        ClipRoutes(state.ledger_view, state.pictures, state.notes),
         CountRoutes(state.settings.output_dir),
         SearchRoutes(state),
         CorrectionRoutes(state),
         ReviewRoutes(state),
         HealthRoutes(state),
         PrivacyRoutes(state),
+        RuleRoutes(state),
         live,
         PageFiles(),
     ):

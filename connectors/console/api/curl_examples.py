@@ -21,6 +21,11 @@ EXAMPLE_VALUES: dict[str, object] = {
     "key": "zone_dwell/7/12.5",
     "text": "waits for a friend",
     "rule": "zone_dwell",
+    "rules": "site: {max_dwell_s: 20}",
+    "base": 3,
+    "pixels": [[64, 324], [576, 324], [448, 144], [192, 144]],
+    "metres": [[0, 0], [6, 0], [6, 9], [0, 9]],
+    "camera": "east",
     "seconds": 900,
     "track": "east/0/3",
     "part": 0,
@@ -57,8 +62,8 @@ def _curl(path: str, method: str, operation: dict[str, Any], document: dict[str,
         if each["in"] == "query" and each.get("required")
     )
     words = ["curl", "-X", method.upper()] if method not in ("get",) else ["curl"]
-    if path.endswith((".zip", "/picture", "/clip")) and method == "get":
-        words.append("-OJ" if path.endswith(".zip") else "-o picture.jpg")
+    if path.endswith((".zip", ".mp4", "/picture", "/clip")) and method == "get":
+        words.append("-OJ" if path.endswith((".zip", ".mp4")) else "-o picture.jpg")
     if path != "/api/login":
         words.append('-H "Authorization: Bearer $TOKEN"')
     words.append(f"'http://127.0.0.1:8400{filled}{'?' + query if query else ''}'")

@@ -71,7 +71,9 @@ class PrivacyRoutes:
         }
 
     def audit(self, user: Administrator) -> list[dict[str, Any]]:
-        """Who did what: the audit of the ledger, newest first."""
+        """Who did what: the audit of the ledger, newest first. Needs a user who sees all cameras."""
+        if user.cameras is not None:
+            raise HTTPException(403, "the audit is of all cameras, and you may not see all of them")
         return [
             {
                 "number": entry.number,

@@ -10,7 +10,13 @@ from connectors.console.api.upload import MAX_UPLOAD
 MAX_BODY = 65536
 """Bytes of a request's body."""
 
-MAX_BODY_AT = {"/api/search/picture": MAX_UPLOAD}
+MAX_RULES = 600_000
+"""Bytes of a request with rules: zones of hundreds of cameras."""
+
+MAX_BODY_AT = {
+    "/api/search/picture": MAX_UPLOAD,
+    **dict.fromkeys(("/api/rules", "/api/rules/check", "/api/rules/try"), MAX_RULES),
+}
 """Paths with a larger limit, bytes."""
 
 MAX_LARGE = 4

@@ -25,9 +25,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from connectors.console.camera.best_pictures import BestPictures, blurred, encoded, head_of
 from connectors.console.camera.clips import ClipBuffer
+from connectors.console.camera.drawn_shapes import DrawnShapes
 from connectors.console.camera.message import pack
-from pipeline.alerts.alert_builder import AlertBuilder
-from pipeline.alerts.zones import Line, Zone, parse_lines, parse_zones
 from pipeline.core import Frame, TrackId, Tracklet
 from pipeline.core.errors import ConfigError
 
@@ -105,10 +104,7 @@ class LiveViewMonitor:
                 f"clip_rate_hz from 0 on, got {max_rate_hz}, {max_side_px}, {jpeg_quality} and {clip_rate_hz}; "
                 "correct them"
             )
-        builder = AlertBuilder(name="console", severity="info", group="sink")
-        shapes: list[Zone | Line] = [*parse_zones(zones or {}, builder, ground)]
-        shapes += parse_lines(lines or {}, builder, ground)
-        self._shapes = [shape for shape in shapes if camera_id in shape.frame.camera_ids]
+        self._shapes = DrawnShapes(zones, lines, ground)
         self._camera_id = camera_id
         self._feed = Path(output_dir) / "console" / FEED
         self._period_s = 1 / max_rate_hz
@@ -214,16 +210,6 @@ class LiveViewMonitor:
             except TimeoutError:
                 continue
 
-    def _drawn(self, frame_hw: tuple[int, int]) -> list[tuple[str, bool, list[list[float]]]]:
-        """Return name, whether it is a zone, and corners of each shape, each side in [0, 1] of the picture."""
-        found = []
-        for shape in self._shapes:
-            corners = shape.polygon if isinstance(shape, Zone) else shape.ends
-            corners = shape.frame.pixels(self._camera_id, corners, frame_hw)
-            if np.isfinite(corners).all():  # otherwise it reaches behind the camera
-                found.append((shape.name, isinstance(shape, Zone), (corners / frame_hw[::-1]).round(4).tolist()))
-        return found
-
     def _live_message(self, frame: Frame, people: dict[TrackId, NDArray[np.float32]], shown_at: float) -> bytes:
         image = frame.image
         height, width = frame.size_hw
@@ -242,6 +228,7 @@ class LiveViewMonitor:
                 [str(track_id), *(round(float(box[side]) / (width, height)[side % 2], 4) for side in range(4))]
                 for track_id, box in people.items()
             ],
-            "shapes": self._drawn((height, width)),
+            "shapes": self._shapes.of(self._camera_id, (height, width)),
+            "frame_hw": (height, width),
         }
         return pack(header, encoded(image, self._jpeg_quality))

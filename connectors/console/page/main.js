@@ -14,15 +14,17 @@ import * as person from "./person.js";
 import * as privacy from "./privacy.js";
 import * as reference from "./reference.js";
 import * as review from "./review.js";
+import * as site from "./site.js";
 
 const PAGES = [
   { name: "live", title: "Live", module: live, icon: "M3 5h18v12H3zM8 21h8M12 17v4" },
   { name: "alerts", title: "Alerts", module: alerts, icon: "M6 16V11a6 6 0 0 1 12 0v5l2 2H4zM10 21h4" },
   { name: "people", title: "People", module: people, icon: "M11 4a7 7 0 1 1 0 14 7 7 0 0 1 0-14zM16 16l5 5" },
   { name: "review", title: "Review", module: review, icon: "M3 6h8v12H3zM13 6h8v12h-8zM6 12l1.5 1.5L10 11" },
-  { name: "counts", title: "Counts", module: counts, icon: "M4 20V10M10 20V4M16 20v-8M22 20H2" },
+  { name: "counts", title: "Counts", module: counts, ofAll: true, icon: "M4 20V10M10 20V4M16 20v-8M22 20H2" },
   { name: "health", title: "Health", module: health, icon: "M3 12h4l3-7 4 14 3-7h4" },
   { name: "privacy", title: "Privacy", module: privacy, icon: "M12 3l8 3v6c0 5-4 8-8 9-4-1-8-4-8-9V6z" },
+  { name: "site", title: "Site", module: site, icon: "M4 20l4-1 11-11-3-3L5 16zM14 7l3 3M3 21h18", role: "administrator", ofAll: true },
   { name: "accounts", title: "Accounts", module: accounts, icon: "M12 4a4 4 0 1 1 0 8 4 4 0 0 1 0-8zM4 21c0-5 4-7 8-7s8 2 8 7", role: "administrator" },
   { name: "api", title: "API", module: reference, icon: "M8 7l-5 5 5 5M16 7l5 5-5 5M14 4l-4 16" },
 ];
@@ -87,7 +89,7 @@ function banner() {
 }
 
 function drawNav() {
-  const items = PAGES.filter((page) => !page.role || context.may(page.role)).map((page) => h("a", {
+  const items = PAGES.filter((page) => (!page.role || context.may(page.role)) && !(page.ofAll && context.me.cameras)).map((page) => h("a", {
     className: "item", href: `#/${page.name}`, "data-page": page.name,
   }, s("svg", { viewBox: "0 0 24 24", fill: "none", stroke: "currentColor", "stroke-width": "1.8", "stroke-linecap": "round", "stroke-linejoin": "round", "aria-hidden": "true" }, s("path", { d: page.icon })),
   h("span", {}, page.title), h("span", { className: "count hidden" })));

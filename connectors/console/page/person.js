@@ -60,7 +60,7 @@ export async function page(root, context, [asked]) {
           h("h1", {}, person.name || `Person ${id}`),
           h("p", { className: "num" }, `${eventTime(person.first_seen_at)} – ${eventTime(person.last_seen_at)} · ${person.cameras.join(", ")} · ${person.num_sightings} ${person.num_sightings === 1 ? "sighting" : "sightings"}`,
             person.asked_for === id ? null : ` · merged with number ${person.asked_for}`)),
-        h("button", { className: "main", "data-key": "play", onclick: () => play(`The journey of person ${id}`, person.sightings) }, "Play journey"),
+        h("button", { className: "main", "data-key": "play", onclick: () => play(`The journey of person ${id}`, person.sightings, mayCorrect ? `/api/people/${id}/journey.mp4` : null) }, "Play journey"),
         mayCorrect ? h("div", { className: "bar" },
           h("button", { "data-key": "merge", onclick: merge }, "Merge with…"),
           h("button", { "data-key": "name", onclick: name }, person.name ? "Rename" : "Add to watch-list"),

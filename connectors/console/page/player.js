@@ -20,8 +20,9 @@ export function playFilm(title, url) {
 const FRAME_MS = 250;
 const MAX_CLIPS = 300;
 
-// Opens a dialog that plays the clips of these parts of tracks, in this order; clips that are not kept are left out.
-export function play(title, parts) {
+// Opens a dialog that plays the clips of these parts of tracks, in this order; clips that are not kept are left out. The
+// same is offered as a film to save, where there is an address of one.
+export function play(title, parts, film = null) {
   const frames = [];
   let now = 0;
   let isRunning = true;
@@ -29,8 +30,9 @@ export function play(title, parts) {
   const caption = h("p", { className: "num", "aria-live": "off" }, "Loading…");
   const slider = h("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "Time", oninput: () => { isRunning = false; toggle.textContent = "Play"; show(Number(slider.value)); } });
   const toggle = h("button", { onclick: () => { isRunning = !isRunning; toggle.textContent = isRunning ? "Pause" : "Play"; if (isRunning && now >= frames.length - 1) now = -1; } }, "Pause");
+  const save = film && h("a", { className: "button hidden", href: film, download: "" }, "Save as film");
   const box = dialog(title, h("div", { className: "player" }, canvas, caption, h("div", { className: "bar" }, toggle, slider)),
-    h("form", { method: "dialog", className: "buttons" }, h("button", {}, "Close")));
+    h("form", { method: "dialog", className: "buttons" }, save, h("button", {}, "Close")));
 
   function show(index) {
     now = index;
@@ -62,6 +64,7 @@ export function play(title, parts) {
       times.forEach((at, index) => frames.push({ image, left: index * width, width, camera, at }));
       slider.max = frames.length - 1;
     }
+    save?.classList.toggle("hidden", !frames.length);
     if (!frames.length) put(caption, "No clip of this is kept.");
     box.dataset.loaded = frames.length;
   }

@@ -22,10 +22,10 @@ export async function page(root, context) {
         h("p", {}, "On the page of a person, ", h("b", {}, "Export"), " gives all of that person’s data as a zip. ", h("b", {}, "Erase"),
           " deletes the data, searches for it again, and shows the result. Live pictures and uploaded pictures are never stored."),
         h("p", {}, h("a", { href: "#/people" }, "Find the person"))),
-      context.may("administrator") ? audit : null));
+      context.may("administrator") && !context.me.cameras ? audit : null));
 
   async function refresh() {
-    if (!context.may("administrator")) return;
+    if (!context.may("administrator") || context.me.cameras) return;
     const found = await get("audit");
     put(audit, h("h2", {}, "Who did what"), found.length ? h("div", { className: "scroll" }, h("table", {},
       h("thead", {}, h("tr", {}, ["when", "who", "what", "about"].map((title) => h("th", {}, title)))),

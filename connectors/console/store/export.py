@@ -96,7 +96,7 @@ def film_of(clips: Sequence[Clip]) -> bytes:
             for at, image, heads in zip(clip.captured_at, frames, clip.heads_xyxy, strict=True):
                 if at > last_at:
                     size = (FRAME_HW[1] * ENLARGED, FRAME_HW[0] * ENLARGED)
-                    shown = blurred(np.ascontiguousarray(image), _pixels(heads, image))
+                    shown = blurred(np.ascontiguousarray(image), pixels(heads, image))
                     film.add(np.asarray(cv2.resize(shown, size, interpolation=cv2.INTER_CUBIC), np.uint8), at)
                     last_at = at
         film.finish()
@@ -108,9 +108,10 @@ def _without_others(picture: Picture) -> bytes:
     if not picture.heads_xyxy:
         return picture.jpeg
     image = decoded(picture.jpeg)
-    return encoded(blurred(image, _pixels(picture.heads_xyxy, image)), QUALITY)
+    return encoded(blurred(image, pixels(picture.heads_xyxy, image)), QUALITY)
 
 
-def _pixels(shares_xyxy: Sequence[Rectangle], image: Image) -> list[Rectangle]:
+def pixels(shares_xyxy: Sequence[Rectangle], image: Image) -> list[Rectangle]:
+    """Return rectangles in pixels of an image, of shares of it."""
     height, width = image.shape[:2]
     return [(a * width, b * height, c * width, d * height) for a, b, c, d in shares_xyxy]

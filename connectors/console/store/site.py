@@ -22,6 +22,7 @@ class Site:
         transit_times: As stated by the site, each with ``between``, ``min_s``, ``max_s``.
         ground: By camera, the homography from pixels to metres: three rows of three numbers.
         blur_heads: Whether heads are blurred in live pictures.
+        edits: File in which zones, lines and rules are edited; None: in the output folder.
     """
 
     cameras: tuple[str, ...] = ()
@@ -29,6 +30,7 @@ class Site:
     transit_times: list[dict[str, Any]] = field(default_factory=list)
     ground: Mapping[str, Any] = field(default_factory=dict)
     blur_heads: bool = False
+    edits: Path | None = None
 
     def place(self, camera_id: str, box_xyxy: Any) -> Place | None:
         """Return where a person stands, metres; None if the camera has no ground plane."""
@@ -74,4 +76,5 @@ def _site(config: Any) -> Site:
         site.get("transit_times") or [],
         site.get("ground") or {},
         bool((config.get("monitor") or {}).get("blur_heads", False)),
+        Path(config["edits"]) if config.get("edits") else None,
     )

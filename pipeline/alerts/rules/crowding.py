@@ -52,7 +52,8 @@ class CrowdingRule:
         self.name = name
         self._builder = AlertBuilder(name=name, severity=severity)
         self._builder.check_at_least(2, min_people=min_people)
-        self._builder.check_at_least(0, max_distance_m=max_distance_m, min_s=min_s, max_absence_s=max_absence_s)
+        self._builder.check_distance(max_distance_m=max_distance_m)
+        self._builder.check_at_least(0, min_s=min_s, max_absence_s=max_absence_s)
         self._builder.check_at_least(min_s + max_absence_s, forget_after_s=forget_after_s)
         self._zones = {zone.name: zone for zone in parse_zones(zones, self._builder, ground)}
         self._min_people, self._min_s, self._max_absence_s = min_people, min_s, max_absence_s

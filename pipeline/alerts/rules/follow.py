@@ -61,8 +61,8 @@ class FollowRule:
     ) -> None:
         self.name = name
         self._builder = AlertBuilder(name=name, severity=severity)
-        self._builder.check_at_least(0, max_follow_s=max_follow_s, max_distance_m=max_distance_m, min_walk_m=min_walk_m)
-        self._builder.check_at_least(0, max_absence_s=max_absence_s)
+        self._builder.check_distance(max_distance_m=max_distance_m)
+        self._builder.check_at_least(0, max_follow_s=max_follow_s, min_walk_m=min_walk_m, max_absence_s=max_absence_s)
         self._builder.check_at_least(max_follow_s + max_absence_s, forget_after_s=forget_after_s)
         self._max_follow_s, self._min_walk_m, self._max_absence_s = max_follow_s, min_walk_m, max_absence_s
         self._whereabouts = Whereabouts(

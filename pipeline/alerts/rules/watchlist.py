@@ -41,6 +41,8 @@ class WatchlistRule:
         self._builder = AlertBuilder(name=name, severity=severity)
         self._builder.check_at_least(0, min_probability=min_probability, max_absence_s=max_absence_s)
         self._builder.check_at_least(max_absence_s, forget_after_s=forget_after_s)
+        if min_probability > 1:
+            raise self._builder.wrong("min_probability", "a number of at most 1", min_probability)
         self._people = {self._checked(key, person_id): key for key, person_id in people.items()}
         self._min_probability = min_probability
         self._presences = Presences(max_absence_s=max_absence_s, forget_after_s=forget_after_s)
@@ -81,8 +83,8 @@ class WatchlistRule:
         self._presences.restore(presences)
 
     def _checked(self, key: str, person_id: object) -> int:
-        if not isinstance(person_id, int) or isinstance(person_id, bool):
-            raise self._builder.wrong(f"people.{key}", "a person's number", person_id)
+        if not isinstance(person_id, int) or isinstance(person_id, bool) or person_id < 1:
+            raise self._builder.wrong(f"people.{key}", "a person's number, from 1 on", person_id)
         return person_id
 
     def _reports(self, presences: Iterable[Presence]) -> list[Alert]:

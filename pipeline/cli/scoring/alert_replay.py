@@ -8,16 +8,15 @@ are now, after all corrections. Nothing of the run is changed.
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import yaml
 
 from connectors.sinks.box_store import StoredPart, read_boxes
 from connectors.sinks.final_boxes import SPOOLED
 from pipeline.alerts.engine import AlertEngine
 from pipeline.cli.scoring.true_sightings import certain_sighting, true_sightings
-from pipeline.config.rule_edits import EXPECTED, TOP, engine_of, parse_edits
+from pipeline.config.edits_of_run import read_rules, run_of
+from pipeline.config.rule_edits import engine_of, parse_edits
 from pipeline.core import Alert, AlertState, CorrectionKind, Sighting, TrackPath
 from pipeline.core.errors import ConfigError
 from pipeline.ledger import NOBODY, LedgerReader
@@ -89,37 +88,8 @@ def _alerts(engine: AlertEngine, sightings: Sequence[Sighting], until: float) ->
 def _engine(config: Path, rules: Path | None) -> AlertEngine:
     """Return the engine of a run's configuration, with the rules of a file."""
     run = run_of(config)
-    other = {} if rules is None else parse_edits(_text(rules), str(rules))
+    other = {} if rules is None else parse_edits(read_rules(rules), str(rules))
     return engine_of(run, other, str(rules or config))
-
-
-def run_of(config: Path) -> dict[str, Any]:
-    """Return what a run wrote of its configuration.
-
-    Raises:
-        ConfigError: If it cannot be read.
-    """
-    try:
-        run = yaml.safe_load(_text(config))
-    except yaml.YAMLError as error:
-        raise ConfigError(
-            f"{config}: expected the configuration of a run, got no YAML; see its output folder"
-        ) from error
-    if not isinstance(run, dict) or not all(isinstance(run.get(key), dict) for key in TOP):
-        raise ConfigError(f"{config}: expected the configuration of a run, got other keys; see its output folder")
-    return run
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ConfigError(f"{path}: {EXPECTED}, got no such file; correct the path") from error
-    except OSError as error:
-        got = f"a file that cannot be read ({error.strerror or error})"
-        raise ConfigError(f"{path}: {EXPECTED}, got {got}; check its rights") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: {EXPECTED}, got no YAML; correct it") from error
 
 
 def _sightings(parts: Sequence[StoredPart], reader: LedgerReader) -> Iterator[Sighting]:

@@ -34,6 +34,7 @@ from pipeline.runtime.flow import (
 from pipeline.runtime.monitors import show_packets
 from pipeline.runtime.plan import ALL_FRAMES, CameraIntake, CameraLimits
 from pipeline.telemetry.camera_status import CameraStatus, with_source
+from pipeline.telemetry.tasks import end
 
 logger = logging.getLogger(__name__)
 
@@ -88,18 +89,17 @@ class CameraActor:
         self._limits = limits
         self._status = CameraStatus()
         self._stopped = asyncio.Event()
+        self._is_removed = False
         self._queue: FrameQueue[PacedFrame] | None = None
         self._arrivals: dict[int, Arrival] = {}
         self._track: TrackingStage | None = None
-        self._track_s = 0.0
+        self._track_s, self._last_due_at = 0.0, time.time()
         self._last: FrameStamp | None = None
         self._acks: deque[tuple[float, FrameStamp]] = deque()
-        self._last_due_at = time.time()
-        self._delivered_until = -inf
+        self._delivered_until, self._ack_limit = -inf, inf
         self._awaiting: list[asyncio.Future[Checkpoint]] = []
         self._taken: Checkpoint | None = None
         self._checkpointed: FrameStamp | None = None
-        self._ack_limit = inf
         self._work: tuple[asyncio.Task[None], ...] = ()
         self._loss = LossWatch(
             self._source.camera_id,
@@ -114,7 +114,7 @@ class CameraActor:
 
     async def status(self) -> CameraStatus:
         """Return the status now."""
-        return self._whole_status()
+        return self._with_source(self._source.num_dropped, self._source.num_bad)
 
     async def checkpoint(self) -> Checkpoint:
         """Return the next checkpoint, from which another process can continue this camera.
@@ -126,9 +126,6 @@ class CameraActor:
         future: asyncio.Future[Checkpoint] = asyncio.get_running_loop().create_future()
         self._awaiting.append(future)
         return await future
-
-    def _whole_status(self) -> CameraStatus:
-        return self._with_source(self._source.num_dropped, self._source.num_bad)
 
     def _with_source(self, num_dropped: int, num_bad: int) -> CameraStatus:
         """Return the status with so many frames that the source itself dropped and left out."""
@@ -164,9 +161,18 @@ class CameraActor:
         self._paced.close()
         if self._queue is not None:
             self._queue.close()
-        if not self._source.live:
+        if not (self._source.live or self._is_removed):
             for task in self._work:
                 task.cancel()
+
+    async def remove(self) -> None:
+        """Read no further, and end all tracks, also those of a recording: the camera leaves the run."""
+        self._is_removed = True
+        await self.stop()
+
+    async def end_at(self, at: float) -> bool:
+        """Let a recording end at a time of event time; see ``PacedFrames.end_at``."""
+        return self._paced.end_at(at)
 
     async def settle(self) -> None:
         """Let the source forget every frame that was tracked; call it once all is published and safe.
@@ -193,12 +199,13 @@ class CameraActor:
             is_whole = await self._run_sessions(track)
         finally:
             if watching is not None:
-                watching.cancel()
-                await asyncio.gather(watching, return_exceptions=True)
+                await end(watching)
         self._source.close()
         if self._status.error is not None:
             await self._loss.report(time.time() if self._source.live else -inf)
-        if self._source.live or is_whole or self._status.error is not None:
+        if self._is_removed:
+            await self._loss.forget(time.time() if self._source.live else -inf)
+        if self._source.live or self._is_removed or is_whole or self._status.error is not None:
             await self._end()
         else:
             self._status = replace(self._status, stopped_early=True)
@@ -234,7 +241,8 @@ class CameraActor:
         at_end = asyncio.ensure_future(self._deliver.end(self._source.camera_id))
         stopped = asyncio.ensure_future(self._stopped.wait())
         try:
-            await asyncio.wait({at_end} if self._source.live else {at_end, stopped}, return_when="FIRST_COMPLETED")
+            waits = self._source.live or self._is_removed
+            await asyncio.wait({at_end} if waits else {at_end, stopped}, return_when="FIRST_COMPLETED")
             if at_end.done():
                 at_end.result()
         finally:
@@ -269,7 +277,7 @@ class CameraActor:
         """Track people from one opening of the source to its end, and deliver everything, even if the source breaks."""
         self._track = track
         progress: asyncio.Queue[Progress | None] = asyncio.Queue(self._limits.max_waiting_tracklets)
-        lost: list[SourceLostError] = []
+        lost: list[str] = []
         delivering = asyncio.create_task(self._deliver_all(progress))
         frames = asyncio.create_task(
             frames_to_tracklets(self._detected_frames(lost), self._track, progress, self._seen)
@@ -281,20 +289,16 @@ class CameraActor:
                 if not task.cancelled():
                     task.result()
         finally:
-            frames.cancel()
-            delivering.cancel()
-            await asyncio.gather(frames, delivering, return_exceptions=True)
+            await end(frames, delivering)
             self._status = replace(self._pipeline_status(), people_now=0)
             self._queue = self._track = self._taken = None
         if lost:
-            raise lost[0]
+            raise SourceLostError(lost[0])
 
-    async def _detected_frames(self, lost: list[SourceLostError]) -> AsyncIterator[tuple[Frame, Detections]]:
-        """Yield frames with their detections; a source that breaks ends them, and its error is put into ``lost``."""
+    async def _detected_frames(self, lost: list[str]) -> AsyncIterator[tuple[Frame, Detections]]:
+        """Yield frames with their detections; a source that breaks ends them, and its reason is put into ``lost``."""
         queue = self._queue = FrameQueue(
-            self._paced.read(),
-            newest_only=self._source.live,
-            capacity=self._limits.read_ahead_frames,
+            self._paced.read(), newest_only=self._source.live, capacity=self._limits.read_ahead_frames
         )
         if self._stopped.is_set():
             queue.close()
@@ -304,7 +308,7 @@ class CameraActor:
                 async for item in queue:
                     yield item
             except SourceLostError as error:
-                lost.append(error)
+                lost.append(str(error))  # not the error: its traceback holds pictures
 
         async def detect(item: PacedFrame) -> Detections | None:
             if item.is_still:
@@ -365,15 +369,10 @@ class CameraActor:
 
     def _release_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Return a checkpoint to all who await one; everything up to its frame is delivered by now."""
-        done = checkpoint.status
-        status = replace(
-            done,
-            tracklets=self._status.tracklets,  # counted when they are delivered, later than their last frame
-            frames_read=done.frames_processed + done.frames_dropped + done.bad_frames,  # not those read ahead
-        )
+        delivered = checkpoint.delivered(self._status.tracklets, self._deliver.pending)
         for future in self._awaiting:
             if not future.cancelled():
-                future.set_result(replace(checkpoint, status=status, pending=self._deliver.pending))
+                future.set_result(delivered)
         self._awaiting.clear()
         self._checkpointed = checkpoint.stamp
 

@@ -1,32 +1,65 @@
 """A process with several cameras, as the process that watches over the run sees it."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from pipeline.core.errors import ProcessLostError
 from pipeline.runtime.actor_ref import ActorRef
+from pipeline.runtime.cameras.camera_host import MakeCamera
+
+DROP_S = 2.0
+"""Seconds that a process has to let go of a camera. Longer: one that hangs keeps the next command waiting longer."""
 
 
 class CameraGroup:
     """A process with a ``CameraHost``; when it dies, the first of its cameras starts another one for all of them.
 
     Args:
-        start: Starts a process.
+        start: Starts a process with these cameras.
+        make_cameras: Its cameras.
     """
 
-    def __init__(self, start: Callable[[], ActorRef]) -> None:
+    def __init__(
+        self, start: Callable[[Mapping[str, MakeCamera]], ActorRef], make_cameras: Mapping[str, MakeCamera]
+    ) -> None:
         self._start = start
-        self._process = start()
+        self._make_cameras = dict(make_cameras)
+        self._process = start(dict(self._make_cameras))
         self._had: dict[str, ActorRef] = {}
+
+    def __len__(self) -> int:
+        return len(self._make_cameras)
+
+    @property
+    def process(self) -> ActorRef:
+        """The process now."""
+        return self._process
 
     async def call(self, method: str, *arguments: Any) -> Any:
         """Return what a method of the host returns."""
         return await self._process.call(method, *arguments)
 
+    async def add(self, camera_id: str, make: MakeCamera) -> None:
+        """Build one more camera in the process; in a new one, with all others, if it has just died."""
+        self._make_cameras[camera_id] = make
+        try:
+            await self._process.call("add", camera_id, make)
+        except ProcessLostError:
+            self._process = self._start(dict(self._make_cameras))
+
+    async def drop(self, camera_id: str) -> None:
+        """Let go of a camera that has ended; a process that starts anew does not have it."""
+        del self._make_cameras[camera_id]
+        self._had.pop(camera_id, None)
+        with suppress(ProcessLostError, TimeoutError):  # one that hangs is replaced by another without the camera
+            await asyncio.wait_for(self._process.call("drop", camera_id), DROP_S)
+
     def member(self, camera_id: str) -> "GroupMember":
         """Return one camera of the process; of another process if the one that it had is lost."""
         if self._had.get(camera_id) is self._process:
-            self._process = self._start()
+            self._process = self._start(dict(self._make_cameras))
         self._had[camera_id] = self._process
         return GroupMember(camera_id, self._process)
 

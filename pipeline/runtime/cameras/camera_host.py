@@ -48,6 +48,7 @@ class CameraHost:
             **{name: ref.method("process") for name, ref in self._here.items()},
             **{name: StageCalls(actors, max_items=max_items) for name, actors in elsewhere.items()},
         }
+        self._calls = calls
         self._cameras = {camera_id: make(calls) for camera_id, make in make_cameras.items()}
 
     async def ready(self) -> None:
@@ -59,6 +60,14 @@ class CameraHost:
     async def camera(self, camera_id: str, method: str, *arguments: Any) -> Any:
         """Return what a method of a camera returns."""
         return await getattr(self._cameras[camera_id], method)(*arguments)
+
+    async def add(self, camera_id: str, make: MakeCamera) -> None:
+        """Build one more camera."""
+        self._cameras[camera_id] = make(self._calls)
+
+    async def drop(self, camera_id: str) -> None:
+        """Let go of a camera whose ``run`` has returned."""
+        self._cameras.pop(camera_id, None)
 
     async def process(self, stage: str, item: Any) -> Any:
         """Return the result of a stage that works here."""

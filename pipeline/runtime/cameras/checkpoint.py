@@ -1,6 +1,6 @@
 """What a camera continues from in another process."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.camera.tracking import TrackingStage
 from pipeline.core import FrameStamp
@@ -23,3 +23,9 @@ class Checkpoint:
     track: TrackingStage
     status: CameraStatus
     pending: tuple[Item, ...] = ()
+
+    def delivered(self, tracklets: int, pending: tuple[Item, ...]) -> "Checkpoint":
+        """Return it with what is counted when it is delivered, later than its last frame; without frames read ahead."""
+        done = self.status
+        frames_read = done.frames_processed + done.frames_dropped + done.bad_frames
+        return replace(self, status=replace(done, tracklets=tracklets, frames_read=frames_read), pending=pending)

@@ -63,6 +63,16 @@ class LossWatch:
         """
         await self._deliver(self._camera_id, self._begin(now, -inf), -inf, time.time())
 
+    async def forget(self, now: float) -> None:
+        """Let all that is wrong with the view be over: nobody looks any more.
+
+        Args:
+            now: As of ``report``.
+        """
+        at = max(now, self._newest_at() or now)
+        if isfinite(at):
+            await self._deliver(self._camera_id, [ViewReport(self._camera_id, at, None)], -inf, time.time())
+
     def _begin(self, now: float, late: float) -> Sequence[ViewReport]:
         newest_at = self._newest_at()
         began_at = now if newest_at is None else newest_at

@@ -100,7 +100,10 @@ class PacedFrames:
         self._next_at = -inf
         self._last_at: float | None = None
         self._intervals: list[float] | None = []
-        self._began_at: float | None = None
+        self._began_at = intake.zero_due_at
+        self._from_at, self._until_at = intake.from_at, intake.until_at
+        self._newest_at = -inf
+        self._bounds = threading.Lock()
         self._waits_until = 0.0
         self._closed = threading.Event()
         self.view = ViewWatch(source.camera_id)
@@ -136,6 +139,12 @@ class PacedFrames:
             if frame is None:
                 return
             self.read_at = time.monotonic()
+            if not self._source.live:
+                at = frame.stamp.captured_at + self._offset_s
+                if self._is_over(at):
+                    return
+                if at < self._from_at:
+                    continue
             if not self._is_taken(frame.stamp.captured_at):
                 continue
             counts = self._source.num_dropped, self._source.num_bad
@@ -177,9 +186,29 @@ class PacedFrames:
         self.view.go_on(status.view_events, status.frames_still)
         self.gate.num_closed = status.frames_without_motion
 
+    def end_at(self, at: float) -> bool:
+        """Let a recording end before its first frame of this time or later, Unix seconds of event time.
+
+        Returns:
+            False if such a frame was read already; then nothing changes.
+        """
+        with self._bounds:
+            if self._newest_at >= at:
+                return False
+            self._until_at = min(self._until_at, at)
+            return True
+
     def close(self) -> None:
         """End all waiting and reading; from any thread, idempotent."""
         self._closed.set()
+
+    def _is_over(self, at: float) -> bool:
+        """Return whether a recording ends before a frame of this time; otherwise the frame counts as read."""
+        with self._bounds:
+            if at >= self._until_at:
+                return True
+            self._newest_at = max(self._newest_at, at)
+            return False
 
     def _is_taken(self, at: float) -> bool:
         """Return whether a frame of this time is one of ``max_fps`` a second."""

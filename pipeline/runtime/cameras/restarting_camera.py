@@ -44,7 +44,7 @@ class RestartingCamera:
         self._checkpoint_every_s = checkpoint_every_s
         self._process = start()
         self._checkpoint: Checkpoint | None = None
-        self._is_stopped = False
+        self._again: dict[str, tuple[float, ...]] = {}
 
     async def ready(self) -> None:
         """Return once the source is built."""
@@ -59,8 +59,20 @@ class RestartingCamera:
 
     async def stop(self) -> None:
         """Read no further; what was read is still tracked and delivered."""
-        self._is_stopped = True
+        self._again["stop"] = ()
         await self._process.call("stop")
+
+    async def remove(self) -> None:
+        """Read no further, and end all tracks."""
+        self._again["remove"] = ()
+        await self._process.call("remove")
+
+    async def end_at(self, at: float) -> bool:
+        """Let a recording end at a time of event time; see ``PacedFrames.end_at``."""
+        is_in_time: bool = await self._process.call("end_at", at)
+        if is_in_time:
+            self._again["end_at"] = (at,)
+        return is_in_time
 
     async def settle(self) -> None:
         """Let the source forget every frame that was tracked."""
@@ -88,8 +100,8 @@ class RestartingCamera:
                 self._process = self._start()
                 where = f"after frame {self._checkpoint.stamp.index}" if self._checkpoint else "from the beginning"
                 logger.warning("%s; started again %s", error, where)
-                if self._is_stopped:
-                    await self._process.call("stop")
+                for method, arguments in self._again.items():
+                    await self._process.call(method, *arguments)
             else:
                 return status
             finally:

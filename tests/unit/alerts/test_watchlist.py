@@ -81,7 +81,7 @@ def test_an_erased_person_is_not_listed_any_more() -> None:
     assert run(rule, see()) == []
 
 
-@pytest.mark.parametrize("person_id", ["seventeen", 1.5, True, None])
+@pytest.mark.parametrize("person_id", ["seventeen", 1.5, True, None, 0, -4])
 def test_a_person_is_a_number(person_id) -> None:
     with pytest.raises(ConfigError, match=r"alerts\.watch\.people\.lost child: expected a person's number"):
         make_rule({"lost child": person_id})

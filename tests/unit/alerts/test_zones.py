@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.plane_geometry import crossings, depths, ground_points, is_inside
 from pipeline.alerts.zones import check_picture, parse_lines, parse_zones
+from pipeline.core import TrackPath
 from pipeline.core.errors import ConfigError
 
 BUILDER = AlertBuilder(name="rule", severity="info")
@@ -99,6 +100,13 @@ def test_a_bad_zone_is_named(zones, message: str) -> None:
         parse_zones(zones, BUILDER)
 
 
+def test_a_zone_and_a_line_have_a_name() -> None:
+    with pytest.raises(ConfigError, match=r"site\.zones\.: expected a name for each"):
+        parse_zones({"": {"camera": "east", "polygon": [[5, 5], [50, 5], [50, 50]]}}, BUILDER)
+    with pytest.raises(ConfigError, match=r"site\.lines\.: expected a name for each"):
+        parse_lines({" ": GATE}, BUILDER)
+
+
 GATE = {"camera": "east", "from": [0, 0], "to": [9, 0], "forbidden": "both"}
 
 
@@ -139,6 +147,16 @@ SQUARE = [[10, 10], [90, 10], [90, 90], [10, 90]]
         ({"camera": "east", "polygon": SQUARE, "severity": "loud"}, r"severity: expected one of"),
         ({"camera": "east", "polygon": SQUARE, "schedule": {"days": ["someday"]}}, r"schedule\.days: expected some of"),
         ({"camera": "east", "polygon": SQUARE, "schedule": {"from_hour": 25}}, r"from_hour: expected an hour"),
+        ({"camera": "east", "polygon": SQUARE, "schedule": []}, r"schedule: expected a block with perhaps days"),
+        ({"camera": "east", "polygon": SQUARE, "max_people": -1}, r"max_people: expected a whole number of at least 0"),
+        ({"camera": "east", "polygon": SQUARE, "max_people": True}, r"max_people: expected a whole number"),
+        ({"camera": "east", "polygon": SQUARE, "max_dwell_s": True}, r"max_dwell_s: expected a number of at least 0"),
+        (
+            {"camera": "east", "polygon": [[True, False], [90, 0], [90, 90]]},
+            r"polygon: expected at least three corners",
+        ),
+        ({"camera": "east", "polygon": [[1e300, 0], [90, 0], [90, 90]]}, r"polygon: expected at least three corners"),
+        ({"camera": "east", "relative": True, "metres": True, "polygon": SQUARE}, "relative: true or metres: true"),
     ],
 )
 def test_a_zone_that_can_never_alert_is_refused_and_named(zone, message: str) -> None:
@@ -195,3 +213,31 @@ def test_a_zone_counts_when_its_schedule_says() -> None:
     (found,) = parse_zones({"door": zone}, BUILDER)
     path = make_path(length=2, box=(20, 10, 40, 60), fps=1 / 3600)  # the first two hours of 1970, a Thursday
     assert found.times_inside("east", path).tolist() == [0.0]
+
+
+def _inside(points: np.ndarray, polygon: list[list[float]]) -> list[float]:
+    """The moments, from 0 on every 0.1 s, at which somebody with these foot points is in a zone."""
+    (zone,) = parse_zones({"zone": {"camera": "east", "polygon": polygon}}, BUILDER)
+    boxes = np.column_stack([points[:, 0] - 10, points[:, 1] - 40, points[:, 0] + 10, points[:, 1]])
+    path = TrackPath(
+        indices=np.arange(len(points)),
+        captured_at=np.arange(len(points)) * 0.1,
+        boxes_xyxy=boxes.astype(np.float32),
+        scores=np.ones(len(points), np.float32),
+        frame_hw=(400, 640),
+    )
+    return zone.times_inside("east", path).round(1).tolist()
+
+
+def test_a_box_that_grows_over_somebody_in_front_takes_nobody_into_a_zone() -> None:
+    points = np.tile([100.0, 195.0], (30, 1)) + np.random.default_rng(1).normal(0, 0.5, (30, 2))
+    points[12:15, 1] += 15
+    assert _inside(points, [[0, 200], [640, 200], [640, 390], [0, 390]]) == []
+
+
+@given(st.integers(3, 60), st.integers(0, 29), st.floats(2, 12))
+def test_whoever_walks_evenly_through_a_narrow_zone_is_in_it(length: int, at: int, step: float) -> None:
+    middle = 20 + step * min(at, length - 1)
+    points = np.column_stack([20 + step * np.arange(length), np.full(length, 300.0)])
+    narrow = [[middle - step / 2, 250], [middle + step / 2, 250], [middle + step / 2, 350], [middle - step / 2, 350]]
+    assert _inside(points, narrow) == [round(0.1 * min(at, length - 1), 1)]

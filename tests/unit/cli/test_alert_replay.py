@@ -77,6 +77,14 @@ def test_the_rules_of_the_run_are_the_default(run_dir: Path, capsys) -> None:
             "site.zones.door.camera: expected one of ['",
         ),
         ({"site": {"lines": {"gate": {"camera": "gat"}}}}, "site.lines.gate.camera: expected one of ['east'], got gat"),
+        ({"alerting": {"cooldown_s": -1}}, "alerting.cooldown_s: expected a number of at least 0, got -1"),
+        ({"alerts": "zone_dwell"}, "alerts: expected rules by name, got 'zone_dwell'"),
+        ({"alerts": {"crowding": {"max_distance_m": 0}}}, "alerts.crowding.max_distance_m: expected a number above 0"),
+        ({"alerts": {"follow": {"max_distance_m": -1}}}, "alerts.follow.max_distance_m: expected a number above 0"),
+        (
+            {"alerts": {"watchlist": {"min_probability": 2}}},
+            "alerts.watchlist.min_probability: expected a number of at",
+        ),
         ({"alerts": {"restricted_camera": {"cameras": ["est"]}}}, "alerts.restricted_camera.cameras: expected one of"),
     ],
 )

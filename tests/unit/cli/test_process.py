@@ -73,3 +73,15 @@ def test_what_may_not_be_read_is_named_in_a_line(command: str) -> None:
     done = run(command, "raise PermissionError(13, 'Permission denied', '/a/ledger.sqlite')")
     assert done.returncode == 2
     assert done.stderr.startswith("error: expected the right to use /a/ledger.sqlite, got Permission denied; ")
+
+
+def test_a_process_without_a_folder_for_temporary_files_says_so() -> None:
+    """As in a container with a read-only root: here no file may have a byte."""
+    code = """
+import resource
+from pipeline.cli.process import need_temporary_folder
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+need_temporary_folder()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert "ConfigError: TMPDIR: expected a folder for temporary files that can be written, got none;" in done.stderr

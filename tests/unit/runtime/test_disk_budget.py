@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from connectors.alerting.clip_segments import Segment
+from connectors.alerting.clip_store import AlertClipStore, Wanted
 from connectors.alerting.picture_store import FILE, AlertPicture, AlertPictureStore
 from connectors.console.store.pictures import Picture, PictureStore
 from pipeline.cli.status import main as tell_status
@@ -69,6 +71,26 @@ def test_then_the_oldest_pictures_and_the_files_shrink(folder: Path) -> None:
     left.close()
     again = budget.look()
     assert (again.recordings_deleted, again.pictures_deleted) == (4, status.pictures_deleted)  # nothing more goes
+
+
+def test_clips_of_alerts_go_before_pictures_and_the_oldest_first(tmp_path: Path) -> None:
+    store = AlertClipStore(tmp_path)
+    for number in range(4):
+        wanted = Wanted(f"{number}.mp4", "east", 10.0 * number, 10.0 * number + 5, 0.0)
+        store.want(wanted)
+        store.put_clip(wanted, os.urandom(MB))
+        store.settle(wanted.file)
+    store.put_segment("east", Segment(40.0, 41.0, os.urandom(MB)), keep_s=1e9, max_bytes=10**9)
+    alerts = AlertPictureStore(tmp_path / FILE)
+    alerts.put(AlertPicture(part(0), 1.0, os.urandom(2_500), os.urandom(2_500)))
+    budget = DiskBudget(tmp_path, max_bytes=3_300_000, min_free_bytes=0)
+    status = budget.look()
+    assert [store.clip(f"{number}.mp4") is not None for number in range(4)] == [False, False, True, True]
+    assert sorted(path.name for path in store.folder.glob("*.mp4")) == ["2.mp4", "3.mp4"]
+    assert (status.pictures_deleted, status.trouble) == (2, None)
+    assert len(alerts) == len(store.segments("east", 40.0, 41.0)) == 1
+    alerts.close()
+    store.close()
 
 
 def test_the_ledger_stays_and_what_cannot_be_kept_is_said(

@@ -23,6 +23,7 @@ from pipeline.core.errors import ConfigError, ProcessLostError, SinkBusyError
 from pipeline.ledger import LedgerReader
 from pipeline.runtime import match_actor
 from pipeline.runtime.assembly import start_pipeline
+from pipeline.runtime.cameras.membership import Membership
 from pipeline.runtime.plan import CameraIntake, MatchLimits, Plan, ProcessLimits, Share
 from pipeline.runtime.running_pipeline import RunningPipeline
 from pipeline.runtime.supervisor import supervise
@@ -104,8 +105,15 @@ def make_plan(folder: Path, sources: Sequence[Source], sinks: Sequence[Sink] = (
         ),
         drain_s=10.0,
         output_dir=folder,
+        edits=folder / "edits.yaml",
         resume=False,
     )
+
+
+def with_cameras(pipeline: RunningPipeline, cameras: dict[str, Any]) -> RunningPipeline:
+    async def dropped(camera_id: str) -> None: ...
+
+    return replace(pipeline, membership=Membership(cameras, dropped))
 
 
 async def watch(pipeline: RunningPipeline, stop: asyncio.Event | None = None, drain_s: float = 10.0) -> Result:
@@ -263,7 +271,7 @@ def test_the_others_go_on_without_a_camera_whose_process_is_lost(tmp_path: Path)
     async def main() -> Result:
         pipeline = await start_pipeline(plan)
         lost: Any = LostCamera("camera west")
-        return await watch(replace(pipeline, cameras={**pipeline.cameras, "west": lost}))
+        return await watch(with_cameras(pipeline, {**pipeline.cameras, "west": lost}))
 
     cameras, report = asyncio.run(main())
     assert report is not None
@@ -275,7 +283,7 @@ def test_the_loss_of_any_other_process_ends_the_run(tmp_path: Path) -> None:
     async def main() -> Result:
         pipeline = await start_pipeline(make_plan(tmp_path, [MemorySource("east", [])]))
         lost: Any = LostCamera("match")
-        return await watch(replace(pipeline, cameras={"east": lost}))
+        return await watch(with_cameras(pipeline, {"east": lost}))
 
     with pytest.raises(ProcessLostError, match="match"):
         asyncio.run(main())

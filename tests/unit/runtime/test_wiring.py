@@ -18,7 +18,7 @@ from camera_parts import make_actor as make_camera
 from factories import make_detections
 from match_actors import EveryoneRule, SlowFlushSink, end, make_actor
 from people import see
-from test_whole_pipeline import FakeStage, LostCamera, embed, make_plan, run, watch
+from test_whole_pipeline import FakeStage, LostCamera, embed, make_plan, run, watch, with_cameras
 
 from connectors.sinks.memory import MemorySink
 from connectors.sources.memory import MemorySource
@@ -280,6 +280,6 @@ def test_a_lost_camera_is_reported_with_the_process_that_was_lost(tmp_path: Path
     async def main() -> dict[str, CameraStatus]:
         pipeline = await start_pipeline(plan)
         lost: Any = LostCamera("camera west")
-        return (await watch(replace(pipeline, cameras={**pipeline.cameras, "west": lost})))[0]
+        return (await watch(with_cameras(pipeline, {**pipeline.cameras, "west": lost})))[0]
 
     assert "camera west" in str(asyncio.run(main())["west"].error)

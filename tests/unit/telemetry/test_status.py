@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import ProcessLostError
+from pipeline.runtime.cameras.membership import Membership
 from pipeline.runtime.running_pipeline import RunningPipeline
 from pipeline.telemetry.batch_status import BatchStatus
 from pipeline.telemetry.camera_status import CameraStatus
@@ -33,7 +34,7 @@ def make_pipeline(cameras: dict[str, Any], match_status: Any) -> RunningPipeline
         return BatchStatus(1.5, 3, 2, {1: 1, 4: 2})
 
     return RunningPipeline(
-        cameras=cameras,
+        membership=Membership(cameras, nothing),
         detect=nothing,  # type: ignore[arg-type]
         pose=nothing,
         embed=nothing,  # type: ignore[arg-type]
@@ -44,6 +45,8 @@ def make_pipeline(cameras: dict[str, Any], match_status: Any) -> RunningPipeline
         watch_processes=nothing,
         has_live=False,
         busy={"detect": [busy, busy]},
+        build_camera=nothing,  # type: ignore[arg-type]
+        join=nothing,
     )
 
 

@@ -10,6 +10,7 @@ from factories import make_frame, make_sighting, make_stamp
 
 from connectors.alerting.picture_store import FILE, AlertPicture, AlertPictureStore
 from connectors.console.camera.monitor import LiveViewMonitor
+from connectors.console.site_editing.edited_shapes import EditedShapes
 from connectors.sinks.counts import CountSink
 from pipeline.core import Alert, Severity, TrackId, TrackPart
 from pipeline.core.alert import clip_of
@@ -95,3 +96,13 @@ def test_a_live_picture_carries_the_shapes_of_its_camera(tmp_path: Path) -> None
     length = int.from_bytes(message[:4], "big")
     header = json.loads(message[4 : 4 + length])
     assert header["shapes"] == [["door", True, [[0.0, 0.0], [0.5, 0.0], [0.5, 0.5]]]]
+
+
+def test_a_live_picture_shows_the_zones_that_were_saved_meanwhile(tmp_path: Path) -> None:
+    zone = {"camera": "east", "relative": True, "polygon": [[0, 0], [1, 0], [1, 1]]}
+    edits = EditedShapes(tmp_path / "edits.yaml")
+    assert edits.of("east", (60, 90)) is None  # those of the camera's start
+    (tmp_path / "edits.yaml").write_text(json.dumps({"site": {"zones": {"new": zone}}}))
+    edits = EditedShapes(tmp_path / "edits.yaml")
+    assert edits.of("east", (60, 90)) == [("new", True, [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])]
+    assert edits.of("west", (60, 90)) == []

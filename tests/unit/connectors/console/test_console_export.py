@@ -8,11 +8,14 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+import pytest
 from console_page import RunningPage
 from factories import make_frame, make_stamp
 
 from connectors.console.camera.clips import FRAME_HW, MAX_FRAMES, ClipBuffer
+from connectors.console.store.accounts import Role
 from connectors.console.store.export import ENLARGED, film_of
+from connectors.console.store.journey import BAR_PX, journey_film
 from connectors.console.store.pictures import Clip
 from pipeline.core import Frame, TrackId, TrackPart
 
@@ -93,3 +96,28 @@ def test_an_export_has_a_film_of_each_track_and_erasing_deletes_the_clips(tmp_pa
         assert [(each["track"], each["parts"]) for each in about] == [("east/0/1", [0, 1]), ("west/0/1", [0])]
         client.post("/api/people/1/erase", json={"number": 1})
         assert [page.state.pictures.clip(part) for part in parts] == [None] * 3
+
+
+def test_a_journey_is_one_film_over_the_cameras_without_the_time_between(tmp_path: Path) -> None:
+    with RunningPage(tmp_path / "run") as page:
+        for part, first_at in ((TrackPart(TrackId("west", 0, 1), 0), 100.0), (TrackPart(ANN, 0), 0.0)):
+            page.state.pictures.put_clip(clip(part, first_at))
+        with page.client("ann") as client, page.client("bob", Role.VIEWER) as viewer:
+            answer = client.get("/api/people/1/journey.mp4")
+            with av.open(io.BytesIO(answer.content)) as container:
+                times = [picture.time for picture in container.decode(video=0)]
+            assert times == pytest.approx([0.0, 0.5, 1.5, 2.0], abs=0.05)
+            assert client.get("/api/people/3/journey.mp4").status_code == 404
+            assert viewer.get("/api/people/1/journey.mp4").status_code == 403
+        with page.client("mia", Role.OPERATOR, ("west",)) as client:
+            assert len(pictures_of(client.get("/api/people/1/journey.mp4").content)) == 2
+        audit = [(entry.action, entry.subject) for entry in page.state.ledger_view.audit()]
+        assert ("export", "journey of person 1") in audit
+
+
+def test_a_bar_says_camera_and_time_in_a_journey() -> None:
+    film = journey_film([clip(TrackPart(ANN, 0), 62.5, heads=((0.0, 0.0, 1.0, 1.0),))])
+    first, second = pictures_of(film)
+    assert first[:BAR_PX].std() > 10  # letters
+    assert np.abs(first[:BAR_PX].astype(int) - second[:BAR_PX]).max() > 60  # another time
+    assert first[BAR_PX + 40 :].std() < 20  # the chessboard that stands for the head of another is gone

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from console_page import RunningPage, make_jpeg, write_ledger
+from console_page import PASSWORD, RunningPage, make_jpeg, write_ledger
 from factories import make_path, make_sighting
 
 from connectors.alerting.picture_store import FILE, AlertPicture, AlertPictureStore
@@ -77,7 +77,13 @@ def requests(client: httpx.Client) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield path.format(**known), known
 
 
-def test_no_answer_tells_anything_of_other_cameras(client: httpx.Client) -> None:
+@pytest.mark.parametrize("role", [Role.OPERATOR, Role.ADMINISTRATOR])
+def test_no_answer_tells_anything_of_other_cameras(page: RunningPage, role: Role) -> None:
+    with page.client(f"one {role}".replace(" ", "."), role, ("west",)) as client:
+        check_every_answer(client)
+
+
+def check_every_answer(client: httpx.Client) -> None:
     num_answers = 0
     for path, values in requests(client):
         answer = client.get(path, params=values)
@@ -104,3 +110,24 @@ def test_an_alert_shows_its_own_camera_and_no_picture_of_another(page: RunningPa
     assert client.get("/api/alerts/scene", params={"key": "again/7/60"}).status_code == 404
     with page.client("all", Role.OPERATOR) as everything:
         assert everything.get("/api/alerts/scene", params={"key": "again/7/60"}).status_code == 200
+
+
+def test_an_administrator_of_one_camera_gives_nobody_others(page: RunningPage) -> None:
+    page.accounts.put("boss", PASSWORD, Role.ADMINISTRATOR, None)
+    with page.client("wim", Role.ADMINISTRATOR, ("west",)) as client:
+        new = {"password": PASSWORD, "role": "administrator"}
+        refused = [
+            client.put("/api/users/wim", json=new),
+            client.put("/api/users/else", json={**new, "cameras": ["west", "east"]}),
+            client.put("/api/users/boss", json={**new, "cameras": ["west"]}),
+            client.delete("/api/users/boss"),
+            client.post("/api/tokens", json={"name": "boss", "label": "mine", "role": "administrator"}),
+            client.get("/api/audit"),
+        ]
+        assert [answer.status_code for answer in refused] == [403] * len(refused)
+        assert client.put("/api/users/else", json={**new, "cameras": ["west"]}).status_code == 200
+        assert "boss" not in [each["name"] for each in client.get("/api/users").json()]
+        token = page.accounts.make_token("boss", "theirs", Role.VIEWER, 0.0, expires_at=4e9)
+        assert client.get("/api/tokens").json() == []
+        assert client.delete("/api/tokens/1").status_code == 404
+        assert page.accounts.user_of_token(token) is not None

@@ -1,6 +1,7 @@
 """Several cameras in one process: one death is one new process, and an end of another process is no end of theirs."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -25,11 +26,11 @@ class Host:
 def make_group(hosts: list[Host]) -> CameraGroup:
     started = iter(hosts)
 
-    def start() -> ActorRef:
+    def start(cameras: Mapping[str, Any]) -> ActorRef:
         host = next(started)
         return ActorRef("cameras east, west", [ActorHost(lambda: host)])
 
-    return CameraGroup(start)
+    return CameraGroup(start, dict.fromkeys(("east", "west")))  # type: ignore[arg-type]
 
 
 async def statuses(group: CameraGroup) -> list[Any]:

@@ -1,0 +1,223 @@
+"""Routes of the site: zones, lines and rules are edited, checked, tried on the run, saved, and taken back."""
+
+import difflib
+import hashlib
+import math
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Path, Query, Response
+from pydantic import Field
+
+from connectors.console.api.permissions import Administrator
+from connectors.console.app_state import AppState
+from connectors.console.site_editing.checks import RuleTools
+from connectors.console.site_editing.ground_points import ground_plane
+from connectors.console.site_editing.still import still
+from connectors.console.store.accounts import User
+from pipeline.core.errors import ConfigError, DataError, ReidError
+
+MAX_TEXT = 250_000
+"""Characters of a file of edits; a site of 200 cameras has 40,000."""
+
+MAX_POINTS = 200
+"""Points of one ground plane."""
+
+MAX_ALERTS_SHOWN = 200
+"""Alerts of a trial in one answer, the newest."""
+
+UNLIMITED = "unlimited"
+"""What stands for an infinite number in an answer; in a file of edits it is ``.inf``."""
+
+Text = Annotated[str, Field(max_length=MAX_TEXT)]
+Number = Annotated[int, Path(ge=1, le=2**62)]
+Pair = Annotated[tuple[Annotated[float, Field(ge=-1e6, le=1e6)], ...], Field(min_length=2, max_length=2)]
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """A file of edits, YAML."""
+
+    rules: Text
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """A file of edits to save, why, and the number of the version that was edited."""
+
+    rules: Text
+    base: Annotated[int, Field(ge=0, le=2**62)]
+    reason: Annotated[str, Field(max_length=500)] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Points of a picture, pixels, and where each is on the ground, metres."""
+
+    pixels: Annotated[tuple[Pair, ...], Field(max_length=MAX_POINTS)]
+    metres: Annotated[tuple[Pair, ...], Field(max_length=MAX_POINTS)]
+
+
+class RuleRoutes:
+    """Routes of the site's rules. They need an administrator who sees all cameras.
+
+    Args:
+        state: State of the page.
+    """
+
+    def __init__(self, state: AppState) -> None:
+        self._state = state
+        self._tools = RuleTools(state.settings.output_dir)
+
+    def router(self) -> APIRouter:
+        """Return the routes."""
+        router = APIRouter(prefix="/api/rules", tags=["rules"])
+        add = router.add_api_route
+        add("", self.rules, methods=["GET"], summary="Get zones, lines and rules as they are edited, and every version")
+        add("", self.save, methods=["PUT"], summary="Save zones, lines and rules; the run follows them")
+        add(
+            "/check",
+            self.check,
+            methods=["POST"],
+            summary="Check zones, lines and rules as a run does, and show what changes",
+        )
+        add("/try", self.trial, methods=["POST"], summary="Tell which alerts they would have raised over this run")
+        add("/ground", self.ground, methods=["POST"], summary="Get the ground plane of a camera from points")
+        picture = "Get a picture of a camera's recording, to draw on"
+        add("/picture", self.picture, methods=["GET"], summary=picture, response_class=Response)
+        add("/{number}", self.version, methods=["GET"], summary="Get a version, and what it changed")
+        add("/{number}/restore", self.restore, methods=["POST"], summary="Save an earlier version once more")
+        return router
+
+    def rules(self, user: Administrator) -> dict[str, Any]:
+        """The rules as they are edited, each rule that there is, and the versions, newest first."""
+        self._check_sees_all(user)
+        store = self._state.rules()
+        versions = store.versions()
+        text = store.text()
+        return {
+            **self._checked(text),
+            "number": versions[0].number if versions else 0,
+            "versions": [{key: value for key, value in asdict(each).items() if key != "text"} for each in versions],
+            "path": str(store.path),
+            "state": self._state_of(text),
+        }
+
+    def check(self, user: Administrator, edits: Edits) -> dict[str, Any]:
+        """The edits as a run reads them, and their difference from what holds; 422 with the key that is wrong."""
+        self._check_sees_all(user)
+        checked = self._checked(edits.rules)
+        before = self._checked(self._state.rules().text())["text"]
+        return {**checked, "diff": _diff(before, checked["text"])}
+
+    def save(self, user: Administrator, new: NewVersion) -> dict[str, Any]:
+        """Save edits as a new version; 409 if somebody else saved one meanwhile."""
+        self._check_sees_all(user)
+        return self._saved(user, new.rules, new.reason, new.base)
+
+    def restore(
+        self, user: Administrator, number: Number, base: Annotated[int, Query(ge=0, le=2**62)]
+    ) -> dict[str, Any]:
+        """Save an earlier version as the newest."""
+        self._check_sees_all(user)
+        return self._saved(user, self._version(number), f"version {number} again", base)
+
+    def version(self, user: Administrator, number: Number) -> dict[str, Any]:
+        """A version, and its difference from the one before."""
+        self._check_sees_all(user)
+        text = self._version(number)
+        before = [each.text for each in self._state.rules().versions() if each.number < number][:1]
+        return {"text": text, "diff": _diff(before[0] if before else text, text)}
+
+    def trial(self, user: Administrator, edits: Edits) -> dict[str, Any]:
+        """Alerts by rule that edits would have raised over the run, those of what holds now, and the newest of them."""
+        self._check_sees_all(user)
+        checked = self._checked(edits.rules)["text"]
+        try:
+            found = self._tools.replay(checked)
+            now = self._tools.replay(self._checked(self._state.rules().text())["text"])
+        except ConfigError as error:
+            raise HTTPException(409, str(error)) from error
+        self._state.notes.audit(user.name, "rules tried", f"{len(found)} alerts")
+        keys = ("rule", "message", "camera_id", "place", "person_id", "started_at", "raised_at", "severity")
+        return {
+            "num": Counter(alert["rule"] for alert in found),
+            "num_now": Counter(alert["rule"] for alert in now),
+            "alerts": [{key: alert.get(key) for key in keys} for alert in found[::-1][:MAX_ALERTS_SHOWN]],
+        }
+
+    def ground(self, user: Administrator, points: Points) -> dict[str, Any]:
+        """The homography from pixels to metres, and the error of each point."""
+        self._check_sees_all(user)
+        try:
+            return asdict(ground_plane(points.pixels, points.metres))
+        except DataError as error:
+            raise HTTPException(422, str(error)) from error
+
+    def picture(self, user: Administrator, camera: Annotated[str, Query(max_length=200)]) -> Response:
+        """The first picture of a camera's recording, a JPEG."""
+        self._check_sees_all(user)
+        try:
+            jpeg = still(self._state.settings.output_dir / "config.yaml", camera)
+        except ReidError as error:
+            raise HTTPException(404, str(error)) from error
+        self._state.notes.audit_look(user.name, "a picture of camera", camera)
+        return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "private, max-age=60"})
+
+    def _saved(self, user: User, text: str, reason: str, base: int) -> dict[str, Any]:
+        checked, store = self._checked(text), self._state.rules()
+        try:
+            before = self._checked(store.text())["text"]
+            number = store.save(checked["text"], before, by=user.name, reason=reason, base=base)
+        except DataError as error:
+            raise HTTPException(409, str(error)) from error
+        self._state.notes.audit(user.name, "rules saved", f"version {number}{': ' if reason else ''}{reason}")
+        return {"number": number, "text": checked["text"], "state": self._state_of(checked["text"])}
+
+    def _checked(self, text: str) -> dict[str, Any]:
+        try:
+            found = self._tools.check(text)
+        except DataError as error:
+            raise HTTPException(404, str(error)) from error
+        except ConfigError as error:
+            raise HTTPException(422, str(error)) from error
+        return {**found, "edits": _finite(found["edits"]), "templates": _finite(found["templates"])}
+
+    def _version(self, number: int) -> str:
+        for version in self._state.rules().versions():
+            if version.number == number:
+                return version.text
+        raise HTTPException(404, "there is no such version")
+
+    def _state_of(self, text: str) -> dict[str, str]:
+        """Return whether the run follows a text: applied, waiting, refused (with the reason), or next_start."""
+        if not text:
+            return {"name": "applied", "reason": ""}
+        if not self._state.is_live:
+            return {"name": "next_start", "reason": ""}
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        told = [each for each in self._state.ledger_view.audit() if each.by == "configuration"]
+        newest = next((each for each in reversed(told) if each.action in ("rules applied", "rules refused")), None)
+        if newest is not None and newest.action == "rules applied" and newest.subject == digest:
+            return {"name": "applied", "reason": ""}
+        if newest is not None and newest.action == "rules refused":
+            return {"name": "refused", "reason": newest.subject}
+        return {"name": "waiting", "reason": ""}
+
+    def _check_sees_all(self, user: User) -> None:
+        if user.cameras is not None:
+            raise HTTPException(403, "rules are of all cameras, and you may not see all of them")
+
+
+def _finite(value: Any) -> Any:
+    """Return values with ``UNLIMITED`` for infinite numbers, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_finite(each) for each in value]
+    return UNLIMITED if value == math.inf else value
+
+
+def _diff(before: str, after: str) -> list[str]:
+    return list(difflib.unified_diff(before.splitlines(), after.splitlines(), "before", "after", lineterm="", n=2))

@@ -1,0 +1,223 @@
+// The site: zones and lines are drawn on the picture, rules are chosen, tried on what happened, and saved with a history.
+
+import { get, send } from "./api.js";
+import { addButtons, dialog, h, put, toast } from "./dom.js";
+import { Drawing } from "./drawing.js";
+import { eventTime, wallClock } from "./format.js";
+import { groundCard } from "./ground.js";
+import { rulesCard } from "./rules_form.js";
+import { shapeRow } from "./shape_form.js";
+import { add, drawn, write } from "./shapes.js";
+import { still } from "./still.js";
+
+const UNLIMITED = /"unlimited"/g;
+const APPLY_MS = 15000;
+const STATES = {
+  applied: ["good", "The run follows these rules."],
+  waiting: ["warn", "The run has not taken these rules yet."],
+  refused: ["bad", "The run keeps its rules: "],
+  next_start: ["", "This run has ended. The next start follows these rules."],
+};
+
+let draft = null; // what is not saved yet; it outlives a look at another page
+
+export async function page(root, context) {
+  const { cameras, is_live: isLive } = context.site;
+  let saved = await get("rules");
+  const isStale = draft && draft.number !== saved.number;
+  if (!draft || isStale) draft = fresh(saved);
+  let camera = cameras[0];
+  let size = [360, 640];
+  const status = h("p", { "aria-live": "polite" });
+  const bar = h("div", { className: "bar" });
+  const list = h("div", { className: "stack" });
+  const rules = h("div", { className: "stack" });
+  const result = h("div", { className: "stack", "aria-live": "polite" });
+  const past = h("div", { className: "stack" });
+  const note = h("p", { className: "soft small" });
+  const drawing = new Drawing((shape) => { write(draft.edits.site, shape, size); changed(); });
+  const ground = groundCard(drawing, () => camera, () => size, draft, changed);
+  const choice = h("select", { onchange: () => choose(choice.value) }, cameras.map((each) => h("option", { value: each }, each)));
+  put(root,
+    h("div", { className: "head" }, h("div", { className: "grow" }, h("h1", {}, "Site"), status), bar),
+    h("div", { className: "stack" }, result,
+      h("div", { className: "two" },
+        h("section", { className: "card drawing" }, h("div", { className: "bar" }, h("label", {}, "Camera", choice),
+          h("button", { "data-key": "new zone", onclick: () => begin("zones") }, "New zone"),
+          h("button", { "data-key": "new line", onclick: () => begin("lines") }, "New line")), drawing.canvas, note),
+        h("section", { className: "card" }, h("h2", {}, "Zones and lines"), list)),
+      h("section", { className: "card" }, h("h2", {}, "Rules"), rules),
+      ground.element,
+      h("section", { className: "card" }, h("h2", {}, "As text"), asText()),
+      h("section", { className: "card" }, h("h2", {}, "Versions"), past)));
+
+  function fresh(found) {
+    return { edits: structuredClone(found.edits), number: found.number, isChanged: false };
+  }
+
+  function text() {
+    return JSON.stringify(draft.edits).replace(UNLIMITED, ".inf");
+  }
+
+  function changed() {
+    draft.isChanged = true;
+    drawBar();
+    drawList();
+  }
+
+  function tell(words) {
+    put(note, words);
+  }
+
+  async function choose(name) {
+    camera = name;
+    drawing.pending = null;
+    const found = await still(camera, isLive);
+    size = found?.frame_hw ?? size;
+    drawing.show(found?.picture ?? null);
+    tell(found ? "Drag a corner to move it, or the middle of an edge to add one. The arrow keys move a selected zone." : "There is no picture of this camera now. Corners can be written as numbers.");
+    ground.show();
+    drawList();
+  }
+
+  function begin(kind) {
+    const isZone = kind === "zones";
+    tell(isZone ? "Select the corners of the zone on the ground, one after the other; the first one, or Enter, ends it. Escape gives up."
+      : "Select where the line begins and where it ends. Left and right are seen from its white point to its red one.");
+    drawing.begin(isZone ? 3 : 2, isZone ? Infinity : 2, (points) => {
+      const name = add(draft.edits.site, kind, camera, points);
+      changed();
+      drawing.selected = drawing.shapes.find((shape) => shape.name === name) ?? null;
+      drawing.draw();
+      tell("Name it, and save.");
+      list.querySelector(`[data-shape="${CSS.escape(name)}"] input`)?.select();
+    });
+  }
+
+  function drawList() {
+    const selected = drawing.selected?.name;
+    drawing.shapes = drawn(draft.edits.site, camera, size);
+    drawing.selected = drawing.shapes.find((shape) => shape.name === selected) ?? null;
+    drawing.draw();
+    const others = [...Object.values(draft.edits.site.zones ?? {}), ...Object.values(draft.edits.site.lines ?? {})].length - drawing.shapes.length;
+    put(list, drawing.shapes.map((shape) => shapeRow(shape, draft.edits, size, changed)),
+      drawing.shapes.length ? null : h("p", { className: "soft" }, `Camera ${camera} has no zone and no line. Draw one on the picture.`),
+      others ? h("p", { className: "soft small" }, `${others} more of other cameras, or in metres on the ground.`) : null);
+  }
+
+  function drawBar() {
+    const [kind, words] = STATES[saved.state.name];
+    put(status, draft.isChanged ? h("span", { className: "tag warn" }, "not saved") : h("span", { className: `tag ${kind}` }, saved.number ? `version ${saved.number}` : "as configured"),
+      " ", draft.isChanged ? "Nothing holds before you save." : words + saved.state.reason);
+    put(bar, h("button", { "data-key": "try", onclick: tryOut }, "Try on this run"),
+      h("button", { "data-key": "discard", disabled: !draft.isChanged, onclick: () => load(saved) }, "Discard"),
+      h("button", { className: "main", "data-key": "save", disabled: !draft.isChanged, onclick: save }, "Save…"));
+  }
+
+  function load(found) {
+    saved = found;
+    Object.assign(draft, fresh(found));
+    put(result);
+    drawBar();
+    drawList();
+    drawRules();
+    drawPast();
+  }
+
+  function drawRules() {
+    put(rules, rulesCard(draft.edits, saved.templates, () => { changed(); drawRules(); }));
+  }
+
+  function asText() {
+    const field = h("textarea", { rows: 14, spellcheck: false, "aria-label": "Zones, lines and rules as YAML", className: "code" });
+    const open = h("details", { ontoggle: async () => { if (open.open) field.value = (await checked(text()))?.text ?? field.value; } },
+      h("summary", {}, "Everything above as YAML, the content of ", h("code", {}, saved.path)), field,
+      h("div", { className: "bar" }, h("button", { onclick: async () => {
+        const found = await checked(field.value);
+        if (!found) return;
+        draft.edits = found.edits;
+        changed();
+        drawRules();
+        toast("Taken. Save to make it hold.");
+      } }, "Use this text")));
+    return open;
+  }
+
+  async function checked(written) {
+    try {
+      return await send("rules/check", { rules: written });
+    } catch (error) {
+      toast(error.message, { bad: true });
+      return null;
+    }
+  }
+
+  async function save() {
+    const found = await checked(text());
+    if (!found) return;
+    const reason = h("input", { maxLength: 500, "aria-label": "Reason", placeholder: "why, for the history" });
+    const box = dialog("Save?", h("p", {}, isLive ? "Alerts follow at once. Counts and films follow from the next start of the run, and so does who is who where the ground changes." : "The next start of the run follows this."), difference(found.diff), reason);
+    addButtons(box, h("button", { className: "main", onclick: () => { box.close(); follow(send("rules", { rules: text(), base: draft.number, reason: reason.value }, "PUT"), saved.number); } }, "Save"));
+  }
+
+  // Takes what was saved, waits until the run follows it, and offers to go back.
+  async function follow(saving, before) {
+    try {
+      const { number } = await saving;
+      const until = Date.now() + APPLY_MS;
+      let found = await get("rules");
+      while (found.state.name === "waiting" && Date.now() < until) {
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        found = await get("rules");
+      }
+      load(found);
+      const [kind, words] = STATES[found.state.name];
+      toast(`Version ${number}. ${words}${found.state.reason}`, { bad: kind === "bad", action: { name: "Undo", run: () => restore(before || 1) } });
+    } catch (error) {
+      toast(error.message, { bad: true });
+    }
+  }
+
+  function restore(number) {
+    return follow(send(`rules/${number}/restore?base=${saved.number}`, {}), saved.number);
+  }
+
+  async function tryOut() {
+    put(result, h("p", { className: "note" }, "Trying the rules on the whole run…"));
+    try {
+      const { num, num_now: now, alerts } = await send("rules/try", { rules: text() });
+      const names = [...new Set([...Object.keys(num), ...Object.keys(now)])].sort();
+      put(result, h("section", { className: "card", "data-trial": names.length }, h("h2", {}, "On this run they would have raised"),
+        names.length ? h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, "rule"), h("th", { className: "r" }, "as saved"), h("th", { className: "r" }, "as drawn"))),
+          h("tbody", {}, names.map((name) => h("tr", {}, h("td", {}, name), h("td", { className: "r" }, String(now[name] ?? 0)), h("td", { className: "r" }, String(num[name] ?? 0)))))) : h("p", {}, "No alert, now as before."),
+        h("ul", { className: "gates" }, alerts.slice(0, 30).map((alert) => h("li", {}, `${eventTime(alert.raised_at)} ${alert.camera_id}: ${alert.message}`))),
+        h("button", { onclick: () => put(result) }, "Close")));
+    } catch (error) {
+      put(result, h("p", { className: "note" }, `They could not be tried: ${error.message}`));
+    }
+  }
+
+  function drawPast() {
+    put(past, saved.versions.length ? h("div", { className: "scroll" }, h("table", {},
+      h("thead", {}, h("tr", {}, ["version", "when", "by", "why", ""].map((title) => h("th", {}, title)))),
+      h("tbody", {}, saved.versions.slice(0, 50).map((each) => h("tr", {}, h("td", { className: "num" }, each.number), h("td", { className: "num" }, wallClock(each.at)), h("td", {}, each.by), h("td", {}, each.reason),
+        h("td", {}, h("button", { className: "plain", "data-key": `version ${each.number}`, onclick: () => look(each) }, "Look"))))))) : h("p", { className: "soft" }, "Nothing was edited yet."));
+  }
+
+  async function look({ number, by, at }) {
+    const { diff } = await get(`rules/${number}`);
+    const box = dialog(`Version ${number}`, h("p", { className: "soft" }, `${by}, ${wallClock(at)}. It changed:`), difference(diff));
+    addButtons(box, number === saved.number ? null : h("button", { className: "main", onclick: () => { box.close(); restore(number); } }, "Go back to this version"));
+  }
+
+  drawBar();
+  drawRules();
+  drawPast();
+  if (isStale) toast("Somebody else has saved a newer version; your edits were dropped.", { bad: true });
+  await choose(camera);
+}
+
+function difference(lines) {
+  if (!lines.length) return h("p", { className: "soft" }, "Nothing.");
+  return h("pre", { className: "diff", tabIndex: 0, "aria-label": "What changes" }, lines.slice(2).map((line) => h("span", { className: line.startsWith("+") ? "good" : line.startsWith("-") ? "bad" : "soft" }, `${line}\n`)));
+}

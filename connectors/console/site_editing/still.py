@@ -1,0 +1,44 @@
+"""A picture of a camera to draw on: of a recording, the first; live cameras send theirs to the page."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from connectors.console.camera.best_pictures import encoded
+from pipeline.config.plugins import build_source
+from pipeline.core.camera_uri import parse_camera
+from pipeline.core.errors import ConfigError
+
+QUALITY = 85
+"""JPEG quality, in [1, 100]."""
+
+
+def still(config: Path, camera_id: str) -> bytes:
+    """Return the first picture of a camera's recording, a JPEG of its whole size.
+
+    Args:
+        config: What the run wrote of its configuration.
+        camera_id: The camera.
+
+    Raises:
+        ConfigError: If there is no such camera, or it is no recording.
+        SourceLostError: If the recording cannot be read.
+    """
+    try:
+        run: Any = yaml.safe_load(config.read_text(encoding="utf-8"))
+        camera = run["site"]["cameras"][camera_id]
+        sources, allow = run["source"], run.get("allow_plugins") or ()
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise ConfigError(f"camera {camera_id}: expected one of this run, got another; load the page again") from error
+    if not parse_camera(camera).is_recording:
+        raise ConfigError(
+            f"camera {camera_id}: is live and sends no picture now; draw when it does, or write the corners"
+        )
+    source = build_source(camera_id, camera, sources, allow=allow)()
+    with closing(source):
+        frame = next(iter(source.frames()), None)
+    if frame is None:
+        raise ConfigError(f"camera {camera_id}: expected a picture, got an empty recording")
+    return encoded(frame.image, QUALITY)

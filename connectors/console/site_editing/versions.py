@@ -1,0 +1,120 @@
+"""The edits of a site's zones, lines and rules: the file that the run reads, and every version of it."""
+
+import os
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from connectors.private_database import Database
+from pipeline.core.errors import ConnectorError, DataError
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS versions (
+    number INTEGER PRIMARY KEY, at REAL NOT NULL, by TEXT NOT NULL, reason TEXT NOT NULL, text TEXT NOT NULL
+);
+"""
+
+EDITS = "edits.yaml"
+"""File of edits in a run's output folder, unless its configuration names another; ``pipeline.config.rule_edits``."""
+
+MAX_VERSIONS = 1000
+"""Versions kept, the newest. More take more of the disk, at most 1 MB each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of the edits.
+
+    Attributes:
+        number: 1, 2, 3 …
+        at: Unix seconds by the wall clock.
+        by: Who saved it.
+        reason: Why, in words.
+        text: YAML.
+    """
+
+    number: int
+    at: float
+    by: str
+    reason: str
+    text: str
+
+
+class RuleStore:
+    """The file of edits, and beside it a private file with its history.
+
+    Args:
+        path: The file of edits; it need not be there.
+
+    Raises:
+        ConnectorError: If the history cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._database = Database(path.with_suffix(".history.sqlite"), TABLES)
+        self._saving = threading.Lock()
+
+    def text(self) -> str:
+        """Return the edits; empty if there are none.
+
+        Raises:
+            ConnectorError: If the file cannot be read.
+        """
+        try:
+            return self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConnectorError(f"{self.path}: cannot be read: {error}; check it") from error
+
+    def newest(self) -> int:
+        """Return the number of the newest version; 0 without one."""
+        return int(self._database.rows("SELECT coalesce(max(number), 0) FROM versions")[0][0])
+
+    def versions(self) -> list[Version]:
+        """Return all versions, the newest first."""
+        rows = self._database.rows("SELECT number, at, by, reason, text FROM versions ORDER BY number DESC")
+        return [Version(*row) for row in rows]
+
+    def save(self, text: str, before: str, *, by: str, reason: str, base: int) -> int:
+        """Write a new version and return its number; the run follows it as soon as it is there.
+
+        Args:
+            text: YAML.
+            before: What holds now; becomes the first version, if there is none.
+            by: Who saves it.
+            reason: Why, in words.
+            base: Number of the version that was edited.
+
+        Raises:
+            DataError: If somebody else has saved another version since.
+            ConnectorError: If a file cannot be written.
+        """
+        with self._saving:
+            if self.newest() != base:
+                raise DataError(f"somebody else has saved version {self.newest()} meanwhile; load it, and edit again")
+            add = "INSERT INTO versions (at, by, reason, text) VALUES (?, ?, ?, ?)"
+            if not base:
+                self._database.change(add, time.time(), "the configuration", "before the first edit", before)
+            self._database.change(add, time.time(), by, reason, text)
+            self._database.change("DELETE FROM versions WHERE number <= ?", self.newest() - MAX_VERSIONS)
+            self._write(text)
+            return self.newest()
+
+    def _write(self, text: str) -> None:
+        """Replace the file; a reader never sees half of it."""
+        unfinished = self.path.with_name(f".{self.path.name}")
+        try:
+            with os.fdopen(
+                os.open(unfinished, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+            ) as file:
+                file.write(text)
+            unfinished.replace(self.path)
+        except OSError as error:
+            raise ConnectorError(f"{self.path}: cannot be written: {error}; check permissions") from error
+
+    def close(self) -> None:
+        """Close the history."""
+        self._database.close()

@@ -1,0 +1,144 @@
+"""What a camera command comes to: the same decisions for a run that goes on and for one that will be continued."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from math import inf
+from pathlib import Path
+
+from pipeline.cli.cameras.checks import check_source
+from pipeline.config.cameras import PlannedCameras, any_is_live, plan_cameras, with_cameras
+from pipeline.config.composition import load_written, masked, resolved
+from pipeline.config.plan import check_values
+from pipeline.config.schema import PipelineConfig
+from pipeline.core.camera_uri import parse_camera
+from pipeline.core.errors import ConfigError
+from pipeline.core.plugin_contract import made
+from pipeline.ledger.cameras.book import CameraBook
+from pipeline.ledger.cameras.command import CameraCommand, CameraCommandKind, ChangedCameras
+
+
+def with_added(config: PipelineConfig, changed: ChangedCameras) -> PipelineConfig:
+    """Return the configuration of a run that is continued, with the cameras that were added to it.
+
+    An entry that the configuration has itself is the newer one.
+
+    Raises:
+        ConfigError: If an address needs an environment variable that is not set.
+    """
+    added = {
+        camera_id: resolved(entry, f"site.cameras.{camera_id}")
+        for camera_id, entry in changed.added.items()
+        if camera_id not in config.site.cameras
+    }
+    return with_cameras(config, {**config.site.cameras, **added}) if added else config
+
+
+def plan_addition(
+    config: PipelineConfig, command: CameraCommand, *, taken: Collection[str], has_live: bool
+) -> tuple[PipelineConfig, PlannedCameras]:
+    """Return the configuration with one more camera, and what that camera is made of; nothing is changed.
+
+    The checks are those that a run makes of its cameras at its start, and the camera is opened.
+
+    Args:
+        config: Of the run.
+        command: The command.
+        taken: Cameras that are part of the run.
+        has_live: The run has a live camera, so that it waits for no recording.
+
+    Raises:
+        ConfigError: If the camera cannot be added; one line that says why.
+    """
+    name = command.camera_id
+    if name in taken:
+        raise ConfigError(
+            f"cameras add: expected a name that is free, got {name}, which is part of the run; remove that camera "
+            "first, or choose another name"
+        )
+    if (first := name.partition(".")[0]) in taken and first != name:
+        raise ConfigError(
+            f"cameras add: expected NAME=ADDRESS, got a key of the camera {first}; remove that, and add it again with "
+            f"a block: {first}='{{uri: …, {name.partition('.')[2]}: …}}'"
+        )
+    if command.entry is None and name not in config.site.cameras:
+        raise ConfigError(
+            f"cameras add: expected {name}=ADDRESS, got a name that the run does not know; add the address"
+        )
+    _check_time("add", command, has_live=has_live)
+    entry = config.site.cameras[name] if command.entry is None else resolved(command.entry, f"site.cameras.{name}")
+    larger = with_cameras(config, {**config.site.cameras, name: entry})
+    check_values(larger)
+    planned = plan_cameras(with_cameras(config, {name: entry}))
+    make_source = planned.make_sources[name]
+    source = made(f"site.cameras.{name}", make_source)
+    source.close()
+    if source.live and not has_live:
+        raise ConfigError(
+            f"cameras add: expected a recording, got the live camera {name}: a run that began with recordings alone "
+            "waits for each of its cameras, and so for a live one for ever; start another run for it"
+        )
+    try:
+        check_source(make_source, f"site.cameras.{name}", None)
+    except ConfigError as error:
+        if not source.live:
+            raise
+        if not command.force:
+            raise ConfigError(f"{error}; --force adds it all the same, and opens it again and again") from error
+    intake = replace(planned.intakes[name], from_at=-inf if command.event_at is None else command.event_at)
+    return larger, replace(planned, intakes={name: intake})
+
+
+def check_removal(command: CameraCommand, *, taken: Collection[str], has_live: bool) -> None:
+    """Raise ``ConfigError`` if a camera cannot be removed; arguments as of ``plan_addition``."""
+    if command.camera_id not in taken:
+        raise ConfigError(
+            f"cameras remove: expected one of {', '.join(sorted(taken))}, got {command.camera_id}; correct it"
+        )
+    _check_time("remove", command, has_live=has_live)
+    if len(taken) == 1 and command.event_at is None:
+        raise ConfigError(
+            f"cameras remove: expected another camera to stay, got {command.camera_id}, the last one; add another "
+            "first, or stop the run"
+        )
+
+
+def check_at_rest(folder: Path, command: CameraCommand) -> str:
+    """Return what a command comes to in the run that continues one that has ended; see ``CheckAtRest``."""
+    changed = CameraBook(folder).changed()
+    config = with_added(load_written(folder / "config.yaml"), changed)
+    config = replace(config, output_dir=str(folder))
+    taken = [camera_id for camera_id in config.site.cameras if camera_id not in changed.removed]
+    has_live = any_is_live(plan_cameras(config).make_sources)
+    if command.kind is CameraCommandKind.ADD:
+        larger, _ = plan_addition(config, command, taken=taken, has_live=has_live)
+        return f"{added(larger, command)} when the run is continued (resume=true)"
+    check_removal(command, taken=taken, has_live=has_live)
+    return f"{removed(command)} when the run is continued (resume=true)"
+
+
+def added(config: PipelineConfig, command: CameraCommand) -> str:
+    """Return in words which camera is added; no secrets."""
+    address = masked(parse_camera(config.site.cameras[command.camera_id]).uri)
+    return f"camera {command.camera_id} is added{_from('from', command)}: {address}"
+
+
+def removed(command: CameraCommand) -> str:
+    """Return in words which camera is removed."""
+    return f"camera {command.camera_id} is removed{_from('at', command)}"
+
+
+def _check_time(what: str, command: CameraCommand, *, has_live: bool) -> None:
+    """Raise ``ConfigError`` unless recordings are given a time, and live cameras none."""
+    if has_live and command.event_at is not None:
+        raise ConfigError(
+            f"cameras {what}: expected no --at, got {command.event_at:g}: live cameras do so at once; leave it out"
+        )
+    if not has_live and command.event_at is None:
+        raise ConfigError(
+            f"cameras {what}: expected --at SECONDS, the time in the recordings, got none: a run of recordings must "
+            "have the same result whenever the command comes"
+        )
+
+
+def _from(word: str, command: CameraCommand) -> str:
+    return "" if command.event_at is None else f" {word} {command.event_at:g} s"

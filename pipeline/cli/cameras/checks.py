@@ -1,0 +1,72 @@
+"""Checks the cameras of a run before it reads them: at its start, and of one that is added later."""
+
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from pipeline.config.schema import PipelineConfig
+from pipeline.core import Source
+from pipeline.core.camera_uri import parse_camera
+from pipeline.core.errors import ConfigError, SourceLostError, blaming
+from pipeline.core.plugin_contract import made
+from pipeline.runtime.plan import Plan
+
+logger = logging.getLogger(__name__)
+
+
+def check_pictures(config: PipelineConfig, plan: Plan, camera_ids: Iterable[str]) -> None:
+    """Raise ``ConfigError`` if a zone or a line lies outside the pictures of one of these cameras."""
+    alert = plan.make_alert()
+    for camera_id in camera_ids:
+        if (frame_hw := _picture_hw(config.site.cameras[camera_id], plan.make_sources[camera_id]())) is not None:
+            alert.check_picture(camera_id, frame_hw)
+
+
+def _picture_hw(camera: object, source: Source) -> tuple[int, int] | None:
+    """Return height and width of the first picture of a file or a folder of images; None of other cameras."""
+    found = parse_camera(camera)
+    if not found.is_recording or found.options.get("follow"):
+        return None
+    try:
+        with blaming(f"site.cameras.{source.camera_id}", source):
+            frame = next(iter(source.frames()), None)
+    except SourceLostError:
+        return None  # the run reads it again, and reports what is wrong
+    finally:
+        source.close()
+    return None if frame is None else (frame.image.shape[0], frame.image.shape[1])
+
+
+def check_cameras(config: PipelineConfig, plan: Plan, pool: ThreadPoolExecutor) -> None:
+    """Raise if a recording cannot be opened, or no live camera can; one that is down does not stop the others."""
+    away = []
+    asked = {
+        name: pool.submit(check_source, make_source, f"site.cameras.{name}", config.site.footage)
+        for name, make_source in plan.make_sources.items()
+    }
+    for name, make_source in plan.make_sources.items():
+        try:
+            asked[name].result()
+        except ConfigError as error:
+            source = make_source()
+            source.close()
+            if not source.live:
+                raise
+            away.append(error)
+    if away and len(away) == len(plan.make_sources) and not plan.resume:
+        raise away[0]
+    for reason in away:
+        logger.warning("%s; it is opened again and again", reason)
+
+
+def check_source(make_source: Callable[[], Source], key: str, footage: str | None) -> None:
+    """Raise ``ConfigError`` under this key if a source cannot be opened; add where its footage can be had."""
+    source = made(key, make_source)
+    try:
+        with blaming(key, source):
+            source.check()
+    except ConfigError as error:
+        text = str(error).replace(f"site.cameras.{source.camera_id}:", f"{key}:", 1)
+        raise ConfigError(text if footage is None else f"{text}; {' '.join(footage.split())}") from error
+    finally:
+        source.close()

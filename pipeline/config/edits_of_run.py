@@ -1,0 +1,52 @@
+"""The rules of a run that is or was, as a file of edits."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.config.rule_edits import EXPECTED, TOP, engine_of, parse_edits, whole_edits
+from pipeline.core.errors import ConfigError
+
+
+def checked_edits(folder: Path, rules: Path | None) -> dict[str, Any]:
+    """Return the rules of a run, with those of a file, as a file of edits that leaves nothing out.
+
+    Raises:
+        ConfigError: If a run with such rules would not start.
+    """
+    run = run_of(folder / "config.yaml")
+    name = str(rules or folder / "config.yaml")
+    edits = whole_edits(run, {} if rules is None else parse_edits(read_rules(rules), name), name)
+    engine_of(run, edits, name)
+    return edits
+
+
+def run_of(config: Path) -> dict[str, Any]:
+    """Return what a run wrote of its configuration.
+
+    Raises:
+        ConfigError: If it cannot be read.
+    """
+    try:
+        run = yaml.safe_load(read_rules(config))
+    except yaml.YAMLError as error:
+        raise ConfigError(
+            f"{config}: expected the configuration of a run, got no YAML; see its output folder"
+        ) from error
+    if not isinstance(run, dict) or not all(isinstance(run.get(key), dict) for key in TOP):
+        raise ConfigError(f"{config}: expected the configuration of a run, got other keys; see its output folder")
+    return run
+
+
+def read_rules(path: Path) -> str:
+    """Return the text of a file of rules, or of a configuration; raises ``ConfigError``."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: {EXPECTED}, got no such file; correct the path") from error
+    except OSError as error:
+        got = f"a file that cannot be read ({error.strerror or error})"
+        raise ConfigError(f"{path}: {EXPECTED}, got {got}; check its rights") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: {EXPECTED}, got no YAML; correct it") from error

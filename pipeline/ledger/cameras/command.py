@@ -1,0 +1,112 @@
+"""Camera commands: a camera is added to a run, or removed from it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from math import isfinite
+
+from pipeline.core.errors import ConfigError
+
+
+class CameraCommandKind(StrEnum):
+    """What a camera command does."""
+
+    ADD = "add"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class CameraCommand:
+    """What somebody wants changed about the cameras of a run.
+
+    Attributes:
+        kind: ADD or REMOVE.
+        camera_id: The camera.
+        by: The name of whoever gives it.
+        at: Unix seconds by the wall clock: when it was given.
+        entry: ADD only: the camera as an entry of ``site.cameras``, a URI or a block. None: as the configuration of
+            the run has it; for one that was removed.
+        event_at: Seconds of event time from which, or until which, the camera counts. None: at once.
+        reason: Why, in words.
+        force: ADD only: although the camera cannot be opened now.
+    """
+
+    kind: CameraCommandKind
+    camera_id: str
+    by: str
+    at: float
+    entry: object = None
+    event_at: float | None = None
+    reason: str = ""
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SubmittedCameraCommand:
+    """A command and its outcome.
+
+    Attributes:
+        number: 1, 2, 3 … in the order of submission.
+        command: The command.
+        state: ``pending``, ``done`` or ``refused``.
+        outcome: What was done, or why it was refused.
+    """
+
+    number: int
+    command: CameraCommand
+    state: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedCameras:
+    """What the commands of a run come to.
+
+    Attributes:
+        added: Entries of ``site.cameras`` of every camera that was added with one, also if it was removed since.
+        removed: Cameras that take no part any more.
+        from_at: By camera: seconds of event time before which it does not count.
+        until_at: By camera: seconds of event time from which it counts no more.
+    """
+
+    added: Mapping[str, object] = field(default_factory=dict)
+    removed: frozenset[str] = frozenset()
+    from_at: Mapping[str, float] = field(default_factory=dict)
+    until_at: Mapping[str, float] = field(default_factory=dict)
+
+
+def changed_cameras(done: Iterable[CameraCommand]) -> ChangedCameras:
+    """Return what commands come to that were carried out in this order.
+
+    A camera that leaves at a time of event time stays part of the run: what it saw before then belongs to the result.
+    """
+    added: dict[str, object] = {}
+    removed: set[str] = set()
+    from_at: dict[str, float] = {}
+    until_at: dict[str, float] = {}
+    for command in done:
+        if command.kind is CameraCommandKind.REMOVE:
+            if command.event_at is None:
+                removed.add(command.camera_id)
+            else:
+                until_at[command.camera_id] = command.event_at
+            continue
+        removed.discard(command.camera_id)
+        if command.entry is not None:
+            added[command.camera_id] = command.entry
+        if command.event_at is not None:
+            from_at[command.camera_id] = command.event_at
+    return ChangedCameras(added, frozenset(removed), from_at, until_at)
+
+
+def check_camera_command(command: CameraCommand) -> None:
+    """Raise ``ConfigError`` unless a command is complete and consistent."""
+    key = f"cameras {command.kind}"
+    if not command.camera_id.strip():
+        raise ConfigError(f"{key}: expected the name of a camera, got none")
+    if not command.by.strip():
+        raise ConfigError(f"{key}: expected the name of the operator, got none; say by whom")
+    if command.kind is CameraCommandKind.REMOVE and command.entry is not None:
+        raise ConfigError(f"{key}: expected the name of a camera alone, got an address as well; leave it out")
+    if command.event_at is not None and not isfinite(command.event_at):
+        raise ConfigError(f"{key}: expected seconds of event time, got {command.event_at}; correct it")
