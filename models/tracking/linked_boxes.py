@@ -11,7 +11,7 @@ BUFFER_FRAME_RATE = 30
 """Frames a second that the library counts the lifetime of lost tracks in, whatever the camera's rate is."""
 
 
-class LibraryTracker(Protocol):
+class BoxLinker(Protocol):
     """What is used of a tracker of the library."""
 
     def update(self, detections: sv.Detections, *, timestamp: float) -> sv.Detections:
@@ -30,7 +30,7 @@ class LinkedBoxes:
         lost_s: Seconds without a box after which a track ends.
     """
 
-    def __init__(self, library: LibraryTracker, *, lost_s: float) -> None:
+    def __init__(self, library: BoxLinker, *, lost_s: float) -> None:
         self._library, self._lost_s = library, lost_s
         self._last_seen_at: dict[int, float] = {}
 
