@@ -127,8 +127,12 @@ def _given_password() -> str | None:
         return None
     try:
         return Path(path).read_text().strip() or None
-    except OSError as error:
-        raise ConfigError(f"{PASSWORD_FILE}: expected a file with a password, got {error.strerror}") from error
+    except PermissionError as error:
+        raise ConfigError(
+            f"{PASSWORD_FILE}: expected a file that user {os.getuid()} may read, got {path}; allow it (chmod, chown)"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{PASSWORD_FILE}: expected a text file with a password, got {path}: {error}") from error
 
 
 def _open_state(settings: Settings, accounts: Accounts, at_rest: AtRest | None) -> AppState:

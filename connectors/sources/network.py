@@ -41,6 +41,12 @@ ones no sooner.
 NO_HLS = {"format_whitelist": "mpjpeg,mjpeg,jpeg_pipe,mpegts,h264,hevc,flv,matroska,mov"}
 """Options of FFmpeg for ``https`` that is verified: the parts of HLS would be opened without verification."""
 
+PARTS, MJPEG = "mpjpeg", "mjpeg"
+"""Formats of FFmpeg: pictures in parts whose kind and length are stated, and JPEG pictures in whatever is sent.
+
+Cameras state wrong lengths, or ``image/jpg``.
+"""
+
 PORTS = {"rtsps": 322, "https": 443, "rtmps": 443}
 """Encrypted schemes, and their usual ports."""
 
@@ -127,6 +133,7 @@ class NetworkOpener:
         self._is_relayed = scheme == "srt"
         self._threads = threads
         self._transports = TRANSPORTS[transport] if scheme.startswith("rtsp") else ("",)
+        self._format: str | None = None
         self._port = PORTS.get(scheme)
         self._authorities = authorities(ca_file) if self._port is not None and verify else None
         self.is_unverified = self._port is not None and not verify
@@ -165,21 +172,28 @@ class NetworkOpener:
         yield from self._read(_packets, (open_timeout_s, read_timeout_s))
 
     def _read(self, read: Callable[[InputContainer], Iterator[Item]], timeout_s: tuple[float, float]) -> Iterator[Item]:
-        reason = None
+        reason, kind = None, ""
         try:
             with ExitStack() as opened:
-                yield from read(self._open(opened, timeout_s))
+                container = self._open(opened, timeout_s)
+                kind = container.format.name
+                yield from read(container)
         except (av.error.FFmpegError, OSError) as error:
             # The error itself holds the whole address, so it must not become the cause of the one below.
             is_silent = isinstance(error, av.error.ExitError)  # FFmpeg's word for a time-out
             reason = "nothing for too long" if is_silent else error.strerror or type(error).__name__
+            if kind == PARTS and isinstance(error, av.error.InvalidDataError):
+                self._format = MJPEG
         except IndexError:  # PyAV's, for a stream that began after it was opened
             reason = "other streams than at the beginning"
         except HardwareDecodingError as error:
             reason = f"no pictures with hwaccel={self._hwaccel} ({error}; set auto or none)"
         except ConfigError as error:
             reason = str(error)
-        if reason is not None:
+        if kind == PARTS and self._format == MJPEG:
+            logger.warning("%s: its parts cannot be read; JPEG pictures are looked for in what it sends", self.address)
+            yield from self._read(read, timeout_s)
+        elif reason is not None:
             raise ReadingEndedError(self._why_untrusted(timeout_s[0]) or reason)
 
     def _why_untrusted(self, timeout_s: float) -> str | None:
@@ -203,7 +217,9 @@ class NetworkOpener:
         for transport in self._transports:
             options = {**({"rtsp_transport": transport} if transport else {}), **self._options}
             try:
-                container = opened.enter_context(open_video(address, self._hwaccel, options=options, timeout=timeout_s))
+                container = opened.enter_context(
+                    open_video(address, self._hwaccel, options=options, timeout=timeout_s, format=self._format)
+                )
             except (av.error.FFmpegError, OSError):
                 if transport == self._transports[-1]:
                     raise

@@ -13,6 +13,7 @@ from pipeline.runtime.running_pipeline import RunningPipeline
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_report import MatchReport
 from pipeline.telemetry.match_status import MatchStatus
+from pipeline.telemetry.tasks import end
 
 STATUS_S = 2.0
 """Seconds that a process has to tell its status. A longer time lets a hung one delay the picture of all others."""
@@ -101,9 +102,7 @@ async def supervise(
             await asyncio.gather(*(_within(camera.settle(), drain_s) for camera in cameras))
         return {**pipeline.removed, **latest}, report
     finally:
-        for task in (stopping, watching, changing, *runs.values()):
-            task.cancel()
-        await asyncio.gather(stopping, watching, changing, *runs.values(), return_exceptions=True)
+        await end(stopping, watching, changing, *runs.values())
 
 
 def _start_new(

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from pipeline.telemetry.batch_status import BatchStatus
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.disk_status import DiskStatus
 from pipeline.telemetry.match_status import MatchStatus
+from pipeline.telemetry.tasks import end
 
 EVERY_S = 1.0
 """Seconds between two writes. The operator's page shows a status that is up to so old."""
@@ -65,9 +66,9 @@ async def in_background(work: Callable[[], Awaitable[None]] | None) -> AsyncIter
         yield
     finally:
         if task is not None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await end(task)
+            if not task.cancelled():
+                task.result()  # or what went wrong in it
 
 
 def last_status_at(folder: Path) -> float | None:

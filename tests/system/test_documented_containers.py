@@ -133,6 +133,15 @@ def goes_on(stranger: "Stranger", said: str) -> None:
     stranger.highest = highest
 
 
+def is_saved(stranger: "Stranger", _: str) -> None:
+    """Note the highest number: people who come after the backup are not in it."""
+    stranger.saved = stranger.highest
+
+
+def is_restored(stranger: "Stranger", _: str) -> None:
+    stranger.highest = stranger.saved
+
+
 def camera_is_lost(stranger: "Stranger", _: str) -> None:
     """See in the other terminal that an alert says so."""
     wait_for("camera_lost", stranger.terminals[-1].read, 120)
@@ -153,10 +162,10 @@ STEPS = (
     Step(f"{COMPOSE} down"),
     Step(f"{COMPOSE} up -d", then=goes_on),
     Step(f"{COMPOSE} stop job console"),
-    Step(f"{COMPOSE} run --rm -T --no-deps --entrypoint tar job -C /out -cz . > saved.tgz"),
+    Step(f"{COMPOSE} run --rm -T --no-deps --entrypoint tar job -C /out -cz . > saved.tgz", then=is_saved),
     Step(f"{COMPOSE} start job console", then=goes_on),
     Step(f"{COMPOSE} down -v"),
-    Step(f"{COMPOSE} run --rm -T --no-deps --entrypoint tar job -C /out -xz < saved.tgz"),
+    Step(f"{COMPOSE} run --rm -T --no-deps --entrypoint tar job -C /out -xz < saved.tgz", then=is_restored),
     Step(f"{COMPOSE} up -d", then=goes_on),
     Step(f"{COMPOSE} stop job"),
     Step(f"{COMPOSE} up -d --build", then=goes_on),
@@ -202,11 +211,13 @@ class Stranger:
         folder: Where the terminals keep what they show.
         terminals: Those that a command keeps busy.
         highest: The highest number of a person that the site has given so far.
+        saved: The same of the time of the backup.
     """
 
     folder: Path
     terminals: list[Terminal] = field(default_factory=list)
     highest: int = 0
+    saved: int = 0
 
     def try_step(self, command: str, step: Step) -> None:
         """Type a command, and see that it does what the document says."""

@@ -1,5 +1,6 @@
 """Video files of this machine: one, those of a pattern, or those of a folder, also while they are written."""
 
+import errno
 import glob
 import threading
 import time
@@ -93,6 +94,11 @@ class LocalFiles:
 
     def _paths(self) -> list[Path]:
         if not self.is_many:
+            if self._path.exists() and not self._path.is_file():
+                raise NoVideoError(
+                    f"expected a file, got {self.name}, which can be read only once; write it to a file and set "
+                    "follow: true, or send it to an address such as udp://127.0.0.1:1234"
+                )
             if not self._path.is_file():
                 raise NoVideoError(f"expected a video file, got nothing at {self.name}; correct the path")
             if self._path.stat().st_size == 0 and not self._follow:
@@ -137,6 +143,8 @@ class LocalFiles:
             if _has_index_first(path):
                 with open_video(file, hwaccel) as container:
                     yield container
+                if file.was_replaced:  # not in its read, whose errors FFmpeg words
+                    raise OSError(errno.ESTALE, "another file in its place")
                 return
             while file.read(CHUNK_BYTES):  # it can be read only once it is whole
                 pass

@@ -13,6 +13,7 @@ from av.container import InputContainer
 
 from connectors.sources.hardware_decoding import NONE, decoder_of
 from connectors.sources.picture_stream import picture_stream
+from connectors.sources.recordings.hidden_pictures import HiddenPictures
 from connectors.sources.recordings.packet_holes import PacketHoles
 from connectors.sources.recordings.streams_watch import BrokenError, StreamsChangedError, StreamsWatch
 from connectors.sources.recordings.video_files import VideoFile
@@ -40,6 +41,7 @@ Larger values accept files that were cut off near the end.
 MIN_MPEG4_BYTES = 20
 """Bytes of an MPEG-4 packet from which it holds a picture; others say that the one before is shown again."""
 
+HIDDEN = "the picture says that it is not shown"
 NO_PICTURE = "the decoder returned no picture"
 NO_KEY = "the recording begins between two key frames"
 
@@ -106,6 +108,7 @@ class Recording:
         # One of the two is often the rate of the clock, which is higher.
         rates = [rate for rate in (self._stream.average_rate, self._stream.guessed_rate) if rate]
         self.frame_s = float(1 / min(rates, default=USUAL_FPS))
+        self._hidden = HiddenPictures(stream.codec_context.name, self.frame_s)
         self._first_pts: int | None = None
         self._num_packets = self._num_bad = self._num_pictures = 0
         self._last_s = 0.0
@@ -198,6 +201,9 @@ class Recording:
             self._num_mpeg4 += packet.size >= MIN_MPEG4_BYTES
             if self._tap is not None:
                 self._tap.packet(packet)
+            if (hidden := self._hidden.before(packet)) is not None:
+                self._num_bad += 1
+                heapq.heappush(self._bad, (hidden, HIDDEN))
             try:
                 pictures = packet.decode()
             except av.error.FFmpegError as error:

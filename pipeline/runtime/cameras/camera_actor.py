@@ -34,6 +34,7 @@ from pipeline.runtime.flow import (
 from pipeline.runtime.monitors import show_packets
 from pipeline.runtime.plan import ALL_FRAMES, CameraIntake, CameraLimits
 from pipeline.telemetry.camera_status import CameraStatus, with_source
+from pipeline.telemetry.tasks import end
 
 logger = logging.getLogger(__name__)
 
@@ -198,8 +199,7 @@ class CameraActor:
             is_whole = await self._run_sessions(track)
         finally:
             if watching is not None:
-                watching.cancel()
-                await asyncio.gather(watching, return_exceptions=True)
+                await end(watching)
         self._source.close()
         if self._status.error is not None:
             await self._loss.report(time.time() if self._source.live else -inf)
@@ -277,7 +277,7 @@ class CameraActor:
         """Track people from one opening of the source to its end, and deliver everything, even if the source breaks."""
         self._track = track
         progress: asyncio.Queue[Progress | None] = asyncio.Queue(self._limits.max_waiting_tracklets)
-        lost: list[SourceLostError] = []
+        lost: list[str] = []
         delivering = asyncio.create_task(self._deliver_all(progress))
         frames = asyncio.create_task(
             frames_to_tracklets(self._detected_frames(lost), self._track, progress, self._seen)
@@ -289,16 +289,14 @@ class CameraActor:
                 if not task.cancelled():
                     task.result()
         finally:
-            frames.cancel()
-            delivering.cancel()
-            await asyncio.gather(frames, delivering, return_exceptions=True)
+            await end(frames, delivering)
             self._status = replace(self._pipeline_status(), people_now=0)
             self._queue = self._track = self._taken = None
         if lost:
-            raise lost[0]
+            raise SourceLostError(lost[0])
 
-    async def _detected_frames(self, lost: list[SourceLostError]) -> AsyncIterator[tuple[Frame, Detections]]:
-        """Yield frames with their detections; a source that breaks ends them, and its error is put into ``lost``."""
+    async def _detected_frames(self, lost: list[str]) -> AsyncIterator[tuple[Frame, Detections]]:
+        """Yield frames with their detections; a source that breaks ends them, and its reason is put into ``lost``."""
         queue = self._queue = FrameQueue(
             self._paced.read(), newest_only=self._source.live, capacity=self._limits.read_ahead_frames
         )
@@ -310,7 +308,7 @@ class CameraActor:
                 async for item in queue:
                     yield item
             except SourceLostError as error:
-                lost.append(error)
+                lost.append(str(error))  # not the error: its traceback holds pictures
 
         async def detect(item: PacedFrame) -> Detections | None:
             if item.is_still:

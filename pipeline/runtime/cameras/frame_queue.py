@@ -59,8 +59,12 @@ class FrameQueue(Generic[Item]):
                 await self._arrived.wait()
         finally:
             self.close()
-        if self._error is not None:
-            raise self._error
+        error, self._error = self._error, None
+        try:
+            if error is not None:
+                raise error
+        finally:
+            del error  # its traceback holds this frame, and pictures; only the garbage collector would find them
 
     def _take(self) -> Item | None:
         with self._changed:

@@ -143,6 +143,30 @@ def test_the_first_start_over_a_finished_run_prints_the_password_once(tmp_path: 
 
 
 @pytest.mark.slow
+def test_the_first_password_may_come_from_a_file_and_one_that_cannot_be_read_is_a_line(tmp_path: Path) -> None:
+    write_ledger(tmp_path)
+    secret = tmp_path / "secret"
+    command = [sys.executable, "-m", "connectors.console", "--output", str(tmp_path), "--port", "0", "--login"]
+    given = {**os.environ, "PASSERBY_ADMIN_PASSWORD_FILE": str(secret)}
+    secret.write_bytes(b"\xff\xfe\x00 no text")
+    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=given)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    (line,) = refused.stderr.splitlines()
+    assert line.startswith(f"error: PASSERBY_ADMIN_PASSWORD_FILE: expected a text file with a password, got {secret}: ")
+    secret.write_text("right-horse-battery\n")
+    page = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=given)
+    assert page.stdout is not None
+    url = page.stdout.readline().split()[1]
+    wait_for(url)
+    login = httpx.post(f"{url}/api/login", json={"name": "admin", "password": "right-horse-battery"})
+    page.send_signal(signal.SIGTERM)
+    assert login.status_code == 200
+    assert "first login" not in page.stdout.read()
+    page.stdout.close()
+    page.wait()
+
+
+@pytest.mark.slow
 def test_a_folder_without_a_ledger_gives_one_line_of_error(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "connectors.console", "--output", str(tmp_path), "--port", "0"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

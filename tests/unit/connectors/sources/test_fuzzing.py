@@ -173,6 +173,21 @@ def test_a_picture_of_mpeg_4_that_the_decoder_drops_without_a_word_is_bad(tmp_pa
     assert (num_frames, source.num_bad) == (29, 1)
 
 
+def test_a_picture_of_vp8_that_damage_has_hidden_is_bad(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "clip.webm", num_frames=NUM_FRAMES, noisy=True, codec="libvpx")
+    with av.open(str(path)) as container:
+        packet = [packet for packet in container.demux(video=0) if packet.size][14]
+    data = bytearray(path.read_bytes())
+    assert packet.pos is not None
+    begin = data.find(bytes(packet), packet.pos)
+    data[begin] &= 0xFF - 0x10
+    path.write_bytes(data)
+    source = VideoFileSource("east", str(path))
+    frames = list(source.frames())
+    assert [frame.stamp.index for frame in frames] == [index for index in range(NUM_FRAMES) if index != 14]
+    assert source.num_bad == 1
+
+
 def test_a_folder_of_damaged_images_ends_and_every_image_is_accounted_for(tmp_path: Path) -> None:
     endings = ("jpg", "png", "bmp", "webp", "tif")
 

@@ -74,6 +74,26 @@ def test_a_camera_that_sends_jpeg_pictures_over_http_is_read() -> None:
         assert frames[-1].stamp.captured_at > frames[0].stamp.captured_at + 0.2
 
 
+@pytest.mark.parametrize(("kind", "share"), [("image/jpg", 1.0), ("image/jpeg", 0.5)])
+def test_a_camera_that_names_or_measures_its_pictures_wrongly_is_read(kind: str, share: float) -> None:
+    class Careless(Mjpeg):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=f")
+            self.end_headers()
+            data = cv2.imencode(".jpg", np.ascontiguousarray(picture(0)[:, :, ::-1]))[1].tobytes()
+            try:
+                while True:
+                    head = f"--f\r\nContent-Type: {kind}\r\nContent-Length: {int(share * len(data))}\r\n\r\n"
+                    self.wfile.write(head.encode() + data + b"\r\n")
+                    time.sleep(1 / FPS)
+            except OSError:
+                return
+
+    with serving(Careless) as address:
+        take(make_source(f"{address}/video"), 10)
+
+
 class Snapshots(BaseHTTPRequestHandler):
     """A camera that answers each request with one JPEG picture; the fifth is damaged."""
 

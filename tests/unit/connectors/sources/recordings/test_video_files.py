@@ -1,5 +1,6 @@
 """A recording of many files: patterns, folders, files that are still written, web servers and object stores."""
 
+import os
 import shutil
 import threading
 import time
@@ -132,6 +133,31 @@ def test_close_ends_the_wait_for_more(tmp_path: Path) -> None:
     list(source.frames())
     assert time.monotonic() - began < WAIT_S
     timer.join()
+
+
+@pytest.mark.parametrize("how", ["replaced", "shortened"])
+def test_a_followed_file_whose_place_another_takes_is_lost_with_the_reason(tmp_path: Path, how: str) -> None:
+    path = make_clip(tmp_path / "a.ts", num_frames=40)
+    source = VideoFileSource("east", str(path), follow=True, idle_s=30.0)
+
+    def change() -> None:
+        time.sleep(0.5)
+        if how == "replaced":
+            make_clip(tmp_path / "b.ts", num_frames=60).replace(path)
+        else:
+            path.write_bytes(b"")
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    with pytest.raises(SourceLostError, match="got another file in its place"):
+        list(source.frames())
+    thread.join()
+
+
+def test_a_pipe_is_refused_with_what_to_do_instead(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.ts")
+    with pytest.raises(ConfigError, match=r"a\.ts, which can be read only once; write it to a file and set follow"):
+        VideoFileSource("east", str(tmp_path / "a.ts")).check()
 
 
 def test_an_mp4_file_that_is_not_finished_cannot_be_followed(tmp_path: Path) -> None:
