@@ -11,6 +11,13 @@ Larger: two people who meet are taken for one more easily. Smaller: a person who
 """
 
 
+OWN_CAMERA_S = 3.0
+"""Seconds within which a track segment goes on from the one before it in its own camera, whatever other cameras saw.
+
+Larger: the place in the picture counts for longer, where cameras overlap.
+"""
+
+
 def camera_transitions(segments: Sequence[TrackSegment]) -> Iterator[tuple[int, int]]:
     """Yield which track segment of one person follows which, as pairs of indices (earlier, later).
 
@@ -28,3 +35,32 @@ def camera_transitions(segments: Sequence[TrackSegment]) -> Iterator[tuple[int, 
         ]
         if before:
             yield max(before)[1], later
+
+
+def last_sightings(segments: Sequence[TrackSegment]) -> Iterator[tuple[int, int, bool]]:
+    """Yield after which track segment of one person another began, for cameras that may see one person at once.
+
+    Other than in ``camera_transitions``, a segment goes on from the one just before it in its own camera, whatever
+    other cameras saw since.
+
+    Args:
+        segments: Of one person, in any order.
+
+    Yields:
+        Two indices, earlier and later, and whether the person was in sight elsewhere when the later one began: then the
+        time between the two is no absence.
+    """
+    for one, two in camera_transitions(segments):
+        later = segments[two]
+        own = [
+            (other.last.at, index)
+            for index, other in enumerate(segments)
+            if other.camera_id == later.camera_id
+            and other.first.at < later.first.at
+            and other.last.at <= later.first.at + MAX_SHARED_S
+            and later.first.at - other.last.at <= OWN_CAMERA_S
+        ]
+        is_in_sight = any(
+            other.first.at < later.first.at and other.last.at > later.first.at + MAX_SHARED_S for other in segments
+        )
+        yield (max(own)[1] if own else one), two, is_in_sight and not own

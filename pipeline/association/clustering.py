@@ -1,10 +1,10 @@
 """Which of many track segments show one person: constrained agglomerative clustering.
 
-The two groups with the largest surplus, log-likelihood ratio (LLR) less what is needed, are joined, again and again,
-until no surplus is above 0. The appearance of a group is a weighted mean, so that a group costs as much to compare as a
-segment. The spatio-temporal cue for joining two groups is that of the joined chain less those of the two chains: only
-which segment follows which counts, as in a Markov chain. Two groups are never joined if a pair in them is ruled out, or
-if no person could make the transits of the joined chain.
+The two groups with the largest log-likelihood ratio (LLR) are joined, again and again, until no LLR is above what is
+needed. That falls with the number of groups: among fewer people, fewer can be confused. The appearance of a group is a
+weighted mean, so that a group costs as much to compare as a segment. The spatio-temporal cue for joining two groups is
+that of the joined chain less those of the two chains: only which segment follows which counts, as in a Markov chain.
+Two groups are never joined if a pair in them is ruled out, or if no person could make the transits of the joined chain.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,12 +22,15 @@ from pipeline.association.track_segment import TrackSegment
 AppearanceLlrs = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 """Cosine distances and reliability weights to LLRs, all of shape ``(N,)``."""
 
+NeededLlr = Callable[[int, int], float]
+"""Number of people and of track segments to the LLR that a link needs."""
+
 
 def cluster(
     segments: Sequence[TrackSegment],
     *,
     appearance: AppearanceLlrs,
-    needed: float,
+    needed: NeededLlr,
     constraints: LinkConstraints,
     projection: Projection = IDENTITY,
 ) -> list[list[int]]:
@@ -36,7 +39,7 @@ def cluster(
     Args:
         segments: In any order.
         appearance: Distances to LLRs.
-        needed: LLR above which two groups are joined.
+        needed: LLR above which two groups are joined, given how many groups there are now, and how many segments.
         constraints: What rules a link out.
         projection: How embeddings are read.
     """
@@ -51,7 +54,7 @@ def cluster(
 
 
 class _Groups:
-    """Disjoint groups of segments, and the surplus of joining each two of them.
+    """Disjoint groups of segments, and the LLR of joining each two of them.
 
     ``chains`` lists the members of each group in order of time; a group that was joined to another is empty.
     """
@@ -60,12 +63,13 @@ class _Groups:
         self,
         segments: Sequence[TrackSegment],
         appearance: AppearanceLlrs,
-        needed: float,
+        needed: NeededLlr,
         constraints: LinkConstraints,
         projection: Projection,
     ) -> None:
         count = len(segments)
         self.chains = [[index] for index in range(count)]
+        self._num_groups = count
         self._segments = segments
         self._appearance = appearance
         self._needed = needed
@@ -84,8 +88,8 @@ class _Groups:
             if segments[one].has_cannot_link_to(segments[two]):
                 self._ruled_out[one, two] = self._ruled_out[two, one] = True
         self._cues = GroupCues(segments, overlapping, constraints.topology)
-        self._surplus = np.array([self._row(index) for index in range(count)])
-        self._largest = self._surplus.max(axis=1)
+        self._llrs = np.array([self._row(index) for index in range(count)])
+        self._largest = self._llrs.max(axis=1)
 
     def apply_must_links(self) -> None:
         """Join the segments that a correction linked, whatever speaks against it."""
@@ -103,21 +107,23 @@ class _Groups:
                     group = keep
 
     def best_pair(self) -> tuple[int, int] | None:
-        """Return the two groups that most probably show one person; None if no surplus is above 0."""
+        """Return the two groups that most probably show one person; None if no LLR is above what is needed."""
+        needed = self._needed(self._num_groups, len(self._segments))
         while True:
             row = int(self._largest.argmax())
-            one, two = sorted((row, int(self._surplus[row].argmax())))
-            if not self._largest[row] > 0:
+            one, two = sorted((row, int(self._llrs[row].argmax())))
+            if not self._largest[row] > needed:
                 return None
             chain = [self._segments[index] for index in self._joined(one, two)]
             if impossible_transit(chain, self._constraints) is None:
                 return one, two
-            self._surplus[one, two] = self._surplus[two, one] = -np.inf
-            self._largest[[one, two]] = self._surplus[[one, two]].max(axis=1)
+            self._llrs[one, two] = self._llrs[two, one] = -np.inf
+            self._largest[[one, two]] = self._llrs[[one, two]].max(axis=1)
 
     def join(self, keep: int, gone: int) -> None:
         """Make one group of two."""
         self.chains[keep], self.chains[gone] = self._joined(keep, gone), []
+        self._num_groups -= 1
         self._cues.join(keep, gone)
         self._sums[keep] += self._sums[gone]
         self._weights[keep] += self._weights[gone]
@@ -125,20 +131,20 @@ class _Groups:
         self._ruled_out[keep] |= self._ruled_out[gone]
         self._ruled_out[:, keep] = self._ruled_out[keep]
         self._ruled_out[gone] = self._ruled_out[:, gone] = True
-        self._surplus[gone] = self._surplus[:, gone] = -np.inf
-        self._surplus[keep] = self._surplus[:, keep] = self._row(keep)
-        self._largest = self._surplus.max(axis=1)
+        self._llrs[gone] = self._llrs[:, gone] = -np.inf
+        self._llrs[keep] = self._llrs[:, keep] = self._row(keep)
+        self._largest = self._llrs.max(axis=1)
 
     def _row(self, index: int) -> NDArray[np.float64]:
-        """Return the surplus of joining one group to each, shape ``(N,)``; minus infinity where that cannot be."""
+        """Return the LLR of joining one group to each, shape ``(N,)``; minus infinity where that cannot be."""
         distances = self._distances(1 - (self._sums @ self._sums[index]) / (self._weights * self._weights[index]))
         reliability = self._reliability_sums / self._weights
         llr = self._appearance(distances, reliability * reliability[index])
         # For most pairs no cue can outweigh their appearance: the cue is not computed for them.
-        hopeful = ~self._ruled_out[index] & (llr + MAX_CUE_LLR > self._needed)
+        hopeful = ~self._ruled_out[index] & (llr + MAX_CUE_LLR > 0)
         others = np.flatnonzero(hopeful)
         llr[others] += self._cues.llrs_of_joining(index, others)
-        return np.where(hopeful, llr - self._needed, -np.inf)
+        return np.where(hopeful, llr, -np.inf)
 
     def _joined(self, one: int, two: int) -> list[int]:
         return sorted(self.chains[one] + self.chains[two])  # indices are in order of time

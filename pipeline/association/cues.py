@@ -38,8 +38,21 @@ DRIFT_M_S = 0.5
 """Metres a second by which people stray from a straight course. Larger: places say less after a longer gap."""
 
 
-def motion_llr(earlier: TrackSegment, later: TrackSegment, topology: Topology) -> float:
-    """Return the LLR of the motion from one segment to the next."""
+def motion_llr(earlier: TrackSegment, later: TrackSegment, topology: Topology, *, is_in_sight: bool = False) -> float:
+    """Return the LLR of the motion from one segment to the next.
+
+    Args:
+        earlier: The one that ended first.
+        later: The other one.
+        topology: Of the site.
+        is_in_sight: Another camera saw the person when the later one began: a long time between the two does not speak
+            against one person.
+    """
+    llr = _motion_llr(earlier, later, topology)
+    return max(0.0, llr) if is_in_sight else llr
+
+
+def _motion_llr(earlier: TrackSegment, later: TrackSegment, topology: Topology) -> float:
     gap_s = later.first.at - earlier.last.at
     if gap_s < -MAX_SHARED_S or earlier.camera_id == ENROLLED:
         return 0.0

@@ -1,6 +1,7 @@
 """Re-clustering: the track segments of the last minutes are clustered again, and differences become corrections."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from pipeline.association.calibration.likelihood_ratio import Calibration
 from pipeline.association.calibration.self_supervised_labels import learn_transits
@@ -56,7 +57,7 @@ def recluster(
     groups = cluster(
         segments,
         appearance=calibration.llrs,
-        needed=calibration.threshold(max_false_match_rate),
+        needed=partial(calibration.needed_among, max_false_match_rate),
         constraints=constraints,
         projection=store.projection,
     )

@@ -100,9 +100,9 @@ def test_an_empty_environment_runs_the_demo_from_an_empty_folder(base: Path, tmp
     run(command, "run", "runtime=inline", "output_dir=out", cwd=tmp_path)
     summary = json.loads((tmp_path / "out/summary.json").read_text())
     assert summary["sightings"] > 0
-    # Measured: .953 and .740.
+    # Measured: .955 and .737.
     assert summary["quality"]["idf1"] > 0.933
-    assert summary["quality"]["hota"] > 0.720
+    assert summary["quality"]["hota"] > 0.717
     assert not [path for path in tmp_path.iterdir() if path.name != "out"]
 
 

@@ -10,7 +10,7 @@ they can only raise the mean distance of one person; they do not measure how cam
 """
 
 from dataclasses import dataclass, field
-from math import exp, sqrt
+from math import exp, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -211,6 +211,18 @@ class Calibration:
         """
         model = self.model
         return max(0.0, self.llr(model.different_mean + model.different_std * float(ndtri(max_false_match_rate))))
+
+    def needed_among(self, max_false_match_rate: float, num_people: int, num_segments: int) -> float:
+        """Return the LLR that a link needs, if so many track segments show so many people: never above ``threshold``.
+
+        A link is made when it is likelier than somebody new. Before appearance is looked at, a segment shows somebody
+        new with probability P / S, with P people in S segments, and one given person with (1 - P / S) / P: the rate of
+        newcomers and the number of people are those of the segments themselves.
+        """
+        stated = self.threshold(max_false_match_rate)
+        if num_segments <= num_people:
+            return stated  # nobody was seen twice so far: the rate of newcomers is not known
+        return min(stated, max(0.0, log(num_people**2 / (num_segments - num_people))))
 
 
 def reliability_of(quality: float) -> float:

@@ -58,9 +58,14 @@ class Crowd:
         people[:, -1] += self._common / np.sqrt(1 - self._common**2)
         return unit(people)
 
+    def noise(self, count: int) -> NDArray[np.float32]:
+        """Return noise as it is spread over the dimensions, shape ``(count, DIM)``, L2 norm about 1."""
+        noise: NDArray[np.float32] = self._rng.standard_normal((count, DIM), np.float32) * self._spread
+        return noise
+
     def observe(self, people: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return one observation of each person; input and output of shape ``(N, DIM)``, L2 norm 1."""
-        noise = self._rng.standard_normal(people.shape, np.float32) * self._spread
+        noise = self.noise(len(people))
         scale = self._noise * np.exp(self._unequal * self._rng.standard_normal((len(people), 1), np.float32))
         return unit(people + scale * noise)
 

@@ -31,13 +31,19 @@ class Settings:
 
 
 def make_stage(
-    calibration: Calibration, settings: Settings, transit_times: Mapping[tuple[str, str], TransitBounds] | None = None
+    calibration: Calibration,
+    settings: Settings,
+    transit_times: Mapping[tuple[str, str], TransitBounds] | None = None,
+    overlaps: frozenset[tuple[str, str]] | None = frozenset(),
 ) -> Matcher:
-    """Return the stage; no cameras overlap, and transits take any time unless ``transit_times`` bounds them."""
+    """Return the stage; transits take any time unless ``transit_times`` bounds them.
+
+    ``overlaps`` are those of a ``Topology``: no cameras overlap unless stated.
+    """
     return Matcher(
         FaissGallery(device="cpu", threads=1, approximate_above=settings.approximate_above),
         calibration,
-        LinkConstraints(Topology(transit_times or {}, overlaps=frozenset()), inf),
+        LinkConstraints(Topology(transit_times or {}, overlaps=overlaps), inf),
         max_false_match_rate=MAX_FALSE_MATCH_RATE,
         recluster_every_s=settings.recluster_every_s,
         recluster_window_s=settings.recluster_window_s,

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import yaml
 from recorded_sets import recorded_set
-from replay import Row, baselines, passerby, simulated
+from replay import Row, baselines, overlapping, passerby, simulated
 from rich.console import Console
 from rich.table import Table
 
@@ -89,6 +89,8 @@ def evaluate(name: str, entry: Mapping[str, Any], out: Path, *, with_baselines: 
     began = time.perf_counter()
     if "simulated" in entry:
         rows = [simulated(name, **entry["simulated"])]
+    elif "overlapping" in entry:
+        rows = [overlapping(name, **entry["overlapping"])]
     else:
         of = recorded_set(name, entry, out)
         rows = [passerby(of)]

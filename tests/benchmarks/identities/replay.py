@@ -2,15 +2,20 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from overlapping import OverlappingSite
 from recorded_sets import RecordedSet
 
 from connectors.sinks.mot import MotSink
+from pipeline.association.calibration.likelihood_ratio import Calibration, DistanceModel
+from pipeline.association.matcher import Matcher
 from pipeline.core import Embedding, Sighting, TrackPart
 from pipeline.evaluation.decisions import Share, decisions, ordered_decisions
 from pipeline.evaluation.error_split import ErrorSplit
@@ -24,6 +29,9 @@ from pipeline.evaluation.tracking import score_tracks
 from pipeline.ledger.final_tracks import FinalTracks
 from pipeline.runtime.event_time import EventTimeBuffer
 
+Windows = Iterator[list[tuple[int, Embedding]]]
+OTHER_FOOTAGE = DistanceModel(same_mean=0.35, same_std=0.16, different_mean=0.86, different_std=0.175)
+"""Start values of the shipped network, for a simulated site: its distances differ a little, as those of sites do."""
 THRESHOLDS = np.arange(0.20, 0.81, 0.02).tolist()
 
 
@@ -129,9 +137,42 @@ def simulated(name: str, *, seed: int, minutes: float, cameras: int, memory: int
     site = Site(Crowd(seed, well_separated=False), num_cameras=cameras, memory=memory, per_window=per_window)
     settings = Settings(10_000, recluster_every_s=30.0, recluster_window_s=120.0)
     stage = make_stage(make_calibration(well_separated=False), settings, transit_bounds(cameras))
+    return _simulated(name, stage, _until(site.windows(), minutes))
+
+
+def overlapping(name: str, *, overlap: bool = True, **options: Any) -> Row:
+    """Return the figures of the matcher on a simulated site where all cameras look at the same ground.
+
+    Args:
+        name: Of the set.
+        overlap: The site says that the cameras overlap. False: it says nothing, as where nobody configured it.
+        options: Of ``OverlappingSite``.
+    """
+    site = OverlappingSite(**options)
+    pairs = combinations([f"camera{each}" for each in range(site.cameras)], 2)
+    stage = make_stage(
+        Calibration(OTHER_FOOTAGE, caution=1.0, max_llr=6.0),
+        Settings(10_000, recluster_every_s=10.0, recluster_window_s=300.0),
+        overlaps=frozenset(pairs) if overlap else None,
+    )
+    return _simulated(name, stage, site.windows())
+
+
+def _until(windows: Windows, minutes: float) -> Windows:
+    """Yield windows until so much event time has passed."""
+    began: float | None = None
+    for window in windows:
+        yield window
+        now = window[-1][1].completed_at if window else began
+        began = now if began is None else began
+        if began is not None and now is not None and now - began >= 60 * minutes:
+            return
+
+
+def _simulated(name: str, stage: Matcher, windows: Windows) -> Row:
     true_of: dict[TrackPart, int] = {}
-    final, began = FinalTracks(), None
-    for window in site.windows():
+    final = FinalTracks()
+    for window in windows:
         for record in stage.process([embedding for _, embedding in window]):
             final.see(TrackPart(record.track_id, record.part), record.person_id) if isinstance(
                 record, Sighting
@@ -139,10 +180,6 @@ def simulated(name: str, *, seed: int, minutes: float, cameras: int, memory: int
         for person, e in window:
             if e.part == 0:
                 true_of[TrackPart(e.track_id, 0)] = person
-        now = window[-1][1].completed_at if window else began
-        began = now if began is None else began
-        if began is not None and now is not None and now - began >= 60 * minutes:
-            break
     for record in stage.flush():
         final.correct(record)  # type: ignore[arg-type]
     pairs = [(true, final.person_of(part)) for part, true in true_of.items()]

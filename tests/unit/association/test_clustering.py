@@ -38,7 +38,7 @@ def segments_of(sightings) -> list[TrackSegment]:
 def groups_of(
     segments: list[TrackSegment], constraints: LinkConstraints = PLACE, needed: float = NEEDED
 ) -> list[list[int]]:
-    return cluster(segments, appearance=CALIBRATION.llrs, needed=needed, constraints=constraints)
+    return cluster(segments, appearance=CALIBRATION.llrs, needed=lambda *_: needed, constraints=constraints)
 
 
 def test_no_segments_give_no_groups() -> None:
@@ -55,6 +55,26 @@ def test_an_appearance_between_two_others_joins_them() -> None:
     constraints = LinkConstraints(Topology({("east", "west"): TransitBounds(1.0, 120.0)}, frozenset()), inf)
     assert [sorted(g) for g in groups_of(segments[:2], constraints)] == [[0], [1]]
     assert [sorted(g) for g in groups_of(segments, constraints)] == [[0, 1, 2]]
+
+
+def test_a_link_needs_less_the_fewer_groups_are_left() -> None:
+    segments = segments_of([("east", 0, 20, 0, 0.0), ("west", 60, 20, 0, 0.35), ("east", 100, 20, 0, 0.0)])
+    asked: list[tuple[int, int]] = []
+
+    def needed(num_people: int, num_segments: int) -> float:
+        asked.append((num_people, num_segments))
+        return 20.0 if num_people == 2 else 0.0
+
+    groups = cluster(segments, appearance=CALIBRATION.llrs, needed=needed, constraints=PLACE)
+    assert len(groups) == 2
+    assert asked == [(3, 3), (2, 3)]
+
+
+def test_a_return_to_cameras_that_overlap_is_no_more_doubtful_the_more_of_them_there_are() -> None:
+    cameras = ("east", "gate", "north", "west")
+    constraints = LinkConstraints(Topology(overlaps=frozenset(combinations(cameras, 2))), inf)
+    segments = segments_of([(camera, at + n, 40, 0, 0.1) for at in (0, 1200) for n, camera in enumerate(cameras)])
+    assert len(groups_of(segments, constraints)) == 1
 
 
 @given(SIGHTINGS)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from people import see
 
-from pipeline.association.chain import camera_transitions
+from pipeline.association.chain import last_sightings
 from pipeline.association.cues import MAX_CUE_LLR, co_location_llr, motion_llr
 from pipeline.association.geometry.topology import Topology, TransitBounds
 from pipeline.association.group_cues import GroupCues
@@ -36,8 +36,10 @@ def expected(segments: list[TrackSegment], one: list[int], two: list[int]) -> fl
     """Return the cue of two chains as it is defined, pair by pair."""
 
     def motion(chain: list[int]) -> float:
-        pairs = camera_transitions([segments[index] for index in chain])
-        return sum(motion_llr(segments[chain[a]], segments[chain[b]], TOPOLOGY) for a, b in pairs)
+        return sum(
+            motion_llr(segments[chain[one]], segments[chain[two]], TOPOLOGY, is_in_sight=is_in_sight)
+            for one, two, is_in_sight in last_sightings([segments[index] for index in chain])
+        )
 
     llr = motion(sorted(one + two)) - motion(one) - motion(two)
     llr += sum(co_location_llr(segments[min(i, j)], segments[max(i, j)]) for i in one for j in two)

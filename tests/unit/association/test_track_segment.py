@@ -12,7 +12,7 @@ from people import AT_THE_BORDER, MODEL, see
 
 from pipeline.association.calibration.likelihood_ratio import Calibration
 from pipeline.association.calibration.self_supervised_labels import learn_labels
-from pipeline.association.chain import MAX_SHARED_S, camera_transitions
+from pipeline.association.chain import MAX_SHARED_S, OWN_CAMERA_S, camera_transitions, last_sightings
 from pipeline.association.constraints import (
     MIN_SEPARATED_S,
     LinkConstraints,
@@ -194,6 +194,22 @@ def test_a_segment_follows_the_one_that_ended_last_before_it() -> None:
         segment("east", 8.0, 9.0),
     ]
     assert list(camera_transitions(chain)) == [(0, 2), (2, 3)]
+
+
+def test_a_segment_goes_on_from_the_one_just_before_it_in_its_camera_whatever_others_saw() -> None:
+    chain = [segment("east", 0.0, 4.0), segment("west", 1.0, 5.0), segment("east", 6.0, 7.0)]
+    assert list(last_sightings(chain)) == [(0, 2, False)]
+    later = segment("east", 4.0 + OWN_CAMERA_S + 0.1, 20.0)
+    assert list(last_sightings([*chain[:2], later])) == [(1, 2, False)]
+
+
+def test_a_return_to_cameras_that_overlap_is_one_absence() -> None:
+    chain = [segment("east", 0.0, 4.0), segment("west", 90.0, 99.0), segment("north", 91.0, 99.0)]
+    assert list(last_sightings(chain)) == [(0, 1, False), (0, 2, True)]
+    absent, present = (
+        motion_llr(chain[0], chain[2], Topology(), is_in_sight=is_in_sight) for is_in_sight in (False, True)
+    )
+    assert absent < 0.0 == present
 
 
 @given(st.permutations(range(4)))

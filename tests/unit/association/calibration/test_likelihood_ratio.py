@@ -44,6 +44,23 @@ def test_a_lower_false_match_rate_needs_a_higher_llr(one: float, two: float, lea
     assert calibration.threshold(min(one, two)) >= calibration.threshold(max(one, two)) >= 0.0
 
 
+@given(RATES, st.integers(1, 10**6), st.integers(0, 10**6), st.integers(1, 100))
+def test_more_people_need_a_higher_llr_and_more_sightings_of_them_a_lower(
+    rate: float, num_people: int, num_others: int, more: int
+) -> None:
+    calibration, num_segments = make_calibration(), num_people + num_others
+    needed = calibration.needed_among(rate, num_people, num_segments)
+    assert 0.0 <= needed <= calibration.threshold(rate)
+    assert calibration.needed_among(rate, num_people + more, num_segments + more) >= needed
+    assert calibration.needed_among(rate, num_people, num_segments + more) <= needed
+
+
+def test_a_link_is_made_when_it_is_likelier_than_somebody_new() -> None:
+    # Of 10 segments, 5 show somebody new, and one in ten each of the five people.
+    needed = make_calibration().needed_among(0.01, 5, 10)
+    assert needed == pytest.approx(math.log((5 / 10) / (5 / 10 / 5)))
+
+
 def test_half_way_between_the_means_the_llr_is_zero() -> None:
     assert make_calibration().llr((0.35 + 0.8) / 2) == pytest.approx(0.0)
 
