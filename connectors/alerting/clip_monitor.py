@@ -7,9 +7,7 @@ Secrets: none.
 """
 
 import logging
-import threading
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -20,6 +18,7 @@ from numpy.typing import NDArray
 
 from connectors.alerting.clip_segments import PacketSegments, PictureSegments, Segment
 from connectors.alerting.clip_store import AlertClipStore
+from connectors.alerting.waiting_work import WaitingWork
 from connectors.console.camera.best_pictures import blurred, head_of
 from pipeline.core import Frame, TrackId, Tracklet
 from pipeline.core.errors import ConfigError, ConnectorError
@@ -32,9 +31,6 @@ MAX_WAITING_BYTES = 100_000_000
 
 MAX_FPS = 12.5
 """Pictures a second that are encoded, at most. More cost more, and show fast movements better."""
-
-CLOSE_TIMEOUT_S = 5.0
-"""Seconds that ``close`` waits for the last segment; longer delays the end of a run with a slow disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +82,15 @@ class AlertClipMonitor:
         self._camera_id, self._output_dir = camera_id, Path(output_dir)
         self._ring_s, self._ring_bytes = ring_s, round(ring_mb * 1e6)
         self._max_side_px, self._blur_heads = max_side_px, blur_heads
-        self._packets = PacketSegments(self._enqueue)
-        self._waiting: deque[Segment | _Picture] = deque()
         self._shown_at = -inf
-        self._changed = threading.Condition()
-        self._is_closed = self._is_broken = False
-        self._num_bytes = self._num_dropped = 0
-        self._thread = threading.Thread(target=self._run, name=f"alert clips {camera_id}", daemon=True)
-        self._thread.start()
+        self._work: WaitingWork[Segment | _Picture] = WaitingWork(
+            self._store,
+            name=f"alert clips {camera_id}",
+            max_size=MAX_WAITING_BYTES,
+            size_of=lambda piece: piece.num_bytes,
+        )
+        self._packets = PacketSegments(self._work.put)
+        self._is_closed = False
 
     def packet_tap(self) -> PacketTap | None:
         """Return what is to see the packets of the source; None where pictures must be changed."""
@@ -109,37 +106,22 @@ class AlertClipMonitor:
         scale = min(1.0, self._max_side_px / max(height, width))
         size = max(2, round(width * scale)), max(2, round(height * scale))
         image = np.asarray(cv2.resize(frame.image, size, interpolation=cv2.INTER_AREA), np.uint8)
-        self._enqueue(_Picture(now, image, tuple(box * scale for box in people.values())))
+        self._work.put(_Picture(now, image, tuple(box * scale for box in people.values())))
 
     def keep(self, tracklet: Tracklet) -> None:
         """Do nothing: a clip needs no parts of tracks."""
 
     def close(self) -> None:
-        """Store what waits, for at most ``CLOSE_TIMEOUT_S``, and stop; idempotent."""
+        """Store what waits, and stop; idempotent."""
         if not self._is_closed:
             self._packets.close()
-        with self._changed:
-            self._is_closed = True
-            self._changed.notify()
-        self._thread.join(CLOSE_TIMEOUT_S)
-        num_dropped, self._num_dropped = self._num_dropped, 0
-        if num_dropped:
+        self._is_closed = True
+        if num_dropped := self._work.close():
             logger.warning(
                 "camera %s: %d pieces of video for clips were dropped: they came too fast", self._camera_id, num_dropped
             )
 
-    def _enqueue(self, item: Segment | _Picture) -> None:
-        with self._changed:
-            if self._is_broken:
-                return
-            self._waiting.append(item)
-            self._num_bytes += item.num_bytes
-            while self._num_bytes > MAX_WAITING_BYTES:
-                self._num_bytes -= self._waiting.popleft().num_bytes
-                self._num_dropped += 1
-            self._changed.notify()
-
-    def _run(self) -> None:
+    def _store(self, pieces: Iterator[Segment | _Picture]) -> None:
         try:
             store = AlertClipStore(self._output_dir)
             store.note_end(self._camera_id, has_ended=False)
@@ -148,28 +130,16 @@ class AlertClipMonitor:
                 store.put_segment(self._camera_id, segment, keep_s=self._ring_s, max_bytes=self._ring_bytes)
 
             encoded = PictureSegments(put)
-            while (item := self._next()) is not None:
-                if isinstance(item, Segment):
-                    put(item)
+            for piece in pieces:
+                if isinstance(piece, Segment):
+                    put(piece)
                 else:
-                    encoded.add(self._drawn(item), item.captured_at)
+                    encoded.add(self._drawn(piece), piece.captured_at)
             encoded.close()
             store.note_end(self._camera_id, has_ended=True)
             store.close()
         except (ConnectorError, OSError) as error:
             logger.error("camera %s: alerts go out without clips: %s", self._camera_id, error)
-            with self._changed:
-                self._is_broken = True
-                self._waiting.clear()
-
-    def _next(self) -> Segment | _Picture | None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._is_closed)
-            if not self._waiting:
-                return None
-            item = self._waiting.popleft()
-            self._num_bytes -= item.num_bytes
-            return item
 
     def _drawn(self, picture: _Picture) -> NDArray[np.uint8]:
         if not self._blur_heads:

@@ -7,9 +7,7 @@ Secrets: none.
 """
 
 import logging
-import threading
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -19,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from connectors.alerting.picture_store import FILE, AlertPicture, AlertPictureStore
+from connectors.alerting.waiting_work import WaitingWork
 from connectors.console.camera.best_pictures import BestPicture, BestPictures, blurred, encoded, head_of
 from connectors.pictures.shape_painter import ShapePainter
 from pipeline.alerts.alert_builder import AlertBuilder
@@ -34,9 +33,6 @@ LOOK_EVERY_S = 0.25
 
 MAX_WAITING = 64
 """Pictures that wait to be encoded, at most; bounds memory at about 100 MB of scenes of 960 pixels."""
-
-CLOSE_TIMEOUT_S = 5.0
-"""Seconds that ``close`` waits for pictures to be written; longer delays the end of a run with a slow disk."""
 
 BOX_COLOR = (64, 255, 96)
 """RGB, of the box around the person."""
@@ -96,12 +92,9 @@ class AlertPictureMonitor:
         self._best = BestPictures()
         self._scenes: dict[TrackId, _Scene] = {}
         self._looked_at = -inf
-        self._waiting: deque[tuple[TrackPart, BestPicture, _Scene]] = deque()
-        self._changed = threading.Condition()
-        self._is_closed = False
-        self._num_dropped = 0
-        self._thread = threading.Thread(target=self._run, name=f"alert pictures {camera_id}", daemon=True)
-        self._thread.start()
+        self._work: WaitingWork[tuple[TrackPart, BestPicture, _Scene]] = WaitingWork(
+            self._store, name=f"alert pictures {camera_id}", max_size=MAX_WAITING
+        )
 
     def show(self, frame: Frame, people: Mapping[TrackId, NDArray[np.float32]]) -> None:
         """Take one tracked frame."""
@@ -117,45 +110,27 @@ class AlertPictureMonitor:
     def keep(self, tracklet: Tracklet) -> None:
         """Take a completed part of a track."""
         best, scene = self._best.take(tracklet.track_id), self._scenes.get(tracklet.track_id)
-        if best is None or scene is None:
-            return
-        with self._changed:
-            if len(self._waiting) >= MAX_WAITING:
-                self._waiting.popleft()
-                self._num_dropped += 1
-            self._waiting.append((TrackPart(tracklet.track_id, tracklet.part), best, scene))
-            self._changed.notify()
+        if best is not None and scene is not None:
+            self._work.put((TrackPart(tracklet.track_id, tracklet.part), best, scene))
 
     def close(self) -> None:
-        """Write what waits, for at most ``CLOSE_TIMEOUT_S``, and stop; idempotent."""
-        with self._changed:
-            self._is_closed = True
-            self._changed.notify()
-        self._thread.join(CLOSE_TIMEOUT_S)
-        num_dropped, self._num_dropped = self._num_dropped, 0
-        if num_dropped:
+        """Write what waits, and stop; idempotent."""
+        if num_dropped := self._work.close():
             logger.warning("camera %s: %d pictures for alerts were dropped: too many", self._camera_id, num_dropped)
 
-    def _run(self) -> None:
+    def _store(self, pictures: Iterator[tuple[TrackPart, BestPicture, _Scene]]) -> None:
         try:
             store = AlertPictureStore(self._path)
             ledger: LedgerReader | None = None
-            while (waiting := self._next()) is not None:
+            for part, best, scene in pictures:
                 ledger = ledger or _ledger_of(self._path.parent)
-                if ledger is None or not ledger.was_erased(waiting[0]):  # its recording is read again
-                    store.put(self._encoded(*waiting))
+                if ledger is None or not ledger.was_erased(part):  # its recording is read again
+                    store.put(self._encoded(part, best, scene))
             store.close()
             if ledger is not None:
                 ledger.close()
         except ConnectorError as error:
             logger.error("camera %s: alerts go out without pictures: %s", self._camera_id, error)
-            with self._changed:
-                self._waiting.clear()
-
-    def _next(self) -> tuple[TrackPart, BestPicture, _Scene] | None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._is_closed)
-            return self._waiting.popleft() if self._waiting else None
 
     def _encoded(self, part: TrackPart, best: BestPicture, scene: _Scene) -> AlertPicture:
         image, crop = scene.image.copy(), best.image

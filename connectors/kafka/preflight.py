@@ -1,12 +1,12 @@
 """Whether a client may do at a broker what it is about to do; nothing is written."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from shlex import quote
-from typing import Any
+from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient
 from kafka.admin import ACLOperation
@@ -28,6 +28,8 @@ from kafka.protocol.admin import DescribeGroupsRequest
 from connectors.kafka.client import ask, connect, reason
 from connectors.kafka.probe import why_unreachable
 from connectors.kafka.topics import TopicSpec, new_topic
+
+Answer = TypeVar("Answer")
 
 CONNECT_S = 5.0
 """Seconds to connect after the broker has let a probe in. Larger values delay the message about a broken cluster."""
@@ -101,20 +103,17 @@ def why_not(options: Mapping[str, Any], needed: Sequence[Needed], *, partition: 
         needed: What the client will do.
         partition: The partition that the first topic must have.
     """
-    unreachable = why_unreachable(options)
-    if unreachable is not None:
-        return unreachable
-    try:
-        with closing(connect(KafkaAdminClient, {**options, **_TIMEOUTS})) as admin:
-            for each in needed:
-                check = _topic_refusal if each.kind == "topic" else _group_refusal
-                chosen = partition if each is needed[0] else None
-                refusal = ask(partial(check, admin, each, Client.of(options), chosen))
-                if refusal is not None:
-                    return refusal
-    except KafkaError as error:
-        return f"{reason(error)}; check the broker"
-    return None
+
+    def refusal(admin: KafkaAdminClient) -> str | None:
+        for each in needed:
+            check = _topic_refusal if each.kind == "topic" else _group_refusal
+            chosen = partition if each is needed[0] else None
+            found: str | None = ask(partial(check, admin, each, Client.of(options), chosen))
+            if found is not None:
+                return found
+        return None
+
+    return _answer(options, refusal)
 
 
 def why_failed(error: Exception, options: Mapping[str, Any], needed: Sequence[Needed]) -> str | None:
@@ -125,12 +124,17 @@ def why_failed(error: Exception, options: Mapping[str, Any], needed: Sequence[Ne
 
 def topics_or_refusal(options: Mapping[str, Any]) -> list[str] | str:
     """Return the topics that a client sees, or in words why it is not let in."""
+    return _answer(options, lambda admin: list(ask(admin.list_topics)))
+
+
+def _answer(options: Mapping[str, Any], question: Callable[[KafkaAdminClient], Answer]) -> Answer | str:
+    """Return what a broker answers, or in words why it cannot be asked."""
     unreachable = why_unreachable(options)
     if unreachable is not None:
         return unreachable
     try:
         with closing(connect(KafkaAdminClient, {**options, **_TIMEOUTS})) as admin:
-            return list(ask(admin.list_topics))
+            return question(admin)
     except KafkaError as error:
         return f"{reason(error)}; check the broker"
 

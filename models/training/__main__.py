@@ -8,6 +8,7 @@
     convert-checkpoint  make baseline weights of a ResNet-50 of torchreid or fast-reid
     score-pets          score detectors and embedders on real footage, PETS 2009
     score-worlds        score detectors, embedders and pose estimators on rendered worlds
+    score-trackers      compare trackers on real footage: PETS 2009, MOT17
     score-benchmark     score a video network on MARS and others
     compare             compare embedders: accuracy and cost
     speed               measure the speed of video networks on this machine
@@ -34,6 +35,7 @@ COMMANDS = {
     "convert-checkpoint": "video.checkpoint_conversion",
     "score-pets": "scoring.score_pets",
     "score-worlds": "scoring.score_worlds",
+    "score-trackers": "scoring.score_trackers",
     "score-benchmark": "video.evaluate",
     "compare": "compare",
     "speed": "video.speed",

@@ -4,10 +4,11 @@
     python -m models.training compare pets=true embedder=lstrl_light,passerby weights=/a/{name}.safetensors
     python -m models.training compare mars=/a/mars embedder=lstrl,stca weights=/a/{name}.safetensors pose=
 
-``weights`` are those of video networks, with ``{name}`` for each; others take theirs from ``configs/``. All embedders
-get the same crops. A person who is in no other camera is not a query. ``Options`` lists the other keys; further
-``key=value`` are passed on to the configuration. The command writes ``table.md``, ``plot.svg`` (accuracy against cost)
-and, if ``pictures`` names an embedder, ``retrievals.jpg`` and ``attention.jpg`` into ``out``.
+Every mAP has its 95 % interval over people. ``weights`` are those of video networks, with ``{name}`` for each; others
+take theirs from ``configs/``. All embedders get the same crops, which are read anew for each: no data set is held in
+memory. A person who is in no other camera is not a query. ``Options`` lists the other keys; further ``key=value`` are
+passed on to the configuration. The command writes ``table.md``, ``plot.svg`` (accuracy against cost) and, if
+``pictures`` names an embedder, ``retrievals.jpg`` and ``attention.jpg`` into ``out``.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -66,7 +67,7 @@ class Options:
         weights: Of networks of clips; ``{name}`` stands for the choice.
         data: Folder that has ``worlds/``, of rendered people; empty for none.
         held_out: Part of the worlds, the last ones, that the networks did not learn from.
-        pets: Whether to look for people in the other half of real footage, too.
+        pets: Whether to look for people in the other half of real footage, too, by tracklets and by single crops.
         mars: Folder of the data set; empty for none. The same of the next.
         lsvid: As above.
         duke: As above.
@@ -114,14 +115,16 @@ def read_datasets(options: Options, crop_hw: tuple[int, int]) -> Iterator[Datase
     """
     if options.data:
         _, worlds = split_worlds(Path(options.data), held_out=options.held_out)
-        source = WorldTracklets(worlds, crop_hw=crop_hw, min_visible=_MIN_VISIBLE, max_bytes=0)
-        known = KnownTracklets(source, num_crops=options.crops)
+        rendered = WorldTracklets(worlds, crop_hw=crop_hw, min_visible=_MIN_VISIBLE, max_bytes=0)
+        known = KnownTracklets(rendered, num_crops=options.crops)
         yield Dataset(_RENDERED, known, known)
     if options.pets:
         footage = locate_footage([])
         people = read_half_crops(footage.video, footage.truth)
-        known = KnownTracklets(HalfTracklets(people, crop_hw=crop_hw, num_crops=options.crops), num_crops=options.crops)
-        yield Dataset("PETS 2009, halves", known, known)
+        for name, length in (("PETS 2009, halves", options.crops), ("PETS 2009, single crops", 1)):
+            source = HalfTracklets(people, crop_hw=crop_hw, num_crops=length)
+            known = KnownTracklets(source, num_crops=length)
+            yield Dataset(name, known, known)
     for name in _BENCHMARKS:
         root = getattr(options, name)
         for benchmark in load_benchmarks(name, Path(root), None) if root else ():

@@ -37,6 +37,7 @@ class _State:
     pending: dict[int, int]
     before: dict[int, PeopleBefore] = field(default_factory=dict)
     length: int | None = None
+    touched: dict[int, float | None] | None = None
 
 
 class IdentityStore:
@@ -53,6 +54,8 @@ class IdentityStore:
         pending: Pending matches: by provisional number, the earlier person it may turn out to be.
         before: By number of a correction command, what it changed; of the newest ``MAX_UNDOS``.
         projection: How embeddings are read.
+        touched: People whose segments changed since they were re-clustered last, in the order in which they changed
+            first. By number, the event time of that, Unix seconds; None until re-clustering has noted it.
     """
 
     def __init__(self, gallery: Gallery, *, max_prototypes: int) -> None:
@@ -62,6 +65,7 @@ class IdentityStore:
         self.pending: dict[int, int] = {}
         self.before: dict[int, PeopleBefore] = {}
         self.projection = IDENTITY
+        self.touched: dict[int, float | None] = {}
         self._last_seen = LastSeen()
         self._gallery = gallery
         self._max_prototypes = max_prototypes
@@ -134,7 +138,12 @@ class IdentityStore:
         self.put(person)
 
     def put(self, person: Person) -> None:
-        """Update the gallery after the segments of a person changed."""
+        """Update the gallery after the segments of a person changed; re-clustering looks at the person again."""
+        self._show(person)
+        self.touched.setdefault(person.person_id, None)
+
+    def _show(self, person: Person) -> None:
+        """Update the gallery."""
         assert self._space is not None
         person.changed()
         latest = person.appearance.latest
@@ -147,7 +156,7 @@ class IdentityStore:
         self.projection = projection
         for person in self.people.values():
             person.projection = projection
-            self.put(person)
+            self._show(person)
 
     def drop(self, person_id: int) -> None:
         """Remove a person."""
@@ -158,6 +167,7 @@ class IdentityStore:
         self._last_seen.forget(person_id)
         self.enrolled.discard(person_id)
         self.pending.pop(person_id, None)
+        self.touched.pop(person_id, None)
         self._gallery.drop(person_id)
 
     def move(self, source: Person, target: Person, moved: Iterable[TrackSegment]) -> None:
@@ -235,7 +245,7 @@ class IdentityStore:
     def settle(self, person: Person, before: float, going_on: Sequence[TrackSegment]) -> None:
         """Join the segments of a person that ended before a time, Unix seconds; not those whose track may go on."""
         if person.settle(before, going_on):
-            self.put(person)  # the gallery follows the segments
+            self._show(person)  # the gallery follows the segments
         if person.appearance.latest.last.at < before:
             self._last_seen.unsettled.discard(person.person_id)
 
@@ -266,6 +276,7 @@ class IdentityStore:
                 self.pending,
                 self.before,
                 self._length,
+                self.touched,
             )
         )
 
@@ -286,6 +297,8 @@ class IdentityStore:
         }
         for person in self.people.values():
             self.put(person)
+        if loaded.touched is not None:  # else a snapshot of an earlier version
+            self.touched = loaded.touched
 
 
 def _of(segments: Sequence[TrackSegment], indices: Sequence[int]) -> list[TrackSegment]:

@@ -30,7 +30,7 @@ from pipeline.association.geometry.ground_plane import Ground
 from pipeline.association.identity_store import IdentityStore
 from pipeline.association.inspection import check_flaws, checked_batch, flaw
 from pipeline.association.person import Person
-from pipeline.association.reclustering import confirm_pending, recluster
+from pipeline.association.reclustering import Reclustering, confirm_pending
 from pipeline.association.track_segment import ENROLLED_WEIGHT, NO_GROUND, TrackSegment, turns
 from pipeline.core import CommandKind, Correction, CorrectionCommand, Embedding, Gallery, Match, Outcome, Sighting
 from pipeline.core.errors import blaming
@@ -108,8 +108,9 @@ class Matcher:
         self._ground = ground
         self._adaptation = adaptation
         self._max_false_match_rate = max_false_match_rate
-        self._recluster_every_s = recluster_every_s
-        self._recluster_window_s = recluster_window_s
+        self._reclustering = Reclustering(
+            self._store, calibration, constraints, recluster_every_s, recluster_window_s, max_false_match_rate
+        )
         self._forget_after_s = forget_after_s
         self._max_identities = max_identities
         self._now = float("-inf")
@@ -176,8 +177,9 @@ class Matcher:
             self._reclustered_at = self._now
         if self._adaptation is not None and self._adaptation.renew():
             self._store.read_by(self._adaptation.projection)
-        if self._now - self._reclustered_at >= self._recluster_every_s:
+        if self._now - self._reclustered_at >= self._reclustering.every_s:
             records += self._recluster()
+        records += self._reclustering.recluster_touched(self._now)
         self.clock_offsets.take(records)
         self._store.forget(self._now, forget_after_s=self._forget_after_s, max_identities=self._max_identities)
         return records
@@ -198,7 +200,9 @@ class Matcher:
         """Return the corrections of a last re-clustering, at the end of the stream. No match stays pending."""
         if not self._store.people:
             return []
-        records: list[Sighting | Correction] = [*self._recluster(), *confirm_pending(self._store, self._now)]
+        records: list[Sighting | Correction] = [*self._recluster()]
+        records += self._reclustering.recluster_touched(self._now, is_last=True)
+        records += confirm_pending(self._store, self._now)
         self.clock_offsets.take(records)
         return records
 
@@ -379,14 +383,7 @@ class Matcher:
     def _recluster(self) -> list[Correction]:
         """Cluster the last minutes again, and return the corrections."""
         self._reclustered_at = self._now
-        return recluster(
-            self._store,
-            self._calibration,
-            self._constraints,
-            now=self._now,
-            window_s=self._recluster_window_s,
-            max_false_match_rate=self._max_false_match_rate,
-        )
+        return self._reclustering.recluster(self._now)
 
     def _distance(self, segment: TrackSegment, embedding: Embedding) -> float:
         """Return the distance of an embedding to what came before it on its track."""

@@ -28,6 +28,9 @@ from pipeline.core import AlertState
 
 CAMERAS = ("west", "east", "north", "gate")
 SECONDS = 75.0
+"""Seconds that are measured once the program runs."""
+READY_S = 300.0
+"""Seconds that the program may take to start."""
 LIMIT_S = 2.0
 """Seconds that a stay may take. A shorter one gives more alerts."""
 
@@ -78,6 +81,9 @@ def measure(folder: Path, what: str, sinks: str, detector: str, **variables: str
             *("site.truth=null", f"output_dir={folder / what}"),
         ]
         process = start(overrides, PASSERBY_MQTT_URL=f"mqtt://127.0.0.1:{port}", **variables)
+        give_up_at = time.monotonic() + READY_S
+        while not (folder / what / "status.json").is_file() and time.monotonic() < give_up_at:
+            time.sleep(0.5)
         time.sleep(SECONDS)
         found = list(watcher.alerts.items())
         finished = interrupt(process)

@@ -38,7 +38,8 @@ def opened(browser: Browser, url: str, **options: object) -> Iterator[Page]:
     page.close()
     context.close()
     refused = ("401", "404", "422")  # answers that a page shows in words
-    assert [each for each in problems if not any(code in each for code in refused)] == []
+    found = [each for each in problems if not any(code in each for code in refused)]
+    assert found == [], found
 
 
 def go(page: Page, name: str) -> None:

@@ -43,20 +43,29 @@ def find(queries: LabelledVectors, gallery: LabelledVectors) -> Found:
 
 
 def compare(one: Found, other: Found) -> tuple[float, float, float]:
-    """Return by how much the mAP of one is above that of the other, and the 95 % interval of that.
+    """Return by how much the mAP of one is above that of the other, and the 95 % interval of that."""
+    return _over_people(one.plain.average_precisions - other.plain.average_precisions, one.people)
+
+
+def mean_precision(found: Found) -> tuple[float, float, float]:
+    """Return the mAP and its 95 % interval."""
+    return _over_people(found.plain.average_precisions, found.people)
+
+
+def _over_people(values: NDArray[np.floating], people: NDArray[np.int64]) -> tuple[float, float, float]:
+    """Return the mean over queries, and its 95 % interval.
 
     People are resampled with all their queries: a person who is hard to find is hard in each camera.
 
     Reference:
         Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, Sec. 13.3: percentiles.
     """
-    differences = one.plain.average_precisions - other.plain.average_precisions
-    names, rows = np.unique(one.people, return_inverse=True)
-    sums, counts = np.bincount(rows, differences), np.bincount(rows)
+    names, rows = np.unique(people, return_inverse=True)
+    sums, counts = np.bincount(rows, values), np.bincount(rows)
     drawn = np.random.default_rng(_SEED).integers(0, len(names), (_DRAWS, len(names)))
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     low, high = np.percentile(means, [2.5, 97.5])
-    return float(differences.mean()), float(low), float(high)
+    return float(values.mean()), float(low), float(high)
 
 
 def _distances(one: LabelledVectors, other: LabelledVectors) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from models.training.comparison.costs import Cost
-from models.training.comparison.scores import Found, compare
+from models.training.comparison.scores import Found, compare, mean_precision
 
 _PUBLISHED = Path(__file__).with_name("published.yaml")
 _RANKS = (1, 5, 20)
@@ -52,17 +52,25 @@ def write_table(rows: Mapping[str, Row], datasets: Sequence[str]) -> str:
 
 def _of_dataset(rows: Mapping[str, Row], dataset: str) -> str:
     baseline = baseline_among(rows)
-    headings = ["", *(f"rank {rank}" for rank in _RANKS), "mAP", "mAP over the baseline", "mAP, re-ranked"]
+    headings = [
+        "",
+        *(f"rank {rank}" for rank in _RANKS),
+        "mAP (95 % interval)",
+        "mAP over the baseline",
+        "mAP, re-ranked",
+    ]
     lines = []
     for name, row in rows.items():
         if dataset not in row.found:
             continue
         found = row.found[dataset]
         over = "" if baseline is None or name == baseline else _over(found, rows[baseline].found[dataset])
-        scores = [*(float(found.plain.cmc[rank - 1]) for rank in _RANKS), found.plain.mean_ap]
-        lines.append([f"`{name}`", *map(_percent, scores), over, _percent(found.reranked.mean_ap)])
+        ranks = [_percent(float(found.plain.cmc[rank - 1])) for rank in _RANKS]
+        mean_ap, low, high = map(_percent, mean_precision(found))
+        lines.append([f"`{name}`", *ranks, f"{mean_ap} ({low} to {high})", over, _percent(found.reranked.mean_ap)])
     queries = next(row.found[dataset].plain.num_queries for row in rows.values() if dataset in row.found)
-    return f"**{dataset}**, {queries} queries\n\n{_markdown(headings, lines)}"
+    people = next(len(set(row.found[dataset].people.tolist())) for row in rows.values() if dataset in row.found)
+    return f"**{dataset}**, {queries} queries of {people} people\n\n{_markdown(headings, lines)}"
 
 
 def _over(found: Found, baseline: Found) -> str:

@@ -1,5 +1,6 @@
 """Training of a network of clips."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -24,17 +25,22 @@ from models.training.video.datasets.benchmark import Benchmark
 from models.training.video.datasets.choice import load_benchmarks
 from models.training.video.frames import frame_scheme
 from models.training.video.objective import Objective, check_attributes
+from models.training.video.posed import grid_of
 from models.training.video.recipe import load_recipe
 from models.training.video.scoring import NetworkInput, distances_between, embed_tracklets
 from models.training.video.sources import ClipSource, FileTracklets, PosedClips, WorldTracklets
 from models.training.worlds import World
 from pipeline.config.composition import load_config
 from pipeline.config.plugins import build
-from pipeline.core import PoseEstimator
+from pipeline.core import PoseEstimator, PoseNeed
 from pipeline.core.errors import ConfigError, DataError
 from pipeline.evaluation.retrieval import LabelledVectors, score_distances
 
+logger = logging.getLogger(__name__)
+
 _CENTER_RATE = 0.5
+_MIN_COLUMNS = 4
+"""Of the maps that parts are picked from, of twice as many rows; of fewer cells most lie at the border."""
 _TARGETS = "attributes/"
 """Begins the name of a group's targets in a batch."""
 
@@ -152,6 +158,12 @@ class VideoTask:
                 raise ConfigError(f"pretrained: expected trunks of {type(network).__name__}, got {name!r}")
             load_pretrained(trunk, read_tensors(path))
         feature_dim = network.necks[0].norm.num_features if hasattr(network, "necks") else network.vector_dim
+        rows, columns = grid_of(self.settings.crop_hw)
+        if network.needs is not PoseNeed.NOTHING and min(rows // 2, columns) < _MIN_COLUMNS:
+            logger.warning(
+                "crop_size_hw: maps of %dx%d cells; %s tells parts of a body apart by cells, and wants 8x4 or more",
+                *(rows, columns, type(network).__name__),
+            )
         return NamedClips(network, Objective(self.recipe, num_ids=num_ids, feature_dim=feature_dim))
 
     def optimisers(self, network: nn.Module) -> list[torch.optim.Optimizer]:

@@ -5,6 +5,7 @@
     python -m pipeline.evaluation.simulation soak tracklets=1000000 cap=2000
     python -m pipeline.evaluation.simulation rates seeds=20
     python -m pipeline.evaluation.simulation visitors seeds=20
+    python -m pipeline.evaluation.simulation busy cameras=200 per_window=20 seconds=120
 
 Each command prints a table and writes it, as JSON and with charts, to ``out``.
 """
@@ -23,6 +24,7 @@ from rich.table import Table
 from pipeline.core.command_line import run_command
 from pipeline.core.errors import ConfigError
 from pipeline.evaluation.decisions import Share
+from pipeline.evaluation.simulation.busy import run_busy
 from pipeline.evaluation.simulation.chart import to_svg
 from pipeline.evaluation.simulation.cost import compare_searches, measure
 from pipeline.evaluation.simulation.rates import run, summary
@@ -36,6 +38,7 @@ OPTIONS: dict[str, dict[str, str]] = {
     "soak": {"tracklets": "1000000", "cap": "2000", "cameras": "200", "laps": "50"},
     "rates": {"seeds": "20", "tracklets": "1500", "cameras": "8"},
     "visitors": {"seeds": "20", "tracklets": "200", "cameras": "8"},
+    "busy": {"cameras": "200", "per_window": "20", "seconds": "120"},
 }
 EVERYWHERE = {"seed": "0", "out": "outputs/simulation"}
 
@@ -51,9 +54,8 @@ def main(arguments: list[str]) -> None:
     out = Path(options["out"])
     out.mkdir(parents=True, exist_ok=True)
     try:
-        {"scale": _scale, "search": _search, "soak": _soak, "rates": _rates, "visitors": _visitors}[command](
-            options, out
-        )
+        commands = {"scale": _scale, "search": _search, "soak": _soak, "rates": _rates}
+        (commands | {"visitors": _visitors, "busy": _busy})[command](options, out)
     except ValueError as error:
         raise ConfigError(str(error)) from error
 
@@ -152,6 +154,12 @@ def _visitors(options: Mapping[str, str], out: Path) -> None:
     ]
     _report("visitors", rows, out)
     print(f"the interval holds the true number in {sum(one.holds for one in runs)} of {len(runs)} seeds")
+
+
+def _busy(options: Mapping[str, str], out: Path) -> None:
+    cameras, per_window, seconds = int(options["cameras"]), int(options["per_window"]), float(options["seconds"])
+    found = run_busy(int(options["seed"]), num_cameras=cameras, per_window=per_window, seconds=seconds)
+    _report("busy", [asdict(found)], out)
 
 
 def _draw_soak(laps: Sequence[Lap], out: Path) -> None:

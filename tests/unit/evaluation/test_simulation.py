@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from pipeline.evaluation.simulation.busy import run_busy
 from pipeline.evaluation.simulation.chart import to_svg
 from pipeline.evaluation.simulation.cost import compare_searches, measure
 from pipeline.evaluation.simulation.crowd import Crowd, Site
@@ -60,6 +61,14 @@ def test_a_soak_keeps_to_the_limit_of_identities() -> None:
     laps = list(soak(900, max_identities=40, num_cameras=10, seed=0, num_laps=3))
     assert [lap.num_tracklets // 300 for lap in laps] == [1, 2, 3]
     assert max(lap.num_identities for lap in laps) == 40
+
+
+def test_a_busy_site_is_measured_to_its_end() -> None:
+    found = run_busy(0, num_cameras=8, per_window=2, seconds=6)
+    assert found.tracklets_hz > 1
+    assert 0 < found.window_p50_ms <= found.window_p99_ms <= found.window_max_ms
+    assert 0.8 <= found.idf1 <= 1
+    assert 0.8 <= found.hota <= 1
 
 
 def test_a_chart_has_its_title_and_range() -> None:

@@ -315,3 +315,16 @@ def test_the_columns_of_a_row_say_what_it_is_about():
     assert (emptied.is_erased, emptied.body, emptied.part) == (True, {}, None)
     row = to_row(make_sighting(3, track_id, 2))
     assert (from_row((1, *row)).is_erased, from_row((1, *row)).part) == (False, TrackPart(track_id, 2))
+
+
+@pytest.mark.parametrize(
+    ("part", "name"), [("captured_at", "captured_at"), ("boxes_xyxy", "box_xyxy"), ("scores", "score")]
+)
+def test_a_box_that_is_not_finite_is_named(part: str, name: str):
+    path = make_path(0, 2)
+    values = getattr(path, part).copy()
+    values[1] = np.nan
+    broken = make_sighting()
+    object.__setattr__(path, part, values)
+    with pytest.raises(WireFormatError, match=rf"^path\.{name}: expected a finite number, got nan$"):
+        codec.tracklet_to_dict(replace(broken, path=path))

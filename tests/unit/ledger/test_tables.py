@@ -10,14 +10,25 @@ import pyarrow.parquet as pq
 import pytest
 from factories import make_path, make_sighting
 
-from pipeline.core import Alert, Correction, CorrectionKind, Severity, TrackId, TrackPart
+from pipeline.core import (
+    Alert,
+    CommandKind,
+    Correction,
+    CorrectionCommand,
+    CorrectionKind,
+    Severity,
+    TrackId,
+    TrackPart,
+)
 from pipeline.core.errors import ConfigError, ConnectorError
-from pipeline.ledger import Ledger, LedgerReader, set_aside, verification
+from pipeline.ledger import Ledger, LedgerReader, Outcome, set_aside, submit_command, verification
 from pipeline.ledger.audit import write_audit
 from pipeline.ledger.events import COLUMNS
 from pipeline.ledger.export import export, renew_exports
+from pipeline.ledger.reader import AT_ONCE
 from pipeline.ledger.schemas import schema_files
 from pipeline.ledger.tables import connect
+from pipeline.ledger.unpublished import unpublished_records
 from pipeline.ledger.verification import faults_of
 
 EAST, WEST = TrackId("east", 0, 1), TrackId("west", 0, 1)
@@ -102,7 +113,7 @@ def test_who_did_what_to_whom_is_in_the_audit(path: Path) -> None:
 
 def test_the_audit_of_no_ledger_is_not_written(tmp_path: Path) -> None:
     change(tmp_path / "other.sqlite", "CREATE TABLE a (b)")
-    with pytest.raises(ConnectorError, match="expected a ledger, got a file of SQLite that is none"):
+    with pytest.raises(ConnectorError, match=r"other\.sqlite: expected a ledger, got a file of SQLite that is none"):
         write_audit(tmp_path / "other.sqlite", at=1.0, by="a", action="b", subject="c")
 
 
@@ -296,4 +307,63 @@ def test_a_reader_answers_by_camera_track_part_and_time(path: Path) -> None:
     assert [number for number, _ in opened.corrections_of([7, 1])] == [11]
     assert opened.corrections_of([2]) == []
     assert opened.corrections(after=11) == []
+    opened.close()
+
+
+def test_more_events_than_one_query_reads_are_all_exported_counted_and_owed(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    ledger = Ledger(path)
+    opened = LedgerReader(path)
+    assert opened.last_event() == 0
+    ledger.append([Correction(CorrectionKind.CONFIRMED, (1,), "ann", 1.0)] * (AT_ONCE + 2))
+    assert export(opened, tmp_path / "a.csv") == export(opened, tmp_path / "a.parquet") == AT_ONCE + 2
+    assert len(unpublished_records(ledger.saved(), opened)) == AT_ONCE + 2
+    assert opened.people().last_event == opened.last_event() == AT_ONCE + 2
+    opened.close()
+    ledger.close()
+
+
+def test_commands_are_found_by_number_by_age_and_by_state(path: Path) -> None:
+    ledger = Ledger(path)
+    for name in ("Ann", "Ben", "Cem"):
+        submit_command(path, CorrectionCommand(CommandKind.NAME, (1,), "ann", 1.0, name=name))
+    waiting = ledger.pending_commands()
+    ledger.append([], outcomes=[Outcome(waiting[0], 2.0, True, "named"), Outcome(waiting[1], 2.0, False, "no")])
+    ledger.close()
+    opened = LedgerReader(path)
+    assert [(each.number, each.state, each.outcome) for each in opened.commands()] == [
+        (1, "done", "named"),
+        (2, "refused", "no"),
+        (3, "pending", ""),
+    ]
+    assert [each.command.name for each in opened.newest_commands(2)] == ["Cem", "Ben"]
+    assert (opened.command(2), opened.command(4)) == (opened.commands()[1], None)
+    assert opened.num_answered() == 2
+    opened.close()
+    assert audit_of(path)[-2:] == [("ann", "name done", "person 1", "named"), ("ann", "name refused", "person 1", "no")]
+
+
+def test_a_command_that_cannot_be_written_is_an_error_that_says_so(path: Path) -> None:
+    change(path, "DROP TABLE orders")
+    with pytest.raises(ConnectorError, match=r"ledger\.sqlite: cannot be written: no such table: orders; try again$"):
+        submit_command(path, CorrectionCommand(CommandKind.NAME, (1,), "ann", 1.0))
+
+
+def test_who_can_restore_a_run_keeps_its_state_when_somebody_is_erased_at_rest(path: Path) -> None:
+    asked = []
+
+    def forget(folder: Path, saved: object, command: object, correction: Correction) -> tuple[bytes, list[bytes]]:
+        asked.append((folder, correction.kind, correction.person_ids))
+        return b"state without her", [b"an excerpt of her appearance that is long enough"]
+
+    (path.parent / "copy.bin").write_bytes(b"<an excerpt of her appearance that is long enough>")
+    number = submit_command(path, CorrectionCommand(CommandKind.ERASE, (1,), "ann", 1.0), forget)
+    assert asked == [(path.parent, CorrectionKind.ERASED, (1,))]
+    ledger = Ledger(path)
+    assert ledger.saved().state == b"state without her"
+    ledger.close()
+    opened = LedgerReader(path)
+    command = opened.command(number)
+    assert command is not None
+    assert command.outcome.endswith("STILL FOUND in copy.bin")
     opened.close()

@@ -1,19 +1,30 @@
 """CTL: its counts, and what its equations promise."""
 
 from functools import partial
+from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from plugins import plugin_factory
 from video_networks import make_clips, make_network
 
+import models.detection
 from models.reid.networks.body_graph import BodyGraph, body_graphs
 from models.reid.networks.clip_network import Clips
 from models.reid.networks.ctl import ContextBlock, CrossScale, Ctl, GraphConvolution, RowBlock, diversity
 from models.summary import summarise
+from models.training.video.posed import draw_heatmaps, make_tracklet
+from models.training.video.sources import resize
+from pipeline.camera.detection import letterbox
+from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import ConfigError, DataError, ShapeError
 
+PEOPLE = Path(models.detection.__file__).with_name("people.jpg")
+"""A picture of three people."""
 TRIANGLE = BodyGraph(parts=((0,), (1,), (2,), (3,)), edges=((0, 1), (1, 2), (0, 2)))
 NODES = torch.randn(2, 5, 4, 6, generator=torch.Generator().manual_seed(0))
 """B, T, N, C."""
@@ -85,6 +96,36 @@ def test_a_keypoints_feature_is_what_a_loop_over_cells_gives() -> None:
     cells = [(y, x) for y in range(4) for x in range(2)]
     expected = sum(weights[y, x] * maps[0, 1, :, y, x] for y, x in cells) / weights.sum()
     torch.testing.assert_close(network.keypoint_features(maps, heatmaps)[0, 1, 7], expected)
+
+
+def test_low_heat_maps_pick_as_high_ones_where_their_peaks_are_made_equal_and_noise_picks_nothing() -> None:
+    keypoints = torch.rand(1, 2, 17, 3, generator=torch.Generator().manual_seed(0))
+    keypoints[..., 2] = 1
+    drawn = draw_heatmaps(keypoints, (8, 4))
+    raw, one = make_network(Ctl), make_network(Ctl, heatmap_peak="one")
+    torch.testing.assert_close(one.attention(0.38 * drawn, (8, 4)), one.attention(drawn, (8, 4)))
+    low, high = (raw.attention(some, (8, 4)).amax((3, 4)).mean() for some in (0.38 * drawn, drawn))
+    assert low < 0.5 * high
+    assert one.attention(0.01 * drawn, (8, 4)).amax() < 0.1
+
+
+@pytest.mark.slow
+def test_heat_maps_that_a_pose_network_finds_pick_as_those_drawn_of_its_keypoints() -> None:
+    picture = cv2.imread(str(PEOPLE))[..., ::-1]
+    (found,) = (detector := plugin_factory("detector", "passerby")()).detect(
+        [letterbox(Frame(FrameStamp("c", 0, 0.0), np.ascontiguousarray(picture)), detector.input_hw)]
+    )
+    boxes = found.boxes_xyxy[found.scores > 0.5].astype(int)
+    assert len(boxes) >= 2
+    estimator, network = plugin_factory("pose", "passerby")(), make_network(Ctl, heatmap_peak="one")
+    largest: list[list[float]] = [[], []]
+    for left, top, right, bottom in boxes.clip(min=0):
+        crop = resize(np.ascontiguousarray(picture[top:bottom, left:right]), (128, 64))
+        (posed,) = estimator.estimate([make_tracklet(0, crop[None], None)])
+        maps = torch.from_numpy(np.array(posed.heatmaps)), draw_heatmaps(torch.tensor(posed.keypoints), (8, 4))
+        for weights, some in zip(largest, maps, strict=True):
+            weights += network.attention(some[None], (8, 4)).amax((3, 4)).flatten().tolist()
+    assert np.mean(largest[0]) == pytest.approx(np.mean(largest[1]), rel=0.35)
 
 
 def test_limbs_and_parts_are_plain_averages_of_keypoints() -> None:

@@ -25,6 +25,28 @@ def make_motion(**settings: object) -> MotionEstimator:
     return MotionEstimator(16, **settings)
 
 
+def spread_of(attention: torch.Tensor) -> float:
+    """Return the entropy of attention as a part of its greatest: 0 for one place, 1 for all alike."""
+    attention = attention.detach()
+    entropy = -(attention * attention.clamp(min=1e-30).log()).sum(-1).mean()
+    return float(entropy / torch.log(torch.tensor(float(attention.shape[-1]))))
+
+
+def test_with_a_scale_a_place_looks_at_more_than_one_place() -> None:
+    maps = 5 * torch.rand(1, 4, 64, 8, 4, generator=torch.Generator().manual_seed(0))
+    spreads = {}
+    for scale in (1.0, "root", "mean"):
+        torch.manual_seed(0)
+        spreads[scale] = spread_of(AppearanceExtractor(64, scale=scale).relations(maps)[1])
+    assert spreads[1.0] < spreads["root"] < spreads["mean"]
+    assert spreads[1.0] < 0.1
+    assert spreads["mean"] > 0.3
+    torch.manual_seed(0)
+    assert spread_of(AppearanceExtractor(64, init_scale=0.1).relations(maps)[1]) > 0.5
+    with pytest.raises(ConfigError, match="mae_scale: expected a number, root or mean, got 'sqrt'"):
+        AppearanceExtractor(64, scale="sqrt")
+
+
 @pytest.mark.parametrize(
     ("settings", "parameters", "gmacs"),
     [

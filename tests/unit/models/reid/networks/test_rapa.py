@@ -7,6 +7,7 @@ import torch
 from video_networks import make_clips, make_network, reorder_frames
 
 from models.reid.networks.clip_network import Clips
+from models.reid.networks.ctl import Ctl
 from models.reid.networks.rapa import FrameScore, PartAlignment, Rapa, inter_frame_distance, pool_parts
 from models.summary import summarise
 from pipeline.core import PoseNeed
@@ -16,6 +17,12 @@ CROP_HW = (128, 64)
 """Of which the maps are 4 x 2."""
 MAPS = torch.rand(2, 3, 8, 4, 2, generator=torch.Generator().manual_seed(0))
 """B, T, C, H, W; not negative, as behind a ReLU."""
+
+
+def test_reducers_begin_as_the_1x1_convolutions_that_they_stand_for() -> None:
+    for layer, num_in in ((make_rapa().reduce["parts"][0], 512), (make_network(Ctl).concatenate[0], 256)):
+        assert layer.in_features == num_in
+        assert float(layer.weight.detach().std()) == pytest.approx((2 / num_in) ** 0.5, rel=0.05)
 
 
 def make_rapa(**settings: object) -> torch.nn.Module:

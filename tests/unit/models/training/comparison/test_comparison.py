@@ -20,7 +20,7 @@ from models.summary import read_embedder
 from models.training.compare import main
 from models.training.comparison.attention import attention_maps, draw_rows
 from models.training.comparison.plot import Point, plot
-from models.training.comparison.scores import compare, find
+from models.training.comparison.scores import compare, find, mean_precision
 from models.training.comparison.table import Row, write_table
 from models.training.comparison.tracklets import HalfTracklets, KnownTracklets, with_pose
 from models.training.scoring.pets import HalfCrops
@@ -70,13 +70,21 @@ def test_a_difference_has_an_interval_that_is_about_it_and_nothing_for_equals() 
     assert compare(bad, good)[0] == pytest.approx(-difference)
 
 
+def test_a_score_has_an_interval_over_people_that_is_wider_for_fewer_of_them() -> None:
+    noisy = find(labelled(0.6), labelled(0.6))
+    mean_ap, low, high = mean_precision(noisy)
+    assert mean_ap == pytest.approx(noisy.plain.mean_ap)
+    assert low < mean_ap < high
+    assert mean_precision(find(labelled(0.01), labelled(0.01))) == (1, 1, 1)
+
+
 def test_the_table_says_who_is_better_and_what_may_be_chance() -> None:
     good, bad = (find(labelled(noise), labelled(noise)) for noise in (0.01, 2.0))
     rows = {"baseline_light": Row({"d": bad}, None), "lstrl_light": Row({"d": good}, None)}
     rows["stca_light"] = Row({"d": bad}, None)
     table = write_table(rows, ["d"])
     lines = {line.split("`")[1]: line for line in table.splitlines() if line.startswith("| `")}
-    assert "**d**, 20 queries" in table
+    assert "**d**, 20 queries of 10 people" in table
     assert "LSTRL, Table 1" in table
     of_data = table.split("**What the papers say**")[0]
     assert "better" in of_data.split("`lstrl_light`")[1].splitlines()[0]
