@@ -45,6 +45,7 @@ from pipeline.core.errors import ConfigError, plugin_name
 from pipeline.core.plugin_contract import made
 from pipeline.embedding.embedding import EmbeddingStage
 from pipeline.embedding.pose import PoseStage
+from pipeline.ledger.cameras.book import CameraBook
 from pipeline.runtime.plan import CameraLimits, MatchLimits, Plan, ProcessLimits, Share
 
 GPU_SHARE = 0.2
@@ -95,6 +96,7 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
             _alert_engine,
             {name: make(node, f"alerts.{name}") for name, node in alerting.alerts.items()},
             of_run(alerting),
+            Path(config.output_dir).absolute(),
             dict(enumerate(config.enrol, start=1)),
             config.alert_clips is not None,
         ),
@@ -343,12 +345,18 @@ def _ground(site: SiteConfig) -> Ground:
 def _alert_engine(
     make_rules: Mapping[str, Callable[[], AlertRule]],
     run: Mapping[str, Any],
+    folder: Path,
     names: Mapping[int, str],
     has_clips: bool,
     edits: str = "",
 ) -> AlertEngine:
-    """Return the alert engine of a configuration; with edits, if their text is given."""
+    """Return the alert engine of a configuration; with edits, if their text is given.
+
+    Edits may name cameras that were added to the run in this folder since it began.
+    """
     if edits:
+        later = [*run["site"]["later"], *CameraBook(folder).changed().added]
+        run = {**run, "site": {**run["site"], "later": later}}
         return engine_of(run, parse_edits(edits, EDITS), EDITS, names, has_clips=has_clips)
     rules = [made(f"alerts.{name}", make_rule) for name, make_rule in make_rules.items()]
     options = {rule.name: node for rule, node in zip(rules, run["alerts"].values(), strict=True)}

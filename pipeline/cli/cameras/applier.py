@@ -102,11 +102,11 @@ class CameraApplier:
             camera = await self._pipeline.build_camera(
                 name, plan.make_sources[name], self._paced(plan.intakes[name], newest), plan.make_monitors.get(name)
             )
+            text = added(larger, command)
+            await self._finish(submitted, text)
         except BaseException:
             await self._pipeline.deliver(name, [], inf, time.time(), None)  # nobody is to wait for it
             raise
-        text = added(larger, command)
-        await self._finish(submitted, text)
         self._pipeline.membership.add(name, camera)
         self.config, self.plan = larger, plan
         logger.info("%s", text)

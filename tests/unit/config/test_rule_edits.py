@@ -20,6 +20,8 @@ from pipeline.config.rule_edits import (
 )
 from pipeline.config.schema import PipelineConfig
 from pipeline.core.errors import ConfigError
+from pipeline.ledger.cameras.book import CameraBook
+from pipeline.ledger.cameras.command import CameraCommand, CameraCommandKind
 
 DOOR = {"camera": "east", "polygon": [[0, 0], [90, 0], [90, 60]]}
 
@@ -94,3 +96,16 @@ def test_templates_have_the_options_of_every_rule_that_are_its_own() -> None:
     found: dict[str, dict[str, Any]] = templates()
     assert found["zone_dwell"] == {"severity": "warning", "max_absence_s": 3.0, "forget_after_s": 300.0}
     assert len(found) == len(list((Path(__file__).parents[3] / "configs/alerts").glob("*.yaml")))
+
+
+def test_edits_may_name_a_camera_once_it_is_added_to_the_run(tmp_path: Path) -> None:
+    plan = make_plan(config_of(tmp_path))
+    text = to_text({"site": {"zones": {"gate": {**DOOR, "camera": "yard"}}}})
+    with pytest.raises(ConfigError, match="got yard"):
+        plan.make_alert(text)
+    book = CameraBook(tmp_path)
+    number = book.submit(CameraCommand(CameraCommandKind.ADD, "yard", by="ann", at=1.0, entry="/c.mp4"))
+    with pytest.raises(ConfigError, match="got yard"):
+        plan.make_alert(text)  # asked for, and not added
+    book.finish(number, is_done=True, text="camera yard is added")
+    plan.make_alert(text)

@@ -1,0 +1,153 @@
+"""Cameras are added and removed while a run goes on, by the command; a run that was killed goes on with them."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from footage import write_clip
+from rtsp_server import RtspServer
+from running import Finished, interrupt, start
+from test_faults import summary, wait_for
+
+from pipeline.cli.cameras.command import list_cameras, main
+from pipeline.ledger import LedgerReader
+
+pytestmark = [pytest.mark.shared, pytest.mark.slow]
+
+PUBLIC = ["detector=yolox_onnx", "embedder=omz_0288"]
+SECRET = "s3cret"
+
+
+def seen(out: Path) -> list[str]:
+    """The camera of each sighting so far."""
+    path = out / "sightings.jsonl"
+    lines = path.read_text().split("\n")[:-1] if path.exists() else []
+    return [json.loads(line)["camera_id"] for line in lines]
+
+
+def camera(url: str) -> str:
+    """A live camera that is read slowly: what is tested takes no more."""
+    return f"{{uri: '{url}', max_fps: 4}}"
+
+
+class ChangedRun:
+    """A run of one live camera, east, and the commands that change its cameras."""
+
+    def __init__(self, url: str, out: Path, shared: Path, capsys: pytest.CaptureFixture[str], *words: str) -> None:
+        self.out, self._capsys = out, capsys
+        weights = f"weights_dir={shared / 'models'}"
+        self._words = [*PUBLIC, *words, weights, f"output_dir={out}", f"site.cameras={{east: {camera(url)}}}"]
+        self._process: subprocess.Popen[str]
+
+    def start(self, *words: str) -> None:
+        self._process = start([*self._words, *words], CAMERA_PASSWORD=SECRET)
+
+    def command(self, *words: str) -> tuple[int, str]:
+        code = main([words[0], str(self.out), *words[1:]])
+        said = self._capsys.readouterr()
+        return code, said.out + said.err
+
+    def wait_until_seen(self, camera_ids: set[str], after: int = 0) -> None:
+        def happened() -> bool:
+            assert self._process.poll() is None, self._process.communicate()
+            return camera_ids <= set(seen(self.out)[after:])
+
+        wait_for(happened, 240)  # a busy machine takes its time to start a cluster
+
+    def states(self) -> dict[str, str]:
+        return {row["camera"]: row["state"] for row in list_cameras(self.out)}
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def interrupt(self) -> Finished:
+        return interrupt(self._process)
+
+
+@pytest.fixture
+def media(clip: Path, tmp_path: Path) -> Path:
+    (tmp_path / "media").mkdir()
+    write_clip(clip, tmp_path / "media/film.mp4", 40)
+    return tmp_path / "media"
+
+
+def test_cameras_come_and_go_and_a_killed_run_goes_on_with_them(
+    media: Path, tmp_path: Path, shared: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    with RtspServer(media) as server:
+        url = server.url("film.mp4", endless=True)
+        run = ChangedRun(url, out, shared, capsys, "runtime=inline")
+        run.start()
+        run.wait_until_seen({"east"})
+        assert run.command("add", f"east={url}")[0] == 2
+        code, said = run.command("add", f"gone=rtsp://ann:{SECRET}@127.0.0.1:1/live")
+        assert (code, SECRET in said, "Connection refused" in said) == (2, False, True)
+        assert run.command("remove", "east")[1].startswith("error: cameras remove: expected another camera")
+        code, said = run.command("add", f"west={camera(url)}", "--by", "ann")
+        assert (code, "camera west is added" in said) == (0, True)
+        zone = "{camera: west, polygon: [[0, 0], [768, 0], [768, 576], [0, 576]], max_dwell_s: 0.5}"
+        (out / "edits.part").write_text(f"site: {{zones: {{all: {zone}}}}}\nalerts: {{zone_dwell: {{}}}}\n")
+        (out / "edits.part").replace(out / "edits.yaml")
+        wait_for(lambda: (out / "alerts.jsonl").read_text().endswith("\n"))
+        assert run.states() == {"east": "is read", "west": "is read"}
+        run.kill()
+
+        with_password = server.url("film.mp4", endless=True, user="ann:${oc.env:CAMERA_PASSWORD}")
+        assert "CAMERA_PASSWORD" in run.command("add", f"yard={camera(with_password)}")[1]
+        monkeypatch.setenv("CAMERA_PASSWORD", SECRET)
+        assert run.command("add", f"yard={camera(with_password)}")[0] == 0
+        before = len(seen(out))
+        run.start("resume=true")
+        run.wait_until_seen({"east", "west", "yard"}, after=before)
+        assert run.command("remove", "east")[0] == 0
+        assert run.states()["east"] == "removed"
+        finished = run.interrupt()
+    assert finished.code == 0, finished.err
+    cameras: Any = summary(out)["cameras"]
+    assert set(cameras) == {"east", "west", "yard"}
+    assert cameras["east"]["removed_at"] is not None
+    assert cameras["west"]["error"] is None
+    alerts = [json.loads(line) for line in (out / "alerts.jsonl").read_text().splitlines()]
+    assert {alert["camera_id"] for alert in alerts} == {"west"}
+    reader = LedgerReader(out / "ledger.sqlite")
+    actions = [(entry.by, entry.action) for entry in reader.audit() if entry.subject == "camera west"]
+    reader.close()
+    assert actions == [("ann", "cameras add"), ("ann", "cameras add done")]
+    leaks = [path.name for path in out.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
+    assert leaks == ["cameras.sqlite"]  # what was typed as text; only its owner may read it
+
+
+@pytest.mark.ray
+@pytest.mark.timeout(600)
+def test_cameras_come_and_go_on_ray(
+    media: Path, tmp_path: Path, shared: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    with RtspServer(media) as server:
+        url = server.url("film.mp4", endless=True)
+        run = ChangedRun(url, out, shared, capsys, "runtime=ray", "runtime.cameras_per_process=1")
+        run.start()
+        run.wait_until_seen({"east"})
+        assert run.command("add", f"west={camera(url)}", "--wait", "240")[0] == 0
+        run.wait_until_seen({"west"})
+        assert run.command("remove", "east")[0] == 0  # with its process
+        run.wait_until_seen({"west"}, after=len(seen(out)))
+        assert run.states() == {"east": "removed", "west": "is read"}
+        finished = run.interrupt()
+    assert finished.code == 0, finished.err
+    cameras: Any = summary(out)["cameras"]
+    assert {name: entry["error"] for name, entry in cameras.items()} == {"east": None, "west": None}
+    assert cameras["east"]["removed_at"] is not None
+
+
+def test_a_run_that_is_no_run_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["list"], ["add"], ["remove"]):
+        assert main([*words, str(tmp_path / "none"), *([] if words == ["list"] else ["east=0"])]) in (1, 2)
+        said = capsys.readouterr().err
+        assert said.startswith("error: ")
+        assert said.count("\n") == 1
+        assert "expected the output folder of a run" in said
