@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from pipeline.core.errors import ProcessLostError
 from pipeline.runtime.actor_ref import ActorHost, ActorRef
 from pipeline.runtime.batch_actor import BatchActor
 from pipeline.runtime.cameras.camera_actor import CameraActor
@@ -58,7 +59,13 @@ class CameraHost:
                 await actor.call("ready")
 
     async def camera(self, camera_id: str, method: str, *arguments: Any) -> Any:
-        """Return what a method of a camera returns."""
+        """Return what a method of a camera returns.
+
+        Raises:
+            ProcessLostError: If the camera was let go of meanwhile: on Ray, calls may overtake each other.
+        """
+        if camera_id not in self._cameras:
+            raise ProcessLostError(f"camera {camera_id}")
         return await getattr(self._cameras[camera_id], method)(*arguments)
 
     async def add(self, camera_id: str, make: MakeCamera) -> None:
