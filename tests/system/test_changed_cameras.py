@@ -87,6 +87,7 @@ def media(clip: Path, tmp_path: Path) -> Path:
     return tmp_path / "media"
 
 
+@pytest.mark.timeout(600)
 def test_cameras_come_and_go_and_a_killed_run_goes_on_with_them(
     media: Path, tmp_path: Path, shared: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,7 +105,7 @@ def test_cameras_come_and_go_and_a_killed_run_goes_on_with_them(
         zone = "{camera: west, polygon: [[0, 0], [768, 0], [768, 576], [0, 576]], max_dwell_s: 0.5}"
         (out / "edits.part").write_text(f"site: {{zones: {{all: {zone}}}}}\nalerts: {{zone_dwell: {{}}}}\n")
         (out / "edits.part").replace(out / "edits.yaml")
-        wait_for(lambda: (out / "alerts.jsonl").read_text().endswith("\n"))
+        wait_for(lambda: (out / "alerts.jsonl").read_text().endswith("\n"), 120)
         assert run.states() == {"east": "is read", "west": "is read"}
         run.kill()
 
@@ -133,31 +134,6 @@ def test_cameras_come_and_go_and_a_killed_run_goes_on_with_them(
     assert actions == [("ann", "cameras add"), ("ann", "cameras add done")]
     leaks = [path.name for path in out.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
     assert leaks == ["cameras.sqlite"]  # what was typed as text; only its owner may read it
-
-
-@pytest.mark.ray
-@pytest.mark.timeout(600)
-def test_cameras_come_and_go_on_ray(
-    media: Path, tmp_path: Path, shared: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = tmp_path / "out"
-    alone = ["runtime=ray", "runtime.cameras_per_process=1"]
-    with RtspServer(media) as server, ChangedRun(server, out, shared, capsys, *alone) as run:
-        url = server.url("film.mp4", endless=True)
-        run.start()
-        run.wait_until_seen({"east"})
-        code, said = run.command("add", f"west={camera(url)}", "--wait", "240")
-        assert code == 0, said
-        run.wait_until_seen({"west"})
-        code, said = run.command("remove", "east")  # with its process
-        assert code == 0, said
-        run.wait_until_seen({"west"}, after=len(seen(out)))
-        assert run.states() == {"east": "removed", "west": "is read"}
-        finished = run.interrupt()
-    assert finished.code == 0, finished.err
-    cameras: Any = summary(out)["cameras"]
-    assert {name: entry["error"] for name, entry in cameras.items()} == {"east": None, "west": None}
-    assert cameras["east"]["removed_at"] is not None
 
 
 def test_a_run_that_is_no_run_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
