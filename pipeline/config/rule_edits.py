@@ -70,7 +70,7 @@ def with_edits(config: PipelineConfig) -> PipelineConfig:
     path = edits_path(config)
     try:
         text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # a folder that cannot be is reported as output_dir
         return config
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"edits: expected a file that can be read, got {path}; check it") from error

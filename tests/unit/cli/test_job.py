@@ -18,6 +18,11 @@ ARGUMENTS = ["--address=http://head:8265", "--id=site", "--", "site=empty"]
 LINE = "camera east: 7 frames\n"
 
 
+def send(stop: signal.Signals) -> None:
+    assert callable(signal.getsignal(stop)), "nothing listens: the signal would end the tests"
+    os.kill(os.getpid(), stop)
+
+
 @dataclass
 class Cluster:
     """A Ray cluster that knows at most one run; ``states`` are the answers to come, the last for ever."""
@@ -39,8 +44,7 @@ class Cluster:
         assert job_id == "site"
         self.asked += 1
         if self.asked in self.on_ask:
-            assert callable(signal.getsignal(self.on_ask[self.asked]))  # else it would end the tests
-            os.kill(os.getpid(), self.on_ask[self.asked])
+            send(self.on_ask[self.asked])
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         if state == "away":
             raise ConnectionError("no route")
@@ -50,12 +54,12 @@ class Cluster:
 
     def get_job_info(self, job_id: str) -> SimpleNamespace:
         if self.is_stopped_after_its_end:
-            os.kill(os.getpid(), signal.SIGTERM)
+            send(signal.SIGTERM)
         return SimpleNamespace(driver_exit_code=self.exit_code)
 
     def get_job_logs(self, job_id: str) -> str:
         if self.is_stopped_after_its_end and self.states == ["SUCCEEDED"]:
-            threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGTERM]).start()
+            threading.Timer(0.3, send, [signal.SIGTERM]).start()
         return self.before if not self.calls else f"{self.before}{LINE}the last line\n"
 
     def submit_job(self, *, entrypoint: str, submission_id: str) -> None:

@@ -103,7 +103,7 @@ def test_the_ledger_stays_and_what_cannot_be_kept_is_said(
     assert (status.recordings_deleted, status.pictures_deleted) == (4, 800)
     assert status.trouble is not None
     assert status.trouble.startswith("disk.max_gb: exceeded by 0.0")
-    assert "deleted the oldest 4 recordings and 800 pictures" in caplog.text
+    assert "deleted the oldest 4 recordings, 800 pictures and clips" in caplog.text
     written = {"at": 4e9, "cameras": {}, "match": {"num_sightings": 1}, "disk": {"trouble": status.trouble}}
     (folder / "status.json").write_text(json.dumps(written))
     assert tell_status([str(folder)]) == 1
