@@ -136,6 +136,31 @@ def test_cameras_come_and_go_and_a_killed_run_goes_on_with_them(
     assert leaks == ["cameras.sqlite"]  # what was typed as text; only its owner may read it
 
 
+@pytest.mark.ray
+@pytest.mark.timeout(600)
+def test_cameras_come_and_go_on_ray(
+    media: Path, tmp_path: Path, shared: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    alone = ["runtime=ray", "runtime.cameras_per_process=1"]
+    with RtspServer(media) as server, ChangedRun(server, out, shared, capsys, *alone) as run:
+        url = server.url("film.mp4", endless=True)
+        run.start()
+        run.wait_until_seen({"east"})
+        code, said = run.command("add", f"west={camera(url)}", "--wait", "240")
+        assert code == 0, said
+        run.wait_until_seen({"west"})
+        code, said = run.command("remove", "east")  # with its process
+        assert code == 0, said
+        run.wait_until_seen({"west"}, after=len(seen(out)))
+        assert run.states() == {"east": "removed", "west": "is read"}
+        finished = run.interrupt()
+    assert finished.code == 0, finished.err
+    cameras: Any = summary(out)["cameras"]
+    assert {name: entry["error"] for name, entry in cameras.items()} == {"east": None, "west": None}
+    assert cameras["east"]["removed_at"] is not None
+
+
 def test_a_run_that_is_no_run_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for words in (["list"], ["add"], ["remove"]):
         assert main([*words, str(tmp_path / "none"), *([] if words == ["list"] else ["east=0"])]) in (1, 2)
