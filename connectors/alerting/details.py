@@ -81,8 +81,8 @@ class AlertDetailReader:
         self._zone = checked_zone(time_zone, key)
         self._ledger: LedgerReader | None = None
         self._pictures: AlertPictureStore | None = None
-        # Where one picture did not come in time, the next is not waited for: a flood must not wait for each.
-        self._is_waited_for = True
+        # For some time after a picture that did not come, none is waited for: a flood must not wait for each.
+        self._waits_from = float("-inf")
         self._names: dict[int, str] = {}
         self._last_correction = 0
 
@@ -143,13 +143,15 @@ class AlertDetailReader:
             self._pictures = AlertPictureStore(self._folder / FILE)
         if self._pictures is None:
             return None
-        give_up_at = time.monotonic() + (wait_s if self._is_waited_for and alert.evidence else 0.0)
+        began = time.monotonic()
+        is_waited_for = bool(alert.evidence) and began >= self._waits_from
+        give_up_at = began + (wait_s if is_waited_for else 0.0)
         while (found := self._pictures.nearest(alert.evidence, alert.raised_at)) is None:
             if time.monotonic() >= give_up_at:
-                self._is_waited_for = self._is_waited_for and not alert.evidence
+                if is_waited_for:
+                    self._waits_from = time.monotonic() + wait_s
                 return None
             time.sleep(POLL_S)
-        self._is_waited_for = True
         return found
 
     def _reader(self) -> LedgerReader | None:

@@ -44,7 +44,18 @@ def test_a_picture_on_its_way_is_waited_for(tmp_path: Path) -> None:
     store.close()
 
 
-def test_where_no_pictures_come_a_flood_waits_only_once(tmp_path: Path) -> None:
+def test_after_a_picture_that_did_not_come_others_are_waited_for_again(tmp_path: Path) -> None:
+    store, reader = AlertPictureStore(tmp_path / FILE), make_reader(tmp_path)
+    assert reader.of(ALERT, wait_s=0.05).picture is None
+    time.sleep(0.1)
+    picture = AlertPicture(TrackPart(TRACK, 0), 5.0, b"crop", b"scene")
+    threading.Timer(0.1, store.put, [picture]).start()
+    assert reader.of(ALERT, wait_s=5.0).picture == picture
+    reader.close()
+    store.close()
+
+
+def test_where_no_pictures_come_a_flood_waits_only_now_and_then(tmp_path: Path) -> None:
     store, reader = AlertPictureStore(tmp_path / FILE), make_reader(tmp_path)
     began = time.monotonic()
     for _ in range(20):
