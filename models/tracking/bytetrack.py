@@ -2,7 +2,7 @@
 
 from trackers import ByteTrackTracker as LibraryTracker
 
-from models.tracking.linked_boxes import BUFFER_FRAME_RATE, LinkedBoxes
+from models.tracking.linked_boxes import LinkedBoxes
 from pipeline.core import Detections, TrackUpdate
 
 
@@ -28,15 +28,15 @@ class ByteTrackTracker:
         lost_s: float,
         frame_rate: float,
     ) -> None:
-        library = LibraryTracker(
-            lost_track_buffer=round(lost_s * BUFFER_FRAME_RATE),
+        self._boxes = LinkedBoxes(
+            LibraryTracker,
+            lost_s=lost_s,
             frame_rate=frame_rate,
             track_activation_threshold=new_track_score,
-            minimum_consecutive_frames=min_frames,
+            min_frames=min_frames,
             minimum_iou_threshold=min_iou,
             high_conf_det_threshold=high_score,
         )
-        self._boxes = LinkedBoxes(library, lost_s=lost_s)
 
     def update(self, detections: Detections) -> TrackUpdate:
         """Return a track number for every row, and the tracks that ended with this frame."""

@@ -2,7 +2,7 @@
 
 from trackers import CBIoUTracker as LibraryTracker
 
-from models.tracking.linked_boxes import BUFFER_FRAME_RATE, LinkedBoxes
+from models.tracking.linked_boxes import LinkedBoxes
 from pipeline.core import Detections, TrackUpdate
 
 
@@ -36,11 +36,12 @@ class CBiouTracker:
         lost_s: float,
         frame_rate: float,
     ) -> None:
-        library = LibraryTracker(
-            lost_track_buffer=round(lost_s * BUFFER_FRAME_RATE),
+        self._boxes = LinkedBoxes(
+            LibraryTracker,
+            lost_s=lost_s,
             frame_rate=frame_rate,
             track_activation_threshold=new_track_score,
-            minimum_consecutive_frames=min_frames,
+            min_frames=min_frames,
             minimum_iou_threshold_first_assoc=min_iou,
             minimum_iou_threshold_second_assoc=min_iou_unsure,
             minimum_iou_threshold_unconfirmed_assoc=min_iou_new,
@@ -49,7 +50,6 @@ class CBiouTracker:
             buffer_ratio_first=buffer,
             buffer_ratio_second=buffer_unsure,
         )
-        self._boxes = LinkedBoxes(library, lost_s=lost_s)
 
     def update(self, detections: Detections) -> TrackUpdate:
         """Return a track number for every row, and the tracks that ended with this frame."""

@@ -1,5 +1,6 @@
 """Trackers of the ``trackers`` library behind the pipeline's port: what all of them share."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -26,12 +27,23 @@ class LinkedBoxes:
     clock is the stamps', so that lifetimes hold whatever frames are dropped.
 
     Args:
-        library: The tracker.
+        make: The tracker's class.
         lost_s: Seconds without a box after which a track ends.
+        frame_rate: Frames a second that the motion model is made for.
+        min_frames: Consecutive frames before a track is confirmed.
+        options: What else the class takes.
     """
 
-    def __init__(self, library: BoxLinker, *, lost_s: float) -> None:
-        self._library, self._lost_s = library, lost_s
+    def __init__(
+        self, make: Callable[..., BoxLinker], *, lost_s: float, frame_rate: float, min_frames: int, **options: float
+    ) -> None:
+        self._library = make(
+            lost_track_buffer=round(lost_s * BUFFER_FRAME_RATE),
+            frame_rate=frame_rate,
+            minimum_consecutive_frames=min_frames,
+            **options,
+        )
+        self._lost_s = lost_s
         self._last_seen_at: dict[int, float] = {}
 
     def update(self, detections: Detections) -> TrackUpdate:

@@ -2,7 +2,7 @@
 
 from trackers import OCSORTTracker as LibraryTracker
 
-from models.tracking.linked_boxes import BUFFER_FRAME_RATE, LinkedBoxes
+from models.tracking.linked_boxes import LinkedBoxes
 from pipeline.core import Detections, TrackUpdate
 
 
@@ -30,16 +30,16 @@ class OcSortTracker:
         lost_s: float,
         frame_rate: float,
     ) -> None:
-        library = LibraryTracker(
-            lost_track_buffer=round(lost_s * BUFFER_FRAME_RATE),
+        self._boxes = LinkedBoxes(
+            LibraryTracker,
+            lost_s=lost_s,
             frame_rate=frame_rate,
-            minimum_consecutive_frames=min_frames,
+            min_frames=min_frames,
             minimum_iou_threshold=min_iou,
             high_conf_det_threshold=high_score,
             direction_consistency_weight=direction_weight,
             delta_t=direction_frames,
         )
-        self._boxes = LinkedBoxes(library, lost_s=lost_s)
 
     def update(self, detections: Detections) -> TrackUpdate:
         """Return a track number for every row, and the tracks that ended with this frame."""
