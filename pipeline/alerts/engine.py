@@ -66,7 +66,7 @@ class AlertEngine:
         exempt: Names of people about whom no alert is raised, ``*`` for any letters: staff, for instance.
         names: Of people who are known from the start, by number.
         has_clips: Whether alerts name the clip that is kept of them.
-        options: What each rule is built of, by its name; see ``hand_over``.
+        options: What each rule is built of, by its name; see ``pass_state_to``.
 
     Raises:
         ConfigError: If two rules have one name.
@@ -167,7 +167,7 @@ class AlertEngine:
         keys = {alert.key for alert in before}
         return [*(alert for alert in changed if alert.key not in keys), *before]
 
-    def hand_over(self, other: Self) -> list[Alert]:
+    def pass_state_to(self, other: Self) -> list[Alert]:
         """Give the state to an engine of other rules, and return what is told: situations of changed rules are over.
 
         A rule keeps what it knows if it is built of the same, or of more zones or lines besides.

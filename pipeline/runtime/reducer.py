@@ -236,7 +236,7 @@ class Reducer:
             return []
         if isinstance(event, RulesEdited):
             engine = self._make_alert(event.text)
-            told = self._alert.hand_over(engine)
+            told = self._alert.pass_state_to(engine)
             self._alert, self.edits = engine, event.text
             return [*told]
         if isinstance(event, Enrolment):

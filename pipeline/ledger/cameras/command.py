@@ -22,7 +22,7 @@ class CameraCommand:
     Attributes:
         kind: ADD or REMOVE.
         camera_id: The camera.
-        by: The name of whoever gives it.
+        by: The name of the person who gives it.
         at: Unix seconds by the wall clock: when it was given.
         entry: ADD only: the camera as an entry of ``site.cameras``, a URI or a block. None: as the configuration of
             the run has it; for one that was removed.

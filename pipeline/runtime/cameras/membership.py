@@ -15,7 +15,7 @@ class RunEndingError(ConnectorError):
 
 
 class Membership:
-    """The cameras of a run: whoever directs the run starts those that are new, and lets go of those that leave.
+    """The cameras of a run: the one who directs the run starts those that are new, and lets go of those that leave.
 
     Args:
         cameras: That are there from the start, by name.
