@@ -181,7 +181,10 @@ class Broker:
         assert not any(failed), failed
 
     def read(self, topic: str, count: int | None = None, timeout_s: float = 20) -> list[ReadMessage]:
-        """Return the messages of a topic when there are ``count``; None: those that it holds now."""
+        """Return the messages of a topic when there are ``count``; None: those that it holds now.
+
+        They are in order of partition and offset: partitions arrive in another order each time.
+        """
         settings = {"bootstrap.servers": self.servers, "group.id": "test", "enable.auto.commit": False}
         consumer = confluent_kafka.Consumer(settings, logger=QUIET)
         with contextlib.closing(consumer):
@@ -207,7 +210,7 @@ class Broker:
                 heard_at = time.monotonic() if arrived else heard_at
                 if count is None and not arrived and time.monotonic() - heard_at > self._quiet_s(consumer, bounds):
                     break
-        return found
+        return sorted(found, key=lambda message: (message.partition, message.offset))
 
     def _quiet_s(self, consumer: confluent_kafka.Consumer, bounds: Mapping[int, tuple[int, int]]) -> float:
         """Return the seconds without a message after which a topic is read to its end."""

@@ -95,7 +95,8 @@ def test_acknowledging_again_writes_nothing_unless_somebody_else_takes_over(
     post(ALERT)
     for name in ("ann", "ann", "bob", "bob"):
         assert command("ack", ALERT.key, "--by", name)[0] == 0
-    assert [dict(message.headers)["by"] for message in broker.read(topic, 3)[1:]] == [b"ann", b"bob"]
+    headers = [dict(message.headers) for message in broker.read(topic, 3)]  # an alert's own come from another partition
+    assert [each["by"] for each in headers if "by" in each] == [b"ann", b"bob"]
     assert len(broker.read(topic)) == 3
     assert standing(command)[ALERT.key]["by"] == "bob"
 
