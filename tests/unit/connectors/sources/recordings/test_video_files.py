@@ -211,20 +211,25 @@ def test_a_recording_on_a_web_server_is_read_frame_by_frame(tmp_path: Path, web:
     np.testing.assert_allclose(times(source), np.arange(NUM) / FPS, atol=1e-6)
 
 
-def test_a_playlist_with_an_end_is_a_recording(tmp_path: Path, web: str) -> None:
-    make_clip(tmp_path / "a.ts", num_frames=40, codec_options={"g": "10", "bf": "0"})
+@pytest.mark.parametrize("has_end", [True, False])
+def test_a_playlist_is_read_from_its_first_part_and_one_without_an_end_is_said_so(
+    has_end: bool, tmp_path: Path, web: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_clip(tmp_path / "a.ts", num_frames=80, codec_options={"g": "10", "bf": "0"})
+    options = {"hls_time": "1", "hls_list_size": "0"} | ({} if has_end else {"hls_flags": "omit_endlist"})
     with (
         av.open(str(tmp_path / "a.ts")) as source,
-        av.open(str(tmp_path / "a.m3u8"), "w", format="hls", options={"hls_time": "1", "hls_list_size": "0"}) as target,
+        av.open(str(tmp_path / "a.m3u8"), "w", format="hls", options=options) as target,
     ):
         stream = target.add_stream_from_template(source.streams.video[0])
         for packet in source.demux(video=0):
             if packet.size:
                 packet.stream = stream
                 target.mux(packet)
-    assert (tmp_path / "a.m3u8").read_text().count(".ts") > 1
+    assert (tmp_path / "a.m3u8").read_text().count(".ts") > 5
     found = times(VideoFileSource("east", f"{web}/a.m3u8", files=WebFile))
-    np.testing.assert_allclose(found, np.arange(40) / FPS, atol=1e-4)
+    np.testing.assert_allclose(found, np.arange(80) / FPS, atol=1e-4)
+    assert caplog.text.count("does not say that it has ended (#EXT-X-ENDLIST)") == (not has_end)
 
 
 def test_a_password_comes_from_the_environment_or_a_file_and_is_in_no_message(
