@@ -108,6 +108,8 @@ class ImagesSource:
                     sequence.num_missing,
                     self._folder,
                 )
+            if sequence.note:
+                logger.warning("camera %s: %s: %s", self.camera_id, self._folder, sequence.note)
             image = self._first_image(sequence)
         except UnreadableFolderError as error:
             raise ConfigError(f"site.cameras.{self.camera_id}: {error}") from error

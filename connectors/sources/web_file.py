@@ -55,6 +55,7 @@ class WebFile:
     """
 
     is_many = False
+    note = ""
 
     def __init__(
         self,

@@ -139,6 +139,7 @@ EIGHT_O_CLOCK = 1795939200.0
         "2026-11-29_08-00-{:02d}-0500.png",
         "17959392{:02d}.png",
         "17959392{:02d}000.png",
+        "17959392{:02d}.0.png",
     ],
 )
 def test_times_in_names_are_read(tmp_path: Path, pattern: str) -> None:
@@ -155,6 +156,47 @@ def test_several_images_of_one_second_are_spread_inside_it(tmp_path: Path) -> No
     source = ImagesSource("east", str(write_images(tmp_path / "a", names)), fps=4.0)
     found = [frame.stamp.captured_at - EIGHT_O_CLOCK for frame in source.frames()]
     np.testing.assert_allclose(found, np.arange(12) / 4, atol=1e-5)
+
+
+def test_images_of_one_second_are_in_the_order_of_their_running_numbers(tmp_path: Path) -> None:
+    names = [f"20261129_08000{second}_{number}.png" for second in (0, 1) for number in range(1, 13)]
+    frames = list(ImagesSource("east", str(write_images(tmp_path / "a", names))).frames())
+    assert all(np.array_equal(frame.image, picture(index)) for index, frame in enumerate(frames))
+    found = [frame.stamp.captured_at - EIGHT_O_CLOCK for frame in frames]
+    np.testing.assert_allclose(found, np.arange(24) / 12, atol=1e-5)
+
+
+def test_unix_seconds_may_have_a_fraction(tmp_path: Path) -> None:
+    names = [f"1795939200.{fraction}.png" for fraction in ("0", "25", "5", "75")]
+    stamps = [frame.stamp for frame in ImagesSource("east", str(write_images(tmp_path / "a", names))).frames()]
+    assert [stamp.captured_at - EIGHT_O_CLOCK for stamp in stamps] == [0, 0.25, 0.5, 0.75]
+
+
+TIMES = [f"20261129_0800{second:02d}.png" for second in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ([*TIMES, "thumb.png"], "5 of 6 names hold a date and time, and thumb.png holds none"),
+        ([*TIMES, "20261129_080060.png"], "20261129_080060.png holds none"),
+        (["f1.png", "f2.png", "thumb.png"], "thumb.png does not end in a number"),
+        (["000001.png", "000002.png", "2.png"], "the number of 2.png stands twice"),
+        (["f0.png", "f5.png", "f15.png"], "the numbers in the names go up in steps of 5"),
+        (TIMES, ""),
+        (["f1.png", "f2.png", "f4.png"], ""),
+        (["a.png", "b.png"], ""),
+        (["7.png"], ""),
+    ],
+)
+def test_names_that_do_not_fit_together_are_said_so_once(
+    tmp_path: Path, names: list[str], said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = ImagesSource("east", str(write_images(tmp_path / "a", names)))
+    source.check()
+    assert len(caplog.records) == bool(said)
+    assert said in caplog.text
+    assert len(list(source.frames())) == len(names)
 
 
 @pytest.mark.parametrize("frame_rate", ["fast", "0", ""])
