@@ -1,6 +1,7 @@
 """Takes secrets out of what is written or said of a configuration."""
 
 import re
+from typing import Any
 
 from pipeline.core.errors import USER_INFO
 
@@ -23,7 +24,7 @@ def masked(text: str) -> str:
     return text
 
 
-def without_secrets(node: object, key: str = "") -> object:
+def without_secrets(node: Any, key: str = "") -> Any:
     """Return nested dictionaries, lists and values without the secrets of addresses and of keys that name one.
 
     Args:
