@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Protocol, runtime_checkable
 
 from pipeline.core import Alert, Correction
-from pipeline.core.view_event import ViewReport
+from pipeline.core.records.view_event import ViewReport
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.presences import SETTLE_S
 from pipeline.alerts.zones import Zone, check_picture, parse_zones
 from pipeline.core import Alert, Sighting
-from pipeline.core.alert import NOBODY_IN_PARTICULAR
+from pipeline.core.records.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.serialisation import deserialise, serialise
 
 

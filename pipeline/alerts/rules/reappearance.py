@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.expiring_map import ExpiringMap
 from pipeline.core import Alert, Correction, Sighting, TrackPart
-from pipeline.core.moves import Move, moves_of
+from pipeline.core.records.moves import Move, moves_of
 
 MAX_SIGHTS = 16
 """Latest sights kept per person. Chosen so that a previous one is still known when a correction moves some; a
