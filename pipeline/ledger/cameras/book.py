@@ -100,7 +100,7 @@ class CameraBook:
         return pending
 
     def changed(self) -> ChangedCameras:
-        """Return what the commands that were carried out come to."""
+        """Return what the commands that were applied come to."""
         return changed_cameras(submitted.command for submitted in self.commands("done"))
 
     def delete(self) -> int:

@@ -63,7 +63,7 @@ class ChangedCameras:
 
 
 def changed_cameras(done: Iterable[CameraCommand]) -> ChangedCameras:
-    """Return what commands come to that were carried out in this order.
+    """Return what commands come to that were applied in this order.
 
     A camera that leaves at a time of event time stays part of the run: what it saw before then belongs to the result.
     """

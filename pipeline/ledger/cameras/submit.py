@@ -20,7 +20,7 @@ Only the configuration can tell, and it is known above this package.
 def submit_camera_command(folder: Path, command: CameraCommand, check: CheckAtRest | None = None) -> int:
     """Write a camera command beside the ledger of a run and return its number; from any process.
 
-    A run that goes on carries it out within a second, after the checks that it makes of its cameras at its start. If
+    A run that goes on applies it within a second, after the checks that it makes of its cameras at its start. If
     no run writes the ledger, the command is checked at once, and holds for the run that continues it.
 
     Args:
@@ -44,7 +44,7 @@ def submit_camera_command(folder: Path, command: CameraCommand, check: CheckAtRe
 
 
 def apply_at_rest(folder: Path, check: CheckAtRest) -> None:
-    """Carry out the commands that wait, unless a run writes the ledger, which does it itself."""
+    """Apply the commands that wait, unless a run writes the ledger, which does it itself."""
     with ledger_at_rest(folder / "ledger.sqlite") as ledger:
         for submitted in CameraBook(folder).pending() if ledger else ():
             try:
