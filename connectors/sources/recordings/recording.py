@@ -13,6 +13,7 @@ from av.container import InputContainer
 
 from connectors.sources.hardware_decoding import NONE, decoder_of
 from connectors.sources.picture_stream import picture_stream
+from connectors.sources.recordings.fragments import unread_fragments
 from connectors.sources.recordings.hidden_pictures import HiddenPictures
 from connectors.sources.recordings.packet_holes import PacketHoles
 from connectors.sources.recordings.streams_watch import BrokenError, StreamsChangedError, StreamsWatch
@@ -100,6 +101,7 @@ class Recording:
             raise BrokenError("no pictures that can be decoded, at most sound,")
         self._stream = stream
         self._seen: set[int] = set()
+        self._read_until = 0
         self._watch = StreamsWatch(file, container.format.name, stream.id)
         self._holes = PacketHoles(container.format.name)
         self._stream.codec_context.thread_count = threads
@@ -343,6 +345,7 @@ class Recording:
                 return
             if packet.size:
                 num_errors = 0
+                self._read_until = max(self._read_until, (packet.pos or 0) + packet.size)
                 self.num_interruptions += self._holes.is_behind_one(packet)
                 if packet.stream_index == self._stream.index:
                     self._watch.read_until(packet.pos or 0)
@@ -362,6 +365,8 @@ class Recording:
             raise BrokenError("no picture")
         if self._container.format.name in FORMATS_WITHOUT_PROMISE:
             return
+        if (num_unread := unread_fragments(self._container, self._read_until)) > 0:
+            raise BrokenError(f"a damaged fragment, and {num_unread} behind it that FFmpeg does not find")
         promises: list[tuple[float, float]] = []
         if self._stream.frames > 0:
             promises.append((self._num_packets, self._stream.frames))

@@ -225,3 +225,17 @@ def test_a_title_in_another_encoding_is_no_hindrance(tmp_path: Path, ending: str
     assert b"XY" in data
     path.write_bytes(data.replace(b"XY", "Tü".encode("latin-1")))
     assert len(frames_of(VideoFileSource("east", str(path)))) == 10
+
+
+def test_fragments_behind_a_damaged_one_are_not_lost_without_a_word(tmp_path: Path) -> None:
+    clip = make_clip(
+        tmp_path / "a.mp4", num_frames=80, noisy=True, movflags="frag_keyframe+empty_moov", codec_options={"g": "10"}
+    )
+    assert len(list(VideoFileSource("east", str(clip)).frames())) == 80
+    data = bytearray(clip.read_bytes())
+    begins = [at for at in range(len(data)) if data.startswith(b"moof", at)]
+    damaged = begins[4]
+    data[damaged - 600 : damaged + 600] = bytes(1200)
+    clip.write_bytes(data)
+    with pytest.raises(SourceLostError, match=r"a damaged fragment, and \d behind it"):
+        list(VideoFileSource("east", str(clip)).frames())
