@@ -111,17 +111,26 @@ class Zone:
         freeze(self.polygon)
 
     def times_inside(self, camera_id: str, path: TrackPath) -> NDArray[np.float64]:
-        """Return when a person is inside, Unix seconds, ascending; none where the camera does not see the zone."""
+        """Return when a person is inside and the zone counts, Unix seconds, ascending; else as ``times_within``."""
+        times = self.times_within(camera_id, path)
+        return times if self.schedule is None else times[self.schedule.holds(times)]
+
+    def times_within(self, camera_id: str, path: TrackPath) -> NDArray[np.float64]:
+        """Return when a person is inside, whatever the schedule, Unix seconds, ascending.
+
+        There are none where the camera does not see the zone.
+        """
         if camera_id not in self.frame.camera_ids:
             return np.empty(0)
         points = self.frame.foot_points(camera_id, path)
         is_in = is_inside(points, self.polygon)
         if is_in.any() and not is_in.all():  # elsewhere outliers change nothing
             is_in = is_inside(without_outliers(points, path.captured_at), self.polygon)
-        times = path.captured_at[is_in]
-        if self.schedule is None:
-            return times
-        return times[[self.schedule.holds_at(at) for at in times.tolist()]]
+        return path.captured_at[is_in]
+
+    def counts_at(self, at: float) -> bool:
+        """Return whether the zone counts at a moment, Unix seconds."""
+        return self.schedule is None or self.schedule.holds_at(at)
 
 
 class Crossing(StrEnum):
