@@ -26,6 +26,7 @@ from pipeline.alerts.basis import AlertBasis
 from pipeline.alerts.exemption import Exemption
 from pipeline.alerts.expiring_map import ExpiringMap
 from pipeline.alerts.incidents import Incident, Incidents, Subject, latest, shrunk, subject_of
+from pipeline.alerts.picture_check import Sizes
 from pipeline.alerts.picture_sizes import PictureSizes
 from pipeline.alerts.rule_abilities import CorrectableRule, DrawnRule, EndingRule, ViewRule
 from pipeline.alerts.rule_options import has_all_of
@@ -97,11 +98,11 @@ class AlertEngine:
         # Unix seconds of the latest alert about each subject.
         self._raised_at: ExpiringMap[Subject, float] = ExpiringMap(forget_after_s=cooldown_s)
 
-    def check_picture(self, camera_id: str, frame_hw: tuple[int, int]) -> None:
-        """Raise ``ConfigError`` if a rule has a shape that lies outside the picture of a camera."""
+    def check_picture(self, camera_id: str, sizes: Sizes) -> None:
+        """Raise ``ConfigError`` if a rule has a shape that the picture of a camera should show and does not."""
         for rule in self._rules.values():
             if isinstance(rule, DrawnRule):
-                rule.check_picture(camera_id, frame_hw)
+                rule.check_picture(camera_id, sizes)
 
     def process(self, batch: Sequence[Sighting | Correction]) -> list[Alert]:
         """Return the alerts that these events raise, amend and retract. Events come in the order of event time."""

@@ -4,7 +4,7 @@ A shape is given in pixels, in fractions of the picture (``relative: true``), or
 share (``metres: true``, with ``site.ground``). A shape that can never be met is a mistake, and said so.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -63,11 +63,13 @@ class Frame:
         points = ground_points(path)
         if self.unit is Unit.RELATIVE:
             return points / path.frame_hw[::-1]
-        if self.unit is Unit.METRES:
-            homography = self.homographies[camera_id]
-            is_seen = is_on_ground(homography, points, path.frame_hw)
-            return np.where(is_seen[:, None], mapped(homography, points), np.nan)
-        return points
+        return self.ground(camera_id, points, path.frame_hw) if self.unit is Unit.METRES else points
+
+    def ground(self, camera_id: str, points: Points, frame_hw: tuple[int, int]) -> Points:
+        """Return pixels of a camera in metres on the ground, shape ``(N, 2)``; not finite above the horizon."""
+        homography = self.homographies[camera_id]
+        is_seen = is_on_ground(homography, points, frame_hw)
+        return np.where(is_seen[:, None], mapped(homography, points), np.nan)
 
     def pixels(self, camera_id: str, corners: Points, frame_hw: tuple[int, int]) -> Points:
         """Return corners in pixels of a camera, shape ``(K, 2)``; not finite where they lie behind the camera."""
@@ -255,30 +257,6 @@ def parse_lines(
             Line(name, frame, ends, Crossing(str(block["forbidden"])), *_severity_and_schedule(block, key, builder))
         )
     return tuple(parsed)
-
-
-def check_picture(
-    shapes: Collection[Zone | Line], camera_id: str, frame_hw: tuple[int, int], builder: AlertBuilder
-) -> None:
-    """Raise ``ConfigError`` if a shape that is drawn in a camera lies outside of its picture.
-
-    Args:
-        shapes: Zones and lines.
-        camera_id: The camera.
-        frame_hw: Height and width of its picture, pixels.
-        builder: Names the key in the error.
-    """
-    height, width = frame_hw
-    for shape in shapes:
-        if camera_id not in shape.frame.camera_ids or shape.frame.unit is Unit.METRES:
-            continue
-        key = f"zones.{shape.name}.polygon" if isinstance(shape, Zone) else f"lines.{shape.name}.from and .to"
-        corners = shape.frame.pixels(camera_id, shape.polygon if isinstance(shape, Zone) else shape.ends, frame_hw)
-        low, high = corners.min(axis=0), corners.max(axis=0)
-        if (high < 0).any() or (low > [width - 1, height - 1]).any():
-            raise builder.wrong(
-                key, f"points inside the picture of {camera_id!r}, {width} by {height} pixels", corners.tolist()
-            )
 
 
 def _check_names(kind: str, shapes: Mapping[str, object], builder: AlertBuilder) -> None:

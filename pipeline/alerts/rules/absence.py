@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from math import inf, isfinite
 
 from pipeline.alerts.alert_builder import AlertBuilder
+from pipeline.alerts.picture_check import Sizes, check_picture
 from pipeline.alerts.presences import SETTLE_S
-from pipeline.alerts.zones import Zone, check_picture, parse_zones
+from pipeline.alerts.zones import Zone, parse_zones
 from pipeline.core import Alert, Sighting
 from pipeline.core.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.serialisation import deserialise, serialise
@@ -65,9 +66,9 @@ class AbsenceRule:
             found += self._take(zone, now - SETTLE_S, is_over=False)
         return found
 
-    def check_picture(self, camera_id: str, frame_hw: tuple[int, int]) -> None:
-        """Raise ``ConfigError`` if a zone lies outside the picture of a camera."""
-        check_picture(self._zones, camera_id, frame_hw, self._builder)
+    def check_picture(self, camera_id: str, sizes: Sizes) -> None:
+        """Raise ``ConfigError`` if the picture of a camera does not show one of its zones."""
+        check_picture(self._zones, camera_id, sizes, self._builder)
 
     def on_end(self, at: float) -> Iterable[Alert]:
         """Report the absences that last until the end of the stream as over: nobody looks any more."""

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from pipeline.alerts.alert_builder import AlertBuilder
+from pipeline.alerts.picture_check import Sizes, check_picture
 from pipeline.alerts.presences import Presence, Presences
-from pipeline.alerts.zones import Zone, check_picture, parse_zones
+from pipeline.alerts.zones import Zone, parse_zones
 from pipeline.core import Alert, Correction, Sighting
 
 
@@ -85,9 +86,9 @@ class ZoneDwellRule:
         long = [dwell for dwell in dwells if dwell.dwell_s > self._limit_s(alert.place)]
         return replace(alert, started_at=long[0].since, ended_at=long[0].until) if long else None
 
-    def check_picture(self, camera_id: str, frame_hw: tuple[int, int]) -> None:
-        """Raise ``ConfigError`` if a zone lies outside the picture of a camera."""
-        check_picture(self._zones, camera_id, frame_hw, self._builder)
+    def check_picture(self, camera_id: str, sizes: Sizes) -> None:
+        """Raise ``ConfigError`` if the picture of a camera does not show one of its zones."""
+        check_picture(self._zones, camera_id, sizes, self._builder)
 
     def snapshot(self) -> bytes:
         """Return the state."""
