@@ -195,7 +195,7 @@ class AlertEngine:
         loaded = deserialise(state, _State)
         self._basis.restore(loaded.basis)
         self._incidents.restore(loaded.incidents)
-        self._exemption.names |= loaded.names
+        self._exemption.names = dict(loaded.names)
         self._raised_at.restore(loaded.raised_at, list[tuple[Subject, float, float]])
         for name, rule in self._rules.items():
             if isinstance(rule, Stateful) and name in loaded.rules:
@@ -335,10 +335,19 @@ class AlertEngine:
             elif self._exemption.covers(incident.alert.person_id):
                 self._drop(incident)
         self._take_all(reports)
+        for incident in self._incidents:
+            if incident.alert.person_id in correction.person_ids:
+                self._join(incident)
         # What an alert covered that is retracted now is told at once.
         for incident in self._incidents.pending():
             if not self._is_cooling(subject_of(incident.alert), incident.until):
                 self._hold_or_raise(incident)
+
+    def _join(self, incident: Incident) -> None:
+        """Take incidents that prove to be one situation of one person as one."""
+        same = [each for each in self._incidents.of(subject_of(incident.alert)) if each.overlaps(incident.alert)]
+        if len(same) > 1 and incident in same:
+            self._refresh(same, incident.alert)
 
     def _move(self, move: Move) -> None:
         for incident in self._incidents:
