@@ -46,13 +46,16 @@ def _check_group(group: str, names: Sequence[str], folders: Sequence[Path], *, i
 
 
 def _names_in(path: Path, group: str) -> list[str]:
-    """Return the keys of a YAML file; none if it cannot be read, which hydra finds as well.
+    """Return the plug-ins that a YAML file names; none if it cannot be read, which hydra finds as well.
+
+    They are its keys; in a file that sets other keys of the configuration too, those below its group.
 
     Raises:
         ConfigError: If the file is no text, is empty, or holds something else than keys.
     """
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        loaded = yaml.safe_load(text)
     except UnicodeDecodeError as error:
         raise ConfigError(_NOT_TEXT.format(path)) from error
     except (OSError, yaml.YAMLError):
@@ -60,6 +63,8 @@ def _names_in(path: Path, group: str) -> list[str]:
     if not isinstance(loaded, dict) or not loaded:
         got = "an empty file" if not loaded else f"{loaded!r:.40}"
         raise ConfigError(f"{path}: expected {_lines(group, path.stem)}, got {got}; write that into it")
+    if text.startswith("# @package _global_"):
+        loaded = loaded.get(group) or {}
     return [str(name) for name in loaded if name not in ("defaults", "_target_")]
 
 
