@@ -6,6 +6,7 @@ import numpy as np
 
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.plane_geometry import Points, is_inside
+from pipeline.alerts.whereabouts import PERSON_M
 from pipeline.alerts.zones import Frame, Line, Unit, Zone
 
 Sizes = Mapping[str, tuple[int, int]]
@@ -13,6 +14,9 @@ Sizes = Mapping[str, tuple[int, int]]
 
 NUM_STEPS = 1000
 """Points looked at on each edge of a shape on the ground. Fewer miss a picture that shows little of a long edge."""
+
+MIN_PERSON_PX = 8.0
+"""Height of a person in a picture, pixels, below which nobody is found. A larger value refuses places further away."""
 
 NUM_ROWS = 64
 """Rows and columns of points looked at in a picture, for a zone around all of it. Fewer miss a narrow one."""
@@ -44,21 +48,23 @@ def check_picture(shapes: Iterable[Zone | Line], camera_id: str, sizes: Sizes, b
         elif sizes.keys() >= set(camera_ids):
             is_zone = isinstance(shape, Zone)
             if not any(_shows(shape.frame, each, corners, sizes[each], is_zone=is_zone) for each in camera_ids):
-                expected = f"metres that the picture of a camera shows, of {', '.join(camera_ids)}"
+                expected = f"metres where the picture of a camera shows people, of {', '.join(camera_ids)}"
                 raise builder.wrong(key, expected, corners.tolist())
 
 
 def _shows(frame: Frame, camera_id: str, corners: Points, size: tuple[int, int], *, is_zone: bool) -> bool:
-    """Return whether a picture shows an edge of a shape in metres, or lies within it."""
+    """Return whether a picture shows an edge of a shape in metres, or lies within it, near enough to find people."""
     ends = np.roll(corners, -1, axis=0) if is_zone else corners[1:]
     steps = np.linspace(0, 1, NUM_STEPS)[:, None]
     edges = np.concatenate([start + steps * (end - start) for start, end in zip(corners, ends, strict=False)])
-    found = frame.pixels(camera_id, edges, size)
-    if _meets(found, found, size).all(axis=1).any():
-        return True
-    rows, columns = (np.linspace(0, length - 1, NUM_ROWS) for length in size)
-    pixels = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
-    return is_zone and bool(is_inside(frame.ground(camera_id, pixels, size), corners).any())
+    pixels = frame.pixels(camera_id, edges, size)
+    found = pixels[_meets(pixels, pixels, size).all(axis=1)]
+    if is_zone:
+        rows, columns = (np.linspace(0, length - 1, NUM_ROWS) for length in size)
+        pixels = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
+        found = np.concatenate([found, pixels[is_inside(frame.ground(camera_id, pixels, size), corners)]])
+    steps_m = frame.ground(camera_id, found + np.array([1.0, 0.0]), size) - frame.ground(camera_id, found, size)
+    return bool((MIN_PERSON_PX * np.hypot(*steps_m.T) <= PERSON_M).any())
 
 
 def _meets(low: Points, high: Points, size: tuple[int, int]) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:

@@ -212,7 +212,7 @@ def test_a_zone_in_metres_that_no_picture_shows_is_named(polygon: list[list[floa
     with (
         nullcontext()
         if is_shown
-        else pytest.raises(ConfigError, match=r"zones\.well\.polygon: .* metres that .* east, west, got")
+        else pytest.raises(ConfigError, match=r"zones\.well\.polygon: .* metres where .* east, west, got")
     ):
         check_picture(zones, "west", FROM_ABOVE, BUILDER)
 
@@ -226,11 +226,11 @@ def test_a_line_in_metres_that_no_picture_shows_is_named() -> None:
         check_picture(parse_lines({"gate": far}, BUILDER, GROUND), "east", FROM_ABOVE, BUILDER)
 
 
-def test_a_zone_behind_a_camera_is_not_shown() -> None:
+def test_a_zone_behind_a_camera_or_far_away_is_not_shown() -> None:
     """The horizon is the row 100; what lies behind the camera would come to rows above it."""
     ground = {"east": [[1, 0, -320], [0, 0, 1000], [0, 1, -100]]}
     size = {"east": (360, 640)}
-    for y, is_shown in ((10.0, True), (-10.0, False)):
+    for y, is_shown in ((10.0, True), (-10.0, False), (900.0, False)):
         zone = {"metres": True, "polygon": [[-1, y], [1, y], [1, y + 1], [-1, y + 1]]}
         with nullcontext() if is_shown else pytest.raises(ConfigError):
             check_picture(parse_zones({"well": zone}, BUILDER, ground), "east", size, BUILDER)
