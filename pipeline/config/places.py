@@ -62,16 +62,22 @@ def idle_rules(alerts: Mapping[str, Any], enrolled: Collection[str] = ()) -> lis
     Another one says that people are enrolled, by these names, and no rule tells when they come.
     """
     found = []
-    if enrolled and not any(str(node["_target_"]).endswith(".WatchlistRule") for node in alerts.values()):
+    known = {name: node for name, node in alerts.items() if isinstance(node, Mapping)}
+    if enrolled and not any(str(node.get("_target_")).endswith(".WatchlistRule") for node in known.values()):
         names, rules = ", ".join(enrolled), ",".join(alerts)
         found.append(f"enrol: no alert will follow when {names} appears; add watchlist to alerts=[{rules}]")
-    for name, node in alerts.items():
-        if name in BY_DEFAULT or not isinstance(node, Mapping):
+    for name, node in known.items():
+        if name in BY_DEFAULT:
             continue
         zones = node.get("zones")
+        ways = (
+            [zone for zone in zones.values() if isinstance(zone, Mapping) and "way" in zone]
+            if isinstance(zones, Mapping)
+            else []
+        )
         if zones == {}:
             found.append(f"alerts.{name}: it has no zone to look at; add some to site.zones, or leave the rule out")
-        elif name == "wrong_way" and not any("way" in zone for zone in (zones or {}).values()):
+        elif name == "wrong_way" and not ways:
             found.append(f"alerts.{name}: no zone has a way; add way: [[x, y], [x, y]] to one, or leave the rule out")
         elif name == "restricted_camera" and not node.get("cameras"):
             found.append(f"alerts.{name}.cameras: no camera is named; name some, or leave the rule out")
