@@ -56,9 +56,9 @@ def test_a_file_has_at_most_400_lines_and_a_network_600() -> None:
     assert not {path: n for path, n in lines.items() if n > (600 if path.parent.name == "networks" else 400)}
 
 
-def test_a_folder_has_at_most_24_files() -> None:
+def test_a_folder_has_at_most_22_files() -> None:
     files = Counter(path.parent for path in CODE)
-    assert not {folder: n for folder, n in files.items() if n > 24}
+    assert not {folder: n for folder, n in files.items() if n > 22}
 
 
 def test_no_file_is_named_for_nothing() -> None:

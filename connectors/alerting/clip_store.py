@@ -18,7 +18,7 @@ from pipeline.core import TrackPart
 from pipeline.core.errors import ConnectorError
 
 FOLDER = "alert_clips"
-"""In the output folder of a run; ``pipeline.core.alert.clip_of`` names the files in it."""
+"""In the output folder of a run; ``pipeline.core.records.alert.clip_of`` names the files in it."""
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS seen (

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from connectors.alerting.picture_store import FILE, AlertPicture, AlertPictureStore
 from pipeline.core import Alert
 from pipeline.core.errors import ConfigError, ConnectorError
-from pipeline.core.moves import names_after
+from pipeline.core.records.moves import names_after
 from pipeline.ledger import LedgerReader
 
 logger = logging.getLogger(__name__)

@@ -25,7 +25,7 @@ from connectors.console.store.pictures import PictureStore
 from connectors.console.store.site import SiteReader
 from pipeline.core import CorrectionCommand
 from pipeline.ledger import NOBODY, submit_command
-from pipeline.ledger.apply import Forget
+from pipeline.ledger.corrections.apply import Forget
 from pipeline.ledger.ledger import is_being_written
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class AtRest:
     """What the page asks of the pipeline's command line, which it does not know, after a run has ended.
 
     Attributes:
-        forget: See ``pipeline.ledger.apply.Forget``.
+        forget: See ``pipeline.ledger.corrections.apply.Forget``.
         write_again: Writes the films of an output folder again, and says what became of them.
     """
 

@@ -17,9 +17,9 @@ from pathlib import Path, PurePosixPath
 from connectors.alerting.clip_cutter import cut
 from connectors.alerting.clip_store import AlertClipStore, Seen, Wanted
 from pipeline.core import Alert, AlertState, Record, Sighting, TrackPart
-from pipeline.core.alert import clip_of
 from pipeline.core.errors import ConfigError, ConnectorError
-from pipeline.core.sink_report import SinkReport
+from pipeline.core.records.alert import clip_of
+from pipeline.core.records.sink_report import SinkReport
 
 logger = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from connectors.alerting.message_queue import Message, MessageQueue
 from connectors.alerting.severities import severities_from
 from pipeline.core import Alert, AlertState, Record, Severity
 from pipeline.core.errors import ConfigError
-from pipeline.core.sink_report import SinkReport
+from pipeline.core.records.sink_report import SinkReport
 
 logger = logging.getLogger(__name__)
 

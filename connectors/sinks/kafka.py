@@ -38,7 +38,7 @@ from connectors.kafka.topics import TopicSpec
 from connectors.sinks.retry_pause import RetryPause
 from pipeline.core import Alert, Correction, Record, Sighting
 from pipeline.core.errors import ConfigError, SinkBusyError
-from pipeline.core.sink_report import SinkReport
+from pipeline.core.records.sink_report import SinkReport
 from pipeline.counts.rows import Row
 
 logger = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.text import Text
 
 from pipeline.core import Alert, AlertState, Correction, Record, Severity, Sighting
-from pipeline.core.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.errors import ConfigError, ConnectorError
+from pipeline.core.records.alert import NOBODY_IN_PARTICULAR
 
 KINDS: dict[str, type] = {"alerts": Alert, "sightings": Sighting, "corrections": Correction}
 

@@ -26,7 +26,7 @@ from connectors.alerting.severities import severities_from
 from connectors.sinks.retry_pause import RetryPause
 from pipeline.core import Alert, AlertState, Record
 from pipeline.core.errors import ConfigError, SinkBusyError
-from pipeline.core.sink_report import SinkReport
+from pipeline.core.records.sink_report import SinkReport
 from pipeline.ledger.codec import to_dict
 
 logger = logging.getLogger(__name__)

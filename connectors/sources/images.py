@@ -22,7 +22,7 @@ from connectors.sources.stream_clock import StreamClock
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.camera_uri import file_path
 from pipeline.core.errors import ConfigError, SourceLostError
-from pipeline.core.source_report import SourceReport
+from pipeline.core.records.source_report import SourceReport
 
 logger = logging.getLogger(__name__)
 

@@ -32,7 +32,7 @@ from connectors.kafka.reading.topic_reading import TopicMissingError, TopicReadi
 from connectors.kafka.topics import TopicSpec
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import ConfigError, SourceLostError
-from pipeline.core.source_report import SourceReport
+from pipeline.core.records.source_report import SourceReport
 
 logger = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from connectors.sources.live_reading import LiveReading, ReadingEndedError
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import ConfigError, SourceLostError
 from pipeline.core.interfaces import PacketSource, PacketTap
-from pipeline.core.source_report import SourceReport
+from pipeline.core.records.source_report import SourceReport
 
 NO_CLOCK_AFTER = 500
 """Pictures without the sender's time after which that is said. More say it later."""

@@ -9,7 +9,7 @@ from connectors.sources.stream_recorder import StreamRecorder
 from pipeline.core import Frame, FrameStamp, ReportingSource, Source
 from pipeline.core.errors import ConfigError
 from pipeline.core.interfaces import PacketSource, PacketTap
-from pipeline.core.source_report import SourceReport
+from pipeline.core.records.source_report import SourceReport
 
 
 class RecordedCamera:

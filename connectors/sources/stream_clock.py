@@ -12,7 +12,7 @@ from statistics import median
 from typing import Generic, Literal, TypeVar, get_args
 
 from pipeline.core.errors import ConfigError, SourceLostError
-from pipeline.core.source_report import Gap, GapOutcome
+from pipeline.core.records.source_report import Gap, GapOutcome
 
 logger = logging.getLogger(__name__)
 

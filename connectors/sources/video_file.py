@@ -32,7 +32,7 @@ from connectors.sources.stream_clock import StreamClock
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import ConfigError, SourceLostError
 from pipeline.core.interfaces import PacketTap
-from pipeline.core.source_report import SourceReport
+from pipeline.core.records.source_report import SourceReport
 
 # PyAV and not OpenCV, which is often faster: OpenCV's read() cannot tell a broken file from the end of the file.
 # Frames/s to RGB of this source against OpenCV, each picture kept until the next one, one thread / two threads, medians

@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.boxes import area, clip
-from pipeline.core.detections import Detections
 from pipeline.core.errors import ShapeError
-from pipeline.core.frame import LetterboxedFrame
+from pipeline.core.records.detections import Detections
+from pipeline.core.records.frame import LetterboxedFrame
 
 
 def to_frame(frame: LetterboxedFrame, boxes_xyxy: NDArray[np.float32], scores: NDArray[np.float32]) -> Detections:

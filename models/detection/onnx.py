@@ -18,9 +18,9 @@ from models.detection.dense import MAX_SHARE
 from models.detection.heads import Head, PixelRange, recognise
 from models.detection.nms import suppress
 from models.detection.self_test import PADDING, SURE_SCORE, find_pixel_range, load_people
-from pipeline.core.detections import Detections
 from pipeline.core.errors import ConfigError, WeightsError
-from pipeline.core.frame import LetterboxedFrame
+from pipeline.core.records.detections import Detections
+from pipeline.core.records.frame import LetterboxedFrame
 
 logger = logging.getLogger(__name__)
 

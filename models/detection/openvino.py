@@ -12,9 +12,9 @@ from models.backends.network_file import NetworkFile
 from models.backends.openvino import OpenVinoNetwork
 from models.detection.boxes import check_size, to_frame
 from models.detection.nms import suppress
-from pipeline.core.detections import Detections
 from pipeline.core.errors import WeightsError
-from pipeline.core.frame import LetterboxedFrame
+from pipeline.core.records.detections import Detections
+from pipeline.core.records.frame import LetterboxedFrame
 
 _PICTURE, _LABEL, _SCORE, _BOX = 0, 1, 2, 3
 

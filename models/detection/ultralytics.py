@@ -22,9 +22,9 @@ from models.detection.boxes import check_size, to_frame
 from models.detection.heads import Columns, Listed
 from models.detection.nms import suppress
 from models.weights.store import locate_weights
-from pipeline.core.detections import Detections
 from pipeline.core.errors import ConfigError, WeightsError
-from pipeline.core.frame import LetterboxedFrame
+from pipeline.core.records.detections import Detections
+from pipeline.core.records.frame import LetterboxedFrame
 
 # The package must neither install packages nor report.
 with import_settings(os.environ, YOLO_AUTOINSTALL="false", YOLO_OFFLINE="true"):

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pipeline.alerts.gathering import Gathering
 from pipeline.alerts.presences import Presence
 from pipeline.core import Alert, Severity, Sighting, TrackId
-from pipeline.core.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.errors import ConfigError
+from pipeline.core.records.alert import NOBODY_IN_PARTICULAR
 
 
 class AlertBuilder:

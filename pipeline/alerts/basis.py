@@ -1,7 +1,7 @@
 """The parts of tracks that an alert is based on: if a correction moves them, the alert moves too."""
 
 from pipeline.core import Alert, Correction, Sighting, TrackId, TrackPart
-from pipeline.core.moves import moves_of
+from pipeline.core.records.moves import moves_of
 from pipeline.core.serialisation import deserialise, serialise
 
 

@@ -31,11 +31,11 @@ from pipeline.alerts.picture_sizes import PictureSizes
 from pipeline.alerts.rule_abilities import CorrectableRule, DrawnRule, EndingRule, ViewRule
 from pipeline.alerts.rule_options import has_all_of
 from pipeline.core import Alert, AlertRule, AlertState, Correction, Sighting, Stateful
-from pipeline.core.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.errors import ConfigError, blaming
-from pipeline.core.moves import Move, alert_after, moves_of
+from pipeline.core.records.alert import NOBODY_IN_PARTICULAR
+from pipeline.core.records.moves import Move, alert_after, moves_of
+from pipeline.core.records.view_event import ViewReport
 from pipeline.core.serialisation import deserialise, serialise
-from pipeline.core.view_event import ViewReport
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from pipeline.core import Correction
-from pipeline.core.moves import names_after
+from pipeline.core.records.moves import names_after
 
 
 class Exemption:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.core import Alert, AlertState, TrackPart
-from pipeline.core.alert import clip_of
+from pipeline.core.records.alert import clip_of
 from pipeline.core.serialisation import deserialise, serialise
 
 Subject = tuple[str, int, str]

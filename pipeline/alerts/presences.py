@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.alerts.dwell import Dwell, Interval, dwells_of
 from pipeline.core import Correction, Sighting, TrackPart
-from pipeline.core.moves import Move, moves_of
+from pipeline.core.records.moves import Move, moves_of
 from pipeline.core.serialisation import deserialise, serialise
 
 MAX_INTERVALS = 64

@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 
 from pipeline.alerts.picture_check import Sizes
 from pipeline.core import Alert, Correction
-from pipeline.core.view_event import ViewReport
+from pipeline.core.records.view_event import ViewReport
 
 
 @runtime_checkable

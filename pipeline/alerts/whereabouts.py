@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline.alerts.plane_geometry import ground_points, is_on_ground, mapped
 from pipeline.core import Correction, Sighting, TrackPart
-from pipeline.core.moves import moves_of
+from pipeline.core.records.moves import moves_of
 from pipeline.core.serialisation import deserialise, serialise
 
 STEP_S = 0.5

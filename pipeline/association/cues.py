@@ -14,7 +14,7 @@ from pipeline.association.constraints import MIN_SHARED_S
 from pipeline.association.geometry.ground_plane import align_in_time, log_density, prediction_errors
 from pipeline.association.geometry.topology import Topology
 from pipeline.association.track_segment import TrackSegment
-from pipeline.core.track import ENROLLED
+from pipeline.core.records.track import ENROLLED
 
 MOTION_MAX_GAP_S = 3.0
 """Seconds between two segments of one camera after which the place of the first says nothing about the second."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core import Frame
-from pipeline.core.view_event import ViewEvent, ViewEventKind
+from pipeline.core.records.view_event import ViewEvent, ViewEventKind
 
 logger = logging.getLogger(__name__)
 

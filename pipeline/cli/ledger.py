@@ -12,9 +12,9 @@ from pipeline.cli.state_at_rest import forget, forget_everybody
 from pipeline.core import CommandKind, CorrectionCommand, TrackPart
 from pipeline.core.errors import ConnectorError, ReidError
 from pipeline.core.sqlite_files import is_read_only
-from pipeline.ledger.apply import submit_command
 from pipeline.ledger.audit import write_audit
-from pipeline.ledger.commands import SubmittedCommand
+from pipeline.ledger.corrections.apply import submit_command
+from pipeline.ledger.corrections.commands import SubmittedCommand
 from pipeline.ledger.erasure import STILL_FOUND
 from pipeline.ledger.export import EXPORTED, export
 from pipeline.ledger.reader import LedgerReader

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from pipeline.core.camera_uri import parse_camera
-from pipeline.core.clock_offset import ClockOffset
+from pipeline.core.records.clock_offset import ClockOffset
 
 WELL, ILL, NONE, ENDED = 0, 1, 2, 3
 MAX_AGE_S = 30.0

@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.alerts.rule_abilities import ViewRule
 from pipeline.contracts.records import make_path, make_sighting
 from pipeline.core import Alert, AlertRule, Sighting, Stateful, TrackId, TrackPath
-from pipeline.core.view_event import ViewEvent, ViewEventKind, ViewReport
+from pipeline.core.records.view_event import ViewEvent, ViewEventKind, ViewReport
 
 Factory = Callable[[], AlertRule]
 Event = Sighting | ViewReport

@@ -1,11 +1,5 @@
 """The records that flow through the pipeline, and the interfaces of plug-ins. Imports numpy only."""
 
-from pipeline.core.alert import Alert, AlertState, Severity
-from pipeline.core.correction_command import CommandKind, CorrectionCommand
-from pipeline.core.detections import Detections
-from pipeline.core.embedding import Embedding
-from pipeline.core.frame import Frame, FrameStamp, LetterboxedFrame
-from pipeline.core.identity import Correction, CorrectionKind, Evidence, Identity, Match, Outcome, Sighting
 from pipeline.core.interfaces import (
     AlertRule,
     CountsCalls,
@@ -28,7 +22,13 @@ from pipeline.core.interfaces import (
     Tracker,
     calls_of,
 )
-from pipeline.core.track import UNCONFIRMED, TrackId, Tracklet, TrackPart, TrackPath, TrackUpdate
+from pipeline.core.records.alert import Alert, AlertState, Severity
+from pipeline.core.records.correction_command import CommandKind, CorrectionCommand
+from pipeline.core.records.detections import Detections
+from pipeline.core.records.embedding import Embedding
+from pipeline.core.records.frame import Frame, FrameStamp, LetterboxedFrame
+from pipeline.core.records.identity import Correction, CorrectionKind, Evidence, Identity, Match, Outcome, Sighting
+from pipeline.core.records.track import UNCONFIRMED, TrackId, Tracklet, TrackPart, TrackPath, TrackUpdate
 
 __all__ = [
     "UNCONFIRMED",

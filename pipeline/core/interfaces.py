@@ -17,14 +17,14 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.core.alert import Alert
-from pipeline.core.detections import Detections
-from pipeline.core.embedding import Embedding
-from pipeline.core.frame import Frame, FrameStamp, LetterboxedFrame
-from pipeline.core.identity import Correction, Identity, Match, Sighting
-from pipeline.core.sink_report import SinkReport
-from pipeline.core.source_report import SourceReport
-from pipeline.core.track import TrackId, Tracklet, TrackPart, TrackUpdate
+from pipeline.core.records.alert import Alert
+from pipeline.core.records.detections import Detections
+from pipeline.core.records.embedding import Embedding
+from pipeline.core.records.frame import Frame, FrameStamp, LetterboxedFrame
+from pipeline.core.records.identity import Correction, Identity, Match, Sighting
+from pipeline.core.records.sink_report import SinkReport
+from pipeline.core.records.source_report import SourceReport
+from pipeline.core.records.track import TrackId, Tracklet, TrackPart, TrackUpdate
 
 Record = Sighting | Correction | Alert
 """What leaves the pipeline."""

@@ -8,7 +8,7 @@ from pipeline.camera.crops import resize
 from pipeline.camera.detection import PADDING
 from pipeline.core import Frame, FrameStamp, TrackId, Tracklet, TrackPath
 from pipeline.core.errors import ConfigError
-from pipeline.core.track import ENROLLED
+from pipeline.core.records.track import ENROLLED
 
 LONG_AGO = -1e9
 """Unix seconds, 1938: before any frame of a camera."""

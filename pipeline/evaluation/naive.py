@@ -16,7 +16,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from pipeline.core.arrays import check_array, freeze
 from pipeline.core.boxes import iou_matrix
 from pipeline.core.distance import cosine_distances
-from pipeline.core.track import TrackPath
+from pipeline.core.records.track import TrackPath
 from pipeline.evaluation.track_table import CameraTables, TrackTable
 from pipeline.evaluation.tracking import match_boxes
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core import CommandKind, Correction, CorrectionKind, TrackPart
-from pipeline.core.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.errors import ConnectorError
+from pipeline.core.records.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.sqlite_files import why_failed
-from pipeline.ledger.commands import command_body, command_from
+from pipeline.ledger.corrections.commands import command_body, command_from
 from pipeline.ledger.events import body_of, from_row
 
 NEEDLE_BYTES = 100

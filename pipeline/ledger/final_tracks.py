@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core import Correction, CorrectionKind, TrackId, TrackPart
-from pipeline.core.moves import moves_of
+from pipeline.core.records.moves import moves_of
 
 NOBODY = -1
 """Person of a part that was erased, or never seen."""

@@ -14,7 +14,7 @@ from pipeline.core.errors import ConnectorError, LedgerHeldError
 from pipeline.core.serialisation import serialise
 from pipeline.core.sqlite_files import why_failed
 from pipeline.ledger.audit import add_audit
-from pipeline.ledger.commands import Outcome, SubmittedCommand, read_commands, write_outcome
+from pipeline.ledger.corrections.commands import Outcome, SubmittedCommand, read_commands, write_outcome
 from pipeline.ledger.erasure import NEEDLE_BYTES, digest_of, redact
 from pipeline.ledger.events import Row, to_row
 from pipeline.ledger.hash_chain import START, link

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core import Correction, CorrectionKind, TrackPart
-from pipeline.core.moves import names_after
 from pipeline.core.person_numbers import PersonNumbers
+from pipeline.core.records.moves import names_after
 from pipeline.ledger.events import Event
 from pipeline.ledger.final_tracks import NOBODY, FinalTracks
 

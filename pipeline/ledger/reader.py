@@ -9,7 +9,7 @@ from pipeline.core import Alert, Correction, TrackId, TrackPart
 from pipeline.core.errors import ConnectorError
 from pipeline.core.sqlite_files import why_failed
 from pipeline.ledger.audit import AuditEntry, read_audit
-from pipeline.ledger.commands import SubmittedCommand, read_commands
+from pipeline.ledger.corrections.commands import SubmittedCommand, read_commands
 from pipeline.ledger.erasure import digest_of
 from pipeline.ledger.events import COLUMNS, Event, from_row
 from pipeline.ledger.people import People, Person

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pipeline.core import Outcome, TrackPart
 from pipeline.core.errors import DataError
-from pipeline.ledger.commands import RECLUSTERING
+from pipeline.ledger.corrections.commands import RECLUSTERING
 from pipeline.ledger.events import Event
 from pipeline.ledger.reader import LedgerReader
 

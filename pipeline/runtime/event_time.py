@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from math import floor, inf, isfinite
 
 from pipeline.core import Embedding
-from pipeline.core.view_event import ViewReport
+from pipeline.core.records.view_event import ViewReport
 
 Item = Embedding | ViewReport
 """What a camera delivers, in the order of ``completed_at``."""

@@ -19,10 +19,10 @@ from pipeline.association.matcher import Matcher
 from pipeline.core import Alert, Correction, CorrectionCommand, Embedding, Sighting, Sink, TrackPart
 from pipeline.core.errors import ConfigError
 from pipeline.core.plugin_contract import made
-from pipeline.core.view_event import ViewReport
+from pipeline.core.records.view_event import ViewReport
 from pipeline.ledger import Ledger, LedgerReader, Outcome
-from pipeline.ledger.apply import CommandHost, Removed, apply_command
 from pipeline.ledger.cameras.book import CameraBook
+from pipeline.ledger.corrections.apply import CommandHost, Removed, apply_command
 from pipeline.ledger.erasure import erase_stores
 from pipeline.ledger.unpublished import unpublished_records
 from pipeline.runtime.deliveries import Acknowledgement

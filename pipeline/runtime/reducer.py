@@ -11,9 +11,9 @@ from pipeline.alerts.engine import AlertEngine
 from pipeline.association.matcher import Matcher
 from pipeline.core import Alert, AlertState, Correction, CorrectionCommand, CorrectionKind, Embedding, Record, Sighting
 from pipeline.core.errors import LedgerChangedError, WireFormatError
+from pipeline.core.records.track import ENROLLED
+from pipeline.core.records.view_event import ViewReport
 from pipeline.core.serialisation import deserialise, serialise
-from pipeline.core.track import ENROLLED
-from pipeline.core.view_event import ViewReport
 from pipeline.ledger import Saved
 from pipeline.ledger.ledger import chained
 from pipeline.ledger.snapshot import AT_REST, FORGOTTEN, OWED

@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 
 from pipeline.core import Record, RemoteSink, RewindableSink, Sink
 from pipeline.core.errors import ReidError, SinkBusyError, blaming
-from pipeline.core.sink_report import SinkReport
+from pipeline.core.records.sink_report import SinkReport
 from pipeline.runtime.sink_thread import SinkThread
 
 logger = logging.getLogger(__name__)

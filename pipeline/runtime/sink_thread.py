@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from pipeline.core import Record, RemoteSink, ReportingSink
 from pipeline.core.errors import SinkBusyError, blaming
-from pipeline.core.sink_report import SinkReport
+from pipeline.core.records.sink_report import SinkReport
 
 logger = logging.getLogger(__name__)
 

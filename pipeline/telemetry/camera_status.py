@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from pipeline.core.source_report import Gap, SourceReport
-from pipeline.core.view_event import ViewEvent, ViewEventKind
+from pipeline.core.records.source_report import Gap, SourceReport
+from pipeline.core.records.view_event import ViewEvent, ViewEventKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pipeline.core.clock_offset import ClockOffset
+from pipeline.core.records.clock_offset import ClockOffset
 
 
 @dataclass(frozen=True, slots=True)

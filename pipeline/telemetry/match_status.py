@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pipeline.core.clock_offset import ClockOffset
-from pipeline.core.sink_report import SinkReport
+from pipeline.core.records.clock_offset import ClockOffset
+from pipeline.core.records.sink_report import SinkReport
 
 
 @dataclass(frozen=True, slots=True)

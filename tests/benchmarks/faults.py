@@ -96,7 +96,7 @@ FAULTS = (
         "ledger/erasure.py",
         'rest = [track for track in message["evidence"] if track not in tracks]',
         'rest = message["evidence"]',
-        "ledger/test_commands.py::test_an_alert_about_a_place_stays_without_the_tracks_of_an_erased_person",
+        "ledger/corrections/test_commands.py::test_an_alert_about_a_place_stays_without_the_tracks_of_an_erased_person",
     ),
     Fault(
         "parts of tracks that show no person are kept",

@@ -12,7 +12,7 @@ from pipeline.alerts.rule_abilities import CorrectableRule, EndingRule
 from pipeline.contracts.test_alerts import *  # noqa: F403
 from pipeline.contracts.test_alerts import EVENTS, STARTED_AT, Factory, make_visit, run, time_of
 from pipeline.core import Alert, AlertRule, Correction, CorrectionKind, Sighting, Stateful, TrackId, TrackPart
-from pipeline.core.alert import NOBODY_IN_PARTICULAR
+from pipeline.core.records.alert import NOBODY_IN_PARTICULAR
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs" / "alerts").glob("*.yaml"))
 

@@ -12,7 +12,7 @@ from factories import make_detections, make_embedding, make_frame, make_stamp
 from pipeline.camera.tracking import TrackingStage
 from pipeline.core import Detections, Embedding, Frame, FrameStamp, LetterboxedFrame, Source, Tracklet, TrackUpdate
 from pipeline.core.errors import ProcessLostError, ShapeError, SourceLostError
-from pipeline.core.view_event import ViewReport
+from pipeline.core.records.view_event import ViewReport
 from pipeline.runtime.cameras.camera_actor import CameraActor
 from pipeline.runtime.deliveries import Acknowledgement
 from pipeline.runtime.event_time import Item

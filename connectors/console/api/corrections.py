@@ -15,7 +15,7 @@ from connectors.console.store.ledger_view import may_correct
 from pipeline.core import CommandKind, CorrectionCommand, TrackPart
 from pipeline.core.errors import ConfigError
 from pipeline.ledger import SubmittedCommand
-from pipeline.ledger.resolve import together_text
+from pipeline.ledger.corrections.resolve import together_text
 
 PersonId = Annotated[int, Field(ge=1, le=2**62)]
 CommandNumber = Annotated[int, Path(ge=1, le=2**62)]
@@ -41,7 +41,7 @@ class PartRequest:
 
 @dataclass(frozen=True, slots=True)
 class CorrectionRequest:
-    """A correction that an operator asks for; see ``pipeline.core.correction_command``."""
+    """A correction that an operator asks for; see ``pipeline.core.records.correction_command``."""
 
     kind: CommandKind
     person_ids: Annotated[tuple[PersonId, ...], Field(min_length=1, max_length=2)]

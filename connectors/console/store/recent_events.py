@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.core import Correction, Outcome, TrackPart
-from pipeline.core.moves import moves_of
+from pipeline.core.records.moves import moves_of
 from pipeline.ledger import Event
 
 MAX_TRACKS = 20_000

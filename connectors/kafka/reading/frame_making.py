@@ -23,7 +23,7 @@ from connectors.sources.damage import DamageLog
 from connectors.sources.stream_clock import StreamClock
 from pipeline.core import Frame, FrameStamp
 from pipeline.core.errors import FrameDecodeError
-from pipeline.core.source_report import SourceReport
+from pipeline.core.records.source_report import SourceReport
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.training.pictures import Image
 from pipeline.core import Embedder, FrameStamp, Tracklet
-from pipeline.core.track import TrackId, TrackPath
+from pipeline.core.records.track import TrackId, TrackPath
 from pipeline.evaluation.retrieval import LabelledVectors, score_retrieval
 
 _AT_ONCE = 64

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from models.training.pictures import Image
 from pipeline.core import FrameStamp, Tracklet
-from pipeline.core.track import TrackId, TrackPath
+from pipeline.core.records.track import TrackId, TrackPath
 
 _STRIDE = 16
 _CELL_SIGMA = 0.75

@@ -8,7 +8,7 @@ from pipeline.alerts.picture_check import Sizes, check_picture
 from pipeline.alerts.presences import SETTLE_S
 from pipeline.alerts.zones import Zone, parse_zones
 from pipeline.core import Alert, Sighting
-from pipeline.core.alert import NOBODY_IN_PARTICULAR
+from pipeline.core.records.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.serialisation import deserialise, serialise
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.core import Alert, Sighting
-from pipeline.core.alert import NOBODY_IN_PARTICULAR
+from pipeline.core.records.alert import NOBODY_IN_PARTICULAR
+from pipeline.core.records.view_event import ViewEventKind, ViewReport
 from pipeline.core.serialisation import deserialise, serialise
-from pipeline.core.view_event import ViewEventKind, ViewReport
 
 MESSAGES = {
     ViewEventKind.FROZEN: "Camera {!r} sends the same picture again and again.",

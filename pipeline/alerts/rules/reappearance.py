@@ -7,7 +7,7 @@ from itertools import pairwise
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.expiring_map import ExpiringMap
 from pipeline.core import Alert, Correction, Sighting, TrackPart
-from pipeline.core.moves import Move, moves_of
+from pipeline.core.records.moves import Move, moves_of
 
 MAX_SIGHTS = 64
 """Latest sights kept per person. Chosen so that those of the last minutes are still known when a correction moves some;

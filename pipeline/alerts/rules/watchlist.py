@@ -6,7 +6,7 @@ from dataclasses import replace
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.presences import Presence, Presences
 from pipeline.core import Alert, Correction, Sighting
-from pipeline.core.moves import names_after
+from pipeline.core.records.moves import names_after
 from pipeline.core.serialisation import deserialise, serialise
 
 

@@ -11,7 +11,7 @@ from pipeline.association.geometry.ground_plane import Ground
 from pipeline.association.geometry.topology import Topology
 from pipeline.association.track_segment import TrackSegment
 from pipeline.core import Embedding
-from pipeline.core.track import ENROLLED
+from pipeline.core.records.track import ENROLLED
 
 MAX_BATCH = 64
 """Embeddings of a window that are compared with each other, the first ones; bounds the time, which is quadratic."""

@@ -24,7 +24,7 @@ import numpy as np
 from pipeline.association.geometry.ground_plane import Ground, GroundTrajectory
 from pipeline.association.geometry.topology import Topology, camera_pair
 from pipeline.core import Correction, CorrectionKind, Sighting, TrackId
-from pipeline.core.clock_offset import ClockOffset
+from pipeline.core.records.clock_offset import ClockOffset
 
 MAX_OFFSET_S = 10.0
 """Seconds up to which the clocks of cameras on one ground are compared. More takes longer, and finds chance."""

@@ -13,7 +13,7 @@ from math import inf
 from pipeline.camera.tracking import TrackingStage
 from pipeline.core import Detections, Embedding, Frame, FrameStamp, Monitor, ReportingSource, Source
 from pipeline.core.errors import DataError, SourceLostError
-from pipeline.core.source_report import SourceReport
+from pipeline.core.records.source_report import SourceReport
 from pipeline.runtime.cameras.camera_clock import CameraClock
 from pipeline.runtime.cameras.checkpoint import Checkpoint
 from pipeline.runtime.cameras.frame_queue import FrameQueue

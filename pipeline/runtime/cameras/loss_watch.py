@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import inf, isfinite
 
-from pipeline.core.view_event import ViewEvent, ViewEventKind, ViewReport
+from pipeline.core.records.view_event import ViewEvent, ViewEventKind, ViewReport
 from pipeline.runtime.deliveries import Deliveries
 
 LOST_AFTER_S = 10.0

@@ -6,7 +6,7 @@ from pipeline.alerts.engine import AlertEngine
 from pipeline.alerts.rules.camera_view import CameraViewRule
 from pipeline.core import Alert, AlertState
 from pipeline.core.errors import ConfigError
-from pipeline.core.view_event import ViewEvent, ViewEventKind, ViewReport
+from pipeline.core.records.view_event import ViewEvent, ViewEventKind, ViewReport
 
 TAMPER = ["frozen", "black", "covered", "defocused", "moved"]
 

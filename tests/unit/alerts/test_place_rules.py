@@ -12,8 +12,8 @@ from pipeline.alerts.rules.occupancy import OccupancyRule
 from pipeline.alerts.rules.zone_dwell import ZoneDwellRule
 from pipeline.alerts.rules.zone_exit import ZoneExitRule
 from pipeline.core import Alert, AlertRule, AlertState, Correction, CorrectionKind, Sighting, TrackId
-from pipeline.core.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.errors import ConfigError
+from pipeline.core.records.alert import NOBODY_IN_PARTICULAR
 
 ZONES = {"door": {"camera": "east", "polygon": [[0, 80], [60, 80], [60, 119], [0, 119]]}}
 IN, OUT = 10.0, 100.0

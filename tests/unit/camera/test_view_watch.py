@@ -13,7 +13,7 @@ import pytest
 from connectors.sources.video_file import VideoFileSource
 from pipeline.camera.view_watch import _SHARPNESS_WIDTH, ViewWatch, _sharpness
 from pipeline.core import Frame, FrameStamp
-from pipeline.core.view_event import ViewEventKind
+from pipeline.core.records.view_event import ViewEventKind
 
 SHARED = Path(os.environ.get("PASSERBY_SHARED", "../shared"))
 ROOT = Path(__file__).resolve().parents[3]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli.status import main
-from pipeline.core.sink_report import SinkReport
+from pipeline.core.records.sink_report import SinkReport
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_status import MatchStatus
 

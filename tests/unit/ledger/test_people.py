@@ -3,9 +3,9 @@
 from factories import make_path, make_sighting
 
 from pipeline.core import Alert, Correction, CorrectionKind, Record, Severity, TrackId, TrackPart
+from pipeline.ledger.corrections.resolve import together_text
 from pipeline.ledger.events import from_row, to_row
 from pipeline.ledger.people import Done, People, Person
-from pipeline.ledger.resolve import together_text
 
 
 def folded(*records: Record, people: People | None = None) -> People:

@@ -14,7 +14,7 @@ from connectors.sinks.jsonl import JsonlSink
 from connectors.sinks.memory import MemorySink
 from pipeline.core import CommandKind, Correction, CorrectionCommand, CorrectionKind, Sighting, Sink
 from pipeline.ledger import LedgerReader, Saved, submit_command
-from pipeline.ledger.apply import Forget
+from pipeline.ledger.corrections.apply import Forget
 from pipeline.ledger.verification import faults_of
 from pipeline.runtime.match_actor import MatchActor
 from pipeline.runtime.reducer import AppliedCommand

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core import Embedding, TrackId
-from pipeline.core.view_event import ViewEvent, ViewEventKind, ViewReport
+from pipeline.core.records.view_event import ViewEvent, ViewEventKind, ViewReport
 from pipeline.runtime.event_time import EventTimeBuffer
 
 

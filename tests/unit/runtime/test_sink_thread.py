@@ -15,7 +15,7 @@ from connectors.sinks.memory import MemorySink
 from connectors.sinks.webhook import WebhookSink
 from pipeline.core import Alert, Record, Severity, TrackId
 from pipeline.core.errors import ConnectorError, SinkBusyError
-from pipeline.core.sink_report import SinkReport
+from pipeline.core.records.sink_report import SinkReport
 from pipeline.runtime import sink_thread
 from pipeline.runtime.sink_fanout import SinkFanout
 from pipeline.runtime.sink_thread import SinkThread

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[3]
 REPORT = """
 import time, urllib.request
 import ray
-from pipeline.core.sink_report import SinkReport
+from pipeline.core.records.sink_report import SinkReport
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_status import MatchStatus
 from pipeline.telemetry.metrics import RayMetrics

@@ -9,7 +9,7 @@ from pipeline.association.geometry.clock_offsets import ClockOffsets
 from pipeline.association.geometry.ground_plane import Ground
 from pipeline.association.geometry.topology import Topology, TransitBounds
 from pipeline.core import Correction, CorrectionKind, FrameStamp, Outcome, Sighting, TrackId, TrackPath
-from pipeline.core.clock_offset import ClockOffset
+from pipeline.core.records.clock_offset import ClockOffset
 
 HOMOGRAPHY = np.diag([0.01, 0.01, 1.0])
 """A hundred pixels are a metre."""

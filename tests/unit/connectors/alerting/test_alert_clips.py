@@ -32,8 +32,8 @@ from pipeline.core import (
     TrackId,
     TrackPart,
 )
-from pipeline.core.alert import clip_of
 from pipeline.core.errors import ConfigError
+from pipeline.core.records.alert import clip_of
 from pipeline.ledger.erasure import erase_stores
 from pipeline.runtime.monitors import Monitors, show_packets
 

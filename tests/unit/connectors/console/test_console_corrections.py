@@ -16,7 +16,7 @@ from connectors.console.store.accounts import Accounts
 from connectors.console.store.pictures import Picture
 from pipeline.core import CommandKind, CorrectionCommand, TrackId
 from pipeline.ledger import Ledger, submit_command
-from pipeline.ledger.apply import apply_pending
+from pipeline.ledger.corrections.apply import apply_pending
 
 
 @pytest.fixture

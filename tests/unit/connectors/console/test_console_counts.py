@@ -13,7 +13,7 @@ from connectors.console.camera.monitor import LiveViewMonitor
 from connectors.console.site_editing.edited_shapes import EditedShapes
 from connectors.sinks.counts import CountSink
 from pipeline.core import Alert, Severity, TrackId, TrackPart
-from pipeline.core.alert import clip_of
+from pipeline.core.records.alert import clip_of
 from pipeline.ledger import Ledger
 
 TRACK = TrackId("east", 0, 1)

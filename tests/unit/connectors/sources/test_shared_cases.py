@@ -8,7 +8,7 @@ import pytest
 from connectors.sources.images import ImagesSource
 from connectors.sources.video_file import VideoFileSource
 from pipeline.core import Frame, Source
-from pipeline.core.source_report import GapOutcome
+from pipeline.core.records.source_report import GapOutcome
 
 pytestmark = pytest.mark.shared
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from connectors.sources.stream_clock import MAX_HELD, StreamClock
 from pipeline.core.errors import ConfigError, SourceLostError
-from pipeline.core.source_report import GapOutcome
+from pipeline.core.records.source_report import GapOutcome
 
 STEP_S = 0.1
 

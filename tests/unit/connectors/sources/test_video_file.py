@@ -11,7 +11,7 @@ from clips import FPS, HW, RED, cut_off, make_clip
 from connectors.sources.video_file import VideoFileSource
 from pipeline.core import Frame
 from pipeline.core.errors import ConfigError, SourceLostError
-from pipeline.core.source_report import GapOutcome
+from pipeline.core.records.source_report import GapOutcome
 
 IDENTITY = np.array([65536, 0, 0, 0, 65536, 0, 0, 0, 0x40000000], ">i4").tobytes()
 QUARTER_TURN = np.array([0, 65536, 0, -65536, 0, 0, 0, 0, 0x40000000], ">i4").tobytes()

@@ -13,7 +13,7 @@ from factories import make_frame, make_stamp
 from connectors.sources.memory import MemorySource
 from pipeline.core import Embedding, Frame, Source, Tracklet
 from pipeline.core.errors import ProcessLostError, ShapeError
-from pipeline.core.view_event import ViewEvent, ViewEventKind, ViewReport
+from pipeline.core.records.view_event import ViewEvent, ViewEventKind, ViewReport
 from pipeline.runtime.cameras import loss_watch
 from pipeline.runtime.cameras.camera_actor import WATERMARK_EVERY_S, CameraActor
 from pipeline.runtime.deliveries import Acknowledgement

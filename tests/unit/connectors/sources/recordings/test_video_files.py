@@ -20,7 +20,7 @@ from connectors.sources.object_files import ObjectFiles
 from connectors.sources.video_file import VideoFileSource
 from connectors.sources.web_file import WebFile
 from pipeline.core.errors import ConfigError, SourceLostError
-from pipeline.core.source_report import GapOutcome
+from pipeline.core.records.source_report import GapOutcome
 
 NUM = 10
 WAIT_S = 20.0

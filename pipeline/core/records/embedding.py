@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.arrays import check_array, freeze
-from pipeline.core.frame import FrameStamp
-from pipeline.core.track import TrackId, TrackPath
+from pipeline.core.records.frame import FrameStamp
+from pipeline.core.records.track import TrackId, TrackPath
 
 
 @dataclass(frozen=True, slots=True, eq=False)

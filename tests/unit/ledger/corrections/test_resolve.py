@@ -18,10 +18,10 @@ from pipeline.core import (
     TrackPart,
 )
 from pipeline.core.errors import ConfigError, DataError
-from pipeline.ledger.commands import RECLUSTERING, check_command, command_body, command_from, subject_of
+from pipeline.ledger.corrections.commands import RECLUSTERING, check_command, command_body, command_from, subject_of
+from pipeline.ledger.corrections.resolve import amended, describe, resolve
 from pipeline.ledger.events import from_row, to_row
 from pipeline.ledger.people import People
-from pipeline.ledger.resolve import amended, describe, resolve
 
 EAST, WEST = TrackId("east", 0, 1), TrackId("west", 0, 1)
 E0, E1, E2, W0 = TrackPart(EAST, 0), TrackPart(EAST, 1), TrackPart(EAST, 2), TrackPart(WEST, 0)

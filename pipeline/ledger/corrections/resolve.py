@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pipeline.core import Alert, AlertState, CommandKind, Correction, CorrectionCommand, CorrectionKind, TrackPart
 from pipeline.core.errors import DataError
-from pipeline.core.moves import alert_after, moves_of
+from pipeline.core.records.moves import alert_after, moves_of
 from pipeline.ledger.people import People
 
 KINDS = {

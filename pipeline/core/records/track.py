@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.arrays import check_array, freeze
-from pipeline.core.frame import FrameStamp
+from pipeline.core.records.frame import FrameStamp
 
 UNCONFIRMED = -1
 """Track number of a detection that belongs to no track so far."""

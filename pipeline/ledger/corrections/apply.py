@@ -11,19 +11,19 @@ from pipeline.core import Alert, Correction, CorrectionCommand, CorrectionKind, 
 from pipeline.core.errors import ConnectorError, DataError, LedgerHeldError
 from pipeline.core.serialisation import serialise
 from pipeline.core.sqlite_files import why_failed
-from pipeline.ledger.commands import Outcome, SubmittedCommand, add_command, check_command
+from pipeline.ledger.corrections.commands import Outcome, SubmittedCommand, add_command, check_command
+from pipeline.ledger.corrections.resolve import amended, describe, resolve
+from pipeline.ledger.corrections.undo import alerts_before
+from pipeline.ledger.corrections.watchlist import unwatched
 from pipeline.ledger.erasure import Erasure, erase_files, erase_stores, footage_of, lines_with, places_with
 from pipeline.ledger.export import renew_exports
 from pipeline.ledger.lease import is_locked
 from pipeline.ledger.ledger import Ledger
 from pipeline.ledger.people import People
 from pipeline.ledger.reader import LedgerReader
-from pipeline.ledger.resolve import amended, describe, resolve
 from pipeline.ledger.snapshot import AT_REST, Saved
 from pipeline.ledger.tables import check_schema, connect
-from pipeline.ledger.undo import alerts_before
 from pipeline.ledger.unpublished import unpublished_records
-from pipeline.ledger.watchlist import unwatched
 
 Removed = tuple[dict[str, int], list[bytes]]
 """How much an erasure removed, by place, and fragments of it to search files for."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 
-from pipeline.core.track import TrackId
+from pipeline.core.records.track import TrackId
 
 
 class Severity(StrEnum):

@@ -6,9 +6,9 @@ Whoever keeps something by person (tracks, names, alerts, state of alert rules) 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from pipeline.core.alert import Alert, AlertState
-from pipeline.core.identity import Correction, CorrectionKind
-from pipeline.core.track import TrackId, TrackPart
+from pipeline.core.records.alert import Alert, AlertState
+from pipeline.core.records.identity import Correction, CorrectionKind
+from pipeline.core.records.track import TrackId, TrackPart
 
 
 @dataclass(frozen=True, slots=True)

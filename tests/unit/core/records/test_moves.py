@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pipeline.alerts.basis import AlertBasis
 from pipeline.core import Alert, AlertState, Correction, CorrectionKind, Severity, TrackId, TrackPart
-from pipeline.core.moves import Move, alert_after, moves_of, names_after
+from pipeline.core.records.moves import Move, alert_after, moves_of, names_after
 from pipeline.ledger import NOBODY, FinalTracks
 
 EAST, WEST = TrackId("east", 0, 1), TrackId("west", 0, 1)

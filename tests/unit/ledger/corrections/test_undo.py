@@ -25,10 +25,10 @@ from pipeline.core import (
     TrackPart,
 )
 from pipeline.ledger import NOBODY, Event, Ledger, LedgerReader, resolve, submit_command
+from pipeline.ledger.corrections.resolve import amended
+from pipeline.ledger.corrections.undo import alerts_before
 from pipeline.ledger.events import from_row, to_row
 from pipeline.ledger.people import People
-from pipeline.ledger.resolve import amended
-from pipeline.ledger.undo import alerts_before
 from pipeline.ledger.verification import faults_of
 
 EAST, WEST, GATE = TrackId("east", 0, 1), TrackId("west", 0, 1), TrackId("gate", 0, 1)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.core.arrays import check_array, freeze
-from pipeline.core.embedding import Embedding
-from pipeline.core.frame import FrameStamp
-from pipeline.core.track import TrackId, TrackPart, TrackPath
+from pipeline.core.records.embedding import Embedding
+from pipeline.core.records.frame import FrameStamp
+from pipeline.core.records.track import TrackId, TrackPart, TrackPath
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipeline.core import CommandKind, CorrectionCommand
 from pipeline.ledger import Ledger
-from pipeline.ledger.commands import add_command
+from pipeline.ledger.corrections.commands import add_command
 from pipeline.ledger.tables import connect
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pipeline.core.track import TrackPart
+from pipeline.core.records.track import TrackPart
 
 
 class CommandKind(StrEnum):

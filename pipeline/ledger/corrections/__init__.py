@@ -1,0 +1,1 @@
+"""Correction commands of operators: submitted, resolved, applied, undone."""
