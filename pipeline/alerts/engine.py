@@ -86,7 +86,7 @@ class AlertEngine:
         options: Mapping[str, object] | None = None,
     ) -> None:
         self.options = options or {}
-        self._exemption = Exemption(exempt, names or {})
+        self._exemption = Exemption(exempt, names or {}, self.options)
         self._rules = {rule.name: rule for rule in rules}
         if len(self._rules) < len(rules):
             got = [rule.name for rule in rules]
@@ -217,7 +217,7 @@ class AlertEngine:
 
     def _take(self, report: Alert) -> None:
         """Learn that a situation holds, or is over."""
-        if self._exemption.covers(report.person_id):
+        if self._exemption.covers(report):
             return
         subject = subject_of(report)
         known = [incident for incident in self._incidents.of(subject) if incident.overlaps(report)]
@@ -230,13 +230,7 @@ class AlertEngine:
     def _refresh(self, known: Sequence[Incident], report: Alert) -> None:
         """Bring incidents up to date that a report shows to be one situation."""
         first, *others = sorted(
-            known,
-            key=lambda incident: (
-                not incident.is_told,
-                not incident.counted_in,
-                incident.alert.raised_at,
-                incident.key,
-            ),
+            known, key=lambda each: (not each.is_told, not each.counted_in, each.alert.raised_at, each.key)
         )
         for other in others:
             self._drop(other)
@@ -252,7 +246,8 @@ class AlertEngine:
         if report.ended_at is not None:
             ended_at: float | None = max(report.ended_at, report.ended_at if alert.ended_at is None else alert.ended_at)
         else:
-            is_stale = alert.ended_at is not None and report.raised_at < alert.ended_at
+            # A correction reports once more what was over: that it held until then does not show that it goes on.
+            is_stale = alert.ended_at is not None and report.raised_at <= alert.ended_at
             ended_at = alert.ended_at if is_stale else None
         if ended_at != alert.ended_at:
             evidence = tuple(dict.fromkeys((*alert.evidence, *report.evidence)))
@@ -332,7 +327,7 @@ class AlertEngine:
         for incident in self._incidents:
             if incident.alert.person_id == NOBODY_IN_PARTICULAR:
                 self._reconsider(incident)
-            elif self._exemption.covers(incident.alert.person_id):
+            elif self._exemption.covers(incident.alert):
                 self._drop(incident)
         self._take_all(reports)
         for incident in self._incidents:

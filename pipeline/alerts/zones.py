@@ -29,6 +29,9 @@ from pipeline.core.arrays import check_array, freeze
 UNITS = frozenset({"camera", "cameras", "relative", "metres"})
 """Keys that say what the corners of a shape mean."""
 
+ABOUT = frozenset({"severity", "schedule", "people"})
+"""Keys that say when a shape counts, for whom and how much. The engine reads ``people``: rules know no names."""
+
 MAX_NUMBER = 1e6
 """Pixels or metres; nothing that a camera shows is further away. A larger number has no square."""
 
@@ -177,14 +180,15 @@ def parse_zones(
 
     Args:
         zones: By name. Besides: ``relative: true`` or ``metres: true`` (then ``cameras`` in place of ``camera``, or
-            none for all), ``max_dwell_s``, ``max_people``, ``severity``, ``schedule``, ``way``, ``group``.
+            none for all), ``max_dwell_s``, ``max_people``, ``severity``, ``schedule``, ``people``, ``way``,
+            ``group``.
         builder: Names the key in errors.
         ground: By camera, three rows that take pixels to metres.
 
     Raises:
         ConfigError: If a block has other keys, or nobody can ever be in the zone; it names the zone and why.
     """
-    optional = UNITS | {"max_dwell_s", "max_people", "severity", "schedule", "way", "group"}
+    optional = UNITS | ABOUT | {"max_dwell_s", "max_people", "way", "group"}
     parsed = []
     _check_names("zones", zones, builder)
     for name, given in zones.items():
@@ -213,8 +217,8 @@ def parse_zones(
             if way is None or len(way) != 2 or np.array_equal(way[0], way[1]):
                 raise builder.wrong(f"{key}.way", "two different points [x, y]", block["way"])
         group = block.get("group", "")
-        if not isinstance(group, str) or group in zones:
-            raise builder.wrong(f"{key}.group", "a name that no zone has", group)
+        if not isinstance(group, str) or group in zones or ("group" in block and not group):
+            raise builder.wrong(f"{key}.group", "a text that is the name of no zone", group)
         parsed.append(
             Zone(
                 name,
@@ -245,7 +249,7 @@ def parse_lines(
     _check_names("lines", lines, builder)
     for name, given in lines.items():
         key = f"lines.{name}"
-        block = builder.check_block(key, given, {"from", "to", "forbidden"}, UNITS | {"severity", "schedule"})
+        block = builder.check_block(key, given, {"from", "to", "forbidden"}, UNITS | ABOUT)
         frame = _frame(block, key, builder, ground or {})
         ends = _points([block["from"], block["to"]])
         if ends is None or np.array_equal(ends[0], ends[1]):
@@ -286,7 +290,9 @@ def _frame(block: Mapping[str, object], key: str, builder: AlertBuilder, ground:
 def _severity_and_schedule(
     block: Mapping[str, object], key: str, builder: AlertBuilder
 ) -> tuple[Severity | None, Schedule | None]:
-    severity, schedule = block.get("severity"), block.get("schedule")
+    severity, schedule, people = block.get("severity"), block.get("schedule"), block.get("people", ("*",))
+    if not isinstance(people, list | tuple) or not people or not all(isinstance(name, str) and name for name in people):
+        raise builder.wrong(f"{key}.people", "a list of names, * for any letters: [staff*]", people)
     return (
         None if severity is None else builder.severity(f"{key}.severity", severity),
         None if schedule is None else parse_schedule(schedule, f"{key}.schedule", builder),

@@ -113,6 +113,16 @@ def test_a_merge_takes_back_that_there_were_too_many() -> None:
     assert told(make_occupancy(), [*events, merge]) == []
 
 
+def test_an_excess_that_is_over_stays_over_when_somebody_is_named() -> None:
+    engine = AlertEngine([make_occupancy()], cooldown_s=0.0, max_open=100, max_parts=1000)
+    for event in (part(1, 1), part(2, 2)):
+        engine.process([event])
+    (over,) = engine.tick(60.0)
+    assert over.ended_at == pytest.approx(2.9)
+    named = Correction(CorrectionKind.NAMED, (9,), "ann", 61.0, name="bob")
+    assert [*engine.process([named]), *engine.tick(90.0)] == []
+
+
 def make_absence(max_absence_s: float = 20.0) -> AbsenceRule:
     return AbsenceRule(name="absence", severity="info", zones=ZONES, max_absence_s=max_absence_s)
 
@@ -227,6 +237,28 @@ def test_an_alert_about_somebody_who_proves_to_be_staff_is_taken_back() -> None:
     assert told(make_dwell(), [part(1, 1), named], exempt=("staff*",)) == []
     unnamed = replace(named, name="", at=5.0)
     assert len(told(make_dwell(), [part(1, 1), named, unnamed, part(1, 1, 1)], exempt=("staff*",))) == 1
+
+
+def test_a_zone_is_about_the_people_whom_it_names_and_a_name_of_now_counts() -> None:
+    zones = {"door": {**ZONES["door"], "people": ["thief*"]}, "hall": ZONES["door"]}
+    limits = {"max_dwell_s": 2.0, "max_absence_s": 3.0, "forget_after_s": 300.0}
+    options = {"dwell": {"zones": zones}}
+    stays = [part(1, 1), part(2, 2)]
+    renamed = [
+        Correction(CorrectionKind.NAMED, (1,), "ann", 3.0, name=""),
+        Correction(CorrectionKind.NAMED, (2,), "ann", 3.0, name="thief of bags"),
+    ]
+    for events, people in ((stays, [1]), ([*stays, *renamed], [2])):
+        rule = ZoneDwellRule(name="dwell", severity="info", zones=zones, **limits)
+        alerts = told(rule, events, names={1: "thief"}, options=options)
+        assert sorted(alert.person_id for alert in alerts if alert.place == "door") == people
+        assert sorted(alert.person_id for alert in alerts if alert.place == "hall") == [1, 2]
+
+
+@pytest.mark.parametrize("people", ["thief", [], [1], [""], None], ids=str)
+def test_the_people_of_a_zone_are_names(people: object) -> None:
+    with pytest.raises(ConfigError, match=r"zones\.door\.people: expected a list of names"):
+        make_occupancy(zones={"door": {**ZONES["door"], "people": people}})
 
 
 def test_a_wrong_limit_names_its_key() -> None:
