@@ -37,6 +37,7 @@ from pipeline.runtime.running_pipeline import RunningPipeline
 from pipeline.runtime.supervisor import supervise
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.disk_status import DiskStatus
+from pipeline.telemetry.drop_watch import DropWatch
 from pipeline.telemetry.logs import log_to_file, set_up_logs
 from pipeline.telemetry.match_report import MatchReport
 from pipeline.telemetry.match_status import MatchStatus
@@ -239,10 +240,12 @@ async def _watch(
     metrics = RayMetrics() if plan.processes.kind == "ray" else None
     keep_status = partial(write_status, plan.output_dir, pipeline, lambda: disk.status)
     await applier.apply_before_the_first_frame()
+    drops = DropWatch()
     with Progress() as progress:
 
         def watch(cameras: Mapping[str, CameraStatus], match: MatchStatus) -> None:
             progress.show(cameras)
+            drops.show(cameras)
             if metrics is not None:
                 metrics.show(cameras, match)
 

@@ -1,5 +1,6 @@
 """The YAML files of the choices that a command line names: each is text, holds something, and is alone of its name."""
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from pipeline.core.errors import ConfigError
 
 GROUPS = ("detector", "tracker", "pose", "embedder", "gallery", "matcher", "site", *SEVERAL)
 """Groups whose files always hold something."""
+
+GLOBAL = re.compile(r"^#\s*@package\s+_global_\s*$", re.MULTILINE)
 
 _NOT_TEXT = "{}: expected text in UTF-8, got other bytes; save it as UTF-8"
 
@@ -48,8 +51,6 @@ def _check_group(group: str, names: Sequence[str], folders: Sequence[Path], *, i
 def _names_in(path: Path, group: str) -> list[str]:
     """Return the plug-ins that a YAML file names; none if it cannot be read, which hydra finds as well.
 
-    They are its keys; in a file that sets other keys of the configuration too, those below its group.
-
     Raises:
         ConfigError: If the file is no text, is empty, or holds something else than keys.
     """
@@ -63,9 +64,9 @@ def _names_in(path: Path, group: str) -> list[str]:
     if not isinstance(loaded, dict) or not loaded:
         got = "an empty file" if not loaded else f"{loaded!r:.40}"
         raise ConfigError(f"{path}: expected {_lines(group, path.stem)}, got {got}; write that into it")
-    if text.startswith("# @package _global_"):
-        loaded = loaded.get(group) or {}
-    return [str(name) for name in loaded if name not in ("defaults", "_target_")]
+    if GLOBAL.search(text):  # its keys are those of the whole configuration
+        loaded = loaded.get(group)
+    return [str(name) for name in loaded or () if name not in ("defaults", "_target_")]
 
 
 def _lines(group: str, name: str) -> str:

@@ -22,18 +22,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from models.weights.store import cache_folder
 from pipeline.config.choice_files import check_choice_files, not_text
+from pipeline.config.masking import masked, without_secrets
 from pipeline.config.messages import RENAMED, message_of, unknown_key, unknown_keys
 from pipeline.config.overrides import Change, Overrides, quoted, read_overrides
 from pipeline.config.schema import PipelineConfig, TruthConfig
 from pipeline.core.camera_uri import are_rendered
-from pipeline.core.errors import USER_INFO, ConfigError
-
-SECRETS = (
-    USER_INFO,
-    re.compile(r"([?&][^=&\s]*(?:token|secret|password|key|auth|sig)[^=&\s]*=)[^&\s'\"]+", re.IGNORECASE),
-    re.compile(r"^(\s*\w*(?:password|token|secret)\w*: )(?!null$|\w*_env: ).+$", re.IGNORECASE | re.MULTILINE),
-)
-"""What a written configuration must not show. The first group of each is kept, the rest is replaced."""
+from pipeline.core.errors import ConfigError
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -222,14 +216,8 @@ def resolved(value: object, key: str) -> Any:
 
 def to_yaml(config: PipelineConfig) -> str:
     """Return the configuration as YAML, with its secrets masked."""
-    return masked(OmegaConf.to_yaml(OmegaConf.structured(config)))
-
-
-def masked(text: str) -> str:
-    """Return a text without the secrets that addresses and settings hold."""
-    for pattern in SECRETS:
-        text = pattern.sub(r"\1***", text)
-    return text
+    values = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
+    return OmegaConf.to_yaml(OmegaConf.create(without_secrets(values)))
 
 
 def _typed(composed: DictConfig) -> PipelineConfig:

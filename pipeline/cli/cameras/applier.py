@@ -9,7 +9,8 @@ from math import inf, isfinite
 from pipeline.cli.cameras.changes import added, check_removal, plan_addition, removed
 from pipeline.cli.cameras.checks import check_pictures
 from pipeline.cli.recordings import write_recordings
-from pipeline.config.composition import masked, to_yaml
+from pipeline.config.composition import to_yaml
+from pipeline.config.masking import masked
 from pipeline.config.schema import PipelineConfig
 from pipeline.core.errors import ConfigError, ReidError
 from pipeline.ledger.cameras.book import CameraBook

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pipeline.cli.cameras.checks import check_source
 from pipeline.config.cameras import PlannedCameras, any_is_live, plan_cameras, with_cameras
-from pipeline.config.composition import load_written, masked, resolved
+from pipeline.config.composition import load_written, resolved
+from pipeline.config.masking import masked
 from pipeline.config.plan import check_values
 from pipeline.config.schema import PipelineConfig
 from pipeline.core.camera_uri import parse_camera

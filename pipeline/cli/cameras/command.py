@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from pipeline.cli.operator_name import operator_name
-from pipeline.config.composition import masked
+from pipeline.config.masking import masked
 from pipeline.config.overrides import read_overrides
 from pipeline.core.camera_uri import parse_camera
 from pipeline.core.errors import ConfigError, ReidError

@@ -30,12 +30,12 @@ def send(stop: signal.Signals) -> None:
 
 @dataclass
 class Cluster:
-    """A Ray cluster that knows at most one run; ``states`` are the answers to come, the last for ever."""
+    """A Ray cluster; ``states`` are the answers to come about the newest submission of the run, the last for ever."""
 
     states: list[str | None]
+    earlier: dict[str, str] = field(default_factory=lambda: {"site.3": "RUNNING"})
     calls: list[str] = field(default_factory=list)
     on_ask: dict[int, signal.Signals] = field(default_factory=dict)
-    before: str = ""
     exit_code: int = 1
     is_stopped_after_its_end: bool = False
     asked: int = 0
@@ -45,8 +45,18 @@ class Cluster:
             raise ConnectionError(address)
         return self
 
+    def list_jobs(self) -> list[SimpleNamespace]:
+        other = SimpleNamespace(submission_id=None, status=SimpleNamespace(value="RUNNING"))
+        return [
+            other,
+            *(
+                SimpleNamespace(submission_id=id_, status=SimpleNamespace(value=state))
+                for id_, state in self.earlier.items()
+            ),
+        ]
+
     def get_job_status(self, job_id: str) -> SimpleNamespace:
-        assert job_id == "site"
+        assert job_id == self.newest
         self.asked += 1
         if self.asked in self.on_ask:
             send(self.on_ask[self.asked])
@@ -65,9 +75,16 @@ class Cluster:
     def get_job_logs(self, job_id: str) -> str:
         if self.is_stopped_after_its_end and self.states == ["SUCCEEDED"]:
             threading.Timer(0.3, send, [signal.SIGTERM]).start()
-        return self.before if not self.calls else f"{self.before}{LINE}the last line\n"
+        return f"{LINE}the last line\n"
+
+    @property
+    def newest(self) -> str:
+        """The id of the submission that this is about."""
+        submitted = [call.split()[1].rstrip(":") for call in self.calls if call.startswith("submit")]
+        return [*self.earlier, *submitted][-1]
 
     def submit_job(self, *, entrypoint: str, submission_id: str) -> None:
+        assert submission_id not in self.earlier, "Ray takes the end of one for that of the other"
         self.calls.append(f"submit {submission_id}: {entrypoint}")
 
     def stop_job(self, job_id: str) -> None:
@@ -78,7 +95,7 @@ class Cluster:
         self.calls.append(f"delete {job_id}")
 
     async def tail_job_logs(self, job_id: str) -> AsyncIterator[str]:
-        yield f"{self.before}{LINE}"
+        yield LINE
 
 
 def own(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, *overrides: str, flags: Sequence[str] = ()) -> int:
@@ -89,24 +106,34 @@ def own(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, *overrides: str, flag
     return job.main([*ARGUMENTS[:2], *flags, *ARGUMENTS[2:], *overrides])
 
 
-SUBMIT = "submit site: exec python /app/pipeline/run.py site=empty"
+SUBMIT = "submit site.{}: exec python /app/pipeline/run.py site=empty"
 
 
-@pytest.mark.parametrize("before", [None, "FAILED", "STOPPED"])
-def test_a_run_that_has_ended_or_is_forgotten_is_submitted_again_and_resumes(
-    before: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("end", ["FAILED", "STOPPED"])
+def test_a_run_that_has_ended_is_submitted_again_under_another_id_and_resumes(
+    end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "ledger.sqlite").touch()
-    cluster = Cluster([before, "PENDING", "RUNNING", "RUNNING", "SUCCEEDED"])
+    cluster = Cluster(["PENDING", "RUNNING", "RUNNING", "SUCCEEDED"], {"site.9": "FAILED", "site.10": end})
     assert own(cluster, monkeypatch, f"output_dir={tmp_path}") == 0
-    assert cluster.calls == ["delete site", f"{SUBMIT} output_dir={tmp_path} resume=true"]
+    submit = f"{SUBMIT.format(11)} output_dir={tmp_path} resume=true"
+    assert cluster.calls == [submit, "delete site.9", "delete site.10"]
     assert "camera east: 7 frames" in capsys.readouterr().out
 
 
+def test_a_run_that_a_lost_cluster_has_forgotten_is_submitted_and_resumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ledger.sqlite").touch()
+    cluster = Cluster(["RUNNING", "SUCCEEDED"], {"another.1": "RUNNING"})
+    assert own(cluster, monkeypatch, f"output_dir={tmp_path}") == 0
+    assert cluster.calls == [f"{SUBMIT.format(1)} output_dir={tmp_path} resume=true"]
+
+
 def test_the_first_run_of_a_folder_continues_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cluster = Cluster([None, "RUNNING", "SUCCEEDED"])
+    cluster = Cluster(["RUNNING", "SUCCEEDED"], {})
     assert own(cluster, monkeypatch, f"output_dir={tmp_path / 'new'}") == 0
-    assert cluster.calls == ["delete site", f"{SUBMIT} output_dir={tmp_path / 'new'}"]
+    assert cluster.calls == [f"{SUBMIT.format(1)} output_dir={tmp_path / 'new'}"]
 
 
 def test_a_run_that_goes_on_is_not_submitted_twice(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,10 +150,10 @@ def test_a_run_that_only_a_person_can_bring_to_go_on_is_submitted_once_until_the
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cluster = Cluster(
-        ["FAILED", "RUNNING", "FAILED"], exit_code=3, is_stopped_after_its_end=True
+        ["RUNNING", "FAILED"], {"site.1": "FAILED"}, exit_code=3, is_stopped_after_its_end=True
     )  # the stop comes when the exit code is asked for
     assert own(cluster, monkeypatch) == 1
-    assert [call for call in cluster.calls if call.startswith("submit")] == [SUBMIT]
+    assert [call for call in cluster.calls if call.startswith("submit")] == [SUBMIT.format(2)]
     assert capsys.readouterr().out.count("site: not submitted again; do what the error says") == 1
 
 
@@ -152,17 +179,18 @@ def test_what_has_read_all_can_wait_to_be_stopped_so_that_its_container_is_not_s
     assert ("site: all is read; start this container again to go on" in capsys.readouterr().out) == is_told
 
 
-def test_only_the_log_of_its_own_run_is_shown_to_the_last_line(
+def test_the_log_of_a_run_is_shown_to_the_last_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert own(Cluster(["FAILED", "RUNNING", "RUNNING", "SUCCEEDED"], before="of before\n"), monkeypatch) == 0
-    assert capsys.readouterr().out == f"site: submitted\n{LINE}the last line\nsite: succeeded\n"
+    assert own(Cluster(["RUNNING", "RUNNING", "SUCCEEDED"], {"site.1": "FAILED"}), monkeypatch) == 0
+    shown = f"site: submitted as site.2\n{LINE}the last line\nsite: succeeded\n"
+    assert capsys.readouterr().out == shown
 
 
 def test_stopping_the_container_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = Cluster(["RUNNING"], on_ask={3: signal.SIGTERM})
     assert own(cluster, monkeypatch) == 0
-    assert cluster.calls == ["stop site"]
+    assert cluster.calls == ["stop site.3"]
 
 
 def test_a_cluster_that_is_not_there_is_one_error_line(

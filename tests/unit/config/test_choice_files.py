@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.composition import load_config
+from pipeline.config.choice_files import check_choice_files
+from pipeline.config.composition import CONFIGS, load_config
 from pipeline.config.plugins import build
 from pipeline.core.errors import ConfigError
 
@@ -51,6 +52,20 @@ def test_a_file_that_says_nothing_is_refused_with_what_to_write(
         load_config([f"--config-dir={tmp_path}", choice])
     assert str(refused.value).startswith(f"{path}: expected '{lines}', got ")
     assert str(refused.value).endswith("; write that into it")
+
+
+def test_all_shipped_choices_of_a_list_can_be_chosen_together() -> None:
+    for group in ("sink", "alerts"):
+        names = sorted(path.stem for path in (CONFIGS / group).glob("*.yaml"))
+        check_choice_files([f"{group}=[{','.join(names)}]"], [CONFIGS])
+
+
+def test_a_file_of_several_groups_is_not_taken_for_another_of_them(tmp_path: Path) -> None:
+    content = b"# @package _global_\nsink:\n  mine:\n    _target_: a.B\nmonitor:\n  _target_: a.C\n"
+    write(tmp_path, "sink/mine.yaml", content)
+    write(tmp_path, "sink/other.yaml", content)
+    with pytest.raises(ConfigError, match=r"sink\.mine: expected one of that name, got two"):
+        check_choice_files(["sink=[mine,other]"], [tmp_path])
 
 
 def test_a_choice_that_is_named_twice_is_said_to_be() -> None:

@@ -1,8 +1,11 @@
 """No password reaches the written configuration, or the message about a mistake on the command line."""
 
-import pytest
+from pathlib import Path
 
-from pipeline.config.composition import load_config, to_yaml
+import pytest
+import yaml
+
+from pipeline.config.composition import load_config, load_written, to_yaml
 from pipeline.core.errors import ConfigError
 
 ADDRESSES = [
@@ -12,6 +15,7 @@ ADDRESSES = [
     "rtsp://hunter2@10.0.0.1/live",
     "rtsp://10.0.0.1/live?user=ann&password=hunter2",
     "rtsp://10.0.0.1/live?channel=1&access_token=hunter2&subtype=0",
+    "srt://10.0.0.1:9000?mode=caller&passphrase=hunter2hunter2",
 ]
 
 
@@ -25,11 +29,19 @@ def test_an_address_is_written_without_its_secrets(address: str) -> None:
         assert "/a/west.mp4" in written
 
 
+@pytest.mark.parametrize("value", ["hunter2", "'hunter2: and\n  hunter2'", "[hunter2, hunter2]", "{password: hunter2}"])
 @pytest.mark.parametrize("key", ["secret", "api_token", "camera_password"])
-def test_the_value_of_a_secret_key_is_not_written(key: str) -> None:
-    written = to_yaml(load_config([f"site.cameras={{east: {{uri: /a/east.mp4, {key}: hunter2}}}}"]))
+def test_the_value_of_a_secret_key_is_not_written(key: str, value: str, tmp_path: Path) -> None:
+    written = to_yaml(load_config([f"site.cameras={{east: {{uri: /a/east.mp4, {key}: {value}}}}}"]))
     assert "hunter2" not in written
-    assert "/a/east.mp4" in written
+    assert yaml.safe_load(written)["site"]["cameras"]["east"]["uri"] == "/a/east.mp4"
+    (tmp_path / "config.yaml").write_text(written)
+    assert load_written(tmp_path / "config.yaml").site.cameras["east"]["uri"] == "/a/east.mp4"
+
+
+def test_the_name_of_what_holds_a_secret_is_written_and_can_be_read_again() -> None:
+    words = ["sink=[jsonl,webhook]", "sink.webhook.url=http://127.0.0.1:1/", "sink.webhook.secret_env=SIGNING"]
+    assert yaml.safe_load(to_yaml(load_config(words)))["sink"]["webhook"]["secret_env"] == "SIGNING"
 
 
 def test_the_message_about_a_mistake_masks_a_password_beside_it() -> None:

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.choice_files import check_choice_files
-from pipeline.config.composition import CONFIGS, load_config
+from pipeline.config.composition import load_config
 from pipeline.config.plan import make_plan
 from pipeline.config.plugins import attribute, build, build_source
 from pipeline.core.errors import ConfigError, MissingDependencyError, WeightsError
@@ -317,11 +316,6 @@ def test_a_sinks_file_has_a_name_of_its_own(own: Path, tmp_path: Path, text: str
     words = ["--config-dir", str(tmp_path), "sink=[jsonl,mine]", f"site.cameras={{a: {tmp_path}}}", "runtime=inline"]
     with pytest.raises(ConfigError, match=why):
         make_plan(load_config([*words, "detector=passerby"]))
-
-
-def test_every_shipped_sink_may_be_chosen_beside_every_other() -> None:
-    names = sorted(path.stem for path in (CONFIGS / "sink").glob("*.yaml"))
-    check_choice_files([f"sink=[{','.join(names)}]"], [CONFIGS])
 
 
 def test_a_file_of_ones_own_named_like_a_shipped_one_is_refused(own: Path, tmp_path: Path) -> None:

@@ -1,0 +1,40 @@
+"""Takes secrets out of what is written or said of a configuration."""
+
+import re
+from typing import Any
+
+from pipeline.core.errors import USER_INFO
+
+ADDRESSES = (
+    USER_INFO,
+    re.compile(r"([?&][^=&\s]*(?:token|secret|pass|pwd|key|auth|sig)[^=&\s]*=)[^&\s'\"]+", re.IGNORECASE),
+)
+"""What a text must not show of the addresses in it. The first group of each is kept, the rest is replaced."""
+
+SECRET_KEY = re.compile(r"password|passphrase|token|secret", re.IGNORECASE)
+"""Keys whose values are secrets, unless they name the place of one: an environment variable or a file."""
+
+MASK = "***"
+
+
+def masked(text: str) -> str:
+    """Return a text without the secrets of the addresses in it."""
+    for pattern in ADDRESSES:
+        text = pattern.sub(rf"\g<1>{MASK}", text)
+    return text
+
+
+def without_secrets(node: Any, key: str = "") -> Any:
+    """Return nested dictionaries, lists and values without the secrets of addresses and of keys that name one.
+
+    Args:
+        node: Plain values.
+        key: Under which the node stands.
+    """
+    if isinstance(node, dict):
+        return {name: without_secrets(value, str(name)) for name, value in node.items()}
+    if isinstance(node, list):
+        return [without_secrets(value, key) for value in node]
+    if node is not None and SECRET_KEY.search(key) and not key.endswith(("_env", "_file")):
+        return MASK
+    return masked(node) if isinstance(node, str) else node
