@@ -285,7 +285,8 @@ def _checked_url(url: str) -> httpx.URL:
     except httpx.InvalidURL as error:
         raise ConfigError(f"sink.webhook.url: expected a URL, got something else ({error}); correct it") from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise ConfigError(f"sink.webhook.url: expected http(s)://host/…, got scheme {parsed.scheme!r}; correct it")
+        got = f"scheme {parsed.scheme!r}" if parsed.host else "no host"
+        raise ConfigError(f"sink.webhook.url: expected http(s)://host/…, got {got}; correct it")
     return parsed
 
 
