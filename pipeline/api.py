@@ -32,8 +32,8 @@ from pipeline.core import (
     TrackPath,
 )
 from pipeline.core.arrays import check_array
-from pipeline.core.errors import ConfigError, DataError, ShapeError, blaming
-from pipeline.core.plugin_contract import made
+from pipeline.core.errors import ConfigError, DataError, ShapeError
+from pipeline.core.plugin_contract import blaming, made
 from pipeline.ledger import LedgerReader
 from pipeline.runtime.event_time import EventTimeBuffer
 

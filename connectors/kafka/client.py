@@ -147,7 +147,7 @@ def connect(kind: Callable[..., Client], options: Mapping[str, Any]) -> Client:
 def ask(question: Callable[[], Answer]) -> Answer:
     """Return the answer of a cluster to a question that any of its brokers can answer.
 
-    kafka-python asks a broker by chance, and gives up if that one is down although the others answer.
+    kafka-python asks a broker at random, and gives up if that one is down although the others answer.
 
     Raises:
         KafkaError: As the question, if no broker can be reached, or one refuses.

@@ -65,7 +65,7 @@ def why_unreachable(options: Mapping[str, Any]) -> str | None:
 def answering(options: Mapping[str, Any]) -> list[str]:
     """Return the brokers that answer now; all of them if none does, or there is only one.
 
-    kafka-python begins with a broker by chance, and waits for it until its time is over: a machine that is cut off
+    kafka-python begins with a random broker, and waits for it until its time is over: a machine that is cut off
     would keep a client from those that are not.
 
     Args:

@@ -15,7 +15,7 @@ class BotSortTracker:
     Args:
         new_track_score: A detection at least this sure may begin a track; in [0, 1].
         high_score: Detections at least this sure are matched first; in [0, 1].
-        min_iou: Least likeness (overlap times score) of a sure box with the predicted one; in [0, 1].
+        min_iou: Least similarity (overlap times score) of a sure box with the predicted one; in [0, 1].
         min_iou_unsure: Of an unsure box, likewise.
         min_iou_new: Of a box with a track that is not confirmed, likewise.
         min_frames: Consecutive frames before a track is confirmed.

@@ -12,7 +12,7 @@ class CBiouTracker:
     Args:
         new_track_score: A detection at least this sure may begin a track; in [0, 1].
         high_score: Detections at least this sure are matched first; in [0, 1].
-        min_iou: Least likeness (overlap times score) of a sure box with the predicted one; in [0, 1].
+        min_iou: Least similarity (overlap times score) of a sure box with the predicted one; in [0, 1].
         min_iou_unsure: Of an unsure box, likewise.
         min_iou_new: Of a box with a track that is not confirmed, likewise.
         buffer: By which part of their sides boxes are made larger each way, for sure boxes; at least 0.

@@ -31,7 +31,8 @@ from pipeline.alerts.picture_sizes import PictureSizes
 from pipeline.alerts.rule_abilities import CorrectableRule, DrawnRule, EndingRule, ViewRule
 from pipeline.alerts.rule_options import has_all_of
 from pipeline.core import Alert, AlertRule, AlertState, Correction, Sighting, Stateful
-from pipeline.core.errors import ConfigError, blaming
+from pipeline.core.errors import ConfigError
+from pipeline.core.plugin_contract import blaming
 from pipeline.core.records.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.records.moves import Move, alert_after, moves_of
 from pipeline.core.records.view_event import ViewReport

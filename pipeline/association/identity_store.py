@@ -11,8 +11,9 @@ from pipeline.association.person import Person
 from pipeline.association.track_segment import TrackSegment
 from pipeline.core import Embedding, Gallery, TrackId, TrackPart
 from pipeline.core.distance import check_same_space
-from pipeline.core.errors import ShapeError, blaming
+from pipeline.core.errors import ShapeError
 from pipeline.core.person_numbers import PersonNumbers
+from pipeline.core.plugin_contract import blaming
 from pipeline.core.serialisation import deserialise, serialise
 
 SILENT_S = 60.0

@@ -33,7 +33,7 @@ from pipeline.association.person import Person
 from pipeline.association.reclustering import Reclustering, confirm_pending
 from pipeline.association.track_segment import ENROLLED_WEIGHT, NO_GROUND, TrackSegment, turns
 from pipeline.core import CommandKind, Correction, CorrectionCommand, Embedding, Gallery, Match, Outcome, Sighting
-from pipeline.core.errors import blaming
+from pipeline.core.plugin_contract import blaming
 from pipeline.core.records.track import ENROLLED
 from pipeline.core.serialisation import deserialise, serialise
 

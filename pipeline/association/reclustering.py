@@ -75,9 +75,10 @@ class Reclustering:
             learn_transits(person.segments, since, self.constraints.topology)
             self.store.settle(person, since, going_on.get(person.person_id, ()))
         moved: list[Correction] = []
-        if self._are_few(unsettled, since):
+        recent = self._recent(unsettled, since)
+        if sum(len(person.segments) for person in recent) <= MAX_AT_ONCE:
             needed = partial(self.calibration.needed_among, self.max_false_match_rate)
-            moved = self._cluster(self._recent(unsettled, since), now, needed)
+            moved = self._cluster(recent, now, needed)
             self.store.touched.clear()
         return [*moved, *_settle_pending(self.store, self.calibration, now, since)]
 
@@ -118,9 +119,6 @@ class Reclustering:
         """Return those who were seen lately, the latest first."""
         recent = [person for person in people if person.appearance.latest.last.at >= since]
         return sorted(recent, key=lambda person: (-person.appearance.latest.last.at, person.person_id))
-
-    def _are_few(self, people: Iterable[Person], since: float) -> bool:
-        return sum(len(person.segments) for person in self._recent(people, since)) <= MAX_AT_ONCE
 
     def _within(self, people: Iterable[Person]) -> list[Person]:
         """Return the first of these people, and those after it up to ``MAX_AT_ONCE`` segments together."""

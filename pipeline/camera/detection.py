@@ -10,8 +10,7 @@ import cv2
 import numpy as np
 
 from pipeline.core import Detections, Detector, Frame, LetterboxedFrame, calls_of
-from pipeline.core.errors import blaming, plugin_name
-from pipeline.core.plugin_contract import answers
+from pipeline.core.plugin_contract import answers, blaming, plugin_name
 
 logger = logging.getLogger(__name__)
 

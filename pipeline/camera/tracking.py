@@ -28,7 +28,8 @@ from pipeline.camera.crops import (
 )
 from pipeline.core import UNCONFIRMED, Detections, Frame, FrameStamp, Tracker, TrackId, Tracklet, TrackPath, TrackUpdate
 from pipeline.core.boxes import area, intersection_matrix
-from pipeline.core.errors import PluginError, blaming, plugin_name
+from pipeline.core.errors import PluginError
+from pipeline.core.plugin_contract import blaming, plugin_name
 
 MAX_CONTACT_PARTS = 5
 """How many times ``part_s`` a part may last while the track is in contact. Larger: more memory; better crops follow."""

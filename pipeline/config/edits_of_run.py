@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.config.rule_edits import EXPECTED, TOP, engine_of, parse_edits, whole_edits
+from pipeline.config.rule_edits import TOP, engine_of, parse_edits, read_rules, whole_edits
 from pipeline.core.errors import ConfigError
 
 
@@ -37,16 +37,3 @@ def run_of(config: Path) -> dict[str, Any]:
     if not isinstance(run, dict) or not all(isinstance(run.get(key), dict) for key in TOP):
         raise ConfigError(f"{config}: expected the configuration of a run, got other keys; see its output folder")
     return run
-
-
-def read_rules(path: Path) -> str:
-    """Return the text of a file of rules, or of a configuration; raises ``ConfigError``."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ConfigError(f"{path}: {EXPECTED}, got no such file; correct the path") from error
-    except OSError as error:
-        got = f"a file that cannot be read ({error.strerror or error})"
-        raise ConfigError(f"{path}: {EXPECTED}, got {got}; check its rights") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: {EXPECTED}, got no YAML; correct it") from error

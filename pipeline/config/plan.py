@@ -41,8 +41,8 @@ from pipeline.core import (
     PoseNeed,
     Tracker,
 )
-from pipeline.core.errors import ConfigError, plugin_name
-from pipeline.core.plugin_contract import made
+from pipeline.core.errors import ConfigError
+from pipeline.core.plugin_contract import made, plugin_name
 from pipeline.embedding.embedding import EmbeddingStage
 from pipeline.embedding.pose import PoseStage
 from pipeline.ledger.cameras.book import CameraBook

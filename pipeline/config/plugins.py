@@ -16,8 +16,8 @@ from types import UnionType
 from typing import Any, Unpack, get_args, get_origin, get_type_hints
 
 from pipeline.core.camera_uri import file_path, parse_camera
-from pipeline.core.errors import ConfigError, MissingDependencyError, blaming, in_a_line
-from pipeline.core.plugin_contract import check_class
+from pipeline.core.errors import ConfigError, MissingDependencyError, in_a_line
+from pipeline.core.plugin_contract import blaming, check_class
 
 ALLOWED = ("models.", "connectors.", "pipeline.alerts.")
 """Prefixes of the plug-ins that a configuration may name; otherwise it could call any function of Python."""

@@ -68,13 +68,9 @@ def with_edits(config: PipelineConfig) -> PipelineConfig:
         ConfigError: If the file cannot be used.
     """
     path = edits_path(config)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError):  # a folder that cannot be is reported as output_dir
+    if not path.exists():  # a folder that cannot be is reported as output_dir
         return config
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"edits: expected a file that can be read, got {path}; check it") from error
-    run, other = of_run(config), parse_edits(text, str(path))
+    run, other = of_run(config), parse_edits(read_rules(path), str(path))
     engine_of(run, other, str(path))  # a mistake ends the start, as one in the configuration does
     before, after = run["site"], edited(run, other, str(path))["site"]
     changed = {key: value for key, value in after.items() if before[key] != value}
@@ -87,6 +83,19 @@ def with_edits(config: PipelineConfig) -> PipelineConfig:
         alert_pictures=_following(config.alert_pictures, before, changed),
         alert_clips=_following(config.alert_clips, before, changed),
     )
+
+
+def read_rules(path: Path) -> str:
+    """Return the text of a file of rules, or of a configuration; raises ``ConfigError``."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: {EXPECTED}, got no such file; correct the path") from error
+    except OSError as error:
+        got = f"a file that cannot be read ({error.strerror or error})"
+        raise ConfigError(f"{path}: {EXPECTED}, got {got}; check its rights") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: {EXPECTED}, got no YAML; correct it") from error
 
 
 def parse_edits(text: str, name: str) -> dict[str, Any]:

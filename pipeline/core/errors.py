@@ -23,10 +23,6 @@ A message reads *what: expected …, got …; do …*. It is never empty.
 """
 
 import re
-import sys
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import ClassVar
 
 USER_INFO = re.compile(r"(//)\S*(?=@)")
@@ -150,45 +146,6 @@ def denied(error: PermissionError) -> str:
     return f"expected the right to use {error.filename}, got {error.strerror}; change its rights, or name another"
 
 
-@contextmanager
-def blaming(key: str, plugin: object, *, owns_data: bool = False) -> Iterator[None]:
-    """Name a plug-in in whatever is raised inside, unless it is an error that its contract allows.
-
-    Args:
-        key: Of the configuration, such as ``sink.kafka``.
-        plugin: The plug-in, or its class.
-        owns_data: What it was given is right, so a ``DataError`` is its fault, too.
-
-    Raises:
-        PluginError: In place of an error that is none of ours, also of one that is no ``Exception``, as ``SystemExit``.
-        ConfigError: In place of one about rights: no fault of the plug-in.
-    """
-    try:
-        yield
-    except (GeneratorExit, KeyboardInterrupt):  # of whoever uses it
-        raise
-    except ReidError as error:
-        if owns_data and isinstance(error, DataError):
-            raise _fault(key, plugin, error) from error
-        raise
-    except PermissionError as error:
-        raise ConfigError(f"{key}: {denied(error)}") from error
-    except BaseException as error:  # a plug-in is anybody's code
-        raise _fault(key, plugin, error) from error
-
-
-def _fault(key: str, plugin: object, error: BaseException) -> PluginError:
-    kind = plugin if isinstance(plugin, type) else type(plugin)
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if frame.filename == getattr(sys.modules[kind.__module__], "__file__", None)]
-    at = (own or frames)[-1]
-    return PluginError(
-        f"{key} ({plugin_name(plugin)}): {own[0].name if own else 'a call of it'} raised {in_a_line(error)} "
-        f"({at.filename}:{at.lineno}); correct it, or choose another",
-        without_users("".join(traceback.format_exception(error))),
-    )
-
-
 def in_a_line(error: BaseException) -> str:
     """Return the kind and the text of anybody's error, without users and passwords of addresses."""
     try:
@@ -201,9 +158,3 @@ def in_a_line(error: BaseException) -> str:
 def without_users(text: str) -> str:
     """Return a text with ``***`` in place of the user and the password of each address in it."""
     return USER_INFO.sub(r"\1***", text)
-
-
-def plugin_name(plugin: object) -> str:
-    """Return where a plug-in, or its class, can be imported from."""
-    kind = plugin if isinstance(plugin, type) else type(plugin)
-    return f"{kind.__module__}.{kind.__qualname__}"

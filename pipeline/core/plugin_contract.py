@@ -1,12 +1,15 @@
 """What a plug-in's class, its instance and its answers must be; a fault is one line that names the plug-in."""
 
 import inspect
+import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from types import FunctionType
 from typing import Any, Protocol, TypeVar
 
-from pipeline.core.errors import ConfigError, PluginError, blaming, plugin_name
+from pipeline.core.errors import ConfigError, DataError, PluginError, ReidError, denied, in_a_line, without_users
 from pipeline.core.interfaces import (
     AlertRule,
     Detector,
@@ -110,6 +113,51 @@ def answers(
     raise PluginError(
         f"{key} ({plugin_name(plugin)}): expected {method} to return a list of {count} {kind.__name__}, got "
         f"{got}{f' with {others[0]}' if others else ''}; correct it: {WHERE}"
+    )
+
+
+@contextmanager
+def blaming(key: str, plugin: object, *, owns_data: bool = False) -> Iterator[None]:
+    """Name a plug-in in whatever is raised inside, unless it is an error that its contract allows.
+
+    Args:
+        key: Of the configuration, such as ``sink.kafka``.
+        plugin: The plug-in, or its class.
+        owns_data: What it was given is right, so a ``DataError`` is its fault, too.
+
+    Raises:
+        PluginError: In place of an error that is none of ours, also of one that is no ``Exception``, as ``SystemExit``.
+        ConfigError: In place of one about rights: no fault of the plug-in.
+    """
+    try:
+        yield
+    except (GeneratorExit, KeyboardInterrupt):  # of whoever uses it
+        raise
+    except ReidError as error:
+        if owns_data and isinstance(error, DataError):
+            raise _fault(key, plugin, error) from error
+        raise
+    except PermissionError as error:
+        raise ConfigError(f"{key}: {denied(error)}") from error
+    except BaseException as error:  # a plug-in is anybody's code
+        raise _fault(key, plugin, error) from error
+
+
+def plugin_name(plugin: object) -> str:
+    """Return where a plug-in, or its class, can be imported from."""
+    kind = plugin if isinstance(plugin, type) else type(plugin)
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _fault(key: str, plugin: object, error: BaseException) -> PluginError:
+    kind = plugin if isinstance(plugin, type) else type(plugin)
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename == getattr(sys.modules[kind.__module__], "__file__", None)]
+    at = (own or frames)[-1]
+    return PluginError(
+        f"{key} ({plugin_name(plugin)}): {own[0].name if own else 'a call of it'} raised {in_a_line(error)} "
+        f"({at.filename}:{at.lineno}); correct it, or choose another",
+        without_users("".join(traceback.format_exception(error))),
     )
 
 

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from pipeline.core import PoseEstimator, Tracklet, calls_of
-from pipeline.core.errors import blaming
-from pipeline.core.plugin_contract import answers
+from pipeline.core.plugin_contract import answers, blaming
 
 
 class PoseStage:

@@ -337,10 +337,22 @@ def set_aside(path: Path) -> Path | None:
 
 def is_being_written(path: Path) -> bool:
     """Return whether a process has a ledger open to write it; takes up to ``LEASE_S`` after a crash elsewhere."""
-    if is_locked(path):
-        return True
+    with ledger_at_rest(path) as ledger:
+        return ledger is None
+
+
+@contextmanager
+def ledger_at_rest(path: Path) -> Iterator[Ledger | None]:
+    """Hold a ledger for the work inside; None while a run writes it, here or on another machine."""
+    ledger = None
+    if not is_locked(path):
+        with suppress(LedgerHeldError):
+            ledger = Ledger(path)
+    if ledger is None:
+        yield None
+        return
     try:
-        Ledger(path).close()
-    except LedgerHeldError:
-        return True
-    return False
+        with ledger.lease.kept():
+            yield ledger
+    finally:
+        ledger.close()

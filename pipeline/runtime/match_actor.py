@@ -17,6 +17,7 @@ from typing import Any
 from pipeline.alerts.engine import AlertEngine
 from pipeline.association.matcher import Matcher
 from pipeline.core import Alert, Correction, CorrectionCommand, Embedding, Sighting, Sink, TrackPart
+from pipeline.core.edits_file import EditsFile
 from pipeline.core.errors import ConfigError
 from pipeline.core.plugin_contract import made
 from pipeline.core.records.view_event import ViewReport
@@ -26,7 +27,6 @@ from pipeline.ledger.corrections.apply import CommandHost, Removed, apply_comman
 from pipeline.ledger.erasure import erase_stores
 from pipeline.ledger.unpublished import unpublished_records
 from pipeline.runtime.deliveries import Acknowledgement
-from pipeline.runtime.edits_file import EditsFile
 from pipeline.runtime.event_time import EventTimeBuffer, Item
 from pipeline.runtime.reducer import (
     AppliedCommand,

@@ -15,7 +15,8 @@ from math import inf
 from typing import Generic, TypeVar
 
 from pipeline.core import Record, RemoteSink, RewindableSink, Sink
-from pipeline.core.errors import ReidError, SinkBusyError, blaming
+from pipeline.core.errors import ReidError, SinkBusyError
+from pipeline.core.plugin_contract import blaming
 from pipeline.core.records.sink_report import SinkReport
 from pipeline.runtime.sink_thread import SinkThread
 

@@ -7,7 +7,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from pipeline.core import Record, RemoteSink, ReportingSink
-from pipeline.core.errors import SinkBusyError, blaming
+from pipeline.core.errors import SinkBusyError
+from pipeline.core.plugin_contract import blaming
 from pipeline.core.records.sink_report import SinkReport
 
 logger = logging.getLogger(__name__)

@@ -112,6 +112,27 @@ FAULTS = (
         "return False and ",
         "camera/test_tracking_rules.py::test_a_track_that_does_not_move_is_dropped_below_the_stated_mean_score",
     ),
+    Fault(
+        "the velocity is ignored in the motion",
+        "association/cues.py",
+        " + earlier.last.velocity[axis] * min(gap_s, 1.0)",
+        "",
+        "association/test_deciding_rules.py::test_of_two_people_who_cross_each_is_found_where_their_velocity_leads",
+    ),
+    Fault(
+        "the quality of the pictures counts for nothing",
+        "association/candidates.py",
+        "np.array([one.reliability * reliability for one in appearance])",
+        "1.0",
+        "association/test_deciding_rules.py::test_an_appearance_that_is_enough_in_good_pictures_is_not_enough_in_poor_ones",
+    ),
+    Fault(
+        "which cameras overlap is ignored",
+        "association/geometry/topology.py",
+        "self.overlaps is None or camera_pair(first_camera, second_camera) in self.overlaps",
+        "True",
+        "association/test_matcher.py::test_one_person_is_in_two_pictures_at_once_only_where_cameras_may_overlap",
+    ),
 )
 
 

@@ -1,18 +1,15 @@
 """The zones and lines that were saved in the page, for live pictures: cameras know only those of their start."""
 
 import logging
-import time
 from pathlib import Path
 
 import yaml
 
 from connectors.console.camera.drawn_shapes import Drawn, DrawnShapes
+from pipeline.core.edits_file import EditsFile
 from pipeline.core.errors import ConfigError
 
 logger = logging.getLogger(__name__)
-
-EVERY_S = 1.0
-"""Seconds between two looks at the file. A longer time shows a new zone later."""
 
 
 class EditedShapes:
@@ -23,29 +20,19 @@ class EditedShapes:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._looked_at = float("-inf")
-        self._written_at: int | None = None
+        self._file = EditsFile(path)
         self._shapes: DrawnShapes | None = None
 
     def of(self, camera_id: str, frame_hw: tuple[int, int]) -> list[Drawn] | None:
         """Return the shapes in the picture of a camera; None if nothing was edited."""
-        now = time.monotonic()
-        if now - self._looked_at >= EVERY_S:
-            self._looked_at = now
-            self._read()
+        text = self._file.new_text()
+        if text is not None:
+            self._read(text)
         return None if self._shapes is None else self._shapes.of(camera_id, frame_hw)
 
-    def _read(self) -> None:
+    def _read(self, text: str) -> None:
         try:
-            written_at = self._path.stat().st_mtime_ns
-            if written_at == self._written_at:
-                return
-            self._written_at = written_at
-            loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-            site = yaml.load(self._path.read_text(encoding="utf-8"), loader)["site"]
+            site = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))["site"]
             self._shapes = DrawnShapes(site.get("zones"), site.get("lines"), site.get("ground"))
-        except FileNotFoundError:
-            self._shapes = self._written_at = None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError, ConfigError) as error:
-            logger.warning("%s: its zones are not drawn: %s", self._path, error)
+        except (ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError, ConfigError) as error:
+            logger.warning("%s: its zones are not drawn: %s", self._file.path, error)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 NUM_PROOF = 20
 """Messages with the camera's key in one partition, and looked at in every other, before the others are left unread.
 
-More read more of other cameras' messages. Fewer are wrong about a sender that chooses partitions by chance.
+More read more of other cameras' messages. Fewer are wrong about a sender that chooses partitions at random.
 """
 
 

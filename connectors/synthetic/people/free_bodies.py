@@ -1,4 +1,4 @@
-"""Licence guard: which of anny's bodies are free for commercial use."""
+"""Licences: which of anny's bodies are free for commercial use."""
 
 from pipeline.core.errors import ConfigError
 

@@ -1,4 +1,4 @@
-"""Carries out the camera commands of a run that goes on."""
+"""Applies the camera commands of a run that goes on."""
 
 import asyncio
 import logging
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class CameraApplier:
-    """Carries out commands one after another, each whole or not at all.
+    """Applies commands one after another, each whole or not at all.
 
     Args:
         config: Of the run.
@@ -54,7 +54,7 @@ class CameraApplier:
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def apply_before_the_first_frame(self) -> None:
-        """Carry out what the run before left, so that a recording is not read past the time of a command.
+        """Apply what the run before left, so that a recording is not read past the time of a command.
 
         Live cameras come and go at once; ``watch`` sees to them.
         """
@@ -62,7 +62,7 @@ class CameraApplier:
             await self.apply_pending()
 
     async def apply_pending(self) -> None:
-        """Carry out the commands that wait; once the run ends, they wait for the one that continues it."""
+        """Apply the commands that wait; once the run ends, they wait for the one that continues it."""
         for submitted in self._book.pending():
             if not self._pipeline.membership.is_open:
                 return

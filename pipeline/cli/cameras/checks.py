@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pipeline.config.schema import PipelineConfig
 from pipeline.core import Source
 from pipeline.core.camera_uri import parse_camera
-from pipeline.core.errors import ConfigError, SourceLostError, blaming
-from pipeline.core.plugin_contract import made
+from pipeline.core.errors import ConfigError, SourceLostError
+from pipeline.core.plugin_contract import blaming, made
 from pipeline.runtime.plan import Plan
 
 logger = logging.getLogger(__name__)

@@ -37,7 +37,7 @@ def check_pip(name: str) -> None:
 
 
 def take(name: str, step: Step) -> None:
-    """Say one step of ``doctor --install NAME``, and carry it out.
+    """Say one step of ``doctor --install NAME``, and run it.
 
     Raises:
         MissingDependencyError: If it fails; names it.

@@ -15,8 +15,8 @@ from connectors.sinks.box_store import StoredPart, read_boxes
 from connectors.sinks.final_boxes import SPOOLED
 from pipeline.alerts.engine import AlertEngine
 from pipeline.cli.scoring.true_sightings import certain_sighting, true_sightings
-from pipeline.config.edits_of_run import read_rules, run_of
-from pipeline.config.rule_edits import engine_of, parse_edits
+from pipeline.config.edits_of_run import run_of
+from pipeline.config.rule_edits import engine_of, parse_edits, read_rules
 from pipeline.core import Alert, AlertState, CorrectionKind, Sighting, TrackPath
 from pipeline.core.errors import ConfigError
 from pipeline.ledger import NOBODY, LedgerReader

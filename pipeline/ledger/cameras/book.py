@@ -21,6 +21,7 @@ from pipeline.ledger.cameras.command import (
     SubmittedCameraCommand,
     changed_cameras,
 )
+from pipeline.ledger.submitted import Submitted
 
 FILE = "cameras.sqlite"
 """Its name, in the output folder of a run."""
@@ -81,9 +82,7 @@ class CameraBook:
         except sqlite3.Error as error:
             raise ConnectorError(why_failed(self.path, error, f"cannot be read: {error}; check the disk")) from error
         return [
-            SubmittedCameraCommand(number, _command(body), of, outcome)
-            for number, body, of, outcome in rows
-            if state in (None, of)
+            Submitted(number, _command(body), of, outcome) for number, body, of, outcome in rows if state in (None, of)
         ]
 
     def pending(self) -> list[SubmittedCameraCommand]:
@@ -101,7 +100,7 @@ class CameraBook:
         return pending
 
     def changed(self) -> ChangedCameras:
-        """Return what the commands that were carried out come to."""
+        """Return what the commands that were applied come to."""
         return changed_cameras(submitted.command for submitted in self.commands("done"))
 
     def delete(self) -> int:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from math import isfinite
 
 from pipeline.core.errors import ConfigError
+from pipeline.ledger.submitted import Submitted
 
 
 class CameraCommandKind(StrEnum):
@@ -41,21 +42,7 @@ class CameraCommand:
     force: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SubmittedCameraCommand:
-    """A command and its outcome.
-
-    Attributes:
-        number: 1, 2, 3 … in the order of submission.
-        command: The command.
-        state: ``pending``, ``done`` or ``refused``.
-        outcome: What was done, or why it was refused.
-    """
-
-    number: int
-    command: CameraCommand
-    state: str
-    outcome: str
+SubmittedCameraCommand = Submitted[CameraCommand]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +63,7 @@ class ChangedCameras:
 
 
 def changed_cameras(done: Iterable[CameraCommand]) -> ChangedCameras:
-    """Return what commands come to that were carried out in this order.
+    """Return what commands come to that were applied in this order.
 
     A camera that leaves at a time of event time stays part of the run: what it saw before then belongs to the result.
     """

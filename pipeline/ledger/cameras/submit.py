@@ -4,12 +4,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.core.errors import ConnectorError, LedgerHeldError, ReidError
+from pipeline.core.errors import ConnectorError, ReidError
 from pipeline.ledger.audit import write_audit
 from pipeline.ledger.cameras.book import CameraBook
 from pipeline.ledger.cameras.command import CameraCommand, SubmittedCameraCommand, check_camera_command
-from pipeline.ledger.lease import is_locked
-from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.ledger import ledger_at_rest
 
 CheckAtRest = Callable[[Path, CameraCommand], str]
 """Returns what a command of a run that has ended comes to; takes the run's folder. Raises ``ReidError`` to refuse.
@@ -21,7 +20,7 @@ Only the configuration can tell, and it is known above this package.
 def submit_camera_command(folder: Path, command: CameraCommand, check: CheckAtRest | None = None) -> int:
     """Write a camera command beside the ledger of a run and return its number; from any process.
 
-    A run that goes on carries it out within a second, after the checks that it makes of its cameras at its start. If
+    A run that goes on applies it within a second, after the checks that it makes of its cameras at its start. If
     no run writes the ledger, the command is checked at once, and holds for the run that continues it.
 
     Args:
@@ -45,24 +44,14 @@ def submit_camera_command(folder: Path, command: CameraCommand, check: CheckAtRe
 
 
 def apply_at_rest(folder: Path, check: CheckAtRest) -> None:
-    """Carry out the commands that wait, unless a run writes the ledger, which does it itself."""
-    path = folder / "ledger.sqlite"
-    if is_locked(path):
-        return
-    try:
-        ledger = Ledger(path)
-    except LedgerHeldError:  # by a run on another machine
-        return
-    try:
-        with ledger.lease.kept():
-            for submitted in CameraBook(folder).pending():
-                try:
-                    text, is_done = check(folder, submitted.command), True
-                except ReidError as error:
-                    text, is_done = str(error), False
-                finish_camera_command(folder, submitted, is_done=is_done, text=text)
-    finally:
-        ledger.close()
+    """Apply the commands that wait, unless a run writes the ledger, which does it itself."""
+    with ledger_at_rest(folder / "ledger.sqlite") as ledger:
+        for submitted in CameraBook(folder).pending() if ledger else ():
+            try:
+                text, is_done = check(folder, submitted.command), True
+            except ReidError as error:
+                text, is_done = str(error), False
+            finish_camera_command(folder, submitted, is_done=is_done, text=text)
 
 
 def finish_camera_command(folder: Path, submitted: SubmittedCameraCommand, *, is_done: bool, text: str) -> None:

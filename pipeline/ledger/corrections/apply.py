@@ -1,24 +1,23 @@
 """Submits and applies correction commands: by a running matcher, or to the ledger of a run that has ended."""
 
+import re
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.core import Alert, Correction, CorrectionCommand, CorrectionKind, Record
-from pipeline.core.errors import ConnectorError, DataError, LedgerHeldError
+from pipeline.core.errors import ConnectorError, DataError
 from pipeline.core.serialisation import serialise
 from pipeline.core.sqlite_files import why_failed
 from pipeline.ledger.corrections.commands import Outcome, SubmittedCommand, add_command, check_command
-from pipeline.ledger.corrections.resolve import amended, describe, resolve
-from pipeline.ledger.corrections.undo import alerts_before
-from pipeline.ledger.corrections.watchlist import unwatched
+from pipeline.ledger.corrections.resolve import alerts_before, amended, describe, resolve
 from pipeline.ledger.erasure import Erasure, erase_files, erase_stores, footage_of, lines_with, places_with
 from pipeline.ledger.export import renew_exports
-from pipeline.ledger.lease import is_locked
-from pipeline.ledger.ledger import Ledger
+from pipeline.ledger.ledger import Ledger, ledger_at_rest
 from pipeline.ledger.people import People
 from pipeline.ledger.reader import LedgerReader
 from pipeline.ledger.snapshot import AT_REST, Saved
@@ -27,6 +26,12 @@ from pipeline.ledger.unpublished import unpublished_records
 
 Removed = tuple[dict[str, int], list[bytes]]
 """How much an erasure removed, by place, and fragments of it to search files for."""
+
+CONFIG, RULE = "config.yaml", ".WatchlistRule"
+"""The configuration that a run leaves beside its ledger, and how the rule that knows the watch-list is named in it."""
+
+EDITS, EDITED_RULE = "edits.yaml", "watchlist"
+"""The rules that are edited while a run goes on, unless the configuration names another file, and the same there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,33 @@ async def apply_command(submitted: SubmittedCommand, ledger: Ledger, reader: Led
     left = await host.call(places_with, reader.path.parent, needles, lines_with(correction.parts))
     erasure = Erasure(removed, left, tuple(away), footage_of(reader.path.parent))
     ledger.append([], outcomes=[Outcome(submitted, time.time(), True, str(erasure))])
+
+
+def unwatched(correction: Correction, folder: Path) -> str:
+    """Return a warning if a correction puts somebody on the watch-list of a run that has no rule for it; else "".
+
+    Args:
+        correction: What was done.
+        folder: Output folder of the run. Without a ``config.yaml`` nothing is known, and nothing is warned of.
+    """
+    if correction.kind is not CorrectionKind.NAMED or not correction.name:
+        return ""
+    try:
+        config = (folder / CONFIG).read_text(encoding="utf-8")
+    except OSError:
+        return ""
+    edits = _edits(config, folder)
+    is_watched = EDITED_RULE in edits if "alerts:" in edits else RULE in config  # they name every rule, or none
+    return "" if is_watched else "; warning: no alert will follow, because alerts of this run lacks watchlist"
+
+
+def _edits(config: str, folder: Path) -> str:
+    """Return the edits of a run as text; nothing if there are none."""
+    named = re.search(r"^edits: (?!null)['\"]?(.+?)['\"]?$", config, re.MULTILINE)
+    try:
+        return Path(named[1] if named else folder / EDITS).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _alerts_before(reader: LedgerReader, event: int) -> list[Alert]:
@@ -126,20 +158,12 @@ def apply_pending(path: Path, forget: Forget | None = None) -> None:
         path: The ledger.
         forget: See ``Forget``. Without it, an erasure forgets the appearance of all people.
     """
-    if is_locked(path):
-        return
-    try:
-        ledger = Ledger(path)
-    except LedgerHeldError:  # by a run on another machine
-        return
-    reader = LedgerReader(path)
-    try:
-        with ledger.lease.kept():
+    with ledger_at_rest(path) as ledger:
+        if ledger is None:
+            return
+        with closing(LedgerReader(path)) as reader:
             for submitted in ledger.pending_commands():
                 _finish(apply_command(submitted, ledger, reader, _host_at_rest(ledger, reader, forget)))
-    finally:
-        reader.close()
-        ledger.close()
 
 
 def _host_at_rest(ledger: Ledger, reader: LedgerReader, forget: Forget | None) -> CommandHost:

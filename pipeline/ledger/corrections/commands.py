@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pipeline.core import CommandKind, CorrectionCommand, TrackId, TrackPart
 from pipeline.core.errors import ConfigError
 from pipeline.ledger.audit import add_audit
+from pipeline.ledger.submitted import Submitted
 
 NUM_PEOPLE = {CommandKind.MERGE: (2,), CommandKind.CONFIRM: (1, 2), CommandKind.UNDO: (0,)}
 """Numbers of people that a command may name; one for kinds that are not listed."""
@@ -17,22 +18,7 @@ RECLUSTERING = "review"
 NEEDS_PARTS = (CommandKind.SPLIT, CommandKind.REJECT)
 """Kinds of command that must name parts of tracks."""
 
-
-@dataclass(frozen=True, slots=True)
-class SubmittedCommand:
-    """A command and its outcome.
-
-    Attributes:
-        number: 1, 2, 3 … in the order of submission.
-        command: The command.
-        state: ``pending``, ``done`` or ``refused``.
-        outcome: What was done, or why it was refused.
-    """
-
-    number: int
-    command: CorrectionCommand
-    state: str
-    outcome: str
+SubmittedCommand = Submitted[CorrectionCommand]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +79,7 @@ def read_commands(
     order = "number" if newest is None else "number DESC LIMIT ?"
     values += [] if newest is None else [newest]
     rows = database.execute(f"SELECT number, body, state, outcome FROM orders{where} ORDER BY {order}", values)
-    return [SubmittedCommand(number, command_from(body), state, outcome) for number, body, state, outcome in rows]
+    return [Submitted(number, command_from(body), state, outcome) for number, body, state, outcome in rows]
 
 
 def write_outcome(database: sqlite3.Connection, outcome: Outcome) -> None:

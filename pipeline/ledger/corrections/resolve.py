@@ -1,10 +1,11 @@
 """From a correction command to its correction, or to the reason why it is refused."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pipeline.core import Alert, AlertState, CommandKind, Correction, CorrectionCommand, CorrectionKind, TrackPart
 from pipeline.core.errors import DataError
 from pipeline.core.records.moves import alert_after, moves_of
+from pipeline.ledger.events import Event
 from pipeline.ledger.people import People
 
 KINDS = {
@@ -165,3 +166,28 @@ def _check_part(part: TrackPart, person_id: int, people: People) -> None:
             f"part {part}: expected to show person {person_id}, got "
             f"{f'person {found}' if found > 0 else 'nobody'}; it may have been corrected since"
         )
+
+
+def alerts_before(alerts: Iterable[Event], event: int) -> list[Alert]:
+    """Return the alerts that a correction changed and nothing has changed since, or whose change was undone.
+
+    They are in their form of before.
+
+    Args:
+        alerts: All events of alerts, in order.
+        event: Number of the correction's event. The alerts that followed from it are the events right after it.
+    """
+    before: dict[str, Alert] = {}
+    after: dict[str, Alert] = {}
+    newest: dict[str, Alert] = {}
+    following = event + 1
+    for found in alerts:
+        if found.is_erased:
+            continue
+        alert = newest[found.alert().key] = found.alert()
+        if found.number < event:
+            before[alert.key] = alert
+        elif found.number == following:
+            following += 1
+            after[alert.key] = alert
+    return [before[key] for key, alert in after.items() if key in before and newest[key] == alert]

@@ -14,7 +14,7 @@ from pipeline.camera.motion_gate import MotionGate
 from pipeline.camera.steady_size import SteadySize
 from pipeline.camera.view_watch import ViewWatch
 from pipeline.core import Frame, FrameStamp, LetterboxedFrame, Source
-from pipeline.core.errors import blaming
+from pipeline.core.plugin_contract import blaming
 from pipeline.core.records.view_event import ViewReport
 from pipeline.runtime.cameras.camera_clock import CameraClock
 from pipeline.runtime.plan import ALL_FRAMES, CameraIntake

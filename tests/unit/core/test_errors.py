@@ -16,8 +16,8 @@ from pipeline.alerts.engine import AlertEngine
 from pipeline.camera.detection import DetectionStage
 from pipeline.config.plugins import build
 from pipeline.core import Alert, TrackId
-from pipeline.core.errors import ConfigError, PluginError, blaming
-from pipeline.core.plugin_contract import made
+from pipeline.core.errors import ConfigError, PluginError
+from pipeline.core.plugin_contract import blaming, made
 from pipeline.embedding.embedding import EmbeddingStage
 from pipeline.embedding.pose import PoseStage
 from pipeline.runtime.sink_fanout import SinkFanout

@@ -11,9 +11,8 @@ from people import make_match, see
 from connectors.sinks.memory import MemorySink
 from pipeline.alerts.engine import AlertEngine
 from pipeline.config.rule_edits import engine_of, parse_edits, to_text
-from pipeline.core import Alert
+from pipeline.core import Alert, edits_file
 from pipeline.ledger import LedgerReader
-from pipeline.runtime import edits_file
 from pipeline.runtime.match_actor import MatchActor
 
 EVERYWHERE = {"camera": "east", "relative": True, "polygon": [[-9, -9], [9, -9], [9, 9], [-9, 9]]}

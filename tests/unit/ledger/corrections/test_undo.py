@@ -25,8 +25,7 @@ from pipeline.core import (
     TrackPart,
 )
 from pipeline.ledger import NOBODY, Event, Ledger, LedgerReader, resolve, submit_command
-from pipeline.ledger.corrections.resolve import amended
-from pipeline.ledger.corrections.undo import alerts_before
+from pipeline.ledger.corrections.resolve import alerts_before, amended
 from pipeline.ledger.events import from_row, to_row
 from pipeline.ledger.people import People
 from pipeline.ledger.verification import faults_of

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core import Correction, CorrectionKind
-from pipeline.ledger.corrections.watchlist import unwatched
+from pipeline.ledger.corrections.apply import unwatched
 
 NAMED = Correction(CorrectionKind.NAMED, (1,), "ann", 0.0, name="lost child")
 OFF = Correction(CorrectionKind.NAMED, (1,), "ann", 0.0)
