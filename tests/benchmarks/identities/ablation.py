@@ -29,8 +29,8 @@ RULES: Mapping[str, Sequence[Change]] = {
         ("reclustering:Reclustering.recluster", _always([])),
         ("reclustering:Reclustering.recluster_touched", _always([])),
     ],
-    "many segments: those who changed (else all at once)": [("reclustering:Reclustering._are_few", _always(True))],
-    "few segments: all at once (else those who changed)": [("reclustering:Reclustering._are_few", _always(False))],
+    "many segments: those who changed (else all at once)": [("reclustering:MAX_AT_ONCE", lambda _: 10**9)],
+    "few segments: all at once (else those who changed)": [("reclustering:MAX_AT_ONCE", lambda _: 0)],
     "among few people less is needed": [
         (
             "calibration.likelihood_ratio:Calibration.needed_among",
