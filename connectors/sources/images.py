@@ -201,5 +201,7 @@ def _read_image(image: ImageFile, bits: int | None) -> tuple[NDArray[np.uint8], 
     except OSError as error:
         raise UnreadableImageError(f"{path}: expected an image, got {error.strerror}; copy it again") from error
     except UnreadableImageError as error:
-        raise UnreadableImageError(f"{path}: expected a whole image, got {error}; copy it again") from error
+        raise UnreadableImageError(
+            f"{path}: expected a whole image, got {error}; copy it again, or save it as one image of 8 or 16 bits"
+        ) from error
     return pixels, bits if found == 8 else found

@@ -261,7 +261,7 @@ class StreamClock(Generic[Item]):
             outcome = GapOutcome.RESTARTED
         elif self._on_gap == "refuse":
             raise SourceLostError(
-                f"camera {self._camera_id}: expected times without a gap, got one of {leap_s:.1f} s after "
+                f"expected times without a gap, got one of {leap_s:.1f} s after "
                 f"{last:.2f} s; on_gap=keep keeps it, on_gap=cut closes it"
             )
         elif self._on_gap == "cut" or (leap_s > MAX_GAP_S and not self._is_absolute):

@@ -97,7 +97,11 @@ def read_sequence(folder: Path, fps: float) -> ImageSequence:
         deeper = next((path.parent for path in sorted(where.glob("*/**/*")) if _is_image(path)), None)
         raise UnreadableFolderError(
             f"expected {promised or 'some'} images ({', '.join(IMAGE_SUFFIXES)}), got 0 in {where}; "
-            + (f"name a folder in it, such as {deeper}" if deeper else "correct the path, or copy it again")
+            + (
+                f"name a folder in it, such as {deeper}"
+                if deeper
+                else "correct the path, or save other kinds as one of these"
+            )
         )
     if videos:
         raise UnreadableFolderError(

@@ -71,6 +71,16 @@ def test_check_finds_a_rectangle_outside_the_image(tmp_path: Path) -> None:
         ImagesSource("east", str(folder), crop_xyxy=(0, 0, 200, 100)).check()
 
 
+def test_images_of_kinds_that_are_not_read_are_to_be_saved_as_others(tmp_path: Path) -> None:
+    (tmp_path / "1.gif").write_bytes(b"GIF89a")
+    with pytest.raises(ConfigError, match=r"expected some images .* got 0 .*; .*save other kinds as one of these"):
+        ImagesSource("east", str(tmp_path)).check()
+    pages = [np.zeros((8, 8, 3), np.uint8)] * 3
+    assert cv2.imwritemulti(str(tmp_path / "2.tif"), pages)
+    with pytest.raises(ConfigError, match=r"2\.tif: .*3 pages in one file; .*save it as one image"):
+        ImagesSource("east", str(tmp_path)).check()
+
+
 def test_check_finds_an_empty_folder(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"site\.cameras\.east: expected some images .* got 0"):
         ImagesSource("east", str(tmp_path)).check()
