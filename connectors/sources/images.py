@@ -108,6 +108,8 @@ class ImagesSource:
                     sequence.num_missing,
                     self._folder,
                 )
+            if sequence.note:
+                logger.warning("camera %s: %s: %s", self.camera_id, self._folder, sequence.note)
             image = self._first_image(sequence)
         except UnreadableFolderError as error:
             raise ConfigError(f"site.cameras.{self.camera_id}: {error}") from error
@@ -199,5 +201,7 @@ def _read_image(image: ImageFile, bits: int | None) -> tuple[NDArray[np.uint8], 
     except OSError as error:
         raise UnreadableImageError(f"{path}: expected an image, got {error.strerror}; copy it again") from error
     except UnreadableImageError as error:
-        raise UnreadableImageError(f"{path}: expected a whole image, got {error}; copy it again") from error
+        raise UnreadableImageError(
+            f"{path}: expected a whole image, got {error}; copy it again, or save it as one image of 8 or 16 bits"
+        ) from error
     return pixels, bits if found == 8 else found

@@ -47,6 +47,9 @@ PARTS, MJPEG = "mpjpeg", "mjpeg"
 Cameras state wrong lengths, or ``image/jpg``.
 """
 
+ONE_JPEG, JPEG_NAMES = "jpeg_pipe", (".jpg", ".jpeg")
+"""Format of FFmpeg for an address with one of these endings. By itself, FFmpeg takes such a name for a file."""
+
 PORTS = {"rtsps": 322, "https": 443, "rtmps": 443}
 """Encrypted schemes, and their usual ports."""
 
@@ -129,11 +132,11 @@ class NetworkOpener:
             password_env=password_env,
             password_file=password_file,
         )
-        scheme = urlsplit(uri).scheme.lower()
+        scheme, path = urlsplit(uri).scheme.lower(), urlsplit(uri).path.lower()
         self._is_relayed = scheme == "srt"
         self._threads = threads
         self._transports = TRANSPORTS[transport] if scheme.startswith("rtsp") else ("",)
-        self._format: str | None = None
+        self._format: str | None = ONE_JPEG if path.endswith(JPEG_NAMES) and scheme.startswith("http") else None
         self._port = PORTS.get(scheme)
         self._authorities = authorities(ca_file) if self._port is not None and verify else None
         self.is_unverified = self._port is not None and not verify

@@ -141,6 +141,23 @@ class StreamClock(Generic[Item]):
         """Let all times be later than ``at``, Unix seconds; before the first frame of another opening."""
         self._last = at
 
+    def note_overlap(self, name: str, seconds: float) -> None:
+        """State that what follows says of itself that it began before the last frame; the times go on from there.
+
+        Args:
+            name: What follows, for messages.
+            seconds: How far the two are over each other.
+        """
+        if all(gap.outcome is not GapOutcome.RESTARTED for gap in self._gaps):
+            logger.warning(
+                "camera %s: %s begins %.1f s before the end of the file before it, says its name; its times go on from "
+                "there, and are late by that. More such files are counted in gaps",
+                self._camera_id,
+                name,
+                seconds,
+            )
+        self._gaps.append(Gap(self._first if self._last is None else self._last, -seconds, GapOutcome.RESTARTED))
+
     def push(
         self, item: Item, stamp_s: float | None, step_s: float | None = None, *, elapsed_s: float | None = None
     ) -> list[tuple[Item, float]]:
@@ -244,7 +261,7 @@ class StreamClock(Generic[Item]):
             outcome = GapOutcome.RESTARTED
         elif self._on_gap == "refuse":
             raise SourceLostError(
-                f"camera {self._camera_id}: expected times without a gap, got one of {leap_s:.1f} s after "
+                f"expected times without a gap, got one of {leap_s:.1f} s after "
                 f"{last:.2f} s; on_gap=keep keeps it, on_gap=cut closes it"
             )
         elif self._on_gap == "cut" or (leap_s > MAX_GAP_S and not self._is_absolute):

@@ -162,7 +162,10 @@ class VideoFileSource:
         key = f"site.cameras.{self.camera_id}"
         reason = None
         try:
-            for file in self._files.there_now()[:MAX_CHECKED]:
+            files = self._files.there_now()
+            if self._files.note:
+                logger.warning("camera %s: %s: %s", self.camera_id, self._files.name, self._files.note)
+            for file in files[:MAX_CHECKED]:
                 try:
                     with file.open(self._hwaccel) as container:
                         recording = Recording(container, 1, self._hwaccel)
@@ -306,6 +309,8 @@ class VideoFileSource:
         if file.begins_at is None or self._zero_at is None:
             return ends_s
         named_s = file.begins_at - self._zero_at
+        if ends_s - named_s >= MAX_OFF_S:
+            self._clock.note_overlap(file.name, ends_s - named_s)
         return ends_s if named_s - ends_s < MAX_OFF_S and ends_s > 0 else named_s
 
     def _make_clock(self, frame_s: float) -> StreamClock[tuple[int, av.VideoFrame]]:

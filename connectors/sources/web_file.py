@@ -4,9 +4,13 @@ Needs: av.
 Secrets: user and password in the address, or from the environment or a file. They reach no log and no error.
 """
 
+import logging
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+
+from av.container import InputContainer
 
 from connectors.redaction import redact_url
 from connectors.sources.certificates import authorities
@@ -14,8 +18,17 @@ from connectors.sources.credentials import address_with_credentials
 from connectors.sources.hardware_decoding import open_video
 from connectors.sources.recordings.video_files import VideoFile
 
-OPTIONS = {"reconnect": "1", "reconnect_on_network_error": "1", "reconnect_delay_max": "10"}
-"""Options of FFmpeg: after a broken connection the rest is asked for, again and again within ten seconds."""
+OPTIONS = {
+    "reconnect": "1",
+    "reconnect_on_network_error": "1",
+    "reconnect_delay_max": "10",
+    "live_start_index": "0",
+    "m3u8_hold_counters": "2",
+}
+"""Options of FFmpeg: after a broken connection the rest is asked for, again and again within ten seconds.
+
+A playlist without an end is read from its first part on, and is over when it has not grown at the second look.
+"""
 
 NO_HLS = {"format_whitelist": "mov,matroska,webm,mpegts,avi,flv,asf,mpeg,mpegvideo,h264,hevc,mjpeg,ogg,mxf"}
 """Options of FFmpeg for a verified server: the parts of HLS would be opened without looking at their certificates."""
@@ -23,9 +36,11 @@ NO_HLS = {"format_whitelist": "mov,matroska,webm,mpegts,avi,flv,asf,mpeg,mpegvid
 TIMEOUT_S = 15.0
 """Seconds within which the server must answer. More wait longer for one that is down."""
 
+logger = logging.getLogger(__name__)
+
 
 class WebFile:
-    """A video file, or an HLS playlist that has an end, by ``http`` or ``https``.
+    """A video file, or an HLS playlist from its first part on, by ``http`` or ``https``.
 
     Args:
         uri: Its address.
@@ -40,6 +55,7 @@ class WebFile:
     """
 
     is_many = False
+    note = ""
 
     def __init__(
         self,
@@ -55,6 +71,7 @@ class WebFile:
         if verify and uri.lower().startswith("https:"):
             self._options |= {"tls_verify": "1", "ca_file": authorities(ca_file), **NO_HLS}
         self.name = redact_url(uri)
+        self._is_noted = False
         self._address = partial(
             address_with_credentials,
             uri,
@@ -65,9 +82,20 @@ class WebFile:
 
     def there_now(self) -> list[VideoFile]:
         """Return the one file."""
-        timeout_s = (TIMEOUT_S, TIMEOUT_S)
-        return [VideoFile(self.name, partial(open_video, self._address(), options=self._options, timeout=timeout_s))]
+        return [VideoFile(self.name, partial(self._open, self._address()))]
 
     def files(self, closed: threading.Event) -> Iterator[VideoFile]:
         """Yield the one file."""
         yield from self.there_now()
+
+    @contextmanager
+    def _open(self, address: str, hwaccel: str) -> Iterator[InputContainer]:
+        timeout_s = (TIMEOUT_S, TIMEOUT_S)
+        with open_video(address, hwaccel, options=self._options, timeout=timeout_s) as container:
+            if container.format.name == "hls" and container.duration is None and not self._is_noted:
+                self._is_noted = True
+                logger.warning(
+                    "%s: the playlist does not say that it has ended (#EXT-X-ENDLIST); it is read to its last part",
+                    self.name,
+                )
+            yield container

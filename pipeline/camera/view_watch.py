@@ -8,6 +8,7 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
+from math import inf
 
 import cv2
 import numpy as np
@@ -51,6 +52,13 @@ the picture they had 0.46 and less, but one, a corridor that looks alike everywh
 USUAL_WEIGHT = 0.05
 """Weight of a new check in what is usual. More forget the usual view sooner: a slow change is no event."""
 
+HOLE_S = 2.0
+HOLE_STEPS = 3.0
+"""Seconds, and steps as long as the one before, above both of which nothing was seen between two frames.
+
+More take what was seen before and after such a hole for what was seen all the time.
+"""
+
 NEW_VIEW_AFTER_S = 60.0
 """Seconds after which a moved camera's view is the usual one. More keep the event for longer."""
 
@@ -75,6 +83,7 @@ class ViewWatch:
         self._camera_id = camera_id
         self._pixels: NDArray[np.uint8] | None = None
         self._same_since = self._checked_at = 0.0
+        self._last_at, self._step_s = inf, 0.0
         self._usual: NDArray[np.float32] | None = None
         self._usual_sharpness = 0.0
         self._seen: ViewEventKind | None = None
@@ -102,6 +111,7 @@ class ViewWatch:
     def is_still(self, frame: Frame) -> bool:
         """Take the next frame, and return whether the camera has sent its picture for seconds already."""
         at = frame.stamp.captured_at
+        self._notice_hole(at)
         pixels = frame.image[::PIXEL_STEP, ::PIXEL_STEP]
         is_same = self._pixels is not None and np.array_equal(pixels, self._pixels)
         if not is_same:
@@ -115,6 +125,15 @@ class ViewWatch:
             self._checked_at, self._seen = at, self._look(frame.image)
             self._learn(self._seen, at, at)
         return is_still
+
+    def _notice_hole(self, at: float) -> None:
+        """Begin anew where nothing was seen for a while; an event that has begun goes on."""
+        step_s = at - self._last_at
+        if step_s > max(HOLE_S, HOLE_STEPS * self._step_s):
+            self._pixels = None
+            if self.now is None:
+                self._wrong = None
+        self._last_at, self._step_s = at, step_s
 
     def _look(self, image: NDArray[np.uint8]) -> ViewEventKind | None:
         """Return what is wrong with a picture, and learn the usual view from one that is right."""

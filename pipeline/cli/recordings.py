@@ -8,6 +8,9 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -26,37 +29,74 @@ NUM_BYTES = 2**16
 logger = logging.getLogger(__name__)
 
 
-def check_recordings(cameras: Mapping[str, Any], plan: Plan) -> None:
-    """Raise ``ConfigError`` if a run is continued with another recording that does not begin later.
+def continue_recordings(cameras: Mapping[str, Any], plan: Plan) -> Plan:
+    """Return the plan with frames of a later recording numbered behind those that the run has read before.
 
     Args:
         cameras: ``site.cameras``.
         plan: Of the run.
+
+    Raises:
+        ConfigError: If a run is continued with another recording that does not begin later.
     """
     path, ledger = plan.output_dir / FILE, plan.output_dir / "ledger.sqlite"
     if not plan.resume or not path.is_file() or not ledger.is_file():
-        return
+        return plan
     before = json.loads(path.read_text())
+    intakes = dict(plan.intakes)
     for camera_id, now in _identities(cameras).items():
-        if before.get(camera_id, now) == now:
-            continue
-        reader = LedgerReader(ledger)
-        ended_at = reader.last_at(camera_id)
-        reader.close()
-        begins_at = _begins_at(plan, camera_id)
-        if ended_at is not None and begins_at <= ended_at:
-            raise ConfigError(
-                f"resume: expected the recording that the run in {plan.output_dir} read from camera {camera_id}, got "
-                f"another one, which begins at {begins_at:g} s, and people were seen until {ended_at:.2f} s; set its "
-                f"site.cameras.{camera_id}.starts_at to when it began, Unix seconds, or choose another output_dir"
+        known = before.get(camera_id, {})
+        first_index = known.get("first_index", 0)
+        if known and any(known[key] != value for key, value in now.items()):
+            _check_later(plan, camera_id, known.get("begins_at"))
+            first_index = max(first_index, _next_index(plan.output_dir, camera_id))
+            logger.info(
+                "camera %s: the run is continued with a later recording; its first frame has index %d",
+                camera_id,
+                first_index,
             )
-        logger.info("camera %s: the run is continued with a later recording", camera_id)
+        intakes[camera_id] = replace(intakes[camera_id], first_index=first_index)
+    return replace(plan, intakes=intakes)
 
 
-def write_recordings(cameras: Mapping[str, Any], output_dir: Path) -> None:
-    """Write which recordings a run reads."""
-    path = output_dir / FILE
-    path.write_text(json.dumps(_identities(cameras), indent=2) + "\n")
+def write_recordings(cameras: Mapping[str, Any], plan: Plan) -> None:
+    """Write which recordings a run reads, when they begin, and how their frames are numbered."""
+    found = {
+        camera_id: {
+            **identity,
+            "begins_at": _begins_at(plan, camera_id),
+            "first_index": plan.intakes[camera_id].first_index,
+        }
+        for camera_id, identity in _identities(cameras).items()
+    }
+    (plan.output_dir / FILE).write_text(json.dumps(found, indent=2) + "\n")
+
+
+def _check_later(plan: Plan, camera_id: str, began_at: float | None) -> None:
+    """Raise ``ConfigError`` if a recording does not begin after the one before, and after the last person there."""
+    reader = LedgerReader(plan.output_dir / "ledger.sqlite")
+    seen_at = reader.last_at(camera_id)
+    reader.close()
+    begins_at = _begins_at(plan, camera_id)
+    if begins_at is None or begins_at > max(-inf if at is None else at for at in (began_at, seen_at)):
+        return
+    why = f"people were seen until {seen_at:.2f} s" if seen_at is not None else f"that one at {began_at:g} s"
+    raise ConfigError(
+        f"resume: expected the recording that the run in {plan.output_dir} read from camera {camera_id}, got "
+        f"another one, which begins at {begins_at:g} s, and {why}; set its "
+        f"site.cameras.{camera_id}.starts_at to when it began, Unix seconds, or choose another output_dir"
+    )
+
+
+def _next_index(output_dir: Path, camera_id: str) -> int:
+    """Return the index behind all frames that a run has read of a camera."""
+    reader = LedgerReader(output_dir / "ledger.sqlite")
+    next_index = reader.last_index(camera_id) + 1
+    reader.close()
+    with suppress(OSError, ValueError, KeyError):  # a run that was killed left none
+        cameras = json.loads((output_dir / "summary.json").read_text())["cameras"]
+        next_index = max(next_index, int(cameras[camera_id]["next_index"]))
+    return next_index
 
 
 def _identities(cameras: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -92,8 +132,8 @@ def _first_file(uri: str, path: Path) -> Path:
         return path
 
 
-def _begins_at(plan: Plan, camera_id: str) -> float:
-    """Return the Unix seconds of the first frame of a recording; infinite if it has none."""
+def _begins_at(plan: Plan, camera_id: str) -> float | None:
+    """Return the Unix seconds of the first frame of a recording; None if it has none."""
     source = plan.make_sources[camera_id]()
     try:
         frame = next(source.frames(), None)
@@ -101,4 +141,4 @@ def _begins_at(plan: Plan, camera_id: str) -> float:
         raise ConfigError(f"site.cameras.{camera_id}: {error}") from error
     finally:
         source.close()
-    return float("inf") if frame is None else frame.stamp.captured_at + plan.intakes[camera_id].offset_s
+    return None if frame is None else frame.stamp.captured_at + plan.intakes[camera_id].offset_s

@@ -15,7 +15,7 @@ from pipeline.cli.cameras.changes import with_added
 from pipeline.cli.cameras.checks import check_cameras, check_pictures, check_source
 from pipeline.cli.page_after_run import keep_page
 from pipeline.cli.process import need_temporary_folder
-from pipeline.cli.recordings import check_recordings, write_recordings
+from pipeline.cli.recordings import continue_recordings, write_recordings
 from pipeline.cli.scoring.truth import score_run, true_tables
 from pipeline.cli.stop_signals import stop_on_signals
 from pipeline.config.cameras import with_changes
@@ -130,7 +130,7 @@ def run(overrides: list[str]) -> int:
         config = with_added(config, changed)
         plan = with_changes(make_plan(config), changed)
         _check_pose(overrides, plan)
-        _check(config, plan)
+        plan = _check(config, plan)
         try:
             return asyncio.run(_run(config, plan))
         finally:
@@ -160,8 +160,8 @@ def _check_pose(overrides: Sequence[str], plan: Plan) -> None:
         )
 
 
-def _check(config: PipelineConfig, plan: Plan) -> None:
-    """Raise for mistakes that would otherwise show in an actor, minutes later."""
+def _check(config: PipelineConfig, plan: Plan) -> Plan:
+    """Raise for mistakes that would otherwise show in an actor, minutes later; return the plan of what goes on."""
     if plan.resume and not plan.output_dir.is_dir():
         raise ConfigError(
             f"resume: expected the folder of an earlier run, got nothing at {plan.output_dir}; correct it"
@@ -179,13 +179,14 @@ def _check(config: PipelineConfig, plan: Plan) -> None:
         check_cameras(config, plan, pool)
         for name, make_source in plan.make_enrolled.items():
             check_source(make_source, f"enrol.{name}", None)
-        check_recordings(_of(config, plan), plan)
+        plan = continue_recordings(_of(config, plan), plan)
         true_tables(config)
         for sink in asked:
             sink.result()
     if not is_elsewhere(config):
         plan.make_match()
     check_pictures(config, plan, plan.make_sources)
+    return plan
 
 
 def _of(config: PipelineConfig, plan: Plan) -> dict[str, object]:
@@ -214,7 +215,7 @@ async def _run(config: PipelineConfig, plan: Plan) -> int:
         pipeline = starting.result()
         (plan.output_dir / "summary.json").unlink(missing_ok=True)  # of a run before; there is one again at the end
         _write_config(config, plan.output_dir)
-        write_recordings(_of(config, plan), plan.output_dir)
+        write_recordings(_of(config, plan), plan)
     _print_notes(plan.output_dir)
     seen_at = last_status_at(plan.output_dir) if plan.resume else None
     since = "" if seen_at is None else f", {time.time() - seen_at:.0f} s after the last sign of the run before"

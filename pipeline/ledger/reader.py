@@ -100,6 +100,13 @@ class LedgerReader:
         found = self._events("camera_id = ? ORDER BY at DESC LIMIT 1", camera_id)
         return found[0].at if found else None
 
+    def last_index(self, camera_id: str) -> int:
+        """Return the largest index of a frame in which a camera saw a person; -1 if it saw nobody."""
+        newest = "max(json_extract(body, '$.last[0]'))"
+        query = f"SELECT {newest} FROM events WHERE camera_id = ? AND kind = 'sighting' AND body IS NOT NULL"
+        found = self._read(lambda: self._database.execute(query, (camera_id,)).fetchone()[0])
+        return -1 if found is None else int(found)
+
     def corrections(self, *, after: int = 0) -> list[tuple[int, Correction]]:
         """Return all corrections after an event, with the numbers of their events, in order."""
         events = self.events(after=after, limit=-1, kind="correction")

@@ -138,6 +138,7 @@ class CameraIntake:
         until_at: Unix seconds of event time at which a recording ends, whatever follows.
         zero_due_at: Unix seconds of the wall clock at which time 0 of a recording is due, at the speed of its replay.
             None: its first frame is due when it is read.
+        first_index: Is added to the index of each frame of a recording, because the run has read another one before.
     """
 
     max_fps: float | None = None
@@ -147,6 +148,7 @@ class CameraIntake:
     from_at: float = -inf
     until_at: float = inf
     zero_due_at: float | None = None
+    first_index: int = 0
 
 
 ALL_FRAMES = CameraIntake()

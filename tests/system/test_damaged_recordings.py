@@ -70,27 +70,51 @@ def test_pictures_to_enrol_that_cannot_be_read_are_named_by_their_key(shared: Pa
     assert "site.cameras" not in line
 
 
+DEMO = ROOT / "connectors/synthetic/demo"
+
+
+def continued(shared: Path, folder: Path, path: Path, **options: float) -> Finished:
+    """Run on a recording of camera east, and continue what is in the folder."""
+    folder.mkdir(exist_ok=True)
+    block = ", ".join([f"uri: {path}", *(f"{key}: {value}" for key, value in options.items())])
+    return run([*overrides(shared, f"east: {{{block}}}", folder), "resume=true"])
+
+
 def test_a_run_is_continued_with_a_later_recording_and_refuses_another_one_of_the_same_time(
     shared: Path, tmp_path: Path
 ) -> None:
-    demo = ROOT / "connectors/synthetic/demo"
-
-    def continued(name: str, **options: float) -> Finished:
-        block = ", ".join([f"uri: {demo / name}", "seconds: 5", *(f"{key}: {value}" for key, value in options.items())])
-        return run([*overrides(shared, f"east: {{{block}}}", tmp_path / "out"), "resume=true"])
-
-    (tmp_path / "out").mkdir()
-    assert continued("west.mp4").code == 0
-    before = json.loads((tmp_path / "out/summary.json").read_text())
+    out = tmp_path / "out"
+    assert continued(shared, out, DEMO / "west.mp4", seconds=5).code == 0
+    before = json.loads((out / "summary.json").read_text())
     assert before["sightings"] > 0
-    refused = continued("gate.mp4")
+    lines = (out / "mot/east.txt").read_text().splitlines()
+    refused = continued(shared, out, DEMO / "gate.mp4", seconds=5)
     assert refused.code == 2
     (line,) = refused.errors
     assert line.startswith("error: resume: expected the recording that the run in ")
     assert "set its site.cameras.east.starts_at" in line
-    same = continued("west.mp4")
+    same = continued(shared, out, DEMO / "west.mp4", seconds=5)
     assert same.code == 0
-    assert json.loads((tmp_path / "out/summary.json").read_text())["passed_over"] > 0
-    assert continued("gate.mp4", starts_at=1000.0).code == 0
-    after = json.loads((tmp_path / "out/summary.json").read_text())
-    assert after["sightings"] > before["sightings"]
+    assert json.loads((out / "summary.json").read_text())["passed_over"] > 0
+    for _ in range(2):  # begun, and continued itself
+        assert continued(shared, out, DEMO / "west.mp4", seconds=4, starts_at=1000.0).code == 0
+        after = json.loads((out / "summary.json").read_text())
+        assert after["sightings"] > before["sightings"]
+        together = (out / "mot/east.txt").read_text().splitlines()
+        assert together[: len(lines)] == lines
+        numbers = [int(line.split(",")[0]) for line in together[len(lines) :]]
+        assert numbers
+        assert 50 < min(numbers) <= max(numbers) <= 90
+
+
+def test_a_run_that_saw_nobody_is_not_continued_with_a_recording_that_begins_no_later(
+    shared: Path, tmp_path: Path
+) -> None:
+    clips = [make_clip(tmp_path / f"{number}.mp4", num_frames=10 + number) for number in range(3)]
+    assert continued(shared, tmp_path / "out", clips[0], starts_at=100).code == 0
+    for starts_at in (100, 50):
+        refused = continued(shared, tmp_path / "out", clips[1], starts_at=starts_at)
+        assert refused.code == 2
+        assert f"another one, which begins at {starts_at} s, and that one at 100 s" in refused.err
+    assert continued(shared, tmp_path / "out", clips[1], starts_at=101).code == 0
+    assert continued(shared, tmp_path / "out", clips[2], starts_at=100.5).code == 2

@@ -2,11 +2,12 @@
 
 import math
 import re
+from collections.abc import Iterable, Mapping
 from configparser import ConfigParser
 from configparser import Error as IniError
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 
 from pipeline.core.camera_uri import IMAGE_SUFFIXES, is_video_name
@@ -24,8 +25,8 @@ _MOMENT = re.compile(
 Then hours and minutes east of UTC: 20261129T080000+0200. West of UTC (-0500) only behind a T, or it may be a number.
 """
 
-_EPOCH = re.compile(r"(?<!\d)(1\d{9})(?:[.]?(\d{3}))?(?!\d)")
-"""Unix seconds of 2001 to 2033, or milliseconds."""
+_EPOCH = re.compile(r"(?<!\d)(1\d{9})(?:(\d{3})|[.,](\d{1,9}))?(?!\d)")
+"""Unix seconds of 2001 to 2033, also with a fraction, or milliseconds."""
 
 
 class UnreadableFolderError(Exception):
@@ -56,12 +57,14 @@ class ImageSequence:
         fps: Images a second.
         began_at: Unix seconds of second 0, from the names; None if they do not say.
         num_missing: Images that ``seqinfo.ini`` promises and that are not there.
+        note: What was made of the names, where that is not what most of them say; empty if it is.
     """
 
     images: tuple[ImageFile, ...]
     fps: float
     began_at: float | None = None
     num_missing: int = 0
+    note: str = ""
 
 
 def read_sequence(folder: Path, fps: float) -> ImageSequence:
@@ -94,7 +97,11 @@ def read_sequence(folder: Path, fps: float) -> ImageSequence:
         deeper = next((path.parent for path in sorted(where.glob("*/**/*")) if _is_image(path)), None)
         raise UnreadableFolderError(
             f"expected {promised or 'some'} images ({', '.join(IMAGE_SUFFIXES)}), got 0 in {where}; "
-            + (f"name a folder in it, such as {deeper}" if deeper else "correct the path, or copy it again")
+            + (
+                f"name a folder in it, such as {deeper}"
+                if deeper
+                else "correct the path, or save other kinds as one of these"
+            )
         )
     if videos:
         raise UnreadableFolderError(
@@ -102,14 +109,42 @@ def read_sequence(folder: Path, fps: float) -> ImageSequence:
             f"such as {where / f'*{videos[0].suffix}'}, or move one kind away"
         )
     paths.sort(key=natural_order)
-    if not is_mot and (moments := [moment_in_name(path.stem) for path in paths]) and None not in moments:
-        known = sorted((moment, path) for moment, path in zip(moments, paths, strict=True) if moment is not None)
-        began_at = known[0][0]
-        images = tuple(ImageFile(path, n, moment - began_at) for n, (moment, path) in enumerate(known))
+    moments = {} if is_mot else moments_in_names(paths)
+    if moments and None not in moments.values():
+        paths.sort(key=lambda path: moments[path] or 0.0)
+        began_at = moments[paths[0]] or 0.0
+        since = _spread([(moments[path] or 0.0) - began_at for path in paths])
+        images = tuple(ImageFile(path, n, seconds) for n, (path, seconds) in enumerate(zip(paths, since, strict=True)))
         return ImageSequence(images, fps, began_at)
-    numbers = _numbers(paths, is_mot=is_mot)
+    numbers, note = _numbers(paths, is_mot=is_mot)
     images = tuple(ImageFile(path, number, number / fps) for number, path in zip(numbers, paths, strict=True))
-    return ImageSequence(images, fps, num_missing=max(0, promised - len(paths)))
+    return ImageSequence(images, fps, None, max(0, promised - len(paths)), without_time(moments) or note)
+
+
+def moments_in_names(paths: Iterable[Path]) -> dict[Path, float | None]:
+    """Return the Unix seconds that each name holds, as ``moment_in_name``."""
+    return {path: moment_in_name(path.stem) for path in paths}
+
+
+def without_time(moments: Mapping[Path, float | None]) -> str:
+    """Return what is said where some names hold a time and others hold none; empty if all do, or none."""
+    without = [path.name for path, moment in moments.items() if moment is None]
+    if not without or len(without) == len(moments):
+        return ""
+    return (
+        f"{len(moments) - len(without)} of {len(moments)} names hold a date and time, and {without[0]} holds none, "
+        "so no name is read as a time; move it away, or rename it"
+    )
+
+
+def _spread(moments_s: list[float]) -> list[float]:
+    """Spread those that are equal inside their second, up to the next one; ascending in, strictly ascending out."""
+    times: list[float] = []
+    ends = [*sorted(set(moments_s))[1:], math.inf]
+    for (moment, same), end in zip(groupby(moments_s), ends, strict=True):
+        count = len(list(same))
+        times += [moment + place * min(1.0, end - moment) / count for place in range(count)]
+    return times
 
 
 def _is_image(path: Path) -> bool:
@@ -139,23 +174,28 @@ def natural_order(path: Path) -> tuple[list[tuple[int, str]], str]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], path.name
 
 
-def _numbers(paths: list[Path], *, is_mot: bool) -> list[int]:
-    """Return the frame numbers, from 0, of images in order."""
+def _numbers(paths: list[Path], *, is_mot: bool) -> tuple[list[int], str]:
+    """Return the frame numbers, from 0, of images in order, and what is to be said of them."""
     in_order = list(range(len(paths)))
     found = [re.fullmatch(r"(.*?)([0-9]+)", path.stem) for path in paths]
-    if any(match is None for match in found):
-        return in_order
+    if None in found:
+        without = paths[found.index(None)].name
+        note = f"{without} does not end in a number, so the images are numbered by their order; move it away"
+        return in_order, note if any(found) else ""
     names = [match.group(1) for match in found if match is not None]
     numbers = [int(match.group(2)) for match in found if match is not None]
     steps = [after - before for before, after in pairwise(numbers)]
     if len(set(names)) > 1 or any(step <= 0 for step in steps):
-        return in_order
+        twice = next((path.name for path, step in zip(paths[1:], steps, strict=True) if step == 0), "")
+        note = f"the number of {twice} stands twice, so the images are numbered by their order; move one away"
+        return in_order, note if twice else ""
     if is_mot:
-        return [number - (1 if numbers[0] > 0 else 0) for number in numbers]
+        return [number - (1 if numbers[0] > 0 else 0) for number in numbers], ""
     step = math.gcd(*steps) or 1  # every tenth frame, kept by itself, is a sequence of its own rate
     if numbers[-1] - numbers[0] >= MAX_SPARSE * step * len(numbers):
-        return in_order
-    return [(number - numbers[0]) // step for number in numbers]
+        return in_order, ""
+    note = f"the numbers in the names go up in steps of {step}, which count as one frame each; fps is the rate of these"
+    return [(number - numbers[0]) // step for number in numbers], note if step > 1 and len(numbers) > 1 else ""
 
 
 def moment_in_name(stem: str) -> float | None:
@@ -171,5 +211,6 @@ def moment_in_name(stem: str) -> float | None:
             at -= int(f"{sign}1") * (3600 * int(east_h) + 60 * int(east_min))
         return at
     if (found := _EPOCH.search(stem)) is not None:
-        return int(found.group(1)) + int(found.group(2) or 0) / 1000
+        seconds, thousandths, fraction = found.groups()
+        return float(f"{seconds}.{thousandths or fraction or 0}")
     return None

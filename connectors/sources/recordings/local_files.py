@@ -14,7 +14,12 @@ from av.container import InputContainer
 from connectors.sources.hardware_decoding import open_video
 from connectors.sources.recordings.changed_streams import first_streams, where_streams_change
 from connectors.sources.recordings.growing_file import POLL_S, GrowingFile
-from connectors.sources.recordings.image_sequence import moment_in_name, natural_order
+from connectors.sources.recordings.image_sequence import (
+    moment_in_name,
+    moments_in_names,
+    natural_order,
+    without_time,
+)
 from connectors.sources.recordings.joined_files import recordings_in
 from connectors.sources.recordings.video_files import NoVideoError, VideoFile
 from pipeline.core.camera_uri import file_path, is_video_name
@@ -43,6 +48,8 @@ class LocalFiles:
         self._path = file_path(uri)
         self._follow = follow
         self._idle_s = idle_s
+        self._are_timed = self.is_many
+        self.note = ""
         self.name = str(self._path)
 
     @property
@@ -111,8 +118,10 @@ class LocalFiles:
         paths = [path for path in paths if path.is_file()]
         if not paths and not self._follow:
             raise NoVideoError(f"expected video files, got none at {self.name}; correct the pattern")
-        moments = {path: moment_in_name(path.stem) for path in paths}
-        if None not in moments.values():
+        moments = moments_in_names(paths)
+        self.note = without_time(moments)
+        self._are_timed = None not in moments.values()
+        if self._are_timed:
             return sorted(paths, key=lambda path: (moments[path] or 0.0, path.name))
         return sorted(paths, key=natural_order)
 
@@ -128,7 +137,7 @@ class LocalFiles:
         ]
 
     def _begins_at(self, path: Path) -> float | None:
-        return moment_in_name(path.stem) if self.is_many else None
+        return moment_in_name(path.stem) if self._are_timed else None
 
     def _growing(self, path: Path, closed: threading.Event) -> VideoFile:
         """Return a file that is read to its end, which comes when the next file begins, or nothing more is written."""

@@ -43,10 +43,12 @@ class VideoFiles(Protocol):
     Attributes:
         name: Names the recording in messages; holds no secret.
         is_many: True: a file that is damaged does not end the recording.
+        note: What was made of the names found last, where that is not what most of them say; empty if it is.
     """
 
     name: str
     is_many: bool
+    note: str
 
     def there_now(self) -> list[VideoFile]:
         """Return the files that are there now, in order.

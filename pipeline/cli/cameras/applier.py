@@ -143,6 +143,4 @@ class CameraApplier:
     def _write(self) -> None:
         """Write the cameras beside the results, as a run does at its start."""
         (self.plan.output_dir / "config.yaml").write_text(to_yaml(self.config))
-        write_recordings(
-            {name: self.config.site.cameras[name] for name in self.plan.make_sources}, self.plan.output_dir
-        )
+        write_recordings({name: self.config.site.cameras[name] for name in self.plan.make_sources}, self.plan)

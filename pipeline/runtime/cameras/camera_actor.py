@@ -264,8 +264,7 @@ class CameraActor:
         )
         self._track_s = status.track_s
         self._last = self._checkpointed = checkpoint.stamp
-        self._source.resume(checkpoint.stamp)
-        self._paced.go_on(status, track.frame_hw)
+        self._paced.go_on(checkpoint.stamp, status, track.frame_hw)
         # The match actor may be lost as well, so it gets all that is pending; it skips what it has already processed.
         await self._deliver(self._source.camera_id, checkpoint.pending, -inf, time.time())
         if not self._source.live:

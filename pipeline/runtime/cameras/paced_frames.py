@@ -96,7 +96,7 @@ class PacedFrames:
         self._speed = speed
         self._clock = clock
         self._max_fps = intake.max_fps
-        self._offset_s = intake.offset_s
+        self._offset_s, self._first_index = intake.offset_s, intake.first_index
         self._next_at = -inf
         self._last_at: float | None = None
         self._intervals: list[float] | None = []
@@ -149,8 +149,10 @@ class PacedFrames:
                 continue
             counts = self._source.num_dropped, self._source.num_bad
             frame = self.size.fitted(frame)
-            if self._offset_s:
-                frame = replace(frame, stamp=replace(frame.stamp, captured_at=frame.stamp.captured_at + self._offset_s))
+            if self._offset_s or self._first_index:
+                stamp = frame.stamp
+                at, index = stamp.captured_at + self._offset_s, stamp.index + self._first_index
+                frame = replace(frame, stamp=replace(stamp, captured_at=at, index=index))
             if self._source.live:
                 corrected_at = self._clock.corrected(frame.stamp.captured_at, time.time())
                 frame = replace(frame, stamp=replace(frame.stamp, captured_at=corrected_at))
@@ -178,8 +180,9 @@ class PacedFrames:
             found.append(self._reports.popleft())
         return found
 
-    def go_on(self, status: CameraStatus, frame_hw: tuple[int, int] | None) -> None:
-        """Take over from another process: what it has counted, and the size of its frames."""
+    def go_on(self, stamp: FrameStamp, status: CameraStatus, frame_hw: tuple[int, int] | None) -> None:
+        """Take over from another process: its last frame, what it has counted, and the size of its frames."""
+        self._source.resume(replace(stamp, index=stamp.index - self._first_index))
         self.decode_s = status.decode_s
         if frame_hw is not None:
             self.size.keep(frame_hw)

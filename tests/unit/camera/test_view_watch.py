@@ -1,7 +1,7 @@
 """A view that is frozen, black, covered, defocused or moved is noticed, and one that is all right is not."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from math import inf
 from pathlib import Path
@@ -13,7 +13,7 @@ import pytest
 from connectors.sources.video_file import VideoFileSource
 from pipeline.camera.view_watch import _SHARPNESS_WIDTH, ViewWatch, _sharpness
 from pipeline.core import Frame, FrameStamp
-from pipeline.core.records.view_event import ViewEventKind
+from pipeline.core.records.view_event import ViewEvent, ViewEventKind
 
 SHARED = Path(os.environ.get("PASSERBY_SHARED", "../shared"))
 ROOT = Path(__file__).resolve().parents[3]
@@ -127,3 +127,21 @@ def test_real_and_rendered_footage_has_no_event(clip: Path) -> None:
 def test_a_picture_of_twice_the_size_is_as_sharp() -> None:
     small = np.random.default_rng(3).integers(0, 256, (120, _SHARPNESS_WIDTH), np.uint8)
     assert _sharpness(small.repeat(2, axis=0).repeat(2, axis=1)) == _sharpness(small)
+
+
+@pytest.mark.parametrize("grey", [0, 30, None])  # black, covered, or a usual view that stands still
+def test_a_hole_in_the_times_is_no_time_in_which_something_was_seen(grey: int | None) -> None:
+    image = frames_of(CLIPS[0])[0].image if grey is None else np.full((90, 160, 3), grey, np.uint8)
+
+    def events_of(times: Iterable[float]) -> tuple[tuple[ViewEvent, ...], int]:
+        watch = ViewWatch("east")
+        for number, at in enumerate(times):
+            watch.is_still(Frame(FrameStamp("east", number, at), image))
+        return watch.events, watch.num_still
+
+    short = np.arange(0, 1, 0.1)
+    assert events_of([*short, *(300 + short)]) == ((), 0)
+    ((event,), _) = events_of([*short, *(300 + np.arange(0, 14, 0.1))])
+    assert event.began_at == 300.0
+    ((event,), _) = events_of(np.arange(0, 100, 5))  # five seconds between two frames are usual there
+    assert event.began_at <= 5.0

@@ -71,6 +71,16 @@ def test_check_finds_a_rectangle_outside_the_image(tmp_path: Path) -> None:
         ImagesSource("east", str(folder), crop_xyxy=(0, 0, 200, 100)).check()
 
 
+def test_images_of_kinds_that_are_not_read_are_to_be_saved_as_others(tmp_path: Path) -> None:
+    (tmp_path / "1.gif").write_bytes(b"GIF89a")
+    with pytest.raises(ConfigError, match=r"expected some images .* got 0 .*; .*save other kinds as one of these"):
+        ImagesSource("east", str(tmp_path)).check()
+    pages = [np.zeros((8, 8, 3), np.uint8)] * 3
+    assert cv2.imwritemulti(str(tmp_path / "2.tif"), pages)
+    with pytest.raises(ConfigError, match=r"2\.tif: .*3 pages in one file; .*save it as one image"):
+        ImagesSource("east", str(tmp_path)).check()
+
+
 def test_check_finds_an_empty_folder(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"site\.cameras\.east: expected some images .* got 0"):
         ImagesSource("east", str(tmp_path)).check()
@@ -139,6 +149,7 @@ EIGHT_O_CLOCK = 1795939200.0
         "2026-11-29_08-00-{:02d}-0500.png",
         "17959392{:02d}.png",
         "17959392{:02d}000.png",
+        "17959392{:02d}.0.png",
     ],
 )
 def test_times_in_names_are_read(tmp_path: Path, pattern: str) -> None:
@@ -155,6 +166,47 @@ def test_several_images_of_one_second_are_spread_inside_it(tmp_path: Path) -> No
     source = ImagesSource("east", str(write_images(tmp_path / "a", names)), fps=4.0)
     found = [frame.stamp.captured_at - EIGHT_O_CLOCK for frame in source.frames()]
     np.testing.assert_allclose(found, np.arange(12) / 4, atol=1e-5)
+
+
+def test_images_of_one_second_are_in_the_order_of_their_running_numbers(tmp_path: Path) -> None:
+    names = [f"20261129_08000{second}_{number}.png" for second in (0, 1) for number in range(1, 13)]
+    frames = list(ImagesSource("east", str(write_images(tmp_path / "a", names))).frames())
+    assert all(np.array_equal(frame.image, picture(index)) for index, frame in enumerate(frames))
+    found = [frame.stamp.captured_at - EIGHT_O_CLOCK for frame in frames]
+    np.testing.assert_allclose(found, np.arange(24) / 12, atol=1e-5)
+
+
+def test_unix_seconds_may_have_a_fraction(tmp_path: Path) -> None:
+    names = [f"1795939200.{fraction}.png" for fraction in ("0", "25", "5", "75")]
+    stamps = [frame.stamp for frame in ImagesSource("east", str(write_images(tmp_path / "a", names))).frames()]
+    assert [stamp.captured_at - EIGHT_O_CLOCK for stamp in stamps] == [0, 0.25, 0.5, 0.75]
+
+
+TIMES = [f"20261129_0800{second:02d}.png" for second in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ([*TIMES, "thumb.png"], "5 of 6 names hold a date and time, and thumb.png holds none"),
+        ([*TIMES, "20261129_080060.png"], "20261129_080060.png holds none"),
+        (["f1.png", "f2.png", "thumb.png"], "thumb.png does not end in a number"),
+        (["000001.png", "000002.png", "2.png"], "the number of 2.png stands twice"),
+        (["f0.png", "f5.png", "f15.png"], "the numbers in the names go up in steps of 5"),
+        (TIMES, ""),
+        (["f1.png", "f2.png", "f4.png"], ""),
+        (["a.png", "b.png"], ""),
+        (["7.png"], ""),
+    ],
+)
+def test_names_that_do_not_fit_together_are_said_so_once(
+    tmp_path: Path, names: list[str], said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = ImagesSource("east", str(write_images(tmp_path / "a", names)))
+    source.check()
+    assert len(caplog.records) == bool(said)
+    assert said in caplog.text
+    assert len(list(source.frames())) == len(names)
 
 
 @pytest.mark.parametrize("frame_rate", ["fast", "0", ""])

@@ -12,6 +12,7 @@ from connectors.sources.memory import MemorySource
 from pipeline.runtime.cameras.camera_clock import CameraClock
 from pipeline.runtime.cameras.paced_frames import PacedFrames
 from pipeline.runtime.plan import CameraIntake
+from pipeline.telemetry.camera_status import CameraStatus
 
 
 def paced(times: list[float], speed: float = 1.0, max_fps: float | None = None) -> PacedFrames:
@@ -78,3 +79,17 @@ def test_the_offset_of_a_camera_is_added_to_its_times() -> None:
     intake = CameraIntake(offset_s=-2.5)
     reading = PacedFrames(MemorySource("east", frames), input_hw=(64, 64), speed=math.inf, clock=clock, intake=intake)
     assert [item.frame.stamp.captured_at for item in reading.read()] == [-2.5, -1.5, -0.5]
+
+
+def test_frames_of_a_later_recording_are_numbered_on_and_continued_by_their_own_number() -> None:
+    frames = [make_frame(make_stamp(index=index, captured_at=float(index))) for index in range(6)]
+    intake, clock = CameraIntake(first_index=100), CameraClock("east", behind_s=5.0)
+
+    def reading() -> PacedFrames:
+        return PacedFrames(MemorySource("east", frames), input_hw=(64, 64), speed=math.inf, clock=clock, intake=intake)
+
+    stamps = [item.frame.stamp for item in reading().read()]
+    assert [stamp.index for stamp in stamps] == list(range(100, 106))
+    after = reading()
+    after.go_on(stamps[3], CameraStatus("east"), None)
+    assert [item.frame.stamp for item in after.read()] == stamps[4:]

@@ -64,6 +64,31 @@ def test_times_in_the_names_say_when_each_file_began(tmp_path: Path) -> None:
     assert times(VideoFileSource("east", str(tmp_path / "*.mp4"), starts_at=5.0))[0] == 5.0
 
 
+def test_files_that_begin_before_the_end_of_the_one_before_are_counted_as_gaps(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Files of 2 s named a second apart: each is later than its name says by one second more."""
+    for second in range(5):
+        make_clip(tmp_path / f"cam_20261129_08000{second}.mp4", num_frames=20)
+    source = VideoFileSource("east", str(tmp_path))
+    np.testing.assert_allclose(np.diff(times(source)), 1 / FPS, atol=1e-4)
+    gaps = source.report().gaps
+    assert [round(gap.seconds) for gap in gaps] == [-2, -3, -4]
+    assert {gap.outcome for gap in gaps} == {GapOutcome.RESTARTED}
+    assert caplog.text.count("before the end of the file before it, says its name") == 1
+
+
+def test_a_name_without_a_time_among_others_is_said_so_and_no_time_is_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("20261129_080000.mp4", "20261129_080100.mp4", "later.mp4"):
+        make_clip(tmp_path / name, num_frames=NUM)
+    source = VideoFileSource("east", str(tmp_path))
+    source.check()
+    assert caplog.text.count("2 of 3 names hold a date and time, and later.mp4 holds none") == 1
+    np.testing.assert_allclose(times(source), np.arange(3 * NUM) / FPS, atol=1e-4)
+
+
 def test_a_damaged_file_of_many_is_counted_and_the_next_one_follows(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -211,20 +236,25 @@ def test_a_recording_on_a_web_server_is_read_frame_by_frame(tmp_path: Path, web:
     np.testing.assert_allclose(times(source), np.arange(NUM) / FPS, atol=1e-6)
 
 
-def test_a_playlist_with_an_end_is_a_recording(tmp_path: Path, web: str) -> None:
-    make_clip(tmp_path / "a.ts", num_frames=40, codec_options={"g": "10", "bf": "0"})
+@pytest.mark.parametrize("has_end", [True, False])
+def test_a_playlist_is_read_from_its_first_part_and_one_without_an_end_is_said_so(
+    has_end: bool, tmp_path: Path, web: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_clip(tmp_path / "a.ts", num_frames=80, codec_options={"g": "10", "bf": "0"})
+    options = {"hls_time": "1", "hls_list_size": "0"} | ({} if has_end else {"hls_flags": "omit_endlist"})
     with (
         av.open(str(tmp_path / "a.ts")) as source,
-        av.open(str(tmp_path / "a.m3u8"), "w", format="hls", options={"hls_time": "1", "hls_list_size": "0"}) as target,
+        av.open(str(tmp_path / "a.m3u8"), "w", format="hls", options=options) as target,
     ):
         stream = target.add_stream_from_template(source.streams.video[0])
         for packet in source.demux(video=0):
             if packet.size:
                 packet.stream = stream
                 target.mux(packet)
-    assert (tmp_path / "a.m3u8").read_text().count(".ts") > 1
+    assert (tmp_path / "a.m3u8").read_text().count(".ts") > 5
     found = times(VideoFileSource("east", f"{web}/a.m3u8", files=WebFile))
-    np.testing.assert_allclose(found, np.arange(40) / FPS, atol=1e-4)
+    np.testing.assert_allclose(found, np.arange(80) / FPS, atol=1e-4)
+    assert caplog.text.count("does not say that it has ended (#EXT-X-ENDLIST)") == (not has_end)
 
 
 def test_a_password_comes_from_the_environment_or_a_file_and_is_in_no_message(
