@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from connectors.alerting.picture_store import FILE, AlertPicture, AlertPictureStore
 from pipeline.core import Alert
 from pipeline.core.errors import ConfigError, ConnectorError
+from pipeline.core.records.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.records.moves import names_after
 from pipeline.ledger import LedgerReader
 
@@ -33,7 +34,7 @@ class AlertDetails:
 
     Attributes:
         name: Of the person; empty if nobody named them.
-        probability: That the person is right, in [0, 1]; None if the ledger does not know.
+        probability: That the person is right, in [0, 1]; None if that is not known, or it is about a place.
         runner_up: Number of the person it would be otherwise; None if there was no other candidate.
         when: Local time with its zone; of a recording without a date, seconds since its beginning.
         link: Address of the alert on the operator's page; None where no page is configured.
@@ -119,7 +120,7 @@ class AlertDetailReader:
 
     def _confidence(self, alert: Alert) -> tuple[float | None, int | None]:
         ledger = self._reader()
-        if ledger is None:
+        if ledger is None or alert.person_id == NOBODY_IN_PARTICULAR:
             return None, None
         for track_id in reversed(alert.evidence):
             event = ledger.sighting_near(track_id, alert.raised_at)

@@ -20,6 +20,7 @@ from connectors.alerting.message_queue import Message, MessageQueue
 from connectors.alerting.severities import severities_from
 from pipeline.core import Alert, AlertState, Record, Severity
 from pipeline.core.errors import ConfigError
+from pipeline.core.records.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.records.sink_report import SinkReport
 
 logger = logging.getLogger(__name__)
@@ -173,9 +174,10 @@ def _message(alert: Alert, details: AlertDetails, has_pictures: bool) -> Message
         return Message(f"False alarm: {place}", f"It proved false: {alert.message}", "info", ())
     sure = "" if details.probability is None else f", {details.probability:.0%} sure"
     other = "" if details.runner_up is None else f", else person {details.runner_up}"
+    is_about_place = alert.person_id == NOBODY_IN_PARTICULAR
     lines = [
         alert.message,
-        f"Who: {person}{sure}{other}",
+        *([] if is_about_place else [f"Who: {person}{sure}{other}"]),
         f"Where: {place} (camera {alert.camera_id})",
         f"When: {details.when}",
     ]

@@ -50,6 +50,7 @@ class _Delivery:
     """One request to make."""
 
     name: str
+    key: str
     body: bytes
     content_type: str = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
@@ -115,7 +116,8 @@ class WebhookSink:
         self._details = AlertDetailReader(output_dir=output_dir, page=page, time_zone=time_zone, key="sink.webhook")
         self._max_waiting = max_waiting
         self._waiting: dict[str, _Delivery] = {}
-        self._delivered: dict[str, None] = {}
+        # The newest request of each alert that was taken: the same state may come again after another one.
+        self._taken: dict[str, str] = {}
         self._pause = RetryPause(first_s=FIRST_RETRY_S, max_s=MAX_RETRY_S)
         self._refused_with: set[int] = set()
         self._last_refusal = "nothing was sent"
@@ -150,18 +152,25 @@ class WebhookSink:
             SinkBusyError: If more than ``max_waiting`` alerts would wait. None of the new alerts was taken.
         """
         new: dict[str, _Delivery] = {}
+        taken: dict[str, str] = {}
         for record in records:
             if isinstance(record, Alert) and record.severity in self._severities:
+                newest = taken.get(record.key) or self._taken.get(record.key)
                 delivery = self._delivery(record)
-                if delivery.name not in self._waiting and delivery.name not in self._delivered:
-                    new[delivery.name] = delivery
+                if delivery.name == newest or (newest and record.state is AlertState.RAISED):
+                    continue
+                new.pop(delivery.name, None)  # it goes behind the state that came in between
+                new[delivery.name] = delivery
+                taken[record.key] = delivery.name
         if not new:
             return
-        self._waiting.update(new)
+        self._waiting = {name: each for name, each in self._waiting.items() if name not in new} | new
         try:
             self._deliver()
         except SinkBusyError:
             if len(self._waiting) <= self._max_waiting:
+                for delivery in new.values():
+                    self._remember(delivery)
                 return
             for name in new:
                 self._waiting.pop(name, None)
@@ -197,18 +206,18 @@ class WebhookSink:
         name = quote(f"{alert.key}/{alert.state}/{hashlib.sha256(plain).hexdigest()[:8]}", safe="/:@+,=")
         headers = tuple(cloud_event(body, name, prefix="ce-").items()) if self._cloudevents else ()
         if self._form == "alert":
-            return _Delivery(name, plain, headers=headers)
+            return _Delivery(name, alert.key, plain, headers=headers)
         wait_s = self._picture_wait_s if self._form == "pictures" and alert.state is AlertState.RAISED else 0.0
         details = self._details.of(alert, wait_s=wait_s)
         detailed = payload(alert_body(alert, details))
         if self._form == "details":
-            return _Delivery(name, detailed, headers=headers)
+            return _Delivery(name, alert.key, detailed, headers=headers)
         files = {"alert": ("alert.json", detailed, "application/json")}
         if details.picture is not None:
             files["person"] = ("person.jpg", details.picture.crop, "image/jpeg")
             files["scene"] = ("scene.jpg", details.picture.scene, "image/jpeg")
         request = httpx.Request("POST", self._url, files=files)
-        return _Delivery(name, request.read(), request.headers["Content-Type"], headers)
+        return _Delivery(name, alert.key, request.read(), request.headers["Content-Type"], headers)
 
     def _deliver(self) -> None:
         """Send the waiting alerts, in order, until one cannot be sent."""
@@ -219,9 +228,14 @@ class WebhookSink:
             name, delivery = next(iter(self._waiting.items()))
             self._post(delivery)
             del self._waiting[name]
-            self._delivered[name] = None
-            if len(self._delivered) > NUM_REMEMBERED:
-                del self._delivered[next(iter(self._delivered))]
+            self._remember(delivery)
+
+    def _remember(self, delivery: _Delivery) -> None:
+        """Note the newest request of an alert."""
+        self._taken.pop(delivery.key, None)
+        self._taken[delivery.key] = delivery.name
+        if len(self._taken) > NUM_REMEMBERED:
+            del self._taken[next(iter(self._taken))]
 
     def _post(self, delivery: _Delivery) -> None:
         """Send one alert; return if it was delivered or refused for good."""
@@ -271,7 +285,8 @@ def _checked_url(url: str) -> httpx.URL:
     except httpx.InvalidURL as error:
         raise ConfigError(f"sink.webhook.url: expected a URL, got something else ({error}); correct it") from error
     if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise ConfigError(f"sink.webhook.url: expected http(s)://host/…, got scheme {parsed.scheme!r}; correct it")
+        got = f"scheme {parsed.scheme!r}" if parsed.host else "no host"
+        raise ConfigError(f"sink.webhook.url: expected http(s)://host/…, got {got}; correct it")
     return parsed
 
 

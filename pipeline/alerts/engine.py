@@ -26,6 +26,7 @@ from pipeline.alerts.basis import AlertBasis
 from pipeline.alerts.exemption import Exemption
 from pipeline.alerts.expiring_map import ExpiringMap
 from pipeline.alerts.incidents import Incident, Incidents, Subject, latest, shrunk, subject_of
+from pipeline.alerts.picture_check import Sizes
 from pipeline.alerts.picture_sizes import PictureSizes
 from pipeline.alerts.rule_abilities import CorrectableRule, DrawnRule, EndingRule, ViewRule
 from pipeline.alerts.rule_options import has_all_of
@@ -86,7 +87,7 @@ class AlertEngine:
         options: Mapping[str, object] | None = None,
     ) -> None:
         self.options = options or {}
-        self._exemption = Exemption(exempt, names or {})
+        self._exemption = Exemption(exempt, names or {}, self.options)
         self._rules = {rule.name: rule for rule in rules}
         if len(self._rules) < len(rules):
             got = [rule.name for rule in rules]
@@ -98,11 +99,11 @@ class AlertEngine:
         # Unix seconds of the latest alert about each subject.
         self._raised_at: ExpiringMap[Subject, float] = ExpiringMap(forget_after_s=cooldown_s)
 
-    def check_picture(self, camera_id: str, frame_hw: tuple[int, int]) -> None:
-        """Raise ``ConfigError`` if a rule has a shape that lies outside the picture of a camera."""
+    def check_picture(self, camera_id: str, sizes: Sizes) -> None:
+        """Raise ``ConfigError`` if a rule has a shape that the picture of a camera should show and does not."""
         for rule in self._rules.values():
             if isinstance(rule, DrawnRule):
-                rule.check_picture(camera_id, frame_hw)
+                rule.check_picture(camera_id, sizes)
 
     def process(self, batch: Sequence[Sighting | Correction]) -> list[Alert]:
         """Return the alerts that these events raise, amend and retract. Events come in the order of event time."""
@@ -195,7 +196,7 @@ class AlertEngine:
         loaded = deserialise(state, _State)
         self._basis.restore(loaded.basis)
         self._incidents.restore(loaded.incidents)
-        self._exemption.names |= loaded.names
+        self._exemption.names = dict(loaded.names)
         self._raised_at.restore(loaded.raised_at, list[tuple[Subject, float, float]])
         for name, rule in self._rules.items():
             if isinstance(rule, Stateful) and name in loaded.rules:
@@ -217,7 +218,7 @@ class AlertEngine:
 
     def _take(self, report: Alert) -> None:
         """Learn that a situation holds, or is over."""
-        if self._exemption.covers(report.person_id):
+        if self._exemption.covers(report):
             return
         subject = subject_of(report)
         known = [incident for incident in self._incidents.of(subject) if incident.overlaps(report)]
@@ -230,13 +231,7 @@ class AlertEngine:
     def _refresh(self, known: Sequence[Incident], report: Alert) -> None:
         """Bring incidents up to date that a report shows to be one situation."""
         first, *others = sorted(
-            known,
-            key=lambda incident: (
-                not incident.is_told,
-                not incident.counted_in,
-                incident.alert.raised_at,
-                incident.key,
-            ),
+            known, key=lambda each: (not each.is_told, not each.counted_in, each.alert.raised_at, each.key)
         )
         for other in others:
             self._drop(other)
@@ -252,7 +247,8 @@ class AlertEngine:
         if report.ended_at is not None:
             ended_at: float | None = max(report.ended_at, report.ended_at if alert.ended_at is None else alert.ended_at)
         else:
-            is_stale = alert.ended_at is not None and report.raised_at < alert.ended_at
+            # A correction reports once more what was over: that it held until then does not show that it goes on.
+            is_stale = alert.ended_at is not None and report.raised_at <= alert.ended_at
             ended_at = alert.ended_at if is_stale else None
         if ended_at != alert.ended_at:
             evidence = tuple(dict.fromkeys((*alert.evidence, *report.evidence)))
@@ -332,13 +328,22 @@ class AlertEngine:
         for incident in self._incidents:
             if incident.alert.person_id == NOBODY_IN_PARTICULAR:
                 self._reconsider(incident)
-            elif self._exemption.covers(incident.alert.person_id):
+            elif self._exemption.covers(incident.alert):
                 self._drop(incident)
         self._take_all(reports)
+        for incident in self._incidents:
+            if incident.alert.person_id in correction.person_ids:
+                self._join(incident)
         # What an alert covered that is retracted now is told at once.
         for incident in self._incidents.pending():
             if not self._is_cooling(subject_of(incident.alert), incident.until):
                 self._hold_or_raise(incident)
+
+    def _join(self, incident: Incident) -> None:
+        """Take incidents that prove to be one situation of one person as one."""
+        same = [each for each in self._incidents.of(subject_of(incident.alert)) if each.overlaps(incident.alert)]
+        if len(same) > 1 and incident in same:
+            self._refresh(same, incident.alert)
 
     def _move(self, move: Move) -> None:
         for incident in self._incidents:

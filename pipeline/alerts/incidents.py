@@ -5,7 +5,7 @@ raised before it. A raised one is amended when it ends, repeats or is corrected,
 methods change incidents; ``drain`` returns the alerts that tell the difference.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -89,16 +89,16 @@ class Incidents:
         return iter(list(self._by_key.values()))
 
     def of(self, subject: Subject) -> list[Incident]:
-        """Return the incidents of a subject, in the order in which they were put."""
-        return [self._by_key[key] for key in self._by_subject.get(subject, ())]
+        """Return the incidents of a subject, in order of time."""
+        return self._in_order(self._by_subject.get(subject, ()))
 
     def pending(self) -> list[Incident]:
         """Return the incidents that the cool-down holds back."""
         return [self._by_key[key] for key in self._pending]
 
     def counted(self) -> list[Incident]:
-        """Return the incidents that are counted in an alert."""
-        return [self._by_key[key] for keys in self._counted.values() for key in keys]
+        """Return the incidents that are counted in an alert, in order of time."""
+        return self._in_order(key for keys in self._counted.values() for key in keys)
 
     def is_subject_of_owner(self, incident: Incident) -> bool:
         """Return whether the incident that counts this one is still there, and about the same subject."""
@@ -135,8 +135,8 @@ class Incidents:
         told = [alert for key, before in self._before.items() if (alert := self._changed(key, before)) is not None]
         while len(self._over) > self._max_open:
             oldest = next(iter(self._over))
-            for key in list(self._counted.get(oldest, ())):
-                self.remove(key)
+            for counted in self._in_order(self._counted.get(oldest, ())):
+                self.remove(counted.key)
             self.remove(oldest)
         self._before.clear()
         return told
@@ -153,6 +153,10 @@ class Incidents:
             self.put(incident)
         self._pending, self._over = dict.fromkeys(pending), dict.fromkeys(over)
         self._before.clear()
+
+    def _in_order(self, keys: Iterable[str]) -> list[Incident]:
+        """Return incidents in an order that is the same in a process that took over the state of another."""
+        return sorted((self._by_key[key] for key in keys), key=lambda each: (each.alert.started_at, each.key))
 
     def _note(self, key: str) -> None:
         if key and key not in self._before:
@@ -176,7 +180,7 @@ class Incidents:
         if incident is None or not incident.is_told:
             return None
         alert = incident.alert
-        again = [self._by_key[counted].alert for counted in self._counted.get(key, ())]
+        again = [counted.alert for counted in self._in_order(self._counted.get(key, ()))]
         return replace(
             alert,
             count=1 + len(again),

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 
+from pipeline.alerts.picture_check import Sizes
 from pipeline.core.errors import ConfigError
 
 logger = logging.getLogger(__name__)
@@ -14,13 +15,13 @@ class PictureSizes:
     def __init__(self) -> None:
         self._known: dict[str, tuple[int, int]] = {}
 
-    def see(self, camera_id: str, frame_hw: tuple[int, int], check: Callable[[str, tuple[int, int]], None]) -> None:
+    def see(self, camera_id: str, frame_hw: tuple[int, int], check: Callable[[str, Sizes], None]) -> None:
         """Warn if a picture has another size now, and if ``check`` finds a shape outside of it.
 
         Args:
             camera_id: The camera.
             frame_hw: Height and width, pixels.
-            check: Raises ``ConfigError`` for a shape outside of such a picture.
+            check: Raises ``ConfigError`` for a shape outside of the camera's picture, given the sizes of all.
         """
         known = self._known.get(camera_id)
         if known == frame_hw:
@@ -34,6 +35,6 @@ class PictureSizes:
             )
         self._known[camera_id] = frame_hw
         try:
-            check(camera_id, frame_hw)
+            check(camera_id, self._known)
         except ConfigError as error:
             logger.warning("%s", error)

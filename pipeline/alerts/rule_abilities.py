@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Protocol, runtime_checkable
 
+from pipeline.alerts.picture_check import Sizes
 from pipeline.core import Alert, Correction
 from pipeline.core.records.view_event import ViewReport
 
@@ -49,6 +50,6 @@ class ViewRule(Protocol):
 class DrawnRule(Protocol):
     """A method that a rule with zones or lines in pictures may have besides those of ``AlertRule``."""
 
-    def check_picture(self, camera_id: str, frame_hw: tuple[int, int]) -> None:
-        """Raise ``ConfigError`` if a shape lies outside the picture of a camera, height and width in pixels."""
+    def check_picture(self, camera_id: str, sizes: Sizes) -> None:
+        """Raise ``ConfigError`` if a shape lies outside the picture of a camera."""
         ...

@@ -1,8 +1,12 @@
 """When a rule holds: days of the week and hours of the day, in a time zone."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.alerts.alert_builder import AlertBuilder
 
@@ -12,6 +16,9 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """Days and hours.
+
+    Where a clock is set back, an hour that it shows twice is meant for the first time; where it is set forward, an hour
+    that it leaves out is meant as far after midnight as on other days.
 
     Attributes:
         days: Of the week, 0 is Monday; hours that reach into the next day belong to the day on which they begin.
@@ -34,13 +41,35 @@ class Schedule:
             >>> night.holds_at(saturday), night.holds_at(saturday + 86400)
             (True, False)
         """
-        local = datetime.fromtimestamp(at, self.time_zone)
-        hour = local.hour + local.minute / 60 + local.second / 3600
-        if self.from_hour < self.to_hour:
-            return local.weekday() in self.days and self.from_hour <= hour < self.to_hour
-        if hour >= self.from_hour:
-            return local.weekday() in self.days
-        return hour < self.to_hour and (local - timedelta(days=1)).weekday() in self.days
+        return bool(self.holds(np.array([at]))[0])
+
+    def holds(self, times: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which moments, Unix seconds, ascending, lie in it: shape as ``times``."""
+        is_held = np.zeros(len(times), bool)
+        for since, until in self.periods(float(times[0]), float(times[-1])) if len(times) else ():
+            is_held |= (times >= since) & (times < until)
+        return is_held
+
+    def periods(self, since: float, until: float) -> Iterator[tuple[float, float]]:
+        """Yield when it begins and ends to hold, Unix seconds, wherever that meets the time between two moments.
+
+        Days without a break between them are one period, which is cut where the days before and after begin.
+        """
+        day = datetime.fromtimestamp(since, self.time_zone).date() - timedelta(days=1)
+        last = datetime.fromtimestamp(until, self.time_zone).date()
+        found: list[tuple[float, float]] = []
+        while day <= last:
+            if day.weekday() in self.days:
+                begins = self._moment(day, self.from_hour)
+                ends = self._moment(day + timedelta(days=self.to_hour <= self.from_hour), self.to_hour)
+                if found and found[-1][1] >= begins:
+                    begins = found.pop()[0]
+                found.append((begins, ends))
+            day += timedelta(days=1)
+        yield from ((begins, ends) for begins, ends in found if begins <= until and ends > since)
+
+    def _moment(self, day: date, hour: float) -> float:
+        return (datetime.combine(day, time(), self.time_zone) + timedelta(hours=hour)).timestamp()
 
 
 def parse_schedule(given: object, key: str, builder: AlertBuilder) -> Schedule:

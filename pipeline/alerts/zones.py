@@ -4,7 +4,7 @@ A shape is given in pixels, in fractions of the picture (``relative: true``), or
 share (``metres: true``, with ``site.ground``). A shape that can never be met is a mistake, and said so.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -28,6 +28,9 @@ from pipeline.core.arrays import check_array, freeze
 
 UNITS = frozenset({"camera", "cameras", "relative", "metres"})
 """Keys that say what the corners of a shape mean."""
+
+ABOUT = frozenset({"severity", "schedule", "people"})
+"""Keys that say when a shape counts, for whom and how much. The engine reads ``people``: rules know no names."""
 
 MAX_NUMBER = 1e6
 """Pixels or metres; nothing that a camera shows is further away. A larger number has no square."""
@@ -63,11 +66,13 @@ class Frame:
         points = ground_points(path)
         if self.unit is Unit.RELATIVE:
             return points / path.frame_hw[::-1]
-        if self.unit is Unit.METRES:
-            homography = self.homographies[camera_id]
-            is_seen = is_on_ground(homography, points, path.frame_hw)
-            return np.where(is_seen[:, None], mapped(homography, points), np.nan)
-        return points
+        return self.ground(camera_id, points, path.frame_hw) if self.unit is Unit.METRES else points
+
+    def ground(self, camera_id: str, points: Points, frame_hw: tuple[int, int]) -> Points:
+        """Return pixels of a camera in metres on the ground, shape ``(N, 2)``; not finite above the horizon."""
+        homography = self.homographies[camera_id]
+        is_seen = is_on_ground(homography, points, frame_hw)
+        return np.where(is_seen[:, None], mapped(homography, points), np.nan)
 
     def pixels(self, camera_id: str, corners: Points, frame_hw: tuple[int, int]) -> Points:
         """Return corners in pixels of a camera, shape ``(K, 2)``; not finite where they lie behind the camera."""
@@ -111,17 +116,26 @@ class Zone:
         freeze(self.polygon)
 
     def times_inside(self, camera_id: str, path: TrackPath) -> NDArray[np.float64]:
-        """Return when a person is inside, Unix seconds, ascending; none where the camera does not see the zone."""
+        """Return when a person is inside and the zone counts, Unix seconds, ascending; else as ``times_within``."""
+        times = self.times_within(camera_id, path)
+        return times if self.schedule is None else times[self.schedule.holds(times)]
+
+    def times_within(self, camera_id: str, path: TrackPath) -> NDArray[np.float64]:
+        """Return when a person is inside, whatever the schedule, Unix seconds, ascending.
+
+        There are none where the camera does not see the zone.
+        """
         if camera_id not in self.frame.camera_ids:
             return np.empty(0)
         points = self.frame.foot_points(camera_id, path)
         is_in = is_inside(points, self.polygon)
         if is_in.any() and not is_in.all():  # elsewhere outliers change nothing
             is_in = is_inside(without_outliers(points, path.captured_at), self.polygon)
-        times = path.captured_at[is_in]
-        if self.schedule is None:
-            return times
-        return times[[self.schedule.holds_at(at) for at in times.tolist()]]
+        return path.captured_at[is_in]
+
+    def counts_at(self, at: float) -> bool:
+        """Return whether the zone counts at a moment, Unix seconds."""
+        return self.schedule is None or self.schedule.holds_at(at)
 
 
 class Crossing(StrEnum):
@@ -166,14 +180,15 @@ def parse_zones(
 
     Args:
         zones: By name. Besides: ``relative: true`` or ``metres: true`` (then ``cameras`` in place of ``camera``, or
-            none for all), ``max_dwell_s``, ``max_people``, ``severity``, ``schedule``, ``way``, ``group``.
+            none for all), ``max_dwell_s``, ``max_people``, ``severity``, ``schedule``, ``people``, ``way``,
+            ``group``.
         builder: Names the key in errors.
         ground: By camera, three rows that take pixels to metres.
 
     Raises:
         ConfigError: If a block has other keys, or nobody can ever be in the zone; it names the zone and why.
     """
-    optional = UNITS | {"max_dwell_s", "max_people", "severity", "schedule", "way", "group"}
+    optional = UNITS | ABOUT | {"max_dwell_s", "max_people", "way", "group"}
     parsed = []
     _check_names("zones", zones, builder)
     for name, given in zones.items():
@@ -202,8 +217,8 @@ def parse_zones(
             if way is None or len(way) != 2 or np.array_equal(way[0], way[1]):
                 raise builder.wrong(f"{key}.way", "two different points [x, y]", block["way"])
         group = block.get("group", "")
-        if not isinstance(group, str) or group in zones:
-            raise builder.wrong(f"{key}.group", "a name that no zone has", group)
+        if not isinstance(group, str) or group in zones or ("group" in block and not group):
+            raise builder.wrong(f"{key}.group", "a text that is the name of no zone", group)
         parsed.append(
             Zone(
                 name,
@@ -234,7 +249,7 @@ def parse_lines(
     _check_names("lines", lines, builder)
     for name, given in lines.items():
         key = f"lines.{name}"
-        block = builder.check_block(key, given, {"from", "to", "forbidden"}, UNITS | {"severity", "schedule"})
+        block = builder.check_block(key, given, {"from", "to", "forbidden"}, UNITS | ABOUT)
         frame = _frame(block, key, builder, ground or {})
         ends = _points([block["from"], block["to"]])
         if ends is None or np.array_equal(ends[0], ends[1]):
@@ -246,30 +261,6 @@ def parse_lines(
             Line(name, frame, ends, Crossing(str(block["forbidden"])), *_severity_and_schedule(block, key, builder))
         )
     return tuple(parsed)
-
-
-def check_picture(
-    shapes: Collection[Zone | Line], camera_id: str, frame_hw: tuple[int, int], builder: AlertBuilder
-) -> None:
-    """Raise ``ConfigError`` if a shape that is drawn in a camera lies outside of its picture.
-
-    Args:
-        shapes: Zones and lines.
-        camera_id: The camera.
-        frame_hw: Height and width of its picture, pixels.
-        builder: Names the key in the error.
-    """
-    height, width = frame_hw
-    for shape in shapes:
-        if camera_id not in shape.frame.camera_ids or shape.frame.unit is Unit.METRES:
-            continue
-        key = f"zones.{shape.name}.polygon" if isinstance(shape, Zone) else f"lines.{shape.name}.from and .to"
-        corners = shape.frame.pixels(camera_id, shape.polygon if isinstance(shape, Zone) else shape.ends, frame_hw)
-        low, high = corners.min(axis=0), corners.max(axis=0)
-        if (high < 0).any() or (low > [width - 1, height - 1]).any():
-            raise builder.wrong(
-                key, f"points inside the picture of {camera_id!r}, {width} by {height} pixels", corners.tolist()
-            )
 
 
 def _check_names(kind: str, shapes: Mapping[str, object], builder: AlertBuilder) -> None:
@@ -299,7 +290,9 @@ def _frame(block: Mapping[str, object], key: str, builder: AlertBuilder, ground:
 def _severity_and_schedule(
     block: Mapping[str, object], key: str, builder: AlertBuilder
 ) -> tuple[Severity | None, Schedule | None]:
-    severity, schedule = block.get("severity"), block.get("schedule")
+    severity, schedule, people = block.get("severity"), block.get("schedule"), block.get("people", ("*",))
+    if not isinstance(people, list | tuple) or not people or not all(isinstance(name, str) and name for name in people):
+        raise builder.wrong(f"{key}.people", "a list of names, * for any letters: [staff*]", people)
     return (
         None if severity is None else builder.severity(f"{key}.severity", severity),
         None if schedule is None else parse_schedule(schedule, f"{key}.schedule", builder),

@@ -29,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit code; print an error as one line."""
     parsed = parse_with_overrides(make_parser(), arguments)
     try:
+        if parsed.command == "ack" and not parsed.by.strip():
+            raise ConfigError("--by: expected who handles the alert, got no name; give one")
         if parsed.command == "replay":
             from pipeline.cli.scoring.alert_replay import replay  # here, because it takes a second
 

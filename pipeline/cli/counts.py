@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit code; print an error as one line."""
     parsed = make_parser().parse_args(arguments)
     try:
-        if parsed.every < 1:
+        if not 1 <= parsed.every < float("inf"):
             raise ConfigError(f"--every: expected at least 1 second, got {parsed.every:g}; correct it")
         reader = CountReader(parsed.output_dir)
         try:

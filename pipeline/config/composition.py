@@ -95,6 +95,9 @@ def load_config(words: Sequence[str]) -> PipelineConfig:
                 got = composed.alerts.watchlist.people
                 raise ConfigError(f"alerts.watchlist.people: expected numbers by name, {{lost child: 7}}, got {got}")
             numbers = {name: number for number, name in enumerate(composed.enrol, start=1)}
+            for listed, number in composed.alerts.watchlist.people.items():
+                if numbers.get(listed, number) != number:
+                    raise ConfigError(f"alerts.watchlist.people.{listed!s}: enrol has that name; give one another name")
             composed.alerts.watchlist.people = {**numbers, **composed.alerts.watchlist.people}
         _check_environment(composed)
         OmegaConf.resolve(composed)

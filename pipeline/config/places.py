@@ -1,7 +1,7 @@
 """What a configuration says of places: which cameras, and which keys of zones no rule reads."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from pipeline.alerts.alert_builder import AlertBuilder
@@ -14,15 +14,19 @@ RULES = "pipeline.alerts.rules."
 READ_BY = {"max_dwell_s": "zone_dwell", "group": "zone_dwell", "max_people": "occupancy", "way": "wrong_way"}
 """Keys of a zone that one rule reads; the others say where and when it counts, for all rules."""
 
+BY_DEFAULT = ("zone_dwell", "line_crossing", "watchlist")
+"""Rules of a configuration that chooses none; a site without zones need not leave them out."""
+
 logger = logging.getLogger(__name__)
 
 
-def check_places(site: Mapping[str, Any], alerts: Mapping[str, Any]) -> None:
+def check_places(site: Mapping[str, Any], alerts: Mapping[str, Any], enrolled: Collection[str] = ()) -> None:
     """Raise if a zone, a line or a rule names a camera that the site does not have: it could never be met.
 
     Args:
         site: ``cameras``, ``later``, ``zones``, ``lines`` and ``ground``.
         alerts: Options of the rules by name; one may have ``zones``, ``lines`` or ``cameras`` of its own.
+        enrolled: Names of the people who are enrolled.
 
     Raises:
         ConfigError: Names the key.
@@ -33,7 +37,7 @@ def check_places(site: Mapping[str, Any], alerts: Mapping[str, Any]) -> None:
             if str(camera_id) not in known:
                 raise ConfigError(f"{key}: expected one of {sorted(known)}, got {camera_id}; correct it")
     _check_own_shapes(site, alerts)
-    for warning in unread_keys(site, alerts):
+    for warning in (*unread_keys(site, alerts), *idle_rules(alerts, enrolled)):
         logger.warning("%s", warning)
 
 
@@ -50,6 +54,34 @@ def unread_keys(site: Mapping[str, Any], alerts: Mapping[str, Any]) -> list[str]
         for key in (block if isinstance(block, Mapping) else {})
         if key in READ_BY and READ_BY[key] not in targets
     ]
+
+
+def idle_rules(alerts: Mapping[str, Any], enrolled: Collection[str] = ()) -> list[str]:
+    """Return a warning for each rule that can never tell anything, but for those that are chosen by default.
+
+    Another one says that people are enrolled, by these names, and no rule tells when they come.
+    """
+    found = []
+    known = {name: node for name, node in alerts.items() if isinstance(node, Mapping)}
+    if enrolled and not any(str(node.get("_target_")).endswith(".WatchlistRule") for node in known.values()):
+        names, rules = ", ".join(enrolled), ",".join(alerts)
+        found.append(f"enrol: no alert will follow when {names} appears; add watchlist to alerts=[{rules}]")
+    for name, node in known.items():
+        if name in BY_DEFAULT:
+            continue
+        zones = node.get("zones")
+        ways = (
+            [zone for zone in zones.values() if isinstance(zone, Mapping) and "way" in zone]
+            if isinstance(zones, Mapping)
+            else []
+        )
+        if zones == {}:
+            found.append(f"alerts.{name}: it has no zone to look at; add some to site.zones, or leave the rule out")
+        elif name == "wrong_way" and not ways:
+            found.append(f"alerts.{name}: no zone has a way; add way: [[x, y], [x, y]] to one, or leave the rule out")
+        elif name == "restricted_camera" and not node.get("cameras"):
+            found.append(f"alerts.{name}.cameras: no camera is named; name some, or leave the rule out")
+    return found
 
 
 def _check_own_shapes(site: Mapping[str, Any], alerts: Mapping[str, Any]) -> None:

@@ -139,7 +139,7 @@ def check_values(config: PipelineConfig) -> None:
     for kind in SEVERAL:
         check_named(kind, getattr(config, kind))
     check_camera_names(config.site)
-    check_places(vars(config.site), config.alerts)
+    check_places(vars(config.site), config.alerts, config.enrol)
     _topology(config.site)  # a mistake shows here, and not only in the process that needs it
     _ground(config.site)
     _size_hw(config.detector.get("input_hw"), "detector.input_hw")

@@ -114,6 +114,7 @@ def parse_edits(text: str, name: str) -> dict[str, Any]:
         raise ConfigError(f"{name}: {EXPECTED}, got a reference ${{…}}; write its value")
     try:
         _check_events(text, name)
+        _check_twice(yaml.compose(text, LOADER), name)
         found = yaml.load(text, LOADER)
     except yaml.MarkedYAMLError as error:
         line = "" if error.problem_mark is None else f" in line {error.problem_mark.line + 1}"
@@ -238,6 +239,20 @@ def _check_events(text: str, name: str) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             raise ConfigError(f"{name}: {EXPECTED}, got more than {MAX_DEPTH} levels; correct it")
+
+
+def _check_twice(node: yaml.Node | None, name: str) -> None:
+    """Raise ``ConfigError`` for a key that is given twice, of which one would be lost."""
+    if isinstance(node, yaml.MappingNode):
+        known: set[str] = set()
+        for key, value in node.value:
+            if key.value in known:
+                where = f"{key.value} twice in line {key.start_mark.line + 1}"
+                raise ConfigError(f"{name}: {EXPECTED}, got the key {where}; give one another name")
+            known.add(str(key.value))
+            _check_twice(value, name)
+    for each in node.value if isinstance(node, yaml.SequenceNode) else ():
+        _check_twice(each, name)
 
 
 def _short(value: Any) -> Any:

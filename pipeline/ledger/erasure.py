@@ -187,12 +187,13 @@ def erase_lines(path: Path, correction: Correction) -> list[tuple[int, int]]:
         Where each line was that was removed or changed, and by how much it is shorter now, bytes.
     """
     is_about = about(correction)
+    keys = _keys_about(path, is_about)
 
     def changed(line: bytes) -> bytes:
         if not line.endswith(b"\n"):  # the half line of a run that was killed; the one that goes on writes it again
             return b""
         message = json.loads(line)
-        if is_about(message):
+        if is_about(message) or (message.get("event") == "alert" and message["key"] in keys):
             return b""
         is_of_place = message.get("event") == "alert" and message["person_id"] == NOBODY_IN_PARTICULAR
         return (
@@ -200,6 +201,15 @@ def erase_lines(path: Path, correction: Correction) -> list[tuple[int, int]]:
         )
 
     return _rewritten(path, changed)
+
+
+def _keys_about(path: Path, is_about: Callable[[dict[str, Any]], bool]) -> set[str]:
+    """Return the keys of the alerts in a file of JSON lines whose newest form is about erased people."""
+    newest: dict[str, bool] = {}
+    for line in path.read_bytes().splitlines(keepends=True):
+        if line.endswith(b"\n") and line.strip() and (message := json.loads(line)).get("event") == "alert":
+            newest[message["key"]] = is_about(message)
+    return {key for key, is_it in newest.items() if is_it}
 
 
 def _drop_evidence(message: dict[str, Any], parts: Iterable[TrackPart]) -> bool:

@@ -1,11 +1,12 @@
 """Nobody is in a zone for too long."""
 
 from collections.abc import Iterable, Mapping
-from math import isfinite
+from math import inf, isfinite
 
 from pipeline.alerts.alert_builder import AlertBuilder
+from pipeline.alerts.picture_check import Sizes, check_picture
 from pipeline.alerts.presences import SETTLE_S
-from pipeline.alerts.zones import Zone, check_picture, parse_zones
+from pipeline.alerts.zones import Zone, parse_zones
 from pipeline.core import Alert, Sighting
 from pipeline.core.records.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.serialisation import deserialise, serialise
@@ -15,7 +16,7 @@ class AbsenceRule:
     """Reports when nobody was in a zone for ``max_absence_s``: a guard who does not come, a shop without staff.
 
     The alert is about the place, and ends when somebody comes. Time begins when the cameras begin. With a
-    schedule, only people during it count, and an absence is reported during it alone.
+    schedule, only people during it count, time begins when it begins, and the alert ends when it ends.
 
     Args:
         name: Name of the rule.
@@ -51,40 +52,33 @@ class AbsenceRule:
         for zone in self._zones:
             self._seen_at.setdefault(zone.name, sighting.first.captured_at)
             times = zone.times_inside(sighting.track_id.camera_id, sighting.path)
-            if not len(times):
-                continue
-            since = self._seen_at[zone.name]
-            if times[0] - since > self._max_absence_s and self._counts(zone, since):
-                found.append(self._report(zone, since, float(times[0])))
-            self._reported.pop(zone.name, None)
-            self._seen_at[zone.name] = max(since, float(times[-1]))
+            if len(times):
+                found += self._take(zone, float(times[0]), is_over=True)
+                self._reported.pop(zone.name, None)
+                self._seen_at[zone.name] = max(self._seen_at[zone.name], float(times[-1]))
         return found
 
     def on_tick(self, now: float) -> Iterable[Alert]:
-        """Report the absences that have become too long."""
+        """Report the absences that have become too long, and those of which the schedule is over."""
         found = []
         for zone in self._zones:
-            since = self._seen_at.setdefault(zone.name, now)
-            is_due = now - SETTLE_S - since > self._max_absence_s and self._counts(zone, since)
-            if is_due and self._reported.get(zone.name) != since:
-                self._reported[zone.name] = since
-                found.append(self._report(zone, since, None))
+            self._seen_at.setdefault(zone.name, now)
+            found += self._take(zone, now - SETTLE_S, is_over=False)
         return found
 
-    def check_picture(self, camera_id: str, frame_hw: tuple[int, int]) -> None:
-        """Raise ``ConfigError`` if a zone lies outside the picture of a camera."""
-        check_picture(self._zones, camera_id, frame_hw, self._builder)
+    def check_picture(self, camera_id: str, sizes: Sizes) -> None:
+        """Raise ``ConfigError`` if the picture of a camera does not show one of its zones."""
+        check_picture(self._zones, camera_id, sizes, self._builder)
 
     def on_end(self, at: float) -> Iterable[Alert]:
         """Report the absences that last until the end of the stream as over: nobody looks any more."""
-        if isfinite(at):
-            self.on_tick(at + SETTLE_S)
-        reported = ((zone, self._reported.get(zone.name)) for zone in self._zones)
-        return [
-            self._report(zone, since, max(at, since + self._max_absence_s))
-            for zone, since in reported
-            if since is not None
-        ]
+        found = []
+        for zone in self._zones if isfinite(at) else ():
+            if zone.name in self._seen_at:
+                found += self._take(zone, at, is_over=True)
+        self._seen_at.clear()  # when cameras begin again, time begins again
+        self._reported.clear()
+        return found
 
     def snapshot(self) -> bytes:
         """Return the state."""
@@ -94,8 +88,27 @@ class AbsenceRule:
         """Take over the state of another instance. Raises ``WireFormatError`` as ``Stateful``."""
         self._seen_at, self._reported = deserialise(state, tuple[dict[str, float], dict[str, float]])
 
-    def _counts(self, zone: Zone, since: float) -> bool:
-        return zone.schedule is None or zone.schedule.holds_at(since + self._max_absence_s)
+    def _take(self, zone: Zone, until: float, *, is_over: bool) -> list[Alert]:
+        """Report the absences up to a moment, each once; one that lasts then may be over."""
+        found = []
+        for since, ends in self._empty(zone, until):
+            is_long = min(ends, until) - since > self._max_absence_s
+            if ends <= until:
+                self._seen_at[zone.name] = ends
+            if is_long and (ends <= until or is_over):
+                found.append(self._report(zone, since, min(ends, until)))
+            elif is_long and self._reported.get(zone.name) != since:
+                self._reported[zone.name] = since
+                found.append(self._report(zone, since, None))
+        return found
+
+    def _empty(self, zone: Zone, until: float) -> list[tuple[float, float]]:
+        """Return when nobody was in a zone that counts, up to a moment: from when, and when it ends to count."""
+        seen_at = self._seen_at[zone.name]
+        if until <= seen_at:
+            return []
+        periods = [(seen_at, inf)] if zone.schedule is None else zone.schedule.periods(seen_at, until)
+        return [(max(begins, seen_at), ends) for begins, ends in periods]
 
     def _report(self, zone: Zone, since: float, ended_at: float | None) -> Alert:
         return self._builder.build_for(

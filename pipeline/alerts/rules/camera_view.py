@@ -72,9 +72,10 @@ class CameraViewRule:
 
     def on_end(self, at: float) -> Iterable[Alert]:
         """Report what lasts as over: nobody looks any more."""
+        lasting, self._lasting = self._lasting, {}
         return [
             self._report(camera_id, kind, since, max(at, since), max(at, since))
-            for camera_id, (kind, since) in self._lasting.items()
+            for camera_id, (kind, since) in lasting.items()
         ]
 
     def snapshot(self) -> bytes:

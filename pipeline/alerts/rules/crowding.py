@@ -8,9 +8,10 @@ import numpy as np
 
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.gathering import MAX_EVIDENCE, Gathering
+from pipeline.alerts.picture_check import Sizes, check_picture
 from pipeline.alerts.presences import SETTLE_S
 from pipeline.alerts.whereabouts import STEP_S, Whereabouts
-from pipeline.alerts.zones import Zone, check_picture, parse_zones
+from pipeline.alerts.zones import Zone, parse_zones
 from pipeline.core import Alert, Correction, Sighting, TrackId, TrackPart
 from pipeline.core.serialisation import deserialise, serialise
 
@@ -118,9 +119,9 @@ class CrowdingRule:
                 return replace(alert, started_at=crowd.since)
         return None
 
-    def check_picture(self, camera_id: str, frame_hw: tuple[int, int]) -> None:
-        """Raise ``ConfigError`` if a zone lies outside the picture of a camera."""
-        check_picture(self._zones.values(), camera_id, frame_hw, self._builder)
+    def check_picture(self, camera_id: str, sizes: Sizes) -> None:
+        """Raise ``ConfigError`` if the picture of a camera does not show one of its zones."""
+        check_picture(self._zones.values(), camera_id, sizes, self._builder)
 
     def snapshot(self) -> bytes:
         """Return the state."""

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.expiring_map import ExpiringMap
 from pipeline.alerts.line_walks import MIN_DEPTH_M, line_walk
+from pipeline.alerts.picture_check import Sizes, check_picture
 from pipeline.alerts.plane_geometry import Points
-from pipeline.alerts.zones import Crossing, Line, check_picture, parse_lines
+from pipeline.alerts.zones import Crossing, Line, parse_lines
 from pipeline.core import Alert, Sighting, TrackId
 
 FORBIDDEN = {
@@ -72,9 +73,9 @@ class LineCrossingRule:
         """Return nothing: only sightings show crossings."""
         return []
 
-    def check_picture(self, camera_id: str, frame_hw: tuple[int, int]) -> None:
-        """Raise ``ConfigError`` if a line lies outside the picture of a camera."""
-        check_picture(self._lines, camera_id, frame_hw, self._builder)
+    def check_picture(self, camera_id: str, sizes: Sizes) -> None:
+        """Raise ``ConfigError`` if the picture of a camera does not show one of its lines."""
+        check_picture(self._lines, camera_id, sizes, self._builder)
 
     def snapshot(self) -> bytes:
         """Return the state."""

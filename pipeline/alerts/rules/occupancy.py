@@ -6,8 +6,9 @@ from dataclasses import replace
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.dwell import Dwell
 from pipeline.alerts.gathering import MAX_EVIDENCE, Gathering
+from pipeline.alerts.picture_check import Sizes, check_picture
 from pipeline.alerts.presences import SETTLE_S, Presences
-from pipeline.alerts.zones import check_picture, parse_zones
+from pipeline.alerts.zones import parse_zones
 from pipeline.core import Alert, Correction, Sighting, TrackId
 
 
@@ -107,9 +108,9 @@ class OccupancyRule:
                 return replace(alert, started_at=excess.since)
         return None
 
-    def check_picture(self, camera_id: str, frame_hw: tuple[int, int]) -> None:
-        """Raise ``ConfigError`` if a zone lies outside the picture of a camera."""
-        check_picture(self._zones.values(), camera_id, frame_hw, self._builder)
+    def check_picture(self, camera_id: str, sizes: Sizes) -> None:
+        """Raise ``ConfigError`` if the picture of a camera does not show one of its zones."""
+        check_picture(self._zones.values(), camera_id, sizes, self._builder)
 
     def snapshot(self) -> bytes:
         """Return the state."""

@@ -57,8 +57,7 @@ class RestrictedCameraRule:
         if camera_id not in self._cameras:
             return []
         times = sighting.path.captured_at
-        restricted = times[[self._hours.holds_at(at) for at in times.tolist()]]
-        return self._reports(self._presences.see(camera_id, sighting, restricted))
+        return self._reports(self._presences.see(camera_id, sighting, times[self._hours.holds(times)]))
 
     def on_tick(self, now: float) -> Iterable[Alert]:
         """Report the presences that are over."""

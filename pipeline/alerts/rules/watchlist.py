@@ -43,7 +43,12 @@ class WatchlistRule:
         self._builder.check_at_least(max_absence_s, forget_after_s=forget_after_s)
         if min_probability > 1:
             raise self._builder.wrong("min_probability", "a number of at most 1", min_probability)
-        self._people = {self._checked(key, person_id): key for key, person_id in people.items()}
+        self._people: dict[int, str] = {}
+        for key, person_id in people.items():
+            if self._people.setdefault(self._checked(key, person_id), key) != key:
+                raise self._builder.wrong(
+                    f"people.{key}", f"another number than {self._people[person_id]!r}", person_id
+                )
         self._min_probability = min_probability
         self._presences = Presences(max_absence_s=max_absence_s, forget_after_s=forget_after_s)
 

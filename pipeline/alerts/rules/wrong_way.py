@@ -6,10 +6,11 @@ import numpy as np
 
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.expiring_map import ExpiringMap
+from pipeline.alerts.picture_check import Sizes, check_picture
 from pipeline.alerts.plane_geometry import Points, ground_points
 from pipeline.alerts.presences import Presence, Presences
 from pipeline.alerts.whereabouts import PERSON_M
-from pipeline.alerts.zones import Unit, Zone, check_picture, parse_zones
+from pipeline.alerts.zones import Unit, Zone, parse_zones
 from pipeline.core import Alert, Correction, Sighting, TrackId
 from pipeline.core.serialisation import deserialise, serialise
 
@@ -83,9 +84,9 @@ class WrongWayRule:
         """Return the alert: it is true of any person."""
         return alert
 
-    def check_picture(self, camera_id: str, frame_hw: tuple[int, int]) -> None:
-        """Raise ``ConfigError`` if a zone lies outside the picture of a camera."""
-        check_picture(self._zones.values(), camera_id, frame_hw, self._builder)
+    def check_picture(self, camera_id: str, sizes: Sizes) -> None:
+        """Raise ``ConfigError`` if the picture of a camera does not show one of its zones."""
+        check_picture(self._zones.values(), camera_id, sizes, self._builder)
 
     def snapshot(self) -> bytes:
         """Return the state."""

@@ -3,16 +3,18 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from pipeline.alerts.alert_builder import AlertBuilder
+from pipeline.alerts.alert_builder import AlertBuilder, dated
+from pipeline.alerts.picture_check import Sizes, check_picture
 from pipeline.alerts.presences import Presence, Presences
-from pipeline.alerts.zones import Zone, check_picture, parse_zones
+from pipeline.alerts.zones import Zone, parse_zones
 from pipeline.core import Alert, Correction, Sighting
 
 
 class ZoneDwellRule:
     """Reports dwells in which a person's foot point is in a zone for longer than ``max_dwell_s``.
 
-    The zones of a ``group`` count as one place: who loiters at the door, then at the window, stays there.
+    The zones of a ``group`` count as one place: who loiters at the door, then at the window, stays there. Limit and
+    severity of one of them are those of the group.
     Every point of a track counts, not one per sighting. An absence of at most ``max_absence_s`` (occluded, lost, a
     step outside) does not end a dwell, and the dwell goes on in another track of the same person. When people are
     merged or split, their dwells are computed again.
@@ -47,8 +49,9 @@ class ZoneDwellRule:
         self._builder.check_at_least(0, max_dwell_s=max_dwell_s, max_absence_s=max_absence_s)
         self._builder.check_at_least(max_absence_s, forget_after_s=forget_after_s)
         self._zones = parse_zones(zones, self._builder, ground)
-        # The place of a group is the first of its zones, for limit and severity.
-        self._places = {_place(zone): zone for zone in reversed(self._zones)}
+        self._places: dict[str, Zone] = {}
+        for zone in self._zones:
+            self._places[_place(zone)] = self._with(self._places.get(_place(zone)), zone)
         self._max_dwell_s = max_dwell_s
         self._presences = Presences(max_absence_s=max_absence_s, forget_after_s=forget_after_s)
 
@@ -83,11 +86,11 @@ class ZoneDwellRule:
         if not dwells and not self._presences.knows(alert.started_at):
             return alert
         long = [dwell for dwell in dwells if dwell.dwell_s > self._limit_s(alert.place)]
-        return replace(alert, started_at=long[0].since, ended_at=long[0].until) if long else None
+        return dated(alert, long[0]) if long else None
 
-    def check_picture(self, camera_id: str, frame_hw: tuple[int, int]) -> None:
-        """Raise ``ConfigError`` if a zone lies outside the picture of a camera."""
-        check_picture(self._zones, camera_id, frame_hw, self._builder)
+    def check_picture(self, camera_id: str, sizes: Sizes) -> None:
+        """Raise ``ConfigError`` if the picture of a camera does not show one of its zones."""
+        check_picture(self._zones, camera_id, sizes, self._builder)
 
     def snapshot(self) -> bytes:
         """Return the state."""
@@ -107,6 +110,17 @@ class ZoneDwellRule:
             for presence in presences
             if presence.dwell.dwell_s > self._limit_s(presence.place)
         ]
+
+    def _with(self, other: Zone | None, zone: Zone) -> Zone:
+        """Return a zone with limit and severity of its group, of which another zone is known."""
+        if other is None:
+            return zone
+        for key in ("max_dwell_s", "severity"):
+            one, two = getattr(other, key), getattr(zone, key)
+            if None not in (one, two) and one != two:
+                raise self._builder.wrong(f"zones.{zone.name}.{key}", f"{one} as in another zone of its group", two)
+        max_dwell_s = zone.max_dwell_s if other.max_dwell_s is None else other.max_dwell_s
+        return replace(other, max_dwell_s=max_dwell_s, severity=other.severity or zone.severity)
 
     def _limit_s(self, place: str) -> float:
         zone = self._places[place]

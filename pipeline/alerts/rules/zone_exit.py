@@ -5,13 +5,16 @@ from dataclasses import replace
 
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.dwell import Dwell
+from pipeline.alerts.picture_check import Sizes, check_picture
 from pipeline.alerts.presences import SETTLE_S, Presence, Presences
-from pipeline.alerts.zones import check_picture, parse_zones
+from pipeline.alerts.zones import parse_zones
 from pipeline.core import Alert, Correction, Sighting
 
 
 class ZoneExitRule:
     """Reports when a person leaves a zone, once the absence is long enough to be sure.
+
+    With a schedule, leaving during it counts. Whoever is there when it ends has not left.
 
     Args:
         name: Name of the rule.
@@ -48,7 +51,7 @@ class ZoneExitRule:
     def on_sighting(self, sighting: Sighting) -> Iterable[Alert]:
         """Report nothing: somebody who is seen has not left."""
         for zone in self._zones.values():
-            times = zone.times_inside(sighting.track_id.camera_id, sighting.path)
+            times = zone.times_within(sighting.track_id.camera_id, sighting.path)
             self._presences.see(zone.name, sighting, times)
         return []
 
@@ -69,14 +72,14 @@ class ZoneExitRule:
         if not self._presences.knows(alert.started_at):
             return alert
         for dwell in self._presences.at(alert.place, alert.person_id):
-            if dwell.since <= alert.started_at <= dwell.until and self._is_long(dwell):
+            if dwell.since <= alert.started_at <= dwell.until and self._counts(alert.place, dwell):
                 is_same = dwell.until == alert.started_at
                 return replace(alert, started_at=dwell.until, ended_at=dwell.until) if is_same else None
         return None
 
-    def check_picture(self, camera_id: str, frame_hw: tuple[int, int]) -> None:
-        """Raise ``ConfigError`` if a zone lies outside the picture of a camera."""
-        check_picture(self._zones.values(), camera_id, frame_hw, self._builder)
+    def check_picture(self, camera_id: str, sizes: Sizes) -> None:
+        """Raise ``ConfigError`` if the picture of a camera does not show one of its zones."""
+        check_picture(self._zones.values(), camera_id, sizes, self._builder)
 
     def snapshot(self) -> bytes:
         """Return the state."""
@@ -86,11 +89,11 @@ class ZoneExitRule:
         """Take over the state of another instance. Raises ``WireFormatError`` as ``Stateful``."""
         self._presences.restore(state)
 
-    def _is_long(self, dwell: Dwell) -> bool:
-        return dwell.dwell_s >= self._min_dwell_s
+    def _counts(self, place: str, dwell: Dwell) -> bool:
+        return dwell.dwell_s >= self._min_dwell_s and self._zones[place].counts_at(dwell.until)
 
     def _reports(self, presences: Iterable[Presence]) -> list[Alert]:
-        return [self._report(each) for each in presences if each.is_over and self._is_long(each.dwell)]
+        return [self._report(each) for each in presences if each.is_over and self._counts(each.place, each.dwell)]
 
     def _report(self, presence: Presence) -> Alert:
         dwell = presence.dwell

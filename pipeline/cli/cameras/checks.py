@@ -15,11 +15,13 @@ logger = logging.getLogger(__name__)
 
 
 def check_pictures(config: PipelineConfig, plan: Plan, camera_ids: Iterable[str]) -> None:
-    """Raise ``ConfigError`` if a zone or a line lies outside the pictures of one of these cameras."""
+    """Raise ``ConfigError`` if the pictures of these cameras do not show one of their zones or lines."""
     alert = plan.make_alert()
+    sizes: dict[str, tuple[int, int]] = {}
     for camera_id in camera_ids:
         if (frame_hw := _picture_hw(config.site.cameras[camera_id], plan.make_sources[camera_id]())) is not None:
-            alert.check_picture(camera_id, frame_hw)
+            sizes[camera_id] = frame_hw
+            alert.check_picture(camera_id, sizes)
 
 
 def _picture_hw(camera: object, source: Source) -> tuple[int, int] | None:

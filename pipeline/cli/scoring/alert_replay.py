@@ -35,6 +35,10 @@ def replay(folder: Path, rules: Path | None) -> list[Alert]:
     """
     stored = stored_boxes(folder)
     engine = _engine(folder / "config.yaml", rules)
+    if rules is not None:
+        sizes = {each.part.track_id.camera_id: each.frame_hw for each in stored}
+        for camera_id in sizes:
+            engine.check_picture(camera_id, sizes)
     reader = LedgerReader(folder / "ledger.sqlite")
     try:
         names = [correction for _, correction in reader.corrections() if correction.kind is CorrectionKind.NAMED]

@@ -1,5 +1,6 @@
 """Submits and applies correction commands: by a running matcher, or to the ledger of a run that has ended."""
 
+import re
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -28,6 +29,9 @@ Removed = tuple[dict[str, int], list[bytes]]
 
 CONFIG, RULE = "config.yaml", ".WatchlistRule"
 """The configuration that a run leaves beside its ledger, and how the rule that knows the watch-list is named in it."""
+
+EDITS, EDITED_RULE = "edits.yaml", "watchlist"
+"""The rules that are edited while a run goes on, unless the configuration names another file, and the same there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +91,21 @@ def unwatched(correction: Correction, folder: Path) -> str:
     if correction.kind is not CorrectionKind.NAMED or not correction.name:
         return ""
     try:
-        is_watched = RULE in (folder / CONFIG).read_text(encoding="utf-8")
+        config = (folder / CONFIG).read_text(encoding="utf-8")
     except OSError:
         return ""
+    edits = _edits(config, folder)
+    is_watched = EDITED_RULE in edits if "alerts:" in edits else RULE in config  # they name every rule, or none
     return "" if is_watched else "; warning: no alert will follow, because alerts of this run lacks watchlist"
+
+
+def _edits(config: str, folder: Path) -> str:
+    """Return the edits of a run as text; nothing if there are none."""
+    named = re.search(r"^edits: (?!null)['\"]?(.+?)['\"]?$", config, re.MULTILINE)
+    try:
+        return Path(named[1] if named else folder / EDITS).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _alerts_before(reader: LedgerReader, event: int) -> list[Alert]:

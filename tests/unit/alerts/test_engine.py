@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.alerts.engine import AlertEngine
+from pipeline.alerts.rules.line_crossing import LineCrossingRule
 from pipeline.alerts.rules.reappearance import ReappearanceRule
 from pipeline.alerts.rules.watchlist import WatchlistRule
 from pipeline.alerts.rules.zone_dwell import ZoneDwellRule
@@ -329,3 +330,36 @@ def test_after_any_corrections_keys_are_unique_and_alerts_follow_their_evidence(
             for part in owners
             if part.track_id in alert.evidence and part.part + 1 == alert.raised_at
         )
+
+
+def make_fence() -> LineCrossingRule:
+    fence = {"camera": "east", "from": [75, 120], "to": [75, 0], "forbidden": "both"}
+    return LineCrossingRule(
+        name="line", severity="info", lines={"fence": fence}, min_depth_px=4.0, forget_after_s=300.0
+    )
+
+
+def cross(person_id: int, track: int) -> Sighting:
+    path = make_path(0, 21, (10, 10, 30, 50), (5.0, 0.0))
+    return make_sighting(person_id, TrackId("east", 0, track), 0, path)
+
+
+def test_two_tracks_that_prove_to_show_one_crossing_leave_one_alert() -> None:
+    """The rule about lines reports nothing when people are merged."""
+    stage = make_stage(make_fence())
+    first, second = (alert for person_id in (1, 2) for alert in stage.process([cross(person_id, person_id)]))
+    changed = stage.process([correct(CorrectionKind.MERGED, 1, 2)])
+    assert [(alert.key, alert.state) for alert in changed] == [(second.key, RETRACTED)]
+    assert first.person_id == 1
+
+
+def test_a_name_that_was_taken_away_exempts_nobody_after_a_restart() -> None:
+    def make() -> AlertEngine:
+        limits = {"cooldown_s": 0.0, "max_open": 100, "max_parts": 100}
+        return AlertEngine([EveryoneRule()], **limits, exempt=["staff*"], names={1: "staff bob"})  # type: ignore[arg-type]
+
+    before, after = make(), make()
+    assert before.process([see(1)]) == []
+    before.process([Correction(CorrectionKind.NAMED, (1,), "ann", 2.0, name="")])
+    after.restore(before.snapshot())
+    assert len(after.process([see(3, part=1)])) == 1

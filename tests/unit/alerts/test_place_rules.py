@@ -113,6 +113,16 @@ def test_a_merge_takes_back_that_there_were_too_many() -> None:
     assert told(make_occupancy(), [*events, merge]) == []
 
 
+def test_an_excess_that_is_over_stays_over_when_somebody_is_named() -> None:
+    engine = AlertEngine([make_occupancy()], cooldown_s=0.0, max_open=100, max_parts=1000)
+    for event in (part(1, 1), part(2, 2)):
+        engine.process([event])
+    (over,) = engine.tick(60.0)
+    assert over.ended_at == pytest.approx(2.9)
+    named = Correction(CorrectionKind.NAMED, (9,), "ann", 61.0, name="bob")
+    assert [*engine.process([named]), *engine.tick(90.0)] == []
+
+
 def make_absence(max_absence_s: float = 20.0) -> AbsenceRule:
     return AbsenceRule(name="absence", severity="info", zones=ZONES, max_absence_s=max_absence_s)
 
@@ -132,6 +142,63 @@ def test_an_absence_that_lasts_to_the_end_ends_with_the_last_sighting_anywhere()
 @pytest.mark.parametrize(("max_absence_s", "num"), [(20.0, 1), (60.0, 0)])
 def test_a_shorter_absence_is_not_told(max_absence_s: float, num: int) -> None:
     assert len(told(make_absence(max_absence_s), [part(1, 1), part(1, 2, at=50)])) == num
+
+
+HOUR_S = 3600.0
+NIGHT = {"door": {**ZONES["door"], "schedule": {"from_hour": 22, "to_hour": 6}}}
+
+
+def nights_alone(rule: AbsenceRule, *, until_hour: int, guard_at: Sequence[float] = ()) -> list[tuple[float, ...]]:
+    """When nobody was there, hours: began, told and ended, as a site that begins at noon tells it every minute."""
+    engine = AlertEngine([rule], cooldown_s=60.0, max_open=100, max_parts=1000)
+    found: dict[str, Alert] = {}
+    for minute in range(12 * 60, until_hour * 60):
+        seen = [part(1, round(at), at=at * HOUR_S) for at in guard_at if minute == round(at * 60)]
+        found |= {alert.key: alert for alert in (*engine.process(seen), *engine.tick(minute * 60.0))}
+    found |= {alert.key: alert for alert in engine.flush(until_hour * HOUR_S)}
+    return [
+        tuple(round(at / HOUR_S, 2) for at in (alert.started_at, alert.raised_at, alert.ended_at or 0))
+        for alert in found.values()
+    ]
+
+
+def test_a_guard_who_never_comes_is_missed_in_every_night() -> None:
+    rule = AbsenceRule(name="absence", severity="info", zones=NIGHT, max_absence_s=0.5 * HOUR_S)
+    assert nights_alone(rule, until_hour=60) == [(22, 22.5, 30), (46, 46.5, 54)]
+
+
+def test_a_guard_who_came_shortly_before_the_morning_is_missed_in_the_next_night() -> None:
+    rule = AbsenceRule(name="absence", severity="info", zones=NIGHT, max_absence_s=HOUR_S)
+    assert nights_alone(rule, until_hour=48, guard_at=[22.5, 23.4, 24.3, 25.2, 26.1, 27, 27.9, 28.8, 29.7]) == [
+        (46, 47, 48)
+    ]
+
+
+def test_a_night_without_anybody_is_missed_in_stored_boxes_too() -> None:
+    """There time passes with sightings alone."""
+    rule = AbsenceRule(name="absence", severity="info", zones=NIGHT, max_absence_s=0.5 * HOUR_S)
+    alerts = told(rule, [part(1, 1, at=20 * HOUR_S), part(1, 2, at=32 * HOUR_S)])
+    assert [(alert.started_at, alert.ended_at) for alert in alerts] == [(22 * HOUR_S, 30 * HOUR_S)]
+
+
+def test_after_the_end_of_a_stream_the_time_without_anybody_begins_anew() -> None:
+    engine = AlertEngine([make_absence()], cooldown_s=0.0, max_open=100, max_parts=1000)
+    engine.tick(0.0)
+    (raised,) = engine.tick(40.0)
+    (over,) = engine.flush(45.0)
+    assert (over.key, over.ended_at) == (raised.key, 45.0)
+    (again,) = [alert for at in range(100, 140) for alert in engine.tick(float(at))]
+    assert (again.started_at, again.ended_at) == (100.0, None)
+
+
+def test_whoever_is_there_when_the_schedule_of_a_zone_ends_has_not_left() -> None:
+    zones = {"door": {**ZONES["door"], "schedule": {"from_hour": 0, "to_hour": 10 / HOUR_S}}}
+    limits = {"max_absence_s": 3.0, "forget_after_s": 300.0, "min_dwell_s": 0.0}
+    stays = [part(1, 1, number) for number in range(8)]
+    leaves = [part(2, 2, number) for number in range(2)]
+    rule = ZoneExitRule(name="zone_exit", severity="info", zones=zones, **limits)
+    alerts = told(rule, [*stays, *leaves, part(3, 9, at=60, left=OUT)])
+    assert [(alert.person_id, alert.started_at) for alert in alerts] == [(2, pytest.approx(5.9))]
 
 
 def test_leaving_is_told_once_at_the_moment_of_the_last_sight() -> None:
@@ -170,6 +237,28 @@ def test_an_alert_about_somebody_who_proves_to_be_staff_is_taken_back() -> None:
     assert told(make_dwell(), [part(1, 1), named], exempt=("staff*",)) == []
     unnamed = replace(named, name="", at=5.0)
     assert len(told(make_dwell(), [part(1, 1), named, unnamed, part(1, 1, 1)], exempt=("staff*",))) == 1
+
+
+def test_a_zone_is_about_the_people_whom_it_names_and_a_name_of_now_counts() -> None:
+    zones = {"door": {**ZONES["door"], "people": ["thief*"]}, "hall": ZONES["door"]}
+    limits = {"max_dwell_s": 2.0, "max_absence_s": 3.0, "forget_after_s": 300.0}
+    options = {"dwell": {"zones": zones}}
+    stays = [part(1, 1), part(2, 2)]
+    renamed = [
+        Correction(CorrectionKind.NAMED, (1,), "ann", 3.0, name=""),
+        Correction(CorrectionKind.NAMED, (2,), "ann", 3.0, name="thief of bags"),
+    ]
+    for events, people in ((stays, [1]), ([*stays, *renamed], [2])):
+        rule = ZoneDwellRule(name="dwell", severity="info", zones=zones, **limits)
+        alerts = told(rule, events, names={1: "thief"}, options=options)
+        assert sorted(alert.person_id for alert in alerts if alert.place == "door") == people
+        assert sorted(alert.person_id for alert in alerts if alert.place == "hall") == [1, 2]
+
+
+@pytest.mark.parametrize("people", ["thief", [], [1], [""], None], ids=str)
+def test_the_people_of_a_zone_are_names(people: object) -> None:
+    with pytest.raises(ConfigError, match=r"zones\.door\.people: expected a list of names"):
+        make_occupancy(zones={"door": {**ZONES["door"], "people": people}})
 
 
 def test_a_wrong_limit_names_its_key() -> None:

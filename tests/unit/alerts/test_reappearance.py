@@ -75,6 +75,26 @@ def test_an_alert_that_lost_one_of_its_tracks_is_not_true() -> None:
     assert rule.reconsider(Alert(**{f: getattr(alert, f) for f in alert.__slots__} | {"evidence": (WEST,)})) is None
 
 
+def test_two_people_who_prove_to_be_one_came_back() -> None:
+    rule = make_rule()
+    assert run(rule, see(0, 5), see(20, 22, WEST, person_id=2)) == []
+    (alert,) = rule.on_correction(Correction(CorrectionKind.MERGED, (1, 2), "test", 23.0))
+    assert (alert.key, alert.evidence, alert.raised_at) == ("back/1/20.000/west", (EAST, WEST), 22.0)
+
+
+def test_who_was_seen_meanwhile_under_another_number_was_not_away() -> None:
+    rule = make_rule()
+    (alert,) = run(rule, see(0, 5), see(6, 18, LATER, person_id=2), see(20, 22, WEST))
+    assert not list(rule.on_correction(Correction(CorrectionKind.MERGED, (1, 2), "test", 23.0)))
+    assert rule.reconsider(alert) is None
+
+
+def test_a_return_in_two_cameras_at_once_is_reported_as_it_was_told() -> None:
+    rule = make_rule()
+    (alert,) = run(rule, see(0, 5), see(20, 22, WEST), see(19.9, 23, TrackId("north", 0, 1)))
+    assert list(rule.on_correction(Correction(CorrectionKind.NAMED, (1,), "test", 24.0, name="ann"))) == [alert]
+
+
 def test_an_erased_person_does_not_come_back() -> None:
     rule = make_rule()
     run(rule, see(0, 5))

@@ -94,3 +94,8 @@ def test_naming_lists_a_person_and_an_empty_name_takes_them_off() -> None:
     assert "the man with the red bag" in alert.message
     rule.on_correction(Correction(CorrectionKind.NAMED, (5,), "ann", 2.0))
     assert run(rule, see(5, OTHER)) == []
+
+
+def test_two_names_for_one_person_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"alerts\.watch\.people\.thief: expected another number than 'lost child'"):
+        make_rule(people={"lost child": 17, "thief": 17})

@@ -124,7 +124,8 @@ def test_after_a_correction_the_dwells_of_both_people_are_reported() -> None:
     rule = make_rule()
     (alert,) = run(rule, see(0, 11), see(11.1, 25, part=1))
     reports = rule.on_correction(Correction(CorrectionKind.SPLIT, (1, 2), "test", 25.0, (TrackPart(TRACK, 1),)))
-    assert rule.reconsider(alert) == replace(alert, ended_at=11.0)
+    assert rule.reconsider(alert) == alert  # it is over when time has passed
+    assert rule.reconsider(replace(alert, ended_at=25.0)) == replace(alert, ended_at=11.0)
     assert [report.key for report in reports] == ["dwell/1/0.000/door", "dwell/2/11.100/door"]
 
 
@@ -166,3 +167,14 @@ def test_a_stay_in_a_group_of_zones_is_one() -> None:
 def test_a_group_has_a_name_of_its_own() -> None:
     with pytest.raises(ConfigError, match=r"zones\.door\.group"):
         make_rule(zones={"door": {"camera": "east", "polygon": [[0, 60], [80, 60], [80, 120]], "group": "door"}})
+
+
+def test_a_group_has_the_limit_and_severity_of_whichever_zone_names_them() -> None:
+    whole = {"camera": "east", "polygon": [[0, 60], [80, 60], [80, 120], [0, 120]], "group": "front"}
+    zones = {"window": whole, "door": whole | {"max_dwell_s": 3, "severity": "critical"}, "gate": whole}
+    (alert,) = run(make_rule(zones=zones), see(0, 5))
+    assert (alert.place, alert.severity) == ("front", Severity.CRITICAL)
+    assert "for more than 3 s" in alert.message
+    for key, value, message in (("max_dwell_s", 20, "expected 3.0 as in another"), ("severity", "info", "critical")):
+        with pytest.raises(ConfigError, match=rf"zones\.gate\.{key}: .*{message}"):
+            make_rule(zones=zones | {"gate": whole | {key: value}})

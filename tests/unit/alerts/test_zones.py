@@ -1,3 +1,4 @@
+from contextlib import nullcontext
 from itertools import pairwise
 
 import numpy as np
@@ -7,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.alerts.alert_builder import AlertBuilder
+from pipeline.alerts.picture_check import check_picture
 from pipeline.alerts.plane_geometry import crossings, depths, ground_points, is_inside
-from pipeline.alerts.zones import check_picture, parse_lines, parse_zones
+from pipeline.alerts.zones import parse_lines, parse_zones
 from pipeline.core import TrackPath
 from pipeline.core.errors import ConfigError
 
@@ -180,11 +182,58 @@ def test_a_shape_outside_the_picture_of_its_camera_is_named() -> None:
     zones = parse_zones({"door": {"camera": "east", "polygon": [[700, 10], [900, 10], [900, 90]]}}, BUILDER)
     lines = parse_lines({"gate": GATE | {"from": [10, 400], "to": [90, 400]}}, BUILDER)
     with pytest.raises(ConfigError, match=r"zones\.door\.polygon: .*the picture of 'east', 640 by 360 pixels"):
-        check_picture(zones, "east", (360, 640), BUILDER)
+        check_picture(zones, "east", {"east": (360, 640)}, BUILDER)
     with pytest.raises(ConfigError, match=r"lines\.gate"):
-        check_picture(lines, "east", (360, 640), BUILDER)
-    check_picture([*zones, *lines], "west", (360, 640), BUILDER)
-    check_picture([*zones, *lines], "east", (1080, 1920), BUILDER)
+        check_picture(lines, "east", {"east": (360, 640)}, BUILDER)
+    check_picture([*zones, *lines], "west", {"west": (360, 640)}, BUILDER)
+    check_picture([*zones, *lines], "east", {"east": (1080, 1920)}, BUILDER)
+
+
+# "east" shows 6.4 m by 3.6 m of the ground, "west" the 6.4 m to the right of it.
+GROUND = {"east": [[0.01, 0, 0], [0, 0.01, 0], [0, 0, 1]], "west": [[0.01, 0, 6.4], [0, 0.01, 0], [0, 0, 1]]}
+FROM_ABOVE = {"east": (360, 640), "west": (360, 640)}
+
+
+@pytest.mark.parametrize(
+    ("polygon", "is_shown"),
+    [
+        ([[1, 1], [2, 1], [2, 2], [1, 2]], True),
+        ([[8, 1], [9, 1], [9, 2], [8, 2]], True),
+        ([[-90, -90], [90, -90], [90, 90], [-90, 90]], True),
+        ([[-90, 1], [90, 1], [90, 1.1], [-90, 1.1]], True),
+        ([[400, 400], [900, 400], [900, 900], [400, 900]], False),
+        ([[1, -3], [2, -3], [2, -1], [1, -1]], False),
+    ],
+    ids=["in one", "in the other", "around all", "across", "far away", "beside"],
+)
+def test_a_zone_in_metres_that_no_picture_shows_is_named(polygon: list[list[float]], is_shown: bool) -> None:
+    zones = parse_zones({"well": {"metres": True, "polygon": polygon}}, BUILDER, GROUND)
+    check_picture(zones, "east", {"east": (360, 640)}, BUILDER)  # the other camera may show it
+    with (
+        nullcontext()
+        if is_shown
+        else pytest.raises(ConfigError, match=r"zones\.well\.polygon: .* metres where .* east, west, got")
+    ):
+        check_picture(zones, "west", FROM_ABOVE, BUILDER)
+
+
+def test_a_line_in_metres_that_no_picture_shows_is_named() -> None:
+    near, far = ({**GATE, "metres": True, "from": [x, 1], "to": [x, 2]} for x in (1, 99))
+    for gate in (near, far):
+        gate.pop("camera", None)
+    check_picture(parse_lines({"gate": near}, BUILDER, GROUND), "east", FROM_ABOVE, BUILDER)
+    with pytest.raises(ConfigError, match=r"lines\.gate\.from and \.to"):
+        check_picture(parse_lines({"gate": far}, BUILDER, GROUND), "east", FROM_ABOVE, BUILDER)
+
+
+def test_a_zone_behind_a_camera_or_far_away_is_not_shown() -> None:
+    """The horizon is the row 100; what lies behind the camera would come to rows above it."""
+    ground = {"east": [[1, 0, -320], [0, 0, 1000], [0, 1, -100]]}
+    size = {"east": (360, 640)}
+    for y, is_shown in ((10.0, True), (-10.0, False), (900.0, False)):
+        zone = {"metres": True, "polygon": [[-1, y], [1, y], [1, y + 1], [-1, y + 1]]}
+        with nullcontext() if is_shown else pytest.raises(ConfigError):
+            check_picture(parse_zones({"well": zone}, BUILDER, ground), "east", size, BUILDER)
 
 
 def test_fractions_of_the_picture_follow_its_size() -> None:

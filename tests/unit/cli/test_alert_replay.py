@@ -85,6 +85,10 @@ def test_the_rules_of_the_run_are_the_default(run_dir: Path, capsys) -> None:
             {"alerts": {"watchlist": {"min_probability": 2}}},
             "alerts.watchlist.min_probability: expected a number of at",
         ),
+        (
+            {"site": {"zones": {"door": ZONES["door"] | {"polygon": [[900, 1], [950, 1], [950, 9]]}}}},
+            "site.zones.door.polygon: expected points inside the picture of 'east'",
+        ),
         ({"alerts": {"restricted_camera": {"cameras": ["est"]}}}, "alerts.restricted_camera.cameras: expected one of"),
     ],
 )
@@ -93,6 +97,11 @@ def test_wrong_rules_are_named(run_dir: Path, capsys, rules: dict, message: str)
     path.write_text(json.dumps(rules))
     assert main(["replay", str(run_dir), "--rules", str(path)]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_an_alert_is_acknowledged_by_somebody(capsys) -> None:
+    assert main(["ack", "dwell/1/0.0/door", "--by", " "]) == 2
+    assert capsys.readouterr().err == "error: --by: expected who handles the alert, got no name; give one\n"
 
 
 def test_a_folder_without_a_run_is_named(tmp_path: Path, capsys) -> None:

@@ -109,3 +109,16 @@ def test_edits_may_name_a_camera_once_it_is_added_to_the_run(tmp_path: Path) -> 
         plan.make_alert(text)  # asked for, and not added
     book.finish(number, is_done=True, text="camera yard is added")
     plan.make_alert(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "site: {zones: {a: {}, a: {}}}",
+        "alerts: {absence: {}}\nalerts: {}",
+        "site: {zones: {a: {polygon: [{x: 1, x: 2}]}}}",
+    ],
+)
+def test_a_key_that_is_given_twice_is_named(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"^r\.yaml: .* the key (a|alerts|x) twice in line"):
+        parse_edits(text, "r.yaml")

@@ -23,6 +23,7 @@ from pipeline.ledger.codec import to_line
 from pipeline.ledger.erasure import (
     Erasure,
     erase_files,
+    erase_lines,
     erase_stores,
     footage_of,
     lines_with,
@@ -276,3 +277,16 @@ def test_an_undo_keeps_the_names_and_parts_of_those_who_stay(tmp_path: Path) -> 
         ((HIS,), ((1, "B"),), "stays"),
     ]
     reader.close()
+
+
+def test_an_alert_goes_with_its_person_although_it_was_raised_about_somebody_else(tmp_path: Path) -> None:
+    def alert(key: str, person_id: int, state: str) -> dict[str, object]:
+        return {"event": "alert", "key": key, "person_id": person_id, "state": state, "evidence": ["east/0/1"]}
+
+    path = tmp_path / "alerts.jsonl"
+    other = alert("dwell/7/2.0/door", 7, "raised")
+    messages = [alert("dwell/1/0.8/door", 1, "raised"), other, alert("dwell/1/0.8/door", 4, "amended")]
+    path.write_text("".join(json.dumps(message) + "\n" for message in messages))
+    parts = (TrackPart(TrackId("east", 0, 1), 0),)
+    erase_lines(path, Correction(CorrectionKind.ERASED, (4,), "ann", 9.0, parts))
+    assert [json.loads(line) for line in path.read_text().splitlines()] == [other]

@@ -160,6 +160,14 @@ def test_delivered_alerts_of_a_batch_are_not_sent_again_with_it(receiver: Receiv
     assert [body["person_id"] for body in receiver.taken] == [1, 2, 3, 4]
 
 
+def test_a_state_that_comes_again_after_another_is_sent_again(receiver: Receiver, sinks: list[WebhookSink]):
+    sink = make_sink(sinks, receiver.url)
+    over = replace(make_alert(), state=AlertState.AMENDED, ended_at=8.0)
+    for alert in (make_alert(), over, replace(over, ended_at=None), over, over):
+        sink.write([alert])
+    assert [body["ended_at"] for body in receiver.taken] == [None, 8.0, None, 8.0]
+
+
 def test_waiting_alerts_are_sent_in_order_by_a_later_flush(receiver: Receiver, sinks: list[WebhookSink]):
     sink = make_sink(sinks, receiver.url, max_waiting=2)
     receiver.answers = [Answer(500)]

@@ -27,3 +27,21 @@ def test_a_name_in_a_run_with_the_rule_is_not_warned_of(tmp_path: Path) -> None:
 
 def test_nothing_is_warned_of_where_no_configuration_is_known(tmp_path: Path) -> None:
     assert unwatched(NAMED, tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("rule", "edits", "is_warned"),
+    [
+        ("watchlist.WatchlistRule", "alerts: {zone_dwell: {}}", True),
+        ("watchlist.WatchlistRule", "site: {max_dwell_s: 4}", False),
+        ("zone_dwell.ZoneDwellRule", "alerts: {watchlist: {}}", False),
+    ],
+)
+@pytest.mark.parametrize("file", ["edits.yaml", "night rules.yaml"])
+def test_edited_rules_count(tmp_path: Path, rule: str, edits: str, is_warned: bool, file: str) -> None:
+    named = "null" if file == "edits.yaml" else tmp_path / file
+    (tmp_path / "config.yaml").write_text(
+        f"alerts: {{w: {{_target_: pipeline.alerts.rules.{rule}}}}}\nedits: {named}\n"
+    )
+    (tmp_path / file).write_text(edits)
+    assert bool(unwatched(NAMED, tmp_path)) is is_warned
