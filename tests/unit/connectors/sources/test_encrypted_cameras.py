@@ -135,9 +135,7 @@ def test_a_recording_of_a_server_that_is_not_trusted_is_refused_with_the_reason(
     files: str, authority: Authority
 ) -> None:
     recording(f"{files}/long.mp4", f"source.rtsp.ca_file={authority.path}").check()
-    expected = (
-        r"got a certificate that is not trusted .*; name its authority, or its own certificate, as .*ca_file"
-    )
+    expected = r"got a certificate that is not trusted .*; name its authority, or its own certificate, as .*ca_file"
     with pytest.raises(ConfigError, match=expected):
         recording(f"{files}/long.mp4").check()
 
