@@ -36,15 +36,15 @@ def why_failed(path: Path, error: Exception, otherwise: str) -> str:
     Args:
         path: The file.
         error: What SQLite raised, or the operating system.
-        otherwise: What happened and what to do, unless the disk is full, the file may only be read or is damaged; without
-            the file's name.
+        otherwise: What happened and what to do, unless the disk is full or the file may only be read; without the
+            file's name.
     """
     if getattr(error, "sqlite_errorcode", None) in FULL:
         return f"{path}: cannot be written: {error}; make room on the disk"
     if is_read_only(error):
         return f"{path}: may only be read, and this writes; copy its folder to where you may write, and use the copy"
     if _kind(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return f"{path}: is damaged: {error}; check the disk, and restore a backup into an empty folder"
+        return f"{path}: {otherwise}; a backup is restored into an empty folder"
     return f"{path}: {otherwise}"
 
 
