@@ -19,14 +19,13 @@ def authorities(ca_file: str | None) -> str:
     named = ca_file or next((path for path in (ssl.get_default_verify_paths().cafile, *USUAL) if _is_file(path)), None)
     if named is None:
         raise ConfigError(
-            "source.rtsp.ca_file: expected a file of authorities, got none, and this system has none in the usual "
-            "places; name one"
+            "ca_file: expected a file of authorities, got none, and this system has none in the usual places; name one"
         )
     try:
         ssl.create_default_context(cafile=named)
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(
-            f"source.rtsp.ca_file: expected certificates in PEM, got {named}: {error.strerror or error}; correct it"
+            f"ca_file: expected certificates in PEM, got {named}: {error.strerror or error}; correct it"
         ) from error
     return named
 

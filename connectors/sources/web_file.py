@@ -7,16 +7,18 @@ Secrets: user and password in the address, or from the environment or a file. Th
 import logging
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from urllib.parse import urlsplit
 
+import av.error
 from av.container import InputContainer
 
 from connectors.redaction import redact_url
-from connectors.sources.certificates import authorities
+from connectors.sources.certificates import authorities, why_refused
 from connectors.sources.credentials import address_with_credentials
 from connectors.sources.hardware_decoding import open_video
-from connectors.sources.recordings.video_files import VideoFile
+from connectors.sources.recordings.video_files import NoVideoError, VideoFile
 
 OPTIONS = {
     "reconnect": "1",
@@ -32,6 +34,9 @@ A playlist without an end is read from its first part on, and is over when it ha
 
 NO_HLS = {"format_whitelist": "mov,matroska,webm,mpegts,avi,flv,asf,mpeg,mpegvideo,h264,hevc,mjpeg,ogg,mxf"}
 """Options of FFmpeg for a verified server: the parts of HLS would be opened without looking at their certificates."""
+
+PORT = 443
+"""Of https."""
 
 TIMEOUT_S = 15.0
 """Seconds within which the server must answer. More wait longer for one that is down."""
@@ -68,8 +73,9 @@ class WebFile:
         verify: bool = True,
     ) -> None:
         self._options = dict(OPTIONS)
-        if verify and uri.lower().startswith("https:"):
-            self._options |= {"tls_verify": "1", "ca_file": authorities(ca_file), **NO_HLS}
+        self._authorities = authorities(ca_file) if verify and uri.lower().startswith("https:") else None
+        if self._authorities is not None:
+            self._options |= {"tls_verify": "1", "ca_file": self._authorities, **NO_HLS}
         self.name = redact_url(uri)
         self._is_noted = False
         self._address = partial(
@@ -90,8 +96,18 @@ class WebFile:
 
     @contextmanager
     def _open(self, address: str, hwaccel: str) -> Iterator[InputContainer]:
-        timeout_s = (TIMEOUT_S, TIMEOUT_S)
-        with open_video(address, hwaccel, options=self._options, timeout=timeout_s) as container:
+        with ExitStack() as opened:
+            try:
+                container = opened.enter_context(
+                    open_video(address, hwaccel, options=self._options, timeout=(TIMEOUT_S, TIMEOUT_S))
+                )
+            except (av.error.FFmpegError, OSError) as error:
+                if (reason := self._why_refused(address, error)) is None:
+                    raise
+            else:
+                reason = None
+            if reason is not None:  # outside the handler: errors of FFmpeg hold the whole address
+                raise NoVideoError(f"expected a video from {self.name}, got {reason}")
             if container.format.name == "hls" and container.duration is None and not self._is_noted:
                 self._is_noted = True
                 logger.warning(
@@ -99,3 +115,13 @@ class WebFile:
                     self.name,
                 )
             yield container
+
+    def _why_refused(self, address: str, error: Exception) -> str | None:
+        """Return what the server answered instead of a video, and what to do; None if that is not known."""
+        if isinstance(error, av.error.HTTPClientError | av.error.HTTPServerError):
+            return f"{error.strerror}; check the address, the user and the password"
+        if self._authorities is None:
+            return None
+        parts = urlsplit(address)
+        why = why_refused(parts.hostname or "", parts.port or PORT, self._authorities, TIMEOUT_S)
+        return why and f"{why}; name its authority, or its own certificate, as files.ca_file"

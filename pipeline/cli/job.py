@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cli.stop_signals import stop_on_signals
+from pipeline.config.masking import holds_secret
 from pipeline.core.command_line import parse_with_overrides
 from pipeline.core.errors import ConfigError, LedgerChangedError
 
@@ -41,6 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parse_with_overrides(parser, arguments)
     if not parsed.overrides:
         parser.error("the following arguments are required: overrides")
+    for word in parsed.overrides:
+        if holds_secret(word):
+            key = word.partition("=")[0]
+            parser.error(
+                f"{key}: expected no password, because a cluster shows the command line of its runs; put it into the "
+                "environment of the cluster as NAME, and write ${oc.env:NAME} in its place"
+            )
     return asyncio.run(_own(parsed.address, parsed.id, parsed.overrides, stays=parsed.stay))
 
 

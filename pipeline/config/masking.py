@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+import yaml
+
 from pipeline.core.errors import USER_INFO
 
 ADDRESSES = (
@@ -22,6 +24,16 @@ def masked(text: str) -> str:
     for pattern in ADDRESSES:
         text = pattern.sub(rf"\g<1>{MASK}", text)
     return text
+
+
+def holds_secret(word: str) -> bool:
+    """Return whether a word ``key=value`` holds a secret, and not the name of an environment variable."""
+    key, _, value = word.partition("=")
+    try:
+        node = yaml.safe_load(value)
+    except yaml.YAMLError:
+        node = value
+    return "${oc.env:" not in value and without_secrets(node, key.rpartition(".")[2]) != node
 
 
 def without_secrets(node: Any, key: str = "") -> Any:

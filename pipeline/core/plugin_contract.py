@@ -83,7 +83,10 @@ def made(key: str, make: Callable[[], Made]) -> Made:
         ConfigError: If an attribute is missing.
     """
     with blaming(key, make.func if isinstance(make, partial) else make):
-        plugin = make()
+        try:
+            plugin = make()
+        except ConfigError as error:
+            raise ConfigError(_under(key, str(error))) from error
     interface = INTERFACES.get(key.partition(".")[0])
     if interface is None:
         return plugin
@@ -96,6 +99,14 @@ def made(key: str, make: Callable[[], Made]) -> Made:
                 f"__init__: {interface.__name__} in {WHERE}"
             )
     return plugin
+
+
+def _under(key: str, text: str) -> str:
+    """Return what a constructor says, with the key of the camera: a part of a source does not know it."""
+    named, _, _ = text.partition(": ")
+    if not key.startswith("site.cameras.") or named.startswith(("site.", "source.")):
+        return text
+    return f"{key}.{text}" if named.replace(".", "_").isidentifier() else f"{key}: {text}"
 
 
 def answers(

@@ -23,7 +23,11 @@ PRIMARY = 0xFF
 
 def is_read_only(error: BaseException | None) -> bool:
     """Return whether SQLite refused to write because the file or its folder may only be read."""
-    return (getattr(error, "sqlite_errorcode", None) or 0) & PRIMARY == sqlite3.SQLITE_READONLY
+    return _kind(error) == sqlite3.SQLITE_READONLY
+
+
+def _kind(error: BaseException | None) -> int:
+    return (getattr(error, "sqlite_errorcode", None) or 0) & PRIMARY
 
 
 def why_failed(path: Path, error: Exception, otherwise: str) -> str:
@@ -39,6 +43,8 @@ def why_failed(path: Path, error: Exception, otherwise: str) -> str:
         return f"{path}: cannot be written: {error}; make room on the disk"
     if is_read_only(error):
         return f"{path}: may only be read, and this writes; copy its folder to where you may write, and use the copy"
+    if _kind(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return f"{path}: {otherwise}; a backup is restored into an empty folder"
     return f"{path}: {otherwise}"
 
 

@@ -231,3 +231,28 @@ def test_a_cluster_made_anew_has_forgotten_the_run_and_it_is_a_failure_so_that_i
 ) -> None:
     assert own(Cluster(["RUNNING", "RUNNING", "away", None]), monkeypatch) == 1
     assert "site: forgotten by the cluster" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("word", "is_refused"),
+    [
+        ("site.cameras.yard=rtsp://ann:hunter2@10.0.0.7/live", True),
+        ("sink.webhook.secret=hunter2", True),
+        ("site.cameras={yard: {uri: 'rtsp://10.0.0.7/live', opener: {username: ann, password: hunter2}}}", True),
+        ("site.cameras.yard=rtsp://ann:${oc.env:YARD}@10.0.0.7/live", False),
+        ("site.cameras={yard: {uri: 'rtsp://10.0.0.7/live', opener: {username: ann, password_env: YARD}}}", False),
+    ],
+)
+def test_a_password_that_the_cluster_would_show_is_refused(
+    word: str, is_refused: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = Cluster(["SUCCEEDED"], {})
+    if not is_refused:
+        assert own(cluster, monkeypatch, word) == 0
+        return
+    with pytest.raises(SystemExit, match="2"):
+        own(cluster, monkeypatch, word)
+    said = capsys.readouterr().err
+    assert f"{word.partition('=')[0]}: expected no password" in said
+    assert "hunter2" not in said
+    assert cluster.calls == []

@@ -200,3 +200,20 @@ def test_a_sink_that_cannot_be_closed_costs_no_other_sink_its_end() -> None:
     assert list(unclosed) == ["mine"]
     assert "close raised RuntimeError: boom and more (" in unclosed["mine"]
     assert last.is_closed
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("opener.transport: expected tcp, got pigeon", "site.cameras.east.opener.transport: expected tcp, got pigeon"),
+        ("expected one of both, got both", "site.cameras.east: expected one of both, got both"),
+        ("source.rtsp.fps: expected more", "source.rtsp.fps: expected more"),
+    ],
+)
+def test_what_a_part_of_a_source_refuses_names_the_camera(said: str, expected: str) -> None:
+    def refuse() -> None:
+        raise ConfigError(said)
+
+    with pytest.raises(ConfigError) as refused:
+        made("site.cameras.east", refuse)
+    assert str(refused.value) == expected

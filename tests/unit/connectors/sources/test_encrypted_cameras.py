@@ -2,8 +2,9 @@
 
 import io
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from connectors.sources.live import LiveSource
 from pipeline.config.composition import load_config
 from pipeline.config.plugins import build_source
 from pipeline.core.errors import ConfigError
+from pipeline.core.interfaces import Source
 
 pytestmark = pytest.mark.slow
 
@@ -117,10 +119,40 @@ def test_a_camera_over_https_is_verified_too(folder: Path, authority: Authority)
                 make(uri).check()
 
 
+@pytest.fixture
+def files(folder: Path, authority: Authority) -> Iterator[str]:
+    """The address of a web server over TLS that has the folder."""
+
+    class Files(SimpleHTTPRequestHandler):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args, directory=str(folder))
+
+    with serving(Files) as address, tls_tunnel(authority.sign("files"), int(address.rsplit(":", 1)[1])) as port:
+        yield f"https://127.0.0.1:{port}"
+
+
+def test_a_recording_of_a_server_that_is_not_trusted_is_refused_with_the_reason(
+    files: str, authority: Authority
+) -> None:
+    recording(f"{files}/long.mp4", f"source.rtsp.ca_file={authority.path}").check()
+    expected = r"got a certificate that is not trusted .*; name its authority, or its own certificate, as .*ca_file"
+    with pytest.raises(ConfigError, match=expected):
+        recording(f"{files}/long.mp4").check()
+
+
+def test_a_recording_that_a_server_does_not_give_is_refused_with_its_answer(files: str, authority: Authority) -> None:
+    with pytest.raises(ConfigError, match=r"got .*404.*; check the address, the user and the password"):
+        recording(f"{files}/absent.mp4", f"source.rtsp.ca_file={authority.path}").check()
+
+
+def recording(uri: str, *overrides: str) -> Source:
+    return build_source("east", uri, load_config(["site=empty", *overrides]).source)()
+
+
 @pytest.mark.parametrize("content", [None, "no certificate"])
 def test_a_file_that_holds_no_authority_is_an_error_before_anything_starts(content: str | None, tmp_path: Path) -> None:
     path = tmp_path / "ca.pem"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(ConfigError, match=r"source\.rtsp\.ca_file: expected certificates in PEM, got .*ca\.pem"):
+    with pytest.raises(ConfigError, match=r"ca_file: expected certificates in PEM, got .*ca\.pem"):
         make("rtsps://127.0.0.1:1/a", ca_file=str(path))
