@@ -1,9 +1,7 @@
 """What all rules share: building alerts, and checking their configuration."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
-from pipeline.alerts.dwell import Dwell
 from pipeline.alerts.gathering import Gathering
 from pipeline.alerts.presences import Presence
 from pipeline.core import Alert, Severity, Sighting, TrackId
@@ -164,15 +162,6 @@ class AlertBuilder:
             also = f"perhaps {', '.join(sorted(optional))}" if optional else ""
             raise self.wrong(key, f"a block with {', and '.join(filter(None, (', '.join(sorted(keys)), also)))}", got)
         return block
-
-
-def dated(alert: Alert, dwell: Dwell) -> Alert:
-    """Return an alert with the times of the dwell that it is about; one that is over is over with it, or before.
-
-    What a rule reports next says whether it goes on.
-    """
-    ended_at = None if alert.ended_at is None else min(alert.ended_at, dwell.until)
-    return replace(alert, started_at=dwell.since, ended_at=ended_at)
 
 
 def alert_key(rule: str, person_id: int, started_at: float, place: str) -> str:

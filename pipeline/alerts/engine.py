@@ -96,6 +96,7 @@ class AlertEngine:
         self._basis = AlertBasis(max_parts=max_parts)
         self._incidents = Incidents(max_open=max_open, has_clips=has_clips)
         self._picture_sizes = PictureSizes()
+        self._ends: dict[str, float | None] = {}  # during a correction: when each was over before it; None: it lasted
         # Unix seconds of the latest alert about each subject.
         self._raised_at: ExpiringMap[Subject, float] = ExpiringMap(forget_after_s=cooldown_s)
 
@@ -208,8 +209,6 @@ class AlertEngine:
             if incident.alert.rule not in but and incident.alert.ended_at is None:
                 self._incidents.put(replace(incident, alert=replace(incident.alert, ended_at=incident.until)))
 
-    # What rules report.
-
     def _take_all(self, reports: Iterable[Alert]) -> None:
         for report in reports:
             if not isinstance(report, Alert):
@@ -248,7 +247,8 @@ class AlertEngine:
             ended_at: float | None = max(report.ended_at, report.ended_at if alert.ended_at is None else alert.ended_at)
         else:
             # A correction reports once more what was over: that it held until then does not show that it goes on.
-            is_stale = alert.ended_at is not None and report.raised_at <= alert.ended_at
+            is_same_end = alert.ended_at == self._ends.get(first.key, alert.ended_at) == report.raised_at
+            is_stale = alert.ended_at is not None and (report.raised_at < alert.ended_at or is_same_end)
             ended_at = alert.ended_at if is_stale else None
         if ended_at != alert.ended_at:
             evidence = tuple(dict.fromkeys((*alert.evidence, *report.evidence)))
@@ -313,6 +313,7 @@ class AlertEngine:
     # What corrections change.
 
     def _correct(self, correction: Correction) -> None:
+        self._ends = {incident.key: incident.alert.ended_at for incident in self._incidents}
         self._basis.on_correction(correction)
         reports: list[Alert] = []
         for rule in self._rules.values():
@@ -338,12 +339,14 @@ class AlertEngine:
         for incident in self._incidents.pending():
             if not self._is_cooling(subject_of(incident.alert), incident.until):
                 self._hold_or_raise(incident)
+        self._ends.clear()
 
     def _join(self, incident: Incident) -> None:
         """Take incidents that prove to be one situation of one person as one."""
-        same = [each for each in self._incidents.of(subject_of(incident.alert)) if each.overlaps(incident.alert)]
+        told = replace(incident.alert, raised_at=incident.until)  # a correction may have cut it shorter
+        same = [each for each in self._incidents.of(subject_of(told)) if each.overlaps(told)]
         if len(same) > 1 and incident in same:
-            self._refresh(same, incident.alert)
+            self._refresh(same, told)
 
     def _move(self, move: Move) -> None:
         for incident in self._incidents:
@@ -393,6 +396,5 @@ class AlertEngine:
         subject, raised_at = subject_of(incident.alert), incident.alert.raised_at
         if incident.is_told and self._raised_at.get(subject) == raised_at:
             self._raised_at.pop(subject)
-            for other in self._incidents.of(subject):
-                if other.is_told:
-                    self._cool_down(subject, other.alert.raised_at)
+            for other in (each for each in self._incidents.of(subject) if each.is_told):
+                self._cool_down(subject, other.alert.raised_at)

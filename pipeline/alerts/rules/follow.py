@@ -1,11 +1,11 @@
 """A person stays near another one for long, while they walk about."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import inf
 
-from pipeline.alerts.alert_builder import AlertBuilder, dated
+from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.dwell import Dwell, Interval, dwells_of
 from pipeline.alerts.presences import SETTLE_S
 from pipeline.alerts.whereabouts import STEP_S, Whereabouts
@@ -135,7 +135,7 @@ class FollowRule:
         for pair in sorted(pairs):
             for dwell in self._follows(pair):
                 if dwell.since <= alert.raised_at and dwell.until >= alert.started_at and self._is_told(pair, dwell):
-                    return dated(alert, dwell)
+                    return replace(alert, started_at=dwell.since, ended_at=dwell.until)
         return None
 
     def snapshot(self) -> bytes:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from pipeline.alerts.alert_builder import AlertBuilder, dated
+from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.picture_check import Sizes, check_picture
 from pipeline.alerts.presences import Presence, Presences
 from pipeline.alerts.zones import Zone, parse_zones
@@ -86,7 +86,7 @@ class ZoneDwellRule:
         if not dwells and not self._presences.knows(alert.started_at):
             return alert
         long = [dwell for dwell in dwells if dwell.dwell_s > self._limit_s(alert.place)]
-        return dated(alert, long[0]) if long else None
+        return replace(alert, started_at=long[0].since, ended_at=long[0].until) if long else None
 
     def check_picture(self, camera_id: str, sizes: Sizes) -> None:
         """Raise ``ConfigError`` if the picture of a camera does not show one of its zones."""

@@ -145,3 +145,22 @@ AlertWalk.TestCase.settings = settings(
     suppress_health_check=list(HealthCheck),
 )
 TestAlertWalk = AlertWalk.TestCase
+
+
+def test_an_alert_of_which_a_split_leaves_less_swallows_no_later_stay() -> None:
+    """Found by a walk: the alert was raised at a moment that its person's stay does not reach any more."""
+    walk = AlertWalk()
+    walk.watch(boxes={1: YARD, 4: YARD}, seconds=1)
+    walk.wait(seconds=1)
+    walk.watch(boxes={1: YARD, 2: YARD, 3: YARD}, seconds=3)
+    walk.merge(absorbed=1, kept=2)
+    walk.wait(seconds=2)
+    walk.watch(boxes={1: YARD}, seconds=1)
+    walk.watch(boxes={1: YARD, 3: YARD, 4: YARD}, seconds=1)
+    walk.merge(absorbed=3, kept=1)
+    walk.split(chosen=3, other=1, source=4)
+    walk.wait(seconds=1)
+    walk.watch(boxes={1: YARD, 2: YARD}, seconds=3)
+    walk.split(chosen=1, other=1, source=2)
+    walk.split(chosen=32, other=2, source=1)
+    walk.teardown()
