@@ -19,7 +19,7 @@ from pipeline.cli.recordings import continue_recordings, write_recordings
 from pipeline.cli.scoring.truth import score_run, true_tables
 from pipeline.cli.stop_signals import stop_on_signals
 from pipeline.config.cameras import with_changes
-from pipeline.config.changed_keys import changed_keys
+from pipeline.config.changed_keys import changed_keys, check_enrolled
 from pipeline.config.composition import CONFIGS, load_config, to_yaml
 from pipeline.config.plan import check_values, is_elsewhere, make_plan
 from pipeline.config.plugins import check_outside
@@ -166,6 +166,8 @@ def _check(config: PipelineConfig, plan: Plan) -> Plan:
         raise ConfigError(
             f"resume: expected the folder of an earlier run, got nothing at {plan.output_dir}; correct it"
         )
+    if plan.resume:
+        check_enrolled(plan.output_dir / "config.yaml", config)
     if plan.resume and (changed := changed_keys(plan.output_dir / "config.yaml", config)):
         more = f" and {len(changed) - NUM_TOLD} more" if len(changed) > NUM_TOLD else ""
         logger.warning(

@@ -8,6 +8,7 @@ import yaml
 
 from pipeline.config.composition import to_yaml
 from pipeline.config.schema import PipelineConfig
+from pipeline.core.errors import ConfigError
 
 DECIDING = (
     "site",
@@ -38,11 +39,7 @@ def changed_keys(file: Path, config: PipelineConfig) -> list[str]:
         file: ``config.yaml`` of the earlier run.
         config: Of this run.
     """
-    try:
-        before = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
-        return []  # none, or damaged: nothing is known of the earlier run
-    if not isinstance(before, dict):
+    if (before := _written(file)) is None:
         return []
     old, new = dict(_leaves(before)), dict(_leaves(yaml.safe_load(to_yaml(config))))
     return [
@@ -50,6 +47,31 @@ def changed_keys(file: Path, config: PipelineConfig) -> list[str]:
         for key in sorted(old.keys() | new.keys())
         if old.get(key) != new.get(key)
     ]
+
+
+def check_enrolled(file: Path, config: PipelineConfig) -> None:
+    """Raise ``ConfigError`` if others are enrolled than in an earlier run: their numbers may be somebody else's.
+
+    Args:
+        file: As of ``changed_keys``.
+        config: Likewise.
+    """
+    written = _written(file)
+    if written is not None and (before := list(written.get("enrol") or ())) != list(config.enrol):
+        expected, got = (", ".join(names) or "nobody" for names in (before, config.enrol))
+        raise ConfigError(
+            f"enrol: expected the people of the run that is continued, in its order: {expected}; got {got}; numbers of "
+            "others may be taken: name somebody who was seen instead, or begin a new run"
+        )
+
+
+def _written(file: Path) -> dict[str, Any] | None:
+    """Return what a run wrote as its configuration; None if nothing can be known of it."""
+    try:
+        written = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
+    return written if isinstance(written, dict) else None
 
 
 def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

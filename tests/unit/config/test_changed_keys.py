@@ -1,11 +1,13 @@
 """What is said of a run that is continued with another configuration."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from pipeline.config.changed_keys import changed_keys
+from pipeline.config.changed_keys import changed_keys, check_enrolled
 from pipeline.config.composition import load_config, to_yaml
+from pipeline.core.errors import ConfigError
 
 
 @pytest.fixture
@@ -45,3 +47,31 @@ def test_without_an_earlier_configuration_nothing_is_said(tmp_path: Path) -> Non
     assert changed(tmp_path / "config.yaml") == []
     (tmp_path / "config.yaml").write_text("[")
     assert changed(tmp_path / "config.yaml") == []
+
+
+CHILD, UNCLE = "lost child: /child", "uncle: /uncle"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "is_refused"),
+    [
+        ([CHILD], [CHILD], False),
+        ([CHILD], [CHILD, UNCLE], True),  # number 2 may be somebody who was seen
+        ([CHILD, UNCLE], [UNCLE, CHILD], True),
+        ([CHILD], [], True),
+        ([], [CHILD], True),
+    ],
+)
+def test_a_run_is_continued_only_with_the_people_it_has_enrolled(
+    before: list[str], now: list[str], is_refused: bool, tmp_path: Path
+) -> None:
+    first, then = (load_config(["site=empty", f"enrol={{{', '.join(names)}}}"]) for names in (before, now))
+    file = tmp_path / "config.yaml"
+    file.write_text(to_yaml(first))
+    refused = pytest.raises(ConfigError, match=r"^enrol: expected the people of the run that is continued")
+    with refused if is_refused else nullcontext():
+        check_enrolled(file, then)
+
+
+def test_of_a_run_whose_configuration_is_lost_nothing_is_refused(tmp_path: Path) -> None:
+    check_enrolled(tmp_path / "config.yaml", load_config(["site=empty", f"enrol={{{CHILD}}}"]))
