@@ -18,7 +18,7 @@ LINE = "camera east: 7 frames\n"
 
 
 def send(stop: signal.Signals) -> None:
-    """Call what listens for a signal. A signal itself has ended the process of the tests; test_signals.py sends some."""
+    """Call what listens for a signal. A real one has ended the process of the tests; test_signals.py sends some."""
     handler = signal.getsignal(stop)
     assert callable(handler), "nothing listens"
     handler(stop, None)
