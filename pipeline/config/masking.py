@@ -7,21 +7,22 @@ import yaml
 
 from pipeline.core.errors import USER_INFO
 
-ADDRESSES = (
-    USER_INFO,
-    re.compile(r"([?&][^=&\s]*(?:token|secret|pass|pwd|key|auth|sig)[^=&\s]*=)[^&\s'\"]+", re.IGNORECASE),
-)
-"""What a text must not show of the addresses in it. The first group of each is kept, the rest is replaced."""
-
 SECRET_KEY = re.compile(r"password|passphrase|token|secret", re.IGNORECASE)
 """Keys whose values are secrets, unless they name the place of one: an environment variable or a file."""
+
+TEXTS = (
+    USER_INFO,
+    re.compile(r"([?&][^=&\s]*(?:token|secret|pass|pwd|key|auth|sig)[^=&\s]*=)[^&\s'\"]+", re.IGNORECASE),
+    re.compile(rf"^(\s*\w*(?:{SECRET_KEY.pattern})\w*(?<!_env)(?<!_file): )(?!null$).+$", re.IGNORECASE | re.MULTILINE),
+)
+"""What a text must not show of addresses and of lines of YAML. The first group of each is kept, the rest replaced."""
 
 MASK = "***"
 
 
 def masked(text: str) -> str:
-    """Return a text without the secrets of the addresses in it."""
-    for pattern in ADDRESSES:
+    """Return a text without the secrets of the addresses, and of the lines of YAML, in it."""
+    for pattern in TEXTS:
         text = pattern.sub(rf"\g<1>{MASK}", text)
     return text
 

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from pipeline.config.composition import load_config, load_written, to_yaml
+from pipeline.config.masking import masked
 from pipeline.core.errors import ConfigError
 
 ADDRESSES = [
@@ -48,6 +49,12 @@ def test_the_message_about_a_mistake_masks_a_password_beside_it() -> None:
     with pytest.raises(ConfigError, match=r"site\.cameras") as caught:
         load_config(['site.cameras={east: "rtsp://ann:hunter2@10.0.0.1/live"'])
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_text_with_lines_of_a_configuration_is_masked_as_the_configuration_is() -> None:
+    text = "in line 3:\n  password: hunter2\n  api_token: hunter2\n  password_env: CAMERA\n  token_file: /run/token"
+    kept = "in line 3:\n  password: ***\n  api_token: ***\n  password_env: CAMERA\n  token_file: /run/token"
+    assert masked(text) == kept
 
 
 def test_an_unknown_choice_is_answered_with_all_there_are() -> None:
