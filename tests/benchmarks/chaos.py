@@ -10,7 +10,8 @@ last ``SETTLE_S``. Another seed draws others; on a busy machine the same seed hi
 the detector, which costs next to nothing: the embedder and everything else is the program's own.
 
 The folder ``out`` (outputs/chaos) gets ``faults.jsonl``, a line for each fault with when it began and ended and when
-every camera was followed again; ``chaos.png``, the same as a picture; ``figures.json``; and the logs of both runs. The
+every camera was followed again; ``chaos.png``, the same as a picture; ``figures.json``; the folder of the run, and the
+logs of both runs. With ``every=inf`` nothing happens, which shows what the judge says of a run that is left alone. The
 exit code is 1, and a line says what is wrong, if
 
 - a camera is not followed at the end, or the run does not stop in order;
@@ -32,6 +33,7 @@ Needs the extra ``kafka``, Apache Kafka and Java. Without the right to mount a s
 
 import json
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -86,12 +88,12 @@ def main(words: list[str]) -> int:
             feed, words_for(feed, options["runtime"], "plain"), out, cluster, int(options["undisturbed"])
         )
         job = Job(words_for(feed, options["runtime"], "chaos"), (disk or folder) / "chaos", cluster)
-        job_log = out / "chaos.log"
         try:
             wrong, figures = disturb(feed, job, cluster, disk, options, out, undisturbed)
         finally:
             job.stop(STOP_S)
-            job_log.write_bytes(job.log.read_bytes())
+            (out / "chaos.log").write_bytes(job.log.read_bytes())
+            shutil.copytree(job.output, out / "run", dirs_exist_ok=True)
     (out / "figures.json").write_text(json.dumps(figures, indent=1))
     print(json.dumps(figures))
     print("\n".join(wrong) or "all well")
@@ -145,7 +147,7 @@ def disturb(
         watch.close()
         return [f"the run does not start: {job.log.read_text()[-3000:]}"], {}
     began_at = time.time()
-    count = max(1, round((seconds - FIRST_S - SETTLE_S) / float(options["every"])))
+    count = round((seconds - FIRST_S - SETTLE_S) / float(options["every"]))
     moments = sorted(rng.uniform(FIRST_S, seconds - SETTLE_S) for _ in range(count))
     kinds = [kind for kind in FAULTS[options["runtime"]] if disk is not None or kind is not disk_full]
     bag: list[object] = []

@@ -84,6 +84,7 @@ def judge(
         ]
     blind = {name: round(sum(end - begin for begin, end in watch.blind(name))) for name in CAMERAS}
     return wrong, {
+        "begins_s": round(span[0] - feed.began_at, 1),
         "seconds": round(span[1] - span[0]),
         "lives": len(job.lives),
         "ends": job.ends,
