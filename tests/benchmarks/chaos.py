@@ -39,7 +39,6 @@ import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from threading import Event
 
 from chaos.faults import FAULTS, Place, disk_full, small_disk
 from chaos.feed import Feed
@@ -152,7 +151,7 @@ def disturb(
     kinds = [kind for kind in FAULTS[options["runtime"]] if disk is not None or kind is not disk_full]
     bag: list[object] = []
     log: list[dict[str, object]] = []
-    place = Place(feed, job, cluster, disk, Event())
+    place = Place(feed, job, cluster, disk)
     with (out / "faults.jsonl").open("w") as file:
         for moment in moments:
             if time.time() - began_at > seconds - SETTLE_S:

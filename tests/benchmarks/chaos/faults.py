@@ -4,10 +4,10 @@ import contextlib
 import random
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 
 import psutil
 
@@ -25,7 +25,6 @@ class Place:
     job: Job
     cluster: Cluster | None
     disk: Path | None
-    over: Event
 
 
 def job_killed(place: Place, _: random.Random) -> str:
@@ -36,29 +35,32 @@ def job_killed(place: Place, _: random.Random) -> str:
 
 def process_stopped(place: Place, rng: random.Random) -> str:
     """SIGSTOP, and SIGCONT up to 15 s later: shorter and longer than the lease of the ledger."""
-    process = rng.choice(place.job.processes())
-    name = _name(process)
-    process.send_signal(signal.SIGSTOP)
-    place.over.wait(rng.uniform(3.0, 15.0))
-    with contextlib.suppress(psutil.Error):
+    with contextlib.suppress(psutil.Error, IndexError):  # it is just being replaced
+        process = rng.choice(place.job.processes())
+        name = _name(process)
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(rng.uniform(3.0, 15.0))
         process.send_signal(signal.SIGCONT)
-    return name
+        return name
+    return "nobody"
 
 
 def worker_killed(place: Place, rng: random.Random) -> str:
     """``kill -9`` of the process of cameras, networks or the matcher."""
     assert place.cluster is not None
-    process = rng.choice(place.cluster.workers())
-    name = _name(process)
-    process.kill()
-    return name
+    with contextlib.suppress(psutil.Error, IndexError):
+        process = rng.choice(place.cluster.workers())
+        name = _name(process)
+        process.kill()
+        return name
+    return "nobody"
 
 
 def node_lost(place: Place, rng: random.Random) -> str:
     """All processes of the second node are killed; another node joins up to 15 s later."""
     assert place.cluster is not None
     place.cluster.lose_node()
-    place.over.wait(rng.uniform(5.0, 15.0))
+    time.sleep(rng.uniform(5.0, 15.0))
     place.cluster.bring_node_back()
     return "second node"
 
@@ -67,14 +69,14 @@ def camera_cut_off(place: Place, rng: random.Random) -> str:
     """The network to one camera by RTSP is cut for up to 15 s."""
     camera_id = rng.choice(BY_RTSP)
     with place.feed.cut_off(camera_id):
-        place.over.wait(rng.uniform(2.0, 15.0))
+        time.sleep(rng.uniform(2.0, 15.0))
     return camera_id
 
 
 def broker_cut_off(place: Place, rng: random.Random) -> str:
     """The network to the broker is cut for up to 15 s."""
     with place.feed.broker_cut_off():
-        place.over.wait(rng.uniform(2.0, 15.0))
+        time.sleep(rng.uniform(2.0, 15.0))
     return "broker"
 
 
@@ -83,7 +85,7 @@ def broker_killed(place: Place, rng: random.Random) -> str:
     broker = place.feed.broker.apache
     assert broker is not None
     broker.signal(1, signal.SIGKILL)
-    place.over.wait(rng.uniform(1.0, 10.0))
+    time.sleep(rng.uniform(1.0, 10.0))
     broker.restart(1)
     return "broker"
 
@@ -97,7 +99,7 @@ def disk_full(place: Place, rng: random.Random) -> str:
             with contextlib.suppress(OSError):
                 while True:
                     file.write(bytes(size))
-    place.over.wait(rng.uniform(3.0, 15.0))
+    time.sleep(rng.uniform(3.0, 15.0))
     filler.unlink()
     return "disk"
 
@@ -107,7 +109,7 @@ def clock_step(place: Place, rng: random.Random) -> str:
     camera_id = rng.choice(BY_KAFKA)
     step_s = rng.choice((-1, 1)) * rng.uniform(1.0, 30.0)
     place.feed.clock_step_s[camera_id] = step_s
-    place.over.wait(rng.uniform(5.0, 20.0))
+    time.sleep(rng.uniform(5.0, 20.0))
     place.feed.clock_step_s[camera_id] = 0.0
     return f"{camera_id} {step_s:+.1f} s"
 
