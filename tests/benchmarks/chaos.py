@@ -18,7 +18,7 @@ exit code is 1, and a line says what is wrong, if
 - somebody is lost: missing for 3 s in a row where the undisturbed run saw them in every turn, at a time that is not
   stated as blind. Blind is when ``status.json`` says that a camera had less than half of its frames, or says nothing.
   The 5 s before that count too, with the parts of tracks that were not complete, and the 4 s after it, until there are
-  tracks again;
+  tracks again. Where less than a fifth of the time is left to judge, that is wrong by itself;
 - a sighting is twice, or lacks, in the ledger, in ``sightings.jsonl`` or in the topic, by its key; or the hashes of the
   ledger are wrong;
 - memory, threads or descriptors of all processes of the run are larger in the last quarter than in the second by more
@@ -34,6 +34,7 @@ Needs the extra ``kafka``, Apache Kafka and Java. Without the right to mount a s
 import json
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -185,4 +186,5 @@ def disturb(
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # end what was started
     sys.exit(main(sys.argv[1:]))

@@ -20,6 +20,8 @@ AFTER_S = 4.0
 """Seconds after a blind time that count as blind: a track begins anew, and its first part takes a second."""
 LOST_S = 3
 """Seconds in a row that a person must be missing to count as lost: the length of a part of a track."""
+MIN_WATCHED = 0.2
+"""Share of the time that must be judged: a run that is blind all the time has lost nobody."""
 MIN_KEPT = 0.95
 """Share of the undisturbed run's identities kept."""
 MAX_GROWTH, SLACK = 1.15, {"memory": 60_000_000, "threads": 6, "descriptors": 12}
@@ -63,7 +65,8 @@ def judge(
     ledger = job.output / "ledger.sqlite"
     seen = sightings_of(feed, ledger)
     expected = always_seen(undisturbed.seen, feed.period_s, undisturbed.first_s, undisturbed.num_turns)
-    spans, num_missing, num_expected = missing(seen, expected, feed.period_s, watched(feed, watch, span), LOST_S)
+    seconds_watched = watched(feed, watch, span)
+    spans, num_missing, num_expected = missing(seen, expected, feed.period_s, seconds_watched, LOST_S)
     kept, kept_whole = ids_kept(seen, feed.period_s)
     kept_undisturbed, kept_undisturbed_whole = ids_kept(undisturbed.seen, feed.period_s)
     if not is_back:
@@ -75,6 +78,9 @@ def judge(
     wrong += [f"ledger: {fault}" for fault in faults_of(ledger)]
     if kept < MIN_KEPT * kept_undisturbed:
         wrong.append(f"ids kept: {kept:.3f} of the sightings, {kept_undisturbed:.3f} in the undisturbed run")
+    watched_s = sum(map(len, seconds_watched.values())) / len(CAMERAS)
+    if watched_s < MIN_WATCHED * (span[1] - span[0]):
+        wrong.append(f"cameras were followed for {watched_s:.0f} of {span[1] - span[0]:.0f} s: too little to judge")
     growth = {name: quarters(watch.usages, name) for name in SLACK}
     if span[1] - span[0] >= FLAT_FROM_S:
         wrong += [
