@@ -74,7 +74,7 @@ class AppriseSink:
         self._details = AlertDetailReader(output_dir=output_dir, page=page, time_zone=time_zone, key="sink.apprise")
         self._pictures, self._picture_wait_s = pictures, picture_wait_s
         # Of each alert that was told: the number of the state that was told last, and whether it stood then.
-        self._told: dict[str, tuple[int, bool]] = {}
+        self._newest: dict[str, tuple[int, bool]] = {}
         self._queues = [
             MessageQueue(_send(service), name=_shown(service), max_waiting=max_waiting, max_tries=max_tries)
             for service in services
@@ -101,15 +101,15 @@ class AppriseSink:
             if not isinstance(record, Alert) or record.severity not in self._severities:
                 continue
             stands = record.state is not AlertState.RETRACTED
-            newest, stood = self._told.get(record.key, (0, False))
+            newest, stood = self._newest.get(record.key, (0, False))
             if record.revision <= newest or stands == stood:
                 continue
             if not newest and record.state is not AlertState.RAISED:  # nobody was told of it, or before a restart
                 continue
-            self._told.pop(record.key, None)
-            self._told[record.key] = record.revision, stands
-            if len(self._told) > NUM_REMEMBERED:
-                del self._told[next(iter(self._told))]
+            self._newest.pop(record.key, None)
+            self._newest[record.key] = record.revision, stands
+            if len(self._newest) > NUM_REMEMBERED:
+                del self._newest[next(iter(self._newest))]
             wait_s = self._picture_wait_s if self._pictures and stands else 0.0
             message = _message(record, self._details.of(record, wait_s=wait_s), self._pictures)
             for queue in self._queues:
