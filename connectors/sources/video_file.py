@@ -148,6 +148,7 @@ class VideoFileSource:
             self._damage.times,
             self._clock.num_repaired,
             self._clock.gaps,
+            num_concealed=self._damage.num_concealed,
             left_out={INTERRUPTED: self._num_interruptions} if self._num_interruptions else {},
             decoder=self._decoder,
             num_on_device=self._num_on_device,
@@ -256,6 +257,8 @@ class VideoFileSource:
                                 self._damage.bad(at, found.reason)
                             continue
                         self._damage.good()
+                        if found.is_corrupt and base + number >= self._resume_at:
+                            self._damage.concealed(self._first_at + begins_s + (seconds or 0.0))
                         length_s = recording.length_s(found)
                         stamp = None if seconds is None else begins_s + seconds
                         yield from self._clock.push((base + number, found), stamp, length_s)
