@@ -5,7 +5,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -185,11 +185,21 @@ def _check(config: PipelineConfig, plan: Plan) -> Plan:
         plan = continue_recordings(_of(config, plan), plan)
         true_tables(config)
         for sink in asked:
-            sink.result()
+            _settle(sink, is_continued=plan.resume)
     if not is_elsewhere(config):
         plan.make_match()
     check_pictures(config, plan, plan.make_sources)
     return plan
+
+
+def _settle(sink: "Future[None]", *, is_continued: bool) -> None:
+    """Raise if a sink cannot be used; that of a run that is continued may be down, and gets all events later."""
+    try:
+        sink.result()
+    except ConfigError as error:
+        if not is_continued:
+            raise
+        logger.warning("%s; it is tried again and again", error)
 
 
 def _of(config: PipelineConfig, plan: Plan) -> dict[str, object]:
