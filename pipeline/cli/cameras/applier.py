@@ -97,7 +97,7 @@ class CameraApplier:
             intakes={**self.plan.intakes, **planned.intakes},
             make_monitors={**self.plan.make_monitors, **planned.make_monitors},
         )
-        await asyncio.to_thread(check_pictures, larger, plan, [name])
+        plan = await asyncio.to_thread(check_pictures, larger, plan, [name])
         newest = await self._pipeline.join(name, command.event_at)
         try:
             camera = await self._pipeline.build_camera(
