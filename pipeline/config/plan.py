@@ -20,7 +20,7 @@ from pipeline.association.matcher import Matcher
 from pipeline.camera.detection import DetectionStage
 from pipeline.camera.tracking import TrackingStage
 from pipeline.config.cameras import any_is_live, check_camera_names, known_cameras, plan_cameras
-from pipeline.config.places import check_places
+from pipeline.config.places import check_places, warn_of_rules
 from pipeline.config.plugins import SEVERAL, attribute, build, build_source, check_named
 from pipeline.config.rule_edits import EDITS, edits_path, engine_of, of_run, parse_edits, with_edits
 from pipeline.config.schema import (
@@ -78,7 +78,7 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
     make_detector = make_network(config.detector, "detector") if has_detector else _no_detector
     make_tracker = make(config.tracker, "tracker")
     cameras = plan_cameras(config)
-    return Plan(
+    plan = Plan(
         make_sources=cameras.make_sources,
         intakes=cameras.intakes,
         make_enrolled={
@@ -127,6 +127,9 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
         edits=edits_path(config),
         resume=config.resume,
     )
+    if not plan.edits.exists():  # else its rules warn when they are taken
+        warn_of_rules(vars(config.site), config.alerts, config.enrol)
+    return plan
 
 
 def check_values(config: PipelineConfig) -> None:
@@ -139,7 +142,7 @@ def check_values(config: PipelineConfig) -> None:
     for kind in SEVERAL:
         check_named(kind, getattr(config, kind))
     check_camera_names(config.site)
-    check_places(vars(config.site), config.alerts, config.enrol)
+    check_places(vars(config.site), config.alerts)
     _topology(config.site)  # a mistake shows here, and not only in the process that needs it
     _ground(config.site)
     _size_hw(config.detector.get("input_hw"), "detector.input_hw")
