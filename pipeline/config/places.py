@@ -106,7 +106,7 @@ def idle_rules(alerts: Mapping[str, Any], enrolled: Collection[str] = ()) -> lis
 
 def _short_schedules(rule: str, node: Mapping[str, Any]) -> Iterator[str]:
     """Yield a warning for each zone that never counts for as long as a rule wants."""
-    key, zones = LIMITS.get(rule), node.get("zones")
+    key, zones = LIMITS.get(rule, ""), node.get("zones")
     builder = AlertBuilder(name=rule, severity="info")
     for name, block in zones.items() if key and isinstance(zones, Mapping) else ():
         if not isinstance(block, Mapping) or block.get("schedule") is None or "group" in block:
