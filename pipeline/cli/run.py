@@ -339,9 +339,9 @@ def _sum_up(
     for reason in report.unclosed.values():
         print(f"error: {reason}", file=sys.stderr)
     for name, num in report.dropped.items():
+        why = report.why_dropped.get(name, "its receiver was too slow or down")
         print(
-            f"warning: sink.{name}: its receiver was too slow or down, and {num} records were dropped; "
-            "alerts.jsonl and ledger.sqlite have them",
+            f"warning: sink.{name}: {num} records were dropped: {why}; alerts.jsonl and ledger.sqlite have them",
             file=sys.stderr,
         )
     is_lost = any(status.removed_at is None for status in lost.values())
