@@ -35,7 +35,7 @@ export async function page(root, context) {
   const whole = extent[1] - extent[0];
   const lengths = context.site.is_live || whole > LENGTHS.at(-1) ? LENGTHS : [...LENGTHS.filter((each) => each < whole), whole];
   let length = Math.min(lengths.at(-1), 3600);
-  let from = 0;
+  let from = null;
   let [spans, sightings, alerts] = [{}, [], []];
   let person = Number(asked.person) || null;
   let [isPlaying, isFollowing, speed] = [false, Boolean(asked.follow), 1];
@@ -90,7 +90,7 @@ export async function page(root, context) {
 
   // Reads what there is around the moment that is shown.
   async function load() {
-    if (!(from <= at && at < from + length) || from === 0) from = Math.max(Math.min(at - length / 10, extent[1] - length), Math.min(extent[0], at));
+    if (from === null || !(from <= at && at < from + length)) from = Math.max(Math.min(at - length / 10, extent[1] - length), Math.min(extent[0], at));
     const range = { since: from, until: from + length };
     const [video, raised] = await Promise.all([get("recordings/spans", range), get("alerts", { ...range, limit: 1000 })]);
     ({ spans } = video);
