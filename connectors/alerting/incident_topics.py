@@ -37,6 +37,7 @@ class IncidentTopics:
         self._root = root
         self._max_retained = max_retained
         self._over: dict[str, None] = {}
+        self._retracted: dict[str, None] = {}
 
     def resume(self, known: Iterable[Alert]) -> None:
         """Learn which alerts are on the broker from before a restart, in the order of raising."""
@@ -49,9 +50,14 @@ class IncidentTopics:
         event = TopicMessage(f"{self._root}/events", payload(alert_body(alert, details)), is_retained=False)
         if alert.state is AlertState.RETRACTED:
             self._over.pop(incident, None)
+            self._retracted[incident] = None
+            while len(self._retracted) > self._max_retained:
+                del self._retracted[next(iter(self._retracted))]
             return [*self._removed(incident), event]
         found = [TopicMessage(topic, payload(alert_body(alert, details)))]
-        if details.picture is not None and alert.state is AlertState.RAISED:
+        is_back = incident in self._retracted  # an undo brings it back, not always as raised
+        self._retracted.pop(incident, None)
+        if details.picture is not None and (is_back or alert.state is AlertState.RAISED):
             found = [
                 TopicMessage(f"{topic}/person", details.picture.crop),
                 TopicMessage(f"{topic}/scene", details.picture.scene),

@@ -107,7 +107,7 @@ class AlertTopic:
         posted = PostedAlert(replace(there.alert, state=AlertState.ACKNOWLEDGED), by)
         body = to_dict(posted.alert)
         value = json.dumps(body, allow_nan=False).encode("ascii")
-        event_key = f"alert/{key}/{AlertState.ACKNOWLEDGED}/{by}"
+        event_key = f"alert/{key}/{posted.alert.revision}/{AlertState.ACKNOWLEDGED}/{by}"
         texts = {
             "schema": str(SCHEMA),
             "event_key": event_key,
@@ -155,25 +155,33 @@ class AlertTopic:
 
 
 class _Standing:
-    """The alerts of a topic, from its messages in the order of each partition."""
+    """The alerts of a topic, from its messages in the order of each partition.
+
+    An acknowledgement may be in another partition than its alert, and compaction may have removed the retraction that
+    ended it. So it is of no account where its alert was raised or retracted by a later number.
+    """
 
     def __init__(self) -> None:
         self._alerts: dict[str, Alert] = {}
-        self._by: dict[str, str] = {}
+        self._since: dict[str, int] = {}
+        self._acknowledged: dict[str, PostedAlert] = {}
 
     def take(self, posted: PostedAlert) -> PostedAlert:
         """Take a message; return what is known of its alert now."""
         key = posted.alert.key
         if posted.alert.state is AlertState.ACKNOWLEDGED:
-            self._by[key] = posted.by
+            self._acknowledged[key] = posted
             alert = self._alerts.setdefault(key, posted.alert)
         else:
             alert = self._alerts[key] = posted.alert
-        if alert.state is AlertState.RETRACTED:
-            self._by.pop(key, None)
-        if key not in self._by:
+        if alert.state in (AlertState.RAISED, AlertState.RETRACTED):
+            self._since[key] = alert.revision
+        acknowledged = self._acknowledged.get(key)
+        is_open = acknowledged is None or acknowledged.alert.revision < self._since.get(key, 0)
+        if acknowledged is None or is_open or alert.state is AlertState.RETRACTED:
+            self._acknowledged.pop(key, None)
             return PostedAlert(alert, "")
-        return PostedAlert(replace(alert, state=AlertState.ACKNOWLEDGED), self._by[key])
+        return PostedAlert(replace(alert, state=AlertState.ACKNOWLEDGED), acknowledged.by)
 
 
 def _posted(message: ConsumerRecord) -> PostedAlert:

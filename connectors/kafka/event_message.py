@@ -65,7 +65,7 @@ def _message(record: Record | Row, body: Message, topic: str) -> OutboxMessage:
         key = "/".join(str(record.get(part, "")) for part in ("kind", "since", "place", "to"))
         name = f"count/{key}/{digest}"
     else:
-        name, key = f"alert/{record.key}/{record.state}/{digest}", record.key
+        name, key = f"alert/{record.key}/{record.revision}", record.key
     return OutboxMessage(name, topic, key, value)
 
 

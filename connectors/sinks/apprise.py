@@ -33,7 +33,7 @@ NUM_REMEMBERED = 10_000
 
 
 class AppriseSink:
-    """Sends one message for each alert, and one more if it proves false.
+    """Sends one message for each alert, and one more if it proves false, or true again after that.
 
     People cannot be sent an update in place, so amendments are not sent.
 
@@ -73,7 +73,8 @@ class AppriseSink:
         self._severities = severities_from(min_severity, "sink.apprise")
         self._details = AlertDetailReader(output_dir=output_dir, page=page, time_zone=time_zone, key="sink.apprise")
         self._pictures, self._picture_wait_s = pictures, picture_wait_s
-        self._seen: dict[tuple[str, AlertState], None] = {}
+        # Of each alert that was told: the number of the state that was told last, and whether it stood then.
+        self._newest: dict[str, tuple[int, bool]] = {}
         self._queues = [
             MessageQueue(_send(service), name=_shown(service), max_waiting=max_waiting, max_tries=max_tries)
             for service in services
@@ -99,16 +100,17 @@ class AppriseSink:
         for record in records:
             if not isinstance(record, Alert) or record.severity not in self._severities:
                 continue
-            if record.state not in (AlertState.RAISED, AlertState.RETRACTED):
+            stands = record.state is not AlertState.RETRACTED
+            newest, stood = self._newest.get(record.key, (0, False))
+            if record.revision <= newest or stands == stood:
                 continue
-            name = record.key, record.state
-            is_untold = record.state is AlertState.RETRACTED and (record.key, AlertState.RAISED) not in self._seen
-            if name in self._seen or is_untold:
+            if not newest and record.state is not AlertState.RAISED:  # nobody was told of it, or before a restart
                 continue
-            self._seen[name] = None
-            if len(self._seen) > NUM_REMEMBERED:
-                del self._seen[next(iter(self._seen))]
-            wait_s = self._picture_wait_s if self._pictures and record.state is AlertState.RAISED else 0.0
+            self._newest.pop(record.key, None)
+            self._newest[record.key] = record.revision, stands
+            if len(self._newest) > NUM_REMEMBERED:
+                del self._newest[next(iter(self._newest))]
+            wait_s = self._picture_wait_s if self._pictures and stands else 0.0
             message = _message(record, self._details.of(record, wait_s=wait_s), self._pictures)
             for queue in self._queues:
                 queue.put(message)

@@ -51,6 +51,7 @@ class _Delivery:
 
     name: str
     key: str
+    revision: int
     body: bytes
     content_type: str = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
@@ -60,8 +61,8 @@ class WebhookSink:
     """Sends every alert of at least ``min_severity`` to one URL.
 
     The body follows ``alert.schema.json``. ``X-Passerby-Signature: sha256=<hex>`` is the HMAC-SHA256 of the body.
-    ``X-Passerby-Delivery`` is ``<key>/<state>/<8 hex digits of the body's hash>``, percent-encoded: the same for
-    every attempt at the same state of an alert, and another for each amendment. Redirects are not followed.
+    ``X-Passerby-Delivery`` is ``<key>/<revision>``, percent-encoded: the same for every attempt at the same state of
+    an alert, and another for each state. Redirects are not followed.
 
     A 2xx answer is a delivery. After 5xx, 429 or a broken connection the alert waits. Any other answer means that
     the receiver will never take the alert: it is dropped and counted.
@@ -116,8 +117,8 @@ class WebhookSink:
         self._details = AlertDetailReader(output_dir=output_dir, page=page, time_zone=time_zone, key="sink.webhook")
         self._max_waiting = max_waiting
         self._waiting: dict[str, _Delivery] = {}
-        # The newest request of each alert that was taken: the same state may come again after another one.
-        self._taken: dict[str, str] = {}
+        # The newest state of each alert that was taken.
+        self._taken: dict[str, int] = {}
         self._pause = RetryPause(first_s=FIRST_RETRY_S, max_s=MAX_RETRY_S)
         self._refused_with: set[int] = set()
         self._last_refusal = "nothing was sent"
@@ -152,16 +153,12 @@ class WebhookSink:
             SinkBusyError: If more than ``max_waiting`` alerts would wait. None of the new alerts was taken.
         """
         new: dict[str, _Delivery] = {}
-        taken: dict[str, str] = {}
         for record in records:
-            if isinstance(record, Alert) and record.severity in self._severities:
-                newest = taken.get(record.key) or self._taken.get(record.key)
+            if not isinstance(record, Alert) or record.severity not in self._severities:
+                continue
+            if record.revision > self._taken.get(record.key, 0):
                 delivery = self._delivery(record)
-                if delivery.name == newest or (newest and record.state is AlertState.RAISED):
-                    continue
-                new.pop(delivery.name, None)  # it goes behind the state that came in between
                 new[delivery.name] = delivery
-                taken[record.key] = delivery.name
         if not new:
             return
         self._waiting = {name: each for name, each in self._waiting.items() if name not in new} | new
@@ -200,24 +197,24 @@ class WebhookSink:
             self._refused_with.clear()
 
     def _delivery(self, alert: Alert) -> _Delivery:
-        """Return the request for an alert; equal alerts give requests of equal names."""
+        """Return the request for a state of an alert; the same state gives requests of one name."""
         body = to_dict(alert)
         plain = payload(body)
-        name = quote(f"{alert.key}/{alert.state}/{hashlib.sha256(plain).hexdigest()[:8]}", safe="/:@+,=")
+        name = quote(f"{alert.key}/{alert.revision}", safe="/:@+,=")
         headers = tuple(cloud_event(body, name, prefix="ce-").items()) if self._cloudevents else ()
         if self._form == "alert":
-            return _Delivery(name, alert.key, plain, headers=headers)
+            return _Delivery(name, alert.key, alert.revision, plain, headers=headers)
         wait_s = self._picture_wait_s if self._form == "pictures" and alert.state is AlertState.RAISED else 0.0
         details = self._details.of(alert, wait_s=wait_s)
         detailed = payload(alert_body(alert, details))
         if self._form == "details":
-            return _Delivery(name, alert.key, detailed, headers=headers)
+            return _Delivery(name, alert.key, alert.revision, detailed, headers=headers)
         files = {"alert": ("alert.json", detailed, "application/json")}
         if details.picture is not None:
             files["person"] = ("person.jpg", details.picture.crop, "image/jpeg")
             files["scene"] = ("scene.jpg", details.picture.scene, "image/jpeg")
         request = httpx.Request("POST", self._url, files=files)
-        return _Delivery(name, alert.key, request.read(), request.headers["Content-Type"], headers)
+        return _Delivery(name, alert.key, alert.revision, request.read(), request.headers["Content-Type"], headers)
 
     def _deliver(self) -> None:
         """Send the waiting alerts, in order, until one cannot be sent."""
@@ -231,9 +228,8 @@ class WebhookSink:
             self._remember(delivery)
 
     def _remember(self, delivery: _Delivery) -> None:
-        """Note the newest request of an alert."""
-        self._taken.pop(delivery.key, None)
-        self._taken[delivery.key] = delivery.name
+        """Note the newest state of an alert that was taken."""
+        self._taken[delivery.key] = max(delivery.revision, self._taken.pop(delivery.key, 0))
         if len(self._taken) > NUM_REMEMBERED:
             del self._taken[next(iter(self._taken))]
 

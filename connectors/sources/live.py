@@ -36,12 +36,29 @@ class Picture:
         image: Returns it, shape ``(H, W, 3)``, uint8, RGB. It is a call so that dropped pictures cost no conversion.
         captured_at: Unix seconds by the sender's clock; None if it does not say.
         seconds: Its time in the stream; None if it has none.
+        is_concealed: The decoder made up a part of it, because the data of that were lost or damaged.
     """
 
     image: Callable[[], NDArray[np.uint8]]
     captured_at: float | None = None
     seconds: float | None = None
+    is_concealed: bool = False
 
+
+@dataclass(frozen=True, slots=True)
+class NoPicture:
+    """Pictures that the camera sent, or should have sent, and that are not there.
+
+    Attributes:
+        reason: What became of them.
+        count: How many; at least 1.
+    """
+
+    reason: str
+    count: int = 1
+
+
+DAMAGED = NoPicture("the camera sent a damaged picture")
 
 logger = logging.getLogger(__name__)
 
@@ -59,10 +76,10 @@ class Opener(Protocol):
     advice: str
     is_unverified: bool
 
-    def pictures(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[Picture | None]:
+    def pictures(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[Picture | NoPicture]:
         """Open the camera, yield its pictures as they arrive, and close it at the end. Runs in a thread, may block.
 
-        In place of a damaged picture it yields None.
+        In place of damaged pictures, and of those that never came, it yields ``NoPicture``.
 
         Args:
             open_timeout_s: Seconds to wait for the first picture, if the library can limit that.
@@ -130,13 +147,14 @@ class LiveSource:
 
     @property
     def num_bad(self) -> int:
-        """Pictures that could not be decoded."""
+        """Pictures that could not be decoded, or never came."""
         return self._damage.num_bad
 
     def report(self) -> SourceReport:
         """Return what was left out so far."""
         return SourceReport(
             self._damage.times,
+            num_concealed=self._damage.num_concealed,
             is_unverified=self._opener.is_unverified,
             decoder=getattr(self._opener, "decoder", ""),  # a webcam has none of its own
             num_on_device=self._num_on_device,
@@ -208,12 +226,14 @@ class LiveSource:
         if isinstance(self._opener, PacketSource):
             self._opener.tap = self.tap
         for picture in self._opener.pictures(open_timeout_s=self._open_timeout_s, read_timeout_s=self._read_timeout_s):
-            if picture is not None:
+            if isinstance(picture, Picture):
                 self._damage.good()
+                if picture.is_concealed:
+                    self._damage.concealed(time.time())
                 self._num_on_device += getattr(self._opener, "decoder", CPU) not in ("", CPU)
                 yield picture
                 continue
             try:
-                self._damage.bad(time.time(), "the camera sent a damaged picture")
+                self._damage.bad(time.time(), picture.reason, count=picture.count)
             except SourceLostError as error:
                 raise ReadingEndedError("too many damaged pictures in a row") from error

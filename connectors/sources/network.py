@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
+from pathlib import PurePosixPath
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -24,8 +25,9 @@ from connectors.sources.certificates import authorities, why_refused
 from connectors.sources.credentials import address_with_credentials
 from connectors.sources.ffmpeg_relay import FfmpegRelay
 from connectors.sources.hardware_decoding import NONE, HardwareDecodingError, check_kind, decoder_of, open_video
-from connectors.sources.live import Picture
+from connectors.sources.live import DAMAGED, NoPicture, Picture
 from connectors.sources.live_reading import ReadingEndedError
+from connectors.sources.missing_pictures import MissingPictures
 from connectors.sources.picture_stream import picture_stream
 from pipeline.core.errors import ConfigError
 from pipeline.core.interfaces import PacketTap
@@ -38,7 +40,7 @@ Without measuring the frame rate, the first picture arrives after 0.3 s instead 
 ones no sooner.
 """
 
-NO_HLS = {"format_whitelist": "mpjpeg,mjpeg,jpeg_pipe,mpegts,h264,hevc,flv,matroska,mov"}
+NO_HLS = {"format_whitelist": "mpjpeg,mjpeg,jpeg_pipe,png_pipe,mpegts,h264,hevc,flv,matroska,mov"}
 """Options of FFmpeg for ``https`` that is verified: the parts of HLS would be opened without verification."""
 
 PARTS, MJPEG = "mpjpeg", "mjpeg"
@@ -47,8 +49,8 @@ PARTS, MJPEG = "mpjpeg", "mjpeg"
 Cameras state wrong lengths, or ``image/jpg``.
 """
 
-ONE_JPEG, JPEG_NAMES = "jpeg_pipe", (".jpg", ".jpeg")
-"""Format of FFmpeg for an address with one of these endings. By itself, FFmpeg takes such a name for a file."""
+SNAPSHOTS = {".jpg": "jpeg_pipe", ".jpeg": "jpeg_pipe", ".png": "png_pipe"}
+"""Format of FFmpeg for an address with such an ending. By itself, FFmpeg takes such a name for a file."""
 
 PORTS = {"rtsps": 322, "https": 443, "rtmps": 443}
 """Encrypted schemes, and their usual ports."""
@@ -70,6 +72,11 @@ MAX_AHEAD_S = 10.0
 
 MAX_BEHIND_S = 2.0
 """Seconds that a picture of HLS may be late before all later ones are shifted. More catch up for longer."""
+
+MAX_HOLE_S = 60.0
+"""Seconds without a picture up to which pictures count as lost. A longer hole is a pause of the camera."""
+
+NEVER_CAME = "the network, or the camera, lost it on the way"
 
 Item = TypeVar("Item")
 
@@ -132,11 +139,11 @@ class NetworkOpener:
             password_env=password_env,
             password_file=password_file,
         )
-        scheme, path = urlsplit(uri).scheme.lower(), urlsplit(uri).path.lower()
+        scheme, ending = urlsplit(uri).scheme.lower(), PurePosixPath(urlsplit(uri).path).suffix.lower()
         self._is_relayed = scheme == "srt"
         self._threads = threads
         self._transports = TRANSPORTS[transport] if scheme.startswith("rtsp") else ("",)
-        self._format: str | None = ONE_JPEG if path.endswith(JPEG_NAMES) and scheme.startswith("http") else None
+        self._format: str | None = SNAPSHOTS.get(ending) if scheme.startswith("http") else None
         self._port = PORTS.get(scheme)
         self._authorities = authorities(ca_file) if self._port is not None and verify else None
         self.is_unverified = self._port is not None and not verify
@@ -146,8 +153,8 @@ class NetworkOpener:
             trusted = {"tls_verify": "1", "ca_file": self._authorities, **(NO_HLS if scheme == "https" else {})}
         self._options = {**OPTIONS, **{name: str(value) for name, value in (options or {}).items()}, **trusted}
 
-    def pictures(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[Picture | None]:
-        """Open the stream and yield its pictures as they arrive; None for a damaged one.
+    def pictures(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[Picture | NoPicture]:
+        """Open the stream and yield its pictures as they arrive; ``NoPicture`` for those that are damaged or missing.
 
         An address that gives one picture is asked again and again, every ``SNAPSHOT_EVERY_S``.
 
@@ -163,7 +170,7 @@ class NetworkOpener:
             if not self._is_snapshot:
                 return
             if num_pictures == 0:
-                yield None
+                yield DAMAGED
             time.sleep(max(0.0, began + SNAPSHOT_EVERY_S - time.monotonic()))
 
     def packets(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[av.Packet]:
@@ -230,7 +237,7 @@ class NetworkOpener:
                 return container
         raise AssertionError("a transport is tried")
 
-    def _decoded(self, container: InputContainer) -> Iterator[Picture | None]:
+    def _decoded(self, container: InputContainer) -> Iterator[Picture | NoPicture]:
         stream = _stream(container)
         # Threads by frame would delay the stream by one picture each.
         stream.codec_context.thread_type = "SLICE"
@@ -239,25 +246,31 @@ class NetworkOpener:
         self._is_snapshot = self._is_snapshot or container.format.name.endswith("_pipe")
         to_rgb, has_begun = ToRgb(), False
         sender = SenderClock()
+        missing = MissingPictures(MAX_HOLE_S / float(stream.time_base)) if stream.time_base else None
         # A server of HLS sends a segment at once, and of a live camera only the newest picture counts.
         pace = Pace() if container.format.name in ("hls", "dash") else None
         for packet in container.demux(stream):
             sender.learn(packet)
             if self.tap is not None and packet.size:
                 self.tap.packet(packet)
+            if missing is not None and packet.size:
+                for hole in missing.push(packet.pts):
+                    yield NoPicture(NEVER_CAME, len(hole.stamps))
             try:
                 decoded = packet.decode()
             except av.error.InvalidDataError:
                 # Normal before the first key frame. If it persists, the reading's time-out ends it.
                 if has_begun:
-                    yield None
+                    yield DAMAGED
                 continue
             has_begun = has_begun or bool(decoded)
             for picture in decoded:
                 assert isinstance(picture, av.VideoFrame)
                 if pace is not None and picture.time is not None:
                     pace.wait_for(picture.time)
-                yield Picture(partial(to_rgb.image, picture), sender.captured_at(picture), picture.time)
+                yield Picture(
+                    partial(to_rgb.image, picture), sender.captured_at(picture), picture.time, picture.is_corrupt
+                )
 
 
 def _stream(container: InputContainer) -> VideoStream:

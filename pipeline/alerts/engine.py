@@ -164,7 +164,7 @@ class AlertEngine:
             old = known.get(alert.key)
             parts = self._basis.parts_of(alert) or (old.parts if old else frozenset())
             until = max(latest(alert), old.until if old else alert.raised_at)
-            self._incidents.put(Incident(replace(alert, count=1), parts, until, is_told=True))
+            self._incidents.put(Incident(replace(alert, count=1, revision=1), parts, until, is_told=True))
             self._cool_down(subject_of(alert), alert.raised_at)
         self._incidents.drain()  # it is told here
         keys = {alert.key for alert in before}

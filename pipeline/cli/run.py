@@ -5,7 +5,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -21,8 +21,10 @@ from pipeline.cli.stop_signals import stop_on_signals
 from pipeline.config.cameras import with_changes
 from pipeline.config.changed_keys import changed_keys, check_enrolled
 from pipeline.config.composition import CONFIGS, load_config, to_yaml
-from pipeline.config.plan import check_values, is_elsewhere, make_plan
+from pipeline.config.places import warn_of_rules
+from pipeline.config.plan import check_values, make_plan
 from pipeline.config.plugins import check_outside
+from pipeline.config.process_limits import is_elsewhere
 from pipeline.config.schema import PipelineConfig
 from pipeline.core.errors import ConfigError, ConnectorError, PluginError, ReidError, WeightsError
 from pipeline.ledger import set_aside
@@ -109,6 +111,7 @@ def show(words: list[str]) -> int:
             raise ConfigError(f"{option}: expected job, the configuration of the run, got {kind or 'nothing'}")
         config = load_config([*rest[:at], *rest[at + (1 if equals else 2) :]])
         check_values(config)
+        warn_of_rules(vars(config.site), config.alerts, config.enrol)
         print(to_yaml(config), end="")
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -184,11 +187,21 @@ def _check(config: PipelineConfig, plan: Plan) -> Plan:
         plan = continue_recordings(_of(config, plan), plan)
         true_tables(config)
         for sink in asked:
-            sink.result()
+            _settle(sink, is_continued=plan.resume)
     if not is_elsewhere(config):
         plan.make_match()
     check_pictures(config, plan, plan.make_sources)
     return plan
+
+
+def _settle(sink: "Future[None]", *, is_continued: bool) -> None:
+    """Raise if a sink cannot be used; that of a run that is continued may be down, and gets all events later."""
+    try:
+        sink.result()
+    except ConfigError as error:
+        if not is_continued:
+            raise
+        logger.warning("%s; it is tried again and again", error)
 
 
 def _of(config: PipelineConfig, plan: Plan) -> dict[str, object]:

@@ -162,6 +162,7 @@ def alert_from_dict(message: Mapping[str, object]) -> Alert:
         place=found.place,
         ended_at=None if found.ended_at is None else _finite("ended_at", found.ended_at),
         count=found.count,
+        revision=found.revision,
         clip=found.clip or "",
     )
 

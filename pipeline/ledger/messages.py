@@ -166,14 +166,15 @@ class CorrectionMessage(Struct, frozen=True, forbid_unknown_fields=True, omit_de
 
 
 class AlertMessage(Struct, frozen=True, forbid_unknown_fields=True):
-    """An alert to an operator. A line of alerts.jsonl and the body of a webhook. The newest object of a key holds."""
+    """An alert to an operator. A line of alerts.jsonl and the body of a webhook. The highest revision holds."""
 
     schema: SchemaNumber
     event: Annotated[Literal["alert"], EVENT]
     key: Annotated[
         str,
         Meta(
-            description="rule/person/started_at/place. Delivery is at least once; receivers drop repeats by this key."
+            description="rule/person/started_at/place. Delivery is at least once; receivers drop repeats by key and "
+            "revision."
         ),
     ]
     state: Annotated[
@@ -197,6 +198,15 @@ class AlertMessage(Struct, frozen=True, forbid_unknown_fields=True):
     ] = None
     count: Annotated[
         int, Meta(ge=1, description="How often it occurred; above 1 if the cool-down held repeats back.")
+    ] = 1
+    revision: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Number of this state of the alert: 1, 2, 3 …; the state with the highest number holds. An "
+            "acknowledgement has the number of the state that it is about. Objects of versions that did not number "
+            "have none.",
+        ),
     ] = 1
     clip: Annotated[
         str | UnsetType,

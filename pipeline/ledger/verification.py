@@ -82,3 +82,8 @@ def _references(database: sqlite3.Connection) -> Iterator[str]:
     saved = saved or database.execute("SELECT chain FROM snapshot").fetchone()
     if last and saved and last[0] != saved[0]:
         yield "journal: expected to end with the last event, it does not; a run cannot go on from here"
+    twice = database.execute(
+        "SELECT count(*) FROM journal WHERE number <= (SELECT journal_number FROM snapshot)"
+    ).fetchone()[0]
+    if twice:
+        yield f"journal: expected inputs after the snapshot, got {twice} that are in it; they would be applied twice"

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 from typing import Any
 
 from pipeline.alerts.engine import AlertEngine
+from pipeline.alerts.revisions import Revisions
 from pipeline.association.matcher import Matcher
 from pipeline.core import Alert, AlertState, Correction, CorrectionCommand, CorrectionKind, Embedding, Record, Sighting
 from pipeline.core.errors import LedgerChangedError, WireFormatError
@@ -46,11 +47,19 @@ class Enrolment:
 
 @dataclass(frozen=True, slots=True)
 class AppliedCommand:
-    """A correction command of an operator, the correction that it led to, and the alerts that an undo brings back."""
+    """A correction command of an operator, and the correction that it led to.
+
+    Attributes:
+        command: The command.
+        correction: The correction.
+        alerts: The alerts that an undo brings back.
+        revisions: By key: the numbers of the alerts that the ledger wrote of a run that had ended.
+    """
 
     command: CorrectionCommand
     correction: Correction
     alerts: Sequence[Alert] = ()
+    revisions: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +136,7 @@ class _State:
     counts: tuple[int, int, int]
     busy_until: float = -inf
     edits: str = ""
+    revisions: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 class Reducer:
@@ -149,6 +159,7 @@ class Reducer:
         self.match = match
         self._make_alert = make_alert
         self._alert = make_alert()
+        self._revisions = Revisions()
         self.edits = ""
         self.processed_until = self.busy_until = -inf
         self.is_ended = False
@@ -163,15 +174,20 @@ class Reducer:
 
     def apply_at_rest(self, event: InputEvent) -> list[Record]:
         """Return the records that follow from what was done while no run went on; a run that had ended stays ended."""
-        return self._counted(self._records(event))
+        records = self._counted(self._records(event))
+        if isinstance(event, AppliedCommand):
+            self._revisions.reach(event.revisions)
+        return records
 
-    def _counted(self, records: list[Record]) -> list[Record]:
+    def _counted(self, found: list[Record]) -> list[Record]:
+        records = [self._revisions.numbered(each) if isinstance(each, Alert) else each for each in found]
         for record in records:
             # Of alerts only the raised ones count, not their amendments.
             self.counts[type(record)] += not isinstance(record, Alert) or record.state is AlertState.RAISED
             if isinstance(record, Correction) and record.kind is CorrectionKind.ERASED:
                 erased = sum(part.track_id.camera_id != ENROLLED for part in record.parts)
                 self.counts[Sighting] -= erased  # no file has them any more
+                self._revisions.forget(record.person_ids)
         return records
 
     def bring_back(self, saved: Saved, folder: Path) -> list[Record]:
@@ -215,14 +231,15 @@ class Reducer:
     def snapshot(self) -> bytes:
         """Return the whole state."""
         counts = tuple(self.counts.values())
-        times = self.processed_until, self.is_ended, counts, self.busy_until, self.edits
-        return serialise(_State(self.match.snapshot(), self._alert.snapshot(), *times))  # type: ignore[arg-type]
+        other = self.processed_until, self.is_ended, counts, self.busy_until, self.edits, self._revisions.newest
+        return serialise(_State(self.match.snapshot(), self._alert.snapshot(), *other))  # type: ignore[arg-type]
 
     def _restore(self, state: _State) -> None:
         self.match.restore(state.match)
         if state.edits:
             self._alert, self.edits = self._make_alert(state.edits), state.edits
         self._alert.restore(state.alert)
+        self._revisions = Revisions(state.revisions)
         self.processed_until, self.is_ended = state.judged_until, state.is_ended
         self.busy_until = state.busy_until
         self.counts = dict(zip(self.counts, state.counts, strict=True))

@@ -21,8 +21,10 @@ class CameraStatus:
         tracklets: Tracklets that were completed.
         static_false_positives: Parts of tracks that were dropped as static false positives.
         low_score_parts: Parts of tracks that were dropped for their low detector score.
-        bad_frames: Frames that were left out because they were damaged or invalid.
+        bad_frames: Frames that were left out because they were damaged or invalid, or that never came.
         bad_frame_times: Unix seconds of the newest of them, as far as they are known.
+        frames_concealed: Frames that the source gave, of which the decoder made up a part, because data were lost or
+            damaged.
         bad_records: Bad frames, and tracklets that were dropped because they were invalid.
         times_repaired: Frames whose time was missing, doubled or an outlier, and was replaced.
         gaps: The newest lasting leaps of the camera's times.
@@ -63,6 +65,7 @@ class CameraStatus:
     low_score_parts: int = 0
     bad_frames: int = 0
     bad_frame_times: tuple[float, ...] = ()
+    frames_concealed: int = 0
     bad_records: int = 0
     times_repaired: int = 0
     gaps: tuple[Gap, ...] = ()
@@ -107,6 +110,7 @@ def with_source(status: CameraStatus, report: SourceReport, *, num_dropped: int,
         bad_frames=status.bad_frames + num_bad,
         bad_frame_times=report.bad_at,
         bad_records=status.bad_records + num_bad,
+        frames_concealed=status.frames_concealed + report.num_concealed,
         times_repaired=report.num_times_repaired,
         gaps=report.gaps,
         decoder=report.decoder,
@@ -121,7 +125,7 @@ def with_source(status: CameraStatus, report: SourceReport, *, num_dropped: int,
 COUNTS = (
     *("frames_read", "frames_processed", "frames_dropped", "tracklets", "static_false_positives", "low_score_parts"),
     *("bad_frames", "bad_records", "times_repaired", "frames_still", "frames_without_motion", "decoded_on_device"),
-    *("recorded_bytes", "reopens", "track_s", "decode_s"),
+    *("frames_concealed", "recorded_bytes", "reopens", "track_s", "decode_s"),
 )
 """Attributes that count since the start of the run."""
 

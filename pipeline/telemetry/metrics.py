@@ -9,6 +9,7 @@ from pipeline.telemetry.match_status import MatchStatus
 COUNTERS = {
     "reid_frames_total": ("Frames by outcome: processed, dropped or bad.", ("camera", "outcome")),
     "reid_left_out_total": ("Frames or messages of a source that gave nothing, by reason.", ("camera", "reason")),
+    "reid_frames_concealed_total": ("Frames of which the decoder made up a part.", ("camera",)),
     "reid_tracklets_total": ("Completed tracklets.", ("camera",)),
     "reid_reopens_total": ("Times that a camera broke and was opened again.", ("camera",)),
     "reid_sightings_total": ("Published sightings.", ()),
@@ -77,6 +78,7 @@ class RayMetrics:
                 self._count("reid_frames_total", count, camera=camera, outcome=outcome)
             for reason, count in status.left_out.items():
                 self._count("reid_left_out_total", count, camera=camera, reason=reason)
+            self._count("reid_frames_concealed_total", status.frames_concealed, camera=camera)
             self._count("reid_tracklets_total", status.tracklets, camera=camera)
             self._count("reid_reopens_total", status.reopens, camera=camera)
             self._gauges["reid_frame_age_seconds"].set(status.lag_s, {"camera": camera})

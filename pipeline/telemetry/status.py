@@ -143,7 +143,7 @@ async def _camera_status(camera: WatchedCamera) -> CameraStatus:
 async def _busy(pipeline: Watched) -> dict[str, dict[str, Any]]:
     """Return the status of each stage, over all its actors that answer; ``calls`` has sizes as text, as JSON does."""
     found = {}
-    for stage, actors in pipeline.busy.items():
+    for stage, actors in dict(pipeline.busy).items():  # changes as cameras come and go
         asked = (asyncio.wait_for(busy(), SILENT_S) for busy in actors)
         replies = await asyncio.gather(*asked, return_exceptions=True)
         together = sum((reply for reply in replies if isinstance(reply, BatchStatus)), BatchStatus())

@@ -84,7 +84,13 @@ def run(browser: Browser, tmp_path_factory: pytest.TempPathFactory, screenshots:
     folder = tmp_path_factory.mktemp("demo")
     process = start(
         [
-            *("site=demo", "runtime=inline", "replay.speed=0.5", "sink=[jsonl,console,counts,recording]", f"output_dir={folder}"),
+            *(
+                "site=demo",
+                "runtime=inline",
+                "replay.speed=0.5",
+                "sink=[jsonl,console,counts,recording]",
+                f"output_dir={folder}",
+            ),
             *("sink.console.port=0", f"site.zones={ZONE}", "alerts.zone_dwell.max_dwell_s=4"),
         ]
     )

@@ -107,6 +107,17 @@ def test_a_run_is_continued_with_a_later_recording_and_refuses_another_one_of_th
         assert 50 < min(numbers) <= max(numbers) <= 90
 
 
+def test_a_killed_run_is_continued_with_frames_behind_the_last_one_in_which_it_saw_somebody(
+    shared: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    assert continued(shared, out, DEMO / "west.mp4", seconds=3).code == 0
+    (out / "summary.json").unlink()  # a run that is killed leaves none
+    seen_until = max(int(line.split(",")[0]) for line in (out / "mot/east.txt").read_text().splitlines())
+    assert continued(shared, out, DEMO / "west.mp4", seconds=3, starts_at=1000.0).code == 0
+    assert json.loads((out / "recordings.json").read_text())["east"]["first_index"] == seen_until
+
+
 def test_a_run_that_saw_nobody_is_not_continued_with_a_recording_that_begins_no_later(
     shared: Path, tmp_path: Path
 ) -> None:

@@ -118,8 +118,8 @@ class AlertRoutes:
             and (since is None or alert.raised_at >= since)
             and (until is None or alert.raised_at <= until)
         ]
-        acknowledged = self._notes.all_acknowledged()
-        states = {alert.key: _state(alert, alert.key in acknowledged) for alert in chosen}
+        retraction, acknowledged = self._ledger_view.last_retraction, self._notes.all_acknowledged()
+        states = {each.key: _state(each, acknowledged.get(each.key, 0) > retraction(each.key)) for each in chosen}
         num_open = sum(each in OPEN for each in states.values())
         chosen = [alert for alert in chosen if state is None or states[alert.key] is state]
         muted = self._notes.muted()
@@ -152,16 +152,16 @@ class AlertRoutes:
     def acknowledge(self, user: Operator, which: AlertKey) -> dict[str, Any]:
         """Acknowledge an alert: the user who asks handles it, and is its owner."""
         alert = self._alert(which.key, user)
-        self._notes.acknowledge(alert.key, user.name)
+        self._acknowledge(alert, user)
         self._notes.audit(user.name, "alert acknowledged", alert.key)
         return self._shown(alert, user)
 
     def acknowledge_all(self, user: Operator, which: AlertKeys) -> dict[str, Any]:
         """Acknowledge several alerts at once; unknown keys are left out."""
-        known = {alert.key for alert in self._ledger_view.alerts() if user.sees(alert.camera_id)}
+        known = {alert.key: alert for alert in self._ledger_view.alerts() if user.sees(alert.camera_id)}
         keys = [key for key in which.keys if key in known]
         for key in keys:
-            self._notes.acknowledge(key, user.name)
+            self._acknowledge(known[key], user)
         self._notes.audit(user.name, "alerts acknowledged", f"{len(keys)}: {', '.join(keys[:5])}")
         return {"acknowledged": keys}
 
@@ -188,6 +188,10 @@ class AlertRoutes:
         self._notes.audit(user.name, "rule muted", f"{mute.rule} for {mute.seconds:g} s")
         return {"muted": self._notes.muted()}
 
+    def _acknowledge(self, alert: Alert, user: User) -> None:
+        retraction = self._ledger_view.last_retraction(alert.key)
+        self._notes.acknowledge(alert.key, user.name, revision=alert.revision, retraction=retraction)
+
     def _alert(self, key: str, user: User) -> Alert:
         for alert in self._ledger_view.alerts():
             if alert.key == key and user.sees(alert.camera_id):
@@ -203,7 +207,8 @@ class AlertRoutes:
         evidence = _evidence(alert, user)
         track_id = evidence[0] if evidence else None
         qualities = {} if track_id is None else self._pictures.qualities(track_id)
-        acknowledged = self._notes.acknowledged(alert.key)
+        retraction = self._ledger_view.last_retraction(alert.key)
+        acknowledged = self._notes.acknowledged(alert.key, retraction=retraction)
         state = _state(alert, acknowledged is not None)
         return {
             "key": alert.key,

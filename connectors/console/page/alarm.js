@@ -26,7 +26,8 @@ export class Alarm {
     const { alerts: found, num_open: open, muted } = await get("alerts", { limit: 200 });
     const waiting = found.filter((alert) => isOpen(alert) && !(alert.rule in muted));
     const fresh = this.known === null ? [] : waiting.filter((alert) => !this.known.has(alert.key));
-    this.known = new Set(found.map((alert) => alert.key));
+    // One that was retracted and is raised again is new.
+    this.known = new Set(found.filter((alert) => alert.state !== "retracted").map((alert) => alert.key));
     this.urgent = waiting.filter((alert) => alert.severity !== "info").length;
     this.open = Math.max(0, open - found.filter((alert) => isOpen(alert) && alert.rule in muted).length);
     for (const alert of fresh.slice(0, MAX_TOASTS)) this.tell(alert, mayAcknowledge);

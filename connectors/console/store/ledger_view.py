@@ -12,7 +12,7 @@ import numpy as np
 from connectors.console.store.accounts import User
 from connectors.console.store.recent_events import MAX_AT_START, RecentEvents, Span, probability, runner_up
 from connectors.console.store.site import Place, SiteReader
-from pipeline.core import Alert, CorrectionKind, TrackPart
+from pipeline.core import Alert, AlertState, CorrectionKind, TrackPart
 from pipeline.ledger import NOBODY, AuditEntry, Event, LedgerReader, Person, SubmittedCommand
 
 LONGEST_TRANSIT_S = 300.0
@@ -53,6 +53,7 @@ class LedgerView:
         self._site = site
         self._recent = RecentEvents()
         self._alerts: dict[str, Alert] = {}
+        self._retracted: dict[str, int] = {}
         self._last_alert, self._alerts_of_erasure = 0, 0
         self._people: dict[tuple[str, ...] | None, tuple[int, dict[int, Person]]] = {}
         self._lock = threading.RLock()
@@ -258,13 +259,21 @@ class LedgerView:
         with self._lock:
             _, last_erasure = self.follow()
             if last_erasure != self._alerts_of_erasure:
-                self._alerts, self._last_alert, self._alerts_of_erasure = {}, 0, last_erasure
+                self._alerts, self._retracted = {}, {}
+                self._last_alert, self._alerts_of_erasure = 0, last_erasure
             for event in self._reader.events(after=self._last_alert, limit=-1, kind="alert"):
                 self._last_alert = event.number
                 if not event.is_erased:
                     alert = event.alert()
                     self._alerts[alert.key] = alert
+                    if alert.state is AlertState.RETRACTED:
+                        self._retracted[alert.key] = alert.revision
             return sorted(self._alerts.values(), key=lambda alert: -alert.raised_at)
+
+    def last_retraction(self, key: str) -> int:
+        """Return the number of the state in which an alert was last retracted, as of the last ``alerts``; 0: never."""
+        with self._lock:
+            return self._retracted.get(key, 0)
 
     def undone(self, *, after: int) -> list[tuple[int, int]]:
         """Return the undos after an event: the number of the event, and of the command that it undoes."""

@@ -18,7 +18,9 @@ MAX_LOOKS = 10_000
 """Looks remembered for that; a bound on memory."""
 
 TABLES = """
-CREATE TABLE IF NOT EXISTS acknowledged (key TEXT PRIMARY KEY, at REAL NOT NULL, by TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS acknowledged (
+    key TEXT PRIMARY KEY, at REAL NOT NULL, by TEXT NOT NULL, revision INTEGER NOT NULL DEFAULT 1
+);
 CREATE TABLE IF NOT EXISTS comments (
     number INTEGER PRIMARY KEY, key TEXT NOT NULL, at REAL NOT NULL, by TEXT NOT NULL, text TEXT NOT NULL
 );
@@ -69,6 +71,9 @@ class NotesStore:
 
     def __init__(self, path: Path, ledger_path: Path) -> None:
         self._database = Database(path, TABLES)
+        if all(row[1] != "revision" for row in self._database.rows("PRAGMA table_info(acknowledged)")):
+            # a file of an earlier version
+            self._database.change("ALTER TABLE acknowledged ADD COLUMN revision INTEGER NOT NULL DEFAULT 1")
         self._ledger_path = ledger_path
         self._looks: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -97,18 +102,30 @@ class NotesStore:
                 del self._looks[next(iter(self._looks))]
         self.audit(by, "look", f"{what} {', '.join(about) if isinstance(about, list) else about}")
 
-    def acknowledge(self, key: str, by: str) -> None:
-        """Record that a user handles an alert; the first user stays recorded."""
-        self._database.change("INSERT OR IGNORE INTO acknowledged VALUES (?, ?, ?)", key, time.time(), by)
+    def acknowledge(self, key: str, by: str, *, revision: int, retraction: int) -> None:
+        """Record that a user handles an alert; the first user stays recorded.
 
-    def acknowledged(self, key: str) -> dict[str, Any] | None:
-        """Return who acknowledged an alert, and when; None if it is not acknowledged."""
-        rows = self._database.rows("SELECT by, at FROM acknowledged WHERE key = ?", key)
+        Args:
+            key: Of the alert.
+            by: Name of the user.
+            revision: Number of the state of the alert that the user saw.
+            retraction: Number of the state in which it was last retracted; an acknowledgement of before is replaced.
+        """
+        self._database.change(
+            "INSERT INTO acknowledged VALUES (?, ?, ?, ?) ON CONFLICT (key) DO UPDATE "
+            "SET at = excluded.at, by = excluded.by, revision = excluded.revision WHERE revision <= ?",
+            *(key, time.time(), by, revision, retraction),
+        )
+
+    def acknowledged(self, key: str, *, retraction: int) -> dict[str, Any] | None:
+        """Return who acknowledged an alert since its last retraction, and when; None if nobody did."""
+        query = "SELECT by, at FROM acknowledged WHERE key = ? AND revision > ?"
+        rows = self._database.rows(query, key, retraction)
         return {"by": rows[0][0], "at": rows[0][1]} if rows else None
 
-    def all_acknowledged(self) -> set[str]:
-        """Return the keys of all acknowledged alerts."""
-        return {key for (key,) in self._database.rows("SELECT key FROM acknowledged")}
+    def all_acknowledged(self) -> dict[str, int]:
+        """Return the keys of all acknowledged alerts, and the number of the state that each user saw."""
+        return dict(self._database.rows("SELECT key, revision FROM acknowledged"))
 
     def comment(self, key: str, by: str, text: str) -> None:
         """Add a comment to an alert."""

@@ -16,7 +16,7 @@ class Severity(StrEnum):
 
 
 class AlertState(StrEnum):
-    """Where an alert stands; the newest record of a key holds."""
+    """Where an alert stands; the record of a key with the highest revision holds."""
 
     RAISED = "raised"
     AMENDED = "amended"
@@ -33,8 +33,8 @@ class Alert:
     """Something that an operator should look at.
 
     Attributes:
-        key: ``rule/person/started_at/place``, deterministic. Delivery is at least once; receivers drop repeats by this
-            key.
+        key: ``rule/person/started_at/place``, deterministic. Delivery is at least once; receivers drop repeats by key
+            and ``revision``.
         rule: Name of the rule that raised it.
         severity: How urgent.
         person_id: The person it is about; ``NOBODY_IN_PARTICULAR`` if it is about a place.
@@ -48,6 +48,7 @@ class Alert:
         place: Zone, line or camera where it happens; empty where the rule names none.
         ended_at: Unix seconds, event time: when the situation was over; None while it lasts.
         count: How often the situation occurred; above 1 if the cool-down held repeats back.
+        revision: Number of this state of the alert, from 1 on; the state of a key with the highest number holds.
         clip: Path of the video around ``raised_at``, below the output folder of the run; empty where none is kept.
     """
 
@@ -64,6 +65,7 @@ class Alert:
     place: str = ""
     ended_at: float | None = None
     count: int = 1
+    revision: int = 1
     clip: str = ""
 
 

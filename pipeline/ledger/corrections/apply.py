@@ -176,9 +176,10 @@ def _host_at_rest(ledger: Ledger, reader: LedgerReader, forget: Forget | None) -
     async def apply(
         command: CorrectionCommand, correction: Correction, alerts: Sequence[Alert], outcome: Outcome
     ) -> None:
-        # for a run that is resumed
-        entry = AT_REST, serialise({"command": command, "correction": correction, "alerts": alerts})
-        ledger.append(records(correction, alerts), entry=entry, outcomes=[outcome])
+        written = records(correction, alerts)
+        revisions = {each.key: each.revision for each in written if isinstance(each, Alert)}
+        event = {"command": command, "correction": correction, "alerts": alerts, "revisions": revisions}
+        ledger.append(written, entry=(AT_REST, serialise(event)), outcomes=[outcome])  # for a run that is resumed
 
     async def erase(command: CorrectionCommand, correction: Correction, last_person_id: int) -> Removed:
         folder, saved = reader.path.parent, ledger.saved()

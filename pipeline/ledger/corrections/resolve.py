@@ -1,6 +1,7 @@
 """From a correction command to its correction, or to the reason why it is refused."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from pipeline.core import Alert, AlertState, CommandKind, Correction, CorrectionCommand, CorrectionKind, TrackPart
 from pipeline.core.errors import DataError
@@ -89,7 +90,7 @@ def amended(alerts: Sequence[Alert], correction: Correction) -> list[Alert]:
     for move in moves_of(correction):
         tracks = {part.track_id for part in move.parts or ()}
         changed += [
-            alert_after(alert, move)
+            replace(alert_after(alert, move), revision=alert.revision + 1)
             for alert in alerts
             if alert.state is not AlertState.RETRACTED
             and alert.person_id == move.source
@@ -171,7 +172,7 @@ def _check_part(part: TrackPart, person_id: int, people: People) -> None:
 def alerts_before(alerts: Iterable[Event], event: int) -> list[Alert]:
     """Return the alerts that a correction changed and nothing has changed since, or whose change was undone.
 
-    They are in their form of before.
+    They are in their form of before, with the number of a newer state.
 
     Args:
         alerts: All events of alerts, in order.
@@ -190,4 +191,8 @@ def alerts_before(alerts: Iterable[Event], event: int) -> list[Alert]:
         elif found.number == following:
             following += 1
             after[alert.key] = alert
-    return [before[key] for key, alert in after.items() if key in before and newest[key] == alert]
+    return [
+        replace(before[key], revision=newest[key].revision + 1)
+        for key, alert in after.items()
+        if key in before and replace(newest[key], revision=alert.revision) == alert
+    ]

@@ -141,6 +141,22 @@ def test_an_acknowledged_alert_can_be_retracted(post: Raise, command: Command) -
     assert "one that was retracted" in error
 
 
+@pytest.mark.parametrize("is_compacted", [False, True])
+def test_an_acknowledgement_is_not_of_an_alert_that_was_retracted_and_raised_again(
+    broker: Broker, topic: str, post: Raise, command: Command, is_compacted: bool
+) -> None:
+    post(ALERT)
+    command("ack", ALERT.key, "--by", "ann")
+    post(replace(ALERT, state=AlertState.RETRACTED, revision=2), replace(ALERT, revision=3))
+    newest = {message.key: message for message in broker.read(topic, 4)}
+    if is_compacted:
+        topic = broker.make_topic()
+        broker.write(topic, [(key, message.value, message.headers) for key, message in newest.items()])
+    code, out, _ = command("tail", "--once", "--json", "--topic", topic)
+    there = json.loads(out.splitlines()[-1])
+    assert (code, there["state"], there["by"]) == (0, "raised", "")
+
+
 def test_an_alert_that_was_not_raised_cannot_be_acknowledged(post: Raise, command: Command) -> None:
     post(ALERT)
     code, _, error = command("ack", "dwell/99/1.0")

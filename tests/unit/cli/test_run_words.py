@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from rtsp_server import free_port
 
 from pipeline.cli.run import run, show
 
@@ -88,3 +89,16 @@ def test_a_pose_network_that_nothing_asks_for_is_refused(tmp_path: Path, capsys:
     assert run(words) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: pose: expected an embedder that asks for keypoints, got one that does not")
+
+
+@pytest.mark.slow
+def test_a_run_is_continued_although_the_broker_of_its_events_is_down(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    demo = Path(__file__).resolve().parents[3] / "connectors/synthetic/demo/north.mp4"
+    words = [f"site.cameras={{north: {demo}}}", "source.file.seconds=3", f"output_dir={tmp_path}", "runtime=inline"]
+    down = ["sink=[jsonl,kafka]", f"sink.kafka.servers=127.0.0.1:{free_port()}", "flow.drain_s=1"]
+    assert run([*words, *down]) == 2  # a run that begins says so instead
+    assert run([*words, "detector=passerby"]) == 0
+    assert run([*words, *down, "detector=passerby", "resume=true"]) == 0
+    assert "sink.kafka: expected 127.0.0.1:" in caplog.text

@@ -43,6 +43,7 @@ ALERTS = st.builds(
     message=st.text(),
     evidence=st.lists(TRACKS, max_size=3).map(tuple),
     state=st.sampled_from(AlertState),
+    revision=st.integers(1, 2**31),
     clip=st.text(),
 )
 CORRECTIONS = st.builds(
@@ -112,7 +113,7 @@ def test_every_schema_is_closed_and_describes_every_key(name: str):
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["additionalProperties"] is False
     # Alerts of earlier versions or without clips lack these, corrections of the pipeline the others.
-    optional = ("place", "ended_at", "count", "clip") if name == "alert" else OPTIONAL
+    optional = ("place", "ended_at", "count", "revision", "clip") if name == "alert" else OPTIONAL
     assert schema["required"] == [key for key in schema["properties"] if key not in optional]
     assert all(value["description"] for value in schema["properties"].values())
 
@@ -290,6 +291,14 @@ def test_a_whole_correction_survives_wire_and_row():
     named = Correction(CorrectionKind.NAMED, (3,), "ann", 5.25, name="A")
     assert codec.correction_from_dict(json.loads(codec.to_line(named))) == named
     assert not {"command", "undoes", "names"} & json.loads(to_row(named)[-1]).keys(), "left out where empty"
+
+
+def test_an_alert_of_a_version_without_numbers_of_states_is_read():
+    message = codec.to_dict(make_alert())
+    assert message.pop("revision") == 1
+    assert codec.alert_from_dict(message) == make_alert()
+    old = json.dumps({key: value for key, value in json.loads(to_row(make_alert())[-1]).items() if key != "revision"})
+    assert from_row((1, *to_row(make_alert())[:-1], old)).alert() == make_alert()
 
 
 def test_a_row_of_an_alert_has_place_end_count_and_clip():

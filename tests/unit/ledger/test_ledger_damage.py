@@ -178,3 +178,19 @@ def test_whatever_opens_a_file_on_a_full_disk_asks_for_room(small_disk: Path, us
             ballast.write(b"x" * 4096)
     with pytest.raises(ConnectorError, match=r"sqlite: .*(full|I/O error); (make room|check permissions and free)"):
         use(path)
+
+
+def test_inputs_that_are_in_the_snapshot_already_are_found(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    ledger = Ledger(path)
+    ledger.append(batch(1), entry=("window", b"1"))
+    ledger.save(b"state")
+    ledger.append(batch(2), entry=("window", b"2"))
+    ledger.close()
+    assert faults_of(path) == []
+    database = sqlite3.connect(path)
+    database.execute("INSERT INTO journal (number, kind, body, chain) SELECT 1, kind, body, chain FROM journal")
+    database.commit()
+    database.close()
+    (fault,) = faults_of(path)
+    assert fault.startswith("journal: expected inputs after the snapshot, got 1 ")

@@ -39,6 +39,12 @@ def test_people_are_those_who_were_seen(tmp_path: Path) -> None:
     assert found == [(1, 2, 0.0, 1.4, ("east",)), (2, 1, 2.0, 2.4, ("west",))]
 
 
+def test_the_last_frame_in_which_a_camera_saw_somebody_is_known(tmp_path: Path) -> None:
+    reader = LedgerReader(write(tmp_path, *reversed(seen())))  # parts of tracks come in any order
+    assert [reader.last_index(camera_id) for camera_id in ("east", "west", "north")] == [14, 24, -1]
+    reader.close()
+
+
 def test_people_who_were_merged_are_one(tmp_path: Path) -> None:
     reader = LedgerReader(write(tmp_path, *seen(), correction(CorrectionKind.MERGED, 1, 2)))
     (person,) = reader.persons()

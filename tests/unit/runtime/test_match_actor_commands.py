@@ -5,9 +5,11 @@ from math import inf
 from pathlib import Path
 
 import pytest
-from match_actors import MortalActor, make_actor
+from match_actors import EveryoneRule, MortalActor, end, make_actor
 from people import see
 
+from connectors.kafka.event_message import event_messages
+from connectors.kafka.outbox import Outbox
 from connectors.sinks.jsonl import JsonlSink
 from connectors.sinks.memory import MemorySink
 from pipeline.alerts.rules.watchlist import WatchlistRule
@@ -201,3 +203,60 @@ def test_a_command_is_a_label_for_the_calibration_also_after_a_restart(tmp_path:
         )
     actor = make_actor(tmp_path, MemorySink())
     assert actor._reducer.match._calibration.model.same_mean > before
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_each_state_of_an_alert_has_a_number_and_reaches_an_outbox_though_an_undo_repeats_one(
+    tmp_path: Path, is_killed: bool
+) -> None:
+    sink = MemorySink()
+
+    async def main() -> None:
+        mortal = MortalActor(tmp_path, sink)
+        await mortal.deliver("west", [], 9.0, 0.0)
+        await mortal.deliver("east", [see("east", 1), see("east", 2, person=1)], 2.0, 0.0)
+        merge = CorrectionCommand(CommandKind.MERGE, (1, 2), "ann", 1.7e9, force=True)
+        number = submit_command(tmp_path / "ledger.sqlite", merge)
+        await mortal.deliver("east", [], 3.0, 0.0)
+        submit_command(tmp_path / "ledger.sqlite", CorrectionCommand(CommandKind.UNDO, (), "ann", 1.7e9, undoes=number))
+        if is_killed:
+            mortal.kill()
+        await mortal.deliver("east", [], 4.0, 0.0)
+        await end(mortal.actor)
+
+    asyncio.run(main())
+    alerts = [record for record in sink.records if isinstance(record, Alert) and record.key == "everyone/2/1.0"]
+    told = {each.revision: (each.state, each.person_id) for each in alerts}
+    assert told == {1: ("raised", 2), 2: ("retracted", 2), 3: ("raised", 2)}
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    for _ in range(2):  # a restart repeats
+        outbox.put(event_messages(alerts, {"alerts": "passerby.alerts"}))
+    assert [message.name[-2:] for _, message in outbox.waiting(after=0, limit=9)] == ["/1", "/2", "/3"]
+    outbox.close()
+
+
+def test_states_that_a_ledger_at_rest_wrote_have_lower_numbers_than_those_of_the_run_that_continues(
+    tmp_path: Path,
+) -> None:
+    sink = MemorySink()
+
+    async def run_once() -> None:
+        actor = make_actor(tmp_path, sink, rules=[EveryoneRule()])
+        await actor.deliver("west", [], inf, 0.0)
+        await actor.deliver("east", [see("east", 1), see("east", 2, person=1)], inf, 0.0)
+        await actor.finish(5.0)
+
+    asyncio.run(run_once())
+    path = tmp_path / "ledger.sqlite"
+    merge = submit_command(path, CorrectionCommand(CommandKind.MERGE, (1, 2), "ann", 1.7e9, force=True))
+    submit_command(path, CorrectionCommand(CommandKind.UNDO, (), "ann", 1.7e9, undoes=merge))
+    asyncio.run(run_once())
+    submit_command(path, CorrectionCommand(CommandKind.MERGE, (2, 1), "ann", 1.7e9, force=True))
+    reader = LedgerReader(path)
+    rows = [event.alert() for event in reader.events(kind="alert")]
+    reader.close()
+    for key in {alert.key for alert in rows}:
+        written = [alert.revision for alert in rows if alert.key == key]
+        sent = [each.revision for each in sink.records if isinstance(each, Alert) and each.key == key]
+        assert written == sorted(set(written)), key
+        assert sent == sorted(set(sent)), key

@@ -3,6 +3,9 @@
 import io
 import json
 import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,6 +13,9 @@ import pytest
 from console_page import PART, RunningPage
 
 from connectors.console.store.accounts import Role
+from connectors.private_database import Database
+from pipeline.core import AlertState
+from pipeline.ledger import Ledger
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +81,36 @@ def test_alerts_are_filtered_acknowledged_commented_and_muted(client) -> None:
     assert client.post("/api/alerts/comment", json={"key": "none", "text": "x"}).status_code == 404
     assert "dwell" in client.post("/api/alerts/mute", json={"rule": "dwell", "seconds": 60}).json()["muted"]
     assert client.post("/api/alerts/mute", json={"rule": "dwell", "seconds": 0}).json()["muted"] == {}
+
+
+def test_an_acknowledgement_ends_when_the_alert_is_retracted_and_can_be_given_again(tmp_path: Path) -> None:
+    key = "dwell/1/0.5"
+
+    def standing(alert: dict[str, Any]) -> tuple[str, str | None]:
+        return alert["state"], (alert["acknowledged"] or {}).get("by")
+
+    old = Database(
+        tmp_path / "console/journal.sqlite", "CREATE TABLE acknowledged (key TEXT PRIMARY KEY, at REAL, by TEXT)"
+    )
+    old.change("INSERT INTO acknowledged VALUES (?, 1.0, 'old')", key)  # by a version that knew no numbers of states
+    old.close()
+    with RunningPage(tmp_path) as page, page.client("ann") as client:
+
+        def shown() -> tuple[str, str | None]:
+            (alert,) = client.get("/api/alerts", params={"key": key}).json()["alerts"]
+            return standing(alert)
+
+        assert shown() == ("acknowledged", "old")
+        raised = page.state.ledger_view.alerts()[-1]
+        ledger = Ledger(tmp_path / "ledger.sqlite")
+        ledger.append([replace(raised, state=AlertState.RETRACTED, revision=2)])
+        assert shown() == ("retracted", None)
+        ledger.append([replace(raised, revision=3)])
+        ledger.close()
+        assert shown() == ("raised", None)
+        assert client.get("/api/alerts", params={"state": "raised", "key": key}).json()["num"] == 1
+        assert standing(client.post("/api/alerts/acknowledge", json={"key": key}).json()) == ("acknowledged", "ann")
+        assert shown() == ("acknowledged", "ann")
 
 
 def test_an_uncertain_sighting_is_a_question(client) -> None:

@@ -28,6 +28,7 @@ ALERT = Alert(
     *("zone_dwell", Severity.CRITICAL, 1, "east", 4.5, 1720224000.0, "Stays in 'door'.", (TRACK,)),
     place="door",
 )
+AMENDED, RETRACTED = AlertState.AMENDED, AlertState.RETRACTED
 
 
 class Inbox:
@@ -132,12 +133,23 @@ def test_an_incident_is_one_message_and_a_false_alarm_another(
     service: str, make_sink: Callable[..., AppriseSink]
 ) -> None:
     sink = make_sink(service)
-    amended = replace(ALERT, state=AlertState.AMENDED, ended_at=ALERT.raised_at + 9)
+    amended = replace(ALERT, state=AlertState.AMENDED, ended_at=ALERT.raised_at + 9, revision=2)
     sink.write([ALERT, amended, ALERT])
-    sink.write([replace(amended, state=AlertState.RETRACTED)])
-    sink.write([replace(ALERT, key="untold", state=AlertState.RETRACTED)])
+    sink.write([replace(amended, state=AlertState.RETRACTED, revision=3)])
+    sink.write([replace(ALERT, key="untold", state=state, revision=2) for state in (AMENDED, RETRACTED)])
     sink.close()
     assert [body["title"] for body in Service.taken] == ["Critical: door", "False alarm: door"]
+
+
+@pytest.mark.parametrize("state", [AlertState.RAISED, AMENDED])
+def test_people_are_told_that_a_false_alarm_proves_true(
+    service: str, make_sink: Callable[..., AppriseSink], state: AlertState
+) -> None:
+    sink = make_sink(service)
+    sink.write([ALERT, replace(ALERT, state=RETRACTED, revision=2), ALERT, replace(ALERT, state=state, revision=3)])
+    sink.close()
+    titles = ["Critical: door", "False alarm: door", "Critical: door"]
+    assert [body["title"] for body in Service.taken] == titles
 
 
 def test_a_service_that_refuses_is_asked_again(service: str, make_sink: Callable[..., AppriseSink]) -> None:

@@ -76,7 +76,7 @@ def event_keys(broker: Broker, topic: str, count: int | None = None) -> list[str
     [
         (SIGHTING, "sightings", b"4", "sighting/east/0/1/0"),
         (CORRECTION, "corrections", b"4", "correction/merged/7.000000/"),
-        (ALERT, "alerts", b"dwell/4/4.5", "alert/dwell/4/4.5/raised/"),
+        (ALERT, "alerts", b"dwell/4/4.5", "alert/dwell/4/4.5/1"),
     ],
     ids=["sighting", "correction", "alert"],
 )
@@ -148,12 +148,16 @@ def test_how_long_made_topics_keep_events_is_set_and_said(
 
 def test_every_state_of_an_alert_has_the_same_key(broker: Broker, topic: str, make: Make) -> None:
     sink = make()
-    states = [ALERT.state, AlertState.AMENDED, AlertState.RETRACTED]
-    sink.write([replace(ALERT, state=state) for state in states])
-    sink.flush()
-    messages = broker.read(f"{topic}.alerts", 3)
+    states = [ALERT.state, AlertState.AMENDED, AlertState.RETRACTED, ALERT.state]
+    alerts = [replace(ALERT, state=state, revision=number) for number, state in enumerate(states, start=1)]
+    for alert in (*alerts, alerts[1]):
+        sink.write([alert])
+        sink.flush()
+    messages = broker.read(f"{topic}.alerts", 4)
     assert {message.key for message in messages} == {b"dwell/4/4.5"}
-    assert [json.loads(message.value)["state"] for message in messages] == ["raised", "amended", "retracted"]
+    told = ["raised", "amended", "retracted", "raised"]
+    assert [json.loads(message.value)["state"] for message in messages] == told
+    assert event_keys(broker, f"{topic}.alerts", 4) == [f"alert/dwell/4/4.5/{number}" for number in range(1, 5)]
 
 
 def test_kinds_without_a_topic_are_not_sent(broker: Broker, topic: str, make: Make) -> None:

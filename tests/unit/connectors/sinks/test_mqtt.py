@@ -101,6 +101,18 @@ def test_an_alert_is_retained_with_its_details_and_pictures(tmp_path: Path, port
     assert found["first/status"] == b"online"
 
 
+def test_an_alert_that_an_undo_brings_back_has_its_pictures_again(
+    tmp_path: Path, port: int, sinks: list[MqttSink]
+) -> None:
+    put_picture(tmp_path)
+    sink = make_sink(sinks, tmp_path, port, topic="back")
+    deliver(sink, ALERT, RETRACTED)
+    assert retained(port, "back/alerts/#") == {}
+    deliver(sink, ENDED)
+    topic = f"back/alerts/{incident_id(ALERT.key)}"
+    assert set(retained(port, "back/alerts/#")) == {topic, f"{topic}/person", f"{topic}/scene"}
+
+
 def test_an_alert_is_updated_in_place(tmp_path: Path, port: int, sinks: list[MqttSink]) -> None:
     sink = make_sink(sinks, tmp_path, port, topic="second")
     deliver(sink, ALERT)

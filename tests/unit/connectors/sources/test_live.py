@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from clips import picture
 
-from connectors.sources.live import LiveSource, Picture
+from connectors.sources.live import DAMAGED, LiveSource, NoPicture, Picture
 from pipeline.core import FrameStamp
 from pipeline.core.errors import SourceLostError
 
@@ -105,15 +105,15 @@ def test_indices_continue_when_the_camera_is_opened_again(opener: Opener) -> Non
 
 
 class DamagedOpener(Opener):
-    """Sends damaged pictures, None, between two good ones."""
+    """Sends damaged pictures between two good ones."""
 
     num_bad = 3
 
-    def pictures(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[Picture | None]:
+    def pictures(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[Picture | NoPicture]:
         yield self._picture(0)
         self.go.wait(WAIT_S)
         for _ in range(self.num_bad):
-            yield None
+            yield DAMAGED
         yield self._picture(1)
         self.is_over.wait(WAIT_S)
 

@@ -95,7 +95,7 @@ def test_a_camera_that_names_or_measures_its_pictures_wrongly_is_read(kind: str,
 
 
 class Snapshots(BaseHTTPRequestHandler):
-    """A camera that answers each request with one JPEG picture; the fifth is damaged."""
+    """A camera that answers each request with one picture; the fifth is damaged."""
 
     num_asked = 0
     hw = HW
@@ -105,16 +105,17 @@ class Snapshots(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         type(self).num_asked += 1
-        data = cv2.imencode(".jpg", np.ascontiguousarray(picture(self.num_asked, hw=self.hw)[:, :, ::-1]))[1].tobytes()
-        data = data[:300] if self.num_asked == 5 else data
+        ending = ".png" if ".png" in self.path else ".jpg"
+        data = cv2.imencode(ending, np.ascontiguousarray(picture(self.num_asked, hw=self.hw)[:, :, ::-1]))[1].tobytes()
+        data = data[:100] if self.num_asked == 5 else data
         self.send_response(200)
-        self.send_header("Content-Type", "image/jpeg")
+        self.send_header("Content-Type", "image/png" if ending == ".png" else "image/jpeg")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
 
 
-@pytest.mark.parametrize("name", ["snapshot", "snapshot.jpg", "snapshot.jpg?size=1"])
+@pytest.mark.parametrize("name", ["snapshot", "snapshot.jpg", "snapshot.jpg?size=1", "snapshot.png"])
 @pytest.mark.parametrize("hw", [HW, (480, 640)])  # FFmpeg recognises small ones by their content
 def test_a_camera_that_sends_one_picture_a_request_is_asked_again_and_again(
     name: str, hw: tuple[int, int], monkeypatch: pytest.MonkeyPatch

@@ -1,14 +1,16 @@
+import random
 import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from clips import RED, make_clip
+from lossy_rtsp_proxy import LossyRtspProxy
 from rtsp_server import RtspServer, free_port
 
 from connectors.sources.live import LiveSource
@@ -188,3 +190,52 @@ def test_no_thread_is_left_behind(server: RtspServer) -> None:
     while threading.active_count() > before and time.monotonic() < deadline:
         time.sleep(0.05)
     assert threading.active_count() <= before
+
+
+@pytest.fixture(scope="module")
+def long_pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtspServer]:
+    """Serves pictures of several packets each."""
+    folder = tmp_path_factory.mktemp("long")
+    camera = {"bf": "0", "g": "10", "tune": "zerolatency"}
+    make_clip(folder / "noisy.mp4", num_frames=80, fps=20, noisy=True, codec_options=camera)
+    with RtspServer(folder) as server:
+        yield server
+
+
+def read_with_loss(server: RtspServer, is_lost: Callable[[int, int], bool]) -> tuple[LiveSource, int, LossyRtspProxy]:
+    """Read to the end of the stream; return the source, how many frames it gave, and what was lost on the way."""
+    with LossyRtspProxy(server.port, is_lost) as proxy:
+        source = make_source(f"rtsp://127.0.0.1:{proxy.port}/noisy.mp4")
+        frames: list[Frame] = []
+        with pytest.raises(SourceLostError):
+            frames.extend(source.frames())
+    return source, len(frames), proxy
+
+
+def test_pictures_that_are_lost_on_the_way_are_bad_frames_and_said(
+    long_pictures: RtspServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    lost = {15, 55, 56, 57}
+    source, num_frames, proxy = read_with_loss(long_pictures, lambda picture, _: picture in lost)
+    assert proxy.num_lost == len(lost) == source.num_bad
+    assert num_frames + source.num_dropped + source.num_bad == proxy.num_pictures
+    assert caplog.text.count("the network, or the camera, lost it on the way") == 2
+    assert len(source.report().bad_at) == 2
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_pictures_of_which_packets_are_lost_are_counted(long_pictures: RtspServer, seed: int) -> None:
+    rng = random.Random(seed)
+    source, num_frames, proxy = read_with_loss(long_pictures, lambda picture, _: picture > 5 and rng.random() < 0.02)
+    assert num_frames + source.num_dropped + source.num_bad == proxy.num_pictures
+    assert proxy.num_damaged >= 5
+    noted = source.report().num_concealed + source.num_bad
+    assert (
+        proxy.num_damaged * 0.5 <= noted - proxy.num_lost <= proxy.num_damaged
+    )  # of a lost first packet it knows nothing
+
+
+def test_a_stream_that_loses_nothing_has_no_damage(long_pictures: RtspServer) -> None:
+    source, num_frames, proxy = read_with_loss(long_pictures, lambda picture, packet: False)
+    assert num_frames + source.num_dropped == proxy.num_pictures
+    assert (source.num_bad, source.report().num_concealed) == (0, 0)

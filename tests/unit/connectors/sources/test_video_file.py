@@ -345,6 +345,7 @@ def test_no_recording_of_the_data_sets_counts_as_broken(shared: Path) -> None:
         captured_at = times(source)
         assert len(captured_at) >= 100, clip
         assert (np.diff(captured_at) > 0).all(), clip
+        assert (source.num_bad, source.report().num_concealed, dict(source.report().left_out)) == (0, 0, {}), clip
 
 
 @pytest.mark.shared

@@ -1,6 +1,7 @@
 """What a command comes to, or the words in which it is refused."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from factories import make_path, make_sighting
@@ -165,15 +166,10 @@ def test_only_alerts_whose_whole_evidence_moves_follow_a_split() -> None:
         alert("retracted", 1, EAST, state=AlertState.RETRACTED),
     ]
     split = Correction(CorrectionKind.SPLIT, (1, 8), "ann", 5.5, (E0,))
-    assert amended(alerts, split) == [alert_of(alerts[0], 8, AlertState.AMENDED)]
+    assert amended(alerts, split) == [replace(alerts[0], person_id=8, state=AlertState.AMENDED, revision=2)]
     erased = Correction(CorrectionKind.ERASED, (1,), "ann", 5.5, (E0,))
     assert [each.key for each in amended(alerts, erased)] == ["moves", "stays", "no evidence"]
     assert {each.state for each in amended(alerts, erased)} == {AlertState.RETRACTED}
-
-
-def alert_of(alert: Alert, person_id: int, state: AlertState) -> Alert:
-    values = {name: getattr(alert, name) for name in Alert.__slots__}
-    return Alert(**values | {"person_id": person_id, "state": state})
 
 
 @pytest.mark.parametrize(

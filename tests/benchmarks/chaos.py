@@ -1,0 +1,190 @@
+"""Faults at random moments in a run on four live cameras, and what must have been kept at the end.
+
+    PYTHONPATH=.:tests/support python tests/benchmarks/chaos.py seconds=1800 seed=1 runtime=inline   # or runtime=ray
+    PYTHONPATH=.:tests/support python tests/benchmarks/chaos.py seconds=240                          # while you develop
+
+Two cameras by RTSP and two by Kafka show the demo's rendered world in turns (``turn=60`` seconds, and some of the empty
+place). The run is first left alone for ``undisturbed=3`` turns, then another run is disturbed for ``seconds``. Faults
+are drawn from a bag that holds each kind once, at random moments, ``every=25`` seconds on average; none begins in the
+last ``SETTLE_S``. Another seed draws others; on a busy machine the same seed hits other moments. ``tests/support`` has
+the detector, which costs next to nothing: the embedder and everything else is the program's own.
+
+The folder ``out`` (outputs/chaos) gets ``faults.jsonl``, a line for each fault with when it began and ended and when
+every camera was followed again; ``chaos.png``, the same as a picture; ``figures.json``; the folder of the run, and the
+logs of both runs. With ``every=inf`` nothing happens, which shows what the judge says of a run that is left alone. The
+exit code is 1, and a line says what is wrong, if
+
+- a camera is not followed at the end, or the run does not stop in order;
+- somebody is lost: missing for 3 s in a row where the undisturbed run saw them in every turn, at a time that is not
+  stated as blind. Blind is when ``status.json`` says that a camera had less than half of its frames, or says nothing.
+  The 5 s before that count too, with the parts of tracks that were not complete, and the 4 s after it, until there are
+  tracks again. Where less than a fifth of the time is left to judge, that is wrong by itself;
+- a sighting is twice, or lacks, in the ledger, in ``sightings.jsonl`` or in the topic, by its key; or the hashes of the
+  ledger are wrong;
+- memory, threads or descriptors of all processes of the run are larger in the last quarter than in the second by more
+  than 15 % and a little (runs of at least four minutes);
+- ids kept are below 95 % of the undisturbed run's. They are the share of sightings whose number is that of their
+  person when people and numbers are assigned one to one, in each turn as well as can be. People are the same in every
+  turn; ``ids_kept_over_turns`` is the share with one assignment for the whole run. It is shown and not judged, because
+  from one turn to the next everybody leaps.
+
+Needs the extra ``kafka``, Apache Kafka and Java. Without the right to mount a small disk, no disk is full.
+"""
+
+import json
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from chaos.faults import FAULTS, Place, disk_full, small_disk
+from chaos.feed import Feed
+from chaos.job import Cluster, Job
+from chaos.judge import Undisturbed, judge
+from chaos.plot import draw
+from chaos.sightings import sightings_of
+from chaos.watch import STEADY_S, Watch
+
+READY_S = 240.0
+"""Seconds within which a run that starts follows every camera."""
+BACK_S = 120.0
+"""Seconds after a fault within which every camera is followed again; else that is said, and the next fault comes."""
+SETTLE_S = 30.0
+STOP_S = 90.0
+FIRST_S = 10.0
+"""Seconds before the first fault."""
+
+OPTIONS = {
+    "seconds": "1800",
+    "seed": "1",
+    "runtime": "inline",
+    "turn": "60",
+    "undisturbed": "3",
+    "every": "25",
+    "out": "outputs/chaos",
+}
+
+
+def main(words: list[str]) -> int:
+    """Run, judge, and return the exit code."""
+    given = dict(word.split("=", 1) for word in words)
+    if unknown := given.keys() - OPTIONS.keys():
+        raise SystemExit(f"{', '.join(sorted(unknown))}: expected one of {', '.join(OPTIONS)}; correct it")
+    options = OPTIONS | given
+    out = Path(options["out"]).resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-")))
+        feed = stack.enter_context(Feed(folder, int(options["turn"])))
+        cluster = Cluster() if options["runtime"] == "ray" else None
+        if cluster is not None:
+            stack.callback(cluster.close)
+        disk = stack.enter_context(small_disk(folder / "disk"))
+        undisturbed = leave_alone(
+            feed, words_for(feed, options["runtime"], "plain"), out, cluster, int(options["undisturbed"])
+        )
+        job = Job(words_for(feed, options["runtime"], "chaos"), (disk or folder) / "chaos", cluster)
+        try:
+            wrong, figures = disturb(feed, job, cluster, disk, options, out, undisturbed)
+        finally:
+            job.stop(STOP_S)
+            (out / "chaos.log").write_bytes(job.log.read_bytes())
+            shutil.copytree(job.output, out / "run", dirs_exist_ok=True)
+    (out / "figures.json").write_text(json.dumps(figures, indent=1))
+    print(json.dumps(figures))
+    print("\n".join(wrong) or "all well")
+    return int(bool(wrong))
+
+
+def words_for(feed: Feed, runtime: str, name: str) -> list[str]:
+    """Return the overrides of a run, whose sightings go to the topic ``name.sightings``."""
+    cameras = ", ".join(f"{camera_id}: '{uri}'" for camera_id, uri in feed.addresses().items())
+    topics = [f"sink.kafka.topics.{kind}={name}.{kind}" for kind in ("sightings", "corrections", "alerts")]
+    return [
+        *("site=demo", f"site.cameras={{{cameras}}}", "site.truth=null", f"runtime={runtime}", "sink=[jsonl,kafka]"),
+        *("detector=passerby", "detector._target_=moving_people.MovingPeopleDetector", "allow_plugins=[moving_people]"),
+        *(f"sink.kafka.servers={feed.servers}", *topics, "disk.min_free_gb=0.001"),
+        *(["runtime.silent_s=10", "runtime.max_restarts=1000"] if runtime == "ray" else []),
+    ]
+
+
+def leave_alone(feed: Feed, words: list[str], out: Path, cluster: Cluster | None, num_turns: int) -> Undisturbed:
+    """Let a run follow the cameras for some turns."""
+    with tempfile.TemporaryDirectory(prefix="plain-") as folder:
+        job = Job(words, Path(folder) / "plain", cluster)
+        watch = Watch(job)
+        try:
+            if watch.wait_until_well(0.0, READY_S) is None:
+                raise SystemExit(f"the undisturbed run does not start:\n{job.log.read_text()[-3000:]}")
+            first_s = int(time.time() - feed.began_at) + 5
+            time.sleep(num_turns * feed.period_s + 12.0)
+        finally:
+            watch.close()
+            code = job.stop(STOP_S)
+            (out / "plain.log").write_bytes(job.log.read_bytes())
+        if code != 0 or job.ends:
+            raise SystemExit(f"the undisturbed run ended with {code}, {job.ends}; see {out / 'plain.log'}")
+        return Undisturbed(sightings_of(feed, job.output / "ledger.sqlite"), first_s, num_turns)
+
+
+def disturb(
+    feed: Feed,
+    job: Job,
+    cluster: Cluster | None,
+    disk: Path | None,
+    options: dict[str, str],
+    out: Path,
+    undisturbed: Undisturbed,
+) -> tuple[list[str], dict[str, object]]:
+    """Do something to a run again and again, and judge it."""
+    rng, seconds = random.Random(int(options["seed"])), float(options["seconds"])
+    watch = Watch(job)
+    if watch.wait_until_well(0.0, READY_S) is None:
+        watch.close()
+        return [f"the run does not start: {job.log.read_text()[-3000:]}"], {}
+    began_at = time.time()
+    count = round((seconds - FIRST_S - SETTLE_S) / float(options["every"]))
+    moments = sorted(rng.uniform(FIRST_S, seconds - SETTLE_S) for _ in range(count))
+    kinds = [kind for kind in FAULTS[options["runtime"]] if disk is not None or kind is not disk_full]
+    bag: list[object] = []
+    log: list[dict[str, object]] = []
+    place = Place(feed, job, cluster, disk)
+    with (out / "faults.jsonl").open("w") as file:
+        for moment in moments:
+            if time.time() - began_at > seconds - SETTLE_S:
+                break
+            time.sleep(max(0.0, began_at + moment - time.time()))
+            bag = bag or rng.sample(kinds, len(kinds))
+            kind = bag.pop()
+            begins_at = time.time()
+            target = kind(place, rng)
+            ends_at = time.time()
+            back_at = watch.wait_until_well(ends_at, BACK_S)
+            entry = {
+                "fault": kind.__name__,
+                "of": target,
+                "begins_s": round(begins_at - began_at, 1),
+                "ends_s": round(ends_at - began_at, 1),
+                "back_s": None if back_at is None else round(back_at - began_at, 1),
+                "lives": len(job.lives),
+            }
+            log.append(entry)
+            file.write(json.dumps(entry) + "\n")
+            file.flush()
+            print(json.dumps(entry), flush=True)
+    time.sleep(max(0.0, began_at + seconds - time.time()))
+    is_back = watch.wait_until_well(time.time() - STEADY_S, BACK_S) is not None
+    ended_at = time.time()
+    watch.close()
+    code = job.stop(STOP_S)
+    draw(out / "chaos.png", watch, log, began_at)
+    return judge(feed, job, watch, "chaos.sightings", (began_at, ended_at), undisturbed, is_back, code)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # end what was started
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,178 @@
+"""The run under test, started again whenever it ends by itself, as a supervisor would."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+from ray_cluster import RAY, cluster_environment, end_node
+from rtsp_server import free_port
+from running import ROOT, environment
+
+PATHS = os.pathsep.join([str(ROOT), str(ROOT / "tests/support")])
+"""Where the run finds the program, and the detector of the tests."""
+AGAIN_AFTER_S = 1.0
+NEEDS_A_PERSON = 3
+"""Exit code of a run that cannot be continued as it is: nothing that a fault may lead to."""
+
+
+class Cluster:
+    """A Ray cluster of two nodes of this machine.
+
+    Other nodes can join only a head that listens on all interfaces; nobody has its token.
+    """
+
+    def __init__(self) -> None:
+        self.variables = cluster_environment(PYTHONPATH=PATHS)
+        self.variables["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "1"
+        self._folder = tempfile.TemporaryDirectory(prefix="r", dir="/tmp", ignore_cleanup_errors=True)  # sockets: short
+        port = free_port()
+        self._address = f"127.0.0.1:{port}"
+        self._head = self._start(
+            *("--head", f"--port={port}", f"--temp-dir={self._folder.name}", "--include-dashboard=false")
+        )
+        self.variables["RAY_ADDRESS"] = self._address
+        self._second = self._start(f"--address={self._address}")
+
+    def _start(self, *words: str) -> "subprocess.Popen[str]":
+        command = [RAY, "start", "--block", "--num-cpus=4", "--node-ip-address=127.0.0.1", *words]
+        node = subprocess.Popen(
+            command, env=self.variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        assert node.stdout is not None
+        said = ""
+        for line in node.stdout:
+            said += line
+            if "Ray runtime started" in line:
+                return node
+        raise AssertionError(said)
+
+    def lose_node(self) -> None:
+        """Kill the second node with all its processes."""
+        lost = [psutil.Process(self._second.pid), *psutil.Process(self._second.pid).children(recursive=True)]
+        for process in lost:
+            _send(process, signal.SIGKILL)
+        self._second.communicate()
+
+    def bring_node_back(self) -> None:
+        """Start another second node."""
+        self._second = self._start(f"--address={self._address}")
+
+    def workers(self) -> list[psutil.Process]:
+        """Return the processes of the run's actors, in order of their age."""
+        found = []
+        for node in (self._head, self._second):
+            for process in _below(node.pid):
+                if (_title(process)).startswith("ray::") and "IDLE" not in _title(process):
+                    found.append(process)
+        return sorted(found, key=lambda process: (process.create_time(), process.pid))
+
+    def close(self) -> None:
+        """End both nodes."""
+        for node in (self._second, self._head):
+            end_node(node)
+        self._folder.cleanup()
+
+
+class Job:
+    """A run.
+
+    Args:
+        overrides: Of the run, without ``output_dir``.
+        output: Its folder.
+        cluster: The Ray cluster; None: inline.
+
+    Attributes:
+        lives: When it was started each time, Unix seconds.
+        ends: Exit code of each life that ended by itself or by a fault.
+    """
+
+    def __init__(self, overrides: Sequence[str], output: Path, cluster: Cluster | None) -> None:
+        self.output = output
+        self.lives: list[float] = []
+        self.ends: list[int] = []
+        self._cluster = cluster
+        self._overrides = [*overrides, f"output_dir={output}"]
+        self._log = (output.parent / f"{output.name}.log").open("ab")
+        self._is_over = threading.Event()
+        self._process = self._start()
+        self._keeper = threading.Thread(target=self._keep, daemon=True)
+        self._keeper.start()
+
+    @property
+    def log(self) -> Path:
+        """What it printed."""
+        return Path(self._log.name)
+
+    def processes(self) -> list[psutil.Process]:
+        """Return the processes of the run: its own, and those of its actors."""
+        own = [psutil.Process(self._process.pid)] if self._process.poll() is None else []
+        return own + ([] if self._cluster is None else self._cluster.workers())
+
+    def kill(self) -> None:
+        """Kill it; it is started again."""
+        self._process.kill()
+
+    def stop(self, timeout_s: float) -> int | None:
+        """Stop it in order; return the exit code, None if that takes too long."""
+        self._is_over.set()
+        self._keeper.join()
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+            return None
+        finally:
+            self._log.close()
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        variables = {"PYTHONPATH": PATHS} if self._cluster is None else self._cluster.variables
+        again = ["resume=true"] if self.output.is_dir() else []
+        self.lives.append(time.time())
+        return subprocess.Popen(
+            [sys.executable, "pipeline/run.py", *self._overrides, *again],
+            cwd=ROOT,
+            env=environment(**variables),
+            stdout=self._log,
+            stderr=self._log,
+        )
+
+    def _keep(self) -> None:
+        while not self._is_over.wait(0.2):
+            code = self._process.poll()
+            if code is None:
+                continue
+            self.ends.append(code)
+            if code == NEEDS_A_PERSON or self._is_over.wait(AGAIN_AFTER_S):
+                return
+            self._process = self._start()
+
+
+def _below(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def _send(process: psutil.Process, kind: signal.Signals) -> None:
+    try:
+        process.send_signal(kind)
+    except psutil.Error:
+        return
