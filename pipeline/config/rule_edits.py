@@ -83,6 +83,7 @@ def with_edits(config: PipelineConfig) -> PipelineConfig:
         monitor=_following(config.monitor, before, changed),
         alert_pictures=_following(config.alert_pictures, before, changed),
         alert_clips=_following(config.alert_clips, before, changed),
+        recording=_following(config.recording, before, changed),
     )
 
 
