@@ -21,9 +21,6 @@ MIN_EVEN = 3
 TOLERANCE = 0.25
 """Usual intervals that a step may be off. Larger takes pauses for loss, smaller misses loss of jittery cameras."""
 
-AHEAD = REORDER + NUM_STEPS + 1
-"""Packets after which a leap is decided."""
-
 
 @dataclass(frozen=True, slots=True)
 class Hole:
@@ -63,6 +60,11 @@ class MissingPictures:
         self._near_damage = 0
         self.num_missing = 0
 
+    @property
+    def ahead(self) -> int:
+        """Packets after which a leap is decided."""
+        return self._reorder + NUM_STEPS + 1
+
     def push(self, stamp: int | None, *, is_damaged: bool = False) -> list[Hole]:
         """Take the presentation time of a packet, and return the holes that are decided now.
 
@@ -70,9 +72,9 @@ class MissingPictures:
             stamp: In units of the stream; None if it has none.
             is_damaged: The stream was seen to be damaged here.
         """
-        self._near_damage = 2 * AHEAD if is_damaged else max(0, self._near_damage - 1)
+        self._near_damage = 2 * (REORDER + NUM_STEPS) if is_damaged else max(0, self._near_damage - 1)
         self._since_unplaced += 1
-        if self._since_unplaced > self._reorder + NUM_STEPS + 1:
+        if self._since_unplaced > self.ahead:
             self._num_unplaced = 0
         if stamp is not None and self._newest is not None and self._newest - stamp > self._max_step:
             self._begin_again()

@@ -21,11 +21,8 @@ from connectors.pictures.rgb import ToRgb
 from connectors.sources.damage import MAX_IN_A_ROW, DamageLog
 from connectors.sources.hardware_decoding import CPU, NONE, HardwareDecodingError, check_kind
 from connectors.sources.recordings.local_files import LocalFiles
-from connectors.sources.recordings.recording import (
-    BadPicture,
-    Recording,
-    error_words,
-)
+from connectors.sources.recordings.packets import error_words
+from connectors.sources.recordings.recording import BadPicture, Recording
 from connectors.sources.recordings.streams_watch import BrokenError, StreamsChangedError
 from connectors.sources.recordings.video_files import NoVideoError, VideoFile, VideoFiles
 from connectors.sources.stream_clock import StreamClock
@@ -241,16 +238,14 @@ class VideoFileSource:
                     recording = Recording(container, self._threads, self._hwaccel, tap, file)
                     self._decoder = recording.decoder
                     if is_first:
-                        self._begin(file, recording.frame_s)
+                        self._begin(file, recording)
                         is_first = False
                     begins_s = begins_s if file.skip else self._begins_s(file, ends_s)
                     for number, found in recording.pictures():
                         seconds = None if isinstance(found, BadPicture) else recording.seconds(found, number)
                         if number < file.skip:
                             continue
-                        if recording.num_interruptions > num_interruptions:
-                            self._note_interruptions(file.name, recording.num_interruptions - num_interruptions)
-                            num_interruptions = recording.num_interruptions
+                        num_interruptions = self._note_interruptions(file.name, recording, num_interruptions)
                         if isinstance(found, BadPicture):
                             if base + number >= self._resume_at:
                                 at = None if found.seconds is None else self._first_at + begins_s + found.seconds
@@ -263,6 +258,7 @@ class VideoFileSource:
                         stamp = None if seconds is None else begins_s + seconds
                         yield from self._clock.push((base + number, found), stamp, length_s)
                         ends_s = max(ends_s, (stamp or 0.0) + (length_s or recording.frame_s))
+                    self._note_interruptions(file.name, recording, num_interruptions)
             except (av.error.FFmpegError, OSError, BrokenError) as error:
                 yield from self._clock.flush()
                 if isinstance(error, StreamsChangedError):
@@ -292,20 +288,30 @@ class VideoFileSource:
             while self._more:
                 yield self._more.pop(0)
 
-    def _note_interruptions(self, name: str, number: int) -> None:
-        if not self._num_interruptions:
+    def _note_interruptions(self, name: str, recording: Recording, noted: int) -> int:
+        """Count the places where packets are missing, of which so many were noted; return how many there are now."""
+        number = recording.num_interruptions
+        if number > noted and not self._num_interruptions:
             logger.warning(
                 "camera %s: packets are missing in %s, so pictures may be; such places are counted in left_out",
                 self.camera_id,
                 name,
             )
-        self._num_interruptions += number
+        self._num_interruptions += number - noted
+        return number
 
-    def _begin(self, file: VideoFile, frame_s: float) -> None:
+    def _begin(self, file: VideoFile, recording: Recording) -> None:
         """Begin the times of the recording with its first file."""
+        if not recording.has_stamps:
+            logger.warning(
+                "camera %s: %s is a raw stream without times, so pictures that are missing in it cannot be noticed; "
+                "record in Matroska, mp4 or MPEG-TS",
+                self.camera_id,
+                file.name,
+            )
         self._zero_at = file.begins_at
         self._first_at = file.begins_at if file.begins_at is not None and self._starts_at == 0 else self._starts_at
-        self._clock = self._make_clock(frame_s)
+        self._clock = self._make_clock(recording.frame_s)
 
     def _begins_s(self, file: VideoFile, ends_s: float) -> float:
         """Return when a file begins, seconds after the first one; ``ends_s`` is when the one before ends."""

@@ -71,7 +71,7 @@ class ProcessWatch:
             self._hosts.remove(host)
             if host.asking is not None:
                 host.asking.cancel()
-            _kill(host)
+            _kill(host, is_for_good=True)
 
     async def wait_for_places(self, handles: Sequence[Any] | None = None) -> None:
         """Return once every process runs somewhere; every one, or those of these handles.
@@ -174,10 +174,11 @@ async def _ask(host: _Host) -> str:
     return answer
 
 
-def _kill(host: _Host) -> None:
+def _kill(host: _Host, *, is_for_good: bool = False) -> None:
     import ray
 
-    ray.kill(host.handle, no_restart=host.kind == "camera")  # RestartingCamera starts a new one
+    is_camera = host.kind == "camera"  # RestartingCamera starts a new one
+    ray.kill(host.handle, no_restart=is_for_good or is_camera)
 
 
 def _share(share: Share) -> str:

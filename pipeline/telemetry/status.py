@@ -146,7 +146,7 @@ async def _camera_status(camera: WatchedCamera) -> CameraStatus:
 
 async def _busy(pipeline: Watched) -> dict[str, dict[str, Any]]:
     """Return the status of each stage, over all its actors that answer; ``calls`` has sizes as text, as JSON does."""
-    stages = {stage: tuple(actors) for stage, actors in pipeline.busy.items()}
+    stages = {stage: tuple(actors) for stage, actors in pipeline.busy.items()}  # changes as cameras come and go
     return dict(zip(stages, await asyncio.gather(*map(_stage, stages.values())), strict=True))
 
 

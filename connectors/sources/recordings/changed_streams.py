@@ -11,6 +11,9 @@ SYNC = 0x47
 CHUNK_PACKETS = 5_000
 """Packets that are read at once: 940 kB. More cost memory."""
 
+MAX_PICTURE_PACKETS = 50_000
+"""Packets in which a break of the numbers is looked for: 9 MB, more than some pictures. More read longer."""
+
 PAT_PID = 0
 PAT, PMT = 0x00, 0x02
 """Tables that say which programs there are, and which streams a program has. ISO/IEC 13818-1, 2.4.4."""
@@ -50,6 +53,38 @@ def where_streams_change(path: Path, after: int, stream_id: int, codec: int | No
                         return announced_at
             at += len(chunk)
     return None
+
+
+def is_joined(path: Path, after: int, stream_id: int) -> bool:
+    """Return whether the next break of a stream's numbers is where another whole transport stream was put behind one.
+
+    There the tables and the stream begin at number 0, and the packet begins a picture. By chance that is one loss in
+    four thousand.
+
+    Args:
+        path: The file.
+        after: The byte at which a packet of the stream begins.
+        stream_id: The number (PID) of the stream.
+    """
+    newest: int | None = None
+    tables: dict[int, int] = {}
+    with path.open("rb") as file:
+        file.seek(after)
+        for _ in range(MAX_PICTURE_PACKETS):
+            packet = file.read(PACKET_BYTES)
+            if len(packet) < PACKET_BYTES or packet[0] != SYNC:
+                return False
+            pid, number = (packet[1] & 0x1F) << 8 | packet[2], packet[3] & 0xF
+            if not packet[3] & 0x10:  # it holds nothing, and is not numbered
+                continue
+            if pid != stream_id:
+                tables[pid] = number
+                continue
+            if newest is not None and number not in (newest, (newest + 1) % 16):
+                begins = bool(packet[1] & 0x40) and number == 0
+                return begins and PAT_PID in tables and len(tables) > 1 and not any(tables.values())
+            newest, tables = number, {}
+    return False
 
 
 def first_streams(path: Path, begin: int) -> dict[int, int]:

@@ -1,6 +1,7 @@
 """Several recordings in one file, as ``cat a.mp4 b.mp4`` makes it: FFmpeg would read the first and say nothing.
 
-Of other kinds FFmpeg reads on behind the first (MPEG-TS, MPEG-PS, Matroska, AVI, Ogg).
+Of Matroska it would decode all with what the first says. Of other kinds it reads on behind the first (MPEG-TS, MPEG-PS,
+AVI, Ogg).
 """
 
 from collections.abc import Iterator
@@ -17,12 +18,15 @@ FLV_TAG_BYTES = 11
 ASF_BEGIN = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 """Number of the object that every ASF recording begins with. Advanced Systems Format, 10.1."""
 
+EBML_BEGIN, SEGMENT = bytes.fromhex("1a45dfa3"), bytes.fromhex("18538067")
+"""What every Matroska recording begins with, and the element behind that, which holds the rest. RFC 9559, 5.1."""
+
 MAX_BOXES = 1_000_000
 """Boxes, tags or objects that are looked at: an hour of FLV has 250,000. More read longer."""
 
 
 def recordings_in(path: Path) -> list[tuple[int, int]]:
-    """Return where each recording of a file begins and ends, bytes: of mp4, FLV and ASF; any other file is one.
+    """Return where each recording of a file begins and ends, bytes: of mp4, FLV, ASF and Matroska; another file is one.
 
     Fragmented mp4 files may repeat their beginning, and are one recording.
     """
@@ -33,6 +37,8 @@ def recordings_in(path: Path) -> list[tuple[int, int]]:
             begins = list(_flv(file, size))
         elif head == ASF_BEGIN:
             begins = list(_asf(file, size))
+        elif head.startswith(EBML_BEGIN):
+            begins = list(_matroska(file, size))
         else:
             begins = list(_mp4(file))
     return list(zip(begins, [*begins[1:], size], strict=True)) if begins else [(0, size)]
@@ -83,3 +89,28 @@ def _asf(file: BinaryIO, size: int) -> Iterator[int]:
         if length < 24:  # of a live recording it is not known
             return
         at += length
+
+
+def _matroska(file: BinaryIO, size: int) -> Iterator[int]:
+    at = 0
+    while at < size:
+        file.seek(at)
+        head = file.read(12)
+        if head.startswith(EBML_BEGIN):
+            yield at
+        elif not head.startswith(SEGMENT):
+            return
+        if (end := end_of_element(head)) is None:  # of a live recording it is not known
+            return
+        at += end
+
+
+def end_of_element(head: bytes) -> int | None:
+    """Return the length of an element of Matroska, its own head included; None if it is not known. RFC 8794, 4.
+
+    Args:
+        head: Its first bytes, at least 12; its number has four.
+    """
+    length = 9 - head[4].bit_length()  # the zeros before the first one count the bytes that follow
+    value = int.from_bytes(head[4 : 4 + length]) & ((1 << 7 * length) - 1)
+    return None if value == (1 << 7 * length) - 1 else 4 + length + value

@@ -12,7 +12,7 @@ from pathlib import Path
 from av.container import InputContainer
 
 from connectors.sources.hardware_decoding import open_video
-from connectors.sources.recordings.changed_streams import first_streams, where_streams_change
+from connectors.sources.recordings.changed_streams import first_streams, is_joined, where_streams_change
 from connectors.sources.recordings.growing_file import POLL_S, GrowingFile
 from connectors.sources.recordings.image_sequence import (
     moment_in_name,
@@ -175,6 +175,7 @@ def _from(path: Path, begin: int, begins_at: float | None = None) -> VideoFile:
         begins_at,
         announced=frozenset(first_streams(path, begin)),
         split=partial(_split, path, begin),
+        is_joined=lambda stream_id, after: is_joined(path, begin + after, stream_id),
     )
 
 

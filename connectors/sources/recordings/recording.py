@@ -12,22 +12,29 @@ import av.error
 from av.container import InputContainer
 
 from connectors.sources.hardware_decoding import NONE, decoder_of
+from connectors.sources.missing_pictures import Hole
 from connectors.sources.picture_stream import picture_stream
-from connectors.sources.recordings.fragments import unread_fragments
 from connectors.sources.recordings.hidden_pictures import HiddenPictures
-from connectors.sources.recordings.packet_holes import PacketHoles
+from connectors.sources.recordings.packets import Packets, error_words
 from connectors.sources.recordings.streams_watch import BrokenError, StreamsChangedError, StreamsWatch
+from connectors.sources.recordings.unread import num_breaks, what_is_unread
 from connectors.sources.recordings.video_files import VideoFile
 from pipeline.core.interfaces import PacketTap
 
 USUAL_FPS = Fraction(25)
 """Frames a second that are assumed if the container does not say."""
 
-FORMATS_WITH_DURATION = ("matroska,webm", "flv", "asf")
+FORMATS_WITH_DURATION = ("matroska,webm", "flv", "asf", "nut")
 """Formats whose header holds a duration. In others without a duration of each stream, FFmpeg guesses from the size."""
 
 FORMATS_WITHOUT_PROMISE = ("mpegts", "mpeg", "mpegvideo", "h264", "hevc", "mjpeg")
 """Formats without a header that says how long the file is. What FFmpeg says is a guess from the last packets."""
+
+FORMATS_WITHOUT_STAMPS = ("h264", "hevc", "vvc", "mjpeg", "mpegvideo", "m4v", "dv", "obu")
+"""Raw streams. What is missing in them, nothing shows."""
+
+FORMATS_THAT_COUNT = ("mxf",)
+"""Formats whose header has the number of all pictures, also of those that show nothing new."""
 
 ONE_PICTURE_A_PACKET = ("h264", "hevc", "mpeg1video", "mpeg2video")
 """Codecs of which each packet with a time of its own is one picture; others have packets that show nothing."""
@@ -49,8 +56,7 @@ NO_KEY = "the recording begins between two key frames"
 MAX_AWAITED = 64
 """Pictures that a decoder holds at most; of more, it may be another codec. Larger finds that later."""
 
-MAX_READ_ERRORS = 20
-"""Errors of the container in a row after which it is given up. More search longer for the next packet."""
+LOST = "the container lost it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,6 @@ class Recording:
     Attributes:
         frame_s: Seconds of one frame, as the header says.
         decoder: What decodes it.
-        num_interruptions: Places so far where packets are missing.
 
     Raises:
         BrokenError: If it holds no pictures.
@@ -100,28 +105,34 @@ class Recording:
         if stream is None:
             raise BrokenError("no pictures that can be decoded, at most sound,")
         self._stream = stream
-        self._seen: set[int] = set()
-        self._read_until = 0
         self._watch = StreamsWatch(file, container.format.name, stream.id)
-        self._holes = PacketHoles(container.format.name)
         self._stream.codec_context.thread_count = threads
         self._stream.codec_context.thread_type = "AUTO"
         self.decoder = decoder_of(stream, hwaccel)
         # One of the two is often the rate of the clock, which is higher.
         rates = [rate for rate in (self._stream.average_rate, self._stream.guessed_rate) if rate]
         self.frame_s = float(1 / min(rates, default=USUAL_FPS))
+        self._packets = Packets(container, stream, self._watch, self.frame_s)
         self._hidden = HiddenPictures(stream.codec_context.name, self.frame_s)
         self._first_pts: int | None = None
-        self._num_packets = self._num_bad = self._num_pictures = 0
+        self._num_bad = self._num_pictures = 0
         self._last_s = 0.0
-        self._ends_at_s = 0.0
         self._bad: list[tuple[int, str]] = []
         self._has_key = False
         self._num_mpeg4 = 0
         self._before_key: list[int] = []
         self._awaited: Counter[int] = Counter()
         self._last_pts: float = -inf
-        self.num_interruptions = 0
+
+    @property
+    def has_stamps(self) -> bool:
+        """Whether the file says when its pictures are shown, so that missing ones can be noticed."""
+        return self._container.format.name not in FORMATS_WITHOUT_STAMPS
+
+    @property
+    def num_interruptions(self) -> int:
+        """Places so far where packets are missing."""
+        return self._packets.num_interruptions
 
     def pictures(self) -> Iterator[tuple[int, av.VideoFrame | BadPicture]]:
         """Yield frame numbers and pictures, in presentation order; a damaged one has its number, too.
@@ -197,9 +208,12 @@ class Recording:
 
     def _decoded(self) -> Iterator[av.VideoFrame | BadPicture]:
         """Yield the decoded pictures of all complete packets, and those that are bad and have no time."""
-        broken: list[BrokenError] = []
-        for packet in self._until_broken(broken):
-            self._num_packets += 1
+        for packet in self._packets.read():
+            if isinstance(packet, Hole):
+                self._num_bad += len(packet.stamps)
+                for stamp in packet.stamps:
+                    heapq.heappush(self._bad, (stamp, LOST))
+                continue
             self._num_mpeg4 += packet.size >= MIN_MPEG4_BYTES
             if self._tap is not None:
                 self._tap.packet(packet)
@@ -211,6 +225,7 @@ class Recording:
             except av.error.FFmpegError as error:
                 self._watch.check_codec()
                 self._num_bad += 1
+                self._packets.num_damages += 1
                 if packet.pts is None:
                     yield BadPicture(None, error_words(error))
                 else:
@@ -235,20 +250,8 @@ class Recording:
             pass  # it held none
         if self._awaited:
             self._watch.check_codec()
-        if broken:
-            raise broken[0]
-
-    def _until_broken(self, broken: list[BrokenError]) -> Iterator[av.Packet]:
-        """Yield whole packets; put the error that ends them into ``broken``, so that the decoder is emptied first.
-
-        Not where the streams change: what is read again begins behind the last picture in presentation order.
-        """
-        try:
-            yield from self._whole_packets()
-        except StreamsChangedError:
-            raise
-        except BrokenError as error:
-            broken.append(error)
+        if self._packets.broken is not None:
+            raise self._packets.broken
 
     def _bad_before(self, pts: int | None) -> Iterator[BadPicture]:
         """Yield the bad pictures that would be shown before a time; None for all."""
@@ -301,58 +304,9 @@ class Recording:
     def _lost_of_mpeg4(self) -> Iterator[BadPicture]:
         """Yield what the decoder of MPEG-4 dropped; a packet may hold two pictures, so only the sum shows it."""
         if self._stream.codec_context.name == "mpeg4":
-            for _ in range(self._num_mpeg4 - self._num_pictures - self._num_bad):
+            for _ in range(self._num_mpeg4 - self._num_pictures - self._num_bad + self._packets.num_lost):
                 self._num_bad += 1
                 yield BadPicture(None, NO_PICTURE)
-
-    def _whole_packets(self) -> Iterator[av.Packet]:
-        """Yield packets; raise if the last one is incomplete."""
-        corrupt: list[av.Packet] = []
-        for packet in self._packets():
-            if packet.pts is not None:
-                self._ends_at_s = max(self._ends_at_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-            if packet.stream_index != self._stream.index:
-                continue
-            if packet.is_corrupt:
-                corrupt.append(packet)
-                continue
-            # Inside a transport stream, a packet that is marked as corrupt may still hold a complete picture.
-            self.num_interruptions += len(corrupt)
-            yield from corrupt
-            corrupt.clear()
-            yield packet
-        if corrupt:
-            raise BrokenError("an incomplete picture at the end")
-
-    def _packets(self) -> Iterator[av.Packet]:
-        """Yield the packets of all streams; where the container is damaged, those after the damage."""
-        num_errors = 0
-        packets = self._container.demux()
-        while True:
-            try:
-                packet = next(packets, None)
-            except IndexError:  # PyAV's, for a stream that it did not find when it was opened
-                self._watch.check_streams()
-                packets = self._container.demux()
-                continue
-            except (av.error.FFmpegError, OSError) as error:
-                num_errors += 1
-                if num_errors > MAX_READ_ERRORS or isinstance(error, av.error.EOFError):
-                    raise BrokenError(error_words(error)) from error
-                packets = self._container.demux()
-                continue
-            if packet is None:
-                return
-            if packet.size:
-                num_errors = 0
-                self._read_until = max(self._read_until, (packet.pos or 0) + packet.size)
-                self.num_interruptions += self._holes.is_behind_one(packet)
-                if packet.stream_index == self._stream.index:
-                    self._watch.read_until(packet.pos or 0)
-                elif self._num_packets and packet.stream_index not in self._seen and packet.stream.type == "video":
-                    self._watch.check_streams()
-                self._seen.add(packet.stream_index)
-                yield packet
 
     def _check_end(self) -> Iterator[BadPicture]:
         """Yield what damage took out of the container as a whole.
@@ -361,35 +315,40 @@ class Recording:
             BrokenError: If the header promised clearly more than there was, both by number and by time, as far as it
                 says.
         """
-        if self._num_packets == 0 or self._num_pictures == 0:
+        if self._packets.num_read == 0 or self._num_pictures == 0:
             raise BrokenError("no picture")
         if self._container.format.name in FORMATS_WITHOUT_PROMISE:
             return
-        if (num_unread := unread_fragments(self._container, self._read_until)) > 0:
-            raise BrokenError(f"a damaged fragment, and {num_unread} behind it that FFmpeg does not find")
+        self._packets.num_interruptions += num_breaks(self._container)
+        if (unread := what_is_unread(self._container, self._packets.read_until)) and not self.num_interruptions:
+            raise BrokenError(unread)
+        # Of a recording of uneven times, the rate in the header may be that of its clock.
+        frame_s = max(self.frame_s, self._last_s / self._num_pictures)
         promises: list[tuple[float, float]] = []
         if self._stream.frames > 0:
-            promises.append((self._num_packets, self._stream.frames))
+            promises.append((self._packets.num_read + self._packets.num_lost, self._stream.frames))
         if self._stream.duration is not None and self._stream.time_base is not None:
             promised_s = float(self._stream.duration * self._stream.time_base)
-            promises.append((self._last_s / self.frame_s + 1, promised_s / self.frame_s))
+            promises.append((self._last_s / frame_s + 1, promised_s / frame_s))
         elif self._container.duration is not None and self._container.format.name in FORMATS_WITH_DURATION:
             promised_s = self._container.duration / av.time_base
-            promises.append((self._ends_at_s / self.frame_s, promised_s / self.frame_s))
+            promises.append((self._packets.ends_at_s / frame_s, promised_s / frame_s))
         # Where an index says how many there are, and some are missing inside, it was not cut off.
         if (
             promises
-            and not self._holes.may_miss
+            and not self._packets.may_miss
             and all(
                 there < promised - max(MAX_MISSING_FRAMES, MAX_MISSING_SHARE * promised) for there, promised in promises
             )
         ):
             raise BrokenError(f"the end where the header promises {promises[0][1]:.0f} frames,")
-        for _ in range(self._stream.frames - self._num_packets if self._num_bad or self._holes.may_miss else 0):
-            yield BadPicture(None, "the container lost it")
+        is_damaged = self._num_bad or self.num_interruptions or self._packets.may_miss
+        if is_damaged or self._container.format.name in FORMATS_THAT_COUNT:
+            for _ in range(self._num_promised() - self._packets.num_read - self._packets.num_lost):
+                yield BadPicture(None, LOST)
 
-
-def error_words(error: BaseException) -> str:
-    """Return what an error says, never nothing."""
-    strerror = getattr(error, "strerror", None)
-    return str(strerror or error) or type(error).__name__
+    def _num_promised(self) -> int:
+        """Return how many pictures the header counts; 0 if it does not, or only the seconds."""
+        rate, duration = self._stream.average_rate, self._stream.duration
+        counts = rate is not None and self._stream.time_base is not None and rate * self._stream.time_base == 1
+        return self._stream.frames or (duration if counts and duration is not None else 0)

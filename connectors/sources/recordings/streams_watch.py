@@ -38,6 +38,10 @@ class StreamsWatch:
         """Learn that a packet of the stream begins at a byte."""
         self._read_until = max(self._read_until, pos)
 
+    def is_joined(self, pos: int) -> bool:
+        """Return whether the break behind a byte is where two whole files meet."""
+        return self._file is not None and self._file.is_joined(self._stream_id, pos)
+
     def check_streams(self) -> None:
         """Raise ``StreamsChangedError`` if the file goes on without the stream."""
         if self._file is not None and self._read_until > self._checked_at:

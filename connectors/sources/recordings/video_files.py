@@ -27,6 +27,7 @@ class VideoFile:
         split: Takes the number of the stream that is read and a byte, and returns the file up to where it goes on
             without that stream behind the byte, and what follows; None if it has that stream to its end. Without a
             byte: up to where the stream goes on with another codec.
+        is_joined: Takes the same, and returns whether the next break behind the byte is where two whole files meet.
     """
 
     name: str
@@ -35,6 +36,7 @@ class VideoFile:
     announced: frozenset[int] = frozenset()
     skip: int = 0
     split: Callable[[int, int | None], "tuple[VideoFile, VideoFile] | None"] = lambda stream_id, after: None
+    is_joined: Callable[[int, int], bool] = lambda stream_id, after: False
 
 
 class VideoFiles(Protocol):
