@@ -15,8 +15,8 @@ import supervision as sv
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.association.matcher import Matcher
-from pipeline.camera.detection import letterbox
-from pipeline.config.composition import load_config, site_of
+from pipeline.config.composition import load_config, site_of, with_detectors
+from pipeline.config.detection import own_detectors
 from pipeline.config.plan import make_plan, matcher_factory
 from pipeline.config.schema import PipelineConfig
 from pipeline.config.validation import check_ranges
@@ -35,6 +35,7 @@ from pipeline.core.arrays import check_array
 from pipeline.core.errors import ConfigError, DataError, ShapeError
 from pipeline.core.plugin_contract import blaming, made
 from pipeline.ledger import LedgerReader
+from pipeline.runtime.camera_detectors import CameraDetectors
 from pipeline.runtime.event_time import EventTimeBuffer
 
 FindPeople = Callable[[NDArray[np.uint8]], sv.Detections]
@@ -70,6 +71,10 @@ class Pipeline:
         config.site.cameras = {
             name: str(camera) if isinstance(camera, Path) else camera for name, camera in cameras.items()
         }
+        config = with_detectors(config)
+        if find_people is not None and (own := own_detectors(config.site.cameras)):
+            key, _ = next(iter(own.values()))
+            raise ConfigError(f"{key}: expected none, because find_people finds people; leave out one of them")
         self._plan = make_plan(config, has_detector=find_people is None)
         for name, make_source in self._plan.make_sources.items():
             key = f"site.cameras.{name}"
@@ -116,8 +121,8 @@ class Pipeline:
                 return from_supervision(found, frame.stamp)
 
             return find
-        stage = self._plan.make_detect()
-        return lambda frame: stage.process([letterbox(frame, self._plan.input_hw)])[0]
+        detectors = CameraDetectors(self._plan)
+        return lambda frame: detectors.find(detectors.prepare(frame))
 
     def _embedder(self) -> Callable[[Sequence[Tracklet]], Iterable[Embedding]]:
         pose = None if self._plan.make_pose is None else self._plan.make_pose()

@@ -25,10 +25,11 @@ class DetectionStage:
         detector: Finds people.
         min_score: Least detector confidence, in [0, 1]; low, because the tracker uses low-scoring boxes too.
         min_height_px: Least height of a box, pixels of the full frame.
+        key: Of the detector in the configuration, for messages.
     """
 
-    def __init__(self, detector: Detector, *, min_score: float, min_height_px: float) -> None:
-        self._detector = detector
+    def __init__(self, detector: Detector, *, min_score: float, min_height_px: float, key: str = "detector") -> None:
+        self._detector, self._key = detector, key
         self.calls = calls_of(detector)
         self._min_score = min_score
         self._min_height_px = min_height_px
@@ -36,9 +37,9 @@ class DetectionStage:
 
     def process(self, batch: Sequence[LetterboxedFrame]) -> list[Detections]:
         """Return one record for each frame, in the same order; frames of many cameras may be mixed."""
-        with blaming("detector", self._detector, owns_data=True):
+        with blaming(self._key, self._detector, owns_data=True):
             detected = self._detector.detect(batch)
-        found = answers("detector", self._detector, "detect", detected, Detections, len(batch))
+        found = answers(self._key, self._detector, "detect", detected, Detections, len(batch))
         return [self._kept(each, frame.frame_hw) for each, frame in zip(found, batch, strict=True)]
 
     def flush(self) -> list[Detections]:
@@ -53,8 +54,9 @@ class DetectionStage:
             self._has_warned = True
             wrong = int(np.argmin(is_inside))
             logger.warning(
-                "detector (%s): left out a box outside of the picture or without a number, %s with the score %s in %s; "
+                "%s (%s): left out a box outside of the picture or without a number, %s with the score %s in %s; "
                 "this is said once; check the weights, and how boxes are scaled back",
+                self._key,
                 plugin_name(self._detector),
                 found.boxes_xyxy[wrong].tolist(),
                 found.scores[wrong],

@@ -17,7 +17,6 @@ from rich.console import Console
 from rich.progress import track as progress_bar
 from rich.table import Table
 
-from pipeline.camera.detection import letterbox
 from pipeline.camera.tracking import TrackingStage
 from pipeline.cli.run import run
 from pipeline.cli.scoring.truth import true_tables
@@ -40,6 +39,7 @@ from pipeline.evaluation.naive import (
 from pipeline.evaluation.site_truth import read_run_tables
 from pipeline.evaluation.track_table import TrackTable
 from pipeline.evaluation.tracking import TrackingScore, score_tracks
+from pipeline.runtime.camera_detectors import CameraDetectors
 from pipeline.runtime.plan import Plan
 
 THRESHOLDS = np.arange(0.20, 0.81, 0.02).tolist()
@@ -113,7 +113,7 @@ def evaluate(overrides: list[str]) -> None:
 
 def naive_tracks(plan: Plan, make_tracker: Callable[[], Tracker]) -> list[Track]:
     """Return the whole tracks of every camera, each with the mean vector of its parts, one crop a second."""
-    detect, embed = plan.make_detect(), plan.make_embed()
+    detectors, embed = CameraDetectors(plan), plan.make_embed()
     tracks = []
     for camera_id, make_source in plan.make_sources.items():
         stage = TrackingStage(
@@ -130,7 +130,7 @@ def naive_tracks(plan: Plan, make_tracker: Callable[[], Tracker]) -> list[Track]
         source = make_source()
         parts_of: dict[int, list[Embedding]] = {}
         for frame in progress_bar(source.frames(), description=f"naive {camera_id}", transient=True):
-            (found,) = detect.process([letterbox(frame, plan.input_hw)])
+            found = detectors.find(detectors.prepare(frame))
             _sort_in(parts_of, embed.process(stage.process([(frame, found)])))
         _sort_in(parts_of, embed.process(stage.flush()))
         source.close()

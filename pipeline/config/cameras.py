@@ -1,7 +1,7 @@
 """What the plan of a run holds of each camera, and how it changes when cameras are added and removed."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -15,16 +15,17 @@ from pipeline.core.errors import ConfigError
 from pipeline.core.plugin_contract import made
 from pipeline.ledger.cameras.command import ChangedCameras
 from pipeline.runtime.monitors import Monitors
-from pipeline.runtime.plan import CameraIntake, Plan
+from pipeline.runtime.plan import CameraIntake, Detection, Plan
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedCameras:
-    """Picklable factories of what each camera is made of, as in ``Plan``."""
+    """Picklable factories of what each camera is made of, as in ``Plan``; ``detections`` of an added camera alone."""
 
     make_sources: Mapping[str, Callable[[], Source]]
     intakes: Mapping[str, CameraIntake]
     make_monitors: Mapping[str, Callable[[], Monitor]]
+    detections: Mapping[str, Detection] = field(default_factory=dict)
 
 
 def plan_cameras(config: PipelineConfig) -> PlannedCameras:
@@ -103,7 +104,8 @@ def check_camera_names(site: SiteConfig) -> None:
 
 def _monitors(config: PipelineConfig) -> dict[str, Callable[[], Monitors]]:
     """Return what looks on in each camera's process; empty where nothing does."""
-    nodes = {"monitor": config.monitor, "alert_pictures": config.alert_pictures, "alert_clips": config.alert_clips}
+    keys = ("monitor", "alert_pictures", "alert_clips", "recording")
+    nodes = {key: getattr(config, key) for key in keys}
     chosen = {key: node for key, node in nodes.items() if node is not None}
     if not chosen:
         return {}

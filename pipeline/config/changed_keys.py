@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from pipeline.config.composition import to_yaml
+from pipeline.config.detection import own_detectors
 from pipeline.config.schema import PipelineConfig
 from pipeline.core.errors import ConfigError
 
@@ -26,8 +27,9 @@ DECIDING = (
     "alerting",
 )
 """Top keys of what decides who is who, and what is worth an alert."""
-ELSEWHERE = {"site.cameras", "site.footage", "site.truth"}
-"""Keys below them that say what is read, and not how: a run may be continued with later recordings."""
+ELSEWHERE = {"site.footage", "site.truth"}
+"""Keys below them that say what is read, and not how: a run may be continued with later recordings. So does
+``site.cameras``, but for the detectors there."""
 OF_THE_MACHINE = {"device", "output_dir", "threads", "weights_dir"}
 """Last parts of keys that say where something is done."""
 
@@ -77,6 +79,8 @@ def _written(file: Path) -> dict[str, Any] | None:
 def _leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in node.items():
         key = f"{prefix}{name}"
+        if key == "site.cameras":
+            value = {camera_id: {"detector": own} for camera_id, (_, own) in own_detectors(value).items()}
         if (not prefix and name not in DECIDING) or key in ELSEWHERE or name in OF_THE_MACHINE:
             continue
         if isinstance(value, Mapping) and value:

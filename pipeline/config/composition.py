@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -17,13 +17,13 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from models.weights.store import cache_folder
 from pipeline.config.choice_files import check_choice_files, not_text
 from pipeline.config.masking import masked, without_secrets
-from pipeline.config.messages import RENAMED, message_of, unknown_key, unknown_keys
+from pipeline.config.messages import RENAMED, choices, message_of, unknown_choice, unknown_key, unknown_keys
 from pipeline.config.overrides import Change, Overrides, quoted, read_overrides
 from pipeline.config.schema import PipelineConfig, TruthConfig
 from pipeline.core.camera_uri import are_rendered
@@ -68,20 +68,14 @@ def load_config(words: Sequence[str]) -> PipelineConfig:
         if word.startswith("allow_plugins=") and not word.startswith("allow_plugins=["):
             name = word.partition("=")[2]
             raise ConfigError(f"allow_plugins: expected a list, got {name}; write 'allow_plugins=[{name}]'")
-    own = [*overrides.config_dirs, *(Path(folder) for folder in os.environ.get(CONFIG_DIR, "").split(":") if folder)]
+    own = [*overrides.config_dirs, *_folders_of_environment()]
     folders = [*own, CONFIGS]
     for_hydra = [*overrides.words]
     if "site.cameras" in overrides.keys and "site" not in overrides.keys:
         for_hydra.insert(0, f"site={site_of(overrides.cameras)}")
-    if own:
-        for_hydra.append(f"hydra.searchpath=[{', '.join(quoted(f'file://{folder}') for folder in own)}]")
     check_choice_files(overrides.words, folders)
-    ConfigStore.instance().store(name="schema", node=PipelineConfig)
     try:
-        OmegaConf.register_new_resolver("root", lambda: str(CONFIGS.parent), replace=True)
-        OmegaConf.register_new_resolver("cache", lambda: str(cache_folder()), replace=True)
-        with _HYDRA, _no_other_hydra(), initialize_config_dir(str(CONFIGS), version_base="1.3"):
-            composed = compose("config", overrides=for_hydra)
+        composed = _composed("config", for_hydra, own)
         _check_footage(composed, overrides)
         for change in overrides.changes:
             _apply(composed, change, folders)
@@ -93,7 +87,9 @@ def load_config(words: Sequence[str]) -> PipelineConfig:
         if "watchlist" in composed.alerts:
             if not isinstance(composed.alerts.watchlist.people, DictConfig):
                 got = composed.alerts.watchlist.people
-                raise ConfigError(f"alerts.watchlist.people: expected numbers by name, {{lost child: 7}}, got {got}")
+                raise ConfigError(
+                    f"alerts.watchlist.people: expected numbers by name, {{lost child: 7}}, got {got}; correct it"
+                )
             numbers = {name: number for number, name in enumerate(composed.enrol, start=1)}
             for listed, number in composed.alerts.watchlist.people.items():
                 if numbers.get(listed, number) != number:
@@ -104,11 +100,85 @@ def load_config(words: Sequence[str]) -> PipelineConfig:
         missing = OmegaConf.missing_keys(composed)
         if missing:
             raise ConfigError(f"{sorted(missing)[0]}: expected a value, got none; set it with {sorted(missing)[0]}=…")
-        return _typed(composed)
+        return with_detectors(_typed(composed), overrides.config_dirs)
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         raise ConfigError(masked(message_of(error, folders))) from error
     except UnicodeDecodeError as error:
         raise ConfigError(not_text(error, folders)) from error
+
+
+def _folders_of_environment() -> list[Path]:
+    return [Path(folder) for folder in os.environ.get(CONFIG_DIR, "").split(":") if folder]
+
+
+def _composed(name: str | None, words: Sequence[str], own: Sequence[Path]) -> DictConfig:
+    """Return what hydra composes of a file in ``configs/``, or of nothing; ``own`` are more folders with choices."""
+    ConfigStore.instance().store(name="schema", node=PipelineConfig)
+    OmegaConf.register_new_resolver("root", lambda: str(CONFIGS.parent), replace=True)
+    OmegaConf.register_new_resolver("cache", lambda: str(cache_folder()), replace=True)
+    search = [f"hydra.searchpath=[{', '.join(quoted(f'file://{folder}') for folder in own)}]"] if own else []
+    with _HYDRA, _no_other_hydra(), initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return compose(name, overrides=[*words, *search])
+
+
+def with_detectors(config: PipelineConfig, config_dirs: Sequence[Path] = ()) -> PipelineConfig:
+    """Return a configuration in which the detector of each camera that has one of its own is written out.
+
+    It differs from the detector of the run in what its block names; from a choice of ``configs/detector`` with
+    ``choice``, or if it is a text; with ``_target_`` the block is all of it.
+
+    Args:
+        config: Whose cameras' detectors may be written out already.
+        config_dirs: Folders with more choices, before those of the environment.
+
+    Raises:
+        ConfigError: If it is no detector, or lacks a value; names the key.
+    """
+    folders = [*config_dirs, *_folders_of_environment()]
+    cameras = {
+        name: {
+            **camera,
+            "detector": _whole_detector(f"site.cameras.{name}.detector", camera["detector"], config, folders),
+        }
+        if isinstance(camera, Mapping) and camera.get("detector") is not None
+        else camera
+        for name, camera in config.site.cameras.items()
+    }
+    return replace(config, site=replace(config.site, cameras=cameras))
+
+
+def _whole_detector(key: str, stated: object, config: PipelineConfig, own: Sequence[Path]) -> dict[str, Any]:
+    block = {"choice": stated} if isinstance(stated, str) else stated
+    if not isinstance(block, Mapping):
+        raise ConfigError(f"{key}: expected a choice of detector, or {{key: value, …}}, got {stated}; correct it")
+    base = {} if "_target_" in block else config.detector
+    if "choice" in block and "_target_" not in block:
+        base, block = _chosen_detector(key, str(block["choice"]), config, own), {**block}
+        del block["choice"]
+    whole = {**base, **block}
+    for name, value in whole.items():
+        if value == MISSING:
+            raise ConfigError(f"{key}.{name}: expected a value, got none; set it with {key}.{name}=…")
+    return whole
+
+
+def _chosen_detector(key: str, name: str, config: PipelineConfig, own: Sequence[Path]) -> dict[str, Any]:
+    """Return a choice of detector with the device, the threads and the folders of a run."""
+    folders = [*own, CONFIGS]
+    known = choices("detector", folders)
+    if name not in known:
+        raise ConfigError(unknown_choice(key, name, known))
+    check_choice_files([f"detector={name}"], folders)
+    try:
+        chosen = _composed(None, [f"+detector={quoted(name)}"], own)
+        if others := sorted(str(each) for each in chosen if each != "detector"):
+            raise ConfigError(f"{key}: expected a choice of a detector alone, got {name}, which sets {others[0]}, too")
+        whole = OmegaConf.merge(OmegaConf.structured(replace(config, detector=None)), chosen)
+        for inner, text in _texts(OmegaConf.to_container(whole.detector, resolve=False), ""):
+            _check_set(f"{key}.{inner}", text)
+        return dict(OmegaConf.to_container(whole.detector, resolve=True))  # type: ignore[arg-type]
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        raise ConfigError(f"{key}: {masked(message_of(error, folders))}") from error
 
 
 def site_of(cameras: Mapping[str, object]) -> str:
@@ -146,12 +216,21 @@ def _apply(composed: DictConfig, change: Change, folders: Sequence[Path]) -> Non
         ConfigError: If it belongs to a plug-in that is not chosen.
     """
     parts = change.key.split(".")
+    _split_choice(composed, parts)
     if parts[0] in ("alerts", "sink") and parts[1] not in composed[parts[0]]:
         raise ConfigError(unknown_key(change.key, folders))
     is_truth = parts[:2] == ["site", "truth"] and change.value is not None
     if is_truth and (len(parts) == 2 or composed.site.truth is None):
         composed.site.truth = OmegaConf.structured(TruthConfig)  # its values are missing until they are set below
     OmegaConf.update(composed, change.key, change.value, merge=change.merge or is_truth, force_add=change.may_add)
+
+
+def _split_choice(composed: DictConfig, parts: Sequence[str]) -> None:
+    """Let keys be set of a camera's detector that only its choice names so far."""
+    if parts[:2] == ["site", "cameras"] and "detector" in parts[3:-1]:
+        key = ".".join(parts[: parts.index("detector", 3) + 1])
+        if isinstance(chosen := OmegaConf.select(composed, key), str):
+            OmegaConf.update(composed, key, {"choice": chosen})
 
 
 def _check_environment(composed: DictConfig) -> None:

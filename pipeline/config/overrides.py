@@ -88,7 +88,9 @@ class Overrides:
             if change.key == "site.cameras":
                 named = dict(change.value) if isinstance(change.value, Mapping) else {}
             elif change.key.startswith("site.cameras."):
-                named[change.key.removeprefix("site.cameras.")] = change.value
+                name = change.key.removeprefix("site.cameras.")
+                if name.partition(".")[0] not in named or "." not in name:  # no key of a camera that is named already
+                    named[name] = change.value
         return named
 
 

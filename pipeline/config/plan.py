@@ -1,8 +1,6 @@
 """From a configuration to the plan of a run: the options of every plug-in are checked, and nothing is started."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -20,21 +18,20 @@ from pipeline.association.matcher import Matcher
 from pipeline.camera.detection import DetectionStage
 from pipeline.camera.tracking import TrackingStage
 from pipeline.config.cameras import any_is_live, check_camera_names, known_cameras, plan_cameras
-from pipeline.config.places import check_places
+from pipeline.config.detection import OF_RUN, check_size, detection_of, own_detections, own_detectors, size_hw
+from pipeline.config.places import check_places, warn_of_rules
 from pipeline.config.plugins import SEVERAL, attribute, build, build_source, check_named
+from pipeline.config.process_limits import is_elsewhere, process_limits
 from pipeline.config.rule_edits import EDITS, edits_path, engine_of, of_run, parse_edits, with_edits
 from pipeline.config.schema import (
     BufferConfig,
     MatcherConfig,
     PipelineConfig,
-    ReplicaConfig,
-    ShareConfig,
     SiteConfig,
 )
 from pipeline.config.validation import check_ranges
 from pipeline.core import (
     AlertRule,
-    Detector,
     Embedder,
     Gallery,
     PoseEstimator,
@@ -46,11 +43,7 @@ from pipeline.core.plugin_contract import made, plugin_name
 from pipeline.embedding.embedding import EmbeddingStage
 from pipeline.embedding.pose import PoseStage
 from pipeline.ledger.cameras.book import CameraBook
-from pipeline.runtime.plan import CameraLimits, MatchLimits, Plan, ProcessLimits, Share
-
-GPU_SHARE = 0.2
-"""Share of a GPU that an actor with ``device=cuda`` reserves, if the configuration says nothing: two detectors, pose,
-embedder and gallery fit on one. A larger one spreads them over more GPUs."""
+from pipeline.runtime.plan import CameraLimits, MatchLimits, Plan
 
 
 def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
@@ -75,10 +68,10 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
     make_network = partial(make, preflight=is_here)  # elsewhere, the constructor raises the same where it works
     make_embedder = make_network(config.embedder, "embedder")
     needs = _needs(make_embedder)
-    make_detector = make_network(config.detector, "detector") if has_detector else _no_detector
+    detection = detection_of(config, config.detector) if has_detector else None
     make_tracker = make(config.tracker, "tracker")
     cameras = plan_cameras(config)
-    return Plan(
+    plan = Plan(
         make_sources=cameras.make_sources,
         intakes=cameras.intakes,
         make_enrolled={
@@ -86,9 +79,9 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
             for name, folder in config.enrol.items()
         },
         make_track=partial(_tracking_stage, make_tracker, config.buffer),
-        input_hw=_size_hw(config.detector.get("input_hw"), "detector.input_hw"),
-        crop_size_hw=_size_hw(config.buffer.crop_size_hw, "buffer.crop_size_hw"),
-        make_detect=partial(_detection_stage, make_detector, config.detect.min_score, config.detect.min_height_px),
+        input_hw=check_size(config.detector, OF_RUN),
+        crop_size_hw=size_hw(config.buffer.crop_size_hw, "buffer.crop_size_hw"),
+        make_detect=_no_detection if detection is None else detection.make,
         make_pose=None if needs is PoseNeed.NOTHING else partial(_pose_stage, make_network(config.pose, "pose"), needs),
         make_embed=partial(_embedding_stage, make_embedder, config.embed.min_quality),
         make_match=matcher_factory(config),
@@ -121,12 +114,16 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
             retention_s=config.ledger.retention_s,
             max_events=config.ledger.max_events,
         ),
-        processes=_processes(config),
+        processes=process_limits(config),
         drain_s=config.flow.drain_s,
         output_dir=Path(config.output_dir).absolute(),
         edits=edits_path(config),
         resume=config.resume,
+        detections=own_detections(config) if has_detector else {},
     )
+    if not plan.edits.exists():  # else its rules warn when they are taken
+        warn_of_rules(vars(config.site), config.alerts, config.enrol)
+    return plan
 
 
 def check_values(config: PipelineConfig) -> None:
@@ -139,11 +136,12 @@ def check_values(config: PipelineConfig) -> None:
     for kind in SEVERAL:
         check_named(kind, getattr(config, kind))
     check_camera_names(config.site)
-    check_places(vars(config.site), config.alerts, config.enrol)
+    check_places(vars(config.site), config.alerts)
     _topology(config.site)  # a mistake shows here, and not only in the process that needs it
     _ground(config.site)
-    _size_hw(config.detector.get("input_hw"), "detector.input_hw")
-    _size_hw(config.buffer.crop_size_hw, "buffer.crop_size_hw")
+    for key, node in [(OF_RUN, config.detector), *own_detectors(config.site.cameras).values()]:
+        check_size(node, key)
+    size_hw(config.buffer.crop_size_hw, "buffer.crop_size_hw")
     _replay_speed(config.replay.speed)
 
 
@@ -159,44 +157,6 @@ def matcher_factory(config: PipelineConfig, *, cameras: Sequence[str] | None = N
     """
     make_gallery = build(config.gallery, "gallery", allow=config.allow_plugins, preflight=not is_elsewhere(config))
     return partial(_matcher, make_gallery, config.matcher, config.site, _ground(config.site), cameras)
-
-
-def is_elsewhere(config: PipelineConfig) -> bool:
-    """Return whether the run is on a cluster of other machines, whose devices and folders this one may lack."""
-    return config.runtime.kind == "ray" and bool(os.environ.get("RAY_ADDRESS"))
-
-
-def _processes(config: PipelineConfig) -> ProcessLimits:
-    runtime = config.runtime
-    return ProcessLimits(
-        kind="ray" if runtime.kind == "ray" else "inline",
-        max_items=runtime.batch.max_items,
-        max_wait_s=runtime.batch.max_wait_s,
-        shares={
-            "camera": _share(runtime.camera, "cpu"),
-            "match": _share(runtime.match, config.gallery.get("device", "cpu")),
-            "detect": _stage_share(runtime.detect, config.detector.get("device", "cpu")),
-            "pose": _stage_share(runtime.pose, config.pose.get("device", "cpu")),
-            "embed": _stage_share(runtime.embed, config.embedder.get("device", "cpu")),
-        },
-        max_restarts=runtime.max_restarts,
-        checkpoint_every_s=runtime.checkpoint_every_s,
-        place_s=runtime.place_s,
-        silent_s=runtime.silent_s,
-        cameras_per_process=runtime.cameras_per_process,
-    )
-
-
-def _share(share: ShareConfig, device: str) -> Share:
-    num_gpus = (GPU_SHARE if device == "cuda" else 0.0) if share.num_gpus is None else share.num_gpus
-    return Share(share.num_cpus, num_gpus, resources=dict(share.resources))
-
-
-def _stage_share(stage: ReplicaConfig, device: str) -> Share:
-    one = _share(ShareConfig(stage.num_cpus, stage.num_gpus, stage.resources), device)
-    has_place = one.num_gpus > 0 or bool(one.resources)
-    beside = not has_place if stage.beside_cameras is None else stage.beside_cameras
-    return replace(one, replicas=stage.replicas, beside_cameras=beside)
 
 
 def _needs(make_embedder: Callable[[], Embedder]) -> PoseNeed:
@@ -215,12 +175,6 @@ def _check_weights_dir(folder: str | None) -> None:
     """Raise ``ConfigError`` if a folder is named that is not there: weights of another version might be taken."""
     if folder is not None and not Path(folder).is_dir():
         raise ConfigError(f"weights_dir: expected a folder, got nothing at {folder}; correct it, or leave it out")
-
-
-def _size_hw(size: object, key: str) -> tuple[int, int]:
-    if not (isinstance(size, list) and len(size) == 2 and all(isinstance(side, int) and side > 0 for side in size)):
-        raise ConfigError(f"{key}: expected height and width in pixels, got {size}; correct it")
-    return size[0], size[1]
 
 
 def _replay_speed(speed: object) -> float:
@@ -248,12 +202,8 @@ def _tracking_stage(make_tracker: Callable[[], Tracker], buffer: BufferConfig) -
     )
 
 
-def _no_detector() -> Detector:
+def _no_detection() -> DetectionStage:
     raise AssertionError("this plan was made without a detector")
-
-
-def _detection_stage(make_detector: Callable[[], Detector], min_score: float, min_height_px: float) -> DetectionStage:
-    return DetectionStage(made("detector", make_detector), min_score=min_score, min_height_px=min_height_px)
 
 
 def _pose_stage(make_estimator: Callable[[], PoseEstimator], needs: PoseNeed) -> PoseStage:

@@ -29,7 +29,9 @@ Not ``.mjpg``: cameras send endless pictures under such names.
 """
 
 
-OF_EVERY_CAMERA = frozenset({"uri", "detect", "record", "source", "max_fps", "offset_s", "watch_view", "motion_gate"})
+OF_EVERY_CAMERA = frozenset(
+    {"uri", "detect", "record", "source", "max_fps", "offset_s", "watch_view", "motion_gate", "detector"}
+)
 """Keys of a camera's block that are not options of its source."""
 
 

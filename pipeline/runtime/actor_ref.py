@@ -1,5 +1,6 @@
 """Calls to actors: by name, the same in this process and on Ray, so that no caller knows Ray."""
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -14,10 +15,12 @@ class ActorHost:
     Args:
         make: Builds the actor. It is called with the first call, inside the event loop: on Ray, an error of a
             constructor would be lost.
+        in_thread: Build it in a thread, so that the event loop goes on while a network is loaded.
     """
 
-    def __init__(self, make: Callable[[], Any]) -> None:
-        self._make = make
+    def __init__(self, make: Callable[[], Any], *, in_thread: bool = False) -> None:
+        self._make, self._in_thread = make, in_thread
+        self._building = asyncio.Lock()
         self._actor: Any = None
         self._name = secrets.token_hex(8)
 
@@ -28,8 +31,15 @@ class ActorHost:
     async def call(self, method: str, *arguments: Any) -> Any:
         """Return what a method of the actor returns."""
         if self._actor is None:
-            self._actor = self._make()
+            async with self._building:
+                if self._actor is None:
+                    self._actor = await asyncio.to_thread(self._make) if self._in_thread else self._make()
         return await getattr(self._actor, method)(*arguments)
+
+    def close(self) -> None:
+        """Let the actor end what it started, if it was built."""
+        if self._actor is not None:
+            self._actor.close()
 
 
 class ActorRef:

@@ -9,16 +9,16 @@ from math import inf
 from typing import Any
 
 from pipeline.camera.detection import letterbox
-from pipeline.core import Frame, Monitor, Source, Tracklet
+from pipeline.core import Frame, Tracklet
 from pipeline.core.errors import ConfigError
 from pipeline.embedding.enrolment import MIN_SCORE, enrolment_tracklet, framed
 from pipeline.runtime.batch_actor import BatchActor
 from pipeline.runtime.cameras.camera import Camera
 from pipeline.runtime.cameras.camera_actor import CameraActor
-from pipeline.runtime.cameras.camera_host import Calls
+from pipeline.runtime.cameras.camera_host import Calls, CameraMaker, StageMaker
 from pipeline.runtime.cameras.membership import Membership
 from pipeline.runtime.match_actor import MatchActor
-from pipeline.runtime.plan import CameraIntake, Plan
+from pipeline.runtime.plan import Plan
 from pipeline.runtime.processes import InlineProcesses, Processes, RayProcesses
 from pipeline.runtime.running_pipeline import RunningPipeline
 
@@ -52,31 +52,30 @@ async def _assemble(plan: Plan, processes: Processes) -> RunningPipeline:
     make = partial(
         make_camera,
         make_track=plan.make_track,
-        input_hw=plan.input_hw,
         deliver=match.method("deliver"),
         limits=plan.camera,
     )
+
+    def maker(camera_id: str, plan: Plan) -> CameraMaker:
+        found = plan.detection(camera_id)
+        make_parts = partial(
+            make,
+            make_source=plan.make_sources[camera_id],
+            make_monitor=plan.make_monitors.get(camera_id),
+            intake=plan.intakes[camera_id],
+            input_hw=found.input_hw,
+        )
+        is_own = camera_id in plan.detections
+        own = {"detect": StageMaker(found.name, partial(batch, found.make), found.share)} if is_own else {}
+        return CameraMaker(make_parts, own)
+
     place = processes.start_cameras(
-        {
-            camera_id: partial(
-                make,
-                make_source=make_source,
-                make_monitor=plan.make_monitors.get(camera_id),
-                intake=plan.intakes[camera_id],
-            )
-            for camera_id, make_source in plan.make_sources.items()
-        },
+        {camera_id: maker(camera_id, plan) for camera_id in plan.make_sources},
         {name: partial(batch, make) for name, make in stages.items() if make is not None},
     )
 
-    async def build_camera(
-        camera_id: str,
-        make_source: Callable[[], Source],
-        intake: CameraIntake,
-        make_monitor: Callable[[], Monitor] | None,
-    ) -> Camera:
-        parts = {"make_source": make_source, "intake": intake, "make_monitor": make_monitor}
-        return await processes.add_camera(camera_id, partial(make, **parts))
+    async def build_camera(camera_id: str, plan: Plan) -> Camera:
+        return await processes.add_camera(camera_id, maker(camera_id, plan))
 
     await processes.wait_for_places()
     await asyncio.gather(*(camera.ready() for camera in place.cameras.values()), *(ready() for ready in place.ready))

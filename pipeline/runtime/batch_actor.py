@@ -45,6 +45,10 @@ class BatchActor:
         calls = dict(sorted(calls_of(self._stage).copy().items()))
         return BatchStatus(self._busy_s, self._num_items, len(self._batch), calls)
 
+    def close(self) -> None:
+        """End the thread, and let go of the stage."""
+        self._batch.close()
+
     def _work(self, items: Sequence[Any]) -> Sequence[Any]:
         began = time.perf_counter()
         try:

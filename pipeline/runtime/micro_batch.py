@@ -41,6 +41,11 @@ class MicroBatch(Generic[Item, Result]):
             self._task = asyncio.create_task(self._run())
         return await future
 
+    def close(self) -> None:
+        """End the thread; there are no more calls."""
+        self._thread.shutdown(wait=False)
+        del self._work  # it refers back to this object: a network would stay until the next collection of garbage
+
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         while self._waiting:

@@ -158,6 +158,23 @@ ALL_FRAMES = CameraIntake()
 
 
 @dataclass(frozen=True, slots=True)
+class Detection:
+    """How people are found in the pictures of one camera or of several.
+
+    Attributes:
+        name: Of the stage; ``detect`` with the detector of the run. No two that differ have one name.
+        input_hw: Height and width of the detector's input, pixels.
+        make: The detection stage.
+        share: How many actors it has, and what each reserves.
+    """
+
+    name: str
+    input_hw: tuple[int, int]
+    make: Callable[[], DetectionStage]
+    share: Share
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Picklable factories of everything a run is made of, and what bounds it. Nothing is running yet.
 
@@ -166,9 +183,9 @@ class Plan:
         intakes: What is done to the frames of each camera.
         make_enrolled: Pictures of the people who are known from the start, by name.
         make_track: A new tracking stage, one for each camera and session.
-        input_hw: Height and width of the detector's input, pixels.
+        input_hw: Height and width of the input of the run's detector, pixels.
         crop_size_hw: Height and width of the embedder's crops, pixels.
-        make_detect: The detection stage.
+        make_detect: The detection stage with that detector.
         make_pose: The pose stage; None where the embedder needs no keypoints.
         make_embed: The embedding stage.
         make_match: The matcher.
@@ -182,6 +199,7 @@ class Plan:
         output_dir: Folder of the run's files, absolute.
         edits: File of alert rules that are edited while the run goes on, absolute; it need not be there.
         resume: True: continue from the ledger in ``output_dir``. False: set that ledger aside.
+        detections: How people are found, by camera, of those that have a detector of their own.
     """
 
     make_sources: Mapping[str, Callable[[], Source]]
@@ -204,3 +222,9 @@ class Plan:
     output_dir: Path
     edits: Path
     resume: bool
+    detections: Mapping[str, Detection] = field(default_factory=dict)
+
+    def detection(self, camera_id: str) -> Detection:
+        """Return how people are found in the pictures of a camera."""
+        of_run = Detection("detect", self.input_hw, self.make_detect, self.processes.shares["detect"])
+        return self.detections.get(camera_id, of_run)

@@ -1,23 +1,22 @@
 """Where actors run: all in this process, or in several on Ray."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from typing import Any, Protocol
 
 from pipeline.runtime.actor_ref import ActorHost, ActorRef
-from pipeline.runtime.batch_actor import BatchActor
 from pipeline.runtime.cameras.camera import Camera
 from pipeline.runtime.cameras.camera_group import CameraGroup
-from pipeline.runtime.cameras.camera_host import Calls, CameraHost, MakeCamera, MakeStages, start_here
+from pipeline.runtime.cameras.camera_host import Calls, CameraHost, CameraMaker, MakeStage, StageMaker, stages_of
 from pipeline.runtime.cameras.restarting_camera import RestartingCamera
 from pipeline.runtime.plan import ProcessLimits, Share
 from pipeline.runtime.process_watch import ProcessWatch
 from pipeline.telemetry.batch_status import BatchStatus
 
-MakeStage = Callable[[], BatchActor]
+Busy = dict[str, list[Callable[[], Awaitable[BatchStatus]]]]
 
 MAX_CONCURRENCY = 1000
 """Calls that may be open at an actor on Ray at once; many cameras call, and many are called."""
@@ -43,7 +42,7 @@ class Cameras:
         cameras: By camera.
         process: By stage: processes one item that is of no camera.
         ready: Each returns once an actor is built and its network is loaded.
-        busy: By stage: each tells the status of one actor, or of all in one process.
+        busy: By stage: each tells the status of one actor, or of all in one process. Changes as cameras come and go.
     """
 
     cameras: Mapping[str, Camera]
@@ -59,16 +58,21 @@ class Processes(Protocol):
         """Start the actors of a kind, as many as the plan says."""
         ...
 
-    def start_cameras(self, make_cameras: Mapping[str, MakeCamera], make_stages: Mapping[str, MakeStage]) -> Cameras:
+    def start_cameras(self, make_cameras: Mapping[str, CameraMaker], make_stages: Mapping[str, MakeStage]) -> Cameras:
         """Start the cameras, and the stages that work for them."""
         ...
 
-    async def add_camera(self, camera_id: str, make: MakeCamera) -> Camera:
-        """Start one more camera; raise ``ConfigError`` if it cannot have a place."""
+    async def add_camera(self, camera_id: str, maker: CameraMaker) -> Camera:
+        """Start one more camera, with the networks that it needs.
+
+        Raises:
+            ConfigError: If it cannot have a place, or a network refuses its options.
+            WeightsError: If weights are no network.
+        """
         ...
 
     async def drop_camera(self, camera_id: str) -> None:
-        """Let go of a camera whose ``run`` has returned."""
+        """Let go of a camera whose ``run`` has returned, and of the networks that only it used."""
         ...
 
     async def wait_for_places(self) -> None:
@@ -89,30 +93,35 @@ class InlineProcesses:
 
     def __init__(self, limits: ProcessLimits) -> None:
         self._limits = limits
-        self._calls: Calls = {}
+        self._host: CameraHost
+        self._busy: Busy = {}
 
     def start(self, kind: str, make: Callable[[], Any]) -> ActorRef:
         """Return actors that are built at their first call."""
         return ActorRef(kind, [ActorHost(make) for _ in range(self._limits.shares[kind].replicas)])
 
-    def start_cameras(self, make_cameras: Mapping[str, MakeCamera], make_stages: Mapping[str, MakeStage]) -> Cameras:
+    def start_cameras(self, make_cameras: Mapping[str, CameraMaker], make_stages: Mapping[str, MakeStage]) -> Cameras:
         """Return cameras that share actors of each stage."""
-        stages = start_here({name: (make, self._limits.shares[name].replicas) for name, make in make_stages.items()})
-        calls = self._calls = {name: ref.method("process") for name, ref in stages.items()}
-        networks = [actor for ref in stages.values() for actor in ref.each()]
+        stages = {kind: StageMaker(kind, make, self._limits.shares[kind]) for kind, make in make_stages.items()}
+        host = self._host = CameraHost(make_cameras=make_cameras, stages=stages, max_items=self._limits.max_items)
+        self._tell_busy()
         return Cameras(
-            cameras={camera_id: make(calls) for camera_id, make in make_cameras.items()},
-            process=calls,
-            ready=[actor.method("ready") for actor in networks],
-            busy={name: [actor.method("busy") for actor in ref.each()] for name, ref in stages.items()},
+            cameras=host.cameras,
+            process={kind: partial(host.process, kind) for kind in stages},
+            ready=[host.ready],
+            busy=self._busy,
         )
 
-    async def add_camera(self, camera_id: str, make: MakeCamera) -> Camera:
+    async def add_camera(self, camera_id: str, maker: CameraMaker) -> Camera:
         """Return one more camera that shares the actors of each stage."""
-        return make(self._calls)
+        await self._host.add(camera_id, maker)
+        self._tell_busy()
+        return self._host.cameras[camera_id]
 
     async def drop_camera(self, camera_id: str) -> None:
-        """Return: nothing here knows the camera."""
+        """Let go of a camera, and of the networks that only it used."""
+        await self._host.drop(camera_id)
+        self._tell_busy()
 
     async def wait_for_places(self) -> None:
         """Return: this process is the place."""
@@ -120,6 +129,10 @@ class InlineProcesses:
     async def watch(self) -> None:
         """Wait: a process cannot watch itself."""
         await asyncio.Event().wait()
+
+    def _tell_busy(self) -> None:
+        self._busy.clear()
+        self._busy.update({name: [partial(self._host.busy, name)] for name in self._host.stages})
 
 
 class RayProcesses:
@@ -135,10 +148,12 @@ class RayProcesses:
     def __init__(self, limits: ProcessLimits) -> None:
         self._limits = limits
         self._watch = ProcessWatch(limits)
+        self._stages: Mapping[str, StageMaker] = {}
+        self._apart: dict[str, ActorRef] = {}
         self._groups: list[CameraGroup] = []
         self._members: dict[str, CameraGroup] = {}
-        self._start_group: Callable[[Mapping[str, MakeCamera]], ActorRef]
-        self._busy: dict[str, list[Callable[[], Awaitable[BatchStatus]]]] = {}
+        self._makers: dict[str, CameraMaker] = {}
+        self._busy: Busy = {}
 
     async def wait_for_places(self) -> None:
         """See ``ProcessWatch.wait_for_places``."""
@@ -150,78 +165,98 @@ class RayProcesses:
 
     def start(self, kind: str, make: Callable[[], Any]) -> ActorRef:
         """Return actors in processes that Ray replaces."""
-        share = self._limits.shares[kind]
-        return ActorRef(kind, [self._start_host(kind, kind, make, share, **FOR_EVER) for _ in range(share.replicas)])
+        return self._start(kind, kind, make, self._limits.shares[kind])
 
-    def start_cameras(self, make_cameras: Mapping[str, MakeCamera], make_stages: Mapping[str, MakeStage]) -> Cameras:
+    def start_cameras(self, make_cameras: Mapping[str, CameraMaker], make_stages: Mapping[str, MakeStage]) -> Cameras:
         """Return cameras, several in a process, that are started again from their checkpoints.
 
         The networks work in those processes, or in processes of their own; see ``Share.beside_cameras``.
         """
         shares = self._limits.shares
-        beside = {
-            name: (make, shares[name].replicas) for name, make in make_stages.items() if shares[name].beside_cameras
+        self._stages = {
+            kind: self._placed(kind, StageMaker(kind, make, shares[kind])) for kind, make in make_stages.items()
         }
-        apart = {name: self.start(name, make) for name, make in make_stages.items() if name not in beside}
-        self._start_group = partial(self._start_cameras, beside, apart)
+        self._makers = {camera_id: self._with_places(maker) for camera_id, maker in make_cameras.items()}
         for names in self._grouped(list(make_cameras)):
-            group = CameraGroup(self._start_group, {each: make_cameras[each] for each in names})
+            group = CameraGroup(self._start_cameras, {each: self._makers[each] for each in names})
             self._groups.append(group)
             self._members |= dict.fromkeys(names, group)
-        self._busy = {
-            name: [actor.method("busy") for actor in apart[name].each()]
-            if name in apart
-            else [partial(group.call, "busy", name) for group in self._groups]
-            for name in make_stages
-        }
-        self._beside = tuple(beside)
-        groups = self._groups
+        self._tell_busy()
+        groups, apart = self._groups, self._apart
         networks = [actor for ref in apart.values() for actor in ref.each()]
         return Cameras(
             cameras={camera_id: self._restarting(camera_id, self._members[camera_id]) for camera_id in make_cameras},
             process={
-                name: apart[name].method("process") if name in apart else partial(groups[0].call, "process", name)
-                for name in make_stages
+                kind: apart[kind].method("process") if kind in apart else partial(groups[0].call, "process", kind)
+                for kind in make_stages
             },
             ready=[*(actor.method("ready") for actor in networks), *(partial(group.call, "ready") for group in groups)],
             busy=self._busy,
         )
 
-    async def add_camera(self, camera_id: str, make: MakeCamera) -> Camera:
+    async def add_camera(self, camera_id: str, maker: CameraMaker) -> Camera:
         """Start one more camera: beside others, unless it would have a process of its own had it been there before.
 
         What a process reserves cannot change, so a camera that reserves something has a process of its own.
         """
-        share = self._limits.shares["camera"]
-        number = num_processes(len(self._members) + 1, self._limits.cameras_per_process, _num_cpus())
-        is_free = not (share.num_cpus or share.num_gpus or share.resources)
-        if is_free and self._groups and number <= len(self._groups):
-            group = min(self._groups, key=len)
-            await group.add(camera_id, make)
-        else:
-            group = CameraGroup(self._start_group, {camera_id: make})
-            try:
-                await self._watch.wait_for_places(group.process.hosts)
-                await group.call("ready")
-            except BaseException:
-                self._watch.end(group.process.hosts)
-                raise
-            self._groups.append(group)
-            for stage in self._beside:
-                self._busy[stage].append(partial(group.call, "busy", stage))
-        self._members[camera_id] = group
+        before = set(self._apart)
+        maker = self._makers[camera_id] = self._with_places(maker)
+        try:
+            for name in self._apart.keys() - before:
+                await self._watch.wait_for_places(self._apart[name].hosts)
+                await asyncio.gather(*(actor.call("ready") for actor in self._apart[name].each()))
+            group = self._members[camera_id] = await self._group_with(camera_id, maker)
+        except BaseException:
+            del self._makers[camera_id]
+            self._end_unused()
+            raise
+        self._tell_busy()
         return self._restarting(camera_id, group)
 
     async def drop_camera(self, camera_id: str) -> None:
-        """Let go of a camera, and of its process if that has no other."""
+        """Let go of a camera, of its process if that has no other, and of the networks that only it used."""
         group = self._members.pop(camera_id)
+        del self._makers[camera_id]
         await group.drop(camera_id)
         if not len(group) and len(self._groups) > 1:
-            at = self._groups.index(group)
-            del self._groups[at]
-            for stage in self._beside:
-                del self._busy[stage][at]
+            self._groups.remove(group)
             self._watch.end(group.process.hosts)
+        self._end_unused()
+        self._tell_busy()
+
+    async def _group_with(self, camera_id: str, maker: CameraMaker) -> CameraGroup:
+        """Return the process that has got this camera: a new one, or that with the fewest others."""
+        number = num_processes(len(self._members) + 1, self._limits.cameras_per_process, _num_cpus())
+        group = min(self._groups, key=len)
+        if number <= len(self._groups) and self._is_free(maker, group):
+            await group.add(camera_id, maker)
+            return group
+        group = CameraGroup(self._start_cameras, {camera_id: maker})
+        try:
+            await self._watch.wait_for_places(group.process.hosts)
+            await group.call("ready")
+        except BaseException:
+            self._watch.end(group.process.hosts)
+            raise
+        self._groups.append(group)
+        return group
+
+    def _end_unused(self) -> None:
+        """End the processes of networks that no camera uses any more."""
+        for name in self._apart.keys() - set(self._names()):
+            self._watch.end(self._apart.pop(name).hosts)
+
+    def _placed(self, kind: str, stage: StageMaker) -> StageMaker:
+        """Return a stage with its actors if they are in processes of their own; those are started once."""
+        if stage.share.beside_cameras:
+            return stage
+        if stage.name not in self._apart:
+            assert stage.make is not None
+            self._apart[stage.name] = self._start(stage.name, kind, stage.make, stage.share)
+        return replace(stage, make=None, elsewhere=self._apart[stage.name].each())
+
+    def _with_places(self, maker: CameraMaker) -> CameraMaker:
+        return replace(maker, own={kind: self._placed(kind, stage) for kind, stage in maker.own.items()})
 
     def _grouped(self, camera_ids: Sequence[str]) -> list[Sequence[str]]:
         """Return the cameras of each process, as evenly as possible."""
@@ -229,23 +264,24 @@ class RayProcesses:
         edges = [round(at * len(camera_ids) / number) for at in range(number + 1)]
         return [camera_ids[first:last] for first, last in pairwise(edges)]
 
-    def _start_cameras(
-        self, beside: MakeStages, apart: Mapping[str, ActorRef], make_cameras: Mapping[str, MakeCamera]
-    ) -> ActorRef:
-        shares = self._limits.shares
+    def _start_cameras(self, make_cameras: Mapping[str, CameraMaker]) -> ActorRef:
         name = f"cameras {', '.join(make_cameras)}" if len(make_cameras) > 1 else f"camera {next(iter(make_cameras))}"
-        make = partial(
-            CameraHost,
-            make_cameras=make_cameras,
-            make_stages=beside,
-            elsewhere={stage: ref.each() for stage, ref in apart.items()},
-            max_items=self._limits.max_items,
-        )
-        share = sum(
-            (shares[stage].times(count) for stage, (_, count) in beside.items()),
-            shares["camera"].times(len(make_cameras)),
-        )
+        stages = self._stages
+        make = partial(CameraHost, make_cameras=make_cameras, stages=stages, max_items=self._limits.max_items)
+        share = self._share(len(make_cameras), stages_of(make_cameras.values(), stages).values())
         return ActorRef(name, [self._start_host(name, "camera", make, share)])
+
+    def _is_free(self, maker: CameraMaker, group: CameraGroup) -> bool:
+        """Return whether a camera reserves nothing in a process beside what that has."""
+        has = stages_of(group.makers, self._stages)
+        added = [stage for name, stage in stages_of([maker], self._stages).items() if name not in has]
+        share = self._share(1, added)
+        return not (share.num_cpus or share.num_gpus or share.resources)
+
+    def _share(self, num_cameras: int, stages: Iterable[StageMaker]) -> Share:
+        """Return what cameras and the stages that work beside them reserve."""
+        beside = (stage.share.times(stage.share.replicas) for stage in stages if stage.make is not None)
+        return sum(beside, self._limits.shares["camera"].times(num_cameras))
 
     def _restarting(self, camera_id: str, group: CameraGroup) -> Camera:
         return RestartingCamera(
@@ -254,6 +290,24 @@ class RayProcesses:
             max_restarts=self._limits.max_restarts,
             checkpoint_every_s=self._limits.checkpoint_every_s,
         )
+
+    def _tell_busy(self) -> None:
+        told: Busy = {
+            name: [actor.method("busy") for actor in self._apart[name].each()]
+            if name in self._apart
+            else [partial(group.call, "busy", name) for group in self._groups]
+            for name in self._names()
+        }
+        self._busy.clear()
+        self._busy.update(told)
+
+    def _names(self) -> list[str]:
+        """Return the names of all stages, those of all cameras first."""
+        own = (stage.name for maker in self._makers.values() for stage in maker.own.values())
+        return list(dict.fromkeys((*self._stages, *own)))
+
+    def _start(self, name: str, kind: str, make: Callable[[], Any], share: Share) -> ActorRef:
+        return ActorRef(name, [self._start_host(name, kind, make, share, **FOR_EVER) for _ in range(share.replicas)])
 
     def _start_host(self, name: str, kind: str, make: Callable[[], Any], share: Share, **restarts: int) -> Any:
         import ray

@@ -4,18 +4,16 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.core import Embedding, Monitor, Source
+from pipeline.core import Embedding
 from pipeline.runtime.cameras.camera import Camera
 from pipeline.runtime.cameras.membership import Membership
 from pipeline.runtime.deliveries import Deliver
 from pipeline.runtime.flow import Detect, Embed, Pose
-from pipeline.runtime.plan import CameraIntake
+from pipeline.runtime.plan import Plan
 from pipeline.telemetry.batch_status import BatchStatus
 from pipeline.telemetry.camera_status import CameraStatus
 from pipeline.telemetry.match_report import MatchReport
 from pipeline.telemetry.match_status import MatchStatus
-
-BuildCamera = Callable[[str, Callable[[], Source], CameraIntake, Callable[[], Monitor] | None], Awaitable[Camera]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ class RunningPipeline:
         watch_processes: Replaces processes that hang, until cancelled; see ``Processes.watch``.
         has_live: A source is live, so the matcher waits for none that is too far behind.
         busy: By stage, one function for each batch actor; see ``BatchActor.busy``.
-        build_camera: Builds one more camera where the others work; given its name, source, intake and monitor.
+        build_camera: Builds one more camera where the others work; given its name and a plan that has it.
         join: See ``MatchActor.join``.
     """
 
@@ -49,7 +47,7 @@ class RunningPipeline:
     watch_processes: Callable[[], Coroutine[Any, Any, None]]
     has_live: bool
     busy: Mapping[str, Sequence[Callable[[], Awaitable[BatchStatus]]]]
-    build_camera: BuildCamera
+    build_camera: Callable[[str, Plan], Awaitable[Camera]]
     join: Callable[[str, float | None], Awaitable[float]]
 
     @property

@@ -28,9 +28,16 @@ def seen(out: Path) -> list[str]:
     return [json.loads(line)["camera_id"] for line in lines]
 
 
-def camera(url: str) -> str:
+def camera(url: str, *keys: str) -> str:
     """A live camera that is read slowly: what is tested takes no more."""
-    return f"{{uri: '{url}', max_fps: 4}}"
+    block = ", ".join([f"uri: '{url}'", "max_fps: 4", *keys])
+    return f"{{{block}}}"
+
+
+def busy_detectors(out: Path) -> dict[str, int]:
+    """The frames that each detector has looked at."""
+    busy = json.loads((out / "status.json").read_text())["busy"]
+    return {name: stage["items"] for name, stage in busy.items() if name.startswith("detect")}
 
 
 class ChangedRun:
@@ -100,13 +107,18 @@ def test_cameras_come_and_go_and_a_killed_run_goes_on_with_them(
         code, said = run.command("add", f"gone=rtsp://ann:{SECRET}@127.0.0.1:1/live")
         assert (code, SECRET in said, "Connection refused" in said) == (2, False, True)
         assert run.command("remove", "east")[1].startswith("error: cameras remove: expected another camera")
-        code, said = run.command("add", f"west={camera(url)}", "--by", "ann")
+        code, said = run.command("add", f"roof={camera(url, 'detector: fisheye')}")
+        assert (code, said.count("\n")) == (2, 1)
+        assert said.startswith("error: site.cameras.roof.detector: expected one of ")
+        own = camera(url, "detector: {min_score: 0.05}")
+        code, said = run.command("add", f"west={own}", "--by", "ann")
         assert (code, said) == (0, f"camera west is added: {url}\n")
         zone = "{camera: west, polygon: [[0, 0], [768, 0], [768, 576], [0, 576]], max_dwell_s: 0.5}"
         (out / "edits.part").write_text(f"site: {{zones: {{all: {zone}}}}}\nalerts: {{zone_dwell: {{}}}}\n")
         (out / "edits.part").replace(out / "edits.yaml")
         wait_for(lambda: (out / "alerts.jsonl").read_text().endswith("\n"), 120)
         assert run.states() == {"east": "is read", "west": "is read"}
+        wait_for(lambda: len(busy_detectors(out)) == 2 and all(busy_detectors(out).values()), 20)
         run.kill()
 
         with_password = server.url("film.mp4", endless=True, user="ann:${oc.env:CAMERA_PASSWORD}")
@@ -147,9 +159,9 @@ def test_cameras_come_and_go_on_ray(
         url = server.url("film.mp4", endless=True)
         run.start()
         run.wait_until_seen({"east"})
-        code, said = run.command("add", f"west={camera(url)}", "--wait", "240")
+        code, said = run.command("add", f"west={camera(url, 'detector: {min_score: 0.05}')}", "--wait", "240")
         assert code == 0, said
-        run.wait_until_seen({"west"})
+        wait_for(lambda: len(busy_detectors(out)) == 2 and all(busy_detectors(out).values()), 60)
         code, said = run.command("remove", "east")  # with its process
         assert code == 0, said
         run.wait_until_seen({"west"}, after=len(seen(out)))

@@ -22,7 +22,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.camera.detection import letterbox
 from pipeline.cli.bench.cameras import compare_cameras
 from pipeline.cli.bench.scale import model_scale
 from pipeline.config.composition import load_config
@@ -30,6 +29,7 @@ from pipeline.config.plan import make_plan
 from pipeline.core import Tracklet
 from pipeline.core.command_line import run_command
 from pipeline.runtime.assembly import start_pipeline
+from pipeline.runtime.camera_detectors import CameraDetectors
 from pipeline.runtime.cluster import join_cluster, leave_cluster
 from pipeline.runtime.plan import Plan
 from pipeline.runtime.supervisor import supervise
@@ -136,12 +136,12 @@ def watch_memory(overrides: Sequence[str], passes: int) -> None:
 
 def _tracklets(plan: Plan) -> list[Tracklet]:
     """Return the tracklets of the pipeline, so that the floor embeds the same."""
-    detect = plan.make_detect()
+    detectors = CameraDetectors(plan)
     tracklets = []
     for make_source in plan.make_sources.values():
         source, track = make_source(), plan.make_track()
         for frame in source.frames():
-            tracklets += track.process([(frame, detect.process([letterbox(frame, plan.input_hw)])[0])])
+            tracklets += track.process([(frame, detectors.find(detectors.prepare(frame)))])
         tracklets += track.flush()
         source.close()
     return tracklets
@@ -149,16 +149,16 @@ def _tracklets(plan: Plan) -> list[Tracklet]:
 
 def _measure_floor(plan: Plan, tracklets: Sequence[Tracklet]) -> tuple[float, dict[str, float]]:
     """Return frames a second of the plug-ins alone, and ms a frame by plug-in."""
-    detect, embed = plan.make_detect(), plan.make_embed()
+    detectors, embed = CameraDetectors(plan), plan.make_embed()
     work = {"decode": 0.0, "detect": 0.0, "embed": 0.0}
     num_frames = 0
     for make_source in plan.make_sources.values():
         source = make_source()
         at = time.perf_counter()
         for frame in source.frames():
-            prepared = letterbox(frame, plan.input_hw)
+            prepared = detectors.prepare(frame)
             decoded_at = time.perf_counter()
-            detect.process([prepared])
+            detectors.find(prepared)
             done_at = time.perf_counter()
             work["decode"] += decoded_at - at
             work["detect"] += done_at - decoded_at

@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from math import inf, isfinite
+from typing import Any
 
 from pipeline.cli.cameras.changes import added, check_removal, plan_addition, removed
 from pipeline.cli.cameras.checks import check_pictures
@@ -96,13 +98,13 @@ class CameraApplier:
             make_sources={**self.plan.make_sources, **planned.make_sources},
             intakes={**self.plan.intakes, **planned.intakes},
             make_monitors={**self.plan.make_monitors, **planned.make_monitors},
+            detections={**_without(self.plan.detections, name), **planned.detections},
         )
         plan = await asyncio.to_thread(check_pictures, larger, plan, [name])
         newest = await self._pipeline.join(name, command.event_at)
         try:
-            camera = await self._pipeline.build_camera(
-                name, plan.make_sources[name], self._paced(plan.intakes[name], newest), plan.make_monitors.get(name)
-            )
+            intakes = {**plan.intakes, name: self._paced(plan.intakes[name], newest)}
+            camera = await self._pipeline.build_camera(name, replace(plan, intakes=intakes))
             text = added(larger, command)
             await self._finish(submitted, text)
         except BaseException:
@@ -126,8 +128,7 @@ class CameraApplier:
             text = f"{removed(command)}, after {status.frames_processed} frames and {status.tracklets} tracklets"
         await self._finish(submitted, text)
         if command.event_at is None:
-            left = {camera_id: make for camera_id, make in self.plan.make_sources.items() if camera_id != name}
-            self.plan = replace(self.plan, make_sources=left)
+            self.plan = replace(self.plan, make_sources=_without(self.plan.make_sources, name))
         logger.info("%s", text)
 
     def _paced(self, intake: CameraIntake, newest: float) -> CameraIntake:
@@ -144,3 +145,7 @@ class CameraApplier:
         """Write the cameras beside the results, as a run does at its start."""
         (self.plan.output_dir / "config.yaml").write_text(to_yaml(self.config))
         write_recordings({name: self.config.site.cameras[name] for name in self.plan.make_sources}, self.plan)
+
+
+def _without(cameras: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {camera_id: each for camera_id, each in cameras.items() if camera_id != name}

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pipeline.cli.cameras.checks import check_source
 from pipeline.config.cameras import PlannedCameras, any_is_live, plan_cameras, with_cameras
-from pipeline.config.composition import load_written, resolved
+from pipeline.config.composition import load_written, resolved, with_detectors
+from pipeline.config.detection import own_detections
 from pipeline.config.masking import masked
 from pipeline.config.plan import check_values
 from pipeline.config.schema import PipelineConfig
@@ -31,7 +32,7 @@ def with_added(config: PipelineConfig, changed: ChangedCameras) -> PipelineConfi
         for camera_id, entry in changed.added.items()
         if camera_id not in config.site.cameras
     }
-    return with_cameras(config, {**config.site.cameras, **added}) if added else config
+    return with_detectors(with_cameras(config, {**config.site.cameras, **added})) if added else config
 
 
 def plan_addition(
@@ -67,9 +68,10 @@ def plan_addition(
         )
     _check_time("add", command, has_live=has_live)
     entry = config.site.cameras[name] if command.entry is None else resolved(command.entry, f"site.cameras.{name}")
-    larger = with_cameras(config, {**config.site.cameras, name: entry})
+    larger = with_detectors(with_cameras(config, {**config.site.cameras, name: entry}))
     check_values(larger)
-    planned = plan_cameras(with_cameras(config, {name: entry}))
+    alone = with_cameras(config, {name: larger.site.cameras[name]})
+    planned = plan_cameras(alone)
     make_source = planned.make_sources[name]
     source = made(f"site.cameras.{name}", make_source)
     source.close()
@@ -86,7 +88,7 @@ def plan_addition(
         if not command.force:
             raise ConfigError(f"{error}; --force adds it all the same, and opens it again and again") from error
     intake = replace(planned.intakes[name], from_at=-inf if command.event_at is None else command.event_at)
-    return larger, replace(planned, intakes={name: intake})
+    return larger, replace(planned, intakes={name: intake}, detections=own_detections(alone))
 
 
 def check_removal(command: CameraCommand, *, taken: Collection[str], has_live: bool) -> None:

@@ -10,11 +10,12 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata
 from importlib.util import find_spec
+from typing import Any
 
 import av
 import yaml
@@ -99,6 +100,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     checks: list[Callable[[], list[Finding]]] = [packages, extras, devices, codecs, weights, clock, disk]
     findings = [finding for check in checks for finding in check()]
+    if any(word.startswith("site") for word in options.overrides):
+        findings += detectors(options.overrides)
     if options.broker:
         findings += broker(options.broker, options.overrides)
     table = Table(box=None, pad_edge=False, show_header=False)
@@ -117,7 +120,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--install", choices=sorted(INSTALLERS), help="install what pip alone cannot, into this environment, and try it"
     )
     parser.add_argument(
-        "overrides", nargs="*", help="key=value of a run's configuration, for instance source.kafka.security.…"
+        "overrides", nargs="*", help="key=value of a run: site… shows its detectors, source.kafka.… is for --broker"
     )
     return parser
 
@@ -268,6 +271,26 @@ def broker(servers: str, overrides: Sequence[str] = ()) -> list[Finding]:
         is_named = found.startswith(tuple(servers.split(",")))
         return [Finding(State.MISSING, "broker", found if is_named else f"{servers}: {found}")]
     return [Finding(State.OK, "broker", f"{servers} answers; {len(found)} topics")]
+
+
+def detectors(overrides: Sequence[str]) -> list[Finding]:
+    """Return which detector each camera of a run with these overrides would have, or why the run could not start."""
+    from pipeline.config.detection import own_detectors  # these need packages that may be missing
+    from pipeline.config.plan import make_plan
+
+    try:
+        config = load_config(overrides)
+        make_plan(config)
+    except ReidError as error:
+        return [Finding(State.MISSING, "configuration", str(error))]
+    own = {name: node for name, (_, node) in own_detectors(config.site.cameras).items()}
+    found = {name: own.get(name, config.detector) for name in config.site.cameras}
+    return [Finding(State.OK, f"detector of {name}", _said(node)) for name, node in found.items()]
+
+
+def _said(detector: Mapping[str, Any]) -> str:
+    height, width = detector["input_hw"]
+    return f"{detector.get('weights', detector['_target_'])}, {height}x{width}, {detector.get('device', 'cpu')}"
 
 
 def _is_there(module: str) -> bool:

@@ -1,13 +1,13 @@
 """A process with several cameras, as the process that watches over the run sees it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
 from pipeline.core.errors import ProcessLostError
 from pipeline.runtime.actor_ref import ActorRef
-from pipeline.runtime.cameras.camera_host import MakeCamera
+from pipeline.runtime.cameras.camera_host import CameraMaker
 
 DROP_S = 2.0
 """Seconds that a process has to let go of a camera. Longer: one that hangs keeps the next command waiting longer."""
@@ -22,7 +22,7 @@ class CameraGroup:
     """
 
     def __init__(
-        self, start: Callable[[Mapping[str, MakeCamera]], ActorRef], make_cameras: Mapping[str, MakeCamera]
+        self, start: Callable[[Mapping[str, CameraMaker]], ActorRef], make_cameras: Mapping[str, CameraMaker]
     ) -> None:
         self._start = start
         self._make_cameras = dict(make_cameras)
@@ -33,6 +33,11 @@ class CameraGroup:
         return len(self._make_cameras)
 
     @property
+    def makers(self) -> Collection[CameraMaker]:
+        """How its cameras are built."""
+        return self._make_cameras.values()
+
+    @property
     def process(self) -> ActorRef:
         """The process now."""
         return self._process
@@ -41,13 +46,20 @@ class CameraGroup:
         """Return what a method of the host returns."""
         return await self._process.call(method, *arguments)
 
-    async def add(self, camera_id: str, make: MakeCamera) -> None:
-        """Build one more camera in the process; in a new one, with all others, if it has just died."""
-        self._make_cameras[camera_id] = make
+    async def add(self, camera_id: str, maker: CameraMaker) -> None:
+        """Build one more camera in the process; in a new one, with all others, if it has just died.
+
+        Raises:
+            ReidError: What is wrong with the camera or its networks; nothing has changed then.
+        """
+        self._make_cameras[camera_id] = maker
         try:
-            await self._process.call("add", camera_id, make)
+            await self._process.call("add", camera_id, maker)
         except ProcessLostError:
             self._process = self._start(dict(self._make_cameras))
+        except BaseException:
+            del self._make_cameras[camera_id]
+            raise
 
     async def drop(self, camera_id: str) -> None:
         """Let go of a camera that has ended; a process that starts anew does not have it."""

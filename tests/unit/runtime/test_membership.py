@@ -18,7 +18,7 @@ from pipeline.core import Frame, Sighting, Source
 from pipeline.core.errors import ConfigError
 from pipeline.runtime.assembly import start_pipeline
 from pipeline.runtime.cameras.membership import RunEndingError
-from pipeline.runtime.plan import CameraIntake
+from pipeline.runtime.plan import CameraIntake, Plan
 from pipeline.runtime.running_pipeline import RunningPipeline
 
 
@@ -38,9 +38,13 @@ class AwaySource(HopelessSource):
     camera_id = "west"
 
 
+def plan_of(source: Source, intake: CameraIntake = CameraIntake()) -> Plan:  # noqa: B008
+    return replace(make_plan(Path(), [source]), intakes={source.camera_id: intake})
+
+
 async def add(pipeline: RunningPipeline, source: Source, intake: CameraIntake = CameraIntake()) -> None:  # noqa: B008
     await pipeline.join(source.camera_id, intake.from_at if intake.from_at > -inf else None)
-    camera = await pipeline.build_camera(source.camera_id, lambda: source, intake, None)
+    camera = await pipeline.build_camera(source.camera_id, plan_of(source, intake))
     pipeline.membership.add(source.camera_id, camera)
 
 
@@ -130,7 +134,7 @@ def test_a_camera_that_hangs_is_let_go_of_and_holds_nobody(tmp_path: Path) -> No
 
     async def hung(pipeline: RunningPipeline, sink: MemorySink) -> None:
         source = NowSource("west")
-        camera: Any = await pipeline.build_camera("west", lambda: source, CameraIntake(), None)
+        camera: Any = await pipeline.build_camera("west", plan_of(source))
         camera._detect = never
         await pipeline.join("west", None)
         pipeline.membership.add("west", camera)

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.core.errors import ProcessLostError, ShapeError
 from pipeline.runtime.actor_ref import ActorHost, ActorRef
+from pipeline.runtime.cameras.camera_host import CameraMaker, StageMaker
 from pipeline.runtime.plan import ProcessLimits, Share
 from pipeline.runtime.processes import Cameras, InlineProcesses, RayProcesses, num_processes
 
@@ -79,6 +80,11 @@ class FakeRay(ModuleType):
         super().__init__("ray")
         self.options_of: list[dict[str, Any]] = []
         self.num_cpus = 2.0
+        self.num_killed = 0
+
+    def kill(self, handle: ModuleType, *, no_restart: bool) -> None:
+        assert no_restart
+        self.num_killed += 1
 
     def cluster_resources(self) -> dict[str, float]:
         return {"CPU": self.num_cpus}
@@ -95,6 +101,8 @@ class FakeRay(ModuleType):
                 host = cls(*arguments)
                 handle, method = ModuleType("handle"), ModuleType("method")
                 handle.call, method.remote = method, host.call  # type: ignore[attr-defined]
+                handle.alive = alive = ModuleType("alive")  # type: ignore[attr-defined]
+                alive.remote = host.alive  # type: ignore[attr-defined]
                 return handle
 
         return Remote()
@@ -123,8 +131,8 @@ def test_equal_actors_are_called_in_turn_and_each_is_built_once(place: Any, ray:
 
 def cameras_on_ray(ray: FakeRay, limits: ProcessLimits, num_cpus: float, num_cameras: int = 4) -> Cameras:
     ray.num_cpus = num_cpus
-    makers = {f"c{number}": Camera for number in range(num_cameras)}
-    return RayProcesses(limits).start_cameras(makers, {"detect": Counter})  # type: ignore[arg-type, dict-item]
+    makers = {f"c{number}": CameraMaker(Camera) for number in range(num_cameras)}  # type: ignore[arg-type]
+    return RayProcesses(limits).start_cameras(makers, {"detect": Counter})  # type: ignore[dict-item]
 
 
 SPREAD = {"scheduling_strategy": "SPREAD", "max_concurrency": 1000}
@@ -177,6 +185,85 @@ def test_a_camera_is_called_by_name_wherever_its_process_is(ray: FakeRay, beside
 
     # Each camera asks the stage for the double of what it is asked for: 1 by its status, 3 here.
     assert asyncio.run(main()) == [2, 2, 2, 2, 6]
+
+
+class Tripler(Counter):
+    """A network that only some cameras use."""
+
+    num_built = 0
+
+    async def process(self, item: int) -> int:
+        return 3 * item
+
+    async def process_all(self, items: list[int]) -> list[int]:
+        return [3 * item for item in items]
+
+    def close(self) -> None:
+        type(self).num_built -= 1
+
+
+def own_network(**share: Any) -> CameraMaker:
+    make: Any = Tripler
+    return CameraMaker(Camera, {"detect": StageMaker("detect fisheye", make, Share(0.0, 0.0, **share))})  # type: ignore[arg-type]
+
+
+FREE = replace(LIMITS, shares={**LIMITS.shares, "camera": Share(0.0, 0.0)}, cameras_per_process=3)
+
+
+@pytest.mark.parametrize(("place", "beside"), [(InlineProcesses, False), (RayProcesses, True), (RayProcesses, False)])
+def test_a_network_of_some_cameras_is_there_once_while_one_of_them_is(place: Any, beside: bool, ray: FakeRay) -> None:
+    def make(**share: Any) -> CameraMaker:
+        return own_network(beside_cameras=beside, **share)
+
+    async def main() -> None:
+        processes = place(FREE)
+        cameras = {"east": CameraMaker(Camera), "gate": make()}  # type: ignore[arg-type]
+        started = processes.start_cameras(cameras, {"detect": Counter})
+        await asyncio.gather(*(ready() for ready in started.ready))
+        assert [await camera.status() for camera in started.cameras.values()] == [2, 3]
+        added = await processes.add_camera("yard", make())
+        assert await added.status() == 3
+        assert (Tripler.num_built, list(started.busy)) == (1, ["detect", "detect fisheye"])
+        num_processes = len(ray.options_of)
+        await processes.drop_camera("gate")
+        assert await added.status() == 3
+        await processes.drop_camera("yard")
+        assert list(started.busy) == ["detect"]
+        assert (Tripler.num_built, ray.num_killed) == ((1, 1) if place is RayProcesses and not beside else (0, 0))
+        again = await processes.add_camera("gate", make())
+        assert await again.status() == 3
+        assert len(ray.options_of) == num_processes + (place is RayProcesses and not beside)
+
+    Tripler.num_built = 0
+    asyncio.run(main())
+
+
+def test_a_network_of_some_cameras_is_placed_as_the_others_are(ray: FakeRay) -> None:
+    processes = RayProcesses(FREE)
+    apart = own_network(replicas=2, resources={"lane": 1.0})
+    processes.start_cameras({"east": CameraMaker(Camera), "gate": apart}, {"detect": Counter})  # type: ignore[arg-type,dict-item]
+    lane = {"num_cpus": 0.0, "num_gpus": 0.0, "resources": {"lane": 1.0}, **FOR_EVER, **SPREAD}
+    assert ray.options_of[2:4] == [lane, lane]
+
+
+def test_a_network_that_cannot_be_built_is_told_and_nothing_is_left_of_it(ray: FakeRay) -> None:
+    def broken() -> Any:
+        raise ShapeError("weights: expected a network")
+
+    async def main(place: Any, *, beside: bool) -> list[str]:
+        processes = place(FREE)
+        started = processes.start_cameras({"east": CameraMaker(Camera)}, {"detect": Counter})
+        stage = StageMaker("detect broken", broken, Share(0.0, 0.0, beside_cameras=beside))
+        for _ in range(2):
+            with pytest.raises(ShapeError):
+                await processes.add_camera("gate", CameraMaker(Camera, {"detect": stage}))  # type: ignore[arg-type]
+        assert await started.cameras["east"].status() == 2
+        return list(started.busy)
+
+    assert asyncio.run(main(InlineProcesses, beside=False)) == ["detect"]
+    for beside in (True, False):
+        assert asyncio.run(main(RayProcesses, beside=beside)) == ["detect"]
+    assert ray.num_killed == 2
 
 
 @pytest.mark.parametrize(

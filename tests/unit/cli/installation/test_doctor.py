@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from plugins import ROOT
@@ -86,3 +87,19 @@ def test_a_command_whose_extra_is_missing_says_what_to_install(
         main.main()
     assert ended.value.code == 2
     assert capsys.readouterr().err == "error: passerby alerts: needs kafka; pip install 'passerby[kafka]'\n"
+
+
+def test_the_detector_of_each_camera_is_shown_and_what_keeps_a_run_from_starting(tmp_path: Path) -> None:
+    (tmp_path / "east.mp4").touch()
+    east = f"east: {tmp_path}/east.mp4"
+
+    def said(detector: str) -> list[tuple[str, str]]:
+        gate = f"gate: {{uri: {tmp_path}/east.mp4, detector: {detector}}}"
+        found = doctor.detectors([f"site.cameras={{{east}, {gate}}}", "detector=passerby", "embedder=passerby"])
+        return [(finding.name, finding.text) for finding in found]
+
+    both = ["passerby_detector.onnx, 384x640, cpu", "passerby_detector.onnx, 192x320, cpu"]
+    assert said("{input_hw: [192, 320]}") == list(zip(["detector of east", "detector of gate"], both, strict=True))
+    ((name, text),) = said("fisheye")
+    assert name == "configuration"
+    assert text.startswith("site.cameras.gate.detector: expected one of ")

@@ -9,7 +9,7 @@ import pytest
 from pipeline.core.errors import ProcessLostError
 from pipeline.runtime.actor_ref import ActorHost, ActorRef
 from pipeline.runtime.cameras.camera_group import CameraGroup
-from pipeline.runtime.cameras.camera_host import CameraHost
+from pipeline.runtime.cameras.camera_host import CameraHost, CameraMaker
 
 
 class Host:
@@ -70,8 +70,8 @@ def test_another_process_that_a_camera_needs_keeps_its_name() -> None:
 
 def test_a_call_that_comes_after_a_camera_was_let_go_of_finds_it_lost() -> None:
     async def main() -> None:
-        host = CameraHost(make_cameras={}, make_stages={}, elsewhere={}, max_items=1)
-        await host.add("east", lambda calls: Host())  # type: ignore[arg-type,return-value]
+        host = CameraHost(make_cameras={}, stages={}, max_items=1)
+        await host.add("east", CameraMaker(lambda calls: Host()))  # type: ignore[arg-type,return-value]
         await host.drop("east")
         with pytest.raises(ProcessLostError, match="camera east"):
             await host.camera("east", "status")
