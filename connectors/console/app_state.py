@@ -23,6 +23,7 @@ from connectors.console.store.ledger_view import LedgerView
 from connectors.console.store.notes import NotesStore
 from connectors.console.store.pictures import PictureStore
 from connectors.console.store.site import SiteReader
+from connectors.recording.store import RecordingStore
 from pipeline.core import CorrectionCommand
 from pipeline.ledger import NOBODY, submit_command
 from pipeline.ledger.corrections.apply import Forget
@@ -79,6 +80,7 @@ class AppState:
             max_bytes=settings.max_picture_bytes,
         )
         self._alert_pictures: AlertPictureStore | None = None
+        self._recording: RecordingStore | None = None
         self._rules: RuleStore | None = None
         self._submitting = threading.Lock()
         self._dropped_up_to = 0
@@ -134,6 +136,13 @@ class AppState:
             self._alert_pictures = AlertPictureStore(path)
         return self._alert_pictures
 
+    def recording(self) -> RecordingStore | None:
+        """Return the recorded video; None while the run has recorded none, or where it records none."""
+        with self._submitting:
+            if self._recording is None and RecordingStore.is_in(self.settings.output_dir):
+                self._recording = RecordingStore(self.settings.output_dir)
+            return self._recording
+
     def rules(self) -> RuleStore:
         """Return the edits of the site's zones, lines and rules; opened at the first use."""
         with self._submitting:
@@ -182,6 +191,6 @@ class AppState:
         self.accounts.close()
         self.notes.close()
         self.pictures.close()
-        for opened in (self._alert_pictures, self._rules):
+        for opened in (self._alert_pictures, self._recording, self._rules):
             if opened is not None:
                 opened.close()

@@ -7,6 +7,7 @@ When slow: ``write`` waits for the disk; a thread cuts.
 Secrets: clips are biometric data, in files that only their owner can read.
 """
 
+import io
 import logging
 import threading
 import time
@@ -14,9 +15,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from connectors.alerting.clip_cutter import cut
-from connectors.alerting.clip_store import AlertClipStore, Seen, Wanted
-from pipeline.core import Alert, AlertState, Record, Sighting, TrackPart
+from connectors.alerting.clip_store import AlertClipStore, Wanted
+from connectors.footage.cutter import cut
+from pipeline.core import Alert, AlertState, Record
 from pipeline.core.errors import ConfigError, ConnectorError
 from pipeline.core.records.alert import clip_of
 from pipeline.core.records.sink_report import SinkReport
@@ -31,6 +32,12 @@ LATE_S = 120.0
 
 TIDY_EVERY_S = 10.0
 """Seconds between two checks of the limits; a longer time lets the clips exceed them by more."""
+
+TITLE = "passerby alert clip {}"
+"""What a clip holds of its own name: the check after an erasure searches for it."""
+
+FORGET_S = 3600.0
+"""Seconds of sightings that are kept for clips that are still to be cut; more keep who was seen for longer."""
 
 MAX_WAITING = 500
 """Clips that wait to be cut, at most; of more alerts the newest have no clip. More need a larger ring."""
@@ -56,7 +63,6 @@ class AlertClipSink:
         self._store = AlertClipStore(Path(output_dir))
         self._before_s, self._after_s = before_s, after_s
         self._keep_s, self._max_bytes = keep_hours * 3600, round(max_gb * 1e9)
-        self._newest_at = float("-inf")
         self._num_waiting = len(self._store.wanted())
         self._num_missing = 0
         self._tidied_at = time.monotonic()
@@ -76,13 +82,7 @@ class AlertClipSink:
 
     def write(self, records: Sequence[Record]) -> None:
         """Note who was where, and which alerts are to have a clip; drop the clips of retracted ones."""
-        sightings = [record for record in records if isinstance(record, Sighting)]
-        if sightings:
-            self._store.see(
-                Seen(TrackPart(each.track_id, each.part), each.first.captured_at, each.last.captured_at)
-                for each in sightings
-            )
-            self._newest_at = max(self._newest_at, *(each.last.captured_at for each in sightings))
+        self._store.footage.see(records)
         for record in records:
             if isinstance(record, Alert):
                 self._take(record)
@@ -115,7 +115,7 @@ class AlertClipSink:
         file = PurePosixPath(alert.clip or clip_of(alert.key)).name
         if alert.state is AlertState.RETRACTED:
             self._store.settle(file)
-            self._store.drop(file)
+            self._store.footage.drop(file)
         elif alert.state is AlertState.RAISED:
             if self._num_waiting >= MAX_WAITING:
                 self._num_missing += 1
@@ -144,17 +144,17 @@ class AlertClipSink:
             logger.error("alerts have no clips from now on: %s", error)
 
     def _cut(self, wanted: Wanted) -> None:
-        segments = self._store.segments(wanted.camera_id, wanted.since, wanted.until)
-        clip = cut(segments, wanted.since, wanted.until, name=wanted.file.removesuffix(".mp4"))
-        if clip is not None:
-            self._store.put_clip(replace(wanted, since=clip.since), clip.data)
+        segments = self._store.footage.segments(wanted.camera_id, wanted.since, wanted.until)
+        clip, title = io.BytesIO(), TITLE.format(wanted.file.removesuffix(".mp4"))
+        film = cut(segments, wanted.since, wanted.until, clip, title=title)
+        if film is not None:
+            self._store.put_clip(replace(wanted, since=film.since), clip.getvalue())
         else:
             self._num_missing += 1
             logger.info("no clip of camera %s around %.3f: its seconds are not there", wanted.camera_id, wanted.until)
         self._store.settle(wanted.file)
 
     def _tidy(self) -> None:
-        self._store.tidy(keep_s=self._keep_s, max_bytes=self._max_bytes)
-        # Far enough back for each segment and each clip that is still to be cut.
-        self._store.forget_seen(self._newest_at - 3600)
+        self._store.footage.trim(are_clips=True, keep_s=self._keep_s, max_bytes=self._max_bytes)
+        self._store.footage.forget_seen(FORGET_S)
         self._tidied_at = time.monotonic()

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from pipeline.core import Alert, Correction
+from pipeline.core.errors import ConfigError
 from pipeline.core.records.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.records.moves import names_after
 
@@ -16,9 +17,15 @@ class Exemption:
         names: Of people who are known from the start, by number.
         rules: Options of rules by name. A zone or a line of theirs, or a group of zones, is about the people whose
             names its ``people`` has, ``*`` for any letters; about everybody if it has none.
+
+    Raises:
+        ConfigError: If a name is none.
     """
 
     def __init__(self, patterns: Sequence[str], names: Mapping[int, str], rules: Mapping[str, object]) -> None:
+        for pattern in patterns:
+            if not isinstance(pattern, str):
+                raise ConfigError(f"alerting.exempt: expected names, got {pattern!r}; correct it")
         self._patterns = tuple(patterns)
         self._people: dict[tuple[str, str], tuple[str, ...]] = {}
         for subject, people in _people_of(rules):

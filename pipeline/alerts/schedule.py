@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from math import inf
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -49,6 +50,18 @@ class Schedule:
         for since, until in self.periods(float(times[0]), float(times[-1])) if len(times) else ():
             is_held |= (times >= since) & (times < until)
         return is_held
+
+    @property
+    def longest_s(self) -> float:
+        """The longest time for which it holds without a break, seconds; infinite if it always holds.
+
+        Example:
+            >>> Schedule(frozenset({4}), 22.0, 6.0, UTC).longest_s / 3600
+            8.0
+        """
+        year = datetime(2024, 1, 1, tzinfo=UTC).timestamp()  # with nights in which the clock changes
+        longest_s = max(ends - begins for begins, ends in self.periods(year, year + 366 * 86400))
+        return inf if longest_s > 7 * 86400 + 3600 else longest_s
 
     def periods(self, since: float, until: float) -> Iterator[tuple[float, float]]:
         """Yield when it begins and ends to hold, Unix seconds, wherever that meets the time between two moments.

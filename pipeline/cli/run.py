@@ -21,6 +21,7 @@ from pipeline.cli.stop_signals import stop_on_signals
 from pipeline.config.cameras import with_changes
 from pipeline.config.changed_keys import changed_keys, check_enrolled
 from pipeline.config.composition import CONFIGS, load_config, to_yaml
+from pipeline.config.places import warn_of_rules
 from pipeline.config.plan import check_values, make_plan
 from pipeline.config.plugins import check_outside
 from pipeline.config.process_limits import is_elsewhere
@@ -110,6 +111,7 @@ def show(words: list[str]) -> int:
             raise ConfigError(f"{option}: expected job, the configuration of the run, got {kind or 'nothing'}")
         config = load_config([*rest[:at], *rest[at + (1 if equals else 2) :]])
         check_values(config)
+        warn_of_rules(vars(config.site), config.alerts, config.enrol)
         print(to_yaml(config), end="")
     except ReidError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -188,8 +190,7 @@ def _check(config: PipelineConfig, plan: Plan) -> Plan:
             _settle(sink, is_continued=plan.resume)
     if not is_elsewhere(config):
         plan.make_match()
-    check_pictures(config, plan, plan.make_sources)
-    return plan
+    return check_pictures(config, plan, plan.make_sources)
 
 
 def _settle(sink: "Future[None]", *, is_continued: bool) -> None:
@@ -337,9 +338,9 @@ def _sum_up(
     for reason in report.unclosed.values():
         print(f"error: {reason}", file=sys.stderr)
     for name, num in report.dropped.items():
+        why = report.why_dropped.get(name, "its receiver was too slow or down")
         print(
-            f"warning: sink.{name}: its receiver was too slow or down, and {num} records were dropped; "
-            "alerts.jsonl and ledger.sqlite have them",
+            f"warning: sink.{name}: {num} records were dropped: {why}; alerts.jsonl and ledger.sqlite have them",
             file=sys.stderr,
         )
     is_lost = any(status.removed_at is None for status in lost.values())

@@ -104,7 +104,8 @@ def check_camera_names(site: SiteConfig) -> None:
 
 def _monitors(config: PipelineConfig) -> dict[str, Callable[[], Monitors]]:
     """Return what looks on in each camera's process; empty where nothing does."""
-    nodes = {"monitor": config.monitor, "alert_pictures": config.alert_pictures, "alert_clips": config.alert_clips}
+    keys = ("monitor", "alert_pictures", "alert_clips", "recording")
+    nodes = {key: getattr(config, key) for key in keys}
     chosen = {key: node for key, node in nodes.items() if node is not None}
     if not chosen:
         return {}

@@ -87,7 +87,9 @@ def load_config(words: Sequence[str]) -> PipelineConfig:
         if "watchlist" in composed.alerts:
             if not isinstance(composed.alerts.watchlist.people, DictConfig):
                 got = composed.alerts.watchlist.people
-                raise ConfigError(f"alerts.watchlist.people: expected numbers by name, {{lost child: 7}}, got {got}")
+                raise ConfigError(
+                    f"alerts.watchlist.people: expected numbers by name, {{lost child: 7}}, got {got}; correct it"
+                )
             numbers = {name: number for number, name in enumerate(composed.enrol, start=1)}
             for listed, number in composed.alerts.watchlist.people.items():
                 if numbers.get(listed, number) != number:

@@ -46,6 +46,9 @@ _REWORDINGS: tuple[Rewording, ...] = (
     (r"Value '(.*)' is not a valid (\w+)", "expected {kind}, got {0}; correct it"),
     (r"Cannot assign (\w+) to Dict", "expected {{name: value, …}}, got one value; correct it"),
     (r"Invalid type assigned: (\w+) is not a subclass of Dict", "expected {{name: value, …}}, got a {0}; correct it"),
+    (r"is not a ListConfig", "expected [value, …], got {value}; write '{key}=[{value}]'"),
+    (r"Cannot merge DictConfig with ListConfig", "expected [value, …], got {value}; correct it"),
+    (r"Cannot merge ListConfig with DictConfig", "expected {{name: value, …}}, got {value}; correct it"),
     (
         r"Invalid (?:type|value) assigned: (\w+) (?:is not a|does not match)",
         "expected another type than {0}; correct it",
@@ -53,7 +56,7 @@ _REWORDINGS: tuple[Rewording, ...] = (
     (r"Key (.+) \(\w+\) is incompatible with \(str\)", "expected text as a name, got {0}; write '{0}' in quotes"),
     (r"does not support deletion|Could not delete", "cannot be removed; set it to another value, such as {{}} or []"),
     (r"appears more than once in the final defaults list", "chosen twice; name one choice, without + before the key"),
-    (r"(?:field|Field) '?\w+'? is not Optional|Incompatible value 'None'", "expected a value, got null; correct it"),
+    (r"(?:field|Field) '?[\w.]+'? is not Optional|Incompatible value 'None'", "expected a value, got null; correct it"),
 )
 """What hydra and OmegaConf say, and what a user is told after the key."""
 
@@ -88,7 +91,8 @@ def message_of(error: Exception, configs: Sequence[Path]) -> str:
         if found:
             groups = found.groups()
             kind = KINDS.get(groups[-1], groups[-1]) if groups else ""
-            return f"{key}: {words.format(*groups, kind=kind)}"
+            given = re.search(r"merging override [^=\s]+=([^;]*)", whole)
+            return f"{key}: {words.format(*groups, kind=kind, key=key, value=given[1] if given else 'something else')}"
     if re.search(r"not in|No match in the defaults list|is not in struct", whole):
         return unknown_key(key, configs)
     return f"{key}: cannot be used: {texts[-1]}"

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from pipeline.alerts.alert_builder import AlertBuilder
+from pipeline.alerts.schedule import parse_schedule
 from pipeline.alerts.zones import parse_lines, parse_zones
 from pipeline.core.errors import ConfigError
 
@@ -14,19 +15,27 @@ RULES = "pipeline.alerts.rules."
 READ_BY = {"max_dwell_s": "zone_dwell", "group": "zone_dwell", "max_people": "occupancy", "way": "wrong_way"}
 """Keys of a zone that one rule reads; the others say where and when it counts, for all rules."""
 
+LIMITS = {
+    "absence": "max_absence_s",
+    "crowding": "min_s",
+    "occupancy": "min_s",
+    "queue": "max_wait_s",
+    "zone_dwell": "max_dwell_s",
+}
+"""By rule: how long something must last in a zone, while the zone counts, until the rule tells of it."""
+
 BY_DEFAULT = ("zone_dwell", "line_crossing", "watchlist")
 """Rules of a configuration that chooses none; a site without zones need not leave them out."""
 
 logger = logging.getLogger(__name__)
 
 
-def check_places(site: Mapping[str, Any], alerts: Mapping[str, Any], enrolled: Collection[str] = ()) -> None:
+def check_places(site: Mapping[str, Any], alerts: Mapping[str, Any]) -> None:
     """Raise if a zone, a line or a rule names a camera that the site does not have: it could never be met.
 
     Args:
         site: ``cameras``, ``later``, ``zones``, ``lines`` and ``ground``.
         alerts: Options of the rules by name; one may have ``zones``, ``lines`` or ``cameras`` of its own.
-        enrolled: Names of the people who are enrolled.
 
     Raises:
         ConfigError: Names the key.
@@ -37,6 +46,16 @@ def check_places(site: Mapping[str, Any], alerts: Mapping[str, Any], enrolled: C
             if str(camera_id) not in known:
                 raise ConfigError(f"{key}: expected one of {sorted(known)}, got {camera_id}; correct it")
     _check_own_shapes(site, alerts)
+
+
+def warn_of_rules(site: Mapping[str, Any], alerts: Mapping[str, Any], enrolled: Collection[str] = ()) -> None:
+    """Log what rules will never tell; once all is checked, so that an error stands alone.
+
+    Args:
+        site: As above.
+        alerts: As above.
+        enrolled: Names of the people who are enrolled.
+    """
     for warning in (*unread_keys(site, alerts), *idle_rules(alerts, enrolled)):
         logger.warning("%s", warning)
 
@@ -67,6 +86,7 @@ def idle_rules(alerts: Mapping[str, Any], enrolled: Collection[str] = ()) -> lis
         names, rules = ", ".join(enrolled), ",".join(alerts)
         found.append(f"enrol: no alert will follow when {names} appears; add watchlist to alerts=[{rules}]")
     for name, node in known.items():
+        found += _short_schedules(name, node)
         if name in BY_DEFAULT:
             continue
         zones = node.get("zones")
@@ -82,6 +102,22 @@ def idle_rules(alerts: Mapping[str, Any], enrolled: Collection[str] = ()) -> lis
         elif name == "restricted_camera" and not node.get("cameras"):
             found.append(f"alerts.{name}.cameras: no camera is named; name some, or leave the rule out")
     return found
+
+
+def _short_schedules(rule: str, node: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a warning for each zone that never counts for as long as a rule wants."""
+    key, zones = LIMITS.get(rule, ""), node.get("zones")
+    builder = AlertBuilder(name=rule, severity="info")
+    for name, block in zones.items() if key and isinstance(zones, Mapping) else ():
+        if not isinstance(block, Mapping) or block.get("schedule") is None or "group" in block:
+            continue
+        limit = block.get(key, node.get(key))
+        longest_s = parse_schedule(block["schedule"], f"zones.{name}.schedule", builder).longest_s
+        if isinstance(limit, int | float) and limit >= longest_s:
+            yield (
+                f"alerts.{rule}.{key}: nothing will be told of zone {name!r}, whose schedule lasts {longest_s:g} s at "
+                f"most, got {limit:g}; lower it, or extend site.zones.{name}.schedule"
+            )
 
 
 def _check_own_shapes(site: Mapping[str, Any], alerts: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ from pipeline.camera.detection import DetectionStage
 from pipeline.camera.tracking import TrackingStage
 from pipeline.config.cameras import any_is_live, check_camera_names, known_cameras, plan_cameras
 from pipeline.config.detection import OF_RUN, check_size, detection_of, own_detections, own_detectors, size_hw
-from pipeline.config.places import check_places
+from pipeline.config.places import check_places, warn_of_rules
 from pipeline.config.plugins import SEVERAL, attribute, build, build_source, check_named
 from pipeline.config.process_limits import is_elsewhere, process_limits
 from pipeline.config.rule_edits import EDITS, edits_path, engine_of, of_run, parse_edits, with_edits
@@ -71,7 +71,7 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
     detection = detection_of(config, config.detector) if has_detector else None
     make_tracker = make(config.tracker, "tracker")
     cameras = plan_cameras(config)
-    return Plan(
+    plan = Plan(
         make_sources=cameras.make_sources,
         intakes=cameras.intakes,
         make_enrolled={
@@ -121,6 +121,9 @@ def make_plan(config: PipelineConfig, *, has_detector: bool = True) -> Plan:
         resume=config.resume,
         detections=own_detections(config) if has_detector else {},
     )
+    if not plan.edits.exists():  # else its rules warn when they are taken
+        warn_of_rules(vars(config.site), config.alerts, config.enrol)
+    return plan
 
 
 def check_values(config: PipelineConfig) -> None:
@@ -133,7 +136,7 @@ def check_values(config: PipelineConfig) -> None:
     for kind in SEVERAL:
         check_named(kind, getattr(config, kind))
     check_camera_names(config.site)
-    check_places(vars(config.site), config.alerts, config.enrol)
+    check_places(vars(config.site), config.alerts)
     _topology(config.site)  # a mistake shows here, and not only in the process that needs it
     _ground(config.site)
     for key, node in [(OF_RUN, config.detector), *own_detectors(config.site.cameras).values()]:

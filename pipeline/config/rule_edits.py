@@ -21,7 +21,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.alerts.engine import AlertEngine
 from pipeline.config.composition import CONFIGS
-from pipeline.config.places import check_places
+from pipeline.config.messages import message_of
+from pipeline.config.places import check_places, warn_of_rules
 from pipeline.config.plugins import build
 from pipeline.config.schema import AlertingConfig, PipelineConfig, SiteConfig
 from pipeline.config.validation import check_numbers
@@ -41,8 +42,8 @@ MAX_DEPTH = 12
 """Levels of a file of edits. Rules have 6; each level more takes stack, and a file may be from anybody."""
 
 TOP = ("site", "alerts", "alerting")
-REPLACED = ("zones", "lines", "ground")
-"""Keys of a site that the file replaces as a whole."""
+OF_SITE = ("zones", "lines", "ground", "max_dwell_s")
+"""Keys of a site that rules follow from, and that the file replaces as a whole: it adds no camera, for instance."""
 
 OF_RUN = (*TOP, "allow_plugins")
 """Keys of a run's configuration that its rules follow from."""
@@ -71,7 +72,7 @@ def with_edits(config: PipelineConfig) -> PipelineConfig:
     if not path.exists():  # a folder that cannot be is reported as output_dir
         return config
     run, other = of_run(config), parse_edits(read_rules(path), str(path))
-    engine_of(run, other, str(path))  # a mistake ends the start, as one in the configuration does
+    engine_of(run, other, str(path), warns=False)  # a mistake ends the start, as one in the configuration does
     before, after = run["site"], edited(run, other, str(path))["site"]
     changed = {key: value for key, value in after.items() if before[key] != value}
     site: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(SiteConfig), after))
@@ -82,6 +83,7 @@ def with_edits(config: PipelineConfig) -> PipelineConfig:
         monitor=_following(config.monitor, before, changed),
         alert_pictures=_following(config.alert_pictures, before, changed),
         alert_clips=_following(config.alert_clips, before, changed),
+        recording=_following(config.recording, before, changed),
     )
 
 
@@ -144,11 +146,13 @@ def edited(run: Mapping[str, Any], other: Mapping[str, Any], name: str) -> dict[
     """
     for part in ("site", "alerting"):
         given = other.get(part)
-        known = ", ".join(sorted(run[part]))
+        keys = OF_SITE if part == "site" else run[part]
+        known = ", ".join(sorted(keys))
         if not isinstance(given, Mapping | NoneType):
             raise ConfigError(f"{name}: {part}: expected some of {known}, got {given!r:.80}; correct it")
-        for key in sorted(set(map(str, given or {})) - set(run[part])):
-            raise ConfigError(f"{name}: {part}.{key}: there is no such key; expected one of {known}")
+        for key in sorted(set(map(str, given or {})) - set(keys)):
+            raise ConfigError(f"{name}: {part}.{key}: rules have no such key; expected one of {known}; leave it out")
+        _check_kinds(f"{name}: {part}", given or {}, run[part])
     chosen = other.get("alerts")
     if chosen is None:
         chosen = {rule: _own_options(rule, node, run, run["site"]) for rule, node in run["alerts"].items()}
@@ -156,21 +160,22 @@ def edited(run: Mapping[str, Any], other: Mapping[str, Any], name: str) -> dict[
         raise ConfigError(f"{name}: alerts: expected rules by name, got {chosen!r:.80}; correct it")
     chosen = dict.fromkeys(chosen) if isinstance(chosen, list) else dict(chosen)
     try:
-        site: Any = OmegaConf.merge(run["site"], other.get("site") or {})
-        for key in REPLACED:
-            if key in (other.get("site") or {}):
-                site[key] = other["site"][key]
-        alerts = {rule: _with_options(rule, run["alerts"], options) for rule, options in chosen.items()}
-        alerting = OmegaConf.merge(AlertingConfig, run["alerting"], other.get("alerting") or {})
+        site = {**run["site"], **(other.get("site") or {})}
+        alerts = {rule: _with_options(rule, run["alerts"], options, name) for rule, options in chosen.items()}
         whole: Any = OmegaConf.to_container(
-            OmegaConf.create({"site": site, "alerts": alerts, "alerting": alerting}), resolve=True
+            OmegaConf.merge(
+                {"site": site, "alerts": alerts, "alerting": AlertingConfig},
+                {"alerting": run["alerting"]},
+                {"alerting": other.get("alerting") or {}},
+            ),
+            resolve=True,
         )
     except OmegaConfBaseException as error:
-        key = f"{error.full_key}: " if getattr(error, "full_key", None) else ""
-        raise ConfigError(f"{name}: {EXPECTED}, got {key}{str(error).splitlines()[0]:.200}; correct it") from error
+        raise ConfigError(f"{name}: {message_of(error, [CONFIGS])}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"{name}: {EXPECTED}, got other keys or kinds of values; correct it") from error
     check_places(whole["site"], whole["alerts"])
+    check_numbers(SiteConfig(max_dwell_s=float(whole["site"]["max_dwell_s"])), "site.")
     check_numbers(AlertingConfig(**whole["alerting"]), "alerting.")
     return dict(whole)
 
@@ -182,8 +187,11 @@ def engine_of(
     names: Mapping[int, str] | None = None,
     *,
     has_clips: bool = False,
+    warns: bool = True,
 ) -> AlertEngine:
     """Return the alert engine of a configuration with edits; see ``edited``, ``AlertEngine``.
+
+    Unless ``warns`` is False, what its rules will never tell is logged.
 
     Raises:
         ConfigError: If they cannot be used; names the key.
@@ -192,7 +200,10 @@ def engine_of(
     make = partial(build, allow=run.get("allow_plugins") or ())
     rules = [made(f"alerts.{rule}", make(node, f"alerts.{rule}")) for rule, node in whole["alerts"].items()]
     options = {rule.name: node for rule, node in zip(rules, whole["alerts"].values(), strict=True)}
-    return AlertEngine(rules, **whole["alerting"], names=names, has_clips=has_clips, options=options)
+    engine = AlertEngine(rules, **whole["alerting"], names=names, has_clips=has_clips, options=options)
+    if warns:
+        warn_of_rules(whole["site"], whole["alerts"], (names or {}).values())
+    return engine
 
 
 def whole_edits(run: Mapping[str, Any], other: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -202,10 +213,8 @@ def whole_edits(run: Mapping[str, Any], other: Mapping[str, Any], name: str) -> 
         ConfigError: If they cannot be used; names the key.
     """
     whole = edited(run, other, name)
-    kept = {key: whole["site"][key] for key in (*REPLACED, "max_dwell_s")}
-    kept |= {key: value for key, value in (other.get("site") or {}).items() if key not in kept}
     return {
-        "site": kept,
+        "site": {key: whole["site"][key] for key in OF_SITE},
         "alerts": {rule: _own_options(rule, node, run, whole["site"]) for rule, node in whole["alerts"].items()},
         "alerting": whole["alerting"],
     }
@@ -264,11 +273,30 @@ def _short(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _with_options(rule: str, of_rules: Mapping[str, Any], options: Any) -> Any:
+def _check_kinds(owner: str, given: Mapping[str, Any], there: Mapping[str, Any]) -> None:
+    """Raise ``ConfigError`` if a value is of another kind than the one that it replaces."""
+    for key, value in given.items():
+        expected = _kind(there.get(key))
+        if expected and _kind(value) != expected:
+            raise ConfigError(f"{owner}.{key}: expected {expected}, got {value!r:.80}; correct it")
+
+
+def _kind(value: object) -> str:
+    """Return what a message calls values of one kind; empty for those that may stand for others."""
+    if isinstance(value, Mapping):
+        return "{name: value, …}"
+    if isinstance(value, list | tuple):
+        return "[value, …]"
+    return "a number" if isinstance(value, int | float) and not isinstance(value, bool) else ""
+
+
+def _with_options(rule: str, of_rules: Mapping[str, Any], options: Any, name: str) -> Any:
     """Return a rule with some options changed."""
     if options is not None and not isinstance(options, Mapping):
         raise ConfigError(f"alerts.{rule}: expected options by name, got {options!r:.80}; correct it")
     node = _template(rule, of_rules)
+    as_written: Any = OmegaConf.to_container(OmegaConf.create(node))
+    _check_kinds(f"{name}: alerts.{rule}", options or {}, as_written)
     for key, value in (options or {}).items():
         if key == "_target_" and value != node["_target_"]:
             raise ConfigError(f"alerts.{rule}._target_: expected {node['_target_']}, got {value}; leave it out")

@@ -268,6 +268,7 @@ class PipelineConfig:
     monitor: Any = None
     alert_pictures: Any = None
     alert_clips: Any = None
+    recording: Any = None
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
     allow_plugins: list[str] = field(default_factory=list)
     weights_dir: str | None = None

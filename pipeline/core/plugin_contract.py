@@ -35,6 +35,7 @@ INTERFACES: dict[str, Any] = {
     "gallery": Gallery,
     "monitor": Monitor,
     "pose": PoseEstimator,
+    "recording": Monitor,
     "sink": Sink,
     "site": Source,
     "tracker": Tracker,

@@ -8,7 +8,7 @@ import logging
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -84,7 +84,12 @@ class DiskBudget:
 
     def _delete_oldest(self, excess: int) -> bool:
         """Delete recordings of so many bytes; where there are none, clips, then some pictures; False: nothing left."""
-        return self._delete_recordings(excess) or self._delete_clips(excess) or self._delete_pictures()
+        return (
+            self._delete_recordings(excess)
+            or self._delete_footage(self._folder.glob("video/contents.sqlite"), excess, are_clips=False)
+            or self._delete_footage(self._folder.glob("*/contents.sqlite"), excess, are_clips=True)
+            or self._delete_pictures()
+        )
 
     def _delete_recordings(self, excess: int) -> bool:
         deleted = 0
@@ -111,14 +116,14 @@ class DiskBudget:
             found += files[:-1]
         return [path for _, path in sorted(found)]
 
-    def _delete_clips(self, excess: int) -> bool:
-        """Delete the oldest clips of at least so many bytes, and their rows in the table beside them."""
+    def _delete_footage(self, tables: Iterable[Path], excess: int, *, are_clips: bool) -> bool:
+        """Delete the oldest clips, or segments, of at least so many bytes, and their rows in the tables beside them."""
         deleted = 0
-        for contents in sorted(self._folder.glob("*/contents.sqlite")):
+        for contents in sorted(tables):
             try:
                 with closing(sqlite3.connect(contents, timeout=BUSY_S, isolation_level=None)) as database:
                     for (name,) in database.execute(
-                        "SELECT file FROM footage WHERE is_clip ORDER BY made_at"
+                        "SELECT file FROM footage WHERE is_clip = ? ORDER BY made_at", [are_clips]
                     ).fetchall():
                         if deleted >= excess:
                             break
@@ -126,7 +131,8 @@ class DiskBudget:
                         deleted += file.stat().st_size if file.is_file() else 0
                         database.execute("DELETE FROM footage WHERE file = ?", (name,))
                         file.unlink(missing_ok=True)
-                        self._num_pictures += 1
+                        self._num_pictures += are_clips
+                        self._num_recordings += not are_clips
             except (sqlite3.Error, OSError) as error:
                 logger.warning("disk: %s: nothing can be deleted now: %s", contents.parent.name, error)
         return deleted > 0

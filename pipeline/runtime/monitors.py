@@ -28,14 +28,29 @@ class Monitors:
             monitor.keep(tracklet)
 
     def packet_tap(self) -> PacketTap | None:
-        """Return what is to see the packets of the camera's source; the first monitor that wants them has them."""
+        """Return what is to see the packets of the camera's source: every monitor that wants them has them."""
         taps = [monitor.packet_tap() for monitor in self._monitors if isinstance(monitor, PacketMonitor)]
-        return next((tap for tap in taps if tap is not None), None)
+        return _Taps([tap for tap in taps if tap is not None]) if any(taps) else None
 
     def close(self) -> None:
         """Close every monitor."""
         for monitor in self._monitors:
             monitor.close()
+
+
+class _Taps:
+    """Passes packets on to several taps."""
+
+    def __init__(self, taps: Sequence[PacketTap]) -> None:
+        self._taps = taps
+
+    def packet(self, packet: Any) -> None:
+        for tap in self._taps:
+            tap.packet(packet)
+
+    def shown(self, seconds: float, captured_at: float) -> None:
+        for tap in self._taps:
+            tap.shown(seconds, captured_at)
 
 
 def show_packets(source: Source, monitor: Monitor | None) -> None:

@@ -14,7 +14,7 @@ from plugins import ROOT, plugin_names
 from pipeline.contracts.test_sink import *  # noqa: F403
 from pipeline.contracts.test_sink import Factory
 
-NEEDS_A_SERVER = {"alert_clips", "alert_pictures", "apprise", "console", "mqtt", "open_telemetry"}
+NEEDS_A_SERVER = {"alert_clips", "alert_pictures", "apprise", "console", "mqtt", "open_telemetry", "recording"}
 
 
 class Receiver(BaseHTTPRequestHandler):

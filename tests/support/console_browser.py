@@ -1,5 +1,6 @@
 """Debian's Chromium, driven by Playwright, which downloads no browser of its own."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,4 +46,4 @@ def opened(browser: Browser, url: str, **options: object) -> Iterator[Page]:
 def go(page: Page, name: str) -> None:
     """Go to one view of the page, and wait until it is complete."""
     page.goto(f"{page.url.split('#')[0]}#/{name}")
-    page.wait_for_selector(f".page-{name.split('/')[0]}[data-ready]")
+    page.wait_for_selector(f".page-{re.split('[/?]', name)[0]}[data-ready]")

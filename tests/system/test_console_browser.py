@@ -29,11 +29,14 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
 PERSON = "person"
 """Stands for the page of the person with the most cameras and sightings."""
+RECORDINGS = "recordings"
+"""Stands for the recordings at a moment at which that person is seen."""
 SIMILAR = "people/similar"
 """Stands for the similarity search for that person."""
 PAGES = (
     "live",
     "alerts",
+    RECORDINGS,
     "people",
     "site",
     SIMILAR,
@@ -81,7 +84,13 @@ def run(browser: Browser, tmp_path_factory: pytest.TempPathFactory, screenshots:
     folder = tmp_path_factory.mktemp("demo")
     process = start(
         [
-            *("site=demo", "runtime=inline", "replay.speed=0.5", "sink=[jsonl,console,counts]", f"output_dir={folder}"),
+            *(
+                "site=demo",
+                "runtime=inline",
+                "replay.speed=0.5",
+                "sink=[jsonl,console,counts,recording]",
+                f"output_dir={folder}",
+            ),
             *("sink.console.port=0", f"site.zones={ZONE}", "alerts.zone_dwell.max_dwell_s=4"),
         ]
     )
@@ -188,13 +197,16 @@ def past(run: Run) -> Iterator[RunningPage]:
 
 def address(past: RunningPage, name: str) -> str:
     """Return the address of an entry of ``PAGES``."""
-    if name not in (PERSON, SIMILAR):
+    if name not in (PERSON, SIMILAR, RECORDINGS):
         return name
     people = past.state.ledger_view.people(past.accounts.users()[0])
     person_id = max(people, key=lambda person: (len(person.camera_ids), person.num_sightings)).person_id
     if name == PERSON:
         return f"person/{person_id}"
-    parts = [event.part for event in past.state.ledger_view.events_of(person_id) if event.part is not None]
+    events = past.state.ledger_view.events_of(person_id)
+    if name == RECORDINGS:
+        return f"recordings?person={person_id}&at={events[len(events) // 2].first_at}"
+    parts = [event.part for event in events if event.part is not None]
     part = next(part for part in parts if past.state.pictures.get(part) is not None)
     return f"people/similar/{quote(str(part.track_id), safe='')}/{part.part}"
 
@@ -246,6 +258,8 @@ def test_every_page_loads_with_readable_contrast(
     with opened(browser, past.url, **options) as page:
         for name in PAGES:
             go(page, address(past, name))
+            if name == RECORDINGS:
+                page.wait_for_selector(".page-recordings[data-shown=yes] video")
             assert page.evaluate(CONTRAST) == [], name
             if screenshots is not None and name != "live":
                 shoot(page, screenshots, f"{name.replace('/', '-')}-{theme}")

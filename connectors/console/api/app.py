@@ -21,6 +21,7 @@ from connectors.console.api.live import LiveRoutes
 from connectors.console.api.page_files import PageFiles
 from connectors.console.api.people import PeopleRoutes
 from connectors.console.api.privacy import PrivacyRoutes
+from connectors.console.api.recordings import RecordingRoutes
 from connectors.console.api.review import ReviewRoutes
 from connectors.console.api.rules import RuleRoutes
 from connectors.console.api.search import SearchRoutes
@@ -71,6 +72,7 @@ def make_app(state: AppState, feed_key: str) -> FastAPI:
         PeopleRoutes(state.ledger_view, state.pictures, state.notes),
         ClipRoutes(state.ledger_view, state.pictures, state.notes),
         CountRoutes(state.settings.output_dir),
+        RecordingRoutes(state.recording, state.site_file, state.notes),
         SearchRoutes(state),
         CorrectionRoutes(state),
         ReviewRoutes(state),

@@ -27,6 +27,8 @@ EXAMPLE_VALUES: dict[str, object] = {
     "metres": [[0, 0], [6, 0], [6, 9], [0, 9]],
     "camera": "east",
     "seconds": 900,
+    "since": 0,
+    "until": 30,
     "track": "east/0/3",
     "part": 0,
     "kind": "merge",

@@ -66,6 +66,7 @@ class HealthRoutes:
             "newest_at": self._state.ledger_view.newest_at(),
             "areas": {name: area for name, area in self._state.ledger_view.areas().items() if user.sees(name)},
             "is_live": self._state.is_live,
+            "has_recording": self._state.recording() is not None,
         }
 
 

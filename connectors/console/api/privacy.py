@@ -1,6 +1,7 @@
 """Routes of privacy: what is kept, the audit, and export and erasure of a person."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from connectors.console.app_state import AppState
 from connectors.console.store.accounts import User
 from connectors.console.store.export import record_zip
 from connectors.console.store.ledger_view import may_correct
-from pipeline.core import CommandKind, CorrectionCommand
+from pipeline.core import CommandKind, CorrectionCommand, TrackPart
 
 ERASE_TIMEOUT_S = 20.0
 """Seconds that the pipeline may take to erase a person; the answer says "pending" then."""
@@ -121,6 +122,7 @@ class PrivacyRoutes:
             "pictures": sum(pictures.get(part) is not None for part in parts),
             "alerts": len(alerts),
             "films": [film.name for film in self._state.films()],
+            "video_s": self._video_s(parts),
         }
 
     def erase(self, user: Operator, person_id: PersonId, why: Reason) -> dict[str, Any]:
@@ -134,6 +136,7 @@ class PrivacyRoutes:
         num_rows = ledger_view.num_rows(parts)
         films = self._state.films()
         num_pictures = sum(pictures.get(part) is not None for part in parts)
+        video_s = self._video_s(parts)
         number = self._state.submit(
             CorrectionCommand(CommandKind.ERASE, (person_id,), user.name, time.time(), reason=why.reason)
         )
@@ -152,15 +155,27 @@ class PrivacyRoutes:
             "state": state,
             "outcome": outcome,
             "films": films_now,
-            "was_there": {"sightings": len(parts), "rows": num_rows, "pictures": num_pictures, "alerts": len(keys)},
+            "was_there": {
+                "sightings": len(parts),
+                "rows": num_rows,
+                "pictures": num_pictures,
+                "alerts": len(keys),
+                "video_s": video_s,
+            },
             "is_left": {
                 "sightings": len(ledger_view.events_of(person_id)),
                 "pictures": sum(pictures.get(part) is not None for part in parts),
                 "people": int(ledger_view.person(person_id) is not None),
                 "rows": ledger_view.num_rows(parts),
+                "video_s": self._video_s(parts),
             },
             "not_touched": "data that left the system: Kafka topics, webhooks, and earlier exports",
         }
+
+    def _video_s(self, parts: Sequence[TrackPart]) -> float:
+        """Return the seconds of recorded video that show some parts of tracks, in whole segments."""
+        recording = self._state.recording()
+        return 0.0 if recording is None else recording.seconds_with(parts)
 
     def _outcome(self, number: int) -> tuple[str, str]:
         """Wait for a command to be applied; return its state and its outcome."""

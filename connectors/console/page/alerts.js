@@ -90,6 +90,7 @@ export async function page(root, context) {
         isAcknowledged ? h("button", { "data-key": `back ${alert.key}`, onclick: () => act("alerts/take-back", { keys: [alert.key] }) }, "Open again") : null,
         alert.has_scene ? h("a", { "data-key": `scene ${alert.key}`, href: `/api/alerts/scene?key=${encodeURIComponent(alert.key)}`, target: "_blank", rel: "noopener" }, "Scene") : null,
         alert.has_clip ? h("button", { "data-key": `clip ${alert.key}`, onclick: () => playFilm(alert.message, alertClip(alert.key)) }, "Clip") : null,
+        context.site.has_recording ? h("a", { className: "button", "data-key": `watch ${alert.key}`, href: `#/recordings?${new URLSearchParams({ at: alert.raised_at - 5, ...(alert.person ? { person: alert.person } : {}) })}` }, "Watch") : null,
         alert.track ? h("button", { "data-key": `play ${alert.key}`, onclick: async () => play(alert.message, await get("clips", { track: alert.track })) }, "Play") : null,
         h("button", { "data-key": `say ${alert.key}`, onclick: () => comment(alert) }, "Comment"),
         context.me.cameras ? null : h("button", { "data-key": `mute ${alert.key}`, onclick: () => mute(alert.rule) }, "Mute rule")) : null);

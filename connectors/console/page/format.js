@@ -11,8 +11,8 @@ const BRIGHTNESSES = [0.92, 0.74, 1.0];
 export function eventTime(at) {
   if (at === null || at === undefined) return "–";
   if (Math.abs(at) < YEAR_S) {
-    const sign = at < 0 ? "−" : "";
     const tenths = Math.round(Math.abs(at) * 10);
+    const sign = at < 0 && tenths ? "−" : "";
     const [hours, minutes, rest] = [Math.floor(tenths / 36000), Math.floor(tenths / 600) % 60, tenths % 600];
     const tail = `${String(minutes).padStart(2, "0")}:${String(Math.floor(rest / 10)).padStart(2, "0")}.${rest % 10}`;
     return sign + (hours ? `${hours}:${tail}` : tail);

@@ -61,7 +61,7 @@ function stages(status) {
     rows.push([stage, items, items ? `${(1000 * busy / items).toFixed(1)} ms` : "–", duration(busy), "–", "–"]);
   }
   rows.push(["match", status.match.num_sightings, "–", "–", status.match.num_waiting, "–"]);
-  return section("Time and queues by stage", ["stage", "items", "per item", "total", "waiting", "inputs in a call of the network"], rows);
+  return section("Time and queues by stage", ["stage", "items", "per item", "total", "waiting", h("span", { className: "wrap" }, "inputs in a call of the network")], rows);
 }
 
 // How many frames, crops or clips were in a call of the network: on average, and how often each number.
@@ -70,7 +70,7 @@ function callSizes(calls = {}) {
   const number = sizes.reduce((sum, [, count]) => sum + count, 0);
   if (!number) return "–";
   const mean = sizes.reduce((sum, [size, count]) => sum + size * count, 0) / number;
-  return `${mean.toFixed(1)} (${sizes.map(([size, count]) => `${count} × ${size}`).join(", ")})`;
+  return h("span", { className: "wrap" }, `${mean.toFixed(1)} (${sizes.map(([size, count]) => `${count} × ${size}`).join(", ")})`);
 }
 
 function fresh(seconds) {

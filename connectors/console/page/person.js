@@ -61,6 +61,7 @@ export async function page(root, context, [asked]) {
           h("p", { className: "num" }, `${eventTime(person.first_seen_at)} – ${eventTime(person.last_seen_at)} · ${person.cameras.join(", ")} · ${person.num_sightings} ${person.num_sightings === 1 ? "sighting" : "sightings"}`,
             person.asked_for === id ? null : ` · merged with number ${person.asked_for}`)),
         h("button", { className: "main", "data-key": "play", onclick: () => play(`The journey of person ${id}`, person.sightings, mayCorrect ? `/api/people/${id}/journey.mp4` : null) }, "Play journey"),
+        context.site.has_recording && found.length ? h("a", { className: "button", href: `#/recordings?${new URLSearchParams({ person: id, follow: 1, at: found[0].from })}`, "data-key": "watch" }, "Watch recording") : null,
         mayCorrect ? h("div", { className: "bar" },
           h("button", { "data-key": "merge", onclick: merge }, "Merge with…"),
           h("button", { "data-key": "name", onclick: name }, person.name ? "Rename" : "Add to watch-list"),
@@ -89,6 +90,7 @@ export async function page(root, context, [asked]) {
   function drawSegment(segment, mayCorrect) {
     return h("div", { className: "segment", "data-segment": `${segment.track} ${segment.parts[0].part}` },
       h("div", { className: "title" }, h("h3", {}, segment.camera), h("span", { className: "soft num" }, `${eventTime(segment.from)} – ${eventTime(segment.until)} · ${duration(segment.until - segment.from)}`),
+        context.site.has_recording ? h("a", { href: `#/recordings?${new URLSearchParams({ person: person.person, at: segment.from })}` }, "Watch") : null,
         mayCorrect ? h("button", { className: "plain", "data-key": `tick ${segment.track} ${segment.parts[0].part}`, onclick: () => tickAll(segment) }, "Tick all") : null),
       h("div", { className: "parts" }, segment.parts.map((each) => drawPart(each, mayCorrect))));
   }
@@ -200,6 +202,7 @@ export async function page(root, context, [asked]) {
     const box = dialog(`Erase person ${person.person}?`,
       h("p", {}, `This deletes ${goes.sightings} sightings, ${goes.pictures} pictures, ${goes.alerts} alerts, the name and the notes of this person, and their lines in the files of the run. It cannot be undone.`),
       goes.films.length ? h("p", {}, `The films ${goes.films.join(", ")} are written again from the footage, with the person covered wherever they were tracked. The footage itself stays as it is.`) : null,
+      goes.video_s ? h("p", {}, `It also deletes ${duration(goes.video_s)} of recorded video, with everybody else who is in it.`) : null,
       h("label", {}, `Type ${person.person} to confirm`, number), reason);
     addButtons(box, button);
     button.onclick = async () => {
@@ -272,7 +275,7 @@ function erased(proof) {
     h("h1", {}, isDone ? `Person ${proof.person} is erased` : `Person ${proof.person} is not erased yet`),
     h("p", {}, isDone ? "The table shows what was there before, and what a new search found." : proof.outcome || "The pipeline has not applied the erasure yet."),
     h("table", {}, h("thead", {}, h("tr", {}, h("th", {}, ""), h("th", { className: "r" }, "before"), h("th", { className: "r" }, "now"))),
-      h("tbody", {}, row("sightings", proof.was_there.sightings, proof.is_left.sightings), row("pictures", proof.was_there.pictures, proof.is_left.pictures), row("rows in the ledger’s file", proof.was_there.rows, proof.is_left.rows))),
+      h("tbody", {}, row("sightings", proof.was_there.sightings, proof.is_left.sightings), row("pictures", proof.was_there.pictures, proof.is_left.pictures), proof.was_there.video_s ? row("seconds of recorded video", proof.was_there.video_s, proof.is_left.video_s) : null, row("rows in the ledger’s file", proof.was_there.rows, proof.is_left.rows))),
     isDone ? h("p", { className: "small" }, `The ledger says: ${proof.outcome}.`) : null,
     h("p", { className: "soft small" }, `Not touched: ${proof.not_touched}.`),
     h("p", {}, h("a", { href: "#/people" }, "Back to all people")));

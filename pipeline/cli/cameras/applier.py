@@ -100,7 +100,7 @@ class CameraApplier:
             make_monitors={**self.plan.make_monitors, **planned.make_monitors},
             detections={**_without(self.plan.detections, name), **planned.detections},
         )
-        await asyncio.to_thread(check_pictures, larger, plan, [name])
+        plan = await asyncio.to_thread(check_pictures, larger, plan, [name])
         newest = await self._pipeline.join(name, command.event_at)
         membership, is_built = self._pipeline.membership, False
         try:

@@ -69,7 +69,7 @@ class Cluster:
         found = []
         for node in (self._head, self._second):
             for process in _below(node.pid):
-                if (_title(process)).startswith("ray::") and "IDLE" not in _title(process):
+                if _title(process).startswith("ray::ActorHost"):
                     found.append(process)
         return sorted(found, key=lambda process: (process.create_time(), process.pid))
 

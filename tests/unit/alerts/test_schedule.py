@@ -1,6 +1,7 @@
 """Days and hours: midnight, weekdays, and nights in which the clock changes."""
 
 from datetime import UTC, datetime, timedelta
+from math import inf
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -56,6 +57,12 @@ def test_a_night_in_which_the_clock_changes_is_one_period(day: str, hours: int) 
     noon = at(f"{day}T12:00")
     ((begins, ends),) = schedule(from_hour=22, to_hour=6).periods(noon, noon + 20 * 3600)
     assert (begins - noon, ends - begins) == (10 * 3600, hours * 3600)
+
+
+def test_the_longest_time_that_a_schedule_lasts() -> None:
+    assert schedule(from_hour=22, to_hour=6).longest_s == 9 * 3600  # in October
+    assert schedule(days=["mon", "tue"]).longest_s == 48 * 3600
+    assert schedule().longest_s == inf
 
 
 @given(

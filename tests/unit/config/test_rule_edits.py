@@ -19,7 +19,7 @@ from pipeline.config.rule_edits import (
     with_edits,
 )
 from pipeline.config.schema import PipelineConfig
-from pipeline.core.errors import ConfigError
+from pipeline.core.errors import ConfigError, WeightsError
 from pipeline.ledger.cameras.book import CameraBook
 from pipeline.ledger.cameras.command import CameraCommand, CameraCommandKind
 
@@ -90,6 +90,26 @@ def test_a_run_with_edits_that_are_wrong_does_not_start(tmp_path: Path) -> None:
     path.write_text("alerts: {zone_dwell: {limit: 3}}")
     with pytest.raises(ConfigError, match=r"alerts\.zone_dwell"):
         make_plan(config_of(tmp_path, f"edits={path}", "sink=[]"))
+
+
+def test_what_rules_never_tell_is_said_once_and_not_beside_an_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = ["alerts=[absence]", "sink=[]", "detector=passerby", "source=[file]"]
+    with pytest.raises(WeightsError):
+        make_plan(config_of(tmp_path, *words, "embedder=image_onnx", "embedder.weights=/none.onnx"))
+    assert caplog.messages == []
+    plan = make_plan(config_of(tmp_path, *words))
+    assert [message.split(":")[0] for message in caplog.messages] == ["alerts.absence"]
+    caplog.clear()
+    (tmp_path / "edits.yaml").write_text("alerts: {occupancy: {}}")
+    edits = make_plan(config_of(tmp_path, *words)).edits.read_text()
+    plan.make_alert(edits)
+    assert [message.split(":")[0] for message in caplog.messages] == ["alerts.occupancy"]
+
+
+def test_a_site_may_let_nobody_stay_in_a_zone(run: dict[str, Any]) -> None:
+    assert edited(run, {"site": {"max_dwell_s": 0}}, "edits")["alerts"]["zone_dwell"]["max_dwell_s"] == 0
 
 
 def test_templates_have_the_options_of_every_rule_that_are_its_own() -> None:

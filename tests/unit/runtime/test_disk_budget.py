@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from connectors.alerting.clip_segments import Segment
 from connectors.alerting.clip_store import AlertClipStore, Wanted
 from connectors.alerting.picture_store import FILE, AlertPicture, AlertPictureStore
 from connectors.console.store.pictures import Picture, PictureStore
+from connectors.footage.segments import Segment
 from pipeline.cli.status import main as tell_status
 from pipeline.core import TrackId, TrackPart
 from pipeline.runtime.disk_budget import DiskBudget
@@ -83,12 +83,12 @@ def test_clips_of_alerts_go_before_pictures_and_the_oldest_first(tmp_path: Path)
     store.put_segment("east", Segment(40.0, 41.0, os.urandom(MB)), keep_s=1e9, max_bytes=10**9)
     alerts = AlertPictureStore(tmp_path / FILE)
     alerts.put(AlertPicture(part(0), 1.0, os.urandom(2_500), os.urandom(2_500)))
-    budget = DiskBudget(tmp_path, max_bytes=3_300_000, min_free_bytes=0)
+    budget = DiskBudget(tmp_path, max_bytes=3_500_000, min_free_bytes=0)
     status = budget.look()
     assert [store.clip(f"{number}.mp4") is not None for number in range(4)] == [False, False, True, True]
-    assert sorted(path.name for path in store.folder.glob("*.mp4")) == ["2.mp4", "3.mp4"]
+    assert sorted(path.name for path in store.footage.folder.glob("*.mp4")) == ["2.mp4", "3.mp4"]
     assert (status.pictures_deleted, status.trouble) == (2, None)
-    assert len(alerts) == len(store.segments("east", 40.0, 41.0)) == 1
+    assert len(alerts) == len(store.footage.segments("east", 40.0, 41.0)) == 1
     alerts.close()
     store.close()
 

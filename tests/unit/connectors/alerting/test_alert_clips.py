@@ -1,5 +1,6 @@
 """Clips of alerts, from the packets or pictures of a camera to an MP4, and their end."""
 
+import io
 import shutil
 import time
 from collections.abc import Iterator
@@ -14,10 +15,11 @@ from clips import FPS, make_clip
 from factories import make_path, make_sighting
 from rtsp_server import RtspServer
 
-from connectors.alerting.clip_cutter import cut
 from connectors.alerting.clip_monitor import AlertClipMonitor
-from connectors.alerting.clip_segments import PacketSegments, Segment
-from connectors.alerting.clip_store import AlertClipStore, Seen, StoredSegment, Wanted
+from connectors.alerting.clip_store import AlertClipStore, Wanted
+from connectors.footage.cutter import cut
+from connectors.footage.segments import PacketSegments, Segment
+from connectors.footage.store import StoredSegment
 from connectors.sinks.alert_clips import AlertClipSink
 from connectors.sources.live import LiveSource
 from connectors.sources.network import NetworkOpener
@@ -255,10 +257,10 @@ def test_clips_are_bounded_by_age_and_size(tmp_path: Path, video: Path) -> None:
     sink = make_sink(tmp_path)
     sink.write([make_alert(5.0), make_alert(12.0)])
     sink.close()
-    store = AlertClipStore(tmp_path)
-    assert store.tidy(keep_s=3600, max_bytes=store.num_bytes() - 1) == 1
+    store = AlertClipStore(tmp_path).footage
+    assert store.trim(are_clips=True, keep_s=3600, max_bytes=store.num_bytes(are_clips=True) - 1) == 1
     assert len(list((tmp_path / "alert_clips").glob("*.mp4"))) == 1
-    assert store.tidy(keep_s=0, max_bytes=10**9) == 1
+    assert store.trim(are_clips=True, keep_s=0, max_bytes=10**9) == 1
     assert not list((tmp_path / "alert_clips").glob("*.mp4"))
     store.close()
 
@@ -310,9 +312,9 @@ def test_footage_of_an_erased_person_does_not_come_back(tmp_path: Path, video: P
 
 def test_who_is_in_no_clip_is_forgotten(tmp_path: Path) -> None:
     store = AlertClipStore(tmp_path)
-    store.see([Seen(TrackPart(TRACK, part), part * 10.0, part * 10.0 + 5) for part in range(4)])
+    store.footage.see(make_sighting(1, TRACK, part, make_path(100 * part, 50)) for part in range(4))
     store.put_clip(Wanted("a.mp4", "east", 12.0, 22.0, 0.0), b"x")
-    store.forget_seen(100.0)
+    store.footage.forget_seen(0.0)
     erase(tmp_path, TrackPart(TRACK, 3))
     assert (tmp_path / "alert_clips" / "a.mp4").is_file()
     erase(tmp_path, TrackPart(TRACK, 2))
@@ -336,13 +338,14 @@ def test_a_folder_that_goes_away_stops_neither_the_camera_nor_the_run(
     watch(video, make_monitor(tmp_path))
     sink.write([make_alert(8.0)])
     sink.close()
-    assert "camera east: alerts go out without clips" in caplog.text
+    assert "camera east: no video for clips of alerts from now on" in caplog.text
 
 
 def test_a_clip_of_nothing_is_empty(tmp_path: Path) -> None:
     (tmp_path / "broken.ts").write_bytes(b"no video")
     paths = tmp_path / "broken.ts", tmp_path / "gone.ts"
-    assert cut([StoredSegment(0.0, 1.0, True, path) for path in paths], 0.0, 5.0, name="x") is None
+    segments = [StoredSegment(0.0, 1.0, True, path) for path in paths]
+    assert cut(segments, 0.0, 5.0, io.BytesIO(), title="x") is None
 
 
 def test_a_stream_whose_first_packet_has_no_time_begins_with_it(video: Path) -> None:

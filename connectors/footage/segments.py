@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 logger = logging.getLogger(__name__)
 
 SEGMENT_S = 2.0
-"""Seconds of a segment. A longer one delays the end of a clip; shorter ones need more files."""
+"""Seconds of a segment, unless another length is asked for. A longer one delays the end of a clip; shorter ones need
+more files."""
 
-KEY_SEGMENT_S = 1.0
-"""Seconds of a segment after which a key frame begins the next one. Clips can begin there; a longer time leaves fewer
-such places, a shorter one needs more files."""
+KEY_SHARE = 0.5
+"""Share of a segment's length after which a key frame begins the next one. Films can begin there; a larger one leaves
+fewer such places, a smaller one needs more files."""
 
 COPIED = ("h264", "hevc")
 """Codecs whose packets are kept as they are: those that cameras send, and that a clip (MP4) and players take."""
@@ -64,13 +65,15 @@ class PacketSegments:
 
     Args:
         put: Takes each finished segment; called by the thread that reads the camera, so it must not wait.
+        segment_s: Seconds of a segment, at most.
 
     Attributes:
         is_fed: Whether packets come that can be kept as they are.
     """
 
-    def __init__(self, put: Callable[[Segment], None]) -> None:
+    def __init__(self, put: Callable[[Segment], None], segment_s: float = SEGMENT_S) -> None:
         self._put = put
+        self._segment_s = segment_s
         self.is_fed = False
         self._is_refused = False
         self._begun: object = None
@@ -89,7 +92,7 @@ class PacketSegments:
             return
         at = float(packet.pts * packet.time_base)
         try:
-            if self._open is not None and not self._open.takes(packet, at):
+            if self._open is not None and not self._open.takes(packet, at, self._segment_s):
                 self.close()
             first = packet
             if self._undated is not None and not packet.is_keyframe:
@@ -140,16 +143,18 @@ class PictureSegments:
 
     Args:
         put: Takes each finished segment.
+        segment_s: Seconds of a segment, at most.
     """
 
-    def __init__(self, put: Callable[[Segment], None]) -> None:
+    def __init__(self, put: Callable[[Segment], None], segment_s: float = SEGMENT_S) -> None:
         self._put = put
+        self._segment_s = segment_s
         self._open: _Encoding | None = None
 
     def add(self, image: NDArray[np.uint8], captured_at: float) -> None:
         """Take a picture, shape ``(H, W, 3)``, uint8, RGB."""
         even = np.ascontiguousarray(image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2])
-        if self._open is not None and not self._open.takes(even, captured_at):
+        if self._open is not None and not self._open.takes(even, captured_at, self._segment_s):
             self.close()
         if self._open is None:
             self._open = _Encoding(even.shape[:2], captured_at)
@@ -174,9 +179,9 @@ class _Copy:
         self._copy = self._container.add_stream_from_template(packet.stream)
         self._last_dts: int | None = None
 
-    def takes(self, packet: av.Packet, at: float) -> bool:
-        longest_s = KEY_SEGMENT_S if packet.is_keyframe else SEGMENT_S
-        return packet.stream is self._stream and -SEGMENT_S < at - self.since_s < longest_s
+    def takes(self, packet: av.Packet, at: float, segment_s: float) -> bool:
+        longest_s = KEY_SHARE * segment_s if packet.is_keyframe else segment_s
+        return packet.stream is self._stream and -segment_s < at - self.since_s < longest_s
 
     def write(self, packet: av.Packet, at: float, pts: int) -> None:
         copy = av.Packet(bytes(packet))
@@ -212,8 +217,8 @@ class _Encoding:
         self._stream.codec_context.time_base = CLOCK
         self._stream.options = {"preset": "ultrafast", "tune": "zerolatency", "crf": "26", "threads": "1"}
 
-    def takes(self, image: NDArray[np.uint8], at: float) -> bool:
-        return image.shape[:2] == self._size_hw and self.until < at < self.since + SEGMENT_S
+    def takes(self, image: NDArray[np.uint8], at: float, segment_s: float) -> bool:
+        return image.shape[:2] == self._size_hw and self.until < at < self.since + segment_s
 
     def write(self, image: NDArray[np.uint8], at: float) -> None:
         picture = av.VideoFrame.from_ndarray(image, format="rgb24")

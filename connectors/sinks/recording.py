@@ -1,0 +1,99 @@
+"""Keeps recorded video within its limits, and notes who is in it, so that an erasure finds it.
+
+Needs: nothing.
+Guarantee: who was seen is on the disk before a ``write`` returns. Video beyond the limits is deleted within a minute.
+When slow: ``write`` waits for the disk; a thread deletes.
+Secrets: video is biometric data, in files that only their owner can read.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from connectors.recording.store import RecordingStore
+from pipeline.core import Record
+from pipeline.core.errors import ConfigError, ConnectorError
+
+logger = logging.getLogger(__name__)
+
+TIDY_EVERY_S = 30.0
+"""Seconds between two checks of the limits; a longer time lets the video exceed them by more."""
+
+FORGET_EVERY_S = 3600.0
+"""Seconds between two deletions of the notes of who was seen in video that is gone, and seconds of them that stay for
+video that is still to be stored."""
+
+LATE_S = 600.0
+"""Seconds of the clock after which a segment without a sighting shows nobody. Sightings follow within seconds to
+minutes; a smaller value deletes people, a larger one keeps empty pictures longer."""
+
+
+class RecordingSink:
+    """Bounds the recording of a run.
+
+    Args:
+        output_dir: Output folder of the run.
+        keep_days: Days that video is kept, above 0.
+        max_gb: Size of the video of all cameras together, GB, above 0.
+        people_only: Whether video is deleted in which nobody was seen, ten minutes after it was recorded.
+        around_s: Seconds before and after people that stay then, at least 0.
+
+    Raises:
+        ConfigError: If a number is out of range.
+        ConnectorError: If the folder cannot be opened.
+    """
+
+    def __init__(self, *, output_dir: str, keep_days: float, max_gb: float, people_only: bool, around_s: float) -> None:
+        self.preflight(keep_days=keep_days, max_gb=max_gb, around_s=around_s)
+        self._store = RecordingStore(Path(output_dir))
+        self._keep_s, self._max_bytes = keep_days * 86400, round(max_gb * 1e9)
+        self._people_only, self._around_s = people_only, around_s
+        self._forgot_at = time.monotonic()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
+        self._thread.start()
+
+    @staticmethod
+    def preflight(*, keep_days: float, max_gb: float, around_s: float, **_: object) -> None:
+        """Raise ``ConfigError`` if a number is out of range."""
+        for key, value in (("keep_days", keep_days), ("max_gb", max_gb)):
+            if not 0 < value < float("inf"):
+                raise ConfigError(f"sink.recording.{key}: expected a number above 0, got {value}; correct it")
+        if not 0 <= around_s <= 600:
+            raise ConfigError(f"sink.recording.around_s: expected a number from 0 to 600, got {around_s}; correct it")
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Note who was where."""
+        self._store.footage.see(records)
+
+    def flush(self) -> None:
+        """Return: what was written is on the disk."""
+
+    def close(self) -> None:
+        """Delete what is beyond the limits, and close the table; idempotent."""
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        self._thread.join()
+        try:
+            self._tidy(time.time())
+        except (ConnectorError, OSError) as error:
+            logger.error("the recording may be beyond its limits: %s", error)
+        self._store.close()
+
+    def _run(self) -> None:
+        while not self._closed.wait(TIDY_EVERY_S):
+            try:
+                self._tidy(time.time() - LATE_S)
+            except (ConnectorError, OSError) as error:
+                logger.error("the recording may be beyond its limits; tried again in %g s: %s", TIDY_EVERY_S, error)
+
+    def _tidy(self, sightings_are_in_before: float) -> None:
+        if self._people_only:
+            self._store.drop_empty(before=sightings_are_in_before, around_s=self._around_s)
+        self._store.footage.trim(are_clips=False, keep_s=self._keep_s, max_bytes=self._max_bytes)
+        if time.monotonic() - self._forgot_at >= FORGET_EVERY_S:
+            self._store.footage.forget_seen(FORGET_EVERY_S)
+            self._forgot_at = time.monotonic()
