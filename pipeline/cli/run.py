@@ -190,8 +190,7 @@ def _check(config: PipelineConfig, plan: Plan) -> Plan:
             _settle(sink, is_continued=plan.resume)
     if not is_elsewhere(config):
         plan.make_match()
-    check_pictures(config, plan, plan.make_sources)
-    return plan
+    return check_pictures(config, plan, plan.make_sources)
 
 
 def _settle(sink: "Future[None]", *, is_continued: bool) -> None:
