@@ -11,8 +11,8 @@ from fastapi.responses import FileResponse
 from pydantic import Field
 
 from connectors.alerting.picture_store import AlertPictureStore
-from connectors.console.api.known_keys import known_keys
 from connectors.console.api.permissions import Operator, Viewer
+from connectors.console.known_keys import known_keys
 from connectors.console.store.accounts import User
 from connectors.console.store.ledger_view import LedgerView
 from connectors.console.store.notes import NotesStore

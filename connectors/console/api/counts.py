@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Response
 
-from connectors.console.api.known_keys import known_keys
 from connectors.console.api.permissions import Viewer
+from connectors.console.known_keys import known_keys
 from connectors.console.store.accounts import User
 from connectors.counting.reader import CountReader
 from pipeline.core.errors import ConfigError
