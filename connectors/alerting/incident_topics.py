@@ -1,12 +1,12 @@
 """Which MQTT topics an alert is in, and what is in them."""
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from connectors.alerting.details import AlertDetails
 from pipeline.core import Alert, AlertState
+from pipeline.core.records.alert import incident_id
 from pipeline.ledger.codec import to_dict
 
 
@@ -75,16 +75,6 @@ class IncidentTopics:
     def _removed(self, incident: str) -> list[TopicMessage]:
         topic = f"{self._root}/alerts/{incident}"
         return [TopicMessage(each, b"") for each in (topic, f"{topic}/person", f"{topic}/scene")]
-
-
-def incident_id(key: str) -> str:
-    """Return the last part of an alert's topic: a key may hold what no topic may.
-
-    Example:
-        >>> incident_id("zone_dwell/7/12.500/door")
-        '9fb69f1a5e0f'
-    """
-    return hashlib.sha256(key.encode()).hexdigest()[:12]
 
 
 def alert_body(alert: Alert, details: AlertDetails) -> dict[str, object]:

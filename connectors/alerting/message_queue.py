@@ -38,7 +38,7 @@ class MessageQueue:
     """Sends messages in order.
 
     Args:
-        send: Sends one, and returns whether it was taken; may block.
+        send: Sends one, and returns why it was not taken, empty if it was; may block.
         name: Of the service, for the log.
         max_waiting: Messages that wait, at most; the oldest of more are dropped.
         max_tries: Times that a message is tried; at least 1.
@@ -46,15 +46,17 @@ class MessageQueue:
     Attributes:
         num_sent: Messages that the service took.
         num_dropped: Messages that it did not get.
+        why_dropped: Why it did not take the newest of them; empty where too many waited.
     """
 
-    def __init__(self, send: Callable[[Message], bool], *, name: str, max_waiting: int, max_tries: int) -> None:
+    def __init__(self, send: Callable[[Message], str], *, name: str, max_waiting: int, max_tries: int) -> None:
         self._send, self._name, self._max_waiting, self._max_tries = send, name, max_waiting, max_tries
         self._waiting: deque[Message] = deque()
         self._changed = threading.Condition()
         self._stop_at: float | None = None
         self.num_sent = 0
         self.num_dropped = 0
+        self.why_dropped = ""
         self._thread = threading.Thread(target=self._run, name=f"messages to {name}", daemon=True)
         self._thread.start()
 
@@ -102,11 +104,11 @@ class MessageQueue:
     def _deliver(self, message: Message) -> None:
         for attempt in range(self._max_tries):
             try:
-                is_taken = self._send(message)
+                why = self._send(message)
             except Exception as error:  # a library of a hundred services: none may end this thread
                 logger.debug("%s: %s", self._name, error)
-                is_taken = False
-            if is_taken:
+                why = "it was not taken"
+            if not why:
                 self.num_sent += 1
                 return
             with self._changed:
@@ -117,7 +119,8 @@ class MessageQueue:
                     break
                 self._changed.wait_for(lambda: self._stop_at is not None, pause_s)
         with self._changed:
-            self._count_dropped("it was not taken")
+            self.why_dropped = f"{self._name}: {why}"
+            self._count_dropped(why)
 
     def _count_dropped(self, why: str) -> None:
         self.num_dropped += 1

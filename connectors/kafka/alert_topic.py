@@ -38,10 +38,12 @@ class PostedAlert:
     Attributes:
         alert: The alert as it was written last; acknowledged, if an operator has done that and it was not retracted.
         by: The operator who acknowledged it; empty if no operator did.
+        by_before: Of an acknowledgement: the operator who had acknowledged it before; empty if no operator had.
     """
 
     alert: Alert
     by: str
+    by_before: str = ""
 
 
 ACKNOWLEDGEMENT = "/acknowledged"
@@ -103,8 +105,8 @@ class AlertTopic:
             found = "one that was retracted" if there else "none"
             raise ConnectorError(f"topic {self._topic}: expected an open alert {key}, got {found}; see the list")
         if by and there.by == by:
-            return there
-        posted = PostedAlert(replace(there.alert, state=AlertState.ACKNOWLEDGED), by)
+            return replace(there, by_before=by)
+        posted = PostedAlert(replace(there.alert, state=AlertState.ACKNOWLEDGED), by, there.by)
         body = to_dict(posted.alert)
         value = json.dumps(body, allow_nan=False).encode("ascii")
         event_key = f"alert/{key}/{posted.alert.revision}/{AlertState.ACKNOWLEDGED}/{by}"

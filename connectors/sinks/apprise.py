@@ -10,6 +10,8 @@ Secrets: the addresses are in an environment variable, because they hold passwor
 
 import logging
 import os
+import re
+import threading
 from collections.abc import Callable, Sequence
 
 import apprise
@@ -92,7 +94,9 @@ class AppriseSink:
     def report(self) -> SinkReport:
         """Return how many messages wait, and how many a service did not get; from any thread."""
         return SinkReport(
-            sum(queue.num_waiting for queue in self._queues), sum(queue.num_dropped for queue in self._queues)
+            sum(queue.num_waiting for queue in self._queues),
+            sum(queue.num_dropped for queue in self._queues),
+            why_given_up=next(filter(None, (queue.why_dropped for queue in self._queues)), ""),
         )
 
     def write(self, records: Sequence[Record]) -> None:
@@ -152,19 +156,46 @@ def _shown(service: apprise.NotifyBase) -> str:
     return str(service.service_name or type(service).__name__)
 
 
-def _send(service: apprise.NotifyBase) -> Callable[[Message], bool]:
-    """Return the function that sends one message and says whether it was taken."""
+class _Status(logging.Handler):
+    """Hears with which status a service refuses a message of this thread: Apprise says it in its log alone."""
 
-    def send(message: Message) -> bool:
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._thread_id = threading.get_ident()
+        self.status = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a record of the log."""
+        found = re.search(r"error=(\d{3})\b", record.getMessage())
+        if found and record.thread == self._thread_id:
+            self.status = int(found[1])
+
+    def why(self) -> str:
+        """Return why a message was not taken, and what to do."""
+        if 300 <= self.status < 400:
+            return f"it answers {self.status}, another address is not followed; give that address"
+        if 400 <= self.status < 500:
+            return f"it answers {self.status}, it refuses the message; check the address and its rights"
+        return "it was not taken" + (f", it answers {self.status}" if self.status else "")
+
+
+def _send(service: apprise.NotifyBase) -> Callable[[Message], str]:
+    """Return the function that sends one message and says why it was not taken; empty if it was."""
+
+    def send(message: Message) -> str:
         attach = apprise.AppriseAttachment()
         for name, jpeg in message.files:
             attach.add(AttachMemory(content=jpeg, name=name, mimetype="image/jpeg"))
         kind = apprise.NotifyType(message.kind)
-        return bool(
-            service.notify(
+        heard, log = _Status(), logging.getLogger("apprise")
+        log.addHandler(heard)
+        try:
+            is_taken = service.notify(
                 body=message.text, title=message.title, notify_type=kind, attach=attach if message.files else None
             )
-        )
+        finally:
+            log.removeHandler(heard)
+        return "" if is_taken else heard.why()
 
     return send
 

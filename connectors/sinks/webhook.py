@@ -23,6 +23,7 @@ from connectors.alerting.cloud_event import cloud_event
 from connectors.alerting.details import AlertDetailReader
 from connectors.alerting.incident_topics import alert_body, payload
 from connectors.alerting.severities import severities_from
+from connectors.redaction import redact_answer
 from connectors.sinks.retry_pause import RetryPause
 from pipeline.core import Alert, AlertState, Record
 from pipeline.core.errors import ConfigError, SinkBusyError
@@ -40,6 +41,9 @@ MAX_RETRY_AFTER_S = 3600.0
 
 FORMS = ("alert", "details", "pictures")
 """What the body holds: the alert as its schema says, with its details, or with pictures as well."""
+
+MIN_TOKEN = 8
+"""Characters of a part of a URL's path from which it may be a token. Fewer hide plain words of the answer."""
 
 NUM_REMEMBERED = 10_000
 """Delivered alerts that are recognised when they are written again. More take more memory."""
@@ -121,6 +125,7 @@ class WebhookSink:
         self._taken: dict[str, int] = {}
         self._pause = RetryPause(first_s=FIRST_RETRY_S, max_s=MAX_RETRY_S)
         self._refused_with: set[int] = set()
+        self._why_refused = ""
         self._last_refusal = "nothing was sent"
         self.num_delivered = 0
         self.num_dropped = 0
@@ -183,7 +188,7 @@ class WebhookSink:
 
     def report(self) -> SinkReport:
         """Return what waits, and what the receiver refused for good; from any thread."""
-        return SinkReport(len(self._waiting), self.num_dropped)
+        return SinkReport(len(self._waiting), self.num_dropped, why_given_up=self._why_refused)
 
     def close(self) -> None:
         """Close the connection; idempotent. Alerts that still wait are lost, and their number is logged."""
@@ -256,13 +261,19 @@ class WebhookSink:
             self.num_delivered += 1
             return
         self.num_dropped += 1
+        self._why_refused = self._refusal(response)
         if status not in self._refused_with:
             self._refused_with.add(status)
-            logger.error(
-                "webhook: expected a 2xx answer, got %d from %s; such alerts are dropped",
-                status,
-                self._url.host,
-            )
+            logger.error("webhook: %s; such alerts are dropped", self._why_refused)
+
+    def _refusal(self, response: httpx.Response) -> str:
+        """Return what an answer means that no later attempt would change, and what to do."""
+        got = f"{self._url.host} answers {response.status_code} {response.reason_phrase}".rstrip()
+        if response.is_redirect:
+            return f"{got}, and another address is not followed; give the address it names in sink.webhook.url"
+        said = redact_answer(response.text, [*_secrets_of(self._url), (self._secret or b"").decode(errors="replace")])
+        words = f": {said!r}" if said else ""
+        return f"{got}, it refuses the request{words}; correct what it asks for"
 
     def _busy(self, reason: str, asked_s: float | None) -> SinkBusyError:
         """Count a failure and return the error that says when to try again."""
@@ -284,6 +295,12 @@ def _checked_url(url: str) -> httpx.URL:
         got = f"scheme {parsed.scheme!r}" if parsed.host else "no host"
         raise ConfigError(f"sink.webhook.url: expected http(s)://host/…, got {got}; correct it")
     return parsed
+
+
+def _secrets_of(url: httpx.URL) -> list[str]:
+    """Return what a URL holds that must not be shown: user, password, values of the query, long parts of the path."""
+    path = [part for part in url.path.split("/") if len(part) >= MIN_TOKEN]
+    return [url.username, url.password, *(value for _, value in url.params.multi_items()), *path]
 
 
 def _secret(secret_env: str | None) -> bytes | None:

@@ -76,6 +76,10 @@ class Opener(Protocol):
     advice: str
     is_unverified: bool
 
+    def check(self) -> None:
+        """Raise ``ConfigError`` if an option cannot be right; opens nothing."""
+        ...
+
     def pictures(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[Picture | NoPicture]:
         """Open the camera, yield its pictures as they arrive, and close it at the end. Runs in a thread, may block.
 
@@ -164,8 +168,12 @@ class LiveSource:
         """Open the camera and wait for a picture.
 
         Raises:
-            ConfigError: If none arrives within ``open_timeout_s``.
+            ConfigError: If none arrives within ``open_timeout_s``, or an option cannot be right.
         """
+        try:
+            self._opener.check()
+        except ConfigError as error:
+            raise ConfigError(f"site.cameras.{self.camera_id}: {error}") from error
         reason = self._make_reading().why_silent()
         if reason is not None:
             raise ConfigError(

@@ -73,7 +73,7 @@ MAX_AHEAD_S = 10.0
 MAX_BEHIND_S = 2.0
 """Seconds that a picture of HLS may be late before all later ones are shifted. More catch up for longer."""
 
-MAX_HOLE_S = 60.0
+MAX_HOLE_S = 10.0
 """Seconds without a picture up to which pictures count as lost. A longer hole is a pause of the camera."""
 
 NEVER_CAME = "the network, or the camera, lost it on the way"
@@ -135,6 +135,7 @@ class NetworkOpener:
         self._with_credentials = partial(
             address_with_credentials,
             uri,
+            block="opener",
             username=username,
             password_env=password_env,
             password_file=password_file,
@@ -152,6 +153,10 @@ class NetworkOpener:
         if self._authorities is not None:
             trusted = {"tls_verify": "1", "ca_file": self._authorities, **(NO_HLS if scheme == "https" else {})}
         self._options = {**OPTIONS, **{name: str(value) for name, value in (options or {}).items()}, **trusted}
+
+    def check(self) -> None:
+        """Raise ``ConfigError`` if user or password are not as they should be; opens nothing."""
+        self._with_credentials()
 
     def pictures(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[Picture | NoPicture]:
         """Open the stream and yield its pictures as they arrive; ``NoPicture`` for those that are damaged or missing.

@@ -16,7 +16,7 @@ from av.container import InputContainer
 
 from connectors.redaction import redact_url
 from connectors.sources.hardware_decoding import open_video
-from connectors.sources.recordings.image_sequence import moment_in_name, natural_order, without_time
+from connectors.sources.recordings.image_sequence import in_order
 from connectors.sources.recordings.video_files import NoVideoError, VideoFile
 from pipeline.core.camera_uri import is_video_name
 
@@ -70,14 +70,9 @@ class ObjectFiles:
             ) from error
         if not found:
             raise NoVideoError(f"expected a recording, got nothing at {self.name}; correct the address")
-        moments = {each: moment_in_name(Path(each).stem) if self.is_many else None for each in found}
-        self.note = without_time({Path(each): moment for each, moment in moments.items()})
-        if None not in moments.values():
-            found.sort(key=lambda each: moments[each] or 0.0)
-        else:
-            found.sort(key=lambda each: natural_order(Path(each)))
-            moments = dict.fromkeys(found)
-        return [VideoFile(each, partial(_open, store, each), moments[each]) for each in found]
+        objects = {Path(each): each for each in found}
+        moments, self.note = in_order(objects) if self.is_many else (dict.fromkeys(objects), "")
+        return [VideoFile(objects[path], partial(_open, store, objects[path]), at) for path, at in moments.items()]
 
     def files(self, closed: threading.Event) -> Iterator[VideoFile]:
         """Yield the objects, in order."""

@@ -89,6 +89,10 @@ class RecordedCamera:
     def check(self) -> None:
         """Raise ``ConfigError`` if one of the two streams cannot be opened."""
         self._source.check()
+        try:
+            self._opener.check()
+        except ConfigError as error:
+            raise ConfigError(f"site.cameras.{self.camera_id}.record: {error}") from error
         reason = self._recorder.why_silent()
         if reason is not None:
             raise ConfigError(

@@ -81,6 +81,7 @@ class WebFile:
         self._address = partial(
             address_with_credentials,
             uri,
+            block="files",
             username=username,
             password_env=password_env,
             password_file=password_file,

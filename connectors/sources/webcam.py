@@ -46,6 +46,9 @@ class WebcamOpener:
         self._size_wh = size_wh
         self._fps = fps
 
+    def check(self) -> None:
+        """Do nothing: there is nothing to check without opening it."""
+
     def pictures(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[Picture]:
         """Open the device and yield its pictures as they arrive; the drivers know no time-outs.
 

@@ -21,7 +21,7 @@ class SteadySize:
     """Brings the frames of a camera to the size of its first frame.
 
     A picture of another resolution is scaled, so zones show the same places. One of another shape is scaled to fit and
-    padded with grey, so people keep their proportions, but zones show other places, which is said.
+    padded with grey, so people keep their proportions, but zones show other places, which is said, once for each size.
 
     Args:
         camera_id: The camera, for messages.
@@ -31,6 +31,7 @@ class SteadySize:
         self._camera_id = camera_id
         self._size_hw: tuple[int, int] | None = None
         self._newest_hw: tuple[int, int] | None = None
+        self._said: set[tuple[int, int]] = set()
 
     def keep(self, size_hw: tuple[int, int]) -> None:
         """Learn the size of the first frame, which another process read; height and width, pixels."""
@@ -62,7 +63,13 @@ class SteadySize:
 
     def _state_change(self, size_hw: tuple[int, int]) -> None:
         assert self._size_hw is not None
+        if size_hw in self._said:
+            return
+        self._said.add(size_hw)
         (height, width), (first_height, first_width) = size_hw, self._size_hw
+        if size_hw == self._size_hw:
+            logger.warning("camera %s: the picture is %dx%d again, as at first", self._camera_id, width, height)
+            return
         what = (
             "it is scaled to that size, where zones and lines are"
             if self._has_shape(size_hw)

@@ -59,6 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if parsed.command == "ack":
             posted = topic.acknowledge(parsed.key, parsed.by)
             _show(posted.alert, posted.by, parsed.json)
+            if posted.by_before == posted.by:
+                print(f"note: {posted.by} had acknowledged it before; nothing is written", file=sys.stderr)
+            elif posted.by_before:
+                print(f"note: {posted.by_before} had acknowledged it; {posted.by} takes over", file=sys.stderr)
         elif parsed.once:
             for posted in topic.standing().values():
                 _show(posted.alert, posted.by, parsed.json)

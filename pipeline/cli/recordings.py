@@ -134,6 +134,9 @@ def _first_file(uri: str, path: Path) -> Path:
 
 def _begins_at(plan: Plan, camera_id: str) -> float | None:
     """Return the Unix seconds of the first frame of a recording; None if it has none."""
+    intake = plan.intakes[camera_id]
+    if intake.first_at is not None:
+        return intake.first_at + intake.offset_s
     source = plan.make_sources[camera_id]()
     try:
         frame = next(source.frames(), None)
@@ -141,4 +144,4 @@ def _begins_at(plan: Plan, camera_id: str) -> float | None:
         raise ConfigError(f"site.cameras.{camera_id}: {error}") from error
     finally:
         source.close()
-    return None if frame is None else frame.stamp.captured_at + plan.intakes[camera_id].offset_s
+    return None if frame is None else frame.stamp.captured_at + intake.offset_s

@@ -190,8 +190,7 @@ def _check(config: PipelineConfig, plan: Plan) -> Plan:
             _settle(sink, is_continued=plan.resume)
     if not is_elsewhere(config):
         plan.make_match()
-    check_pictures(config, plan, plan.make_sources)
-    return plan
+    return check_pictures(config, plan, plan.make_sources)
 
 
 def _settle(sink: "Future[None]", *, is_continued: bool) -> None:
@@ -339,9 +338,9 @@ def _sum_up(
     for reason in report.unclosed.values():
         print(f"error: {reason}", file=sys.stderr)
     for name, num in report.dropped.items():
+        why = report.why_dropped.get(name, "its receiver was too slow or down")
         print(
-            f"warning: sink.{name}: its receiver was too slow or down, and {num} records were dropped; "
-            "alerts.jsonl and ledger.sqlite have them",
+            f"warning: sink.{name}: {num} records were dropped: {why}; alerts.jsonl and ledger.sqlite have them",
             file=sys.stderr,
         )
     is_lost = any(status.removed_at is None for status in lost.values())

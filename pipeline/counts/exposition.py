@@ -43,7 +43,8 @@ def _lines(facts: Sequence[Fact], person_of: Callable[[TrackPart], int], newness
         yield f"# HELP passerby_{kind}_visits_total Times that somebody came into a {kind}."
         yield f"# TYPE passerby_{kind}_visits_total counter"
         for place in places:
-            yield f'passerby_{kind}_visits_total{{{kind}="{_escaped(place)}"}} {sum(s.place == place for s in stays)}'
+            visits = sum(stay.came for stay in stays if stay.place == place)
+            yield f'passerby_{kind}_visits_total{{{kind}="{_escaped(place)}"}} {visits}'
         yield f"# HELP passerby_{kind}_dwell_seconds Seconds that people were in a {kind}."
         yield f"# TYPE passerby_{kind}_dwell_seconds summary"
         for place in places:

@@ -4,11 +4,12 @@ Who the part shows may be corrected later; the counts follow without a fact bein
 is deleted with its part.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.alerts.line_walks import line_walk
 from pipeline.alerts.plane_geometry import Points
@@ -24,6 +25,8 @@ class FactKind(StrEnum):
 
     CAMERA = "camera"
     ZONE = "zone"
+    CLOSED = "closed"
+    """In a zone just before its schedule begins or just after it ends: nobody came or left then."""
     LINE = "line"
 
 
@@ -32,7 +35,8 @@ class Fact:
     """One fact.
 
     Attributes:
-        kind: CAMERA: the part was in a camera. ZONE: in a zone. LINE: it crossed a line.
+        kind: CAMERA: the part was in a camera. ZONE: in a zone. CLOSED: in a zone that did not count. LINE: it crossed
+            a line.
         place: Name of the camera, zone or line.
         since: Unix seconds, event time.
         until: Unix seconds; of a crossing the same.
@@ -81,13 +85,14 @@ class FactFinder:
             )
         ]
         for zone in self._zones:
-            inside = zone.times_inside(camera_id, sighting.path)
-            cuts = np.flatnonzero(np.diff(inside) > MAX_GAP_S) + 1
-            found += [
-                Fact(FactKind.ZONE, zone.name, float(run[0]), float(run[-1]), part)
-                for run in np.split(inside, cuts)
-                if len(run)
-            ]
+            within = zone.times_within(camera_id, sighting.path)
+            for kind, inside in _by_schedule(zone, within):
+                cuts = np.flatnonzero(np.diff(inside) > MAX_GAP_S) + 1
+                found += [
+                    Fact(kind, zone.name, float(run[0]), float(run[-1]), part)
+                    for run in np.split(inside, cuts)
+                    if len(run)
+                ]
         last: dict[str, Points] = {}
         for line in self._lines:
             if camera_id not in line.frame.camera_ids:
@@ -101,3 +106,14 @@ class FactFinder:
                 ]
                 last[line.name] = walk.points[-1:]
         return found, last
+
+
+def _by_schedule(zone: Zone, times: NDArray[np.float64]) -> Iterator[tuple[FactKind, NDArray[np.float64]]]:
+    """Yield the moments in a zone while it counts, and those near where it begins or ends to count."""
+    if zone.schedule is None:
+        yield FactKind.ZONE, times
+        return
+    counts = zone.schedule.holds(times)
+    is_near = zone.schedule.holds(times - MAX_GAP_S) | zone.schedule.holds(times + MAX_GAP_S)
+    yield FactKind.ZONE, times[counts]
+    yield FactKind.CLOSED, times[~counts & is_near]

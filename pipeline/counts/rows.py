@@ -124,9 +124,9 @@ def _occupancy(here: Sequence[Stay], since: float, until: float, watched_s: floa
         level += step
         most = max(most, level)
     present_s = sum(min(stay.until, until) - max(stay.since, since) for stay in here)
-    ended = [stay.dwell_s for stay in here if stay.until < until]
+    ended = [stay.dwell_s for stay in here if stay.left and stay.until < until]
     return {
-        "entered": sum(stay.since >= since for stay in here),
+        "entered": sum(stay.came and stay.since >= since for stay in here),
         "left": len(ended),
         "people": len({stay.person_id for stay in here}),
         "most": most,
@@ -137,11 +137,14 @@ def _occupancy(here: Sequence[Stay], since: float, until: float, watched_s: floa
 
 
 def _ways(stays: Sequence[Stay]) -> Iterator[Way]:
-    """Yield how people went from place to place. Places that overlap follow each other by their first moments."""
+    """Yield how people went from place to place. Places that overlap follow each other by their first moments.
+
+    Nobody went from or to a place whose schedule ended or began while the person was there.
+    """
     latest: dict[int, Stay] = {}
     for stay in stays:
         before = latest.get(stay.person_id)
-        if before is not None and before.place != stay.place:
+        if before is not None and before.place != stay.place and before.left and stay.came:
             yield Way(stay.since, before.place, stay.place, max(0.0, stay.since - before.until))
         latest[stay.person_id] = stay
 

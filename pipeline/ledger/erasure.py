@@ -18,6 +18,7 @@ from pipeline.core.records.alert import NOBODY_IN_PARTICULAR
 from pipeline.core.sqlite_files import why_failed
 from pipeline.ledger.corrections.commands import command_body, command_from
 from pipeline.ledger.events import body_of, from_row
+from pipeline.ledger.retained import how_to_clear
 
 NEEDLE_BYTES = 100
 """Bytes of each removed row that the check searches for, from its beginning, where boxes and keys are.
@@ -49,12 +50,14 @@ class Erasure:
         left: Places that still hold something of the person; empty if all went well.
         away: Exports that are no longer where they were written, and so were not reached.
         footage: Folders of recorded main streams, which show everybody until they are deleted.
+        retained: MQTT topics that a broker may still hold; see ``retained``.
     """
 
     removed: dict[str, int]
     left: tuple[str, ...]
     away: tuple[str, ...] = ()
     footage: tuple[str, ...] = ()
+    retained: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         words = [f"{place}: {count}" for place, count in self.removed.items()]
@@ -63,6 +66,8 @@ class Erasure:
             tail = f"; NOT REACHED, moved since they were exported: {', '.join(self.away)}{tail}"
         if self.footage:
             tail = f"; NOT REACHED, footage that is deleted after record.keep_s: {', '.join(self.footage)}{tail}"
+        if self.retained:
+            tail = f"; NOT REACHED, retained by the MQTT broker; clear it: {how_to_clear(self.retained)}{tail}"
         return "removed " + ", ".join(words) + tail
 
 

@@ -31,6 +31,7 @@ CapturedAt = Annotated[
     float, Meta(description="Unix seconds, UTC; a recording that does not say when it began starts at 0.")
 ]
 IsLast = Annotated[bool, Meta(description="The track has ended.")]
+CountKind = Literal["line", "zone", "camera", "zone_flow", "flow", "visitors"]
 Box = Annotated[list[float], Meta(min_length=4, max_length=4)]
 
 
@@ -219,9 +220,7 @@ class CountMessage(Struct, frozen=True, forbid_unknown_fields=True):
 
     schema: SchemaNumber
     event: Annotated[Literal["count"], EVENT]
-    kind: Annotated[
-        Literal["line", "zone", "camera", "zone_flow", "flow", "visitors"], Meta(description="What is counted.")
-    ]
+    kind: Annotated[CountKind, Meta(description="What is counted.")]
     since: Annotated[float, Meta(description="Unix seconds, event time: when the interval began.")]
     until: Annotated[float, Meta(description="Unix seconds, event time: when it ended.")]
     place: Annotated[str, Meta(description="Line, zone or camera; empty for visitors.")]

@@ -280,6 +280,7 @@ class MatchActor:
             busy_s={**self._reducer.busy_s, "publish": self._publish_s},
             behind=tuple(self._sinks.behind),
             dropped=self._sinks.dropped,
+            why_dropped=self._sinks.why_dropped,
             unclosed=self._unclosed,
         )
 

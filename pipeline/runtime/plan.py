@@ -139,6 +139,7 @@ class CameraIntake:
         zero_due_at: Unix seconds of the wall clock at which time 0 of a recording is due, at the speed of its replay.
             None: its first frame is due when it is read.
         first_index: Is added to the index of each frame of a recording, because the run has read another one before.
+        first_at: Unix seconds of the first frame of a recording, before ``offset_s``; None: not looked at.
     """
 
     max_fps: float | None = None
@@ -149,6 +150,7 @@ class CameraIntake:
     until_at: float = inf
     zero_due_at: float | None = None
     first_index: int = 0
+    first_at: float | None = None
 
 
 ALL_FRAMES = CameraIntake()

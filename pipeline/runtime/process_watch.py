@@ -19,9 +19,6 @@ BUDGET_S = 3600.0
 """Seconds over which replacements of a process are counted. A longer time gives up sooner on one that keeps dying."""
 RAYS_OWN = ("node:", "memory", "object_store_memory", "accelerator_type:")
 """Resources that Ray adds to each node; nobody asked for them."""
-NUM_FIRST_ANSWERS = 3
-"""Answers of a new process during which it may still load a network, so that it has the time of a start to answer."""
-
 logger = logging.getLogger(__name__)
 
 
@@ -37,7 +34,8 @@ class _Host:
         asking: The open question; None between two.
         asked_at: When it was asked, seconds of the monotonic clock.
         process: What it answered: another one means that it was replaced.
-        num_answers: Of this process.
+        begun_at: When it was added or replaced, the same clock. For ``place_s`` from then on it has the time of a start
+            to answer: each network that it loads, the last one for the first track, holds it up.
         replaced_at: When it was replaced, the same clock.
     """
 
@@ -48,7 +46,7 @@ class _Host:
     asking: "asyncio.Task[str] | None" = None
     asked_at: float = 0.0
     process: str | None = None
-    num_answers: int = 0
+    begun_at: float = field(default_factory=time.monotonic)
     replaced_at: deque[float] = field(default_factory=deque)
 
 
@@ -147,13 +145,13 @@ class ProcessWatch:
                 return
             self._note(host, answered.result(), now)
         limit_s = self._limits.silent_s
-        if host.num_answers < NUM_FIRST_ANSWERS:
+        if now - host.begun_at < self._limits.place_s:
             limit_s = max(limit_s, self._limits.place_s)
         if host.asking is not None and now - host.asked_at > limit_s:
             logger.warning("%s has not answered for %.0f s; its process is replaced", host.name, now - host.asked_at)
             host.asking.cancel()
             host.asking = None
-            host.num_answers = 0
+            host.begun_at = now
             _kill(host)
         if host.asking is None:
             host.asking, host.asked_at = asyncio.ensure_future(_ask(host)), now
@@ -162,14 +160,13 @@ class ProcessWatch:
         """Note an answer, and whether it came from a new process."""
         if process != host.process and host.process is not None:
             logger.warning("%s: its process was replaced", host.name)
-            host.num_answers = 0
+            host.begun_at = now
             host.replaced_at.append(now)
             while host.replaced_at[0] < now - BUDGET_S:
                 host.replaced_at.popleft()
             if len(host.replaced_at) > self._limits.max_restarts:
                 raise ProcessLostError(host.name)
         host.process = process
-        host.num_answers += 1
 
 
 async def _ask(host: _Host) -> str:

@@ -85,6 +85,11 @@ class SinkFanout(Generic[Note]):
         """Records that remote sinks gave up for good, by sink; none where there are none."""
         return {name: report.num_given_up for name, report in self.reports.items() if report.num_given_up}
 
+    @property
+    def why_dropped(self) -> dict[str, str]:
+        """Why receivers never take what was given up, by sink; none where too many records waited."""
+        return {name: report.why_given_up for name, report in self.reports.items() if report.why_given_up}
+
     def be_patient_for(self, seconds: float) -> None:
         """Wait for busy sinks at most so many seconds from now."""
         self._patient_until = time.monotonic() + seconds

@@ -75,7 +75,10 @@ class SinkThread:
         """Return what the sink has not delivered, with what waits in the queue and was dropped there."""
         own = self._sink.report() if isinstance(self._sink, ReportingSink) else SinkReport()
         return SinkReport(
-            own.num_waiting + self._num_queued, own.num_given_up + self.num_dropped, own.refusal or self._refusal
+            own.num_waiting + self._num_queued,
+            own.num_given_up + self.num_dropped,
+            own.refusal or self._refusal,
+            own.why_given_up,
         )
 
     def put(self, position: int, records: Sequence[Record]) -> bool:

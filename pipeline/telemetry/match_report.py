@@ -23,7 +23,8 @@ class MatchReport:
         busy_s: Seconds of work: match, alert, publish.
         behind: Sinks that did not accept everything in time.
         clock_offsets: How far the clocks of cameras are apart, as far as people who were seen in several show it.
-        dropped: Records that a slow remote sink did not get, by sink.
+        dropped: Records that a remote sink did not get, by sink.
+        why_dropped: Why its receiver does not take them, by sink; none where it was too slow or down.
         unclosed: Why sinks could not be closed, by sink; what they write at the end may be missing.
     """
 
@@ -41,3 +42,4 @@ class MatchReport:
     clock_offsets: tuple[ClockOffset, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
     unclosed: Mapping[str, str] = field(default_factory=dict)
+    why_dropped: Mapping[str, str] = field(default_factory=dict)

@@ -118,7 +118,11 @@ class _Speed:
 async def _status_of(pipeline: Watched, speeds: dict[str, _Speed]) -> dict[str, Any]:
     cameras = {}
     now = dict(pipeline.cameras)
-    statuses = await asyncio.gather(*(_camera_status(camera) for camera in now.values()))
+    match, busy, *statuses = await asyncio.gather(  # together: one that hangs delays the others by its own limit only
+        asyncio.wait_for(pipeline.match_status(), SILENT_S),
+        _busy(pipeline),
+        *(_camera_status(camera) for camera in now.values()),
+    )
     for camera_id, status in zip(now, statuses, strict=True):
         speed = speeds.setdefault(camera_id, _Speed(time.monotonic(), status.frames_processed))
         cameras[camera_id] = {**asdict(status), "fps": speed.update(status.frames_processed)}
@@ -126,8 +130,8 @@ async def _status_of(pipeline: Watched, speeds: dict[str, _Speed]) -> dict[str, 
         "at": time.time(),
         "cameras": cameras,
         "removed_cameras": {camera_id: asdict(status) for camera_id, status in pipeline.removed.items()},
-        "match": asdict(await asyncio.wait_for(pipeline.match_status(), SILENT_S)),
-        "busy": await _busy(pipeline),
+        "match": asdict(match),
+        "busy": busy,
     }
 
 
@@ -142,14 +146,16 @@ async def _camera_status(camera: WatchedCamera) -> CameraStatus:
 
 async def _busy(pipeline: Watched) -> dict[str, dict[str, Any]]:
     """Return the status of each stage, over all its actors that answer; ``calls`` has sizes as text, as JSON does."""
-    found = {}
-    for stage, actors in dict(pipeline.busy).items():  # changes as cameras come and go
-        asked = (asyncio.wait_for(busy(), SILENT_S) for busy in actors)
-        replies = await asyncio.gather(*asked, return_exceptions=True)
-        together = sum((reply for reply in replies if isinstance(reply, BatchStatus)), BatchStatus())
-        calls = {str(size): count for size, count in together.calls.items()}
-        found[stage] = {**asdict(together), "calls": calls, "mean_call": together.mean_call}
-    return found
+    stages = {stage: tuple(actors) for stage, actors in pipeline.busy.items()}  # changes as cameras come and go
+    return dict(zip(stages, await asyncio.gather(*map(_stage, stages.values())), strict=True))
+
+
+async def _stage(actors: Sequence[Callable[[], Awaitable[BatchStatus]]]) -> dict[str, Any]:
+    asked = (asyncio.wait_for(busy(), SILENT_S) for busy in actors)
+    replies = await asyncio.gather(*asked, return_exceptions=True)
+    together = sum((reply for reply in replies if isinstance(reply, BatchStatus)), BatchStatus())
+    calls = {str(size): count for size, count in together.calls.items()}
+    return {**asdict(together), "calls": calls, "mean_call": together.mean_call}
 
 
 def _write(path: Path, written: dict[str, Any]) -> bool:

@@ -42,7 +42,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from chaos.faults import FAULTS, Place, disk_full, small_disk
-from chaos.feed import Feed
+from chaos.feed import CAMERAS, Feed
 from chaos.job import Cluster, Job
 from chaos.judge import Undisturbed, judge
 from chaos.plot import draw
@@ -55,6 +55,8 @@ BACK_S = 120.0
 """Seconds after a fault within which every camera is followed again; else that is said, and the next fault comes."""
 SETTLE_S = 30.0
 STOP_S = 90.0
+MAX_BLIND = 0.1
+"""Share of the time for which the undisturbed run may be blind. Where it is, nobody is expected to be seen."""
 FIRST_S = 10.0
 """Seconds before the first fault."""
 
@@ -126,6 +128,11 @@ def leave_alone(feed: Feed, words: list[str], out: Path, cluster: Cluster | None
             watch.close()
             code = job.stop(STOP_S)
             (out / "plain.log").write_bytes(job.log.read_bytes())
+        spans = [span for name in CAMERAS for span in watch.blind(name) if span[0] > feed.began_at + first_s]
+        if blind_s := sum(end - begin for begin, end in spans):
+            print(f"the undisturbed run was blind for {blind_s:.0f} s of camera time", flush=True)
+        if blind_s > MAX_BLIND * len(CAMERAS) * num_turns * feed.period_s:
+            raise SystemExit("this machine is too busy: there is nothing to compare with")
         if code != 0 or job.ends:
             raise SystemExit(f"the undisturbed run ended with {code}, {job.ends}; see {out / 'plain.log'}")
         return Undisturbed(sightings_of(feed, job.output / "ledger.sqlite"), first_s, num_turns)

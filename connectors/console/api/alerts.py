@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query, Response
+from fastapi import APIRouter, Depends, HTTPException, Query, Response
 from fastapi.responses import FileResponse
 from pydantic import Field
 
 from connectors.alerting.picture_store import AlertPictureStore
 from connectors.console.api.permissions import Operator, Viewer
+from connectors.console.known_keys import known_keys
 from connectors.console.store.accounts import User
 from connectors.console.store.ledger_view import LedgerView
 from connectors.console.store.notes import NotesStore
@@ -81,7 +82,7 @@ class AlertRoutes:
 
     def router(self) -> APIRouter:
         """Return the routes."""
-        router = APIRouter(prefix="/api/alerts", tags=["alerts"])
+        router = APIRouter(prefix="/api/alerts", tags=["alerts"], dependencies=[Depends(known_keys)])
         add = router.add_api_route
         add("", self.alerts, methods=["GET"], summary="List alerts with their current state, newest first")
         scene = "Get the picture of an alert: the scene with box, zones and lines"
@@ -150,16 +151,29 @@ class AlertRoutes:
         return FileResponse(path, media_type="video/mp4", headers={"cache-control": "private, no-store"})
 
     def acknowledge(self, user: Operator, which: AlertKey) -> dict[str, Any]:
-        """Acknowledge an alert: the user who asks handles it, and is its owner."""
+        """Acknowledge an alert: the user who asks handles it, and is its owner; 409 if it has another, or is retracted.
+
+        Acknowledging it again as the same user changes nothing.
+        """
         alert = self._alert(which.key, user)
+        if alert.state is AlertState.RETRACTED:
+            raise HTTPException(409, "it proved false and was retracted; nobody needs to handle it")
+        if (owner := self._owner(alert)) not in (None, user.name):
+            raise HTTPException(409, f"{owner} handles it; 'Open again' (POST /api/alerts/take-back) takes that back")
         self._acknowledge(alert, user)
         self._notes.audit(user.name, "alert acknowledged", alert.key)
         return self._shown(alert, user)
 
     def acknowledge_all(self, user: Operator, which: AlertKeys) -> dict[str, Any]:
-        """Acknowledge several alerts at once; unknown keys are left out."""
+        """Acknowledge several alerts at once; those that are unknown, retracted or handled by others are left out."""
         known = {alert.key: alert for alert in self._ledger_view.alerts() if user.sees(alert.camera_id)}
-        keys = [key for key in which.keys if key in known]
+        keys = [
+            key
+            for key in which.keys
+            if key in known
+            and known[key].state is not AlertState.RETRACTED
+            and self._owner(known[key]) in (None, user.name)
+        ]
         for key in keys:
             self._acknowledge(known[key], user)
         self._notes.audit(user.name, "alerts acknowledged", f"{len(keys)}: {', '.join(keys[:5])}")
@@ -187,6 +201,11 @@ class AlertRoutes:
         self._notes.mute(mute.rule, time.time() + mute.seconds, user.name)
         self._notes.audit(user.name, "rule muted", f"{mute.rule} for {mute.seconds:g} s")
         return {"muted": self._notes.muted()}
+
+    def _owner(self, alert: Alert) -> str | None:
+        retraction = self._ledger_view.last_retraction(alert.key)
+        acknowledged = self._notes.acknowledged(alert.key, retraction=retraction)
+        return None if acknowledged is None else str(acknowledged["by"])
 
     def _acknowledge(self, alert: Alert, user: User) -> None:
         retraction = self._ledger_view.last_retraction(alert.key)

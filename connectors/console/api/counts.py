@@ -4,13 +4,15 @@ import threading
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query, Response
+from fastapi import APIRouter, Depends, HTTPException, Query, Response
 
 from connectors.console.api.permissions import Viewer
+from connectors.console.known_keys import known_keys
 from connectors.console.store.accounts import User
 from connectors.counting.reader import CountReader
 from pipeline.core.errors import ConfigError
 from pipeline.counts.heat import CELL_M, NUM_ACROSS
+from pipeline.ledger.messages import CountKind
 
 Moment = Annotated[float | None, Query(ge=-1e15, le=1e15)]
 
@@ -32,7 +34,7 @@ class CountRoutes:
 
     def router(self) -> APIRouter:
         """Return the routes."""
-        router = APIRouter(prefix="/api/counts", tags=["counts"])
+        router = APIRouter(prefix="/api/counts", tags=["counts"], dependencies=[Depends(known_keys)])
         about = "Count people at lines, in zones and cameras, between them, and visitors"
         router.add_api_route("", self.counts, methods=["GET"], summary=about)
         metrics = "The same as metrics, in the text format of Prometheus"
@@ -49,7 +51,7 @@ class CountRoutes:
         every: Annotated[float, Query(ge=1, le=31 * 86400)] = 60.0,
         since: Moment = None,
         until: Moment = None,
-        kind: Annotated[str | None, Query(max_length=40)] = None,
+        kind: CountKind | None = None,
     ) -> dict[str, Any]:
         """Counts of each interval of ``every`` seconds, after all corrections; times are Unix seconds of event time."""
         with self._reading:

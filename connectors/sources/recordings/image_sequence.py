@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Iterable, Mapping
-from configparser import ConfigParser
+from configparser import ConfigParser, DuplicateOptionError, SectionProxy
 from configparser import Error as IniError
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -108,28 +108,38 @@ def read_sequence(folder: Path, fps: float) -> ImageSequence:
             f"expected images or videos, got {len(paths)} and {len(videos)} in {where}; for the videos name a pattern, "
             f"such as {where / f'*{videos[0].suffix}'}, or move one kind away"
         )
-    paths.sort(key=natural_order)
-    moments = {} if is_mot else moments_in_names(paths)
-    if moments and None not in moments.values():
-        paths.sort(key=lambda path: moments[path] or 0.0)
+    moments, unread = in_order(paths)
+    paths = list(moments)
+    if not is_mot and None not in moments.values():
         began_at = moments[paths[0]] or 0.0
-        since = _spread([(moments[path] or 0.0) - began_at for path in paths])
+        since = _spread([(moment or 0.0) - began_at for moment in moments.values()])
         images = tuple(ImageFile(path, n, seconds) for n, (path, seconds) in enumerate(zip(paths, since, strict=True)))
         return ImageSequence(images, fps, began_at)
     numbers, note = _numbers(paths, is_mot=is_mot)
     images = tuple(ImageFile(path, number, number / fps) for number, path in zip(numbers, paths, strict=True))
-    return ImageSequence(images, fps, None, max(0, promised - len(paths)), without_time(moments) or note)
+    note = note if is_mot else unread or note
+    return ImageSequence(images, fps, None, max(0, promised - len(paths)), note)
 
 
-def moments_in_names(paths: Iterable[Path]) -> dict[Path, float | None]:
-    """Return the Unix seconds that each name holds, as ``moment_in_name``."""
-    return {path: moment_in_name(path.stem) for path in paths}
+def in_order(paths: Iterable[Path]) -> tuple[dict[Path, float | None], str]:
+    """Return files in the order of the times in their names if all hold one, or else of their names.
+
+    Args:
+        paths: In any order.
+
+    Returns:
+        Each file and the Unix seconds that its name holds, as ``moment_in_name``, None if not all hold some; and what
+        is said of those that hold none, empty if all do, or none.
+    """
+    moments = {path: moment_in_name(path.stem) for path in sorted(paths, key=natural_order)}
+    if None in moments.values():
+        return dict.fromkeys(moments), _without_time(moments)
+    return dict(sorted(moments.items(), key=lambda each: each[1] or 0.0)), ""
 
 
-def without_time(moments: Mapping[Path, float | None]) -> str:
-    """Return what is said where some names hold a time and others hold none; empty if all do, or none."""
+def _without_time(moments: Mapping[Path, float | None]) -> str:
     without = [path.name for path, moment in moments.items() if moment is None]
-    if not without or len(without) == len(moments):
+    if len(without) == len(moments):
         return ""
     return (
         f"{len(moments) - len(without)} of {len(moments)} names hold a date and time, and {without[0]} holds none, "
@@ -153,19 +163,49 @@ def _is_image(path: Path) -> bool:
 
 def _read_seqinfo(folder: Path) -> tuple[Path, float, int]:
     """Return the image folder, images a second and number of images of a MOT sequence."""
-    parser = ConfigParser(interpolation=None)
+    path, parser = folder / "seqinfo.ini", ConfigParser(interpolation=None)
     try:
-        parser.read(folder / "seqinfo.ini", encoding="utf-8-sig")
-        section = parser["Sequence"]
-        fps, length = float(section["frameRate"]), int(section["seqLength"])
-    except (IniError, KeyError, ValueError, OSError) as error:
-        reason = " ".join(str(error).split())
+        parser.read_string(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise UnreadableFolderError(f"{path}: expected a file, got {error.strerror}; correct it") from error
+    except UnicodeDecodeError:
+        raise UnreadableFolderError(f"{path}: expected text in UTF-8, got other bytes; save it as UTF-8") from None
+    except DuplicateOptionError as error:
         raise UnreadableFolderError(
-            f"{folder / 'seqinfo.ini'}: expected [Sequence] with frameRate and seqLength, got {reason}; correct it"
+            f"{path}: expected each name once, got {error.option} again in line {error.lineno}; leave one out"
         ) from error
-    if not 0 < fps < math.inf:
-        raise UnreadableFolderError(f"{folder / 'seqinfo.ini'}: expected a frameRate above 0, got {fps}; correct it")
-    return folder / section.get("imDir", "img1"), fps, length
+    except IniError as error:
+        line = getattr(error, "lineno", None) or next((line for line, _ in getattr(error, "errors", ())), 1)
+        raise UnreadableFolderError(
+            f"{path}: expected [Sequence] and below it lines such as frameRate=30, got another line {line}; correct it"
+        ) from error
+    if "Sequence" not in parser:
+        raise UnreadableFolderError(f"{path}: expected a line [Sequence], got none; add it above the others")
+    section = parser["Sequence"]
+    fps = _number(path, section, "frameRate")
+    length = _number(path, section, "seqLength")
+    if length != int(length):
+        raise UnreadableFolderError(f"{path}: expected whole images as seqLength, got {length:g}; correct it")
+    images = folder / section.get("imDir", "img1")
+    if not images.is_dir():
+        raise UnreadableFolderError(
+            f"{path}: expected the images in the folder {images} (imDir), got no such folder; correct imDir"
+        )
+    return images, fps, int(length)
+
+
+def _number(path: Path, section: SectionProxy, name: str) -> float:
+    """Return a number above 0 from ``seqinfo.ini``."""
+    text = section.get(name)
+    if text is None:
+        raise UnreadableFolderError(f"{path}: expected {name} below [Sequence], got none; add it")
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise UnreadableFolderError(f"{path}: expected a number above 0 as {name}, got {text}; correct it")
+    return number
 
 
 def natural_order(path: Path) -> tuple[list[tuple[int, str]], str]:

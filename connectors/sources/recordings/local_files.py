@@ -14,12 +14,7 @@ from av.container import InputContainer
 from connectors.sources.hardware_decoding import open_video
 from connectors.sources.recordings.changed_streams import first_streams, is_joined, where_streams_change
 from connectors.sources.recordings.growing_file import POLL_S, GrowingFile
-from connectors.sources.recordings.image_sequence import (
-    moment_in_name,
-    moments_in_names,
-    natural_order,
-    without_time,
-)
+from connectors.sources.recordings.image_sequence import in_order
 from connectors.sources.recordings.joined_files import recordings_in
 from connectors.sources.recordings.video_files import NoVideoError, VideoFile
 from pipeline.core.camera_uri import file_path, is_video_name
@@ -48,7 +43,7 @@ class LocalFiles:
         self._path = file_path(uri)
         self._follow = follow
         self._idle_s = idle_s
-        self._are_timed = self.is_many
+        self._moments: dict[Path, float | None] = {}
         self.note = ""
         self.name = str(self._path)
 
@@ -118,30 +113,23 @@ class LocalFiles:
         paths = [path for path in paths if path.is_file()]
         if not paths and not self._follow:
             raise NoVideoError(f"expected video files, got none at {self.name}; correct the pattern")
-        moments = moments_in_names(paths)
-        self.note = without_time(moments)
-        self._are_timed = None not in moments.values()
-        if self._are_timed:
-            return sorted(paths, key=lambda path: (moments[path] or 0.0, path.name))
-        return sorted(paths, key=natural_order)
+        self._moments, self.note = in_order(paths)
+        return list(self._moments)
 
     def _files_in(self, path: Path) -> list[VideoFile]:
         first, *others = recordings_in(path)
         if not others:
-            return [_from(path, 0, self._begins_at(path))]
+            return [_from(path, 0, self._moments.get(path))]
         parts = [_part(path, begin, end) for begin, end in (first, *others)]
-        begins_at = [self._begins_at(path), *(None for _ in others)]
+        begins_at = [self._moments.get(path), *(None for _ in others)]
         return [
             VideoFile(f"{path}, part {number}", partial(open_video, part), at)
             for number, (part, at) in enumerate(zip(parts, begins_at, strict=True), start=1)
         ]
 
-    def _begins_at(self, path: Path) -> float | None:
-        return moment_in_name(path.stem) if self._are_timed else None
-
     def _growing(self, path: Path, closed: threading.Event) -> VideoFile:
         """Return a file that is read to its end, which comes when the next file begins, or nothing more is written."""
-        return VideoFile(str(path), partial(self._open_growing, path, closed), self._begins_at(path))
+        return VideoFile(str(path), partial(self._open_growing, path, closed), self._moments.get(path))
 
     @contextmanager
     def _open_growing(self, path: Path, closed: threading.Event, hwaccel: str) -> Iterator[InputContainer]:

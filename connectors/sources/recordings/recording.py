@@ -332,6 +332,8 @@ class Recording:
             promises.append((self._last_s / frame_s + 1, promised_s / frame_s))
         elif self._container.duration is not None and self._container.format.name in FORMATS_WITH_DURATION:
             promised_s = self._container.duration / av.time_base
+            if self._container.format.name == "nut":  # says when the last picture begins
+                promised_s += frame_s
             promises.append((self._packets.ends_at_s / frame_s, promised_s / frame_s))
         # Where an index says how many there are, and some are missing inside, it was not cut off.
         if (

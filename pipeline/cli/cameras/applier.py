@@ -100,17 +100,21 @@ class CameraApplier:
             make_monitors={**self.plan.make_monitors, **planned.make_monitors},
             detections={**_without(self.plan.detections, name), **planned.detections},
         )
-        await asyncio.to_thread(check_pictures, larger, plan, [name])
+        plan = await asyncio.to_thread(check_pictures, larger, plan, [name])
         newest = await self._pipeline.join(name, command.event_at)
+        membership, is_built = self._pipeline.membership, False
         try:
             intakes = {**plan.intakes, name: self._paced(plan.intakes[name], newest)}
             camera = await self._pipeline.build_camera(name, replace(plan, intakes=intakes))
+            is_built = True
             text = added(larger, command)
             await self._finish(submitted, text)
         except BaseException:
             await self._pipeline.deliver(name, [], inf, time.time(), None)  # nobody is to wait for it
+            if is_built:
+                await membership.drop(name)
             raise
-        self._pipeline.membership.add(name, camera)
+        membership.add(name, camera)
         self.config, self.plan = larger, plan
         logger.info("%s", text)
 

@@ -3,9 +3,10 @@
 import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from pipeline.config.schema import PipelineConfig
-from pipeline.core import Source
+from pipeline.core import Frame, Source
 from pipeline.core.camera_uri import parse_camera
 from pipeline.core.errors import ConfigError, SourceLostError
 from pipeline.core.plugin_contract import blaming, made
@@ -14,29 +15,35 @@ from pipeline.runtime.plan import Plan
 logger = logging.getLogger(__name__)
 
 
-def check_pictures(config: PipelineConfig, plan: Plan, camera_ids: Iterable[str]) -> None:
-    """Raise ``ConfigError`` if the pictures of these cameras do not show one of their zones or lines."""
+def check_pictures(config: PipelineConfig, plan: Plan, camera_ids: Iterable[str]) -> Plan:
+    """Return the plan with the time of the first frame of each recording.
+
+    Raises:
+        ConfigError: If the pictures of these cameras do not show one of their zones or lines.
+    """
     alert = plan.make_alert()
     sizes: dict[str, tuple[int, int]] = {}
+    intakes = dict(plan.intakes)
     for camera_id in camera_ids:
-        if (frame_hw := _picture_hw(config.site.cameras[camera_id], plan.make_sources[camera_id]())) is not None:
-            sizes[camera_id] = frame_hw
+        if (frame := _first_frame(config.site.cameras[camera_id], plan.make_sources[camera_id]())) is not None:
+            sizes[camera_id] = frame.size_hw
+            intakes[camera_id] = replace(intakes[camera_id], first_at=frame.stamp.captured_at)
             alert.check_picture(camera_id, sizes)
+    return replace(plan, intakes=intakes)
 
 
-def _picture_hw(camera: object, source: Source) -> tuple[int, int] | None:
-    """Return height and width of the first picture of a file or a folder of images; None of other cameras."""
+def _first_frame(camera: object, source: Source) -> Frame | None:
+    """Return the first frame of a file or a folder of images; None of other cameras."""
     found = parse_camera(camera)
     if not found.is_recording or found.options.get("follow"):
         return None
     try:
         with blaming(f"site.cameras.{source.camera_id}", source):
-            frame = next(iter(source.frames()), None)
+            return next(iter(source.frames()), None)
     except SourceLostError:
         return None  # the run reads it again, and reports what is wrong
     finally:
         source.close()
-    return None if frame is None else (frame.image.shape[0], frame.image.shape[1])
 
 
 def check_cameras(config: PipelineConfig, plan: Plan, pool: ThreadPoolExecutor) -> None:

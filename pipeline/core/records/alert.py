@@ -77,3 +77,13 @@ def clip_of(key: str) -> str:
         'alert_clips/8783dd9543ec5342.mp4'
     """
     return f"alert_clips/{sha256(key.encode()).hexdigest()[:16]}.mp4"
+
+
+def incident_id(key: str) -> str:
+    """Return the last part of an alert's topic: a key may hold what no topic may.
+
+    Example:
+        >>> incident_id("zone_dwell/7/12.500/door")
+        '8783dd9543ec'
+    """
+    return sha256(key.encode()).hexdigest()[:12]

@@ -20,6 +20,7 @@ from pipeline.ledger.export import renew_exports
 from pipeline.ledger.ledger import Ledger, ledger_at_rest
 from pipeline.ledger.people import People
 from pipeline.ledger.reader import LedgerReader
+from pipeline.ledger.retained import retained_topics
 from pipeline.ledger.snapshot import AT_REST, Saved
 from pipeline.ledger.tables import check_schema, connect
 from pipeline.ledger.unpublished import unpublished_records
@@ -45,12 +46,14 @@ class CommandHost:
         erase: Decides what follows from an erasure, and removes the people from the ledger, the sinks and other files.
             Its last argument is the highest number that a person has had.
         call: Calls a function that reads or writes files for long.
+        is_at_rest: No run goes on: sinks that clear what a broker retains are told of nothing.
     """
 
     next_person_id: Callable[[People], int]
     apply: Callable[[CorrectionCommand, Correction, Sequence[Alert], Outcome], Awaitable[None]]
     erase: Callable[[CorrectionCommand, Correction, int], Awaitable[Removed]]
     call: Callable[..., Awaitable[Any]]
+    is_at_rest: bool = False
 
 
 async def apply_command(submitted: SubmittedCommand, ledger: Ledger, reader: LedgerReader, host: CommandHost) -> None:
@@ -74,10 +77,11 @@ async def apply_command(submitted: SubmittedCommand, ledger: Ledger, reader: Led
         text = describe(correction) + unwatched(correction, reader.path.parent)
         await host.apply(command, correction, alerts, Outcome(submitted, time.time(), True, text))
         return
+    retained = retained_topics(reader.path.parent / CONFIG, reader.alerts(), correction) if host.is_at_rest else ()
     removed, needles = await host.erase(command, correction, people.numbers.last)
     removed["exports"], away = await host.call(renew_exports, reader)
     left = await host.call(places_with, reader.path.parent, needles, lines_with(correction.parts))
-    erasure = Erasure(removed, left, tuple(away), footage_of(reader.path.parent))
+    erasure = Erasure(removed, left, tuple(away), footage_of(reader.path.parent), retained)
     ledger.append([], outcomes=[Outcome(submitted, time.time(), True, str(erasure))])
 
 
@@ -200,7 +204,7 @@ def _host_at_rest(ledger: Ledger, reader: LedgerReader, forget: Forget | None) -
     async def call(function: Callable[..., Any], *arguments: object) -> Any:
         return function(*arguments)
 
-    return CommandHost(lambda people: people.numbers.upcoming, apply, erase, call)
+    return CommandHost(lambda people: people.numbers.upcoming, apply, erase, call, is_at_rest=True)
 
 
 def _finish(coroutine: Coroutine[Any, Any, None]) -> None:

@@ -89,7 +89,7 @@ class CameraActor:
         self._limits = limits
         self._status = CameraStatus()
         self._stopped = asyncio.Event()
-        self._is_removed = False
+        self._is_removed = self._has_ended = False
         self._queue: FrameQueue[PacedFrame] | None = None
         self._arrivals: dict[int, Arrival] = {}
         self._track: TrackingStage | None = None
@@ -97,7 +97,7 @@ class CameraActor:
         self._last: FrameStamp | None = None
         self._acks: deque[tuple[float, FrameStamp]] = deque()
         self._delivered_until, self._ack_limit = -inf, inf
-        self._awaiting: list[asyncio.Future[Checkpoint]] = []
+        self._awaiting: list[asyncio.Future[Checkpoint | None]] = []
         self._taken: Checkpoint | None = None
         self._checkpointed: FrameStamp | None = None
         self._work: tuple[asyncio.Task[None], ...] = ()
@@ -116,14 +116,16 @@ class CameraActor:
         """Return the status now."""
         return self._with_source(self._source.num_dropped, self._source.num_bad)
 
-    async def checkpoint(self) -> Checkpoint:
-        """Return the next checkpoint, from which another process can continue this camera.
+    async def checkpoint(self) -> Checkpoint | None:
+        """Return the next checkpoint, from which another process can continue this camera; None once it has ended.
 
         A caller that asks again has the checkpoint before. From the first call on, the source is acknowledged no
         further than that one, so that it forgets no frame that is needed to continue.
         """
         self._ack_limit = -1 if self._checkpointed is None else self._checkpointed.index
-        future: asyncio.Future[Checkpoint] = asyncio.get_running_loop().create_future()
+        if self._has_ended:
+            return None
+        future: asyncio.Future[Checkpoint | None] = asyncio.get_running_loop().create_future()
         self._awaiting.append(future)
         return await future
 
@@ -194,12 +196,11 @@ class CameraActor:
             ProcessLostError: If the process of another actor is lost for good.
         """
         track = None if checkpoint is None else await self._resumed(checkpoint)
-        watching = asyncio.create_task(self._loss.watch(self._stopped)) if self._source.live else None
+        watching = [asyncio.create_task(self._loss.watch(self._stopped))] if self._source.live else []
         try:
             is_whole = await self._run_sessions(track)
         finally:
-            if watching is not None:
-                await end(watching)
+            await end(*watching)
         self._source.close()
         if self._status.error is not None:
             await self._loss.report(time.time() if self._source.live else -inf)
@@ -211,6 +212,8 @@ class CameraActor:
             self._status = replace(self._status, stopped_early=True)
         if self._monitor is not None:
             await asyncio.get_running_loop().run_in_executor(None, self._monitor.close)
+        self._has_ended = True
+        self._answer(None)  # who asks from another process cannot take the question back
         return await self.status()
 
     async def _run_sessions(self, track: TrackingStage | None) -> bool:
@@ -278,9 +281,8 @@ class CameraActor:
         progress: asyncio.Queue[Progress | None] = asyncio.Queue(self._limits.max_waiting_tracklets)
         lost: list[str] = []
         delivering = asyncio.create_task(self._deliver_all(progress))
-        frames = asyncio.create_task(
-            frames_to_tracklets(self._detected_frames(lost), self._track, progress, self._seen)
-        )
+        tracking = frames_to_tracklets(self._detected_frames(lost), track, progress, self._seen)
+        frames = asyncio.create_task(tracking)
         self._work = (frames, delivering)
         try:
             done, _ = await asyncio.wait({frames, delivering}, return_when=asyncio.FIRST_EXCEPTION)
@@ -368,12 +370,13 @@ class CameraActor:
 
     def _release_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Return a checkpoint to all who await one; everything up to its frame is delivered by now."""
-        delivered = checkpoint.delivered(self._status.tracklets, self._deliver.pending)
-        for future in self._awaiting:
-            if not future.cancelled():
-                future.set_result(delivered)
-        self._awaiting.clear()
+        self._answer(checkpoint.delivered(self._status.tracklets, self._deliver.pending))
         self._checkpointed = checkpoint.stamp
+
+    def _answer(self, checkpoint: Checkpoint | None) -> None:
+        while self._awaiting:
+            if not (future := self._awaiting.pop()).cancelled():
+                future.set_result(checkpoint)
 
     async def _embedded(self, step: Progress) -> list[Embedding]:
         self._status = replace(self._status, tracklets=self._status.tracklets + len(step.tracklets))

@@ -19,12 +19,13 @@ class Membership:
 
     Args:
         cameras: That are there from the start, by name.
-        drop: Lets go of a camera that has left.
+        drop: Lets go of a camera that has left, or that was built in vain.
 
     Attributes:
         cameras: That take part now, those that are leaving included.
         removed: The last status of each camera that has left.
         leaving: When each camera that leaves was asked to, seconds of the monotonic clock.
+        drop: As given.
         changed: Set when a camera comes or is to leave.
         is_open: Cameras may come and go; False once the run ends.
     """
@@ -35,7 +36,7 @@ class Membership:
         self.leaving: dict[str, float] = {}
         self.is_open = True
         self.changed = asyncio.Event()
-        self._drop = drop
+        self.drop = drop
         self._left = asyncio.Condition()
 
     def add(self, camera_id: str, camera: Camera) -> None:
@@ -69,7 +70,7 @@ class Membership:
         """Note that a camera has left, with its last status."""
         self.removed[camera_id] = replace(status, removed_at=time.time(), people_now=0, is_silent=False)
         del self.cameras[camera_id], self.leaving[camera_id]
-        await self._drop(camera_id)
+        await self.drop(camera_id)
         async with self._left:
             self._left.notify_all()
 

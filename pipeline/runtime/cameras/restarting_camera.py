@@ -110,6 +110,6 @@ class RestartingCamera:
                     await keeping
 
     async def _keep_checkpoints(self, process: CameraProcess) -> None:
-        while True:
-            self._checkpoint = await process.call("checkpoint")
+        while (checkpoint := await process.call("checkpoint")) is not None:
+            self._checkpoint = checkpoint
             await asyncio.sleep(self._checkpoint_every_s)

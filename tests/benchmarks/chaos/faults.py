@@ -34,13 +34,19 @@ def job_killed(place: Place, _: random.Random) -> str:
 
 
 def process_stopped(place: Place, rng: random.Random) -> str:
-    """SIGSTOP, and SIGCONT up to 15 s later: shorter and longer than the lease of the ledger."""
+    """SIGSTOP, and SIGCONT up to 15 s later: shorter and longer than the lease of the ledger.
+
+    Cameras whose pictures nobody took close the connection: the RTSP server would go on where it was, in the past.
+    """
     with contextlib.suppress(psutil.Error, IndexError):  # it is just being replaced
         process = rng.choice(place.job.processes())
         name = _name(process)
         process.send_signal(signal.SIGSTOP)
         time.sleep(rng.uniform(3.0, 15.0))
         process.send_signal(signal.SIGCONT)
+        for camera_id in BY_RTSP:
+            with place.feed.cut_off(camera_id):
+                pass
         return name
     return "nobody"
 

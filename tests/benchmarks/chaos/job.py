@@ -1,5 +1,6 @@
 """The run under test, started again whenever it ends by itself, as a supervisor would."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -57,7 +58,8 @@ class Cluster:
         """Kill the second node with all its processes."""
         lost = [psutil.Process(self._second.pid), *psutil.Process(self._second.pid).children(recursive=True)]
         for process in lost:
-            _send(process, signal.SIGKILL)
+            with contextlib.suppress(psutil.Error):
+                process.kill()
         self._second.communicate()
 
     def bring_node_back(self) -> None:
@@ -69,7 +71,7 @@ class Cluster:
         found = []
         for node in (self._head, self._second):
             for process in _below(node.pid):
-                if (_title(process)).startswith("ray::") and "IDLE" not in _title(process):
+                if _title(process).startswith("ray::ActorHost"):
                     found.append(process)
         return sorted(found, key=lambda process: (process.create_time(), process.pid))
 
@@ -169,10 +171,3 @@ def _title(process: psutil.Process) -> str:
         return " ".join(process.cmdline())
     except psutil.Error:
         return ""
-
-
-def _send(process: psutil.Process, kind: signal.Signals) -> None:
-    try:
-        process.send_signal(kind)
-    except psutil.Error:
-        return

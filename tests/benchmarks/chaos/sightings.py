@@ -16,8 +16,9 @@ from pipeline.core.boxes import iou_matrix
 from pipeline.ledger import NOBODY, LedgerReader
 
 MIN_IOU = 0.5
-MAX_SHIFT = 2 * FPS
-"""Frames by which a picture by RTSP arrives late: a client that connects gets the present second from its beginning."""
+MAX_SHIFT = 3 * FPS
+"""Frames by which a picture by RTSP arrives late: a client that connects gets the present second from its beginning,
+and a server whose client was slow goes on where it was."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ class Seen:
 def sightings_of(feed: Feed, ledger: Path) -> list[Seen]:
     """Return the sightings in a ledger that show somebody of the truth.
 
-    Frames by Kafka have the feed's own numbers. Those by RTSP have a time, and each opening of a camera its own delay:
-    the one with which most sightings show somebody.
+    Frames by Kafka have the feed's own numbers. Those by RTSP have a time, and each opening of a camera its own delay
+    in each turn: the one with which most sightings show somebody.
     """
     reader = LedgerReader(ledger)
     raw = []
@@ -60,22 +61,23 @@ def sightings_of(feed: Feed, ledger: Path) -> list[Seen]:
         if identity != NOBODY:
             raw.append(Raw(track_id, first, last, np.array([body["box_xyxy"]], np.float32), identity))
     reader.close()
-    raw.sort(key=lambda one: (one.track_id, one.last))
+    raw.sort(key=lambda one: (one.track_id.camera_id, one.track_id.session, one.last))
     found: list[Seen] = []
+    period = feed.period_s * FPS
     for camera_id, of_camera in groupby(raw, lambda one: one.track_id.camera_id):
         truth = feed.truth(camera_id)
         shifts = [0] if camera_id in BY_KAFKA else range(MAX_SHIFT)
-        for _, of_session in groupby(of_camera, lambda one: one.track_id.session):
-            session = list(of_session)
-            found += max((_people(session, truth, shift, feed.period_s * FPS) for shift in shifts), key=len)
+        for _, group in groupby(of_camera, lambda one: (one.track_id.session, one.last // period)):
+            together = list(group)
+            found += max((_people(together, truth, shift, period) for shift in shifts), key=len)
     return found
 
 
 def _people(
-    session: Sequence[Raw], truth: dict[int, tuple[NDArray[np.int64], NDArray[np.float32]]], shift: int, period: int
+    together: Sequence[Raw], truth: dict[int, tuple[NDArray[np.int64], NDArray[np.float32]]], shift: int, period: int
 ) -> list[Seen]:
     found = []
-    for one in session:
+    for one in together:
         there = truth.get((one.last - shift) % period)
         if there is not None:
             overlaps = iou_matrix(one.box_xyxy, there[1])[0]

@@ -14,8 +14,9 @@ from chaos.feed import CAMERAS, FPS
 from chaos.job import Job
 
 EVERY_S = 0.5
-SILENT_S = 4.0
-"""Seconds without a new status after which all cameras count as blind. It is written every second."""
+SILENT_S = 8.0
+"""Seconds without a new status after which all cameras count as blind. It is written every second; a process that does
+not answer delays it by six."""
 STEADY_S = 4.0
 """Seconds for which every camera must be followed until it counts."""
 MIN_SHARE = 0.5

@@ -52,3 +52,15 @@ def test_another_process_goes_on_with_the_size_of_the_first_frame() -> None:
     size = SteadySize("east")
     size.keep((120, 160))
     assert size.fitted(frame(60, 80)).size_hw == (120, 160)
+
+
+def test_a_size_that_comes_and_goes_is_said_once_and_so_is_the_return(caplog: pytest.LogCaptureFixture) -> None:
+    size = SteadySize("east")
+    for _ in range(3):
+        size.fitted(frame(120, 160))
+        size.fitted(frame(240, 320))
+    assert caplog.messages == [
+        "camera east: the picture is 320x240 now, and was 160x120 at first: it is scaled to that size, where zones and "
+        "lines are",
+        "camera east: the picture is 160x120 again, as at first",
+    ]

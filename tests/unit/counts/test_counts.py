@@ -41,9 +41,11 @@ def walk(
     return make_sighting(person_id, TrackId("east", 0, track), part, path)
 
 
-def counted(folder: Path, records: Sequence[Sighting | Correction], every_s: float = 60.0) -> list[Row]:
+def counted(
+    folder: Path, records: Sequence[Sighting | Correction], every_s: float = 60.0, zones: Mapping[str, object] = ZONES
+) -> list[Row]:
     ledger = Ledger(folder / "ledger.sqlite")
-    sink = make_sink(folder, every_s=every_s)
+    sink = make_sink(folder, every_s=every_s, zones=zones)
     for record in records:
         ledger.append([record])
         sink.write([record])
@@ -56,8 +58,13 @@ def counted(folder: Path, records: Sequence[Sighting | Correction], every_s: flo
     return rows
 
 
-def make_sink(folder: Path, every_s: float = 60.0, lines: Mapping[str, object] = LINES) -> CountSink:
-    return CountSink(output_dir=str(folder), zones=ZONES, lines=lines, ground={}, every_s=every_s, keep_hours=1.0)
+def make_sink(
+    folder: Path,
+    every_s: float = 60.0,
+    lines: Mapping[str, object] = LINES,
+    zones: Mapping[str, object] = ZONES,
+) -> CountSink:
+    return CountSink(output_dir=str(folder), zones=zones, lines=lines, ground={}, every_s=every_s, keep_hours=1.0)
 
 
 def of(rows: Sequence[Row], kind: str) -> list[Row]:
@@ -100,6 +107,26 @@ def test_a_dwell_is_that_of_the_person_through_several_tracks(tmp_path: Path) ->
     records = [walk(1, 1), walk(1, 1, 1), walk(1, 2, at=8)]
     (row,) = of(counted(tmp_path, records), "zone")
     assert row["dwell_p50_s"] == pytest.approx(10.9)
+
+
+def test_whoever_is_in_a_zone_when_its_schedule_begins_or_ends_has_not_come_or_left(tmp_path: Path) -> None:
+    door: dict[str, object] = {**ZONES["door"], "schedule": {"from_hour": 3 / 3600, "to_hour": 9 / 3600}}
+    other = {"camera": "east", "polygon": [[61, 80], [150, 80], [150, 119], [61, 119]]}
+    stays_through = [walk(1, 1, part) for part in range(4)]  # 0 to 12 s, in parts that begin with the schedule, too
+    comes_and_leaves = [walk(2, 2, at=4.5)]
+    is_there_and_leaves = [walk(3, 3, at=1.5), walk(3, 3, 1, at=1.5, left=90)]
+    comes_and_stays = [walk(4, 4, at=7.5)]
+    records = [*stays_through, *comes_and_leaves, *is_there_and_leaves, *comes_and_stays]
+    rows = counted(tmp_path, records, zones={"door": door, "other": other})
+    (row,) = [row for row in of(rows, "zone") if row["place"] == "door"]
+    assert (row["entered"], row["left"], row["people"], row["most"]) == (2, 2, 4, 2)
+    assert (row["dwell_p50_s"], row["dwell_p95_s"]) == (
+        pytest.approx((2.9 + 1.4) / 2),  # of those who left, inside the schedule
+        pytest.approx(1.4 + 0.95 * 1.5),
+    )
+    reader = CountReader(tmp_path)
+    assert 'passerby_zone_visits_total{zone="door"} 2' in reader.exposition()
+    reader.close()
 
 
 def test_two_people_who_are_merged_count_once_and_an_erased_one_not_at_all(tmp_path: Path) -> None:

@@ -3,14 +3,17 @@
 import asyncio
 import threading
 from collections.abc import Sequence
+from http.server import BaseHTTPRequestHandler
 from math import inf
 from pathlib import Path
 
 import pytest
-from match_actors import SlowFlushSink, end, make_actor, sightings_in
+from http_receiver import serving
+from match_actors import EveryoneRule, SlowFlushSink, end, make_actor, sightings_in
 from people import see
 
 from connectors.sinks.memory import MemorySink
+from connectors.sinks.webhook import WebhookSink
 from pipeline.core import Record
 from pipeline.core.errors import ConnectorError
 from pipeline.telemetry.match_report import MatchReport
@@ -129,3 +132,27 @@ def test_sinks_are_flushed_and_closed_at_the_end(tmp_path: Path) -> None:
     sinks = [MemorySink(), MemorySink()]
     asyncio.run(end(make_actor(tmp_path, *sinks)))
     assert [(sink.num_flushes, sink.is_closed) for sink in sinks] == [(1, True), (1, True)]
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """Refuses every request."""
+
+    def do_POST(self) -> None:
+        self.send_error(400)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_the_report_says_why_a_receiver_never_takes_what_was_dropped(tmp_path: Path) -> None:
+    async def main(url: str) -> MatchReport:
+        options = {"secret_env": None, "timeout_s": 2.0, "max_waiting": 10, "min_severity": "info"}
+        sink = WebhookSink(url=url, **options)  # type: ignore[arg-type]
+        actor = make_actor(tmp_path, sink, rules=[EveryoneRule()])
+        await actor.deliver("east", [see("east", 1)], 1.0, 0.0)
+        return await end(actor)
+
+    with serving(Refusing) as url:
+        report = asyncio.run(main(url))
+    assert report.dropped == {"sink0": 1}
+    assert report.why_dropped["sink0"].startswith("127.0.0.1 answers 400 Bad Request, it refuses the request: ")

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 
 import pytest
@@ -130,6 +130,28 @@ def test_a_process_that_hangs_is_replaced(kind: str, no_restart: bool, caplog: p
     assert process.killed == [no_restart]
     assert other.killed == []
     assert f"{kind} east has not answered for" in caplog.text
+
+
+def test_a_new_process_that_answers_and_then_loads_its_networks_is_left_alone() -> None:
+    process = Process()
+
+    async def load() -> None:
+        for _ in range(2):  # the second network when there is the first track
+            await asyncio.sleep(0.1)
+            process.hangs = True
+            await asyncio.sleep(3 * LIMITS.silent_s)
+            process.hangs = False
+
+    async def main() -> None:
+        watch = ProcessWatch(replace(LIMITS, place_s=5.0))
+        watch.add("cameras east, west", "camera", process, SHARE)
+        loading = asyncio.create_task(load())
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(watch.run(), 1.0)
+        await loading
+
+    asyncio.run(main())
+    assert process.killed == []
 
 
 def test_a_process_that_is_replaced_too_often_in_an_hour_ends_the_run() -> None:

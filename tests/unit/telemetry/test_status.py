@@ -2,8 +2,12 @@
 
 import asyncio
 import json
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from pipeline.core.errors import ProcessLostError
 from pipeline.runtime.cameras.membership import Membership
@@ -78,6 +82,21 @@ def written_after(pipeline: RunningPipeline, folder: Path) -> dict[str, Any]:
 def test_a_camera_that_hangs_hides_no_other(tmp_path: Path) -> None:
     found = written_after(make_pipeline({"east": Hung(), "west": Well()}, fine), tmp_path)
     assert found["cameras"]["east"]["is_silent"]
+    assert found["cameras"]["west"]["people_now"] == 2
+
+
+def test_a_process_of_several_stages_that_hangs_delays_the_file_by_one_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.telemetry.status.SILENT_S", 0.5)
+    monkeypatch.setattr("pipeline.telemetry.status.EVERY_S", 0.5)
+    pipeline = make_pipeline({"east": Hung(), "west": Well()}, fine)
+    hung: Any = Hung().status
+    pipeline = replace(pipeline, busy={stage: [hung] for stage in ("detect", "pose", "embed")})
+    began = time.monotonic()
+    found = written_after(pipeline, tmp_path)
+    assert time.monotonic() - began < 1.5  # one after the other: 2 s
+    assert found["busy"]["embed"]["items"] == 0
     assert found["cameras"]["west"]["people_now"] == 2
 
 

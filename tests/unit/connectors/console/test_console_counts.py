@@ -42,6 +42,23 @@ def test_counts_are_rows_and_metrics(folder: Path) -> None:
         assert 'passerby_camera_visits_total{camera="east"} 1' in metrics.text
 
 
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/api/counts?evry=60", "evry: there is no such key; expected one of every, kind, since, until"),
+        ("/api/counts/metrics?kind=line", "kind: there is no such key; expected none"),
+        ("/api/alerts?cam=east", "cam: there is no such key; expected one of camera, key, limit, offset, rule, si"),
+        ("/api/counts?kind=lines", "Input should be 'line', 'zone'"),
+        ("/api/alerts?state=open", "Input should be 'raised', 'amended'"),
+    ],
+)
+def test_a_key_or_a_kind_that_no_query_has_is_named(folder: Path, path: str, told: str) -> None:
+    with RunningPage(folder) as page, page.client("ann") as client:
+        answer = client.get(path)
+        assert answer.status_code == 422
+        assert told in str(answer.json()["detail"])
+
+
 def test_a_run_that_counts_nothing_says_so(folder: Path) -> None:
     with RunningPage(folder) as page, page.client("ann") as client:
         answer = client.get("/api/counts")

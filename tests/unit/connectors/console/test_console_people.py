@@ -113,6 +113,24 @@ def test_an_acknowledgement_ends_when_the_alert_is_retracted_and_can_be_given_ag
         assert shown() == ("acknowledged", "ann")
 
 
+def test_an_alert_that_somebody_handles_is_acknowledged_by_nobody_else(tmp_path: Path) -> None:
+    key = "dwell/1/0.5"
+    with RunningPage(tmp_path) as page, page.client("ann") as ann, page.client("bob") as bob:
+        for _ in range(2):
+            assert ann.post("/api/alerts/acknowledge", json={"key": key}).json()["acknowledged"]["by"] == "ann"
+        refused = bob.post("/api/alerts/acknowledge", json={"key": key})
+        assert (refused.status_code, refused.json()["detail"][:15]) == (409, "ann handles it;")
+        assert bob.post("/api/alerts/acknowledge-all", json={"keys": [key]}).json() == {"acknowledged": []}
+        assert bob.post("/api/alerts/take-back", json={"keys": [key]}).json() == {"open": [key]}
+        assert bob.post("/api/alerts/acknowledge", json={"key": key}).json()["acknowledged"]["by"] == "bob"
+        ledger = Ledger(tmp_path / "ledger.sqlite")
+        alert = page.state.ledger_view.alerts()[-1]
+        ledger.append([replace(alert, state=AlertState.RETRACTED, revision=2)])
+        ledger.close()
+        refused = bob.post("/api/alerts/acknowledge", json={"key": key})
+        assert (refused.status_code, "was retracted" in refused.json()["detail"]) == (409, True)
+
+
 def test_an_uncertain_sighting_is_a_question(client) -> None:
     found = client.get("/api/review").json()
     assert found["num"] == 1

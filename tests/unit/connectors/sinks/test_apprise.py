@@ -48,6 +48,7 @@ class Service(BaseHTTPRequestHandler):
 
     taken: list[dict[str, str]]
     refusals: int
+    refuses_with: int
     pause_s: float
 
     def do_POST(self) -> None:
@@ -56,7 +57,7 @@ class Service(BaseHTTPRequestHandler):
         status = 200
         if type(self).refusals:
             type(self).refusals -= 1
-            status = 503
+            status = self.refuses_with
         else:
             self.taken.append(body)
         self.send_response(status)
@@ -68,7 +69,7 @@ class Service(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def service() -> Iterator[str]:
-    Service.taken, Service.refusals, Service.pause_s = [], 0, 0.0
+    Service.taken, Service.refusals, Service.refuses_with, Service.pause_s = [], 0, 503, 0.0
     with serving(Service) as address:
         yield address.replace("http://", "json://")
 
@@ -159,6 +160,19 @@ def test_a_service_that_refuses_is_asked_again(service: str, make_sink: Callable
     sink.close()
     assert len(Service.taken) == 1
     assert sink.report().num_given_up == 0
+
+
+@pytest.mark.parametrize(("status", "meaning"), [(400, "it refuses the message"), (503, "it was not taken")])
+def test_a_status_with_which_a_service_refuses_is_said_with_its_meaning(
+    service: str, make_sink: Callable[..., AppriseSink], caplog: pytest.LogCaptureFixture, status: int, meaning: str
+) -> None:
+    Service.refusals, Service.refuses_with = 10, status
+    sink = make_sink(service)
+    sink.write([ALERT])
+    sink.close()
+    for told in (sink.report().why_given_up, caplog.text):
+        assert str(status) in told
+        assert meaning in told
 
 
 def test_what_a_dead_service_does_not_get_is_counted_and_its_address_is_told_nobody(

@@ -1,6 +1,9 @@
 """Alerts on a broker, as a subscriber and Home Assistant see them."""
 
 import json
+import shlex
+import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -11,14 +14,16 @@ from pathlib import Path
 import pytest
 from factories import make_sighting
 from mqtt_broker import Subscriber, mqtt_broker, retained
+from omegaconf import OmegaConf
+from plugins import ROOT
 from rtsp_server import free_port
 
-from connectors.alerting.incident_topics import incident_id
 from connectors.alerting.picture_store import FILE, AlertPicture, AlertPictureStore
 from connectors.sinks.mqtt import MqttSink
-from pipeline.core import Alert, AlertState, Severity, TrackId, TrackPart
+from pipeline.core import Alert, AlertState, CommandKind, CorrectionCommand, Severity, TrackId, TrackPart
 from pipeline.core.errors import ConfigError, SinkBusyError
-from pipeline.ledger import Ledger
+from pipeline.core.records.alert import incident_id
+from pipeline.ledger import Ledger, LedgerReader, submit_command
 
 TRACK = TrackId("east", 0, 1)
 ALERT = Alert(
@@ -111,6 +116,38 @@ def test_an_alert_that_an_undo_brings_back_has_its_pictures_again(
     deliver(sink, ENDED)
     topic = f"back/alerts/{incident_id(ALERT.key)}"
     assert set(retained(port, "back/alerts/#")) == {topic, f"{topic}/person", f"{topic}/scene"}
+
+
+def test_erasing_a_person_after_the_run_says_how_to_clear_what_the_broker_retains_of_them(
+    tmp_path: Path, port: int, sinks: list[MqttSink]
+) -> None:
+    mosquitto_sub = shutil.which("mosquitto_sub")
+    if mosquitto_sub is None:
+        pytest.skip("apt-get install mosquitto-clients")
+    put_picture(tmp_path)
+    other = replace(ALERT, key="zone_dwell/2/1.000/hall", person_id=2, place="hall")
+    config = OmegaConf.create({"sink": {"mqtt": OmegaConf.load(ROOT / "configs/sink/mqtt.yaml").mqtt}})
+    config.sink.mqtt.topic = "erased"
+    (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(config))
+    ledger = Ledger(tmp_path / "ledger.sqlite")
+    ledger.append([make_sighting(1, TRACK), make_sighting(2, TrackId("east", 0, 2)), ALERT, other])
+    ledger.close()
+    sink = make_sink(sinks, tmp_path, port, topic="erased")
+    deliver(sink, ALERT, other)
+    sink.close()
+    command = CorrectionCommand(CommandKind.ERASE, (1,), "ann", 0.0)
+    number = submit_command(tmp_path / "ledger.sqlite", command)
+    reader = LedgerReader(tmp_path / "ledger.sqlite")
+    (outcome,) = [each.outcome for each in reader.commands() if each.number == number]
+    reader.close()
+    line = outcome.partition("NOT REACHED, retained by the MQTT broker; clear it: ")[2].partition(";")[0]
+    words = shlex.split(line.replace("BROKER", "127.0.0.1").replace("-W 9", "-W 1"))
+    assert words[0] == "mosquitto_sub"
+    subprocess.run([mosquitto_sub, "-p", str(port), *words[1:]], stdout=subprocess.DEVNULL, check=False)
+    found = retained(port, "erased/#")
+    assert not any(incident_id(ALERT.key) in topic for topic in found)
+    assert f"erased/alerts/{incident_id(other.key)}" in found
+    assert not any(topic.startswith("erased/places/door/") and topic.endswith(("image", "alert")) for topic in found)
 
 
 def test_an_alert_is_updated_in_place(tmp_path: Path, port: int, sinks: list[MqttSink]) -> None:

@@ -28,6 +28,7 @@ from pipeline.core.errors import ConfigError, SinkBusyError
 class Answer:
     status: int
     headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
 
 
 class Receiver(ThreadingHTTPServer):
@@ -58,8 +59,9 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         for name, value in answer.headers:
             self.send_header(name, value)
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
+        self.wfile.write(answer.body)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -247,21 +249,24 @@ def test_a_400_drops_the_alert_counts_it_and_is_logged_once(
     receiver: Receiver, sinks: list[WebhookSink], caplog: pytest.LogCaptureFixture
 ):
     sink = make_sink(sinks, receiver.url)
-    receiver.answers = [Answer(400), Answer(400)]
+    receiver.answers = [Answer(400, body=b"no field 'text',\n your token=geheim") for _ in range(2)]
     sink.write([make_alert(1), make_alert(2), make_alert(3)])
     assert [body["person_id"] for body in receiver.taken] == [3]
     assert sink.num_dropped == 2
     errors = [record for record in caplog.records if record.levelno == logging.ERROR]
-    assert len(errors) == 1
-    assert "400" in errors[0].getMessage()
+    said = "no field 'text', your token=***"
+    why = f"127.0.0.1 answers 400 Bad Request, it refuses the request: {said!r}; correct what it asks for"
+    assert [error.getMessage() for error in errors] == [f"webhook: {why}; such alerts are dropped"]
+    assert sink.report().why_given_up == why
 
 
 def test_a_redirect_is_not_followed(receiver: Receiver, sinks: list[WebhookSink]):
     sink = make_sink(sinks, receiver.url)
-    receiver.answers = [Answer(307, (("Location", receiver.url),))]
+    receiver.answers = [Answer(302, (("Location", receiver.url),))]
     sink.write([make_alert()])
     assert len(receiver.requests) == 1
     assert sink.num_dropped == 1
+    assert "answers 302 Found, and another address is not followed; give" in sink.report().why_given_up
 
 
 def test_less_severe_alerts_are_not_sent(receiver: Receiver, sinks: list[WebhookSink]):

@@ -330,3 +330,41 @@ def test_a_folder_of_folders_of_images_is_refused_with_the_first_of_them(tmp_pat
     deeper = write_images(tmp_path / "2026-11-29" / "jpg", ["0.jpg"])
     with pytest.raises(ConfigError, match=f"name a folder in it, such as {deeper}"):
         ImagesSource("east", str(tmp_path)).check()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "expected a line [Sequence], got none; add it above the others"),
+        ("[Sequence]\nframeRate=10", "expected seqLength below [Sequence], got none; add it"),
+        ("[Sequence]\nframeRate=ten\nseqLength=3", "expected a number above 0 as frameRate, got ten; correct it"),
+        ("[Sequence]\nframeRate=10\nseqLength=-4", "expected a number above 0 as seqLength, got -4; correct it"),
+        ("[Sequence]\nframeRate=10\nseqLength=3.5", "expected whole images as seqLength, got 3.5; correct it"),
+        (
+            "frameRate=10",
+            "expected [Sequence] and below it lines such as frameRate=30, got another line 1; correct it",
+        ),
+        (
+            "[Sequence]\nframeRate=10\nframeRate=12\nseqLength=1",
+            "expected each name once, got framerate again in line 3; leave one out",
+        ),
+        ("[Sequence]\nframeRate=10 # \xff", "expected text in UTF-8, got other bytes; save it as UTF-8"),
+    ],
+)
+def test_a_mistake_in_seqinfo_is_said_in_plain_words(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "seqinfo.ini"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ConfigError) as caught:
+        ImagesSource("east", str(tmp_path)).check()
+    assert str(caught.value) == f"site.cameras.east: {path}: {said}"
+
+
+def test_a_folder_of_images_that_seqinfo_names_and_that_is_not_there_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "seqinfo.ini"
+    path.write_text("[Sequence]\nframeRate=10\nseqLength=1\nimDir=none")
+    with pytest.raises(ConfigError) as caught:
+        ImagesSource("east", str(tmp_path)).check()
+    assert str(caught.value) == (
+        f"site.cameras.east: {path}: expected the images in the folder {tmp_path / 'none'} (imDir), got no such "
+        "folder; correct imDir"
+    )

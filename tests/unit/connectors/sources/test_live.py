@@ -29,6 +29,9 @@ class Opener:
         self.go, self.has_sent, self.is_over = threading.Event(), threading.Event(), threading.Event()
         self.converted: list[int] = []
 
+    def check(self) -> None:
+        return
+
     def pictures(self, *, open_timeout_s: float, read_timeout_s: float) -> Iterator[Picture]:
         yield self._picture(0)
         self.go.wait(WAIT_S)

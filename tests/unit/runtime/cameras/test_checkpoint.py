@@ -270,3 +270,16 @@ def test_a_source_continues_with_the_next_frame() -> None:
     source = MemorySource("east", [make_frame(make_stamp(index=index)) for index in (0, 3, 4, 9)])
     source.resume(make_stamp(index=3))
     assert [frame.stamp.index for frame in source.frames()] == [4, 9]
+
+
+def test_nobody_waits_for_a_checkpoint_of_a_camera_that_has_ended() -> None:
+    async def main() -> list[Checkpoint | None]:
+        actor = make_actor(MemorySource("east", make_frames(1)), FakePipeline())
+        await actor.run()
+        other = make_actor(MemorySource("west", make_frames(0)), FakePipeline())
+        asking = asyncio.create_task(other.checkpoint())
+        await asyncio.sleep(0)
+        await other.run()
+        return await asyncio.wait_for(asyncio.gather(actor.checkpoint(), asking), 10)
+
+    assert asyncio.run(main()) == [None, None]

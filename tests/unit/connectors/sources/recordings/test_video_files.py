@@ -279,7 +279,7 @@ def test_a_password_comes_from_the_environment_or_a_file_and_is_in_no_message(
     absent = VideoFileSource(
         "east", f"{web}/private.mp4", files=partial(WebFile, username="ann", password_env="NOT_SET")
     )
-    with pytest.raises(ConfigError, match=r"site\.cameras\.east: password_env: .*NOT_SET, which is not set"):
+    with pytest.raises(ConfigError, match=r"site\.cameras\.east: files\.password_env: .*NOT_SET, which is not set"):
         absent.check()
 
 
