@@ -120,12 +120,13 @@ async def _change(
     latest: dict[str, CameraStatus],
     drain_s: float,
 ) -> None:
-    """Let go of the cameras that have left or hang, ask those that are to leave, and run those that are new.
+    """Run the cameras that are new, let go of those that have left or hang, and ask those that are to leave.
 
     Event time waits for none of them: a camera that leaves says so once it has ended its tracks, or it is said for it.
     """
     membership = pipeline.membership
     membership.changed.clear()
+    _start_new(pipeline, runs, latest)  # first: one may be asked to leave before it has begun
     for camera_id, asked_at in list(membership.leaving.items()):
         run = runs[camera_id]
         if not run.done() and time.monotonic() < asked_at + drain_s:
@@ -139,9 +140,8 @@ async def _change(
             status = replace(latest[camera_id], error=why)
         await _report_end(pipeline, camera_id)
         await _within(pipeline.cameras[camera_id].settle(), STATUS_S)
-        await membership.let_go(camera_id, status)
         del runs[camera_id], latest[camera_id]
-    _start_new(pipeline, runs, latest)
+        await membership.let_go(camera_id, status)
 
 
 async def _run(pipeline: RunningPipeline, camera_id: str, latest: Mapping[str, CameraStatus]) -> CameraStatus:

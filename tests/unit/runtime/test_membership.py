@@ -96,6 +96,19 @@ def test_a_camera_that_is_added_is_followed_and_one_that_is_removed_ends_its_tra
     assert cameras["east"].removed_at is None
 
 
+def test_a_camera_that_is_removed_before_it_has_begun_leaves_like_any_other(tmp_path: Path) -> None:
+    async def at_once(pipeline: RunningPipeline, sink: MemorySink) -> None:
+        await until(lambda: seen(sink, "east"))
+        await add(pipeline, NowSource("west"))
+        assert (await pipeline.membership.remove("west")).removed_at is not None
+        count = len(seen(sink, "east"))
+        await until(lambda: len(seen(sink, "east")) > count)
+
+    (cameras, report), _ = live_run(tmp_path, at_once)
+    assert report is not None
+    assert set(cameras) == {"east", "west"}
+
+
 def test_a_camera_that_comes_back_has_new_tracks_and_counts_on(tmp_path: Path) -> None:
     counted: list[int] = []
 
