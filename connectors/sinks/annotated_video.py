@@ -7,6 +7,7 @@ When slow: ``write`` waits for the disk; ``close`` reads and encodes every recor
 Secrets: none.
 """
 
+import json
 import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +30,7 @@ from connectors.sources.images import ImagesSource
 from connectors.sources.video_file import VideoFileSource
 from pipeline.alerts.alert_builder import AlertBuilder
 from pipeline.alerts.zones import parse_lines, parse_zones
+from pipeline.camera.privacy_mask import masked, parse_masks
 from pipeline.core import Frame, Source, TrackPart
 from pipeline.core.camera_uri import IMAGES, parse_camera
 from pipeline.core.errors import ConnectorError, SourceLostError
@@ -42,6 +44,9 @@ COVER_MARGIN = 0.1
 """By how much the cover of an erased person is larger on each side, in sizes of the box. Larger: it hides more."""
 COVER_GREY = 128
 """Colour of the cover of an erased person."""
+
+MASKS = "masks.json"
+"""File of the output folder with every privacy mask that a film of it was drawn with."""
 
 Crops = dict[tuple[int, str], list[Image]]
 """Crops by person and camera."""
@@ -68,6 +73,8 @@ class AnnotatedVideoSink:
         zones: Of the site, as alert rules have them; drawn into every frame.
         lines: Of the site, the same.
         ground: By camera, three rows that take pixels to metres.
+        masks: Of the site; covered in every frame, with those of earlier sinks of this folder: a film that is written
+            again shows nothing more.
 
     Raises:
         ConfigError: If a camera's name cannot be the name of a file.
@@ -89,7 +96,9 @@ class AnnotatedVideoSink:
         zones: Mapping[str, object] | None = None,
         lines: Mapping[str, object] | None = None,
         ground: Mapping[str, object] | None = None,
+        masks: Mapping[str, object] | None = None,
     ) -> None:
+        self._site_masks = parse_masks(_with_earlier(Path(output_dir) / MASKS, masks or {}))
         self._folder = Path(output_dir) / "annotated"
         self._boxes = boxes = FinalBoxes(self._folder, cameras, self._draw_all, keeps_masks=True)
         self.write, self.flush, self.close = boxes.write, boxes.flush, boxes.close
@@ -157,13 +166,29 @@ class AnnotatedVideoSink:
         offset_s = parse_camera(self._cameras[camera_id]).offset_s
         for frame in _with_progress(_frames_until(source, ends_at, offset_s), camera_id, last):
             index = frame.stamp.index
-            picture = _covered(frame.image, _of_frame(masks, index)["box_xyxy"])
+            picture = masked(frame.image, self._site_masks.get(camera_id, ()))
+            picture = _covered(picture, _of_frame(masks, index)["box_xyxy"])
             for place in wanted.get(index, ()):
                 crops.setdefault((place.person_id, camera_id), []).append(cut(picture, place.box_xyxy))
             image, scale = _scaled(picture, self._max_side_px)
             painter.paint(image, frame.stamp, _of_frame(boxes, index), scale=scale)
             video.add(image, frame.stamp.captured_at)
         video.finish()
+
+
+def _with_earlier(path: Path, masks: Mapping[str, object]) -> dict[str, object]:
+    """Return masks with those that a file has of earlier, by number, and write all of them into the file."""
+    try:
+        earlier: list[object] = json.loads(path.read_text()) if path.exists() else []
+        known = [*earlier, *(mask for mask in masks.values() if mask not in earlier)]
+        if known != earlier:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(known))
+    except (OSError, ValueError) as error:
+        raise ConnectorError(
+            f"{path}: expected the privacy masks of this run, got {error}; restore the file"
+        ) from error
+    return {str(number): mask for number, mask in enumerate(known)}
 
 
 def _open_recording(camera_id: str, camera: object) -> Source | None:

@@ -73,7 +73,7 @@ MAX_AHEAD_S = 10.0
 MAX_BEHIND_S = 2.0
 """Seconds that a picture of HLS may be late before all later ones are shifted. More catch up for longer."""
 
-MAX_HOLE_S = 60.0
+MAX_HOLE_S = 10.0
 """Seconds without a picture up to which pictures count as lost. A longer hole is a pause of the camera."""
 
 NEVER_CAME = "the network, or the camera, lost it on the way"

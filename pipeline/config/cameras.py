@@ -1,16 +1,18 @@
 """What the plan of a run holds of each camera, and how it changes when cameras are added and removed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any
 
+from pipeline.camera.privacy_mask import Mask, MaskedSource, parse_masks
 from pipeline.config.intake import camera_intakes
 from pipeline.config.plugins import build, build_recorded, build_source
 from pipeline.config.schema import PipelineConfig, SiteConfig
 from pipeline.core import Monitor, Source
+from pipeline.core.camera_uri import parse_camera
 from pipeline.core.errors import ConfigError
 from pipeline.core.plugin_contract import made
 from pipeline.ledger.cameras.command import ChangedCameras
@@ -35,13 +37,19 @@ def plan_cameras(config: PipelineConfig) -> PlannedCameras:
         ConfigError: If a camera cannot be used as configured; names the key.
     """
     folder = Path(config.output_dir).absolute() / "recordings"
+    masks = parse_masks(config.site.masks)
     return PlannedCameras(
         {
             camera_id: build_recorded(
                 camera_id,
                 camera,
                 config.source,
-                build_source(camera_id, camera, config.source, allow=config.allow_plugins),
+                _masked(
+                    camera_id,
+                    camera,
+                    build_source(camera_id, camera, config.source, allow=config.allow_plugins),
+                    masks.get(camera_id, ()),
+                ),
                 folder,
                 allow=config.allow_plugins,
             )
@@ -100,6 +108,17 @@ def check_camera_names(site: SiteConfig) -> None:
             raise ConfigError(
                 f"site.cameras: expected a name that can be a file's name, got {camera_id!r}; rename the camera"
             )
+
+
+def _masked(
+    camera_id: str, camera: object, make_source: Callable[[], Source], masks: Sequence[Mask]
+) -> Callable[[], Source]:
+    """Return a factory of a source whose frames are covered by these masks."""
+    if masks and parse_camera(camera).record is not None:
+        raise ConfigError(
+            f"site.cameras.{camera_id}.record: records what site.masks.{masks[0].name} covers; leave one of them out"
+        )
+    return partial(MaskedSource, make_source, masks) if masks else make_source
 
 
 def _monitors(config: PipelineConfig) -> dict[str, Callable[[], Monitors]]:

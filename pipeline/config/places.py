@@ -2,11 +2,16 @@
 
 import logging
 from collections.abc import Collection, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
+import numpy as np
+
 from pipeline.alerts.alert_builder import AlertBuilder
+from pipeline.alerts.plane_geometry import crossed_edges
 from pipeline.alerts.schedule import parse_schedule
 from pipeline.alerts.zones import parse_lines, parse_zones
+from pipeline.camera.privacy_mask import parse_masks
 from pipeline.core.errors import ConfigError
 
 RULES = "pipeline.alerts.rules."
@@ -34,12 +39,13 @@ def check_places(site: Mapping[str, Any], alerts: Mapping[str, Any]) -> None:
     """Raise if a zone, a line or a rule names a camera that the site does not have: it could never be met.
 
     Args:
-        site: ``cameras``, ``later``, ``zones``, ``lines`` and ``ground``.
+        site: ``cameras``, ``later``, ``zones``, ``lines``, ``masks`` and ``ground``.
         alerts: Options of the rules by name; one may have ``zones``, ``lines`` or ``cameras`` of its own.
 
     Raises:
         ConfigError: Names the key.
     """
+    _check_masks(site)
     known = {str(camera_id) for camera_id in (*site["cameras"], *site.get("later", ()))}
     for key, cameras in _named(site, alerts):
         for camera_id in cameras:
@@ -130,12 +136,22 @@ def _check_own_shapes(site: Mapping[str, Any], alerts: Mapping[str, Any]) -> Non
                 parse(shapes, builder, site.get("ground") or {})
 
 
+def _check_masks(site: Mapping[str, Any]) -> None:
+    """Raise if a mask is none: where edges cross each other, the middle would not be covered."""
+    for mask in chain.from_iterable(parse_masks(site.get("masks") or {}).values()):
+        crossed = crossed_edges(np.array(mask.polygon))
+        if crossed is not None:
+            raise ConfigError(
+                f"site.masks.{mask.name}.polygon: expected edges that do not cross, got {crossed}; correct the order"
+            )
+
+
 def _named(site: Mapping[str, Any], alerts: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
     """Yield keys and the cameras that they name."""
     for owner, options in ({"site": site} | {f"alerts.{name}": each for name, each in alerts.items()}).items():
         if not isinstance(options, Mapping):
             continue  # the constructor of the rule says so, as of shapes that are none
-        for kind in ("zones", "lines"):
+        for kind in ("zones", "lines", "masks"):
             shapes = options.get(kind)
             for name, block in shapes.items() if isinstance(shapes, Mapping) else ():
                 yield from _of_shape(f"{owner}.{kind}.{name}", block if isinstance(block, Mapping) else {})

@@ -42,7 +42,7 @@ MAX_DEPTH = 12
 """Levels of a file of edits. Rules have 6; each level more takes stack, and a file may be from anybody."""
 
 TOP = ("site", "alerts", "alerting")
-OF_SITE = ("zones", "lines", "ground", "max_dwell_s")
+OF_SITE = ("zones", "lines", "masks", "ground", "max_dwell_s")
 """Keys of a site that rules follow from, and that the file replaces as a whole: it adds no camera, for instance."""
 
 OF_RUN = (*TOP, "allow_plugins")
@@ -74,7 +74,7 @@ def with_edits(config: PipelineConfig) -> PipelineConfig:
     run, other = of_run(config), parse_edits(read_rules(path), str(path))
     engine_of(run, other, str(path), warns=False)  # a mistake ends the start, as one in the configuration does
     before, after = run["site"], edited(run, other, str(path))["site"]
-    changed = {key: value for key, value in after.items() if before[key] != value}
+    changed = {key: value for key, value in after.items() if before.get(key) != value}
     site: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(SiteConfig), after))
     return replace(
         config,
@@ -214,7 +214,7 @@ def whole_edits(run: Mapping[str, Any], other: Mapping[str, Any], name: str) -> 
     """
     whole = edited(run, other, name)
     return {
-        "site": {key: whole["site"][key] for key in OF_SITE},
+        "site": {key: whole["site"].get(key, {}) for key in OF_SITE},
         "alerts": {rule: _own_options(rule, node, run, whole["site"]) for rule, node in whole["alerts"].items()},
         "alerting": whole["alerting"],
     }

@@ -18,7 +18,8 @@ exit code is 1, and a line says what is wrong, if
 - somebody is lost: missing for 3 s in a row where the undisturbed run saw them in every turn, at a time that is not
   stated as blind. Blind is when ``status.json`` says that a camera had less than half of its frames, or says nothing.
   The 5 s before that count too, with the parts of tracks that were not complete, and the 4 s after it, until there are
-  tracks again. Where less than a fifth of the time is left to judge, that is wrong by itself;
+  tracks again. Nobody is missing while the camera has a sighting of which the truth does not tell whom it shows. Where
+  less than a fifth of the time is left to judge, that is wrong by itself;
 - a sighting is twice, or lacks, in the ledger, in ``sightings.jsonl`` or in the topic, by its key; or the hashes of the
   ledger are wrong;
 - memory, threads or descriptors of all processes of the run are larger in the last quarter than in the second by more

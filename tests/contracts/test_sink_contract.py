@@ -49,7 +49,7 @@ def factory(request: pytest.FixtureRequest, tmp_path: Path, address: str, monkey
         {
             "output_dir": str(tmp_path / "out"),
             "threads": 1,
-            "site": {"cameras": {"east": "rtsp://10.0.0.1/a"}, "zones": {}, "lines": {}, "ground": {}},
+            "site": {"cameras": {"east": "rtsp://10.0.0.1/a"}, "zones": {}, "lines": {}, "masks": {}, "ground": {}},
         }
     )
     settings.source = OmegaConf.load(ROOT / "configs/source/kafka.yaml")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from apache_kafka import kafka_home
 from chaos.feed import FPS
-from chaos.sightings import Missing, Seen, always_seen, ids_kept, missing
+from chaos.sightings import UNCLEAR, Missing, Seen, always_seen, ids_kept, missing
 from running import ROOT, environment
 
 PERIOD_S = 30
@@ -27,6 +27,8 @@ def test_somebody_is_lost_who_is_missing_for_three_seconds_in_which_the_camera_w
     broken = [seen(62, 66), seen(70, 72)]
     assert missing(broken, expected, PERIOD_S, watched, 3) == ([Missing("west", 1, 67, 69)], 3, 11)
     assert missing(broken, expected, PERIOD_S, watched, 4) == ([], 3, 11)
+    unclear = seen(68, 68, UNCLEAR)
+    assert missing([*broken, unclear], expected, PERIOD_S, watched, 3) == ([], 2, 11)
     watched["west"] -= {68}
     assert missing(broken, expected, PERIOD_S, watched, 3) == ([], 2, 10)
 

@@ -98,3 +98,30 @@ def test_four_points_of_the_floor_are_drawn_back_with_their_error(page: Page) ->
     page.locator('[data-key="ground use"]').click()
     page.wait_for_selector("text=This camera has a ground plane")
     page.locator('[data-key="discard"]').click()
+
+
+def test_a_privacy_mask_is_drawn_and_covers_the_picture_from_then_on(page: Page) -> None:
+    go(page, "site")
+    expect(page.locator(".drawing canvas")).to_have_attribute("width", "640")
+    page.get_by_role("button", name="New privacy mask").click()
+    click_at(page, (0.02, 0.02), (0.5, 0.02), (0.5, 0.98), (0.02, 0.98), (0.02, 0.02))
+    page.locator('[data-key="mask 1 name"]').fill("neighbour")
+    page.locator('[data-key="mask 1 name"]').press("Enter")
+    page.wait_for_selector("[data-masks] >> text=from the next start of the run on")
+    page.locator('[data-key="save"]').click()
+    page.wait_for_selector(".diff >> text=neighbour")
+    page.wait_for_selector("dialog >> text=What was stored before stays as it is")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.wait_for_selector(".toast >> text=The next start follows these rules")
+    shown = page.evaluate(
+        """async () => {
+            const picture = await createImageBitmap(await (await fetch("/api/rules/picture?camera=west")).blob());
+            const canvas = new OffscreenCanvas(640, 360);
+            canvas.getContext("2d").drawImage(picture, 0, 0);
+            return [...canvas.getContext("2d").getImageData(200, 200, 1, 1).data].slice(0, 3);
+        }"""
+    )
+    assert all(abs(value - 64) < 8 for value in shown)
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    page.wait_for_selector("text=Version")
+    expect(page.locator("[data-shape=neighbour]")).to_have_count(0)

@@ -159,11 +159,12 @@ class RuleRoutes:
         """The first picture of a camera's recording, a JPEG."""
         self._check_sees_all(user)
         try:
-            jpeg = still(self._state.settings.output_dir / "config.yaml", camera)
+            masks = self._checked(self._state.rules().text())["edits"]["site"]["masks"]
+            jpeg = still(self._state.settings.output_dir / "config.yaml", camera, masks)
         except ReidError as error:
             raise HTTPException(404, str(error)) from error
         self._state.notes.audit_look(user.name, "a picture of camera", camera)
-        return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "private, max-age=60"})
+        return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "no-store"})
 
     def _saved(self, user: User, text: str, reason: str, base: int) -> dict[str, Any]:
         checked, store = self._checked(text), self._state.rules()

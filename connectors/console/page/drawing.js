@@ -137,7 +137,7 @@ export class Drawing {
     }
   }
 
-  outline(pen, unit, { name, points, isZone, isOpen }, isSelected) {
+  outline(pen, unit, { kind, name, points, isZone, isOpen }, isSelected) {
     const { canvas } = this;
     if (!points.length) return;
     pen.lineWidth = (isSelected ? 3.5 : 2) * unit;
@@ -146,6 +146,7 @@ export class Drawing {
     for (const [x, y] of points) pen.lineTo(x * canvas.width, y * canvas.height);
     if (isZone) pen.closePath();
     pen.stroke();
+    if (kind === "masks") { pen.fillStyle = "#404040e0"; pen.fill(); }
     if (isSelected && isZone) { pen.fillStyle = "#ffc40033"; pen.fill(); }
     for (const [index, [x, y]] of points.entries()) {
       pen.fillStyle = !isZone && !isOpen && index ? "#ff5a5a" : "#ffffff"; // a line ends at its red point

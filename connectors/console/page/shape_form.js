@@ -26,16 +26,16 @@ export function shapeRow(shape, edits, size, changed) {
   } });
   const name = h("input", { value: shape.name, required: true, maxLength: 60, style: { width: "11em" }, "data-key": `${shape.name} name`, onchange: () => {
     const wanted = name.value.trim();
-    if (!wanted || wanted in (site.zones ?? {}) || wanted in (site.lines ?? {})) return toast("Expected a name that no zone and no line has.", { bad: true });
+    if (!wanted || ["zones", "lines", "masks"].some((kind) => wanted in (site[kind] ?? {}))) return toast("Expected a name that no zone, line or mask has.", { bad: true });
     site[shape.kind] = rename(site[shape.kind], shape.name, wanted);
     changed();
   } });
   return h("div", { className: "segment", "data-shape": shape.name },
-    h("div", { className: "bar" }, h("label", {}, shape.isZone ? "Zone" : "Line", name),
-      shape.isZone ? [number("max_dwell_s", "Longest stay, s", "any", "of zone_dwell"), number("max_people", "Most people", 1, "of occupancy")]
+    h("div", { className: "bar" }, h("label", {}, { zones: "Zone", lines: "Line", masks: "Privacy mask" }[shape.kind], name),
+      shape.kind === "masks" ? null : shape.isZone ? [number("max_dwell_s", "Longest stay, s", "any", "of zone_dwell"), number("max_people", "Most people", 1, "of occupancy")]
         : h("label", {}, "Forbidden", h("select", { "data-key": `${shape.name} forbidden`, onchange: (event) => set("forbidden", event.target.value) },
           Object.entries(DIRECTIONS).map(([value, words]) => h("option", { value, selected: value === block.forbidden }, words)))),
-      h("label", {}, "Severity", h("select", { "data-key": `${shape.name} severity`, onchange: (event) => set("severity", event.target.value) },
+      shape.kind === "masks" ? null : h("label", {}, "Severity", h("select", { "data-key": `${shape.name} severity`, onchange: (event) => set("severity", event.target.value) },
         SEVERITIES.map((value) => h("option", { value, selected: value === (block.severity ?? "") }, value || "as the rule")))),
       h("button", { className: "plain", "data-key": `${shape.name} delete`, onclick: () => { delete site[shape.kind][shape.name]; changed(); } }, "Delete")),
     h("label", {}, "Corners, % of the picture", corners));

@@ -12,6 +12,9 @@ export function drawn(site, camera, [height, width]) {
   for (const [name, line] of Object.entries(site.lines ?? {})) {
     if (isDrawn(line, camera)) found.push({ kind: "lines", name, isZone: false, points: [line.from, line.to].map((point) => share(point, line, width, height)) });
   }
+  for (const [name, mask] of Object.entries(site.masks ?? {})) {
+    if (isDrawn(mask, camera)) found.push({ kind: "masks", name, isZone: true, points: mask.polygon.map((point) => share(point, mask, width, height)) });
+  }
   return found;
 }
 
@@ -27,19 +30,19 @@ function share([x, y], block, width, height) {
 export function write(site, { kind, name, points }, [height, width]) {
   const block = site[kind][name];
   const corners = points.map(([x, y]) => (block.relative ? [x, y].map((value) => Math.round(value * DIGITS) / DIGITS) : [Math.round(x * width), Math.round(y * height)]));
-  if (kind === "zones") block.polygon = corners;
-  else [block.from, block.to] = corners;
+  if (kind === "lines") [block.from, block.to] = corners;
+  else block.polygon = corners;
 }
 
 export function add(site, kind, camera, points) {
-  const name = freeName(site, kind === "zones" ? "zone" : "line");
-  site[kind] = { ...site[kind], [name]: kind === "zones" ? { camera, relative: true, polygon: [] } : { camera, relative: true, from: [], to: [], forbidden: "both" } };
+  const name = freeName(site, { zones: "zone", lines: "line", masks: "mask" }[kind]);
+  site[kind] = { ...site[kind], [name]: kind === "lines" ? { camera, relative: true, from: [], to: [], forbidden: "both" } : { camera, relative: true, polygon: [] } };
   write(site, { kind, name, points }, [1, 1]);
   return name;
 }
 
 export function freeName(site, stem) {
-  const taken = new Set([...Object.keys(site.zones ?? {}), ...Object.keys(site.lines ?? {})]);
+  const taken = new Set([...Object.keys(site.zones ?? {}), ...Object.keys(site.lines ?? {}), ...Object.keys(site.masks ?? {})]);
   let number = 1;
   while (taken.has(`${stem} ${number}`)) number += 1;
   return `${stem} ${number}`;

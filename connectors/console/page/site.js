@@ -19,6 +19,8 @@ const STATES = {
   next_start: ["", "This run has ended. The next start follows these rules."],
 };
 
+const MASKS_HOLD = "A privacy mask covers everything that is seen, stored and shown from the next start of the run on. What was stored before stays as it is.";
+
 let draft = null; // what is not saved yet; it outlives a look at another page
 
 export async function page(root, context) {
@@ -44,8 +46,9 @@ export async function page(root, context) {
       h("div", { className: "two" },
         h("section", { className: "card drawing" }, h("div", { className: "bar" }, h("label", {}, "Camera", choice),
           h("button", { "data-key": "new zone", onclick: () => begin("zones") }, "New zone"),
-          h("button", { "data-key": "new line", onclick: () => begin("lines") }, "New line")), drawing.canvas, note),
-        h("section", { className: "card" }, h("h2", {}, "Zones and lines"), list)),
+          h("button", { "data-key": "new line", onclick: () => begin("lines") }, "New line"),
+          h("button", { "data-key": "new mask", onclick: () => begin("masks") }, "New privacy mask")), drawing.canvas, note),
+        h("section", { className: "card" }, h("h2", {}, "Zones, lines and privacy masks"), list)),
       h("section", { className: "card" }, h("h2", {}, "Rules"), rules),
       ground.element,
       h("section", { className: "card" }, h("h2", {}, "As text"), asText()),
@@ -81,8 +84,8 @@ export async function page(root, context) {
   }
 
   function begin(kind) {
-    const isZone = kind === "zones";
-    tell(isZone ? "Select the corners of the zone on the ground, one after the other; the first one, or Enter, ends it. Escape gives up."
+    const isZone = kind !== "lines";
+    tell(kind === "masks" ? "Select the corners of what is to be covered, one after the other; the first one, or Enter, ends it. Escape gives up." : isZone ? "Select the corners of the zone on the ground, one after the other; the first one, or Enter, ends it. Escape gives up."
       : "Select where the line begins and where it ends. Left and right are seen from its white point to its red one.");
     drawing.begin(isZone ? 3 : 2, isZone ? Infinity : 2, (points) => {
       const name = add(draft.edits.site, kind, camera, points);
@@ -99,9 +102,10 @@ export async function page(root, context) {
     drawing.shapes = drawn(draft.edits.site, camera, size);
     drawing.selected = drawing.shapes.find((shape) => shape.name === selected) ?? null;
     drawing.draw();
-    const others = [...Object.values(draft.edits.site.zones ?? {}), ...Object.values(draft.edits.site.lines ?? {})].length - drawing.shapes.length;
+    const others = [...Object.values(draft.edits.site.zones ?? {}), ...Object.values(draft.edits.site.lines ?? {}), ...Object.values(draft.edits.site.masks ?? {})].length - drawing.shapes.length;
     put(list, drawing.shapes.map((shape) => shapeRow(shape, draft.edits, size, changed)),
-      drawing.shapes.length ? null : h("p", { className: "soft" }, `Camera ${camera} has no zone and no line. Draw one on the picture.`),
+      drawing.shapes.length ? null : h("p", { className: "soft" }, `Camera ${camera} has no zone, no line and no mask. Draw one on the picture.`),
+      drawing.shapes.some((shape) => shape.kind === "masks") ? h("p", { className: "note", "data-masks": "" }, MASKS_HOLD) : null,
       others ? h("p", { className: "soft small" }, `${others} more of other cameras, or in metres on the ground.`) : null);
   }
 
@@ -156,7 +160,8 @@ export async function page(root, context) {
     const found = await checked(text());
     if (!found) return;
     const reason = h("input", { maxLength: 500, "aria-label": "Reason", placeholder: "why, for the history" });
-    const box = dialog("Save?", h("p", {}, isLive ? "Alerts follow at once. Counts and films follow from the next start of the run, and so does who is who where the ground changes." : "The next start of the run follows this."), difference(found.diff), reason);
+    const box = dialog("Save?", h("p", {}, isLive ? "Alerts follow at once. Counts and films follow from the next start of the run, and so does who is who where the ground changes." : "The next start of the run follows this."), 
+      JSON.stringify(draft.edits.site.masks) === JSON.stringify(saved.edits.site.masks) ? null : h("p", { className: "note" }, MASKS_HOLD), difference(found.diff), reason);
     addButtons(box, h("button", { className: "main", onclick: () => { box.close(); follow(send("rules", { rules: text(), base: draft.number, reason: reason.value }, "PUT"), saved.number); } }, "Save"));
   }
 

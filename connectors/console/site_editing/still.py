@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from connectors.console.camera.best_pictures import encoded
+from pipeline.camera.privacy_mask import masked, parse_masks
 from pipeline.config.plugins import build_source
 from pipeline.core.camera_uri import parse_camera
 from pipeline.core.errors import ConfigError
@@ -15,12 +16,13 @@ QUALITY = 85
 """JPEG quality, in [1, 100]."""
 
 
-def still(config: Path, camera_id: str) -> bytes:
-    """Return the first picture of a camera's recording, a JPEG of its whole size.
+def still(config: Path, camera_id: str, masks: object) -> bytes:
+    """Return the first picture of a camera's recording, a JPEG of its whole size, covered by the masks of the site.
 
     Args:
         config: What the run wrote of its configuration.
         camera_id: The camera.
+        masks: See ``parse_masks``.
 
     Raises:
         ConfigError: If there is no such camera, or it is no recording.
@@ -41,4 +43,4 @@ def still(config: Path, camera_id: str) -> bytes:
         frame = next(iter(source.frames()), None)
     if frame is None:
         raise ConfigError(f"camera {camera_id}: expected a picture, got an empty recording")
-    return encoded(frame.image, QUALITY)
+    return encoded(masked(frame.image, parse_masks(masks).get(camera_id, ())), QUALITY)

@@ -7,6 +7,12 @@ from typing import BinaryIO
 GIF_EXTENSION, GIF_PICTURE, GIF_END = 0x21, 0x2C, 0x3B
 """What a block of GIF begins with. GIF89a, appendix A."""
 
+GIF_BEGIN = b"GIF8"
+GIF_HEAD_BYTES = 13
+
+MAX_TAIL_BYTES = 512
+"""Bytes behind the last picture that may be no pictures. Larger misses small pictures."""
+
 OGG_PAGE = b"OggS"
 OGG_HEAD_BYTES = 27
 OGG_BEGINS, OGG_ENDS = 2, 4
@@ -19,14 +25,17 @@ _MIRRORED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 
 
 def end_of_gif(file: BinaryIO) -> int | None:
-    """Return the byte at which a GIF stops being one before its end; None if it is whole."""
-    head = file.read(13)
-    file.seek(_table_bytes(head[10:11]), 1)
+    """Return the byte at which a GIF, or several behind one another, stop being such; None if all are whole."""
+    file.seek(_table_bytes(file.read(GIF_HEAD_BYTES)[10:11]), 1)
     while True:
         at = file.tell()
         kind = int.from_bytes(file.read(1))
         if kind == GIF_END:
-            return None
+            head = file.read(GIF_HEAD_BYTES)
+            if not head.startswith(GIF_BEGIN):
+                return at if len(head + file.read(MAX_TAIL_BYTES)) > MAX_TAIL_BYTES else None
+            file.seek(_table_bytes(head[10:11]), 1)
+            continue
         if kind == GIF_EXTENSION:
             file.seek(1, 1)
         elif kind == GIF_PICTURE:

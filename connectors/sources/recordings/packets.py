@@ -165,6 +165,8 @@ class Packets:
             if packet is None:
                 return
             if packet.size:
+                # What the container reported and is behind one, lost something; an index tells what.
+                self.num_interruptions += num_errors > 0 and self._container.format.name not in FORMATS_WITH_INDEX
                 num_errors = 0
                 self.read_until = max(self.read_until, (packet.pos or 0) + packet.size)
                 self.num_interruptions += self._holes.is_behind_one(packet)

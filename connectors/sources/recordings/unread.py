@@ -4,7 +4,7 @@ from pathlib import Path
 
 from av.container import InputContainer
 
-from connectors.sources.recordings.checked_blocks import end_of_gif, ogg_breaks
+from connectors.sources.recordings.checked_blocks import MAX_TAIL_BYTES, end_of_gif, ogg_breaks
 from connectors.sources.recordings.joined_files import EBML_BEGIN, SEGMENT, end_of_element
 
 FRAGMENT = b"moof"
@@ -12,9 +12,6 @@ FRAGMENT = b"moof"
 
 CHUNK_BYTES = 2**20
 """Bytes that are searched at once. More cost memory."""
-
-MAX_TAIL_BYTES = 512
-"""Bytes behind the last picture of an animated PNG that may be no pictures. Larger misses small pictures."""
 
 ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 """Number of the object that holds the size of an ASF file. Advanced Systems Format, 10.1."""

@@ -38,7 +38,9 @@ def make_video(path: Path, num_frames: int = 40, hw: tuple[int, int] = HW, noise
     return str(path)
 
 
-def make_sink(tmp_path: Path, cameras: dict[str, object], max_side_px: int = 1280) -> AnnotatedVideoSink:
+def make_sink(
+    tmp_path: Path, cameras: dict[str, object], max_side_px: int = 1280, masks: dict[str, object] | None = None
+) -> AnnotatedVideoSink:
     return AnnotatedVideoSink(
         output_dir=str(tmp_path),
         cameras=cameras,
@@ -49,6 +51,7 @@ def make_sink(tmp_path: Path, cameras: dict[str, object], max_side_px: int = 128
         threads=1,
         num_crops=2,
         max_people=10,
+        masks=masks,
     )
 
 
@@ -250,3 +253,26 @@ def test_people_seen_in_more_cameras_are_preferred_when_there_is_no_room_for_all
     assert both.shape[0] > one.shape[0]
     assert (one == person_color(2)).all(axis=2).any()
     assert not (one == person_color(1)).all(axis=2).any()
+
+
+def test_what_a_mask_covers_is_in_no_film_and_in_none_that_is_written_again(tmp_path: Path) -> None:
+    video = make_video(tmp_path / "east.mp4", noise=True)
+    left = {"camera": "east", "polygon": [[0, 0], [0.5, 0], [0.5, 1], [0, 1]], "relative": True}
+    sink = make_sink(tmp_path / "out", {"east": video}, masks={"left": left})
+    sink.write([make_sighting(1, TrackId("east", 0, 1), path=make_path(0, 10))])
+    sink.flush()
+    sink.close()
+    film = tmp_path / "out/annotated/east.mp4"
+
+    def contrast() -> tuple[float, float]:
+        with av.open(str(film)) as container:
+            image = next(container.decode(video=0)).to_ndarray(format="gray")
+        return float(image[110:190, :60].std()), float(image[110:190, -60:].std())
+
+    covered, other = contrast()
+    assert covered < 8 < 20 < other
+    film.unlink()
+    again = make_sink(tmp_path / "out", {"east": video})  # by a configuration that has no mask any more
+    again.re_export(lambda part: 1)
+    again.close()
+    assert contrast()[0] < 8

@@ -8,6 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -180,7 +181,10 @@ def test_a_damaged_video_ends_and_every_frame_is_accounted_for(tmp_path: Path, e
             with av.open(f"file:{path}", metadata_errors="replace") as container:
                 stream = container.streams.best("video")
                 assert stream is not None
-                num_in = sum(1 for packet in container.demux(stream) if packet.size)
+                num_in = 0
+                with suppress(av.error.FFmpegError):  # the source goes on behind damage that the container reports
+                    for packet in container.demux(stream):
+                        num_in += packet.size > 0
             assert num_frames + source.num_bad >= num_in, (num_frames, source.num_bad, num_in)
 
     fuzz(once)
