@@ -28,8 +28,6 @@ ADD, REMOVE = CameraCommandKind.ADD, CameraCommandKind.REMOVE
 AWAY = "rtsp://127.0.0.1:1/live"
 ROUND = ((ADD, "here"), (ADD, "here"), (REMOVE, ""), (REMOVE, ""), (ADD, "away"))
 """Commands for one name; of each round the first and the third can be done."""
-NAMES, NUM_ROUNDS = ["a", "b", "c", "d"], 5
-"""A hundred commands."""
 SLACK = 3
 """Threads and descriptors that come and go by themselves: the pool of asyncio, a file that is being written."""
 
@@ -90,11 +88,18 @@ def media(clip: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.timeout(900)
-def test_a_storm_of_commands_is_answered_and_leaves_nothing_behind(media: Path, tmp_path: Path, shared: Path) -> None:
+@pytest.mark.parametrize(
+    ("runtime", "names", "num_rounds"),
+    [("inline", ["a", "b", "c", "d"], 5), pytest.param("ray", ["a", "b"], 1, marks=pytest.mark.ray)],
+    ids=["a hundred inline", "ten on Ray"],
+)
+def test_a_storm_of_commands_is_answered_and_leaves_nothing_behind(
+    media: Path, tmp_path: Path, shared: Path, runtime: str, names: list[str], num_rounds: int
+) -> None:
     out = tmp_path / "out"
     with RtspServer(media) as server:
         url = server.url("film.mp4", endless=True)
-        words = [*PUBLIC, f"weights_dir={shared / 'models'}", f"output_dir={out}", "runtime=inline"]
+        words = [*PUBLIC, f"weights_dir={shared / 'models'}", f"output_dir={out}", f"runtime={runtime}"]
         words += [f"site.cameras={{east: {camera(url)}}}", "matcher.leave_after_s=inf"]
         with (tmp_path / "log").open("wb") as log:  # a pipe that nobody reads would fill
             process = subprocess.Popen(
@@ -102,9 +107,9 @@ def test_a_storm_of_commands_is_answered_and_leaves_nothing_behind(media: Path, 
             )
         try:
             wait_for(lambda: process.poll() is not None or "east" in seen(out), 240)
-            check_answers(storm(process, out, url, NAMES, 1), NAMES, 1)
+            check_answers(storm(process, out, url, names, 1), names, 1)
             before = used_by(process.pid)
-            check_answers(storm(process, out, url, NAMES, NUM_ROUNDS), NAMES, NUM_ROUNDS)
+            check_answers(storm(process, out, url, names, num_rounds), names, num_rounds)
             after = used_by(process.pid)
             count = len(seen(out))
             wait_for(lambda: len(seen(out)) > count, 60)  # the camera that stayed is followed all the time
@@ -120,7 +125,7 @@ def test_a_storm_of_commands_is_answered_and_leaves_nothing_behind(media: Path, 
             process.kill()
             process.wait()
     cameras = summary(out)["cameras"]
-    assert set(cameras) == {"east", *NAMES}
+    assert set(cameras) == {"east", *names}
     for status in cameras.values():
         assert status["error"] is None
         assert status["frames_read"] == status["frames_processed"] + status["frames_dropped"] + status["bad_frames"]

@@ -190,6 +190,7 @@ def test_a_stop_ends_no_track_of_a_recording_which_a_run_that_continues_reads_ag
     actor = make_actor(source, pipeline)
     status = stop_after_30_frames(actor, pipeline)
     assert status.stopped_early
+    assert status.frames_read == status.frames_processed == status.next_index > 0
     assert not any(embedding.is_last for embedding in pipeline.embeddings)
     assert inf not in pipeline.watermarks
     source.ack = lambda stamp: pytest.fail(f"{stamp} is needed again")  # type: ignore[method-assign]
