@@ -81,7 +81,7 @@ class Presences:
         return [Presence(*subject, dwell, False) for dwell in self._dwells(subject) if dwell.until >= first]
 
     def over(self, now: float) -> Iterator[Presence]:
-        """Yield the presences that are over and were not yielded before, and forget old ones; see ``AlertRule``."""
+        """Yield the presences that are over and were not yielded before, and forget old ones; see ``RuleClock``."""
         for subject in list(self._lasting):
             dwells, reported_until = self._dwells(subject), self._entries[subject].reported_until
             over = [dwell for dwell in dwells if dwell.until < now - self._max_absence_s]

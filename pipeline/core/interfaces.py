@@ -363,11 +363,7 @@ class AlertRule(Protocol):
         ...
 
     def on_tick(self, now: float) -> Iterable[Alert]:
-        """Return the alerts that became due by ``now``, Unix seconds of event time.
-
-        Every part of a track that shows anybody before ``now`` has been given to ``on_sighting``, unless its camera is
-        late: who was not seen was not there. Sightings reach beyond ``now``.
-        """
+        """Return the alerts due by event time ``now``, Unix seconds, before which every part of a track is known."""
         ...
 
 
