@@ -23,6 +23,9 @@ KINDS = {
 FORCE = "merge them with --force (force: true) if they are one person all the same"
 """What an operator can do who knows better."""
 
+NUM_NAMED = 5
+"""Newest corrections that a message names. More make it longer."""
+
 
 def resolve(
     command: CorrectionCommand, people: People, *, at: float, next_person_id: int, number: int = 0
@@ -104,8 +107,13 @@ def _undone(command: CorrectionCommand, people: People, at: float, number: int) 
     undoes = command.undoes
     done = people.done.get(undoes)
     if done is None:
+        numbers = [
+            number for number, other in people.done.items() if other.correction.kind is not CorrectionKind.ERASED
+        ]
+        known = ", ".join(map(str, sorted(numbers, reverse=True)[:NUM_NAMED])) or "there is none"
         raise DataError(
-            f"correction {undoes}: expected one that an operator made and that is not undone; see passerby ledger audit"
+            f"correction {undoes}: expected the number under which an operator asked for one that is done and not "
+            f"undone: {known}; see passerby ledger audit"
         )
     if done.correction.kind is CorrectionKind.ERASED:
         raise DataError(f"correction {undoes}: an erasure cannot be undone")

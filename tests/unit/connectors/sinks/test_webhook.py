@@ -269,6 +269,28 @@ def test_a_redirect_is_not_followed(receiver: Receiver, sinks: list[WebhookSink]
     assert "answers 302 Found, and another address is not followed; give" in sink.report().why_given_up
 
 
+def test_the_run_is_named_because_keys_are_those_of_one_run(
+    receiver: Receiver, sinks: list[WebhookSink], tmp_path: Path
+):
+    for name in ("north", "süd 1"):
+        make_sink(sinks, receiver.url, output_dir=str(tmp_path / name), cloudevents=True).write([make_alert()])
+    make_sink(sinks, receiver.url).write([make_alert()])
+    runs = [headers.get("X-Passerby-Run") for _, headers, _ in receiver.requests]
+    assert runs == ["north", "s%C3%BCd%201", None]
+    sources = [headers.get("ce-source") for _, headers, _ in receiver.requests]
+    assert sources == ["/passerby/north", "/passerby/s%C3%BCd%201", None]
+
+
+def test_each_reason_for_which_alerts_were_refused_is_named(receiver: Receiver, sinks: list[WebhookSink]):
+    sink = make_sink(sinks, receiver.url)
+    receiver.answers = [Answer(302), Answer(400, body=b"no"), Answer(400, body=b"neither")]
+    sink.write([make_alert(1), make_alert(2), make_alert(3)])
+    why = sink.report().why_given_up
+    assert "answers 302 Found" in why
+    assert "answers 400 Bad Request, it refuses the request: 'neither'" in why
+    assert "'no'" not in why
+
+
 def test_less_severe_alerts_are_not_sent(receiver: Receiver, sinks: list[WebhookSink]):
     sink = make_sink(sinks, receiver.url, min_severity="warning")
     sink.write([make_alert(number, severity) for number, severity in enumerate(Severity)])
