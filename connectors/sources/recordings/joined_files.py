@@ -127,6 +127,6 @@ KINDS: tuple[tuple[int, bytes, Callable[[bytes], int | None]], ...] = (
 )
 """Place and value of the bytes with which a recording begins, and what tells the lengths of its parts.
 
-ISO/IEC 14496-12, 4.3; Video File Format 10.1, annex E; Advanced Systems Format, 10.1; RIFF; RFC 8794; and kinds that are
-not looked through, but may stand behind the others.
+ISO/IEC 14496-12, 4.3; Video File Format 10.1, annex E; Advanced Systems Format, 10.1; RIFF; RFC 8794; and kinds that
+are not looked through, but may stand behind the others.
 """

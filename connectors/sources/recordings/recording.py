@@ -25,7 +25,7 @@ USUAL_FPS = Fraction(25)
 """Frames a second that are assumed if the container does not say."""
 
 FORMATS_WITH_DURATION = ("matroska,webm", "flv", "asf", "nut")
-"""Formats whose header holds one duration, of pictures and sound. Of others without one of each stream, FFmpeg guesses."""
+"""Formats whose header holds one duration, for pictures and sound. Of others FFmpeg guesses it, unless each has one."""
 
 FORMATS_WITHOUT_PROMISE = ("mpegts", "mpeg", "mpegvideo", "h264", "hevc", "mjpeg")
 """Formats without a header that says how long the file is. What FFmpeg says is a guess from the last packets."""
