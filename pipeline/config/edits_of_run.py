@@ -34,6 +34,6 @@ def run_of(config: Path) -> dict[str, Any]:
         raise ConfigError(
             f"{config}: expected the configuration of a run, got no YAML; see its output folder"
         ) from error
-    if not isinstance(run, dict) or not all(isinstance(run.get(key), dict) for key in TOP):
+    if not isinstance(run, dict) or not all(isinstance(run.get(key), dict) for key in (*TOP, "buffer", "tracker")):
         raise ConfigError(f"{config}: expected the configuration of a run, got other keys; see its output folder")
     return run

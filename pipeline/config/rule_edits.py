@@ -20,6 +20,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.alerts.engine import AlertEngine
+from pipeline.camera.tracking import settle_s
 from pipeline.config.composition import CONFIGS
 from pipeline.config.messages import message_of
 from pipeline.config.places import check_places, warn_of_rules
@@ -45,14 +46,23 @@ TOP = ("site", "alerts", "alerting")
 OF_SITE = ("zones", "lines", "masks", "ground", "max_dwell_s")
 """Keys of a site that rules follow from, and that the file replaces as a whole: it adds no camera, for instance."""
 
-OF_RUN = (*TOP, "allow_plugins")
+OF_RUN = (*TOP, "allow_plugins", "buffer", "tracker")
 """Keys of a run's configuration that its rules follow from."""
+
+LOST_S = 2.0
+"""Seconds after which a tracker without an option ``lost_s`` ends a track without a box. Larger: ends come later."""
 
 
 def of_run(config: PipelineConfig) -> dict[str, Any]:
     """Return what the rules of a configuration follow from, as plain values."""
     whole: Any = {key: getattr(config, key) for key in OF_RUN}
     return {key: _plain(value) for key, value in whole.items()}
+
+
+def settle_of(run: Mapping[str, Any]) -> float:
+    """Return ``settle_s`` of a run, see ``AlertEngine``."""
+    buffer, lost_s = run["buffer"], run["tracker"].get("lost_s", LOST_S)
+    return settle_s(first_after_s=buffer["first_after_s"], part_s=buffer["part_s"], lost_s=lost_s)
 
 
 def edits_path(config: PipelineConfig) -> Path:
@@ -200,7 +210,9 @@ def engine_of(
     make = partial(build, allow=run.get("allow_plugins") or ())
     rules = [made(f"alerts.{rule}", make(node, f"alerts.{rule}")) for rule, node in whole["alerts"].items()]
     options = {rule.name: node for rule, node in zip(rules, whole["alerts"].values(), strict=True)}
-    engine = AlertEngine(rules, **whole["alerting"], names=names, has_clips=has_clips, options=options)
+    engine = AlertEngine(
+        rules, **whole["alerting"], settle_s=settle_of(run), names=names, has_clips=has_clips, options=options
+    )
     if warns:
         warn_of_rules(whole["site"], whole["alerts"], (names or {}).values())
     return engine

@@ -172,7 +172,7 @@ def _check_part(part: TrackPart, person_id: int, people: People) -> None:
 def alerts_before(alerts: Iterable[Event], event: int) -> list[Alert]:
     """Return the alerts that a correction changed and nothing has changed since, or whose change was undone.
 
-    They are in their form of before, with the number of a newer state.
+    They are in their form of before, as a newer state: amended, or raised once more if the correction retracted them.
 
     Args:
         alerts: All events of alerts, in order.
@@ -192,7 +192,13 @@ def alerts_before(alerts: Iterable[Event], event: int) -> list[Alert]:
             following += 1
             after[alert.key] = alert
     return [
-        replace(before[key], revision=newest[key].revision + 1)
+        _newer(before[key], newest[key])
         for key, alert in after.items()
         if key in before and replace(newest[key], revision=alert.revision) == alert
     ]
+
+
+def _newer(before: Alert, newest: Alert) -> Alert:
+    """Return an alert in its form of before as the state that follows the newest."""
+    is_told = newest.state is not AlertState.RETRACTED and before.state is AlertState.RAISED
+    return replace(before, state=AlertState.AMENDED if is_told else before.state, revision=newest.revision + 1)

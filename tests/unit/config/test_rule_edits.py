@@ -13,6 +13,7 @@ from pipeline.config.rule_edits import (
     engine_of,
     of_run,
     parse_edits,
+    settle_of,
     templates,
     to_text,
     whole_edits,
@@ -47,6 +48,15 @@ def test_a_new_zone_reaches_each_rule_that_follows_the_site(tmp_path: Path) -> N
     run = of_run(config_of(tmp_path, "alerts=[zone_dwell,occupancy]"))
     rules = edited(run, {"site": {"zones": {"door": DOOR}}}, "edits")["alerts"]
     assert [rule["zones"] for rule in rules.values()] == [{"door": DOOR}, {"door": DOOR}]
+
+
+@pytest.mark.parametrize(
+    ("words", "wait_s"),
+    [([], 18.0), (["buffer.part_s=8"], 43.0), (["buffer.part_s=1", "tracker.lost_s=4"], 10.0)],
+)
+def test_rules_wait_as_long_as_a_part_may_take(tmp_path: Path, words: list[str], wait_s: float) -> None:
+    assert settle_of(of_run(config_of(tmp_path, *words))) == wait_s
+    assert settle_of(of_run(config_of(tmp_path)) | {"tracker": {"_target_": "mine.Tracker"}}) == 18.0
 
 
 @pytest.fixture(scope="module")
