@@ -348,7 +348,8 @@ def _known(run: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
 
 def _choice(path: Path) -> Any:
     try:
-        return OmegaConf.load(path)[path.stem]
+        loaded: Any = OmegaConf.load(path)
+        return loaded[path.stem]
     except (OmegaConfBaseException, yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: expected the options of a rule under {path.stem}:, got none; correct it") from error
 
