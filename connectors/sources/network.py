@@ -20,6 +20,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from connectors.pictures.rgb import ToRgb
+from connectors.pictures.whole_image import is_whole_picture
 from connectors.redaction import redact_url
 from connectors.sources.certificates import authorities, why_refused
 from connectors.sources.credentials import address_with_credentials
@@ -51,6 +52,9 @@ Cameras state wrong lengths, or ``image/jpg``.
 
 SNAPSHOTS = {".jpg": "jpeg_pipe", ".jpeg": "jpeg_pipe", ".png": "png_pipe"}
 """Format of FFmpeg for an address with such an ending. By itself, FFmpeg takes such a name for a file."""
+
+SINGLE_PICTURES = ("mjpeg", "png")
+"""Codecs of which each packet is an image of its own."""
 
 PORTS = {"rtsps": 322, "https": 443, "rtmps": 443}
 """Encrypted schemes, and their usual ports."""
@@ -130,7 +134,7 @@ class NetworkOpener:
         self._uri = uri
         self._hwaccel = check_kind(self.address, hwaccel)
         self.decoder = ""
-        self._is_snapshot = False
+        self._is_snapshot = self._sends_whole = False
         self.tap: PacketTap | None = None
         self._with_credentials = partial(
             address_with_credentials,
@@ -261,6 +265,13 @@ class NetworkOpener:
             if missing is not None and packet.size:
                 for hole in missing.push(packet.pts):
                     yield NoPicture(NEVER_CAME, len(hole.stamps))
+            if packet.size and stream.codec_context.name in SINGLE_PICTURES:
+                # FFmpeg takes half a picture for a good one; a camera may leave out the end of each.
+                is_whole = is_whole_picture(bytes(packet))
+                self._sends_whole = self._sends_whole or is_whole
+                if self._sends_whole and not is_whole:
+                    yield DAMAGED
+                    continue
             try:
                 decoded = packet.decode()
             except av.error.InvalidDataError:
