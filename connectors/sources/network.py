@@ -4,6 +4,7 @@ Needs: av; for SRT also the program ``ffmpeg``, because FFmpeg in PyAV does not 
 Secrets: user and password in the URL, or from the environment or a file. They reach no log and no error.
 """
 
+import errno
 import logging
 import struct
 import time
@@ -25,6 +26,7 @@ from connectors.redaction import redact_url
 from connectors.sources.certificates import authorities, why_refused
 from connectors.sources.credentials import address_with_credentials
 from connectors.sources.ffmpeg_relay import FfmpegRelay
+from connectors.sources.ffmpeg_words import error_words
 from connectors.sources.hardware_decoding import NONE, HardwareDecodingError, check_kind, decoder_of, open_video
 from connectors.sources.live import DAMAGED, NoPicture, Picture
 from connectors.sources.live_reading import ReadingEndedError
@@ -199,8 +201,9 @@ class NetworkOpener:
                 yield from read(container)
         except (av.error.FFmpegError, OSError) as error:
             # The error itself holds the whole address, so it must not become the cause of the one below.
-            is_silent = isinstance(error, av.error.ExitError)  # FFmpeg's word for a time-out
-            reason = "nothing for too long" if is_silent else error.strerror or type(error).__name__
+            reason = "the end of the connection" if error.errno == errno.EIO else error_words(error)
+            if not kind and (error.errno == errno.EIO or isinstance(error, av.error.InvalidDataError)):
+                reason = "no video, perhaps a web page"
             if kind == PARTS and isinstance(error, av.error.InvalidDataError):
                 self._format = MJPEG
         except IndexError:  # PyAV's, for a stream that began after it was opened
