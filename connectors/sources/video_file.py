@@ -19,9 +19,9 @@ import av.error
 from connectors.pictures.rectangle import check_inside, checked_rectangle, size_hw
 from connectors.pictures.rgb import ToRgb
 from connectors.sources.damage import MAX_IN_A_ROW, DamageLog
+from connectors.sources.ffmpeg_words import error_words
 from connectors.sources.hardware_decoding import CPU, NONE, HardwareDecodingError, check_kind
 from connectors.sources.recordings.local_files import LocalFiles
-from connectors.sources.recordings.packets import error_words
 from connectors.sources.recordings.recording import BadPicture, Recording
 from connectors.sources.recordings.streams_watch import BrokenError, StreamsChangedError
 from connectors.sources.recordings.video_files import NoVideoError, VideoFile, VideoFiles

@@ -1,6 +1,5 @@
 """The packets of one recording: whole ones in order, those behind damage too, and what is missing between them."""
 
-import errno
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ import av.error
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from connectors.sources.ffmpeg_words import error_words
 from connectors.sources.missing_pictures import Hole, MissingPictures
 from connectors.sources.recordings.packet_holes import PacketHoles
 from connectors.sources.recordings.streams_watch import BrokenError, StreamsChangedError, StreamsWatch
@@ -183,11 +183,3 @@ class Packets:
                     self._watch.check_streams()
                 self._seen.add(packet.stream_index)
                 yield packet
-
-
-def error_words(error: BaseException) -> str:
-    """Return what an error says, never nothing."""
-    if isinstance(error, av.error.FFmpegError) and error.errno == errno.EPERM:  # decoders return -1 for anything
-        return "the decoder cannot read it"
-    strerror = getattr(error, "strerror", None)
-    return str(strerror or error) or type(error).__name__

@@ -11,11 +11,12 @@ import av
 import av.error
 from av.container import InputContainer
 
+from connectors.sources.ffmpeg_words import error_words
 from connectors.sources.hardware_decoding import NONE, decoder_of
 from connectors.sources.missing_pictures import Hole
 from connectors.sources.picture_stream import picture_stream
 from connectors.sources.recordings.hidden_pictures import HiddenPictures
-from connectors.sources.recordings.packets import Packets, error_words
+from connectors.sources.recordings.packets import Packets
 from connectors.sources.recordings.streams_watch import BrokenError, StreamsChangedError, StreamsWatch
 from connectors.sources.recordings.unread import num_breaks, what_is_unread
 from connectors.sources.recordings.video_files import VideoFile

@@ -103,6 +103,21 @@ def test_damaged_pages_of_ogg_are_said(tmp_path: Path, change: str, caplog: pyte
         assert caplog.text.count("packets are missing") == 1
 
 
+def test_a_y4m_that_was_cut_off_in_a_picture_is_said_so(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "clip.y4m", 10, codec="wrapped_avframe")
+    assert len(list(VideoFileSource("east", str(path)).frames())) == 10
+    path.write_bytes(path.read_bytes()[:-9000])
+    with pytest.raises(SourceLostError, match="an incomplete picture at the end after 9 frames"):
+        list(VideoFileSource("east", str(path)).frames())
+
+
+def test_a_gif_whose_last_block_reaches_behind_its_end_is_said_to_have_none(tmp_path: Path) -> None:
+    path = clip(tmp_path, "gif")
+    path.write_bytes(path.read_bytes()[:-300])
+    with pytest.raises(SourceLostError, match="got no end after"):
+        list(VideoFileSource("east", str(path)).frames())
+
+
 @pytest.mark.parametrize(("ending", "codec"), [("mkv", "libx264"), ("wmv", "wmv2")])
 def test_a_file_that_is_shorter_than_its_header_says_is_broken_off(tmp_path: Path, ending: str, codec: str) -> None:
     path = make_clip(tmp_path / f"clip.{ending}", NUM, noisy=True, codec=codec)
