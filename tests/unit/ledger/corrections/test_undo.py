@@ -190,8 +190,15 @@ def test_an_undo_names_what_must_be_undone_first(tmp_path: Path) -> None:
     )
     assert undo(path, second) == f"undone: correction {second}"
     assert undo(path, first) == f"undone: correction {first}"
-    assert "is not undone" in undo(path, first)
+    assert "done and not undone: there is none" in undo(path, first)
     assert "is not undone" in undo(path, 99)
+
+
+def test_an_undo_of_a_wrong_number_names_those_that_can_be_undone(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    merge = give(path, CommandKind.MERGE, 2, 1)
+    name = give(path, CommandKind.NAME, 3, name="Anna")
+    assert f"done and not undone: {name}, {merge}; see passerby ledger audit" in undo(path, name + 7)
 
 
 def test_an_erasure_cannot_be_undone_and_ends_the_undo_of_what_it_erased(tmp_path: Path) -> None:
